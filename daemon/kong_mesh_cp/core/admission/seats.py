@@ -1,0 +1,39 @@
+"""What a seat is and what is remembered of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class ProxyKind(StrEnum):
+    """What kind of proxy asks. Only a sidecar takes a counted seat."""
+
+    SIDECAR = "sidecar"
+    DELEGATED_GATEWAY = "delegated-gateway"
+    BUILTIN_GATEWAY = "builtin-gateway"
+    ZONE_INGRESS = "zone-ingress"
+    ZONE_EGRESS = "zone-egress"
+
+    @property
+    def counted(self) -> bool:
+        return self is ProxyKind.SIDECAR
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class SeatId:
+    """The identity of a proxy: not of a connection, a process or a replica."""
+
+    zone: str
+    mesh: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class SeatRecord:
+    """What the store keeps of a seat, so that its proxy is known after a restart."""
+
+    seat: SeatId
+    kind: ProxyKind
+    since: datetime  # aware, UTC

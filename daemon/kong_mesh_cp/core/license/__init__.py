@@ -1,0 +1,1 @@
+"""Licenses: what a document says, who signed it, when it ends, which source wins."""

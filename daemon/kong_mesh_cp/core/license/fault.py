@@ -1,0 +1,35 @@
+"""The closed set of reasons why a license is refused."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from kong_mesh_cp.core.errors import EX_CONFIG, ControlPlaneError
+
+
+class Fault(StrEnum):
+    """Why a license cannot be used. Clients and runbooks match on these; none is ever renamed."""
+
+    PATH_NOT_FOUND = "path-not-found"
+    UNREADABLE = "unreadable"
+    UNSAFE_PERMISSIONS = "unsafe-permissions"
+    TOO_LARGE = "too-large"
+    NOT_UTF8 = "not-utf8"
+    NOT_JSON = "not-json"
+    MALFORMED = "malformed"
+    NEWER_FORMAT = "newer-format"
+    BAD_SIGNATURE = "bad-signature"
+    UNKNOWN_KEY = "unknown-key"
+    WRONG_PRODUCT = "wrong-product"
+    NOT_YET_VALID = "not-yet-valid"
+    EXPIRED = "expired"
+
+
+class LicenseRejectedError(ControlPlaneError):
+    """A license document that must not be used. `code` is `license-` and the fault."""
+
+    exit_status = EX_CONFIG
+
+    def __init__(self, fault: Fault, message: str, *, hint: str) -> None:
+        super().__init__(message, code=f"license-{fault}", hint=hint)
+        self.fault = fault

@@ -1,0 +1,1 @@
+"""The texts that clients match on: problems, admission messages, metrics, HTTP limits."""

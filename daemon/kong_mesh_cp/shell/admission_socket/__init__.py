@@ -1,0 +1,1 @@
+"""The local socket where processes ask for a seat and hold it."""

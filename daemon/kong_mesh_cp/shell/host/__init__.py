@@ -1,0 +1,1 @@
+"""The machine: systemd, signals, log, clocks, peers."""

@@ -1,0 +1,1 @@
+"""Reads license sources safely and watches them for changes."""

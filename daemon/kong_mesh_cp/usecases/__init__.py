@@ -1,0 +1,1 @@
+"""What happens in which order; holds the state, opens nothing."""

@@ -1,0 +1,71 @@
+"""What the use cases need from the outside world. Each port has at least two implementations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Protocol
+
+from kong_mesh_cp.core.admission.seats import SeatId, SeatRecord
+from kong_mesh_cp.core.license.clock import ClockMark
+from kong_mesh_cp.core.license.sources import SourceReading
+
+WallClock = Callable[[], datetime]  # aware, UTC
+BootClock = Callable[[], float]  # CLOCK_BOOTTIME in seconds: goes on during suspend, never back
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remembered:
+    """All that a control plane knows of its past when it starts."""
+
+    trial_started_at: datetime | None = None
+    clock: ClockMark | None = None
+    seats: tuple[SeatRecord, ...] = ()
+    high_water: Mapping[date, int]  # most counted seats held at once, by UTC day
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """Something an administrator did that changes what the product believes."""
+
+    at: datetime
+    actor: str
+    action: str
+    reason: str
+
+
+class StateStore(Protocol):
+    """Durable memory. Every method returns when its change is on disk; all raise StateError."""
+
+    async def remembered(self) -> Remembered: ...
+
+    async def save_trial_start(self, at: datetime) -> datetime:
+        """Keep the earlier of `at` and what is stored; return it."""
+        ...
+
+    async def save_clock(self, mark: ClockMark) -> None: ...
+
+    async def apply_seats(self, changes: Mapping[SeatId, SeatRecord | None]) -> None:
+        """One transaction: None frees a seat. Applying a change twice does no harm."""
+        ...
+
+    async def save_high_water(self, day: date, seats: int) -> None:
+        """Keep the larger of `seats` and what is stored for `day`."""
+        ...
+
+    async def audit(self, entry: AuditEntry) -> None: ...
+
+
+class LicenseSources(Protocol):
+    """Where license documents come from."""
+
+    def read(self) -> Sequence[SourceReading]:
+        """Every source that is set, by precedence, each with its document or its error. Never raises."""
+        ...
+
+
+class MeshDirectory(Protocol):
+    """Which meshes exist."""
+
+    def names(self) -> Sequence[str]: ...

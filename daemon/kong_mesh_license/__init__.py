@@ -1,0 +1,1 @@
+"""The license vendor's tool: makes keys and issues licenses."""
