@@ -1,0 +1,58 @@
+"""What the service manager is told, and what it hands over."""
+
+from __future__ import annotations
+
+import socket
+import time
+
+import sdnotify
+
+LISTEN_FDS_START = 3  # sd_listen_fds(3)
+
+
+class ServiceManager:
+    """Speaks sd_notify(3) to the service manager; silent where there is none."""
+
+    def __init__(self) -> None:
+        self._notifier = sdnotify.SystemdNotifier()
+        self._status = ""
+
+    def ready(self, status: str) -> None:
+        """Every listener serves. Also ends a reload."""
+        self._status = status
+        self._notifier.notify(f"READY=1\nSTATUS={status}")
+
+    def status(self, text: str) -> None:
+        """Shown by `systemctl status`; sent only when it changes."""
+        if text != self._status:
+            self._status = text
+            self._notifier.notify(f"STATUS={text}")
+
+    def reloading(self) -> None:
+        # Without the timestamp, systemd ≥ 253 lets the reload of a notify-reload unit time out.
+        now_usec = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+        self._notifier.notify(f"RELOADING=1\nMONOTONIC_USEC={now_usec}")
+
+    def stopping(self, status: str) -> None:
+        self._notifier.notify(f"STOPPING=1\nSTATUS={status}")
+
+    def refused(self, status: str, errno: int) -> None:
+        """The start is refused: `systemctl status` shows the text and the errno's name."""
+        self._notifier.notify(f"STATUS={status}\nERRNO={errno}")
+
+    def alive(self) -> None:
+        self._notifier.notify("WATCHDOG=1")
+
+
+def inherited_sockets(names: tuple[str, ...]) -> dict[str, list[socket.socket]]:
+    """The listening sockets of $LISTEN_FDS, by their FileDescriptorName=.
+
+    `names` has one entry per descriptor, in order. The caller owns the sockets.
+    """
+    inherited: dict[str, list[socket.socket]] = {}
+    for number, name in enumerate(names):
+        listener = socket.socket(fileno=LISTEN_FDS_START + number)
+        listener.set_inheritable(False)
+        listener.setblocking(False)
+        inherited.setdefault(name, []).append(listener)
+    return inherited
