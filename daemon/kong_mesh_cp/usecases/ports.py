@@ -14,6 +14,8 @@ from kong_mesh_cp.core.license.sources import SourceReading
 WallClock = Callable[[], datetime]  # aware, UTC
 BootClock = Callable[[], float]  # CLOCK_BOOTTIME in seconds: goes on during suspend, never back
 
+HIGH_WATER_DAYS_MAX = 400  # a year and a month of days are kept; the oldest day makes room
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remembered:
@@ -23,6 +25,7 @@ class Remembered:
     clock: ClockMark | None = None
     seats: tuple[SeatRecord, ...] = ()
     high_water: Mapping[date, int]  # most counted seats held at once, by UTC day
+    remarks: tuple[str, ...] = ()  # lines for the log: what could not be read, and what follows
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,14 @@ class AuditEntry:
 
 
 class StateStore(Protocol):
-    """Durable memory. Every method returns when its change is on disk; all raise StateError."""
+    """Durable memory. Every method returns when its change is on disk; all raise StateError.
+
+    A method that was cancelled while it waited has made its whole change or none of it.
+    """
+
+    async def cluster_id(self) -> str:
+        """The name of this control plane's state: a UUID made once, with the store."""
+        ...
 
     async def remembered(self) -> Remembered: ...
 
@@ -44,17 +54,21 @@ class StateStore(Protocol):
         """Keep the earlier of `at` and what is stored; return it."""
         ...
 
-    async def save_clock(self, mark: ClockMark) -> None: ...
+    async def save_clock(self, mark: ClockMark) -> None:
+        """Replace what is stored, also by an earlier mark: that is how a clock is reset."""
+        ...
 
     async def apply_seats(self, changes: Mapping[SeatId, SeatRecord | None]) -> None:
         """One transaction: None frees a seat. Applying a change twice does no harm."""
         ...
 
     async def save_high_water(self, day: date, seats: int) -> None:
-        """Keep the larger of `seats` and what is stored for `day`."""
+        """Keep the larger of `seats` and what is stored for `day`; HIGH_WATER_DAYS_MAX days stay."""
         ...
 
-    async def audit(self, entry: AuditEntry) -> None: ...
+    async def audit(self, entry: AuditEntry) -> None:
+        """Append to the log of administrators' deeds; nothing is ever taken out of it."""
+        ...
 
 
 class LicenseSources(Protocol):
