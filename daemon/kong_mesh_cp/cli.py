@@ -1,0 +1,97 @@
+"""The command line: picks the command, starts the event loop, turns errors into exit statuses."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from kong_mesh_cp import __version__
+from kong_mesh_cp.core.errors import ControlPlaneError
+
+EXIT_USAGE = 2
+EXIT_BROKEN_PIPE = 141  # 128 + SIGPIPE, what a shell reports for a reader that left
+EXIT_INTERRUPTED = 130  # 128 + SIGINT
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command. Returns its exit status; no ControlPlaneError escapes."""
+    arguments = _parser(list(sys.argv[1:] if argv is None else argv)).parse_args(argv)
+    try:
+        status: int = arguments.run(arguments)
+        sys.stdout.flush()
+    except ControlPlaneError as error:
+        print(f"kong-mesh-cp: {error.line}", file=sys.stderr)
+        return error.exit_status
+    except BrokenPipeError:
+        # `kong-mesh-cp license explain | head -1`: nobody is left to read the rest.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_BROKEN_PIPE
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    return status
+
+
+def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="kong-mesh-cp",
+        description="Control plane of a service mesh for plain Linux machines.",
+        epilog="Manual: kong-mesh-cp(8), kong-mesh-cp.toml(5).",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"kong-mesh-cp {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_run(commands)
+    version = commands.add_parser("version", help="print the version")
+    version.set_defaults(run=_version)
+    _add_offline_commands(commands, argv)
+    return parser
+
+
+def _add_offline_commands(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], argv: Sequence[str]
+) -> None:
+    # `run` is what starts at 3 a.m.: it need not wait for the parsers of the other commands.
+    if argv[:1] == ["run"]:
+        return
+    from kong_mesh_cp.commands import config, license, reload  # noqa: A004, PLC0415
+
+    license.add_parser(commands)
+    config.add_parser(commands)
+    reload.add_parser(commands)
+
+
+def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    run = commands.add_parser("run", help="run the control plane", allow_abbrev=False)
+    run.add_argument("-c", "--config-file", metavar="FILE", help="TOML, or a Kuma kuma-cp.conf.yml")
+    run.add_argument(
+        "--log-level", choices=("off", "debug", "info", "warning", "error"), metavar="LEVEL",
+        help="off, debug, info, warning or error",
+    )
+    run.add_argument(
+        "--license-keyring", metavar="FILE",
+        help="trust the keys of FILE instead of the built-in ones (for tests and vendors)",
+    )
+    run.add_argument("--banner", action="store_true", help="say where everything listens on stdout")
+    run.set_defaults(run=_run)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    # Imported here: the offline commands need neither trio nor the servers.
+    from kong_mesh_cp.compose import RunOptions, run  # noqa: PLC0415
+
+    return run(
+        RunOptions(
+            config_file=arguments.config_file,
+            log_level=arguments.log_level,
+            keyring_file=arguments.license_keyring,
+            banner=arguments.banner,
+        ),
+        os.environ,
+    )
+
+
+def _version(_arguments: argparse.Namespace) -> int:
+    print(f"kong-mesh-cp {__version__}")
+    return 0

@@ -1,0 +1,279 @@
+"""The spawned daemon, seen only from outside: its sockets, its stderr, its exit status."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+START_SECONDS_MAX = 60  # a busy machine; the tests wait for events, never for this long
+STOP_SECONDS_MAX = 60
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def json(self) -> dict[str, object]:
+        decoded = json.loads(self.body)
+        assert isinstance(decoded, dict), decoded
+        return decoded
+
+
+class UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path: Path) -> None:
+        super().__init__("localhost", timeout=START_SECONDS_MAX)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(START_SECONDS_MAX)
+        self.sock.connect(os.fspath(self._path))
+
+
+class Seat:
+    """One held admission: the open connection is the seat."""
+
+    def __init__(self, path: Path, name: str, mesh: str = "default", **extra: object) -> None:
+        self._connection = UnixConnection(path)
+        body = json.dumps({"mesh": mesh, "name": name, **extra})
+        self._connection.request("POST", "/v1/admissions", body)
+        self._response = self._connection.getresponse()
+        self.status = self._response.status
+        if self.status == 200:
+            self.first = json.loads(self._response.readline())
+        else:
+            self.first = json.loads(self._response.read())
+
+    @property
+    def admitted(self) -> bool:
+        return self.status == 200
+
+    def next_event(self) -> dict[str, object]:
+        line = self._response.readline()
+        assert line, "the daemon ended the response"
+        decoded = json.loads(line)
+        assert isinstance(decoded, dict)
+        return decoded
+
+    def leave(self) -> None:
+        self._response.close()
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.leave()
+
+
+class Daemon:
+    """`kong-mesh-cp run` with its state, socket and ports in a directory of its own.
+
+    The environment is exactly what is given, beside PATH and what places the daemon there.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        *flags: str,
+        environment: Mapping[str, str] | None = None,
+        wrapper: tuple[str, ...] = (),
+    ) -> None:
+        self.directory = directory
+        self.state = directory / "state"
+        self.socket = directory / "run" / "admission.sock"
+        self.stdout = directory / "stdout"
+        self._flags = flags
+        self._wrapper = wrapper
+        self.environment = {
+            "PATH": os.environ["PATH"],
+            "KUMA_GENERAL_WORK_DIR": str(self.state),
+            "KMESH_ADMISSION_SOCKET": str(self.socket),
+            "KUMA_API_SERVER_HTTP_INTERFACE": "127.0.0.1",
+            "KUMA_API_SERVER_HTTP_PORT": "0",
+            "KUMA_DIAGNOSTICS_SERVER_PORT": "0",
+            **(environment or {}),
+        }
+        self.process: subprocess.Popen[bytes] | None = None
+        self._stderr = bytearray()
+        self._notifications: list[str] = []
+        self._notified = threading.Condition()
+        self._reader: threading.Thread | None = None
+        self.addresses: dict[str, str] = {}
+
+    def launch(self) -> Self:
+        """Start the process without waiting for anything."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        notify_path = self.directory / "notify"
+        notify_path.unlink(missing_ok=True)
+        notify.bind(os.fspath(notify_path))
+        self._notifications.clear()
+        with self.stdout.open("wb") as stdout:
+            self.process = subprocess.Popen(
+                [*self._wrapper, sys.executable, "-m", "kong_mesh_cp", "run", "--banner", *self._flags],
+                env={**self.environment, "NOTIFY_SOCKET": str(notify_path)},
+                stdin=subprocess.DEVNULL,
+                stdout=stdout,
+                stderr=subprocess.PIPE,
+                cwd=self.directory,
+            )
+        self._reader = threading.Thread(target=self._collect, args=(notify,))
+        self._reader.start()
+        return self
+
+    def start(self) -> Self:
+        """Start and wait for READY=1. Fails with the daemon's stderr when it exits instead."""
+        self.launch()
+        with self._notified:
+            ready = self._notified.wait_for(
+                lambda: self._said("READY=1") or self._ended(), START_SECONDS_MAX
+            )
+        assert ready and self._said("READY=1"), f"not ready: {self.stderr}"
+        banner = self.stdout.read_text()
+        self.addresses = dict(re.findall(r"(admission|api|diagnostics) +(\S+)", banner))
+        return self
+
+    def _collect(self, notify: socket.socket) -> None:
+        assert self.process is not None and self.process.stderr is not None
+        notify.settimeout(0.05)
+        os.set_blocking(self.process.stderr.fileno(), False)
+        ended = False
+        while True:
+            ended = self.process.poll() is not None
+            with contextlib.suppress(TimeoutError):
+                datagram = notify.recv(65536).decode()
+                with self._notified:
+                    self._notifications.extend(datagram.split("\n"))
+                    self._notified.notify_all()
+            while chunk := self.process.stderr.read(65536):
+                self._stderr += chunk
+            if ended:
+                break
+        with self._notified:
+            self._notified.notify_all()
+        self.process.stderr.close()
+        notify.close()
+
+    def _said(self, line: str) -> bool:
+        return line in self._notifications
+
+    def _ended(self) -> bool:
+        assert self.process is not None
+        return self.process.poll() is not None
+
+    @property
+    def stderr(self) -> str:
+        return self._stderr.decode()
+
+    @property
+    def notifications(self) -> list[str]:
+        """Every line sent through sd_notify since the last launch."""
+        with self._notified:
+            return list(self._notifications)
+
+    @property
+    def status_text(self) -> str:
+        texts = [line for line in self.notifications if line.startswith("STATUS=")]
+        return texts[-1].removeprefix("STATUS=") if texts else ""
+
+    @property
+    def pid(self) -> int:
+        assert self.process is not None
+        return self.process.pid
+
+    def exit_status(self) -> int:
+        """Wait for the process to end by itself."""
+        assert self.process is not None and self._reader is not None
+        status = self.process.wait(STOP_SECONDS_MAX)
+        self._reader.join(STOP_SECONDS_MAX)
+        return status
+
+    def signal(self, number: signal.Signals) -> None:
+        assert self.process is not None
+        self.process.send_signal(number)
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        if self.process is None:
+            return 0
+        if self.process.poll() is None:
+            self.signal(number)
+        return self.exit_status()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, _type: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        self.stop(signal.SIGKILL)
+
+    def seat(self, name: str, mesh: str = "default", **extra: object) -> Seat:
+        return Seat(self.socket, name, mesh, **extra)
+
+    def local(self, method: str, path: str, body: bytes | None = None) -> Answer:
+        """Ask on the admission socket."""
+        return _ask(UnixConnection(self.socket), method, path, body, {})
+
+    def api(self, method: str, path: str, headers: Mapping[str, str] | None = None) -> Answer:
+        return _ask(self._tcp("api"), method, path, None, headers or {})
+
+    def diagnostics(self, path: str) -> Answer:
+        return _ask(self._tcp("diagnostics"), "GET", path, None, {})
+
+    def _tcp(self, name: str) -> http.client.HTTPConnection:
+        host, _, port = self.addresses[name].removeprefix("http://").rpartition(":")
+        return http.client.HTTPConnection(host, int(port), timeout=START_SECONDS_MAX)
+
+    def metric(self, name: str) -> float:
+        text = self.diagnostics("/metrics").body.decode()
+        found = re.search(rf"^{re.escape(name)} (\S+)$", text, re.MULTILINE)
+        assert found, f"no metric {name} in:\n{text}"
+        return float(found.group(1))
+
+
+def _ask(
+    connection: http.client.HTTPConnection,
+    method: str,
+    path: str,
+    body: bytes | None,
+    headers: Mapping[str, str],
+) -> Answer:
+    try:
+        connection.request(method, path, body, dict(headers))
+        response = connection.getresponse()
+        return Answer(response.status, response.read(), dict(response.headers))
+    finally:
+        connection.close()
+
+
+def eventually(what: str, condition: object, seconds_max: float = START_SECONDS_MAX) -> None:
+    """Poll `condition` until it is true. The bound only ends a test that has failed already."""
+    assert callable(condition)
+    end = time.monotonic() + seconds_max
+    while not condition():
+        assert time.monotonic() < end, f"never happened: {what}"
+        time.sleep(0.01)
+
+
+@contextlib.contextmanager
+def running(directory: Path, *flags: str, environment: Mapping[str, str] | None = None) -> Iterator[Daemon]:
+    with Daemon(directory, *flags, environment=environment) as daemon:
+        yield daemon.start()
