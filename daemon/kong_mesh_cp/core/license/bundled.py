@@ -21,10 +21,6 @@ class BundledLicense:
 
     @property
     def expires_at(self) -> datetime:
-        """The first midnight UTC that lies at least BUNDLED_TERM after the first start.
-
-        Every license ends at a midnight; whoever starts at noon is not given 29.5 days for it.
-        """
-        end = self.started_at + BUNDLED_TERM
-        midnight = end.replace(hour=0, minute=0, second=0, microsecond=0)
-        return midnight if midnight == end else midnight + timedelta(days=1)
+        """Aware, UTC. A start stamp at the end of the calendar ends there too."""
+        latest = datetime.max.replace(tzinfo=self.started_at.tzinfo)
+        return self.started_at + min(BUNDLED_TERM, latest - self.started_at)

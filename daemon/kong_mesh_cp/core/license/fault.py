@@ -26,10 +26,24 @@ class Fault(StrEnum):
 
 
 class LicenseRejectedError(ControlPlaneError):
-    """A license document that must not be used. `code` is `license-` and the fault."""
+    """A license document that must not be used. `code` is `license-` and the fault.
+
+    Who refuses a document may not know where it came from. With a `subject` ("the license of
+    company_inc") the message is a sentence that `at` can put the place into.
+    """
 
     exit_status = EX_CONFIG
 
-    def __init__(self, fault: Fault, message: str, *, hint: str) -> None:
-        super().__init__(message, code=f"license-{fault}", hint=hint)
+    def __init__(self, fault: Fault, message: str, *, hint: str, subject: str = "") -> None:
+        super().__init__(f"{subject} {message}".lstrip(), code=f"license-{fault}", hint=hint)
         self.fault = fault
+        self._subject = subject
+        self._predicate = message
+
+    def at(self, place: str, *, hint: str | None = None) -> LicenseRejectedError:
+        """The same refusal, naming `place`; with another hint where the place suggests one."""
+        if self._subject:
+            message = f"{self._subject} in {place} {self._predicate}"
+        else:
+            message = f"{place}: {self._predicate}"
+        return LicenseRejectedError(self.fault, message, hint=hint or self.hint)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -32,3 +33,37 @@ class SourceReading:
     def place(self) -> str:
         """`/etc/kong-mesh/license.json (KMESH_LICENSE_PATH)`, or the variable alone."""
         return f"{self.path} ({self.kind.value})" if self.path else self.kind.value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """Which of the sources that are set is the license."""
+
+    winner: SourceReading
+    losers: tuple[SourceReading, ...]
+    conflicting: bool  # some loser does not hold the same document as the winner
+
+
+def choose(readings: Sequence[SourceReading]) -> Choice | None:
+    """Choose by precedence among the sources that are set; None when none is.
+
+    A winner that could not be read stays the winner: falling through to a lower source would run
+    a mesh on a license that nobody meant. The caller raises its `error`.
+    """
+    if not readings:
+        return None
+    ranks = list(SourceKind)
+    winner, *losers = sorted(readings, key=lambda reading: ranks.index(reading.kind))
+    return Choice(
+        winner=winner,
+        losers=tuple(losers),
+        conflicting=any(not _same_document(winner, loser) for loser in losers),
+    )
+
+
+def _same_document(one: SourceReading, other: SourceReading) -> bool:
+    """An unreadable source is the same as none: what it should have said is not known."""
+    if one.document is None or other.document is None:
+        return False
+    # A variable loses the final newline that its file has, and an editor may change line ends.
+    return one.document.split() == other.document.split()
