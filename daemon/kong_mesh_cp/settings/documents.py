@@ -1,0 +1,206 @@
+"""A configuration file, read: a tree of plain values that knows the line of each key."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import stat
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kong_mesh_cp.settings.problems import Problem, SettingsRejectedError, shown
+
+if TYPE_CHECKING:
+    import yaml
+
+DOCUMENT_BYTES_MAX = 256 * 1024
+YAML_SUFFIXES = frozenset({".yml", ".yaml"})
+YAML_NULL = "tag:yaml.org,2002:null"
+YAML_BOOLEAN = "tag:yaml.org,2002:bool"
+YAML_TRUE_WORDS = frozenset({"yes", "true", "on"})
+
+_CHECK = "Mend the file, then run: kong-mesh-cp config check"
+_TABLE = re.compile(r"\s*\[\s*([^\[\]]+?)\s*\]\s*(#.*)?")
+_ASSIGNMENT = re.compile(r"\s*([A-Za-z0-9_.\"' -]+?)\s*=")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """One file. Holds whatever the file holds, a license too: never shown as a whole."""
+
+    path: Path
+    lenient: bool  # a Kuma YAML, where names that nobody knows are passed over
+    tree: Mapping[str, object] = field(repr=False)
+    text: str = field(repr=False)
+
+    def line_of(self, keys: Sequence[str]) -> int | None:
+        """The line of a key, counted from 1; for TOML a best guess."""
+        if self.lenient:
+            return _line_in_yaml(self.tree, keys)
+        return _line_in_toml(self.text, keys)
+
+    def place_of(self, keys: Sequence[str]) -> str:
+        line = self.line_of(keys)
+        return f"{shown_path(self.path)} line {line}" if line else shown_path(self.path)
+
+
+def shown_path(path: Path) -> str:
+    return str(path) if str(path).isprintable() else shown(str(path))
+
+
+def read_document(path: Path) -> Document | None:
+    """The file at `path`, or None if there is none. Raises: SettingsRejectedError."""
+    content = _read(path)
+    if content is None:
+        return None
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise _rejected(
+            "config-not-utf8", f"{shown_path(path)} is not UTF-8 at byte {error.start}"
+        ) from None
+    try:
+        return parse_document(text, path=path)
+    except RecursionError:
+        raise _rejected("config-syntax", f"{shown_path(path)} is nested too deeply") from None
+
+
+def parse_document(text: str, *, path: Path) -> Document:
+    """TOML, or Kuma's YAML if `path` ends in .yml or .yaml. Raises: SettingsRejectedError."""
+    if path.suffix in YAML_SUFFIXES:
+        return Document(path=path, lenient=True, tree=_parse_yaml(text, path), text=text)
+    try:
+        tree = tomllib.loads(text)
+    except ValueError as error:  # also what int() says of a number with thousands of digits
+        raise _rejected("config-syntax", f"{shown_path(path)} is not TOML: {error}") from None
+    return Document(path=path, lenient=False, tree=tree, text=text)
+
+
+def _rejected(code: str, message: str) -> SettingsRejectedError:
+    return SettingsRejectedError([Problem(code, message, _CHECK)])
+
+
+def _read(path: Path) -> bytes | None:
+    try:
+        # O_NONBLOCK: opening a named pipe must not wait for a writer.
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        message = f"{shown_path(path)} cannot be read: {reason}"
+        raise SettingsRejectedError(
+            [Problem("config-unreadable", message, _remedy_of(error))]
+        ) from None
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise _rejected("config-unreadable", f"{shown_path(path)} is not a regular file")
+        content = file.read(DOCUMENT_BYTES_MAX + 1)
+    if len(content) > DOCUMENT_BYTES_MAX:
+        limit = f"more than {DOCUMENT_BYTES_MAX} bytes"
+        raise _rejected("config-too-large", f"{shown_path(path)} has {limit}")
+    return content
+
+
+def _remedy_of(error: OSError | ValueError) -> str:
+    if isinstance(error, OSError) and error.errno in {errno.EACCES, errno.EPERM}:
+        return "Give the daemon's user read access to the file and its folders"
+    return "Name a readable file with --config-file"
+
+
+def _line_in_toml(text: str, keys: Sequence[str]) -> int | None:
+    """Look for the assignment, or for the table's own header: tomllib keeps no positions."""
+    wanted, table = ".".join(keys), ""
+    for number, line in enumerate(text.splitlines(), start=1):
+        if header := _TABLE.fullmatch(line):
+            table = _bare(header[1])
+            if table == wanted or table.startswith(f"{wanted}."):
+                return number
+        elif assignment := _ASSIGNMENT.match(line):
+            name = _bare(assignment[1])
+            full = f"{table}.{name}" if table else name
+            if full == wanted or full.startswith(f"{wanted}."):
+                return number
+    return None
+
+
+def _bare(dotted: str) -> str:
+    return ".".join(part.strip().strip("\"'") for part in dotted.split("."))
+
+
+class _Located(dict[str, object]):
+    """A YAML mapping that knows on which line each key stands."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: dict[str, int] = {}
+
+
+def _line_in_yaml(tree: object, keys: Sequence[str]) -> int | None:
+    for key in keys[:-1]:
+        tree = tree.get(key) if isinstance(tree, _Located) else None
+    return tree.lines.get(keys[-1]) if isinstance(tree, _Located) else None
+
+
+def _parse_yaml(text: str, path: Path) -> Mapping[str, object]:
+    # Here and not above: a start without a Kuma file does not pay for importing a YAML parser.
+    import yaml  # noqa: PLC0415
+
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = f" line {mark.line + 1}" if mark else ""
+        problem = shown(error.problem or error.context or "not readable")
+        message = f"{shown_path(path)}{line} is not YAML: {problem}"
+        raise _rejected("config-syntax", message) from None
+    except yaml.YAMLError as error:
+        message = f"{shown_path(path)} is not YAML: {shown(str(error))}"
+        raise _rejected("config-syntax", message) from None
+    if node is None or node.tag == YAML_NULL:
+        return _Located()
+    if not isinstance(node, yaml.MappingNode):
+        raise _rejected("config-syntax", f"{shown_path(path)} is not a mapping of settings")
+    return _mapping(node, path, {})
+
+
+def _mapping(node: yaml.MappingNode, path: Path, known: dict[int, object]) -> _Located:
+    mapping = known[id(node)] = _Located()
+    for key_node, value_node in node.value:
+        line = key_node.start_mark.line + 1
+        key = key_node.value
+        if not isinstance(key, str):
+            raise _rejected("config-syntax", f"{shown_path(path)} line {line}: a key is not text")
+        if key in mapping:
+            message = f"{shown_path(path)} line {line}: {shown(key)} is there twice"
+            raise _rejected("config-duplicate", message)
+        mapping[key] = _value(value_node, path, known)
+        mapping.lines[key] = line
+    return mapping
+
+
+def _value(node: yaml.Node, path: Path, known: dict[int, object]) -> object:
+    """The value of `node`. An alias gives the same object again, so none can multiply."""
+    import yaml  # noqa: PLC0415
+
+    if id(node) in known:
+        return known[id(node)]
+    if isinstance(node, yaml.MappingNode):
+        return _mapping(node, path, known)
+    if isinstance(node, yaml.SequenceNode):
+        sequence: list[object] = []
+        known[id(node)] = sequence
+        sequence.extend(_value(item, path, known) for item in node.value)
+        return sequence
+    # Every other scalar stays text: the rows read text, and YAML's own ideas of numbers and
+    # dates (12:30 is 750) stay out.
+    text = str(node.value)
+    if node.tag == YAML_NULL:
+        return None
+    if node.tag == YAML_BOOLEAN:
+        return text.casefold() in YAML_TRUE_WORDS
+    return text

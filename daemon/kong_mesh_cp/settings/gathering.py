@@ -1,0 +1,209 @@
+"""Collects values, problems and warnings layer by layer; nothing stops at the first problem."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from kong_mesh_cp.settings.documents import Document, shown_path
+from kong_mesh_cp.settings.forms import MalformedError, UnsupportedError
+from kong_mesh_cp.settings.model import Row, Settings, rows
+from kong_mesh_cp.settings.names import (
+    VARIABLE_PREFIXES,
+    kuma_names,
+    nearest_path,
+    nearest_variable,
+    rows_by_path,
+    rows_by_variable,
+    sections,
+)
+from kong_mesh_cp.settings.problems import PROBLEMS_MAX, Problem, shown
+
+WORK_DIR = "general.workDir"
+UNUSED_NAMES_SHOWN_MAX = 8
+INTEGER_SHOWN_MAX = 10**20
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A value and where it came from."""
+
+    value: object
+    origin: str
+
+
+class Gathering:
+    """One run over all layers. A value that a higher layer replaces must be right all the same."""
+
+    def __init__(self) -> None:
+        self.problems: list[Problem] = []
+        self.warnings: list[str] = []
+        self.unused: list[str] = []  # paths of a file that Kuma knows and this version does not
+        self.unknown: list[str] = []  # paths of a Kuma file that nobody knows
+        self.file: dict[str, Reading] = {}
+        self.environment: dict[str, Reading] = {}
+        self.flags: dict[str, Reading] = {}
+
+    def winners(self) -> Mapping[str, Reading]:
+        """By path; what no layer set is absent."""
+        return {**self.file, **self.environment, **self.flags}
+
+    def add_environment(self, environ: Mapping[str, str]) -> None:
+        """Every variable in our and Kuma's name space. An empty one counts as not set."""
+        known = rows_by_variable()
+        for name in sorted(name for name in environ if name.startswith(VARIABLE_PREFIXES)):
+            if name in known:
+                self._take(self.environment, known[name], environ[name], f"environment {name}")
+            elif name in kuma_names().variables:
+                self._warn(f"config-unused: {name} is known, but not used by this version")
+            else:
+                hint = _did_you_mean(nearest_variable(name))
+                self._warn(f"config-unknown-variable: {shown(name)} is not a setting.{hint}")
+
+    def add_flags(self, arguments: Mapping[str, str | None]) -> None:
+        known = {row.option.flag: row for row in rows() if row.option.flag}
+        for flag, value in arguments.items():
+            if value is not None:
+                self._take(self.flags, known[flag], value, f"flag {flag}")
+
+    def add_document(self, document: Document) -> None:
+        self._add_table(document, document.tree, ())
+        if self.unused:
+            place = shown_path(document.path)
+            self._warn(
+                f"config-unused: {place} has {_names(self.unused)}, "
+                "known, but not used by this version"
+            )
+
+    def settle_work_dir(self, environ: Mapping[str, str]) -> None:
+        """Without a setting: systemd's StateDirectory=, else a folder in the user's home."""
+        if WORK_DIR in self.winners():
+            return
+        row = rows_by_path()[WORK_DIR]
+        # systemd joins several state directories with colons; the first one is ours.
+        state, _, _ = environ.get("STATE_DIRECTORY", "").partition(":")
+        home = environ.get("HOME", "")
+        if state:
+            self._take(self.environment, row, state, "environment STATE_DIRECTORY")
+        elif home:
+            self._take(self.environment, row, str(Path(home, ".kuma")), "environment HOME")
+        else:
+            self._problem(
+                "config-no-work-dir",
+                f"there is no place for state: neither {WORK_DIR}, STATE_DIRECTORY nor HOME is set",
+                "Set KUMA_GENERAL_WORK_DIR to a folder that the daemon may write",
+            )
+
+    def check_together(self, settings: Settings) -> None:
+        """What only shows when all values are there."""
+        api, diagnostics = settings.api_server.http, settings.diagnostics
+        if not api.enabled or api.port != diagnostics.server_port or api.port == 0:
+            return
+        addresses = [ipaddress.ip_address(x) for x in (api.interface, diagnostics.interface)]
+        if addresses[0] == addresses[1] or any(x.is_unspecified for x in addresses):
+            self._problem(
+                "config-port-conflict",
+                f"apiServer.http.port and diagnostics.serverPort are both {api.port}",
+                "Give one of the two servers another port",
+            )
+
+    def _add_table(
+        self, document: Document, table: Mapping[str, object], above: tuple[str, ...]
+    ) -> None:
+        for key, value in table.items():
+            keys = (*above, key)
+            path = ".".join(keys)
+            if "." in key:  # a quoted key: `"a.b" = 1` is not the setting a.b
+                self._unknown_key(document, keys)
+            elif path in rows_by_path():
+                self._add_value(document, keys, value)
+            elif isinstance(value, Mapping) and path in sections():
+                self._add_table(document, value, keys)
+            elif kuma_names().knows(path):
+                self.unused.append(path)
+            elif path not in sections():
+                self._unknown_key(document, keys)
+            elif value is not None:
+                message = f"{path} ({document.place_of(keys)}) is a section and cannot have a value"
+                self._problem("config-value", message, "Write a setting that stands below it")
+
+    def _add_value(self, document: Document, keys: tuple[str, ...], value: object) -> None:
+        row, path = rows_by_path()[".".join(keys)], ".".join(keys)
+        if row.path in self.file:
+            message = f"{path} ({document.place_of(keys)}) sets {row.path} again"
+            self._problem("config-duplicate", message, "Leave out one of the two")
+            return
+        origin = f"file:{shown_path(document.path)}:{path}"
+        self._take(self.file, row, value, origin, place=f"{path} ({document.place_of(keys)})")
+
+    def _unknown_key(self, document: Document, keys: tuple[str, ...]) -> None:
+        path = ".".join(keys)
+        hint = _did_you_mean(nearest_path(path))
+        # A line is looked for in the whole file; beyond the limit nobody will read it.
+        if len(self.problems) >= PROBLEMS_MAX or len(self.warnings) >= PROBLEMS_MAX:
+            return
+        message = f"{shown(path)} ({document.place_of(keys)}) is not a setting"
+        if document.lenient:  # as Kuma, which reads its file in the same spirit
+            self.unknown.append(path)
+            self._warn(f"config-unknown-key: {message}.{hint}")
+        else:
+            self._problem("config-unknown-key", message, hint.strip() or "Remove it")
+
+    def _take(
+        self,
+        layer: dict[str, Reading],
+        row: Row,
+        raw: object,
+        origin: str,
+        *,
+        place: str | None = None,
+    ) -> None:
+        if raw is None or raw == "":
+            return
+        name = place or origin.partition(" ")[2]
+        form = row.option.form
+        is_ = "" if row.option.secret else _is(raw)
+        try:
+            layer[row.path] = Reading(form.read(raw), origin)
+        except MalformedError as error:
+            message = f"{name} {is_}must be {error}"
+            self._problem("config-value", message, f"Correct {row.path} or remove it")
+        except UnsupportedError as error:
+            self._problem("config-unsupported", f"{name} {is_}{error.reason}", error.remedy)
+        else:
+            if isinstance(raw, str) and raw in form.deprecated:
+                instead = form.deprecated[raw]
+                self._warn(f"config-deprecated: {name} is {shown(raw)}; write {shown(instead)}")
+
+    def _problem(self, code: str, message: str, remedy: str) -> None:
+        if len(self.problems) < PROBLEMS_MAX:
+            self.problems.append(Problem(code, message, remedy))
+
+    def _warn(self, line: str) -> None:
+        if len(self.warnings) < PROBLEMS_MAX:
+            self.warnings.append(line)
+
+
+def _is(raw: object) -> str:
+    """`is 'abc': `, where the value can be shown on a line."""
+    match raw:
+        case str():
+            return f"is {shown(raw)}: "
+        case bool():
+            return f"is {str(raw).lower()}: "
+        case int() if abs(raw) <= INTEGER_SHOWN_MAX:
+            return f"is {raw}: "
+        case _:
+            return ""
+
+
+def _did_you_mean(name: str | None) -> str:
+    return f" Did you mean {name}?" if name else ""
+
+
+def _names(paths: list[str]) -> str:
+    some = ", ".join(shown(path) for path in paths[:UNUSED_NAMES_SHOWN_MAX])
+    others = len(paths) - UNUSED_NAMES_SHOWN_MAX
+    return f"{some} and {others} more" if others > 0 else some

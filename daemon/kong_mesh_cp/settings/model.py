@@ -1,0 +1,296 @@
+"""Every setting of the control plane: one row each, in the tree that files and `/config` show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from functools import cache
+from pathlib import Path
+from typing import TypeVar, get_type_hints
+
+from kong_mesh_cp.settings import forms
+from kong_mesh_cp.settings.forms import AdmissionRule, Form, Secret, UnsupportedError
+
+T = TypeVar("T")
+
+_OPTION = "option"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Option:
+    """What a row says besides its name and default."""
+
+    form: Form[object]
+    doc: str  # sentences of roff-safe plain text
+    environment: str | None
+    flag: str | None
+    secret: bool
+    default_text: str | None  # what the default is, where it is not a fixed value
+
+
+def option(
+    form: Form[T],
+    *,
+    default: T,
+    doc: str,
+    environment: str | None = None,
+    flag: str | None = None,
+    secret: bool = False,
+    default_text: str | None = None,
+) -> T:
+    row = Option(
+        form=form,
+        doc=doc,
+        environment=environment,
+        flag=flag,
+        secret=secret,
+        default_text=default_text,
+    )
+    return field(default=default, metadata={_OPTION: row})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreSettings:
+    type: str = option(
+        forms.one_of(
+            "sqlite",
+            "memory",
+            unsupported={
+                "postgres": UnsupportedError(
+                    "the store postgres is not in this version",
+                    remedy="Use sqlite, which keeps everything in general.workDir",
+                ),
+                "kubernetes": UnsupportedError(
+                    "the store kubernetes needs Kubernetes, which this product does not use",
+                    remedy="Use sqlite, which keeps everything in general.workDir",
+                ),
+            },
+        ),
+        default="sqlite",
+        environment="KUMA_STORE_TYPE",
+        doc="Where state is kept: sqlite (a database in general.workDir) or memory "
+        "(nothing survives a restart; for trying things out).",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GeneralSettings:
+    work_dir: Path = field(
+        metadata={
+            _OPTION: Option(
+                form=forms.DIRECTORY,
+                doc="The state directory: database, lock, record of the trial.",
+                environment="KUMA_GENERAL_WORK_DIR",
+                flag=None,
+                secret=False,
+                default_text="$STATE_DIRECTORY (set by systemd), else $HOME/.kuma",
+            )
+        }
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiServerHttpSettings:
+    enabled: bool = option(
+        forms.BOOLEAN,
+        default=True,
+        environment="KUMA_API_SERVER_HTTP_ENABLED",
+        doc="Whether the API server listens at all.",
+    )
+    interface: str = option(
+        forms.INTERFACE,
+        default="0.0.0.0",  # noqa: S104 (Kuma's default; only localhost is admin)
+        environment="KUMA_API_SERVER_HTTP_INTERFACE",
+        doc="The address on which the API server listens.",
+    )
+    port: int = option(
+        forms.PORT,
+        default=5681,
+        environment="KUMA_API_SERVER_HTTP_PORT",
+        doc="The TCP port of the API server. 0 takes any free port and logs it.",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiServerAuthnSettings:
+    localhost_is_admin: bool = option(
+        forms.BOOLEAN,
+        default=True,
+        environment="KUMA_API_SERVER_AUTHN_LOCALHOST_IS_ADMIN",
+        doc="Whether requests from this machine, sent to a localhost name and not forwarded by "
+        "a proxy, may use the parts of the API that are for administrators.",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiServerSettings:
+    http: ApiServerHttpSettings = field(default_factory=ApiServerHttpSettings)
+    authn: ApiServerAuthnSettings = field(default_factory=ApiServerAuthnSettings)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiagnosticsSettings:
+    interface: str = option(
+        forms.INTERFACE,
+        default="0.0.0.0",  # noqa: S104 (as Kuma, which has no such setting)
+        environment="KMESH_DIAGNOSTICS_INTERFACE",
+        doc="The address on which the diagnostics server listens (/healthy, /ready, /metrics).",
+    )
+    server_port: int = option(
+        forms.PORT,
+        default=5680,
+        environment="KUMA_DIAGNOSTICS_SERVER_PORT",
+        doc="The TCP port of the diagnostics server. 0 takes any free port and logs it.",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ZoneSettings:
+    name: str = option(
+        forms.ZONE_NAME,
+        default="default",
+        environment="KUMA_MULTIZONE_ZONE_NAME",
+        doc="The name of this zone. It is part of every proxy's identity.",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MultizoneSettings:
+    zone: ZoneSettings = field(default_factory=ZoneSettings)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LicenseSettings:
+    """For showing. What the license readers need, with losers, is `Loaded.license_places`."""
+
+    inline: Secret | None = option(  # noqa: RUF009 (one field, as the others)
+        forms.SECRET,
+        default=None,
+        environment="KMESH_LICENSE_INLINE",
+        secret=True,
+        default_text="not set",
+        doc="The license document itself, as JSON text. The daemon removes the variable from its "
+        "environment once it has read it.",
+    )
+    path: str | None = option(
+        forms.LICENSE_PATH,
+        default=None,
+        environment="KMESH_LICENSE_PATH",
+        default_text="not set",
+        doc="The file that holds the license document. A change of the file is noticed.",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdmissionSettings:
+    socket: Path = option(  # noqa: RUF009 (one field, as the others)
+        forms.SOCKET_PATH,
+        default=Path("/run/kong-mesh-cp/admission.sock"),
+        environment="KMESH_ADMISSION_SOCKET",
+        doc="The Unix socket on which local processes ask for a seat. A socket handed over by "
+        "systemd wins over this path.",
+    )
+    rules: tuple[AdmissionRule, ...] = option(
+        forms.RULES,
+        default=(),
+        default_text="no rules: whoever may open the socket may join as any name",
+        doc="Who may join as what: tables of selectors (unit, user, group, uid, gid) and what they "
+        "allow (mesh, name) or add (tags). With any rule, what no rule allows is refused.",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogSettings:
+    level: str = option(
+        forms.one_of("off", "debug", "info", "warning", "error"),
+        default="info",
+        environment="KMESH_LOG_LEVEL",
+        flag="--log-level",
+        doc="How much is logged: off, debug, info, warning or error.",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All that can be set, checked. Only `general` has no fixed default."""
+
+    environment: str = option(
+        forms.one_of(
+            "universal",
+            unsupported={
+                "kubernetes": UnsupportedError(
+                    "the environment kubernetes is not one of this product, which runs on plain "
+                    "Linux machines",
+                    remedy="Remove the setting or set it to universal",
+                )
+            },
+        ),
+        default="universal",
+        environment="KUMA_ENVIRONMENT",
+        doc="What the control plane runs on. Only universal: plain Linux machines.",
+    )
+    mode: str = option(
+        forms.one_of(
+            "zone",
+            deprecated={"standalone": "zone"},
+            unsupported={
+                "global": UnsupportedError(
+                    "the mode global is not in this version",
+                    remedy="Run one control plane for each zone, with the mode zone",
+                )
+            },
+        ),
+        default="zone",
+        environment="KUMA_MODE",
+        doc="The part this control plane plays. Only zone; standalone is its old name.",
+    )
+    store: StoreSettings = field(default_factory=StoreSettings)
+    general: GeneralSettings
+    api_server: ApiServerSettings = field(default_factory=ApiServerSettings)
+    diagnostics: DiagnosticsSettings = field(default_factory=DiagnosticsSettings)
+    multizone: MultizoneSettings = field(default_factory=MultizoneSettings)
+    license: LicenseSettings = field(default_factory=LicenseSettings)
+    admission: AdmissionSettings = field(default_factory=AdmissionSettings)
+    log: LogSettings = field(default_factory=LogSettings)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One setting: where it stands in the tree, and what its field says."""
+
+    attributes: tuple[str, ...]
+    default: object  # None where the default is not a fixed value
+    option: Option
+
+    @property
+    def path(self) -> str:
+        """`apiServer.http.port`."""
+        return ".".join(camel_case(name) for name in self.attributes)
+
+
+def camel_case(attribute: str) -> str:
+    first, *others = attribute.split("_")
+    return first + "".join(word.capitalize() for word in others)
+
+
+@cache
+def rows() -> tuple[Row, ...]:
+    """Every setting, in the order of the tree."""
+    return tuple(_rows_of(Settings, ()))
+
+
+def _rows_of(section: type, above: tuple[str, ...]) -> Iterator[Row]:
+    hints = get_type_hints(section)
+    for one in fields(section):
+        attributes = (*above, one.name)
+        if _OPTION in one.metadata:
+            default = None if one.default is MISSING else one.default
+            yield Row(attributes, default, one.metadata[_OPTION])
+        elif is_dataclass(hints[one.name]):
+            yield from _rows_of(hints[one.name], attributes)
+
+
+def value_at(settings: object, attributes: tuple[str, ...]) -> object:
+    for name in attributes:
+        settings = getattr(settings, name)
+    return settings

@@ -1,0 +1,82 @@
+"""Which names exist: ours, Kuma's that this version does not use, and the nearest to a mistake."""
+
+from __future__ import annotations
+
+import difflib
+import importlib.resources
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+
+from kong_mesh_cp.settings.model import Row, rows
+
+VARIABLE_PREFIXES = ("KMESH_", "KUMA_")
+# Kong Mesh keeps these under a block of its own; a file may use either place.
+OTHER_SPELLINGS: Mapping[str, str] = {
+    "kmesh.license.inline": "license.inline",
+    "kmesh.license.path": "license.path",
+}
+NAME_CHARACTERS_MAX = 200  # no name is longer, so nothing near it is worth looking for
+
+
+@dataclass(frozen=True, slots=True)
+class KumaNames:
+    """The settings of Kuma and Kong Mesh, whether this version uses them or not."""
+
+    paths: frozenset[str]
+    trees: tuple[str, ...]  # `kmesh.opa.`: anything below is known
+    variables: frozenset[str]
+
+    def knows(self, path: str) -> bool:
+        return path in self.paths or f"{path}.".startswith(self.trees)
+
+
+@cache
+def kuma_names() -> KumaNames:
+    """Read when a name turns up that is no row: most starts never need it."""
+    text = importlib.resources.files(__package__).joinpath("kuma_names.txt").read_text("utf-8")
+    entries = [line.split() for line in text.splitlines() if not line.startswith("#")]
+    return KumaNames(
+        paths=frozenset(entry[0] for entry in entries if not entry[0].endswith(".*")),
+        trees=tuple(entry[0].removesuffix("*") for entry in entries if entry[0].endswith(".*")),
+        variables=frozenset(entry[1] for entry in entries if len(entry) > 1),
+    )
+
+
+@cache
+def rows_by_path() -> Mapping[str, Row]:
+    by_path = {row.path: row for row in rows()}
+    return by_path | {other: by_path[path] for other, path in OTHER_SPELLINGS.items()}
+
+
+@cache
+def rows_by_variable() -> Mapping[str, Row]:
+    return {row.option.environment: row for row in rows() if row.option.environment}
+
+
+@cache
+def sections() -> frozenset[str]:
+    """Every path that holds other settings, ours and Kuma's."""
+    leaves = {*rows_by_path(), *kuma_names().paths}
+    leaves |= {tree.removesuffix(".") for tree in kuma_names().trees}
+    return frozenset(
+        ".".join(parts[:depth])
+        for parts in (leaf.split(".") for leaf in leaves)
+        for depth in range(1, len(parts))
+    )
+
+
+def nearest_path(path: str) -> str | None:
+    return _nearest(path, {*rows_by_path(), *sections(), *kuma_names().paths})
+
+
+def nearest_variable(name: str) -> str | None:
+    return _nearest(name, {*rows_by_variable(), *kuma_names().variables})
+
+
+def _nearest(name: str, known: Iterable[str]) -> str | None:
+    if len(name) > NAME_CHARACTERS_MAX:
+        return None
+    by_folded = {one.casefold(): one for one in sorted(known)}
+    found = difflib.get_close_matches(name.casefold(), by_folded, n=1, cutoff=0.7)
+    return by_folded[found[0]] if found else None

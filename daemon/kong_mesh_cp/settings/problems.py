@@ -1,0 +1,41 @@
+"""What is wrong with a configuration: all of it at once, each with place and remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from kong_mesh_cp.core.errors import ConfigurationError
+
+PROBLEMS_MAX = 100  # a file of another kind should not fill the journal
+SHOWN_CHARACTERS_MAX = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong. `message` names the place, has no final full stop and holds no secret."""
+
+    code: str
+    message: str
+    remedy: str
+
+    @property
+    def line(self) -> str:
+        return f"{self.code}: {self.message}. {self.remedy}"
+
+
+class SettingsRejectedError(ConfigurationError):
+    """The configuration cannot be used. One line names the first problem and counts the rest."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        first, others = problems[0], len(problems) - 1
+        more = f" (and {others} more: kong-mesh-cp config check lists them)" if others else ""
+        super().__init__(f"{first.message}{more}", code=first.code, hint=first.remedy)
+        self.problems = tuple(problems)
+
+
+def shown(text: str) -> str:
+    """`text` quoted for one line of a log: control characters escaped, length bounded."""
+    if len(text) <= SHOWN_CHARACTERS_MAX:
+        return repr(text)
+    return f"{text[:SHOWN_CHARACTERS_MAX]!r}…"
