@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-
-import trio
+from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,9 +19,13 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """The other end. Exactly one of `address` (TCP) and `credentials` (Unix) is set."""
+    """The other end. Exactly one of `address` (TCP) and `credentials` (Unix) is set.
 
-    socket: trio.socket.SocketType = field(repr=False)
+    `socket` is the connection itself, for getsockopt only (SO_PEERPIDFD): the server reads,
+    writes and closes it.
+    """
+
+    socket: socket.socket = field(repr=False)
     address: tuple[str, int] | None = None  # IP without zone id, port
     credentials: Credentials | None = None
 
@@ -44,8 +48,31 @@ class Response:
 
     status: int
     body: bytes = b""
-    content_type: str = "application/json"
+    content_type: str = "application/json"  # "" sends no Content-Type
     headers: tuple[tuple[str, str], ...] = ()
+
+
+class HeldStream(Protocol):
+    """An answer that stays open, as its handler sees it."""
+
+    async def wait_closed(self) -> None:
+        """Return at EOF or reset of the peer.
+
+        What the peer still sends is discarded; one that sends more than a bound counts as gone.
+        """
+        ...
+
+    def send_line(self, line: bytes) -> bool:
+        """Queue `line`, which ends with a newline; never block.
+
+        False: dropped, because the peer does not read or is gone. A line is sent whole or not
+        at all, as long as the connection lives.
+        """
+        ...
+
+    def peer_gone(self) -> bool:
+        """Whether the peer has closed its end by now, also if nobody has noticed yet."""
+        ...
 
 
 @dataclass(slots=True)
@@ -58,13 +85,14 @@ class HeldResponse:
 
     first_line: bytes
     hold: Callable[[HeldStream], Awaitable[None]]
-    released: Callable[[], None]  # always called exactly once, also when the first line cannot be sent
+    released: Callable[
+        [], None
+    ]  # always called exactly once, also when the first line cannot be sent
     status: int = 200
     content_type: str = "application/json"
 
 
-class HeldStream:
-    """Placeholder for the type that the server hands to `HeldResponse.hold`."""
-
-
 Handler = Callable[[Request], Awaitable[Response | HeldResponse]]
+
+ErrorBody = Callable[[int, str, str], Response]
+"""How a listener words its refusals: status, stable code, one sentence without a full stop."""

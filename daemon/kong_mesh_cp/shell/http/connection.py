@@ -1,0 +1,292 @@
+"""One connection from its first byte to its last: requests in, answers out, in order.
+
+One task and one cancel scope for a connection; the scope's deadline is moved, because making a
+scope for each step costs more than parsing a request. Sockets are used directly (`send`, `recv`)
+and the loop is asked only when they would block; the wait for the next request is the checkpoint
+that lets the other connections run.
+"""
+
+from __future__ import annotations
+
+import enum
+import logging
+import math
+import socket
+from dataclasses import dataclass
+
+import trio
+
+from kong_mesh_cp.shell.http.answers import CONTINUE, DateLine, encode, encode_held
+from kong_mesh_cp.shell.http.held import SocketHeldStream
+from kong_mesh_cp.shell.http.limits import Limits
+from kong_mesh_cp.shell.http.messages import ErrorBody, Handler, HeldResponse, Peer, Response
+from kong_mesh_cp.shell.http.parsing import RequestError, RequestParser
+
+log = logging.getLogger(__name__)
+
+RECEIVE_BYTES = 16 * 1024
+
+
+class PeerGoneError(Exception):
+    """The peer has closed or reset the connection; nobody is left to tell."""
+
+
+class Phase(enum.Enum):
+    """What a connection does; decides what a deadline or a drain means for it."""
+
+    IDLE = enum.auto()  # between requests: may be closed without a word
+    READING = enum.auto()
+    ANSWERING = enum.auto()  # the handler runs; nothing of the answer has been sent
+    SENDING = enum.auto()
+    HELD = enum.auto()
+
+
+class Drain:
+    """A graceful stop, seen by every connection that takes part in it.
+
+    Idle and held connections end at once, busy ones after their answer, which says
+    `Connection: close`. The owner of the conversations' nursery bounds the time for all that.
+    """
+
+    def __init__(self) -> None:
+        self.started = False
+        self._connections: set[Connection] = set()
+
+    def start(self) -> None:
+        """Begin; doing it again changes nothing."""
+        self.started = True
+        for connection in list(self._connections):
+            connection.leave_if_unoccupied()
+
+    def enter(self, connection: Connection) -> None:
+        self._connections.add(connection)
+
+    def leave(self, connection: Connection) -> None:
+        self._connections.discard(connection)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """What all connections of one listener share."""
+
+    handler: Handler
+    limits: Limits
+    error_body: ErrorBody
+    date: DateLine
+    drain: Drain
+
+
+class Connection:
+    """Owns `connection`, a non-blocking stream socket, and closes it at the end of `converse`."""
+
+    __slots__ = ("_peer", "_phase", "_scope", "_service", "_socket")
+
+    def __init__(self, connection: socket.socket, peer: Peer, service: Service) -> None:
+        self._socket = connection
+        self._peer = peer
+        self._service = service
+        self._scope = trio.CancelScope()
+        self._phase = Phase.IDLE
+
+    async def converse(self) -> None:
+        """Serve the peer until one side has had enough. Raises nothing but Cancelled."""
+        self._service.drain.enter(self)
+        try:
+            refusal = await self._serve()
+            if refusal is not None:
+                await self._refuse(refusal)
+        finally:
+            self._service.drain.leave(self)
+            self._socket.close()
+
+    async def converse_refusing(self, refusal: Response) -> None:
+        """Answer the first request with `refusal`, unread, and close."""
+        try:
+            with trio.move_on_after(self._service.limits.linger_seconds):
+                await trio.lowlevel.wait_readable(self._socket)
+            await self._refuse(refusal)
+        finally:
+            self._socket.close()
+
+    def leave_if_unoccupied(self) -> None:
+        """A drain has begun: end now if no request is in hand."""
+        if self._phase in {Phase.IDLE, Phase.HELD}:
+            self._scope.cancel()
+
+    async def _serve(self) -> Response | None:
+        """The refusal to send before closing, if there is one."""
+        try:
+            with self._scope:
+                held = await self._answer_requests()
+                if held is not None:
+                    await self._hold(*held)
+                return None
+        except RequestError as fault:
+            return self._service.error_body(fault.status, fault.code, fault.message)
+        except PeerGoneError:
+            return None
+        except Exception:
+            # One conversation must not end the nursery that it shares with all others.
+            log.exception("request-failed: a handler of the control plane has a defect")
+            if self._phase is not Phase.ANSWERING:
+                return None
+            message = "the control plane failed on this request; its log says why"
+            return self._service.error_body(500, "internal-error", message)
+        if self._phase is not Phase.READING:
+            return None
+        message = "the request did not arrive in time"
+        return self._service.error_body(408, "too-slow", message)
+
+    async def _answer_requests(self) -> tuple[HeldResponse, bool] | None:
+        """Until the connection is to be closed (None) or held (the answer; is it HTTP/1.0?)."""
+        service = self._service
+        parser = RequestParser(service.limits)
+        unread = b""
+        try:
+            while True:
+                if unread:
+                    await trio.lowlevel.checkpoint()  # a peer that pipelines takes turns, too
+                following = await self._read_request(parser, unread)
+                if following is None:
+                    return None
+                unread = following
+                self._phase = Phase.ANSWERING
+                self._scope.deadline = math.inf
+                answer = await service.handler(parser.request(self._peer))
+                if isinstance(answer, HeldResponse):
+                    return answer, parser.http_1_0
+                close = service.drain.started or not parser.keep_alive
+                data = encode(
+                    answer,
+                    date_line=service.date.at(trio.current_time()),
+                    http_1_0=parser.http_1_0,
+                    close=close,
+                    head_only=parser.method == "HEAD",
+                )
+                await self._send(data)
+                if close:
+                    if parser.keep_alive or unread:
+                        await self._linger()
+                    return None
+                parser.restart()
+        finally:
+            parser.close()
+
+    async def _read_request(self, parser: RequestParser, unread: bytes) -> bytes | None:
+        """Feed `parser` to the end of a request; what followed it. None: there is no more."""
+        limits = self._service.limits
+        if unread:
+            unread = parser.feed(unread)
+        if not parser.started:
+            self._phase = Phase.IDLE
+            if self._service.drain.started:
+                return None
+            self._scope.deadline = trio.current_time() + limits.idle_seconds
+            while not parser.started:
+                data = await self._receive()
+                if not data:
+                    return None
+                unread = parser.feed(data)
+        if parser.complete:
+            return unread
+        return await self._read_rest(parser)
+
+    async def _read_rest(self, parser: RequestParser) -> bytes | None:
+        limits = self._service.limits
+        self._phase = Phase.READING
+        started_at = trio.current_time()
+        self._scope.deadline = started_at + min(limits.header_seconds, limits.request_seconds)
+        body_awaited = False
+        unread = b""
+        while not parser.complete:
+            if parser.head_complete and not body_awaited:
+                body_awaited = True
+                self._scope.deadline = started_at + limits.request_seconds
+                if parser.expects_continue and not parser.body_started:
+                    await self._send_rest(CONTINUE)
+            data = await self._receive()
+            if not data:
+                return None
+            unread = parser.feed(data)
+        return unread
+
+    async def _hold(self, held: HeldResponse, http_1_0: bool) -> None:  # noqa: FBT001
+        try:
+            date_line = self._service.date.at(trio.current_time())
+            await self._send(encode_held(held, date_line=date_line, http_1_0=http_1_0))
+            stream = SocketHeldStream(self._socket, chunked=not http_1_0)
+            self._phase = Phase.HELD
+            self._scope.deadline = math.inf
+            try:
+                if not self._service.drain.started:
+                    await held.hold(stream)
+            finally:
+                stream.finish()
+        finally:
+            held.released()
+
+    async def _refuse(self, refusal: Response) -> None:
+        """Send a last answer and give the peer a moment to read it."""
+        data = encode(
+            refusal,
+            date_line=self._service.date.at(trio.current_time()),
+            http_1_0=False,
+            close=True,
+            head_only=False,
+        )
+        with trio.move_on_after(self._service.limits.linger_seconds):
+            try:
+                await self._send_rest(data)
+                await self._linger()
+            except PeerGoneError:
+                pass
+
+    async def _linger(self) -> None:
+        """Wait for the peer's EOF: closing with bytes unread would reset the connection.
+
+        A reset takes the answer away that the peer has not read yet. Bounded in bytes, and in time
+        by `linger_seconds`.
+        """
+        limits = self._service.limits
+        try:
+            self._socket.shutdown(socket.SHUT_WR)
+        except OSError:
+            return
+        allowed = limits.linger_bytes_max
+        with trio.move_on_after(limits.linger_seconds):
+            while allowed > 0 and (data := await self._receive()):
+                allowed -= len(data)
+
+    async def _receive(self) -> bytes:
+        """What the peer sends next; b"" at its EOF. Always a checkpoint."""
+        while True:
+            await trio.lowlevel.wait_readable(self._socket)
+            try:
+                return self._socket.recv(RECEIVE_BYTES)
+            except BlockingIOError:
+                continue
+            except OSError as error:
+                raise PeerGoneError from error
+
+    async def _send(self, data: bytes) -> None:
+        """Send all of an answer. Not a checkpoint when the kernel takes it at once."""
+        self._phase = Phase.SENDING
+        try:
+            sent = self._socket.send(data)
+        except BlockingIOError:
+            sent = 0
+        except OSError as error:
+            raise PeerGoneError from error
+        if sent < len(data):
+            self._scope.deadline = trio.current_time() + self._service.limits.send_seconds
+            await self._send_rest(data[sent:])
+
+    async def _send_rest(self, data: bytes) -> None:
+        rest = memoryview(data)
+        while rest:
+            try:
+                rest = rest[self._socket.send(rest) :]
+            except BlockingIOError:
+                await trio.lowlevel.wait_writable(self._socket)
+            except OSError as error:
+                raise PeerGoneError from error

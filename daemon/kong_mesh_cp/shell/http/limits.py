@@ -1,0 +1,35 @@
+"""What one peer may cost a listener."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+DRAIN_SECONDS = (
+    10.0  # from the request to stop until conversations are cut; the owner's nursery enforces it
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """The bounds of every connection of one listener. Seconds are of the event loop's clock."""
+
+    header_bytes_max: int = 16 * 1024  # request line, headers and the empty line
+    header_count_max: int = 100
+    body_bytes_max: int = 1024 * 1024  # after the chunked coding is undone
+    header_seconds: float = 5.0  # from the first byte of a request to the end of its head
+    request_seconds: float = 30.0  # from the first byte of a request to the end of its body
+    idle_seconds: float = (
+        75.0  # between accept or the last answer and the next request's first byte
+    )
+    send_seconds: float = 30.0  # for one whole answer
+    linger_seconds: float = 2.0  # for a refused peer to read why, before the connection is closed
+    linger_bytes_max: int = 1024 * 1024  # what it may still send meanwhile
+    connections_max: int = 1024
+    refusals_max: int = (
+        64  # connections above `connections_max` that are told so; more are just closed
+    )
+
+    @property
+    def chunked_wire_bytes_max(self) -> int:
+        """Body and framing together: chunk extensions and trailers must not be free."""
+        return 2 * self.body_bytes_max + self.header_bytes_max

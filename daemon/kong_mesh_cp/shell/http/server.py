@@ -1,0 +1,175 @@
+"""Accepts connections and starts their conversations."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import socket
+import struct
+from collections.abc import Callable
+from datetime import datetime
+from typing import NoReturn, Protocol
+
+import trio
+
+from kong_mesh_cp.shell.http.answers import DateLine
+from kong_mesh_cp.shell.http.connection import Connection, Drain, Service
+from kong_mesh_cp.shell.http.limits import Limits
+from kong_mesh_cp.shell.http.messages import Credentials, ErrorBody, Handler, Peer, Response
+
+log = logging.getLogger(__name__)
+
+ACCEPT_BATCH_MAX = 64  # connections accepted before other tasks run
+ACCEPT_PAUSE_SECONDS = 0.1  # when the process or the machine has no file descriptor left
+_OUT_OF_RESOURCES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS})
+_UCRED = struct.Struct("3i")  # struct ucred of socket(7): pid, uid, gid
+
+
+class Gate(Protocol):
+    """Decides who may connect, before a byte of the connection is read."""
+
+    def enter(self, peer: Peer) -> Response | None:
+        """None lets the connection in; `leave` is then called exactly once, at its end."""
+        ...
+
+    def leave(self, peer: Peer) -> None: ...
+
+
+class OpenGate:
+    """Lets everybody in."""
+
+    def enter(self, peer: Peer) -> Response | None:  # noqa: ARG002
+        return None
+
+    def leave(self, peer: Peer) -> None:
+        pass
+
+
+async def serve_http(
+    listener: trio.SocketListener,
+    handler: Handler,
+    *,
+    limits: Limits,
+    error_body: ErrorBody,
+    wall_clock: Callable[[], datetime],
+    conversations: trio.Nursery,
+    drain: Drain,
+    gate: Gate | None = None,
+    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+) -> NoReturn:
+    """Serve HTTP/1.1 on `listener` until cancelled; started as soon as it accepts.
+
+    Each connection is one task of `conversations`. To stop: cancel this task, call `drain.start()`
+    and give `conversations` a deadline of DRAIN_SECONDS.
+
+    Resource handling: the caller owns and closes `listener`; connections close themselves.
+    Errors: running out of file descriptors is logged and waited for; any other OSError of the
+    listener is raised. Nothing that a peer or `handler` does ends this task or its siblings.
+    """
+    service = Service(
+        handler=handler,
+        limits=limits,
+        error_body=error_body,
+        date=DateLine(wall_clock),
+        drain=drain,
+    )
+    doorman = _Doorman(service, conversations, gate if gate is not None else OpenGate())
+    # A descriptor of our own, because trio's sockets cannot accept without waiting.
+    with socket.socket(fileno=os.dup(listener.socket.fileno())) as acceptor:
+        acceptor.setblocking(False)
+        task_status.started()
+        while True:
+            await trio.lowlevel.wait_readable(acceptor)
+            try:
+                doorman.accept_waiting(acceptor)
+            except OSError as error:
+                if error.errno not in _OUT_OF_RESOURCES:
+                    raise
+                await doorman.pause(error)
+
+
+class _Doorman:
+    """Counts the connections of one listener and turns away what is too many."""
+
+    def __init__(self, service: Service, conversations: trio.Nursery, gate: Gate) -> None:
+        self._service = service
+        self._conversations = conversations
+        self._gate = gate
+        self._serving = 0
+        self._refusing = 0
+        self._exhausted = False
+
+    def accept_waiting(self, acceptor: socket.socket) -> None:
+        """Start a conversation for every connection that waits, up to a bound."""
+        for _ in range(ACCEPT_BATCH_MAX):
+            try:
+                connection, _ = acceptor.accept()
+            except BlockingIOError:
+                return
+            except ConnectionError:
+                continue  # accept(2): the peer gave up while it waited in the queue
+            self._exhausted = False
+            try:
+                connection.setblocking(False)
+                peer = peer_of(connection)
+            except OSError:
+                connection.close()
+                continue
+            self._admit(connection, peer)
+
+    async def pause(self, error: OSError) -> None:
+        """Let connections end, so that descriptors come back. Logged once for each shortage."""
+        if not self._exhausted:
+            self._exhausted = True
+            log.error(
+                "accept-out-of-resources: cannot accept connections: %s (%d of this listener open)",
+                error.strerror,
+                self._serving,
+            )
+        await trio.sleep(ACCEPT_PAUSE_SECONDS)
+
+    def _admit(self, connection: socket.socket, peer: Peer) -> None:
+        conversation = Connection(connection, peer, self._service)
+        limits = self._service.limits
+        if self._serving >= limits.connections_max:
+            message = f"all {limits.connections_max} connections of this listener are in use"
+            refusal: Response | None = self._service.error_body(503, "busy", message)
+        else:
+            refusal = self._gate.enter(peer)
+        if refusal is None:
+            self._serving += 1
+            self._conversations.start_soon(self._serve, conversation, peer)
+        elif self._refusing < limits.refusals_max:
+            self._refusing += 1
+            self._conversations.start_soon(self._refuse, conversation, refusal)
+        else:
+            connection.close()
+
+    async def _serve(self, conversation: Connection, peer: Peer) -> None:
+        try:
+            await conversation.converse()
+        finally:
+            self._serving -= 1
+            self._gate.leave(peer)
+
+    async def _refuse(self, conversation: Connection, refusal: Response) -> None:
+        try:
+            await conversation.converse_refusing(refusal)
+        finally:
+            self._refusing -= 1
+
+
+def peer_of(connection: socket.socket) -> Peer:
+    """Who is at the other end of an accepted connection. Raises: OSError if it is gone already.
+
+    A TCP connection also gets its options here: small answers go out at once, and a peer that
+    vanished without a word is noticed by the kernel.
+    """
+    if connection.family == socket.AF_UNIX:
+        raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
+        return Peer(connection, credentials=Credentials(*_UCRED.unpack(raw)))
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    host, port = connection.getpeername()[:2]
+    return Peer(connection, address=(host.partition("%")[0], port))
