@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kong_mesh_cp.settings.problems import Problem, SettingsRejectedError, shown
+from kong_mesh_cp.settings.problems import Problem, SettingsRejectedError, quoted
+from kong_mesh_cp.shell.host.shown import shown
 
 if TYPE_CHECKING:
     import yaml
@@ -45,15 +46,14 @@ class Document:
 
     def place_of(self, keys: Sequence[str]) -> str:
         line = self.line_of(keys)
-        return f"{shown_path(self.path)} line {line}" if line else shown_path(self.path)
+        return f"{shown(self.path)} line {line}" if line else shown(self.path)
 
 
-def shown_path(path: Path) -> str:
-    return str(path) if str(path).isprintable() else shown(str(path))
+def read_document(path: Path, *, kuma: bool = False) -> Document | None:
+    """The file at `path`, or None if there is none. Raises: SettingsRejectedError.
 
-
-def read_document(path: Path) -> Document | None:
-    """The file at `path`, or None if there is none. Raises: SettingsRejectedError."""
+    `kuma` says that it is a Kuma YAML, whatever its name ends in.
+    """
     content = _read(path)
     if content is None:
         return None
@@ -61,22 +61,22 @@ def read_document(path: Path) -> Document | None:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
         raise _rejected(
-            "config-not-utf8", f"{shown_path(path)} is not UTF-8 at byte {error.start}"
+            "config-not-utf8", f"{shown(path)} is not UTF-8 at byte {error.start}"
         ) from None
     try:
-        return parse_document(text, path=path)
+        return parse_document(text, path=path, kuma=kuma or path.suffix in YAML_SUFFIXES)
     except RecursionError:
-        raise _rejected("config-syntax", f"{shown_path(path)} is nested too deeply") from None
+        raise _rejected("config-syntax", f"{shown(path)} is nested too deeply") from None
 
 
-def parse_document(text: str, *, path: Path) -> Document:
-    """TOML, or Kuma's YAML if `path` ends in .yml or .yaml. Raises: SettingsRejectedError."""
-    if path.suffix in YAML_SUFFIXES:
+def parse_document(text: str, *, path: Path, kuma: bool) -> Document:
+    """Our TOML or a Kuma YAML. Raises: SettingsRejectedError, RecursionError."""
+    if kuma:
         return Document(path=path, lenient=True, tree=_parse_yaml(text, path), text=text)
     try:
         tree = tomllib.loads(text)
     except ValueError as error:  # also what int() says of a number with thousands of digits
-        raise _rejected("config-syntax", f"{shown_path(path)} is not TOML: {error}") from None
+        raise _rejected("config-syntax", f"{shown(path)} is not TOML: {error}") from None
     return Document(path=path, lenient=False, tree=tree, text=text)
 
 
@@ -92,17 +92,17 @@ def _read(path: Path) -> bytes | None:
         return None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
-        message = f"{shown_path(path)} cannot be read: {reason}"
+        message = f"{shown(path)} cannot be read: {reason}"
         raise SettingsRejectedError(
             [Problem("config-unreadable", message, _remedy_of(error))]
         ) from None
     with os.fdopen(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise _rejected("config-unreadable", f"{shown_path(path)} is not a regular file")
+            raise _rejected("config-unreadable", f"{shown(path)} is not a regular file")
         content = file.read(DOCUMENT_BYTES_MAX + 1)
     if len(content) > DOCUMENT_BYTES_MAX:
         limit = f"more than {DOCUMENT_BYTES_MAX} bytes"
-        raise _rejected("config-too-large", f"{shown_path(path)} has {limit}")
+        raise _rejected("config-too-large", f"{shown(path)} has {limit}")
     return content
 
 
@@ -155,16 +155,16 @@ def _parse_yaml(text: str, path: Path) -> Mapping[str, object]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = f" line {mark.line + 1}" if mark else ""
-        problem = shown(error.problem or error.context or "not readable")
-        message = f"{shown_path(path)}{line} is not YAML: {problem}"
+        problem = quoted(error.problem or error.context or "not readable")
+        message = f"{shown(path)}{line} is not YAML: {problem}"
         raise _rejected("config-syntax", message) from None
     except yaml.YAMLError as error:
-        message = f"{shown_path(path)} is not YAML: {shown(str(error))}"
+        message = f"{shown(path)} is not YAML: {quoted(str(error))}"
         raise _rejected("config-syntax", message) from None
     if node is None or node.tag == YAML_NULL:
         return _Located()
     if not isinstance(node, yaml.MappingNode):
-        raise _rejected("config-syntax", f"{shown_path(path)} is not a mapping of settings")
+        raise _rejected("config-syntax", f"{shown(path)} is not a mapping of settings")
     return _mapping(node, path, {})
 
 
@@ -174,9 +174,9 @@ def _mapping(node: yaml.MappingNode, path: Path, known: dict[int, object]) -> _L
         line = key_node.start_mark.line + 1
         key = key_node.value
         if not isinstance(key, str):
-            raise _rejected("config-syntax", f"{shown_path(path)} line {line}: a key is not text")
+            raise _rejected("config-syntax", f"{shown(path)} line {line}: a key is not text")
         if key in mapping:
-            message = f"{shown_path(path)} line {line}: {shown(key)} is there twice"
+            message = f"{shown(path)} line {line}: {quoted(key)} is there twice"
             raise _rejected("config-duplicate", message)
         mapping[key] = _value(value_node, path, known)
         mapping.lines[key] = line

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -21,7 +21,11 @@ FALSE_WORDS = frozenset({"0", "f", "F", "false", "FALSE", "False"})
 
 
 class MalformedError(ValueError):
-    """The value has not the form. Its text says what is expected here, never the value."""
+    """The value has not the form. Its text goes on from the name: `must be …`. No value in it."""
+
+
+def must_be(expected: str) -> MalformedError:
+    return MalformedError(f"must be {expected}")
 
 
 class UnsupportedError(ValueError):
@@ -69,7 +73,7 @@ class Form(Generic[T_co]):
 
 def _text(value: object) -> str:
     if not isinstance(value, str):
-        raise MalformedError("text in quotes")
+        raise must_be("text in quotes")
     return value
 
 
@@ -80,14 +84,14 @@ def _boolean(value: object) -> bool:
         return True
     if value in FALSE_WORDS:
         return False
-    raise MalformedError(BOOLEAN.expected)
+    raise must_be(BOOLEAN.expected)
 
 
 def _port(value: object) -> int:
     if isinstance(value, str) and DIGITS.fullmatch(value):
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= PORT_MAX:
-        raise MalformedError(PORT.expected)
+        raise must_be(PORT.expected)
     return value
 
 
@@ -96,14 +100,14 @@ def _interface(value: object) -> str:
     try:
         ipaddress.ip_address(text)
     except ValueError:
-        raise MalformedError(INTERFACE.expected) from None
+        raise must_be(INTERFACE.expected) from None
     return text
 
 
 def _zone(value: object) -> str:
     text = _text(value)
     if not LABEL.fullmatch(text):
-        raise MalformedError(ZONE_NAME.expected)
+        raise must_be(ZONE_NAME.expected)
     return text
 
 
@@ -111,7 +115,7 @@ def _path(value: object, expected: str, bytes_max: int) -> Path:
     text = _text(value)
     # A shell expands `~`, a file or a unit does not: a folder called `~` is never what was meant.
     if not text.isprintable() or text.startswith("~") or len(text.encode()) > bytes_max:
-        raise MalformedError(expected)
+        raise must_be(expected)
     return Path(text)
 
 
@@ -122,7 +126,7 @@ def _directory(value: object) -> Path:
 def _socket_path(value: object) -> Path:
     text = _text(value)
     if text.endswith("/"):
-        raise MalformedError(SOCKET_PATH.expected)
+        raise must_be(SOCKET_PATH.expected)
     return _path(text, SOCKET_PATH.expected, SOCKET_PATH_BYTES_MAX)
 
 
@@ -151,87 +155,10 @@ def one_of(
         if text in refusals:
             raise refusals[text]
         if text not in words:
-            raise MalformedError(expected)
+            raise must_be(expected)
         return text
 
     return Form(expected, read, spellings)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AdmissionRule:
-    """One `[[admission.rules]]` entry as written; its selectors are all to match."""
-
-    unit: str | None = None
-    user: str | None = None
-    group: str | None = None
-    uid: int | None = None
-    gid: int | None = None
-    mesh: str | None = None
-    name: str | None = None
-    tags: tuple[tuple[str, str], ...] = ()
-
-
-SELECTORS = ("unit", "user", "group", "uid", "gid")
-ID_MAX = 2**32 - 2  # (uid_t) -1 means "no change"
-
-
-def _rules(value: object) -> tuple[AdmissionRule, ...]:
-    if not isinstance(value, Sequence) or isinstance(value, str):
-        raise MalformedError(RULES.expected)
-    return tuple(_rule(entry, place=f"rule {i}") for i, entry in enumerate(value, start=1))
-
-
-def _rule(entry: object, *, place: str) -> AdmissionRule:
-    if not isinstance(entry, Mapping):
-        raise MalformedError(f"{RULES.expected} ({place} is not a table)")
-    unknown = [key for key in entry if key not in AdmissionRule.__dataclass_fields__]
-    if unknown:
-        keys = ", ".join(AdmissionRule.__dataclass_fields__)
-        raise MalformedError(f"made of {keys} ({place} has another key, {str(unknown[0])[:40]!r})")
-    if not any(key in entry for key in SELECTORS):
-        raise MalformedError(f"selective: {place} needs one of {', '.join(SELECTORS)}")
-    return AdmissionRule(
-        unit=_rule_text(entry, "unit", place),
-        user=_rule_text(entry, "user", place),
-        group=_rule_text(entry, "group", place),
-        uid=_rule_id(entry, "uid", place),
-        gid=_rule_id(entry, "gid", place),
-        mesh=_rule_text(entry, "mesh", place),
-        name=_rule_text(entry, "name", place),
-        tags=_rule_tags(entry, place),
-    )
-
-
-def _rule_text(entry: Mapping[object, object], key: str, place: str) -> str | None:
-    value = entry.get(key)
-    if value is None:
-        return None
-    if not isinstance(value, str) or not value or not value.isprintable():
-        raise MalformedError(f"well formed: {key} of {place} must be text that is not empty")
-    return value
-
-
-def _rule_id(entry: Mapping[object, object], key: str, place: str) -> int | None:
-    value = entry.get(key)
-    if value is None:
-        return None
-    if isinstance(value, str) and DIGITS.fullmatch(value):
-        value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= ID_MAX:
-        raise MalformedError(f"well formed: {key} of {place} must be a number from 0 to {ID_MAX}")
-    return value
-
-
-def _rule_tags(entry: Mapping[object, object], place: str) -> tuple[tuple[str, str], ...]:
-    tags = entry.get("tags")
-    if tags is None:
-        return ()
-    if not isinstance(tags, Mapping):
-        raise MalformedError(f"well formed: tags of {place} must be a table of texts")
-    for key, value in tags.items():
-        if not all(isinstance(x, str) and x and x.isprintable() for x in (key, value)):
-            raise MalformedError(f"well formed: tags of {place} must be texts that are not empty")
-    return tuple(sorted(tags.items()))
 
 
 BOOLEAN = Form("true or false", _boolean)
@@ -242,4 +169,3 @@ DIRECTORY = Form("a folder's path, written out (`~` is not expanded)", _director
 SOCKET_PATH = Form(f"a path of at most {SOCKET_PATH_BYTES_MAX} bytes, written out", _socket_path)
 LICENSE_PATH = Form("a file's path", _license_path)
 SECRET = Form("text in quotes", _secret)
-RULES = Form("a list of rules, each one an [[admission.rules]] table", _rules)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from kong_mesh_cp.settings.documents import Document, shown_path
+from kong_mesh_cp.settings.documents import Document
 from kong_mesh_cp.settings.forms import MalformedError, UnsupportedError
 from kong_mesh_cp.settings.model import Row, Settings, rows
 from kong_mesh_cp.settings.names import (
@@ -19,7 +19,8 @@ from kong_mesh_cp.settings.names import (
     rows_by_variable,
     sections,
 )
-from kong_mesh_cp.settings.problems import PROBLEMS_MAX, Problem, shown
+from kong_mesh_cp.settings.problems import PROBLEMS_MAX, Problem, quoted
+from kong_mesh_cp.shell.host.shown import shown
 
 WORK_DIR = "general.workDir"
 UNUSED_NAMES_SHOWN_MAX = 8
@@ -60,7 +61,7 @@ class Gathering:
                 self._warn(f"config-unused: {name} is known, but not used by this version")
             else:
                 hint = _did_you_mean(nearest_variable(name))
-                self._warn(f"config-unknown-variable: {shown(name)} is not a setting.{hint}")
+                self._warn(f"config-unknown-variable: {quoted(name)} is not a setting.{hint}")
 
     def add_flags(self, arguments: Mapping[str, str | None]) -> None:
         known = {row.option.flag: row for row in rows() if row.option.flag}
@@ -71,7 +72,7 @@ class Gathering:
     def add_document(self, document: Document) -> None:
         self._add_table(document, document.tree, ())
         if self.unused:
-            place = shown_path(document.path)
+            place = shown(document.path)
             self._warn(
                 f"config-unused: {place} has {_names(self.unused)}, "
                 "known, but not used by this version"
@@ -135,7 +136,7 @@ class Gathering:
             message = f"{path} ({document.place_of(keys)}) sets {row.path} again"
             self._problem("config-duplicate", message, "Leave out one of the two")
             return
-        origin = f"file:{shown_path(document.path)}:{path}"
+        origin = f"file:{shown(document.path)}:{path}"
         self._take(self.file, row, value, origin, place=f"{path} ({document.place_of(keys)})")
 
     def _unknown_key(self, document: Document, keys: tuple[str, ...]) -> None:
@@ -144,7 +145,7 @@ class Gathering:
         # A line is looked for in the whole file; beyond the limit nobody will read it.
         if len(self.problems) >= PROBLEMS_MAX or len(self.warnings) >= PROBLEMS_MAX:
             return
-        message = f"{shown(path)} ({document.place_of(keys)}) is not a setting"
+        message = f"{quoted(path)} ({document.place_of(keys)}) is not a setting"
         if document.lenient:  # as Kuma, which reads its file in the same spirit
             self.unknown.append(path)
             self._warn(f"config-unknown-key: {message}.{hint}")
@@ -168,14 +169,14 @@ class Gathering:
         try:
             layer[row.path] = Reading(form.read(raw), origin)
         except MalformedError as error:
-            message = f"{name} {is_}must be {error}"
+            message = f"{name} {is_}{error}"
             self._problem("config-value", message, f"Correct {row.path} or remove it")
         except UnsupportedError as error:
             self._problem("config-unsupported", f"{name} {is_}{error.reason}", error.remedy)
         else:
             if isinstance(raw, str) and raw in form.deprecated:
                 instead = form.deprecated[raw]
-                self._warn(f"config-deprecated: {name} is {shown(raw)}; write {shown(instead)}")
+                self._warn(f"config-deprecated: {name} is {quoted(raw)}; write {quoted(instead)}")
 
     def _problem(self, code: str, message: str, remedy: str) -> None:
         if len(self.problems) < PROBLEMS_MAX:
@@ -190,7 +191,7 @@ def _is(raw: object) -> str:
     """`is 'abc': `, where the value can be shown on a line."""
     match raw:
         case str():
-            return f"is {shown(raw)}: "
+            return f"is {quoted(raw)}: "
         case bool():
             return f"is {str(raw).lower()}: "
         case int() if abs(raw) <= INTEGER_SHOWN_MAX:
@@ -204,6 +205,6 @@ def _did_you_mean(name: str | None) -> str:
 
 
 def _names(paths: list[str]) -> str:
-    some = ", ".join(shown(path) for path in paths[:UNUSED_NAMES_SHOWN_MAX])
+    some = ", ".join(quoted(path) for path in paths[:UNUSED_NAMES_SHOWN_MAX])
     others = len(paths) - UNUSED_NAMES_SHOWN_MAX
     return f"{some} and {others} more" if others > 0 else some

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar, get_type_hints
 
-from kong_mesh_cp.core.license.sources import SourceKind
-from kong_mesh_cp.settings.documents import Document, read_document, shown_path
+from kong_mesh_cp.settings.documents import Document, read_document
 from kong_mesh_cp.settings.forms import Secret
 from kong_mesh_cp.settings.gathering import Gathering, Reading
 from kong_mesh_cp.settings.model import Settings, camel_case, rows
 from kong_mesh_cp.settings.problems import Problem, SettingsRejectedError
+from kong_mesh_cp.shell.host.shown import shown
 
 DEFAULT_FILE = Path("/etc/kong-mesh/kong-mesh-cp.toml")
 CONFIG_FILE_FLAG = "--config-file"
@@ -22,12 +22,16 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LicensePlace:
-    """A place where a license was named, as written and not yet read: exactly one of the two."""
+class LicenseTexts:
+    """What was given for the license, place by place, the losers too. "" is not set.
 
-    kind: SourceKind
-    inline: Secret | None = None
-    path: str | None = field(default=None, repr=False)  # may be the license itself, by mistake
+    Nothing of it is shown: each may be the license itself, in the wrong place by mistake.
+    """
+
+    inline: str = field(repr=False)  # KMESH_LICENSE_INLINE
+    path: str = field(repr=False)  # KMESH_LICENSE_PATH
+    config_inline: str = field(repr=False)  # license.inline of the file
+    config_path: str = field(repr=False)  # license.path of the file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +41,7 @@ class Loaded:
     settings: Settings
     warnings: tuple[str, ...]  # lines for the log at WARNING, each with its code
     origins: Mapping[str, str]  # by path: `default`, `file:PATH:apiServer.http.port`, …
-    license_places: tuple[LicensePlace, ...]  # by precedence; without systemd's credential
+    license_texts: LicenseTexts
     file: Path | None  # the file that was read
 
 
@@ -89,7 +93,7 @@ def examine(
         settings=settings,
         warnings=tuple(gathering.warnings),
         origins=_origins(gathering.winners()),
-        license_places=_license_places(gathering),
+        license_texts=_license_texts(gathering),
         file=document.path if document else None,
     )
     return loaded, ()
@@ -100,8 +104,8 @@ def _document(named: str | None, default_file: Path) -> Document | None:
         return read_document(default_file)
     document = read_document(Path(named))
     if document is None:
-        message = f"the file {shown_path(Path(named))} ({CONFIG_FILE_FLAG}) does not exist"
-        remedy = f"Write one with: kong-mesh-cp config init --output {shown_path(Path(named))}"
+        message = f"the file {shown(Path(named))} ({CONFIG_FILE_FLAG}) does not exist"
+        remedy = f"Write one with: kong-mesh-cp config init --output {shown(Path(named))}"
         raise SettingsRejectedError([Problem("config-missing", message, remedy)])
     return document
 
@@ -125,19 +129,17 @@ def _origins(winners: Mapping[str, Reading]) -> Mapping[str, str]:
     }
 
 
-def _license_places(gathering: Gathering) -> tuple[LicensePlace, ...]:
-    """Every place, the losers too: two that differ are worth a warning."""
-    by_kind = {
-        SourceKind.INLINE: gathering.environment.get("license.inline"),
-        SourceKind.PATH: gathering.environment.get("license.path"),
-        SourceKind.CONFIG_INLINE: gathering.file.get("license.inline"),
-        SourceKind.CONFIG_PATH: gathering.file.get("license.path"),
-    }
-    places = []
-    for kind, reading in by_kind.items():
-        value = reading.value if reading else None
-        if isinstance(value, Secret):
-            places.append(LicensePlace(kind=kind, inline=value))
-        elif isinstance(value, str):
-            places.append(LicensePlace(kind=kind, path=value))
-    return tuple(places)
+def _license_texts(gathering: Gathering) -> LicenseTexts:
+    environment, file = gathering.environment, gathering.file
+    return LicenseTexts(
+        inline=_license_text(environment.get("license.inline")),
+        path=_license_text(environment.get("license.path")),
+        config_inline=_license_text(file.get("license.inline")),
+        config_path=_license_text(file.get("license.path")),
+    )
+
+
+def _license_text(reading: Reading | None) -> str:
+    if reading is None:
+        return ""
+    return reading.value.reveal() if isinstance(reading.value, Secret) else str(reading.value)

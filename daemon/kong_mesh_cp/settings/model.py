@@ -8,8 +8,10 @@ from functools import cache
 from pathlib import Path
 from typing import TypeVar, get_type_hints
 
+from kong_mesh_cp.core.admission.identity import Rule
 from kong_mesh_cp.settings import forms
-from kong_mesh_cp.settings.forms import AdmissionRule, Form, Secret, UnsupportedError
+from kong_mesh_cp.settings.admission_rules import RULES
+from kong_mesh_cp.settings.forms import Form, Secret, UnsupportedError
 
 T = TypeVar("T")
 
@@ -36,6 +38,7 @@ def option(
     environment: str | None = None,
     flag: str | None = None,
     secret: bool = False,
+    in_repr: bool = True,
     default_text: str | None = None,
 ) -> T:
     row = Option(
@@ -46,7 +49,7 @@ def option(
         secret=secret,
         default_text=default_text,
     )
-    return field(default=default, metadata={_OPTION: row})
+    return field(default=default, repr=in_repr, metadata={_OPTION: row})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,7 +164,7 @@ class MultizoneSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LicenseSettings:
-    """For showing. What the license readers need, with losers, is `Loaded.license_places`."""
+    """For showing. What the license readers need, with losers, is `Loaded.license_texts`."""
 
     inline: Secret | None = option(  # noqa: RUF009 (one field, as the others)
         forms.SECRET,
@@ -176,6 +179,7 @@ class LicenseSettings:
         forms.LICENSE_PATH,
         default=None,
         environment="KMESH_LICENSE_PATH",
+        in_repr=False,  # may hold the license itself, by mistake
         default_text="not set",
         doc="The file that holds the license document. A change of the file is noticed.",
     )
@@ -190,8 +194,8 @@ class AdmissionSettings:
         doc="The Unix socket on which local processes ask for a seat. A socket handed over by "
         "systemd wins over this path.",
     )
-    rules: tuple[AdmissionRule, ...] = option(
-        forms.RULES,
+    rules: tuple[Rule, ...] = option(
+        RULES,
         default=(),
         default_text="no rules: whoever may open the socket may join as any name",
         doc="Who may join as what: tables of selectors (unit, user, group, uid, gid) and what they "

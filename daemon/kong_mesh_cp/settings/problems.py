@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from kong_mesh_cp.core.errors import ConfigurationError
 
 PROBLEMS_MAX = 100  # a file of another kind should not fill the journal
-SHOWN_CHARACTERS_MAX = 60
+QUOTED_CHARACTERS_MAX = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +34,8 @@ class SettingsRejectedError(ConfigurationError):
         self.problems = tuple(problems)
 
 
-def shown(text: str) -> str:
+def quoted(text: str) -> str:
     """`text` quoted for one line of a log: control characters escaped, length bounded."""
-    if len(text) <= SHOWN_CHARACTERS_MAX:
+    if len(text) <= QUOTED_CHARACTERS_MAX:
         return repr(text)
-    return f"{text[:SHOWN_CHARACTERS_MAX]!r}…"
+    return f"{text[:QUOTED_CHARACTERS_MAX]!r}…"

@@ -1,0 +1,140 @@
+"""`kong-mesh-cp config init|show|convert|check`: writes, shows and checks configurations."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from kong_mesh_cp.core.errors import EX_CONFIG, ConfigurationError
+from kong_mesh_cp.settings import writing
+from kong_mesh_cp.settings.documents import read_document
+from kong_mesh_cp.settings.flags import add_flags, flags_of, process_environment
+from kong_mesh_cp.settings.gathering import Gathering
+from kong_mesh_cp.settings.loading import CONFIG_FILE_FLAG, examine, load
+from kong_mesh_cp.shell.host.shown import shown
+
+READABLE_MODE = 0o644
+LICENSE_MODE = 0o640  # a converted file can hold the license
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser("config", help="write, show and check configuration files")
+    actions = parser.add_subparsers(metavar="ACTION", required=True)
+
+    init = actions.add_parser("init", help="write a commented sample with every setting")
+    init.add_argument("-o", "--output", metavar="FILE", help="a new file (default: stdout)")
+    init.set_defaults(run=_init)
+
+    show = actions.add_parser("show", help="the values in force and where each came from")
+    add_flags(show)
+    show.add_argument("--output", choices=("toml", "json"), default="toml")
+    show.add_argument(
+        "--origins", action="store_true", help="with JSON too: where each value came from"
+    )
+    show.set_defaults(run=_show)
+
+    convert = actions.add_parser("convert", help="turn a Kuma YAML into TOML")
+    convert.add_argument("kuma_yaml", metavar="KUMA_YAML")
+    convert.add_argument("-o", "--output", metavar="FILE", help="a new file (default: stdout)")
+    convert.set_defaults(run=_convert)
+
+    check = actions.add_parser(
+        "check", help="say everything that is wrong, as a start from this shell would find it"
+    )
+    check.add_argument("file", metavar="FILE", nargs="?")
+    check.set_defaults(run=_check)
+
+
+def _init(arguments: argparse.Namespace) -> int:
+    _write(arguments.output, writing.sample(), READABLE_MODE)
+    return 0
+
+
+def _show(arguments: argparse.Namespace) -> int:
+    loaded = load(arguments=flags_of(arguments), environ=process_environment())
+    for warning in loaded.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    if arguments.output == "json":
+        origins = loaded.origins if arguments.origins else None
+        print(writing.effective_json(loaded.settings, origins), end="")
+    else:
+        print(writing.in_force(loaded.settings, loaded.origins), end="")
+    return 0
+
+
+def _convert(arguments: argparse.Namespace) -> int:
+    path = Path(arguments.kuma_yaml)
+    document = read_document(path, kuma=True)
+    if document is None:
+        raise ConfigurationError(
+            f"the file {shown(path)} does not exist",
+            code="config-missing",
+            hint="Name the kuma-cp.conf.yml to convert",
+        )
+    gathering = Gathering()
+    gathering.add_document(document)
+    has_license = "license.inline" in gathering.file
+    mode = LICENSE_MODE if has_license else READABLE_MODE
+    _write(arguments.output, writing.converted(gathering.file), mode)
+    for line in _left_out(gathering):
+        print(f"left out: {line}", file=sys.stderr)
+    if has_license:
+        print("note: the result holds the license, readable as its place allows", file=sys.stderr)
+    return 0
+
+
+def _left_out(gathering: Gathering) -> Iterator[str]:
+    for problem in gathering.problems:
+        yield f"{problem.message}. {problem.remedy}"
+    for path in gathering.unknown:
+        yield f"{shown(path)}: nobody knows this name"
+    # One line for each part of the tree: a full Kuma file has hundreds of settings.
+    parts: dict[str, list[str]] = {}
+    for path in gathering.unused:
+        part, _, name = path.partition(".")
+        parts.setdefault(part, []).append(name)
+    for part, names in parts.items():
+        listed = shown(", ".join(name or part for name in names))
+        yield f"{part}, known to Kuma and not used by this version: {listed}"
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    loaded, problems = examine(
+        arguments={CONFIG_FILE_FLAG: arguments.file}, environ=process_environment()
+    )
+    for problem in problems:
+        print(f"error: {problem.line}")
+    if loaded is None:
+        return EX_CONFIG
+    for warning in loaded.warnings:
+        print(f"warning: {warning}")
+    source = shown(loaded.file) if loaded.file else "no file, the defaults"
+    print(f"ok: {source}, with the environment of this shell")
+    return 0
+
+
+def _write(name: str | None, text: str, mode: int) -> None:
+    """To stdout, or to a file that does not exist yet: a configuration is never overwritten."""
+    if name is None:
+        print(text, end="")
+        return
+    try:
+        descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise ConfigurationError(
+            f"the file {shown(name)} exists already",
+            code="config-exists",
+            hint="Name a new file, or move that one away",
+        ) from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise ConfigurationError(
+            f"the file {shown(name)} cannot be written: {reason}",
+            code="config-unwritable",
+            hint="Name a file in a folder that you may write",
+        ) from None

@@ -1,0 +1,85 @@
+"""`[[admission.rules]]` as written in a file: from plain values to the rules of the core."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+
+from kong_mesh_cp.core.admission.identity import Rule
+from kong_mesh_cp.core.errors import ConfigurationError
+from kong_mesh_cp.settings.forms import DIGITS, Form, MalformedError, must_be
+from kong_mesh_cp.settings.problems import quoted
+
+ID_MAX = 2**32 - 2  # (uid_t) -1 means "no change"
+RULES_MAX = 1000  # each is tried for every admission
+
+_KEYS = tuple(one.name for one in fields(Rule))
+
+
+def _rules(value: object) -> tuple[Rule, ...]:
+    if not isinstance(value, Sequence) or isinstance(value, str) or len(value) > RULES_MAX:
+        raise must_be(RULES.expected)
+    return tuple(_rule(entry, f"rule {number}") for number, entry in enumerate(value, start=1))
+
+
+def _rule(entry: object, place: str) -> Rule:
+    if not isinstance(entry, Mapping):
+        raise must_be(f"{RULES.expected}; {place} is not a table")
+    for key in entry:
+        if key not in _KEYS:
+            known = ", ".join(_KEYS)
+            raise MalformedError(f"{place} has {quoted(str(key))}, which is none of {known}")
+    try:
+        return Rule(
+            unit=_text(entry, "unit", place),
+            user=_text(entry, "user", place),
+            group=_text(entry, "group", place),
+            uid=_id(entry, "uid", place),
+            gid=_id(entry, "gid", place),
+            mesh=_text(entry, "mesh", place),
+            name=_text(entry, "name", place),
+            tags=_tags(entry, place),
+        )
+    except ConfigurationError as error:
+        hint = error.hint.rstrip(".")
+        raise MalformedError(f"{place}: {error.message}. {hint}") from None
+
+
+def _text(entry: Mapping[object, object], key: str, place: str) -> str | None:
+    value = entry.get(key)
+    if value is None:
+        return None
+    if not isinstance(value, str) or not value or not value.isprintable():
+        raise MalformedError(f"{key} of {place} must be text that is not empty")
+    return value
+
+
+def _id(entry: Mapping[object, object], key: str, place: str) -> int | None:
+    value = entry.get(key)
+    if value is None:
+        return None
+    if isinstance(value, str) and DIGITS.fullmatch(value):
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= ID_MAX:
+        raise MalformedError(f"{key} of {place} must be a number from 0 to {ID_MAX}")
+    return value
+
+
+def _tags(entry: Mapping[object, object], place: str) -> Mapping[str, str]:
+    tags = entry.get("tags")
+    if tags is None:
+        return {}
+    wrong = MalformedError(f"tags of {place} must be a table of texts that are not empty")
+    if not isinstance(tags, Mapping):
+        raise wrong
+    read: dict[str, str] = {}
+    for name, value in tags.items():
+        if not isinstance(name, str) or not isinstance(value, str) or not name or not value:
+            raise wrong
+        if not name.isprintable() or not value.isprintable():
+            raise wrong
+        read[name] = value
+    return read
+
+
+RULES = Form(f"a list of at most {RULES_MAX} [[admission.rules]] tables", _rules)

@@ -1,0 +1,62 @@
+"""The configuration in force as plain values: for `GET /config` and `config show`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+
+from kong_mesh_cp.core.admission.identity import Rule
+from kong_mesh_cp.settings.forms import Secret
+from kong_mesh_cp.settings.model import Row, Settings, camel_case, rows, value_at
+from kong_mesh_cp.shell.host.shown import shown
+
+MASK = "*****"
+
+# A license, or a part of one, in a place that wants a path: not to be shown as if it were one.
+_NO_PATH = re.compile(r"[{}\"“”\n]|[^/.]{40,}")
+
+
+def effective(settings: Settings, origins: Mapping[str, str] | None = None) -> dict[str, object]:
+    """A tree for JSON, with secrets masked.
+
+    With `origins` each value becomes `{"value": …, "from": "environment KUMA_MODE"}`.
+    """
+    tree: dict[str, object] = {}
+    for row in rows():
+        plain = plain_value(row, value_at(settings, row.attributes))
+        leaf = plain if origins is None else {"value": plain, "from": origins[row.path]}
+        _put(tree, [camel_case(name) for name in row.attributes], leaf)
+    return tree
+
+
+def plain_value(row: Row, value: object) -> object:
+    """One value as JSON and TOML know it; a secret is masked, what is not set is None."""
+    if isinstance(value, Secret):
+        return MASK
+    if row.path == "license.path" and isinstance(value, str) and _NO_PATH.search(value):
+        return MASK
+    if isinstance(value, Path):
+        return shown(value)
+    if isinstance(value, tuple):
+        return [_plain_rule(rule) for rule in value]
+    return shown(value) if isinstance(value, str) else value
+
+
+def _plain_rule(rule: Rule) -> dict[str, object]:
+    values = {one.name: getattr(rule, one.name) for one in fields(rule)}
+    return {
+        name: dict(value) if isinstance(value, Mapping) else value
+        for name, value in values.items()
+        if value not in (None, {})
+    }
+
+
+def _put(tree: dict[str, object], keys: list[str], leaf: object) -> None:
+    for key in keys[:-1]:
+        below = tree.setdefault(key, {})
+        if not isinstance(below, dict):
+            raise TypeError(f"{key} is a value and a section")
+        tree = below
+    tree[keys[-1]] = leaf
