@@ -1,7 +1,7 @@
 """One connection from its first byte to its last: requests in, answers out, in order.
 
-One task and one cancel scope for a connection; the scope's deadline is moved, because making a
-scope for each step costs more than parsing a request. Sockets are used directly (`send`, `recv`)
+One task and one cancel scope for a connection; the scope's deadline is moved, and not more often
+than needed, because a scope for each step would cost more than all else here. Sockets are used directly (`send`, `recv`)
 and the loop is asked only when they would block; the wait for the next request is the checkpoint
 that lets the other connections run.
 """
@@ -18,7 +18,7 @@ import trio
 
 from kong_mesh_cp.shell.http.answers import CONTINUE, DateLine, encode, encode_held
 from kong_mesh_cp.shell.http.held import SocketHeldStream
-from kong_mesh_cp.shell.http.limits import Limits
+from kong_mesh_cp.shell.http.limits import DEADLINE_SLACK, Limits
 from kong_mesh_cp.shell.http.messages import ErrorBody, Handler, HeldResponse, Peer, Response
 from kong_mesh_cp.shell.http.parsing import RequestError, RequestParser
 
@@ -132,10 +132,20 @@ class Connection:
                 return None
             message = "the control plane failed on this request; its log says why"
             return self._service.error_body(500, "internal-error", message)
-        if self._phase is not Phase.READING:
-            return None
-        message = "the request did not arrive in time"
-        return self._service.error_body(408, "too-slow", message)
+        return self._out_of_time()
+
+    def _out_of_time(self) -> Response | None:
+        match self._phase:
+            case Phase.READING:
+                message = "the request did not arrive in time"
+                return self._service.error_body(408, "too-slow", message)
+            case Phase.ANSWERING:
+                seconds = self._service.limits.answer_seconds
+                log.warning("answer-too-slow: a request had no answer after %.0f s", seconds)
+                message = f"there was no answer within {seconds:.0f} s"
+                return self._service.error_body(503, "answer-too-slow", message)
+            case _:
+                return None
 
     async def _answer_requests(self) -> tuple[HeldResponse, bool] | None:
         """Until the connection is to be closed (None) or held (the answer; is it HTTP/1.0?)."""
@@ -151,7 +161,7 @@ class Connection:
                     return None
                 unread = following
                 self._phase = Phase.ANSWERING
-                self._scope.deadline = math.inf
+                self._allow_answer()
                 answer = await service.handler(parser.request(self._peer))
                 if isinstance(answer, HeldResponse):
                     return answer, parser.http_1_0
@@ -181,7 +191,7 @@ class Connection:
             self._phase = Phase.IDLE
             if self._service.drain.started:
                 return None
-            self._scope.deadline = trio.current_time() + limits.idle_seconds
+            self._allow_idling()
             while not parser.started:
                 data = await self._receive()
                 if not data:
@@ -209,6 +219,18 @@ class Connection:
                 return None
             unread = parser.feed(data)
         return unread
+
+    def _allow_idling(self) -> None:
+        now, seconds = trio.current_time(), self._service.limits.idle_seconds
+        latest = now + seconds * (1 + DEADLINE_SLACK)
+        if not now + seconds <= self._scope.deadline <= latest:
+            self._scope.deadline = latest
+
+    def _allow_answer(self) -> None:
+        # What is left of the time to idle mostly is enough, and then nothing needs to be moved.
+        earliest = trio.current_time() + self._service.limits.answer_seconds
+        if self._scope.deadline < earliest:
+            self._scope.deadline = earliest
 
     async def _hold(self, held: HeldResponse, http_1_0: bool) -> None:  # noqa: FBT001
         try:
