@@ -1,9 +1,9 @@
 """One connection from its first byte to its last: requests in, answers out, in order.
 
 One task and one cancel scope for a connection; the scope's deadline is moved, and not more often
-than needed, because a scope for each step would cost more than all else here. Sockets are used directly (`send`, `recv`)
-and the loop is asked only when they would block; the wait for the next request is the checkpoint
-that lets the other connections run.
+than needed, because a scope for each step would cost more than all else here. Sockets are used
+directly (`send`, `recv`) and the loop is asked only when they would block; the wait for the next
+request is the checkpoint that lets the other connections run.
 """
 
 from __future__ import annotations
@@ -184,7 +184,6 @@ class Connection:
 
     async def _read_request(self, parser: RequestParser, unread: bytes) -> bytes | None:
         """Feed `parser` to the end of a request; what followed it. None: there is no more."""
-        limits = self._service.limits
         if unread:
             unread = parser.feed(unread)
         if not parser.started:
@@ -229,7 +228,7 @@ class Connection:
     def _allow_answer(self) -> None:
         # What is left of the time to idle mostly is enough, and then nothing needs to be moved.
         earliest = trio.current_time() + self._service.limits.answer_seconds
-        if self._scope.deadline < earliest:
+        if self._scope.deadline < earliest:  # noqa: PLR1730 (not to set it is the point)
             self._scope.deadline = earliest
 
     async def _hold(self, held: HeldResponse, http_1_0: bool) -> None:  # noqa: FBT001
