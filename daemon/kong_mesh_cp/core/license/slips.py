@@ -30,9 +30,15 @@ def hint_for(kind: SourceKind | None, text: str) -> str | None:
     return _document_hint(kind, text.strip())
 
 
+def is_document(text: str) -> bool:
+    """Whether `text`, found where a path should be, is a wrapped license: never to be shown."""
+    text = text.strip()
+    return text.startswith("{") or bool(_SHELL_QUOTED.fullmatch(text)) or _is_base64_json(text)
+
+
 def _path_hint(kind: SourceKind, text: str) -> str | None:
     inline = "license.inline" if kind is SourceKind.CONFIG_PATH else "KMESH_LICENSE_INLINE"
-    if text.startswith("{") or _SHELL_QUOTED.fullmatch(text) or _is_base64_json(text):
+    if is_document(text):
         return f"This is a license, not a path: put it into {inline}, or the path of its file here."
     if _CURLY_QUOTES.search(text):
         return "Remove the typographic quotes around the path."

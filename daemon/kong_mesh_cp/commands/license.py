@@ -1,0 +1,169 @@
+"""`kong-mesh-cp license verify|inspect|explain|simulate`: questions that need no daemon."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import functools
+import json
+import os
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from kong_mesh_cp.commands import license_facts, license_text
+from kong_mesh_cp.commands.license_input import Input, from_argument, from_sources
+from kong_mesh_cp.core.license.bundled import BundledLicense
+from kong_mesh_cp.core.license.keyring import Keyring
+from kong_mesh_cp.core.license.quoting import quoted
+from kong_mesh_cp.core.license.report import Report, Verdict, judge
+from kong_mesh_cp.core.license.simulate import simulate
+from kong_mesh_cp.core.license.term import Entitlement
+from kong_mesh_cp.shell.host.clocks import wall_clock
+from kong_mesh_cp.shell.license_file.keyring import read_keyring
+
+Clock = Callable[[], datetime]  # aware, UTC
+
+EXIT_STATUS = {
+    Verdict.VALID: 0,
+    Verdict.VALID_WITH_WARNINGS: 3,
+    Verdict.EXPIRED: 4,
+    Verdict.INVALID: 5,
+    Verdict.NONE: 6,
+}
+DATAPLANES_DIGITS_MAX = 7  # as many as in a license
+_EPILOG = "Exit status: 0 valid, 3 valid with warnings, 4 expired, 5 invalid, 6 no license is set."
+_QUESTIONS = {
+    "verify": "say in one line whether a license is good",
+    "inspect": "show every field of a license",
+    "explain": "say in sentences what a license is and what the daemon makes of it",
+    "simulate": "say what would happen at another time or with more proxies",
+}
+
+
+def add_parser(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], *, clock: Clock = wall_clock
+) -> None:
+    """Add `license` and its questions. `clock` tells the time of the judgement."""
+    parser = commands.add_parser("license", help="ask about a license", allow_abbrev=False)
+    actions = parser.add_subparsers(title="questions", metavar="QUESTION", required=True)
+    for question, text in _QUESTIONS.items():
+        asked = actions.add_parser(question, help=text, epilog=_EPILOG, allow_abbrev=False)
+        _add_arguments(asked)
+        if question == "simulate":
+            _add_what_if(asked)
+        asked.set_defaults(run=functools.partial(_answer, question, clock=clock))
+
+
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "file",
+        nargs="?",
+        metavar="FILE",
+        help="license file, - for standard input; without it, what is set for the daemon in this"
+        " environment and its configuration file",
+    )
+    parser.add_argument("--output", choices=("text", "json", "toml"), default="text")
+    parser.add_argument(
+        "--license-keyring", metavar="FILE", help="trust the keys of FILE, not the built-in ones"
+    )
+    parser.add_argument("-c", "--config-file", metavar="FILE", help="where the daemon's is not")
+
+
+def _add_what_if(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--at", type=_instant, metavar="DATE", help="2032-11-09 or 2032-11-09T12:00:00Z; now"
+    )
+    parser.add_argument(
+        "--dataplanes",
+        type=_dataplanes,
+        metavar="N",
+        default=0,
+        help="connected data plane proxies (default 0)",
+    )
+
+
+def _answer(question: str, arguments: argparse.Namespace, *, clock: Clock) -> int:
+    # Taking the inline license out of the process environment is for the daemon, which lives on:
+    # the reader of settings gets a copy.
+    environ = dict(os.environ)  # noqa: TID251 (what the daemon would be started with)
+    override = Path(arguments.license_keyring) if arguments.license_keyring else None
+    keyring = read_keyring(override)
+    today = clock()
+    now: datetime = getattr(arguments, "at", None) or today
+    active: int = getattr(arguments, "dataplanes", 0)
+    if arguments.file is None:
+        found = from_sources(environ, arguments.config_file)
+    else:
+        found = from_argument(arguments.file)
+    report = _report(found, keyring, now=now, active=active)
+    facts = license_facts.of_report(report, overridden=override is not None)
+    if found is not None and found.remarks:
+        facts["remarks"] = list(found.remarks)
+    if question == "simulate":
+        entitlement = _entitlement(report, today)
+        outcome = simulate(entitlement, now=now, dataplanes=active) if entitlement else None
+        facts |= license_facts.of_simulation(outcome, now=now, active=active)
+        lines = license_text.simulated(entitlement, outcome, now=now, active=active)
+    else:
+        lines = license_text.TEXTS[question](report)
+    lines += [f"note: {report.place} {remark}" for remark in (found.remarks if found else ())]
+    _print(arguments.output, facts, lines, report)
+    return EXIT_STATUS[report.verdict]
+
+
+def _report(found: Input | None, keyring: Keyring, *, now: datetime, active: int) -> Report:
+    if found is not None and found.document is not None:
+        return judge(
+            found.document,
+            place=found.place,
+            keyring=keyring,
+            now=now,
+            active=active,
+            sources=found.sources,
+        )
+    return Report(
+        verdict=Verdict.INVALID if found else Verdict.NONE,
+        place=found.place if found else "",
+        now=now,
+        license=None,
+        unverified=None,
+        refusal=found.error if found else None,
+        warnings=(),
+    )
+
+
+def _entitlement(report: Report, today: datetime) -> Entitlement | None:
+    """What a simulation is about; where nothing is set, a control plane first started today."""
+    if report.verdict is Verdict.NONE:
+        return BundledLicense(started_at=today)
+    return report.license
+
+
+def _print(output: str, facts: dict[str, object], lines: list[str], report: Report) -> None:
+    match output:
+        case "json":
+            print(json.dumps(facts, indent=1, ensure_ascii=False))
+        case "toml":
+            import tomli_w  # noqa: PLC0415 (only for those who ask for TOML)
+
+            print(tomli_w.dumps(facts), end="")
+        case _:
+            for line in lines:
+                print(line)
+            if report.refusal is not None:
+                print(f"kong-mesh-cp: {report.refusal.line}", file=sys.stderr)
+
+
+def _instant(text: str) -> datetime:
+    for form in ("%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ"):
+        with contextlib.suppress(ValueError):
+            return datetime.strptime(text, form).replace(tzinfo=UTC)
+    raise argparse.ArgumentTypeError(f"{quoted(text)} is neither a date nor an instant in UTC")
+
+
+def _dataplanes(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= DATAPLANES_DIGITS_MAX):
+        raise argparse.ArgumentTypeError(f"{quoted(text)} is no number of data plane proxies")
+    return int(text)

@@ -1,0 +1,70 @@
+"""Which document a `license` command is about: a file, standard input, or what is set here."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import MutableMapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kong_mesh_cp.core.license.document import LICENSE_BYTES_MAX
+from kong_mesh_cp.core.license.fault import LicenseRejectedError
+from kong_mesh_cp.core.license.sources import Choice, choose
+from kong_mesh_cp.settings.loading import CONFIG_FILE_FLAG, load
+from kong_mesh_cp.shell.host.shown import shown
+from kong_mesh_cp.shell.license_file.read import read_license_file
+from kong_mesh_cp.shell.license_file.sources import SystemLicenseSources
+
+STANDARD_INPUT = "-"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Input:
+    """A document, or why it could not be had, and where that was."""
+
+    place: str
+    document: bytes | None = field(repr=False)
+    error: LicenseRejectedError | None = None
+    remarks: tuple[str, ...] = ()  # about the file itself
+    sources: Choice | None = None  # how it was chosen, when nobody named a file
+
+
+def from_argument(name: str) -> Input:
+    """The file `name`, read as the daemon reads it; `-` is standard input."""
+    if name == STANDARD_INPUT:
+        document = sys.stdin.buffer.read(LICENSE_BYTES_MAX + 1)
+        return Input(place="standard input", document=document)
+    path = Path(name)
+    place = shown(path)
+    try:
+        content = read_license_file(path, place=place)
+    except LicenseRejectedError as error:
+        return Input(place=place, document=None, error=error)
+    return Input(place=place, document=content.document, remarks=content.remarks)
+
+
+def from_sources(environ: MutableMapping[str, str], config_file: str | None) -> Input | None:
+    """What a daemon with this environment and configuration would take; None if nothing is set.
+
+    Raises: SettingsRejectedError.
+    """
+    loaded = load(arguments={CONFIG_FILE_FLAG: config_file}, environ=environ)
+    texts = loaded.license_texts
+    reader = SystemLicenseSources(
+        inline=texts.inline,
+        path=texts.path,
+        credentials_directory=environ.get("CREDENTIALS_DIRECTORY"),
+        config_inline=texts.config_inline,
+        config_path=texts.config_path,
+    )
+    choice = choose(reader.read())
+    if choice is None:
+        return None
+    winner = choice.winner
+    return Input(
+        place=winner.place,
+        document=winner.document,
+        error=winner.error,
+        remarks=winner.remarks,
+        sources=choice,
+    )
