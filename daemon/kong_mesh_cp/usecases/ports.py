@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Protocol
 
+from kong_mesh_cp.core.admission.identity import AttestedPeer
 from kong_mesh_cp.core.admission.seats import SeatId, SeatRecord
 from kong_mesh_cp.core.license.clock import ClockMark
 from kong_mesh_cp.core.license.sources import SourceReading
@@ -83,3 +84,23 @@ class MeshDirectory(Protocol):
     """Which meshes exist."""
 
     def names(self) -> Sequence[str]: ...
+
+
+class PeerAttestor(Protocol):
+    """The process at the other end of one connection, as the host knows it."""
+
+    @property
+    def pid(self) -> int:
+        """0 when the process is not visible from here (another pid namespace)."""
+        ...
+
+    @property
+    def uid(self) -> int: ...
+
+    async def attest(self, *, names: bool) -> AttestedPeer:
+        """Look at the process. With `names` also look up user and group names. Never raises."""
+        ...
+
+    def gone(self) -> bool:
+        """Whether the connection is at EOF or the process has ended, right now."""
+        ...

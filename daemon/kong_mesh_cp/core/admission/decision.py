@@ -1,0 +1,76 @@
+"""What an admission can end in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from kong_mesh_cp.core.admission.request import Violation
+from kong_mesh_cp.core.admission.seats import ProxyKind, SeatId
+
+
+class RefusalCode(StrEnum):
+    """Why a request on the admission socket is refused. Clients match on these; none is renamed."""
+
+    MALFORMED_REQUEST = "malformed-request"
+    INVALID_DATAPLANE = "invalid-dataplane"
+    LICENSE_LIMIT = "license-limit"
+    MESH_CONSTRAINT = "mesh-constraint"
+    IDENTITY = "identity"
+    MESH_NOT_FOUND = "mesh-not-found"
+    ALREADY_JOINED = "already-joined"
+    TOO_LARGE = "too-large"
+    TOO_SLOW = "too-slow"
+    RATE_LIMITED = "rate-limited"
+    BUSY = "busy"
+
+
+@dataclass(frozen=True, slots=True)
+class SelectorReport:
+    """One selector of one rule, held against the peer."""
+
+    selector: str  # unit, user, group, uid, gid, mesh or name
+    wanted: str
+    found: str
+    matched: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RuleReport:
+    """One rule, selector by selector. `rule` is its place in the configuration, from 1."""
+
+    rule: int
+    selectors: tuple[SelectorReport, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """The seat may be taken, within the license's number or without being counted."""
+
+    seat: SeatId
+    kind: ProxyKind
+
+
+@dataclass(frozen=True, slots=True)
+class AdmittedOverLimit:
+    """The seat may be taken, though more are then in use than the license allows."""
+
+    seat: SeatId
+    kind: ProxyKind
+    seats_over: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """No. `reason` says why, `hint` what to do; the rest is evidence for some of the codes."""
+
+    code: RefusalCode
+    reason: str
+    hint: str
+    retry_after_seconds: int | None = None  # set where waiting helps
+    violations: tuple[Violation, ...] = ()
+    rules: tuple[RuleReport, ...] = ()
+    meshes: tuple[str, ...] = ()
+
+
+Decision = Admitted | AdmittedOverLimit | Refused

@@ -1,0 +1,234 @@
+"""The ledger of seats: who holds one, who is expected back, and who may have the next."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from kong_mesh_cp.core.admission.decision import (
+    Admitted,
+    AdmittedOverLimit,
+    Decision,
+    RefusalCode,
+    Refused,
+)
+from kong_mesh_cp.core.admission.identity import AttestedPeer
+from kong_mesh_cp.core.admission.seats import ProxyKind, SeatId, SeatRecord
+
+HIGH_WATER_DAYS_MAX = 400  # of marks kept: a year and the month to compare with
+FULL_RETRY_SECONDS = 30  # seats come free when proxies stop: there is no better guess
+
+
+@dataclass(frozen=True, slots=True)
+class SeatPolicy:
+    """What the license in force says about seats."""
+
+    limit: int  # counted seats, over all meshes and zones
+    refuse_when_full: bool  # the pre-bundled license refuses; an issued one admits and warns
+    demo: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Occupancy:
+    """Counted seats at one moment."""
+
+    active: int  # held by a live connection
+    reserved: int  # known from before a restart and not back yet
+    by_mesh: Mapping[str, int]  # of the active ones
+    by_zone: Mapping[str, int]
+    high_water: Mapping[date, int]  # most active at once, by UTC day
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Holder:
+    """One connection's claim on a seat. The object is the token: two are never equal."""
+
+    record: SeatRecord
+    peer: AttestedPeer
+    gone: Callable[[], bool]  # the connection is at EOF or its process has ended, just now
+
+    @property
+    def counted(self) -> bool:
+        return self.record.kind.counted
+
+
+class SeatLedger:
+    """Who holds which seat. Mutable, synchronous, without I/O; every operation is O(1).
+
+    It is the one mutable class of the core: a new value for each of thousands of seats would copy
+    them all on each admission. Its owner must not await between `decide` and `take`, and then
+    needs no lock.
+
+    Invariants: a proxy name of a zone is held by at most one holder, whatever the mesh; under a
+    policy that refuses when full, `active + reserved` never grows beyond the limit.
+    """
+
+    def __init__(self, high_water: Mapping[date, int] | None = None) -> None:
+        self._holders: dict[tuple[str, str], Holder] = {}  # by zone and name
+        self._reserved: dict[SeatId, SeatRecord] = {}
+        self._active = 0
+        self._counted_reserved = 0
+        self._by_mesh: Counter[str] = Counter()
+        self._by_zone: Counter[str] = Counter()
+        self._high_water = dict(high_water or {})
+
+    @property
+    def active(self) -> int:
+        """Counted seats held by a live connection."""
+        return self._active
+
+    @property
+    def holders(self) -> Iterable[Holder]:
+        return self._holders.values()
+
+    def holder_of(self, seat: SeatId) -> Holder | None:
+        holder = self._holders.get((seat.zone, seat.name))
+        return holder if holder is not None and holder.record.seat == seat else None
+
+    def occupancy(self) -> Occupancy:
+        return Occupancy(
+            active=self._active,
+            reserved=self._counted_reserved,
+            by_mesh=dict(self._by_mesh),
+            by_zone=dict(self._by_zone),
+            high_water=dict(self._high_water),
+        )
+
+    def decide(self, seat: SeatId, kind: ProxyKind, policy: SeatPolicy) -> Decision:
+        """May `seat` be taken now? Changes nothing.
+
+        A holder that is gone does not stand in the way and its seat does not count: its connection
+        will notice in a moment, and a restarted client must not wait for that.
+        """
+        holder = self._holders.get((seat.zone, seat.name))
+        if holder is not None and not holder.gone():
+            return _already_joined(seat, holder.record.seat)
+        if not kind.counted or self._keeps_count(seat, holder):
+            return Admitted(seat, kind)
+        used = self._used - self._counts(holder)
+        if used < policy.limit:
+            return Admitted(seat, kind)
+        if not policy.refuse_when_full:
+            return AdmittedOverLimit(seat, kind, seats_over=used + 1 - policy.limit)
+        # At the limit exactly there are few holders to look at, and one ghost among them is
+        # enough. Beyond it (a smaller license was applied) one would not be.
+        if used == policy.limit and self._ghost(holder) is not None:
+            return Admitted(seat, kind)
+        return _full(policy, reserved=self._counted_reserved)
+
+    def take(
+        self,
+        record: SeatRecord,
+        policy: SeatPolicy,
+        *,
+        peer: AttestedPeer,
+        gone: Callable[[], bool],
+    ) -> tuple[Holder, tuple[Holder, ...]]:
+        """Seat `record`, for which `decide` has just said yes. Also gives the holders unseated.
+
+        Those were gone: a holder of the same name, or one whose seat was needed.
+        """
+        seat = record.seat
+        previous = self._holders.get((seat.zone, seat.name))
+        unseated = [previous] if previous is not None else []
+        if previous is not None:
+            self.free(previous)
+        reserved = self._reserved.pop(seat, None)
+        if reserved is not None and reserved.kind.counted:
+            self._counted_reserved -= 1
+        holder = Holder(record, peer, gone)
+        if holder.counted:
+            if policy.refuse_when_full and self._used == policy.limit:
+                ghost = self._ghost(None)
+                if ghost is not None:
+                    self.free(ghost)
+                    unseated.append(ghost)
+            self._count(seat, 1)
+            self.note_day(record.since.date())
+        self._holders[seat.zone, seat.name] = holder
+        return holder, tuple(unseated)
+
+    def free(self, holder: Holder) -> bool:
+        """Give up the holder's seat. False when it was somebody else's by now, or free already."""
+        seat = holder.record.seat
+        if self._holders.get((seat.zone, seat.name)) is not holder:
+            return False
+        del self._holders[seat.zone, seat.name]
+        if holder.counted:
+            self._count(seat, -1)
+        return True
+
+    def reserve(self, records: Iterable[SeatRecord]) -> None:
+        """Keep the seats of proxies that are known from before and expected back."""
+        for record in records:
+            if record.seat not in self._reserved and self.holder_of(record.seat) is None:
+                self._reserved[record.seat] = record
+                self._counted_reserved += record.kind.counted
+
+    def expire(self) -> tuple[SeatId, ...]:
+        """Drop every reservation and tell which: these proxies did not come back in time."""
+        dropped = tuple(self._reserved)
+        self._reserved.clear()
+        self._counted_reserved = 0
+        return dropped
+
+    def note_day(self, day: date) -> int:
+        """Let the seats held now count for `day`'s high-water mark; returns the mark."""
+        mark = self._high_water.get(day, 0)
+        if self._active > mark:
+            mark = self._high_water[day] = self._active
+            if len(self._high_water) > HIGH_WATER_DAYS_MAX:
+                del self._high_water[min(self._high_water)]
+        return mark
+
+    @property
+    def _used(self) -> int:
+        return self._active + self._counted_reserved
+
+    def _keeps_count(self, seat: SeatId, ghost: Holder | None) -> bool:
+        """Whether a counted seat of this very proxy is kept for it: then it takes no new one."""
+        if ghost is not None and ghost.record.seat == seat:
+            return ghost.counted
+        reserved = self._reserved.get(seat)
+        return reserved is not None and reserved.kind.counted
+
+    def _counts(self, ghost: Holder | None) -> int:
+        return 1 if ghost is not None and ghost.counted else 0
+
+    def _ghost(self, but: Holder | None) -> Holder | None:
+        for holder in self._holders.values():
+            if holder is not but and holder.counted and holder.gone():
+                return holder
+        return None
+
+    def _count(self, seat: SeatId, step: int) -> None:
+        self._active += step
+        for counter, key in ((self._by_mesh, seat.mesh), (self._by_zone, seat.zone)):
+            counter[key] += step
+            if not counter[key]:
+                del counter[key]
+
+
+def _already_joined(seat: SeatId, held: SeatId) -> Refused:
+    if held.mesh == seat.mesh:
+        reason = f"{seat.name} of mesh {seat.mesh} is held by a live connection"
+        hint = "Stop the other process of that name, or join under another name."
+    else:
+        reason = f"{seat.name} has joined mesh {held.mesh}; a proxy belongs to one mesh at a time"
+        hint = f"Stop it in mesh {held.mesh} first, or join under another name."
+    return Refused(code=RefusalCode.ALREADY_JOINED, reason=reason, hint=hint)
+
+
+def _full(policy: SeatPolicy, *, reserved: int) -> Refused:
+    kept = f", {reserved} of them kept for proxies from before the restart" if reserved else ""
+    return Refused(
+        code=RefusalCode.LICENSE_LIMIT,
+        reason=f"all {policy.limit} seats of the pre-bundled license are taken{kept}",
+        hint=(
+            "Stop a data plane proxy, or set KMESH_LICENSE_PATH to an issued license and run: "
+            "systemctl reload-or-restart kong-mesh-cp"
+        ),
+        retry_after_seconds=FULL_RETRY_SECONDS,
+    )

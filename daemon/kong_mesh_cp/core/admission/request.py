@@ -1,0 +1,256 @@
+"""From the body of `POST /v1/admissions` to an `AdmissionRequest`, or to every violation in it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeGuard
+
+from kong_mesh_cp.core.admission.counting import gateway_kind
+from kong_mesh_cp.core.admission.seats import ProxyKind
+
+NAME_CHARACTERS_MAX = 253  # a DNS subdomain, as for every resource
+MESH_CHARACTERS_MAX = 63
+TAGS_MAX = 64  # in one set
+TAG_CHARACTERS_MAX = 256  # of a tag's name, and of its value
+FIELDS_MAX = 16  # of the short form; more are not looked at one by one
+
+Tags = Mapping[str, str]
+
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_MESH = re.compile(r"[0-9a-z._-]+")
+_TAG_NAME = re.compile(r"[a-zA-Z0-9.\-_:/]+")
+_TAG_VALUE = re.compile(r"[a-zA-Z0-9.\-_:]+")
+
+_SHORT_FORM = frozenset({"mesh", "name", "tags"})
+# Who asks is known from the kernel. A client may tell it too; nobody listens.
+_IGNORED = frozenset({"pid", "uid", "gid", "unit"})
+
+_NOT_A_STRING = "must be a string"
+_NOT_AN_OBJECT = "must be an object"
+_EMPTY = "cannot be empty"
+_NAME_REASON = (
+    "invalid characters. A lowercase RFC 1123 subdomain must consist of lower case alphanumeric "
+    "characters, '-' or '.', and must start and end with an alphanumeric character"
+)
+_MESH_REASON = (
+    "invalid characters. Valid characters are numbers, lowercase latin letters and "
+    "'-', '_', '.' symbols."
+)
+_TAG_NAME_REASON = (
+    "tag name must consist of alphanumeric characters, dots, dashes, slashes and underscores"
+)
+_TAG_VALUE_REASON = (
+    "tag value must consist of alphanumeric characters, dots, dashes and underscores"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One thing wrong with one field; `field` is its path in the body."""
+
+    field: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class AdmissionRequest:
+    """Who wants to join what, as the request says. Nothing in it is proof of anything."""
+
+    mesh: str
+    name: str
+    kind: ProxyKind
+    tag_sets: tuple[Tags, ...]  # the short form has one; a Dataplane one per inbound and gateway
+
+
+@dataclass(frozen=True, slots=True)
+class InvalidRequest:
+    """Every violation of a body that is no request."""
+
+    violations: tuple[Violation, ...]
+    of_dataplane: bool  # found in a Dataplane resource: paths are relative to it
+
+
+def parse(document: object) -> AdmissionRequest | InvalidRequest:
+    """Read `{mesh, name, tags?}` or `{"dataplane": {…}}` from decoded JSON. Takes any value."""
+    if not _is_object(document):
+        return InvalidRequest(
+            (Violation("", "the body must be a JSON object"),), of_dataplane=False
+        )
+    if "dataplane" in document:
+        return _parse_dataplane_form(document)
+    return _parse_short_form(document)
+
+
+def _parse_short_form(document: Mapping[str, object]) -> AdmissionRequest | InvalidRequest:
+    violations = _unknown_fields(document, _SHORT_FORM)
+    mesh = _mesh(document, violations)
+    name = _name(document, violations)
+    tags = _tags(document.get("tags"), "tags", violations)
+    if violations:
+        return InvalidRequest(tuple(violations), of_dataplane=False)
+    return AdmissionRequest(mesh, name, ProxyKind.SIDECAR, (tags,))
+
+
+def _parse_dataplane_form(document: Mapping[str, object]) -> AdmissionRequest | InvalidRequest:
+    violations = _unknown_fields(document, frozenset({"dataplane"}))
+    if violations:
+        return InvalidRequest(tuple(violations), of_dataplane=False)
+    resource = document["dataplane"]
+    if not _is_object(resource):
+        violations.append(Violation("dataplane", _NOT_AN_OBJECT))
+        return InvalidRequest(tuple(violations), of_dataplane=False)
+    if resource.get("type") != "Dataplane":
+        violations.append(Violation("type", 'must be "Dataplane"'))
+    mesh = _mesh(resource, violations)
+    name = _name(resource, violations)
+    kind, tag_sets = _networking(resource.get("networking"), violations)
+    if violations:
+        return InvalidRequest(tuple(violations), of_dataplane=True)
+    return AdmissionRequest(mesh, name, kind, tag_sets)
+
+
+def _unknown_fields(document: Mapping[str, object], known: frozenset[str]) -> list[Violation]:
+    if document.keys() <= known:
+        return []
+    unknown = document.keys() - known - _IGNORED
+    if len(unknown) > FIELDS_MAX:
+        return [Violation("", f"{len(unknown)} unknown fields; known are {_listed(known)}")]
+    reason = f"unknown field; known are {_listed(known)}"
+    return [Violation(field, reason) for field in sorted(unknown)]
+
+
+def _listed(names: frozenset[str]) -> str:
+    return ", ".join(sorted(names))
+
+
+def _name(document: Mapping[str, object], violations: list[Violation]) -> str:
+    value = _required_string(document, "name", violations)
+    if len(value) > NAME_CHARACTERS_MAX:
+        reason = f"value length must less or equal {NAME_CHARACTERS_MAX}"
+        violations.append(Violation("name", reason))
+    elif value and not _NAME.fullmatch(value):
+        violations.append(Violation("name", _NAME_REASON))
+    return value
+
+
+def _mesh(document: Mapping[str, object], violations: list[Violation]) -> str:
+    value = _required_string(document, "mesh", violations)
+    if len(value) > MESH_CHARACTERS_MAX:
+        reason = f"cannot be longer than {MESH_CHARACTERS_MAX} characters"
+        violations.append(Violation("mesh", reason))
+    elif value and not _MESH.fullmatch(value):
+        violations.append(Violation("mesh", _MESH_REASON))
+    return value
+
+
+def _required_string(
+    document: Mapping[str, object], field: str, violations: list[Violation]
+) -> str:
+    value = document.get(field)
+    if value is None or value == "":
+        violations.append(Violation(field, _EMPTY))
+        return ""
+    if not isinstance(value, str):
+        violations.append(Violation(field, _NOT_A_STRING))
+        return ""
+    return value
+
+
+def _tags(value: object, path: str, violations: list[Violation]) -> Tags:
+    if value is None:
+        return {}
+    if not _is_object(value):
+        violations.append(Violation(path, "must be an object of strings"))
+        return {}
+    if len(value) > TAGS_MAX:
+        violations.append(Violation(path, f"cannot hold more than {TAGS_MAX} tags"))
+        return {}
+    tags: dict[str, str] = {}
+    for name, text in value.items():
+        reason = _tag_reason(name, text)
+        if reason:
+            violations.append(Violation(f'{path}["{name}"]', reason))
+        elif isinstance(text, str):
+            tags[name] = text
+    return tags
+
+
+def _tag_reason(name: str, value: object) -> str | None:
+    if not name:
+        return "tag name must be non-empty"
+    if not isinstance(value, str):
+        return "tag value must be a string"
+    if not value:
+        return "tag value must be non-empty"
+    if max(len(name), len(value)) > TAG_CHARACTERS_MAX:
+        return f"tag name and value cannot be longer than {TAG_CHARACTERS_MAX} characters"
+    if not _TAG_NAME.fullmatch(name):
+        return _TAG_NAME_REASON
+    if not _TAG_VALUE.fullmatch(value):
+        return _TAG_VALUE_REASON
+    return None
+
+
+def _networking(
+    networking: object, violations: list[Violation]
+) -> tuple[ProxyKind, tuple[Tags, ...]]:
+    """The part of a Dataplane that decides its kind, and the tags it would carry."""
+    if networking is None:
+        violations.append(Violation("networking", "must be defined"))
+        return ProxyKind.SIDECAR, ()
+    if not _is_object(networking):
+        violations.append(Violation("networking", _NOT_AN_OBJECT))
+        return ProxyKind.SIDECAR, ()
+    inbound = _inbound(networking.get("inbound"), violations)
+    gateway = networking.get("gateway")
+    if gateway is None:
+        if not inbound:
+            reason = "has to contain at least one inbound interface or gateway"
+            violations.append(Violation("networking", reason))
+        return ProxyKind.SIDECAR, inbound
+    kind, tags = _gateway(gateway, violations)
+    if inbound:
+        # A proxy that serves inbounds is a sidecar, whatever else it calls itself: else adding
+        # a gateway section would make any proxy uncounted.
+        word = "builtin" if kind is ProxyKind.BUILTIN_GATEWAY else "delegated"
+        reason = f"inbound cannot be defined for {word} gateways"
+        violations.append(Violation("networking.inbound", reason))
+    return kind, (tags,)
+
+
+def _inbound(inbound: object, violations: list[Violation]) -> tuple[Tags, ...]:
+    if inbound is None:
+        return ()
+    if not isinstance(inbound, Sequence) or isinstance(inbound, str):
+        violations.append(Violation("networking.inbound", "must be an array"))
+        return ()
+    return tuple(
+        _inbound_tags(interface, f"networking.inbound[{index}]", violations)
+        for index, interface in enumerate(inbound)
+    )
+
+
+def _inbound_tags(interface: object, path: str, violations: list[Violation]) -> Tags:
+    if not _is_object(interface):
+        violations.append(Violation(path, _NOT_AN_OBJECT))
+        return {}
+    return _tags(interface.get("tags"), f"{path}.tags", violations)
+
+
+def _gateway(gateway: object, violations: list[Violation]) -> tuple[ProxyKind, Tags]:
+    if not _is_object(gateway):
+        violations.append(Violation("networking.gateway", _NOT_AN_OBJECT))
+        return ProxyKind.SIDECAR, {}
+    kind = gateway_kind(gateway.get("type"))
+    if kind is None:
+        reason = 'unknown gateway type. Available types: "DELEGATED", "BUILTIN"'
+        violations.append(Violation("networking.gateway.type", reason))
+        kind = ProxyKind.SIDECAR
+    return kind, _tags(gateway.get("tags"), "networking.gateway.tags", violations)
+
+
+def _is_object(value: object) -> TypeGuard[Mapping[str, object]]:
+    # JSON gives string keys only, so the keys need no look.
+    return isinstance(value, dict)

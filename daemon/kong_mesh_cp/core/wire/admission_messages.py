@@ -1,0 +1,167 @@
+"""What the admission socket says: first lines, events, lists, problem documents (RFC 9457)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from json import JSONEncoder
+
+from kong_mesh_cp.core.admission.decision import RefusalCode, Refused, RuleReport
+from kong_mesh_cp.core.admission.identity import InUnit, NoUnit, UnitSight, UnitUnseen
+from kong_mesh_cp.core.admission.ledger import Holder
+from kong_mesh_cp.core.admission.request import Tags, Violation
+from kong_mesh_cp.core.admission.seats import ProxyKind, SeatId
+from kong_mesh_cp.core.license.term import instant
+
+PROBLEM_CONTENT_TYPE = "application/problem+json"
+
+# One encoder for all: json.dumps with options builds a new one on each call.
+_encode = JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+_STATUS_AND_TITLE: Mapping[RefusalCode, tuple[int, str]] = {
+    RefusalCode.MALFORMED_REQUEST: (400, "The request is malformed"),
+    RefusalCode.INVALID_DATAPLANE: (400, "The Dataplane is not valid"),
+    RefusalCode.LICENSE_LIMIT: (403, "The license allows no further data plane proxy"),
+    RefusalCode.MESH_CONSTRAINT: (403, "The mesh does not accept this proxy"),
+    RefusalCode.IDENTITY: (403, "This process may not join under this name"),
+    RefusalCode.MESH_NOT_FOUND: (404, "The mesh does not exist"),
+    RefusalCode.ALREADY_JOINED: (409, "A proxy of this name has already joined"),
+    RefusalCode.TOO_LARGE: (413, "The request is too large"),
+    RefusalCode.TOO_SLOW: (408, "The request took too long to arrive"),
+    RefusalCode.RATE_LIMITED: (429, "Too many requests"),
+    RefusalCode.BUSY: (503, "Too many connections"),
+}
+
+
+def status_of(code: RefusalCode) -> int:
+    """The HTTP status that a refusal is sent with."""
+    return _STATUS_AND_TITLE[code][0]
+
+
+def admitted_line(
+    seat: SeatId,
+    kind: ProxyKind,
+    *,
+    license_facts: Mapping[str, object],
+    warnings: Iterable[tuple[str, str]],
+    tags: Tags,
+) -> bytes:
+    """The first line of an admission. `tags` are those the control plane put on the proxy."""
+    line: dict[str, object] = {
+        "decision": "admitted",
+        "seat": _seat(seat, kind),
+        "license": license_facts,
+        "warnings": [{"code": code, "message": message} for code, message in warnings],
+    }
+    if tags:
+        line["tags"] = tags
+    return _encode(line).encode() + b"\n"
+
+
+def event_line(event: str, facts: Mapping[str, object]) -> bytes:
+    """One later line on a held connection: `{"event":"license-warning","code":…}`."""
+    return _encode({"event": event, **facts}).encode() + b"\n"
+
+
+def seat_list(holders: Iterable[Holder]) -> bytes:
+    """Who holds seats, by zone, mesh and name."""
+    ordered = sorted(holders, key=lambda holder: holder.record.seat)
+    items = [
+        {
+            "seat": _seat(holder.record.seat, holder.record.kind),
+            "peer": {
+                "uid": holder.peer.uid,
+                "pid": holder.peer.pid,
+                "unit": _unit(holder.peer.unit),
+            },
+            "since": instant(holder.record.since),
+        }
+        for holder in ordered
+    ]
+    return _encode({"total": len(items), "items": items}).encode() + b"\n"
+
+
+def problem(refused: Refused) -> bytes:
+    """A refusal as a problem document."""
+    status, title = _STATUS_AND_TITLE[refused.code]
+    extras: dict[str, object] = {}
+    if refused.violations:
+        extras["invalid_parameters"] = [
+            {"field": violation.field, "reason": violation.reason}
+            for violation in refused.violations
+        ]
+    if refused.rules:
+        extras["rules"] = [_rule(report) for report in refused.rules]
+    if refused.code is RefusalCode.MESH_NOT_FOUND:
+        extras["meshes"] = list(refused.meshes)
+    if refused.retry_after_seconds is not None:
+        extras["retryAfterSeconds"] = refused.retry_after_seconds
+    return problem_document(
+        status, title, code=refused.code, reason=refused.reason, hint=refused.hint, extras=extras
+    )
+
+
+def problem_document(
+    status: int,
+    title: str,
+    *,
+    code: str,
+    reason: str,
+    hint: str,
+    extras: Mapping[str, object] | None = None,
+) -> bytes:
+    """`type`, `title`, `status`, `detail`, `code`, `reason`, `hint` and what else is evidence."""
+    document: dict[str, object] = {
+        "type": f"urn:kong-mesh-cp:admission:{code}",
+        "title": title,
+        "status": status,
+        "detail": f"{reason}. {hint}",
+        "code": code,
+        "reason": reason,
+        "hint": hint,
+    }
+    document.update(extras or {})
+    return _encode(document).encode() + b"\n"
+
+
+def violations_text(violations: Iterable[Violation]) -> str:
+    """All violations in one phrase, for people: `name: cannot be empty; tags: …`."""
+    return "; ".join(
+        f"{violation.field}: {violation.reason}" if violation.field else violation.reason
+        for violation in violations
+    )
+
+
+def _seat(seat: SeatId, kind: ProxyKind) -> dict[str, object]:
+    return {
+        "zone": seat.zone,
+        "mesh": seat.mesh,
+        "name": seat.name,
+        "kind": kind.value,
+        "counted": kind.counted,
+    }
+
+
+def _unit(sight: UnitSight) -> str | None:
+    """The unit, `none` where there is none, null where it cannot be seen."""
+    match sight:
+        case InUnit(name):
+            return name
+        case NoUnit():
+            return "none"
+        case UnitUnseen():
+            return None
+
+
+def _rule(report: RuleReport) -> dict[str, object]:
+    return {
+        "rule": report.rule,
+        "selectors": [
+            {
+                "selector": selector.selector,
+                "wanted": selector.wanted,
+                "found": selector.found,
+                "matched": selector.matched,
+            }
+            for selector in report.selectors
+        ],
+    }

@@ -1,0 +1,89 @@
+"""What one peer, one user and all together may ask of the admission socket."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+
+from kong_mesh_cp.core.admission.decision import RefusalCode, Refused
+from kong_mesh_cp.shell.http.limits import Limits
+from kong_mesh_cp.shell.http.messages import Peer
+
+BODY_BYTES_MAX = 64 * 1024
+REQUEST_SECONDS = 2.0  # for the whole request, from its first byte
+IDLE_SECONDS = 30.0  # a connection that asks nothing
+CONNECTIONS_MAX = 4096  # of all users, held seats included
+UID_CONNECTIONS_MAX = 64
+UID_REQUESTS_PER_SECOND = 100
+UIDS_TRACKED_MAX = 1024  # with a bucket that is not full; of more, the fullest is forgotten
+RETRY_SECONDS = 1
+
+ROOT_UID = 0  # exempt from both limits per user: whoever is root needs no socket to do harm
+
+SOCKET_LIMITS = Limits(
+    body_bytes_max=BODY_BYTES_MAX,
+    header_seconds=REQUEST_SECONDS,
+    request_seconds=REQUEST_SECONDS,
+    idle_seconds=IDLE_SECONDS,
+    connections_max=CONNECTIONS_MAX,
+)
+
+
+class UidRates:
+    """A token bucket for each user: a second's worth of requests at once, then a steady rate."""
+
+    def __init__(self) -> None:
+        self._buckets: dict[int, tuple[float, float]] = {}  # uid: tokens left, at this time
+
+    def take(self, uid: int, now: float) -> Refused | None:
+        """Count one request of `uid` at `now` (the loop's seconds); a refusal if it is too many."""
+        if uid == ROOT_UID:
+            return None
+        tokens, then = self._buckets.pop(uid, (float(UID_REQUESTS_PER_SECOND), now))
+        tokens = min(UID_REQUESTS_PER_SECOND, tokens + (now - then) * UID_REQUESTS_PER_SECOND)
+        allowed = tokens >= 1
+        # Put back at the end: the dictionary is ordered by last use.
+        self._buckets[uid] = (tokens - allowed, now)
+        if len(self._buckets) > UIDS_TRACKED_MAX:
+            del self._buckets[next(iter(self._buckets))]
+        if allowed:
+            return None
+        return Refused(
+            code=RefusalCode.RATE_LIMITED,
+            reason=f"uid {uid} asks more than {UID_REQUESTS_PER_SECOND} times a second",
+            hint="Wait, and ask once: the connection of an admission is kept open as its seat.",
+            retry_after_seconds=max(
+                RETRY_SECONDS, math.ceil((1 - tokens) / UID_REQUESTS_PER_SECOND)
+            ),
+        )
+
+
+class UidConnections:
+    """How many connections each user has."""
+
+    def __init__(self) -> None:
+        self._open: Counter[int] = Counter()
+
+    def enter(self, peer: Peer) -> Refused | None:
+        """Count a connection, or refuse it. What was counted must `leave`."""
+        uid = _uid(peer)
+        if uid != ROOT_UID and self._open[uid] >= UID_CONNECTIONS_MAX:
+            return Refused(
+                code=RefusalCode.RATE_LIMITED,
+                reason=f"uid {uid} has {UID_CONNECTIONS_MAX} connections open, seats included",
+                hint="Close one, or run the proxies under more than one user.",
+                retry_after_seconds=RETRY_SECONDS,
+            )
+        self._open[uid] += 1
+        return None
+
+    def leave(self, peer: Peer) -> None:
+        uid = _uid(peer)
+        self._open[uid] -= 1
+        if not self._open[uid]:
+            del self._open[uid]
+
+
+def _uid(peer: Peer) -> int:
+    assert peer.credentials is not None, "the admission socket is a Unix socket"  # noqa: S101
+    return peer.credentials.uid

@@ -1,0 +1,250 @@
+"""The calls of the admission socket."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+
+import trio
+
+from kong_mesh_cp.core.admission.decision import RefusalCode, Refused
+from kong_mesh_cp.core.wire.admission_messages import (
+    PROBLEM_CONTENT_TYPE,
+    problem,
+    problem_document,
+    seat_list,
+    status_of,
+)
+from kong_mesh_cp.shell.admission_socket.limits import (
+    BODY_BYTES_MAX,
+    CONNECTIONS_MAX,
+    REQUEST_SECONDS,
+    RETRY_SECONDS,
+    ROOT_UID,
+    UidConnections,
+    UidRates,
+)
+from kong_mesh_cp.shell.host.peers import SocketPeer
+from kong_mesh_cp.shell.http.messages import (
+    Credentials,
+    HeldResponse,
+    HeldStream,
+    Peer,
+    Request,
+    Response,
+)
+from kong_mesh_cp.usecases.admitting import Admitting, HeldSeat
+from kong_mesh_cp.usecases.ports import PeerAttestor
+
+_BROWSER_HEADERS = ("origin", "referer")
+_READY = b'{"ready":true}\n'
+
+Answer = Response | HeldResponse
+Call = Callable[[Request, Credentials], Awaitable[Answer]]
+Attesting = Callable[[Peer, Credentials], PeerAttestor]
+
+
+@dataclass(frozen=True, slots=True)
+class LicenseCalls:
+    """What the socket passes on about the license."""
+
+    document: Callable[[], bytes]  # as `GET /license?view=full` of the API server
+    reload: Callable[[], Awaitable[Response]]
+
+
+def socket_peer(peer: Peer, credentials: Credentials) -> PeerAttestor:
+    """The kernel's word on `peer`."""
+    return SocketPeer(peer.socket, credentials)
+
+
+class AdmissionSocket:
+    """The handler, the gate and the wording of errors for `serve_http` on the admission socket."""
+
+    def __init__(
+        self,
+        admitting: Admitting,
+        license_calls: LicenseCalls,
+        *,
+        own_uid: int,
+        attesting: Attesting = socket_peer,
+    ) -> None:
+        """`own_uid` is the daemon's: it and root may reload the license."""
+        self._admitting = admitting
+        self._license_calls = license_calls
+        self._admins = frozenset({ROOT_UID, own_uid})
+        self._attesting = attesting
+        self._rates = UidRates()
+        self._connections = UidConnections()
+        # Sorted by path, then method.
+        self._calls: Mapping[str, Mapping[str, Call]] = {
+            "/v1/admissions": {"GET": self._list, "POST": self._admit},
+            "/v1/license": {"GET": self._license},
+            "/v1/license/reload": {"POST": self._reload},
+            "/v1/ready": {"GET": self._ready},
+        }
+
+    async def handle(self, request: Request) -> Answer:
+        """Answer one request. The order: browser, rate, path, method, then the call's own."""
+        credentials = request.peer.credentials
+        assert credentials is not None, "the admission socket is a Unix socket"  # noqa: S101
+        refused = _from_browser(request.headers) or self._rates.take(
+            credentials.uid, trio.current_time()
+        )
+        if refused is not None:
+            return self._refuse(refused)
+        calls = self._calls.get(request.path)
+        if calls is None:
+            return _not_found(request.path, sorted(self._calls))
+        call = calls.get(request.method)
+        if call is None:
+            return _method_not_allowed(request.method, sorted(calls))
+        return await call(request, credentials)
+
+    def enter(self, peer: Peer) -> Response | None:
+        """`Gate.enter`: at most so many connections for one user."""
+        refused = self._connections.enter(peer)
+        return None if refused is None else self._refuse(refused)
+
+    def leave(self, peer: Peer) -> None:
+        """`Gate.leave`."""
+        self._connections.leave(peer)
+
+    def error_body(self, status: int, code: str, message: str) -> Response:
+        """`ErrorBody`: what the server refuses before there is a request, in our words."""
+        refusal = _SERVER_REFUSALS.get(status)
+        if refusal is None:
+            return _problem_response(status, code, message, "See the log of kong-mesh-cp.")
+        own_code, hint = refusal
+        retry = RETRY_SECONDS if own_code is RefusalCode.BUSY else None
+        return self._refuse(
+            Refused(code=own_code, reason=message, hint=hint, retry_after_seconds=retry)
+        )
+
+    async def _admit(self, request: Request, credentials: Credentials) -> Answer:
+        dry_run = _dry_run(request.query)
+        if isinstance(dry_run, Refused):
+            return self._refuse(dry_run)
+        peer = self._attesting(request.peer, credentials)
+        if dry_run:
+            tried = await self._admitting.try_out(request.body, peer)
+            return _refusal(tried) if isinstance(tried, Refused) else Response(200, tried.line)
+        held = await self._admitting.admit(request.body, peer)
+        if isinstance(held, Refused):
+            return _refusal(held)
+        return self._held(held)
+
+    def _held(self, held: HeldSeat) -> HeldResponse:
+        admitting = self._admitting
+
+        async def hold(stream: HeldStream) -> None:
+            try:
+                with trio.CancelScope() as scope:
+                    admitting.attach(held, stream.send_line, scope.cancel)
+                    await stream.wait_closed()
+            except trio.Cancelled:
+                # We end the connection, not the proxy: it will be back after the restart.
+                admitting.keep(held)
+                raise
+
+        return HeldResponse(held.line, hold, lambda: admitting.release(held))
+
+    async def _list(self, request: Request, credentials: Credentials) -> Answer:  # noqa: ARG002
+        return Response(200, seat_list(self._admitting.holders()))
+
+    async def _license(self, request: Request, credentials: Credentials) -> Answer:  # noqa: ARG002
+        return Response(200, self._license_calls.document())
+
+    async def _ready(self, request: Request, credentials: Credentials) -> Answer:  # noqa: ARG002
+        return Response(200, _READY)
+
+    async def _reload(self, request: Request, credentials: Credentials) -> Answer:  # noqa: ARG002
+        if credentials.uid not in self._admins:
+            return _problem_response(
+                HTTPStatus.FORBIDDEN,
+                "admin-only",
+                f"uid {credentials.uid} may not reload the license",
+                "Ask as root or as the user that kong-mesh-cp runs as.",
+            )
+        return await self._license_calls.reload()
+
+    def _refuse(self, refused: Refused) -> Response:
+        """A refusal that the use case has not seen."""
+        self._admitting.count_refusal(refused.code)
+        return _refusal(refused)
+
+
+_SERVER_REFUSALS: Mapping[int, tuple[RefusalCode, str]] = {
+    400: (RefusalCode.MALFORMED_REQUEST, "Send HTTP/1.1, for example with curl --unix-socket."),
+    408: (
+        RefusalCode.TOO_SLOW,
+        f"Send the whole request within {REQUEST_SECONDS:g} seconds.",
+    ),
+    413: (RefusalCode.TOO_LARGE, f"Send at most {BODY_BYTES_MAX} bytes."),
+    431: (RefusalCode.TOO_LARGE, "Send fewer or shorter headers."),
+    503: (
+        RefusalCode.BUSY,
+        f"Wait: the socket serves {CONNECTIONS_MAX} connections at once, held seats included.",
+    ),
+}
+
+
+def _from_browser(headers: Mapping[str, str]) -> Refused | None:
+    # A page must not reach the socket through some local proxy with the rights of its user.
+    for name in _BROWSER_HEADERS:
+        if name in headers:
+            return Refused(
+                code=RefusalCode.MALFORMED_REQUEST,
+                reason=f"the header {name.title()} shows a browser, and none is served here",
+                hint="Ask with a program of your own, without that header.",
+            )
+    return None
+
+
+def _dry_run(query: Mapping[str, str]) -> bool | Refused:
+    if not query:
+        return False
+    value = query.get("dryRun")
+    if len(query) == 1 and value in {"true", "false"}:
+        return value == "true"
+    # A misspelt dryRun that took a seat would be worse than a refusal.
+    return Refused(
+        code=RefusalCode.MALFORMED_REQUEST,
+        reason="the query may only be dryRun=true or dryRun=false",
+        hint="Correct the query and ask again.",
+    )
+
+
+def _refusal(refused: Refused) -> Response:
+    headers: tuple[tuple[str, str], ...] = ()
+    if refused.retry_after_seconds is not None:
+        headers = (("Retry-After", str(refused.retry_after_seconds)),)
+    return Response(status_of(refused.code), problem(refused), PROBLEM_CONTENT_TYPE, headers)
+
+
+def _problem_response(
+    status: int, code: str, reason: str, hint: str, headers: tuple[tuple[str, str], ...] = ()
+) -> Response:
+    title = HTTPStatus(status).phrase
+    body = problem_document(status, title, code=code, reason=reason, hint=hint)
+    return Response(status, body, PROBLEM_CONTENT_TYPE, headers)
+
+
+def _not_found(path: str, known: list[str]) -> Response:
+    return _problem_response(
+        HTTPStatus.NOT_FOUND,
+        "not-found",
+        f"there is no {path}",
+        f"There are {', '.join(known)}.",
+    )
+
+
+def _method_not_allowed(method: str, allowed: list[str]) -> Response:
+    listed = ", ".join(allowed)
+    return _problem_response(
+        HTTPStatus.METHOD_NOT_ALLOWED,
+        "method-not-allowed",
+        f"{method} is not one of its methods",
+        f"Use {listed}.",
+        (("Allow", listed),),
+    )

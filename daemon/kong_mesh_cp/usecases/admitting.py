@@ -1,0 +1,363 @@
+"""Who gets a seat: the order of the checks, the taking, and what becomes of the seat later."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import date
+from typing import Protocol
+
+import trio
+
+from kong_mesh_cp.core.admission.decision import (
+    Admitted,
+    AdmittedOverLimit,
+    RefusalCode,
+    Refused,
+)
+from kong_mesh_cp.core.admission.identity import AttestedPeer, IdentityRules
+from kong_mesh_cp.core.admission.ledger import Holder, Occupancy, SeatLedger, SeatPolicy
+from kong_mesh_cp.core.admission.request import AdmissionRequest, InvalidRequest, Tags, parse
+from kong_mesh_cp.core.admission.seats import SeatId, SeatRecord
+from kong_mesh_cp.core.license.warnings import LicenseWarning
+from kong_mesh_cp.core.strict_json import StrictJsonError
+from kong_mesh_cp.core.strict_json import parse as parse_json
+from kong_mesh_cp.core.wire.admission_messages import admitted_line, event_line, violations_text
+from kong_mesh_cp.usecases.ports import MeshDirectory, PeerAttestor, WallClock
+from kong_mesh_cp.usecases.recording import SeatRecorder
+
+RECLAIM_SECONDS = 60.0  # after a start: how long seats from before are kept for their proxies
+HIGH_WATER_SECONDS = 60.0  # between two looks at the day, for seats that stay over midnight
+
+_SHAPE_HINT = 'Send {"mesh": …, "name": …, "tags": {…}} or {"dataplane": {…}}.'
+_NO_TAGS: Tags = {}
+
+log = logging.getLogger(__name__)
+
+
+class LicenseInForce(Protocol):
+    """What admissions need to know of the license; asked anew for each of them."""
+
+    def seat_policy(self) -> SeatPolicy: ...
+
+    def admission_license(self, active: int) -> Mapping[str, object]:
+        """The `license` part of a first line."""
+        ...
+
+    def warnings(self, active: int) -> Sequence[LicenseWarning]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class DryRun:
+    """What an admission would have been answered."""
+
+    line: bytes
+
+
+@dataclass(slots=True, eq=False)
+class HeldSeat:
+    """A seat that has been taken. Whoever gets it must call `release` in the end, exactly once."""
+
+    line: bytes  # the first line of the answer
+    holder: Holder
+    end: Callable[[], None] | None = None  # ends the connection, once there is one
+    lost: bool = False  # another connection has the seat: this one is a ghost
+    kept: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Approved:
+    """Shape, mesh, identity and constraints have been passed."""
+
+    request: AdmissionRequest
+    seat: SeatId
+    tags: Tags
+    peer: AttestedPeer | None  # None: nobody looked
+
+
+class Admitting:
+    """Decides admissions and keeps the ledger of seats. All methods belong to one event loop."""
+
+    def __init__(
+        self,
+        *,
+        zone: str,
+        ledger: SeatLedger,
+        meshes: MeshDirectory,
+        rules: IdentityRules,
+        license_in_force: LicenseInForce,
+        recorder: SeatRecorder,
+        wall_clock: WallClock,
+    ) -> None:
+        self._zone = zone
+        self._ledger = ledger
+        self._meshes = meshes
+        self._rules = rules
+        self._license = license_in_force
+        self._recorder = recorder
+        self._wall_clock = wall_clock
+        self._seats: dict[Holder, HeldSeat] = {}
+        self._listeners: dict[Holder, Callable[[bytes], bool]] = {}
+        self._mark: tuple[date, int] | None = None  # recorded last
+        self.decisions: Counter[tuple[str, str]] = Counter()
+
+    async def try_out(self, body: bytes, peer: PeerAttestor) -> DryRun | Refused:
+        """The decision alone; nothing is taken, recorded or counted."""
+        # Without rules nobody asks who the peer is, and looking would cost more than deciding.
+        approved = await self._approve(body, peer, look=bool(self._rules))
+        if isinstance(approved, Refused):
+            return approved
+        decision = self._ledger.decide(
+            approved.seat, approved.request.kind, self._license.seat_policy()
+        )
+        if isinstance(decision, Refused):
+            return decision
+        # One more would be over the limit: the answer warns of it, though nobody is there yet.
+        over = isinstance(decision, AdmittedOverLimit)
+        return DryRun(self._line(decision, approved.tags, active_more=int(over)))
+
+    async def admit(self, body: bytes, peer: PeerAttestor) -> HeldSeat | Refused:
+        """Decide and take the seat. Cancelling gives it back.
+
+        Under a license that refuses when full the seat is on disk before this returns: a proxy
+        that was told yes is then known after any crash.
+        """
+        approved = await self._approve(body, peer, look=True)
+        if isinstance(approved, Refused):
+            return self._refuse(approved, None, peer)
+        # From here to the seat's taking there is no await: nobody else decides in between.
+        policy = self._license.seat_policy()
+        decision = self._ledger.decide(approved.seat, approved.request.kind, policy)
+        if isinstance(decision, Refused):
+            return self._refuse(decision, approved.seat, peer)
+        held = self._take(decision, approved, policy, peer.gone)
+        if policy.refuse_when_full:
+            with ExitStack() as undo:
+                undo.callback(self.release, held)
+                await self._recorder.durable()
+                undo.pop_all()
+        return held
+
+    async def _approve(self, body: bytes, peer: PeerAttestor, *, look: bool) -> _Approved | Refused:
+        """Shape → mesh → identity → constraints; the license comes after it. A fixed order."""
+        request = _read(body)
+        if isinstance(request, Refused):
+            return request
+        meshes = self._meshes.names()
+        if request.mesh not in meshes:
+            return _no_such_mesh(request.mesh, meshes)
+        attested = await peer.attest(names=self._rules.needs_names) if look else None
+        tags = _NO_TAGS
+        if self._rules and attested is not None:
+            identified = self._rules.identify(request, attested)
+            if isinstance(identified, Refused):
+                return identified
+            tags = identified.tags
+        # The constraints of the mesh belong here, once meshes are resources that carry some.
+        seat = SeatId(self._zone, request.mesh, request.name)
+        return _Approved(request, seat, tags, attested)
+
+    def _take(
+        self,
+        decision: Admitted | AdmittedOverLimit,
+        approved: _Approved,
+        policy: SeatPolicy,
+        gone: Callable[[], bool],
+    ) -> HeldSeat:
+        peer = approved.peer
+        assert peer is not None, "a seat is taken for a peer that was looked at"  # noqa: S101
+        record = SeatRecord(decision.seat, decision.kind, self._wall_clock())
+        holder, unseated = self._ledger.take(record, policy, peer=peer, gone=gone)
+        for ghost in unseated:
+            self._unseat(ghost)
+        self._recorder.change(decision.seat, record)
+        self._note_high_water()
+        held = HeldSeat(self._line(decision, approved.tags), holder)
+        self._seats[holder] = held
+        over = isinstance(decision, AdmittedOverLimit)
+        code = "over-limit" if over else "within-limit" if holder.counted else "not-counted"
+        self.decisions["admitted", code] += 1
+        log.info(
+            "admission-admitted: %s %s (%s) pid %d uid %d unit %r; %d of %d seats",
+            code,
+            _path(decision.seat),
+            decision.kind.value,
+            peer.pid,
+            peer.uid,
+            peer.unit_name,
+            self._ledger.active,
+            policy.limit,
+        )
+        return held
+
+    def _line(
+        self, decision: Admitted | AdmittedOverLimit, tags: Tags, *, active_more: int = 0
+    ) -> bytes:
+        active = self._ledger.active
+        return admitted_line(
+            decision.seat,
+            decision.kind,
+            license_facts=self._license.admission_license(active),
+            warnings=[
+                (warning.code, warning.message)
+                for warning in self._license.warnings(active + active_more)
+            ],
+            tags=tags,
+        )
+
+    def _refuse(self, refused: Refused, seat: SeatId | None, peer: PeerAttestor) -> Refused:
+        self.count_refusal(refused.code)
+        log.info(
+            "admission-refused: %s %s pid %d uid %d: %s",
+            refused.code,
+            _path(seat) if seat else "-",
+            peer.pid,
+            peer.uid,
+            ascii(refused.reason)[1:-1],
+        )
+        return refused
+
+    def attach(
+        self, held: HeldSeat, send_line: Callable[[bytes], bool], end: Callable[[], None]
+    ) -> None:
+        """Connect the seat with its connection: events go to `send_line`, which must not block.
+
+        `end` is called when the seat goes to another connection, at once if it already has.
+        """
+        if held.lost:
+            end()
+            return
+        held.end = end
+        self._listeners[held.holder] = send_line
+
+    def release(self, held: HeldSeat) -> None:
+        """The connection has ended: its seat is free, unless it was kept or another has it."""
+        self._forget(held.holder)
+        if not held.kept and self._ledger.free(held.holder):
+            seat = held.holder.record.seat
+            self._recorder.change(seat, None)
+            log.info("admission-released: %s; %d seats held", _path(seat), self._ledger.active)
+
+    def keep(self, held: HeldSeat) -> None:
+        """The control plane itself ends the connection: the proxy is expected back.
+
+        The seat stays in the ledger and in the store, where the next start finds it.
+        """
+        held.kept = True
+
+    def broadcast(self, event: str, facts: Mapping[str, object]) -> None:
+        """Tell every held connection. One that does not read misses it."""
+        line = event_line(event, facts)
+        for send_line in tuple(self._listeners.values()):
+            send_line(line)
+
+    def _unseat(self, ghost: Holder) -> None:
+        held = self._seats.get(ghost)
+        self._forget(ghost)
+        if self._ledger.holder_of(ghost.record.seat) is None:
+            self._recorder.change(ghost.record.seat, None)
+        if held is not None:
+            held.lost = True
+            if held.end is not None:
+                held.end()
+
+    def _forget(self, holder: Holder) -> None:
+        self._seats.pop(holder, None)
+        self._listeners.pop(holder, None)
+
+    def holders(self) -> Iterable[Holder]:
+        return self._ledger.holders
+
+    def occupancy(self) -> Occupancy:
+        return self._ledger.occupancy()
+
+    @property
+    def active(self) -> int:
+        """Counted seats held by a live connection."""
+        return self._ledger.active
+
+    def count_refusal(self, code: RefusalCode) -> None:
+        """A refusal for `kong_mesh_admissions_total`, wherever it was decided."""
+        self.decisions["refused", code.value] += 1
+
+    async def run(self, remembered: Sequence[SeatRecord]) -> None:
+        """Keep the reclaim window and the high-water mark, until cancelled.
+
+        The seats of `remembered` have been given to `reserve` before the socket was opened.
+        """
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._end_reclaim_window, len(remembered))
+            while True:
+                await trio.sleep(HIGH_WATER_SECONDS)
+                self._note_high_water()
+
+    def reserve(self, remembered: Iterable[SeatRecord]) -> None:
+        """Keep seats of before the restart for their proxies. Before the first admission."""
+        self._ledger.reserve(remembered)
+
+    async def _end_reclaim_window(self, reserved: int) -> None:
+        if not reserved:
+            return
+        await trio.sleep(RECLAIM_SECONDS)
+        dropped = self._ledger.expire()
+        for seat in dropped:
+            if self._ledger.holder_of(seat) is None:
+                self._recorder.change(seat, None)
+        log.info(
+            "reclaim-window-ended: %d of %d proxies came back within %d s",
+            reserved - len(dropped),
+            reserved,
+            RECLAIM_SECONDS,
+        )
+
+    def _note_high_water(self) -> None:
+        today = self._wall_clock().date()
+        mark = (today, self._ledger.note_day(today))
+        if mark != self._mark:
+            self._mark = mark
+            self._recorder.high_water(*mark)
+
+
+def _read(body: bytes) -> AdmissionRequest | Refused:
+    try:
+        document = parse_json(body)
+    except StrictJsonError as error:
+        return Refused(
+            code=RefusalCode.MALFORMED_REQUEST,
+            reason=f"the body is not JSON: {error.message}",
+            hint=_SHAPE_HINT,
+        )
+    request = parse(document)
+    if isinstance(request, InvalidRequest):
+        return _invalid(request)
+    return request
+
+
+def _invalid(request: InvalidRequest) -> Refused:
+    if request.of_dataplane:
+        code, hint = RefusalCode.INVALID_DATAPLANE, "Correct the fields named and ask again."
+    else:
+        code, hint = RefusalCode.MALFORMED_REQUEST, _SHAPE_HINT
+    return Refused(
+        code=code,
+        reason=violations_text(request.violations),
+        hint=hint,
+        violations=request.violations,
+    )
+
+
+def _no_such_mesh(mesh: str, meshes: Sequence[str]) -> Refused:
+    return Refused(
+        code=RefusalCode.MESH_NOT_FOUND,
+        reason=f"there is no mesh {mesh}",
+        hint=f"Join one that exists: {', '.join(meshes) or 'there is none yet'}.",
+        meshes=tuple(meshes),
+    )
+
+
+def _path(seat: SeatId) -> str:
+    # Mesh and name hold no control characters: the request parser lets none through.
+    return f"{seat.zone}/{seat.mesh}/{seat.name}"
