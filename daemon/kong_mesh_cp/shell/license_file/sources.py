@@ -1,0 +1,121 @@
+"""Reads every place that may hold a license and is set, in the order in which they count."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from kong_mesh_cp.core.license import slips
+from kong_mesh_cp.core.license.fault import Fault, LicenseRejectedError
+from kong_mesh_cp.core.license.sources import SourceKind, SourceReading
+from kong_mesh_cp.shell.host.shown import shown
+from kong_mesh_cp.shell.license_file.read import read_license_file
+
+CREDENTIAL_NAME = "license"
+_NO_CREDENTIAL = (b"", b"{}")  # the unit's SetCredential= default, so that the file is optional
+_PATH_CHARACTERS_MAX = 4096  # PATH_MAX
+_SECRET = re.compile(r"[^/.]{40,}")  # a bare word this long is no file name but part of a license
+
+
+class SystemLicenseSources:
+    """The port LicenseSources on this machine. Values are those found at start; "" means unset.
+
+    Relative paths stay relative to the working directory of the start. What is kept of documents
+    given as text is never shown.
+    """
+
+    def __init__(
+        self,
+        *,
+        inline: str | None = None,
+        path: str | None = None,
+        credentials_directory: str | None = None,
+        config_inline: str | None = None,
+        config_path: str | None = None,
+    ) -> None:
+        self._texts = {
+            SourceKind.INLINE: inline or "",
+            SourceKind.PATH: path or "",
+            SourceKind.CREDENTIAL: str(Path(credentials_directory) / CREDENTIAL_NAME)
+            if credentials_directory
+            else "",
+            SourceKind.CONFIG_INLINE: config_inline or "",
+            SourceKind.CONFIG_PATH: config_path or "",
+        }
+        self._start_folder = Path.cwd()
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """The files to watch, whether they exist or not."""
+        return tuple(
+            self._start_folder / text
+            for kind in (SourceKind.PATH, SourceKind.CREDENTIAL, SourceKind.CONFIG_PATH)
+            if (text := self._texts[kind]) and _could_be_a_path(text)
+        )
+
+    def read(self) -> Sequence[SourceReading]:
+        """Every source that is set, by precedence, each with its document or its error."""
+        readings = (self._read(kind, self._texts[kind]) for kind in SourceKind)
+        return tuple(reading for reading in readings if reading is not None)
+
+    def _read(self, kind: SourceKind, text: str) -> SourceReading | None:
+        if not text:
+            return None
+        match kind:
+            case SourceKind.INLINE | SourceKind.CONFIG_INLINE:
+                # The environment may hold bytes that are no UTF-8: the verifier says so.
+                document = text.encode("utf-8", "surrogateescape")
+                return SourceReading(kind=kind, path=None, document=document, error=None)
+            case SourceKind.PATH | SourceKind.CONFIG_PATH:
+                return self._read_named(kind, text)
+            case SourceKind.CREDENTIAL:
+                reading = self._read_file(kind, text)
+                if reading.error is not None and reading.error.fault is Fault.PATH_NOT_FOUND:
+                    return None
+                unset = reading.document is not None and reading.document.strip() in _NO_CREDENTIAL
+                return None if unset else reading
+
+    def _read_named(self, kind: SourceKind, text: str) -> SourceReading:
+        if not _could_be_a_path(text):
+            return SourceReading(kind=kind, path=None, document=None, error=_no_path(kind, text))
+        return self._read_file(kind, text)
+
+    def _read_file(self, kind: SourceKind, text: str) -> SourceReading:
+        path = self._start_folder / text
+        named = SourceReading(kind=kind, path=shown(path), document=None, error=None)
+        try:
+            content = read_license_file(path, place=named.place)
+        except LicenseRejectedError as error:
+            return SourceReading(
+                kind=kind, path=named.path, document=None, error=_with_path_hint(error, text)
+            )
+        return SourceReading(
+            kind=kind,
+            path=named.path,
+            document=content.document,
+            error=None,
+            remarks=content.remarks,
+        )
+
+
+def _could_be_a_path(text: str) -> bool:
+    """False for what is probably a license or a piece of one: it must not be shown as a path."""
+    if len(text) > _PATH_CHARACTERS_MAX or any(c in text for c in "{\n\0"):
+        return False
+    return not _SECRET.fullmatch(text) and not slips.is_document(text)
+
+
+def _no_path(kind: SourceKind, text: str) -> LicenseRejectedError:
+    return LicenseRejectedError(
+        Fault.PATH_NOT_FOUND,
+        f"{kind.value} does not hold the path of a file",
+        hint=slips.hint_for(kind, text) or "Set it to the path of the license file.",
+    )
+
+
+def _with_path_hint(error: LicenseRejectedError, text: str) -> LicenseRejectedError:
+    hint = slips.hint_for(SourceKind.PATH, text)
+    if hint is None or error.fault is not Fault.PATH_NOT_FOUND:
+        return error
+    return LicenseRejectedError(error.fault, error.message, hint=hint)
