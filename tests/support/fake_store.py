@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 
 import trio
+
 from kong_mesh_cp.core.admission.seats import SeatId, SeatRecord
 from kong_mesh_cp.core.errors import StateError
 from kong_mesh_cp.core.license.clock import ClockMark

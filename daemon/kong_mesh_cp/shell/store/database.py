@@ -1,0 +1,161 @@
+"""A SQLite file that tasks may read at once and write through one queue."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import threading
+from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, closing
+from pathlib import Path
+from urllib.parse import quote
+
+import trio
+
+from kong_mesh_cp.core.errors import StateError
+from kong_mesh_cp.shell.host.shown import shown
+from kong_mesh_cp.shell.store.failures import directory_failure, store_failure
+from kong_mesh_cp.shell.store.files import FILE_MODE, give_to_owner, sync_directory
+from kong_mesh_cp.shell.store.schema import migrate
+from kong_mesh_cp.shell.store.writer import Change, T, Writer
+
+BUSY_SECONDS_MAX = 5.0  # how long the writer waits for another program's lock
+LOG_BYTES_KEPT_MAX = 4 * 1024 * 1024  # the -wal file is cut to this after it was written back
+
+
+class Database:
+    """One store: `write` for changes, `read` for questions. Made by `open_database`."""
+
+    def __init__(
+        self,
+        path: Path | None,
+        reading: sqlite3.Connection,
+        writer: Writer,
+        turn: AbstractContextManager[object],
+    ) -> None:
+        self.path = path
+        self._reading = reading
+        self._writer = writer
+        self._turn = turn
+
+    async def write(self, change: Change[T]) -> T:
+        """Like `Writer.write`, with SQLite's errors told as StateError."""
+        try:
+            return await self._writer.write(change)
+        except sqlite3.Error as error:
+            raise store_failure(error, self.path) from error
+
+    async def read(self, question: Change[T]) -> T:
+        """Ask on the event loop, in one snapshot: what `question` does must take microseconds.
+
+        It sees every change whose `write` has returned. Raises: StateError.
+        """
+        await trio.lowlevel.checkpoint()
+        try:
+            with self._turn:
+                return snapshot(self._reading, question)
+        except sqlite3.Error as error:
+            raise store_failure(error, self.path) from error
+
+
+def snapshot(connection: sqlite3.Connection, question: Change[T]) -> T:
+    """Several statements of `question` see one state of the store."""
+    connection.execute("BEGIN")
+    try:
+        return question(connection)
+    finally:
+        with contextlib.suppress(sqlite3.Error):  # it has ended by itself when reading failed
+            connection.execute("ROLLBACK")
+
+
+@asynccontextmanager
+async def open_database(path: Path | None) -> AsyncIterator[Database]:
+    """Open (make, migrate) the store in `path`; None: one that lives in memory.
+
+    Resource handling: on exit, also by cancellation, what `write` accepted is committed, the
+    thread is joined and the connections are closed.
+    Raises: StateError.
+    """
+    with ExitStack() as opened:
+        try:
+            writing, reading = _connect(path, opened)
+        except sqlite3.Error as error:
+            raise store_failure(error, path) from error
+        # In memory both are one connection, and `turn` keeps readers out of its transactions.
+        turn = contextlib.nullcontext() if path is not None else threading.Lock()
+        writer = Writer(writing, turn)
+        try:
+            yield Database(path, reading, writer, turn)
+        finally:
+            # The reader goes first: the last connection writes the log back, and that is the
+            # writer's, in its thread.
+            if reading is not writing:
+                reading.close()
+            await writer.close()
+
+
+def uri(path: Path, parameters: str) -> str:
+    """How SQLite is given a file name with parameters, whatever bytes the name has."""
+    return f"file:{quote(os.fsencode(path))}?{parameters}"
+
+
+def _connect(path: Path | None, opened: ExitStack) -> tuple[sqlite3.Connection, sqlite3.Connection]:
+    if path is None:
+        memory = _connection(":memory:", opened)
+        migrate(memory, "the store in memory")
+        return memory, memory
+    _make(path)
+    writing = _connection(uri(path, "mode=rw"), opened)
+    # Migrating comes first: it also refuses files that are none of ours, untouched.
+    migrate(writing, shown(path))
+    _use_log(writing, path)
+    reading = _connection(uri(path, "mode=rw"), opened)
+    reading.execute("PRAGMA busy_timeout = 0")  # readers never wait in WAL mode; the loop must not
+    reading.execute("PRAGMA query_only = ON")
+    return writing, reading
+
+
+def _connection(name: str, opened: ExitStack) -> sqlite3.Connection:
+    connection = opened.enter_context(
+        closing(
+            sqlite3.connect(
+                name,
+                uri=True,
+                isolation_level=None,  # transactions are ours, not the module's
+                check_same_thread=False,  # opened here, used and closed in the writer thread
+                timeout=BUSY_SECONDS_MAX,
+            )
+        )
+    )
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    return connection
+
+
+def _use_log(connection: sqlite3.Connection, path: Path) -> None:
+    (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+    if mode != "wal":
+        raise StateError(
+            f"the file system of {shown(path)} cannot share memory between processes",
+            code="state-unsuitable",
+            hint="Keep the state directory on a local file system (not NFS or SMB).",
+        )
+    connection.execute(f"PRAGMA journal_size_limit = {LOG_BYTES_KEPT_MAX}")
+
+
+def _make(path: Path) -> None:
+    """Make an empty file with our mode: SQLite gives its -wal and -shm the same one."""
+    try:
+        made = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)
+    except FileExistsError:
+        return
+    except OSError as error:
+        raise directory_failure(error, path) from error
+    try:
+        give_to_owner(made, path.parent)
+        sync_directory(path.parent)
+    except OSError as error:
+        raise directory_failure(error, path) from error
+    finally:
+        os.close(made)

@@ -1,0 +1,52 @@
+"""Small files of the state directory: written whole or not at all, and for the right owner."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+FILE_MODE = 0o640  # the directory's group may look (check-restart, backups), others not
+SMALL_FILE_BYTES_MAX = 4096
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Put `content` at `path`; a crash leaves the old or the new content. Raises: OSError."""
+    temporary = path.with_name(f"{path.name}.tmp")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
+    descriptor = os.open(temporary, flags, FILE_MODE)
+    with os.fdopen(descriptor, "wb") as file:
+        give_to_owner(descriptor, path.parent)
+        file.write(content)
+        file.flush()
+        os.fsync(descriptor)
+    temporary.replace(path)
+    sync_directory(path.parent)
+
+
+def read_file(path: Path) -> bytes | None:
+    """At most SMALL_FILE_BYTES_MAX + 1 bytes of `path`; None: there is no such file.
+
+    Raises: OSError. Never waits for the writer of a FIFO that somebody put there.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    with os.fdopen(descriptor, "rb") as file:
+        return file.read(SMALL_FILE_BYTES_MAX + 1)
+
+
+def sync_directory(directory: Path) -> None:
+    """A new name is durable only when its directory is."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def give_to_owner(descriptor: int, directory: Path) -> None:
+    """What root makes in the daemon's directory is the daemon's, or it could not be used later."""
+    if os.geteuid() == 0:
+        owner = directory.stat()
+        os.fchown(descriptor, owner.st_uid, owner.st_gid)
