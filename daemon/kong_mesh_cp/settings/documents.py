@@ -88,6 +88,11 @@ def _read(path: Path) -> bytes | None:
     try:
         # O_NONBLOCK: opening a named pipe must not wait for a writer.
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise _rejected("config-unreadable", f"{shown(path)} is not a regular file")
+        with os.fdopen(descriptor, "rb") as file:
+            content = file.read(DOCUMENT_BYTES_MAX + 1)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError) as error:
@@ -96,10 +101,6 @@ def _read(path: Path) -> bytes | None:
         raise SettingsRejectedError(
             [Problem("config-unreadable", message, _remedy_of(error))]
         ) from None
-    with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise _rejected("config-unreadable", f"{shown(path)} is not a regular file")
-        content = file.read(DOCUMENT_BYTES_MAX + 1)
     if len(content) > DOCUMENT_BYTES_MAX:
         limit = f"more than {DOCUMENT_BYTES_MAX} bytes"
         raise _rejected("config-too-large", f"{shown(path)} has {limit}")

@@ -80,10 +80,8 @@ def _text(value: object) -> str:
 def _boolean(value: object) -> bool:
     if isinstance(value, bool):
         return value
-    if value in TRUE_WORDS:
-        return True
-    if value in FALSE_WORDS:
-        return False
+    if isinstance(value, str) and value in TRUE_WORDS | FALSE_WORDS:
+        return value in TRUE_WORDS
     raise must_be(BOOLEAN.expected)
 
 

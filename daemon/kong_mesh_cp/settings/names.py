@@ -18,6 +18,9 @@ OTHER_SPELLINGS: Mapping[str, str] = {
 }
 NAME_CHARACTERS_MAX = 200  # no name is longer, so nothing near it is worth looking for
 
+NEAR_TO_OURS_MIN = 0.85  # difflib's ratio: 1 is the same name
+NEAR_MIN = 0.7
+
 
 @dataclass(frozen=True, slots=True)
 class KumaNames:
@@ -67,16 +70,21 @@ def sections() -> frozenset[str]:
 
 
 def nearest_path(path: str) -> str | None:
-    return _nearest(path, {*rows_by_path(), *sections(), *kuma_names().paths})
+    return _nearest(path, rows_by_path(), sections() | kuma_names().paths)
 
 
 def nearest_variable(name: str) -> str | None:
-    return _nearest(name, {*rows_by_variable(), *kuma_names().variables})
+    return _nearest(name, rows_by_variable(), kuma_names().variables)
 
 
-def _nearest(name: str, known: Iterable[str]) -> str | None:
+def _nearest(name: str, ours: Iterable[str], others: Iterable[str]) -> str | None:
+    """A name of ours that is near enough is a better guess than a nearer one without effect."""
     if len(name) > NAME_CHARACTERS_MAX:
         return None
+    return _near(name, ours, NEAR_TO_OURS_MIN) or _near(name, [*ours, *others], NEAR_MIN)
+
+
+def _near(name: str, known: Iterable[str], ratio_min: float) -> str | None:
     by_folded = {one.casefold(): one for one in sorted(known)}
-    found = difflib.get_close_matches(name.casefold(), by_folded, n=1, cutoff=0.7)
+    found = difflib.get_close_matches(name.casefold(), by_folded, n=1, cutoff=ratio_min)
     return by_folded[found[0]] if found else None

@@ -1,0 +1,210 @@
+"""The order of the layers, where each value came from, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from kong_mesh_cp.core.errors import EX_CONFIG, ConfigurationError
+from kong_mesh_cp.settings.loading import load
+from kong_mesh_cp.settings.model import rows
+from kong_mesh_cp.settings.problems import SettingsRejectedError
+from support.configurations import NO_FILE, kuma_yaml, loaded, problems, toml
+
+PORT = "apiServer.http.port"
+
+
+def test_without_anything_the_defaults_hold() -> None:
+    found = loaded()
+    assert found.settings.api_server.http.port == 5681
+    assert found.settings.api_server.http.interface == "0.0.0.0"
+    assert found.settings.diagnostics.server_port == 5680
+    assert found.settings.store.type == "sqlite"
+    assert found.settings.mode == "zone"
+    assert found.settings.admission.socket == Path("/run/kong-mesh-cp/admission.sock")
+    assert found.settings.admission.rules == ()
+    assert found.warnings == ()
+    assert found.file is None
+
+
+def test_every_value_has_an_origin() -> None:
+    assert set(loaded().origins) == {row.path for row in rows()}
+
+
+def test_a_file_wins_over_the_defaults(tmp_path: Path) -> None:
+    file = toml(tmp_path, "[apiServer.http]\nport = 7001\n")
+    found = loaded(file)
+    assert found.settings.api_server.http.port == 7001
+    assert found.origins[PORT] == f"file:{file}:{PORT}"
+    assert found.origins["apiServer.http.interface"] == "default"
+    assert found.file == file
+
+
+def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
+    file = toml(tmp_path, "[apiServer.http]\nport = 7001\n")
+    found = loaded(file, {"KUMA_API_SERVER_HTTP_PORT": "7002"})
+    assert found.settings.api_server.http.port == 7002
+    assert found.origins[PORT] == "environment KUMA_API_SERVER_HTTP_PORT"
+
+
+def test_a_flag_wins_over_the_environment(tmp_path: Path) -> None:
+    file = toml(tmp_path, '[log]\nlevel = "error"\n')
+    found = loaded(file, {"KMESH_LOG_LEVEL": "warning"}, log_level="debug")
+    assert found.settings.log.level == "debug"
+    assert found.origins["log.level"] == "flag --log-level"
+
+
+@pytest.mark.parametrize(
+    "variable", [row.option.environment for row in rows() if row.option.environment]
+)
+def test_an_empty_variable_counts_as_not_set(variable: str) -> None:
+    assert loaded(environ={variable: ""}).settings == loaded().settings
+
+
+def test_an_empty_text_in_a_file_counts_as_not_set(tmp_path: Path) -> None:
+    file = toml(tmp_path, '[general]\nworkDir = ""\n[license]\npath = ""\n')
+    assert loaded(file).settings == loaded().settings
+
+
+def test_every_variable_reaches_its_setting() -> None:
+    values = {
+        "KUMA_ENVIRONMENT": "universal",
+        "KUMA_MODE": "zone",
+        "KUMA_STORE_TYPE": "memory",
+        "KUMA_GENERAL_WORK_DIR": "/srv/mesh",
+        "KUMA_API_SERVER_HTTP_ENABLED": "F",
+        "KUMA_API_SERVER_HTTP_INTERFACE": "::1",
+        "KUMA_API_SERVER_HTTP_PORT": "0",
+        "KUMA_API_SERVER_AUTHN_LOCALHOST_IS_ADMIN": "false",
+        "KMESH_DIAGNOSTICS_INTERFACE": "127.0.0.1",
+        "KUMA_DIAGNOSTICS_SERVER_PORT": "65535",
+        "KUMA_MULTIZONE_ZONE_NAME": "east-1",
+        "KMESH_LICENSE_INLINE": "{}",
+        "KMESH_LICENSE_PATH": "/etc/kong-mesh/license.json",
+        "KMESH_ADMISSION_SOCKET": "run/admission.sock",
+        "KMESH_LOG_LEVEL": "off",
+    }
+    found = loaded(environ=values)
+    assert set(values) == {row.option.environment for row in rows() if row.option.environment}
+    for row in rows():
+        if row.option.environment:
+            assert found.origins[row.path] == f"environment {row.option.environment}"
+    settings = found.settings
+    assert settings.store.type == "memory"
+    assert settings.general.work_dir == Path("/srv/mesh")
+    assert not settings.api_server.http.enabled
+    assert settings.api_server.http.interface == "::1"
+    assert settings.api_server.http.port == 0
+    assert not settings.api_server.authn.localhost_is_admin
+    assert settings.diagnostics.interface == "127.0.0.1"
+    assert settings.diagnostics.server_port == 65535
+    assert settings.multizone.zone.name == "east-1"
+    assert settings.license.path == "/etc/kong-mesh/license.json"
+    assert settings.admission.socket == Path("run/admission.sock")
+    assert settings.log.level == "off"
+
+
+def test_the_state_directory_of_systemd_is_the_work_dir() -> None:
+    found = loaded(environ={"STATE_DIRECTORY": "/var/lib/kong-mesh-cp:/var/lib/other"})
+    assert found.settings.general.work_dir == Path("/var/lib/kong-mesh-cp")
+    assert found.origins["general.workDir"] == "environment STATE_DIRECTORY"
+
+
+def test_a_work_dir_that_was_set_wins_over_systemd() -> None:
+    environ = {"STATE_DIRECTORY": "/var/lib/x", "KUMA_GENERAL_WORK_DIR": "./var"}
+    assert loaded(environ=environ).settings.general.work_dir == Path("var")
+
+
+def test_without_systemd_the_work_dir_is_in_the_home() -> None:
+    assert loaded().settings.general.work_dir == Path("/home/operator/.kuma")
+    assert loaded().origins["general.workDir"] == "environment HOME"
+
+
+def test_without_a_place_for_state_nothing_starts() -> None:
+    with pytest.raises(SettingsRejectedError) as caught:
+        load(arguments={}, environ={}, default_file=NO_FILE)
+    assert caught.value.code == "config-no-work-dir"
+    assert "KUMA_GENERAL_WORK_DIR" in caught.value.hint
+
+
+def test_the_default_file_is_read_when_it_exists(tmp_path: Path) -> None:
+    file = toml(tmp_path, '[log]\nlevel = "debug"\n')
+    found = load(arguments={}, environ={"HOME": "/root"}, default_file=file)
+    assert found.settings.log.level == "debug"
+    assert found.file == file
+
+
+def test_a_named_file_replaces_the_default_one(tmp_path: Path) -> None:
+    default = toml(tmp_path, "[log]\nlevel = 'debug'\n")
+    named = kuma_yaml(tmp_path, "mode: zone\n")
+    arguments = {"--config-file": str(named)}
+    found = load(arguments=arguments, environ={"HOME": "/root"}, default_file=default)
+    assert found.settings.log.level == "info"
+
+
+def test_a_named_file_that_does_not_exist_is_refused(tmp_path: Path) -> None:
+    (problem,) = problems(tmp_path / "missing.toml")
+    assert problem.code == "config-missing"
+    assert str(tmp_path / "missing.toml") in problem.message
+    assert "config init" in problem.remedy
+
+
+def test_several_problems_are_one_line_that_counts_them() -> None:
+    environ = {"KUMA_API_SERVER_HTTP_PORT": "abc", "KUMA_MODE": "global", "KUMA_STORE_TYPE": "x"}
+    with pytest.raises(SettingsRejectedError) as caught:
+        loaded(environ=environ)
+    error: ConfigurationError = caught.value
+    assert "\n" not in error.line
+    assert "KUMA_API_SERVER_HTTP_PORT" in error.line
+    assert "2 more" in error.line
+    assert error.exit_status == EX_CONFIG
+    assert len(caught.value.problems) == 3
+
+
+def test_a_wrong_value_is_refused_also_where_a_higher_layer_replaces_it(tmp_path: Path) -> None:
+    file = toml(tmp_path, "[apiServer.http]\nport = 70000\n")
+    (problem,) = problems(file, {"KUMA_API_SERVER_HTTP_PORT": "7002"})
+    assert problem.code == "config-value"
+    assert "line 2" in problem.message
+    assert "70000" in problem.message
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "word"),
+    [
+        ("KUMA_STORE_TYPE", "postgres", "sqlite"),
+        ("KUMA_STORE_TYPE", "kubernetes", "sqlite"),
+        ("KUMA_MODE", "global", "zone"),
+        ("KUMA_ENVIRONMENT", "kubernetes", "universal"),
+    ],
+)
+def test_what_this_version_cannot_do_is_refused(variable: str, value: str, word: str) -> None:
+    (problem,) = problems(environ={variable: value})
+    assert problem.code == "config-unsupported"
+    assert variable in problem.message
+    assert word in problem.remedy
+
+
+def test_the_old_name_of_the_mode_is_taken_with_a_warning() -> None:
+    found = loaded(environ={"KUMA_MODE": "standalone"})
+    assert found.settings.mode == "zone"
+    (warning,) = found.warnings
+    assert warning.startswith("config-deprecated: KUMA_MODE is 'standalone'")
+
+
+def test_the_same_port_twice_is_refused() -> None:
+    (problem,) = problems(environ={"KUMA_DIAGNOSTICS_SERVER_PORT": "5681"})
+    assert problem.code == "config-port-conflict"
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {"KUMA_API_SERVER_HTTP_ENABLED": "false"},
+        {"KUMA_API_SERVER_HTTP_INTERFACE": "127.0.0.1", "KMESH_DIAGNOSTICS_INTERFACE": "127.0.0.2"},
+        {"KUMA_API_SERVER_HTTP_PORT": "0", "KUMA_DIAGNOSTICS_SERVER_PORT": "0"},
+    ],
+)
+def test_the_same_port_is_fine_where_the_two_cannot_meet(environ: dict[str, str]) -> None:
+    assert problems(environ={"KUMA_DIAGNOSTICS_SERVER_PORT": "5681", **environ}) == ()
