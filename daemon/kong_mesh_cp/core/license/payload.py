@@ -61,7 +61,7 @@ def parse_payload(value: object) -> Payload:
     if product != PRODUCT:
         raise LicenseRejectedError(
             Fault.WRONG_PRODUCT,
-            f"is for the product {quoted(product)}, not for {PRODUCT!r}",
+            f"is for another product ({quoted(product)}), not for {PRODUCT!r}",
             subject="the license",
             hint=f"Use a license whose {PRODUCT_FIELD} is {PRODUCT!r}.",
         )

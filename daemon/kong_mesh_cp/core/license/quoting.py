@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-QUOTED_CHARACTERS_MAX = 40
+QUOTED_CHARACTERS_MAX = 24
 NAME_CHARACTERS_MAX = 64
 
 
 def quoted(text: str) -> str:
     """`text` between quotes, in ASCII with escapes; for values that were found wrong.
 
-    Never call it on a license key, a signature or a whole document.
+    What is longer is described instead: it may be a license key that slipped into the wrong field.
+    Never call it on what is a license key, a signature or a document.
     """
     if len(text) > QUOTED_CHARACTERS_MAX:
-        return f"{text[:QUOTED_CHARACTERS_MAX]!a}…"
+        return f"a text of {len(text)} characters"
     return ascii(text)
 
 

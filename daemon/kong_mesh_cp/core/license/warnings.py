@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from kong_mesh_cp.core.license.bundled import BundledLicense
 from kong_mesh_cp.core.license.keyring import KeyPurpose
-from kong_mesh_cp.core.license.sources import Choice
+from kong_mesh_cp.core.license.sources import Choice, SourceKind
 from kong_mesh_cp.core.license.term import (
     Current,
     Entitlement,
@@ -18,6 +18,16 @@ from kong_mesh_cp.core.license.term import (
 )
 
 _RENEW = "Put a renewed license in its place and run: systemctl reload kong-mesh-cp"
+# Where a reload cannot see the renewed license: a process receives its environment, and systemd
+# copies a credential, only at start.
+_RENEW_AND_RESTART = {
+    SourceKind.INLINE: "Set KMESH_LICENSE_INLINE to a renewed license and run:"
+    " systemctl restart kong-mesh-cp",
+    SourceKind.CREDENTIAL: "Put a renewed license at /etc/kong-mesh/license.json and run:"
+    " systemctl restart kong-mesh-cp",
+    SourceKind.CONFIG_INLINE: "Set license.inline to a renewed license and run:"
+    " systemctl restart kong-mesh-cp",
+}
 _BUY = (
     "Put an issued license at /etc/kong-mesh/license.json and run: systemctl restart kong-mesh-cp"
 )
@@ -41,7 +51,7 @@ def current(
     sources: Choice | None = None,
 ) -> tuple[LicenseWarning, ...]:
     """Every condition that holds now, the most pressing first; empty when all is well."""
-    found = [_term_warning(entitlement, term)]
+    found = [_term_warning(entitlement, term, _renewal(entitlement, sources))]
     if active > entitlement.dataplanes:
         found.append(_over_limit(entitlement, active))
     if clock_suspect:
@@ -74,8 +84,13 @@ def current(
     return tuple(warning for warning in found if warning is not None)
 
 
-def _term_warning(entitlement: Entitlement, term: Term) -> LicenseWarning | None:
-    remedy = _BUY if isinstance(entitlement, BundledLicense) else _RENEW
+def _renewal(entitlement: Entitlement, sources: Choice | None) -> str:
+    if isinstance(entitlement, BundledLicense):
+        return _BUY
+    return _RENEW if sources is None else _RENEW_AND_RESTART.get(sources.winner.kind, _RENEW)
+
+
+def _term_warning(entitlement: Entitlement, term: Term, remedy: str) -> LicenseWarning | None:
     match term:
         case Current():
             return None
