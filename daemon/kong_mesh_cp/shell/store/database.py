@@ -17,7 +17,7 @@ from kong_mesh_cp.core.errors import StateError
 from kong_mesh_cp.shell.host.shown import shown
 from kong_mesh_cp.shell.store.failures import directory_failure, store_failure
 from kong_mesh_cp.shell.store.files import FILE_MODE, give_to_owner, sync_directory
-from kong_mesh_cp.shell.store.schema import migrate
+from kong_mesh_cp.shell.store.schema import all_migrations, migrate, recognise
 from kong_mesh_cp.shell.store.writer import Change, T, Writer
 
 BUSY_SECONDS_MAX = 5.0  # how long the writer waits for another program's lock
@@ -107,9 +107,11 @@ def _connect(path: Path | None, opened: ExitStack) -> tuple[sqlite3.Connection, 
         return memory, memory
     _make(path)
     writing = _connection(uri(path, "mode=rw"), opened)
-    # Migrating comes first: it also refuses files that are none of ours, untouched.
-    migrate(writing, shown(path))
+    # First of all: a file that is none of ours is refused untouched. Then the log, so that
+    # migrations go through it as well and `peek` can rely on it.
+    recognise(writing, shown(path), newest=all_migrations()[-1].number)
     _use_log(writing, path)
+    migrate(writing, shown(path))
     reading = _connection(uri(path, "mode=rw"), opened)
     reading.execute("PRAGMA busy_timeout = 0")  # readers never wait in WAL mode; the loop must not
     reading.execute("PRAGMA query_only = ON")

@@ -53,17 +53,21 @@ def peek(path: Path) -> Remembered:
 
 
 def _read_store(path: Path) -> Remembered:
+    if _holds_bytes(path, "-journal"):
+        # Only while an empty file is being made a store there is no log yet but a journal. That
+        # was interrupted: the daemon will undo it, and there is nothing to remember.
+        return _NOTHING
     for attempt in range(1, ATTEMPTS_MAX + 1):
-        logged = _has_frames(path)
+        logged = _holds_bytes(path, "-wal")
         try:
             past = _read_logged(path) if logged else _read_at_rest(path)
         except (OSError, sqlite3.Error) as error:
-            if attempt == ATTEMPTS_MAX or logged == _has_frames(path):
+            if attempt == ATTEMPTS_MAX or logged == _holds_bytes(path, "-wal"):
                 raise _failure(error, path) from error
             continue
         except ValueError as error:
             raise store_corrupt(shown(path), shown(str(error))) from error
-        if logged or not _has_frames(path):
+        if logged or not _holds_bytes(path, "-wal"):
             return past
     raise StateError(
         f"the store {shown(path)} is being opened and closed all the time",
@@ -72,10 +76,10 @@ def _read_store(path: Path) -> Remembered:
     )
 
 
-def _has_frames(path: Path) -> bool:
-    """Whether the log beside the store holds changes that may not be in the store yet."""
+def _holds_bytes(path: Path, suffix: str) -> bool:
+    """Whether the log (or journal) beside the store may hold what is not in the store itself."""
     try:
-        return _beside(path, "-wal").stat().st_size > 0
+        return _beside(path, suffix).stat().st_size > 0
     except OSError:
         return False
 
