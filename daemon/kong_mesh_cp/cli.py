@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -55,9 +56,14 @@ def _add_offline_commands(
     # `run` is what starts at 3 a.m.: it need not wait for the parsers of the other commands.
     if argv[:1] == ["run"]:
         return
-    from kong_mesh_cp.commands import config, license, reload  # noqa: A004, PLC0415
+    from kong_mesh_cp.commands import (  # noqa: PLC0415
+        config,
+        license,  # noqa: A004
+        license_state,
+        reload,
+    )
 
-    license.add_parser(commands)
+    license_state.add_parsers(license.add_parser(commands))
     config.add_parser(commands)
     reload.add_parser(commands)
 
@@ -66,11 +72,14 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     run = commands.add_parser("run", help="run the control plane", allow_abbrev=False)
     run.add_argument("-c", "--config-file", metavar="FILE", help="TOML, or a Kuma kuma-cp.conf.yml")
     run.add_argument(
-        "--log-level", choices=("off", "debug", "info", "warning", "error"), metavar="LEVEL",
+        "--log-level",
+        choices=("off", "debug", "info", "warning", "error"),
+        metavar="LEVEL",
         help="off, debug, info, warning or error",
     )
     run.add_argument(
-        "--license-keyring", metavar="FILE",
+        "--license-keyring",
+        metavar="FILE",
         help="trust the keys of FILE instead of the built-in ones (for tests and vendors)",
     )
     run.add_argument("--banner", action="store_true", help="say where everything listens on stdout")
@@ -79,17 +88,31 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 def _run(arguments: argparse.Namespace) -> int:
     # Imported here: the offline commands need neither trio nor the servers.
-    from kong_mesh_cp.compose import RunOptions, run  # noqa: PLC0415
+    import trio  # noqa: PLC0415
 
-    return run(
-        RunOptions(
-            config_file=arguments.config_file,
-            log_level=arguments.log_level,
-            keyring_file=arguments.license_keyring,
-            banner=arguments.banner,
-        ),
-        os.environ,
+    from kong_mesh_cp.compose.preparing import RunOptions, prepare  # noqa: PLC0415
+    from kong_mesh_cp.compose.serving import serve  # noqa: PLC0415
+    from kong_mesh_cp.settings.service_manager import ServiceEnvironment  # noqa: PLC0415
+    from kong_mesh_cp.shell.host.logs import on_journal  # noqa: PLC0415
+    from kong_mesh_cp.shell.host.systemd import ServiceManager  # noqa: PLC0415
+
+    options = RunOptions(
+        config_file=arguments.config_file,
+        log_level=arguments.log_level,
+        keyring_file=arguments.license_keyring,
+        banner=arguments.banner,
     )
+    service = ServiceEnvironment.read(os.environ, pid=os.getpid())
+    manager = ServiceManager()
+    try:
+        trio.run(serve, prepare(options, os.environ, service), manager)
+    except ControlPlaneError as error:
+        manager.refused(error.line, errno.EINVAL)
+        # journald shows the program's name and takes the priority from the prefix.
+        prefix = "<3>" if on_journal(service.journal_stream) else "kong-mesh-cp: "
+        print(f"{prefix}{error.line}", file=sys.stderr)
+        return error.exit_status
+    return 0
 
 
 def _version(_arguments: argparse.Namespace) -> int:

@@ -66,13 +66,17 @@ def test_only_the_verifier_makes_a_license() -> None:
         _name(path)
         for path in PRODUCT
         for node in ast.walk(_tree(path))
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "License"
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id == "License"
     }
     assert makers == {"daemon/kong_mesh_cp/core/license/document.py"}
 
 
 def test_no_module_is_named_for_nothing() -> None:
-    assert not [_name(path) for path in PRODUCT if path.stem in NAMELESS or path.parent.name in NAMELESS]
+    assert not [
+        _name(path) for path in PRODUCT if path.stem in NAMELESS or path.parent.name in NAMELESS
+    ]
 
 
 def test_folders_that_share_a_name_with_a_published_package_are_no_packages() -> None:

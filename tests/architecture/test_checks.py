@@ -36,5 +36,7 @@ def test_the_license_of_the_sources_is_the_one_pyproject_names() -> None:
 
 def test_a_shell_script_parses() -> None:
     for script in (ROOT / "scripts").iterdir():
-        if script.is_file() and script.read_text(encoding="utf-8").startswith("#!/usr/bin/env bash"):
+        if script.is_file() and script.read_text(encoding="utf-8").startswith(
+            "#!/usr/bin/env bash"
+        ):
             subprocess.run(["bash", "-n", script], check=True)

@@ -128,7 +128,15 @@ class Daemon:
         self._notifications.clear()
         with self.stdout.open("wb") as stdout:
             self.process = subprocess.Popen(
-                [*self._wrapper, sys.executable, "-m", "kong_mesh_cp", "run", "--banner", *self._flags],
+                [
+                    *self._wrapper,
+                    sys.executable,
+                    "-m",
+                    "kong_mesh_cp",
+                    "run",
+                    "--banner",
+                    *self._flags,
+                ],
                 env={**self.environment, "NOTIFY_SOCKET": str(notify_path)},
                 stdin=subprocess.DEVNULL,
                 stdout=stdout,
@@ -221,7 +229,10 @@ class Daemon:
         return self
 
     def __exit__(
-        self, _type: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+        self,
+        _type: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
     ) -> None:
         self.stop(signal.SIGKILL)
 
@@ -274,6 +285,8 @@ def eventually(what: str, condition: object, seconds_max: float = START_SECONDS_
 
 
 @contextlib.contextmanager
-def running(directory: Path, *flags: str, environment: Mapping[str, str] | None = None) -> Iterator[Daemon]:
+def running(
+    directory: Path, *flags: str, environment: Mapping[str, str] | None = None
+) -> Iterator[Daemon]:
     with Daemon(directory, *flags, environment=environment) as daemon:
         yield daemon.start()

@@ -44,8 +44,11 @@ _QUESTIONS = {
 
 def add_parser(
     commands: argparse._SubParsersAction[argparse.ArgumentParser], *, clock: Clock = wall_clock
-) -> None:
-    """Add `license` and its questions. `clock` tells the time of the judgement."""
+) -> argparse._SubParsersAction[argparse.ArgumentParser]:
+    """Add `license` and its questions; returns where more can be added.
+
+    `clock` tells the time of the judgement.
+    """
     parser = commands.add_parser("license", help="ask about a license", allow_abbrev=False)
     actions = parser.add_subparsers(title="questions", metavar="QUESTION", required=True)
     for question, text in _QUESTIONS.items():
@@ -54,6 +57,7 @@ def add_parser(
         if question == "simulate":
             _add_what_if(asked)
         asked.set_defaults(run=functools.partial(_answer, question, clock=clock))
+    return actions
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:

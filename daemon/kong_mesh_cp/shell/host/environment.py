@@ -37,6 +37,4 @@ def wipe_initial_environment(variable: str, process: Path = Path("/proc/self")) 
 
 def _still_shown(prefix: bytes, process: Path) -> bool:
     entries = (process / "environ").read_bytes().split(b"\0")
-    return any(
-        entry.startswith(prefix) and entry[len(prefix) :].strip(b"*") for entry in entries
-    )
+    return any(entry.startswith(prefix) and entry[len(prefix) :].strip(b"*") for entry in entries)

@@ -1,0 +1,148 @@
+"""`kong-mesh-cp license check-restart|reset-clock`: questions about this control plane's state."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import pwd
+from http import HTTPStatus
+from pathlib import Path
+
+from kong_mesh_cp.commands.running_daemon import NoDaemonError, add_daemon_arguments, ask_daemon
+from kong_mesh_cp.core.errors import ControlPlaneError
+from kong_mesh_cp.core.license.clock import ClockMark
+from kong_mesh_cp.core.license.term import instant
+from kong_mesh_cp.shell.host import clocks
+from kong_mesh_cp.shell.host.shown import shown
+
+EXIT_SAFE = 0
+EXIT_NOT_SAFE = 1
+REASON_CHARACTERS_MAX = 500
+
+
+def add_parsers(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add both to the questions of `license`."""
+    check = actions.add_parser(
+        "check-restart",
+        help="say whether a start right now would succeed",
+        description="Asks the running daemon and, with --offline or without one, judges what this"
+        " environment and the configuration file hold. Exit status 0: a start would succeed.",
+        allow_abbrev=False,
+    )
+    add_daemon_arguments(check)
+    check.add_argument("--offline", action="store_true", help="do not ask the running daemon")
+    check.add_argument("--license-keyring", metavar="FILE", help="as for `run`")
+    check.set_defaults(run=_check_restart)
+    reset = actions.add_parser(
+        "reset-clock",
+        help="forget the latest time seen, after the clock was wrong",
+        description="Believes the wall clock as it is now. The daemon must not run. The deed and"
+        " its reason are kept in the store's audit log.",
+        allow_abbrev=False,
+    )
+    reset.add_argument("--reason", required=True, help="why; kept in the audit log")
+    reset.add_argument("-c", "--config-file", metavar="FILE", help="the daemon's configuration")
+    reset.set_defaults(run=_reset_clock)
+
+
+def _check_restart(arguments: argparse.Namespace) -> int:
+    if not arguments.offline:
+        try:
+            return _as_the_daemon_says(arguments)
+        except NoDaemonError as error:
+            print(f"{error.message}; judging this environment instead")
+    try:
+        _judge_a_start(arguments)
+    except ControlPlaneError as error:
+        print(f"not safe: {error.line}")
+        return EXIT_NOT_SAFE
+    print("safe: a start right now would succeed")
+    return EXIT_SAFE
+
+
+def _as_the_daemon_says(arguments: argparse.Namespace) -> int:
+    answer = ask_daemon(arguments, "GET", "/v1/license")
+    safe = answer.body.get("restartSafe")
+    if answer.status != HTTPStatus.OK or not isinstance(safe, bool):
+        raise NoDaemonError(
+            "what answers on the admission socket does not tell whether a restart is safe",
+            code="daemon-not-understood",
+            hint="Ask with --offline",
+        )
+    if safe:
+        print("safe: a start right now would succeed")
+        return EXIT_SAFE
+    reason = answer.body.get("restartError")
+    facts = reason if isinstance(reason, dict) else {}
+    print(f"not safe: {facts.get('code')}: {facts.get('message')}. {facts.get('hint')}")
+    return EXIT_NOT_SAFE
+
+
+def _judge_a_start(arguments: argparse.Namespace) -> None:
+    from kong_mesh_cp.compose.preparing import RunOptions, judge_start  # noqa: PLC0415
+    from kong_mesh_cp.settings.service_manager import ServiceEnvironment  # noqa: PLC0415
+
+    environ = dict(os.environ)  # noqa: TID251 (what the daemon would be started with)
+    judge_start(
+        RunOptions(config_file=arguments.config_file, keyring_file=arguments.license_keyring),
+        environ,
+        ServiceEnvironment.read(environ, pid=os.getpid()),
+    )
+
+
+def _reset_clock(arguments: argparse.Namespace) -> int:
+    import trio  # noqa: PLC0415 (this command alone writes to the store)
+
+    from kong_mesh_cp.settings.loading import load  # noqa: PLC0415
+
+    environ = dict(os.environ)  # noqa: TID251 (the same variables as the daemon's)
+    settings = load(arguments={"--config-file": arguments.config_file}, environ=environ).settings
+    before = trio.run(  # noqa: TID251 (the one command with an adapter that is async)
+        _forget_latest_time, settings.general.work_dir, _reason(arguments.reason)
+    )
+    seen = "none was recorded" if before is None else f"it was {instant(before.seen)}"
+    print(f"the latest time seen is now the wall clock's ({seen}); recorded in the audit log")
+    return 0
+
+
+def _reason(text: str) -> str:
+    reason = shown(text.strip())
+    if not reason or len(reason) > REASON_CHARACTERS_MAX:
+        raise ControlPlaneError(
+            f"the reason must have 1 to {REASON_CHARACTERS_MAX} characters",
+            code="reason-missing",
+            hint='Say why, for example --reason "NTP was off by a year, ticket 4711"',
+        )
+    return reason
+
+
+async def _forget_latest_time(state: Path, reason: str) -> ClockMark | None:
+    from kong_mesh_cp.core.license.clock import observe  # noqa: PLC0415
+    from kong_mesh_cp.shell.store.state_directory import StateDirectory  # noqa: PLC0415
+    from kong_mesh_cp.usecases.ports import AuditEntry  # noqa: PLC0415
+
+    now = clocks.wall_clock()
+    with StateDirectory.open(state) as directory:
+        async with directory.open_store() as store:
+            before = (await store.remembered()).clock
+            seen = instant(before.seen) if before else "never"
+            # First the record of the deed: a clock that was reset in secret must not exist.
+            await store.audit(
+                AuditEntry(now, _actor(), f"reset-clock from {seen} to {instant(now)}", reason)
+            )
+            mark = observe(
+                None,
+                wall=now,
+                boottime_seconds=clocks.boot_clock(),
+                boot_id=clocks.boot_id(),
+            )
+            await store.save_clock(mark)
+            return before
+
+
+def _actor() -> str:
+    uid = os.getuid()
+    try:
+        return f"{pwd.getpwuid(uid).pw_name} (uid {uid})"
+    except KeyError:
+        return f"uid {uid}"

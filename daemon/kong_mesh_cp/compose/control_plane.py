@@ -1,0 +1,152 @@
+"""Wires the use cases of one control plane over an open store."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import socket
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from kong_mesh_cp.compose.metrics import exposition
+from kong_mesh_cp.compose.preparing import Prepared
+from kong_mesh_cp.core.admission.identity import IdentityRules
+from kong_mesh_cp.core.admission.ledger import SeatLedger
+from kong_mesh_cp.core.wire.admission_messages import PROBLEM_CONTENT_TYPE, problem_document
+from kong_mesh_cp.core.wire.json_text import json_text
+from kong_mesh_cp.core.wire.versions import WIRE_VERSION
+from kong_mesh_cp.shell.admission_socket.routes import AdmissionSocket, LicenseCalls
+from kong_mesh_cp.shell.diagnostics.handler import build_diagnostics
+from kong_mesh_cp.shell.host import clocks
+from kong_mesh_cp.shell.http.messages import Handler, Response
+from kong_mesh_cp.shell.rest_api.handler import Index, RestApi
+from kong_mesh_cp.usecases.admitting import Admitting
+from kong_mesh_cp.usecases.licensing import Licensing, ReloadOutcome
+from kong_mesh_cp.usecases.ports import Remembered, StateStore
+from kong_mesh_cp.usecases.recording import SeatRecorder
+
+MACHINE_ID_FILE = Path("/etc/machine-id")
+INSTANCE_BYTES = 2  # of randomness that tell one start on this host from another
+
+log = logging.getLogger(__name__)
+
+
+def reload_answer(outcome: ReloadOutcome) -> Response:
+    if outcome.error is not None:
+        error = outcome.error
+        body = problem_document(
+            409, "License not applied", code=error.code, reason=error.message, hint=error.hint
+        )
+        return Response(409, body, PROBLEM_CONTENT_TYPE)
+    return Response(
+        200,
+        json_text(
+            {
+                "result": outcome.result,
+                "difference": outcome.difference,
+                "reductions": outcome.reductions,
+            }
+        ),
+    )
+
+
+class DefaultMesh:
+    """The port MeshDirectory while meshes are no resources: the mesh `default` exists."""
+
+    def names(self) -> Sequence[str]:
+        return ("default",)
+
+
+@dataclass(slots=True, kw_only=True)
+class ControlPlane:
+    """What serves: use cases with their state, and the handlers in front of them."""
+
+    licensing: Licensing
+    admitting: Admitting
+    recorder: SeatRecorder
+    store: StateStore
+    admission: AdmissionSocket
+    api: Handler
+    diagnostics: Handler
+    serving: bool = False  # every listener serves and the stop was not asked for
+
+    def reload(self, cause: str) -> ReloadOutcome:
+        return self.licensing.reload(cause)
+
+    def status(self) -> str:
+        return self.licensing.status_line(self.admitting.active)
+
+
+async def assemble(prepared: Prepared, store: StateStore) -> ControlPlane:
+    """Wire a control plane that knows its past. Raises: StateError, LicenseRejectedError."""
+    licensing = prepared.licensing
+    past = await store.remembered()
+    licensing.trial_recorded(await store.save_trial_start(licensing.trial_started_at))
+    recorder = SeatRecorder(store)
+    admitting = _admitting(prepared, past, recorder)
+    prepared.herald.listener = admitting.broadcast
+    plane: ControlPlane
+
+    def full_license() -> Mapping[str, object]:
+        return licensing.full_view(admitting.occupancy()).document()
+
+    async def reload_for_local_admin() -> Response:
+        return reload_answer(plane.reload("admission socket"))
+
+    api = RestApi(
+        index=_index(await store.cluster_id()),
+        public_license=lambda: licensing.public_view(admitting.active).document(),
+        full_license=full_license,
+        reload_license=lambda: plane.reload("POST /license/reload"),
+        config=lambda: json_text(prepared.config),
+    )
+    plane = ControlPlane(
+        licensing=licensing,
+        admitting=admitting,
+        recorder=recorder,
+        store=store,
+        admission=AdmissionSocket(
+            admitting,
+            LicenseCalls(document=lambda: json_text(full_license()), reload=reload_for_local_admin),
+            own_uid=os.getuid(),
+        ),
+        api=api.handler(),
+        diagnostics=build_diagnostics(
+            ready=lambda: plane.serving,
+            metrics=lambda: exposition(licensing, admitting, recorder),
+        ),
+    )
+    return plane
+
+
+def _admitting(prepared: Prepared, past: Remembered, recorder: SeatRecorder) -> Admitting:
+    admitting = Admitting(
+        zone=prepared.settings.multizone.zone.name,
+        ledger=SeatLedger(past.high_water),
+        meshes=DefaultMesh(),
+        rules=IdentityRules(prepared.settings.admission.rules, machine_id=_machine_id()),
+        license_in_force=prepared.licensing,
+        recorder=recorder,
+        wall_clock=clocks.wall_clock,
+    )
+    admitting.reserve(past.seats)
+    return admitting
+
+
+def _index(cluster_id: str) -> Index:
+    host = socket.gethostname()
+    return Index(
+        version=WIRE_VERSION,
+        cluster_id=cluster_id,
+        hostname=host,
+        instance_id=f"{host}-{secrets.token_hex(INSTANCE_BYTES)}",
+    )
+
+
+def _machine_id() -> str:
+    try:
+        return MACHINE_ID_FILE.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        return ""

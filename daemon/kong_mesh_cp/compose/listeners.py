@@ -1,0 +1,76 @@
+"""Opens every listener of a start, the admission socket first."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+from kong_mesh_cp.settings.model import Settings
+from kong_mesh_cp.shell.admission_socket.listener import adopted, bound
+from kong_mesh_cp.shell.host.systemd import inherited_sockets
+from kong_mesh_cp.shell.http.listening import address_of, open_tcp
+
+ADMISSION_NAME = "admission"  # FileDescriptorName= of the socket unit
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listeners:
+    """Listening sockets; closed by whoever opened them."""
+
+    admission: socket.socket
+    admission_path: str
+    api: socket.socket | None
+    diagnostics: socket.socket
+
+    def addresses(self) -> dict[str, str]:
+        """Where a person on this machine finds each of them."""
+        addresses = {"admission": self.admission_path}
+        if self.api is not None:
+            addresses["api"] = address_of(self.api)
+        addresses["diagnostics"] = address_of(self.diagnostics)
+        return addresses
+
+
+@contextmanager
+def open_listeners(settings: Settings, inherited_names: tuple[str, ...]) -> Iterator[Listeners]:
+    """Adopt what systemd handed over, open the rest.
+
+    Raises: ListenError naming the setting to change.
+    """
+    with ExitStack() as stack:
+        inherited = inherited_sockets(inherited_names)
+        for name, sockets in inherited.items():
+            for handed_over in sockets:
+                stack.enter_context(handed_over)
+            if name != ADMISSION_NAME:
+                log.warning(
+                    "socket-not-used: systemd handed over a socket named %r, and only %s is used."
+                    " Set FileDescriptorName=%s in its unit",
+                    name,
+                    ADMISSION_NAME,
+                    ADMISSION_NAME,
+                )
+        if ADMISSION_NAME in inherited:
+            admission = adopted(inherited[ADMISSION_NAME][0])
+            path = str(admission.getsockname())
+        else:
+            # Not its getsockname(): it was bound under a temporary name.
+            path = str(settings.admission.socket)
+            admission = stack.enter_context(bound(settings.admission.socket))
+        http = settings.api_server.http
+        api = None
+        if http.enabled:
+            api = open_tcp(http.interface, http.port, setting="KUMA_API_SERVER_HTTP_PORT")
+            stack.enter_context(api)
+        diagnostics = open_tcp(
+            settings.diagnostics.interface,
+            settings.diagnostics.server_port,
+            setting="KUMA_DIAGNOSTICS_SERVER_PORT",
+        )
+        stack.enter_context(diagnostics)
+        yield Listeners(admission=admission, admission_path=path, api=api, diagnostics=diagnostics)

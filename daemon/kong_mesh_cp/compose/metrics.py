@@ -1,0 +1,52 @@
+"""Gathers every metric of the daemon into one exposition."""
+
+from __future__ import annotations
+
+from kong_mesh_cp import __version__
+from kong_mesh_cp.core.wire.metrics_text import MetricFamily, Sample, metrics_text
+from kong_mesh_cp.core.wire.versions import WIRE_VERSION
+from kong_mesh_cp.usecases.admitting import Admitting
+from kong_mesh_cp.usecases.licensing import Licensing
+from kong_mesh_cp.usecases.recording import SeatRecorder
+
+
+def exposition(licensing: Licensing, admitting: Admitting, recorder: SeatRecorder) -> str:
+    """The Prometheus text of this moment."""
+    occupancy = admitting.occupancy()
+    families = [
+        *licensing.metrics(admitting.active),
+        MetricFamily(
+            "kong_mesh_admissions_total",
+            "counter",
+            "Answers to requests for a seat, by decision and code.",
+            tuple(
+                Sample(count, (("decision", decision), ("code", code)))
+                for (decision, code), count in admitting.decisions.items()
+            ),
+        ),
+        MetricFamily(
+            "kong_mesh_seats_reserved",
+            "gauge",
+            "Counted seats of before a restart whose proxies are not back yet.",
+            (Sample(occupancy.reserved),),
+        ),
+        MetricFamily(
+            "kong_mesh_store_failures_total",
+            "counter",
+            "Attempts to record seats that the store refused.",
+            (Sample(recorder.failures),),
+        ),
+        MetricFamily(
+            "kong_mesh_store_pending_changes",
+            "gauge",
+            "Changes of seats that are not on disk yet.",
+            (Sample(recorder.pending),),
+        ),
+        MetricFamily(
+            "kong_mesh_cp_info",
+            "gauge",
+            "The versions of the program and of the wire formats it speaks.",
+            (Sample(1, (("version", __version__), ("wire", WIRE_VERSION))),),
+        ),
+    ]
+    return metrics_text(families)

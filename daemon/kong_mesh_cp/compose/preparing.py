@@ -1,0 +1,146 @@
+"""Everything that can refuse a start before a port, a file or the event loop is touched."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Mapping, MutableMapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from kong_mesh_cp.settings.effective import effective
+from kong_mesh_cp.settings.loading import Loaded, load
+from kong_mesh_cp.settings.model import Settings
+from kong_mesh_cp.settings.service_manager import ServiceEnvironment
+from kong_mesh_cp.shell.host import clocks, logs
+from kong_mesh_cp.shell.host.environment import wipe_initial_environment
+from kong_mesh_cp.shell.license_file.keyring import read_keyring
+from kong_mesh_cp.shell.license_file.sources import SystemLicenseSources
+from kong_mesh_cp.shell.store.peek import peek
+from kong_mesh_cp.usecases.licensing import Licensing
+from kong_mesh_cp.usecases.ports import Remembered
+
+INLINE_VARIABLE = "KMESH_LICENSE_INLINE"
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """The flags of `kong-mesh-cp run`."""
+
+    config_file: str | None = None
+    log_level: str | None = None
+    keyring_file: str | None = None
+    banner: bool = False
+
+
+class Herald:
+    """Passes license events on to whoever listens; the listener comes later than the license."""
+
+    def __init__(self) -> None:
+        self.listener: Callable[[Mapping[str, object]], None] | None = None
+
+    def __call__(self, event: Mapping[str, object]) -> None:
+        if self.listener is not None:
+            self.listener(event)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A start that nothing known so far speaks against."""
+
+    settings: Settings
+    config: Mapping[str, object]  # effective, secrets masked: what GET /config shows
+    service: ServiceEnvironment
+    sources: SystemLicenseSources
+    licensing: Licensing
+    herald: Herald
+    banner: bool
+
+
+def prepare(
+    options: RunOptions, environ: MutableMapping[str, str], service: ServiceEnvironment
+) -> Prepared:
+    """Read the settings and judge the license. Takes no port and makes no file.
+
+    Takes KMESH_LICENSE_INLINE out of `environ` and out of what /proc shows of this process.
+    Raises: ControlPlaneError, whose exit status says whether trying again can help.
+    """
+    inline_was_set = INLINE_VARIABLE in environ
+    try:
+        loaded = load(
+            arguments={
+                "--config-file": options.config_file,
+                "--log-level": options.log_level,
+            },
+            environ=environ,
+        )
+    finally:
+        if inline_was_set:
+            wipe_initial_environment(INLINE_VARIABLE)
+    settings = loaded.settings
+    logs.configure(settings.log.level, journal=logs.on_journal(service.journal_stream))
+    for warning in loaded.warnings:
+        log.warning("%s", warning)
+    herald = Herald()
+    sources = license_sources(loaded, service)
+    return Prepared(
+        settings=settings,
+        config=effective(settings),
+        service=service,
+        sources=sources,
+        licensing=_licensing(options, settings, sources, herald),
+        herald=herald,
+        banner=options.banner,
+    )
+
+
+def judge_start(
+    options: RunOptions, environ: MutableMapping[str, str], service: ServiceEnvironment
+) -> None:
+    """Would `run` with these flags in this environment start? Changes nothing but `environ`.
+
+    Raises: ControlPlaneError as `prepare`.
+    """
+    loaded = load(arguments={"--config-file": options.config_file}, environ=environ)
+    sources = license_sources(loaded, service)
+    _licensing(options, loaded.settings, sources, Herald())
+
+
+def _licensing(
+    options: RunOptions, settings: Settings, sources: SystemLicenseSources, herald: Herald
+) -> Licensing:
+    keyring_file = Path(options.keyring_file) if options.keyring_file else None
+    return Licensing(
+        sources=sources,
+        keyring=read_keyring(keyring_file),
+        keyring_override=keyring_file is not None,
+        wall=clocks.wall_clock,
+        boottime=clocks.boot_clock,
+        boot_id=clocks.boot_id(),
+        remembered=_past(settings),
+        announce=herald,
+    )
+
+
+def license_sources(loaded: Loaded, service: ServiceEnvironment) -> SystemLicenseSources:
+    """Every place that may hold a license, as this start was given them."""
+    texts = loaded.license_texts
+    credentials = service.credentials_directory
+    return SystemLicenseSources(
+        inline=texts.inline,
+        path=texts.path,
+        credentials_directory=os.fspath(credentials) if credentials else None,
+        config_inline=texts.config_inline,
+        config_path=texts.config_path,
+    )
+
+
+def _past(settings: Settings) -> Remembered:
+    if settings.store.type == "memory":
+        return Remembered(high_water={})
+    past = peek(settings.general.work_dir)
+    for remark in past.remarks:
+        log.warning("%s", remark)
+    return past

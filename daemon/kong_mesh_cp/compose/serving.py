@@ -1,0 +1,203 @@
+"""Runs a prepared control plane: opens the store and the listeners, serves, drains, closes."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import signal
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import trio
+
+from kong_mesh_cp.compose.banner import banner
+from kong_mesh_cp.compose.control_plane import ControlPlane, assemble
+from kong_mesh_cp.compose.listeners import Listeners, open_listeners
+from kong_mesh_cp.compose.preparing import Prepared
+from kong_mesh_cp.core.errors import StateError
+from kong_mesh_cp.settings.model import Settings
+from kong_mesh_cp.shell.admission_socket.limits import SOCKET_LIMITS
+from kong_mesh_cp.shell.host import clocks
+from kong_mesh_cp.shell.host.systemd import ServiceManager
+from kong_mesh_cp.shell.http.connection import Drain
+from kong_mesh_cp.shell.http.limits import DRAIN_SECONDS, Limits
+from kong_mesh_cp.shell.http.plain_text import plain_text_error
+from kong_mesh_cp.shell.http.server import serve_http
+from kong_mesh_cp.shell.license_file.watch import watch
+from kong_mesh_cp.shell.rest_api.errors import api_error
+from kong_mesh_cp.shell.store.sqlite import SqliteStore, open_store
+from kong_mesh_cp.shell.store.state_directory import StateDirectory
+from kong_mesh_cp.usecases.licensing import CAUSE_FILE
+from kong_mesh_cp.usecases.ports import Remembered
+
+TICK_SECONDS = 1.0  # between two looks at clock, term and status
+WATCHDOG_FRACTION = 0.5  # of the time after which systemd gives up on us: sd_watchdog_enabled(3)
+LAST_FLUSH_SECONDS_MAX = 5.0  # for seats to reach the store at the end
+
+log = logging.getLogger(__name__)
+
+
+async def serve(prepared: Prepared, manager: ServiceManager) -> None:
+    """Serve until SIGTERM or SIGINT.
+
+    Raises: StateError, ListenError or LicenseRejectedError before anything is served.
+    """
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
+        async with _open_state(prepared.settings) as store:
+            with open_listeners(prepared.settings, prepared.service.socket_names) as listeners:
+                plane = await assemble(prepared, store)
+                run = _Run(plane, prepared, listeners, manager)
+                await run.until_stopped(signals)
+
+
+@asynccontextmanager
+async def _open_state(settings: Settings) -> AsyncIterator[SqliteStore]:
+    if settings.store.type == "memory":
+        log.warning(
+            "store-memory: nothing will be remembered after this process ends: no seat, no trial,"
+            " no clock. Unset KUMA_STORE_TYPE to keep them on disk"
+        )
+        async with open_store(None) as store:
+            yield store
+        return
+    with StateDirectory.open(settings.general.work_dir) as directory:
+        async with directory.open_store() as store:
+            yield store
+
+
+class _Run:
+    """The tasks of one run, and the order in which they begin and end."""
+
+    def __init__(
+        self, plane: ControlPlane, prepared: Prepared, listeners: Listeners, manager: ServiceManager
+    ) -> None:
+        self._plane = plane
+        self._prepared = prepared
+        self._listeners = listeners
+        self._manager = manager
+        self._drain = Drain()
+        self._clock_failing = False
+
+    async def until_stopped(self, signals: AsyncIterator[int]) -> None:
+        """Accepting stops at once; conversations get DRAIN_SECONDS; then the state is written."""
+        plane = self._plane
+        past = await plane.store.remembered()
+        async with trio.open_nursery() as background:
+            for task in (plane.recorder.run, self._tick, self._watch_license, self._feed_watchdog):
+                background.start_soon(task)
+            background.start_soon(plane.admitting.run, past.seats)
+            async with trio.open_nursery() as conversations:
+                async with trio.open_nursery() as accepting:
+                    await self._start_accepting(accepting, conversations)
+                    self._announce_ready(past)
+                    await self._obey(signals)
+                    plane.serving = False
+                    accepting.cancel_scope.cancel()
+                self._manager.stopping("stopping: waiting for requests to end")
+                self._drain.start()
+                conversations.cancel_scope.deadline = trio.current_time() + DRAIN_SECONDS
+            background.cancel_scope.cancel()
+        with trio.move_on_after(LAST_FLUSH_SECONDS_MAX):
+            await plane.recorder.flush()
+        log.info("stopped: %d seats are kept for their proxies", plane.admitting.active)
+
+    async def _start_accepting(self, accepting: trio.Nursery, conversations: trio.Nursery) -> None:
+        plane, listeners = self._plane, self._listeners
+        start = functools.partial(
+            _start_server, accepting, conversations=conversations, drain=self._drain
+        )
+        await start(
+            listeners.admission,
+            functools.partial(
+                serve_http,
+                handler=plane.admission.handle,
+                limits=SOCKET_LIMITS,
+                error_body=plane.admission.error_body,
+                gate=plane.admission,
+            ),
+        )
+        if listeners.api is not None:
+            api = functools.partial(
+                serve_http, handler=plane.api, limits=Limits(), error_body=api_error
+            )
+            await start(listeners.api, api)
+        diagnostics = functools.partial(
+            serve_http, handler=plane.diagnostics, limits=Limits(), error_body=plain_text_error
+        )
+        await start(listeners.diagnostics, diagnostics)
+
+    def _announce_ready(self, past: Remembered) -> None:
+        plane, addresses = self._plane, self._listeners.addresses()
+        plane.serving = True
+        plane.licensing.log_start(plane.admitting.active)
+        if past.seats:
+            log.info("seats-reserved: %d seats are kept for their proxies", len(past.seats))
+        log.info("ready: %s", ", ".join(f"{name} {at}" for name, at in addresses.items()))
+        self._manager.ready(plane.status())
+        if self._prepared.banner:
+            licensing = plane.licensing
+            print(banner(licensing.entitlement, licensing.now, addresses), flush=True)  # noqa: T201
+
+    async def _obey(self, signals: AsyncIterator[int]) -> None:
+        async for number in signals:
+            if number != signal.SIGHUP:
+                log.info("stopping: %s", signal.Signals(number).name)
+                return
+            self._manager.reloading()
+            self._plane.reload("SIGHUP")
+            self._manager.ready(self._plane.status())
+
+    async def _tick(self) -> None:
+        while True:
+            self._plane.licensing.tick(self._plane.admitting.active)
+            self._manager.status(self._plane.status())
+            await self._save_clock()
+            await trio.sleep(TICK_SECONDS)
+
+    async def _save_clock(self) -> None:
+        mark = self._plane.licensing.unsaved_clock
+        if mark is None:
+            return
+        try:
+            await self._plane.store.save_clock(mark)
+        except StateError as error:
+            if not self._clock_failing:
+                log.error("%s (the time seen is not recorded; serving goes on)", error.line)
+            self._clock_failing = True
+        else:
+            self._clock_failing = False
+            self._plane.licensing.clock_saved(mark)
+
+    async def _watch_license(self) -> None:
+        async def changed() -> None:
+            self._plane.reload(CAUSE_FILE)
+            self._manager.status(self._plane.status())
+
+        await watch(self._prepared.sources.paths, changed)
+
+    async def _feed_watchdog(self) -> None:
+        # From inside the event loop: a loop that is stuck is what the watchdog is for.
+        seconds = self._prepared.service.watchdog_seconds
+        while seconds is not None:
+            self._manager.alive()
+            await trio.sleep(seconds * WATCHDOG_FRACTION)
+
+
+async def _start_server(
+    accepting: trio.Nursery,
+    listener: socket.socket,
+    server: Callable[..., Awaitable[None]],
+    *,
+    conversations: trio.Nursery,
+    drain: Drain,
+) -> None:
+    await accepting.start(
+        functools.partial(
+            server,
+            trio.SocketListener(trio.socket.from_stdlib_socket(listener)),
+            wall_clock=clocks.wall_clock,
+            conversations=conversations,
+            drain=drain,
+        )
+    )

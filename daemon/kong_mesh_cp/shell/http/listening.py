@@ -1,0 +1,63 @@
+"""Opens the TCP port of a server, or says who has it."""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+import socket
+
+from kong_mesh_cp.core.errors import ListenError
+from kong_mesh_cp.shell.host.port_owner import describe_port_owner
+
+BACKLOG = 512  # connections that may wait to be accepted
+
+
+def open_tcp(interface: str, port: int, *, setting: str) -> socket.socket:
+    """A listening socket on an IP address; port 0 takes any free one. The caller owns it.
+
+    `setting` is what an operator changes to move the server, for the hint.
+    Raises: ListenError (`port-taken`, `port-forbidden`, `address-unknown`).
+    """
+    version = ipaddress.ip_address(interface).version
+    family = socket.AF_INET6 if version == 6 else socket.AF_INET
+    listener = socket.socket(family)
+    try:
+        # A restart must not wait for the old connections' TIME_WAIT.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setblocking(False)
+        listener.bind((interface, port))
+        listener.listen(BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise _refusal(error, interface, port, setting) from error
+    return listener
+
+
+def address_of(listener: socket.socket) -> str:
+    """`http://127.0.0.1:5681`: where a person on this machine finds the listener."""
+    host, port = listener.getsockname()[:2]
+    if ipaddress.ip_address(host).is_unspecified:
+        host = "::1" if listener.family == socket.AF_INET6 else "127.0.0.1"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _refusal(error: OSError, interface: str, port: int, setting: str) -> ListenError:
+    if error.errno == errno.EADDRINUSE:
+        owner = describe_port_owner(port)
+        by = f" by {owner}" if owner else ""
+        return ListenError(
+            f"port {port} on {interface} is taken{by}",
+            code="port-taken",
+            hint=f"Stop that process (ss -ltnp 'sport = {port}' shows it) or set {setting}",
+        )
+    if error.errno == errno.EACCES:
+        return ListenError(
+            f"this user may not listen on port {port}",
+            code="port-forbidden",
+            hint=f"Set {setting} to a port above 1023",
+        )
+    return ListenError(
+        f"cannot listen on {interface} port {port}: {error.strerror}",
+        code="address-unknown",
+        hint=f"Choose an address of this machine (ip address shows them) beside {setting}",
+    )
