@@ -1,0 +1,117 @@
+"""Which license the sources give, and whether a control plane may start on it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from kong_mesh_cp.core.errors import ControlPlaneError
+from kong_mesh_cp.core.license import slips
+from kong_mesh_cp.core.license.bundled import BUNDLED_DATAPLANES, BundledLicense
+from kong_mesh_cp.core.license.document import verify
+from kong_mesh_cp.core.license.fault import Fault, LicenseRejectedError
+from kong_mesh_cp.core.license.keyring import Keyring
+from kong_mesh_cp.core.license.sources import Choice, SourceKind, SourceReading, choose
+from kong_mesh_cp.core.license.term import Entitlement, instant, name, require_startable
+
+# What a renewed license needs where replacing a file is not enough: systemd copies a credential,
+# and a process receives its environment, only when it starts.
+_RENEW_AND_START = {
+    SourceKind.INLINE: "Set KMESH_LICENSE_INLINE to a renewed license and run:"
+    " systemctl start kong-mesh-cp",
+    SourceKind.CREDENTIAL: "Put a renewed file at /etc/kong-mesh/license.json and run:"
+    " systemctl start kong-mesh-cp",
+    SourceKind.CONFIG_INLINE: "Set license.inline to a renewed license and run:"
+    " systemctl start kong-mesh-cp",
+}
+_TEXT_SLIPS = (Fault.NOT_JSON, Fault.MALFORMED)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The license that the sources give. Its signature is checked, its term is not."""
+
+    entitlement: Entitlement
+    choice: Choice | None  # None: no source is set, so the pre-bundled license applies
+
+    @property
+    def place(self) -> str:
+        return "the program" if self.choice is None else self.choice.winner.place
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        return () if self.choice is None else self.choice.winner.remarks
+
+
+@dataclass(frozen=True, slots=True)
+class RestartVerdict:
+    """Would a start right now succeed, and not run on less than what is in force?"""
+
+    safe: bool
+    error: ControlPlaneError | None = None
+
+
+def identify(
+    readings: Sequence[SourceReading], *, keyring: Keyring, trial_started_at: datetime
+) -> Judged:
+    """Choose among `readings` and verify the winner, whatever the time.
+
+    A source that is set but broken is an error, never a reason to look at a lower one.
+    Raises: LicenseRejectedError naming the source.
+    """
+    choice = choose(readings)
+    if choice is None:
+        return Judged(BundledLicense(trial_started_at), None)
+    winner = choice.winner
+    if winner.error is not None:
+        raise winner.error
+    document = winner.document or b""
+    try:
+        return Judged(verify(document, keyring), choice)
+    except LicenseRejectedError as error:
+        hint = None
+        if error.fault in _TEXT_SLIPS:
+            kind = winner.kind if winner.path is None else None
+            hint = slips.hint_for(kind, document.decode("utf-8", "replace"))
+        rejected = error.at(winner.place, hint=hint)
+    raise rejected
+
+
+def require_start(judged: Judged, now: datetime) -> None:
+    """Raises: LicenseRejectedError `expired` or `not-yet-valid`, naming the source."""
+    try:
+        require_startable(judged.entitlement, now)
+    except LicenseRejectedError as error:
+        if judged.choice is None:
+            raise
+        hint = None
+        if error.fault is Fault.EXPIRED:
+            hint = _RENEW_AND_START.get(judged.choice.winner.kind)
+        rejected = error.at(judged.place, hint=hint)
+    else:
+        return
+    raise rejected
+
+
+def require_no_fall(in_force: Judged, found: Judged, now: datetime) -> None:
+    """An issued license must not silently become the pre-bundled one because its source vanished.
+
+    Raises: ControlPlaneError `license-source-gone`, saying what a restart would end in.
+    """
+    if in_force.choice is None or found.choice is not None:
+        return
+    bundled = found.entitlement
+    if now < bundled.expires_at:
+        then = (
+            f"run on the pre-bundled license: {BUNDLED_DATAPLANES} data plane proxies until"
+            f" {instant(bundled.expires_at)}"
+        )
+    else:
+        then = f"be refused, since the pre-bundled license ended at {instant(bundled.expires_at)}"
+    raise ControlPlaneError(
+        f"{name(in_force.entitlement)} is no longer in {in_force.place} and no other source is set;"
+        f" it stays in force, but a restart would {then}",
+        code="license-source-gone",
+        hint="Put the license back there, or set KMESH_LICENSE_PATH to its file.",
+    )
