@@ -1,0 +1,65 @@
+"""The Prometheus text exposition format, version 0.0.4."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+METRICS_CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+_HELP_ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n"})
+_LABEL_ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n", '"': r"\""})
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One value. Labels are in the order in which they are printed."""
+
+    value: float
+    labels: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MetricFamily:
+    """One metric with its samples."""
+
+    name: str
+    kind: Literal["gauge", "counter"]
+    help: str
+    samples: tuple[Sample, ...]
+
+
+def metrics_text(families: Iterable[MetricFamily]) -> str:
+    """The exposition: families by name, samples by labels, so that equal states read equal.
+
+    Raises: ValueError if a family comes twice; a scraper would drop the whole answer.
+    """
+    ordered = sorted(families, key=lambda family: family.name)
+    names = [family.name for family in ordered]
+    if len(set(names)) != len(names):
+        raise ValueError(f"a metric family comes twice: {names}")
+    return "".join(line + "\n" for family in ordered for line in _lines(family))
+
+
+def _lines(family: MetricFamily) -> Iterator[str]:
+    yield f"# HELP {family.name} {family.help.translate(_HELP_ESCAPES)}"
+    yield f"# TYPE {family.name} {family.kind}"
+    for sample in sorted(family.samples, key=lambda sample: sample.labels):
+        yield f"{family.name}{_labels(sample.labels)} {_number(sample.value)}"
+
+
+def _labels(labels: tuple[tuple[str, str], ...]) -> str:
+    if not labels:
+        return ""
+    pairs = ",".join(f'{name}="{value.translate(_LABEL_ESCAPES)}"' for name, value in labels)
+    return f"{{{pairs}}}"
+
+
+def _number(value: float) -> str:
+    if math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
+        return "+Inf" if value > 0 else "-Inf"
+    return str(int(value)) if value == int(value) else repr(float(value))

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import pytest
+
+from kong_mesh_cp.core.wire.localhost import is_localhost
+
+
+@pytest.mark.parametrize("peer", ["127.0.0.1", "127.8.9.10", "::1", "::ffff:127.0.0.1"])
+@pytest.mark.parametrize(
+    "host",
+    [
+        "localhost",
+        "LOCALHOST:5681",
+        "127.0.0.1",
+        "127.0.0.1:5681",
+        "127.1.2.3",
+        "[::1]",
+        "[::1]:5681",
+    ],
+)
+def test_this_machine_is_localhost(peer: str, host: str) -> None:
+    assert is_localhost(peer, {"host": host})
+
+
+@pytest.mark.parametrize(
+    "peer", [None, "10.0.0.1", "::2", "::ffff:10.0.0.1", "128.0.0.1", "localhost", ""]
+)
+def test_another_machine_is_not(peer: str | None) -> None:
+    assert not is_localhost(peer, {"host": "localhost:5681"})
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "rebound.example",
+        "localhost.example",
+        "localhost.",
+        "example@localhost",
+        "localhost@127.0.0.1",
+        "localhost:port",
+        "localhost:99999",
+        "localhost/",
+        "localhost?a",
+        "localhost#a",
+        "[127.0.0.1",
+        "::1",
+        "0.0.0.0",
+        "127.1",
+        "2130706433",
+        "",
+    ],
+)
+def test_a_name_for_another_machine_is_not(host: str) -> None:
+    assert not is_localhost("127.0.0.1", {"host": host})
+
+
+def test_a_request_without_host_is_not() -> None:
+    assert not is_localhost("127.0.0.1", {})
+
+
+@pytest.mark.parametrize(
+    "header", ["forwarded", "x-real-ip", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"]
+)
+def test_what_a_proxy_passed_on_is_not(header: str) -> None:
+    assert not is_localhost("127.0.0.1", {"host": "localhost", header: ""})
+
+
+@pytest.mark.parametrize(
+    "origin", ["http://localhost:5681", "https://127.0.0.1", "http://[::1]:3000"]
+)
+def test_a_page_of_this_machine_is(origin: str) -> None:
+    assert is_localhost("127.0.0.1", {"host": "localhost", "origin": origin})
+
+
+@pytest.mark.parametrize(
+    "origin", ["https://evil.example", "http://localhost.evil.example", "null", "file://", ""]
+)
+def test_a_page_from_elsewhere_is_not(origin: str) -> None:
+    assert not is_localhost("127.0.0.1", {"host": "localhost", "origin": origin})
