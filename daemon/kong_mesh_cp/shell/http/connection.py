@@ -141,9 +141,9 @@ class Connection:
                 return self._service.error_body(408, "too-slow", message)
             case Phase.ANSWERING:
                 seconds = self._service.limits.answer_seconds
-                log.warning("answer-too-slow: a request had no answer after %.0f s", seconds)
+                log.error("answer-too-slow: a request had no answer after %.0f s", seconds)
                 message = f"there was no answer within {seconds:.0f} s"
-                return self._service.error_body(503, "answer-too-slow", message)
+                return self._service.error_body(500, "answer-too-slow", message)
             case _:
                 return None
 
@@ -239,8 +239,9 @@ class Connection:
             self._phase = Phase.HELD
             self._scope.deadline = math.inf
             try:
-                if not self._service.drain.started:
-                    await held.hold(stream)
+                if self._service.drain.started:
+                    self._scope.cancel()  # `hold` is called nevertheless, to learn just that
+                await held.hold(stream)
             finally:
                 stream.finish()
         finally:

@@ -40,6 +40,7 @@ class Request:
     headers: Mapping[str, str]  # names in lower case; repeated ones joined by ", "
     body: bytes
     peer: Peer
+    captured: Mapping[str, str] = field(default_factory=dict)  # what a route's {name}s stand for
 
 
 @dataclass(slots=True)
@@ -80,14 +81,13 @@ class HeldResponse:
     """An answer whose first line is sent at once and which then stays open.
 
     `hold` is called with the connection's stream after head and `first_line` have been sent; the
-    connection ends when it returns. It is cancelled at shutdown.
+    connection ends when it returns. It is cancelled at shutdown. `released` is always called
+    exactly once, also when the first line cannot be sent.
     """
 
     first_line: bytes
     hold: Callable[[HeldStream], Awaitable[None]]
-    released: Callable[
-        [], None
-    ]  # always called exactly once, also when the first line cannot be sent
+    released: Callable[[], None]
     status: int = 200
     content_type: str = "application/json"
 

@@ -215,7 +215,7 @@ class RequestParser:
         if self.head_complete:
             return  # a trailer: allowed by RFC 9110, of use to nobody here
         key = name.decode("ascii").lower()
-        text = value.decode("latin-1")
+        text = value.decode("latin-1").rstrip(" \t")  # llhttp takes off only what stands before it
         if key not in self._headers:
             self._headers[key] = text
         elif key == "host":
