@@ -1,0 +1,195 @@
+"""The API from outside, over TCP: its administrators are known by address."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+
+import pytest
+import trio
+
+from kong_mesh_cp.core.errors import ControlPlaneError
+from kong_mesh_cp.shell.http.connection import Drain
+from kong_mesh_cp.shell.http.limits import Limits
+from kong_mesh_cp.shell.http.server import serve_http
+from kong_mesh_cp.shell.rest_api.errors import api_error
+from kong_mesh_cp.shell.rest_api.handler import Index, RestApi
+from kong_mesh_cp.usecases.licensing import ReloadOutcome, ReloadResult
+from support.http_peers import NOON, Answer, Client
+
+INDEX = Index(
+    version="2.10.11", cluster_id="ed1a75f5", hostname="cp-host", instance_id="cp-host-2875"
+)
+PUBLIC = {
+    "allowedDataplaneProxies": 20,
+    "activeDataplaneProxies": 2,
+    "expirationDate": "2032-11-09T00:00:00Z",
+    "demo": False,
+}
+UNCHANGED = ReloadOutcome(result=ReloadResult.UNCHANGED)
+ADMIN = "Host: localhost:5681"
+STRANGER = "Host: mesh.example:5681"
+
+
+@asynccontextmanager
+async def api(outcome: ReloadOutcome = UNCHANGED) -> AsyncIterator[Client]:
+    handler = RestApi(
+        index=INDEX,
+        public_license=lambda: PUBLIC,
+        full_license=lambda: {**PUBLIC, "customer": "company_inc"},
+        reload_license=lambda: outcome,
+        config=lambda: b'{"mode": "zone"}\n',
+    ).handler()
+    [listener] = await trio.open_tcp_listeners(0, host="127.0.0.1")
+    async with listener, trio.open_nursery() as nursery:
+        await nursery.start(
+            partial(
+                serve_http,
+                listener,
+                handler,
+                limits=Limits(),
+                error_body=api_error,
+                wall_clock=lambda: NOON,
+                conversations=nursery,
+                drain=Drain(),
+            )
+        )
+        address = listener.socket.getsockname()
+        async with await trio.open_tcp_stream(*address) as stream:
+            yield Client(stream)
+        nursery.cancel_scope.cancel()
+
+
+async def ask(client: Client, call: str, *headers: str) -> Answer:
+    return await client.ask("\r\n".join([f"{call} HTTP/1.1", *headers, "", ""]).encode())
+
+
+async def test_the_index_has_kumas_members_in_kumas_order() -> None:
+    async with api() as client:
+        answer = await ask(client, "GET /", STRANGER)
+
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.body.decode() == (
+        "{\n"
+        ' "basedOnKuma": "2.10.11",\n'
+        ' "clusterId": "ed1a75f5",\n'
+        ' "gui": "",\n'
+        ' "hostname": "cp-host",\n'
+        ' "instanceId": "cp-host-2875",\n'
+        ' "product": "Kong Mesh",\n'
+        ' "version": "2.10.11"\n'
+        "}\n"
+    )
+
+
+async def test_everybody_sees_exactly_the_documented_license_fields() -> None:
+    async with api() as client:
+        answer = await ask(client, "GET /license", STRANGER)
+
+    assert answer.body.decode() == (
+        "{\n"
+        ' "allowedDataplaneProxies": 20,\n'
+        ' "activeDataplaneProxies": 2,\n'
+        ' "expirationDate": "2032-11-09T00:00:00Z",\n'
+        ' "demo": false\n'
+        "}\n"
+    )
+
+
+async def test_localhost_sees_the_full_license_and_the_configuration() -> None:
+    async with api() as client:
+        assert json.loads((await ask(client, "GET /license?view=full", ADMIN)).body)["customer"]
+        assert json.loads((await ask(client, "GET /config", ADMIN)).body) == {"mode": "zone"}
+
+
+@pytest.mark.parametrize("call", ["GET /license?view=full", "GET /config", "POST /license/reload"])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        (STRANGER,),
+        (ADMIN, "X-Forwarded-For: 127.0.0.1"),
+        (ADMIN, "Origin: https://evil.example"),
+    ],
+)
+async def test_nobody_else_does(call: str, headers: tuple[str, ...]) -> None:
+    async with api() as client:
+        answer = await ask(client, call, *headers)
+
+    error = json.loads(answer.body)
+    assert (answer.status, error["title"]) == (403, "Access Denied")
+    assert error["detail"].startswith(
+        'user "mesh-system:anonymous/mesh-system:unauthenticated" cannot access '
+    )
+    assert error["details"] == error["detail"]
+
+
+async def test_a_refused_configuration_is_worded_as_kuma_words_it() -> None:
+    async with api() as client:
+        answer = await ask(client, "GET /config", STRANGER)
+
+    assert json.loads(answer.body)["detail"].endswith("cannot access control-plane metadata")
+
+
+async def test_a_view_that_does_not_exist_is_named() -> None:
+    async with api() as client:
+        answer = await ask(client, "GET /license?view=fulll", ADMIN)
+
+    assert answer.status == 400
+    assert json.loads(answer.body)["invalid_parameters"] == [
+        {"field": "view", "reason": "must be one of: full"}
+    ]
+
+
+async def test_a_reload_answers_what_changed() -> None:
+    outcome = ReloadOutcome(
+        result=ReloadResult.APPLIED, difference="dataplanes 20 → 5", reductions=("fewer",)
+    )
+    async with api(outcome) as client:
+        answer = await ask(client, "POST /license/reload", ADMIN)
+
+    assert answer.status == 200
+    assert json.loads(answer.body) == {
+        "result": "applied",
+        "difference": "dataplanes 20 → 5",
+        "reductions": ["fewer"],
+    }
+
+
+async def test_a_reload_that_is_rejected_conflicts_with_the_sources() -> None:
+    error = ControlPlaneError("it ended", code="license-expired", hint="Renew it.")
+    async with api(ReloadOutcome(result=ReloadResult.REJECTED, error=error)) as client:
+        answer = await ask(client, "POST /license/reload", ADMIN)
+
+    assert answer.status == 409
+    assert json.loads(answer.body) == {
+        "type": "/std-errors",
+        "status": 409,
+        "title": "Could not reload the license",
+        "detail": "it ended",
+        "details": "it ended",
+        "code": "license-expired",
+        "hint": "Renew it.",
+        "result": "rejected",
+    }
+
+
+async def test_the_router_answers_in_plain_text() -> None:
+    async with api() as client:
+        missing = await ask(client, "GET /versions", STRANGER)
+        wrong = await ask(client, "DELETE /license", STRANGER)
+
+    assert (missing.status, missing.body) == (404, b"404: Page Not Found")
+    assert (wrong.status, wrong.body) == (405, b"405: Method Not Allowed")
+    assert wrong.headers["allow"] == "GET"
+    assert wrong.headers["content-type"] == "text/plain; charset=utf-8"
+
+
+async def test_what_the_server_refuses_is_an_error_object_with_a_code() -> None:
+    async with api() as client:
+        answer = await ask(client, "GET /", STRANGER, "A: " + "a" * 20_000)
+
+    error = json.loads(answer.body)
+    assert (answer.status, error["title"]) == (431, "Request Header Fields Too Large")
+    assert error["code"] == "headers-too-large"
