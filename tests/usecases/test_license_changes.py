@@ -39,11 +39,11 @@ def test_when_all_that_counts_is_the_same_the_ids_tell_them_apart() -> None:
     assert difference(before, after) == f"id {before.id[:12]} → {after.id[:12]}"
 
 
-def test_the_end_of_the_pre_bundled_license_has_a_time_of_day() -> None:
-    told = difference(BundledLicense(instant("2026-11-21T10:30:00")), issued())
+def test_the_pre_bundled_license_has_neither_customer_nor_signer() -> None:
+    told = difference(BundledLicense(instant("2026-11-21")), issued())
 
-    assert "expires 2026-12-21T10:30:00Z → 2032-11-09" in told
-    assert "customer none (pre-bundled) → company_inc" in told
+    assert told.startswith("customer none (pre-bundled) → company_inc, dataplanes 5 → 20, expires ")
+    assert "signed by nobody → issued key" in told
 
 
 LICENSES = st.builds(

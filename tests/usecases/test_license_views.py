@@ -10,7 +10,7 @@ import pytest
 from kong_mesh_cp.core.admission.ledger import Occupancy
 from kong_mesh_cp.core.license.keyring import KeyPurpose
 from kong_mesh_cp.core.license.sources import SourceKind
-from kong_mesh_cp.usecases.license_metrics import MetricFamily
+from kong_mesh_cp.core.wire.metrics_text import MetricFamily
 from support.licenses import (
     LICENSE_KEY,
     TEST_VENDOR,

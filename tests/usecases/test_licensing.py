@@ -107,7 +107,7 @@ def test_an_expired_license_refuses_the_start_with_place_and_next_command() -> N
     ("kind", "remedy"),
     [
         (SourceKind.INLINE, "Set KMESH_LICENSE_INLINE to a renewed license"),
-        (SourceKind.CREDENTIAL, "Put a renewed file at /etc/kong-mesh/license.json"),
+        (SourceKind.CREDENTIAL, "Put a renewed license at /etc/kong-mesh/license.json"),
         (SourceKind.CONFIG_INLINE, "Set license.inline to a renewed license"),
     ],
 )

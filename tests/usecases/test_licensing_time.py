@@ -8,9 +8,10 @@ import pytest
 
 from kong_mesh_cp.core.license.clock import ClockMark
 from kong_mesh_cp.core.license.fault import Fault, LicenseRejectedError
+from kong_mesh_cp.core.license.sources import SourceKind
 from kong_mesh_cp.usecases.ports import Remembered
 from support.licenses import license_document
-from support.licensing import World, instant
+from support.licensing import World, instant, reading
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 
@@ -56,6 +57,22 @@ def test_each_line_comes_at_its_crossing(caplog: pytest.LogCaptureFixture) -> No
 
     world.live_through(licensing, 23 * HOUR, step=MINUTE)
     assert len(said(caplog, "expires-soon")) == 1
+
+
+def test_a_license_that_only_a_start_can_see_is_renewed_with_a_restart(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    world = World(now="2026-11-21")
+    world.sources.readings = [reading(license_document(expires="2026-12-01"), SourceKind.INLINE)]
+
+    world.start().log_start(active=21)
+
+    told = [*said(caplog, "expires-soon"), *said(caplog, "over-limit")]
+    assert len(told) == 2
+    for line in told:
+        assert line.endswith(
+            "Set KMESH_LICENSE_INLINE to a renewed license and run: systemctl restart kong-mesh-cp"
+        )
 
 
 def test_a_new_license_clears_the_warning_and_says_so(caplog: pytest.LogCaptureFixture) -> None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime, time
-
 from kong_mesh_cp.core.license.bundled import BundledLicense
 from kong_mesh_cp.core.license.quoting import plain
-from kong_mesh_cp.core.license.term import Entitlement, instant
+from kong_mesh_cp.core.license.term import Entitlement
 
 _ID_DIGITS = 12  # enough to tell two licenses apart by eye
 
@@ -16,7 +14,7 @@ def difference(before: Entitlement, after: Entitlement) -> str:
     pairs = [
         ("customer", _customer(before), _customer(after)),
         ("dataplanes", str(before.dataplanes), str(after.dataplanes)),
-        ("expires", _day(before.expires_at), _day(after.expires_at)),
+        ("expires", str(before.expires_at.date()), str(after.expires_at.date())),
         ("signed by", _signer(before), _signer(after)),
         ("id", _id(before), _id(after)),
     ]
@@ -31,15 +29,11 @@ def reductions(before: Entitlement, after: Entitlement) -> tuple[str, ...]:
     if after.dataplanes < before.dataplanes:
         found.append(f"fewer data plane proxies ({before.dataplanes} → {after.dataplanes})")
     if after.expires_at < before.expires_at:
-        found.append(f"an earlier end ({_day(before.expires_at)} → {_day(after.expires_at)})")
+        found.append(f"an earlier end ({before.expires_at.date()} → {after.expires_at.date()})")
     issued = not isinstance(before, BundledLicense) and not isinstance(after, BundledLicense)
     if issued and _customer(before) != _customer(after):
         found.append(f"another customer ({_customer(before)} → {_customer(after)})")
     return tuple(found)
-
-
-def _day(at: datetime) -> str:
-    return str(at.date()) if at.time() == time.min else instant(at)
 
 
 def _customer(entitlement: Entitlement) -> str:

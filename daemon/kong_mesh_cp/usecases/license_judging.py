@@ -12,19 +12,9 @@ from kong_mesh_cp.core.license.bundled import BUNDLED_DATAPLANES, BundledLicense
 from kong_mesh_cp.core.license.document import verify
 from kong_mesh_cp.core.license.fault import Fault, LicenseRejectedError
 from kong_mesh_cp.core.license.keyring import Keyring
-from kong_mesh_cp.core.license.sources import Choice, SourceKind, SourceReading, choose
+from kong_mesh_cp.core.license.sources import RENEWED_AT_START, Choice, SourceReading, choose
 from kong_mesh_cp.core.license.term import Entitlement, instant, name, require_startable
 
-# What a renewed license needs where replacing a file is not enough: systemd copies a credential,
-# and a process receives its environment, only when it starts.
-_RENEW_AND_START = {
-    SourceKind.INLINE: "Set KMESH_LICENSE_INLINE to a renewed license and run:"
-    " systemctl start kong-mesh-cp",
-    SourceKind.CREDENTIAL: "Put a renewed file at /etc/kong-mesh/license.json and run:"
-    " systemctl start kong-mesh-cp",
-    SourceKind.CONFIG_INLINE: "Set license.inline to a renewed license and run:"
-    " systemctl start kong-mesh-cp",
-}
 _TEXT_SLIPS = (Fault.NOT_JSON, Fault.MALFORMED)
 
 
@@ -86,8 +76,9 @@ def require_start(judged: Judged, now: datetime) -> None:
         if judged.choice is None:
             raise
         hint = None
-        if error.fault is Fault.EXPIRED:
-            hint = _RENEW_AND_START.get(judged.choice.winner.kind)
+        renew = RENEWED_AT_START.get(judged.choice.winner.kind)
+        if error.fault is Fault.EXPIRED and renew is not None:
+            hint = f"{renew} and run: systemctl start kong-mesh-cp"
         rejected = error.at(judged.place, hint=hint)
     else:
         return

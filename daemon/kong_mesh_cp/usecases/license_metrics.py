@@ -3,28 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
 
 from kong_mesh_cp.core.license.term import Entitlement
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """One value. Labels are in the order in which they are printed."""
-
-    value: float
-    labels: tuple[tuple[str, str], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class MetricFamily:
-    """One metric with its samples, in the words of the Prometheus text format."""
-
-    name: str
-    kind: Literal["gauge", "counter"]
-    help: str
-    samples: tuple[Sample, ...]
+from kong_mesh_cp.core.wire.metrics_text import MetricFamily, Sample
 
 
 def license_metrics(

@@ -16,6 +16,7 @@ from kong_mesh_cp.core.license.clock import ClockMark
 from kong_mesh_cp.core.license.keyring import Keyring
 from kong_mesh_cp.core.license.term import Entitlement, days_left, instant, name, term_at
 from kong_mesh_cp.core.license.warnings import LicenseWarning
+from kong_mesh_cp.core.wire.metrics_text import MetricFamily
 from kong_mesh_cp.usecases.clock_guard import ClockGuard
 from kong_mesh_cp.usecases.license_changes import difference, reductions
 from kong_mesh_cp.usecases.license_judging import (
@@ -25,7 +26,7 @@ from kong_mesh_cp.usecases.license_judging import (
     require_no_fall,
     require_start,
 )
-from kong_mesh_cp.usecases.license_metrics import MetricFamily, license_metrics
+from kong_mesh_cp.usecases.license_metrics import license_metrics
 from kong_mesh_cp.usecases.license_schedule import Notice, WarningSchedule, signed_days
 from kong_mesh_cp.usecases.license_status import describe, status_line
 from kong_mesh_cp.usecases.license_views import (
@@ -297,7 +298,9 @@ class Licensing:
         self._log_remarks(before=before.remarks)
         if found.entitlement == before.entitlement:
             level = logging.DEBUG if cause == CAUSE_FILE else logging.INFO
-            log.log(level, "license-unchanged: %s stays in force (%s)", name(self.entitlement), cause)
+            log.log(
+                level, "license-unchanged: %s stays in force (%s)", name(self.entitlement), cause
+            )
             return ReloadOutcome(result=ReloadResult.UNCHANGED)
         changed = difference(before.entitlement, found.entitlement)
         lost = reductions(before.entitlement, found.entitlement)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from kong_mesh_cp.core.license.bundled import BundledLicense
 from kong_mesh_cp.core.license.keyring import KeyPurpose
-from kong_mesh_cp.core.license.sources import Choice, SourceKind
+from kong_mesh_cp.core.license.sources import RENEWED_AT_START, Choice
 from kong_mesh_cp.core.license.term import (
     Current,
     Entitlement,
@@ -18,16 +18,6 @@ from kong_mesh_cp.core.license.term import (
 )
 
 _RENEW = "Put a renewed license in its place and run: systemctl reload kong-mesh-cp"
-# Where a reload cannot see the renewed license: a process receives its environment, and systemd
-# copies a credential, only at start.
-_RENEW_AND_RESTART = {
-    SourceKind.INLINE: "Set KMESH_LICENSE_INLINE to a renewed license and run:"
-    " systemctl restart kong-mesh-cp",
-    SourceKind.CREDENTIAL: "Put a renewed license at /etc/kong-mesh/license.json and run:"
-    " systemctl restart kong-mesh-cp",
-    SourceKind.CONFIG_INLINE: "Set license.inline to a renewed license and run:"
-    " systemctl restart kong-mesh-cp",
-}
 _BUY = (
     "Put an issued license at /etc/kong-mesh/license.json and run: systemctl restart kong-mesh-cp"
 )
@@ -51,9 +41,10 @@ def current(
     sources: Choice | None = None,
 ) -> tuple[LicenseWarning, ...]:
     """Every condition that holds now, the most pressing first; empty when all is well."""
-    found = [_term_warning(entitlement, term, _renewal(entitlement, sources))]
+    remedy = _renewal(entitlement, sources)
+    found = [_term_warning(entitlement, term, remedy)]
     if active > entitlement.dataplanes:
-        found.append(_over_limit(entitlement, active))
+        found.append(_over_limit(entitlement, active, remedy))
     if clock_suspect:
         found.append(
             LicenseWarning(
@@ -87,7 +78,9 @@ def current(
 def _renewal(entitlement: Entitlement, sources: Choice | None) -> str:
     if isinstance(entitlement, BundledLicense):
         return _BUY
-    return _RENEW if sources is None else _RENEW_AND_RESTART.get(sources.winner.kind, _RENEW)
+    if sources is None or sources.winner.kind not in RENEWED_AT_START:
+        return _RENEW
+    return f"{RENEWED_AT_START[sources.winner.kind]} and run: systemctl restart kong-mesh-cp"
 
 
 def _term_warning(entitlement: Entitlement, term: Term, remedy: str) -> LicenseWarning | None:
@@ -112,14 +105,14 @@ def _days(number: int) -> str:
     return "1 day" if number == 1 else f"{number} days"
 
 
-def _over_limit(entitlement: Entitlement, active: int) -> LicenseWarning:
+def _over_limit(entitlement: Entitlement, active: int, remedy: str) -> LicenseWarning:
     count = f"{active} data plane proxies are connected and {entitlement.dataplanes} are licensed"
     if isinstance(entitlement, BundledLicense):
-        return LicenseWarning("over-limit", f"{count}; no new ones are admitted. {_BUY}")
+        return LicenseWarning("over-limit", f"{count}; no new ones are admitted. {remedy}")
     return LicenseWarning(
         "over-limit",
-        f"{count}; new ones are still admitted. Ask the vendor for a license of {active} or more,"
-        " put it in the place of this one and run: systemctl reload kong-mesh-cp",
+        f"{count}; new ones are still admitted. Ask the vendor for a license of {active} or more."
+        f" {remedy}",
     )
 
 
