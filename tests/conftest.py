@@ -5,9 +5,14 @@ from __future__ import annotations
 import functools
 import inspect
 
+import hypothesis
 import pytest
 import trio
 import trio.testing
+
+# No example is judged by the clock: the machine may be busy with something else.
+hypothesis.settings.register_profile("suite", deadline=None)
+hypothesis.settings.load_profile("suite")
 
 
 @pytest.fixture

@@ -64,6 +64,12 @@ def test_nesting_bombs_are_refused(tmp_path: Path, write: Callable[[Path, str], 
     )
 
 
+def test_characters_escaped_in_halves_are_joined_and_a_lone_half_is_refused(tmp_path: Path) -> None:
+    whole = kuma_yaml(tmp_path, 'a: "\\ud83d\\ude00"\n')
+    assert _read(whole).tree == {"a": "\U0001f600"}
+    assert _code(kuma_yaml(tmp_path, 'a: "\\ud83d"\n')) == "config-syntax"
+
+
 def test_a_key_twice_in_yaml_is_refused_with_its_line(tmp_path: Path) -> None:
     path = kuma_yaml(tmp_path, "apiServer:\n  http:\n    port: 1\n    port: 2\n")
     with pytest.raises(SettingsRejectedError, match=r"line 4: 'port' is there twice"):

@@ -6,7 +6,6 @@ import errno
 import os
 import re
 import stat
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -73,6 +72,9 @@ def parse_document(text: str, *, path: Path, kuma: bool) -> Document:
     """Our TOML or a Kuma YAML. Raises: SettingsRejectedError, RecursionError."""
     if kuma:
         return Document(path=path, lenient=True, tree=_parse_yaml(text, path), text=text)
+    # The parsers are imported where a file of their kind is read: many starts have none.
+    import tomllib  # noqa: PLC0415
+
     try:
         tree = tomllib.loads(text)
     except ValueError as error:  # also what int() says of a number with thousands of digits
@@ -148,7 +150,6 @@ def _line_in_yaml(tree: object, keys: Sequence[str]) -> int | None:
 
 
 def _parse_yaml(text: str, path: Path) -> Mapping[str, object]:
-    # Here and not above: a start without a Kuma file does not pay for importing a YAML parser.
     import yaml  # noqa: PLC0415
 
     try:
@@ -199,9 +200,19 @@ def _value(node: yaml.Node, path: Path, known: dict[int, object]) -> object:
         return sequence
     # Every other scalar stays text: the rows read text, and YAML's own ideas of numbers and
     # dates (12:30 is 750) stay out.
-    text = str(node.value)
+    text = _joined(str(node.value), node, path)
     if node.tag == YAML_NULL:
         return None
     if node.tag == YAML_BOOLEAN:
         return text.casefold() in YAML_TRUE_WORDS
     return text
+
+
+def _joined(text: str, node: yaml.Node, path: Path) -> str:
+    """`text` with the halves of escaped characters put together, as JSON writes them."""
+    try:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16")
+    except UnicodeDecodeError:
+        line = node.start_mark.line + 1
+        message = f"{shown(path)} line {line}: half a character is escaped"
+        raise _rejected("config-syntax", message) from None

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-import importlib.resources
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -37,6 +35,9 @@ class KumaNames:
 @cache
 def kuma_names() -> KumaNames:
     """Read when a name turns up that is no row: most starts never need it."""
+    # Here, as the rest that only an unexpected name needs: a start in good order is sooner ready.
+    import importlib.resources  # noqa: PLC0415
+
     text = importlib.resources.files(__package__).joinpath("kuma_names.txt").read_text("utf-8")
     entries = [line.split() for line in text.splitlines() if not line.startswith("#")]
     return KumaNames(
@@ -85,6 +86,8 @@ def _nearest(name: str, ours: Iterable[str], others: Iterable[str]) -> str | Non
 
 
 def _near(name: str, known: Iterable[str], ratio_min: float) -> str | None:
+    import difflib  # noqa: PLC0415
+
     by_folded = {one.casefold(): one for one in sorted(known)}
     found = difflib.get_close_matches(name.casefold(), by_folded, n=1, cutoff=ratio_min)
     return by_folded[found[0]] if found else None

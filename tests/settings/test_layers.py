@@ -1,0 +1,164 @@
+"""For every setting and every set of layers: the highest layer wins and is named as the origin."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+import tomli_w
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kong_mesh_cp.settings.effective import effective
+from kong_mesh_cp.settings.loading import Loaded, load
+from kong_mesh_cp.settings.model import Row, rows, value_at
+from kong_mesh_cp.settings.names import nearest_path, nearest_variable
+from kong_mesh_cp.settings.writing import in_force
+from support.configurations import NO_FILE
+
+LABELS = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,10}[a-z0-9])?", fullmatch=True)
+ADDRESSES = st.ip_addresses().map(str)
+PATHS = st.from_regex(r"/?[a-zA-Z0-9_.-]{1,20}(/[a-zA-Z0-9_. -]{1,10}){0,3}", fullmatch=True)
+BOOLEANS = st.booleans()
+
+# The two servers keep to ports of their own and off the defaults, so that no example is about a conflict.
+VALUES: Mapping[str, st.SearchStrategy[object]] = {
+    "environment": st.just("universal"),
+    "mode": st.just("zone"),
+    "store.type": st.sampled_from(["sqlite", "memory"]),
+    "general.workDir": PATHS,
+    "apiServer.http.enabled": BOOLEANS,
+    "apiServer.http.interface": ADDRESSES,
+    "apiServer.http.port": st.integers(6_000, 30_000),
+    "apiServer.authn.localhostIsAdmin": BOOLEANS,
+    "diagnostics.interface": ADDRESSES,
+    "diagnostics.serverPort": st.integers(30_001, 65_535),
+    "multizone.zone.name": LABELS,
+    "license.inline": st.text(min_size=1).filter(lambda text: "\0" not in text),
+    "license.path": PATHS,
+    "admission.socket": PATHS,
+    "log.level": st.sampled_from(["off", "debug", "info", "warning", "error"]),
+}
+SETTABLE = [row for row in rows() if row.path in VALUES]
+SOME = st.fixed_dictionaries({}, optional=dict(VALUES))
+
+
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory() as name:
+        yield Path(name)
+
+
+def _tree(values: Mapping[str, object]) -> dict[str, object]:
+    tree: dict[str, object] = {}
+    for path, value in values.items():
+        *sections, key = path.split(".")
+        table = tree
+        for section in sections:
+            below = table.setdefault(section, {})
+            assert isinstance(below, dict)
+            table = below
+        table[key] = value
+    return tree
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _environ(values: Mapping[str, object]) -> dict[str, str]:
+    by_path = {row.path: row.option.environment for row in SETTABLE}
+    return {str(by_path[path]): _text(value) for path, value in values.items()}
+
+
+def _load(file: Path | None, environ: Mapping[str, str], level: str | None = None) -> Loaded:
+    return load(
+        arguments={"--config-file": str(file) if file else None, "--log-level": level},
+        environ={"HOME": "/root", **environ},
+        default_file=NO_FILE,
+    )
+
+
+def _toml(folder: Path, values: Mapping[str, object]) -> Path:
+    file = folder / "layers.toml"
+    file.write_text(tomli_w.dumps(_tree(values)), encoding="utf-8")
+    return file
+
+
+def test_every_setting_that_is_not_a_list_takes_part() -> None:
+    assert {row.path for row in rows()} - set(VALUES) == {"admission.rules"}
+
+
+@given(in_file=SOME, in_environment=SOME, level=st.none() | VALUES["log.level"])
+def test_the_highest_layer_wins_and_is_named(
+    folder: Path, in_file: dict[str, object], in_environment: dict[str, object], level: str | None
+) -> None:
+    file = _toml(folder, in_file)
+    found = _load(file, _environ(in_environment), level)
+    alone = _load(None, _environ({**in_file, **in_environment}), level)
+    assert found.settings == alone.settings
+    assert found.warnings == ()
+    for row in SETTABLE:
+        assert found.origins[row.path] == _expected_origin(
+            row, file, in_file, in_environment, level
+        )
+
+
+def _expected_origin(
+    row: Row,
+    file: Path,
+    in_file: Mapping[str, object],
+    in_environment: Mapping[str, object],
+    level: str | None,
+) -> str:
+    if row.path == "log.level" and level is not None:
+        return "flag --log-level"
+    if row.path in in_environment:
+        return f"environment {row.option.environment}"
+    if row.path in in_file:
+        return f"file:{file}:{row.path}"
+    return "environment HOME" if row.path == "general.workDir" else "default"
+
+
+@given(values=SOME)
+def test_a_setting_means_the_same_in_toml_yaml_and_environment(
+    folder: Path, values: dict[str, object]
+) -> None:
+    # JSON is YAML, as far as this reader is concerned.
+    kuma = folder / "layers.yaml"
+    kuma.write_text(json.dumps(_tree(values)), encoding="utf-8")
+    by_environment = _load(None, _environ(values)).settings
+    assert _load(_toml(folder, values), {}).settings == by_environment
+    assert _load(kuma, {}).settings == by_environment
+
+
+@given(values=SOME)
+def test_what_is_shown_loads_as_what_is_in_force(folder: Path, values: dict[str, object]) -> None:
+    values.pop("license.inline", None)
+    values.pop("license.path", None)
+    found = _load(None, _environ(values))
+    shown = folder / "shown.toml"
+    shown.write_text(in_force(found.settings, found.origins), encoding="utf-8")
+    again = _load(shown, {})
+    assert again.settings == found.settings
+    assert effective(again.settings) == effective(found.settings)
+
+
+@given(value=VALUES["license.inline"])
+def test_an_inline_license_is_handed_over_as_it_was_written(folder: Path, value: str) -> None:
+    found = _load(_toml(folder, {"license.inline": value}), {"KMESH_LICENSE_INLINE": value})
+    assert found.license_texts.inline == found.license_texts.config_inline == value
+    inline = value_at(found.settings, ("license", "inline"))
+    assert repr(inline) == str(inline) == "*****"
+
+
+@given(data=st.data(), row=st.sampled_from([row for row in SETTABLE if len(row.path) > 12]))
+def test_one_wrong_letter_is_guessed_right(data: st.DataObject, row: Row) -> None:
+    variable = row.option.environment
+    assert variable is not None
+    for name, guess in ((row.path, nearest_path), (variable, nearest_variable)):
+        at = data.draw(st.integers(len(name) // 2, len(name) - 1))
+        assert guess(name[:at] + name[at + 1 :]) == name
