@@ -60,6 +60,7 @@ class Seat:
             self.first = json.loads(self._response.readline())
         else:
             self.first = json.loads(self._response.read())
+            self.leave()
 
     @property
     def admitted(self) -> bool:
@@ -95,6 +96,7 @@ class Daemon:
         *flags: str,
         environment: Mapping[str, str] | None = None,
         wrapper: tuple[str, ...] = (),
+        pass_fds: tuple[int, ...] = (),
     ) -> None:
         self.directory = directory
         self.state = directory / "state"
@@ -102,6 +104,7 @@ class Daemon:
         self.stdout = directory / "stdout"
         self._flags = flags
         self._wrapper = wrapper
+        self._pass_fds = pass_fds
         self.environment = {
             "PATH": os.environ["PATH"],
             "KUMA_GENERAL_WORK_DIR": str(self.state),
@@ -142,6 +145,7 @@ class Daemon:
                 stdout=stdout,
                 stderr=subprocess.PIPE,
                 cwd=self.directory,
+                pass_fds=self._pass_fds,
             )
         self._reader = threading.Thread(target=self._collect, args=(notify,))
         self._reader.start()
@@ -214,7 +218,7 @@ class Daemon:
         self._reader.join(STOP_SECONDS_MAX)
         return status
 
-    def signal(self, number: signal.Signals) -> None:
+    def send_signal(self, number: signal.Signals) -> None:
         assert self.process is not None
         self.process.send_signal(number)
 
@@ -222,7 +226,7 @@ class Daemon:
         if self.process is None:
             return 0
         if self.process.poll() is None:
-            self.signal(number)
+            self.send_signal(number)
         return self.exit_status()
 
     def __enter__(self) -> Self:

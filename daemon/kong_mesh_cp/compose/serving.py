@@ -134,10 +134,10 @@ class _Run:
         if past.seats:
             log.info("seats-reserved: %d seats are kept for their proxies", len(past.seats))
         log.info("ready: %s", ", ".join(f"{name} {at}" for name, at in addresses.items()))
-        self._manager.ready(plane.status())
         if self._prepared.banner:
             licensing = plane.licensing
             print(banner(licensing.entitlement, licensing.now, addresses), flush=True)  # noqa: T201
+        self._manager.ready(plane.status())
 
     async def _obey(self, signals: AsyncIterator[int]) -> None:
         async for number in signals:

@@ -52,13 +52,18 @@ def test_a_license_warns_for_its_last_thirty_days_and_ends_at_midnight_utc(
     assert term_at(issued(expires="2027-01-31"), at(now)) == term
 
 
-def test_the_bundled_license_lasts_thirty_days_from_the_first_start() -> None:
+def test_the_bundled_license_lasts_thirty_days_from_the_first_start_to_a_midnight() -> None:
     bundled = BundledLicense(started_at=at("2026-11-21T10:00:00"))
     assert bundled.dataplanes == BUNDLED_DATAPLANES == 5
-    assert bundled.expires_at == at("2026-12-21T10:00:00")
+    assert bundled.expires_at == at("2026-12-22")
     assert term_at(bundled, at("2026-11-21T10:00:00")) == Current()
-    assert term_at(bundled, at("2026-11-21T10:00:01")) == ExpiringSoon(days_left=29)
-    assert term_at(bundled, at("2026-12-21T10:00:00")) == Expired(since=at("2026-12-21T10:00:00"))
+    assert term_at(bundled, at("2026-11-22T00:00:00")) == Current()
+    assert term_at(bundled, at("2026-11-22T00:00:01")) == ExpiringSoon(days_left=29)
+    assert term_at(bundled, at("2026-12-22")) == Expired(since=at("2026-12-22"))
+
+
+def test_a_trial_that_starts_at_midnight_has_thirty_days_and_no_more() -> None:
+    assert BundledLicense(started_at=at("2026-11-21")).expires_at == at("2026-12-21")
 
 
 def test_a_trial_that_starts_at_the_end_of_the_calendar_ends_there() -> None:

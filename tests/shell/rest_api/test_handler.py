@@ -34,9 +34,12 @@ STRANGER = "Host: mesh.example:5681"
 
 
 @asynccontextmanager
-async def api(outcome: ReloadOutcome = UNCHANGED) -> AsyncIterator[Client]:
+async def api(
+    outcome: ReloadOutcome = UNCHANGED, *, localhost_is_admin: bool = True
+) -> AsyncIterator[Client]:
     handler = RestApi(
         index=INDEX,
+        localhost_is_admin=localhost_is_admin,
         public_license=lambda: PUBLIC,
         full_license=lambda: {**PUBLIC, "customer": "company_inc"},
         reload_license=lambda: outcome,

@@ -21,6 +21,12 @@ class BundledLicense:
 
     @property
     def expires_at(self) -> datetime:
-        """Aware, UTC. A start stamp at the end of the calendar ends there too."""
+        """Aware, UTC: the first midnight that lies at least BUNDLED_TERM after the first start.
+
+        Every license ends at a midnight, and thirty days are not to be 29 and some hours. A start
+        stamp at the end of the calendar ends there too.
+        """
         latest = datetime.max.replace(tzinfo=self.started_at.tzinfo)
-        return self.started_at + min(BUNDLED_TERM, latest - self.started_at)
+        almost_a_day = timedelta(days=1) - timedelta.resolution
+        end = self.started_at + min(BUNDLED_TERM + almost_a_day, latest - self.started_at)
+        return end.replace(hour=0, minute=0, second=0, microsecond=0)

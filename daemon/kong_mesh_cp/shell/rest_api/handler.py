@@ -45,6 +45,7 @@ class RestApi:
     """The endpoints. Every callable answers at once and gives what is true now."""
 
     index: Index
+    localhost_is_admin: bool  # otherwise nobody is, as long as there are no tokens
     public_license: Callable[[], Mapping[str, object]]
     full_license: Callable[[], Mapping[str, object]]
     reload_license: Callable[[], ReloadOutcome]
@@ -63,7 +64,7 @@ class RestApi:
         return Response(200, json_text(self.index.document()))
 
     async def show_config(self, request: Request) -> Response:
-        if not _is_admin(request):
+        if not self._is_admin(request):
             return access_denied("control-plane metadata")
         return Response(200, self.config())
 
@@ -74,7 +75,7 @@ class RestApi:
             return Response(200, json_text(self.public_license()))
         if view not in _VIEWS:
             return _unknown_view()
-        if not _is_admin(request):
+        if not self._is_admin(request):
             return access_denied("the full license")
         return Response(200, json_text(self.full_license()))
 
@@ -84,7 +85,7 @@ class RestApi:
         What cannot be used is 409, not 422: the request has no content that could be wrong; it
         conflicts with the state of the sources, and the same request succeeds once they are mended.
         """
-        if not _is_admin(request):
+        if not self._is_admin(request):
             return access_denied("the reload of the license")
         outcome = self.reload_license()
         if outcome.error is not None:
@@ -99,10 +100,10 @@ class RestApi:
         }
         return Response(200, json_text(document))
 
-
-def _is_admin(request: Request) -> bool:
-    address = request.peer.address
-    return is_localhost(address[0] if address else None, request.headers)
+    def _is_admin(self, request: Request) -> bool:
+        address = request.peer.address
+        peer_ip = address[0] if address else None
+        return self.localhost_is_admin and is_localhost(peer_ip, request.headers)
 
 
 def _unknown_view() -> Response:
