@@ -245,6 +245,33 @@ def test_an_unverified_document_can_be_read_for_showing_it() -> None:
     assert signature_of(license_document(STRANGER)) not in repr(unverified)
 
 
+@pytest.mark.parametrize(
+    "document",
+    [
+        license_document() + b"x",
+        license_document(STRANGER),
+        license_document() + b"\xff",
+        license_document().replace(LICENSE_KEY.encode(), LICENSE_KEY.encode() + b"\\u202e"),
+        license_document().replace(b'"license_key"', b'"dataplanes"'),
+        license_document().replace(b"2032-11-09", LICENSE_KEY.encode()),
+        license_document().replace(b"2032-11-09", b"2032-11-31"),
+        license_document().replace(b"Kong Mesh", LICENSE_KEY.encode()),
+        license_document().replace(b'"signature": "', b'"signature": "Z'),
+    ],
+)
+def test_no_refusal_nor_what_hangs_on_it_holds_a_secret(document: bytes) -> None:
+    pending: list[BaseException | None] = [refusal(document)]
+    while pending:
+        error = pending.pop()
+        if error is None:
+            continue
+        shown = f"{error} {error!r} {error.args} {vars(error)}"
+        assert LICENSE_KEY[:12] not in shown
+        assert signature_of(license_document())[:12] not in shown
+        assert not isinstance(error, json.JSONDecodeError | UnicodeError)
+        pending += [error.__cause__, error.__context__]
+
+
 def test_the_usual_slips_get_a_hint_of_their_own() -> None:
     curly = license_document().decode().replace('"', "”").encode()
     assert "curly" in refusal(curly).hint
