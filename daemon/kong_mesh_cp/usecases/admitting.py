@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import trio
 
@@ -22,14 +22,21 @@ from kong_mesh_cp.core.admission.identity import AttestedPeer, IdentityRules
 from kong_mesh_cp.core.admission.ledger import Holder, Occupancy, SeatLedger, SeatPolicy
 from kong_mesh_cp.core.admission.request import AdmissionRequest, InvalidRequest, Tags, parse
 from kong_mesh_cp.core.admission.seats import SeatId, SeatRecord
-from kong_mesh_cp.core.license.warnings import LicenseWarning
 from kong_mesh_cp.core.strict_json import StrictJsonError
 from kong_mesh_cp.core.strict_json import parse as parse_json
-from kong_mesh_cp.core.wire.admission_messages import admitted_line, event_line, violations_text
+from kong_mesh_cp.core.wire.admission_messages import (
+    admitted_line,
+    event_line,
+    license_text,
+    violations_text,
+)
+from kong_mesh_cp.usecases.license_views import WarningView
 from kong_mesh_cp.usecases.ports import MeshDirectory, PeerAttestor, WallClock
 from kong_mesh_cp.usecases.recording import SeatRecorder
 
 RECLAIM_SECONDS = 60.0  # after a start: how long seats from before are kept for their proxies
+LOGGED_CHARACTERS_MAX = 300  # of a refusal's reason: a body can hold thousands of faults
+TOLD_SECONDS = 1.0  # how long the license's part of first lines is used again
 HIGH_WATER_SECONDS = 60.0  # between two looks at the day, for seats that stay over midnight
 
 _SHAPE_HINT = 'Send {"mesh": …, "name": …, "tags": {…}} or {"dataplane": {…}}.'
@@ -47,14 +54,7 @@ class LicenseInForce(Protocol):
         """The `license` part of a first line."""
         ...
 
-    def warnings(self, active: int) -> Sequence[LicenseWarning]: ...
-
-
-@dataclass(frozen=True, slots=True)
-class DryRun:
-    """What an admission would have been answered."""
-
-    line: bytes
+    def warnings(self, active: int) -> Sequence[WarningView]: ...
 
 
 @dataclass(slots=True, eq=False)
@@ -68,8 +68,7 @@ class HeldSeat:
     kept: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class _Approved:
+class _Approved(NamedTuple):
     """Shape, mesh, identity and constraints have been passed."""
 
     request: AdmissionRequest
@@ -102,22 +101,24 @@ class Admitting:
         self._seats: dict[Holder, HeldSeat] = {}
         self._listeners: dict[Holder, Callable[[bytes], bool]] = {}
         self._mark: tuple[date, int] | None = None  # recorded last
+        self._told = ""
+        self._told_of: tuple[SeatPolicy, int, int] | None = None
+        self._told_until = 0.0
         self.decisions: Counter[tuple[str, str]] = Counter()
 
-    async def try_out(self, body: bytes, peer: PeerAttestor) -> DryRun | Refused:
-        """The decision alone; nothing is taken, recorded or counted."""
+    async def try_out(self, body: bytes, peer: PeerAttestor) -> bytes | Refused:
+        """The line that an admission would get; nothing is taken, recorded or counted."""
         # Without rules nobody asks who the peer is, and looking would cost more than deciding.
         approved = await self._approve(body, peer, look=bool(self._rules))
         if isinstance(approved, Refused):
             return approved
-        decision = self._ledger.decide(
-            approved.seat, approved.request.kind, self._license.seat_policy()
-        )
+        policy = self._license.seat_policy()
+        decision = self._ledger.decide(approved.seat, approved.request.kind, policy)
         if isinstance(decision, Refused):
             return decision
         # One more would be over the limit: the answer warns of it, though nobody is there yet.
         over = isinstance(decision, AdmittedOverLimit)
-        return DryRun(self._line(decision, approved.tags, active_more=int(over)))
+        return self._line(approved, policy, active_more=int(over))
 
     async def admit(self, body: bytes, peer: PeerAttestor) -> HeldSeat | Refused:
         """Decide and take the seat. Cancelling gives it back.
@@ -169,13 +170,13 @@ class Admitting:
     ) -> HeldSeat:
         peer = approved.peer
         assert peer is not None, "a seat is taken for a peer that was looked at"  # noqa: S101
-        record = SeatRecord(decision.seat, decision.kind, self._wall_clock())
+        record = SeatRecord(approved.seat, approved.request.kind, self._wall_clock())
         holder, unseated = self._ledger.take(record, policy, peer=peer, gone=gone)
         for ghost in unseated:
             self._unseat(ghost)
-        self._recorder.change(decision.seat, record)
+        self._recorder.change(record.seat, record)
         self._note_high_water()
-        held = HeldSeat(self._line(decision, approved.tags), holder)
+        held = HeldSeat(self._line(approved, policy), holder)
         self._seats[holder] = held
         over = isinstance(decision, AdmittedOverLimit)
         code = "over-limit" if over else "within-limit" if holder.counted else "not-counted"
@@ -183,8 +184,8 @@ class Admitting:
         log.info(
             "admission-admitted: %s %s (%s) pid %d uid %d unit %r; %d of %d seats",
             code,
-            _path(decision.seat),
-            decision.kind.value,
+            _path(record.seat),
+            record.kind.value,
             peer.pid,
             peer.uid,
             peer.unit_name,
@@ -193,19 +194,22 @@ class Admitting:
         )
         return held
 
-    def _line(
-        self, decision: Admitted | AdmittedOverLimit, tags: Tags, *, active_more: int = 0
-    ) -> bytes:
-        active = self._ledger.active
+    def _line(self, approved: _Approved, policy: SeatPolicy, *, active_more: int = 0) -> bytes:
+        """The first line. What it says of the license may be a second old, its numbers are not."""
+        moment = (policy, self._ledger.active, active_more)
+        now = trio.current_time()
+        if moment != self._told_of or now >= self._told_until:
+            self._told_of, self._told_until = moment, now + TOLD_SECONDS
+            active = self._ledger.active
+            self._told = license_text(
+                self._license.admission_license(active),
+                [
+                    (warning.code, warning.message)
+                    for warning in self._license.warnings(active + active_more)
+                ],
+            )
         return admitted_line(
-            decision.seat,
-            decision.kind,
-            license_facts=self._license.admission_license(active),
-            warnings=[
-                (warning.code, warning.message)
-                for warning in self._license.warnings(active + active_more)
-            ],
-            tags=tags,
+            approved.seat, approved.request.kind, license_text=self._told, tags=approved.tags
         )
 
     def _refuse(self, refused: Refused, seat: SeatId | None, peer: PeerAttestor) -> Refused:
@@ -216,7 +220,7 @@ class Admitting:
             _path(seat) if seat else "-",
             peer.pid,
             peer.uid,
-            ascii(refused.reason)[1:-1],
+            ascii(refused.reason[:LOGGED_CHARACTERS_MAX])[1:-1],
         )
         return refused
 
@@ -248,9 +252,9 @@ class Admitting:
         """
         held.kept = True
 
-    def broadcast(self, event: str, facts: Mapping[str, object]) -> None:
+    def broadcast(self, event: Mapping[str, object]) -> None:
         """Tell every held connection. One that does not read misses it."""
-        line = event_line(event, facts)
+        line = event_line(event)
         for send_line in tuple(self._listeners.values()):
             send_line(line)
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from kong_mesh_cp.core.admission.request import Violation
-from kong_mesh_cp.core.admission.seats import ProxyKind, SeatId
 
 
 class RefusalCode(StrEnum):
@@ -47,16 +46,11 @@ class RuleReport:
 class Admitted:
     """The seat may be taken, within the license's number or without being counted."""
 
-    seat: SeatId
-    kind: ProxyKind
-
 
 @dataclass(frozen=True, slots=True)
 class AdmittedOverLimit:
     """The seat may be taken, though more are then in use than the license allows."""
 
-    seat: SeatId
-    kind: ProxyKind
     seats_over: int
 
 

@@ -20,6 +20,8 @@ from kong_mesh_cp.core.admission.seats import ProxyKind, SeatId, SeatRecord
 HIGH_WATER_DAYS_MAX = 400  # of marks kept: a year and the month to compare with
 FULL_RETRY_SECONDS = 30  # seats come free when proxies stop: there is no better guess
 
+_ADMITTED = Admitted()
+
 
 @dataclass(frozen=True, slots=True)
 class SeatPolicy:
@@ -106,16 +108,16 @@ class SeatLedger:
         if holder is not None and not holder.gone():
             return _already_joined(seat, holder.record.seat)
         if not kind.counted or self._keeps_count(seat, holder):
-            return Admitted(seat, kind)
+            return _ADMITTED
         used = self._used - self._counts(holder)
         if used < policy.limit:
-            return Admitted(seat, kind)
+            return _ADMITTED
         if not policy.refuse_when_full:
-            return AdmittedOverLimit(seat, kind, seats_over=used + 1 - policy.limit)
+            return AdmittedOverLimit(seats_over=used + 1 - policy.limit)
         # At the limit exactly there are few holders to look at, and one ghost among them is
         # enough. Beyond it (a smaller license was applied) one would not be.
         if used == policy.limit and self._ghost(holder) is not None:
-            return Admitted(seat, kind)
+            return _ADMITTED
         return _full(policy, reserved=self._counted_reserved)
 
     def take(
@@ -191,6 +193,8 @@ class SeatLedger:
         """Whether a counted seat of this very proxy is kept for it: then it takes no new one."""
         if ghost is not None and ghost.record.seat == seat:
             return ghost.counted
+        if not self._reserved:
+            return False
         reserved = self._reserved.get(seat)
         return reserved is not None and reserved.kind.counted
 

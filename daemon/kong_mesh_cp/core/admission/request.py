@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeGuard
+from typing import NamedTuple, TypeGuard
 
 from kong_mesh_cp.core.admission.counting import gateway_kind
 from kong_mesh_cp.core.admission.seats import ProxyKind
@@ -15,13 +15,14 @@ MESH_CHARACTERS_MAX = 63
 TAGS_MAX = 64  # in one set
 TAG_CHARACTERS_MAX = 256  # of a tag's name, and of its value
 FIELDS_MAX = 16  # of the short form; more are not looked at one by one
+FIELD_CHARACTERS_SHOWN = 64  # of a name in a violation
 
 Tags = Mapping[str, str]
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _MESH = re.compile(r"[0-9a-z._-]+")
-_TAG_NAME = re.compile(r"[a-zA-Z0-9.\-_:/]+")
-_TAG_VALUE = re.compile(r"[a-zA-Z0-9.\-_:]+")
+_TAG_NAME = re.compile(rf"[a-zA-Z0-9.\-_:/]{{1,{TAG_CHARACTERS_MAX}}}")
+_TAG_VALUE = re.compile(rf"[a-zA-Z0-9.\-_:]{{1,{TAG_CHARACTERS_MAX}}}")
 
 _SHORT_FORM = frozenset({"mesh", "name", "tags"})
 # Who asks is known from the kernel. A client may tell it too; nobody listens.
@@ -54,8 +55,7 @@ class Violation:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class AdmissionRequest:
+class AdmissionRequest(NamedTuple):
     """Who wants to join what, as the request says. Nothing in it is proof of anything."""
 
     mesh: str
@@ -118,7 +118,12 @@ def _unknown_fields(document: Mapping[str, object], known: frozenset[str]) -> li
     if len(unknown) > FIELDS_MAX:
         return [Violation("", f"{len(unknown)} unknown fields; known are {_listed(known)}")]
     reason = f"unknown field; known are {_listed(known)}"
-    return [Violation(field, reason) for field in sorted(unknown)]
+    return [Violation(_shortened(field), reason) for field in sorted(unknown)]
+
+
+def _shortened(field: str) -> str:
+    """A field name of the client's, for an answer that does not grow with it."""
+    return field if len(field) <= FIELD_CHARACTERS_SHOWN else field[:FIELD_CHARACTERS_SHOWN] + "…"
 
 
 def _listed(names: frozenset[str]) -> str:
@@ -130,7 +135,7 @@ def _name(document: Mapping[str, object], violations: list[Violation]) -> str:
     if len(value) > NAME_CHARACTERS_MAX:
         reason = f"value length must less or equal {NAME_CHARACTERS_MAX}"
         violations.append(Violation("name", reason))
-    elif value and not _NAME.fullmatch(value):
+    elif not _NAME.fullmatch(value) and value:
         violations.append(Violation("name", _NAME_REASON))
     return value
 
@@ -140,7 +145,7 @@ def _mesh(document: Mapping[str, object], violations: list[Violation]) -> str:
     if len(value) > MESH_CHARACTERS_MAX:
         reason = f"cannot be longer than {MESH_CHARACTERS_MAX} characters"
         violations.append(Violation("mesh", reason))
-    elif value and not _MESH.fullmatch(value):
+    elif not _MESH.fullmatch(value) and value:
         violations.append(Violation("mesh", _MESH_REASON))
     return value
 
@@ -149,13 +154,10 @@ def _required_string(
     document: Mapping[str, object], field: str, violations: list[Violation]
 ) -> str:
     value = document.get(field)
-    if value is None or value == "":
-        violations.append(Violation(field, _EMPTY))
-        return ""
-    if not isinstance(value, str):
-        violations.append(Violation(field, _NOT_A_STRING))
-        return ""
-    return value
+    if isinstance(value, str) and value:
+        return value
+    violations.append(Violation(field, _EMPTY if value in (None, "") else _NOT_A_STRING))
+    return ""
 
 
 def _tags(value: object, path: str, violations: list[Violation]) -> Tags:
@@ -169,28 +171,27 @@ def _tags(value: object, path: str, violations: list[Violation]) -> Tags:
         return {}
     tags: dict[str, str] = {}
     for name, text in value.items():
-        reason = _tag_reason(name, text)
-        if reason:
-            violations.append(Violation(f'{path}["{name}"]', reason))
-        elif isinstance(text, str):
+        if not isinstance(text, str):
+            violations.append(Violation(_tag_path(path, name), "tag value must be a string"))
+        elif _TAG_NAME.fullmatch(name) and _TAG_VALUE.fullmatch(text):
             tags[name] = text
+        else:
+            violations.append(Violation(_tag_path(path, name), _tag_reason(name, text)))
     return tags
 
 
-def _tag_reason(name: str, value: object) -> str | None:
+def _tag_path(path: str, name: str) -> str:
+    return f'{path}["{_shortened(name)}"]'
+
+
+def _tag_reason(name: str, value: str) -> str:
     if not name:
         return "tag name must be non-empty"
-    if not isinstance(value, str):
-        return "tag value must be a string"
     if not value:
         return "tag value must be non-empty"
     if max(len(name), len(value)) > TAG_CHARACTERS_MAX:
         return f"tag name and value cannot be longer than {TAG_CHARACTERS_MAX} characters"
-    if not _TAG_NAME.fullmatch(name):
-        return _TAG_NAME_REASON
-    if not _TAG_VALUE.fullmatch(value):
-        return _TAG_VALUE_REASON
-    return None
+    return _TAG_VALUE_REASON if _TAG_NAME.fullmatch(name) else _TAG_NAME_REASON
 
 
 def _networking(

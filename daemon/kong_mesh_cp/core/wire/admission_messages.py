@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from json import JSONEncoder
+from json.encoder import encode_basestring as _quote
 
 from kong_mesh_cp.core.admission.decision import RefusalCode, Refused, RuleReport
 from kong_mesh_cp.core.admission.identity import InUnit, NoUnit, UnitSight, UnitUnseen
@@ -37,47 +38,30 @@ def status_of(code: RefusalCode) -> int:
     return _STATUS_AND_TITLE[code][0]
 
 
-def admitted_line(
-    seat: SeatId,
-    kind: ProxyKind,
-    *,
-    license_facts: Mapping[str, object],
-    warnings: Iterable[tuple[str, str]],
-    tags: Tags,
-) -> bytes:
+def license_text(facts: Mapping[str, object], warnings: Iterable[tuple[str, str]]) -> str:
+    """The part of a first line that is the same for every proxy at one moment."""
+    listed = [{"code": code, "message": message} for code, message in warnings]
+    return f'"license":{_encode(facts)},"warnings":{_encode(listed)}'
+
+
+def admitted_line(seat: SeatId, kind: ProxyKind, *, license_text: str, tags: Tags) -> bytes:
     """The first line of an admission. `tags` are those the control plane put on the proxy."""
-    line: dict[str, object] = {
-        "decision": "admitted",
-        "seat": _seat(seat, kind),
-        "license": license_facts,
-        "warnings": [{"code": code, "message": message} for code, message in warnings],
-    }
-    if tags:
-        line["tags"] = tags
-    return _encode(line).encode() + b"\n"
+    added = f',"tags":{_encode(tags)}' if tags else ""
+    # Put together by hand: every decision needs it, and the encoder takes four times as long.
+    line = f'{{"decision":"admitted","seat":{_seat_text(seat, kind)},{license_text}{added}}}\n'
+    return line.encode()
 
 
-def event_line(event: str, facts: Mapping[str, object]) -> bytes:
+def event_line(event: Mapping[str, object]) -> bytes:
     """One later line on a held connection: `{"event":"license-warning","code":…}`."""
-    return _encode({"event": event, **facts}).encode() + b"\n"
+    return _encode(event).encode() + b"\n"
 
 
 def seat_list(holders: Iterable[Holder]) -> bytes:
     """Who holds seats, by zone, mesh and name."""
     ordered = sorted(holders, key=lambda holder: holder.record.seat)
-    items = [
-        {
-            "seat": _seat(holder.record.seat, holder.record.kind),
-            "peer": {
-                "uid": holder.peer.uid,
-                "pid": holder.peer.pid,
-                "unit": _unit(holder.peer.unit),
-            },
-            "since": instant(holder.record.since),
-        }
-        for holder in ordered
-    ]
-    return _encode({"total": len(items), "items": items}).encode() + b"\n"
+    items = ",".join(map(_holder_text, ordered))
+    return f'{{"total":{len(ordered)},"items":[{items}]}}\n'.encode()
 
 
 def problem(refused: Refused) -> bytes:
@@ -131,14 +115,18 @@ def violations_text(violations: Iterable[Violation]) -> str:
     )
 
 
-def _seat(seat: SeatId, kind: ProxyKind) -> dict[str, object]:
-    return {
-        "zone": seat.zone,
-        "mesh": seat.mesh,
-        "name": seat.name,
-        "kind": kind.value,
-        "counted": kind.counted,
-    }
+def _seat_text(seat: SeatId, kind: ProxyKind) -> str:
+    return (
+        f'{{"zone":{_quote(seat.zone)},"mesh":{_quote(seat.mesh)},"name":{_quote(seat.name)},'
+        f'"kind":"{kind.value}","counted":{"true" if kind.counted else "false"}}}'
+    )
+
+
+def _holder_text(holder: Holder) -> str:
+    record, peer = holder.record, holder.peer
+    who = _encode({"uid": peer.uid, "pid": peer.pid, "unit": _unit(peer.unit)})
+    seat = _seat_text(record.seat, record.kind)
+    return f'{{"seat":{seat},"peer":{who},"since":"{instant(record.since)}"}}'
 
 
 def _unit(sight: UnitSight) -> str | None:

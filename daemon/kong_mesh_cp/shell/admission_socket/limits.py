@@ -37,8 +37,6 @@ class UidRates:
 
     def take(self, uid: int, now: float) -> Refused | None:
         """Count one request of `uid` at `now` (the loop's seconds); a refusal if it is too many."""
-        if uid == ROOT_UID:
-            return None
         tokens, then = self._buckets.pop(uid, (float(UID_REQUESTS_PER_SECOND), now))
         tokens = min(UID_REQUESTS_PER_SECOND, tokens + (now - then) * UID_REQUESTS_PER_SECOND)
         allowed = tokens >= 1

@@ -88,9 +88,9 @@ class AdmissionSocket:
         """Answer one request. The order: browser, rate, path, method, then the call's own."""
         credentials = request.peer.credentials
         assert credentials is not None, "the admission socket is a Unix socket"  # noqa: S101
-        refused = _from_browser(request.headers) or self._rates.take(
-            credentials.uid, trio.current_time()
-        )
+        refused = _from_browser(request.headers)
+        if refused is None and credentials.uid != ROOT_UID:
+            refused = self._rates.take(credentials.uid, trio.current_time())
         if refused is not None:
             return self._refuse(refused)
         calls = self._calls.get(request.path)
@@ -128,7 +128,7 @@ class AdmissionSocket:
         peer = self._attesting(request.peer, credentials)
         if dry_run:
             tried = await self._admitting.try_out(request.body, peer)
-            return _refusal(tried) if isinstance(tried, Refused) else Response(200, tried.line)
+            return Response(200, tried) if isinstance(tried, bytes) else _refusal(tried)
         held = await self._admitting.admit(request.body, peer)
         if isinstance(held, Refused):
             return _refusal(held)

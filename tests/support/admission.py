@@ -1,0 +1,102 @@
+"""A whole admission desk for tests: ledger, rules, recorder and license, without a socket."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import trio
+from kong_mesh_cp.core.admission.identity import IdentityRules, Rule
+from kong_mesh_cp.core.admission.ledger import SeatLedger, SeatPolicy
+from kong_mesh_cp.usecases.admitting import Admitting
+from kong_mesh_cp.usecases.license_views import WarningView
+from kong_mesh_cp.usecases.recording import SeatRecorder
+from support.fake_store import FakeStateStore
+
+NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
+
+
+@dataclass
+class FakeLicense:
+    """A license in force that says what it is told."""
+
+    limit: int = 5
+    refuses: bool = True
+    told: list[WarningView] = field(default_factory=list)
+    asked: list[int] = field(default_factory=list)  # for warnings at so many active seats
+
+    def seat_policy(self) -> SeatPolicy:
+        return SeatPolicy(self.limit, refuse_when_full=self.refuses, demo=self.refuses)
+
+    def admission_license(self, active: int) -> Mapping[str, object]:
+        return {"allowed": self.limit, "active": active, "daysLeft": 29, "demo": self.refuses}
+
+    def warnings(self, active: int) -> Sequence[WarningView]:
+        self.asked.append(active)
+        over = [WarningView("over-limit", f"{active} of {self.limit}", NOON)]
+        return self.told + (over if active > self.limit else [])
+
+
+@dataclass
+class FakeMeshes:
+    existing: tuple[str, ...] = ("default", "other")
+
+    def names(self) -> Sequence[str]:
+        return self.existing
+
+
+@dataclass
+class Desk:
+    admitting: Admitting
+    license: FakeLicense
+    store: FakeStateStore
+    recorder: SeatRecorder
+    now: list[datetime]  # of one element: set it to move the wall clock
+
+
+@asynccontextmanager
+async def open_desk(
+    *,
+    limit: int = 5,
+    refuses: bool = True,
+    rules: Sequence[Rule] = (),
+    store: FakeStateStore | None = None,
+) -> AsyncIterator[Desk]:
+    """A desk whose recorder runs. Limit and refusing are those of the license."""
+    now = [NOON]
+    store = store or FakeStateStore()
+    recorder = SeatRecorder(store)
+    in_force = FakeLicense(limit, refuses)
+    admitting = Admitting(
+        zone="default",
+        ledger=SeatLedger(),
+        meshes=FakeMeshes(),
+        rules=IdentityRules(rules, machine_id="0123456789abcdef0123456789abcdef"),
+        license_in_force=in_force,
+        recorder=recorder,
+        wall_clock=lambda: now[0],
+    )
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(recorder.run)
+        yield Desk(admitting, in_force, store, recorder, now)
+        nursery.cancel_scope.cancel()
+
+
+def body(name: str = "backend-1", *, mesh: str = "default", **tags: str) -> bytes:
+    """The short form of a request."""
+    return json.dumps({"mesh": mesh, "name": name, "tags": tags}).encode()
+
+
+def gateway_body(name: str = "gateway-1") -> bytes:
+    """A Dataplane that takes no counted seat."""
+    networking = {"address": "10.0.0.1", "gateway": {"type": "BUILTIN", "tags": {}}}
+    resource = {
+        "type": "Dataplane",
+        "mesh": "default",
+        "name": name,
+        "networking": networking,
+    }
+    return json.dumps({"dataplane": resource}).encode()
