@@ -132,12 +132,14 @@ async def _inotify(folders: Sequence[Path], hint: Callable[[], None]) -> None:
     # Imported here: it brings anyio along, 43 ms that nobody needs before the sockets serve.
     # The backend itself is used, not awatch(): it says when it is armed, logs nothing, and no
     # environment variable turns it into polling.
+    from watchfiles import Change  # noqa: PLC0415
     from watchfiles._rust_notify import RustNotify, WatchfilesRustInternalError  # noqa: PLC0415
 
     stop = threading.Event()
+    names = [str(folder) for folder in folders]
 
     def wait() -> bool:
-        """Whether something changed. Raises: OSError."""
+        """Whether something changed. Raises: OSError; a folder that is gone is told no more of."""
         try:
             outcome = notify.watch(
                 round(SETTLE_SECONDS_MAX * 1000),
@@ -147,10 +149,15 @@ async def _inotify(folders: Sequence[Path], hint: Callable[[], None]) -> None:
             )
         except WatchfilesRustInternalError as error:
             raise OSError(str(error)) from error
-        return isinstance(outcome, set)
+        if not isinstance(outcome, set):
+            return False
+        # Made again at once it may have the same inode number: only this event tells.
+        if any(change == Change.deleted and path in names for change, path in outcome):
+            raise FileNotFoundError("a watched folder was removed")
+        return True
 
     try:
-        notify = RustNotify([str(f) for f in folders], False, False, 0, False, False)
+        notify = RustNotify(names, False, False, 0, False, False)
     except WatchfilesRustInternalError as error:  # such as: too many open files
         raise OSError(str(error)) from error
     with notify:
