@@ -166,6 +166,17 @@ def main(argv: list[str]) -> NoReturn:
     sys.exit(0)
 
 
+def merged(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """One client's spans as a set of instants: it may write a span down twice when it is killed."""
+    union: list[tuple[int, int]] = []
+    for start, end in sorted(span for span in spans if span[0] < span[1]):
+        if union and start <= union[-1][1]:
+            union[-1] = (union[-1][0], max(end, union[-1][1]))
+        else:
+            union.append((start, end))
+    return union
+
+
 def most_at_once(spans: list[tuple[int, int]]) -> int:
     """The largest number of spans that overlap at one instant."""
     edges = sorted([(end, -1) for _, end in spans] + [(start, 1) for start, _ in spans])

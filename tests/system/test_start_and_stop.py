@@ -10,6 +10,7 @@ import socket
 from pathlib import Path
 
 import pytest
+
 from support.daemon import Daemon, eventually, running
 
 pytestmark = pytest.mark.system
@@ -64,7 +65,10 @@ def test_the_license_is_shown_with_exactly_the_documented_fields(tmp_path: Path)
 
 def test_health_readiness_and_metrics_are_served(tmp_path: Path) -> None:
     with running(tmp_path) as daemon:
-        assert (daemon.diagnostics("/healthy").status, daemon.diagnostics("/healthy").body) == (200, b"")
+        assert (daemon.diagnostics("/healthy").status, daemon.diagnostics("/healthy").body) == (
+            200,
+            b"",
+        )
         assert daemon.diagnostics("/ready").status == 200
         assert daemon.metric("kong_mesh_license_dataplanes_allowed") == 5
         assert daemon.local("GET", "/v1/ready").status == 200
@@ -114,7 +118,11 @@ def test_two_daemons_do_not_share_a_state_directory(tmp_path: Path) -> None:
         second = Daemon(tmp_path / "two", environment={"KUMA_GENERAL_WORK_DIR": str(first.state)})
         with second.launch():
             assert second.exit_status() == 73
-            assert re.search(rf"^kong-mesh-cp: state-locked: .* process {first.pid} ", second.stderr, re.M)
+            assert re.search(
+                rf"^kong-mesh-cp: state-locked: .* process {first.pid} ",
+                second.stderr,
+                re.MULTILINE,
+            )
             assert not second.socket.exists()
 
 

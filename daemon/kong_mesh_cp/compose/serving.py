@@ -83,6 +83,7 @@ class _Run:
         """Accepting stops at once; conversations get DRAIN_SECONDS; then the state is written."""
         plane = self._plane
         past = await plane.store.remembered()
+        plane.licensing.log_start(plane.admitting.active)
         async with trio.open_nursery() as background:
             for task in (plane.recorder.run, self._tick, self._watch_license, self._feed_watchdog):
                 background.start_soon(task)
@@ -130,7 +131,6 @@ class _Run:
     def _announce_ready(self, past: Remembered) -> None:
         plane, addresses = self._plane, self._listeners.addresses()
         plane.serving = True
-        plane.licensing.log_start(plane.admitting.active)
         if past.seats:
             log.info("seats-reserved: %d seats are kept for their proxies", len(past.seats))
         log.info("ready: %s", ", ".join(f"{name} {at}" for name, at in addresses.items()))

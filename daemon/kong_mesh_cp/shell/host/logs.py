@@ -36,10 +36,9 @@ class JournalFormatter(logging.Formatter):
 class TerminalFormatter(logging.Formatter):
     """`2026-11-21T22:40:00Z WARNING code: text`."""
 
-    converter = time.gmtime
-
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)-7s %(message)s", "%Y-%m-%dT%H:%M:%SZ")
+        self.converter = time.gmtime
 
 
 def on_journal(journal_stream: str) -> bool:
