@@ -110,6 +110,19 @@ async def test_a_store_in_a_missing_directory_is_told(tmp_path: Path) -> None:
     assert refused.value.code == "state-unwritable"
 
 
+async def test_another_programs_database_is_refused_to_the_last_byte(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "store.db")) as other:
+        other.execute("CREATE TABLE bookmarks (url)")
+    before = (tmp_path / "store.db").read_bytes()
+
+    with pytest.raises(StateError) as refused:
+        async with open_store(tmp_path / "store.db"):
+            raise AssertionError
+    assert refused.value.code == "store-foreign"
+    assert (tmp_path / "store.db").read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["store.db"]
+
+
 async def test_a_store_is_durable_by_default(tmp_path: Path) -> None:
     async with open_store(tmp_path / "store.db") as store:
         for connection in (store._database._reading, store._database._writer._connection):

@@ -178,6 +178,31 @@ async def expect_integrity_error(
         await book.writer.write(change)
 
 
+async def test_a_change_that_fails_only_at_commit_takes_nobody_with_it() -> None:
+    """SQLite then leaves the transaction open: somebody has to roll it back."""
+
+    async with notebook() as book:
+        book.connection.execute("PRAGMA foreign_keys = ON")
+        book.connection.execute(
+            "CREATE TABLE notes (n REFERENCES numbers (n) DEFERRABLE INITIALLY DEFERRED)"
+        )
+
+        async def add_orphan() -> None:
+            with pytest.raises(sqlite3.IntegrityError, match="FOREIGN KEY"):
+                await book.writer.write(lambda c: c.execute("INSERT INTO notes VALUES (404)"))
+
+        async with trio.open_nursery() as nursery:
+            await book.hold(nursery)
+            nursery.start_soon(book.writer.write, add(1))
+            nursery.start_soon(add_orphan)
+            nursery.start_soon(book.writer.write, add(2))
+            await trio.testing.wait_all_tasks_blocked()
+            book.release()
+
+        assert await book.numbers() == [1, 2]
+        assert await book.writer.write(lambda c: c.execute("SELECT * FROM notes").fetchall()) == []
+
+
 async def test_a_cancelled_waiter_does_not_take_its_change_back() -> None:
     async with notebook() as book:
         async with trio.open_nursery() as nursery:

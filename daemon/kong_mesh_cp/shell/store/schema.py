@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ class Migration:
     sql: str
 
 
+@functools.cache
 def all_migrations() -> tuple[Migration, ...]:
     """The numbered SQL files of the package, oldest first."""
     files = sorted(
