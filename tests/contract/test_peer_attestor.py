@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pytest
+
 from kong_mesh_cp.shell.host.peers import SocketPeer
 from kong_mesh_cp.shell.http.server import peer_of
 from kong_mesh_cp.usecases.ports import PeerAttestor

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import trio
+
 from kong_mesh_cp.core.admission.identity import AttestedPeer, InUnit, NoUnit, UnitSight
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import trio
 import trio.testing
+
 from kong_mesh_cp.core.admission.decision import RefusalCode, Refused
 from kong_mesh_cp.core.admission.identity import Rule
 from kong_mesh_cp.core.admission.seats import ProxyKind, SeatId, SeatRecord
@@ -384,18 +385,24 @@ async def test_seats_held_over_midnight_are_marked_for_the_new_day(
 
 async def test_events_reach_every_held_seat_and_no_other() -> None:
     async with open_desk() as desk:
-        lines: dict[str, list[bytes]] = {"a": [], "b": []}
-        for name, got in lines.items():
-            held = await take(desk, name)
-            desk.admitting.attach(held, lambda line, got=got: not got.append(line), lambda: None)
-        desk.admitting.release(held)
+        lines = Lines(), Lines()
+        seats = await take(desk, "a"), await take(desk, "b")
+        for held, got in zip(seats, lines, strict=True):
+            desk.admitting.attach(held, got.send_line, lambda: None)
+        desk.admitting.release(seats[1])
 
         desk.admitting.broadcast({"event": "license-warning", "code": "expires-soon"})
 
-        assert lines == {
-            "a": [b'{"event":"license-warning","code":"expires-soon"}\n'],
-            "b": [],
-        }
+        assert lines[0] == [b'{"event":"license-warning","code":"expires-soon"}\n']
+        assert lines[1] == []
+
+
+class Lines(list[bytes]):
+    """A connection that takes every line."""
+
+    def send_line(self, line: bytes) -> bool:
+        self.append(line)
+        return True
 
 
 async def test_each_decision_is_counted_by_what_it_was() -> None:
@@ -422,11 +429,17 @@ async def test_each_decision_is_one_log_line(caplog: pytest.LogCaptureFixture) -
         desk.admitting.release(held)
 
     assert caplog.messages == [
-        "admission-admitted: within-limit default/default/a (sidecar) pid 7 uid 8 "
-        "unit 'a.service'; 1 of 1 seats",
-        "admission-refused: license-limit default/default/b pid 4242 uid 1000: "
-        "all 1 seats of the pre-bundled license are taken",
-        "admission-refused: malformed-request - pid 4242 uid 1000: "
-        "forged\\nline: unknown field; known are mesh, name, tags",
+        (
+            "admission-admitted: within-limit default/default/a (sidecar) pid 7 uid 8 "
+            "unit 'a.service'; 1 of 1 seats"
+        ),
+        (
+            "admission-refused: license-limit default/default/b pid 4242 uid 1000: "
+            "all 1 seats of the pre-bundled license are taken"
+        ),
+        (
+            "admission-refused: malformed-request - pid 4242 uid 1000: "
+            "forged\\nline: unknown field; known are mesh, name, tags"
+        ),
         "admission-released: default/default/a; 0 seats held",
     ]

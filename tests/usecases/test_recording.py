@@ -9,6 +9,7 @@ import trio
 import trio.testing
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from kong_mesh_cp.core.admission.seats import ProxyKind, SeatId, SeatRecord
 from kong_mesh_cp.usecases.recording import LAG_SECONDS_MAX, RETRY_SECONDS, SeatRecorder
 from support.admission import NOON

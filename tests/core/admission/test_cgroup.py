@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from kong_mesh_cp.core.admission.cgroup import unit_of
 
 

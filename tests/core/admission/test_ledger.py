@@ -3,6 +3,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+
 from kong_mesh_cp.core.admission.decision import (
     Admitted,
     AdmittedOverLimit,

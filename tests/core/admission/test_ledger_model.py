@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
 from kong_mesh_cp.core.admission.decision import RefusalCode, Refused
 from kong_mesh_cp.core.admission.ledger import Holder, SeatLedger, SeatPolicy
 from kong_mesh_cp.core.admission.seats import ProxyKind, SeatId, SeatRecord

@@ -5,6 +5,7 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from kong_mesh_cp.core.admission.request import (
     FIELDS_MAX,
     MESH_CHARACTERS_MAX,

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from kong_mesh_cp.core.admission.identity import InUnit, NoUnit, UnitUnseen
 from kong_mesh_cp.shell.host.peers import SocketPeer, unit_by_start_time, unit_while
 from kong_mesh_cp.shell.http.messages import Credentials

@@ -21,7 +21,6 @@ SOCKET_GROUP = "kong-mesh"  # its members may ask for seats
 PATH_BYTES_MAX = 103  # sun_path holds 107 and a NUL (unix(7)); four are for TEMPORARY_SUFFIX
 TEMPORARY_SUFFIX = ".new"
 BACKLOG = 4096  # clients that queue while we are busy; the kernel caps it at net.core.somaxconn
-PROBE_SECONDS_MAX = 1.0  # for an owner of the socket to take our connection
 
 _UCRED = struct.Struct("3i")  # struct ucred of socket(7): pid, uid, gid
 
@@ -110,13 +109,13 @@ def _require_free(path: Path) -> None:
 def _owner(path: Path) -> str | None:
     """The process that listens at `path`; None when there is none any more."""
     with socket.socket(socket.AF_UNIX) as probe:
-        probe.settimeout(PROBE_SECONDS_MAX)
+        probe.setblocking(False)
         try:
             probe.connect(str(path))
         except (ConnectionRefusedError, FileNotFoundError):
             return None
-        except TimeoutError:
-            return "a process that does not answer"
+        except BlockingIOError:
+            return "a process that does not answer: its queue of connections is full"
         except OSError as error:
             if error.errno == errno.EPROTOTYPE:
                 return "a process that listens for datagrams"

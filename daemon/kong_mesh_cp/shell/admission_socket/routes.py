@@ -34,14 +34,20 @@ from kong_mesh_cp.shell.http.messages import (
     Request,
     Response,
 )
+from kong_mesh_cp.shell.http.routing import Route, Router
 from kong_mesh_cp.usecases.admitting import Admitting, HeldSeat
 from kong_mesh_cp.usecases.ports import PeerAttestor
 
 _BROWSER_HEADERS = ("origin", "referer")
 _READY = b'{"ready":true}\n'
+_HINTS = {
+    404: "Ask for /v1/admissions, /v1/license, /v1/license/reload or /v1/ready.",
+    405: "The header Allow names the methods.",
+    500: "See the log of kong-mesh-cp.",
+}
+_OTHER_HINT = "Send a plain HTTP/1.1 request, for example with curl --unix-socket."
 
 Answer = Response | HeldResponse
-Call = Callable[[Request, Credentials], Awaitable[Answer]]
 Attesting = Callable[[Peer, Credentials], PeerAttestor]
 
 
@@ -76,30 +82,26 @@ class AdmissionSocket:
         self._attesting = attesting
         self._rates = UidRates()
         self._connections = UidConnections()
-        # Sorted by path, then method.
-        self._calls: Mapping[str, Mapping[str, Call]] = {
-            "/v1/admissions": {"GET": self._list, "POST": self._admit},
-            "/v1/license": {"GET": self._license},
-            "/v1/license/reload": {"POST": self._reload},
-            "/v1/ready": {"GET": self._ready},
-        }
+        self._router = Router(
+            [
+                Route("/v1/admissions", "GET", self._list),
+                Route("/v1/admissions", "POST", self._admit),
+                Route("/v1/license", "GET", self._license),
+                Route("/v1/license/reload", "POST", self._reload),
+                Route("/v1/ready", "GET", self._ready),
+            ],
+            error_body=self.error_body,
+        )
 
     async def handle(self, request: Request) -> Answer:
-        """Answer one request. The order: browser, rate, path, method, then the call's own."""
-        credentials = request.peer.credentials
-        assert credentials is not None, "the admission socket is a Unix socket"  # noqa: S101
+        """Answer one request. First of all: no browsers, and not too often."""
         refused = _from_browser(request.headers)
-        if refused is None and credentials.uid != ROOT_UID:
-            refused = self._rates.take(credentials.uid, trio.current_time())
+        uid = _credentials(request.peer).uid
+        if refused is None and uid != ROOT_UID:
+            refused = self._rates.take(uid, trio.current_time())
         if refused is not None:
             return self._refuse(refused)
-        calls = self._calls.get(request.path)
-        if calls is None:
-            return _not_found(request.path, sorted(self._calls))
-        call = calls.get(request.method)
-        if call is None:
-            return _method_not_allowed(request.method, sorted(calls))
-        return await call(request, credentials)
+        return await self._router(request)
 
     def enter(self, peer: Peer) -> Response | None:
         """`Gate.enter`: at most so many connections for one user."""
@@ -114,18 +116,18 @@ class AdmissionSocket:
         """`ErrorBody`: what the server refuses before there is a request, in our words."""
         refusal = _SERVER_REFUSALS.get(status)
         if refusal is None:
-            return _problem_response(status, code, message, "See the log of kong-mesh-cp.")
+            return _problem_response(status, code, message, _HINTS.get(status, _OTHER_HINT))
         own_code, hint = refusal
         retry = RETRY_SECONDS if own_code is RefusalCode.BUSY else None
         return self._refuse(
             Refused(code=own_code, reason=message, hint=hint, retry_after_seconds=retry)
         )
 
-    async def _admit(self, request: Request, credentials: Credentials) -> Answer:
+    async def _admit(self, request: Request) -> Answer:
         dry_run = _dry_run(request.query)
         if isinstance(dry_run, Refused):
             return self._refuse(dry_run)
-        peer = self._attesting(request.peer, credentials)
+        peer = self._attesting(request.peer, _credentials(request.peer))
         if dry_run:
             tried = await self._admitting.try_out(request.body, peer)
             return Response(200, tried) if isinstance(tried, bytes) else _refusal(tried)
@@ -149,21 +151,22 @@ class AdmissionSocket:
 
         return HeldResponse(held.line, hold, lambda: admitting.release(held))
 
-    async def _list(self, request: Request, credentials: Credentials) -> Answer:  # noqa: ARG002
+    async def _list(self, request: Request) -> Answer:  # noqa: ARG002
         return Response(200, seat_list(self._admitting.holders()))
 
-    async def _license(self, request: Request, credentials: Credentials) -> Answer:  # noqa: ARG002
+    async def _license(self, request: Request) -> Answer:  # noqa: ARG002
         return Response(200, self._license_calls.document())
 
-    async def _ready(self, request: Request, credentials: Credentials) -> Answer:  # noqa: ARG002
+    async def _ready(self, request: Request) -> Answer:  # noqa: ARG002
         return Response(200, _READY)
 
-    async def _reload(self, request: Request, credentials: Credentials) -> Answer:  # noqa: ARG002
-        if credentials.uid not in self._admins:
+    async def _reload(self, request: Request) -> Answer:
+        uid = _credentials(request.peer).uid
+        if uid not in self._admins:
             return _problem_response(
                 HTTPStatus.FORBIDDEN,
                 "admin-only",
-                f"uid {credentials.uid} may not reload the license",
+                f"uid {uid} may not reload the license",
                 "Ask as root or as the user that kong-mesh-cp runs as.",
             )
         return await self._license_calls.reload()
@@ -222,29 +225,12 @@ def _refusal(refused: Refused) -> Response:
     return Response(status_of(refused.code), problem(refused), PROBLEM_CONTENT_TYPE, headers)
 
 
-def _problem_response(
-    status: int, code: str, reason: str, hint: str, headers: tuple[tuple[str, str], ...] = ()
-) -> Response:
+def _problem_response(status: int, code: str, reason: str, hint: str) -> Response:
     title = HTTPStatus(status).phrase
     body = problem_document(status, title, code=code, reason=reason, hint=hint)
-    return Response(status, body, PROBLEM_CONTENT_TYPE, headers)
+    return Response(status, body, PROBLEM_CONTENT_TYPE)
 
 
-def _not_found(path: str, known: list[str]) -> Response:
-    return _problem_response(
-        HTTPStatus.NOT_FOUND,
-        "not-found",
-        f"there is no {path}",
-        f"There are {', '.join(known)}.",
-    )
-
-
-def _method_not_allowed(method: str, allowed: list[str]) -> Response:
-    listed = ", ".join(allowed)
-    return _problem_response(
-        HTTPStatus.METHOD_NOT_ALLOWED,
-        "method-not-allowed",
-        f"{method} is not one of its methods",
-        f"Use {listed}.",
-        (("Allow", listed),),
-    )
+def _credentials(peer: Peer) -> Credentials:
+    assert peer.credentials is not None, "the admission socket is a Unix socket"  # noqa: S101
+    return peer.credentials
