@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import trio
+import trio.testing
 
 from kong_mesh_cp.shell.http.limits import Limits
 from kong_mesh_cp.shell.http.messages import Request, Response
@@ -108,6 +109,10 @@ async def test_100_continue_is_not_sent_when_the_body_is_there_or_too_large(tmp_
     async with serving(tmp_path, limits=SMALL) as server:
         async with server.client() as client:
             assert (await client.ask(post(b"body", "Expect: 100-continue"))).status == 200
+        async with server.client() as client:
+            await client.send(post(b"body", "Expect: 100-continue")[:-1])
+            await trio.testing.wait_all_tasks_blocked()
+            assert (await client.ask(b"y")).status == 200
         async with server.client() as client:
             head = post(b"b" * 1001, "Expect: 100-continue").removesuffix(b"b" * 1001)
             assert (await client.ask(head)).status == 413

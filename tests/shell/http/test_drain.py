@@ -43,6 +43,23 @@ async def test_a_request_in_hand_is_answered_and_told_that_it_was_the_last(tmp_p
         assert await client.rest() == b""
 
 
+async def test_a_peer_that_went_on_sending_still_reads_its_last_answer(tmp_path: Path) -> None:
+    may_answer = trio.Event()
+
+    async def handler(_: Request) -> Response:
+        await may_answer.wait()
+        return Response(200, b"the last")
+
+    async with serving(tmp_path, handler) as server, server.client() as client:
+        await client.send(get())
+        await trio.testing.wait_all_tasks_blocked()
+        server.drain.start()
+        await client.send(get("/too-late"))
+        may_answer.set()
+
+        assert (await client.rest()).endswith(b"the last")
+
+
 async def test_a_request_that_is_still_coming_is_answered(tmp_path: Path) -> None:
     async with serving(tmp_path) as server, server.client() as client:
         await client.send(post(b"body")[:-2])

@@ -69,6 +69,19 @@ async def test_the_first_line_comes_at_once_and_later_ones_follow(tmp_path: Path
         assert seats.released == 0
 
 
+@pytest.mark.usefixtures("autojump_clock")
+async def test_a_held_answer_outlives_every_deadline(tmp_path: Path) -> None:
+    seats = Seats()
+    async with serving(tmp_path, seats) as server, server.client() as client:
+        await client.ask(get())
+        await trio.sleep(30 * 24 * 3600)
+
+        assert seats.released == 0
+        seats.streams[0].send_line(LINE)
+        assert await chunk(client) == FIRST
+        assert await chunk(client) == LINE
+
+
 async def test_for_http_1_0_the_lines_are_bare(tmp_path: Path) -> None:
     seats = Seats()
     async with serving(tmp_path, seats) as server, server.client() as client:

@@ -236,10 +236,19 @@ SPECIMENS = [
     get("/a") + post(b"one") + chunked(b"t", b"wo\r\n\r\n") + get("/z"),
     chunked(*[b"x"] * 50),
     get("/", "X: " + "a" * 400),
+    get("/", *["A: b"] * 6, version="2.0"),
     post(b"b" * 60),
     post(b"ab", "Expect: 100-continue") + b"\r\n\r\n" + get("/x")[:20],
     chunked(b"\r\n", b"\r\n\r\n", b"\n\r\n") + post(b"\r\n\r\n"),
 ]
+
+
+@pytest.mark.parametrize("data", SPECIMENS)
+def test_one_cut_anywhere_changes_nothing(data: bytes) -> None:
+    whole = outcome([data])
+
+    for cut in range(len(data)):
+        assert outcome([data[:cut], data[cut:]]) == whole, cut
 
 
 @given(data=st.sampled_from(SPECIMENS), cuts=st.lists(st.integers(0, 600), max_size=6))

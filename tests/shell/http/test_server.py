@@ -109,6 +109,15 @@ async def test_only_so_many_are_told_at_once(tmp_path: Path) -> None:
         assert (await told.ask(get())).status == 503
 
 
+async def test_who_has_been_told_makes_room_for_the_next(tmp_path: Path) -> None:
+    limits = Limits(connections_max=0, refusals_max=1)
+    async with serving(tmp_path, limits=limits) as server:
+        for _ in range(3):
+            async with server.client() as client:
+                assert (await client.ask(get())).status == 503
+            await trio.testing.wait_all_tasks_blocked()
+
+
 @pytest.mark.usefixtures("autojump_clock")
 async def test_one_that_is_turned_away_and_says_nothing_does_not_stay(tmp_path: Path) -> None:
     limits = Limits(connections_max=0, linger_seconds=2)
