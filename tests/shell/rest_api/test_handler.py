@@ -37,12 +37,15 @@ STRANGER = "Host: mesh.example:5681"
 async def api(
     outcome: ReloadOutcome = UNCHANGED, *, localhost_is_admin: bool = True
 ) -> AsyncIterator[Client]:
+    async def reload_license() -> ReloadOutcome:
+        return outcome
+
     handler = RestApi(
         index=INDEX,
         localhost_is_admin=localhost_is_admin,
         public_license=lambda: PUBLIC,
         full_license=lambda: {**PUBLIC, "customer": "company_inc"},
-        reload_license=lambda: outcome,
+        reload_license=reload_license,
         config=lambda: b'{"mode": "zone"}\n',
     ).handler()
     [listener] = await trio.open_tcp_listeners(0, host="127.0.0.1")
