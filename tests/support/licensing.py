@@ -100,3 +100,5 @@ class World:
         for _ in range(span // step):
             self.passes(step)
             licensing.tick(active)
+            if licensing.restart_check_due:
+                licensing.restart_safe()

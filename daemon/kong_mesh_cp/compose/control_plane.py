@@ -7,13 +7,16 @@ import os
 import secrets
 import socket
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+import trio
 
 from kong_mesh_cp.compose.metrics import exposition
 from kong_mesh_cp.compose.preparing import Prepared
 from kong_mesh_cp.core.admission.identity import IdentityRules
 from kong_mesh_cp.core.admission.ledger import SeatLedger
+from kong_mesh_cp.core.license.sources import SourceReading
 from kong_mesh_cp.core.wire.admission_messages import PROBLEM_CONTENT_TYPE, problem_document
 from kong_mesh_cp.core.wire.json_text import json_text
 from kong_mesh_cp.core.wire.versions import WIRE_VERSION
@@ -24,7 +27,7 @@ from kong_mesh_cp.shell.http.messages import Handler, Response
 from kong_mesh_cp.shell.rest_api.handler import Index, RestApi
 from kong_mesh_cp.usecases.admitting import Admitting
 from kong_mesh_cp.usecases.licensing import Licensing, ReloadOutcome
-from kong_mesh_cp.usecases.ports import Remembered, StateStore
+from kong_mesh_cp.usecases.ports import LicenseSources, Remembered, StateStore
 from kong_mesh_cp.usecases.recording import SeatRecorder
 
 MACHINE_ID_FILE = Path("/etc/machine-id")
@@ -63,6 +66,7 @@ class DefaultMesh:
 class ControlPlane:
     """What serves: use cases with their state, and the handlers in front of them."""
 
+    sources: LicenseSources
     licensing: Licensing
     admitting: Admitting
     recorder: SeatRecorder
@@ -71,9 +75,26 @@ class ControlPlane:
     api: Handler
     diagnostics: Handler
     serving: bool = False  # every listener serves and the stop was not asked for
+    _reading: trio.Lock = field(default_factory=trio.Lock)
 
-    def reload(self, cause: str) -> ReloadOutcome:
-        return self.licensing.reload(cause)
+    async def reload(self, cause: str) -> ReloadOutcome:
+        """Read the sources in a thread, then judge and swap in one step.
+
+        One at a time: what was read last is what is judged last.
+        """
+        async with self._reading:
+            readings = await self._read_sources()
+            return self.licensing.reload(cause, readings)
+
+    async def check_restart(self) -> None:
+        """Bring the verdict about a restart up to date."""
+        async with self._reading:
+            self.licensing.restart_safe(await self._read_sources())
+
+    async def _read_sources(self) -> Sequence[SourceReading]:
+        # A file on a network mount can hang: then this waits, and the event loop does not. The
+        # thread that hangs with it is left to itself.
+        return await trio.to_thread.run_sync(self.sources.read, abandon_on_cancel=True)
 
     def status(self) -> str:
         return self.licensing.status_line(self.admitting.active)
@@ -93,7 +114,7 @@ async def assemble(prepared: Prepared, store: StateStore) -> ControlPlane:
         return licensing.full_view(admitting.occupancy()).document()
 
     async def reload_for_local_admin() -> Response:
-        return reload_answer(plane.reload("admission socket"))
+        return reload_answer(await plane.reload("admission socket"))
 
     api = RestApi(
         index=_index(await store.cluster_id()),
@@ -104,6 +125,7 @@ async def assemble(prepared: Prepared, store: StateStore) -> ControlPlane:
         config=lambda: json_text(prepared.config),
     )
     plane = ControlPlane(
+        sources=prepared.sources,
         licensing=licensing,
         admitting=admitting,
         recorder=recorder,

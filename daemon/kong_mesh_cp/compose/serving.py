@@ -85,8 +85,11 @@ class _Run:
         past = await plane.store.remembered()
         plane.licensing.log_start(plane.admitting.active)
         async with trio.open_nursery() as background:
-            for task in (plane.recorder.run, self._tick, self._watch_license, self._feed_watchdog):
-                background.start_soon(task)
+            background.start_soon(plane.recorder.run)
+            background.start_soon(self._tick)
+            background.start_soon(self._check_restart)
+            background.start_soon(self._watch_license)
+            background.start_soon(self._feed_watchdog)
             background.start_soon(plane.admitting.run, past.seats)
             async with trio.open_nursery() as conversations:
                 async with trio.open_nursery() as accepting:
@@ -145,7 +148,7 @@ class _Run:
                 log.info("stopping: %s", signal.Signals(number).name)
                 return
             self._manager.reloading()
-            self._plane.reload("SIGHUP")
+            await self._plane.reload("SIGHUP")
             self._manager.ready(self._plane.status())
 
     async def _tick(self) -> None:
@@ -169,9 +172,16 @@ class _Run:
             self._clock_failing = False
             self._plane.licensing.clock_saved(mark)
 
+    async def _check_restart(self) -> None:
+        # Not part of the tick: the sources may hang, and the clock must go on.
+        while True:
+            if self._plane.licensing.restart_check_due:
+                await self._plane.check_restart()
+            await trio.sleep(TICK_SECONDS)
+
     async def _watch_license(self) -> None:
         async def changed() -> None:
-            self._plane.reload(CAUSE_FILE)
+            await self._plane.reload(CAUSE_FILE)
             self._manager.status(self._plane.status())
 
         await watch(self._prepared.sources.paths, changed)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -14,6 +14,7 @@ from kong_mesh_cp.core.license import warnings as license_warnings
 from kong_mesh_cp.core.license.bundled import BundledLicense
 from kong_mesh_cp.core.license.clock import ClockMark
 from kong_mesh_cp.core.license.keyring import Keyring
+from kong_mesh_cp.core.license.sources import SourceReading
 from kong_mesh_cp.core.license.term import Entitlement, days_left, instant, name, term_at
 from kong_mesh_cp.core.license.warnings import LicenseWarning
 from kong_mesh_cp.core.wire.metrics_text import MetricFamily
@@ -73,7 +74,8 @@ class Licensing:
     """Holds the license in force; a bad replacement never displaces a good one.
 
     Everything is synchronous: between reading the state and swapping it there is no await, so
-    tasks of one event loop need no lock. The sources are small local files, read in place.
+    tasks of one event loop need no lock. Where the sources may be slow (a file on a network mount
+    that hangs), the caller reads them in a thread and hands the readings in.
     """
 
     def __init__(
@@ -103,7 +105,7 @@ class Licensing:
         latest = self._clock.latest
         self._trial_is_new = remembered.trial_started_at is None
         self._trial_started_at = min(remembered.trial_started_at or latest, latest)
-        self._in_force = self._identify()
+        self._in_force = self._identify(sources.read())
         require_start(self._in_force, self._clock.now)
         self._restart = RestartVerdict(safe=True)
         self._restart_checked_seconds = self._clock.boot_seconds
@@ -181,14 +183,16 @@ class Licensing:
         demo = isinstance(self.entitlement, BundledLicense)
         return SeatPolicy(limit=self.entitlement.dataplanes, refuse_when_full=demo, demo=demo)
 
-    def reload(self, cause: str) -> ReloadOutcome:
-        """Read the sources again; apply what is usable, keep what is in force otherwise.
+    def reload(self, cause: str, readings: Sequence[SourceReading] | None = None) -> ReloadOutcome:
+        """Apply what the sources hold now if it is usable, keep what is in force otherwise.
 
-        `cause` is for the log: the signal, the watch or the administrator who asked.
+        `cause` is for the log: the signal, the watch or the administrator who asked. Without
+        `readings` the sources are read here.
         """
+        readings = self._sources.read() if readings is None else readings
         found: Judged | None = None
         try:
-            found = self._identify()
+            found = self._identify(readings)
             require_no_fall(self._in_force, found, self._clock.now)
             # The license in force may have ended meanwhile: finding it again is no failure.
             if found.entitlement != self.entitlement:
@@ -198,7 +202,7 @@ class Licensing:
         else:
             outcome = self._accept(found, cause)
         self._reloads[outcome.result] += 1
-        self._restart = self._verdict()
+        self._restart = self._verdict(readings)
         self._warn()
         return outcome
 
@@ -207,17 +211,20 @@ class Licensing:
         """Why what the sources hold is not in force; None while it is."""
         return self._pending
 
-    def restart_safe(self) -> RestartVerdict:
-        """Would a start right now succeed? Reads the sources again."""
-        self._restart = self._verdict()
+    def restart_safe(self, readings: Sequence[SourceReading] | None = None) -> RestartVerdict:
+        """Would a start right now succeed? Without `readings` the sources are read here."""
+        self._restart = self._verdict(self._sources.read() if readings is None else readings)
         return self._restart
+
+    @property
+    def restart_check_due(self) -> bool:
+        """The verdict is RESTART_CHECK_SECONDS old: it is time for `restart_safe`."""
+        return self._clock.boot_seconds - self._restart_checked_seconds >= RESTART_CHECK_SECONDS
 
     def tick(self, active: int) -> None:
         """Look at the clocks, the term and the count; to be called every second or so."""
         self._clock.observe()
         self._active = active
-        if self._clock.boot_seconds - self._restart_checked_seconds >= RESTART_CHECK_SECONDS:
-            self._restart = self._verdict()
         self._warn()
 
     def warnings(self, active: int) -> tuple[WarningView, ...]:
@@ -272,18 +279,18 @@ class Licensing:
             reloads={result.value: count for result, count in self._reloads.items()},
         )
 
-    def _identify(self) -> Judged:
+    def _identify(self, readings: Sequence[SourceReading]) -> Judged:
         return identify(
-            self._sources.read(),
+            readings,
             keyring=self._keyring,
             trial_started_at=self._trial_started_at,
         )
 
-    def _verdict(self) -> RestartVerdict:
+    def _verdict(self, readings: Sequence[SourceReading]) -> RestartVerdict:
         self._restart_checked_seconds = self._clock.boot_seconds
         now = self._clock.now
         try:
-            found = self._identify()
+            found = self._identify(readings)
             require_no_fall(self._in_force, found, now)
             require_start(found, now)
         except ControlPlaneError as error:

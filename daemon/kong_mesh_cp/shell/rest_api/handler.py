@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from kong_mesh_cp.core.wire.json_text import json_text
@@ -42,13 +42,13 @@ class Index:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RestApi:
-    """The endpoints. Every callable answers at once and gives what is true now."""
+    """The endpoints. What is shown is what is true now."""
 
     index: Index
     localhost_is_admin: bool  # otherwise nobody is, as long as there are no tokens
     public_license: Callable[[], Mapping[str, object]]
     full_license: Callable[[], Mapping[str, object]]
-    reload_license: Callable[[], ReloadOutcome]
+    reload_license: Callable[[], Awaitable[ReloadOutcome]]
     config: Callable[[], bytes]  # effective, as JSON text, secrets masked
 
     def handler(self) -> Handler:
@@ -87,7 +87,7 @@ class RestApi:
         """
         if not self._is_admin(request):
             return access_denied("the reload of the license")
-        outcome = self.reload_license()
+        outcome = await self.reload_license()
         if outcome.error is not None:
             error = outcome.error
             extras = {"code": error.code, "hint": error.hint, "result": outcome.result}
