@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import MutableMapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from kong_mesh_cp.compose.preparing import license_sources
 from kong_mesh_cp.core.license.document import LICENSE_BYTES_MAX
 from kong_mesh_cp.core.license.fault import LicenseRejectedError
 from kong_mesh_cp.core.license.sources import Choice, choose
 from kong_mesh_cp.settings.loading import CONFIG_FILE_FLAG, load
+from kong_mesh_cp.settings.service_manager import ServiceEnvironment
 from kong_mesh_cp.shell.host.shown import shown
 from kong_mesh_cp.shell.license_file.read import read_license_file
-from kong_mesh_cp.shell.license_file.sources import SystemLicenseSources
 
 STANDARD_INPUT = "-"
 
@@ -49,15 +51,8 @@ def from_sources(environ: MutableMapping[str, str], config_file: str | None) -> 
     Raises: SettingsRejectedError.
     """
     loaded = load(arguments={CONFIG_FILE_FLAG: config_file}, environ=environ)
-    texts = loaded.license_texts
-    reader = SystemLicenseSources(
-        inline=texts.inline,
-        path=texts.path,
-        credentials_directory=environ.get("CREDENTIALS_DIRECTORY"),
-        config_inline=texts.config_inline,
-        config_path=texts.config_path,
-    )
-    choice = choose(reader.read())
+    service = ServiceEnvironment.read(environ, pid=os.getpid())
+    choice = choose(license_sources(loaded, service).read())
     if choice is None:
         return None
     winner = choice.winner

@@ -127,11 +127,12 @@ def _licensing(
 def license_sources(loaded: Loaded, service: ServiceEnvironment) -> SystemLicenseSources:
     """Every place that may hold a license, as this start was given them."""
     texts = loaded.license_texts
-    credentials = service.credentials_directory
+    credentials, origin = service.credentials_directory, service.credential_origin
     return SystemLicenseSources(
         inline=texts.inline,
         path=texts.path,
         credentials_directory=os.fspath(credentials) if credentials else None,
+        credential_origin=os.fspath(origin) if origin else None,
         config_inline=texts.config_inline,
         config_path=texts.config_path,
     )

@@ -152,7 +152,7 @@ def test_the_files_to_watch_are_those_that_are_named_whether_they_exist_or_not()
         inline=TEXT, path="/a/x.json", credentials_directory="/run/c", config_path="/b/y.json"
     )
 
-    assert sources.paths == (Path("/a/x.json"), Path("/run/c/license"), Path("/b/y.json"))
+    assert sources.paths == (Path("/a/x.json"), Path("/b/y.json"), Path("/run/c/license"))
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,9 @@ from kong_mesh_cp.core.license import slips
 from kong_mesh_cp.core.license.fault import Fault, LicenseRejectedError
 from kong_mesh_cp.core.license.sources import SourceKind, SourceReading
 from kong_mesh_cp.shell.host.shown import shown
+from kong_mesh_cp.shell.license_file.credential import Credential
 from kong_mesh_cp.shell.license_file.read import read_license_file
 
-CREDENTIAL_NAME = "license"
-_NO_CREDENTIAL = (b"", b"{}")  # the unit's SetCredential= default, so that the file is optional
 _PATH_CHARACTERS_MAX = 4096  # PATH_MAX
 _SECRET = re.compile(r"[^/.]{40,}")  # a bare word this long is no file name but part of a license
 
@@ -21,6 +20,7 @@ _SECRET = re.compile(r"[^/.]{40,}")  # a bare word this long is no file name but
 class SystemLicenseSources:
     """The port LicenseSources on this machine. Values are those found at start; "" means unset.
 
+    `credential_origin` is the file that systemd copied the credential from.
     Relative paths stay relative to the working directory of the start. What is kept of documents
     given as text is never shown.
     """
@@ -31,35 +31,43 @@ class SystemLicenseSources:
         inline: str | None = None,
         path: str | None = None,
         credentials_directory: str | None = None,
+        credential_origin: str | None = None,
         config_inline: str | None = None,
         config_path: str | None = None,
     ) -> None:
         self._texts = {
             SourceKind.INLINE: inline or "",
             SourceKind.PATH: path or "",
-            SourceKind.CREDENTIAL: str(Path(credentials_directory) / CREDENTIAL_NAME)
-            if credentials_directory
-            else "",
             SourceKind.CONFIG_INLINE: config_inline or "",
             SourceKind.CONFIG_PATH: config_path or "",
         }
         self._start_folder = Path.cwd()
+        self._credential: Credential | None = None
+        if credentials_directory:
+            self._credential = Credential(
+                self._start_folder / credentials_directory,
+                Path(credential_origin) if credential_origin else None,
+                lambda path: self._read_file(SourceKind.CREDENTIAL, str(path)),
+            )
 
     @property
     def paths(self) -> tuple[Path, ...]:
         """The files to watch, whether they exist or not."""
-        return tuple(
+        named = (
             self._start_folder / text
-            for kind in (SourceKind.PATH, SourceKind.CREDENTIAL, SourceKind.CONFIG_PATH)
+            for kind in (SourceKind.PATH, SourceKind.CONFIG_PATH)
             if (text := self._texts[kind]) and _could_be_a_path(text)
         )
+        return (*named, *(self._credential.paths if self._credential else ()))
 
     def read(self) -> Sequence[SourceReading]:
         """Every source that is set, by precedence, each with its document or its error."""
-        readings = (self._read(kind, self._texts[kind]) for kind in SourceKind)
+        readings = (self._read(kind, self._texts.get(kind, "")) for kind in SourceKind)
         return tuple(reading for reading in readings if reading is not None)
 
     def _read(self, kind: SourceKind, text: str) -> SourceReading | None:
+        if kind is SourceKind.CREDENTIAL:
+            return self._credential.read() if self._credential else None
         if not text:
             return None
         match kind:
@@ -69,12 +77,6 @@ class SystemLicenseSources:
                 return SourceReading(kind=kind, path=None, document=document, error=None)
             case SourceKind.PATH | SourceKind.CONFIG_PATH:
                 return self._read_named(kind, text)
-            case SourceKind.CREDENTIAL:
-                reading = self._read_file(kind, text)
-                if reading.error is not None and reading.error.fault is Fault.PATH_NOT_FOUND:
-                    return None
-                unset = reading.document is not None and reading.document.strip() in _NO_CREDENTIAL
-                return None if unset else reading
 
     def _read_named(self, kind: SourceKind, text: str) -> SourceReading:
         if not _could_be_a_path(text):
