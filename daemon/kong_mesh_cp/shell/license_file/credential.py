@@ -1,7 +1,6 @@
 """The license that systemd hands over as a credential, and the file that it copied it from.
 
-systemd copies a credential when the service starts and not again (systemd.exec(5), LoadCredential=).
-Read alone, the copy would hide every later change of the file: no reload, and a wrong answer to
+systemd copies a credential when the service starts and not again (systemd.exec(5)). Read alone, the copy would hide every later change of the file: no reload, and a wrong answer to
 "would a restart survive?". The unit therefore names the file as well, and makes it readable.
 """
 
