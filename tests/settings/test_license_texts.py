@@ -98,6 +98,13 @@ def test_a_license_of_the_wrong_type_is_refused_without_showing_it(
     assert "canary" not in problem.line
 
 
+@pytest.mark.parametrize("value", ["73219", "true"])
+def test_not_even_a_number_in_its_place_is_shown(tmp_path: Path, value: str) -> None:
+    (problem,) = problems(toml(tmp_path, f"[license]\ninline = {value}\n"))
+    assert "must be text" in problem.message
+    assert value not in problem.line
+
+
 def test_a_license_written_as_yaml_is_refused_without_showing_it(tmp_path: Path) -> None:
     text = f"kmesh:\n  license:\n    inline: {CANARY}\n"
     (problem,) = problems(kuma_yaml(tmp_path, text))
