@@ -158,6 +158,17 @@ async def test_what_cannot_be_admitted_gets_its_code_and_takes_nothing(
         assert desk.admitting.decisions == {("refused", code.value): 1}
 
 
+async def test_the_same_bytes_are_decided_anew_each_time() -> None:
+    async with open_desk(limit=1) as desk:
+        first = await take(desk, "a")
+        again = await refused(desk, body("a"))
+        desk.admitting.release(first)
+        third = await take(desk, "a")
+
+    assert again.code is RefusalCode.ALREADY_JOINED
+    assert line_of(third) == line_of(first)
+
+
 async def test_all_violations_are_told_at_once() -> None:
     async with open_desk() as desk:
         answer = await refused(desk, b'{"mesh":"","name":"A","x":1}')

@@ -38,7 +38,6 @@ from kong_mesh_cp.shell.http.routing import Route, Router
 from kong_mesh_cp.usecases.admitting import Admitting, HeldSeat
 from kong_mesh_cp.usecases.ports import PeerAttestor
 
-_BROWSER_HEADERS = ("origin", "referer")
 _READY = b'{"ready":true}\n'
 _HINTS = {
     404: "Ask for /v1/admissions, /v1/license, /v1/license/reload or /v1/ready.",
@@ -194,14 +193,13 @@ _SERVER_REFUSALS: Mapping[int, tuple[RefusalCode, str]] = {
 
 def _from_browser(headers: Mapping[str, str]) -> Refused | None:
     # A page must not reach the socket through some local proxy with the rights of its user.
-    for name in _BROWSER_HEADERS:
-        if name in headers:
-            return Refused(
-                code=RefusalCode.MALFORMED_REQUEST,
-                reason=f"the header {name.title()} shows a browser, and none is served here",
-                hint="Ask with a program of your own, without that header.",
-            )
-    return None
+    if "origin" not in headers and "referer" not in headers:
+        return None
+    return Refused(
+        code=RefusalCode.MALFORMED_REQUEST,
+        reason="the header Origin or Referer shows a browser, and none is served here",
+        hint="Ask with a program of your own, without these headers.",
+    )
 
 
 def _dry_run(query: Mapping[str, str]) -> bool | Refused:
