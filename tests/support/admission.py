@@ -7,15 +7,19 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 import trio
 
+from kong_mesh_cp.core.admission.decision import Refused
 from kong_mesh_cp.core.admission.identity import IdentityRules, Rule
 from kong_mesh_cp.core.admission.ledger import SeatLedger, SeatPolicy
-from kong_mesh_cp.usecases.admitting import Admitting
+from kong_mesh_cp.core.admission.seats import SeatId
+from kong_mesh_cp.usecases.admitting import Admitting, HeldSeat
 from kong_mesh_cp.usecases.license_views import WarningView
 from kong_mesh_cp.usecases.recording import SeatRecorder
 from support.fake_store import FakeStateStore
+from support.peers import FakePeer
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
@@ -101,3 +105,27 @@ def gateway_body(name: str = "gateway-1") -> bytes:
         "networking": networking,
     }
     return json.dumps({"dataplane": resource}).encode()
+
+
+def seat(name: str, mesh: str = "default") -> SeatId:
+    return SeatId("default", mesh, name)
+
+
+async def take(desk: Desk, name: str = "backend-1", peer: FakePeer | None = None) -> HeldSeat:
+    held = await desk.admitting.admit(body(name), peer or FakePeer())
+    assert isinstance(held, HeldSeat), held
+    return held
+
+
+async def refused(desk: Desk, asked: bytes, peer: FakePeer | None = None) -> Refused:
+    answer = await desk.admitting.admit(asked, peer or FakePeer())
+    assert isinstance(answer, Refused)
+    return answer
+
+
+def line_of(held: HeldSeat | bytes | Refused) -> dict[str, Any]:
+    line = held.line if isinstance(held, HeldSeat) else held
+    assert isinstance(line, bytes)
+    assert line.endswith(b"}\n")
+    decoded: dict[str, Any] = json.loads(line)
+    return decoded

@@ -1,47 +1,26 @@
 from __future__ import annotations
 
-import json
-import logging
-from datetime import timedelta
-from typing import Any
-
 import pytest
 import trio
 import trio.testing
 
 from kong_mesh_cp.core.admission.decision import RefusalCode, Refused
 from kong_mesh_cp.core.admission.identity import Rule
-from kong_mesh_cp.core.admission.seats import ProxyKind, SeatId, SeatRecord
-from kong_mesh_cp.usecases.admitting import RECLAIM_SECONDS, HeldSeat
+from kong_mesh_cp.usecases.admitting import HeldSeat
 from kong_mesh_cp.usecases.license_views import WarningView
 from kong_mesh_cp.usecases.recording import LAG_SECONDS_MAX
-from support.admission import NOON, Desk, body, gateway_body, open_desk
-from support.fake_store import FakeStateStore, full_disk
+from support.admission import (
+    NOON,
+    body,
+    gateway_body,
+    line_of,
+    open_desk,
+    refused,
+    seat,
+    take,
+)
+from support.fake_store import full_disk
 from support.peers import FakePeer, attested
-
-
-def seat(name: str, mesh: str = "default") -> SeatId:
-    return SeatId("default", mesh, name)
-
-
-async def take(desk: Desk, name: str = "backend-1", peer: FakePeer | None = None) -> HeldSeat:
-    held = await desk.admitting.admit(body(name), peer or FakePeer())
-    assert isinstance(held, HeldSeat), held
-    return held
-
-
-async def refused(desk: Desk, asked: bytes, peer: FakePeer | None = None) -> Refused:
-    answer = await desk.admitting.admit(asked, peer or FakePeer())
-    assert isinstance(answer, Refused)
-    return answer
-
-
-def line_of(held: HeldSeat | bytes | Refused) -> dict[str, Any]:
-    line = held.line if isinstance(held, HeldSeat) else held
-    assert isinstance(line, bytes)
-    assert line.endswith(b"}\n")
-    decoded: dict[str, Any] = json.loads(line)
-    return decoded
 
 
 async def test_the_first_line_tells_seat_and_license() -> None:
@@ -339,118 +318,3 @@ async def test_only_so_many_are_admitted_when_all_ask_at_once() -> None:
         assert sum(isinstance(answer, HeldSeat) for answer in answers) == 5
         assert desk.admitting.active == 5
         assert len(desk.store.seats) == 5
-
-
-async def test_a_kept_seat_stays_in_the_store_for_the_next_start() -> None:
-    store = FakeStateStore()
-    async with open_desk(store=store) as desk:
-        kept, left = await take(desk, "kept"), await take(desk, "left")
-        desk.admitting.keep(kept)
-        desk.admitting.release(kept)
-        desk.admitting.release(left)
-        await desk.recorder.durable()
-
-    assert set(store.seats) == {seat("kept")}
-
-
-def known(*names: str) -> list[SeatRecord]:
-    return [SeatRecord(seat(name), ProxyKind.SIDECAR, NOON) for name in names]
-
-
-async def test_known_proxies_are_let_in_and_strangers_wait_for_the_window_to_end(
-    autojump_clock: trio.testing.MockClock,  # noqa: ARG001
-) -> None:
-    store = FakeStateStore(seats={record.seat: record for record in known("a", "b")})
-    async with open_desk(limit=2, store=store) as desk, trio.open_nursery() as nursery:
-        desk.admitting.reserve(known("a", "b"))
-        nursery.start_soon(desk.admitting.run, known("a", "b"))
-        await take(desk, "a")
-        assert (await refused(desk, body("c"))).code is RefusalCode.LICENSE_LIMIT
-        await trio.sleep(RECLAIM_SECONDS - 1)
-        assert (await refused(desk, body("c"))).code is RefusalCode.LICENSE_LIMIT
-
-        await trio.sleep(1.1)
-        await take(desk, "c")
-
-        await desk.recorder.durable()
-        assert set(store.seats) == {seat("a"), seat("c")}
-        nursery.cancel_scope.cancel()
-
-
-async def test_seats_held_over_midnight_are_marked_for_the_new_day(
-    autojump_clock: trio.testing.MockClock,  # noqa: ARG001
-) -> None:
-    async with open_desk() as desk, trio.open_nursery() as nursery:
-        nursery.start_soon(desk.admitting.run, [])
-        await take(desk, "a")
-        await take(desk, "b")
-        desk.now[0] = NOON + timedelta(days=1)
-        await trio.sleep(70)
-
-        assert desk.store.high_water == {
-            NOON.date(): 2,
-            (NOON + timedelta(days=1)).date(): 2,
-        }
-        nursery.cancel_scope.cancel()
-
-
-async def test_events_reach_every_held_seat_and_no_other() -> None:
-    async with open_desk() as desk:
-        lines = Lines(), Lines()
-        seats = await take(desk, "a"), await take(desk, "b")
-        for held, got in zip(seats, lines, strict=True):
-            desk.admitting.attach(held, got.send_line, lambda: None)
-        desk.admitting.release(seats[1])
-
-        desk.admitting.broadcast({"event": "license-warning", "code": "expires-soon"})
-
-        assert lines[0] == [b'{"event":"license-warning","code":"expires-soon"}\n']
-        assert lines[1] == []
-
-
-class Lines(list[bytes]):
-    """A connection that takes every line."""
-
-    def send_line(self, line: bytes) -> bool:
-        self.append(line)
-        return True
-
-
-async def test_each_decision_is_counted_by_what_it_was() -> None:
-    async with open_desk(limit=1, refuses=False) as desk:
-        await take(desk, "a")
-        await take(desk, "b")
-        await desk.admitting.admit(gateway_body(), FakePeer())
-        await refused(desk, body("a"))
-
-        assert desk.admitting.decisions == {
-            ("admitted", "within-limit"): 1,
-            ("admitted", "over-limit"): 1,
-            ("admitted", "not-counted"): 1,
-            ("refused", "already-joined"): 1,
-        }
-
-
-async def test_each_decision_is_one_log_line(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO)
-    async with open_desk(limit=1) as desk:
-        held = await take(desk, "a", FakePeer(attested(pid=7, uid=8, unit="a.service")))
-        await refused(desk, body("b"))
-        await refused(desk, b'{"mesh":"default","name":"x","forged\\nline":1}')
-        desk.admitting.release(held)
-
-    assert caplog.messages == [
-        (
-            "admission-admitted: within-limit default/default/a (sidecar) pid 7 uid 8 "
-            "unit 'a.service'; 1 of 1 seats"
-        ),
-        (
-            "admission-refused: license-limit default/default/b pid 4242 uid 1000: "
-            "all 1 seats of the pre-bundled license are taken"
-        ),
-        (
-            "admission-refused: malformed-request - pid 4242 uid 1000: "
-            "forged\\nline: unknown field; known are mesh, name, tags"
-        ),
-        "admission-released: default/default/a; 0 seats held",
-    ]

@@ -191,7 +191,7 @@ class Admitting:
             record.kind.value,
             peer.pid,
             peer.uid,
-            peer.unit_name,
+            peer.unit_name or "none",
             self._ledger.active,
             policy.limit,
         )
