@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 
 from kong_mesh_cp.core.admission.ledger import Occupancy, SeatPolicy
 from kong_mesh_cp.core.errors import ControlPlaneError
@@ -181,7 +182,7 @@ class Licensing:
     def seat_policy(self) -> SeatPolicy:
         """Read it in the same step as the ledger: it changes with a reload."""
         demo = isinstance(self.entitlement, BundledLicense)
-        return SeatPolicy(limit=self.entitlement.dataplanes, refuse_when_full=demo, demo=demo)
+        return _seat_policy(self.entitlement.dataplanes, demo)
 
     def reload(self, cause: str, readings: Sequence[SourceReading] | None = None) -> ReloadOutcome:
         """Apply what the sources hold now if it is usable, keep what is in force otherwise.
@@ -367,3 +368,9 @@ class Licensing:
         for remark in self._in_force.remarks:
             if remark not in before:
                 log.warning("license-file-untidy: %s %s", self._in_force.place, remark)
+
+
+# Asked for by every decision, and hardly ever different from the last time.
+@lru_cache(maxsize=8)
+def _seat_policy(limit: int, demo: bool) -> SeatPolicy:  # noqa: FBT001
+    return SeatPolicy(limit=limit, refuse_when_full=demo, demo=demo)
