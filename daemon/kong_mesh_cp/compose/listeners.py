@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
@@ -43,20 +43,13 @@ def open_listeners(settings: Settings, inherited_names: tuple[str, ...]) -> Iter
     Raises: ListenError naming the setting to change.
     """
     with ExitStack() as stack:
-        inherited = inherited_sockets(inherited_names)
-        for name, sockets in inherited.items():
+        given = inherited_sockets(inherited_names)
+        for sockets in given.values():
             for handed_over in sockets:
                 stack.enter_context(handed_over)
-            if name != ADMISSION_NAME:
-                log.warning(
-                    "socket-not-used: systemd handed over a socket named %r, and only %s is used."
-                    " Set FileDescriptorName=%s in its unit",
-                    name,
-                    ADMISSION_NAME,
-                    ADMISSION_NAME,
-                )
-        if ADMISSION_NAME in inherited:
-            admission = adopted(inherited[ADMISSION_NAME][0])
+        _warn_of_unused(given)
+        if ADMISSION_NAME in given:
+            admission = adopted(given[ADMISSION_NAME][0])
             path = str(admission.getsockname())
         else:
             # Not its getsockname(): it was bound under a temporary name.
@@ -74,3 +67,17 @@ def open_listeners(settings: Settings, inherited_names: tuple[str, ...]) -> Iter
         )
         stack.enter_context(diagnostics)
         yield Listeners(admission=admission, admission_path=path, api=api, diagnostics=diagnostics)
+
+
+def _warn_of_unused(given: Mapping[str, Sequence[socket.socket]]) -> None:
+    # Whoever connects to a socket that is listening but not served waits for ever.
+    for name, sockets in given.items():
+        for unused in sockets[1:] if name == ADMISSION_NAME else sockets:
+            log.warning(
+                "socket-not-used: systemd handed over the socket %r named %r; one named %s is"
+                " served. Remove it from the unit, or set FileDescriptorName=%s there",
+                unused.getsockname(),
+                name,
+                ADMISSION_NAME,
+                ADMISSION_NAME,
+            )

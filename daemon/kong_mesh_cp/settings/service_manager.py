@@ -9,13 +9,14 @@ from pathlib import Path
 # Set by the unit, not by operators: not a setting, so not named like one.
 ORIGIN_VARIABLE = "LICENSE_CREDENTIAL_ORIGIN"
 MICROSECONDS = 1_000_000
+DIGITS_MAX = 19  # more than 2**63 microseconds is no span of time
+INHERITED_SOCKETS_MAX = 64  # far above what our socket unit hands over
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceEnvironment:
     """The facts of this start that the service manager gave. All absent without one."""
 
-    notified: bool  # NOTIFY_SOCKET is set: somebody reads READY=1 and STATUS=
     watchdog_seconds: float | None  # systemd kills the process that is silent for this long
     socket_names: tuple[str, ...]  # one name per inherited listening descriptor, in order
     credentials_directory: Path | None
@@ -28,7 +29,6 @@ class ServiceEnvironment:
         origin = environ.get(ORIGIN_VARIABLE)
         credentials = environ.get("CREDENTIALS_DIRECTORY")
         return cls(
-            notified=bool(environ.get("NOTIFY_SOCKET")),
             watchdog_seconds=_watchdog_seconds(environ, pid),
             socket_names=_socket_names(environ, pid),
             credentials_directory=Path(credentials) if credentials else None,
@@ -38,15 +38,21 @@ class ServiceEnvironment:
 
 
 def _watchdog_seconds(environ: Mapping[str, str], pid: int) -> float | None:
-    microseconds = environ.get("WATCHDOG_USEC", "")
-    if not microseconds.isdecimal() or environ.get("WATCHDOG_PID", str(pid)) != str(pid):
+    if environ.get("WATCHDOG_PID", str(pid)) != str(pid):
         return None
-    return int(microseconds) / MICROSECONDS
+    microseconds = _number(environ.get("WATCHDOG_USEC", ""))
+    return microseconds / MICROSECONDS if microseconds else None
 
 
 def _socket_names(environ: Mapping[str, str], pid: int) -> tuple[str, ...]:
-    count = environ.get("LISTEN_FDS", "")
-    if not count.isdecimal() or environ.get("LISTEN_PID") != str(pid):
+    if environ.get("LISTEN_PID") != str(pid):
         return ()
+    count = min(_number(environ.get("LISTEN_FDS", "")), INHERITED_SOCKETS_MAX)
     names = environ.get("LISTEN_FDNAMES", "").split(":")
-    return tuple(names[i] if i < len(names) else "unknown" for i in range(int(count)))
+    return tuple(names[i] if i < len(names) and names[i] else "unknown" for i in range(count))
+
+
+def _number(text: str) -> int:
+    """0 for what the service manager does not write."""
+    usable = text.isascii() and text.isdecimal() and len(text) <= DIGITS_MAX
+    return int(text) if usable else 0

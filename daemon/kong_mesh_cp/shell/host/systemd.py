@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import socket
 import time
+from contextlib import ExitStack
 
 import sdnotify
+
+from kong_mesh_cp.core.errors import ListenError
+from kong_mesh_cp.shell.host.shown import shown
 
 LISTEN_FDS_START = 3  # sd_listen_fds(3)
 
@@ -48,11 +52,27 @@ def inherited_sockets(names: tuple[str, ...]) -> dict[str, list[socket.socket]]:
     """The listening sockets of $LISTEN_FDS, by their FileDescriptorName=.
 
     `names` has one entry per descriptor, in order. The caller owns the sockets.
+    Raises: ListenError `socket-not-inherited` for a descriptor that is closed or no socket.
     """
     inherited: dict[str, list[socket.socket]] = {}
-    for number, name in enumerate(names):
-        listener = socket.socket(fileno=LISTEN_FDS_START + number)
-        listener.set_inheritable(False)
-        listener.setblocking(False)
-        inherited.setdefault(name, []).append(listener)
+    with ExitStack() as unless_all_are_sockets:
+        for number, name in enumerate(names, LISTEN_FDS_START):
+            listener = unless_all_are_sockets.enter_context(_inherited(number, name))
+            inherited.setdefault(name, []).append(listener)
+        unless_all_are_sockets.pop_all()
     return inherited
+
+
+def _inherited(number: int, name: str) -> socket.socket:
+    try:
+        listener = socket.socket(fileno=number)
+    except OSError as error:
+        raise ListenError(
+            f"LISTEN_FDS promises a socket as descriptor {number} ({shown(name)}), which cannot be"
+            f" used: {error.strerror}",
+            code="socket-not-inherited",
+            hint="Let kong-mesh-cp-admission.socket start the service, or unset LISTEN_FDS",
+        ) from error
+    listener.set_inheritable(False)
+    listener.setblocking(False)
+    return listener
