@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import errno
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -11,37 +12,77 @@ from collections.abc import Sequence
 from kong_mesh_cp import __version__
 from kong_mesh_cp.core.errors import ControlPlaneError
 
-EXIT_USAGE = 2
+PROGRAM = "kong-mesh-cp"
+STDOUT, STDERR = 1, 2
 EXIT_BROKEN_PIPE = 141  # 128 + SIGPIPE, what a shell reports for a reader that left
+EX_IOERR = 74  # sysexits.h
+OUTPUT_LOST = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO})
 EXIT_INTERRUPTED = 130  # 128 + SIGINT
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Returns its exit status; no ControlPlaneError escapes."""
-    arguments = _parser(list(sys.argv[1:] if argv is None else argv)).parse_args(argv)
+    _mend_streams()
+    given = list(sys.argv[1:] if argv is None else argv)
     try:
-        status: int = arguments.run(arguments)
-        sys.stdout.flush()
+        try:
+            arguments = _parser(given).parse_args(given)
+            status: int = arguments.run(arguments)
+        finally:
+            sys.stdout.flush()  # after --help too, which leaves by SystemExit
     except ControlPlaneError as error:
-        print(f"kong-mesh-cp: {error.line}", file=sys.stderr)
+        print(f"{PROGRAM}: {error.line}", file=sys.stderr)
         return error.exit_status
     except BrokenPipeError:
         # `kong-mesh-cp license explain | head -1`: nobody is left to read the rest.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()
         return EXIT_BROKEN_PIPE
+    except OSError as error:
+        if error.errno not in OUTPUT_LOST:
+            raise
+        _discard_output()
+        print(
+            f"{PROGRAM}: output-not-written: stdout does not take the answer: {error.strerror}."
+            " Make room where it goes, and run the command again",
+            file=sys.stderr,
+        )
+        return EX_IOERR
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     return status
 
 
+def _mend_streams() -> None:
+    # The number of a closed stream would go to the next file that is opened, say the store, and
+    # what is printed would end up in there.
+    while (spare := os.open(os.devnull, os.O_RDWR)) <= STDERR:
+        pass
+    os.close(spare)
+    if sys.__stdout__ is None:
+        sys.stdout = open(STDOUT, "w", closefd=False, encoding="utf-8")  # noqa: SIM115
+    if sys.__stderr__ is None:
+        sys.stderr = open(STDERR, "w", closefd=False, encoding="utf-8")  # noqa: SIM115
+    # Nor may a letter that the locale lacks end a command in the middle of a line.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _discard_output() -> None:
+    # What is still buffered would be written once more at the end, and fail once more.
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
+
+
 def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="kong-mesh-cp",
+        prog=PROGRAM,
         description="Control plane of a service mesh for plain Linux machines.",
         epilog="Manual: kong-mesh-cp(8), kong-mesh-cp.toml(5).",
         allow_abbrev=False,
     )
-    parser.add_argument("--version", action="version", version=f"kong-mesh-cp {__version__}")
+    parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_run(commands)
     version = commands.add_parser("version", help="print the version")
@@ -109,12 +150,12 @@ def _run(arguments: argparse.Namespace) -> int:
     except ControlPlaneError as error:
         manager.refused(error.line, errno.EINVAL)
         # journald shows the program's name and takes the priority from the prefix.
-        prefix = "<3>" if on_journal(service.journal_stream) else "kong-mesh-cp: "
+        prefix = "<3>" if on_journal(service.journal_stream) else f"{PROGRAM}: "
         print(f"{prefix}{error.line}", file=sys.stderr)
         return error.exit_status
     return 0
 
 
 def _version(_arguments: argparse.Namespace) -> int:
-    print(f"kong-mesh-cp {__version__}")
+    print(f"{PROGRAM} {__version__}")
     return 0

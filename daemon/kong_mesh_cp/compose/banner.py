@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 
 from kong_mesh_cp import __version__
 from kong_mesh_cp.core.license.bundled import BundledLicense
 from kong_mesh_cp.core.license.term import Entitlement, days_left, instant, name
 from kong_mesh_cp.usecases.license_views import is_test
+
+STDOUT = 1
+
+
+def show(text: str) -> None:
+    """Write `text` to stdout. That nobody reads it there is no reason to stop."""
+    with suppress(OSError):
+        os.write(STDOUT, f"{text}\n".encode())
 
 
 def banner(entitlement: Entitlement, now: datetime, addresses: Mapping[str, str]) -> str:

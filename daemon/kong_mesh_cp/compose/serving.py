@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 
 import trio
 
-from kong_mesh_cp.compose.banner import banner
+from kong_mesh_cp.compose.banner import banner, show
 from kong_mesh_cp.compose.control_plane import ControlPlane, assemble
 from kong_mesh_cp.compose.listeners import Listeners, open_listeners
 from kong_mesh_cp.compose.preparing import Prepared
@@ -139,7 +139,7 @@ class _Run:
         log.info("ready: %s", ", ".join(f"{name} {at}" for name, at in addresses.items()))
         if self._prepared.banner:
             licensing = plane.licensing
-            print(banner(licensing.entitlement, licensing.now, addresses), flush=True)  # noqa: T201
+            show(banner(licensing.entitlement, licensing.now, addresses))
         self._manager.ready(plane.status())
 
     async def _obey(self, signals: AsyncIterator[int]) -> None:
