@@ -9,7 +9,7 @@ from http import HTTPStatus
 from pathlib import Path
 
 from kong_mesh_cp.commands.running_daemon import NoDaemonError, add_daemon_arguments, ask_daemon
-from kong_mesh_cp.core.errors import ControlPlaneError
+from kong_mesh_cp.core.errors import ControlPlaneError, StateError
 from kong_mesh_cp.core.license.clock import ClockMark
 from kong_mesh_cp.core.license.term import instant
 from kong_mesh_cp.shell.host import clocks
@@ -97,6 +97,19 @@ def _reset_clock(arguments: argparse.Namespace) -> int:
 
     environ = dict(os.environ)  # noqa: TID251 (the same variables as the daemon's)
     settings = load(arguments={"--config-file": arguments.config_file}, environ=environ).settings
+    if settings.store.type == "memory":
+        raise ControlPlaneError(
+            "the store is in memory (KUMA_STORE_TYPE): it remembers no time",
+            code="nothing-to-reset",
+            hint="Restart the daemon instead",
+        )
+    if not settings.general.work_dir.is_dir():
+        # Making it, as a start would, would hide that another one was meant.
+        raise StateError(
+            f"there is no state directory {shown(settings.general.work_dir)}",
+            code="state-missing",
+            hint="Name the daemon's configuration with -c, or set KUMA_GENERAL_WORK_DIR as for it",
+        )
     before = trio.run(  # noqa: TID251 (the one command with an adapter that is async)
         _forget_latest_time, settings.general.work_dir, _reason(arguments.reason)
     )

@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
+import socket
+from dataclasses import dataclass
 from pathlib import Path
 
-from kong_mesh_cp.commands.control_socket import ControlAnswer, ask
 from kong_mesh_cp.core.errors import EX_UNAVAILABLE, ControlPlaneError
 from kong_mesh_cp.settings.loading import load
+from kong_mesh_cp.shell.host.shown import shown
+
+ANSWER_SECONDS_MAX = 30.0  # of silence
+ANSWER_BYTES_MAX = 1024 * 1024
 
 
 class NoDaemonError(ControlPlaneError):
-    """Nobody answers on the admission socket."""
+    """Nobody answers on the admission socket, or somebody else."""
 
     exit_status = EX_UNAVAILABLE
+
+
+@dataclass(frozen=True, slots=True)
+class ControlAnswer:
+    """What the daemon said: an HTTP status and a JSON object."""
+
+    status: int
+    body: dict[str, object]
 
 
 def add_daemon_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,16 +44,16 @@ def ask_daemon(arguments: argparse.Namespace, method: str, target: str) -> Contr
     """
     path = _socket_path(arguments)
     try:
-        return ask(path, method, target)
+        return _ask(path, method, target)
     except OSError as error:
         raise NoDaemonError(
-            f"no daemon answers on {path}: {error.strerror or error}",
+            f"no daemon answers on {shown(path)}: {error.strerror or error}",
             code="daemon-not-running",
             hint="See its state: systemctl status kong-mesh-cp. --socket names another socket",
         ) from error
-    except (ValueError, TypeError) as error:
+    except ValueError as error:
         raise NoDaemonError(
-            f"what answers on {path} is no kong-mesh-cp",
+            f"what answers on {shown(path)} is no kong-mesh-cp",
             code="daemon-not-understood",
             hint="Name the daemon's admission socket with --socket",
         ) from error
@@ -52,3 +66,39 @@ def _socket_path(arguments: argparse.Namespace) -> Path:
     environ = dict(os.environ)  # noqa: TID251 (the same variables as the daemon's)
     loaded = load(arguments={"--config-file": arguments.config_file}, environ=environ)
     return loaded.settings.admission.socket
+
+
+def _ask(path: Path, method: str, target: str) -> ControlAnswer:
+    """Raises: OSError when nobody answers, ValueError when it is no answer of ours."""
+    # Imported here: it brings the e-mail package along, and most commands ask no daemon.
+    import http.client  # noqa: PLC0415
+
+    connection = http.client.HTTPConnection("localhost")
+    try:
+        connection.sock = _connected(path)
+        connection.request(method, target)
+        response = connection.getresponse()
+        body = json.loads(response.read(ANSWER_BYTES_MAX))
+    except http.client.RemoteDisconnected as error:
+        raise ConnectionResetError("it closed the connection without an answer") from error
+    except (http.client.HTTPException, RecursionError) as error:
+        raise ValueError(str(error)) from error
+    finally:
+        connection.close()
+    if not isinstance(body, dict):
+        raise ValueError("not a JSON object")  # noqa: TRY004 (as for every wrong answer)
+    return ControlAnswer(response.status, body)
+
+
+def _connected(path: Path) -> socket.socket:
+    connection = socket.socket(socket.AF_UNIX)
+    connection.settimeout(ANSWER_SECONDS_MAX)
+    try:
+        connection.connect(os.fspath(path))
+    except ValueError as error:
+        connection.close()
+        raise FileNotFoundError(str(error)) from error  # a path with a NUL byte
+    except OSError:
+        connection.close()
+        raise
+    return connection
