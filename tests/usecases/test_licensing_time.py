@@ -113,7 +113,7 @@ def test_over_the_limit_is_told_on_crossing_and_hourly_with_the_count(
 
     lines = said(caplog, "over-limit")
     assert len(lines) == 3
-    assert "23 data plane proxies are connected and 20 are licensed" in lines[0]
+    assert "23 data plane proxies are connected, and the license allows 20" in lines[0]
 
 
 def test_at_the_limit_itself_the_warning_is_over(caplog: pytest.LogCaptureFixture) -> None:
@@ -196,6 +196,7 @@ def test_a_clock_that_was_set_back_before_the_start_revives_no_license() -> None
         world.start()
 
     assert caught.value.fault is Fault.EXPIRED
+    assert "reset-clock" in caught.value.hint, "by the wall clock it has not ended"
 
 
 def test_one_jump_forward_does_not_poison_the_license(caplog: pytest.LogCaptureFixture) -> None:

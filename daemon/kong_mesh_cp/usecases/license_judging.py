@@ -12,10 +12,16 @@ from kong_mesh_cp.core.license.bundled import BUNDLED_DATAPLANES, BundledLicense
 from kong_mesh_cp.core.license.document import verify
 from kong_mesh_cp.core.license.fault import Fault, LicenseRejectedError
 from kong_mesh_cp.core.license.keyring import Keyring
-from kong_mesh_cp.core.license.sources import RENEWED_AT_START, Choice, SourceReading, choose
+from kong_mesh_cp.core.license.renewal import renewal
+from kong_mesh_cp.core.license.sources import Choice, SourceReading, choose
 from kong_mesh_cp.core.license.term import Entitlement, instant, name, require_startable
 
 _TEXT_SLIPS = (Fault.NOT_JSON, Fault.MALFORMED)
+_SET_BACK = (
+    "The clock of this machine was set back, which does not give a license its term again: see"
+    " timedatectl. If the clock is right now, stop the daemon and run: kong-mesh-cp license"
+    " reset-clock --reason TEXT"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,18 +74,24 @@ def identify(
     raise rejected
 
 
-def require_start(judged: Judged, now: datetime) -> None:
-    """Raises: LicenseRejectedError `expired` or `not-yet-valid`, naming the source."""
+def require_start(
+    judged: Judged, now: datetime, *, running: bool, clock_suspect: bool = False
+) -> None:
+    """Whether a start on `judged` would succeed; the hint is for a daemon that is `running` or not.
+
+    Raises: LicenseRejectedError `expired` or `not-yet-valid`, naming the source.
+    """
     try:
         require_startable(judged.entitlement, now)
     except LicenseRejectedError as error:
+        hint = error.hint
+        if error.fault is Fault.EXPIRED:
+            # By the wall clock it may not have ended: renewing it would be the wrong cure.
+            hint = _SET_BACK if clock_suspect else renewal(judged.choice, running=running)
         if judged.choice is None:
-            raise
-        hint = None
-        renew = RENEWED_AT_START.get(judged.choice.winner.kind)
-        if error.fault is Fault.EXPIRED and renew is not None:
-            hint = f"{renew} and run: systemctl start kong-mesh-cp"
-        rejected = error.at(judged.place, hint=hint)
+            rejected = LicenseRejectedError(error.fault, error.message, hint=hint)
+        else:
+            rejected = error.at(judged.place, hint=hint)
     else:
         return
     raise rejected
@@ -95,14 +107,14 @@ def require_no_fall(in_force: Judged, found: Judged, now: datetime) -> None:
     bundled = found.entitlement
     if now < bundled.expires_at:
         then = (
-            f"run on the pre-bundled license: {BUNDLED_DATAPLANES} data plane proxies until"
-            f" {instant(bundled.expires_at)}"
+            f"run on the pre-bundled license ({BUNDLED_DATAPLANES} data plane proxies until"
+            f" {instant(bundled.expires_at)})"
         )
     else:
         then = f"be refused, since the pre-bundled license ended at {instant(bundled.expires_at)}"
     raise ControlPlaneError(
-        f"{name(in_force.entitlement)} is no longer in {in_force.place} and no other source is set;"
-        f" it stays in force, but a restart would {then}",
+        f"{name(in_force.entitlement)} is no longer in {in_force.place} and no other source is set:"
+        f" a restart would {then}",
         code="license-source-gone",
         hint="Put the license back there, or set KMESH_LICENSE_PATH to its file.",
     )

@@ -107,7 +107,7 @@ class Licensing:
         self._trial_is_new = remembered.trial_started_at is None
         self._trial_started_at = min(remembered.trial_started_at or latest, latest)
         self._in_force = self._identify(sources.read())
-        require_start(self._in_force, self._clock.now)
+        self._require_start(self._in_force, running=False)
         self._restart = RestartVerdict(safe=True)
         self._restart_checked_seconds = self._clock.boot_seconds
         self._pending: PendingError | None = None
@@ -143,7 +143,7 @@ class Licensing:
         self._trial_started_at = at
         if self._in_force.choice is None:
             self._in_force = Judged(BundledLicense(at), None)
-            require_start(self._in_force, self._clock.now)
+            self._require_start(self._in_force, running=False)
 
     @property
     def unsaved_clock(self) -> ClockMark | None:
@@ -197,7 +197,7 @@ class Licensing:
             require_no_fall(self._in_force, found, self._clock.now)
             # The license in force may have ended meanwhile: finding it again is no failure.
             if found.entitlement != self.entitlement:
-                require_start(found, self._clock.now)
+                self._require_start(found, running=True)
         except ControlPlaneError as error:
             outcome = self._reject(error, found, cause)
         else:
@@ -287,13 +287,16 @@ class Licensing:
             trial_started_at=self._trial_started_at,
         )
 
+    def _require_start(self, judged: Judged, *, running: bool) -> None:
+        clock = self._clock
+        require_start(judged, clock.now, running=running, clock_suspect=clock.suspect)
+
     def _verdict(self, readings: Sequence[SourceReading]) -> RestartVerdict:
         self._restart_checked_seconds = self._clock.boot_seconds
-        now = self._clock.now
         try:
             found = self._identify(readings)
-            require_no_fall(self._in_force, found, now)
-            require_start(found, now)
+            require_no_fall(self._in_force, found, self._clock.now)
+            self._require_start(found, running=True)
         except ControlPlaneError as error:
             return RestartVerdict(safe=False, error=error)
         return RestartVerdict(safe=True)
@@ -328,7 +331,14 @@ class Licensing:
         # Not the message alone: `not-yet-valid` tells the time, which never stands still.
         subject = error.message if found is None else found.place + error.code
         if self._pending is None or self._pending.subject != subject:
-            log.error("%s (%s; %s stays in force)", error.line, cause, name(self.entitlement))
+            log.error(
+                "%s: %s; %s stays in force (%s). %s",
+                error.code,
+                error.message,
+                name(self.entitlement),
+                cause,
+                error.hint,
+            )
             self._pending = PendingError(error, self._clock.now, subject)
         return ReloadOutcome(result=ReloadResult.REJECTED, error=error)
 

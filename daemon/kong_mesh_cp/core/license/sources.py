@@ -19,15 +19,6 @@ class SourceKind(Enum):
     CONFIG_PATH = "license.path"
 
 
-RENEWED_AT_START = {
-    SourceKind.INLINE: "Set KMESH_LICENSE_INLINE to a renewed license",
-    SourceKind.CREDENTIAL: "Put a renewed license at /etc/kong-mesh/license.json",
-    SourceKind.CONFIG_INLINE: "Set license.inline to a renewed license",
-}
-"""How to renew a license that a reload cannot see: the environment, the configuration and
-systemd's copy of a credential are those of the start."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceReading:
     """One source that is set: its document, or why it could not be read."""

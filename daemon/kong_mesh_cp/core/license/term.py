@@ -9,6 +9,7 @@ from kong_mesh_cp.core.license.bundled import BUNDLED_TERM, BundledLicense
 from kong_mesh_cp.core.license.document import License
 from kong_mesh_cp.core.license.fault import Fault, LicenseRejectedError
 from kong_mesh_cp.core.license.quoting import plain
+from kong_mesh_cp.core.license.renewal import renewal
 
 Entitlement = License | BundledLicense
 
@@ -104,8 +105,7 @@ def _expired(entitlement: Entitlement) -> LicenseRejectedError:
             f"ended at {instant(entitlement.expires_at)}, {BUNDLED_TERM.days} days after the first"
             " start",
             subject=name(entitlement),
-            hint="Put an issued license at /etc/kong-mesh/license.json and run:"
-            " systemctl start kong-mesh-cp",
+            hint=renewal(None, running=False),
         )
     return LicenseRejectedError(
         Fault.EXPIRED,

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from kong_mesh_cp.core.license.bundled import BundledLicense
 from kong_mesh_cp.core.license.keyring import KeyPurpose
-from kong_mesh_cp.core.license.sources import RENEWED_AT_START, Choice
+from kong_mesh_cp.core.license.renewal import renewal
+from kong_mesh_cp.core.license.sources import Choice
 from kong_mesh_cp.core.license.term import (
     Current,
     Entitlement,
@@ -18,9 +19,6 @@ from kong_mesh_cp.core.license.term import (
 )
 
 _RENEW = "Put a renewed license in its place and run: systemctl reload kong-mesh-cp"
-_BUY = (
-    "Put an issued license at /etc/kong-mesh/license.json and run: systemctl restart kong-mesh-cp"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +57,7 @@ def current(
             LicenseWarning(
                 "test-key",
                 f"TEST: {name(entitlement)} is signed by the test key {entitlement.kid}. Use a"
-                " license that was issued for production",
+                " license that was issued for production.",
             )
         )
     if keyring_override:
@@ -67,7 +65,7 @@ def current(
             LicenseWarning(
                 "keyring-override",
                 "the keyring of this build is replaced by --license-keyring. Remove the flag to"
-                " trust the vendor's keys alone",
+                " trust the vendor's keys alone.",
             )
         )
     if sources is not None and sources.conflicting:
@@ -76,11 +74,9 @@ def current(
 
 
 def _renewal(entitlement: Entitlement, sources: Choice | None) -> str:
-    if isinstance(entitlement, BundledLicense):
-        return _BUY
-    if sources is None or sources.winner.kind not in RENEWED_AT_START:
-        return _RENEW
-    return f"{RENEWED_AT_START[sources.winner.kind]} and run: systemctl restart kong-mesh-cp"
+    if sources is None and not isinstance(entitlement, BundledLicense):
+        return _RENEW  # a document that was judged without a place
+    return renewal(sources, running=True)
 
 
 def _term_warning(entitlement: Entitlement, term: Term, remedy: str) -> LicenseWarning | None:
@@ -106,7 +102,8 @@ def _days(number: int) -> str:
 
 
 def _over_limit(entitlement: Entitlement, active: int, remedy: str) -> LicenseWarning:
-    count = f"{active} data plane proxies are connected and {entitlement.dataplanes} are licensed"
+    allowed = entitlement.dataplanes
+    count = f"{active} data plane proxies are connected, and the license allows {allowed}"
     if isinstance(entitlement, BundledLicense):
         return LicenseWarning("over-limit", f"{count}; no new ones are admitted. {remedy}")
     return LicenseWarning(
@@ -121,5 +118,5 @@ def _conflict(sources: Choice) -> LicenseWarning:
     return LicenseWarning(
         "sources-conflict",
         f"several licenses are set and differ: {sources.winner.place} is used, not {losers}."
-        " Remove the ones that are not meant",
+        " Remove the ones that are not meant.",
     )
