@@ -58,7 +58,7 @@ def test_an_unknown_key_in_toml_is_refused(
 
 def test_an_unknown_key_that_resembles_nothing_is_to_be_removed(tmp_path: Path) -> None:
     (problem,) = problems(toml(tmp_path, "zzzzzzzz = 1\n"))
-    assert problem.remedy == "Remove it"
+    assert problem.remedy == "Remove it."
 
 
 def test_an_unknown_key_in_a_kuma_file_is_a_warning(tmp_path: Path) -> None:

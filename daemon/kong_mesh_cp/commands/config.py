@@ -72,7 +72,7 @@ def _convert(arguments: argparse.Namespace) -> int:
         raise ConfigurationError(
             f"the file {shown(path)} does not exist",
             code="config-missing",
-            hint="Name the kuma-cp.conf.yml to convert",
+            hint="Name the kuma-cp.conf.yml to convert.",
         )
     gathering = Gathering()
     gathering.add_document(document)
@@ -129,12 +129,12 @@ def _write(name: str | None, text: str, mode: int) -> None:
         raise ConfigurationError(
             f"the file {shown(name)} exists already",
             code="config-exists",
-            hint="Name a new file, or move that one away",
+            hint="Name a new file, or move that one away.",
         ) from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise ConfigurationError(
             f"the file {shown(name)} cannot be written: {reason}",
             code="config-unwritable",
-            hint="Name a file in a folder that you may write",
+            hint="Name a file in a folder that you may write.",
         ) from None

@@ -23,7 +23,6 @@ YAML_NULL = "tag:yaml.org,2002:null"
 YAML_BOOLEAN = "tag:yaml.org,2002:bool"
 YAML_TRUE_WORDS = frozenset({"yes", "true", "on"})
 
-_CHECK = "Mend the file, then run: kong-mesh-cp config check"
 _TABLE = re.compile(r"\s*\[\s*([^\[\]]+?)\s*\]\s*(#.*)?")
 _ASSIGNMENT = re.compile(r"\s*([A-Za-z0-9_.\"' -]+?)\s*=")
 
@@ -59,13 +58,12 @@ def read_document(path: Path, *, kuma: bool = False) -> Document | None:
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise _rejected(
-            "config-not-utf8", f"{shown(path)} is not UTF-8 at byte {error.start}"
-        ) from None
+        message = f"is not UTF-8 at byte {error.start}"
+        raise _rejected("config-not-utf8", path, message) from None
     try:
         return parse_document(text, path=path, kuma=kuma or path.suffix in YAML_SUFFIXES)
     except RecursionError:
-        raise _rejected("config-syntax", f"{shown(path)} is nested too deeply") from None
+        raise _rejected("config-syntax", path, "is nested too deeply") from None
 
 
 def parse_document(text: str, *, path: Path, kuma: bool) -> Document:
@@ -78,12 +76,13 @@ def parse_document(text: str, *, path: Path, kuma: bool) -> Document:
     try:
         tree = tomllib.loads(text)
     except ValueError as error:  # also what int() says of a number with thousands of digits
-        raise _rejected("config-syntax", f"{shown(path)} is not TOML: {error}") from None
+        raise _rejected("config-syntax", path, f"is not TOML: {error}") from None
     return Document(path=path, lenient=False, tree=tree, text=text)
 
 
-def _rejected(code: str, message: str) -> SettingsRejectedError:
-    return SettingsRejectedError([Problem(code, message, _CHECK)])
+def _rejected(code: str, path: Path, message: str) -> SettingsRejectedError:
+    remedy = f"Mend it, then run: kong-mesh-cp config check {shown(path)}"
+    return SettingsRejectedError([Problem(code, f"{shown(path)} {message}", remedy)])
 
 
 def _read(path: Path) -> bytes | None:
@@ -92,7 +91,7 @@ def _read(path: Path) -> bytes | None:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             os.close(descriptor)
-            raise _rejected("config-unreadable", f"{shown(path)} is not a regular file")
+            raise _rejected("config-unreadable", path, "is not a regular file")
         with os.fdopen(descriptor, "rb") as file:
             content = file.read(DOCUMENT_BYTES_MAX + 1)
     except (FileNotFoundError, NotADirectoryError):
@@ -105,14 +104,14 @@ def _read(path: Path) -> bytes | None:
         ) from None
     if len(content) > DOCUMENT_BYTES_MAX:
         limit = f"more than {DOCUMENT_BYTES_MAX} bytes"
-        raise _rejected("config-too-large", f"{shown(path)} has {limit}")
+        raise _rejected("config-too-large", path, f"has {limit}")
     return content
 
 
 def _remedy_of(error: OSError | ValueError) -> str:
     if isinstance(error, OSError) and error.errno in {errno.EACCES, errno.EPERM}:
-        return "Give the daemon's user read access to the file and its folders"
-    return "Name a readable file with --config-file"
+        return "Give the daemon's user read access to the file and its folders."
+    return "Name a readable file with --config-file."
 
 
 def _line_in_toml(text: str, keys: Sequence[str]) -> int | None:
@@ -156,17 +155,17 @@ def _parse_yaml(text: str, path: Path) -> Mapping[str, object]:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        line = f" line {mark.line + 1}" if mark else ""
+        line = f"line {mark.line + 1} " if mark else ""
         problem = quoted(error.problem or error.context or "not readable")
-        message = f"{shown(path)}{line} is not YAML: {problem}"
-        raise _rejected("config-syntax", message) from None
+        message = f"{line}is not YAML: {problem}"
+        raise _rejected("config-syntax", path, message) from None
     except yaml.YAMLError as error:
-        message = f"{shown(path)} is not YAML: {quoted(str(error))}"
-        raise _rejected("config-syntax", message) from None
+        message = f"is not YAML: {quoted(str(error))}"
+        raise _rejected("config-syntax", path, message) from None
     if node is None or node.tag == YAML_NULL:
         return _Located()
     if not isinstance(node, yaml.MappingNode):
-        raise _rejected("config-syntax", f"{shown(path)} is not a mapping of settings")
+        raise _rejected("config-syntax", path, "is not a mapping of settings")
     return _mapping(node, path, {})
 
 
@@ -176,10 +175,10 @@ def _mapping(node: yaml.MappingNode, path: Path, known: dict[int, object]) -> _L
         line = key_node.start_mark.line + 1
         key = key_node.value
         if not isinstance(key, str):
-            raise _rejected("config-syntax", f"{shown(path)} line {line}: a key is not text")
+            raise _rejected("config-syntax", path, f"line {line}: a key is not text")
         if key in mapping:
-            message = f"{shown(path)} line {line}: {quoted(key)} is there twice"
-            raise _rejected("config-duplicate", message)
+            message = f"line {line}: {quoted(key)} is there twice"
+            raise _rejected("config-duplicate", path, message)
         mapping[key] = _value(value_node, path, known)
         mapping.lines[key] = line
     return mapping
@@ -214,5 +213,5 @@ def _joined(text: str, node: yaml.Node, path: Path) -> str:
         return text.encode("utf-16", "surrogatepass").decode("utf-16")
     except UnicodeDecodeError:
         line = node.start_mark.line + 1
-        message = f"{shown(path)} line {line}: half a character is escaped"
-        raise _rejected("config-syntax", message) from None
+        message = f"line {line}: half a character is escaped"
+        raise _rejected("config-syntax", path, message) from None

@@ -94,7 +94,7 @@ class Gathering:
             self._problem(
                 "config-no-work-dir",
                 f"there is no place for state: neither {WORK_DIR}, STATE_DIRECTORY nor HOME is set",
-                "Set KUMA_GENERAL_WORK_DIR to a folder that the daemon may write",
+                "Set KUMA_GENERAL_WORK_DIR to a folder that the daemon may write.",
             )
 
     def check_together(self, settings: Settings) -> None:
@@ -107,7 +107,7 @@ class Gathering:
             self._problem(
                 "config-port-conflict",
                 f"apiServer.http.port and diagnostics.serverPort are both {api.port}",
-                "Give one of the two servers another port",
+                "Give one of the two servers another port.",
             )
 
     def _add_table(
@@ -128,13 +128,13 @@ class Gathering:
                 self._unknown_key(document, keys)
             elif value is not None:
                 message = f"{path} ({document.place_of(keys)}) is a section and cannot have a value"
-                self._problem("config-value", message, "Write a setting that stands below it")
+                self._problem("config-value", message, "Write a setting that stands below it.")
 
     def _add_value(self, document: Document, keys: tuple[str, ...], value: object) -> None:
         row, path = rows_by_path()[".".join(keys)], ".".join(keys)
         if row.path in self.file:
             message = f"{path} ({document.place_of(keys)}) sets {row.path} again"
-            self._problem("config-duplicate", message, "Leave out one of the two")
+            self._problem("config-duplicate", message, "Leave out one of the two.")
             return
         origin = f"file:{shown(document.path)}:{path}"
         self._take(self.file, row, value, origin, place=f"{path} ({document.place_of(keys)})")
@@ -150,7 +150,7 @@ class Gathering:
             self.unknown.append(path)
             self._warn(f"config-unknown-key: {message}.{hint}")
         else:
-            self._problem("config-unknown-key", message, hint.strip() or "Remove it")
+            self._problem("config-unknown-key", message, hint.strip() or "Remove it.")
 
     def _take(
         self,
@@ -170,7 +170,7 @@ class Gathering:
             layer[row.path] = Reading(form.read(raw), origin)
         except MalformedError as error:
             message = f"{name} {is_}{error}"
-            self._problem("config-value", message, f"Correct {row.path} or remove it")
+            self._problem("config-value", message, "Correct it or remove it.")
         except UnsupportedError as error:
             self._problem("config-unsupported", f"{name} {is_}{error.reason}", error.remedy)
         else:

@@ -61,11 +61,11 @@ class StoreSettings:
             unsupported={
                 "postgres": UnsupportedError(
                     "the store postgres is not in this version",
-                    remedy="Use sqlite, which keeps everything in general.workDir",
+                    remedy="Use sqlite, which keeps everything in general.workDir.",
                 ),
                 "kubernetes": UnsupportedError(
                     "the store kubernetes needs Kubernetes, which this product does not use",
-                    remedy="Use sqlite, which keeps everything in general.workDir",
+                    remedy="Use sqlite, which keeps everything in general.workDir.",
                 ),
             },
         ),
@@ -225,7 +225,7 @@ class Settings:
                 "kubernetes": UnsupportedError(
                     "the environment kubernetes is not one of this product, which runs on plain "
                     "Linux machines",
-                    remedy="Remove the setting or set it to universal",
+                    remedy="Remove the setting or set it to universal.",
                 )
             },
         ),
@@ -240,7 +240,7 @@ class Settings:
             unsupported={
                 "global": UnsupportedError(
                     "the mode global is not in this version",
-                    remedy="Run one control plane for each zone, with the mode zone",
+                    remedy="Run one control plane for each zone, with the mode zone.",
                 )
             },
         ),
