@@ -106,8 +106,8 @@ class SeatRecorder:
         if not self._failing:
             self._failing = True
             log.error(
-                "seats-not-recorded: %s; %s Serving goes on; after a restart proxies may have to "
-                "wait for a free seat",
+                "seats-not-recorded: %s; serving goes on, but after a restart proxies may have to"
+                " wait for a free seat. %s",
                 error.message,
                 error.hint,
             )

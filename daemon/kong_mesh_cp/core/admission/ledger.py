@@ -232,7 +232,7 @@ def _full(policy: SeatPolicy, *, reserved: int) -> Refused:
         reason=f"all {policy.limit} seats of the pre-bundled license are taken{kept}",
         hint=(
             "Stop a data plane proxy, or set KMESH_LICENSE_PATH to an issued license and run: "
-            "systemctl reload-or-restart kong-mesh-cp"
+            "systemctl restart kong-mesh-cp"
         ),
         retry_after_seconds=FULL_RETRY_SECONDS,
     )

@@ -48,16 +48,17 @@ def _refusal(error: OSError, interface: str, port: int, setting: str) -> ListenE
         return ListenError(
             f"port {port} on {interface} is taken{by}",
             code="port-taken",
-            hint=f"Stop that process (ss -ltnp 'sport = {port}' shows it) or set {setting}",
+            hint=f"Stop that process (ss -ltnp 'sport = {port}' shows it) or set {setting}.",
         )
     if error.errno == errno.EACCES:
         return ListenError(
             f"this user may not listen on port {port}",
             code="port-forbidden",
-            hint=f"Set {setting} to a port above 1023",
+            hint=f"Set {setting} to a port above 1023.",
         )
     return ListenError(
         f"cannot listen on {interface} port {port}: {error.strerror}",
         code="address-unknown",
-        hint=f"Choose an address of this machine (ip address shows them) beside {setting}",
+        hint="Listen on an address of this machine (ip address shows them); the setting beside"
+        f" {setting} names it.",
     )

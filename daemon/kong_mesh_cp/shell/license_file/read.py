@@ -61,7 +61,7 @@ def read_license_file(path: Path, *, place: str) -> FileContent:
         raise LicenseRejectedError(
             Fault.TOO_LARGE,
             f"{place} holds more than {LICENSE_BYTES_MAX // 1024} KiB",
-            hint="A license has about one; check that this is the license file.",
+            hint="A license has about 1 KiB: check that this is the license file.",
         )
     return FileContent(document, _remarks(status, path))
 
@@ -109,12 +109,12 @@ def _remarks(status: os.stat_result, path: Path) -> tuple[str, ...]:
     remarks: list[str] = []
     if status.st_mode & stat.S_IWGRP:
         group = _group(status.st_gid)
-        remarks.append(f"may be written by group {group}; tidy with: chmod g-w {_quoted(path)}")
+        remarks.append(f"may be written by group {group}. Tidy with: chmod g-w {_quoted(path)}")
     if status.st_mode & stat.S_IROTH:
-        remarks.append(f"may be read by everybody; tidy with: chmod o-r {_quoted(path)}")
+        remarks.append(f"may be read by everybody. Tidy with: chmod o-r {_quoted(path)}")
     if status.st_uid not in (0, os.geteuid()):
         owner = _user(status.st_uid)
-        remarks.append(f"belongs to user {owner}; tidy with: chown root {_quoted(path)}")
+        remarks.append(f"belongs to user {owner}. Tidy with: chown root {_quoted(path)}")
     return tuple(remarks)
 
 
