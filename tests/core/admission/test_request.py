@@ -39,7 +39,7 @@ def inbound(**tags: str) -> dict[str, object]:
 def violations(document: object) -> list[tuple[str, str]]:
     invalid = parse(document)
     assert isinstance(invalid, InvalidRequest)
-    return [(violation.field, violation.reason) for violation in invalid.violations]
+    return [(violation.field, violation.message) for violation in invalid.violations]
 
 
 def fields(document: object) -> list[str]:

@@ -16,8 +16,8 @@ from kong_mesh_cp.core.admission.decision import (
 )
 from kong_mesh_cp.core.admission.identity import UnitUnseen
 from kong_mesh_cp.core.admission.ledger import Holder
-from kong_mesh_cp.core.admission.request import Violation
 from kong_mesh_cp.core.admission.seats import ProxyKind, SeatId, SeatRecord
+from kong_mesh_cp.core.resources.violations import Violation
 from kong_mesh_cp.core.wire.admission_messages import (
     admitted_line,
     event_line,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from kong_mesh_cp.core.admission.request import Violation
+from kong_mesh_cp.core.resources.violations import Violation
 
 
 class RefusalCode(StrEnum):

@@ -9,8 +9,15 @@ from typing import NamedTuple, TypeGuard
 
 from kong_mesh_cp.core.admission.counting import gateway_kind
 from kong_mesh_cp.core.admission.seats import ProxyKind
+from kong_mesh_cp.core.resources.meta import (
+    CANNOT_BE_EMPTY,
+    MESH_CHARACTERS,
+    NAME_CHARACTERS,
+    NAME_CHARACTERS_MAX,
+    NAME_LENGTH,
+)
+from kong_mesh_cp.core.resources.violations import Violation
 
-NAME_CHARACTERS_MAX = 253  # a DNS subdomain, as for every resource
 MESH_CHARACTERS_MAX = 63
 TAGS_MAX = 64  # in one set
 TAG_CHARACTERS_MAX = 256  # of a tag's name, and of its value
@@ -30,29 +37,12 @@ _IGNORED = frozenset({"pid", "uid", "gid", "unit"})
 
 _NOT_A_STRING = "must be a string"
 _NOT_AN_OBJECT = "must be an object"
-_EMPTY = "cannot be empty"
-_NAME_REASON = (
-    "invalid characters. A lowercase RFC 1123 subdomain must consist of lower case alphanumeric "
-    "characters, '-' or '.', and must start and end with an alphanumeric character"
-)
-_MESH_REASON = (
-    "invalid characters. Valid characters are numbers, lowercase latin letters and "
-    "'-', '_', '.' symbols."
-)
-_TAG_NAME_REASON = (
+_TAGNAME_CHARACTERS = (
     "tag name must consist of alphanumeric characters, dots, dashes, slashes and underscores"
 )
 _TAG_VALUE_REASON = (
     "tag value must consist of alphanumeric characters, dots, dashes and underscores"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Violation:
-    """One thing wrong with one field; `field` is its path in the body."""
-
-    field: str
-    reason: str
 
 
 class AdmissionRequest(NamedTuple):
@@ -133,10 +123,9 @@ def _listed(names: frozenset[str]) -> str:
 def _name(document: Mapping[str, object], violations: list[Violation]) -> str:
     value = _required_string(document, "name", violations)
     if len(value) > NAME_CHARACTERS_MAX:
-        reason = f"value length must less or equal {NAME_CHARACTERS_MAX}"
-        violations.append(Violation("name", reason))
+        violations.append(Violation("name", NAME_LENGTH))
     elif not _NAME.fullmatch(value) and value:
-        violations.append(Violation("name", _NAME_REASON))
+        violations.append(Violation("name", NAME_CHARACTERS))
     return value
 
 
@@ -146,7 +135,7 @@ def _mesh(document: Mapping[str, object], violations: list[Violation]) -> str:
         reason = f"cannot be longer than {MESH_CHARACTERS_MAX} characters"
         violations.append(Violation("mesh", reason))
     elif not _MESH.fullmatch(value) and value:
-        violations.append(Violation("mesh", _MESH_REASON))
+        violations.append(Violation("mesh", MESH_CHARACTERS))
     return value
 
 
@@ -156,7 +145,7 @@ def _required_string(
     value = document.get(field)
     if isinstance(value, str) and value:
         return value
-    violations.append(Violation(field, _EMPTY if value in (None, "") else _NOT_A_STRING))
+    violations.append(Violation(field, CANNOT_BE_EMPTY if value in (None, "") else _NOT_A_STRING))
     return ""
 
 
@@ -191,7 +180,7 @@ def _tag_reason(name: str, value: str) -> str:
         return "tag value must be non-empty"
     if max(len(name), len(value)) > TAG_CHARACTERS_MAX:
         return f"tag name and value cannot be longer than {TAG_CHARACTERS_MAX} characters"
-    return _TAG_VALUE_REASON if _TAG_NAME.fullmatch(name) else _TAG_NAME_REASON
+    return _TAG_VALUE_REASON if _TAG_NAME.fullmatch(name) else _TAGNAME_CHARACTERS
 
 
 def _networking(

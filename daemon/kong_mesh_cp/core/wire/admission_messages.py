@@ -9,9 +9,10 @@ from json.encoder import encode_basestring as _quote
 from kong_mesh_cp.core.admission.decision import RefusalCode, Refused, RuleReport
 from kong_mesh_cp.core.admission.identity import InUnit, NoUnit, UnitSight, UnitUnseen
 from kong_mesh_cp.core.admission.ledger import Holder
-from kong_mesh_cp.core.admission.request import Tags, Violation
+from kong_mesh_cp.core.admission.request import Tags
 from kong_mesh_cp.core.admission.seats import ProxyKind, SeatId
 from kong_mesh_cp.core.license.term import instant
+from kong_mesh_cp.core.resources.violations import Violation
 
 PROBLEM_CONTENT_TYPE = "application/problem+json"
 
@@ -70,7 +71,7 @@ def problem(refused: Refused) -> bytes:
     extras: dict[str, object] = {}
     if refused.violations:
         extras["invalid_parameters"] = [
-            {"field": violation.field, "reason": violation.reason}
+            {"field": violation.field, "reason": violation.message}
             for violation in refused.violations
         ]
     if refused.rules:
@@ -110,7 +111,7 @@ def problem_document(
 def violations_text(violations: Iterable[Violation]) -> str:
     """All violations in one phrase, for people: `name: cannot be empty; tags: …`."""
     return "; ".join(
-        f"{violation.field}: {violation.reason}" if violation.field else violation.reason
+        f"{violation.field}: {violation.message}" if violation.field else violation.message
         for violation in violations
     )
 

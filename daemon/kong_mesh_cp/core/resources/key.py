@@ -1,0 +1,13 @@
+"""What names a resource among all others."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class ResourceKey(NamedTuple):
+    """`mesh` is "" for a type of global scope. Keys sort as lists do: by type, mesh, name."""
+
+    type: str
+    mesh: str
+    name: str

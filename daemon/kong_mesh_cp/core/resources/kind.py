@@ -1,0 +1,57 @@
+"""What the API needs to know of a resource type to read, check and write its resources."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from kong_mesh_cp.core.resources.proto import Message, read_message, write_message
+from kong_mesh_cp.core.resources.reading import JsonObject
+from kong_mesh_cp.core.resources.violations import Violation
+
+S = TypeVar("S")
+M = TypeVar("M", bound=Message)
+
+
+class InvalidResourceError(Exception):
+    """A body that is readable, but no resource: every violation of it."""
+
+    def __init__(self, violations: Sequence[Violation]) -> None:
+        super().__init__("; ".join(f"{each.field}: {each.message}" for each in violations))
+        self.violations = tuple(violations)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind(Generic[S]):
+    """One resource type. All four functions are pure.
+
+    `parse` takes the whole body and raises ParseError (cannot be read) or InvalidResourceError
+    (does not fit the type's schema). `validate` tells all that is semantically wrong with a
+    spec, `warnings` what is deprecated in it. `render` gives the members that follow the meta,
+    in order: the fields of the spec inline, or a single `spec`.
+    """
+
+    type: str
+    parse: Callable[[JsonObject], S]
+    validate: Callable[[S], Sequence[Violation]]
+    render: Callable[[S], dict[str, object]]
+    warnings: Callable[[S], Sequence[str]] = lambda _spec: ()
+    parse_status: Callable[[JsonObject], object] | None = None
+    render_status: Callable[[Any], dict[str, object]] | None = None
+
+
+def proto_kind(
+    name: str,
+    message_type: type[M],
+    validate: Callable[[M], Sequence[Violation]] = lambda _spec: (),
+    warnings: Callable[[M], Sequence[str]] = lambda _spec: (),
+) -> Kind[M]:
+    """A type whose spec is a message, inline in the resource; unknown members are ignored."""
+    return Kind(
+        type=name,
+        parse=lambda document: read_message(message_type, document),
+        validate=validate,
+        render=write_message,
+        warnings=warnings,
+    )

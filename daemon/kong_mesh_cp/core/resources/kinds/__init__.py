@@ -1,0 +1,1 @@
+"""One module a resource type: its typed spec, and the rules for it."""

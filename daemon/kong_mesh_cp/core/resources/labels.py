@@ -1,0 +1,156 @@
+"""Labels of a resource: what a client may set, and what a write adds (wire contract 2.8)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from kong_mesh_cp.core.resources.quoting import go_quote
+from kong_mesh_cp.core.resources.registry import ResourceType
+from kong_mesh_cp.core.resources.violations import FieldPath, Violation, root
+
+MESH: Final = "kuma.io/mesh"
+ORIGIN: Final = "kuma.io/origin"
+ZONE: Final = "kuma.io/zone"
+ENV: Final = "kuma.io/env"
+PROXY_TYPE: Final = "kuma.io/proxy-type"
+DISPLAY_NAME: Final = "kuma.io/display-name"
+EFFECT: Final = "kuma.io/effect"
+UNIVERSAL: Final = "universal"
+
+KEY_PREFIX_CHARACTERS_MAX: Final = 253
+LABEL_CHARACTERS_MAX: Final = 63  # of a key behind its prefix, and of a value
+
+_SUBDOMAIN: Final = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_KEY_NAME: Final = re.compile(r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]")
+_VALUE: Final = re.compile(r"(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?")
+
+_KEY_FORM: Final = (
+    "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an "
+    "alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for "
+    "validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"
+)
+_QUALIFIED_NAME: Final = (
+    "a qualified name must consist of alphanumeric characters, '-', '_' or '.', and must start "
+    "and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex "
+    "used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]') with an optional DNS "
+    "subdomain prefix and '/' (e.g. 'example.com/MyName')"
+)
+_PREFIX_FORM: Final = (
+    "prefix part a lowercase RFC 1123 subdomain must consist of lower case alphanumeric "
+    "characters, '-' or '.', and must start and end with an alphanumeric character (e.g. "
+    "'example.com', regex used for validation is "
+    r"'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
+)
+_VALUE_FORM: Final = (
+    "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or "
+    "'.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or "
+    "'my_value',  or '12345', regex used for validation is "
+    "'(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"
+)
+
+
+class Mode(StrEnum):
+    """The part a control plane plays among others."""
+
+    ZONE = "zone"
+    GLOBAL = "global"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where resources are written: the control plane's mode, and its zone in mode zone."""
+
+    mode: Mode = Mode.ZONE
+    zone: str = "default"
+    federated: bool = False  # a zone that belongs to a global control plane
+
+
+def computed_labels(
+    given: Mapping[str, str],
+    resource_type: ResourceType,
+    mesh: str,
+    place: Place,
+    *,
+    proxy_type: str | None = None,
+) -> dict[str, str]:
+    """`given` with what the control plane adds on a write. Sorted by key.
+
+    `proxy_type`: the kind's word for a Dataplane or a zone proxy; None for all others.
+    """
+    labels = dict(given)
+    if mesh:
+        labels.setdefault(MESH, mesh)
+    if place.mode is Mode.ZONE and resource_type.provided_by_zone:
+        labels |= {ORIGIN: "zone", ZONE: place.zone, ENV: UNIVERSAL}
+    if proxy_type is not None:
+        labels[PROXY_TYPE] = proxy_type
+    return dict(sorted(labels.items()))
+
+
+def label_violations(
+    labels: Mapping[str, str], resource_type: ResourceType, mesh: str, place: Place
+) -> list[Violation]:
+    """What is wrong with the labels a client has set."""
+    violations: list[Violation] = []
+    path = root("labels")
+    for key in sorted(labels):
+        reasons = [*_key_reasons(key), *_value_reasons(labels[key])]
+        violations += [path.key(key).violation(reason) for reason in reasons]
+    violations += _origin_violations(labels, resource_type, place, path)
+    if mesh and labels.get(MESH, mesh) != mesh:
+        reason = "kuma.io/mesh label must not differ from mesh set on resource"
+        violations.append(path.key(MESH).violation(reason))
+    return violations
+
+
+def _origin_violations(
+    labels: Mapping[str, str], resource_type: ResourceType, place: Place, path: FieldPath
+) -> list[Violation]:
+    violations: list[Violation] = []
+    origin = labels.get(ORIGIN)
+    if origin is not None and origin not in {"zone", "global"}:
+        reason = f"unknown resource origin {go_quote(origin)}"
+        violations.append(path.key(ORIGIN).violation(reason))
+    if not place.federated or not resource_type.plugin:
+        return violations
+    if origin != "zone":
+        reason = "the origin label must be set to 'zone'"
+        violations.append(path.key(ORIGIN).violation(reason))
+    if labels.get(ZONE, place.zone) != place.zone:
+        reason = f"kuma.io/zone label should have {place.zone} value"
+        violations.append(path.key(ZONE).violation(reason))
+    return violations
+
+
+def _key_reasons(key: str) -> list[str]:
+    # As Kubernetes judges a qualified name, texts included.
+    prefix, slash, name = key.rpartition("/")
+    if "/" in prefix:
+        return [_QUALIFIED_NAME]
+    reasons = []
+    if slash and not prefix:
+        reasons.append("prefix part must be non-empty")
+    elif slash and len(prefix) > KEY_PREFIX_CHARACTERS_MAX:
+        reasons.append(f"prefix part must be no more than {KEY_PREFIX_CHARACTERS_MAX} characters")
+    if prefix and not _SUBDOMAIN.fullmatch(prefix):
+        reasons.append(_PREFIX_FORM)
+    if not name:
+        reasons.append("name part must be non-empty")
+    elif len(name) > LABEL_CHARACTERS_MAX:
+        reasons.append(f"name part must be no more than {LABEL_CHARACTERS_MAX} characters")
+    if not _KEY_NAME.fullmatch(name):
+        reasons.append(f"name part {_KEY_FORM}")
+    return reasons
+
+
+def _value_reasons(value: str) -> list[str]:
+    reasons = []
+    if len(value) > LABEL_CHARACTERS_MAX:
+        reasons.append(f"must be no more than {LABEL_CHARACTERS_MAX} characters")
+    if not _VALUE.fullmatch(value):
+        reasons.append(_VALUE_FORM)
+    return reasons

@@ -1,0 +1,217 @@
+"""Messages of protocol buffers as frozen dataclasses, and their JSON in both directions.
+
+A message is a dataclass that derives from `Message`, a field of it one line:
+
+    port: Uint32 = 0                     a number; 0 is not written
+    probe: Probe | None = None           a message; `{}` is written, None is not
+    ready: bool | None = None            a wrapper (BoolValue): written whenever it is set
+    inbound: tuple[Inbound, ...] = ()    repeated
+    tags: Mapping[str, str] = EMPTY      a map; written with its keys sorted
+    tcp: Tcp | None = oneof("type")      of the fields of one group at most one is set
+
+Its JSON name is the lowerCamelCase of its own, unless `proto(json=…)` tells another. Reading
+follows golang/protobuf's jsonpb with unknown fields allowed, which is what Kuma's API uses: null
+is an absent field, enums come by name or number, numbers may stand in strings, and what is wrong
+is told in Go's words. Writing leaves out defaults and keeps the order of declaration.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, Field, dataclass, field, fields
+from enum import IntEnum
+from types import MappingProxyType, NoneType, UnionType
+from typing import Annotated, Any, Final, TypeVar, Union, get_args, get_origin
+from typing import get_type_hints as _type_hints
+
+from kong_mesh_cp.core.resources import proto_scalars as scalars
+from kong_mesh_cp.core.resources.quoting import go_quote
+from kong_mesh_cp.core.resources.reading import (
+    ParseError,
+    read_array,
+    read_object,
+)
+
+EMPTY: Final[Mapping[str, Any]] = MappingProxyType({})  # the default of every map
+
+Int32 = Annotated[int, scalars.INT32]
+Uint32 = Annotated[int, scalars.UINT32]
+Uint64 = Annotated[int, scalars.UINT64]
+Duration = Annotated[int, scalars.DURATION]  # nanoseconds
+Timestamp = Annotated[int, scalars.TIMESTAMP]  # nanoseconds since 1970
+Bytes = Annotated[bytes, scalars.BYTES]
+Struct = Annotated[Mapping[str, Any], scalars.STRUCT]  # any JSON object
+
+_JSON_NAME: Final = "json_name"
+_ORIGINAL: Final = "original_name"
+_ONEOF: Final = "oneof"
+
+M = TypeVar("M", bound="Message")
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """The base of every message."""
+
+
+class ProtoEnum(IntEnum):
+    """An enum of proto3: numbers without a name are kept, and written as numbers."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> ProtoEnum | None:
+        if not isinstance(value, int):
+            return None
+        nameless = int.__new__(cls, value)
+        nameless._name_ = ""
+        nameless._value_ = value
+        return nameless
+
+
+def proto(default: Any = None, *, json: str = "", original: bool = False) -> Any:
+    """A field with a JSON name that does not follow from its own.
+
+    `original`: the field has a snake_case name in its .proto file, which is read as well.
+    """
+    return field(default=default, metadata={_JSON_NAME: json, _ORIGINAL: original})
+
+
+def oneof(group: str, *, original: bool = False) -> Any:
+    """A field of the group `group`; unset, until it is chosen."""
+    return field(default=None, metadata={_ONEOF: group, _ORIGINAL: original})
+
+
+@dataclass(frozen=True, slots=True)
+class _Codec:
+    """How one field goes from JSON and to JSON."""
+
+    attribute: str
+    names: tuple[str, ...]  # the JSON name last: it wins over the original one
+    oneof: str
+    read: Callable[[object], object]
+    write: Callable[[Any], object]
+    default: object  # not written
+
+
+def read_message(message_type: type[M], value: object) -> M:
+    """The message in the JSON `value`. Raises: ParseError."""
+    document = read_object(value)
+    given: dict[str, object] = {}
+    chosen: dict[str, str] = {}
+    for codec in _codecs(message_type):
+        present = [name for name in codec.names if document.get(name) is not None]
+        if not present:
+            continue
+        given[codec.attribute] = codec.read(document[present[-1]])
+        if codec.oneof:
+            # As in Go: the last field of the group, in the order of the .proto file, wins.
+            given.pop(chosen.get(codec.oneof, ""), None)
+            chosen[codec.oneof] = codec.attribute
+    return message_type(**given)
+
+
+def write_message(message: Message) -> dict[str, object]:
+    """The JSON object of `message`, without fields that hold their default."""
+    document: dict[str, object] = {}
+    for codec in _codecs(type(message)):
+        value = getattr(message, codec.attribute)
+        if value is None or (value == codec.default and not codec.oneof):
+            continue
+        document[codec.names[-1]] = codec.write(value)
+    return document
+
+
+_CODECS: Final[dict[type[Message], tuple[_Codec, ...]]] = {}  # made at the first use of a type
+
+
+def _codecs(message_type: type[Message]) -> tuple[_Codec, ...]:
+    codecs = _CODECS.get(message_type)
+    if codecs is None:
+        hints = _type_hints(message_type, include_extras=True)
+        codecs = tuple(_codec(each, hints[each.name]) for each in fields(message_type))
+        _CODECS[message_type] = codecs
+    return codecs
+
+
+def _codec(each: Field[Any], hint: Any) -> _Codec:
+    hint = _without_none(hint)
+    read, write = _value(hint)
+    if get_origin(hint) is tuple:
+        item_read, item_write = _value(get_args(hint)[0])
+        read, write = _repeated(item_read, item_write)
+    elif get_origin(hint) is Mapping:
+        item_read, item_write = _value(get_args(hint)[1])
+        read, write = _map(item_read, item_write)
+    json_name = each.metadata.get(_JSON_NAME) or camel_case(each.name)
+    original = (each.name,) if each.metadata.get(_ORIGINAL) else ()
+    return _Codec(
+        attribute=each.name,
+        names=(*original, json_name),
+        oneof=each.metadata.get(_ONEOF, ""),
+        read=read,
+        write=write,
+        default=None if each.default is MISSING else each.default,
+    )
+
+
+def _without_none(hint: Any) -> Any:
+    if get_origin(hint) in {Union, UnionType}:
+        return next(option for option in get_args(hint) if option is not NoneType)
+    return hint
+
+
+_Pair = tuple[Callable[[object], object], Callable[[Any], object]]
+
+
+def _value(hint: Any) -> _Pair:
+    if get_origin(hint) is Annotated:
+        scalar = hint.__metadata__[0]
+        return scalar.read, scalar.write
+    if isinstance(hint, type) and issubclass(hint, Message):
+        return lambda value: read_message(hint, value), write_message
+    if isinstance(hint, type) and issubclass(hint, ProtoEnum):
+        return lambda value: _read_enum(hint, value), _write_enum
+    plain = scalars.PLAIN.get(hint)
+    # Repeated fields and maps are looked into by the caller.
+    return (plain.read, plain.write) if plain else (_unreadable, _unreadable)
+
+
+def _unreadable(value: object) -> object:
+    raise TypeError(f"no codec for {type(value).__name__}")
+
+
+def _repeated(read: Callable[[object], object], write: Callable[[Any], object]) -> _Pair:
+    return (
+        lambda value: tuple(read(item) for item in read_array(value)),
+        lambda items: [write(item) for item in items],
+    )
+
+
+def _map(read: Callable[[object], object], write: Callable[[Any], object]) -> _Pair:
+    return (
+        lambda value: {key: read(item) for key, item in read_object(value).items()},
+        lambda entries: {key: write(entries[key]) for key in sorted(entries)},
+    )
+
+
+def _read_enum(enum: type[ProtoEnum], value: object) -> ProtoEnum:
+    if isinstance(value, str):
+        member = enum.__members__.get(value)
+        if member is None:
+            shown = go_quote(f'"{value}"')
+            raise ParseError(f"unknown value {shown} for enum {_enum_name(enum)}")
+        return member
+    return enum(scalars.read_enum_number(value))
+
+
+def _enum_name(enum: type[ProtoEnum]) -> str:
+    return str(getattr(enum, "__proto_name__", enum.__name__))
+
+
+def _write_enum(value: ProtoEnum) -> object:
+    return value.name or value.value
+
+
+def camel_case(name: str) -> str:
+    """The JSON name of the field `name`, as protoc derives it."""
+    return re.sub(r"_(\w)", lambda match: match[1].upper(), name)

@@ -1,0 +1,129 @@
+"""The values of protocol buffers that are no messages of ours, in JSON."""
+
+from __future__ import annotations
+
+import base64
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from kong_mesh_cp.core.resources.durations import (
+    DurationError,
+    format_proto_duration,
+    parse_duration,
+)
+from kong_mesh_cp.core.resources.reading import (
+    ParseError,
+    mismatch,
+    read_bool,
+    read_bytes,
+    read_double,
+    read_integer,
+    read_object,
+    read_string,
+)
+from kong_mesh_cp.core.resources.timestamps import (
+    TimestampError,
+    format_timestamp,
+    parse_timestamp,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Scalar:
+    """How one type of value goes from JSON and to JSON."""
+
+    read: Callable[[object], object]
+    write: Callable[[Any], object]
+
+
+def _same(value: object) -> object:
+    return value
+
+
+def _write_double(value: float) -> object:
+    if math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
+        return "Infinity" if value > 0 else "-Infinity"
+    # Go writes a whole double without a point.
+    return int(value) if value.is_integer() and abs(value) < 1e21 else value
+
+
+def _read_duration(value: object) -> int:
+    try:
+        return parse_duration(_quoted(value))
+    except DurationError as error:
+        raise ParseError(f"bad Duration: {error}") from None
+
+
+def _read_timestamp(value: object) -> int:
+    try:
+        return parse_timestamp(_quoted(value))
+    except TimestampError as error:
+        raise ParseError(f"bad Timestamp: {error}") from None
+
+
+def _quoted(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    raise mismatch(value, "string")
+
+
+def _read_struct(value: object) -> Mapping[str, object]:
+    # A Value holds every number as a double.
+    return {key: _struct_value(item) for key, item in read_object(value).items()}
+
+
+def _struct_value(value: object) -> object:
+    match value:
+        case bool() | str() | None:
+            return value
+        case int():
+            return float(value)
+        case dict():
+            return _read_struct(value)
+        case list():
+            return [_struct_value(item) for item in value]
+        case _:
+            return value
+
+
+def _write_struct(value: Mapping[str, object]) -> dict[str, object]:
+    return {key: _write_struct_value(value[key]) for key in sorted(value)}
+
+
+def _write_struct_value(value: object) -> object:
+    match value:
+        case float():
+            return _write_double(value)
+        case dict():
+            return _write_struct(value)
+        case list():
+            return [_write_struct_value(item) for item in value]
+        case _:
+            return value
+
+
+def read_enum_number(value: object) -> int:
+    """The number of an enum's value."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return read_integer(value, "int32")
+    if value is None:
+        return 0
+    raise mismatch(value, "protoreflect.EnumNumber")
+
+
+STRING: Final = Scalar(read_string, _same)
+BOOL: Final = Scalar(read_bool, _same)
+DOUBLE: Final = Scalar(read_double, _write_double)
+INT32: Final = Scalar(lambda value: read_integer(value, "int32"), _same)
+UINT32: Final = Scalar(lambda value: read_integer(value, "uint32"), _same)
+UINT64: Final = Scalar(lambda value: read_integer(value, "uint64"), str)
+BYTES: Final = Scalar(read_bytes, lambda value: base64.b64encode(value).decode())
+DURATION: Final = Scalar(_read_duration, format_proto_duration)
+TIMESTAMP: Final = Scalar(_read_timestamp, format_timestamp)
+STRUCT: Final = Scalar(_read_struct, _write_struct)
+
+PLAIN: Final[Mapping[object, Scalar]] = {str: STRING, bool: BOOL, float: DOUBLE}

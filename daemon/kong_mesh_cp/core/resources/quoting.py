@@ -1,0 +1,21 @@
+"""Text of clients in messages, as Go shows it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+_ESCAPES: Final = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+
+
+def go_quote(text: str) -> str:
+    """`text` in double quotes as Go's `%q` prints it, so that it stays one line."""
+    return '"' + "".join(_ESCAPES.get(c) or _shown(c) for c in text) + '"'
+
+
+def _shown(character: str) -> str:
+    if character.isprintable():
+        return character
+    code = ord(character)
+    if code < 0x80:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
