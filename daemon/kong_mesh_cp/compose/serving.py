@@ -56,7 +56,7 @@ async def _open_state(settings: Settings) -> AsyncIterator[SqliteStore]:
     if settings.store.type == "memory":
         log.warning(
             "store-memory: nothing will be remembered after this process ends: no seat, no trial,"
-            " no clock. Unset KUMA_STORE_TYPE to keep them on disk"
+            " no clock. Unset KUMA_STORE_TYPE to keep them on disk."
         )
         async with open_store(None) as store:
             yield store
@@ -166,7 +166,7 @@ class _Run:
             await self._plane.store.save_clock(mark)
         except StateError as error:
             if not self._clock_failing:
-                log.error("%s (the time seen is not recorded; serving goes on)", error.line)
+                log.error("clock-not-recorded: %s; serving goes on. %s", error.message, error.hint)
             self._clock_failing = True
         else:
             self._clock_failing = False

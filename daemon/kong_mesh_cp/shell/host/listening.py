@@ -59,6 +59,5 @@ def _refusal(error: OSError, interface: str, port: int, setting: str) -> ListenE
     return ListenError(
         f"cannot listen on {interface} port {port}: {error.strerror}",
         code="address-unknown",
-        hint="Listen on an address of this machine (ip address shows them); the setting beside"
-        f" {setting} names it.",
+        hint="Choose an address of this machine (ip address shows them), or 0.0.0.0 for all.",
     )
