@@ -144,15 +144,15 @@ def _run(arguments: argparse.Namespace) -> int:
         banner=arguments.banner,
     )
     service = ServiceEnvironment.read(os.environ, pid=os.getpid())
-    manager = ServiceManager()
-    try:
-        trio.run(serve, prepare(options, os.environ, service), manager)
-    except ControlPlaneError as error:
-        manager.refused(error.line, errno.EINVAL)
-        # journald shows the program's name and takes the priority from the prefix.
-        prefix = "<3>" if on_journal(service.journal_stream) else f"{PROGRAM}: "
-        print(f"{prefix}{error.line}", file=sys.stderr)
-        return error.exit_status
+    with ServiceManager() as manager:
+        try:
+            trio.run(serve, prepare(options, os.environ, service), manager)
+        except ControlPlaneError as error:
+            manager.refused(error.line, errno.EINVAL)
+            # journald shows the program's name and takes the priority from the prefix.
+            prefix = "<3>" if on_journal(service.journal_stream) else f"{PROGRAM}: "
+            print(f"{prefix}{error.line}", file=sys.stderr)
+            return error.exit_status
     return 0
 
 

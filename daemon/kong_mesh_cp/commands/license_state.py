@@ -67,7 +67,7 @@ def _as_the_daemon_says(arguments: argparse.Namespace) -> int:
         raise NoDaemonError(
             "what answers on the admission socket does not tell whether a restart is safe",
             code="daemon-not-understood",
-            hint="Ask with --offline",
+            hint="Ask with --offline.",
         )
     if safe:
         print("safe: a start right now would succeed")
@@ -101,14 +101,14 @@ def _reset_clock(arguments: argparse.Namespace) -> int:
         raise ControlPlaneError(
             "the store is in memory (KUMA_STORE_TYPE): it remembers no time",
             code="nothing-to-reset",
-            hint="Restart the daemon instead",
+            hint="Restart the daemon instead.",
         )
     if not settings.general.work_dir.is_dir():
         # Making it, as a start would, would hide that another one was meant.
         raise StateError(
             f"there is no state directory {shown(settings.general.work_dir)}",
             code="state-missing",
-            hint="Name the daemon's configuration with -c, or set KUMA_GENERAL_WORK_DIR as for it",
+            hint="Name the daemon's configuration with -c, or set KUMA_GENERAL_WORK_DIR as for it.",
         )
     before = trio.run(  # noqa: TID251 (the one command with an adapter that is async)
         _forget_latest_time, settings.general.work_dir, _reason(arguments.reason)

@@ -49,13 +49,13 @@ def ask_daemon(arguments: argparse.Namespace, method: str, target: str) -> Contr
         raise NoDaemonError(
             f"no daemon answers on {shown(path)}: {error.strerror or error}",
             code="daemon-not-running",
-            hint="See its state: systemctl status kong-mesh-cp. --socket names another socket",
+            hint="See its state: systemctl status kong-mesh-cp. --socket names another socket.",
         ) from error
     except ValueError as error:
         raise NoDaemonError(
             f"what answers on {shown(path)} is no kong-mesh-cp",
             code="daemon-not-understood",
-            hint="Name the daemon's admission socket with --socket",
+            hint="Name the daemon's admission socket with --socket.",
         ) from error
 
 

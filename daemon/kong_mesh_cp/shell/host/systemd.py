@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from contextlib import ExitStack
+from typing import Self
 
 import sdnotify
 
@@ -15,11 +16,21 @@ LISTEN_FDS_START = 3  # sd_listen_fds(3)
 
 
 class ServiceManager:
-    """Speaks sd_notify(3) to the service manager; silent where there is none."""
+    """Speaks sd_notify(3) to the service manager; silent where there is none.
+
+    Resource handling: a context manager that closes its socket.
+    """
 
     def __init__(self) -> None:
         self._notifier = sdnotify.SystemdNotifier()
         self._status = ""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        if self._notifier.socket is not None:
+            self._notifier.socket.close()
 
     def ready(self, status: str) -> None:
         """Every listener serves. Also ends a reload."""
@@ -71,7 +82,7 @@ def _inherited(number: int, name: str) -> socket.socket:
             f"LISTEN_FDS promises a socket as descriptor {number} ({shown(name)}), which cannot be"
             f" used: {error.strerror}",
             code="socket-not-inherited",
-            hint="Let kong-mesh-cp-admission.socket start the service, or unset LISTEN_FDS",
+            hint="Let kong-mesh-cp-admission.socket start the service, or unset LISTEN_FDS.",
         ) from error
     listener.set_inheritable(False)
     listener.setblocking(False)
