@@ -1,0 +1,1 @@
+"""Policies: what each may say, whom it selects, how several become one."""

@@ -1,0 +1,197 @@
+"""What a policy points at: the proxies it configures, the traffic an entry of it is about.
+
+Source of the rules: the API's field texts and `ValidateTargetRef` of Kuma 2.10.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from kong_mesh_cp.core.resources.violations import FieldPath, Violation
+
+KINDS: Final = (
+    "Mesh",
+    "MeshSubset",
+    "MeshGateway",
+    "MeshService",
+    "MeshExternalService",
+    "MeshMultiZoneService",
+    "MeshServiceSubset",
+    "MeshHTTPRoute",
+    "Dataplane",
+)
+PROXY_TYPES: Final = ("Sidecar", "Gateway")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetRef:
+    """A reference by kind and name, tags or labels; which of them go together is `violations`.
+
+    An absent text or map is an empty one. `proxy_types` tells an absent list (None) from an empty
+    one, since only the second is wrong.
+    """
+
+    kind: str  # of KINDS
+    name: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    mesh: str = ""
+    proxy_types: tuple[str, ...] | None = None
+    namespace: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    section_name: str = ""
+
+
+WHOLE_MESH: Final = TargetRef(kind="Mesh")  # what an absent top-level targetRef means
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allowed:
+    """What one place of one policy takes as its target."""
+
+    kinds: tuple[str, ...]
+    unsupported: str = "value is not supported"  # said of every other kind
+    listener_tags: bool = False  # a MeshGateway may be narrowed to listeners by their tags
+    section_name: bool = False  # a Dataplane may be narrowed to one inbound
+    names: frozenset[str] = frozenset()  # accepted although they are no names
+
+
+def violations(ref: TargetRef, allowed: Allowed, path: FieldPath) -> Iterator[Violation]:
+    """Everything wrong with `ref`, which stands at `path`."""
+    if not ref.kind:
+        yield path.field("kind").violation("must be defined")
+        return
+    if ref.kind not in allowed.kinds:
+        yield path.field("kind").violation(allowed.unsupported)
+        return
+    yield from _CHECKS.get(ref.kind, _unchecked)(ref, allowed, path)
+
+
+def _unchecked(_ref: TargetRef, _allowed: Allowed, _path: FieldPath) -> Iterator[Violation]:
+    return iter(())
+
+
+def _mesh(ref: TargetRef, _allowed: Allowed, path: FieldPath) -> Iterator[Violation]:
+    if ref.name:
+        yield path.field("name").violation(f"using name with kind {ref.kind} is not yet supported")
+    yield from _must_lack(ref, path, "mesh", "tags", "labels", "namespace", "sectionName")
+    yield from _proxy_types(ref, path)
+
+
+def _mesh_subset(ref: TargetRef, _allowed: Allowed, path: FieldPath) -> Iterator[Violation]:
+    yield from _must_lack(ref, path, "name", "mesh", "labels", "namespace", "sectionName")
+    yield from _tags(ref, path, _TAG_VALUE, _TAG_VALUE_TEXT)
+    yield from _proxy_types(ref, path)
+
+
+def _dataplane(ref: TargetRef, allowed: Allowed, path: FieldPath) -> Iterator[Violation]:
+    yield from _must_lack(ref, path, "tags", "mesh", "proxyTypes")
+    yield from _labels_or_name(ref, path, "either labels or name and namespace must be specified")
+    if ref.section_name and not allowed.section_name:
+        yield path.field("sectionName").violation("can only be used with inbound policies")
+
+
+def _real_resource(ref: TargetRef, allowed: Allowed, path: FieldPath) -> Iterator[Violation]:
+    yield from _name(ref, allowed, path, required=not ref.labels)
+    yield from _must_lack(ref, path, "mesh", "tags", "proxyTypes")
+    yield from _labels_or_name(ref, path, "either labels or name and namespace must be specified")
+
+
+def _external_service(ref: TargetRef, allowed: Allowed, path: FieldPath) -> Iterator[Violation]:
+    yield from _name(ref, allowed, path, required=not ref.labels)
+    yield from _must_lack(ref, path, "mesh", "tags", "proxyTypes", "sectionName")
+    yield from _labels_or_name(ref, path, "either labels or name must be specified")
+
+
+def _named_subset(ref: TargetRef, allowed: Allowed, path: FieldPath) -> Iterator[Violation]:
+    yield from _name(ref, allowed, path, required=True)
+    yield from _must_lack(ref, path, "mesh", "proxyTypes", "labels", "namespace", "sectionName")
+    yield from _tags(ref, path, _SELECTOR_VALUE, _SELECTOR_VALUE_TEXT)
+    if ref.kind == "MeshGateway" and not allowed.listener_tags:
+        yield from _must_lack(ref, path, "tags")
+
+
+# A MeshMultiZoneService is taken as it stands, like the original does.
+_CHECKS: Final = {
+    "Mesh": _mesh,
+    "MeshSubset": _mesh_subset,
+    "Dataplane": _dataplane,
+    "MeshService": _real_resource,
+    "MeshHTTPRoute": _real_resource,
+    "MeshServiceSubset": _named_subset,
+    "MeshGateway": _named_subset,
+    "MeshExternalService": _external_service,
+}
+
+
+def _must_lack(ref: TargetRef, path: FieldPath, *members: str) -> Iterator[Violation]:
+    present = {
+        "name": ref.name,
+        "mesh": ref.mesh,
+        "tags": ref.tags,
+        "labels": ref.labels,
+        "namespace": ref.namespace,
+        "sectionName": ref.section_name,
+        "proxyTypes": ref.proxy_types,
+    }
+    for member in members:
+        if present[member]:
+            yield path.field(member).violation(f"must not be set with kind {ref.kind}")
+
+
+def _labels_or_name(ref: TargetRef, path: FieldPath, message: str) -> Iterator[Violation]:
+    if ref.labels and (ref.name or ref.namespace):
+        yield path.field("labels").violation(message)
+
+
+def _proxy_types(ref: TargetRef, path: FieldPath) -> Iterator[Violation]:
+    if ref.proxy_types == ():
+        yield path.field("proxyTypes").violation("must be undefined or have at least one element")
+
+
+_NAME: Final = re.compile(r"[0-9a-z.\-_]*")
+_NAME_TEXT: Final = (
+    "invalid characters: must consist of lower case alphanumeric characters, '-', '.' and '_'."
+)
+
+
+def _name(
+    ref: TargetRef, allowed: Allowed, path: FieldPath, *, required: bool
+) -> Iterator[Violation]:
+    at = path.field("name")
+    if required and not ref.name:
+        yield at.violation(f"must be set with kind {ref.kind}")
+    if ref.name not in allowed.names and not _NAME.fullmatch(ref.name):
+        yield at.violation(_NAME_TEXT)
+
+
+_TAG_NAME: Final = re.compile(r"[a-zA-Z0-9.\-_:/]*")
+_TAG_NAME_TEXT: Final = (
+    "tag name must consist of alphanumeric characters, dots, dashes, slashes and underscores"
+)
+_TAG_VALUE: Final = re.compile(r"[a-zA-Z0-9.\-_:]*")
+_TAG_VALUE_TEXT: Final = (
+    "tag value must consist of alphanumeric characters, dots, dashes and underscores"
+)
+_SELECTOR_VALUE: Final = re.compile(r"[a-zA-Z0-9.\-_:/]*|\*")
+_SELECTOR_VALUE_TEXT: Final = (
+    "tag value must consist of alphanumeric characters, dots, dashes, slashes and underscores"
+    ' or be "*"'
+)
+
+
+def _tags(
+    ref: TargetRef, path: FieldPath, values: re.Pattern[str], message: str
+) -> Iterator[Violation]:
+    at = path.field("tags")
+    for name, value in sorted(ref.tags.items()):
+        if not name:
+            yield at.violation("tag name must be non-empty")
+        if not _TAG_NAME.fullmatch(name):
+            yield at.key(name).violation(_TAG_NAME_TEXT)
+        if not value:
+            yield at.key(name).violation("tag value must be non-empty")
+        if not values.fullmatch(value):
+            yield at.key(name).violation(message)
