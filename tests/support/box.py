@@ -15,6 +15,7 @@ import subprocess
 import tempfile
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -152,19 +153,20 @@ def booted(root: Path, *, binds: Mapping[Path, str]) -> Iterator[Box]:
     Resource handling: removes its overlay, its cgroups and every process in the box.
     """
     with contextlib.ExitStack() as stack:
-        folder = Path(tempfile.mkdtemp(prefix="kmesh-box-"))
+        # A machine's name is a host name: not every name that mkdtemp makes would do.
+        name = f"box-{uuid.uuid4().hex[:12]}"
+        folder = Path(tempfile.mkdtemp(prefix=f"{name}-"))
         stack.callback(shutil.rmtree, folder)
         merged = stack.enter_context(_overlay(root, folder))
-        groups = stack.enter_context(_own_cgroups(folder.name))
+        groups = stack.enter_context(_own_cgroups(name))
         notices = stack.enter_context(Notices(folder / "notify"))
         console = stack.enter_context((folder / "console.log").open("wb"))
         process = subprocess.Popen(
-            _nspawn(merged, folder.name, binds),
+            [*_entering(groups), *_nspawn(merged, name, binds)],
             stdin=subprocess.DEVNULL,
             stdout=console,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=lambda: _enter(groups),
             env={
                 "PATH": os.environ["PATH"],
                 "NOTIFY_SOCKET": str(folder / "notify"),
@@ -232,9 +234,10 @@ def _remove_cgroup(group: Path) -> None:
             time.sleep(POLL_SECONDS)
 
 
-def _enter(groups: list[Path]) -> None:
-    for group in groups:
-        (group / "cgroup.procs").write_text(str(os.getpid()))
+def _entering(groups: list[Path]) -> list[str]:
+    """The start of a command that moves itself into `groups` before it becomes the rest."""
+    moves = "".join(f'echo $$ > "{group}/cgroup.procs"; ' for group in groups)
+    return ["sh", "-ec", f'{moves}exec "$@"', "enter"]
 
 
 def _power_off(process: subprocess.Popen[bytes], notices: Notices) -> None:

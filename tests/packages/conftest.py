@@ -1,0 +1,90 @@
+"""Packages built once a run from a snapshot of this checkout, and machines to install them on."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from support.box import booted
+from support.installed import Machine
+from support.licenses import keyring_json
+from support.packages import TREE, Packages, build
+
+EX_UNAVAILABLE = 69
+SHOWN_AT = "/packages"
+
+
+@pytest.fixture(scope="session")
+def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a package is made of, as it was when the run began."""
+    shared = _shared(tmp_path_factory)
+    with (shared / "snapshot.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        target = shared / "snapshot"
+        if not target.exists():
+            partial = shared / "snapshot.partial"
+            partial.mkdir()
+            for name in TREE:
+                source = Path.cwd() / name
+                if source.is_dir():
+                    shutil.copytree(
+                        source, partial / name, ignore=shutil.ignore_patterns("__pycache__")
+                    )
+                else:
+                    shutil.copy2(source, partial / name)
+            (partial / "vendor-keys.json").write_bytes(keyring_json())
+            partial.rename(target)
+    return target
+
+
+@pytest.fixture(scope="session")
+def packages(snapshot: Path, tmp_path_factory: pytest.TempPathFactory) -> Packages:
+    """This version's packages and those of a later one; they believe the tests' keys."""
+    if shutil.which("strip") is None:
+        pytest.skip("no strip here: apt-get install binutils")
+    shared = _shared(tmp_path_factory)
+    with (shared / "packages.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (shared / "packages").exists():
+            build(snapshot, shared / "partial", "--keyring", "vendor-keys.json")
+            build(
+                snapshot, shared / "partial", "--keyring", "vendor-keys.json", "--version", "9.9.9"
+            )
+            (shared / "partial").rename(shared / "packages")
+    return Packages(shared / "packages")
+
+
+@pytest.fixture(params=["bookworm", "trixie"])
+def machine(request: pytest.FixtureRequest, packages: Packages) -> Iterator[Machine]:
+    """A booted Debian: 12 (systemd 252, CPython 3.11) and 13 (257, 3.13); nothing installed yet."""
+    root = system_root(request.param)
+    with booted(root, binds={packages.folder: SHOWN_AT}) as box:
+        yield Machine(box, SHOWN_AT)
+
+
+@pytest.fixture(scope="session")
+def rpm_root() -> Path:
+    """The root of a system with rpm and dnf."""
+    return system_root("rpmhost")
+
+
+def system_root(name: str) -> Path:
+    made = subprocess.run(
+        ["scripts/system-roots", name], text=True, capture_output=True, check=False
+    )
+    if made.returncode == EX_UNAVAILABLE:
+        pytest.skip(made.stderr.strip().splitlines()[-1])
+    assert made.returncode == 0, made.stderr
+    return Path(made.stdout.strip())
+
+
+def _shared(factory: pytest.TempPathFactory) -> Path:
+    """A folder of this run: with pytest-xdist, the same one for every worker."""
+    base = factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base

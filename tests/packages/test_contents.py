@@ -1,0 +1,235 @@
+"""The packages, opened: what is in them, for whom, and what is not."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from support.licenses import LICENSE_KEY, VENDOR, keyring_json
+from support.packages import (
+    VERSION,
+    Packages,
+    build,
+    deb_control_file,
+    deb_entries,
+    deb_field,
+    rpm_entries,
+    try_build,
+    unpack_deb,
+    unpack_rpm,
+)
+
+pytestmark = pytest.mark.package
+
+BUNDLE = "/usr/lib/kong-mesh-cp"
+MINORS = ("311", "312", "313", "314")
+COMMON = {
+    "/etc/kong-mesh",
+    "/etc/kong-mesh/kong-mesh-cp.env",
+    "/usr/bin/kong-mesh-cp",
+    f"{BUNDLE}/build-id",
+    f"{BUNDLE}/restart-if-safe",
+    "/usr/lib/systemd/system-preset/80-kong-mesh-cp.preset",
+    "/usr/lib/systemd/system/kong-mesh-cp-admission.socket",
+    "/usr/lib/systemd/system/kong-mesh-cp.service",
+    "/usr/lib/sysusers.d/kong-mesh-cp.conf",
+    "/usr/lib/tmpfiles.d/kong-mesh-cp.conf",
+    "/usr/share/man/man5/kong-mesh-cp.toml.5.gz",
+    "/usr/share/man/man8/kong-mesh-cp.8.gz",
+}
+DEBIAN = {
+    "/usr/share/doc/kong-mesh-cp/changelog.Debian.gz",
+    "/usr/share/doc/kong-mesh-cp/copyright",
+    "/usr/share/lintian/overrides/kong-mesh-cp",
+}
+# What a bundle brings along and must not.
+UNWANTED = re.compile(
+    r"__pycache__|\.pyc$|\.pyi$|\.[ch]$|/_tests/|kong_mesh_license|/RECORD$|direct_url|/yaml/_yaml\."
+)
+
+
+@pytest.fixture(scope="module")
+def opened(packages: Packages, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return unpack_deb(packages.deb, tmp_path_factory.mktemp("deb"))
+
+
+def test_the_packages_are_named_for_their_version(packages: Packages) -> None:
+    assert packages.deb.is_file()
+    assert packages.rpm.is_file()
+    assert deb_field(packages.deb, "Version") == VERSION
+
+
+def test_the_deb_lays_down_these_files_and_its_bundle_only(packages: Packages) -> None:
+    entries = deb_entries(packages.deb)
+    own = {path for path, entry in entries.items() if entry.is_file}
+    outside = {path for path in own if not path.startswith((f"{BUNDLE}/app/", f"{BUNDLE}/vendor/"))}
+
+    assert outside | {"/etc/kong-mesh"} == COMMON | DEBIAN
+
+
+def test_the_rpm_lays_down_these_files_and_its_bundle_only(packages: Packages) -> None:
+    outside = {
+        path
+        for path in rpm_entries(packages.rpm)
+        if not path.startswith((f"{BUNDLE}/app", f"{BUNDLE}/vendor"))
+    }
+
+    licenses = "/usr/share/licenses/kong-mesh-cp"
+    assert outside - {BUNDLE} == COMMON | {licenses, f"{licenses}/LICENSE"}
+
+
+def test_both_packages_hold_the_same_bundle(
+    opened: Path, packages: Packages, tmp_path: Path
+) -> None:
+    rpm = unpack_rpm(packages.rpm, tmp_path / "rpm")
+
+    subprocess.run(["diff", "-r", f"{opened}{BUNDLE}", f"{rpm}{BUNDLE}"], check=True)
+
+
+def test_only_the_configuration_is_closed_to_others_and_nothing_is_writable(
+    packages: Packages,
+) -> None:
+    for path, entry in deb_entries(packages.deb).items():
+        assert entry.owner in {"root/root", "0/0"}, path
+        expected = {
+            "/etc/kong-mesh": "drwxr-x---",
+            "/etc/kong-mesh/kong-mesh-cp.env": "-rw-r-----",
+            "/usr/bin/kong-mesh-cp": "-rwxr-xr-x",
+            f"{BUNDLE}/restart-if-safe": "-rwxr-xr-x",
+        }.get(path, "-rw-r--r--" if entry.is_file else "drwxr-xr-x")
+        assert entry.mode == expected, path
+
+
+def test_the_rpm_hands_the_configuration_to_the_daemons_group(packages: Packages) -> None:
+    entries = rpm_entries(packages.rpm)
+
+    assert entries["/etc/kong-mesh"].owner == "root/kong-mesh-cp"
+    assert entries["/etc/kong-mesh/kong-mesh-cp.env"].owner == "root/kong-mesh-cp"
+    assert {entry.owner for path, entry in entries.items() if path.startswith("/usr")} == {
+        "root/root"
+    }
+
+
+def test_the_environment_file_is_the_one_conffile_and_sets_nothing(
+    opened: Path, packages: Packages
+) -> None:
+    assert deb_control_file(packages.deb, "conffiles").split() == [
+        "/etc/kong-mesh/kong-mesh-cp.env"
+    ]
+    lines = (opened / "etc/kong-mesh/kong-mesh-cp.env").read_text().splitlines()
+    # A shipped file that never changes never asks the administrator to merge it.
+    assert [line for line in lines if not line.startswith("#")] == []
+
+
+def test_the_rpm_keeps_a_changed_environment_file(packages: Packages) -> None:
+    flags = subprocess.run(
+        ["rpm", "-qp", "--qf", "[%{FILEFLAGS:fflags} %{FILENAMES}\n]", packages.rpm],
+        check=True, text=True, capture_output=True,
+    ).stdout.splitlines()  # fmt: skip
+
+    assert [line for line in flags if line.startswith("c")] == [
+        "cn /etc/kong-mesh/kong-mesh-cp.env"
+    ]
+
+
+def test_no_file_is_there_that_does_not_run(packages: Packages) -> None:
+    unwanted = [path for path in deb_entries(packages.deb) if UNWANTED.search(path)]
+
+    assert unwanted == []
+
+
+def test_c_modules_are_there_for_every_interpreter(opened: Path) -> None:
+    vendor = opened / f"{BUNDLE.lstrip('/')}/vendor"
+    for minor in MINORS:
+        assert list(vendor.glob(f"_cffi_backend.cpython-{minor}-*.so")), minor
+        assert list(vendor.glob(f"httptools/parser/parser.cpython-{minor}-*.so")), minor
+    assert {path.name for path in vendor.rglob("*.abi3.so")} == {
+        "_rust.abi3.so",
+        "_rust_notify.abi3.so",
+    }
+
+
+def test_what_the_c_modules_need_is_declared(opened: Path, packages: Packages) -> None:
+    needed: set[str] = set()
+    for module in opened.rglob("*.so"):
+        headers = subprocess.run(
+            ["objdump", "-p", module], check=True, text=True, capture_output=True
+        ).stdout
+        needed |= set(re.findall(r"NEEDED +(\S+)", headers))
+        versions = re.findall(r"GLIBC_(\d+)\.(\d+)", headers)
+        assert max((int(major), int(minor)) for major, minor in versions) <= (2, 28), module
+
+    of_libc = {
+        "libc.so.6",
+        "libm.so.6",
+        "libdl.so.2",
+        "librt.so.1",
+        "libpthread.so.0",
+        "ld-linux-x86-64.so.2",
+    }
+    assert needed - of_libc == {"libgcc_s.so.1"}
+    assert "libgcc-s1" in deb_field(packages.deb, "Depends")
+    assert "libc6 (>= 2.28)" in deb_field(packages.deb, "Depends")
+    requires = subprocess.run(
+        ["rpm", "-qp", "--requires", packages.rpm], check=True, text=True, capture_output=True
+    ).stdout
+    assert "libgcc_s.so.1()(64bit)" in requires
+    assert "libc.so.6(GLIBC_2.28)(64bit)" in requires
+
+
+def test_the_packages_believe_the_keys_they_were_built_with(opened: Path) -> None:
+    built_in = opened / f"{BUNDLE.lstrip('/')}/app/kong_mesh_cp/keyring.json"
+
+    assert json.loads(built_in.read_text()) == json.loads(keyring_json())
+
+
+def test_no_secret_of_the_builder_gets_into_a_package(
+    opened: Path, packages: Packages, tmp_path: Path
+) -> None:
+    rpm = unpack_rpm(packages.rpm, tmp_path / "rpm")
+    secrets = (LICENSE_KEY.encode(), VENDOR.pem.splitlines()[1], str(Path.cwd()).encode())
+    for path in (path for root in (opened, rpm) for path in root.rglob("*") if path.is_file()):
+        content = path.read_bytes()
+        assert not any(secret in content for secret in secrets), path
+
+
+def test_two_builds_in_different_folders_give_the_same_bytes(
+    snapshot: Path, packages: Packages, tmp_path: Path
+) -> None:
+    elsewhere = tmp_path / "another folder"
+    subprocess.run(["cp", "-R", snapshot, elsewhere], check=True)  # other inodes, other times
+
+    build(elsewhere, tmp_path / "out", "--keyring", "vendor-keys.json", umask=0o077)
+
+    for first in (packages.deb, packages.rpm):
+        assert (tmp_path / "out" / first.name).read_bytes() == first.read_bytes(), first.name
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [(b"{}", "is not a list"), (b"[{}]", "entry 1"), (b"[", "is not strict JSON")],
+)
+def test_a_keyring_that_the_daemon_would_refuse_is_not_packaged(
+    snapshot: Path, tmp_path: Path, content: bytes, reason: str
+) -> None:
+    keyring = tmp_path / "keyring.json"
+    keyring.write_bytes(content)
+
+    refused = try_build(snapshot, tmp_path / "out", "--keyring", str(keyring))
+
+    assert refused.returncode == 78
+    assert refused.stderr.startswith("build-packages: keyring-invalid: ")
+    assert reason in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_unknown_argument_of_the_build_is_refused(snapshot: Path, tmp_path: Path) -> None:
+    refused = try_build(snapshot, tmp_path / "out", "--keyrings", "x")
+
+    assert refused.returncode == 64
+    assert "--keyrings" in refused.stderr

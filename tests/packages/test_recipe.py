@@ -1,0 +1,59 @@
+"""What the recipe says must agree with the rest of the project."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+from packaging.requirements import Requirement
+
+LOCK = Path("packaging/requirements.lock")
+
+
+def test_every_runtime_dependency_is_locked_within_its_bounds() -> None:
+    dependencies = tomllib.loads(Path("pyproject.toml").read_text())["project"]["dependencies"]
+    locked = dict(re.findall(r"^([a-z0-9-]+)==(\S+)", LOCK.read_text(), re.MULTILINE))
+
+    for dependency in map(Requirement, dependencies):
+        assert locked[dependency.name] in dependency.specifier
+
+
+def test_the_lock_names_a_digest_for_every_file_and_no_index() -> None:
+    text = LOCK.read_text()
+
+    for requirement in re.split(r"^(?=[a-z])", text, flags=re.MULTILINE)[1:]:
+        assert "--hash=sha256:" in requirement
+    assert "://" not in text
+    assert "--index" not in text
+
+
+def test_no_committed_recipe_names_a_registry() -> None:
+    for path in (*Path("packaging").rglob("*"), *Path("scripts").iterdir()):
+        if path.is_file() and path.name != "copyright":
+            assert not re.search(r"pypi\.org|deb\.debian\.org|pythonhosted", path.read_text()), path
+
+
+def test_the_launcher_and_the_build_agree_on_the_interpreters() -> None:
+    launcher = Path("packaging/kong-mesh-cp").read_text()
+    oldest, newest = (
+        int(re.findall(rf"^{name} = \(3, (\d+)\)", launcher, re.MULTILINE)[0])
+        for name in ("OLDEST", "NEWEST")
+    )
+    minors = re.findall(r'MINORS="([^"]*)"', Path("scripts/build-packages").read_text())[0].split()
+
+    assert minors == [f"3.{minor}" for minor in range(oldest, newest + 1)]
+    recipe = Path("packaging/nfpm.yaml").read_text()
+    assert f"python3 (>= 3.{oldest}~)" in recipe
+    assert f"python3 (<< 3.{newest + 1}~)" in recipe
+    assert f"python3 >= 3.{oldest} with python3 < 3.{newest + 1}" in recipe
+
+
+def test_the_scripts_are_read_by_a_plain_shell() -> None:
+    for script in (
+        *Path("packaging/deb").glob("p*"),
+        *Path("packaging/rpm").glob("p*"),
+        Path("packaging/restart-if-safe"),
+    ):
+        subprocess.run(["sh", "-n", script], check=True)

@@ -1,0 +1,116 @@
+"""Builds the packages and opens them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+TREE = ("LICENSE", "README.md", "pyproject.toml", "daemon", "packaging", "systemd", "scripts")
+VERSION: str = tomllib.loads(Path("pyproject.toml").read_text())["project"]["version"]
+NEWER = "9.9.9"
+
+
+@dataclass(frozen=True)
+class Packages:
+    """The folder that scripts/build-packages filled."""
+
+    folder: Path
+
+    @property
+    def deb(self) -> Path:
+        return self.folder / f"kong-mesh-cp_{VERSION}_amd64.deb"
+
+    @property
+    def rpm(self) -> Path:
+        return self.folder / f"kong-mesh-cp-{VERSION}-1.x86_64.rpm"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of a package's table of contents."""
+
+    mode: str  # as `ls -l` writes it
+    owner: str  # user/group
+
+    @property
+    def is_file(self) -> bool:
+        return self.mode.startswith("-")
+
+
+def build(tree: Path, output: Path, *arguments: str, umask: int = 0o022) -> None:
+    """Run the tree's scripts/build-packages with the tools of this interpreter's environment."""
+    done = try_build(tree, output, *arguments, umask=umask)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def try_build(
+    tree: Path, output: Path, *arguments: str, umask: int = 0o022
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [tree / "scripts" / "build-packages", "--output", output, *arguments],
+        cwd=tree,
+        env={**os.environ, "KMESH_BUILD_TOOLS": str(Path(sys.executable).parent)},
+        umask=umask,
+        text=True,
+        capture_output=True,
+        check=False,
+    )
+
+
+def deb_entries(deb: Path) -> dict[str, Entry]:
+    """Absolute path → entry."""
+    listing = _output("dpkg-deb", "--contents", str(deb))
+    entries = {}
+    for line in listing.splitlines():
+        mode, owner, _, _, _, path = line.split(maxsplit=5)
+        entries[path.removeprefix(".").rstrip("/")] = Entry(mode, owner)
+    return entries
+
+
+def rpm_entries(rpm: Path) -> dict[str, Entry]:
+    listing = _output(
+        "rpm",
+        "-qp",
+        "--qf",
+        "[%{FILEMODES:perms} %{FILEUSERNAME}/%{FILEGROUPNAME} %{FILENAMES}\n]",
+        str(rpm),
+    )
+    lines = (line.split(maxsplit=2) for line in listing.splitlines())
+    return {path: Entry(mode, owner) for mode, owner, path in lines}
+
+
+def unpack_deb(deb: Path, target: Path) -> Path:
+    subprocess.run(["dpkg-deb", "--extract", deb, target], check=True)
+    return target
+
+
+def unpack_rpm(rpm: Path, target: Path) -> Path:
+    target.mkdir(parents=True, exist_ok=True)
+    archive = target.with_suffix(".tgz")
+    if shutil.which("rpm2archive") is None:
+        pytest.skip("no rpm2archive here (scripts/system-roots installs what the tests need)")
+    with rpm.open("rb") as package, archive.open("wb") as tar:
+        subprocess.run(["rpm2archive", "-"], stdin=package, stdout=tar, check=True)
+    subprocess.run(["tar", "-xzf", archive, "-C", target], check=True)
+    return target
+
+
+def deb_field(deb: Path, name: str) -> str:
+    return _output("dpkg-deb", "--field", str(deb), name).strip()
+
+
+def deb_control_file(deb: Path, name: str) -> str:
+    return _output("dpkg-deb", "--info", str(deb), name)
+
+
+def _output(*command: str) -> str:
+    if shutil.which(command[0]) is None:
+        pytest.skip(f"no {command[0]} here (scripts/system-roots installs what the tests need)")
+    return subprocess.run(command, check=True, text=True, capture_output=True).stdout
