@@ -1,0 +1,187 @@
+"""The command line as a person meets it: help, versions, exit statuses, one line for an error."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from kong_mesh_cp import __version__
+from kong_mesh_cp.cli import EX_IOERR, EXIT_BROKEN_PIPE, main
+from kong_mesh_cp.core.errors import EX_CONFIG
+
+USAGE = 2
+COMMANDS = [
+    [],
+    ["run"],
+    ["version"],
+    ["reload"],
+    ["config"],
+    ["config", "init"],
+    ["config", "show"],
+    ["config", "convert"],
+    ["config", "check"],
+    ["license"],
+    ["license", "verify"],
+    ["license", "inspect"],
+    ["license", "explain"],
+    ["license", "simulate"],
+    ["license", "check-restart"],
+    ["license", "reset-clock"],
+]
+
+
+def spawned(
+    *words: str, redirection: str = "", environment: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """The program in a shell of its own, so that it can meet closed and full streams."""
+    program = [sys.executable, "-m", "kong_mesh_cp", *words]
+    return subprocess.run(
+        ["bash", "-c", f'"$@" {redirection}; exit ${{PIPESTATUS[0]}}', "bash", *program],
+        env={"PATH": os.environ["PATH"], "HOME": "/nowhere", **(environment or {})},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def exit_of(*words: str) -> int:
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert isinstance(ended.value.code, int)
+    return ended.value.code
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_every_command_explains_itself(
+    command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert exit_of(*command, "--help") == 0
+
+    said = capsys.readouterr()
+    assert said.out.startswith(f"usage: {' '.join(['kong-mesh-cp', *command])} ")
+    assert said.err == ""
+
+
+def test_no_command_is_left_out_here(capsys: pytest.CaptureFixture[str]) -> None:
+    def below(command: list[str]) -> list[list[str]]:
+        exit_of(*command, "--help")
+        names = re.findall(r"^ {4}([a-z][a-z-]*)(?: |$)", capsys.readouterr().out, re.MULTILINE)
+        return [command, *(found for name in names for found in below([*command, name]))]
+
+    assert sorted(below([])) == sorted(COMMANDS)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["nonsense"],
+        [],
+        ["license"],
+        ["run", "--no-such-flag"],
+        ["run", "--log-level", "loud"],
+        ["run", "--conf", "x"],  # flags are not guessed from their beginning
+        ["license", "reset-clock"],  # without a reason
+    ],
+    ids=" ".join,
+)
+def test_a_wrong_command_line_is_a_usage_error(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert exit_of(*words) == USAGE
+    said = capsys.readouterr()
+    assert said.err.startswith("usage: kong-mesh-cp")
+    assert said.out == ""
+
+
+def test_the_version_is_said_both_ways(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["version"]) == 0
+    assert capsys.readouterr().out == f"kong-mesh-cp {__version__}\n"
+    assert exit_of("--version") == 0
+    assert capsys.readouterr().out == f"kong-mesh-cp {__version__}\n"
+
+
+def test_an_error_is_one_line_with_a_code_and_its_exit_status(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    missing = tmp_path / "no\nsuch.toml"
+
+    assert main(["config", "show", "--config-file", str(missing)]) == EX_CONFIG
+
+    said = capsys.readouterr()
+    assert re.fullmatch(r"kong-mesh-cp: [a-z-]+: .+\. .+\n", said.err)
+    assert said.out == ""
+
+
+def test_the_module_and_the_installed_program_are_the_same() -> None:
+    program = Path(sys.executable).with_name("kong-mesh-cp")
+    installed = subprocess.run([program, "version"], capture_output=True, text=True, check=True)
+
+    assert installed.stdout == spawned("version").stdout == f"kong-mesh-cp {__version__}\n"
+
+
+@pytest.mark.parametrize("words", [["license", "explain"], ["--help"], ["config", "init"]])
+def test_a_reader_that_leaves_early_ends_it_quietly(words: list[str]) -> None:
+    # The reader has closed its end before anything is written.
+    program = [sys.executable, "-m", "kong_mesh_cp", *words]
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "wb") as end:
+        done = subprocess.run(
+            program,
+            stdout=end,
+            stderr=subprocess.PIPE,
+            env={"PATH": os.environ["PATH"], "HOME": "/nowhere"},
+            check=False,
+        )
+
+    assert (done.returncode, done.stderr) == (EXIT_BROKEN_PIPE, b"")
+
+
+@pytest.mark.parametrize("words", [["version"], ["license", "explain"], ["--help"]])
+def test_an_answer_that_cannot_be_written_is_told(words: list[str]) -> None:
+    done = spawned(*words, redirection=">/dev/full")
+
+    assert done.returncode == EX_IOERR
+    assert re.fullmatch(r"kong-mesh-cp: output-not-written: .+ No space left .+\n", done.stderr)
+
+
+def test_a_closed_stdout_or_stderr_is_no_error() -> None:
+    for redirection in (">&-", "2>&-", "<&- >&- 2>&-"):
+        done = spawned("version", redirection=redirection)
+        assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_what_is_printed_to_a_closed_stream_ends_up_in_no_file(tmp_path: Path) -> None:
+    target = tmp_path / "sample.toml"
+    plain = tmp_path / "plain.toml"
+    spawned("config", "init", "--output", str(plain))
+    spawned("config", "init", "--output", str(target), redirection="<&- >&- 2>&-")
+
+    assert target.read_text() == plain.read_text()
+
+
+def test_a_locale_that_lacks_a_letter_does_not_end_an_answer_in_the_middle(tmp_path: Path) -> None:
+    path = tmp_path / "größe.toml"
+    done = spawned(
+        "config", "show", "--config-file", str(path), environment={"PYTHONIOENCODING": "ascii"}
+    )
+
+    assert done.returncode == EX_CONFIG
+    assert "gr\\xf6" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_interrupt_has_the_status_that_shells_expect() -> None:
+    interrupted = (
+        "import os, signal, sys, kong_mesh_cp.cli as cli\n"
+        "cli._version = lambda arguments: os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.exit(cli.main(['version']))"
+    )
+    done = subprocess.run([sys.executable, "-c", interrupted], capture_output=True, check=False)
+
+    assert (done.returncode, done.stderr) == (130, b"")
