@@ -104,7 +104,9 @@ class _Run:
             background.cancel_scope.cancel()
         with trio.move_on_after(LAST_FLUSH_SECONDS_MAX):
             await plane.recorder.flush()
-        log.info("stopped: %d seats are kept for their proxies", plane.admitting.active)
+        occupancy = plane.admitting.occupancy()
+        kept = occupancy.active + occupancy.reserved
+        log.info("stopped: seats kept for their proxies: %d", kept)
 
     async def _start_accepting(self, accepting: trio.Nursery, conversations: trio.Nursery) -> None:
         plane, listeners = self._plane, self._listeners
@@ -135,7 +137,7 @@ class _Run:
         plane, addresses = self._plane, self._listeners.addresses()
         plane.serving = True
         if past.seats:
-            log.info("seats-reserved: %d seats are kept for their proxies", len(past.seats))
+            log.info("seats-reserved: seats kept for their proxies: %d", len(past.seats))
         log.info("ready: %s", ", ".join(f"{name} {at}" for name, at in addresses.items()))
         if self._prepared.banner:
             licensing = plane.licensing
