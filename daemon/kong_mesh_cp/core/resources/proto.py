@@ -18,10 +18,10 @@ is told in Go's words. Writing leaves out defaults and keeps the order of declar
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from enum import IntEnum
-from types import MappingProxyType, NoneType, UnionType
+from types import NoneType, UnionType
 from typing import Annotated, Any, Final, TypeVar, Union, get_args, get_origin
 from typing import get_type_hints as _type_hints
 
@@ -33,7 +33,26 @@ from kong_mesh_cp.core.resources.reading import (
     read_object,
 )
 
-EMPTY: Final[Mapping[str, Any]] = MappingProxyType({})  # the default of every map
+
+class _NoEntries(Mapping[str, Any]):
+    # A dataclass takes only hashable defaults, and no mapping of the library is one.
+    def __getitem__(self, key: str) -> Any:
+        raise KeyError(key)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+    def __hash__(self) -> int:
+        return 0
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Mapping) and not other
+
+
+EMPTY: Final = _NoEntries()  # the default of every map
 
 Int32 = Annotated[int, scalars.INT32]
 Uint32 = Annotated[int, scalars.UINT32]

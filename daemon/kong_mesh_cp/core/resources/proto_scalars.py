@@ -72,36 +72,21 @@ def _quoted(value: object) -> str:
 
 
 def _read_struct(value: object) -> Mapping[str, object]:
-    # A Value holds every number as a double.
-    return {key: _struct_value(item) for key, item in read_object(value).items()}
+    members = read_object(value)
+    return {key: _struct_value(members[key]) for key in sorted(members)}
 
 
 def _struct_value(value: object) -> object:
     match value:
-        case bool() | str() | None:
+        case bool():
             return value
-        case int():
-            return float(value)
+        case int() | float():
+            # A Value holds every number as a double; a whole one is written without a point.
+            return _write_double(float(value))
         case dict():
             return _read_struct(value)
         case list():
             return [_struct_value(item) for item in value]
-        case _:
-            return value
-
-
-def _write_struct(value: Mapping[str, object]) -> dict[str, object]:
-    return {key: _write_struct_value(value[key]) for key in sorted(value)}
-
-
-def _write_struct_value(value: object) -> object:
-    match value:
-        case float():
-            return _write_double(value)
-        case dict():
-            return _write_struct(value)
-        case list():
-            return [_write_struct_value(item) for item in value]
         case _:
             return value
 
@@ -124,6 +109,6 @@ UINT64: Final = Scalar(lambda value: read_integer(value, "uint64"), str)
 BYTES: Final = Scalar(read_bytes, lambda value: base64.b64encode(value).decode())
 DURATION: Final = Scalar(_read_duration, format_proto_duration)
 TIMESTAMP: Final = Scalar(_read_timestamp, format_timestamp)
-STRUCT: Final = Scalar(_read_struct, _write_struct)
+STRUCT: Final = Scalar(_read_struct, _same)
 
 PLAIN: Final[Mapping[object, Scalar]] = {str: STRING, bool: BOOL, float: DOUBLE}

@@ -7,7 +7,24 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from kong_mesh_cp.core.resources.kind import Kind
+from kong_mesh_cp.core.resources.kinds import (
+    dataplane_rules,
+    mesh_gateway,
+    mesh_rules,
+    secret,
+    zone,
+    zone_proxies,
+)
 
-_KINDS: Final[tuple[Kind[Any], ...]] = ()
+_KINDS: Final[tuple[Kind[Any], ...]] = (
+    dataplane_rules.KIND,
+    mesh_gateway.KIND,
+    mesh_rules.KIND,
+    secret.GLOBAL_KIND,
+    secret.KIND,
+    zone.KIND,
+    zone_proxies.EGRESS_KIND,
+    zone_proxies.INGRESS_KIND,
+)
 
 KINDS: Final[Mapping[str, Kind[Any]]] = MappingProxyType({kind.type: kind for kind in _KINDS})

@@ -1,0 +1,17 @@
+"""Where bytes come from: a secret, a file of the control plane, or the resource itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kong_mesh_cp.core.resources.proto import Bytes, Message, oneof
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataSource(Message):
+    """One of the four; none at all is possible on the wire."""
+
+    secret: str | None = oneof("type")
+    file: str | None = oneof("type")
+    inline: Bytes | None = oneof("type")
+    inline_string: str | None = oneof("type")

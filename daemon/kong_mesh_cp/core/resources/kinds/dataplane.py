@@ -1,0 +1,217 @@
+"""Dataplane: one proxy, what runs behind it and what it calls (wire contract 4.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from kong_mesh_cp.core.resources.metrics import MetricsBackend
+from kong_mesh_cp.core.resources.proto import (
+    EMPTY,
+    Duration,
+    Message,
+    ProtoEnum,
+    Uint32,
+    proto,
+)
+from kong_mesh_cp.core.resources.tags import SERVICE
+
+UNKNOWN_SERVICE = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvoyAdmin(Message):
+    """Where Envoy's admin API listens, always on loopback."""
+
+    port: Uint32 = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health(Message):
+    ready: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TcpProbe(Message):
+    """Opening a connection is all there is to it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceProbe(Message):
+    interval: Duration | None = None
+    timeout: Duration | None = None
+    unhealthy_threshold: Uint32 | None = proto(original=True)
+    healthy_threshold: Uint32 | None = proto(original=True)
+    tcp: TcpProbe | None = None
+
+
+class InboundState(ProtoEnum):
+    """Whether an inbound takes traffic; an ignored one gives identity only."""
+
+    __proto_name__ = "kuma.mesh.v1alpha1.Dataplane.Networking.Inbound.State"
+    Ready = 0
+    NotReady = 1
+    Ignored = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inbound(Message):
+    """A service that this proxy offers."""
+
+    tags: Mapping[str, str] = EMPTY
+    port: Uint32 = 0  # of the listener
+    service_port: Uint32 = 0  # of the application; 0: the same as `port`
+    address: str = ""  # "" for that of the proxy
+    service_address: str = ""  # "" for `address`
+    health: Health | None = None
+    service_probe: ServiceProbe | None = None
+    state: InboundState = InboundState.Ready
+    name: str = ""
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it takes traffic, as far as is known; `health` is the older word for it."""
+        healthy = self.health is None or self.health.ready
+        return healthy and self.state is not InboundState.NotReady
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackendRef(Message):
+    kind: str = ""
+    name: str = ""
+    port: Uint32 = 0
+    labels: Mapping[str, str] = EMPTY
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outbound(Message):
+    """A service that this proxy calls."""
+
+    address: str = ""  # "" for 127.0.0.1
+    port: Uint32 = 0
+    tags: Mapping[str, str] = EMPTY
+    backend_ref: BackendRef | None = None
+
+
+class GatewayType(ProtoEnum):
+    """Who does the work of a gateway: a proxy of somebody else, or this one."""
+
+    __proto_name__ = "kuma.mesh.v1alpha1.Dataplane.Networking.Gateway.GatewayType"
+    DELEGATED = 0
+    BUILTIN = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gateway(Message):
+    tags: Mapping[str, str] = EMPTY
+    type: GatewayType = GatewayType.DELEGATED
+
+
+class IpFamilyMode(ProtoEnum):
+    """Which traffic is redirected."""
+
+    __proto_name__ = "kuma.mesh.v1alpha1.Dataplane.Networking.TransparentProxying.IpFamilyMode"
+    UnSpecified = 0
+    DualStack = 1
+    IPv4 = 2
+    IPv6 = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReachableBackendRef(Message):
+    kind: str = ""
+    name: str = ""
+    namespace: str = ""
+    port: Uint32 | None = None
+    labels: Mapping[str, str] = EMPTY
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReachableBackends(Message):
+    refs: tuple[ReachableBackendRef, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransparentProxying(Message):
+    redirect_port_inbound: Uint32 = proto(0, original=True)
+    redirect_port_outbound: Uint32 = proto(0, original=True)
+    direct_access_services: tuple[str, ...] = proto((), original=True)
+    reachable_services: tuple[str, ...] = proto((), original=True)
+    ip_family_mode: IpFamilyMode = proto(IpFamilyMode.UnSpecified, original=True)
+    reachable_backends: ReachableBackends | None = proto(original=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Networking(Message):
+    address: str = ""
+    advertised_address: str = ""
+    gateway: Gateway | None = None
+    inbound: tuple[Inbound, ...] = ()
+    outbound: tuple[Outbound, ...] = ()
+    transparent_proxying: TransparentProxying | None = proto(original=True)
+    admin: EnvoyAdmin | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbeEndpoint(Message):
+    inbound_port: Uint32 = proto(0, original=True)
+    inbound_path: str = proto("", original=True)
+    path: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probes(Message):
+    port: Uint32 = 0
+    endpoints: tuple[ProbeEndpoint, ...] = ()
+
+
+class XdsVariant(ProtoEnum):
+    """How Envoy is told changes."""
+
+    __proto_name__ = "kuma.mesh.v1alpha1.EnvoyConfiguration.XdsTransportProtocolVariant"
+    DEFAULT = 0
+    DELTA_GRPC = 1
+    GRPC = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvoyConfiguration(Message):
+    xds_transport_protocol_variant: XdsVariant = proto(XdsVariant.DEFAULT, original=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dataplane(Message):
+    networking: Networking | None = None
+    metrics: MetricsBackend | None = None
+    probes: Probes | None = None
+    envoy: EnvoyConfiguration | None = None
+
+    @property
+    def gateway(self) -> Gateway | None:
+        return None if self.networking is None else self.networking.gateway
+
+    @property
+    def is_builtin_gateway(self) -> bool:
+        return self.gateway is not None and self.gateway.type == GatewayType.BUILTIN
+
+    @property
+    def is_delegated_gateway(self) -> bool:
+        return self.gateway is not None and self.gateway.type == GatewayType.DELEGATED
+
+    @property
+    def proxy_type(self) -> str:
+        """The value of the label `kuma.io/proxy-type`."""
+        return "gateway" if self.is_builtin_gateway else "sidecar"
+
+    @property
+    def tag_sets(self) -> tuple[Mapping[str, str], ...]:
+        """The tags of each inbound, then those of the gateway."""
+        inbound = () if self.networking is None else self.networking.inbound
+        sets = tuple(each.tags for each in inbound)
+        return sets if self.gateway is None else (*sets, self.gateway.tags)
+
+    @property
+    def identifying_service(self) -> str:
+        """The service this proxy is named by: of its first inbound, else of the gateway."""
+        named = (tags[SERVICE] for tags in self.tag_sets if SERVICE in tags)
+        return next(named, UNKNOWN_SERVICE)

@@ -1,0 +1,249 @@
+"""What a Dataplane may hold (wire contract 4.1)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from kong_mesh_cp.core.resources.addresses import is_ip, is_same_ip, parse_request_uri
+from kong_mesh_cp.core.resources.kind import Kind, proto_kind
+from kong_mesh_cp.core.resources.kinds.dataplane import (
+    BackendRef,
+    Dataplane,
+    Gateway,
+    Inbound,
+    Networking,
+    Outbound,
+    Probes,
+    ReachableBackendRef,
+    ServiceProbe,
+    TransparentProxying,
+)
+from kong_mesh_cp.core.resources.meta import name_reason
+from kong_mesh_cp.core.resources.metrics import backend_violations
+from kong_mesh_cp.core.resources.tags import (
+    PROTOCOL,
+    SERVICE,
+    TagRules,
+    Tags,
+    address_violations,
+    duration_violations,
+    port_violations,
+    protocol_check,
+    tag_violations,
+    threshold_violations,
+)
+from kong_mesh_cp.core.resources.violations import FieldPath, Violation, root
+
+LOOPBACK: Final = "127.0.0.1"
+BACKEND_KINDS: Final = ("MeshExternalService", "MeshMultiZoneService", "MeshService")
+
+_NETWORKING: Final = root("networking")
+_UNKNOWN_KIND: Final = f"invalid value. Available values are: {','.join(BACKEND_KINDS)}"
+_SAME_PLACE: Final = "serviceAddress and servicePort has to differ from address and port"
+
+
+def violations(dataplane: Dataplane) -> list[Violation]:
+    """Everything that is wrong with a Dataplane by itself, whatever its mesh asks."""
+    networking = dataplane.networking
+    if networking is None:
+        return [_NETWORKING.violation("must be defined")]
+    found = _admin(networking)
+    if dataplane.is_delegated_gateway or dataplane.is_builtin_gateway:
+        found += _of_gateway(dataplane, networking)
+    elif not networking.inbound:
+        # A gateway of a type that does not exist is no gateway.
+        reason = "has to contain at least one inbound interface or gateway"
+        found.append(_NETWORKING.violation(reason))
+    found += _networking(networking)
+    if not dataplane.is_builtin_gateway:
+        found += _probes(dataplane.probes)
+    if dataplane.metrics is not None and networking.gateway is None:
+        found += backend_violations(dataplane.metrics, root("metrics"))
+    return found
+
+
+def _admin(networking: Networking) -> list[Violation]:
+    """The admin port is on loopback, and nobody else may be on it there."""
+    if networking.admin is None:
+        return []
+    at = _NETWORKING.field("admin").field("port")
+    port = networking.admin.port
+    found = []
+    if any(_meets_inbound(port, inbound, networking) for inbound in networking.inbound):
+        found.append(at.violation("must differ from inbound"))
+    if any(_meets_outbound(port, outbound) for outbound in networking.outbound):
+        found.append(at.violation("must differ from outbound"))
+    return found
+
+
+def _meets_inbound(port: int, inbound: Inbound, networking: Networking) -> bool:
+    listener = inbound.address or networking.address
+    application = inbound.service_address or listener
+    on_listener = port == inbound.port and is_same_ip(LOOPBACK, listener)
+    on_application = port == (inbound.service_port or inbound.port)
+    return on_listener or (on_application and is_same_ip(LOOPBACK, application))
+
+
+def _meets_outbound(port: int, outbound: Outbound) -> bool:
+    return port == outbound.port and is_same_ip(LOOPBACK, outbound.address or LOOPBACK)
+
+
+def _of_gateway(dataplane: Dataplane, networking: Networking) -> list[Violation]:
+    word = "builtin" if dataplane.is_builtin_gateway else "delegated"
+    present = [("inbound", bool(networking.inbound))]
+    if dataplane.is_builtin_gateway:
+        present.append(("outbound", bool(networking.outbound)))
+        present.append(("probes", dataplane.probes is not None))
+    found = [
+        _NETWORKING.field(name).violation(f"{name} cannot be defined for {word} gateways")
+        for name, there in present
+        if there
+    ]
+    if networking.gateway is not None:
+        found += _gateway(networking.gateway, _NETWORKING.field("gateway"))
+    return found
+
+
+def _gateway(gateway: Gateway, path: FieldPath) -> list[Violation]:
+    rules = TagRules(service_required=True, check=_only_tcp)
+    return tag_violations(path.field("tags"), gateway.tags, rules)
+
+
+def _only_tcp(path: FieldPath, tags: Tags) -> list[Violation]:
+    protocol = tags.get(PROTOCOL, "tcp")
+    if protocol == "tcp":
+        return []
+    reason = f'other values than tcp are not allowed, provided value "{protocol}"'
+    return [path.key(PROTOCOL).violation(reason)]
+
+
+def _networking(networking: Networking) -> list[Violation]:
+    found = address_violations(_NETWORKING, networking.address)
+    for index, inbound in enumerate(networking.inbound):
+        at = _NETWORKING.field("inbound").index(index)
+        found += _inbound(inbound, networking.address, at)
+    for index, outbound in enumerate(networking.outbound):
+        found += _outbound(outbound, _NETWORKING.field("outbound").index(index))
+    if networking.transparent_proxying is not None:
+        # Clients see the word so, one letter short.
+        at = _NETWORKING.field("transparentProxing")
+        found += _transparent_proxying(networking.transparent_proxying, at)
+    return found
+
+
+def _inbound(inbound: Inbound, proxy_address: str, path: FieldPath) -> list[Violation]:
+    found = port_violations(path.field("port"), inbound.port)
+    if inbound.service_port:
+        found += port_violations(path.field("servicePort"), inbound.service_port)
+    found += _inbound_addresses(inbound, proxy_address, path)
+    tags = path.field("tags")
+    found += tag_violations(tags, inbound.tags, TagRules(check=protocol_check))
+    if inbound.service_probe is not None:
+        found += _service_probe(inbound.service_probe, path.field("serviceProbe"))
+    if SERVICE not in inbound.tags:
+        found.append(tags.key(SERVICE).violation("tag has to exist"))
+    return found
+
+
+def _inbound_addresses(inbound: Inbound, proxy_address: str, path: FieldPath) -> list[Violation]:
+    found = []
+    at = path.field("serviceAddress")
+    same_port = inbound.service_port in {0, inbound.port}
+    if inbound.service_address:
+        if not is_ip(inbound.service_address):
+            found.append(at.violation("serviceAddress has to be valid IP address"))
+        if same_port and inbound.service_address == proxy_address:
+            found.append(at.violation(_SAME_PLACE))
+    if inbound.address:
+        if not is_ip(inbound.address):
+            reason = "address has to be valid IP address"
+            found.append(path.field("address").violation(reason))
+        if same_port and inbound.address == inbound.service_address:
+            found.append(at.violation(_SAME_PLACE))
+    return found
+
+
+def _service_probe(probe: ServiceProbe, path: FieldPath) -> list[Violation]:
+    found = []
+    for name, nanoseconds in (("interval", probe.interval), ("timeout", probe.timeout)):
+        if nanoseconds is not None:
+            found += duration_violations(path.field(name), nanoseconds)
+    for name, threshold in (
+        ("unhealthyThreshold", probe.unhealthy_threshold),
+        ("healthyThreshold", probe.healthy_threshold),
+    ):
+        if threshold is not None:
+            found += threshold_violations(path.field(name), threshold)
+    return found
+
+
+def _outbound(outbound: Outbound, path: FieldPath) -> list[Violation]:
+    found = port_violations(path.field("port"), outbound.port)
+    if outbound.address and not is_ip(outbound.address):
+        found.append(path.field("address").violation("address has to be valid IP address"))
+    if outbound.backend_ref is not None:
+        at = path.field("backendRef")
+        found += _backend_ref(outbound.backend_ref, at)
+        if outbound.tags:
+            reason = "both backendRef and tags/service cannot be defined"
+            found.append(at.violation(reason))
+        return found
+    rules = TagRules(service_required=True)
+    return found + tag_violations(path.field("tags"), outbound.tags, rules)
+
+
+def _backend_ref(ref: BackendRef, path: FieldPath) -> list[Violation]:
+    found = []
+    if ref.kind not in BACKEND_KINDS:
+        found.append(path.field("kind").violation(_UNKNOWN_KIND))
+    if not ref.name and not ref.labels:
+        found.append(path.violation("either 'name' or 'labels' should be specified"))
+    # The port of a MeshExternalService comes from its endpoints.
+    if ref.kind != "MeshExternalService":
+        found += port_violations(path.field("port"), ref.port)
+    return found
+
+
+def _transparent_proxying(proxying: TransparentProxying, path: FieldPath) -> list[Violation]:
+    found: list[Violation] = []
+    if proxying.reachable_backends is None:
+        return found
+    refs = path.field("reachableBackends").field("refs")
+    for index, ref in enumerate(proxying.reachable_backends.refs):
+        found += _reachable(ref, refs.index(index))
+    return found
+
+
+def _reachable(ref: ReachableBackendRef, path: FieldPath) -> list[Violation]:
+    found = []
+    if ref.kind not in BACKEND_KINDS:
+        found.append(path.field("kind").violation(_UNKNOWN_KIND))
+    at = path.field("name")
+    reason = name_reason(ref.name) if ref.name else None
+    if reason is not None:
+        found.append(at.violation(reason))
+    if not ref.name and ref.namespace:
+        found.append(at.violation("name is required, when namespace is defined"))
+    if not ref.name and not ref.namespace and not ref.labels:
+        found.append(at.violation("name or labels are required"))
+    if (ref.name or ref.namespace) and ref.labels:
+        reason = "labels cannot be defined when name is specified"
+        found.append(path.field("labels").violation(reason))
+    return found
+
+
+def _probes(probes: Probes | None) -> list[Violation]:
+    if probes is None:
+        return []
+    path = root("probes")
+    found = port_violations(path.field("port"), probes.port)
+    for index, endpoint in enumerate(probes.endpoints):
+        at = path.field("endpoints").index(index)
+        found += port_violations(at.field("inboundPort"), endpoint.inbound_port)
+        for name, text in (("inboundPath", endpoint.inbound_path), ("path", endpoint.path)):
+            if parse_request_uri(text) is None:
+                found.append(at.field(name).violation("should be a valid URL Path"))
+    return found
+
+
+KIND: Final[Kind[Dataplane]] = proto_kind("Dataplane", Dataplane, violations)

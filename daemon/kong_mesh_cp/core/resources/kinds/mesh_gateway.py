@@ -1,0 +1,196 @@
+"""MeshGateway: the listeners of builtin gateways."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from kong_mesh_cp.core.resources.data_source import DataSource
+from kong_mesh_cp.core.resources.kind import Kind, proto_kind
+from kong_mesh_cp.core.resources.proto import EMPTY, Message, ProtoEnum, Uint32, proto
+from kong_mesh_cp.core.resources.tags import (
+    CANNOT_BE_EMPTY,
+    EXTERNAL_SERVICE,
+    PROTOCOL,
+    SERVICE,
+    ZONE,
+    Selector,
+    TagRules,
+    hostname_violations,
+    port_violations,
+    selector_violations,
+    selectors_violations,
+)
+from kong_mesh_cp.core.resources.violations import FieldPath, Violation, root
+
+CERTIFICATES_MAX: Final = 2  # one RSA, one ECDSA
+
+_LISTENER_TAGS: Final = TagRules(
+    # What a Dataplane says of itself is not for its listeners to say.
+    forbidden_names=frozenset({EXTERNAL_SERVICE, PROTOCOL, SERVICE, ZONE})
+)
+
+
+class TlsMode(ProtoEnum):
+    """Who ends a TLS session: the gateway, or what lies behind it."""
+
+    __proto_name__ = "kuma.mesh.v1alpha1.MeshGateway.TLS.Mode"
+    NONE = 0
+    TERMINATE = 1
+    PASSTHROUGH = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TlsOptions(Message):
+    """Nothing yet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tls(Message):
+    mode: TlsMode = TlsMode.NONE
+    certificates: tuple[DataSource, ...] = ()
+    options: TlsOptions | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListenerResources(Message):
+    connection_limit: Uint32 = proto(0, original=True)
+
+
+class Protocol(ProtoEnum):
+    """What a listener speaks."""
+
+    __proto_name__ = "kuma.mesh.v1alpha1.MeshGateway.Listener.Protocol"
+    NONE = 0
+    TCP = 1
+    TLS = 3
+    HTTP = 4
+    HTTPS = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listener(Message):
+    hostname: str = ""  # "" and `*` are any
+    port: Uint32 = 0
+    protocol: Protocol = Protocol.NONE
+    tls: Tls | None = None
+    tags: Mapping[str, str] = EMPTY
+    cross_mesh: bool = False
+    resources: ListenerResources | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conf(Message):
+    listeners: tuple[Listener, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeshGateway(Message):
+    selectors: tuple[Selector, ...] = ()
+    tags: Mapping[str, str] = EMPTY
+    conf: Conf | None = None
+
+    @property
+    def is_cross_mesh(self) -> bool:
+        return self.conf is not None and any(each.cross_mesh for each in self.conf.listeners)
+
+
+def violations(gateway: MeshGateway) -> list[Violation]:
+    """Everything that is wrong with a MeshGateway by itself."""
+    found = selectors_violations(
+        root("selectors"),
+        gateway.selectors,
+        TagRules(at_least_one=True, service_required=True),
+        at_most_one=gateway.is_cross_mesh,
+    )
+    found += selector_violations(root("tags"), gateway.tags, _LISTENER_TAGS)
+    path = root("conf")
+    if gateway.conf is None:
+        return [*found, path.violation(CANNOT_BE_EMPTY)]
+    path = path.field("listeners")
+    if not gateway.conf.listeners:
+        found.append(path.violation(CANNOT_BE_EMPTY))
+    for index, listener in enumerate(gateway.conf.listeners):
+        found += _listener(listener, path.index(index))
+    return found + _collisions(gateway.conf.listeners, path)
+
+
+def _listener(listener: Listener, path: FieldPath) -> list[Violation]:
+    found: list[Violation] = []
+    if listener.hostname:
+        found += hostname_violations(path.field("hostname"), listener.hostname)
+    found += port_violations(path.field("port"), listener.port)
+    if listener.protocol == Protocol.NONE:
+        found.append(path.field("protocol").violation(CANNOT_BE_EMPTY))
+    if listener.protocol == Protocol.HTTPS:
+        found += _https(listener, path)
+    if listener.tls is not None:
+        check = _cross_mesh_tls if listener.cross_mesh else _tls
+        found += check(listener.tls, path.field("tls"))
+    return found + selector_violations(path.field("tags"), listener.tags, _LISTENER_TAGS)
+
+
+def _https(listener: Listener, path: FieldPath) -> list[Violation]:
+    if listener.cross_mesh:
+        return [path.field("protocol").violation("protocol is not supported with crossMesh")]
+    if listener.tls is None:
+        return [path.field("tls").violation(CANNOT_BE_EMPTY)]
+    if listener.tls.mode == TlsMode.PASSTHROUGH:
+        reason = "mode is not supported on HTTPS listeners"
+        return [path.field("tls").field("mode").violation(reason)]
+    return []
+
+
+def _tls(tls: Tls, path: FieldPath) -> list[Violation]:
+    if tls.mode == TlsMode.NONE:
+        return [path.field("mode").violation(CANNOT_BE_EMPTY)]
+    at = path.field("certificates")
+    if tls.mode == TlsMode.TERMINATE and not tls.certificates:
+        return [at.violation("cannot be empty in TLS termination mode")]
+    if tls.mode == TlsMode.TERMINATE and len(tls.certificates) > CERTIFICATES_MAX:
+        return [at.violation(f"cannot have more than {CERTIFICATES_MAX} certificates")]
+    return []
+
+
+def _cross_mesh_tls(tls: Tls, path: FieldPath) -> list[Violation]:
+    if tls.mode == TlsMode.NONE and not tls.certificates:
+        return []
+    return [path.violation("must be empty with crossMesh")]
+
+
+def _collisions(listeners: Sequence[Listener], path: FieldPath) -> list[Violation]:
+    """Listeners of one port become one listener of Envoy, and must be fit for it."""
+    by_port: dict[int, list[tuple[FieldPath, Listener]]] = defaultdict(list)
+    for index, listener in enumerate(listeners):
+        by_port[listener.port].append((path.index(index), listener))
+    found: list[Violation] = []
+    for group in by_port.values():
+        if len({listener.protocol for _, listener in group}) > 1:
+            reason = "protocol conflicts with other listeners on this port"
+            found += [at.violation(reason) for at, _ in group]
+        hostnames = [listener.hostname or "*" for _, listener in group]
+        reason = "multiple listeners for hostname on this port"
+        found += [
+            at.violation(reason)
+            for (at, _), hostname in zip(group, hostnames, strict=True)
+            if hostnames.count(hostname) > 1
+        ]
+        found += _limits(group)
+    return found
+
+
+def _limits(group: Sequence[tuple[FieldPath, Listener]]) -> list[Violation]:
+    limited = [
+        (at, listener.resources.connection_limit)
+        for at, listener in group
+        if listener.resources is not None and listener.resources.connection_limit
+    ]
+    if len({limit for _, limit in limited}) <= 1:
+        return []
+    reason = "conflicting values for this port"
+    return [at.field("resources").field("connectionLimit").violation(reason) for at, _ in limited]
+
+
+KIND: Final[Kind[MeshGateway]] = proto_kind("MeshGateway", MeshGateway, violations)

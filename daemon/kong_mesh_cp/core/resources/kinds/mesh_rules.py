@@ -1,0 +1,251 @@
+"""What a Mesh may hold (wire contract 3.2). Clients see `config` in the path of some `conf`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from kong_mesh_cp.core.resources.addresses import parse_request_uri, split_host_port
+from kong_mesh_cp.core.resources.kind import Kind, proto_kind
+from kong_mesh_cp.core.resources.kinds.mesh import (
+    Logging,
+    LoggingBackend,
+    Mesh,
+    Metrics,
+    Mtls,
+    ProxyConstraints,
+    Tracing,
+    TracingBackend,
+)
+from kong_mesh_cp.core.resources.metrics import backend_violations
+from kong_mesh_cp.core.resources.proto import Message, Uint32, read_message
+from kong_mesh_cp.core.resources.quoting import go_quote
+from kong_mesh_cp.core.resources.reading import ParseError
+from kong_mesh_cp.core.resources.tags import (
+    CANNOT_BE_EMPTY,
+    TagRules,
+    allowed_values,
+    port_violations,
+    selector_violations,
+)
+from kong_mesh_cp.core.resources.violations import FieldPath, Violation, root
+
+CA_BACKENDS_MAX: Final = 1
+
+_EXPIRATION: Final = re.compile(r"[0-9]+(y|w|d|h|m|s|ms)|0")
+_ZIPKIN_VERSIONS: Final = ("httpJsonV1", "httpJson", "httpProto")
+_NOT_A_BACKEND: Final = "has to be set to one of the backends in the mesh"
+
+
+def violations(mesh: Mesh) -> list[Violation]:
+    """Everything that is wrong with a Mesh by itself."""
+    found: list[Violation] = []
+    if mesh.mtls is not None:
+        found += _mtls(mesh.mtls, root("mtls"))
+    if mesh.logging is not None:
+        found += _logging(mesh.logging, root("logging"))
+    if mesh.tracing is not None:
+        found += _tracing(mesh.tracing, root("tracing"))
+    if mesh.metrics is not None:
+        found += _metrics(mesh.metrics, root("metrics"))
+    if mesh.constraints is not None and mesh.constraints.dataplane_proxy is not None:
+        at = root("constraints").field("dataplaneProxy")
+        found += _constraints(mesh.constraints.dataplane_proxy, at)
+    zone_egress = mesh.routing is not None and mesh.routing.zone_egress
+    if zone_egress and (mesh.mtls is None or not mesh.mtls.enabled_backend):
+        found.append(Violation("mtls", "has to be set when zoneEgress enabled"))
+    return found
+
+
+def is_expiration(text: str) -> bool:
+    """Whether `text` is a time for which a certificate can be valid: `1d`, `500ms`, `0`."""
+    return _EXPIRATION.fullmatch(text) is not None
+
+
+def _used_twice(names: Iterable[str], path: FieldPath) -> list[list[Violation]]:
+    """For each backend: what is wrong with its name in the company of those before it."""
+    found: list[list[Violation]] = []
+    used: set[str] = set()
+    for index, name in enumerate(names):
+        at = path.field("backends").index(index).field("name")
+        reason = f"{go_quote(name)} name is already used for another backend"
+        found.append([at.violation(reason)] if name in used else [])
+        used.add(name)
+    return found
+
+
+def _mtls(mtls: Mtls, path: FieldPath) -> list[Violation]:
+    found: list[Violation] = []
+    if len(mtls.backends) > CA_BACKENDS_MAX:
+        reason = f"cannot have more than {CA_BACKENDS_MAX} backends"
+        found.append(path.field("backends").violation(reason))
+    names = [backend.name for backend in mtls.backends]
+    for twice in _used_twice(names, path):
+        found += twice
+    if mtls.enabled_backend and mtls.enabled_backend not in names:
+        found.append(path.field("enabledBackend").violation(_NOT_A_BACKEND))
+    for backend in mtls.backends:
+        if backend.dp_cert is None:
+            continue
+        rotation = backend.dp_cert.rotation
+        if rotation is None or not is_expiration(rotation.expiration):
+            at = path.field("dpcert").field("rotation").field("expiration")
+            found.append(at.violation("has to be a valid format"))
+    return found
+
+
+def _logging(logging: Logging, path: FieldPath) -> list[Violation]:
+    found: list[Violation] = []
+    names = [backend.name for backend in logging.backends]
+    for index, twice in enumerate(_used_twice(names, path)):
+        at = path.field("backends").index(index)
+        found += [*_logging_backend(logging.backends[index], at), *twice]
+    if logging.default_backend and logging.default_backend not in names:
+        reason = "has to be set to one of the logging backend in mesh"
+        found.append(path.field("defaultBackend").violation(reason))
+    return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Tcp(Message):
+    address: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _File(Message):
+    path: str = ""
+
+
+def _logging_backend(backend: LoggingBackend, path: FieldPath) -> list[Violation]:
+    found = _named(backend.name, path)
+    at = path.field("config")
+    try:
+        match backend.type:
+            case "file":
+                found += _file(backend.conf, at)
+            case "tcp":
+                found += _tcp(backend.conf, at)
+            case _:
+                reason = 'unknown backend type. Available backends: "tcp", "file"'
+                found.append(path.field("type").violation(reason))
+    except ParseError as error:
+        found.append(at.violation(f"could not parse config: {error.reason}"))
+    return found
+
+
+def _named(name: str, path: FieldPath) -> list[Violation]:
+    return [] if name else [path.field("name").violation(CANNOT_BE_EMPTY)]
+
+
+def _file(conf: Mapping[str, object] | None, at: FieldPath) -> list[Violation]:
+    if read_message(_File, conf).path:
+        return []
+    return [at.field("path").violation(CANNOT_BE_EMPTY)]
+
+
+def _tcp(conf: Mapping[str, object] | None, at: FieldPath) -> list[Violation]:
+    address = read_message(_Tcp, conf).address
+    if not address:
+        return [at.field("address").violation(CANNOT_BE_EMPTY)]
+    if all(split_host_port(address) or ("",)):
+        return []
+    return [at.field("address").violation("has to be in format of HOST:PORT")]
+
+
+def _tracing(tracing: Tracing, path: FieldPath) -> list[Violation]:
+    found: list[Violation] = []
+    names = [backend.name for backend in tracing.backends]
+    for index, twice in enumerate(_used_twice(names, path)):
+        at = path.field("backends").index(index)
+        found += [*_tracing_backend(tracing.backends[index], at), *twice]
+    if tracing.default_backend and tracing.default_backend not in names:
+        reason = "has to be set to one of the tracing backend in mesh"
+        found.append(path.field("defaultBackend").violation(reason))
+    return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Zipkin(Message):
+    url: str = ""
+    trace_id_128bit: bool = False
+    api_version: str = ""
+    shared_span_context: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Datadog(Message):
+    address: str = ""
+    port: Uint32 = 0
+    split_service: bool = False
+
+
+def _tracing_backend(backend: TracingBackend, path: FieldPath) -> list[Violation]:
+    found = _named(backend.name, path)
+    sampling = 0.0 if backend.sampling is None else backend.sampling
+    # Go compares so too: not-a-number passes.
+    if sampling < 0 or sampling > 100:
+        found.append(path.field("sampling").violation("has to be in [0.0 - 100.0] range"))
+    at = path.field("config")
+    try:
+        match backend.type:
+            case "zipkin":
+                found += _zipkin(read_message(_Zipkin, backend.conf), at)
+            case "datadog":
+                found += _datadog(read_message(_Datadog, backend.conf), at)
+            case _:
+                reason = 'unknown backend type. Available backends: "zipkin", "datadog"'
+                found.append(path.field("type").violation(reason))
+    except ParseError as error:
+        found.append(at.violation(f"could not parse config: {error.reason}"))
+    return found
+
+
+def _zipkin(conf: _Zipkin, at: FieldPath) -> list[Violation]:
+    found = []
+    if conf.api_version and conf.api_version not in _ZIPKIN_VERSIONS:
+        reason = f"has invalid value. {allowed_values(*_ZIPKIN_VERSIONS)}"
+        found.append(at.field("apiVersion").violation(reason))
+    url = parse_request_uri(conf.url)
+    if not conf.url:
+        found.append(at.field("url").violation(CANNOT_BE_EMPTY))
+    elif url is None:
+        found.append(at.field("url").violation("invalid URL"))
+    elif not url.port:
+        found.append(at.field("url").violation("port has to be explicitly specified"))
+    return found
+
+
+def _datadog(conf: _Datadog, at: FieldPath) -> list[Violation]:
+    found = []
+    if not conf.address:
+        found.append(at.field("address").violation(CANNOT_BE_EMPTY))
+    return found + port_violations(at.field("port"), conf.port)
+
+
+def _metrics(metrics: Metrics, path: FieldPath) -> list[Violation]:
+    found: list[Violation] = []
+    names = [backend.name for backend in metrics.backends]
+    for index, twice in enumerate(_used_twice(names, path)):
+        at = path.field("backends").index(index)
+        found += [*twice, *backend_violations(metrics.backends[index], at)]
+    if metrics.enabled_backend and metrics.enabled_backend not in names:
+        found.append(path.field("enabledBackend").violation(_NOT_A_BACKEND))
+    return found
+
+
+def _constraints(constraints: ProxyConstraints, path: FieldPath) -> list[Violation]:
+    found: list[Violation] = []
+    rules = TagRules(at_least_one=True)
+    for name, memberships in (
+        ("requirements", constraints.requirements),
+        ("restrictions", constraints.restrictions),
+    ):
+        for index, membership in enumerate(memberships):
+            at = path.field(name).index(index).field("tags")
+            found += selector_violations(at, membership.tags, rules)
+    return found
+
+
+KIND: Final[Kind[Mesh]] = proto_kind("Mesh", Mesh, violations)

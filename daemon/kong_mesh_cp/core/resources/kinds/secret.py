@@ -1,0 +1,18 @@
+"""Secret and GlobalSecret: bytes that only administrators see (wire contract 3.7)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from kong_mesh_cp.core.resources.kind import Kind, proto_kind
+from kong_mesh_cp.core.resources.proto import Bytes, Message
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Secret(Message):
+    data: Bytes | None = field(default=None, repr=False)  # never in a log or a traceback
+
+
+KIND: Final[Kind[Secret]] = proto_kind("Secret", Secret)
+GLOBAL_KIND: Final[Kind[Secret]] = proto_kind("GlobalSecret", Secret)

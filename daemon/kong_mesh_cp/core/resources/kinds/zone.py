@@ -1,0 +1,21 @@
+"""Zone: a part of a mesh that spans several control planes (wire contract 4.3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from kong_mesh_cp.core.resources.kind import Kind, proto_kind
+from kong_mesh_cp.core.resources.proto import Message
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Zone(Message):
+    enabled: bool | None = None  # unset is true
+
+    @property
+    def is_enabled(self) -> bool:
+        return self.enabled is not False
+
+
+KIND: Final[Kind[Zone]] = proto_kind("Zone", Zone)

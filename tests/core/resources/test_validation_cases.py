@@ -1,0 +1,27 @@
+"""The shared validation cases of the types whose spec stands inline."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from kong_mesh_cp.core.resources.kinds.catalogue import KINDS
+from support.validation_cases import ValidationCase, cases_of, violations_of
+
+EXACT = ("Dataplane", "Mesh", "MeshGateway", "ZoneEgress", "ZoneIngress")
+
+# id of a case that is not reached -> why
+NOT_REACHED: dict[str, str] = {}
+
+
+def _parameters() -> list[Any]:
+    return [parameter for name in EXACT for parameter in cases_of(name)]
+
+
+@pytest.mark.parametrize("case", _parameters())
+def test_a_case_gives_exactly_its_violations(case: ValidationCase) -> None:
+    kind = KINDS[case.id.partition("/")[0]]
+    assert set(violations_of(kind, case.body)) == case.violations
+    if case.id in NOT_REACHED:
+        pytest.fail(f"{case.id} is reached now; take it off the list")
