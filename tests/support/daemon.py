@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -110,10 +111,12 @@ class Daemon:
     ) -> None:
         self.directory = directory
         self.state = directory / "state"
-        self.socket = directory / "run" / "admission.sock"
+        # Not below `directory`: a Unix socket's path may have 107 bytes, and pytest's have many.
+        self._sockets = tempfile.TemporaryDirectory(prefix="kmesh-")
+        self.socket = Path(self._sockets.name) / "run" / "admission.sock"
         self.stdout = directory / "stdout"
-        self._flags = flags
-        self._wrapper = wrapper
+        self.flags = flags
+        self.wrapper = wrapper
         self._pass_fds = pass_fds
         self.environment = {
             "PATH": os.environ["PATH"],
@@ -135,20 +138,20 @@ class Daemon:
         """Start the process without waiting for anything."""
         self.directory.mkdir(parents=True, exist_ok=True)
         notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        notify_path = self.directory / "notify"
+        notify_path = Path(self._sockets.name) / "notify"
         notify_path.unlink(missing_ok=True)
         notify.bind(os.fspath(notify_path))
         self._notifications.clear()
         with self.stdout.open("wb") as stdout:
             self.process = subprocess.Popen(
                 [
-                    *self._wrapper,
+                    *self.wrapper,
                     sys.executable,
                     "-m",
                     "kong_mesh_cp",
                     "run",
                     "--banner",
-                    *self._flags,
+                    *self.flags,
                 ],
                 env={**self.environment, "NOTIFY_SOCKET": str(notify_path)},
                 stdin=subprocess.DEVNULL,
@@ -249,6 +252,7 @@ class Daemon:
         _trace: TracebackType | None,
     ) -> None:
         self.stop(signal.SIGKILL)
+        self._sockets.cleanup()
 
     def seat(self, name: str, mesh: str = "default", **extra: object) -> Seat:
         return Seat(self.socket, name, mesh, **extra)

@@ -61,7 +61,7 @@ def test_a_refused_license_leaves_status_78_a_line_and_nothing_else(
     assert lines[-1].startswith("kong-mesh-cp: license-")
     assert str(path) in lines[-1]
     assert "Traceback" not in daemon.stderr
-    assert _files(place) == {"notify", "stdout"}, "the test's own files and no other"
+    assert _files(place) == {"stdout"}, "the test's own files and no other"
     assert daemon.stdout.read_bytes() == b""
 
 

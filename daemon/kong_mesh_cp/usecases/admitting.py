@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date
-from functools import lru_cache
 from typing import NamedTuple, Protocol
 
 import trio
@@ -37,8 +36,6 @@ from kong_mesh_cp.usecases.recording import SeatRecorder
 
 RECLAIM_SECONDS = 60.0  # after a start: how long seats from before are kept for their proxies
 LOGGED_CHARACTERS_MAX = 300  # of a refusal's reason: a body can hold thousands of faults
-REMEMBERED_BODIES_MAX = 1024  # read once, while they keep coming
-REMEMBERED_BYTES_MAX = 1024  # of each of them
 TOLD_SECONDS = 1.0  # how long the license's part of first lines is used again
 HIGH_WATER_SECONDS = 60.0  # between two looks at the day, for seats that stay over midnight
 
@@ -147,7 +144,7 @@ class Admitting:
 
     async def _approve(self, body: bytes, peer: PeerAttestor, *, look: bool) -> _Approved | Refused:
         """Shape → mesh → identity → constraints; the license comes after it. A fixed order."""
-        request = _read_again(body) if len(body) <= REMEMBERED_BYTES_MAX else _read(body)
+        request = _read(body)
         if isinstance(request, Refused):
             return request
         meshes = self._meshes.names()
@@ -326,13 +323,6 @@ class Admitting:
         if mark != self._mark:
             self._mark = mark
             self._recorder.high_water(*mark)
-
-
-# A supervisor that polls with dry runs, or a proxy in a restart loop, sends the same bytes each
-# time, and reading them is half of a decision's cost. What was read is never changed.
-@lru_cache(maxsize=REMEMBERED_BODIES_MAX)
-def _read_again(body: bytes) -> AdmissionRequest | Refused:
-    return _read(body)
 
 
 def _read(body: bytes) -> AdmissionRequest | Refused:

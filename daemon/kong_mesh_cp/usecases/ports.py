@@ -64,7 +64,7 @@ class StateStore(Protocol):
         ...
 
     async def save_high_water(self, day: date, seats: int) -> None:
-        """Keep the larger of `seats` and what is stored for `day`; HIGH_WATER_DAYS_MAX days stay."""
+        """Keep the larger of `seats` and what is stored for `day`, for HIGH_WATER_DAYS_MAX days."""
         ...
 
     async def audit(self, entry: AuditEntry) -> None:
@@ -76,7 +76,7 @@ class LicenseSources(Protocol):
     """Where license documents come from."""
 
     def read(self) -> Sequence[SourceReading]:
-        """Every source that is set, by precedence, each with its document or its error. Never raises."""
+        """Every source that is set, by precedence, with its document or its error. Never raises."""
         ...
 
 

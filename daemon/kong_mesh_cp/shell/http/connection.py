@@ -281,12 +281,12 @@ class Connection:
 
     async def _receive(self) -> bytes:
         """What the peer sends next; b"" at its EOF. Always a checkpoint."""
+        await trio.lowlevel.checkpoint()
         while True:
-            await trio.lowlevel.wait_readable(self._socket)
             try:
                 return self._socket.recv(RECEIVE_BYTES)
             except BlockingIOError:
-                continue
+                await trio.lowlevel.wait_readable(self._socket)
             except OSError as error:
                 raise PeerGoneError from error
 
