@@ -59,6 +59,8 @@ def test_an_empty_file_becomes_a_store_of_the_newest_version() -> None:
             "clock_mark",
             "high_water",
             "meta",
+            "resource",
+            "resource_revision",
             "seats",
             "trial",
         ]

@@ -6,8 +6,14 @@ import contextlib
 import os
 import sqlite3
 import threading
-from collections.abc import AsyncIterator
-from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, closing
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import (
+    AbstractContextManager,
+    ExitStack,
+    asynccontextmanager,
+    closing,
+    contextmanager,
+)
 from pathlib import Path
 from urllib.parse import quote
 
@@ -15,7 +21,7 @@ import trio
 
 from kong_mesh_cp.core.errors import StateError
 from kong_mesh_cp.shell.host.shown import shown
-from kong_mesh_cp.shell.store.failures import directory_failure, store_failure
+from kong_mesh_cp.shell.store.failures import directory_failure, store_corrupt, store_failure
 from kong_mesh_cp.shell.store.files import FILE_MODE, give_to_owner, sync_directory
 from kong_mesh_cp.shell.store.schema import all_migrations, migrate, recognise
 from kong_mesh_cp.shell.store.writer import Change, T, Writer
@@ -25,26 +31,27 @@ LOG_BYTES_KEPT_MAX = 4 * 1024 * 1024  # the -wal file is cut to this after it wa
 
 
 class Database:
-    """One store: `write` for changes, `read` for questions. Made by `open_database`."""
+    """One store: `write` for changes, `read` and `scan` for questions. Made by `open_database`."""
 
     def __init__(
         self,
         path: Path | None,
         reading: sqlite3.Connection,
+        scanning: sqlite3.Connection,
         writer: Writer,
         turn: AbstractContextManager[object],
     ) -> None:
         self.path = path
         self._reading = reading
+        self._scanning = scanning
+        self._one_scan = trio.CapacityLimiter(1)  # it is one connection
         self._writer = writer
         self._turn = turn
 
-    async def write(self, change: Change[T]) -> T:
-        """Like `Writer.write`, with SQLite's errors told as StateError."""
-        try:
-            return await self._writer.write(change)
-        except sqlite3.Error as error:
-            raise store_failure(error, self.path) from error
+    async def write(self, change: Change[T], announce: Callable[[T], None] | None = None) -> T:
+        """Like `Writer.write`, with SQLite's errors and unreadable rows told as StateError."""
+        with self._told():
+            return await self._writer.write(change, announce)
 
     async def read(self, question: Change[T]) -> T:
         """Ask on the event loop, in one snapshot: what `question` does must take microseconds.
@@ -52,11 +59,31 @@ class Database:
         It sees every change whose `write` has returned. Raises: StateError.
         """
         await trio.lowlevel.checkpoint()
+        with self._told(), self._turn:
+            return snapshot(self._reading, question)
+
+    async def scan(self, question: Change[T]) -> T:
+        """Ask in a thread, in one snapshot, what may take as long as there are rows.
+
+        It sees every change whose `write` has returned. One scan runs at a time; cancelling it
+        waits for its end. Raises: StateError.
+        """
+        with self._told():
+            return await trio.to_thread.run_sync(self._scan, question, limiter=self._one_scan)
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
         try:
-            with self._turn:
-                return snapshot(self._reading, question)
+            yield
         except sqlite3.Error as error:
             raise store_failure(error, self.path) from error
+        except ValueError as error:  # a row that no release of this program writes
+            place = "in memory" if self.path is None else shown(self.path)
+            raise store_corrupt(place, shown(str(error))) from error
+
+    def _scan(self, question: Change[T]) -> T:
+        with self._turn:
+            return snapshot(self._scanning, question)
 
 
 def snapshot(connection: sqlite3.Connection, question: Change[T]) -> T:
@@ -79,19 +106,20 @@ async def open_database(path: Path | None) -> AsyncIterator[Database]:
     """
     with ExitStack() as opened:
         try:
-            writing, reading = _connect(path, opened)
+            writing, *questioned = _connect(path, opened)
         except sqlite3.Error as error:
             raise store_failure(error, path) from error
-        # In memory both are one connection, and `turn` keeps readers out of its transactions.
+        reading, scanning = questioned or (writing, writing)
+        # In memory all are one connection, and `turn` keeps readers out of its transactions.
         turn = contextlib.nullcontext() if path is not None else threading.Lock()
         writer = Writer(writing, turn)
         try:
-            yield Database(path, reading, writer, turn)
+            yield Database(path, reading, scanning, writer, turn)
         finally:
-            # The reader goes first: the last connection writes the log back, and that is the
+            # The readers go first: the last connection writes the log back, and that is the
             # writer's, in its thread.
-            if reading is not writing:
-                reading.close()
+            for connection in questioned:
+                connection.close()
             await writer.close()
 
 
@@ -100,11 +128,12 @@ def uri(path: Path, parameters: str) -> str:
     return f"file:{quote(os.fsencode(path))}?{parameters}"
 
 
-def _connect(path: Path | None, opened: ExitStack) -> tuple[sqlite3.Connection, sqlite3.Connection]:
+def _connect(path: Path | None, opened: ExitStack) -> list[sqlite3.Connection]:
+    """The connection to write by, then those to read and to scan by, if they are others."""
     if path is None:
         memory = _connection(":memory:", opened)
         migrate(memory, "the store in memory")
-        return memory, memory
+        return [memory]
     _make(path)
     writing = _connection(uri(path, "mode=rw"), opened)
     # First of all: a file that is none of ours is refused untouched. Then the log, so that
@@ -112,10 +141,14 @@ def _connect(path: Path | None, opened: ExitStack) -> tuple[sqlite3.Connection, 
     recognise(writing, shown(path), newest=all_migrations()[-1].number)
     _use_log(writing, path)
     migrate(writing, shown(path))
-    reading = _connection(uri(path, "mode=rw"), opened)
-    reading.execute("PRAGMA busy_timeout = 0")  # readers never wait in WAL mode; the loop must not
-    reading.execute("PRAGMA query_only = ON")
-    return writing, reading
+    return [writing, _questioned(path, opened), _questioned(path, opened)]
+
+
+def _questioned(path: Path, opened: ExitStack) -> sqlite3.Connection:
+    connection = _connection(uri(path, "mode=rw"), opened)
+    connection.execute("PRAGMA busy_timeout = 0")  # no reader waits in WAL mode; the loop must not
+    connection.execute("PRAGMA query_only = ON")
+    return connection
 
 
 def _connection(name: str, opened: ExitStack) -> sqlite3.Connection:

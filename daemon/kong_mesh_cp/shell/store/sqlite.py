@@ -11,28 +11,35 @@ import trio
 
 from kong_mesh_cp.core.admission.seats import SeatId, SeatRecord
 from kong_mesh_cp.core.license.clock import ClockMark
-from kong_mesh_cp.shell.host.shown import shown
-from kong_mesh_cp.shell.store import rows
+from kong_mesh_cp.shell.store import resource_rows, rows
 from kong_mesh_cp.shell.store.copies import Copies, merged
 from kong_mesh_cp.shell.store.database import Database, open_database
-from kong_mesh_cp.shell.store.failures import store_corrupt
-from kong_mesh_cp.shell.store.writer import Change, T
+from kong_mesh_cp.shell.store.own_slots import OwnSlots
+from kong_mesh_cp.shell.store.sqlite_resources import SqliteResources
+from kong_mesh_cp.shell.store.writer import T
 from kong_mesh_cp.usecases.ports import AuditEntry, Remembered
 
 
 class SqliteStore:
-    """`usecases.ports.StateStore` over one database; with `copies`, two facts are kept twice."""
+    """`usecases.ports.StateStore` over one database; with `copies`, two facts are kept twice.
 
-    def __init__(self, database: Database, copies: Copies | None = None) -> None:
+    `resources` and `slots` are the other ports, on the same database.
+    """
+
+    def __init__(
+        self, database: Database, resources: SqliteResources, copies: Copies | None = None
+    ) -> None:
+        self.resources = resources
+        self.slots = OwnSlots()
         self._database = database
         self._copies = copies
         self._copying = trio.Lock()  # the copy written last is the one of the last change
 
     async def cluster_id(self) -> str:
-        return await self._read(rows.cluster_id)
+        return await self._database.read(rows.cluster_id)
 
     async def remembered(self) -> Remembered:
-        past = await self._read(rows.remembered)
+        past = await self._database.read(rows.remembered)
         return past if self._copies is None else merged(past, self._copies.read())
 
     async def save_trial_start(self, at: datetime) -> datetime:
@@ -58,15 +65,7 @@ class SqliteStore:
 
     async def audit_entries(self) -> tuple[AuditEntry, ...]:
         """The whole log, oldest first."""
-        return await self._read(rows.audit_entries)
-
-    async def _read(self, question: Change[T]) -> T:
-        try:
-            return await self._database.read(question)
-        except ValueError as error:
-            path = self._database.path
-            place = "in memory" if path is None else shown(path)
-            raise store_corrupt(place, shown(str(error))) from error
+        return await self._database.read(rows.audit_entries)
 
     async def _copy(self, save: Callable[[T], None], fact: T) -> None:
         async with self._copying:
@@ -83,4 +82,5 @@ async def open_store(path: Path | None, copies: Copies | None = None) -> AsyncIt
     """
     async with open_database(path) as database:
         await database.write(rows.make_cluster_id)
-        yield SqliteStore(database, copies)
+        resources = SqliteResources(database, await database.read(resource_rows.revision))
+        yield SqliteStore(database, resources, copies)

@@ -30,10 +30,11 @@ Change = Callable[[sqlite3.Connection], T]
 class _Item(Generic[T]):
     """A change on its way, and what became of it."""
 
-    __slots__ = ("change", "result", "settled")
+    __slots__ = ("announce", "change", "result", "settled")
 
-    def __init__(self, change: Change[T]) -> None:
+    def __init__(self, change: Change[T], announce: Callable[[T], None] | None) -> None:
         self.change = change
+        self.announce = announce
         self.result: outcome.Outcome[T] | None = None
         self.settled = trio.Event()
 
@@ -57,7 +58,7 @@ class Writer:
         self._thread = threading.Thread(target=self._work, name="store-writer")
         self._thread.start()
 
-    async def write(self, change: Change[T]) -> T:
+    async def write(self, change: Change[T], announce: Callable[[T], None] | None = None) -> T:
         """Run `change` in the writer thread; return its result when it is on disk.
 
         `change` gets a connection inside of a transaction and must touch nothing else: when the
@@ -65,6 +66,8 @@ class Writer:
         here, after its work was undone; other changes of the same transaction do not notice.
         A caller that is cancelled while it waits for room has changed nothing. One that is
         cancelled later does not learn the result, but its change is made whole.
+        `announce` gets the result on the event loop, in the order in which changes were made and
+        before their callers go on; also when the caller was cancelled. It must not raise.
 
         Raises: what `change` raises; sqlite3.Error if it could not be committed; StateError
         `store-closed` after `close`.
@@ -80,7 +83,7 @@ class Writer:
                 code="store-closed",
                 hint="Ask again when it has been started again.",
             )
-        item = _Item(change)
+        item = _Item(change, announce)
         self._queue.put(item)
         await item.settled.wait()
         if item.result is None:
@@ -123,6 +126,8 @@ class Writer:
 
     def _wake(self, batch: Sequence[_Item[Any]]) -> None:
         for item in batch:
+            if item.announce is not None and isinstance(item.result, outcome.Value):
+                item.announce(item.result.value)
             item.settled.set()
             self._room.release()
 

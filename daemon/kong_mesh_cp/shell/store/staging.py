@@ -1,0 +1,130 @@
+"""What a transaction of changes comes to: decided here once, for every kind of database."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import UTC, datetime
+from typing import NamedTuple, Protocol
+
+from kong_mesh_cp.core.resources.key import ResourceKey
+from kong_mesh_cp.usecases.resource_ports import (
+    AlreadyExistsError,
+    Applied,
+    Change,
+    ChangeKind,
+    Delete,
+    NotFoundError,
+    Put,
+    ResourceChange,
+    StoredResource,
+    VersionConflictError,
+)
+
+
+class Known(NamedTuple):
+    """As much of a stored resource as a decision needs."""
+
+    version: int
+    created_at: datetime
+
+
+class StoredRows(Protocol):
+    """The database, inside of a transaction that nobody else can write beside."""
+
+    def known(self, key: ResourceKey) -> Known | None: ...
+
+    def owned_by(self, keys: Collection[ResourceKey]) -> Iterable[ResourceKey]:
+        """What names one of `keys` as its owner."""
+        ...
+
+
+class Staging:
+    """Changes of one transaction on top of the stored rows, until they are written out.
+
+    `rows` holds what each touched key will be, None for what will be gone.
+    """
+
+    def __init__(self, stored: StoredRows, revision: int) -> None:
+        self.rows: dict[ResourceKey, StoredResource | None] = {}
+        self.revision = revision
+        self._stored = stored
+
+    def stage(self, changes: Sequence[Change]) -> Applied:
+        """Raises: ChangeRefusedError, with nothing of `changes` staged."""
+        rows, revision = dict(self.rows), self.revision
+        made: list[ResourceChange] = []
+        try:
+            for change in changes:
+                match change:
+                    case Put():
+                        made.append(self._put(change))
+                    case Delete():
+                        made.extend(self._delete(change))
+        except BaseException:
+            self.rows, self.revision = rows, revision
+            raise
+        return Applied(self.revision, tuple(made))
+
+    def _put(self, change: Put) -> ResourceChange:
+        key = change.key
+        found = self._known(key)
+        if found is not None and change.if_version == 0:
+            raise AlreadyExistsError(key)
+        if change.if_version:
+            _require_version(key, change.if_version, found)
+        owner = change.owner
+        if owner is not None and owner != key and self._known(owner) is None:
+            raise NotFoundError(owner)
+        version = 1 if found is None else found.version + 1
+        at = change.at.astimezone(UTC)
+        created_at = change.created_at or (at if found is None else found.created_at)
+        self.rows[key] = StoredResource(
+            key=key,
+            version=version,
+            spec=change.spec,
+            status=change.status,
+            labels=dict(change.labels),
+            created_at=created_at.astimezone(UTC),
+            modified_at=at,
+            owner=owner,
+        )
+        kind = ChangeKind.CREATED if found is None else ChangeKind.UPDATED
+        return self._note(key, kind, version)
+
+    def _delete(self, change: Delete) -> Iterable[ResourceChange]:
+        found = self._known(change.key)
+        if change.if_version is not None:
+            _require_version(change.key, change.if_version, found)
+        if found is None:
+            raise NotFoundError(change.key)
+        going = {change.key: found}
+        newest = {change.key}
+        while newest:
+            newest = self._owned_by(newest) - going.keys()
+            for key in sorted(newest):
+                if (owned := self._known(key)) is not None:
+                    going[key] = owned
+        for key, known in going.items():
+            self.rows[key] = None
+            yield self._note(key, ChangeKind.DELETED, known.version)
+
+    def _known(self, key: ResourceKey) -> Known | None:
+        if key not in self.rows:
+            return self._stored.known(key)
+        row = self.rows[key]
+        return None if row is None else Known(row.version, row.created_at)
+
+    def _owned_by(self, keys: set[ResourceKey]) -> set[ResourceKey]:
+        stored = {key for key in self._stored.owned_by(keys) if key not in self.rows}
+        staged = {key for key, row in self.rows.items() if row is not None and row.owner in keys}
+        return stored | staged
+
+    def _note(self, key: ResourceKey, kind: ChangeKind, version: int) -> ResourceChange:
+        self.revision += 1
+        return ResourceChange(key, kind, version, self.revision)
+
+
+def _require_version(key: ResourceKey, expected: int, found: Known | None) -> None:
+    version = None if found is None else found.version
+    if version != expected:
+        raise VersionConflictError(key, expected=expected, found=version)
