@@ -6,9 +6,10 @@ import re
 
 import pytest
 
+from kong_mesh_cp.core.license.keyring import Keyring
 from support.box import Box
 from support.installed import LICENSE, SOCKET, SOCKET_UNIT, UNIT, Machine
-from support.licenses import license_document
+from support.licenses import STRANGER, keyring_json, license_document
 from support.packages import NEWER, VERSION
 
 pytestmark = pytest.mark.package
@@ -125,6 +126,28 @@ def test_an_upgrade_does_not_restart_into_a_broken_license(machine: Machine) -> 
     machine.put_license(license_document(expires=FAR, dataplanes=30))
     assert machine.systemctl("restart").status == 0
     assert machine.get("/v1/license")["allowedDataplaneProxies"] == 30
+
+
+def test_an_upgrade_judges_a_restart_with_the_flags_of_a_drop_in(machine: Machine) -> None:
+    machine.install()
+    keyring = Keyring.of([STRANGER.key()])
+    machine.write("/etc/kong-mesh/keys.json", keyring_json(keyring).decode(), mode=0o644)
+    machine.write(
+        f"/etc/systemd/system/{UNIT}.d/keys.conf",
+        "[Service]\nExecStart=\n"
+        "ExecStart=/usr/bin/kong-mesh-cp run --license-keyring /etc/kong-mesh/keys.json\n",
+    )
+    machine.sh("systemctl daemon-reload")
+    machine.put_license(license_document(STRANGER, expires=FAR))
+    machine.start()
+    before = machine.pid
+
+    upgraded = machine.upgrade()
+
+    # Without the flag the license's key would be unknown.
+    assert "NOT restarted" not in upgraded.text, upgraded.text
+    machine.box.wait_for("the daemon after the upgrade", lambda: machine.active == "active")
+    assert machine.pid != before
 
 
 def test_an_upgrade_does_not_restart_into_a_broken_environment_file(machine: Machine) -> None:
