@@ -24,6 +24,7 @@ from kong_mesh_cp.shell.admission_socket.routes import (
 from kong_mesh_cp.shell.http.connection import Drain
 from kong_mesh_cp.shell.http.messages import Credentials, Peer, Response
 from kong_mesh_cp.shell.http.server import Gate, serve_http
+from kong_mesh_cp.usecases.licensing import ReloadOutcome, ReloadResult
 from kong_mesh_cp.usecases.ports import PeerAttestor
 from support.admission import NOON, Desk, open_desk
 from support.fake_store import FakeStateStore
@@ -88,12 +89,12 @@ async def open_socket(
     """Serve in `folder`. With `uid` every peer seems to be that user."""
     reloads: list[str] = []
 
-    async def reload() -> Response:
+    async def reload() -> ReloadOutcome:
         reloads.append("asked")
-        return Response(200, b'{"result":"unchanged"}\n')
+        return ReloadOutcome(result=ReloadResult.UNCHANGED)
 
     async with open_desk(limit=limit, refuses=refuses, rules=rules, store=store) as desk:
-        calls = LicenseCalls(document=lambda: b'{"id":"abc"}\n', reload=reload)
+        calls = LicenseCalls(document=lambda: {"id": "abc"}, reload=reload)
         admission = AdmissionSocket(desk.admitting, calls, own_uid=own_uid, attesting=attesting)
         gate: Gate = admission
         handler = admission.handle

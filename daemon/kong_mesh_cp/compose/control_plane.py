@@ -17,13 +17,12 @@ from kong_mesh_cp.compose.preparing import Prepared
 from kong_mesh_cp.core.admission.identity import IdentityRules
 from kong_mesh_cp.core.admission.ledger import SeatLedger
 from kong_mesh_cp.core.license.sources import SourceReading
-from kong_mesh_cp.core.wire.admission_messages import PROBLEM_CONTENT_TYPE, problem_document
 from kong_mesh_cp.core.wire.json_text import json_text
 from kong_mesh_cp.core.wire.versions import WIRE_VERSION
 from kong_mesh_cp.shell.admission_socket.routes import AdmissionSocket, LicenseCalls
 from kong_mesh_cp.shell.diagnostics.handler import build_diagnostics
 from kong_mesh_cp.shell.host import clocks
-from kong_mesh_cp.shell.http.messages import Handler, Response
+from kong_mesh_cp.shell.http.messages import Handler
 from kong_mesh_cp.shell.rest_api.handler import Index, RestApi
 from kong_mesh_cp.usecases.admitting import Admitting
 from kong_mesh_cp.usecases.licensing import Licensing, ReloadOutcome
@@ -34,25 +33,6 @@ MACHINE_ID_FILE = Path("/etc/machine-id")
 INSTANCE_BYTES = 2  # of randomness that tell one start on this host from another
 
 log = logging.getLogger(__name__)
-
-
-def reload_answer(outcome: ReloadOutcome) -> Response:
-    if outcome.error is not None:
-        error = outcome.error
-        body = problem_document(
-            409, "License not applied", code=error.code, reason=error.message, hint=error.hint
-        )
-        return Response(409, body, PROBLEM_CONTENT_TYPE)
-    return Response(
-        200,
-        json_text(
-            {
-                "result": outcome.result,
-                "difference": outcome.difference,
-                "reductions": outcome.reductions,
-            }
-        ),
-    )
 
 
 class DefaultMesh:
@@ -113,9 +93,6 @@ async def assemble(prepared: Prepared, store: StateStore) -> ControlPlane:
     def full_license() -> Mapping[str, object]:
         return licensing.full_view(admitting.occupancy()).document()
 
-    async def reload_for_local_admin() -> Response:
-        return reload_answer(await plane.reload("admission socket"))
-
     api = RestApi(
         index=_index(await store.cluster_id()),
         localhost_is_admin=prepared.settings.api_server.authn.localhost_is_admin,
@@ -132,7 +109,7 @@ async def assemble(prepared: Prepared, store: StateStore) -> ControlPlane:
         store=store,
         admission=AdmissionSocket(
             admitting,
-            LicenseCalls(document=lambda: json_text(full_license()), reload=reload_for_local_admin),
+            LicenseCalls(document=full_license, reload=lambda: plane.reload("admission socket")),
             own_uid=os.getuid(),
         ),
         api=api.handler(),

@@ -19,6 +19,7 @@ from kong_mesh_cp.core.errors import StateError
 from kong_mesh_cp.settings.model import Settings
 from kong_mesh_cp.shell.admission_socket.limits import SOCKET_LIMITS
 from kong_mesh_cp.shell.host import clocks
+from kong_mesh_cp.shell.host.descriptors import raise_descriptor_limit
 from kong_mesh_cp.shell.host.systemd import ServiceManager
 from kong_mesh_cp.shell.http.connection import Drain
 from kong_mesh_cp.shell.http.limits import DRAIN_SECONDS, Limits
@@ -35,6 +36,10 @@ TICK_SECONDS = 1.0  # between two looks at clock, term and status
 WATCHDOG_FRACTION = 0.5  # of the time after which systemd gives up on us: sd_watchdog_enabled(3)
 LAST_FLUSH_SECONDS_MAX = 5.0  # for seats to reach the store at the end
 
+# So that no listener can take the descriptors of another: a seat may hold its connection and a
+# pidfd, two more listeners have a connection each; and what the process needs besides.
+DESCRIPTORS_WANTED = 2 * SOCKET_LIMITS.connections_max + 2 * Limits().connections_max + 256
+
 log = logging.getLogger(__name__)
 
 
@@ -43,6 +48,7 @@ async def serve(prepared: Prepared, manager: ServiceManager) -> None:
 
     Raises: StateError, ListenError or LicenseRejectedError before anything is served.
     """
+    raise_descriptor_limit(DESCRIPTORS_WANTED)
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
         async with _open_state(prepared.settings) as store:
             with open_listeners(prepared.settings, prepared.service.socket_names) as listeners:

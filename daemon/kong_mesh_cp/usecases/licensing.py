@@ -70,6 +70,14 @@ class ReloadOutcome:
     reductions: tuple[str, ...] = ()
     error: ControlPlaneError | None = None  # set when rejected; what was in force still is
 
+    def document(self) -> dict[str, object]:
+        """What an administrator is told when the reload was not rejected."""
+        return {
+            "result": self.result.value,
+            "difference": self.difference,
+            "reductions": list(self.reductions),
+        }
+
 
 class Licensing:
     """Holds the license in force; a bad replacement never displaces a good one.

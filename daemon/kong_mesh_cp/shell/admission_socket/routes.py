@@ -16,6 +16,7 @@ from kong_mesh_cp.core.wire.admission_messages import (
     seat_list,
     status_of,
 )
+from kong_mesh_cp.core.wire.json_text import json_text
 from kong_mesh_cp.shell.admission_socket.limits import (
     BODY_BYTES_MAX,
     CONNECTIONS_MAX,
@@ -36,6 +37,7 @@ from kong_mesh_cp.shell.http.messages import (
 )
 from kong_mesh_cp.shell.http.routing import Route, Router
 from kong_mesh_cp.usecases.admitting import Admitting, HeldSeat
+from kong_mesh_cp.usecases.licensing import ReloadOutcome
 from kong_mesh_cp.usecases.ports import PeerAttestor
 
 _READY = b'{"ready":true}\n'
@@ -54,8 +56,8 @@ Attesting = Callable[[Peer, Credentials], PeerAttestor]
 class LicenseCalls:
     """What the socket passes on about the license."""
 
-    document: Callable[[], bytes]  # as `GET /license?view=full` of the API server
-    reload: Callable[[], Awaitable[Response]]
+    document: Callable[[], Mapping[str, object]]  # as `GET /license?view=full` of the API server
+    reload: Callable[[], Awaitable[ReloadOutcome]]
 
 
 def socket_peer(peer: Peer, credentials: Credentials) -> PeerAttestor:
@@ -154,7 +156,7 @@ class AdmissionSocket:
         return Response(200, seat_list(self._admitting.holders()))
 
     async def _license(self, request: Request) -> Answer:  # noqa: ARG002
-        return Response(200, self._license_calls.document())
+        return Response(200, json_text(self._license_calls.document()))
 
     async def _ready(self, request: Request) -> Answer:  # noqa: ARG002
         return Response(200, _READY)
@@ -168,7 +170,11 @@ class AdmissionSocket:
                 f"uid {uid} may not reload the license",
                 "Ask as root or as the user that kong-mesh-cp runs as.",
             )
-        return await self._license_calls.reload()
+        outcome = await self._license_calls.reload()
+        if outcome.error is not None:
+            error = outcome.error
+            return _problem_response(HTTPStatus.CONFLICT, error.code, error.message, error.hint)
+        return Response(200, json_text(outcome.document()))
 
     def _refuse(self, refused: Refused) -> Response:
         """A refusal that the use case has not seen."""

@@ -93,12 +93,7 @@ class RestApi:
             extras = {"code": error.code, "hint": error.hint, "result": outcome.result}
             title = "Could not reload the license"
             return Response(409, kuma_error(409, title, error.message, extras=extras))
-        document = {
-            "result": outcome.result,
-            "difference": outcome.difference,
-            "reductions": outcome.reductions,
-        }
-        return Response(200, json_text(document))
+        return Response(200, json_text(outcome.document()))
 
     def _is_admin(self, request: Request) -> bool:
         address = request.peer.address
