@@ -9,7 +9,7 @@ import pytest
 import trio
 import trio.testing
 
-from kong_mesh_cp.shell.http.limits import DRAIN_SECONDS
+from kong_mesh_cp.shell.http.limits import DRAIN_SECONDS, Limits
 from kong_mesh_cp.shell.http.messages import HeldResponse, HeldStream, Request, Response
 from support.http_peers import get, post, serving
 
@@ -71,6 +71,30 @@ async def test_a_request_that_is_still_coming_is_answered(tmp_path: Path) -> Non
         assert await client.rest() == b""
 
 
+async def test_the_first_request_of_a_connection_of_a_moment_ago_is_answered(
+    tmp_path: Path,
+) -> None:
+    async with serving(tmp_path) as server, server.client() as client:
+        await trio.testing.wait_all_tasks_blocked()
+        server.drain.start()
+        await client.send(get())
+
+        assert (await client.answer()).status == 200
+        assert await client.rest() == b""
+
+
+@pytest.mark.usefixtures("autojump_clock")
+async def test_a_connection_that_never_asks_is_closed_after_a_moment(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server, server.client() as client:
+        await trio.testing.wait_all_tasks_blocked()
+        server.drain.start()
+        started = trio.current_time()
+
+        assert await client.rest() == b""
+        assert trio.current_time() - started == pytest.approx(Limits().linger_seconds)
+
+
+@pytest.mark.usefixtures("autojump_clock")
 async def test_a_connection_that_comes_too_late_is_closed(tmp_path: Path) -> None:
     async with serving(tmp_path) as server:
         server.drain.start()

@@ -61,7 +61,7 @@ def adopted(listener: socket.socket) -> socket.socket:
         raise ListenError(
             "the socket that systemd handed over for admissions is no listening Unix stream socket",
             code="socket-unusable",
-            hint="Use ListenStream=/path and Accept=no in kong-mesh-cp.socket.",
+            hint="Use ListenStream=/path and Accept=no in kong-mesh-cp-admission.socket.",
         )
     listener.setblocking(False)
     return listener

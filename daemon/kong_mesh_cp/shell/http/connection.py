@@ -34,6 +34,7 @@ class PeerGoneError(Exception):
 class Phase(enum.Enum):
     """What a connection does; decides what a deadline or a drain means for it."""
 
+    FRESH = enum.auto()  # no request yet, but whoever connects is about to send one
     IDLE = enum.auto()  # between requests: may be closed without a word
     READING = enum.auto()
     ANSWERING = enum.auto()  # the handler runs; nothing of the answer has been sent
@@ -45,7 +46,8 @@ class Drain:
     """A graceful stop, seen by every connection that takes part in it.
 
     Idle and held connections end at once, busy ones after their answer, which says
-    `Connection: close`. The owner of the conversations' nursery bounds the time for all that.
+    `Connection: close`; one that has just connected gets a moment for its first request.
+    The owner of the conversations' nursery bounds the time for all that.
     """
 
     def __init__(self) -> None:
@@ -86,7 +88,7 @@ class Connection:
         self._peer = peer
         self._service = service
         self._scope = trio.CancelScope()
-        self._phase = Phase.IDLE
+        self._phase = Phase.FRESH
 
     async def converse(self) -> None:
         """Serve the peer until one side has had enough. Raises nothing but Cancelled."""
@@ -109,9 +111,13 @@ class Connection:
             self._socket.close()
 
     def leave_if_unoccupied(self) -> None:
-        """A drain has begun: end now if no request is in hand."""
+        """A drain has begun: end now if no request is in hand and none is on its way."""
         if self._phase in {Phase.IDLE, Phase.HELD}:
             self._scope.cancel()
+        elif self._phase is Phase.FRESH:
+            # Cut at once, a client that connected a moment ago would see a failure.
+            moment = trio.current_time() + self._service.limits.linger_seconds
+            self._scope.deadline = min(self._scope.deadline, moment)
 
     async def _serve(self) -> Response | None:
         """The refusal to send before closing, if there is one."""
@@ -187,10 +193,13 @@ class Connection:
         if unread:
             unread = parser.feed(unread)
         if not parser.started:
-            self._phase = Phase.IDLE
-            if self._service.drain.started:
-                return None
+            if self._phase is not Phase.FRESH:
+                self._phase = Phase.IDLE
+                if self._service.drain.started:
+                    return None
             self._allow_idling()
+            if self._service.drain.started:
+                self.leave_if_unoccupied()
             while not parser.started:
                 data = await self._receive()
                 if not data:
