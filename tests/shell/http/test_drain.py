@@ -14,15 +14,17 @@ from kong_mesh_cp.shell.http.messages import HeldResponse, HeldStream, Request, 
 from support.http_peers import get, post, serving
 
 
+@pytest.mark.usefixtures("autojump_clock")
 async def test_idle_connections_end_at_once(tmp_path: Path) -> None:
-    async with serving(tmp_path) as server, server.client() as fresh, server.client() as used:
-        await used.ask(get())
+    async with serving(tmp_path) as server, server.client() as client:
+        await client.ask(get())
         await trio.testing.wait_all_tasks_blocked()
+        started = trio.current_time()
 
         server.drain.start()
 
-        assert await fresh.rest() == b""
-        assert await used.rest() == b""
+        assert await client.rest() == b""
+        assert trio.current_time() == started
 
 
 async def test_a_request_in_hand_is_answered_and_told_that_it_was_the_last(tmp_path: Path) -> None:
@@ -170,7 +172,7 @@ async def test_the_owner_cuts_what_does_not_end(tmp_path: Path) -> None:
 
 async def test_starting_a_drain_twice_changes_nothing(tmp_path: Path) -> None:
     async with serving(tmp_path) as server, server.client() as client:
-        await trio.testing.wait_all_tasks_blocked()
+        await client.ask(get())
         server.drain.start()
         server.drain.start()
 
