@@ -1,0 +1,47 @@
+"""The short name under which `_rules` and other policies know the matches of an HTTP rule."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Final
+
+RULE_MATCHES_HASH_TAG: Final = "__rule-matches-hash__"
+"""A tag no service carries: it stands for "requests that this rule of a route matches"."""
+
+# The hash is over bytes, so the order of members is part of it.
+_MATCH: Final = ("path", "method", "queryParams", "headers")
+_PATH: Final = ("value", "type")
+_NAMED: Final = ("type", "name", "value")
+_MEMBERS: Final = {"path": _PATH, "queryParams": _NAMED, "headers": _NAMED}
+# As Go's encoder writes them, which holds them unsafe inside HTML.
+_ESCAPES: Final = str.maketrans(
+    {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
+)
+
+
+def matches_hash(matches: object) -> str:
+    """Base64 of the SHA-256 of `matches` (a JSON list, or None) in its canonical form."""
+    canonical = (
+        [_ordered(match, _MATCH) for match in matches] if isinstance(matches, list) else None
+    )
+    text = json.dumps(canonical, separators=(",", ":"), ensure_ascii=False).translate(_ESCAPES)
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _ordered(value: object, members: tuple[str, ...]) -> object:
+    if not isinstance(value, Mapping):
+        return value
+    return {
+        member: _inner(value[member], _MEMBERS.get(member, ()))
+        for member in members
+        if value.get(member) is not None
+    }
+
+
+def _inner(value: object, members: tuple[str, ...]) -> object:
+    if isinstance(value, list):
+        return [_ordered(item, members) for item in value]
+    return _ordered(value, members)

@@ -1,0 +1,112 @@
+"""A targetRef policy as matching and merging read it, whatever its type."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from kong_mesh_cp.core.policy.target_ref import WHOLE_MESH, TargetRef
+from kong_mesh_cp.core.resources import labels
+
+Conf = Mapping[str, object]
+"""The `default` of an entry: a JSON object that nobody changes after it was read."""
+
+NAMESPACE_LABEL: Final = "k8s.kuma.io/namespace"
+POLICY_ROLE_LABEL: Final = "kuma.io/policy-role"
+
+
+@dataclass(frozen=True, slots=True)
+class Meta:
+    """What names a resource, and the labels that say where it comes from."""
+
+    type: str
+    mesh: str  # "" for a type of global scope
+    name: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def display_name(self) -> str:
+        """The name a user gave: synced resources carry another one (wire contract 9.3)."""
+        return self.labels.get(labels.DISPLAY_NAME) or self.name
+
+    @property
+    def origin(self) -> str:
+        """`global`, `zone`, or "" where nothing says it."""
+        return self.labels.get(labels.ORIGIN, "")
+
+    @property
+    def zone(self) -> str | None:
+        return self.labels.get(labels.ZONE)
+
+    @property
+    def namespace(self) -> str:
+        return self.labels.get(NAMESPACE_LABEL, "")
+
+    @property
+    def role(self) -> str:
+        """`system` unless labelled otherwise, which on Universal nothing is (8.3)."""
+        return self.labels.get(POLICY_ROLE_LABEL) or "system"
+
+    @property
+    def is_shadow(self) -> bool:
+        """Has an effect only where the effect of shadow policies is asked for (8.2)."""
+        return self.labels.get(labels.EFFECT) == "shadow"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An element of a `from` or `to` list."""
+
+    target: TargetRef
+    conf: Conf
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """One policy. Which of its lists a type has at all, its `Traits` tell."""
+
+    meta: Meta
+    target: TargetRef = WHOLE_MESH
+    to: tuple[Entry, ...] = ()
+    sources: tuple[Entry, ...] = ()  # the `from` list
+    rules: tuple[Conf, ...] = ()
+    proxy_conf: Conf | None = None  # the one `default` of a type without lists
+
+    @property
+    def traits(self) -> Traits:
+        return TRAITS[self.meta.type]
+
+
+class Traits(NamedTuple):
+    """What the policies of one type consist of (8.6)."""
+
+    has_to: bool = False
+    has_from: bool = False
+    from_as_rules: bool = False  # an inbound has one conf, from `rules` and `from` alike (8.3)
+    proxy_wide: bool = False  # one conf for the whole proxy instead of lists
+    keyed_rules: bool = False  # confs hold `rules` that merge by their `matches` (8.3)
+
+
+HTTP_ROUTE: Final = "MeshHTTPRoute"
+TCP_ROUTE: Final = "MeshTCPRoute"
+
+# Routes come first and patches last, as they build upon each other; `_rules` lists in this order.
+TRAITS: Final[Mapping[str, Traits]] = {
+    HTTP_ROUTE: Traits(has_to=True, keyed_rules=True),
+    TCP_ROUTE: Traits(has_to=True),
+    "MeshTLS": Traits(has_from=True, from_as_rules=True),
+    "MeshLoadBalancingStrategy": Traits(has_to=True),
+    "MeshPassthrough": Traits(proxy_wide=True),
+    "MeshAccessLog": Traits(has_to=True, has_from=True, from_as_rules=True),
+    "MeshTrace": Traits(proxy_wide=True),
+    "MeshFaultInjection": Traits(has_to=True, has_from=True),
+    "MeshRateLimit": Traits(has_to=True, has_from=True, from_as_rules=True),
+    "MeshTimeout": Traits(has_to=True, has_from=True, from_as_rules=True),
+    "MeshTrafficPermission": Traits(has_from=True),
+    "MeshCircuitBreaker": Traits(has_to=True, has_from=True, from_as_rules=True),
+    "MeshHealthCheck": Traits(has_to=True),
+    "MeshRetry": Traits(has_to=True),
+    "MeshMetric": Traits(proxy_wide=True),
+    "MeshProxyPatch": Traits(proxy_wide=True),
+}

@@ -1,0 +1,170 @@
+"""Groups of proxies by tags: which overlap, and how overlapping ones split (wire contract 8.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final, NamedTuple
+
+from kong_mesh_cp.core.policy.target_ref import TargetRef
+
+SERVICE_TAG: Final = "kuma.io/service"
+SUBSETS_MAX: Final = 16_384
+"""Subsets that one list of entries may split into: 14 tags that go together already do."""
+
+Tags = Mapping[str, str]
+
+
+class Tag(NamedTuple):
+    """The proxies whose tag `key` is `value`; negated, all the others."""
+
+    key: str
+    value: str
+    negated: bool = False
+
+
+Subset = tuple[Tag, ...]
+"""The proxies that all of its tags hold for; the empty one is everybody."""
+
+
+class TooManySubsetsError(Exception):
+    """Entries that overlap in more ways than anybody can have meant."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"the entries split the clients into more than {SUBSETS_MAX} groups; "
+            "use fewer distinct tags"
+        )
+
+
+def tags_of(target: TargetRef) -> Tags | None:
+    """The tags of those `target` means; None for kinds that do not speak of tags."""
+    match target.kind:
+        case "Mesh":
+            return {}
+        case "MeshSubset":
+            return target.tags
+        case "MeshService":
+            return {SERVICE_TAG: target.name}
+        case "MeshServiceSubset":
+            return {**target.tags, SERVICE_TAG: target.name}
+        case _:
+            return None
+
+
+def selects(selector: Tags, tags: Tags) -> bool:
+    """`tags` carry every tag of `selector`; its value `*` stands for any value."""
+    return all(key in tags and value in ("*", tags[key]) for key, value in selector.items())
+
+
+def contains(subset: Subset, tags: Tags) -> bool:
+    """A proxy with `tags` belongs to `subset`."""
+    return all((tags.get(tag.key) == tag.value) != tag.negated for tag in subset)
+
+
+def positive(tags: Tags) -> Subset:
+    return tuple(Tag(key, value) for key, value in sorted(tags.items()))
+
+
+def positives(subset: Subset) -> dict[str, str]:
+    """The tags that members of `subset` are known to carry."""
+    return {tag.key: tag.value for tag in subset if not tag.negated}
+
+
+def split(groups: Sequence[Tags]) -> Iterator[Subset]:
+    """Every subset whose members belong to other `groups` than the members of the rest.
+
+    Groups that overlap pairwise (a clique of the graph of overlaps) are split together: by all
+    ways to carry or lack each of their tags. Groups that exclude each other (two values of one
+    tag) never meet in a clique; splitting them together would square the work for subsets that
+    cannot exist. The order is by clique, then by the ways; `rules` sort afterwards.
+
+    Raises: TooManySubsetsError, before anything is split.
+    """
+    cliques = sorted(_cliques(groups), key=_names, reverse=True)
+    unions = [_united(groups, clique) for clique in cliques]
+    if sum(1 << len(union) for union in unions) > SUBSETS_MAX:
+        raise TooManySubsetsError
+    for union in unions:
+        yield from _ways(union)
+
+
+def _ways(tags: Subset) -> Iterator[Subset]:
+    # Counts in binary, the first tag fastest; to carry all of them comes last.
+    for negations in (*range(1, 1 << len(tags)), 0):
+        yield tuple(
+            Tag(tag.key, tag.value, negated=bool(negations >> position & 1))
+            for position, tag in enumerate(tags)
+        )
+
+
+def _united(groups: Sequence[Tags], clique: Sequence[int]) -> Subset:
+    return tuple(sorted({tag for member in clique for tag in positive(groups[member])}))
+
+
+def _names(clique: Sequence[int]) -> str:
+    # Compared as text: the order is visible in `_rules`, so it is part of the contract.
+    return ":".join(str(member) for member in clique)
+
+
+def _cliques(groups: Sequence[Tags]) -> Iterator[list[int]]:
+    """The largest sets of groups that overlap pairwise, as ascending indices."""
+    alike: dict[Subset, list[int]] = {}
+    for index, group in enumerate(groups):
+        alike.setdefault(positive(group), []).append(index)
+    distinct = list(alike.items())
+    for members in _maximal_cliques(_overlaps(list(alike))):
+        yield sorted(index for member in _bits(members) for index in distinct[member][1])
+
+
+def _overlaps(groups: Sequence[Subset]) -> list[int]:
+    """For each group the others it may share members with, as bits of a number.
+
+    All but those that ask for another value of the same tag.
+    """
+    with_tag: dict[Tag, int] = {}
+    with_key: dict[str, int] = {}
+    for index, group in enumerate(groups):
+        for tag in group:
+            with_tag[tag] = with_tag.get(tag, 0) | 1 << index
+            with_key[tag.key] = with_key.get(tag.key, 0) | 1 << index
+    found = []
+    for index, group in enumerate(groups):
+        others = ~(1 << index) & (1 << len(groups)) - 1
+        for tag in group:
+            others &= with_tag[tag] | ~with_key[tag.key]
+        found.append(others)
+    return found
+
+
+def _maximal_cliques(neighbours: Sequence[int]) -> Iterator[int]:
+    """Bron and Kerbosch's algorithm with pivots, on sets of nodes written as bits of a number.
+
+    With a stack of its own, as the depth is the user's choice. Raises: TooManySubsetsError.
+    """
+    pending = [(0, (1 << len(neighbours)) - 1, 0)] if neighbours else []
+    for _ in range(SUBSETS_MAX):
+        if not pending:
+            return
+        clique, candidates, excluded = pending.pop()
+        if not candidates:
+            if not excluded:
+                yield clique
+            continue
+        pivot = max(
+            _bits(candidates | excluded),
+            key=lambda node: (candidates & neighbours[node]).bit_count(),
+        )
+        for node in _bits(candidates & ~neighbours[pivot]):
+            around = neighbours[node]
+            pending.append((clique | 1 << node, candidates & around, excluded & around))
+            candidates &= ~(1 << node)
+            excluded |= 1 << node
+    if pending:
+        raise TooManySubsetsError
+
+
+def _bits(number: int) -> Iterable[int]:
+    while number:
+        lowest = number & -number
+        yield lowest.bit_length() - 1
+        number ^= lowest
