@@ -1,7 +1,8 @@
 """The license that systemd hands over as a credential, and the file that it copied it from.
 
-systemd copies a credential when the service starts and not again (systemd.exec(5)). Read alone, the copy would hide every later change of the file: no reload, and a wrong answer to
-"would a restart survive?". The unit therefore names the file as well, and makes it readable.
+systemd copies a credential when the service starts and not again (systemd.exec(5)). Read alone, the
+copy would hide every later change of the file: no reload, and a wrong answer to "would a restart
+survive?". The unit therefore names the file as well, and makes it readable.
 """
 
 from __future__ import annotations
