@@ -1,0 +1,60 @@
+"""argv → one command → an exit status. Everything that goes wrong becomes `Error: …` here."""
+
+from __future__ import annotations
+
+import argparse
+
+from kumactl.commands import (
+    apply,
+    completion,
+    config,
+    delete,
+    export,
+    flags,
+    generate,
+    get,
+    inspect,
+    version,
+)
+from kumactl.console import Console
+from kumactl.errors import EXIT_DONE, KumactlError
+from kumactl.session import Session
+
+
+def run(argv: list[str], console: Console) -> int:
+    """Run one command. argparse ends the process itself (status 2) on a wrong command line."""
+    if argv[:2] == [completion.ASK, "--"]:
+        for word in completion.candidates(parser(), argv[2:]):
+            console.line(word)
+        return EXIT_DONE
+    arguments = parser().parse_args(argv)
+    session = Session(arguments, console)
+    try:
+        arguments.run(session)
+    except KumactlError as error:
+        _report(error, console)
+        return error.exit_status
+    finally:
+        session.close()
+    return EXIT_DONE
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    root = argparse.ArgumentParser(
+        prog="kumactl",
+        description="Manages the meshes of a control plane over its HTTP API.",
+        epilog="Exit status: 0 done, 1 refused or failed, 2 usage, 3 unreachable, 4 not found.",
+        allow_abbrev=False,
+    )
+    flags.add_global(root)
+    commands = root.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for each in (apply, config, delete, export, generate, get, inspect, version, completion):
+        each.add_parser(commands)
+    return root
+
+
+def _report(error: KumactlError, console: Console) -> None:
+    console.note(f"Error: {error.message}")
+    for wrong in error.fields:
+        console.note(f"* {wrong.field}: {wrong.reason}" if wrong.field else f"* {wrong.reason}")

@@ -1,0 +1,106 @@
+"""`kumactl apply -f …`: creates and changes resources, or says what it would change."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+
+from kumactl import documents, templates, yaml_text
+from kumactl.commands import flags
+from kumactl.comparison import comparable, pending_changes
+from kumactl.control_plane import ControlPlane
+from kumactl.errors import KumactlError, UsageError
+from kumactl.newborn import born_with
+from kumactl.resource_document import ResourceDocument, read_resources
+from kumactl.session import Session
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = flags.command(commands, "apply", _run, "create or change resources")
+    parser.add_argument(
+        "-f",
+        "--file",
+        action="append",
+        required=True,
+        metavar="FILE",
+        help="a file, a folder, a URL, or - for standard input; may be repeated",
+    )
+    parser.add_argument(
+        "-v",
+        "--var",
+        action="extend",
+        default=[],
+        type=flags.pairs,
+        metavar="NAME=VALUE",
+        help="fills in {{ NAME }}; may be repeated",
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="show what would change, and change nothing"
+    )
+    flags.add_mesh(parser)
+
+
+def _run(session: Session) -> None:
+    # All of it is read before any of it is sent: a slip in the last file leaves no half.
+    given = list(_resources(session))
+    if not given:
+        raise UsageError("there is no resource in what -f names")
+    for document in given:
+        if session.arguments.dry_run:
+            _foretell(session, document)
+        else:
+            _apply(session, document)
+
+
+def _resources(session: Session) -> Iterator[ResourceDocument]:
+    variables = dict(session.arguments.var)
+    for name in session.arguments.file:
+        timeout_seconds: float = session.arguments.api_timeout
+        for source in documents.read(name, session.console.stdin, timeout_seconds=timeout_seconds):
+            text = templates.fill(source.text, variables, source.place)
+            values = yaml_text.parse_documents(text, source.place)
+            for number, value in enumerate(values, start=1):
+                place = source.place if len(values) == 1 else f"{source.place}, document {number}"
+                yield from read_resources(value, place, mesh=session.mesh)
+
+
+def _apply(session: Session, document: ResourceDocument) -> None:
+    plane = session.control_plane
+    before = plane.find(document.path)
+    stored = plane.put(document.path, document.body)
+    for warning in stored.warnings:
+        session.console.note(f"Warning: {warning}")
+    if stored.created or before is None:
+        children = born_with(plane, document)
+        session.console.line(f"{document.subject} created" + (f": {children}" if children else ""))
+        return
+    after = _read_back(plane, document)
+    same = after is not None and comparable(after) == comparable(before)
+    session.console.line(f"{document.subject} {'unchanged' if same else 'updated'}")
+
+
+def _read_back(plane: ControlPlane, document: ResourceDocument) -> dict[str, object] | None:
+    # The change is made; that it cannot be read back is no failure of this command.
+    try:
+        found = plane.find(document.path)
+    except KumactlError:
+        return None
+    return dict(found) if found is not None else None
+
+
+def _foretell(session: Session, document: ResourceDocument) -> None:
+    # Late: the specs of all types are most of what this program could import.
+    from kong_mesh_cp.core.resources.kinds.catalogue import KINDS  # noqa: PLC0415
+
+    stored = session.control_plane.find(document.path)
+    found = pending_changes(stored, document, KINDS)
+    if stored is None:
+        session.console.line(f"{document.subject} would be created")
+    elif not found:
+        session.console.line(f"{document.subject} unchanged")
+    elif len(found) == 1:
+        session.console.line(f"{document.subject} would change: {found[0].line}")
+    else:
+        session.console.line(f"{document.subject} would change:")
+        for change in found:
+            session.console.line(f"  {change.line}")

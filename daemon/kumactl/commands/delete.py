@@ -1,0 +1,27 @@
+"""`kumactl delete TYPE NAME`."""
+
+from __future__ import annotations
+
+import argparse
+
+from kumactl import resource_names
+from kumactl.commands import flags
+from kumactl.errors import NotFoundError
+from kumactl.session import Session
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = flags.command(commands, "delete", _run, "delete a resource")
+    parser.add_argument("type", metavar="TYPE", help="as `kumactl get` names it")
+    parser.add_argument("name", metavar="NAME")
+    flags.add_mesh(parser)
+
+
+def _run(session: Session) -> None:
+    row = resource_names.resource_type(session.arguments.type)
+    name: str = session.arguments.name
+    try:
+        session.control_plane.delete(resource_names.item_path(row, session.mesh, name))
+    except NotFoundError:
+        raise NotFoundError(f'there is no {row.name} with name "{name}"') from None
+    session.console.line(f'deleted {row.name} "{name}"')

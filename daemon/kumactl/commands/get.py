@@ -1,0 +1,67 @@
+"""`kumactl get TYPES` and `kumactl get TYPE NAME`."""
+
+from __future__ import annotations
+
+import argparse
+
+from kong_mesh_cp.core.resources.registry import ResourceType
+from kumactl import resource_names
+from kumactl.commands import flags
+from kumactl.errors import NotFoundError, UsageError
+from kumactl.json_value import objects_at
+from kumactl.output import Format, render
+from kumactl.resource_tables import footer, resource_table
+from kumactl.session import Session
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = flags.command(commands, "get", _run, "show resources")
+    parser.epilog = f"Types: {', '.join(sorted(resource_names.by_word()))}."
+    parser.add_argument("type", metavar="TYPE", help="`meshes` lists, `mesh NAME` shows one")
+    parser.add_argument("name", metavar="NAME", nargs="?")
+    flags.add_mesh(parser)
+    flags.add_output(parser)
+    flags.add_page(parser)
+
+
+def _run(session: Session) -> None:
+    word: str = session.arguments.type
+    row = resource_names.resource_type(word)
+    if session.arguments.name is not None:
+        _show_one(session, row, session.arguments.name)
+    elif word == resource_names.singular(row) != resource_names.plural(row):
+        raise UsageError(
+            f"a name is missing: kumactl get {word} NAME,"
+            f" or kumactl get {resource_names.plural(row)} for all"
+        )
+    else:
+        _show_all(session, row)
+
+
+def _show_one(session: Session, row: ResourceType, name: str) -> None:
+    mesh = session.mesh
+    resource = session.control_plane.find(resource_names.item_path(row, mesh, name))
+    if resource is None:
+        where = f" in {mesh} mesh" if row.is_mesh_scoped else ""
+        raise NotFoundError(f"No resources found{where}")
+    form: Format = session.arguments.output
+    if form is Format.TABLE:
+        session.console.document(resource_table(row, [resource], session.console.now()))
+    else:
+        session.console.document(render(resource, form))
+
+
+def _show_all(session: Session, row: ResourceType) -> None:
+    size, offset = session.arguments.size, session.arguments.offset
+    query = [("size", str(size))] if size is not None else []
+    if offset is not None:
+        query.append(("offset", offset))
+    path = resource_names.collection_path(row, session.mesh)
+    page, following = session.control_plane.page(path, query)
+    form: Format = session.arguments.output
+    if form is Format.TABLE:
+        items = objects_at(page, "items")
+        session.console.document(resource_table(row, items, session.console.now()))
+        session.console.document(footer(following))
+    else:
+        session.console.document(render(page, form))

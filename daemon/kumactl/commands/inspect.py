@@ -1,0 +1,180 @@
+"""`kumactl inspect`: what runs in the meshes, and which policies meet which proxies."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import Final
+
+from kong_mesh_cp.core.resources.registry import TYPES, ResourceType
+from kumactl import attachments, insight_tables, resource_names
+from kumactl.commands import flags
+from kumactl.errors import UsageError
+from kumactl.json_value import JsonObject, count_at, objects_at, text_at
+from kumactl.output import Format, render
+from kumactl.resource_names import segment
+from kumactl.session import Session
+
+_ADMIN_QUERIES: Final = {"config-dump": "xds", "stats": "stats", "clusters": "clusters"}
+_ZONE_PROXIES: Final = (
+    ("zone-ingress", "zone-ingresses", "/zone-ingresses", "/zoneingresses", "zoneIngressInsight"),
+    ("zoneegress", "zoneegresses", "/zoneegresses", "/zoneegresses", "zoneEgressInsight"),
+)
+Table = Callable[[Session, Iterable[JsonObject]], str]
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    inspect = flags.group(commands, "inspect", "show what runs, and what applies to it")
+    _add_list(inspect, "meshes", "/mesh-insights", _meshes, "meshes and their resources")
+    _add_list(inspect, "zones", "/zones/_overview", _zones, "zones")
+    _add_services(inspect)
+    _add_dataplanes(inspect)
+    for single, plural, path, admin_path, insight in _ZONE_PROXIES:
+        table = partial(_zone_proxies, insight)
+        _add_list(inspect, plural, f"{path}/_overview", table, f"{plural} and their state")
+        proxy = flags.command(
+            inspect, single, partial(_admin, admin_path), f"what Envoy of one {single} has"
+        )
+        proxy.add_argument("name", metavar="NAME")
+        proxy.add_argument("--type", choices=tuple(_ADMIN_QUERIES), default="config-dump")
+    gateway = flags.command(inspect, "meshgateway", _gateway, "the proxies of a gateway")
+    gateway.add_argument("name", metavar="NAME")
+    flags.add_mesh(gateway)
+    for row in TYPES.values():
+        if row.is_policy and row.path:
+            _add_policy(inspect, row)
+
+
+def _add_list(
+    inspect: argparse._SubParsersAction[argparse.ArgumentParser],
+    word: str,
+    path: str,
+    table: Table,
+    summary: str,
+) -> None:
+    parser = flags.command(inspect, word, lambda session: _show(session, path, table), summary)
+    flags.add_output(parser)
+
+
+def _add_services(inspect: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = flags.command(inspect, "services", _services, "services of a mesh")
+    flags.add_mesh(parser)
+    flags.add_output(parser)
+
+
+def _add_dataplanes(inspect: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    many = flags.command(inspect, "dataplanes", _dataplanes, "data plane proxies and their state")
+    many.add_argument(
+        "--tag", action="append", type=flags.pair, default=[], metavar="KEY=VALUE", help="filter"
+    )
+    many.add_argument("--gateway", action="store_true", help="gateways only")
+    flags.add_mesh(many)
+    flags.add_output(many)
+    one = flags.command(inspect, "dataplane", _dataplane, "what one data plane proxy gets")
+    one.add_argument("name", metavar="NAME")
+    one.add_argument("--type", choices=("policies", *_ADMIN_QUERIES, "config"), default="policies")
+    one.add_argument("--shadow", action="store_true", help="with the policies in shadow mode")
+    one.add_argument("--include", type=flags.words, default=[], metavar="diff")
+    flags.add_mesh(one)
+
+
+def _add_policy(
+    inspect: argparse._SubParsersAction[argparse.ArgumentParser], row: ResourceType
+) -> None:
+    parser = flags.command(
+        inspect,
+        resource_names.singular(row),
+        partial(_policy, row),
+        f"the proxies that a {row.singular} affects",
+    )
+    parser.add_argument("name", metavar="NAME")
+    parser.add_argument("--new-api", action="store_true", help="ask which proxies it selects")
+    flags.add_mesh(parser)
+
+
+def _show(session: Session, path: str, table: Table, query: Sequence[tuple[str, str]] = ()) -> None:
+    items = list(session.control_plane.items(path, query))
+    form: Format = session.arguments.output
+    if form is Format.TABLE:
+        session.console.document(table(session, items))
+    else:
+        page = {"total": len(items), "items": items, "next": None}
+        session.console.document(render(page, form))
+
+
+def _meshes(session: Session, items: Iterable[JsonObject]) -> str:
+    del session
+    return insight_tables.meshes_table(items)
+
+
+def _zones(session: Session, items: Iterable[JsonObject]) -> str:
+    return insight_tables.zones_table(items, session.console.now())
+
+
+def _zone_proxies(insight: str, session: Session, items: Iterable[JsonObject]) -> str:
+    return insight_tables.zone_proxies_table(items, insight, session.console.now())
+
+
+def _services(session: Session) -> None:
+    path = f"/meshes/{segment(session.mesh)}/service-insights"
+    _show(session, path, lambda _session, items: insight_tables.services_table(items))
+
+
+def _dataplanes(session: Session) -> None:
+    query = [("tag", f"{key}:{value}") for key, value in session.arguments.tag]
+    if session.arguments.gateway:
+        query.append(("gateway", "true"))
+    _show(
+        session,
+        f"/meshes/{segment(session.mesh)}/dataplanes/_overview",
+        lambda run, items: insight_tables.dataplanes_table(items, run.console.now()),
+        query,
+    )
+
+
+def _dataplane(session: Session) -> None:
+    arguments = session.arguments
+    if (arguments.shadow or arguments.include) and arguments.type != "config":
+        raise UsageError("--shadow and --include can be used only when --type=config")
+    path = f"/meshes/{segment(session.mesh)}/dataplanes"
+    if arguments.type in _ADMIN_QUERIES:
+        _admin(path, session)
+    elif arguments.type == "config":
+        query = [("shadow", "true" if arguments.shadow else "false")]
+        query += [("include", what) for what in arguments.include]
+        text = session.control_plane.text(f"{path}/{segment(arguments.name)}/_config", query)
+        session.console.document(text)
+    else:
+        answer = session.control_plane.document(f"{path}/{segment(arguments.name)}/policies")
+        _print_lines(session, attachments.policies_of_dataplane(answer))
+
+
+def _admin(path: str, session: Session) -> None:
+    asked = _ADMIN_QUERIES[session.arguments.type]
+    query = [("include_eds", "true")] if asked == "xds" else []
+    target = f"{path}/{segment(session.arguments.name)}/{asked}"
+    session.console.document(session.control_plane.text(target, query))
+
+
+def _gateway(session: Session) -> None:
+    path = f"/meshes/{segment(session.mesh)}/meshgateways/{segment(session.arguments.name)}"
+    answer = session.control_plane.document(f"{path}/dataplanes")
+    names = (text_at(item, "dataplane", "name") for item in objects_at(answer, "items"))
+    _print_lines(session, names)
+
+
+def _policy(row: ResourceType, session: Session) -> None:
+    path = resource_names.item_path(row, session.mesh, session.arguments.name)
+    if session.arguments.new_api:
+        answer = session.control_plane.document(f"{path}/_resources/dataplanes")
+        table = attachments.selected_table(objects_at(answer, "items"), count_at(answer, "total"))
+        session.console.document(table)
+        return
+    answer = session.control_plane.document(f"{path}/dataplanes")
+    _print_lines(session, attachments.dataplanes_of_policy(answer))
+
+
+def _print_lines(session: Session, lines: Iterable[str]) -> None:
+    for line in lines:
+        session.console.line(line)

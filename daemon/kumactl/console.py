@@ -1,0 +1,48 @@
+"""Where a command reads and writes; the only way words reach the user."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO, TextIO
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Console:
+    """The three streams, the clock and the home folder that one run of kumactl has."""
+
+    stdin: BinaryIO
+    stdout: TextIO
+    stderr: TextIO
+    now: Callable[[], datetime]  # aware, UTC
+    home: Path
+
+    def line(self, text: str) -> None:
+        """One line of result; control characters in it are shown, not obeyed."""
+        self.stdout.write(printable(text) + "\n")
+
+    def document(self, text: str) -> None:
+        """Text that was made for a reader or a file, and ends in a newline if it wants one."""
+        self.stdout.write(text)
+
+    def note(self, text: str) -> None:
+        """One line beside the result: a warning, what is being done."""
+        self.stderr.write(printable(text) + "\n")
+
+    def secret(self, text: str) -> None:
+        """A token or a key, without a newline: `> file` must hold nothing else."""
+        self.stdout.write(text)
+        if self.stdout.isatty():
+            self.stdout.write("\n")
+
+
+def printable(text: str) -> str:
+    r"""`text` with every control character escaped: `\x1b`.
+
+    Names come from servers and files; a terminal must not act on what is in them.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)

@@ -1,0 +1,181 @@
+"""A control plane as its HTTP API shows it: resources, pages, tokens, and its refusals."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+from kong_mesh_cp.core.strict_json import StrictJsonError, parse
+from kumactl.errors import FieldError, NotFoundError, RefusedError, UnreachableError
+from kumactl.json_value import JsonObject, objects_at, text_at, texts_at
+from kumactl.transport import Answer, Transport
+
+PAGE_SIZE: Final = 1000  # the largest that the API gives
+_PLAIN_TEXT_CHARACTERS_MAX: Final = 300  # of an answer that is no JSON, in an error
+_HTTP_NOT_FOUND: Final = 404
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """What `GET /` tells: who answers."""
+
+    product: str
+    version: str
+    hostname: str
+    cluster_id: str
+    instance_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """The outcome of a PUT."""
+
+    created: bool
+    warnings: Sequence[str]
+
+
+class ControlPlane:
+    """One control plane.
+
+    Errors of every method: UnreachableError; RefusedError with title, detail and fields of the
+    server; NotFoundError where a single resource was asked for and is not there.
+    """
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def index(self) -> Index:
+        """Who it is. Also tells whether it is a control plane at all."""
+        document = self.document("/")
+        return Index(
+            product=text_at(document, "product"),
+            version=text_at(document, "version"),
+            hostname=text_at(document, "hostname"),
+            cluster_id=text_at(document, "clusterId"),
+            instance_id=text_at(document, "instanceId"),
+        )
+
+    def document(self, path: str, query: Mapping[str, str] | None = None) -> JsonObject:
+        """The JSON object at `path`."""
+        return _object(self._ok(self._transport.ask("GET", _target(path, query))))
+
+    def find(self, path: str) -> JsonObject | None:
+        """The JSON object at `path`, or None when there is none."""
+        try:
+            return self.document(path)
+        except NotFoundError:
+            return None
+
+    def text(self, path: str, query: Sequence[tuple[str, str]] = ()) -> str:
+        """What stands at `path`, as it is: configurations and statistics of Envoy."""
+        answer = self._ok(self._transport.ask("GET", _target(path, query)))
+        return answer.body.decode(errors="replace")
+
+    def page(
+        self, path: str, query: Sequence[tuple[str, str]] = ()
+    ) -> tuple[JsonObject, str | None]:
+        """One page of a list, and the offset of the next one."""
+        answer = self._ok(self._transport.ask("GET", _target(path, query)))
+        document = _object(answer)
+        return document, _next_offset(text_at(document, "next"))
+
+    def items(self, path: str, query: Sequence[tuple[str, str]] = ()) -> Iterator[JsonObject]:
+        """Everything in a list, page by page."""
+        offset: str | None = "0"
+        while offset is not None:
+            paged = [*query, ("size", str(PAGE_SIZE)), ("offset", offset)]
+            document, following = self.page(path, paged)
+            yield from objects_at(document, "items")
+            # A server whose next page is this one again would never end.
+            offset = following if following and _number(following) > _number(offset) else None
+
+    def put(self, path: str, body: JsonObject) -> Stored:
+        """Create or replace what is at `path`."""
+        answer = self._ok(self._transport.ask("PUT", path, body=_json(body), headers=_JSON_BODY))
+        # Before 2.10 the body of a good answer was empty.
+        document = _object(answer) if answer.body.strip() else {}
+        return Stored(created=answer.status == 201, warnings=texts_at(document, "warnings"))
+
+    def delete(self, path: str) -> None:
+        """Remove what is at `path`."""
+        self._ok(self._transport.ask("DELETE", path))
+
+    def token(self, path: str, body: JsonObject) -> str:
+        """The token that `path` issues."""
+        answer = self._ok(self._transport.ask("POST", path, body=_json(body), headers=_JSON_BODY))
+        token = answer.body.decode(errors="replace").strip()
+        if not token or not token.isascii() or not token.isprintable():
+            raise UnreachableError(f"{self._transport.address} answered with no token")
+        return token
+
+    def _ok(self, answer: Answer) -> Answer:
+        if 200 <= answer.status < 300:
+            return answer
+        error = _refusal(answer)
+        if answer.status == _HTTP_NOT_FOUND:
+            raise NotFoundError(error.message, fields=error.fields)
+        raise error
+
+
+_JSON_BODY: Final = {"content-type": "application/json"}
+
+
+def _json(body: JsonObject) -> bytes:
+    return json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
+
+
+def _target(path: str, query: Mapping[str, str] | Sequence[tuple[str, str]] | None) -> str:
+    return f"{path}?{urlencode(query)}" if query else path
+
+
+def _object(answer: Answer) -> JsonObject:
+    try:
+        document = parse(answer.body)
+    except StrictJsonError as error:
+        raise UnreachableError(f"the answer is not JSON of a control plane: {error}") from None
+    if not isinstance(document, dict):
+        raise UnreachableError("the answer is not JSON of a control plane: no object")
+    return document
+
+
+def _refusal(answer: Answer) -> RefusedError:
+    """The error in the words of the server; any server, any shape."""
+    try:
+        document = parse(answer.body)
+    except StrictJsonError:
+        document = None
+    title = text_at(document, "title")
+    if not title:
+        shown = answer.body[: _PLAIN_TEXT_CHARACTERS_MAX * 4].decode(errors="replace").strip()
+        shown = shown[:_PLAIN_TEXT_CHARACTERS_MAX]
+        return RefusedError(
+            answer.status, f"unexpected answer, HTTP status {answer.status}: {shown}"
+        )
+    detail = text_at(document, "detail") or text_at(document, "details")
+    fields = [
+        FieldError(text_at(wrong, "field"), text_at(wrong, "reason"))
+        for wrong in objects_at(document, "invalid_parameters")
+    ] or [
+        FieldError(text_at(wrong, "field"), text_at(wrong, "message"))
+        for wrong in objects_at(document, "causes")
+    ]
+    message = f"{title} ({detail})" if detail else title
+    return RefusedError(answer.status, message, fields=fields)
+
+
+def _next_offset(url: str) -> str | None:
+    if not url:
+        return None
+    try:
+        offsets = parse_qs(urlsplit(url).query).get("offset")
+    except ValueError:
+        return None
+    return offsets[0] if offsets else None
+
+
+def _number(offset: str) -> int:
+    usable = offset.isascii() and offset.isdigit() and len(offset) <= 18
+    return int(offset) if usable else -1

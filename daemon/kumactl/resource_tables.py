@@ -1,0 +1,82 @@
+"""The columns of each resource type, as `get` shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from kong_mesh_cp.core.resources.registry import ResourceType
+from kumactl.json_value import JsonObject, object_at, objects_at, text_at, true_at
+from kumactl.tables import age, render_table, tag_set
+
+Row = Callable[[JsonObject], list[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Headers but the last, and their cells; the last column is always the age."""
+
+    headers: tuple[str, ...]
+    row: Row
+
+
+def resource_table(row: ResourceType, items: Iterable[JsonObject], now: datetime) -> str:
+    """The table of resources of one type."""
+    columns = _SPECIAL.get(row.name) or (_OF_MESH if row.is_mesh_scoped else _GLOBAL)
+    cells = ([*columns.row(item), age(text_at(item, "modificationTime"), now)] for item in items)
+    return render_table((*columns.headers, "AGE"), cells)
+
+
+def footer(offset: str | None) -> str:
+    """What stands under a page that is not the last one."""
+    if offset is None:
+        return ""
+    return f"\nRerun command with --offset={offset} argument to retrieve more resources\n"
+
+
+def dataplane_tags(dataplane: JsonObject) -> str:
+    """The tags of all its inbounds and of its gateway."""
+    networking = object_at(dataplane, "networking")
+    inbounds = [object_at(inbound, "tags") for inbound in objects_at(networking, "inbound")]
+    return tag_set([*inbounds, object_at(networking, "gateway", "tags")])
+
+
+def _named(item: JsonObject) -> list[str]:
+    return [text_at(item, "mesh"), text_at(item, "name")]
+
+
+def _dataplane(item: JsonObject) -> list[str]:
+    networking = object_at(item, "networking")
+    address = text_at(networking, "advertisedAddress") or text_at(networking, "address")
+    return [*_named(item), dataplane_tags(item), address]
+
+
+def _external_service(item: JsonObject) -> list[str]:
+    tags = tag_set([object_at(item, "tags")])
+    return [*_named(item), tags, text_at(item, "networking", "address")]
+
+
+def _mesh(item: JsonObject) -> list[str]:
+    enabled = text_at(item, "mtls", "enabledBackend")
+    backends = objects_at(item, "mtls", "backends")
+    types = [text_at(each, "type") for each in backends if text_at(each, "name") == enabled]
+    mtls = f"{types[0]}/{enabled}" if enabled and types else "off"
+    locality = true_at(item, "routing", "localityAwareLoadBalancing")
+    egress = true_at(item, "routing", "zoneEgress")
+    return [text_at(item, "name"), mtls, _on_off(value=locality), _on_off(value=egress)]
+
+
+def _on_off(*, value: bool) -> str:
+    return "on" if value else "off"
+
+
+_OF_MESH: Final = Columns(("MESH", "NAME"), _named)
+_GLOBAL: Final = Columns(("NAME",), lambda item: [text_at(item, "name")])
+_ADDRESSED: Final = ("MESH", "NAME", "TAGS", "ADDRESS")
+_SPECIAL: Final[Mapping[str, Columns]] = {
+    "Dataplane": Columns(_ADDRESSED, _dataplane),
+    "ExternalService": Columns(_ADDRESSED, _external_service),
+    "Mesh": Columns(("NAME", "mTLS", "LOCALITY", "ZONEEGRESS"), _mesh),
+}

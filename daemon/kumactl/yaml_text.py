@@ -1,0 +1,172 @@
+"""YAML as Kubernetes' tools read and write it: JSON values only, keys sorted, Go's quoting.
+
+PyYAML is imported by the first call: half of the commands never see YAML.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+from typing import TYPE_CHECKING, Final
+
+from kumactl.errors import UsageError
+
+if TYPE_CHECKING:
+    import yaml
+
+DEPTH_MAX: Final = 64  # as the control plane reads JSON
+VALUES_MAX: Final = 1_000_000  # after aliases are written out: stops a "billion laughs"
+_TAG: Final = "tag:yaml.org,2002:"
+_MERGE: Final = f"{_TAG}merge"
+_TEXTS: Final = frozenset({f"{_TAG}str", f"{_TAG}timestamp", f"{_TAG}value"})
+_SCALARS: Final = frozenset({f"{_TAG}{name}" for name in ("null", "bool", "int", "float")})
+
+
+def parse_documents(text: str, place: str) -> list[object]:
+    """The JSON values of a YAML stream, empty documents left out. JSON is YAML too.
+
+    Timestamps stay texts. Raises: UsageError naming `place`, line and column.
+    """
+    import yaml  # noqa: PLC0415 (lazy, see above)
+
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    reader = _Reader(place)
+    try:
+        # Nodes, not values: they know their place, and aliases are not written out yet.
+        nodes = yaml.compose_all(text, Loader=loader)
+        return [value for node in nodes if (value := reader.value(node, 0)) is not None]
+    except yaml.YAMLError as error:
+        raise UsageError(f"{place} is not YAML: {_problem(error)}") from None
+    except RecursionError:
+        raise UsageError(f"{place} is nested more than {DEPTH_MAX} levels deep") from None
+
+
+def _problem(error: yaml.YAMLError) -> str:
+    mark = getattr(error, "problem_mark", None)
+    problem = getattr(error, "problem", None) or str(error).partition("\n")[0]
+    return f"line {mark.line + 1}, column {mark.column + 1}: {problem}" if mark else problem
+
+
+class _Reader:
+    """Turns nodes into JSON values, within limits, and refuses what JSON has no word for."""
+
+    def __init__(self, place: str) -> None:
+        from yaml.constructor import SafeConstructor  # noqa: PLC0415
+
+        self._place = place
+        self._values = 0
+        self._constructor = SafeConstructor()
+
+    def value(self, node: yaml.Node | None, depth: int) -> object:
+        self._values += 1
+        if self._values > VALUES_MAX:
+            raise UsageError(f"{self._place} holds more than {VALUES_MAX} values")
+        if depth > DEPTH_MAX:
+            raise UsageError(f"{self._place} is nested more than {DEPTH_MAX} levels deep")
+        import yaml  # noqa: PLC0415
+
+        match node:
+            case yaml.MappingNode():
+                return self._mapping(node, depth)
+            case yaml.SequenceNode():
+                return [self.value(item, depth + 1) for item in node.value]
+            case yaml.ScalarNode():
+                return self._scalar(node)
+            case _:
+                return None
+
+    def _mapping(self, node: yaml.MappingNode, depth: int) -> dict[str, object]:
+        own: dict[str, object] = {}
+        merged: dict[str, object] = {}
+        for key_node, value_node in node.value:
+            if key_node.tag == _MERGE:
+                self._merge(merged, value_node, self.value(value_node, depth + 1))
+                continue
+            key = self._key(key_node)
+            if key in own:
+                raise self._wrong(key_node, f"the key {key!r} is there twice")
+            own[key] = self.value(value_node, depth + 1)
+        return {**merged, **own}
+
+    def _merge(self, merged: dict[str, object], node: yaml.Node, value: object) -> None:
+        for each in value if isinstance(value, list) else [value]:
+            if not isinstance(each, dict):
+                raise self._wrong(node, "what << merges is no object")
+            for key, item in each.items():
+                merged.setdefault(key, item)
+
+    def _key(self, node: yaml.Node) -> str:
+        match self.value(node, 0):
+            case str() as text:
+                return text
+            case bool() as truth:
+                return "true" if truth else "false"
+            case int() as number:
+                return str(number)
+            case _:
+                raise self._wrong(node, "a key is neither a text nor a whole number")
+
+    def _scalar(self, node: yaml.ScalarNode) -> object:
+        if node.tag in _TEXTS:
+            return node.value
+        if node.tag not in _SCALARS:
+            raise self._wrong(node, f"JSON has no {node.tag}")
+        try:
+            value: object = self._constructor.construct_object(node)
+        except (ValueError, OverflowError):
+            raise self._wrong(node, f"{node.value[:40]!r} is no value") from None
+        if isinstance(value, float) and not math.isfinite(value):
+            raise self._wrong(node, f"JSON has no {value}")
+        return value
+
+    def _wrong(self, node: yaml.Node, problem: str) -> UsageError:
+        mark = node.start_mark
+        where = f"line {mark.line + 1}, column {mark.column + 1}"
+        return UsageError(f"{self._place}, {where}: {problem}")
+
+
+def render(value: object, *, sort_keys: bool = True) -> str:
+    """`value` as one YAML document, in block style."""
+    import yaml  # noqa: PLC0415
+
+    text: str = yaml.dump(
+        value,
+        Dumper=_dumper(),
+        sort_keys=sort_keys,
+        default_flow_style=False,
+        allow_unicode=True,
+        width=math.inf,
+    )
+    return text
+
+
+@cache
+def _dumper() -> type[yaml.SafeDumper]:
+    import yaml  # noqa: PLC0415
+
+    # Not the C one: its emitter folds what `width` says, and knows no infinite one.
+    class Dumper(yaml.SafeDumper):
+        """Quotes as Go does: double where a plain text would be read as something else."""
+
+        def ignore_aliases(self, data: object) -> bool:
+            del data
+            return True
+
+    def represent(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
+        style = None
+        if "\n" in text:
+            style = "|"
+        elif _means_something_else(dumper, text):
+            style = '"'
+        return dumper.represent_scalar(f"{_TAG}str", text, style=style)
+
+    Dumper.add_representer(str, represent)
+    return Dumper
+
+
+def _means_something_else(dumper: yaml.SafeDumper, text: str) -> bool:
+    """Whether a reader would take the plain `text` for a number, a truth, a date…"""
+    import yaml  # noqa: PLC0415
+
+    tag: str = dumper.resolve(yaml.ScalarNode, text, (True, False))  # type: ignore[no-untyped-call]
+    return tag not in {f"{_TAG}str", f"{_TAG}yaml", f"{_TAG}value"}
