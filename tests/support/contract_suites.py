@@ -10,6 +10,8 @@ from typing import Any, Final
 import pytest
 import yaml
 
+from kong_mesh_cp.core.resources.plugin_kind import PluginKind, read_document
+from kong_mesh_cp.core.resources.schema_nodes import Faults
 from kong_mesh_cp.core.resources.violations import Violation
 
 _CHECKOUT: Final = Path(__file__).parents[2]
@@ -50,3 +52,17 @@ def _case(case: dict[str, Any]) -> ValidationCase:
         name=case.get("name", "resource"),
         options=case.get("options", {}),
     )
+
+
+def judged(kind: PluginKind[Any], case: ValidationCase) -> set[Violation]:
+    """What `kind` says of a case: over REST the schema speaks first, in the other cases not at all.
+
+    Those are inputs that the schema would refuse before the rules are asked; the rules are asked
+    nevertheless, with the values that Go's decoder would have made of the input.
+    """
+    document = {"type": kind.type, "mesh": "mesh-1", "name": case.name, "spec": case.document}
+    if case.over_rest:
+        spec = kind.parse(document)
+    else:
+        spec = read_document(kind.type, kind.spec_type, document, Faults())
+    return {*kind.validate_name(case.name), *kind.validate(spec)}

@@ -8,8 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Annotated, Final
 
+from kong_mesh_cp.core.resources.schema_terms import OMIT_EMPTY, OneOf
 from kong_mesh_cp.core.resources.violations import FieldPath, Violation
 
 KINDS: Final = (
@@ -25,6 +26,9 @@ KINDS: Final = (
 )
 PROXY_TYPES: Final = ("Sidecar", "Gateway")
 
+OptionalText = Annotated[str, OMIT_EMPTY]
+OptionalMap = Annotated[Mapping[str, str], OMIT_EMPTY]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetRef:
@@ -34,14 +38,14 @@ class TargetRef:
     one, since only the second is wrong.
     """
 
-    kind: str  # of KINDS
-    name: str = ""
-    tags: Mapping[str, str] = field(default_factory=dict)
-    mesh: str = ""
-    proxy_types: tuple[str, ...] | None = None
-    namespace: str = ""
-    labels: Mapping[str, str] = field(default_factory=dict)
-    section_name: str = ""
+    kind: Annotated[str, OneOf(KINDS)]
+    name: OptionalText = ""
+    tags: OptionalMap = field(default_factory=dict)
+    mesh: OptionalText = ""
+    proxy_types: tuple[Annotated[str, OneOf(PROXY_TYPES)], ...] | None = None
+    namespace: OptionalText = ""
+    labels: OptionalMap = field(default_factory=dict)
+    section_name: OptionalText = ""
 
 
 WHOLE_MESH: Final = TargetRef(kind="Mesh")  # what an absent top-level targetRef means

@@ -1,0 +1,1 @@
+"""The targetRef policies, one module each: what one may say, and what is wrong with it."""

@@ -1,0 +1,157 @@
+"""MeshAccessLog: where proxies write what they forwarded, and in which form."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Final
+
+from kong_mesh_cp.core.policy.shapes import (
+    DESTINATIONS,
+    PROXIES,
+    WHOLE_MESH_ONLY,
+    RequiredEntries,
+    RequiredRules,
+    entries,
+    inbound_warnings,
+    rules,
+    rules_or_lists,
+    top,
+    top_ref,
+)
+from kong_mesh_cp.core.policy.target_ref import TargetRef
+from kong_mesh_cp.core.resources.locators import is_file_path, is_url
+from kong_mesh_cp.core.resources.plugin_kind import plugin_kind
+from kong_mesh_cp.core.resources.schema_terms import AnyJson, Length, OneOf
+from kong_mesh_cp.core.resources.value_checks import MUST_BE_DEFINED, MUST_NOT_BE_EMPTY
+from kong_mesh_cp.core.resources.violations import FieldPath, Violation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyValue:
+    """An absent part is told as an empty one is, although the schema asks for both."""
+
+    key: str = ""
+    value: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Format:
+    type: Annotated[str, OneOf(("Plain", "Json"))]
+    plain: str | None = None
+    json: tuple[KeyValue, ...] | None = None
+    omit_empty_values: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tcp:
+    format: Format | None = None
+    address: Annotated[str, Length(minimum=1)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    format: Format | None = None
+    path: Annotated[str, Length(minimum=1)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenTelemetry:
+    attributes: tuple[KeyValue, ...] | None = None
+    body: AnyJson | None = None
+    endpoint: Annotated[str, Length(minimum=1)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backend:
+    type: Annotated[str, OneOf(("Tcp", "File", "OpenTelemetry"))]
+    tcp: Tcp | None = None
+    file: File | None = None
+    open_telemetry: OpenTelemetry | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conf:
+    backends: tuple[Backend, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeshAccessLog:
+    target_ref: TargetRef | None = None
+    to: RequiredEntries[Conf] = ()
+    from_: RequiredEntries[Conf] = ()
+    rules: RequiredRules[Conf] = ()
+
+
+def _violations(spec: MeshAccessLog) -> Iterator[Violation]:
+    yield from top(spec, (*PROXIES, "Dataplane"), inbound=bool(spec.from_ or spec.rules))
+    yield from rules_or_lists(spec)
+    allowed = WHOLE_MESH_ONLY if top_ref(spec).kind == "MeshGateway" else DESTINATIONS
+    yield from entries(spec.to, "to", allowed, _conf)
+    yield from entries(spec.from_, "from", WHOLE_MESH_ONLY, _conf)
+    yield from rules(spec.rules, _conf)
+
+
+def _conf(conf: Conf, default: FieldPath) -> Iterator[Violation]:
+    at = default.field("backends")
+    if conf.backends is None:
+        yield at.violation(MUST_BE_DEFINED)
+    for index, backend in enumerate(conf.backends or ()):
+        yield from _backend(backend, at.index(index))
+
+
+def _backend(backend: Backend, at: FieldPath) -> Iterator[Violation]:
+    match backend:
+        case Backend(type="File", file=File() as file):
+            yield from _format(file.format, at.field("file").field("format"))
+            if not is_file_path(file.path):
+                path = at.field("file").field("path")
+                yield path.violation("file backend requires a valid path")
+        case Backend(type="Tcp", tcp=Tcp() as tcp):
+            yield from _format(tcp.format, at.field("tcp").field("format"))
+            if not is_url(tcp.address):
+                address = at.field("tcp").field("address")
+                yield address.violation("tcp backend requires valid address")
+        case Backend(type="OpenTelemetry", open_telemetry=OpenTelemetry()):
+            pass  # an address of gRPC has any form
+        case _:
+            name = backend.type[:1].lower() + backend.type[1:]
+            yield at.field(name).violation(MUST_BE_DEFINED)
+
+
+def _format(form: Format | None, at: FieldPath) -> Iterator[Violation]:
+    if form is None:
+        return
+    if form.type == "Plain":
+        if not form.plain:
+            reason = MUST_BE_DEFINED if form.plain is None else MUST_NOT_BE_EMPTY
+            yield at.field("plain").violation(reason)
+        return
+    if not form.json:
+        yield at.field("json").violation(
+            MUST_BE_DEFINED if form.json is None else MUST_NOT_BE_EMPTY
+        )
+    for index, item in enumerate(form.json or ()):
+        yield from _key_value(item, at.field("json").index(index))
+
+
+def _key_value(item: KeyValue, at: FieldPath) -> Iterator[Violation]:
+    if not item.key:
+        yield at.field("key").violation("key cannot be empty")
+    if not item.value:
+        yield at.field("value").violation("value cannot be empty")
+    # Envoy puts both between quotes as they are.
+    if not _is_json(f'{{"{item.key}": "{item.value}"}}'):
+        yield at.violation("is not a valid JSON object")
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
+
+
+KIND: Final = plugin_kind("MeshAccessLog", MeshAccessLog, _violations, inbound_warnings)

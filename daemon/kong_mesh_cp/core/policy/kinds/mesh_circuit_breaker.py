@@ -1,0 +1,181 @@
+"""MeshCircuitBreaker: how much a destination is asked at once, and when it is left alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from kong_mesh_cp.core.policy.shapes import (
+    DESTINATIONS,
+    PROXIES,
+    WHOLE_MESH_ONLY,
+    Entries,
+    Rules,
+    entries,
+    inbound_warnings,
+    rules,
+    rules_or_lists,
+    top,
+)
+from kong_mesh_cp.core.policy.target_ref import TargetRef
+from kong_mesh_cp.core.resources.plugin_kind import plugin_kind
+from kong_mesh_cp.core.resources.schema_terms import Duration, IntOrText, Unsigned32
+from kong_mesh_cp.core.resources.value_checks import (
+    GREATER_THAN_ZERO,
+    MUST_BE_DEFINED,
+    at_least_one_of,
+    decimal,
+    greater_than_zero,
+    percentage,
+    positive,
+    whole_percentage,
+)
+from kong_mesh_cp.core.resources.violations import FieldPath, Violation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionLimits:
+    max_connection_pools: Unsigned32 | None = None
+    max_connections: Unsigned32 | None = None
+    max_pending_requests: Unsigned32 | None = None
+    max_retries: Unsigned32 | None = None
+    max_requests: Unsigned32 | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consecutive:
+    """A detector that counts failures in a row."""
+
+    consecutive: Unsigned32 | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuccessRate:
+    minimum_hosts: Unsigned32 | None = None
+    request_volume: Unsigned32 | None = None
+    standard_deviation_factor: IntOrText | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailurePercentage:
+    minimum_hosts: Unsigned32 | None = None
+    request_volume: Unsigned32 | None = None
+    threshold: Unsigned32 | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Detectors:
+    total_failures: Consecutive | None = None
+    gateway_failures: Consecutive | None = None
+    local_origin_failures: Consecutive | None = None
+    success_rate: SuccessRate | None = None
+    failure_percentage: FailurePercentage | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutlierDetection:
+    disabled: bool | None = None
+    interval: Duration | None = None
+    base_ejection_time: Duration | None = None
+    max_ejection_percent: Unsigned32 | None = None
+    split_external_and_local_errors: bool | None = None
+    detectors: Detectors | None = None
+    healthy_panic_threshold: IntOrText | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conf:
+    connection_limits: ConnectionLimits | None = None
+    outlier_detection: OutlierDetection | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeshCircuitBreaker:
+    target_ref: TargetRef | None = None
+    to: Entries[Conf] = ()
+    from_: Entries[Conf] = ()
+    rules: Rules[Conf] = ()
+
+
+def _violations(spec: MeshCircuitBreaker) -> Iterator[Violation]:
+    yield from top(spec, (*PROXIES, "Dataplane"), inbound=bool(spec.from_ or spec.rules))
+    yield from rules_or_lists(spec)
+    yield from entries(spec.from_, "from", WHOLE_MESH_ONLY, _conf)
+    yield from entries(spec.to, "to", DESTINATIONS, _conf)
+    yield from rules(spec.rules, _conf)
+
+
+def _conf(conf: Conf, at: FieldPath) -> Iterator[Violation]:
+    if conf == Conf():
+        yield at.violation(
+            "at least one of: 'connectionLimits' or 'outlierDetection' should be configured"
+        )
+    if conf.connection_limits is not None:
+        yield from _limits(conf.connection_limits, at.field("connectionLimits"))
+    if conf.outlier_detection is not None:
+        yield from _outliers(conf.outlier_detection, at.field("outlierDetection"))
+
+
+def _limits(limits: ConnectionLimits, at: FieldPath) -> Iterator[Violation]:
+    yield from greater_than_zero(limits.max_connections, at.field("maxConnections"))
+    yield from greater_than_zero(limits.max_connection_pools, at.field("maxConnectionPools"))
+    yield from greater_than_zero(limits.max_pending_requests, at.field("maxPendingRequests"))
+    yield from greater_than_zero(limits.max_retries, at.field("maxRetries"))
+    yield from greater_than_zero(limits.max_requests, at.field("maxRequests"))
+
+
+def _outliers(detection: OutlierDetection, at: FieldPath) -> Iterator[Violation]:
+    yield from positive(detection.interval, at.field("interval"))
+    yield from positive(detection.base_ejection_time, at.field("baseEjectionTime"))
+    yield from whole_percentage(detection.max_ejection_percent, at.field("maxEjectionPercent"))
+    yield from percentage(detection.healthy_panic_threshold, at.field("healthyPanicThreshold"))
+    yield from _detectors(detection.detectors, at.field("detectors"))
+
+
+def _detectors(detectors: Detectors | None, at: FieldPath) -> Iterator[Violation]:
+    if detectors is None:
+        yield at.violation(MUST_BE_DEFINED)
+        return
+    if detectors == Detectors():
+        yield at.violation(
+            at_least_one_of(
+                "totalFailures",
+                "gatewayFailures",
+                "localOriginFailures",
+                "successRate",
+                "failurePercentage",
+            )
+        )
+    for name, detector in (
+        ("totalFailures", detectors.total_failures),
+        ("gatewayFailures", detectors.gateway_failures),
+        ("localOriginFailures", detectors.local_origin_failures),
+    ):
+        if detector is not None:
+            yield from greater_than_zero(detector.consecutive, at.field(name).field("consecutive"))
+    if detectors.success_rate is not None:
+        yield from _success_rate(detectors.success_rate, at.field("successRate"))
+    if detectors.failure_percentage is not None:
+        yield from _failures(detectors.failure_percentage, at.field("failurePercentage"))
+
+
+def _success_rate(detector: SuccessRate, at: FieldPath) -> Iterator[Violation]:
+    yield from greater_than_zero(detector.minimum_hosts, at.field("minimumHosts"))
+    yield from greater_than_zero(detector.request_volume, at.field("requestVolume"))
+    if detector.standard_deviation_factor is None:
+        return
+    factor = decimal(detector.standard_deviation_factor)
+    if factor is None:
+        yield at.field("standardDeviationFactor").violation("invalid number")
+    elif factor <= 0:
+        yield at.field("standardDeviationFactor").violation(GREATER_THAN_ZERO)
+
+
+def _failures(detector: FailurePercentage, at: FieldPath) -> Iterator[Violation]:
+    yield from greater_than_zero(detector.minimum_hosts, at.field("minimumHosts"))
+    yield from greater_than_zero(detector.request_volume, at.field("requestVolume"))
+    yield from whole_percentage(detector.threshold, at.field("threshold"))
+
+
+KIND: Final = plugin_kind("MeshCircuitBreaker", MeshCircuitBreaker, _violations, inbound_warnings)

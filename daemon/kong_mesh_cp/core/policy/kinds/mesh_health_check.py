@@ -1,0 +1,110 @@
+"""MeshHealthCheck: how proxies find out which endpoints are well."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from kong_mesh_cp.core.policy.http_fields import HeaderChanges
+from kong_mesh_cp.core.policy.shapes import (
+    DESTINATIONS,
+    PROXIES,
+    Entries,
+    entries,
+    top,
+    top_warnings,
+)
+from kong_mesh_cp.core.policy.target_ref import TargetRef
+from kong_mesh_cp.core.resources.plugin_kind import plugin_kind
+from kong_mesh_cp.core.resources.schema_terms import Duration, Int32, IntOrText
+from kong_mesh_cp.core.resources.value_checks import (
+    MUST_BE_DEFINED,
+    at_least_one_of,
+    file_path,
+    percentage,
+    positive,
+    status_code,
+    whole_percentage,
+)
+from kong_mesh_cp.core.resources.violations import FieldPath, Violation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tcp:
+    disabled: bool | None = None
+    send: str | None = None
+    receive: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Http:
+    disabled: bool | None = None
+    path: str | None = None
+    request_headers_to_add: HeaderChanges | None = None
+    expected_statuses: tuple[Int32, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grpc:
+    disabled: bool | None = None
+    service_name: str | None = None
+    authority: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conf:
+    interval: Duration | None = None
+    timeout: Duration | None = None
+    unhealthy_threshold: Int32 | None = None
+    healthy_threshold: Int32 | None = None
+    initial_jitter: Duration | None = None
+    interval_jitter: Duration | None = None
+    interval_jitter_percent: Int32 | None = None
+    healthy_panic_threshold: IntOrText | None = None
+    fail_traffic_on_panic: bool | None = None
+    event_log_path: str | None = None
+    always_log_health_check_failures: bool | None = None
+    no_traffic_interval: Duration | None = None
+    http: Http | None = None
+    tcp: Tcp | None = None
+    grpc: Grpc | None = None
+    reuse_connection: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeshHealthCheck:
+    target_ref: TargetRef | None = None
+    to: Entries[Conf] = ()
+
+
+def _violations(spec: MeshHealthCheck) -> Iterator[Violation]:
+    yield from top(spec, (*PROXIES, "Dataplane"))
+    yield from entries(spec.to, "to", DESTINATIONS, _conf)
+
+
+def _conf(conf: Conf, at: FieldPath) -> Iterator[Violation]:
+    yield from positive(conf.interval, at.field("interval"))
+    yield from positive(conf.timeout, at.field("timeout"))
+    yield from positive(conf.unhealthy_threshold, at.field("unhealthyThreshold"))
+    yield from positive(conf.healthy_threshold, at.field("healthyThreshold"))
+    yield from positive(conf.initial_jitter, at.field("initialJitter"))
+    yield from positive(conf.interval_jitter, at.field("intervalJitter"))
+    yield from whole_percentage(conf.interval_jitter_percent, at.field("intervalJitterPercent"))
+    yield from percentage(conf.healthy_panic_threshold, at.field("healthyPanicThreshold"))
+    yield from positive(conf.no_traffic_interval, at.field("noTrafficInterval"))
+    yield from file_path(conf.event_log_path, at.field("eventLogPath"))
+    if conf.http is not None:
+        yield from _http(conf.http, at.field("http"))
+    if conf.http is None and conf.tcp is None and conf.grpc is None:
+        yield at.violation(at_least_one_of("http", "tcp", "grpc"))
+
+
+def _http(http: Http, at: FieldPath) -> Iterator[Violation]:
+    if http.path == "":
+        yield at.field("path").violation(MUST_BE_DEFINED)
+    for index, status in enumerate(http.expected_statuses or ()):
+        yield from status_code(status, at.field("expectedStatuses").index(index))
+
+
+KIND: Final = plugin_kind("MeshHealthCheck", MeshHealthCheck, _violations, top_warnings)

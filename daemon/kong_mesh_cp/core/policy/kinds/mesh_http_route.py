@@ -1,0 +1,150 @@
+"""MeshHTTPRoute: which requests go where, and what is changed in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Final
+
+from kong_mesh_cp.core.policy.backend_refs import BACKENDS, BackendRef, backend_violations
+from kong_mesh_cp.core.policy.http_fields import HeaderMatch
+from kong_mesh_cp.core.policy.http_filters import Filter, filter_violations
+from kong_mesh_cp.core.policy.shapes import (
+    PROXIES,
+    ROUTED,
+    SPEC,
+    WHOLE_MESH_ONLY,
+    top,
+    top_ref,
+    top_warnings,
+)
+from kong_mesh_cp.core.policy.target_ref import Allowed, TargetRef, violations
+from kong_mesh_cp.core.resources.plugin_kind import plugin_kind
+from kong_mesh_cp.core.resources.schema_terms import OMIT_EMPTY, Length, OneOf
+from kong_mesh_cp.core.resources.value_checks import MUST_NOT_BE_DEFINED, MUST_NOT_BE_EMPTY
+from kong_mesh_cp.core.resources.violations import FieldPath, Violation
+
+METHODS: Final = (
+    "CONNECT",
+    "DELETE",
+    "GET",
+    "HEAD",
+    "OPTIONS",
+    "PATCH",
+    "POST",
+    "PUT",
+    "TRACE",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PathMatch:
+    value: Annotated[str, Length(minimum=1)]
+    type: Annotated[str, OneOf(("Exact", "PathPrefix", "RegularExpression"))]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryParam:
+    type: Annotated[str, OneOf(("Exact", "RegularExpression"))]
+    name: Annotated[str, Length(minimum=1)]
+    value: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Match:
+    path: PathMatch | None = None
+    method: Annotated[str, OneOf(METHODS)] | None = None
+    query_params: tuple[QueryParam, ...] | None = None
+    headers: tuple[HeaderMatch, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleConf:
+    filters: tuple[Filter, ...] | None = None
+    backend_refs: tuple[BackendRef, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    matches: Annotated[tuple[Match, ...], Length(minimum=1)]
+    default: RuleConf
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class To:
+    hostnames: Annotated[tuple[str, ...], OMIT_EMPTY] = ()
+    target_ref: TargetRef
+    rules: tuple[Rule, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeshHttpRoute:
+    target_ref: TargetRef | None = None
+    to: Annotated[tuple[To, ...], OMIT_EMPTY] = ()
+
+
+# What the Gateway API's converter writes for a backend that does not exist.
+UNRESOLVED_BACKEND: Final = "kuma.io/unresolved-backend"
+_BACKENDS: Final = Allowed(kinds=BACKENDS.kinds, names=frozenset({UNRESOLVED_BACKEND}))
+
+
+def _violations(spec: MeshHttpRoute) -> Iterator[Violation]:
+    yield from top(spec, (*PROXIES, "Dataplane"))
+    at_gateway = top_ref(spec).kind == "MeshGateway"
+    for index, item in enumerate(spec.to):
+        yield from _to(item, SPEC.field("to").index(index), at_gateway=at_gateway)
+
+
+def _to(item: To, at: FieldPath, *, at_gateway: bool) -> Iterator[Violation]:
+    allowed = WHOLE_MESH_ONLY if at_gateway else ROUTED
+    yield from violations(item.target_ref, allowed, at.field("targetRef"))
+    for index, rule in enumerate(item.rules):
+        yield from _rule(rule, at.field("rules").index(index), at_gateway=at_gateway)
+    if item.hostnames and not at_gateway:
+        yield at.field("hostnames").violation(MUST_NOT_BE_DEFINED)
+
+
+def _rule(rule: Rule, at: FieldPath, *, at_gateway: bool) -> Iterator[Violation]:
+    for index, match in enumerate(rule.matches):
+        yield from _match(match, at.field("matches").index(index))
+    filters = rule.default.filters or ()
+    by_prefix = all(m.path is not None and m.path.type == "PathPrefix" for m in rule.matches)
+    for index, each in enumerate(filters):
+        place = at.field("default").field("filters").index(index)
+        yield from filter_violations(each, place, by_prefix=by_prefix, at_gateway=at_gateway)
+    backends = rule.default.backend_refs or ()
+    place = at.field("default").field("backendRefs")
+    redirected = any(each.type == "RequestRedirect" for each in filters)
+    if at_gateway and not backends and not redirected:
+        yield place.violation(MUST_NOT_BE_EMPTY)
+    yield from backend_violations(backends, _BACKENDS, place)
+
+
+def _match(match: Match, at: FieldPath) -> Iterator[Violation]:
+    if match.path is not None:
+        yield from _path(match.path, at.field("path").field("value"))
+    names: set[str] = set()
+    for index, param in enumerate(match.query_params or ()):
+        if param.name in names:
+            name = at.field("queryParams").index(index).field("name")
+            yield name.violation(f"multiple entries for name {param.name}")
+        names.add(param.name)
+    for index, header in enumerate(match.headers or ()):
+        if header.type in {"Present", "Absent"} and header.value:
+            value = at.field("headers").index(index).field("value")
+            yield value.violation(MUST_NOT_BE_DEFINED)
+
+
+def _path(path: PathMatch, at: FieldPath) -> Iterator[Violation]:
+    if path.type == "RegularExpression" or path.value == "/":
+        return
+    if path.type == "PathPrefix" and path.value.endswith("/"):
+        yield at.violation(
+            "does not need a trailing slash because only a `/`-separated prefix or an entire "
+            "path is matched"
+        )
+    if not path.value.startswith("/"):
+        yield at.violation("must be an absolute path")
+
+
+KIND: Final = plugin_kind("MeshHTTPRoute", MeshHttpRoute, _violations, top_warnings)

@@ -1,0 +1,124 @@
+"""MeshRateLimit: how many requests and connections a proxy lets in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from kong_mesh_cp.core.policy.gateway_lists import destinations, sources
+from kong_mesh_cp.core.policy.http_fields import HeaderChanges
+from kong_mesh_cp.core.policy.shapes import (
+    PROXIES,
+    WHOLE_MESH_ONLY,
+    Entries,
+    Rules,
+    inbound_warnings,
+    rules,
+    rules_or_lists,
+    top,
+)
+from kong_mesh_cp.core.policy.target_ref import TargetRef
+from kong_mesh_cp.core.resources.durations import MILLISECOND
+from kong_mesh_cp.core.resources.plugin_kind import plugin_kind
+from kong_mesh_cp.core.resources.schema_terms import Duration, Unsigned32
+from kong_mesh_cp.core.resources.value_checks import (
+    MUST_BE_DEFINED,
+    at_least_one_of,
+    greater_than_zero,
+    longer_than,
+)
+from kong_mesh_cp.core.resources.violations import FieldPath, Violation
+
+INTERVAL_NANOSECONDS_MIN: Final = 50 * MILLISECOND  # Envoy fills its buckets no faster
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rate:
+    num: Unsigned32
+    interval: Duration
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnRateLimit:
+    status: Unsigned32 | None = None
+    headers: HeaderChanges | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalHttp:
+    disabled: bool | None = None
+    request_rate: Rate | None = None
+    on_rate_limit: OnRateLimit | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalTcp:
+    disabled: bool | None = None
+    connection_rate: Rate | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Local:
+    http: LocalHttp | None = None
+    tcp: LocalTcp | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conf:
+    local: Local | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeshRateLimit:
+    target_ref: TargetRef | None = None
+    to: Entries[Conf] = ()
+    from_: Entries[Conf] = ()
+    rules: Rules[Conf] = ()
+
+
+def _violations(spec: MeshRateLimit) -> Iterator[Violation]:
+    kinds = (*PROXIES, "MeshHTTPRoute", "Dataplane")
+    yield from top(spec, kinds, inbound=bool(spec.from_ or spec.rules))
+    yield from rules_or_lists(spec)
+    yield from sources(spec, spec.from_, WHOLE_MESH_ONLY, _conf)
+    yield from destinations(spec, spec.to, _conf)
+    yield from rules(spec.rules, _conf)
+
+
+def _conf(conf: Conf, default: FieldPath) -> Iterator[Violation]:
+    at = default.field("local")
+    if conf.local is None:
+        yield at.violation(MUST_BE_DEFINED)
+        return
+    if conf.local == Local():
+        yield at.violation(at_least_one_of("tcp", "http"))
+    if conf.local.http is not None:
+        yield from _http(conf.local.http, at.field("http"))
+    if conf.local.tcp is not None:
+        yield from _tcp(conf.local.tcp, at.field("tcp"))
+
+
+def _http(http: LocalHttp, at: FieldPath) -> Iterator[Violation]:
+    if http == LocalHttp():
+        yield at.violation(at_least_one_of("disabled", "requestRate", "onRateLimit"))
+    yield from _rate(http.request_rate, at.field("requestRate"))
+    if http.on_rate_limit is not None:
+        yield from greater_than_zero(
+            http.on_rate_limit.status, at.field("onRateLimit").field("status")
+        )
+
+
+def _tcp(tcp: LocalTcp, at: FieldPath) -> Iterator[Violation]:
+    if tcp == LocalTcp():
+        yield at.violation(at_least_one_of("disabled", "connectionRate"))
+    yield from _rate(tcp.connection_rate, at.field("connectionRate"))
+
+
+def _rate(rate: Rate | None, at: FieldPath) -> Iterator[Violation]:
+    if rate is not None:
+        yield from greater_than_zero(rate.num, at.field("num"))
+        yield from longer_than(rate.interval, INTERVAL_NANOSECONDS_MIN, at.field("interval"))
+
+
+KIND: Final = plugin_kind("MeshRateLimit", MeshRateLimit, _violations, inbound_warnings)

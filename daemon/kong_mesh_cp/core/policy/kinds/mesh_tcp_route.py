@@ -1,0 +1,65 @@
+"""MeshTCPRoute: where connections to a service go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Final
+
+from kong_mesh_cp.core.policy.backend_refs import BACKENDS, BackendRef, backend_violations
+from kong_mesh_cp.core.policy.shapes import (
+    PROXIES,
+    ROUTED,
+    SPEC,
+    WHOLE_MESH_ONLY,
+    top,
+    top_ref,
+    top_warnings,
+)
+from kong_mesh_cp.core.policy.target_ref import TargetRef, violations
+from kong_mesh_cp.core.resources.plugin_kind import plugin_kind
+from kong_mesh_cp.core.resources.schema_terms import Length
+from kong_mesh_cp.core.resources.value_checks import MUST_BE_DEFINED
+from kong_mesh_cp.core.resources.violations import FieldPath, Violation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conf:
+    backend_refs: tuple[BackendRef, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    default: Conf
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class To:
+    target_ref: TargetRef
+    rules: Annotated[tuple[Rule, ...], Length(maximum=1)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeshTcpRoute:
+    target_ref: TargetRef | None = None
+    to: Annotated[tuple[To, ...], Length(minimum=1)] | None = None
+
+
+def _violations(spec: MeshTcpRoute) -> Iterator[Violation]:
+    yield from top(spec, (*PROXIES, "Dataplane"))
+    allowed = WHOLE_MESH_ONLY if top_ref(spec).kind == "MeshGateway" else ROUTED
+    for index, item in enumerate(spec.to or ()):
+        at = SPEC.field("to").index(index)
+        yield from violations(item.target_ref, allowed, at.field("targetRef"))
+        for position, rule in enumerate(item.rules):
+            yield from _conf(rule.default, at.field("rules").index(position).field("default"))
+
+
+def _conf(conf: Conf, default: FieldPath) -> Iterator[Violation]:
+    at = default.field("backendRefs")
+    if not conf.backend_refs:
+        yield at.violation(MUST_BE_DEFINED)
+    yield from backend_violations(conf.backend_refs or (), BACKENDS, at)
+
+
+KIND: Final = plugin_kind("MeshTCPRoute", MeshTcpRoute, _violations, top_warnings)

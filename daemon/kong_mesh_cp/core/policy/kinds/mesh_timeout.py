@@ -1,0 +1,109 @@
+"""MeshTimeout: how long proxies wait, for connections, requests and silence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from kong_mesh_cp.core.policy.shapes import (
+    DESTINATIONS,
+    PROXIES,
+    WHOLE_MESH_ONLY,
+    Entries,
+    Rules,
+    entries,
+    inbound_warnings,
+    must_be_empty,
+    rules,
+    rules_or_lists,
+    top,
+    top_ref,
+)
+from kong_mesh_cp.core.policy.target_ref import TargetRef
+from kong_mesh_cp.core.resources.plugin_kind import plugin_kind
+from kong_mesh_cp.core.resources.schema_terms import Duration
+from kong_mesh_cp.core.resources.value_checks import not_negative, positive
+from kong_mesh_cp.core.resources.violations import FieldPath, Violation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Http:
+    request_timeout: Duration | None = None
+    stream_idle_timeout: Duration | None = None
+    max_stream_duration: Duration | None = None
+    max_connection_duration: Duration | None = None
+    request_headers_timeout: Duration | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conf:
+    connection_timeout: Duration | None = None
+    idle_timeout: Duration | None = None
+    http: Http | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeshTimeout:
+    target_ref: TargetRef | None = None
+    to: Entries[Conf] = ()
+    from_: Entries[Conf] = ()
+    rules: Rules[Conf] = ()
+
+
+NOT_PER_ROUTE: Final = "can't be specified when top-level TargetRef is referencing MeshHTTPRoute"
+
+
+def _violations(spec: MeshTimeout) -> Iterator[Violation]:
+    kind = top_ref(spec).kind
+    check = partial(_conf, per_route=kind == "MeshHTTPRoute")
+    kinds = (*PROXIES, "MeshHTTPRoute", "Dataplane")
+    yield from top(spec, kinds, inbound=bool(spec.from_ or spec.rules))
+    yield from rules_or_lists(spec)
+    if kind in {"MeshHTTPRoute", "MeshGateway"}:
+        yield from must_be_empty(spec.from_, "from")
+        yield from entries(spec.to, "to", WHOLE_MESH_ONLY, check)
+    else:
+        yield from entries(spec.from_, "from", WHOLE_MESH_ONLY, check)
+        yield from entries(spec.to, "to", DESTINATIONS, check)
+    yield from rules(spec.rules, check)
+
+
+def _conf(conf: Conf, at: FieldPath, *, per_route: bool) -> Iterator[Violation]:
+    if conf == Conf():
+        yield at.violation("at least one timeout should be configured")
+        return
+    if per_route:
+        yield from _not_per_route(conf, at)
+    yield from positive(conf.connection_timeout, at.field("connectionTimeout"))
+    yield from not_negative(conf.idle_timeout, at.field("idleTimeout"))
+    if conf.http is not None:
+        yield from _http(conf.http, at.field("http"))
+
+
+def _not_per_route(conf: Conf, at: FieldPath) -> Iterator[Violation]:
+    http = conf.http or Http()
+    of_connections = {
+        at.field("connectionTimeout"): conf.connection_timeout,
+        at.field("idleTimeout"): conf.idle_timeout,
+        at.field("http").field("maxStreamDuration"): http.max_stream_duration,
+        at.field("http").field("maxConnectionDuration"): http.max_connection_duration,
+    }
+    for place, value in of_connections.items():
+        if value is not None:
+            yield place.violation(NOT_PER_ROUTE)
+
+
+def _http(http: Http, at: FieldPath) -> Iterator[Violation]:
+    # A timeout of the headers alone does not count.
+    if http == Http(request_headers_timeout=http.request_headers_timeout):
+        yield at.violation("at least one timeout in this section should be configured")
+    yield from not_negative(http.request_timeout, at.field("requestTimeout"))
+    yield from not_negative(http.stream_idle_timeout, at.field("streamIdleTimeout"))
+    yield from not_negative(http.max_stream_duration, at.field("maxStreamDuration"))
+    yield from not_negative(http.max_connection_duration, at.field("maxConnectionDuration"))
+    yield from not_negative(http.request_headers_timeout, at.field("requestHeadersTimeout"))
+
+
+KIND: Final = plugin_kind("MeshTimeout", MeshTimeout, _violations, inbound_warnings)

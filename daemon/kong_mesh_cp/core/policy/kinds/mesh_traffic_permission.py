@@ -1,0 +1,58 @@
+"""MeshTrafficPermission: who may talk to a proxy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Final
+
+from kong_mesh_cp.core.policy.shapes import (
+    CLIENTS,
+    SPEC,
+    Entries,
+    entries,
+    top,
+    top_warnings,
+)
+from kong_mesh_cp.core.policy.target_ref import TargetRef
+from kong_mesh_cp.core.resources.plugin_kind import plugin_kind
+from kong_mesh_cp.core.resources.schema_terms import OneOf
+from kong_mesh_cp.core.resources.value_checks import MUST_BE_DEFINED, NEEDS_AN_ITEM
+from kong_mesh_cp.core.resources.violations import FieldPath, Violation
+
+Action = Annotated[str, OneOf(("Allow", "Deny", "AllowWithShadowDeny"))]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conf:
+    action: Action | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeshTrafficPermission:
+    target_ref: TargetRef | None = None
+    from_: Entries[Conf] = ()
+
+
+def _violations(spec: MeshTrafficPermission) -> Iterator[Violation]:
+    yield from top(spec, (*CLIENTS.kinds, "Dataplane"), inbound=bool(spec.from_))
+    if not spec.from_:
+        yield SPEC.field("from").violation(NEEDS_AN_ITEM)
+    yield from entries(spec.from_, "from", CLIENTS, _conf)
+
+
+def _conf(conf: Conf, at: FieldPath) -> Iterator[Violation]:
+    if not conf.action:
+        yield at.field("action").violation(MUST_BE_DEFINED)
+
+
+def _warnings(spec: MeshTrafficPermission) -> Iterator[str]:
+    yield from top_warnings(spec)
+    if any(item.target_ref.kind == "MeshService" for item in spec.from_):
+        yield (
+            "MeshService value for 'from[].targetRef.kind' is deprecated, "
+            "use MeshSubset with 'kuma.io/service' instead"
+        )
+
+
+KIND: Final = plugin_kind("MeshTrafficPermission", MeshTrafficPermission, _violations, _warnings)

@@ -1,0 +1,95 @@
+"""Kinds whose spec lies under `spec` and is checked by a schema before anything else (2.3, 2.7)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, TypeVar
+
+from kong_mesh_cp.core.resources import schema
+from kong_mesh_cp.core.resources.kind import InvalidResourceError, Kind
+from kong_mesh_cp.core.resources.quoting import go_quote
+from kong_mesh_cp.core.resources.reading import JsonObject, ParseError
+from kong_mesh_cp.core.resources.schema_nodes import Faults
+from kong_mesh_cp.core.resources.schema_terms import Format
+from kong_mesh_cp.core.resources.violations import ROOT, FieldPath, Violation, root
+
+S = TypeVar("S")
+
+Instant = Annotated[str, Format("date-time")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Envelope:
+    type: str
+    mesh: str = "default"
+    name: str
+    labels: Mapping[str, str] | None = None
+    creation_time: Instant | None = None
+    modification_time: Instant | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PluginKind(Kind[S]):
+    """The dataclasses that are the schemas of spec and status."""
+
+    spec_type: type[S]
+    status_type: type[object] | None
+
+
+def plugin_kind(
+    name: str,
+    spec_type: type[S],
+    violations: Callable[[S], Iterable[Violation]] = lambda _spec: (),
+    warnings: Callable[[S], Iterable[str]] = lambda _spec: (),
+    *,
+    name_violations: Callable[[str], Iterable[Violation]] = lambda _name: (),
+    status_type: type[object] | None = None,
+) -> PluginKind[S]:
+    """A kind whose spec is the frozen dataclass `spec_type`; so is its status, if it has one."""
+
+    def parse(document: JsonObject) -> S:
+        faults = Faults()
+        spec = read_document(name, spec_type, document, faults)
+        _raise(name, faults)
+        return spec
+
+    return PluginKind(
+        type=name,
+        spec_type=spec_type,
+        status_type=status_type,
+        parse=parse,
+        validate=lambda spec: tuple(violations(spec)),
+        render=lambda spec: {"spec": schema.render(spec)},
+        warnings=lambda spec: tuple(warnings(spec)),
+        validate_name=lambda resource_name: tuple(name_violations(resource_name)),
+        parse_status=_status_reader(name, status_type) if status_type else None,
+        render_status=schema.render if status_type else None,
+    )
+
+
+def _status_reader(name: str, status_type: type[object]) -> Callable[[JsonObject], object]:
+    def parse_status(status: JsonObject) -> object:
+        faults = Faults()
+        parsed = schema.read(status_type, status, root("status"), faults)
+        _raise(name, faults)
+        return parsed
+
+    return parse_status
+
+
+def read_document(name: str, spec_type: type[S], document: JsonObject, faults: Faults) -> S:
+    """The spec in a whole body; with faults it is what Go would have made of it."""
+    schema.read(_Envelope, document, ROOT, faults)
+    if isinstance(document.get("type"), str) and document["type"] != name:
+        faults.add(FieldPath("type"), f"in body should be one of [{name}]")
+    if "spec" not in document:
+        faults.add(root("spec"), "in body is required")
+    return schema.read(spec_type, document.get("spec", {}), root("spec"), faults)
+
+
+def _raise(name: str, faults: Faults) -> None:
+    if faults.violations:
+        raise InvalidResourceError(faults.violations)
+    if faults.undecodable:
+        raise ParseError(f"invalid {name} object: {go_quote(faults.undecodable[0])}")

@@ -1,0 +1,34 @@
+"""A range of TLS versions, as several types hold it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Final
+
+from kong_mesh_cp.core.resources.schema_terms import OneOf
+from kong_mesh_cp.core.resources.value_checks import must_be_one_of
+from kong_mesh_cp.core.resources.violations import FieldPath, Violation
+
+VERSIONS: Final = ("TLSAuto", "TLS10", "TLS11", "TLS12", "TLS13")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TlsVersion:
+    """`TLSAuto` leaves an end of the range to Envoy."""
+
+    min: Annotated[str, OneOf(VERSIONS)] = "TLSAuto"
+    max: Annotated[str, OneOf(VERSIONS)] = "TLSAuto"
+
+
+def version_violations(version: TlsVersion, at: FieldPath) -> Iterator[Violation]:
+    known = True
+    for name, value in (("min", version.min), ("max", version.max)):
+        if value not in VERSIONS:
+            known = False
+            yield at.field(name).violation(must_be_one_of(name, VERSIONS))
+    # An open end is as wide as it can be.
+    if not known or "TLSAuto" in {version.min, version.max}:
+        return
+    if VERSIONS.index(version.min) > VERSIONS.index(version.max):
+        yield at.field("min").violation("min version must be lower than max")

@@ -1,0 +1,22 @@
+"""Every kind of this folder against the cases of the contract."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from kong_mesh_cp.core.policy.kinds.catalogue import POLICY_KINDS
+from kong_mesh_cp.core.resources.plugin_kind import PluginKind
+from support.contract_suites import ValidationCase, judged, validation_cases
+
+CASES = [
+    pytest.param(kind, *case.values, id=case.id, marks=case.marks)
+    for kind in POLICY_KINDS
+    for case in validation_cases(kind.type)
+]
+
+
+@pytest.mark.parametrize(("kind", "case"), CASES)
+def test_specs_are_judged_as_the_contract_says(kind: PluginKind[Any], case: ValidationCase) -> None:
+    assert judged(kind, case) == case.violations
