@@ -49,8 +49,10 @@ def route(name: str, *rules: Conf, service: str = "backend", **rest: Any) -> Pol
     return policy(name, of="MeshHTTPRoute", to=[entry], **rest)
 
 
-def inbound(port: int, *, name: str = "", ignored: bool = False, **tags: str) -> Inbound:
-    return Inbound(listener(port), tags, name, ignored)
+def inbound(
+    port: int, tags: Labels | None = None, *, name: str = "", ignored: bool = False
+) -> Inbound:
+    return Inbound(listener(port), tags or {}, name, ignored)
 
 
 def listener(port: int) -> Listener:
