@@ -1,0 +1,167 @@
+"""Matching and merging as the shared suites state it (wire contract 8.2, 8.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from kong_mesh_cp.core.policy.contributions import to_entries
+from kong_mesh_cp.core.policy.egress import egress_rules
+from kong_mesh_cp.core.policy.inbound_rules import inbound_rules
+from kong_mesh_cp.core.policy.matched import MatchedPolicies, gateway_to_rules, matched_policies
+from kong_mesh_cp.core.policy.priority import sorted_entries, sorted_policies
+from kong_mesh_cp.core.policy.resource_rules import resource_rules
+from kong_mesh_cp.core.policy.routed_entries import service_entries
+from kong_mesh_cp.core.policy.subset_rules import from_rules, proxy_rules, service_rules
+from support.offline_suites import (
+    OfflineCase,
+    offline_cases,
+    shown_inbound_rules,
+    shown_policy,
+    shown_resource_rules,
+    shown_subset_rules,
+    shown_to_rules,
+)
+
+INBOUND = "127.0.0.1:80"
+
+
+@pytest.mark.parametrize("case", offline_cases("rules-from"))
+def test_from_lists_merge_into_rules_for_subsets_of_clients(case: OfflineCase) -> None:
+    assert {
+        "InboundRules": {INBOUND: shown_inbound_rules(inbound_rules(case.policies))},
+        "Rules": {INBOUND: shown_subset_rules(from_rules(case.policies))},
+    } == case.expected
+
+
+@pytest.mark.parametrize("case", offline_cases("rules-inbound"))
+def test_rules_and_from_lists_merge_into_one_rule_for_an_inbound(case: OfflineCase) -> None:
+    assert {"rules": shown_inbound_rules(inbound_rules(case.policies))} == case.expected
+
+
+@pytest.mark.parametrize("case", offline_cases("rules-outbound-resources"))
+def test_to_lists_merge_into_rules_for_resources(case: OfflineCase) -> None:
+    rules = resource_rules(sorted_policies(case.policies), case.view.destinations)
+
+    assert _plain(shown_resource_rules(rules)) == _plain(case.expected)
+
+
+@pytest.mark.parametrize("case", offline_cases("rules-outbound-sort"))
+def test_to_entries_sort_by_priority(case: OfflineCase) -> None:
+    found = sorted_entries(to_entries(case.policies))
+
+    assert [(shown_policy(each.policy.meta), each.index) for each in found] == [
+        (each["Meta"], each["RuleIndex"]) for each in case.expected
+    ]
+
+
+@pytest.mark.parametrize("case", offline_cases("rules-single"))
+def test_the_confs_of_a_proxy_merge_into_one(case: OfflineCase) -> None:
+    assert {"Rules": shown_subset_rules(proxy_rules(case.policies))} == case.expected
+
+
+@pytest.mark.parametrize("case", offline_cases("rules-to"))
+def test_to_lists_merge_into_rules_for_services(case: OfflineCase) -> None:
+    policies = [each for each in case.policies if each.meta.type == case.policy_type]
+    routes = [each for each in case.policies if each.meta.type == "MeshHTTPRoute"]
+    rules = service_rules(list(service_entries(policies, routes)))
+    resources = resource_rules(policies, case.view.destinations)
+
+    assert {
+        "ResourceRules": shown_resource_rules(resources),
+        "Rules": shown_subset_rules(rules),
+    } == case.expected
+
+
+@pytest.mark.parametrize(
+    "case", [*offline_cases("match-dataplane-kind"), *offline_cases("match-dataplane-policies")]
+)
+def test_a_proxy_gets_the_policies_that_select_it_in_order(case: OfflineCase) -> None:
+    found = _matched(case).policies
+
+    expected = [
+        {key: each[key] for key in each if key != "spec"} for each in case.expected["items"]
+    ]
+    assert [shown_policy(policy.meta) for policy in found] == expected
+
+
+@pytest.mark.parametrize("case", offline_cases("match-from-rules"))
+def test_each_inbound_gets_the_rules_of_the_policies_that_select_it(case: OfflineCase) -> None:
+    matched = _matched(case)
+
+    assert {
+        "InboundRules": _by_text(matched.inbound_rules, shown_inbound_rules),
+        "Rules": _by_text(matched.from_rules, shown_subset_rules),
+    } == case.expected
+
+
+@pytest.mark.parametrize(
+    "case", [*offline_cases("match-to-rules"), *offline_cases("match-external-service")]
+)
+def test_outgoing_traffic_gets_the_rules_of_the_policies_that_select_it(case: OfflineCase) -> None:
+    assert shown_to_rules(_matched(case).to_rules) == case.expected
+
+
+@pytest.mark.parametrize("case", offline_cases("match-gateways"))
+def test_each_listener_of_a_gateway_gets_rules(case: OfflineCase) -> None:
+    matched = _matched(case)
+    rules = gateway_to_rules(case.policy_type, case.proxy, case.view)
+
+    assert {
+        "FromRules": _by_text(matched.from_rules, shown_subset_rules),
+        "InboundRules": _by_text(matched.inbound_rules, shown_inbound_rules),
+        "ToRules": {
+            "ByListener": _by_text(rules.by_listener, shown_to_rules),
+            "ByListenerAndHostname": _by_text(rules.by_host_listener, shown_to_rules),
+        },
+    } == case.expected
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        *offline_cases("match-egress-from-rules"),
+        *offline_cases("match-egress-from-to-rules"),
+        *offline_cases("match-egress-to-rules"),
+    ],
+)
+def test_a_zone_egress_gets_rules_for_the_clients_of_a_service(case: OfflineCase) -> None:
+    (service,) = case.inputs["es"]
+    rules = egress_rules(case.policy_type, service["tags"], case.policies)
+
+    inbound = rules.inbound
+    assert {
+        "InboundRules": None if inbound is None else {":0": shown_inbound_rules(inbound)},
+        "Rules": {":0": shown_subset_rules(rules.clients)},
+    } == case.expected
+
+
+def _matched(case: OfflineCase) -> MatchedPolicies:
+    matched = matched_policies(case.policy_type, case.proxy, case.view)
+    assert matched.warnings == ()
+    return matched
+
+
+def _by_text(rules: Mapping[Any, Any], shown: Any) -> dict[str, Any]:
+    return {str(place): shown(about) for place, about in rules.items()}
+
+
+def _plain(rules: Mapping[str, Any]) -> dict[str, Any]:
+    """Without times and such: this suite writes resources in two ways."""
+    return {
+        key: {
+            **rule,
+            "Resource": _plain_meta(rule["Resource"]),
+            "Origin": [
+                {**each, "Resource": _plain_meta(each["Resource"])} for each in rule["Origin"]
+            ],
+        }
+        for key, rule in rules.items()
+    }
+
+
+def _plain_meta(meta: Mapping[str, Any]) -> dict[str, Any]:
+    known = {key.lower(): value for key, value in meta.items()}
+    return {key: known.get(key) or {} for key in ("mesh", "name", "labels")}
