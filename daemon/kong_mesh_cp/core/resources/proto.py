@@ -110,6 +110,7 @@ class _Codec:
     read: Callable[[object], object]
     write: Callable[[Any], object]
     default: object  # not written
+    is_container: bool
 
 
 def read_message(message_type: type[M], value: object) -> M:
@@ -135,6 +136,9 @@ def write_message(message: Message) -> dict[str, object]:
     for codec in _codecs(type(message)):
         value = getattr(message, codec.attribute)
         if value is None or (value == codec.default and not codec.oneof):
+            continue
+        # A map or list that was given empty is as absent on the wire as one that was not given.
+        if codec.is_container and not value:
             continue
         document[codec.names[-1]] = codec.write(value)
     return document
@@ -170,6 +174,7 @@ def _codec(each: Field[Any], hint: Any) -> _Codec:
         read=read,
         write=write,
         default=None if each.default is MISSING else each.default,
+        is_container=get_origin(hint) in {tuple, Mapping},
     )
 
 

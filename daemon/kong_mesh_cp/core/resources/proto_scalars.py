@@ -71,7 +71,8 @@ def _quoted(value: object) -> str:
     raise mismatch(value, "string")
 
 
-def _read_struct(value: object) -> Mapping[str, object]:
+def read_struct(value: object) -> Mapping[str, object]:
+    """Any JSON object, its keys sorted and its numbers as they are written."""
     members = read_object(value)
     return {key: _struct_value(members[key]) for key in sorted(members)}
 
@@ -84,7 +85,7 @@ def _struct_value(value: object) -> object:
             # A Value holds every number as a double; a whole one is written without a point.
             return _write_double(float(value))
         case dict():
-            return _read_struct(value)
+            return read_struct(value)
         case list():
             return [_struct_value(item) for item in value]
         case _:
@@ -109,6 +110,6 @@ UINT64: Final = Scalar(lambda value: read_integer(value, "uint64"), str)
 BYTES: Final = Scalar(read_bytes, lambda value: base64.b64encode(value).decode())
 DURATION: Final = Scalar(_read_duration, format_proto_duration)
 TIMESTAMP: Final = Scalar(_read_timestamp, format_timestamp)
-STRUCT: Final = Scalar(_read_struct, _same)
+STRUCT: Final = Scalar(read_struct, _same)
 
 PLAIN: Final[Mapping[object, Scalar]] = {str: STRING, bool: BOOL, float: DOUBLE}

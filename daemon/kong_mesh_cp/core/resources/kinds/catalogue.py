@@ -9,6 +9,7 @@ from typing import Any, Final
 from kong_mesh_cp.core.resources.kind import Kind
 from kong_mesh_cp.core.resources.kinds import (
     dataplane_rules,
+    insights,
     mesh_gateway,
     mesh_rules,
     secret,
@@ -18,6 +19,12 @@ from kong_mesh_cp.core.resources.kinds import (
 
 _KINDS: Final[tuple[Kind[Any], ...]] = (
     dataplane_rules.KIND,
+    insights.DATAPLANE_KIND,
+    insights.EGRESS_KIND,
+    insights.INGRESS_KIND,
+    insights.MESH_KIND,
+    insights.SERVICE_KIND,
+    insights.ZONE_KIND,
     mesh_gateway.KIND,
     mesh_rules.KIND,
     secret.GLOBAL_KIND,
