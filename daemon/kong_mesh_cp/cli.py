@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import errno
+import gc
 import io
 import os
 import sys
@@ -128,6 +129,9 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    # What is imported stays for ever. To look for garbage among it again and again is a twentieth
+    # of a start, and would later be a pause of the event loop.
+    gc.disable()
     # Imported here: the offline commands need neither trio nor the servers.
     import trio  # noqa: PLC0415
 
@@ -137,6 +141,8 @@ def _run(arguments: argparse.Namespace) -> int:
     from kong_mesh_cp.shell.host.logs import on_journal  # noqa: PLC0415
     from kong_mesh_cp.shell.host.systemd import ServiceManager  # noqa: PLC0415
 
+    gc.freeze()
+    gc.enable()
     options = RunOptions(
         config_file=arguments.config_file,
         log_level=arguments.log_level,
