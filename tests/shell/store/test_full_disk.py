@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import resource
-import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
@@ -17,6 +15,8 @@ from kong_mesh_cp.core.errors import StateError
 from kong_mesh_cp.shell.store.sqlite import SqliteStore, open_store
 from kong_mesh_cp.shell.store.state_directory import StateDirectory
 from kong_mesh_cp.usecases.ports import Remembered
+from support.disks import fill as fill_disk
+from support.disks import small_disk
 from support.stores import AT, mark, names_of, record, seat, taken
 
 PAGES_MAX = 30  # of 4 KiB: room for the schema and some hundred seats
@@ -154,27 +154,16 @@ async def failure_of_start(directory: Path) -> str | None:
     return None
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    options = f"size={DISK_KIB}k"
-    mounting = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(disk)]
-    if os.geteuid() != 0 or subprocess.run(mounting, check=False, capture_output=True).returncode:
-        pytest.skip("a file system of a few hundred KiB takes root and the right to mount")
-    try:
+@pytest.fixture(name="small_disk")
+def _small_disk(tmp_path: Path) -> Iterator[Path]:
+    with small_disk(tmp_path / "disk", DISK_KIB) as disk:
         yield disk
-    finally:
-        subprocess.run(["umount", str(disk)], check=True)
 
 
 def leave_free(disk: Path, kib: int) -> Path:
     """Fill `disk` but for `kib`; removing the file that is returned makes room again."""
-    ballast = disk / "ballast"
-    with ballast.open("wb", buffering=0) as file:
-        with suppress(OSError):
-            while file.write(bytes(BLOCK_KIB * 1024)):
-                pass
+    ballast = fill_disk(disk)
+    with ballast.open("ab") as file:
         file.truncate(file.tell() - kib * 1024)
     return ballast
 
