@@ -327,7 +327,7 @@ class Licensing:
         if lost:
             log.warning(
                 "license-reduced: the license now in force means %s; nobody loses a seat."
-                " If that is not meant, put the former one back in %s",
+                " If that is not meant, put the former one back in %s.",
                 " and ".join(lost),
                 found.place,
             )

@@ -1,0 +1,139 @@
+"""What goes wrong while the daemon runs, or does not keep it from starting."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from support.licenses import TEST_VENDOR, license_document
+from support.staging import PID_SHOWN, Said, Scenarios, Stage
+
+RUNS = Scenarios()
+
+DISK_KIB = 512
+
+
+@RUNS.called("A license that ends soon")
+def _(stage: Stage) -> Said:
+    # Twelve days and some hours: no midnight can pass between this line and the daemon's.
+    end = datetime.now(UTC) + timedelta(days=13)
+    stage.put_license(license_document(expires=f"{end:%Y-%m-%d}"))
+    stage.show(f"{end:%Y-%m-%d}T00:00:00Z", "2026-12-04T00:00:00Z")
+    stage.start()
+    return stage.says("license-expires-soon")
+
+
+@RUNS.called("More proxies than the license allows")
+def _(stage: Stage) -> Said:
+    stage.put_license(license_document(dataplanes=2))
+    daemon = stage.start()
+    for number in range(1, 4):
+        stage.open.enter_context(daemon.seat(f"backend-{number}"))
+    return stage.says("license-over-limit")
+
+
+@RUNS.called("More proxies than the pre-bundled license allows")
+def _(stage: Stage) -> Said:
+    daemon = stage.start()
+    for number in range(1, 6):
+        stage.open.enter_context(daemon.seat(f"backend-{number}"))
+    assert not daemon.seat("backend-6").admitted
+    stage.show(f"pid {os.getpid()} uid {os.geteuid()}", f"pid {PID_SHOWN} uid 1000")
+    return stage.says("admission-refused")
+
+
+@RUNS.called("Two sources with different licenses")
+def _(stage: Stage) -> Said:
+    stage.put_license()
+    stage.set(KMESH_LICENSE_INLINE=license_document(dataplanes=5).decode())
+    stage.start()
+    return stage.says("license-sources-conflict")
+
+
+@RUNS.called("A license for tests")
+def _(stage: Stage) -> Said:
+    stage.put_license(license_document(TEST_VENDOR))
+    stage.start()
+    return stage.says("license-test-key")
+
+
+@RUNS.called("A license file that is not private")
+def _(stage: Stage) -> Said:
+    stage.put_license()
+    stage.license.chmod(0o644)
+    stage.start()
+    return stage.says("license-file-untidy")
+
+
+@RUNS.called("A clock that was set back")
+def _(stage: Stage) -> Said:
+    stage.set_clock_back(days=400)
+    stage.put_license()
+    stage.start()
+    return stage.says("license-clock-suspect")
+
+
+@RUNS.called("A broken license while the daemon runs")
+def _(stage: Stage) -> Said:
+    stage.put_license()
+    stage.start()
+    stage.put_license(b"")
+    return stage.says("license-not-json")
+
+
+@RUNS.called("An expired license while the daemon runs")
+def _(stage: Stage) -> Said:
+    stage.put_license()
+    stage.start()
+    stage.put_license(license_document(expires="2023-11-09"))
+    return stage.says("license-expired")
+
+
+@RUNS.called("The license file named by its path is removed")
+def _(stage: Stage) -> Said:
+    stage.put_license()
+    stage.start()
+    stage.license.unlink()
+    return stage.says("license-path-not-found")
+
+
+@RUNS.called("`/etc/kong-mesh/license.json` is removed")
+def _(stage: Stage) -> Said:
+    stage.hand_over_license()
+    stage.start()
+    stage.license.unlink()
+    return stage.says("license-source-gone").at(r"proxies until (.*?)\)", "2026-12-22T00:00:00Z")
+
+
+@RUNS.called("A smaller license than before")
+def _(stage: Stage) -> Said:
+    stage.put_license()
+    stage.start()
+    stage.put_license(license_document(dataplanes=5, expires="2030-01-01"))
+    return stage.says("license-reduced")
+
+
+@RUNS.called("A full disk")
+def _(stage: Stage) -> Said:
+    if os.geteuid() != 0 or shutil.which("unshare") is None:
+        pytest.skip("only root can make a small disk: it takes mount and unshare")
+    state = stage.daemon.state
+    state.mkdir(parents=True)
+    mount = f'mount -t tmpfs -o size={DISK_KIB}k none "$0" && exec "$@"'
+    stage.daemon.wrapper = ("unshare", "-m", "sh", "-c", mount, os.fspath(state))
+    stage.put_license()
+    daemon = stage.start()
+    # The disk is mounted for the daemon alone: this is its view.
+    seen_by_daemon = Path(f"/proc/{daemon.pid}/root{state}")
+    subprocess.run(
+        ["dd", "if=/dev/zero", f"of={seen_by_daemon}/filler", "bs=4096"],
+        capture_output=True,
+        check=False,
+    )
+    stage.open.enter_context(daemon.seat("backend-1"))
+    return stage.says("seats-not-recorded")
