@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
-import pytest
-
+from support.disks import fill, small_disk
 from support.licenses import TEST_VENDOR, license_document
 from support.staging import PID_SHOWN, Said, Scenarios, Stage
 
@@ -120,20 +116,10 @@ def _(stage: Stage) -> Said:
 
 @RUNS.called("A full disk")
 def _(stage: Stage) -> Said:
-    if os.geteuid() != 0 or shutil.which("unshare") is None:
-        pytest.skip("only root can make a small disk: it takes mount and unshare")
-    state = stage.daemon.state
-    state.mkdir(parents=True)
-    mount = f'mount -t tmpfs -o size={DISK_KIB}k none "$0" && exec "$@"'
-    stage.daemon.wrapper = ("unshare", "-m", "sh", "-c", mount, os.fspath(state))
+    stage.daemon.state.parent.mkdir()
+    disk = stage.open.enter_context(small_disk(stage.daemon.state, DISK_KIB))
     stage.put_license()
     daemon = stage.start()
-    # The disk is mounted for the daemon alone: this is its view.
-    seen_by_daemon = Path(f"/proc/{daemon.pid}/root{state}")
-    subprocess.run(
-        ["dd", "if=/dev/zero", f"of={seen_by_daemon}/filler", "bs=4096"],
-        capture_output=True,
-        check=False,
-    )
+    fill(disk)
     stage.open.enter_context(daemon.seat("backend-1"))
     return stage.says("seats-not-recorded")
