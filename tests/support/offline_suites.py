@@ -5,33 +5,35 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 import yaml
 
 from kong_mesh_cp.core.policy.contributions import Origin
-from kong_mesh_cp.core.policy.destinations import Destination, DestinationId, Destinations, Port
+from kong_mesh_cp.core.policy.destinations import DestinationId
 from kong_mesh_cp.core.policy.inbound_rules import InboundRule
 from kong_mesh_cp.core.policy.kinds.catalogue import POLICY_KINDS
 from kong_mesh_cp.core.policy.matched import MeshView, ToRules
-from kong_mesh_cp.core.policy.policy import TRAITS, Meta, Policy
-from kong_mesh_cp.core.policy.proxies import (
-    GatewayListener,
-    GatewayRole,
-    Inbound,
-    Listener,
-    MeshGateway,
-    Proxy,
-)
+from kong_mesh_cp.core.policy.mesh_resources import mesh_view, proxy_of
+from kong_mesh_cp.core.policy.policy import Meta, Policy
+from kong_mesh_cp.core.policy.proxies import Proxy
 from kong_mesh_cp.core.policy.resource_rules import ResourceRules
-from kong_mesh_cp.core.policy.specs import policy_of
 from kong_mesh_cp.core.policy.subset_rules import SubsetRule
+from kong_mesh_cp.core.resources.kind import Kind
+from kong_mesh_cp.core.resources.kinds import dataplane_rules, mesh_gateway, mesh_rules
+from kong_mesh_cp.core.resources.kinds.dataplane import Dataplane
+from kong_mesh_cp.core.resources.meta import Resource
 from support.validation_cases import JsonLoader, shared_folder
 
 Json = Mapping[str, Any]
-SERVICES = ("Mesh", "MeshService", "MeshExternalService", "MeshMultiZoneService")
+STORED_AT = datetime(2026, 1, 1, tzinfo=UTC)
+KINDS: Mapping[str, Kind[Any]] = {
+    each.type: each
+    for each in (*POLICY_KINDS, dataplane_rules.KIND, mesh_gateway.KIND, mesh_rules.KIND)
+}
 
 
 @dataclass(frozen=True)
@@ -47,8 +49,12 @@ class OfflineCase:
         return tuple(document for part in self.inputs.values() for document in part)
 
     @property
+    def view(self) -> MeshView:
+        return view_of(self.documents)
+
+    @property
     def policies(self) -> tuple[Policy, ...]:
-        return policies_of(self.documents)
+        return self.view.policies
 
     @property
     def policy_type(self) -> str:
@@ -58,15 +64,7 @@ class OfflineCase:
 
     @property
     def proxy(self) -> Proxy:
-        return next(proxy_of(found) for found in self.documents if found["type"] == "Dataplane")
-
-    @property
-    def view(self) -> MeshView:
-        return MeshView(
-            self.policies,
-            tuple(gateway_of(found) for found in self.documents if found["type"] == "MeshGateway"),
-            destinations_of(self.documents),
-        )
+        return proxy_among(self.documents)
 
 
 def offline_cases(suite: str) -> list[Any]:
@@ -95,76 +93,39 @@ def documents_of(path: Path) -> Iterator[Json]:
             yield document
 
 
-def policies_of(documents: Iterable[Json]) -> tuple[Policy, ...]:
-    return tuple(
-        policy_of(meta_of(document), _stored_spec(document))
-        for document in documents
-        if document["type"] in TRAITS
+def resource_of(document: Json) -> Resource:
+    """As a store would hold it. Kinds that are not there yet are kept as they are written."""
+    kind = KINDS.get(document["type"])
+    spec: object = kind.parse(document) if kind else document.get("spec", {})
+    return Resource(
+        type=document["type"],
+        mesh=document.get("mesh", "" if document["type"] == "Mesh" else "default"),
+        name=document["name"],
+        labels=document.get("labels", {}),
+        spec=spec,
+        created_at=STORED_AT,
+        modified_at=STORED_AT,
+        version=1,
     )
 
 
-def _stored_spec(document: Json) -> Json:
-    """The spec as its kind reads and renders it, with the defaults that this brings."""
-    kind = next((each for each in POLICY_KINDS if each.type == document["type"]), None)
-    stored: Json = kind.render(kind.parse(document)) if kind else document
-    return cast("Json", stored["spec"])
+def rendered_spec(resource: Resource) -> Json:
+    kind = KINDS.get(resource.type)
+    rendered: Any = kind.render(resource.spec)["spec"] if kind else resource.spec
+    assert isinstance(rendered, Mapping)
+    return rendered
 
 
-def meta_of(document: Json) -> Meta:
-    default = "" if document["type"] == "Mesh" else "default"
-    return Meta(
-        document["type"],
-        document.get("mesh", default),
-        document["name"],
-        document.get("labels", {}),
-    )
+def view_of(documents: Iterable[Json]) -> MeshView:
+    return mesh_view(map(resource_of, documents), rendered_spec)
 
 
-def proxy_of(document: Json) -> Proxy:
-    networking = document["networking"]
-    address = networking["address"]
-    gateway = networking.get("gateway")
-    return Proxy(
-        meta_of(document),
-        address,
-        tuple(
-            Inbound(
-                Listener(inbound.get("address", address), inbound["port"]),
-                inbound.get("tags", {}),
-                inbound.get("name", ""),
-                inbound.get("state") == "Ignored",
-            )
-            for inbound in networking.get("inbound", ())
-        ),
-        GatewayRole(gateway.get("type") == "BUILTIN", gateway["tags"]) if gateway else None,
-    )
-
-
-def gateway_of(document: Json) -> MeshGateway:
-    return MeshGateway(
-        meta_of(document),
-        tuple(selector["match"] for selector in document["selectors"]),
-        document.get("tags", {}),
-        tuple(
-            GatewayListener(each["port"], each.get("hostname") or "*", each.get("tags", {}))
-            for each in document["conf"]["listeners"]
-        ),
-    )
-
-
-def destinations_of(documents: Iterable[Json]) -> Destinations:
-    """With the mesh of each resource, which a control plane always has."""
-    listed = [document for document in documents if document["type"] in SERVICES]
-    return Destinations(
-        Destination(
-            meta_of(document),
-            tuple(
-                Port(port["port"], port.get("name", ""))
-                for port in document.get("spec", {}).get("ports", ())
-            ),
-        )
-        for document in listed
-    )
+def proxy_among(documents: Iterable[Json], name: str | None = None) -> Proxy:
+    """The proxy of the first Dataplane, or of the one called `name`."""
+    for resource in map(resource_of, documents):
+        if isinstance(resource.spec, Dataplane) and name in (None, resource.name):
+            return proxy_of(resource, resource.spec)
+    raise LookupError(name)
 
 
 def shown_policy(meta: Meta) -> Json:

@@ -11,16 +11,12 @@ import pytest
 from kong_mesh_cp.core.policy.destinations import Destinations
 from kong_mesh_cp.core.policy.http_matches import matches_hash
 from kong_mesh_cp.core.policy.matched import MeshView
+from kong_mesh_cp.core.policy.mesh_resources import gateway_of
 from kong_mesh_cp.core.policy.policy import Meta
 from kong_mesh_cp.core.policy.proxies import MeshGateway
 from kong_mesh_cp.core.policy.rules_view import proxy_of_gateway, rules_view
-from support.offline_suites import (
-    destinations_of,
-    documents_of,
-    gateway_of,
-    policies_of,
-    proxy_of,
-)
+from kong_mesh_cp.core.resources.kinds.mesh_gateway import MeshGateway as MeshGatewaySpec
+from support.offline_suites import documents_of, proxy_among, resource_of, view_of
 from support.policies import DEFAULT_MESH, inbound, policy, proxy, route, target
 from support.validation_cases import shared_folder
 
@@ -49,25 +45,20 @@ def test_the_view_shows_what_the_original_shows(path: Path) -> None:
     expected = json.loads(
         path.with_name(path.name.replace(".input.yaml", ".golden.json")).read_text()
     )
-    view = MeshView(
-        policies_of(documents),
-        tuple(gateway_of(each) for each in documents if each["type"] == "MeshGateway"),
-        destinations_of(documents),
-    )
-    about = next(
-        each
-        for each in documents
-        if (each["type"], each["name"])
-        == (expected["resource"]["type"], expected["resource"]["name"])
-    )
-    about_proxy = (
-        proxy_of(about) if about["type"] == "Dataplane" else proxy_of_gateway(gateway_of(about))
-    )
-    assert about_proxy is not None
+    resource = expected["resource"]
+    about = next(each for each in documents if each["name"] == resource["name"])
+    if resource["type"] == "Dataplane":
+        found = proxy_among(documents, resource["name"])
+    else:
+        gateway = resource_of(about)
+        assert isinstance(gateway.spec, MeshGatewaySpec)
+        served = proxy_of_gateway(gateway_of(gateway, gateway.spec))
+        assert served is not None
+        found = served
     mesh = next(each for each in documents if each["type"] == "Mesh")
     exclusive = mesh.get("meshServices", {}).get("mode") == "Exclusive"
 
-    shown = rules_view(about_proxy, view, services_by_tag=not exclusive)
+    shown = rules_view(found, view_of(documents), services_by_tag=not exclusive)
 
     assert shown == expected
 
