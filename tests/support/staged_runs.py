@@ -16,10 +16,10 @@ DISK_KIB = 512
 
 @RUNS.called("A license that ends soon")
 def _(stage: Stage) -> Said:
-    # Twelve days and some hours: no midnight can pass between this line and the daemon's.
     end = datetime.now(UTC) + timedelta(days=13)
     stage.put_license(license_document(expires=f"{end:%Y-%m-%d}"))
     stage.show(f"{end:%Y-%m-%d}T00:00:00Z", "2026-12-04T00:00:00Z")
+    stage.show("11 days left", "12 days left")  # when midnight passes before the daemon looks
     stage.start()
     return stage.says("license-expires-soon")
 
