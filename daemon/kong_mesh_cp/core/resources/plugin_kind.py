@@ -51,6 +51,8 @@ def plugin_kind(
     def parse(document: JsonObject) -> S:
         faults = Faults()
         spec = read_document(name, spec_type, document, faults)
+        if status_type is not None and "status" in document:
+            schema.read(status_type, document["status"], root("status"), faults)
         _raise(name, faults)
         return spec
 
@@ -69,9 +71,9 @@ def plugin_kind(
 
 
 def _status_reader(name: str, status_type: type[object]) -> Callable[[JsonObject], object]:
-    def parse_status(status: JsonObject) -> object:
+    def parse_status(document: JsonObject) -> object:
         faults = Faults()
-        parsed = schema.read(status_type, status, root("status"), faults)
+        parsed = schema.read(status_type, document.get("status", {}), root("status"), faults)
         _raise(name, faults)
         return parsed
 

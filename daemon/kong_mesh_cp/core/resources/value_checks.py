@@ -23,6 +23,15 @@ GREATER_THAN_ZERO: Final = "must be greater than 0"
 INVALID_PORT: Final = "port must be a valid (1-65535)"
 
 
+DNS_LABEL_CHARACTERS_MAX: Final = 63
+
+
+def label_name(name: str) -> Iterator[Violation]:
+    """Of a resource whose name becomes a part of host names."""
+    if len(name) > DNS_LABEL_CHARACTERS_MAX:
+        yield Violation("name", f"must not be longer than {DNS_LABEL_CHARACTERS_MAX} characters")
+
+
 def at_least_one_of(*names: str) -> str:
     return f"must have at least one defined: {', '.join(names)}"
 

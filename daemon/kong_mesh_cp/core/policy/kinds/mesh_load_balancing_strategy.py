@@ -1,0 +1,218 @@
+"""MeshLoadBalancingStrategy: which endpoint of a destination gets a request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Final
+
+from kong_mesh_cp.core.policy.hash_policies import HashPolicy, hash_violations
+from kong_mesh_cp.core.policy.shapes import (
+    DESTINATIONS,
+    PROXIES,
+    SPEC,
+    Entries,
+    Entry,
+    top,
+    top_ref,
+    top_warnings,
+)
+from kong_mesh_cp.core.policy.target_ref import Allowed, TargetRef, violations
+from kong_mesh_cp.core.resources.plugin_kind import plugin_kind
+from kong_mesh_cp.core.resources.schema_terms import Int32, IntOrText, OneOf, Range, Unsigned32
+from kong_mesh_cp.core.resources.value_checks import (
+    MUST_NOT_BE_EMPTY,
+    NEEDS_AN_ITEM,
+    at_least,
+    greater_than_zero,
+    percentage,
+)
+from kong_mesh_cp.core.resources.violations import FieldPath, Violation
+
+RING_ENTRIES_MAX: Final = 8_000_000  # Envoy's bound
+TABLE_ENTRIES_MAX: Final = 5_000_011  # Envoy's bound
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeastRequest:
+    choice_count: Annotated[Int32, Range(minimum=2)] | None = None
+    active_request_bias: IntOrText | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RingHash:
+    hash_function: Annotated[str, OneOf(("XXHash", "MurmurHash2"))] | None = None
+    min_ring_size: Annotated[Int32, Range(1, RING_ENTRIES_MAX)] | None = None
+    max_ring_size: Annotated[Int32, Range(1, RING_ENTRIES_MAX)] | None = None
+    hash_policies: tuple[HashPolicy, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Maglev:
+    table_size: Annotated[Int32, Range(1, TABLE_ENTRIES_MAX)] | None = None
+    hash_policies: tuple[HashPolicy, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Nothing:
+    """RoundRobin and Random have nothing to set."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadBalancer:
+    type: Annotated[str, OneOf(("RoundRobin", "LeastRequest", "RingHash", "Random", "Maglev"))]
+    round_robin: Nothing | None = None
+    least_request: LeastRequest | None = None
+    ring_hash: RingHash | None = None
+    random: Nothing | None = None
+    maglev: Maglev | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AffinityTag:
+    key: str
+    weight: Unsigned32 | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalZone:
+    affinity_tags: tuple[AffinityTag, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FromZones:
+    zones: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToZones:
+    type: Annotated[str, OneOf(("None", "Only", "Any", "AnyExcept"))]
+    zones: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failover:
+    from_: FromZones | None = None
+    to: ToZones
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailoverThreshold:
+    percentage: IntOrText
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CrossZone:
+    failover: tuple[Failover, ...] | None = None
+    failover_threshold: FailoverThreshold | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalityAwareness:
+    disabled: bool | None = None
+    local_zone: LocalZone | None = None
+    cross_zone: CrossZone | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conf:
+    locality_awareness: LocalityAwareness | None = None
+    load_balancer: LoadBalancer | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeshLoadBalancingStrategy:
+    target_ref: TargetRef | None = None
+    to: Entries[Conf] = ()
+
+
+_BALANCED_AT_GATEWAY: Final = Allowed(
+    kinds=("Mesh",),
+    unsupported="value is not supported, only Mesh is allowed if loadBalancer is set",
+)
+
+
+def _violations(spec: MeshLoadBalancingStrategy) -> Iterator[Violation]:
+    yield from top(spec, (*PROXIES, "Dataplane"))
+    if not spec.to:
+        yield SPEC.field("to").violation(NEEDS_AN_ITEM)
+    at_gateway = top_ref(spec).kind == "MeshGateway"
+    for index, item in enumerate(spec.to):
+        at = SPEC.field("to").index(index)
+        balanced = at_gateway and item.default.load_balancer is not None
+        allowed = _BALANCED_AT_GATEWAY if balanced else DESTINATIONS
+        yield from violations(item.target_ref, allowed, at.field("targetRef"))
+        yield from _conf(item, at.field("default"))
+
+
+def _conf(item: Entry[Conf], at: FieldPath) -> Iterator[Violation]:
+    balancer, awareness = item.default.load_balancer, item.default.locality_awareness
+    if balancer is not None:
+        yield from _balancer(balancer, at.field("loadBalancer"))
+    if awareness is None:
+        return
+    if awareness.local_zone is not None:
+        place = at.field("localityAwareness").field("localZone").field("affinityTags")
+        yield from _affinity(awareness.local_zone.affinity_tags or (), place)
+    if awareness.cross_zone is not None:
+        place = at.field("localityAwareness").field("crossZone")
+        # A section is one port of one MeshService, which has endpoints in its own zone only.
+        if item.target_ref.kind == "MeshService" and item.target_ref.section_name:
+            yield place.violation("must not be set: MeshService traffic is local")
+        else:
+            yield from _cross_zone(awareness.cross_zone, place)
+
+
+def _balancer(balancer: LoadBalancer, at: FieldPath) -> Iterator[Violation]:
+    match balancer:
+        case LoadBalancer(type="RingHash", ring_hash=RingHash() as ring):
+            place = at.field("ringHash").field("hashPolicies")
+            yield from hash_violations(ring.hash_policies or (), place)
+        case LoadBalancer(type="Maglev", maglev=Maglev() as maglev):
+            place = at.field("maglev").field("hashPolicies")
+            yield from hash_violations(maglev.hash_policies or (), place)
+        case LoadBalancer(type="LeastRequest", least_request=LeastRequest() as least):
+            place = at.field("leastRequest").field("activeRequestBias")
+            yield from at_least(least.active_request_bias, 0, place)
+        case _:
+            pass  # without settings there is nothing to be wrong
+
+
+def _affinity(tags: tuple[AffinityTag, ...], at: FieldPath) -> Iterator[Violation]:
+    for index, tag in enumerate(tags):
+        if not tag.key:
+            yield at.index(index).field("key").violation(MUST_NOT_BE_EMPTY)
+        yield from greater_than_zero(tag.weight, at.index(index).field("weight"))
+    if len({tag.weight is None for tag in tags}) > 1:
+        yield at.violation("all or none affinity tags should have weight")
+
+
+def _cross_zone(cross_zone: CrossZone, at: FieldPath) -> Iterator[Violation]:
+    for index, failover in enumerate(cross_zone.failover or ()):
+        yield from _failover(failover, at.field("failover").index(index))
+    threshold = cross_zone.failover_threshold
+    if threshold is not None:
+        place = at.field("failoverThreshold").field("percentage")
+        yield from percentage(threshold.percentage, place, zero_allowed=False)
+
+
+def _failover(failover: Failover, at: FieldPath) -> Iterator[Violation]:
+    if failover.from_ is not None:
+        zones = at.field("from").field("zones")
+        if not failover.from_.zones:
+            yield zones.violation(MUST_NOT_BE_EMPTY)
+        for index, zone in enumerate(failover.from_.zones):
+            if not zone:
+                yield zones.index(index).violation(MUST_NOT_BE_EMPTY)
+    to = failover.to
+    if to.type in {"Any", "None"} and to.zones:
+        yield at.field("to").field("zones").violation(f"must be empty when type is {to.type}")
+    if to.type in {"AnyExcept", "Only"} and not to.zones:
+        yield at.field("to").field("zones").violation(f"must not be empty when type is {to.type}")
+    if to.type not in {"None", "Only", "Any", "AnyExcept"}:
+        yield at.field("to").field("type").violation("unrecognized type")
+
+
+KIND: Final = plugin_kind(
+    "MeshLoadBalancingStrategy", MeshLoadBalancingStrategy, _violations, top_warnings
+)

@@ -1,0 +1,154 @@
+"""MeshMetric: which metrics proxies offer, and to whom."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Final
+
+from kong_mesh_cp.core.policy.shapes import PROXIES, SPEC, top, top_warnings
+from kong_mesh_cp.core.policy.target_ref import TargetRef
+from kong_mesh_cp.core.resources.go_regex import regex_fault
+from kong_mesh_cp.core.resources.locators import is_url
+from kong_mesh_cp.core.resources.plugin_kind import plugin_kind
+from kong_mesh_cp.core.resources.schema_terms import (
+    EMPTY_IF_ABSENT,
+    Duration,
+    OneOf,
+    Unsigned32,
+)
+from kong_mesh_cp.core.resources.value_checks import MUST_BE_DEFINED, port
+from kong_mesh_cp.core.resources.violations import FieldPath, Violation
+
+PROMETHEUS_PORT: Final = 5670
+METRICS_PATH: Final = "/metrics"
+
+PROFILES: Final = ("All", "Basic", "None")
+SELECTORS: Final = ("Prefix", "Regex", "Exact", "Contains")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selector:
+    type: Annotated[str, OneOf(SELECTORS)]
+    match: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    name: Annotated[str, OneOf(PROFILES)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profiles:
+    append_profiles: tuple[Profile, ...] | None = None
+    exclude: tuple[Selector, ...] | None = None
+    include: tuple[Selector, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sidecar:
+    profiles: Profiles | None = None
+    include_unused: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Application:
+    """An application beside the proxy that offers metrics itself."""
+
+    name: str | None = None
+    path: str = METRICS_PATH
+    port: Unsigned32
+    address: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tls:
+    mode: Annotated[str, OneOf(("Disabled", "ProvidedTLS", "ActiveMTLSBackend"))] = "Disabled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prometheus:
+    client_id: str | None = None
+    port: Unsigned32 = PROMETHEUS_PORT
+    path: str = METRICS_PATH
+    tls: Tls | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenTelemetry:
+    endpoint: str
+    refresh_interval: Duration | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backend:
+    type: Annotated[str, OneOf(("Prometheus", "OpenTelemetry"))]
+    prometheus: Prometheus | None = None
+    open_telemetry: OpenTelemetry | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conf:
+    sidecar: Sidecar | None = None
+    applications: tuple[Application, ...] | None = None
+    backends: tuple[Backend, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeshMetric:
+    target_ref: TargetRef | None = None
+    default: Annotated[Conf, EMPTY_IF_ABSENT]
+
+
+def _violations(spec: MeshMetric) -> Iterator[Violation]:
+    yield from top(spec, (*PROXIES, "Dataplane"))
+    at, conf = SPEC.field("default"), spec.default
+    if conf.sidecar is not None and conf.sidecar.profiles is not None:
+        yield from _profiles(conf.sidecar.profiles, at.field("sidecar").field("profiles"))
+    # The original names the elements of both lists once more.
+    for index, application in enumerate(conf.applications or ()):
+        place = at.field("applications").field("application").index(index)
+        yield from port(application.port, place)
+    for index, backend in enumerate(conf.backends or ()):
+        yield from _backend(backend, at.field("backends").field("backend").index(index))
+
+
+def _profiles(profiles: Profiles, at: FieldPath) -> Iterator[Violation]:
+    yield from _selectors(profiles.exclude or (), at.field("exclude"))
+    yield from _selectors(profiles.include or (), at.field("include"))
+    for index, profile in enumerate(profiles.append_profiles or ()):
+        if profile.name not in PROFILES:
+            place = at.field("appendProfiles").index(index).field("name")
+            yield place.violation(
+                f"unrecognized profile name '{profile.name}' - 'All', 'None', 'Basic' are supported"
+            )
+
+
+def _selectors(selectors: tuple[Selector, ...], at: FieldPath) -> Iterator[Violation]:
+    for index, selector in enumerate(selectors):
+        place = at.index(index)
+        if selector.type not in SELECTORS:
+            yield place.field("type").violation(
+                f"unrecognized type '{selector.type}' - 'Regex', 'Prefix', 'Exact' are supported"
+            )
+        if selector.type == "Regex" and regex_fault(selector.match) is not None:
+            yield place.field("match").violation("invalid regex")
+
+
+def _backend(backend: Backend, at: FieldPath) -> Iterator[Violation]:
+    match backend:
+        case Backend(type="Prometheus", prometheus=Prometheus() as prometheus):
+            yield from port(prometheus.port, at.field("port"))
+        case Backend(type="Prometheus"):
+            yield at.field("prometheus").violation(MUST_BE_DEFINED)
+        case Backend(type="OpenTelemetry", open_telemetry=OpenTelemetry() as collector):
+            if not is_url(collector.endpoint):
+                endpoint = at.field("openTelemetry").field("endpoint")
+                yield endpoint.violation("must be a valid url")
+        case Backend(type="OpenTelemetry"):
+            yield at.field("openTelemetry").violation(MUST_BE_DEFINED)
+        case _:
+            yield at.violation("unrecognized type")
+
+
+KIND: Final = plugin_kind("MeshMetric", MeshMetric, _violations, top_warnings)

@@ -1,0 +1,120 @@
+"""MeshPassthrough: what proxies may reach that no service of the mesh stands for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Final
+
+from kong_mesh_cp.core.policy.shapes import SPEC, top, top_warnings
+from kong_mesh_cp.core.policy.target_ref import TargetRef
+from kong_mesh_cp.core.resources.addresses import is_dns_name, is_ip
+from kong_mesh_cp.core.resources.locators import is_cidr
+from kong_mesh_cp.core.resources.plugin_kind import plugin_kind
+from kong_mesh_cp.core.resources.schema_terms import EMPTY_IF_ABSENT, OneOf, Unsigned32
+from kong_mesh_cp.core.resources.value_checks import must_be_one_of, port
+from kong_mesh_cp.core.resources.violations import FieldPath, Violation
+
+PROTOCOLS: Final = ("tcp", "tls", "grpc", "http", "http2", "mysql")
+LAYER_7: Final = ("grpc", "http", "http2")
+_PARTIAL_WILDCARD: Final = re.compile(r"\*[^.]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Match:
+    type: Annotated[str, OneOf(("Domain", "IP", "CIDR"))]
+    value: str
+    port: Unsigned32 | None = None
+    protocol: Annotated[str, OneOf(PROTOCOLS)] = "tcp"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conf:
+    passthrough_mode: Annotated[str, OneOf(("All", "Matched", "None"))] | None = None
+    append_match: tuple[Match, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeshPassthrough:
+    target_ref: TargetRef | None = None
+    default: Annotated[Conf, EMPTY_IF_ABSENT]
+
+
+def _violations(spec: MeshPassthrough) -> Iterator[Violation]:
+    yield from top(spec, ("Mesh", "MeshSubset", "Dataplane"))
+    at = SPEC.field("default").field("appendMatch")
+    matches = spec.default.append_match or ()
+    yield from _shared_ports(matches, at)
+    for index, match in enumerate(matches):
+        yield from _match(match, at.index(index))
+
+
+_ONE_PROTOCOL: Final = (
+    "using the same port in multiple matches requires the same protocol for the following "
+    f"protocols: [{' '.join(LAYER_7)}]"
+)
+
+
+def _shared_ports(matches: tuple[Match, ...], at: FieldPath) -> Iterator[Violation]:
+    """What one match says must not contradict or repeat another one on the same port."""
+    protocols: dict[int, str] = {}
+    values: set[tuple[int, str, str]] = set()
+    for index, match in enumerate(matches):
+        if match.port is None:
+            continue
+        if match.protocol in LAYER_7:
+            first = protocols.setdefault(match.port, match.protocol)
+            if first != match.protocol:
+                yield at.index(index).field("port").violation(_ONE_PROTOCOL)
+        key = (match.port, match.protocol, match.value)
+        if key in values:
+            yield (
+                at.index(index)
+                .field("value")
+                .violation(f"value {match.value} is already defiend for this port and protocol")
+            )
+        values.add(key)
+
+
+def _match(match: Match, at: FieldPath) -> Iterator[Violation]:
+    if match.protocol == "mysql" and match.port is None:
+        yield at.field("port").violation("port must be defined for Mysql protocol")
+    yield from port(match.port, at.field("port"))
+    if match.protocol not in PROTOCOLS:
+        yield at.field("protocol").violation(must_be_one_of("protocol", PROTOCOLS))
+    value = at.field("value")
+    match match.type:
+        case "CIDR":
+            if not is_cidr(match.value):
+                yield value.violation("provided CIDR has incorrect value")
+        case "IP":
+            if not is_ip(match.value):
+                yield value.violation("provided IP has incorrect value")
+        case "Domain":
+            yield from _domain(match, at)
+        case unknown:
+            yield at.field("type").violation(
+                f"provided type {unknown} is not supported, one of Domain, IP, or CIDR is supported"
+            )
+
+
+def _domain(match: Match, at: FieldPath) -> Iterator[Violation]:
+    if match.protocol in {"tcp", "mysql"}:
+        yield at.field("protocol").violation(
+            f"protocol {match.protocol} is not supported for a domain"
+        )
+    if _PARTIAL_WILDCARD.match(match.value):
+        yield at.field("value").violation(
+            "provided DNS has incorrect value, partial wildcard is currently not supported"
+        )
+    if match.port is None and match.value.startswith("*") and match.protocol in LAYER_7:
+        yield at.field("port").violation(
+            "wildcard domains doesn't work for all ports and layer 7 protocol"
+        )
+    domain = match.value.removeprefix("*.")
+    if not domain.startswith("*") and not is_dns_name(domain):
+        yield at.field("value").violation("provided DNS has incorrect value")
+
+
+KIND: Final = plugin_kind("MeshPassthrough", MeshPassthrough, _violations, top_warnings)

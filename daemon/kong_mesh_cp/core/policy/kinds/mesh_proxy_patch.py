@@ -1,0 +1,252 @@
+"""MeshProxyPatch: changes to the Envoy resources themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Final
+
+from kong_mesh_cp.core.policy.shapes import PROXIES, SPEC, top, top_warnings
+from kong_mesh_cp.core.policy.target_ref import TargetRef
+from kong_mesh_cp.core.resources.native_envoy import native_fault
+from kong_mesh_cp.core.resources.plugin_kind import plugin_kind
+from kong_mesh_cp.core.resources.schema_terms import AnyJson, OneOf
+from kong_mesh_cp.core.resources.value_checks import (
+    MUST_BE_DEFINED,
+    MUST_NOT_BE_DEFINED,
+    MUST_NOT_BE_EMPTY,
+    exactly_one_of,
+    only_one_of,
+)
+from kong_mesh_cp.core.resources.violations import FieldPath, Violation
+
+_RESOURCE_OPERATIONS: Final = ("Add", "Remove", "Patch")
+_FILTER_OPERATIONS: Final = ("Remove", "Patch", "AddFirst", "AddBefore", "AddAfter", "AddLast")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JsonPatch:
+    """One step of RFC 6902. A value that is null is one that is not there."""
+
+    op: Annotated[str, OneOf(("add", "remove", "replace", "move", "copy"))]
+    path: str
+    from_: str | None = None
+    value: AnyJson | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterMatch:
+    origin: str | None = None
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListenerMatch:
+    origin: str | None = None
+    name: str | None = None
+    tags: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilterMatch:
+    origin: str | None = None
+    name: str | None = None
+    listener_name: str | None = None
+    listener_tags: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VirtualHostMatch:
+    origin: str | None = None
+    name: str | None = None
+    route_configuration_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterMod:
+    operation: Annotated[str, OneOf(_RESOURCE_OPERATIONS)]
+    match: ClusterMatch | None = None
+    value: str | None = None
+    json_patches: tuple[JsonPatch, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListenerMod:
+    operation: Annotated[str, OneOf(_RESOURCE_OPERATIONS)]
+    match: ListenerMatch | None = None
+    value: str | None = None
+    json_patches: tuple[JsonPatch, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilterMod:
+    operation: Annotated[str, OneOf(_FILTER_OPERATIONS)]
+    match: FilterMatch | None = None
+    value: str | None = None
+    json_patches: tuple[JsonPatch, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VirtualHostMod:
+    operation: Annotated[str, OneOf(_RESOURCE_OPERATIONS)]
+    match: VirtualHostMatch
+    value: str | None = None
+    json_patches: tuple[JsonPatch, ...] | None = None
+
+
+Mod = ClusterMod | ListenerMod | FilterMod | VirtualHostMod
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Modification:
+    cluster: ClusterMod | None = None
+    listener: ListenerMod | None = None
+    network_filter: FilterMod | None = None
+    http_filter: FilterMod | None = None
+    virtual_host: VirtualHostMod | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conf:
+    append_modifications: tuple[Modification, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeshProxyPatch:
+    target_ref: TargetRef | None = None
+    default: Conf
+
+
+def _violations(spec: MeshProxyPatch) -> Iterator[Violation]:
+    yield from top(spec, (*PROXIES, "Dataplane"), listener_tags=False)
+    at = SPEC.field("default").field("appendModifications")
+    if not spec.default.append_modifications:
+        yield at.violation(MUST_NOT_BE_EMPTY)
+    for index, modification in enumerate(spec.default.append_modifications or ()):
+        yield from _modification(modification, at.index(index))
+
+
+def _modification(modification: Modification, at: FieldPath) -> Iterator[Violation]:
+    defined: list[tuple[str, Mod]] = [
+        (name, mod)
+        for name, mod in (
+            ("cluster", modification.cluster),
+            ("listener", modification.listener),
+            ("virtualHost", modification.virtual_host),
+            ("networkFilter", modification.network_filter),
+            ("httpFilter", modification.http_filter),
+        )
+        if mod is not None
+    ]
+    if len(defined) != 1:
+        yield at.violation(
+            "exactly one modification can be defined at a time. "
+            f"Currently, {len(defined)} modifications are defined"
+        )
+        return
+    ((name, mod),) = defined
+    if isinstance(mod, FilterMod):
+        yield from _filter(mod, name, at.field(name))
+    else:
+        yield from _resource(mod, name, at.field(name))
+
+
+def _resource(
+    mod: ClusterMod | ListenerMod | VirtualHostMod, name: str, at: FieldPath
+) -> Iterator[Violation]:
+    match mod.operation:
+        case "Add":
+            yield from _unmatched(mod, at.field("match"))
+            yield from _added(mod, at.field("value"))
+        case "Patch":
+            yield from _patched(mod, name, at)
+        case "Remove":
+            yield from _removed(mod, at)
+        case _:
+            yield at.field("operation").violation(_available("Add", "Patch", "Remove"))
+
+
+def _unmatched(
+    mod: ClusterMod | ListenerMod | VirtualHostMod, at: FieldPath
+) -> Iterator[Violation]:
+    if isinstance(mod, VirtualHostMod):
+        # Its match also says to which routes the host is added.
+        if mod.match.name is not None:
+            yield at.field("name").violation(MUST_NOT_BE_DEFINED)
+    elif mod.match is not None:
+        yield at.violation(MUST_NOT_BE_DEFINED)
+
+
+_PICK: Final = "You need to pick a filter {} which this one will be added"
+_NEIGHBOURS: Final = {
+    "AddBefore": f"{MUST_BE_DEFINED}. {_PICK.format('before')}",
+    "AddAfter": f"{MUST_BE_DEFINED}. {_PICK.format('after')}",
+    "Patch": MUST_BE_DEFINED,
+}
+
+
+def _filter(mod: FilterMod, name: str, at: FieldPath) -> Iterator[Violation]:
+    unnamed = mod.match is None or mod.match.name is None
+    if unnamed and mod.operation in _NEIGHBOURS:
+        yield at.field("match").field("name").violation(_NEIGHBOURS[mod.operation])
+    match mod.operation:
+        case "AddFirst" | "AddLast" | "AddBefore" | "AddAfter":
+            yield from _added(mod, at.field("value"))
+        case "Patch":
+            yield from _patched(mod, name, at)
+        case "Remove":
+            yield from _removed(mod, at)
+        case _:
+            yield at.field("operation").violation(
+                _available("AddFirst", "AddLast", "AddBefore", "AddAfter", "Patch", "Remove")
+            )
+
+
+def _added(mod: Mod, at: FieldPath) -> Iterator[Violation]:
+    if mod.value is None:
+        yield at.violation(MUST_BE_DEFINED)
+    else:
+        yield from _native(mod.value, at)
+
+
+def _removed(mod: Mod, at: FieldPath) -> Iterator[Violation]:
+    if mod.value is not None:
+        yield at.field("value").violation(MUST_NOT_BE_DEFINED)
+
+
+def _patched(mod: Mod, name: str, at: FieldPath) -> Iterator[Violation]:
+    if mod.value is not None and mod.json_patches:
+        yield at.violation(only_one_of(name, "value", "jsonPatches"))
+    elif mod.value is not None:
+        yield from _native(mod.value, at.field("value"))
+    elif not mod.json_patches:
+        yield at.violation(exactly_one_of(name, "value", "jsonPatches"))
+    else:
+        for index, step in enumerate(mod.json_patches):
+            yield from _step(step, at.field("jsonPatches").index(index))
+
+
+def _step(step: JsonPatch, at: FieldPath) -> Iterator[Violation]:
+    if step.op == "remove" and step.path in {"", "/"}:
+        yield at.field("path").violation("root path cannot be removed")
+    takes_value = step.op in {"add", "replace"}
+    if takes_value and step.value is None:
+        yield at.field("value").violation(
+            f'{MUST_NOT_BE_EMPTY} when "op" is one of ["add", "replace"]'
+        )
+    if not takes_value and step.value is not None:
+        yield at.field("value").violation('is allowed only when "op" is one of ["add", "replace"]')
+
+
+def _native(value: str, at: FieldPath) -> Iterator[Violation]:
+    fault = native_fault(value)
+    if fault is not None:
+        yield at.violation(f"native Envoy resource is not valid: {fault}")
+
+
+def _available(*operations: str) -> str:
+    quoted = ", ".join(f'"{operation}"' for operation in operations)
+    return f"invalid operation. Available operations: {quoted}"
+
+
+KIND: Final = plugin_kind("MeshProxyPatch", MeshProxyPatch, _violations, top_warnings)
