@@ -108,7 +108,8 @@ def _reset_clock(arguments: argparse.Namespace) -> int:
         raise StateError(
             f"there is no state directory {shown(settings.general.work_dir)}",
             code="state-missing",
-            hint="Name the daemon's configuration with -c, or set KUMA_GENERAL_WORK_DIR as for it.",
+            hint="Name the daemon's configuration with -c, or set KUMA_GENERAL_WORK_DIR as for it;"
+            " the packaged service's is /var/lib/kong-mesh-cp.",
         )
     before = trio.run(  # noqa: TID251 (the one command with an adapter that is async)
         _forget_latest_time, settings.general.work_dir, _reason(arguments.reason)
