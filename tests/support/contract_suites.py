@@ -1,11 +1,9 @@
-"""The cases that state how a Kuma control plane validates, where they are at hand."""
+"""The validation cases of plugin types: over REST the schema speaks before the rules do."""
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import pytest
 import yaml
@@ -13,13 +11,7 @@ import yaml
 from kong_mesh_cp.core.resources.plugin_kind import PluginKind, read_document
 from kong_mesh_cp.core.resources.schema_nodes import Faults
 from kong_mesh_cp.core.resources.violations import Violation
-
-_CHECKOUT: Final = Path(__file__).parents[2]
-
-
-def shared() -> Path:
-    """The folder of shared data: KMESH_SHARED, or the one beside this checkout."""
-    return Path(os.environ.get("KMESH_SHARED", _CHECKOUT.parent / "shared"))
+from support.validation_cases import JsonLoader, shared_folder
 
 
 @dataclass(frozen=True)
@@ -34,11 +26,12 @@ class ValidationCase:
 
 def validation_cases(resource_type: str) -> list[Any]:
     """The cases of one type as parameters of a test; one skipped parameter where there are none."""
-    page = shared() / "conformance" / "validation" / f"{resource_type}.yaml"
-    if not page.is_file():
-        reason = f"{page} is not there; set KMESH_SHARED"
+    folder = shared_folder()
+    if folder is None:
+        reason = "no shared data beside the checkout"
         return [pytest.param(None, marks=pytest.mark.skip(reason=reason), id=resource_type)]
-    cases = yaml.safe_load(page.read_text())["cases"]
+    page = folder / "conformance" / "validation" / f"{resource_type}.yaml"
+    cases = yaml.load(page.read_text(), JsonLoader)["cases"]
     return [pytest.param(_case(case), id=case["id"]) for case in cases]
 
 
@@ -46,7 +39,7 @@ def _case(case: dict[str, Any]) -> ValidationCase:
     found = frozenset(Violation(v["field"], v["message"]) for v in case["violations"])
     return ValidationCase(
         id=case["id"],
-        document=yaml.safe_load(case["input"]) or {},
+        document=yaml.load(case["input"], JsonLoader) or {},
         violations=found,
         over_rest=case["rest"],
         name=case.get("name", "resource"),

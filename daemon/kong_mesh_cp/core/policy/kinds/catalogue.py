@@ -24,12 +24,13 @@ from kong_mesh_cp.core.policy.kinds import (
 )
 from kong_mesh_cp.core.resources.plugin_kind import PluginKind
 
+# By the name of the type, as lists of types are.
 POLICY_KINDS: Final[tuple[PluginKind[Any], ...]] = (
     mesh_access_log.KIND,
     mesh_circuit_breaker.KIND,
     mesh_fault_injection.KIND,
-    mesh_health_check.KIND,
     mesh_http_route.KIND,
+    mesh_health_check.KIND,
     mesh_load_balancing_strategy.KIND,
     mesh_metric.KIND,
     mesh_passthrough.KIND,
@@ -37,8 +38,8 @@ POLICY_KINDS: Final[tuple[PluginKind[Any], ...]] = (
     mesh_rate_limit.KIND,
     mesh_retry.KIND,
     mesh_tcp_route.KIND,
-    mesh_timeout.KIND,
     mesh_tls.KIND,
+    mesh_timeout.KIND,
     mesh_trace.KIND,
     mesh_traffic_permission.KIND,
 )

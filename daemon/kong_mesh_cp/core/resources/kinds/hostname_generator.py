@@ -17,7 +17,7 @@ FUNCTIONS: Final = frozenset({"label"})  # `{{ label "team" }}`: a label of the 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelSelector:
-    match_labels: Annotated[Mapping[str, str], OMIT_EMPTY] | None = None
+    match_labels: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

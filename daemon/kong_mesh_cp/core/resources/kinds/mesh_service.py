@@ -28,7 +28,7 @@ class DataplaneRef:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selector:
-    dataplane_tags: Annotated[Mapping[str, str], OMIT_EMPTY] | None = None
+    dataplane_tags: Mapping[str, str] | None = None
     dataplane_ref: DataplaneRef | None = None
 
 
