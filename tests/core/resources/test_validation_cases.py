@@ -10,13 +10,29 @@ from kong_mesh_cp.core.resources.kinds.catalogue import KINDS
 from support.validation_cases import ValidationCase, cases_of, violations_of
 
 EXACT = ("Dataplane", "Mesh", "MeshGateway", "ZoneEgress", "ZoneIngress")
+LEGACY = (
+    "CircuitBreaker",
+    "ExternalService",
+    "FaultInjection",
+    "HealthCheck",
+    "MeshGatewayRoute",
+    "ProxyTemplate",
+    "RateLimit",
+    "Retry",
+    "Timeout",
+    "TrafficLog",
+    "TrafficPermission",
+    "TrafficRoute",
+    "TrafficTrace",
+    "VirtualOutbound",
+)
 
 # id of a case that is not reached -> why
 NOT_REACHED: dict[str, str] = {}
 
 
 def _parameters() -> list[Any]:
-    return [parameter for name in EXACT for parameter in cases_of(name)]
+    return [parameter for name in (*EXACT, *LEGACY) for parameter in cases_of(name)]
 
 
 @pytest.mark.parametrize("case", _parameters())

@@ -15,3 +15,7 @@ class DataSource(Message):
     file: str | None = oneof("type")
     inline: Bytes | None = oneof("type")
     inline_string: str | None = oneof("type")
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.secret or self.file or self.inline or self.inline_string)

@@ -1,0 +1,30 @@
+"""TrafficPermission: who may call whom."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from kong_mesh_cp.core.resources.kind import Kind, proto_kind
+from kong_mesh_cp.core.resources.kinds.connections import ANY_TAG, connection_violations
+from kong_mesh_cp.core.resources.proto import Message
+from kong_mesh_cp.core.resources.tags import Selector
+from kong_mesh_cp.core.resources.violations import Violation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrafficPermission(Message):
+    sources: tuple[Selector, ...] = ()
+    destinations: tuple[Selector, ...] = ()
+
+
+def violations(policy: TrafficPermission) -> list[Violation]:
+    """Everything that is wrong with a TrafficPermission."""
+    return connection_violations(
+        policy.sources, policy.destinations, source_rules=ANY_TAG, destination_rules=ANY_TAG
+    )
+
+
+KIND: Final[Kind[TrafficPermission]] = proto_kind(
+    "TrafficPermission", TrafficPermission, violations
+)
