@@ -24,7 +24,9 @@ _IDENTITY: Final = ("creationTime", "labels", "mesh", "modificationTime", "name"
 
 def json_document(value: object) -> str:
     """`value` indented by two spaces, in the order of the server."""
-    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+    text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+    # Only inside of its strings can there be such characters, and there an escape is the same.
+    return "".join(c if c == "\n" or c.isprintable() else json.dumps(c)[1:-1] for c in text)
 
 
 def yaml_document(value: object) -> str:

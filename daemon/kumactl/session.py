@@ -13,7 +13,7 @@ from kumactl import PRODUCT, __version__, configuration
 from kumactl.configuration import Configuration, ControlPlaneEntry
 from kumactl.console import Console
 from kumactl.control_plane import ControlPlane
-from kumactl.errors import KumactlError, UsageError
+from kumactl.errors import KumactlError, UnreachableError, UsageError
 from kumactl.resource_names import DEFAULT_MESH
 from kumactl.transport import TlsOptions, Transport
 
@@ -87,8 +87,10 @@ class Session:
     def _warn_of_version(self, plane: ControlPlane) -> None:
         try:
             index = plane.index()
+        except UnreachableError:
+            raise  # the command itself would only wait for the same once more
         except KumactlError:
-            return  # the command itself will meet the same, and tell it
+            return
         if index.version and not compatible(WIRE_VERSION, index.version):
             self.console.note(
                 f"WARNING: this kumactl is made for {PRODUCT} {WIRE_VERSION};"

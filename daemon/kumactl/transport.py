@@ -81,13 +81,16 @@ class Transport:
         overdue = threading.Event()
         try:
             with self._deadline(overdue):
-                return self._exchange(request, overdue)
+                answer = self._exchange(request, overdue)
+            if overdue.is_set():  # what was cut off can look whole
+                raise TimeoutError
         except UnreachableError:
             self._connection.close()
             raise
         except (OSError, http.client.HTTPException, ValueError) as error:
             self._connection.close()
             raise UnreachableError(self._failure(error, overdue=overdue.is_set())) from None
+        return answer
 
     @contextmanager
     def _deadline(self, overdue: threading.Event) -> Iterator[None]:

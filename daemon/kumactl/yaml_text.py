@@ -20,6 +20,7 @@ _TAG: Final = "tag:yaml.org,2002:"
 _MERGE: Final = f"{_TAG}merge"
 _TEXTS: Final = frozenset({f"{_TAG}str", f"{_TAG}timestamp", f"{_TAG}value"})
 _SCALARS: Final = frozenset({f"{_TAG}{name}" for name in ("null", "bool", "int", "float")})
+_KNOWN: Final = _TEXTS | _SCALARS | {f"{_TAG}map", f"{_TAG}seq"}
 
 
 def parse_documents(text: str, place: str) -> list[object]:
@@ -65,6 +66,8 @@ class _Reader:
             raise UsageError(f"{self._place} is nested more than {DEPTH_MAX} levels deep")
         import yaml  # noqa: PLC0415
 
+        if node is not None and node.tag not in _KNOWN:
+            raise self._wrong(node, f"JSON has no {node.tag}")
         match node:
             case yaml.MappingNode():
                 return self._mapping(node, depth)
@@ -109,8 +112,6 @@ class _Reader:
     def _scalar(self, node: yaml.ScalarNode) -> object:
         if node.tag in _TEXTS:
             return node.value
-        if node.tag not in _SCALARS:
-            raise self._wrong(node, f"JSON has no {node.tag}")
         try:
             value: object = self._constructor.construct_object(node)
         except (ValueError, OverflowError):
@@ -137,7 +138,13 @@ def render(value: object, *, sort_keys: bool = True) -> str:
         allow_unicode=True,
         width=math.inf,
     )
-    return text
+    # What is not printable stands in double quotes: there an escape is the same value.
+    return "".join(c if c == "\n" or c.isprintable() else _escape(c) for c in text)
+
+
+def _escape(character: str) -> str:
+    code = ord(character)
+    return f"\\u{code:04X}" if code < 0x10000 else f"\\U{code:08X}"
 
 
 @cache
@@ -154,7 +161,9 @@ def _dumper() -> type[yaml.SafeDumper]:
 
     def represent(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
         style = None
-        if "\n" in text:
+        if not text.replace("\n", "").isprintable():
+            style = '"'
+        elif "\n" in text:
             style = "|"
         elif _means_something_else(dumper, text):
             style = '"'

@@ -10,20 +10,20 @@ from typing import Any
 import pytest
 import yaml
 
-from support.contract_suites import shared
 from support.kuma_api import INDEX, ZERO_TIME, Asked, Plane, Reply, api
 from support.kumactl_runs import NOW, User
+from support.validation_cases import shared_folder
 
 SUITES = ("kumactl-get-list", "kumactl-get-one", "kumactl-inspect")
 
 
 def _cases(suite: str) -> list[Any]:
-    folder = shared() / "conformance" / "suites" / suite
-    page = folder / "MANIFEST.yaml"
-    if not page.is_file():
-        reason = f"{page} is not there; set KMESH_SHARED"
-        return [pytest.param(None, folder, {}, marks=pytest.mark.skip(reason=reason), id=suite)]
-    manifest = yaml.safe_load(page.read_text())
+    shared = shared_folder()
+    if shared is None:
+        mark = pytest.mark.skip(reason="no shared data beside the checkout; set KMESH_SHARED")
+        return [pytest.param({}, Path(), {}, marks=mark, id=suite)]
+    folder = shared / "conformance" / "suites" / suite
+    manifest = yaml.safe_load((folder / "MANIFEST.yaml").read_text())
     return [pytest.param(manifest, folder, case, id=case["id"]) for case in manifest["cases"]]
 
 

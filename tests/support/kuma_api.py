@@ -145,7 +145,9 @@ class Plane:
         if path == "/":
             return Reply(body=INDEX)
         if path == "/_resources":
-            return Reply(body={"resources": [_described(name) for name in TYPES]})
+            return Reply(
+                body={"resources": [_described(name) for name in TYPES if TYPES[name].path]}
+            )
         match asked.method:
             case "PUT":
                 status = 200 if path in self.resources else 201

@@ -7,7 +7,7 @@ import argparse
 from kumactl import PRODUCT
 from kumactl.commands import flags
 from kumactl.configuration import ControlPlaneEntry
-from kumactl.errors import KumactlError, RefusedError, UnreachableError, UsageError
+from kumactl.errors import KumactlError, NotFoundError, RefusedError, UnreachableError, UsageError
 from kumactl.output import Format, render
 from kumactl.session import Session
 from kumactl.tables import render_table
@@ -83,7 +83,7 @@ def _check_reachable(session: Session, entry: ControlPlaneEntry) -> None:
         raise UnreachableError(
             f"could not connect to the Control Plane API Server: {error.message}"
         ) from None
-    except RefusedError as error:
+    except (RefusedError, NotFoundError) as error:
         raise UnreachableError(f"{entry.url} is no control plane: {error.message}") from None
     if index.product != PRODUCT and "preview" not in index.version:
         raise KumactlError(

@@ -1,0 +1,160 @@
+"""The program as a whole: versions, completion, help, and how it ends."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import kumactl
+from kong_mesh_cp import __version__
+from kumactl import cli
+from kumactl.commands.completion import candidates
+from kumactl.session import compatible
+from support.kuma_api import INDEX, Reply, api
+from support.kumactl_runs import CONFIG, User
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_version_of_both_ends(tmp_path: Path) -> None:
+    with api(lambda _asked: Reply(body=INDEX)) as server:
+        ran = User(tmp_path, server.url).run("version")
+
+    assert ran.out == "Client: Kong Mesh 2.10.11\nServer: Kong Mesh 2.10.11\n"
+    assert kumactl.__version__ == __version__
+
+
+def test_the_own_version_needs_no_server(tmp_path: Path) -> None:
+    ran = User(tmp_path, "http://127.0.0.1:9").run("version", "--api-timeout", "5s")
+
+    assert (ran.status, ran.out) == (0, "Client: Kong Mesh 2.10.11\n")
+    assert ran.err.startswith("Unable to connect to control plane: ")
+
+
+@pytest.mark.parametrize(
+    ("theirs", "fits"),
+    [
+        ("2.10.11", True),
+        ("2.12.0", True),
+        ("v2.8.1", True),
+        ("2.13.0", False),
+        ("3.10.0", False),
+        ("0.0.0-preview.v1", True),
+        ("unknown", False),
+        ("2", False),
+        ("2.x", False),
+    ],
+)
+def test_two_minors_apart_still_fit(theirs: str, *, fits: bool) -> None:
+    assert compatible("2.10.11", theirs) is fits
+
+
+def test_a_distant_version_is_a_warning_and_no_more(tmp_path: Path) -> None:
+    def answer(_asked: object) -> Reply:
+        return Reply(body={**INDEX, "version": "2.2.0", "total": 0, "items": []})
+
+    with api(answer) as server:
+        ran = User(tmp_path, server.url).run("get", "meshes")
+
+    assert ran.status == 0
+    assert ran.err == (
+        "WARNING: this kumactl is made for Kong Mesh 2.10.11;"
+        " the control plane is Kong Mesh 2.2.0\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["ins"], ["inspect"]),
+        (["config", "control-planes", ""], ["add", "list", "remove", "switch", "view"]),
+        (["get", "meshtime"], ["meshtimeout", "meshtimeouts"]),
+        (["get", "mesh", "default", ""], []),
+        (["get", "-o", "y"], ["yaml"]),
+        (
+            ["get", "-o", "yaml", "zone-ingress"],
+            ["zone-ingress", "zone-ingress-insights", "zone-ingresses"],
+        ),
+        (["--no-config", "ver"], ["version"]),
+        (["--config-file", "get", "ver"], ["version"]),
+        (["apply", "--dr"], ["--dry-run"]),
+        (["completion", ""], ["bash", "fish", "zsh"]),
+        (["inspect", "dataplane", "d", "--type", "c"], ["clusters", "config", "config-dump"]),
+        (["no-such", "ge"], ["generate", "get"]),
+        ([], []),
+    ],
+)
+def test_completion_knows_what_may_come_next(words: list[str], expected: list[str]) -> None:
+    assert candidates(cli.parser(), words) == expected
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_every_shell_gets_a_script_that_asks_kumactl(shell: str, tmp_path: Path) -> None:
+    ran = User(tmp_path).run("completion", shell)
+
+    assert "kumactl __complete -- " in ran.out
+
+
+def test_bash_completes_with_the_script(tmp_path: Path) -> None:
+    script = User(tmp_path).run("completion", "bash").out
+    (tmp_path / "kumactl").write_text(f'#!/bin/sh\nexec {sys.executable} -m kumactl "$@"\n')
+    (tmp_path / "kumactl").chmod(0o755)
+    typed = "COMP_WORDS=(kumactl get meshret); COMP_CWORD=2; _kumactl; echo ${COMPREPLY[@]}"
+
+    done = subprocess.run(
+        ["bash", "-c", f"{script}\n{typed}"],
+        env=_environment() | {"PATH": f"{tmp_path}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+
+    assert done.stdout == "meshretries meshretry\n"
+
+
+def _environment() -> dict[str, str]:
+    return {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "daemon"), "HOME": "/nonexistent"}
+
+
+@pytest.mark.parametrize(
+    ("argv", "status"),
+    [
+        (["--help"], 0),
+        (["version", "--no-config"], 0),
+        (["get"], 2),
+        (["apply", "--no-config", "-f", "/nonexistent"], 2),
+        (["get", "meshes", "--config-file", "{config}"], 3),
+    ],
+)
+def test_the_process_ends_with_the_status_of_its_command(
+    argv: list[str], status: int, tmp_path: Path
+) -> None:
+    config = tmp_path / "config"
+    config.write_text(CONFIG.format(url="http://127.0.0.1:9"))
+    command = [sys.executable, "-m", "kumactl", *(each.format(config=config) for each in argv)]
+
+    done = subprocess.run(
+        command, env=_environment(), capture_output=True, text=True, check=False, timeout=60
+    )
+
+    assert done.returncode == status
+    assert "Traceback" not in done.stderr
+
+
+def test_a_reader_that_has_seen_enough_gets_no_traceback() -> None:
+    script = '"$@" completion bash | head -c 1; echo ${PIPESTATUS[0]} >&2'
+    done = subprocess.run(
+        ["bash", "-c", script, "bash", sys.executable, "-m", "kumactl"],
+        env=_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+    assert "Traceback" not in done.stderr
