@@ -2,13 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+from kong_mesh_cp.shell.store.postgres.address import PostgresAddress
+from kong_mesh_cp.usecases.resource_ports import ResourceStore
 from support.resources import LOCAL_NAMES, ResourceOpening, local_openings
 
+if TYPE_CHECKING:
+    from support.postgres import PostgresServer
 
-@pytest.fixture(params=LOCAL_NAMES)
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    from support.postgres import PostgresServer
+
+    with PostgresServer.serving() as server:
+        yield server
+
+
+@pytest.fixture
+def database(postgres: PostgresServer) -> PostgresAddress:
+    return postgres.new_database()
+
+
+@pytest.fixture(params=[*LOCAL_NAMES, "postgres"])
 def opening(request: pytest.FixtureRequest, tmp_path: Path) -> ResourceOpening:
-    return local_openings(tmp_path)[request.param]
+    if request.param != "postgres":
+        return local_openings(tmp_path)[request.param]
+    address = request.getfixturevalue("database")
+    from support.postgres import opened
+
+    @asynccontextmanager
+    async def shared() -> AsyncIterator[ResourceStore]:
+        async with opened(address) as store:
+            yield store.resources
+
+    return shared

@@ -1,16 +1,24 @@
-"""Whatever is done to them, the stores in SQLite hold and answer what the dictionaries do."""
+"""Whatever is done to them, SQLite and PostgreSQL hold and answer what the dictionaries do."""
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
 
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.usecases.resource_ports import (
@@ -23,7 +31,10 @@ from kong_mesh_cp.usecases.resource_ports import (
 )
 from support.event_loop import EventLoop
 from support.fake_resources import FakeResourceStore
-from support.resources import AT, LATER, ResourceOpening, local_openings, take
+from support.resources import AT, LATER, local_openings, take
+
+if TYPE_CHECKING:
+    from support.postgres import PostgresServer
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=4)
 KEYS = st.builds(
@@ -34,8 +45,8 @@ VERSIONS = st.none() | st.integers(0, 4)
 PUTS = st.builds(
     Put,
     key=KEYS,
-    spec=TEXT.map(repr),
-    status=st.none() | TEXT,
+    spec=TEXT.map(json.dumps),
+    status=st.none() | TEXT.map(json.dumps),
     at=st.sampled_from([AT, LATER]),
     labels=LABELS,
     owner=st.none() | KEYS,
@@ -59,8 +70,8 @@ Question = Callable[[ResourceStore], Awaitable[object]]
 class ResourcesAndModel(RuleBasedStateMachine):
     """Each step is made on both; a reader of the store's feed must learn of each change."""
 
-    def opening(self) -> ResourceOpening:
-        return local_openings(self.path)["sqlite-file"]
+    def open_store(self) -> ResourceStore:
+        return self.loop.enter(local_openings(self.path)["sqlite-file"]())
 
     @initialize()
     def make(self) -> None:
@@ -70,7 +81,7 @@ class ResourcesAndModel(RuleBasedStateMachine):
         self._open()
 
     def _open(self) -> None:
-        self.store = self.loop.enter(self.opening()())
+        self.store = self.open_store()
         self.reading = ExitStack()
         self.feed = self.reading.enter_context(self.store.changes())
 
@@ -124,7 +135,23 @@ class ResourcesAndModel(RuleBasedStateMachine):
             shutil.rmtree(self.path)
 
 
-ResourcesAndModel.TestCase.settings = settings(
-    max_examples=25, stateful_step_count=20, deadline=None
-)
+class SharedResourcesAndModel(ResourcesAndModel):
+    server: PostgresServer
+
+    def open_store(self) -> ResourceStore:
+        if not hasattr(self, "database"):
+            self.database = self.server.new_database()
+        from kong_mesh_cp.shell.store.postgres.store import open_postgres
+
+        opening = open_postgres(self.database, instance="one", tasks=self.loop.tasks)
+        return self.loop.enter(opening).resources
+
+
+FEW = settings(max_examples=25, stateful_step_count=20, deadline=None)
+ResourcesAndModel.TestCase.settings = FEW
 TestResourcesAndModel = ResourcesAndModel.TestCase
+
+
+def test_the_shared_store_and_the_model_agree(postgres: PostgresServer) -> None:
+    SharedResourcesAndModel.server = postgres
+    run_state_machine_as_test(SharedResourcesAndModel, settings=FEW)

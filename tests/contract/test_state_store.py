@@ -1,4 +1,4 @@
-"""What every StateStore does: the file, the one in memory, and the fake of the use case tests."""
+"""What every StateStore does: the file, the memory, the server, and the fake."""
 
 from __future__ import annotations
 
@@ -30,9 +30,14 @@ from support.stores import (
 )
 
 
-@pytest.fixture(params=STORE_NAMES)
+@pytest.fixture(params=[*STORE_NAMES, "postgres"])
 def opening(request: pytest.FixtureRequest, tmp_path: Path) -> StoreOpening:
-    return store_openings(tmp_path)[request.param]
+    if request.param != "postgres":
+        return store_openings(tmp_path)[request.param]
+    address = request.getfixturevalue("database")
+    from support.postgres import opened
+
+    return lambda: opened(address)
 
 
 async def test_a_new_store_remembers_nothing(opening: StoreOpening) -> None:

@@ -13,7 +13,10 @@ T = TypeVar("T")
 
 
 class EventLoop:
-    """Runs from its making until `close`; what was entered is left then, in reverse order."""
+    """Runs from its making until `close`; what was entered is left then, in reverse order.
+
+    `tasks` is a nursery for those who need one; it is cancelled last.
+    """
 
     def __init__(self) -> None:
         self._ready = threading.Event()
@@ -24,9 +27,11 @@ class EventLoop:
     async def _live(self) -> None:
         self._token = trio.lowlevel.current_trio_token()
         self._ending = trio.Event()
-        async with AsyncExitStack() as self._entered:
-            self._ready.set()
-            await self._ending.wait()
+        async with trio.open_nursery() as self.tasks:
+            async with AsyncExitStack() as self._entered:
+                self._ready.set()
+                await self._ending.wait()
+            self.tasks.cancel_scope.cancel()
 
     def run(self, call: Callable[[], Awaitable[T]]) -> T:
         async def called() -> T:

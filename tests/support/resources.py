@@ -73,6 +73,17 @@ async def take(feed: AsyncIterator[FeedItem], count: int) -> list[FeedItem]:
         return [await anext(feed) for _ in range(count)]
 
 
+async def take_from(feed: AsyncIterator[FeedItem], first: int, last: int) -> list[FeedItem]:
+    """What is told of the revisions from `first` to `last`.
+
+    A shared store may tell late what was there when the reader came.
+    """
+    items: list[FeedItem] = []
+    while not items or items[-1].revision < last:
+        items += await take(feed, 1)
+    return [item for item in items if item.revision >= first]
+
+
 @asynccontextmanager
 async def _fake() -> AsyncIterator[ResourceStore]:
     yield FakeResourceStore()

@@ -61,7 +61,10 @@ async def audit_of(store: StateStore) -> tuple[AuditEntry, ...]:
         case SqliteStore():
             return await store.audit_entries()
         case _:
-            raise AssertionError(store)
+            from kong_mesh_cp.shell.store.postgres.store import PostgresStore
+
+            assert isinstance(store, PostgresStore)
+            return await store.audit_entries()
 
 
 StoreOpening = Callable[[], AbstractAsyncContextManager[StateStore]]

@@ -176,10 +176,12 @@ class ResourceStore(Protocol):
     def changes(self, since: int | None = None) -> AbstractContextManager[AsyncIterator[FeedItem]]:
         """What happens after revision `since`, from inside of `with` on; None: from now on.
 
-        A reader that is slow gets the last change of each resource only, in the order of their
-        revisions; one that is too slow, or asks for a past that is not kept, or whose store lost
-        its connection meanwhile, gets a Resync. A change comes when it can be read. One task at a
-        time may wait for the next item.
+        To miss nothing: enter, then read, then take what comes. What was made just before may
+        still come (a shared store tells a moment later than it shows), also to the one who made
+        it; its revision tells. A reader that is slow gets the last change of each resource only,
+        in the order of their revisions; one that is too slow, or asks for a past that is not
+        kept, or whose store lost its connection meanwhile, gets a Resync. A change comes when it
+        can be read. One task at a time may wait for the next item.
         """
         ...
 

@@ -25,12 +25,15 @@ class Migration:
 
 @functools.cache
 def all_migrations() -> tuple[Migration, ...]:
-    """The numbered SQL files of the package, oldest first."""
+    return read_migrations(MIGRATIONS)
+
+
+def read_migrations(directory: Path) -> tuple[Migration, ...]:
+    """The numbered SQL files in a folder of the package, oldest first."""
     # Not through importlib.resources: what it imports is a noticeable part of a start.
-    files = sorted(MIGRATIONS.glob("*.sql"))
     return tuple(
         Migration(int(file.name.partition("_")[0]), file.read_text(encoding="utf-8"))
-        for file in files
+        for file in sorted(directory.glob("*.sql"))
     )
 
 

@@ -1,0 +1,151 @@
+"""Many tasks' changes in one transaction: one lock, some round trips and one flush for all."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import outcome
+import psycopg
+import trio
+
+from kong_mesh_cp.core.errors import StateError
+from kong_mesh_cp.shell.store.postgres.connections import Connection, Connections, transaction
+from kong_mesh_cp.shell.store.postgres.notices import CHANNEL, notices
+from kong_mesh_cp.shell.store.postgres.rows import PostgresRows, write_out
+from kong_mesh_cp.shell.store.staging import Staging
+from kong_mesh_cp.usecases.resource_ports import Applied, Change, ChangeRefusedError, Put
+
+GROUP_ITEMS_MAX = 256  # transactions of callers in one of the server's
+QUEUE_ITEMS_MAX = 1024  # accepted but not committed; further callers wait their turn
+
+Changes = Sequence[Change]
+Result = outcome.Value[Applied] | outcome.Error
+
+
+class _Item:
+    """Changes on their way, and what became of them."""
+
+    __slots__ = ("changes", "result", "settled")
+
+    def __init__(self, changes: Changes) -> None:
+        self.changes = changes
+        self.result: Result | None = None
+        self.settled = trio.Event()
+
+
+class Committer:
+    """Takes changes while `run` runs."""
+
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
+        self._send, self._receive = trio.open_memory_channel[_Item](QUEUE_ITEMS_MAX)
+        self._ended = trio.Event()
+
+    async def apply(self, changes: Changes) -> Applied:
+        """As `ResourceStore.apply`. Raises `store-closed` after `close`."""
+        item = _Item(changes)
+        try:
+            await self._send.send(item)
+        except trio.ClosedResourceError:
+            raise StateError(
+                "the store is closed: this process is ending",
+                code="store-closed",
+                hint="Ask again when it has been started again.",
+            ) from None
+        await item.settled.wait()
+        if item.result is None:
+            raise AssertionError("an item is settled only with a result")
+        return item.result.unwrap()
+
+    async def run(self) -> None:
+        """Commit until `close`, and then what was accepted. Being cancelled changes nothing."""
+        with trio.CancelScope(shield=True):
+            async for first in self._receive:
+                batch = [first]
+                while len(batch) < GROUP_ITEMS_MAX:
+                    try:
+                        batch.append(self._receive.receive_nowait())
+                    except (trio.WouldBlock, trio.EndOfChannel):
+                        break
+                await self._settle(batch)
+                for item in batch:
+                    item.settled.set()
+        self._ended.set()
+
+    async def close(self) -> None:
+        self._send.close()
+        with trio.CancelScope(shield=True):
+            await self._ended.wait()
+
+    async def _settle(self, batch: Sequence[_Item]) -> None:
+        asked = [item.changes for item in batch]
+        try:
+            results = await self._connections.use(lambda c: commit_group(c, asked))
+        except StateError as error:
+            if len(batch) == 1 or not _of_one_change(error):
+                for item in batch:
+                    item.result = outcome.Error(_copied(error))
+                return
+            # One that does not fit must not keep out the others.
+            for item in batch:
+                await self._settle([item])
+            return
+        for item, result in zip(batch, results, strict=True):
+            item.result = result
+
+
+def commit_group(connection: Connection, group: Sequence[Changes]) -> Sequence[Result]:
+    """Those of `group` that fit what is stored, in order, in one transaction."""
+    return transaction(connection, lambda c: _make(c, group))
+
+
+def _make(connection: Connection, group: Sequence[Changes]) -> Sequence[Result]:
+    # This row is the one lock of all who write: what is decided below holds until the commit, and
+    # a revision becomes visible only after all that are lower.
+    row = connection.execute("SELECT revision FROM store FOR UPDATE").fetchone()
+    if row is None:
+        raise AssertionError("a migration has made this row")
+    keys = {
+        key
+        for changes in group
+        for change in changes
+        for key in (change.key, change.owner if isinstance(change, Put) else None)
+        if key is not None
+    }
+    staging = Staging(PostgresRows(connection, keys), int(row[0]))
+    results = [_stage(staging, changes) for changes in group]
+    made = [
+        change
+        for result in results
+        if isinstance(result, outcome.Value)
+        for change in result.value.changes
+    ]
+    if made:
+        write_out(connection, staging.rows)
+        connection.execute(
+            "WITH told AS (UPDATE store SET revision = %s)"
+            " SELECT pg_notify(%s, notice) FROM json_array_elements_text(%s::json) AS notice",
+            (staging.revision, CHANNEL, json.dumps(list(notices(made)))),
+        )
+    return results
+
+
+def _stage(staging: Staging, changes: Changes) -> Result:
+    try:
+        return outcome.Value(staging.stage(changes))
+    except ChangeRefusedError as error:
+        return outcome.Error(error)
+
+
+def _of_one_change(error: StateError) -> bool:
+    """Whether it may be the fault of one change: the server has answered, and was not in need."""
+    cause = error.__cause__
+    return isinstance(cause, psycopg.Error) and cause.sqlstate is not None
+
+
+def _copied(error: StateError) -> StateError:
+    """Each caller raises its own: a traceback belongs to one."""
+    copied = StateError(error.message, code=error.code, hint=error.hint)
+    copied.__cause__ = error
+    return copied

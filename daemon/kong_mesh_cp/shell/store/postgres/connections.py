@@ -1,0 +1,134 @@
+"""Connections to the server, used by one thread at a time, made anew when they are lost."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from typing import TypeVar
+
+import psycopg
+import trio
+from psycopg.abc import PQGen
+from psycopg.conninfo import make_conninfo
+from psycopg.rows import TupleRow
+
+from kong_mesh_cp.shell.store.postgres.address import PostgresAddress
+from kong_mesh_cp.shell.store.postgres.failures import outcome_unknown, store_failure
+
+# The server ends statements itself; this is for a server, or a way to it, that says nothing.
+ANSWER_SECONDS_MAX = 15.0
+
+T = TypeVar("T")
+V = TypeVar("V")
+
+
+class Connection(psycopg.Connection[TupleRow]):
+    """A connection on which no answer is awaited for ever."""
+
+    def wait(self, gen: PQGen[V], interval: float = 0.1, timeout: float | None = None) -> V:
+        try:
+            return super().wait(gen, interval, ANSWER_SECONDS_MAX if timeout is None else timeout)
+        except psycopg.OperationalError:
+            # Without an answer nobody knows what the next one would belong to.
+            if self.info.transaction_status is psycopg.pq.TransactionStatus.ACTIVE:
+                self.close()
+            raise
+
+
+Question = Callable[[Connection], T]
+
+
+def connect(address: PostgresAddress) -> Connection:
+    """A connection in autocommit mode. Blocks. Raises: psycopg.Error."""
+    return Connection.connect(make_conninfo("", **address.parameters()), autocommit=True)
+
+
+class LostWhileCommittingError(Exception):
+    """Nobody knows whether the server has made the transaction."""
+
+
+def transaction(connection: Connection, change: Question[T]) -> T:
+    """Run `change` in a transaction of its own: whole or not at all.
+
+    Raises: what `change` raises; psycopg.Error when nothing was changed;
+    LostWhileCommittingError.
+    """
+    connection.execute("BEGIN")
+    try:
+        result = change(connection)
+    except BaseException:
+        with contextlib.suppress(psycopg.Error):
+            connection.execute("ROLLBACK")
+        raise
+    commit(connection)
+    return result
+
+
+def commit(connection: Connection) -> None:
+    """Raises: psycopg.Error when nothing was changed; LostWhileCommittingError."""
+    try:
+        connection.execute("COMMIT")
+    except psycopg.Error as error:
+        # An answer with a state is the server's no, unless it says that it had to go.
+        if error.sqlstate is None or error.sqlstate.startswith("57P"):
+            raise LostWhileCommittingError(str(error)) from error
+        raise
+
+
+class Connections:
+    """At most `address.connections_max`, each in a thread while it is used.
+
+    Not psycopg_pool: its threads and its waiting for a server would stand beside trio's. A lost
+    connection is noticed by using it; then all idle ones are dropped and a new one is tried once.
+    """
+
+    def __init__(self, address: PostgresAddress) -> None:
+        self.address = address
+        self._limiter = trio.CapacityLimiter(address.connections_max)
+        self._idle: list[Connection] = []
+        self._closed = False
+
+    async def use(self, work: Question[T]) -> T:
+        """Run `work` in a thread. It may run twice, the first time without any effect.
+
+        Cancelling waits for its end. Raises: StateError; whatever else `work` raises.
+        """
+        try:
+            return await trio.to_thread.run_sync(self._use, work, limiter=self._limiter)
+        except psycopg.Error as error:
+            raise store_failure(error, self.address) from error
+        except LostWhileCommittingError as error:
+            raise outcome_unknown(str(error), self.address) from error
+
+    def close(self) -> None:
+        """Close what is idle now, and what is in use when it has been used."""
+        self._closed = True
+        self._drop_idle()
+
+    def _use(self, work: Question[T]) -> T:
+        try:
+            connection = self._idle.pop()
+        except IndexError:
+            return self._use_once(connect(self.address), work)
+        try:
+            return self._use_once(connection, work)
+        except psycopg.Error:
+            if not connection.closed:
+                raise
+        # It may have been dead for hours: that says nothing about the server now.
+        self._drop_idle()
+        return self._use_once(connect(self.address), work)
+
+    def _use_once(self, connection: Connection, work: Question[T]) -> T:
+        try:
+            return work(connection)
+        finally:
+            idle = connection.info.transaction_status is psycopg.pq.TransactionStatus.IDLE
+            if idle and not self._closed:
+                self._idle.append(connection)
+            else:
+                connection.close()
+
+    def _drop_idle(self) -> None:
+        while self._idle:
+            self._idle.pop().close()

@@ -1,0 +1,1 @@
+"""SQL that brings a store in PostgreSQL from one version to the next, one file a step."""

@@ -1,0 +1,48 @@
+"""Resources in PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
+
+from kong_mesh_cp.core.resources.key import ResourceKey
+from kong_mesh_cp.shell.store.feed import ChangeFeed
+from kong_mesh_cp.shell.store.postgres import rows
+from kong_mesh_cp.shell.store.postgres.committing import Committer
+from kong_mesh_cp.shell.store.postgres.connections import Connections
+from kong_mesh_cp.usecases.resource_ports import (
+    Applied,
+    Change,
+    FeedItem,
+    Page,
+    Selection,
+    StoredResource,
+)
+
+
+class PostgresResources:
+    """`usecases.resource_ports.ResourceStore`, shared with other control planes."""
+
+    def __init__(self, connections: Connections, committer: Committer, feed: ChangeFeed) -> None:
+        self._connections = connections
+        self._committer = committer
+        self._feed = feed
+
+    async def revision(self) -> int:
+        return await self._connections.use(rows.revision)
+
+    async def get(self, key: ResourceKey) -> StoredResource | None:
+        return (await self.get_many([key])).get(key)
+
+    async def get_many(self, keys: Collection[ResourceKey]) -> Mapping[ResourceKey, StoredResource]:
+        asked = tuple(keys)
+        return await self._connections.use(lambda c: rows.get_many(c, asked))
+
+    async def list(self, selection: Selection) -> Page:
+        return await self._connections.use(lambda c: rows.page(c, selection))
+
+    async def apply(self, changes: Sequence[Change]) -> Applied:
+        return await self._committer.apply(tuple(changes))
+
+    def changes(self, since: int | None = None) -> AbstractContextManager[AsyncIterator[FeedItem]]:
+        return self._feed.reading(since)

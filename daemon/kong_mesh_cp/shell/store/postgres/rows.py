@@ -1,0 +1,196 @@
+"""Rows of resources in PostgreSQL: many of them in one statement. Takes a connection."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from kong_mesh_cp.core.resources.key import ResourceKey
+from kong_mesh_cp.shell.store.postgres.connections import Connection
+from kong_mesh_cp.shell.store.postgres.text import (
+    given_back,
+    given_back_labels,
+    kept,
+    kept_labels,
+)
+from kong_mesh_cp.shell.store.staging import Known
+from kong_mesh_cp.usecases.resource_ports import Page, Selection, StoredResource
+
+_COLUMNS = (
+    "type, mesh, name, version, spec, status, labels, created_at, modified_at,"
+    " owner_type, owner_mesh, owner_name"
+)
+_ONE = "type = %s AND mesh = %s AND name = %s"
+# One parameter for any number of rows: a round trip and a plan for all of them. The LIMIT keeps
+# the planner from reading the whole table where it knows no statistics (a few keys look like
+# many to it).
+_KEYS = "json_to_recordset(%s::json) AS k (type text, mesh text, name text)"
+_KNOWN = (
+    f"SELECT r.* FROM {_KEYS}, LATERAL (SELECT type, mesh, name, version, created_at"  # noqa: S608 -- constants
+    " FROM resource AS r WHERE r.type = k.type AND r.mesh = k.mesh AND r.name = k.name LIMIT 1"
+    ") AS r"
+)
+_GET_ONE = f"SELECT {_COLUMNS} FROM resource WHERE {_ONE}"  # noqa: S608
+_GET = (
+    f"SELECT r.* FROM {_KEYS}, LATERAL (SELECT {_COLUMNS}"  # noqa: S608
+    " FROM resource AS r WHERE r.type = k.type AND r.mesh = k.mesh AND r.name = k.name LIMIT 1"
+    ") AS r"
+)
+_OWNED = (
+    "SELECT r.type, r.mesh, r.name, r.version, r.created_at FROM resource AS r"  # noqa: S608
+    f" JOIN {_KEYS} ON (r.owner_type, r.owner_mesh, r.owner_name) = (k.type, k.mesh, k.name)"
+)
+_DELETE = (
+    f"DELETE FROM resource AS r USING {_KEYS}"  # noqa: S608
+    " WHERE (r.type, r.mesh, r.name) = (k.type, k.mesh, k.name)"
+)
+_UPSERT = (
+    f"INSERT INTO resource ({_COLUMNS}) SELECT {_COLUMNS} FROM json_to_recordset(%s::json) AS r"  # noqa: S608
+    " (type text, mesh text, name text, version bigint, spec text, status text, labels jsonb,"
+    " created_at timestamptz, modified_at timestamptz,"
+    " owner_type text, owner_mesh text, owner_name text)"
+    " ON CONFLICT (type, mesh, name) DO UPDATE SET version = excluded.version,"
+    " spec = excluded.spec, status = excluded.status, labels = excluded.labels,"
+    " created_at = excluded.created_at, modified_at = excluded.modified_at,"
+    " owner_type = excluded.owner_type, owner_mesh = excluded.owner_mesh,"
+    " owner_name = excluded.owner_name"
+)
+
+
+class PostgresRows:
+    """`StoredRows` of one transaction, which holds the lock of all who write."""
+
+    def __init__(self, connection: Connection, keys: Collection[ResourceKey]) -> None:
+        self._connection = connection
+        self._known: dict[ResourceKey, Known | None] = dict.fromkeys(keys)
+        if keys:
+            self._take(_KNOWN, keys)
+
+    def known(self, key: ResourceKey) -> Known | None:
+        if key not in self._known:
+            self._known[key] = None
+            self._take(_KNOWN, [key])
+        return self._known[key]
+
+    def owned_by(self, keys: Collection[ResourceKey]) -> Iterable[ResourceKey]:
+        return self._take(_OWNED, keys)
+
+    def _take(self, question: str, keys: Collection[ResourceKey]) -> list[ResourceKey]:
+        found = []
+        for type_, mesh, name, version, created_at in self._connection.execute(
+            question.encode(), (_keys(keys),)
+        ):
+            found.append(_key(type_, mesh, name))
+            self._known[found[-1]] = Known(version, created_at.astimezone(UTC))
+        return found
+
+
+def write_out(connection: Connection, rows: dict[ResourceKey, StoredResource | None]) -> None:
+    """Make the table say what `rows` says."""
+    # What gets a new owner has left the old one before that one goes.
+    if puts := [_row(row) for row in rows.values() if row is not None]:
+        connection.execute(_UPSERT.encode(), (json.dumps(puts),))
+    if gone := [key for key, row in rows.items() if row is None]:
+        connection.execute(_DELETE.encode(), (_keys(gone),))
+
+
+def revision(connection: Connection) -> int:
+    row = connection.execute("SELECT revision FROM store").fetchone()
+    if row is None:
+        raise AssertionError("a migration has made this row")
+    return int(row[0])
+
+
+def get_many(
+    connection: Connection, keys: Sequence[ResourceKey]
+) -> dict[ResourceKey, StoredResource]:
+    if len(keys) == 1:
+        rows = connection.execute(_GET_ONE.encode(), [kept(part) for part in keys[0]])
+    else:
+        rows = connection.execute(_GET.encode(), (_keys(set(keys)),))
+    found = map(_resource, rows)
+    return {resource.key: resource for resource in found}
+
+
+def page(connection: Connection, selection: Selection) -> Page:
+    conditions = ["type = %(type)s"]
+    if selection.mesh is not None:
+        conditions.append("mesh = %(mesh)s")
+    if selection.name_contains:
+        conditions.append("strpos(name, %(part)s) > 0")
+    if selection.labels:
+        conditions.append("labels @> %(labels)s::jsonb")
+    selected = f"FROM resource WHERE {' AND '.join(conditions)}"
+    # One statement, so that all of it is of one moment. The innermost part walks the key's index;
+    # only what is on the page is read whole.
+    question = (
+        f"SELECT s.revision, c.total, p.* FROM store AS s CROSS JOIN"  # noqa: S608 -- constants
+        f" (SELECT count(*) AS total {selected}) AS c LEFT JOIN"
+        f" (SELECT r.* FROM (SELECT type, mesh, name {selected}"
+        " ORDER BY mesh, name LIMIT %(limit)s OFFSET %(offset)s) AS k,"
+        f" LATERAL (SELECT {_COLUMNS} FROM resource AS r WHERE r.type = k.type"
+        " AND r.mesh = k.mesh AND r.name = k.name LIMIT 1) AS r"
+        ") AS p ON true ORDER BY p.mesh, p.name"
+    )
+    rows = connection.execute(
+        question.encode(),
+        {
+            "type": kept(selection.type),
+            "mesh": None if selection.mesh is None else kept(selection.mesh),
+            "part": kept(selection.name_contains),
+            "labels": json.dumps(kept_labels(selection.labels)),
+            "limit": selection.limit,
+            "offset": selection.offset,
+        },
+    ).fetchall()
+    (now, total, *_), *_ = rows
+    items = tuple(_resource(row[2:]) for row in rows if row[2] is not None)
+    return Page(items, total, now)
+
+
+def _keys(keys: Iterable[ResourceKey]) -> str:
+    return json.dumps(
+        [{"type": kept(k.type), "mesh": kept(k.mesh), "name": kept(k.name)} for k in keys]
+    )
+
+
+def _key(type_: str, mesh: str, name: str) -> ResourceKey:
+    return ResourceKey(given_back(type_), given_back(mesh), given_back(name))
+
+
+def _row(resource: StoredResource) -> dict[str, object]:
+    owner = resource.owner
+    return {
+        "type": kept(resource.key.type),
+        "mesh": kept(resource.key.mesh),
+        "name": kept(resource.key.name),
+        "version": resource.version,
+        "spec": resource.spec,
+        "status": resource.status,
+        "labels": kept_labels(resource.labels),
+        "created_at": instant_text(resource.created_at),
+        "modified_at": instant_text(resource.modified_at),
+        "owner_type": owner and kept(owner.type),
+        "owner_mesh": owner and kept(owner.mesh),
+        "owner_name": owner and kept(owner.name),
+    }
+
+
+def instant_text(at: datetime) -> str:
+    return at.isoformat(timespec="microseconds")
+
+
+def _resource(row: tuple[Any, ...]) -> StoredResource:
+    type_, mesh, name, version, spec, status, labels, created_at, modified_at, *owner = row
+    return StoredResource(
+        key=_key(type_, mesh, name),
+        version=version,
+        spec=spec,
+        status=status,
+        labels=given_back_labels(labels),
+        created_at=created_at.astimezone(UTC),
+        modified_at=modified_at.astimezone(UTC),
+        owner=None if owner[0] is None else _key(*owner),
+    )

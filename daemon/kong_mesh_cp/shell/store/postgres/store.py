@@ -1,0 +1,112 @@
+"""The daemon's durable memory in PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import date, datetime
+
+import trio
+
+from kong_mesh_cp.core.admission.seats import SeatId, SeatRecord
+from kong_mesh_cp.core.license.clock import ClockMark
+from kong_mesh_cp.shell.store.feed import ChangeFeed
+from kong_mesh_cp.shell.store.postgres import rows, state
+from kong_mesh_cp.shell.store.postgres.address import PostgresAddress
+from kong_mesh_cp.shell.store.postgres.committing import Committer
+from kong_mesh_cp.shell.store.postgres.connections import (
+    Connections,
+    Question,
+    T,
+    transaction,
+)
+from kong_mesh_cp.shell.store.postgres.listening import Listener
+from kong_mesh_cp.shell.store.postgres.resources import PostgresResources
+from kong_mesh_cp.shell.store.postgres.schema import all_migrations, migrate
+from kong_mesh_cp.shell.store.postgres.slots import PostgresSlots
+from kong_mesh_cp.usecases.ports import AuditEntry, Remembered
+
+
+class PostgresStore:
+    """`usecases.ports.StateStore` of one control plane, the `instance`, among several.
+
+    Cluster id, trial, high water and audit log are common to all; seats and clock are its own.
+    `resources` and `slots` are the other ports, on the same database.
+    """
+
+    def __init__(
+        self, connections: Connections, instance: str, resources: PostgresResources
+    ) -> None:
+        self.resources = resources
+        self.slots = PostgresSlots(connections, instance)
+        self._connections = connections
+        self._instance = instance
+
+    async def cluster_id(self) -> str:
+        return await self._connections.use(state.cluster_id)
+
+    async def remembered(self) -> Remembered:
+        return await self._connections.use(lambda c: state.remembered(c, self._instance))
+
+    async def save_trial_start(self, at: datetime) -> datetime:
+        return await self._write(lambda c: state.keep_earlier_trial_start(c, at))
+
+    async def save_clock(self, mark: ClockMark) -> None:
+        await self._write(lambda c: state.replace_clock(c, self._instance, mark))
+
+    async def apply_seats(self, changes: Mapping[SeatId, SeatRecord | None]) -> None:
+        asked = dict(changes)  # the caller goes on changing its own while this one is on its way
+        await self._write(lambda c: state.change_seats(c, self._instance, asked))
+
+    async def save_high_water(self, day: date, seats: int) -> None:
+        await self._write(lambda c: state.keep_larger_high_water(c, day, seats))
+
+    async def audit(self, entry: AuditEntry) -> None:
+        await self._write(lambda c: state.append_audit(c, entry))
+
+    async def audit_entries(self) -> tuple[AuditEntry, ...]:
+        """The whole log, oldest first."""
+        return await self._connections.use(state.audit_entries)
+
+    async def _write(self, change: Question[T]) -> T:
+        return await self._connections.use(lambda c: transaction(c, change))
+
+
+@asynccontextmanager
+async def open_postgres(
+    address: PostgresAddress, *, instance: str, tasks: trio.Nursery
+) -> AsyncIterator[PostgresStore]:
+    """Open (make, migrate) the store in the database at `address`, for one control plane.
+
+    `instance` names it among those that share the database, and stays the same over restarts.
+    Resource handling: two tasks run in `tasks` until the exit; then what was accepted is
+    committed and the connections are closed.
+    Raises: StateError `state-full`, `state-io`, `state-unsuitable`, `store-busy`, `store-corrupt`,
+    `store-denied`, `store-newer`, `store-readonly`, `store-timeout`, `store-unreachable`.
+    """
+    connections = Connections(address)
+    committer = Committer(connections)
+    listening = trio.CancelScope()
+    try:
+        await connections.use(
+            lambda c: transaction(c, lambda held: migrate(held, address, all_migrations()))
+        )
+        feed = ChangeFeed(await connections.use(rows.revision))
+        await tasks.start(_within, listening, Listener(address, feed))
+        tasks.start_soon(committer.run)
+        try:
+            yield PostgresStore(
+                connections, instance, PostgresResources(connections, committer, feed)
+            )
+        finally:
+            await committer.close()
+    finally:
+        listening.cancel()
+        connections.close()
+
+
+async def _within(
+    scope: trio.CancelScope, listener: Listener, *, task_status: trio.TaskStatus[None]
+) -> None:
+    with scope:
+        await listener.run(task_status=task_status)

@@ -1,0 +1,173 @@
+"""A PostgreSQL server of our own: made by hand in a temporary directory, ended with the tests."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Self
+
+import pytest
+import trio
+
+try:
+    import psycopg  # noqa: F401 -- only to see that it can be imported
+except ImportError as error:
+    pytest.skip(f"psycopg finds no libpq here ({error})", allow_module_level=True)
+
+from kong_mesh_cp.shell.store.postgres.address import SCHEMA, PostgresAddress
+from kong_mesh_cp.shell.store.postgres.connections import Connection, connect
+from kong_mesh_cp.shell.store.postgres.store import PostgresStore, open_postgres
+
+PASSWORD = "not-a-secret"
+START_SECONDS_MAX = "120"
+UNPRIVILEGED = ("postgres", "nobody")
+
+
+def binaries() -> Path:
+    """Debian's folder of the newest server that is installed. Skips where there is none."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    if not found:
+        pytest.skip("no PostgreSQL server here: apt-get install postgresql")
+    return found[-1].parent
+
+
+def _user() -> str:
+    """The server refuses to run as root."""
+    if os.geteuid() != 0:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    known = {entry.pw_name for entry in pwd.getpwall()}
+    return next(name for name in UNPRIVILEGED if name in known)
+
+
+class PostgresServer:
+    """Listens on 127.0.0.1 only. Made by `serving`."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.data = directory / "data"
+        self.log = directory / "log"
+        self.port = _free_port()
+        self._binaries = binaries()
+
+    @classmethod
+    @contextmanager
+    def serving(cls) -> Iterator[Self]:
+        server = cls(Path(tempfile.mkdtemp(prefix="kong-mesh-cp-pg-")))
+        try:
+            server.own(server.directory)
+            server._init()
+            server.start()
+            try:
+                yield server
+            finally:
+                server.stop("immediate")
+        finally:
+            shutil.rmtree(server.directory, ignore_errors=True)
+
+    def own(self, path: Path) -> None:
+        if os.geteuid() == 0:
+            shutil.chown(path, _user())
+
+    def _init(self) -> None:
+        secret = self.directory / "password"
+        secret.write_text(PASSWORD)
+        self.own(secret)
+        self._run(
+            "initdb", "-D", str(self.data), "-U", "postgres", "-A", "scram-sha-256",
+            "--pwfile", str(secret), "-E", "UTF8", "--locale=C", "--no-sync",
+        )  # fmt: skip
+        with (self.data / "postgresql.conf").open("a") as settings:
+            settings.write(
+                f"port = {self.port}\nlisten_addresses = '127.0.0.1'\n"
+                f"unix_socket_directories = ''\nmax_connections = 60\nfsync = off\n"
+            )
+
+    def start(self) -> None:
+        self._run(
+            "pg_ctl",
+            "-D",
+            str(self.data),
+            "-l",
+            str(self.log),
+            "-w",
+            "-t",
+            START_SECONDS_MAX,
+            "start",
+        )
+
+    def stop(self, mode: str) -> None:
+        """`immediate`: as if the power had gone."""
+        self._run("pg_ctl", "-D", str(self.data), "-w", "-t", START_SECONDS_MAX, "-m", mode, "stop")
+
+    def _run(self, program: str, *arguments: str) -> None:
+        command = [str(self._binaries / program), *arguments]
+        if os.geteuid() == 0:
+            command = [
+                "setpriv",
+                f"--reuid={_user()}",
+                "--regid",
+                str(pwd.getpwnam(_user()).pw_gid),
+                "--clear-groups",
+                *command,
+            ]
+        ended = subprocess.run(
+            command, cwd="/", check=False, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE if program == "initdb" else subprocess.DEVNULL,
+            stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        assert ended.returncode == 0, (ended.stdout, self.log.exists() and self.log.read_text())
+
+    def address(self, database: str) -> PostgresAddress:
+        return PostgresAddress(
+            host="127.0.0.1",
+            port=self.port,
+            user="postgres",
+            password=PASSWORD,
+            database=database,
+        )
+
+    def new_database(self) -> PostgresAddress:
+        """An empty database. It is always the same one: making one takes longer than a test."""
+        with self.administering() as connection:
+            if connection.execute("SELECT 1 FROM pg_database WHERE datname = 'test'").fetchone():
+                connection.execute(
+                    "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity"
+                    " WHERE datname = 'test'"
+                )
+            else:
+                connection.execute("CREATE DATABASE test")
+        with self.administering("test") as connection:
+            connection.execute(f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE".encode())
+        return self.address("test")
+
+    @contextmanager
+    def administering(self, database: str = "postgres") -> Iterator[Connection]:
+        connection = connect(self.address(database))
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+
+def _free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port: int = taken.getsockname()[1]
+        return port
+
+
+@asynccontextmanager
+async def opened(address: PostgresAddress, instance: str = "one") -> AsyncIterator[PostgresStore]:
+    """A store with the tasks that it needs."""
+    async with (
+        trio.open_nursery() as tasks,
+        open_postgres(address, instance=instance, tasks=tasks) as store,
+    ):
+        yield store
