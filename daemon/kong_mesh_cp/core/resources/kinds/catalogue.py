@@ -1,4 +1,7 @@
-"""The kinds of this folder by the name of their type: the one place that knows all of them."""
+"""The kinds of this folder by the name of their type: the one place that knows all of them.
+
+The targetRef policies have theirs in core.policy.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +16,14 @@ from kong_mesh_cp.core.resources.kinds import (
     external_service,
     fault_injection,
     health_check,
+    hostname_generator,
     insights,
+    mesh_external_service,
     mesh_gateway,
     mesh_gateway_route_rules,
+    mesh_multi_zone_service,
     mesh_rules,
+    mesh_service,
     proxy_template,
     rate_limit,
     retry,
@@ -37,15 +44,19 @@ _KINDS: Final[tuple[Kind[Any], ...]] = (
     external_service.KIND,
     fault_injection.KIND,
     health_check.KIND,
+    hostname_generator.KIND,
     insights.DATAPLANE_KIND,
     insights.EGRESS_KIND,
     insights.INGRESS_KIND,
     insights.MESH_KIND,
     insights.SERVICE_KIND,
     insights.ZONE_KIND,
+    mesh_external_service.KIND,
     mesh_gateway.KIND,
     mesh_gateway_route_rules.KIND,
+    mesh_multi_zone_service.KIND,
     mesh_rules.KIND,
+    mesh_service.KIND,
     proxy_template.KIND,
     rate_limit.KIND,
     retry.KIND,
