@@ -25,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         stdout=sys.stdout,
         stderr=sys.stderr,
         now=_wall_clock,
-        home=Path.home(),
+        home=_home(),
     )
     try:
         status = cli.run(sys.argv[1:] if argv is None else list(argv), console)
@@ -37,6 +37,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     return status
+
+
+def _home() -> Path:
+    try:
+        return Path.home()
+    except RuntimeError:  # neither HOME nor an entry for this user: a container's arbitrary uid
+        return Path("/nonexistent")
 
 
 def _wall_clock() -> datetime:

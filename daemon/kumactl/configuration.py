@@ -7,6 +7,7 @@ person) stays, in its order.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,7 @@ LOCAL: Final = "local"
 LOCAL_URL: Final = "http://localhost:5681"
 TOKENS: Final = "tokens"
 _MASK: Final = "*****"
+_HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +47,12 @@ class ControlPlaneEntry:
             raise UsageError(f'authentication plugin of type "{self.auth_type}" is not found')
         if self.auth_type == TOKENS and not self.auth_conf.get("token"):
             raise UsageError('--auth-conf is not valid: provide "token" key')
+        for name, value in self.request_headers().items():
+            # The value may be a token: it is never shown.
+            if not _HEADER_NAME.fullmatch(name):
+                raise UsageError(f"{name!r} is no name of a header")
+            if not value.isascii() or not value.isprintable():
+                raise UsageError(f"the value of the header {name} is not printable ASCII")
 
     def request_headers(self) -> dict[str, str]:
         """The headers of every request to it; the token among them."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO, TextIO
+from typing import BinaryIO, Final, TextIO
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +28,10 @@ class Console:
         """Text that was made for a reader or a file, and ends in a newline if it wants one."""
         self.stdout.write(text)
 
+    def foreign(self, text: str) -> None:
+        """Many lines of somebody else: as they are, but for what a terminal would obey."""
+        self.stdout.write(_OBEYED.sub(lambda match: ascii(match[0])[1:-1], text))
+
     def note(self, text: str) -> None:
         """One line beside the result: a warning, what is being done."""
         self.stderr.write(printable(text) + "\n")
@@ -36,6 +41,10 @@ class Console:
         self.stdout.write(text)
         if self.stdout.isatty():
             self.stdout.write("\n")
+
+
+# Controls but newline and tab, and the marks that turn the direction of writing.
+_OBEYED: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 def printable(text: str) -> str:

@@ -57,5 +57,7 @@ def item_path(row: ResourceType, mesh: str, name: str) -> str:
 
 
 def segment(name: str) -> str:
-    """`name` as one segment of a path: no slash of it makes another one."""
+    """`name` as one segment of a path: no slash of it makes another one. Raises: UsageError."""
+    if name in {"", ".", ".."}:
+        raise UsageError(f"{name!r} is no name")  # of a folder, for whoever tidies paths up
     return quote(name, safe="")

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from kong_mesh_cp.core.resources.registry import ResourceType
+from kumactl.console import printable
 from kumactl.json_value import JsonObject, object_at, objects_at, text_at, true_at
 from kumactl.tables import age, render_table, tag_set
 
@@ -33,7 +34,8 @@ def footer(offset: str | None) -> str:
     """What stands under a page that is not the last one."""
     if offset is None:
         return ""
-    return f"\nRerun command with --offset={offset} argument to retrieve more resources\n"
+    shown = printable(offset)
+    return f"\nRerun command with --offset={shown} argument to retrieve more resources\n"
 
 
 def dataplane_tags(dataplane: JsonObject) -> str:

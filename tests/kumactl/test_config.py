@@ -179,6 +179,12 @@ def test_view_shows_all_but_the_secrets(user: User) -> None:
         ("--name x --address http://x --auth-conf token --skip-check", "key=value"),
         ("--name x --address http://x --client-key-file /k --skip-check", "--client-cert-file"),
         ("--name x --address https://x --ca-cert-file /absent", "No such file"),
+        ("--name x --address http://x --headers a:b=1 --skip-check", "no name of a header"),
+        ("--name x --address http://x --headers a=\x07 --skip-check", "not printable ASCII"),
+        (
+            "--name x --address http://x --auth-type tokens --auth-conf token=gehe\u00edm --skip-check",
+            "the value of the header authorization is not printable ASCII",
+        ),
         ("--name= --address http://x --skip-check", "cannot be empty"),
         ("--name x --skip-check", "--address"),
         ("--no-config --name x --address http://x --skip-check", "--no-config"),
@@ -191,6 +197,7 @@ def test_what_cannot_be_added_changes_nothing(flags: str, problem: str, user: Us
 
     assert ran.status == 2
     assert problem in ran.err
+    assert "gehe" not in ran.err
     assert user.config.read_text() == ORIGINAL
 
 

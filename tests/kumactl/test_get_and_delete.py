@@ -93,6 +93,9 @@ def test_the_words_lead_to_the_paths_of_the_api(
         (("get", "meshes", "--api-timeout", "5"), "missing unit in duration"),
         (("get", "meshes", "--api-timeout", "0s"), "more than 0s"),
         (("get", "meshes", "--sise", "1"), "--sise"),
+        (("delete", "mesh", ""), "'' is no name"),
+        (("delete", "zone", ".."), "'..' is no name"),
+        (("get", "dataplane", "d", "-m", "."), "'.' is no name"),
     ],
 )
 def test_a_wrong_command_line_ends_with_status_2(

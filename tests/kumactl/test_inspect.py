@@ -241,11 +241,11 @@ def test_each_question_goes_to_its_path(argv: str, target: str, tmp_path: Path) 
     assert server.lines() == [f"GET {target}"]
 
 
-def test_what_envoy_has_is_printed_as_it_is(tmp_path: Path) -> None:
-    with api(_serving(b"cluster.a.total: 1\n\n")) as server:
+def test_what_envoy_has_is_printed_as_it_is_but_obeyed_by_no_terminal(tmp_path: Path) -> None:
+    with api(_serving(b"cluster.a\ttotal: 1\n\n\x1b[2J\xff")) as server:
         ran = User(tmp_path, server.url).run("inspect", "dataplane", "d", "--type", "stats")
 
-    assert ran.out == "cluster.a.total: 1\n\n"
+    assert ran.out == "cluster.a\ttotal: 1\n\n\\x1b[2J\ufffd"
 
 
 def test_shadow_needs_the_type_config(tmp_path: Path) -> None:

@@ -20,8 +20,9 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def _run(session: Session) -> None:
     row = resource_names.resource_type(session.arguments.type)
     name: str = session.arguments.name
+    path = resource_names.item_path(row, session.mesh, name)
     try:
-        session.control_plane.delete(resource_names.item_path(row, session.mesh, name))
+        session.control_plane.delete(path)
     except NotFoundError:
         raise NotFoundError(f'there is no {row.name} with name "{name}"') from None
     session.console.line(f'deleted {row.name} "{name}"')

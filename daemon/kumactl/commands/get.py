@@ -40,7 +40,8 @@ def _run(session: Session) -> None:
 
 def _show_one(session: Session, row: ResourceType, name: str) -> None:
     mesh = session.mesh
-    resource = session.control_plane.find(resource_names.item_path(row, mesh, name))
+    path = resource_names.item_path(row, mesh, name)
+    resource = session.control_plane.find(path)
     if resource is None:
         where = f" in {mesh} mesh" if row.is_mesh_scoped else ""
         raise NotFoundError(f"No resources found{where}")

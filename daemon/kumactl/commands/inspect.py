@@ -143,10 +143,11 @@ def _dataplane(session: Session) -> None:
     elif arguments.type == "config":
         query = [("shadow", "true" if arguments.shadow else "false")]
         query += [("include", what) for what in arguments.include]
-        text = session.control_plane.text(f"{path}/{segment(arguments.name)}/_config", query)
-        session.console.document(text)
+        target = f"{path}/{segment(arguments.name)}/_config"
+        session.console.foreign(session.control_plane.text(target, query))
     else:
-        answer = session.control_plane.document(f"{path}/{segment(arguments.name)}/policies")
+        target = f"{path}/{segment(arguments.name)}/policies"
+        answer = session.control_plane.document(target)
         _print_lines(session, attachments.policies_of_dataplane(answer))
 
 
@@ -154,7 +155,7 @@ def _admin(path: str, session: Session) -> None:
     asked = _ADMIN_QUERIES[session.arguments.type]
     query = [("include_eds", "true")] if asked == "xds" else []
     target = f"{path}/{segment(session.arguments.name)}/{asked}"
-    session.console.document(session.control_plane.text(target, query))
+    session.console.foreign(session.control_plane.text(target, query))
 
 
 def _gateway(session: Session) -> None:
