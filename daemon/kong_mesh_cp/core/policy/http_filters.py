@@ -11,7 +11,7 @@ from typing import Annotated, Final
 from kong_mesh_cp.core.policy.backend_refs import BackendRef
 from kong_mesh_cp.core.policy.http_fields import HEADERS_MAX, HeaderValues
 from kong_mesh_cp.core.policy.target_ref import Allowed, violations
-from kong_mesh_cp.core.resources.addresses import PORT_MAX
+from kong_mesh_cp.core.resources.addresses import PORT_MAX, is_domain
 from kong_mesh_cp.core.resources.schema_terms import (
     Int32,
     IntOrText,
@@ -155,7 +155,6 @@ def _backend_hostname(
         yield place.violation("cannot be set together with hostname")
 
 
-_SUBDOMAIN: Final = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _SUBDOMAIN_TEXT: Final = (
     "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or "
     "'.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used "
@@ -171,7 +170,7 @@ def _hostname(hostname: str | None, at: FieldPath) -> Iterator[Violation]:
         return
     if len(hostname) > HOSTNAME_CHARACTERS_MAX:
         yield at.violation(f"must be no more than {HOSTNAME_CHARACTERS_MAX} characters")
-    if not _SUBDOMAIN.fullmatch(hostname):
+    if not is_domain(hostname):
         yield at.violation(_SUBDOMAIN_TEXT)
 
 

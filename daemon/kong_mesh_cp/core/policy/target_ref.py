@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Final
 
 from kong_mesh_cp.core.resources.schema_terms import OMIT_EMPTY, OneOf
+from kong_mesh_cp.core.resources.tags import selector_violations, tag_violations
 from kong_mesh_cp.core.resources.violations import FieldPath, Violation
 
 KINDS: Final = (
@@ -86,7 +87,7 @@ def _mesh(ref: TargetRef, _allowed: Allowed, path: FieldPath) -> Iterator[Violat
 
 def _mesh_subset(ref: TargetRef, _allowed: Allowed, path: FieldPath) -> Iterator[Violation]:
     yield from _must_lack(ref, path, "name", "mesh", "labels", "namespace", "sectionName")
-    yield from _tags(ref, path, _TAG_VALUE, _TAG_VALUE_TEXT)
+    yield from tag_violations(path.field("tags"), ref.tags)
     yield from _proxy_types(ref, path)
 
 
@@ -112,7 +113,7 @@ def _external_service(ref: TargetRef, allowed: Allowed, path: FieldPath) -> Iter
 def _named_subset(ref: TargetRef, allowed: Allowed, path: FieldPath) -> Iterator[Violation]:
     yield from _name(ref, allowed, path, required=True)
     yield from _must_lack(ref, path, "mesh", "proxyTypes", "labels", "namespace", "sectionName")
-    yield from _tags(ref, path, _SELECTOR_VALUE, _SELECTOR_VALUE_TEXT)
+    yield from selector_violations(path.field("tags"), ref.tags)
     if ref.kind == "MeshGateway" and not allowed.listener_tags:
         yield from _must_lack(ref, path, "tags")
 
@@ -169,33 +170,3 @@ def _name(
         yield at.violation(f"must be set with kind {ref.kind}")
     if ref.name not in allowed.names and not _NAME.fullmatch(ref.name):
         yield at.violation(_NAME_TEXT)
-
-
-_TAG_NAME: Final = re.compile(r"[a-zA-Z0-9.\-_:/]*")
-_TAG_NAME_TEXT: Final = (
-    "tag name must consist of alphanumeric characters, dots, dashes, slashes and underscores"
-)
-_TAG_VALUE: Final = re.compile(r"[a-zA-Z0-9.\-_:]*")
-_TAG_VALUE_TEXT: Final = (
-    "tag value must consist of alphanumeric characters, dots, dashes and underscores"
-)
-_SELECTOR_VALUE: Final = re.compile(r"[a-zA-Z0-9.\-_:/]*|\*")
-_SELECTOR_VALUE_TEXT: Final = (
-    "tag value must consist of alphanumeric characters, dots, dashes, slashes and underscores"
-    ' or be "*"'
-)
-
-
-def _tags(
-    ref: TargetRef, path: FieldPath, values: re.Pattern[str], message: str
-) -> Iterator[Violation]:
-    at = path.field("tags")
-    for name, value in sorted(ref.tags.items()):
-        if not name:
-            yield at.violation("tag name must be non-empty")
-        if not _TAG_NAME.fullmatch(name):
-            yield at.key(name).violation(_TAG_NAME_TEXT)
-        if not value:
-            yield at.key(name).violation("tag value must be non-empty")
-        if not values.fullmatch(value):
-            yield at.key(name).violation(message)

@@ -1,0 +1,199 @@
+"""MeshAccessLog, MeshMetric, MeshTrace, MeshHealthCheck: where things are told."""
+
+from __future__ import annotations
+
+import pytest
+
+from kong_mesh_cp.core.policy.kinds import (
+    mesh_access_log,
+    mesh_health_check,
+    mesh_metric,
+    mesh_trace,
+)
+from support.policy_specs import conf_told, rendered, told
+
+LOG, METRIC = mesh_access_log.KIND, mesh_metric.KIND
+TRACE, HEALTH = mesh_trace.KIND, mesh_health_check.KIND
+
+Told = set[tuple[str, str]]
+
+
+@pytest.mark.parametrize(
+    ("backend", "expected"),
+    [
+        ("{type: File, file: {path: /tmp/a.log}}", set()),
+        (
+            "{type: File, file: {path: a.log}}",
+            {("file.path", "file backend requires a valid path")},
+        ),
+        ("{type: Tcp, tcp: {address: 'logs:5000'}}", set()),
+        (
+            "{type: Tcp, tcp: {address: logs}}",
+            {("tcp.address", "tcp backend requires valid address")},
+        ),
+        ("{type: OpenTelemetry}", {("openTelemetry", "must be defined")}),
+        ("{type: OpenTelemetry, openTelemetry: {endpoint: x, body: {a: [1]}}}", set()),
+        (
+            "{type: File, file: {path: /a, format: {type: Plain, plain: ''}}}",
+            {("file.format.plain", "must not be empty")},
+        ),
+        (
+            "{type: File, file: {path: /a, format: {type: Json, json: [{key: 'a\"', value: b}]}}}",
+            {("file.format.json[0]", "is not a valid JSON object")},
+        ),
+    ],
+)
+def test_backends_of_access_logs(backend: str, expected: Told) -> None:
+    found = conf_told(LOG, f"{{backends: [{backend}]}}")
+
+    assert {(field.removeprefix("backends[0]."), text) for field, text in found} == expected
+
+
+def test_a_format_says_whether_it_omits_empty_values() -> None:
+    spec = """
+        to:
+        - targetRef: {kind: Mesh}
+          default: {backends: [{type: File, file: {path: /a, format: {type: Plain, plain: x}}}]}
+    """
+
+    assert rendered(LOG, spec) == {
+        "to": [
+            {
+                "targetRef": {"kind": "Mesh"},
+                "default": {
+                    "backends": [
+                        {
+                            "type": "File",
+                            "file": {
+                                "format": {"type": "Plain", "plain": "x", "omitEmptyValues": False},
+                                "path": "/a",
+                            },
+                        }
+                    ]
+                },
+            }
+        ]
+    }
+
+
+@pytest.mark.parametrize(
+    ("conf", "expected"),
+    [
+        ("{}", set()),
+        ("{backends: [{type: Prometheus, prometheus: {}}]}", set()),
+        (
+            "{backends: [{type: Prometheus, prometheus: {port: 0}}]}",
+            {("backends.backend[0].port", "port must be a valid (1-65535)")},
+        ),
+        (
+            "{backends: [{type: OpenTelemetry}]}",
+            {("backends.backend[0].openTelemetry", "must be defined")},
+        ),
+        ("{backends: [{type: OpenTelemetry, openTelemetry: {endpoint: 'otel:1'}}]}", set()),
+        ("{sidecar: {profiles: {include: [{type: Contains, match: '('}]}}}", set()),
+        (
+            "{sidecar: {profiles: {include: [{type: Regex, match: '('}]}}}",
+            {("sidecar.profiles.include[0].match", "invalid regex")},
+        ),
+    ],
+)
+def test_metrics(conf: str, expected: Told) -> None:
+    found = told(METRIC, f"{{default: {conf}}}")
+
+    assert {(field.removeprefix("spec.default."), text) for field, text in found} == expected
+
+
+def test_metrics_without_settings_have_the_ports_and_paths_of_the_schema() -> None:
+    spec = "{default: {applications: [{port: 80}], backends: [{type: Prometheus, prometheus: {}}]}}"
+
+    assert rendered(METRIC, spec) == {
+        "default": {
+            "applications": [{"path": "/metrics", "port": 80}],
+            "backends": [{"type": "Prometheus", "prometheus": {"port": 5670, "path": "/metrics"}}],
+        }
+    }
+    assert rendered(METRIC, "{}") == {"default": {}}
+
+
+URL = "backends[0].datadog.url"
+
+
+@pytest.mark.parametrize(
+    ("conf", "expected"),
+    [
+        ("{backends: []}", set()),
+        ("{}", {("backends", "must be defined")}),
+        ("{backends: [{type: Zipkin, zipkin: {url: 'http://z:9411/api'}}]}", set()),
+        (
+            "{backends: [{type: Zipkin, zipkin: {url: ''}}]}",
+            {("backends[0].zipkin.url", "must not be empty")},
+        ),
+        (
+            "{backends: [{type: Zipkin, zipkin: {url: nowhere}}]}",
+            {("backends[0].zipkin.url", "must be a valid url")},
+        ),
+        ("{backends: [{type: Datadog, datadog: {url: 'http://d:8126'}}]}", set()),
+        (
+            "{backends: [{type: Datadog, datadog: {url: 'http://d:65536'}}]}",
+            {(URL, "port must be a valid (1-65535)")},
+        ),
+        (
+            "{backends: [{type: Datadog, datadog: {url: 'https://u@d:1/p?q=1'}}]}",
+            {
+                (URL, "scheme must be http"),
+                (URL, "user must not be defined"),
+                (URL, "path must not be defined"),
+                (URL, "query must not be defined"),
+            },
+        ),
+        (
+            "{backends: [], tags: [{name: '', literal: a}, {name: b, literal: c, header: {name: d}}]}",
+            {
+                ("tags[0].name", "must not be empty"),
+                ("tags[1]", "tag must have only one type defined: header, literal"),
+            },
+        ),
+        (
+            "{backends: [], sampling: {overall: -1, random: '100.5', client: 100}}",
+            {
+                ("sampling.overall", "must be between 0 and 100"),
+                ("sampling.random", "must be between 0 and 100"),
+            },
+        ),
+    ],
+)
+def test_traces(conf: str, expected: Told) -> None:
+    found = told(TRACE, f"{{default: {conf}}}")
+
+    assert {(field.removeprefix("spec.default."), text) for field, text in found} == expected
+
+
+NOT_ZERO = "must be greater than zero when defined"
+
+
+@pytest.mark.parametrize(
+    ("conf", "expected"),
+    [
+        ("{tcp: {}}", set()),
+        ("{}", {("", "must have at least one defined: http, tcp, grpc")}),
+        ("{grpc: {}, interval: 0s, timeout: 0s}", {("interval", NOT_ZERO), ("timeout", NOT_ZERO)}),
+        (
+            "{grpc: {}, initialJitter: 0s, intervalJitter: 0s, noTrafficInterval: 0s}",
+            {
+                ("initialJitter", NOT_ZERO),
+                ("intervalJitter", NOT_ZERO),
+                ("noTrafficInterval", NOT_ZERO),
+            },
+        ),
+        (
+            "{grpc: {}, intervalJitterPercent: -1, healthyPanicThreshold: '101'}",
+            {
+                ("intervalJitterPercent", "must be in inclusive range [0, 100]"),
+                ("healthyPanicThreshold", "must be in inclusive range [0.0, 100.0]"),
+            },
+        ),
+        ("{http: {path: ''}}", {("http.path", "must be defined")}),
+    ],
+)
+def test_health_checks(conf: str, expected: Told) -> None:
+    assert conf_told(HEALTH, conf) == expected
