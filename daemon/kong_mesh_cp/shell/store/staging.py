@@ -12,6 +12,7 @@ from kong_mesh_cp.usecases.resource_ports import (
     Applied,
     Change,
     ChangeKind,
+    ChangeRefusedError,
     Delete,
     NotFoundError,
     Put,
@@ -60,7 +61,7 @@ class Staging:
                         made.append(self._put(change))
                     case Delete():
                         made.extend(self._delete(change))
-        except BaseException:
+        except ChangeRefusedError:
             self.rows, self.revision = rows, revision
             raise
         return Applied(self.revision, tuple(made))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -54,25 +53,20 @@ def transaction(connection: Connection, change: Question[T]) -> T:
     LostWhileCommittingError.
     """
     connection.execute("BEGIN")
-    try:
-        result = change(connection)
-    except BaseException:
-        with contextlib.suppress(psycopg.Error):
-            connection.execute("ROLLBACK")
-        raise
-    commit(connection)
-    return result
-
-
-def commit(connection: Connection) -> None:
-    """Raises: psycopg.Error when nothing was changed; LostWhileCommittingError."""
+    # When this raises, `Connections` closes the connection, and that undoes it.
+    result = change(connection)
     try:
         connection.execute("COMMIT")
     except psycopg.Error as error:
-        # An answer with a state is the server's no, unless it says that it had to go.
-        if error.sqlstate is None or error.sqlstate.startswith("57P"):
+        if _lost(error):
             raise LostWhileCommittingError(str(error)) from error
         raise
+    return result
+
+
+def _lost(error: psycopg.Error) -> bool:
+    """An answer with a state is the server's no, unless it says that it has to go."""
+    return error.sqlstate is None or error.sqlstate.startswith("57P")
 
 
 class Connections:
@@ -112,8 +106,8 @@ class Connections:
             return self._use_once(connect(self.address), work)
         try:
             return self._use_once(connection, work)
-        except psycopg.Error:
-            if not connection.closed:
+        except psycopg.Error as error:
+            if not _lost(error):
                 raise
         # It may have been dead for hours: that says nothing about the server now.
         self._drop_idle()

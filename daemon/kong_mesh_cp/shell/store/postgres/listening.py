@@ -91,7 +91,7 @@ class Listener:
         for notice in heard:
             try:
                 take_notice(self._feed, notice)
-            except ValueError:
+            except (ValueError, TypeError):
                 # Anybody with an account may say anything on a channel.
                 log.warning("store-notice-strange: ignored %s", shown(notice[:80]))
 

@@ -38,7 +38,7 @@ def notices(changes: Sequence[ResourceChange]) -> Iterator[str]:
 def take_notice(feed: ChangeFeed, notice: str) -> None:
     """Tell the readers of `feed` what another connection has sent.
 
-    Raises: ValueError for what no release of this program sends.
+    Raises: ValueError or TypeError for what no release of this program sends.
     """
     content = json.loads(notice)
     if isinstance(content, int):
@@ -46,7 +46,9 @@ def take_notice(feed: ChangeFeed, notice: str) -> None:
         return
     feed.publish(
         [
-            ResourceChange(ResourceKey(type_, mesh, name), ChangeKind(kind), version, revision)
+            ResourceChange(
+                ResourceKey(type_, mesh, name), ChangeKind(kind), int(version), int(revision)
+            )
             for revision, kind, version, type_, mesh, name in content
         ]
     )
