@@ -100,6 +100,19 @@ def test_a_service_tag_of_kubernetes_means_the_service_in_its_place(
     assert [section.name for section in found] == meant
 
 
+def test_only_a_whole_service_is_meant_by_a_tag_of_kubernetes() -> None:
+    labels = {"k8s.kuma.io/namespace": "shop", "kuma.io/display-name": "web"}
+    known = Destinations(
+        [
+            service("web-x7", HTTP, of=of, labels=labels)
+            for of in ("MeshService", EXTERNAL.meta.type)
+        ]
+    )
+
+    assert _meant(target("MeshExternalService", "web_shop_svc"), SOURCE, known) == []
+    assert _meant(target("MeshService", "web_shop_svc", section_name="http"), SOURCE, known) == []
+
+
 @pytest.mark.parametrize(
     ("one", "other", "covers"),
     [

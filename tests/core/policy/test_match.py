@@ -57,6 +57,7 @@ def _ports(selection: Selection) -> list[int]:
         (target("Dataplane", "dp-1"), [80, 81]),
         (target("Dataplane", "dp-2"), []),
         (target("Dataplane", labels={"app": "shop"}), [80, 81]),
+        (target("Dataplane", labels={"app": "shop", "team": "a"}), [80, 81]),
         (target("Dataplane", labels={"app": "shop", "team": "b"}), []),
         (target("Dataplane", "dp-1", section_name="api"), [81]),
         (target("Dataplane", labels={"app": "shop"}, section_name="main"), [80]),

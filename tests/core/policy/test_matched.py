@@ -151,6 +151,14 @@ def test_each_listener_of_a_gateway_and_each_host_has_rules_of_its_own() -> None
     assert HostListener("10.0.0.1", 80, "a.com") in rules.by_host_listener
 
 
+def test_a_gateway_does_without_shadow_policies_too() -> None:
+    shadow = policy("shadow", labels={"kuma.io/effect": "shadow"}, to=[(MESH, {"x": 1})])
+    view = MeshView((shadow,))
+
+    assert gateway_to_rules("MeshTimeout", PROXY, view).by_listener == {}
+    assert gateway_to_rules("MeshTimeout", PROXY, view, with_shadow=True).by_listener != {}
+
+
 ABOUT = st.sampled_from([WHOLE_MESH, subset(app="web"), target("Dataplane"), subset(app="db")])
 ENTRIES = st.lists(
     st.tuples(

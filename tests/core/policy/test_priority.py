@@ -77,7 +77,8 @@ def test_entries_sort_by_what_they_are_about_before_the_name() -> None:
     mesh, service = target("Mesh"), target("MeshService", "web")
     port = target("MeshService", "web", section_name="http")
     external = target("MeshExternalService", "db")
-    entries: Entries = [(port, {}), (external, {}), (mesh, {}), (service, {})]
+    everywhere = target("MeshMultiZoneService", "web")
+    entries: Entries = [(each, {}) for each in (everywhere, port, external, mesh, service)]
 
     found = sorted_entries(to_entries([policy("a", to=entries), policy("b", to=[(mesh, {})])]))
 
@@ -87,6 +88,7 @@ def test_entries_sort_by_what_they_are_about_before_the_name() -> None:
         ("a", service),
         ("a", port),
         ("a", external),
+        ("a", everywhere),
     ]
 
 

@@ -13,7 +13,7 @@ from kong_mesh_cp.core.policy.http_matches import matches_hash
 from kong_mesh_cp.core.policy.matched import MeshView
 from kong_mesh_cp.core.policy.mesh_resources import gateway_of
 from kong_mesh_cp.core.policy.policy import Meta
-from kong_mesh_cp.core.policy.proxies import MeshGateway
+from kong_mesh_cp.core.policy.proxies import GatewayRole, MeshGateway, served_gateway
 from kong_mesh_cp.core.policy.rules_view import proxy_of_gateway, rules_view
 from kong_mesh_cp.core.resources.kinds.mesh_gateway import MeshGateway as MeshGatewaySpec
 from support.offline_suites import documents_of, proxy_among, resource_of, view_of
@@ -129,6 +129,17 @@ def test_a_warning_stands_beside_the_rules_of_its_type() -> None:
 
 def test_a_gateway_that_selects_no_proxy_has_none_to_ask() -> None:
     assert proxy_of_gateway(MeshGateway(Meta("MeshGateway", "default", "edge"))) is None
+
+
+def test_the_proxy_to_ask_for_a_gateway_is_one_that_would_serve_it() -> None:
+    selectors: tuple[dict[str, str], ...] = ({"kuma.io/service": "edge"}, {"kuma.io/service": "b"})
+    gateway = MeshGateway(Meta("MeshGateway", "default", "edge"), selectors)
+
+    found = proxy_of_gateway(gateway)
+
+    assert found is not None
+    assert found.gateway == GatewayRole(builtin=True, tags={"kuma.io/service": "edge"})
+    assert served_gateway(found, [gateway]) is gateway
 
 
 def test_the_view_is_plain_json() -> None:

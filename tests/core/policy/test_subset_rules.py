@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kong_mesh_cp.core.policy.contributions import to_entries
+from kong_mesh_cp.core.policy.http_matches import matches_hash
 from kong_mesh_cp.core.policy.merge import merge_confs
 from kong_mesh_cp.core.policy.policy import Conf, Policy
 from kong_mesh_cp.core.policy.priority import sorted_policies
@@ -21,7 +22,7 @@ from kong_mesh_cp.core.policy.subset_rules import (
 )
 from kong_mesh_cp.core.policy.subsets import Tag, TooManySubsetsError, positives, selects, tags_of
 from kong_mesh_cp.core.policy.target_ref import WHOLE_MESH, TargetRef
-from support.policies import policy, subset, target
+from support.policies import policy, route, subset, target
 
 ALLOW, DENY = {"action": "Allow"}, {"action": "Deny"}
 
@@ -109,9 +110,28 @@ def test_the_policy_behind_the_backends_of_a_route_is_known() -> None:
     without = policy("plain", of="MeshTCPRoute", to=[(to, {"default": {}})])
     split = policy("split", of="MeshTCPRoute", to=[(to, backends)])
 
-    (rule,) = service_rules(list(to_entries([without, split, without])))
+    (rule,) = service_rules(list(to_entries([split, without])))
 
     assert rule.origins[dict(rule.backend_origins)[""]].meta.name == "split"
+
+
+def test_the_policy_behind_the_backends_of_each_http_rule_is_known() -> None:
+    get, put, post = ([{"method": method}] for method in ("GET", "PUT", "POST"))
+    backends: Conf = {"backendRefs": []}
+    low = route("low", {"matches": get, "default": backends}, {"matches": put, "default": backends})
+    high = route(
+        "high",
+        {"matches": get, "default": backends},
+        {"matches": put, "default": {}},
+        {"matches": post},
+    )
+
+    (rule,) = service_rules(list(to_entries([low, high])))
+
+    assert {key: rule.origins[index].meta.name for key, index in rule.backend_origins} == {
+        matches_hash(get): "high",
+        matches_hash(put): "low",
+    }
 
 
 def test_a_long_list_of_services_costs_one_merge_each() -> None:

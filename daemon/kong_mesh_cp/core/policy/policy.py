@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from kong_mesh_cp.core.policy.target_ref import WHOLE_MESH, TargetRef
-from kong_mesh_cp.core.resources import labels
+from kong_mesh_cp.core.resources import labels, registry
 
 Conf = Mapping[str, object]
 """The `default` of an entry: a JSON object that nobody changes after it was read."""
@@ -81,32 +81,47 @@ class Policy:
 class Traits(NamedTuple):
     """What the policies of one type consist of (8.6)."""
 
-    has_to: bool = False
-    has_from: bool = False
-    from_as_rules: bool = False  # an inbound has one conf, from `rules` and `from` alike (8.3)
-    proxy_wide: bool = False  # one conf for the whole proxy instead of lists
-    keyed_rules: bool = False  # confs hold `rules` that merge by their `matches` (8.3)
+    has_to: bool
+    has_from: bool
+    from_as_rules: bool  # an inbound has one conf, from `rules` and `from` alike (8.3)
+    proxy_wide: bool  # one conf for the whole proxy instead of lists
+    keyed_rules: bool  # confs hold `rules` that merge by their `matches` (8.3)
 
 
 HTTP_ROUTE: Final = "MeshHTTPRoute"
 TCP_ROUTE: Final = "MeshTCPRoute"
 
 # Routes come first and patches last, as they build upon each other; `_rules` lists in this order.
-TRAITS: Final[Mapping[str, Traits]] = {
-    HTTP_ROUTE: Traits(has_to=True, keyed_rules=True),
-    TCP_ROUTE: Traits(has_to=True),
-    "MeshTLS": Traits(has_from=True, from_as_rules=True),
-    "MeshLoadBalancingStrategy": Traits(has_to=True),
-    "MeshPassthrough": Traits(proxy_wide=True),
-    "MeshAccessLog": Traits(has_to=True, has_from=True, from_as_rules=True),
-    "MeshTrace": Traits(proxy_wide=True),
-    "MeshFaultInjection": Traits(has_to=True, has_from=True),
-    "MeshRateLimit": Traits(has_to=True, has_from=True, from_as_rules=True),
-    "MeshTimeout": Traits(has_to=True, has_from=True, from_as_rules=True),
-    "MeshTrafficPermission": Traits(has_from=True),
-    "MeshCircuitBreaker": Traits(has_to=True, has_from=True, from_as_rules=True),
-    "MeshHealthCheck": Traits(has_to=True),
-    "MeshRetry": Traits(has_to=True),
-    "MeshMetric": Traits(proxy_wide=True),
-    "MeshProxyPatch": Traits(proxy_wide=True),
-}
+_ORDER: Final = (
+    HTTP_ROUTE,
+    TCP_ROUTE,
+    "MeshTLS",
+    "MeshLoadBalancingStrategy",
+    "MeshPassthrough",
+    "MeshAccessLog",
+    "MeshTrace",
+    "MeshFaultInjection",
+    "MeshRateLimit",
+    "MeshTimeout",
+    "MeshTrafficPermission",
+    "MeshCircuitBreaker",
+    "MeshHealthCheck",
+    "MeshRetry",
+    "MeshMetric",
+    "MeshProxyPatch",
+)
+
+
+def _traits(policy_type: str) -> Traits:
+    parts = registry.TYPES[policy_type].policy or registry.Policy.LEGACY
+    has_to, has_from = registry.Policy.TO in parts, registry.Policy.FROM in parts
+    return Traits(
+        has_to=has_to,
+        has_from=has_from,
+        from_as_rules=registry.Policy.FROM_AS_RULES in parts,
+        proxy_wide=not (has_to or has_from),
+        keyed_rules=policy_type == HTTP_ROUTE,
+    )
+
+
+TRAITS: Final[Mapping[str, Traits]] = {each: _traits(each) for each in _ORDER}

@@ -27,13 +27,11 @@ def service_entries(policies: Iterable[Policy], routes: Iterable[Policy]) -> Ite
 
 
 def _entries_for_rules(policy: Policy, route: Policy) -> Iterator[Contribution]:
-    index = 0
     for about in route.to:
         for matches in rule_matches(about.conf):
             target = _target_for_rule(about.target, matches_hash(matches))
             for contribution in to_entries([policy]):
-                yield replace(contribution, target=target, index=index)
-                index += 1
+                yield replace(contribution, target=target)
 
 
 def rule_matches(conf: Conf) -> Iterator[object]:
