@@ -125,13 +125,7 @@ class PostgresServer:
         assert ended.returncode == 0, (ended.stdout, self.log.exists() and self.log.read_text())
 
     def address(self, database: str) -> PostgresAddress:
-        return PostgresAddress(
-            host="127.0.0.1",
-            port=self.port,
-            user="postgres",
-            password=PASSWORD,
-            database=database,
-        )
+        return address_of(self.port, database)
 
     def new_database(self) -> PostgresAddress:
         """An empty database. It is always the same one: making one takes longer than a test."""
@@ -154,6 +148,12 @@ class PostgresServer:
             yield connection
         finally:
             connection.close()
+
+
+def address_of(port: int, database: str) -> PostgresAddress:
+    return PostgresAddress(
+        host="127.0.0.1", port=port, user="postgres", password=PASSWORD, database=database
+    )
 
 
 def _free_port() -> int:
