@@ -30,16 +30,33 @@ def parse_documents(text: str, place: str) -> list[object]:
     """
     import yaml  # noqa: PLC0415 (lazy, see above)
 
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     reader = _Reader(place)
     try:
         # Nodes, not values: they know their place, and aliases are not written out yet.
-        nodes = yaml.compose_all(text, Loader=loader)
+        nodes = yaml.compose_all(text, Loader=_loader())
         return [value for node in nodes if (value := reader.value(node, 0)) is not None]
     except yaml.YAMLError as error:
         raise UsageError(f"{place} is not YAML: {_problem(error)}") from None
     except RecursionError:
         raise UsageError(f"{place} is nested more than {DEPTH_MAX} levels deep") from None
+
+
+@cache
+def _loader() -> type[yaml.SafeLoader | yaml.CSafeLoader]:
+    import yaml  # noqa: PLC0415
+    from yaml.composer import Composer  # noqa: PLC0415
+
+    if not hasattr(yaml, "CSafeLoader"):
+        return yaml.SafeLoader
+
+    # libyaml splits the text, Python puts the nodes together: the composer in C recurses without
+    # a bound, and deep nesting would end the process.
+    class Loader(Composer, yaml.CSafeLoader):
+        def __init__(self, stream: str) -> None:
+            yaml.CSafeLoader.__init__(self, stream)
+            Composer.__init__(self)
+
+    return Loader
 
 
 def _problem(error: yaml.YAMLError) -> str:
