@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,20 +12,34 @@ import pytest
 from kong_mesh_cp.core.policy.contributions import to_entries
 from kong_mesh_cp.core.policy.egress import egress_rules
 from kong_mesh_cp.core.policy.inbound_rules import inbound_rules
-from kong_mesh_cp.core.policy.matched import MatchedPolicies, gateway_to_rules, matched_policies
+from kong_mesh_cp.core.policy.match import UnresolvedTargetError
+from kong_mesh_cp.core.policy.matched import (
+    MatchedPolicies,
+    MeshView,
+    gateway_to_rules,
+    matched_policies,
+    selects_proxy,
+)
+from kong_mesh_cp.core.policy.policy import Policy
 from kong_mesh_cp.core.policy.priority import sorted_entries, sorted_policies
+from kong_mesh_cp.core.policy.proxies import Proxy
 from kong_mesh_cp.core.policy.resource_rules import resource_rules
 from kong_mesh_cp.core.policy.routed_entries import service_entries
 from kong_mesh_cp.core.policy.subset_rules import from_rules, proxy_rules, service_rules
+from kong_mesh_cp.core.resources.registry import TYPES
 from support.offline_suites import (
     OfflineCase,
+    documents_of,
     offline_cases,
+    proxy_among,
     shown_inbound_rules,
     shown_policy,
     shown_resource_rules,
     shown_subset_rules,
     shown_to_rules,
+    view_of,
 )
+from support.validation_cases import shared_folder
 
 INBOUND = "127.0.0.1:80"
 
@@ -165,3 +181,48 @@ def _plain(rules: Mapping[str, Any]) -> dict[str, Any]:
 def _plain_meta(meta: Mapping[str, Any]) -> dict[str, Any]:
     known = {key.lower(): value for key, value in meta.items()}
     return {key: known.get(key) or {} for key in ("mesh", "name", "labels")}
+
+
+def _inspection_cases() -> list[Any]:
+    shared = shared_folder()
+    if shared is None:
+        return [pytest.param(None, marks=pytest.mark.skip("no shared data beside the checkout"))]
+    data = shared / "conformance/suites/api-policy-dataplanes/data"
+    return [
+        pytest.param(path, id=path.name.removesuffix(".input.yaml"))
+        for path in sorted(data.glob("*.input.yaml"))
+        if _inspected(path) is not None
+    ]
+
+
+def _inspected(path: Path) -> Policy | None:
+    """The targetRef policy whose proxies the case asks for; other types select in other ways."""
+    request = path.read_text().splitlines()[0].split()
+    types, name = request[0].split("/")[3:5]
+    for policy in view_of(documents_of(path)).policies:
+        if (TYPES[policy.meta.type].path, policy.meta.name, request[-1]) == (types, name, "200"):
+            return policy
+    return None
+
+
+@pytest.mark.parametrize("path", _inspection_cases())
+def test_a_policy_tells_the_proxies_it_selects(path: Path) -> None:
+    policy, documents = _inspected(path), list(documents_of(path))
+    assert policy is not None
+    golden = path.with_name(path.name.replace(".input.yaml", ".golden.json"))
+    view = view_of(documents)
+
+    selected = [
+        each["name"]
+        for each in documents
+        if each["type"] == "Dataplane" and _selects(policy, proxy_among([each]), view)
+    ]
+
+    assert sorted(selected) == [each["name"] for each in json.loads(golden.read_text())["items"]]
+
+
+def _selects(policy: Policy, proxy: Proxy, view: MeshView) -> bool:
+    try:
+        return selects_proxy(policy, proxy, view)
+    except UnresolvedTargetError:
+        return False
