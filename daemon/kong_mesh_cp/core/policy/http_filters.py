@@ -23,7 +23,6 @@ from kong_mesh_cp.core.resources.schema_terms import (
 from kong_mesh_cp.core.resources.value_checks import (
     MUST_BE_DEFINED,
     at_least_one_of,
-    percentage,
 )
 from kong_mesh_cp.core.resources.violations import FieldPath, Violation
 
@@ -95,9 +94,7 @@ class Filter:
     request_mirror: RequestMirror | None = None
 
 
-_MIRRORS: Final = Allowed(
-    kinds=("MeshService", "MeshServiceSubset", "MeshExternalService", "MeshMultiZoneService")
-)
+_MIRRORS: Final = Allowed(kinds=("MeshService", "MeshServiceSubset"))
 _MEMBERS: Final = {
     "RequestHeaderModifier": "requestHeaderModifier",
     "ResponseHeaderModifier": "responseHeaderModifier",
@@ -130,7 +127,6 @@ def filter_violations(
             yield from _hostname(rewrite.hostname, at.field("hostname"))
             yield from _backend_hostname(rewrite, at, at_gateway=at_gateway)
         case Filter(type="RequestMirror", request_mirror=RequestMirror() as mirror):
-            yield from percentage(mirror.percentage, at.field("percentage"))
             yield from violations(mirror.backend_ref, _MIRRORS, at.field("backendRef"))
         case _:
             yield at.violation(MUST_BE_DEFINED)

@@ -119,7 +119,6 @@ PREFIX_ONLY = "can only appear if all matches match a path prefix"
             ANY,
             "{type: RequestMirror, requestMirror: {percentage: 101, backendRef: {kind: Mesh}}}",
             {
-                ("requestMirror.percentage", "must be in inclusive range [0.0, 100.0]"),
                 ("requestMirror.backendRef.kind", "value is not supported"),
             },
         ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Final
+from typing import Annotated, Final, Generic, TypeVar
 
 from kong_mesh_cp.core.policy.shapes import PROXIES, SPEC, top, top_warnings
 from kong_mesh_cp.core.policy.target_ref import TargetRef
@@ -62,20 +62,21 @@ class VirtualHostMatch:
     route_configuration_name: str | None = None
 
 
+M = TypeVar("M")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ClusterMod:
+class ResourceMod(Generic[M]):
+    """A change of clusters or listeners, those that `match` fits."""
+
     operation: Annotated[str, OneOf(_RESOURCE_OPERATIONS)]
-    match: ClusterMatch | None = None
+    match: M | None = None
     value: str | None = None
     json_patches: tuple[JsonPatch, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListenerMod:
-    operation: Annotated[str, OneOf(_RESOURCE_OPERATIONS)]
-    match: ListenerMatch | None = None
-    value: str | None = None
-    json_patches: tuple[JsonPatch, ...] | None = None
+ClusterMod = ResourceMod[ClusterMatch]
+ListenerMod = ResourceMod[ListenerMatch]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
