@@ -9,13 +9,20 @@ from typing import Final
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from kong_mesh_cp.core.strict_json import StrictJsonError, parse
-from kumactl.errors import FieldError, NotFoundError, RefusedError, UnreachableError
+from kumactl.errors import (
+    FieldError,
+    MeshNotFoundError,
+    NotFoundError,
+    RefusedError,
+    UnreachableError,
+)
 from kumactl.json_value import JsonObject, objects_at, text_at, texts_at
 from kumactl.transport import Answer, Transport
 
 PAGE_SIZE: Final = 1000  # the largest that the API gives
 _PLAIN_TEXT_CHARACTERS_MAX: Final = 300  # of an answer that is no JSON, in an error
 _HTTP_NOT_FOUND: Final = 404
+_NO_MESH: Final = "Failed to retrieve Mesh"  # the title, wire contract 2.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +70,11 @@ class ControlPlane:
         return _object(self._ok(self._transport.ask("GET", _target(path, query))))
 
     def find(self, path: str) -> JsonObject | None:
-        """The JSON object at `path`, or None when there is none."""
+        """The JSON object at `path`, or None. Raises also: MeshNotFoundError."""
         try:
             return self.document(path)
+        except MeshNotFoundError:
+            raise
         except NotFoundError:
             return None
 
@@ -116,7 +125,9 @@ class ControlPlane:
             return answer
         error = _refusal(answer)
         if answer.status == _HTTP_NOT_FOUND:
-            raise NotFoundError(error.message, fields=error.fields)
+            of_mesh = error.message.startswith(_NO_MESH)
+            kind = MeshNotFoundError if of_mesh else NotFoundError
+            raise kind(error.message, fields=error.fields)
         raise error
 
 

@@ -54,6 +54,10 @@ class NotFoundError(KumactlError):
     exit_status = EXIT_NOT_FOUND
 
 
+class MeshNotFoundError(NotFoundError):
+    """The mesh that a resource was looked for in does not exist."""
+
+
 class RefusedError(KumactlError):
     """The control plane answered with an error. `status` is the one of HTTP."""
 

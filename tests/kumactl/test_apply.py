@@ -253,3 +253,47 @@ def test_a_slip_in_the_last_document_leaves_nothing_half_applied(
     assert ran.err == f"Error: {file}, document 2: unknown type 'Zune'\n"
     assert not plane.resources
     assert not server.asked
+
+
+def test_of_several_documents_the_one_that_failed_is_named(file: Path, tmp_path: Path) -> None:
+    plane = Plane()
+
+    def answer(asked: Asked) -> Reply:
+        if asked.method == "PUT" and "two" in asked.path:
+            return refusal(409, "Conflict", "changed meanwhile")
+        return plane(asked)
+
+    file.write_text("type: Zone\nname: one\n---\ntype: Zone\nname: two\n")
+
+    with api(answer) as server:
+        ran = User(tmp_path, server.url).run("apply", "-f", str(file))
+
+    assert (ran.status, ran.out) == (1, "zone/one created\n")
+    assert ran.err == "zone/two, 2 of 2:\nError: Conflict (changed meanwhile)\n"
+
+
+@pytest.mark.parametrize(
+    ("documents", "status", "out"),
+    [
+        (SLOW, 4, ""),
+        (
+            f"type: Mesh\nname: payments\n---\n{SLOW}",
+            0,
+            "mesh/payments would be created\nmeshtimeout/slow (mesh payments) would be created\n",
+        ),
+    ],
+)
+def test_a_dry_run_minds_whether_the_mesh_will_be_there(
+    documents: str, status: int, out: str, file: Path, tmp_path: Path
+) -> None:
+    def answer(asked: Asked) -> Reply:
+        inside = asked.path.startswith("/meshes/payments/")
+        return not_found("Failed to retrieve Mesh") if inside else not_found()
+
+    file.write_text(documents.format(idle="1h"))
+
+    with api(answer) as server:
+        ran = User(tmp_path, server.url).run("apply", "--dry-run", "-f", str(file))
+
+    assert (ran.status, ran.out) == (status, out)
+    assert ran.err == ("" if status == 0 else "Error: Failed to retrieve Mesh (Not found)\n")

@@ -9,7 +9,7 @@ from kumactl import documents, templates, yaml_text
 from kumactl.commands import flags
 from kumactl.comparison import comparable, pending_changes
 from kumactl.control_plane import ControlPlane
-from kumactl.errors import KumactlError, UsageError
+from kumactl.errors import KumactlError, MeshNotFoundError, UsageError
 from kumactl.newborn import born_with
 from kumactl.resource_document import ResourceDocument, read_resources
 from kumactl.session import Session
@@ -45,11 +45,17 @@ def _run(session: Session) -> None:
     given = list(_resources(session))
     if not given:
         raise UsageError("there is no resource in what -f names")
-    for document in given:
-        if session.arguments.dry_run:
-            _foretell(session, document)
-        else:
-            _apply(session, document)
+    meshes = {document.name for document in given if document.type.name == "Mesh"}
+    for number, document in enumerate(given, start=1):
+        try:
+            if session.arguments.dry_run:
+                _foretell(session, document, meshes)
+            else:
+                _apply(session, document)
+        except KumactlError:
+            if len(given) > 1:
+                session.console.note(f"{document.subject}, {number} of {len(given)}:")
+            raise
 
 
 def _resources(session: Session) -> Iterator[ResourceDocument]:
@@ -88,11 +94,16 @@ def _read_back(plane: ControlPlane, document: ResourceDocument) -> dict[str, obj
     return dict(found) if found is not None else None
 
 
-def _foretell(session: Session, document: ResourceDocument) -> None:
+def _foretell(session: Session, document: ResourceDocument, meshes: set[str]) -> None:
     # Late: the specs of all types are most of what this program could import.
     from kong_mesh_cp.core.resources.kinds.catalogue import KINDS  # noqa: PLC0415
 
-    stored = session.control_plane.find(document.path)
+    try:
+        stored = session.control_plane.find(document.path)
+    except MeshNotFoundError:
+        if document.mesh not in meshes:
+            raise
+        stored = None  # its mesh is made by the same run
     found = pending_changes(stored, document, KINDS)
     if stored is None:
         session.console.line(f"{document.subject} would be created")
