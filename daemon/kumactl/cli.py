@@ -17,7 +17,7 @@ from kumactl.commands import (
     version,
 )
 from kumactl.console import Console
-from kumactl.errors import EXIT_DONE, KumactlError
+from kumactl.errors import EXIT_DONE, KumactlError, UsageError
 from kumactl.session import Session
 
 
@@ -30,6 +30,7 @@ def run(argv: list[str], console: Console) -> int:
     arguments = parser().parse_args(argv)
     session = Session(arguments, console)
     try:
+        _require_text(argv)
         arguments.run(session)
     except KumactlError as error:
         _report(error, console)
@@ -52,6 +53,14 @@ def parser() -> argparse.ArgumentParser:
     for each in (apply, config, delete, export, generate, get, inspect, version, completion):
         each.add_parser(commands)
     return root
+
+
+def _require_text(argv: list[str]) -> None:
+    """Names go into URLs and JSON: bytes that are no UTF-8 have no form there."""
+    try:
+        "".join(argv).encode()
+    except UnicodeEncodeError:
+        raise UsageError("the command line is not UTF-8 text") from None
 
 
 def _report(error: KumactlError, console: Console) -> None:

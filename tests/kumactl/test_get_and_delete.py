@@ -95,6 +95,7 @@ def test_the_words_lead_to_the_paths_of_the_api(
         (("get", "meshes", "--sise", "1"), "--sise"),
         (("delete", "mesh", ""), "'' is no name"),
         (("delete", "zone", ".."), "'..' is no name"),
+        (("get", "mesh", "\udcff"), "is not UTF-8 text"),
         (("get", "dataplane", "d", "-m", "."), "'.' is no name"),
     ],
 )
