@@ -8,7 +8,6 @@ from typing import Annotated, TypeVar
 
 from kong_mesh_cp.core.resources import schema
 from kong_mesh_cp.core.resources.kind import InvalidResourceError, Kind
-from kong_mesh_cp.core.resources.quoting import go_quote
 from kong_mesh_cp.core.resources.reading import JsonObject, ParseError
 from kong_mesh_cp.core.resources.schema_nodes import Faults
 from kong_mesh_cp.core.resources.schema_terms import Format
@@ -53,7 +52,7 @@ def plugin_kind(
         spec = read_document(name, spec_type, document, faults)
         if status_type is not None and "status" in document:
             schema.read(status_type, document["status"], root("status"), faults)
-        _raise(name, faults)
+        _raise(faults)
         return spec
 
     return PluginKind(
@@ -65,16 +64,16 @@ def plugin_kind(
         render=lambda spec: {"spec": schema.render(spec)},
         warnings=lambda spec: tuple(warnings(spec)),
         validate_name=lambda resource_name: tuple(name_violations(resource_name)),
-        parse_status=_status_reader(name, status_type) if status_type else None,
+        parse_status=_status_reader(status_type) if status_type else None,
         render_status=schema.render if status_type else None,
     )
 
 
-def _status_reader(name: str, status_type: type[object]) -> Callable[[JsonObject], object]:
+def _status_reader(status_type: type[object]) -> Callable[[JsonObject], object]:
     def parse_status(document: JsonObject) -> object:
         faults = Faults()
         parsed = schema.read(status_type, document.get("status", {}), root("status"), faults)
-        _raise(name, faults)
+        _raise(faults)
         return parsed
 
     return parse_status
@@ -90,8 +89,8 @@ def read_document(name: str, spec_type: type[S], document: JsonObject, faults: F
     return schema.read(spec_type, document.get("spec", {}), root("spec"), faults)
 
 
-def _raise(name: str, faults: Faults) -> None:
+def _raise(faults: Faults) -> None:
     if faults.violations:
         raise InvalidResourceError(faults.violations)
     if faults.undecodable:
-        raise ParseError(f"invalid {name} object: {go_quote(faults.undecodable[0])}")
+        raise ParseError(faults.undecodable[0])

@@ -1,0 +1,94 @@
+"""Whole resources in the HTTP API: bodies into drafts, resources into bodies (2.3, 2.7)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from kong_mesh_cp.core.resources.key import ResourceKey
+from kong_mesh_cp.core.resources.kind import Kind
+from kong_mesh_cp.core.resources.labels import Place, label_violations
+from kong_mesh_cp.core.resources.meta import (
+    NAME_CHARACTERS_MAX,
+    Resource,
+    ResourceMeta,
+    meta_violations,
+    read_meta,
+    url_violations,
+)
+from kong_mesh_cp.core.resources.quoting import go_quote
+from kong_mesh_cp.core.resources.reading import ParseError, is_object
+from kong_mesh_cp.core.resources.registry import ResourceType
+from kong_mesh_cp.core.resources.violations import Violation
+
+DEFAULT_MESH: Final = "default"  # of a plugin policy whose body names none
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A body that could be read; it may still be wrong."""
+
+    meta: ResourceMeta
+    spec: Any  # the kind's typed spec
+
+
+def read_draft(kind: Kind[Any], row: ResourceType, document: object) -> Draft:
+    """What a client has put. Raises: ParseError, InvalidResourceError.
+
+    Of the two generations of types the older ignores what it does not know; the newer one has a
+    schema, and its mesh is `default` unless it is told.
+    """
+    if is_object(document) and row.plugin:
+        # The schema speaks first: it tells more than a decoder does.
+        spec = kind.parse(document)
+        meta = read_meta(document)
+        if row.is_mesh_scoped and "mesh" not in document:
+            meta = replace(meta, mesh=DEFAULT_MESH)
+        return Draft(meta, spec)
+    meta = read_meta(document)
+    return Draft(meta, kind.parse(document if is_object(document) else {}))
+
+
+def bad_request_detail(row: ResourceType, error: ParseError) -> str:
+    """The `detail` of a body that cannot be read."""
+    return f"invalid {row.name} object: {go_quote(error.reason)}"
+
+
+def request_violations(
+    draft: Draft, row: ResourceType, key: ResourceKey, place: Place
+) -> list[Violation]:
+    """What is wrong with a draft as an answer to a URL, in the order clients see it."""
+    meta = draft.meta
+    violations = url_violations(meta, key)
+    if place.federated and len(f"{place.zone}.{key.name}") >= NAME_CHARACTERS_MAX:
+        violations.append(Violation("name", "the length of the name must be shorter"))
+    violations += label_violations(meta.labels, row, key.mesh, place)
+    return violations + meta_violations(meta.name, meta.mesh, row.scope)
+
+
+def show(resource: Resource, kind: Kind[Any]) -> dict[str, object]:
+    """A stored resource as a reader gets it, its members in the order of the API."""
+    body: dict[str, object] = {"type": resource.type}
+    if resource.mesh:
+        body["mesh"] = resource.mesh
+    body["name"] = resource.name
+    body["creationTime"] = shown_time(resource.created_at)
+    body["modificationTime"] = shown_time(resource.modified_at)
+    if resource.labels:
+        body["labels"] = _sorted(resource.labels)
+    body |= kind.render(resource.spec)
+    if resource.status is not None and kind.render_status is not None:
+        body["status"] = kind.render_status(resource.status)
+    return body
+
+
+def _sorted(labels: Mapping[str, str]) -> dict[str, str]:
+    return dict(sorted(labels.items()))
+
+
+def shown_time(at: datetime) -> str:
+    """RFC 3339 in UTC as Go writes it: as many digits behind the point as there is need for."""
+    text = at.astimezone(UTC).isoformat().removesuffix("+00:00")
+    return f"{text.rstrip('0') if '.' in text else text}Z"

@@ -1,0 +1,168 @@
+"""Whole resources: what is read from a body, what is told of it, what is shown."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+
+from kong_mesh_cp.core.resources.bodies import (
+    Draft,
+    bad_request_detail,
+    read_draft,
+    request_violations,
+    show,
+    shown_time,
+)
+from kong_mesh_cp.core.resources.key import ResourceKey
+from kong_mesh_cp.core.resources.kind import InvalidResourceError
+from kong_mesh_cp.core.resources.kinds.catalogue import KINDS
+from kong_mesh_cp.core.resources.labels import Mode, Place
+from kong_mesh_cp.core.resources.meta import Resource
+from kong_mesh_cp.core.resources.reading import ParseError
+from kong_mesh_cp.core.resources.registry import TYPES
+from kong_mesh_cp.core.resources.violations import Violation
+
+AT = datetime(2026, 1, 1, 10, 0, 0, tzinfo=UTC)
+ZONE = Place()
+BODY: dict[str, Any] = {
+    "type": "Dataplane",
+    "mesh": "m",
+    "name": "a",
+    "labels": {"team": "x"},
+    "networking": {"address": "10.0.0.1"},
+}
+
+
+def draft_of(body: object, name: str = "Dataplane") -> Draft:
+    return read_draft(KINDS[name], TYPES[name], body)
+
+
+def test_a_body_has_a_meta_and_a_spec() -> None:
+    draft = draft_of(BODY)
+    assert draft.meta.labels == {"team": "x"}
+    assert draft.spec.networking.address == "10.0.0.1"
+
+
+@pytest.mark.parametrize(
+    ("body", "detail"),
+    [
+        (
+            {**BODY, "name": 1},
+            (
+                'invalid Dataplane object: "json: cannot unmarshal number into Go struct field '
+                'ResourceMeta.name of type string"'
+            ),
+        ),
+        (
+            {**BODY, "networking": "x"},
+            (
+                'invalid Dataplane object: "json: cannot unmarshal string into Go value of type '
+                'map[string]json.RawMessage"'
+            ),
+        ),
+        (
+            [],
+            (
+                'invalid Dataplane object: "json: cannot unmarshal array into Go value of type '
+                'v1alpha1.ResourceMeta"'
+            ),
+        ),
+    ],
+)
+def test_what_cannot_be_read_is_a_bad_request(body: object, detail: str) -> None:
+    with pytest.raises(ParseError) as refused:
+        draft_of(body)
+    assert bad_request_detail(TYPES["Dataplane"], refused.value) == detail
+
+
+def test_a_plugin_type_speaks_by_its_schema() -> None:
+    with pytest.raises(InvalidResourceError):
+        draft_of({"type": "MeshService", "name": "a"}, "MeshService")
+
+
+@pytest.mark.parametrize(("given", "mesh"), [({}, "default"), ({"mesh": "m"}, "m")])
+def test_a_plugin_type_lies_in_the_default_mesh(given: dict[str, str], mesh: str) -> None:
+    body = {"type": "MeshService", "name": "a", "spec": {}, **given}
+    assert draft_of(body, "MeshService").meta.mesh == mesh
+
+
+def test_an_older_type_names_its_mesh_itself() -> None:
+    draft = draft_of({"type": "Dataplane", "name": "a"})
+    found = request_violations(draft, TYPES["Dataplane"], ResourceKey("Dataplane", "m", "a"), ZONE)
+    assert found == [
+        Violation("mesh", "mesh from the URL has to be the same as in body"),
+        Violation("mesh", "cannot be empty"),
+    ]
+
+
+def test_urls_come_before_labels_and_labels_before_names() -> None:
+    body = {"type": "Dataplane", "mesh": "m", "name": "a b", "labels": {"kuma.io/mesh": "x"}}
+    key = ResourceKey("Dataplane", "m", "a")
+    found = request_violations(draft_of(body), TYPES["Dataplane"], key, ZONE)
+    assert [each.field for each in found] == ["name", 'labels["kuma.io/mesh"]', "name"]
+
+
+def test_a_federated_zone_puts_its_own_name_before_each() -> None:
+    name = "a" * 248
+    body = {"type": "Dataplane", "mesh": "m", "name": name}
+    key = ResourceKey("Dataplane", "m", name)
+    federated = Place(Mode.ZONE, "east", federated=True)
+    row = TYPES["Dataplane"]
+    assert request_violations(draft_of(body), row, key, ZONE) == []
+    assert request_violations(draft_of(body), row, key, federated) == [
+        Violation("name", "the length of the name must be shorter")
+    ]
+
+
+def test_a_good_body_has_nothing_against_it() -> None:
+    key = ResourceKey("Dataplane", "m", "a")
+    assert request_violations(draft_of(BODY), TYPES["Dataplane"], key, ZONE) == []
+
+
+def resource(name: str, mesh: str, spec: object, labels: dict[str, str]) -> Resource:
+    return Resource(
+        type=name,
+        mesh=mesh,
+        name="a",
+        labels=labels,
+        spec=spec,
+        created_at=AT,
+        modified_at=AT + timedelta(seconds=1.5),
+        version=1,
+    )
+
+
+def test_a_resource_is_shown_in_the_order_of_the_api() -> None:
+    stored = resource("Dataplane", "m", draft_of(BODY).spec, {"b": "1", "a": "2"})
+    assert json.dumps(show(stored, KINDS["Dataplane"])) == (
+        '{"type": "Dataplane", "mesh": "m", "name": "a", '
+        '"creationTime": "2026-01-01T10:00:00Z", "modificationTime": "2026-01-01T10:00:01.5Z", '
+        '"labels": {"a": "2", "b": "1"}, "networking": {"address": "10.0.0.1"}}'
+    )
+
+
+def test_neither_an_empty_mesh_nor_empty_labels_are_shown() -> None:
+    stored = resource("Zone", "", draft_of({"enabled": True}, "Zone").spec, {})
+    assert list(show(stored, KINDS["Zone"])) == [
+        "type",
+        "name",
+        "creationTime",
+        "modificationTime",
+        "enabled",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("at", "text"),
+    [
+        (AT, "2026-01-01T10:00:00Z"),
+        (AT.replace(microsecond=120000), "2026-01-01T10:00:00.12Z"),
+        (AT.replace(microsecond=1), "2026-01-01T10:00:00.000001Z"),
+        (AT.astimezone(timezone(timedelta(hours=2))), "2026-01-01T10:00:00Z"),
+    ],
+)
+def test_times_are_shown_as_go_shows_them(at: datetime, text: str) -> None:
+    assert shown_time(at) == text
