@@ -97,6 +97,9 @@ NUMBER_TYPE = 'in body must be of type int32: "float64"'
         ("parts", {}, 'in body must be of type array: "object"'),
         ("parts", [], "in body should have at least 1 items"),
         ("tags", [], 'in body must be of type object: "array"'),
+        ("tags", None, 'in body must be of type object: "null"'),
+        ("always", None, 'in body must be of type object: "null"'),
+        ("from", None, 'in body must be of type string: "null"'),
     ],
 )
 def test_a_value_that_does_not_fit_is_told_at_its_place(

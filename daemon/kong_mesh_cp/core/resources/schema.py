@@ -76,12 +76,15 @@ def _member(field: Field[Any], hint: object, bound: Mapping[Any, Any]) -> Member
     inner, terms = _terms(hint)
     node = _node(bound.get(inner, inner), terms)
     names = [t.name for t in terms if isinstance(t, Json)]
+    default = _default(field)
+    by_go = EMPTY_IF_ABSENT in terms or OMIT_EMPTY in terms  # and not by the schema
     return Member(
         attribute=field.name,
         name=names[0] if names else _camel(field.name),
         node=node,
-        default=node.zero if EMPTY_IF_ABSENT in terms else _default(field),
+        default=node.zero if EMPTY_IF_ABSENT in terms else default,
         omit_empty=OMIT_EMPTY in terms,
+        null_is_absent=not by_go and default is not None and default() is not None,
     )
 
 

@@ -325,13 +325,17 @@ class TextMapNode:
 
 @dataclass(frozen=True)
 class Member:
-    """One field of a record; `default` makes the value of an absent one, None: it is required."""
+    """One field of a record; `default` makes the value of an absent one, None: it is required.
+
+    `null_is_absent`: the schema itself has a default, and puts it in the place of a null too.
+    """
 
     attribute: str
     name: str
     node: Node
     default: Callable[[], object] | None
     omit_empty: bool
+    null_is_absent: bool
 
 
 @dataclass(frozen=True)
@@ -354,7 +358,7 @@ class RecordNode:
         for member in self.members:
             place = at.field(member.name)
             given = value.get(member.name)
-            if given is not None or (member.name in value and not _has_schema_default(member)):
+            if given is not None or (member.name in value and not member.null_is_absent):
                 yield member.attribute, member.node.read(given, place, faults)
                 continue
             if member.default is None:
@@ -373,8 +377,3 @@ class RecordNode:
 
 def _absent(member: Member) -> object:
     return member.node.zero() if member.default is None else member.default()
-
-
-def _has_schema_default(member: Member) -> bool:
-    # A null is replaced by the default of the schema; without one it is of the wrong type.
-    return member.default is not None and not member.omit_empty and member.default() is not None
