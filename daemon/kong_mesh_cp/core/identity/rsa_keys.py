@@ -1,0 +1,160 @@
+"""Keys of tokens: RSA pairs in PEM, and the secrets of an age before them.
+
+cryptography is imported when a key is used: a start without tokens never pays for it.
+"""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+from kong_mesh_cp.core.identity.refusals import SigningKeyError
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric import rsa
+
+KEY_BITS: Final = 2048  # of a key made here
+KEY_BITS_MIN: Final = 2048  # no verifier of today takes less (RFC 7518 section 3.3)
+KEY_BITS_MAX: Final = 8192  # bounds the work that verifying one signature can cause
+EXPONENT_BITS_MAX: Final = 33  # likewise; 65537 is what everybody has
+PEM_BYTES_MAX: Final = 16 * 1024
+LEGACY_KEY_BYTES_MIN: Final = 32  # RFC 7518 section 3.2: no shorter than the hash
+
+
+class Algorithm(StrEnum):
+    """How a key signs. It is a property of the key; a token cannot choose it."""
+
+    RS256 = "RS256"
+    HS256 = "HS256"
+
+
+@dataclass(frozen=True, slots=True)
+class RsaVerifier:
+    """A public key. Only what `public_key_of` let through is in one."""
+
+    _key: rsa.RSAPublicKey = field(repr=False)
+
+    algorithm = Algorithm.RS256
+
+    def verifies(self, signature: bytes, message: bytes) -> bool:
+        """Whether this key's other half signed `message`. Never raises for any bytes."""
+        from cryptography.exceptions import InvalidSignature  # noqa: PLC0415 (see above)
+        from cryptography.hazmat.primitives import hashes  # noqa: PLC0415 (see above)
+        from cryptography.hazmat.primitives.asymmetric import padding  # noqa: PLC0415 (see above)
+
+        try:
+            self._key.verify(signature, message, padding.PKCS1v15(), hashes.SHA256())
+        except InvalidSignature:
+            return False
+        return True
+
+    def pem(self) -> bytes:
+        """PKCS #1, as clients of `kumactl generate public-key` expect it."""
+        from cryptography.hazmat.primitives import serialization  # noqa: PLC0415 (see above)
+
+        return self._key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.PKCS1)
+
+
+@dataclass(frozen=True, slots=True)
+class LegacyVerifier:
+    """The shared secret of tokens from before signing keys had serial numbers."""
+
+    _secret: bytes = field(repr=False)
+
+    algorithm = Algorithm.HS256
+
+    def verifies(self, signature: bytes, message: bytes) -> bool:
+        """In constant time. A secret too short to be one verifies nothing."""
+        if len(self._secret) < LEGACY_KEY_BYTES_MIN:
+            return False
+        return hmac.compare_digest(hmac.digest(self._secret, message, "sha256"), signature)
+
+
+VerifyingKey = RsaVerifier | LegacyVerifier
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """A private key of tokens. Only `parse` makes one."""
+
+    _key: rsa.RSAPrivateKey = field(repr=False)
+
+    @classmethod
+    def parse(cls, pem: bytes) -> SigningKey:
+        """The key in `pem`: PKCS #1, as signing keys are kept, or PKCS #8.
+
+        Raises: SigningKeyError. Whether its numbers fit together is found out by `sign`: checking
+        their primality here would take longer than all the rest of issuing a token.
+        """
+        from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415 (see above)
+        from cryptography.hazmat.primitives.asymmetric import rsa  # noqa: PLC0415 (see above)
+        from cryptography.hazmat.primitives.serialization import (  # noqa: PLC0415 (see above)
+            load_pem_private_key,
+        )
+
+        try:
+            key = load_pem_private_key(
+                _bounded(pem), password=None, unsafe_skip_rsa_key_validation=True
+            )
+        except (ValueError, TypeError, UnsupportedAlgorithm):
+            raise SigningKeyError("is no private key in PEM") from None
+        if not isinstance(key, rsa.RSAPrivateKey):
+            raise SigningKeyError("is no RSA key")
+        _require_strength(key.public_key())
+        return cls(key)
+
+    @property
+    def verifier(self) -> RsaVerifier:
+        return RsaVerifier(self._key.public_key())
+
+    def sign(self, message: bytes) -> bytes:
+        """RS256: RSASSA-PKCS1-v1_5 with SHA-256. Raises: SigningKeyError."""
+        from cryptography.hazmat.primitives import hashes  # noqa: PLC0415 (see above)
+        from cryptography.hazmat.primitives.asymmetric import padding  # noqa: PLC0415 (see above)
+
+        try:
+            signature = self._key.sign(message, padding.PKCS1v15(), hashes.SHA256())
+        except ValueError:
+            raise SigningKeyError("is damaged: its numbers do not fit together") from None
+        # A wrong signature of a damaged key would give its factors away, besides being useless.
+        if not self.verifier.verifies(signature, message):
+            raise SigningKeyError("is damaged: its numbers do not fit together")
+        return signature
+
+
+def public_key_of(pem: bytes) -> RsaVerifier:
+    """The public key in `pem`: PKCS #1, PKIX (SubjectPublicKeyInfo), or a private key's half.
+
+    Raises: SigningKeyError.
+    """
+    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415 (see above)
+    from cryptography.hazmat.primitives.asymmetric import rsa  # noqa: PLC0415 (see above)
+    from cryptography.hazmat.primitives.serialization import (  # noqa: PLC0415 (see above)
+        load_pem_public_key,
+    )
+
+    if b"PRIVATE KEY-----" in _bounded(pem):
+        return SigningKey.parse(pem).verifier
+    try:
+        key = load_pem_public_key(pem)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        raise SigningKeyError("is no public key in PEM") from None
+    if not isinstance(key, rsa.RSAPublicKey):
+        raise SigningKeyError("is no RSA key")
+    _require_strength(key)
+    return RsaVerifier(key)
+
+
+def _bounded(pem: bytes) -> bytes:
+    if len(pem) > PEM_BYTES_MAX:
+        raise SigningKeyError(f"is larger than {PEM_BYTES_MAX} bytes")
+    return pem
+
+
+def _require_strength(key: rsa.RSAPublicKey) -> None:
+    if not KEY_BITS_MIN <= key.key_size <= KEY_BITS_MAX:
+        raise SigningKeyError(f"has {key.key_size} bits; it needs {KEY_BITS_MIN} to {KEY_BITS_MAX}")
+    if key.public_numbers().e.bit_length() > EXPONENT_BITS_MAX:
+        raise SigningKeyError("has a public exponent that is too large")
