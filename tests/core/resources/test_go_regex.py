@@ -28,6 +28,8 @@ from kong_mesh_cp.core.resources.go_regex import regex_fault
         r"\\1",
         "(?U)a+",
         "a{2,3}?",
+        "a{1000}",
+        "a{2,}",
     ],
 )
 def test_an_expression_of_re2_is_one(pattern: str) -> None:
@@ -41,6 +43,8 @@ def test_an_expression_of_re2_is_one(pattern: str) -> None:
         ("(", "missing closing ): `(`"),
         (")", "unexpected ): `)`"),
         ("*", "missing argument to repetition operator: `*`"),
+        ("a{1001}", "invalid repeat count: `{1001}`"),
+        ("a{1,9999}", "invalid repeat count: `{1,9999}`"),
         ("[b-a]", "invalid character class range: `[b-a]`"),
         ("(?=a)", "invalid or unsupported Perl syntax: `(?=a`"),
         ("(?!a)", "invalid or unsupported Perl syntax: `(?!a`"),

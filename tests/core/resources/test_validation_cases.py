@@ -38,6 +38,8 @@ def _parameters() -> list[Any]:
 @pytest.mark.parametrize("case", _parameters())
 def test_a_case_gives_exactly_its_violations(case: ValidationCase) -> None:
     kind = KINDS[case.id.partition("/")[0]]
-    assert set(violations_of(kind, case.body)) == case.violations
+    told = set(violations_of(kind, case.body))
     if case.id in NOT_REACHED:
-        pytest.fail(f"{case.id} is reached now; take it off the list")
+        assert told != case.violations, "it is reached now; take it off the list"
+    else:
+        assert told == case.violations

@@ -6,10 +6,12 @@ import re
 import warnings
 from typing import Final
 
-NESTING_MAX: Final = 1000  # as in Go's regexp/syntax
+NESTING_MAX: Final = 1000  # as in Go's regexp/syntax; so is the next one
+REPEAT_MAX: Final = 1000
 
 _FLAGS: Final = re.compile(r"\(\?[imsU]*(-[imsU]+)?\)")
 _PERL: Final = re.compile(r"\(\?(?![imsU-]*[:)]|P<\w+>|<\w+>)[^)]?.?")
+_REPEAT: Final = re.compile(r"\{([0-9]{1,9})(?:,([0-9]{0,9}))?\}")
 _BACK_REFERENCE: Final = re.compile(r"\\[1-9]")
 # What RE2 knows and `re` does not; a letter stands in for each.
 _RE2_ONLY: Final = re.compile(
@@ -42,6 +44,9 @@ def regex_fault(pattern: str) -> str | None:
     back_reference = _BACK_REFERENCE.search(plain)
     if back_reference is not None:
         return f"error parsing regexp: invalid escape sequence: `{back_reference[0]}`"
+    for repeat in _REPEAT.finditer(plain):
+        if int(repeat[2] or repeat[1]) > REPEAT_MAX:
+            return f"error parsing regexp: invalid repeat count: `{repeat[0]}`"
     return _compile_fault(pattern, _comparable(plain))
 
 

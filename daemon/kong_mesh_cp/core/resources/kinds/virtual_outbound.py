@@ -17,10 +17,14 @@ from kong_mesh_cp.core.resources.tags import SERVICE, Selector, selectors_violat
 from kong_mesh_cp.core.resources.violations import FieldPath, Violation, root
 
 PORT_DIGITS_MAX: Final = 19  # of a signed 64-bit number
+TEMPLATE_CHARACTERS_MAX: Final = 4096  # longer ones are not tried out; no host name needs them
 
 _TAG_NAME: Final = re.compile(r"[a-zA-Z0-9.\-_:/]*")
 _PARAMETER: Final = re.compile(r"[a-zA-Z0-9]+")
-_FIELD: Final = re.compile(r"\{\{(?:-[ ])?[ \t]*\.([A-Za-z0-9_]+)[ \t]*(?:[ ]-)?\}\}")
+# A dash trims the space on its side of an action.
+_FIELD: Final = re.compile(
+    r"(?:\s*\{\{-[ ]|\{\{)[ \t]*\.([A-Za-z0-9_]+)[ \t]*(?:[ ]-\}\}\s*|\}\})", re.ASCII
+)
 _NUMBER: Final = re.compile(r"[+-]?[0-9]+")
 _NO_VALUE: Final = "<no value>"  # what Go writes for a parameter that is not there
 
@@ -87,7 +91,9 @@ def _parameters(conf: Conf, path: FieldPath) -> list[Violation]:
 
 
 def evaluated(template: str, values: Mapping[str, str]) -> str | None:
-    """`template` with its parameters filled in; None if it holds more than parameters."""
+    """`template` with its parameters filled in; None if it is long or holds more than those."""
+    if len(template) > TEMPLATE_CHARACTERS_MAX:
+        return None
     filled = _FIELD.sub(lambda field: values.get(field[1], _NO_VALUE), template)
     return None if "{{" in filled else filled
 
