@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from functools import cache
 
 from kumactl.commands import (
     apply,
@@ -40,6 +41,7 @@ def run(argv: list[str], console: Console) -> int:
     return EXIT_DONE
 
 
+@cache
 def parser() -> argparse.ArgumentParser:
     """The whole command line."""
     root = argparse.ArgumentParser(

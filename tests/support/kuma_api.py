@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import TCPServer
 from typing import Any, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -64,6 +65,13 @@ class Api:
         return [f"{each.method} {each.target}" for each in self.asked if each.target != "/"]
 
 
+class _Server(ThreadingHTTPServer):
+    def server_bind(self) -> None:
+        # HTTPServer's own asks the DNS who 127.0.0.1 is.
+        TCPServer.server_bind(self)
+        self.server_name, self.server_port = "localhost", self.server_address[1]
+
+
 @contextmanager
 def api(answer: Answering, tls: ssl.SSLContext | None = None) -> Iterator[Api]:
     """Serve on a free port of the loopback until the block ends."""
@@ -97,7 +105,7 @@ def api(answer: Answering, tls: ssl.SSLContext | None = None) -> Iterator[Api]:
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = _Server(("127.0.0.1", 0), Handler)
     scheme = "http"
     if tls is not None:
         scheme = "https"
