@@ -190,10 +190,13 @@ def _pem(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) -> bytes:
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        (b"", "not a PEM-encoded signing key"),
-        (b"-----BEGIN RSA PRIVATE KEY-----\nAAAA\n-----END RSA PRIVATE KEY-----\n", "not a PEM"),
-        (_pem(ec.generate_private_key(ec.SECP256R1())), "an RSA key of at least 2048 bits"),
-        (_pem(rsa.generate_private_key(65537, 1024)), "an RSA key of at least 2048 bits"),
+        (b"", "the signing key is no private key in PEM"),
+        (
+            b"-----BEGIN RSA PRIVATE KEY-----\nAAAA\n-----END RSA PRIVATE KEY-----\n",
+            "is no private key in PEM",
+        ),
+        (_pem(ec.generate_private_key(ec.SECP256R1())), "is no RSA key"),
+        (_pem(rsa.generate_private_key(65537, 1024)), "the signing key has 1024 bits"),
         (b"x" * 70_000, "is larger than 65536 bytes"),
         (None, "No such file or directory"),
     ],
@@ -219,7 +222,10 @@ def test_what_is_no_signing_key_signs_nothing(
         ("dataplane-token --valid-for 5", "missing unit"),
         ("dataplane-token --valid-for 1h --kid 1", "belong together"),
         ("dataplane-token --valid-for 1h --signing-key-path {key}", "belong together"),
-        ("dataplane-token --valid-for 1h --signing-key-path {key} --kid a/b", "--kid is a number"),
+        (
+            "dataplane-token --valid-for 1h --signing-key-path {key} --kid a/b",
+            "a key id is 1 to 128 letters",
+        ),
         ("dataplane-token --valid-for 1ms --signing-key-path {key} --kid 1", "at least 1s"),
         ("dataplane-token --valid-for 1h --proxy-type egress", "egress"),
         ("zone-token --valid-for 1h", "--zone"),

@@ -10,6 +10,7 @@ import base64
 from collections.abc import Mapping
 from pathlib import Path
 
+from kong_mesh_cp.core.identity.tokens import Claims, DataplaneClaims, UserClaims, ZoneClaims
 from kong_mesh_cp.core.resources.durations import format_duration
 from kumactl import key_files
 from kumactl.commands import flags
@@ -101,30 +102,28 @@ def _dataplane_token(session: Session) -> None:
         "tags": tags,
         "type": arguments.proxy_type,
     }
-    claims = {
-        "Name": arguments.name,
-        "Mesh": session.mesh,
-        "Tags": tags or None,
-        "Type": arguments.proxy_type,
-    }
+    claims = DataplaneClaims(
+        name=arguments.name,
+        mesh=session.mesh,
+        tags={key: tuple(values) for key, values in tags.items()},
+        type=arguments.proxy_type,
+    )
     _issue(session, "/tokens/dataplane", asked, claims)
 
 
 def _zone_token(session: Session) -> None:
     zone, scope = session.arguments.zone, session.arguments.scope or ["ingress", "egress"]
     asked = {"zone": zone, "scope": scope}
-    _issue(session, "/tokens/zone", asked, {"Zone": zone, "Scope": scope})
+    _issue(session, "/tokens/zone", asked, ZoneClaims(zone=zone, scope=tuple(scope)))
 
 
 def _user_token(session: Session) -> None:
     name, groups = session.arguments.name, session.arguments.group
     asked = {"name": name, "groups": groups}
-    _issue(session, "/tokens/user", asked, {"Name": name, "Groups": groups})
+    _issue(session, "/tokens/user", asked, UserClaims(name=name, groups=tuple(groups)))
 
 
-def _issue(
-    session: Session, path: str, asked: Mapping[str, object], claims: Mapping[str, object]
-) -> None:
+def _issue(session: Session, path: str, asked: Mapping[str, object], claims: Claims) -> None:
     arguments = session.arguments
     if bool(arguments.signing_key_path) != bool(arguments.kid):
         raise UsageError("--signing-key-path and --kid belong together")
