@@ -29,5 +29,6 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     names = pyfuncitem._fixtureinfo.argnames
     arguments = {name: pyfuncitem.funcargs[name] for name in names}
     clock = pyfuncitem.funcargs.get("autojump_clock")
+    assert clock is None or isinstance(clock, trio.abc.Clock)
     trio.run(functools.partial(test, **arguments), clock=clock, strict_exception_groups=True)
     return True

@@ -47,8 +47,8 @@ def _everything_shown(daemon: Daemon) -> Iterator[tuple[str, bytes]]:
     yield "banner", daemon.stdout.read_bytes()
     yield "command line", Path(f"/proc/{daemon.pid}/cmdline").read_bytes()
     yield "environment of the process", Path(f"/proc/{daemon.pid}/environ").read_bytes()
-    for path in daemon.state.iterdir():
-        yield f"file {path.name}", path.read_bytes()
+    for file in daemon.state.iterdir():
+        yield f"file {file.name}", file.read_bytes()
 
 
 def _assert_hidden(place: str, shown: bytes, document: bytes = DOCUMENT) -> None:

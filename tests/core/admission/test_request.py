@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from kong_mesh_cp.core.admission.request import (
     FIELDS_MAX,
     MESH_CHARACTERS_MAX,
-    NAME_CHARACTERS_MAX,
     TAG_CHARACTERS_MAX,
     TAGS_MAX,
     AdmissionRequest,
@@ -17,6 +16,7 @@ from kong_mesh_cp.core.admission.request import (
     parse,
 )
 from kong_mesh_cp.core.admission.seats import ProxyKind
+from kong_mesh_cp.core.resources.meta import NAME_CHARACTERS_MAX
 
 SHORT = {"mesh": "default", "name": "backend-1"}
 
