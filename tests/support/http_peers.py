@@ -43,7 +43,7 @@ async def echo(request: Request) -> Response:
 class Client:
     """One connection to the server under test."""
 
-    def __init__(self, stream: trio.SocketStream) -> None:
+    def __init__(self, stream: trio.SocketStream | trio.SSLStream[trio.SocketStream]) -> None:
         self.stream = stream
         self._unread = b""
 

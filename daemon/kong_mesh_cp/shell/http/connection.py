@@ -12,15 +12,18 @@ import enum
 import logging
 import math
 import socket
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
 import trio
 
 from kong_mesh_cp.shell.http.answers import CONTINUE, DateLine, encode, encode_held
+from kong_mesh_cp.shell.http.channel import Channel
 from kong_mesh_cp.shell.http.held import SocketHeldStream
 from kong_mesh_cp.shell.http.limits import DEADLINE_SLACK, Limits
 from kong_mesh_cp.shell.http.messages import ErrorBody, Handler, HeldResponse, Peer, Response
 from kong_mesh_cp.shell.http.parsing import RequestError, RequestParser
+from kong_mesh_cp.shell.http.tls import HandshakeError, Tls, TlsChannel, speaks_tls
 
 log = logging.getLogger(__name__)
 
@@ -76,15 +79,16 @@ class Service:
     error_body: ErrorBody
     date: DateLine
     drain: Drain
+    tls: Tls | None = None  # None: plain HTTP
 
 
 class Connection:
     """Owns `connection`, a non-blocking stream socket, and closes it at the end of `converse`."""
 
-    __slots__ = ("_peer", "_phase", "_scope", "_service", "_socket")
+    __slots__ = ("_channel", "_peer", "_phase", "_scope", "_service")
 
     def __init__(self, connection: socket.socket, peer: Peer, service: Service) -> None:
-        self._socket = connection
+        self._channel: Channel = connection
         self._peer = peer
         self._service = service
         self._scope = trio.CancelScope()
@@ -99,16 +103,20 @@ class Connection:
                 await self._refuse(refusal)
         finally:
             self._service.drain.leave(self)
-            self._socket.close()
+            self._channel.close()
 
     async def converse_refusing(self, refusal: Response) -> None:
         """Answer the first request with `refusal`, unread, and close."""
         try:
-            with trio.move_on_after(self._service.limits.linger_seconds):
-                await trio.lowlevel.wait_readable(self._socket)
+            with (
+                trio.move_on_after(self._service.limits.linger_seconds),
+                suppress(RequestError, HandshakeError, PeerGoneError),
+            ):
+                await self._secure()
+                await trio.lowlevel.wait_readable(self._channel)
             await self._refuse(refusal)
         finally:
-            self._socket.close()
+            self._channel.close()
 
     def leave_if_unoccupied(self) -> None:
         """A drain has begun: end now if no request is in hand and none is on its way."""
@@ -123,6 +131,7 @@ class Connection:
         """The refusal to send before closing, if there is one."""
         try:
             with self._scope:
+                await self._secure()
                 held = await self._answer_requests()
                 if held is not None:
                     await self._hold(*held)
@@ -130,6 +139,12 @@ class Connection:
         except RequestError as fault:
             return self._service.error_body(fault.status, fault.code, fault.message)
         except PeerGoneError:
+            return None
+        except HandshakeError as error:
+            # Anybody can make one: an operator who looks for a client's reason asks for it.
+            log.debug("tls-handshake-failed: %s: %s", self._peer.address, error)
+            with suppress(PeerGoneError):
+                await self._linger()  # the alert says why; a reset would take it away
             return None
         except Exception:
             # One conversation must not end the nursery that it shares with all others.
@@ -152,6 +167,26 @@ class Connection:
                 return self._service.error_body(500, "answer-too-slow", message)
             case _:
                 return None
+
+    async def _secure(self) -> None:
+        """Put TLS under what follows, if it belongs there."""
+        tls = self._service.tls
+        if tls is None:
+            return
+        self._scope.deadline = trio.current_time() + self._service.limits.handshake_seconds
+        if self._service.drain.started:
+            self.leave_if_unoccupied()
+        plain = self._peer.socket
+        try:
+            if not await speaks_tls(plain):
+                message = "this port speaks HTTPS: ask again with https:// in place of http://"
+                raise RequestError(400, "https-expected", message)
+            channel = TlsChannel(plain, tls.context())
+        except OSError as error:
+            raise PeerGoneError from error
+        self._channel = channel
+        self._peer = replace(self._peer, socket=channel.connection)
+        await channel.shake_hands(tls.turns)
 
     async def _answer_requests(self) -> tuple[HeldResponse, bool] | None:
         """Until the connection is to be closed (None) or held (the answer; is it HTTP/1.0?)."""
@@ -244,7 +279,7 @@ class Connection:
         try:
             date_line = self._service.date.at(trio.current_time())
             await self._send(encode_held(held, date_line=date_line, http_1_0=http_1_0))
-            stream = SocketHeldStream(self._socket, chunked=not http_1_0)
+            stream = SocketHeldStream(self._channel, chunked=not http_1_0)
             self._phase = Phase.HELD
             self._scope.deadline = math.inf
             try:
@@ -280,7 +315,7 @@ class Connection:
         """
         limits = self._service.limits
         try:
-            self._socket.shutdown(socket.SHUT_WR)
+            self._channel.shutdown(socket.SHUT_WR)
         except OSError:
             return
         allowed = limits.linger_bytes_max
@@ -293,9 +328,9 @@ class Connection:
         await trio.lowlevel.checkpoint()
         while True:
             try:
-                return self._socket.recv(RECEIVE_BYTES)
+                return self._channel.recv(RECEIVE_BYTES)
             except BlockingIOError:
-                await trio.lowlevel.wait_readable(self._socket)
+                await trio.lowlevel.wait_readable(self._channel)
             except OSError as error:
                 raise PeerGoneError from error
 
@@ -303,7 +338,7 @@ class Connection:
         """Send all of an answer. Not a checkpoint when the kernel takes it at once."""
         self._phase = Phase.SENDING
         try:
-            sent = self._socket.send(data)
+            sent = self._channel.send(data)
         except BlockingIOError:
             sent = 0
         except OSError as error:
@@ -316,8 +351,8 @@ class Connection:
         rest = memoryview(data)
         while rest:
             try:
-                rest = rest[self._socket.send(rest) :]
+                rest = rest[self._channel.send(rest) :]
             except BlockingIOError:
-                await trio.lowlevel.wait_writable(self._socket)
+                await trio.lowlevel.wait_writable(self._channel)
             except OSError as error:
                 raise PeerGoneError from error

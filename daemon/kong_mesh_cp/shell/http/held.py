@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import socket
-
 import trio
 
 from kong_mesh_cp.shell.http.answers import LAST_CHUNK, encode_chunk
+from kong_mesh_cp.shell.http.channel import Channel
 
 HELD_BACKLOG_BYTES_MAX = 16 * 1024  # lines queued for a peer that does not read
 HELD_DISCARD_BYTES_MAX = (
@@ -16,15 +15,15 @@ DISCARD_BYTES = 4096  # read at once from a peer whose words do not matter
 
 
 class SocketHeldStream:
-    """A `HeldStream` on a non-blocking socket, which it does not own.
+    """A `HeldStream` on a connection's channel, which it does not own.
 
     At rest it costs its slots and one waiting task: no buffers, no nursery.
     """
 
-    __slots__ = ("_backlog", "_chunked", "_discarded_bytes", "_gone", "_socket", "_waiting")
+    __slots__ = ("_backlog", "_channel", "_chunked", "_discarded_bytes", "_gone", "_waiting")
 
-    def __init__(self, connection: socket.socket, *, chunked: bool) -> None:
-        self._socket = connection
+    def __init__(self, channel: Channel, *, chunked: bool) -> None:
+        self._channel = channel
         self._chunked = chunked
         self._backlog = b""
         self._discarded_bytes = 0
@@ -64,7 +63,7 @@ class SocketHeldStream:
     async def _wait_readable_or_backlog(self) -> None:
         self._waiting = True
         try:
-            await trio.lowlevel.wait_readable(self._socket)
+            await trio.lowlevel.wait_readable(self._channel)
         except trio.ClosedResourceError:
             pass  # see _wake
         finally:
@@ -74,20 +73,20 @@ class SocketHeldStream:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._discard_until_gone, nursery.cancel_scope)
             while self._backlog and not self._gone:
-                await trio.lowlevel.wait_writable(self._socket)
+                await trio.lowlevel.wait_writable(self._channel)
                 self._flush()
             nursery.cancel_scope.cancel()
 
     async def _discard_until_gone(self, scope: trio.CancelScope) -> None:
         while not self._gone:
-            await trio.lowlevel.wait_readable(self._socket)
+            await trio.lowlevel.wait_readable(self._channel)
             self._discard()
         scope.cancel()
 
     def _flush(self) -> None:
         while self._backlog and not self._gone:
             try:
-                sent = self._socket.send(self._backlog)
+                sent = self._channel.send(self._backlog)
             except BlockingIOError:
                 return
             except OSError:
@@ -98,7 +97,7 @@ class SocketHeldStream:
     def _discard(self) -> None:
         while not self._gone:
             try:
-                data = self._socket.recv(DISCARD_BYTES)
+                data = self._channel.recv(DISCARD_BYTES)
             except BlockingIOError:
                 return
             except OSError:
@@ -111,4 +110,4 @@ class SocketHeldStream:
     def _wake(self) -> None:
         # Ends the wait in `_wait_readable_or_backlog` without a cancel scope for each seat.
         if self._waiting:
-            trio.lowlevel.notify_closing(self._socket)
+            trio.lowlevel.notify_closing(self._channel)

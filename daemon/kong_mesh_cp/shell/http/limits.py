@@ -19,6 +19,7 @@ class Limits:
     header_bytes_max: int = 16 * 1024  # request line, headers and the empty line
     header_count_max: int = 100
     body_bytes_max: int = 1024 * 1024  # after the chunked coding is undone
+    handshake_seconds: float = 10.0  # of TLS, from the connection's first moment
     header_seconds: float = 5.0  # from a request's first byte to the end of its head
     request_seconds: float = 30.0  # from a request's first byte to the end of its body
     answer_seconds: float = 30.0  # the handler gets these; cut at `idle_seconds` if that is longer

@@ -17,6 +17,7 @@ from kong_mesh_cp.shell.http.answers import DateLine
 from kong_mesh_cp.shell.http.connection import Connection, Drain, Service
 from kong_mesh_cp.shell.http.limits import Limits
 from kong_mesh_cp.shell.http.messages import Credentials, ErrorBody, Handler, Peer, Response
+from kong_mesh_cp.shell.http.tls import Tls
 
 log = logging.getLogger(__name__)
 
@@ -56,12 +57,14 @@ async def serve_http(
     conversations: trio.Nursery,
     drain: Drain,
     gate: Gate | None = None,
+    tls: Tls | None = None,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> NoReturn:
     """Serve HTTP/1.1 on `listener` until cancelled; started as soon as it accepts.
 
     Each connection is one task of `conversations`. To stop: cancel this task, call `drain.start()`
-    and give `conversations` a deadline of DRAIN_SECONDS.
+    and give `conversations` a deadline of DRAIN_SECONDS. With `tls` (TCP only) all that is inside
+    of TLS.
 
     Resource handling: the caller owns and closes `listener`; connections close themselves.
     Errors: running out of file descriptors is logged and waited for; any other OSError of the
@@ -73,6 +76,7 @@ async def serve_http(
         error_body=error_body,
         date=DateLine(wall_clock),
         drain=drain,
+        tls=tls,
     )
     doorman = _Doorman(service, conversations, gate if gate is not None else OpenGate())
     # A descriptor of our own, because trio's sockets cannot accept without waiting.
