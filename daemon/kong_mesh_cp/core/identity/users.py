@@ -1,0 +1,95 @@
+"""Users of the API, and how a request proves to be one's (wire contract 5.5)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+from kong_mesh_cp.core.identity.tokens import UserClaims
+
+AUTHENTICATED: Final = "mesh-system:authenticated"
+UNAUTHENTICATED: Final = "mesh-system:unauthenticated"
+ADMINS: Final = "mesh-system:admin"
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Somebody who asks for something."""
+
+    name: str
+    groups: tuple[str, ...] = ()
+
+    @property
+    def is_authenticated(self) -> bool:
+        """Whether something proves who this is."""
+        return AUTHENTICATED in self.groups
+
+    def __str__(self) -> str:
+        return "/".join((self.name, ",".join(self.groups)))
+
+
+ADMIN: Final = User("mesh-system:admin", (ADMINS, AUTHENTICATED))
+ANONYMOUS: Final = User("mesh-system:anonymous", (UNAUTHENTICATED,))
+
+
+def user_of(claims: UserClaims) -> User:
+    """The user that a verified token names. No token makes somebody anonymous."""
+    groups = (group for group in claims.groups if group not in {AUTHENTICATED, UNAUTHENTICATED})
+    return User(claims.name, (*groups, AUTHENTICATED))
+
+
+class Authentication(StrEnum):
+    """What proves who somebody is, besides asking from this machine."""
+
+    TOKENS = "tokens"
+    ADMIN_CLIENT_CERTS = "adminClientCerts"
+
+
+@dataclass(frozen=True, slots=True)
+class BearerToken:
+    """What a request shows as a proof; whether it is one is for the caller to verify."""
+
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Requester:
+    """What is known of a request before anybody is believed.
+
+    `local`: made on this machine, for this machine (core/wire/localhost.py). `certified`: over a
+    connection whose client showed a certificate that was verified.
+    """
+
+    local: bool
+    certified: bool = False
+    authorization: str | None = None  # the header
+
+
+def credentials_of(
+    requester: Requester,
+    *,
+    localhost_is_admin: bool = True,
+    authentication: Authentication = Authentication.TOKENS,
+) -> User | BearerToken:
+    """Who asks, or the token that has to tell.
+
+    Asking from this machine goes before everything, so a bad token does no harm there. Schemes
+    other than Bearer are nobody's proof here and make their sender anonymous, not refused.
+    """
+    if localhost_is_admin and requester.local:
+        return ADMIN
+    if authentication is Authentication.ADMIN_CLIENT_CERTS:
+        return ADMIN if requester.certified else ANONYMOUS
+    scheme, _, token = (requester.authorization or "").partition(" ")
+    if scheme.lower() != "bearer":
+        return ANONYMOUS
+    return BearerToken(token.strip(" "))
+
+
+def is_open_to_all(method: str, path: str) -> bool:
+    """Whether nobody is asked who they are: the index, and the pages of the GUI.
+
+    `path` is the normalised one, below the API's base path.
+    """
+    return (method == "GET" and path == "/") or path.startswith("/gui")
