@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import yaml
 
 DEPTH_MAX: Final = 64  # as the control plane reads JSON
+LINE_CHARACTERS_MAX: Final = 2**31 - 1  # never folded: the largest that libyaml's emitter takes
 VALUES_MAX: Final = 1_000_000  # after aliases are written out: stops a "billion laughs"
 _TAG: Final = "tag:yaml.org,2002:"
 _MERGE: Final = f"{_TAG}merge"
@@ -153,7 +154,7 @@ def render(value: object, *, sort_keys: bool = True) -> str:
         sort_keys=sort_keys,
         default_flow_style=False,
         allow_unicode=True,
-        width=math.inf,
+        width=LINE_CHARACTERS_MAX,
     )
     # What is not printable stands in double quotes: there an escape is the same value.
     return "".join(c if c == "\n" or c.isprintable() else _escape(c) for c in text)
@@ -168,8 +169,9 @@ def _escape(character: str) -> str:
 def _dumper() -> type[yaml.SafeDumper]:
     import yaml  # noqa: PLC0415
 
-    # Not the C one: its emitter folds what `width` says, and knows no infinite one.
-    class Dumper(yaml.SafeDumper):
+    base: type[yaml.SafeDumper] = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
+    class Dumper(base):  # type: ignore[valid-type,misc]
         """Quotes as Go does: double where a plain text would be read as something else."""
 
         def ignore_aliases(self, data: object) -> bool:
