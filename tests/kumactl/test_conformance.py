@@ -67,3 +67,30 @@ def _in_the_order_of_the_server(given: Path) -> dict[str, dict[str, Any]]:
     name = given.name.partition(".")[0]
     golden = json.loads((given.parent / f"{name}.golden.json").read_text())
     return {item["name"]: item for item in golden.get("items", [golden])}
+
+
+def _answers() -> list[Any]:
+    shared = shared_folder()
+    found = (
+        sorted(shared.glob("conformance/suites/kumactl-get-*/data/*.golden.json")) if shared else []
+    )
+    return [pytest.param(path, id=path.name) for path in found]
+
+
+@pytest.mark.skipif(not _answers(), reason="no shared data beside the checkout; set KMESH_SHARED")
+@pytest.mark.parametrize("answer", _answers())
+def test_what_a_server_shows_can_be_applied_and_changes_nothing(
+    answer: Path, tmp_path: Path
+) -> None:
+    shown = json.loads(answer.read_text())
+    plane = Plane()
+    for document in shown.get("items", [shown]):
+        plane.put(document)
+
+    with api(plane) as server:
+        argv = ("apply", "--dry-run", "-f", str(answer.with_suffix(".yaml")))
+        ran = User(tmp_path, server.url).run(*argv)
+
+    assert (ran.status, ran.err) == (0, "")
+    assert len(ran.out.splitlines()) == len(plane.resources)
+    assert all(line.endswith(" unchanged") for line in ran.out.splitlines())
