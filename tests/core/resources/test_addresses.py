@@ -99,6 +99,7 @@ def test_a_host_and_a_port_are_split(text: str, parts: tuple[str, str] | None) -
         ("http://[::1]/", "::1", ""),
         ("http://host:", "host", ""),
         ("/healthz", "", ""),
+        ("//host:80/a", "", ""),
         ("/a?b=%zz", "", ""),
         ("*", "", ""),
         ("mailto:somebody", "", ""),

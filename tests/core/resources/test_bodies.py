@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 
+from kong_mesh_cp.core import strict_json
 from kong_mesh_cp.core.resources.bodies import (
     Draft,
     bad_request_detail,
@@ -153,6 +155,69 @@ def test_neither_an_empty_mesh_nor_empty_labels_are_shown() -> None:
         "modificationTime",
         "enabled",
     ]
+
+
+def test_a_status_is_shown_behind_the_spec_where_a_type_has_one() -> None:
+    kind = KINDS["MeshService"]
+    assert kind.parse_status is not None
+    put = {"type": "MeshService", "mesh": "m", "name": "a", "spec": {}}
+    status = kind.parse_status({**put, "status": {"vips": [{"ip": "241.0.0.1"}]}})
+    stored = resource("MeshService", "m", kind.parse(put), {})
+    assert "status" not in show(stored, kind)
+    shown = show(replace(stored, status=status), kind)
+    assert list(shown)[-2:] == ["spec", "status"]
+    assert isinstance(shown["status"], dict)
+    assert shown["status"]["vips"] == [{"ip": "241.0.0.1"}]
+
+
+def test_a_status_of_a_type_that_has_none_is_not_shown() -> None:
+    spec = draft_of({"enabled": True}, "Zone").spec
+    stored = replace(resource("Zone", "", spec, {}), status=object())
+    assert "status" not in show(stored, KINDS["Zone"])
+
+
+HOSTILE = [
+    b"null",
+    b"[]",
+    b"1",
+    b'""',
+    b"{}",
+    b'{"type": null, "name": null, "spec": null, "networking": null}',
+    b'{"type": 1}',
+    b'{"name": {}}',
+    b'{"labels": {"a": {}}}',
+    b'{"networking": [[[[[[[[]]]]]]]]}',
+    b'{"networking": {"inbound": [null, null]}}',
+    b'{"networking": {"inbound": {"0": {}}}}',
+    b'{"networking": {"inbound": [{"port": 1e400}]}}',
+    b'{"networking": {"inbound": [{"port": 9999999999999999999}]}}',
+    b'{"networking": {"inbound": [{"port": "0x50"}]}}',
+    b'{"networking": {"inbound": [{"tags": {"": "", "\\u0000": "\\u0000"}}]}}',
+    b'{"networking": {"address": "\\ud83d\\ude00"}}',
+    b'{"spec": {"a": {"a": {"a": {"a": {}}}}}}',
+    b'{"conf": {"http": {"rules": [{"matches": [{}]}]}}}',
+    b'{"mtls": {"backends": [{"conf": {"a": [1, [2, [3]]]}}]}}',
+    b'{"data": "////"}',
+    b'{"selectors": "*"}',
+    b'{"sources": [[]]}',
+]
+
+
+@pytest.mark.parametrize("name", sorted(KINDS))
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+def test_whatever_is_put_is_answered(name: str, text: bytes) -> None:
+    key = ResourceKey(name, "m" if TYPES[name].is_mesh_scoped else "", "a")
+    try:
+        draft = draft_of(strict_json.parse(text), name)
+    except (ParseError, InvalidResourceError, strict_json.StrictJsonError) as error:
+        assert "\n" not in str(error)  # noqa: PT017  both outcomes are fine
+        return
+    told = [
+        *request_violations(draft, TYPES[name], key, ZONE),
+        *KINDS[name].validate(draft.spec),
+    ]
+    assert all(each.message and "\n" not in each.field for each in told)
+    assert json.dumps(KINDS[name].render(draft.spec))
 
 
 @pytest.mark.parametrize(
