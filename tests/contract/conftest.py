@@ -16,6 +16,18 @@ from support.resources import LOCAL_NAMES, ResourceOpening, local_openings
 if TYPE_CHECKING:
     from support.postgres import PostgresServer
 
+try:
+    import psycopg  # noqa: F401 -- only to see that it finds libpq
+except ImportError:
+    # These cannot even be imported then. Why, the skipped ones beside them say.
+    collect_ignore = [
+        "test_full_disks.py",
+        "test_postgres_faults.py",
+        "test_postgres_tls.py",
+        "test_seat_slots.py",
+        "test_shared_resources.py",
+    ]
+
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:

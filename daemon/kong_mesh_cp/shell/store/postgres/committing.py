@@ -18,6 +18,8 @@ from kong_mesh_cp.usecases.resource_ports import Applied, Change, ChangeRefusedE
 
 GROUP_ITEMS_MAX = 256  # transactions of callers in one of the server's
 QUEUE_ITEMS_MAX = 1024  # accepted but not committed; further callers wait their turn
+# SQLSTATE: data that does not fit, a rule of the table, a full disk, a limit of the program.
+_OF_ONE_CHANGE = ("22", "23", "53100", "54")
 
 Changes = Sequence[Change]
 Result = outcome.Value[Applied] | outcome.Error
@@ -139,9 +141,9 @@ def _stage(staging: Staging, changes: Changes) -> Result:
 
 
 def _of_one_change(error: StateError) -> bool:
-    """Whether it may be the fault of one change: the server has answered, and was not in need."""
+    """Whether the others may fare better without it. Not so when the server is busy or going."""
     cause = error.__cause__
-    return isinstance(cause, psycopg.Error) and cause.sqlstate is not None
+    return isinstance(cause, psycopg.Error) and (cause.sqlstate or "").startswith(_OF_ONE_CHANGE)
 
 
 def _copied(error: StateError) -> StateError:
