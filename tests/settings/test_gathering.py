@@ -75,12 +75,12 @@ def test_settings_that_only_kuma_uses_are_one_warning(
 ) -> None:
     lines = "\n".join(
         f"{name} = 1" if write is toml else f"{name}: 1"
-        for name in ("dnsCacheTTL", "tlsCertFile", "tlsKeyFile")
+        for name in ("dnsCacheTTL", "resilientComponentBaseBackoff", "resilientComponentMaxBackoff")
     )
     text = f"[general]\n{lines}" if write is toml else "general:\n  " + lines.replace("\n", "\n  ")
     (warning,) = loaded(write(tmp_path, text)).warnings
     assert warning.startswith("config-unused: ")
-    for name in ("general.dnsCacheTTL", "general.tlsCertFile", "general.tlsKeyFile"):
+    for name in ("general.dnsCacheTTL", "general.resilientComponentBaseBackoff"):
         assert name in warning
 
 

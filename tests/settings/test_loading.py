@@ -76,6 +76,27 @@ def test_every_variable_reaches_its_setting() -> None:
         "KUMA_API_SERVER_HTTP_ENABLED": "F",
         "KUMA_API_SERVER_HTTP_INTERFACE": "::1",
         "KUMA_API_SERVER_HTTP_PORT": "0",
+        "KUMA_API_SERVER_HTTPS_ENABLED": "true",
+        "KUMA_API_SERVER_HTTPS_INTERFACE": "127.0.0.1",
+        "KUMA_API_SERVER_HTTPS_PORT": "7443",
+        "KUMA_API_SERVER_HTTPS_TLS_CERT_FILE": "/etc/kong-mesh/api.crt",
+        "KUMA_API_SERVER_HTTPS_TLS_KEY_FILE": "/etc/kong-mesh/api.key",
+        "KUMA_API_SERVER_HTTPS_CLIENT_CERTS_CA_FILE": "/etc/kong-mesh/ca.crt",
+        "KUMA_API_SERVER_HTTPS_REQUIRE_CLIENT_CERT": "true",
+        "KUMA_API_SERVER_CORS_ALLOWED_DOMAINS": r"https://a\.example,https://b\.example",
+        "KUMA_API_SERVER_READ_ONLY": "true",
+        "KUMA_DEFAULTS_CREATE_MESH_ROUTING_RESOURCES": "true",
+        "KUMA_DEFAULTS_SKIP_HOSTNAME_GENERATORS": "true",
+        "KUMA_DEFAULTS_SKIP_MESH_CREATION": "true",
+        "KUMA_DEFAULTS_SKIP_TENANT_RESOURCES": "true",
+        "KUMA_GENERAL_TLS_CERT_FILE": "/etc/kong-mesh/tls.crt",
+        "KUMA_GENERAL_TLS_KEY_FILE": "/etc/kong-mesh/tls.key",
+        "KUMA_GENERAL_TLS_MIN_VERSION": "TLSv1_2",
+        "KUMA_GENERAL_TLS_MAX_VERSION": "TLSv1_3",
+        "KUMA_GENERAL_TLS_CIPHER_SUITES": "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
+        "KUMA_MULTIZONE_ZONE_DISABLE_ORIGIN_LABEL_VALIDATION": "true",
+        "KUMA_MULTIZONE_ZONE_GLOBAL_ADDRESS": "grpcs://global:5685",
+        "KUMA_STORE_UNSAFE_DELETE": "true",
         "KUMA_API_SERVER_AUTHN_LOCALHOST_IS_ADMIN": "false",
         "KMESH_DIAGNOSTICS_INTERFACE": "127.0.0.1",
         "KUMA_DIAGNOSTICS_SERVER_PORT": "65535",
@@ -96,6 +117,14 @@ def test_every_variable_reaches_its_setting() -> None:
     assert not settings.api_server.http.enabled
     assert settings.api_server.http.interface == "::1"
     assert settings.api_server.http.port == 0
+    https = settings.api_server.https
+    assert (https.interface, https.port) == ("127.0.0.1", 7443)
+    assert https.tls_ca_file == Path("/etc/kong-mesh/ca.crt")
+    assert settings.api_server.cors_allowed_domains == (
+        r"https://a\.example",
+        r"https://b\.example",
+    )
+    assert settings.general.tls_key_file == Path("/etc/kong-mesh/tls.key")
     assert not settings.api_server.authn.localhost_is_admin
     assert settings.diagnostics.interface == "127.0.0.1"
     assert settings.diagnostics.server_port == 65535

@@ -32,6 +32,8 @@ def test_every_default_has_the_form_of_its_row(row: Row) -> None:
             assert row.option.default_text
         case bool() | int() | str() as default:
             assert form.read(default) == default
+        case tuple() as default:
+            assert form.read(list(default)) == default
         case default:
             assert form.read(str(default)) == default
 

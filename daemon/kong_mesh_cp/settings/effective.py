@@ -40,7 +40,7 @@ def plain_value(row: Row, value: object) -> object:
     if isinstance(value, Path):
         return shown(value)
     if isinstance(value, tuple):
-        return [_plain_rule(rule) for rule in value]
+        return [_plain_rule(x) if isinstance(x, Rule) else shown(x) for x in value]
     return shown(value) if isinstance(value, str) else value
 
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, TypeVar
+
+from kong_mesh_cp.core.wire.tls_names import SUITES, VERSIONS, VERSIONS_TOO_OLD
 
 T_co = TypeVar("T_co", covariant=True)
 
 PORT_MAX = 65_535
 SOCKET_PATH_BYTES_MAX = 107  # sockaddr_un: 108 bytes with the final NUL
+WORDS_MAX = 1_000  # of one list
 PATH_BYTES_MAX = 4_095  # PATH_MAX without the final NUL
 LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)  # RFC 1123
 DIGITS = re.compile(r"[0-9]{1,10}", re.ASCII)
@@ -138,6 +141,41 @@ def _secret(value: object) -> Secret:
     return Secret(_text(value))
 
 
+def _file_path(value: object) -> Path:
+    return _path(value, FILE_PATH.expected, PATH_BYTES_MAX)
+
+
+def _words(value: object, expected: str) -> tuple[str, ...]:
+    """Texts of a file's list, or parts of a text between commas, as Kuma's variables have them."""
+    if isinstance(value, str):
+        value = [part.strip() for part in value.split(",")]
+    if not isinstance(value, Sequence) or len(value) > WORDS_MAX:
+        raise must_be(expected)
+    words = tuple(_text(word) for word in value)
+    if not all(word and word.isprintable() for word in words):
+        raise must_be(expected)
+    return words
+
+
+def _cipher_suites(value: object) -> tuple[str, ...]:
+    words = _words(value, CIPHER_SUITES.expected)
+    for word in words:
+        if word not in SUITES:
+            known = f"{CIPHER_SUITES.expected}; {word!r} is none of {', '.join(SUITES)}"
+            raise must_be(known)
+    return words
+
+
+def _origins(value: object) -> tuple[str, ...]:
+    words = _words(value, ORIGINS.expected)
+    for word in words:
+        try:
+            re.compile(word)
+        except re.error as error:
+            raise must_be(f"{ORIGINS.expected}; {word!r} is none: {error}") from None
+    return words
+
+
 def one_of(
     *words: str,
     unsupported: Mapping[str, UnsupportedError] | None = None,
@@ -167,3 +205,17 @@ DIRECTORY = Form("a folder's path, written out (`~` is not expanded)", _director
 SOCKET_PATH = Form(f"a path of at most {SOCKET_PATH_BYTES_MAX} bytes, written out", _socket_path)
 LICENSE_PATH = Form("a file's path", _license_path)
 SECRET = Form("text in quotes", _secret)
+TEXT = Form("text in quotes", _text)
+FILE_PATH = Form("a file's path, written out (`~` is not expanded)", _file_path)
+TLS_VERSION = one_of(
+    *VERSIONS,
+    unsupported={
+        version: UnsupportedError(
+            f"{version} has been broken for years and is not in this version",
+            remedy=f"Use {VERSIONS[0]}.",
+        )
+        for version in VERSIONS_TOO_OLD
+    },
+)
+CIPHER_SUITES = Form("a list of cipher suites", _cipher_suites)
+ORIGINS = Form("a list of regular expressions for origins", _origins)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from kong_mesh_cp.settings.contradictions import contradictions
 from kong_mesh_cp.settings.documents import Document
 from kong_mesh_cp.settings.forms import MalformedError, UnsupportedError
 from kong_mesh_cp.settings.model import Row, Settings, rows
@@ -99,16 +99,8 @@ class Gathering:
 
     def check_together(self, settings: Settings) -> None:
         """What only shows when all values are there."""
-        api, diagnostics = settings.api_server.http, settings.diagnostics
-        if not api.enabled or api.port != diagnostics.server_port or api.port == 0:
-            return
-        addresses = [ipaddress.ip_address(x) for x in (api.interface, diagnostics.interface)]
-        if addresses[0] == addresses[1] or any(x.is_unspecified for x in addresses):
-            self._problem(
-                "config-port-conflict",
-                f"apiServer.http.port and diagnostics.serverPort are both {api.port}",
-                "Give one of the two servers another port.",
-            )
+        for problem in contradictions(settings):
+            self._problem(problem.code, problem.message, problem.remedy)
 
     def _add_table(
         self, document: Document, table: Mapping[str, object], above: tuple[str, ...]

@@ -6,50 +6,14 @@ from collections.abc import Iterator
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from functools import cache
 from pathlib import Path
-from typing import TypeVar, get_type_hints
+from typing import get_type_hints
 
 from kong_mesh_cp.core.admission.identity import Rule
 from kong_mesh_cp.settings import forms
 from kong_mesh_cp.settings.admission_rules import RULES
-from kong_mesh_cp.settings.forms import Form, Secret, UnsupportedError
-
-T = TypeVar("T")
-
-_OPTION = "option"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Option:
-    """What a row says besides its name and default."""
-
-    form: Form[object]
-    doc: str  # sentences of roff-safe plain text
-    environment: str | None
-    flag: str | None
-    secret: bool
-    default_text: str | None  # what the default is, where it is not a fixed value
-
-
-def option(
-    form: Form[T],
-    *,
-    default: T,
-    doc: str,
-    environment: str | None = None,
-    flag: str | None = None,
-    secret: bool = False,
-    in_repr: bool = True,
-    default_text: str | None = None,
-) -> T:
-    row = Option(
-        form=form,
-        doc=doc,
-        environment=environment,
-        flag=flag,
-        secret=secret,
-        default_text=default_text,
-    )
-    return field(default=default, repr=in_repr, metadata={_OPTION: row})
+from kong_mesh_cp.settings.forms import Secret, UnsupportedError
+from kong_mesh_cp.settings.options import OPTION, Option, option
+from kong_mesh_cp.settings.serving import ApiServerSettings, GeneralSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,61 +38,13 @@ class StoreSettings:
         doc="Where state is kept: sqlite (a database in general.workDir) or memory "
         "(nothing survives a restart; for trying things out).",
     )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GeneralSettings:
-    work_dir: Path = field(
-        metadata={
-            _OPTION: Option(
-                form=forms.DIRECTORY,
-                doc="The state directory: database, lock, record of the trial.",
-                environment="KUMA_GENERAL_WORK_DIR",
-                flag=None,
-                secret=False,
-                default_text="$STATE_DIRECTORY (set by systemd), else $HOME/.kuma",
-            )
-        }
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ApiServerHttpSettings:
-    enabled: bool = option(
+    unsafe_delete: bool = option(
         forms.BOOLEAN,
-        default=True,
-        environment="KUMA_API_SERVER_HTTP_ENABLED",
-        doc="Whether the API server listens at all.",
+        default=False,
+        environment="KUMA_STORE_UNSAFE_DELETE",
+        doc="Whether a mesh may be deleted that still has data plane proxies, and a zone that is "
+        "still connected.",
     )
-    interface: str = option(
-        forms.INTERFACE,
-        default="0.0.0.0",  # noqa: S104 (Kuma's default; only localhost is admin)
-        environment="KUMA_API_SERVER_HTTP_INTERFACE",
-        doc="The address on which the API server listens.",
-    )
-    port: int = option(
-        forms.PORT,
-        default=5681,
-        environment="KUMA_API_SERVER_HTTP_PORT",
-        doc="The TCP port of the API server. 0 takes any free port and logs it.",
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ApiServerAuthnSettings:
-    localhost_is_admin: bool = option(
-        forms.BOOLEAN,
-        default=True,
-        environment="KUMA_API_SERVER_AUTHN_LOCALHOST_IS_ADMIN",
-        doc="Whether requests from this machine, sent to a localhost name and not forwarded by "
-        "a proxy, may use the parts of the API that are for administrators.",
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ApiServerSettings:
-    http: ApiServerHttpSettings = field(default_factory=ApiServerHttpSettings)
-    authn: ApiServerAuthnSettings = field(default_factory=ApiServerAuthnSettings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,11 +71,54 @@ class ZoneSettings:
         environment="KUMA_MULTIZONE_ZONE_NAME",
         doc="The name of this zone. It is part of every proxy's identity.",
     )
+    global_address: str | None = option(
+        forms.TEXT,
+        default=None,
+        environment="KUMA_MULTIZONE_ZONE_GLOBAL_ADDRESS",
+        default_text="not set",
+        doc="The global control plane that this zone belongs to. Resources are then written by "
+        "the rules of such a zone; this version does not connect to it.",
+    )
+    disable_origin_label_validation: bool = option(
+        forms.BOOLEAN,
+        default=False,
+        environment="KUMA_MULTIZONE_ZONE_DISABLE_ORIGIN_LABEL_VALIDATION",
+        doc="Whether policies may be written on a zone of a global control plane without the label "
+        "kuma.io/origin: zone.",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MultizoneSettings:
     zone: ZoneSettings = field(default_factory=ZoneSettings)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DefaultsSettings:
+    skip_mesh_creation: bool = option(
+        forms.BOOLEAN,
+        default=False,
+        environment="KUMA_DEFAULTS_SKIP_MESH_CREATION",
+        doc="Whether a start makes no mesh default when there is none.",
+    )
+    skip_hostname_generators: bool = option(
+        forms.BOOLEAN,
+        default=False,
+        environment="KUMA_DEFAULTS_SKIP_HOSTNAME_GENERATORS",
+        doc="Whether a start makes no HostnameGenerators for the services of this zone.",
+    )
+    skip_tenant_resources: bool = option(
+        forms.BOOLEAN,
+        default=False,
+        environment="KUMA_DEFAULTS_SKIP_TENANT_RESOURCES",
+        doc="Whether a start makes none of the resources that it makes otherwise.",
+    )
+    create_mesh_routing_resources: bool = option(
+        forms.BOOLEAN,
+        default=False,
+        environment="KUMA_DEFAULTS_CREATE_MESH_ROUTING_RESOURCES",
+        doc="Whether a new mesh also gets a TrafficPermission and a TrafficRoute for all services.",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -253,6 +212,7 @@ class Settings:
     api_server: ApiServerSettings = field(default_factory=ApiServerSettings)
     diagnostics: DiagnosticsSettings = field(default_factory=DiagnosticsSettings)
     multizone: MultizoneSettings = field(default_factory=MultizoneSettings)
+    defaults: DefaultsSettings = field(default_factory=DefaultsSettings)
     license: LicenseSettings = field(default_factory=LicenseSettings)
     admission: AdmissionSettings = field(default_factory=AdmissionSettings)
     log: LogSettings = field(default_factory=LogSettings)
@@ -287,9 +247,9 @@ def _rows_of(section: type, above: tuple[str, ...]) -> Iterator[Row]:
     hints = get_type_hints(section)
     for one in fields(section):
         attributes = (*above, one.name)
-        if _OPTION in one.metadata:
+        if OPTION in one.metadata:
             default = None if one.default is MISSING else one.default
-            yield Row(attributes, default, one.metadata[_OPTION])
+            yield Row(attributes, default, one.metadata[OPTION])
         elif is_dataclass(hints[one.name]):
             yield from _rows_of(hints[one.name], attributes)
 

@@ -1,0 +1,163 @@
+"""The settings of what serves: certificates of all servers, and the API server."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kong_mesh_cp.settings import forms
+from kong_mesh_cp.settings.options import OPTION, Option, option
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GeneralSettings:
+    work_dir: Path = field(
+        metadata={
+            OPTION: Option(
+                form=forms.DIRECTORY,
+                doc="The state directory: database, lock, record of the trial.",
+                environment="KUMA_GENERAL_WORK_DIR",
+                flag=None,
+                secret=False,
+                default_text="$STATE_DIRECTORY (set by systemd), else $HOME/.kuma",
+            )
+        }
+    )
+    tls_cert_file: Path | None = option(  # noqa: RUF009 (one field, as the others)
+        forms.FILE_PATH,
+        default=None,
+        environment="KUMA_GENERAL_TLS_CERT_FILE",
+        default_text="not set: kuma-cp.crt in general.workDir, made at the first start",
+        doc="The certificate, with its chain, of every server without its own. A PEM file.",
+    )
+    tls_key_file: Path | None = option(  # noqa: RUF009 (one field, as the others)
+        forms.FILE_PATH,
+        default=None,
+        environment="KUMA_GENERAL_TLS_KEY_FILE",
+        default_text="not set: kuma-cp.key in general.workDir, made at the first start",
+        doc="The key of general.tlsCertFile. A PEM file without a password.",
+    )
+    tls_min_version: str = option(
+        forms.TLS_VERSION,
+        default="TLSv1_2",
+        environment="KUMA_GENERAL_TLS_MIN_VERSION",
+        doc="The oldest version of TLS that servers speak: TLSv1_2 or TLSv1_3.",
+    )
+    tls_max_version: str | None = option(
+        forms.TLS_VERSION,
+        default=None,
+        environment="KUMA_GENERAL_TLS_MAX_VERSION",
+        default_text="not set: the newest there is",
+        doc="The newest version of TLS that servers speak: TLSv1_2 or TLSv1_3.",
+    )
+    tls_cipher_suites: tuple[str, ...] = option(
+        forms.CIPHER_SUITES,
+        default=(),
+        environment="KUMA_GENERAL_TLS_CIPHER_SUITES",
+        default_text="not set: what OpenSSL takes for safe",
+        doc="The cipher suites of TLS 1.2 that servers accept, by the IANA registry's names. "
+        "Those of TLS 1.3 are always accepted.",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiServerHttpSettings:
+    enabled: bool = option(
+        forms.BOOLEAN,
+        default=True,
+        environment="KUMA_API_SERVER_HTTP_ENABLED",
+        doc="Whether the API server listens without TLS.",
+    )
+    interface: str = option(
+        forms.INTERFACE,
+        default="0.0.0.0",  # noqa: S104 (Kuma's default; only localhost is admin)
+        environment="KUMA_API_SERVER_HTTP_INTERFACE",
+        doc="The address on which the API server listens.",
+    )
+    port: int = option(
+        forms.PORT,
+        default=5681,
+        environment="KUMA_API_SERVER_HTTP_PORT",
+        doc="The TCP port of the API server. 0 takes any free port and logs it.",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiServerHttpsSettings:
+    enabled: bool = option(
+        forms.BOOLEAN,
+        default=True,
+        environment="KUMA_API_SERVER_HTTPS_ENABLED",
+        doc="Whether the API server listens with TLS, too.",
+    )
+    interface: str = option(
+        forms.INTERFACE,
+        default="0.0.0.0",  # noqa: S104 (Kuma's default; only localhost is admin)
+        environment="KUMA_API_SERVER_HTTPS_INTERFACE",
+        doc="The address on which the API server listens with TLS.",
+    )
+    port: int = option(
+        forms.PORT,
+        default=5682,
+        environment="KUMA_API_SERVER_HTTPS_PORT",
+        doc="The TCP port of the API server with TLS. 0 takes any free port and logs it.",
+    )
+    tls_cert_file: Path | None = option(  # noqa: RUF009 (one field, as the others)
+        forms.FILE_PATH,
+        default=None,
+        environment="KUMA_API_SERVER_HTTPS_TLS_CERT_FILE",
+        default_text="not set: general.tlsCertFile",
+        doc="The certificate of the API server, with its chain. A PEM file.",
+    )
+    tls_key_file: Path | None = option(  # noqa: RUF009 (one field, as the others)
+        forms.FILE_PATH,
+        default=None,
+        environment="KUMA_API_SERVER_HTTPS_TLS_KEY_FILE",
+        default_text="not set: general.tlsKeyFile",
+        doc="The key of apiServer.https.tlsCertFile. A PEM file without a password.",
+    )
+    tls_ca_file: Path | None = option(  # noqa: RUF009 (one field, as the others)
+        forms.FILE_PATH,
+        default=None,
+        environment="KUMA_API_SERVER_HTTPS_CLIENT_CERTS_CA_FILE",
+        default_text="not set: clients are not asked for certificates",
+        doc="The authorities, in a PEM file, of which a client's certificate must be.",
+    )
+    require_client_cert: bool = option(
+        forms.BOOLEAN,
+        default=False,
+        environment="KUMA_API_SERVER_HTTPS_REQUIRE_CLIENT_CERT",
+        doc="Whether clients without a certificate are turned away. Needs "
+        "apiServer.https.tlsCaFile.",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiServerAuthnSettings:
+    localhost_is_admin: bool = option(
+        forms.BOOLEAN,
+        default=True,
+        environment="KUMA_API_SERVER_AUTHN_LOCALHOST_IS_ADMIN",
+        doc="Whether requests from this machine, sent to a localhost name and not forwarded by "
+        "a proxy, may use the parts of the API that are for administrators.",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiServerSettings:
+    http: ApiServerHttpSettings = field(default_factory=ApiServerHttpSettings)
+    https: ApiServerHttpsSettings = field(default_factory=ApiServerHttpsSettings)
+    authn: ApiServerAuthnSettings = field(default_factory=ApiServerAuthnSettings)
+    cors_allowed_domains: tuple[str, ...] = option(
+        forms.ORIGINS,
+        default=(".*",),
+        environment="KUMA_API_SERVER_CORS_ALLOWED_DOMAINS",
+        doc="Web pages of which origins may read answers of the API: regular expressions, each for "
+        "a whole origin, such as https://.*[.]example[.]com. An empty list in a file allows none.",
+    )
+    read_only: bool = option(
+        forms.BOOLEAN,
+        default=False,
+        environment="KUMA_API_SERVER_READ_ONLY",
+        doc="Whether the API server refuses every change of a resource.",
+    )

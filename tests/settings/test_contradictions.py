@@ -1,0 +1,83 @@
+"""Settings that are right one by one, and do not go together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from support.configurations import loaded, problems, toml
+
+CERTIFICATE = {"KUMA_GENERAL_TLS_CERT_FILE": "/x.crt"}
+KEY = {"KUMA_GENERAL_TLS_KEY_FILE": "/x.key"}
+
+
+@pytest.mark.parametrize(
+    ("environ", "both"),
+    [
+        ({"KUMA_API_SERVER_HTTPS_PORT": "5681"}, "apiServer.http.port and apiServer.https.port"),
+        ({"KUMA_API_SERVER_HTTPS_PORT": "5680"}, "apiServer.https.port and diagnostics.serverPort"),
+    ],
+)
+def test_no_two_servers_share_a_port(environ: dict[str, str], both: str) -> None:
+    (problem,) = problems(environ=environ)
+    assert problem.code == "config-port-conflict"
+    assert problem.message.startswith(both)
+
+
+def test_a_server_that_is_off_takes_no_port() -> None:
+    environ = {"KUMA_API_SERVER_HTTPS_PORT": "5680", "KUMA_API_SERVER_HTTPS_ENABLED": "false"}
+    assert problems(environ=environ) == ()
+
+
+@pytest.mark.parametrize(
+    ("environ", "message"),
+    [
+        (CERTIFICATE, "general.tlsCertFile is set and general.tlsKeyFile is not"),
+        (KEY, "general.tlsKeyFile is set and general.tlsCertFile is not"),
+        (
+            {"KUMA_API_SERVER_HTTPS_TLS_KEY_FILE": "/x.key", **CERTIFICATE, **KEY},
+            "apiServer.https.tlsKeyFile is set and apiServer.https.tlsCertFile is not",
+        ),
+        (
+            {"KUMA_API_SERVER_HTTPS_REQUIRE_CLIENT_CERT": "true"},
+            "apiServer.https.requireClientCert is true, but no authority is named",
+        ),
+    ],
+)
+def test_half_of_tls_is_refused(environ: dict[str, str], message: str) -> None:
+    (problem,) = problems(environ=environ)
+    assert (problem.code, problem.message) == ("config-tls-incomplete", message)
+
+
+def test_the_newest_version_is_not_older_than_the_oldest() -> None:
+    environ = {"KUMA_GENERAL_TLS_MIN_VERSION": "TLSv1_3", "KUMA_GENERAL_TLS_MAX_VERSION": "TLSv1_2"}
+    (problem,) = problems(environ=environ)
+    assert problem.code == "config-tls-versions"
+
+
+@pytest.mark.parametrize("version", ["TLSv1_0", "TLSv1_1"])
+def test_versions_that_are_broken_are_refused(version: str) -> None:
+    (problem,) = problems(environ={"KUMA_GENERAL_TLS_MIN_VERSION": version})
+    assert (problem.code, problem.remedy) == ("config-unsupported", "Use TLSv1_2.")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("KUMA_GENERAL_TLS_CIPHER_SUITES", "TLS_RSA_WITH_RC4_128_SHA"),
+        ("KUMA_API_SERVER_CORS_ALLOWED_DOMAINS", "https://ok,https://(broken"),
+        ("KUMA_API_SERVER_CORS_ALLOWED_DOMAINS", "a,,b"),
+    ],
+)
+def test_a_list_with_a_wrong_word_is_refused(name: str, value: str) -> None:
+    (problem,) = problems(environ={name: value})
+    assert problem.code == "config-value"
+    assert name in problem.message
+
+
+def test_a_list_in_a_file_is_a_list_and_may_be_empty(tmp_path: Path) -> None:
+    text = '[apiServer]\ncorsAllowedDomains = []\n[general]\ntlsCipherSuites = ["TLS_AES_128_GCM_SHA256"]\n'
+    settings = loaded(toml(tmp_path, text)).settings
+    assert settings.api_server.cors_allowed_domains == ()
+    assert settings.general.tls_cipher_suites == ("TLS_AES_128_GCM_SHA256",)
