@@ -54,11 +54,14 @@ def test_labels_of_the_client_stay_and_all_are_sorted() -> None:
     assert list(labels) == sorted(labels)
 
 
-def test_the_client_cannot_claim_another_origin() -> None:
-    given = {"kuma.io/zone": "west", "kuma.io/env": "kubernetes"}
-    labels = computed_labels(given, TYPES["MeshTimeout"], "m", ZONE)
-    assert labels["kuma.io/zone"] == "east"
-    assert labels["kuma.io/env"] == "universal"
+def test_what_a_client_says_of_the_origin_is_kept() -> None:
+    labels = computed_labels({"kuma.io/env": "kubernetes"}, TYPES["MeshTimeout"], "m", ZONE)
+    assert labels == {"kuma.io/mesh": "m", **ORIGIN, "kuma.io/env": "kubernetes"}
+
+
+def test_what_is_of_the_global_control_plane_is_of_no_zone() -> None:
+    labels = computed_labels({"kuma.io/origin": "global"}, TYPES["MeshTimeout"], "m", ZONE)
+    assert labels == {"kuma.io/mesh": "m", "kuma.io/origin": "global"}
 
 
 def violations(
@@ -105,11 +108,17 @@ def test_a_federated_zone_asks_for_the_origin_of_plugin_types() -> None:
     assert violations({}, FEDERATED, "Dataplane") == []
 
 
-def test_a_federated_zone_knows_its_own_name() -> None:
+@pytest.mark.parametrize("place", [ZONE, FEDERATED])
+def test_a_zone_knows_its_own_name(place: Place) -> None:
     labels = {"kuma.io/origin": "zone", "kuma.io/zone": "west"}
-    assert violations(labels, FEDERATED) == [
+    assert violations(labels, place) == [
         Violation('labels["kuma.io/zone"]', "kuma.io/zone label should have east value")
     ]
+
+
+def test_other_zones_are_named_by_the_global_control_plane() -> None:
+    assert violations({"kuma.io/zone": "west"}, GLOBAL) == []
+    assert violations({"kuma.io/origin": "global", "kuma.io/zone": "west"}) == []
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,7 @@ def computed_labels(
     *,
     proxy_type: str | None = None,
 ) -> dict[str, str]:
-    """`given` with what the control plane adds on a write. Sorted by key.
+    """`given` with what the control plane adds on a write where it is not given. Sorted by key.
 
     `proxy_type`: the kind's word for a Dataplane or a zone proxy; None for all others.
     """
@@ -85,7 +85,11 @@ def computed_labels(
     if mesh:
         labels.setdefault(MESH, mesh)
     if place.mode is Mode.ZONE and resource_type.provided_by_zone:
-        labels |= {ORIGIN: "zone", ZONE: place.zone, ENV: UNIVERSAL}
+        labels.setdefault(ORIGIN, "zone")
+        # What a global control plane has sent is of no zone.
+        if labels[ORIGIN] != "global":
+            labels.setdefault(ZONE, place.zone)
+            labels.setdefault(ENV, UNIVERSAL)
     if proxy_type is not None:
         labels[PROXY_TYPE] = proxy_type
     return dict(sorted(labels.items()))
@@ -115,12 +119,11 @@ def _origin_violations(
     if origin is not None and origin not in {"zone", "global"}:
         reason = f"unknown resource origin {go_quote(origin)}"
         violations.append(path.key(ORIGIN).violation(reason))
-    if not place.federated or not resource_type.plugin:
-        return violations
-    if origin != "zone":
+    if place.federated and resource_type.plugin and origin != "zone":
         reason = "the origin label must be set to 'zone'"
         violations.append(path.key(ORIGIN).violation(reason))
-    if labels.get(ZONE, place.zone) != place.zone:
+    of_this_zone = place.mode is Mode.ZONE and origin != "global"
+    if of_this_zone and labels.get(ZONE, place.zone) != place.zone:
         reason = f"kuma.io/zone label should have {place.zone} value"
         violations.append(path.key(ZONE).violation(reason))
     return violations
