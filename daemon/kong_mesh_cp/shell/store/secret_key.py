@@ -1,0 +1,174 @@
+"""The key that secrets in the store are sealed with: a file beside the store, or a credential.
+
+systemd hands a credential over as `$CREDENTIALS_DIRECTORY/secret-key` (systemd.exec(5)); it can
+be encrypted with the machine's TPM. It then seals, and the file beside the store, if there is
+one, only opens what it has sealed before.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import stat
+from pathlib import Path
+from typing import Final
+
+from kong_mesh_cp.core.identity.secrets_at_rest import (
+    KEY_BYTES,
+    KEY_FILE_BYTES_MAX,
+    SecretKey,
+    SecretKeyError,
+    SecretKeys,
+)
+from kong_mesh_cp.shell.host.shown import shown
+from kong_mesh_cp.shell.store.failures import directory_failure, own_user, reason
+from kong_mesh_cp.shell.store.files import give_to_owner, sync_directory
+
+log = logging.getLogger(__name__)
+
+KEY_NAME: Final = "secret-key"  # of the file and of the credential
+KEY_MODE: Final = 0o600
+_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
+
+
+def new_secret_key() -> SecretKey:
+    return SecretKey(secrets.token_bytes(KEY_BYTES))
+
+
+def load_secret_keys(
+    state_directory: Path, credentials: Path | None, *, holds_sealed: bool
+) -> SecretKeys:
+    """The keys for the store in `state_directory`. Makes the file when there is no key yet.
+
+    `credentials`: the folder that systemd names, if it does. `holds_sealed`: the store has sealed
+    secrets, so a new key could open none of them and is not made. Raises: SecretKeyError;
+    StateError when the file cannot be written.
+    """
+    path = state_directory / KEY_NAME
+    handed_over = None if credentials is None else _read(credentials / KEY_NAME, private=False)
+    kept = _read(path, private=True)
+    if handed_over is not None:
+        return handed_over if kept is None else _together(handed_over, kept)
+    if kept is not None:
+        return kept
+    if holds_sealed:
+        raise SecretKeyError(
+            f"the store holds sealed secrets, but there is no key for them: neither {shown(path)} "
+            f"nor the credential {KEY_NAME}",
+            code="secret-key-missing",
+            hint="Restore that file from a backup, or hand the key over with LoadCredential=.",
+        )
+    return _make(path)
+
+
+def rotate_secret_key(state_directory: Path) -> SecretKeys:
+    """Put a new key first in the file beside the store; the earlier ones stay, for opening.
+
+    What is in the store has to be sealed anew before an old line may go. Raises: as above;
+    SecretKeyError when there are too many, or there is no file.
+    """
+    path = state_directory / KEY_NAME
+    kept = _read(path, private=True)
+    if kept is None:
+        raise SecretKeyError(
+            f"there is no key to rotate in {shown(path)}",
+            code="secret-key-missing",
+            hint="Rotate a key that is handed over as a credential where it comes from.",
+        )
+    try:
+        rotated = kept.rotated(new_secret_key())
+    except ValueError as error:
+        raise SecretKeyError(
+            f"{shown(path)} has no room for another key: {error}",
+            code="secret-key-full",
+            hint="Take the last lines out once no secret is sealed with their keys.",
+        ) from None
+    try:
+        _write_beside(path, rotated.document()).replace(path)
+        sync_directory(path.parent)
+    except OSError as error:
+        raise directory_failure(error, path) from error
+    return rotated
+
+
+def _make(path: Path) -> SecretKeys:
+    made = SecretKeys((new_secret_key(),))
+    try:
+        temporary = _write_beside(path, made.document())
+        try:
+            # Unlike a rename, a link never replaces: of two that start, one makes the key.
+            os.link(temporary, path)
+        except FileExistsError:
+            pass
+        finally:
+            temporary.unlink()
+        sync_directory(path.parent)
+    except OSError as error:
+        raise directory_failure(error, path) from error
+    kept = _read(path, private=True)
+    if kept == made:
+        log.info(
+            "secret-key-made: secrets are sealed with the key in %s. Keep a copy of that file "
+            "apart from the backups of the store",
+            shown(path),
+        )
+    return kept or made
+
+
+def _write_beside(path: Path, content: bytes) -> Path:
+    """A durable file for `content` only its owner can read, to be given the name `path`."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
+    descriptor = os.open(temporary, flags, KEY_MODE)
+    with os.fdopen(descriptor, "wb") as file:
+        os.fchmod(descriptor, KEY_MODE)  # also when a crash has left a file of that name
+        give_to_owner(descriptor, path.parent)
+        file.write(content)
+        file.flush()
+        os.fsync(descriptor)
+    return temporary
+
+
+def _read(path: Path, *, private: bool) -> SecretKeys | None:
+    """`private`: nobody else may read it. For a credential, systemd has seen to that."""
+    # Nor waits for the writer of a FIFO that somebody put there.
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (os.O_NOFOLLOW if private else 0)
+    try:
+        descriptor = os.open(path, flags)
+        with os.fdopen(descriptor, "rb") as file:
+            found = os.fstat(descriptor)
+            content = file.read(KEY_FILE_BYTES_MAX + 1)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise SecretKeyError(
+            f"{own_user()} cannot read the key of the secrets, {shown(path)}: {reason(error)}",
+            code="secret-key-unreadable",
+            hint=f"Give the file to {own_user()}: chown {own_user()} {shown(path)}",
+        ) from None
+    if private and stat.S_IMODE(found.st_mode) & _OTHERS:
+        raise SecretKeyError(
+            f"the key of the secrets, {shown(path)}, can be read by others "
+            f"(mode {stat.S_IMODE(found.st_mode):04o})",
+            code="secret-key-exposed",
+            hint=f"Run: chmod 600 {shown(path)}",
+        )
+    if len(content) > KEY_FILE_BYTES_MAX:
+        raise SecretKeyError(
+            f"the key of the secrets, {shown(path)}, is larger than {KEY_FILE_BYTES_MAX} bytes",
+            code="secret-key-invalid",
+            hint="Restore it from a backup: without it no secret in the store can be read.",
+        )
+    return SecretKeys.parse(content, place=shown(path))
+
+
+def _together(handed_over: SecretKeys, kept: SecretKeys) -> SecretKeys:
+    try:
+        return handed_over.and_those_of(kept)
+    except ValueError as error:
+        raise SecretKeyError(
+            f"the credential {KEY_NAME} and the file beside the store hold too many keys: {error}",
+            code="secret-key-full",
+            hint="Take the last lines out once no secret is sealed with their keys.",
+        ) from None
