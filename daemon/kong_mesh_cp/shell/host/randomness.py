@@ -1,0 +1,46 @@
+"""What has to be unpredictable: keys, serial numbers, ids. The core is given them."""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from typing import TYPE_CHECKING
+
+import trio
+
+from kong_mesh_cp.core.identity.ca import SERIAL_BITS_MAX, private_key_pem
+from kong_mesh_cp.core.identity.rsa_keys import KEY_BITS
+from kong_mesh_cp.core.identity.secrets_at_rest import NONCE_BYTES
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric import rsa
+
+
+def new_rsa_key(bits: int = KEY_BITS) -> rsa.RSAPrivateKey:
+    """Takes long, and not always equally: about 0.1 s for 2048 bits."""
+    from cryptography.hazmat.primitives.asymmetric import (  # noqa: PLC0415 (a start without new keys does not need it)
+        rsa,
+    )
+
+    return rsa.generate_private_key(public_exponent=65537, key_size=bits)
+
+
+async def new_signing_key() -> bytes:
+    """A key for tokens (PEM, PKCS #1), made in a thread so that nobody waits for it."""
+    key = await trio.to_thread.run_sync(new_rsa_key)
+    return private_key_pem(key)
+
+
+def new_serial() -> int:
+    """A serial number for a certificate."""
+    return 1 + secrets.randbelow(2**SERIAL_BITS_MAX - 1)
+
+
+def new_nonce() -> bytes:
+    """For sealing one secret. After 2**32 of them under one key, chance may repeat one."""
+    return secrets.token_bytes(NONCE_BYTES)
+
+
+def new_token_id() -> str:
+    """The `jti` of a token."""
+    return str(uuid.uuid4())
