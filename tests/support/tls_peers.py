@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
@@ -139,3 +139,19 @@ async def serving_tls(
         yield ServedTls(port, drain, accepting.cancel_scope, conversations)
         accepting.cancel_scope.cancel()
         conversations.cancel_scope.cancel()
+
+
+def shown_by(server: ssl.SSLContext) -> bytes:
+    """The certificate, in PEM, that a client of this server is shown."""
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    trusting_all = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    trusting_all.check_hostname = False
+    trusting_all.verify_mode = ssl.CERT_NONE
+    client = trusting_all.wrap_bio(to_client, to_server)
+    answering = server.wrap_bio(to_server, to_client, server_side=True)
+    for side in (client, answering, client):
+        with suppress(ssl.SSLWantReadError):
+            side.do_handshake()
+    certificate = client.getpeercert(binary_form=True)
+    assert certificate is not None
+    return ssl.DER_cert_to_PEM_cert(certificate).encode()

@@ -9,11 +9,14 @@ FILE_MODE = 0o640  # the directory's group may look (check-restart, backups), ot
 SMALL_FILE_BYTES_MAX = 4096
 
 
-def replace_file(path: Path, content: bytes) -> None:
-    """Put `content` at `path`; a crash leaves the old or the new content. Raises: OSError."""
+def replace_file(path: Path, content: bytes, *, mode: int = FILE_MODE) -> None:
+    """Put `content` at `path`; a crash leaves the old or the new content. Raises: OSError.
+
+    `mode` is that of a new file and the same for every replacement of one path.
+    """
     temporary = path.with_name(f"{path.name}.tmp")
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
-    descriptor = os.open(temporary, flags, FILE_MODE)
+    descriptor = os.open(temporary, flags, mode)
     with os.fdopen(descriptor, "wb") as file:
         give_to_owner(descriptor, path.parent)
         file.write(content)

@@ -1,0 +1,56 @@
+"""Which web pages of other origins may read answers of the API (the CORS protocol of Fetch).
+
+It opens nothing: a request is judged by who sends it, whatever page it comes from, and one that
+carries a foreign Origin is never an administrator's (see `is_localhost`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from typing import Final
+
+ORIGIN_CHARACTERS_MAX: Final = 512  # a scheme, a name of 253 characters, a port; more is none
+
+_ALLOW_ORIGIN: Final = "Access-Control-Allow-Origin"
+
+Headers = tuple[tuple[str, str], ...]
+
+
+class AllowedOrigins:
+    """`apiServer.corsAllowedDomains`: regular expressions, each for a whole Origin."""
+
+    def __init__(self, domains: Sequence[str]) -> None:
+        """Raises: re.error for what is no regular expression."""
+        self._patterns = [re.compile(domain, re.IGNORECASE) for domain in domains]
+
+    def __contains__(self, origin: str) -> bool:
+        if len(origin) > ORIGIN_CHARACTERS_MAX or not origin.isprintable():
+            return False
+        return any(pattern.fullmatch(origin) for pattern in self._patterns)
+
+
+def is_preflight(method: str, headers: Mapping[str, str]) -> bool:
+    """Whether a browser asks what it may ask. `headers` have names in lower case."""
+    return method == "OPTIONS" and bool(headers.get("access-control-request-method"))
+
+
+def answer_headers(origin: str) -> Headers:
+    """What lets the page of an allowed origin read an answer."""
+    return (
+        (_ALLOW_ORIGIN, origin),
+        ("Access-Control-Expose-Headers", _ALLOW_ORIGIN),
+        ("Vary", "Origin"),
+    )
+
+
+def preflight_headers(origin: str, wanted: Mapping[str, str], methods: Collection[str]) -> Headers:
+    """The answer to a preflight of an allowed origin; nothing is what refuses it.
+
+    `wanted` are the request's headers, `methods` those that the path takes. As in Kuma no request
+    header beyond the harmless ones of Fetch is allowed.
+    """
+    method = wanted["access-control-request-method"]
+    if method not in methods or wanted.get("access-control-request-headers"):
+        return (("Vary", "Origin"),)
+    return (("Access-Control-Allow-Methods", ",".join(methods)), *answer_headers(origin))

@@ -1,0 +1,135 @@
+"""A server's certificate and key: read, judged, put into force, made."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import ssl
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from kong_mesh_cp.core.errors import ConfigurationError
+from kong_mesh_cp.core.wire.tls_names import SUITES_OF_1_2
+from kong_mesh_cp.shell.host.shown import shown
+
+PEM_BYTES_MAX = 1024 * 1024  # a chain of certificates has some KiB, a bundle of authorities 300
+RSA_BITS = 2048
+RSA_EXPONENT = 65_537
+SERIAL_BITS = 127  # positive, and within what the format takes
+
+_VERSIONS = {"TLSv1_2": ssl.TLSVersion.TLSv1_2, "TLSv1_3": ssl.TLSVersion.TLSv1_3}
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Certificate (with its chain) and key, in PEM. `place` is how errors name the two files."""
+
+    certificate: bytes
+    key: bytes = field(repr=False)
+    place: str
+    remedy: str  # what to do where they are not usable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What a server asks of its clients."""
+
+    version_min: str = "TLSv1_2"
+    version_max: str | None = None
+    cipher_suites: tuple[str, ...] = ()  # those of TLS 1.2; none: OpenSSL's choice
+    client_authorities: bytes | None = None  # in PEM; a client's certificate must be of one of them
+    client_certificate_required: bool = False
+
+
+def read_pem(path: Path, *, setting: str) -> bytes:
+    """The file that `setting` names. Raises: ConfigurationError `tls-file-unreadable`."""
+    try:
+        # A FIFO without a writer must not stop the start.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as file:
+            return file.read(PEM_BYTES_MAX)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "that is no path"
+        raise ConfigurationError(
+            f"{shown(path)} ({setting}) cannot be read: {reason}",
+            code="tls-file-unreadable",
+            hint="Put the PEM file there, readable for the user of the daemon, or correct the "
+            "setting.",
+        ) from None
+
+
+def server_context(pair: Pair, terms: Terms) -> ssl.SSLContext:
+    """What a TLS server needs. Raises: ConfigurationError that says what does not fit."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = _VERSIONS[terms.version_min]
+    if terms.version_max is not None:
+        context.maximum_version = _VERSIONS[terms.version_max]
+    context.set_alpn_protocols(["http/1.1"])
+    suites = [SUITES_OF_1_2[name] for name in terms.cipher_suites if name in SUITES_OF_1_2]
+    if suites:
+        context.set_ciphers(":".join(suites))
+    if terms.client_authorities is not None:
+        _ask_for_certificates(context, terms.client_authorities)
+        if terms.client_certificate_required:
+            context.verify_mode = ssl.CERT_REQUIRED
+    _load(context, pair)
+    return context
+
+
+def _ask_for_certificates(context: ssl.SSLContext, authorities: bytes) -> None:
+    try:
+        context.load_verify_locations(cadata=authorities.decode("ascii"))
+    except (ssl.SSLError, UnicodeDecodeError):
+        raise ConfigurationError(
+            "the file of apiServer.https.tlsCaFile holds no certificates",
+            code="tls-ca-unusable",
+            hint="Put the certificates of the clients' authorities there, in PEM.",
+        ) from None
+    context.verify_mode = ssl.CERT_OPTIONAL
+
+
+def _load(context: ssl.SSLContext, pair: Pair) -> None:
+    if b"ENCRYPTED" in pair.key:
+        message = f"the key of {pair.place} is encrypted, and nobody is there to type its password"
+        raise ConfigurationError(
+            message, code="tls-key-encrypted", hint="Decrypt it: openssl pkey -in KEY -out KEY.new"
+        )
+    # The module only reads files, and these two must be the ones that were read together.
+    descriptor = os.memfd_create("tls-pair", os.MFD_CLOEXEC)
+    try:
+        with os.fdopen(os.dup(descriptor), "wb") as file:
+            file.write(pair.key + b"\n" + pair.certificate)
+        context.load_cert_chain(f"/proc/self/fd/{descriptor}", password=b"")
+    except ssl.SSLError as error:
+        if error.reason == "KEY_VALUES_MISMATCH":
+            message = f"the certificate and the key of {pair.place} do not belong together"
+            raise ConfigurationError(message, code="tls-key-mismatch", hint=pair.remedy) from None
+        reason = (error.reason or "no certificate or no key in PEM").replace("_", " ").lower()
+        message = f"{pair.place} cannot be used: {reason}"
+        raise ConfigurationError(message, code="tls-pair-unusable", hint=pair.remedy) from None
+    finally:
+        os.close(descriptor)
+
+
+def ends_at(certificate: bytes) -> datetime:
+    """When the first certificate of a PEM text ends. Raises: ValueError if there is none."""
+    from cryptography import x509  # noqa: PLC0415 (much to import: nobody waits for it)
+
+    return x509.load_pem_x509_certificate(certificate).not_valid_after_utc
+
+
+def make_pair(names: Sequence[str], *, now: datetime, place: str, remedy: str) -> Pair:
+    """A new key, and the certificate that the control plane signs itself. Takes its time."""
+    from cryptography.hazmat.primitives.asymmetric import rsa  # noqa: PLC0415 (as above)
+
+    from kong_mesh_cp.core.identity.ca import (  # noqa: PLC0415 (as above)
+        private_key_pem,
+        server_certificate,
+    )
+
+    key = rsa.generate_private_key(RSA_EXPONENT, RSA_BITS)
+    serial = secrets.randbits(SERIAL_BITS) + 1
+    certificate = server_certificate(names, key, serial=serial, now=now)
+    return Pair(certificate, private_key_pem(key), place, remedy)

@@ -1,0 +1,216 @@
+"""Which certificate the HTTPS listener shows: configured, found, made, renewed."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import ssl
+import stat
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import trio
+from cryptography import x509
+
+from kong_mesh_cp.compose.https import RECHECK_SECONDS, Https
+from kong_mesh_cp.core.errors import ConfigurationError, StateError
+from kong_mesh_cp.settings.loading import load
+from kong_mesh_cp.shell.http.tls import Tls
+from support.tls_peers import Pair, pair, shown_by
+
+NOW = datetime.now(UTC)
+
+
+def https(directory: Path, **environ: str) -> Https:
+    environment = {"KUMA_GENERAL_WORK_DIR": str(directory), **environ}
+    loaded = load(arguments={}, environ=environment, default_file=directory / "no-such.toml")
+    return Https(loaded.settings, wall_clock=lambda: NOW)
+
+
+def configured(folder: Path, made: Pair, section: str = "API_SERVER_HTTPS") -> dict[str, str]:
+    folder.mkdir(exist_ok=True)
+    certificate, key = made.write(folder)
+    return {
+        f"KUMA_{section}_TLS_CERT_FILE": str(certificate),
+        f"KUMA_{section}_TLS_KEY_FILE": str(key),
+    }
+
+
+def codes(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.message.split(":")[0] for record in caplog.records]
+
+
+async def test_a_pair_is_made_once_and_kept(tmp_path: Path) -> None:
+    first = https(tmp_path)
+    await first.provide()
+    certificate, key = tmp_path / "kuma-cp.crt", tmp_path / "kuma-cp.key"
+
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600
+    assert b"PRIVATE KEY" not in certificate.read_bytes()
+    again = https(tmp_path)
+    await again.provide()
+    assert shown_by(first.context()) == shown_by(again.context()) == certificate.read_bytes()
+    assert sorted(tmp_path.iterdir()) == [certificate, key]
+
+
+async def test_the_made_certificate_is_for_this_machine(tmp_path: Path) -> None:
+    await https(tmp_path).provide()
+    made = x509.load_pem_x509_certificate((tmp_path / "kuma-cp.crt").read_bytes())
+    names = made.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+
+    assert {"localhost", socket.gethostname()} <= set(names.get_values_for_type(x509.DNSName))
+    assert ipaddress.ip_address("127.0.0.1") in names.get_values_for_type(x509.IPAddress)
+    assert made.not_valid_after_utc - NOW > timedelta(days=3649)
+
+
+async def test_with_a_store_in_memory_nothing_is_written(tmp_path: Path) -> None:
+    served = https(tmp_path, KUMA_STORE_TYPE="memory")
+    await served.provide()
+
+    assert shown_by(served.context())
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("missing", ["kuma-cp.crt", "kuma-cp.key"])
+async def test_half_of_a_kept_pair_is_replaced_by_a_whole_one(tmp_path: Path, missing: str) -> None:
+    await https(tmp_path).provide()
+    (tmp_path / missing).write_bytes(b"")
+    served = https(tmp_path)
+    await served.provide()
+
+    assert shown_by(served.context()) == (tmp_path / "kuma-cp.crt").read_bytes()
+
+
+async def test_the_listeners_own_pair_wins_over_that_of_all_servers(tmp_path: Path) -> None:
+    environ = configured(tmp_path / "general", pair("general"), "GENERAL")
+    general = https(tmp_path, **environ)
+    own = https(tmp_path, **environ, **configured(tmp_path / "own", pair("own")))
+    for served, expected in ((general, pair("general")), (own, pair("own"))):
+        await served.provide()
+        assert shown_by(served.context()) == expected.certificate
+    assert not (tmp_path / "kuma-cp.key").exists()
+
+
+def test_a_missing_file_is_named_with_its_setting(tmp_path: Path) -> None:
+    environ = configured(tmp_path / "own", pair())
+    (tmp_path / "own/server.key").unlink()
+    with pytest.raises(ConfigurationError) as refused:
+        https(tmp_path, **environ)
+
+    assert refused.value.code == "tls-file-unreadable"
+    assert f"{tmp_path}/own/server.key (apiServer.https.tlsKeyFile)" in refused.value.message
+
+
+@pytest.mark.parametrize(
+    ("made", "code"),
+    [
+        (Pair(pair("a").certificate, pair("b").key), "tls-key-mismatch"),
+        (Pair(b"no certificate", pair("b").key), "tls-pair-unusable"),
+        (Pair(pair("a").certificate, b""), "tls-pair-unusable"),
+        (
+            Pair(
+                pair("a").certificate,
+                b"-----BEGIN ENCRYPTED PRIVATE KEY-----\nAA==\n-----END ENCRYPTED PRIVATE KEY-----",
+            ),
+            "tls-key-encrypted",
+        ),
+    ],
+    ids=["mismatch", "no certificate", "no key", "encrypted"],
+)
+def test_a_pair_that_cannot_serve_is_refused(tmp_path: Path, made: Pair, code: str) -> None:
+    environ = configured(tmp_path / "own", made)
+    with pytest.raises(ConfigurationError) as refused:
+        https(tmp_path, **environ)
+
+    assert refused.value.code == code
+    assert "PRIVATE" not in refused.value.line
+
+
+def test_a_file_of_authorities_without_any_is_refused(tmp_path: Path) -> None:
+    environ = configured(tmp_path / "own", pair())
+    environ["KUMA_API_SERVER_HTTPS_CLIENT_CERTS_CA_FILE"] = str(tmp_path / "own/server.key")
+    with pytest.raises(ConfigurationError) as refused:
+        https(tmp_path, **environ)
+    assert refused.value.code == "tls-ca-unusable"
+
+
+async def test_an_expired_certificate_serves_and_is_warned_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    served = https(tmp_path, **configured(tmp_path / "own", pair("old", days=-1)))
+    await served.provide()
+
+    assert shown_by(served.context()) == pair("old", days=-1).certificate
+    assert codes(caplog) == ["tls-certificate-expired"]
+
+
+async def test_a_directory_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    served = https(tmp_path / "gone")
+    with pytest.raises(StateError) as refused:
+        await served.provide()
+    assert refused.value.code == "tls-certificate-not-kept"
+
+
+async def test_a_renewed_pair_counts_from_the_next_connection_on(tmp_path: Path) -> None:
+    served = https(tmp_path, **configured(tmp_path / "own", pair("first")))
+    await served.provide()
+    tls = Tls(served.context)
+    pair("second").write(tmp_path / "own")
+    await served.renew()
+
+    assert shown_by(tls.context()) == pair("second").certificate
+
+
+async def test_half_of_a_renewed_pair_changes_nothing_and_is_told_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    served = https(tmp_path, **configured(tmp_path / "own", pair("first")))
+    await served.provide()
+    before = served.context()
+    (tmp_path / "own/server.crt").write_bytes(pair("second").certificate)
+    await served.renew()
+    await served.renew()
+    assert served.context() is before
+    assert codes(caplog) == ["tls-key-mismatch"]
+
+    (tmp_path / "own/server.key").write_bytes(pair("second").key)
+    await served.renew()
+    assert shown_by(served.context()) == pair("second").certificate
+
+
+@pytest.mark.usefixtures("autojump_clock")
+async def test_a_renewed_file_is_noticed_by_itself(tmp_path: Path) -> None:
+    served = https(tmp_path, **configured(tmp_path / "own", pair("first")))
+    await served.provide()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(served.follow)
+        pair("second").write(tmp_path / "own")
+        before = served.context()
+        while served.context() is before:
+            await trio.sleep(RECHECK_SECONDS)
+        nursery.cancel_scope.cancel()
+    assert shown_by(served.context()) == pair("second").certificate
+
+
+def test_versions_and_suites_are_those_of_the_settings(tmp_path: Path) -> None:
+    terms = {
+        "KUMA_GENERAL_TLS_MIN_VERSION": "TLSv1_2",
+        "KUMA_GENERAL_TLS_MAX_VERSION": "TLSv1_2",
+        "KUMA_GENERAL_TLS_CIPHER_SUITES": "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384",
+    }
+    context = https(tmp_path, **configured(tmp_path / "own", pair()), **terms).context()
+
+    assert context.minimum_version == context.maximum_version == ssl.TLSVersion.TLSv1_2
+    of_1_2 = [suite["name"] for suite in context.get_ciphers() if suite["protocol"] == "TLSv1.2"]
+    assert of_1_2 == ["ECDHE-ECDSA-AES256-GCM-SHA384"]
+
+
+@pytest.mark.parametrize(("required", "mode"), [("false", "OPTIONAL"), ("true", "REQUIRED")])
+def test_clients_are_asked_for_certificates(tmp_path: Path, required: str, mode: str) -> None:
+    environ = configured(tmp_path / "own", pair())
+    environ["KUMA_API_SERVER_HTTPS_CLIENT_CERTS_CA_FILE"] = str(tmp_path / "own/server.crt")
+    environ["KUMA_API_SERVER_HTTPS_REQUIRE_CLIENT_CERT"] = required
+    context = https(tmp_path, **environ).context()
+
+    assert context.verify_mode.name == f"CERT_{mode}"
