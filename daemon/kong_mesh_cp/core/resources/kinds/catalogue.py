@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from kong_mesh_cp.core.resources.kind import Kind
 from kong_mesh_cp.core.resources.kinds import (
+    access_role,
     circuit_breaker,
     dataplane_rules,
     external_service,
@@ -39,6 +40,8 @@ from kong_mesh_cp.core.resources.kinds import (
 )
 
 _KINDS: Final[tuple[Kind[Any], ...]] = (
+    access_role.BINDING_KIND,
+    access_role.KIND,
     circuit_breaker.KIND,
     dataplane_rules.KIND,
     external_service.KIND,
