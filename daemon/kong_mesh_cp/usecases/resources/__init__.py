@@ -1,0 +1,1 @@
+"""Reading, writing and inspecting resources: what the API and `kumactl` do, without HTTP."""

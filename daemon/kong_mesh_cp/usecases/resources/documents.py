@@ -1,0 +1,103 @@
+"""Between a resource as it is stored, as the core reads it, and as clients see it (2.3).
+
+What is stored as `spec` are the members that follow the meta: the fields of the spec, or one
+member `spec`. So an answer is put together without reading the spec again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from kong_mesh_cp.core.resources.bodies import shown_time
+from kong_mesh_cp.core.resources.kind import Kind
+from kong_mesh_cp.core.resources.meta import Resource
+from kong_mesh_cp.core.resources.registry import TYPES
+from kong_mesh_cp.usecases.resource_ports import StoredResource
+from kong_mesh_cp.usecases.resources.kinds import KINDS
+
+S = TypeVar("S")
+
+JsonDocument = dict[str, object]
+
+
+def spec_text(kind: Kind[Any], spec: object) -> str:
+    """What is stored for `spec`."""
+    return _text(kind.render(spec))
+
+
+def status_text(kind: Kind[Any], document: Mapping[str, object]) -> str | None:
+    """What is stored for the status in `document`, an empty one where there is none.
+
+    None for types without a status. Raises: ParseError, InvalidResourceError.
+    """
+    if kind.parse_status is None or kind.render_status is None:
+        return None
+    return _text(kind.render_status(kind.parse_status(document)))
+
+
+def _text(document: Mapping[str, object]) -> str:
+    return json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def members(stored: StoredResource) -> JsonDocument:
+    """What follows the meta: the spec, inline or as `spec`, without the status."""
+    document: JsonDocument = json.loads(stored.spec)
+    return document
+
+
+def shown(stored: StoredResource) -> JsonDocument:
+    """The resource as a whole."""
+    document = {**shown_meta(stored, stored.key.type), **members(stored)}
+    if stored.status is not None:
+        document["status"] = json.loads(stored.status)
+    return document
+
+
+def shown_meta(stored: StoredResource, type_shown: str, name: str | None = None) -> JsonDocument:
+    """The members every resource begins with; `type_shown` is another one for overviews."""
+    key = stored.key
+    document: JsonDocument = {"type": type_shown}
+    if TYPES[key.type].is_mesh_scoped:
+        document["mesh"] = key.mesh
+    document["name"] = name or key.name
+    document["creationTime"] = shown_time(stored.created_at)
+    document["modificationTime"] = shown_time(stored.modified_at)
+    if stored.labels and name is None:
+        document["labels"] = dict(stored.labels)
+    return document
+
+
+def resource_of(stored: StoredResource) -> Resource:
+    """The resource with its typed spec.
+
+    Raises: ParseError or InvalidResourceError for what no release of this program has stored.
+    """
+    kind = KINDS[stored.key.type]
+    meta = shown_meta(stored, stored.key.type)
+    return Resource(
+        type=stored.key.type,
+        mesh=stored.key.mesh,
+        name=stored.key.name,
+        labels=stored.labels,
+        spec=kind.parse({**meta, **members(stored)}),
+        created_at=stored.created_at,
+        modified_at=stored.modified_at,
+        version=stored.version,
+    )
+
+
+def spec_as(spec_type: type[S], stored: StoredResource) -> S:
+    """The typed spec of a resource whose kind has specs of this type. Raises: as above."""
+    spec = resource_of(stored).spec
+    if not isinstance(spec, spec_type):
+        raise TypeError(f"{stored.key.type} has no spec of the type {spec_type.__name__}")
+    return spec
+
+
+def rendered_spec(resource: Resource) -> Mapping[str, object]:
+    """The object under `spec` of a type that has one; all its fields of one that has not."""
+    rendered = KINDS[resource.type].render(resource.spec)
+    nested = rendered.get("spec")
+    return nested if isinstance(nested, dict) else rendered

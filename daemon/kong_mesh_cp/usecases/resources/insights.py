@@ -1,0 +1,182 @@
+"""Insights that are put together when they are read: services, and everything at once (4.6)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
+from typing import Final, TypeVar
+
+from kong_mesh_cp.core.identity.access import AccessRules, ReadResource, require
+from kong_mesh_cp.core.identity.users import User
+from kong_mesh_cp.core.resources.bodies import shown_time
+from kong_mesh_cp.core.resources.key import ResourceKey
+from kong_mesh_cp.core.resources.kinds.insights import (
+    Count,
+    MeshInsight,
+    ProxyCount,
+    ProxyInsight,
+    Service,
+    ServiceInsight,
+    ServiceProxies,
+    ServiceStatus,
+    ServiceType,
+    ZoneInsight,
+)
+from kong_mesh_cp.core.resources.proto import write_message
+from kong_mesh_cp.usecases.ports import WallClock
+from kong_mesh_cp.usecases.resource_ports import ResourceStore, Selection, StoredResource
+from kong_mesh_cp.usecases.resources.documents import (
+    JsonDocument,
+    shown_meta,
+    spec_as,
+)
+from kong_mesh_cp.usecases.resources.queries import Listing, ListQuery, page_of
+from kong_mesh_cp.usecases.resources.reading import Reading
+from kong_mesh_cp.usecases.resources.refusals import GET_ONE, not_found
+
+S = TypeVar("S")
+
+SERVICE_INSIGHT: Final = "ServiceInsight"
+_COUNTED: Final = ("GlobalSecret", "HostnameGenerator", "Mesh", "Zone", "ZoneEgress", "ZoneIngress")
+_SERVICE_PORT: Final = 80
+_SERVICE_DOMAIN: Final = "mesh"
+
+
+class InsightViews:
+    """Errors as those of `Reading`."""
+
+    def __init__(
+        self, store: ResourceStore, reading: Reading, access: AccessRules, wall_clock: WallClock
+    ) -> None:
+        self._store = store
+        self._reading = reading
+        self._access = access
+        self._wall_clock = wall_clock
+
+    async def services(
+        self, user: User, mesh: str | None, query: ListQuery, types: Collection[ServiceType]
+    ) -> Listing:
+        """One item for each service; `types` empty: of any type."""
+        if mesh is not None:
+            await self._reading.require_mesh(mesh)
+        require(self._access, user, ReadResource(SERVICE_INSIGHT))
+        found = await self._store.list(Selection(type=SERVICE_INSIGHT, mesh=mesh))
+        items = [
+            _shown(stored, name, service)
+            for stored in found.items
+            for name, service in sorted(_services(stored).items())
+            if query.name in name and (not types or service.service_type in types)
+        ]
+        return page_of(items, query)
+
+    async def service(self, user: User, mesh: str, name: str) -> JsonDocument:
+        """One service; one that nobody offers is shown as such, as long as the mesh has others."""
+        await self._reading.require_mesh(mesh)
+        require(self._access, user, ReadResource(SERVICE_INSIGHT))
+        stored = await self._store.get(ResourceKey(SERVICE_INSIGHT, mesh, f"all-services-{mesh}"))
+        if stored is None:
+            raise not_found(GET_ONE)
+        return _shown(stored, name, _services(stored).get(name, Service()))
+
+    async def global_insights(self) -> JsonDocument:
+        """How many there are of each global type."""
+        counts = {each: {"total": await self._total(each)} for each in _COUNTED}
+        created = shown_time(self._wall_clock())
+        return {"type": "GlobalInsights", "creationTime": created, "resources": counts}
+
+    async def global_insight(self) -> JsonDocument:
+        """Sums over the insights of all meshes and zones."""
+        of_meshes = await self._specs(MeshInsight, "MeshInsight")
+        proxies = [each.dataplanes_by_type for each in of_meshes if each.dataplanes_by_type]
+        return {
+            "createdAt": shown_time(self._wall_clock()),
+            "dataplanes": {
+                "gatewayBuiltin": _proxies(each.gateway_builtin for each in proxies),
+                "gatewayDelegated": _proxies(each.gateway_delegated for each in proxies),
+                "standard": _proxies(each.standard for each in proxies),
+            },
+            "meshes": {"total": await self._total("Mesh")},
+            "policies": {"total": _total_of(each.policies for each in of_meshes)},
+            "resources": _totals(each.resources for each in of_meshes),
+            "services": await self._service_counts(),
+            "zones": {
+                "controlPlanes": await self._online(ZoneInsight, "Zone"),
+                "zoneEgresses": await self._online(ProxyInsight, "ZoneEgress"),
+                "zoneIngresses": await self._online(ProxyInsight, "ZoneIngress"),
+            },
+        }
+
+    async def _service_counts(self) -> JsonDocument:
+        services = [
+            service
+            for insight in await self._specs(ServiceInsight, SERVICE_INSIGHT)
+            for service in insight.services.values()
+        ]
+        external = [each for each in services if each.service_type == ServiceType.external]
+        return {
+            "external": {"total": len(external)},
+            "gatewayBuiltin": _by_status(services, ServiceType.gateway_builtin),
+            "gatewayDelegated": _by_status(services, ServiceType.gateway_delegated),
+            "internal": _by_status(services, ServiceType.internal),
+        }
+
+    async def _online(
+        self, insight_type: type[ZoneInsight | ProxyInsight], type_name: str
+    ) -> JsonDocument:
+        insights = await self._specs(insight_type, f"{type_name}Insight")
+        online = sum(each.is_online for each in insights)
+        return {"online": online, "total": await self._total(type_name)}
+
+    async def _specs(self, spec_type: type[S], type_name: str) -> list[S]:
+        found = await self._store.list(Selection(type=type_name))
+        return [spec_as(spec_type, each) for each in found.items]
+
+    async def _total(self, type_name: str) -> int:
+        return (await self._store.list(Selection(type=type_name, limit=1))).total
+
+
+def _services(stored: StoredResource) -> Mapping[str, Service]:
+    return spec_as(ServiceInsight, stored).services
+
+
+def _shown(stored: StoredResource, name: str, service: Service) -> JsonDocument:
+    proxies = service.dataplanes or ServiceProxies()
+    counted = replace(proxies, total=proxies.online + proxies.offline)
+    if service.service_type == ServiceType.internal:
+        address = f"{name}.{_SERVICE_DOMAIN}:{_SERVICE_PORT}"
+        service = replace(service, address_port=address)
+    if service.dataplanes is not None or service.service_type != ServiceType.external:
+        service = replace(service, dataplanes=counted)
+    return {**shown_meta(stored, SERVICE_INSIGHT, name), **write_message(service)}
+
+
+def _proxies(counts: Iterable[ProxyCount | None]) -> JsonDocument:
+    known = [each for each in counts if each is not None]
+    return {
+        "offline": sum(each.offline for each in known),
+        "online": sum(each.online for each in known),
+        "partiallyDegraded": sum(each.partially_degraded for each in known),
+        "total": sum(each.total for each in known),
+    }
+
+
+def _by_status(services: Iterable[Service], service_type: ServiceType) -> JsonDocument:
+    statuses = [each.status for each in services if each.service_type == service_type]
+    return {
+        "offline": statuses.count(ServiceStatus.offline),
+        "online": statuses.count(ServiceStatus.online),
+        "partiallyDegraded": statuses.count(ServiceStatus.partially_degraded),
+        "total": len(statuses),
+    }
+
+
+def _totals(counts: Iterable[Mapping[str, Count]]) -> JsonDocument:
+    sums: dict[str, int] = {}
+    for of_mesh in counts:
+        for name, count in of_mesh.items():
+            sums[name] = sums.get(name, 0) + count.total
+    return {name: {"total": sums[name]} for name in sorted(sums)}
+
+
+def _total_of(counts: Iterable[Mapping[str, Count]]) -> int:
+    return sum(count.total for of_mesh in counts for count in of_mesh.values())

@@ -1,0 +1,181 @@
+"""What policies come to: the rules of one proxy, and the proxies of one policy (8.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from kong_mesh_cp.core.identity.users import User
+from kong_mesh_cp.core.policy.match import UnresolvedTargetError
+from kong_mesh_cp.core.policy.matched import MeshView, selects_proxy
+from kong_mesh_cp.core.policy.mesh_resources import gateway_of, mesh_view, proxy_of
+from kong_mesh_cp.core.policy.policy import TRAITS, Policy
+from kong_mesh_cp.core.policy.rules_view import proxy_of_gateway, rules_view
+from kong_mesh_cp.core.resources.kinds.dataplane import Dataplane
+from kong_mesh_cp.core.resources.kinds.hostname_generator import HostnameGenerator
+from kong_mesh_cp.core.resources.kinds.mesh import Mesh, MeshServicesMode
+from kong_mesh_cp.core.resources.kinds.mesh_gateway import MeshGateway
+from kong_mesh_cp.core.resources.kinds.mesh_service import MeshService
+from kong_mesh_cp.core.resources.meta import Resource
+from kong_mesh_cp.core.resources.registry import TYPES, ResourceType
+from kong_mesh_cp.usecases.resource_ports import ResourceStore, Selection, StoredResource
+from kong_mesh_cp.usecases.resources.documents import (
+    JsonDocument,
+    members,
+    rendered_spec,
+    resource_of,
+    spec_as,
+)
+from kong_mesh_cp.usecases.resources.hostnames import hostnames
+from kong_mesh_cp.usecases.resources.queries import Listing, ListQuery, page_of
+from kong_mesh_cp.usecases.resources.reading import Reading
+
+_VIEWED: Final = (
+    *TRAITS,
+    "MeshExternalService",
+    "MeshGateway",
+    "MeshMultiZoneService",
+    "MeshService",
+)
+ANY_VALUE: Final = "*"
+
+_Selects = Callable[[Resource, Dataplane], bool]
+
+
+class Inspecting:
+    """Answers from one reading of a mesh. Errors as those of `Reading`."""
+
+    def __init__(self, store: ResourceStore, reading: Reading) -> None:
+        self._store = store
+        self._reading = reading
+
+    async def require_dataplane(self, user: User, mesh: str, name: str) -> StoredResource:
+        title = "Could not retrieve Dataplane"
+        return await self._reading.stored(user, TYPES["Dataplane"], mesh, name, title=title)
+
+    async def dataplane_rules(self, user: User, mesh: str, name: str) -> JsonDocument:
+        stored = await self.require_dataplane(user, mesh, name)
+        of_mesh, view = await self._view(mesh)
+        proxy = proxy_of(resource_of(stored), spec_as(Dataplane, stored))
+        return rules_view(proxy, view, services_by_tag=not _is_exclusive(of_mesh))
+
+    async def gateway_rules(self, user: User, mesh: str, name: str) -> JsonDocument:
+        """What a proxy that serves the gateway gets; nothing while it selects none."""
+        stored = await self._reading.stored(
+            user, TYPES["MeshGateway"], mesh, name, title="Could not retrieve MeshGateway"
+        )
+        gateway = gateway_of(resource_of(stored), spec_as(MeshGateway, stored))
+        proxy = proxy_of_gateway(gateway)
+        if proxy is None:
+            return {"httpMatches": [], "resource": _meta(stored), "rules": []}
+        of_mesh, view = await self._view(mesh)
+        return rules_view(proxy, view, services_by_tag=not _is_exclusive(of_mesh))
+
+    async def dataplanes(
+        self, user: User, resource_type: ResourceType, mesh: str, name: str, query: ListQuery
+    ) -> Listing:
+        """The data plane proxies that a policy, a gateway or a service is about."""
+        stored = await self._reading.stored(
+            user, resource_type, mesh, name, title="Could not retrieve policy"
+        )
+        selects = await self._selects(resource_of(stored), stored)
+        found = await self._store.list(
+            Selection(type="Dataplane", mesh=mesh, name_contains=query.name)
+        )
+        selected = []
+        for each in found.items:
+            resource = resource_of(each)
+            if isinstance(resource.spec, Dataplane) and selects(resource, resource.spec):
+                selected.append(_meta(each))
+        return page_of(selected, query)
+
+    async def hostnames(
+        self, user: User, resource_type: ResourceType, mesh: str, name: str
+    ) -> Mapping[str, Sequence[str]]:
+        """The zones by host name."""
+        stored = await self._reading.stored(
+            user, resource_type, mesh, name, title="could not retrieve service"
+        )
+        generators = await self._store.list(Selection(type="HostnameGenerator"))
+        return hostnames(
+            resource_of(stored),
+            ((resource_of(each), spec_as(HostnameGenerator, each)) for each in generators.items),
+        )
+
+    async def _selects(self, resource: Resource, stored: StoredResource) -> _Selects:
+        if resource.type in TRAITS:
+            _, view = await self._view(resource.mesh)
+            policy = next(
+                each
+                for each in view.policies
+                if (each.meta.type, each.meta.name) == (resource.type, resource.name)
+            )
+            return lambda proxy, spec: _policy_selects(policy, proxy, spec, view)
+        if isinstance(resource.spec, MeshService):
+            return _service_selector(resource.spec)
+        selectors = _legacy_selectors(members(stored))
+        if resource.type in {"MeshGateway", "MeshGatewayRoute"}:
+            return lambda _, spec: (
+                spec.gateway is not None
+                and spec.is_builtin_gateway
+                and any(_has(spec.gateway.tags, each) for each in selectors)
+            )
+        return lambda _, spec: any(_has(tags, each) for tags in spec.tag_sets for each in selectors)
+
+    async def _view(self, mesh: str) -> tuple[Mesh, MeshView]:
+        stored = await self._reading.require_mesh(mesh)
+        listed = [resource_of(stored)]
+        for viewed in _VIEWED:
+            found = await self._store.list(Selection(type=viewed, mesh=mesh))
+            listed += map(resource_of, found.items)
+        return spec_as(Mesh, stored), mesh_view(listed, rendered_spec)
+
+
+def _is_exclusive(mesh: Mesh) -> bool:
+    services = mesh.mesh_services
+    return services is not None and services.mode is MeshServicesMode.Exclusive
+
+
+def _policy_selects(policy: Policy, proxy: Resource, spec: Dataplane, view: MeshView) -> bool:
+    try:
+        return selects_proxy(policy, proxy_of(proxy, spec), view)
+    except UnresolvedTargetError:
+        return False  # what it points at is not there, so it selects nothing
+
+
+def _service_selector(service: MeshService) -> _Selects:
+    reference, tags = service.selector.dataplane_ref, service.selector.dataplane_tags
+    if reference is not None and reference.name:
+        return lambda proxy, _: proxy.name == reference.name
+    if not tags:
+        return lambda _, __: False
+    return lambda _, spec: any(_has(each, tags) for each in _inbound_tags(spec))
+
+
+def _inbound_tags(spec: Dataplane) -> Iterable[Mapping[str, str]]:
+    return () if spec.networking is None else (each.tags for each in spec.networking.inbound)
+
+
+def _legacy_selectors(document: Mapping[str, Any]) -> list[Mapping[str, str]]:
+    """Whom a policy with selectors of tags is for: `selectors`, `destinations` or `sources`.
+
+    Policies of connections act on the side that receives, but for those of the calling side.
+    """
+    for member in ("selectors", "destinations", "sources"):
+        if document.get(member):
+            return [each.get("match", {}) for each in document[member]]
+    return []
+
+
+def _has(tags: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
+    return all(key in tags and value in {ANY_VALUE, tags[key]} for key, value in wanted.items())
+
+
+def _meta(stored: StoredResource) -> JsonDocument:
+    key = stored.key
+    return {
+        "labels": dict(sorted(stored.labels.items())),
+        "mesh": key.mesh,
+        "name": key.name,
+        "type": key.type,
+    }

@@ -1,0 +1,101 @@
+"""What a mesh must not become, seen from what it was and from what is stored (3.2, 3.5, 3.7)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from kong_mesh_cp.core.resources.defaults import BUILTIN_CA, ca_secrets_of
+from kong_mesh_cp.core.resources.kinds.mesh import CertificateAuthority, Mesh
+from kong_mesh_cp.core.resources.meta import MESH_NAME_CHARACTERS_MAX, MESH_NAME_LENGTH
+from kong_mesh_cp.core.resources.quoting import go_quote
+from kong_mesh_cp.core.resources.violations import FieldPath, Violation, root
+
+PROVIDED_CA: Final = "provided"
+PLUGINS: Final = frozenset({BUILTIN_CA, PROVIDED_CA})
+SECRET_NAME_CHARACTERS_MAX: Final = 253
+
+_SWITCHED = (
+    "Changing CA when mTLS is enabled is forbidden. Disable mTLS first and then change the CA"
+)
+
+
+def creation_violations(name: str, mesh: Mesh) -> list[Violation]:
+    """What speaks against making `mesh`."""
+    if len(name) > MESH_NAME_CHARACTERS_MAX:
+        return [Violation("name", MESH_NAME_LENGTH)]
+    return backend_violations(name, mesh)
+
+
+def change_violations(name: str, before: Mesh, after: Mesh) -> list[Violation]:
+    """What speaks against `after` taking the place of `before`."""
+    old, new = before.enabled_ca, after.enabled_ca
+    if old is not None and new is not None and old.name != new.name:
+        return [root("mtls").field("enabledBackend").violation(_SWITCHED)]
+    return backend_violations(name, after)
+
+
+def backend_violations(name: str, mesh: Mesh) -> list[Violation]:
+    """What is wrong with the authorities of a mesh, unless it asks not to look."""
+    if mesh.mtls is None or mesh.mtls.skip_validation:
+        return []
+    found: list[Violation] = []
+    for index, backend in enumerate(mesh.mtls.backends):
+        at = root("mtls").field("backends").index(index)
+        if backend.type not in PLUGINS:
+            reason = "could not find installed plugin for this type"
+            found.append(at.field("type").violation(reason))
+        elif backend.type == BUILTIN_CA:
+            found += _builtin(name, backend, at.field("conf"))
+        else:
+            found += _provided(backend, at.field("conf"))
+    return found
+
+
+def _builtin(mesh: str, backend: CertificateAuthority, at: FieldPath) -> Iterator[Violation]:
+    # The place nests oddly, but so clients see it.
+    place = at.field("mtls.backends.name")
+    if not _is_dns_label_like(backend.name):
+        yield place.violation(f"{go_quote(backend.name)} name must be valid dns name")
+    longest = SECRET_NAME_CHARACTERS_MAX - len(f"{mesh}.ca-builtin-cert-")
+    if len(backend.name) > longest:
+        yield place.violation(f"Backend name is too long. Max length: {longest}")
+
+
+def _is_dns_label_like(name: str) -> bool:
+    parts = name.split(".")
+    return all(
+        part and part.replace("-", "").isalnum() and part.isascii() and part == part.lower()
+        for part in parts
+    )
+
+
+def _provided(backend: CertificateAuthority, at: FieldPath) -> Iterator[Violation]:
+    conf = backend.conf or {}
+    for member in ("cert", "key"):
+        source = conf.get(member)
+        if source is None:
+            yield at.field(member).violation("has to be defined")
+        elif not source:
+            yield at.field(member).violation("data source cannot be empty")
+
+
+def secret_in_use(secret: str, mesh_name: str, mesh: Mesh) -> Violation | None:
+    """Why the Secret called `secret` has to stay; None when nothing needs it."""
+    backend = mesh.enabled_ca
+    if backend is None or secret not in _secrets_of(mesh_name, mesh, backend):
+        return None
+    return Violation(
+        "name",
+        f"The secret {go_quote(secret)} that you are trying to remove is currently in use in "
+        f"Mesh {go_quote(mesh_name)} in mTLS backend {go_quote(backend.name)}. Please remove the "
+        f"reference from the {go_quote(backend.name)} backend before removing the secret.",
+    )
+
+
+def _secrets_of(mesh_name: str, mesh: Mesh, backend: CertificateAuthority) -> set[str]:
+    if backend.type == BUILTIN_CA:
+        mine = (each for each in ca_secrets_of(mesh_name, mesh) if each.backend == backend.name)
+        return {name for each in mine for name in (each.certificate, each.key)}
+    sources = ((backend.conf or {}).get(member) for member in ("cert", "key"))
+    return {str(each["secret"]) for each in sources if isinstance(each, dict) and "secret" in each}

@@ -1,0 +1,97 @@
+"""Which resources a list shows, and which part of them (wire contract 2.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+from kong_mesh_cp.core.resources.kinds.dataplane import Dataplane
+from kong_mesh_cp.core.resources.kinds.external_service import ExternalService
+
+PAGE_ITEMS: Final = 100
+PAGE_ITEMS_MAX: Final = 1000
+
+
+class GatewayFilter(StrEnum):
+    """Which data plane proxies are meant by `gateway=`."""
+
+    ANY = "true"
+    NONE = "false"
+    BUILTIN = "builtin"
+    DELEGATED = "delegated"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListQuery:
+    """What to list. Tags and their values are parts of what is looked for, labels are exact."""
+
+    offset: int = 0
+    size: int = PAGE_ITEMS
+    name: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    gateway: GatewayFilter | None = None
+
+    @property
+    def looks_into_specs(self) -> bool:
+        """Whether the store cannot answer it by itself."""
+        return bool(self.tags) or self.gateway is not None
+
+    def selects(self, spec: object) -> bool:
+        """Whether a resource with this spec belongs to the list, as far as its spec decides."""
+        return _has_tags(spec, self.tags) and _is_gateway(spec, self.gateway)
+
+
+def _has_tags(spec: object, wanted: Mapping[str, str]) -> bool:
+    match spec:
+        case Dataplane():
+            sets: Iterable[Mapping[str, str]] = spec.tag_sets
+        case ExternalService():
+            sets = (spec.tags,)
+        case _:
+            return True
+    return not wanted or any(_contains(tags, wanted) for tags in sets)
+
+
+def _contains(tags: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
+    return all(
+        any(part in key and of_value in value for key, value in tags.items())
+        for part, of_value in wanted.items()
+    )
+
+
+def _is_gateway(spec: object, wanted: GatewayFilter | None) -> bool:
+    if not isinstance(spec, Dataplane):
+        return True
+    match wanted:
+        case None:
+            return True
+        case GatewayFilter.ANY:
+            return spec.gateway is not None
+        case GatewayFilter.NONE:
+            return spec.gateway is None
+        case GatewayFilter.BUILTIN:
+            return spec.is_builtin_gateway
+        case GatewayFilter.DELEGATED:
+            return spec.is_delegated_gateway
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """One page of a list. `next_offset` is None on the last one."""
+
+    items: Sequence[dict[str, object]]
+    total: int
+    next_offset: int | None
+
+
+def page_of(items: Sequence[dict[str, object]], query: ListQuery) -> Listing:
+    """The page that `query` asks for, out of all items of its list."""
+    return listing(items[query.offset : query.offset + query.size], len(items), query)
+
+
+def listing(page: Sequence[dict[str, object]], total: int, query: ListQuery) -> Listing:
+    end = query.offset + query.size
+    return Listing(items=page, total=total, next_offset=end if end < total else None)

@@ -1,0 +1,154 @@
+"""Getting and listing resources, with their insights where they have some (2.4, 2.5)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from kong_mesh_cp.core.identity.access import AccessRules, ReadResource, require
+from kong_mesh_cp.core.identity.users import User
+from kong_mesh_cp.core.resources.key import ResourceKey
+from kong_mesh_cp.core.resources.registry import TYPES, ResourceType
+from kong_mesh_cp.usecases.resource_ports import ResourceStore, Selection, StoredResource
+from kong_mesh_cp.usecases.resources.documents import (
+    JsonDocument,
+    members,
+    resource_of,
+    shown,
+    shown_meta,
+)
+from kong_mesh_cp.usecases.resources.queries import Listing, ListQuery, listing
+from kong_mesh_cp.usecases.resources.refusals import GET_ONE, mesh_not_found, not_found
+
+MESH: Final = "Mesh"
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """A type that is shown together with what is observed of it."""
+
+    type: str
+    resource: str  # names of the members
+    insight: str
+
+    @property
+    def shown_type(self) -> str:
+        return f"{self.type}Overview"
+
+    @property
+    def insight_type(self) -> str:
+        return f"{self.type}Insight"
+
+
+OVERVIEWS: Final[Mapping[str, Overview]] = {
+    each.type: each
+    for each in (
+        Overview("Dataplane", "dataplane", "dataplaneInsight"),
+        Overview("Zone", "zone", "zoneInsight"),
+        Overview("ZoneEgress", "zoneEgress", "zoneEgressInsight"),
+        Overview("ZoneIngress", "zoneIngress", "zoneIngressInsight"),
+    )
+}
+
+
+class Reading:
+    """What is in the store, for whoever may see it. All methods raise StateError, and
+    AccessDeniedError or ResourceRefusedError for what is not to be had.
+    """
+
+    def __init__(self, store: ResourceStore, access: AccessRules) -> None:
+        self._store = store
+        self._access = access
+
+    async def require_mesh(self, mesh: str) -> StoredResource:
+        """The mesh that a URL names. Raises: ResourceRefusedError."""
+        found = await self._store.get(mesh_key(mesh))
+        if found is None:
+            raise mesh_not_found()
+        return found
+
+    async def stored(
+        self, user: User, resource_type: ResourceType, mesh: str, name: str, *, title: str = GET_ONE
+    ) -> StoredResource:
+        """One resource of a mesh that exists ("" for a global type)."""
+        if resource_type.is_mesh_scoped:
+            await self.require_mesh(mesh)
+        require(self._access, user, ReadResource(resource_type.name))
+        found = await self._store.get(ResourceKey(resource_type.name, mesh, name))
+        if found is None:
+            raise not_found(title)
+        return found
+
+    async def overview(
+        self, user: User, resource_type: ResourceType, mesh: str, name: str
+    ) -> JsonDocument:
+        """One resource with its insight, if it has one."""
+        stored = await self.stored(user, resource_type, mesh, name)
+        (document,) = await self._overviews(OVERVIEWS[resource_type.name], [stored])
+        return document
+
+    async def page(
+        self,
+        user: User,
+        resource_type: ResourceType,
+        mesh: str | None,
+        query: ListQuery,
+        *,
+        overview: bool = False,
+    ) -> Listing:
+        """The page of one mesh, or of all for None. Sorted by mesh and name."""
+        if mesh is not None and resource_type.is_mesh_scoped:
+            await self.require_mesh(mesh)
+        require(self._access, user, ReadResource(resource_type.name))
+        page, total = await self._stored_page(resource_type, mesh, query)
+        if overview:
+            items = await self._overviews(OVERVIEWS[resource_type.name], page)
+        else:
+            items = [shown(each) for each in page]
+        return listing(items, total, query)
+
+    async def _stored_page(
+        self, resource_type: ResourceType, mesh: str | None, query: ListQuery
+    ) -> tuple[Sequence[StoredResource], int]:
+        in_store = not query.looks_into_specs
+        found = await self._store.list(
+            Selection(
+                type=resource_type.name,
+                mesh=mesh if resource_type.is_mesh_scoped else None,
+                name_contains=query.name,
+                labels=query.labels,
+                offset=query.offset if in_store else 0,
+                limit=query.size if in_store else None,
+            )
+        )
+        if in_store:
+            return found.items, found.total
+        selected = [each for each in found.items if query.selects(resource_of(each).spec)]
+        return selected[query.offset : query.offset + query.size], len(selected)
+
+    async def _overviews(
+        self, overview: Overview, page: Sequence[StoredResource]
+    ) -> list[JsonDocument]:
+        keys = [_insight_key(overview, each) for each in page]
+        insights = await self._store.get_many(keys)
+        return [
+            {
+                **shown_meta(each, overview.shown_type),
+                overview.resource: members(each),
+                **({overview.insight: members(insights[key])} if key in insights else {}),
+            }
+            for each, key in zip(page, keys, strict=True)
+        ]
+
+
+def mesh_key(mesh: str) -> ResourceKey:
+    return ResourceKey(MESH, "", mesh)
+
+
+def _insight_key(overview: Overview, resource: StoredResource) -> ResourceKey:
+    return ResourceKey(overview.insight_type, resource.key.mesh, resource.key.name)
+
+
+def has_overview(resource_type: ResourceType) -> bool:
+    return resource_type.name in OVERVIEWS and OVERVIEWS[resource_type.name].insight_type in TYPES

@@ -1,0 +1,100 @@
+"""How a request about a resource is refused: title and detail are what clients show (2.6)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Final
+
+from kong_mesh_cp.core.errors import ControlPlaneError
+from kong_mesh_cp.core.resources.key import ResourceKey
+from kong_mesh_cp.core.resources.quoting import go_quote
+from kong_mesh_cp.core.resources.violations import Violation
+
+GET_ONE: Final = "Could not retrieve a resource"
+LIST: Final = "Could not retrieve resources"
+PROCESS: Final = "Could not process a resource"
+CREATE: Final = "Could not create a resource"
+UPDATE: Final = "Could not update a resource"
+DELETE: Final = "Could not delete a resource"
+
+NOT_VALID: Final = "Resource is not valid"
+
+
+class Fault(StrEnum):
+    """What kind of refusal it is; the exit decides which status that is."""
+
+    NOT_FOUND = "not-found"
+    INVALID = "invalid"
+    UNREADABLE = "unreadable"
+    CONFLICT = "conflict"
+    DENIED = "denied"
+    UNAUTHENTICATED = "unauthenticated"
+    READ_ONLY = "read-only"
+    INTERNAL = "internal"
+
+
+_HINTS: Final = {
+    Fault.NOT_FOUND: "List what there is.",
+    Fault.INVALID: "Correct the fields named.",
+    Fault.UNREADABLE: "Send what the documentation of the type shows.",
+    Fault.CONFLICT: "Read the resource again, then repeat the change.",
+    Fault.DENIED: "Ask an administrator, or send the token of a user that may do this.",
+    Fault.UNAUTHENTICATED: "Send a valid token, or none.",
+    Fault.READ_ONLY: "Change it where it comes from.",
+    Fault.INTERNAL: "The log of the control plane says why.",
+}
+
+
+class ResourceRefusedError(ControlPlaneError):
+    """A request that was not carried out; nothing has changed."""
+
+    def __init__(
+        self, fault: Fault, title: str, detail: str, violations: Sequence[Violation] = ()
+    ) -> None:
+        super().__init__(f"{title} ({detail})", code=f"resource-{fault}", hint=_HINTS[fault])
+        self.fault = fault
+        self.title = title
+        self.detail = detail
+        self.violations = tuple(violations)
+
+
+def not_found(title: str) -> ResourceRefusedError:
+    return ResourceRefusedError(Fault.NOT_FOUND, title, "Not found")
+
+
+def mesh_not_found() -> ResourceRefusedError:
+    """The mesh in the URL, asked before anything else."""
+    return not_found("Failed to retrieve Mesh")
+
+
+def invalid(title: str, violations: Sequence[Violation]) -> ResourceRefusedError:
+    return ResourceRefusedError(Fault.INVALID, title, NOT_VALID, violations)
+
+
+def unreadable(detail: str) -> ResourceRefusedError:
+    return ResourceRefusedError(Fault.UNREADABLE, "Bad Request", detail)
+
+
+def internal(title: str) -> ResourceRefusedError:
+    return ResourceRefusedError(Fault.INTERNAL, title, "Internal Server Error")
+
+
+def already_exists(key: ResourceKey) -> ResourceRefusedError:
+    return ResourceRefusedError(
+        Fault.CONFLICT, "Conflict", f"resource already exists: {_shown(key)}"
+    )
+
+
+def conflict(key: ResourceKey) -> ResourceRefusedError:
+    return ResourceRefusedError(Fault.CONFLICT, "Conflict", f"resource conflict: {_shown(key)}")
+
+
+def mesh_vanished(mesh: str) -> ResourceRefusedError:
+    """The mesh was there when the request came, and is not any more."""
+    violation = Violation("mesh", f"mesh of name {mesh} is not found")
+    return ResourceRefusedError(Fault.INVALID, CREATE, "Mesh is not found", [violation])
+
+
+def _shown(key: ResourceKey) -> str:
+    return f"type={go_quote(key.type)} name={go_quote(key.name)} mesh={go_quote(key.mesh)}"

@@ -1,0 +1,74 @@
+"""What a start makes when it is not there (3.8)."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from kong_mesh_cp.core.errors import StateError
+from kong_mesh_cp.core.resources.labels import Place
+from kong_mesh_cp.usecases.resources.applying import WriteRules
+from kong_mesh_cp.usecases.resources.ensuring import InitialResources
+from support.fake_resources import FakeResourceStore
+from support.resource_api import ResourceApi
+
+NOTHING = InitialResources(default_mesh=False, hostname_generators=False, own_secrets=False)
+
+
+async def test_a_first_start_makes_all_of_it_and_a_second_one_nothing() -> None:
+    api = ResourceApi()
+    await api.ensuring.run(InitialResources())
+    made = list(api.keys.made)
+    assert await api.names("Mesh") == ["default"]
+    assert await api.names("Zone") == ["default"]
+    assert await api.names("GlobalSecret") == [
+        "envoy-admin-ca",
+        "inter-cp-ca",
+        "zone-token-signing-key-1",
+    ]
+    assert await api.names("HostnameGenerator") == [
+        "local-mesh-external-service",
+        "local-universal-mesh-service",
+    ]
+    assert len(await api.names("MeshTimeout", "default")) == 2
+
+    await api.delete("MeshTimeout", "mesh-timeout-all-default", mesh="default")
+    await api.ensuring.run(InitialResources())
+    assert api.keys.made == made
+    assert len(await api.names("MeshTimeout", "default")) == 1
+
+
+async def test_what_is_not_wanted_is_not_made() -> None:
+    api = ResourceApi()
+    await api.ensuring.run(NOTHING)
+    assert isinstance(api.store, FakeResourceStore)
+    assert api.store.resources == {}
+
+
+async def test_a_zone_of_a_global_control_plane_gets_its_meshes_from_there() -> None:
+    api = ResourceApi(rules=WriteRules(place=Place(zone="east", federated=True)))
+    await api.ensuring.run(InitialResources())
+    assert await api.names("Mesh") == []
+    assert await api.names("Zone") == ["east"]
+    assert "zone-token-signing-key-1" not in await api.names("GlobalSecret")
+
+
+async def test_a_store_that_fails_is_asked_again_and_said_once(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    del autojump_clock
+    api = ResourceApi()
+    store = api.store
+    assert isinstance(store, FakeResourceStore)
+    store.failure = StateError("the disk is full", code="state-full", hint="Make room.")
+    with caplog.at_level(logging.ERROR):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(api.ensuring.run, InitialResources())
+            await trio.sleep(12)
+            store.failure = None
+    assert await api.names("Mesh") == ["default"]
+    lines = [each.message for each in caplog.records]
+    assert lines == ["defaults-not-made: the disk is full; trying again. Make room."]
