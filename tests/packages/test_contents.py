@@ -31,6 +31,7 @@ COMMON = {
     "/etc/kong-mesh",
     "/etc/kong-mesh/kong-mesh-cp.env",
     "/usr/bin/kong-mesh-cp",
+    "/usr/bin/kumactl",
     f"{BUNDLE}/build-id",
     f"{BUNDLE}/restart-if-safe",
     "/usr/lib/systemd/system-preset/80-kong-mesh-cp.preset",
@@ -38,6 +39,9 @@ COMMON = {
     "/usr/lib/systemd/system/kong-mesh-cp.service",
     "/usr/lib/sysusers.d/kong-mesh-cp.conf",
     "/usr/lib/tmpfiles.d/kong-mesh-cp.conf",
+    "/usr/share/bash-completion/completions/kumactl",
+    "/usr/share/fish/vendor_completions.d/kumactl.fish",
+    "/usr/share/man/man1/kumactl.1.gz",
     "/usr/share/man/man5/kong-mesh-cp.toml.5.gz",
     "/usr/share/man/man8/kong-mesh-cp.8.gz",
 }
@@ -45,6 +49,7 @@ DEBIAN = {
     "/usr/share/doc/kong-mesh-cp/changelog.Debian.gz",
     "/usr/share/doc/kong-mesh-cp/copyright",
     "/usr/share/lintian/overrides/kong-mesh-cp",
+    "/usr/share/zsh/vendor-completions/_kumactl",
 }
 # What a bundle brings along and must not.
 UNWANTED = re.compile(
@@ -65,7 +70,7 @@ def test_the_packages_are_named_for_their_version(packages: Packages) -> None:
 
 def test_the_deb_lays_down_these_files_and_its_bundle_only(packages: Packages) -> None:
     entries = deb_entries(packages.deb)
-    own = {path for path, entry in entries.items() if entry.is_file}
+    own = {path for path, entry in entries.items() if not entry.is_folder}
     outside = {path for path in own if not path.startswith((f"{BUNDLE}/app/", f"{BUNDLE}/vendor/"))}
 
     assert outside | {"/etc/kong-mesh"} == COMMON | DEBIAN
@@ -79,7 +84,8 @@ def test_the_rpm_lays_down_these_files_and_its_bundle_only(packages: Packages) -
     }
 
     licenses = "/usr/share/licenses/kong-mesh-cp"
-    assert outside - {BUNDLE} == COMMON | {licenses, f"{licenses}/LICENSE"}
+    completion = "/usr/share/zsh/site-functions/_kumactl"
+    assert outside - {BUNDLE} == COMMON | {licenses, f"{licenses}/LICENSE", completion}
 
 
 def test_both_packages_hold_the_same_bundle(
@@ -99,6 +105,7 @@ def test_only_the_configuration_is_closed_to_others_and_nothing_is_writable(
             "/etc/kong-mesh": "drwxr-x---",
             "/etc/kong-mesh/kong-mesh-cp.env": "-rw-r-----",
             "/usr/bin/kong-mesh-cp": "-rwxr-xr-x",
+            "/usr/bin/kumactl": "l---------",
             f"{BUNDLE}/restart-if-safe": "-rwxr-xr-x",
         }.get(path, "-rw-r--r--" if entry.is_file else "drwxr-xr-x")
         assert entry.mode == expected, path

@@ -66,6 +66,18 @@ def test_after_installing_a_start_serves_and_status_says_so(machine: Machine) ->
     )
 
 
+def test_kumactl_is_installed_and_speaks_to_the_daemon(machine: Machine) -> None:
+    machine.install()
+    machine.start()
+
+    assert machine.sh("kumactl version").startswith("Client: ")
+    added = "kumactl config control-planes add --name here --address http://127.0.0.1:5681"
+    assert 'added Control Plane "here"' in machine.sh(added)
+    assert machine.sh(
+        "command -v bash && bash -c '. /usr/share/bash-completion/completions/kumactl'"
+    )
+
+
 def test_without_a_license_the_pre_bundled_one_serves(machine: Machine) -> None:
     machine.install()
 

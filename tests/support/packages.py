@@ -43,6 +43,10 @@ class Entry:
     def is_file(self) -> bool:
         return self.mode.startswith("-")
 
+    @property
+    def is_folder(self) -> bool:
+        return self.mode.startswith("d")
+
 
 def build(tree: Path, output: Path, *arguments: str, umask: int = 0o022) -> None:
     """Run the tree's scripts/build-packages with the tools of this interpreter's environment."""
@@ -70,7 +74,9 @@ def deb_entries(deb: Path) -> dict[str, Entry]:
     entries = {}
     for line in listing.splitlines():
         mode, owner, _, _, _, path = line.split(maxsplit=5)
-        entries[path.removeprefix(".").rstrip("/")] = Entry(mode, owner)
+        # A symbolic link is listed with its target.
+        name = path.partition(" -> ")[0]
+        entries[name.removeprefix(".").rstrip("/")] = Entry(mode, owner)
     return entries
 
 
