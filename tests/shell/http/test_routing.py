@@ -73,3 +73,18 @@ async def test_head_goes_where_get_goes() -> None:
 def test_a_table_is_sorted_and_has_no_row_twice(table: tuple[Route, ...]) -> None:
     with pytest.raises(ValueError, match="not sorted, or has a row twice"):
         Router(table, error_body=plain_text_error)
+
+
+async def test_a_literal_segment_that_leads_nowhere_gives_way_to_a_pattern() -> None:
+    table = (Route("/m/a/b", "GET", show), Route("/m/{x}/{y}", "GET", show))
+    with socket.socket() as nobody:
+        request = Request("GET", "/m/a/c", {}, {}, b"", Peer(nobody))
+        answer = await Router(table, error_body=plain_text_error)(request)
+    assert isinstance(answer, Response)
+    assert answer.body == b"[('x', 'a'), ('y', 'c')]"
+
+
+def test_the_parts_of_a_path_have_one_name_each() -> None:
+    table = (Route("/m/{a}", "GET", show), Route("/m/{b}", "PUT", replace))
+    with pytest.raises(ValueError, match="two ways to call its parts"):
+        Router(table, error_body=plain_text_error)

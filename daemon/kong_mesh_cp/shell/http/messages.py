@@ -41,6 +41,7 @@ class Request:
     body: bytes
     peer: Peer
     captured: Mapping[str, str] = field(default_factory=dict)  # what a route's {name}s stand for
+    raw_query: str = ""  # as it was sent: what may have a name twice is read from here
 
 
 @dataclass(slots=True)

@@ -122,6 +122,7 @@ class RequestParser:
             self._headers,
             body[0] if len(body) == 1 else b"".join(body),
             peer,
+            raw_query=self._target.decode("ascii").partition("?")[2],
         )
 
     def _feed_head(self, data: bytes) -> bytes:

@@ -3,11 +3,26 @@
 from __future__ import annotations
 
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
-from kong_mesh_cp.core.wire.problem import kuma_error
+from kong_mesh_cp.core.wire.problem import InvalidParameter, kuma_error
 from kong_mesh_cp.shell.http.messages import Response
 
+if TYPE_CHECKING:
+    from kong_mesh_cp.usecases.resources.refusals import ResourceRefusedError
+
 ANONYMOUS = "mesh-system:anonymous/mesh-system:unauthenticated"
+
+_STATUSES = {
+    "not-found": 404,
+    "invalid": 400,
+    "unreadable": 400,
+    "conflict": 409,
+    "denied": 403,
+    "unauthenticated": 401,
+    "read-only": 405,
+    "internal": 500,
+}
 
 
 def api_error(status: int, code: str, message: str) -> Response:
@@ -18,5 +33,16 @@ def api_error(status: int, code: str, message: str) -> Response:
 
 def access_denied(what: str) -> Response:
     """For everybody but an administrator; `what` follows "cannot access"."""
-    detail = f'user "{ANONYMOUS}" cannot access {what}'
+    return denied(f'user "{ANONYMOUS}" cannot access {what}')
+
+
+def denied(detail: str) -> Response:
     return Response(403, kuma_error(403, "Access Denied", detail))
+
+
+def refused(error: ResourceRefusedError) -> Response:
+    """A request about a resource that was not carried out."""
+    status = _STATUSES[error.fault]
+    wrong = [InvalidParameter(each.field, each.message) for each in error.violations]
+    body = kuma_error(status, error.title, error.detail, invalid_parameters=wrong)
+    return Response(status, body)

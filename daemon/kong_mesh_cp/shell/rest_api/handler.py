@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from kong_mesh_cp.core.wire.json_text import json_text
 from kong_mesh_cp.core.wire.localhost import is_localhost
 from kong_mesh_cp.core.wire.problem import InvalidParameter, kuma_error
-from kong_mesh_cp.shell.http.messages import Handler, Request, Response
+from kong_mesh_cp.shell.http.messages import Handler, HeldResponse, Request, Response
 from kong_mesh_cp.shell.http.plain_text import plain_text_error
 from kong_mesh_cp.shell.http.routing import Route, Router
 from kong_mesh_cp.shell.rest_api.errors import access_denied
@@ -51,14 +51,22 @@ class RestApi:
     reload_license: Callable[[], Awaitable[ReloadOutcome]]
     config: Callable[[], bytes]  # effective, as JSON text, secrets masked
 
-    def handler(self) -> Handler:
-        routes = (
+    def handler(self, resources: Iterable[Route] = ()) -> Handler:
+        """All routes, with those of `resources`, in any order. A slash at the end is ignored."""
+        own = (
             Route("/", "GET", self.show_index),
             Route("/config", "GET", self.show_config),
             Route("/license", "GET", self.show_license),
             Route("/license/reload", "POST", self.reload),
         )
-        return Router(routes, error_body=plain_text_error)
+        routes = sorted((*own, *resources), key=lambda route: (route.path, route.method))
+        router = Router(routes, error_body=plain_text_error)
+
+        async def handle(request: Request) -> Response | HeldResponse:
+            request.path = request.path.rstrip("/") or "/"
+            return await router(request)
+
+        return handle
 
     async def show_index(self, _: Request) -> Response:
         return Response(200, json_text(self.index.document()))

@@ -1,0 +1,61 @@
+"""Keys and certificates that resources are born with, made in threads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+import trio
+
+from kong_mesh_cp.core.identity.ca import TEN_YEARS, builtin_ca, bundle, control_plane_ca
+from kong_mesh_cp.core.identity.ca import private_key_pem as key_pem
+from kong_mesh_cp.core.identity.rsa_keys import KEY_BITS, KEY_BITS_MAX, KEY_BITS_MIN
+from kong_mesh_cp.core.resources.expirations import expiration_of
+from kong_mesh_cp.core.resources.kinds.mesh import CertificateAuthority
+from kong_mesh_cp.shell.host.randomness import new_rsa_key, new_serial, new_signing_key
+from kong_mesh_cp.usecases.ports import WallClock
+from kong_mesh_cp.usecases.resources.births import CaPair
+
+
+@dataclass(frozen=True, slots=True)
+class SystemKeyMaker:
+    """`usecases.resources.births.KeyMaker`."""
+
+    wall_clock: WallClock
+
+    async def signing_key(self) -> bytes:
+        return await new_signing_key()
+
+    async def mesh_ca(self, mesh: str, backend: CertificateAuthority) -> CaPair:
+        settings = (backend.conf or {}).get("caCert")
+        return await trio.to_thread.run_sync(self._mesh_ca, mesh, settings)
+
+    async def control_plane_ca(self, common_name: str) -> bytes:
+        return await trio.to_thread.run_sync(self._control_plane_ca, common_name)
+
+    def _mesh_ca(self, mesh: str, settings: object) -> CaPair:
+        bits, validity = _bits_of(settings), _validity_of(settings)
+        key = new_rsa_key(bits)
+        certificate = builtin_ca(
+            mesh, key, serial=new_serial(), now=self.wall_clock(), validity=validity
+        )
+        return CaPair(certificate, key_pem(key))
+
+    def _control_plane_ca(self, common_name: str) -> bytes:
+        key = new_rsa_key()
+        now = self.wall_clock()
+        return bundle(control_plane_ca(common_name, key, serial=new_serial(), now=now), key)
+
+
+def _bits_of(settings: object) -> int:
+    """`RSAbits`, within what every verifier takes and no request can misuse."""
+    given = settings.get("RSAbits") if isinstance(settings, dict) else None
+    if not isinstance(given, int | float):
+        return KEY_BITS
+    return min(max(int(given), KEY_BITS_MIN), KEY_BITS_MAX)
+
+
+def _validity_of(settings: object) -> timedelta:
+    given = settings.get("expiration") if isinstance(settings, dict) else None
+    found = expiration_of(given) if isinstance(given, str) else None
+    return found or TEN_YEARS

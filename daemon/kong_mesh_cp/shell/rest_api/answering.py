@@ -1,0 +1,46 @@
+"""From a use case to a response: who asks, what was refused, what is shown."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+
+from kong_mesh_cp.core.errors import StateError
+from kong_mesh_cp.core.identity.refusals import AccessDeniedError, TokenRejectedError
+from kong_mesh_cp.core.identity.users import User
+from kong_mesh_cp.core.wire.json_text import json_text
+from kong_mesh_cp.core.wire.problem import kuma_error
+from kong_mesh_cp.shell.http.messages import Handler, HeldResponse, Request, Response
+from kong_mesh_cp.shell.rest_api.errors import denied, refused
+from kong_mesh_cp.shell.rest_api.negotiation import json_only
+from kong_mesh_cp.shell.rest_api.users import Authenticate, requester_of
+from kong_mesh_cp.usecases.resources.refusals import ResourceRefusedError
+
+Answer = Callable[[User, Request], Awaitable[Response]]
+
+log = logging.getLogger(__name__)
+
+
+def answering(authenticate: Authenticate, answer: Answer) -> Handler:
+    """`answer` for the user who asks; every refusal becomes its response."""
+
+    async def answered(request: Request) -> Response | HeldResponse:
+        try:
+            return await answer(await authenticate(requester_of(request)), request)
+        except ResourceRefusedError as error:
+            return refused(error)
+        except AccessDeniedError as error:
+            return denied(error.message)
+        except TokenRejectedError:
+            title = "Invalid authentication data"
+            return Response(401, kuma_error(401, title, "Unauthenticated"))
+        except StateError as error:
+            log.error("store-not-usable: %s. %s", error.message, error.hint)
+            title, detail = "Could not use the store", "Internal Server Error"
+            return Response(500, kuma_error(500, title, detail))
+
+    return json_only(answered)
+
+
+def shown(document: object, status: int = 200) -> Response:
+    return Response(status, json_text(document))

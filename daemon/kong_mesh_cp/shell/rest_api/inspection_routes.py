@@ -1,0 +1,119 @@
+"""Rules, matches, host names and insights that are made while they are asked for (4.6, 8.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from kong_mesh_cp.core.identity.users import User
+from kong_mesh_cp.core.resources.registry import TYPES, ResourceType
+from kong_mesh_cp.core.wire.problem import kuma_error
+from kong_mesh_cp.shell.http.messages import Request, Response
+from kong_mesh_cp.shell.http.routing import Route
+from kong_mesh_cp.shell.rest_api.answering import Answer, answering, shown
+from kong_mesh_cp.shell.rest_api.list_queries import (
+    list_document,
+    list_query,
+    next_page,
+    service_types,
+)
+from kong_mesh_cp.shell.rest_api.users import Authenticate
+from kong_mesh_cp.usecases.resources.insights import InsightViews
+from kong_mesh_cp.usecases.resources.inspecting import Inspecting
+from kong_mesh_cp.usecases.resources.kinds import KINDS
+from kong_mesh_cp.usecases.resources.refusals import invalid, unreadable
+
+_SERVICES = {
+    TYPES[name].path: TYPES[name]
+    for name in ("MeshService", "MeshExternalService", "MeshMultiZoneService")
+}
+_NO_SERVICE = f'only "{",".join(_SERVICES)}" are available for inspection'
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InspectionRoutes:
+    inspecting: Inspecting
+    insights: InsightViews
+    authenticate: Authenticate
+
+    def routes(self) -> Iterator[Route]:
+        """Unsorted."""
+        in_mesh = "/meshes/{mesh}"
+        yield self._route(f"{in_mesh}/dataplanes/{{name}}/_rules", self._dataplane_rules)
+        yield self._route(f"{in_mesh}/dataplanes/{{name}}/_config", self._config)
+        yield self._route(f"{in_mesh}/meshgateways/{{name}}/_rules", self._gateway_rules)
+        yield self._route(f"{in_mesh}/{{type}}/{{name}}/_hostnames", self._hostnames)
+        for row in TYPES.values():
+            if row.name in KINDS and (row.is_policy or row.name == "MeshService"):
+                path = f"{in_mesh}/{row.path}/{{name}}/_resources/dataplanes"
+                yield self._route(path, self._dataplanes(row, path))
+        insights = f"{in_mesh}/service-insights"
+        for path in (insights, "/service-insights"):
+            yield self._route(path, self._services(path))
+        yield self._route(f"{insights}/{{name}}", self._service)
+        yield self._route("/global-insight", self._global_insight)
+        yield self._route("/global-insights", self._global_insights)
+
+    def _route(self, path: str, answer: Answer) -> Route:
+        return Route(path, "GET", answering(self.authenticate, answer))
+
+    async def _dataplane_rules(self, user: User, request: Request) -> Response:
+        mesh, name = request.captured["mesh"], request.captured["name"]
+        return shown(await self.inspecting.dataplane_rules(user, mesh, name))
+
+    async def _config(self, user: User, request: Request) -> Response:
+        """Judged, but not answered: nothing here makes configurations of proxies yet."""
+        if request.query.get("shadow", "false") not in {"true", "false"}:
+            raise unreadable("bad request: unsupported value for query parameter 'shadow'")
+        if request.query.get("include", "diff") != "diff":
+            raise unreadable("bad request: unsupported value for query parameter 'include'")
+        mesh, name = request.captured["mesh"], request.captured["name"]
+        await self.inspecting.require_dataplane(user, mesh, name)
+        detail = "this version makes no configurations of proxies"
+        return Response(501, kuma_error(501, "Not implemented", detail))
+
+    async def _gateway_rules(self, user: User, request: Request) -> Response:
+        mesh, name = request.captured["mesh"], request.captured["name"]
+        return shown(await self.inspecting.gateway_rules(user, mesh, name))
+
+    def _dataplanes(self, row: ResourceType, path: str) -> Answer:
+        async def dataplanes(user: User, request: Request) -> Response:
+            query = list_query(request, path, row.name)
+            mesh, name = request.captured["mesh"], request.captured["name"]
+            page = await self.inspecting.dataplanes(user, row, mesh, name, query)
+            document: dict[str, object] = {"items": list(page.items), "total": page.total}
+            following = next_page(request, page)
+            return shown(document if following is None else {**document, "next": following})
+
+        return dataplanes
+
+    async def _hostnames(self, user: User, request: Request) -> Response:
+        captured = request.captured
+        row = _SERVICES.get(captured["type"])
+        if row is None:
+            raise invalid(_NO_SERVICE, ())
+        found = await self.inspecting.hostnames(user, row, captured["mesh"], captured["name"])
+        items = [
+            {"hostname": name, "zones": [{"name": zone} for zone in zones]}
+            for name, zones in found.items()
+        ]
+        return shown({"items": items, "total": len(items)})
+
+    def _services(self, path: str) -> Answer:
+        async def services(user: User, request: Request) -> Response:
+            query = list_query(request, path, "ServiceInsight")
+            mesh = request.captured.get("mesh")
+            page = await self.insights.services(user, mesh, query, service_types(request))
+            return shown(list_document(request, page))
+
+        return services
+
+    async def _service(self, user: User, request: Request) -> Response:
+        mesh, name = request.captured["mesh"], request.captured["name"]
+        return shown(await self.insights.service(user, mesh, name))
+
+    async def _global_insight(self, _user: User, _request: Request) -> Response:
+        return shown(await self.insights.global_insight())
+
+    async def _global_insights(self, _user: User, _request: Request) -> Response:
+        return shown(await self.insights.global_insights())

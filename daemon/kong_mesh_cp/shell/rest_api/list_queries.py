@@ -1,0 +1,148 @@
+"""The queries of lists: pages and filters, and the address of the next page (2.4)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from urllib.parse import parse_qsl, quote, urlencode
+
+from kong_mesh_cp.core.resources.kinds.insights import ServiceType
+from kong_mesh_cp.core.resources.violations import Violation
+from kong_mesh_cp.shell.http.messages import Request
+from kong_mesh_cp.usecases.resources.queries import (
+    PAGE_ITEMS,
+    PAGE_ITEMS_MAX,
+    GatewayFilter,
+    Listing,
+    ListQuery,
+)
+from kong_mesh_cp.usecases.resources.refusals import (
+    LIST,
+    Fault,
+    ResourceRefusedError,
+    invalid,
+    unreadable,
+)
+
+OFFSET_MAX = 2**53  # what every reader of JSON counts exactly
+TAGGED = frozenset({"Dataplane", "ExternalService"})
+
+_NUMBER = re.compile(r"[+-]?[0-9]{1,16}")
+_FILTER = re.compile(r"filter\[(?P<key>[^\]]*)\](?P<operator>.*)")
+_LABELS = "labels."
+
+Pairs = Sequence[tuple[str, str]]
+
+
+def pairs_of(request: Request) -> Pairs:
+    """Names and values in order, repeated ones too."""
+    return parse_qsl(request.raw_query, keep_blank_values=True)
+
+
+def list_query(request: Request, route: str, type_name: str) -> ListQuery:
+    """What a list of `type_name` under the path pattern `route` is asked for.
+
+    Raises: ResourceRefusedError.
+    """
+    pairs = pairs_of(request)
+    first: dict[str, str] = {}
+    for name, value in pairs:
+        first.setdefault(name, value)
+    size = _size(first.get("size", ""))
+    offset = _offset(first.get("offset", ""))
+    return ListQuery(
+        size=size,
+        offset=offset,
+        name=first.get("name", ""),
+        labels=_labels(pairs, route),
+        tags=_tags(pairs) if type_name in TAGGED else {},
+        gateway=_gateway(first.get("gateway", ""), route) if type_name == "Dataplane" else None,
+    )
+
+
+def _size(text: str) -> int:
+    if not text:
+        return PAGE_ITEMS
+    if not _NUMBER.fullmatch(text) or int(text) < 0:
+        raise _bad_page("Invalid page size", "size", "invalid format")
+    if int(text) > PAGE_ITEMS_MAX:
+        reason = f"invalid page size of {int(text)}. Maximum page size is {PAGE_ITEMS_MAX}"
+        raise _bad_page("Invalid page size", "size", reason)
+    return int(text) or PAGE_ITEMS  # pages without items would have no end
+
+
+def _offset(text: str) -> int:
+    if not text:
+        return 0
+    if not _NUMBER.fullmatch(text) or not 0 <= int(text) <= OFFSET_MAX:
+        raise _bad_page("Invalid offset", "offset", "Invalid format")
+    return int(text)
+
+
+def _bad_page(detail: str, field: str, reason: str) -> ResourceRefusedError:
+    return ResourceRefusedError(Fault.INVALID, LIST, detail, [Violation(field, reason)])
+
+
+def _labels(pairs: Pairs, route: str) -> Mapping[str, str]:
+    labels: dict[str, str] = {}
+    wrong: list[Violation] = []
+    for name, value in pairs:
+        found = _FILTER.fullmatch(name)
+        if found is None:
+            continue
+        if found["operator"]:
+            wrong.append(Violation(f"{route}.{name}", "advanced filters are not supported"))
+        elif not found["key"].startswith(_LABELS):
+            wrong.append(Violation(f"{route}.{name}", "filters are only supported on labels"))
+        else:
+            labels[found["key"].removeprefix(_LABELS)] = value
+    if wrong:
+        raise invalid(LIST, wrong)
+    return labels
+
+
+def _tags(pairs: Pairs) -> Mapping[str, str]:
+    tags = (value.partition(":") for name, value in pairs if name == "tag")
+    return {key: value for key, colon, value in tags if colon}
+
+
+def _gateway(text: str, route: str) -> GatewayFilter | None:
+    if not text:
+        return None
+    try:
+        return GatewayFilter(text.lower())
+    except ValueError:
+        # The spelling is the original's.
+        reason = f"shoud use `true`, `false`, 'builtin' or 'delegated' instead of {text}"
+        raise invalid(LIST, [Violation(f"{route}.gateway", reason)]) from None
+
+
+def service_types(request: Request) -> Collection[ServiceType]:
+    """The types of services in `type=internal,external`. Raises: ResourceRefusedError."""
+    named = request.query.get("type", "")
+    if not named:
+        return ()
+    known = {each.name: each for each in ServiceType}
+    try:
+        return tuple(known[name] for name in named.split(","))
+    except KeyError:
+        raise unreadable("bad request: unsupported service type") from None
+
+
+def list_document(request: Request, listing: Listing) -> dict[str, object]:
+    """The body of a list."""
+    return {
+        "total": listing.total,
+        "items": list(listing.items),
+        "next": next_page(request, listing),
+    }
+
+
+def next_page(request: Request, listing: Listing) -> str | None:
+    """The address of the page after this one; None on the last one."""
+    if listing.next_offset is None:
+        return None
+    kept = [(name, value) for name, value in pairs_of(request) if name != "offset"]
+    query = sorted([*kept, ("offset", str(listing.next_offset))], key=lambda pair: pair[0])
+    host = request.headers.get("host", "")
+    return f"http://{host}{quote(request.path)}?{urlencode(query)}"

@@ -1,0 +1,180 @@
+"""The routes of all resource types, generated from the table of types (2.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from kong_mesh_cp.core.identity.users import User
+from kong_mesh_cp.core.resources.k8s_format import to_k8s
+from kong_mesh_cp.core.resources.labels import Mode, Place
+from kong_mesh_cp.core.resources.registry import TYPES, ResourceType
+from kong_mesh_cp.core.resources.violations import Violation
+from kong_mesh_cp.shell.http.messages import Request, Response
+from kong_mesh_cp.shell.http.routing import Route
+from kong_mesh_cp.shell.rest_api.answering import Answer, answering, shown
+from kong_mesh_cp.shell.rest_api.list_queries import list_document, list_query
+from kong_mesh_cp.shell.rest_api.users import Authenticate
+from kong_mesh_cp.usecases.resources import documents
+from kong_mesh_cp.usecases.resources.applying import Applying
+from kong_mesh_cp.usecases.resources.kinds import KINDS
+from kong_mesh_cp.usecases.resources.reading import Reading, has_overview
+from kong_mesh_cp.usecases.resources.refusals import Fault, ResourceRefusedError
+
+_K8S = frozenset({"k8s", "kubernetes"})
+_FORMATS = ("k8s", "kubernetes", "universal")
+
+# Older names of the overviews; each is a list, and `/{name}` below it.
+_ALIASES = {
+    "Dataplane": "dataplanes+insights",
+    "Zone": "zones+insights",
+    "ZoneIngress": "zoneingresses+insights",
+    "ZoneEgress": "zoneegressoverviews",
+}
+
+_OF_ZONE = (
+    "On zone control plane you can only modify zone resources with 'kumactl apply' or via the HTTP"
+    " API. You can still use 'kumactl' or the HTTP API to modify the rest of the resource on the"
+    " global control plane.\n"
+)
+_OF_GLOBAL = (
+    "On global control plane you can not modify dataplane resources with 'kumactl apply' or via"
+    " the HTTP API. You can still use 'kumactl' or the HTTP API to modify them on the zone control"
+    " plane.\n"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Writable:
+    """Which types this control plane lets clients write."""
+
+    place: Place
+    api_read_only: bool = False
+
+    def permits(self, row: ResourceType) -> bool:
+        if self.api_read_only or row.read_only:
+            return False
+        if self.place.mode is Mode.GLOBAL:
+            return not row.only_from_zone
+        return not self.place.federated or row.provided_by_zone
+
+    @property
+    def explanation(self) -> str:
+        return _OF_GLOBAL if self.place.mode is Mode.GLOBAL else _OF_ZONE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResourceRoutes:
+    """CRUD, lists and overviews."""
+
+    reading: Reading
+    applying: Applying
+    authenticate: Authenticate
+    writable: Writable
+
+    def routes(self) -> Iterator[Route]:
+        """Unsorted. Types whose kind is not known here, and virtual ones, are left out."""
+        for row in TYPES.values():
+            if row.path and row.name in KINDS and not row.virtual:
+                yield from self._routes_of(row)
+
+    def _routes_of(self, row: ResourceType) -> Iterator[Route]:
+        below = "/meshes/{mesh}/" if row.is_mesh_scoped else "/"
+        # A Mesh is called {mesh} where others lie below it.
+        one = f"{below}{row.path}/{{{'mesh' if row.name == 'Mesh' else 'name'}}}"
+        yield self._route(one, "GET", self._get(row))
+        yield self._route(one, "PUT", self._put(row))
+        yield self._route(one, "DELETE", self._delete(row))
+        for path in self._list_paths(row):
+            yield self._route(path, "GET", self._list(row, path, overview=False))
+        if has_overview(row):
+            alias = _ALIASES[row.name]
+            yield self._route(f"{one}/_overview", "GET", self._overview(row))
+            yield self._route(f"{below}{alias}/{{name}}", "GET", self._overview(row))
+            for path in self._list_paths(row):
+                aliased = path.removesuffix(row.path) + alias
+                for shown_at in (f"{path}/_overview", aliased):
+                    yield self._route(shown_at, "GET", self._list(row, shown_at, overview=True))
+
+    def _list_paths(self, row: ResourceType) -> tuple[str, ...]:
+        everywhere = f"/{row.path}"
+        return (
+            (f"/meshes/{{mesh}}{everywhere}", everywhere) if row.is_mesh_scoped else (everywhere,)
+        )
+
+    def _route(self, path: str, method: str, answer: Answer) -> Route:
+        return Route(path, method, answering(self.authenticate, answer))
+
+    def _get(self, row: ResourceType) -> Answer:
+        async def get(user: User, request: Request) -> Response:
+            form = request.query.get("format", "universal")
+            if form not in _FORMATS:
+                raise _unknown_format()
+            stored = await self.reading.stored(user, row, *_named(row, request))
+            if form not in _K8S:
+                return shown(documents.shown(stored))
+            key = stored.key
+            body = {
+                name: value
+                for name, value in documents.shown(stored).items()
+                if name not in documents.shown_meta(stored, key.type) and name != "labels"
+            }
+            namespace = request.query.get("namespace", "")
+            return shown(
+                to_k8s(row, key.mesh, key.name, body, stored.created_at, namespace=namespace)
+            )
+
+        return get
+
+    def _overview(self, row: ResourceType) -> Answer:
+        async def overview(user: User, request: Request) -> Response:
+            return shown(await self.reading.overview(user, row, *_named(row, request)))
+
+        return overview
+
+    def _list(self, row: ResourceType, route: str, *, overview: bool) -> Answer:
+        async def list_(user: User, request: Request) -> Response:
+            query = list_query(request, route, row.name)
+            mesh = request.captured.get("mesh")
+            page = await self.reading.page(user, row, mesh, query, overview=overview)
+            return shown(list_document(request, page))
+
+        return list_
+
+    def _put(self, row: ResourceType) -> Answer:
+        async def put(user: User, request: Request) -> Response:
+            self._require_writable(row)
+            written = await self.applying.put(user, row, *_named(row, request), request.body)
+            document = {"warnings": list(written.warnings)} if written.warnings else {}
+            return shown(document, 201 if written.created else 200)
+
+        return put
+
+    def _delete(self, row: ResourceType) -> Answer:
+        async def delete(user: User, request: Request) -> Response:
+            self._require_writable(row)
+            await self.applying.delete(user, row, *_named(row, request))
+            return shown({})
+
+        return delete
+
+    def _require_writable(self, row: ResourceType) -> None:
+        if not self.writable.permits(row):
+            detail = self.writable.explanation
+            raise ResourceRefusedError(Fault.READ_ONLY, "Method not allowed", detail)
+
+
+def _named(row: ResourceType, request: Request) -> tuple[str, str]:
+    """Mesh and name in the URL; a global resource has the mesh ""."""
+    captured = request.captured
+    if row.name == "Mesh":
+        return "", captured["mesh"]
+    return captured.get("mesh", ""), captured["name"]
+
+
+def _unknown_format() -> ResourceRefusedError:
+    names = ", ".join(f'"{each}"' for each in _FORMATS)
+    violation = Violation("format", f'"format" must be one of [{names}]')
+    return ResourceRefusedError(
+        Fault.INVALID, "invalid format", "Resource is not valid", [violation]
+    )

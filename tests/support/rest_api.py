@@ -1,0 +1,77 @@
+"""The routes of resources without sockets: requests in, responses out."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import unquote
+
+from kong_mesh_cp.core.identity.users import ADMIN, ANONYMOUS, Requester, User
+from kong_mesh_cp.core.resources.labels import Place
+from kong_mesh_cp.shell.http.messages import HeldResponse, Peer, Request, Response
+from kong_mesh_cp.shell.http.plain_text import plain_text_error
+from kong_mesh_cp.shell.http.routing import Router
+from kong_mesh_cp.shell.http.targets import split_target
+from kong_mesh_cp.shell.rest_api.inspection_routes import InspectionRoutes
+from kong_mesh_cp.shell.rest_api.resource_routes import ResourceRoutes, Writable
+from kong_mesh_cp.shell.rest_api.type_routes import TypeRoutes
+from support.resource_api import ResourceApi
+
+JSON_BODY = {"content-type": "application/json"}
+
+
+@dataclass
+class Routes:
+    """All routes of resources over a store of their own."""
+
+    api: ResourceApi = field(default_factory=ResourceApi)
+    writable: Writable = field(default_factory=lambda: Writable(place=Place()))
+
+    def __post_init__(self) -> None:
+        api = self.api
+        resources = ResourceRoutes(
+            reading=api.reading,
+            applying=api.applying,
+            authenticate=_authenticate,
+            writable=self.writable,
+        )
+        inspection = InspectionRoutes(
+            inspecting=api.inspecting, insights=api.insights, authenticate=_authenticate
+        )
+        types = TypeRoutes(authenticate=_authenticate, writable=self.writable)
+        routes = [*resources.routes(), *inspection.routes(), *types.routes()]
+        routes.sort(key=lambda route: (route.path, route.method))
+        self.router = Router(routes, error_body=plain_text_error)
+
+    async def ask(
+        self,
+        method: str,
+        target: str,
+        body: object = b"",
+        headers: Mapping[str, str] | None = None,
+        *,
+        local: bool = True,
+    ) -> Response:
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        given = {"host": "localhost:5681", **(JSON_BODY if content else {}), **(headers or {})}
+        path, query = split_target(target)
+        with socket.socket() as nobody:
+            peer = Peer(nobody, address=("127.0.0.1" if local else "192.0.2.1", 4711))
+            raw = target.partition("?")[2]
+            request = Request(method, unquote(path), query, given, content, peer, raw_query=raw)
+            answer = await self.router(request)
+        assert not isinstance(answer, HeldResponse)
+        return answer
+
+    async def put(self, path: str, **body: Any) -> Response:
+        return await self.ask("PUT", path, body)
+
+    async def json(self, target: str) -> Any:
+        return json.loads((await self.ask("GET", target)).body)
+
+
+async def _authenticate(requester: Requester) -> User:
+    return ADMIN if requester.local else ANONYMOUS
