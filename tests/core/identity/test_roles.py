@@ -305,6 +305,29 @@ def test_a_rule_for_tokens_of_proxies_is_for_its_mesh() -> None:
     assert not rules.permits(KNOWN, IssueDataplaneToken(mesh="other", tags={}))
 
 
+def test_every_tag_of_a_condition_has_to_be_in_a_proxys_token() -> None:
+    tags = [{"name": "s", "value": "web"}, {"name": "team", "value": "a"}]
+    rules = role({"access": ["GENERATE_DATAPLANE_TOKEN"], "when": [{"dpToken": {"tags": tags}}]})
+    both = {"s": ("web",), "team": ("a",)}
+    assert rules.permits(KNOWN, IssueDataplaneToken(mesh="m", tags=both))
+    assert not rules.permits(KNOWN, IssueDataplaneToken(mesh="m", tags={"s": ("web",)}))
+    assert not rules.permits(KNOWN, IssueDataplaneToken(mesh="m", tags={"team": ("a",)}))
+
+
+def test_one_condition_and_one_rule_are_enough_for_a_token() -> None:
+    web, api = ({"dpToken": {"tags": [{"name": "s", "value": value}]}} for value in ("web", "api"))
+    rules = role(
+        {"access": ["CREATE"]},
+        {"access": ["GENERATE_DATAPLANE_TOKEN"], "when": [web, api]},
+        {"access": ["GENERATE_USER_TOKEN"]},
+        {"access": ["GENERATE_ZONE_TOKEN"]},
+    )
+    assert rules.permits(KNOWN, IssueDataplaneToken(mesh="m", tags={"s": ("api",)}))
+    assert not rules.permits(KNOWN, IssueDataplaneToken(mesh="m", tags={"s": ("db",)}))
+    assert rules.permits(KNOWN, IssueUserToken())
+    assert rules.permits(KNOWN, IssueZoneToken(zone="z", scope=("ingress",)))
+
+
 def test_a_condition_on_policies_is_none_on_tokens() -> None:
     rules = role({"access": ["GENERATE_DATAPLANE_TOKEN"], "when": [{"targetRef": WEB}]})
     assert not rules.permits(KNOWN, IssueDataplaneToken(mesh="default", tags={}))

@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 from kong_mesh_cp.core.identity import tokens
 from kong_mesh_cp.core.identity.jwt import PresentedToken
 from kong_mesh_cp.core.identity.refusals import TokenFault, TokenRejectedError
-from kong_mesh_cp.core.identity.tokens import C, Claims, DataplaneClaims, UserClaims, ZoneClaims
+from kong_mesh_cp.core.identity.tokens import (
+    INSTANT_SECONDS_MAX,
+    C,
+    Claims,
+    DataplaneClaims,
+    UserClaims,
+    ZoneClaims,
+)
 from support.identity import EAST, JOHN, NOW, WEB, later, signing_key, token_for, token_of, unpacked
 
 STARTED = int(NOW.timestamp())
@@ -126,6 +133,11 @@ def test_fractions_of_seconds_count() -> None:
     assert read(text).name == "john"
     with pytest.raises(TokenRejectedError):
         read(text, now=later(seconds=0.5))
+
+
+def test_the_first_and_the_last_instant_are_instants() -> None:
+    assert fault({"Name": "john", "exp": 0}).fault is TokenFault.EXPIRED
+    assert read(token_of({"Name": "john", "nbf": 0, "exp": INSTANT_SECONDS_MAX})).name == "john"
 
 
 @pytest.mark.parametrize("name", ["exp", "nbf", "iat"])
