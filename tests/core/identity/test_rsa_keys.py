@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hmac
 import subprocess
 from pathlib import Path
 
@@ -95,8 +96,6 @@ def test_the_signature_of_the_rfcs_example_of_hs256_is_valid() -> None:
 
 @pytest.mark.parametrize("length", [0, 1, LEGACY_KEY_BYTES_MIN - 1])
 def test_a_short_secret_verifies_nothing(length: int) -> None:
-    import hmac
-
     secret = bytes(length)
     made = hmac.digest(secret, b"x", "sha256") if length else b""
     assert not LegacyVerifier(secret).verifies(made, b"x")
@@ -260,3 +259,12 @@ def test_a_damaged_pem_is_a_key_or_the_typed_refusal(line: int, junk: bytes) -> 
     except SigningKeyError:
         return
     assert signature == signing_key().sign(b"x")
+
+
+def test_what_is_just_within_the_limits_is_taken() -> None:
+    modulus = rsa_key().public_key().public_numbers().n
+    assert public_key_of(public_pem(modulus, (1 << 32) + 1)).pem()
+    assert public_key_of(public_pem((1 << 8191) + 1)).pem()
+    assert SigningKey.parse(pem().ljust(PEM_BYTES_MAX, b"\n")).sign(b"x")
+    secret = bytes(LEGACY_KEY_BYTES_MIN)
+    assert LegacyVerifier(secret).verifies(hmac.digest(secret, b"x", "sha256"), b"x")
