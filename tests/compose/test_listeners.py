@@ -7,7 +7,6 @@ import socket
 import stat
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -24,41 +23,57 @@ def settings_in(directory: Path, **environ: str) -> Settings:
         "KMESH_ADMISSION_SOCKET": str(directory / "a.sock"),
         "KUMA_API_SERVER_HTTP_INTERFACE": "127.0.0.1",
         "KUMA_API_SERVER_HTTP_PORT": "0",
+        "KUMA_API_SERVER_HTTPS_INTERFACE": "127.0.0.1",
+        "KUMA_API_SERVER_HTTPS_PORT": "0",
         "KUMA_DIAGNOSTICS_SERVER_PORT": "0",
         **environ,
     }
     return load(arguments={}, environ=environment, default_file=directory / "no-such.toml").settings
 
 
-def test_all_three_are_opened_and_told_where_they_are(tmp_path: Path) -> None:
+def test_all_are_opened_and_told_where_they_are(tmp_path: Path) -> None:
     with open_listeners(settings_in(tmp_path), ()) as listeners:
         addresses = listeners.addresses()
 
-        assert list(addresses) == ["admission", "api", "diagnostics"]
+        assert list(addresses) == ["admission", "api", "api-https", "diagnostics"]
         assert addresses["admission"] == str(tmp_path / "a.sock")
         assert addresses["api"].startswith("http://127.0.0.1:")
-        for name in ("api", "diagnostics"):
+        assert addresses["api-https"].startswith("https://127.0.0.1:")
+        for name in ("api", "api-https", "diagnostics"):
             port = int(addresses[name].rpartition(":")[2])
             socket.create_connection(("127.0.0.1", port), timeout=10).close()
 
 
 def test_afterwards_nothing_listens_and_the_socket_is_gone(tmp_path: Path) -> None:
     with open_listeners(settings_in(tmp_path), ()) as listeners:
-        opened = [listeners.admission, listeners.api, listeners.diagnostics]
+        opened = [
+            listeners.admission,
+            listeners.api,
+            listeners.api_https,
+            listeners.diagnostics,
+        ]
 
     assert not (tmp_path / "a.sock").exists()
     assert all(listener is not None and listener.fileno() == -1 for listener in opened)
 
 
-def test_the_api_can_be_switched_off(tmp_path: Path) -> None:
-    settings = settings_in(tmp_path)
-    server = replace(settings.api_server, http=replace(settings.api_server.http, enabled=False))
-    with open_listeners(replace(settings, api_server=server), ()) as listeners:
-        assert listeners.api is None
-        assert list(listeners.addresses()) == ["admission", "diagnostics"]
+@pytest.mark.parametrize(
+    ("variable", "others"), [("HTTP", ["api-https"]), ("HTTPS", ["api"])], ids=["http", "https"]
+)
+def test_the_api_can_be_switched_off(tmp_path: Path, variable: str, others: list[str]) -> None:
+    settings = settings_in(tmp_path, **{f"KUMA_API_SERVER_{variable}_ENABLED": "false"})
+    with open_listeners(settings, ()) as listeners:
+        assert list(listeners.addresses()) == ["admission", *others, "diagnostics"]
 
 
-@pytest.mark.parametrize("variable", ["KUMA_API_SERVER_HTTP_PORT", "KUMA_DIAGNOSTICS_SERVER_PORT"])
+@pytest.mark.parametrize(
+    "variable",
+    [
+        "KUMA_API_SERVER_HTTP_PORT",
+        "KUMA_API_SERVER_HTTPS_PORT",
+        "KUMA_DIAGNOSTICS_SERVER_PORT",
+    ],
+)
 def test_a_port_that_is_taken_names_its_setting_and_leaves_nothing(
     tmp_path: Path, variable: str
 ) -> None:

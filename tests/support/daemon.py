@@ -9,6 +9,7 @@ import os
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -124,6 +125,8 @@ class Daemon:
             "KMESH_ADMISSION_SOCKET": str(self.socket),
             "KUMA_API_SERVER_HTTP_INTERFACE": "127.0.0.1",
             "KUMA_API_SERVER_HTTP_PORT": "0",
+            "KUMA_API_SERVER_HTTPS_INTERFACE": "127.0.0.1",
+            "KUMA_API_SERVER_HTTPS_PORT": "0",
             "KUMA_DIAGNOSTICS_SERVER_PORT": "0",
             **(environment or {}),
         }
@@ -173,7 +176,7 @@ class Daemon:
             )
         assert ready and self._said("READY=1"), f"not ready: {self.stderr}"
         banner = self.stdout.read_text()
-        self.addresses = dict(re.findall(r"(admission|api|diagnostics) +(\S+)", banner))
+        self.addresses = dict(re.findall(r"(admission|api-https|api|diagnostics) +(\S+)", banner))
         return self
 
     def _collect(self, notify: socket.socket) -> None:
@@ -266,6 +269,17 @@ class Daemon:
 
     def diagnostics(self, path: str) -> Answer:
         return _ask(self._tcp("diagnostics"), "GET", path, None, {})
+
+    def https(
+        self, path: str, context: ssl.SSLContext | None = None, host: str = "localhost"
+    ) -> Answer:
+        """GET with TLS; the certificate must be for `host` and, by default, the one made here."""
+        trusted = context or ssl.create_default_context(cafile=self.state / "kuma-cp.crt")
+        port = int(self.addresses["api-https"].rpartition(":")[2])
+        connection = http.client.HTTPSConnection(
+            host, port, timeout=START_SECONDS_MAX, context=trusted
+        )
+        return _ask(connection, "GET", path, None, {})
 
     def _tcp(self, name: str) -> http.client.HTTPConnection:
         host, _, port = self.addresses[name].removeprefix("http://").rpartition(":")

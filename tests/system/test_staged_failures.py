@@ -68,6 +68,7 @@ def test_health_looks_as_the_page_shows_it(stage: Stage) -> None:
     stage.daemon.flags = ("--license-keyring", os.fspath(stage.keyring))
     daemon = stage.start()
     stage.show(daemon.addresses["api"], "http://127.0.0.1:5681")
+    stage.show(daemon.addresses["api-https"], "https://127.0.0.1:5682")
     stage.show(daemon.addresses["diagnostics"], "http://127.0.0.1:5680")
     stage.open.enter_context(daemon.seat("backend-1"))
     stage.show(f"pid {os.getpid()} uid {os.geteuid()}", f"pid {PID_SHOWN} uid 1000")

@@ -25,6 +25,7 @@ class Listeners:
     admission: socket.socket
     admission_path: str
     api: socket.socket | None
+    api_https: socket.socket | None
     diagnostics: socket.socket
 
     def addresses(self) -> dict[str, str]:
@@ -32,6 +33,8 @@ class Listeners:
         addresses = {"admission": self.admission_path}
         if self.api is not None:
             addresses["api"] = address_of(self.api)
+        if self.api_https is not None:
+            addresses["api-https"] = address_of(self.api_https, "https")
         addresses["diagnostics"] = address_of(self.diagnostics)
         return addresses
 
@@ -55,18 +58,27 @@ def open_listeners(settings: Settings, inherited_names: tuple[str, ...]) -> Iter
             # Not its getsockname(): it was bound under a temporary name.
             path = str(settings.admission.socket)
             admission = stack.enter_context(bound(settings.admission.socket))
-        http = settings.api_server.http
-        api = None
+        http, https = settings.api_server.http, settings.api_server.https
+        api = api_https = None
         if http.enabled:
             api = open_tcp(http.interface, http.port, setting="KUMA_API_SERVER_HTTP_PORT")
             stack.enter_context(api)
+        if https.enabled:
+            api_https = open_tcp(https.interface, https.port, setting="KUMA_API_SERVER_HTTPS_PORT")
+            stack.enter_context(api_https)
         diagnostics = open_tcp(
             settings.diagnostics.interface,
             settings.diagnostics.server_port,
             setting="KUMA_DIAGNOSTICS_SERVER_PORT",
         )
         stack.enter_context(diagnostics)
-        yield Listeners(admission=admission, admission_path=path, api=api, diagnostics=diagnostics)
+        yield Listeners(
+            admission=admission,
+            admission_path=path,
+            api=api,
+            api_https=api_https,
+            diagnostics=diagnostics,
+        )
 
 
 def _warn_of_unused(given: Mapping[str, Sequence[socket.socket]]) -> None:

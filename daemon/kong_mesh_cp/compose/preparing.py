@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from kong_mesh_cp.compose.https import Https
 from kong_mesh_cp.settings.effective import effective
 from kong_mesh_cp.settings.loading import Loaded, load
 from kong_mesh_cp.settings.model import Settings
@@ -56,6 +57,7 @@ class Prepared:
     sources: SystemLicenseSources
     licensing: Licensing
     herald: Herald
+    https: Https | None  # None: not served
     banner: bool
 
 
@@ -92,8 +94,15 @@ def prepare(
         sources=sources,
         licensing=_licensing(options, settings, sources, herald),
         herald=herald,
+        https=_https(settings),
         banner=options.banner,
     )
+
+
+def _https(settings: Settings) -> Https | None:
+    if not settings.api_server.https.enabled:
+        return None
+    return Https(settings, wall_clock=clocks.wall_clock)
 
 
 def judge_start(

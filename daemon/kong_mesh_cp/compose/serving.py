@@ -8,6 +8,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import trio
 
@@ -15,7 +16,8 @@ from kong_mesh_cp.compose.banner import banner, show
 from kong_mesh_cp.compose.control_plane import ControlPlane, assemble
 from kong_mesh_cp.compose.listeners import Listeners, open_listeners
 from kong_mesh_cp.compose.preparing import Prepared
-from kong_mesh_cp.core.errors import StateError
+from kong_mesh_cp.core.errors import ControlPlaneError, StateError
+from kong_mesh_cp.core.wire.cors import AllowedOrigins
 from kong_mesh_cp.settings.model import Settings
 from kong_mesh_cp.shell.admission_socket.limits import SOCKET_LIMITS
 from kong_mesh_cp.shell.host import clocks
@@ -23,9 +25,12 @@ from kong_mesh_cp.shell.host.descriptors import raise_descriptor_limit
 from kong_mesh_cp.shell.host.systemd import ServiceManager
 from kong_mesh_cp.shell.http.connection import Drain
 from kong_mesh_cp.shell.http.limits import DRAIN_SECONDS, Limits
+from kong_mesh_cp.shell.http.messages import Handler
 from kong_mesh_cp.shell.http.plain_text import plain_text_error
 from kong_mesh_cp.shell.http.server import serve_http
+from kong_mesh_cp.shell.http.tls import Tls
 from kong_mesh_cp.shell.license_file.watch import watch
+from kong_mesh_cp.shell.rest_api.cors import across_origins
 from kong_mesh_cp.shell.rest_api.errors import api_error
 from kong_mesh_cp.shell.store.sqlite import SqliteStore, open_store
 from kong_mesh_cp.shell.store.state_directory import StateDirectory
@@ -37,8 +42,8 @@ WATCHDOG_FRACTION = 0.5  # of the time after which systemd gives up on us: sd_wa
 LAST_FLUSH_SECONDS_MAX = 5.0  # for seats to reach the store at the end
 
 # So that no listener can take the descriptors of another: a seat may hold its connection and a
-# pidfd, two more listeners have a connection each; and what the process needs besides.
-DESCRIPTORS_WANTED = 2 * SOCKET_LIMITS.connections_max + 2 * Limits().connections_max + 256
+# pidfd, three more listeners have a connection each; and what the process needs besides.
+DESCRIPTORS_WANTED = 2 * SOCKET_LIMITS.connections_max + 3 * Limits().connections_max + 256
 
 log = logging.getLogger(__name__)
 
@@ -95,6 +100,8 @@ class _Run:
             background.start_soon(self._tick)
             background.start_soon(self._check_restart)
             background.start_soon(self._watch_license)
+            if self._prepared.https is not None:
+                background.start_soon(self._prepared.https.follow)
             background.start_soon(self._feed_watchdog)
             background.start_soon(plane.admitting.run, past.seats)
             async with trio.open_nursery() as conversations:
@@ -129,15 +136,41 @@ class _Run:
                 gate=plane.admission,
             ),
         )
+        allowed = AllowedOrigins(self._prepared.settings.api_server.cors_allowed_domains)
+        handler = across_origins(plane.api, allowed)
         if listeners.api is not None:
             api = functools.partial(
-                serve_http, handler=plane.api, limits=Limits(), error_body=api_error
+                serve_http, handler=handler, limits=Limits(), error_body=api_error
             )
             await start(listeners.api, api)
         diagnostics = functools.partial(
             serve_http, handler=plane.diagnostics, limits=Limits(), error_body=plain_text_error
         )
         await start(listeners.diagnostics, diagnostics)
+        if listeners.api_https is not None:
+            await self._start_https(start, listeners.api_https, handler)
+
+    async def _start_https(
+        self,
+        start: Callable[[socket.socket, Callable[..., Awaitable[None]]], Awaitable[None]],
+        listener: socket.socket,
+        handler: Handler,
+    ) -> None:
+        """Last, because a first certificate takes its time. The rest serves without it, too."""
+        https = self._prepared.https
+        assert https is not None  # noqa: S101 — whoever has a port has terms
+        try:
+            await https.provide()
+        except ControlPlaneError as error:
+            log.error("%s HTTPS is not served.", error.line)
+            listener.close()
+            self._listeners = replace(self._listeners, api_https=None)
+            return
+        tls = Tls(https.context)
+        server = functools.partial(
+            serve_http, handler=handler, limits=Limits(), error_body=api_error, tls=tls
+        )
+        await start(listener, server)
 
     def _announce_ready(self, past: Remembered) -> None:
         plane, addresses = self._plane, self._listeners.addresses()
@@ -157,6 +190,8 @@ class _Run:
                 return
             self._manager.reloading()
             await self._plane.reload("SIGHUP")
+            if self._prepared.https is not None:
+                await self._prepared.https.renew()
             self._manager.ready(self._plane.status())
 
     async def _tick(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from pathlib import Path
 
 import pytest
@@ -19,15 +18,15 @@ OF_CORS = ("access-control-", "vary")
 async def handler(request: Request) -> Response | HeldResponse:
     if request.path == "/held":
         return HeldResponse(b"1\n", lambda stream: stream.wait_closed(), lambda: None)
-    return Response(200 if request.method == "GET" else 405, b"of the API", headers=(("X", "y"),))
-
-
-def methods_at(path: str) -> Collection[str]:
-    return ("GET", "PUT") if path == "/meshes" else ()
+    if request.path == "/nothing":
+        return Response(404)
+    if request.method == "GET":
+        return Response(200, b"of the API", headers=(("X", "y"),))
+    return Response(405, headers=(("Allow", "GET, PUT"),))
 
 
 async def ask(folder: Path, request: bytes, *domains: str) -> Answer:
-    answering = across_origins(handler, AllowedOrigins(domains), methods_at)
+    answering = across_origins(handler, AllowedOrigins(domains))
     async with serving(folder, answering) as server, server.client() as client:
         return await client.ask(request)
 
@@ -74,7 +73,7 @@ async def test_without_an_origin_nothing_is_added(tmp_path: Path) -> None:
     assert of_cors(await ask(tmp_path, get("/meshes"), ".*")) == {}
 
 
-async def test_a_preflight_is_answered_without_the_api(tmp_path: Path) -> None:
+async def test_a_preflight_hears_which_methods_the_path_takes(tmp_path: Path) -> None:
     answer = await ask(tmp_path, preflight("/meshes"), ".*")
 
     assert (answer.status, answer.body) == (200, b"")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
 from dataclasses import replace
 
 from kong_mesh_cp.core.wire.cors import (
@@ -14,26 +13,23 @@ from kong_mesh_cp.core.wire.cors import (
 from kong_mesh_cp.shell.http.messages import Handler, HeldResponse, Request, Response
 
 
-def across_origins(
-    handler: Handler, allowed: AllowedOrigins, methods_at: Callable[[str], Collection[str]]
-) -> Handler:
+def across_origins(handler: Handler, allowed: AllowedOrigins) -> Handler:
     """`handler`, whose answers the pages of allowed origins may read.
 
-    `methods_at` says what a path takes; nothing for a path that does not exist. A preflight is
-    answered here and reaches nobody else.
+    No path takes OPTIONS: what `handler` refuses a preflight with says which methods it takes.
     """
 
     async def answer(request: Request) -> Response | HeldResponse:
         origin = request.headers.get("origin")
         if not origin or origin not in allowed:
             return await handler(request)
-        if is_preflight(request.method, request.headers):
-            methods = methods_at(request.path)
-            headers = preflight_headers(origin, request.headers, methods)
-            return Response(200, content_type="", headers=headers)
         response = await handler(request)
         if isinstance(response, HeldResponse):
             return response
+        if is_preflight(request.method, request.headers):
+            methods = dict(response.headers).get("Allow", "").split(", ")
+            headers = preflight_headers(origin, request.headers, methods)
+            return Response(200, content_type="", headers=headers)
         return replace(response, headers=(*response.headers, *answer_headers(origin)))
 
     return answer
