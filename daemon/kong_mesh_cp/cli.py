@@ -124,6 +124,11 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         metavar="FILE",
         help="trust the keys of FILE instead of the built-in ones (for tests and vendors)",
     )
+    run.add_argument(
+        "--preload",
+        metavar="FILE",
+        help="serve the resources of FILE, as they stand, from memory alone (for tests)",
+    )
     run.add_argument("--banner", action="store_true", help="say where everything listens on stdout")
     run.set_defaults(run=_run)
 
@@ -148,6 +153,7 @@ def _run(arguments: argparse.Namespace) -> int:
         log_level=arguments.log_level,
         keyring_file=arguments.license_keyring,
         banner=arguments.banner,
+        preload=arguments.preload,
     )
     service = ServiceEnvironment.read(os.environ, pid=os.getpid())
     with ServiceManager() as manager:

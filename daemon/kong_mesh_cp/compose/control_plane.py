@@ -24,22 +24,18 @@ from kong_mesh_cp.shell.diagnostics.handler import build_diagnostics
 from kong_mesh_cp.shell.host import clocks
 from kong_mesh_cp.shell.http.messages import Handler
 from kong_mesh_cp.shell.rest_api.handler import Index, RestApi
+from kong_mesh_cp.shell.store.sqlite import SqliteStore
 from kong_mesh_cp.usecases.admitting import Admitting
 from kong_mesh_cp.usecases.licensing import Licensing, ReloadOutcome
+from kong_mesh_cp.usecases.mesh_directory import StoredMeshes
 from kong_mesh_cp.usecases.ports import LicenseSources, Remembered, StateStore
 from kong_mesh_cp.usecases.recording import SeatRecorder
 
 MACHINE_ID_FILE = Path("/etc/machine-id")
+DEFAULT_MESH = "default"
 INSTANCE_BYTES = 2  # of randomness that tell one start on this host from another
 
 log = logging.getLogger(__name__)
-
-
-class DefaultMesh:
-    """The port MeshDirectory while meshes are no resources: the mesh `default` exists."""
-
-    def names(self) -> Sequence[str]:
-        return ("default",)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -51,8 +47,9 @@ class ControlPlane:
     admitting: Admitting
     recorder: SeatRecorder
     store: StateStore
+    meshes: StoredMeshes
     admission: AdmissionSocket
-    api: Handler
+    api: RestApi
     diagnostics: Handler
     serving: bool = False  # every listener serves and the stop was not asked for
     _reading: trio.Lock = field(default_factory=trio.Lock)
@@ -82,13 +79,17 @@ class ControlPlane:
         return self.licensing.status_line(self.admitting.active)
 
 
-async def assemble(prepared: Prepared, store: StateStore) -> ControlPlane:
+async def assemble(prepared: Prepared, store: SqliteStore) -> ControlPlane:
     """Wire a control plane that knows its past. Raises: StateError, LicenseRejectedError."""
     licensing = prepared.licensing
     past = await store.remembered()
     licensing.trial_recorded(await store.save_trial_start(licensing.trial_started_at))
     recorder = SeatRecorder(store)
-    admitting = _admitting(prepared, past, recorder)
+    defaults = prepared.settings.defaults
+    skipped = defaults.skip_mesh_creation or defaults.skip_tenant_resources
+    meshes = StoredMeshes(store.resources, () if skipped else (DEFAULT_MESH,))
+    await meshes.read()
+    admitting = _admitting(prepared, past, recorder, meshes)
     prepared.herald.listener = admitting.broadcast
     plane: ControlPlane
 
@@ -109,12 +110,13 @@ async def assemble(prepared: Prepared, store: StateStore) -> ControlPlane:
         admitting=admitting,
         recorder=recorder,
         store=store,
+        meshes=meshes,
         admission=AdmissionSocket(
             admitting,
             LicenseCalls(document=full_license, reload=lambda: plane.reload("admission socket")),
             own_uid=os.getuid(),
         ),
-        api=api.handler(),
+        api=api,
         diagnostics=build_diagnostics(
             ready=lambda: plane.serving,
             metrics=lambda: exposition(licensing, admitting, recorder),
@@ -123,11 +125,13 @@ async def assemble(prepared: Prepared, store: StateStore) -> ControlPlane:
     return plane
 
 
-def _admitting(prepared: Prepared, past: Remembered, recorder: SeatRecorder) -> Admitting:
+def _admitting(
+    prepared: Prepared, past: Remembered, recorder: SeatRecorder, meshes: StoredMeshes
+) -> Admitting:
     admitting = Admitting(
         zone=prepared.settings.multizone.zone.name,
         ledger=SeatLedger(past.high_water),
-        meshes=DefaultMesh(),
+        meshes=meshes,
         rules=IdentityRules(prepared.settings.admission.rules, machine_id=_machine_id()),
         license_in_force=prepared.licensing,
         recorder=recorder,

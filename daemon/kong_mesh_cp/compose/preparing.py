@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Mapping, MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kong_mesh_cp.compose.https import Https
@@ -34,6 +34,7 @@ class RunOptions:
     log_level: str | None = None
     keyring_file: str | None = None
     banner: bool = False
+    preload: str | None = None  # a file of resources for a store in memory
 
 
 class Herald:
@@ -59,6 +60,7 @@ class Prepared:
     herald: Herald
     https: Https | None  # None: not served
     banner: bool
+    preload: Path | None = None
 
 
 def prepare(
@@ -82,6 +84,8 @@ def prepare(
         if inline_was_set:
             wipe_initial_environment(INLINE_VARIABLE)
     settings = loaded.settings
+    if options.preload is not None:
+        settings = replace(settings, store=replace(settings.store, type="memory"))
     logs.configure(settings.log.level, journal=logs.on_journal(service.journal_stream))
     for warning in loaded.warnings:
         log.warning("%s", warning)
@@ -96,6 +100,7 @@ def prepare(
         herald=herald,
         https=_https(settings),
         banner=options.banner,
+        preload=None if options.preload is None else Path(options.preload),
     )
 
 

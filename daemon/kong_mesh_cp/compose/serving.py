@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import functools
+import gc
 import logging
 import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import trio
 
@@ -36,6 +39,10 @@ from kong_mesh_cp.shell.store.sqlite import SqliteStore, open_store
 from kong_mesh_cp.shell.store.state_directory import StateDirectory
 from kong_mesh_cp.usecases.licensing import CAUSE_FILE
 from kong_mesh_cp.usecases.ports import Remembered
+from kong_mesh_cp.usecases.resource_ports import ResourceStore
+
+if TYPE_CHECKING:
+    from kong_mesh_cp.compose.resources import Resources
 
 TICK_SECONDS = 1.0  # between two looks at clock, term and status
 WATCHDOG_FRACTION = 0.5  # of the time after which systemd gives up on us: sd_watchdog_enabled(3)
@@ -57,9 +64,29 @@ async def serve(prepared: Prepared, manager: ServiceManager) -> None:
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
         async with _open_state(prepared.settings) as store:
             with open_listeners(prepared.settings, prepared.service.socket_names) as listeners:
+                if prepared.preload is not None:
+                    await _preload(prepared.preload, store)
                 plane = await assemble(prepared, store)
-                run = _Run(plane, prepared, listeners, manager)
+                run = _Run(plane, prepared, listeners, manager, store.resources)
                 await run.until_stopped(signals)
+
+
+def _import_resources() -> type[Resources]:
+    # As at the start of the process: there is no garbage in what stays for ever.
+    gc.disable()
+    try:
+        from kong_mesh_cp.compose.resources import Resources  # noqa: PLC0415
+    finally:
+        gc.freeze()
+        gc.enable()
+    return Resources
+
+
+async def _preload(path: Path, store: SqliteStore) -> None:
+    # It needs every kind of resource, which a start does not wait for otherwise.
+    from kong_mesh_cp.compose.preload import preload  # noqa: PLC0415
+
+    await preload(path, store.resources)
 
 
 @asynccontextmanager
@@ -81,9 +108,15 @@ class _Run:
     """The tasks of one run, and the order in which they begin and end."""
 
     def __init__(
-        self, plane: ControlPlane, prepared: Prepared, listeners: Listeners, manager: ServiceManager
+        self,
+        plane: ControlPlane,
+        prepared: Prepared,
+        listeners: Listeners,
+        manager: ServiceManager,
+        resources: ResourceStore,
     ) -> None:
         self._plane = plane
+        self._resources = resources
         self._prepared = prepared
         self._listeners = listeners
         self._manager = manager
@@ -104,10 +137,12 @@ class _Run:
                 background.start_soon(self._prepared.https.follow)
             background.start_soon(self._feed_watchdog)
             background.start_soon(plane.admitting.run, past.seats)
+            background.start_soon(plane.meshes.follow)
             async with trio.open_nursery() as conversations:
                 async with trio.open_nursery() as accepting:
-                    await self._start_accepting(accepting, conversations)
+                    resources = await self._start_accepting(accepting, conversations)
                     self._announce_ready(past)
+                    background.start_soon(self._ensure, resources)
                     await self._obey(signals)
                     plane.serving = False
                     accepting.cancel_scope.cancel()
@@ -121,7 +156,9 @@ class _Run:
         kept = occupancy.active + occupancy.reserved
         log.info("stopped: seats kept for their proxies: %d", kept)
 
-    async def _start_accepting(self, accepting: trio.Nursery, conversations: trio.Nursery) -> None:
+    async def _start_accepting(
+        self, accepting: trio.Nursery, conversations: trio.Nursery
+    ) -> Resources:
         plane, listeners = self._plane, self._listeners
         start = functools.partial(
             _start_server, accepting, conversations=conversations, drain=self._drain
@@ -136,8 +173,11 @@ class _Run:
                 gate=plane.admission,
             ),
         )
+        # Admissions are answered meanwhile: it takes longer than the whole start up to here.
+        resources_type = await trio.to_thread.run_sync(_import_resources)
+        resources = resources_type(self._prepared.settings, self._resources)
         allowed = AllowedOrigins(self._prepared.settings.api_server.cors_allowed_domains)
-        handler = across_origins(plane.api, allowed)
+        handler = across_origins(plane.api.handler(resources.routes()), allowed)
         if listeners.api is not None:
             api = functools.partial(
                 serve_http, handler=handler, limits=Limits(), error_body=api_error
@@ -149,6 +189,7 @@ class _Run:
         await start(listeners.diagnostics, diagnostics)
         if listeners.api_https is not None:
             await self._start_https(start, listeners.api_https, handler)
+        return resources
 
     async def _start_https(
         self,
@@ -171,6 +212,16 @@ class _Run:
             serve_http, handler=handler, limits=Limits(), error_body=api_error, tls=tls
         )
         await start(listener, server)
+
+    async def _ensure(self, resources: Resources) -> None:
+        await resources.ensure(preloaded=self._prepared.preload is not None)
+        while True:
+            try:
+                await self._plane.meshes.settle()
+            except StateError:
+                await trio.sleep(TICK_SECONDS)  # it is the same failure that others report
+            else:
+                return
 
     def _announce_ready(self, past: Remembered) -> None:
         plane, addresses = self._plane, self._listeners.addresses()

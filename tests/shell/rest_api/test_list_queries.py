@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from dataclasses import replace
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
@@ -111,6 +112,13 @@ def test_the_next_page_keeps_the_query_with_sorted_names() -> None:
     address = next_page(request("size=2&name=x&offset=2"), listing)
     assert address == "http://127.0.0.1:5681/meshes/m/dataplanes?name=x&offset=4&size=2"
     assert next_page(request(""), Listing(items=(), total=9, next_offset=None)) is None
+
+
+def test_the_next_page_is_where_the_first_one_was_asked_for() -> None:
+    asked = request("")
+    asked.peer = replace(NOBODY, secure=True)
+    address = next_page(asked, Listing(items=(), total=9, next_offset=4))
+    assert address == "https://127.0.0.1:5681/meshes/m/dataplanes?offset=4"
 
 
 NAMES = st.sampled_from(["tag", "name", "size", "filter[labels.a]"])

@@ -185,7 +185,7 @@ class Connection:
         except OSError as error:
             raise PeerGoneError from error
         self._channel = channel
-        self._peer = replace(self._peer, socket=channel.connection)
+        self._peer = replace(self._peer, socket=channel.connection, secure=True)
         await channel.shake_hands(tls.turns)
 
     async def _answer_requests(self) -> tuple[HeldResponse, bool] | None:

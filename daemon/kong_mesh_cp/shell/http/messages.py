@@ -28,6 +28,7 @@ class Peer:
     socket: socket.socket = field(repr=False)
     address: tuple[str, int] | None = None  # IP without zone id, port
     credentials: Credentials | None = None
+    secure: bool = False  # whether TLS lies beneath
 
 
 @dataclass(slots=True)

@@ -145,4 +145,5 @@ def next_page(request: Request, listing: Listing) -> str | None:
     kept = [(name, value) for name, value in pairs_of(request) if name != "offset"]
     query = sorted([*kept, ("offset", str(listing.next_offset))], key=lambda pair: pair[0])
     host = request.headers.get("host", "")
-    return f"http://{host}{quote(request.path)}?{urlencode(query)}"
+    scheme = "https" if request.peer.secure else "http"
+    return f"{scheme}://{host}{quote(request.path)}?{urlencode(query)}"

@@ -1,0 +1,95 @@
+"""Wires the use cases of resources and their routes over an open store.
+
+Imported when the admission socket serves already: what it imports is as much as all the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from kong_mesh_cp.core.identity.access import StaticAccess
+from kong_mesh_cp.core.identity.refusals import TokenFault, TokenRejectedError
+from kong_mesh_cp.core.identity.users import Requester, User, credentials_of
+from kong_mesh_cp.core.resources.labels import Place
+from kong_mesh_cp.settings.model import Settings
+from kong_mesh_cp.shell.host import clocks
+from kong_mesh_cp.shell.host.authorities import SystemKeyMaker
+from kong_mesh_cp.shell.http.routing import Route
+from kong_mesh_cp.shell.rest_api.inspection_routes import InspectionRoutes
+from kong_mesh_cp.shell.rest_api.resource_routes import ResourceRoutes, Writable
+from kong_mesh_cp.shell.rest_api.type_routes import TypeRoutes
+from kong_mesh_cp.shell.rest_api.users import Authenticate
+from kong_mesh_cp.usecases.resource_ports import ResourceStore
+from kong_mesh_cp.usecases.resources.applying import Applying, WriteRules
+from kong_mesh_cp.usecases.resources.births import MeshBirths
+from kong_mesh_cp.usecases.resources.ensuring import Ensuring, InitialResources
+from kong_mesh_cp.usecases.resources.insights import InsightViews
+from kong_mesh_cp.usecases.resources.inspecting import Inspecting
+from kong_mesh_cp.usecases.resources.reading import Reading
+
+
+class Resources:
+    """What there is to serve and to make."""
+
+    def __init__(self, settings: Settings, store: ResourceStore) -> None:
+        self._settings = settings
+        self._store = store
+        self._keys = SystemKeyMaker(clocks.wall_clock)
+        routing = settings.defaults.create_mesh_routing_resources
+        self._births = MeshBirths(store, self._keys, routing=routing)
+        self._place = _place(settings)
+
+    def routes(self) -> Sequence[Route]:
+        """Unsorted."""
+        settings, store, access = self._settings, self._store, StaticAccess()
+        authenticate = _authentication(settings)
+        writable = Writable(place=self._place, api_read_only=settings.api_server.read_only)
+        reading = Reading(store, access)
+        rules = WriteRules(
+            place=self._place,
+            unsafe_delete=settings.store.unsafe_delete,
+            origin_required=not settings.multizone.zone.disable_origin_label_validation,
+        )
+        applying = Applying(store, access, self._births, rules, clocks.wall_clock)
+        return (
+            *ResourceRoutes(
+                reading=reading, applying=applying, authenticate=authenticate, writable=writable
+            ).routes(),
+            *TypeRoutes(authenticate=authenticate, writable=writable).routes(),
+            *InspectionRoutes(
+                inspecting=Inspecting(store, reading),
+                insights=InsightViews(store, reading, access, clocks.wall_clock),
+                authenticate=authenticate,
+            ).routes(),
+        )
+
+    async def ensure(self, *, preloaded: bool) -> None:
+        """Make what the settings want to be there. With `preloaded` only a mesh, if they do."""
+        defaults = self._settings.defaults
+        if defaults.skip_tenant_resources:
+            return
+        ensuring = Ensuring(self._store, self._births, self._keys, self._place, clocks.wall_clock)
+        await ensuring.run(
+            InitialResources(
+                default_mesh=not defaults.skip_mesh_creation,
+                hostname_generators=not (defaults.skip_hostname_generators or preloaded),
+                own_secrets=not preloaded,
+            )
+        )
+
+
+def _place(settings: Settings) -> Place:
+    zone = settings.multizone.zone
+    return Place(zone=zone.name, federated=bool(zone.global_address))
+
+
+def _authentication(settings: Settings) -> Authenticate:
+    localhost_is_admin = settings.api_server.authn.localhost_is_admin
+
+    async def authenticate(requester: Requester) -> User:
+        who = credentials_of(requester, localhost_is_admin=localhost_is_admin)
+        if isinstance(who, User):
+            return who
+        raise TokenRejectedError(TokenFault.UNKNOWN_KEY, "no key of this control plane signed it")
+
+    return authenticate
