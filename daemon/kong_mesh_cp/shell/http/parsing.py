@@ -44,6 +44,7 @@ class RequestParser:
         "_opening",
         "_path",
         "_query",
+        "_raw_query",
         "_remaining",
         "_tail",
         "_target",
@@ -77,6 +78,7 @@ class RequestParser:
         self._target = b""
         self._path = ""
         self._query: dict[str, str] = {}
+        self._raw_query = ""
         self._chunked = False
         self._remaining = 0
         self._body: list[bytes] = []
@@ -122,7 +124,7 @@ class RequestParser:
             self._headers,
             body[0] if len(body) == 1 else b"".join(body),
             peer,
-            raw_query=self._target.decode("ascii").partition("?")[2],
+            raw_query=self._raw_query,
         )
 
     def _feed_head(self, data: bytes) -> bytes:
@@ -267,7 +269,9 @@ class RequestParser:
                 raise RequestError(417, "unknown-expectation", "only 100-continue can be expected")
             self.expects_continue = True
         try:
-            self._path, self._query = split_target(self._target.decode("ascii"))
+            target = self._target.decode("ascii")
+            self._path, self._query = split_target(target)
+            self._raw_query = target.partition("?")[2]
         except ValueError as error:
             raise _malformed(str(error)) from error
 

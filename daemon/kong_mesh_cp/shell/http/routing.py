@@ -45,6 +45,7 @@ class Router:
             raise ValueError(f"the route table is not sorted, or has a row twice: {rows}")
         self._error_body = error_body
         self._root = _Segment()
+        self._exact: dict[str, _Segment] = {}  # without a name in them: one look finds these
         for route in routes:
             self._add(route)
 
@@ -62,10 +63,14 @@ class Router:
             raise ValueError(f"one path has two ways to call its parts: {route.path}")
         segment.names = tuple(names)
         segment.methods[route.method] = route.handler
+        if not names:
+            self._exact[route.path] = segment
 
     async def __call__(self, request: Request) -> Response | HeldResponse:
         captured: list[str] = []
-        found = _find(self._root, request.path.split("/"), 0, captured)
+        found = self._exact.get(request.path)
+        if found is None:
+            found = _find(self._root, request.path.split("/"), 0, captured)
         if found is None:
             return self._error_body(404, "not-found", "there is nothing under this path")
         handler = found.methods.get(request.method)
