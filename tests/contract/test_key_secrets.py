@@ -8,15 +8,26 @@ import pytest
 
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.usecases.identity_ports import KeySecrets
-from kong_mesh_cp.usecases.resource_ports import NotFoundError
+from kong_mesh_cp.usecases.resource_ports import NotFoundError, StoredResource
+from kong_mesh_cp.usecases.resources.key_secrets import StoredKeySecrets
+from support.fake_resources import FakeResourceStore
 from support.key_secrets import FakeKeySecrets
+from support.resources import AT
 
 GLOBAL = ResourceKey("GlobalSecret", "", "user-token-signing-key-1")
 IN_MESH = ResourceKey("Secret", "default", "dataplane-token-signing-key-default-1")
 
+
+def _among_resources() -> KeySecrets:
+    mesh = ResourceKey("Mesh", "", "default")
+    stored = StoredResource(key=mesh, version=1, spec="{}", created_at=AT, modified_at=AT)
+    return StoredKeySecrets(FakeResourceStore({mesh: stored}), lambda: AT)
+
+
 # Each makes secrets of a control plane that has the mesh `default` and nothing else.
 IMPLEMENTATIONS: dict[str, Callable[[], KeySecrets]] = {
     "fake": lambda: FakeKeySecrets("default"),
+    "among-resources": _among_resources,
 }
 
 
