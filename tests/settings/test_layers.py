@@ -38,6 +38,7 @@ VALUES: Mapping[str, st.SearchStrategy[object]] = {
     "apiServer.https.port": st.integers(1_000, 5_000),
     "apiServer.https.tlsCaFile": PATHS,
     "apiServer.authn.localhostIsAdmin": BOOLEANS,
+    "apiServer.authn.tokens.bootstrapAdminToken": BOOLEANS,
     "apiServer.readOnly": BOOLEANS,
     "defaults.createMeshRoutingResources": BOOLEANS,
     "defaults.skipHostnameGenerators": BOOLEANS,

@@ -98,6 +98,7 @@ def test_every_variable_reaches_its_setting() -> None:
         "KUMA_MULTIZONE_ZONE_GLOBAL_ADDRESS": "grpcs://global:5685",
         "KUMA_STORE_UNSAFE_DELETE": "true",
         "KUMA_API_SERVER_AUTHN_LOCALHOST_IS_ADMIN": "false",
+        "KUMA_API_SERVER_AUTHN_TOKENS_BOOTSTRAP_ADMIN_TOKEN": "false",
         "KMESH_DIAGNOSTICS_INTERFACE": "127.0.0.1",
         "KUMA_DIAGNOSTICS_SERVER_PORT": "65535",
         "KUMA_MULTIZONE_ZONE_NAME": "east-1",
@@ -126,6 +127,7 @@ def test_every_variable_reaches_its_setting() -> None:
     )
     assert settings.general.tls_key_file == Path("/etc/kong-mesh/tls.key")
     assert not settings.api_server.authn.localhost_is_admin
+    assert not settings.api_server.authn.tokens.bootstrap_admin_token
     assert settings.diagnostics.interface == "127.0.0.1"
     assert settings.diagnostics.server_port == 65535
     assert settings.multizone.zone.name == "east-1"

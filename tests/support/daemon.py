@@ -264,8 +264,14 @@ class Daemon:
         """Ask on the admission socket."""
         return _ask(UnixConnection(self.socket), method, path, body, {})
 
-    def api(self, method: str, path: str, headers: Mapping[str, str] | None = None) -> Answer:
-        return _ask(self._tcp("api"), method, path, None, headers or {})
+    def api(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+    ) -> Answer:
+        return _ask(self._tcp("api"), method, path, body, headers or {})
 
     def diagnostics(self, path: str) -> Answer:
         return _ask(self._tcp("diagnostics"), "GET", path, None, {})

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
 
+from kong_mesh_cp.core.identity.access import StaticAccess
 from kong_mesh_cp.core.identity.users import ADMIN, ANONYMOUS, Requester, User
 from kong_mesh_cp.core.resources.labels import Place
 from kong_mesh_cp.shell.http.messages import HeldResponse, Peer, Request, Response
 from kong_mesh_cp.shell.http.plain_text import plain_text_error
-from kong_mesh_cp.shell.http.routing import Router
+from kong_mesh_cp.shell.http.routing import Route, Router
 from kong_mesh_cp.shell.http.targets import split_target
 from kong_mesh_cp.shell.rest_api.inspection_routes import InspectionRoutes
 from kong_mesh_cp.shell.rest_api.resource_routes import ResourceRoutes, Writable
+from kong_mesh_cp.shell.rest_api.token_routes import TokenRoutes
 from kong_mesh_cp.shell.rest_api.type_routes import TypeRoutes
+from kong_mesh_cp.usecases.issuing import Issuers, TokenIssuer
+from kong_mesh_cp.usecases.resources.key_secrets import StoredKeySecrets
+from kong_mesh_cp.usecases.signing_keys import SigningKeys
+from support.identity import NOW
+from support.key_secrets import numbered_keys
 from support.resource_api import ResourceApi
 
 JSON_BODY = {"content-type": "application/json"}
@@ -29,6 +36,7 @@ class Routes:
 
     api: ResourceApi = field(default_factory=ResourceApi)
     writable: Writable = field(default_factory=lambda: Writable(place=Place()))
+    issuers: Issuers = field(default_factory=Issuers)
 
     def __post_init__(self) -> None:
         api = self.api
@@ -42,9 +50,20 @@ class Routes:
             inspecting=api.inspecting, insights=api.insights, authenticate=_authenticate
         )
         types = TypeRoutes(authenticate=_authenticate, writable=self.writable)
-        routes = [*resources.routes(), *inspection.routes(), *types.routes()]
+        routes = [*resources.routes(), *inspection.routes(), *types.routes(), *self._tokens()]
         routes.sort(key=lambda route: (route.path, route.method))
         self.router = Router(routes, error_body=plain_text_error)
+
+    def _tokens(self) -> Iterable[Route]:
+        self.secrets = StoredKeySecrets(self.api.store, lambda: NOW)
+        issuer = TokenIssuer(
+            SigningKeys(self.secrets, numbered_keys()),
+            access=StaticAccess,
+            clock=lambda: NOW,
+            new_id=lambda: "an-id",
+            issuers=self.issuers,
+        )
+        return TokenRoutes(issuer=issuer, authenticate=_authenticate).routes()
 
     async def ask(
         self,

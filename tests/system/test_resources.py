@@ -38,7 +38,7 @@ def test_a_first_start_has_the_default_mesh_with_its_four_policies(tmp_path: Pat
         eventually("the default mesh", lambda: names(daemon, "/meshes") == ["default"])
         for path, expected in DEFAULT_POLICIES.items():
             assert names(daemon, f"/meshes/default/{path}") == expected
-        eventually("all that a start makes", lambda: len(names(daemon, "/global-secrets")) == 3)
+        eventually("all that a start makes", lambda: len(names(daemon, "/global-secrets")) == 5)
         assert daemon.api("GET", "/meshes/default/").status == 200
 
 

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from kong_mesh_cp.compose.identity import Identity
 from kong_mesh_cp.core.identity.access import StaticAccess
-from kong_mesh_cp.core.identity.refusals import TokenFault, TokenRejectedError
-from kong_mesh_cp.core.identity.users import Requester, User, credentials_of
 from kong_mesh_cp.core.resources.labels import Place
 from kong_mesh_cp.settings.model import Settings
 from kong_mesh_cp.shell.host import clocks
@@ -18,7 +17,6 @@ from kong_mesh_cp.shell.http.routing import Route
 from kong_mesh_cp.shell.rest_api.inspection_routes import InspectionRoutes
 from kong_mesh_cp.shell.rest_api.resource_routes import ResourceRoutes, Writable
 from kong_mesh_cp.shell.rest_api.type_routes import TypeRoutes
-from kong_mesh_cp.shell.rest_api.users import Authenticate
 from kong_mesh_cp.usecases.resource_ports import ResourceStore
 from kong_mesh_cp.usecases.resources.applying import Applying, WriteRules
 from kong_mesh_cp.usecases.resources.births import MeshBirths
@@ -38,11 +36,13 @@ class Resources:
         routing = settings.defaults.create_mesh_routing_resources
         self._births = MeshBirths(store, self._keys, routing=routing)
         self._place = _place(settings)
+        self._access = StaticAccess()
+        self._identity = Identity(settings.api_server.authn, store, self._access)
 
     def routes(self) -> Sequence[Route]:
         """Unsorted."""
-        settings, store, access = self._settings, self._store, StaticAccess()
-        authenticate = _authentication(settings)
+        settings, store, access = self._settings, self._store, self._access
+        authenticate = self._identity.authenticate
         writable = Writable(place=self._place, api_read_only=settings.api_server.read_only)
         reading = Reading(store, access)
         rules = WriteRules(
@@ -61,6 +61,7 @@ class Resources:
                 insights=InsightViews(store, reading, access, clocks.wall_clock),
                 authenticate=authenticate,
             ).routes(),
+            *self._identity.routes(),
         )
 
     async def ensure(self, *, preloaded: bool) -> None:
@@ -76,20 +77,10 @@ class Resources:
                 own_secrets=not preloaded,
             )
         )
+        if not preloaded:
+            await self._identity.ensure()
 
 
 def _place(settings: Settings) -> Place:
     zone = settings.multizone.zone
     return Place(zone=zone.name, federated=bool(zone.global_address))
-
-
-def _authentication(settings: Settings) -> Authenticate:
-    localhost_is_admin = settings.api_server.authn.localhost_is_admin
-
-    async def authenticate(requester: Requester) -> User:
-        who = credentials_of(requester, localhost_is_admin=localhost_is_admin)
-        if isinstance(who, User):
-            return who
-        raise TokenRejectedError(TokenFault.UNKNOWN_KEY, "no key of this control plane signed it")
-
-    return authenticate

@@ -133,6 +133,17 @@ class ApiServerHttpsSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ApiServerAuthnTokensSettings:
+    bootstrap_admin_token: bool = option(
+        forms.BOOLEAN,
+        default=True,
+        environment="KUMA_API_SERVER_AUTHN_TOKENS_BOOTSTRAP_ADMIN_TOKEN",
+        doc="Whether a start makes the token of an administrator where there is none, and keeps "
+        "it as the GlobalSecret admin-user-token.",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ApiServerAuthnSettings:
     localhost_is_admin: bool = option(
         forms.BOOLEAN,
@@ -141,6 +152,7 @@ class ApiServerAuthnSettings:
         doc="Whether requests from this machine, sent to a localhost name and not forwarded by "
         "a proxy, may use the parts of the API that are for administrators.",
     )
+    tokens: ApiServerAuthnTokensSettings = field(default_factory=ApiServerAuthnTokensSettings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -68,18 +68,8 @@ class Ensuring:
         self._wall_clock = wall_clock
 
     async def run(self, wanted: InitialResources) -> None:
-        """Return when all of it is there. A store that fails is asked again, and said once."""
-        failing = False
-        while True:
-            try:
-                await self._ensure(wanted)
-            except StateError as error:
-                if not failing:
-                    log.error("defaults-not-made: %s; trying again. %s", error.message, error.hint)
-                failing = True
-                await trio.sleep(RETRY_SECONDS)
-            else:
-                return
+        """Return when all of it is there."""
+        await until_stored(lambda: self._ensure(wanted))
 
     async def _ensure(self, wanted: InitialResources) -> None:
         if wanted.default_mesh and not self._place.federated:
@@ -152,3 +142,18 @@ class Ensuring:
         return Put(
             key=key, spec=json.dumps(document), at=self._wall_clock(), labels=computed, if_version=0
         )
+
+
+async def until_stored(make: Callable[[], Awaitable[object]]) -> None:
+    """Return when `make` is through. A store that fails is asked again, and said once."""
+    failing = False
+    while True:
+        try:
+            await make()
+        except StateError as error:
+            if not failing:
+                log.error("defaults-not-made: %s; trying again. %s", error.message, error.hint)
+            failing = True
+            await trio.sleep(RETRY_SECONDS)
+        else:
+            return

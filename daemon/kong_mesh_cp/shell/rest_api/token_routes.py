@@ -1,0 +1,70 @@
+"""Issuing tokens over HTTP: `POST /tokens/…` (wire contract 5.4)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from kong_mesh_cp.core.identity.refusals import (
+    InvalidTokenRequestError,
+    IssuerDisabledError,
+    SigningKeyError,
+    SigningKeyNotFoundError,
+    UndecodableRequestError,
+)
+from kong_mesh_cp.core.identity.users import User
+from kong_mesh_cp.core.wire.problem import kuma_error
+from kong_mesh_cp.shell.http.messages import Request, Response
+from kong_mesh_cp.shell.http.routing import Route
+from kong_mesh_cp.shell.rest_api.answering import Answer, answering
+from kong_mesh_cp.shell.rest_api.errors import refused
+from kong_mesh_cp.shell.rest_api.users import Authenticate
+from kong_mesh_cp.usecases.issuing import TokenIssuer
+from kong_mesh_cp.usecases.resources.refusals import internal, invalid
+
+NOT_ISSUED: Final = "Could not issue a token"
+_TOKEN_TYPE: Final = "text/plain"  # noqa: S105 (a media type), without a charset, as clients know it
+
+Issue = Callable[[User, bytes], Awaitable[str]]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenRoutes:
+    """One route for each kind of token; the answer is the bare token."""
+
+    issuer: TokenIssuer
+    authenticate: Authenticate
+
+    def routes(self) -> Iterator[Route]:
+        for kind, issue in (
+            ("dataplane", self.issuer.dataplane_token),
+            ("user", self.issuer.user_token),
+            ("zone", self.issuer.zone_token),
+        ):
+            handler = answering(self.authenticate, _answer(issue))
+            yield Route(f"/tokens/{kind}", "POST", handler)
+
+
+def _answer(issue: Issue) -> Answer:
+    async def answer(user: User, request: Request) -> Response:
+        try:
+            token = await issue(user, request.body)
+        except UndecodableRequestError as error:
+            log.info("%s: %r", error.code, error.message)
+            return Response(400, content_type="")
+        except InvalidTokenRequestError as error:
+            return refused(invalid("Invalid request", error.violations))
+        except SigningKeyNotFoundError as error:
+            return Response(404, kuma_error(404, "Signing Key not found", error.message))
+        except IssuerDisabledError as error:
+            return Response(400, kuma_error(400, NOT_ISSUED, error.message))
+        except SigningKeyError as error:
+            log.error("token-not-issued: %s. %s", error.message, error.hint)
+            return refused(internal(NOT_ISSUED))
+        return Response(200, token.encode(), _TOKEN_TYPE)
+
+    return answer
