@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from enum import StrEnum
 from json import JSONDecodeError, JSONDecoder
+from json.scanner import make_scanner
 
 DEPTH_MAX = 64  # containers inside containers; far below any recursion limit of the interpreter
 INTEGER_DIGITS_MAX = 19  # a signed 64-bit integer has no more; what is longer is no honest number
@@ -63,7 +65,7 @@ def parse(document: bytes) -> object:
     if document.count(b"[") + document.count(b"{") > DEPTH_MAX:
         _refuse_deep(text)
     try:
-        value: object = _decode(text)
+        value = _value(text)
     except JSONDecodeError as error:
         # Raised below, outside of this block, so that it does not become the context.
         message = f"{_syntax_problem(error)} at line {error.lineno}, column {error.colno}"
@@ -75,6 +77,19 @@ def parse(document: bytes) -> object:
     if not text.strip():
         raise StrictJsonError(JsonFault.EMPTY, "there is nothing in it")
     raise StrictJsonError(JsonFault.SYNTAX, message)
+
+
+def _value(text: str) -> object:
+    """As `_decode`, which looks for white space around a small document as long as it parses."""
+    if text[:1] == "{" and text[-1] == "}":
+        try:
+            value, end = _scan(text, 0)
+        except StopIteration:
+            pass
+        else:
+            if end == len(text):
+                return value
+    return _decode(text)
 
 
 def _text(document: bytes) -> str:
@@ -148,12 +163,16 @@ def _constant(_name: str) -> object:
 
 
 # One decoder for all: building one costs more than parsing a small document.
-_decode = JSONDecoder(
+_DECODER = JSONDecoder(
     object_pairs_hook=_object,
     parse_int=_integer,
     parse_float=_real,
     parse_constant=_constant,
-).decode
+)
+_decode: Callable[[str], object] = _DECODER.decode
+_scan: Callable[[str, int], tuple[object, int]] = make_scanner(
+    _DECODER  # type: ignore[arg-type]  # what it reads its settings from; typed too narrowly
+)
 
 
 def _syntax_problem(error: JSONDecodeError) -> str:

@@ -202,14 +202,15 @@ class Connection:
                     return None
                 unread = following
                 self._phase = Phase.ANSWERING
-                self._allow_answer()
+                now = trio.current_time()
+                self._allow_answer(now)
                 answer = await service.handler(parser.request(self._peer))
                 if isinstance(answer, HeldResponse):
                     return answer, parser.http_1_0
                 close = service.drain.started or not parser.keep_alive
                 data = encode(
                     answer,
-                    date_line=service.date.at(trio.current_time()),
+                    date_line=service.date.at(now),
                     http_1_0=parser.http_1_0,
                     close=close,
                     head_only=parser.method == "HEAD",
@@ -269,9 +270,9 @@ class Connection:
         if not now + seconds <= self._scope.deadline <= latest:
             self._scope.deadline = latest
 
-    def _allow_answer(self) -> None:
+    def _allow_answer(self, now: float) -> None:
         # What is left of the time to idle mostly is enough, and then nothing needs to be moved.
-        earliest = trio.current_time() + self._service.limits.answer_seconds
+        earliest = now + self._service.limits.answer_seconds
         if self._scope.deadline < earliest:  # noqa: PLR1730 (not to set it is the point)
             self._scope.deadline = earliest
 
