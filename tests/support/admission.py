@@ -15,6 +15,7 @@ from kong_mesh_cp.core.admission.decision import Refused
 from kong_mesh_cp.core.admission.identity import IdentityRules, Rule
 from kong_mesh_cp.core.admission.ledger import SeatLedger, SeatPolicy
 from kong_mesh_cp.core.admission.seats import SeatId
+from kong_mesh_cp.core.resources.kinds.mesh import Membership, ProxyConstraints
 from kong_mesh_cp.usecases.admitting import Admitting, HeldSeat
 from kong_mesh_cp.usecases.license_views import WarningView
 from kong_mesh_cp.usecases.recording import SeatRecorder
@@ -48,9 +49,13 @@ class FakeLicense:
 @dataclass
 class FakeMeshes:
     existing: tuple[str, ...] = ("default", "other")
+    constrained: dict[str, ProxyConstraints] = field(default_factory=dict)
 
     def names(self) -> Sequence[str]:
         return self.existing
+
+    def constraints(self, mesh: str) -> ProxyConstraints | None:
+        return self.constrained.get(mesh)
 
 
 @dataclass
@@ -59,6 +64,7 @@ class Desk:
     license: FakeLicense
     store: FakeStateStore
     recorder: SeatRecorder
+    meshes: FakeMeshes
     now: list[datetime]  # of one element: set it to move the wall clock
 
 
@@ -75,10 +81,11 @@ async def open_desk(
     store = store or FakeStateStore()
     recorder = SeatRecorder(store)
     in_force = FakeLicense(limit, refuses)
+    meshes = FakeMeshes()
     admitting = Admitting(
         zone="default",
         ledger=SeatLedger(),
-        meshes=FakeMeshes(),
+        meshes=meshes,
         rules=IdentityRules(rules, machine_id="0123456789abcdef0123456789abcdef"),
         license_in_force=in_force,
         recorder=recorder,
@@ -86,8 +93,18 @@ async def open_desk(
     )
     async with trio.open_nursery() as nursery:
         nursery.start_soon(recorder.run)
-        yield Desk(admitting, in_force, store, recorder, now)
+        yield Desk(admitting, in_force, store, recorder, meshes, now)
         nursery.cancel_scope.cancel()
+
+
+def proxies(
+    *, require: Sequence[Mapping[str, str]] = (), forbid: Sequence[Mapping[str, str]] = ()
+) -> ProxyConstraints:
+    """The constraints of a mesh."""
+    return ProxyConstraints(
+        requirements=tuple(Membership(tags=tags) for tags in require),
+        restrictions=tuple(Membership(tags=tags) for tags in forbid),
+    )
 
 
 def body(name: str = "backend-1", *, mesh: str = "default", **tags: str) -> bytes:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 import trio
 import trio.testing
@@ -15,6 +17,7 @@ from support.admission import (
     gateway_body,
     line_of,
     open_desk,
+    proxies,
     refused,
     seat,
     take,
@@ -162,23 +165,94 @@ async def test_a_missing_mesh_names_those_that_exist() -> None:
     assert answer.meshes == ("default", "other")
 
 
-async def test_the_order_of_checks_is_shape_mesh_identity_license() -> None:
+async def test_the_order_of_checks_is_shape_mesh_identity_constraints_license() -> None:
     nobody = Rule(uid=0)
     async with open_desk(limit=0, rules=[nobody]) as desk:
+        desk.meshes.constrained["default"] = proxies(require=[{"team": "payments"}])
         root = FakePeer(attested(uid=0))
         codes = [
             (await refused(desk, body("A", mesh="nowhere"))).code,
             (await refused(desk, body(mesh="nowhere"))).code,
             (await refused(desk, body())).code,
             (await refused(desk, body(), root)).code,
+            (await refused(desk, body(team="payments"), root)).code,
         ]
 
     assert codes == [
         RefusalCode.MALFORMED_REQUEST,
         RefusalCode.MESH_NOT_FOUND,
         RefusalCode.IDENTITY,
+        RefusalCode.MESH_CONSTRAINT,
         RefusalCode.LICENSE_LIMIT,
     ]
+
+
+async def test_the_constraints_of_a_mesh_bind_admissions_and_dry_runs_alike() -> None:
+    async with open_desk() as desk:
+        desk.meshes.constrained["default"] = proxies(forbid=[{"team": "legacy"}])
+        tried = await desk.admitting.try_out(body(team="legacy"), FakePeer())
+        asked = await refused(desk, body(team="legacy"))
+
+        assert asked == tried
+        assert asked.code is RefusalCode.MESH_CONSTRAINT
+        assert desk.admitting.active == 0
+        assert desk.admitting.decisions == {("refused", "mesh-constraint"): 1}
+        assert isinstance(await desk.admitting.admit(body(), FakePeer()), HeldSeat)
+        elsewhere = body("b", mesh="other", team="legacy")
+        assert isinstance(await desk.admitting.admit(elsewhere, FakePeer()), HeldSeat)
+
+
+async def test_the_tags_of_an_identity_rule_count_for_the_constraints() -> None:
+    rule = Rule(uid=0, tags={"team": "payments"})
+    root = FakePeer(attested(uid=0))
+    async with open_desk(rules=[rule]) as desk:
+        desk.meshes.constrained["default"] = proxies(require=[{"team": "payments"}])
+        held = await take(desk, peer=root)
+        desk.meshes.constrained["default"] = proxies(require=[{"team": "x"}])
+        other = await refused(desk, body("b"), root)
+
+    assert line_of(held)["tags"] == {"team": "payments"}
+    assert other.code is RefusalCode.MESH_CONSTRAINT
+
+
+async def test_the_zone_of_a_proxy_is_that_of_its_control_plane() -> None:
+    async with open_desk() as desk:
+        desk.meshes.constrained["default"] = proxies(require=[{"kuma.io/zone": "default"}])
+        desk.meshes.constrained["other"] = proxies(require=[{"kuma.io/zone": "west"}])
+        await take(desk)
+        lying = body("b", mesh="other", **{"kuma.io/zone": "west"})
+
+        assert (await refused(desk, lying)).code is RefusalCode.MESH_CONSTRAINT
+
+
+async def test_a_gateway_and_each_inbound_has_to_keep_to_the_constraints() -> None:
+    inbound = [{"port": 1, "tags": {"team": team}} for team in ("payments", "x")]
+    resource = {
+        "type": "Dataplane",
+        "mesh": "default",
+        "name": "a",
+        "networking": {"inbound": inbound},
+    }
+    async with open_desk() as desk:
+        desk.meshes.constrained["default"] = proxies(require=[{"team": "payments"}])
+        gateway = await refused(desk, gateway_body())
+        second = await refused(desk, json.dumps({"dataplane": resource}).encode())
+
+    assert gateway.code is second.code is RefusalCode.MESH_CONSTRAINT
+    assert second.breach is not None
+    assert second.breach.found["team"] == "x"
+
+
+async def test_constraints_do_not_touch_who_has_a_seat() -> None:
+    async with open_desk() as desk:
+        held = await take(desk)
+        desk.meshes.constrained["default"] = proxies(require=[{"team": "payments"}])
+        desk.admitting.broadcast({"event": "x"})
+
+        assert desk.admitting.active == 1
+        assert not held.lost
+        desk.admitting.release(held)
+        assert (await refused(desk, body())).code is RefusalCode.MESH_CONSTRAINT
 
 
 async def test_a_matching_rule_lets_in_and_its_tags_are_told() -> None:

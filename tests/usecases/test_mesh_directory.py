@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
+
+import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
+from kong_mesh_cp.core.errors import StateError
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.usecases.mesh_directory import StoredMeshes
-from kong_mesh_cp.usecases.resource_ports import Delete
+from kong_mesh_cp.usecases.resource_ports import Delete, Put
+from support.admission import proxies
 from support.fake_resources import FakeResourceStore
 from support.resources import mesh, put
 
@@ -40,3 +45,44 @@ async def test_a_mesh_that_a_start_is_about_to_make_counts_until_that_is_over() 
     await store.apply([put(mesh("default"))])
     await meshes.read()
     assert meshes.names() == ("default",)
+
+
+def constrained(name: str, **proxy_constraints: object) -> Put:
+    return put(mesh(name), json.dumps({"constraints": {"dataplaneProxy": proxy_constraints}}))
+
+
+async def test_constraints_are_read_at_the_start_and_followed() -> None:
+    payments, legacy = {"team": "payments"}, {"team": "legacy"}
+    store = FakeResourceStore()
+    await store.apply([constrained("a", requirements=[{"tags": payments}]), put(mesh("b"))])
+    meshes = StoredMeshes(store)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(meshes.follow)
+        await wait_all_tasks_blocked()
+        assert meshes.constraints("a") == proxies(require=[payments])
+        assert meshes.constraints("b") is None
+        await store.apply([constrained("b", restrictions=[{"tags": legacy}]), put(mesh("a"))])
+        await wait_all_tasks_blocked()
+        assert meshes.constraints("a") is None
+        assert meshes.constraints("b") == proxies(forbid=[legacy])
+        await store.apply([Delete(key=mesh("b"))])
+        await wait_all_tasks_blocked()
+        assert meshes.constraints("b") is None
+        nursery.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize("document", ["{}", '{"constraints":{}}'])
+async def test_a_mesh_without_constraints_has_none(document: str) -> None:
+    store = FakeResourceStore()
+    await store.apply([put(mesh("a"), document)])
+    meshes = StoredMeshes(store)
+    await meshes.read()
+    assert meshes.names() == ("a",)
+    assert meshes.constraints("a") is None
+
+
+async def test_constraints_that_nobody_can_have_written_are_told() -> None:
+    store = FakeResourceStore()
+    await store.apply([put(mesh("a"), '{"constraints":[1]}')])
+    with pytest.raises(StateError, match="mesh a cannot be read"):
+        await StoredMeshes(store).read()

@@ -12,6 +12,7 @@ from typing import NamedTuple, Protocol
 
 import trio
 
+from kong_mesh_cp.core.admission import constraints
 from kong_mesh_cp.core.admission.decision import (
     Admitted,
     AdmittedOverLimit,
@@ -157,7 +158,11 @@ class Admitting:
             if isinstance(identified, Refused):
                 return identified
             tags = identified.tags
-        # The constraints of the mesh belong here, once meshes are resources that carry some.
+        of_mesh = self._meshes.constraints(request.mesh)
+        if of_mesh is not None:
+            refused = constraints.refusal(of_mesh, request, zone=self._zone, added=tags)
+            if refused is not None:
+                return refused
         seat = SeatId(self._zone, request.mesh, request.name)
         return _Approved(request, seat, tags, attested)
 

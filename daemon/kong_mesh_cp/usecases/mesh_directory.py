@@ -1,21 +1,26 @@
-"""Which meshes exist, for admissions: they ask often and cannot wait for a store."""
+"""The meshes as admissions see them, who ask often and cannot wait for a store."""
 
 from __future__ import annotations
 
+import json
 import logging
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Final
 
 import trio
 
 from kong_mesh_cp.core.errors import StateError
+from kong_mesh_cp.core.resources.reading import ParseError
 from kong_mesh_cp.usecases.resource_ports import (
-    ChangeKind,
     FeedItem,
     ResourceChange,
     ResourceStore,
     Selection,
+    StoredResource,
 )
+
+if TYPE_CHECKING:
+    from kong_mesh_cp.core.resources.kinds.mesh import ProxyConstraints
 
 MESH: Final = "Mesh"
 RETRY_SECONDS: Final = 1.0
@@ -33,16 +38,21 @@ class StoredMeshes:
     def __init__(self, store: ResourceStore, awaited: Sequence[str] = ()) -> None:
         self._store = store
         self._awaited = frozenset(awaited)
-        self._stored: frozenset[str] = frozenset()
+        self._stored: Mapping[str, ProxyConstraints | None] = {}
         self._names: tuple[str, ...] = tuple(sorted(self._awaited))
+        self._reading = trio.Lock()  # what is read later must not be known earlier
 
     def names(self) -> Sequence[str]:
         return self._names
 
+    def constraints(self, mesh: str) -> ProxyConstraints | None:
+        return self._stored.get(mesh)
+
     async def read(self) -> None:
         """Bring it up to date. Raises: StateError."""
-        found = await self._store.list(Selection(type=MESH))
-        self._know(frozenset(each.key.name for each in found.items))
+        async with self._reading:
+            found = await self._store.list(Selection(type=MESH))
+            self._know({each.key.name: _constraints(each) for each in found.items})
 
     async def settle(self) -> None:
         """What was awaited is there by now, or will not come. Raises: StateError."""
@@ -66,10 +76,32 @@ class StoredMeshes:
         if not isinstance(item, ResourceChange):
             await self.read()
         elif item.key.type == MESH:
-            name = frozenset((item.key.name,))
-            gone = item.kind is ChangeKind.DELETED
-            self._know(self._stored - name if gone else self._stored | name)
+            async with self._reading:
+                mesh = await self._store.get(item.key)
+                known = dict(self._stored)
+                known.pop(item.key.name, None)
+                if mesh is not None:
+                    known[item.key.name] = _constraints(mesh)
+                self._know(known)
 
-    def _know(self, stored: frozenset[str]) -> None:
+    def _know(self, stored: Mapping[str, ProxyConstraints | None]) -> None:
         self._stored = stored
-        self._names = tuple(sorted(stored | self._awaited))
+        self._names = tuple(sorted(stored.keys() | self._awaited))
+
+
+def _constraints(mesh: StoredResource) -> ProxyConstraints | None:
+    document = json.loads(mesh.spec).get("constraints")
+    if document is None:
+        return None
+    # Most meshes have none, and a start does not wait for what reads resources.
+    from kong_mesh_cp.core.resources.kinds.mesh import Constraints  # noqa: PLC0415
+    from kong_mesh_cp.core.resources.proto import read_message  # noqa: PLC0415
+
+    try:
+        return read_message(Constraints, document).dataplane_proxy
+    except ParseError as error:
+        raise StateError(
+            f"the constraints of mesh {mesh.key.name} cannot be read: {error.reason}",
+            code="store-mesh-unreadable",
+            hint="No release of this program has stored that; write the mesh anew.",
+        ) from error

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from kong_mesh_cp.core.admission.identity import AttestedPeer
 from kong_mesh_cp.core.admission.seats import SeatId, SeatRecord
 from kong_mesh_cp.core.license.clock import ClockMark
 from kong_mesh_cp.core.license.sources import SourceReading
+
+if TYPE_CHECKING:
+    from kong_mesh_cp.core.resources.kinds.mesh import ProxyConstraints
 
 WallClock = Callable[[], datetime]  # aware, UTC
 BootClock = Callable[[], float]  # CLOCK_BOOTTIME in seconds: goes on during suspend, never back
@@ -81,9 +84,13 @@ class LicenseSources(Protocol):
 
 
 class MeshDirectory(Protocol):
-    """Which meshes exist."""
+    """Which meshes exist, and whom they take. It answers at once, from what it has read."""
 
     def names(self) -> Sequence[str]: ...
+
+    def constraints(self, mesh: str) -> ProxyConstraints | None:
+        """What the mesh asks of the tags of its proxies; None: nothing, or there is no mesh."""
+        ...
 
 
 class PeerAttestor(Protocol):

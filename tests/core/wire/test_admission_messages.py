@@ -17,6 +17,7 @@ from kong_mesh_cp.core.admission.decision import (
 from kong_mesh_cp.core.admission.identity import UnitUnseen
 from kong_mesh_cp.core.admission.ledger import Holder
 from kong_mesh_cp.core.admission.seats import ProxyKind, SeatId, SeatRecord
+from kong_mesh_cp.core.resources.membership import Breach
 from kong_mesh_cp.core.resources.violations import Violation
 from kong_mesh_cp.core.wire.admission_messages import (
     admitted_line,
@@ -162,6 +163,17 @@ def test_an_identity_refusal_lists_selectors() -> None:
 def test_a_missing_mesh_lists_the_meshes_also_when_there_are_none() -> None:
     assert refused(RefusalCode.MESH_NOT_FOUND, meshes=("a", "b"))["meshes"] == ["a", "b"]
     assert refused(RefusalCode.MESH_NOT_FOUND)["meshes"] == []
+
+
+def test_a_constraint_is_shown_with_what_was_held_against_it() -> None:
+    breach = Breach("constraints.x[0]", ({"team": "a"},), {"team": "b"}, of_restriction=True)
+
+    assert refused(RefusalCode.MESH_CONSTRAINT, breach=breach)["constraint"] == {
+        "field": "constraints.x[0]",
+        "tags": [{"team": "a"}],
+        "found": {"team": "b"},
+    }
+    assert "constraint" not in refused(RefusalCode.MESH_CONSTRAINT)
 
 
 def holder(name: str, unit: UnitUnseen | str | None) -> Holder:

@@ -9,7 +9,7 @@ import trio.testing
 
 from kong_mesh_cp.core.admission.identity import Rule
 from kong_mesh_cp.core.license.term import instant
-from support.admission import NOON, body, gateway_body
+from support.admission import NOON, body, gateway_body, proxies
 from support.admission_socket import (
     ADMISSIONS,
     admission,
@@ -73,6 +73,24 @@ async def test_the_last_seat_goes_to_one_of_two_and_comes_back(tmp_path: Path) -
 
     assert (answer.status, refused["code"]) == (403, "license-limit")
     assert answer.headers["retry-after"] == str(refused["retryAfterSeconds"])
+
+
+@pytest.mark.parametrize("query", ["", "?dryRun=true"])
+async def test_a_mesh_that_does_not_take_the_proxy_says_why(tmp_path: Path, query: str) -> None:
+    async with open_socket(tmp_path) as opened:
+        payments = proxies(require=[{"team": "payments"}])
+        opened.desk.meshes.constrained["default"] = payments
+        answer = await opened.ask(admission(body(team="x"), query=query))
+
+    document = problem_of(answer)
+    assert (answer.status, document["code"]) == (403, "mesh-constraint")
+    assert "retry-after" not in answer.headers
+    assert "team=payments" in document["hint"]
+    assert document["constraint"] == {
+        "field": "constraints.dataplaneProxy.requirements",
+        "tags": [{"team": "payments"}],
+        "found": {"team": "x", "kuma.io/zone": "default"},
+    }
 
 
 async def test_gateways_join_a_full_mesh(tmp_path: Path) -> None:

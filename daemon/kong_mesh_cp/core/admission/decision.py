@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from kong_mesh_cp.core.resources.membership import Breach
 from kong_mesh_cp.core.resources.violations import Violation
 
 
@@ -65,6 +66,7 @@ class Refused:
     violations: tuple[Violation, ...] = ()
     rules: tuple[RuleReport, ...] = ()
     meshes: tuple[str, ...] = ()
+    breach: Breach | None = None
 
 
 Decision = Admitted | AdmittedOverLimit | Refused

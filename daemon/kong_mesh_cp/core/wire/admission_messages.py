@@ -12,6 +12,7 @@ from kong_mesh_cp.core.admission.ledger import Holder
 from kong_mesh_cp.core.admission.request import Tags
 from kong_mesh_cp.core.admission.seats import ProxyKind, SeatId
 from kong_mesh_cp.core.license.term import instant
+from kong_mesh_cp.core.resources.membership import Breach
 from kong_mesh_cp.core.resources.violations import Violation
 
 PROBLEM_CONTENT_TYPE = "application/problem+json"
@@ -78,6 +79,8 @@ def problem(refused: Refused) -> bytes:
         extras["rules"] = [_rule(report) for report in refused.rules]
     if refused.code is RefusalCode.MESH_NOT_FOUND:
         extras["meshes"] = list(refused.meshes)
+    if refused.breach is not None:
+        extras["constraint"] = _constraint(refused.breach)
     if refused.retry_after_seconds is not None:
         extras["retryAfterSeconds"] = refused.retry_after_seconds
     return problem_document(
@@ -139,6 +142,14 @@ def _unit(sight: UnitSight) -> str | None:
             return "none"
         case UnitUnseen():
             return None
+
+
+def _constraint(breach: Breach) -> dict[str, object]:
+    return {
+        "field": breach.field,
+        "tags": [dict(rule) for rule in breach.rules],
+        "found": dict(breach.found),
+    }
 
 
 def _rule(report: RuleReport) -> dict[str, object]:
