@@ -134,6 +134,7 @@ def test_every_path_of_the_installed_system_is_one_of_the_package() -> None:
         "/var/lib/kong-mesh-cp/store.db": '"store.db"',
         "/var/lib/kong-mesh-cp/trial.json": '"trial.json"',
         "/var/lib/kong-mesh-cp/clock.json": '"clock.json"',
+        "/var/lib/kong-mesh-cp/secret-key": '"secret-key"',
     }
     elsewhere = {"/var/lib"}  # the parent, for tar
     for path in named - own - elsewhere:

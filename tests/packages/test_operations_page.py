@@ -65,7 +65,7 @@ def test_state_is_backed_up_and_restored(licensed: Machine) -> None:
     assert licensed.sh("curl -s localhost:5681/ | grep clusterId") == cluster
     assert licensed.said("seats-reserved: .*") == "seats-reserved: seats kept for their proxies: 1"
 
-    # The other kind: its three files in an empty directory.
+    # The other kind: its four files in an empty directory.
     licensed.sh(
         "systemctl stop kong-mesh-cp; rm /var/lib/kong-mesh-cp/*;"
         " cp -p /var/backups/kong-mesh-cp/* /var/lib/kong-mesh-cp/; systemctl start kong-mesh-cp"
