@@ -162,6 +162,9 @@ def main(argv: list[str]) -> NoReturn:
             records.put(client.index, KILLED_FIELD, time.monotonic_ns())
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
+            # It may have been readmitted a moment before it could write that down; then its seat
+            # has come free with its death.
+            records.put(client.index, KNOWN_FIELD, 0)
             living[_spawn(client, rounds, random_.randrange(1 << 30))] = client
     sys.exit(0)
 

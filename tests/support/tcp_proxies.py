@@ -70,10 +70,11 @@ class BadNetwork:
                     self.cut_before = None
                     self.cuts += 1
                     break
-                await sink.send_all(data)
                 if self.cut_after is not None and self.cut_after in data:
-                    # The server's answer shows that it has done it; it goes no further.
+                    # The server's answer shows that it has done it; it goes no further. Said
+                    # before the words go out: the answer may be here before we run again.
                     self.cut_after = None
                     self.cuts += 1
                     self._muted.add(ended)
+                await sink.send_all(data)
         ended.cancel()
