@@ -18,6 +18,7 @@ DEPTH_MAX: Final = 64  # as the control plane reads JSON
 LINE_CHARACTERS_MAX: Final = 2**31 - 1  # never folded: the largest that libyaml's emitter takes
 VALUES_MAX: Final = 1_000_000  # after aliases are written out: stops a "billion laughs"
 _TAG: Final = "tag:yaml.org,2002:"
+_TOO_DEEP_FOR_LIBYAML: Final = "exceeded maximum nesting depth"  # from PyYAML 6.0.4 on
 _MERGE: Final = f"{_TAG}merge"
 _TEXTS: Final = frozenset({f"{_TAG}str", f"{_TAG}timestamp", f"{_TAG}value"})
 _SCALARS: Final = frozenset({f"{_TAG}{name}" for name in ("null", "bool", "int", "float")})
@@ -37,9 +38,15 @@ def parse_documents(text: str, place: str) -> list[object]:
         nodes = yaml.compose_all(text, Loader=_loader())
         return [value for node in nodes if (value := reader.value(node, 0)) is not None]
     except yaml.YAMLError as error:
+        if getattr(error, "problem", None) == _TOO_DEEP_FOR_LIBYAML:
+            raise _too_deep(place) from None
         raise UsageError(f"{place} is not YAML: {_problem(error)}") from None
     except RecursionError:
-        raise UsageError(f"{place} is nested more than {DEPTH_MAX} levels deep") from None
+        raise _too_deep(place) from None
+
+
+def _too_deep(place: str) -> UsageError:
+    return UsageError(f"{place} is nested more than {DEPTH_MAX} levels deep")
 
 
 @cache
@@ -81,7 +88,7 @@ class _Reader:
         if self._values > VALUES_MAX:
             raise UsageError(f"{self._place} holds more than {VALUES_MAX} values")
         if depth > DEPTH_MAX:
-            raise UsageError(f"{self._place} is nested more than {DEPTH_MAX} levels deep")
+            raise _too_deep(self._place)
         import yaml  # noqa: PLC0415
 
         if node is not None and node.tag not in _KNOWN:
