@@ -8,8 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date
-from functools import lru_cache
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import trio
 
@@ -22,43 +21,21 @@ from kong_mesh_cp.core.admission.decision import (
 )
 from kong_mesh_cp.core.admission.identity import AttestedPeer, IdentityRules
 from kong_mesh_cp.core.admission.ledger import Holder, Occupancy, SeatLedger, SeatPolicy
-from kong_mesh_cp.core.admission.request import AdmissionRequest, InvalidRequest, Tags, parse
+from kong_mesh_cp.core.admission.request import AdmissionRequest, Tags
 from kong_mesh_cp.core.admission.seats import SeatId, SeatRecord
-from kong_mesh_cp.core.strict_json import StrictJsonError
-from kong_mesh_cp.core.strict_json import parse as parse_json
-from kong_mesh_cp.core.wire.admission_messages import (
-    admitted_line,
-    event_line,
-    license_text,
-    violations_text,
-)
-from kong_mesh_cp.usecases.license_views import WarningView
+from kong_mesh_cp.core.wire.admission_messages import admitted_line, event_line
+from kong_mesh_cp.usecases.admission_requests import no_such_mesh, read
+from kong_mesh_cp.usecases.license_texts import LicenseInForce, LicenseTexts
 from kong_mesh_cp.usecases.ports import MeshDirectory, PeerAttestor, WallClock
 from kong_mesh_cp.usecases.recording import SeatRecorder
 
 RECLAIM_SECONDS = 60.0  # after a start: how long seats from before are kept for their proxies
 LOGGED_CHARACTERS_MAX = 300  # of a refusal's reason: a body can hold thousands of faults
-TOLD_SECONDS = 1.0  # how long the license's part of first lines is used again
-REMEMBERED_BODIES_MAX = 1024  # requests that keep coming
-REMEMBERED_BYTES_MAX = 1024  # of each of them
 HIGH_WATER_SECONDS = 60.0  # between two looks at the day, for seats that stay over midnight
 
-_SHAPE_HINT = 'Send {"mesh": …, "name": …, "tags": {…}} or {"dataplane": {…}}.'
 _NO_TAGS: Tags = {}
 
 log = logging.getLogger(__name__)
-
-
-class LicenseInForce(Protocol):
-    """What admissions need to know of the license; asked anew for each of them."""
-
-    def seat_policy(self) -> SeatPolicy: ...
-
-    def admission_license(self, active: int) -> Mapping[str, object]:
-        """The `license` part of a first line."""
-        ...
-
-    def warnings(self, active: int) -> Sequence[WarningView]: ...
 
 
 @dataclass(slots=True, eq=False)
@@ -100,14 +77,12 @@ class Admitting:
         self._meshes = meshes
         self._rules = rules
         self._license = license_in_force
+        self._texts = LicenseTexts(license_in_force)
         self._recorder = recorder
         self._wall_clock = wall_clock
         self._seats: dict[Holder, HeldSeat] = {}
         self._listeners: dict[Holder, Callable[[bytes], bool]] = {}
         self._mark: tuple[date, int] | None = None  # recorded last
-        self._told = ""
-        self._told_of: tuple[SeatPolicy, int, int] | None = None
-        self._told_until = 0.0
         self.decisions: Counter[tuple[str, str]] = Counter()
 
     async def try_out(self, body: bytes, peer: PeerAttestor) -> bytes | Refused:
@@ -148,12 +123,12 @@ class Admitting:
 
     async def _approve(self, body: bytes, peer: PeerAttestor, *, look: bool) -> _Approved | Refused:
         """Shape → mesh → identity → constraints; the license comes after it. A fixed order."""
-        request = _read_again(body) if len(body) <= REMEMBERED_BYTES_MAX else _read(body)
+        request = read(body)
         if isinstance(request, Refused):
             return request
         meshes = self._meshes.names()
         if request.mesh not in meshes:
-            return _no_such_mesh(request.mesh, meshes)
+            return no_such_mesh(request.mesh, meshes)
         attested = await peer.attest(names=self._rules.needs_names) if look else None
         tags = _NO_TAGS
         if self._rules and attested is not None:
@@ -192,7 +167,7 @@ class Admitting:
         log.info(
             "admission-admitted: %s %s (%s) pid %d uid %d unit %r; %d of %d seats",
             code,
-            _path(record.seat),
+            record.seat.path,
             record.kind.value,
             peer.pid,
             peer.uid,
@@ -203,21 +178,9 @@ class Admitting:
         return held
 
     def _line(self, approved: _Approved, policy: SeatPolicy, *, active_more: int = 0) -> bytes:
-        """The first line. What it says of the license may be a second old, its numbers are not."""
-        moment = (policy, self._ledger.active, active_more)
-        now = trio.current_time()
-        if moment != self._told_of or now >= self._told_until:
-            self._told_of, self._told_until = moment, now + TOLD_SECONDS
-            active = self._ledger.active
-            self._told = license_text(
-                self._license.admission_license(active),
-                [
-                    (warning.code, warning.message)
-                    for warning in self._license.warnings(active + active_more)
-                ],
-            )
+        text = self._texts.text(policy, self._ledger.active, active_more=active_more)
         return admitted_line(
-            approved.seat, approved.request.kind, license_text=self._told, tags=approved.tags
+            approved.seat, approved.request.kind, license_text=text, tags=approved.tags
         )
 
     def _refuse(self, refused: Refused, seat: SeatId | None, peer: PeerAttestor) -> Refused:
@@ -225,7 +188,7 @@ class Admitting:
         log.info(
             "admission-refused: %s %s pid %d uid %d: %s",
             refused.code,
-            _path(seat) if seat else "-",
+            seat.path if seat else "-",
             peer.pid,
             peer.uid,
             ascii(refused.reason[:LOGGED_CHARACTERS_MAX])[1:-1],
@@ -251,7 +214,7 @@ class Admitting:
         if not held.kept and self._ledger.free(held.holder):
             seat = held.holder.record.seat
             self._recorder.change(seat, None)
-            log.info("admission-released: %s; %d seats held", _path(seat), self._ledger.active)
+            log.info("admission-released: %s; %d seats held", seat.path, self._ledger.active)
 
     def keep(self, held: HeldSeat) -> None:
         """The control plane itself ends the connection: the proxy is expected back.
@@ -331,52 +294,3 @@ class Admitting:
         if mark != self._mark:
             self._mark = mark
             self._recorder.high_water(*mark)
-
-
-# A supervisor that polls with dry runs, or a proxy in a restart loop, sends the same bytes each
-# time, and reading them is a fifth of a decision's cost. What was read is never changed.
-@lru_cache(maxsize=REMEMBERED_BODIES_MAX)
-def _read_again(body: bytes) -> AdmissionRequest | Refused:
-    return _read(body)
-
-
-def _read(body: bytes) -> AdmissionRequest | Refused:
-    try:
-        document = parse_json(body)
-    except StrictJsonError as error:
-        return Refused(
-            code=RefusalCode.MALFORMED_REQUEST,
-            reason=f"the body is not JSON: {error.message}",
-            hint=_SHAPE_HINT,
-        )
-    request = parse(document)
-    if isinstance(request, InvalidRequest):
-        return _invalid(request)
-    return request
-
-
-def _invalid(request: InvalidRequest) -> Refused:
-    if request.of_dataplane:
-        code, hint = RefusalCode.INVALID_DATAPLANE, "Correct the fields named and ask again."
-    else:
-        code, hint = RefusalCode.MALFORMED_REQUEST, _SHAPE_HINT
-    return Refused(
-        code=code,
-        reason=violations_text(request.violations),
-        hint=hint,
-        violations=request.violations,
-    )
-
-
-def _no_such_mesh(mesh: str, meshes: Sequence[str]) -> Refused:
-    return Refused(
-        code=RefusalCode.MESH_NOT_FOUND,
-        reason=f"there is no mesh {mesh}",
-        hint=f"Join one that exists: {', '.join(meshes) or 'there is none yet'}.",
-        meshes=tuple(meshes),
-    )
-
-
-def _path(seat: SeatId) -> str:
-    # Mesh and name hold no control characters: the request parser lets none through.
-    return f"{seat.zone}/{seat.mesh}/{seat.name}"

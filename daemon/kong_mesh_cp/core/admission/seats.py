@@ -33,6 +33,11 @@ class SeatId(NamedTuple):
     mesh: str
     name: str
 
+    @property
+    def path(self) -> str:
+        """For logs. The parser of requests lets no control character into mesh and name."""
+        return f"{self.zone}/{self.mesh}/{self.name}"
+
 
 @dataclass(frozen=True, slots=True)
 class SeatRecord:
