@@ -158,7 +158,8 @@ def _run(arguments: argparse.Namespace) -> int:
     service = ServiceEnvironment.read(os.environ, pid=os.getpid())
     with ServiceManager() as manager:
         try:
-            trio.run(serve, prepare(options, os.environ, service), manager)
+            prepared = prepare(options, os.environ, service, manager.status)
+            trio.run(serve, prepared, manager)
         except ControlPlaneError as error:
             manager.refused(error.line, errno.EINVAL)
             # journald shows the program's name and takes the priority from the prefix.

@@ -117,7 +117,7 @@ def test_show_refuses_what_a_start_would_refuse(tmp_path: Path) -> None:
 def test_check_lists_every_problem_with_place_and_remedy(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("KUMA_STORE_TYPE", "postgres")
+    monkeypatch.setenv("KUMA_STORE_TYPE", "kubernetes")
     file = toml(tmp_path, 'mode = "global"\n[log]\nlevel = "loud"\n[lgo]\nlevel = "info"\n')
     assert _run("check", str(file)) == EX_CONFIG
     lines = capsys.readouterr().out.splitlines()
@@ -154,7 +154,7 @@ def test_convert_writes_toml_and_says_what_it_left_out(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     text = (
-        "mode: global\nstore: {type: postgres, postgres: {host: db, port: 5432}}\n"
+        "mode: global\nstore: {type: kubernetes, postgres: {driverName: pgx, maxIdleConnections: 5}}\n"
         "apiServer: {http: {port: 7000}}\nmistery: {x: 1}\n"
     )
     assert _run("convert", str(kuma_yaml(tmp_path, text))) == 0
@@ -163,8 +163,8 @@ def test_convert_writes_toml_and_says_what_it_left_out(
     lines = printed.err.splitlines()
     assert all(line.startswith("left out: ") for line in lines)
     assert any("mode" in line and "global" in line for line in lines)
-    assert any("store.type" in line and "postgres" in line for line in lines)
-    assert any("postgres.host, postgres.port" in line for line in lines)
+    assert any("store.type" in line and "kubernetes" in line for line in lines)
+    assert any("postgres.driverName, postgres.maxIdleConnections" in line for line in lines)
     assert any("mistery" in line for line in lines)
 
 
@@ -208,5 +208,10 @@ def test_kumas_reference_configuration_converts_and_loads(
     assert "nobody knows" not in left_out
     found = loaded(file)
     assert found.warnings == ()
-    assert found.settings == loaded(environ={"KUMA_STORE_TYPE": "memory"}).settings
+    as_kuma = {
+        "KUMA_STORE_TYPE": "memory",
+        "KUMA_STORE_POSTGRES_PASSWORD": "kuma",
+        "KUMA_STORE_POSTGRES_MAX_OPEN_CONNECTIONS": "50",
+    }
+    assert found.settings == loaded(environ=as_kuma).settings
     assert _run("check", str(REFERENCE)) == 0

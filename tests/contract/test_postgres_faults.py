@@ -219,8 +219,9 @@ async def test_what_the_server_refuses_has_a_code(
 @pytest.mark.parametrize(
     ("wrong", "code"),
     [
-        ({"password": "wrong-but-secret"}, "store-unreachable"),
-        ({"database": "no\nsuch"}, "store-unreachable"),
+        ({"password": "wrong-but-secret"}, "store-login-refused"),
+        ({"database": "no\nsuch"}, "store-no-database"),
+        ({"user": "nobody-known"}, "store-login-refused"),
         ({"host": "host.invalid"}, "store-unreachable"),
         ({"port": 1}, "store-unreachable"),
     ],

@@ -59,7 +59,7 @@ async def test_each_mode_encrypts_and_checks_what_it_says(
         assert await encrypted(replace(served, tls=mode, ca_path=right))
         with pytest.raises(StateError, match="certificate verify failed") as failure:
             await encrypted(replace(served, tls=mode, ca_path=wrong))
-        assert failure.value.code == "store-unreachable"
+        assert failure.value.code == "store-tls-refused"
 
     by_number = replace(served, host="127.0.0.1", ca_path=right)
     assert await encrypted(replace(by_number, tls=TlsMode.VERIFY_CA))

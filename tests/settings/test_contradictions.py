@@ -81,3 +81,47 @@ def test_a_list_in_a_file_is_a_list_and_may_be_empty(tmp_path: Path) -> None:
     settings = loaded(toml(tmp_path, text)).settings
     assert settings.api_server.cors_allowed_domains == ()
     assert settings.general.tls_cipher_suites == ("TLS_AES_128_GCM_SHA256",)
+
+
+POSTGRES = {"KUMA_STORE_TYPE": "postgres"}
+TLS = "store.postgres.tls"
+
+
+@pytest.mark.parametrize(
+    ("environ", "code", "message"),
+    [
+        (
+            {"KUMA_STORE_POSTGRES_TLS_MODE": "verifyFull"},
+            "config-tls-incomplete",
+            f"{TLS}.mode is verifyFull, but no authority is named",
+        ),
+        (
+            {
+                "KUMA_STORE_POSTGRES_TLS_MODE": "verifyNone",
+                "KUMA_STORE_POSTGRES_TLS_KEY_PATH": "/x.key",
+            },
+            "config-tls-incomplete",
+            f"{TLS}.keyPath is set and {TLS}.certPath is not",
+        ),
+        (
+            {"KUMA_STORE_POSTGRES_TLS_ROOT_CERT_PATH": "/ca.crt"},
+            "config-tls-unused",
+            f"{TLS}.mode is disable, but files for TLS are named",
+        ),
+        (
+            {
+                "KUMA_STORE_POSTGRES_PASSWORD": "not-a-secret",
+                "KMESH_STORE_POSTGRES_PASSWORD_FILE": "/password",
+            },
+            "config-password-twice",
+            "store.postgres.password and store.postgres.passwordFile are both set",
+        ),
+    ],
+)
+def test_what_is_set_of_postgres_goes_together(
+    environ: dict[str, str], code: str, message: str
+) -> None:
+    (problem,) = problems(environ={**POSTGRES, **environ})
+    assert (problem.code, problem.message) == (code, message)
+    assert "not-a-secret" not in problem.line
+    assert problems(environ=environ) == ()

@@ -85,10 +85,10 @@ def test_settings_that_only_kuma_uses_are_one_warning(
 
 
 def test_many_unused_settings_are_counted_not_listed(tmp_path: Path) -> None:
-    names = ["host", "port", "user", "password", "dbName", "driverName"]
-    text = "store:\n  postgres:\n" + "".join(
-        f"    {name}: x\n"
-        for name in [*names, "maxOpenConnections", "minOpenConnections", "connectionTimeout"]
+    names = ["driverName", "healthCheckInterval", "maxIdleConnections", "maxListQueryElements"]
+    lifetimes = ["maxConnectionIdleTime", "maxConnectionLifetime", "maxConnectionLifetimeJitter"]
+    text = "store:\n  cache: {enabled: true}\n  postgres:\n" + "".join(
+        f"    {name}: x\n" for name in [*names, *lifetimes, "minOpenConnections"]
     )
     (warning,) = loaded(kuma_yaml(tmp_path, text)).warnings
     assert "and 1 more" in warning

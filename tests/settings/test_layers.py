@@ -28,7 +28,7 @@ BOOLEANS = st.booleans()
 VALUES: Mapping[str, st.SearchStrategy[object]] = {
     "environment": st.just("universal"),
     "mode": st.just("zone"),
-    "store.type": st.sampled_from(["sqlite", "memory"]),
+    "store.type": st.sampled_from(["sqlite", "postgres", "memory"]),
     "general.workDir": PATHS,
     "apiServer.http.enabled": BOOLEANS,
     "apiServer.http.interface": ADDRESSES,
@@ -55,15 +55,28 @@ VALUES: Mapping[str, st.SearchStrategy[object]] = {
     "license.path": PATHS,
     "admission.socket": PATHS,
     "store.unsafeDelete": BOOLEANS,
+    "store.postgres.host": LABELS,
+    "store.postgres.port": st.integers(1, 65_535),
+    "store.postgres.user": LABELS,
+    "store.postgres.password": st.text(min_size=1).filter(lambda text: "\0" not in text),
+    "store.postgres.dbName": LABELS,
+    "store.postgres.connectionTimeout": st.integers(2, 60),
+    "store.postgres.maxOpenConnections": st.integers(2, 1000),
+    "store.postgres.waitSeconds": st.integers(0, 75),
     "log.level": st.sampled_from(["off", "debug", "info", "warning", "error"]),
 }
 LISTS = {"admission.rules", "apiServer.corsAllowedDomains", "general.tlsCipherSuites"}
-TOGETHER = {  # one of them alone is refused
+TOGETHER = {  # one of them alone is refused, or with another one
     "apiServer.https.requireClientCert",
     "apiServer.https.tlsCertFile",
     "apiServer.https.tlsKeyFile",
     "general.tlsCertFile",
     "general.tlsKeyFile",
+    "store.postgres.passwordFile",
+    "store.postgres.tls.caPath",
+    "store.postgres.tls.certPath",
+    "store.postgres.tls.keyPath",
+    "store.postgres.tls.mode",
 }
 SETTABLE = [row for row in rows() if row.path in VALUES]
 NAMES = {name for row in rows() for name in (row.path, row.option.environment)}
@@ -163,6 +176,7 @@ def test_a_setting_means_the_same_in_toml_yaml_and_environment(
 def test_what_is_shown_loads_as_what_is_in_force(folder: Path, values: dict[str, object]) -> None:
     values.pop("license.inline", None)
     values.pop("license.path", None)
+    values.pop("store.postgres.password", None)
     found = _load(None, _environ(values))
     shown = folder / "shown.toml"
     shown.write_text(in_force(found.settings, found.origins), encoding="utf-8")

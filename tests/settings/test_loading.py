@@ -10,9 +10,62 @@ from kong_mesh_cp.core.errors import EX_CONFIG, ConfigurationError
 from kong_mesh_cp.settings.loading import load
 from kong_mesh_cp.settings.model import rows
 from kong_mesh_cp.settings.problems import SettingsRejectedError
+from kong_mesh_cp.settings.store import PostgresTlsSettings
 from support.configurations import NO_FILE, kuma_yaml, loaded, problems, toml
 
 PORT = "apiServer.http.port"
+EVERY_VARIABLE = {
+    "KUMA_ENVIRONMENT": "universal",
+    "KUMA_MODE": "zone",
+    "KUMA_STORE_TYPE": "memory",
+    "KUMA_GENERAL_WORK_DIR": "/srv/mesh",
+    "KUMA_API_SERVER_HTTP_ENABLED": "F",
+    "KUMA_API_SERVER_HTTP_INTERFACE": "::1",
+    "KUMA_API_SERVER_HTTP_PORT": "0",
+    "KUMA_API_SERVER_HTTPS_ENABLED": "true",
+    "KUMA_API_SERVER_HTTPS_INTERFACE": "127.0.0.1",
+    "KUMA_API_SERVER_HTTPS_PORT": "7443",
+    "KUMA_API_SERVER_HTTPS_TLS_CERT_FILE": "/etc/kong-mesh/api.crt",
+    "KUMA_API_SERVER_HTTPS_TLS_KEY_FILE": "/etc/kong-mesh/api.key",
+    "KUMA_API_SERVER_HTTPS_CLIENT_CERTS_CA_FILE": "/etc/kong-mesh/ca.crt",
+    "KUMA_API_SERVER_HTTPS_REQUIRE_CLIENT_CERT": "true",
+    "KUMA_API_SERVER_CORS_ALLOWED_DOMAINS": r"https://a\.example,https://b\.example",
+    "KUMA_API_SERVER_READ_ONLY": "true",
+    "KUMA_DEFAULTS_CREATE_MESH_ROUTING_RESOURCES": "true",
+    "KUMA_DEFAULTS_SKIP_HOSTNAME_GENERATORS": "true",
+    "KUMA_DEFAULTS_SKIP_MESH_CREATION": "true",
+    "KUMA_DEFAULTS_SKIP_TENANT_RESOURCES": "true",
+    "KUMA_GENERAL_TLS_CERT_FILE": "/etc/kong-mesh/tls.crt",
+    "KUMA_GENERAL_TLS_KEY_FILE": "/etc/kong-mesh/tls.key",
+    "KUMA_GENERAL_TLS_MIN_VERSION": "TLSv1_2",
+    "KUMA_GENERAL_TLS_MAX_VERSION": "TLSv1_3",
+    "KUMA_GENERAL_TLS_CIPHER_SUITES": "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
+    "KUMA_MULTIZONE_ZONE_DISABLE_ORIGIN_LABEL_VALIDATION": "true",
+    "KUMA_MULTIZONE_ZONE_GLOBAL_ADDRESS": "grpcs://global:5685",
+    "KUMA_STORE_UNSAFE_DELETE": "true",
+    "KUMA_STORE_POSTGRES_HOST": "db.example",
+    "KUMA_STORE_POSTGRES_PORT": "5432",
+    "KUMA_STORE_POSTGRES_USER": "mesh",
+    "KUMA_STORE_POSTGRES_PASSWORD": "not-a-secret",
+    "KMESH_STORE_POSTGRES_PASSWORD_FILE": "/etc/kong-mesh/postgres-password",
+    "KUMA_STORE_POSTGRES_DB_NAME": "mesh",
+    "KUMA_STORE_POSTGRES_CONNECTION_TIMEOUT": "7",
+    "KUMA_STORE_POSTGRES_MAX_OPEN_CONNECTIONS": "50",
+    "KMESH_STORE_POSTGRES_WAIT_SECONDS": "0",
+    "KUMA_STORE_POSTGRES_TLS_MODE": "verifyFull",
+    "KUMA_STORE_POSTGRES_TLS_CERT_PATH": "/etc/kong-mesh/db.crt",
+    "KUMA_STORE_POSTGRES_TLS_KEY_PATH": "/etc/kong-mesh/db.key",
+    "KUMA_STORE_POSTGRES_TLS_ROOT_CERT_PATH": "/etc/kong-mesh/db-ca.crt",
+    "KUMA_API_SERVER_AUTHN_LOCALHOST_IS_ADMIN": "false",
+    "KUMA_API_SERVER_AUTHN_TOKENS_BOOTSTRAP_ADMIN_TOKEN": "false",
+    "KMESH_DIAGNOSTICS_INTERFACE": "127.0.0.1",
+    "KUMA_DIAGNOSTICS_SERVER_PORT": "65535",
+    "KUMA_MULTIZONE_ZONE_NAME": "east-1",
+    "KMESH_LICENSE_INLINE": "{}",
+    "KMESH_LICENSE_PATH": "/etc/kong-mesh/license.json",
+    "KMESH_ADMISSION_SOCKET": "run/admission.sock",
+    "KMESH_LOG_LEVEL": "off",
+}
 
 
 def test_without_anything_the_defaults_hold() -> None:
@@ -68,52 +121,28 @@ def test_an_empty_text_in_a_file_counts_as_not_set(tmp_path: Path) -> None:
 
 
 def test_every_variable_reaches_its_setting() -> None:
-    values = {
-        "KUMA_ENVIRONMENT": "universal",
-        "KUMA_MODE": "zone",
-        "KUMA_STORE_TYPE": "memory",
-        "KUMA_GENERAL_WORK_DIR": "/srv/mesh",
-        "KUMA_API_SERVER_HTTP_ENABLED": "F",
-        "KUMA_API_SERVER_HTTP_INTERFACE": "::1",
-        "KUMA_API_SERVER_HTTP_PORT": "0",
-        "KUMA_API_SERVER_HTTPS_ENABLED": "true",
-        "KUMA_API_SERVER_HTTPS_INTERFACE": "127.0.0.1",
-        "KUMA_API_SERVER_HTTPS_PORT": "7443",
-        "KUMA_API_SERVER_HTTPS_TLS_CERT_FILE": "/etc/kong-mesh/api.crt",
-        "KUMA_API_SERVER_HTTPS_TLS_KEY_FILE": "/etc/kong-mesh/api.key",
-        "KUMA_API_SERVER_HTTPS_CLIENT_CERTS_CA_FILE": "/etc/kong-mesh/ca.crt",
-        "KUMA_API_SERVER_HTTPS_REQUIRE_CLIENT_CERT": "true",
-        "KUMA_API_SERVER_CORS_ALLOWED_DOMAINS": r"https://a\.example,https://b\.example",
-        "KUMA_API_SERVER_READ_ONLY": "true",
-        "KUMA_DEFAULTS_CREATE_MESH_ROUTING_RESOURCES": "true",
-        "KUMA_DEFAULTS_SKIP_HOSTNAME_GENERATORS": "true",
-        "KUMA_DEFAULTS_SKIP_MESH_CREATION": "true",
-        "KUMA_DEFAULTS_SKIP_TENANT_RESOURCES": "true",
-        "KUMA_GENERAL_TLS_CERT_FILE": "/etc/kong-mesh/tls.crt",
-        "KUMA_GENERAL_TLS_KEY_FILE": "/etc/kong-mesh/tls.key",
-        "KUMA_GENERAL_TLS_MIN_VERSION": "TLSv1_2",
-        "KUMA_GENERAL_TLS_MAX_VERSION": "TLSv1_3",
-        "KUMA_GENERAL_TLS_CIPHER_SUITES": "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
-        "KUMA_MULTIZONE_ZONE_DISABLE_ORIGIN_LABEL_VALIDATION": "true",
-        "KUMA_MULTIZONE_ZONE_GLOBAL_ADDRESS": "grpcs://global:5685",
-        "KUMA_STORE_UNSAFE_DELETE": "true",
-        "KUMA_API_SERVER_AUTHN_LOCALHOST_IS_ADMIN": "false",
-        "KUMA_API_SERVER_AUTHN_TOKENS_BOOTSTRAP_ADMIN_TOKEN": "false",
-        "KMESH_DIAGNOSTICS_INTERFACE": "127.0.0.1",
-        "KUMA_DIAGNOSTICS_SERVER_PORT": "65535",
-        "KUMA_MULTIZONE_ZONE_NAME": "east-1",
-        "KMESH_LICENSE_INLINE": "{}",
-        "KMESH_LICENSE_PATH": "/etc/kong-mesh/license.json",
-        "KMESH_ADMISSION_SOCKET": "run/admission.sock",
-        "KMESH_LOG_LEVEL": "off",
+    found = loaded(environ=EVERY_VARIABLE)
+    assert set(EVERY_VARIABLE) == {
+        row.option.environment for row in rows() if row.option.environment
     }
-    found = loaded(environ=values)
-    assert set(values) == {row.option.environment for row in rows() if row.option.environment}
     for row in rows():
         if row.option.environment:
             assert found.origins[row.path] == f"environment {row.option.environment}"
     settings = found.settings
     assert settings.store.type == "memory"
+    postgres = settings.store.postgres
+    assert (postgres.host, postgres.port, postgres.user) == ("db.example", 5432, "mesh")
+    assert postgres.password is not None
+    assert postgres.password.reveal() == "not-a-secret"
+    assert postgres.password_file == Path("/etc/kong-mesh/postgres-password")
+    assert (postgres.db_name, postgres.connection_timeout) == ("mesh", 7)
+    assert (postgres.max_open_connections, postgres.wait_seconds) == (50, 0)
+    assert postgres.tls == PostgresTlsSettings(
+        mode="verifyFull",
+        cert_path=Path("/etc/kong-mesh/db.crt"),
+        key_path=Path("/etc/kong-mesh/db.key"),
+        ca_path=Path("/etc/kong-mesh/db-ca.crt"),
+    )
     assert settings.general.work_dir == Path("/srv/mesh")
     assert not settings.api_server.http.enabled
     assert settings.api_server.http.interface == "::1"
@@ -204,7 +233,7 @@ def test_a_wrong_value_is_refused_also_where_a_higher_layer_replaces_it(tmp_path
 @pytest.mark.parametrize(
     ("variable", "value", "word"),
     [
-        ("KUMA_STORE_TYPE", "postgres", "sqlite"),
+        ("KUMA_STORE_POSTGRES_MAX_OPEN_CONNECTIONS", "0", "from 2 to 1000"),
         ("KUMA_STORE_TYPE", "kubernetes", "sqlite"),
         ("KUMA_MODE", "global", "zone"),
         ("KUMA_ENVIRONMENT", "kubernetes", "universal"),

@@ -60,6 +60,8 @@ def test_ours_and_kumas_variables_are_told_apart() -> None:
         "license.path",
         "admission.socket",
         "log.level",
+        "store.postgres.passwordFile",
+        "store.postgres.waitSeconds",
     }
 
 

@@ -19,7 +19,14 @@ from kong_mesh_cp.settings.names import (
 )
 
 REFERENCE = Path(__file__).parents[3] / "shared/contract/reference/kuma-cp.defaults.yaml"
-OURS = {"diagnostics.interface", "admission.socket", "admission.rules", "log.level"}
+OURS = {
+    "admission.rules",
+    "admission.socket",
+    "diagnostics.interface",
+    "log.level",
+    "store.postgres.passwordFile",
+    "store.postgres.waitSeconds",
+}
 
 
 def test_the_list_is_well_formed() -> None:

@@ -12,12 +12,13 @@ from kong_mesh_cp.core.errors import EX_CONFIG, ConfigurationError
 from kong_mesh_cp.settings import writing
 from kong_mesh_cp.settings.documents import read_document
 from kong_mesh_cp.settings.flags import add_flags, flags_of, process_environment
+from kong_mesh_cp.settings.forms import Secret
 from kong_mesh_cp.settings.gathering import Gathering
 from kong_mesh_cp.settings.loading import CONFIG_FILE_FLAG, examine, load
 from kong_mesh_cp.shell.host.shown import shown
 
 READABLE_MODE = 0o644
-LICENSE_MODE = 0o640  # a converted file can hold the license
+SECRET_MODE = 0o640  # a converted file can hold the license, or the password of PostgreSQL
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -76,13 +77,13 @@ def _convert(arguments: argparse.Namespace) -> int:
         )
     gathering = Gathering()
     gathering.add_document(document)
-    has_license = "license.inline" in gathering.file
-    mode = LICENSE_MODE if has_license else READABLE_MODE
+    secrets = [path for path, one in gathering.file.items() if isinstance(one.value, Secret)]
+    mode = SECRET_MODE if secrets else READABLE_MODE
     _write(arguments.output, writing.converted(gathering.file), mode)
     for line in _left_out(gathering):
         print(f"left out: {line}", file=sys.stderr)
-    if has_license:
-        print("note: the result holds the license, readable as its place allows", file=sys.stderr)
+    for setting in secrets:
+        print(f"note: the result holds {setting}, readable as its place allows", file=sys.stderr)
     return 0
 
 

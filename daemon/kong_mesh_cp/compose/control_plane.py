@@ -8,12 +8,12 @@ import secrets
 import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import trio
 
 from kong_mesh_cp.compose.metrics import exposition
 from kong_mesh_cp.compose.preparing import Prepared
+from kong_mesh_cp.compose.state import OpenState
 from kong_mesh_cp.core.admission.identity import IdentityRules
 from kong_mesh_cp.core.admission.ledger import SeatLedger
 from kong_mesh_cp.core.license.sources import SourceReading
@@ -22,16 +22,15 @@ from kong_mesh_cp.core.wire.versions import WIRE_VERSION
 from kong_mesh_cp.shell.admission_socket.routes import AdmissionSocket, LicenseCalls
 from kong_mesh_cp.shell.diagnostics.handler import build_diagnostics
 from kong_mesh_cp.shell.host import clocks
+from kong_mesh_cp.shell.host.machine_id import machine_id
 from kong_mesh_cp.shell.http.messages import Handler
 from kong_mesh_cp.shell.rest_api.handler import Index, RestApi
-from kong_mesh_cp.shell.store.sqlite import SqliteStore
 from kong_mesh_cp.usecases.admitting import Admitting
 from kong_mesh_cp.usecases.licensing import Licensing, ReloadOutcome
 from kong_mesh_cp.usecases.mesh_directory import StoredMeshes
 from kong_mesh_cp.usecases.ports import LicenseSources, Remembered, StateStore
 from kong_mesh_cp.usecases.recording import SeatRecorder
 
-MACHINE_ID_FILE = Path("/etc/machine-id")
 DEFAULT_MESH = "default"
 INSTANCE_BYTES = 2  # of randomness that tell one start on this host from another
 
@@ -79,15 +78,15 @@ class ControlPlane:
         return self.licensing.status_line(self.admitting.active)
 
 
-async def assemble(prepared: Prepared, store: SqliteStore) -> ControlPlane:
+async def assemble(prepared: Prepared, state: OpenState) -> ControlPlane:
     """Wire a control plane that knows its past. Raises: StateError, LicenseRejectedError."""
-    licensing = prepared.licensing
+    licensing, store = prepared.licensing, state.store
     past = await store.remembered()
     licensing.trial_recorded(await store.save_trial_start(licensing.trial_started_at))
     recorder = SeatRecorder(store)
     defaults = prepared.settings.defaults
     skipped = defaults.skip_mesh_creation or defaults.skip_tenant_resources
-    meshes = StoredMeshes(store.resources, () if skipped else (DEFAULT_MESH,))
+    meshes = StoredMeshes(state.resources, () if skipped else (DEFAULT_MESH,))
     await meshes.read()
     admitting = _admitting(prepared, past, recorder, meshes)
     prepared.herald.listener = admitting.broadcast
@@ -132,7 +131,7 @@ def _admitting(
         zone=prepared.settings.multizone.zone.name,
         ledger=SeatLedger(past.high_water),
         meshes=meshes,
-        rules=IdentityRules(prepared.settings.admission.rules, machine_id=_machine_id()),
+        rules=IdentityRules(prepared.settings.admission.rules, machine_id=machine_id()),
         license_in_force=prepared.licensing,
         recorder=recorder,
         wall_clock=clocks.wall_clock,
@@ -149,10 +148,3 @@ def _index(cluster_id: str) -> Index:
         hostname=host,
         instance_id=f"{host}-{secrets.token_hex(INSTANCE_BYTES)}",
     )
-
-
-def _machine_id() -> str:
-    try:
-        return MACHINE_ID_FILE.read_text(encoding="ascii").strip()
-    except (OSError, UnicodeDecodeError):
-        return ""

@@ -9,19 +9,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kong_mesh_cp.compose.https import Https
+from kong_mesh_cp.compose.state import past
 from kong_mesh_cp.settings.effective import effective
-from kong_mesh_cp.settings.loading import Loaded, load
+from kong_mesh_cp.settings.loading import Loaded, load, secret_variables
 from kong_mesh_cp.settings.model import Settings
 from kong_mesh_cp.settings.service_manager import ServiceEnvironment
 from kong_mesh_cp.shell.host import clocks, logs
 from kong_mesh_cp.shell.host.environment import wipe_initial_environment
 from kong_mesh_cp.shell.license_file.keyring import read_keyring
 from kong_mesh_cp.shell.license_file.sources import SystemLicenseSources
-from kong_mesh_cp.shell.store.peek import peek
 from kong_mesh_cp.usecases.licensing import Licensing
 from kong_mesh_cp.usecases.ports import Remembered
-
-INLINE_VARIABLE = "KMESH_LICENSE_INLINE"
 
 log = logging.getLogger(__name__)
 
@@ -64,14 +62,18 @@ class Prepared:
 
 
 def prepare(
-    options: RunOptions, environ: MutableMapping[str, str], service: ServiceEnvironment
+    options: RunOptions,
+    environ: MutableMapping[str, str],
+    service: ServiceEnvironment,
+    tell: Callable[[str], None] | None = None,
 ) -> Prepared:
     """Read the settings and judge the license. Takes no port and makes no file.
 
-    Takes KMESH_LICENSE_INLINE out of `environ` and out of what /proc shows of this process.
+    Takes what is secret out of `environ` and out of what /proc shows of this process. Waits for
+    a database that does not answer, for as long as is set; `tell` hears of it.
     Raises: ControlPlaneError, whose exit status says whether trying again can help.
     """
-    inline_was_set = INLINE_VARIABLE in environ
+    secret = [variable for variable in secret_variables() if variable in environ]
     try:
         loaded = load(
             arguments={
@@ -81,8 +83,8 @@ def prepare(
             environ=environ,
         )
     finally:
-        if inline_was_set:
-            wipe_initial_environment(INLINE_VARIABLE)
+        for variable in secret:
+            wipe_initial_environment(variable)
     settings = loaded.settings
     if options.preload is not None:
         settings = replace(settings, store=replace(settings.store, type="memory"))
@@ -91,14 +93,18 @@ def prepare(
         log.warning("%s", warning)
     herald = Herald()
     sources = license_sources(loaded, service)
+    https = _https(settings)
+    known = past(settings, service, wait_seconds=settings.store.postgres.wait_seconds, tell=tell)
+    for remark in known.remarks:
+        log.warning("%s", remark)
     return Prepared(
         settings=settings,
         config=effective(settings),
         service=service,
         sources=sources,
-        licensing=_licensing(options, settings, sources, herald),
+        licensing=_licensing(options, known, sources, herald),
         herald=herald,
-        https=_https(settings),
+        https=https,
         banner=options.banner,
         preload=None if options.preload is None else Path(options.preload),
     )
@@ -119,11 +125,11 @@ def judge_start(
     """
     loaded = load(arguments={"--config-file": options.config_file}, environ=environ)
     sources = license_sources(loaded, service)
-    _licensing(options, loaded.settings, sources, Herald())
+    _licensing(options, past(loaded.settings, service), sources, Herald())
 
 
 def _licensing(
-    options: RunOptions, settings: Settings, sources: SystemLicenseSources, herald: Herald
+    options: RunOptions, known: Remembered, sources: SystemLicenseSources, herald: Herald
 ) -> Licensing:
     keyring_file = Path(options.keyring_file) if options.keyring_file else None
     return Licensing(
@@ -133,7 +139,7 @@ def _licensing(
         wall=clocks.wall_clock,
         boottime=clocks.boot_clock,
         boot_id=clocks.boot_id(),
-        remembered=_past(settings),
+        remembered=known,
         announce=herald,
     )
 
@@ -150,12 +156,3 @@ def license_sources(loaded: Loaded, service: ServiceEnvironment) -> SystemLicens
         config_inline=texts.config_inline,
         config_path=texts.config_path,
     )
-
-
-def _past(settings: Settings) -> Remembered:
-    if settings.store.type == "memory":
-        return Remembered(high_water={})
-    past = peek(settings.general.work_dir)
-    for remark in past.remarks:
-        log.warning("%s", remark)
-    return past

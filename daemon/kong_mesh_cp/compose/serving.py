@@ -8,7 +8,6 @@ import logging
 import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,8 +18,8 @@ from kong_mesh_cp.compose.banner import banner, show
 from kong_mesh_cp.compose.control_plane import ControlPlane, assemble
 from kong_mesh_cp.compose.listeners import Listeners, open_listeners
 from kong_mesh_cp.compose.preparing import Prepared
+from kong_mesh_cp.compose.state import open_state
 from kong_mesh_cp.core.errors import ControlPlaneError, StateError
-from kong_mesh_cp.core.identity.secrets_at_rest import SecretKeys
 from kong_mesh_cp.core.wire.cors import AllowedOrigins
 from kong_mesh_cp.shell.admission_socket.limits import SOCKET_LIMITS
 from kong_mesh_cp.shell.host import clocks
@@ -35,10 +34,6 @@ from kong_mesh_cp.shell.http.tls import Tls
 from kong_mesh_cp.shell.license_file.watch import watch
 from kong_mesh_cp.shell.rest_api.cors import across_origins
 from kong_mesh_cp.shell.rest_api.errors import api_error
-from kong_mesh_cp.shell.store.sealed_resources import SealedResources, holds_sealed
-from kong_mesh_cp.shell.store.secret_key import load_secret_keys, new_secret_key
-from kong_mesh_cp.shell.store.sqlite import SqliteStore, open_store
-from kong_mesh_cp.shell.store.state_directory import StateDirectory
 from kong_mesh_cp.usecases.licensing import CAUSE_FILE
 from kong_mesh_cp.usecases.ports import Remembered
 from kong_mesh_cp.usecases.resource_ports import ResourceStore
@@ -60,16 +55,17 @@ log = logging.getLogger(__name__)
 async def serve(prepared: Prepared, manager: ServiceManager) -> None:
     """Serve until SIGTERM or SIGINT.
 
-    Raises: StateError, ListenError or LicenseRejectedError before anything is served.
+    Raises: StateError, SecretKeyError, ListenError or LicenseRejectedError before anything is
+    served.
     """
     raise_descriptor_limit(DESCRIPTORS_WANTED)
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
-        async with _open_state(prepared) as (store, resources):
+        async with open_state(prepared.settings, prepared.service) as state:
             with open_listeners(prepared.settings, prepared.service.socket_names) as listeners:
                 if prepared.preload is not None:
-                    await _preload(prepared.preload, resources)
-                plane = await assemble(prepared, store)
-                run = _Run(plane, prepared, listeners, manager, resources)
+                    await _preload(prepared.preload, state.resources)
+                plane = await assemble(prepared, state)
+                run = _Run(plane, prepared, listeners, manager, state.resources)
                 await run.until_stopped(signals)
 
 
@@ -89,28 +85,6 @@ async def _preload(path: Path, resources: ResourceStore) -> None:
     from kong_mesh_cp.compose.preload import preload  # noqa: PLC0415
 
     await preload(path, resources)
-
-
-@asynccontextmanager
-async def _open_state(prepared: Prepared) -> AsyncIterator[tuple[SqliteStore, ResourceStore]]:
-    """The store, and its resources with their secrets open. Raises: StateError, SecretKeyError."""
-    settings = prepared.settings
-    if settings.store.type == "memory":
-        log.warning(
-            "store-memory: nothing will be remembered after this process ends: no seat, no trial,"
-            " no clock. Unset KUMA_STORE_TYPE to keep them on disk."
-        )
-        async with open_store(None) as store:
-            yield store, SealedResources(store.resources, SecretKeys((new_secret_key(),)))
-        return
-    with StateDirectory.open(settings.general.work_dir) as directory:
-        async with directory.open_store() as store:
-            keys = load_secret_keys(
-                directory.path,
-                prepared.service.credentials_directory,
-                holds_sealed=await holds_sealed(store.resources),
-            )
-            yield store, SealedResources(store.resources, keys)
 
 
 class _Run:

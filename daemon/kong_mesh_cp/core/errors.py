@@ -44,3 +44,9 @@ class StateError(ControlPlaneError):
     """The state directory or the store in it cannot be used."""
 
     exit_status = EX_CANTCREAT
+
+
+class StoreRefusedError(StateError):
+    """The store is there and does not take us: only a person can mend that."""
+
+    exit_status = EX_CONFIG

@@ -10,11 +10,14 @@ from pathlib import Path
 from kong_mesh_cp.core.wire.tls_names import VERSIONS
 from kong_mesh_cp.settings.model import Settings
 from kong_mesh_cp.settings.problems import Problem
+from kong_mesh_cp.settings.store import TLS_MODES_WITH_AUTHORITY, PostgresSettings
 
 
 def contradictions(settings: Settings) -> Iterator[Problem]:
     yield from _ports(settings)
     yield from _tls(settings)
+    if settings.store.type == "postgres":
+        yield from _postgres(settings.store.postgres)
 
 
 def _ports(settings: Settings) -> Iterator[Problem]:
@@ -61,11 +64,39 @@ def _tls(settings: Settings) -> Iterator[Problem]:
         )
 
 
-def _half(section: str, certificate: Path | None, key: Path | None) -> Iterator[Problem]:
-    if (certificate is None) != (key is None):
-        given, missing = (
-            ("tlsCertFile", "tlsKeyFile") if certificate else ("tlsKeyFile", "tlsCertFile")
+def _postgres(postgres: PostgresSettings) -> Iterator[Problem]:
+    """A connection that is not protected as somebody thought is worse than none."""
+    tls, section = postgres.tls, "store.postgres.tls"
+    yield from _half(section, tls.cert_path, tls.key_path, names=("certPath", "keyPath"))
+    if tls.mode in TLS_MODES_WITH_AUTHORITY and tls.ca_path is None:
+        yield Problem(
+            "config-tls-incomplete",
+            f"{section}.mode is {tls.mode}, but no authority is named",
+            f"Name a file with the authority of the server in {section}.caPath.",
         )
+    given = tls.ca_path or tls.cert_path or tls.key_path
+    if tls.mode == "disable" and given is not None:
+        yield Problem(
+            "config-tls-unused",
+            f"{section}.mode is disable, but files for TLS are named",
+            f"Set {section}.mode to verifyFull, or remove the files.",
+        )
+    if postgres.password is not None and postgres.password_file is not None:
+        yield Problem(
+            "config-password-twice",
+            "store.postgres.password and store.postgres.passwordFile are both set",
+            "Remove one of the two.",
+        )
+
+
+def _half(
+    section: str,
+    certificate: Path | None,
+    key: Path | None,
+    names: tuple[str, str] = ("tlsCertFile", "tlsKeyFile"),
+) -> Iterator[Problem]:
+    if (certificate is None) != (key is None):
+        given, missing = names if certificate else reversed(names)
         yield Problem(
             "config-tls-incomplete",
             f"{section}.{given} is set and {section}.{missing} is not",

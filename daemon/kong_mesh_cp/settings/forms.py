@@ -96,6 +96,32 @@ def _port(value: object) -> int:
     return value
 
 
+def whole_number(
+    least: int,
+    most: int,
+    *,
+    unit: str = "",
+    refused: Mapping[int, UnsupportedError] | None = None,
+) -> Form[int]:
+    """A number from `least` to `most`, but for those in `refused`."""
+    of_what = f" of {unit}" if unit else ""
+    expected = f"a whole number{of_what} from {least} to {most}"
+    refusals = refused or {}
+
+    def read(value: object) -> int:
+        if isinstance(value, str) and DIGITS.fullmatch(value):
+            value = int(value)
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise must_be(expected)
+        if value in refusals:
+            raise refusals[value]
+        if not least <= value <= most:
+            raise must_be(expected)
+        return value
+
+    return Form(expected, read)
+
+
 def _interface(value: object) -> str:
     text = _text(value)
     try:

@@ -54,8 +54,8 @@ def load(
     """Read everything an operator set.
 
     `arguments` holds the flags by name (`--config-file`, `--log-level`); None is a flag not given.
-    `KMESH_LICENSE_INLINE` is removed from `environ`, also when something is wrong: what the process
-    starts later, and whoever reads its environment, has no use for it.
+    The variables of secrets are removed from `environ`, also when something is wrong: what the
+    process starts later, and whoever reads its environment, has no use for them.
     Raises: SettingsRejectedError with all problems.
     """
     loaded, problems = examine(arguments=arguments, environ=environ, default_file=default_file)
@@ -73,7 +73,8 @@ def examine(
     """As `load`, but hands the problems back; without problems the first part is there."""
     gathering = Gathering()
     gathering.add_environment(environ)
-    environ.pop("KMESH_LICENSE_INLINE", None)
+    for variable in secret_variables():
+        environ.pop(variable, None)
     document: Document | None = None
     try:
         document = _document(arguments.get(CONFIG_FILE_FLAG), default_file)
@@ -97,6 +98,12 @@ def examine(
         file=document.path if document else None,
     )
     return loaded, ()
+
+
+def secret_variables() -> tuple[str, ...]:
+    """`KMESH_LICENSE_INLINE` and its like."""
+    variables = (row.option.environment for row in rows() if row.option.secret)
+    return tuple(variable for variable in variables if variable)
 
 
 def _document(named: str | None, default_file: Path) -> Document | None:

@@ -14,37 +14,7 @@ from kong_mesh_cp.settings.admission_rules import RULES
 from kong_mesh_cp.settings.forms import Secret, UnsupportedError
 from kong_mesh_cp.settings.options import OPTION, Option, option
 from kong_mesh_cp.settings.serving import ApiServerSettings, GeneralSettings
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoreSettings:
-    type: str = option(
-        forms.one_of(
-            "sqlite",
-            "memory",
-            unsupported={
-                "postgres": UnsupportedError(
-                    "the store postgres is not in this version",
-                    remedy="Use sqlite, which keeps everything in general.workDir.",
-                ),
-                "kubernetes": UnsupportedError(
-                    "the store kubernetes needs Kubernetes, which this product does not use",
-                    remedy="Use sqlite, which keeps everything in general.workDir.",
-                ),
-            },
-        ),
-        default="sqlite",
-        environment="KUMA_STORE_TYPE",
-        doc="Where state is kept: sqlite (a database in general.workDir) or memory "
-        "(nothing survives a restart; for trying things out).",
-    )
-    unsafe_delete: bool = option(
-        forms.BOOLEAN,
-        default=False,
-        environment="KUMA_STORE_UNSAFE_DELETE",
-        doc="Whether a mesh may be deleted that still has data plane proxies, and a zone that is "
-        "still connected.",
-    )
+from kong_mesh_cp.settings.store import StoreSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -46,12 +46,9 @@ def load_secret_keys(
     StateError when the file cannot be written.
     """
     path = state_directory / KEY_NAME
-    handed_over = None if credentials is None else _read(credentials / KEY_NAME, private=False)
-    kept = _read(path, private=True)
-    if handed_over is not None:
-        return handed_over if kept is None else _together(handed_over, kept)
-    if kept is not None:
-        return kept
+    found = find_secret_keys(state_directory, credentials)
+    if found is not None:
+        return found
     if holds_sealed:
         raise SecretKeyError(
             f"the store holds sealed secrets, but there is no key for them: neither {shown(path)} "
@@ -60,6 +57,15 @@ def load_secret_keys(
             hint="Restore that file from a backup, or hand the key over with LoadCredential=.",
         )
     return _make(path)
+
+
+def find_secret_keys(state_directory: Path, credentials: Path | None) -> SecretKeys | None:
+    """The keys that are there; None: there is none. Changes nothing. Raises: SecretKeyError."""
+    handed_over = None if credentials is None else _read(credentials / KEY_NAME, private=False)
+    kept = _read(state_directory / KEY_NAME, private=True)
+    if handed_over is None or kept is None:
+        return handed_over or kept
+    return _together(handed_over, kept)
 
 
 def rotate_secret_key(state_directory: Path) -> SecretKeys:

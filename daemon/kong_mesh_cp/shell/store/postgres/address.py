@@ -1,4 +1,4 @@
-"""Where the server is, who we are there, and how its connections behave."""
+"""Where the server is, who we are there, and how its connections behave. Needs no psycopg."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import psycopg
 
-from kong_mesh_cp.core.errors import StateError
+from kong_mesh_cp.core.errors import StateError, StoreRefusedError
 from kong_mesh_cp.shell.host.shown import shown
 from kong_mesh_cp.shell.store.postgres.address import PostgresAddress
 
@@ -24,14 +24,45 @@ _MEANINGS = {
     "58": ("state-io", "Look for errors of the disk of the database server."),
     "XX": ("store-corrupt", "Look into the log of the database server."),
 }
+_LOGIN = (
+    "store-login-refused",
+    "Mend KUMA_STORE_POSTGRES_USER and its password, or let the user in on the server.",
+)
+_DATABASE = (
+    "store-no-database",
+    "Make it (CREATE DATABASE), or name another one in KUMA_STORE_POSTGRES_DB_NAME.",
+)
+_TLS = (
+    "store-tls-refused",
+    "Mend KUMA_STORE_POSTGRES_TLS_MODE and the files beside it, or the certificate of the server.",
+)
+# Of a refused connection libpq tells no SQLSTATE, only what the server said. Where that is in
+# another language it counts as unreachable, which says the same with a remedy that fits less.
+_OF_CONNECTING = {
+    "authentication failed": _LOGIN,
+    "no password supplied": _LOGIN,
+    "no pg_hba.conf entry": _LOGIN,
+    "is not permitted to log in": _LOGIN,
+    "role ": _LOGIN,
+    "permission denied for database": _LOGIN,
+    "database ": _DATABASE,
+    "SSL was required": _TLS,
+    "certificate": _TLS,
+    "private key": _TLS,
+}
+_MISSING = "does not exist"
+# libpq adds it to a refused connection: the operator who reads the line is asking just that.
+_ASKED_BACK = "Is the server running on that host and accepting TCP/IP connections?"
+# What may pass without anybody's doing: a server that starts, fails over or is busy.
+PASSING = frozenset({"store-busy", "store-readonly", "store-timeout", "store-unreachable"})
 
 
 def store_failure(error: psycopg.Error, address: PostgresAddress) -> StateError:
     """Why the server did not do what it was asked."""
-    said = shown(" ".join(str(error).split()))
+    said = shown(" ".join(str(error).split())).replace(_ASKED_BACK, "").strip(" .")
     if error.sqlstate is None:
         if isinstance(error, psycopg.OperationalError):
-            return unreachable(said, address)
+            return _not_connected(said, address)
         state = ""
     else:
         state = error.sqlstate
@@ -44,6 +75,13 @@ def store_failure(error: psycopg.Error, address: PostgresAddress) -> StateError:
         code="store-failed",
         hint="This is a fault of the program; report it with the log of the server.",
     )
+
+
+def _not_connected(said: str, address: PostgresAddress) -> StateError:
+    for part, (code, hint) in _OF_CONNECTING.items():
+        if part in said and (not part.endswith(" ") or _MISSING in said):
+            return StoreRefusedError(f"{address} refused: {said}", code=code, hint=hint)
+    return unreachable(said, address)
 
 
 def unreachable(said: str, address: PostgresAddress) -> StateError:

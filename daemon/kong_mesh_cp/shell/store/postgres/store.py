@@ -11,7 +11,7 @@ import trio
 from kong_mesh_cp.core.admission.seats import SeatId, SeatRecord
 from kong_mesh_cp.core.license.clock import ClockMark
 from kong_mesh_cp.shell.store.feed import ChangeFeed
-from kong_mesh_cp.shell.store.postgres import rows, state
+from kong_mesh_cp.shell.store.postgres import rows, secret_key_id, state
 from kong_mesh_cp.shell.store.postgres.address import PostgresAddress
 from kong_mesh_cp.shell.store.postgres.committing import Committer
 from kong_mesh_cp.shell.store.postgres.connections import (
@@ -63,6 +63,10 @@ class PostgresStore:
 
     async def audit(self, entry: AuditEntry) -> None:
         await self._write(lambda c: state.append_audit(c, entry))
+
+    async def agree_on_secret_key(self, key_id: str) -> str:
+        """Let the key `key_id` seal in this database if there is none yet; the one that does."""
+        return await self._write(lambda c: secret_key_id.agree(c, key_id))
 
     async def audit_entries(self) -> tuple[AuditEntry, ...]:
         """The whole log, oldest first."""

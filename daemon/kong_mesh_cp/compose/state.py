@@ -1,0 +1,252 @@
+"""Where state lies: a store of this machine, one that several share, or none that lasts."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import trio
+
+from kong_mesh_cp.core.errors import ConfigurationError, ControlPlaneError, StateError
+from kong_mesh_cp.core.identity.secrets_at_rest import SecretKeys
+from kong_mesh_cp.settings.model import Settings
+from kong_mesh_cp.settings.service_manager import ServiceEnvironment
+from kong_mesh_cp.settings.store import PostgresSettings
+from kong_mesh_cp.shell.host.machine_id import machine_id
+from kong_mesh_cp.shell.store.copied_state import CopiedState
+from kong_mesh_cp.shell.store.copies import Copies, merged
+from kong_mesh_cp.shell.store.instance import find_instance, make_instance
+from kong_mesh_cp.shell.store.peek import peek
+from kong_mesh_cp.shell.store.postgres.address import PostgresAddress, TlsMode
+from kong_mesh_cp.shell.store.postgres.password import (
+    CREDENTIAL_NAME,
+    find_password,
+    read_password,
+)
+from kong_mesh_cp.shell.store.sealed_resources import SealedResources, holds_sealed
+from kong_mesh_cp.shell.store.secret_key import (
+    find_secret_keys,
+    load_secret_keys,
+    new_secret_key,
+)
+from kong_mesh_cp.shell.store.shared_key import sealing_with
+from kong_mesh_cp.shell.store.sqlite import open_store as open_sqlite
+from kong_mesh_cp.shell.store.state_directory import StateDirectory
+from kong_mesh_cp.usecases.ports import Remembered, StateStore
+from kong_mesh_cp.usecases.resource_ports import ResourceStore, SeatSlots
+
+DEFAULT_PASSWORD = "kuma"  # noqa: S105 (Kuma's, as the other defaults)
+PAUSE_SECONDS = 1.0  # between two attempts to reach a server, then twice as long each time
+PAUSE_SECONDS_MAX = 8.0
+LISTENING_CONNECTIONS = 1  # beside those that ask
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenState:
+    """What a control plane keeps, open."""
+
+    store: StateStore
+    resources: ResourceStore  # with their secrets open
+    slots: SeatSlots | None  # None: nobody else counts seats here
+
+
+def past(
+    settings: Settings,
+    service: ServiceEnvironment,
+    *,
+    wait_seconds: float = 0,
+    tell: Callable[[str], None] | None = None,
+) -> Remembered:
+    """All that this control plane knows of its past. Makes and changes nothing.
+
+    For a server that does not answer it waits up to `wait_seconds`; `tell` hears why.
+    Raises: StateError, ConfigurationError, SecretKeyError.
+    """
+    match settings.store.type:
+        case "memory":
+            return Remembered(high_water={})
+        case "postgres":
+            return _past_in_postgres(settings, service, wait_seconds, tell)
+        case _:
+            return peek(settings.general.work_dir)
+
+
+@asynccontextmanager
+async def open_state(settings: Settings, service: ServiceEnvironment) -> AsyncIterator[OpenState]:
+    """Take the state directory, make or migrate the store, and open its secrets.
+
+    Raises: StateError, ConfigurationError, SecretKeyError.
+    """
+    if settings.store.type == "memory":
+        log.warning(
+            "store-memory: nothing will be remembered after this process ends: no seat, no trial,"
+            " no clock. Unset KUMA_STORE_TYPE to keep them on disk."
+        )
+        async with open_sqlite(None) as store:
+            keys = SecretKeys((new_secret_key(),))
+            yield OpenState(store, SealedResources(store.resources, keys), None)
+        return
+    opening = _open_postgres if settings.store.type == "postgres" else _open_sqlite
+    with StateDirectory.open(settings.general.work_dir) as directory:
+        async with opening(settings, service, directory) as state:
+            yield state
+
+
+@asynccontextmanager
+async def _open_sqlite(
+    _settings: Settings, service: ServiceEnvironment, directory: StateDirectory
+) -> AsyncIterator[OpenState]:
+    async with directory.open_store() as store:
+        keys = load_secret_keys(
+            directory.path,
+            service.credentials_directory,
+            holds_sealed=await holds_sealed(store.resources),
+        )
+        yield OpenState(store, SealedResources(store.resources, keys), None)
+
+
+@asynccontextmanager
+async def _open_postgres(
+    settings: Settings, service: ServiceEnvironment, directory: StateDirectory
+) -> AsyncIterator[OpenState]:
+    address = postgres_address(settings.store.postgres, service.credentials_directory)
+    instance = make_instance(directory.path, machine_id())
+    require_client()
+    from kong_mesh_cp.shell.store.postgres.store import open_postgres  # noqa: PLC0415
+
+    refused: ControlPlaneError | None = None
+    async with trio.open_nursery() as tasks:
+        # A nursery would wrap what refuses the start, and then nobody could read it.
+        try:
+            async with open_postgres(address, instance=instance, tasks=tasks) as store:
+                keys = load_secret_keys(
+                    directory.path,
+                    service.credentials_directory,
+                    holds_sealed=await holds_sealed(store.resources),
+                )
+                key_id = await store.agree_on_secret_key(keys.keys[0].id)
+                keys = sealing_with(keys, key_id, directory.path)
+                log.info("store-opened: %s, as the control plane %s", address, instance)
+                yield OpenState(
+                    CopiedState(store, directory.copies),
+                    SealedResources(store.resources, keys),
+                    store.slots,
+                )
+        except ControlPlaneError as error:
+            refused = error
+    if refused is not None:
+        raise refused
+
+
+def _past_in_postgres(
+    settings: Settings,
+    service: ServiceEnvironment,
+    wait_seconds: float,
+    tell: Callable[[str], None] | None,
+) -> Remembered:
+    directory, credentials = settings.general.work_dir, service.credentials_directory
+    address = postgres_address(settings.store.postgres, credentials)
+    require_client()
+    from kong_mesh_cp.shell.store.postgres.peek import peek_postgres  # noqa: PLC0415
+
+    instance = find_instance(directory, machine_id())
+    peeked = await_server(
+        lambda: peek_postgres(address, instance), wait_seconds=wait_seconds, tell=tell
+    )
+    if peeked.secret_key_id is not None:
+        sealing_with(find_secret_keys(directory, credentials), peeked.secret_key_id, directory)
+    return merged(peeked.past, Copies(directory).read())
+
+
+def postgres_address(settings: PostgresSettings, credentials: Path | None) -> PostgresAddress:
+    """Raises: ConfigurationError about a file with the password."""
+    return PostgresAddress(
+        host=settings.host,
+        port=settings.port,
+        user=settings.user,
+        password=_password(settings, credentials),
+        database=settings.db_name,
+        tls=TlsMode(settings.tls.mode),
+        ca_path=settings.tls.ca_path,
+        cert_path=settings.tls.cert_path,
+        key_path=settings.tls.key_path,
+        connect_seconds_max=settings.connection_timeout,
+        connections_max=settings.max_open_connections - LISTENING_CONNECTIONS,
+    )
+
+
+def _password(settings: PostgresSettings, credentials: Path | None) -> str:
+    if settings.password is not None:
+        return settings.password.reveal()
+    if settings.password_file is not None:
+        return read_password(settings.password_file)
+    handed_over = None if credentials is None else find_password(credentials / CREDENTIAL_NAME)
+    return DEFAULT_PASSWORD if handed_over is None else handed_over
+
+
+def await_server(
+    ask: Callable[[], T],
+    *,
+    wait_seconds: float,
+    tell: Callable[[str], None] | None = None,
+    sleep: Callable[[float], None] = time.sleep,
+    monotonic: Callable[[], float] = time.monotonic,
+) -> T:
+    """What `ask` says, when the server answers. Raises: StateError, the last one.
+
+    Whatever passes by itself (a server that starts, or fails over) is waited for; a wrong password
+    is not.
+    """
+    from kong_mesh_cp.shell.store.postgres.failures import PASSING  # noqa: PLC0415
+
+    end, pause, waited = monotonic() + wait_seconds, PAUSE_SECONDS, False
+    while True:
+        try:
+            answer = ask()
+        except StateError as error:
+            if error.code not in PASSING or monotonic() + pause > end:
+                raise
+            if not waited:
+                waited = True
+                log.warning(
+                    "store-awaited: %s; the start waits for it, at most %d s. %s",
+                    error.message,
+                    wait_seconds,
+                    error.hint,
+                )
+            if tell is not None:
+                tell(f"waiting for the store: {error.line}")
+            sleep(pause)
+            pause = min(2 * pause, PAUSE_SECONDS_MAX)
+        else:
+            if waited:
+                log.warning("store-answers: the start goes on")
+            return answer
+
+
+def require_client() -> None:
+    """PostgreSQL's client is loaded only where it is wanted. Raises: ConfigurationError."""
+    try:
+        import psycopg  # noqa: F401, PLC0415
+    except ImportError as error:
+        missing = isinstance(error, ModuleNotFoundError) and error.name == "psycopg"
+        what, remedy = (
+            ("psycopg", "Install it: pip install 'kong-mesh-cp[postgres]'")
+            if missing
+            else ("libpq", "Install it: apt-get install libpq5, or dnf install libpq")
+        )
+        raise ConfigurationError(
+            f"KUMA_STORE_TYPE is postgres, and {what}, the client of PostgreSQL, is not on this "
+            "machine",
+            code="store-client-missing",
+            hint=f"{remedy}.",
+        ) from None

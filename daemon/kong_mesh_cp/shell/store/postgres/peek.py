@@ -1,0 +1,47 @@
+"""Read what a database remembers of a control plane, without leaving a trace in it."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass
+
+import psycopg
+
+from kong_mesh_cp.shell.store.postgres import secret_key_id, state
+from kong_mesh_cp.shell.store.postgres.address import PostgresAddress
+from kong_mesh_cp.shell.store.postgres.connections import Connection, connect
+from kong_mesh_cp.shell.store.postgres.failures import store_failure
+from kong_mesh_cp.shell.store.postgres.schema import all_migrations, recognise
+from kong_mesh_cp.usecases.ports import Remembered
+
+
+@dataclass(frozen=True, slots=True)
+class Peeked:
+    """What a start has to know before it migrates anything."""
+
+    past: Remembered
+    secret_key_id: str | None  # of the key that seals in this database; None: none is agreed on
+    version: int  # of the store; 0: there is none yet
+
+
+def peek_postgres(address: PostgresAddress, instance: str | None) -> Peeked:
+    """The past of `instance` in the database at `address`; None: of one that is new there.
+
+    Blocks, for a bounded time. Changes nothing: the transaction is a read-only one.
+    Raises: StateError, as `open_postgres`.
+    """
+    try:
+        with closing(connect(address)) as connection:
+            connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            return _read(connection, address, instance)
+    except psycopg.Error as error:
+        raise store_failure(error, address) from error
+
+
+def _read(connection: Connection, address: PostgresAddress, instance: str | None) -> Peeked:
+    version = recognise(connection, address, newest=all_migrations()[-1].number)
+    if version == 0:
+        return Peeked(Remembered(high_water={}), None, version)
+    key_id = secret_key_id.read(connection) if version >= secret_key_id.SINCE_VERSION else None
+    # An empty name is nobody's.
+    return Peeked(state.remembered(connection, instance or ""), key_id, version)
