@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,19 @@ def test_no_other_number_is_a_port(number: int) -> None:
 def test_what_int_would_take_is_no_port(value: object) -> None:
     with pytest.raises(MalformedError):
         forms.PORT.read(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"), [("1s", 1), ("72h0m0s", 259_200), ("1.5m", 90), ("250ms", 0.25)]
+)
+def test_a_duration_is_written_as_in_go(value: str, seconds: float) -> None:
+    assert forms.DURATION.read(value) == timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize("value", ["", "0", "0s", "-1s", "1", "1d", "5 m", "1ns", 5, 5.0, True])
+def test_a_duration_is_above_zero_and_has_a_unit(value: object) -> None:
+    with pytest.raises(MalformedError, match="must be a time above zero in quotes"):
+        forms.DURATION.read(value)
 
 
 @pytest.mark.parametrize("value", ["0.0.0.0", "127.0.0.1", "::", "::1", "fe80::1%eth0"])

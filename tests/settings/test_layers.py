@@ -23,6 +23,7 @@ LABELS = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,10}[a-z0-9])?", fullmatch=True)
 ADDRESSES = st.ip_addresses().map(str)
 PATHS = st.from_regex(r"/?[a-zA-Z0-9_.-]{1,20}(/[a-zA-Z0-9_. -]{1,10}){0,3}", fullmatch=True)
 BOOLEANS = st.booleans()
+TIMES = st.builds("{}{}".format, st.integers(1, 10_000), st.sampled_from(["ms", "s", "m", "h"]))
 
 # The servers keep to ports of their own and off the defaults, so that no example is about a conflict.
 VALUES: Mapping[str, st.SearchStrategy[object]] = {
@@ -48,9 +49,15 @@ VALUES: Mapping[str, st.SearchStrategy[object]] = {
     "diagnostics.serverPort": st.integers(30_001, 65_535),
     "general.tlsMaxVersion": st.just("TLSv1_3"),
     "general.tlsMinVersion": st.sampled_from(["TLSv1_2", "TLSv1_3"]),
+    "metrics.dataplane.idleTimeout": TIMES,
+    "metrics.mesh.fullResyncInterval": TIMES,
+    "metrics.mesh.minResyncInterval": TIMES,
+    "metrics.zone.idleTimeout": TIMES,
     "multizone.zone.disableOriginLabelValidation": BOOLEANS,
     "multizone.zone.globalAddress": PATHS,
     "multizone.zone.name": LABELS,
+    "runtime.universal.dataplaneCleanupAge": TIMES,
+    "runtime.universal.zoneResourceCleanupAge": TIMES,
     "license.inline": st.text(min_size=1).filter(lambda text: "\0" not in text),
     "license.path": PATHS,
     "admission.socket": PATHS,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,12 @@ EVERY_VARIABLE = {
     "KUMA_GENERAL_TLS_MIN_VERSION": "TLSv1_2",
     "KUMA_GENERAL_TLS_MAX_VERSION": "TLSv1_3",
     "KUMA_GENERAL_TLS_CIPHER_SUITES": "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
+    "KUMA_METRICS_DATAPLANE_IDLE_TIMEOUT": "1m",
+    "KUMA_METRICS_MESH_FULL_RESYNC_INTERVAL": "30s",
+    "KUMA_METRICS_MESH_MIN_RESYNC_INTERVAL": "500ms",
+    "KUMA_METRICS_ZONE_IDLE_TIMEOUT": "2m",
+    "KUMA_RUNTIME_UNIVERSAL_DATAPLANE_CLEANUP_AGE": "1h",
+    "KUMA_RUNTIME_UNIVERSAL_ZONE_RESOURCE_CLEANUP_AGE": "2h",
     "KUMA_MULTIZONE_ZONE_DISABLE_ORIGIN_LABEL_VALIDATION": "true",
     "KUMA_MULTIZONE_ZONE_GLOBAL_ADDRESS": "grpcs://global:5685",
     "KUMA_STORE_UNSAFE_DELETE": "true",
@@ -163,6 +170,9 @@ def test_every_variable_reaches_its_setting() -> None:
     assert settings.license.path == "/etc/kong-mesh/license.json"
     assert settings.admission.socket == Path("run/admission.sock")
     assert settings.log.level == "off"
+    assert settings.metrics.mesh.min_resync_interval == timedelta(seconds=0.5)
+    assert settings.metrics.zone.idle_timeout == timedelta(minutes=2)
+    assert settings.runtime.universal.dataplane_cleanup_age == timedelta(hours=1)
 
 
 def test_the_state_directory_of_systemd_is_the_work_dir() -> None:

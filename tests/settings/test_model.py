@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+from datetime import timedelta
 
 import pytest
 
+from kong_mesh_cp.settings.effective import plain_value
 from kong_mesh_cp.settings.forms import Form
 from kong_mesh_cp.settings.model import Row, Settings, camel_case, rows, value_at
 from support.configurations import loaded
@@ -34,6 +36,8 @@ def test_every_default_has_the_form_of_its_row(row: Row) -> None:
             assert form.read(default) == default
         case tuple() as default:
             assert form.read(list(default)) == default
+        case timedelta() as default:
+            assert form.read(plain_value(row, default)) == default
         case default:
             assert form.read(str(default)) == default
 

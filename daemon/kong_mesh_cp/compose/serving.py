@@ -40,6 +40,7 @@ from kong_mesh_cp.usecases.resource_ports import ResourceStore
 
 if TYPE_CHECKING:
     from kong_mesh_cp.compose.resources import Resources
+    from kong_mesh_cp.settings.model import Settings
 
 TICK_SECONDS = 1.0  # between two looks at clock, term and status
 WATCHDOG_FRACTION = 0.5  # of the time after which systemd gives up on us: sd_watchdog_enabled(3)
@@ -78,6 +79,12 @@ def _import_resources() -> type[Resources]:
         gc.freeze()
         gc.enable()
     return Resources
+
+
+def _import_upkeep() -> Callable[[Settings, ResourceStore], Awaitable[None]]:
+    from kong_mesh_cp.compose.upkeep import look_after  # noqa: PLC0415
+
+    return look_after
 
 
 async def _preload(path: Path, resources: ResourceStore) -> None:
@@ -197,6 +204,7 @@ class _Run:
         await start(listener, server)
 
     async def _ensure(self, resources: Resources) -> None:
+        """Make what is missing, then look after what is there. What was preloaded stays."""
         await resources.ensure(preloaded=self._prepared.preload is not None)
         while True:
             try:
@@ -204,7 +212,10 @@ class _Run:
             except StateError:
                 await trio.sleep(TICK_SECONDS)  # it is the same failure that others report
             else:
-                return
+                break
+        if self._prepared.preload is None:
+            look_after = await trio.to_thread.run_sync(_import_upkeep)
+            await look_after(self._prepared.settings, self._resources)
 
     def _announce_ready(self, past: Remembered) -> None:
         plane, addresses = self._plane, self._listeners.addresses()

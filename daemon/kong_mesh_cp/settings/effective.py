@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import fields
+from datetime import timedelta
 from pathlib import Path
 
 from kong_mesh_cp.core.admission.identity import Rule
+from kong_mesh_cp.core.resources.durations import MICROSECOND, format_duration
 from kong_mesh_cp.settings.forms import Secret
 from kong_mesh_cp.settings.model import Row, Settings, camel_case, rows, value_at
 from kong_mesh_cp.shell.host.shown import shown
@@ -39,6 +41,8 @@ def plain_value(row: Row, value: object) -> object:
         return MASK
     if isinstance(value, Path):
         return shown(value)
+    if isinstance(value, timedelta):
+        return format_duration(value // timedelta(microseconds=1) * MICROSECOND)
     if isinstance(value, tuple):
         return [_plain_rule(x) if isinstance(x, Rule) else shown(x) for x in value]
     return shown(value) if isinstance(value, str) else value

@@ -6,9 +6,11 @@ import ipaddress
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from kong_mesh_cp.core.resources.durations import MICROSECOND, DurationError, parse_duration
 from kong_mesh_cp.core.wire.tls_names import SUITES, VERSIONS, VERSIONS_TOO_OLD
 
 T_co = TypeVar("T_co", covariant=True)
@@ -122,6 +124,16 @@ def whole_number(
     return Form(expected, read)
 
 
+def _duration(value: object) -> timedelta:
+    try:
+        nanoseconds = parse_duration(value) if isinstance(value, str) else 0
+    except DurationError:
+        nanoseconds = 0
+    if nanoseconds < MICROSECOND:
+        raise must_be(DURATION.expected)
+    return timedelta(microseconds=nanoseconds // MICROSECOND)
+
+
 def _interface(value: object) -> str:
     text = _text(value)
     try:
@@ -225,6 +237,7 @@ def one_of(
 
 BOOLEAN = Form("true or false", _boolean)
 PORT = Form(f"a port number from 0 to {PORT_MAX} (0: any free port)", _port)
+DURATION = Form("a time above zero in quotes, such as 1s, 5m or 72h", _duration)
 INTERFACE = Form("an IP address, such as 127.0.0.1 or ::1 (0.0.0.0 and :: mean all)", _interface)
 ZONE_NAME = Form("a name of at most 63 lower-case letters, digits and inner hyphens", _zone)
 DIRECTORY = Form("a folder's path, written out (`~` is not expanded)", _directory)

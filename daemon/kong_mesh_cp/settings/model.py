@@ -15,6 +15,7 @@ from kong_mesh_cp.settings.forms import Secret, UnsupportedError
 from kong_mesh_cp.settings.options import OPTION, Option, option
 from kong_mesh_cp.settings.serving import ApiServerSettings, GeneralSettings
 from kong_mesh_cp.settings.store import StoreSettings
+from kong_mesh_cp.settings.upkeep import MetricsSettings, RuntimeSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,6 +184,8 @@ class Settings:
     diagnostics: DiagnosticsSettings = field(default_factory=DiagnosticsSettings)
     multizone: MultizoneSettings = field(default_factory=MultizoneSettings)
     defaults: DefaultsSettings = field(default_factory=DefaultsSettings)
+    metrics: MetricsSettings = field(default_factory=MetricsSettings)
+    runtime: RuntimeSettings = field(default_factory=RuntimeSettings)
     license: LicenseSettings = field(default_factory=LicenseSettings)
     admission: AdmissionSettings = field(default_factory=AdmissionSettings)
     log: LogSettings = field(default_factory=LogSettings)

@@ -1,0 +1,52 @@
+"""Wires what looks after the resources of an open store: insights, and proxies that stay away.
+
+Imported when everything serves already: nobody waits for it.
+"""
+
+from __future__ import annotations
+
+import trio
+
+from kong_mesh_cp.settings.model import Settings
+from kong_mesh_cp.shell.host import clocks
+from kong_mesh_cp.usecases.resource_ports import ResourceStore
+from kong_mesh_cp.usecases.resources.insight_upkeep import InsightUpkeep, ResyncIntervals
+from kong_mesh_cp.usecases.resources.liveness_upkeep import (
+    AbsenceCollector,
+    CleanupAges,
+    ConnectionCloser,
+    IdleTimeouts,
+)
+
+
+async def look_after(settings: Settings, store: ResourceStore) -> None:
+    """Until cancelled."""
+    metrics, universal = settings.metrics, settings.runtime.universal
+    insights = InsightUpkeep(
+        store,
+        ResyncIntervals(
+            minimum=metrics.mesh.min_resync_interval.total_seconds(),
+            full=metrics.mesh.full_resync_interval.total_seconds(),
+        ),
+        clocks.wall_clock,
+    )
+    closer = ConnectionCloser(
+        store,
+        IdleTimeouts(
+            dataplane=metrics.dataplane.idle_timeout.total_seconds(),
+            zone=metrics.zone.idle_timeout.total_seconds(),
+        ),
+        clocks.wall_clock,
+    )
+    collector = AbsenceCollector(
+        store,
+        CleanupAges(
+            dataplane=universal.dataplane_cleanup_age.total_seconds(),
+            zone_resource=universal.zone_resource_cleanup_age.total_seconds(),
+        ),
+        clocks.wall_clock,
+    )
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(insights.run)
+        nursery.start_soon(closer.run)
+        nursery.start_soon(collector.run)

@@ -1,0 +1,75 @@
+"""The settings of what is observed: how often it is counted, and when it is given up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from kong_mesh_cp.settings import forms
+from kong_mesh_cp.settings.options import option
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataplaneMetricsSettings:
+    idle_timeout: timedelta = option(  # noqa: RUF009 (one field, as the others)
+        forms.DURATION,
+        default=timedelta(minutes=5),
+        environment="KUMA_METRICS_DATAPLANE_IDLE_TIMEOUT",
+        doc="After how long the connection of a proxy is closed in the store when its control "
+        "plane gives no sign of life. Such a control plane has died, or has lost the store.",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ZoneMetricsSettings:
+    idle_timeout: timedelta = option(  # noqa: RUF009 (one field, as the others)
+        forms.DURATION,
+        default=timedelta(minutes=5),
+        environment="KUMA_METRICS_ZONE_IDLE_TIMEOUT",
+        doc="As metrics.dataplane.idleTimeout, for connections of zones.",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeshMetricsSettings:
+    min_resync_interval: timedelta = option(  # noqa: RUF009 (one field, as the others)
+        forms.DURATION,
+        default=timedelta(seconds=1),
+        environment="KUMA_METRICS_MESH_MIN_RESYNC_INTERVAL",
+        doc="How long a mesh is left alone between two counts of its proxies and services "
+        "(MeshInsight, ServiceInsight).",
+    )
+    full_resync_interval: timedelta = option(  # noqa: RUF009 (one field, as the others)
+        forms.DURATION,
+        default=timedelta(seconds=20),
+        environment="KUMA_METRICS_MESH_FULL_RESYNC_INTERVAL",
+        doc="How often all meshes are looked through for changes that were not noticed.",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricsSettings:
+    dataplane: DataplaneMetricsSettings = field(default_factory=DataplaneMetricsSettings)
+    zone: ZoneMetricsSettings = field(default_factory=ZoneMetricsSettings)
+    mesh: MeshMetricsSettings = field(default_factory=MeshMetricsSettings)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UniversalSettings:
+    dataplane_cleanup_age: timedelta = option(  # noqa: RUF009 (one field, as the others)
+        forms.DURATION,
+        default=timedelta(hours=72),
+        environment="KUMA_RUNTIME_UNIVERSAL_DATAPLANE_CLEANUP_AGE",
+        doc="How long a data plane proxy may be away before its Dataplane is deleted.",
+    )
+    zone_resource_cleanup_age: timedelta = option(  # noqa: RUF009 (one field, as the others)
+        forms.DURATION,
+        default=timedelta(hours=72),
+        environment="KUMA_RUNTIME_UNIVERSAL_ZONE_RESOURCE_CLEANUP_AGE",
+        doc="How long a zone ingress or egress may be away before it is deleted.",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuntimeSettings:
+    universal: UniversalSettings = field(default_factory=UniversalSettings)

@@ -1,0 +1,210 @@
+"""Closes connections that nobody holds any more, and takes out proxies that stay away (4.4).
+
+A control plane that dies leaves its connections open in the store. Whoever holds one moves its
+generation on; one that stands still is closed by any control plane that is alive.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final, NoReturn
+
+import trio
+
+from kong_mesh_cp.core.errors import StateError
+from kong_mesh_cp.core.license.quoting import plain
+from kong_mesh_cp.core.resources.key import ResourceKey
+from kong_mesh_cp.core.resources.kinds.insights import (
+    DataplaneInsight,
+    ProxyInsight,
+    ZoneEgressInsight,
+    ZoneIngressInsight,
+    ZoneInsight,
+)
+from kong_mesh_cp.core.resources.liveness import closed, offline_since, open_generations
+from kong_mesh_cp.usecases.ports import WallClock
+from kong_mesh_cp.usecases.resource_ports import (
+    ChangeRefusedError,
+    Delete,
+    Put,
+    ResourceStore,
+    Selection,
+    StoredResource,
+)
+from kong_mesh_cp.usecases.resources.documents import spec_as, spec_text
+from kong_mesh_cp.usecases.resources.kinds import KINDS
+from kong_mesh_cp.usecases.resources.sweeping import Complaints, sweep
+
+COLLECTION_SECONDS: Final = 60.0  # between two looks for proxies that stay away, at the most
+_SECOND: Final = 1_000_000_000  # nanoseconds
+
+Insight = ProxyInsight | ZoneInsight
+
+_PROXIES: Final[Mapping[str, type[ProxyInsight]]] = {
+    "Dataplane": DataplaneInsight,
+    "ZoneEgress": ZoneEgressInsight,
+    "ZoneIngress": ZoneIngressInsight,
+}
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdleTimeouts:
+    """After which a connection whose generation stands still is closed, in seconds."""
+
+    dataplane: float  # of all proxies: `metrics.dataplane.idleTimeout`
+    zone: float  # of zones: `metrics.zone.idleTimeout`
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CleanupAges:
+    """After which a proxy that is away is taken out (`runtime.universal`), in seconds."""
+
+    dataplane: float
+    zone_resource: float  # zone ingresses and egresses
+
+
+class ConnectionCloser:
+    """Closes, at each look, what has not moved since the look before."""
+
+    def __init__(self, store: ResourceStore, timeouts: IdleTimeouts, wall_clock: WallClock) -> None:
+        self._store = store
+        self._timeouts = timeouts
+        self._wall_clock = wall_clock
+        # The open connections of the last look, by type.
+        self._seen: dict[str, Mapping[ResourceKey, Mapping[str, int]]] = {}
+        self._complaints = Complaints(log, "connections-not-closed", "connections-closed-again")
+
+    async def run(self) -> NoReturn:
+        """Until cancelled. A store that fails is asked again at the next look, and said once."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._look_every, self._timeouts.dataplane, tuple(_PROXIES.values()))
+            nursery.start_soon(self._look_every, self._timeouts.zone, (ZoneInsight,))
+        raise AssertionError("a look never ends")
+
+    async def _look_every(self, seconds: float, types: Sequence[type[Insight]]) -> NoReturn:
+        while True:
+            try:
+                for insight_type in types:
+                    await self._look(insight_type)
+            except StateError as error:
+                self._complaints.failed(error)
+            else:
+                self._complaints.succeeded()
+            await trio.sleep(seconds)
+
+    async def _look(self, insight_type: type[Insight]) -> None:
+        type_name = insight_type.__name__
+        before = self._seen.get(type_name, {})
+        seen: dict[ResourceKey, Mapping[str, int]] = {}
+        gone: list[str] = []
+        async for stored in sweep(self._store, Selection(type=type_name)):
+            insight = spec_as(insight_type, stored)
+            generations = open_generations(insight)
+            known = before.get(stored.key, {})
+            still = [each for each in generations if known.get(each) == generations[each]]
+            if still and await self._close(stored, insight, still):
+                gone.append(_named(stored.key))
+            elif generations:
+                seen[stored.key] = generations
+        self._seen[type_name] = seen
+        if gone:
+            log.warning(
+                "connections-closed: %d of type %s, %s the first: their control plane gives no"
+                " sign of life; they count as offline until they connect again",
+                len(gone),
+                type_name,
+                gone[0],
+            )
+
+    async def _close(self, stored: StoredResource, insight: Insight, ids: list[str]) -> bool:
+        """Whether it was still as it was read."""
+        now = self._wall_clock()
+        spec = closed(insight, ids, int(now.timestamp() * _SECOND))
+        put = Put(
+            key=stored.key,
+            spec=spec_text(KINDS[stored.key.type], spec),
+            status=stored.status,
+            labels=stored.labels,
+            at=now,
+            owner=stored.owner,
+            if_version=stored.version,
+        )
+        try:
+            await self._store.apply([put])
+        except ChangeRefusedError:
+            return False  # it has moved after all, or is gone
+        return True
+
+
+class AbsenceCollector:
+    """Takes out proxies whose last connection ended long ago, with their insights."""
+
+    def __init__(self, store: ResourceStore, ages: CleanupAges, wall_clock: WallClock) -> None:
+        self._store = store
+        self._ages = {
+            "Dataplane": ages.dataplane,
+            "ZoneEgress": ages.zone_resource,
+            "ZoneIngress": ages.zone_resource,
+        }
+        self._wall_clock = wall_clock
+        self._complaints = Complaints(log, "proxies-not-removed", "proxies-removed-again")
+
+    async def run(self) -> NoReturn:
+        """Until cancelled. A store that fails is asked again at the next look, and said once."""
+        seconds = min(COLLECTION_SECONDS, *self._ages.values())
+        while True:
+            # First a pause: after a long stop of the control plane itself all come back first.
+            await trio.sleep(seconds)
+            try:
+                for proxy_type, insight_type in _PROXIES.items():
+                    await self._collect(proxy_type, insight_type)
+            except StateError as error:
+                self._complaints.failed(error)
+            else:
+                self._complaints.succeeded()
+
+    async def _collect(self, proxy_type: str, insight_type: type[ProxyInsight]) -> None:
+        age = self._ages[proxy_type]
+        async for stored in sweep(self._store, Selection(type=insight_type.__name__)):
+            ended = offline_since(spec_as(insight_type, stored))
+            if ended is None:
+                continue
+            now = self._wall_clock().timestamp()
+            if now - ended / _SECOND > age:
+                await self._remove(proxy_type, stored, ended)
+
+    async def _remove(self, proxy_type: str, insight: StoredResource, ended: int) -> None:
+        proxy = insight.key._replace(type=proxy_type)
+        # The insight goes first, in its version: whoever connects meanwhile keeps both.
+        changes = [Delete(key=insight.key, if_version=insight.version)]
+        if await self._store.get(proxy) is not None:
+            changes.append(Delete(key=proxy))
+        try:
+            await self._store.apply(changes)
+        except ChangeRefusedError:
+            return  # it is back, or gone
+        since = datetime.fromtimestamp(ended // _SECOND, UTC)
+        log.info(
+            "proxy-removed: %s %s was away since %s, longer than %s allows",
+            proxy_type,
+            _named(proxy),
+            since.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            _SETTINGS[proxy_type],
+        )
+
+
+_SETTINGS: Final = {
+    "Dataplane": "runtime.universal.dataplaneCleanupAge",
+    "ZoneEgress": "runtime.universal.zoneResourceCleanupAge",
+    "ZoneIngress": "runtime.universal.zoneResourceCleanupAge",
+}
+
+
+def _named(key: ResourceKey) -> str:
+    name = f"{key.mesh}/{key.name}" if key.mesh else key.name
+    return plain(name)

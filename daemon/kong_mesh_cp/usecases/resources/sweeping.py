@@ -1,0 +1,81 @@
+"""Going through all resources of a type without holding them all, or holding up others."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from typing import Final
+
+import trio
+
+from kong_mesh_cp.core.errors import StateError
+from kong_mesh_cp.usecases.resource_ports import ResourceStore, Selection, StoredResource
+
+PAGE_ITEMS: Final = 250  # read at once
+SLICE_ITEMS: Final = 20  # looked at before others have their turn; a few milliseconds at most
+ATTEMPTS_MAX: Final = 3  # to get through while resources come and go
+
+
+async def sweep(store: ResourceStore, selection: Selection) -> AsyncIterator[StoredResource]:
+    """Each resource of `selection` (its part of the list does not count), sorted as lists are.
+
+    One that is there from beginning to end comes at least once; when resources that stand before
+    it went meanwhile, all of them come again. What comes and goes meanwhile may be missed.
+    Raises: StateError.
+    """
+    for _ in range(ATTEMPTS_MAX):
+        moved = False
+        last: StoredResource | None = None
+        offset = 0
+        while not moved:
+            page = await store.list(replace(selection, offset=offset, limit=PAGE_ITEMS))
+            items = page.items
+            # Each page begins with the last one's end: where it does not, places have moved.
+            if last is not None:
+                moved = not items or items[0].key != last.key
+                items = items[1:]
+            if moved or not items:
+                break
+            async for each in _in_slices(items):
+                yield each
+            last = items[-1]
+            offset += len(items) - (offset == 0)
+            if offset + 1 >= page.total:
+                return
+        if not moved:
+            return
+    # They come and go all the time. Then all at once, which is of one moment.
+    page = await store.list(replace(selection, offset=0, limit=None))
+    async for each in _in_slices(page.items):
+        yield each
+
+
+async def _in_slices(items: Sequence[StoredResource]) -> AsyncIterator[StoredResource]:
+    for index, each in enumerate(items):
+        if index % SLICE_ITEMS == 0:
+            await trio.lowlevel.checkpoint()
+        yield each
+
+
+class Complaints:
+    """Says once that the store fails a job, and once that it does no more."""
+
+    def __init__(self, log: logging.Logger, failing: str, again: str) -> None:
+        """`failing` and `again` are the codes of the two lines."""
+        self._log = log
+        self._failing_code = failing
+        self._again_code = again
+        self._failing = False
+
+    def failed(self, error: StateError) -> None:
+        if not self._failing:
+            self._log.error(
+                "%s: %s; trying again. %s", self._failing_code, error.message, error.hint
+            )
+        self._failing = True
+
+    def succeeded(self) -> None:
+        if self._failing:
+            self._log.info("%s: the store answers again", self._again_code)
+        self._failing = False
