@@ -17,7 +17,8 @@ from kong_mesh_cp.compose.https import RECHECK_SECONDS, Https
 from kong_mesh_cp.core.errors import ConfigurationError, StateError
 from kong_mesh_cp.settings.loading import load
 from kong_mesh_cp.shell.http.tls import Tls
-from support.tls_peers import Pair, pair, shown_by
+from support.http_peers import get
+from support.tls_peers import Pair, pair, serving_tls, shown_by
 
 NOW = datetime.now(UTC)
 
@@ -62,6 +63,23 @@ async def test_the_made_certificate_is_for_this_machine(tmp_path: Path) -> None:
     assert {"localhost", socket.gethostname()} <= set(names.get_values_for_type(x509.DNSName))
     assert ipaddress.ip_address("127.0.0.1") in names.get_values_for_type(x509.IPAddress)
     assert made.not_valid_after_utc - NOW > timedelta(days=3649)
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+async def test_clients_may_trust_it_beside_what_the_machine_had_before(
+    tmp_path: Path, order: tuple[int, int]
+) -> None:
+    """OpenSSL looks for an authority by its subject: two with the same would hide each other."""
+    made = [https(tmp_path / number) for number in "01"]
+    for number, one in zip("01", made, strict=True):
+        (tmp_path / number).mkdir()
+        await one.provide()
+    both = "".join((tmp_path / str(number) / "kuma-cp.crt").read_text() for number in order)
+    trusting = ssl.create_default_context(cadata=both)
+
+    served = serving_tls(tmp_path, context=made[0].context())
+    async with served as server, server.client(trusting) as client:
+        assert (await client.ask(get("/a"))).status == 200
 
 
 async def test_with_a_store_in_memory_nothing_is_written(tmp_path: Path) -> None:

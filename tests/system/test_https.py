@@ -81,6 +81,19 @@ def test_the_made_certificate_counts_for_every_address(daemon: Daemon, host: str
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
+def test_curl_trusts_the_made_certificate_and_no_other(daemon: Daemon, tmp_path: Path) -> None:
+    daemon.start()
+    url = daemon.addresses["api-https"].replace("127.0.0.1", "localhost")
+    own = daemon.state / "kuma-cp.crt"
+    other, _ = pair().write(tmp_path)
+    asked = ["curl", "-sS", "-o", os.devnull, "-w", "%{http_code}"]
+    trusting = subprocess.run([*asked, "--cacert", own, url], check=True, capture_output=True)
+    assert trusting.stdout == b"200"
+    doubting = subprocess.run([*asked, "--cacert", other, url], check=False, capture_output=True)
+    assert b"self-signed certificate" in doubting.stderr
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
 def test_curl_is_told_when_it_forgets_the_s(daemon: Daemon) -> None:
     daemon.start()
     url = daemon.addresses["api-https"]

@@ -107,8 +107,11 @@ def test_the_servers_certificate_names_the_machine_in_every_way() -> None:
         ipaddress.ip_address("::1"),
         ipaddress.ip_address("fe80::1"),
     ]
-    assert certificate.subject.rfc4514_string() == ""
-    assert san.critical  # it stands in for the subject
+
+
+def test_the_servers_certificate_has_a_subject_of_its_own_so_that_curl_takes_it() -> None:
+    number = f"{2**128 - 1:x}"
+    assert server().subject.rfc4514_string() == f"2.5.4.5={number},CN=kong-mesh-cp"
 
 
 def test_the_servers_certificate_is_for_servers_and_to_be_trusted() -> None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from cryptography import x509
     from cryptography.hazmat.primitives.asymmetric import rsa
 
+SERVER_OWNER: Final = "kong-mesh-cp"
 SERIAL_BITS_MAX: Final = 128
 TEN_YEARS: Final = timedelta(days=3650)
 CA_SKEW: Final = timedelta(seconds=10)  # clocks of proxies may be this far behind
@@ -65,18 +66,22 @@ def server_certificate(
     so that clients can be given it as the one to trust. Raises: ValueError for a name that is none.
     """
     from cryptography import x509  # noqa: PLC0415 (as above)
-    from cryptography.x509.oid import ExtendedKeyUsageOID  # noqa: PLC0415 (as above)
+    from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID  # noqa: PLC0415 (as above)
 
     purpose = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])
-    # Without a subject, this extension is what names the owner (RFC 5280 section 4.2.1.6).
     san = x509.SubjectAlternativeName([_general_name(name) for name in dict.fromkeys(names)])
+    # The original leaves the subject empty, and curl with OpenSSL cannot read an issuer without
+    # a name. Clients look for whom they meant in the names above only (RFC 9525 section 6). The
+    # number keeps apart what a machine had before: OpenSSL finds an authority by its subject.
+    owner = x509.NameAttribute(NameOID.COMMON_NAME, SERVER_OWNER)
+    number = x509.NameAttribute(NameOID.SERIAL_NUMBER, f"{serial:x}")
     return _certificate(
-        x509.Name([]),
+        x509.Name([owner, number]),
         key,
         serial=serial,
         begins=now - SERVER_SKEW,
         ends=_later(now, TEN_YEARS),
-        extensions=((_server_usage(), True), (purpose, False), (san, True)),
+        extensions=((_server_usage(), True), (purpose, False), (san, False)),
     )
 
 
