@@ -16,9 +16,10 @@ from cryptography import x509
 from kong_mesh_cp.compose.https import RECHECK_SECONDS, Https
 from kong_mesh_cp.core.errors import ConfigurationError, StateError
 from kong_mesh_cp.settings.loading import load
+from kong_mesh_cp.shell.http.messages import Request, Response
 from kong_mesh_cp.shell.http.tls import Tls
 from support.http_peers import get
-from support.tls_peers import Pair, pair, serving_tls, shown_by
+from support.tls_peers import Pair, issued, pair, serving_tls, shown_by
 
 NOW = datetime.now(UTC)
 
@@ -232,3 +233,66 @@ def test_clients_are_asked_for_certificates(tmp_path: Path, required: str, mode:
     context = https(tmp_path, **environ).context()
 
     assert context.verify_mode.name == f"CERT_{mode}"
+
+
+async def test_clients_may_be_listed_one_by_one_in_a_folder(tmp_path: Path) -> None:
+    """As Kuma has it: each .pem and .crt file; whoever is listed needs no authority beside it."""
+    folder = tmp_path / "clients"
+    folder.mkdir()
+    (folder / "one.crt").write_bytes(pair("one").certificate)
+    (folder / "two.pem").write_bytes(issued().certificate)
+    (folder / "three.txt").write_bytes(pair("three").certificate)
+    environ = configured(tmp_path / "own", pair())
+    served = https(tmp_path, **environ, KUMA_API_SERVER_AUTH_CLIENT_CERTS_DIR=str(folder))
+
+    async with serving_tls(tmp_path, certified, context=served.context()) as server:
+        for known in (pair("one"), issued()):
+            context = known.presenting(tmp_path / "known", pair())
+            async with server.client(context) as client:
+                assert (await client.ask(get("/"))).body == b"True"
+        unknown = pair("three").presenting(tmp_path / "unknown", pair())
+        with pytest.raises(trio.BrokenResourceError):
+            async with server.client(unknown) as client:
+                await client.ask(get("/"))
+
+
+async def test_who_is_taken_out_of_the_folder_is_a_stranger_from_the_next_connection_on(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "clients"
+    folder.mkdir()
+    for name in ("one", "two"):
+        (folder / f"{name}.crt").write_bytes(pair(name).certificate)
+    environ = configured(tmp_path / "own", pair())
+    served = https(tmp_path, **environ, KUMA_API_SERVER_AUTH_CLIENT_CERTS_DIR=str(folder))
+    before = served.context()
+    (folder / "one.crt").unlink()
+    await served.renew()
+    assert served.context() is not before
+    context = pair("one").presenting(tmp_path / "one", pair())
+
+    async with serving_tls(tmp_path, certified, context=served.context()) as server:
+        with pytest.raises(trio.BrokenResourceError):
+            async with server.client(context) as client:
+                await client.ask(get("/"))
+
+
+@pytest.mark.parametrize(("there", "code"), [(True, "tls-ca-unusable"),
+                                             (False, "tls-file-unreadable")])  # fmt: skip
+def test_a_folder_of_certificates_without_any_is_refused(
+    tmp_path: Path, there: bool, code: str
+) -> None:
+    folder = tmp_path / "clients"
+    if there:
+        folder.mkdir()
+    with pytest.raises(ConfigurationError) as refused:
+        https(
+            tmp_path,
+            **configured(tmp_path / "own", pair()),
+            KUMA_API_SERVER_AUTH_CLIENT_CERTS_DIR=str(folder),
+        )
+    assert refused.value.code == code
+
+
+async def certified(request: Request) -> Response:
+    return Response(200, str(request.peer.certified).encode())

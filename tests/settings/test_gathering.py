@@ -23,7 +23,7 @@ def test_a_variable_that_resembles_nothing_gets_no_guess() -> None:
     assert "Did you mean" not in warning
 
 
-@pytest.mark.parametrize("name", ["KUMA_DP_SERVER_PORT", "KMESH_ACCESS_RBAC_LOG_ACTIONS"])
+@pytest.mark.parametrize("name", ["KUMA_DP_SERVER_PORT", "KMESH_LIMITS_DEFAULT_ZONES"])
 def test_a_variable_that_only_kuma_uses_is_warned_of(name: str) -> None:
     (warning,) = loaded(environ={name: "secret"}).warnings
     assert warning == f"config-unused: {name} is known, but not used by this version"

@@ -9,12 +9,13 @@ import pytest
 
 from kong_mesh_cp.core.errors import EX_CONFIG, ConfigurationError
 from kong_mesh_cp.settings.loading import load
-from kong_mesh_cp.settings.model import rows
+from kong_mesh_cp.settings.model import rows, value_at
 from kong_mesh_cp.settings.problems import SettingsRejectedError
 from kong_mesh_cp.settings.store import PostgresTlsSettings
 from support.configurations import NO_FILE, kuma_yaml, loaded, problems, toml
 
 PORT = "apiServer.http.port"
+GRANTS = {row.path for row in rows() if row.path.startswith("access.static.")}
 EVERY_VARIABLE = {
     "KUMA_ENVIRONMENT": "universal",
     "KUMA_MODE": "zone",
@@ -30,6 +31,16 @@ EVERY_VARIABLE = {
     "KUMA_API_SERVER_HTTPS_TLS_KEY_FILE": "/etc/kong-mesh/api.key",
     "KUMA_API_SERVER_HTTPS_CLIENT_CERTS_CA_FILE": "/etc/kong-mesh/ca.crt",
     "KUMA_API_SERVER_HTTPS_REQUIRE_CLIENT_CERT": "true",
+    **{str(row.option.environment): "somebody" for row in rows() if row.path in GRANTS},
+    "KUMA_ACCESS_TYPE": "rbac",
+    "KMESH_ACCESS_RBAC_LOG_ACTIONS": "denied",
+    "KMESH_ACCESS_RBAC_DEFAULT_ADMIN_ROLE_GROUPS": "mesh-system:admin",
+    "KMESH_ACCESS_RBAC_DEFAULT_ADMIN_ROLE_USERS": "alice, bob",
+    "KMESH_ACCESS_RBAC_SKIP_ADMIN_ROLE_CREATION": "true",
+    "KUMA_API_SERVER_AUTH_CLIENT_CERTS_DIR": "/etc/kong-mesh/clients",
+    "KUMA_API_SERVER_AUTHN_TYPE": "adminClientCerts",
+    "KUMA_API_SERVER_AUTHN_TOKENS_ENABLE_ISSUER": "false",
+    "KUMA_API_SERVER_AUTHN_TOKENS_VALIDATOR_USE_SECRETS": "true",
     "KUMA_API_SERVER_CORS_ALLOWED_DOMAINS": r"https://a\.example,https://b\.example",
     "KUMA_API_SERVER_READ_ONLY": "true",
     "KUMA_DEFAULTS_CREATE_MESH_ROUTING_RESOURCES": "true",
@@ -161,6 +172,12 @@ def test_every_variable_reaches_its_setting() -> None:
         r"https://a\.example",
         r"https://b\.example",
     )
+    assert (settings.access.type, settings.access.rbac.log_actions) == ("rbac", ("denied",))
+    assert settings.access.rbac.default_admin_role_users == ("alice", "bob")
+    for row in rows():
+        if row.path in GRANTS:
+            assert value_at(settings, row.attributes) == ("somebody",)
+    assert settings.api_server.auth.client_certs_dir == Path("/etc/kong-mesh/clients")
     assert settings.general.tls_key_file == Path("/etc/kong-mesh/tls.key")
     assert not settings.api_server.authn.localhost_is_admin
     assert not settings.api_server.authn.tokens.bootstrap_admin_token

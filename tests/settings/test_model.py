@@ -9,7 +9,8 @@ import pytest
 
 from kong_mesh_cp.settings.effective import plain_value
 from kong_mesh_cp.settings.forms import Form
-from kong_mesh_cp.settings.model import Row, Settings, camel_case, rows, value_at
+from kong_mesh_cp.settings.model import Row, Settings, rows, value_at
+from kong_mesh_cp.settings.options import camel_case
 from support.configurations import loaded
 
 
@@ -42,9 +43,12 @@ def test_every_default_has_the_form_of_its_row(row: Row) -> None:
             assert form.read(str(default)) == default
 
 
-def test_every_setting_can_be_set_by_the_environment_but_rules() -> None:
+def test_every_setting_can_be_set_by_the_environment_but_tables_and_tokens_of_proxies() -> None:
     without = [row.path for row in rows() if row.option.environment is None]
-    assert without == ["admission.rules"]
+    proxies = [path for path in without if path.startswith("dpServer.authn.")]
+    keys = "apiServer.authn.tokens.validator.publicKeys"
+    assert [path for path in without if path not in proxies] == [keys, "admission.rules"]
+    assert len(proxies) == 6  # Kuma has no variables for these either
 
 
 def test_no_name_is_given_twice() -> None:
@@ -59,6 +63,12 @@ def test_no_name_is_given_twice() -> None:
 def test_ours_and_kumas_variables_are_told_apart() -> None:
     ours = {row.path for row in rows() if (row.option.environment or "").startswith("KMESH_")}
     assert ours == {
+        "access.rbac.defaultAdminRoleGroups",
+        "access.rbac.defaultAdminRoleUsers",
+        "access.rbac.logActions",
+        "access.rbac.skipAdminRoleCreation",
+        "access.static.generateCpToken.groups",
+        "access.static.generateCpToken.users",
         "diagnostics.interface",
         "license.inline",
         "license.path",

@@ -58,6 +58,25 @@ class Pair:
 
 
 @cache
+def issued(name: str = "issued") -> Pair:
+    """A pair that an authority has issued which nobody keeps."""
+    authority = ec.generate_private_key(ec.SECP256R1())
+    key = ec.generate_private_key(ec.SECP256R1())
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
+        .issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "authority")]))
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - DAY)
+        .not_valid_after(now + DAY)
+        .sign(authority, hashes.SHA256())
+    )
+    return _pair(certificate, key)
+
+
+@cache
 def pair(name: str = "localhost", *, days: float = 10) -> Pair:
     """A pair for `name` that ends in `days` days; negative: it has ended."""
     key = ec.generate_private_key(ec.SECP256R1())
@@ -75,6 +94,10 @@ def pair(name: str = "localhost", *, days: float = 10) -> Pair:
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )
+    return _pair(certificate, key)
+
+
+def _pair(certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> Pair:
     return Pair(
         certificate.public_bytes(serialization.Encoding.PEM),
         key.private_bytes(

@@ -81,8 +81,9 @@ def _leaf(tree: object, *keys: str) -> object:
     return tree
 
 
-def test_the_configuration_in_force_is_shown_to_localhost_alone(tmp_path: Path) -> None:
-    with running(tmp_path) as daemon:
+def test_the_configuration_in_force_is_shown_to_those_the_lists_name(tmp_path: Path) -> None:
+    only_admins = {"KUMA_ACCESS_STATIC_CONTROL_PLANE_METADATA_GROUPS": "mesh-system:admin"}
+    with running(tmp_path, environment=only_admins) as daemon:
         shown = daemon.api("GET", "/config").json
         assert _leaf(shown, "general", "workDir") == str(daemon.state)
         assert daemon.api("GET", "/config", {"Host": "mesh.example"}).status == 403
@@ -92,7 +93,8 @@ def test_the_configuration_in_force_is_shown_to_localhost_alone(tmp_path: Path) 
 def test_localhost_is_no_admin_when_the_setting_says_so(tmp_path: Path) -> None:
     environment = {"KUMA_API_SERVER_AUTHN_LOCALHOST_IS_ADMIN": "false"}
     with running(tmp_path, environment=environment) as daemon:
-        assert daemon.api("GET", "/config").status == 403
+        assert daemon.api("GET", "/config").status == 200  # by Kuma's lists, everybody sees it
+        assert daemon.api("GET", "/license?view=full").status == 403
         assert daemon.api("POST", "/license/reload").status == 403
         assert daemon.api("GET", "/license").status == 200
 

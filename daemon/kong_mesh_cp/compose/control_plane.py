@@ -97,7 +97,6 @@ async def assemble(prepared: Prepared, state: OpenState) -> ControlPlane:
 
     api = RestApi(
         index=_index(await store.cluster_id()),
-        localhost_is_admin=prepared.settings.api_server.authn.localhost_is_admin,
         public_license=lambda: licensing.public_view(admitting.active).document(),
         full_license=full_license,
         reload_license=lambda: plane.reload("POST /license/reload"),

@@ -19,6 +19,7 @@ from kong_mesh_cp.shell.host.certificates import (
     Terms,
     ends_at,
     make_pair,
+    read_certificates,
     read_pem,
     server_context,
 )
@@ -120,8 +121,18 @@ class Https:
         return _Content(self._own.read(), authorities)
 
     def _authorities(self) -> bytes | None:
-        path = self._settings.api_server.https.tls_ca_file
-        return None if path is None else read_pem(path, setting="apiServer.https.tlsCaFile")
+        """Certificates in PEM of which clients' ones have to be; None: clients are not asked."""
+        api = self._settings.api_server
+        parts = []
+        if api.https.tls_ca_file is not None:
+            parts.append(read_pem(api.https.tls_ca_file, setting="apiServer.https.tlsCaFile"))
+        if api.auth.client_certs_dir is not None:
+            parts += read_certificates(
+                api.auth.client_certs_dir, setting="apiServer.auth.clientCertsDir"
+            )
+        elif not parts:
+            return None
+        return b"\n".join(parts)
 
     def _make(self) -> _Content:
         names, now = names_of_this_machine(), self._wall_clock()

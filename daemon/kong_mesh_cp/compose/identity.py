@@ -5,17 +5,19 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 
+from kong_mesh_cp.compose.token_trust import TokenTrust
 from kong_mesh_cp.core.errors import ControlPlaneError, StateError
 from kong_mesh_cp.core.identity.access import AccessRules
 from kong_mesh_cp.core.identity.key_series import USER_KEYS
-from kong_mesh_cp.settings.serving import ApiServerAuthnSettings
+from kong_mesh_cp.core.identity.users import Authentication
+from kong_mesh_cp.settings.model import Settings
 from kong_mesh_cp.shell.host import clocks
 from kong_mesh_cp.shell.host.randomness import new_signing_key, new_token_id
 from kong_mesh_cp.shell.http.routing import Route
 from kong_mesh_cp.shell.rest_api.token_routes import TokenRoutes
 from kong_mesh_cp.shell.rest_api.users import Authenticate
 from kong_mesh_cp.usecases.authenticating import AuthenticationSettings, Authenticator
-from kong_mesh_cp.usecases.issuing import TokenIssuer
+from kong_mesh_cp.usecases.issuing import Issuers, TokenIssuer
 from kong_mesh_cp.usecases.resource_ports import ResourceStore
 from kong_mesh_cp.usecases.resources.ensuring import until_stored
 from kong_mesh_cp.usecases.resources.key_secrets import StoredKeySecrets
@@ -28,18 +30,33 @@ class Identity:
     """Whom a request is from, and the tokens that say so."""
 
     def __init__(
-        self, settings: ApiServerAuthnSettings, store: ResourceStore, access: AccessRules
+        self, settings: Settings, store: ResourceStore, access: AccessRules, trust: TokenTrust
     ) -> None:
-        self._settings = settings
+        self._settings = settings.api_server.authn
+        proxies = settings.dp_server.authn
         self._secrets = StoredKeySecrets(store, clocks.wall_clock)
         self._keys = SigningKeys(self._secrets, new_signing_key)
         self._issuer = TokenIssuer(
-            self._keys, access=lambda: access, clock=clocks.wall_clock, new_id=new_token_id
+            self._keys,
+            access=lambda: access,
+            clock=clocks.wall_clock,
+            new_id=new_token_id,
+            issuers=Issuers(
+                users=self._settings.tokens.enable_issuer,
+                dataplanes=proxies.dp_proxy.dp_token.enable_issuer,
+                zones=proxies.zone_proxy.zone_token.enable_issuer,
+            ),
         )
         self.authenticate: Authenticate = Authenticator(
             self._keys,
             clocks.wall_clock,
-            AuthenticationSettings(localhost_is_admin=settings.localhost_is_admin),
+            AuthenticationSettings(
+                localhost_is_admin=self._settings.localhost_is_admin,
+                authentication=Authentication(self._settings.type),
+                users=trust.users,
+                dataplanes=trust.dataplanes,
+                zones=trust.zones,
+            ),
         ).user
 
     def routes(self) -> Iterable[Route]:
@@ -47,8 +64,13 @@ class Identity:
         return TokenRoutes(issuer=self._issuer, authenticate=self.authenticate).routes()
 
     async def ensure(self) -> None:
-        """Make the key of users' tokens, and the administrator's first token, unless there."""
-        await until_stored(self._ensure)
+        """Make the key of users' tokens, and the administrator's first token, unless there.
+
+        Neither where no token of a user is signed here, or none counts.
+        """
+        signed_here = self._settings.tokens.enable_issuer
+        if signed_here and Authentication(self._settings.type) is Authentication.TOKENS:
+            await until_stored(self._ensure)
 
     async def _ensure(self) -> None:
         try:

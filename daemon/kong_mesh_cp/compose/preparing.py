@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kong_mesh_cp.compose.https import Https
 from kong_mesh_cp.compose.state import past
@@ -20,6 +21,9 @@ from kong_mesh_cp.shell.license_file.keyring import read_keyring
 from kong_mesh_cp.shell.license_file.sources import SystemLicenseSources
 from kong_mesh_cp.usecases.licensing import Licensing
 from kong_mesh_cp.usecases.ports import Remembered
+
+if TYPE_CHECKING:
+    from kong_mesh_cp.compose.token_trust import TokenTrust
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +61,7 @@ class Prepared:
     licensing: Licensing
     herald: Herald
     https: Https | None  # None: not served
+    token_trust: TokenTrust | None = None  # where it took files to know it
     banner: bool
     preload: Path | None = None
 
@@ -105,9 +110,26 @@ def prepare(
         licensing=_licensing(options, known, sources, herald),
         herald=herald,
         https=https,
+        token_trust=_token_trust(settings),
         banner=options.banner,
         preload=None if options.preload is None else Path(options.preload),
     )
+
+
+def _token_trust(settings: Settings) -> TokenTrust | None:
+    """The public keys that tokens are verified with. Raises: ConfigurationError."""
+    proxies = settings.dp_server.authn
+    validators = (
+        settings.api_server.authn.tokens.validator,
+        proxies.dp_proxy.dp_token.validator,
+        proxies.zone_proxy.zone_token.validator,
+    )
+    if not any(validator.public_keys for validator in validators):
+        return None
+    # Few starts have any, and it imports what reads keys.
+    from kong_mesh_cp.compose.token_trust import read_token_trust  # noqa: PLC0415
+
+    return read_token_trust(settings)
 
 
 def _https(settings: Settings) -> Https | None:

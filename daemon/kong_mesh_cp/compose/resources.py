@@ -7,13 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import trio
+
+from kong_mesh_cp.compose.access import Access
 from kong_mesh_cp.compose.identity import Identity
-from kong_mesh_cp.core.identity.access import StaticAccess
+from kong_mesh_cp.compose.token_trust import TokenTrust, read_token_trust
 from kong_mesh_cp.core.resources.labels import Place
 from kong_mesh_cp.settings.model import Settings
 from kong_mesh_cp.shell.host import clocks
 from kong_mesh_cp.shell.host.authorities import SystemKeyMaker
 from kong_mesh_cp.shell.http.routing import Route
+from kong_mesh_cp.shell.rest_api.guards import Guards
 from kong_mesh_cp.shell.rest_api.inspection_routes import InspectionRoutes
 from kong_mesh_cp.shell.rest_api.resource_routes import ResourceRoutes, Writable
 from kong_mesh_cp.shell.rest_api.type_routes import TypeRoutes
@@ -29,19 +33,25 @@ from kong_mesh_cp.usecases.resources.reading import Reading
 class Resources:
     """What there is to serve and to make."""
 
-    def __init__(self, settings: Settings, store: ResourceStore) -> None:
+    def __init__(
+        self, settings: Settings, store: ResourceStore, trust: TokenTrust | None = None
+    ) -> None:
+        """`trust`: whose tokens count, if the start has read that already."""
         self._settings = settings
         self._store = store
         self._keys = SystemKeyMaker(clocks.wall_clock)
         routing = settings.defaults.create_mesh_routing_resources
         self._births = MeshBirths(store, self._keys, routing=routing)
         self._place = _place(settings)
-        self._access = StaticAccess()
-        self._identity = Identity(settings.api_server.authn, store, self._access)
+        self._access = Access(settings.access, store)
+        self._identity = Identity(
+            settings, store, self._access.rules, trust or read_token_trust(settings)
+        )
+        self.guards = Guards(authenticate=self._identity.authenticate, access=self._access.rules)
 
     def routes(self) -> Sequence[Route]:
         """Unsorted."""
-        settings, store, access = self._settings, self._store, self._access
+        settings, store, access = self._settings, self._store, self._access.rules
         authenticate = self._identity.authenticate
         writable = Writable(place=self._place, api_read_only=settings.api_server.read_only)
         reading = Reading(store, access)
@@ -50,7 +60,9 @@ class Resources:
             unsafe_delete=settings.store.unsafe_delete,
             origin_required=not settings.multizone.zone.disable_origin_label_validation,
         )
-        applying = Applying(store, access, self._births, rules, clocks.wall_clock)
+        applying = Applying(
+            self._access.writers_store, access, self._births, rules, clocks.wall_clock
+        )
         return (
             *ResourceRoutes(
                 reading=reading, applying=applying, authenticate=authenticate, writable=writable
@@ -64,10 +76,18 @@ class Resources:
             *self._identity.routes(),
         )
 
+    async def follow(
+        self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        """Keep up with the store, until cancelled."""
+        await self._access.follow(task_status=task_status)
+
     async def ensure(self, *, preloaded: bool) -> None:
         """Make what the settings want to be there. With `preloaded` only a mesh, if they do."""
         defaults = self._settings.defaults
-        if defaults.skip_tenant_resources:
+        skipped = defaults.skip_tenant_resources
+        await self._access.ensure(self._place, wanted=not (skipped or preloaded))
+        if skipped:
             return
         ensuring = Ensuring(self._store, self._births, self._keys, self._place, clocks.wall_clock)
         await ensuring.run(

@@ -130,7 +130,7 @@ class _Run:
             background.start_soon(plane.meshes.follow)
             async with trio.open_nursery() as conversations:
                 async with trio.open_nursery() as accepting:
-                    resources = await self._start_accepting(accepting, conversations)
+                    resources = await self._start_accepting(accepting, conversations, background)
                     self._announce_ready(past)
                     background.start_soon(self._ensure, resources)
                     await self._obey(signals)
@@ -147,7 +147,7 @@ class _Run:
         log.info("stopped: seats kept for their proxies: %d", kept)
 
     async def _start_accepting(
-        self, accepting: trio.Nursery, conversations: trio.Nursery
+        self, accepting: trio.Nursery, conversations: trio.Nursery, background: trio.Nursery
     ) -> Resources:
         plane, listeners = self._plane, self._listeners
         start = functools.partial(
@@ -165,9 +165,11 @@ class _Run:
         )
         # Admissions are answered meanwhile: it takes longer than the whole start up to here.
         resources_type = await trio.to_thread.run_sync(_import_resources)
-        resources = resources_type(self._prepared.settings, self._resources)
-        allowed = AllowedOrigins(self._prepared.settings.api_server.cors_allowed_domains)
-        handler = across_origins(plane.api.handler(resources.routes()), allowed)
+        prepared = self._prepared
+        resources = resources_type(prepared.settings, self._resources, prepared.token_trust)
+        await background.start(resources.follow)
+        allowed = AllowedOrigins(prepared.settings.api_server.cors_allowed_domains)
+        handler = across_origins(plane.api.handler(resources.guards, resources.routes()), allowed)
         if listeners.api is not None:
             api = functools.partial(
                 serve_http, handler=handler, limits=Limits(), error_body=api_error

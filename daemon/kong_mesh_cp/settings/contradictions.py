@@ -18,6 +18,8 @@ def contradictions(settings: Settings) -> Iterator[Problem]:
     yield from _tls(settings)
     if settings.store.type == "postgres":
         yield from _postgres(settings.store.postgres)
+    yield from _authentication(settings)
+    yield from _access(settings)
 
 
 def _ports(settings: Settings) -> Iterator[Problem]:
@@ -49,11 +51,12 @@ def _tls(settings: Settings) -> Iterator[Problem]:
     general, https = settings.general, settings.api_server.https
     yield from _half("general", general.tls_cert_file, general.tls_key_file)
     yield from _half("apiServer.https", https.tls_cert_file, https.tls_key_file)
-    if https.require_client_cert and https.tls_ca_file is None:
+    if https.require_client_cert and not _knows_clients(settings):
         yield Problem(
             "config-tls-incomplete",
             "apiServer.https.requireClientCert is true, but no authority is named",
-            "Name a file with their authorities in apiServer.https.tlsCaFile.",
+            "Name a file with their authorities in apiServer.https.tlsCaFile, or a folder in "
+            "apiServer.auth.clientCertsDir.",
         )
     latest = general.tls_max_version
     if latest and VERSIONS.index(latest) < VERSIONS.index(general.tls_min_version):
@@ -101,4 +104,54 @@ def _half(
             "config-tls-incomplete",
             f"{section}.{given} is set and {section}.{missing} is not",
             "Set both, or none.",
+        )
+
+
+def _knows_clients(settings: Settings) -> bool:
+    api = settings.api_server
+    return api.https.tls_ca_file is not None or api.auth.client_certs_dir is not None
+
+
+def _authentication(settings: Settings) -> Iterator[Problem]:
+    api, proxies = settings.api_server, settings.dp_server.authn
+    by_certificate = api.authn.type == "adminClientCerts"
+    if by_certificate and not (api.https.enabled and _knows_clients(settings)):
+        yield Problem(
+            "config-authn-certificates",
+            "apiServer.authn.type is adminClientCerts, but nobody is asked for a certificate",
+            "Leave apiServer.https on, and name the clients' authorities in "
+            "apiServer.https.tlsCaFile or apiServer.auth.clientCertsDir.",
+        )
+    for section, tokens in (
+        ("apiServer.authn.tokens", api.authn.tokens),
+        ("dpServer.authn.dpProxy.dpToken", proxies.dp_proxy.dp_token),
+        ("dpServer.authn.zoneProxy.zoneToken", proxies.zone_proxy.zone_token),
+    ):
+        if tokens.validator.use_secrets:
+            continue
+        if tokens.enable_issuer:
+            yield Problem(
+                "config-tokens-void",
+                f"{section}.validator.useSecrets is false, so no token that is issued here counts",
+                f"Set {section}.enableIssuer to false, too.",
+            )
+        elif not tokens.validator.public_keys:
+            yield Problem(
+                "config-tokens-void",
+                f"{section}.validator.useSecrets is false and publicKeys is empty: no token counts",
+                f"Put the issuer's keys into {section}.validator.publicKeys.",
+            )
+
+
+def _access(settings: Settings) -> Iterator[Problem]:
+    access = settings.access
+    rbac = access.rbac
+    if access.type != "rbac" or rbac.skip_admin_role_creation:
+        return
+    if not rbac.default_admin_role_groups and not rbac.default_admin_role_users:
+        yield Problem(
+            "config-access-nobody",
+            "access.rbac.defaultAdminRoleGroups and defaultAdminRoleUsers are empty: nobody would "
+            "have the role that the first start makes",
+            "Name somebody, or set access.rbac.skipAdminRoleCreation.",
         )

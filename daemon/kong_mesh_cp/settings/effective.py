@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import fields
@@ -11,7 +12,9 @@ from pathlib import Path
 from kong_mesh_cp.core.admission.identity import Rule
 from kong_mesh_cp.core.resources.durations import MICROSECOND, format_duration
 from kong_mesh_cp.settings.forms import Secret
-from kong_mesh_cp.settings.model import Row, Settings, camel_case, rows, value_at
+from kong_mesh_cp.settings.model import Row, Settings, rows, value_at
+from kong_mesh_cp.settings.options import camel_case
+from kong_mesh_cp.settings.token_authentication import PublicKey
 from kong_mesh_cp.shell.host.shown import shown
 
 MASK = "*****"
@@ -44,17 +47,21 @@ def plain_value(row: Row, value: object) -> object:
     if isinstance(value, timedelta):
         return format_duration(value // timedelta(microseconds=1) * MICROSECOND)
     if isinstance(value, tuple):
-        return [_plain_rule(x) if isinstance(x, Rule) else shown(x) for x in value]
+        return [_plain_table(x) if isinstance(x, Rule | PublicKey) else shown(x) for x in value]
     return shown(value) if isinstance(value, str) else value
 
 
-def _plain_rule(rule: Rule) -> dict[str, object]:
-    values = {one.name: getattr(rule, one.name) for one in fields(rule)}
+def _plain_table(entry: Rule | PublicKey) -> dict[str, object]:
+    values = {camel_case(one.name): getattr(entry, one.name) for one in fields(entry)}
     return {
-        name: dict(value) if isinstance(value, Mapping) else value
+        name: dict(value) if isinstance(value, Mapping) else _plain_path(value)
         for name, value in values.items()
-        if value not in (None, {})
+        if value not in (None, {}, "")
     }
+
+
+def _plain_path(value: object) -> object:
+    return os.fspath(value) if isinstance(value, Path) else value
 
 
 def _put(tree: dict[str, object], keys: list[str], leaf: object) -> None:

@@ -204,6 +204,17 @@ def _cipher_suites(value: object) -> tuple[str, ...]:
     return words
 
 
+def _names(value: object) -> tuple[str, ...]:
+    return _words(value, NAMES.expected)
+
+
+def _verdicts(value: object) -> tuple[str, ...]:
+    words = _words(value, VERDICTS.expected)
+    if not set(words) <= {"allowed", "denied"}:
+        raise must_be(VERDICTS.expected)
+    return words
+
+
 def _origins(value: object) -> tuple[str, ...]:
     words = _words(value, ORIGINS.expected)
     for word in words:
@@ -257,4 +268,6 @@ TLS_VERSION = one_of(
     },
 )
 CIPHER_SUITES = Form("a list of cipher suites", _cipher_suites)
+NAMES = Form("a list of names", _names)
+VERDICTS = Form("a list of allowed, denied or both", _verdicts)
 ORIGINS = Form("a list of regular expressions for origins", _origins)

@@ -6,12 +6,13 @@ import dataclasses
 from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar, get_type_hints
+from typing import Any, TypeVar, get_type_hints
 
 from kong_mesh_cp.settings.documents import Document, read_document
 from kong_mesh_cp.settings.forms import Secret
 from kong_mesh_cp.settings.gathering import Gathering, Reading
-from kong_mesh_cp.settings.model import Settings, camel_case, rows
+from kong_mesh_cp.settings.model import Settings, rows
+from kong_mesh_cp.settings.options import MEMBERS, camel_case
 from kong_mesh_cp.settings.problems import Problem, SettingsRejectedError
 from kong_mesh_cp.shell.host.shown import shown
 
@@ -123,7 +124,12 @@ def _build(section: type[T], above: tuple[str, ...], values: Mapping[str, Readin
     for one in dataclasses.fields(section):  # type: ignore[arg-type]
         attributes = (*above, one.name)
         path = ".".join(camel_case(name) for name in attributes)
-        if dataclasses.is_dataclass(hints[one.name]):
+        if MEMBERS in one.metadata:
+            given = {name: values.get(f"{path}.{name}") for name in one.metadata[MEMBERS]}
+            changed = {name: reading.value for name, reading in given.items() if reading}
+            default: Any = one.default
+            arguments[one.name] = dataclasses.replace(default, **changed)
+        elif dataclasses.is_dataclass(hints[one.name]):
             arguments[one.name] = _build(hints[one.name], attributes, values)
         elif path in values:
             arguments[one.name] = values[path].value

@@ -10,11 +10,13 @@ from typing import get_type_hints
 
 from kong_mesh_cp.core.admission.identity import Rule
 from kong_mesh_cp.settings import forms
+from kong_mesh_cp.settings.access import AccessSettings
 from kong_mesh_cp.settings.admission_rules import RULES
 from kong_mesh_cp.settings.forms import Secret, UnsupportedError
-from kong_mesh_cp.settings.options import OPTION, Option, option
+from kong_mesh_cp.settings.options import MEMBERS, OPTION, Option, camel_case, option
 from kong_mesh_cp.settings.serving import ApiServerSettings, GeneralSettings
 from kong_mesh_cp.settings.store import StoreSettings
+from kong_mesh_cp.settings.token_authentication import DpServerSettings
 from kong_mesh_cp.settings.upkeep import MetricsSettings, RuntimeSettings
 
 
@@ -181,6 +183,8 @@ class Settings:
     store: StoreSettings = field(default_factory=StoreSettings)
     general: GeneralSettings
     api_server: ApiServerSettings = field(default_factory=ApiServerSettings)
+    dp_server: DpServerSettings = field(default_factory=DpServerSettings)
+    access: AccessSettings = field(default_factory=AccessSettings)
     diagnostics: DiagnosticsSettings = field(default_factory=DiagnosticsSettings)
     multizone: MultizoneSettings = field(default_factory=MultizoneSettings)
     defaults: DefaultsSettings = field(default_factory=DefaultsSettings)
@@ -205,11 +209,6 @@ class Row:
         return ".".join(camel_case(name) for name in self.attributes)
 
 
-def camel_case(attribute: str) -> str:
-    first, *others = attribute.split("_")
-    return first + "".join(word.capitalize() for word in others)
-
-
 @cache
 def rows() -> tuple[Row, ...]:
     """Every setting, in the order of the tree."""
@@ -223,6 +222,9 @@ def _rows_of(section: type, above: tuple[str, ...]) -> Iterator[Row]:
         if OPTION in one.metadata:
             default = None if one.default is MISSING else one.default
             yield Row(attributes, default, one.metadata[OPTION])
+        elif MEMBERS in one.metadata:
+            for member, row in one.metadata[MEMBERS].items():
+                yield Row((*attributes, member), getattr(one.default, member), row)
         elif is_dataclass(hints[one.name]):
             yield from _rows_of(hints[one.name], attributes)
 

@@ -13,6 +13,12 @@ VARIABLE_PREFIXES = ("KMESH_", "KUMA_")
 OTHER_SPELLINGS: Mapping[str, str] = {
     "kmesh.license.inline": "license.inline",
     "kmesh.license.path": "license.path",
+    "kmesh.access.static.generateCpToken.users": "access.static.generateCpToken.users",
+    "kmesh.access.static.generateCpToken.groups": "access.static.generateCpToken.groups",
+    "kmesh.access.rbac.logActions": "access.rbac.logActions",
+    "kmesh.access.rbac.defaultAdminRoleGroups": "access.rbac.defaultAdminRoleGroups",
+    "kmesh.access.rbac.defaultAdminRoleUsers": "access.rbac.defaultAdminRoleUsers",
+    "kmesh.access.rbac.skipAdminRoleCreation": "access.rbac.skipAdminRoleCreation",
 }
 NAME_CHARACTERS_MAX = 200  # no name is longer, so nothing near it is worth looking for
 

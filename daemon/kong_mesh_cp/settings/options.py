@@ -10,6 +10,7 @@ from kong_mesh_cp.settings.forms import Form
 T = TypeVar("T")
 
 OPTION = "option"  # the key of a field's metadata
+MEMBERS = "members"  # likewise, of a field whose class serves several sections: by member
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,3 +45,8 @@ def option(
         default_text=default_text,
     )
     return field(default=default, repr=in_repr, metadata={OPTION: row})
+
+
+def camel_case(attribute: str) -> str:
+    first, *others = attribute.split("_")
+    return first + "".join(word.capitalize() for word in others)

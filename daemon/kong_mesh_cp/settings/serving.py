@@ -7,6 +7,7 @@ from pathlib import Path
 
 from kong_mesh_cp.settings import forms
 from kong_mesh_cp.settings.options import OPTION, Option, option
+from kong_mesh_cp.settings.token_authentication import ApiServerAuthnTokensSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,23 +129,32 @@ class ApiServerHttpsSettings:
         default=False,
         environment="KUMA_API_SERVER_HTTPS_REQUIRE_CLIENT_CERT",
         doc="Whether clients without a certificate are turned away. Needs "
-        "apiServer.https.tlsCaFile.",
+        "apiServer.https.tlsCaFile or apiServer.auth.clientCertsDir.",
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ApiServerAuthnTokensSettings:
-    bootstrap_admin_token: bool = option(
-        forms.BOOLEAN,
-        default=True,
-        environment="KUMA_API_SERVER_AUTHN_TOKENS_BOOTSTRAP_ADMIN_TOKEN",
-        doc="Whether a start makes the token of an administrator where there is none, and keeps "
-        "it as the GlobalSecret admin-user-token.",
+class ApiServerAuthSettings:
+    client_certs_dir: Path | None = option(  # noqa: RUF009 (one field, as the others)
+        forms.DIRECTORY,
+        default=None,
+        environment="KUMA_API_SERVER_AUTH_CLIENT_CERTS_DIR",
+        default_text="not set",
+        doc="A folder whose .pem and .crt files are certificates of clients, or of their "
+        "authorities. They count beside those of apiServer.https.tlsCaFile.",
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiServerAuthnSettings:
+    type: str = option(
+        forms.one_of("tokens", "adminClientCerts"),
+        default="tokens",
+        environment="KUMA_API_SERVER_AUTHN_TYPE",
+        doc="What proves who a client of the API is: tokens of users; or adminClientCerts, "
+        "where everybody with a certificate of apiServer.https.tlsCaFile or "
+        "apiServer.auth.clientCertsDir is an administrator, and no token counts.",
+    )
     localhost_is_admin: bool = option(
         forms.BOOLEAN,
         default=True,
@@ -159,6 +169,7 @@ class ApiServerAuthnSettings:
 class ApiServerSettings:
     http: ApiServerHttpSettings = field(default_factory=ApiServerHttpSettings)
     https: ApiServerHttpsSettings = field(default_factory=ApiServerHttpsSettings)
+    auth: ApiServerAuthSettings = field(default_factory=ApiServerAuthSettings)
     authn: ApiServerAuthnSettings = field(default_factory=ApiServerAuthnSettings)
     cors_allowed_domains: tuple[str, ...] = option(
         forms.ORIGINS,

@@ -93,7 +93,7 @@ class TokenIssuer:
 
     async def user_token(self, user: User, body: bytes) -> str:
         asked = UserTokenRequest.parse(body)
-        require(self._access(), user, IssueUserToken())
+        require(self._access(), user, IssueUserToken(asked.name))
         nanoseconds = asked.checked()
         _require_enabled(self._issuers.users)
         claims = UserClaims(name=asked.name, groups=asked.groups)

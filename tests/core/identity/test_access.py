@@ -13,6 +13,7 @@ from kong_mesh_cp.core.identity.access import (
     IssueDataplaneToken,
     IssueUserToken,
     IssueZoneToken,
+    Operation,
     ReadResource,
     StaticAccess,
     Verb,
@@ -32,6 +33,7 @@ ORDINARY = sorted(set(TYPES) - {"Secret", "GlobalSecret", "AccessRole", "AccessR
 GUARDED = ("Secret", "GlobalSecret", "AccessRole", "AccessRoleBinding")
 DATAPLANE_TOKEN = IssueDataplaneToken(mesh="default", tags={})
 ZONE_TOKEN = IssueZoneToken(zone="east", scope=("ingress",))
+CP_TOKEN = IssueZoneToken(zone="east", scope=("cp",))
 
 
 def write(type_name: str, verb: Verb = Verb.CREATE) -> WriteResource:
@@ -125,6 +127,9 @@ def test_the_words_for_the_control_planes_own_configuration() -> None:
         ("generate_dataplane_token", DATAPLANE_TOKEN),
         ("generate_user_token", IssueUserToken()),
         ("generate_zone_token", ZONE_TOKEN),
+        ("generate_cp_token", CP_TOKEN),
+        ("admin_resources", Operation.SHOW_LICENSE),
+        ("admin_resources", Operation.RELOAD_LICENSE),
         ("view_config_dump", View.CONFIG_DUMP),
         ("view_stats", View.STATS),
         ("view_clusters", View.CLUSTERS),
@@ -139,6 +144,29 @@ def test_each_list_decides_about_its_own_action(grant: str, action: Action) -> N
         assert judge(rules, KNOWN, action) is None
         assert judge(rules, stranger, action) is not None
         assert judge(rules, ADMIN, action) is not None  # the list replaces the default
+
+
+def test_a_token_for_a_control_plane_takes_a_right_of_its_own() -> None:
+    both = IssueZoneToken(zone="east", scope=("ingress", "cp"))
+    proxies = StaticAccess(generate_zone_token=Grant(users=frozenset({"john"})))
+    control_planes = StaticAccess(generate_cp_token=Grant(users=frozenset({"john"})))
+    everything = StaticAccess(
+        generate_zone_token=Grant(users=frozenset({"john"})),
+        generate_cp_token=Grant(users=frozenset({"john"})),
+    )
+    for rules, permitted in (
+        (proxies, {ZONE_TOKEN}),
+        (control_planes, {CP_TOKEN}),
+        (everything, {ZONE_TOKEN, CP_TOKEN, both}),
+    ):
+        for action in (ZONE_TOKEN, CP_TOKEN, both):
+            assert rules.permits(KNOWN, action) is (action in permitted)
+
+
+@pytest.mark.parametrize("operation", Operation)
+def test_the_license_is_for_administrators(operation: Operation) -> None:
+    assert judge(STATIC, ADMIN, operation) is None
+    assert detail(KNOWN, operation) == f'user "{KNOWN}" cannot access {operation.value}'
 
 
 def test_a_group_is_not_a_user_of_that_name() -> None:

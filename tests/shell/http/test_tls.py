@@ -248,6 +248,30 @@ async def test_a_client_without_a_certificate_hears_that_one_is_needed(
     assert [record.message.split(":")[0] for record in caplog.records] == ["tls-handshake-failed"]
 
 
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+async def test_the_handler_sees_whose_certificate_was_verified(
+    tmp_path: Path, version: ssl.TLSVersion
+) -> None:
+    async def handler(request: Request) -> Response:
+        return Response(200, str(request.peer.certified).encode())
+
+    context = pair().context(tmp_path)
+    context.verify_mode = ssl.CERT_OPTIONAL
+    context.load_verify_locations(cadata=pair("client").certificate.decode())
+    known = pair("client").presenting(tmp_path / "client", pair())
+    foreign = pair("foreign").presenting(tmp_path / "foreign", pair())
+    for each in (known, foreign):
+        each.minimum_version = each.maximum_version = version
+    async with serving_tls(tmp_path, handler, context=context) as server:
+        async with server.client(known) as client:
+            assert (await client.ask(get())).body == b"True"
+        async with server.client() as client:
+            assert (await client.ask(get())).body == b"False"
+        with pytest.raises(trio.BrokenResourceError):
+            async with server.client(foreign) as client:
+                await client.ask(get())
+
+
 async def test_nobody_may_negotiate_again(tmp_path: Path) -> None:
     openssl = shutil.which("openssl")
     if openssl is None:

@@ -11,13 +11,21 @@ import pytest
 import trio
 
 from kong_mesh_cp.core.errors import ControlPlaneError
+from kong_mesh_cp.core.identity.access import AccessRules, Grant, StaticAccess
+from kong_mesh_cp.core.identity.key_series import USER_KEYS
+from kong_mesh_cp.core.identity.tokens import UserClaims
 from kong_mesh_cp.shell.http.connection import Drain
 from kong_mesh_cp.shell.http.limits import Limits
 from kong_mesh_cp.shell.http.server import serve_http
 from kong_mesh_cp.shell.rest_api.errors import api_error
+from kong_mesh_cp.shell.rest_api.guards import Guards
 from kong_mesh_cp.shell.rest_api.handler import Index, RestApi
+from kong_mesh_cp.usecases.authenticating import AuthenticationSettings, Authenticator
 from kong_mesh_cp.usecases.licensing import ReloadOutcome, ReloadResult
+from kong_mesh_cp.usecases.signing_keys import SigningKeys
 from support.http_peers import NOON, Answer, Client
+from support.identity import JOHN, NOW, pem, token_for
+from support.key_secrets import FakeKeySecrets, numbered_keys
 
 INDEX = Index(
     version="2.10.11", cluster_id="ed1a75f5", hostname="cp-host", instance_id="cp-host-2875"
@@ -31,23 +39,40 @@ PUBLIC = {
 UNCHANGED = ReloadOutcome(result=ReloadResult.UNCHANGED)
 ADMIN = "Host: localhost:5681"
 STRANGER = "Host: mesh.example:5681"
+ADMINS_TOKEN = token_for(UserClaims(name="root", groups=("mesh-system:admin",)))
+REMOTE_ADMIN = f"Authorization: Bearer {ADMINS_TOKEN}"
+JOHNS = f"Authorization: Bearer {token_for(JOHN)}"
+BAD = "Authorization: Bearer no-token"
+ANONYMOUS = "mesh-system:anonymous/mesh-system:unauthenticated"
+JOHN_SHOWN = "john/team-a,team-b,mesh-system:authenticated"
+ONLY_ADMINS = StaticAccess(control_plane_metadata=Grant(groups=frozenset({"mesh-system:admin"})))
 
 
 @asynccontextmanager
 async def api(
-    outcome: ReloadOutcome = UNCHANGED, *, localhost_is_admin: bool = True
+    outcome: ReloadOutcome = UNCHANGED,
+    *,
+    localhost_is_admin: bool = True,
+    access: AccessRules = ONLY_ADMINS,
 ) -> AsyncIterator[Client]:
+    secrets = FakeKeySecrets("default")
+    secrets.kept[USER_KEYS.key(1)] = pem()
+    authenticator = Authenticator(
+        SigningKeys(secrets, numbered_keys()),
+        lambda: NOW,
+        AuthenticationSettings(localhost_is_admin=localhost_is_admin),
+    )
+
     async def reload_license() -> ReloadOutcome:
         return outcome
 
     handler = RestApi(
         index=INDEX,
-        localhost_is_admin=localhost_is_admin,
         public_license=lambda: PUBLIC,
         full_license=lambda: {**PUBLIC, "customer": "company_inc"},
         reload_license=reload_license,
         config=lambda: b'{"mode": "zone"}\n',
-    ).handler()
+    ).handler(Guards(authenticate=authenticator.user, access=access))
     [listener] = await trio.open_tcp_listeners(0, host="127.0.0.1")
     async with listener, trio.open_nursery() as nursery:
         await nursery.start(
@@ -112,30 +137,67 @@ async def test_localhost_sees_the_full_license_and_the_configuration() -> None:
 
 @pytest.mark.parametrize("call", ["GET /license?view=full", "GET /config", "POST /license/reload"])
 @pytest.mark.parametrize(
-    "headers",
+    ("headers", "who"),
     [
-        (STRANGER,),
-        (ADMIN, "X-Forwarded-For: 127.0.0.1"),
-        (ADMIN, "Origin: https://evil.example"),
+        ((STRANGER,), ANONYMOUS),
+        ((ADMIN, "X-Forwarded-For: 127.0.0.1"), ANONYMOUS),
+        ((ADMIN, "Origin: https://evil.example"), ANONYMOUS),
+        ((STRANGER, JOHNS), JOHN_SHOWN),
     ],
 )
-async def test_nobody_else_does(call: str, headers: tuple[str, ...]) -> None:
+async def test_nobody_does_without_the_right_to(
+    call: str, headers: tuple[str, ...], who: str
+) -> None:
     async with api() as client:
         answer = await ask(client, call, *headers)
 
     error = json.loads(answer.body)
     assert (answer.status, error["title"]) == (403, "Access Denied")
-    assert error["detail"].startswith(
-        'user "mesh-system:anonymous/mesh-system:unauthenticated" cannot access '
-    )
+    what = {
+        "GET /license?view=full": "the full license",
+        "GET /config": "control-plane metadata",
+        "POST /license/reload": "the reload of the license",
+    }
+    assert error["detail"] == f'user "{who}" cannot access {what[call]}'
     assert error["details"] == error["detail"]
 
 
-async def test_a_refused_configuration_is_worded_as_kuma_words_it() -> None:
+@pytest.mark.parametrize("call", ["GET /license?view=full", "GET /config", "POST /license/reload"])
+async def test_an_administrator_from_elsewhere_does_with_a_token(call: str) -> None:
     async with api() as client:
-        answer = await ask(client, "GET /config", STRANGER)
+        assert (await ask(client, call, STRANGER, REMOTE_ADMIN)).status == 200
 
-    assert json.loads(answer.body)["detail"].endswith("cannot access control-plane metadata")
+
+@pytest.mark.parametrize("call", ["GET /license?view=full", "GET /config", "POST /license/reload"])
+async def test_where_localhost_is_nothing_special_a_token_is_needed_there_too(call: str) -> None:
+    async with api(localhost_is_admin=False) as client:
+        assert (await ask(client, call, ADMIN)).status == 403
+        assert (await ask(client, call, ADMIN, REMOTE_ADMIN)).status == 200
+
+
+@pytest.mark.parametrize(
+    "call",
+    ["GET /config", "GET /license", "GET /license?view=full", "GET /no-such", "PUT /config"],
+)
+async def test_a_token_that_proves_nothing_comes_before_all_else(call: str) -> None:
+    async with api() as client:
+        answer = await ask(client, call, STRANGER, BAD)
+
+    error = json.loads(answer.body)
+    assert (answer.status, error["title"]) == (401, "Invalid authentication data")
+    assert error["detail"] == "Unauthenticated"
+
+
+@pytest.mark.parametrize("call", ["GET /", "GET /gui/no-such"])
+async def test_nobody_is_asked_who_they_are_at_the_index_and_the_gui(call: str) -> None:
+    async with api() as client:
+        assert (await ask(client, call, STRANGER, BAD)).status in {200, 404}
+
+
+async def test_by_kumas_lists_everybody_sees_the_configuration_and_no_more() -> None:
+    async with api(access=StaticAccess()) as client:
+        assert json.loads((await ask(client, "GET /config", STRANGER)).body) == {"mode": "zone"}
+        assert (await ask(client, "GET /license?view=full", STRANGER)).status == 403
 
 
 async def test_a_view_that_does_not_exist_is_named() -> None:

@@ -12,6 +12,7 @@ from enum import Enum, StrEnum
 from typing import Final, Protocol
 
 from kong_mesh_cp.core.identity.refusals import AccessDeniedError
+from kong_mesh_cp.core.identity.token_requests import CONTROL_PLANE_SCOPE
 from kong_mesh_cp.core.identity.users import ADMINS, AUTHENTICATED, UNAUTHENTICATED, User
 from kong_mesh_cp.core.resources.quoting import go_quote
 from kong_mesh_cp.core.resources.reading import JsonObject
@@ -37,9 +38,14 @@ class View(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ReadResource:
-    """Reading resources of a type: one, a list, or through another view."""
+    """Reading resources of a type: one, a list, or through another view.
+
+    Which one (`mesh` and `name`, as far as that is said) decides nothing.
+    """
 
     type: str
+    mesh: str = ""
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,10 +77,27 @@ class IssueZoneToken:
 
 @dataclass(frozen=True, slots=True)
 class IssueUserToken:
-    """Making a token for any user, and so for any administrator."""
+    """Making a token for any user, and so for any administrator. `name` decides nothing."""
+
+    name: str = ""
 
 
-Action = ReadResource | WriteResource | IssueDataplaneToken | IssueZoneToken | IssueUserToken | View
+class Operation(Enum):
+    """Something for administrators that is no resource; the values are the words of a refusal."""
+
+    SHOW_LICENSE = "the full license"
+    RELOAD_LICENSE = "the reload of the license"
+
+
+Action = (
+    ReadResource
+    | WriteResource
+    | IssueDataplaneToken
+    | IssueZoneToken
+    | IssueUserToken
+    | View
+    | Operation
+)
 
 
 class AccessRules(Protocol):
@@ -113,7 +136,7 @@ def _detail(user: User, action: Action) -> str:
             return f"{who} generate zone token for zone '{go_quote(zone)[1:-1]}'"
         case IssueUserToken():
             return "action not allowed"
-        case View():
+        case View() | Operation():
             return f"{who} {action.value}"
 
 
@@ -143,6 +166,7 @@ class StaticAccess:
     generate_dataplane_token: Grant = _TO_ADMINS
     generate_user_token: Grant = _TO_ADMINS
     generate_zone_token: Grant = _TO_ADMINS
+    generate_cp_token: Grant = _TO_ADMINS
     view_config_dump: Grant = _TO_ALL
     view_stats: Grant = _TO_ALL
     view_clusters: Grant = _TO_ALL
@@ -158,12 +182,21 @@ class StaticAccess:
                 return user.is_authenticated
             case IssueDataplaneToken():
                 return self.generate_dataplane_token.holds_for(user)
-            case IssueZoneToken():
-                return self.generate_zone_token.holds_for(user)
+            case IssueZoneToken(scope=scope):
+                return all(grant.holds_for(user) for grant in self._zone_grants(scope))
             case IssueUserToken():
                 return self.generate_user_token.holds_for(user)
             case View():
                 return self._view(action).holds_for(user)
+            case Operation():
+                return self.admin_resources.holds_for(user)
+
+    def _zone_grants(self, scope: tuple[str, ...]) -> set[Grant]:
+        """A token for both proxies and the control plane of a zone takes both rights."""
+        return {
+            self.generate_cp_token if entry == CONTROL_PLANE_SCOPE else self.generate_zone_token
+            for entry in scope or ("",)
+        }
 
     def _view(self, view: View) -> Grant:
         match view:

@@ -20,7 +20,7 @@ from kong_mesh_cp.core.identity.access import (
     WriteResource,
 )
 from kong_mesh_cp.core.identity.token_requests import CONTROL_PLANE_SCOPE
-from kong_mesh_cp.core.identity.users import AUTHENTICATED, UNAUTHENTICATED, User
+from kong_mesh_cp.core.identity.users import ANONYMOUS, AUTHENTICATED, UNAUTHENTICATED, User
 from kong_mesh_cp.core.resources.kinds.access_role import (
     AccessRole,
     AccessRoleBinding,
@@ -67,6 +67,11 @@ def admin_binding(
     )
 
 
+def is_by_role(action: Action) -> bool:
+    """Whether roles decide about it, rather than lists."""
+    return isinstance(action, WriteResource | IssueDataplaneToken | IssueZoneToken | IssueUserToken)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoleAccess:
     """Roles by name, and who has them."""
@@ -88,6 +93,21 @@ class RoleAccess:
             case _:
                 return self.readers.permits(user, action)
 
+    def gives_anything(self) -> bool:
+        """Whether there is anybody to whom roles give something."""
+        return any(binding.subjects and any(self._rules_of(binding)) for binding in self.bindings)
+
+    def open_to_all(self) -> tuple[str, ...]:
+        """Roles that those have who have shown nothing, by name."""
+        names = {
+            name
+            for binding in self.bindings
+            if any(_is(subject, ANONYMOUS) for subject in binding.subjects)
+            for name in binding.roles
+            if name in self.roles and self.roles[name].rules
+        }
+        return tuple(sorted(names))
+
     def _grants(self, user: User, access: str) -> bool:
         """For what is in no mesh and has no tags: a rule for one mesh or with conditions is not
         about it.
@@ -100,9 +120,12 @@ class RoleAccess:
     def _rules(self, user: User) -> Iterable[AccessRule]:
         for binding in self.bindings:
             if any(_is(subject, user) for subject in binding.subjects):
-                for name in binding.roles:
-                    if name in self.roles:
-                        yield from self.roles[name].rules
+                yield from self._rules_of(binding)
+
+    def _rules_of(self, binding: AccessRoleBinding) -> Iterable[AccessRule]:
+        for name in binding.roles:
+            if name in self.roles:
+                yield from self.roles[name].rules
 
 
 def _is(subject: Subject, user: User) -> bool:

@@ -1,4 +1,4 @@
-"""Who counts as an administrator at the HTTP API while there are no tokens."""
+"""Which requests of the HTTP API were made on this machine, for this machine."""
 
 from __future__ import annotations
 

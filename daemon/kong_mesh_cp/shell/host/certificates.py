@@ -15,6 +15,8 @@ from kong_mesh_cp.core.wire.tls_names import SUITES_OF_1_2
 from kong_mesh_cp.shell.host.shown import shown
 
 PEM_BYTES_MAX = 1024 * 1024  # a chain of certificates has some KiB, a bundle of authorities 300
+CERTIFICATE_SUFFIXES = frozenset({".pem", ".crt"})  # Kuma's, of a folder of certificates
+CERTIFICATES_MAX = 1000  # of one folder: they are read again once a minute
 RSA_BITS = 2048
 RSA_EXPONENT = 65_537
 SERIAL_BITS = 127  # positive, and within what the format takes
@@ -43,8 +45,8 @@ class Terms:
     client_certificate_required: bool = False
 
 
-def read_pem(path: Path, *, setting: str) -> bytes:
-    """The file that `setting` names. Raises: ConfigurationError `tls-file-unreadable`."""
+def read_pem(path: Path, *, setting: str, code: str = "tls-file-unreadable") -> bytes:
+    """The file that `setting` names. Raises: ConfigurationError with `code`."""
     try:
         # A FIFO without a writer must not stop the start.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -54,10 +56,30 @@ def read_pem(path: Path, *, setting: str) -> bytes:
         reason = error.strerror if isinstance(error, OSError) else "that is no path"
         raise ConfigurationError(
             f"{shown(path)} ({setting}) cannot be read: {reason}",
-            code="tls-file-unreadable",
+            code=code,
             hint="Put the PEM file there, readable for the user of the daemon, or correct the "
             "setting.",
         ) from None
+
+
+def read_certificates(folder: Path, *, setting: str) -> Sequence[bytes]:
+    """The files of `folder` that are called as certificates. Raises: ConfigurationError."""
+    try:
+        paths = sorted(path for path in folder.iterdir() if path.suffix in CERTIFICATE_SUFFIXES)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "that is no path"
+        raise ConfigurationError(
+            f"{shown(folder)} ({setting}) cannot be read: {reason}",
+            code="tls-file-unreadable",
+            hint="Make the folder, readable for the user of the daemon, or correct the setting.",
+        ) from None
+    if len(paths) > CERTIFICATES_MAX:
+        raise ConfigurationError(
+            f"{shown(folder)} ({setting}) holds more than {CERTIFICATES_MAX} certificates",
+            code="tls-ca-unusable",
+            hint="Put the certificate of the clients' authority there in place of theirs.",
+        )
+    return [read_pem(path, setting=setting) for path in paths]
 
 
 def server_context(pair: Pair, terms: Terms) -> ssl.SSLContext:
@@ -81,12 +103,15 @@ def server_context(pair: Pair, terms: Terms) -> ssl.SSLContext:
 def _ask_for_certificates(context: ssl.SSLContext, authorities: bytes) -> None:
     try:
         context.load_verify_locations(cadata=authorities.decode("ascii"))
-    except (ssl.SSLError, UnicodeDecodeError):
+    except (ssl.SSLError, ValueError):
         raise ConfigurationError(
-            "the file of apiServer.https.tlsCaFile holds no certificates",
+            "there are no certificates in apiServer.https.tlsCaFile or apiServer.auth."
+            "clientCertsDir",
             code="tls-ca-unusable",
             hint="Put the certificates of the clients' authorities there, in PEM.",
         ) from None
+    # Whose certificate is listed itself needs no authority beside it.
+    context.verify_flags |= ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN
     context.verify_mode = ssl.CERT_OPTIONAL
 
 

@@ -187,6 +187,7 @@ class Connection:
         self._channel = channel
         self._peer = replace(self._peer, socket=channel.connection, secure=True)
         await channel.shake_hands(tls.turns)
+        self._peer = replace(self._peer, certified=channel.peer_is_certified)
 
     async def _answer_requests(self) -> tuple[HeldResponse, bool] | None:
         """Until the connection is to be closed (None) or held (the answer; is it HTTP/1.0?)."""

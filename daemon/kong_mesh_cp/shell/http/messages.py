@@ -29,6 +29,7 @@ class Peer:
     address: tuple[str, int] | None = None  # IP without zone id, port
     credentials: Credentials | None = None
     secure: bool = False  # whether TLS lies beneath
+    certified: bool = False  # whether its certificate was verified against the authorities
 
 
 @dataclass(slots=True)

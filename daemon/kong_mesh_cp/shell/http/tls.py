@@ -61,6 +61,11 @@ class TlsChannel:
     def connection(self) -> socket.socket:
         return self._tls
 
+    @property
+    def peer_is_certified(self) -> bool:
+        """After the handshake, which fails for a certificate that cannot be verified."""
+        return bool(self._tls.getpeercert())
+
     async def shake_hands(self, turns: trio.CapacityLimiter) -> None:
         """Until both sides agree; the caller bounds the time. Raises: HandshakeError."""
         while True:

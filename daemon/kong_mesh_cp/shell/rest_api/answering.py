@@ -12,17 +12,30 @@ from kong_mesh_cp.core.wire.json_text import json_text
 from kong_mesh_cp.core.wire.problem import kuma_error
 from kong_mesh_cp.shell.http.messages import Handler, HeldResponse, Request, Response
 from kong_mesh_cp.shell.rest_api.errors import denied, refused
-from kong_mesh_cp.shell.rest_api.negotiation import json_only
+from kong_mesh_cp.shell.rest_api.negotiation import refusal
 from kong_mesh_cp.shell.rest_api.users import Authenticate, requester_of
 from kong_mesh_cp.usecases.resources.refusals import ResourceRefusedError
+from kong_mesh_cp.usecases.stored_roles import RolesUnknownError
 
-Answer = Callable[[User, Request], Awaitable[Response]]
+Answer = Callable[[User, Request], Awaitable[Response | HeldResponse]]
 
 log = logging.getLogger(__name__)
 
 
 def answering(authenticate: Authenticate, answer: Answer) -> Handler:
-    """`answer` for the user who asks; every refusal becomes its response."""
+    """`answer`, which sends JSON and takes JSON, for the user who asks."""
+
+    async def negotiated(user: User, request: Request) -> Response | HeldResponse:
+        return refusal(request) or await answer(user, request)
+
+    return authenticated(authenticate, negotiated)
+
+
+def authenticated(authenticate: Authenticate, answer: Answer) -> Handler:
+    """`answer` for the user who asks; every refusal becomes its response.
+
+    A token that proves nothing comes before everything else that may be wrong.
+    """
 
     async def answered(request: Request) -> Response | HeldResponse:
         try:
@@ -34,12 +47,15 @@ def answering(authenticate: Authenticate, answer: Answer) -> Handler:
         except TokenRejectedError:
             title = "Invalid authentication data"
             return Response(401, kuma_error(401, title, "Unauthenticated"))
+        except RolesUnknownError as error:
+            title = "Access cannot be decided"
+            return Response(503, kuma_error(503, title, error.message))
         except StateError as error:
             log.error("store-not-usable: %s. %s", error.message, error.hint)
             title, detail = "Could not use the store", "Internal Server Error"
             return Response(500, kuma_error(500, title, detail))
 
-    return json_only(answered)
+    return answered
 
 
 def shown(document: object, status: int = 200) -> Response:

@@ -11,8 +11,6 @@ from kong_mesh_cp.shell.http.messages import Response
 if TYPE_CHECKING:
     from kong_mesh_cp.usecases.resources.refusals import ResourceRefusedError
 
-ANONYMOUS = "mesh-system:anonymous/mesh-system:unauthenticated"
-
 _STATUSES = {
     "not-found": 404,
     "invalid": 400,
@@ -29,11 +27,6 @@ def api_error(status: int, code: str, message: str) -> Response:
     """What the server itself refuses (too large, too slow, not HTTP). An `ErrorBody`."""
     title = HTTPStatus(status).phrase
     return Response(status, kuma_error(status, title, message, extras={"code": code}))
-
-
-def access_denied(what: str) -> Response:
-    """For everybody but an administrator; `what` follows "cannot access"."""
-    return denied(f'user "{ANONYMOUS}" cannot access {what}')
 
 
 def denied(detail: str) -> Response:

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from kong_mesh_cp.core.wire.json_text import json_text
-from kong_mesh_cp.core.wire.localhost import is_localhost
 from kong_mesh_cp.core.wire.problem import InvalidParameter, kuma_error
 from kong_mesh_cp.shell.http.messages import Handler, HeldResponse, Request, Response
 from kong_mesh_cp.shell.http.plain_text import plain_text_error
 from kong_mesh_cp.shell.http.routing import Route, Router
-from kong_mesh_cp.shell.rest_api.errors import access_denied
 from kong_mesh_cp.usecases.licensing import ReloadOutcome
 
-_VIEWS = ("full",)
+_FULL = "full"  # the view of the license for administrators
+_OF_ROUTER = frozenset({404, 405})  # statuses of requests that have no route
+
+
+class Guards(Protocol):
+    """Each puts before a handler the question who asks, and whether they may."""
+
+    def anybody(self, handler: Handler, /) -> Handler: ...
+    def config(self, handler: Handler, /) -> Handler: ...
+    def full_license(self, handler: Handler, /) -> Handler: ...
+    def license_reload(self, handler: Handler, /) -> Handler: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,56 +54,62 @@ class RestApi:
     """The endpoints. What is shown is what is true now."""
 
     index: Index
-    localhost_is_admin: bool  # otherwise nobody is, as long as there are no tokens
     public_license: Callable[[], Mapping[str, object]]
     full_license: Callable[[], Mapping[str, object]]
     reload_license: Callable[[], Awaitable[ReloadOutcome]]
     config: Callable[[], bytes]  # effective, as JSON text, secrets masked
 
-    def handler(self, resources: Iterable[Route] = ()) -> Handler:
+    def handler(self, guards: Guards, resources: Iterable[Route] = ()) -> Handler:
         """All routes, with those of `resources`, in any order. A slash at the end is ignored."""
         own = (
             Route("/", "GET", self.show_index),
-            Route("/config", "GET", self.show_config),
-            Route("/license", "GET", self.show_license),
-            Route("/license/reload", "POST", self.reload),
+            Route("/config", "GET", guards.config(self.show_config)),
+            Route("/license", "GET", self._license(guards)),
+            Route("/license/reload", "POST", guards.license_reload(self.reload)),
         )
         routes = sorted((*own, *resources), key=lambda route: (route.path, route.method))
         router = Router(routes, error_body=plain_text_error)
 
         async def handle(request: Request) -> Response | HeldResponse:
             request.path = request.path.rstrip("/") or "/"
-            return await router(request)
+            response = await router(request)
+            if response.status in _OF_ROUTER and "authorization" in request.headers:
+                # Kuma asks who it is before it looks for a route.
+                return await guards.anybody(_already(response))(request)
+            return response
 
         return handle
+
+    def _license(self, guards: Guards) -> Handler:
+        public, full = guards.anybody(self.show_license), guards.full_license(self.show_full)
+
+        async def show(request: Request) -> Response | HeldResponse:
+            wants_full = request.query.get("view") == _FULL
+            return await (full if wants_full else public)(request)
+
+        return show
 
     async def show_index(self, _: Request) -> Response:
         return Response(200, json_text(self.index.document()))
 
-    async def show_config(self, request: Request) -> Response:
-        if not self._is_admin(request):
-            return access_denied("control-plane metadata")
+    async def show_config(self, _: Request) -> Response:
         return Response(200, self.config())
 
     async def show_license(self, request: Request) -> Response:
-        """The documented four fields for everybody; all of it for an administrator who asks."""
-        view = request.query.get("view")
-        if view is None:
-            return Response(200, json_text(self.public_license()))
-        if view not in _VIEWS:
+        """The documented four fields."""
+        if "view" in request.query:
             return _unknown_view()
-        if not self._is_admin(request):
-            return access_denied("the full license")
+        return Response(200, json_text(self.public_license()))
+
+    async def show_full(self, _: Request) -> Response:
         return Response(200, json_text(self.full_license()))
 
-    async def reload(self, request: Request) -> Response:
+    async def reload(self, _: Request) -> Response:
         """Read the license's sources again and say what came of it.
 
         What cannot be used is 409, not 422: the request has no content that could be wrong; it
         conflicts with the state of the sources, and the same request succeeds once they are mended.
         """
-        if not self._is_admin(request):
-            return access_denied("the reload of the license")
         outcome = await self.reload_license()
         if outcome.error is not None:
             error = outcome.error
@@ -103,13 +118,15 @@ class RestApi:
             return Response(409, kuma_error(409, title, error.message, extras=extras))
         return Response(200, json_text(outcome.document()))
 
-    def _is_admin(self, request: Request) -> bool:
-        address = request.peer.address
-        peer_ip = address[0] if address else None
-        return self.localhost_is_admin and is_localhost(peer_ip, request.headers)
+
+def _already(response: Response | HeldResponse) -> Handler:
+    async def answer(_: Request) -> Response | HeldResponse:
+        return response
+
+    return answer
 
 
 def _unknown_view() -> Response:
-    wrong = InvalidParameter("view", f"must be one of: {', '.join(_VIEWS)}")
+    wrong = InvalidParameter("view", f"must be one of: {_FULL}")
     detail = "the license has no such view"
     return Response(400, kuma_error(400, "Bad Request", detail, invalid_parameters=[wrong]))

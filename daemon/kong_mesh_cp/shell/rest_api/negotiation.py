@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kong_mesh_cp.shell.http.messages import Handler, HeldResponse, Request, Response
+from kong_mesh_cp.shell.http.messages import Request, Response
 from kong_mesh_cp.shell.http.plain_text import PLAIN_TEXT
 
 JSON = "application/json"
@@ -10,16 +10,8 @@ _BODY_METHODS = frozenset({"PUT", "POST", "PATCH"})
 _AVAILABLE = f"Not Acceptable\n\nAvailable representations: {JSON}"
 
 
-def json_only(handler: Handler) -> Handler:
-    """`handler` for requests that send JSON and take JSON; others do not get to it."""
-
-    async def negotiated(request: Request) -> Response | HeldResponse:
-        return _refusal(request) or await handler(request)
-
-    return negotiated
-
-
-def _refusal(request: Request) -> Response | None:
+def refusal(request: Request) -> Response | None:
+    """For a request that does not send JSON, or does not take it."""
     sends = request.method in _BODY_METHODS
     if (sends or request.body) and not _sends_json(request):
         return _plain(415, "Unsupported Media Type")

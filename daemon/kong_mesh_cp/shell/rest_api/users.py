@@ -17,5 +17,6 @@ def requester_of(request: Request) -> Requester:
     address = request.peer.address
     return Requester(
         local=is_localhost(address[0] if address else None, request.headers),
+        certified=request.peer.certified,
         authorization=request.headers.get("authorization"),
     )

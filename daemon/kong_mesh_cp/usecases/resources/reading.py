@@ -74,7 +74,7 @@ class Reading:
         """One resource of a mesh that exists ("" for a global type)."""
         if resource_type.is_mesh_scoped:
             await self.require_mesh(mesh)
-        require(self._access, user, ReadResource(resource_type.name))
+        require(self._access, user, ReadResource(resource_type.name, mesh, name))
         found = await self._store.get(ResourceKey(resource_type.name, mesh, name))
         if found is None:
             raise not_found(title)
@@ -100,7 +100,7 @@ class Reading:
         """The page of one mesh, or of all for None. Sorted by mesh and name."""
         if mesh is not None and resource_type.is_mesh_scoped:
             await self.require_mesh(mesh)
-        require(self._access, user, ReadResource(resource_type.name))
+        require(self._access, user, ReadResource(resource_type.name, mesh or ""))
         page, total = await self._stored_page(resource_type, mesh, query)
         if overview:
             items = await self._overviews(OVERVIEWS[resource_type.name], page)

@@ -1,0 +1,47 @@
+"""Who may use what is no resource: the configuration and the license of the control plane."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kong_mesh_cp.core.identity.access import AccessRules, Action, Operation, View, require
+from kong_mesh_cp.core.identity.users import User, is_open_to_all
+from kong_mesh_cp.shell.http.messages import Handler, HeldResponse, Request, Response
+from kong_mesh_cp.shell.rest_api.answering import authenticated
+from kong_mesh_cp.shell.rest_api.users import Authenticate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guards:
+    """Put before a handler, each answers in its place who may not get to it."""
+
+    authenticate: Authenticate
+    access: AccessRules
+
+    def anybody(self, handler: Handler) -> Handler:
+        """For everybody but those whose token proves nothing, where tokens are looked at."""
+        known = self._guarded(None, handler)
+
+        async def answer(request: Request) -> Response | HeldResponse:
+            if is_open_to_all(request.method, request.path):
+                return await handler(request)
+            return await known(request)
+
+        return answer
+
+    def config(self, handler: Handler) -> Handler:
+        return self._guarded(View.METADATA, handler)
+
+    def full_license(self, handler: Handler) -> Handler:
+        return self._guarded(Operation.SHOW_LICENSE, handler)
+
+    def license_reload(self, handler: Handler) -> Handler:
+        return self._guarded(Operation.RELOAD_LICENSE, handler)
+
+    def _guarded(self, action: Action | None, handler: Handler) -> Handler:
+        async def answer(user: User, request: Request) -> Response | HeldResponse:
+            if action is not None:
+                require(self.access, user, action)
+            return await handler(request)
+
+        return authenticated(self.authenticate, answer)

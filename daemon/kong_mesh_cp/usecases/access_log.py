@@ -1,0 +1,74 @@
+"""One line in the log for each decision about who may do what (`access.rbac.logActions`)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection
+from typing import Final
+
+from kong_mesh_cp.core.identity.access import (
+    AccessRules,
+    Action,
+    IssueDataplaneToken,
+    IssueUserToken,
+    IssueZoneToken,
+    Operation,
+    ReadResource,
+    View,
+    WriteResource,
+    is_admin_only,
+)
+from kong_mesh_cp.core.identity.users import User
+from kong_mesh_cp.core.resources.quoting import go_quote
+
+ALLOWED: Final = "allowed"
+DENIED: Final = "denied"
+
+log = logging.getLogger(__name__)
+
+
+class LoggedAccess:
+    """`AccessRules` that decides as another one, and says so. What is open to everybody by itself
+    (reading what is no secret) is no decision.
+    """
+
+    def __init__(self, rules: AccessRules, verdicts: Collection[str]) -> None:
+        """`verdicts`: which of ALLOWED and DENIED are logged."""
+        self._rules = rules
+        self._verdicts = frozenset(verdicts)
+
+    def permits(self, user: User, action: Action) -> bool:
+        permitted = self._rules.permits(user, action)
+        verdict = ALLOWED if permitted else DENIED
+        if verdict in self._verdicts and not _is_open(action):
+            verb, resource = described(action)
+            who = go_quote(str(user))
+            log.info("access-%s: user %s, action %s, resource %s", verdict, who, verb, resource)
+        return permitted
+
+
+def _is_open(action: Action) -> bool:
+    return isinstance(action, ReadResource) and not is_admin_only(action.type)
+
+
+def described(action: Action) -> tuple[str, str]:
+    """What is done, in the words of AccessRoles where they have one, and to what. One line."""
+    match action:
+        case ReadResource(type=type_, mesh=mesh, name=name):
+            return "READ", _resource(type_, mesh, name)
+        case WriteResource(verb=verb, type=type_, mesh=mesh, name=name):
+            return verb.value, _resource(type_, mesh, name)
+        case IssueDataplaneToken(mesh=mesh):
+            return "GENERATE_DATAPLANE_TOKEN", f"mesh {go_quote(mesh)}"
+        case IssueZoneToken(zone=zone, scope=scope):
+            return "GENERATE_ZONE_TOKEN", f"zone {go_quote(zone)} scope {go_quote(','.join(scope))}"
+        case IssueUserToken(name=name):
+            return "GENERATE_USER_TOKEN", f"user {go_quote(name)}"
+        case View():
+            return f"VIEW_{action.name}", action.value
+        case Operation():
+            return action.name, action.value
+
+
+def _resource(type_name: str, mesh: str, name: str) -> str:
+    return f"{type_name} {go_quote('/'.join(filter(None, (mesh, name or '*'))))}"
