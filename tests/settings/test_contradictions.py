@@ -81,3 +81,19 @@ def test_a_list_in_a_file_is_a_list_and_may_be_empty(tmp_path: Path) -> None:
     settings = loaded(toml(tmp_path, text)).settings
     assert settings.api_server.cors_allowed_domains == ()
     assert settings.general.tls_cipher_suites == ("TLS_AES_128_GCM_SHA256",)
+
+
+@pytest.mark.parametrize(
+    ("environ", "codes"),
+    [
+        ({}, []),
+        ({"KUMA_MODE": "global"}, ["zones-cannot-connect"]),
+        ({"KUMA_MULTIZONE_ZONE_GLOBAL_ADDRESS": "grpcs://g:5685"}, ["global-not-connected"]),
+        (
+            {"KUMA_MODE": "global", "KUMA_MULTIZONE_ZONE_GLOBAL_ADDRESS": "grpcs://g:5685"},
+            ["zones-cannot-connect", "config-unused"],
+        ),
+    ],
+)
+def test_what_does_less_than_expected_is_said(environ: dict[str, str], codes: list[str]) -> None:
+    assert [line.partition(":")[0] for line in loaded(environ=environ).warnings] == codes
