@@ -83,7 +83,7 @@ class Storm:
         self.figures.rounds += 1
 
     def _write(self, writes: int, moment: int, database: Callable[[], None] | None) -> None:
-        bundle = Bundle(_address(self.daemon), LANES)
+        bundle = Bundle(address_of(self.daemon), LANES)
         under_way: dict[int, Write] = {}
         left, answers, killed = writes, 0, False
         try:
@@ -157,7 +157,8 @@ class Storm:
         assert {path: stored.get(path) for path in promised} == promised
 
 
-def _address(daemon: Daemon) -> tuple[str, int]:
+def address_of(daemon: Daemon) -> tuple[str, int]:
+    """Of its API."""
     at = urlsplit(f"//{daemon.addresses['api'].removeprefix('http://')}")
     assert at.hostname is not None and at.port is not None
     return at.hostname, at.port
@@ -166,7 +167,7 @@ def _address(daemon: Daemon) -> tuple[str, int]:
 def everything(daemon: Daemon) -> Mapping[str, Json]:
     """What the API shows, by path."""
     found: dict[str, Json] = {}
-    with KeptConnection(_address(daemon)) as connection:
+    with KeptConnection(address_of(daemon)) as connection:
         for collection in COLLECTIONS:
             offset, total = 0, 1
             while offset < total:

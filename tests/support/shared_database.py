@@ -28,8 +28,14 @@ class SharedDatabase:
 
 
 @contextmanager
-def shared_database() -> Iterator[SharedDatabase]:
+def shared_database(*, durable: bool = False) -> Iterator[SharedDatabase]:
+    """`durable`: it waits for the disk, as it does everywhere but in tests."""
     with PostgresServer.serving() as server:
+        if durable:
+            with server.administering() as connection:
+                connection.execute("ALTER SYSTEM SET fsync = on")
+            server.stop("fast")
+            server.start()
         address = server.new_database()
         yield SharedDatabase(
             server,
