@@ -110,7 +110,7 @@ def test_show_keeps_the_license_to_itself(
 
 def test_show_refuses_what_a_start_would_refuse(tmp_path: Path) -> None:
     with pytest.raises(ControlPlaneError) as caught:
-        _run("show", "-c", str(toml(tmp_path, 'mode = "global"\n')))
+        _run("show", "-c", str(toml(tmp_path, 'environment = "kubernetes"\n')))
     assert caught.value.exit_status == EX_CONFIG
 
 
@@ -118,7 +118,9 @@ def test_check_lists_every_problem_with_place_and_remedy(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KUMA_STORE_TYPE", "kubernetes")
-    file = toml(tmp_path, 'mode = "global"\n[log]\nlevel = "loud"\n[lgo]\nlevel = "info"\n')
+    file = toml(
+        tmp_path, 'environment = "kubernetes"\n[log]\nlevel = "loud"\n[lgo]\nlevel = "info"\n'
+    )
     assert _run("check", str(file)) == EX_CONFIG
     lines = capsys.readouterr().out.splitlines()
     assert [line.split(": ")[1] for line in lines] == [
@@ -154,7 +156,7 @@ def test_convert_writes_toml_and_says_what_it_left_out(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     text = (
-        "mode: global\nstore: {type: kubernetes, postgres: {driverName: pgx, maxIdleConnections: 5}}\n"
+        "environment: kubernetes\nstore: {type: kubernetes, postgres: {driverName: pgx, maxIdleConnections: 5}}\n"
         "apiServer: {http: {port: 7000}}\nmistery: {x: 1}\n"
     )
     assert _run("convert", str(kuma_yaml(tmp_path, text))) == 0
@@ -162,7 +164,7 @@ def test_convert_writes_toml_and_says_what_it_left_out(
     assert tomllib.loads(printed.out) == {"apiServer": {"http": {"port": 7000}}}
     lines = printed.err.splitlines()
     assert all(line.startswith("left out: ") for line in lines)
-    assert any("mode" in line and "global" in line for line in lines)
+    assert any("environment" in line and "kubernetes" in line for line in lines)
     assert any("store.type" in line and "kubernetes" in line for line in lines)
     assert any("postgres.driverName, postgres.maxIdleConnections" in line for line in lines)
     assert any("mistery" in line for line in lines)

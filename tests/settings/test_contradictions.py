@@ -125,3 +125,19 @@ def test_what_is_set_of_postgres_goes_together(
     assert (problem.code, problem.message) == (code, message)
     assert "not-a-secret" not in problem.line
     assert problems(environ=environ) == ()
+
+
+@pytest.mark.parametrize(
+    ("environ", "codes"),
+    [
+        ({}, []),
+        ({"KUMA_MODE": "global"}, ["zones-cannot-connect"]),
+        ({"KUMA_MULTIZONE_ZONE_GLOBAL_ADDRESS": "grpcs://g:5685"}, ["global-not-connected"]),
+        (
+            {"KUMA_MODE": "global", "KUMA_MULTIZONE_ZONE_GLOBAL_ADDRESS": "grpcs://g:5685"},
+            ["zones-cannot-connect", "config-unused"],
+        ),
+    ],
+)
+def test_what_does_less_than_expected_is_said(environ: dict[str, str], codes: list[str]) -> None:
+    assert [line.partition(":")[0] for line in loaded(environ=environ).warnings] == codes

@@ -153,7 +153,7 @@ def test_the_highest_layer_wins_and_is_named(
     found = _load(file, _environ(in_environment), level)
     alone = _load(None, _environ({**in_file, **in_environment}), level)
     assert found.settings == alone.settings
-    assert found.warnings == ()
+    assert found.warnings == alone.warnings
     for row in SETTABLE:
         assert found.origins[row.path] == _expected_origin(
             row, file, in_file, in_environment, level

@@ -75,6 +75,7 @@ async def open_desk(
     refuses: bool = True,
     rules: Sequence[Rule] = (),
     store: FakeStateStore | None = None,
+    closed: Refused | None = None,
 ) -> AsyncIterator[Desk]:
     """A desk whose recorder runs. Limit and refusing are those of the license."""
     now = [NOON]
@@ -90,6 +91,7 @@ async def open_desk(
         license_in_force=in_force,
         recorder=recorder,
         wall_clock=lambda: now[0],
+        closed=closed,
     )
     async with trio.open_nursery() as nursery:
         nursery.start_soon(recorder.run)

@@ -47,7 +47,10 @@ class Routes:
             writable=self.writable,
         )
         inspection = InspectionRoutes(
-            inspecting=api.inspecting, insights=api.insights, authenticate=_authenticate
+            inspecting=api.inspecting,
+            insights=api.insights,
+            authenticate=_authenticate,
+            place=self.writable.place,
         )
         types = TypeRoutes(authenticate=_authenticate, writable=self.writable)
         routes = [*resources.routes(), *inspection.routes(), *types.routes(), *self._tokens()]

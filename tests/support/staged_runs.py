@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from datetime import UTC, datetime, timedelta
 
+from support.daemon import eventually
 from support.disks import fill, small_disk
 from support.licenses import TEST_VENDOR, license_document
 from support.staging import PID_SHOWN, Said, Scenarios, Stage
@@ -12,6 +13,30 @@ from support.staging import PID_SHOWN, Said, Scenarios, Stage
 RUNS = Scenarios()
 
 DISK_KIB = 512
+
+
+@RUNS.called("A global control plane")
+def _(stage: Stage) -> Said:
+    stage.set(KUMA_MODE="global")
+    stage.start()
+    return stage.says("zones-cannot-connect")
+
+
+@RUNS.called("A zone of a global control plane")
+def _(stage: Stage) -> Said:
+    stage.set(KUMA_MULTIZONE_ZONE_GLOBAL_ADDRESS="grpcs://global.example.com:5685")
+    stage.start()
+    return stage.says("global-not-connected")
+
+
+@RUNS.called("A zone under another name than before")
+def _(stage: Stage) -> Said:
+    daemon = stage.start()
+    eventually("the zone", lambda: daemon.api("GET", "/zones/default").status == 200)
+    daemon.stop()
+    stage.set(KUMA_MULTIZONE_ZONE_NAME="east")
+    stage.start()
+    return stage.says("zone-removed")
 
 
 @RUNS.called("A license that ends soon")

@@ -14,6 +14,7 @@ import trio
 from kong_mesh_cp.compose.metrics import exposition
 from kong_mesh_cp.compose.preparing import Prepared
 from kong_mesh_cp.compose.state import OpenState
+from kong_mesh_cp.core.admission.decision import NO_PROXIES_JOIN_GLOBAL
 from kong_mesh_cp.core.admission.identity import IdentityRules
 from kong_mesh_cp.core.admission.ledger import SeatLedger
 from kong_mesh_cp.core.license.sources import SourceReading
@@ -134,6 +135,7 @@ def _admitting(
         license_in_force=prepared.licensing,
         recorder=recorder,
         wall_clock=clocks.wall_clock,
+        closed=NO_PROXIES_JOIN_GLOBAL if prepared.settings.mode == "global" else None,
     )
     admitting.reserve(past.seats)
     return admitting

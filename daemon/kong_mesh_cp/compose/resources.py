@@ -12,7 +12,7 @@ import trio
 from kong_mesh_cp.compose.access import Access
 from kong_mesh_cp.compose.identity import Identity
 from kong_mesh_cp.compose.token_trust import TokenTrust, read_token_trust
-from kong_mesh_cp.core.resources.labels import Place
+from kong_mesh_cp.core.resources.labels import Mode, Place
 from kong_mesh_cp.settings.model import Settings
 from kong_mesh_cp.shell.host import clocks
 from kong_mesh_cp.shell.host.authorities import SystemKeyMaker
@@ -72,6 +72,7 @@ class Resources:
                 inspecting=Inspecting(store, reading),
                 insights=InsightViews(store, reading, access, clocks.wall_clock),
                 authenticate=authenticate,
+                place=self._place,
             ).routes(),
             *self._identity.routes(),
         )
@@ -102,5 +103,6 @@ class Resources:
 
 
 def _place(settings: Settings) -> Place:
-    zone = settings.multizone.zone
-    return Place(zone=zone.name, federated=bool(zone.global_address))
+    mode, zone = Mode(settings.mode), settings.multizone.zone
+    federated = mode is Mode.ZONE and bool(zone.global_address)
+    return Place(mode, zone.name, federated)

@@ -22,6 +22,33 @@ def contradictions(settings: Settings) -> Iterator[Problem]:
     yield from _access(settings)
 
 
+def remarks(settings: Settings) -> Iterator[Problem]:
+    """What is usable, and does less than whoever set it may expect."""
+    address = settings.multizone.zone.global_address
+    if settings.mode == "global":
+        yield Problem(
+            "zones-cannot-connect",
+            "mode is global, but this version does not speak with zones (KDS, port 5685): what is"
+            " written here stays here, and no data plane proxy can join",
+            "Apply it to the control plane of each zone, too, without multizone.zone.globalAddress"
+            " there.",
+        )
+        if address is not None:
+            yield Problem(
+                "config-unused",
+                "multizone.zone.globalAddress means nothing where mode is global",
+                "Remove it, or set mode to zone.",
+            )
+    elif address is not None:
+        yield Problem(
+            "global-not-connected",
+            "multizone.zone.globalAddress is set, but this version does not connect to a global"
+            " control plane (KDS): no mesh and no policy arrives from there, and none can be"
+            " written here that would",
+            "Remove multizone.zone.globalAddress, and write them here.",
+        )
+
+
 def _ports(settings: Settings) -> Iterator[Problem]:
     http, https, diagnostics = (
         settings.api_server.http,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from kong_mesh_cp.settings.contradictions import contradictions
+from kong_mesh_cp.settings.contradictions import contradictions, remarks
 from kong_mesh_cp.settings.documents import Document
 from kong_mesh_cp.settings.forms import MalformedError, UnsupportedError
 from kong_mesh_cp.settings.model import Row, Settings, rows
@@ -101,6 +101,8 @@ class Gathering:
         """What only shows when all values are there."""
         for problem in contradictions(settings):
             self._problem(problem.code, problem.message, problem.remedy)
+        for remark in remarks(settings):
+            self._warn(remark.line)
 
     def _add_table(
         self, document: Document, table: Mapping[str, object], above: tuple[str, ...]

@@ -166,19 +166,12 @@ class Settings:
         doc="What the control plane runs on. Only universal: plain Linux machines.",
     )
     mode: str = option(
-        forms.one_of(
-            "zone",
-            deprecated={"standalone": "zone"},
-            unsupported={
-                "global": UnsupportedError(
-                    "the mode global is not in this version",
-                    remedy="Run one control plane for each zone, with the mode zone.",
-                )
-            },
-        ),
+        forms.one_of("zone", "global", deprecated={"standalone": "zone"}),
         default="zone",
         environment="KUMA_MODE",
-        doc="The part this control plane plays. Only zone; standalone is its old name.",
+        doc="The part this control plane plays: zone (standalone is its old name), where proxies "
+        "join; or global, which keeps resources for zones. No zone can connect to it in this "
+        "version.",
     )
     store: StoreSettings = field(default_factory=StoreSettings)
     general: GeneralSettings

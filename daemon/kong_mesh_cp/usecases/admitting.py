@@ -71,8 +71,11 @@ class Admitting:
         license_in_force: LicenseInForce,
         recorder: SeatRecorder,
         wall_clock: WallClock,
+        closed: Refused | None = None,
     ) -> None:
+        """`closed`: what everybody is told where nobody may join."""
         self._zone = zone
+        self._closed = closed
         self._ledger = ledger
         self._meshes = meshes
         self._rules = rules
@@ -123,6 +126,8 @@ class Admitting:
 
     async def _approve(self, body: bytes, peer: PeerAttestor, *, look: bool) -> _Approved | Refused:
         """Shape → mesh → identity → constraints; the license comes after it. A fixed order."""
+        if self._closed is not None:
+            return self._closed
         request = read(body)
         if isinstance(request, Refused):
             return request

@@ -119,6 +119,19 @@ def test_a_federated_zone_puts_its_own_name_before_each() -> None:
     ]
 
 
+def test_the_length_of_a_name_is_told_between_name_and_type() -> None:
+    body = {"type": "Mesh", "mesh": "x", "name": "other"}
+    key = ResourceKey("Dataplane", "m", "a" * 248)
+    federated = Place(Mode.ZONE, "east", federated=True)
+    found = request_violations(draft_of(body), TYPES["Dataplane"], key, federated)
+    assert [each.message.partition(" from")[0] for each in found] == [
+        "name",
+        "the length of the name must be shorter",
+        "type",
+        "mesh",
+    ]
+
+
 def test_a_good_body_has_nothing_against_it() -> None:
     key = ResourceKey("Dataplane", "m", "a")
     assert request_violations(draft_of(BODY), TYPES["Dataplane"], key, ZONE) == []

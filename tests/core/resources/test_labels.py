@@ -117,8 +117,9 @@ def test_a_zone_knows_its_own_name(place: Place) -> None:
 
 
 def test_other_zones_are_named_by_the_global_control_plane() -> None:
-    assert violations({"kuma.io/zone": "west"}, GLOBAL) == []
-    assert violations({"kuma.io/origin": "global", "kuma.io/zone": "west"}) == []
+    assert violations({"kuma.io/zone": "west", "kuma.io/mesh": "other"}, GLOBAL) == []
+    global_ = {"kuma.io/origin": "global", "kuma.io/zone": "west", "kuma.io/mesh": "other"}
+    assert violations(global_) == []
 
 
 @pytest.mark.parametrize(
@@ -155,3 +156,13 @@ def test_a_value_is_short_and_plain(value: str, starts: list[str]) -> None:
 
 def test_every_label_that_is_wrong_is_told() -> None:
     assert len(violations({"a b": "c d", "kuma.io/origin": "x", "kuma.io/mesh": "y"})) == 4
+
+
+def test_the_place_is_judged_before_the_form() -> None:
+    labels = {"a b": "c", "kuma.io/mesh": "y", "kuma.io/origin": "x", "kuma.io/zone": "west"}
+    assert [each.field for each in violations(labels)] == [
+        'labels["kuma.io/origin"]',
+        'labels["kuma.io/zone"]',
+        'labels["kuma.io/mesh"]',
+        'labels["a b"]',
+    ]

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import json
 import math
+from enum import StrEnum
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from kong_mesh_cp.core.wire.json_text import json_text
 
@@ -29,3 +33,43 @@ def test_a_document_reads_as_gos_encoder_writes_it() -> None:
 def test_what_json_cannot_say_is_an_error(value: float) -> None:
     with pytest.raises(ValueError, match="JSON"):
         json_text({"value": value})
+
+
+class Word(StrEnum):
+    ZONE = "zone"
+
+
+ATOMS = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text()
+    | st.sampled_from(Word)
+)
+DOCUMENTS = st.recursive(
+    ATOMS,
+    lambda below: (
+        st.lists(below)
+        | st.lists(below).map(tuple)
+        | st.dictionaries(st.text() | st.just(Word.ZONE), below)
+    ),
+)
+
+
+@given(document=DOCUMENTS)
+def test_it_is_the_text_of_the_standard_library_letter_for_letter(document: object) -> None:
+    expected = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
+    try:
+        encoded = expected.encode()
+    except UnicodeEncodeError:
+        with pytest.raises(UnicodeEncodeError):  # a lone surrogate
+            json_text(document)
+    else:
+        assert json_text(document) == encoded + b"\n"
+
+
+@pytest.mark.parametrize("document", [{1: "a"}, {"a": {1}}, object()])
+def test_what_is_no_json_is_an_error(document: object) -> None:
+    with pytest.raises(TypeError):
+        json_text(document)

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from kong_mesh_cp.core.resources.labels import Place
+from kong_mesh_cp.core.resources.labels import Mode, Place
 from kong_mesh_cp.shell.rest_api.resource_routes import Writable
 from support.resource_api import networking
 from support.rest_api import Routes
@@ -51,6 +51,19 @@ async def test_configurations_are_asked_for_properly_and_not_made(query: str, st
     routes = await populated()
     answer = await routes.ask("GET", f"/meshes/m/dataplanes/a/_config?{query}")
     assert answer.status == status
+
+
+async def test_a_global_control_plane_shows_no_configuration_of_a_proxy() -> None:
+    routes = Routes(writable=Writable(place=Place(mode=Mode.GLOBAL)))
+    for proxies in ("dataplanes", "meshgateways"):
+        answer = await routes.ask("GET", f"/meshes/gone/{proxies}/a/_config")
+        shown = json.loads(answer.body)
+        assert (answer.status, shown["status"], shown["title"], shown["detail"]) == (
+            405,
+            405,
+            "Method not allowed",
+            "Not allowed on global CP",
+        )
 
 
 async def test_only_services_have_host_names() -> None:

@@ -158,6 +158,19 @@ async def test_what_is_written_elsewhere_is_read_only_here(
     assert shown["detail"].endswith(".\n")
 
 
+def test_each_type_is_written_where_it_comes_from() -> None:
+    """Wire contract 2.2: the flags of its table, for every type that is not read-only."""
+    for_all = {row.name for row in TYPES.values() if Writable(place=Place()).permits(row)}
+    on_global = Writable(place=Place(mode=Mode.GLOBAL))
+    on_zone = Writable(place=Place(federated=True))
+    refused_on_global = {name for name in for_all if not on_global.permits(TYPES[name])}
+    assert refused_on_global == {"Dataplane", "MeshService", "ZoneEgress", "ZoneIngress"}
+    refused_on_zone = {name for name in for_all if not on_zone.permits(TYPES[name])}
+    legacy = {row.name for row in TYPES.values() if row.is_policy and not row.plugin}
+    from_global = {"Config", "ExternalService", "Mesh", "MeshMultiZoneService"}
+    assert refused_on_zone == legacy | from_global
+
+
 async def test_strangers_read_and_write_nothing() -> None:
     routes = await routes_with_mesh()
     assert (await routes.ask("GET", "/meshes", local=False)).status == 200

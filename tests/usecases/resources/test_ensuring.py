@@ -9,7 +9,7 @@ import trio
 from trio.testing import MockClock
 
 from kong_mesh_cp.core.errors import StateError
-from kong_mesh_cp.core.resources.labels import Place
+from kong_mesh_cp.core.resources.labels import Mode, Place
 from kong_mesh_cp.usecases.resources.applying import WriteRules
 from kong_mesh_cp.usecases.resources.ensuring import InitialResources
 from support.fake_resources import FakeResourceStore
@@ -54,6 +54,79 @@ async def test_a_zone_of_a_global_control_plane_gets_its_meshes_from_there() -> 
     assert await api.names("Mesh") == []
     assert await api.names("Zone") == ["east"]
     assert "zone-token-signing-key-1" not in await api.names("GlobalSecret")
+
+
+async def test_generators_of_a_zone_are_for_what_comes_from_the_zone() -> None:
+    api = ResourceApi()
+    await api.ensuring.run(InitialResources())
+    shown = await api.get("HostnameGenerator", "local-universal-mesh-service")
+    assert shown["labels"] == {"kuma.io/origin": "zone"}
+    assert shown["spec"] == {
+        "selector": {"meshService": {"matchLabels": {"kuma.io/origin": "zone"}}},
+        "template": "{{ .DisplayName }}.svc.mesh.local",
+    }
+
+
+async def test_a_global_control_plane_has_no_zone_of_its_own_and_names_what_zones_get() -> None:
+    api = ResourceApi(rules=WriteRules(place=Place(mode=Mode.GLOBAL)))
+    await api.put("Zone", "east")
+    await api.ensuring.run(InitialResources())
+    assert await api.names("Mesh") == ["default"]
+    assert await api.names("Zone") == ["east"]
+    assert "zone-token-signing-key-1" in await api.names("GlobalSecret")
+    templates = {}
+    for name in await api.names("HostnameGenerator"):
+        shown = await api.get("HostnameGenerator", str(name))
+        assert "labels" not in shown
+        ((selector, services),) = shown["spec"]["selector"].items()
+        assert services["matchLabels"].pop("kuma.io/origin") == "global"
+        templates[name] = (selector, services["matchLabels"], shown["spec"]["template"])
+    headless = "k8s.kuma.io/is-headless-service"
+    kubernetes = {"kuma.io/env": "kubernetes"}
+    assert templates == {
+        "synced-headless-kube-mesh-service": (
+            "meshService",
+            {headless: "true", **kubernetes},
+            '{{ label "statefulset.kubernetes.io/pod-name" }}'  # noqa: ISC004 (one template)
+            '.{{ label "k8s.kuma.io/service-name" }}.{{ .Namespace }}.svc.{{ .Zone }}.mesh.local',
+        ),
+        "synced-kube-mesh-service": (
+            "meshService",
+            {headless: "false", **kubernetes},
+            "{{ .DisplayName }}.{{ .Namespace }}.svc.{{ .Zone }}.mesh.local",
+        ),
+        "synced-mesh-external-service": (
+            "meshExternalService",
+            {},
+            "{{ .DisplayName }}.extsvc.mesh.local",
+        ),
+        "synced-mesh-multi-zone-service": (
+            "meshMultiZoneService",
+            {},
+            "{{ .DisplayName }}.mzsvc.mesh.local",
+        ),
+        "synced-universal-mesh-service": (
+            "meshService",
+            {"kuma.io/env": "universal"},
+            "{{ .DisplayName }}.svc.{{ .Zone }}.mesh.local",
+        ),
+    }
+
+
+async def test_a_zone_that_gets_another_name_has_one_zone(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    api = ResourceApi()
+    await api.ensuring.run(InitialResources())
+    renamed = ResourceApi(store=api.store, rules=WriteRules(place=Place(zone="east")))
+    await renamed.ensuring.run(InitialResources())
+    assert await renamed.names("Zone") == ["east"]
+    (told,) = [each.message for each in caplog.records if each.levelno == logging.WARNING]
+    assert told == (
+        "zone-removed: the Zone default was removed, because this control plane is that of the zone"
+        " east and keeps no other. If the name is a mistake, set KUMA_MULTIZONE_ZONE_NAME back and"
+        " restart."
+    )
 
 
 async def test_a_store_that_fails_is_asked_again_and_said_once(

@@ -17,6 +17,7 @@ class RefusalCode(StrEnum):
     LICENSE_LIMIT = "license-limit"
     MESH_CONSTRAINT = "mesh-constraint"
     IDENTITY = "identity"
+    GLOBAL_CONTROL_PLANE = "global-control-plane"
     MESH_NOT_FOUND = "mesh-not-found"
     ALREADY_JOINED = "already-joined"
     TOO_LARGE = "too-large"
@@ -70,3 +71,10 @@ class Refused:
 
 
 Decision = Admitted | AdmittedOverLimit | Refused
+
+# As in Kuma, where proxies join the control plane of their zone and never the global one.
+NO_PROXIES_JOIN_GLOBAL = Refused(
+    code=RefusalCode.GLOBAL_CONTROL_PLANE,
+    reason="this is a global control plane, which no data plane proxy joins",
+    hint="Ask the control plane of the proxy's zone, or start this one with KUMA_MODE=zone.",
+)

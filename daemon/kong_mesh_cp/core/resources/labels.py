@@ -99,15 +99,14 @@ def label_violations(
     labels: Mapping[str, str], resource_type: ResourceType, mesh: str, place: Place
 ) -> list[Violation]:
     """What is wrong with the labels a client has set."""
-    violations: list[Violation] = []
     path = root("labels")
+    violations = _origin_violations(labels, resource_type, place, path)
+    # A global control plane, and what comes from one, may name any zone and mesh.
+    if place.mode is Mode.ZONE and labels.get(ORIGIN) != "global":
+        violations += _place_violations(labels, mesh, place, path)
     for key in sorted(labels):
         reasons = [*_key_reasons(key), *_value_reasons(labels[key])]
         violations += [path.key(key).violation(reason) for reason in reasons]
-    violations += _origin_violations(labels, resource_type, place, path)
-    if mesh and labels.get(MESH, mesh) != mesh:
-        reason = "kuma.io/mesh label must not differ from mesh set on resource"
-        violations.append(path.key(MESH).violation(reason))
     return violations
 
 
@@ -122,10 +121,19 @@ def _origin_violations(
     if place.federated and resource_type.plugin and origin != "zone":
         reason = "the origin label must be set to 'zone'"
         violations.append(path.key(ORIGIN).violation(reason))
-    of_this_zone = place.mode is Mode.ZONE and origin != "global"
-    if of_this_zone and labels.get(ZONE, place.zone) != place.zone:
+    return violations
+
+
+def _place_violations(
+    labels: Mapping[str, str], mesh: str, place: Place, path: FieldPath
+) -> list[Violation]:
+    violations: list[Violation] = []
+    if labels.get(ZONE, place.zone) != place.zone:
         reason = f"kuma.io/zone label should have {place.zone} value"
         violations.append(path.key(ZONE).violation(reason))
+    if mesh and labels.get(MESH, mesh) != mesh:
+        reason = "kuma.io/mesh label must not differ from mesh set on resource"
+        violations.append(path.key(MESH).violation(reason))
     return violations
 
 

@@ -26,6 +26,7 @@ _STATUS_AND_TITLE: Mapping[RefusalCode, tuple[int, str]] = {
     RefusalCode.LICENSE_LIMIT: (403, "The license allows no further data plane proxy"),
     RefusalCode.MESH_CONSTRAINT: (403, "The mesh does not accept this proxy"),
     RefusalCode.IDENTITY: (403, "This process may not join under this name"),
+    RefusalCode.GLOBAL_CONTROL_PLANE: (403, "No proxy joins a global control plane"),
     RefusalCode.MESH_NOT_FOUND: (404, "The mesh does not exist"),
     RefusalCode.ALREADY_JOINED: (409, "A proxy of this name has already joined"),
     RefusalCode.TOO_LARGE: (413, "The request is too large"),

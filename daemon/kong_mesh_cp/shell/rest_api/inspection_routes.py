@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from kong_mesh_cp.core.identity.users import User
+from kong_mesh_cp.core.resources.labels import Mode, Place
 from kong_mesh_cp.core.resources.registry import TYPES, ResourceType
 from kong_mesh_cp.core.wire.problem import kuma_error
 from kong_mesh_cp.shell.http.messages import Request, Response
@@ -21,7 +22,12 @@ from kong_mesh_cp.shell.rest_api.users import Authenticate
 from kong_mesh_cp.usecases.resources.insights import InsightViews
 from kong_mesh_cp.usecases.resources.inspecting import Inspecting
 from kong_mesh_cp.usecases.resources.kinds import KINDS
-from kong_mesh_cp.usecases.resources.refusals import invalid, unreadable
+from kong_mesh_cp.usecases.resources.refusals import (
+    Fault,
+    ResourceRefusedError,
+    invalid,
+    unreadable,
+)
 
 _SERVICES = {
     TYPES[name].path: TYPES[name]
@@ -35,12 +41,17 @@ class InspectionRoutes:
     inspecting: Inspecting
     insights: InsightViews
     authenticate: Authenticate
+    place: Place
 
     def routes(self) -> Iterator[Route]:
         """Unsorted."""
         in_mesh = "/meshes/{mesh}"
         yield self._route(f"{in_mesh}/dataplanes/{{name}}/_rules", self._dataplane_rules)
-        yield self._route(f"{in_mesh}/dataplanes/{{name}}/_config", self._config)
+        if self.place.mode is Mode.GLOBAL:
+            for proxies in ("dataplanes", "meshgateways"):
+                yield self._route(f"{in_mesh}/{proxies}/{{name}}/_config", _not_on_global)
+        else:
+            yield self._route(f"{in_mesh}/dataplanes/{{name}}/_config", self._config)
         yield self._route(f"{in_mesh}/meshgateways/{{name}}/_rules", self._gateway_rules)
         yield self._route(f"{in_mesh}/{{type}}/{{name}}/_hostnames", self._hostnames)
         for row in TYPES.values():
@@ -117,3 +128,7 @@ class InspectionRoutes:
 
     async def _global_insights(self, _user: User, _request: Request) -> Response:
         return shown(await self.insights.global_insights())
+
+
+async def _not_on_global(_user: User, _request: Request) -> Response:
+    raise ResourceRefusedError(Fault.READ_ONLY, "Method not allowed", "Not allowed on global CP")

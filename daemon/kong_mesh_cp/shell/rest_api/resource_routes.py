@@ -56,7 +56,8 @@ class Writable:
             return False
         if self.place.mode is Mode.GLOBAL:
             return not row.only_from_zone
-        return not self.place.federated or row.provided_by_zone
+        # Types that do not travel belong to each control plane for itself.
+        return not self.place.federated or row.provided_by_zone or not row.kds
 
     @property
     def explanation(self) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 import trio
@@ -14,13 +15,15 @@ from kong_mesh_cp.core.errors import StateError
 from kong_mesh_cp.core.resources import labels
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.resources.kinds.mesh import Mesh
-from kong_mesh_cp.core.resources.labels import Place
-from kong_mesh_cp.core.resources.registry import TYPES
+from kong_mesh_cp.core.resources.labels import Mode, Place
 from kong_mesh_cp.usecases.ports import WallClock
 from kong_mesh_cp.usecases.resource_ports import (
     AlreadyExistsError,
+    Delete,
+    NotFoundError,
     Put,
     ResourceStore,
+    Selection,
     VersionConflictError,
 )
 from kong_mesh_cp.usecases.resources.births import KeyMaker, MeshBirths, secret_key, secret_put
@@ -33,10 +36,65 @@ ZONE_SIGNING_KEY: Final = "zone-token-signing-key-1"
 AUTHORITIES: Final = ("envoy-admin-ca", "inter-cp-ca")
 RETRY_SECONDS: Final = 5.0
 
-_GENERATORS: Final = (
-    ("local-mesh-external-service", "meshExternalService", "{{ .DisplayName }}.extsvc.mesh.local"),
-    ("local-universal-mesh-service", "meshService", "{{ .DisplayName }}.svc.mesh.local"),
-)
+_HEADLESS: Final = "k8s.kuma.io/is-headless-service"
+_KUBERNETES: Final = {labels.ENV: "kubernetes"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Generator:
+    """A HostnameGenerator: for which services, by the origin and further labels of theirs."""
+
+    name: str
+    selector: str
+    template: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+_GENERATORS: Final = {
+    Mode.ZONE: (
+        _Generator(
+            "local-mesh-external-service",
+            "meshExternalService",
+            "{{ .DisplayName }}.extsvc.mesh.local",
+        ),
+        _Generator(
+            "local-universal-mesh-service", "meshService", "{{ .DisplayName }}.svc.mesh.local"
+        ),
+    ),
+    # For what zones get from here; also from zones on Kubernetes, which this product is not for.
+    Mode.GLOBAL: (
+        _Generator(
+            "synced-mesh-multi-zone-service",
+            "meshMultiZoneService",
+            "{{ .DisplayName }}.mzsvc.mesh.local",
+        ),
+        _Generator(
+            "synced-kube-mesh-service",
+            "meshService",
+            "{{ .DisplayName }}.{{ .Namespace }}.svc.{{ .Zone }}.mesh.local",
+            {_HEADLESS: "false", **_KUBERNETES},
+        ),
+        _Generator(
+            "synced-headless-kube-mesh-service",
+            "meshService",
+            '{{ label "statefulset.kubernetes.io/pod-name" }}.'
+            '{{ label "k8s.kuma.io/service-name" }}.'
+            "{{ .Namespace }}.svc.{{ .Zone }}.mesh.local",
+            {_HEADLESS: "true", **_KUBERNETES},
+        ),
+        _Generator(
+            "synced-universal-mesh-service",
+            "meshService",
+            "{{ .DisplayName }}.svc.{{ .Zone }}.mesh.local",
+            {labels.ENV: labels.UNIVERSAL},
+        ),
+        _Generator(
+            "synced-mesh-external-service",
+            "meshExternalService",
+            "{{ .DisplayName }}.extsvc.mesh.local",
+        ),
+    ),
+}
 
 log = logging.getLogger(__name__)
 
@@ -75,10 +133,11 @@ class Ensuring:
         if wanted.default_mesh and not self._place.federated:
             await self._unless_there(mesh_key(DEFAULT_MESH), self._default_mesh)
         if wanted.hostname_generators:
-            for name, selector, template in _GENERATORS:
-                await self._generator(name, selector, template)
+            for generator in _GENERATORS[self._place.mode]:
+                await self._generator(generator)
         if wanted.own_secrets:
-            await self._zone()
+            if self._place.mode is Mode.ZONE:
+                await self._zone()
             await self._own_secrets()
 
     async def _unless_there(
@@ -100,23 +159,37 @@ class Ensuring:
         )
         return [put, *await self._births.created(DEFAULT_MESH, mesh, at)]
 
-    async def _generator(self, name: str, selector: str, template: str) -> None:
-        async def make() -> Sequence[Put]:
-            wanted = {labels.ORIGIN: "zone", labels.ENV: labels.UNIVERSAL}
-            if selector == "meshExternalService":
-                del wanted[labels.ENV]
-            spec = {"selector": {selector: {"matchLabels": wanted}}, "template": template}
-            return [self._put(ResourceKey("HostnameGenerator", "", name), {"spec": spec})]
+    async def _generator(self, generator: _Generator) -> None:
+        key = ResourceKey("HostnameGenerator", "", generator.name)
+        origin = {labels.ORIGIN: self._place.mode.value}
 
-        await self._unless_there(ResourceKey("HostnameGenerator", "", name), make)
+        async def make() -> Sequence[Put]:
+            services = {generator.selector: {"matchLabels": {**origin, **generator.labels}}}
+            spec = {"selector": services, "template": generator.template}
+            own = origin if self._place.mode is Mode.ZONE else {}
+            return [self._put(key, {"spec": spec}, own)]
+
+        await self._unless_there(key, make)
 
     async def _zone(self) -> None:
+        """The one Zone there is: another one is this zone under the name it had before."""
         key = ResourceKey("Zone", "", self._place.zone)
 
         async def make() -> Sequence[Put]:
-            return [self._put(key, {})]
+            return [self._put(key, {}, {})]
 
         await self._unless_there(key, make)
+        for zone in (await self._store.list(Selection(type="Zone"))).items:
+            if zone.key != key:
+                with contextlib.suppress(NotFoundError):
+                    await self._store.apply([Delete(key=zone.key)])
+                    log.warning(
+                        "zone-removed: the Zone %s was removed, because this control plane is that"
+                        " of the zone %s and keeps no other. If the name is a mistake, set"
+                        " KUMA_MULTIZONE_ZONE_NAME back and restart.",
+                        zone.key.name,
+                        key.name,
+                    )
 
     async def _own_secrets(self) -> None:
         signing = secret_key("", ZONE_SIGNING_KEY)
@@ -137,11 +210,11 @@ class Ensuring:
 
         await self._unless_there(key, make)
 
-    def _put(self, key: ResourceKey, document: dict[str, object]) -> Put:
-        computed = labels.computed_labels({}, TYPES[key.type], "", self._place)
-        return Put(
-            key=key, spec=json.dumps(document), at=self._wall_clock(), labels=computed, if_version=0
-        )
+    def _put(
+        self, key: ResourceKey, document: Mapping[str, object], own_labels: Mapping[str, str]
+    ) -> Put:
+        at = self._wall_clock()
+        return Put(key=key, spec=json.dumps(document), at=at, labels=own_labels, if_version=0)
 
 
 async def until_stored(make: Callable[[], Awaitable[object]]) -> None:
