@@ -64,7 +64,7 @@ def request_violations(
     violations = url_violations(meta, key)
     if place.federated and len(f"{place.zone}.{key.name}") >= NAME_CHARACTERS_MAX:
         violations.append(Violation("name", "the length of the name must be shorter"))
-    violations += label_violations(meta.labels, row, key.mesh, place)
+    violations += label_violations(meta.labels, row, meta.mesh, place)
     return violations + meta_violations(meta.name, meta.mesh, row.scope)
 
 

@@ -98,21 +98,21 @@ def computed_labels(
 def label_violations(
     labels: Mapping[str, str], resource_type: ResourceType, mesh: str, place: Place
 ) -> list[Violation]:
-    """What is wrong with the labels a client has set."""
-    violations: list[Violation] = []
+    """What is wrong with the labels a client has set on a resource that says it is in `mesh`."""
     path = root("labels")
+    violations = _origin_violations(labels, resource_type, mesh, place, path)
     for key in sorted(labels):
         reasons = [*_key_reasons(key), *_value_reasons(labels[key])]
         violations += [path.key(key).violation(reason) for reason in reasons]
-    violations += _origin_violations(labels, resource_type, place, path)
-    if mesh and labels.get(MESH, mesh) != mesh:
-        reason = "kuma.io/mesh label must not differ from mesh set on resource"
-        violations.append(path.key(MESH).violation(reason))
     return violations
 
 
 def _origin_violations(
-    labels: Mapping[str, str], resource_type: ResourceType, place: Place, path: FieldPath
+    labels: Mapping[str, str],
+    resource_type: ResourceType,
+    mesh: str,
+    place: Place,
+    path: FieldPath,
 ) -> list[Violation]:
     violations: list[Violation] = []
     origin = labels.get(ORIGIN)
@@ -126,6 +126,9 @@ def _origin_violations(
     if of_this_zone and labels.get(ZONE, place.zone) != place.zone:
         reason = f"kuma.io/zone label should have {place.zone} value"
         violations.append(path.key(ZONE).violation(reason))
+    if of_this_zone and labels.get(MESH, mesh) != mesh:
+        reason = "kuma.io/mesh label must not differ from mesh set on resource"
+        violations.append(path.key(MESH).violation(reason))
     return violations
 
 
