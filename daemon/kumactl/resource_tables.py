@@ -23,9 +23,12 @@ class Columns:
     row: Row
 
 
-def resource_table(row: ResourceType, items: Iterable[JsonObject], now: datetime) -> str:
-    """The table of resources of one type."""
-    columns = _SPECIAL.get(row.name) or (_OF_MESH if row.is_mesh_scoped else _GLOBAL)
+def resource_table(
+    row: ResourceType, items: Iterable[JsonObject], now: datetime, *, wide: bool = False
+) -> str:
+    """The table of resources of one type; `wide`: with all that is known to be asked for."""
+    special = (_WIDE.get(row.name) if wide else None) or _SPECIAL.get(row.name)
+    columns = special or (_OF_MESH if row.is_mesh_scoped else _GLOBAL)
     cells = ([*columns.row(item), age(text_at(item, "modificationTime"), now)] for item in items)
     return render_table((*columns.headers, "AGE"), cells)
 
@@ -60,14 +63,30 @@ def _external_service(item: JsonObject) -> list[str]:
     return [*_named(item), tags, text_at(item, "networking", "address")]
 
 
-def _mesh(item: JsonObject) -> list[str]:
-    enabled = text_at(item, "mtls", "enabledBackend")
-    backends = objects_at(item, "mtls", "backends")
-    types = [text_at(each, "type") for each in backends if text_at(each, "name") == enabled]
-    mtls = f"{types[0]}/{enabled}" if enabled and types else "off"
+def _mesh(item: JsonObject, *between: str) -> list[str]:
     locality = true_at(item, "routing", "localityAwareLoadBalancing")
     egress = true_at(item, "routing", "zoneEgress")
-    return [text_at(item, "name"), mtls, _on_off(value=locality), _on_off(value=egress)]
+    mtls = _enabled_backend(item, "mtls")
+    return [text_at(item, "name"), mtls, *between, _on_off(value=locality), _on_off(value=egress)]
+
+
+def _wide_mesh(item: JsonObject) -> list[str]:
+    metrics = _enabled_backend(item, "metrics")
+    return _mesh(item, metrics, _all_backends(item, "logging"), _all_backends(item, "tracing"))
+
+
+def _enabled_backend(mesh: JsonObject, what: str) -> str:
+    enabled = text_at(mesh, what, "enabledBackend")
+    backends = objects_at(mesh, what, "backends")
+    types = [text_at(each, "type") for each in backends if text_at(each, "name") == enabled]
+    return f"{types[0]}/{enabled}" if enabled and types else "off"
+
+
+def _all_backends(mesh: JsonObject, what: str) -> str:
+    backends = objects_at(mesh, what, "backends")
+    return (
+        ", ".join(f"{text_at(each, 'type')}/{text_at(each, 'name')}" for each in backends) or "off"
+    )
 
 
 def _on_off(*, value: bool) -> str:
@@ -81,4 +100,9 @@ _SPECIAL: Final[Mapping[str, Columns]] = {
     "Dataplane": Columns(_ADDRESSED, _dataplane),
     "ExternalService": Columns(_ADDRESSED, _external_service),
     "Mesh": Columns(("NAME", "mTLS", "LOCALITY", "ZONEEGRESS"), _mesh),
+}
+_WIDE: Final[Mapping[str, Columns]] = {
+    "Mesh": Columns(
+        ("NAME", "mTLS", "METRICS", "LOGGING", "TRACING", "LOCALITY", "ZONEEGRESS"), _wide_mesh
+    ),
 }

@@ -41,8 +41,35 @@ def test_meshes_are_listed_with_their_age(word: str, tmp_path: Path) -> None:
         ran = User(tmp_path, server.url).run("get", word)
 
     assert ran.out == (
+        "NAME      mTLS   METRICS   LOGGING   TRACING   LOCALITY   ZONEEGRESS   AGE\n"
+        "default   off    off       off       off       off        off          10s\n"
+    )
+
+
+def test_a_table_that_is_asked_for_has_the_columns_of_the_original(tmp_path: Path) -> None:
+    with api(_plane(DEFAULT)) as server:
+        ran = User(tmp_path, server.url).run("get", "meshes", "-otable")
+
+    assert ran.out == (
         "NAME      mTLS   LOCALITY   ZONEEGRESS   AGE\n"
         "default   off    off        off          10s\n"
+    )
+
+
+def test_a_mesh_shows_what_it_observes(tmp_path: Path) -> None:
+    mesh = {
+        **DEFAULT,
+        "metrics": {"enabledBackend": "p", "backends": [{"name": "p", "type": "prometheus"}]},
+        "logging": {"backends": [{"name": "f", "type": "file"}, {"name": "t", "type": "tcp"}]},
+        "tracing": {"backends": [{"name": "z", "type": "zipkin"}]},
+    }
+    with api(_plane(mesh)) as server:
+        ran = User(tmp_path, server.url).run("get", "mesh", "default")
+
+    (_, line) = ran.out.splitlines()
+    assert (
+        line
+        == "default   off    prometheus/p   file/f, tcp/t   zipkin/z   off        off          10s"
     )
 
 

@@ -72,13 +72,14 @@ def add_mesh(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-m", "--mesh", metavar="MESH", help="the mesh meant; default default")
 
 
-def add_output(parser: argparse.ArgumentParser) -> None:
+def add_output(parser: argparse.ArgumentParser, *, unsaid: Format | None = Format.TABLE) -> None:
+    """`unsaid`: what holds without the flag."""
     parser.add_argument(
         "-o",
         "--output",
         type=Format,
         choices=tuple(Format),
-        default=Format.TABLE,
+        default=unsaid,
         help="default table",
     )
 

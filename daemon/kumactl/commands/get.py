@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 
 from kong_mesh_cp.core.resources.registry import ResourceType
 from kumactl import resource_names
 from kumactl.commands import flags
 from kumactl.errors import NotFoundError, UsageError
-from kumactl.json_value import objects_at
+from kumactl.json_value import JsonObject, objects_at
 from kumactl.output import Format, render
 from kumactl.resource_tables import footer, resource_table
 from kumactl.session import Session
@@ -20,7 +21,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument("type", metavar="TYPE", help="`meshes` lists, `mesh NAME` shows one")
     parser.add_argument("name", metavar="NAME", nargs="?")
     flags.add_mesh(parser)
-    flags.add_output(parser)
+    flags.add_output(parser, unsaid=None)
     flags.add_page(parser)
 
 
@@ -45,11 +46,7 @@ def _show_one(session: Session, row: ResourceType, name: str) -> None:
     if resource is None:
         where = f" in {mesh} mesh" if row.is_mesh_scoped else ""
         raise NotFoundError(f"No resources found{where}")
-    form: Format = session.arguments.output
-    if form is Format.TABLE:
-        session.console.document(resource_table(row, [resource], session.console.now()))
-    else:
-        session.console.document(render(resource, form))
+    _show(session, row, resource, [resource])
 
 
 def _show_all(session: Session, row: ResourceType) -> None:
@@ -59,10 +56,21 @@ def _show_all(session: Session, row: ResourceType) -> None:
         query.append(("offset", offset))
     path = resource_names.collection_path(row, session.mesh)
     page, following = session.control_plane.page(path, query)
-    form: Format = session.arguments.output
-    if form is Format.TABLE:
-        items = objects_at(page, "items")
-        session.console.document(resource_table(row, items, session.console.now()))
-        session.console.document(footer(following))
+    _show(session, row, page, objects_at(page, "items"), footer(following))
+
+
+def _show(
+    session: Session,
+    row: ResourceType,
+    answer: JsonObject,
+    items: Sequence[JsonObject],
+    below: str = "",
+) -> None:
+    """Without `-o` a table may have more columns than the original's, which scripts may count."""
+    form: Format | None = session.arguments.output
+    if form is None or form is Format.TABLE:
+        table = resource_table(row, items, session.console.now(), wide=form is None)
+        session.console.document(table)
+        session.console.document(below)
     else:
-        session.console.document(render(page, form))
+        session.console.document(render(answer, form))

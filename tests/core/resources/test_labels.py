@@ -94,6 +94,25 @@ def test_the_mesh_label_cannot_differ_from_the_mesh() -> None:
     ]
 
 
+def test_a_resource_beside_all_meshes_has_no_mesh_label() -> None:
+    told = label_violations({"kuma.io/mesh": "m"}, TYPES["Zone"], "", ZONE)
+    assert [each.field for each in told] == ['labels["kuma.io/mesh"]']
+
+
+def test_what_the_labels_mean_is_told_before_how_they_are_written() -> None:
+    told = violations({"a b": "", "kuma.io/mesh": "x", "kuma.io/zone": "west"})
+    assert [each.field for each in told] == [
+        'labels["kuma.io/zone"]',
+        'labels["kuma.io/mesh"]',
+        'labels["a b"]',
+    ]
+
+
+def test_what_comes_from_the_global_control_plane_is_not_checked_for_zone_and_mesh() -> None:
+    labels = {"kuma.io/origin": "global", "kuma.io/zone": "west", "kuma.io/mesh": "x"}
+    assert violations(labels) == []
+
+
 def test_an_origin_is_a_zone_or_the_global_one() -> None:
     assert violations({"kuma.io/origin": "mars"}) == [
         Violation('labels["kuma.io/origin"]', 'unknown resource origin "mars"')

@@ -39,13 +39,22 @@ async def test_a_policy_shows_its_dataplanes_page_by_page() -> None:
     assert [each["name"] for each in shown["items"]] == ["a"]
     assert shown["next"] == f"http://localhost:5681{path}?offset=1&size=1"
     assert "next" not in await routes.json(path)
+    answer = await routes.ask("GET", f"{path}?size=x&filter[foo]=y")
+    assert (answer.status, json.loads(answer.body)["title"]) == (400, "Could not retrieve policy")
     answer = await routes.ask("GET", "/meshes/m/meshretries/gone/_resources/dataplanes")
     assert (answer.status, json.loads(answer.body)["title"]) == (404, "Could not retrieve policy")
 
 
 @pytest.mark.parametrize(
     ("query", "status"),
-    [("shadow=trrue", 400), ("shadow=true&include=x", 400), ("shadow=true&include=diff", 501)],
+    [
+        ("shadow=trrue", 400),
+        ("shadow=true&include=x", 400),
+        ("include=diff,", 400),
+        ("shadow=true&include=diff", 501),
+        ("shadow=T&include=diff,diff", 501),
+        ("shadow=&include=", 501),
+    ],
 )
 async def test_configurations_are_asked_for_properly_and_not_made(query: str, status: int) -> None:
     routes = await populated()
@@ -78,7 +87,20 @@ async def test_only_services_have_host_names() -> None:
     selector = {"dataplaneTags": {"kuma.io/service": "backend"}}
     spec = {"selector": selector, "ports": ports}
     await routes.api.put("MeshService", "s", mesh="m", spec=spec)
-    assert await routes.json("/meshes/m/meshservices/s/_hostnames") == {"items": [], "total": 0}
+    assert await routes.json("/meshes/m/meshservices/s/_hostnames") == {"items": None, "total": 0}
+
+
+async def test_host_names_know_nothing_of_meshes() -> None:
+    routes = await populated()
+    answer = await routes.ask("GET", "/meshes/gone/meshservices/s/_hostnames")
+    assert answer.status == 404
+    assert json.loads(answer.body)["title"] == "could not retrieve service"
+
+
+async def test_a_bad_page_of_services_cannot_be_paginated() -> None:
+    answer = await (await populated()).ask("GET", "/meshes/m/service-insights?size=x")
+    assert answer.status == 400
+    assert json.loads(answer.body)["title"] == "Could not paginate resources"
 
 
 async def test_insights_have_their_paths() -> None:

@@ -80,10 +80,25 @@ def test_only_types_with_tags_are_filtered_by_them() -> None:
             "filters are only supported on labels",
         ),
         (
-            "filter[labels.a][eq]=x",
+            "gateway=MesH",
             "Resource is not valid",
-            f"{ROUTE}.filter[labels.a][eq]",
-            "advanced filters are not supported",
+            f"{ROUTE}.gateway",
+            "shoud use `true`, `false`, 'builtin' or 'delegated' instead of mesh",
+        ),
+        (
+            "filter[foo][eq]=x",
+            "Resource is not valid",
+            f"{ROUTE}.filter[foo][eq]",
+            "filters are only supported on labels",
+        ),
+        *(
+            (
+                f"{name}=x",
+                "Resource is not valid",
+                f"{ROUTE}.{name}",
+                "advanced filters are not supported",
+            )
+            for name in ("filter[labels.a][eq]", "filter[labels.a")
         ),
     ],
 )
@@ -98,7 +113,7 @@ def test_what_cannot_be_asked_is_told_by_field(
 
 
 def test_an_unknown_type_of_service_is_a_bad_request() -> None:
-    assert [each.name for each in service_types(request("type=internal,external"))] == [
+    assert [each.name for each in service_types(request("type=internal,%20External"))] == [
         "internal",
         "external",
     ]
@@ -119,6 +134,13 @@ def test_the_next_page_is_where_the_first_one_was_asked_for() -> None:
     asked.peer = replace(NOBODY, secure=True)
     address = next_page(asked, Listing(items=(), total=9, next_offset=4))
     assert address == "https://127.0.0.1:5681/meshes/m/dataplanes?offset=4"
+
+
+def test_the_next_page_has_the_path_as_go_writes_it() -> None:
+    asked = request("")
+    asked.path = "/meshes/m/dataplanes+insights/a b(c)"
+    address = next_page(asked, Listing(items=(), total=9, next_offset=4))
+    assert address == "http://127.0.0.1:5681/meshes/m/dataplanes+insights/a%20b%28c%29?offset=4"
 
 
 NAMES = st.sampled_from(["tag", "name", "size", "filter[labels.a]"])

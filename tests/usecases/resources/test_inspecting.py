@@ -62,15 +62,14 @@ async def test_a_service_is_the_proxies_with_its_tags() -> None:
     assert await proxies(api, "MeshService", "s") == ["api"]
 
 
-async def test_legacy_policies_select_by_tags_and_gateway_routes_gateways_alone() -> None:
+async def test_legacy_policies_select_by_tags_and_those_of_connections_by_both_ends() -> None:
     api = await populated()
     anything = [{"match": {"kuma.io/service": "*"}}]
     await api.put("ProxyTemplate", "t", mesh="m", selectors=anything, conf={"imports": []})
-    backends = [{"destination": {"kuma.io/service": "api"}}]
-    http = {"rules": [{"matches": [{"path": {"value": "/"}}], "backends": backends}]}
-    await api.put("MeshGatewayRoute", "r", mesh="m", selectors=anything, conf={"http": http})
+    web, to_api = ([{"match": {"kuma.io/service": name}}] for name in ("web", "api"))
+    await api.put("TrafficPermission", "p", mesh="m", sources=web, destinations=to_api)
     assert await proxies(api, "ProxyTemplate", "t") == ["api", "edge", "web"]
-    assert await proxies(api, "MeshGatewayRoute", "r") == ["edge"]
+    assert await proxies(api, "TrafficPermission", "p") == ["api", "web"]
 
 
 async def test_rules_show_what_a_policy_says_of_a_proxy() -> None:

@@ -25,6 +25,10 @@ CLIENTS: Final = Allowed(kinds=("Mesh", "MeshSubset", "MeshService", "MeshServic
 DESTINATIONS: Final = Allowed(
     kinds=("Mesh", "MeshService", "MeshExternalService", "MeshMultiZoneService")
 )
+CLUSTERS: Final = Allowed(kinds=("Mesh", "MeshService", "MeshMultiZoneService"))
+"""Destinations whose endpoints the proxies of clients balance and probe themselves."""
+
+AT_GATEWAY: Final = Allowed(kinds=("Mesh", "MeshExternalService"))
 ROUTED: Final = Allowed(kinds=("MeshService", "MeshExternalService", "MeshMultiZoneService"))
 
 PROXIES: Final = ("Mesh", "MeshSubset", "MeshGateway", "MeshService", "MeshServiceSubset")
@@ -117,6 +121,22 @@ def entries(
         yield from check(item.default, at.field("default"))
 
 
+def egress_is_shared(items: Sequence[Entry[C]], top: TargetRef) -> Iterator[Violation]:
+    """One zone egress serves the clients of an external service all alike."""
+    if top.kind == "Mesh":
+        return
+    for index, item in enumerate(items):
+        if item.target_ref.kind == "MeshExternalService":
+            at = SPEC.field("to").index(index).field("targetRef").field("kind")
+            yield at.violation(_ONLY_FOR_WHOLE_MESH)
+
+
+_ONLY_FOR_WHOLE_MESH: Final = (
+    "kind MeshExternalService is only allowed with targetRef.kind: Mesh as it is configured on "
+    "the Zone Egress and shared by all clients in the mesh"
+)
+
+
 def rules(items: Sequence[Rule[C]], check: ConfCheck[C]) -> Iterator[Violation]:
     for index, item in enumerate(items):
         yield from check(item.default, SPEC.field("rules").index(index).field("default"))
@@ -127,10 +147,15 @@ def must_be_empty(items: tuple[object, ...], name: str) -> Iterator[Violation]:
         yield SPEC.field(name).violation(MUST_NOT_BE_DEFINED)
 
 
-def rules_or_lists(spec: ThreeLists) -> Iterator[Violation]:
-    """`rules` took the place of `from`: a policy uses the one form or the other, and one at all."""
+def rules_alone(spec: ThreeLists) -> Iterator[Violation]:
+    """`rules` took the place of `from`: a policy uses the one form or the other."""
     if spec.rules and (spec.to or spec.from_):
         yield SPEC.violation("fields 'to' and 'from' must be empty when 'rules' is defined")
+
+
+def rules_or_lists(spec: ThreeLists) -> Iterator[Violation]:
+    """As `rules_alone`, of a policy that has to say something."""
+    yield from rules_alone(spec)
     if not (spec.rules or spec.to or spec.from_):
         yield SPEC.violation("at least one of 'from', 'to' or 'rules' has to be defined")
 

@@ -66,7 +66,7 @@ def request_violations(
         violations.insert(
             meta.name != key.name, Violation("name", "the length of the name must be shorter")
         )
-    violations += label_violations(meta.labels, row, key.mesh, place)
+    violations += label_violations(meta.labels, row, meta.mesh, place)
     return violations + meta_violations(meta.name, meta.mesh, row.scope)
 
 

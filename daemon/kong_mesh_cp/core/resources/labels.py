@@ -98,7 +98,7 @@ def computed_labels(
 def label_violations(
     labels: Mapping[str, str], resource_type: ResourceType, mesh: str, place: Place
 ) -> list[Violation]:
-    """What is wrong with the labels a client has set."""
+    """What is wrong with the labels a client has set on a resource that says it is in `mesh`."""
     path = root("labels")
     violations = _origin_violations(labels, resource_type, place, path)
     # A global control plane, and what comes from one, may name any zone and mesh.
@@ -111,7 +111,11 @@ def label_violations(
 
 
 def _origin_violations(
-    labels: Mapping[str, str], resource_type: ResourceType, place: Place, path: FieldPath
+    labels: Mapping[str, str],
+    resource_type: ResourceType,
+    mesh: str,
+    place: Place,
+    path: FieldPath,
 ) -> list[Violation]:
     violations: list[Violation] = []
     origin = labels.get(ORIGIN)
@@ -131,7 +135,7 @@ def _place_violations(
     if labels.get(ZONE, place.zone) != place.zone:
         reason = f"kuma.io/zone label should have {place.zone} value"
         violations.append(path.key(ZONE).violation(reason))
-    if mesh and labels.get(MESH, mesh) != mesh:
+    if labels.get(MESH, mesh) != mesh:
         reason = "kuma.io/mesh label must not differ from mesh set on resource"
         violations.append(path.key(MESH).violation(reason))
     return violations

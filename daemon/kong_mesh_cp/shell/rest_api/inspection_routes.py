@@ -14,13 +14,13 @@ from kong_mesh_cp.shell.http.routing import Route
 from kong_mesh_cp.shell.rest_api.answering import Answer, answering, shown
 from kong_mesh_cp.shell.rest_api.list_queries import (
     list_document,
-    list_query,
     next_page,
+    page_query,
     service_types,
 )
 from kong_mesh_cp.shell.rest_api.users import Authenticate
 from kong_mesh_cp.usecases.resources.insights import InsightViews
-from kong_mesh_cp.usecases.resources.inspecting import Inspecting
+from kong_mesh_cp.usecases.resources.inspecting import NO_POLICY, Inspecting
 from kong_mesh_cp.usecases.resources.kinds import KINDS
 from kong_mesh_cp.usecases.resources.refusals import (
     Fault,
@@ -34,6 +34,10 @@ _SERVICES = {
     for name in ("MeshService", "MeshExternalService", "MeshMultiZoneService")
 }
 _NO_SERVICE = f'only "{",".join(_SERVICES)}" are available for inspection'
+
+# What Go reads as true or false; nothing is false too.
+_TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
+_FALSE = frozenset({None, "", "0", "f", "F", "FALSE", "false", "False"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,10 +61,10 @@ class InspectionRoutes:
         for row in TYPES.values():
             if row.name in KINDS and (row.is_policy or row.name == "MeshService"):
                 path = f"{in_mesh}/{row.path}/{{name}}/_resources/dataplanes"
-                yield self._route(path, self._dataplanes(row, path))
+                yield self._route(path, self._dataplanes(row))
         insights = f"{in_mesh}/service-insights"
         for path in (insights, "/service-insights"):
-            yield self._route(path, self._services(path))
+            yield self._route(path, self._services)
         yield self._route(f"{insights}/{{name}}", self._service)
         yield self._route("/global-insight", self._global_insight)
         yield self._route("/global-insights", self._global_insights)
@@ -74,9 +78,10 @@ class InspectionRoutes:
 
     async def _config(self, user: User, request: Request) -> Response:
         """Judged, but not answered: nothing here makes configurations of proxies yet."""
-        if request.query.get("shadow", "false") not in {"true", "false"}:
+        if request.query.get("shadow") not in _TRUE | _FALSE:
             raise unreadable("bad request: unsupported value for query parameter 'shadow'")
-        if request.query.get("include", "diff") != "diff":
+        include = request.query.get("include")
+        if include and set(include.split(",")) != {"diff"}:
             raise unreadable("bad request: unsupported value for query parameter 'include'")
         mesh, name = request.captured["mesh"], request.captured["name"]
         await self.inspecting.require_dataplane(user, mesh, name)
@@ -87,9 +92,9 @@ class InspectionRoutes:
         mesh, name = request.captured["mesh"], request.captured["name"]
         return shown(await self.inspecting.gateway_rules(user, mesh, name))
 
-    def _dataplanes(self, row: ResourceType, path: str) -> Answer:
+    def _dataplanes(self, row: ResourceType) -> Answer:
         async def dataplanes(user: User, request: Request) -> Response:
-            query = list_query(request, path, row.name)
+            query = page_query(request, NO_POLICY)
             mesh, name = request.captured["mesh"], request.captured["name"]
             page = await self.inspecting.dataplanes(user, row, mesh, name, query)
             document: dict[str, object] = {"items": list(page.items), "total": page.total}
@@ -108,16 +113,13 @@ class InspectionRoutes:
             {"hostname": name, "zones": [{"name": zone} for zone in zones]}
             for name, zones in found.items()
         ]
-        return shown({"items": items, "total": len(items)})
+        return shown({"items": items or None, "total": len(items)})
 
-    def _services(self, path: str) -> Answer:
-        async def services(user: User, request: Request) -> Response:
-            query = list_query(request, path, "ServiceInsight")
-            mesh = request.captured.get("mesh")
-            page = await self.insights.services(user, mesh, query, service_types(request))
-            return shown(list_document(request, page))
-
-        return services
+    async def _services(self, user: User, request: Request) -> Response:
+        types = service_types(request)
+        query = page_query(request, "Could not paginate resources")
+        page = await self.insights.services(user, request.captured.get("mesh"), query, types)
+        return shown(list_document(request, page))
 
     async def _service(self, user: User, request: Request) -> Response:
         mesh, name = request.captured["mesh"], request.captured["name"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from urllib.parse import parse_qsl, quote, urlencode
 
 from kong_mesh_cp.core.resources.kinds.insights import ServiceType
@@ -28,8 +29,9 @@ OFFSET_MAX = 2**53  # what every reader of JSON counts exactly
 TAGGED = frozenset({"Dataplane", "ExternalService"})
 
 _NUMBER = re.compile(r"[+-]?[0-9]{1,16}")
-_FILTER = re.compile(r"filter\[(?P<key>[^\]]*)\](?P<operator>.*)")
-_LABELS = "labels."
+_FILTER = "filter["
+_LABEL_FILTER = "filter[labels."
+_PATH_AS_IT_IS = "/$&+,:;=@"  # what Go leaves alone in a path
 
 Pairs = Sequence[tuple[str, str]]
 
@@ -37,6 +39,18 @@ Pairs = Sequence[tuple[str, str]]
 def pairs_of(request: Request) -> Pairs:
     """Names and values in order, repeated ones too."""
     return parse_qsl(request.raw_query, keep_blank_values=True)
+
+
+def page_query(request: Request, title: str) -> ListQuery:
+    """Of a list without filters: a page, and a part of the names; `title` is for refusals.
+
+    Raises: ResourceRefusedError.
+    """
+    return ListQuery(
+        size=_size(request.query.get("size", ""), title),
+        offset=_offset(request.query.get("offset", ""), title),
+        name=request.query.get("name", ""),
+    )
 
 
 def list_query(request: Request, route: str, type_name: str) -> ListQuery:
@@ -48,54 +62,51 @@ def list_query(request: Request, route: str, type_name: str) -> ListQuery:
     first: dict[str, str] = {}
     for name, value in pairs:
         first.setdefault(name, value)
-    size = _size(first.get("size", ""))
-    offset = _offset(first.get("offset", ""))
-    return ListQuery(
-        size=size,
-        offset=offset,
-        name=first.get("name", ""),
+    paged = page_query(request, LIST)
+    return replace(
+        paged,
         labels=_labels(pairs, route),
         tags=_tags(pairs) if type_name in TAGGED else {},
         gateway=_gateway(first.get("gateway", ""), route) if type_name == "Dataplane" else None,
     )
 
 
-def _size(text: str) -> int:
+def _size(text: str, title: str) -> int:
     if not text:
         return PAGE_ITEMS
     if not _NUMBER.fullmatch(text) or int(text) < 0:
-        raise _bad_page("Invalid page size", "size", "invalid format")
+        raise _bad_page(title, "Invalid page size", "size", "invalid format")
     if int(text) > PAGE_ITEMS_MAX:
         reason = f"invalid page size of {int(text)}. Maximum page size is {PAGE_ITEMS_MAX}"
-        raise _bad_page("Invalid page size", "size", reason)
+        raise _bad_page(title, "Invalid page size", "size", reason)
     return int(text) or PAGE_ITEMS  # pages without items would have no end
 
 
-def _offset(text: str) -> int:
+def _offset(text: str, title: str) -> int:
     if not text:
         return 0
     if not _NUMBER.fullmatch(text) or not 0 <= int(text) <= OFFSET_MAX:
-        raise _bad_page("Invalid offset", "offset", "Invalid format")
+        raise _bad_page(title, "Invalid offset", "offset", "Invalid format")
     return int(text)
 
 
-def _bad_page(detail: str, field: str, reason: str) -> ResourceRefusedError:
-    return ResourceRefusedError(Fault.INVALID, LIST, detail, [Violation(field, reason)])
+def _bad_page(title: str, detail: str, field: str, reason: str) -> ResourceRefusedError:
+    return ResourceRefusedError(Fault.INVALID, title, detail, [Violation(field, reason)])
 
 
 def _labels(pairs: Pairs, route: str) -> Mapping[str, str]:
     labels: dict[str, str] = {}
     wrong: list[Violation] = []
     for name, value in pairs:
-        found = _FILTER.fullmatch(name)
-        if found is None:
+        if not name.startswith(_FILTER):
             continue
-        if found["operator"]:
-            wrong.append(Violation(f"{route}.{name}", "advanced filters are not supported"))
-        elif not found["key"].startswith(_LABELS):
+        label, closed, behind = name.removeprefix(_LABEL_FILTER).partition("]")
+        if not name.startswith(_LABEL_FILTER):
             wrong.append(Violation(f"{route}.{name}", "filters are only supported on labels"))
+        elif behind or not closed:
+            wrong.append(Violation(f"{route}.{name}", "advanced filters are not supported"))
         else:
-            labels[found["key"].removeprefix(_LABELS)] = value
+            labels[label] = value
     if wrong:
         raise invalid(LIST, wrong)
     return labels
@@ -109,11 +120,12 @@ def _tags(pairs: Pairs) -> Mapping[str, str]:
 def _gateway(text: str, route: str) -> GatewayFilter | None:
     if not text:
         return None
+    mode = text.lower()
     try:
-        return GatewayFilter(text.lower())
+        return GatewayFilter(mode)
     except ValueError:
         # The spelling is the original's.
-        reason = f"shoud use `true`, `false`, 'builtin' or 'delegated' instead of {text}"
+        reason = f"shoud use `true`, `false`, 'builtin' or 'delegated' instead of {mode}"
         raise invalid(LIST, [Violation(f"{route}.gateway", reason)]) from None
 
 
@@ -124,7 +136,7 @@ def service_types(request: Request) -> Collection[ServiceType]:
         return ()
     known = {each.name: each for each in ServiceType}
     try:
-        return tuple(known[name] for name in named.split(","))
+        return tuple(known[name.strip().lower()] for name in named.split(","))
     except KeyError:
         raise unreadable("bad request: unsupported service type") from None
 
@@ -146,4 +158,4 @@ def next_page(request: Request, listing: Listing) -> str | None:
     query = sorted([*kept, ("offset", str(listing.next_offset))], key=lambda pair: pair[0])
     host = request.headers.get("host", "")
     scheme = "https" if request.peer.secure else "http"
-    return f"{scheme}://{host}{quote(request.path)}?{urlencode(query)}"
+    return f"{scheme}://{host}{quote(request.path, _PATH_AS_IT_IS)}?{urlencode(query)}"

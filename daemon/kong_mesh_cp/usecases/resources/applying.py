@@ -22,6 +22,7 @@ from kong_mesh_cp.core.resources.defaults import (
     with_unproven_inbounds,
     with_zone_tag,
 )
+from kong_mesh_cp.core.resources.go_json import syntax_fault
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.resources.kind import InvalidResourceError, Kind
 from kong_mesh_cp.core.resources.kinds.dataplane import Dataplane
@@ -267,7 +268,8 @@ def _parsed(resource_type: ResourceType, body: bytes) -> object:
     try:
         return strict_json.parse(body)
     except strict_json.StrictJsonError as error:
-        raise _unreadable(resource_type, ParseError(error.message)) from None
+        reason = syntax_fault(body) or error.message
+        raise _unreadable(resource_type, ParseError(reason)) from None
 
 
 def _read(kind: Kind[Any], resource_type: ResourceType, document: object) -> _Body:

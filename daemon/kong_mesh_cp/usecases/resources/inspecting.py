@@ -38,6 +38,7 @@ _VIEWED: Final = (
     "MeshService",
 )
 ANY_VALUE: Final = "*"
+NO_POLICY: Final = "Could not retrieve policy"
 
 _Selects = Callable[[Resource, Dataplane], bool]
 
@@ -75,9 +76,7 @@ class Inspecting:
         self, user: User, resource_type: ResourceType, mesh: str, name: str, query: ListQuery
     ) -> Listing:
         """The data plane proxies that a policy, a gateway or a service is about."""
-        stored = await self._reading.stored(
-            user, resource_type, mesh, name, title="Could not retrieve policy"
-        )
+        stored = await self._reading.stored(user, resource_type, mesh, name, title=NO_POLICY)
         selects = await self._selects(resource_of(stored), stored)
         found = await self._store.list(
             Selection(type="Dataplane", mesh=mesh, name_contains=query.name)
@@ -93,7 +92,7 @@ class Inspecting:
         self, user: User, resource_type: ResourceType, mesh: str, name: str
     ) -> Mapping[str, Sequence[str]]:
         """The zones by host name."""
-        stored = await self._reading.stored(
+        stored = await self._reading.stored_anywhere(
             user, resource_type, mesh, name, title="could not retrieve service"
         )
         generators = await self._store.list(Selection(type="HostnameGenerator"))
@@ -114,12 +113,6 @@ class Inspecting:
         if isinstance(resource.spec, MeshService):
             return _service_selector(resource.spec)
         selectors = _legacy_selectors(members(stored))
-        if resource.type in {"MeshGateway", "MeshGatewayRoute"}:
-            return lambda _, spec: (
-                spec.gateway is not None
-                and spec.is_builtin_gateway
-                and any(_has(spec.gateway.tags, each) for each in selectors)
-            )
         return lambda _, spec: any(_has(tags, each) for tags in spec.tag_sets for each in selectors)
 
     async def _view(self, mesh: str) -> tuple[Mesh, MeshView]:
@@ -157,14 +150,12 @@ def _inbound_tags(spec: Dataplane) -> Iterable[Mapping[str, str]]:
 
 
 def _legacy_selectors(document: Mapping[str, Any]) -> list[Mapping[str, str]]:
-    """Whom a policy with selectors of tags is for: `selectors`, `destinations` or `sources`.
-
-    Policies of connections act on the side that receives, but for those of the calling side.
-    """
-    for member in ("selectors", "destinations", "sources"):
-        if document.get(member):
-            return [each.get("match", {}) for each in document[member]]
-    return []
+    """Whom a policy with selectors of tags is about: of a connection, both its ends."""
+    return [
+        each.get("match", {})
+        for member in ("selectors", "sources", "destinations")
+        for each in document.get(member, ())
+    ]
 
 
 def _has(tags: Mapping[str, str], wanted: Mapping[str, str]) -> bool:

@@ -74,6 +74,12 @@ class Reading:
         """One resource of a mesh that exists ("" for a global type)."""
         if resource_type.is_mesh_scoped:
             await self.require_mesh(mesh)
+        return await self.stored_anywhere(user, resource_type, mesh, name, title=title)
+
+    async def stored_anywhere(
+        self, user: User, resource_type: ResourceType, mesh: str, name: str, *, title: str
+    ) -> StoredResource:
+        """As `stored`, for a path that has no word of its own for a mesh that is not there."""
         require(self._access, user, ReadResource(resource_type.name, mesh, name))
         found = await self._store.get(ResourceKey(resource_type.name, mesh, name))
         if found is None:

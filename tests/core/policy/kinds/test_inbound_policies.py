@@ -121,3 +121,21 @@ def test_tls_takes_rules_or_clients() -> None:
 
     assert told(TLS, both) == {("spec", "field 'from' must be empty when 'rules' is defined")}
     assert warned(TLS, both) == ["'from' field is deprecated, use 'rules' instead"]
+
+
+@pytest.mark.parametrize(
+    ("top", "expected"),
+    [
+        ("{kind: Mesh, proxyTypes: [Sidecar]}", set()),
+        ("{kind: Dataplane}", set()),
+        ("{kind: Mesh}", {("spec.rules", "must not be defined")}),
+        ("{kind: MeshHTTPRoute, name: r}", {("spec.rules", "must not be defined")}),
+    ],
+)
+def test_limits_of_inbounds_are_not_for_gateways(top: str, expected: set[tuple[str, str]]) -> None:
+    rules = "[{default: {local: {http: {disabled: true}}}}]"
+    assert told(LIMIT, f"{{targetRef: {top}, rules: {rules}}}") == expected
+
+
+def test_a_policy_of_limits_may_have_nothing_to_say() -> None:
+    assert told(LIMIT, "{targetRef: {kind: Mesh}}") == set()

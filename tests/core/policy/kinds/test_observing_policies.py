@@ -90,6 +90,10 @@ def test_a_format_says_whether_it_omits_empty_values() -> None:
             {("backends.backend[0].openTelemetry", "must be defined")},
         ),
         ("{backends: [{type: OpenTelemetry, openTelemetry: {endpoint: 'otel:1'}}]}", set()),
+        (
+            "{backends: [{type: OpenTelemetry, openTelemetry: {endpoint: 'http://otel:1'}}]}",
+            {("backends.backend[0].openTelemetry.endpoint", "must not use schema")},
+        ),
         ("{sidecar: {profiles: {include: [{type: Contains, match: '('}]}}}", set()),
         (
             "{sidecar: {profiles: {include: [{type: Regex, match: '('}]}}}",

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from kong_mesh_cp.core.policy.kinds import (
+    mesh_health_check,
     mesh_http_route,
     mesh_load_balancing_strategy,
     mesh_passthrough,
     mesh_tcp_route,
 )
+from kong_mesh_cp.core.resources.plugin_kind import PluginKind
 from support.policy_specs import conf_told, rendered, told
 
 HTTP, TCP = mesh_http_route.KIND, mesh_tcp_route.KIND
@@ -254,3 +258,36 @@ def test_what_passes_through(matches: str, expected: Told) -> None:
     assert {
         (field.removeprefix("spec.default.appendMatch"), text) for field, text in found
     } == expected
+
+
+@pytest.mark.parametrize(
+    ("ref", "local"),
+    [
+        ("{kind: MeshService, name: s}", False),
+        ("{kind: MeshService, name: s, sectionName: http}", True),
+        ("{kind: MeshService, labels: {a: b}}", True),
+        ("{kind: MeshMultiZoneService, name: s}", False),
+    ],
+)
+def test_a_real_service_has_no_other_zones_and_the_rest_is_judged_too(
+    ref: str, *, local: bool
+) -> None:
+    zones = "{localityAwareness: {crossZone: {failover: [{to: {type: Only}}]}}}"
+    at = "spec.to[0].default.localityAwareness.crossZone"
+    expected = {(f"{at}.failover[0].to.zones", "must not be empty when type is Only")}
+    if local:
+        expected.add((at, "must not be set: MeshService traffic is local"))
+
+    assert told(BALANCE, f"{{to: [{{targetRef: {ref}, default: {zones}}}]}}") == expected
+
+
+@pytest.mark.parametrize("kind", [BALANCE, mesh_health_check.KIND])
+def test_what_lies_outside_is_neither_balanced_nor_probed(kind: PluginKind[Any]) -> None:
+    to = "[{targetRef: {kind: MeshExternalService, name: e}, default: {tcp: {}}}]"
+    place = "spec.to[0].targetRef.kind"
+    unsupported = (place, "value is not supported")
+
+    assert told(kind, f"{{to: {to}}}") == {unsupported}
+    narrower = told(kind, f"{{targetRef: {{kind: MeshSubset}}, to: {to}}}")
+    assert unsupported in narrower
+    assert len(narrower) == 2

@@ -269,3 +269,26 @@ def test_a_service_as_a_client_is_warned_of() -> None:
             "use MeshSubset with 'kuma.io/service' instead"
         )
     ]
+
+
+ONLY_FOR_WHOLE_MESH = (
+    "kind MeshExternalService is only allowed with targetRef.kind: Mesh as it is configured on "
+    "the Zone Egress and shared by all clients in the mesh"
+)
+OUTSIDE = "{kind: MeshExternalService, name: e}"
+
+
+@pytest.mark.parametrize("top", ["{kind: MeshGateway, name: g}", "{kind: MeshHTTPRoute, name: r}"])
+def test_gateways_and_routes_have_timeouts_and_retries_for_what_lies_outside(top: str) -> None:
+    timeout = f"[{{targetRef: {OUTSIDE}, default: {{http: {{requestTimeout: 1s}}}}}}]"
+    retry = f"[{{targetRef: {OUTSIDE}, default: {{tcp: {{maxConnectAttempt: 1}}}}}}]"
+    assert told(TIMEOUT, f"{{targetRef: {top}, to: {timeout}}}") == set()
+    assert told(RETRY, f"{{targetRef: {top}, to: {retry}}}") == set()
+
+
+def test_circuits_to_what_lies_outside_are_the_same_for_all_clients() -> None:
+    to = f"[{{targetRef: {OUTSIDE}, default: {{connectionLimits: {{}}}}}}]"
+    assert told(BREAKER, f"{{to: {to}}}") == set()
+    assert told(BREAKER, f"{{targetRef: {{kind: MeshSubset}}, to: {to}}}") == {
+        ("spec.to[0].targetRef.kind", ONLY_FOR_WHOLE_MESH)
+    }

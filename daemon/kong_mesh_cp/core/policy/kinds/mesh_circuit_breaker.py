@@ -12,11 +12,13 @@ from kong_mesh_cp.core.policy.shapes import (
     WHOLE_MESH_ONLY,
     Entries,
     Rules,
+    egress_is_shared,
     entries,
     inbound_warnings,
     rules,
     rules_or_lists,
     top,
+    top_ref,
 )
 from kong_mesh_cp.core.policy.target_ref import TargetRef
 from kong_mesh_cp.core.resources.plugin_kind import plugin_kind
@@ -103,6 +105,7 @@ def _violations(spec: MeshCircuitBreaker) -> Iterator[Violation]:
     yield from rules_or_lists(spec)
     yield from entries(spec.from_, "from", WHOLE_MESH_ONLY, _conf)
     yield from entries(spec.to, "to", DESTINATIONS, _conf)
+    yield from egress_is_shared(spec.to, top_ref(spec))
     yield from rules(spec.rules, _conf)
 
 

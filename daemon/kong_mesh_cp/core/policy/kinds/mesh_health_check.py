@@ -8,11 +8,13 @@ from typing import Final
 
 from kong_mesh_cp.core.policy.http_fields import HeaderChanges
 from kong_mesh_cp.core.policy.shapes import (
-    DESTINATIONS,
+    CLUSTERS,
     PROXIES,
     Entries,
+    egress_is_shared,
     entries,
     top,
+    top_ref,
     top_warnings,
 )
 from kong_mesh_cp.core.policy.target_ref import TargetRef
@@ -80,7 +82,8 @@ class MeshHealthCheck:
 
 def _violations(spec: MeshHealthCheck) -> Iterator[Violation]:
     yield from top(spec, (*PROXIES, "Dataplane"))
-    yield from entries(spec.to, "to", DESTINATIONS, _conf)
+    yield from entries(spec.to, "to", CLUSTERS, _conf)
+    yield from egress_is_shared(spec.to, top_ref(spec))
 
 
 def _conf(conf: Conf, at: FieldPath) -> Iterator[Violation]:

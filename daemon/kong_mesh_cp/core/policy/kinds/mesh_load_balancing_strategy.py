@@ -8,11 +8,12 @@ from typing import Annotated, Final
 
 from kong_mesh_cp.core.policy.hash_policies import HashPolicy, hash_violations
 from kong_mesh_cp.core.policy.shapes import (
-    DESTINATIONS,
+    CLUSTERS,
     PROXIES,
     SPEC,
     Entries,
     Entry,
+    egress_is_shared,
     top,
     top_ref,
     top_warnings,
@@ -140,9 +141,10 @@ def _violations(spec: MeshLoadBalancingStrategy) -> Iterator[Violation]:
     for index, item in enumerate(spec.to):
         at = SPEC.field("to").index(index)
         balanced = at_gateway and item.default.load_balancer is not None
-        allowed = _BALANCED_AT_GATEWAY if balanced else DESTINATIONS
+        allowed = _BALANCED_AT_GATEWAY if balanced else CLUSTERS
         yield from violations(item.target_ref, allowed, at.field("targetRef"))
         yield from _conf(item, at.field("default"))
+    yield from egress_is_shared(spec.to, top_ref(spec))
 
 
 def _conf(item: Entry[Conf], at: FieldPath) -> Iterator[Violation]:
@@ -156,11 +158,14 @@ def _conf(item: Entry[Conf], at: FieldPath) -> Iterator[Violation]:
         yield from _affinity(awareness.local_zone.affinity_tags or (), place)
     if awareness.cross_zone is not None:
         place = at.field("localityAwareness").field("crossZone")
-        # A section is one port of one MeshService, which has endpoints in its own zone only.
-        if item.target_ref.kind == "MeshService" and item.target_ref.section_name:
+        if _is_one_mesh_service(item.target_ref):
             yield place.violation("must not be set: MeshService traffic is local")
-        else:
-            yield from _cross_zone(awareness.cross_zone, place)
+        yield from _cross_zone(awareness.cross_zone, place)
+
+
+def _is_one_mesh_service(ref: TargetRef) -> bool:
+    """A MeshService by name alone may mean the tag of that name, in any zone."""
+    return ref.kind == "MeshService" and bool(ref.section_name or ref.labels)
 
 
 def _balancer(balancer: LoadBalancer, at: FieldPath) -> Iterator[Violation]:

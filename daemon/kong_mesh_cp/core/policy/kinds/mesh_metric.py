@@ -142,9 +142,11 @@ def _backend(backend: Backend, at: FieldPath) -> Iterator[Violation]:
         case Backend(type="Prometheus"):
             yield at.field("prometheus").violation(MUST_BE_DEFINED)
         case Backend(type="OpenTelemetry", open_telemetry=OpenTelemetry() as collector):
+            endpoint = at.field("openTelemetry").field("endpoint")
             if not is_url(collector.endpoint):
-                endpoint = at.field("openTelemetry").field("endpoint")
                 yield endpoint.violation("must be a valid url")
+            if collector.endpoint.startswith(("http://", "https://")):
+                yield endpoint.violation("must not use schema")
         case Backend(type="OpenTelemetry"):
             yield at.field("openTelemetry").violation(MUST_BE_DEFINED)
         case _:

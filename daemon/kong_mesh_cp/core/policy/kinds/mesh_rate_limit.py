@@ -14,9 +14,12 @@ from kong_mesh_cp.core.policy.shapes import (
     Entries,
     Rules,
     inbound_warnings,
+    includes_gateways,
+    must_be_empty,
     rules,
-    rules_or_lists,
+    rules_alone,
     top,
+    top_ref,
 )
 from kong_mesh_cp.core.policy.target_ref import TargetRef
 from kong_mesh_cp.core.resources.durations import MILLISECOND
@@ -80,10 +83,13 @@ class MeshRateLimit:
 def _violations(spec: MeshRateLimit) -> Iterator[Violation]:
     kinds = (*PROXIES, "MeshHTTPRoute", "Dataplane")
     yield from top(spec, kinds, inbound=bool(spec.from_ or spec.rules))
-    yield from rules_or_lists(spec)
+    yield from rules_alone(spec)
     yield from sources(spec, spec.from_, WHOLE_MESH_ONLY, _conf)
     yield from destinations(spec, spec.to, _conf)
-    yield from rules(spec.rules, _conf)
+    if includes_gateways(top_ref(spec)):
+        yield from must_be_empty(spec.rules, "rules")
+    else:
+        yield from rules(spec.rules, _conf)
 
 
 def _conf(conf: Conf, default: FieldPath) -> Iterator[Violation]:

@@ -9,10 +9,10 @@ from typing import Annotated, Final
 
 from kong_mesh_cp.core.policy.http_fields import HeaderMatch, HeaderName
 from kong_mesh_cp.core.policy.shapes import (
+    AT_GATEWAY,
     DESTINATIONS,
     PROXIES,
     SPEC,
-    WHOLE_MESH_ONLY,
     Entries,
     entries,
     top,
@@ -129,8 +129,8 @@ def _violations(spec: MeshRetry) -> Iterator[Violation]:
     yield from top(spec, (*PROXIES, "MeshHTTPRoute", "Dataplane"))
     if not spec.to:
         yield SPEC.field("to").violation(NEEDS_AN_ITEM)
-    whole_mesh = top_ref(spec).kind in {"MeshGateway", "MeshHTTPRoute"}
-    allowed = WHOLE_MESH_ONLY if whole_mesh else DESTINATIONS
+    at_gateway = top_ref(spec).kind in {"MeshGateway", "MeshHTTPRoute"}
+    allowed = AT_GATEWAY if at_gateway else DESTINATIONS
     yield from entries(spec.to, "to", allowed, _conf)
 
 

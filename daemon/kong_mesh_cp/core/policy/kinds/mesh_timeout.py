@@ -8,6 +8,7 @@ from functools import partial
 from typing import Final
 
 from kong_mesh_cp.core.policy.shapes import (
+    AT_GATEWAY,
     DESTINATIONS,
     PROXIES,
     WHOLE_MESH_ONLY,
@@ -63,7 +64,7 @@ def _violations(spec: MeshTimeout) -> Iterator[Violation]:
     yield from rules_or_lists(spec)
     if kind in {"MeshHTTPRoute", "MeshGateway"}:
         yield from must_be_empty(spec.from_, "from")
-        yield from entries(spec.to, "to", WHOLE_MESH_ONLY, check)
+        yield from entries(spec.to, "to", AT_GATEWAY, check)
     else:
         yield from entries(spec.from_, "from", WHOLE_MESH_ONLY, check)
         yield from entries(spec.to, "to", DESTINATIONS, check)
