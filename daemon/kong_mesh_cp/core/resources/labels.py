@@ -111,11 +111,7 @@ def label_violations(
 
 
 def _origin_violations(
-    labels: Mapping[str, str],
-    resource_type: ResourceType,
-    mesh: str,
-    place: Place,
-    path: FieldPath,
+    labels: Mapping[str, str], resource_type: ResourceType, place: Place, path: FieldPath
 ) -> list[Violation]:
     violations: list[Violation] = []
     origin = labels.get(ORIGIN)
