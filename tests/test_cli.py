@@ -20,6 +20,8 @@ COMMANDS = [
     ["run"],
     ["version"],
     ["reload"],
+    ["migrate"],
+    ["migrate", "up"],
     ["config"],
     ["config", "init"],
     ["config", "show"],

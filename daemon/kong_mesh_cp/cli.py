@@ -102,12 +102,14 @@ def _add_offline_commands(
         config,
         license,  # noqa: A004
         license_state,
+        migrate,
         reload,
     )
 
     license_state.add_parsers(license.add_parser(commands))
     config.add_parser(commands)
     reload.add_parser(commands)
+    migrate.add_parser(commands)
 
 
 def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

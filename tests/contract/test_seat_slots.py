@@ -14,6 +14,7 @@ from kong_mesh_cp.core.admission.seats import SeatId, SeatRecord
 from kong_mesh_cp.shell.store.own_slots import OwnSlots
 from kong_mesh_cp.shell.store.postgres.address import PostgresAddress
 from kong_mesh_cp.usecases.resource_ports import SLOT_RENEWAL_SECONDS, SLOT_SECONDS, SeatSlots
+from support.fake_slots import FakeSlots
 from support.postgres import PostgresServer, opened
 from support.stores import record, seat
 
@@ -21,7 +22,7 @@ LIMIT = 5
 SlotsOpening = Callable[[], AbstractAsyncContextManager[SeatSlots]]
 
 
-@pytest.fixture(params=["own", "postgres"])
+@pytest.fixture(params=["own", "fake", "postgres"])
 def opening(request: pytest.FixtureRequest) -> SlotsOpening:
     @asynccontextmanager
     async def own() -> AsyncIterator[SeatSlots]:
@@ -32,7 +33,11 @@ def opening(request: pytest.FixtureRequest) -> SlotsOpening:
         async with opened(request.getfixturevalue("database")) as store:
             yield store.slots
 
-    return own if request.param == "own" else shared
+    @asynccontextmanager
+    async def fake() -> AsyncIterator[SeatSlots]:
+        yield FakeSlots()
+
+    return {"own": own, "fake": fake, "postgres": shared}[request.param]
 
 
 async def claim_all(slots: SeatSlots, names: list[str], limit: int = LIMIT) -> list[str]:
@@ -155,3 +160,67 @@ async def test_the_key_alone_keeps_a_number_from_being_taken_twice(
             pytest.raises(psycopg.errors.UniqueViolation, match="seat_slot_pkey"),
         ):
             connection.execute("INSERT INTO seat_slot SELECT 1, '', '', 'b', 'x', now()")
+
+
+async def test_a_license_that_refuses_nobody_holds_any_number(opening: SlotsOpening) -> None:
+    async with opening() as slots:
+        await slots.hold([record(name) for name in "abcdefgh"])
+        await slots.hold([record("h"), record("i")])
+        assert await slots.renew() == {seat(name) for name in "abcdefghi"}
+
+        assert await claim_all(slots, ["x", "a"]) == ["a"]
+        for name in "abcde":
+            await slots.free(seat(name))
+        assert await claim_all(slots, ["x", "y"]) == ["x"]
+
+
+async def test_whether_there_is_room_is_told_without_taking_it(opening: SlotsOpening) -> None:
+    async with opening() as slots:
+        await claim_all(slots, list("abcd"))
+        assert await slots.has_room(seat("x"), LIMIT)
+        assert await slots.has_room(seat("x"), LIMIT)
+        await claim_all(slots, ["e"])
+        assert not await slots.has_room(seat("x"), LIMIT)
+        assert await slots.has_room(seat("e"), LIMIT)
+
+
+async def test_seats_are_regained_up_to_the_limit(opening: SlotsOpening) -> None:
+    async with opening() as slots:
+        await claim_all(slots, list("abcd"))
+        assert await slots.regain([record("a"), record("x"), record("y")], LIMIT) == {
+            seat("a"),
+            seat("x"),
+        }
+        assert await slots.regain([record("y"), record("z")], None) == {seat("y"), seat("z")}
+        assert await slots.regain([], LIMIT) == frozenset()
+        assert await slots.elsewhere() == 0
+
+
+async def test_what_another_control_plane_holds_is_counted_and_not_regained(
+    database: PostgresAddress,
+) -> None:
+    async with opened(database, "one") as one, opened(database, "two") as two:
+        await one.slots.hold([record("a"), record("b")])
+        await two.slots.hold([record("b"), record("c")])
+        assert (await one.slots.elsewhere(), await two.slots.elsewhere()) == (2, 1)
+
+        wanted = [record(name) for name in "abcd"]
+        for limit in (LIMIT, None):
+            assert await one.slots.regain(wanted, limit) == {seat("a"), seat("d")}
+        assert await two.slots.renew() == {seat("b"), seat("c")}
+
+
+async def test_a_seat_that_ran_out_is_not_counted_and_can_be_regained(
+    database: PostgresAddress, postgres: PostgresServer
+) -> None:
+    async with opened(database, "one") as one, opened(database, "two") as two:
+        await one.slots.hold([record("a"), record("b")])
+        with postgres.administering(database.database) as connection:
+            connection.execute(
+                "UPDATE kong_mesh_cp.seat_slot SET held_until = now() - interval '1 second'"
+            )
+        assert await two.slots.elsewhere() == 0
+        assert await two.slots.has_room(seat("x"), 1)
+        assert await two.slots.regain([record("a")], LIMIT) == {seat("a")}
+        assert await two.slots.regain([record("b")], None) == {seat("b")}
+        assert await one.slots.renew() == frozenset()

@@ -14,11 +14,13 @@ import trio
 from kong_mesh_cp.core.admission.decision import Refused
 from kong_mesh_cp.core.admission.identity import IdentityRules, Rule
 from kong_mesh_cp.core.admission.ledger import SeatLedger, SeatPolicy
-from kong_mesh_cp.core.admission.seats import SeatId
+from kong_mesh_cp.core.admission.seats import SeatId, SeatRecord
 from kong_mesh_cp.core.resources.kinds.mesh import Membership, ProxyConstraints
 from kong_mesh_cp.usecases.admitting import Admitting, HeldSeat
 from kong_mesh_cp.usecases.license_views import WarningView
 from kong_mesh_cp.usecases.recording import SeatRecorder
+from kong_mesh_cp.usecases.resource_ports import SeatSlots
+from kong_mesh_cp.usecases.shared_seats import SharedSeats
 from support.fake_store import FakeStateStore
 from support.peers import FakePeer
 
@@ -76,24 +78,37 @@ async def open_desk(
     rules: Sequence[Rule] = (),
     store: FakeStateStore | None = None,
     closed: Refused | None = None,
+    slots: SeatSlots | None = None,
+    known: Sequence[SeatRecord] = (),
 ) -> AsyncIterator[Desk]:
-    """A desk whose recorder runs. Limit and refusing are those of the license."""
+    """A desk whose recorder runs. Limit and refusing are those of the license.
+
+    With `slots` seats are counted there, too; `known` are then remembered from before.
+    """
     now = [NOON]
     store = store or FakeStateStore()
     recorder = SeatRecorder(store)
     in_force = FakeLicense(limit, refuses)
     meshes = FakeMeshes()
+    ledger = SeatLedger()
+    shared = None if slots is None else SharedSeats(slots, ledger, in_force)
     admitting = Admitting(
         zone="default",
-        ledger=SeatLedger(),
+        ledger=ledger,
         meshes=meshes,
         rules=IdentityRules(rules, machine_id="0123456789abcdef0123456789abcdef"),
         license_in_force=in_force,
         recorder=recorder,
         wall_clock=lambda: now[0],
         closed=closed,
+        shared=shared,
     )
+    if shared is not None:
+        recorder.told = shared.changed
+        admitting.reserve(await shared.begin(known))
     async with trio.open_nursery() as nursery:
+        if shared is not None:
+            nursery.start_soon(shared.run)
         nursery.start_soon(recorder.run)
         yield Desk(admitting, in_force, store, recorder, meshes, now)
         nursery.cancel_scope.cancel()

@@ -83,6 +83,7 @@ def test_an_administrator_sees_everything_but_the_secrets() -> None:
             "byMesh": {"default": 1, "zoo": 1},
             "byZone": {"default": 2},
             "reserved": 1,
+            "elsewhere": 0,
         },
         "highWaterMarks": {"2026-11-20": 7, "2026-11-21": 2},
     }

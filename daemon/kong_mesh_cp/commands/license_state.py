@@ -6,7 +6,7 @@ import argparse
 import os
 import pwd
 from http import HTTPStatus
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kong_mesh_cp.commands.running_daemon import NoDaemonError, add_daemon_arguments, ask_daemon
 from kong_mesh_cp.core.errors import ControlPlaneError, StateError
@@ -14,6 +14,10 @@ from kong_mesh_cp.core.license.clock import ClockMark
 from kong_mesh_cp.core.license.term import instant
 from kong_mesh_cp.shell.host import clocks
 from kong_mesh_cp.shell.host.shown import shown
+
+if TYPE_CHECKING:
+    from kong_mesh_cp.settings.model import Settings
+    from kong_mesh_cp.settings.service_manager import ServiceEnvironment
 
 EXIT_SAFE = 0
 EXIT_NOT_SAFE = 1
@@ -94,6 +98,7 @@ def _reset_clock(arguments: argparse.Namespace) -> int:
     import trio  # noqa: PLC0415 (this command alone writes to the store)
 
     from kong_mesh_cp.settings.loading import load  # noqa: PLC0415
+    from kong_mesh_cp.settings.service_manager import ServiceEnvironment  # noqa: PLC0415
 
     environ = dict(os.environ)  # noqa: TID251 (the same variables as the daemon's)
     settings = load(arguments={"--config-file": arguments.config_file}, environ=environ).settings
@@ -111,8 +116,10 @@ def _reset_clock(arguments: argparse.Namespace) -> int:
             hint="Name the daemon's configuration with -c, or set KUMA_GENERAL_WORK_DIR as for it;"
             " the packaged service's is /var/lib/kong-mesh-cp.",
         )
-    before = trio.run(  # noqa: TID251 (the one command with an adapter that is async)
-        _forget_latest_time, settings.general.work_dir, _reason(arguments.reason)
+    reason = _reason(arguments.reason)
+    service = ServiceEnvironment.read(environ, pid=os.getpid())
+    before = trio.run(  # noqa: TID251 (a command with an adapter that is async)
+        _forget_latest_time, settings, service, reason
     )
     seen = "none was recorded" if before is None else f"it was {instant(before.seen)}"
     print(f"the latest time seen is now the wall clock's ({seen}); recorded in the audit log")
@@ -130,28 +137,29 @@ def _reason(text: str) -> str:
     return reason
 
 
-async def _forget_latest_time(state: Path, reason: str) -> ClockMark | None:
+async def _forget_latest_time(
+    settings: Settings, service: ServiceEnvironment, reason: str
+) -> ClockMark | None:
+    from kong_mesh_cp.compose.state import open_store  # noqa: PLC0415
     from kong_mesh_cp.core.license.clock import observe  # noqa: PLC0415
-    from kong_mesh_cp.shell.store.state_directory import StateDirectory  # noqa: PLC0415
     from kong_mesh_cp.usecases.ports import AuditEntry  # noqa: PLC0415
 
     now = clocks.wall_clock()
-    with StateDirectory.open(state) as directory:
-        async with directory.open_store() as store:
-            before = (await store.remembered()).clock
-            seen = instant(before.seen) if before else "never"
-            # First the record of the deed: a clock that was reset in secret must not exist.
-            await store.audit(
-                AuditEntry(now, _actor(), f"reset-clock from {seen} to {instant(now)}", reason)
-            )
-            mark = observe(
-                None,
-                wall=now,
-                boottime_seconds=clocks.boot_clock(),
-                boot_id=clocks.boot_id(),
-            )
-            await store.save_clock(mark)
-            return before
+    async with open_store(settings, service) as store:
+        before = (await store.remembered()).clock
+        seen = instant(before.seen) if before else "never"
+        # First the record of the deed: a clock that was reset in secret must not exist.
+        await store.audit(
+            AuditEntry(now, _actor(), f"reset-clock from {seen} to {instant(now)}", reason)
+        )
+        mark = observe(
+            None,
+            wall=now,
+            boottime_seconds=clocks.boot_clock(),
+            boot_id=clocks.boot_id(),
+        )
+        await store.save_clock(mark)
+        return before
 
 
 def _actor() -> str:

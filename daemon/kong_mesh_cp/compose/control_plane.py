@@ -17,6 +17,7 @@ from kong_mesh_cp.compose.state import OpenState
 from kong_mesh_cp.core.admission.decision import NO_PROXIES_JOIN_GLOBAL
 from kong_mesh_cp.core.admission.identity import IdentityRules
 from kong_mesh_cp.core.admission.ledger import SeatLedger
+from kong_mesh_cp.core.admission.seats import SeatRecord
 from kong_mesh_cp.core.license.sources import SourceReading
 from kong_mesh_cp.core.wire.json_text import json_text
 from kong_mesh_cp.core.wire.versions import WIRE_VERSION
@@ -29,8 +30,9 @@ from kong_mesh_cp.shell.rest_api.handler import Index, RestApi
 from kong_mesh_cp.usecases.admitting import Admitting
 from kong_mesh_cp.usecases.licensing import Licensing, ReloadOutcome
 from kong_mesh_cp.usecases.mesh_directory import StoredMeshes
-from kong_mesh_cp.usecases.ports import LicenseSources, Remembered, StateStore
+from kong_mesh_cp.usecases.ports import LicenseSources, StateStore
 from kong_mesh_cp.usecases.recording import SeatRecorder
+from kong_mesh_cp.usecases.shared_seats import SharedSeats
 
 DEFAULT_MESH = "default"
 INSTANCE_BYTES = 2  # of randomness that tell one start on this host from another
@@ -51,6 +53,8 @@ class ControlPlane:
     admission: AdmissionSocket
     api: RestApi
     diagnostics: Handler
+    reserved: tuple[SeatRecord, ...]  # seats of before that are kept for their proxies
+    shared: SharedSeats | None = None
     serving: bool = False  # every listener serves and the stop was not asked for
     _reading: trio.Lock = field(default_factory=trio.Lock)
 
@@ -85,11 +89,22 @@ async def assemble(prepared: Prepared, state: OpenState) -> ControlPlane:
     past = await store.remembered()
     licensing.trial_recorded(await store.save_trial_start(licensing.trial_started_at))
     recorder = SeatRecorder(store)
+    ledger = SeatLedger(past.high_water)
+    shared = None
+    expected = past.seats
+    if state.slots is not None:
+        shared = SharedSeats(state.slots, ledger, licensing)
+        recorder.told = shared.changed
+        expected = await shared.begin(past.seats)
+        for record in past.seats:
+            if record not in expected:
+                recorder.change(record.seat, None)
     defaults = prepared.settings.defaults
     skipped = defaults.skip_mesh_creation or defaults.skip_tenant_resources
     meshes = StoredMeshes(state.resources, () if skipped else (DEFAULT_MESH,))
     await meshes.read()
-    admitting = _admitting(prepared, past, recorder, meshes)
+    admitting = _admitting(prepared, ledger, recorder, meshes, shared)
+    admitting.reserve(expected)
     prepared.herald.listener = admitting.broadcast
     plane: ControlPlane
 
@@ -116,6 +131,8 @@ async def assemble(prepared: Prepared, state: OpenState) -> ControlPlane:
             own_uid=os.getuid(),
         ),
         api=api,
+        reserved=expected,
+        shared=shared,
         diagnostics=build_diagnostics(
             ready=lambda: plane.serving,
             metrics=lambda: exposition(licensing, admitting, recorder),
@@ -125,20 +142,23 @@ async def assemble(prepared: Prepared, state: OpenState) -> ControlPlane:
 
 
 def _admitting(
-    prepared: Prepared, past: Remembered, recorder: SeatRecorder, meshes: StoredMeshes
+    prepared: Prepared,
+    ledger: SeatLedger,
+    recorder: SeatRecorder,
+    meshes: StoredMeshes,
+    shared: SharedSeats | None,
 ) -> Admitting:
-    admitting = Admitting(
+    return Admitting(
         zone=prepared.settings.multizone.zone.name,
-        ledger=SeatLedger(past.high_water),
+        ledger=ledger,
         meshes=meshes,
         rules=IdentityRules(prepared.settings.admission.rules, machine_id=machine_id()),
         license_in_force=prepared.licensing,
         recorder=recorder,
         wall_clock=clocks.wall_clock,
         closed=NO_PROXIES_JOIN_GLOBAL if prepared.settings.mode == "global" else None,
+        shared=shared,
     )
-    admitting.reserve(past.seats)
-    return admitting
 
 
 def _index(cluster_id: str) -> Index:

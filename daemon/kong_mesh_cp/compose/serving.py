@@ -35,7 +35,6 @@ from kong_mesh_cp.shell.license_file.watch import watch
 from kong_mesh_cp.shell.rest_api.cors import across_origins
 from kong_mesh_cp.shell.rest_api.errors import api_error
 from kong_mesh_cp.usecases.licensing import CAUSE_FILE
-from kong_mesh_cp.usecases.ports import Remembered
 from kong_mesh_cp.usecases.resource_ports import ResourceStore
 
 if TYPE_CHECKING:
@@ -116,7 +115,6 @@ class _Run:
     async def until_stopped(self, signals: AsyncIterator[int]) -> None:
         """Accepting stops at once; conversations get DRAIN_SECONDS; then the state is written."""
         plane = self._plane
-        past = await plane.store.remembered()
         plane.licensing.log_start(plane.admitting.active)
         async with trio.open_nursery() as background:
             background.start_soon(plane.recorder.run)
@@ -126,12 +124,14 @@ class _Run:
             if self._prepared.https is not None:
                 background.start_soon(self._prepared.https.follow)
             background.start_soon(self._feed_watchdog)
-            background.start_soon(plane.admitting.run, past.seats)
+            background.start_soon(plane.admitting.run, plane.reserved)
+            if plane.shared is not None:
+                background.start_soon(plane.shared.run)
             background.start_soon(plane.meshes.follow)
             async with trio.open_nursery() as conversations:
                 async with trio.open_nursery() as accepting:
                     resources = await self._start_accepting(accepting, conversations, background)
-                    self._announce_ready(past)
+                    self._announce_ready()
                     background.start_soon(self._ensure, resources)
                     await self._obey(signals)
                     plane.serving = False
@@ -219,11 +219,11 @@ class _Run:
             look_after = await trio.to_thread.run_sync(_import_upkeep)
             await look_after(self._prepared.settings, self._resources)
 
-    def _announce_ready(self, past: Remembered) -> None:
+    def _announce_ready(self) -> None:
         plane, addresses = self._plane, self._listeners.addresses()
         plane.serving = True
-        if past.seats:
-            log.info("seats-reserved: seats kept for their proxies: %d", len(past.seats))
+        if plane.reserved:
+            log.info("seats-reserved: seats kept for their proxies: %d", len(plane.reserved))
         log.info("ready: %s", ", ".join(f"{name} {at}" for name, at in addresses.items()))
         if self._prepared.banner:
             licensing = plane.licensing

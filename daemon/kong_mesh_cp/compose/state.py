@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import trio
 
@@ -39,6 +39,9 @@ from kong_mesh_cp.shell.store.sqlite import open_store as open_sqlite
 from kong_mesh_cp.shell.store.state_directory import StateDirectory
 from kong_mesh_cp.usecases.ports import Remembered, StateStore
 from kong_mesh_cp.usecases.resource_ports import ResourceStore, SeatSlots
+
+if TYPE_CHECKING:
+    from kong_mesh_cp.shell.store.postgres.store import PostgresStore
 
 DEFAULT_PASSWORD = "kuma"  # noqa: S105 (Kuma's, as the other defaults)
 PAUSE_SECONDS = 1.0  # between two attempts to reach a server, then twice as long each time
@@ -95,29 +98,44 @@ async def open_state(settings: Settings, service: ServiceEnvironment) -> AsyncIt
             keys = SecretKeys((new_secret_key(),))
             yield OpenState(store, SealedResources(store.resources, keys), None)
         return
-    opening = _open_postgres if settings.store.type == "postgres" else _open_sqlite
+    credentials = service.credentials_directory
     with StateDirectory.open(settings.general.work_dir) as directory:
-        async with opening(settings, service, directory) as state:
-            yield state
+        if settings.store.type == "postgres":
+            async with _open_postgres(settings, service, directory) as shared:
+                keys = await _keys(shared.resources, directory, credentials)
+                key_id = await shared.agree_on_secret_key(keys.keys[0].id)
+                keys = sealing_with(keys, key_id, directory.path)
+                resources = SealedResources(shared.resources, keys)
+                yield OpenState(CopiedState(shared, directory.copies), resources, shared.slots)
+        else:
+            async with directory.open_store() as store:
+                keys = await _keys(store.resources, directory, credentials)
+                yield OpenState(store, SealedResources(store.resources, keys), None)
 
 
 @asynccontextmanager
-async def _open_sqlite(
-    _settings: Settings, service: ServiceEnvironment, directory: StateDirectory
-) -> AsyncIterator[OpenState]:
-    async with directory.open_store() as store:
-        keys = load_secret_keys(
-            directory.path,
-            service.credentials_directory,
-            holds_sealed=await holds_sealed(store.resources),
-        )
-        yield OpenState(store, SealedResources(store.resources, keys), None)
+async def open_store(settings: Settings, service: ServiceEnvironment) -> AsyncIterator[StateStore]:
+    """As `open_state`, for whoever has nothing to do with resources: no key is read or made."""
+    with StateDirectory.open(settings.general.work_dir) as directory:
+        if settings.store.type == "postgres":
+            async with _open_postgres(settings, service, directory) as shared:
+                yield CopiedState(shared, directory.copies)
+        else:
+            async with directory.open_store() as store:
+                yield store
+
+
+async def _keys(
+    resources: ResourceStore, directory: StateDirectory, credentials: Path | None
+) -> SecretKeys:
+    sealed = await holds_sealed(resources)
+    return load_secret_keys(directory.path, credentials, holds_sealed=sealed)
 
 
 @asynccontextmanager
 async def _open_postgres(
     settings: Settings, service: ServiceEnvironment, directory: StateDirectory
-) -> AsyncIterator[OpenState]:
+) -> AsyncIterator[PostgresStore]:
     address = postgres_address(settings.store.postgres, service.credentials_directory)
     instance = make_instance(directory.path, machine_id())
     require_client()
@@ -128,19 +146,8 @@ async def _open_postgres(
         # A nursery would wrap what refuses the start, and then nobody could read it.
         try:
             async with open_postgres(address, instance=instance, tasks=tasks) as store:
-                keys = load_secret_keys(
-                    directory.path,
-                    service.credentials_directory,
-                    holds_sealed=await holds_sealed(store.resources),
-                )
-                key_id = await store.agree_on_secret_key(keys.keys[0].id)
-                keys = sealing_with(keys, key_id, directory.path)
                 log.info("store-opened: %s, as the control plane %s", address, instance)
-                yield OpenState(
-                    CopiedState(store, directory.copies),
-                    SealedResources(store.resources, keys),
-                    store.slots,
-                )
+                yield store
         except ControlPlaneError as error:
             refused = error
     if refused is not None:

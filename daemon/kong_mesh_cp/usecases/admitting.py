@@ -28,6 +28,7 @@ from kong_mesh_cp.usecases.admission_requests import no_such_mesh, read
 from kong_mesh_cp.usecases.license_texts import LicenseInForce, LicenseTexts
 from kong_mesh_cp.usecases.ports import MeshDirectory, PeerAttestor, WallClock
 from kong_mesh_cp.usecases.recording import SeatRecorder
+from kong_mesh_cp.usecases.shared_seats import SharedSeats
 
 RECLAIM_SECONDS = 60.0  # after a start: how long seats from before are kept for their proxies
 LOGGED_CHARACTERS_MAX = 300  # of a refusal's reason: a body can hold thousands of faults
@@ -71,9 +72,13 @@ class Admitting:
         license_in_force: LicenseInForce,
         recorder: SeatRecorder,
         wall_clock: WallClock,
+        shared: SharedSeats | None = None,
         closed: Refused | None = None,
     ) -> None:
-        """`closed`: what everybody is told where nobody may join."""
+        """`shared`: others count seats in the same store, and `recorder` tells it of changes.
+
+        `closed`: what everybody is told where nobody may join.
+        """
         self._zone = zone
         self._closed = closed
         self._ledger = ledger
@@ -83,6 +88,9 @@ class Admitting:
         self._texts = LicenseTexts(license_in_force)
         self._recorder = recorder
         self._wall_clock = wall_clock
+        self._shared = shared
+        if shared is not None:
+            shared.lose = self._lose
         self._seats: dict[Holder, HeldSeat] = {}
         self._listeners: dict[Holder, Callable[[bytes], bool]] = {}
         self._mark: tuple[date, int] | None = None  # recorded last
@@ -98,6 +106,10 @@ class Admitting:
         decision = self._ledger.decide(approved.seat, approved.request.kind, policy)
         if isinstance(decision, Refused):
             return decision
+        if self._shared is not None and policy.refuse_when_full and approved.request.kind.counted:
+            refused = await self._shared.would_claim(approved.seat, policy.limit)
+            if refused is not None:
+                return refused
         # One more would be over the limit: the answer warns of it, though nobody is there yet.
         over = isinstance(decision, AdmittedOverLimit)
         return self._line(approved, policy, active_more=int(over))
@@ -116,7 +128,15 @@ class Admitting:
         decision = self._ledger.decide(approved.seat, approved.request.kind, policy)
         if isinstance(decision, Refused):
             return self._refuse(decision, approved.seat, peer)
-        held = self._take(decision, approved, policy, peer.gone)
+        held = self._take(approved, policy, peer.gone)
+        if self._shared is not None and policy.refuse_when_full:
+            with ExitStack() as undo:
+                undo.callback(self._give_back, held)
+                refused = await self._shared.claim(held.holder.record, policy.limit)
+                if refused is not None:
+                    return self._refuse(refused, approved.seat, peer)
+                undo.pop_all()
+        self._note_admitted(decision, held.holder, policy)
         if policy.refuse_when_full:
             with ExitStack() as undo:
                 undo.callback(self.release, held)
@@ -149,13 +169,7 @@ class Admitting:
         seat = SeatId(self._zone, request.mesh, request.name)
         return _Approved(request, seat, tags, attested)
 
-    def _take(
-        self,
-        decision: Admitted | AdmittedOverLimit,
-        approved: _Approved,
-        policy: SeatPolicy,
-        gone: Callable[[], bool],
-    ) -> HeldSeat:
+    def _take(self, approved: _Approved, policy: SeatPolicy, gone: Callable[[], bool]) -> HeldSeat:
         peer = approved.peer
         assert peer is not None, "a seat is taken for a peer that was looked at"  # noqa: S101
         record = SeatRecord(approved.seat, approved.request.kind, self._wall_clock())
@@ -163,9 +177,15 @@ class Admitting:
         for ghost in unseated:
             self._unseat(ghost)
         self._recorder.change(record.seat, record)
-        self._note_high_water()
         held = HeldSeat(self._line(approved, policy), holder)
         self._seats[holder] = held
+        return held
+
+    def _note_admitted(
+        self, decision: Admitted | AdmittedOverLimit, holder: Holder, policy: SeatPolicy
+    ) -> None:
+        self._note_high_water()
+        record, peer = holder.record, holder.peer
         over = isinstance(decision, AdmittedOverLimit)
         code = "over-limit" if over else "within-limit" if holder.counted else "not-counted"
         self.decisions["admitted", code] += 1
@@ -177,13 +197,12 @@ class Admitting:
             peer.pid,
             peer.uid,
             peer.unit_name or "none",
-            self._ledger.active,
+            self.active,
             policy.limit,
         )
-        return held
 
     def _line(self, approved: _Approved, policy: SeatPolicy, *, active_more: int = 0) -> bytes:
-        text = self._texts.text(policy, self._ledger.active, active_more=active_more)
+        text = self._texts.text(policy, self.active, active_more=active_more)
         return admitted_line(
             approved.seat, approved.request.kind, license_text=text, tags=approved.tags
         )
@@ -215,11 +234,16 @@ class Admitting:
 
     def release(self, held: HeldSeat) -> None:
         """The connection has ended: its seat is free, unless it was kept or another has it."""
-        self._forget(held.holder)
-        if not held.kept and self._ledger.free(held.holder):
+        if self._give_back(held):
             seat = held.holder.record.seat
-            self._recorder.change(seat, None)
-            log.info("admission-released: %s; %d seats held", seat.path, self._ledger.active)
+            log.info("admission-released: %s; %d seats held", seat.path, self.active)
+
+    def _give_back(self, held: HeldSeat) -> bool:
+        self._forget(held.holder)
+        freed = not held.kept and self._ledger.free(held.holder)
+        if freed:
+            self._recorder.change(held.holder.record.seat, None)
+        return freed
 
     def keep(self, held: HeldSeat) -> None:
         """The control plane itself ends the connection: the proxy is expected back.
@@ -244,6 +268,16 @@ class Admitting:
             if held.end is not None:
                 held.end()
 
+    def _lose(self, seat: SeatId) -> None:
+        """Another control plane has the seat now."""
+        holder = self._ledger.holder_of(seat)
+        self._ledger.drop(seat)
+        if holder is not None:
+            self._ledger.free(holder)
+            self._unseat(holder)
+        else:
+            self._recorder.change(seat, None)
+
     def _forget(self, holder: Holder) -> None:
         self._seats.pop(holder, None)
         self._listeners.pop(holder, None)
@@ -256,8 +290,8 @@ class Admitting:
 
     @property
     def active(self) -> int:
-        """Counted seats held by a live connection."""
-        return self._ledger.active
+        """Counted seats held by a live connection, of all control planes on the store."""
+        return self._ledger.active + self._ledger.elsewhere
 
     def count_refusal(self, code: RefusalCode) -> None:
         """A refusal for `kong_mesh_admissions_total`, wherever it was decided."""
@@ -295,7 +329,7 @@ class Admitting:
 
     def _note_high_water(self) -> None:
         today = self._wall_clock().date()
-        mark = (today, self._ledger.note_day(today))
+        mark = (today, self._ledger.note_day(today, elsewhere=self._ledger.elsewhere))
         if mark != self._mark:
             self._mark = mark
             self._recorder.high_water(*mark)

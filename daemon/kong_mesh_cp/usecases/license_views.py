@@ -88,6 +88,7 @@ class FullLicense:
                 "byMesh": _sorted(self.occupancy.by_mesh),
                 "byZone": _sorted(self.occupancy.by_zone),
                 "reserved": self.occupancy.reserved,
+                "elsewhere": self.occupancy.elsewhere,
             },
             "highWaterMarks": _days(self.occupancy.high_water),
         }

@@ -254,14 +254,14 @@ class Licensing:
 
     def full_view(self, occupancy: Occupancy) -> FullLicense:
         return FullLicense(
-            public=self.public_view(occupancy.active),
+            public=self.public_view(occupancy.in_all),
             entitlement=self.entitlement,
             choice=self._in_force.choice,
             days_left=self.days_left,
             restart=self._restart,
             clock_suspect=self._clock.suspect,
             keyring_override=self._keyring_override,
-            warnings=self.warnings(occupancy.active),
+            warnings=self.warnings(occupancy.in_all),
             pending_error=self._pending,
             occupancy=occupancy,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from datetime import date
 from typing import NoReturn, TypeVar
 
@@ -18,6 +19,8 @@ RETRY_SECONDS = 1.0  # after the store has failed
 Key = TypeVar("Key", SeatId, date)
 Change = TypeVar("Change")
 
+SeatTold = Callable[[SeatId, SeatRecord | None], None]
+
 log = logging.getLogger(__name__)
 
 
@@ -31,6 +34,8 @@ class SeatRecorder:
 
     def __init__(self, store: StateStore) -> None:
         self._store = store
+        # Hears of each change at once: for whoever counts seats with others.
+        self.told: SeatTold | None = None
         self._seats: dict[SeatId, SeatRecord | None] = {}
         self._marks: dict[date, int] = {}
         self._changes = 0  # counted up by each change
@@ -49,6 +54,8 @@ class SeatRecorder:
     def change(self, seat: SeatId, record: SeatRecord | None) -> None:
         """The seat is held by what `record` says; None: by nobody."""
         self._seats[seat] = record
+        if self.told is not None:
+            self.told(seat, record)
         self._note_change()
 
     def high_water(self, day: date, seats: int) -> None:

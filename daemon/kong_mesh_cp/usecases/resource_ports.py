@@ -205,6 +205,25 @@ class SeatSlots(Protocol):
         """Give back a seat that was claimed here; one that has moved away stays taken."""
         ...
 
+    async def has_room(self, seat: SeatId, limit: int) -> bool:
+        """Whether `claim` would take it now. Changes nothing."""
+        ...
+
+    async def hold(self, records: Collection[SeatRecord]) -> None:
+        """Take all of these seats, however many are taken; those held elsewhere move here."""
+        ...
+
+    async def regain(self, records: Collection[SeatRecord], limit: int | None) -> frozenset[SeatId]:
+        """Take those that nobody else holds, unless `limit` are taken; None: there is none.
+
+        Gives those that are held here then.
+        """
+        ...
+
+    async def elsewhere(self) -> int:
+        """How many seats are held through other control planes now."""
+        ...
+
     async def renew(self) -> frozenset[SeatId]:
         """Hold every seat claimed here for SLOT_SECONDS from now; those that are still ours.
 

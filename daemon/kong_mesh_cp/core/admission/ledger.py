@@ -36,11 +36,17 @@ class SeatPolicy:
 class Occupancy:
     """Counted seats at one moment."""
 
-    active: int  # held by a live connection
+    active: int  # held by a live connection here
     reserved: int  # known from before a restart and not back yet
     by_mesh: Mapping[str, int]  # of the active ones
     by_zone: Mapping[str, int]
     high_water: Mapping[date, int]  # most active at once, by UTC day
+    elsewhere: int = 0  # held through other control planes on the same store
+
+    @property
+    def in_all(self) -> int:
+        """Held by a live connection, here or elsewhere."""
+        return self.active + self.elsewhere
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,6 +71,9 @@ class SeatLedger:
 
     Invariants: a proxy name of a zone is held by at most one holder, whatever the mesh; under a
     policy that refuses when full, `active + reserved` never grows beyond the limit.
+
+    `elsewhere` is what others on a shared store hold, as they were counted last. It takes part in
+    warnings and high-water marks; whether there is room for one more, the store itself says then.
     """
 
     def __init__(self, high_water: Mapping[date, int] | None = None) -> None:
@@ -75,6 +84,7 @@ class SeatLedger:
         self._by_mesh: Counter[str] = Counter()
         self._by_zone: Counter[str] = Counter()
         self._high_water = dict(high_water or {})
+        self.elsewhere = 0
 
     @property
     def active(self) -> int:
@@ -96,6 +106,7 @@ class SeatLedger:
             by_mesh=dict(self._by_mesh),
             by_zone=dict(self._by_zone),
             high_water=dict(self._high_water),
+            elsewhere=self.elsewhere,
         )
 
     def decide(self, seat: SeatId, kind: ProxyKind, policy: SeatPolicy) -> Decision:
@@ -110,10 +121,11 @@ class SeatLedger:
         if not kind.counted or self._keeps_count(seat, holder):
             return _ADMITTED
         used = self._used - self._counts(holder)
+        if not policy.refuse_when_full:
+            over = used + self.elsewhere + 1 - policy.limit
+            return AdmittedOverLimit(seats_over=over) if over > 0 else _ADMITTED
         if used < policy.limit:
             return _ADMITTED
-        if not policy.refuse_when_full:
-            return AdmittedOverLimit(seats_over=used + 1 - policy.limit)
         # At the limit exactly there are few holders to look at, and one ghost among them is
         # enough. Beyond it (a smaller license was applied) one would not be.
         if used == policy.limit and self._ghost(holder) is not None:
@@ -169,6 +181,17 @@ class SeatLedger:
                 self._reserved[record.seat] = record
                 self._counted_reserved += record.kind.counted
 
+    def records(self) -> Iterable[SeatRecord]:
+        """Of who holds a seat, and of who is expected back."""
+        yield from (holder.record for holder in self._holders.values())
+        yield from self._reserved.values()
+
+    def drop(self, seat: SeatId) -> None:
+        """Do not expect this proxy back any more."""
+        dropped = self._reserved.pop(seat, None)
+        if dropped is not None:
+            self._counted_reserved -= dropped.kind.counted
+
     def expire(self) -> tuple[SeatId, ...]:
         """Drop every reservation and tell which: these proxies did not come back in time."""
         dropped = tuple(self._reserved)
@@ -176,11 +199,11 @@ class SeatLedger:
         self._counted_reserved = 0
         return dropped
 
-    def note_day(self, day: date) -> int:
+    def note_day(self, day: date, *, elsewhere: int = 0) -> int:
         """Let the seats held now count for `day`'s high-water mark; returns the mark."""
         mark = self._high_water.get(day, 0)
-        if self._active > mark:
-            mark = self._high_water[day] = self._active
+        if self._active + elsewhere > mark:
+            mark = self._high_water[day] = self._active + elsewhere
             if len(self._high_water) > HIGH_WATER_DAYS_MAX:
                 del self._high_water[min(self._high_water)]
         return mark

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import trio
 
 from kong_mesh_cp.core.admission.seats import SeatId, SeatRecord
@@ -22,6 +24,24 @@ class OwnSlots:
             return False
         self._seats.add(record.seat)
         return True
+
+    async def has_room(self, seat: SeatId, limit: int) -> bool:
+        await trio.lowlevel.checkpoint()
+        return seat in self._seats or len(self._seats) < limit
+
+    async def hold(self, records: Collection[SeatRecord]) -> None:
+        await trio.lowlevel.checkpoint()
+        self._seats.update(record.seat for record in records)
+
+    async def regain(self, records: Collection[SeatRecord], limit: int | None) -> frozenset[SeatId]:
+        asked = [record.seat for record in records]
+        for record in records:
+            await self.claim(record, len(self._seats) + 1 if limit is None else limit)
+        return frozenset(self._seats.intersection(asked))
+
+    async def elsewhere(self) -> int:
+        await trio.lowlevel.checkpoint()
+        return 0
 
     async def free(self, seat: SeatId) -> None:
         await trio.lowlevel.checkpoint()

@@ -1,0 +1,38 @@
+"""`kong-mesh-cp migrate up`: makes or migrates the store, for whoever does that before a start."""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser("migrate", help="make or migrate the store")
+    actions = parser.add_subparsers(metavar="ACTION", required=True)
+    up = actions.add_parser(
+        "up",
+        help="bring the store to the version of this release",
+        description="Makes the store where there is none, and migrates it where it is older. Every"
+        " start does the same; this is for whoever wants it done before, or by another user.",
+        allow_abbrev=False,
+    )
+    up.add_argument("-c", "--config-file", metavar="FILE", help="the daemon's configuration")
+    up.set_defaults(run=_up)
+
+
+def _up(arguments: argparse.Namespace) -> int:
+    from kong_mesh_cp.compose.migrating import migrate_store  # noqa: PLC0415
+    from kong_mesh_cp.settings.loading import load  # noqa: PLC0415
+    from kong_mesh_cp.settings.service_manager import ServiceEnvironment  # noqa: PLC0415
+
+    environ = dict(os.environ)  # noqa: TID251 (the same variables as the daemon's)
+    settings = load(arguments={"--config-file": arguments.config_file}, environ=environ).settings
+    service = ServiceEnvironment.read(environ, pid=os.getpid())
+    done = migrate_store(settings, service)
+    if done.before == done.now:
+        print(f"{done.place} is current (version {done.now})")
+    elif done.before == 0:
+        print(f"{done.place} was made (version {done.now})")
+    else:
+        print(f"{done.place} was migrated from version {done.before} to {done.now}")
+    return 0

@@ -1,0 +1,24 @@
+"""A PostgreSQL of the tests' own, for control planes that share one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from support.postgres import PostgresServer
+
+try:
+    import psycopg  # noqa: F401 -- only to see that it finds libpq
+except ImportError:
+    collect_ignore = ["test_two_control_planes.py", "test_postgres.py"]
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    from support.postgres import PostgresServer
+
+    with PostgresServer.serving() as server:
+        yield server
