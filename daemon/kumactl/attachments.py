@@ -62,7 +62,7 @@ def dataplanes_of_policy(answer: JsonObject) -> Iterator[str]:
 def _affected_sidecar(item: JsonObject) -> Iterator[str]:
     name = text_at(item, "dataplane", "name")
     attached = objects_at(item, "attachments")
-    if len(attached) == 1 and text_at(attached[0], "type") == "dataplane":
+    if [text_at(each, "type") for each in attached] in ([], ["dataplane"]):
         yield f"  {name}"
         return
     yield f"  {name}:"

@@ -16,11 +16,14 @@ from kong_mesh_cp.shell.http.messages import HeldResponse, Peer, Request, Respon
 from kong_mesh_cp.shell.http.plain_text import plain_text_error
 from kong_mesh_cp.shell.http.routing import Route, Router
 from kong_mesh_cp.shell.http.targets import split_target
+from kong_mesh_cp.shell.rest_api.attachment_routes import AttachmentRoutes
 from kong_mesh_cp.shell.rest_api.inspection_routes import InspectionRoutes
 from kong_mesh_cp.shell.rest_api.resource_routes import ResourceRoutes, Writable
 from kong_mesh_cp.shell.rest_api.token_routes import TokenRoutes
 from kong_mesh_cp.shell.rest_api.type_routes import TypeRoutes
 from kong_mesh_cp.usecases.issuing import Issuers, TokenIssuer
+from kong_mesh_cp.usecases.resources.attaching import Attaching
+from kong_mesh_cp.usecases.resources.envoy_admin import EnvoyAdmin
 from kong_mesh_cp.usecases.resources.key_secrets import StoredKeySecrets
 from kong_mesh_cp.usecases.signing_keys import SigningKeys
 from support.identity import NOW
@@ -52,8 +55,16 @@ class Routes:
             authenticate=_authenticate,
             place=self.writable.place,
         )
+        access = StaticAccess()
+        attachments = AttachmentRoutes(
+            attaching=Attaching(api.store, api.reading, api.inspecting, access),
+            admin=EnvoyAdmin(api.reading, access),
+            insights=api.insights,
+            authenticate=_authenticate,
+        )
         types = TypeRoutes(authenticate=_authenticate, writable=self.writable)
         routes = [*resources.routes(), *inspection.routes(), *types.routes(), *self._tokens()]
+        routes += attachments.routes()
         routes.sort(key=lambda route: (route.path, route.method))
         self.router = Router(routes, error_body=plain_text_error)
 

@@ -17,14 +17,17 @@ from kong_mesh_cp.settings.model import Settings
 from kong_mesh_cp.shell.host import clocks
 from kong_mesh_cp.shell.host.authorities import SystemKeyMaker
 from kong_mesh_cp.shell.http.routing import Route
+from kong_mesh_cp.shell.rest_api.attachment_routes import AttachmentRoutes
 from kong_mesh_cp.shell.rest_api.guards import Guards
 from kong_mesh_cp.shell.rest_api.inspection_routes import InspectionRoutes
 from kong_mesh_cp.shell.rest_api.resource_routes import ResourceRoutes, Writable
 from kong_mesh_cp.shell.rest_api.type_routes import TypeRoutes
 from kong_mesh_cp.usecases.resource_ports import ResourceStore
 from kong_mesh_cp.usecases.resources.applying import Applying, WriteRules
+from kong_mesh_cp.usecases.resources.attaching import Attaching
 from kong_mesh_cp.usecases.resources.births import MeshBirths
 from kong_mesh_cp.usecases.resources.ensuring import Ensuring, InitialResources
+from kong_mesh_cp.usecases.resources.envoy_admin import EnvoyAdmin
 from kong_mesh_cp.usecases.resources.insights import InsightViews
 from kong_mesh_cp.usecases.resources.inspecting import Inspecting
 from kong_mesh_cp.usecases.resources.reading import Reading
@@ -63,16 +66,24 @@ class Resources:
         applying = Applying(
             self._access.writers_store, access, self._births, rules, clocks.wall_clock
         )
+        inspecting = Inspecting(store, reading)
+        insights = InsightViews(store, reading, access, clocks.wall_clock)
         return (
             *ResourceRoutes(
                 reading=reading, applying=applying, authenticate=authenticate, writable=writable
             ).routes(),
             *TypeRoutes(authenticate=authenticate, writable=writable).routes(),
             *InspectionRoutes(
-                inspecting=Inspecting(store, reading),
-                insights=InsightViews(store, reading, access, clocks.wall_clock),
+                inspecting=inspecting,
+                insights=insights,
                 authenticate=authenticate,
                 place=self._place,
+            ).routes(),
+            *AttachmentRoutes(
+                attaching=Attaching(store, reading, inspecting, access),
+                admin=EnvoyAdmin(reading, access),
+                insights=insights,
+                authenticate=authenticate,
             ).routes(),
             *self._identity.routes(),
         )

@@ -21,6 +21,7 @@ _ZONE_PROXIES: Final = (
     ("zone-ingress", "zone-ingresses", "/zone-ingresses", "/zoneingresses", "zoneIngressInsight"),
     ("zoneegress", "zoneegresses", "/zoneegresses", "/zoneegresses", "zoneEgressInsight"),
 )
+_ABOUT_NO_PROXY: Final = ("VirtualOutbound",)  # it gives names to services
 Table = Callable[[Session, Iterable[JsonObject]], str]
 
 
@@ -42,7 +43,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     gateway.add_argument("name", metavar="NAME")
     flags.add_mesh(gateway)
     for row in TYPES.values():
-        if row.is_policy and row.path:
+        if row.is_policy and not row.kong_only and row.name not in _ABOUT_NO_PROXY:
             _add_policy(inspect, row)
 
 

@@ -20,7 +20,10 @@ _STATUSES = {
     "unauthenticated": 401,
     "read-only": 405,
     "internal": 500,
+    "not-connected": 400,  # as the original says it of a proxy behind another control plane
 }
+# Kuma words these for its log alone; here the answer itself has the code and the remedy.
+_EXPLAINED = frozenset({"not-connected"})
 
 
 def api_error(status: int, code: str, message: str) -> Response:
@@ -37,5 +40,6 @@ def refused(error: ResourceRefusedError) -> Response:
     """A request about a resource that was not carried out."""
     status = _STATUSES[error.fault]
     wrong = [InvalidParameter(each.field, each.message) for each in error.violations]
-    body = kuma_error(status, error.title, error.detail, invalid_parameters=wrong)
+    extras = {"code": error.code, "hint": error.hint} if error.fault in _EXPLAINED else None
+    body = kuma_error(status, error.title, error.detail, invalid_parameters=wrong, extras=extras)
     return Response(status, body)

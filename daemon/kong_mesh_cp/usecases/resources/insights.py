@@ -22,6 +22,7 @@ from kong_mesh_cp.core.resources.kinds.insights import (
     ServiceType,
     ZoneInsight,
 )
+from kong_mesh_cp.core.resources.kinds.zone import Zone
 from kong_mesh_cp.core.resources.proto import write_message
 from kong_mesh_cp.usecases.ports import WallClock
 from kong_mesh_cp.usecases.resource_ports import ResourceStore, Selection, StoredResource
@@ -105,6 +106,20 @@ class InsightViews:
                 "zoneIngresses": await self._online(ProxyInsight, "ZoneIngress"),
             },
         }
+
+    async def zones(self) -> list[JsonDocument] | None:
+        """Each zone, and whether it takes part; None where there are none, as in the original."""
+        insights = await self._store.list(Selection(type="ZoneInsight"))
+        online = {each.key.name for each in insights.items if spec_as(ZoneInsight, each).is_online}
+        found = await self._store.list(Selection(type="Zone"))
+        zones: list[JsonDocument] = [
+            {
+                "name": each.key.name,
+                "active": each.key.name in online and spec_as(Zone, each).is_enabled,
+            }
+            for each in found.items
+        ]
+        return zones or None
 
     async def _service_counts(self) -> JsonDocument:
         services = [

@@ -56,7 +56,7 @@ class Inspecting:
 
     async def dataplane_rules(self, user: User, mesh: str, name: str) -> JsonDocument:
         stored = await self.require_dataplane(user, mesh, name)
-        of_mesh, view = await self._view(mesh)
+        of_mesh, view = await self.view(mesh)
         proxy = proxy_of(resource_of(stored), spec_as(Dataplane, stored))
         return rules_view(proxy, view, services_by_tag=not _is_exclusive(of_mesh))
 
@@ -69,7 +69,7 @@ class Inspecting:
         proxy = proxy_of_gateway(gateway)
         if proxy is None:
             return {"httpMatches": [], "resource": _meta(stored), "rules": []}
-        of_mesh, view = await self._view(mesh)
+        of_mesh, view = await self.view(mesh)
         return rules_view(proxy, view, services_by_tag=not _is_exclusive(of_mesh))
 
     async def dataplanes(
@@ -103,7 +103,7 @@ class Inspecting:
 
     async def _selects(self, resource: Resource, stored: StoredResource) -> _Selects:
         if resource.type in TRAITS:
-            _, view = await self._view(resource.mesh)
+            _, view = await self.view(resource.mesh)
             policy = next(
                 each
                 for each in view.policies
@@ -115,7 +115,8 @@ class Inspecting:
         selectors = _legacy_selectors(members(stored))
         return lambda _, spec: any(_has(tags, each) for tags in spec.tag_sets for each in selectors)
 
-    async def _view(self, mesh: str) -> tuple[Mesh, MeshView]:
+    async def view(self, mesh: str) -> tuple[Mesh, MeshView]:
+        """What decides about the proxies of a mesh that exists."""
         stored = await self._reading.require_mesh(mesh)
         listed = [resource_of(stored)]
         for viewed in _VIEWED:

@@ -32,6 +32,7 @@ class Fault(StrEnum):
     UNAUTHENTICATED = "unauthenticated"
     READ_ONLY = "read-only"
     INTERNAL = "internal"
+    NOT_CONNECTED = "not-connected"
 
 
 _HINTS: Final = {
@@ -42,6 +43,7 @@ _HINTS: Final = {
     Fault.DENIED: "Ask an administrator, or send the token of a user that may do this.",
     Fault.UNAUTHENTICATED: "Send a valid token, or none.",
     Fault.READ_ONLY: "Change it where it comes from.",
+    Fault.NOT_CONNECTED: "Ask Envoy itself, on its machine: curl http://127.0.0.1:9901/help",
     Fault.INTERNAL: "The log of the control plane says why.",
 }
 
@@ -78,6 +80,15 @@ def unreadable(detail: str) -> ResourceRefusedError:
 
 def internal(title: str) -> ResourceRefusedError:
     return ResourceRefusedError(Fault.INTERNAL, title, "Internal Server Error")
+
+
+def not_connected(type_name: str, name: str) -> ResourceRefusedError:
+    """A proxy whose Envoy was asked something, and cannot be reached."""
+    detail = (
+        f"the admin API of {type_name} {go_quote(name)} cannot be reached: "
+        "it is not connected to this control plane"
+    )
+    return ResourceRefusedError(Fault.NOT_CONNECTED, "Could not execute admin operation", detail)
 
 
 def already_exists(key: ResourceKey) -> ResourceRefusedError:

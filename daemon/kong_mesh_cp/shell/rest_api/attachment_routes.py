@@ -1,0 +1,82 @@
+"""Older paths of inspection: attachments, rules, zones, and what Envoy says (8.4, 2.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from kong_mesh_cp.core.identity.access import View
+from kong_mesh_cp.core.identity.users import User
+from kong_mesh_cp.core.resources.registry import TYPES, ResourceType
+from kong_mesh_cp.shell.http.messages import Request, Response
+from kong_mesh_cp.shell.http.routing import Route
+from kong_mesh_cp.shell.rest_api.answering import Answer, answering, shown
+from kong_mesh_cp.shell.rest_api.users import Authenticate
+from kong_mesh_cp.usecases.resources.attaching import ATTACHED, Attaching
+from kong_mesh_cp.usecases.resources.envoy_admin import EnvoyAdmin
+from kong_mesh_cp.usecases.resources.insights import InsightViews
+
+_ADMIN_VIEWS: Final = {"clusters": View.CLUSTERS, "stats": View.STATS, "xds": View.CONFIG_DUMP}
+_ADMIN_PATHS: Final = {
+    "Dataplane": "/meshes/{mesh}/dataplanes/{name}",
+    "ZoneIngress": "/zoneingresses/{name}",
+    "ZoneEgress": "/zoneegresses/{name}",
+}
+
+_Ask = Callable[[User, str, str], Awaitable[object]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttachmentRoutes:
+    attaching: Attaching
+    admin: EnvoyAdmin
+    insights: InsightViews
+    authenticate: Authenticate
+
+    def routes(self) -> Iterator[Route]:
+        """Unsorted."""
+        attaching, in_mesh = self.attaching, "/meshes/{mesh}"
+        dataplane = f"{in_mesh}/dataplanes/{{name}}"
+        yield self._route(f"{dataplane}/policies", _of_mesh(attaching.policies_of_dataplane))
+        yield self._route(f"{dataplane}/rules", _of_mesh(attaching.rules_of_dataplane))
+        for type_name in ATTACHED:
+            row = TYPES[type_name]
+            path = f"{in_mesh}/{row.path}/{{name}}/dataplanes"
+            yield self._route(path, self._affected(row))
+        gateways = f"{in_mesh}/meshgateways/{{name}}/dataplanes"
+        yield self._route(gateways, _of_mesh(attaching.dataplanes_of_gateway))
+        routes = f"{in_mesh}/meshgatewayroutes/{{name}}/dataplanes"
+        yield self._route(routes, _of_mesh(attaching.dataplanes_of_route))
+        yield self._route("/status/zones", self._zones)
+        for type_name, path in _ADMIN_PATHS.items():
+            for last, view in _ADMIN_VIEWS.items():
+                yield self._route(f"{path}/{last}", self._admin(type_name, view))
+
+    def _route(self, path: str, answer: Answer) -> Route:
+        return Route(path, "GET", answering(self.authenticate, answer))
+
+    def _affected(self, row: ResourceType) -> Answer:
+        async def affected(user: User, mesh: str, name: str) -> object:
+            return await self.attaching.dataplanes_of_policy(user, row, mesh, name)
+
+        return _of_mesh(affected)
+
+    def _admin(self, type_name: str, view: View) -> Answer:
+        async def ask(user: User, request: Request) -> Response:
+            mesh, name = request.captured.get("mesh", ""), request.captured["name"]
+            await self.admin.ask(user, type_name, mesh, name, view)
+
+        return ask
+
+    async def _zones(self, _user: User, _request: Request) -> Response:
+        return shown(await self.insights.zones())
+
+
+def _of_mesh(ask: _Ask) -> Answer:
+    """For a path that names a mesh and a resource of it."""
+
+    async def answer(user: User, request: Request) -> Response:
+        return shown(await ask(user, request.captured["mesh"], request.captured["name"]))
+
+    return answer
