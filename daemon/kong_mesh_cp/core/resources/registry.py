@@ -180,6 +180,7 @@ def _kong(name: str, path: str, display: str) -> ResourceType:
         path=path,
         singular=display,
         plural=f"{display}s",
+        kumactl=(path.removesuffix("s"), path),
         kong_only=True,
     )
 
