@@ -19,7 +19,7 @@ from support.storm_model import KINDS, MARK
 pytestmark = pytest.mark.system
 
 SEED = int(os.environ.get("KMESH_STORM_SEED", "20261128"))
-WRITES = 500
+WRITES = 300
 NO_DEFAULTS = {"KUMA_DEFAULTS_SKIP_TENANT_RESOURCES": "true"}
 CONNECTIONS = 8  # to each control plane
 CONTENDED = [f"/meshes/m/meshretries/r{number}" for number in range(4)]
