@@ -152,7 +152,7 @@ class Storm:
 
         `store` as in support.resource_crashes.
         """
-        stored = trio.run(_versions, store, directory)
+        stored = versions(store, directory)
         promised = {path: version for lane in self.lanes for path, version in lane.versions.items()}
         assert {path: stored.get(path) for path in promised} == promised
 
@@ -191,6 +191,11 @@ def _page(connection: KeptConnection, path: str) -> Json:
     assert replies[-1].status == 200, replies[-1]
     page: Json = json.loads(replies[-1].body)
     return page
+
+
+def versions(store: str, directory: Path) -> dict[str, int]:
+    """How often each resource was written since it was made, by path; past the API."""
+    return trio.run(_versions, store, directory)
 
 
 async def _versions(store: str, directory: Path) -> dict[str, int]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
+from support.daemon import Daemon
 from support.postgres import PASSWORD, PostgresServer
 
 
@@ -48,3 +51,15 @@ def shared_database(*, durable: bool = False) -> Iterator[SharedDatabase]:
                 "KUMA_STORE_POSTGRES_DB_NAME": address.database,
             },
         )
+
+
+@contextmanager
+def joining(first: Daemon, directory: Path) -> Iterator[Daemon]:
+    """Another control plane on the database of `first`, with the key that its secrets need."""
+    own = {"KUMA_GENERAL_WORK_DIR", "KMESH_ADMISSION_SOCKET"}
+    environment = {name: value for name, value in first.environment.items() if name not in own}
+    second = Daemon(directory, environment=environment)
+    second.state.mkdir(parents=True, mode=0o700)
+    shutil.copy2(first.state / "secret-key", second.state / "secret-key")
+    with second:
+        yield second.start()

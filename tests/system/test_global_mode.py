@@ -29,6 +29,12 @@ ON_ZONE = (
     " API. You can still use 'kumactl' or the HTTP API to modify the rest of the resource on the"
     " global control plane.\n"
 )
+ELSEWHERE = {"Host": "mesh.example"}  # as somebody on another machine would ask
+TERRAFORM_WAITS_FOR = (
+    "default AccessRole created",
+    "default AccessRoleBinding created",
+    "saving generated Admin User Token",
+)
 PERMISSION = {
     "from": [
         {
@@ -187,12 +193,52 @@ def provided_authority() -> tuple[str, str]:
     return base64.b64encode(certificate).decode(), base64.b64encode(pem(1)).decode()
 
 
-def test_the_acceptance_scenario_of_terraform(daemon: Daemon) -> None:
-    provider = Provider(daemon)
+@pytest.fixture(scope="module")
+def open_to_all(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    """As Kong Mesh is out of the box: roles, which let everybody do everything."""
+    environment = {**GLOBAL, "KUMA_ACCESS_TYPE": "rbac"}
+    with running(tmp_path_factory.mktemp("r"), environment=environment) as started:
+        for line in TERRAFORM_WAITS_FOR:
+            eventually(line, lambda: line in started.stderr)  # noqa: B023 (called at once)
+        yield started
+
+
+def test_the_acceptance_scenario_of_terraform_as_administrator(daemon: Daemon) -> None:
+    accept(Provider(daemon))
+
+
+def test_the_acceptance_scenario_of_terraform_with_a_token_from_elsewhere(
+    open_to_all: Daemon,
+) -> None:
+    data = open_to_all.api("GET", "/global-secrets/admin-user-token").json["data"]
+    assert isinstance(data, str)
+    token = {"Authorization": f"Bearer {base64.b64decode(data).decode()}"}
+    accept(Provider(open_to_all, headers={**ELSEWHERE, **token}))
+
+
+def test_where_roles_let_everybody_write_terraform_needs_a_token_for_secrets_only(
+    open_to_all: Daemon,
+) -> None:
+    provider = Provider(open_to_all, headers=ELSEWHERE)
+    accept_meshes(provider)
+    accept_policies(provider)
+    assert open_to_all.api("GET", "/meshes/tf/secrets/scert", ELSEWHERE).status == 403
+    provider.delete("/meshes/tf")
+
+
+def accept(provider: Provider) -> None:
+    """What the provider does in its acceptance test (wire contract 11.2)."""
+    accept_meshes(provider)
+    accept_policies(provider)
+    accept_authorities(provider)
+    provider.delete("/meshes/tf")
+
+
+def accept_meshes(provider: Provider) -> None:
     mesh = {"type": "Mesh", "name": "tf"}
     path = "/meshes/tf"
     provider.create(path, mesh)
-    assert names(daemon, f"{path}/meshtimeouts") == []
+    assert names(provider.daemon, f"{path}/meshtimeouts") == []
     constrained = {
         **mesh,
         "constraints": {
@@ -206,7 +252,10 @@ def test_the_acceptance_scenario_of_terraform(daemon: Daemon) -> None:
     provider.update(path, {**mesh, **emptied})
     provider.delete(path)
 
-    provider.create(path, mesh)
+
+def accept_policies(provider: Provider) -> None:
+    path = "/meshes/tf"
+    provider.create(path, {"type": "Mesh", "name": "tf"})
     policy = {
         "type": "MeshTrafficPermission",
         "mesh": "tf",
@@ -217,7 +266,11 @@ def test_the_acceptance_scenario_of_terraform(daemon: Daemon) -> None:
     allow = f"{path}/meshtrafficpermissions/allow"
     provider.create(allow, policy)
     provider.planned_empty(allow, policy)
+    provider.delete(allow)
 
+
+def accept_authorities(provider: Provider) -> None:
+    path, mesh = "/meshes/tf", {"type": "Mesh", "name": "tf"}
     for name, data in zip(("scert", "skey"), provided_authority(), strict=True):
         secret = {"type": "Secret", "mesh": "tf", "name": name, "data": data}
         provider.create(f"{path}/secrets/{name}", secret)
@@ -226,8 +279,8 @@ def test_the_acceptance_scenario_of_terraform(daemon: Daemon) -> None:
     mtls = {"mtls": {"enabledBackend": "ca-1", "backends": [backend]}}
     provider.update(path, {**mesh, **mtls})
     provider.update(path, mesh)
-    for each in (allow, f"{path}/secrets/scert", f"{path}/secrets/skey", path):
-        provider.delete(each)
+    for name in ("scert", "skey"):
+        provider.delete(f"{path}/secrets/{name}")
 
 
 @pytest.mark.parametrize(
