@@ -135,3 +135,16 @@ def test_a_secret_shows_itself_only_when_asked() -> None:
     assert secret != Secret("other")
     assert secret != "canary"
     assert len({secret, Secret("canary")}) == 1
+
+
+@pytest.mark.parametrize(
+    ("value", "path"), [("/", "/"), ("", "/"), ("/mesh", "/mesh"), ("/a/b.c/", "/a/b.c")]
+)
+def test_a_url_path_has_no_slash_at_its_end(value: str, path: str) -> None:
+    assert forms.URL_PATH.read(value) == path
+
+
+@pytest.mark.parametrize("value", ["mesh", "/a b", "/a//b", "/ä", "/a?b", "http://a/b", 5])
+def test_a_url_path_holds_nothing_that_needs_escaping(value: object) -> None:
+    with pytest.raises(MalformedError):
+        forms.URL_PATH.read(value)

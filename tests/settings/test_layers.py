@@ -44,6 +44,7 @@ VALUES: Mapping[str, st.SearchStrategy[object]] = {
     "apiServer.authn.localhostIsAdmin": BOOLEANS,
     "apiServer.authn.tokens.enableIssuer": BOOLEANS,
     "apiServer.authn.tokens.bootstrapAdminToken": BOOLEANS,
+    "apiServer.basePath": st.sampled_from(["/", "/mesh", "/a/b.c"]),
     "apiServer.readOnly": BOOLEANS,
     "defaults.createMeshRoutingResources": BOOLEANS,
     "defaults.skipHostnameGenerators": BOOLEANS,

@@ -32,6 +32,7 @@ from kong_mesh_cp.shell.http.plain_text import plain_text_error
 from kong_mesh_cp.shell.http.server import serve_http
 from kong_mesh_cp.shell.http.tls import Tls
 from kong_mesh_cp.shell.license_file.watch import watch
+from kong_mesh_cp.shell.rest_api.base_path import below
 from kong_mesh_cp.shell.rest_api.cors import across_origins
 from kong_mesh_cp.shell.rest_api.errors import api_error
 from kong_mesh_cp.usecases.licensing import CAUSE_FILE
@@ -168,8 +169,12 @@ class _Run:
         prepared = self._prepared
         resources = resources_type(prepared.settings, self._resources, prepared.token_trust)
         await background.start(resources.follow)
-        allowed = AllowedOrigins(prepared.settings.api_server.cors_allowed_domains)
-        handler = across_origins(plane.api.handler(resources.guards, resources.routes()), allowed)
+        api_server = prepared.settings.api_server
+        allowed = AllowedOrigins(api_server.cors_allowed_domains)
+        routed = below(
+            api_server.base_path, plane.api.handler(resources.guards, resources.routes())
+        )
+        handler = across_origins(routed, allowed)
         if listeners.api is not None:
             api = functools.partial(
                 serve_http, handler=handler, limits=Limits(), error_body=api_error

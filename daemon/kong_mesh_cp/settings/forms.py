@@ -225,6 +225,16 @@ def _origins(value: object) -> tuple[str, ...]:
     return words
 
 
+def _url_path(value: object) -> str:
+    path = _text(value).rstrip("/")
+    if path and not _URL_PATH.fullmatch(path):
+        raise must_be(URL_PATH.expected)
+    return path or "/"
+
+
+_URL_PATH = re.compile(r"(/[A-Za-z0-9._~-]+)+", re.ASCII)
+
+
 def one_of(
     *words: str,
     unsupported: Mapping[str, UnsupportedError] | None = None,
@@ -270,4 +280,5 @@ TLS_VERSION = one_of(
 CIPHER_SUITES = Form("a list of cipher suites", _cipher_suites)
 NAMES = Form("a list of names", _names)
 VERDICTS = Form("a list of allowed, denied or both", _verdicts)
+URL_PATH = Form("a path of letters, digits and . _ ~ - that begins with a slash", _url_path)
 ORIGINS = Form("a list of regular expressions for origins", _origins)

@@ -178,6 +178,13 @@ class ApiServerSettings:
         doc="Web pages of which origins may read answers of the API: regular expressions, each for "
         "a whole origin, such as https://.*[.]example[.]com. An empty list in a file allows none.",
     )
+    base_path: str = option(
+        forms.URL_PATH,
+        default="/",
+        environment="KUMA_API_SERVER_BASE_PATH",
+        doc="The path under which the API lies, such as /mesh. It is a part of every address then, "
+        "also of the one that kumactl is given.",
+    )
     read_only: bool = option(
         forms.BOOLEAN,
         default=False,

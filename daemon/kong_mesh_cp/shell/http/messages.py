@@ -37,13 +37,14 @@ class Request:
     """One complete request: head and body have arrived within their limits."""
 
     method: str
-    path: str  # percent-decoded, without the query
+    path: str  # percent-decoded, without the query and the base path
     query: Mapping[str, str]  # first value of each name
     headers: Mapping[str, str]  # names in lower case; repeated ones joined by ", "
     body: bytes
     peer: Peer
     captured: Mapping[str, str] = field(default_factory=dict)  # what a route's {name}s stand for
     raw_query: str = ""  # as it was sent: what may have a name twice is read from here
+    base_path: str = ""  # what stood before `path`
 
 
 @dataclass(slots=True)

@@ -158,4 +158,5 @@ def next_page(request: Request, listing: Listing) -> str | None:
     query = sorted([*kept, ("offset", str(listing.next_offset))], key=lambda pair: pair[0])
     host = request.headers.get("host", "")
     scheme = "https" if request.peer.secure else "http"
-    return f"{scheme}://{host}{quote(request.path, _PATH_AS_IT_IS)}?{urlencode(query)}"
+    path = quote(request.base_path + request.path, _PATH_AS_IT_IS)
+    return f"{scheme}://{host}{path}?{urlencode(query)}"
