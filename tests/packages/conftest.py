@@ -74,6 +74,12 @@ def rpm_root() -> Path:
     return system_root("rpmhost")
 
 
+@pytest.fixture(scope="session")
+def database_root() -> Path:
+    """The root of a Debian 12 with PostgreSQL."""
+    return system_root("database")
+
+
 def system_root(name: str) -> Path:
     made = subprocess.run(
         ["scripts/system-roots", name], text=True, capture_output=True, check=False

@@ -14,8 +14,8 @@ UPDATE = "UPDATE_DOCS=1 .venv/bin/python -m pytest tests/system/test_staged_fail
 _ENTRY = re.compile(r"^#### (.+)\n\n```\n(.+)\n```\n\n(.+?\.)(?= |$)", re.MULTILINE)
 
 
-def text() -> str:
-    return PATH.read_text(encoding="utf-8")
+def text(page: Path = PATH) -> str:
+    return page.read_text(encoding="utf-8")
 
 
 def entries() -> dict[str, Said]:
@@ -28,15 +28,15 @@ def headings() -> list[str]:
     return re.findall(r"^#### (.+)$", text(), re.MULTILINE)
 
 
-def blocks(language: str) -> list[str]:
+def blocks(language: str, page: Path = PATH) -> list[str]:
     """The content of every fenced block of that language, which may be ""."""
-    fenced = re.findall(r"^```(\w*)\n(.*?)^```$", text(), re.DOTALL | re.MULTILINE)
+    fenced = re.findall(r"^```(\w*)\n(.*?)^```$", text(page), re.DOTALL | re.MULTILINE)
     return [content for marked, content in fenced if marked == language]
 
 
-def script(name: str) -> str:
+def script(name: str, page: Path = PATH) -> str:
     """The shell commands under `# name`."""
-    (found,) = (block for block in blocks("sh") if block.startswith(f"# {name}\n"))
+    (found,) = (block for block in blocks("sh", page) if block.startswith(f"# {name}\n"))
     return found
 
 

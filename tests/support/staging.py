@@ -16,12 +16,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
 from kong_mesh_cp.core.license.term import instant
 from support.daemon import Daemon, eventually
 from support.licenses import keyring_json, license_document
+
+if TYPE_CHECKING:
+    from support.postgres import PostgresServer
 
 NOW_SHOWN = "2026-11-21T22:40:00Z"
 PID_SHOWN = "812"
@@ -44,13 +48,20 @@ class Said:
         return replace(self, line=self.line.replace(found[1], shown))
 
 
+def _no_postgres() -> NoReturn:
+    raise AssertionError("this stage has no PostgreSQL")
+
+
 class Stage:
     """A daemon that is not started yet, with a license in `etc/license.json` if one is put there.
 
     Everything is below `directory`. Resource handling: whoever made it calls `close`.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(
+        self, directory: Path, postgres: Callable[[], PostgresServer] = _no_postgres
+    ) -> None:
+        """`postgres` is asked where a scenario needs a server."""
         self.directory = directory
         self.etc = directory / "etc"
         self.etc.mkdir()
@@ -60,6 +71,7 @@ class Stage:
         self.daemon = Daemon(directory / "d", "--license-keyring", os.fspath(self.keyring))
         self.open = contextlib.ExitStack()
         self.open.enter_context(self.daemon)
+        self.postgres = postgres
         self._shown = {
             os.fspath(self.etc): "/etc/kong-mesh",
             os.fspath(self.daemon.state): "/var/lib/kong-mesh-cp",

@@ -12,13 +12,14 @@ import pytest
 from support import operations_page
 from support.daemon import eventually
 from support.staged_licenses import LICENSES
+from support.staged_postgres import POSTGRES
 from support.staged_runs import RUNS
 from support.staged_starts import STARTS
 from support.staging import NOW_SHOWN, PID_SHOWN, Said, Stage
 
 pytestmark = pytest.mark.system
 
-SCENARIOS = {**LICENSES, **STARTS, **RUNS}
+SCENARIOS = {**LICENSES, **STARTS, **POSTGRES, **RUNS}
 DOCUMENTED = operations_page.entries()
 # What a remedy may end in instead of a full stop: a command to copy.
 COMMAND = re.compile(
@@ -28,8 +29,8 @@ ARTEFACTS = re.compile(r"\.\.|  | \.|\bNone\b|Path\(|\bb'|<[a-z]|Error\(|\\x|\{|
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
-    made = Stage(tmp_path)
+def stage(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Stage]:
+    made = Stage(tmp_path, lambda: request.getfixturevalue("postgres"))
     yield made
     made.close()
 

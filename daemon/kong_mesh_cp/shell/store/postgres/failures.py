@@ -88,7 +88,8 @@ def unreachable(said: str, address: PostgresAddress) -> StateError:
     return StateError(
         f"{address} cannot be used: {said}",
         code="store-unreachable",
-        hint="See that it runs and that KUMA_STORE_POSTGRES_* are right; it is tried again.",
+        hint="See that it runs, and that KUMA_STORE_POSTGRES_HOST and its port are right; it is "
+        "tried again.",
     )
 
 
