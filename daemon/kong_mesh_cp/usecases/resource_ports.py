@@ -190,8 +190,8 @@ class SeatSlots(Protocol):
     """Seats as the store counts them, for all control planes that share it.
 
     Where one process owns the store (SQLite), its own count is exact and the store adds nothing:
-    that adapter answers from memory. Where several share one (PostgreSQL), the answer is the
-    database's. Whoever admits asks the same question in both cases. Raises: StateError.
+    that adapter answers from memory, and nobody has to ask it. Where several share one
+    (PostgreSQL), the answer is the database's. Raises: StateError.
     """
 
     async def claim(self, record: SeatRecord, limit: int) -> bool:
