@@ -14,11 +14,12 @@ from support.daemon import eventually
 from support.staged_licenses import LICENSES
 from support.staged_runs import RUNS
 from support.staged_starts import STARTS
+from support.staged_upkeep import UPKEEP
 from support.staging import NOW_SHOWN, PID_SHOWN, Said, Stage
 
 pytestmark = pytest.mark.system
 
-SCENARIOS = {**LICENSES, **STARTS, **RUNS}
+SCENARIOS = {**LICENSES, **STARTS, **RUNS, **UPKEEP}
 DOCUMENTED = operations_page.entries()
 # What a remedy may end in instead of a full stop: a command to copy.
 COMMAND = re.compile(
