@@ -15,11 +15,12 @@ from support.staged_licenses import LICENSES
 from support.staged_postgres import POSTGRES
 from support.staged_runs import RUNS
 from support.staged_starts import STARTS
+from support.staged_upkeep import UPKEEP
 from support.staging import NOW_SHOWN, PID_SHOWN, Said, Stage
 
 pytestmark = pytest.mark.system
 
-SCENARIOS = {**LICENSES, **STARTS, **POSTGRES, **RUNS}
+SCENARIOS = {**LICENSES, **STARTS, **POSTGRES, **RUNS, **UPKEEP}
 DOCUMENTED = operations_page.entries()
 # What a remedy may end in instead of a full stop: a command to copy.
 COMMAND = re.compile(

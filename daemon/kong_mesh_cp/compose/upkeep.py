@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import trio
 
+from kong_mesh_cp.core.resources.labels import Mode
 from kong_mesh_cp.settings.model import Settings
 from kong_mesh_cp.shell.host import clocks
 from kong_mesh_cp.usecases.resource_ports import ResourceStore
@@ -20,8 +21,13 @@ from kong_mesh_cp.usecases.resources.liveness_upkeep import (
 
 
 async def look_after(settings: Settings, store: ResourceStore) -> None:
-    """Until cancelled."""
+    """Until cancelled.
+
+    Proxies connect to the control planes of zones, and zones to the global one: each looks after
+    its own, for only its own clients move on there.
+    """
     metrics, universal = settings.metrics, settings.runtime.universal
+    is_global = settings.mode == Mode.GLOBAL
     insights = InsightUpkeep(
         store,
         ResyncIntervals(
@@ -33,8 +39,8 @@ async def look_after(settings: Settings, store: ResourceStore) -> None:
     closer = ConnectionCloser(
         store,
         IdleTimeouts(
-            dataplane=metrics.dataplane.idle_timeout.total_seconds(),
-            zone=metrics.zone.idle_timeout.total_seconds(),
+            dataplane=None if is_global else metrics.dataplane.idle_timeout.total_seconds(),
+            zone=metrics.zone.idle_timeout.total_seconds() if is_global else None,
         ),
         clocks.wall_clock,
     )
@@ -49,4 +55,5 @@ async def look_after(settings: Settings, store: ResourceStore) -> None:
     async with trio.open_nursery() as nursery:
         nursery.start_soon(insights.run)
         nursery.start_soon(closer.run)
-        nursery.start_soon(collector.run)
+        if not is_global:
+            nursery.start_soon(collector.run)

@@ -76,8 +76,9 @@ async def test_a_connection_that_stands_still_is_closed_at_the_second_look(
         ]
     assert [each.message for each in caplog.records] == [
         (
-            "connections-closed: 1 of type DataplaneInsight, m/one the first: their control plane"
-            " gives no sign of life; they count as offline until they connect again"
+            "connections-closed: 1 of type DataplaneInsight, m/one the first, belonged to a"
+            " control plane that gives no sign of life, and count as offline now. If it should be"
+            " alive, look there: systemctl status kong-mesh-cp"
         )
     ]
 
@@ -133,6 +134,20 @@ async def test_zones_have_a_time_of_their_own() -> None:
         assert await _ends(observed, "ZoneInsight", "", "east") == [None]
         await trio.sleep(ZONE_IDLE - IDLE)
         assert await _ends(observed, "ZoneInsight", "", "east") == ["2026-11-21T12:10:00Z"]
+
+
+async def test_what_control_planes_of_another_mode_hold_is_left_to_them() -> None:
+    observed = Observed()
+    await observed.put("ZoneInsight", "", "east", {"subscriptions": [subscription()]})
+    await observed.put("ZoneIngressInsight", "", "z", {"subscriptions": [subscription()]})
+    for timeouts in (
+        IdleTimeouts(dataplane=None, zone=None),
+        IdleTimeouts(dataplane=IDLE, zone=None),
+    ):
+        with trio.move_on_after(3 * IDLE):
+            await ConnectionCloser(observed.store, timeouts, observed.now).run()
+        assert await _ends(observed, "ZoneInsight", "", "east") == [None]
+    assert await _ends(observed, "ZoneIngressInsight", "", "z") != [None]
 
 
 async def test_closing_changes_nothing_else_of_an_insight() -> None:

@@ -44,7 +44,7 @@ SETTLE_SECONDS: Final = 0.1  # what is written together is counted together
 RETRY_SECONDS: Final = 5.0  # after the store has failed
 KEYS_READ_AT_ONCE: Final = 50
 SERVICES_AT_ONCE_MAX: Final = 200  # made on the event loop; more are made in a thread
-REST_FACTOR: Final = 4.0  # work is followed by this much rest: a fifth of the time at the most
+REST_FACTOR: Final = 4.0  # work is followed by this much rest, so it takes a fifth of the time
 
 log = logging.getLogger(__name__)
 

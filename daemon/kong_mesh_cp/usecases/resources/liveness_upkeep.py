@@ -54,10 +54,13 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdleTimeouts:
-    """After which a connection whose generation stands still is closed, in seconds."""
+    """After which a connection whose generation stands still is closed, in seconds.
 
-    dataplane: float  # of all proxies: `metrics.dataplane.idleTimeout`
-    zone: float  # of zones: `metrics.zone.idleTimeout`
+    None: such connections are held, and so closed, by control planes of another mode.
+    """
+
+    dataplane: float | None  # of all proxies: `metrics.dataplane.idleTimeout`
+    zone: float | None  # of zones: `metrics.zone.idleTimeout`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,12 +82,14 @@ class ConnectionCloser:
         self._seen: dict[str, Mapping[ResourceKey, Mapping[str, int]]] = {}
         self._complaints = Complaints(log, "connections-not-closed", "connections-closed-again")
 
-    async def run(self) -> NoReturn:
+    async def run(self) -> None:
         """Until cancelled. A store that fails is asked again at the next look, and said once."""
+        timeouts = self._timeouts
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._look_every, self._timeouts.dataplane, tuple(_PROXIES.values()))
-            nursery.start_soon(self._look_every, self._timeouts.zone, (ZoneInsight,))
-        raise AssertionError("a look never ends")
+            if timeouts.dataplane is not None:
+                nursery.start_soon(self._look_every, timeouts.dataplane, tuple(_PROXIES.values()))
+            if timeouts.zone is not None:
+                nursery.start_soon(self._look_every, timeouts.zone, (ZoneInsight,))
 
     async def _look_every(self, seconds: float, types: Sequence[type[Insight]]) -> NoReturn:
         while True:
@@ -114,8 +119,9 @@ class ConnectionCloser:
         self._seen[type_name] = seen
         if gone:
             log.warning(
-                "connections-closed: %d of type %s, %s the first: their control plane gives no"
-                " sign of life; they count as offline until they connect again",
+                "connections-closed: %d of type %s, %s the first, belonged to a control plane that"
+                " gives no sign of life, and count as offline now. If it should be alive, look"
+                " there: systemctl status kong-mesh-cp",
                 len(gone),
                 type_name,
                 gone[0],
