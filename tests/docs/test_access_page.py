@@ -121,7 +121,7 @@ def test_what_the_page_names_is_there() -> None:
     from kong_mesh_cp.settings.model import rows
 
     variables = {row.option.environment for row in rows()}
-    named = set(re.findall(r"\bK(?:MESH|UMA)_[A-Z_]+[A-Z]", PAGE))
+    named = set(re.findall(r"\bK(?:MESH|UMA)_[A-Z_]+[A-Z](?!_)\b", PAGE))
     assert named and named <= variables
     paths = {row.path for row in rows()}
     settings = set(re.findall(r"`((?:access|apiServer|dpServer)\.[\w.]+\w)`", PAGE))

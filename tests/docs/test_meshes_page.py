@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-import os
-import re
 import shutil
-import subprocess
-import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from support.console_page import (
+    DOCS,
+    commands,
+    files,
+    fits,
+    languages,
+    put_kumactl,
+    run,
+    sections,
+)
 from support.daemon import Daemon, eventually, running
 
-PAGE = (Path(__file__).parents[2] / "docs" / "meshes.md").read_text(encoding="utf-8")
-SECTIONS = dict(re.findall(r"^## ([^\n]+)\n(.*?)(?=^## |\Z)", PAGE, re.DOTALL | re.MULTILINE))
+PAGE = (DOCS / "meshes.md").read_text(encoding="utf-8")
+SECTIONS = sections("meshes.md")
 API = "http://localhost:5681"
 SOCKET = "/run/kong-mesh-cp/admission.sock"
-SECONDS_MAX = 60  # for one command, only against hanging for ever
 
-_BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-_START = re.compile(r"((?:\w+=\S+ )+)kong-mesh-cp run")
-_FUNCTION = re.compile(r"\w+\(\) \{ .+; \}")
 _MADE_LAST = "inter-cp-ca"
 
 pytestmark = [
@@ -32,64 +32,11 @@ pytestmark = [
 ]
 
 
-@dataclass(frozen=True)
-class Command:
-    line: str
-    said: str  # `…` stands for anything within a line
-
-
-def files(section: str) -> Iterator[tuple[str, str]]:
-    """The blocks that name the file they are."""
-    for language, content in _BLOCK.findall(section):
-        if language == "yaml":
-            name = re.match(r"# ([a-z]+\.yaml)\n", content)
-            assert name, content
-            yield name[1], content
-
-
-def commands(section: str) -> list[Command]:
-    shown = "".join(content for language, content in _BLOCK.findall(section) if language != "yaml")
-    return [
-        Command(line, said)
-        for line, said in re.findall(r"^\$ (.+)\n((?:(?!\$ ).*\n)*)", shown, re.MULTILINE)
-    ]
-
-
 def environment(section: str) -> dict[str, str]:
     """What the daemon is started with."""
-    starts = [found for each in commands(section) if (found := _START.fullmatch(each.line))]
+    starts = [start for each in commands(section) if (start := each.start) is not None]
     assert len(starts) <= 1
-    return dict(each.split("=", 1) for start in starts for each in start[1].split())
-
-
-def fits(said: str, shown: str) -> bool:
-    return re.fullmatch(re.escape(shown).replace("…", ".*"), said) is not None
-
-
-def put_kumactl(folder: Path) -> None:
-    """The kumactl of this checkout, where `run` looks for it."""
-    tool = folder / "bin" / "kumactl"
-    tool.parent.mkdir()
-    tool.write_text(f'#!/bin/sh\nexec {sys.executable} -m kumactl "$@"\n')
-    tool.chmod(0o755)
-
-
-def run(daemon: Daemon, home: Path, script: str) -> str:
-    here = script.replace(API, daemon.addresses["api"]).replace(SOCKET, str(daemon.socket))
-    done = subprocess.run(
-        ["sh", "-c", here],
-        cwd=home,
-        env={
-            "HOME": str(home),
-            "PATH": f"{home / 'bin'}:{os.environ['PATH']}",
-            "LC_ALL": "C.UTF-8",
-        },
-        check=False,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        timeout=SECONDS_MAX,
-    )
-    return done.stdout.decode()
+    return {name: value for given, _ in starts for name, value in given.items()}
 
 
 @pytest.mark.parametrize("heading", SECTIONS)
@@ -102,15 +49,16 @@ def test_a_section_does_what_it_says(tmp_path: Path, heading: str) -> None:
         (home / name).write_text(content)
     with running(tmp_path / "daemon", environment=environment(section)) as daemon:
         eventually("what a start makes", lambda: _MADE_LAST in global_secrets(daemon))
-        run(daemon, home, f"kumactl config control-planes add --name here --address {API}")
+        places = {API: daemon.addresses["api"], SOCKET: str(daemon.socket)}
+        run(home, f"kumactl config control-planes add --name here --address {API}", places)
         functions = ""
         for command in commands(section):
-            if _START.fullmatch(command.line):
+            if command.start is not None:
                 continue
-            if _FUNCTION.fullmatch(command.line):
+            if command.is_function:
                 functions += command.line + "\n"
                 continue
-            said = run(daemon, home, functions + command.line)
+            said = run(home, functions + command.line, places)
             assert fits(said, command.said), f"$ {command.line}\n{said}"
 
 
@@ -119,10 +67,10 @@ def global_secrets(daemon: Daemon) -> str:
 
 
 def test_every_section_runs_something_and_every_block_is_run() -> None:
-    assert len(SECTIONS) == len(re.findall(r"^## ", PAGE, re.MULTILINE))
+    assert len(SECTIONS) == PAGE.count("\n## ")
     for heading, section in SECTIONS.items():
         assert any(each.said for each in commands(section)), heading
-        assert {language for language, _ in _BLOCK.findall(section)} <= {"yaml", "console"}
+        assert languages(section) <= {"yaml", "console"}
     named = [name for name, _ in files(PAGE)]
     assert sorted(named) == sorted(set(named))
     for name in named:

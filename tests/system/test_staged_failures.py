@@ -11,6 +11,7 @@ import pytest
 
 from support import operations_page
 from support.daemon import eventually
+from support.staged_access import ACCESS
 from support.staged_licenses import LICENSES
 from support.staged_postgres import POSTGRES
 from support.staged_runs import RUNS
@@ -20,7 +21,7 @@ from support.staging import NOW_SHOWN, PID_SHOWN, Said, Stage
 
 pytestmark = pytest.mark.system
 
-SCENARIOS = {**LICENSES, **STARTS, **POSTGRES, **RUNS, **UPKEEP}
+SCENARIOS = {**LICENSES, **STARTS, **POSTGRES, **ACCESS, **RUNS, **UPKEEP}
 DOCUMENTED = operations_page.entries()
 # What a remedy may end in instead of a full stop: a command to copy.
 COMMAND = re.compile(

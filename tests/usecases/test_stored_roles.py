@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 
 import pytest
 import trio
@@ -27,7 +27,7 @@ from kong_mesh_cp.core.identity.access import (
 )
 from kong_mesh_cp.core.identity.users import ADMIN, ANONYMOUS, User
 from kong_mesh_cp.core.resources.key import ResourceKey
-from kong_mesh_cp.usecases.resource_ports import Delete, Page, Put, Selection
+from kong_mesh_cp.usecases.resource_ports import Delete, FeedItem, Page, Put, Selection
 from kong_mesh_cp.usecases.stored_roles import RETRY_SECONDS, RolesUnknownError, StoredRoles
 from support.fake_resources import FakeResourceStore
 from support.identity import KNOWN
@@ -160,6 +160,51 @@ async def test_a_change_made_here_that_cannot_be_read_again_is_not_taken_for_the
         store.failing = False
         await trio.sleep(3 * RETRY_SECONDS)
         assert not roles.permits(KNOWN, WRITE)
+
+
+@pytest.mark.usefixtures("autojump_clock")
+async def test_a_doubt_ends_by_itself_though_the_feed_has_nothing_new() -> None:
+    store = FakeResourceStore()
+    await store.apply([role(), binding("john")])
+    async with following(store) as roles:
+        store.failure = BROKEN
+        await roles.changed()
+        store.failure = None
+        with pytest.raises(RolesUnknownError):
+            roles.permits(KNOWN, WRITE)
+        await trio.sleep(2 * RETRY_SECONDS)
+        assert roles.permits(KNOWN, WRITE)
+
+
+@pytest.mark.usefixtures("autojump_clock")
+async def test_a_feed_that_has_broken_off_is_no_feed_though_the_store_can_be_read() -> None:
+    """Somebody else may have taken a right away that nobody tells of any more."""
+
+    class Unfed(FakeResourceStore):
+        @contextmanager
+        def changes(self, since: int | None = None) -> Iterator[AsyncIterator[FeedItem]]:
+            with super().changes(since) as feed:
+                yield breaking_off(feed) if self.breaks else feed
+
+        breaks = True
+
+    async def breaking_off(feed: AsyncIterator[FeedItem]) -> AsyncIterator[FeedItem]:
+        async for item in feed:
+            yield item
+            raise BROKEN
+
+    store = Unfed()
+    await store.apply([role(), binding("john")])
+    async with following(store) as roles:
+        assert roles.permits(KNOWN, WRITE)
+        await store.apply([put(ResourceKey("Zone", "", "east"))])
+        await wait_all_tasks_blocked()
+        store.breaks = False
+        await roles.changed()
+        with pytest.raises(RolesUnknownError):
+            roles.permits(KNOWN, WRITE)
+        await trio.sleep(2 * RETRY_SECONDS)
+        assert roles.permits(KNOWN, WRITE)
 
 
 @pytest.mark.usefixtures("autojump_clock")

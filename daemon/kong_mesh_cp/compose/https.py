@@ -21,6 +21,7 @@ from kong_mesh_cp.shell.host.certificates import (
     make_pair,
     read_certificates,
     read_pem,
+    require_certificates,
     server_context,
 )
 from kong_mesh_cp.shell.host.interfaces import names_of_this_machine
@@ -114,6 +115,8 @@ class Https:
 
     def _read(self) -> _Content | None:
         authorities = self._authorities()
+        if authorities is not None:
+            require_certificates(authorities)  # also where there is no pair to use them with yet
         if self._configured is not None:
             return _Content(self._configured.read(), authorities)
         if self._own is None or not (_holds(self._own.certificate) and _holds(self._own.key)):

@@ -100,6 +100,11 @@ def server_context(pair: Pair, terms: Terms) -> ssl.SSLContext:
     return context
 
 
+def require_certificates(authorities: bytes) -> None:
+    """Raises: ConfigurationError `tls-ca-unusable` where there are none in it."""
+    _ask_for_certificates(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), authorities)
+
+
 def _ask_for_certificates(context: ssl.SSLContext, authorities: bytes) -> None:
     try:
         context.load_verify_locations(cadata=authorities.decode("ascii"))

@@ -1,0 +1,87 @@
+"""Settings and roles that let nobody in, or everybody."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import closing
+
+from support.daemon import eventually
+from support.identity import pem
+from support.staging import Said, Scenarios, Stage
+
+ACCESS = Scenarios()
+
+RBAC = {"KUMA_ACCESS_TYPE": "rbac"}
+KEYS = "[apiServer.authn.tokens.validator]\npublicKeys = [{{ kid = 'ci-1', keyFile = '{}' }}]\n"
+
+
+@ACCESS.called("Tokens that would count for nothing")
+def _(stage: Stage) -> Said:
+    stage.set(KUMA_API_SERVER_AUTHN_TOKENS_VALIDATOR_USE_SECRETS="false")
+    return stage.is_refused()
+
+
+@ACCESS.called("Administrators by certificates that nobody is asked for")
+def _(stage: Stage) -> Said:
+    stage.set(KUMA_API_SERVER_AUTHN_TYPE="adminClientCerts")
+    return stage.is_refused()
+
+
+@ACCESS.called("A folder of clients' certificates that holds none")
+def _(stage: Stage) -> Said:
+    folder = stage.etc / "clients"
+    folder.mkdir()
+    stage.set(KUMA_API_SERVER_AUTH_CLIENT_CERTS_DIR=os.fspath(folder))
+    return stage.is_refused()
+
+
+@ACCESS.called("A first role for nobody")
+def _(stage: Stage) -> Said:
+    stage.set(**RBAC)
+    stage.write_config("[access.rbac]\ndefaultAdminRoleGroups = []\n")
+    return stage.is_refused()
+
+
+@ACCESS.called("A public key of tokens that is not there")
+def _(stage: Stage) -> Said:
+    stage.write_config(KEYS.format(stage.etc / "ci.pub"))
+    return stage.is_refused()
+
+
+@ACCESS.called("A private key in place of the public one")
+def _(stage: Stage) -> Said:
+    file = stage.etc / "ci.pub"
+    file.write_bytes(pem())
+    stage.write_config(KEYS.format(file))
+    return stage.is_refused()
+
+
+@ACCESS.called("Roles that give rights to everybody")
+def _(stage: Stage) -> Said:
+    stage.set(**RBAC)
+    stage.start()
+    return stage.says("access-open-to-all")
+
+
+@ACCESS.called("Roles that give rights to nobody")
+def _(stage: Stage) -> Said:
+    stage.set(**RBAC, KMESH_ACCESS_RBAC_SKIP_ADMIN_ROLE_CREATION="true")
+    stage.start()
+    return stage.says("access-nobody-writes")
+
+
+@ACCESS.called("A role that was changed in the store by hand")
+def _(stage: Stage) -> Said:
+    stage.set(**RBAC)
+    daemon = stage.start()
+    binding = "/access-role-bindings/default"
+    eventually("the binding", lambda: daemon.api("GET", binding).status == 200)
+    daemon.stop()
+    with closing(sqlite3.connect(daemon.state / "store.db")) as store, store:
+        changed = store.execute(
+            "UPDATE resource SET spec = '{\"subjects\":7}' WHERE type = 'AccessRoleBinding'"
+        )
+        assert changed.rowcount == 1
+    daemon.start()
+    return stage.says("access-role-unreadable")
