@@ -73,6 +73,12 @@ M = TypeVar("M", bound="Message")
 class Message:
     """The base of every message."""
 
+    def __init_subclass__(cls) -> None:
+        # Without a docstring dataclasses writes the signature of each class into one, which is a
+        # tenth of the time that importing all kinds takes.
+        if cls.__doc__ is None:
+            cls.__doc__ = cls.__name__
+
 
 class ProtoEnum(IntEnum):
     """An enum of proto3: numbers without a name are kept, and written as numbers."""
