@@ -350,6 +350,8 @@ SECTION = "at least one timeout in section has to be defined"
         ({"tcp": {}}, [("tcp", SECTION)]),
         ({"http": {}}, [("http", SECTION)]),
         ({"grpc": {}}, [("grpc", SECTION)]),
+        ({"http": {"streamIdleTimeout": "5s", "maxStreamDuration": "5s"}}, [("http", SECTION)]),
+        ({"http": {"idleTimeout": "5s", "streamIdleTimeout": "0s"}}, []),
         ({"tcp": {"idleTimeout": "0s"}}, [("tcp.idleTimeout", "has to be greater than 0")]),
         (
             {"http": {"requestTimeout": "0s", "idleTimeout": "0s"}},

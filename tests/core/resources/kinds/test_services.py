@@ -78,6 +78,19 @@ def test_external_services(rest: str, expected: set[tuple[str, str]]) -> None:
     assert {(field.removeprefix("spec."), text) for field, text in found} == expected
 
 
+def test_the_port_of_an_endpoint_is_judged_where_the_address_is_one() -> None:
+    endpoints = tuple(
+        mesh_external_service.Endpoint(address=address, port=0) for address in ("a.com", "a b")
+    )
+    match = mesh_external_service.Match(port=80)
+    spec = mesh_external_service.MeshExternalService(match=match, endpoints=endpoints)
+
+    assert [violation.field for violation in EXTERNAL.validate(spec)] == [
+        "spec.endpoints[0].port",
+        "spec.endpoints[1].address",
+    ]
+
+
 def test_an_external_service_is_stored_with_the_defaults_of_its_schema() -> None:
     assert rendered(EXTERNAL, "{match: {port: 80}, tls: {verification: {}, version: {}}}") == {
         "match": {"type": "HostnameGenerator", "port": 80, "protocol": "tcp"},

@@ -113,9 +113,10 @@ def _violations(spec: MeshExternalService) -> Iterator[Violation]:
         return
     for index, endpoint in enumerate(spec.endpoints or ()):
         place = at.field("endpoints").index(index)
-        if not is_ip(endpoint.address) and not is_dns_name(endpoint.address):
+        if is_ip(endpoint.address) or is_dns_name(endpoint.address):
+            yield from port(endpoint.port, place.field("port"))
+        else:
             yield place.field("address").violation("address has to be a valid IP or hostname")
-        yield from port(endpoint.port, place.field("port"))
     if spec.tls is not None:
         yield from _tls(spec.tls, at.field("tls"))
 

@@ -75,13 +75,12 @@ def _tcp(tcp: Tcp, path: FieldPath) -> list[Violation]:
 
 
 def _http(http: Http, path: FieldPath) -> list[Violation]:
-    if http == Http():
+    # One of the older two has to be there; the others are not looked at.
+    if http.request_timeout is None and http.idle_timeout is None:
         return [path.violation(_NOTHING_IN_SECTION)]
     return [
         *not_zero(path.field("requestTimeout"), http.request_timeout),
         *not_zero(path.field("idleTimeout"), http.idle_timeout),
-        *not_zero(path.field("streamIdleTimeout"), http.stream_idle_timeout),
-        *not_zero(path.field("maxStreamDuration"), http.max_stream_duration),
     ]
 
 
