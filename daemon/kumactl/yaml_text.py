@@ -17,11 +17,13 @@ if TYPE_CHECKING:
 DEPTH_MAX: Final = 64  # as the control plane reads JSON
 LINE_CHARACTERS_MAX: Final = 2**31 - 1  # never folded: the largest that libyaml's emitter takes
 VALUES_MAX: Final = 1_000_000  # after aliases are written out: stops a "billion laughs"
+NUMBER_CHARACTERS_MAX: Final = 100  # longer ones cost quadratic time, and no JSON keeps them
 _TAG: Final = "tag:yaml.org,2002:"
 _TOO_DEEP_FOR_LIBYAML: Final = "exceeded maximum nesting depth"  # from PyYAML 6.0.4 on
 _MERGE: Final = f"{_TAG}merge"
 _TEXTS: Final = frozenset({f"{_TAG}str", f"{_TAG}timestamp", f"{_TAG}value"})
 _SCALARS: Final = frozenset({f"{_TAG}{name}" for name in ("null", "bool", "int", "float")})
+_NUMBERS: Final = frozenset({f"{_TAG}int", f"{_TAG}float"})
 _KNOWN: Final = _TEXTS | _SCALARS | {f"{_TAG}map", f"{_TAG}seq"}
 
 
@@ -135,15 +137,21 @@ class _Reader:
                 raise self._wrong(node, "a key is neither a text nor a whole number")
 
     def _scalar(self, node: yaml.ScalarNode) -> object:
-        if node.tag in _TEXTS:
+        # Go reads no numbers to the base 60: `10:30` is a text.
+        if node.tag in _TEXTS or (node.tag in _NUMBERS and ":" in node.value):
             return node.value
+        if node.tag in _NUMBERS and len(node.value) > NUMBER_CHARACTERS_MAX:
+            raise self._no_value(node)
         try:
             value: object = self._constructor.construct_object(node)
         except (ValueError, OverflowError):
-            raise self._wrong(node, f"{node.value[:40]!r} is no value") from None
+            raise self._no_value(node) from None
         if isinstance(value, float) and not math.isfinite(value):
             raise self._wrong(node, f"JSON has no {value}")
         return value
+
+    def _no_value(self, node: yaml.ScalarNode) -> UsageError:
+        return self._wrong(node, f"{node.value[:40]!r} is no value")
 
     def _wrong(self, node: yaml.Node, problem: str) -> UsageError:
         mark = node.start_mark

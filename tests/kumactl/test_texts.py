@@ -139,6 +139,7 @@ def test_texts_are_quoted_as_the_original_quotes_them(value: str, text: str) -> 
         ("a: {<<: [{x: 1}, {x: 2, y: 3}]}", [{"a": {"x": 1, "y": 3}}]),
         ('{"json": [1, 2.5, null]}', [{"json": [1, 2.5, None]}]),
         ("---\n---\na: 1\n---\n", [{"a": 1}]),
+        ("a: 10:30\nb: 190:20:30.15", [{"a": "10:30", "b": "190:20:30.15"}]),
         ("", []),
     ],
 )
@@ -168,6 +169,9 @@ LAUGHS = "a0: &a0 [x]\n" + "".join(
         ("- " * 100_000, "nested more than 64 levels"),
         (LAUGHS, "more than 1000000 values"),
         ("a: !!int x", "'x' is no value"),
+        (f"a: {'9' * 5_000}", "is no value"),
+        (f"a: 0x{'f' * 5_000}", "is no value"),
+        (f"a: 0.{'1' * 5_000}", "is no value"),
         ("a: {<<: 1}", "what << merges is no object"),
         ("a: \x07", "is not YAML"),
     ],

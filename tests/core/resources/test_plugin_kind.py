@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 import pytest
 
+from kong_mesh_cp.core.policy.kinds import mesh_timeout
 from kong_mesh_cp.core.resources.kind import InvalidResourceError
 from kong_mesh_cp.core.resources.plugin_kind import plugin_kind
 from kong_mesh_cp.core.resources.reading import ParseError
 from kong_mesh_cp.core.resources.schema_terms import Duration
-from kong_mesh_cp.core.resources.violations import Violation, root
+from kong_mesh_cp.core.resources.violations import VIOLATIONS_MAX, Violation, root
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,3 +122,22 @@ def test_a_status_is_read_from_the_body_and_absent_ones_are_empty() -> None:
     assert KIND.render_status(Status()) == {"ready": False}
     with pytest.raises(InvalidResourceError):
         KIND.parse_status(body(status={"ready": "yes"}))
+
+
+def test_of_very_many_faults_the_first_are_told_and_the_rest_is_not_read() -> None:
+    spec = {"to": [1] * 100_000}
+
+    with pytest.raises(InvalidResourceError) as refusal:
+        mesh_timeout.KIND.parse({"type": "MeshTimeout", "name": "n", "spec": spec})
+
+    told = refusal.value.violations
+    assert len(told) == VIOLATIONS_MAX + 1
+    assert told[0].field == "spec.to[0]"
+
+
+def test_of_very_many_wrong_values_the_first_are_told() -> None:
+    entry = {"targetRef": {"kind": "MeshSubset"}, "default": {}}
+    kind = mesh_timeout.KIND
+    spec = kind.parse({"type": "MeshTimeout", "name": "n", "spec": {"to": [entry] * 2_000}})
+
+    assert len(kind.validate(spec)) == VIOLATIONS_MAX + 1

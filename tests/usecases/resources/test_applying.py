@@ -6,11 +6,13 @@ import json
 from typing import Any
 
 import pytest
+import trio
 
 from kong_mesh_cp.core.identity.refusals import AccessDeniedError
 from kong_mesh_cp.core.identity.users import ANONYMOUS, AUTHENTICATED, User
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.resources.labels import Place
+from kong_mesh_cp.core.resources.violations import VIOLATIONS_MAX
 from kong_mesh_cp.usecases.resource_ports import Put
 from kong_mesh_cp.usecases.resources.applying import WriteRules
 from kong_mesh_cp.usecases.resources.refusals import Fault, ResourceRefusedError
@@ -67,6 +69,39 @@ async def test_what_is_no_object_is_a_bad_request(body: bytes) -> None:
         await api.send("Dataplane", "dp", body, mesh="m")
     assert (error.value.fault, error.value.title) == (Fault.UNREADABLE, "Bad Request")
     assert error.value.detail.startswith('invalid Dataplane object: "')
+
+
+async def test_of_very_many_faults_the_first_are_told_and_that_there_are_more() -> None:
+    api = await api_with_mesh()
+    labels = {f"NOT A LABEL {number}": "v" for number in range(VIOLATIONS_MAX + 2)}
+
+    with pytest.raises(ResourceRefusedError) as error:
+        await api.put("Dataplane", "dp", mesh="m", labels=labels, networking=networking())
+
+    *told, last = fields(error)
+    assert len(told) == VIOLATIONS_MAX
+    assert last == ("", f"there is more, these are the first {VIOLATIONS_MAX}")
+
+
+async def test_while_a_large_body_is_read_others_are_served() -> None:
+    api = await api_with_mesh()
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            await trio.lowlevel.checkpoint()
+            turns += 1
+
+    inbounds = [inbound(port=port) for port in range(1, 10_000)]
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(others)
+        await api.put("Dataplane", "dp", mesh="m", networking=networking(*inbounds))
+        nursery.cancel_scope.cancel()
+
+    # Of the other steps none has more than a few checkpoints.
+    assert turns > 50
+    assert len((await api.get("Dataplane", "dp", mesh="m"))["networking"]["inbound"]) == 9_999
 
 
 async def test_all_mismatches_with_the_url_are_told_at_once() -> None:

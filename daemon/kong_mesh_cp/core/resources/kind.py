@@ -43,15 +43,23 @@ class Kind(Generic[S]):
     render_status: Callable[[Any], dict[str, object]] | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProtoKind(Kind[M]):
+    """The message that is the schema of the spec."""
+
+    message_type: type[M]
+
+
 def proto_kind(
     name: str,
     message_type: type[M],
     validate: Callable[[M], Sequence[Violation]] = lambda _spec: (),
     warnings: Callable[[M], Sequence[str]] = lambda _spec: (),
-) -> Kind[M]:
+) -> ProtoKind[M]:
     """A type whose spec is a message, inline in the resource; unknown members are ignored."""
-    return Kind(
+    return ProtoKind(
         type=name,
+        message_type=message_type,
         parse=lambda document: read_message(message_type, document),
         validate=validate,
         render=write_message,

@@ -23,8 +23,11 @@ NAME_CHARACTERS_MAX: Final = 253  # a DNS subdomain
 MESH_NAME_CHARACTERS_MAX: Final = 63  # of a Mesh that is made; a DNS label
 LABEL_1035_CHARACTERS_MAX: Final = 63
 
-_NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
-_MESH: Final = re.compile(r"[0-9a-z\-_.]*")
+NAME_PATTERN: Final = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
+MESH_PATTERN: Final = r"[0-9a-z\-_.]*"
+
+_NAME: Final = re.compile(NAME_PATTERN)
+_MESH: Final = re.compile(MESH_PATTERN)
 _LABEL_1035: Final = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 
 CANNOT_BE_EMPTY: Final = "cannot be empty"

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Annotated, TypeVar
 
 from kong_mesh_cp.core.resources import schema
 from kong_mesh_cp.core.resources.kind import InvalidResourceError, Kind
 from kong_mesh_cp.core.resources.reading import JsonObject, ParseError
-from kong_mesh_cp.core.resources.schema_nodes import Faults
+from kong_mesh_cp.core.resources.schema_nodes import EnoughFaultsError, Faults
 from kong_mesh_cp.core.resources.schema_terms import Format
-from kong_mesh_cp.core.resources.violations import ROOT, FieldPath, Violation, root
+from kong_mesh_cp.core.resources.violations import ROOT, VIOLATIONS_MAX, FieldPath, Violation, root
 
 S = TypeVar("S")
 
@@ -48,19 +49,20 @@ def plugin_kind(
     """A kind whose spec is the frozen dataclass `spec_type`; so is its status, if it has one."""
 
     def parse(document: JsonObject) -> S:
-        faults = Faults()
-        spec = read_document(name, spec_type, document, faults)
-        if status_type is not None and "status" in document:
-            schema.read(status_type, document["status"], root("status"), faults)
-        _raise(faults)
-        return spec
+        def read(faults: Faults) -> S:
+            spec = read_document(name, spec_type, document, faults)
+            if status_type is not None and "status" in document:
+                schema.read(status_type, document["status"], root("status"), faults)
+            return spec
+
+        return _sound(read)
 
     return PluginKind(
         type=name,
         spec_type=spec_type,
         status_type=status_type,
         parse=parse,
-        validate=lambda spec: tuple(violations(spec)),
+        validate=lambda spec: tuple(islice(violations(spec), VIOLATIONS_MAX + 1)),
         render=lambda spec: {"spec": schema.render(spec)},
         warnings=lambda spec: tuple(warnings(spec)),
         validate_name=lambda resource_name: tuple(name_violations(resource_name)),
@@ -71,10 +73,8 @@ def plugin_kind(
 
 def _status_reader(status_type: type[object]) -> Callable[[JsonObject], object]:
     def parse_status(document: JsonObject) -> object:
-        faults = Faults()
-        parsed = schema.read(status_type, document.get("status", {}), root("status"), faults)
-        _raise(faults)
-        return parsed
+        given = document.get("status", {})
+        return _sound(lambda faults: schema.read(status_type, given, root("status"), faults))
 
     return parse_status
 
@@ -89,8 +89,15 @@ def read_document(name: str, spec_type: type[S], document: JsonObject, faults: F
     return schema.read(spec_type, document.get("spec", {}), root("spec"), faults)
 
 
-def _raise(faults: Faults) -> None:
+def _sound(read: Callable[[Faults], S]) -> S:
+    """What `read` gives without faults. Raises: InvalidResourceError, ParseError."""
+    faults = Faults()
+    try:
+        value = read(faults)
+    except EnoughFaultsError:
+        raise InvalidResourceError(faults.violations) from None
     if faults.violations:
         raise InvalidResourceError(faults.violations)
     if faults.undecodable:
-        raise ParseError(faults.undecodable[0])
+        raise ParseError(faults.undecodable)
+    return value

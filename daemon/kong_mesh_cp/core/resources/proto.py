@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import MISSING, Field, dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from enum import IntEnum
 from types import NoneType, UnionType
 from typing import Annotated, Any, Final, TypeVar, Union, get_args, get_origin
@@ -107,15 +107,41 @@ def oneof(group: str, *, original: bool = False) -> Any:
 
 
 @dataclass(frozen=True, slots=True)
-class _Codec:
-    """How one field goes from JSON and to JSON."""
+class MessageField:
+    """One field as its JSON is: `hint` is what it holds, without the None of an absent one."""
 
     attribute: str
     names: tuple[str, ...]  # the JSON name last: it wins over the original one
     oneof: str
+    hint: Any
+    default: object  # not written
+
+    @property
+    def name(self) -> str:
+        return self.names[-1]
+
+
+def message_fields(message_type: type[Message]) -> Iterator[MessageField]:
+    """The fields of a message, in the order of their declaration."""
+    hints = _type_hints(message_type, include_extras=True)
+    for each in fields(message_type):
+        original = (each.name,) if each.metadata.get(_ORIGINAL) else ()
+        yield MessageField(
+            attribute=each.name,
+            names=(*original, each.metadata.get(_JSON_NAME) or camel_case(each.name)),
+            oneof=each.metadata.get(_ONEOF, ""),
+            hint=_without_none(hints[each.name]),
+            default=None if each.default is MISSING else each.default,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Codec:
+    """How one field goes from JSON and to JSON."""
+
+    of: MessageField
     read: Callable[[object], object]
     write: Callable[[Any], object]
-    default: object  # not written
     is_container: bool
 
 
@@ -125,14 +151,15 @@ def read_message(message_type: type[M], value: object) -> M:
     given: dict[str, object] = {}
     chosen: dict[str, str] = {}
     for codec in _codecs(message_type):
-        present = [name for name in codec.names if document.get(name) is not None]
+        of = codec.of
+        present = [name for name in of.names if document.get(name) is not None]
         if not present:
             continue
-        given[codec.attribute] = codec.read(document[present[-1]])
-        if codec.oneof:
+        given[of.attribute] = codec.read(document[present[-1]])
+        if of.oneof:
             # As in Go: the last field of the group, in the order of the .proto file, wins.
-            given.pop(chosen.get(codec.oneof, ""), None)
-            chosen[codec.oneof] = codec.attribute
+            given.pop(chosen.get(of.oneof, ""), None)
+            chosen[of.oneof] = of.attribute
     return message_type(**given)
 
 
@@ -140,13 +167,14 @@ def write_message(message: Message) -> dict[str, object]:
     """The JSON object of `message`, without fields that hold their default."""
     document: dict[str, object] = {}
     for codec in _codecs(type(message)):
-        value = getattr(message, codec.attribute)
-        if value is None or (value == codec.default and not codec.oneof):
+        of = codec.of
+        value = getattr(message, of.attribute)
+        if value is None or (value == of.default and not of.oneof):
             continue
         # A map or list that was given empty is as absent on the wire as one that was not given.
         if codec.is_container and not value:
             continue
-        document[codec.names[-1]] = codec.write(value)
+        document[of.name] = codec.write(value)
     return document
 
 
@@ -156,14 +184,13 @@ _CODECS: Final[dict[type[Message], tuple[_Codec, ...]]] = {}  # made at the firs
 def _codecs(message_type: type[Message]) -> tuple[_Codec, ...]:
     codecs = _CODECS.get(message_type)
     if codecs is None:
-        hints = _type_hints(message_type, include_extras=True)
-        codecs = tuple(_codec(each, hints[each.name]) for each in fields(message_type))
+        codecs = tuple(map(_codec, message_fields(message_type)))
         _CODECS[message_type] = codecs
     return codecs
 
 
-def _codec(each: Field[Any], hint: Any) -> _Codec:
-    hint = _without_none(hint)
+def _codec(of: MessageField) -> _Codec:
+    hint = of.hint
     read, write = _value(hint)
     if get_origin(hint) is tuple:
         item_read, item_write = _value(get_args(hint)[0])
@@ -171,17 +198,8 @@ def _codec(each: Field[Any], hint: Any) -> _Codec:
     elif get_origin(hint) is Mapping:
         item_read, item_write = _value(get_args(hint)[1])
         read, write = _map(item_read, item_write)
-    json_name = each.metadata.get(_JSON_NAME) or camel_case(each.name)
-    original = (each.name,) if each.metadata.get(_ORIGINAL) else ()
-    return _Codec(
-        attribute=each.name,
-        names=(*original, json_name),
-        oneof=each.metadata.get(_ONEOF, ""),
-        read=read,
-        write=write,
-        default=None if each.default is MISSING else each.default,
-        is_container=get_origin(hint) in {tuple, Mapping},
-    )
+    is_container = get_origin(hint) in {tuple, Mapping}
+    return _Codec(of, read, write, is_container)
 
 
 def _without_none(hint: Any) -> Any:

@@ -49,7 +49,7 @@ def read(kind: type[T], value: object, at: FieldPath, faults: Faults) -> T:
     """`value` as a `kind`, a dataclass; what is wrong goes to `faults`.
 
     With faults the result is what Go would have made of the body, good for nothing but more
-    checks. Never raises on any JSON value of bounded depth.
+    checks. On any JSON value of bounded depth it raises nothing but EnoughFaultsError.
     """
     return cast("T", record(kind).read(value, at, faults))
 

@@ -22,24 +22,37 @@ from kong_mesh_cp.core.resources.durations import (
 )
 from kong_mesh_cp.core.resources.quoting import go_quote
 from kong_mesh_cp.core.resources.schema_terms import Length, OneOf, Pattern, Range
-from kong_mesh_cp.core.resources.violations import FieldPath, Violation
+from kong_mesh_cp.core.resources.violations import VIOLATIONS_MAX, FieldPath, Violation
 
 _LIMITS: Final = {"int32": 2**31, "int64": 2**63, "": 2**63}
 
 
+class EnoughFaultsError(Exception):
+    """More is wrong with a body than anybody is told: whoever reads it may stop."""
+
+
 class Faults:
-    """What one reading found: schema violations, and texts that Go's decoder would refuse."""
+    """What one reading found: schema violations, and what Go's decoder would stop at."""
 
     def __init__(self) -> None:
         self.violations: list[Violation] = []
-        self.undecodable: list[str] = []
+        self.undecodable = ""  # the first such text
 
     def add(self, at: FieldPath, text: str) -> None:
         """Only a path below the spec is told as a field; all else is one text, as Kuma does it."""
         if at.text.startswith("spec."):
-            self.violations.append(Violation(at.text, text))
+            self.tell(Violation(at.text, text))
         else:
-            self.violations.append(Violation("", f"{at.text} {text}"))
+            self.tell(Violation("", f"{at.text} {text}"))
+
+    def tell(self, violation: Violation) -> None:
+        """Raises: EnoughFaultsError."""
+        self.violations.append(violation)
+        if len(self.violations) > VIOLATIONS_MAX:
+            raise EnoughFaultsError
+
+    def stop_decoding(self, text: str) -> None:
+        self.undecodable = self.undecodable or text
 
 
 class Node(Protocol):
@@ -115,7 +128,7 @@ class TextNode:
             faults.add(at, _wrong_type("string", value))
         elif isinstance(value, list):
             # The schema lets a list pass where a text has a format; Go's decoder does not.
-            faults.undecodable.append("json: cannot unmarshal array into Go value of type string")
+            faults.stop_decoding("json: cannot unmarshal array into Go value of type string")
         else:
             faults.add(at, _wrong_format(self.format, value))
 
@@ -180,16 +193,14 @@ class IntegerNode:
             kind = (
                 f"integer with format {self.format}" if self.format else "integer (default format)"
             )
-            faults.violations.append(
-                Violation("", f"Checked value must be of type {kind} in {at.text}")
-            )
+            faults.tell(Violation("", f"Checked value must be of type {kind} in {at.text}"))
         low, high = self.range.minimum, self.range.maximum
         if low is not None and number < low:
             faults.add(at, f"in body should be greater than or equal to {low}")
         if high is not None and number > high:
             faults.add(at, f"in body should be less than or equal to {high}")
         if self.is_unsigned and number < 0:
-            faults.undecodable.append(
+            faults.stop_decoding(
                 f"json: cannot unmarshal number {number} into Go value of type uint32"
             )
         return number
@@ -238,7 +249,7 @@ class DurationNode:
         try:
             return parse_duration(value)
         except DurationError as error:
-            faults.undecodable.append(str(error))
+            faults.stop_decoding(str(error))
             return 0
 
     def write(self, value: object) -> object:
@@ -256,11 +267,11 @@ class NumberOrTextNode:
         number = _whole(value)
         if number is None:
             text = f'"{at.text}" must validate at least one schema (anyOf)'
-            faults.violations.append(Violation("", text))
+            faults.tell(Violation("", text))
             faults.add(at, _wrong_type("integer", value))
             return 0
         if not -_LIMITS["int32"] <= number < _LIMITS["int32"]:
-            faults.undecodable.append(
+            faults.stop_decoding(
                 f"json: cannot unmarshal number {number} into Go value of type int32"
             )
             return 0

@@ -1,10 +1,13 @@
-"""What is wrong with a resource: always all of it, each thing with the path of its field."""
+"""What is wrong with a resource: all of it at once, each thing with the path of its field."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from kong_mesh_cp.core.resources.quoting import go_quote
+
+VIOLATIONS_MAX: Final = 500  # that are told of one body: nobody mends more of them at a time
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from kong_mesh_cp.shell.http.messages import ErrorBody, Handler, HeldResponse, Request, Response
+from kong_mesh_cp.shell.http.operations import Operation
 
 # In which order `Allow` names them.
 _METHODS = ("GET", "HEAD", "PUT", "POST", "PATCH", "DELETE")
@@ -13,11 +14,15 @@ _METHODS = ("GET", "HEAD", "PUT", "POST", "PATCH", "DELETE")
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One row of a route table. `{name}` in `path` takes one segment, into `request.captured`."""
+    """One row of a route table. `{name}` in `path` takes one segment, into `request.captured`.
+
+    `about` is what a document of the listener says of it; a listener without one needs none.
+    """
 
     path: str
     method: str
     handler: Handler
+    about: Operation | None = None
 
 
 @dataclass(slots=True)

@@ -10,10 +10,17 @@ from kong_mesh_cp.core.identity.access import View
 from kong_mesh_cp.core.identity.users import User
 from kong_mesh_cp.core.resources.registry import TYPES, ResourceType
 from kong_mesh_cp.shell.http.messages import Request, Response
+from kong_mesh_cp.shell.http.operations import Operation
 from kong_mesh_cp.shell.http.routing import Route
+from kong_mesh_cp.shell.rest_api import inspection_operations as abouts
 from kong_mesh_cp.shell.rest_api.answering import Answer, answering, shown
 from kong_mesh_cp.shell.rest_api.users import Authenticate
-from kong_mesh_cp.usecases.resources.attaching import ATTACHED, Attaching
+from kong_mesh_cp.usecases.resources.attaching import (
+    ATTACHED,
+    GATEWAY,
+    GATEWAY_ROUTE,
+    Attaching,
+)
 from kong_mesh_cp.usecases.resources.envoy_admin import EnvoyAdmin
 from kong_mesh_cp.usecases.resources.insights import InsightViews
 
@@ -38,23 +45,25 @@ class AttachmentRoutes:
         """Unsorted."""
         attaching, in_mesh = self.attaching, "/meshes/{mesh}"
         dataplane = f"{in_mesh}/dataplanes/{{name}}"
-        yield self._route(f"{dataplane}/policies", _of_mesh(attaching.policies_of_dataplane))
-        yield self._route(f"{dataplane}/rules", _of_mesh(attaching.rules_of_dataplane))
-        for type_name in ATTACHED:
-            row = TYPES[type_name]
+        policies = _of_mesh(attaching.policies_of_dataplane)
+        yield self._route(f"{dataplane}/policies", policies, abouts.POLICIES)
+        yield self._route(
+            f"{dataplane}/rules", _of_mesh(attaching.rules_of_dataplane), abouts.RULES
+        )
+        affected = {TYPES[name]: self._affected(TYPES[name]) for name in ATTACHED}
+        affected[TYPES[GATEWAY]] = _of_mesh(attaching.dataplanes_of_gateway)
+        affected[TYPES[GATEWAY_ROUTE]] = _of_mesh(attaching.dataplanes_of_route)
+        for row, answer in affected.items():
             path = f"{in_mesh}/{row.path}/{{name}}/dataplanes"
-            yield self._route(path, self._affected(row))
-        gateways = f"{in_mesh}/meshgateways/{{name}}/dataplanes"
-        yield self._route(gateways, _of_mesh(attaching.dataplanes_of_gateway))
-        routes = f"{in_mesh}/meshgatewayroutes/{{name}}/dataplanes"
-        yield self._route(routes, _of_mesh(attaching.dataplanes_of_route))
-        yield self._route("/status/zones", self._zones)
+            yield self._route(path, answer, abouts.attached(row))
+        yield self._route("/status/zones", self._zones, abouts.ZONES)
         for type_name, path in _ADMIN_PATHS.items():
             for last, view in _ADMIN_VIEWS.items():
-                yield self._route(f"{path}/{last}", self._admin(type_name, view))
+                about = abouts.envoy(TYPES[type_name], last)
+                yield self._route(f"{path}/{last}", self._admin(type_name, view), about)
 
-    def _route(self, path: str, answer: Answer) -> Route:
-        return Route(path, "GET", answering(self.authenticate, answer))
+    def _route(self, path: str, answer: Answer, about: Operation) -> Route:
+        return Route(path, "GET", answering(self.authenticate, answer), about)
 
     def _affected(self, row: ResourceType) -> Answer:
         async def affected(user: User, mesh: str, name: str) -> object:

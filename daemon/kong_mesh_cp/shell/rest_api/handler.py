@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from kong_mesh_cp.core.wire.json_text import json_text
 from kong_mesh_cp.core.wire.problem import InvalidParameter, kuma_error
 from kong_mesh_cp.shell.http.messages import Handler, HeldResponse, Request, Response
+from kong_mesh_cp.shell.http.operations import Operation
 from kong_mesh_cp.shell.http.plain_text import plain_text_error
 from kong_mesh_cp.shell.http.routing import Route, Router
+from kong_mesh_cp.shell.rest_api.document_routes import document_routes
 from kong_mesh_cp.usecases.licensing import ReloadOutcome
 
 _FULL = "full"  # the view of the license for administrators
@@ -24,6 +26,40 @@ class Guards(Protocol):
     def config(self, handler: Handler, /) -> Handler: ...
     def full_license(self, handler: Handler, /) -> Handler: ...
     def license_reload(self, handler: Handler, /) -> Handler: ...
+
+
+# These take whatever is sent, and answer as they do.
+_INDEX = Operation(
+    id="getIndex",
+    summary="What control plane this is",
+    tag="Control plane",
+    answers=("Index",),
+    negotiates=False,
+    authenticates=False,
+)
+_CONFIG = Operation(
+    id="getConfig",
+    summary="The settings in force",
+    tag="Control plane",
+    answers=("Config",),
+    negotiates=False,
+)
+_LICENSE = Operation(
+    id="getLicense",
+    summary="The license in force",
+    tag="License",
+    answers=("License", "FullLicense"),
+    query=("view",),
+    negotiates=False,
+)
+_RELOAD = Operation(
+    id="reloadLicense",
+    summary="Read the license's sources again",
+    tag="License",
+    answers=("LicenseReload",),
+    refuses=(409,),
+    negotiates=False,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,14 +97,7 @@ class RestApi:
 
     def handler(self, guards: Guards, resources: Iterable[Route] = ()) -> Handler:
         """All routes, with those of `resources`, in any order. A slash at the end is ignored."""
-        own = (
-            Route("/", "GET", self.show_index),
-            Route("/config", "GET", guards.config(self.show_config)),
-            Route("/license", "GET", self._license(guards)),
-            Route("/license/reload", "POST", guards.license_reload(self.reload)),
-        )
-        routes = sorted((*own, *resources), key=lambda route: (route.path, route.method))
-        router = Router(routes, error_body=plain_text_error)
+        router = Router(self.table(guards, resources), error_body=plain_text_error)
 
         async def handle(request: Request) -> Response | HeldResponse:
             request.path = request.path.rstrip("/") or "/"
@@ -88,6 +117,18 @@ class RestApi:
             return await (full if wants_full else public)(request)
 
         return show
+
+    def table(self, guards: Guards, resources: Iterable[Route] = ()) -> Sequence[Route]:
+        """All routes with those of `resources` and of their document, sorted."""
+        routes = [
+            Route("/", "GET", self.show_index, _INDEX),
+            Route("/config", "GET", guards.config(self.show_config), _CONFIG),
+            Route("/license", "GET", self._license(guards), _LICENSE),
+            Route("/license/reload", "POST", guards.license_reload(self.reload), _RELOAD),
+            *resources,
+        ]
+        routes.extend([*document_routes(routes)])
+        return sorted(routes, key=lambda route: (route.path, route.method))
 
     async def show_index(self, _: Request) -> Response:
         return Response(200, json_text(self.index.document()))

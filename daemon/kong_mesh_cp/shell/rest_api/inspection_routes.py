@@ -10,7 +10,9 @@ from kong_mesh_cp.core.resources.labels import Mode, Place
 from kong_mesh_cp.core.resources.registry import TYPES, ResourceType
 from kong_mesh_cp.core.wire.problem import kuma_error
 from kong_mesh_cp.shell.http.messages import Request, Response
+from kong_mesh_cp.shell.http.operations import Operation
 from kong_mesh_cp.shell.http.routing import Route
+from kong_mesh_cp.shell.rest_api import inspection_operations as abouts
 from kong_mesh_cp.shell.rest_api.answering import Answer, answering, shown
 from kong_mesh_cp.shell.rest_api.list_queries import (
     list_document,
@@ -50,27 +52,29 @@ class InspectionRoutes:
     def routes(self) -> Iterator[Route]:
         """Unsorted."""
         in_mesh = "/meshes/{mesh}"
-        yield self._route(f"{in_mesh}/dataplanes/{{name}}/_rules", self._dataplane_rules)
+        proxy, gateway = f"{in_mesh}/dataplanes/{{name}}", f"{in_mesh}/meshgateways/{{name}}"
+        yield self._route(f"{proxy}/_rules", self._dataplane_rules, abouts.DATAPLANE_RULES)
         if self.place.mode is Mode.GLOBAL:
-            for proxies in ("dataplanes", "meshgateways"):
-                yield self._route(f"{in_mesh}/{proxies}/{{name}}/_config", _not_on_global)
+            yield self._route(f"{proxy}/_config", _not_on_global, abouts.CONFIG)
+            yield self._route(f"{gateway}/_config", _not_on_global, abouts.GATEWAY_CONFIG)
         else:
-            yield self._route(f"{in_mesh}/dataplanes/{{name}}/_config", self._config)
-        yield self._route(f"{in_mesh}/meshgateways/{{name}}/_rules", self._gateway_rules)
-        yield self._route(f"{in_mesh}/{{type}}/{{name}}/_hostnames", self._hostnames)
+            yield self._route(f"{proxy}/_config", self._config, abouts.CONFIG)
+        yield self._route(f"{gateway}/_rules", self._gateway_rules, abouts.GATEWAY_RULES)
+        hostnames = f"{in_mesh}/{{type}}/{{name}}/_hostnames"
+        yield self._route(hostnames, self._hostnames, abouts.HOSTNAMES)
         for row in TYPES.values():
             if row.name in KINDS and (row.is_policy or row.name == "MeshService"):
                 path = f"{in_mesh}/{row.path}/{{name}}/_resources/dataplanes"
-                yield self._route(path, self._dataplanes(row))
+                yield self._route(path, self._dataplanes(row), abouts.affected(row))
         insights = f"{in_mesh}/service-insights"
-        for path in (insights, "/service-insights"):
-            yield self._route(path, self._services)
-        yield self._route(f"{insights}/{{name}}", self._service)
-        yield self._route("/global-insight", self._global_insight)
-        yield self._route("/global-insights", self._global_insights)
+        yield self._route(insights, self._services, abouts.SERVICES)
+        yield self._route("/service-insights", self._services, abouts.ALL_SERVICES)
+        yield self._route(f"{insights}/{{name}}", self._service, abouts.SERVICE)
+        yield self._route("/global-insight", self._global_insight, abouts.GLOBAL_INSIGHT)
+        yield self._route("/global-insights", self._global_insights, abouts.GLOBAL_INSIGHTS)
 
-    def _route(self, path: str, answer: Answer) -> Route:
-        return Route(path, "GET", answering(self.authenticate, answer))
+    def _route(self, path: str, answer: Answer, about: Operation) -> Route:
+        return Route(path, "GET", answering(self.authenticate, answer), about)
 
     async def _dataplane_rules(self, user: User, request: Request) -> Response:
         mesh, name = request.captured["mesh"], request.captured["name"]

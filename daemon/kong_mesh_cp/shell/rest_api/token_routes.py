@@ -17,6 +17,7 @@ from kong_mesh_cp.core.identity.refusals import (
 from kong_mesh_cp.core.identity.users import User
 from kong_mesh_cp.core.wire.problem import kuma_error
 from kong_mesh_cp.shell.http.messages import Request, Response
+from kong_mesh_cp.shell.http.operations import Operation
 from kong_mesh_cp.shell.http.routing import Route
 from kong_mesh_cp.shell.rest_api.answering import Answer, answering
 from kong_mesh_cp.shell.rest_api.errors import refused
@@ -46,7 +47,20 @@ class TokenRoutes:
             ("zone", self.issuer.zone_token),
         ):
             handler = answering(self.authenticate, _answer(issue))
-            yield Route(f"/tokens/{kind}", "POST", handler)
+            yield Route(f"/tokens/{kind}", "POST", handler, _about(kind))
+
+
+def _about(kind: str) -> Operation:
+    return Operation(
+        id=f"issue{kind.title()}Token",
+        summary=f"Issue a {kind} token",
+        tag="Tokens",
+        description="A body that cannot be read is refused with 400 and no words.",
+        answers=("Token",),
+        answer_type=_TOKEN_TYPE,
+        takes=f"{kind.title()}TokenRequest",
+        refuses=(404,),
+    )
 
 
 def _answer(issue: Issue) -> Answer:

@@ -4,14 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from kong_mesh_cp.core.identity.users import User
 from kong_mesh_cp.core.resources.registry import TYPES, Policy, ResourceType
 from kong_mesh_cp.shell.http.messages import Request, Response
+from kong_mesh_cp.shell.http.operations import Operation
 from kong_mesh_cp.shell.http.routing import Route
 from kong_mesh_cp.shell.rest_api.answering import answering, shown
 from kong_mesh_cp.shell.rest_api.resource_routes import Writable
 from kong_mesh_cp.shell.rest_api.users import Authenticate
+
+TAG: Final = "Control plane"
+
+_TYPES: Final = Operation(
+    id="getTypes", summary="Every type of resource", tag=TAG, answers=("Types",)
+)
+_POLICIES: Final = Operation(
+    id="getPolicyTypes", summary="Every type of policy", tag=TAG, answers=("Policies",)
+)
+_WHO_AM_I: Final = Operation(
+    id="whoAmI", summary="Whom this request is from", tag=TAG, answers=("User",)
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,12 +36,12 @@ class TypeRoutes:
     writable: Writable
 
     def routes(self) -> Iterator[Route]:
-        for path, answer in (
-            ("/_resources", self._types),
-            ("/policies", self._policies),
-            ("/who-am-i", _who_am_i),
+        for path, answer, about in (
+            ("/_resources", self._types, _TYPES),
+            ("/policies", self._policies, _POLICIES),
+            ("/who-am-i", _who_am_i, _WHO_AM_I),
         ):
-            yield Route(path, "GET", answering(self.authenticate, answer))
+            yield Route(path, "GET", answering(self.authenticate, answer), about)
 
     async def _types(self, _user: User, _request: Request) -> Response:
         return shown({"resources": [self._type(row) for row in _listed()]})

@@ -9,7 +9,7 @@ from typing import Final
 from kong_mesh_cp.core.errors import ControlPlaneError
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.resources.quoting import go_quote
-from kong_mesh_cp.core.resources.violations import Violation
+from kong_mesh_cp.core.resources.violations import VIOLATIONS_MAX, Violation
 
 GET_ONE: Final = "Could not retrieve a resource"
 LIST: Final = "Could not retrieve resources"
@@ -71,6 +71,10 @@ def mesh_not_found() -> ResourceRefusedError:
 
 
 def invalid(title: str, violations: Sequence[Violation]) -> ResourceRefusedError:
+    """Told are the first VIOLATIONS_MAX: an answer must not be many times what was sent."""
+    if len(violations) > VIOLATIONS_MAX:
+        rest = Violation("", f"there is more, these are the first {VIOLATIONS_MAX}")
+        violations = (*violations[:VIOLATIONS_MAX], rest)
     return ResourceRefusedError(Fault.INVALID, title, NOT_VALID, violations)
 
 

@@ -1,0 +1,106 @@
+"""The JSON Schemas of whole resources, as the API shows and takes them (wire contract 2.3)."""
+
+from __future__ import annotations
+
+import re
+import sys
+from typing import Any, Final
+
+from kong_mesh_cp.core.resources.definitions import Definitions, Schema, description
+from kong_mesh_cp.core.resources.kind import Kind, ProtoKind
+from kong_mesh_cp.core.resources.meta import MESH_PATTERN, NAME_CHARACTERS_MAX, NAME_PATTERN
+from kong_mesh_cp.core.resources.plugin_kind import PluginKind
+from kong_mesh_cp.core.resources.plugin_schemas import record_schema
+from kong_mesh_cp.core.resources.proto_schemas import message_properties
+from kong_mesh_cp.core.resources.registry import ResourceType
+from kong_mesh_cp.core.resources.schema import record
+
+NAME: Final[Schema] = {
+    "type": "string",
+    "pattern": f"^{NAME_PATTERN}$",
+    "maxLength": NAME_CHARACTERS_MAX,
+}
+MESH: Final[Schema] = {
+    "type": "string",
+    "pattern": f"^{MESH_PATTERN}$",
+    "minLength": 1,
+    "maxLength": NAME_CHARACTERS_MAX,
+}
+_INSTANT: Final[Schema] = {"type": "string", "format": "date-time", "readOnly": True}
+_LABELS: Final[Schema] = {"type": "object", "additionalProperties": {"type": "string"}}
+
+_SOURCE = re.compile(r" \(wire contract [^)]*\)")
+
+
+def resource_schema(row: ResourceType, kind: Kind[Any], definitions: Definitions) -> Schema:
+    """A reference to the schema of a resource, which has the name of its type."""
+
+    def make() -> Schema:
+        return {
+            "type": "object",
+            "description": kind_description(row, kind),
+            "properties": {**meta_properties(row, row.name), **_body(row, kind, definitions)},
+            "required": [*_required(row), *(["spec"] if row.plugin else [])],
+        }
+
+    return definitions.pointer(row.name, kind, make)
+
+
+def inner_schema(row: ResourceType, kind: Kind[Any], definitions: Definitions) -> Schema:
+    """A reference to the schema of a resource without its meta, as overviews hold it."""
+
+    def make() -> Schema:
+        return {"type": "object", "properties": _body(row, kind, definitions)}
+
+    return definitions.pointer(f"{row.name}Body", kind, make)
+
+
+def meta_properties(row: ResourceType, type_shown: str) -> Schema:
+    """What every resource has beside its spec; `type_shown` is another one for overviews."""
+    return {
+        "type": {"const": type_shown},
+        **({"mesh": MESH} if row.is_mesh_scoped else {}),
+        "name": NAME,
+        "creationTime": _INSTANT,
+        "modificationTime": _INSTANT,
+        "labels": _LABELS,
+    }
+
+
+def kind_description(row: ResourceType, kind: Kind[Any]) -> str:
+    """What a type is for: the module of its spec begins with it, or the spec itself."""
+    spec_type = _spec_type(kind)
+    first = (sys.modules[spec_type.__module__].__doc__ or "").partition("\n")[0]
+    name, _, said = first.partition(":")
+    if row.name in name.split(" and "):
+        return _SOURCE.sub("", f"{row.singular}:{said}")
+    return description(spec_type) or row.singular
+
+
+def _spec_type(kind: Kind[Any]) -> type:
+    match kind:
+        case PluginKind():
+            return kind.spec_type
+        case ProtoKind():
+            return kind.message_type
+        case _:
+            raise TypeError(f"nobody knows what {kind.type} is made of")
+
+
+def _required(row: ResourceType) -> list[str]:
+    # A schema puts `default` where a plugin type names no mesh.
+    return ["type", *(["mesh"] if row.is_mesh_scoped and not row.plugin else []), "name"]
+
+
+def _body(row: ResourceType, kind: Kind[Any], definitions: Definitions) -> Schema:
+    match kind:
+        case PluginKind():
+            body = {"spec": record_schema(record(kind.spec_type), definitions, f"{row.name}Spec")}
+            if kind.status_type is not None:
+                status = record(kind.status_type)
+                body["status"] = record_schema(status, definitions, f"{row.name}Status")
+            return dict(body)
+        case ProtoKind():
+            return message_properties(kind.message_type, definitions)
+        case _:
+            raise TypeError(f"nobody knows what {kind.type} is made of")

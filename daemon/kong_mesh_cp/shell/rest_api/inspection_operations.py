@@ -1,0 +1,111 @@
+"""What the API's document says of the routes that inspect: rules, matches, insights, Envoy."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from kong_mesh_cp.core.resources.registry import ResourceType
+from kong_mesh_cp.shell.http.operations import Operation
+
+TAG: Final = "Inspection"
+DATAPLANE_RULES: Final = Operation(
+    id="getDataplaneRules",
+    summary="What policies come to for a data plane proxy",
+    tag=TAG,
+    answers=("Rules",),
+)
+GATEWAY_RULES: Final = Operation(
+    id="getMeshGatewayRules",
+    summary="What policies come to for the proxies of a gateway",
+    tag=TAG,
+    answers=("Rules",),
+)
+CONFIG: Final = Operation(
+    id="getDataplaneConfig",
+    summary="The configuration of a data plane proxy; not made by this version",
+    tag=TAG,
+    query=("include", "shadow"),
+    refuses=(501,),
+)
+GATEWAY_CONFIG: Final = replace(
+    CONFIG,
+    id="getMeshGatewayConfig",
+    summary="The configuration of a gateway; not made by this version",
+)
+HOSTNAMES: Final = Operation(
+    id="getHostnames",
+    summary="The host names of a service",
+    tag=TAG,
+    description="`type` is `meshservices`, `meshexternalservices` or `meshmultizoneservices`.",
+    answers=("Hostnames",),
+)
+SERVICES: Final = Operation(
+    id="listServices",
+    summary="The services of a mesh",
+    tag=TAG,
+    answers=("ServiceViewList",),
+    query=("name", "offset", "size", "type"),
+)
+ALL_SERVICES: Final = replace(SERVICES, id="listAllServices", summary="The services of all meshes")
+SERVICE: Final = Operation(
+    id="getService", summary="One service of a mesh", tag=TAG, answers=("ServiceView",)
+)
+GLOBAL_INSIGHT: Final = Operation(
+    id="getGlobalInsight",
+    summary="Sums over all meshes and zones",
+    tag=TAG,
+    answers=("GlobalInsight",),
+)
+GLOBAL_INSIGHTS: Final = Operation(
+    id="getGlobalInsights",
+    summary="How many there are of each global type",
+    tag=TAG,
+    answers=("GlobalInsights",),
+)
+
+
+def affected(row: ResourceType) -> Operation:
+    return Operation(
+        id=f"list{row.name}Dataplanes",
+        summary=f"The data plane proxies of a {row.singular}",
+        tag=TAG,
+        answers=("Affected",),
+        query=("name", "offset", "size"),
+    )
+
+
+# Older forms of what is above.
+
+POLICIES: Final = Operation(
+    id="getDataplanePolicies",
+    summary="The policies of a data plane proxy, by the place where they are attached",
+    tag=TAG,
+    answers=("SidecarPolicies", "GatewayPolicies"),
+)
+RULES: Final = Operation(
+    id="getDataplaneRulesByOldPath",
+    summary="What policies come to for a data plane proxy, as a list",
+    tag=TAG,
+    answers=("RuleList",),
+)
+ZONES: Final = Operation(
+    id="getZoneStatuses", summary="Which zones take part", tag=TAG, answers=("ZoneStatuses",)
+)
+
+
+def attached(row: ResourceType) -> Operation:
+    return Operation(
+        id=f"list{row.name}DataplanesByOldPath",
+        summary=f"The data plane proxies of a {row.singular}, and where it is attached",
+        tag=TAG,
+        answers=("AttachedDataplanes",),
+    )
+
+
+def envoy(row: ResourceType, view: str) -> Operation:
+    return Operation(
+        id=f"get{row.name}{view.title()}",
+        summary=f"What the Envoy of a {row.singular} says of its {view}; not made by this version",
+        tag=TAG,
+    )

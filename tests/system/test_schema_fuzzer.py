@@ -1,0 +1,25 @@
+"""The API's own document against the running daemon, by requests that it leads to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from support.fuzzed_daemon import STORES, fuzzed
+
+pytestmark = pytest.mark.system
+
+SEED = 20261128  # another one and more requests: scripts/fuzz-api
+REQUESTS = 2_700  # of each store; both together are the 5,000 of the promise
+
+
+@pytest.mark.parametrize("store", STORES)
+def test_no_request_is_answered_with_a_server_error_or_beside_the_document(
+    store: str, tmp_path: Path
+) -> None:
+    report = fuzzed(tmp_path, store=store, count=REQUESTS, seed=SEED)
+
+    assert not report.failures, "\n\n".join(report.failures)
+    assert report.requests > REQUESTS * 0.9, report
+    assert report.statuses[201] + report.statuses[200] > REQUESTS // 10, report
