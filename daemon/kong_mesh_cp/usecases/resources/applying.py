@@ -118,18 +118,33 @@ class Applying:
         """Make the resource, or replace its whole spec; `mesh` is "" for a global type."""
         if resource_type.is_mesh_scoped and await self._store.get(mesh_key(mesh)) is None:
             raise refusals.mesh_not_found()
-        kind = KINDS[resource_type.name]
-        given = _read(kind, resource_type, _parsed(resource_type, body))
         key = ResourceKey(resource_type.name, mesh, name)
+        return await self.put_document(user, key, _parsed(resource_type, body))
+
+    async def put_document(
+        self, user: User, key: ResourceKey, document: object, *, also: Sequence[Put] = ()
+    ) -> Written:
+        """As `put`, for a body that was decoded already. `also` is made in the same transaction."""
+        kind = KINDS[key.type]
+        given = _read(kind, TYPES[key.type], document)
         existing = await self._store.get(key)
-        place = self._rules.checked_place
-        _refuse(refusals.PROCESS, request_violations(given.draft, resource_type, key, place))
+        self._require_fit(key, given)
         self._require_access(user, key, existing, given.document)
         title = refusals.CREATE if existing is None else refusals.UPDATE
-        await self._apply(await self._changes(key, kind, given, existing, title), key)
+        changes = await self._changes(key, kind, given, existing, title)
+        await self._apply([*changes, *also], key)
         warnings = [*kind.warnings(given.draft.spec)]
-        deprecated = name_warning(resource_type.name, name)
+        deprecated = name_warning(key.type, key.name)
         return Written(existing is None, (*warnings, *([] if deprecated is None else [deprecated])))
+
+    def judge(self, key: ResourceKey, document: object) -> None:
+        """What `put_document` finds wrong with a body by itself. Raises: ResourceRefusedError."""
+        self._require_fit(key, _read(KINDS[key.type], TYPES[key.type], document))
+
+    def _require_fit(self, key: ResourceKey, given: _Body) -> None:
+        place = self._rules.checked_place
+        violations = request_violations(given.draft, TYPES[key.type], key, place)
+        _refuse(refusals.PROCESS, violations)
 
     async def delete(self, user: User, resource_type: ResourceType, mesh: str, name: str) -> None:
         """Take it out, with all that it owns."""
