@@ -54,6 +54,16 @@ def as_stored(request: AdmissionRequest, stored: StoredProxy) -> AdmissionReques
     return request._replace(kind=stored.kind, tag_sets=stored.tag_sets)
 
 
+def contradiction(
+    request: AdmissionRequest, stored: StoredProxy, allowed: Identified
+) -> Refused | None:
+    """Why a proxy cannot join with its stored Dataplane; None when it can.
+
+    `request` is as it came, `allowed` what the rules say of it.
+    """
+    return lacking(request, stored, allowed) or mismatch(request, stored)
+
+
 def mismatch(request: AdmissionRequest, stored: StoredProxy) -> Refused | None:
     """Why tags that a proxy gives beside its stored Dataplane are wrong; None when they are not.
 

@@ -17,6 +17,7 @@ from kong_mesh_cp.core.resources.kinds.subscriptions import (
     ProxyVersion,
     ResponseCounts,
 )
+from kong_mesh_cp.core.resources.liveness import closed
 
 # Nothing is sent to a proxy on this connection, and it does not tell what it is made of.
 _NOTHING_SENT: Final = ResponseCounts()
@@ -65,26 +66,12 @@ def disconnected(
 
     The same insight when there is none.
     """
-    if not any(_held(each, instances) for each in insight.subscriptions):
+    mine = {each.id: each for each in insight.subscriptions if _held(each, instances)}
+    if not mine:
         return insight
-    ended = tuple(
-        replace(each, disconnect_time=max(at, each.connect_time or 0))
-        if _held(each, instances)
-        else each
-        for each in insight.subscriptions
-    )
-    return replace(insight, subscriptions=ended)
-
-
-def alive(insight: DataplaneInsight, subscription: str) -> DataplaneInsight:
-    """`insight` with a sign of life of the holder of this open subscription."""
-    moved = tuple(
-        replace(each, generation=each.generation + 1)
-        if each.id == subscription and each.is_open
-        else each
-        for each in insight.subscriptions
-    )
-    return replace(insight, subscriptions=moved)
+    # A clock that was set back makes nothing end before it began.
+    begun = max(each.connect_time or 0 for each in mine.values())
+    return closed(insight, mine.keys(), max(at, begun))
 
 
 def _held(subscription: DiscoverySubscription, instances: Collection[str]) -> bool:
