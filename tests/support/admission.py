@@ -66,12 +66,14 @@ class FakeLicense:
 class FakeMeshes:
     existing: tuple[str, ...] = ("default", "other")
     constrained: dict[str, ProxyConstraints] = field(default_factory=dict)
+    being_made: trio.Event | None = None
 
     def names(self) -> Sequence[str]:
         return self.existing
 
     async def made(self, mesh: str) -> None:  # noqa: ARG002
-        await trio.lowlevel.checkpoint()
+        if self.being_made is not None:
+            await self.being_made.wait()
 
     def constraints(self, mesh: str) -> ProxyConstraints | None:
         return self.constrained.get(mesh)

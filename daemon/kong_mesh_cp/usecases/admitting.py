@@ -29,6 +29,7 @@ from kong_mesh_cp.usecases.admission_requests import no_such_mesh, read
 from kong_mesh_cp.usecases.license_texts import LicenseInForce, LicenseTexts
 from kong_mesh_cp.usecases.ports import MeshDirectory, PeerAttestor, WallClock
 from kong_mesh_cp.usecases.presence import Arrival, Presence
+from kong_mesh_cp.usecases.proxy_directory import Looked
 from kong_mesh_cp.usecases.recording import SeatRecorder
 from kong_mesh_cp.usecases.shared_seats import SharedSeats
 
@@ -174,7 +175,9 @@ class Admitting:
                 return refused
         if request.mesh not in self._meshes.names():
             return no_such_mesh(request.mesh, self._meshes.names())
-        looked = await self._presence.directory.look_up(request)
+        looked, directory = Looked(request), self._presence.directory
+        if request.resource is None and directory.may_hold(request.mesh, request.name):
+            looked = await directory.look_up(request)
         attested = await peer.attest(names=self._rules.needs_names) if look else None
         allowed = _NO_RULES
         if self._rules and attested is not None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Final, NoReturn
+from typing import Final, NamedTuple, NoReturn
 
 import trio
 
@@ -24,8 +23,7 @@ DATAPLANE: Final = "Dataplane"
 LOOK_SECONDS_MAX: Final = 2.0  # for the store to show a Dataplane
 
 
-@dataclass(frozen=True, slots=True)
-class Looked:
+class Looked(NamedTuple):
     """A request, with what is stored of its proxy."""
 
     request: AdmissionRequest  # kind and tags are those of `stored`, if there is one
@@ -54,8 +52,6 @@ class ProxyDirectory:
         A store that fails does not stop admissions: then the request is taken at its word, as a
         proxy that is counted.
         """
-        if request.resource is not None or not self.may_hold(request.mesh, request.name):
-            return Looked(request)
         key = ResourceKey(DATAPLANE, request.mesh, request.name)
         try:
             with trio.fail_after(LOOK_SECONDS_MAX):
