@@ -23,7 +23,7 @@ async def text_after(*, failing: bool = False) -> str:
             store.failure = full_disk()
         await take(desk, "backend-1")
         await desk.admitting.admit(body("backend-2"), FakePeer())
-        return exposition(World().start(), desk.admitting, desk.recorder)
+        return exposition(World().start(), desk.admitting, desk.recorder, desk.presence)
 
 
 async def test_every_line_is_a_comment_or_a_sample() -> None:

@@ -55,6 +55,7 @@ VALUES: Mapping[str, st.SearchStrategy[object]] = {
     "general.tlsMaxVersion": st.just("TLSv1_3"),
     "general.tlsMinVersion": st.sampled_from(["TLSv1_2", "TLSv1_3"]),
     "metrics.dataplane.idleTimeout": TIMES,
+    "metrics.dataplane.subscriptionLimit": st.integers(1, 1_000),
     "metrics.mesh.fullResyncInterval": TIMES,
     "metrics.mesh.minResyncInterval": TIMES,
     "metrics.zone.idleTimeout": TIMES,

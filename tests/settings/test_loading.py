@@ -54,6 +54,7 @@ EVERY_VARIABLE = {
     "KUMA_GENERAL_TLS_MAX_VERSION": "TLSv1_3",
     "KUMA_GENERAL_TLS_CIPHER_SUITES": "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
     "KUMA_METRICS_DATAPLANE_IDLE_TIMEOUT": "1m",
+    "KUMA_METRICS_DATAPLANE_SUBSCRIPTION_LIMIT": "3",
     "KUMA_METRICS_MESH_FULL_RESYNC_INTERVAL": "30s",
     "KUMA_METRICS_MESH_MIN_RESYNC_INTERVAL": "500ms",
     "KUMA_METRICS_ZONE_IDLE_TIMEOUT": "2m",
@@ -137,53 +138,6 @@ def test_an_empty_variable_counts_as_not_set(variable: str) -> None:
 def test_an_empty_text_in_a_file_counts_as_not_set(tmp_path: Path) -> None:
     file = toml(tmp_path, '[general]\nworkDir = ""\n[license]\npath = ""\n')
     assert loaded(file).settings == loaded().settings
-
-
-EVERY_VARIABLE = {
-    "KUMA_ENVIRONMENT": "universal",
-    "KUMA_MODE": "zone",
-    "KUMA_STORE_TYPE": "memory",
-    "KUMA_GENERAL_WORK_DIR": "/srv/mesh",
-    "KUMA_API_SERVER_HTTP_ENABLED": "F",
-    "KUMA_API_SERVER_HTTP_INTERFACE": "::1",
-    "KUMA_API_SERVER_HTTP_PORT": "0",
-    "KUMA_API_SERVER_HTTPS_ENABLED": "true",
-    "KUMA_API_SERVER_HTTPS_INTERFACE": "127.0.0.1",
-    "KUMA_API_SERVER_HTTPS_PORT": "7443",
-    "KUMA_API_SERVER_HTTPS_TLS_CERT_FILE": "/etc/kong-mesh/api.crt",
-    "KUMA_API_SERVER_HTTPS_TLS_KEY_FILE": "/etc/kong-mesh/api.key",
-    "KUMA_API_SERVER_HTTPS_CLIENT_CERTS_CA_FILE": "/etc/kong-mesh/ca.crt",
-    "KUMA_API_SERVER_HTTPS_REQUIRE_CLIENT_CERT": "true",
-    "KUMA_API_SERVER_CORS_ALLOWED_DOMAINS": r"https://a\.example,https://b\.example",
-    "KUMA_API_SERVER_READ_ONLY": "true",
-    "KUMA_DEFAULTS_CREATE_MESH_ROUTING_RESOURCES": "true",
-    "KUMA_DEFAULTS_SKIP_HOSTNAME_GENERATORS": "true",
-    "KUMA_DEFAULTS_SKIP_MESH_CREATION": "true",
-    "KUMA_DEFAULTS_SKIP_TENANT_RESOURCES": "true",
-    "KUMA_GENERAL_TLS_CERT_FILE": "/etc/kong-mesh/tls.crt",
-    "KUMA_GENERAL_TLS_KEY_FILE": "/etc/kong-mesh/tls.key",
-    "KUMA_GENERAL_TLS_MIN_VERSION": "TLSv1_2",
-    "KUMA_GENERAL_TLS_MAX_VERSION": "TLSv1_3",
-    "KUMA_GENERAL_TLS_CIPHER_SUITES": "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
-    "KUMA_METRICS_DATAPLANE_IDLE_TIMEOUT": "1m",
-    "KUMA_METRICS_MESH_FULL_RESYNC_INTERVAL": "30s",
-    "KUMA_METRICS_MESH_MIN_RESYNC_INTERVAL": "500ms",
-    "KUMA_METRICS_ZONE_IDLE_TIMEOUT": "2m",
-    "KUMA_RUNTIME_UNIVERSAL_DATAPLANE_CLEANUP_AGE": "1h",
-    "KUMA_RUNTIME_UNIVERSAL_ZONE_RESOURCE_CLEANUP_AGE": "2h",
-    "KUMA_MULTIZONE_ZONE_DISABLE_ORIGIN_LABEL_VALIDATION": "true",
-    "KUMA_MULTIZONE_ZONE_GLOBAL_ADDRESS": "grpcs://global:5685",
-    "KUMA_STORE_UNSAFE_DELETE": "true",
-    "KUMA_API_SERVER_AUTHN_LOCALHOST_IS_ADMIN": "false",
-    "KUMA_API_SERVER_AUTHN_TOKENS_BOOTSTRAP_ADMIN_TOKEN": "false",
-    "KMESH_DIAGNOSTICS_INTERFACE": "127.0.0.1",
-    "KUMA_DIAGNOSTICS_SERVER_PORT": "65535",
-    "KUMA_MULTIZONE_ZONE_NAME": "east-1",
-    "KMESH_LICENSE_INLINE": "{}",
-    "KMESH_LICENSE_PATH": "/etc/kong-mesh/license.json",
-    "KMESH_ADMISSION_SOCKET": "run/admission.sock",
-    "KMESH_LOG_LEVEL": "off",
-}
 
 
 def test_every_variable_reaches_its_setting() -> None:

@@ -3,26 +3,40 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import count
 from typing import Any
 
 import trio
+from trio.testing import wait_all_tasks_blocked
 
 from kong_mesh_cp.core.admission.decision import Refused
 from kong_mesh_cp.core.admission.identity import IdentityRules, Rule
 from kong_mesh_cp.core.admission.ledger import SeatLedger, SeatPolicy
 from kong_mesh_cp.core.admission.seats import SeatId, SeatRecord
+from kong_mesh_cp.core.identity.key_series import dataplane_keys
+from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.resources.kinds.mesh import Membership, ProxyConstraints
-from kong_mesh_cp.usecases.admitting import Admitting, HeldSeat
+from kong_mesh_cp.usecases.admitting import RECLAIM_SECONDS, Admitting, HeldSeat
 from kong_mesh_cp.usecases.license_views import WarningView
+from kong_mesh_cp.usecases.presence import Presence, Services
+from kong_mesh_cp.usecases.proxy_directory import ProxyDirectory
+from kong_mesh_cp.usecases.proxy_records import ProxyRecords
+from kong_mesh_cp.usecases.proxy_tokens import ProxyTokens
 from kong_mesh_cp.usecases.recording import SeatRecorder
-from kong_mesh_cp.usecases.resource_ports import SeatSlots
+from kong_mesh_cp.usecases.registering import Registering
+from kong_mesh_cp.usecases.resource_ports import Put, SeatSlots
+from kong_mesh_cp.usecases.resources.key_secrets import StoredKeySecrets
 from kong_mesh_cp.usecases.shared_seats import SharedSeats
+from kong_mesh_cp.usecases.signing_keys import SigningKeys
+from support.fake_resources import FakeResourceStore
 from support.fake_store import FakeStateStore
+from support.key_secrets import numbered_keys
 from support.peers import FakePeer
+from support.resource_api import ResourceApi
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
@@ -52,9 +66,14 @@ class FakeLicense:
 class FakeMeshes:
     existing: tuple[str, ...] = ("default", "other")
     constrained: dict[str, ProxyConstraints] = field(default_factory=dict)
+    being_made: trio.Event | None = None
 
     def names(self) -> Sequence[str]:
         return self.existing
+
+    async def made(self, mesh: str) -> None:  # noqa: ARG002
+        if self.being_made is not None:
+            await self.being_made.wait()
 
     def constraints(self, mesh: str) -> ProxyConstraints | None:
         return self.constrained.get(mesh)
@@ -68,6 +87,54 @@ class Desk:
     recorder: SeatRecorder
     meshes: FakeMeshes
     now: list[datetime]  # of one element: set it to move the wall clock
+    api: ResourceApi
+    keys: SigningKeys
+    presence: Presence
+
+    @property
+    def resources(self) -> FakeResourceStore:
+        assert isinstance(self.api.store, FakeResourceStore)
+        return self.api.store
+
+
+async def furnished() -> FakeResourceStore:
+    """A store with the meshes of `FakeMeshes` and the keys of their tokens."""
+    resources = FakeResourceStore()
+    keys = SigningKeys(StoredKeySecrets(resources, lambda: NOON), numbered_keys())
+    for mesh in FakeMeshes().existing:
+        await resources.apply([Put(key=ResourceKey("Mesh", "", mesh), spec="{}", at=NOON)])
+        await keys.ensure(dataplane_keys(mesh))
+    return resources
+
+
+async def at_once(sign: Callable[[], str]) -> str:
+    """For `ProxyTokens`: no thread, because a mock clock would not wait for it."""
+    await trio.lowlevel.checkpoint()
+    return sign()
+
+
+def services(api: ResourceApi, keys: SigningKeys, meshes: FakeMeshes, instance: str) -> Services:
+    ids = count(1)
+    return Services(
+        registering=Registering(
+            api.applying, meshes, instance=instance, wall_clock=lambda: api.now
+        ),
+        tokens=ProxyTokens(
+            keys,
+            api.store,
+            wall_clock=lambda: NOON,
+            new_id=lambda: f"id-{next(ids)}",
+            apart=at_once,
+        ),
+        records=ProxyRecords(
+            api.store,
+            plane="this",
+            instance=instance,
+            subscriptions_max=2,
+            new_id=lambda: f"{instance}-{next(ids)}",
+            wall_clock=lambda: NOON,
+        ),
+    )
 
 
 @asynccontextmanager
@@ -80,18 +147,25 @@ async def open_desk(
     closed: Refused | None = None,
     slots: SeatSlots | None = None,
     known: Sequence[SeatRecord] = (),
+    resources: FakeResourceStore | None = None,
+    instance: str = "run-1",
+    serving: bool = True,
 ) -> AsyncIterator[Desk]:
     """A desk whose recorder runs. Limit and refusing are those of the license.
 
-    With `slots` seats are counted there, too; `known` are then remembered from before.
+    With `slots` seats are counted there, too; `known` are then remembered from before. Without
+    `serving` it stays a control plane that has not loaded what resources need.
     """
     now = [NOON]
     store = store or FakeStateStore()
+    api = ResourceApi(store=resources or await furnished())
+    keys = SigningKeys(StoredKeySecrets(api.store, lambda: NOON), numbered_keys())
     recorder = SeatRecorder(store)
     in_force = FakeLicense(limit, refuses)
     meshes = FakeMeshes()
     ledger = SeatLedger()
     shared = None if slots is None else SharedSeats(slots, ledger, in_force)
+    presence = Presence(ProxyDirectory(api.store), meshes, zone="default", idle_seconds=300)
     admitting = Admitting(
         zone="default",
         ledger=ledger,
@@ -99,6 +173,7 @@ async def open_desk(
         rules=IdentityRules(rules, machine_id="0123456789abcdef0123456789abcdef"),
         license_in_force=in_force,
         recorder=recorder,
+        presence=presence,
         wall_clock=lambda: now[0],
         closed=closed,
         shared=shared,
@@ -106,11 +181,16 @@ async def open_desk(
     if shared is not None:
         recorder.told = shared.changed
         admitting.reserve(await shared.begin(known))
+    presence.end_seat = admitting.end_seat
     async with trio.open_nursery() as nursery:
         if shared is not None:
             nursery.start_soon(shared.run)
         nursery.start_soon(recorder.run)
-        yield Desk(admitting, in_force, store, recorder, meshes, now)
+        nursery.start_soon(presence.run, RECLAIM_SECONDS)
+        if serving:
+            presence.serve(services(api, keys, meshes, instance))
+        await wait_all_tasks_blocked()  # the names of stored Dataplanes are known
+        yield Desk(admitting, in_force, store, recorder, meshes, now, api, keys, presence)
         nursery.cancel_scope.cancel()
 
 
@@ -131,7 +211,8 @@ def body(name: str = "backend-1", *, mesh: str = "default", **tags: str) -> byte
 
 def gateway_body(name: str = "gateway-1") -> bytes:
     """A Dataplane that takes no counted seat."""
-    networking = {"address": "10.0.0.1", "gateway": {"type": "BUILTIN", "tags": {}}}
+    gateway = {"type": "BUILTIN", "tags": {"kuma.io/service": "gateway"}}
+    networking = {"address": "10.0.0.1", "gateway": gateway}
     resource = {
         "type": "Dataplane",
         "mesh": "default",

@@ -85,6 +85,10 @@ class Seat:
         assert isinstance(decoded, dict)
         return decoded
 
+    def ended(self) -> bool:
+        """Whether the daemon has ended the response; waits for a line or that."""
+        return not self._response.readline()
+
     def leave(self) -> None:
         self._response.close()
         self._connection.close()

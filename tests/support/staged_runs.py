@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 from datetime import UTC, datetime, timedelta
 
-from support.daemon import eventually
+from support.daemon import Daemon, eventually
 from support.disks import fill, small_disk
 from support.licenses import TEST_VENDOR, license_document
 from support.staging import PID_SHOWN, Said, Scenarios, Stage
@@ -148,3 +149,38 @@ def _(stage: Stage) -> Said:
     fill(disk)
     stage.open.enter_context(daemon.seat("backend-1"))
     return stage.says("seats-not-recorded")
+
+
+@RUNS.called("A full disk, and proxies that have a Dataplane")
+def _(stage: Stage) -> Said:
+    stage.daemon.state.parent.mkdir()
+    disk = stage.open.enter_context(small_disk(stage.daemon.state, DISK_KIB))
+    stage.put_license()
+    daemon = stage.start()
+    _await_default_mesh(daemon)
+    inbound = {"port": 80, "tags": {"kuma.io/service": "backend"}}
+    networking = {"address": "127.0.0.1", "inbound": [inbound]}
+    resource = {"type": "Dataplane", "mesh": "default", "name": "backend-1"}
+    body = json.dumps({**resource, "networking": networking}).encode()
+    headers = {"Content-Type": "application/json"}
+    made = daemon.api("PUT", "/meshes/default/dataplanes/backend-1", headers, body)
+    assert made.status == 201, made.body
+    fill(disk)
+    stage.open.enter_context(daemon.seat("backend-1"))
+    return stage.says("proxies-not-recorded")
+
+
+@RUNS.called("A mesh whose signing key is gone")
+def _(stage: Stage) -> Said:
+    stage.put_license()
+    daemon = stage.start()
+    _await_default_mesh(daemon)
+    key = "/meshes/default/secrets/dataplane-token-signing-key-default-1"
+    assert daemon.api("DELETE", key).status == 200
+    stage.open.enter_context(daemon.seat("backend-1"))
+    return stage.says("token-not-issued")
+
+
+def _await_default_mesh(daemon: Daemon) -> None:
+    path = "/meshes/default"
+    eventually("the default mesh", lambda: daemon.api("GET", path).status == 200)

@@ -31,6 +31,8 @@ from kong_mesh_cp.usecases.admitting import Admitting
 from kong_mesh_cp.usecases.licensing import Licensing, ReloadOutcome
 from kong_mesh_cp.usecases.mesh_directory import StoredMeshes
 from kong_mesh_cp.usecases.ports import LicenseSources, StateStore
+from kong_mesh_cp.usecases.presence import Presence
+from kong_mesh_cp.usecases.proxy_directory import ProxyDirectory
 from kong_mesh_cp.usecases.recording import SeatRecorder
 from kong_mesh_cp.usecases.shared_seats import SharedSeats
 
@@ -48,6 +50,9 @@ class ControlPlane:
     licensing: Licensing
     admitting: Admitting
     recorder: SeatRecorder
+    presence: Presence
+    plane: str  # this control plane, among all on the store
+    instance: str  # this run of it
     store: StateStore
     meshes: StoredMeshes
     admission: AdmissionSocket
@@ -103,7 +108,15 @@ async def assemble(prepared: Prepared, state: OpenState) -> ControlPlane:
     skipped = defaults.skip_mesh_creation or defaults.skip_tenant_resources
     meshes = StoredMeshes(state.resources, () if skipped else (DEFAULT_MESH,))
     await meshes.read()
-    admitting = _admitting(prepared, ledger, recorder, meshes, shared)
+    presence = Presence(
+        ProxyDirectory(state.resources),
+        meshes,
+        zone=prepared.settings.multizone.zone.name,
+        idle_seconds=prepared.settings.metrics.dataplane.idle_timeout.total_seconds(),
+    )
+    meshes.vanished = presence.mesh_vanished
+    admitting = _admitting(prepared, ledger, recorder, presence, meshes, shared=shared)
+    presence.end_seat = admitting.end_seat
     admitting.reserve(expected)
     prepared.herald.listener = admitting.broadcast
     plane: ControlPlane
@@ -111,8 +124,9 @@ async def assemble(prepared: Prepared, state: OpenState) -> ControlPlane:
     def full_license() -> Mapping[str, object]:
         return licensing.full_view(admitting.occupancy()).document()
 
+    index = _index(await store.cluster_id())
     api = RestApi(
-        index=_index(await store.cluster_id()),
+        index=index,
         public_license=lambda: licensing.public_view(admitting.active).document(),
         full_license=full_license,
         reload_license=lambda: plane.reload("POST /license/reload"),
@@ -123,6 +137,9 @@ async def assemble(prepared: Prepared, state: OpenState) -> ControlPlane:
         licensing=licensing,
         admitting=admitting,
         recorder=recorder,
+        presence=presence,
+        plane=state.plane,
+        instance=index.instance_id,
         store=store,
         meshes=meshes,
         admission=AdmissionSocket(
@@ -135,7 +152,7 @@ async def assemble(prepared: Prepared, state: OpenState) -> ControlPlane:
         shared=shared,
         diagnostics=build_diagnostics(
             ready=lambda: plane.serving,
-            metrics=lambda: exposition(licensing, admitting, recorder),
+            metrics=lambda: exposition(licensing, admitting, recorder, presence),
         ),
     )
     return plane
@@ -145,7 +162,9 @@ def _admitting(
     prepared: Prepared,
     ledger: SeatLedger,
     recorder: SeatRecorder,
+    presence: Presence,
     meshes: StoredMeshes,
+    *,
     shared: SharedSeats | None,
 ) -> Admitting:
     return Admitting(
@@ -155,6 +174,7 @@ def _admitting(
         rules=IdentityRules(prepared.settings.admission.rules, machine_id=machine_id()),
         license_in_force=prepared.licensing,
         recorder=recorder,
+        presence=presence,
         wall_clock=clocks.wall_clock,
         closed=NO_PROXIES_JOIN_GLOBAL if prepared.settings.mode == "global" else None,
         shared=shared,

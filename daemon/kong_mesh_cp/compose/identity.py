@@ -59,6 +59,10 @@ class Identity:
             ),
         ).user
 
+    @property
+    def signing_keys(self) -> SigningKeys:
+        return self._keys
+
     def routes(self) -> Iterable[Route]:
         """Unsorted."""
         return TokenRoutes(issuer=self._issuer, authenticate=self.authenticate).routes()

@@ -7,10 +7,13 @@ from kong_mesh_cp.core.wire.metrics_text import MetricFamily, Sample, metrics_te
 from kong_mesh_cp.core.wire.versions import WIRE_VERSION
 from kong_mesh_cp.usecases.admitting import Admitting
 from kong_mesh_cp.usecases.licensing import Licensing
+from kong_mesh_cp.usecases.presence import Presence
 from kong_mesh_cp.usecases.recording import SeatRecorder
 
 
-def exposition(licensing: Licensing, admitting: Admitting, recorder: SeatRecorder) -> str:
+def exposition(
+    licensing: Licensing, admitting: Admitting, recorder: SeatRecorder, presence: Presence
+) -> str:
     """The Prometheus text of this moment."""
     occupancy = admitting.occupancy()
     families = [
@@ -33,14 +36,14 @@ def exposition(licensing: Licensing, admitting: Admitting, recorder: SeatRecorde
         MetricFamily(
             "kong_mesh_store_failures_total",
             "counter",
-            "Attempts to record seats that the store refused.",
-            (Sample(recorder.failures),),
+            "Attempts to record seats and their proxies that the store refused.",
+            (Sample(recorder.failures + presence.failures),),
         ),
         MetricFamily(
             "kong_mesh_store_pending_changes",
             "gauge",
-            "Changes of seats that are not on disk yet.",
-            (Sample(recorder.pending),),
+            "Changes of seats and their proxies that are not on disk yet.",
+            (Sample(recorder.pending + presence.pending),),
         ),
         MetricFamily(
             "kong_mesh_cp_info",

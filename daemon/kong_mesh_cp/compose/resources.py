@@ -5,6 +5,7 @@ Imported when the admission socket serves already: what it imports is as much as
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 import trio
@@ -12,16 +13,23 @@ import trio
 from kong_mesh_cp.compose.access import Access
 from kong_mesh_cp.compose.identity import Identity
 from kong_mesh_cp.compose.token_trust import TokenTrust, read_token_trust
+from kong_mesh_cp.core.identity.access import StaticAccess
 from kong_mesh_cp.core.resources.labels import Mode, Place
 from kong_mesh_cp.settings.model import Settings
 from kong_mesh_cp.shell.host import clocks
 from kong_mesh_cp.shell.host.authorities import SystemKeyMaker
+from kong_mesh_cp.shell.host.randomness import new_token_id
 from kong_mesh_cp.shell.http.routing import Route
 from kong_mesh_cp.shell.rest_api.attachment_routes import AttachmentRoutes
 from kong_mesh_cp.shell.rest_api.guards import Guards
 from kong_mesh_cp.shell.rest_api.inspection_routes import InspectionRoutes
 from kong_mesh_cp.shell.rest_api.resource_routes import ResourceRoutes, Writable
 from kong_mesh_cp.shell.rest_api.type_routes import TypeRoutes
+from kong_mesh_cp.usecases.ports import MeshDirectory
+from kong_mesh_cp.usecases.presence import Services
+from kong_mesh_cp.usecases.proxy_records import ProxyRecords
+from kong_mesh_cp.usecases.proxy_tokens import ProxyTokens
+from kong_mesh_cp.usecases.registering import Registering
 from kong_mesh_cp.usecases.resource_ports import ResourceStore
 from kong_mesh_cp.usecases.resources.applying import Applying, WriteRules
 from kong_mesh_cp.usecases.resources.attaching import Attaching
@@ -31,6 +39,8 @@ from kong_mesh_cp.usecases.resources.envoy_admin import EnvoyAdmin
 from kong_mesh_cp.usecases.resources.insights import InsightViews
 from kong_mesh_cp.usecases.resources.inspecting import Inspecting
 from kong_mesh_cp.usecases.resources.reading import Reading
+
+SIGNING_THREADS_MAX = 2
 
 
 class Resources:
@@ -51,6 +61,11 @@ class Resources:
             settings, store, self._access.rules, trust or read_token_trust(settings)
         )
         self.guards = Guards(authenticate=self._identity.authenticate, access=self._access.rules)
+        self._rules = WriteRules(
+            place=self._place,
+            unsafe_delete=settings.store.unsafe_delete,
+            origin_required=not settings.multizone.zone.disable_origin_label_validation,
+        )
 
     def routes(self) -> Sequence[Route]:
         """Unsorted."""
@@ -58,13 +73,8 @@ class Resources:
         authenticate = self._identity.authenticate
         writable = Writable(place=self._place, api_read_only=settings.api_server.read_only)
         reading = Reading(store, access)
-        rules = WriteRules(
-            place=self._place,
-            unsafe_delete=settings.store.unsafe_delete,
-            origin_required=not settings.multizone.zone.disable_origin_label_validation,
-        )
         applying = Applying(
-            self._access.writers_store, access, self._births, rules, clocks.wall_clock
+            self._access.writers_store, access, self._births, self._rules, clocks.wall_clock
         )
         inspecting = Inspecting(store, reading)
         insights = InsightViews(store, reading, access, clocks.wall_clock)
@@ -93,6 +103,35 @@ class Resources:
     ) -> None:
         """Keep up with the store, until cancelled."""
         await self._access.follow(task_status=task_status)
+
+    def admission_services(self, meshes: MeshDirectory, *, plane: str, instance: str) -> Services:
+        """What joins the seats of `instance`, this run of `plane`, with the resources."""
+        # Whoever is admitted may register: the socket has its own rules about who that is.
+        applying = Applying(
+            self._store, StaticAccess(), self._births, self._rules, clocks.wall_clock
+        )
+        # OpenSSL signs without the interpreter's lock, and more threads than this gain nothing.
+        threads = trio.CapacityLimiter(SIGNING_THREADS_MAX)
+        return Services(
+            registering=Registering(
+                applying, meshes, instance=instance, wall_clock=clocks.wall_clock
+            ),
+            tokens=ProxyTokens(
+                self._identity.signing_keys,
+                self._store,
+                wall_clock=clocks.wall_clock,
+                new_id=new_token_id,
+                apart=functools.partial(trio.to_thread.run_sync, limiter=threads),
+            ),
+            records=ProxyRecords(
+                self._store,
+                plane=plane,
+                instance=instance,
+                subscriptions_max=self._settings.metrics.dataplane.subscription_limit,
+                new_id=new_token_id,
+                wall_clock=clocks.wall_clock,
+            ),
+        )
 
     async def ensure(self, *, preloaded: bool) -> None:
         """Make what the settings want to be there. With `preloaded` only a mesh, if they do."""

@@ -35,6 +35,7 @@ from kong_mesh_cp.shell.license_file.watch import watch
 from kong_mesh_cp.shell.rest_api.base_path import below
 from kong_mesh_cp.shell.rest_api.cors import across_origins
 from kong_mesh_cp.shell.rest_api.errors import api_error
+from kong_mesh_cp.usecases.admitting import RECLAIM_SECONDS
 from kong_mesh_cp.usecases.licensing import CAUSE_FILE
 from kong_mesh_cp.usecases.resource_ports import ResourceStore
 
@@ -129,6 +130,7 @@ class _Run:
             if plane.shared is not None:
                 background.start_soon(plane.shared.run)
             background.start_soon(plane.meshes.follow)
+            background.start_soon(plane.presence.run, RECLAIM_SECONDS)
             async with trio.open_nursery() as conversations:
                 async with trio.open_nursery() as accepting:
                     resources = await self._start_accepting(accepting, conversations, background)
@@ -143,6 +145,7 @@ class _Run:
             background.cancel_scope.cancel()
         with trio.move_on_after(LAST_FLUSH_SECONDS_MAX):
             await plane.recorder.flush()
+            await plane.presence.flush()
         occupancy = plane.admitting.occupancy()
         kept = occupancy.active + occupancy.reserved
         log.info("stopped: seats kept for their proxies: %d", kept)
@@ -168,6 +171,9 @@ class _Run:
         resources_type = await trio.to_thread.run_sync(_import_resources)
         prepared = self._prepared
         resources = resources_type(prepared.settings, self._resources, prepared.token_trust)
+        plane.presence.serve(
+            resources.admission_services(plane.meshes, plane=plane.plane, instance=plane.instance)
+        )
         await background.start(resources.follow)
         api_server = prepared.settings.api_server
         allowed = AllowedOrigins(api_server.cors_allowed_domains)

@@ -59,7 +59,8 @@ class OpenState:
 
     store: StateStore
     resources: ResourceStore  # with their secrets open
-    slots: SeatSlots | None  # None: nobody else counts seats here
+    slots: SeatSlots | None = None  # None: nobody else counts seats here
+    plane: str = "this"  # the name of this control plane among all on the store
 
 
 def past(
@@ -96,7 +97,7 @@ async def open_state(settings: Settings, service: ServiceEnvironment) -> AsyncIt
         )
         async with open_sqlite(None) as store:
             keys = SecretKeys((new_secret_key(),))
-            yield OpenState(store, SealedResources(store.resources, keys), None)
+            yield OpenState(store, SealedResources(store.resources, keys))
         return
     credentials = service.credentials_directory
     with StateDirectory.open(settings.general.work_dir) as directory:
@@ -106,11 +107,14 @@ async def open_state(settings: Settings, service: ServiceEnvironment) -> AsyncIt
                 key_id = await shared.agree_on_secret_key(keys.keys[0].id)
                 keys = sealing_with(keys, key_id, directory.path)
                 resources = SealedResources(shared.resources, keys)
-                yield OpenState(CopiedState(shared, directory.copies), resources, shared.slots)
+                plane = make_instance(directory.path, machine_id())
+                yield OpenState(
+                    CopiedState(shared, directory.copies), resources, shared.slots, plane
+                )
         else:
             async with directory.open_store() as store:
                 keys = await _keys(store.resources, directory, credentials)
-                yield OpenState(store, SealedResources(store.resources, keys), None)
+                yield OpenState(store, SealedResources(store.resources, keys))
 
 
 @asynccontextmanager

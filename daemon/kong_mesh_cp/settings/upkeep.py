@@ -8,6 +8,8 @@ from datetime import timedelta
 from kong_mesh_cp.settings import forms
 from kong_mesh_cp.settings.options import option
 
+SUBSCRIPTIONS_MAX = 1_000  # each makes the insight of every proxy longer
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataplaneMetricsSettings:
@@ -17,6 +19,12 @@ class DataplaneMetricsSettings:
         environment="KUMA_METRICS_DATAPLANE_IDLE_TIMEOUT",
         doc="After how long the connection of a proxy is closed in the store when its control "
         "plane gives no sign of life. Such a control plane has died, or has lost the store.",
+    )
+    subscription_limit: int = option(
+        forms.whole_number(1, SUBSCRIPTIONS_MAX),
+        default=2,
+        environment="KUMA_METRICS_DATAPLANE_SUBSCRIPTION_LIMIT",
+        doc="How many connections of a proxy are remembered in its DataplaneInsight: the newest.",
     )
 
 

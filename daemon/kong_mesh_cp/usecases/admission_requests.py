@@ -7,12 +7,14 @@ from functools import lru_cache
 
 from kong_mesh_cp.core.admission.decision import RefusalCode, Refused
 from kong_mesh_cp.core.admission.request import AdmissionRequest, InvalidRequest, parse
+from kong_mesh_cp.core.resources.violations import Violation
 from kong_mesh_cp.core.strict_json import StrictJsonError
 from kong_mesh_cp.core.strict_json import parse as parse_json
 from kong_mesh_cp.core.wire.admission_messages import violations_text
 
 REMEMBERED_BODIES_MAX = 1024  # requests that keep coming
 REMEMBERED_BYTES_MAX = 1024  # of each of them
+BUSY_RETRY_SECONDS = 1
 
 _SHAPE_HINT = 'Send {"mesh": …, "name": …, "tags": {…}} or {"dataplane": {…}}.'
 
@@ -46,14 +48,29 @@ def _read(body: bytes) -> AdmissionRequest | Refused:
 
 def _invalid(request: InvalidRequest) -> Refused:
     if request.of_dataplane:
-        code, hint = RefusalCode.INVALID_DATAPLANE, "Correct the fields named and ask again."
-    else:
-        code, hint = RefusalCode.MALFORMED_REQUEST, _SHAPE_HINT
+        return invalid_dataplane(request.violations)
     return Refused(
-        code=code,
+        code=RefusalCode.MALFORMED_REQUEST,
         reason=violations_text(request.violations),
-        hint=hint,
+        hint=_SHAPE_HINT,
         violations=request.violations,
+    )
+
+
+def invalid_dataplane(violations: Sequence[Violation]) -> Refused:
+    """The Dataplane that came is none that could be stored."""
+    return Refused(
+        code=RefusalCode.INVALID_DATAPLANE,
+        reason=violations_text(violations),
+        hint="Correct the fields named and ask again.",
+        violations=tuple(violations),
+    )
+
+
+def busy(reason: str, hint: str) -> Refused:
+    """It would be possible, but not now."""
+    return Refused(
+        code=RefusalCode.BUSY, reason=reason, hint=hint, retry_after_seconds=BUSY_RETRY_SECONDS
     )
 
 

@@ -19,14 +19,17 @@ from kong_mesh_cp.core.admission.decision import (
     RefusalCode,
     Refused,
 )
-from kong_mesh_cp.core.admission.identity import AttestedPeer, IdentityRules
+from kong_mesh_cp.core.admission.identity import AttestedPeer, Identified, IdentityRules
 from kong_mesh_cp.core.admission.ledger import Holder, Occupancy, SeatLedger, SeatPolicy
 from kong_mesh_cp.core.admission.request import AdmissionRequest, Tags
 from kong_mesh_cp.core.admission.seats import SeatId, SeatRecord
+from kong_mesh_cp.core.admission.stored_proxy import contradiction
 from kong_mesh_cp.core.wire.admission_messages import admitted_line, event_line
 from kong_mesh_cp.usecases.admission_requests import no_such_mesh, read
 from kong_mesh_cp.usecases.license_texts import LicenseInForce, LicenseTexts
 from kong_mesh_cp.usecases.ports import MeshDirectory, PeerAttestor, WallClock
+from kong_mesh_cp.usecases.presence import Arrival, Presence
+from kong_mesh_cp.usecases.proxy_directory import Looked
 from kong_mesh_cp.usecases.recording import SeatRecorder
 from kong_mesh_cp.usecases.shared_seats import SharedSeats
 
@@ -34,7 +37,8 @@ RECLAIM_SECONDS = 60.0  # after a start: how long seats from before are kept for
 LOGGED_CHARACTERS_MAX = 300  # of a refusal's reason: a body can hold thousands of faults
 HIGH_WATER_SECONDS = 60.0  # between two looks at the day, for seats that stay over midnight
 
-_NO_TAGS: Tags = {}
+_NO_RULES = Identified({})
+_NOT_ARRIVED = Arrival()
 
 log = logging.getLogger(__name__)
 
@@ -43,8 +47,9 @@ log = logging.getLogger(__name__)
 class HeldSeat:
     """A seat that has been taken. Whoever gets it must call `release` in the end, exactly once."""
 
-    line: bytes  # the first line of the answer
     holder: Holder
+    line: bytes = b""  # the first line of the answer, once it is known
+    last_line: bytes = b""  # why it is ended: told when there is a connection, which then ends
     end: Callable[[], None] | None = None  # ends the connection, once there is one
     lost: bool = False  # another connection has the seat: this one is a ghost
     kept: bool = False
@@ -55,8 +60,10 @@ class _Approved(NamedTuple):
 
     request: AdmissionRequest
     seat: SeatId
-    tags: Tags
+    tags: Tags  # of a rule
     peer: AttestedPeer | None  # None: nobody looked
+    stored: bool  # kind and tags are those of a stored Dataplane
+    warnings: Sequence[tuple[str, str]] = ()
 
 
 class Admitting:
@@ -71,6 +78,7 @@ class Admitting:
         rules: IdentityRules,
         license_in_force: LicenseInForce,
         recorder: SeatRecorder,
+        presence: Presence,
         wall_clock: WallClock,
         shared: SharedSeats | None = None,
         closed: Refused | None = None,
@@ -87,6 +95,7 @@ class Admitting:
         self._license = license_in_force
         self._texts = LicenseTexts(license_in_force)
         self._recorder = recorder
+        self._presence = presence
         self._wall_clock = wall_clock
         self._shared = shared
         if shared is not None:
@@ -118,7 +127,8 @@ class Admitting:
         """Decide and take the seat. Cancelling gives it back.
 
         Under a license that refuses when full the seat is on disk before this returns: a proxy
-        that was told yes is then known after any crash.
+        that was told yes is then known after any crash. So is the Dataplane that came with it,
+        under any license.
         """
         approved = await self._approve(body, peer, look=True)
         if isinstance(approved, Refused):
@@ -129,20 +139,28 @@ class Admitting:
         if isinstance(decision, Refused):
             return self._refuse(decision, approved.seat, peer)
         held = self._take(approved, policy, peer.gone)
-        if self._shared is not None and policy.refuse_when_full:
-            with ExitStack() as undo:
-                undo.callback(self._give_back, held)
-                refused = await self._shared.claim(held.holder.record, policy.limit)
-                if refused is not None:
-                    return self._refuse(refused, approved.seat, peer)
-                undo.pop_all()
+        with ExitStack() as undo:
+            undo.callback(self.release, held)
+            arrival = await self._confirm(held, approved, policy)
+            if isinstance(arrival, Refused):
+                return self._refuse(arrival, approved.seat, peer)
+            held.line = self._line(approved, policy, arrival)
+            undo.pop_all()
         self._note_admitted(decision, held.holder, policy)
-        if policy.refuse_when_full:
-            with ExitStack() as undo:
-                undo.callback(self.release, held)
-                await self._recorder.durable()
-                undo.pop_all()
         return held
+
+    async def _confirm(
+        self, held: HeldSeat, approved: _Approved, policy: SeatPolicy
+    ) -> Arrival | Refused:
+        """What has to be waited for before a proxy is told yes, once its seat is taken."""
+        if self._shared is not None and policy.refuse_when_full:
+            refused = await self._shared.claim(held.holder.record, policy.limit)
+            if refused is not None:
+                return refused
+        self._note_high_water()
+        if policy.refuse_when_full:
+            await self._recorder.durable()
+        return await self._presence.arrive(approved.request, approved.seat, approved.tags)
 
     async def _approve(self, body: bytes, peer: PeerAttestor, *, look: bool) -> _Approved | Refused:
         """Shape → mesh → identity → constraints; the license comes after it. A fixed order."""
@@ -151,23 +169,38 @@ class Admitting:
         request = read(body)
         if isinstance(request, Refused):
             return request
-        meshes = self._meshes.names()
-        if request.mesh not in meshes:
-            return no_such_mesh(request.mesh, meshes)
+        if request.resource is not None:
+            refused = await self._presence.judged(request)
+            if refused is not None:
+                return refused
+        if request.mesh not in self._meshes.names():
+            return no_such_mesh(request.mesh, self._meshes.names())
+        looked, directory = Looked(request), self._presence.directory
+        if request.resource is None and directory.may_hold(request.mesh, request.name):
+            looked = await directory.look_up(request)
         attested = await peer.attest(names=self._rules.needs_names) if look else None
-        tags = _NO_TAGS
+        allowed = _NO_RULES
         if self._rules and attested is not None:
-            identified = self._rules.identify(request, attested)
+            identified = self._rules.identify(looked.request, attested)
             if isinstance(identified, Refused):
                 return identified
-            tags = identified.tags
+            allowed = identified
+        if looked.stored is not None:
+            refused = contradiction(request, looked.stored, allowed)
+            if refused is not None:
+                return refused
+            request = looked.request
+        # Asked again, because it may have been deleted while the process was looked at.
+        if request.mesh not in self._meshes.names():
+            return no_such_mesh(request.mesh, self._meshes.names())
         of_mesh = self._meshes.constraints(request.mesh)
         if of_mesh is not None:
-            refused = constraints.refusal(of_mesh, request, zone=self._zone, added=tags)
+            refused = constraints.refusal(of_mesh, request, zone=self._zone, added=allowed.tags)
             if refused is not None:
                 return refused
         seat = SeatId(self._zone, request.mesh, request.name)
-        return _Approved(request, seat, tags, attested)
+        stored = looked.stored is not None
+        return _Approved(request, seat, allowed.tags, attested, stored, looked.warnings)
 
     def _take(self, approved: _Approved, policy: SeatPolicy, gone: Callable[[], bool]) -> HeldSeat:
         peer = approved.peer
@@ -177,14 +210,14 @@ class Admitting:
         for ghost in unseated:
             self._unseat(ghost)
         self._recorder.change(record.seat, record)
-        held = HeldSeat(self._line(approved, policy), holder)
+        self._presence.taken(record, has_resource=approved.stored)
+        held = HeldSeat(holder)
         self._seats[holder] = held
         return held
 
     def _note_admitted(
         self, decision: Admitted | AdmittedOverLimit, holder: Holder, policy: SeatPolicy
     ) -> None:
-        self._note_high_water()
         record, peer = holder.record, holder.peer
         over = isinstance(decision, AdmittedOverLimit)
         code = "over-limit" if over else "within-limit" if holder.counted else "not-counted"
@@ -201,10 +234,21 @@ class Admitting:
             policy.limit,
         )
 
-    def _line(self, approved: _Approved, policy: SeatPolicy, *, active_more: int = 0) -> bytes:
-        text = self._texts.text(policy, self.active, active_more=active_more)
+    def _line(
+        self,
+        approved: _Approved,
+        policy: SeatPolicy,
+        arrival: Arrival = _NOT_ARRIVED,
+        *,
+        active_more: int = 0,
+    ) -> bytes:
         return admitted_line(
-            approved.seat, approved.request.kind, license_text=text, tags=approved.tags
+            approved.seat,
+            approved.request.kind,
+            license_text=self._texts.text(policy, self.active, active_more=active_more),
+            tags=approved.tags,
+            token=arrival.token,
+            warnings=(*approved.warnings, *arrival.warnings),
         )
 
     def _refuse(self, refused: Refused, seat: SeatId | None, peer: PeerAttestor) -> Refused:
@@ -224,9 +268,12 @@ class Admitting:
     ) -> None:
         """Connect the seat with its connection: events go to `send_line`, which must not block.
 
-        `end` is called when the seat goes to another connection, at once if it already has.
+        `end` is called when the seat goes to another connection, or ends, at once if it already
+        has.
         """
-        if held.lost:
+        if held.last_line:
+            send_line(held.last_line)
+        if held.lost or held.last_line:
             end()
             return
         held.end = end
@@ -236,13 +283,14 @@ class Admitting:
         """The connection has ended: its seat is free, unless it was kept or another has it."""
         if self._give_back(held):
             seat = held.holder.record.seat
-            log.info("admission-released: %s; %d seats held", seat.path, self.active)
+            if held.line:
+                log.info("admission-released: %s; %d seats held", seat.path, self.active)
 
     def _give_back(self, held: HeldSeat) -> bool:
         self._forget(held.holder)
         freed = not held.kept and self._ledger.free(held.holder)
         if freed:
-            self._recorder.change(held.holder.record.seat, None)
+            self._note_free(held.holder.record.seat)
         return freed
 
     def keep(self, held: HeldSeat) -> None:
@@ -258,11 +306,28 @@ class Admitting:
         for send_line in tuple(self._listeners.values()):
             send_line(line)
 
+    def end_seat(self, seat: SeatId, event: Mapping[str, object]) -> None:
+        """Tell the holder why, and end the connection; then the seat is free."""
+        holder = self._ledger.holder_of(seat)
+        held = self._seats.get(holder) if holder is not None else None
+        if holder is None or held is None or held.last_line:
+            return
+        log.info("seat-ended: %s: %s", seat.path, event["code"])
+        held.last_line = event_line(event)
+        send_line = self._listeners.get(holder)
+        if send_line is not None and held.end is not None:
+            send_line(held.last_line)
+            held.end()
+
+    def _note_free(self, seat: SeatId) -> None:
+        self._recorder.change(seat, None)
+        self._presence.left(seat)
+
     def _unseat(self, ghost: Holder) -> None:
         held = self._seats.get(ghost)
         self._forget(ghost)
         if self._ledger.holder_of(ghost.record.seat) is None:
-            self._recorder.change(ghost.record.seat, None)
+            self._note_free(ghost.record.seat)
         if held is not None:
             held.lost = True
             if held.end is not None:
@@ -276,7 +341,7 @@ class Admitting:
             self._ledger.free(holder)
             self._unseat(holder)
         else:
-            self._recorder.change(seat, None)
+            self._note_free(seat)
 
     def _forget(self, holder: Holder) -> None:
         self._seats.pop(holder, None)
@@ -319,7 +384,7 @@ class Admitting:
         dropped = self._ledger.expire()
         for seat in dropped:
             if self._ledger.holder_of(seat) is None:
-                self._recorder.change(seat, None)
+                self._note_free(seat)
         log.info(
             "reclaim-window-ended: %d of %d proxies came back within %d s",
             reserved - len(dropped),

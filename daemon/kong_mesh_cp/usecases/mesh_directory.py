@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 import trio
 
 from kong_mesh_cp.core.errors import StateError
 from kong_mesh_cp.core.resources.reading import ParseError
+from kong_mesh_cp.usecases.following import follow
 from kong_mesh_cp.usecases.resource_ports import (
-    FeedItem,
     ResourceChange,
     ResourceStore,
     Selection,
@@ -23,9 +22,6 @@ if TYPE_CHECKING:
     from kong_mesh_cp.core.resources.kinds.mesh import ProxyConstraints
 
 MESH: Final = "Mesh"
-RETRY_SECONDS: Final = 1.0
-
-log = logging.getLogger(__name__)
 
 
 class StoredMeshes:
@@ -40,10 +36,16 @@ class StoredMeshes:
         self._awaited = frozenset(awaited)
         self._stored: Mapping[str, ProxyConstraints | None] = {}
         self._names: tuple[str, ...] = tuple(sorted(self._awaited))
+        self._news = trio.Event()
         self._reading = trio.Lock()  # what is read later must not be known earlier
+        self.vanished: Callable[[str], None] = lambda _: None  # told which mesh is there no more
 
     def names(self) -> Sequence[str]:
         return self._names
+
+    async def made(self, mesh: str) -> None:
+        while mesh in self._awaited and mesh not in self._stored:
+            await self._news.wait()
 
     def constraints(self, mesh: str) -> ProxyConstraints | None:
         return self._stored.get(mesh)
@@ -62,20 +64,10 @@ class StoredMeshes:
 
     async def follow(self) -> None:
         """Take over every change, until cancelled. A store that fails is asked again."""
-        while True:
-            try:
-                with self._store.changes() as feed:
-                    await self.read()
-                    async for item in feed:
-                        await self._take(item)
-            except StateError as error:
-                log.error("meshes-not-read: %s; trying again. %s", error.message, error.hint)
-            await trio.sleep(RETRY_SECONDS)
+        await follow(self._store, read=self.read, take=self._take, failing="meshes-not-read")
 
-    async def _take(self, item: FeedItem) -> None:
-        if not isinstance(item, ResourceChange):
-            await self.read()
-        elif item.key.type == MESH:
+    async def _take(self, item: ResourceChange) -> None:
+        if item.key.type == MESH:
             async with self._reading:
                 mesh = await self._store.get(item.key)
                 known = dict(self._stored)
@@ -85,8 +77,14 @@ class StoredMeshes:
                 self._know(known)
 
     def _know(self, stored: Mapping[str, ProxyConstraints | None]) -> None:
+        before = self._names
         self._stored = stored
         self._names = tuple(sorted(stored.keys() | self._awaited))
+        self._news.set()
+        self._news = trio.Event()
+        for mesh in before:
+            if mesh not in self._names:
+                self.vanished(mesh)
 
 
 def _constraints(mesh: StoredResource) -> ProxyConstraints | None:

@@ -88,6 +88,10 @@ class MeshDirectory(Protocol):
 
     def names(self) -> Sequence[str]: ...
 
+    async def made(self, mesh: str) -> None:
+        """Return when `mesh` is stored, or will not be: it is named while a start is making it."""
+        ...
+
     def constraints(self, mesh: str) -> ProxyConstraints | None:
         """What the mesh asks of the tags of its proxies; None: nothing, or there is no mesh."""
         ...

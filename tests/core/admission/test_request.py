@@ -199,13 +199,17 @@ def test_a_set_of_tags_is_bounded() -> None:
 
 
 def test_a_dataplane_with_inbounds_is_a_sidecar() -> None:
-    request = parse(dataplane(inbound=[inbound(), inbound(version="v1")]))
+    document = dataplane(inbound=[inbound(), inbound(version="v1")])
+    resource = document["dataplane"]
+    assert isinstance(resource, dict)
+    request = parse(document)
 
     assert request == AdmissionRequest(
         "default",
         "backend-1",
         ProxyKind.SIDECAR,
         ({"kuma.io/service": "backend"}, {"kuma.io/service": "backend", "version": "v1"}),
+        resource,
     )
 
 

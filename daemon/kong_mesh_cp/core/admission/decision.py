@@ -20,6 +20,7 @@ class RefusalCode(StrEnum):
     GLOBAL_CONTROL_PLANE = "global-control-plane"
     MESH_NOT_FOUND = "mesh-not-found"
     ALREADY_JOINED = "already-joined"
+    DATAPLANE_MISMATCH = "dataplane-mismatch"
     TOO_LARGE = "too-large"
     TOO_SLOW = "too-slow"
     RATE_LIMITED = "rate-limited"

@@ -112,6 +112,7 @@ class Identified:
     """The peer may join under the name it asked for, with these tags put on top of its own."""
 
     tags: Tags
+    rule: int = field(default=0, compare=False)  # the one that let it in, from 1
 
 
 class IdentityRules:
@@ -210,7 +211,7 @@ def _with_tags(number: int, rule: Rule, request: AdmissionRequest) -> Identified
         if name in tags and tags[name] != value
     ]
     if not conflicts:
-        return Identified(rule.tags)
+        return Identified(rule.tags, number)
     listed = ", ".join(f"{report.selector} is {report.wanted}" for report in conflicts)
     return Refused(
         code=RefusalCode.IDENTITY,

@@ -52,6 +52,7 @@ class AdmissionRequest(NamedTuple):
     name: str
     kind: ProxyKind
     tag_sets: tuple[Tags, ...]  # the short form has one; a Dataplane one per inbound and gateway
+    resource: Mapping[str, object] | None = None  # the Dataplane to register, as it came
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,7 @@ def _parse_dataplane_form(document: Mapping[str, object]) -> AdmissionRequest | 
     kind, tag_sets = _networking(resource.get("networking"), violations)
     if violations:
         return InvalidRequest(tuple(violations), of_dataplane=True)
-    return AdmissionRequest(mesh, name, kind, tag_sets)
+    return AdmissionRequest(mesh, name, kind, tag_sets, resource)
 
 
 def _unknown_fields(document: Mapping[str, object], known: frozenset[str]) -> list[Violation]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from json import JSONEncoder
 from json.encoder import encode_basestring as _quote
 
@@ -29,10 +29,11 @@ _STATUS_AND_TITLE: Mapping[RefusalCode, tuple[int, str]] = {
     RefusalCode.GLOBAL_CONTROL_PLANE: (403, "No proxy joins a global control plane"),
     RefusalCode.MESH_NOT_FOUND: (404, "The mesh does not exist"),
     RefusalCode.ALREADY_JOINED: (409, "A proxy of this name has already joined"),
+    RefusalCode.DATAPLANE_MISMATCH: (409, "The stored Dataplane says otherwise"),
     RefusalCode.TOO_LARGE: (413, "The request is too large"),
     RefusalCode.TOO_SLOW: (408, "The request took too long to arrive"),
     RefusalCode.RATE_LIMITED: (429, "Too many requests"),
-    RefusalCode.BUSY: (503, "Too many connections"),
+    RefusalCode.BUSY: (503, "Not possible right now"),
 }
 
 
@@ -43,13 +44,34 @@ def status_of(code: RefusalCode) -> int:
 
 def license_text(facts: Mapping[str, object], warnings: Iterable[tuple[str, str]]) -> str:
     """The part of a first line that is the same for every proxy at one moment."""
-    listed = [{"code": code, "message": message} for code, message in warnings]
+    listed = [_warning(*each) for each in warnings]
     return f'"license":{_encode(facts)},"warnings":{_encode(listed)}'
 
 
-def admitted_line(seat: SeatId, kind: ProxyKind, *, license_text: str, tags: Tags) -> bytes:
-    """The first line of an admission. `tags` are those the control plane put on the proxy."""
+def _warning(code: str, message: str) -> dict[str, str]:
+    return {"code": code, "message": message}
+
+
+def admitted_line(
+    seat: SeatId,
+    kind: ProxyKind,
+    *,
+    license_text: str,
+    tags: Tags,
+    token: str = "",
+    warnings: Sequence[tuple[str, str]] = (),
+) -> bytes:
+    """The first line of an admission. `tags` are those the control plane put on the proxy.
+
+    `warnings` (code, message) come after those of the license.
+    """
     added = f',"tags":{_encode(tags)}' if tags else ""
+    if token:
+        added += f',"token":"{token}"'
+    if warnings:
+        more = _encode([_warning(*each) for each in warnings])[1:]
+        none_before = license_text.endswith("[]")
+        license_text = f"{license_text[:-1]}{'' if none_before else ','}{more}"
     # Put together by hand: every decision needs it, and the encoder takes four times as long.
     line = f'{{"decision":"admitted","seat":{_seat_text(seat, kind)},{license_text}{added}}}\n'
     return line.encode()

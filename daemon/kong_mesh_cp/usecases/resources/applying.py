@@ -123,26 +123,46 @@ class Applying:
         """Make the resource, or replace its whole spec; `mesh` is "" for a global type."""
         if resource_type.is_mesh_scoped and await self._store.get(mesh_key(mesh)) is None:
             raise refusals.mesh_not_found()
-        kind = KINDS[resource_type.name]
-        given = await self._given(kind, resource_type, body)
         key = ResourceKey(resource_type.name, mesh, name)
+        given = await self._given(resource_type, body)
+        return await self._write(user, key, given)
+
+    async def put_document(
+        self, user: User, key: ResourceKey, document: object, *, also: Sequence[Put] = ()
+    ) -> Written:
+        """As `put`, for a body that was decoded already. `also` is made in the same transaction."""
+        return await self._write(user, key, _read(TYPES[key.type], document), also)
+
+    async def _write(
+        self, user: User, key: ResourceKey, given: _Body, also: Sequence[Put] = ()
+    ) -> Written:
+        kind = KINDS[key.type]
         existing = await self._store.get(key)
-        place = self._rules.checked_place
-        _refuse(refusals.PROCESS, request_violations(given.draft, resource_type, key, place))
+        self._require_fit(key, given)
         self._require_access(user, key, existing, given.document)
         title = refusals.CREATE if existing is None else refusals.UPDATE
-        await self._apply(await self._changes(key, kind, given, existing, title), key)
+        changes = await self._changes(key, kind, given, existing, title)
+        await self._apply([*changes, *also], key)
         warnings = [*kind.warnings(given.draft.spec)]
-        deprecated = name_warning(resource_type.name, name)
+        deprecated = name_warning(key.type, key.name)
         return Written(existing is None, (*warnings, *([] if deprecated is None else [deprecated])))
 
-    async def _given(self, kind: Kind[Any], resource_type: ResourceType, body: bytes) -> _Body:
+    async def _given(self, resource_type: ResourceType, body: bytes) -> _Body:
         if len(body) < LARGE_BODY_BYTES:
-            return _read(kind, resource_type, body)
+            return _read_text(resource_type, body)
         # It would keep everybody else waiting. One at a time: it takes many times its size, too.
         return await trio.to_thread.run_sync(
-            _read, kind, resource_type, body, limiter=self._large_bodies
+            _read_text, resource_type, body, limiter=self._large_bodies
         )
+
+    def judge(self, key: ResourceKey, document: object) -> None:
+        """What `put_document` finds wrong with a body by itself. Raises: ResourceRefusedError."""
+        self._require_fit(key, _read(TYPES[key.type], document))
+
+    def _require_fit(self, key: ResourceKey, given: _Body) -> None:
+        place = self._rules.checked_place
+        violations = request_violations(given.draft, TYPES[key.type], key, place)
+        _refuse(refusals.PROCESS, violations)
 
     async def delete(self, user: User, resource_type: ResourceType, mesh: str, name: str) -> None:
         """Take it out, with all that it owns."""
@@ -285,8 +305,12 @@ def _parsed(resource_type: ResourceType, body: bytes) -> object:
         raise _unreadable(resource_type, ParseError(reason)) from None
 
 
-def _read(kind: Kind[Any], resource_type: ResourceType, body: bytes) -> _Body:
-    document = _parsed(resource_type, body)
+def _read_text(resource_type: ResourceType, body: bytes) -> _Body:
+    return _read(resource_type, _parsed(resource_type, body))
+
+
+def _read(resource_type: ResourceType, document: object) -> _Body:
+    kind = KINDS[resource_type.name]
     try:
         draft = read_draft(kind, resource_type, document)
         members = document if is_object(document) else {}

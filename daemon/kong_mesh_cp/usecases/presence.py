@@ -1,0 +1,353 @@
+"""Which proxies hold seats, and bringing the resources in line with it.
+
+An admission waits for what it registers and for its token, and for nothing else here: insights and
+what is to be removed are written behind its back, each seat's last state at once.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Final, NoReturn
+
+import trio
+
+from kong_mesh_cp.core.admission.decision import Refused
+from kong_mesh_cp.core.admission.request import AdmissionRequest, Tags
+from kong_mesh_cp.core.admission.seats import SeatId, SeatRecord
+from kong_mesh_cp.core.errors import ControlPlaneError, StateError
+from kong_mesh_cp.core.resources.key import ResourceKey
+from kong_mesh_cp.usecases.admission_requests import busy
+from kong_mesh_cp.usecases.ports import MeshDirectory
+from kong_mesh_cp.usecases.proxy_directory import ProxyDirectory
+from kong_mesh_cp.usecases.resource_ports import ChangeRefusedError
+
+if TYPE_CHECKING:  # a start does not wait for what reads and writes resources
+    from kong_mesh_cp.usecases.proxy_records import ProxyRecords
+    from kong_mesh_cp.usecases.proxy_tokens import ProxyTokens
+    from kong_mesh_cp.usecases.registering import Registering
+
+LAG_SECONDS_MAX: Final = 0.1  # of insights behind the seats; also, a client may restart meanwhile
+RETRY_SECONDS: Final = 1.0  # after the store has failed
+WRITERS_MAX: Final = 64  # seats that are brought in line at once
+START_SECONDS_MAX: Final = 5.0  # so long from the start on, admissions wait for what it makes
+TOKEN_SECONDS_MAX: Final = 2.0  # for the store to show a key, and for signing
+CONFLICT_SECONDS: Final = 0.02  # before what somebody else was faster with is done again
+# As core/resources/liveness.py, which a start does not wait for, says it to those who look.
+GENERATIONS_PER_IDLE_TIMEOUT: Final = 2
+
+log = logging.getLogger(__name__)
+
+
+class Shown(Enum):
+    """What became of showing that a proxy is there."""
+
+    DONE = "done"
+    NO_RESOURCE = "no-resource"
+    OTHER_KIND = "other-kind"  # counted and not counted have changed places
+
+
+@dataclass(slots=True, eq=False)
+class Attendance:
+    """A proxy that holds a seat, and what is shown of it."""
+
+    record: SeatRecord
+    has_resource: bool = False  # a Dataplane was there: if it is not any more, the seat ends
+    may_have_resource: bool = False  # something may have been written for it
+    subscription: str = ""  # the id; "" until there is a Dataplane that it could be shown for
+    shown_since: int = 0  # nanoseconds since 1970
+    beat_due: bool = False  # a sign of life is to be given
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What comes later than the socket."""
+
+    registering: Registering
+    tokens: ProxyTokens
+    records: ProxyRecords
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """What the first line of an admission says beside the decision."""
+
+    token: str = ""
+    warnings: Sequence[tuple[str, str]] = ()  # code and message
+
+
+Ending = Callable[[SeatId, Mapping[str, object]], None]
+
+
+class Presence:
+    """Follows the seats that `Admitting` gives and takes. All methods belong to one event loop."""
+
+    def __init__(
+        self, directory: ProxyDirectory, meshes: MeshDirectory, *, zone: str, idle_seconds: float
+    ) -> None:
+        """After `idle_seconds` without a sign of life a connection is taken for a dead one's."""
+        self.directory = directory
+        directory.changed = self._note_changed
+        self._zone = zone
+        self._beat_seconds = idle_seconds / GENERATIONS_PER_IDLE_TIMEOUT
+        self._meshes = meshes
+        self._services: Services | None = None
+        self._served = trio.Event()
+        self._begun = trio.Event()  # what is registered from now on is found after a crash
+        self._attending: dict[SeatId, Attendance] = {}
+        self._due: dict[SeatId, int] = {}  # to be brought in line; the number of the last change
+        self._changes = 0
+        self._start_ends = math.inf
+        self._work = trio.Event()
+        self._failing = False
+        self._tokenless: dict[str, str] = {}  # why there was no token, by mesh: logged once
+        self.end_seat: Ending = lambda _seat, _event: None  # to be set by who has the connections
+        self.failures = 0
+
+    @property
+    def pending(self) -> int:
+        """Proxies whose resources are not in line yet."""
+        return len(self._due)
+
+    def serve(self, services: Services) -> None:
+        """From now on Dataplanes are registered and tokens made."""
+        self._services = services
+        self._served.set()
+
+    # What an admission asks before it is decided.
+
+    async def judged(self, request: AdmissionRequest) -> Refused | None:
+        """What is wrong with the Dataplane of a request by itself; None: nothing."""
+        with trio.move_on_at(self._start_ends):
+            await self._served.wait()
+        if self._services is None:
+            return _starting()
+        return self._services.registering.judged(request)
+
+    # What becomes of a seat.
+
+    def taken(self, record: SeatRecord, *, has_resource: bool) -> None:
+        """A connection has the seat; one that had it before has it no more."""
+        seat = record.seat
+        self._attending[seat] = Attendance(record, has_resource)
+        # What was told of the Dataplane while this was decided is asked again.
+        if has_resource or seat in self._due or self.directory.may_hold(seat.mesh, seat.name):
+            self._note(seat)
+
+    async def arrive(
+        self, request: AdmissionRequest, seat: SeatId, tags: Tags
+    ) -> Arrival | Refused:
+        """Register the proxy if it asks for that, and make its token. The seat has been taken.
+
+        `tags` are those that a rule adds. After a refusal, or when it is cancelled, the seat has
+        to be given back.
+        """
+        attendance = self._attending[seat]
+        if request.resource is not None:
+            refused = await self._until_possible(seat)
+            if refused is not None:
+                return refused
+            assert self._services is not None  # noqa: S101 — it has begun
+            attendance.may_have_resource = True
+            refused = await self._services.registering.register(request, tags)
+            if refused is not None:
+                return refused
+            attendance.has_resource = True
+            self._note(seat)
+        tag_sets = [{**each, **tags} for each in request.tag_sets]
+        return await self._with_token(attendance.record, tag_sets)
+
+    def left(self, seat: SeatId) -> None:
+        """Nobody has the seat."""
+        attendance = self._attending.pop(seat, None)
+        # Without a Dataplane there is nothing to be said; a proxy of before a restart may have
+        # left something, and that is looked for at the end of the reclaim window.
+        if attendance and (attendance.has_resource or attendance.may_have_resource):
+            self._note(seat)
+
+    def mesh_vanished(self, mesh: str) -> None:
+        """Its proxies are of no mesh any more."""
+        for seat in [each for each in self._attending if each.mesh == mesh]:
+            self.end_seat(seat, _ended("mesh-deleted", f"there is no mesh {mesh} any more"))
+
+    async def _until_possible(self, seat: SeatId) -> Refused | None:
+        with trio.move_on_at(self._start_ends):
+            await self._begun.wait()
+            await self._meshes.made(seat.mesh)
+        return None if self._begun.is_set() else _starting()
+
+    async def _with_token(self, record: SeatRecord, tag_sets: Sequence[Tags]) -> Arrival:
+        seat = record.seat
+        token = ""
+        reason = "its signing key is still being made or read. Ask again in a moment."
+        with trio.move_on_at(self._start_ends):
+            await self._served.wait()
+            await self._meshes.made(seat.mesh)  # its signing key comes with it
+        if self._services is not None:
+            tokens = self._services.tokens
+            with trio.move_on_after(TOKEN_SECONDS_MAX):
+                try:
+                    token = await tokens.token(seat, record.kind, tag_sets)
+                except (ControlPlaneError, ValueError) as error:
+                    reason = tokens.remedy(error, seat)
+        if token:
+            self._tokenless.pop(seat.mesh, None)
+            return Arrival(token)
+        if self._tokenless.get(seat.mesh) != reason:
+            log.warning("token-not-issued: for mesh %s: %s", seat.mesh, reason)
+        self._tokenless[seat.mesh] = reason
+        return Arrival(warnings=(("token-not-issued", reason),))
+
+    # Bringing the store in line.
+
+    async def run(self, reclaim_seconds: float) -> NoReturn:
+        """Until cancelled. What runs before have left goes `reclaim_seconds` from now."""
+        self._start_ends = trio.current_time() + START_SECONDS_MAX
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self.directory.follow)
+            await self._served.wait()
+            assert self._services is not None  # noqa: S101
+            nursery.start_soon(self._services.tokens.follow)
+            nursery.start_soon(self._beat)
+            ends = trio.current_time() + reclaim_seconds
+            await self._through(self._services.records.begin)
+            self._begun.set()
+            nursery.start_soon(self._write)
+            await trio.sleep_until(ends)
+            await self._through(self._clear_up)
+            await trio.sleep_forever()
+        raise AssertionError("the nursery is never done")
+
+    async def flush(self) -> None:
+        """Try once to write all that is due. Cancelling it loses nothing."""
+        if not self._begun.is_set():
+            return
+        due = tuple(self._due.items())
+        failed: list[StateError] = []
+        for start in range(0, len(due), WRITERS_MAX):
+            async with trio.open_nursery() as nursery:
+                for seat, change in due[start : start + WRITERS_MAX]:
+                    nursery.start_soon(self._bring_in_line, seat, change, failed)
+            if failed:  # it will fail the others, too
+                self._note_failure(failed[0])
+                return
+        self._note_success()
+        if not self._due:
+            self._work = trio.Event()
+
+    async def _write(self) -> NoReturn:
+        while True:
+            await self._work.wait()
+            await trio.sleep(RETRY_SECONDS if self._failing else LAG_SECONDS_MAX)
+            await self.flush()
+
+    async def _bring_in_line(self, seat: SeatId, change: int, failed: list[StateError]) -> None:
+        try:
+            await self._show_or_clear(seat)
+        except ChangeRefusedError:
+            return  # somebody else was faster: it stays due
+        except StateError as error:
+            failed.append(error)
+            return
+        if self._due.get(seat) == change:
+            del self._due[seat]
+
+    async def _show_or_clear(self, seat: SeatId) -> None:
+        assert self._services is not None  # noqa: S101 — it has begun
+        records = self._services.records
+        attendance = self._attending.get(seat)
+        if attendance is None:
+            await records.clear(seat)
+            return
+        had_resource = attendance.has_resource
+        shown = await records.show(attendance)
+        if self._attending.get(seat) is not attendance:
+            return  # it left meanwhile, which is due by now
+        match shown:
+            case Shown.NO_RESOURCE if had_resource:
+                path = f"the Dataplane {seat.name} of mesh {seat.mesh}"
+                self.end_seat(seat, _ended("dataplane-deleted", f"{path} was deleted"))
+            case Shown.OTHER_KIND:
+                reason = f"{seat.name} of mesh {seat.mesh} is another kind of proxy now"
+                self.end_seat(seat, _ended("kind-changed", reason))
+            case Shown.DONE:
+                attendance.has_resource = True
+            case _:
+                pass
+
+    async def _clear_up(self) -> None:
+        """Remove what earlier runs left of proxies that have not come back."""
+        assert self._services is not None  # noqa: S101 — it has begun
+        records = self._services.records
+        for seat in await records.left_behind(self._zone):
+            if seat in self._attending:
+                await records.adopt(seat)
+            else:
+                await records.clear(seat)
+        await records.forget_the_dead()
+
+    async def _through(self, write: Callable[[], Awaitable[None]]) -> None:
+        """Do `write`, which can be done again, until the store has taken all of it."""
+        while True:
+            try:
+                await write()
+            except ChangeRefusedError:
+                await trio.sleep(CONFLICT_SECONDS)  # somebody else was faster
+            except StateError as error:
+                self._note_failure(error)
+                await trio.sleep(RETRY_SECONDS)
+            else:
+                self._note_success()
+                return
+
+    async def _beat(self) -> NoReturn:
+        while True:
+            await trio.sleep(self._beat_seconds)
+            for seat, attendance in self._attending.items():
+                if attendance.has_resource:
+                    attendance.beat_due = True
+                    self._note(seat)
+
+    def _note_changed(self, dataplane: ResourceKey | None) -> None:
+        """Something has become of a Dataplane; None: of any."""
+        if dataplane is not None:
+            seat = SeatId(self._zone, dataplane.mesh, dataplane.name)
+            if seat in self._attending:
+                self._note(seat)
+            return
+        for seat, attendance in self._attending.items():
+            if attendance.has_resource or self.directory.may_hold(seat.mesh, seat.name):
+                self._note(seat)
+
+    def _note(self, seat: SeatId) -> None:
+        self._changes += 1
+        self._due[seat] = self._changes
+        self._work.set()
+
+    def _note_failure(self, error: StateError) -> None:
+        self.failures += 1
+        if not self._failing:
+            self._failing = True
+            log.error(
+                "proxies-not-recorded: %s; admissions go on, but Dataplanes and their insights do"
+                " not show who is there. %s",
+                error.message,
+                error.hint,
+            )
+
+    def _note_success(self) -> None:
+        if self._failing:
+            self._failing = False
+            log.warning("proxies-recorded-again: the store takes insights of proxies again")
+
+
+def _ended(code: str, reason: str) -> Mapping[str, object]:
+    hint = "Ask for a seat again: it is decided anew."
+    return {"event": "seat-ended", "code": code, "reason": reason, "hint": hint}
+
+
+def _starting() -> Refused:
+    return busy("the control plane is still starting", "Ask again in a moment.")
