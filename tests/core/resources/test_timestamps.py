@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,6 +12,7 @@ from kong_mesh_cp.core.resources.durations import SECOND
 from kong_mesh_cp.core.resources.timestamps import (
     TimestampError,
     format_timestamp,
+    nanoseconds_of,
     parse_timestamp,
 )
 
@@ -68,3 +71,9 @@ def test_any_text_is_an_instant_or_refused(text: str) -> None:
     except TimestampError as error:
         told = str(error)
     assert "\n" not in told
+
+
+@given(instant=st.datetimes(timezones=st.just(UTC)))
+def test_an_instant_is_exact_to_its_microsecond(instant: datetime) -> None:
+    again = datetime.fromisoformat(format_timestamp(nanoseconds_of(instant)))
+    assert again == instant

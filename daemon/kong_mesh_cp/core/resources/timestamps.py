@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Final
 
-from kong_mesh_cp.core.resources.durations import SECOND, fraction
+from kong_mesh_cp.core.resources.durations import MICROSECOND, SECOND, fraction
 from kong_mesh_cp.core.resources.quoting import go_quote
 
 _RFC3339: Final = re.compile(
@@ -54,6 +54,11 @@ def _seconds(instant: datetime) -> int:
 def _error(text: str) -> TimestampError:
     shown = go_quote(text)
     return TimestampError(f'parsing time {shown} as "{_LAYOUT}": cannot parse {shown}')
+
+
+def nanoseconds_of(instant: datetime) -> int:
+    """Nanoseconds since 1970 of `instant` (aware), exact to its microsecond."""
+    return (instant - _EPOCH) // timedelta(microseconds=1) * MICROSECOND
 
 
 def format_timestamp(nanoseconds: int) -> str:

@@ -46,6 +46,9 @@ KEYS_READ_AT_ONCE: Final = 50
 SERVICES_AT_ONCE_MAX: Final = 200  # made on the event loop; more are made in a thread
 REST_FACTOR: Final = 4.0  # work is followed by this much rest, so it takes a fifth of the time
 
+# On a machine that is busy with other things, work takes long that is not much.
+REST_SECONDS_MAX: Final = 5.0
+
 log = logging.getLogger(__name__)
 
 
@@ -178,7 +181,7 @@ class InsightUpkeep:
             await self._make(mesh, census)
             self._complaints.succeeded()  # it was read and, where that was due, written
         now = trio.current_time()
-        self._rest_until = now + (now - began) * REST_FACTOR
+        self._rest_until = now + min((now - began) * REST_FACTOR, REST_SECONDS_MAX)
 
     async def _sweep(self) -> None:
         """Find what is not known yet, whatever was told. At the start that is everything."""

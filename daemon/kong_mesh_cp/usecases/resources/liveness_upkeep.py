@@ -9,13 +9,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Final, NoReturn
 
 import trio
 
 from kong_mesh_cp.core.errors import StateError
 from kong_mesh_cp.core.license.quoting import plain
+from kong_mesh_cp.core.resources.durations import SECOND
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.resources.kinds.insights import (
     DataplaneInsight,
@@ -25,6 +25,7 @@ from kong_mesh_cp.core.resources.kinds.insights import (
     ZoneInsight,
 )
 from kong_mesh_cp.core.resources.liveness import closed, offline_since, open_generations
+from kong_mesh_cp.core.resources.timestamps import format_timestamp, nanoseconds_of
 from kong_mesh_cp.usecases.ports import WallClock
 from kong_mesh_cp.usecases.resource_ports import (
     ChangeRefusedError,
@@ -39,7 +40,6 @@ from kong_mesh_cp.usecases.resources.kinds import KINDS
 from kong_mesh_cp.usecases.resources.sweeping import Complaints, sweep
 
 COLLECTION_SECONDS: Final = 60.0  # between two looks for proxies that stay away, at the most
-_SECOND: Final = 1_000_000_000  # nanoseconds
 
 Insight = ProxyInsight | ZoneInsight
 
@@ -130,7 +130,7 @@ class ConnectionCloser:
     async def _close(self, stored: StoredResource, insight: Insight, ids: list[str]) -> bool:
         """Whether it was still as it was read."""
         now = self._wall_clock()
-        spec = closed(insight, ids, int(now.timestamp() * _SECOND))
+        spec = closed(insight, ids, nanoseconds_of(now))
         put = Put(
             key=stored.key,
             spec=spec_text(KINDS[stored.key.type], spec),
@@ -180,8 +180,8 @@ class AbsenceCollector:
             ended = offline_since(spec_as(insight_type, stored))
             if ended is None:
                 continue
-            now = self._wall_clock().timestamp()
-            if now - ended / _SECOND > age:
+            away = nanoseconds_of(self._wall_clock()) - ended
+            if away > age * SECOND:
                 await self._remove(proxy_type, stored, ended)
 
     async def _remove(self, proxy_type: str, insight: StoredResource, ended: int) -> None:
@@ -194,12 +194,11 @@ class AbsenceCollector:
             await self._store.apply(changes)
         except ChangeRefusedError:
             return  # it is back, or gone
-        since = datetime.fromtimestamp(ended // _SECOND, UTC)
         log.info(
             "proxy-removed: %s %s was away since %s, longer than %s allows",
             proxy_type,
             _named(proxy),
-            since.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            format_timestamp(ended),
             _SETTINGS[proxy_type],
         )
 
