@@ -8,13 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 from kong_mesh_cp.core.resources.kinds.insights import ProxyInsight, ZoneInsight
-
-# The holder of a connection moves its generation on this often in the time after which one that
-# stands still is taken for dead, so that one write may fail or be late.
-GENERATIONS_PER_IDLE_TIMEOUT: Final = 2
 
 I = TypeVar("I", bound=ProxyInsight | ZoneInsight)  # noqa: E741  the insight
 

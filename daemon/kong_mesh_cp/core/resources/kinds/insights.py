@@ -48,17 +48,19 @@ class ProxyInsight(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataplaneInsight(ProxyInsight):
+    """The connections of a data plane proxy, and its certificate."""
+
     mtls: ProxyMtls | None = proto(json="mTLS")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ZoneIngressInsight(ProxyInsight):
-    pass
+    """The connections of a zone ingress."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ZoneEgressInsight(ProxyInsight):
-    pass
+    """The connections of a zone egress."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +77,8 @@ class ZoneHealth(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ZoneInsight(Message):
+    """The connections of a zone's control plane to the global one."""
+
     subscriptions: tuple[KdsSubscription, ...] = ()
     envoy_admin_streams: EnvoyAdminStreams | None = proto(original=True)
     health_check: ZoneHealth | None = proto(original=True)
@@ -130,6 +134,8 @@ class ProxiesByType(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeshInsight(Message):
+    """The proxies of a mesh by status, version, backend and type, its services and resources."""
+
     dataplanes: ProxyCount | None = None
     policies: Mapping[str, Count] = EMPTY
     dp_versions: ProxyVersions | None = None
