@@ -37,7 +37,8 @@ def machine(packages: Packages, database_root: Path) -> Iterator[Machine]:
         machine = Machine(box, SHOWN_AT)
         machine.install()
         box.wait_for(
-            "PostgreSQL", lambda: box.run("runuser", "-u", "postgres", "psql", "-c", "").status == 0
+            "PostgreSQL",
+            lambda: box.run("runuser", "-u", "postgres", "--", "psql", "-c", "").status == 0,
         )
         machine.sh(script("postgres-database"))
         machine.sh(script("postgres-password"))
