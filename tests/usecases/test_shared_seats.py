@@ -271,3 +271,14 @@ async def test_a_seat_that_a_crash_left_claimed_is_given_back() -> None:
     async with two_desks(table, limit=1) as (_one, two):
         await trio.sleep(RENEWED + LOOKED)
         await take(two, "b")
+
+
+async def test_a_seat_that_was_given_back_just_before_the_end_need_not_run_out() -> None:
+    table = SharedTable()
+    async with open_desk(slots=FakeSlots(table, "one"), limit=1) as one:
+        one.admitting.release(await take(one, "a"))
+        kept = await take(one, "b")
+        one.admitting.release(kept)
+        assert one.shared is not None
+        await one.shared.flush()
+        assert table.held == {}
