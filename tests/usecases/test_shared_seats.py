@@ -161,12 +161,19 @@ async def test_a_seat_that_another_control_plane_has_taken_ends_its_connection(
     table = SharedTable()
     async with two_desks(table) as (one, two):
         held = await take(one, "a")
+        lines: list[bytes] = []
         ended: list[str] = []
-        one.admitting.attach(held, lambda _line: True, lambda: ended.append("a"))
+
+        def send(line: bytes) -> bool:
+            lines.append(line)
+            return True
+
+        one.admitting.attach(held, send, lambda: ended.append("a"))
         await take(two, "a")
         await trio.sleep(RENEWED)
 
-        assert ended == ["a"]
+        assert set(ended) == {"a"}
+        assert b'"code":"seat-moved"' in lines[-1]
         assert "seat-lost: default/default/a" in caplog.text
         assert (one.admitting.active, two.admitting.active) == (1, 1)  # the same, seen from both
         await trio.sleep(RENEWED)
