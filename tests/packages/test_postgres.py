@@ -17,7 +17,7 @@ pytestmark = pytest.mark.package
 
 PAGE = Path(__file__).parents[2] / "docs" / "postgresql.md"
 SHOWN_AT = "/packages"
-LIBPQ = "/usr/lib/x86_64-linux-gnu/libpq.so.5"
+LIBPQ = "/usr/lib/x86_64-linux-gnu/libpq.so.5*"  # the library and its link, which ldconfig makes
 IN_PLACE = (
     "KUMA_STORE_TYPE=postgres",
     "KUMA_STORE_POSTGRES_PORT=5432",
@@ -37,7 +37,8 @@ def machine(packages: Packages, database_root: Path) -> Iterator[Machine]:
         machine = Machine(box, SHOWN_AT)
         machine.install()
         box.wait_for(
-            "PostgreSQL", lambda: box.run("runuser", "-u", "postgres", "psql", "-c", "").status == 0
+            "PostgreSQL",
+            lambda: box.run("runuser", "-u", "postgres", "--", "psql", "-c", "").status == 0,
         )
         machine.sh(script("postgres-database"))
         machine.sh(script("postgres-password"))

@@ -90,6 +90,7 @@ class Desk:
     api: ResourceApi
     keys: SigningKeys
     presence: Presence
+    shared: SharedSeats | None
 
     @property
     def resources(self) -> FakeResourceStore:
@@ -190,7 +191,7 @@ async def open_desk(
         if serving:
             presence.serve(services(api, keys, meshes, instance))
         await wait_all_tasks_blocked()  # the names of stored Dataplanes are known
-        yield Desk(admitting, in_force, store, recorder, meshes, now, api, keys, presence)
+        yield Desk(admitting, in_force, store, recorder, meshes, now, api, keys, presence, shared)
         nursery.cancel_scope.cancel()
 
 

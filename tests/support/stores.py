@@ -9,6 +9,8 @@ from pathlib import Path
 
 from kong_mesh_cp.core.admission.seats import ProxyKind, SeatId, SeatRecord
 from kong_mesh_cp.core.license.clock import ClockMark
+from kong_mesh_cp.shell.store.copied_state import CopiedState
+from kong_mesh_cp.shell.store.copies import Copies
 from kong_mesh_cp.shell.store.sqlite import SqliteStore, open_store
 from kong_mesh_cp.usecases.ports import AuditEntry, StateStore
 from support.fake_store import FakeStateStore
@@ -60,11 +62,18 @@ async def audit_of(store: StateStore) -> tuple[AuditEntry, ...]:
             return tuple(store.entries)
         case SqliteStore():
             return await store.audit_entries()
+        case CopiedState():
+            return await audit_of(store._state)
         case _:
             from kong_mesh_cp.shell.store.postgres.store import PostgresStore
 
             assert isinstance(store, PostgresStore)
             return await store.audit_entries()
+
+
+@asynccontextmanager
+async def _copied(directory: Path) -> AsyncIterator[StateStore]:
+    yield CopiedState(FakeStateStore(), Copies(directory))
 
 
 StoreOpening = Callable[[], AbstractAsyncContextManager[StateStore]]
@@ -79,6 +88,7 @@ def store_openings(directory: Path) -> Mapping[str, StoreOpening]:
     """Every implementation of the port, by name; a name's store lives in `directory`, if in any."""
     return {
         "fake": _fake,
+        "copied": lambda: _copied(directory),
         "sqlite-memory": lambda: open_store(None),
         "sqlite-file": lambda: open_store(directory / "store.db"),
     }

@@ -161,12 +161,19 @@ async def test_a_seat_that_another_control_plane_has_taken_ends_its_connection(
     table = SharedTable()
     async with two_desks(table) as (one, two):
         held = await take(one, "a")
+        lines: list[bytes] = []
         ended: list[str] = []
-        one.admitting.attach(held, lambda _line: True, lambda: ended.append("a"))
+
+        def send(line: bytes) -> bool:
+            lines.append(line)
+            return True
+
+        one.admitting.attach(held, send, lambda: ended.append("a"))
         await take(two, "a")
         await trio.sleep(RENEWED)
 
-        assert ended == ["a"]
+        assert set(ended) == {"a"}
+        assert b'"code":"seat-moved"' in lines[-1]
         assert "seat-lost: default/default/a" in caplog.text
         assert (one.admitting.active, two.admitting.active) == (1, 1)  # the same, seen from both
         await trio.sleep(RENEWED)
@@ -271,3 +278,14 @@ async def test_a_seat_that_a_crash_left_claimed_is_given_back() -> None:
     async with two_desks(table, limit=1) as (_one, two):
         await trio.sleep(RENEWED + LOOKED)
         await take(two, "b")
+
+
+async def test_a_seat_that_was_given_back_just_before_the_end_need_not_run_out() -> None:
+    table = SharedTable()
+    async with open_desk(slots=FakeSlots(table, "one"), limit=1) as one:
+        one.admitting.release(await take(one, "a"))
+        kept = await take(one, "b")
+        one.admitting.release(kept)
+        assert one.shared is not None
+        await one.shared.flush()
+        assert table.held == {}

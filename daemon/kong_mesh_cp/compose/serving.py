@@ -146,6 +146,8 @@ class _Run:
         with trio.move_on_after(LAST_FLUSH_SECONDS_MAX):
             await plane.recorder.flush()
             await plane.presence.flush()
+            if plane.shared is not None:
+                await plane.shared.flush()
         occupancy = plane.admitting.occupancy()
         kept = occupancy.active + occupancy.reserved
         log.info("stopped: seats kept for their proxies: %d", kept)

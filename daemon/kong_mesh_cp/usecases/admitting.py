@@ -28,7 +28,7 @@ from kong_mesh_cp.core.wire.admission_messages import admitted_line, event_line
 from kong_mesh_cp.usecases.admission_requests import no_such_mesh, read
 from kong_mesh_cp.usecases.license_texts import LicenseInForce, LicenseTexts
 from kong_mesh_cp.usecases.ports import MeshDirectory, PeerAttestor, WallClock
-from kong_mesh_cp.usecases.presence import Arrival, Presence
+from kong_mesh_cp.usecases.presence import Arrival, Presence, seat_ended
 from kong_mesh_cp.usecases.proxy_directory import Looked
 from kong_mesh_cp.usecases.recording import SeatRecorder
 from kong_mesh_cp.usecases.shared_seats import SharedSeats
@@ -337,11 +337,14 @@ class Admitting:
         """Another control plane has the seat now."""
         holder = self._ledger.holder_of(seat)
         self._ledger.drop(seat)
-        if holder is not None:
-            self._ledger.free(holder)
-            self._unseat(holder)
-        else:
+        if holder is None:
             self._note_free(seat)
+            return
+        reason = f"the seat of {seat.name} in mesh {seat.mesh} was taken at another control plane"
+        hint = "Stop the other process of that name, or join under another name."
+        self.end_seat(seat, seat_ended("seat-moved", reason, hint))
+        self._ledger.free(holder)
+        self._unseat(holder)
 
     def _forget(self, holder: Holder) -> None:
         self._seats.pop(holder, None)

@@ -171,7 +171,7 @@ class Presence:
     def mesh_vanished(self, mesh: str) -> None:
         """Its proxies are of no mesh any more."""
         for seat in [each for each in self._attending if each.mesh == mesh]:
-            self.end_seat(seat, _ended("mesh-deleted", f"there is no mesh {mesh} any more"))
+            self.end_seat(seat, seat_ended("mesh-deleted", f"there is no mesh {mesh} any more"))
 
     async def _until_possible(self, seat: SeatId) -> Refused | None:
         with trio.move_on_at(self._start_ends):
@@ -269,10 +269,10 @@ class Presence:
         match shown:
             case Shown.NO_RESOURCE if had_resource:
                 path = f"the Dataplane {seat.name} of mesh {seat.mesh}"
-                self.end_seat(seat, _ended("dataplane-deleted", f"{path} was deleted"))
+                self.end_seat(seat, seat_ended("dataplane-deleted", f"{path} was deleted"))
             case Shown.OTHER_KIND:
                 reason = f"{seat.name} of mesh {seat.mesh} is another kind of proxy now"
-                self.end_seat(seat, _ended("kind-changed", reason))
+                self.end_seat(seat, seat_ended("kind-changed", reason))
             case Shown.DONE:
                 attendance.has_resource = True
             case _:
@@ -344,8 +344,10 @@ class Presence:
             log.warning("proxies-recorded-again: the store takes insights of proxies again")
 
 
-def _ended(code: str, reason: str) -> Mapping[str, object]:
-    hint = "Ask for a seat again: it is decided anew."
+def seat_ended(
+    code: str, reason: str, hint: str = "Ask for a seat again: it is decided anew."
+) -> Mapping[str, object]:
+    """The last line of a held connection."""
     return {"event": "seat-ended", "code": code, "reason": reason, "hint": hint}
 
 

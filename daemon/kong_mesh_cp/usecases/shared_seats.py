@@ -136,6 +136,14 @@ class SharedSeats:
             else:
                 self._note_success()
 
+    async def flush(self) -> None:
+        """Once more at the end: what was freed need not run out. What is held stays held."""
+        try:
+            async with self._turn:
+                await self._give_back()
+        except StateError as error:
+            self._note_failure(error)
+
     async def _keep_up(self) -> None:
         await self._give_back()
         new = dict(self._new)

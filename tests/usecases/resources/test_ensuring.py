@@ -41,6 +41,16 @@ async def test_a_first_start_makes_all_of_it_and_a_second_one_nothing() -> None:
     assert len(await api.names("MeshTimeout", "default")) == 1
 
 
+async def test_of_two_first_starts_on_one_store_each_thing_is_made_by_one() -> None:
+    """A key that is made again would end all that was signed with it meanwhile."""
+    api = ResourceApi()
+    async with trio.open_nursery() as nursery:
+        for _ in range(2):
+            nursery.start_soon(api.ensuring.run, InitialResources())
+    assert isinstance(api.store, FakeResourceStore)
+    assert {stored.version for stored in api.store.resources.values()} == {1}
+
+
 async def test_what_is_not_wanted_is_not_made() -> None:
     api = ResourceApi()
     await api.ensuring.run(NOTHING)

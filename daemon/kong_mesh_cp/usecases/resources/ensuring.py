@@ -6,7 +6,7 @@ import contextlib
 import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import trio
@@ -195,7 +195,7 @@ class Ensuring:
         signing = secret_key("", ZONE_SIGNING_KEY)
 
         async def make_key() -> Sequence[Put]:
-            return [secret_put(signing, await self._keys.signing_key(), self._wall_clock())]
+            return [_first(secret_put(signing, await self._keys.signing_key(), self._wall_clock()))]
 
         if not self._place.federated:
             await self._unless_there(signing, make_key)
@@ -206,7 +206,8 @@ class Ensuring:
         key = secret_key("", name)
 
         async def make() -> Sequence[Put]:
-            return [secret_put(key, await self._keys.control_plane_ca(name), self._wall_clock())]
+            authority = await self._keys.control_plane_ca(name)
+            return [_first(secret_put(key, authority, self._wall_clock()))]
 
         await self._unless_there(key, make)
 
@@ -215,6 +216,11 @@ class Ensuring:
     ) -> Put:
         at = self._wall_clock()
         return Put(key=key, spec=json.dumps(document), at=at, labels=own_labels, if_version=0)
+
+
+def _first(put: Put) -> Put:
+    """Only where there is none yet: what another control plane has made may be in use already."""
+    return replace(put, if_version=0)
 
 
 async def until_stored(make: Callable[[], Awaitable[object]]) -> None:
