@@ -101,6 +101,7 @@ def test_so_it_is_on_the_port_with_tls(daemon: Daemon) -> None:
         {"X-Forwarded-Host": "localhost"},
         {"X-Forwarded-Proto": "https"},
         {"X-Real-IP": "::1"},
+        {"Via": "1.1 gateway"},
         {"Forwarded": "for=127.0.0.1"},
         {"Origin": "https://evil.example"},
         {"Origin": "null"},

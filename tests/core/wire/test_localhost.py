@@ -59,7 +59,8 @@ def test_a_request_without_host_is_not() -> None:
 
 
 @pytest.mark.parametrize(
-    "header", ["forwarded", "x-real-ip", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"]
+    "header",
+    ["forwarded", "via", "x-real-ip", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"],
 )
 def test_what_a_proxy_passed_on_is_not(header: str) -> None:
     assert not is_localhost("127.0.0.1", {"host": "localhost", header: ""})

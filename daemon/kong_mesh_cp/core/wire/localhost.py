@@ -6,7 +6,7 @@ import ipaddress
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-_FORWARDING = frozenset({"forwarded", "x-real-ip"})
+_FORWARDING = frozenset({"forwarded", "via", "x-real-ip"})
 
 
 def is_localhost(peer_ip: str | None, headers: Mapping[str, str]) -> bool:
