@@ -48,17 +48,19 @@ class ProxyInsight(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataplaneInsight(ProxyInsight):
+    """The connections and the certificate of one data plane proxy."""
+
     mtls: ProxyMtls | None = proto(json="mTLS")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ZoneIngressInsight(ProxyInsight):
-    pass
+    """The connections of one proxy that takes traffic from other zones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ZoneEgressInsight(ProxyInsight):
-    pass
+    """The connections of one proxy that sends traffic out of a zone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +77,8 @@ class ZoneHealth(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ZoneInsight(Message):
+    """The connections of the control plane of one zone."""
+
     subscriptions: tuple[KdsSubscription, ...] = ()
     envoy_admin_streams: EnvoyAdminStreams | None = proto(original=True)
     health_check: ZoneHealth | None = proto(original=True)
@@ -130,6 +134,8 @@ class ProxiesByType(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeshInsight(Message):
+    """What there is in one mesh, counted."""
+
     dataplanes: ProxyCount | None = None
     policies: Mapping[str, Count] = EMPTY
     dp_versions: ProxyVersions | None = None
