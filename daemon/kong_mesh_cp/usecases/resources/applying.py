@@ -57,7 +57,7 @@ from kong_mesh_cp.usecases.resources.documents import (
     status_text,
 )
 from kong_mesh_cp.usecases.resources.kinds import KINDS
-from kong_mesh_cp.usecases.resources.reading import mesh_key
+from kong_mesh_cp.usecases.resources.reading import in_its_mesh, mesh_key
 
 LARGE_BODY_BYTES: Final = 64 * 1024  # takes about a tenth of a second to read, at the worst
 
@@ -166,10 +166,8 @@ class Applying:
 
     async def delete(self, user: User, resource_type: ResourceType, mesh: str, name: str) -> None:
         """Take it out, with all that it owns."""
-        if resource_type.is_mesh_scoped and await self._store.get(mesh_key(mesh)) is None:
-            raise refusals.mesh_not_found()
         key = ResourceKey(resource_type.name, mesh, name)
-        existing = await self._store.get(key)
+        existing = await in_its_mesh(self._store, key)
         if existing is None:
             raise refusals.not_found(refusals.DELETE)
         self._require_access(user, key, existing, None)
