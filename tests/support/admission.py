@@ -114,7 +114,11 @@ async def at_once(sign: Callable[[], str]) -> str:
     return sign()
 
 
-def services(api: ResourceApi, keys: SigningKeys, meshes: FakeMeshes, instance: str) -> Services:
+def services(
+    api: ResourceApi, keys: SigningKeys, meshes: FakeMeshes, run: tuple[str, str]
+) -> Services:
+    """`run`: the name of the control plane, and of this run of it."""
+    plane, instance = run
     ids = count(1)
     return Services(
         registering=Registering(
@@ -129,7 +133,7 @@ def services(api: ResourceApi, keys: SigningKeys, meshes: FakeMeshes, instance: 
         ),
         records=ProxyRecords(
             api.store,
-            plane="this",
+            plane=plane,
             instance=instance,
             subscriptions_max=2,
             new_id=lambda: f"{instance}-{next(ids)}",
@@ -149,7 +153,7 @@ async def open_desk(
     slots: SeatSlots | None = None,
     known: Sequence[SeatRecord] = (),
     resources: FakeResourceStore | None = None,
-    instance: str = "run-1",
+    run: tuple[str, str] = ("this", "run-1"),
     serving: bool = True,
 ) -> AsyncIterator[Desk]:
     """A desk whose recorder runs. Limit and refusing are those of the license.
@@ -189,7 +193,7 @@ async def open_desk(
         nursery.start_soon(recorder.run)
         nursery.start_soon(presence.run, RECLAIM_SECONDS)
         if serving:
-            presence.serve(services(api, keys, meshes, instance))
+            presence.serve(services(api, keys, meshes, run))
         await wait_all_tasks_blocked()  # the names of stored Dataplanes are known
         yield Desk(admitting, in_force, store, recorder, meshes, now, api, keys, presence, shared)
         nursery.cancel_scope.cancel()

@@ -121,7 +121,7 @@ class Connection:
 async def crashed(first: Desk, *, run: str = "run-2") -> AsyncIterator[Desk]:
     """The next run over what `first` left, as if that had been killed."""
     records = tuple(first.store.seats.values())
-    async with open_desk(store=first.store, resources=first.resources, instance=run) as desk:
+    async with open_desk(store=first.store, resources=first.resources, run=("this", run)) as desk:
         desk.admitting.reserve(records)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(desk.admitting.run, records)

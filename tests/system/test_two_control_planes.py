@@ -55,6 +55,35 @@ def joined(daemon: Daemon, mesh_name: str) -> bool:
         return seat.admitted
 
 
+def test_a_proxy_that_moves_is_registered_and_removed_by_the_other(
+    tmp_path: Path, postgres: PostgresServer
+) -> None:
+    inbound = {"port": 80, "tags": {"kuma.io/service": "backend"}}
+    networking = {"address": "127.0.0.1", "inbound": [inbound]}
+    dataplane = {"type": "Dataplane", "mesh": "default", "name": "a", "networking": networking}
+    with two_daemons(tmp_path, postgres.new_database()) as (one, two):
+        eventually("the mesh", lambda: two.api("GET", "/meshes/default").status == 200)
+        lost = Seat.ask(one.socket, {"dataplane": dataplane})
+        assert lost.admitted
+        eventually("it is online", lambda: online(two, "a") == [True])
+        one.stop(signal.SIGKILL)
+        lost.leave()
+        with Seat.ask(two.socket, {"dataplane": dataplane}) as moved:
+            assert moved.admitted
+            assert "token" in moved.first
+            one.start()
+            eventually("it has moved", lambda: online(one, "a") == [False, True])
+        path = "/meshes/default/dataplanes/a"
+        eventually("it is gone", lambda: one.api("GET", path).status == 404)
+
+
+def online(daemon: Daemon, name: str) -> list[bool]:
+    """Whether each subscription is open, oldest first."""
+    overview: Any = daemon.api("GET", f"/meshes/default/dataplanes/{name}/_overview").json
+    listed = overview.get("dataplaneInsight", {}).get("subscriptions", [])
+    return ["disconnectTime" not in each for each in listed]
+
+
 def test_secrets_of_one_are_read_by_the_other(tmp_path: Path, postgres: PostgresServer) -> None:
     with two_daemons(tmp_path, postgres.new_database()) as (one, two):
         secret = {"type": "Secret", "mesh": "default", "name": "s", "data": "dmFsdWU="}

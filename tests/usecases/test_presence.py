@@ -11,7 +11,7 @@ from trio.testing import wait_all_tasks_blocked
 from kong_mesh_cp.core.admission.decision import RefusalCode
 from kong_mesh_cp.core.admission.identity import Rule
 from kong_mesh_cp.core.resources.key import ResourceKey
-from kong_mesh_cp.usecases.admitting import RECLAIM_SECONDS, HeldSeat
+from kong_mesh_cp.usecases.admitting import HeldSeat
 from kong_mesh_cp.usecases.resource_ports import Put
 from support.admission import (
     NOON,
@@ -20,14 +20,12 @@ from support.admission import (
     open_desk,
     proxies,
     refused,
-    seat,
     take,
 )
 from support.attending import (
     SERVICE,
     Connection,
     apply,
-    crashed,
     delete,
     delete_mesh,
     document,
@@ -336,121 +334,3 @@ async def test_changed_tags_end_nothing() -> None:
         await settled()
 
         assert not connection.ended
-
-
-# After a crash.
-
-
-async def test_what_a_dead_run_registered_goes_when_its_proxy_does_not_come_back() -> None:
-    async with open_desk() as first:
-        await register(first)
-        await settled()
-        async with crashed(first) as second:
-            await trio.sleep(RECLAIM_SECONDS - 1)
-            assert stored(second) == ["backend-1"]
-            assert subscriptions(second) == [("run-1", True)]
-            await trio.sleep(2)
-
-            assert stored(second) == []
-            assert stored(second, "AdmissionRegistration") == []
-
-
-async def test_what_was_registered_just_before_a_crash_goes_although_no_seat_is_known() -> None:
-    async with open_desk(refuses=False) as first:
-        await register(first)
-        assert not first.store.seats
-        async with crashed(first) as second:
-            await trio.sleep(RECLAIM_SECONDS + 1)
-
-            assert stored(second) == []
-
-
-@pytest.mark.parametrize("short", [False, True])
-async def test_a_proxy_that_comes_back_keeps_its_dataplane_until_it_leaves(
-    short: bool,
-) -> None:
-    async with open_desk() as first:
-        await register(first)
-        await settled()
-        async with crashed(first) as second:
-            await trio.sleep(1)
-            held = await (take(second) if short else register(second))
-            await settled()
-            assert subscriptions(second) == [("run-1", False), ("run-2", True)]
-            await trio.sleep(RECLAIM_SECONDS)
-            assert stored(second) == ["backend-1"]
-
-            second.admitting.release(held)
-            await settled()
-            assert stored(second) == []
-
-
-async def test_a_proxy_that_comes_back_and_leaves_within_the_window_takes_it_along() -> None:
-    async with open_desk() as first:
-        await register(first)
-        async with crashed(first) as second:
-            await wait_all_tasks_blocked()
-            second.admitting.release(await take(second))
-            await settled()
-
-            assert stored(second) == []
-
-
-async def test_a_subscription_of_a_dead_run_is_closed_when_the_window_ends() -> None:
-    async with open_desk() as first:
-        await apply(first, sidecar())
-        await take(first)
-        await settled()
-        async with crashed(first) as second:
-            await trio.sleep(RECLAIM_SECONDS + 1)
-
-            assert stored(second) == ["backend-1"]
-            assert subscriptions(second) == [("run-1", False)]
-
-
-async def test_a_second_crash_within_the_window_forgets_nothing() -> None:
-    async with open_desk() as first:
-        await register(first)
-        async with crashed(first) as second:
-            await trio.sleep(RECLAIM_SECONDS / 2)
-        async with crashed(second, run="run-3") as third:
-            await trio.sleep(RECLAIM_SECONDS + 1)
-
-            assert stored(third) == []
-
-
-async def test_a_store_that_fails_at_the_end_of_the_window_is_asked_again() -> None:
-    async with open_desk() as first:
-        await register(first)
-        async with crashed(first) as second:
-            await trio.sleep(RECLAIM_SECONDS - 1)
-            second.resources.failure = full_disk()
-            await trio.sleep(10)
-            second.resources.failure = None
-            await trio.sleep(3)
-
-            assert stored(second) == []
-
-
-async def test_what_an_operator_stored_survives_everything() -> None:
-    async with open_desk() as first:
-        await apply(first, sidecar())
-        await take(first)
-        async with crashed(first) as second:
-            second.admitting.release(await take(second))
-            await trio.sleep(RECLAIM_SECONDS + 1)
-
-            assert stored(second) == ["backend-1"]
-            assert second.admitting.occupancy().reserved == 0
-
-
-async def test_a_control_plane_that_stops_keeps_what_its_proxies_registered() -> None:
-    async with open_desk() as first:
-        held = await register(first)
-        await settled()
-        first.admitting.keep(held)
-        first.admitting.release(held)
-        await settled()
-
-        assert stored(first) == ["backend-1"]
-        assert seat("backend-1") in first.store.seats

@@ -293,6 +293,22 @@ async def test_a_ghost_that_went_to_another_mesh_takes_its_dataplane_along() -> 
         assert stored(desk, mesh="other") == ["backend-1"]
 
 
+async def test_what_another_control_plane_has_registered_since_is_left_to_it() -> None:
+    async with (
+        open_desk() as one,
+        open_desk(resources=one.resources, run=("other", "run-9")) as two,
+    ):
+        held = await register(one)
+        moved = await register(two)
+        one.admitting.release(held)
+        await settled()
+        assert stored(one) == ["backend-1"]
+
+        two.admitting.release(moved)
+        await settled()
+        assert stored(one) == []
+
+
 async def test_what_an_operator_changes_still_goes_with_the_seat() -> None:
     async with open_desk() as desk:
         held = await register(desk)
