@@ -185,6 +185,7 @@ async def open_desk(
     )
     if shared is not None:
         recorder.told = shared.changed
+        shared.lose = admitting.lose
         admitting.reserve(await shared.begin(known))
     presence.end_seat = admitting.end_seat
     async with trio.open_nursery() as nursery:

@@ -117,6 +117,8 @@ async def assemble(prepared: Prepared, state: OpenState) -> ControlPlane:
     meshes.vanished = presence.mesh_vanished
     admitting = _admitting(prepared, ledger, recorder, presence, meshes, shared=shared)
     presence.end_seat = admitting.end_seat
+    if shared is not None:
+        shared.lose = admitting.lose
     admitting.reserve(expected)
     prepared.herald.listener = admitting.broadcast
     plane: ControlPlane

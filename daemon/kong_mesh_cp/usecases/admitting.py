@@ -28,10 +28,10 @@ from kong_mesh_cp.core.wire.admission_messages import admitted_line, event_line
 from kong_mesh_cp.usecases.admission_requests import no_such_mesh, read
 from kong_mesh_cp.usecases.license_texts import LicenseInForce, LicenseTexts
 from kong_mesh_cp.usecases.ports import MeshDirectory, PeerAttestor, WallClock
-from kong_mesh_cp.usecases.presence import Arrival, Presence, seat_ended
+from kong_mesh_cp.usecases.presence import Arrival, Presence
 from kong_mesh_cp.usecases.proxy_directory import Looked
 from kong_mesh_cp.usecases.recording import SeatRecorder
-from kong_mesh_cp.usecases.shared_seats import SharedSeats
+from kong_mesh_cp.usecases.shared_seats import SharedSeats, seat_moved
 
 RECLAIM_SECONDS = 60.0  # after a start: how long seats from before are kept for their proxies
 LOGGED_CHARACTERS_MAX = 300  # of a refusal's reason: a body can hold thousands of faults
@@ -98,8 +98,6 @@ class Admitting:
         self._presence = presence
         self._wall_clock = wall_clock
         self._shared = shared
-        if shared is not None:
-            shared.lose = self._lose
         self._seats: dict[Holder, HeldSeat] = {}
         self._listeners: dict[Holder, Callable[[bytes], bool]] = {}
         self._mark: tuple[date, int] | None = None  # recorded last
@@ -333,16 +331,14 @@ class Admitting:
             if held.end is not None:
                 held.end()
 
-    def _lose(self, seat: SeatId) -> None:
+    def lose(self, seat: SeatId) -> None:
         """Another control plane has the seat now."""
         holder = self._ledger.holder_of(seat)
         self._ledger.drop(seat)
         if holder is None:
             self._note_free(seat)
             return
-        reason = f"the seat of {seat.name} in mesh {seat.mesh} was taken at another control plane"
-        hint = "Stop the other process of that name, or join under another name."
-        self.end_seat(seat, seat_ended("seat-moved", reason, hint))
+        self.end_seat(seat, seat_moved(seat))
         self._ledger.free(holder)
         self._unseat(holder)
 

@@ -11,7 +11,7 @@ where the number must hold: the admission is refused as `busy`.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NoReturn, Protocol
 
 import trio
@@ -20,6 +20,7 @@ from kong_mesh_cp.core.admission.decision import RefusalCode, Refused
 from kong_mesh_cp.core.admission.ledger import FULL_RETRY_SECONDS, SeatLedger, SeatPolicy
 from kong_mesh_cp.core.admission.seats import SeatId, SeatRecord
 from kong_mesh_cp.core.errors import StateError
+from kong_mesh_cp.usecases.presence import seat_ended
 from kong_mesh_cp.usecases.resource_ports import SLOT_RENEWAL_SECONDS, SeatSlots
 
 LOOK_SECONDS = 2.0  # between two counts of what others hold
@@ -54,7 +55,7 @@ class SharedSeats:
         self._renewed_at = -SLOT_RENEWAL_SECONDS
         self._busy_until = 0.0
         self._failing = False
-        self.lose: Callable[[SeatId], None] = lambda _seat: None
+        self.lose: Callable[[SeatId], None] = lambda _seat: None  # to be set by whoever wires
 
     def changed(self, seat: SeatId, record: SeatRecord | None) -> None:
         """The seat has been taken here, or freed (None)."""
@@ -209,6 +210,15 @@ class SharedSeats:
         if self._failing:
             self._failing = False
             log.warning("seats-shared-again: the store counts seats again")
+
+
+def seat_moved(seat: SeatId) -> Mapping[str, object]:
+    """The last line for whoever held `seat` here."""
+    return seat_ended(
+        "seat-moved",
+        f"the seat of {seat.name} in mesh {seat.mesh} was taken at another control plane",
+        "Stop the other process of that name, or join under another name.",
+    )
 
 
 def _busy() -> Refused:
