@@ -14,7 +14,12 @@ from kong_mesh_cp.core.admission.identity import Rule
 from kong_mesh_cp.core.errors import StateError
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.usecases.presence import START_SECONDS_MAX
-from kong_mesh_cp.usecases.resource_ports import Applied, Change, Delete
+from kong_mesh_cp.usecases.resource_ports import (
+    Applied,
+    Change,
+    Delete,
+    VersionConflictError,
+)
 from support.admission import (
     furnished,
     line_of,
@@ -221,6 +226,37 @@ async def test_a_mesh_that_is_constrained_while_a_proxy_registers_is_asked_again
         answer = await refused(desk, registering(sidecar()))
 
         assert (answer.code, stored(desk)) == (RefusalCode.BUSY, [])
+
+
+class _SomebodyIsFaster(FakeResourceStore):
+    """The first Dataplane that is put meets another writer."""
+
+    met = False
+
+    async def apply(self, changes: Sequence[Change]) -> Applied:
+        if not self.met and changes[0].key.type == "Dataplane":
+            self.met = True
+            raise VersionConflictError(changes[0].key, expected=1, found=2)
+        return await super().apply(changes)
+
+
+async def test_a_proxy_that_meets_another_writer_tries_again() -> None:
+    there = await furnished()
+    store = _SomebodyIsFaster(there.resources, there.log)
+    async with open_desk(resources=store) as desk:
+        await register(desk)
+
+        assert store.met
+        assert stored(desk) == ["backend-1"]
+
+
+async def test_a_tag_of_a_rule_that_no_dataplane_can_have_is_told_as_such() -> None:
+    rule = Rule(uid=0, tags={"team": "no value"})
+    async with open_desk(rules=[rule]) as desk:
+        answer = await refused(desk, registering(sidecar()), FakePeer(attested(uid=0)))
+
+        assert answer.code is RefusalCode.INVALID_DATAPLANE
+        assert desk.admitting.active == 0
 
 
 async def test_writers_that_meet_all_get_through() -> None:
