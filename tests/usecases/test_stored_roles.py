@@ -224,6 +224,17 @@ async def test_lists_decide_about_the_rest() -> None:
         assert not roles.permits(KNOWN, ReadResource("Secret"))
 
 
+async def test_a_role_for_tokens_of_users_reads_secrets_as_long_as_it_is_known() -> None:
+    store = FakeResourceStore()
+    await store.apply([role("issuer", "GENERATE_USER_TOKEN"), binding("john", roles=["issuer"])])
+    async with following(store) as roles:
+        assert roles.permits(KNOWN, ReadResource("Secret"))
+        store.failure = BROKEN
+        await roles.changed()
+        assert not roles.permits(KNOWN, ReadResource("Secret"))
+        assert roles.permits(ADMIN, ReadResource("Secret"))
+
+
 async def test_a_role_that_cannot_be_read_gives_nothing_and_takes_nothing_from_others(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

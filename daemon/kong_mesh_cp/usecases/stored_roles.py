@@ -57,7 +57,7 @@ class StoredRoles:
     """`core.identity.access.AccessRules` by the roles that the store holds right now.
 
     `permits` raises RolesUnknownError for what roles decide, from a failure of the store until it
-    can be read again. `readers` decide about the rest.
+    can be read again. `readers` decide about the rest; what they deny, roles may still give.
     """
 
     def __init__(self, store: ResourceStore, readers: StaticAccess) -> None:
@@ -73,11 +73,14 @@ class StoredRoles:
 
     def permits(self, user: User, action: Action) -> bool:
         """Raises: RolesUnknownError."""
-        if not is_by_role(action):
-            return self._readers.permits(user, action)
-        if self._rules is None or not self._following:
+        by_role = is_by_role(action)
+        if not by_role and self._readers.permits(user, action):
+            return True
+        if self._rules is not None and self._following:
+            return self._rules.permits(user, action)
+        if by_role:
             raise RolesUnknownError
-        return self._rules.permits(user, action)
+        return False
 
     def for_writers(self) -> ResourceStore:
         """The store, for those who write: a change of roles is in force before it is answered."""

@@ -114,6 +114,16 @@ def test_reading_and_looking_stay_as_the_lists_have_them() -> None:
     assert not closed.permits(ADMIN, View.STATS)
 
 
+def test_who_may_be_anybody_by_tokens_reads_secrets_too() -> None:
+    for rule, reads in (
+        ({"access": ["GENERATE_USER_TOKEN"]}, True),
+        ({"access": ["CREATE", "UPDATE", "DELETE", "GENERATE_DATAPLANE_TOKEN"]}, False),
+        ({"access": ["GENERATE_USER_TOKEN"], "mesh": "default"}, False),
+    ):
+        assert role(rule).permits(KNOWN, ReadResource("Secret")) is reads, rule
+        assert not role(rule).permits(ANONYMOUS, ReadResource("Secret"))
+
+
 def test_secrets_are_written_by_role() -> None:
     assert role({"access": ["CREATE"], "types": ["Secret"]}).permits(KNOWN, write("Secret"))
 

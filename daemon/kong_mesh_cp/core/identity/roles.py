@@ -1,7 +1,8 @@
 """What users may do by AccessRole and AccessRoleBinding (`KUMA_ACCESS_TYPE=rbac`, 12.3).
 
 Roles decide about writing and about issuing tokens. Reading, and looking into proxies, stays as
-the static lists have it: secrets for administrators, all else for everybody. Where a condition
+the static lists have it: secrets for administrators, all else for everybody. But whoever may issue
+tokens of users can be an administrator at any time, and so reads secrets, too. Where a condition
 can be read in two ways, the one that grants less is taken.
 """
 
@@ -16,6 +17,7 @@ from kong_mesh_cp.core.identity.access import (
     IssueDataplaneToken,
     IssueUserToken,
     IssueZoneToken,
+    ReadResource,
     StaticAccess,
     WriteResource,
 )
@@ -90,6 +92,8 @@ class RoleAccess:
                 return all(self._grants(user, access) for access in _zone_accesses(scope))
             case IssueUserToken():
                 return self._grants(user, _GENERATE_USER)
+            case ReadResource():
+                return self.readers.permits(user, action) or self._grants(user, _GENERATE_USER)
             case _:
                 return self.readers.permits(user, action)
 
