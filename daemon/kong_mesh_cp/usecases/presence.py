@@ -21,6 +21,7 @@ from kong_mesh_cp.core.admission.seats import SeatId, SeatRecord
 from kong_mesh_cp.core.errors import ControlPlaneError, StateError
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.usecases.admission_requests import busy
+from kong_mesh_cp.usecases.complaints import Complaints
 from kong_mesh_cp.usecases.ports import MeshDirectory
 from kong_mesh_cp.usecases.proxy_directory import ProxyDirectory
 from kong_mesh_cp.usecases.resource_ports import ChangeRefusedError
@@ -102,7 +103,15 @@ class Presence:
         self._changes = 0
         self._start_ends = math.inf
         self._work = trio.Event()
-        self._failing = False
+        self._complaints = Complaints(
+            log,
+            "proxies-not-recorded",
+            "proxies-recorded-again",
+            meanwhile="admissions go on, but Dataplanes and their insights do not show who is"
+            " there",
+            over="the store takes insights of proxies again",
+            level=logging.WARNING,
+        )
         self._tokenless: dict[str, str] = {}  # why there was no token, by mesh: logged once
         self.end_seat: Ending = lambda _seat, _event: None  # to be set by who has the connections
         self.failures = 0
@@ -234,14 +243,14 @@ class Presence:
             if failed:  # it will fail the others, too
                 self._note_failure(failed[0])
                 return
-        self._note_success()
+        self._complaints.succeeded()
         if not self._due:
             self._work = trio.Event()
 
     async def _write(self) -> NoReturn:
         while True:
             await self._work.wait()
-            await trio.sleep(RETRY_SECONDS if self._failing else LAG_SECONDS_MAX)
+            await trio.sleep(RETRY_SECONDS if self._complaints.failing else LAG_SECONDS_MAX)
             await self.flush()
 
     async def _bring_in_line(self, seat: SeatId, change: int, failed: list[StateError]) -> None:
@@ -300,7 +309,7 @@ class Presence:
                 self._note_failure(error)
                 await trio.sleep(RETRY_SECONDS)
             else:
-                self._note_success()
+                self._complaints.succeeded()
                 return
 
     async def _beat(self) -> NoReturn:
@@ -329,19 +338,7 @@ class Presence:
 
     def _note_failure(self, error: StateError) -> None:
         self.failures += 1
-        if not self._failing:
-            self._failing = True
-            log.error(
-                "proxies-not-recorded: %s; admissions go on, but Dataplanes and their insights do"
-                " not show who is there. %s",
-                error.message,
-                error.hint,
-            )
-
-    def _note_success(self) -> None:
-        if self._failing:
-            self._failing = False
-            log.warning("proxies-recorded-again: the store takes insights of proxies again")
+        self._complaints.failed(error)
 
 
 def seat_ended(

@@ -11,6 +11,7 @@ import trio
 
 from kong_mesh_cp.core.admission.seats import SeatId, SeatRecord
 from kong_mesh_cp.core.errors import StateError
+from kong_mesh_cp.usecases.complaints import Complaints
 from kong_mesh_cp.usecases.ports import StateStore
 
 LAG_SECONDS_MAX = 0.1  # of the durable record behind the ledger, while nobody waits for it
@@ -43,7 +44,15 @@ class SeatRecorder:
         self._work = trio.Event()
         self._hurry = trio.Event()
         self._round = trio.Event()
-        self._failing = False
+        self._complaints = Complaints(
+            log,
+            "seats-not-recorded",
+            "seats-recorded-again",
+            meanwhile="serving goes on, but after a restart proxies may have to wait for a free"
+            " seat",
+            over="the store takes the record of seats again",
+            level=logging.WARNING,
+        )
         self.failures = 0
 
     @property
@@ -78,7 +87,7 @@ class SeatRecorder:
         """Write changes until cancelled."""
         while True:
             await self._work.wait()
-            with trio.move_on_after(RETRY_SECONDS if self._failing else LAG_SECONDS_MAX):
+            with trio.move_on_after(RETRY_SECONDS if self._complaints.failing else LAG_SECONDS_MAX):
                 await self._hurry.wait()
             await self.flush()
 
@@ -97,7 +106,7 @@ class SeatRecorder:
         else:
             _remove_written(self._seats, seats)
             _remove_written(self._marks, marks)
-            self._note_success()
+            self._complaints.succeeded()
         if not self.pending:
             self._work = trio.Event()
         self._attempted = reached
@@ -110,19 +119,7 @@ class SeatRecorder:
 
     def _note_failure(self, error: StateError) -> None:
         self.failures += 1
-        if not self._failing:
-            self._failing = True
-            log.error(
-                "seats-not-recorded: %s; serving goes on, but after a restart proxies may have to"
-                " wait for a free seat. %s",
-                error.message,
-                error.hint,
-            )
-
-    def _note_success(self) -> None:
-        if self._failing:
-            self._failing = False
-            log.warning("seats-recorded-again: the store takes the record of seats again")
+        self._complaints.failed(error)
 
 
 def _remove_written(pending: dict[Key, Change], written: dict[Key, Change]) -> None:

@@ -20,6 +20,7 @@ from kong_mesh_cp.core.admission.decision import RefusalCode, Refused
 from kong_mesh_cp.core.admission.ledger import FULL_RETRY_SECONDS, SeatLedger, SeatPolicy
 from kong_mesh_cp.core.admission.seats import SeatId, SeatRecord
 from kong_mesh_cp.core.errors import StateError
+from kong_mesh_cp.usecases.complaints import Complaints
 from kong_mesh_cp.usecases.presence import seat_ended
 from kong_mesh_cp.usecases.resource_ports import SLOT_RENEWAL_SECONDS, SeatSlots
 
@@ -54,7 +55,15 @@ class SharedSeats:
         self._work = trio.Event()
         self._renewed_at = -SLOT_RENEWAL_SECONDS
         self._busy_until = 0.0
-        self._failing = False
+        self._complaints = Complaints(
+            log,
+            "seats-not-shared",
+            "seats-shared-again",
+            meanwhile="who has a seat keeps it, and new ones are refused as busy under a license"
+            " that refuses when full",
+            over="the store counts seats again",
+            level=logging.WARNING,
+        )
         self.lose: Callable[[SeatId], None] = lambda _seat: None  # to be set by whoever wires
 
     def changed(self, seat: SeatId, record: SeatRecord | None) -> None:
@@ -109,7 +118,7 @@ class SharedSeats:
             return _busy()
         finally:
             self._turn.release()
-        self._note_success()
+        self._complaints.succeeded()
         return None if taken else _full(limit)
 
     async def would_claim(self, seat: SeatId, limit: int) -> Refused | None:
@@ -135,7 +144,7 @@ class SharedSeats:
                 self._work.set()
                 await trio.sleep(BUSY_SECONDS)
             else:
-                self._note_success()
+                self._complaints.succeeded()
 
     async def flush(self) -> None:
         """Once more at the end: what was freed need not run out. What is held stays held."""
@@ -197,19 +206,7 @@ class SharedSeats:
 
     def _note_failure(self, error: StateError) -> None:
         self._busy_until = trio.current_time() + BUSY_SECONDS
-        if not self._failing:
-            self._failing = True
-            log.error(
-                "seats-not-shared: %s; who has a seat keeps it, and new ones are refused as busy"
-                " under a license that refuses when full. %s",
-                error.message,
-                error.hint,
-            )
-
-    def _note_success(self) -> None:
-        if self._failing:
-            self._failing = False
-            log.warning("seats-shared-again: the store counts seats again")
+        self._complaints.failed(error)
 
 
 def seat_moved(seat: SeatId) -> Mapping[str, object]:

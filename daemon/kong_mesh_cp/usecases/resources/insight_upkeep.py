@@ -20,6 +20,7 @@ from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.resources.observed import ExternalFacts
 from kong_mesh_cp.core.resources.proto import Message
 from kong_mesh_cp.core.resources.tally import Tally
+from kong_mesh_cp.usecases.complaints import Complaints
 from kong_mesh_cp.usecases.ports import WallClock
 from kong_mesh_cp.usecases.resource_ports import (
     AlreadyExistsError,
@@ -36,7 +37,7 @@ from kong_mesh_cp.usecases.resources.documents import spec_text
 from kong_mesh_cp.usecases.resources.kinds import KINDS
 from kong_mesh_cp.usecases.resources.mesh_census import COUNTED_ONLY, LOOKED_INTO, MeshCensus
 from kong_mesh_cp.usecases.resources.reading import MESH, mesh_key
-from kong_mesh_cp.usecases.resources.sweeping import SLICE_ITEMS, Complaints, sweep
+from kong_mesh_cp.usecases.resources.sweeping import SLICE_ITEMS, sweep
 
 MESH_INSIGHT: Final = "MeshInsight"
 SERVICE_INSIGHT: Final = "ServiceInsight"

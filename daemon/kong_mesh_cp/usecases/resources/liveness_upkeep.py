@@ -26,6 +26,7 @@ from kong_mesh_cp.core.resources.kinds.insights import (
 )
 from kong_mesh_cp.core.resources.liveness import closed, offline_since, open_generations
 from kong_mesh_cp.core.resources.timestamps import format_timestamp, nanoseconds_of
+from kong_mesh_cp.usecases.complaints import Complaints
 from kong_mesh_cp.usecases.ports import WallClock
 from kong_mesh_cp.usecases.resource_ports import (
     ChangeRefusedError,
@@ -37,7 +38,7 @@ from kong_mesh_cp.usecases.resource_ports import (
 )
 from kong_mesh_cp.usecases.resources.documents import spec_as, spec_text
 from kong_mesh_cp.usecases.resources.kinds import KINDS
-from kong_mesh_cp.usecases.resources.sweeping import Complaints, sweep
+from kong_mesh_cp.usecases.resources.sweeping import sweep
 
 COLLECTION_SECONDS: Final = 60.0  # between two looks for proxies that stay away, at the most
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from typing import Final
 
 import trio
 
-from kong_mesh_cp.core.errors import StateError
 from kong_mesh_cp.usecases.resource_ports import ResourceStore, Selection, StoredResource
 
 PAGE_ITEMS: Final = 250  # read at once
@@ -56,26 +54,3 @@ async def _in_slices(items: Sequence[StoredResource]) -> AsyncIterator[StoredRes
         if index % SLICE_ITEMS == 0:
             await trio.lowlevel.checkpoint()
         yield each
-
-
-class Complaints:
-    """Says once that the store fails a job, and once that it does no more."""
-
-    def __init__(self, log: logging.Logger, failing: str, again: str) -> None:
-        """`failing` and `again` are the codes of the two lines."""
-        self._log = log
-        self._failing_code = failing
-        self._again_code = again
-        self._failing = False
-
-    def failed(self, error: StateError) -> None:
-        if not self._failing:
-            self._log.error(
-                "%s: %s; trying again. %s", self._failing_code, error.message, error.hint
-            )
-        self._failing = True
-
-    def succeeded(self) -> None:
-        if self._failing:
-            self._log.info("%s: the store answers again", self._again_code)
-        self._failing = False
