@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from kong_mesh_cp.core.resources.born_policies import TYPES_BORN, is_born_with_mesh
 from kong_mesh_cp.core.resources.registry import ResourceType
 from kumactl.console import printable
 from kumactl.json_value import JsonObject, object_at, objects_at, text_at, true_at
@@ -75,6 +76,12 @@ def _wide_mesh(item: JsonObject) -> list[str]:
     return _mesh(item, metrics, _all_backends(item, "logging"), _all_backends(item, "tracing"))
 
 
+def _policy(item: JsonObject) -> list[str]:
+    mesh, name = _named(item)
+    born = is_born_with_mesh(text_at(item, "type"), mesh, name)
+    return [mesh, name, "yes" if born else "no"]
+
+
 def _enabled_backend(mesh: JsonObject, what: str) -> str:
     enabled = text_at(mesh, what, "enabledBackend")
     backends = objects_at(mesh, what, "backends")
@@ -101,7 +108,9 @@ _SPECIAL: Final[Mapping[str, Columns]] = {
     "ExternalService": Columns(_ADDRESSED, _external_service),
     "Mesh": Columns(("NAME", "mTLS", "LOCALITY", "ZONEEGRESS"), _mesh),
 }
+_BORN: Final = Columns(("MESH", "NAME", "BORN WITH MESH"), _policy)
 _WIDE: Final[Mapping[str, Columns]] = {
+    **dict.fromkeys(TYPES_BORN, _BORN),
     "Mesh": Columns(
         ("NAME", "mTLS", "METRICS", "LOGGING", "TRACING", "LOCALITY", "ZONEEGRESS"), _wide_mesh
     ),

@@ -46,6 +46,21 @@ def test_meshes_are_listed_with_their_age(word: str, tmp_path: Path) -> None:
     )
 
 
+def test_policies_that_a_mesh_was_born_with_are_told_from_others(tmp_path: Path) -> None:
+    policies = [
+        {**DEFAULT, "type": "MeshRetry", "mesh": "default", "name": name}
+        for name in ("mesh-retry-all-default", "mesh-retry-all-other")
+    ]
+    with api(_plane(*policies)) as server:
+        ran = User(tmp_path, server.url).run("get", "meshretries")
+
+    assert ran.out == (
+        "MESH      NAME                     BORN WITH MESH   AGE\n"
+        "default   mesh-retry-all-default   yes              10s\n"
+        "default   mesh-retry-all-other     no               10s\n"
+    )
+
+
 def test_a_table_that_is_asked_for_has_the_columns_of_the_original(tmp_path: Path) -> None:
     with api(_plane(DEFAULT)) as server:
         ran = User(tmp_path, server.url).run("get", "meshes", "-otable")

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from kong_mesh_cp.core.resources.born_policies import policies_of_new_mesh
 from kong_mesh_cp.core.resources.defaults import (
     CaSecrets,
     ca_secrets_of,
     dataplane_signing_key,
-    policies_of_new_mesh,
 )
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.resources.kinds.mesh import CertificateAuthority, Mesh
