@@ -32,7 +32,7 @@ Json = Mapping[str, Any]
 STORED_AT = datetime(2026, 1, 1, tzinfo=UTC)
 KINDS: Mapping[str, Kind[Any]] = {
     each.type: each
-    for each in (*POLICY_KINDS, dataplane_rules.KIND, mesh_gateway.KIND, mesh_rules.KIND)
+    for each in (*POLICY_KINDS.values(), dataplane_rules.KIND, mesh_gateway.KIND, mesh_rules.KIND)
 }
 
 

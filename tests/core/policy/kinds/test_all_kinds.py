@@ -24,7 +24,7 @@ from kong_mesh_cp.core.resources.reading import ParseError
 from support.schema_documents import Json, bodies
 
 KINDS: tuple[PluginKind[Any], ...] = (
-    *POLICY_KINDS,
+    *POLICY_KINDS.values(),
     hostname_generator.KIND,
     mesh_external_service.KIND,
     mesh_multi_zone_service.KIND,
@@ -36,7 +36,7 @@ every_kind = pytest.mark.parametrize("kind", KINDS, ids=[kind.type for kind in K
 
 
 def test_all_sixteen_policies_are_in_the_catalogue_in_order() -> None:
-    names = [kind.type for kind in POLICY_KINDS]
+    names = [kind.type for kind in POLICY_KINDS.values()]
     modules = Path(kong_mesh_cp.core.policy.kinds.__file__).parent.glob("mesh_*.py")
 
     assert len(names) == 16 == len(list(modules))

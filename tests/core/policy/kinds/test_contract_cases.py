@@ -12,7 +12,7 @@ from support.contract_suites import ValidationCase, judged, validation_cases
 
 CASES = [
     pytest.param(kind, *case.values, id=case.id, marks=case.marks)
-    for kind in POLICY_KINDS
+    for kind in POLICY_KINDS.values()
     for case in validation_cases(kind.type)
 ]
 

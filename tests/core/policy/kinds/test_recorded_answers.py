@@ -13,7 +13,8 @@ from kong_mesh_cp.core.resources.kinds import mesh_multi_zone_service, mesh_serv
 from support.validation_cases import JsonLoader, shared_folder
 
 KINDS = {
-    kind.type: kind for kind in (*POLICY_KINDS, mesh_multi_zone_service.KIND, mesh_service.KIND)
+    kind.type: kind
+    for kind in (*POLICY_KINDS.values(), mesh_multi_zone_service.KIND, mesh_service.KIND)
 }
 
 
