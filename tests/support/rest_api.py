@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
 
+from kong_mesh_cp.compose.late import late
 from kong_mesh_cp.core.identity.access import StaticAccess
 from kong_mesh_cp.core.identity.users import ADMIN, ANONYMOUS, Requester, User
 from kong_mesh_cp.core.resources.labels import Place
@@ -50,14 +51,15 @@ class Routes:
             writable=self.writable,
         )
         inspection = InspectionRoutes(
-            inspecting=api.inspecting,
+            inspecting=late(lambda: api.inspecting),
             insights=api.insights,
             authenticate=_authenticate,
             place=self.writable.place,
         )
         access = StaticAccess()
+        attaching = Attaching(api.store, api.reading, api.inspecting, access)
         attachments = AttachmentRoutes(
-            attaching=Attaching(api.store, api.reading, api.inspecting, access),
+            attaching=late(lambda: attaching),
             admin=EnvoyAdmin(api.reading, access),
             insights=api.insights,
             authenticate=_authenticate,

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import trio
 
 from kong_mesh_cp.compose.access import Access
 from kong_mesh_cp.compose.identity import Identity
+from kong_mesh_cp.compose.late import late
 from kong_mesh_cp.compose.token_trust import TokenTrust, read_token_trust
-from kong_mesh_cp.core.identity.access import StaticAccess
+from kong_mesh_cp.core.identity.access import AccessRules, StaticAccess
 from kong_mesh_cp.core.resources.labels import Mode, Place
 from kong_mesh_cp.settings.model import Settings
 from kong_mesh_cp.shell.host import clocks
@@ -32,13 +34,15 @@ from kong_mesh_cp.usecases.proxy_tokens import ProxyTokens
 from kong_mesh_cp.usecases.registering import Registering
 from kong_mesh_cp.usecases.resource_ports import ResourceStore
 from kong_mesh_cp.usecases.resources.applying import Applying, WriteRules
-from kong_mesh_cp.usecases.resources.attaching import Attaching
 from kong_mesh_cp.usecases.resources.births import MeshBirths
 from kong_mesh_cp.usecases.resources.ensuring import Ensuring, InitialResources
 from kong_mesh_cp.usecases.resources.envoy_admin import EnvoyAdmin
 from kong_mesh_cp.usecases.resources.insights import InsightViews
-from kong_mesh_cp.usecases.resources.inspecting import Inspecting
 from kong_mesh_cp.usecases.resources.reading import Reading
+
+if TYPE_CHECKING:
+    from kong_mesh_cp.usecases.resources.attaching import Attaching
+    from kong_mesh_cp.usecases.resources.inspecting import Inspecting
 
 SIGNING_THREADS_MAX = 2
 
@@ -76,7 +80,6 @@ class Resources:
         applying = Applying(
             self._access.writers_store, access, self._births, self._rules, clocks.wall_clock
         )
-        inspecting = Inspecting(store, reading)
         insights = InsightViews(store, reading, access, clocks.wall_clock)
         return (
             *ResourceRoutes(
@@ -84,13 +87,13 @@ class Resources:
             ).routes(),
             *TypeRoutes(authenticate=authenticate, writable=writable).routes(),
             *InspectionRoutes(
-                inspecting=inspecting,
+                inspecting=late(functools.partial(_inspecting, store, reading)),
                 insights=insights,
                 authenticate=authenticate,
                 place=self._place,
             ).routes(),
             *AttachmentRoutes(
-                attaching=Attaching(store, reading, inspecting, access),
+                attaching=late(functools.partial(_attaching, store, reading, access)),
                 admin=EnvoyAdmin(reading, access),
                 insights=insights,
                 authenticate=authenticate,
@@ -150,6 +153,20 @@ class Resources:
         )
         if not preloaded:
             await self._identity.ensure()
+
+
+def _inspecting(store: ResourceStore, reading: Reading) -> Inspecting:
+    # Matching and merging policies is much to import, and only who inspects them needs it.
+    from kong_mesh_cp.usecases.resources.inspecting import Inspecting  # noqa: PLC0415
+
+    return Inspecting(store, reading)
+
+
+def _attaching(store: ResourceStore, reading: Reading, access: AccessRules) -> Attaching:
+    # As above, and the older generation of policies besides.
+    from kong_mesh_cp.usecases.resources.attaching import Attaching  # noqa: PLC0415
+
+    return Attaching(store, reading, _inspecting(store, reading), access)
 
 
 def _place(settings: Settings) -> Place:

@@ -9,7 +9,8 @@ import pytest
 from kong_mesh_cp.core.identity.access import StaticAccess
 from kong_mesh_cp.core.identity.users import ADMIN
 from kong_mesh_cp.core.resources.registry import TYPES
-from kong_mesh_cp.usecases.resources.attaching import ATTACHED, Attaching
+from kong_mesh_cp.usecases.resources.attaching import Attaching
+from kong_mesh_cp.usecases.resources.inspected_types import ATTACHED
 from kong_mesh_cp.usecases.resources.refusals import ResourceRefusedError
 from support.resource_api import ResourceApi
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from kong_mesh_cp.core.identity.access import View
 from kong_mesh_cp.core.identity.users import User
@@ -15,14 +15,12 @@ from kong_mesh_cp.shell.http.routing import Route
 from kong_mesh_cp.shell.rest_api import inspection_operations as abouts
 from kong_mesh_cp.shell.rest_api.answering import Answer, answering, shown
 from kong_mesh_cp.shell.rest_api.users import Authenticate
-from kong_mesh_cp.usecases.resources.attaching import (
-    ATTACHED,
-    GATEWAY,
-    GATEWAY_ROUTE,
-    Attaching,
-)
 from kong_mesh_cp.usecases.resources.envoy_admin import EnvoyAdmin
 from kong_mesh_cp.usecases.resources.insights import InsightViews
+from kong_mesh_cp.usecases.resources.inspected_types import ATTACHED, GATEWAY, GATEWAY_ROUTE
+
+if TYPE_CHECKING:
+    from kong_mesh_cp.usecases.resources.attaching import Attaching
 
 _ADMIN_VIEWS: Final = {"clusters": View.CLUSTERS, "stats": View.STATS, "xds": View.CONFIG_DUMP}
 _ADMIN_PATHS: Final = {
@@ -36,23 +34,26 @@ _Ask = Callable[[User, str, str], Awaitable[object]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttachmentRoutes:
-    attaching: Attaching
+    """`attaching` is made when it is needed: much is imported for it."""
+
+    attaching: Callable[[], Awaitable[Attaching]]
     admin: EnvoyAdmin
     insights: InsightViews
     authenticate: Authenticate
 
     def routes(self) -> Iterator[Route]:
         """Unsorted."""
-        attaching, in_mesh = self.attaching, "/meshes/{mesh}"
+        in_mesh = "/meshes/{mesh}"
         dataplane = f"{in_mesh}/dataplanes/{{name}}"
-        policies = _of_mesh(attaching.policies_of_dataplane)
+        policies = self._of_mesh(lambda attaching: attaching.policies_of_dataplane)
         yield self._route(f"{dataplane}/policies", policies, abouts.POLICIES)
-        yield self._route(
-            f"{dataplane}/rules", _of_mesh(attaching.rules_of_dataplane), abouts.RULES
-        )
+        rules = self._of_mesh(lambda attaching: attaching.rules_of_dataplane)
+        yield self._route(f"{dataplane}/rules", rules, abouts.RULES)
         affected = {TYPES[name]: self._affected(TYPES[name]) for name in ATTACHED}
-        affected[TYPES[GATEWAY]] = _of_mesh(attaching.dataplanes_of_gateway)
-        affected[TYPES[GATEWAY_ROUTE]] = _of_mesh(attaching.dataplanes_of_route)
+        affected[TYPES[GATEWAY]] = self._of_mesh(lambda attaching: attaching.dataplanes_of_gateway)
+        affected[TYPES[GATEWAY_ROUTE]] = self._of_mesh(
+            lambda attaching: attaching.dataplanes_of_route
+        )
         for row, answer in affected.items():
             path = f"{in_mesh}/{row.path}/{{name}}/dataplanes"
             yield self._route(path, answer, abouts.attached(row))
@@ -66,10 +67,19 @@ class AttachmentRoutes:
         return Route(path, "GET", answering(self.authenticate, answer), about)
 
     def _affected(self, row: ResourceType) -> Answer:
-        async def affected(user: User, mesh: str, name: str) -> object:
-            return await self.attaching.dataplanes_of_policy(user, row, mesh, name)
+        def question(attaching: Attaching) -> _Ask:
+            return lambda user, mesh, name: attaching.dataplanes_of_policy(user, row, mesh, name)
 
-        return _of_mesh(affected)
+        return self._of_mesh(question)
+
+    def _of_mesh(self, question: Callable[[Attaching], _Ask]) -> Answer:
+        """For a path that names a mesh and a resource of it."""
+
+        async def answer(user: User, request: Request) -> Response:
+            ask = question(await self.attaching())
+            return shown(await ask(user, request.captured["mesh"], request.captured["name"]))
+
+        return answer
 
     def _admin(self, type_name: str, view: View) -> Answer:
         async def ask(user: User, request: Request) -> Response:
@@ -80,12 +90,3 @@ class AttachmentRoutes:
 
     async def _zones(self, _user: User, _request: Request) -> Response:
         return shown(await self.insights.zones())
-
-
-def _of_mesh(ask: _Ask) -> Answer:
-    """For a path that names a mesh and a resource of it."""
-
-    async def answer(user: User, request: Request) -> Response:
-        return shown(await ask(user, request.captured["mesh"], request.captured["name"]))
-
-    return answer

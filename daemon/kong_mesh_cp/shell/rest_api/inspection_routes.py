@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from kong_mesh_cp.core.identity.users import User
 from kong_mesh_cp.core.resources.labels import Mode, Place
@@ -22,7 +23,7 @@ from kong_mesh_cp.shell.rest_api.list_queries import (
 )
 from kong_mesh_cp.shell.rest_api.users import Authenticate
 from kong_mesh_cp.usecases.resources.insights import InsightViews
-from kong_mesh_cp.usecases.resources.inspecting import NO_POLICY, Inspecting
+from kong_mesh_cp.usecases.resources.inspected_types import NO_POLICY
 from kong_mesh_cp.usecases.resources.kinds import KINDS
 from kong_mesh_cp.usecases.resources.refusals import (
     Fault,
@@ -30,6 +31,9 @@ from kong_mesh_cp.usecases.resources.refusals import (
     invalid,
     unreadable,
 )
+
+if TYPE_CHECKING:
+    from kong_mesh_cp.usecases.resources.inspecting import Inspecting
 
 _SERVICES = {
     TYPES[name].path: TYPES[name]
@@ -44,7 +48,9 @@ _FALSE = frozenset({None, "", "0", "f", "F", "FALSE", "false", "False"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InspectionRoutes:
-    inspecting: Inspecting
+    """`inspecting` is made when it is needed: much is imported for it."""
+
+    inspecting: Callable[[], Awaitable[Inspecting]]
     insights: InsightViews
     authenticate: Authenticate
     place: Place
@@ -78,7 +84,8 @@ class InspectionRoutes:
 
     async def _dataplane_rules(self, user: User, request: Request) -> Response:
         mesh, name = request.captured["mesh"], request.captured["name"]
-        return shown(await self.inspecting.dataplane_rules(user, mesh, name))
+        inspecting = await self.inspecting()
+        return shown(await inspecting.dataplane_rules(user, mesh, name))
 
     async def _config(self, user: User, request: Request) -> Response:
         """Judged, but not answered: nothing here makes configurations of proxies yet."""
@@ -88,19 +95,22 @@ class InspectionRoutes:
         if include and set(include.split(",")) != {"diff"}:
             raise unreadable("bad request: unsupported value for query parameter 'include'")
         mesh, name = request.captured["mesh"], request.captured["name"]
-        await self.inspecting.require_dataplane(user, mesh, name)
+        inspecting = await self.inspecting()
+        await inspecting.require_dataplane(user, mesh, name)
         detail = "this version makes no configurations of proxies"
         return Response(501, kuma_error(501, "Not implemented", detail))
 
     async def _gateway_rules(self, user: User, request: Request) -> Response:
         mesh, name = request.captured["mesh"], request.captured["name"]
-        return shown(await self.inspecting.gateway_rules(user, mesh, name))
+        inspecting = await self.inspecting()
+        return shown(await inspecting.gateway_rules(user, mesh, name))
 
     def _dataplanes(self, row: ResourceType) -> Answer:
         async def dataplanes(user: User, request: Request) -> Response:
             query = page_query(request, NO_POLICY)
             mesh, name = request.captured["mesh"], request.captured["name"]
-            page = await self.inspecting.dataplanes(user, row, mesh, name, query)
+            inspecting = await self.inspecting()
+            page = await inspecting.dataplanes(user, row, mesh, name, query)
             document: dict[str, object] = {"items": list(page.items), "total": page.total}
             following = next_page(request, page)
             return shown(document if following is None else {**document, "next": following})
@@ -112,7 +122,8 @@ class InspectionRoutes:
         row = _SERVICES.get(captured["type"])
         if row is None:
             raise invalid(_NO_SERVICE, ())
-        found = await self.inspecting.hostnames(user, row, captured["mesh"], captured["name"])
+        inspecting = await self.inspecting()
+        found = await inspecting.hostnames(user, row, captured["mesh"], captured["name"])
         items = [
             {"hostname": name, "zones": [{"name": zone} for zone in zones]}
             for name, zones in found.items()

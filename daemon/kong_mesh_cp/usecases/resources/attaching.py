@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
 
 from kong_mesh_cp.core.identity.access import AccessRules, ReadResource, require
 from kong_mesh_cp.core.identity.users import User
@@ -43,23 +42,10 @@ from kong_mesh_cp.usecases.resources.documents import (
     shown_meta,
     spec_as,
 )
+from kong_mesh_cp.usecases.resources.inspected_types import GATEWAY, GATEWAY_ROUTE, LEGACY
 from kong_mesh_cp.usecases.resources.inspecting import Inspecting
 from kong_mesh_cp.usecases.resources.reading import Reading
 from kong_mesh_cp.usecases.resources.sweeping import sweep
-
-GATEWAY: Final = "MeshGateway"
-GATEWAY_ROUTE: Final = "MeshGatewayRoute"
-
-# Policies of the older generation that are attached to proxies; the others only name services.
-LEGACY: Final = tuple(
-    row.name
-    for row in TYPES.values()
-    if row.is_policy
-    and not (row.is_target_ref_policy or row.kong_only)
-    and row.name not in {GATEWAY_ROUTE, "VirtualOutbound"}
-)
-# What a policy of its type is asked for: the proxies that it is attached to.
-ATTACHED: Final = (*TRAITS, *LEGACY)
 
 _MATCHED = "Could not get MatchedPolicies"
 _Affected = Callable[[Resource, Dataplane], JsonDocument | None]

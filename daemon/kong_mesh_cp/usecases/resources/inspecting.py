@@ -27,6 +27,7 @@ from kong_mesh_cp.usecases.resources.documents import (
     spec_as,
 )
 from kong_mesh_cp.usecases.resources.hostnames import hostnames
+from kong_mesh_cp.usecases.resources.inspected_types import NO_POLICY
 from kong_mesh_cp.usecases.resources.queries import Listing, ListQuery, page_of
 from kong_mesh_cp.usecases.resources.reading import Reading
 
@@ -38,7 +39,6 @@ _VIEWED: Final = (
     "MeshService",
 )
 ANY_VALUE: Final = "*"
-NO_POLICY: Final = "Could not retrieve policy"
 
 _Selects = Callable[[Resource, Dataplane], bool]
 

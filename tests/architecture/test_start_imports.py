@@ -1,0 +1,52 @@
+"""What a start imports: the admission socket answers before the rest, and rare things wait."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+BEFORE_ADMISSIONS = "kong_mesh_cp.compose.preparing kong_mesh_cp.compose.serving"
+WHILE_IDLE = f"{BEFORE_ADMISSIONS} kong_mesh_cp.compose.resources kong_mesh_cp.compose.upkeep"
+
+
+def imported(modules: str) -> set[str]:
+    """What a new process has imported after `modules`."""
+    code = f"import sys, {', '.join(modules.split())}; print(*sys.modules)"
+    environ = {"PYTHONPATH": ":".join(sys.path)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=True
+    )
+    return set(done.stdout.split())
+
+
+def folder_of(modules: set[str], name: str) -> set[str]:
+    return {each.removeprefix(f"{name}.") for each in modules if each.startswith(f"{name}.")}
+
+
+def test_admissions_do_not_wait_for_resources() -> None:
+    modules = imported(BEFORE_ADMISSIONS)
+    for unneeded in ("core.policy", "usecases.resources", "compose.resources"):
+        assert folder_of(modules, f"kong_mesh_cp.{unneeded}") == set(), unneeded
+    assert not modules & {"yaml", "tomli_w", "psycopg", "cryptography.x509"}
+
+
+def test_an_idle_control_plane_has_imported_only_the_kinds_that_it_looks_after() -> None:
+    modules = imported(WHILE_IDLE)
+    assert folder_of(modules, "kong_mesh_cp.core.policy") == {
+        "kinds",
+        "kinds.catalogue",
+        "policy",
+        "target_ref",
+    }
+    assert folder_of(modules, "kong_mesh_cp.core.resources.kinds") == {
+        "access_role",
+        "catalogue",
+        "dataplane",
+        "external_service",
+        "insights",
+        "mesh",
+        "secret",
+        "subscriptions",
+        "zone",
+    }
+    assert not modules & {"yaml", "cryptography.x509"}
