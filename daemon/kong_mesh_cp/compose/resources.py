@@ -1,6 +1,6 @@
 """Wires the use cases of resources and their routes over an open store.
 
-Imported when the admission socket serves already: what it imports is as much as all the rest.
+Imported when the admission socket serves already: what it imports is half as much again.
 """
 
 from __future__ import annotations

@@ -169,7 +169,7 @@ class _Run:
                 gate=plane.admission,
             ),
         )
-        # Admissions are answered meanwhile: it takes longer than the whole start up to here.
+        # Admissions are answered meanwhile: it takes half as long as the whole start up to here.
         resources_type = await trio.to_thread.run_sync(_import_resources)
         prepared = self._prepared
         resources = resources_type(prepared.settings, self._resources, prepared.token_trust)
