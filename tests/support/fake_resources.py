@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC
@@ -157,3 +157,20 @@ class _Reader:
         oldest = min(missed.values(), key=lambda change: change.revision)
         self.seen = oldest.revision
         return oldest
+
+
+@dataclass
+class InterruptedStore(FakeResourceStore):
+    """Between what a writer has read and its write something else happens, once.
+
+    `meanwhile`: the type of what is written first, and what happens then.
+    """
+
+    meanwhile: tuple[str, Callable[[], Awaitable[object]]] | None = None
+
+    async def apply(self, changes: Sequence[Change]) -> Applied:
+        if self.meanwhile is not None and changes[0].key.type == self.meanwhile[0]:
+            _, happen = self.meanwhile
+            self.meanwhile = None
+            await happen()
+        return await super().apply(changes)

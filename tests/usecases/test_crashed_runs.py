@@ -7,16 +7,18 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from kong_mesh_cp.usecases.admitting import RECLAIM_SECONDS
-from support.admission import open_desk, seat, take
+from support.admission import furnished, open_desk, seat, services, take
 from support.attending import (
     apply,
     crashed,
+    document,
     register,
     settled,
     sidecar,
     stored,
     subscriptions,
 )
+from support.fake_resources import InterruptedStore
 from support.fake_store import full_disk
 
 pytestmark = pytest.mark.usefixtures("autojump_clock")
@@ -44,6 +46,42 @@ async def test_what_was_registered_just_before_a_crash_goes_although_no_seat_is_
             await trio.sleep(RECLAIM_SECONDS + 1)
 
             assert stored(second) == []
+
+
+async def test_a_registration_alone_is_enough_to_find_what_a_dead_run_left() -> None:
+    async with open_desk(refuses=False) as first:
+        await register(first)
+    async with crashed(first) as second:
+        assert stored(second) == ["backend-1"]
+        assert stored(second, "DataplaneInsight") == []  # it died before it wrote one
+        await trio.sleep(RECLAIM_SECONDS - 1)
+        assert stored(second) == ["backend-1"]
+        await trio.sleep(2)
+
+        assert stored(second) == []
+        assert stored(second, "AdmissionRegistration") == []
+
+
+async def test_what_the_next_run_takes_over_while_it_is_removed_is_left_to_that_run() -> None:
+    there = await furnished()
+    store = InterruptedStore(there.resources, there.log)
+    async with open_desk(resources=store) as first:
+        held = await register(first)
+        await settled()
+        next_run = services(first.api, first.keys, first.meshes, ("this", "run-2")).records
+        await next_run.begin()
+
+        async def take_over() -> None:
+            await next_run.adopt(seat("backend-1"))
+
+        store.meanwhile = ("AdmissionRegistration", take_over)
+        first.admitting.release(held)
+        await settled()
+
+        assert document(first, "AdmissionRegistration") == {"instance": "run-2"}
+        assert stored(first) == ["backend-1"]
+        await settled()
+        assert first.presence.pending == 0
 
 
 @pytest.mark.parametrize("short", [False, True])

@@ -16,6 +16,7 @@ from kong_mesh_cp.usecases.resource_ports import Put
 from support.admission import (
     NOON,
     body,
+    furnished,
     line_of,
     open_desk,
     proxies,
@@ -36,6 +37,7 @@ from support.attending import (
     stored,
     subscriptions,
 )
+from support.fake_resources import InterruptedStore
 from support.fake_store import full_disk
 from support.peers import FakePeer, attested
 
@@ -145,6 +147,25 @@ async def test_a_store_that_fails_stops_no_admission_and_is_written_when_it_is_b
         assert subscriptions(desk) == [("run-1", True)]
         assert desk.presence.pending == 0
         assert "proxies-recorded-again" in caplog.text
+
+
+async def test_a_seat_that_ends_while_its_insight_is_written_is_written_once_more() -> None:
+    there = await furnished()
+    store = InterruptedStore(there.resources, there.log)
+    async with open_desk(resources=store) as desk:
+        await apply(desk, sidecar())
+        await wait_all_tasks_blocked()
+        held = await take(desk)
+
+        async def leave() -> None:
+            desk.admitting.release(held)
+
+        store.meanwhile = ("DataplaneInsight", leave)
+        await settled()
+        await settled()
+
+        assert subscriptions(desk) == [("run-1", False)]
+        assert desk.presence.pending == 0
 
 
 async def test_a_held_seat_gives_signs_of_life() -> None:

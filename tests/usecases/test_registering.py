@@ -274,18 +274,6 @@ async def test_writers_that_meet_all_get_through() -> None:
         assert desk.admitting.active == 1
 
 
-async def test_a_client_that_is_gone_while_it_registers_leaves_nothing() -> None:
-    async with open_desk(refuses=False) as desk:
-        with trio.CancelScope() as scope:
-            scope.cancel()
-            await desk.admitting.admit(registering(sidecar()), FakePeer())
-        await settled()
-
-        assert scope.cancelled_caught
-        assert desk.admitting.active == 0
-        assert stored(desk) == []
-
-
 async def test_the_end_of_a_ghost_leaves_the_dataplane_of_its_successor() -> None:
     async with open_desk() as desk:
         peer = FakePeer()
