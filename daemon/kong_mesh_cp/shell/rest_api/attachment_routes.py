@@ -79,13 +79,13 @@ class AttachmentRoutes:
         return ask
 
     async def _zones(self, _user: User, _request: Request) -> Response:
-        return shown(await self.insights.zones())
+        return await shown(await self.insights.zones())
 
 
 def _of_mesh(ask: _Ask) -> Answer:
     """For a path that names a mesh and a resource of it."""
 
     async def answer(user: User, request: Request) -> Response:
-        return shown(await ask(user, request.captured["mesh"], request.captured["name"]))
+        return await shown(await ask(user, request.captured["mesh"], request.captured["name"]))
 
     return answer

@@ -20,6 +20,7 @@ from kong_mesh_cp.usecases.resources.documents import (
 )
 from kong_mesh_cp.usecases.resources.queries import Listing, ListQuery, listing
 from kong_mesh_cp.usecases.resources.refusals import GET_ONE, mesh_not_found, not_found
+from kong_mesh_cp.usecases.resources.sweeping import in_slices
 
 MESH: Final = "Mesh"
 
@@ -113,7 +114,7 @@ class Reading:
         if overview:
             items = await self._overviews(OVERVIEWS[resource_type.name], page)
         else:
-            items = [shown(each) for each in page]
+            items = [shown(each) async for each in in_slices(page)]
         return listing(items, total, query)
 
     async def _stored_page(
@@ -132,7 +133,9 @@ class Reading:
         )
         if in_store:
             return found.items, found.total
-        selected = [each for each in found.items if query.selects(resource_of(each).spec)]
+        selected = [
+            each async for each in in_slices(found.items) if query.selects(resource_of(each).spec)
+        ]
         return selected[query.offset : query.offset + query.size], len(selected)
 
     async def _overviews(
@@ -146,7 +149,7 @@ class Reading:
                 overview.resource: members(each),
                 **({overview.insight: members(insights[key])} if key in insights else {}),
             }
-            for each, key in zip(page, keys, strict=True)
+            async for each, key in in_slices([*zip(page, keys, strict=True)])
         ]
 
 
