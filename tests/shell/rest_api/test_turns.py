@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+import trio
 
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.wire.json_text import PIECE_VALUES_MAX
@@ -34,7 +35,7 @@ def put(type_name: str, name: str, spec: str) -> Put:
     return Put(key=ResourceKey(type_name, "m", name), spec=spec, at=NOW, owner=mesh_key("m"))
 
 
-async def turns_of(target: str, proxies: int, policies: int) -> int:
+async def filled(proxies: int, policies: int) -> Routes:
     routes = Routes()
     await routes.api.store.apply(
         [
@@ -47,6 +48,11 @@ async def turns_of(target: str, proxies: int, policies: int) -> int:
             put("ServiceInsight", "all-services-m", _services(proxies)),
         ]
     )
+    return routes
+
+
+async def turns_of(target: str, proxies: int, policies: int) -> int:
+    routes = await filled(proxies, policies)
     with counted_turns() as turns:
         answer = await routes.ask("GET", target)
     assert answer.status == 200
@@ -103,3 +109,27 @@ async def test_others_have_a_turn_while_a_large_resource_is_written_out() -> Non
     with counted_turns() as turns:
         answer = await routes.ask("GET", "/meshes/m/meshgateways/g")
     assert turns.taken >= len(answer.body) // (32 * 1024)
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/meshes/m/dataplanes?tag=kuma.io/service:web",
+        "/meshes/m/meshretries/r-0/_resources/dataplanes",
+        "/meshes/m/meshretries/r-0/dataplanes",
+    ],
+)
+async def test_requests_that_look_through_a_mesh_take_turns_and_others_pass(target: str) -> None:
+    routes = await filled(3, 1)
+    answered: list[str] = []
+
+    async def ask(asked: str) -> None:
+        assert (await routes.ask("GET", asked)).status == 200
+        answered.append(asked)
+
+    async with trio.open_nursery() as nursery, routes.api.reading.looks_through_meshes:
+        nursery.start_soon(ask, target)
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.start_soon(ask, "/meshes/m/dataplanes")
+        await trio.testing.wait_all_tasks_blocked()
+    assert answered == ["/meshes/m/dataplanes", target]

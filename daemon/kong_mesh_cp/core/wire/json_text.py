@@ -7,7 +7,9 @@ from json import JSONEncoder
 from json.encoder import encode_basestring as _quote
 from typing import Final
 
-PIECE_VALUES_MAX: Final = 1000  # in one piece: about a millisecond's work
+PIECE_VALUES_MAX: Final = 1000  # in one piece: less than a millisecond's work
+
+_CONTAINERS: Final[frozenset[object]] = frozenset({dict, list, tuple})
 
 _scalar = JSONEncoder(allow_nan=False).encode
 
@@ -23,7 +25,7 @@ def json_text(document: object) -> bytes:
 def json_pieces(document: object) -> Iterator[str]:
     """The text of `json_text`, each piece after a bounded number of values, for pauses between.
 
-    It takes half as long again; a small document is one piece. Raises: as `json_text`.
+    It takes a third longer; a small document is one piece. Raises: as `json_text`.
     """
     if _is_short(document):
         yield f"{_text(document, chr(10))}\n"
@@ -56,17 +58,21 @@ def _pieces(value: object, line: str) -> Iterator[str]:
 
 def _is_short(value: object) -> bool:
     """Whether there are no more values in it than in a piece, itself not counted."""
+    return _room_left(value, PIECE_VALUES_MAX) >= 0
+
+
+def _room_left(value: object, room: int) -> int:
+    """What `value` leaves of room for so many values; it is looked at until that is negative."""
     if not isinstance(value, dict | list | tuple):
-        return True
-    held, pending = 0, [value]
-    while pending:
-        container = pending.pop()
-        held += len(container)
-        if held > PIECE_VALUES_MAX:
-            return False
-        members = container.values() if isinstance(container, dict) else container
-        pending.extend(each for each in members if isinstance(each, dict | list | tuple))
-    return True
+        return room
+    room -= len(value)
+    for each in value.values() if isinstance(value, dict) else value:
+        if room < 0:
+            break
+        # Most are texts, and a call for each would take three times as long.
+        if each.__class__ in _CONTAINERS:
+            room = _room_left(each, room)
+    return room
 
 
 # The standard library indents in Python code of its own, one yield for each piece, which was most

@@ -211,11 +211,12 @@ class Attaching:
     async def _listed(self, mesh: str, affected: _Affected) -> JsonDocument:
         """Those of all proxies of a mesh that are affected; in slices, for there may be many."""
         items = []
-        async for stored in sweep(self._store, Selection(type="Dataplane", mesh=mesh)):
-            proxy = resource_of(stored)
-            shown = affected(proxy, proxy.spec) if isinstance(proxy.spec, Dataplane) else None
-            if shown is not None:
-                items.append(shown)
+        async with self._reading.looks_through_meshes:
+            async for stored in sweep(self._store, Selection(type="Dataplane", mesh=mesh)):
+                proxy = resource_of(stored)
+                shown = affected(proxy, proxy.spec) if isinstance(proxy.spec, Dataplane) else None
+                if shown is not None:
+                    items.append(shown)
         return {"total": len(items), "items": items}
 
     async def _legacy(self, mesh: str, types: Iterable[str]) -> LegacyView:

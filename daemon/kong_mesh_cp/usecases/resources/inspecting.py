@@ -84,14 +84,14 @@ class Inspecting:
         """The data plane proxies that a policy, a gateway or a service is about."""
         stored = await self._reading.stored(user, resource_type, mesh, name, title=NO_POLICY)
         selects = await self._selects(resource_of(stored), stored)
-        found = await self._store.list(
-            Selection(type="Dataplane", mesh=mesh, name_contains=query.name)
-        )
+        dataplanes = Selection(type="Dataplane", mesh=mesh, name_contains=query.name)
         selected = []
-        async for each in in_slices(found.items):
-            resource = resource_of(each)
-            if isinstance(resource.spec, Dataplane) and selects(resource, resource.spec):
-                selected.append(_meta(each))
+        async with self._reading.looks_through_meshes:
+            found = await self._store.list(dataplanes)
+            async for each in in_slices(found.items):
+                resource = resource_of(each)
+                if isinstance(resource.spec, Dataplane) and selects(resource, resource.spec):
+                    selected.append(_meta(each))
         return page_of(selected, query)
 
     async def hostnames(
@@ -123,15 +123,18 @@ class Inspecting:
 
     async def _rules(self, proxy: Proxy, mesh: str) -> JsonDocument:
         stored = await self._reading.require_mesh(mesh)
-        view = await self.view(mesh)
+        view = await self._view_of(stored)
         by_tag = not _is_exclusive(spec_as(Mesh, stored))
         return await self.apart(partial(rules_view, proxy, view, services_by_tag=by_tag))
 
     async def view(self, mesh: str) -> MeshView:
         """What decides about the proxies of a mesh that exists."""
-        listed = [resource_of(await self._reading.require_mesh(mesh))]
+        return await self._view_of(await self._reading.require_mesh(mesh))
+
+    async def _view_of(self, mesh: StoredResource) -> MeshView:
+        listed = [resource_of(mesh)]
         for viewed in _VIEWED:
-            found = await self._store.list(Selection(type=viewed, mesh=mesh))
+            found = await self._store.list(Selection(type=viewed, mesh=mesh.key.name))
             listed += [_viewed(each) async for each in in_slices(found.items)]
         return await self.apart(partial(mesh_view, listed, _spec_document))
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import trio
+
 from kong_mesh_cp.core.identity.access import AccessRules, ReadResource, require
 from kong_mesh_cp.core.identity.users import User
 from kong_mesh_cp.core.resources.key import ResourceKey
@@ -61,6 +63,9 @@ class Reading:
     def __init__(self, store: ResourceStore, access: AccessRules) -> None:
         self._store = store
         self._access = access
+        # One at a time: together they would take as long, hold a mesh in memory each, and make
+        # every garbage collection a pause for everybody.
+        self.looks_through_meshes = trio.CapacityLimiter(1)
 
     async def require_mesh(self, mesh: str) -> StoredResource:
         """The mesh that a URL names. Raises: ResourceRefusedError."""
@@ -120,19 +125,32 @@ class Reading:
     async def _stored_page(
         self, resource_type: ResourceType, mesh: str | None, query: ListQuery
     ) -> tuple[Sequence[StoredResource], int]:
-        in_store = not query.looks_into_specs
+        if query.looks_into_specs:
+            async with self.looks_through_meshes:
+                return await self._selected_page(resource_type, mesh, query)
         found = await self._store.list(
             Selection(
                 type=resource_type.name,
                 mesh=mesh if resource_type.is_mesh_scoped else None,
                 name_contains=query.name,
                 labels=query.labels,
-                offset=query.offset if in_store else 0,
-                limit=query.size if in_store else None,
+                offset=query.offset,
+                limit=query.size,
             )
         )
-        if in_store:
-            return found.items, found.total
+        return found.items, found.total
+
+    async def _selected_page(
+        self, resource_type: ResourceType, mesh: str | None, query: ListQuery
+    ) -> tuple[Sequence[StoredResource], int]:
+        found = await self._store.list(
+            Selection(
+                type=resource_type.name,
+                mesh=mesh if resource_type.is_mesh_scoped else None,
+                name_contains=query.name,
+                labels=query.labels,
+            )
+        )
         selected = [
             each async for each in in_slices(found.items) if query.selects(resource_of(each).spec)
         ]
