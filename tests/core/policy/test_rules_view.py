@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -17,7 +17,7 @@ from kong_mesh_cp.core.policy.proxies import GatewayRole, MeshGateway, served_ga
 from kong_mesh_cp.core.policy.rules_view import proxy_of_gateway, rules_view
 from kong_mesh_cp.core.resources.kinds.mesh_gateway import MeshGateway as MeshGatewaySpec
 from support.offline_suites import documents_of, proxy_among, resource_of, view_of
-from support.policies import DEFAULT_MESH, inbound, policy, proxy, route, target
+from support.policies import DEFAULT_MESH, inbound, policy, proxy, route, subset, target
 from support.validation_cases import shared_folder
 
 DESTINATIONS = Destinations([DEFAULT_MESH])
@@ -140,6 +140,19 @@ def test_the_proxy_to_ask_for_a_gateway_is_one_that_would_serve_it() -> None:
     assert found is not None
     assert found.gateway == GatewayRole(builtin=True, tags={"kuma.io/service": "edge"})
     assert served_gateway(found, [gateway]) is gateway
+
+
+def test_rules_that_repeat_a_tag_or_a_policy_share_what_shows_it() -> None:
+    tags = [f"tag-{number}" for number in range(8)]
+    sources = [(subset(**{tag: "yes"}), {"action": "Allow"}) for tag in tags]
+    allowed = policy("p", of="MeshTrafficPermission", sources=sources)
+    shown = rules_view(proxy(inbound(80)), MeshView((allowed,), (), DESTINATIONS))
+    (of_type,) = cast("Any", shown)["rules"]
+    rules = of_type["fromRules"][0]["rules"]
+    assert len(rules) == 2 ** len(tags) - 1  # for those with none of the tags there is no rule
+    matchers = {id(each) for rule in rules for each in rule["matchers"]}
+    assert len(matchers) == 2 * len(tags)
+    assert len({id(each) for rule in rules for each in rule["origin"]}) == 1
 
 
 def test_the_view_is_plain_json() -> None:

@@ -14,6 +14,7 @@ from kong_mesh_cp.core.policy.proxies import GatewayRole, Listener, MeshGateway,
 from kong_mesh_cp.core.policy.resource_rules import ResourceRule
 from kong_mesh_cp.core.policy.routed_entries import rule_matches
 from kong_mesh_cp.core.policy.subset_rules import SubsetRule
+from kong_mesh_cp.core.policy.subsets import Tag
 
 JsonObject = dict[str, object]
 
@@ -25,7 +26,8 @@ def rules_view(proxy: Proxy, view: MeshView, *, services_by_tag: bool = True) ->
     known by its service tag, and the rules for services are left out.
     """
     matched = [matched_policies(policy_type, proxy, view) for policy_type in TRAITS]
-    shown = (_shown_type(each, proxy, services_by_tag=services_by_tag) for each in matched)
+    said = _Said()
+    shown = (_shown_type(each, proxy, said, services_by_tag=services_by_tag) for each in matched)
     return {
         "httpMatches": _http_matches(matched),
         "resource": shown_meta(proxy.meta),
@@ -50,28 +52,79 @@ def shown_meta(meta: Meta) -> JsonObject:
     }
 
 
+class _Said:
+    """Rules as one answer shows them. Thousands repeat the same few tags and policies: each of
+    those is one object, wherever it stands, or a garbage collection would stop everybody for long.
+    """
+
+    def __init__(self) -> None:
+        self._matchers: dict[Tag, JsonObject] = {}
+        self._metas: dict[tuple[str, str, str], JsonObject] = {}
+
+    def subset_rule(self, rule: SubsetRule) -> JsonObject:
+        return {
+            "conf": rule.conf,
+            "matchers": [self._matcher(tag) for tag in rule.subset],
+            "origin": self.policies(rule.origins),
+        }
+
+    def inbound_rule(self, rule: InboundRule) -> JsonObject:
+        return {"conf": list(rule.confs), "origin": self._entries(rule.origins)}
+
+    def resource_rule(self, rule: ResourceRule) -> JsonObject:
+        return {
+            "conf": list(rule.confs),
+            "origin": self._entries(rule.origins),
+            "resourceMeta": self._meta(rule.resource),
+            "resourceSectionName": rule.section_name,
+        }
+
+    def policies(self, origins: Iterable[Origin]) -> list[JsonObject]:
+        return [self._meta(origin.meta) for origin in origins]
+
+    def _entries(self, origins: Iterable[Origin]) -> list[JsonObject]:
+        return [
+            {"resourceMeta": self._meta(origin.meta), "ruleIndex": origin.index}
+            for origin in origins
+        ]
+
+    def _matcher(self, tag: Tag) -> JsonObject:
+        shown = self._matchers.get(tag)
+        if shown is None:
+            shown = {"key": tag.key, "not": tag.negated, "value": tag.value}
+            self._matchers[tag] = shown
+        return shown
+
+    def _meta(self, meta: Meta) -> JsonObject:
+        key = (meta.type, meta.mesh, meta.name)
+        shown = self._metas.get(key)
+        if shown is None:
+            shown = self._metas[key] = shown_meta(meta)
+        return shown
+
+
 def _shown_type(
-    matched: MatchedPolicies, proxy: Proxy, *, services_by_tag: bool
+    matched: MatchedPolicies, proxy: Proxy, said: _Said, *, services_by_tag: bool
 ) -> JsonObject | None:
     services = matched.to_rules.services if services_by_tag else ()
     resources = sorted(matched.to_rules.resources.values(), key=lambda rule: rule.resource.name)
     lists: dict[str, list[JsonObject]] = {
         "fromRules": [
-            {"inbound": _shown_inbound(place, proxy), "rules": [*map(_shown_subset_rule, rules)]}
+            {"inbound": _shown_inbound(place, proxy), "rules": [*map(said.subset_rule, rules)]}
             for place, rules in _by_port(matched.from_rules)
         ],
         "inboundRules": [
-            {"inbound": _shown_inbound(place, proxy), "rules": [*map(_shown_inbound_rule, rules)]}
+            {"inbound": _shown_inbound(place, proxy), "rules": [*map(said.inbound_rule, rules)]}
             for place, rules in _by_port(matched.inbound_rules)
         ],
-        "toResourceRules": [*map(_shown_resource_rule, resources)],
-        "toRules": [*map(_shown_subset_rule, services)],
+        "toResourceRules": [*map(said.resource_rule, resources)],
+        "toRules": [*map(said.subset_rule, services)],
     }
     if not matched.proxy_rules and not any(lists.values()):
         return None
     shown: JsonObject = {**lists, "type": matched.type, "warnings": list(matched.warnings)}
     for rule in matched.proxy_rules:
-        shown["proxyRule"] = {"conf": rule.conf, "origin": _shown_policies(rule.origins)}
+        shown["proxyRule"] = {"conf": rule.conf, "origin": said.policies(rule.origins)}
     return shown
 
 
@@ -90,39 +143,6 @@ def _shown_inbound(place: Listener, proxy: Proxy) -> JsonObject:
         tags = proxy.gateway.tags
     name: JsonObject = {"name": inbound.name} if inbound and inbound.name else {}
     return {**name, "port": place.port, "tags": dict(tags)}
-
-
-def _shown_subset_rule(rule: SubsetRule) -> JsonObject:
-    return {
-        "conf": rule.conf,
-        "matchers": [
-            {"key": tag.key, "not": tag.negated, "value": tag.value} for tag in rule.subset
-        ],
-        "origin": _shown_policies(rule.origins),
-    }
-
-
-def _shown_inbound_rule(rule: InboundRule) -> JsonObject:
-    return {"conf": list(rule.confs), "origin": _shown_entries(rule.origins)}
-
-
-def _shown_resource_rule(rule: ResourceRule) -> JsonObject:
-    return {
-        "conf": list(rule.confs),
-        "origin": _shown_entries(rule.origins),
-        "resourceMeta": shown_meta(rule.resource),
-        "resourceSectionName": rule.section_name,
-    }
-
-
-def _shown_policies(origins: Iterable[Origin]) -> list[JsonObject]:
-    return [shown_meta(origin.meta) for origin in origins]
-
-
-def _shown_entries(origins: Iterable[Origin]) -> list[JsonObject]:
-    return [
-        {"resourceMeta": shown_meta(origin.meta), "ruleIndex": origin.index} for origin in origins
-    ]
 
 
 def _http_matches(matched: Iterable[MatchedPolicies]) -> list[JsonObject]:

@@ -90,11 +90,9 @@ def split(groups: Sequence[Tags]) -> Iterator[Subset]:
 
 def _ways(tags: Subset) -> Iterator[Subset]:
     # Counts in binary, the first tag fastest; to carry all of them comes last.
+    choices = [(tag, tag._replace(negated=True)) for tag in tags]
     for negations in (*range(1, 1 << len(tags)), 0):
-        yield tuple(
-            Tag(tag.key, tag.value, negated=bool(negations >> position & 1))
-            for position, tag in enumerate(tags)
-        )
+        yield tuple(choice[negations >> position & 1] for position, choice in enumerate(choices))
 
 
 def _united(groups: Sequence[Tags], clique: Sequence[int]) -> Subset:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
+from typing import Final
+
+import trio
 
 from kong_mesh_cp.core.errors import StateError
 from kong_mesh_cp.core.identity.refusals import AccessDeniedError, TokenRejectedError
 from kong_mesh_cp.core.identity.users import User
-from kong_mesh_cp.core.wire.json_text import json_text
+from kong_mesh_cp.core.wire.json_text import json_pieces
 from kong_mesh_cp.core.wire.problem import kuma_error
 from kong_mesh_cp.shell.http.messages import Handler, HeldResponse, Request, Response
 from kong_mesh_cp.shell.rest_api.errors import denied, refused
@@ -18,6 +21,8 @@ from kong_mesh_cp.usecases.resources.refusals import ResourceRefusedError
 from kong_mesh_cp.usecases.stored_roles import RolesUnknownError
 
 Answer = Callable[[User, Request], Awaitable[Response | HeldResponse]]
+
+SLICE_CHARACTERS: Final = 16 * 1024  # written before others have their turn: about a millisecond
 
 log = logging.getLogger(__name__)
 
@@ -58,5 +63,18 @@ def authenticated(authenticate: Authenticate, answer: Answer) -> Handler:
     return answered
 
 
-def shown(document: object, status: int = 200) -> Response:
-    return Response(status, json_text(document))
+async def shown(document: object, status: int = 200) -> Response:
+    """The answer that shows `document`; while a large one is written, others have their turn."""
+    text: list[bytes] = []
+    slice_: list[str] = []
+    characters = 0
+    for piece in json_pieces(document):
+        slice_.append(piece)
+        characters += len(piece)
+        if characters >= SLICE_CHARACTERS:
+            text.append("".join(slice_).encode())
+            slice_.clear()
+            characters = 0
+            await trio.lowlevel.checkpoint()
+    text.append("".join(slice_).encode())
+    return Response(status, b"".join(text))

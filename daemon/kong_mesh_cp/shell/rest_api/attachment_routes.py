@@ -77,7 +77,7 @@ class AttachmentRoutes:
 
         async def answer(user: User, request: Request) -> Response:
             ask = question(await self.attaching())
-            return shown(await ask(user, request.captured["mesh"], request.captured["name"]))
+            return await shown(await ask(user, request.captured["mesh"], request.captured["name"]))
 
         return answer
 
@@ -89,4 +89,4 @@ class AttachmentRoutes:
         return ask
 
     async def _zones(self, _user: User, _request: Request) -> Response:
-        return shown(await self.insights.zones())
+        return await shown(await self.insights.zones())

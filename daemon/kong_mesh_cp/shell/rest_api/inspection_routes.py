@@ -85,7 +85,7 @@ class InspectionRoutes:
     async def _dataplane_rules(self, user: User, request: Request) -> Response:
         mesh, name = request.captured["mesh"], request.captured["name"]
         inspecting = await self.inspecting()
-        return shown(await inspecting.dataplane_rules(user, mesh, name))
+        return await shown(await inspecting.dataplane_rules(user, mesh, name))
 
     async def _config(self, user: User, request: Request) -> Response:
         """Judged, but not answered: nothing here makes configurations of proxies yet."""
@@ -103,7 +103,7 @@ class InspectionRoutes:
     async def _gateway_rules(self, user: User, request: Request) -> Response:
         mesh, name = request.captured["mesh"], request.captured["name"]
         inspecting = await self.inspecting()
-        return shown(await inspecting.gateway_rules(user, mesh, name))
+        return await shown(await inspecting.gateway_rules(user, mesh, name))
 
     def _dataplanes(self, row: ResourceType) -> Answer:
         async def dataplanes(user: User, request: Request) -> Response:
@@ -113,7 +113,7 @@ class InspectionRoutes:
             page = await inspecting.dataplanes(user, row, mesh, name, query)
             document: dict[str, object] = {"items": list(page.items), "total": page.total}
             following = next_page(request, page)
-            return shown(document if following is None else {**document, "next": following})
+            return await shown(document if following is None else {**document, "next": following})
 
         return dataplanes
 
@@ -128,23 +128,23 @@ class InspectionRoutes:
             {"hostname": name, "zones": [{"name": zone} for zone in zones]}
             for name, zones in found.items()
         ]
-        return shown({"items": items or None, "total": len(items)})
+        return await shown({"items": items or None, "total": len(items)})
 
     async def _services(self, user: User, request: Request) -> Response:
         types = service_types(request)
         query = page_query(request, "Could not paginate resources")
         page = await self.insights.services(user, request.captured.get("mesh"), query, types)
-        return shown(list_document(request, page))
+        return await shown(list_document(request, page))
 
     async def _service(self, user: User, request: Request) -> Response:
         mesh, name = request.captured["mesh"], request.captured["name"]
-        return shown(await self.insights.service(user, mesh, name))
+        return await shown(await self.insights.service(user, mesh, name))
 
     async def _global_insight(self, _user: User, _request: Request) -> Response:
-        return shown(await self.insights.global_insight())
+        return await shown(await self.insights.global_insight())
 
     async def _global_insights(self, _user: User, _request: Request) -> Response:
-        return shown(await self.insights.global_insights())
+        return await shown(await self.insights.global_insights())
 
 
 async def _not_on_global(_user: User, _request: Request) -> Response:

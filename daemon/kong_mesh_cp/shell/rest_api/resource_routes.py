@@ -119,7 +119,7 @@ class ResourceRoutes:
                 raise _unknown_format()
             stored = await self.reading.stored(user, row, *_named(row, request))
             if form not in _K8S:
-                return shown(documents.shown(stored))
+                return await shown(documents.shown(stored))
             key = stored.key
             body = {
                 name: value
@@ -127,7 +127,7 @@ class ResourceRoutes:
                 if name not in documents.shown_meta(stored, key.type) and name != "labels"
             }
             namespace = request.query.get("namespace", "")
-            return shown(
+            return await shown(
                 to_k8s(row, key.mesh, key.name, body, stored.created_at, namespace=namespace)
             )
 
@@ -135,7 +135,7 @@ class ResourceRoutes:
 
     def _overview(self, row: ResourceType) -> Answer:
         async def overview(user: User, request: Request) -> Response:
-            return shown(await self.reading.overview(user, row, *_named(row, request)))
+            return await shown(await self.reading.overview(user, row, *_named(row, request)))
 
         return overview
 
@@ -144,7 +144,7 @@ class ResourceRoutes:
             query = list_query(request, route, row.name)
             mesh = request.captured.get("mesh")
             page = await self.reading.page(user, row, mesh, query, overview=overview)
-            return shown(list_document(request, page))
+            return await shown(list_document(request, page))
 
         return list_
 
@@ -153,7 +153,7 @@ class ResourceRoutes:
             self._require_writable(row)
             written = await self.applying.put(user, row, *_named(row, request), request.body)
             document = {"warnings": list(written.warnings)} if written.warnings else {}
-            return shown(document, 201 if written.created else 200)
+            return await shown(document, 201 if written.created else 200)
 
         return put
 
@@ -161,7 +161,7 @@ class ResourceRoutes:
         async def delete(user: User, request: Request) -> Response:
             self._require_writable(row)
             await self.applying.delete(user, row, *_named(row, request))
-            return shown({})
+            return await shown({})
 
         return delete
 

@@ -44,11 +44,11 @@ class TypeRoutes:
             yield Route(path, "GET", answering(self.authenticate, answer), about)
 
     async def _types(self, _user: User, _request: Request) -> Response:
-        return shown({"resources": [self._type(row) for row in _listed()]})
+        return await shown({"resources": [self._type(row) for row in _listed()]})
 
     async def _policies(self, _user: User, _request: Request) -> Response:
         policies = [self._policy(row, row.policy) for row in _listed() if row.policy is not None]
-        return shown({"policies": policies})
+        return await shown({"policies": policies})
 
     def _type(self, row: ResourceType) -> dict[str, object]:
         document: dict[str, object] = {
@@ -94,4 +94,4 @@ def _listed() -> list[ResourceType]:
 
 
 async def _who_am_i(user: User, _request: Request) -> Response:
-    return shown({"name": user.name, "groups": list(user.groups)})
+    return await shown({"name": user.name, "groups": list(user.groups)})

@@ -8,7 +8,6 @@ import sqlite3
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import (
-    AbstractContextManager,
     ExitStack,
     asynccontextmanager,
     closing,
@@ -39,8 +38,9 @@ class Database:
         reading: sqlite3.Connection,
         scanning: sqlite3.Connection,
         writer: Writer,
-        turn: AbstractContextManager[object],
+        turn: threading.Lock | None,
     ) -> None:
+        """`turn`: what the connection is shared by, where there is only one."""
         self.path = path
         self._reading = reading
         self._scanning = scanning
@@ -59,8 +59,17 @@ class Database:
         It sees every change whose `write` has returned. Raises: StateError.
         """
         await trio.lowlevel.checkpoint()
-        with self._told(), self._turn:
-            return snapshot(self._reading, question)
+        if self._turn is None:
+            with self._told():
+                return snapshot(self._reading, question)
+        # Whose turn it is may take as long as there are rows, and the loop must not wait for it.
+        if not self._turn.acquire(blocking=False):
+            return await self.scan(question)
+        try:
+            with self._told():
+                return snapshot(self._reading, question)
+        finally:
+            self._turn.release()
 
     async def scan(self, question: Change[T]) -> T:
         """Ask in a thread, in one snapshot, what may take as long as there are rows.
@@ -82,7 +91,7 @@ class Database:
             raise store_corrupt(place, shown(str(error))) from error
 
     def _scan(self, question: Change[T]) -> T:
-        with self._turn:
+        with self._turn or contextlib.nullcontext():
             return snapshot(self._scanning, question)
 
 
@@ -111,8 +120,8 @@ async def open_database(path: Path | None) -> AsyncIterator[Database]:
             raise store_failure(error, path) from error
         reading, scanning = questioned or (writing, writing)
         # In memory all are one connection, and `turn` keeps readers out of its transactions.
-        turn = contextlib.nullcontext() if path is not None else threading.Lock()
-        writer = Writer(writing, turn)
+        turn = threading.Lock() if path is None else None
+        writer = Writer(writing, turn or contextlib.nullcontext())
         try:
             yield Database(path, reading, scanning, writer, turn)
         finally:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, TypeVar
 
 import trio
 
@@ -63,6 +64,8 @@ LARGE_BODY_BYTES: Final = 64 * 1024  # takes about a tenth of a second to read, 
 
 _PROXY_TYPES: Final = {"ZoneIngress": "zoneingress", "ZoneEgress": "zoneegress"}
 
+T = TypeVar("T")
+
 log = logging.getLogger(__name__)
 
 
@@ -95,6 +98,7 @@ class _Body:
     draft: Draft
     document: JsonObject
     status: str | None
+    is_large: bool = False  # then it is read and written in a thread
 
 
 class Applying:
@@ -150,10 +154,15 @@ class Applying:
     async def _given(self, resource_type: ResourceType, body: bytes) -> _Body:
         if len(body) < LARGE_BODY_BYTES:
             return _read_text(resource_type, body)
-        # It would keep everybody else waiting. One at a time: it takes many times its size, too.
-        return await trio.to_thread.run_sync(
-            _read_text, resource_type, body, limiter=self._large_bodies
-        )
+        given = await self._apart(partial(_read_text, resource_type, body))
+        return replace(given, is_large=True)
+
+    async def _apart(self, work: Callable[[], T]) -> T:
+        """For a large body, which would keep everybody else waiting.
+
+        One at a time: it takes many times its size, too.
+        """
+        return await trio.to_thread.run_sync(work, limiter=self._large_bodies)
 
     def judge(self, key: ResourceKey, document: object) -> None:
         """What `put_document` finds wrong with a body by itself. Raises: ResourceRefusedError."""
@@ -227,9 +236,10 @@ class Applying:
                 await self._require_membership(key, spec, title)
             case _:
                 pass
+        text = partial(spec_text, kind, spec)
         written = Put(
             key=key,
-            spec=spec_text(kind, spec),
+            spec=await self._apart(text) if given.is_large else text(),
             status=given.status,
             labels=labels.computed_labels(
                 given.draft.meta.labels, TYPES[key.type], key.mesh, place, proxy_type=proxy_type

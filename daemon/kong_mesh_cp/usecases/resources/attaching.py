@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from kong_mesh_cp.core.identity.access import AccessRules, ReadResource, require
 from kong_mesh_cp.core.identity.users import User
@@ -26,10 +27,10 @@ from kong_mesh_cp.core.policy.match import UnresolvedTargetError
 from kong_mesh_cp.core.policy.matched import MeshView, matched_policies, selects_proxy
 from kong_mesh_cp.core.policy.mesh_resources import meta_of, proxy_of
 from kong_mesh_cp.core.policy.policy import TRAITS, Meta
-from kong_mesh_cp.core.policy.proxies import served_gateway
+from kong_mesh_cp.core.policy.proxies import Proxy, served_gateway
 from kong_mesh_cp.core.policy.rule_attachments import rule_attachments
 from kong_mesh_cp.core.resources.key import ResourceKey
-from kong_mesh_cp.core.resources.kinds.dataplane import Dataplane
+from kong_mesh_cp.core.resources.kinds.dataplane import Dataplane, Outbound
 from kong_mesh_cp.core.resources.kinds.mesh_gateway import MeshGateway
 from kong_mesh_cp.core.resources.kinds.mesh_gateway_route import MeshGatewayRoute
 from kong_mesh_cp.core.resources.kinds.traffic_route import TrafficRoute
@@ -68,6 +69,11 @@ class _Gateways:
         return meta, gateway_attachments(spec, gateway, self.routes, self.legacy)
 
 
+def _rules_of(proxy: Proxy, outbounds: Sequence[Outbound], view: MeshView) -> JsonDocument:
+    matched = [matched_policies(each, proxy, view) for each in TRAITS]
+    return views.rules_items(rule_attachments(proxy, outbounds, matched))
+
+
 class Attaching:
     """Answers from one reading of a mesh. Errors as those of `Reading`."""
 
@@ -81,22 +87,23 @@ class Attaching:
 
     async def policies_of_dataplane(self, user: User, mesh: str, name: str) -> JsonDocument:
         resource, spec = await self._dataplane(user, mesh, name)
-        _, view = await self._inspecting.view(mesh)
+        view = await self._inspecting.view(mesh)
         legacy = await self._legacy(mesh, LEGACY)
         if spec.is_builtin_gateway:
-            meta, found = (await self._gateways(mesh, view, legacy)).of(resource, spec)
+            gateways = await self._gateways(mesh, view, legacy)
+            meta, found = await self._inspecting.apart(partial(gateways.of, resource, spec))
             return views.gateway_view(meta, found, await self._shown(mesh, found.names()))
-        attached = attachments(proxy_of(resource, spec), spec, view, legacy)
+        proxy = proxy_of(resource, spec)
+        attached = await self._inspecting.apart(partial(attachments, proxy, spec, view, legacy))
         names = {each for names in attached.values() for each in names}
         return views.sidecar_view(attached, await self._shown(mesh, names))
 
     async def rules_of_dataplane(self, user: User, mesh: str, name: str) -> JsonDocument:
         resource, spec = await self._dataplane(user, mesh, name)
-        _, view = await self._inspecting.view(mesh)
+        view = await self._inspecting.view(mesh)
         proxy = proxy_of(resource, spec)
         outbounds = spec.networking.outbound if spec.networking else ()
-        matched = [matched_policies(each, proxy, view) for each in TRAITS]
-        return views.rules_items(rule_attachments(proxy, outbounds, matched))
+        return await self._inspecting.apart(partial(_rules_of, proxy, outbounds, view))
 
     async def dataplanes_of_policy(
         self, user: User, row: ResourceType, mesh: str, name: str
@@ -130,7 +137,7 @@ class Attaching:
         await self._reading.stored(
             user, TYPES[GATEWAY_ROUTE], mesh, name, title="Could not find MeshGatewayRoute"
         )
-        _, view = await self._inspecting.view(mesh)
+        view = await self._inspecting.view(mesh)
         gateways = await self._gateways(mesh, view, LegacyView())
 
         def affected(proxy: Resource, spec: Dataplane) -> JsonDocument | None:
@@ -149,7 +156,7 @@ class Attaching:
         require(self._access, user, ReadResource(type_name))
 
     async def _selected(self, mesh: str, name: PolicyName) -> _Affected:
-        _, view = await self._inspecting.view(mesh)
+        view = await self._inspecting.view(mesh)
         named = [each for each in view.policies if (each.meta.type, each.meta.name) == name]
 
         def affected(proxy: Resource, spec: Dataplane) -> JsonDocument | None:
@@ -171,7 +178,7 @@ class Attaching:
 
     async def _attached(self, mesh: str, name: PolicyName) -> _Affected:
         legacy = await self._legacy(mesh, {name.type, "TrafficRoute"})
-        _, view = await self._inspecting.view(mesh)
+        view = await self._inspecting.view(mesh)
         gateways = await self._gateways(mesh, view, legacy)
 
         def affected(proxy: Resource, spec: Dataplane) -> JsonDocument | None:
@@ -190,11 +197,12 @@ class Attaching:
     async def _listed(self, mesh: str, affected: _Affected) -> JsonDocument:
         """Those of all proxies of a mesh that are affected; in slices, for there may be many."""
         items = []
-        async for stored in sweep(self._store, Selection(type="Dataplane", mesh=mesh)):
-            proxy = resource_of(stored)
-            shown = affected(proxy, proxy.spec) if isinstance(proxy.spec, Dataplane) else None
-            if shown is not None:
-                items.append(shown)
+        async with self._reading.looks_through_meshes:
+            async for stored in sweep(self._store, Selection(type="Dataplane", mesh=mesh)):
+                proxy = resource_of(stored)
+                shown = affected(proxy, proxy.spec) if isinstance(proxy.spec, Dataplane) else None
+                if shown is not None:
+                    items.append(shown)
         return {"total": len(items), "items": items}
 
     async def _legacy(self, mesh: str, types: Iterable[str]) -> LegacyView:

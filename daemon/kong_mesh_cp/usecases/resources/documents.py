@@ -76,12 +76,26 @@ def resource_of(stored: StoredResource) -> Resource:
     """
     kind = KINDS[stored.key.type]
     meta = shown_meta(stored, stored.key.type)
+    return _with_spec(stored, kind.parse({**meta, **members(stored)}))
+
+
+def document_of(stored: StoredResource) -> Resource:
+    """The resource with the JSON of its spec, which costs a fraction of reading it.
+
+    That is the object under `spec` of a type that has one; all its fields of one that has not.
+    """
+    document = members(stored)
+    nested = document.get("spec")
+    return _with_spec(stored, nested if isinstance(nested, dict) else document)
+
+
+def _with_spec(stored: StoredResource, spec: object) -> Resource:
     return Resource(
         type=stored.key.type,
         mesh=stored.key.mesh,
         name=stored.key.name,
         labels=stored.labels,
-        spec=kind.parse({**meta, **members(stored)}),
+        spec=spec,
         created_at=stored.created_at,
         modified_at=stored.modified_at,
         version=stored.version,
@@ -94,10 +108,3 @@ def spec_as(spec_type: type[S], stored: StoredResource) -> S:
     if not isinstance(spec, spec_type):
         raise TypeError(f"{stored.key.type} has no spec of the type {spec_type.__name__}")
     return spec
-
-
-def rendered_spec(resource: Resource) -> Mapping[str, object]:
-    """The object under `spec` of a type that has one; all its fields of one that has not."""
-    rendered = KINDS[resource.type].render(resource.spec)
-    nested = rendered.get("spec")
-    return nested if isinstance(nested, dict) else rendered

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Final, TypeVar
 
@@ -16,24 +16,26 @@ from kong_mesh_cp.core.resources.kinds.insights import (
     ProxyCount,
     ProxyInsight,
     Service,
-    ServiceInsight,
     ServiceProxies,
     ServiceStatus,
     ServiceType,
     ZoneInsight,
 )
 from kong_mesh_cp.core.resources.kinds.zone import Zone
-from kong_mesh_cp.core.resources.proto import write_message
+from kong_mesh_cp.core.resources.proto import read_message, write_message
+from kong_mesh_cp.core.resources.reading import read_object
 from kong_mesh_cp.usecases.ports import WallClock
 from kong_mesh_cp.usecases.resource_ports import ResourceStore, Selection, StoredResource
 from kong_mesh_cp.usecases.resources.documents import (
     JsonDocument,
+    members,
     shown_meta,
     spec_as,
 )
-from kong_mesh_cp.usecases.resources.queries import Listing, ListQuery, page_of
+from kong_mesh_cp.usecases.resources.queries import Listing, ListQuery, listing
 from kong_mesh_cp.usecases.resources.reading import Reading
 from kong_mesh_cp.usecases.resources.refusals import GET_ONE, not_found
+from kong_mesh_cp.usecases.resources.sweeping import in_slices
 
 S = TypeVar("S")
 
@@ -62,13 +64,15 @@ class InsightViews:
             await self._reading.require_mesh(mesh)
         require(self._access, user, ReadResource(SERVICE_INSIGHT))
         found = await self._store.list(Selection(type=SERVICE_INSIGHT, mesh=mesh))
-        items = [
-            _shown(stored, name, service)
+        selected = [
+            (stored, name, service)
             for stored in found.items
-            for name, service in sorted(_services(stored).items())
-            if query.name in name and (not types or service.service_type in types)
+            async for name, service in _services(stored, query.name)
+            if not types or service.service_type in types
         ]
-        return page_of(items, query)
+        page = selected[query.offset : query.offset + query.size]
+        items = [_shown(*each) async for each in in_slices(page)]
+        return listing(items, len(selected), query)
 
     async def service(self, user: User, mesh: str, name: str) -> JsonDocument:
         """One service; one that nobody offers is shown as such, as long as the mesh has others."""
@@ -77,7 +81,8 @@ class InsightViews:
         stored = await self._store.get(ResourceKey(SERVICE_INSIGHT, mesh, f"all-services-{mesh}"))
         if stored is None:
             raise not_found(GET_ONE)
-        return _shown(stored, name, _services(stored).get(name, Service()))
+        document = _service_documents(stored).get(name, {})
+        return _shown(stored, name, read_message(Service, document))
 
     async def global_insights(self) -> JsonDocument:
         """How many there are of each global type."""
@@ -110,23 +115,24 @@ class InsightViews:
     async def zones(self) -> list[JsonDocument] | None:
         """Each zone, and whether it takes part; None where there are none, as in the original."""
         insights = await self._store.list(Selection(type="ZoneInsight"))
-        online = {each.key.name for each in insights.items if spec_as(ZoneInsight, each).is_online}
+        online = {
+            each.key.name
+            async for each in in_slices(insights.items)
+            if spec_as(ZoneInsight, each).is_online
+        }
         found = await self._store.list(Selection(type="Zone"))
         zones: list[JsonDocument] = [
             {
                 "name": each.key.name,
                 "active": each.key.name in online and spec_as(Zone, each).is_enabled,
             }
-            for each in found.items
+            async for each in in_slices(found.items)
         ]
         return zones or None
 
     async def _service_counts(self) -> JsonDocument:
-        services = [
-            service
-            for insight in await self._specs(ServiceInsight, SERVICE_INSIGHT)
-            for service in insight.services.values()
-        ]
+        found = await self._store.list(Selection(type=SERVICE_INSIGHT))
+        services = [service for each in found.items async for _, service in _services(each)]
         external = [each for each in services if each.service_type == ServiceType.external]
         return {
             "external": {"total": len(external)},
@@ -144,14 +150,24 @@ class InsightViews:
 
     async def _specs(self, spec_type: type[S], type_name: str) -> list[S]:
         found = await self._store.list(Selection(type=type_name))
-        return [spec_as(spec_type, each) for each in found.items]
+        return [spec_as(spec_type, each) async for each in in_slices(found.items)]
 
     async def _total(self, type_name: str) -> int:
         return (await self._store.list(Selection(type=type_name, limit=1))).total
 
 
-def _services(stored: StoredResource) -> Mapping[str, Service]:
-    return spec_as(ServiceInsight, stored).services
+async def _services(
+    stored: StoredResource, name_contains: str = ""
+) -> AsyncIterator[tuple[str, Service]]:
+    """Those of one insight, by name; there may be as many as there are proxies."""
+    documents = sorted(_service_documents(stored).items())
+    async for name, document in in_slices([each for each in documents if name_contains in each[0]]):
+        yield name, read_message(Service, document)
+
+
+def _service_documents(stored: StoredResource) -> Mapping[str, object]:
+    """The JSON of each service of one insight by its name. Raises: ParseError."""
+    return read_object(members(stored).get("services", {}))
 
 
 def _shown(stored: StoredResource, name: str, service: Service) -> JsonDocument:

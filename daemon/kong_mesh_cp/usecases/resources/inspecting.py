@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, TypeVar
+
+import trio
 
 from kong_mesh_cp.core.identity.users import User
 from kong_mesh_cp.core.policy.match import UnresolvedTargetError
 from kong_mesh_cp.core.policy.matched import MeshView, selects_proxy
 from kong_mesh_cp.core.policy.mesh_resources import gateway_of, mesh_view, proxy_of
 from kong_mesh_cp.core.policy.policy import TRAITS, Policy
+from kong_mesh_cp.core.policy.proxies import Proxy
 from kong_mesh_cp.core.policy.rules_view import proxy_of_gateway, rules_view
 from kong_mesh_cp.core.resources.kinds.dataplane import Dataplane
 from kong_mesh_cp.core.resources.kinds.hostname_generator import HostnameGenerator
@@ -21,8 +25,8 @@ from kong_mesh_cp.core.resources.registry import TYPES, ResourceType
 from kong_mesh_cp.usecases.resource_ports import ResourceStore, Selection, StoredResource
 from kong_mesh_cp.usecases.resources.documents import (
     JsonDocument,
+    document_of,
     members,
-    rendered_spec,
     resource_of,
     spec_as,
 )
@@ -30,6 +34,7 @@ from kong_mesh_cp.usecases.resources.hostnames import hostnames
 from kong_mesh_cp.usecases.resources.inspected_types import NO_POLICY
 from kong_mesh_cp.usecases.resources.queries import Listing, ListQuery, page_of
 from kong_mesh_cp.usecases.resources.reading import Reading
+from kong_mesh_cp.usecases.resources.sweeping import in_slices
 
 _VIEWED: Final = (
     *TRAITS,
@@ -40,6 +45,8 @@ _VIEWED: Final = (
 )
 ANY_VALUE: Final = "*"
 
+T = TypeVar("T")
+
 _Selects = Callable[[Resource, Dataplane], bool]
 
 
@@ -49,6 +56,7 @@ class Inspecting:
     def __init__(self, store: ResourceStore, reading: Reading) -> None:
         self._store = store
         self._reading = reading
+        self._judges = trio.CapacityLimiter(1)
 
     async def require_dataplane(self, user: User, mesh: str, name: str) -> StoredResource:
         title = "Could not retrieve Dataplane"
@@ -56,9 +64,8 @@ class Inspecting:
 
     async def dataplane_rules(self, user: User, mesh: str, name: str) -> JsonDocument:
         stored = await self.require_dataplane(user, mesh, name)
-        of_mesh, view = await self.view(mesh)
         proxy = proxy_of(resource_of(stored), spec_as(Dataplane, stored))
-        return rules_view(proxy, view, services_by_tag=not _is_exclusive(of_mesh))
+        return await self._rules(proxy, mesh)
 
     async def gateway_rules(self, user: User, mesh: str, name: str) -> JsonDocument:
         """What a proxy that serves the gateway gets; nothing while it selects none."""
@@ -69,8 +76,7 @@ class Inspecting:
         proxy = proxy_of_gateway(gateway)
         if proxy is None:
             return {"httpMatches": [], "resource": _meta(stored), "rules": []}
-        of_mesh, view = await self.view(mesh)
-        return rules_view(proxy, view, services_by_tag=not _is_exclusive(of_mesh))
+        return await self._rules(proxy, mesh)
 
     async def dataplanes(
         self, user: User, resource_type: ResourceType, mesh: str, name: str, query: ListQuery
@@ -78,14 +84,14 @@ class Inspecting:
         """The data plane proxies that a policy, a gateway or a service is about."""
         stored = await self._reading.stored(user, resource_type, mesh, name, title=NO_POLICY)
         selects = await self._selects(resource_of(stored), stored)
-        found = await self._store.list(
-            Selection(type="Dataplane", mesh=mesh, name_contains=query.name)
-        )
+        dataplanes = Selection(type="Dataplane", mesh=mesh, name_contains=query.name)
         selected = []
-        for each in found.items:
-            resource = resource_of(each)
-            if isinstance(resource.spec, Dataplane) and selects(resource, resource.spec):
-                selected.append(_meta(each))
+        async with self._reading.looks_through_meshes:
+            found = await self._store.list(dataplanes)
+            async for each in in_slices(found.items):
+                resource = resource_of(each)
+                if isinstance(resource.spec, Dataplane) and selects(resource, resource.spec):
+                    selected.append(_meta(each))
         return page_of(selected, query)
 
     async def hostnames(
@@ -103,7 +109,7 @@ class Inspecting:
 
     async def _selects(self, resource: Resource, stored: StoredResource) -> _Selects:
         if resource.type in TRAITS:
-            _, view = await self.view(resource.mesh)
+            view = await self.view(resource.mesh)
             policy = next(
                 each
                 for each in view.policies
@@ -115,14 +121,38 @@ class Inspecting:
         selectors = _legacy_selectors(members(stored))
         return lambda _, spec: any(_has(tags, each) for tags in spec.tag_sets for each in selectors)
 
-    async def view(self, mesh: str) -> tuple[Mesh, MeshView]:
-        """What decides about the proxies of a mesh that exists."""
+    async def _rules(self, proxy: Proxy, mesh: str) -> JsonDocument:
         stored = await self._reading.require_mesh(mesh)
-        listed = [resource_of(stored)]
+        view = await self._view_of(stored)
+        by_tag = not _is_exclusive(spec_as(Mesh, stored))
+        return await self.apart(partial(rules_view, proxy, view, services_by_tag=by_tag))
+
+    async def view(self, mesh: str) -> MeshView:
+        """What decides about the proxies of a mesh that exists."""
+        return await self._view_of(await self._reading.require_mesh(mesh))
+
+    async def _view_of(self, mesh: StoredResource) -> MeshView:
+        listed = [resource_of(mesh)]
         for viewed in _VIEWED:
-            found = await self._store.list(Selection(type=viewed, mesh=mesh))
-            listed += map(resource_of, found.items)
-        return spec_as(Mesh, stored), mesh_view(listed, rendered_spec)
+            found = await self._store.list(Selection(type=viewed, mesh=mesh.key.name))
+            listed += [_viewed(each) async for each in in_slices(found.items)]
+        return await self.apart(partial(mesh_view, listed, _spec_document))
+
+    async def apart(self, judge: Callable[[], T]) -> T:
+        """What `judge` says, in a thread: it takes as long as policies have parts.
+
+        One at a time: a thread has its turns from the event loop, and several leave it few.
+        """
+        return await trio.to_thread.run_sync(judge, limiter=self._judges)
+
+
+def _viewed(stored: StoredResource) -> Resource:
+    """With the JSON of its spec, which is all that is read of it; gateways are read as such."""
+    return resource_of(stored) if stored.key.type == "MeshGateway" else document_of(stored)
+
+
+def _spec_document(resource: Resource) -> Mapping[str, object]:
+    return resource.spec if isinstance(resource.spec, dict) else {}
 
 
 def _is_exclusive(mesh: Mesh) -> bool:

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import trio
+
 from kong_mesh_cp.core.identity.access import AccessRules, ReadResource, require
 from kong_mesh_cp.core.identity.users import User
 from kong_mesh_cp.core.resources.key import ResourceKey
@@ -20,6 +22,7 @@ from kong_mesh_cp.usecases.resources.documents import (
 )
 from kong_mesh_cp.usecases.resources.queries import Listing, ListQuery, listing
 from kong_mesh_cp.usecases.resources.refusals import GET_ONE, mesh_not_found, not_found
+from kong_mesh_cp.usecases.resources.sweeping import in_slices
 
 MESH: Final = "Mesh"
 
@@ -60,6 +63,9 @@ class Reading:
     def __init__(self, store: ResourceStore, access: AccessRules) -> None:
         self._store = store
         self._access = access
+        # One at a time: together they would take as long, hold a mesh in memory each, and make
+        # every garbage collection a pause for everybody.
+        self.looks_through_meshes = trio.CapacityLimiter(1)
 
     async def require_mesh(self, mesh: str) -> StoredResource:
         """The mesh that a URL names. Raises: ResourceRefusedError."""
@@ -113,26 +119,41 @@ class Reading:
         if overview:
             items = await self._overviews(OVERVIEWS[resource_type.name], page)
         else:
-            items = [shown(each) for each in page]
+            items = [shown(each) async for each in in_slices(page)]
         return listing(items, total, query)
 
     async def _stored_page(
         self, resource_type: ResourceType, mesh: str | None, query: ListQuery
     ) -> tuple[Sequence[StoredResource], int]:
-        in_store = not query.looks_into_specs
+        if query.looks_into_specs:
+            async with self.looks_through_meshes:
+                return await self._selected_page(resource_type, mesh, query)
         found = await self._store.list(
             Selection(
                 type=resource_type.name,
                 mesh=mesh if resource_type.is_mesh_scoped else None,
                 name_contains=query.name,
                 labels=query.labels,
-                offset=query.offset if in_store else 0,
-                limit=query.size if in_store else None,
+                offset=query.offset,
+                limit=query.size,
             )
         )
-        if in_store:
-            return found.items, found.total
-        selected = [each for each in found.items if query.selects(resource_of(each).spec)]
+        return found.items, found.total
+
+    async def _selected_page(
+        self, resource_type: ResourceType, mesh: str | None, query: ListQuery
+    ) -> tuple[Sequence[StoredResource], int]:
+        found = await self._store.list(
+            Selection(
+                type=resource_type.name,
+                mesh=mesh if resource_type.is_mesh_scoped else None,
+                name_contains=query.name,
+                labels=query.labels,
+            )
+        )
+        selected = [
+            each async for each in in_slices(found.items) if query.selects(resource_of(each).spec)
+        ]
         return selected[query.offset : query.offset + query.size], len(selected)
 
     async def _overviews(
@@ -146,7 +167,7 @@ class Reading:
                 overview.resource: members(each),
                 **({overview.insight: members(insights[key])} if key in insights else {}),
             }
-            for each, key in zip(page, keys, strict=True)
+            async for each, key in in_slices([*zip(page, keys, strict=True)])
         ]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Final, TypeVar
 
 import trio
 
@@ -13,6 +13,8 @@ from kong_mesh_cp.usecases.resource_ports import ResourceStore, Selection, Store
 PAGE_ITEMS: Final = 250  # read at once
 SLICE_ITEMS: Final = 20  # looked at before others have their turn; a few milliseconds at most
 ATTEMPTS_MAX: Final = 3  # to get through while resources come and go
+
+T = TypeVar("T")
 
 
 async def sweep(store: ResourceStore, selection: Selection) -> AsyncIterator[StoredResource]:
@@ -35,7 +37,7 @@ async def sweep(store: ResourceStore, selection: Selection) -> AsyncIterator[Sto
                 items = items[1:]
             if moved or not items:
                 break
-            async for each in _in_slices(items):
+            async for each in in_slices(items):
                 yield each
             last = items[-1]
             offset += len(items) - (offset == 0)
@@ -45,11 +47,12 @@ async def sweep(store: ResourceStore, selection: Selection) -> AsyncIterator[Sto
             return
     # They come and go all the time. Then all at once, which is of one moment.
     page = await store.list(replace(selection, offset=0, limit=None))
-    async for each in _in_slices(page.items):
+    async for each in in_slices(page.items):
         yield each
 
 
-async def _in_slices(items: Sequence[StoredResource]) -> AsyncIterator[StoredResource]:
+async def in_slices(items: Sequence[T]) -> AsyncIterator[T]:
+    """Each of `items`, which are looked at for some 50 microseconds each; others have turns."""
     for index, each in enumerate(items):
         if index % SLICE_ITEMS == 0:
             await trio.lowlevel.checkpoint()

@@ -1,0 +1,30 @@
+"""How often others had their turn while something was done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import trio
+
+
+@dataclass(eq=False)
+class Turns(trio.abc.Instrument):
+    """The times that a task was given the event loop."""
+
+    taken: int = 0
+
+    def before_task_step(self, task: trio.lowlevel.Task) -> None:  # noqa: ARG002
+        self.taken += 1
+
+
+@contextmanager
+def counted_turns() -> Iterator[Turns]:
+    """What is done inside of `with`, from within a running event loop."""
+    turns = Turns()
+    trio.lowlevel.add_instrument(turns)
+    try:
+        yield turns
+    finally:
+        trio.lowlevel.remove_instrument(turns)
