@@ -32,6 +32,7 @@ class _Interrupted(FakeSlots):
 
     meanwhile: dict[str, Callable[[], Awaitable[object]]] = field(default_factory=dict)
     given_back: list[SeatId] = field(default_factory=list)
+    sought: list[SeatId] = field(default_factory=list)  # seats that were thought to be gone
 
     async def renew(self) -> frozenset[SeatId]:
         ours = await super().renew()
@@ -39,6 +40,7 @@ class _Interrupted(FakeSlots):
         return ours
 
     async def regain(self, records: Collection[SeatRecord], limit: int | None) -> frozenset[SeatId]:
+        self.sought += [each.seat for each in records]
         back = await super().regain(records, limit)
         await self._interrupt("regain")
         return back
@@ -132,6 +134,7 @@ async def test_a_claim_that_waits_for_a_renewal_is_refused_and_not_lost(
         assert isinstance(answer, Refused)
         assert answer.code is RefusalCode.LICENSE_LIMIT
         assert "seat-lost" not in caplog.text
+        assert both.slots.sought == []
 
 
 async def test_a_proxy_that_comes_back_during_a_renewal_finds_its_seat_of_before() -> None:
