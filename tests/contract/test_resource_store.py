@@ -190,6 +190,24 @@ async def test_the_right_version_or_none_at_all_is_accepted(
         assert await names(store) == ["b"]
 
 
+async def test_what_was_made_anew_is_not_what_was_read(opening: ResourceOpening) -> None:
+    async with opening() as store:
+        await store.apply([put(policy("a"))])
+        read = await store.get(policy("a"))
+        assert read is not None
+        await store.apply([Delete(key=policy("a"))])
+        await store.apply([put(policy("a"), at=LATER)])
+
+        with pytest.raises(VersionConflictError) as refused:
+            await store.apply([Delete.as_read(read)])
+
+        assert (refused.value.expected, refused.value.found) == (1, None)
+        again = await store.get(policy("a"))
+        assert again is not None
+        await store.apply([Delete.as_read(again)])
+        assert await names(store) == []
+
+
 async def test_changes_are_told_in_order_with_their_revisions(opening: ResourceOpening) -> None:
     async with opening() as store:
         await store.apply([put(policy("a"))])

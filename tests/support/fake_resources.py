@@ -17,6 +17,7 @@ from kong_mesh_cp.usecases.resource_ports import (
     Applied,
     Change,
     ChangeKind,
+    Delete,
     FeedItem,
     NotFoundError,
     Page,
@@ -77,7 +78,7 @@ class FakeResourceStore:
                 if isinstance(change, Put):
                     self._put(change)
                 else:
-                    self._delete(change.key, change.if_version)
+                    self._delete(change)
         except BaseException:
             self.resources, self.log = before, self.log[:length]
             raise
@@ -106,11 +107,14 @@ class FakeResourceStore:
         )
         self._note(key, ChangeKind.UPDATED if old else ChangeKind.CREATED)
 
-    def _delete(self, key: ResourceKey, if_version: int | None) -> None:
+    def _delete(self, change: Delete) -> None:
+        key, if_version = change.key, change.if_version
         if if_version is not None:
             self._require(key, if_version)
         if key not in self.resources:
             raise NotFoundError(key)
+        if change.if_created_at not in {None, self.resources[key].created_at}:
+            raise VersionConflictError(key, expected=if_version or 0, found=None)
         level = [key]
         gone: dict[ResourceKey, None] = {}
         while level:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
+from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.usecases.admitting import RECLAIM_SECONDS
+from kong_mesh_cp.usecases.resource_ports import Delete, Put
 from support.admission import furnished, open_desk, seat, services, take
 from support.attending import (
     apply,
@@ -82,6 +86,33 @@ async def test_what_the_next_run_takes_over_while_it_is_removed_is_left_to_that_
         assert stored(first) == ["backend-1"]
         await settled()
         assert first.presence.pending == 0
+
+
+async def test_what_another_control_plane_registers_anew_meanwhile_is_left_to_it() -> None:
+    """All versions are the same again: only that it was made later tells the two apart."""
+    there = await furnished()
+    store = InterruptedStore(there.resources, there.log)
+    async with open_desk(resources=store) as first:
+        held = await register(first)
+        await settled()
+        mark = ResourceKey("AdmissionRegistration", "default", "backend-1")
+        dataplane = mark._replace(type="Dataplane")
+        before = dict(store.resources)
+
+        async def register_anew() -> None:
+            later = first.now[0] + timedelta(seconds=1)
+            specs = {dataplane: before[dataplane].spec, mark: '{"instance": "another"}'}
+            puts = [
+                Put(key=key, spec=spec, owner=before[key].owner, at=later)
+                for key, spec in specs.items()
+            ]
+            await store.apply([Delete(key=dataplane), *puts])
+
+        store.meanwhile = ("AdmissionRegistration", register_anew)
+        first.admitting.release(held)
+        await settled()
+
+        assert stored(first) == ["backend-1"]
 
 
 @pytest.mark.parametrize("short", [False, True])

@@ -114,8 +114,8 @@ class ProxyRecords:
             # and then what is called like it now is somebody else's.
             await self._store.apply(
                 [
-                    Delete(key=mark_key, if_version=mark.version),
-                    Delete(key=dataplane_key, if_version=found[dataplane_key].version),
+                    Delete.as_read(mark),
+                    Delete.as_read(found[dataplane_key]),
                 ]
             )
             log.info("dataplane-removed: %s of mesh %s left", seat.name, seat.mesh)

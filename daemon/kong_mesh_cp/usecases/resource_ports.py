@@ -81,11 +81,18 @@ class Put:
 class Delete:
     """Take a resource out, with all that it owns and what that owns.
 
-    `if_version`: n, it must have exactly this version; None, it must be there.
+    `if_version`: n, it must have exactly this version; None, it must be there. `if_created_at`: it
+    must have been made then. Versions begin anew with what is made anew under the same key.
     """
 
     key: ResourceKey
     if_version: int | None = None
+    if_created_at: datetime | None = None
+
+    @classmethod
+    def as_read(cls, stored: StoredResource) -> Delete:
+        """Take out just what was read, unless anything has become of it."""
+        return cls(key=stored.key, if_version=stored.version, if_created_at=stored.created_at)
 
 
 Change = Put | Delete

@@ -98,6 +98,9 @@ class Staging:
             _require_version(change.key, change.if_version, found)
         if found is None:
             raise NotFoundError(change.key)
+        if change.if_created_at not in {None, found.created_at}:
+            # What was meant is gone; this is another one.
+            raise VersionConflictError(change.key, expected=change.if_version or 0, found=None)
         going = {change.key: found}
         newest = {change.key}
         while newest:

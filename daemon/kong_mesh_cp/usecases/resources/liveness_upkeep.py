@@ -187,8 +187,8 @@ class AbsenceCollector:
 
     async def _remove(self, proxy_type: str, insight: StoredResource, ended: int) -> None:
         proxy = insight.key._replace(type=proxy_type)
-        # The insight goes first, in its version: whoever connects meanwhile keeps both.
-        changes = [Delete(key=insight.key, if_version=insight.version)]
+        # The insight goes first, as it was read: whoever connects meanwhile keeps both.
+        changes = [Delete.as_read(insight)]
         if await self._store.get(proxy) is not None:
             changes.append(Delete(key=proxy))
         try:
