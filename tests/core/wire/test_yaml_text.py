@@ -6,7 +6,7 @@ import re
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kong_mesh_cp.core.wire.yaml_text import yaml_text
@@ -29,6 +29,8 @@ DOCUMENTS = st.recursive(
 
 
 @given(document=DOCUMENTS)
+@example(document=1e21)
+@example(document=-1e-7)
 def test_what_is_written_is_read_as_the_same_document(document: object) -> None:
     assert yaml.safe_load(yaml_text(document)) == document
 

@@ -55,4 +55,6 @@ def _scalar(value: object) -> str:
         return value
     # An empty list or object is written so, too.
     text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    if isinstance(value, float) and "." not in text:
+        return text.replace("e", ".0e")  # YAML 1.1 knows no number without a point but integers
     return _UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
