@@ -9,6 +9,7 @@ from typing import Final, NoReturn
 import trio
 
 from kong_mesh_cp.core.errors import StateError
+from kong_mesh_cp.usecases.complaints import Complaints
 from kong_mesh_cp.usecases.resource_ports import ResourceChange, ResourceStore
 
 RETRY_SECONDS: Final = 1.0
@@ -22,17 +23,21 @@ async def follow(
     read: Callable[[], Awaitable[None]],
     take: Callable[[ResourceChange], Awaitable[None]],
     failing: str,
+    again: str,
     lost: Callable[[], None] = lambda: None,
 ) -> NoReturn:
     """`read` all there is, then `take` each change. A store that fails is asked again.
 
-    `read` is called anew whenever changes may have been missed. `failing` is the code that a
-    failure is logged with; `lost` is called when changes are not seen until the next `read`.
+    `read` is called anew whenever changes may have been missed. `failing` and `again` are
+    the codes with which a failure and its end are logged, once each; `lost` is called when changes
+    are not seen until the next `read`.
     """
+    complaints = Complaints(log, failing, again)
     while True:
         try:
             with store.changes() as feed:
                 await read()
+                complaints.succeeded()
                 async for item in feed:
                     if isinstance(item, ResourceChange):
                         await take(item)
@@ -40,6 +45,6 @@ async def follow(
                         lost()
                         await read()
         except StateError as error:
-            log.error("%s: %s; trying again. %s", failing, error.message, error.hint)
+            complaints.failed(error)
         lost()
         await trio.sleep(RETRY_SECONDS)

@@ -64,7 +64,13 @@ class StoredMeshes:
 
     async def follow(self) -> None:
         """Take over every change, until cancelled. A store that fails is asked again."""
-        await follow(self._store, read=self.read, take=self._take, failing="meshes-not-read")
+        await follow(
+            self._store,
+            read=self.read,
+            take=self._take,
+            failing="meshes-not-read",
+            again="meshes-read-again",
+        )
 
     async def _take(self, item: ResourceChange) -> None:
         if item.key.type == MESH:

@@ -71,6 +71,7 @@ class ProxyDirectory:
             read=self._read,
             take=self._take,
             failing="dataplanes-not-followed",
+            again="dataplanes-followed-again",
             lost=self._lost,
         )
 

@@ -61,6 +61,7 @@ class ProxyTokens:
             read=self._read,
             take=self._take,
             failing="signing-keys-not-followed",
+            again="signing-keys-followed-again",
             lost=self._lost,
         )
 

@@ -182,7 +182,8 @@ class SharedSeats:
             if record.seat not in back and self._is_settled(record.seat):
                 log.warning(
                     "seat-lost: %s is held by another control plane on this store, or its place"
-                    " was given away while the store could not be reached; its connection ends",
+                    " was given away while the store could not be reached; its connection ends."
+                    " If two processes have that name, stop one of them",
                     record.seat.path,
                 )
                 self.lose(record.seat)

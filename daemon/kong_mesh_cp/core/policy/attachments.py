@@ -59,11 +59,6 @@ class LegacyView:
     policies: tuple[LegacyPolicy, ...] = ()
     routes: Mapping[str, TrafficRoute] = field(default_factory=dict)
 
-    def only(self, type_name: str) -> LegacyView:
-        """What of it is needed to know where the policies of one type are attached."""
-        wanted = {type_name, "TrafficRoute"}
-        return LegacyView(tuple(each for each in self.policies if each.type in wanted), self.routes)
-
 
 def inbound_name(networking: Networking, inbound: Inbound) -> str:
     """`192.168.0.1:80:8080`: address, port of the proxy, port of the application."""
