@@ -30,7 +30,10 @@ from kong_mesh_cp.core.resources.kinds.access_role import (
     AccessRole,
     AccessRoleBinding,
     AccessRule,
+    Condition,
     Subject,
+    TokenCondition,
+    TokenTag,
 )
 from kong_mesh_cp.usecases.authenticating import AuthenticationSettings, Authenticator
 from kong_mesh_cp.usecases.issuing import Issuers, TokenIssuer
@@ -153,7 +156,7 @@ async def test_only_administrators_get_tokens(user: User) -> None:
     plane = await Plane().ready()
     with pytest.raises(AccessDeniedError, match="cannot access generate dataplane token"):
         await plane.dataplane(user)
-    with pytest.raises(AccessDeniedError, match="cannot access generate zone token for zone"):
+    with pytest.raises(AccessDeniedError, match="cannot access generate zone token"):
         await plane.zone(user)
     with pytest.raises(AccessDeniedError, match="action not allowed"):
         await plane.user(user)
@@ -176,10 +179,39 @@ async def test_roles_say_who_gets_the_token_of_a_zones_control_plane() -> None:
         await plane.zone(KNOWN, scope=["cp"])
 
 
-async def test_for_a_proxy_the_request_is_checked_before_access() -> None:
+async def test_who_has_no_token_of_a_kind_is_refused_before_the_request_is_read() -> None:
     plane = await Plane().ready()
+    for issue in (plane.issuer.dataplane_token, plane.issuer.zone_token, plane.issuer.user_token):
+        for unreadable in (b"{", b"", b"[" * REQUEST_BYTES_MAX, body(mesh="", zone=7, name="")):
+            with pytest.raises(AccessDeniedError):
+                await issue(ANONYMOUS, unreadable)
+        with pytest.raises(UndecodableRequestError):
+            await issue(ADMIN, b"{")
+
+
+async def test_what_of_a_kind_somebody_has_is_decided_by_what_is_asked_for() -> None:
+    """The right to one of them is enough to be read, and to no more."""
+    condition = Condition(dp_token=TokenCondition(tags=(TokenTag(name="s", value="web"),)))
+    rules = (
+        AccessRule(access=("GENERATE_DATAPLANE_TOKEN",), mesh="default", when=(condition,)),
+        AccessRule(access=("GENERATE_ZONE_CP_TOKEN",)),
+    )
+    binding = AccessRoleBinding(subjects=(Subject(type="User", name="john"),), roles=("some",))
+    roles = RoleAccess(roles={"some": AccessRole(rules=rules)}, bindings=(binding,))
+    plane = await Plane(roles).ready()
+    assert await plane.dataplane(KNOWN, tags={"s": ["web"]})
+    assert await plane.zone(KNOWN, scope=["cp"])
+    with pytest.raises(AccessDeniedError, match="generate dataplane token"):
+        await plane.dataplane(KNOWN, tags={"s": ["bank"]})
+    with pytest.raises(AccessDeniedError, match="generate zone token for zone 'east'"):
+        await plane.zone(KNOWN, scope=["ingress"])
     with pytest.raises(InvalidTokenRequestError):
-        await plane.issuer.dataplane_token(ANONYMOUS, body(mesh=""))
+        await plane.dataplane(KNOWN, type="robot")
+
+
+async def test_for_a_proxy_the_request_is_checked_before_its_tags() -> None:
+    with pytest.raises(InvalidTokenRequestError):
+        await (await Plane().ready()).issuer.dataplane_token(ADMIN, body(mesh=""))
 
 
 async def test_for_zones_and_users_access_is_checked_before_the_request() -> None:
@@ -192,13 +224,6 @@ async def test_for_zones_and_users_access_is_checked_before_the_request() -> Non
         await plane.zone(scope=None)
     with pytest.raises(InvalidTokenRequestError):
         await plane.user(name="")
-
-
-async def test_what_cannot_be_read_is_refused_before_all() -> None:
-    issuer = (await Plane().ready()).issuer
-    for issue in (issuer.dataplane_token, issuer.zone_token, issuer.user_token):
-        with pytest.raises(UndecodableRequestError):
-            await issue(ANONYMOUS, b"{")
 
 
 async def test_an_issuer_that_is_switched_off_signs_nothing() -> None:

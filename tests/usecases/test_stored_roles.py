@@ -49,8 +49,9 @@ BY_LIST: tuple[Action, ...] = (
 BROKEN = StateError("the disk is gone", code="state-io", hint="Look for it.")
 
 
-def role(name: str = "writer", *access: str) -> Put:
-    rules = [{"access": list(access or ("CREATE",))}]
+def role(name: str = "writer", *access: str, **limits: object) -> Put:
+    """For meshes, unless `limits` say otherwise."""
+    rules = [{"access": list(access or ("CREATE",)), **(limits or {"types": ["Mesh"]})}]
     return put(ResourceKey("AccessRole", "", name), json.dumps({"rules": rules}))
 
 
@@ -282,3 +283,64 @@ async def test_a_warning_comes_again_when_its_cause_does(caplog: pytest.LogCaptu
         await writers.apply([Delete(key=binding("john").key)])
     assert codes(caplog) == ["access-nobody-writes"] * 2
     assert all(record.levelno == logging.WARNING for record in caplog.records)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {"types": []},
+        {"types": ["MeshTimeout", "AccessRole"]},
+        {"types": ["AccessRoleBinding"]},
+        {"types": ["GlobalSecret"], "names": ["user-token-signing-key-9"]},
+    ],
+)
+@pytest.mark.parametrize("access", ["CREATE", "UPDATE", "DELETE"])
+async def test_a_role_that_makes_its_holders_administrators_is_warned_of(
+    rule: dict[str, object], access: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = FakeResourceStore()
+    await store.apply([role("writer", access, **rule), binding("john")])
+    async with following(store) as roles:
+        roles.settle()
+        await roles.changed()
+        assert codes(caplog) == ["access-role-leads-to-more"]
+        assert 'the AccessRoles "writer" can get every right' in caplog.text
+        await store.apply([Delete(key=binding("john").key), binding("mary")])
+        await wait_all_tasks_blocked()
+    assert codes(caplog) == ["access-role-leads-to-more"]
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {"mesh": "*"},
+        {"mesh": "payments"},
+        {"types": ["Secret", "Mesh", "MeshTimeout"]},
+        {"when": [{"targetRef": {"kind": "MeshService"}}]},
+        {"types": [], "access": ["GENERATE_DATAPLANE_TOKEN", "VIEW_STATS"]},
+        {"access": [
+            "CREATE", "UPDATE", "DELETE", "GENERATE_DATAPLANE_TOKEN", "GENERATE_USER_TOKEN",
+            "GENERATE_ZONE_CP_TOKEN", "GENERATE_ZONE_TOKEN",
+        ]},
+    ],
+)  # fmt: skip
+async def test_neither_a_role_that_cannot_nor_one_that_says_it_is_an_administrators_is_warned_of(
+    rule: dict[str, object], caplog: pytest.LogCaptureFixture
+) -> None:
+    store = FakeResourceStore()
+    await store.apply([role("writer", "CREATE", **rule), binding("john")])
+    async with following(store) as roles:
+        roles.settle()
+    assert codes(caplog) == []
+
+
+async def test_a_role_that_nobody_has_is_not_warned_of_until_somebody_does(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    store = FakeResourceStore()
+    await store.apply([role(), binding("john"), role("wide", "CREATE", types=[])])
+    async with following(store) as roles:
+        roles.settle()
+        assert codes(caplog) == []
+        await roles.for_writers().apply([binding("john", name="c", roles=["wide"])])
+    assert codes(caplog) == ["access-role-leads-to-more"]

@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 class LoggedAccess:
     """`AccessRules` that decides as another one, and says so. What is open to everybody by itself
-    (reading what is no secret) is no decision.
+    (reading what is no secret) is no decision, and neither is leave to go on and say what is asked.
     """
 
     def __init__(self, rules: AccessRules, verdicts: Collection[str]) -> None:
@@ -40,7 +40,8 @@ class LoggedAccess:
     def permits(self, user: User, action: Action) -> bool:
         permitted = self._rules.permits(user, action)
         verdict = ALLOWED if permitted else DENIED
-        if verdict in self._verdicts and not _is_open(action):
+        is_decision = not _is_open(action) and not (permitted and _is_unread(action))
+        if verdict in self._verdicts and is_decision:
             verb, resource = described(action)
             who = go_quote(str(user))
             log.info("access-%s: user %s, action %s, resource %s", verdict, who, verb, resource)
@@ -49,6 +50,14 @@ class LoggedAccess:
 
 def _is_open(action: Action) -> bool:
     return isinstance(action, ReadResource) and not is_admin_only(action.type)
+
+
+def _is_unread(action: Action) -> bool:
+    match action:
+        case WriteResource() | IssueDataplaneToken() | IssueZoneToken() | IssueUserToken():
+            return action.unread
+        case _:
+            return False
 
 
 def described(action: Action) -> tuple[str, str]:

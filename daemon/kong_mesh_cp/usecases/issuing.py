@@ -57,6 +57,7 @@ class TokenIssuer:
 
     UndecodableRequestError, InvalidTokenRequestError, AccessDeniedError, IssuerDisabledError,
     SigningKeyNotFoundError or SigningKeyError; the first that applies in the order clients know.
+    But who may not have any token of a kind is refused before the body is read.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class TokenIssuer:
         self._issuers = issuers or Issuers()
 
     async def dataplane_token(self, user: User, body: bytes) -> str:
+        require(self._access(), user, IssueDataplaneToken(unread=True))
         asked = DataplaneTokenRequest.parse(body)
         nanoseconds = asked.checked()
         require(self._access(), user, IssueDataplaneToken(mesh=asked.mesh, tags=asked.tags))
@@ -83,6 +85,7 @@ class TokenIssuer:
         return await self._signed(user, claims, dataplane_keys(asked.mesh), nanoseconds)
 
     async def zone_token(self, user: User, body: bytes) -> str:
+        require(self._access(), user, IssueZoneToken(unread=True))
         asked = ZoneTokenRequest.parse(body)
         scope = asked.scope or ()
         require(self._access(), user, IssueZoneToken(zone=asked.zone, scope=scope))
@@ -92,6 +95,7 @@ class TokenIssuer:
         return await self._signed(user, claims, ZONE_KEYS, nanoseconds)
 
     async def user_token(self, user: User, body: bytes) -> str:
+        require(self._access(), user, IssueUserToken(unread=True))
         asked = UserTokenRequest.parse(body)
         require(self._access(), user, IssueUserToken(asked.name))
         nanoseconds = asked.checked()

@@ -69,6 +69,7 @@ class StoredRoles:
         self._doubted = trio.Event()
         self._reading = trio.Lock()  # what is read later must not be known earlier
         self._said = frozenset[str]()
+        self._leading_to_more = frozenset[str]()  # of which roles that was said
         self._unreadable = frozenset[ResourceKey]()
 
     def permits(self, user: User, action: Action) -> bool:
@@ -199,6 +200,15 @@ class StoredRoles:
                 "exists, so nobody may write, administrators included. To mend them, start with "
                 "KUMA_ACCESS_TYPE=static for a while."
             )
+        more = frozenset(self._rules.leading_to_more())
+        if more - self._leading_to_more:
+            log.warning(
+                "access-role-leads-to-more: who has one of the AccessRoles %s can get every right, "
+                "since it writes AccessRoles, AccessRoleBindings or GlobalSecrets (which hold the "
+                "keys of tokens). If that is not meant, give its rules `types` or a `mesh`.",
+                ", ".join(map(go_quote, sorted(more))),
+            )
+        self._leading_to_more = more
         said = {"open": bool(open_to_all), "nobody": nobody}
         self._said = frozenset(name for name, holds in said.items() if holds)
 

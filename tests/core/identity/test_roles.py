@@ -23,6 +23,7 @@ from kong_mesh_cp.core.identity.access import (
 from kong_mesh_cp.core.identity.roles import RoleAccess, admin_binding, admin_role
 from kong_mesh_cp.core.identity.users import ADMIN, ANONYMOUS, User
 from kong_mesh_cp.core.resources.kinds.access_role import KIND, AccessRoleBinding, Subject
+from kong_mesh_cp.core.resources.registry import TYPES
 from support.identity import KNOWN
 
 Body = Mapping[str, object]
@@ -148,7 +149,25 @@ def test_a_rule_for_a_mesh_is_for_the_mesh_itself_and_for_nothing_global() -> No
     assert creates({"mesh": "payments"}, write("Mesh", mesh="", name="payments"))
     assert not creates({"mesh": "payments"}, write("Mesh", mesh="", name="default"))
     assert not creates({"mesh": "payments"}, write("Zone", mesh="", name="payments"))
-    assert creates({"mesh": "*"}, write("Zone", mesh="", name="east"))
+    assert creates({}, write("Zone", mesh="", name="east"))
+
+
+def test_every_mesh_is_no_more_than_the_meshes() -> None:
+    every = {"mesh": "*"}
+    assert creates(every, write("Mesh", mesh="", name="payments"))
+    for row in TYPES.values():
+        if row.name != "Mesh":
+            mesh = "default" if row.is_mesh_scoped else ""
+            assert creates(every, write(row.name, mesh=mesh)) is row.is_mesh_scoped, row.name
+            assert creates({}, write(row.name, mesh=mesh)), row.name
+    tokens = ["GENERATE_USER_TOKEN", "GENERATE_ZONE_TOKEN", "GENERATE_ZONE_CP_TOKEN"]
+    rules = role({"access": [*tokens, "GENERATE_DATAPLANE_TOKEN"], **every})
+    assert rules.permits(KNOWN, IssueDataplaneToken(mesh="payments", tags={}))
+    for unread in (False, True):
+        assert not rules.permits(KNOWN, IssueUserToken(unread=unread))
+        assert not rules.permits(KNOWN, IssueZoneToken(zone="z", scope=("cp",), unread=unread))
+        assert not rules.permits(KNOWN, IssueZoneToken(zone="z", scope=("egress",), unread=unread))
+    assert not rules.permits(KNOWN, ReadResource("GlobalSecret"))
 
 
 def test_one_of_several_rules_is_enough_and_their_parts_do_not_mix() -> None:
@@ -189,7 +208,19 @@ TEAM = {"kind": "MeshSubset", "tags": {"team": "a", "env": "prod"}}
         ({"kind": "MeshService", "name": "web"}, WEB, True),
         ({"kind": "MeshService"}, WEB, True),
         ({"name": "web"}, WEB, True),
-        ({}, WEB, True),
+        ({}, WEB, False),  # asks for nothing
+        ({"mesh": "*"}, WEB, False),
+        ({"tags": {}}, WEB, False),
+        (
+            {"tags": {"team": "a"}},
+            {"kind": "MeshGateway", "name": "g", "tags": {"team": "a"}},
+            False,
+        ),
+        (
+            {"kind": "MeshGateway", "tags": {"team": "a"}},
+            {"kind": "MeshGateway", "name": "g", "tags": {"team": "a"}},
+            True,
+        ),
         ({"kind": "MeshService", "name": "web"}, API, False),
         ({"kind": "MeshSubset"}, WEB, False),
         ({"kind": "Mesh"}, {"kind": "Mesh"}, True),
@@ -214,9 +245,16 @@ def test_a_condition_on_the_target_of_a_policy(
 
 @pytest.mark.parametrize(
     ("to", "fits"),
-    [([API], True), ([API, API], True), ([API, WEB], False), ([{}], False), ([], True)],
+    [
+        ([API], True),
+        ([API, API], True),
+        ([API, WEB], False),
+        ([{}], False),
+        ([], False),
+        (None, False),
+    ],
 )
-def test_every_entry_of_to_has_to_be_covered(to: list[Body], fits: bool) -> None:
+def test_every_entry_of_to_has_to_be_covered(to: list[Body] | None, fits: bool) -> None:
     when = [{"targetRef": WEB, "to": {"targetRef": API}}]
     assert creates({"when": when}, write("MeshTimeout", policy(WEB, to=to))) is fits
 
@@ -234,7 +272,31 @@ def test_one_of_several_conditions_is_enough() -> None:
     when = [{"targetRef": WEB}, {"targetRef": API}]
     assert creates({"when": when}, write("MeshTimeout", policy(API)))
     assert not creates({"when": when}, write("MeshTimeout", policy(TEAM)))
-    assert creates({"when": [{"targetRef": WEB}, {}]}, write("MeshTimeout", policy(TEAM)))
+    for nothing in ({}, {"targetRef": {}}, {"to": {}}, {"dpToken": {"tags": []}}):
+        assert not creates(
+            {"when": [{"targetRef": WEB}, nothing]}, write("MeshTimeout", policy(TEAM))
+        )
+
+
+def test_a_condition_on_one_direction_is_not_fulfilled_by_what_also_says_something_of_the_other() -> (
+    None
+):
+    to, from_ = {"to": {"targetRef": API}}, {"from": {"targetRef": TEAM}}
+    only_to, only_from = policy(to=[API]), policy(from_=[TEAM])
+    both, ruled = policy(to=[API], from_=[TEAM]), policy(to=[API], rules=1)
+    for when, body, fits in (
+        (to, only_to, True),
+        (to, both, False),
+        (to, ruled, False),
+        (to, only_from, False),
+        (from_, only_from, True),
+        (from_, both, False),
+        (from_, only_to, False),
+        ({**to, **from_}, both, True),
+        ({**to, **from_}, ruled, False),
+        ({**to, **from_}, only_to, False),
+    ):
+        assert creates({"when": [when]}, write("MeshTimeout", body)) is fits, (when, body)
 
 
 def test_a_policy_of_others_cannot_be_taken_over_by_changing_its_target() -> None:
@@ -274,6 +336,10 @@ def legacy(**selectors: list[dict[str, str]]) -> dict[str, object]:
         ),
         ({"selectors": {"match": {"s": "web"}}}, legacy(selectors=[{"s": "web"}]), True),
         ({"selectors": {"match": {"s": "web"}}}, legacy(selectors=[{}]), False),
+        ({"selectors": {"match": {}}}, legacy(selectors=[{"s": "web"}]), False),
+        ({"sources": {"match": {}}}, legacy(sources=[{"s": "web"}]), False),
+        ({"sources": {}}, legacy(sources=[{"s": "web"}]), False),
+        ({}, legacy(sources=[{"s": "web"}]), False),
         ({"targetRef": {"kind": "Mesh"}}, legacy(selectors=[{"s": "web"}]), False),
         ({"dpToken": {"tags": [{"name": "s", "value": "web"}]}}, policy(WEB), False),
     ],
@@ -336,6 +402,14 @@ def test_one_condition_and_one_rule_are_enough_for_a_token() -> None:
     assert not rules.permits(KNOWN, IssueDataplaneToken(mesh="m", tags={"s": ("db",)}))
     assert rules.permits(KNOWN, IssueUserToken())
     assert rules.permits(KNOWN, IssueZoneToken(zone="z", scope=("ingress",)))
+
+
+def test_a_condition_that_asks_nothing_of_a_proxys_token_allows_none() -> None:
+    for nothing in ({}, {"dpToken": {}}, {"dpToken": {"tags": []}}, {"sources": {"match": {}}}):
+        rules = role({"access": ["GENERATE_DATAPLANE_TOKEN"], "when": [nothing]})
+        for tags in ({}, {"s": ("web",)}):
+            assert not rules.permits(KNOWN, IssueDataplaneToken(mesh="default", tags=tags)), nothing
+        assert not rules.permits(KNOWN, IssueDataplaneToken(unread=True)), nothing
 
 
 def test_a_condition_on_policies_is_none_on_tokens() -> None:

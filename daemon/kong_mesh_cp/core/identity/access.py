@@ -7,7 +7,7 @@ lets anonymous users of the network write whatever is no secret, and here they w
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from typing import Final, Protocol
 
@@ -50,36 +50,50 @@ class ReadResource:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WriteResource:
-    """Changing a resource. `bodies` are its JSON before and after, as far as there is each."""
+    """Changing a resource. `bodies` is it before and after, as far as there is each: not what was
+    sent, but what is stored for it.
+
+    `unread`: nobody has looked at what was sent, and the question is whether there is anything
+    that may be sent. What is permitted so has still to be asked with its bodies.
+    """
 
     verb: Verb
     type: str
     mesh: str  # "" for a type of global scope
     name: str
     bodies: tuple[JsonObject, ...] = ()
+    unread: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IssueDataplaneToken:
-    """Making a token for a data plane proxy with `tags` in `mesh`."""
+    """Making a token for a data plane proxy with `tags` in `mesh`; `unread`: for any proxy."""
 
-    mesh: str
-    tags: Mapping[str, tuple[str, ...]]
+    mesh: str = ""
+    tags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    unread: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IssueZoneToken:
-    """Making a token for a zone, for its proxies or (scope `cp`) its control plane."""
+    """Making a token for a zone, for its proxies or (scope `cp`) its control plane; `unread`: for
+    either.
+    """
 
-    zone: str
-    scope: tuple[str, ...]
+    zone: str = ""
+    scope: tuple[str, ...] = ()
+    unread: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class IssueUserToken:
-    """Making a token for any user, and so for any administrator. `name` decides nothing."""
+    """Making a token for any user, and so for any administrator.
+
+    `name` decides nothing, and so does `unread`: whether it is known by now.
+    """
 
     name: str = ""
+    unread: bool = False
 
 
 class Operation(Enum):
@@ -132,6 +146,8 @@ def _detail(user: User, action: Action) -> str:
             return f"{who} the resource of type {go_quote(type_)}"
         case IssueDataplaneToken():
             return f"{who} generate dataplane token"
+        case IssueZoneToken(unread=True):
+            return f"{who} generate zone token"
         case IssueZoneToken(zone=zone):
             return f"{who} generate zone token for zone '{go_quote(zone)[1:-1]}'"
         case IssueUserToken():
@@ -182,6 +198,9 @@ class StaticAccess:
                 return user.is_authenticated
             case IssueDataplaneToken():
                 return self.generate_dataplane_token.holds_for(user)
+            case IssueZoneToken(unread=True):
+                grants = (self.generate_zone_token, self.generate_cp_token)
+                return any(grant.holds_for(user) for grant in grants)
             case IssueZoneToken(scope=scope):
                 return all(grant.holds_for(user) for grant in self._zone_grants(scope))
             case IssueUserToken():

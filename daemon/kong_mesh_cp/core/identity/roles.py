@@ -2,8 +2,7 @@
 
 Roles decide about writing and about issuing tokens. Reading, and looking into proxies, stays as
 the static lists have it: secrets for administrators, all else for everybody. But whoever may issue
-tokens of users can be an administrator at any time, and so reads secrets, too. Where a condition
-can be read in two ways, the one that grants less is taken.
+tokens of users can be an administrator at any time, and so reads secrets, too.
 """
 
 from __future__ import annotations
@@ -19,7 +18,15 @@ from kong_mesh_cp.core.identity.access import (
     IssueZoneToken,
     ReadResource,
     StaticAccess,
+    Verb,
     WriteResource,
+)
+from kong_mesh_cp.core.identity.conditions import (
+    ANY,
+    allows_token,
+    allows_tokens,
+    can_be_fulfilled,
+    is_fulfilled,
 )
 from kong_mesh_cp.core.identity.token_requests import CONTROL_PLANE_SCOPE
 from kong_mesh_cp.core.identity.users import ANONYMOUS, AUTHENTICATED, UNAUTHENTICATED, User
@@ -27,16 +34,9 @@ from kong_mesh_cp.core.resources.kinds.access_role import (
     AccessRole,
     AccessRoleBinding,
     AccessRule,
-    Condition,
-    DirectionCondition,
-    RefCondition,
     Subject,
-    TagMatch,
-    TokenCondition,
 )
-from kong_mesh_cp.core.resources.reading import JsonObject, is_object
 
-ANY: Final = "*"
 ADMIN_ROLE: Final = "admin"  # the names of what is made at the first start
 ADMIN_BINDING: Final = "default"
 
@@ -44,16 +44,20 @@ _GENERATE_DATAPLANE: Final = "GENERATE_DATAPLANE_TOKEN"
 _GENERATE_USER: Final = "GENERATE_USER_TOKEN"
 _GENERATE_ZONE: Final = "GENERATE_ZONE_TOKEN"
 _GENERATE_ZONE_CP: Final = "GENERATE_ZONE_CP_TOKEN"
-_WHOLE_MESH: Final[JsonObject] = {"kind": "Mesh"}
+_ZONE_ACCESSES: Final = (_GENERATE_ZONE, _GENERATE_ZONE_CP)
+
+_WRITES: Final = frozenset(verb.value for verb in Verb)
+_EVERYTHING: Final = (
+    *("CREATE", "UPDATE", "DELETE"),
+    *(_GENERATE_DATAPLANE, _GENERATE_USER, _GENERATE_ZONE_CP, _GENERATE_ZONE),
+)
+# The keys of users' tokens are GlobalSecrets: who writes one signs a token for anybody.
+_WAYS_TO_MORE: Final = frozenset({"AccessRole", "AccessRoleBinding", "GlobalSecret"})
 
 
 def admin_role() -> AccessRole:
     """The role `admin` of a first start: every write, every token."""
-    everything = (
-        *("CREATE", "UPDATE", "DELETE"),
-        *(_GENERATE_DATAPLANE, _GENERATE_USER, _GENERATE_ZONE_CP, _GENERATE_ZONE),
-    )
-    return AccessRole(rules=(AccessRule(access=everything),))
+    return AccessRole(rules=(AccessRule(access=_EVERYTHING),))
 
 
 def admin_binding(
@@ -88,6 +92,8 @@ class RoleAccess:
                 return any(_allows_write(rule, action) for rule in self._rules(user))
             case IssueDataplaneToken():
                 return any(_allows_dataplane_token(rule, action) for rule in self._rules(user))
+            case IssueZoneToken(unread=True):
+                return any(self._grants(user, access) for access in _ZONE_ACCESSES)
             case IssueZoneToken(scope=scope):
                 return all(self._grants(user, access) for access in _zone_accesses(scope))
             case IssueUserToken():
@@ -112,13 +118,26 @@ class RoleAccess:
         }
         return tuple(sorted(names))
 
+    def leading_to_more(self) -> tuple[str, ...]:
+        """Roles by name that somebody has, and who has them can get every right: they write roles,
+        bindings or GlobalSecrets. Those that say plainly that they are administrators' are left
+        out.
+        """
+        names = {
+            name
+            for binding in self.bindings
+            if binding.subjects
+            for name in binding.roles
+            if name in self.roles and _leads_to_more(self.roles[name])
+        }
+        return tuple(sorted(names))
+
     def _grants(self, user: User, access: str) -> bool:
-        """For what is in no mesh and has no tags: a rule for one mesh or with conditions is not
+        """For what is in no mesh and has no tags: a rule for meshes or with conditions is not
         about it.
         """
         return any(
-            access in rule.access and rule.mesh in {"", ANY} and _unconditional(rule)
-            for rule in self._rules(user)
+            access in rule.access and not rule.mesh and not rule.when for rule in self._rules(user)
         )
 
     def _rules(self, user: User) -> Iterable[AccessRule]:
@@ -148,10 +167,6 @@ def _zone_accesses(scope: tuple[str, ...]) -> set[str]:
     } or {_GENERATE_ZONE}
 
 
-def _unconditional(rule: AccessRule) -> bool:
-    return not rule.when or Condition() in rule.when
-
-
 def _allows_write(rule: AccessRule, write: WriteResource) -> bool:
     if write.verb.value not in rule.access:
         return False
@@ -161,94 +176,41 @@ def _allows_write(rule: AccessRule, write: WriteResource) -> bool:
         return False
     if not _covers_mesh(rule, write.name if write.type == "Mesh" else write.mesh):
         return False
-    if _unconditional(rule):
+    if not rule.when:
         return True
+    if write.unread:
+        return any(can_be_fulfilled(condition, write.type) for condition in rule.when)
     # Both: otherwise somebody else's policy could be taken over, or one's own moved to others.
     return bool(write.bodies) and all(
-        any(_describes(condition, write, body) for condition in rule.when) for body in write.bodies
+        any(is_fulfilled(condition, write.type, write.mesh, body) for condition in rule.when)
+        for body in write.bodies
     )
 
 
 def _allows_dataplane_token(rule: AccessRule, issue: IssueDataplaneToken) -> bool:
-    if _GENERATE_DATAPLANE not in rule.access or not _covers_mesh(rule, issue.mesh):
+    if _GENERATE_DATAPLANE not in rule.access:
         return False
-    return _unconditional(rule) or any(
-        condition == Condition(dp_token=condition.dp_token)
-        and condition.dp_token is not None
-        and _allows_tags(condition.dp_token, issue.tags)
-        for condition in rule.when
-    )
+    if issue.unread:
+        return not rule.when or any(map(allows_tokens, rule.when))
+    if not _covers_mesh(rule, issue.mesh):
+        return False
+    return not rule.when or any(allows_token(condition, issue.tags) for condition in rule.when)
 
 
 def _covers_mesh(rule: AccessRule, mesh: str) -> bool:
-    return rule.mesh in {"", ANY} or rule.mesh == mesh
+    """`mesh` is "" for what is in none: `*` is every mesh, and does not cover that."""
+    return not rule.mesh or (bool(mesh) and rule.mesh in {ANY, mesh})
 
 
-def _allows_tags(condition: TokenCondition, tags: Mapping[str, tuple[str, ...]]) -> bool:
-    allowed: dict[str, set[str]] = {}
-    for tag in condition.tags:
-        allowed.setdefault(tag.name, set()).add(tag.value)
-    return all(
-        tags.get(name) and (ANY in values or values.issuperset(tags[name]))
-        for name, values in allowed.items()
+def _leads_to_more(role: AccessRole) -> bool:
+    is_administrators = any(
+        rule == AccessRule(access=rule.access) and set(_EVERYTHING) <= set(rule.access)
+        for rule in role.rules
     )
-
-
-def _describes(condition: Condition, write: WriteResource, body: JsonObject) -> bool:
-    if condition.dp_token is not None:
-        return False
-    selectors = (
-        (condition.sources, "sources"),
-        (condition.destinations, "destinations"),
-        (condition.selectors, "selectors"),
+    return not is_administrators and any(
+        not rule.mesh
+        and not rule.when
+        and not _WRITES.isdisjoint(rule.access)
+        and (not rule.types or not _WAYS_TO_MORE.isdisjoint(rule.types))
+        for rule in role.rules
     )
-    if not all(match is None or _covers_all(match, body.get(name)) for match, name in selectors):
-        return False
-    spec = body.get("spec")
-    if not is_object(spec):
-        return condition.target_ref is None and condition.from_ is None and condition.to is None
-    if not _covers_ref(condition.target_ref, spec.get("targetRef"), write.mesh):
-        return False
-    from_ = [*_entries(spec.get("from")), *(_WHOLE_RULES for _ in _entries(spec.get("rules")))]
-    return _covers_entries(condition.from_, from_, write.mesh) and _covers_entries(
-        condition.to, _entries(spec.get("to")), write.mesh
-    )
-
-
-_WHOLE_RULES: Final[JsonObject] = {"targetRef": _WHOLE_MESH}  # `rules` are for every client
-
-
-def _covers_all(match: TagMatch, selectors: object) -> bool:
-    """Whether each selector of a policy selects only what `match` does; none selects all."""
-    found = [each.get("match") for each in _entries(selectors)]
-    return bool(found) and all(_has_tags(tags, match.match) for tags in found)
-
-
-def _covers_entries(
-    condition: DirectionCondition | None, entries: Iterable[JsonObject], mesh: str
-) -> bool:
-    return condition is None or all(
-        _covers_ref(condition.target_ref, entry.get("targetRef"), mesh) for entry in entries
-    )
-
-
-def _covers_ref(condition: RefCondition | None, ref: object, mesh: str) -> bool:
-    if condition is None:
-        return True
-    # Without a targetRef a policy is for the whole mesh.
-    target = ref if is_object(ref) and ref.get("kind") else _WHOLE_MESH
-    return (
-        condition.kind in {"", target.get("kind")}
-        and condition.name in {"", target.get("name")}
-        and condition.mesh in {"", ANY, target.get("mesh") or mesh}
-        and _has_tags(target.get("tags"), condition.tags)
-    )
-
-
-def _has_tags(tags: object, wanted: Mapping[str, str]) -> bool:
-    found: JsonObject = tags if is_object(tags) else {}
-    return all(name in found and value in {ANY, found[name]} for name, value in wanted.items())
-
-
-def _entries(value: object) -> list[JsonObject]:
-    return [each for each in value if is_object(each)] if isinstance(value, list) else []

@@ -29,9 +29,11 @@ from kong_mesh_cp.core.resources import proto_scalars as scalars
 from kong_mesh_cp.core.resources.quoting import go_quote
 from kong_mesh_cp.core.resources.reading import (
     ParseError,
+    is_object,
     read_array,
     read_object,
 )
+from kong_mesh_cp.core.resources.violations import FieldPath
 
 
 class _NoEntries(Mapping[str, Any]):
@@ -161,6 +163,26 @@ def read_message(message_type: type[M], value: object) -> M:
             given.pop(chosen.get(of.oneof, ""), None)
             chosen[of.oneof] = of.attribute
     return message_type(**given)
+
+
+def unknown_members(
+    message_type: type[Message], value: object, at: FieldPath
+) -> Iterator[FieldPath]:
+    """The members of the JSON `value`, which stands at `at`, that reading the message ignores."""
+    if not is_object(value):
+        return
+    hints = {name: codec.of.hint for codec in _codecs(message_type) for name in codec.of.names}
+    for name, member in value.items():
+        hint, place = hints.get(name), at.field(name)
+        if name not in hints:
+            yield place
+        elif isinstance(hint, type) and issubclass(hint, Message):
+            yield from unknown_members(hint, member, place)
+        elif get_origin(hint) is tuple and isinstance(member, list):
+            inner = get_args(hint)[0]
+            if isinstance(inner, type) and issubclass(inner, Message):
+                for number, each in enumerate(member):
+                    yield from unknown_members(inner, each, place.index(number))
 
 
 def write_message(message: Message) -> dict[str, object]:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Final, TypeVar
-
-import trio
+from typing import Final
 
 from kong_mesh_cp.core import strict_json
-from kong_mesh_cp.core.identity.access import AccessRules, Verb, WriteResource, require
+from kong_mesh_cp.core.identity.access import AccessRules, require
 from kong_mesh_cp.core.identity.users import User
 from kong_mesh_cp.core.resources import labels, membership
 from kong_mesh_cp.core.resources.bodies import (
@@ -27,14 +25,14 @@ from kong_mesh_cp.core.resources.defaults import (
 )
 from kong_mesh_cp.core.resources.go_json import syntax_fault
 from kong_mesh_cp.core.resources.key import ResourceKey
-from kong_mesh_cp.core.resources.kind import InvalidResourceError, Kind
+from kong_mesh_cp.core.resources.kind import InvalidResourceError
 from kong_mesh_cp.core.resources.kinds.dataplane import Dataplane
 from kong_mesh_cp.core.resources.kinds.insights import ZoneInsight
 from kong_mesh_cp.core.resources.kinds.mesh import Mesh
 from kong_mesh_cp.core.resources.labels import Place
 from kong_mesh_cp.core.resources.meta import name_warning
 from kong_mesh_cp.core.resources.quoting import go_quote
-from kong_mesh_cp.core.resources.reading import JsonObject, ParseError, is_object
+from kong_mesh_cp.core.resources.reading import ParseError, is_object
 from kong_mesh_cp.core.resources.registry import TYPES, ResourceType
 from kong_mesh_cp.core.resources.violations import Violation
 from kong_mesh_cp.usecases.ports import WallClock
@@ -49,22 +47,18 @@ from kong_mesh_cp.usecases.resource_ports import (
     StoredResource,
     VersionConflictError,
 )
-from kong_mesh_cp.usecases.resources import mesh_rules, refusals
+from kong_mesh_cp.usecases.resources import mesh_rules, refusals, write_access
 from kong_mesh_cp.usecases.resources.births import MeshBirths
 from kong_mesh_cp.usecases.resources.documents import (
-    shown,
     spec_as,
-    spec_text,
     status_text,
+    stored_form,
 )
 from kong_mesh_cp.usecases.resources.kinds import KINDS
+from kong_mesh_cp.usecases.resources.large_bodies import LARGE_BODY_BYTES, LargeBodies
 from kong_mesh_cp.usecases.resources.reading import in_its_mesh, mesh_key
 
-LARGE_BODY_BYTES: Final = 64 * 1024  # takes about a tenth of a second to read, at the worst
-
 _PROXY_TYPES: Final = {"ZoneIngress": "zoneingress", "ZoneEgress": "zoneegress"}
-
-T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -96,7 +90,6 @@ class _Body:
     """A body that its type can be read from."""
 
     draft: Draft
-    document: JsonObject
     status: str | None
     is_large: bool = False  # then it is read and written in a thread
 
@@ -119,7 +112,7 @@ class Applying:
         self._births = births
         self._rules = rules
         self._wall_clock = wall_clock
-        self._large_bodies = trio.CapacityLimiter(1)
+        self._large_bodies = LargeBodies()
 
     async def put(
         self, user: User, resource_type: ResourceType, mesh: str, name: str, body: bytes
@@ -128,41 +121,47 @@ class Applying:
         if resource_type.is_mesh_scoped and await self._store.get(mesh_key(mesh)) is None:
             raise refusals.mesh_not_found()
         key = ResourceKey(resource_type.name, mesh, name)
-        given = await self._given(resource_type, body)
-        return await self._write(user, key, given)
+        # Who may write nothing here costs nobody the reading of what they send.
+        existing = await self._store.get(key)
+        require(self._access, user, write_access.sending(key, existing))
+        given = await self._given(user, resource_type, body)
+        if given.is_large:  # and so time has passed
+            existing = await self._store.get(key)
+        return await self._write(user, key, given, existing)
 
     async def put_document(
         self, user: User, key: ResourceKey, document: object, *, also: Sequence[Put] = ()
     ) -> Written:
         """As `put`, for a body that was decoded already. `also` is made in the same transaction."""
-        return await self._write(user, key, _read(TYPES[key.type], document), also)
+        given = _read(TYPES[key.type], document)
+        return await self._write(user, key, given, await self._store.get(key), also)
 
     async def _write(
-        self, user: User, key: ResourceKey, given: _Body, also: Sequence[Put] = ()
+        self,
+        user: User,
+        key: ResourceKey,
+        given: _Body,
+        existing: StoredResource | None,
+        also: Sequence[Put] = (),
     ) -> Written:
-        kind = KINDS[key.type]
-        existing = await self._store.get(key)
         self._require_fit(key, given)
-        self._require_access(user, key, existing, given.document)
-        title = refusals.CREATE if existing is None else refusals.UPDATE
-        changes = await self._changes(key, kind, given, existing, title)
+        spec = self._spec_to_store(given.draft.spec, existing)
+        stored = partial(stored_form, KINDS[key.type], spec)
+        large = given.is_large
+        document, text = await self._large_bodies.work(user.name, stored) if large else stored()
+        # What is judged is what is stored, and nothing else that came along.
+        require(self._access, user, write_access.storing(key, existing, document))
+        changes = await self._changes(key, given, spec, text, existing)
         await self._apply([*changes, *also], key)
-        warnings = [*kind.warnings(given.draft.spec)]
+        warnings = [*KINDS[key.type].warnings(given.draft.spec)]
         deprecated = name_warning(key.type, key.name)
         return Written(existing is None, (*warnings, *([] if deprecated is None else [deprecated])))
 
-    async def _given(self, resource_type: ResourceType, body: bytes) -> _Body:
+    async def _given(self, user: User, resource_type: ResourceType, body: bytes) -> _Body:
         if len(body) < LARGE_BODY_BYTES:
             return _read_text(resource_type, body)
-        given = await self._apart(partial(_read_text, resource_type, body))
-        return replace(given, is_large=True)
-
-    async def _apart(self, work: Callable[[], T]) -> T:
-        """For a large body, which would keep everybody else waiting.
-
-        One at a time: it takes many times its size, too.
-        """
-        return await trio.to_thread.run_sync(work, limiter=self._large_bodies)
+        read = partial(_read_text, resource_type, body)
+        return replace(await self._large_bodies.work(user.name, read), is_large=True)
 
     def judge(self, key: ResourceKey, document: object) -> None:
         """What `put_document` finds wrong with a body by itself. Raises: ResourceRefusedError."""
@@ -176,10 +175,11 @@ class Applying:
     async def delete(self, user: User, resource_type: ResourceType, mesh: str, name: str) -> None:
         """Take it out, with all that it owns."""
         key = ResourceKey(resource_type.name, mesh, name)
+        require(self._access, user, write_access.removing(key, None))
         existing = await in_its_mesh(self._store, key)
         if existing is None:
             raise refusals.not_found(refusals.DELETE)
-        self._require_access(user, key, existing, None)
+        require(self._access, user, write_access.removing(key, existing))
         violation = await self._needed(key)
         if violation is not None:
             raise refusals.invalid(refusals.DELETE, [violation])
@@ -188,39 +188,32 @@ class Applying:
         except NotFoundError:
             raise refusals.not_found(refusals.DELETE) from None
 
-    def _require_access(
-        self,
-        user: User,
-        key: ResourceKey,
-        before: StoredResource | None,
-        after: JsonObject | None,
-    ) -> None:
-        verb = Verb.UPDATE if before is not None else Verb.CREATE
-        bodies = (*([] if before is None else [shown(before)]), *([] if after is None else [after]))
-        action = WriteResource(
-            verb=verb if after is not None else Verb.DELETE,
-            type=key.type,
-            mesh=key.mesh,
-            name=key.name,
-            bodies=bodies,
-        )
-        require(self._access, user, action)
+    def _spec_to_store(self, spec: object, existing: StoredResource | None) -> object:
+        """`spec` with what is filled in at a write."""
+        match spec:
+            case Mesh():
+                return with_metrics_defaults(spec)
+            case Dataplane():
+                tagged = with_zone_tag(spec, self._rules.place.zone)
+                return with_unproven_inbounds(tagged) if existing is None else tagged
+            case _:
+                return spec
 
     async def _changes(
         self,
         key: ResourceKey,
-        kind: Kind[Any],
         given: _Body,
+        spec: object,
+        text: str,
         existing: StoredResource | None,
-        title: str,
     ) -> Sequence[Change]:
+        """The write of `spec`, whose text is `text`, with all that has to be made with it."""
         now = self._wall_clock()
-        place = self._rules.place
-        spec, more = given.draft.spec, list[Put]()
+        title = refusals.CREATE if existing is None else refusals.UPDATE
+        more = list[Put]()
         proxy_type = _PROXY_TYPES.get(key.type)
         match spec:
             case Mesh():
-                spec = with_metrics_defaults(spec)
                 if existing is None:
                     _refuse(title, mesh_rules.creation_violations(key.name, spec))
                     more += await self._births.created(key.name, spec, now)
@@ -230,19 +223,19 @@ class Applying:
                     more += await self._births.certificates(key.name, spec, now)
             case Dataplane():
                 proxy_type = spec.proxy_type
-                spec = with_zone_tag(spec, place.zone)
-                if existing is None:
-                    spec = with_unproven_inbounds(spec)
                 await self._require_membership(key, spec, title)
             case _:
                 pass
-        text = partial(spec_text, kind, spec)
         written = Put(
             key=key,
-            spec=await self._apart(text) if given.is_large else text(),
+            spec=text,
             status=given.status,
             labels=labels.computed_labels(
-                given.draft.meta.labels, TYPES[key.type], key.mesh, place, proxy_type=proxy_type
+                given.draft.meta.labels,
+                TYPES[key.type],
+                key.mesh,
+                self._rules.place,
+                proxy_type=proxy_type,
             ),
             owner=mesh_key(key.mesh) if key.mesh else None,
             at=now,
@@ -321,8 +314,7 @@ def _read(resource_type: ResourceType, document: object) -> _Body:
     kind = KINDS[resource_type.name]
     try:
         draft = read_draft(kind, resource_type, document)
-        members = document if is_object(document) else {}
-        status = status_text(kind, members)
+        status = status_text(kind, document if is_object(document) else {})
     except ParseError as error:
         raise _unreadable(resource_type, error) from None
     except InvalidResourceError as error:
@@ -330,7 +322,7 @@ def _read(resource_type: ResourceType, document: object) -> _Body:
         raise refusals.invalid(refusals.PROCESS, wrong) from None
     wrong = [*kind.validate(draft.spec), *kind.validate_name(draft.meta.name)]
     _refuse(refusals.PROCESS, wrong)
-    return _Body(draft=draft, document=members, status=status)
+    return _Body(draft=draft, status=status)
 
 
 def _of_schema(violation: Violation) -> Violation:

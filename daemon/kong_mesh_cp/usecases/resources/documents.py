@@ -27,6 +27,12 @@ def spec_text(kind: Kind[Any], spec: object) -> str:
     return _text(kind.render(spec))
 
 
+def stored_form(kind: Kind[Any], spec: object) -> tuple[JsonDocument, str]:
+    """What is stored for `spec`, as JSON and as its text."""
+    document = kind.render(spec)
+    return document, _text(document)
+
+
 def status_text(kind: Kind[Any], document: Mapping[str, object]) -> str | None:
     """What is stored for the status in `document`, an empty one where there is none.
 

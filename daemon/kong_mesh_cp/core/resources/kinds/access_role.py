@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Final
 
-from kong_mesh_cp.core.resources.kind import Kind, proto_kind
-from kong_mesh_cp.core.resources.proto import EMPTY, Message, proto
-from kong_mesh_cp.core.resources.violations import FieldPath, Violation, root
+from kong_mesh_cp.core.resources.kind import InvalidResourceError, Kind, proto_kind
+from kong_mesh_cp.core.resources.proto import (
+    EMPTY,
+    Message,
+    proto,
+    read_message,
+    unknown_members,
+)
+from kong_mesh_cp.core.resources.reading import JsonObject
+from kong_mesh_cp.core.resources.violations import VIOLATIONS_MAX, FieldPath, Violation, root
 
 ACCESSES: Final = (
     "CREATE",
@@ -22,8 +30,22 @@ ACCESSES: Final = (
     "VIEW_STATS",
     "VIEW_CLUSTERS",
 )
+ANY: Final = "*"
+
+# What conditions ask of policies of either generation: no policy has parts of both.
+OF_CONNECTIONS: Final = frozenset({"sources", "destinations", "selectors"})
+OF_POLICIES: Final = frozenset({"targetRef", "from", "to"})
+OF_TOKENS: Final = frozenset({"dpToken"})
+
 SUBJECT_TYPES: Final = ("User", "Group")
+WARNINGS_MAX: Final = 10  # of one role
+
 _CANNOT_BE_EMPTY: Final = "cannot be empty"
+_UNKNOWN: Final = "is no member of a rule. Without it the rule would grant more than it says"
+_VOID: Final = (
+    "it asks for nothing, or for what no resource has together. A rule that needs no condition "
+    "has no `when`"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +53,10 @@ class TagMatch(Message):
     """Tags that have to be there; the value `*` is any."""
 
     match: Mapping[str, str] = EMPTY
+
+    @property
+    def is_void(self) -> bool:
+        return not self.match
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +66,11 @@ class RefCondition(Message):
     kind: str = ""
     name: str = ""
     tags: Mapping[str, str] = EMPTY
-    mesh: str = ""
+    mesh: str = ""  # `*` is any
+
+    @property
+    def is_void(self) -> bool:
+        return not (self.kind or self.name or self.tags or self.mesh.strip(ANY))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +78,10 @@ class DirectionCondition(Message):
     """What the targetRef of each entry of `to` or `from` has to be."""
 
     target_ref: RefCondition | None = None
+
+    @property
+    def is_void(self) -> bool:
+        return self.target_ref is None or self.target_ref.is_void
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +98,13 @@ class TokenCondition(Message):
 
     tags: tuple[TokenTag, ...] = ()
 
+    @property
+    def is_void(self) -> bool:
+        return not self.tags
+
+
+ConditionPart = TagMatch | TokenCondition | RefCondition | DirectionCondition
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Condition(Message):
@@ -77,6 +118,29 @@ class Condition(Message):
     from_: DirectionCondition | None = proto(json="from")
     to: DirectionCondition | None = None
 
+    @property
+    def parts(self) -> Mapping[str, ConditionPart]:
+        """What it asks, by the member of a resource (or `dpToken`) that it asks it of."""
+        parts: dict[str, ConditionPart | None] = {
+            "sources": self.sources,
+            "destinations": self.destinations,
+            "selectors": self.selectors,
+            "dpToken": self.dp_token,
+            "targetRef": self.target_ref,
+            "from": self.from_,
+            "to": self.to,
+        }
+        return {name: part for name, part in parts.items() if part is not None}
+
+    @property
+    def is_void(self) -> bool:
+        """Whether nothing fulfils it: it asks for nothing, or in part, or for what no resource
+        has together.
+        """
+        parts = self.parts
+        together = any(parts.keys() <= each for each in (OF_CONNECTIONS, OF_POLICIES, OF_TOKENS))
+        return not parts or not together or any(part.is_void for part in parts.values())
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccessRule(Message):
@@ -84,7 +148,7 @@ class AccessRule(Message):
 
     types: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
-    mesh: str = ""  # "" and `*`: of any mesh and of none
+    mesh: str = ""  # "": in any mesh and in none; `*`: in any mesh, and each mesh itself
     access: tuple[str, ...] = ()
     when: tuple[Condition, ...] = ()  # one of them is enough
 
@@ -157,7 +221,37 @@ def _binding_violations(binding: AccessRoleBinding) -> list[Violation]:
     return violations
 
 
-KIND: Final[Kind[AccessRole]] = proto_kind("AccessRole", AccessRole, _role_violations)
+def _read_role(document: JsonObject) -> AccessRole:
+    """Raises: ParseError; InvalidResourceError for a rule with members that nobody knows.
+
+    Other types ignore such members. Here a slip (`destination`, `Types`) would make a rule wider.
+    """
+    role = read_message(AccessRole, document)
+    given = document.get("rules")
+    unknown = (
+        place.violation(_UNKNOWN)
+        for number, rule in enumerate(given if isinstance(given, list) else ())
+        for place in unknown_members(AccessRule, rule, root("rules").index(number))
+    )
+    violations = tuple(islice(unknown, VIOLATIONS_MAX + 1))
+    if violations:
+        raise InvalidResourceError(violations)
+    return role
+
+
+def _role_warnings(role: AccessRole) -> Sequence[str]:
+    void = (
+        root("rules").index(number).field("when").index(index).text
+        for number, rule in enumerate(role.rules)
+        for index, condition in enumerate(rule.when)
+        if condition.is_void
+    )
+    return tuple(f"{place} is never fulfilled: {_VOID}" for place in islice(void, WARNINGS_MAX))
+
+
+KIND: Final = replace(
+    proto_kind("AccessRole", AccessRole, _role_violations, _role_warnings), parse=_read_role
+)
 BINDING_KIND: Final[Kind[AccessRoleBinding]] = proto_kind(
     "AccessRoleBinding", AccessRoleBinding, _binding_violations
 )

@@ -1,0 +1,49 @@
+"""What is asked of access about a write: once before anybody reads what was sent, and once with
+what is stored before and after.
+"""
+
+from __future__ import annotations
+
+from kong_mesh_cp.core.identity.access import Verb, WriteResource
+from kong_mesh_cp.core.identity.conditions import may_be_about
+from kong_mesh_cp.core.resources.key import ResourceKey
+from kong_mesh_cp.core.resources.reading import JsonObject
+from kong_mesh_cp.usecases.resource_ports import StoredResource
+from kong_mesh_cp.usecases.resources.documents import members
+
+
+def sending(key: ResourceKey, existing: StoredResource | None) -> WriteResource:
+    """Whether anything at all may be put there."""
+    return _write(_put(existing), key, unread=True)
+
+
+def storing(
+    key: ResourceKey, existing: StoredResource | None, document: JsonObject
+) -> WriteResource:
+    """Whether `document`, the members of a spec as they are stored, may be put there."""
+    # Where no condition is ever asked, nobody needs to look into what was there.
+    asked = may_be_about(key.type)
+    return _write(_put(existing), key, *((*_documents(existing), document) if asked else ()))
+
+
+def removing(key: ResourceKey, existing: StoredResource | None) -> WriteResource:
+    """Whether it may be deleted; None: whether anything at all may be that is called so."""
+    if existing is None:
+        return _write(Verb.DELETE, key, unread=True)
+    return _write(Verb.DELETE, key, *(_documents(existing) if may_be_about(key.type) else ()))
+
+
+def _put(existing: StoredResource | None) -> Verb:
+    return Verb.CREATE if existing is None else Verb.UPDATE
+
+
+def _documents(existing: StoredResource | None) -> tuple[JsonObject, ...]:
+    return () if existing is None else (members(existing),)
+
+
+def _write(
+    verb: Verb, key: ResourceKey, *bodies: JsonObject, unread: bool = False
+) -> WriteResource:
+    return WriteResource(
+        verb=verb, type=key.type, mesh=key.mesh, name=key.name, bodies=bodies, unread=unread
+    )
