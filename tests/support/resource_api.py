@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from kong_mesh_cp.core.identity.access import StaticAccess
+from kong_mesh_cp.core.identity.access import AccessRules, StaticAccess
 from kong_mesh_cp.core.identity.users import ADMIN, User
 from kong_mesh_cp.core.resources.kinds.mesh import CertificateAuthority
 from kong_mesh_cp.core.resources.labels import Place
@@ -57,9 +57,10 @@ class ResourceApi:
     routing: bool = False
     keys: NumberedKeys = field(default_factory=NumberedKeys)
     now: datetime = AT
+    access: AccessRules = field(default_factory=StaticAccess)
 
     def __post_init__(self) -> None:
-        access = StaticAccess()
+        access = self.access
         self.births = MeshBirths(self.store, self.keys, routing=self.routing)
         self.reading = Reading(self.store, access)
         self.applying = Applying(self.store, access, self.births, self.rules, self._clock)

@@ -167,3 +167,73 @@ def test_a_start_may_be_told_to_make_none(tmp_path: Path) -> None:
         assert put_mesh(daemon, "m") == 403
         assert daemon.api("GET", "/access-roles").json["total"] == 0
         assert daemon.stderr.count("access-nobody-writes: ") == 1
+
+
+CONDITION = {"destinations": {"match": {"kuma.io/service": "web"}}}
+FORGED = {"destinations": [{"match": {"kuma.io/service": "web"}}]}
+TARGET = {"kind": "MeshService", "name": "web"}
+
+
+def give(daemon: Daemon, *rules: Mapping[str, object]) -> dict[str, str]:
+    """John of team-a has these rules; the headers of a request of his."""
+    role = {"type": "AccessRole", "name": "johns", "rules": list(rules)}
+    assert send(daemon, "PUT", "/access-roles/johns", role).status in {200, 201}
+    assert bind(daemon, "johns", "johns", "team-a").status in {200, 201}
+    return token_of(daemon, "john", "team-a")
+
+
+@pytest.mark.parametrize("when", [CONDITION, {"targetRef": TARGET}])
+def test_a_member_that_a_type_does_not_have_makes_nobody_an_administrator(
+    daemon: Daemon, when: Mapping[str, object]
+) -> None:
+    john = give(daemon, {"access": ["CREATE", "UPDATE", "DELETE"], "when": [when]})
+    forged = {**FORGED, "spec": {"targetRef": TARGET}, "targetRef": TARGET}
+    subjects = [{"type": "User", "name": "john"}]
+    for path, body in (
+        ("access-role-bindings/evil", {"type": "AccessRoleBinding", "roles": ["admin"]}),
+        ("access-roles/johns", {"type": "AccessRole", "rules": [{"access": ["CREATE"]}]}),
+        ("global-secrets/user-token-signing-key-9", {"type": "GlobalSecret", "data": "eA=="}),
+        ("meshes/default/secrets/s", {"type": "Secret", "mesh": "default", "data": "eA=="}),
+        ("meshes/evil", {"type": "Mesh"}),
+        ("zones/evil", {"type": "Zone"}),
+    ):
+        name = path.rpartition("/")[2]
+        whole = {**forged, "subjects": subjects, **body, "name": name}
+        assert send(daemon, "PUT", f"/{path}", whole, john).status == 403, path
+        assert send(daemon, "DELETE", f"/{path}", headers=john).status == 403, path
+    asked = {"name": "z", "groups": ["mesh-system:admin"], "validFor": "1h"}
+    assert send(daemon, "POST", "/tokens/user", asked, john).status == 403
+
+
+def test_a_role_for_every_mesh_writes_nothing_that_is_in_none(daemon: Daemon) -> None:
+    writes = ["CREATE", "UPDATE", "DELETE"]
+    tokens = ["GENERATE_USER_TOKEN", "GENERATE_ZONE_TOKEN", "GENERATE_ZONE_CP_TOKEN"]
+    john = give(daemon, {"access": [*writes, *tokens], "mesh": "*"})
+    assert put_mesh(daemon, "johns", john) == 201
+    secret = {"type": "GlobalSecret", "name": "user-token-signing-key-9", "data": "eA=="}
+    path = "/global-secrets/user-token-signing-key-9"
+    assert send(daemon, "PUT", path, secret, john).status == 403
+    assert daemon.api("GET", "/global-secrets", john).status == 403
+    for kind in ("user", "zone"):
+        asked = {"name": "z", "zone": "z", "scope": ["ingress"], "validFor": "1h"}
+        assert send(daemon, "POST", f"/tokens/{kind}", asked, john).status == 403
+
+
+def test_who_could_write_nothing_is_refused_whatever_they_send(daemon: Daemon) -> None:
+    """What is no resource at all is refused for who sends it."""
+    john = give(daemon, {"access": ["CREATE"], "types": ["MeshTimeout"], "mesh": "default"})
+    given = {"Content-Type": "application/json"}
+    for path in ("/meshes/default/meshretries/x", "/meshes/x", "/tokens/user", "/tokens/zone"):
+        method = "POST" if path.startswith("/tokens") else "PUT"
+        for headers in (john, REMOTE):
+            assert daemon.api(method, path, {**given, **headers}, b"{").status == 403, path
+    readable = "/meshes/default/meshtimeouts/x"
+    assert daemon.api("PUT", readable, {**given, **john}, b"{").status == 400
+    line = f'access-denied: {ANONYMOUS}, action CREATE, resource MeshRetry "default/x"'
+    eventually(line, lambda: line in daemon.stderr)
+
+
+def test_a_role_that_leads_to_more_is_warned_of(daemon: Daemon) -> None:
+    assert "access-role-leads-to-more" not in daemon.stderr
+    give(daemon, {"access": ["UPDATE"]})
+    eventually("the warning", lambda: "access-role-leads-to-more: " in daemon.stderr)

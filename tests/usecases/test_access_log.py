@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -89,3 +90,23 @@ def test_hostile_names_stay_on_one_line(mesh: str, name: str) -> None:
         IssueUserToken(name),
     ):
         assert " ".join(described(action)).isprintable()
+
+
+@pytest.mark.parametrize(
+    "unread",
+    [
+        replace(WRITE, unread=True),
+        IssueDataplaneToken(unread=True),
+        IssueZoneToken(unread=True),
+        IssueUserToken(unread=True),
+    ],
+)
+def test_leave_to_say_what_is_asked_is_no_decision_but_its_refusal_is(
+    unread: Action, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    rules = LoggedAccess(RULES, [ALLOWED, DENIED])
+    assert rules.permits(ADMIN, unread)
+    assert caplog.messages == []
+    assert not rules.permits(ANONYMOUS, unread)
+    assert [line.partition(":")[0] for line in caplog.messages] == ["access-denied"]

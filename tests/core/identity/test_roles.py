@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -22,7 +23,12 @@ from kong_mesh_cp.core.identity.access import (
 )
 from kong_mesh_cp.core.identity.roles import RoleAccess, admin_binding, admin_role
 from kong_mesh_cp.core.identity.users import ADMIN, ANONYMOUS, User
-from kong_mesh_cp.core.resources.kinds.access_role import KIND, AccessRoleBinding, Subject
+from kong_mesh_cp.core.resources.kinds.access_role import (
+    ACCESSES,
+    KIND,
+    AccessRoleBinding,
+    Subject,
+)
 from kong_mesh_cp.core.resources.registry import TYPES
 from support.identity import KNOWN
 
@@ -464,3 +470,68 @@ def test_no_body_breaks_the_decision(value: object) -> None:
     body: Body = {"spec": value, "sources": value, "selectors": value}
     when = [{"targetRef": WEB, "to": {"targetRef": API}, "sources": {"match": {"s": "web"}}}]
     assert not creates({"when": when}, write("MeshTimeout", body))
+
+
+_TYPES = st.sampled_from(["MeshTimeout", "TrafficRoute", "Secret", "Mesh", "Zone"])
+_MESHES = st.sampled_from(["", "*", "default", "other"])
+_CONDITIONS = st.sampled_from(
+    [
+        {},
+        {"targetRef": WEB},
+        {"targetRef": {"kind": "Mesh"}},
+        {"to": {"targetRef": API}},
+        {"sources": {"match": {"s": "web"}}},
+        {"dpToken": {"tags": [{"name": "s", "value": "web"}]}},
+    ]
+)
+_RULES = st.fixed_dictionaries(
+    {
+        "access": st.lists(st.sampled_from(ACCESSES), min_size=1, max_size=3),
+        "types": st.lists(_TYPES, max_size=2),
+        "names": st.lists(st.sampled_from(["res-1", "default"]), max_size=1),
+        "mesh": _MESHES,
+        "when": st.lists(_CONDITIONS, max_size=2),
+    }
+)
+_BODIES = st.sampled_from(
+    [policy(WEB), policy(to=[API]), policy(), legacy(sources=[{"s": "web"}]), {}]
+)
+_WRITES = st.builds(
+    WriteResource,
+    verb=st.sampled_from(Verb),
+    type=_TYPES,
+    mesh=st.just("default"),
+    name=st.sampled_from(["res-1", "default", "x"]),
+    bodies=st.lists(_BODIES, max_size=2).map(tuple),
+)
+_TOKENS = st.builds(
+    IssueDataplaneToken,
+    mesh=st.sampled_from(["default", "other"]),
+    tags=st.sampled_from([{}, {"s": ("web",)}, {"s": ("api",)}]),
+) | st.builds(
+    IssueZoneToken,
+    zone=st.just("z"),
+    scope=st.sampled_from([(), ("cp",), ("ingress",), ("cp", "egress")]),
+)
+
+
+@given(st.lists(_RULES, max_size=3), _WRITES | _TOKENS)
+def test_who_is_permitted_anything_is_never_refused_before_it_is_read(
+    rules: list[Body], action: WriteResource | IssueDataplaneToken | IssueZoneToken
+) -> None:
+    for access in (role(*rules), StaticAccess()):
+        for user in (KNOWN, ADMIN, ANONYMOUS):
+            if access.permits(user, action):
+                assert access.permits(user, replace(action, unread=True))
+
+
+@pytest.mark.parametrize("type_name", ["Secret", "Mesh", "Zone", "Dataplane", "MeshTimeout"])
+def test_a_condition_that_no_such_resource_fulfils_refuses_before_anything_is_read(
+    type_name: str,
+) -> None:
+    when = [{"sources": {"match": {"s": "web"}}}, {"targetRef": {}}, {}]
+    rules = role({"access": ["CREATE"], "when": when})
+    unread = replace(write(type_name), unread=True)
+    assert not rules.permits(KNOWN, unread)
+    assert rules.permits(KNOWN, replace(write("TrafficRoute"), unread=True))
+    assert role({"access": ["CREATE"]}).permits(KNOWN, unread)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from kong_mesh_cp.core.resources.kinds.access_role import BINDING_KIND, KIND
+from kong_mesh_cp.core.resources.kind import InvalidResourceError
+from kong_mesh_cp.core.resources.kinds.access_role import BINDING_KIND, KIND, WARNINGS_MAX
 from kong_mesh_cp.core.resources.reading import ParseError
-from kong_mesh_cp.core.resources.violations import Violation
+from kong_mesh_cp.core.resources.violations import VIOLATIONS_MAX, Violation
 
 ROLE: dict[str, object] = {
     "rules": [
@@ -93,3 +94,54 @@ def test_all_that_is_wrong_with_a_binding_is_told() -> None:
 def test_another_shape_cannot_be_read(document: dict[str, object]) -> None:
     with pytest.raises(ParseError):
         KIND.parse(document)
+
+
+@pytest.mark.parametrize(
+    ("rule", "place"),
+    [
+        ({"type": ["Mesh"]}, "rules[1].type"),
+        ({"Types": ["Mesh"]}, "rules[1].Types"),
+        ({"when": [{"destination": {"match": {"s": "x"}}}]}, "rules[1].when[0].destination"),
+        ({"when": [{}, {"targetRef": {"Kind": "Mesh"}}]}, "rules[1].when[1].targetRef.Kind"),
+        ({"when": [{"sources": {"tags": {"s": "x"}}}]}, "rules[1].when[0].sources.tags"),
+        ({"when": [{"target_ref": None}]}, "rules[1].when[0].target_ref"),
+        ({"when": [{"dpToken": {"tags": [{"key": "s"}]}}]}, "rules[1].when[0].dpToken.tags[0].key"),
+    ],
+)
+def test_a_slip_in_a_rule_is_refused_rather_than_making_it_wider(
+    rule: dict[str, object], place: str
+) -> None:
+    rules = [{"access": ["CREATE"]}, {"access": ["CREATE"], **rule}]
+    with pytest.raises(InvalidResourceError) as caught:
+        KIND.parse({"type": "AccessRole", "name": "x", "more": 1, "rules": rules})
+    (violation,) = caught.value.violations
+    assert violation.field == place
+    assert violation.message.startswith("is no member of a rule. ")
+
+
+def test_of_very_many_slips_the_first_are_told() -> None:
+    rules = [{"access": ["CREATE"], "Names": []}] * 2 * VIOLATIONS_MAX
+    with pytest.raises(InvalidResourceError) as caught:
+        KIND.parse({"rules": rules})
+    assert len(caught.value.violations) == VIOLATIONS_MAX + 1
+
+
+def test_a_role_warns_of_conditions_that_nothing_fulfils() -> None:
+    sound = {"targetRef": {"kind": "Mesh"}, "to": {"targetRef": {"kind": "MeshService"}}}
+    tags = {"match": {"s": "x"}}
+    void: list[object] = [
+        {},
+        {"targetRef": {}},
+        {"sources": {}, "destinations": tags},
+        {"sources": tags, "targetRef": {"kind": "Mesh"}},
+        {"dpToken": {}},
+    ]
+    role = KIND.parse({"rules": [{"access": ["CREATE"], "when": [sound, *void]}]})
+    assert not KIND.validate(role)
+    warnings = KIND.warnings(role)
+    assert [line.partition(" ")[0] for line in warnings] == [
+        f"rules[0].when[{number}]" for number in range(1, len(void) + 1)
+    ]
+    assert all(" is never fulfilled: it asks for nothing, or " in line for line in warnings)
+    many = KIND.parse({"rules": [{"access": ["CREATE"], "when": void * WARNINGS_MAX}]})
+    assert len(KIND.warnings(many)) == WARNINGS_MAX
