@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 from contextlib import closing
@@ -69,6 +70,23 @@ def _(stage: Stage) -> Said:
     stage.set(**RBAC, KMESH_ACCESS_RBAC_SKIP_ADMIN_ROLE_CREATION="true")
     stage.start()
     return stage.says("access-nobody-writes")
+
+
+@ACCESS.called("A role that leads to all others")
+def _(stage: Stage) -> Said:
+    stage.set(**RBAC, KMESH_ACCESS_RBAC_DEFAULT_ADMIN_ROLE_GROUPS="mesh-system:admin")
+    daemon = stage.start()
+    eventually("the role", lambda: daemon.api("GET", "/access-roles/admin").status == 200)
+    subjects = [{"type": "Group", "name": "team-a"}]
+    for path, body in (
+        ("access-roles", {"type": "AccessRole", "rules": [{"access": ["UPDATE"]}]}),
+        ("access-role-bindings",
+         {"type": "AccessRoleBinding", "subjects": subjects, "roles": ["team-a"]}),
+    ):  # fmt: skip
+        content = json.dumps({**body, "name": "team-a"}).encode()
+        given = {"Content-Type": "application/json"}
+        assert daemon.api("PUT", f"/{path}/team-a", given, content).status == 201
+    return stage.says("access-role-leads-to-more")
 
 
 @ACCESS.called("A role that was changed in the store by hand")
