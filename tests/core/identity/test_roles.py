@@ -278,7 +278,8 @@ def test_one_of_several_conditions_is_enough() -> None:
     when = [{"targetRef": WEB}, {"targetRef": API}]
     assert creates({"when": when}, write("MeshTimeout", policy(API)))
     assert not creates({"when": when}, write("MeshTimeout", policy(TEAM)))
-    for nothing in ({}, {"targetRef": {}}, {"to": {}}, {"dpToken": {"tags": []}}):
+    empty: list[Body] = [{}, {"targetRef": {}}, {"to": {}}, {"dpToken": {"tags": []}}]
+    for nothing in empty:
         assert not creates(
             {"when": [{"targetRef": WEB}, nothing]}, write("MeshTimeout", policy(TEAM))
         )
@@ -411,7 +412,8 @@ def test_one_condition_and_one_rule_are_enough_for_a_token() -> None:
 
 
 def test_a_condition_that_asks_nothing_of_a_proxys_token_allows_none() -> None:
-    for nothing in ({}, {"dpToken": {}}, {"dpToken": {"tags": []}}, {"sources": {"match": {}}}):
+    empty: list[Body] = [{}, {"dpToken": {}}, {"dpToken": {"tags": []}}, {"sources": {}}]
+    for nothing in empty:
         rules = role({"access": ["GENERATE_DATAPLANE_TOKEN"], "when": [nothing]})
         for tags in ({}, {"s": ("web",)}):
             assert not rules.permits(KNOWN, IssueDataplaneToken(mesh="default", tags=tags)), nothing

@@ -33,6 +33,7 @@ from kong_mesh_cp.core.resources.plugin_kind import PluginKind
 from kong_mesh_cp.core.resources.proto import message_fields
 from kong_mesh_cp.core.resources.registry import TYPES
 from kong_mesh_cp.usecases.resources.kinds import KINDS
+from kong_mesh_cp.usecases.resources.large_bodies import LARGE_BODY_BYTES
 from kong_mesh_cp.usecases.resources.refusals import Fault, ResourceRefusedError
 from support.identity import KNOWN
 from support.resource_api import ResourceApi
@@ -255,7 +256,24 @@ async def test_a_body_for_another_place_is_judged_by_its_url() -> None:
     assert await api.names("MeshTimeout") == []
 
 
-@pytest.mark.parametrize("unreadable", [b"{", b"", b"[" * 10_000, b'{"a":1,"a":2}', b"\xff"])
+async def test_a_large_body_is_judged_as_a_small_one() -> None:
+    (rule, *_) = rules_with({"targetRef": {"kind": "Dataplane", "name": "cart"}})
+    api = await api_for(Both(rule))
+    body = {"type": "MeshTimeout", "name": "x", "mesh": "m", **sound("MeshTimeout")}
+    padding = b" " * LARGE_BODY_BYTES
+    forgery = json.dumps(body | FORGED).encode() + padding
+    for created in (True, False):
+        with pytest.raises(AccessDeniedError):
+            await api.send("MeshTimeout", "x", forgery, mesh="m", user=KNOWN)
+        spec = {**body["spec"], "targetRef": {"kind": "Dataplane", "name": "cart"}}
+        allowed = json.dumps({**body, "spec": spec}).encode() + padding
+        written = await api.send("MeshTimeout", "x", allowed, mesh="m", user=KNOWN)
+        assert written.created is created
+
+
+@pytest.mark.parametrize(
+    "unreadable", [b"{", b"", b"[" * 10_000, b'{"a":1,"a":2}', b"\xff", b"x" * 9 * LARGE_BODY_BYTES]
+)
 async def test_who_could_write_nothing_there_is_refused_before_the_body_is_read(
     unreadable: bytes,
 ) -> None:

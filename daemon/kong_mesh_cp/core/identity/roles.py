@@ -22,7 +22,6 @@ from kong_mesh_cp.core.identity.access import (
     WriteResource,
 )
 from kong_mesh_cp.core.identity.conditions import (
-    ANY,
     allows_token,
     allows_tokens,
     can_be_fulfilled,
@@ -31,6 +30,7 @@ from kong_mesh_cp.core.identity.conditions import (
 from kong_mesh_cp.core.identity.token_requests import CONTROL_PLANE_SCOPE
 from kong_mesh_cp.core.identity.users import ANONYMOUS, AUTHENTICATED, UNAUTHENTICATED, User
 from kong_mesh_cp.core.resources.kinds.access_role import (
+    ANY,
     AccessRole,
     AccessRoleBinding,
     AccessRule,
