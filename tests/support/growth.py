@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable
-from time import thread_time
+from time import process_time
 from typing import Final
 
 GROWTH_MAX: Final = 2.3  # of the time, for twice the input
@@ -21,7 +21,7 @@ Work = Callable[[], object]
 def growth(work_of: Callable[[int], Work], size: int) -> float:
     """The time of the work of twice `size` in units of that of `size`; 1.0 below FLOOR_SECONDS.
 
-    `work_of` makes the work of a size, outside of the time. Time is that of this thread alone.
+    `work_of` makes the work of a size, outside of the time. Time is that of this process alone.
     """
     once, twice = work_of(size), work_of(2 * size)
     short = long = float("inf")
@@ -39,9 +39,9 @@ def _seconds(work: Work) -> float:
     collects = gc.isenabled()
     gc.disable()  # its turn comes with what was made before, which is not this work's doing
     try:
-        begun = thread_time()
+        begun = process_time()
         work()
-        return thread_time() - begun
+        return process_time() - begun
     finally:
         if collects:
             gc.enable()
