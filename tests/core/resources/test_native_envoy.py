@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kong_mesh_cp.core.resources.native_envoy import native_fault
+from kong_mesh_cp.core.resources.native_envoy import NATIVE_CHARACTERS_MAX, native_fault
+from support.growth import growth
 
 
 @pytest.mark.parametrize(
@@ -20,6 +24,12 @@ from kong_mesh_cp.core.resources.native_envoy import native_fault
         "",
         "null",
         "a:\n  b: 1",
+        ":: ",
+        "a:b: c",
+        "a\n: b",
+        "%YAML 1.2\n---\na: b",
+        '"a\nb": c',
+        "% a: b",
     ],
 )
 def test_an_object_may_be_a_resource(text: str) -> None:
@@ -37,6 +47,8 @@ def test_an_object_may_be_a_resource(text: str) -> None:
         ("[]", "array"),
         ("true", "bool"),
         ("-1.5", "number"),
+        ("a:#b", "string"),
+        ("a # b: c", "string"),
     ],
 )
 def test_what_is_no_object_is_none(text: str, fault: str) -> None:
@@ -51,3 +63,29 @@ def test_any_text_gets_an_answer(text: str) -> None:
     fault = native_fault(text)
 
     assert fault is None or fault
+
+
+def test_a_resource_has_a_bounded_length() -> None:
+    assert native_fault("a: " + "b" * NATIVE_CHARACTERS_MAX) == (
+        "it must not have more than 262144 characters"
+    )
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        lambda size: "a" + " " * size + "b",
+        lambda size: "%" + " " * size,
+        lambda size: "%" * size,
+        lambda size: "%\n" * size,
+        lambda size: "#\n" * size,
+        lambda size: "a:" * size,
+        lambda size: ":" * size,
+        lambda size: "a" + "\n" * size + "b",
+        lambda size: '"' + "\\" * size,
+        lambda size: '{"' * size,
+        lambda size: "{" + "'" * size,
+    ],
+)
+def test_the_time_is_that_of_the_length(shape: Callable[[int], str]) -> None:
+    assert growth(lambda size: partial(native_fault, shape(size)), NATIVE_CHARACTERS_MAX // 8) < 2.3

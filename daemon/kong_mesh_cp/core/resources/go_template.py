@@ -13,14 +13,14 @@ from typing import Final
 
 from kong_mesh_cp.core.resources.quoting import go_quote
 
-_SPACE: Final = re.compile(r"[ \t\r\n]+")
-_COMMENT: Final = re.compile(r"(?:- )?/\*.*?\*/(?: -)?", re.DOTALL)
+TEMPLATE_CHARACTERS_MAX: Final = 4096  # no host name needs more
+
 _TOKEN: Final = re.compile(
     r"(?P<space>[ \t\r\n]+)"
     r"|(?P<field>(?:\.[A-Za-z_][A-Za-z0-9_]*)+)"
     r"|(?P<dot>\.)"
-    r'|(?P<text>"(?:[^"\\\n]|\\[^\n])*")'
-    r"|(?P<raw>`[^`]*`)"
+    r'|(?P<text>"(?:[^"\\\n]++|\\[^\n])*+")'
+    r"|(?P<raw>`[^`]*+`)"
     r"|(?P<number>[0-9]+)"
     r"|(?P<word>[A-Za-z_][A-Za-z0-9_]*)"
     r"|(?P<pipe>\|)"
@@ -31,9 +31,11 @@ _ENDS: Final = frozenset(" \t\r\n.,|:)")  # what may follow a field or a word
 
 def template_fault(template: str, functions: AbstractSet[str]) -> str | None:
     """Why `template` is none, in Go's words; None if it is one."""
-    position = 0
+    position = counted = 0
+    line = 1
     while (start := template.find("{{", position)) >= 0:
-        line = template.count("\n", 0, start) + 1
+        line += template.count("\n", counted, start)
+        counted = start
         end = template.find("}}", start)
         action = template[start + 2 : end if end >= 0 else len(template)]
         fault = _action_fault(action, functions)
@@ -46,10 +48,10 @@ def template_fault(template: str, functions: AbstractSet[str]) -> str | None:
 
 
 def _action_fault(action: str, functions: AbstractSet[str]) -> str | None:
-    if _COMMENT.fullmatch(action):
-        return None
     # A dash with a space beside it trims the text around the action.
     body = action.removeprefix("- ").removesuffix(" -")
+    if _is_comment(body):
+        return None
     words: list[str] = []
     position = 0
     while position < len(body):
@@ -67,6 +69,10 @@ def _action_fault(action: str, functions: AbstractSet[str]) -> str | None:
         if kind != "space":
             words.append(kind)
     return _order_fault(words)
+
+
+def _is_comment(body: str) -> bool:
+    return body.startswith("/*") and body.endswith("*/") and len(body) >= len("/**/")
 
 
 def _order_fault(words: list[str]) -> str | None:

@@ -73,6 +73,11 @@ class PrometheusConf(Message):
     tls: PrometheusTls | None = None
 
 
+def has_pattern(backend: MetricsBackend) -> bool:
+    """Whether `backend` may hold a regular expression to judge."""
+    return backend.type == PROMETHEUS and "envoy" in (backend.conf or EMPTY)
+
+
 def backend_violations(backend: MetricsBackend, path: FieldPath) -> list[Violation]:
     """Type and configuration of one backend; `path` is that of the backend."""
     if backend.type != PROMETHEUS:

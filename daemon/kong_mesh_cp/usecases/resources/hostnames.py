@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from kong_mesh_cp.core.resources.go_template import TEMPLATE_CHARACTERS_MAX
 from kong_mesh_cp.core.resources.kinds.hostname_generator import HostnameGenerator, LabelSelector
 from kong_mesh_cp.core.resources.labels import DISPLAY_NAME, ORIGIN, ZONE
 from kong_mesh_cp.core.resources.meta import Resource
 
 NAMESPACE: Final = "k8s.kuma.io/namespace"
-_ACTION: Final = re.compile(r"\{\{-?\s*(.*?)\s*-?\}\}", re.DOTALL)
 _LABEL: Final = re.compile(r"label\s+[\"`]([^\"`]*)[\"`]")
 
 
@@ -56,7 +56,9 @@ def _matches(selector: LabelSelector | None, labels: Mapping[str, str]) -> bool:
 def _filled_in(
     template: str, service: Resource, labels: Mapping[str, str], zone: str
 ) -> str | None:
-    """The host name; None where the template asks for what the service has not."""
+    """The host name; None where the template asks for what the service has not, or is too long."""
+    if len(template) > TEMPLATE_CHARACTERS_MAX:
+        return None
     display_name = labels.get(DISPLAY_NAME) or service.name
     fields = {
         ".DisplayName": display_name,
@@ -65,13 +67,14 @@ def _filled_in(
         ".Zone": zone,
         ".Mesh": service.mesh,
     }
-    text = ""
+    parts: list[str] = []
     position = 0
-    for action in _ACTION.finditer(template):
-        label = _LABEL.fullmatch(action[1])
-        value = labels.get(label[1]) if label else fields.get(action[1])
+    while (start := template.find("{{", position)) >= 0 and (end := template.find("}}", start)) > 0:
+        action = template[start + 2 : end].removeprefix("-").removesuffix("-").strip()
+        label = _LABEL.fullmatch(action)
+        value = labels.get(label[1]) if label else fields.get(action)
         if value is None:
             return None
-        text += template[position : action.start()] + value
-        position = action.end()
-    return text + template[position:]
+        parts += (template[position:start], value)
+        position = end + 2
+    return "".join(parts) + template[position:]

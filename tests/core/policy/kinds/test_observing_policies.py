@@ -107,6 +107,39 @@ def test_metrics(conf: str, expected: Told) -> None:
     assert {(field.removeprefix("spec.default."), text) for field, text in found} == expected
 
 
+def selectors(side: str, type_: str, pattern: str, count: int) -> str:
+    return f"{side}: [{', '.join([f'{{type: {type_}, match: {pattern}}}'] * count)}]"
+
+
+def test_metrics_are_selected_by_a_bounded_number_of_expressions() -> None:
+    some = selectors("include", "Regex", "a", 40)
+    others = selectors("exclude", "Regex", "b", 24)
+    prefixes = selectors("exclude", "Prefix", "b", 100)
+    more = selectors("exclude", "Regex", "'('", 25)
+
+    def of(*sides: str) -> Told:
+        return told(METRIC, f"{{default: {{sidecar: {{profiles: {{{', '.join(sides)}}}}}}}}}")
+
+    assert of(some, others) == set()
+    assert of(some, prefixes) == set()
+    assert of(some, more) == {
+        (
+            "spec.default.sidecar.profiles",
+            "must not have more than 64 regular expressions in all",
+        )
+    }
+
+
+def test_metrics_are_selected_by_expressions_of_a_bounded_length() -> None:
+    long = f"{{default: {{sidecar: {{profiles: {{{selectors('include', 'Regex', 'a' * 1025, 1)}}}}}}}}}"
+    assert told(METRIC, long) == {
+        (
+            "spec.default.sidecar.profiles.include[0].match",
+            "must not have more than 1024 bytes",
+        )
+    }
+
+
 def test_metrics_without_settings_have_the_ports_and_paths_of_the_schema() -> None:
     spec = "{default: {applications: [{port: 80}], backends: [{type: Prometheus, prometheus: {}}]}}"
 

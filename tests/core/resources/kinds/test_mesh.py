@@ -275,6 +275,19 @@ def test_a_metrics_backend(conf: object, expected: list[tuple[str, str]]) -> Non
     assert found("Mesh", backends("metrics", backend)) == prefixed
 
 
+def filtering(pattern: str, count: int) -> dict[str, Any]:
+    conf = {"envoy": {"filterRegex": pattern}}
+    entries = ({"name": f"p-{n}", "type": "prometheus", "conf": conf} for n in range(count))
+    return backends("metrics", *entries)
+
+
+def test_metrics_are_filtered_by_a_bounded_number_of_expressions() -> None:
+    assert found("Mesh", filtering("a", 64)) == []
+    assert found("Mesh", filtering("(", 65)) == [
+        ("metrics.backends", "must not have more than 64 regular expressions in all")
+    ]
+
+
 def test_metrics_are_those_of_prometheus() -> None:
     assert found("Mesh", backends("metrics", {"name": "a", "type": "statsd"})) == [
         ("metrics.backends[0].type", 'unknown backend type. Available backends: "prometheus"')

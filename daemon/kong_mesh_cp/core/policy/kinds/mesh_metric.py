@@ -8,7 +8,13 @@ from typing import Annotated, Final
 
 from kong_mesh_cp.core.policy.shapes import PROXIES, SPEC, top, top_warnings
 from kong_mesh_cp.core.policy.target_ref import TargetRef
-from kong_mesh_cp.core.resources.go_regex import regex_fault
+from kong_mesh_cp.core.resources.go_regex import (
+    PATTERNS_MAX,
+    TOO_LONG,
+    TOO_MANY,
+    is_too_long,
+    regex_fault,
+)
 from kong_mesh_cp.core.resources.locators import is_url
 from kong_mesh_cp.core.resources.plugin_kind import plugin_kind
 from kong_mesh_cp.core.resources.schema_terms import (
@@ -114,6 +120,10 @@ def _violations(spec: MeshMetric) -> Iterator[Violation]:
 
 
 def _profiles(profiles: Profiles, at: FieldPath) -> Iterator[Violation]:
+    selectors = [*(profiles.exclude or ()), *(profiles.include or ())]
+    if sum(selector.type == "Regex" for selector in selectors) > PATTERNS_MAX:
+        yield at.violation(TOO_MANY)
+        return
     yield from _selectors(profiles.exclude or (), at.field("exclude"))
     yield from _selectors(profiles.include or (), at.field("include"))
     for index, profile in enumerate(profiles.append_profiles or ()):
@@ -132,7 +142,8 @@ def _selectors(selectors: tuple[Selector, ...], at: FieldPath) -> Iterator[Viola
                 f"unrecognized type '{selector.type}' - 'Regex', 'Prefix', 'Exact' are supported"
             )
         if selector.type == "Regex" and regex_fault(selector.match) is not None:
-            yield place.field("match").violation("invalid regex")
+            reason = TOO_LONG if is_too_long(selector.match) else "invalid regex"
+            yield place.field("match").violation(reason)
 
 
 def _backend(backend: Backend, at: FieldPath) -> Iterator[Violation]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Final
 
-from kong_mesh_cp.core.resources.go_template import template_fault
+from kong_mesh_cp.core.resources.go_template import TEMPLATE_CHARACTERS_MAX, template_fault
 from kong_mesh_cp.core.resources.plugin_kind import plugin_kind
 from kong_mesh_cp.core.resources.schema_terms import EMPTY_IF_ABSENT, OMIT_EMPTY
 from kong_mesh_cp.core.resources.value_checks import MUST_NOT_BE_EMPTY
@@ -48,6 +48,10 @@ def _violations(spec: HostnameGenerator) -> Iterator[Violation]:
         )
     if not spec.template:
         yield at.field("template").violation(MUST_NOT_BE_EMPTY)
+        return
+    if len(spec.template) > TEMPLATE_CHARACTERS_MAX:
+        reason = f"must not have more than {TEMPLATE_CHARACTERS_MAX} characters"
+        yield at.field("template").violation(reason)
         return
     fault = template_fault(spec.template, FUNCTIONS)
     if fault is not None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from kong_mesh_cp.core.resources.addresses import parse_request_uri, split_host_port
+from kong_mesh_cp.core.resources.go_regex import PATTERNS_MAX, TOO_MANY
 from kong_mesh_cp.core.resources.kind import Kind, proto_kind
 from kong_mesh_cp.core.resources.kinds.mesh import (
     Logging,
@@ -19,7 +20,7 @@ from kong_mesh_cp.core.resources.kinds.mesh import (
     Tracing,
     TracingBackend,
 )
-from kong_mesh_cp.core.resources.metrics import backend_violations
+from kong_mesh_cp.core.resources.metrics import backend_violations, has_pattern
 from kong_mesh_cp.core.resources.proto import Message, Uint32, read_message
 from kong_mesh_cp.core.resources.quoting import go_quote
 from kong_mesh_cp.core.resources.reading import ParseError
@@ -225,6 +226,8 @@ def _datadog(conf: _Datadog, at: FieldPath) -> list[Violation]:
 
 
 def _metrics(metrics: Metrics, path: FieldPath) -> list[Violation]:
+    if sum(map(has_pattern, metrics.backends)) > PATTERNS_MAX:
+        return [path.field("backends").violation(TOO_MANY)]
     found: list[Violation] = []
     names = [backend.name for backend in metrics.backends]
     for index, twice in enumerate(_used_twice(names, path)):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from kong_mesh_cp.core.resources.addresses import PORT_MAX, is_dns_name
-from kong_mesh_cp.core.resources.go_template import template_fault
+from kong_mesh_cp.core.resources.go_template import TEMPLATE_CHARACTERS_MAX, template_fault
 from kong_mesh_cp.core.resources.kind import Kind, proto_kind
 from kong_mesh_cp.core.resources.kinds.connections import ANY_TAG, HAS_TO_BE_DEFINED
 from kong_mesh_cp.core.resources.proto import Message, proto
@@ -17,13 +17,12 @@ from kong_mesh_cp.core.resources.tags import SERVICE, Selector, selectors_violat
 from kong_mesh_cp.core.resources.violations import FieldPath, Violation, root
 
 PORT_DIGITS_MAX: Final = 19  # of a signed 64-bit number
-TEMPLATE_CHARACTERS_MAX: Final = 4096  # longer ones are not tried out; no host name needs them
 
 _TAG_NAME: Final = re.compile(r"[a-zA-Z0-9.\-_:/]*")
 _PARAMETER: Final = re.compile(r"[a-zA-Z0-9]+")
-# A dash trims the space on its side of an action.
+# A dash trims the space on its side of an action. Looked for is only the begin of a space.
 _FIELD: Final = re.compile(
-    r"(?:\s*\{\{-[ ]|\{\{)[ \t]*\.([A-Za-z0-9_]+)[ \t]*(?:[ ]-\}\}\s*|\}\})", re.ASCII
+    r"(?:(?:(?<!\s)\s++)?\{\{-[ ]|\{\{)[ \t]*\.([A-Za-z0-9_]+)[ \t]*(?:[ ]-\}\}\s*|\}\})", re.ASCII
 )
 _NUMBER: Final = re.compile(r"[+-]?[0-9]+")
 _NO_VALUE: Final = "<no value>"  # what Go writes for a parameter that is not there
@@ -91,7 +90,10 @@ def _parameters(conf: Conf, path: FieldPath) -> list[Violation]:
 
 
 def evaluated(template: str, values: Mapping[str, str]) -> str | None:
-    """`template` with its parameters filled in; None if it is long or holds more than those."""
+    """`template` with its parameters filled in; None if it is long or holds more than those.
+
+    Longer ones are taken, but not tried out.
+    """
     if len(template) > TEMPLATE_CHARACTERS_MAX:
         return None
     filled = _FIELD.sub(lambda field: values.get(field[1], _NO_VALUE), template)

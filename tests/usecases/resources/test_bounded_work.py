@@ -1,0 +1,123 @@
+"""What a body costs grows as its length does, whatever is in it.
+
+Each place of each type where clients write text is tried with texts that are known to cost much
+where something goes back over what it has read; each list and map with many elements.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from functools import partial
+from time import process_time
+from typing import Any, Final
+
+import pytest
+
+from kong_mesh_cp.core import strict_json
+from kong_mesh_cp.core.resources.go_json import syntax_fault
+from kong_mesh_cp.core.resources.key import ResourceKey
+from kong_mesh_cp.core.resources.registry import TYPES
+from kong_mesh_cp.usecases.resources.kinds import KINDS
+from kong_mesh_cp.usecases.resources.refusals import ResourceRefusedError
+from support.growth import GROWTH_MAX, growth
+from support.hostile_texts import HOSTILE_TEXTS
+from support.resource_api import ResourceApi
+from support.sound_resources import SOUND
+from support.text_fields import Place, list_places, text_places
+
+CHARACTERS: Final = 8 * 1024  # of a first look
+LOOK_SECONDS: Final = 0.004  # what takes more at a first look is looked at closely
+CLOSER: Final = 4  # times as large
+ELEMENTS: Final = 512
+
+API: Final = ResourceApi()
+
+
+def judge(place: Place, document: Any) -> None:
+    """All that is done with a body before anything is looked up for it."""
+    row = TYPES[place.type]
+    key = ResourceKey(row.name, "default" if row.is_mesh_scoped else "", "a")
+    try:
+        API.applying.judge(key, document)
+    except ResourceRefusedError:
+        return
+    kind = KINDS[row.name]
+    spec = kind.parse(document)
+    kind.warnings(spec)
+    kind.render(spec)
+
+
+def judging(place: Place, filling: Callable[[int], Any], size: int) -> Callable[[], None]:
+    return partial(judge, place, copy.deepcopy(place.filled(filling(size))))
+
+
+def is_quick(work: Callable[[], object]) -> bool:
+    begun = process_time()
+    work()
+    return process_time() - begun < LOOK_SECONDS
+
+
+def numbered(element: Any, number: int) -> Any:
+    """An element as `element` that is another one, where a text or a number can make it so."""
+    match element:
+        case str():
+            return f"{element}{number}"
+        case dict():
+            return {key: numbered(value, number) for key, value in element.items()}
+        case list():
+            return [numbered(value, number) for value in element]
+        case _:
+            return element
+
+
+def elements(place: Place, element: Any, size: int) -> Any:
+    if place.is_map:
+        return {f"key-{number}": element for number in range(size)}
+    return [element] * size
+
+
+def distinct(place: Place, element: Any, size: int) -> Any:
+    several = [numbered(element, number) for number in range(size)]
+    return {f"key-{n}": each for n, each in enumerate(several)} if place.is_map else several
+
+
+@pytest.mark.parametrize("name", SOUND)
+def test_a_text_costs_what_its_length_is(name: str) -> None:
+    slow = [
+        f"{place} {shape}"
+        for place in text_places(name)
+        for shape, text in HOSTILE_TEXTS.items()
+        if not is_quick(partial(judge, place, place.filled(text(CHARACTERS))))
+        and growth(partial(judging, place, text), CHARACTERS * CLOSER) > GROWTH_MAX
+    ]
+    assert slow == []
+
+
+@pytest.mark.parametrize("name", SOUND)
+def test_a_list_costs_what_its_length_is(name: str) -> None:
+    slow = [
+        f"{place} {fill.__name__} {element}"
+        for place in list_places(name)
+        for element in place.elements
+        for fill in (elements, distinct)
+        if growth(partial(judging, place, partial(fill, place, element)), ELEMENTS) > GROWTH_MAX
+    ]
+    assert slow == []
+
+
+@pytest.mark.parametrize("shape", HOSTILE_TEXTS)
+@pytest.mark.parametrize("around", ['{{"a":"{}"}}', "{}", '{{"a":{}}}', "[{}]", '{{"{}":1}}'])
+def test_the_text_of_a_body_costs_what_its_length_is(around: str, shape: str) -> None:
+    def reading(size: int) -> Callable[[], object]:
+        body = around.format(HOSTILE_TEXTS[shape](size)).encode()
+        return partial(read, body)
+
+    assert growth(reading, CHARACTERS * CLOSER) < GROWTH_MAX
+
+
+def read(body: bytes) -> object:
+    try:
+        return strict_json.parse(body)
+    except strict_json.StrictJsonError:
+        return syntax_fault(body)
