@@ -1,4 +1,4 @@
-"""What one control plane sends about its changes, the others take from it."""
+"""A notice is a revision or nothing: it says whether to look, and never what there is to see."""
 
 from __future__ import annotations
 
@@ -6,52 +6,41 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kong_mesh_cp.core.resources.key import ResourceKey
-from kong_mesh_cp.shell.store.feed import ChangeFeed
 from kong_mesh_cp.shell.store.postgres.notices import (
-    CHANGES_TOLD_MAX,
-    NOTICE_BYTES_MAX,
-    notices,
-    take_notice,
+    REVISION_MAX,
+    StrangeNoticeError,
+    calls_for_a_look,
+    notice_of,
 )
-from kong_mesh_cp.usecases.resource_ports import ChangeKind, ResourceChange
+from support.forged_notices import FORGED
 
-TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=300)
-KEYS = st.builds(ResourceKey, TEXT, TEXT, TEXT)
-KINDS = st.sampled_from(ChangeKind)
+REVISIONS = st.integers(0, REVISION_MAX)
 
 
-class Heard(ChangeFeed):
-    """Keeps what it is told."""
-
-    def __init__(self) -> None:
-        super().__init__(0)
-        self.changes: list[ResourceChange] = []
-
-    def publish(self, changes: object) -> None:
-        assert isinstance(changes, list)
-        self.changes += changes
+@given(REVISIONS, REVISIONS)
+def test_a_revision_calls_for_a_look_if_it_is_not_known(told: int, known: int) -> None:
+    assert calls_for_a_look(notice_of(told).encode(), known) == (told > known)
 
 
-@given(st.lists(st.tuples(KEYS, KINDS), max_size=60))
-def test_changes_are_told_whole_and_in_order(told: list[tuple[ResourceKey, ChangeKind]]) -> None:
-    changes = [ResourceChange(key, kind, 2 * n, n) for n, (key, kind) in enumerate(told, start=1)]
-    feed = Heard()
-    for notice in notices(changes):
-        assert len(notice.encode()) <= NOTICE_BYTES_MAX
-        assert "\0" not in notice
-        take_notice(feed, notice)
-    assert feed.changes == changes
+def test_the_list_of_an_older_release_calls_for_a_look_whatever_it_lists() -> None:
+    assert calls_for_a_look(b'[[1,"updated",1,"Mesh","","m"],[2', 7)
 
 
-@pytest.mark.parametrize(("count", "letters"), [(CHANGES_TOLD_MAX + 1, 1), (2, NOTICE_BYTES_MAX)])
-def test_what_is_too_much_is_told_as_a_revision(count: int, letters: int) -> None:
-    changes = [
-        ResourceChange(ResourceKey("T", "m", "x" * letters), ChangeKind.UPDATED, n, n)
-        for n in range(1, count + 1)
-    ]
-    feed = ChangeFeed(0)
-    (notice,) = notices(changes)
-    take_notice(feed, notice)
+@given(st.binary(max_size=8000))
+def test_anything_else_is_strange_or_a_hint(notice: bytes) -> None:
+    try:
+        assert calls_for_a_look(notice, 0) in {True, False}
+    except StrangeNoticeError:
+        assert not notice.isdigit() or len(notice) > 18
 
-    assert feed.revision == count
+
+@pytest.mark.parametrize("notice", FORGED, ids=range(len(FORGED)))
+def test_what_may_be_forged_is_judged_without_reading_it(notice: str) -> None:
+    plain = notice.isascii() and notice.isdigit() and len(notice) < 20
+    if plain and int(notice) <= REVISION_MAX:
+        assert calls_for_a_look(notice.encode(), 10**18) == (int(notice) > 10**18)
+    elif notice.startswith("[["):
+        assert calls_for_a_look(notice.encode(), 10**18)
+    else:
+        with pytest.raises(StrangeNoticeError):
+            calls_for_a_look(notice.encode(), 0)

@@ -1,54 +1,39 @@
-"""How control planes on one database tell each other what they have changed."""
+"""How control planes on one database tell each other that something has changed.
+
+A notice is a revision of the store in decimal digits, and nothing else. Whoever may connect to the
+database hears it and may send what he likes, so it is a hint to look at the table and no more.
+"""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
+import re
+from typing import Final
 
-from kong_mesh_cp.core.resources.key import ResourceKey
-from kong_mesh_cp.shell.store.feed import ChangeFeed
-from kong_mesh_cp.usecases.resource_ports import ChangeKind, ResourceChange
+CHANNEL: Final = "kong_mesh_cp"
+REVISION_MAX: Final = 2**63 - 1  # bigint
 
-CHANNEL = "kong_mesh_cp"
-NOTICE_BYTES_MAX = 7900  # the server takes less than 8,000
-CHANGES_TOLD_MAX = 2048  # in one transaction; for more, "read anew" is shorter
-
-
-def notices(changes: Sequence[ResourceChange]) -> Iterator[str]:
-    """What is sent with a transaction: lists of changes, or a revision that says "read anew"."""
-    told = [
-        json.dumps([one.revision, one.kind, one.version, *one.key], separators=(",", ":"))
-        for one in changes
-    ]
-    if len(told) > CHANGES_TOLD_MAX or any(len(one) > NOTICE_BYTES_MAX - 2 for one in told):
-        yield str(changes[-1].revision)
-        return
-    part: list[str] = []
-    size = 2
-    for one in told:
-        if size + len(one) + 1 > NOTICE_BYTES_MAX:
-            yield f"[{','.join(part)}]"
-            part, size = [], 2
-        part.append(one)
-        size += len(one) + 1
-    if part:
-        yield f"[{','.join(part)}]"
+_REVISION: Final = re.compile(rb"[0-9]{1,19}")
+# Releases that know no store version 3 list the changes themselves. The list is not read.
+_LISTED: Final = b"[["
 
 
-def take_notice(feed: ChangeFeed, notice: str) -> None:
-    """Tell the readers of `feed` what another connection has sent.
+class StrangeNoticeError(Exception):
+    """No release of this program sends that."""
 
-    Raises: ValueError or TypeError for what no release of this program sends.
+
+def notice_of(revision: int) -> str:
+    """What is sent with a transaction that brings the store to `revision`."""
+    # A release that knows no store version 3 takes a number for "read all anew".
+    return str(revision)
+
+
+def calls_for_a_look(notice: bytes, known: int) -> bool:
+    """Whether the table may hold more than the revision `known`. Linear, whatever it is given.
+
+    Raises: StrangeNoticeError.
     """
-    content = json.loads(notice)
-    if isinstance(content, int):
-        feed.resync(content)
-        return
-    feed.publish(
-        [
-            ResourceChange(
-                ResourceKey(type_, mesh, name), ChangeKind(kind), int(version), int(revision)
-            )
-            for revision, kind, version, type_, mesh, name in content
-        ]
-    )
+    if _REVISION.fullmatch(notice) and (revision := int(notice)) <= REVISION_MAX:
+        return revision > known
+    if notice.startswith(_LISTED):
+        return True
+    raise StrangeNoticeError
