@@ -117,7 +117,7 @@ def locked(holder: LockHolder, address: PostgresAddress) -> StateError:
         f"{address} refused: {holder}",
         code="store-busy",
         hint="Ask again; if it stays, end that session as the administrator of the database: "
-        f"SELECT pg_terminate_backend({holder.pid})",
+        f"SELECT pg_terminate_backend({holder.pid}).",
     )
 
 

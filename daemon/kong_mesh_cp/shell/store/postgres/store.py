@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import date, datetime
 
@@ -20,6 +20,7 @@ from kong_mesh_cp.shell.store.postgres.connections import (
     T,
     transaction,
 )
+from kong_mesh_cp.shell.store.postgres.exposure import warnings
 from kong_mesh_cp.shell.store.postgres.listening import Listener
 from kong_mesh_cp.shell.store.postgres.looking import Lookout
 from kong_mesh_cp.shell.store.postgres.resources import PostgresResources
@@ -68,6 +69,10 @@ class PostgresStore:
     async def agree_on_secret_key(self, key_id: str) -> str:
         """Let the key `key_id` seal in this database if there is none yet; the one that does."""
         return await self._write(lambda c: secret_key_id.agree(c, key_id))
+
+    async def exposure(self) -> Sequence[str]:
+        """Who else may come near it, as lines that warn an operator."""
+        return await self._connections.use(lambda c: warnings(c, self._connections.address))
 
     async def audit_entries(self) -> tuple[AuditEntry, ...]:
         """The whole log, oldest first."""
