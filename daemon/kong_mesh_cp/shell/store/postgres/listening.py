@@ -13,15 +13,10 @@ from kong_mesh_cp.shell.store.postgres.address import PostgresAddress
 from kong_mesh_cp.shell.store.postgres.connections import Connection, connect
 from kong_mesh_cp.shell.store.postgres.failures import store_failure
 from kong_mesh_cp.shell.store.postgres.looking import Lookout
-from kong_mesh_cp.shell.store.postgres.notices import (
-    CHANNEL,
-    StrangeNoticeError,
-    calls_for_a_look,
-)
+from kong_mesh_cp.shell.store.postgres.notices import CHANNEL, StrangeNoticeError, revision_of
 
 RECONNECT_SECONDS: Final = 1.0
 QUIET_SECONDS_MAX: Final = 10.0  # then the server is asked whether it is still there
-STRANGE_TOLD_SECONDS: Final = 3600.0  # from one line about strange notices to the next
 
 # Whoever listens is idle. Servers before version 14 have no such setting.
 _STAY = "SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'idle_session_timeout'"
@@ -40,8 +35,6 @@ class Listener:
         self._address = address
         self._lookout = lookout
         self._deaf = False
-        self._strange = 0
-        self._strange_told_at: float | None = None
 
     async def run(self, *, task_status: trio.TaskStatus[None]) -> NoReturn:
         """Started when it hears. Resource handling: owns its connection."""
@@ -97,26 +90,9 @@ class Listener:
 
     def _take(self, notice: bytes) -> None:
         try:
-            if calls_for_a_look(notice, self._lookout.known):
-                self._lookout.call()
+            self._lookout.hear(revision_of(notice))
         except StrangeNoticeError:
-            self._note_strange(trio.current_time())
-
-    def _note_strange(self, now: float) -> None:
-        self._strange += 1
-        told_at = self._strange_told_at
-        if told_at is not None and now - told_at < STRANGE_TOLD_SECONDS:
-            return
-        log.warning(
-            "store-notice-strange: somebody else sends notices on the channel %s of %s; ignored: "
-            "%d. Let nobody else connect to the database: REVOKE CONNECT, TEMPORARY ON DATABASE "
-            "... FROM PUBLIC.",
-            CHANNEL,
-            self._address,
-            self._strange,
-        )
-        self._strange_told_at = now
-        self._strange = 0
+            self._lookout.strange.note(trio.current_time())
 
     def _note_deaf(self, error: psycopg.Error) -> None:
         if not self._deaf:

@@ -13,6 +13,7 @@ from kong_mesh_cp.shell.store.postgres import changes, rows
 from kong_mesh_cp.shell.store.postgres.changes import News
 from kong_mesh_cp.shell.store.postgres.connections import Connections
 from kong_mesh_cp.shell.store.postgres.failures import PASSING
+from kong_mesh_cp.shell.store.postgres.notices import StrangeNotices
 from kong_mesh_cp.usecases.complaints import Complaints
 
 BEAT_SECONDS: Final = 2.0  # the table is looked at, whatever was heard or was not
@@ -28,16 +29,13 @@ class Lookout:
     """
 
     def __init__(self, connections: Connections, feed: ChangeFeed) -> None:
+        self.strange = StrangeNotices(connections.address)
         self._connections = connections
         self._feed = feed
         self._called = trio.Event()
         self._doubted = False
+        self._told = 0
         self._complaints = Complaints(log, "store-changes-not-read", "store-changes-read-again")
-
-    @property
-    def known(self) -> int:
-        """The revision that readers have been told of."""
-        return self._feed.revision
 
     @property
     def called(self) -> bool:
@@ -47,6 +45,12 @@ class Lookout:
     def call(self) -> None:
         """There may be something to see."""
         self._called.set()
+
+    def hear(self, told: int | None) -> None:
+        """Somebody says that the store is at the revision `told`; None: at a newer one."""
+        if told is None or told > self._feed.revision:
+            self._told = max(self._told, told or 0)
+            self.call()
 
     def doubt(self) -> None:
         """What was known may be another server's past: after a failover its numbers begin anew."""
@@ -65,6 +69,7 @@ class Lookout:
             await trio.sleep_until(looked_at + PACE_SECONDS)
 
     async def _look(self) -> None:
+        told, self._told = self._told, 0
         try:
             news = await self._news(self._feed.revision)
         except StateError as error:
@@ -77,6 +82,9 @@ class Lookout:
             self._feed.resync(self._feed.revision if news is None else news.revision)
         elif news is not None and news.changes is not None:
             self._feed.publish(news.changes)
+        if told > self._feed.revision:
+            # A notice comes after what it tells of can be seen: this one is forged.
+            self.strange.note(trio.current_time())
 
     async def _news(self, known: int) -> News | None:
         """Raises: StateError when not even the revision can be read."""
