@@ -23,6 +23,8 @@ except ImportError:
     collect_ignore = [
         "test_full_disks.py",
         "test_postgres_faults.py",
+        "test_postgres_locks.py",
+        "test_postgres_notices.py",
         "test_postgres_peek.py",
         "test_postgres_tls.py",
         "test_seat_slots.py",

@@ -9,7 +9,7 @@ from kong_mesh_cp.core.errors import StateError
 from kong_mesh_cp.shell.store.postgres.address import PostgresAddress
 from kong_mesh_cp.shell.store.postgres.peek import Peeked, peek_postgres
 from kong_mesh_cp.usecases.ports import Remembered
-from support.postgres import PostgresServer, opened
+from support.postgres import PostgresServer, opened, set_back
 from support.stores import AT, mark, taken
 
 
@@ -46,7 +46,7 @@ async def test_the_past_is_that_of_the_instance(database: PostgresAddress) -> No
         past = await store.remembered()
 
     found = await peeked(database, "one")
-    assert found == Peeked(past, "id-1", 2)
+    assert found == Peeked(past, "id-1", 3)
     for other in ("two", None):
         theirs = (await peeked(database, other)).past
         assert (theirs.trial_started_at, theirs.clock, theirs.seats) == (AT, None, ())
@@ -70,8 +70,7 @@ async def test_a_store_of_before_there_were_key_ids_has_none(
     async with opened(database):
         pass
     with postgres.administering("test") as connection:
-        connection.execute("ALTER TABLE kong_mesh_cp.store DROP COLUMN secret_key_id")
-        connection.execute("UPDATE kong_mesh_cp.store_version SET version = 1")
+        set_back(connection, 1)
     assert (await peeked(database, "one")).secret_key_id is None
     async with opened(database) as store:
         assert await store.agree_on_secret_key("id-1") == "id-1"

@@ -163,6 +163,21 @@ def _free_port() -> int:
         return port
 
 
+# By version: what takes away what the step to it has made.
+_STEPS_BACK = {
+    3: "DROP TABLE resource_change, turn",
+    2: "ALTER TABLE store DROP COLUMN secret_key_id",
+}
+
+
+def set_back(connection: Connection, version: int) -> None:
+    """Make the store in this database one of `version`, as an older release knows it."""
+    for number, step in _STEPS_BACK.items():
+        if number > version:
+            connection.execute(step.encode())
+    connection.execute("UPDATE store_version SET version = %s", (version,))
+
+
 @asynccontextmanager
 async def opened(address: PostgresAddress, instance: str = "one") -> AsyncIterator[PostgresStore]:
     """A store with the tasks that it needs."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 
-from kong_mesh_cp.shell.store.postgres.address import PostgresAddress
+from kong_mesh_cp.shell.store.postgres.address import SCHEMA, PostgresAddress
 from support.daemon import Daemon, eventually
+from support.postgres import set_back
 from support.postgres_daemons import variables
-from support.staging import Said, Scenarios, Stage
+from support.staging import INSTANT, NOW_SHOWN, Said, Scenarios, Stage
 
 POSTGRES = Scenarios()
 HOST_SHOWN = "db.example.com"
@@ -131,6 +133,45 @@ def _(stage: Stage) -> Said:
     with stage.postgres().administering("test") as connection:
         connection.execute("UPDATE kong_mesh_cp.store_version SET version = 99")
     return stage.is_refused()
+
+
+@POSTGRES.called("A database that everybody on the server may connect to")
+def _(stage: Stage) -> Said:
+    _set_served(stage)
+    stage.show("DATABASE test", "DATABASE kong_mesh")
+    stage.start()
+    return stage.says("store-connect-public")
+
+
+@POSTGRES.called("A schema that others may use")
+def _(stage: Stage) -> Said:
+    _first_control_plane(stage).stop()
+    with stage.postgres().administering("test") as connection:
+        connection.execute("DROP ROLE IF EXISTS reporting")
+        connection.execute("CREATE ROLE reporting LOGIN")
+        connection.execute(f"GRANT USAGE ON SCHEMA {SCHEMA} TO reporting".encode())
+    try:
+        shutil.copytree(stage.directory / "first" / "state", stage.daemon.state)
+        stage.start()
+        return stage.says("store-schema-shared")
+    finally:
+        with stage.postgres().administering("test") as connection:
+            connection.execute("DROP OWNED BY reporting")
+            connection.execute("DROP ROLE reporting")
+
+
+@POSTGRES.called("A lock of the store that another session keeps")
+def _(stage: Stage) -> Said:
+    _first_control_plane(stage).stop()
+    with stage.postgres().administering("test") as connection:
+        set_back(connection, 1)
+        connection.execute("SET application_name = 'psql'")
+        connection.execute("BEGIN")
+        connection.execute("LOCK TABLE store_version")
+        connection.execute("LOCK TABLE store IN EXCLUSIVE MODE")
+        stage.show(f"{connection.info.backend_pid}", "4711")
+        stage.show("user postgres", "user dba")
+        return stage.is_refused().at(f"since ({INSTANT})", NOW_SHOWN)
 
 
 @POSTGRES.called("A PostgreSQL that goes away while the daemon runs")

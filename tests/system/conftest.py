@@ -13,7 +13,12 @@ if TYPE_CHECKING:
 try:
     import psycopg  # noqa: F401 -- only to see that it finds libpq
 except ImportError:
-    collect_ignore = ["test_moving.py", "test_postgres.py", "test_two_control_planes.py"]
+    collect_ignore = [
+        "test_moving.py",
+        "test_postgres.py",
+        "test_strangers_in_the_database.py",
+        "test_two_control_planes.py",
+    ]
 
 
 @pytest.fixture(scope="session")

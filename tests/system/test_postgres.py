@@ -258,9 +258,9 @@ def test_migrations_can_be_made_apart_from_a_start(
     daemon: Daemon, database: PostgresAddress, postgres: PostgresServer
 ) -> None:
     made = command(daemon, "migrate", "up")
-    assert made.stdout == f"the store in {database} was made (version 2)\n", made.stderr
+    assert made.stdout == f"the store in {database} was made (version 3)\n", made.stderr
     again = command(daemon, "migrate", "up")
-    assert again.stdout == f"the store in {database} is current (version 2)\n"
+    assert again.stdout == f"the store in {database} is current (version 3)\n"
     assert not daemon.state.exists()
     assert command(daemon, "license", "check-restart", "--offline").returncode == 0
     assert not daemon.state.exists()

@@ -107,6 +107,8 @@ async def open_state(settings: Settings, service: ServiceEnvironment) -> AsyncIt
                 key_id = await shared.agree_on_secret_key(keys.keys[0].id)
                 keys = sealing_with(keys, key_id, directory.path)
                 resources = SealedResources(shared.resources, keys)
+                for warning in await shared.exposure():
+                    log.warning("%s", warning)
                 plane = make_instance(directory.path, machine_id())
                 yield OpenState(
                     CopiedState(shared, directory.copies), resources, shared.slots, plane

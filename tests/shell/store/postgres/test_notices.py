@@ -1,4 +1,4 @@
-"""What one control plane sends about its changes, the others take from it."""
+"""A notice is a revision or nothing that is read."""
 
 from __future__ import annotations
 
@@ -6,52 +6,53 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kong_mesh_cp.core.resources.key import ResourceKey
-from kong_mesh_cp.shell.store.feed import ChangeFeed
+from kong_mesh_cp.shell.store.postgres.address import PostgresAddress
 from kong_mesh_cp.shell.store.postgres.notices import (
-    CHANGES_TOLD_MAX,
-    NOTICE_BYTES_MAX,
-    notices,
-    take_notice,
+    REVISION_MAX,
+    StrangeNoticeError,
+    StrangeNotices,
+    notice_of,
+    revision_of,
 )
-from kong_mesh_cp.usecases.resource_ports import ChangeKind, ResourceChange
-
-TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=300)
-KEYS = st.builds(ResourceKey, TEXT, TEXT, TEXT)
-KINDS = st.sampled_from(ChangeKind)
+from support.forged_notices import FORGED
 
 
-class Heard(ChangeFeed):
-    """Keeps what it is told."""
-
-    def __init__(self) -> None:
-        super().__init__(0)
-        self.changes: list[ResourceChange] = []
-
-    def publish(self, changes: object) -> None:
-        assert isinstance(changes, list)
-        self.changes += changes
+@given(st.integers(0, REVISION_MAX))
+def test_a_notice_is_a_revision_in_digits_and_nothing_else(revision: int) -> None:
+    assert notice_of(revision) == f"{revision}"
+    assert revision_of(notice_of(revision).encode()) == revision
 
 
-@given(st.lists(st.tuples(KEYS, KINDS), max_size=60))
-def test_changes_are_told_whole_and_in_order(told: list[tuple[ResourceKey, ChangeKind]]) -> None:
-    changes = [ResourceChange(key, kind, 2 * n, n) for n, (key, kind) in enumerate(told, start=1)]
-    feed = Heard()
-    for notice in notices(changes):
-        assert len(notice.encode()) <= NOTICE_BYTES_MAX
-        assert "\0" not in notice
-        take_notice(feed, notice)
-    assert feed.changes == changes
+def test_the_list_of_an_older_release_is_a_notice_whatever_it_lists() -> None:
+    assert revision_of(b'[[1,"updated",1,"Mesh","","m"],[2') is None
 
 
-@pytest.mark.parametrize(("count", "letters"), [(CHANGES_TOLD_MAX + 1, 1), (2, NOTICE_BYTES_MAX)])
-def test_what_is_too_much_is_told_as_a_revision(count: int, letters: int) -> None:
-    changes = [
-        ResourceChange(ResourceKey("T", "m", "x" * letters), ChangeKind.UPDATED, n, n)
-        for n in range(1, count + 1)
-    ]
-    feed = ChangeFeed(0)
-    (notice,) = notices(changes)
-    take_notice(feed, notice)
+@given(st.binary(max_size=8000))
+def test_anything_else_is_strange(notice: bytes) -> None:
+    if (notice.isdigit() and len(notice) < 20) or notice.startswith(b"[["):
+        return
+    with pytest.raises(StrangeNoticeError):
+        revision_of(notice)
 
-    assert feed.revision == count
+
+@pytest.mark.parametrize("notice", FORGED, ids=range(len(FORGED)))
+def test_what_may_be_forged_is_a_number_in_range_or_not_read_at_all(notice: str) -> None:
+    if notice.isascii() and notice.isdigit() and len(notice) < 20 and int(notice) <= REVISION_MAX:
+        assert revision_of(notice.encode()) == int(notice)
+    elif notice.startswith("[["):
+        assert revision_of(notice.encode()) is None
+    else:
+        with pytest.raises(StrangeNoticeError):
+            revision_of(notice.encode())
+
+
+def test_strange_notices_are_told_of_once_an_hour_with_their_number(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    strange = StrangeNotices(
+        PostgresAddress(host="db", port=5432, user="u", password="p", database="kong_mesh")
+    )
+    for now in range(0, 7201, 2):
+        strange.note(float(now))
+    counts = [message.partition("ignored: ")[2].partition(".")[0] for message in caplog.messages]
+    assert counts == ["1", "1800", "1800"]

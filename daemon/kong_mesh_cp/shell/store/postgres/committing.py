@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 import outcome
@@ -10,8 +9,9 @@ import psycopg
 import trio
 
 from kong_mesh_cp.core.errors import StateError
+from kong_mesh_cp.shell.store.postgres.changes import record
 from kong_mesh_cp.shell.store.postgres.connections import Connection, Connections, transaction
-from kong_mesh_cp.shell.store.postgres.notices import CHANNEL, notices
+from kong_mesh_cp.shell.store.postgres.failures import missing
 from kong_mesh_cp.shell.store.postgres.rows import PostgresRows, write_out
 from kong_mesh_cp.shell.store.staging import Staging
 from kong_mesh_cp.usecases.resource_ports import Applied, Change, ChangeRefusedError, Put
@@ -99,15 +99,21 @@ class Committer:
 
 def commit_group(connection: Connection, group: Sequence[Changes]) -> Sequence[Result]:
     """Those of `group` that fit what is stored, in order, in one transaction."""
-    return transaction(connection, lambda c: _make(c, group))
+    try:
+        return transaction(connection, lambda c: _make(c, group, tell=True))
+    except psycopg.errors.ProgramLimitExceeded:
+        # The server keeps notices for all databases in one queue, and anybody can fill it. Without
+        # a notice the others look a moment later. Whatever else was too much is so again.
+        connection.execute("ROLLBACK")
+        return transaction(connection, lambda c: _make(c, group, tell=False))
 
 
-def _make(connection: Connection, group: Sequence[Changes]) -> Sequence[Result]:
+def _make(connection: Connection, group: Sequence[Changes], *, tell: bool) -> Sequence[Result]:
     # This row is the one lock of all who write: what is decided below holds until the commit, and
     # a revision becomes visible only after all that are lower.
     row = connection.execute("SELECT revision FROM store FOR UPDATE").fetchone()
     if row is None:
-        raise AssertionError("a migration has made this row")
+        raise missing("store")
     keys = {
         key
         for changes in group
@@ -125,11 +131,7 @@ def _make(connection: Connection, group: Sequence[Changes]) -> Sequence[Result]:
     ]
     if made:
         write_out(connection, staging.rows)
-        connection.execute(
-            "WITH told AS (UPDATE store SET revision = %s)"
-            " SELECT pg_notify(%s, notice) FROM json_array_elements_text(%s::json) AS notice",
-            (staging.revision, CHANNEL, json.dumps(list(notices(made)))),
-        )
+        record(connection, staging.revision, made, tell=tell)
     return results
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TypeVar
 
 import psycopg
@@ -12,7 +13,8 @@ from psycopg.conninfo import make_conninfo
 from psycopg.rows import TupleRow
 
 from kong_mesh_cp.shell.store.postgres.address import PostgresAddress
-from kong_mesh_cp.shell.store.postgres.failures import outcome_unknown, store_failure
+from kong_mesh_cp.shell.store.postgres.failures import locked, outcome_unknown, store_failure
+from kong_mesh_cp.shell.store.postgres.lock_holders import holder_of, table_waited_for
 
 # The server ends statements itself; this is for a server, or a way to it, that says nothing.
 ANSWER_SECONDS_MAX = 15.0
@@ -64,6 +66,25 @@ def transaction(connection: Connection, change: Question[T]) -> T:
     return result
 
 
+def naming_who_locks(
+    connection: Connection, work: Question[T], address: PostgresAddress, table: str | None = None
+) -> T:
+    """Run `work`; where it waits in vain for a lock on the store, say whose.
+
+    `table` is the one that it locks, where the server does not say.
+    Raises: StateError `store-busy`; what `work` raises.
+    """
+    try:
+        return work(connection)
+    except psycopg.errors.LockNotAvailable as error:
+        if connection.info.transaction_status is not psycopg.pq.TransactionStatus.IDLE:
+            connection.execute("ROLLBACK")
+        holder = holder_of(connection, table or table_waited_for(error))
+        if holder is None:
+            raise
+        raise locked(holder, address) from error
+
+
 def _lost(error: psycopg.Error) -> bool:
     """An answer with a state is the server's no, unless it says that it has to go."""
     return error.sqlstate is None or error.sqlstate.startswith("57P")
@@ -94,6 +115,13 @@ class Connections:
         except LostWhileCommittingError as error:
             raise outcome_unknown(str(error), self.address) from error
 
+    def one_apart(self) -> Connections:
+        """One that is taken from these, for work that must not wait for them; of one, itself."""
+        if self._limiter.total_tokens == 1:
+            return self
+        self._limiter.total_tokens -= 1
+        return Connections(replace(self.address, connections_max=1))
+
     def close(self) -> None:
         """Close what is idle now, and what is in use when it has been used."""
         self._closed = True
@@ -115,7 +143,7 @@ class Connections:
 
     def _use_once(self, connection: Connection, work: Question[T]) -> T:
         try:
-            return work(connection)
+            return naming_who_locks(connection, work, self.address)
         finally:
             idle = connection.info.transaction_status is psycopg.pq.TransactionStatus.IDLE
             if idle and not self._closed:

@@ -6,7 +6,8 @@ import psycopg
 
 from kong_mesh_cp.core.errors import StateError, StoreRefusedError
 from kong_mesh_cp.shell.host.shown import shown
-from kong_mesh_cp.shell.store.postgres.address import PostgresAddress
+from kong_mesh_cp.shell.store.postgres.address import SCHEMA, PostgresAddress
+from kong_mesh_cp.shell.store.postgres.lock_holders import LockHolder
 
 _ACTIVITY = "See what the server is busy with: SELECT * FROM pg_stat_activity."
 _COMES_BACK = "It comes back by itself when the server does."
@@ -98,6 +99,33 @@ def outcome_unknown(said: str, address: PostgresAddress) -> StateError:
         f"the connection to {address} was lost while it was committing: {said}",
         code="store-outcome-unknown",
         hint="The change was made whole or not at all: read before trying it again.",
+    )
+
+
+def missing(table: str) -> StateError:
+    """Every migrated store has a row there."""
+    return StateError(
+        f"the store in the database is damaged: its table {SCHEMA}.{table} has lost its row",
+        code="store-corrupt",
+        hint=f"Restore the schema {SCHEMA} from a backup.",
+    )
+
+
+def locked(holder: LockHolder, address: PostgresAddress) -> StateError:
+    """Somebody else has held a lock for longer than anything here is made to wait."""
+    return StateError(
+        f"{address} refused: {holder}",
+        code="store-busy",
+        hint="Ask again; if it stays, end that session as the administrator of the database: "
+        f"SELECT pg_terminate_backend({holder.pid}).",
+    )
+
+
+def schema_disputed(address: PostgresAddress) -> StateError:
+    return StateError(
+        f"in {address} others make and drop the schema {SCHEMA} all the time",
+        code="store-busy",
+        hint=_ACTIVITY,
     )
 
 

@@ -10,7 +10,6 @@ from kong_mesh_cp.shell.store.postgres.address import PostgresAddress
 from kong_mesh_cp.shell.store.postgres.connections import (
     LostWhileCommittingError,
     connect,
-    transaction,
 )
 from kong_mesh_cp.shell.store.postgres.failures import outcome_unknown, store_failure
 from kong_mesh_cp.shell.store.postgres.schema import all_migrations, migrate
@@ -21,7 +20,7 @@ def migrate_postgres(address: PostgresAddress) -> tuple[int, int]:
     steps = all_migrations()
     try:
         with closing(connect(address)) as connection:
-            before = transaction(connection, lambda held: migrate(held, address, steps))
+            before = migrate(connection, address, steps)
     except psycopg.Error as error:
         raise store_failure(error, address) from error
     except LostWhileCommittingError as error:

@@ -1,54 +1,72 @@
-"""How control planes on one database tell each other what they have changed."""
+"""How control planes on one database tell each other that something has changed.
+
+A notice is a revision of the store in decimal digits, and nothing else. Whoever may connect to the
+database hears it and may send what he likes, so it is a hint to look at the table and no more.
+"""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
+import logging
+import re
+from typing import Final
 
-from kong_mesh_cp.core.resources.key import ResourceKey
-from kong_mesh_cp.shell.store.feed import ChangeFeed
-from kong_mesh_cp.usecases.resource_ports import ChangeKind, ResourceChange
+from kong_mesh_cp.shell.host.shown import shown
+from kong_mesh_cp.shell.store.postgres.address import PostgresAddress
 
-CHANNEL = "kong_mesh_cp"
-NOTICE_BYTES_MAX = 7900  # the server takes less than 8,000
-CHANGES_TOLD_MAX = 2048  # in one transaction; for more, "read anew" is shorter
+CHANNEL: Final = "kong_mesh_cp"
+REVISION_MAX: Final = 2**63 - 1  # bigint
+TOLD_SECONDS: Final = 3600.0  # from one line about strange notices to the next
 
-
-def notices(changes: Sequence[ResourceChange]) -> Iterator[str]:
-    """What is sent with a transaction: lists of changes, or a revision that says "read anew"."""
-    told = [
-        json.dumps([one.revision, one.kind, one.version, *one.key], separators=(",", ":"))
-        for one in changes
-    ]
-    if len(told) > CHANGES_TOLD_MAX or any(len(one) > NOTICE_BYTES_MAX - 2 for one in told):
-        yield str(changes[-1].revision)
-        return
-    part: list[str] = []
-    size = 2
-    for one in told:
-        if size + len(one) + 1 > NOTICE_BYTES_MAX:
-            yield f"[{','.join(part)}]"
-            part, size = [], 2
-        part.append(one)
-        size += len(one) + 1
-    if part:
-        yield f"[{','.join(part)}]"
+_REVISION: Final = re.compile(rb"[0-9]{1,19}")
+# Releases that know no store version 3 list the changes themselves. The list is not read.
+_LISTED: Final = b"[["
 
 
-def take_notice(feed: ChangeFeed, notice: str) -> None:
-    """Tell the readers of `feed` what another connection has sent.
+log = logging.getLogger(__name__)
 
-    Raises: ValueError or TypeError for what no release of this program sends.
+
+class StrangeNoticeError(Exception):
+    """No release of this program sends that."""
+
+
+def notice_of(revision: int) -> str:
+    """What is sent with a transaction that brings the store to `revision`."""
+    # A release that knows no store version 3 takes a number for "read all anew".
+    return str(revision)
+
+
+def revision_of(notice: bytes) -> int | None:
+    """What the store is said to be at; None: at something new. Linear, whatever it is given.
+
+    Raises: StrangeNoticeError.
     """
-    content = json.loads(notice)
-    if isinstance(content, int):
-        feed.resync(content)
-        return
-    feed.publish(
-        [
-            ResourceChange(
-                ResourceKey(type_, mesh, name), ChangeKind(kind), int(version), int(revision)
-            )
-            for revision, kind, version, type_, mesh, name in content
-        ]
-    )
+    if _REVISION.fullmatch(notice) and (revision := int(notice)) <= REVISION_MAX:
+        return revision
+    if notice.startswith(_LISTED):
+        return None
+    raise StrangeNoticeError
+
+
+class StrangeNotices:
+    """Those that no control plane sends: counted, and told of now and then, never repeated."""
+
+    def __init__(self, address: PostgresAddress) -> None:
+        self._address = address
+        self._count = 0
+        self._told_at: float | None = None
+
+    def note(self, now: float) -> None:
+        """One more at `now` (the loop's seconds)."""
+        self._count += 1
+        if self._told_at is not None and now - self._told_at < TOLD_SECONDS:
+            return
+        log.warning(
+            "store-notice-strange: somebody else sends notices on the channel %s of %s; ignored: "
+            "%d. Let nobody else connect to it: REVOKE CONNECT, TEMPORARY ON DATABASE %s "
+            "FROM PUBLIC.",
+            CHANNEL,
+            self._address,
+            self._count,
+            shown(self._address.database),
+        )
+        self._told_at, self._count = now, 0

@@ -9,7 +9,7 @@ import psycopg
 
 from kong_mesh_cp.shell.store.postgres import secret_key_id, state
 from kong_mesh_cp.shell.store.postgres.address import PostgresAddress
-from kong_mesh_cp.shell.store.postgres.connections import Connection, connect
+from kong_mesh_cp.shell.store.postgres.connections import Connection, connect, naming_who_locks
 from kong_mesh_cp.shell.store.postgres.failures import store_failure
 from kong_mesh_cp.shell.store.postgres.schema import all_migrations, recognise
 from kong_mesh_cp.usecases.ports import Remembered
@@ -33,7 +33,7 @@ def peek_postgres(address: PostgresAddress, instance: str | None) -> Peeked:
     try:
         with closing(connect(address)) as connection:
             connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            return _read(connection, address, instance)
+            return naming_who_locks(connection, lambda c: _read(c, address, instance), address)
     except psycopg.Error as error:
         raise store_failure(error, address) from error
 

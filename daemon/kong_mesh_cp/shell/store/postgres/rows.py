@@ -9,6 +9,7 @@ from typing import Any
 
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.shell.store.postgres.connections import Connection
+from kong_mesh_cp.shell.store.postgres.failures import missing
 from kong_mesh_cp.shell.store.postgres.text import (
     given_back,
     given_back_labels,
@@ -99,7 +100,7 @@ def write_out(connection: Connection, rows: dict[ResourceKey, StoredResource | N
 def revision(connection: Connection) -> int:
     row = connection.execute("SELECT revision FROM store").fetchone()
     if row is None:
-        raise AssertionError("a migration has made this row")
+        raise missing("store")
     return int(row[0])
 
 

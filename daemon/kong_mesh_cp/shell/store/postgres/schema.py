@@ -4,14 +4,28 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import psycopg
+
 from kong_mesh_cp.core.errors import StateError
 from kong_mesh_cp.shell.store.postgres.address import SCHEMA, PostgresAddress
-from kong_mesh_cp.shell.store.postgres.connections import Connection
-from kong_mesh_cp.shell.store.postgres.failures import unsuitable
+from kong_mesh_cp.shell.store.postgres.connections import (
+    Connection,
+    naming_who_locks,
+    transaction,
+)
+from kong_mesh_cp.shell.store.postgres.failures import schema_disputed, unsuitable
 from kong_mesh_cp.shell.store.schema import Migration, read_migrations
 
 MIGRATIONS = Path(__file__).with_name("migrations")
-MIGRATING_LOCK = 0x4B4D4350  # any number, as long as every release takes the same one
+_VERSIONS = "store_version"  # the table whose lock is held by who migrates
+# Longer than anything else waits: a step over many rows takes its time. Less than a connection
+# waits for an answer, so that it is said whose lock it was.
+LOCK_SECONDS_MAX = 12
+RACES_MAX = 10  # starts that made the schema just now; each is seen by the next attempt
+
+
+class _MadeMeanwhileError(Exception):
+    """Another start has made the schema."""
 
 
 def all_migrations() -> tuple[Migration, ...]:
@@ -38,33 +52,63 @@ def recognise(connection: Connection, address: PostgresAddress, *, newest: int) 
 
 
 def migrate(connection: Connection, address: PostgresAddress, steps: tuple[Migration, ...]) -> int:
-    """Make all missing steps in the caller's transaction; one control plane at a time.
+    """Make all missing steps in one transaction; one control plane at a time.
 
-    Gives the version of before. Raises: StateError `state-unsuitable`, `store-newer`;
-    psycopg.Error.
+    Gives the version of before. Takes a connection that is in no transaction; after an error it is
+    to be closed. Raises: StateError `state-unsuitable`, `store-busy`, `store-newer`;
+    psycopg.Error, LostWhileCommittingError.
     """
     (encoding,) = connection.execute("SHOW server_encoding").fetchone() or ("?",)
     if encoding != "UTF8":
         raise unsuitable(encoding, address)
-    # A step over many rows takes its time, and whoever starts beside it has to wait.
-    connection.execute("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0")
-    connection.execute("SELECT pg_advisory_xact_lock(%s)", (MIGRATING_LOCK,))
+    version = recognise(connection, address, newest=steps[-1].number)
+    if version == steps[-1].number:
+        return version  # without a lock, which somebody might hold
+    for _ in range(RACES_MAX):
+        try:
+            return naming_who_locks(
+                connection,
+                lambda c: transaction(c, lambda held: _migrate(held, address, steps)),
+                address,
+                _VERSIONS,
+            )
+        except _MadeMeanwhileError:
+            connection.execute("ROLLBACK")
+    raise schema_disputed(address)
+
+
+def _migrate(connection: Connection, address: PostgresAddress, steps: tuple[Migration, ...]) -> int:
+    connection.execute("SET LOCAL statement_timeout = 0")
+    connection.execute(f"SET LOCAL lock_timeout = '{LOCK_SECONDS_MAX}s'".encode())
     # Asked first: with the schema there, the right to make schemas is not needed any more.
     if not _has_versions(connection):
-        connection.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
-        connection.execute("CREATE TABLE store_version (version integer NOT NULL)")
-        connection.execute("INSERT INTO store_version VALUES (0)")
+        _make_versions(connection)
+    # It keeps out nobody who reads.
+    connection.execute("LOCK TABLE store_version IN EXCLUSIVE MODE")
     version = recognise(connection, address, newest=steps[-1].number)
     for step in steps:
         if step.number > version:
             connection.execute(step.sql.encode())
             connection.execute("UPDATE store_version SET version = %s", (step.number,))
-
     return version
+
+
+def _make_versions(connection: Connection) -> None:
+    """Raises: _MadeMeanwhileError, after waiting for the end of the start that was faster."""
+    try:
+        connection.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
+        connection.execute("CREATE TABLE store_version (version integer NOT NULL)")
+    except (
+        psycopg.errors.UniqueViolation,
+        psycopg.errors.DuplicateSchema,
+        psycopg.errors.DuplicateTable,
+    ) as error:
+        raise _MadeMeanwhileError from error
+    connection.execute("INSERT INTO store_version VALUES (0)")
 
 
 def _has_versions(connection: Connection) -> bool:
     found = connection.execute(
-        "SELECT to_regclass(%s) IS NOT NULL", (f"{SCHEMA}.store_version",)
+        "SELECT to_regclass(%s) IS NOT NULL", (f"{SCHEMA}.{_VERSIONS}",)
     ).fetchone()
     return found == (True,)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from kong_mesh_cp.shell.store.postgres.connections import Connection
+from kong_mesh_cp.shell.store.postgres.failures import missing
 
 SINCE_VERSION: Final = 2  # of the store
 
@@ -24,5 +25,5 @@ def agree(connection: Connection, key_id: str) -> str:
         (key_id,),
     ).fetchone()
     if row is None:
-        raise AssertionError("a migration has made this row")
+        raise missing("store")
     return str(row[0])

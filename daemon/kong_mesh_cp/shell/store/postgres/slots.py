@@ -8,10 +8,11 @@ from typing import Any
 
 from kong_mesh_cp.core.admission.seats import SeatId, SeatRecord
 from kong_mesh_cp.shell.store.postgres.connections import Connection, Connections, transaction
+from kong_mesh_cp.shell.store.postgres.failures import missing
 from kong_mesh_cp.shell.store.postgres.text import given_back, kept
 from kong_mesh_cp.usecases.resource_ports import SLOT_SECONDS
 
-CLAIMING_LOCK = 0x4B4D5350  # for one transaction; whoever claims waits for whoever claims
+_CLAIMING = "claiming"  # the turn of whoever claims: the others wait for the end of its transaction
 _HELD_UNTIL = "clock_timestamp() + make_interval(secs => %s)"  # the server's clock counts for all
 _HELD_UNTIL_NAMED = _HELD_UNTIL.replace("%s", "%(seconds)s")
 _ALL = "true"
@@ -140,7 +141,11 @@ class PostgresSlots:
 
 
 def _take_turn(connection: Connection) -> None:
-    connection.execute("SELECT pg_advisory_xact_lock(%s)", (CLAIMING_LOCK,))
+    row = connection.execute(
+        "SELECT FROM turn WHERE what = %s FOR NO KEY UPDATE", (_CLAIMING,)
+    ).fetchone()
+    if row is None:
+        raise missing("turn")
 
 
 def _has_room(connection: Connection, seat: SeatId, limit: int) -> bool:

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 from kong_mesh_cp.core.admission.seats import ProxyKind, SeatId, SeatRecord
 from kong_mesh_cp.core.license.clock import ClockMark
 from kong_mesh_cp.shell.store.postgres.connections import Connection
+from kong_mesh_cp.shell.store.postgres.failures import missing
 from kong_mesh_cp.shell.store.postgres.text import given_back, kept
 from kong_mesh_cp.usecases.ports import HIGH_WATER_DAYS_MAX, AuditEntry, Remembered
 
@@ -15,7 +16,7 @@ from kong_mesh_cp.usecases.ports import HIGH_WATER_DAYS_MAX, AuditEntry, Remembe
 def cluster_id(connection: Connection) -> str:
     row = connection.execute("SELECT cluster_id FROM store").fetchone()
     if row is None:
-        raise AssertionError("a migration has made this row")
+        raise missing("store")
     return str(row[0])
 
 
@@ -75,7 +76,7 @@ def keep_earlier_trial_start(connection: Connection, at: datetime) -> datetime:
         (at,),
     ).fetchone()
     if row is None:
-        raise AssertionError("a migration has made this row")
+        raise missing("store")
     kept_at: datetime = row[0]
     return kept_at.astimezone(UTC)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import date, datetime
 
@@ -20,7 +20,9 @@ from kong_mesh_cp.shell.store.postgres.connections import (
     T,
     transaction,
 )
+from kong_mesh_cp.shell.store.postgres.exposure import warnings
 from kong_mesh_cp.shell.store.postgres.listening import Listener
+from kong_mesh_cp.shell.store.postgres.looking import Lookout
 from kong_mesh_cp.shell.store.postgres.resources import PostgresResources
 from kong_mesh_cp.shell.store.postgres.schema import all_migrations, migrate
 from kong_mesh_cp.shell.store.postgres.slots import PostgresSlots
@@ -68,6 +70,10 @@ class PostgresStore:
         """Let the key `key_id` seal in this database if there is none yet; the one that does."""
         return await self._write(lambda c: secret_key_id.agree(c, key_id))
 
+    async def exposure(self) -> Sequence[str]:
+        """Who else may come near it, as lines that warn an operator."""
+        return await self._connections.use(lambda c: warnings(c, self._connections.address))
+
     async def audit_entries(self) -> tuple[AuditEntry, ...]:
         """The whole log, oldest first."""
         return await self._connections.use(state.audit_entries)
@@ -83,20 +89,20 @@ async def open_postgres(
     """Open (make, migrate) the store in the database at `address`, for one control plane.
 
     `instance` names it among those that share the database, and stays the same over restarts.
-    Resource handling: two tasks run in `tasks` until the exit; then what was accepted is
+    Resource handling: three tasks run in `tasks` until the exit; then what was accepted is
     committed and the connections are closed.
     Raises: StateError `state-full`, `state-io`, `state-unsuitable`, `store-busy`, `store-corrupt`,
     `store-denied`, `store-newer`, `store-readonly`, `store-timeout`, `store-unreachable`.
     """
     connections = Connections(address)
+    looking = connections.one_apart()
     committer = Committer(connections)
-    listening = trio.CancelScope()
+    hearing = trio.CancelScope()
     try:
-        await connections.use(
-            lambda c: transaction(c, lambda held: migrate(held, address, all_migrations()))
-        )
+        await connections.use(lambda c: migrate(c, address, all_migrations()))
         feed = ChangeFeed(await connections.use(rows.revision))
-        await tasks.start(_within, listening, Listener(address, feed))
+        lookout = Lookout(looking, feed)
+        await tasks.start(_hear, hearing, Listener(address, lookout), lookout)
         tasks.start_soon(committer.run)
         try:
             yield PostgresStore(
@@ -105,12 +111,20 @@ async def open_postgres(
         finally:
             await committer.close()
     finally:
-        listening.cancel()
+        hearing.cancel()
+        looking.close()
         connections.close()
 
 
-async def _within(
-    scope: trio.CancelScope, listener: Listener, *, task_status: trio.TaskStatus[None]
+async def _hear(
+    scope: trio.CancelScope,
+    listener: Listener,
+    lookout: Lookout,
+    *,
+    task_status: trio.TaskStatus[None],
 ) -> None:
     with scope:
-        await listener.run(task_status=task_status)
+        async with trio.open_nursery() as both:
+            await both.start(listener.run)
+            both.start_soon(lookout.run)
+            task_status.started()

@@ -1,0 +1,38 @@
+"""What somebody with an account of the database may say on the channel of the control planes."""
+
+from __future__ import annotations
+
+FORGED = (
+    "",
+    "0",
+    "-1",
+    "1e999",
+    "Infinity",
+    "NaN",
+    "null",
+    "true",
+    "{}",
+    "[]",
+    "[[]]",
+    "[[1]]",
+    '["a"]',
+    "nonsense",
+    "9007199254740991",
+    "9223372036854775807",
+    "9223372036854775808",
+    "9" * 19,
+    "9" * 7900,
+    "١٢٣",
+    "12\n",
+    " 12",
+    "1_000",
+    '[[1,"updated",1e999,"Mesh","","x"]]',
+    '[[1e999,"updated",1,"Mesh","","x"]]',
+    '[[9007199254740991,"updated",1,"Mesh","","x"]]',
+    '[[-1,"deleted",true,"Mesh",null,["x"]]]',
+    "[" * 7900,
+    '{"a":' * 1500,
+    '"' * 7900,
+    "\\u0000\x01\x7f\u200b\ufeff\U0001f600",
+    "é" * 3900,
+)
