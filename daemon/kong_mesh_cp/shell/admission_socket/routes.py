@@ -17,6 +17,7 @@ from kong_mesh_cp.core.wire.admission_messages import (
     status_of,
 )
 from kong_mesh_cp.core.wire.json_text import json_text
+from kong_mesh_cp.core.wire.origins import is_from_browser
 from kong_mesh_cp.shell.admission_socket.limits import (
     BODY_BYTES_MAX,
     CONNECTIONS_MAX,
@@ -199,11 +200,11 @@ _SERVER_REFUSALS: Mapping[int, tuple[RefusalCode, str]] = {
 
 def _from_browser(headers: Mapping[str, str]) -> Refused | None:
     # A page must not reach the socket through some local proxy with the rights of its user.
-    if "origin" not in headers and "referer" not in headers:
+    if not is_from_browser(headers):
         return None
     return Refused(
         code=RefusalCode.MALFORMED_REQUEST,
-        reason="the header Origin or Referer shows a browser, and none is served here",
+        reason="a header (Origin, Referer or Sec-Fetch-…) shows a browser; none is served here",
         hint="Ask with a program of your own, without these headers.",
     )
 

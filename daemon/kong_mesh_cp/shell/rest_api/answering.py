@@ -16,12 +16,17 @@ from kong_mesh_cp.core.wire.problem import kuma_error
 from kong_mesh_cp.shell.http.messages import Handler, HeldResponse, Request, Response
 from kong_mesh_cp.shell.rest_api.errors import denied, refused
 from kong_mesh_cp.shell.rest_api.negotiation import refusal
-from kong_mesh_cp.shell.rest_api.users import Authenticate, requester_of
+from kong_mesh_cp.shell.rest_api.users import (
+    Authenticate,
+    is_from_foreign_page,
+    requester_of,
+)
 from kong_mesh_cp.usecases.resources.refusals import ResourceRefusedError
 from kong_mesh_cp.usecases.stored_roles import RolesUnknownError
 
 Answer = Callable[[User, Request], Awaitable[Response | HeldResponse]]
 
+FOREIGN_PAGE: Final = "a web page of another origin cannot access secrets and tokens"
 SLICE_CHARACTERS: Final = 16 * 1024  # written before others have their turn: about a millisecond
 
 log = logging.getLogger(__name__)
@@ -34,6 +39,21 @@ def answering(authenticate: Authenticate, answer: Answer) -> Handler:
         return refusal(request) or await answer(user, request)
 
     return authenticated(authenticate, negotiated)
+
+
+def of_secrets(answer: Answer) -> Answer:
+    """`answer`, which has to do with secrets: for no web page of another origin, whoever asks.
+
+    Raises: AccessDeniedError. What such a page may read otherwise is the operator's choice
+    (`apiServer.corsAllowedDomains`), and a pattern that allows too much is easily written.
+    """
+
+    async def answered(user: User, request: Request) -> Response | HeldResponse:
+        if is_from_foreign_page(request):
+            raise AccessDeniedError(FOREIGN_PAGE)
+        return await answer(user, request)
+
+    return answered
 
 
 def authenticated(authenticate: Authenticate, answer: Answer) -> Handler:

@@ -14,7 +14,7 @@ from kong_mesh_cp.shell.http.messages import Request, Response
 from kong_mesh_cp.shell.http.operations import Operation
 from kong_mesh_cp.shell.http.routing import Route
 from kong_mesh_cp.shell.rest_api import resource_operations as abouts
-from kong_mesh_cp.shell.rest_api.answering import Answer, answering, shown
+from kong_mesh_cp.shell.rest_api.answering import Answer, answering, of_secrets, shown
 from kong_mesh_cp.shell.rest_api.list_queries import list_document, list_query
 from kong_mesh_cp.shell.rest_api.users import Authenticate
 from kong_mesh_cp.usecases.resources import documents
@@ -85,22 +85,22 @@ class ResourceRoutes:
         below = "/meshes/{mesh}/" if row.is_mesh_scoped else "/"
         # A Mesh is called {mesh} where others lie below it.
         one = f"{below}{row.path}/{{{'mesh' if row.name == 'Mesh' else 'name'}}}"
-        yield self._route(one, "GET", self._get(row), abouts.get_one(row))
-        yield self._route(one, "PUT", self._put(row), abouts.put(row))
-        yield self._route(one, "DELETE", self._delete(row), abouts.delete(row))
+        yield self._route(row, one, "GET", self._get(row), abouts.get_one(row))
+        yield self._route(row, one, "PUT", self._put(row), abouts.put(row))
+        yield self._route(row, one, "DELETE", self._delete(row), abouts.delete(row))
         for path in self._list_paths(row):
             about = abouts.list_(row, path)
-            yield self._route(path, "GET", self._list(row, path, overview=False), about)
+            yield self._route(row, path, "GET", self._list(row, path, overview=False), about)
         if has_overview(row):
             alias = _ALIASES[row.name]
             for path in (f"{one}/_overview", f"{below}{alias}/{{name}}"):
-                yield self._route(path, "GET", self._overview(row), abouts.overview(row, path))
+                yield self._route(row, path, "GET", self._overview(row), abouts.overview(row, path))
             for path in self._list_paths(row):
                 aliased = path.removesuffix(row.path) + alias
                 for shown_at in (f"{path}/_overview", aliased):
                     about = abouts.overviews(row, shown_at)
                     yield self._route(
-                        shown_at, "GET", self._list(row, shown_at, overview=True), about
+                        row, shown_at, "GET", self._list(row, shown_at, overview=True), about
                     )
 
     def _list_paths(self, row: ResourceType) -> tuple[str, ...]:
@@ -109,7 +109,10 @@ class ResourceRoutes:
             (f"/meshes/{{mesh}}{everywhere}", everywhere) if row.is_mesh_scoped else (everywhere,)
         )
 
-    def _route(self, path: str, method: str, answer: Answer, about: Operation) -> Route:
+    def _route(
+        self, row: ResourceType, path: str, method: str, answer: Answer, about: Operation
+    ) -> Route:
+        answer = of_secrets(answer) if row.admin_only else answer
         return Route(path, method, answering(self.authenticate, answer), about)
 
     def _get(self, row: ResourceType) -> Answer:

@@ -19,7 +19,7 @@ from kong_mesh_cp.core.wire.problem import kuma_error
 from kong_mesh_cp.shell.http.messages import Request, Response
 from kong_mesh_cp.shell.http.operations import Operation
 from kong_mesh_cp.shell.http.routing import Route
-from kong_mesh_cp.shell.rest_api.answering import Answer, answering
+from kong_mesh_cp.shell.rest_api.answering import Answer, answering, of_secrets
 from kong_mesh_cp.shell.rest_api.errors import refused
 from kong_mesh_cp.shell.rest_api.users import Authenticate
 from kong_mesh_cp.usecases.issuing import TokenIssuer
@@ -46,7 +46,7 @@ class TokenRoutes:
             ("user", self.issuer.user_token),
             ("zone", self.issuer.zone_token),
         ):
-            handler = answering(self.authenticate, _answer(issue))
+            handler = answering(self.authenticate, of_secrets(_answer(issue)))
             yield Route(f"/tokens/{kind}", "POST", handler, _about(kind))
 
 
