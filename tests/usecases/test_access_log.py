@@ -30,7 +30,7 @@ WRITE = WriteResource(verb=Verb.UPDATE, type="MeshTimeout", mesh="default", name
 
 def test_both_verdicts_are_logged(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    rules = LoggedAccess(RULES, [ALLOWED, DENIED])
+    rules = LoggedAccess(RULES, [ALLOWED, DENIED], lambda: 0.0)
     assert rules.permits(ADMIN, WRITE)
     assert not rules.permits(ANONYMOUS, WRITE)
     done = 'action UPDATE, resource MeshTimeout "default/t-1"'
@@ -45,7 +45,7 @@ def test_only_what_is_wanted_is_logged(
     verdicts: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    rules = LoggedAccess(RULES, verdicts)
+    rules = LoggedAccess(RULES, verdicts, lambda: 0.0)
     for user in (ADMIN, ANONYMOUS):
         assert rules.permits(user, WRITE) is RULES.permits(user, WRITE)
     assert [line.partition(":")[0] for line in caplog.messages] == [
@@ -55,7 +55,7 @@ def test_only_what_is_wanted_is_logged(
 
 def test_what_everybody_may_read_anyway_is_no_decision(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    rules = LoggedAccess(RULES, [ALLOWED, DENIED])
+    rules = LoggedAccess(RULES, [ALLOWED, DENIED], lambda: 0.0)
     assert rules.permits(ANONYMOUS, ReadResource("Mesh"))
     assert caplog.messages == []
     assert not rules.permits(ANONYMOUS, ReadResource("Secret", "default", "s"))

@@ -40,6 +40,16 @@ class Origin:
         return cls.of(scheme.lower(), authority)
 
     @classmethod
+    def of_url(cls, url: str) -> Self | None:
+        """Of what begins with an origin, such as a Referer."""
+        if len(url) > REFERER_CHARACTERS_MAX:
+            return None
+        scheme, _, rest = url.partition("://")
+        for end in "/?#":
+            rest = rest.partition(end)[0]
+        return cls.of(scheme.lower(), rest)
+
+    @classmethod
     def of(cls, scheme: str, authority: str) -> Self | None:
         """`authority` is a host, with or without a port, and nothing else."""
         default = _DEFAULT_PORTS.get(scheme)
@@ -52,6 +62,10 @@ class Origin:
         if digits and not (digits.isascii() and digits.isdigit() and int(digits) <= PORT_MAX):
             return None
         return cls(scheme, host, int(digits) if digits else default)
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.scheme}://{host}:{self.port}"
 
 
 def _host(authority: str) -> tuple[str, str]:
@@ -104,13 +118,4 @@ def is_foreign_page(headers: Mapping[str, str], *, secure: bool) -> bool:
     origin, referer = headers.get("origin"), headers.get("referer")
     if origin is not None and Origin.parse(origin) != own:
         return True
-    return referer is not None and _origin_of(referer) != own
-
-
-def _origin_of(url: str) -> Origin | None:
-    if len(url) > REFERER_CHARACTERS_MAX:
-        return None
-    scheme, _, rest = url.partition("://")
-    for end in "/?#":
-        rest = rest.partition(end)[0]
-    return Origin.of(scheme.lower(), rest)
+    return referer is not None and Origin.of_url(referer) != own

@@ -10,11 +10,11 @@ import trio
 
 from kong_mesh_cp.core.errors import StateError
 from kong_mesh_cp.core.identity.refusals import AccessDeniedError, TokenRejectedError
-from kong_mesh_cp.core.identity.users import User
+from kong_mesh_cp.core.identity.users import ANONYMOUS, User
 from kong_mesh_cp.core.wire.json_text import json_pieces
 from kong_mesh_cp.core.wire.problem import kuma_error
 from kong_mesh_cp.shell.http.messages import Handler, HeldResponse, Request, Response
-from kong_mesh_cp.shell.rest_api.errors import denied, refused
+from kong_mesh_cp.shell.rest_api.errors import denied, not_believed, refused
 from kong_mesh_cp.shell.rest_api.negotiation import refusal
 from kong_mesh_cp.shell.rest_api.users import (
     Authenticate,
@@ -63,15 +63,16 @@ def authenticated(authenticate: Authenticate, answer: Answer) -> Handler:
     """
 
     async def answered(request: Request) -> Response | HeldResponse:
+        user = ANONYMOUS
         try:
-            return await answer(await authenticate(requester_of(request)), request)
+            user = await authenticate(requester_of(request))
+            return await answer(user, request)
         except ResourceRefusedError as error:
             return refused(error)
         except AccessDeniedError as error:
-            return denied(error.message)
-        except TokenRejectedError:
-            title = "Invalid authentication data"
-            return Response(401, kuma_error(401, title, "Unauthenticated"))
+            return denied(error.message, user)
+        except TokenRejectedError as error:
+            return not_believed(error)
         except RolesUnknownError as error:
             title = "Access cannot be decided"
             return Response(503, kuma_error(503, title, error.message))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from kong_mesh_cp.core.identity.audit import Touch, Touched, is_audited
 from kong_mesh_cp.core.identity.users import User
 from kong_mesh_cp.core.resources.k8s_format import to_k8s
 from kong_mesh_cp.core.resources.labels import Mode, Place
@@ -15,8 +16,10 @@ from kong_mesh_cp.shell.http.operations import Operation
 from kong_mesh_cp.shell.http.routing import Route
 from kong_mesh_cp.shell.rest_api import resource_operations as abouts
 from kong_mesh_cp.shell.rest_api.answering import Answer, answering, of_secrets, shown
+from kong_mesh_cp.shell.rest_api.auditing import asked_from
 from kong_mesh_cp.shell.rest_api.list_queries import list_document, list_query
 from kong_mesh_cp.shell.rest_api.users import Authenticate
+from kong_mesh_cp.usecases.auditing import tell
 from kong_mesh_cp.usecases.resources import documents
 from kong_mesh_cp.usecases.resources.applying import Applying
 from kong_mesh_cp.usecases.resources.kinds import KINDS
@@ -121,6 +124,7 @@ class ResourceRoutes:
             if form not in _FORMATS:
                 raise _unknown_format()
             stored = await self.reading.stored(user, row, *_named(row, request))
+            _tell(user, Touch.READ, row, request)
             if form not in _K8S:
                 return await shown(documents.shown(stored))
             key = stored.key
@@ -147,6 +151,7 @@ class ResourceRoutes:
             query = list_query(request, route, row.name)
             mesh = request.captured.get("mesh")
             page = await self.reading.page(user, row, mesh, query, overview=overview)
+            _tell(user, Touch.READ, row, request)
             return await shown(list_document(request, page))
 
         return list_
@@ -155,6 +160,7 @@ class ResourceRoutes:
         async def put(user: User, request: Request) -> Response:
             self._require_writable(row)
             written = await self.applying.put(user, row, *_named(row, request), request.body)
+            _tell(user, Touch.CREATE if written.created else Touch.UPDATE, row, request)
             document = {"warnings": list(written.warnings)} if written.warnings else {}
             return await shown(document, 201 if written.created else 200)
 
@@ -164,6 +170,7 @@ class ResourceRoutes:
         async def delete(user: User, request: Request) -> Response:
             self._require_writable(row)
             await self.applying.delete(user, row, *_named(row, request))
+            _tell(user, Touch.DELETE, row, request)
             return await shown({})
 
         return delete
@@ -180,6 +187,15 @@ def _named(row: ResourceType, request: Request) -> tuple[str, str]:
     if row.name == "Mesh":
         return "", captured["mesh"]
     return captured.get("mesh", ""), captured["name"]
+
+
+def _tell(user: User, touch: Touch, row: ResourceType, request: Request) -> None:
+    if is_audited(row, touch):
+        mesh, name = request.captured.get("mesh", ""), request.captured.get("name", "")
+        if row.name == "Mesh":
+            mesh, name = "", mesh
+        done = Touched(user=user, touch=touch, type=row.name, mesh=mesh, name=name)
+        tell(done, asked_from(request))
 
 
 def _unknown_format() -> ResourceRefusedError:
