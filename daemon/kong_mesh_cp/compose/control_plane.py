@@ -22,6 +22,7 @@ from kong_mesh_cp.core.identity.refusal_bounds import ADMISSIONS, API
 from kong_mesh_cp.core.license.sources import SourceReading
 from kong_mesh_cp.core.wire.json_text import json_text
 from kong_mesh_cp.core.wire.versions import WIRE_VERSION
+from kong_mesh_cp.settings.model import Settings
 from kong_mesh_cp.shell.admission_socket.routes import AdmissionSocket, LicenseCalls
 from kong_mesh_cp.shell.diagnostics.handler import build_diagnostics
 from kong_mesh_cp.shell.host import clocks
@@ -108,9 +109,7 @@ async def assemble(prepared: Prepared, state: OpenState) -> ControlPlane:
     if state.slots is not None:
         shared = SharedSeats(state.slots, ledger, licensing)
         expected = await _begin(shared, past.seats, recorder)
-    defaults = prepared.settings.defaults
-    skipped = defaults.skip_mesh_creation or defaults.skip_tenant_resources
-    meshes = StoredMeshes(state.resources, () if skipped else (DEFAULT_MESH,))
+    meshes = StoredMeshes(state.resources, _expected_meshes(prepared.settings))
     await meshes.read()
     presence = Presence(
         ProxyDirectory(state.resources),
@@ -169,6 +168,13 @@ async def assemble(prepared: Prepared, state: OpenState) -> ControlPlane:
         ),
     )
     return plane
+
+
+def _expected_meshes(settings: Settings) -> tuple[str, ...]:
+    """Those that a first start makes."""
+    defaults = settings.defaults
+    skipped = defaults.skip_mesh_creation or defaults.skip_tenant_resources
+    return () if skipped else (DEFAULT_MESH,)
 
 
 async def _begin(
