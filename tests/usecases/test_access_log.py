@@ -20,6 +20,7 @@ from kong_mesh_cp.core.identity.access import (
     View,
     WriteResource,
 )
+from kong_mesh_cp.core.identity.refusal_bounds import API, WINDOW_SECONDS
 from kong_mesh_cp.core.identity.users import ADMIN, ANONYMOUS
 from kong_mesh_cp.usecases.access_log import ALLOWED, DENIED, LoggedAccess, described
 
@@ -89,3 +90,20 @@ def test_hostile_names_stay_on_one_line(mesh: str, name: str) -> None:
         IssueUserToken(name),
     ):
         assert " ".join(described(action)).isprintable()
+
+
+def test_who_is_denied_all_the_time_does_not_fill_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+    now = 0.0
+    rules = LoggedAccess(RULES, [ALLOWED, DENIED], lambda: now)
+    for _ in range(1000):
+        assert not rules.permits(ANONYMOUS, WRITE)
+    assert len(caplog.messages) == API.source_lines_max
+    for _ in range(100):  # what is permitted is told each time
+        assert rules.permits(ADMIN, WRITE)
+    assert len(caplog.messages) == API.source_lines_max + 100
+    now = WINDOW_SECONDS
+    assert not rules.permits(ANONYMOUS, WRITE)
+    assert caplog.messages[-1].startswith("access-denied: ")
