@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
+from functools import lru_cache
 
 from kong_mesh_cp.core.wire.forwarding import is_forwarded
 from kong_mesh_cp.core.wire.origins import is_foreign_page, own_origin
@@ -31,6 +32,7 @@ def is_localhost(peer_ip: str | None, headers: Mapping[str, str], *, secure: boo
     return not is_foreign_page(headers, secure=secure)
 
 
+@lru_cache(maxsize=64)
 def _is_loopback(host: str) -> bool:
     try:
         address = ipaddress.ip_address(host)

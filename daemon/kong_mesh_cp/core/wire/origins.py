@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Self
 
 ORIGIN_CHARACTERS_MAX: Final = 512  # a scheme, a name of 253 characters, a port; more is none
@@ -50,6 +51,7 @@ class Origin:
         return cls.of(scheme.lower(), rest)
 
     @classmethod
+    @lru_cache(maxsize=64)  # mostly the Host of all requests is the same
     def of(cls, scheme: str, authority: str) -> Self | None:
         """`authority` is a host, with or without a port, and nothing else."""
         default = _DEFAULT_PORTS.get(scheme)
