@@ -18,9 +18,11 @@ from kong_mesh_cp.core.admission.identity import IdentityRules, Rule
 from kong_mesh_cp.core.admission.ledger import SeatLedger, SeatPolicy
 from kong_mesh_cp.core.admission.seats import SeatId, SeatRecord
 from kong_mesh_cp.core.identity.key_series import dataplane_keys
+from kong_mesh_cp.core.identity.refusal_bounds import ADMISSIONS
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.resources.kinds.mesh import Membership, ProxyConstraints
 from kong_mesh_cp.usecases.admitting import RECLAIM_SECONDS, Admitting, HeldSeat
+from kong_mesh_cp.usecases.auditing import Refusals
 from kong_mesh_cp.usecases.license_views import WarningView
 from kong_mesh_cp.usecases.presence import Presence, Services
 from kong_mesh_cp.usecases.proxy_directory import ProxyDirectory
@@ -91,6 +93,7 @@ class Desk:
     keys: SigningKeys
     presence: Presence
     shared: SharedSeats | None
+    refusals: Refusals
 
     @property
     def resources(self) -> FakeResourceStore:
@@ -162,6 +165,7 @@ async def open_desk(
     `serving` it stays a control plane that has not loaded what resources need.
     """
     now = [NOON]
+    refusals = Refusals(ADMISSIONS, trio.current_time)
     store = store or FakeStateStore()
     api = ResourceApi(store=resources or await furnished())
     keys = SigningKeys(StoredKeySecrets(api.store, lambda: NOON), numbered_keys())
@@ -180,6 +184,7 @@ async def open_desk(
         recorder=recorder,
         presence=presence,
         wall_clock=lambda: now[0],
+        refusals=refusals,
         closed=closed,
         shared=shared,
     )
@@ -196,7 +201,9 @@ async def open_desk(
         if serving:
             presence.serve(services(api, keys, meshes, run))
         await wait_all_tasks_blocked()  # the names of stored Dataplanes are known
-        yield Desk(admitting, in_force, store, recorder, meshes, now, api, keys, presence, shared)
+        yield Desk(
+            admitting, in_force, store, recorder, meshes, now, api, keys, presence, shared, refusals
+        )
         nursery.cancel_scope.cancel()
 
 

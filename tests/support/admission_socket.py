@@ -95,7 +95,9 @@ async def open_socket(
 
     async with open_desk(limit=limit, refuses=refuses, rules=rules, store=store) as desk:
         calls = LicenseCalls(document=lambda: {"id": "abc"}, reload=reload)
-        admission = AdmissionSocket(desk.admitting, calls, own_uid=own_uid, attesting=attesting)
+        admission = AdmissionSocket(
+            desk.admitting, calls, own_uid=own_uid, refusals=desk.refusals, attesting=attesting
+        )
         gate: Gate = admission
         handler = admission.handle
         if uid is not None:

@@ -78,8 +78,21 @@ def test_so_it_is_on_the_port_with_tls(daemon: Daemon) -> None:
         {"X-Real-IP": "::1"},
         {"Via": "1.1 gateway"},
         {"Forwarded": "for=127.0.0.1"},
+        {"X_Forwarded_For": "127.0.0.1"},
+        {"Forwarded-For": "127.0.0.1"},
+        {"X-Client-IP": "127.0.0.1"},
+        {"True-Client-IP": "127.0.0.1"},
+        {"CF-Connecting-IP": "127.0.0.1"},
+        {"X-Envoy-External-Address": "127.0.0.1"},
         {"Origin": "https://evil.example"},
         {"Origin": "null"},
+        {"Origin": "http://localhost:3000"},
+        {"Origin": "http://127.0.0.1:3000"},
+        {"Origin": "tauri://localhost"},
+        {"Referer": "http://localhost:3000/"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "navigate"},
+        {"Sec-Fetch-Mode": "no-cors"},
     ],
     ids=str,
 )
@@ -91,9 +104,48 @@ def test_what_a_proxy_or_a_foreign_page_sends_is_anonymous(
     denied(daemon.api("PUT", "/meshes/m", given, MESH), 'the resource of type "Mesh"')
 
 
-@pytest.mark.parametrize("origin", ["http://localhost:5681", "http://127.0.0.1:5681"])
-def test_a_page_of_this_machine_is_its_administrator(daemon: Daemon, origin: str) -> None:
-    assert daemon.api("GET", "/who-am-i", {"Origin": origin}).json == ADMIN
+def test_only_a_page_of_our_own_address_is_the_administrators(daemon: Daemon) -> None:
+    own = daemon.addresses["api"]
+    assert daemon.api("GET", "/who-am-i", {"Origin": own, "Referer": f"{own}/x"}).json == ADMIN
+    by_name = own.replace("127.0.0.1", "localhost")
+    assert daemon.api("GET", "/who-am-i", {"Origin": by_name}).json == ANONYMOUS
+    secure = own.replace("http://", "https://")
+    assert daemon.api("GET", "/who-am-i", {"Origin": secure}).json == ANONYMOUS
+
+
+@pytest.mark.parametrize("origin", ["http://localhost:3000", "https://gui.example", "null"])
+@pytest.mark.parametrize("path", ["/global-secrets", "/global-secrets/admin-user-token"])
+def test_no_page_of_another_origin_gets_secrets_whoever_asks(
+    daemon: Daemon, path: str, origin: str
+) -> None:
+    operator = Remote(daemon, offline_token())
+    assert operator.get(path).status == 200
+    refused = operator.ask("GET", path, headers={"Origin": origin})
+    assert (refused.status, refused.json["title"]) == (403, "Access Denied")
+    assert "another origin" in str(refused.json["detail"])
+    asked = b'{"name":"mary","groups":[],"validFor":"1h"}'
+    assert operator.ask("POST", "/tokens/user", asked, {"Origin": origin}).status == 403
+
+
+@pytest.mark.parametrize("origin", ["http://localhost:3000", "https://gui.example", "null"])
+def test_no_page_of_another_origin_may_read_anything_as_it_comes(
+    daemon: Daemon, origin: str
+) -> None:
+    for method in ("GET", "OPTIONS"):
+        headers = {"Origin": origin, "Access-Control-Request-Method": "DELETE"}
+        answer = daemon.api(method, "/meshes/default", headers)
+        assert not [name for name in answer.headers if name.lower().startswith("access-control-")]
+
+
+def test_no_answer_is_kept_or_taken_for_a_page(daemon: Daemon) -> None:
+    for path in (
+        "/", "/config", "/license?view=full", "/global-secrets/admin-user-token", "/meshes",
+        "/no-such-path", "/meshes/no-such-mesh", "/api-docs/openapi.json",
+    ):  # fmt: skip
+        answer = daemon.api("GET", path)
+        assert answer.headers["Cache-Control"] == "no-store", path
+        assert answer.headers["X-Content-Type-Options"] == "nosniff", path
+        assert "html" not in answer.headers["Content-Type"], path
 
 
 def test_a_client_of_the_network_cannot_say_that_it_is_local(remote: Remote) -> None:

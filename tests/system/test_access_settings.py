@@ -132,6 +132,32 @@ def test_administrators_may_be_known_by_certificates(tmp_path: Path) -> None:
             assert Remote(daemon, token).get("/who-am-i", known).json == ADMIN
         assert daemon.api("GET", "/who-am-i").json == ADMIN
         assert daemon.api("GET", "/global-secrets/admin-user-token").status == 404
+        # A browser shows its certificate for whatever page asks.
+        for says in ({"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}):
+            denied(
+                remote.ask("POST", "/license/reload", headers=says, tls=known),
+                "the reload of the license",
+            )
+        own = {"Origin": remote.url("api-https"), "Sec-Fetch-Site": "same-origin"}
+        assert remote.ask("POST", "/license/reload", headers=own, tls=known).status == 200
+
+
+def test_pages_of_an_allowed_origin_read_what_is_no_secret_and_are_no_administrators(
+    tmp_path: Path,
+) -> None:
+    allowed = {"KUMA_API_SERVER_CORS_ALLOWED_DOMAINS": r"http://localhost:\d+"}
+    with running(tmp_path / "d", environment=allowed) as daemon:
+        made = "/global-secrets/admin-user-token"
+        eventually("the first token", lambda: daemon.api("GET", made).status == 200)
+        page = {"Origin": "http://localhost:3000"}
+        answer = daemon.api("GET", "/who-am-i", page)
+        assert answer.json == ANONYMOUS
+        assert answer.headers["Access-Control-Allow-Origin"] == page["Origin"]
+        assert "Access-Control-Allow-Credentials" not in answer.headers
+        assert daemon.api("GET", made, page).status == 403
+        other = daemon.api("GET", "/who-am-i", {"Origin": "http://localhost:3000.evil.example"})
+        assert "Access-Control-Allow-Origin" not in other.headers
+        assert answer.headers["Vary"] == other.headers["Vary"] == "Origin"
 
 
 def test_where_tokens_count_a_certificate_makes_nobody_an_administrator(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from kong_mesh_cp.core.identity.access import (
     View,
     WriteResource,
 )
+from kong_mesh_cp.core.identity.refusal_bounds import API, WINDOW_SECONDS
 from kong_mesh_cp.core.identity.users import ADMIN, ANONYMOUS
 from kong_mesh_cp.usecases.access_log import ALLOWED, DENIED, LoggedAccess, described
 
@@ -31,7 +32,7 @@ WRITE = WriteResource(verb=Verb.UPDATE, type="MeshTimeout", mesh="default", name
 
 def test_both_verdicts_are_logged(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    rules = LoggedAccess(RULES, [ALLOWED, DENIED])
+    rules = LoggedAccess(RULES, [ALLOWED, DENIED], lambda: 0.0)
     assert rules.permits(ADMIN, WRITE)
     assert not rules.permits(ANONYMOUS, WRITE)
     done = 'action UPDATE, resource MeshTimeout "default/t-1"'
@@ -46,7 +47,7 @@ def test_only_what_is_wanted_is_logged(
     verdicts: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    rules = LoggedAccess(RULES, verdicts)
+    rules = LoggedAccess(RULES, verdicts, lambda: 0.0)
     for user in (ADMIN, ANONYMOUS):
         assert rules.permits(user, WRITE) is RULES.permits(user, WRITE)
     assert [line.partition(":")[0] for line in caplog.messages] == [
@@ -56,7 +57,7 @@ def test_only_what_is_wanted_is_logged(
 
 def test_what_everybody_may_read_anyway_is_no_decision(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    rules = LoggedAccess(RULES, [ALLOWED, DENIED])
+    rules = LoggedAccess(RULES, [ALLOWED, DENIED], lambda: 0.0)
     assert rules.permits(ANONYMOUS, ReadResource("Mesh"))
     assert caplog.messages == []
     assert not rules.permits(ANONYMOUS, ReadResource("Secret", "default", "s"))
@@ -105,8 +106,25 @@ def test_leave_to_say_what_is_asked_is_no_decision_but_its_refusal_is(
     unread: Action, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    rules = LoggedAccess(RULES, [ALLOWED, DENIED])
+    rules = LoggedAccess(RULES, [ALLOWED, DENIED], lambda: 0.0)
     assert rules.permits(ADMIN, unread)
     assert caplog.messages == []
     assert not rules.permits(ANONYMOUS, unread)
     assert [line.partition(":")[0] for line in caplog.messages] == ["access-denied"]
+
+
+def test_who_is_denied_all_the_time_does_not_fill_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+    now = 0.0
+    rules = LoggedAccess(RULES, [ALLOWED, DENIED], lambda: now)
+    for _ in range(1000):
+        assert not rules.permits(ANONYMOUS, WRITE)
+    assert len(caplog.messages) == API.source_lines_max
+    for _ in range(100):  # what is permitted is told each time
+        assert rules.permits(ADMIN, WRITE)
+    assert len(caplog.messages) == API.source_lines_max + 100
+    now = WINDOW_SECONDS
+    assert not rules.permits(ANONYMOUS, WRITE)
+    assert caplog.messages[-1].startswith("access-denied: ")

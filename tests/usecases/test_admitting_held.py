@@ -11,6 +11,7 @@ import trio.testing
 
 from kong_mesh_cp.core.admission.decision import RefusalCode
 from kong_mesh_cp.core.admission.seats import ProxyKind, SeatRecord
+from kong_mesh_cp.core.identity.refusal_bounds import ADMISSIONS, WINDOW_SECONDS
 from kong_mesh_cp.usecases.admitting import RECLAIM_SECONDS
 from support.admission import NOON, body, gateway_body, open_desk, refused, seat, take
 from support.fake_store import FakeStateStore
@@ -105,6 +106,23 @@ async def test_each_decision_is_counted_by_what_it_was() -> None:
             ("admitted", "not-counted"): 1,
             ("refused", "already-joined"): 1,
         }
+
+
+async def test_refusals_do_not_fill_the_log(
+    caplog: pytest.LogCaptureFixture, autojump_clock: trio.testing.MockClock
+) -> None:
+    caplog.set_level(logging.INFO)
+    async with open_desk() as desk:
+        for _ in range(1000):
+            await refused(desk, b"no admission")
+        refusals = [line for line in caplog.messages if line.startswith("admission-refused")]
+        assert len(refusals) == ADMISSIONS.source_lines_max
+        assert desk.admitting.decisions["refused", "malformed-request"] == 1000
+        autojump_clock.jump(WINDOW_SECONDS)
+        desk.refusals.tell_untold()
+    assert caplog.messages[-1] == (
+        "audit-refusals-untold: 970 more at the admission socket within 60 s: 970 from uid 1000"
+    )
 
 
 async def test_each_decision_is_one_log_line(caplog: pytest.LogCaptureFixture) -> None:

@@ -257,7 +257,8 @@ async def test_the_log_tells_who_got_which_token_and_never_the_token(
     (record,) = [each for each in caplog.records if each.getMessage().startswith("token-issued")]
     assert record.getMessage() == (
         r"token-issued: 'mary\nok/mesh-system:admin' got token id-1, signed by "
-        "user-token-signing-key-1, for 24h0m0s"
+        'user-token-signing-key-1, for 24h0m0s, for user "john" of groups "a", '
+        "from the control plane itself"
     )
     assert token.rpartition(".")[2] not in caplog.text
 

@@ -25,7 +25,7 @@ class Access:
         self.rules: AccessRules = lists
         self.writers_store = store
         if self._roles is not None:
-            self.rules = LoggedAccess(self._roles, settings.rbac.log_actions)
+            self.rules = LoggedAccess(self._roles, settings.rbac.log_actions, clocks.boot_clock)
             self.writers_store = self._roles.for_writers()
 
     async def follow(

@@ -18,9 +18,11 @@ from kong_mesh_cp.core.admission.decision import NO_PROXIES_JOIN_GLOBAL
 from kong_mesh_cp.core.admission.identity import IdentityRules
 from kong_mesh_cp.core.admission.ledger import SeatLedger
 from kong_mesh_cp.core.admission.seats import SeatRecord
+from kong_mesh_cp.core.identity.refusal_bounds import ADMISSIONS, API
 from kong_mesh_cp.core.license.sources import SourceReading
 from kong_mesh_cp.core.wire.json_text import json_text
 from kong_mesh_cp.core.wire.versions import WIRE_VERSION
+from kong_mesh_cp.settings.model import Settings
 from kong_mesh_cp.shell.admission_socket.routes import AdmissionSocket, LicenseCalls
 from kong_mesh_cp.shell.diagnostics.handler import build_diagnostics
 from kong_mesh_cp.shell.host import clocks
@@ -28,6 +30,7 @@ from kong_mesh_cp.shell.host.machine_id import machine_id
 from kong_mesh_cp.shell.http.messages import Handler
 from kong_mesh_cp.shell.rest_api.handler import Index, RestApi
 from kong_mesh_cp.usecases.admitting import Admitting
+from kong_mesh_cp.usecases.auditing import Refusals
 from kong_mesh_cp.usecases.licensing import Licensing, ReloadOutcome
 from kong_mesh_cp.usecases.mesh_directory import StoredMeshes
 from kong_mesh_cp.usecases.ports import LicenseSources, StateStore
@@ -56,6 +59,8 @@ class ControlPlane:
     store: StateStore
     meshes: StoredMeshes
     admission: AdmissionSocket
+    refusals: Refusals  # at the API
+    admission_refusals: Refusals
     api: RestApi
     diagnostics: Handler
     reserved: tuple[SeatRecord, ...]  # seats of before that are kept for their proxies
@@ -84,6 +89,11 @@ class ControlPlane:
         # thread that hangs with it is left to itself.
         return await trio.to_thread.run_sync(self.sources.read, abandon_on_cancel=True)
 
+    def tell_untold(self, *, at_once: bool = False) -> None:
+        """Of refusals that had no line of their own."""
+        self.refusals.tell_untold(at_once=at_once)
+        self.admission_refusals.tell_untold(at_once=at_once)
+
     def status(self) -> str:
         return self.licensing.status_line(self.admitting.active)
 
@@ -95,18 +105,11 @@ async def assemble(prepared: Prepared, state: OpenState) -> ControlPlane:
     licensing.trial_recorded(await store.save_trial_start(licensing.trial_started_at))
     recorder = SeatRecorder(store)
     ledger = SeatLedger(past.high_water)
-    shared = None
-    expected = past.seats
+    shared, expected = None, past.seats
     if state.slots is not None:
         shared = SharedSeats(state.slots, ledger, licensing)
-        recorder.told = shared.changed
-        expected = await shared.begin(past.seats)
-        for record in past.seats:
-            if record not in expected:
-                recorder.change(record.seat, None)
-    defaults = prepared.settings.defaults
-    skipped = defaults.skip_mesh_creation or defaults.skip_tenant_resources
-    meshes = StoredMeshes(state.resources, () if skipped else (DEFAULT_MESH,))
+        expected = await _begin(shared, past.seats, recorder)
+    meshes = StoredMeshes(state.resources, _expected_meshes(prepared.settings))
     await meshes.read()
     presence = Presence(
         ProxyDirectory(state.resources),
@@ -115,7 +118,10 @@ async def assemble(prepared: Prepared, state: OpenState) -> ControlPlane:
         idle_seconds=prepared.settings.metrics.dataplane.idle_timeout.total_seconds(),
     )
     meshes.vanished = presence.mesh_vanished
-    admitting = _admitting(prepared, ledger, recorder, presence, meshes, shared=shared)
+    admission_refusals = Refusals(ADMISSIONS, clocks.boot_clock)
+    admitting = _admitting(
+        prepared, ledger, recorder, presence, meshes, refusals=admission_refusals, shared=shared
+    )
     presence.end_seat = admitting.end_seat
     if shared is not None:
         shared.lose = admitting.lose
@@ -134,6 +140,12 @@ async def assemble(prepared: Prepared, state: OpenState) -> ControlPlane:
         reload_license=lambda: plane.reload("POST /license/reload"),
         config=lambda: json_text(prepared.config),
     )
+    admission = AdmissionSocket(
+        admitting,
+        LicenseCalls(document=full_license, reload=lambda: plane.reload("admission socket")),
+        own_uid=os.getuid(),
+        refusals=admission_refusals,
+    )
     plane = ControlPlane(
         sources=prepared.sources,
         licensing=licensing,
@@ -144,11 +156,9 @@ async def assemble(prepared: Prepared, state: OpenState) -> ControlPlane:
         instance=index.instance_id,
         store=store,
         meshes=meshes,
-        admission=AdmissionSocket(
-            admitting,
-            LicenseCalls(document=full_license, reload=lambda: plane.reload("admission socket")),
-            own_uid=os.getuid(),
-        ),
+        admission=admission,
+        refusals=Refusals(API, clocks.boot_clock),
+        admission_refusals=admission_refusals,
         api=api,
         reserved=expected,
         shared=shared,
@@ -160,6 +170,25 @@ async def assemble(prepared: Prepared, state: OpenState) -> ControlPlane:
     return plane
 
 
+def _expected_meshes(settings: Settings) -> tuple[str, ...]:
+    """Those that a first start makes."""
+    defaults = settings.defaults
+    skipped = defaults.skip_mesh_creation or defaults.skip_tenant_resources
+    return () if skipped else (DEFAULT_MESH,)
+
+
+async def _begin(
+    shared: SharedSeats, remembered: Sequence[SeatRecord], recorder: SeatRecorder
+) -> tuple[SeatRecord, ...]:
+    """Which of the seats of before are kept; the others are forgotten."""
+    recorder.told = shared.changed
+    expected = await shared.begin(remembered)
+    for record in remembered:
+        if record not in expected:
+            recorder.change(record.seat, None)
+    return expected
+
+
 def _admitting(
     prepared: Prepared,
     ledger: SeatLedger,
@@ -167,6 +196,7 @@ def _admitting(
     presence: Presence,
     meshes: StoredMeshes,
     *,
+    refusals: Refusals,
     shared: SharedSeats | None,
 ) -> Admitting:
     return Admitting(
@@ -178,6 +208,7 @@ def _admitting(
         recorder=recorder,
         presence=presence,
         wall_clock=clocks.wall_clock,
+        refusals=refusals,
         closed=NO_PROXIES_JOIN_GLOBAL if prepared.settings.mode == "global" else None,
         shared=shared,
     )

@@ -32,6 +32,7 @@ from kong_mesh_cp.shell.http.plain_text import plain_text_error
 from kong_mesh_cp.shell.http.server import serve_http
 from kong_mesh_cp.shell.http.tls import Tls
 from kong_mesh_cp.shell.license_file.watch import watch
+from kong_mesh_cp.shell.rest_api.auditing import telling_refusals
 from kong_mesh_cp.shell.rest_api.base_path import below
 from kong_mesh_cp.shell.rest_api.cors import across_origins
 from kong_mesh_cp.shell.rest_api.errors import api_error
@@ -143,6 +144,7 @@ class _Run:
                 self._drain.start()
                 conversations.cancel_scope.deadline = trio.current_time() + DRAIN_SECONDS
             background.cancel_scope.cancel()
+        plane.tell_untold(at_once=True)
         with trio.move_on_after(LAST_FLUSH_SECONDS_MAX):
             await plane.recorder.flush()
             await plane.presence.flush()
@@ -182,7 +184,7 @@ class _Run:
         routed = below(
             api_server.base_path, plane.api.handler(resources.guards, resources.routes())
         )
-        handler = across_origins(routed, allowed)
+        handler = telling_refusals(across_origins(routed, allowed), plane.refusals)
         if listeners.api is not None:
             api = functools.partial(
                 serve_http, handler=handler, limits=Limits(), error_body=api_error
@@ -258,6 +260,7 @@ class _Run:
         while True:
             self._plane.licensing.tick(self._plane.admitting.active)
             self._manager.status(self._plane.status())
+            self._plane.tell_untold()
             await self._save_clock()
             await trio.sleep(TICK_SECONDS)
 

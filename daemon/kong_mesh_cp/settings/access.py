@@ -85,8 +85,8 @@ class AccessRbacSettings:
         forms.VERDICTS,
         default=("allowed", "denied"),
         environment="KMESH_ACCESS_RBAC_LOG_ACTIONS",
-        doc="Which decisions by roles are logged, one line each: allowed, denied, or both. An "
-        "empty list in a file logs none.",
+        doc="Which decisions by roles are logged, one line each: allowed, denied, or both. Of what "
+        "is denied to one user, the first five a minute. An empty list in a file logs none.",
     )
     default_admin_role_groups: tuple[str, ...] = option(
         forms.NAMES,

@@ -159,8 +159,9 @@ class ApiServerAuthnSettings:
         forms.BOOLEAN,
         default=True,
         environment="KUMA_API_SERVER_AUTHN_LOCALHOST_IS_ADMIN",
-        doc="Whether requests from this machine, sent to a localhost name and not forwarded by "
-        "a proxy, may use the parts of the API that are for administrators.",
+        doc="Whether requests from this machine, sent to a localhost name, not forwarded by a "
+        "proxy and of no foreign web page, may use the parts of the API that are for "
+        "administrators.",
     )
     tokens: ApiServerAuthnTokensSettings = field(default_factory=ApiServerAuthnTokensSettings)
 
@@ -173,10 +174,11 @@ class ApiServerSettings:
     authn: ApiServerAuthnSettings = field(default_factory=ApiServerAuthnSettings)
     cors_allowed_domains: tuple[str, ...] = option(
         forms.ORIGINS,
-        default=(".*",),
+        default=(),
         environment="KUMA_API_SERVER_CORS_ALLOWED_DOMAINS",
-        doc="Web pages of which origins may read answers of the API: regular expressions, each for "
-        "a whole origin, such as https://.*[.]example[.]com. An empty list in a file allows none.",
+        default_text="none (Kuma: all)",
+        doc="Web pages of which origins may read answers of the API, but for secrets and tokens: "
+        "regular expressions, each for a whole origin, such as https://[^.]*[.]example[.]com.",
     )
     base_path: str = option(
         forms.URL_PATH,

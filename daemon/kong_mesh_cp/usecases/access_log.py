@@ -18,8 +18,10 @@ from kong_mesh_cp.core.identity.access import (
     WriteResource,
     is_admin_only,
 )
+from kong_mesh_cp.core.identity.refusal_bounds import API, RefusalBounds
 from kong_mesh_cp.core.identity.users import User
 from kong_mesh_cp.core.resources.quoting import go_quote
+from kong_mesh_cp.usecases.ports import BootClock
 
 ALLOWED: Final = "allowed"
 DENIED: Final = "denied"
@@ -32,20 +34,31 @@ class LoggedAccess:
     (reading what is no secret) is no decision, and neither is leave to go on and say what is asked.
     """
 
-    def __init__(self, rules: AccessRules, verdicts: Collection[str]) -> None:
-        """`verdicts`: which of ALLOWED and DENIED are logged."""
+    def __init__(self, rules: AccessRules, verdicts: Collection[str], clock: BootClock) -> None:
+        """`verdicts`: which of ALLOWED and DENIED are logged.
+
+        Of denials as many as the log tells of other refusals; what is left out is counted there.
+        """
         self._rules = rules
+        self._clock = clock
+        self._denials = RefusalBounds(API)
         self._verdicts = frozenset(verdicts)
 
     def permits(self, user: User, action: Action) -> bool:
         permitted = self._rules.permits(user, action)
         verdict = ALLOWED if permitted else DENIED
         is_decision = not _is_open(action) and not (permitted and _is_unread(action))
-        if verdict in self._verdicts and is_decision:
+        told = verdict in self._verdicts and is_decision
+        if told and (permitted or self._may_be_told(user)):
             verb, resource = described(action)
             who = go_quote(str(user))
             log.info("access-%s: user %s, action %s, resource %s", verdict, who, verb, resource)
         return permitted
+
+    def _may_be_told(self, user: User) -> bool:
+        now = self._clock()
+        self._denials.untold(now)
+        return self._denials.take(user.name, now)
 
 
 def _is_open(action: Action) -> bool:

@@ -26,6 +26,7 @@ from kong_mesh_cp.core.admission.seats import SeatId, SeatRecord
 from kong_mesh_cp.core.admission.stored_proxy import contradiction
 from kong_mesh_cp.core.wire.admission_messages import admitted_line, event_line
 from kong_mesh_cp.usecases.admission_requests import no_such_mesh, read
+from kong_mesh_cp.usecases.auditing import Refusals
 from kong_mesh_cp.usecases.license_texts import LicenseInForce, LicenseTexts
 from kong_mesh_cp.usecases.ports import MeshDirectory, PeerAttestor, WallClock
 from kong_mesh_cp.usecases.presence import Arrival, Presence
@@ -80,6 +81,7 @@ class Admitting:
         recorder: SeatRecorder,
         presence: Presence,
         wall_clock: WallClock,
+        refusals: Refusals,
         shared: SharedSeats | None = None,
         closed: Refused | None = None,
     ) -> None:
@@ -97,6 +99,7 @@ class Admitting:
         self._recorder = recorder
         self._presence = presence
         self._wall_clock = wall_clock
+        self._refusals = refusals
         self._shared = shared
         self._seats: dict[Holder, HeldSeat] = {}
         self._listeners: dict[Holder, Callable[[bytes], bool]] = {}
@@ -251,14 +254,10 @@ class Admitting:
 
     def _refuse(self, refused: Refused, seat: SeatId | None, peer: PeerAttestor) -> Refused:
         self.count_refusal(refused.code)
-        log.info(
-            "admission-refused: %s %s pid %d uid %d: %s",
-            refused.code,
-            seat.path if seat else "-",
-            peer.pid,
-            peer.uid,
-            ascii(refused.reason[:LOGGED_CHARACTERS_MAX])[1:-1],
-        )
+        if self._refusals.may_be_told(f"uid {peer.uid}"):
+            seat_path, reason = seat.path if seat else "-", refused.reason[:LOGGED_CHARACTERS_MAX]
+            line = "admission-refused: %s %s pid %d uid %d: %s"
+            log.info(line, refused.code, seat_path, peer.pid, peer.uid, ascii(reason)[1:-1])
         return refused
 
     def attach(

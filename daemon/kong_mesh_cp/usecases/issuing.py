@@ -14,6 +14,7 @@ from kong_mesh_cp.core.identity.access import (
     IssueZoneToken,
     require,
 )
+from kong_mesh_cp.core.identity.audit import ITSELF, Source, TokenIssued
 from kong_mesh_cp.core.identity.key_series import (
     ADMIN_USER_TOKEN,
     USER_KEYS,
@@ -35,7 +36,7 @@ from kong_mesh_cp.core.identity.tokens import (
     ZoneClaims,
 )
 from kong_mesh_cp.core.identity.users import ADMIN, ADMINS, User
-from kong_mesh_cp.core.resources.durations import format_duration
+from kong_mesh_cp.usecases.auditing import tell
 from kong_mesh_cp.usecases.identity_ports import KeySecrets, NewTokenId
 from kong_mesh_cp.usecases.ports import WallClock
 from kong_mesh_cp.usecases.signing_keys import SigningKeys
@@ -53,7 +54,7 @@ class Issuers:
 
 
 class TokenIssuer:
-    """Answers `POST /tokens/…`. Each method returns the token and raises
+    """Answers `POST /tokens/…`, and tells who got what. Each method returns the token and raises
 
     UndecodableRequestError, InvalidTokenRequestError, AccessDeniedError, IssuerDisabledError,
     SigningKeyNotFoundError or SigningKeyError; the first that applies in the order clients know.
@@ -75,16 +76,17 @@ class TokenIssuer:
         self._new_id = new_id
         self._issuers = issuers or Issuers()
 
-    async def dataplane_token(self, user: User, body: bytes) -> str:
+    async def dataplane_token(self, user: User, body: bytes, source: Source = ITSELF) -> str:
         require(self._access(), user, IssueDataplaneToken(unread=True))
         asked = DataplaneTokenRequest.parse(body)
         nanoseconds = asked.checked()
         require(self._access(), user, IssueDataplaneToken(mesh=asked.mesh, tags=asked.tags))
         _require_enabled(self._issuers.dataplanes)
         claims = DataplaneClaims(name=asked.name, mesh=asked.mesh, tags=asked.tags, type=asked.type)
-        return await self._signed(user, claims, dataplane_keys(asked.mesh), nanoseconds)
+        series = dataplane_keys(asked.mesh)
+        return await self._signed(user, claims, series, nanoseconds, source)
 
-    async def zone_token(self, user: User, body: bytes) -> str:
+    async def zone_token(self, user: User, body: bytes, source: Source = ITSELF) -> str:
         require(self._access(), user, IssueZoneToken(unread=True))
         asked = ZoneTokenRequest.parse(body)
         scope = asked.scope or ()
@@ -92,16 +94,16 @@ class TokenIssuer:
         nanoseconds = asked.checked()
         _require_enabled(self._issuers.zones)
         claims = ZoneClaims(zone=asked.zone, scope=scope)
-        return await self._signed(user, claims, ZONE_KEYS, nanoseconds)
+        return await self._signed(user, claims, ZONE_KEYS, nanoseconds, source)
 
-    async def user_token(self, user: User, body: bytes) -> str:
+    async def user_token(self, user: User, body: bytes, source: Source = ITSELF) -> str:
         require(self._access(), user, IssueUserToken(unread=True))
         asked = UserTokenRequest.parse(body)
         require(self._access(), user, IssueUserToken(asked.name))
         nanoseconds = asked.checked()
         _require_enabled(self._issuers.users)
         claims = UserClaims(name=asked.name, groups=asked.groups)
-        return await self._signed(user, claims, USER_KEYS, nanoseconds)
+        return await self._signed(user, claims, USER_KEYS, nanoseconds, source)
 
     async def ensure_admin_token(self, secrets: KeySecrets) -> bool:
         """Keep a token of the administrator in `secrets` unless there is one (first start).
@@ -119,7 +121,14 @@ class TokenIssuer:
             log.info("admin-token: saving generated Admin User Token, as %s", ADMIN_USER_TOKEN.name)
         return made
 
-    async def _signed(self, user: User, claims: Claims, series: KeySeries, nanoseconds: int) -> str:
+    async def _signed(
+        self,
+        user: User,
+        claims: Claims,
+        series: KeySeries,
+        nanoseconds: int,
+        source: Source = ITSELF,
+    ) -> str:
         kid, key = await self._keys.newest(series)
         token_id = self._new_id()
         token = tokens.sign(
@@ -130,15 +139,14 @@ class TokenIssuer:
             now=self._clock(),
             valid_nanoseconds=nanoseconds,
         )
-        # The id is what a revocation needs, and nobody else keeps it.
-        log.info(
-            "token-issued: %r got token %s, signed by %s-%s, for %s",
-            str(user),
-            token_id,
-            series.prefix,
-            kid,
-            format_duration(nanoseconds),
+        issued = TokenIssued(
+            who=str(user),
+            token_id=token_id,
+            key=f"{series.prefix}-{kid}",
+            valid_nanoseconds=nanoseconds,
+            claims=claims,
         )
+        tell(issued, source)
         return token
 
 

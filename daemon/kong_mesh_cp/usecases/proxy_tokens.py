@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Final, NoReturn
 
@@ -9,18 +10,21 @@ from kong_mesh_cp.core.admission.request import Tags
 from kong_mesh_cp.core.admission.seats import ProxyKind, SeatId
 from kong_mesh_cp.core.errors import ControlPlaneError, StateError
 from kong_mesh_cp.core.identity import tokens
+from kong_mesh_cp.core.identity.audit import Source, TokenIssued
 from kong_mesh_cp.core.identity.key_series import ZONE_KEYS, KeySeries, dataplane_keys
 from kong_mesh_cp.core.identity.refusals import SigningKeyError, SigningKeyNotFoundError
 from kong_mesh_cp.core.identity.rsa_keys import SigningKey
 from kong_mesh_cp.core.identity.tokens import DataplaneClaims, ZoneClaims
 from kong_mesh_cp.core.resources.durations import MINUTE
 from kong_mesh_cp.core.resources.tags import ZONE
+from kong_mesh_cp.usecases.auditing import tell
 from kong_mesh_cp.usecases.following import follow
 from kong_mesh_cp.usecases.ports import WallClock
 from kong_mesh_cp.usecases.resource_ports import ResourceChange, ResourceStore
 from kong_mesh_cp.usecases.signing_keys import SigningKeys
 
 VALID_NANOSECONDS: Final = 5 * MINUTE
+ADMISSION: Final = Source("the admission socket")
 
 Apart = Callable[[Callable[[], str]], Awaitable[str]]
 
@@ -84,7 +88,17 @@ class ProxyTokens:
                 valid_nanoseconds=VALID_NANOSECONDS,
             )
 
-        return await self._apart(sign)
+        token = await self._apart(sign)
+        issued = TokenIssued(
+            who=f"seat {seat.path}",
+            token_id=token_id,
+            key=f"{series.prefix}-{kid}",
+            valid_nanoseconds=VALID_NANOSECONDS,
+            claims=claims,
+        )
+        # The line of the admission says who has it now, and it ends before anybody could void it.
+        tell(issued, ADMISSION, logging.DEBUG)
+        return token
 
     @staticmethod
     def remedy(error: ControlPlaneError | ValueError, seat: SeatId) -> str:

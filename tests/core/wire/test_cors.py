@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kong_mesh_cp.core.wire.cors import (
-    ORIGIN_CHARACTERS_MAX,
     AllowedOrigins,
     answer_headers,
     is_preflight,
     preflight_headers,
 )
 from kong_mesh_cp.core.wire.localhost import is_localhost
+from kong_mesh_cp.core.wire.origins import ORIGIN_CHARACTERS_MAX
 
 GUI = "https://gui.example.com"
 ASKS_TO_GET = {"access-control-request-method": "GET"}
@@ -33,7 +33,13 @@ ASKS_TO_GET = {"access-control-request-method": "GET"}
         ((r"https://.*[.]example[.]com",), "https://example.com", False),
         (("https://a.example", GUI), GUI, True),
         ((".*",), "x" * (ORIGIN_CHARACTERS_MAX + 1), False),
+        ((".*",), "https://" + "x" * (ORIGIN_CHARACTERS_MAX + 1), False),
         ((".*",), "https://a\x00b", False),
+        ((".*",), "null", False),
+        ((".*",), "file://", False),
+        ((".*",), "tauri://localhost", False),
+        ((".*",), f"{GUI}/", False),
+        ((".*",), f"{GUI}, {GUI}", False),
     ],
 )
 def test_an_origin_is_allowed_as_a_whole(

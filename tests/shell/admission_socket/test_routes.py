@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
 
 import pytest
@@ -232,8 +233,9 @@ async def test_ready_and_license_answer(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("uid", "allowed"), [(0, True), (990, True), (1000, False)])
 async def test_only_root_and_the_daemons_user_reload(
-    tmp_path: Path, uid: int, *, allowed: bool
+    tmp_path: Path, uid: int, *, allowed: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.INFO)
     async with open_socket(tmp_path, uid=uid, own_uid=990) as opened:
         answer = await opened.ask(post(b"", path="/v1/license/reload"))
 
@@ -241,6 +243,13 @@ async def test_only_root_and_the_daemons_user_reload(
     assert bool(opened.reloads) is allowed
     if not allowed:
         assert (answer.status, problem_of(answer)["code"]) == (403, "admin-only")
+    told = (
+        f"audit-reloaded: the license, read again, can be used, from uid {uid}"
+        if allowed
+        else 'audit-refused: 403 POST "/v1/license/reload", for nobody known, '
+        f"from uid {uid}: admin-only: uid {uid} may not reload the license"
+    )
+    assert caplog.messages == [told]
 
 
 async def test_unknown_paths_and_methods_are_told_what_there_is(tmp_path: Path) -> None:
@@ -253,7 +262,9 @@ async def test_unknown_paths_and_methods_are_told_what_there_is(tmp_path: Path) 
     assert method.headers["allow"] == "GET"
 
 
-@pytest.mark.parametrize("header", ["Origin: http://localhost", "Referer: http://localhost/"])
+@pytest.mark.parametrize(
+    "header", ["Origin: http://localhost", "Referer: http://localhost/", "Sec-Fetch-Site: none"]
+)
 async def test_browsers_are_not_served(tmp_path: Path, header: str) -> None:
     async with open_socket(tmp_path) as opened:
         answer = await opened.ask(admission(body(), header))

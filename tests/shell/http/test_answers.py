@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kong_mesh_cp.shell.http.answers import DateLine, encode, encode_chunk
-from kong_mesh_cp.shell.http.messages import Response
+from kong_mesh_cp.shell.http.answers import DateLine, encode, encode_chunk, encode_held
+from kong_mesh_cp.shell.http.messages import HeldResponse, Response
 
 
 def encoded(response: Response) -> bytes:
@@ -46,8 +46,29 @@ def test_the_date_is_made_once_a_second_and_changes_with_it() -> None:
     assert calls == 3
 
 
+ALWAYS = (
+    b"Cache-Control: no-store\r\n"
+    b"X-Content-Type-Options: nosniff\r\n"
+    b"Cross-Origin-Resource-Policy: same-origin\r\n"
+)
+
+
 def test_no_content_has_no_length() -> None:
-    assert encoded(Response(204, content_type="")) == b"HTTP/1.1 204 No Content\r\n\r\n"
+    nothing = encoded(Response(204, content_type=""))
+    assert nothing == b"HTTP/1.1 204 No Content\r\n" + ALWAYS + b"\r\n"
+
+
+@pytest.mark.parametrize("status", [200, 201, 204, 400, 401, 403, 404, 413, 431, 500, 503])
+@pytest.mark.parametrize("content_type", ["", "application/json", "text/plain"])
+def test_no_answer_is_kept_guessed_at_or_put_into_a_foreign_page(
+    status: int, content_type: str
+) -> None:
+    assert ALWAYS in encoded(Response(status, b"{}", content_type))
+    held = HeldResponse(
+        b"{}\n", lambda stream: stream.wait_closed(), lambda: None, status, content_type
+    )
+    for http_1_0 in (False, True):
+        assert ALWAYS in encode_held(held, date_line=b"", http_1_0=http_1_0)
 
 
 def test_an_empty_body_has_length_zero() -> None:

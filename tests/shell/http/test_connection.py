@@ -24,6 +24,9 @@ async def test_a_request_is_answered_and_the_connection_kept(tmp_path: Path) -> 
     assert (first.status, first.body) == (200, b"POST / one")
     assert first.headers == {
         "content-type": "application/json",
+        "cache-control": "no-store",
+        "x-content-type-options": "nosniff",
+        "cross-origin-resource-policy": "same-origin",
         "date": "Sat, 21 Nov 2026 12:00:00 GMT",
         "content-length": "10",
     }

@@ -57,20 +57,26 @@ async def test_an_error_may_be_read_as_well(tmp_path: Path) -> None:
     assert (answer.status, of_cors(answer)["access-control-allow-origin"]) == (405, GUI)
 
 
-@pytest.mark.parametrize("domains", [(), ("https://other[.]example",)])
+@pytest.mark.parametrize(
+    ("domains", "headers"), [((), {}), (("https://other[.]example",), {"vary": "Origin"})]
+)
 async def test_other_origins_get_the_answer_and_browsers_keep_it_from_them(
-    tmp_path: Path, domains: tuple[str, ...]
+    tmp_path: Path, domains: tuple[str, ...], headers: dict[str, str]
 ) -> None:
     answer = await ask(tmp_path, get("/meshes", f"Origin: {GUI}"), *domains)
-    assert (answer.body, of_cors(answer)) == (b"of the API", {})
+    assert (answer.body, of_cors(answer)) == (b"of the API", headers)
 
 
 async def test_a_preflight_of_another_origin_is_a_request_as_any_other(tmp_path: Path) -> None:
     assert (await ask(tmp_path, preflight("/meshes"), "https://other[.]example")).status == 405
 
 
-async def test_without_an_origin_nothing_is_added(tmp_path: Path) -> None:
-    assert of_cors(await ask(tmp_path, get("/meshes"), ".*")) == {}
+async def test_without_an_origin_only_caches_hear_that_there_are_some(tmp_path: Path) -> None:
+    assert of_cors(await ask(tmp_path, get("/meshes"), ".*")) == {"vary": "Origin"}
+
+
+async def test_where_none_is_allowed_nothing_is_added(tmp_path: Path) -> None:
+    assert of_cors(await ask(tmp_path, get("/meshes"))) == {}
 
 
 async def test_a_preflight_hears_which_methods_the_path_takes(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -142,6 +143,10 @@ async def test_localhost_sees_the_full_license_and_the_configuration() -> None:
         ((STRANGER,), ANONYMOUS),
         ((ADMIN, "X-Forwarded-For: 127.0.0.1"), ANONYMOUS),
         ((ADMIN, "Origin: https://evil.example"), ANONYMOUS),
+        ((ADMIN, "Origin: http://localhost:3000"), ANONYMOUS),
+        ((ADMIN, "Sec-Fetch-Site: same-site"), ANONYMOUS),
+        ((ADMIN, "Referer: http://localhost:3000/"), ANONYMOUS),
+        ((ADMIN, "X_Forwarded_For: 127.0.0.1"), ANONYMOUS),
         ((STRANGER, JOHNS), JOHN_SHOWN),
     ],
 )
@@ -241,6 +246,32 @@ async def test_a_reload_that_is_rejected_conflicts_with_the_sources() -> None:
         "hint": "Renew it.",
         "result": "rejected",
     }
+
+
+@pytest.mark.parametrize(
+    ("outcome", "told"),
+    [
+        (UNCHANGED, "can be used"),
+        (
+            ReloadOutcome(
+                result=ReloadResult.REJECTED, error=ControlPlaneError("x", code="x", hint="")
+            ),
+            "cannot be used",
+        ),
+    ],
+)
+async def test_a_reload_tells_who_asked_for_it(
+    outcome: ReloadOutcome, told: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    async with api(outcome) as client:
+        await ask(client, "POST /license/reload", ADMIN)
+        await ask(client, "POST /license/reload", STRANGER)
+    [line] = [each for each in caplog.messages if each.startswith("audit-")]
+    assert line == (
+        f"audit-reloaded: the license, read again, {told}, by "
+        '"mesh-system:admin/mesh-system:admin,mesh-system:authenticated", from 127.0.0.1'
+    )
 
 
 async def test_the_router_answers_in_plain_text() -> None:

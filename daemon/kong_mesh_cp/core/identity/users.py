@@ -58,7 +58,7 @@ class Requester:
     """What is known of a request before anybody is believed.
 
     `local`: made on this machine, for this machine (core/wire/localhost.py). `certified`: over a
-    connection whose client showed a certificate that was verified.
+    connection whose client showed a certificate that was verified, and for no foreign web page.
     """
 
     local: bool

@@ -1,7 +1,8 @@
 """Which web pages of other origins may read answers of the API (the CORS protocol of Fetch).
 
-It opens nothing: a request is judged by who sends it, whatever page it comes from, and one that
-carries a foreign Origin is never an administrator's (see `is_localhost`).
+It opens nothing: a request is judged by who sends it, whatever page it comes from. One of a foreign
+page is never an administrator's by its address or certificate, and is never answered with a secret
+(see `is_foreign_page`). As it comes, no page of another origin may read anything.
 """
 
 from __future__ import annotations
@@ -10,24 +11,32 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
-ORIGIN_CHARACTERS_MAX: Final = 512  # a scheme, a name of 253 characters, a port; more is none
+from kong_mesh_cp.core.wire.origins import Origin
 
 _ALLOW_ORIGIN: Final = "Access-Control-Allow-Origin"
+VARY: Final = ("Vary", "Origin")  # of every answer where some origin is allowed: caches keep both
 
 Headers = tuple[tuple[str, str], ...]
 
 
 class AllowedOrigins:
-    """`apiServer.corsAllowedDomains`: regular expressions, each for a whole Origin."""
+    """`apiServer.corsAllowedDomains`: regular expressions, each for a whole Origin.
+
+    What is no origin of http or https is never allowed: `null` is the origin of any page that
+    wants to be nobody's.
+    """
 
     def __init__(self, domains: Sequence[str]) -> None:
         """Raises: re.error for what is no regular expression."""
         self._patterns = [re.compile(domain, re.IGNORECASE) for domain in domains]
 
     def __contains__(self, origin: str) -> bool:
-        if len(origin) > ORIGIN_CHARACTERS_MAX or not origin.isprintable():
+        if Origin.parse(origin) is None:
             return False
         return any(pattern.fullmatch(origin) for pattern in self._patterns)
+
+    def __bool__(self) -> bool:
+        return bool(self._patterns)
 
 
 def is_preflight(method: str, headers: Mapping[str, str]) -> bool:
@@ -40,7 +49,7 @@ def answer_headers(origin: str) -> Headers:
     return (
         (_ALLOW_ORIGIN, origin),
         ("Access-Control-Expose-Headers", _ALLOW_ORIGIN),
-        ("Vary", "Origin"),
+        VARY,
     )
 
 
@@ -52,5 +61,5 @@ def preflight_headers(origin: str, wanted: Mapping[str, str], methods: Collectio
     """
     method = wanted["access-control-request-method"]
     if method not in methods or wanted.get("access-control-request-headers"):
-        return (("Vary", "Origin"),)
+        return (VARY,)
     return (("Access-Control-Allow-Methods", ",".join(methods)), *answer_headers(origin))

@@ -4,43 +4,35 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
-from urllib.parse import urlsplit
+from functools import lru_cache
 
-_FORWARDING = frozenset({"forwarded", "via", "x-real-ip"})
+from kong_mesh_cp.core.wire.forwarding import is_forwarded
+from kong_mesh_cp.core.wire.origins import is_foreign_page, own_origin
 
 
-def is_localhost(peer_ip: str | None, headers: Mapping[str, str]) -> bool:
+def is_localhost(peer_ip: str | None, headers: Mapping[str, str], *, secure: bool = False) -> bool:
     """Whether a request was made on this machine, for this machine, by no web page from elsewhere.
 
-    `peer_ip` is the other end of the TCP connection, `headers` have names in lower case. All of:
+    `peer_ip` is the other end of the TCP connection, `headers` have names in lower case, `secure`
+    says that it came over TLS. All of:
 
     - the peer is a loopback address, and
     - Host names this machine: a name rebound to 127.0.0.1 by a foreign DNS server does not, and
     - no header says that a proxy passed the request on; that proxy's clients may be anywhere, and
-    - Origin, which browsers send, is absent or this machine: any web page may *send* to localhost.
+    - no browser says that it is for another page than our own: `localhost` with another port is
+      whatever anybody may serve on this machine, or at the other end of a tunnel.
     """
     if peer_ip is None or not _is_loopback(peer_ip):
         return False
-    if any(name in _FORWARDING or name.startswith("x-forwarded-") for name in headers):
+    if is_forwarded(headers):
         return False
-    if not _is_local_authority(headers.get("host", "")):
+    own = own_origin(headers, secure=secure)
+    if own is None or not (own.host == "localhost" or _is_loopback(own.host)):
         return False
-    origin = headers.get("origin")
-    return origin is None or _is_local_authority(origin.partition("://")[2])
+    return not is_foreign_page(headers, secure=secure)
 
 
-def _is_local_authority(authority: str) -> bool:
-    """`localhost`, `127.0.0.0/8` or `[::1]`, with or without a port."""
-    try:
-        parts = urlsplit(f"//{authority}")
-        host, _ = parts.hostname, parts.port  # reading the port checks it
-    except ValueError:
-        return False
-    if host is None or parts.netloc != authority or "@" in authority:
-        return False
-    return host == "localhost" or _is_loopback(host)
-
-
+@lru_cache(maxsize=64)
 def _is_loopback(host: str) -> bool:
     try:
         address = ipaddress.ip_address(host)

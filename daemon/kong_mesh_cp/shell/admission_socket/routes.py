@@ -9,6 +9,7 @@ from http import HTTPStatus
 import trio
 
 from kong_mesh_cp.core.admission.decision import RefusalCode, Refused
+from kong_mesh_cp.core.identity.audit import Refusal, Reloaded, Source
 from kong_mesh_cp.core.wire.admission_messages import (
     PROBLEM_CONTENT_TYPE,
     problem,
@@ -17,6 +18,7 @@ from kong_mesh_cp.core.wire.admission_messages import (
     status_of,
 )
 from kong_mesh_cp.core.wire.json_text import json_text
+from kong_mesh_cp.core.wire.origins import is_from_browser
 from kong_mesh_cp.shell.admission_socket.limits import (
     BODY_BYTES_MAX,
     CONNECTIONS_MAX,
@@ -37,6 +39,7 @@ from kong_mesh_cp.shell.http.messages import (
 )
 from kong_mesh_cp.shell.http.routing import Route, Router
 from kong_mesh_cp.usecases.admitting import Admitting, HeldSeat
+from kong_mesh_cp.usecases.auditing import Refusals, tell
 from kong_mesh_cp.usecases.licensing import ReloadOutcome
 from kong_mesh_cp.usecases.ports import PeerAttestor
 
@@ -74,11 +77,13 @@ class AdmissionSocket:
         license_calls: LicenseCalls,
         *,
         own_uid: int,
+        refusals: Refusals,
         attesting: Attesting = socket_peer,
     ) -> None:
         """`own_uid` is the daemon's: it and root may reload the license."""
         self._admitting = admitting
         self._license_calls = license_calls
+        self._refusals = refusals
         self._admins = frozenset({ROOT_UID, own_uid})
         self._attesting = attesting
         self._rates = UidRates()
@@ -163,14 +168,15 @@ class AdmissionSocket:
 
     async def _reload(self, request: Request) -> Answer:
         uid = _credentials(request.peer).uid
+        source = Source(f"uid {uid}")
         if uid not in self._admins:
-            return _problem_response(
-                HTTPStatus.FORBIDDEN,
-                "admin-only",
-                f"uid {uid} may not reload the license",
-                "Ask as root or as the user that kong-mesh-cp runs as.",
-            )
+            status, reason = HTTPStatus.FORBIDDEN, f"uid {uid} may not reload the license"
+            refusal = Refusal(status=status, reason=f"admin-only: {reason}")
+            self._refusals.tell(refusal, source, request.method, request.path)
+            hint = "Ask as root or as the user that kong-mesh-cp runs as."
+            return _problem_response(status, "admin-only", reason, hint)
         outcome = await self._license_calls.reload()
+        tell(Reloaded(user=None, usable=outcome.error is None), source)
         if outcome.error is not None:
             error = outcome.error
             return _problem_response(HTTPStatus.CONFLICT, error.code, error.message, error.hint)
@@ -199,11 +205,11 @@ _SERVER_REFUSALS: Mapping[int, tuple[RefusalCode, str]] = {
 
 def _from_browser(headers: Mapping[str, str]) -> Refused | None:
     # A page must not reach the socket through some local proxy with the rights of its user.
-    if "origin" not in headers and "referer" not in headers:
+    if not is_from_browser(headers):
         return None
     return Refused(
         code=RefusalCode.MALFORMED_REQUEST,
-        reason="the header Origin or Referer shows a browser, and none is served here",
+        reason="a header (Origin, Referer or Sec-Fetch-…) shows a browser; none is served here",
         hint="Ask with a program of your own, without these headers.",
     )
 

@@ -12,6 +12,14 @@ from kong_mesh_cp.shell.http.messages import HeldResponse, Response
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 LAST_CHUNK = b"0\r\n\r\n"
 
+# Of every answer. Each is about this moment, and many are for one reader alone: nobody keeps them.
+# A browser takes none for what it is not (a script, a page), and puts none into a foreign page.
+_ALWAYS = (
+    b"Cache-Control: no-store\r\n"
+    b"X-Content-Type-Options: nosniff\r\n"
+    b"Cross-Origin-Resource-Policy: same-origin\r\n"
+)
+
 _BODILESS = frozenset({204, 304})
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -82,7 +90,7 @@ def _opening_lines(status: int, content_type: str) -> bytes:
     lines = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n"
     if content_type:
         lines += f"Content-Type: {content_type}\r\n"
-    return lines.encode("ascii")
+    return lines.encode("ascii") + _ALWAYS
 
 
 @functools.lru_cache(maxsize=64)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import socket
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from kong_mesh_cp.core.identity.audit import Refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,7 @@ class Response:
     body: bytes = b""
     content_type: str = "application/json"  # "" sends no Content-Type
     headers: tuple[tuple[str, str], ...] = ()
+    refusal: Refusal | None = None  # why it is 401 or 403: for the log, never sent
 
 
 class HeldStream(Protocol):

@@ -10,18 +10,23 @@ import trio
 
 from kong_mesh_cp.core.errors import StateError
 from kong_mesh_cp.core.identity.refusals import AccessDeniedError, TokenRejectedError
-from kong_mesh_cp.core.identity.users import User
+from kong_mesh_cp.core.identity.users import ANONYMOUS, User
 from kong_mesh_cp.core.wire.json_text import json_pieces
 from kong_mesh_cp.core.wire.problem import kuma_error
 from kong_mesh_cp.shell.http.messages import Handler, HeldResponse, Request, Response
-from kong_mesh_cp.shell.rest_api.errors import denied, refused
+from kong_mesh_cp.shell.rest_api.errors import denied, not_believed, refused
 from kong_mesh_cp.shell.rest_api.negotiation import refusal
-from kong_mesh_cp.shell.rest_api.users import Authenticate, requester_of
+from kong_mesh_cp.shell.rest_api.users import (
+    Authenticate,
+    is_from_foreign_page,
+    requester_of,
+)
 from kong_mesh_cp.usecases.resources.refusals import ResourceRefusedError
 from kong_mesh_cp.usecases.stored_roles import RolesUnknownError
 
 Answer = Callable[[User, Request], Awaitable[Response | HeldResponse]]
 
+FOREIGN_PAGE: Final = "a web page of another origin cannot access secrets and tokens"
 SLICE_CHARACTERS: Final = 16 * 1024  # written before others have their turn: about a millisecond
 
 log = logging.getLogger(__name__)
@@ -36,6 +41,21 @@ def answering(authenticate: Authenticate, answer: Answer) -> Handler:
     return authenticated(authenticate, negotiated)
 
 
+def of_secrets(answer: Answer) -> Answer:
+    """`answer`, which has to do with secrets: for no web page of another origin, whoever asks.
+
+    Raises: AccessDeniedError. What such a page may read otherwise is the operator's choice
+    (`apiServer.corsAllowedDomains`), and a pattern that allows too much is easily written.
+    """
+
+    async def answered(user: User, request: Request) -> Response | HeldResponse:
+        if is_from_foreign_page(request):
+            raise AccessDeniedError(FOREIGN_PAGE)
+        return await answer(user, request)
+
+    return answered
+
+
 def authenticated(authenticate: Authenticate, answer: Answer) -> Handler:
     """`answer` for the user who asks; every refusal becomes its response.
 
@@ -43,15 +63,16 @@ def authenticated(authenticate: Authenticate, answer: Answer) -> Handler:
     """
 
     async def answered(request: Request) -> Response | HeldResponse:
+        user = ANONYMOUS
         try:
-            return await answer(await authenticate(requester_of(request)), request)
+            user = await authenticate(requester_of(request))
+            return await answer(user, request)
         except ResourceRefusedError as error:
             return refused(error)
         except AccessDeniedError as error:
-            return denied(error.message)
-        except TokenRejectedError:
-            title = "Invalid authentication data"
-            return Response(401, kuma_error(401, title, "Unauthenticated"))
+            return denied(error.message, user)
+        except TokenRejectedError as error:
+            return not_believed(error)
         except RolesUnknownError as error:
             title = "Access cannot be decided"
             return Response(503, kuma_error(503, title, error.message))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from kong_mesh_cp.core.wire.cors import (
+    VARY,
     AllowedOrigins,
     answer_headers,
     is_preflight,
@@ -18,14 +19,16 @@ def across_origins(handler: Handler, allowed: AllowedOrigins) -> Handler:
 
     No path takes OPTIONS: what `handler` refuses a preflight with says which methods it takes.
     """
+    if not allowed:
+        return handler
 
     async def answer(request: Request) -> Response | HeldResponse:
-        origin = request.headers.get("origin")
-        if not origin or origin not in allowed:
-            return await handler(request)
+        origin = request.headers.get("origin", "")
         response = await handler(request)
         if isinstance(response, HeldResponse):
             return response
+        if origin not in allowed:
+            return replace(response, headers=(*response.headers, VARY))
         if is_preflight(request.method, request.headers):
             methods = dict(response.headers).get("Allow", "").split(", ")
             headers = preflight_headers(origin, request.headers, methods)

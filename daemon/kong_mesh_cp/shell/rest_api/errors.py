@@ -5,10 +5,13 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from kong_mesh_cp.core.identity.audit import Refusal
 from kong_mesh_cp.core.wire.problem import InvalidParameter, kuma_error
 from kong_mesh_cp.shell.http.messages import Response
 
 if TYPE_CHECKING:
+    from kong_mesh_cp.core.identity.refusals import TokenRejectedError
+    from kong_mesh_cp.core.identity.users import User
     from kong_mesh_cp.usecases.resources.refusals import ResourceRefusedError
 
 _STATUSES = {
@@ -32,8 +35,16 @@ def api_error(status: int, code: str, message: str) -> Response:
     return Response(status, kuma_error(status, title, message, extras={"code": code}))
 
 
-def denied(detail: str) -> Response:
-    return Response(403, kuma_error(403, "Access Denied", detail))
+def denied(detail: str, user: User) -> Response:
+    refusal = Refusal(status=403, reason=detail, user=user)
+    return Response(403, kuma_error(403, "Access Denied", detail), refusal=refusal)
+
+
+def not_believed(error: TokenRejectedError) -> Response:
+    """What is wrong with a token is told to the log alone."""
+    body = kuma_error(401, "Invalid authentication data", "Unauthenticated")
+    refusal = Refusal(status=401, reason=f"{error.code}: {error.message}")
+    return Response(401, body, refusal=refusal)
 
 
 def refused(error: ResourceRefusedError) -> Response:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from http import HTTPStatus
 
 from kong_mesh_cp.core.identity.access import AccessRules, Action, Operation, View, require
+from kong_mesh_cp.core.identity.audit import Reloaded
 from kong_mesh_cp.core.identity.users import User, is_open_to_all
 from kong_mesh_cp.shell.http.messages import Handler, HeldResponse, Request, Response
 from kong_mesh_cp.shell.rest_api.answering import authenticated
+from kong_mesh_cp.shell.rest_api.auditing import asked_from
 from kong_mesh_cp.shell.rest_api.users import Authenticate
+from kong_mesh_cp.usecases.auditing import tell
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +46,10 @@ class Guards:
         async def answer(user: User, request: Request) -> Response | HeldResponse:
             if action is not None:
                 require(self.access, user, action)
-            return await handler(request)
+            response = await handler(request)
+            if action is Operation.RELOAD_LICENSE:
+                usable = response.status == HTTPStatus.OK
+                tell(Reloaded(user=user, usable=usable), asked_from(request))
+            return response
 
         return authenticated(self.authenticate, answer)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from kong_mesh_cp.core.identity.audit import Touch, Touched, is_audited
 from kong_mesh_cp.core.identity.users import User
 from kong_mesh_cp.core.resources.k8s_format import to_k8s
 from kong_mesh_cp.core.resources.labels import Mode, Place
@@ -14,9 +15,11 @@ from kong_mesh_cp.shell.http.messages import Request, Response
 from kong_mesh_cp.shell.http.operations import Operation
 from kong_mesh_cp.shell.http.routing import Route
 from kong_mesh_cp.shell.rest_api import resource_operations as abouts
-from kong_mesh_cp.shell.rest_api.answering import Answer, answering, shown
+from kong_mesh_cp.shell.rest_api.answering import Answer, answering, of_secrets, shown
+from kong_mesh_cp.shell.rest_api.auditing import asked_from
 from kong_mesh_cp.shell.rest_api.list_queries import list_document, list_query
 from kong_mesh_cp.shell.rest_api.users import Authenticate
+from kong_mesh_cp.usecases.auditing import tell
 from kong_mesh_cp.usecases.resources import documents
 from kong_mesh_cp.usecases.resources.applying import Applying
 from kong_mesh_cp.usecases.resources.kinds import KINDS
@@ -85,22 +88,22 @@ class ResourceRoutes:
         below = "/meshes/{mesh}/" if row.is_mesh_scoped else "/"
         # A Mesh is called {mesh} where others lie below it.
         one = f"{below}{row.path}/{{{'mesh' if row.name == 'Mesh' else 'name'}}}"
-        yield self._route(one, "GET", self._get(row), abouts.get_one(row))
-        yield self._route(one, "PUT", self._put(row), abouts.put(row))
-        yield self._route(one, "DELETE", self._delete(row), abouts.delete(row))
+        yield self._route(row, one, "GET", self._get(row), abouts.get_one(row))
+        yield self._route(row, one, "PUT", self._put(row), abouts.put(row))
+        yield self._route(row, one, "DELETE", self._delete(row), abouts.delete(row))
         for path in self._list_paths(row):
             about = abouts.list_(row, path)
-            yield self._route(path, "GET", self._list(row, path, overview=False), about)
+            yield self._route(row, path, "GET", self._list(row, path, overview=False), about)
         if has_overview(row):
             alias = _ALIASES[row.name]
             for path in (f"{one}/_overview", f"{below}{alias}/{{name}}"):
-                yield self._route(path, "GET", self._overview(row), abouts.overview(row, path))
+                yield self._route(row, path, "GET", self._overview(row), abouts.overview(row, path))
             for path in self._list_paths(row):
                 aliased = path.removesuffix(row.path) + alias
                 for shown_at in (f"{path}/_overview", aliased):
                     about = abouts.overviews(row, shown_at)
                     yield self._route(
-                        shown_at, "GET", self._list(row, shown_at, overview=True), about
+                        row, shown_at, "GET", self._list(row, shown_at, overview=True), about
                     )
 
     def _list_paths(self, row: ResourceType) -> tuple[str, ...]:
@@ -109,7 +112,10 @@ class ResourceRoutes:
             (f"/meshes/{{mesh}}{everywhere}", everywhere) if row.is_mesh_scoped else (everywhere,)
         )
 
-    def _route(self, path: str, method: str, answer: Answer, about: Operation) -> Route:
+    def _route(
+        self, row: ResourceType, path: str, method: str, answer: Answer, about: Operation
+    ) -> Route:
+        answer = of_secrets(answer) if row.admin_only else answer
         return Route(path, method, answering(self.authenticate, answer), about)
 
     def _get(self, row: ResourceType) -> Answer:
@@ -118,6 +124,7 @@ class ResourceRoutes:
             if form not in _FORMATS:
                 raise _unknown_format()
             stored = await self.reading.stored(user, row, *_named(row, request))
+            _tell(user, Touch.READ, row, request)
             if form not in _K8S:
                 return await shown(documents.shown(stored))
             key = stored.key
@@ -144,6 +151,7 @@ class ResourceRoutes:
             query = list_query(request, route, row.name)
             mesh = request.captured.get("mesh")
             page = await self.reading.page(user, row, mesh, query, overview=overview)
+            _tell(user, Touch.READ, row, request)
             return await shown(list_document(request, page))
 
         return list_
@@ -152,6 +160,7 @@ class ResourceRoutes:
         async def put(user: User, request: Request) -> Response:
             self._require_writable(row)
             written = await self.applying.put(user, row, *_named(row, request), request.body)
+            _tell(user, Touch.CREATE if written.created else Touch.UPDATE, row, request)
             document = {"warnings": list(written.warnings)} if written.warnings else {}
             return await shown(document, 201 if written.created else 200)
 
@@ -161,6 +170,7 @@ class ResourceRoutes:
         async def delete(user: User, request: Request) -> Response:
             self._require_writable(row)
             await self.applying.delete(user, row, *_named(row, request))
+            _tell(user, Touch.DELETE, row, request)
             return await shown({})
 
         return delete
@@ -177,6 +187,15 @@ def _named(row: ResourceType, request: Request) -> tuple[str, str]:
     if row.name == "Mesh":
         return "", captured["mesh"]
     return captured.get("mesh", ""), captured["name"]
+
+
+def _tell(user: User, touch: Touch, row: ResourceType, request: Request) -> None:
+    if is_audited(row, touch):
+        mesh, name = request.captured.get("mesh", ""), request.captured.get("name", "")
+        if row.name == "Mesh":
+            mesh, name = "", mesh
+        done = Touched(user=user, touch=touch, type=row.name, mesh=mesh, name=name)
+        tell(done, asked_from(request))
 
 
 def _unknown_format() -> ResourceRefusedError:

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from kong_mesh_cp.core.identity.audit import Source
 from kong_mesh_cp.core.identity.refusals import (
     InvalidTokenRequestError,
     IssuerDisabledError,
@@ -19,7 +20,8 @@ from kong_mesh_cp.core.wire.problem import kuma_error
 from kong_mesh_cp.shell.http.messages import Request, Response
 from kong_mesh_cp.shell.http.operations import Operation
 from kong_mesh_cp.shell.http.routing import Route
-from kong_mesh_cp.shell.rest_api.answering import Answer, answering
+from kong_mesh_cp.shell.rest_api.answering import Answer, answering, of_secrets
+from kong_mesh_cp.shell.rest_api.auditing import asked_from
 from kong_mesh_cp.shell.rest_api.errors import refused
 from kong_mesh_cp.shell.rest_api.users import Authenticate
 from kong_mesh_cp.usecases.issuing import TokenIssuer
@@ -28,7 +30,7 @@ from kong_mesh_cp.usecases.resources.refusals import internal, invalid
 NOT_ISSUED: Final = "Could not issue a token"
 _TOKEN_TYPE: Final = "text/plain"  # noqa: S105 (a media type), without a charset, as clients know it
 
-Issue = Callable[[User, bytes], Awaitable[str]]
+Issue = Callable[[User, bytes, Source], Awaitable[str]]
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +48,7 @@ class TokenRoutes:
             ("user", self.issuer.user_token),
             ("zone", self.issuer.zone_token),
         ):
-            handler = answering(self.authenticate, _answer(issue))
+            handler = answering(self.authenticate, of_secrets(_answer(issue)))
             yield Route(f"/tokens/{kind}", "POST", handler, _about(kind))
 
 
@@ -66,7 +68,7 @@ def _about(kind: str) -> Operation:
 def _answer(issue: Issue) -> Answer:
     async def answer(user: User, request: Request) -> Response:
         try:
-            token = await issue(user, request.body)
+            token = await issue(user, request.body, asked_from(request))
         except UndecodableRequestError as error:
             log.info("%s: %r", error.code, error.message)
             return Response(400, content_type="")

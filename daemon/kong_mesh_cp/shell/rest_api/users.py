@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from kong_mesh_cp.core.identity.users import Requester, User
 from kong_mesh_cp.core.wire.localhost import is_localhost
+from kong_mesh_cp.core.wire.origins import is_foreign_page
 from kong_mesh_cp.shell.http.messages import Request
 
 Authenticate = Callable[[Requester], Awaitable[User]]
@@ -14,9 +15,16 @@ Authenticate = Callable[[Requester], Awaitable[User]]
 
 def requester_of(request: Request) -> Requester:
     """What the connection and the headers say, before anybody is believed."""
-    address = request.peer.address
+    peer = request.peer
+    ip = peer.address[0] if peer.address else None
     return Requester(
-        local=is_localhost(address[0] if address else None, request.headers),
-        certified=request.peer.certified,
+        local=is_localhost(ip, request.headers, secure=peer.secure),
+        # A browser shows its certificate for whatever page asks.
+        certified=peer.certified and not is_from_foreign_page(request),
         authorization=request.headers.get("authorization"),
     )
+
+
+def is_from_foreign_page(request: Request) -> bool:
+    """Whether a browser sent it for a page of another origin."""
+    return is_foreign_page(request.headers, secure=request.peer.secure)

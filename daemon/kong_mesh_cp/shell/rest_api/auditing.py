@@ -1,0 +1,27 @@
+"""What the API does for whom, told in the log."""
+
+from __future__ import annotations
+
+from kong_mesh_cp.core.identity.audit import Source
+from kong_mesh_cp.core.wire.sources import source_of
+from kong_mesh_cp.shell.http.messages import Handler, HeldResponse, Request, Response
+from kong_mesh_cp.usecases.auditing import Refusals
+
+
+def asked_from(request: Request) -> Source:
+    """The other end of the connection, and what the headers say."""
+    address = request.peer.address
+    return source_of(address[0] if address else "a socket", request.headers)
+
+
+def telling_refusals(handler: Handler, refusals: Refusals) -> Handler:
+    """`handler`, of whose refusals 401 and 403 the log tells."""
+
+    async def answer(request: Request) -> Response | HeldResponse:
+        response = await handler(request)
+        if isinstance(response, Response) and response.refusal is not None:
+            path = request.base_path + request.path
+            refusals.tell(response.refusal, asked_from(request), request.method, path)
+        return response
+
+    return answer
