@@ -13,7 +13,7 @@ import trio
 from kong_mesh_cp.core import strict_json
 from kong_mesh_cp.core.identity.access import AccessRules, Verb, WriteResource, require
 from kong_mesh_cp.core.identity.users import User
-from kong_mesh_cp.core.resources import labels, membership
+from kong_mesh_cp.core.resources import inline_secrets, labels, membership
 from kong_mesh_cp.core.resources.bodies import (
     Draft,
     bad_request_detail,
@@ -146,10 +146,18 @@ class Applying:
         self._require_access(user, key, existing, given.document)
         title = refusals.CREATE if existing is None else refusals.UPDATE
         changes = await self._changes(key, kind, given, existing, title)
+        inline = await self._inline_secrets(changes[0], title, is_large=given.is_large)
         await self._apply([*changes, *also], key)
-        warnings = [*kind.warnings(given.draft.spec)]
+        warnings = [*kind.warnings(given.draft.spec), *inline]
         deprecated = name_warning(key.type, key.name)
         return Written(existing is None, (*warnings, *([] if deprecated is None else [deprecated])))
+
+    async def _inline_secrets(self, written: Put, title: str, *, is_large: bool) -> Sequence[str]:
+        """What to say of them. Raises: ResourceRefusedError where one is the mask of another."""
+        look = partial(inline_secrets.found, written.key.type, written.spec)
+        found = await self._apart(look) if is_large else look()
+        _refuse(title, inline_secrets.mask_violations(found))
+        return inline_secrets.warnings(found)
 
     async def _given(self, resource_type: ResourceType, body: bytes) -> _Body:
         if len(body) < LARGE_BODY_BYTES:
@@ -213,7 +221,7 @@ class Applying:
         given: _Body,
         existing: StoredResource | None,
         title: str,
-    ) -> Sequence[Change]:
+    ) -> Sequence[Put]:
         now = self._wall_clock()
         place = self._rules.place
         spec, more = given.draft.spec, list[Put]()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import trio
 
 from kong_mesh_cp.core.identity.access import AccessRules, ReadResource, require
 from kong_mesh_cp.core.identity.users import User
+from kong_mesh_cp.core.resources import inline_secrets
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.resources.registry import TYPES, ResourceType
 from kong_mesh_cp.usecases.resource_ports import ResourceStore, Selection, StoredResource
@@ -58,6 +59,8 @@ OVERVIEWS: Final[Mapping[str, Overview]] = {
 class Reading:
     """What is in the store, for whoever may see it. All methods raise StateError, and
     AccessDeniedError or ResourceRefusedError for what is not to be had.
+
+    Secrets that stand in other resources are masked for users who may not read Secrets.
     """
 
     def __init__(self, store: ResourceStore, access: AccessRules) -> None:
@@ -82,7 +85,7 @@ class Reading:
         require(self._access, user, ReadResource(resource_type.name, mesh, name))
         if found is None:
             raise not_found(title)
-        return found
+        return self.visible(user, found)
 
     async def stored_anywhere(
         self, user: User, resource_type: ResourceType, mesh: str, name: str, *, title: str
@@ -92,7 +95,19 @@ class Reading:
         found = await self._store.get(ResourceKey(resource_type.name, mesh, name))
         if found is None:
             raise not_found(title)
-        return found
+        return self.visible(user, found)
+
+    def visible(self, user: User, stored: StoredResource) -> StoredResource:
+        """`stored` as `user` may see it."""
+        type_name, spec = stored.key.type, stored.spec
+        if not inline_secrets.may_hold(type_name, spec) or self._sees_secrets_of(user, stored.key):
+            return stored
+        return replace(stored, spec=inline_secrets.masked(type_name, spec))
+
+    def _sees_secrets_of(self, user: User, key: ResourceKey) -> bool:
+        mesh = key.name if key.type == MESH else key.mesh
+        secret = "Secret" if mesh else "GlobalSecret"
+        return self._access.permits(user, ReadResource(secret, mesh))
 
     async def overview(
         self, user: User, resource_type: ResourceType, mesh: str, name: str
@@ -117,9 +132,10 @@ class Reading:
         require(self._access, user, ReadResource(resource_type.name, mesh or ""))
         page, total = await self._stored_page(resource_type, mesh, query)
         if overview:
+            page = [self.visible(user, each) for each in page]
             items = await self._overviews(OVERVIEWS[resource_type.name], page)
         else:
-            items = [shown(each) async for each in in_slices(page)]
+            items = [shown(self.visible(user, each)) async for each in in_slices(page)]
         return listing(items, total, query)
 
     async def _stored_page(
