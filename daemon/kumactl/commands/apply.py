@@ -32,7 +32,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         default=[],
         type=flags.pairs,
         metavar="NAME=VALUE",
-        help="fills in {{ NAME }}; may be repeated",
+        help=f"fills in {{{{ NAME }}}}; {flags.GIVEN}; may be repeated",
     )
     parser.add_argument(
         "--dry-run", action="store_true", help="show what would change, and change nothing"
@@ -59,9 +59,11 @@ def _run(session: Session) -> None:
 
 
 def _resources(session: Session) -> Iterator[ResourceDocument]:
-    variables = dict(session.arguments.var)
+    variables = session.named_values("--var", session.arguments.var)
     for name in session.arguments.file:
         timeout_seconds: float = session.arguments.api_timeout
+        if name == "-":
+            session.stdin.take("-f")
         for source in documents.read(name, session.console.stdin, timeout_seconds=timeout_seconds):
             text = templates.fill(source.text, variables, source.place)
             values = yaml_text.parse_documents(text, source.place)
