@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from kumactl import documents, templates, yaml_text
 from kumactl.commands import flags
-from kumactl.comparison import comparable, pending_changes
+from kumactl.comparison import comparable, pending_changes, shows_masks
 from kumactl.control_plane import ControlPlane
 from kumactl.errors import KumactlError, MeshNotFoundError, UsageError
 from kumactl.newborn import born_with
@@ -83,7 +83,8 @@ def _apply(session: Session, document: ResourceDocument) -> None:
         session.console.line(f"{document.subject} created" + (f": {children}" if children else ""))
         return
     after = _read_back(plane, document)
-    same = after is not None and comparable(after) == comparable(before)
+    # What is masked for us may have changed as well.
+    same = after is not None and not shows_masks(after) and comparable(after) == comparable(before)
     session.console.line(f"{document.subject} {'unchanged' if same else 'updated'}")
 
 
