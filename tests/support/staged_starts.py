@@ -88,6 +88,13 @@ def _(stage: Stage) -> Said:
     return stage.is_refused()
 
 
+@STARTS.called("A file of the state directory that is a link")
+def _(stage: Stage) -> Said:
+    stage.daemon.state.mkdir(parents=True)
+    (stage.daemon.state / "store.db").symlink_to("/srv/store.db")
+    return stage.is_refused()
+
+
 @STARTS.called("A state directory that another daemon uses")
 def _(stage: Stage) -> Said:
     own_socket = os.fspath(stage.directory / "other.sock")
