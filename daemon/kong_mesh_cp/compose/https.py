@@ -18,7 +18,6 @@ from kong_mesh_cp.shell.host.certificates import (
     Pair,
     Terms,
     ends_at,
-    exposure,
     make_pair,
     read_certificates,
     read_pem,
@@ -26,6 +25,7 @@ from kong_mesh_cp.shell.host.certificates import (
     server_context,
 )
 from kong_mesh_cp.shell.host.interfaces import names_of_this_machine
+from kong_mesh_cp.shell.host.ownership import exposure
 from kong_mesh_cp.shell.host.shown import shown
 from kong_mesh_cp.shell.store.files import FILE_MODE, replace_file
 

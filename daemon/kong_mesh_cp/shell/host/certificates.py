@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import secrets
 import ssl
-import stat
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -79,17 +78,6 @@ def _untrusted(path: Path, setting: str, why: str, code: str) -> ConfigurationEr
         code=code,
         hint="Check what is in it; then give it to root, and let nobody else write it (chmod o-w).",
     )
-
-
-def exposure(key: Path) -> str | None:
-    """Who else can read the key of a certificate, and the command against it; None: nobody."""
-    try:
-        mode = stat.S_IMODE(key.stat().st_mode)
-    except OSError:
-        return None
-    if not mode & stat.S_IROTH:
-        return None
-    return f"{shown(key)} can be read by everybody (mode {mode:04o}). Run: chmod o-r {shown(key)}"
 
 
 def read_certificates(folder: Path, *, setting: str) -> Sequence[bytes]:

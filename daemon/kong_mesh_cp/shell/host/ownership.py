@@ -9,6 +9,9 @@ from __future__ import annotations
 import os
 import pwd
 import stat
+from pathlib import Path
+
+from kong_mesh_cp.shell.host.shown import shown
 
 
 def distrust(status: os.stat_result, *also_of: int) -> str | None:
@@ -22,6 +25,17 @@ def distrust(status: os.stat_result, *also_of: int) -> str | None:
         owner = user_name(status.st_uid)
         return f"belongs to {owner}"
     return None
+
+
+def exposure(path: Path) -> str | None:
+    """That everybody can read the secret in `path`, with the command against it; None: not so."""
+    try:
+        mode = stat.S_IMODE(path.stat().st_mode)
+    except OSError:
+        return None  # whoever reads it says what is wrong
+    if not mode & stat.S_IROTH:
+        return None
+    return f"{shown(path)} can be read by everybody (mode {mode:04o}). Run: chmod o-r {shown(path)}"
 
 
 def user_name(uid: int) -> str:
