@@ -137,6 +137,8 @@ class _Search:
                         yield InlineSecret(at.index(index), each, _BY_NAME, put)
                     else:
                         yield from self.of(each, name, at.index(index))
+            case _:
+                pass
 
     def _judged(
         self, holder: dict[str, object], name: str, member: str, value: object
@@ -157,7 +159,7 @@ class _Search:
 
 def _into(holder: dict[str, object] | list[object], place: str | int) -> Callable[[object], None]:
     def put(value: object) -> None:
-        holder[place] = value  # type: ignore[index,call-overload]
+        holder[place] = value  # type: ignore[index]
 
     return put
 
