@@ -136,7 +136,8 @@ class Inspecting:
         for viewed in _VIEWED:
             found = await self._store.list(Selection(type=viewed, mesh=mesh.key.name))
             listed += [
-                _viewed(self._reading.visible(user, each)) async for each in in_slices(found.items)
+                _viewed(await self._reading.visible(user, each))
+                async for each in in_slices(found.items)
             ]
         return await self.apart(partial(mesh_view, listed, _spec_document))
 
