@@ -59,3 +59,16 @@ def test_what_is_masked_for_the_reader_is_never_called_unchanged(tmp_path: Path)
         file.write_text(MESH.format(key=MASK_IN_BASE64))  # as such a reader gets it
         user.run("apply", "-f", str(file))
         assert user.run("apply", "-f", str(file)).out == "mesh/m updated\n"
+
+
+def test_an_export_says_which_resources_it_has_with_masks(tmp_path: Path) -> None:
+    plane = Plane()
+    conf = {"key": {"inline": MASK_IN_BASE64}}
+    mtls = {"backends": [{"name": "ca", "type": "provided", "conf": conf}]}
+    plane.put({"type": "Mesh", "name": "m", "mtls": mtls})
+    plane.put({"type": "Mesh", "name": "other"})
+    with api(plane) as server:
+        ran = User(tmp_path, server.url).run("export", "--profile", "all")
+    assert ran.status == 0
+    (line,) = ran.err.splitlines()
+    assert line.startswith("WARNING: /meshes/m has secrets that you may not read; ")
