@@ -216,6 +216,8 @@ def _write(item: MutableMapping[str, object], entry: ControlPlaneEntry) -> None:
 
 def _masked(item: JsonObject) -> JsonObject:
     server = dict(object_at(item, "coordinates", "apiServer"))
+    if "url" in server:
+        server["url"] = shown_url(text_at(server, "url"))
     if auth_conf := object_at(server, "authConf"):
         server["authConf"] = dict.fromkeys(auth_conf, _MASK)
     if headers := objects_at(server, "headers"):
@@ -224,33 +226,42 @@ def _masked(item: JsonObject) -> JsonObject:
     return {**item, "coordinates": {**object_at(item, "coordinates"), "apiServer": server}}
 
 
+def shown_url(url: str) -> str:
+    """`url` with what stands before an @ in its authority masked: a name and a password."""
+    scheme, slashes, rest = url.partition("//")
+    authority, slash, path = rest.partition("/")
+    user, at, host = authority.rpartition("@")
+    return f"{scheme}{slashes}{_MASK if user else ''}{at}{host}{slash}{path}"
+
+
 def load(path: Path) -> Configuration:
     """The configuration in `path`; a file that is not there means the initial one.
 
     Raises: UsageError when it cannot be read, is no YAML object, or is another user's.
     """
+    place = f"the configuration {str(path)!r}"
     try:
         with path.open("rb") as file:
+            # A link is followed, but not one that somebody else has put there.
+            trust.require_own_folder(path.absolute().parent, f"the folder of {place}")
             status = os.fstat(file.fileno())
             content = file.read(FILE_BYTES_MAX + 1)
     except FileNotFoundError:
         return Configuration.initial()
     except OSError as error:
-        raise UsageError(
-            f"the configuration {str(path)!r} cannot be read: {error.strerror}"
-        ) from None
-    trust.require_own_file(status, f"the configuration {str(path)!r}")
+        raise UsageError(f"{place} cannot be read: {error.strerror}") from None
+    trust.require_own_file(status, place)
     if len(content) > FILE_BYTES_MAX:
-        raise UsageError(f"the configuration {str(path)!r} is larger than {FILE_BYTES_MAX} bytes")
+        raise UsageError(f"{place} is larger than {FILE_BYTES_MAX} bytes")
     try:
         text = content.decode()
     except UnicodeDecodeError:
-        raise UsageError(f"the configuration {str(path)!r} is not UTF-8 text") from None
-    documents = yaml_text.parse_documents(text, f"the configuration {str(path)!r}")
+        raise UsageError(f"{place} is not UTF-8 text") from None
+    documents = yaml_text.parse_documents(text, place)
     if not documents:
         return Configuration.initial()
     if len(documents) > 1 or not isinstance(documents[0], dict):
-        raise UsageError(f"the configuration {str(path)!r} is not one YAML object")
+        raise UsageError(f"{place} is not one YAML object")
     return Configuration(documents[0], is_exposed=trust.is_seen_by_others(status))
 
 
@@ -262,7 +273,9 @@ def save(configuration: Configuration, path: Path) -> None:
     draft = target.with_name(f".{target.name}.{os.urandom(8).hex()}")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
-        trust.require_own_folder(target.parent, f"the folder of the configuration {str(path)!r}")
+        place = f"the folder of the configuration {str(path)!r}"
+        trust.require_own_folder(path.absolute().parent, place)
+        trust.require_own_folder(target.parent, place)
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor = os.open(draft, flags, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:

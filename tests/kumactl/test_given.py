@@ -182,6 +182,16 @@ def test_the_configuration_is_shown_without_any_secret(user: User) -> None:
         assert ran.out.count("*****") == 2
 
 
+def test_a_password_in_an_address_is_not_shown(user: User) -> None:
+    address = f"https://joe:{CANARY}@cp.example.com:5682/a@b"
+    add = ("config", "control-planes", "add", "--name", "x", "--skip-check", "--address", address)
+    assert user.run(*add).status == 0
+    for view in (("config", "view"), ("config", "control-planes", "list")):
+        ran = user.run(*view)
+        assert "https://*****@cp.example.com:5682/a@b" in ran.out
+        assert CANARY not in ran.out
+
+
 def test_the_configuration_is_for_its_owner_alone(user: User) -> None:
     umask = os.umask(0)
     try:
@@ -223,6 +233,29 @@ def test_another_users_configuration_is_not_believed(user: User) -> None:
     ran = user.run("config", "view")
     assert ran.status == 2
     assert f"belongs to the user with the id {NOBODY}" in ran.err
+
+
+@needs_root
+def test_a_link_that_another_user_put_there_is_not_followed(user: User, tmp_path: Path) -> None:
+    user.run(*ADD)
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    (theirs / "config").symlink_to(user.config)
+    os.chown(theirs, NOBODY, NOBODY)
+    before = user.config.read_text()
+    given = ("--config-file", str(theirs / "config"))
+    for argv in (("config", "view"), (*ADD, "--overwrite")):
+        ran = user.run(*argv, *given)
+        assert ran.status == 2
+        assert "the folder of the configuration" in ran.err
+    assert user.config.read_text() == before
+
+
+def test_a_link_of_ones_own_is_followed(user: User, tmp_path: Path) -> None:
+    user.run(*ADD)
+    link = tmp_path / "link"
+    link.symlink_to(user.config)
+    assert user.run("config", "view", "--config-file", str(link)).status == 0
 
 
 @needs_root

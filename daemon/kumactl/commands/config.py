@@ -6,7 +6,7 @@ import argparse
 
 from kumactl import PRODUCT
 from kumactl.commands import flags
-from kumactl.configuration import ControlPlaneEntry
+from kumactl.configuration import ControlPlaneEntry, shown_url
 from kumactl.errors import KumactlError, NotFoundError, RefusedError, UnreachableError, UsageError
 from kumactl.output import Format, render
 from kumactl.session import Session
@@ -95,7 +95,7 @@ def _check_reachable(session: Session, entry: ControlPlaneEntry) -> None:
 def _list(session: Session) -> None:
     active = session.configuration.active
     rows = [
-        ("*" if entry.name == active else "", entry.name, entry.url)
+        ("*" if entry.name == active else "", entry.name, shown_url(entry.url))
         for entry in session.configuration.control_planes
     ]
     session.console.document(render_table(("ACTIVE", "NAME", "ADDRESS"), rows))
