@@ -70,7 +70,9 @@ def _add_keygen(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 def _add_issue(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     issue = commands.add_parser("issue", help="sign a license", allow_abbrev=False)
-    issue.add_argument("--key", type=Path, required=True, metavar="FILE", help="private key, PEM")
+    issue.add_argument(
+        "--key", type=Path, required=True, metavar="FILE", help="private key, PEM; - for stdin"
+    )
     issue.add_argument("--customer", required=True, metavar="NAME")
     issue.add_argument("--dataplanes", required=True, metavar="N", help="data plane proxies")
     issue.add_argument("--expires", required=True, metavar="DATE", help="void from 00:00 UTC on")
@@ -141,7 +143,7 @@ def _issue(arguments: argparse.Namespace, *, now: datetime) -> None:
         license_key=arguments.license_key or issuing.new_license_key(),
         others=_without_repetition(arguments.field),
     )
-    key = SigningKey.from_pem(files.read(arguments.key, "key"))
+    key = _private_key(arguments.key)
     document, license_ = issuing.issue(fields, key)
     if arguments.output is None:
         sys.stdout.buffer.write(document)
@@ -155,6 +157,16 @@ def _issue(arguments: argparse.Namespace, *, now: datetime) -> None:
     )
     if now >= license_.expires_at:
         print("note: this license has already ended; no daemon starts with it", file=sys.stderr)
+
+
+def _private_key(path: Path) -> SigningKey:
+    if str(path) == "-":
+        return SigningKey.from_pem(files.read_stdin(sys.stdin.buffer, "key"))
+    found = files.find(path, "key")
+    key = SigningKey.from_pem(found.content)
+    if found.is_seen_by_others:
+        print(f"note: others can read {path}. Run: chmod 600 {path}", file=sys.stderr)
+    return key
 
 
 def _without_repetition(fields: Sequence[tuple[str, str]]) -> dict[str, str]:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import stat
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 from kong_mesh_license.errors import VendorToolError
 
@@ -12,20 +15,51 @@ SECRET_MODE = 0o600
 PUBLIC_MODE = 0o644
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What is in a file, and who else can change or read it."""
+
+    content: bytes = field(repr=False)
+    is_seen_by_others: bool
+    is_changed_by_others: bool  # by everybody, or by an owner that is neither this user nor root
+
+
 def read(path: Path, what: str) -> bytes:
-    """The content of `path`. Raises: VendorToolError `file-unreadable`."""
+    """The content of `path`. Raises: VendorToolError `file-unusable`, `file-too-large`."""
+    return find(path, what).content
+
+
+def find(path: Path, what: str) -> Found:
+    """As `read`, with what is known of the file that was opened."""
     try:
         with path.open("rb") as file:
+            status = os.fstat(file.fileno())
             content = file.read(FILE_BYTES_MAX + 1)
     except (OSError, ValueError) as error:
         raise _unusable(path, what, error) from None
+    _require_small(content, path, what)
+    foreign = status.st_uid not in {0, os.geteuid()}
+    return Found(
+        content,
+        is_seen_by_others=bool(status.st_mode & (stat.S_IRWXG | stat.S_IRWXO)),
+        is_changed_by_others=bool(status.st_mode & stat.S_IWOTH) or foreign,
+    )
+
+
+def read_stdin(stream: BinaryIO, what: str) -> bytes:
+    """All of standard input. Raises: VendorToolError `file-too-large`."""
+    content = stream.read(FILE_BYTES_MAX + 1)
+    _require_small(content, Path("standard input"), what)
+    return content
+
+
+def _require_small(content: bytes, path: Path, what: str) -> None:
     if len(content) > FILE_BYTES_MAX:
         raise VendorToolError(
             f"the {what} {_shown(path)} is larger than {FILE_BYTES_MAX} bytes",
             code="file-too-large",
             hint="Check that this is the right file.",
         )
-    return content
 
 
 def create(path: Path, content: bytes, *, mode: int) -> None:

@@ -17,7 +17,14 @@ def load(path: Path, *, may_be_new: bool = False) -> Keyring:
     """Raises: ConfigurationError or VendorToolError naming the file."""
     if may_be_new and not path.exists():
         return Keyring()
-    return Keyring.parse(files.read(path, "keyring"), place=str(path))
+    found = files.find(path, "keyring")
+    if found.is_changed_by_others:
+        raise VendorToolError(
+            f"the keyring {path} may be written by others than you, who then could add trust",
+            code="keyring-exposed",
+            hint="Check what is in it, give it to you, and run: chmod o-w on it.",
+        )
+    return Keyring.parse(found.content, place=str(path))
 
 
 def add(path: Path, public_pem: bytes, *, purpose: KeyPurpose, comment: str) -> Key:

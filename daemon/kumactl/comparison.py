@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
-from kong_mesh_cp.core.resources import labels
+from kong_mesh_cp.core.resources import inline_secrets, labels
 from kong_mesh_cp.core.resources.kind import InvalidResourceError, Kind
 from kong_mesh_cp.core.resources.reading import ParseError
-from kumactl.differences import Change, changes, without_equal_durations
+from kumactl.differences import ABSENT, Change, Step, changes, without_equal_durations
 from kumactl.errors import FieldError, KumactlError
 from kumactl.json_value import JsonObject, object_at
 from kumactl.resource_document import ResourceDocument
@@ -45,8 +47,9 @@ def pending_changes(
     """
     kind = kinds.get(document.type.name)
     wanted = _checked(document.body, kind) if kind else dict(document.body)
+    type_name = document.type.name
     if stored is None:
-        return changes({}, wanted)
+        return _hidden(type_name, {}, wanted, changes({}, wanted))
     before = comparable(stored)
     given = object_at(wanted, "labels")
     kept = {
@@ -55,7 +58,45 @@ def pending_changes(
         if key in given or key not in _COMPUTED_LABELS
     }
     before = {**before, "labels": kept}
-    return without_equal_durations(changes(before, {**wanted, "labels": dict(given)}))
+    wanted = {**wanted, "labels": dict(given)}
+    found = without_equal_durations(changes(before, wanted))
+    return _hidden(type_name, before, wanted, found)
+
+
+def _hidden(
+    type_name: str, before: JsonObject, after: JsonObject, found: Sequence[Change]
+) -> list[Change]:
+    """`found` with masks in place of secrets: a terminal and a build log are read by many."""
+    old, new = _masked(type_name, before), _masked(type_name, after)
+    return [
+        replace(
+            each,
+            old=_value_at(each.path, old, each.old),
+            new=_value_at(each.path, new, each.new),
+        )
+        for each in found
+    ]
+
+
+def _masked(type_name: str, resource: JsonObject) -> object:
+    if type_name in {"GlobalSecret", "Secret"} and "data" in resource:
+        return {**resource, "data": inline_secrets.MASK}
+    masked: object = json.loads(inline_secrets.masked(type_name, json.dumps(resource)))
+    return masked
+
+
+def _value_at(path: Sequence[Step], document: object, unmasked: object) -> object:
+    if unmasked is ABSENT:
+        return unmasked
+    for step in path:
+        document = document[step]  # type: ignore[index]  # as deep as the path it was found by
+    return document
+
+
+def shows_masks(resource: JsonObject) -> bool:
+    """Whether something in `resource` is not for this reader to see, and so not to compare."""
+    text = json.dumps(resource, ensure_ascii=False)
+    return inline_secrets.MASK in text or inline_secrets.MASK_IN_BASE64 in text
 
 
 def _checked(body: JsonObject, kind: Kind[Any]) -> dict[str, object]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from kumactl import yaml_text
+from kumactl import trust, yaml_text
 from kumactl.errors import UsageError
 from kumactl.json_value import JsonObject, object_at, objects_at, text_at, true_at
 
@@ -65,8 +65,10 @@ class ControlPlaneEntry:
 class Configuration:
     """What the file says. `document` is the file's own; changes keep what they do not know."""
 
-    def __init__(self, document: dict[str, object]) -> None:
+    def __init__(self, document: dict[str, object], *, is_exposed: bool = False) -> None:
+        """`is_exposed`: others than its owner can read the file."""
         self.document = document
+        self.is_exposed = is_exposed
 
     @classmethod
     def initial(cls) -> Configuration:
@@ -142,9 +144,14 @@ class Configuration:
             self.document["currentContext"] = names[0] if names else ""
 
     def shown(self) -> JsonObject:
-        """The document with its tokens and passwords masked."""
+        """The document with its tokens, passwords and values of headers masked."""
         planes = [_masked(item) for item in objects_at(self.document, "controlPlanes")]
         return {**self.document, "controlPlanes": planes}
+
+    @property
+    def holds_secrets(self) -> bool:
+        """Whether there are tokens, passwords or headers in it."""
+        return any(each.auth_conf or each.headers for each in self.control_planes)
 
     def _context(self) -> JsonObject:
         current = text_at(self.document, "currentContext")
@@ -209,47 +216,68 @@ def _write(item: MutableMapping[str, object], entry: ControlPlaneEntry) -> None:
 
 def _masked(item: JsonObject) -> JsonObject:
     server = dict(object_at(item, "coordinates", "apiServer"))
+    if "url" in server:
+        server["url"] = shown_url(text_at(server, "url"))
     if auth_conf := object_at(server, "authConf"):
         server["authConf"] = dict.fromkeys(auth_conf, _MASK)
+    if headers := objects_at(server, "headers"):
+        # Any header may be one that says who asks.
+        server["headers"] = [{**header, "value": _MASK} for header in headers]
     return {**item, "coordinates": {**object_at(item, "coordinates"), "apiServer": server}}
+
+
+def shown_url(url: str) -> str:
+    """`url` with what stands before an @ in its authority masked: a name and a password."""
+    scheme, slashes, rest = url.partition("//")
+    authority, slash, path = rest.partition("/")
+    user, at, host = authority.rpartition("@")
+    return f"{scheme}{slashes}{_MASK if user else ''}{at}{host}{slash}{path}"
 
 
 def load(path: Path) -> Configuration:
     """The configuration in `path`; a file that is not there means the initial one.
 
-    Raises: UsageError when it cannot be read or is no YAML object.
+    Raises: UsageError when it cannot be read, is no YAML object, or is another user's.
     """
+    place = f"the configuration {str(path)!r}"
     try:
         with path.open("rb") as file:
+            # A link is followed, but not one that somebody else has put there.
+            trust.require_own_folder(path.absolute().parent, f"the folder of {place}")
+            status = os.fstat(file.fileno())
             content = file.read(FILE_BYTES_MAX + 1)
     except FileNotFoundError:
         return Configuration.initial()
     except OSError as error:
-        raise UsageError(
-            f"the configuration {str(path)!r} cannot be read: {error.strerror}"
-        ) from None
+        raise UsageError(f"{place} cannot be read: {error.strerror}") from None
+    trust.require_own_file(status, place)
     if len(content) > FILE_BYTES_MAX:
-        raise UsageError(f"the configuration {str(path)!r} is larger than {FILE_BYTES_MAX} bytes")
+        raise UsageError(f"{place} is larger than {FILE_BYTES_MAX} bytes")
     try:
         text = content.decode()
     except UnicodeDecodeError:
-        raise UsageError(f"the configuration {str(path)!r} is not UTF-8 text") from None
-    documents = yaml_text.parse_documents(text, f"the configuration {str(path)!r}")
+        raise UsageError(f"{place} is not UTF-8 text") from None
+    documents = yaml_text.parse_documents(text, place)
     if not documents:
         return Configuration.initial()
     if len(documents) > 1 or not isinstance(documents[0], dict):
-        raise UsageError(f"the configuration {str(path)!r} is not one YAML object")
-    return Configuration(documents[0])
+        raise UsageError(f"{place} is not one YAML object")
+    return Configuration(documents[0], is_exposed=trust.is_seen_by_others(status))
 
 
 def save(configuration: Configuration, path: Path) -> None:
     """Write the file: for its owner alone, whole or not at all. Raises: UsageError."""
     content = yaml_text.render(configuration.document, sort_keys=False)
     target = path.resolve()  # a link to a file elsewhere stays a link
-    draft = target.with_name(f".{target.name}.{os.getpid()}")
+    # A name that nobody can foresee, and never a file or link that is there already.
+    draft = target.with_name(f".{target.name}.{os.urandom(8).hex()}")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
+        place = f"the folder of the configuration {str(path)!r}"
+        trust.require_own_folder(path.absolute().parent, place)
+        trust.require_own_folder(target.parent, place)
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(draft, flags, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(content)
             file.flush()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from kumactl.errors import KumactlError, UsageError
 
@@ -17,11 +17,16 @@ def read(path: Path) -> bytes:
     """The content of a key file. Raises: UsageError."""
     try:
         with path.open("rb") as file:
-            content = file.read(FILE_BYTES_MAX + 1)
+            return read_stream(file, repr(str(path)))
     except (OSError, ValueError) as error:
         raise UsageError(f"could not read {str(path)!r}: {_reason(error)}") from None
+
+
+def read_stream(stream: BinaryIO, place: str) -> bytes:
+    """All that is in `stream`, which errors call `place`. Raises: UsageError; OSError."""
+    content = stream.read(FILE_BYTES_MAX + 1)
     if len(content) > FILE_BYTES_MAX:
-        raise UsageError(f"{str(path)!r} is larger than {FILE_BYTES_MAX} bytes: no key")
+        raise UsageError(f"{place} is larger than {FILE_BYTES_MAX} bytes: no key")
     return content
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import platform
+import shlex
 from functools import cached_property
 from pathlib import Path
 from typing import Final
 
 from kong_mesh_cp.core.wire.versions import WIRE_VERSION
-from kumactl import PRODUCT, __version__, configuration
+from kumactl import PRODUCT, __version__, configuration, given
 from kumactl.configuration import Configuration, ControlPlaneEntry
 from kumactl.console import Console
 from kumactl.control_plane import ControlPlane
@@ -27,6 +28,7 @@ class Session:
     def __init__(self, arguments: argparse.Namespace, console: Console) -> None:
         self.arguments = arguments
         self.console = console
+        self.stdin = given.StandardInput(console.stdin)
         self._transports: list[Transport] = []
 
     @property
@@ -34,12 +36,22 @@ class Session:
         given: Path | None = self.arguments.config_file
         return given or self.console.home / ".kumactl" / "config"
 
+    def named_values(self, option: str, pairs: given.Pairs) -> dict[str, str]:
+        """What `option` was given, files and standard input read. Raises: UsageError."""
+        return given.values(option, pairs, self.console, self.stdin)
+
     @cached_property
     def configuration(self) -> Configuration:
         """The user's; the initial one with --no-config. Raises: UsageError."""
         if self.arguments.no_config:
             return Configuration.initial()
-        return configuration.load(self.config_path)
+        loaded = configuration.load(self.config_path)
+        if loaded.is_exposed and loaded.holds_secrets:
+            shown = shlex.quote(str(self.config_path))
+            self.console.note(
+                f"WARNING: others than you can read the tokens in {shown}. Run: chmod 600 {shown}"
+            )
+        return loaded
 
     def save(self) -> None:
         """Write the configuration back. Raises: UsageError."""

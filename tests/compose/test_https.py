@@ -164,6 +164,39 @@ async def test_an_expired_certificate_serves_and_is_warned_of(
     assert codes(caplog) == ["tls-certificate-expired"]
 
 
+async def test_a_key_that_everybody_can_read_serves_and_is_warned_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    environment = configured(tmp_path / "own", pair())
+    key = tmp_path / "own" / "server.key"
+    key.chmod(0o644)
+    served = https(tmp_path, **environment)
+    await served.provide()
+    await served.renew()
+
+    assert shown_by(served.context()) == pair().certificate
+    assert codes(caplog) == ["tls-key-exposed"]
+    assert f"Run: chmod o-r {key}" in caplog.text
+
+
+@pytest.mark.parametrize("name", ["TLS_CA_FILE", "CLIENT_CERTS_DIR", "CLIENT"])
+def test_authorities_that_everybody_can_write_are_not_believed(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / "clients"
+    folder.mkdir()
+    file = folder / "mary.crt"
+    file.write_bytes(pair().certificate)
+    (folder if name == "CLIENT_CERTS_DIR" else file).chmod(0o777)
+    given = (
+        {"KUMA_API_SERVER_HTTPS_CLIENT_CERTS_CA_FILE": str(file)}
+        if name == "TLS_CA_FILE"
+        else {"KUMA_API_SERVER_AUTH_CLIENT_CERTS_DIR": str(folder)}
+    )
+    with pytest.raises(ConfigurationError) as refused:
+        https(tmp_path, **given)
+    assert refused.value.code == "tls-file-unreadable"
+    assert "may be written by everybody, who then could add trust" in refused.value.message
+
+
 async def test_a_directory_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     served = https(tmp_path / "gone")
     with pytest.raises(StateError) as refused:

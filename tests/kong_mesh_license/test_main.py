@@ -273,3 +273,41 @@ def test_a_wrong_command_line_is_a_usage_error() -> None:
     )
     assert done.returncode == 2
     assert "usage" in done.stderr
+
+
+def test_a_private_key_may_come_from_standard_input() -> None:
+    keygen()
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "kong_mesh_license", "issue", "--key", "-"),
+            *("--customer", "company_inc", "--dataplanes", "20", "--expires", "2032-11-09"),
+        ],
+        input=Path("vendor.key.pem").read_bytes(),
+        capture_output=True,
+        check=True,
+    )
+    add_key()
+    assert verify(done.stdout, ring()).customer == "company_inc"
+
+
+def test_a_private_key_that_others_can_read_is_told_of(capsys: pytest.CaptureFixture[str]) -> None:
+    keygen()
+    assert issue("-o", "a.json") == 0
+    assert "note: others can read" not in capsys.readouterr().err
+    Path("vendor.key.pem").chmod(0o640)
+    assert issue("-o", "b.json") == 0
+    assert "Run: chmod 600 vendor.key.pem" in capsys.readouterr().err
+
+
+def test_a_keyring_that_everybody_can_write_gets_no_more_trust(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    keygen()
+    add_key()
+    before = Path("keyring.json").read_bytes()
+    Path("keyring.json").chmod(0o666)
+    line = "keyring add keyring.json --public-key vendor.pub.pem --purpose test"
+    for command in (line, "keyring list keyring.json"):
+        assert run(command) == EXIT_REFUSED
+        assert "keyring-exposed: " in capsys.readouterr().err
+    assert Path("keyring.json").read_bytes() == before

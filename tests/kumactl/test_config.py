@@ -49,8 +49,9 @@ def user(tmp_path: Path) -> User:
 def test_adding_writes_what_the_original_writes(user: User) -> None:
     ran = user.run(
         *(*ADD, "--name", "prod", "--address", "https://cp:5682"),
-        *("--ca-cert-file", "/ca.pem", "--auth-type", "tokens", "--auth-conf", "token=t0k"),
+        *("--ca-cert-file", "/ca.pem", "--auth-type", "tokens", "--auth-conf", "token=@-"),
         *("--headers", "k2=v2,k1=v1", "--skip-check"),
+        stdin=b"t0k\n",
     )
 
     assert (ran.status, ran.err) == (0, "")

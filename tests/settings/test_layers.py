@@ -140,6 +140,7 @@ def _load(file: Path | None, environ: Mapping[str, str], level: str | None = Non
 def _toml(folder: Path, values: Mapping[str, object]) -> Path:
     file = folder / "layers.toml"
     file.write_text(tomli_w.dumps(_tree(values)), encoding="utf-8")
+    file.chmod(0o600)  # it may hold secrets
     return file
 
 

@@ -68,7 +68,7 @@ class Routes:
         routes = [*resources.routes(), *inspection.routes(), *types.routes(), *self._tokens()]
         routes += attachments.routes()
         routes.sort(key=lambda route: (route.path, route.method))
-        self.table = routes
+        self.routes = tuple(routes)
         self.router = Router(routes, error_body=plain_text_error)
 
     def _tokens(self) -> Iterable[Route]:

@@ -10,6 +10,7 @@ from contextlib import closing
 from support.daemon import eventually
 from support.identity import pem
 from support.staging import Said, Scenarios, Stage
+from support.tls_peers import pair
 
 ACCESS = Scenarios()
 
@@ -35,6 +36,26 @@ def _(stage: Stage) -> Said:
     folder.mkdir()
     stage.set(KUMA_API_SERVER_AUTH_CLIENT_CERTS_DIR=os.fspath(folder))
     return stage.is_refused()
+
+
+@ACCESS.called("A list of clients' authorities that everybody can write")
+def _(stage: Stage) -> Said:
+    certificate, _ = pair().write(stage.etc)
+    certificate.chmod(0o666)
+    stage.set(KUMA_API_SERVER_HTTPS_CLIENT_CERTS_CA_FILE=os.fspath(certificate))
+    return stage.is_refused()
+
+
+@ACCESS.called("A key of HTTPS that everybody can read")
+def _(stage: Stage) -> Said:
+    certificate, key = pair().write(stage.etc)
+    key.chmod(0o644)
+    stage.set(
+        KUMA_API_SERVER_HTTPS_TLS_CERT_FILE=os.fspath(certificate),
+        KUMA_API_SERVER_HTTPS_TLS_KEY_FILE=os.fspath(key),
+    )
+    stage.start()
+    return stage.says("tls-key-exposed")
 
 
 @ACCESS.called("A first role for nobody")

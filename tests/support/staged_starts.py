@@ -34,6 +34,19 @@ def _(stage: Stage) -> Said:
     return stage.is_refused()
 
 
+@STARTS.called("A configuration file that everybody can write")
+def _(stage: Stage) -> Said:
+    stage.write_config("").chmod(0o666)
+    return stage.is_refused()
+
+
+@STARTS.called("A secret in a configuration file that everybody can read")
+def _(stage: Stage) -> Said:
+    stage.write_config("[store.postgres]\npassword = 'choose-another'\n").chmod(0o644)
+    stage.start()
+    return stage.says("config-exposed")
+
+
 @STARTS.called("A misspelt variable in the environment file")
 def _(stage: Stage) -> Said:
     stage.set(KMESH_LICENCE_PATH=os.fspath(stage.license))
@@ -85,6 +98,13 @@ def _(stage: Stage) -> Said:
     stage.show(f"written by {user_name()}", f"written by {DAEMON_USER}")
     stage.show("belongs to nobody", "belongs to root")
     stage.show(f"directory to {user_name()} (", f"directory to {DAEMON_USER} (")
+    return stage.is_refused()
+
+
+@STARTS.called("A file of the state directory that is a link")
+def _(stage: Stage) -> Said:
+    stage.daemon.state.mkdir(parents=True)
+    (stage.daemon.state / "store.db").symlink_to("/srv/store.db")
     return stage.is_refused()
 
 

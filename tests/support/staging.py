@@ -124,11 +124,12 @@ class Stage:
             lead_seconds=0.0,
         )
 
-    def write_config(self, text: str) -> None:
+    def write_config(self, text: str) -> Path:
         """The file /etc/kong-mesh/kong-mesh-cp.toml."""
         path = self.etc / "kong-mesh-cp.toml"
         path.write_text(text, encoding="utf-8")
         self.daemon.flags += ("--config-file", os.fspath(path))
+        return path
 
     def without_privileges(self) -> None:
         """As the service: no capability, so that a file's mode and owner count. Skips if not root."""

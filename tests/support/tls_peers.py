@@ -37,6 +37,7 @@ class Pair:
         certificate, key = folder / "server.crt", folder / "server.key"
         certificate.write_bytes(self.certificate)
         key.write_bytes(self.key)
+        key.chmod(0o600)
         return certificate, key
 
     def context(self, folder: Path) -> ssl.SSLContext:

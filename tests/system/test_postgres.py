@@ -239,12 +239,16 @@ def test_the_password_may_come_from_a_file_or_a_credential(daemon: Daemon, way: 
     folder = daemon.directory / "credentials"
     folder.mkdir(parents=True)
     (folder / "postgres-password").write_text(f"{PASSWORD}\n")
+    (folder / "postgres-password").chmod(0o644)
     if way == "file":
         path = os.fspath(folder / "postgres-password")
         daemon.environment["KMESH_STORE_POSTGRES_PASSWORD_FILE"] = path
     else:
         daemon.environment["CREDENTIALS_DIRECTORY"] = os.fspath(folder)
     daemon.start()
+    # systemd sees to who reads a credential.
+    assert ("store-password-exposed: " in daemon.stderr) == (way == "file")
+    assert PASSWORD not in daemon.stderr
 
 
 def test_a_password_file_that_is_not_there_is_named(daemon: Daemon) -> None:

@@ -25,6 +25,7 @@ from kong_mesh_cp.shell.host.certificates import (
     server_context,
 )
 from kong_mesh_cp.shell.host.interfaces import names_of_this_machine
+from kong_mesh_cp.shell.host.ownership import exposure
 from kong_mesh_cp.shell.host.shown import shown
 from kong_mesh_cp.shell.store.files import FILE_MODE, replace_file
 
@@ -128,7 +129,8 @@ class Https:
         api = self._settings.api_server
         parts = []
         if api.https.tls_ca_file is not None:
-            parts.append(read_pem(api.https.tls_ca_file, setting="apiServer.https.tlsCaFile"))
+            place = "apiServer.https.tlsCaFile"
+            parts.append(read_pem(api.https.tls_ca_file, setting=place, gives_trust=True))
         if api.auth.client_certs_dir is not None:
             parts += read_certificates(
                 api.auth.client_certs_dir, setting="apiServer.auth.clientCertsDir"
@@ -169,6 +171,10 @@ class Https:
         return server_context(content.pair, terms)
 
     async def _judge(self, pair: Pair) -> None:
+        files = self._configured or self._own
+        exposed = None if files is None else exposure(files.key)
+        if exposed is not None:
+            log.warning("tls-key-exposed: the key of HTTPS in %s", exposed)
         end = await trio.to_thread.run_sync(ends_at, pair.certificate)
         if end <= self._wall_clock():
             log.warning(

@@ -18,6 +18,7 @@ from kong_mesh_cp.settings.model import Settings
 from kong_mesh_cp.settings.service_manager import ServiceEnvironment
 from kong_mesh_cp.settings.store import PostgresSettings
 from kong_mesh_cp.shell.host.machine_id import machine_id
+from kong_mesh_cp.shell.host.ownership import exposure
 from kong_mesh_cp.shell.store.copied_state import CopiedState
 from kong_mesh_cp.shell.store.copies import Copies, merged
 from kong_mesh_cp.shell.store.instance import find_instance, make_instance
@@ -201,6 +202,9 @@ def _password(settings: PostgresSettings, credentials: Path | None) -> str:
     if settings.password is not None:
         return settings.password.reveal()
     if settings.password_file is not None:
+        exposed = exposure(settings.password_file)
+        if exposed is not None:
+            log.warning("store-password-exposed: the password of PostgreSQL in %s", exposed)
         return read_password(settings.password_file)
     handed_over = None if credentials is None else find_password(credentials / CREDENTIAL_NAME)
     return DEFAULT_PASSWORD if handed_over is None else handed_over

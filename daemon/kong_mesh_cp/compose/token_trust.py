@@ -56,7 +56,7 @@ def _offline(section: str, keys: Sequence[PublicKey]) -> OfflineKeys:
         place = f"{section}.validator.publicKeys, kid {quoted(key.kid)}"
         pem = (key.key or "").encode()
         if key.key_file is not None:
-            pem = read_pem(key.key_file, setting=place, code=UNREADABLE)
+            pem = read_pem(key.key_file, setting=place, code=UNREADABLE, gives_trust=True)
         if PRIVATE in pem:
             raise _unusable(place, "it is a private key, which must not be here")
         rows.append((key.mesh, key.kid, pem))

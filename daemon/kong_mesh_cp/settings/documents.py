@@ -7,7 +7,7 @@ import os
 import re
 import stat
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,6 +35,7 @@ class Document:
     lenient: bool  # a Kuma YAML, where names that nobody knows are passed over
     tree: Mapping[str, object] = field(repr=False)
     text: str = field(repr=False)
+    is_exposed: bool = False  # everybody can read the file
 
     def line_of(self, keys: Sequence[str]) -> int | None:
         """The line of a key, counted from 1; for TOML a best guess."""
@@ -52,16 +53,18 @@ def read_document(path: Path, *, kuma: bool = False) -> Document | None:
 
     `kuma` says that it is a Kuma YAML, whatever its name ends in.
     """
-    content = _read(path)
-    if content is None:
+    found = _read(path)
+    if found is None:
         return None
+    content, mode = found
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
         message = f"is not UTF-8 at byte {error.start}"
         raise _rejected("config-not-utf8", path, message) from None
     try:
-        return parse_document(text, path=path, kuma=kuma or path.suffix in YAML_SUFFIXES)
+        document = parse_document(text, path=path, kuma=kuma or path.suffix in YAML_SUFFIXES)
+        return replace(document, is_exposed=bool(mode & stat.S_IROTH))
     except RecursionError:
         raise _rejected("config-syntax", path, "is nested too deeply") from None
 
@@ -85,13 +88,18 @@ def _rejected(code: str, path: Path, message: str) -> SettingsRejectedError:
     return SettingsRejectedError([Problem(code, f"{shown(path)} {message}", remedy)])
 
 
-def _read(path: Path) -> bytes | None:
+def _read(path: Path) -> tuple[bytes, int] | None:
+    """What the file holds, and its mode."""
     try:
         # O_NONBLOCK: opening a named pipe must not wait for a writer.
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        mode = os.fstat(descriptor).st_mode
+        if not stat.S_ISREG(mode):
             os.close(descriptor)
             raise _rejected("config-unreadable", path, "is not a regular file")
+        if mode & stat.S_IWOTH:  # who writes it says who is an administrator
+            os.close(descriptor)
+            raise _open_to_all(path)
         with os.fdopen(descriptor, "rb") as file:
             content = file.read(DOCUMENT_BYTES_MAX + 1)
     except (FileNotFoundError, NotADirectoryError):
@@ -105,7 +113,13 @@ def _read(path: Path) -> bytes | None:
     if len(content) > DOCUMENT_BYTES_MAX:
         limit = f"more than {DOCUMENT_BYTES_MAX} bytes"
         raise _rejected("config-too-large", path, f"has {limit}")
-    return content
+    return content, mode
+
+
+def _open_to_all(path: Path) -> SettingsRejectedError:
+    message = f"{shown(path)} may be written by everybody"
+    remedy = f"Check what is in it, then run: chmod o-w {shown(path)}"
+    return SettingsRejectedError([Problem("config-writable", message, remedy)])
 
 
 def _remedy_of(error: OSError | ValueError) -> str:

@@ -77,6 +77,13 @@ class Gathering:
                 f"config-unused: {place} has {_names(self.unused)}, "
                 "known, but not used by this version"
             )
+        secrets = [row.path for row in rows() if row.option.secret and row.path in self.file]
+        if document.is_exposed and secrets:
+            place = shown(document.path)
+            self._warn(
+                f"config-exposed: {place} holds {_names(secrets)} and can be read by everybody."
+                f" Run: chmod o-r {place}"
+            )
 
     def settle_work_dir(self, environ: Mapping[str, str]) -> None:
         """Without a setting: systemd's StateDirectory=, else a folder in the user's home."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from kumactl import documents, templates, yaml_text
 from kumactl.commands import flags
-from kumactl.comparison import comparable, pending_changes
+from kumactl.comparison import comparable, pending_changes, shows_masks
 from kumactl.control_plane import ControlPlane
 from kumactl.errors import KumactlError, MeshNotFoundError, UsageError
 from kumactl.newborn import born_with
@@ -32,7 +32,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         default=[],
         type=flags.pairs,
         metavar="NAME=VALUE",
-        help="fills in {{ NAME }}; may be repeated",
+        help=f"fills in {{{{ NAME }}}}; {flags.GIVEN}; may be repeated",
     )
     parser.add_argument(
         "--dry-run", action="store_true", help="show what would change, and change nothing"
@@ -59,9 +59,11 @@ def _run(session: Session) -> None:
 
 
 def _resources(session: Session) -> Iterator[ResourceDocument]:
-    variables = dict(session.arguments.var)
+    variables = session.named_values("--var", session.arguments.var)
     for name in session.arguments.file:
         timeout_seconds: float = session.arguments.api_timeout
+        if name == "-":
+            session.stdin.take("-f")
         for source in documents.read(name, session.console.stdin, timeout_seconds=timeout_seconds):
             text = templates.fill(source.text, variables, source.place)
             values = yaml_text.parse_documents(text, source.place)
@@ -81,7 +83,8 @@ def _apply(session: Session, document: ResourceDocument) -> None:
         session.console.line(f"{document.subject} created" + (f": {children}" if children else ""))
         return
     after = _read_back(plane, document)
-    same = after is not None and comparable(after) == comparable(before)
+    # What is masked for us may have changed as well.
+    same = after is not None and not shows_masks(after) and comparable(after) == comparable(before)
     session.console.line(f"{document.subject} {'unchanged' if same else 'updated'}")
 
 

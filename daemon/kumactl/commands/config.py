@@ -6,7 +6,7 @@ import argparse
 
 from kumactl import PRODUCT
 from kumactl.commands import flags
-from kumactl.configuration import ControlPlaneEntry
+from kumactl.configuration import ControlPlaneEntry, shown_url
 from kumactl.errors import KumactlError, NotFoundError, RefusedError, UnreachableError, UsageError
 from kumactl.output import Format, render
 from kumactl.session import Session
@@ -43,8 +43,8 @@ def _add_add(planes: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     add.add_argument("--skip-check", action="store_true", help="do not try to reach it")
     add.add_argument("--auth-type", default="", metavar="TYPE", help="tokens")
     for flag, text in (
-        ("--auth-conf", "for tokens: token=…"),
-        ("--headers", "sent with every request"),
+        ("--auth-conf", f"for tokens: token=@FILE; {flags.GIVEN}"),
+        ("--headers", f"sent with every request; {flags.GIVEN}"),
     ):
         add.add_argument(
             flag, action="extend", type=flags.pairs, default=[], metavar="KEY=VALUE", help=text
@@ -61,8 +61,8 @@ def _add(session: Session) -> None:
         client_key_file=arguments.client_key_file,
         skip_verify=arguments.skip_verify,
         auth_type=arguments.auth_type,
-        auth_conf=dict(arguments.auth_conf),
-        headers=dict(arguments.headers),
+        auth_conf=session.named_values("--auth-conf", arguments.auth_conf),
+        headers=session.named_values("--headers", arguments.headers),
     )
     if not entry.name:
         raise UsageError("the name of a control plane cannot be empty")
@@ -95,7 +95,7 @@ def _check_reachable(session: Session, entry: ControlPlaneEntry) -> None:
 def _list(session: Session) -> None:
     active = session.configuration.active
     rows = [
-        ("*" if entry.name == active else "", entry.name, entry.url)
+        ("*" if entry.name == active else "", entry.name, shown_url(entry.url))
         for entry in session.configuration.control_planes
     ]
     session.console.document(render_table(("ACTIVE", "NAME", "ADDRESS"), rows))

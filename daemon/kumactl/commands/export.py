@@ -12,6 +12,7 @@ from kong_mesh_cp.core.resources.labels import ORIGIN
 from kong_mesh_cp.core.resources.registry import TYPES, ResourceType
 from kumactl import resource_names, yaml_text
 from kumactl.commands import flags
+from kumactl.comparison import shows_masks
 from kumactl.console import printable
 from kumactl.control_plane import ControlPlane
 from kumactl.json_value import JsonObject, object_at, objects_at, text_at, true_at
@@ -86,6 +87,11 @@ def _run(session: Session) -> None:
     )
     found = _ordered(list(_collect(plane, _types(session))))
     for each in found:
+        if shows_masks(each.document):
+            session.console.note(
+                f"WARNING: {each.path} has secrets that you may not read; their masks cannot be"
+                " applied elsewhere"
+            )
         if session.arguments.format is Form.UNIVERSAL:
             document: JsonObject | None = _universal(each, session.arguments.profile)
         else:

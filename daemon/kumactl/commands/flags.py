@@ -112,8 +112,12 @@ def pair(text: str) -> tuple[str, str]:
     """`key=value`."""
     key, equals, value = text.partition("=")
     if not equals or not key:
-        raise argparse.ArgumentTypeError(f"{text!r} is not of the form key=value")
+        # What was given instead may be a token: it is not shown.
+        raise argparse.ArgumentTypeError("that is not of the form key=value")
     return key, value
+
+
+GIVEN: Final = "@FILE takes it from a file, @- from standard input"
 
 
 def pairs(text: str) -> list[tuple[str, str]]:

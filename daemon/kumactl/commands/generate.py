@@ -75,7 +75,10 @@ def _add_signing(parser: argparse.ArgumentParser) -> None:
         "--valid-for", type=flags.duration, required=True, metavar="DURATION", help="24h"
     )
     parser.add_argument(
-        "--signing-key-path", type=Path, metavar="FILE", help="sign here, without a control plane"
+        "--signing-key-path",
+        type=Path,
+        metavar="FILE",
+        help="sign here, without a control plane; - for standard input",
     )
     parser.add_argument("--kid", help="the id of that key")
 
@@ -135,12 +138,20 @@ def _issue(session: Session, path: str, asked: Mapping[str, object], claims: Cla
 
         token = tokens.signed_token(
             claims,
-            pem=key_files.read(arguments.signing_key_path),
+            pem=_signing_key_given(session),
             kid=arguments.kid,
             valid_nanoseconds=arguments.valid_for,
             now=session.console.now(),
         )
     session.console.secret(token)
+
+
+def _signing_key_given(session: Session) -> bytes:
+    path: Path = session.arguments.signing_key_path
+    if str(path) == "-":
+        stream = session.stdin.take("--signing-key-path")
+        return key_files.read_stream(stream, "standard input")
+    return key_files.read(path)
 
 
 def _signing_key(session: Session) -> None:
@@ -156,7 +167,7 @@ def _signing_key(session: Session) -> None:
 def _public_key(session: Session) -> None:
     from kumactl import tokens  # noqa: PLC0415
 
-    pem = key_files.read(session.arguments.signing_key_path)
+    pem = _signing_key_given(session)
     session.console.document(tokens.public_key(pem).decode())
 
 

@@ -9,6 +9,7 @@ from kong_mesh_cp.core.errors import ConfigurationError
 from kong_mesh_cp.core.license.keyring import KEYRING_BYTES_MAX, Keyring
 from kong_mesh_cp.shell.license_file.keyring import BUILT_IN, read_keyring
 from support.licenses import KEYRING, keyring_json
+from support.users import NOBODY_UID, needs_root
 
 
 def refusal(path: Path) -> ConfigurationError:
@@ -36,6 +37,28 @@ def test_a_keyring_that_everybody_can_write_is_refused(tmp_path: Path) -> None:
     path.write_bytes(keyring_json())
     path.chmod(0o666)
     assert refusal(path).code == "keyring-unreadable"
+
+
+@needs_root
+def test_a_keyring_of_another_user_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "keyring.json"
+    path.write_bytes(keyring_json())
+    path.chmod(0o644)
+    os.chown(path, NOBODY_UID, NOBODY_UID)
+    error = refusal(path)
+    assert error.code == "keyring-unreadable"
+    assert "who then could add trust" in error.message
+    assert "belongs to root" in error.hint
+
+
+def test_a_link_to_a_keyring_is_followed_and_the_keyring_itself_is_judged(tmp_path: Path) -> None:
+    path, link = tmp_path / "keyring.json", tmp_path / "..data"
+    path.write_bytes(keyring_json())
+    path.chmod(0o644)
+    link.symlink_to(path)
+    assert read_keyring(link) == KEYRING
+    path.chmod(0o646)
+    assert refusal(link).code == "keyring-unreadable"
 
 
 def test_what_is_no_regular_file_is_refused_without_waiting(tmp_path: Path) -> None:

@@ -84,7 +84,7 @@ def api() -> Handler:
         full_license=dict,
         reload_license=reload_license,
         config=lambda: b"{}",
-    ).handler(Guards(authenticate=authenticator.user, access=StaticAccess()), ROUTES.table)
+    ).handler(Guards(authenticate=authenticator.user, access=StaticAccess()), ROUTES.routes)
     return across_origins(handler, AllowedOrigins((".*",)))
 
 
@@ -143,7 +143,7 @@ def headers_read() -> set[str]:
 def queries() -> Iterator[tuple[str, str]]:
     """A path that takes it, and its name; one path for each set of names is enough."""
     seen: set[tuple[str, ...]] = set()
-    for route in ROUTES.table:
+    for route in ROUTES.routes:
         names = route.about.query if route.about else ()
         if route.method == "GET" and names not in seen:
             seen.add(names)

@@ -23,6 +23,7 @@ from kong_mesh_cp.shell.store.secret_key import (
     new_secret_key,
     rotate_secret_key,
 )
+from support.users import NOBODY_UID, needs_root
 
 KEY = SecretKey(bytes(range(32)))
 OTHER = SecretKey(bytes(range(32, 64)))
@@ -128,6 +129,16 @@ def test_credentials_without_this_one_are_none(tmp_path: Path) -> None:
     (tmp_path / "credentials").mkdir()
     put(tmp_path / "state", OTHER)
     assert load(tmp_path / "state", tmp_path / "credentials").keys == (OTHER,)
+
+
+@needs_root
+def test_a_file_of_a_third_user_is_refused(tmp_path: Path) -> None:
+    path = put(tmp_path, KEY)
+    os.chown(path, NOBODY_UID, NOBODY_UID)
+    error = refusal(tmp_path)
+    assert error.code == "secret-key-exposed"
+    assert "who can read it" in error.message
+    assert str(path) in error.hint
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o644, 0o604, 0o620])

@@ -11,7 +11,7 @@ import pytest
 
 from kong_mesh_cp.core.errors import StateError
 from kong_mesh_cp.shell.store.peek import peek
-from kong_mesh_cp.shell.store.state_directory import StateDirectory
+from kong_mesh_cp.shell.store.state_directory import OWN_NAMES, StateDirectory
 from kong_mesh_cp.usecases.ports import Remembered
 from support.stores import AT, later, mark, taken
 from support.users import NOBODY_UID, needs_root, reachable_directory, without_root
@@ -91,12 +91,46 @@ def test_a_file_where_the_directory_should_be_is_refused(tmp_path: Path) -> None
         assert "not a directory" in error.message.lower()
 
 
-def test_a_lock_that_is_a_symbolic_link_is_not_followed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", OWN_NAMES)
+def test_a_file_that_is_a_symbolic_link_is_not_followed(tmp_path: Path, name: str) -> None:
     (tmp_path / "precious").write_text("precious")
-    (tmp_path / "lock").symlink_to(tmp_path / "precious")
+    (tmp_path / name).symlink_to(tmp_path / "precious")
 
-    assert refusal(tmp_path).code == "state-unwritable"
+    error = refusal(tmp_path)
+    assert error.code == "state-not-own"
+    assert error.message == f"{tmp_path / name} is no regular file"
     assert (tmp_path / "precious").read_text() == "precious"
+
+
+@pytest.mark.parametrize("name", OWN_NAMES)
+def test_a_file_that_everybody_can_write_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).touch()
+    (tmp_path / name).chmod(0o666)
+
+    error = refusal(tmp_path)
+    assert error.code == "state-not-own"
+    assert "may be written by everybody" in error.message
+
+
+@needs_root
+@pytest.mark.parametrize("name", OWN_NAMES)
+def test_a_file_of_a_third_user_is_refused(tmp_path: Path, name: str) -> None:
+    os.chown(tmp_path, NOBODY_UID, NOBODY_UID)
+    (tmp_path / name).touch()
+    os.chown(tmp_path / name, 4711, 4711)
+
+    error = refusal(tmp_path)
+    assert error.code == "state-not-own"
+    assert "belongs to uid 4711" in error.message
+
+
+@needs_root
+def test_root_works_in_the_directory_of_the_daemon(tmp_path: Path) -> None:
+    os.chown(tmp_path, NOBODY_UID, NOBODY_UID)
+    (tmp_path / "trial.json").touch()
+    os.chown(tmp_path / "trial.json", NOBODY_UID, NOBODY_UID)
+
+    StateDirectory.open(tmp_path).close()
 
 
 def test_a_directory_of_somebody_else_is_refused_with_both_names() -> None:

@@ -10,11 +10,13 @@ from hypothesis import strategies as st
 
 from kong_mesh_cp.core.identity.refusals import AccessDeniedError
 from kong_mesh_cp.core.identity.users import ADMIN, ANONYMOUS
+from kong_mesh_cp.core.resources.inline_secrets import MASK
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.resources.kinds.dataplane import Dataplane, Inbound, Networking
 from kong_mesh_cp.core.resources.registry import TYPES
 from kong_mesh_cp.usecases.resource_ports import Put
 from kong_mesh_cp.usecases.resources.queries import GatewayFilter, ListQuery, page_of
+from kong_mesh_cp.usecases.resources.reading import LARGE_SPEC_CHARACTERS
 from kong_mesh_cp.usecases.resources.refusals import Fault, ResourceRefusedError
 from support.resource_api import ResourceApi, inbound, networking
 
@@ -134,3 +136,18 @@ def test_a_dataplane_has_the_tags_when_one_of_its_sets_has_all(
     spec = Dataplane(networking=Networking(inbound=tuple(Inbound(tags=each) for each in sets)))
     expected = any(all(wanted[key] in each.get(key, "-") for key in wanted) for each in sets)
     assert ListQuery(tags=wanted).selects(spec) == (expected or not wanted)
+
+
+async def test_a_large_spec_is_masked_in_a_thread_and_a_small_one_at_once() -> None:
+    api = ResourceApi()
+    await api.put("Mesh", "m", skipCreatingInitialPolicies=["*"])
+    for name, filler in (("small", ""), ("large", "#" * LARGE_SPEC_CHARACTERS)):
+        value = f"private_key: {{inline_string: a-key}} {filler}"
+        mods = [{"cluster": {"operation": "Add", "value": value}}]
+        spec = {"targetRef": {"kind": "Mesh"}, "default": {"appendModifications": mods}}
+        await api.put("MeshProxyPatch", name, mesh="m", spec=spec)
+        shown = await api.get("MeshProxyPatch", name, mesh="m", user=ANONYMOUS)
+        (masked,) = shown["spec"]["default"]["appendModifications"]
+        assert masked["cluster"]["value"] == MASK
+    for item in (await api.page("MeshProxyPatch", "m", user=ANONYMOUS)).items:
+        assert "a-key" not in json.dumps(item)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from kong_mesh_cp.core.errors import ConfigurationError
 from kong_mesh_cp.core.wire.tls_names import SUITES_OF_1_2
+from kong_mesh_cp.shell.host.ownership import distrust
 from kong_mesh_cp.shell.host.shown import shown
 
 PEM_BYTES_MAX = 1024 * 1024  # a chain of certificates has some KiB, a bundle of authorities 300
@@ -45,13 +46,19 @@ class Terms:
     client_certificate_required: bool = False
 
 
-def read_pem(path: Path, *, setting: str, code: str = "tls-file-unreadable") -> bytes:
-    """The file that `setting` names. Raises: ConfigurationError with `code`."""
+def read_pem(
+    path: Path, *, setting: str, code: str = "tls-file-unreadable", gives_trust: bool = False
+) -> bytes:
+    """The file that `setting` names. Raises: ConfigurationError with `code`.
+
+    `gives_trust`: what stands in it decides whom to believe, so not everybody may have written it.
+    """
     try:
         # A FIFO without a writer must not stop the start.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         with os.fdopen(descriptor, "rb") as file:
-            return file.read(PEM_BYTES_MAX)
+            why = distrust(os.fstat(descriptor)) if gives_trust else None
+            content = file.read(PEM_BYTES_MAX)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "that is no path"
         raise ConfigurationError(
@@ -60,11 +67,26 @@ def read_pem(path: Path, *, setting: str, code: str = "tls-file-unreadable") -> 
             hint="Put the PEM file there, readable for the user of the daemon, or correct the "
             "setting.",
         ) from None
+    if why is not None:
+        raise _untrusted(path, setting, why, code)
+    return content
+
+
+def _untrusted(path: Path, setting: str, why: str, code: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"{shown(path)} ({setting}) {why}, who then could add trust",
+        code=code,
+        hint="Check what is in it; then give it to root, and let nobody else write it (chmod o-w).",
+    )
 
 
 def read_certificates(folder: Path, *, setting: str) -> Sequence[bytes]:
-    """The files of `folder` that are called as certificates. Raises: ConfigurationError."""
+    """The files of `folder` that are called as certificates. Raises: ConfigurationError.
+
+    They say whom to believe: neither they nor the folder may be open to everybody.
+    """
     try:
+        why = distrust(folder.stat())
         paths = sorted(path for path in folder.iterdir() if path.suffix in CERTIFICATE_SUFFIXES)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "that is no path"
@@ -73,13 +95,15 @@ def read_certificates(folder: Path, *, setting: str) -> Sequence[bytes]:
             code="tls-file-unreadable",
             hint="Make the folder, readable for the user of the daemon, or correct the setting.",
         ) from None
+    if why is not None:
+        raise _untrusted(folder, setting, why, "tls-file-unreadable")
     if len(paths) > CERTIFICATES_MAX:
         raise ConfigurationError(
             f"{shown(folder)} ({setting}) holds more than {CERTIFICATES_MAX} certificates",
             code="tls-ca-unusable",
             hint="Put the certificate of the clients' authority there in place of theirs.",
         )
-    return [read_pem(path, setting=setting) for path in paths]
+    return [read_pem(path, setting=setting, gives_trust=True) for path in paths]
 
 
 def server_context(pair: Pair, terms: Terms) -> ssl.SSLContext:

@@ -9,6 +9,7 @@ from pathlib import Path
 import kong_mesh_cp
 from kong_mesh_cp.core.errors import ConfigurationError
 from kong_mesh_cp.core.license.keyring import KEYRING_BYTES_MAX, Keyring
+from kong_mesh_cp.shell.host.ownership import distrust
 from kong_mesh_cp.shell.host.shown import shown
 
 BUILT_IN = Path(kong_mesh_cp.__file__).with_name("keyring.json")
@@ -28,8 +29,10 @@ def read_keyring(override: Path | None = None) -> Keyring:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
                 raise _unreadable(place, "is not a regular file")
-            if status.st_mode & stat.S_IWOTH:
-                raise _unreadable(place, "may be written by everybody, who then could add trust")
+            # The one of the package is as good as the program that lies beside it.
+            why = distrust(status, *([] if override else [status.st_uid]))
+            if why is not None:
+                raise _unreadable(place, f"{why}, who then could add trust")
             document = file.read(KEYRING_BYTES_MAX + 1)
     except OSError as error:
         raise _unreadable(place, f"cannot be read: {error.strerror}") from None
@@ -46,5 +49,5 @@ def _unreadable(place: str, problem: str) -> ConfigurationError:
     return ConfigurationError(
         f"the keyring {place} {problem}",
         code="keyring-unreadable",
-        hint="Name a keyring.json that only its owner can write.",
+        hint="Name a keyring.json that belongs to root and that nobody else can write.",
     )

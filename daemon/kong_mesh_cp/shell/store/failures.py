@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
-import pwd
 import sqlite3
 from pathlib import Path
 
 from kong_mesh_cp.core.errors import StateError
+from kong_mesh_cp.shell.host.ownership import user_name
 from kong_mesh_cp.shell.host.shown import shown
 
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -18,13 +18,6 @@ _PRIMARY_CODE = 0xFF  # SQLite keeps the kind of an error in the low byte, the d
 def own_user() -> str:
     """The user whose rights count, by name where it has one."""
     return user_name(os.geteuid())
-
-
-def user_name(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return f"uid {uid}"
 
 
 def store_failure(error: sqlite3.Error, path: Path | None) -> StateError:

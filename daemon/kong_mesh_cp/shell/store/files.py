@@ -15,24 +15,36 @@ def replace_file(path: Path, content: bytes, *, mode: int = FILE_MODE) -> None:
     `mode` is that of a new file and the same for every replacement of one path.
     """
     temporary = path.with_name(f"{path.name}.tmp")
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
-    descriptor = os.open(temporary, flags, mode)
+    write_anew(temporary, content, mode=mode)
+    temporary.replace(path)
+    sync_directory(path.parent)
+
+
+def write_anew(path: Path, content: bytes, *, mode: int) -> None:
+    """A durable file at `path` for the owner of its folder; what was there is not written into.
+
+    Not even by another name: a crash may have left a file with another mode, and somebody else a
+    link to what root alone may write. Raises: OSError.
+    """
+    path.unlink(missing_ok=True)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+    descriptor = os.open(path, flags, mode)
     with os.fdopen(descriptor, "wb") as file:
+        os.fchmod(descriptor, mode)  # whatever the mask of the process is
         give_to_owner(descriptor, path.parent)
         file.write(content)
         file.flush()
         os.fsync(descriptor)
-    temporary.replace(path)
-    sync_directory(path.parent)
 
 
 def read_file(path: Path) -> bytes | None:
     """At most SMALL_FILE_BYTES_MAX + 1 bytes of `path`; None: there is no such file.
 
-    Raises: OSError. Never waits for the writer of a FIFO that somebody put there.
+    Raises: OSError, also for a link. Never waits for the writer of a FIFO that somebody put there.
     """
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = os.open(path, flags)
     except FileNotFoundError:
         return None
     with os.fdopen(descriptor, "rb") as file:

@@ -21,9 +21,10 @@ from kong_mesh_cp.core.identity.secrets_at_rest import (
     SecretKeyError,
     SecretKeys,
 )
+from kong_mesh_cp.shell.host.ownership import user_name
 from kong_mesh_cp.shell.host.shown import shown
 from kong_mesh_cp.shell.store.failures import directory_failure, own_user, reason
-from kong_mesh_cp.shell.store.files import give_to_owner, sync_directory
+from kong_mesh_cp.shell.store.files import sync_directory, write_anew
 
 log = logging.getLogger(__name__)
 
@@ -125,14 +126,7 @@ def _make(path: Path) -> SecretKeys:
 def _write_beside(path: Path, content: bytes) -> Path:
     """A durable file for `content` only its owner can read, to be given the name `path`."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
-    descriptor = os.open(temporary, flags, KEY_MODE)
-    with os.fdopen(descriptor, "wb") as file:
-        os.fchmod(descriptor, KEY_MODE)  # also when a crash has left a file of that name
-        give_to_owner(descriptor, path.parent)
-        file.write(content)
-        file.flush()
-        os.fsync(descriptor)
+    write_anew(temporary, content, mode=KEY_MODE)
     return temporary
 
 
@@ -153,6 +147,13 @@ def _read(path: Path, *, private: bool) -> SecretKeys | None:
             code="secret-key-unreadable",
             hint=f"Give the file to {own_user()}: chown {own_user()} {shown(path)}",
         ) from None
+    if private and found.st_uid not in {0, os.geteuid(), path.parent.stat().st_uid}:
+        raise SecretKeyError(
+            f"the key of the secrets, {shown(path)}, belongs to {user_name(found.st_uid)}, who"
+            " can read it",
+            code="secret-key-exposed",
+            hint=f"Give the file to {own_user()}: chown {own_user()} {shown(path)}",
+        )
     if private and stat.S_IMODE(found.st_mode) & _OTHERS:
         raise SecretKeyError(
             f"the key of the secrets, {shown(path)}, can be read by others "

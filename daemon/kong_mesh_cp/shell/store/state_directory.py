@@ -5,11 +5,13 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import stat
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Self
 
 from kong_mesh_cp.core.errors import StateError
+from kong_mesh_cp.shell.host.ownership import distrust
 from kong_mesh_cp.shell.host.shown import shown
 from kong_mesh_cp.shell.store.copies import Copies
 from kong_mesh_cp.shell.store.failures import directory_failure, unwritable
@@ -19,6 +21,14 @@ from kong_mesh_cp.shell.store.sqlite import SqliteStore, open_store
 DIRECTORY_MODE = 0o750
 STORE_NAME = "store.db"
 LOCK_NAME = "lock"
+OWN_NAMES = (
+    LOCK_NAME,
+    STORE_NAME,
+    *(f"{STORE_NAME}-{part}" for part in ("journal", "shm", "wal")),
+    "clock.json",
+    "instance",
+    "trial.json",
+)
 COMMAND_CHARACTERS_MAX = 120
 
 
@@ -34,10 +44,11 @@ class StateDirectory:
     def open(cls, path: Path) -> Self:
         """Make the directory if it is missing, and take its lock.
 
-        Raises: StateError `state-unwritable`, `state-full`, or `state-locked` naming the process
-        that has it.
+        Raises: StateError `state-unwritable`, `state-full`, `state-not-own` for a file in it that
+        somebody else may have put there, or `state-locked` naming the process that has it.
         """
         _make(path)
+        _require_own(path)
         lock = _lock(path)
         return cls(path, lock)
 
@@ -65,6 +76,30 @@ def _make(path: Path) -> None:
         raise unwritable(shown(path), "it is not a directory", path) from error
     except OSError as error:
         raise directory_failure(error, path) from error
+
+
+def _require_own(directory: Path) -> None:
+    """No file of ours is a link, another user's, or one that everybody can write.
+
+    Root's commands work in the directory of the daemon, so what is its owner's is right as well.
+    """
+    owner = directory.stat().st_uid
+    for name in OWN_NAMES:
+        path = directory / name
+        try:
+            found = path.lstat()
+        except OSError:
+            continue  # not there, or whoever opens it says what is wrong
+        why = "is no regular file" if not stat.S_ISREG(found.st_mode) else distrust(found, owner)
+        if why is not None:
+            raise StateError(
+                f"{shown(path)} {why}",
+                code="state-not-own",
+                hint=(
+                    "Look who put it there. A file of your own: chown and chmod it as the others;"
+                    " any other: move it away."
+                ),
+            )
 
 
 def _lock(directory: Path) -> int:

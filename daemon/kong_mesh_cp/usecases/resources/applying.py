@@ -11,7 +11,7 @@ from typing import Final
 from kong_mesh_cp.core import strict_json
 from kong_mesh_cp.core.identity.access import AccessRules, require
 from kong_mesh_cp.core.identity.users import User
-from kong_mesh_cp.core.resources import labels, membership
+from kong_mesh_cp.core.resources import inline_secrets, labels, membership
 from kong_mesh_cp.core.resources.bodies import (
     Draft,
     bad_request_detail,
@@ -151,11 +151,28 @@ class Applying:
         document, text = await self._large_bodies.work(user.name, stored) if large else stored()
         # What is judged is what is stored, and nothing else that came along.
         require(self._access, user, write_access.storing(key, existing, document))
+        inline = await self._inline_secrets(user, key, text, existing, is_large=large)
         changes = await self._changes(key, given, spec, text, existing)
         await self._apply([*changes, *also], key)
-        warnings = [*KINDS[key.type].warnings(given.draft.spec)]
+        warnings = [*KINDS[key.type].warnings(given.draft.spec), *inline]
         deprecated = name_warning(key.type, key.name)
         return Written(existing is None, (*warnings, *([] if deprecated is None else [deprecated])))
+
+    async def _inline_secrets(
+        self,
+        user: User,
+        key: ResourceKey,
+        text: str,
+        existing: StoredResource | None,
+        *,
+        is_large: bool,
+    ) -> Sequence[str]:
+        """What to say of them. Raises: ResourceRefusedError where one is the mask of another."""
+        look = partial(inline_secrets.found, key.type, text)
+        found = await self._large_bodies.work(user.name, look) if is_large else look()
+        title = refusals.CREATE if existing is None else refusals.UPDATE
+        _refuse(title, inline_secrets.mask_violations(found))
+        return inline_secrets.warnings(found)
 
     async def _given(self, user: User, resource_type: ResourceType, body: bytes) -> _Body:
         if len(body) < LARGE_BODY_BYTES:

@@ -87,7 +87,7 @@ class Attaching:
 
     async def policies_of_dataplane(self, user: User, mesh: str, name: str) -> JsonDocument:
         resource, spec = await self._dataplane(user, mesh, name)
-        view = await self._inspecting.view(mesh)
+        view = await self._inspecting.view(user, mesh)
         legacy = await self._legacy(mesh, LEGACY)
         if spec.is_builtin_gateway:
             gateways = await self._gateways(mesh, view, legacy)
@@ -100,7 +100,7 @@ class Attaching:
 
     async def rules_of_dataplane(self, user: User, mesh: str, name: str) -> JsonDocument:
         resource, spec = await self._dataplane(user, mesh, name)
-        view = await self._inspecting.view(mesh)
+        view = await self._inspecting.view(user, mesh)
         proxy = proxy_of(resource, spec)
         outbounds = spec.networking.outbound if spec.networking else ()
         return await self._inspecting.apart(partial(_rules_of, proxy, outbounds, view))
@@ -112,9 +112,9 @@ class Attaching:
         await self._require(user, mesh, row.name)
         policy = PolicyName(row.name, name)
         affected = await (
-            self._selected(mesh, policy)
+            self._selected(user, mesh, policy)
             if row.is_target_ref_policy
-            else self._attached(mesh, policy)
+            else self._attached(user, mesh, policy)
         )
         return await self._listed(mesh, affected)
 
@@ -137,7 +137,7 @@ class Attaching:
         await self._reading.stored(
             user, TYPES[GATEWAY_ROUTE], mesh, name, title="Could not find MeshGatewayRoute"
         )
-        view = await self._inspecting.view(mesh)
+        view = await self._inspecting.view(user, mesh)
         gateways = await self._gateways(mesh, view, LegacyView())
 
         def affected(proxy: Resource, spec: Dataplane) -> JsonDocument | None:
@@ -155,8 +155,8 @@ class Attaching:
         await self._reading.require_mesh(mesh)
         require(self._access, user, ReadResource(type_name))
 
-    async def _selected(self, mesh: str, name: PolicyName) -> _Affected:
-        view = await self._inspecting.view(mesh)
+    async def _selected(self, user: User, mesh: str, name: PolicyName) -> _Affected:
+        view = await self._inspecting.view(user, mesh)
         named = [each for each in view.policies if (each.meta.type, each.meta.name) == name]
 
         def affected(proxy: Resource, spec: Dataplane) -> JsonDocument | None:
@@ -176,9 +176,9 @@ class Attaching:
 
         return affected
 
-    async def _attached(self, mesh: str, name: PolicyName) -> _Affected:
+    async def _attached(self, user: User, mesh: str, name: PolicyName) -> _Affected:
         legacy = await self._legacy(mesh, {name.type, "TrafficRoute"})
-        view = await self._inspecting.view(mesh)
+        view = await self._inspecting.view(user, mesh)
         gateways = await self._gateways(mesh, view, legacy)
 
         def affected(proxy: Resource, spec: Dataplane) -> JsonDocument | None:

@@ -65,7 +65,7 @@ class Inspecting:
     async def dataplane_rules(self, user: User, mesh: str, name: str) -> JsonDocument:
         stored = await self.require_dataplane(user, mesh, name)
         proxy = proxy_of(resource_of(stored), spec_as(Dataplane, stored))
-        return await self._rules(proxy, mesh)
+        return await self._rules(user, proxy, mesh)
 
     async def gateway_rules(self, user: User, mesh: str, name: str) -> JsonDocument:
         """What a proxy that serves the gateway gets; nothing while it selects none."""
@@ -76,14 +76,14 @@ class Inspecting:
         proxy = proxy_of_gateway(gateway)
         if proxy is None:
             return {"httpMatches": [], "resource": _meta(stored), "rules": []}
-        return await self._rules(proxy, mesh)
+        return await self._rules(user, proxy, mesh)
 
     async def dataplanes(
         self, user: User, resource_type: ResourceType, mesh: str, name: str, query: ListQuery
     ) -> Listing:
         """The data plane proxies that a policy, a gateway or a service is about."""
         stored = await self._reading.stored(user, resource_type, mesh, name, title=NO_POLICY)
-        selects = await self._selects(resource_of(stored), stored)
+        selects = await self._selects(user, resource_of(stored), stored)
         dataplanes = Selection(type="Dataplane", mesh=mesh, name_contains=query.name)
         selected = []
         async with self._reading.looks_through_meshes:
@@ -107,9 +107,9 @@ class Inspecting:
             ((resource_of(each), spec_as(HostnameGenerator, each)) for each in generators.items),
         )
 
-    async def _selects(self, resource: Resource, stored: StoredResource) -> _Selects:
+    async def _selects(self, user: User, resource: Resource, stored: StoredResource) -> _Selects:
         if resource.type in TRAITS:
-            view = await self.view(resource.mesh)
+            view = await self.view(user, resource.mesh)
             policy = next(
                 each
                 for each in view.policies
@@ -121,21 +121,24 @@ class Inspecting:
         selectors = _legacy_selectors(members(stored))
         return lambda _, spec: any(_has(tags, each) for tags in spec.tag_sets for each in selectors)
 
-    async def _rules(self, proxy: Proxy, mesh: str) -> JsonDocument:
+    async def _rules(self, user: User, proxy: Proxy, mesh: str) -> JsonDocument:
         stored = await self._reading.require_mesh(mesh)
-        view = await self._view_of(stored)
+        view = await self._view_of(user, stored)
         by_tag = not _is_exclusive(spec_as(Mesh, stored))
         return await self.apart(partial(rules_view, proxy, view, services_by_tag=by_tag))
 
-    async def view(self, mesh: str) -> MeshView:
-        """What decides about the proxies of a mesh that exists."""
-        return await self._view_of(await self._reading.require_mesh(mesh))
+    async def view(self, user: User, mesh: str) -> MeshView:
+        """What decides about the proxies of a mesh that exists, as far as `user` may see it."""
+        return await self._view_of(user, await self._reading.require_mesh(mesh))
 
-    async def _view_of(self, mesh: StoredResource) -> MeshView:
+    async def _view_of(self, user: User, mesh: StoredResource) -> MeshView:
         listed = [resource_of(mesh)]
         for viewed in _VIEWED:
             found = await self._store.list(Selection(type=viewed, mesh=mesh.key.name))
-            listed += [_viewed(each) async for each in in_slices(found.items)]
+            listed += [
+                _viewed(await self._reading.visible(user, each))
+                async for each in in_slices(found.items)
+            ]
         return await self.apart(partial(mesh_view, listed, _spec_document))
 
     async def apart(self, judge: Callable[[], T]) -> T:

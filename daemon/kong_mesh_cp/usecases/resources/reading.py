@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 import trio
 
 from kong_mesh_cp.core.identity.access import AccessRules, ReadResource, require
 from kong_mesh_cp.core.identity.users import User
+from kong_mesh_cp.core.resources import inline_secrets
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.resources.registry import TYPES, ResourceType
 from kong_mesh_cp.usecases.resource_ports import ResourceStore, Selection, StoredResource
@@ -25,6 +27,7 @@ from kong_mesh_cp.usecases.resources.refusals import GET_ONE, mesh_not_found, no
 from kong_mesh_cp.usecases.resources.sweeping import in_slices
 
 MESH: Final = "Mesh"
+LARGE_SPEC_CHARACTERS: Final = 64 * 1024  # takes 25 ms to be looked through, at the worst
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,8 @@ OVERVIEWS: Final[Mapping[str, Overview]] = {
 class Reading:
     """What is in the store, for whoever may see it. All methods raise StateError, and
     AccessDeniedError or ResourceRefusedError for what is not to be had.
+
+    Secrets that stand in other resources are masked for users who may not read Secrets.
     """
 
     def __init__(self, store: ResourceStore, access: AccessRules) -> None:
@@ -66,6 +71,7 @@ class Reading:
         # One at a time: together they would take as long, hold a mesh in memory each, and make
         # every garbage collection a pause for everybody.
         self.looks_through_meshes = trio.CapacityLimiter(1)
+        self._masks = trio.CapacityLimiter(1)
 
     async def require_mesh(self, mesh: str) -> StoredResource:
         """The mesh that a URL names. Raises: ResourceRefusedError."""
@@ -82,7 +88,7 @@ class Reading:
         require(self._access, user, ReadResource(resource_type.name, mesh, name))
         if found is None:
             raise not_found(title)
-        return found
+        return await self.visible(user, found)
 
     async def stored_anywhere(
         self, user: User, resource_type: ResourceType, mesh: str, name: str, *, title: str
@@ -92,7 +98,23 @@ class Reading:
         found = await self._store.get(ResourceKey(resource_type.name, mesh, name))
         if found is None:
             raise not_found(title)
-        return found
+        return await self.visible(user, found)
+
+    async def visible(self, user: User, stored: StoredResource) -> StoredResource:
+        """`stored` as `user` may see it."""
+        type_name, spec = stored.key.type, stored.spec
+        if not inline_secrets.may_hold(type_name, spec) or self._sees_secrets_of(user, stored.key):
+            return stored
+        mask = partial(inline_secrets.masked, type_name, spec)
+        if len(spec) < LARGE_SPEC_CHARACTERS:
+            await trio.lowlevel.checkpoint()  # others have a turn between two of these
+            return replace(stored, spec=mask())
+        return replace(stored, spec=await trio.to_thread.run_sync(mask, limiter=self._masks))
+
+    def _sees_secrets_of(self, user: User, key: ResourceKey) -> bool:
+        mesh = key.name if key.type == MESH else key.mesh
+        secret = "Secret" if mesh else "GlobalSecret"
+        return self._access.permits(user, ReadResource(secret, mesh))
 
     async def overview(
         self, user: User, resource_type: ResourceType, mesh: str, name: str
@@ -117,9 +139,10 @@ class Reading:
         require(self._access, user, ReadResource(resource_type.name, mesh or ""))
         page, total = await self._stored_page(resource_type, mesh, query)
         if overview:
+            page = [await self.visible(user, each) for each in page]
             items = await self._overviews(OVERVIEWS[resource_type.name], page)
         else:
-            items = [shown(each) async for each in in_slices(page)]
+            items = [shown(await self.visible(user, each)) async for each in in_slices(page)]
         return listing(items, total, query)
 
     async def _stored_page(
