@@ -86,6 +86,13 @@ def _(stage: Stage) -> Said:
     return stage.says("access-open-to-all")
 
 
+@ACCESS.called("Web pages of everybody that may read answers")
+def _(stage: Stage) -> Said:
+    stage.set(KUMA_API_SERVER_CORS_ALLOWED_DOMAINS=".*")
+    stage.start()
+    return stage.says("cors-open-to-all")
+
+
 @ACCESS.called("Roles that give rights to nobody")
 def _(stage: Stage) -> Said:
     stage.set(**RBAC, KMESH_ACCESS_RBAC_SKIP_ADMIN_ROLE_CREATION="true")

@@ -22,7 +22,7 @@ from kong_mesh_cp.core.identity.access import (
     WriteResource,
 )
 from kong_mesh_cp.core.identity.refusal_bounds import API, WINDOW_SECONDS
-from kong_mesh_cp.core.identity.users import ADMIN, ANONYMOUS
+from kong_mesh_cp.core.identity.users import ADMIN, ANONYMOUS, User
 from kong_mesh_cp.usecases.access_log import ALLOWED, DENIED, LoggedAccess, described
 
 RULES = StaticAccess()
@@ -128,3 +128,12 @@ def test_who_is_denied_all_the_time_does_not_fill_the_log(
     now = WINDOW_SECONDS
     assert not rules.permits(ANONYMOUS, WRITE)
     assert caplog.messages[-1].startswith("access-denied: ")
+
+
+def test_long_names_are_cut(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    rules = LoggedAccess(RULES, [ALLOWED, DENIED], lambda: 0.0)
+    long = "x" * 10_000
+    assert not rules.permits(User(long, (long,)), IssueUserToken(long))
+    [line] = caplog.messages
+    assert len(line) < 1_000

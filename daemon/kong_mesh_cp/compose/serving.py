@@ -52,6 +52,12 @@ LAST_FLUSH_SECONDS_MAX = 5.0  # for seats to reach the store at the end
 # pidfd, three more listeners have a connection each; and what the process needs besides.
 DESCRIPTORS_WANTED = 2 * SOCKET_LIMITS.connections_max + 3 * Limits().connections_max + 256
 
+_CORS_OPEN = (
+    "cors-open-to-all: web pages of every origin may read what the API answers to the browsers that"
+    " open them. If that is not meant, name the origins in apiServer.corsAllowedDomains, or remove"
+    " the setting: then it is none."
+)
+
 log = logging.getLogger(__name__)
 
 
@@ -181,6 +187,8 @@ class _Run:
         await background.start(resources.follow)
         api_server = prepared.settings.api_server
         allowed = AllowedOrigins(api_server.cors_allowed_domains)
+        if allowed.everybody:
+            log.warning(_CORS_OPEN)
         routed = below(
             api_server.base_path, plane.api.handler(resources.guards, resources.routes())
         )

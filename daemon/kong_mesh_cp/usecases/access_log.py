@@ -18,9 +18,9 @@ from kong_mesh_cp.core.identity.access import (
     WriteResource,
     is_admin_only,
 )
+from kong_mesh_cp.core.identity.audit import TEXT_CHARACTERS_MAX, quoted
 from kong_mesh_cp.core.identity.refusal_bounds import API, RefusalBounds
 from kong_mesh_cp.core.identity.users import User
-from kong_mesh_cp.core.resources.quoting import go_quote
 from kong_mesh_cp.usecases.ports import BootClock
 
 ALLOWED: Final = "allowed"
@@ -51,14 +51,14 @@ class LoggedAccess:
         told = verdict in self._verdicts and is_decision
         if told and (permitted or self._may_be_told(user)):
             verb, resource = described(action)
-            who = go_quote(str(user))
+            who = quoted(str(user))
             log.info("access-%s: user %s, action %s, resource %s", verdict, who, verb, resource)
         return permitted
 
     def _may_be_told(self, user: User) -> bool:
         now = self._clock()
         self._denials.untold(now)
-        return self._denials.take(user.name, now)
+        return self._denials.take(user.name[:TEXT_CHARACTERS_MAX], now)
 
 
 def _is_open(action: Action) -> bool:
@@ -81,11 +81,11 @@ def described(action: Action) -> tuple[str, str]:
         case WriteResource(verb=verb, type=type_, mesh=mesh, name=name):
             return verb.value, _resource(type_, mesh, name)
         case IssueDataplaneToken(mesh=mesh):
-            return "GENERATE_DATAPLANE_TOKEN", f"mesh {go_quote(mesh)}"
+            return "GENERATE_DATAPLANE_TOKEN", f"mesh {quoted(mesh)}"
         case IssueZoneToken(zone=zone, scope=scope):
-            return "GENERATE_ZONE_TOKEN", f"zone {go_quote(zone)} scope {go_quote(','.join(scope))}"
+            return "GENERATE_ZONE_TOKEN", f"zone {quoted(zone)} scope {quoted(','.join(scope))}"
         case IssueUserToken(name=name):
-            return "GENERATE_USER_TOKEN", f"user {go_quote(name)}"
+            return "GENERATE_USER_TOKEN", f"user {quoted(name)}"
         case View():
             return f"VIEW_{action.name}", action.value
         case Operation():
@@ -93,4 +93,4 @@ def described(action: Action) -> tuple[str, str]:
 
 
 def _resource(type_name: str, mesh: str, name: str) -> str:
-    return f"{type_name} {go_quote('/'.join(filter(None, (mesh, name or '*'))))}"
+    return f"{type_name} {quoted('/'.join(filter(None, (mesh, name or '*'))))}"

@@ -48,6 +48,18 @@ def test_an_origin_is_allowed_as_a_whole(
     assert (origin in AllowedOrigins(domains)) is allowed
 
 
+@pytest.mark.parametrize(
+    ("domains", "everybody"),
+    [((), False), ((GUI,), False), ((".*",), True), ((GUI, "https?://.+"), True)],
+)
+def test_patterns_for_every_origin_are_known_as_such(
+    domains: tuple[str, ...], everybody: bool
+) -> None:
+    allowed = AllowedOrigins(domains)
+    assert allowed.everybody is everybody
+    assert bool(allowed) is bool(domains)
+
+
 def test_what_is_no_expression_is_refused() -> None:
     with pytest.raises(re.error):
         AllowedOrigins(["("])

@@ -263,9 +263,17 @@ async def test_unknown_paths_and_methods_are_told_what_there_is(tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    "header", ["Origin: http://localhost", "Referer: http://localhost/", "Sec-Fetch-Site: none"]
+    "header",
+    [
+        "Origin: http://localhost",
+        "Referer: http://localhost/",
+        "Sec-Fetch-Site: none",
+        "X-Forwarded-For: 127.0.0.1",
+        "X_Real_IP: 127.0.0.1",
+        "Via: 1.1 x",
+    ],
 )
-async def test_browsers_are_not_served(tmp_path: Path, header: str) -> None:
+async def test_browsers_and_clients_of_proxies_are_not_served(tmp_path: Path, header: str) -> None:
     async with open_socket(tmp_path) as opened:
         answer = await opened.ask(admission(body(), header))
 

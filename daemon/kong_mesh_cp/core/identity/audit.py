@@ -131,7 +131,7 @@ def described(claims: Claims) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """Somebody was turned away: 401, not believed; or 403, without the right."""
+    """Somebody was turned away: 401, not believed; 403, without the right; or without a word."""
 
     status: int
     reason: str  # without secrets

@@ -14,6 +14,7 @@ from typing import Final
 from kong_mesh_cp.core.wire.origins import Origin
 
 _ALLOW_ORIGIN: Final = "Access-Control-Allow-Origin"
+_NOBODYS: Final = "https://nobody.invalid"  # RFC 6761: no name below it ever exists
 VARY: Final = ("Vary", "Origin")  # of every answer where some origin is allowed: caches keep both
 
 Headers = tuple[tuple[str, str], ...]
@@ -37,6 +38,11 @@ class AllowedOrigins:
 
     def __bool__(self) -> bool:
         return bool(self._patterns)
+
+    @property
+    def everybody(self) -> bool:
+        """Whether they are no choice: also who is nobody's is allowed."""
+        return _NOBODYS in self
 
 
 def is_preflight(method: str, headers: Mapping[str, str]) -> bool:

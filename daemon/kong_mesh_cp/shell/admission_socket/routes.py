@@ -17,6 +17,7 @@ from kong_mesh_cp.core.wire.admission_messages import (
     seat_list,
     status_of,
 )
+from kong_mesh_cp.core.wire.forwarding import is_forwarded
 from kong_mesh_cp.core.wire.json_text import json_text
 from kong_mesh_cp.core.wire.origins import is_from_browser
 from kong_mesh_cp.shell.admission_socket.limits import (
@@ -100,8 +101,8 @@ class AdmissionSocket:
         )
 
     async def handle(self, request: Request) -> Answer:
-        """Answer one request. First of all: no browsers, and not too often."""
-        refused = _from_browser(request.headers)
+        """Answer one request. First of all: no browsers, no proxies, and not too often."""
+        refused = _passed_on(request.headers)
         uid = _credentials(request.peer).uid
         if refused is None and uid != ROOT_UID:
             refused = self._rates.take(uid, trio.current_time())
@@ -203,8 +204,14 @@ _SERVER_REFUSALS: Mapping[int, tuple[RefusalCode, str]] = {
 }
 
 
-def _from_browser(headers: Mapping[str, str]) -> Refused | None:
-    # A page must not reach the socket through some local proxy with the rights of its user.
+def _passed_on(headers: Mapping[str, str]) -> Refused | None:
+    # Nobody must reach the socket through some local proxy with the rights of its user.
+    if is_forwarded(headers):
+        return Refused(
+            code=RefusalCode.MALFORMED_REQUEST,
+            reason="a header (such as X-Forwarded-For) shows a proxy; its clients cannot be known",
+            hint="Ask from the process that is to be admitted, without a proxy in between.",
+        )
     if not is_from_browser(headers):
         return None
     return Refused(

@@ -58,7 +58,7 @@ class Response:
     body: bytes = b""
     content_type: str = "application/json"  # "" sends no Content-Type
     headers: tuple[tuple[str, str], ...] = ()
-    refusal: Refusal | None = None  # why it is 401 or 403: for the log, never sent
+    refusal: Refusal | None = None  # why, if it turns somebody away: for the log, never sent
 
 
 class HeldStream(Protocol):

@@ -15,7 +15,7 @@ def asked_from(request: Request) -> Source:
 
 
 def telling_refusals(handler: Handler, refusals: Refusals) -> Handler:
-    """`handler`, of whose refusals 401 and 403 the log tells."""
+    """`handler`, of whose refusals the log tells."""
 
     async def answer(request: Request) -> Response | HeldResponse:
         response = await handler(request)

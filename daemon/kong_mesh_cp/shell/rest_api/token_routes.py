@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from kong_mesh_cp.core.identity.audit import Source
+from kong_mesh_cp.core.identity.audit import Refusal, Source
 from kong_mesh_cp.core.identity.refusals import (
     InvalidTokenRequestError,
     IssuerDisabledError,
@@ -70,8 +70,10 @@ def _answer(issue: Issue) -> Answer:
         try:
             token = await issue(user, request.body, asked_from(request))
         except UndecodableRequestError as error:
-            log.info("%s: %r", error.code, error.message)
-            return Response(400, content_type="")
+            # Anybody can send such: told as refusals are, within their bounds.
+            reason = f"{error.code}: {error.message}"
+            refusal = Refusal(status=400, reason=reason, user=user)
+            return Response(400, content_type="", refusal=refusal)
         except InvalidTokenRequestError as error:
             return refused(invalid("Invalid request", error.violations))
         except SigningKeyNotFoundError as error:
