@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.shell.store.rows import instant, instant_text
@@ -56,7 +57,7 @@ class _SqliteRows:
             "SELECT version, created_at FROM resource WHERE type = ? AND mesh = ? AND name = ?",
             key,
         ).fetchone()
-        return None if row is None else Known(row[0], instant(row[1]))
+        return None if row is None else Known(row[0], _created(row[1]))
 
     def owned_by(self, keys: Collection[ResourceKey]) -> Iterable[ResourceKey]:
         for key in keys:
@@ -68,6 +69,14 @@ class _SqliteRows:
                     key,
                 ),
             )
+
+
+def _created(text: object) -> datetime:
+    """As `instant`; the epoch for what is none, so that such a row can be written anew."""
+    try:
+        return instant(str(text))
+    except ValueError:
+        return datetime.fromtimestamp(0, UTC)
 
 
 def apply(connection: sqlite3.Connection, changes: Sequence[Change]) -> Applied:
