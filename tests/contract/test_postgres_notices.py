@@ -8,7 +8,7 @@ import psycopg
 import pytest
 import trio
 
-from kong_mesh_cp.shell.store.postgres import listening, looking
+from kong_mesh_cp.shell.store.postgres import changes, listening, looking
 from kong_mesh_cp.shell.store.postgres.address import PostgresAddress
 from kong_mesh_cp.shell.store.postgres.connections import Connection
 from kong_mesh_cp.shell.store.postgres.notices import CHANNEL
@@ -143,14 +143,14 @@ async def test_however_much_is_said_the_table_is_read_at_a_bounded_pace(
     database: PostgresAddress, postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looks = 0
-    since = looking.changes.since
+    since = changes.since
 
     def counted(connection: Connection, known: int) -> object:
         nonlocal looks
         looks += 1
         return since(connection, known)
 
-    monkeypatch.setattr(looking.changes, "since", counted)
+    monkeypatch.setattr(changes, "since", counted)
     async with opened(database):
         began = trio.current_time()
         with postgres.administering(database.database) as forger:

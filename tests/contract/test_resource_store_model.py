@@ -42,11 +42,12 @@ KEYS = st.builds(
 )
 LABELS = st.dictionaries(st.sampled_from(["x", "y"]) | TEXT, st.sampled_from("12") | TEXT)
 VERSIONS = st.none() | st.integers(0, 4)
+DOCUMENTS = TEXT.map(lambda text: json.dumps({text: text}))
 PUTS = st.builds(
     Put,
     key=KEYS,
-    spec=TEXT.map(json.dumps),
-    status=st.none() | TEXT.map(json.dumps),
+    spec=DOCUMENTS,
+    status=st.none() | DOCUMENTS,
     at=st.sampled_from([AT, LATER]),
     labels=LABELS,
     owner=st.none() | KEYS,

@@ -174,6 +174,20 @@ def _(stage: Stage) -> Said:
         return stage.is_refused().at(f"since ({INSTANT})", NOW_SHOWN)
 
 
+@POSTGRES.called("A row of the store that no release has written")
+def _(stage: Stage) -> Said:
+    _set_served(stage)
+    daemon = stage.start()
+    with stage.postgres().administering("test") as connection:
+        connection.execute(
+            "INSERT INTO resource (type, mesh, name, version, spec, labels, created_at, modified_at)"
+            " VALUES ('MeshTimeout', 'default', 'slow', 1, 'nonsense', '{}', now(), now())"
+        )
+    path = "/meshes/default/meshtimeouts"
+    eventually("the mesh is made", lambda: daemon.api("GET", path).status == 200)
+    return stage.says("store-row-unsound")
+
+
 @POSTGRES.called("A PostgreSQL that goes away while the daemon runs")
 def _(stage: Stage) -> Said:
     server = stage.postgres()

@@ -8,7 +8,6 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from kong_mesh_cp.core.errors import StateError
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.usecases.mesh_directory import StoredMeshes
 from kong_mesh_cp.usecases.resource_ports import Delete, Put
@@ -81,8 +80,18 @@ async def test_a_mesh_without_constraints_has_none(document: str) -> None:
     assert meshes.constraints("a") is None
 
 
-async def test_constraints_that_nobody_can_have_written_are_told() -> None:
+async def test_a_mesh_with_constraints_that_nobody_can_have_written_is_told_of_and_left_out(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     store = FakeResourceStore()
-    await store.apply([put(mesh("a"), '{"constraints":[1]}')])
-    with pytest.raises(StateError, match="mesh a cannot be read"):
-        await StoredMeshes(store).read()
+    await store.apply([put(mesh("a"), '{"constraints":[1]}'), put(mesh("b"))])
+    meshes = StoredMeshes(store)
+    await meshes.read()
+    await meshes.read()
+    assert meshes.names() == ("b",)
+    (line,) = caplog.messages
+    assert line.startswith('store-mesh-unreadable: the constraints of mesh "a" cannot be read: ')
+
+    await store.apply([put(mesh("a"))])
+    await meshes.read()
+    assert meshes.names() == ("a", "b")

@@ -114,8 +114,8 @@ class PostgresSettings:
         ),
         default=8,
         environment="KUMA_STORE_POSTGRES_MAX_OPEN_CONNECTIONS",
-        doc="How many connections this control plane opens at most. One of them hears of the "
-        "changes of others.",
+        doc="How many connections this control plane opens at most. Two of them (one, where there "
+        "are two) are for the changes of others.",
     )
     wait_seconds: int = option(
         forms.whole_number(*WAIT_SECONDS, unit="seconds"),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 import trio
 
-from kong_mesh_cp.core.errors import StateError
+from kong_mesh_cp.core.resources.quoting import go_quote
 from kong_mesh_cp.core.resources.reading import ParseError
 from kong_mesh_cp.usecases.following import follow
 from kong_mesh_cp.usecases.resource_ports import (
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
 MESH: Final = "Mesh"
 
+log = logging.getLogger(__name__)
+
 
 class StoredMeshes:
     """`usecases.ports.MeshDirectory` that follows a store.
@@ -36,6 +40,7 @@ class StoredMeshes:
         self._awaited = frozenset(awaited)
         self._stored: Mapping[str, ProxyConstraints | None] = {}
         self._names: tuple[str, ...] = tuple(sorted(self._awaited))
+        self._unreadable: dict[str, tuple[int, datetime]] = {}  # told of, in this version
         self._news = trio.Event()
         self._reading = trio.Lock()  # what is read later must not be known earlier
         self.vanished: Callable[[str], None] = lambda _: None  # told which mesh is there no more
@@ -54,7 +59,10 @@ class StoredMeshes:
         """Bring it up to date. Raises: StateError."""
         async with self._reading:
             found = await self._store.list(Selection(type=MESH))
-            self._know({each.key.name: _constraints(each) for each in found.items})
+            known: dict[str, ProxyConstraints | None] = {}
+            for each in found.items:
+                self._learn(known, each)
+            self._know(known)
 
     async def settle(self) -> None:
         """What was awaited is there by now, or will not come. Raises: StateError."""
@@ -79,8 +87,24 @@ class StoredMeshes:
                 known = dict(self._stored)
                 known.pop(item.key.name, None)
                 if mesh is not None:
-                    known[item.key.name] = _constraints(mesh)
+                    self._learn(known, mesh)
                 self._know(known)
+
+    def _learn(self, known: dict[str, ProxyConstraints | None], mesh: StoredResource) -> None:
+        """Put `mesh` into `known`, unless it is unknown what it asks of proxies: nobody joins."""
+        version = (mesh.version, mesh.modified_at)
+        try:
+            known[mesh.key.name] = _constraints(mesh)
+            self._unreadable.pop(mesh.key.name, None)
+        except ParseError as error:
+            if self._unreadable.get(mesh.key.name) != version:
+                log.error(
+                    "store-mesh-unreadable: the constraints of mesh %s cannot be read: %s; nobody "
+                    "joins it. No release of this program has stored that: write the mesh anew.",
+                    go_quote(mesh.key.name),
+                    error.reason,
+                )
+            self._unreadable[mesh.key.name] = version
 
     def _know(self, stored: Mapping[str, ProxyConstraints | None]) -> None:
         before = self._names
@@ -94,6 +118,7 @@ class StoredMeshes:
 
 
 def _constraints(mesh: StoredResource) -> ProxyConstraints | None:
+    """Raises: ParseError for what no release of this program has stored."""
     document = json.loads(mesh.spec).get("constraints")
     if document is None:
         return None
@@ -101,11 +126,4 @@ def _constraints(mesh: StoredResource) -> ProxyConstraints | None:
     from kong_mesh_cp.core.resources.kinds.mesh import Constraints  # noqa: PLC0415
     from kong_mesh_cp.core.resources.proto import read_message  # noqa: PLC0415
 
-    try:
-        return read_message(Constraints, document).dataplane_proxy
-    except ParseError as error:
-        raise StateError(
-            f"the constraints of mesh {mesh.key.name} cannot be read: {error.reason}",
-            code="store-mesh-unreadable",
-            hint="No release of this program has stored that; write the mesh anew.",
-        ) from error
+    return read_message(Constraints, document).dataplane_proxy

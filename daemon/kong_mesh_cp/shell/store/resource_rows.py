@@ -5,10 +5,17 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.shell.store.rows import instant, instant_text
 from kong_mesh_cp.shell.store.staging import Known, Staging
+from kong_mesh_cp.shell.store.unsound import (
+    UnsoundRowError,
+    UnsoundRows,
+    labels_of,
+    require_object,
+)
 from kong_mesh_cp.usecases.resource_ports import (
     Applied,
     Change,
@@ -50,7 +57,7 @@ class _SqliteRows:
             "SELECT version, created_at FROM resource WHERE type = ? AND mesh = ? AND name = ?",
             key,
         ).fetchone()
-        return None if row is None else Known(row[0], instant(row[1]))
+        return None if row is None else Known(row[0], _created(row[1]))
 
     def owned_by(self, keys: Collection[ResourceKey]) -> Iterable[ResourceKey]:
         for key in keys:
@@ -62,6 +69,14 @@ class _SqliteRows:
                     key,
                 ),
             )
+
+
+def _created(text: object) -> datetime:
+    """As `instant`; the epoch for what is none, so that such a row can be written anew."""
+    try:
+        return instant(str(text))
+    except ValueError:
+        return datetime.fromtimestamp(0, UTC)
 
 
 def apply(connection: sqlite3.Connection, changes: Sequence[Change]) -> Applied:
@@ -84,24 +99,24 @@ def revision(connection: sqlite3.Connection) -> int:
 
 
 def get_many(
-    connection: sqlite3.Connection, keys: Collection[ResourceKey]
+    connection: sqlite3.Connection, keys: Collection[ResourceKey], unsound: UnsoundRows
 ) -> dict[ResourceKey, StoredResource]:
-    """Raises: ValueError for a row that no release of this program writes."""
-    return {resource.key: resource for key in keys for resource in _one(connection, key)}
+    """Raises: StateError `store-row-unsound`."""
+    return {
+        resource.key: resource
+        for key in keys
+        for resource in unsound.found(_one(connection, key), _resource)
+    }
 
 
-def _one(connection: sqlite3.Connection, key: ResourceKey) -> Iterator[StoredResource]:
-    return map(
-        _resource,
-        connection.execute(
-            f"SELECT {_COLUMNS} FROM resource WHERE type = ? AND mesh = ? AND name = ?",  # noqa: S608
-            key,
-        ),
+def _one(connection: sqlite3.Connection, key: ResourceKey) -> Iterator[_Row]:
+    return connection.execute(
+        f"SELECT {_COLUMNS} FROM resource WHERE type = ? AND mesh = ? AND name = ?",  # noqa: S608
+        key,
     )
 
 
-def page(connection: sqlite3.Connection, selection: Selection) -> Page:
-    """Raises: ValueError for a row that no release of this program writes."""
+def page(connection: sqlite3.Connection, selection: Selection, unsound: UnsoundRows) -> Page:
     conditions = ["type = :type"]
     if selection.mesh is not None:
         conditions.append("mesh = :mesh")
@@ -126,7 +141,7 @@ def page(connection: sqlite3.Connection, selection: Selection) -> Page:
         " ORDER BY mesh, name",
         values,
     )
-    return Page(tuple(map(_resource, rows)), total, revision(connection))
+    return Page(tuple(unsound.sound(rows, _resource)), total, revision(connection))
 
 
 def _labels_text(labelled: StoredResource | Selection) -> str:
@@ -148,16 +163,25 @@ def _row(resource: StoredResource) -> _Row:
 
 
 def _resource(row: _Row) -> StoredResource:
+    """Raises: UnsoundRowError."""
     type_, mesh, name, version, spec, status, labels, created_at, modified_at, *owner = row
     owner_type, owner_mesh, owner_name = owner
+    key = ResourceKey(type_, mesh, name)
+    require_object(key, "spec", spec)
+    if status is not None:
+        require_object(key, "status", status)
+    try:
+        times = instant(created_at), instant(modified_at)
+    except (TypeError, ValueError):
+        raise UnsoundRowError(key, "its times are none") from None
     return StoredResource(
-        key=ResourceKey(type_, mesh, name),
+        key=key,
         version=version,
         spec=spec,
         status=status,
-        labels=json.loads(labels),
-        created_at=instant(created_at),
-        modified_at=instant(modified_at),
+        labels=labels_of(key, labels),
+        created_at=times[0],
+        modified_at=times[1],
         owner=(
             None
             if owner_type is None or owner_mesh is None or owner_name is None

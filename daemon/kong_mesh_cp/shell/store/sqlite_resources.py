@@ -9,6 +9,7 @@ from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.shell.store import resource_rows
 from kong_mesh_cp.shell.store.database import Database
 from kong_mesh_cp.shell.store.feed import ChangeFeed
+from kong_mesh_cp.shell.store.unsound import UnsoundRows
 from kong_mesh_cp.usecases.resource_ports import (
     Applied,
     Change,
@@ -27,6 +28,7 @@ class SqliteResources:
     def __init__(self, database: Database, revision: int) -> None:
         self._database = database
         self._feed = ChangeFeed(revision)
+        self._unsound = UnsoundRows()
 
     async def revision(self) -> int:
         return await self._database.read(resource_rows.revision)
@@ -37,10 +39,10 @@ class SqliteResources:
     async def get_many(self, keys: Collection[ResourceKey]) -> Mapping[ResourceKey, StoredResource]:
         asked = tuple(keys)
         ask = self._database.read if len(asked) <= INLINE_KEYS_MAX else self._database.scan
-        return await ask(lambda c: resource_rows.get_many(c, asked))
+        return await ask(lambda c: resource_rows.get_many(c, asked, self._unsound))
 
     async def list(self, selection: Selection) -> Page:
-        return await self._database.scan(lambda c: resource_rows.page(c, selection))
+        return await self._database.scan(lambda c: resource_rows.page(c, selection, self._unsound))
 
     async def apply(self, changes: Sequence[Change]) -> Applied:
         asked = tuple(changes)

@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from kong_mesh_cp.core.resources.bodies import shown_time
-from kong_mesh_cp.core.resources.kind import Kind
+from kong_mesh_cp.core.resources.kind import InvalidResourceError, Kind
 from kong_mesh_cp.core.resources.meta import Resource
+from kong_mesh_cp.core.resources.reading import ParseError
 from kong_mesh_cp.core.resources.registry import TYPES
 from kong_mesh_cp.usecases.resource_ports import StoredResource
 from kong_mesh_cp.usecases.resources.kinds import KINDS
@@ -114,3 +115,11 @@ def spec_as(spec_type: type[S], stored: StoredResource) -> S:
     if not isinstance(spec, spec_type):
         raise TypeError(f"{stored.key.type} has no spec of the type {spec_type.__name__}")
     return spec
+
+
+def readable_as(spec_type: type[S], stored: StoredResource) -> S | None:
+    """As `spec_as`; None for what no release of this program has stored."""
+    try:
+        return spec_as(spec_type, stored)
+    except (ParseError, InvalidResourceError):
+        return None

@@ -36,7 +36,7 @@ from kong_mesh_cp.usecases.resource_ports import (
     Selection,
     StoredResource,
 )
-from kong_mesh_cp.usecases.resources.documents import spec_as, spec_text
+from kong_mesh_cp.usecases.resources.documents import readable_as, spec_text
 from kong_mesh_cp.usecases.resources.kinds import KINDS
 from kong_mesh_cp.usecases.resources.sweeping import sweep
 
@@ -109,7 +109,9 @@ class ConnectionCloser:
         seen: dict[ResourceKey, Mapping[str, int]] = {}
         gone: list[str] = []
         async for stored in sweep(self._store, Selection(type=type_name)):
-            insight = spec_as(insight_type, stored)
+            insight = readable_as(insight_type, stored)
+            if insight is None:
+                continue  # whoever counts proxies tells of it
             generations = open_generations(insight)
             known = before.get(stored.key, {})
             still = [each for each in generations if known.get(each) == generations[each]]
@@ -178,7 +180,8 @@ class AbsenceCollector:
     async def _collect(self, proxy_type: str, insight_type: type[ProxyInsight]) -> None:
         age = self._ages[proxy_type]
         async for stored in sweep(self._store, Selection(type=insight_type.__name__)):
-            ended = offline_since(spec_as(insight_type, stored))
+            insight = readable_as(insight_type, stored)
+            ended = None if insight is None else offline_since(insight)
             if ended is None:
                 continue
             away = nanoseconds_of(self._wall_clock()) - ended

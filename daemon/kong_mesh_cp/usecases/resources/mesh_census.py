@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections import Counter
 from collections.abc import Collection, Mapping
@@ -9,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
+from kong_mesh_cp.core.resources.kind import InvalidResourceError
 from kong_mesh_cp.core.resources.kinds.dataplane import Dataplane
 from kong_mesh_cp.core.resources.kinds.external_service import ExternalService
 from kong_mesh_cp.core.resources.kinds.insights import DataplaneInsight
@@ -21,6 +23,8 @@ from kong_mesh_cp.core.resources.observed import (
     external_facts,
     insight_facts,
 )
+from kong_mesh_cp.core.resources.quoting import go_quote
+from kong_mesh_cp.core.resources.reading import ParseError
 from kong_mesh_cp.core.resources.tally import COUNTED_TYPES
 from kong_mesh_cp.usecases.resource_ports import StoredResource
 from kong_mesh_cp.usecases.resources.documents import spec_as
@@ -35,6 +39,8 @@ COUNTED_ONLY: Final = tuple(name for name in COUNTED_TYPES if name not in LOOKED
 
 Pair = tuple[DataplaneFacts, InsightFacts]
 F = TypeVar("F")
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -65,6 +71,22 @@ class MeshCensus:
         if versions.get(name) == version:
             return False
         versions[name] = version
+        try:
+            return self._look_into(stored)
+        except (ParseError, InvalidResourceError):
+            log.error(
+                "resource-unreadable: %s %s of the mesh %s counts for nothing: no release of this "
+                "program has stored it so. Write it anew.",
+                stored.key.type,
+                go_quote(name),
+                go_quote(stored.key.mesh),
+            )
+            self._drop(stored.key.type, name)
+            return True
+
+    def _look_into(self, stored: StoredResource) -> bool:
+        """Raises: ParseError or InvalidResourceError."""
+        name = stored.key.name
         match stored.key.type:
             case "Dataplane":
                 facts = dataplane_facts(spec_as(Dataplane, stored))
@@ -80,15 +102,18 @@ class MeshCensus:
         """One of LOOKED_INTO is gone; False: it was not known."""
         if self._versions[type_name].pop(name, None) is None:
             return False
+        self._drop(type_name, name)
+        return True
+
+    def _drop(self, type_name: str, name: str) -> None:
         self._count(name, -1)
         books: dict[str, dict[str, Any]] = {
             DATAPLANE: self._dataplanes,
             DATAPLANE_INSIGHT: self._insights,
             EXTERNAL_SERVICE: self._external,
         }
-        del books[type_name][name]
+        books[type_name].pop(name, None)
         self._count(name, 1)
-        return True
 
     def keep_only(self, type_name: str, names: Collection[str]) -> bool:
         """`names` are all there are of one of LOOKED_INTO; False: nothing is new."""

@@ -36,6 +36,8 @@ async def sweep(store: ResourceStore, selection: Selection) -> AsyncIterator[Sto
                 moved = not items or items[0].key != last.key
                 items = items[1:]
             if moved or not items:
+                # A store leaves out what it cannot read, which may be all of a page.
+                moved = moved or offset + PAGE_ITEMS < page.total
                 break
             async for each in in_slices(items):
                 yield each

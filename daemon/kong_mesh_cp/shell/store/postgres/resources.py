@@ -10,6 +10,7 @@ from kong_mesh_cp.shell.store.feed import ChangeFeed
 from kong_mesh_cp.shell.store.postgres import rows
 from kong_mesh_cp.shell.store.postgres.committing import Committer
 from kong_mesh_cp.shell.store.postgres.connections import Connections
+from kong_mesh_cp.shell.store.unsound import UnsoundRows
 from kong_mesh_cp.usecases.resource_ports import (
     Applied,
     Change,
@@ -27,6 +28,7 @@ class PostgresResources:
         self._connections = connections
         self._committer = committer
         self._feed = feed
+        self._unsound = UnsoundRows()
 
     async def revision(self) -> int:
         return await self._connections.use(rows.revision)
@@ -36,10 +38,10 @@ class PostgresResources:
 
     async def get_many(self, keys: Collection[ResourceKey]) -> Mapping[ResourceKey, StoredResource]:
         asked = tuple(keys)
-        return await self._connections.use(lambda c: rows.get_many(c, asked))
+        return await self._connections.use(lambda c: rows.get_many(c, asked, self._unsound))
 
     async def list(self, selection: Selection) -> Page:
-        return await self._connections.use(lambda c: rows.page(c, selection))
+        return await self._connections.use(lambda c: rows.page(c, selection, self._unsound))
 
     async def apply(self, changes: Sequence[Change]) -> Applied:
         return await self._committer.apply(tuple(changes))

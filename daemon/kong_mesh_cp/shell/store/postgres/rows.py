@@ -17,30 +17,44 @@ from kong_mesh_cp.shell.store.postgres.text import (
     kept_labels,
 )
 from kong_mesh_cp.shell.store.staging import Known
+from kong_mesh_cp.shell.store.unsound import (
+    UnsoundRowError,
+    UnsoundRows,
+    labels_of,
+    require_object,
+)
 from kong_mesh_cp.usecases.resource_ports import Page, Selection, StoredResource
 
 _COLUMNS = (
     "type, mesh, name, version, spec, status, labels, created_at, modified_at,"
     " owner_type, owner_mesh, owner_name"
 )
+# Of what is no instant to Python, as "infinity" or one before Christ, only that much is read.
+_INSTANT = "CASE WHEN {0} BETWEEN '0001-01-02' AND '9999-12-30' THEN {0} END"
+_READ = (
+    "type, mesh, name, version, spec, status, labels::text AS labels,"
+    f" {_INSTANT.format('created_at')} AS created_at,"
+    f" {_INSTANT.format('modified_at')} AS modified_at, owner_type, owner_mesh, owner_name"
+)
+_CREATED = f"coalesce({_INSTANT.format('created_at')}, 'epoch') AS created_at"
 _ONE = "type = %s AND mesh = %s AND name = %s"
 # One parameter for any number of rows: a round trip and a plan for all of them. The LIMIT keeps
 # the planner from reading the whole table where it knows no statistics (a few keys look like
 # many to it).
 _KEYS = "json_to_recordset(%s::json) AS k (type text, mesh text, name text)"
 _KNOWN = (
-    f"SELECT r.* FROM {_KEYS}, LATERAL (SELECT type, mesh, name, version, created_at"  # noqa: S608 -- constants
+    f"SELECT r.* FROM {_KEYS}, LATERAL (SELECT type, mesh, name, version, {_CREATED}"  # noqa: S608 -- constants
     " FROM resource AS r WHERE r.type = k.type AND r.mesh = k.mesh AND r.name = k.name LIMIT 1"
     ") AS r"
 )
-_GET_ONE = f"SELECT {_COLUMNS} FROM resource WHERE {_ONE}"  # noqa: S608
+_GET_ONE = f"SELECT {_READ} FROM resource WHERE {_ONE}"  # noqa: S608
 _GET = (
-    f"SELECT r.* FROM {_KEYS}, LATERAL (SELECT {_COLUMNS}"  # noqa: S608
+    f"SELECT r.* FROM {_KEYS}, LATERAL (SELECT {_READ}"  # noqa: S608
     " FROM resource AS r WHERE r.type = k.type AND r.mesh = k.mesh AND r.name = k.name LIMIT 1"
     ") AS r"
 )
 _OWNED = (
-    "SELECT r.type, r.mesh, r.name, r.version, r.created_at FROM resource AS r"  # noqa: S608
+    f"SELECT r.type, r.mesh, r.name, r.version, {_CREATED} FROM resource AS r"  # noqa: S608
     f" JOIN {_KEYS} ON (r.owner_type, r.owner_mesh, r.owner_name) = (k.type, k.mesh, k.name)"
 )
 _DELETE = (
@@ -105,17 +119,18 @@ def revision(connection: Connection) -> int:
 
 
 def get_many(
-    connection: Connection, keys: Sequence[ResourceKey]
+    connection: Connection, keys: Sequence[ResourceKey], unsound: UnsoundRows
 ) -> dict[ResourceKey, StoredResource]:
+    """Raises: StateError `store-row-unsound`."""
     if len(keys) == 1:
         rows = connection.execute(_GET_ONE.encode(), [kept(part) for part in keys[0]])
     else:
         rows = connection.execute(_GET.encode(), (_keys(set(keys)),))
-    found = map(_resource, rows)
+    found = unsound.found(rows, _resource)
     return {resource.key: resource for resource in found}
 
 
-def page(connection: Connection, selection: Selection) -> Page:
+def page(connection: Connection, selection: Selection, unsound: UnsoundRows) -> Page:
     conditions = ["type = %(type)s"]
     if selection.mesh is not None:
         conditions.append("mesh = %(mesh)s")
@@ -131,7 +146,7 @@ def page(connection: Connection, selection: Selection) -> Page:
         f" (SELECT count(*) AS total {selected}) AS c LEFT JOIN"
         f" (SELECT r.* FROM (SELECT type, mesh, name {selected}"
         " ORDER BY mesh, name LIMIT %(limit)s OFFSET %(offset)s) AS k,"
-        f" LATERAL (SELECT {_COLUMNS} FROM resource AS r WHERE r.type = k.type"
+        f" LATERAL (SELECT {_READ} FROM resource AS r WHERE r.type = k.type"
         " AND r.mesh = k.mesh AND r.name = k.name LIMIT 1) AS r"
         ") AS p ON true ORDER BY p.mesh, p.name"
     )
@@ -147,7 +162,8 @@ def page(connection: Connection, selection: Selection) -> Page:
         },
     ).fetchall()
     (now, total, *_), *_ = rows
-    items = tuple(_resource(row[2:]) for row in rows if row[2] is not None)
+    found = (row[2:] for row in rows if row[2] is not None)
+    items = tuple(unsound.sound(found, _resource))
     return Page(items, total, now)
 
 
@@ -184,14 +200,23 @@ def instant_text(at: datetime) -> str:
 
 
 def _resource(row: tuple[Any, ...]) -> StoredResource:
+    """Raises: UnsoundRowError."""
     type_, mesh, name, version, spec, status, labels, created_at, modified_at, *owner = row
+    key = _key(type_, mesh, name)
+    require_object(key, "spec", spec)
+    if status is not None:
+        require_object(key, "status", status)
+    if version < 1:
+        raise UnsoundRowError(key, "its version is less than 1")
+    if created_at is None or modified_at is None:
+        raise UnsoundRowError(key, "its times are none")
     return StoredResource(
-        key=_key(type_, mesh, name),
+        key=key,
         version=version,
         spec=spec,
         status=status,
-        labels=given_back_labels(labels),
+        labels=given_back_labels(labels_of(key, labels)),
         created_at=created_at.astimezone(UTC),
         modified_at=modified_at.astimezone(UTC),
-        owner=None if owner[0] is None else _key(*owner),
+        owner=None if None in owner else _key(*owner),
     )
