@@ -61,15 +61,16 @@ async def test_an_administrator_gets_the_bare_token(kind: str, expected: dict[st
     ("kind", "detail"),
     [
         ("dataplane", f'user "{ANONYMOUS}" cannot access generate dataplane token'),
-        ("zone", f'user "{ANONYMOUS}" cannot access generate zone token'),
+        ("zone", f"user \"{ANONYMOUS}\" cannot access generate zone token for zone 'east'"),
         ("user", "action not allowed"),
     ],
 )
 async def test_nobody_else_gets_one(kind: str, detail: str) -> None:
     routes = await with_keys()
-    for body in (BODIES[kind], b"{"):  # what it asks for is not looked at
-        answer = await routes.ask("POST", f"/tokens/{kind}", body, local=False)
-        assert said(answer) == (403, "Access Denied", detail)
+    answer = await routes.ask("POST", f"/tokens/{kind}", BODIES[kind], local=False)
+    assert said(answer) == (403, "Access Denied", detail)
+    answer = await routes.ask("POST", f"/tokens/{kind}", b"{", local=False)
+    assert said(answer) == (403, "Access Denied", detail.replace("east", ""))
 
 
 @pytest.mark.parametrize(

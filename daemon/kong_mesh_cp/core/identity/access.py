@@ -146,8 +146,6 @@ def _detail(user: User, action: Action) -> str:
             return f"{who} the resource of type {go_quote(type_)}"
         case IssueDataplaneToken():
             return f"{who} generate dataplane token"
-        case IssueZoneToken(unread=True):
-            return f"{who} generate zone token"
         case IssueZoneToken(zone=zone):
             return f"{who} generate zone token for zone '{go_quote(zone)[1:-1]}'"
         case IssueUserToken():
