@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 import trio
 
 from kong_mesh_cp.core import strict_json
+from kong_mesh_cp.core.identity import key_secret_rules
 from kong_mesh_cp.core.identity.access import AccessRules, Verb, WriteResource, require
 from kong_mesh_cp.core.identity.users import User
 from kong_mesh_cp.core.resources import labels, membership
@@ -31,6 +32,7 @@ from kong_mesh_cp.core.resources.kind import InvalidResourceError, Kind
 from kong_mesh_cp.core.resources.kinds.dataplane import Dataplane
 from kong_mesh_cp.core.resources.kinds.insights import ZoneInsight
 from kong_mesh_cp.core.resources.kinds.mesh import Mesh
+from kong_mesh_cp.core.resources.kinds.secret import Secret
 from kong_mesh_cp.core.resources.labels import Place
 from kong_mesh_cp.core.resources.meta import name_warning
 from kong_mesh_cp.core.resources.quoting import go_quote
@@ -234,6 +236,9 @@ class Applying:
                 if existing is None:
                     spec = with_unproven_inbounds(spec)
                 await self._require_membership(key, spec, title)
+            case Secret(data=data) if key_secret_rules.is_token_key(key):
+                judge = partial(key_secret_rules.violations, key, data or b"")
+                _refuse(title, await trio.to_thread.run_sync(judge))
             case _:
                 pass
         text = partial(spec_text, kind, spec)
