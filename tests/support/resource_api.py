@@ -34,10 +34,15 @@ class NumberedKeys:
 
     made: list[str] = field(default_factory=list)
 
-    async def signing_key(self) -> bytes:
+    async def signing_key(self, asker: str = "") -> bytes:  # noqa: ARG002 (of the port)
         return self._next("signing key")
 
-    async def mesh_ca(self, mesh: str, backend: CertificateAuthority) -> CaPair:
+    async def mesh_ca(
+        self,
+        mesh: str,
+        backend: CertificateAuthority,
+        asker: str = "",  # noqa: ARG002 (of the port)
+    ) -> CaPair:
         return CaPair(self._next(f"{mesh} {backend.name}"), self._next("key"))
 
     async def control_plane_ca(self, common_name: str) -> bytes:

@@ -62,7 +62,11 @@ class Resources:
         self._place = _place(settings)
         self._access = Access(settings.access, store)
         self._identity = Identity(
-            settings, store, self._access.rules, trust or read_token_trust(settings)
+            settings,
+            store,
+            self._access.rules,
+            trust or read_token_trust(settings),
+            self._keys.signing_key,
         )
         self.guards = Guards(authenticate=self._identity.authenticate, access=self._access.rules)
         self._rules = WriteRules(

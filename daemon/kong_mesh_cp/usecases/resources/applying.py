@@ -147,7 +147,7 @@ class Applying:
         self._require_fit(key, given)
         self._require_access(user, key, existing, given.document)
         title = refusals.CREATE if existing is None else refusals.UPDATE
-        changes = await self._changes(key, kind, given, existing, title)
+        changes = await self._changes(key, kind, given, existing, title, asker=user.name)
         await self._apply([*changes, *also], key)
         warnings = [*kind.warnings(given.draft.spec)]
         deprecated = name_warning(key.type, key.name)
@@ -215,6 +215,8 @@ class Applying:
         given: _Body,
         existing: StoredResource | None,
         title: str,
+        *,
+        asker: str,
     ) -> Sequence[Change]:
         now = self._wall_clock()
         place = self._rules.place
@@ -225,11 +227,11 @@ class Applying:
                 spec = with_metrics_defaults(spec)
                 if existing is None:
                     _refuse(title, mesh_rules.creation_violations(key.name, spec))
-                    more += await self._births.created(key.name, spec, now)
+                    more += await self._births.created(key.name, spec, now, asker=asker)
                 else:
                     before = spec_as(Mesh, existing)
                     _refuse(title, mesh_rules.change_violations(key.name, before, spec))
-                    more += await self._births.certificates(key.name, spec, now)
+                    more += await self._births.certificates(key.name, spec, now, asker=asker)
             case Dataplane():
                 proxy_type = spec.proxy_type
                 spec = with_zone_tag(spec, place.zone)
