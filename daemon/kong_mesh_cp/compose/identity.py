@@ -5,10 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 
+import trio
+
 from kong_mesh_cp.compose.token_trust import TokenTrust
 from kong_mesh_cp.core.errors import ControlPlaneError, StateError
 from kong_mesh_cp.core.identity.access import AccessRules
 from kong_mesh_cp.core.identity.key_series import USER_KEYS
+from kong_mesh_cp.core.identity.rsa_keys import SigningKey
 from kong_mesh_cp.core.identity.users import Authentication
 from kong_mesh_cp.settings.model import Settings
 from kong_mesh_cp.shell.host import clocks
@@ -27,6 +30,10 @@ from kong_mesh_cp.usecases.signing_keys import SigningKeys
 log = logging.getLogger(__name__)
 
 
+async def _prove_apart(pem: bytes) -> SigningKey:
+    return await trio.to_thread.run_sync(SigningKey.proven, pem)
+
+
 class Identity:
     """Whom a request is from, and the tokens that say so."""
 
@@ -41,7 +48,7 @@ class Identity:
         self._settings = settings.api_server.authn
         proxies = settings.dp_server.authn
         self._secrets = StoredKeySecrets(store, clocks.wall_clock)
-        self._keys = SigningKeys(self._secrets, new_key)
+        self._keys = SigningKeys(self._secrets, new_key, _prove_apart)
         self._issuer = TokenIssuer(
             self._keys,
             access=lambda: access,

@@ -32,6 +32,7 @@ from kong_mesh_cp.usecases.presence import Services
 from kong_mesh_cp.usecases.proxy_records import ProxyRecords
 from kong_mesh_cp.usecases.proxy_tokens import ProxyTokens
 from kong_mesh_cp.usecases.registering import Registering
+from kong_mesh_cp.usecases.registrations import Run
 from kong_mesh_cp.usecases.resource_ports import ResourceStore
 from kong_mesh_cp.usecases.resources.applying import Applying, WriteRules
 from kong_mesh_cp.usecases.resources.births import MeshBirths
@@ -119,9 +120,16 @@ class Resources:
         )
         # OpenSSL signs without the interpreter's lock, and more threads than this gain nothing.
         threads = trio.CapacityLimiter(SIGNING_THREADS_MAX)
+        run = Run(plane, instance)
+        takes_over = bool(self._settings.admission.rules)
         return Services(
             registering=Registering(
-                applying, meshes, instance=instance, wall_clock=clocks.wall_clock
+                applying,
+                self._store,
+                meshes,
+                run=run,
+                takes_over=takes_over,
+                wall_clock=clocks.wall_clock,
             ),
             tokens=ProxyTokens(
                 self._identity.signing_keys,
@@ -132,8 +140,8 @@ class Resources:
             ),
             records=ProxyRecords(
                 self._store,
-                plane=plane,
-                instance=instance,
+                run=run,
+                takes_over=takes_over,
                 subscriptions_max=self._settings.metrics.dataplane.subscription_limit,
                 new_id=new_token_id,
                 wall_clock=clocks.wall_clock,

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
-
-import trio
 
 from kong_mesh_cp.core.errors import ControlPlaneError
 from kong_mesh_cp.core.identity.jwt import PresentedToken
@@ -43,6 +41,9 @@ REMEMBERED_MAX: Final = 256  # contents of secrets that were judged, and that we
 ATTEMPTS_MAX: Final = 100  # of writers that meet; each time one of them gets through
 
 
+Prove = Callable[[bytes], Awaitable[SigningKey]]  # raises SigningKeyError
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyTrust:
     """Whose keys are believed for one kind of token (`validator` in the configuration)."""
@@ -57,9 +58,13 @@ class SigningKeys:
     What it remembers is only which contents of secrets have been seen to sign, or not to.
     """
 
-    def __init__(self, secrets: KeySecrets, new_key: NewSigningKey) -> None:
+    def __init__(
+        self, secrets: KeySecrets, new_key: NewSigningKey, prove: Prove | None = None
+    ) -> None:
+        """`prove` does `SigningKey.proven` beside the event loop, which waits for it otherwise."""
         self._secrets = secrets
         self._new_key = new_key
+        self._prove = prove or _prove_here
         self._judged: dict[bytes, SigningKey | SigningKeyError] = {}
         self._told: dict[ResourceKey, bytes] = {}  # contents that were warned of
 
@@ -88,7 +93,7 @@ class SigningKeys:
         judged = self._judged.get(content)
         if judged is None:
             try:
-                judged = await trio.to_thread.run_sync(SigningKey.proven, pem)
+                judged = await self._prove(pem)
             except SigningKeyError as error:
                 judged = error.with_traceback(None)
             if len(self._judged) >= REMEMBERED_MAX:
@@ -210,6 +215,10 @@ class SigningKeys:
                 log.info("token-revoked: %r is listed in %s", token_id, place.name)
                 return
         raise _contended(place.name)
+
+
+async def _prove_here(pem: bytes) -> SigningKey:
+    return SigningKey.proven(pem)
 
 
 def _contended(name: str) -> ControlPlaneError:

@@ -134,16 +134,32 @@ class Applying:
         return await self._write(user, key, given)
 
     async def put_document(
-        self, user: User, key: ResourceKey, document: object, *, also: Sequence[Put] = ()
+        self,
+        user: User,
+        key: ResourceKey,
+        document: object,
+        *,
+        also: Sequence[Put] = (),
+        onto: int | None = None,
     ) -> Written:
-        """As `put`, for a body that was decoded already. `also` is made in the same transaction."""
-        return await self._write(user, key, _read(TYPES[key.type], document), also)
+        """As `put`, for a body that was decoded already. `also` is made in the same transaction.
+
+        `onto`: the version that is to be replaced; 0, there must be none; None, any.
+        """
+        return await self._write(user, key, _read(TYPES[key.type], document), also, onto)
 
     async def _write(
-        self, user: User, key: ResourceKey, given: _Body, also: Sequence[Put] = ()
+        self,
+        user: User,
+        key: ResourceKey,
+        given: _Body,
+        also: Sequence[Put] = (),
+        onto: int | None = None,
     ) -> Written:
         kind = KINDS[key.type]
         existing = await self._store.get(key)
+        if onto not in {None, 0 if existing is None else existing.version}:
+            raise refusals.conflict(key)
         self._require_fit(key, given)
         self._require_access(user, key, existing, given.document)
         title = refusals.CREATE if existing is None else refusals.UPDATE
