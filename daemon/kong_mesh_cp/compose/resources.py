@@ -17,6 +17,7 @@ from kong_mesh_cp.compose.late import late
 from kong_mesh_cp.compose.token_trust import TokenTrust, read_token_trust
 from kong_mesh_cp.core.identity.access import AccessRules, StaticAccess
 from kong_mesh_cp.core.resources.labels import Mode, Place
+from kong_mesh_cp.core.resources.volume import Quota
 from kong_mesh_cp.settings.model import Settings
 from kong_mesh_cp.shell.host import clocks
 from kong_mesh_cp.shell.host.authorities import SystemKeyMaker
@@ -39,6 +40,7 @@ from kong_mesh_cp.usecases.resources.births import MeshBirths
 from kong_mesh_cp.usecases.resources.ensuring import Ensuring, InitialResources
 from kong_mesh_cp.usecases.resources.envoy_admin import EnvoyAdmin
 from kong_mesh_cp.usecases.resources.insights import InsightViews
+from kong_mesh_cp.usecases.resources.quotas import Quotas
 from kong_mesh_cp.usecases.resources.reading import Reading
 
 if TYPE_CHECKING:
@@ -83,7 +85,12 @@ class Resources:
         writable = Writable(place=self._place, api_read_only=settings.api_server.read_only)
         reading = Reading(store, access)
         applying = Applying(
-            self._access.writers_store, access, self._births, self._rules, clocks.wall_clock
+            self._access.writers_store,
+            access,
+            self._births,
+            self._rules,
+            clocks.wall_clock,
+            quotas=Quotas(_quota(settings), self._access.unlogged),
         )
         insights = InsightViews(store, reading, access, clocks.wall_clock)
         return (
@@ -179,6 +186,10 @@ def _attaching(store: ResourceStore, reading: Reading, access: AccessRules) -> A
     from kong_mesh_cp.usecases.resources.attaching import Attaching  # noqa: PLC0415
 
     return Attaching(store, reading, _inspecting(store, reading), access)
+
+
+def _quota(settings: Settings) -> Quota:
+    return Quota(items=settings.store.quota.items, bytes=settings.store.quota.bytes)
 
 
 def _place(settings: Settings) -> Place:

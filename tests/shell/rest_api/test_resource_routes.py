@@ -9,9 +9,12 @@ import pytest
 from kong_mesh_cp.core.errors import StateError
 from kong_mesh_cp.core.resources.labels import Mode, Place
 from kong_mesh_cp.core.resources.registry import TYPES
+from kong_mesh_cp.core.resources.volume import Excess, Share
+from kong_mesh_cp.shell.rest_api.errors import refused
 from kong_mesh_cp.shell.rest_api.resource_routes import Writable
 from kong_mesh_cp.usecases.resources.births import KeysBusyError
 from kong_mesh_cp.usecases.resources.kinds import KINDS
+from kong_mesh_cp.usecases.resources.refusals import over_quota
 from support.fake_resources import FakeResourceStore
 from support.resource_api import NumberedKeys, ResourceApi, networking
 from support.rest_api import Routes
@@ -259,3 +262,14 @@ async def test_a_mesh_whose_keys_cannot_be_made_now_is_not_made() -> None:
     assert "Ask again in 5 seconds" in document["hint"]
     assert ("Retry-After", "5") in answer.headers
     assert (await routes.ask("GET", "/meshes/m")).status == 404
+
+
+def test_a_write_over_the_quota_says_the_numbers_and_the_remedy() -> None:
+    excess = Excess(Share.OTHERS, "items", 9, 8)
+    answer = refused(over_quota("Could not create a resource", excess))
+    document = json.loads(answer.body)
+    assert (answer.status, document["code"]) == (403, "resource-over-quota")
+    assert document["title"] == "Could not create a resource"
+    assert "9 items of resources but Dataplanes" in document["detail"]
+    assert "up to 8 items" in document["detail"]
+    assert "store.quota.items" in document["hint"]

@@ -46,6 +46,7 @@ from kong_mesh_cp.usecases.resource_ports import (
     Delete,
     NotFoundError,
     Put,
+    QuotaExceededError,
     ResourceStore,
     Selection,
     StoredResource,
@@ -60,6 +61,7 @@ from kong_mesh_cp.usecases.resources.documents import (
     status_text,
 )
 from kong_mesh_cp.usecases.resources.kinds import KINDS
+from kong_mesh_cp.usecases.resources.quotas import Quotas
 from kong_mesh_cp.usecases.resources.reading import in_its_mesh, mesh_key
 
 LARGE_BODY_BYTES: Final = 64 * 1024  # takes about a tenth of a second to read, at the worst
@@ -115,12 +117,16 @@ class Applying:
         births: MeshBirths,
         rules: WriteRules,
         wall_clock: WallClock,
+        *,
+        quotas: Quotas | None = None,
     ) -> None:
+        """`quotas` None: nothing but the disk bounds what is written."""
         self._store = store
         self._access = access
         self._births = births
         self._rules = rules
         self._wall_clock = wall_clock
+        self._quotas = quotas
         self._large_bodies = trio.CapacityLimiter(1)
 
     async def put(
@@ -163,8 +169,8 @@ class Applying:
         self._require_fit(key, given)
         self._require_access(user, key, existing, given.document)
         title = refusals.CREATE if existing is None else refusals.UPDATE
-        changes = await self._changes(key, kind, given, existing, title, asker=user.name)
-        await self._apply([*changes, *also], key)
+        changes = await self._changes(key, kind, given, existing, title, user=user)
+        await self._apply([*changes, *also], key, title)
         warnings = [*kind.warnings(given.draft.spec)]
         deprecated = name_warning(key.type, key.name)
         return Written(existing is None, (*warnings, *([] if deprecated is None else [deprecated])))
@@ -232,7 +238,7 @@ class Applying:
         existing: StoredResource | None,
         title: str,
         *,
-        asker: str,
+        user: User,
     ) -> Sequence[Change]:
         now = self._wall_clock()
         place = self._rules.place
@@ -243,11 +249,11 @@ class Applying:
                 spec = with_metrics_defaults(spec)
                 if existing is None:
                     _refuse(title, mesh_rules.creation_violations(key.name, spec))
-                    more += await self._births.created(key.name, spec, now, asker=asker)
+                    more += await self._births.created(key.name, spec, now, asker=user.name)
                 else:
                     before = spec_as(Mesh, existing)
                     _refuse(title, mesh_rules.change_violations(key.name, before, spec))
-                    more += await self._births.certificates(key.name, spec, now, asker=asker)
+                    more += await self._births.certificates(key.name, spec, now, asker=user.name)
             case Dataplane():
                 proxy_type = spec.proxy_type
                 spec = with_zone_tag(spec, place.zone)
@@ -270,6 +276,7 @@ class Applying:
             owner=mesh_key(key.mesh) if key.mesh else None,
             at=now,
             if_version=0 if existing is None else existing.version,
+            quota=None if self._quotas is None else self._quotas.of(user),
         )
         return [written, *more]
 
@@ -283,7 +290,7 @@ class Applying:
             log.warning("dataplane-not-a-member: %s: %s", go_quote(key.name), shown_line(reason))
             raise refusals.internal(title)
 
-    async def _apply(self, changes: Sequence[Change], key: ResourceKey) -> None:
+    async def _apply(self, changes: Sequence[Change], key: ResourceKey, title: str) -> None:
         try:
             await self._store.apply(changes)
         except AlreadyExistsError as error:
@@ -292,6 +299,8 @@ class Applying:
             raise refusals.conflict(error.key) from None
         except NotFoundError:
             raise refusals.mesh_vanished(key.mesh) from None
+        except QuotaExceededError as error:
+            raise refusals.over_quota(title, error.excess) from None
 
     async def _needed(self, key: ResourceKey) -> Violation | None:
         """Why it has to stay."""

@@ -10,6 +10,7 @@ import psycopg
 import trio
 
 from kong_mesh_cp.core.errors import StateError
+from kong_mesh_cp.core.resources.volume import Totals, Volume
 from kong_mesh_cp.shell.store.postgres.connections import Connection, Connections, transaction
 from kong_mesh_cp.shell.store.postgres.notices import CHANNEL, notices
 from kong_mesh_cp.shell.store.postgres.rows import PostgresRows, write_out
@@ -105,7 +106,10 @@ def commit_group(connection: Connection, group: Sequence[Changes]) -> Sequence[R
 def _make(connection: Connection, group: Sequence[Changes]) -> Sequence[Result]:
     # This row is the one lock of all who write: what is decided below holds until the commit, and
     # a revision becomes visible only after all that are lower.
-    row = connection.execute("SELECT revision FROM store FOR UPDATE").fetchone()
+    row = connection.execute(
+        "SELECT revision, dataplane_items, dataplane_bytes, other_items, other_bytes"
+        " FROM store FOR UPDATE"
+    ).fetchone()
     if row is None:
         raise AssertionError("a migration has made this row")
     keys = {
@@ -115,7 +119,9 @@ def _make(connection: Connection, group: Sequence[Changes]) -> Sequence[Result]:
         for key in (change.key, change.owner if isinstance(change, Put) else None)
         if key is not None
     }
-    staging = Staging(PostgresRows(connection, keys), int(row[0]))
+    staging = Staging(
+        PostgresRows(connection, keys), row[0], Totals(Volume(*row[1:3]), Volume(*row[3:5]))
+    )
     results = [_stage(staging, changes) for changes in group]
     made = [
         change
@@ -126,9 +132,16 @@ def _make(connection: Connection, group: Sequence[Changes]) -> Sequence[Result]:
     if made:
         write_out(connection, staging.rows)
         connection.execute(
-            "WITH told AS (UPDATE store SET revision = %s)"
+            "WITH told AS (UPDATE store SET revision = %s, dataplane_items = %s,"
+            " dataplane_bytes = %s, other_items = %s, other_bytes = %s)"
             " SELECT pg_notify(%s, notice) FROM json_array_elements_text(%s::json) AS notice",
-            (staging.revision, CHANNEL, json.dumps(list(notices(made)))),
+            (
+                staging.revision,
+                *staging.totals.dataplanes,
+                *staging.totals.others,
+                CHANNEL,
+                json.dumps(list(notices(made))),
+            ),
         )
     return results
 

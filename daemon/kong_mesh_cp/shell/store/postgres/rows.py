@@ -15,7 +15,7 @@ from kong_mesh_cp.shell.store.postgres.text import (
     kept,
     kept_labels,
 )
-from kong_mesh_cp.shell.store.staging import Known
+from kong_mesh_cp.shell.store.staging import Known, stored_size
 from kong_mesh_cp.usecases.resource_ports import Page, Selection, StoredResource
 
 _COLUMNS = (
@@ -28,7 +28,7 @@ _ONE = "type = %s AND mesh = %s AND name = %s"
 # many to it).
 _KEYS = "json_to_recordset(%s::json) AS k (type text, mesh text, name text)"
 _KNOWN = (
-    f"SELECT r.* FROM {_KEYS}, LATERAL (SELECT type, mesh, name, version, created_at"  # noqa: S608 -- constants
+    f"SELECT r.* FROM {_KEYS}, LATERAL (SELECT type, mesh, name, version, created_at, size"  # noqa: S608 -- constants
     " FROM resource AS r WHERE r.type = k.type AND r.mesh = k.mesh AND r.name = k.name LIMIT 1"
     ") AS r"
 )
@@ -39,7 +39,7 @@ _GET = (
     ") AS r"
 )
 _OWNED = (
-    "SELECT r.type, r.mesh, r.name, r.version, r.created_at FROM resource AS r"  # noqa: S608
+    "SELECT r.type, r.mesh, r.name, r.version, r.created_at, r.size FROM resource AS r"  # noqa: S608
     f" JOIN {_KEYS} ON (r.owner_type, r.owner_mesh, r.owner_name) = (k.type, k.mesh, k.name)"
 )
 _DELETE = (
@@ -47,15 +47,16 @@ _DELETE = (
     " WHERE (r.type, r.mesh, r.name) = (k.type, k.mesh, k.name)"
 )
 _UPSERT = (
-    f"INSERT INTO resource ({_COLUMNS}) SELECT {_COLUMNS} FROM json_to_recordset(%s::json) AS r"  # noqa: S608
+    f"INSERT INTO resource ({_COLUMNS}, size) SELECT {_COLUMNS}, size"  # noqa: S608
+    " FROM json_to_recordset(%s::json) AS r"
     " (type text, mesh text, name text, version bigint, spec text, status text, labels jsonb,"
     " created_at timestamptz, modified_at timestamptz,"
-    " owner_type text, owner_mesh text, owner_name text)"
+    " owner_type text, owner_mesh text, owner_name text, size bigint)"
     " ON CONFLICT (type, mesh, name) DO UPDATE SET version = excluded.version,"
     " spec = excluded.spec, status = excluded.status, labels = excluded.labels,"
     " created_at = excluded.created_at, modified_at = excluded.modified_at,"
     " owner_type = excluded.owner_type, owner_mesh = excluded.owner_mesh,"
-    " owner_name = excluded.owner_name"
+    " owner_name = excluded.owner_name, size = excluded.size"
 )
 
 
@@ -79,11 +80,11 @@ class PostgresRows:
 
     def _take(self, question: str, keys: Collection[ResourceKey]) -> list[ResourceKey]:
         found = []
-        for type_, mesh, name, version, created_at in self._connection.execute(
+        for type_, mesh, name, version, created_at, size in self._connection.execute(
             question.encode(), (_keys(keys),)
         ):
             found.append(_key(type_, mesh, name))
-            self._known[found[-1]] = Known(version, created_at.astimezone(UTC))
+            self._known[found[-1]] = Known(version, created_at.astimezone(UTC), size)
         return found
 
 
@@ -175,6 +176,7 @@ def _row(resource: StoredResource) -> dict[str, object]:
         "owner_type": owner and kept(owner.type),
         "owner_mesh": owner and kept(owner.mesh),
         "owner_name": owner and kept(owner.name),
+        "size": stored_size(resource),
     }
 
 
