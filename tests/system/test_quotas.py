@@ -55,7 +55,7 @@ def test_a_user_fills_the_store_to_the_quota_and_everybody_else_goes_on(tmp_path
         assert write(daemon, "p0", token).status == 200
         large = write(daemon, "p0", token, characters=300_000)
         assert (large.status, large.json["code"]) == (403, "resource-over-quota")
-        assert "up to 200000 bytes" in large.json["detail"]
+        assert "up to 200000 bytes" in str(large.json["detail"])
         assert write(daemon, "administrators").status == 201
         networking = {
             "address": "127.0.0.1",

@@ -22,9 +22,7 @@ _COLUMNS = (
     "type, mesh, name, version, spec, status, labels, created_at, modified_at,"
     " owner_type, owner_mesh, owner_name"
 )
-_Row = tuple[
-    str, str, str, int, str, str | None, str, str, str, str | None, str | None, str | None, int
-]
+_Row = tuple[str, str, str, int, str, str | None, str, str, str, str | None, str | None, str | None]
 
 _UPSERT = (
     f"INSERT INTO resource ({_COLUMNS}, size) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 -- constants
@@ -149,7 +147,7 @@ def _labels_text(labelled: StoredResource | Selection) -> str:
     return json.dumps(dict(labelled.labels), ensure_ascii=False, separators=(",", ":"))
 
 
-def _row(resource: StoredResource) -> _Row:
+def _row(resource: StoredResource) -> tuple[object, ...]:
     owner = resource.owner or (None, None, None)
     return (
         *resource.key,
