@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -35,16 +36,24 @@ async def api(quota: Quota = QUOTA) -> ResourceApi:
     return made
 
 
-async def policy(made: ResourceApi, name: str, *, user: User = SOMEBODY, **labels: str) -> None:
+async def policy(
+    made: ResourceApi,
+    name: str,
+    labels: Mapping[str, str] | None = None,
+    *,
+    user: User = SOMEBODY,
+) -> None:
     default = {"connectionTimeout": "1s"}
     to = [{"targetRef": {"kind": "Mesh"}, "default": default}]
-    given: dict[str, Any] = {"spec": {"to": to}, "labels": labels}
+    given: dict[str, Any] = {"spec": {"to": to}, "labels": dict(labels or {})}
     await made.put("MeshTimeout", name, mesh="m", user=user, **given)
 
 
-async def over(made: ResourceApi, name: str, **labels: str) -> ResourceRefusedError:
+async def over(
+    made: ResourceApi, name: str, labels: Mapping[str, str] | None = None
+) -> ResourceRefusedError:
     with pytest.raises(ResourceRefusedError) as caught:
-        await policy(made, name, **labels)
+        await policy(made, name, labels)
     assert caught.value.fault is Fault.OVER_QUOTA
     return caught.value
 
@@ -68,7 +77,8 @@ async def test_the_items_are_bounded_for_all_of_them_together() -> None:
 async def test_labels_and_growing_resources_are_bounded_by_bytes() -> None:
     made = await api()
     await policy(made, "p")
-    error = await over(made, "p", **{f"l{number}": "x" * 60 for number in range(100)})
+    many = {f"l{number}": "x" * 60 for number in range(100)}
+    error = await over(made, "p", many)
     assert error.title == "Could not update a resource"
     assert "bytes of resources but Dataplanes" in error.detail
     assert (await made.get("MeshTimeout", "p", mesh="m"))["labels"].get("l1") is None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final, NamedTuple, Self
+from typing import Final, NamedTuple
 
 
 class Share(Enum):
@@ -39,11 +39,8 @@ def share_of(type_name: str) -> Share | None:
 
 def size_of(spec: str, status: str | None, labels: Mapping[str, str]) -> int:
     """The bytes of a resource that its writer chooses, in UTF-8; its key is not among them."""
-    size = _bytes(spec) + (0 if status is None else _bytes(status))
-    return size + sum(_bytes(name) + _bytes(value) for name, value in labels.items())
-
-
-def _bytes(text: str) -> int:
+    # In one text, because every write asks: one look at it is faster than one at each part.
+    text = f"{spec}{status or ''}{''.join(labels)}{''.join(labels.values())}"
     return len(text) if text.isascii() else len(text.encode())
 
 
@@ -63,7 +60,7 @@ class Totals(NamedTuple):
     def of(self, share: Share) -> Volume:
         return self.dataplanes if share is Share.DATAPLANES else self.others
 
-    def changed(self, type_name: str, before: int | None, after: int | None) -> Self:
+    def changed(self, type_name: str, before: int | None, after: int | None) -> Totals:
         """With a resource that had `before` bytes and has `after`; None: it is not there."""
         share = share_of(type_name)
         if share is None:
@@ -74,8 +71,8 @@ class Totals(NamedTuple):
             old.bytes + (after or 0) - (before or 0),
         )
         if share is Share.DATAPLANES:
-            return self._replace(dataplanes=new)
-        return self._replace(others=new)
+            return Totals(new, self.others)
+        return Totals(self.dataplanes, new)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.resources.volume import Totals, Volume
 from kong_mesh_cp.shell.store.rows import instant, instant_text
-from kong_mesh_cp.shell.store.staging import Known, Staging, stored_size
+from kong_mesh_cp.shell.store.staging import Known, Staging
 from kong_mesh_cp.usecases.resource_ports import (
     Applied,
     Change,
@@ -70,8 +70,8 @@ def apply(connection: sqlite3.Connection, changes: Sequence[Change]) -> Applied:
     """Raises: ChangeRefusedError with nothing changed."""
     staging = Staging(_SqliteRows(connection), *_revision_and_totals(connection))
     applied = staging.stage(changes)
-    puts = [row for row in staging.rows.values() if row is not None]
-    connection.executemany(_UPSERT, map(_row, puts))
+    puts = [_row(row, staging.sizes[key]) for key, row in staging.rows.items() if row is not None]
+    connection.executemany(_UPSERT, puts)
     connection.executemany(
         "DELETE FROM resource WHERE type = ? AND mesh = ? AND name = ?",
         [key for key, row in staging.rows.items() if row is None],
@@ -147,7 +147,7 @@ def _labels_text(labelled: StoredResource | Selection) -> str:
     return json.dumps(dict(labelled.labels), ensure_ascii=False, separators=(",", ":"))
 
 
-def _row(resource: StoredResource) -> tuple[object, ...]:
+def _row(resource: StoredResource, size: int) -> tuple[object, ...]:
     owner = resource.owner or (None, None, None)
     return (
         *resource.key,
@@ -158,7 +158,7 @@ def _row(resource: StoredResource) -> tuple[object, ...]:
         instant_text(resource.created_at),
         instant_text(resource.modified_at),
         *owner,
-        stored_size(resource),
+        size,
     )
 
 

@@ -50,6 +50,7 @@ class Staging:
 
     def __init__(self, stored: StoredRows, revision: int, totals: Totals) -> None:
         self.rows: dict[ResourceKey, StoredResource | None] = {}
+        self.sizes: dict[ResourceKey, int] = {}  # of what was put, at the last
         self.revision = revision
         self.totals = totals
         self._stored = stored
@@ -103,6 +104,7 @@ class Staging:
         )
         before = None if found is None else found.size
         after = size_of(change.spec, change.status, change.labels)
+        self.sizes[key] = after
         self.totals = self.totals.changed(key.type, before, after)
         kind = ChangeKind.CREATED if found is None else ChangeKind.UPDATED
         return self._note(key, kind, version)
@@ -132,7 +134,7 @@ class Staging:
         if key not in self.rows:
             return self._stored.known(key)
         row = self.rows[key]
-        return None if row is None else Known(row.version, row.created_at, stored_size(row))
+        return None if row is None else Known(row.version, row.created_at, self.sizes[key])
 
     def _owned_by(self, keys: set[ResourceKey]) -> set[ResourceKey]:
         stored = {key for key in self._stored.owned_by(keys) if key not in self.rows}
@@ -142,11 +144,6 @@ class Staging:
     def _note(self, key: ResourceKey, kind: ChangeKind, version: int) -> ResourceChange:
         self.revision += 1
         return ResourceChange(key, kind, version, self.revision)
-
-
-def stored_size(resource: StoredResource) -> int:
-    """As it is kept beside a resource."""
-    return size_of(resource.spec, resource.status, resource.labels)
 
 
 def _require_version(key: ResourceKey, expected: int, found: Known | None) -> None:

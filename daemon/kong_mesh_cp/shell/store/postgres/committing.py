@@ -130,7 +130,7 @@ def _make(connection: Connection, group: Sequence[Changes]) -> Sequence[Result]:
         for change in result.value.changes
     ]
     if made:
-        write_out(connection, staging.rows)
+        write_out(connection, staging)
         connection.execute(
             "WITH told AS (UPDATE store SET revision = %s, dataplane_items = %s,"
             " dataplane_bytes = %s, other_items = %s, other_bytes = %s)"

@@ -15,7 +15,7 @@ from kong_mesh_cp.shell.store.postgres.text import (
     kept,
     kept_labels,
 )
-from kong_mesh_cp.shell.store.staging import Known, stored_size
+from kong_mesh_cp.shell.store.staging import Known, Staging
 from kong_mesh_cp.usecases.resource_ports import Page, Selection, StoredResource
 
 _COLUMNS = (
@@ -88,10 +88,11 @@ class PostgresRows:
         return found
 
 
-def write_out(connection: Connection, rows: dict[ResourceKey, StoredResource | None]) -> None:
-    """Make the table say what `rows` says."""
+def write_out(connection: Connection, staging: Staging) -> None:
+    """Make the table say what `staging` has come to."""
+    rows = staging.rows
     # What gets a new owner has left the old one before that one goes.
-    if puts := [_row(row) for row in rows.values() if row is not None]:
+    if puts := [_row(row, staging.sizes[key]) for key, row in rows.items() if row is not None]:
         connection.execute(_UPSERT.encode(), (json.dumps(puts),))
     if gone := [key for key, row in rows.items() if row is None]:
         connection.execute(_DELETE.encode(), (_keys(gone),))
@@ -161,7 +162,7 @@ def _key(type_: str, mesh: str, name: str) -> ResourceKey:
     return ResourceKey(given_back(type_), given_back(mesh), given_back(name))
 
 
-def _row(resource: StoredResource) -> dict[str, object]:
+def _row(resource: StoredResource, size: int) -> dict[str, object]:
     owner = resource.owner
     return {
         "type": kept(resource.key.type),
@@ -176,7 +177,7 @@ def _row(resource: StoredResource) -> dict[str, object]:
         "owner_type": owner and kept(owner.type),
         "owner_mesh": owner and kept(owner.mesh),
         "owner_name": owner and kept(owner.name),
-        "size": stored_size(resource),
+        "size": size,
     }
 
 
