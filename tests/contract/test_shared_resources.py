@@ -192,7 +192,7 @@ async def test_a_store_of_a_newer_release_is_refused_untouched(
             raise AssertionError
 
     with postgres.administering(database.database) as connection:
-        connection.execute("UPDATE kong_mesh_cp.store_version SET version = 2")
+        connection.execute("UPDATE kong_mesh_cp.store_version SET version = 3")
     async with opened(database) as store:
         assert await names(store.resources) == ["a"]
         (change,) = (await store.resources.apply([put(policy("a"))])).changes
