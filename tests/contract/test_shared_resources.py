@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import trio
 
 from kong_mesh_cp.core.errors import StateError
+from kong_mesh_cp.core.resources.volume import Quota
 from kong_mesh_cp.shell.store.postgres.address import PostgresAddress
 from kong_mesh_cp.usecases.resource_ports import (
     Change,
     ChangeRefusedError,
     Delete,
     NotFoundError,
+    QuotaExceededError,
     ResourceChange,
     ResourceStore,
     Resync,
@@ -196,3 +200,23 @@ async def test_the_audit_log_cannot_be_rewritten(
             ):
                 with pytest.raises(psycopg.errors.RaiseException, match="append only"):
                     connection.execute(attempt.encode())
+
+
+async def test_both_fill_the_store_to_one_quota(database: PostgresAddress) -> None:
+    room = Quota(items=20, bytes=10**9)
+    refused: list[str] = []
+
+    async def write(store: ResourceStore, name: str) -> None:
+        try:
+            await store.apply([replace(put(policy(name)), quota=room)])
+        except QuotaExceededError:
+            refused.append(name)
+
+    async with opened(database, "one") as one, opened(database, "two") as two:
+        async with trio.open_nursery() as nursery:
+            for number in range(30):
+                nursery.start_soon(write, one.resources, f"one-{number}")
+                nursery.start_soon(write, two.resources, f"two-{number}")
+
+        assert await one.resources.revision() == 20
+        assert len(refused) == 40

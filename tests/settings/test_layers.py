@@ -76,6 +76,8 @@ VALUES: Mapping[str, st.SearchStrategy[object]] = {
     "store.postgres.connectionTimeout": st.integers(2, 60),
     "store.postgres.maxOpenConnections": st.integers(2, 1000),
     "store.postgres.waitSeconds": st.integers(0, 75),
+    "store.quota.items": st.integers(0, 1_000_000),
+    "store.quota.bytes": st.integers(0, 8 * 1024**3),
     "log.level": st.sampled_from(["off", "debug", "info", "warning", "error"]),
 }
 LISTS = {"admission.rules", "apiServer.corsAllowedDomains", "general.tlsCipherSuites"} | {

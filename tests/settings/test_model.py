@@ -74,6 +74,8 @@ def test_ours_and_kumas_variables_are_told_apart() -> None:
         "license.path",
         "admission.socket",
         "log.level",
+        "store.quota.bytes",
+        "store.quota.items",
         "store.postgres.passwordFile",
         "store.postgres.waitSeconds",
     }

@@ -27,6 +27,8 @@ OURS = {
     "log.level",
     "store.postgres.passwordFile",
     "store.postgres.waitSeconds",
+    "store.quota.bytes",
+    "store.quota.items",
 }
 
 

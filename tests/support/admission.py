@@ -30,6 +30,7 @@ from kong_mesh_cp.usecases.proxy_records import ProxyRecords
 from kong_mesh_cp.usecases.proxy_tokens import ProxyTokens
 from kong_mesh_cp.usecases.recording import SeatRecorder
 from kong_mesh_cp.usecases.registering import Registering
+from kong_mesh_cp.usecases.registrations import Run
 from kong_mesh_cp.usecases.resource_ports import Put, SeatSlots
 from kong_mesh_cp.usecases.resources.key_secrets import StoredKeySecrets
 from kong_mesh_cp.usecases.shared_seats import SharedSeats
@@ -118,14 +119,24 @@ async def at_once(sign: Callable[[], str]) -> str:
 
 
 def services(
-    api: ResourceApi, keys: SigningKeys, meshes: FakeMeshes, run: tuple[str, str]
+    api: ResourceApi,
+    keys: SigningKeys,
+    meshes: FakeMeshes,
+    run: tuple[str, str],
+    *,
+    takes_over: bool = False,
 ) -> Services:
     """`run`: the name of the control plane, and of this run of it."""
-    plane, instance = run
+    of_run = Run(*run)
     ids = count(1)
     return Services(
         registering=Registering(
-            api.applying, meshes, instance=instance, wall_clock=lambda: api.now
+            api.applying,
+            api.store,
+            meshes,
+            run=of_run,
+            takes_over=takes_over,
+            wall_clock=lambda: api.now,
         ),
         tokens=ProxyTokens(
             keys,
@@ -136,10 +147,10 @@ def services(
         ),
         records=ProxyRecords(
             api.store,
-            plane=plane,
-            instance=instance,
+            run=of_run,
+            takes_over=takes_over,
             subscriptions_max=2,
-            new_id=lambda: f"{instance}-{next(ids)}",
+            new_id=lambda: f"{of_run.instance}-{next(ids)}",
             wall_clock=lambda: NOON,
         ),
     )
@@ -199,7 +210,7 @@ async def open_desk(
         nursery.start_soon(recorder.run)
         nursery.start_soon(presence.run, RECLAIM_SECONDS)
         if serving:
-            presence.serve(services(api, keys, meshes, run))
+            presence.serve(services(api, keys, meshes, run, takes_over=bool(rules)))
         await wait_all_tasks_blocked()  # the names of stored Dataplanes are known
         yield Desk(
             admitting, in_force, store, recorder, meshes, now, api, keys, presence, shared, refusals

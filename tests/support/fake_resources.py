@@ -12,6 +12,7 @@ import trio
 
 from kong_mesh_cp.core.errors import StateError
 from kong_mesh_cp.core.resources.key import ResourceKey
+from kong_mesh_cp.core.resources.volume import Totals, size_of
 from kong_mesh_cp.usecases.resource_ports import (
     AlreadyExistsError,
     Applied,
@@ -22,6 +23,7 @@ from kong_mesh_cp.usecases.resource_ports import (
     NotFoundError,
     Page,
     Put,
+    QuotaExceededError,
     ResourceChange,
     Resync,
     Selection,
@@ -79,12 +81,23 @@ class FakeResourceStore:
                     self._put(change)
                 else:
                     self._delete(change)
+            self._require_room(asked, before)
         except BaseException:
             self.resources, self.log = before, self.log[:length]
             raise
         self.changed.set()
         self.changed = trio.Event()
         return Applied(len(self.log), tuple(self.log[length:]))
+
+    def _require_room(
+        self, changes: Sequence[Change], before: dict[ResourceKey, StoredResource]
+    ) -> None:
+        for change in changes:
+            if isinstance(change, Put) and change.quota is not None:
+                type_name = change.key.type
+                excess = change.quota.excess(type_name, _totals(before), _totals(self.resources))
+                if excess is not None:
+                    raise QuotaExceededError(change.key, excess)
 
     def _put(self, change: Put) -> None:
         key, old = change.key, self.resources.get(change.key)
@@ -140,6 +153,14 @@ class FakeResourceStore:
     @contextmanager
     def changes(self, since: int | None = None) -> Iterator[AsyncIterator[FeedItem]]:
         yield _Reader(self, len(self.log) if since is None else since)
+
+
+def _totals(resources: dict[ResourceKey, StoredResource]) -> Totals:
+    totals = Totals()
+    for each in resources.values():
+        size = size_of(each.spec, each.status, each.labels)
+        totals = totals.changed(each.key.type, None, size)
+    return totals
 
 
 @dataclass

@@ -12,6 +12,7 @@ from kong_mesh_cp.core.identity.users import ADMIN, User
 from kong_mesh_cp.core.resources.kinds.mesh import CertificateAuthority
 from kong_mesh_cp.core.resources.labels import Place
 from kong_mesh_cp.core.resources.registry import TYPES
+from kong_mesh_cp.core.resources.volume import Quota
 from kong_mesh_cp.usecases.resource_ports import ResourceStore
 from kong_mesh_cp.usecases.resources.applying import Applying, WriteRules, Written
 from kong_mesh_cp.usecases.resources.births import CaPair, MeshBirths
@@ -20,6 +21,7 @@ from kong_mesh_cp.usecases.resources.ensuring import Ensuring
 from kong_mesh_cp.usecases.resources.insights import InsightViews
 from kong_mesh_cp.usecases.resources.inspecting import Inspecting
 from kong_mesh_cp.usecases.resources.queries import Listing, ListQuery
+from kong_mesh_cp.usecases.resources.quotas import Quotas
 from kong_mesh_cp.usecases.resources.reading import Reading
 from support.fake_resources import FakeResourceStore
 
@@ -34,10 +36,15 @@ class NumberedKeys:
 
     made: list[str] = field(default_factory=list)
 
-    async def signing_key(self) -> bytes:
+    async def signing_key(self, asker: str = "") -> bytes:  # noqa: ARG002 (of the port)
         return self._next("signing key")
 
-    async def mesh_ca(self, mesh: str, backend: CertificateAuthority) -> CaPair:
+    async def mesh_ca(
+        self,
+        mesh: str,
+        backend: CertificateAuthority,
+        asker: str = "",  # noqa: ARG002 (of the port)
+    ) -> CaPair:
         return CaPair(self._next(f"{mesh} {backend.name}"), self._next("key"))
 
     async def control_plane_ca(self, common_name: str) -> bytes:
@@ -58,12 +65,16 @@ class ResourceApi:
     keys: NumberedKeys = field(default_factory=NumberedKeys)
     now: datetime = AT
     access: AccessRules = field(default_factory=StaticAccess)
+    quota: Quota | None = None
 
     def __post_init__(self) -> None:
         access = self.access
         self.births = MeshBirths(self.store, self.keys, routing=self.routing)
         self.reading = Reading(self.store, access)
-        self.applying = Applying(self.store, access, self.births, self.rules, self._clock)
+        quotas = None if self.quota is None else Quotas(self.quota, access)
+        self.applying = Applying(
+            self.store, access, self.births, self.rules, self._clock, quotas=quotas
+        )
         self.inspecting = Inspecting(self.store, self.reading)
         self.insights = InsightViews(self.store, self.reading, access, self._clock)
         self.ensuring = Ensuring(self.store, self.births, self.keys, self.rules.place, self._clock)

@@ -131,3 +131,22 @@ def _(stage: Stage) -> Said:
         assert changed.rowcount == 1
     daemon.start()
     return stage.says("access-role-unreadable")
+
+
+@ACCESS.called("A signing key that was damaged in the store")
+def _(stage: Stage) -> Said:
+    daemon = stage.start()
+    key = "/global-secrets/admin-user-token"
+    eventually("the keys", lambda: daemon.api("GET", key).status == 200)
+    daemon.stop()
+    with closing(sqlite3.connect(daemon.state / "store.db")) as store, store:
+        store.execute(
+            "INSERT INTO resource (type, mesh, name, version, spec, labels, created_at,"
+            " modified_at) SELECT type, mesh, 'user-token-signing-key-9', 1, '{\"data\":\"eA==\"}',"
+            " labels, created_at, modified_at FROM resource WHERE name = 'user-token-signing-key-1'"
+        )
+    daemon.start()
+    body = b'{"name": "john", "groups": [], "validFor": "1h"}'
+    answer = daemon.api("POST", "/tokens/user", {"Content-Type": "application/json"}, body)
+    assert answer.status == 200, answer.body
+    return stage.says("signing-key-unusable")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import grp
 import os
 import socket
 import sqlite3
@@ -135,3 +136,11 @@ def _(stage: Stage) -> Said:
             f"PRAGMA application_id = {OURS}; PRAGMA user_version = 99; CREATE TABLE later (x);"
         )
     return stage.is_refused()
+
+
+@STARTS.called("An admission socket that is open to a group, without rules")
+def _(stage: Stage) -> Said:
+    stage.start()
+    group = grp.getgrgid(stage.daemon.socket.stat().st_gid).gr_name
+    stage.show(f"of the group {group} ", "of the group kong-mesh ")
+    return stage.says("admission-open")

@@ -146,3 +146,37 @@ def test_a_dataplane_that_an_operator_deletes_ends_the_seat(tmp_path: Path) -> N
         assert daemon.api("DELETE", "/meshes/default/dataplanes/backend-1").status == 200
         assert seat.next_event()["code"] == "dataplane-deleted"
         assert seat.ended()
+
+
+def test_what_an_administrator_stored_survives_a_process_that_claims_its_name(
+    tmp_path: Path,
+) -> None:
+    path = "/meshes/default/dataplanes/opdp"
+    with furnished(tmp_path) as daemon:
+        put(daemon, path, dataplane("opdp"))
+        theirs = dataplane("opdp")
+        theirs["networking"]["address"] = "6.6.6.6"
+        claimed = Seat.ask(daemon.socket, {"dataplane": theirs})
+
+        assert (claimed.status, claimed.first["code"]) == (409, "dataplane-stored")
+        assert claimed.first["hint"]
+        with Seat.ask(daemon.socket, {"mesh": "default", "name": "opdp"}) as joined:
+            assert joined.admitted
+        eventually(
+            "the seat is free", lambda: not daemon.local("GET", "/v1/admissions").json["total"]
+        )
+        stored: Any = daemon.api("GET", path).json
+        assert stored["networking"]["address"] == "127.0.0.1"
+
+
+def test_the_start_says_that_the_socket_is_open_unless_rules_say_who_may_join(
+    tmp_path: Path,
+) -> None:
+    rules = tmp_path / "rules.toml"
+    rules.write_text("[[admission.rules]]\nuid = 0\n")
+    with running(tmp_path / "open") as daemon:
+        eventually("it is ready", lambda: "ready: " in daemon.stderr)
+        assert daemon.stderr.count("admission-open: ") == 1
+    with running(tmp_path / "ruled", "--config-file", str(rules)) as daemon:
+        eventually("it is ready", lambda: "ready: " in daemon.stderr)
+        assert "admission-open: " not in daemon.stderr

@@ -232,7 +232,7 @@ async def test_an_unusable_key_is_named_with_its_remedy_and_the_proxy_is_admitte
         warning(await take(desk, "b"))
 
     assert "is no private key in PEM" in first
-    assert "Delete that Secret" in first
+    assert "has no other that is usable. Put another in its place" in first
     said = [text for text in caplog.messages if text.startswith("token-not-issued")]
     assert len(said) == 1, "said once, not for each admission"
 

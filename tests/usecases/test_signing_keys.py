@@ -9,7 +9,9 @@ import pytest
 from kong_mesh_cp.core.errors import ControlPlaneError
 from kong_mesh_cp.core.identity.jwt import PresentedToken
 from kong_mesh_cp.core.identity.key_series import (
+    SERIAL_MAX,
     USER_KEYS,
+    WRITTEN_SERIAL_MAX,
     ZONE_KEYS,
     KeySeries,
     OfflineKeys,
@@ -114,6 +116,65 @@ async def test_a_key_that_is_none_is_told_as_such() -> None:
     secrets.kept[USER_KEYS.key(1)] = b"junk"
     with pytest.raises(SigningKeyError):
         await keys.newest(USER_KEYS)
+
+
+async def test_the_newest_key_that_can_sign_signs_and_the_bad_one_is_warned_of(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    keys, secrets = fresh()
+    series = dataplane_keys("default")
+    secrets.kept[series.key(1)] = pem(1)
+    secrets.kept[series.key(2)] = pem(2)
+    secrets.kept[series.key(3)] = signing_key(3).verifier.pem()
+    secrets.kept[series.key(9)] = b"x"
+    for _ in range(3):
+        kid, key = await keys.newest(series)
+        assert kid == "2"
+        assert key.sign(b"x") == signing_key(2).sign(b"x")
+    said = [each for each in caplog.messages if each.startswith("signing-key-unusable: ")]
+    assert len(said) == 2, "once for each content"
+    assert '"default/dataplane-token-signing-key-default-9" is no private key' in said[0]
+    secrets.kept[series.key(9)] = b"y"
+    await keys.newest(series)
+    assert len(caplog.messages) == 3, "it has become another bad one"
+
+
+async def test_what_is_put_right_signs_at_once() -> None:
+    keys, secrets = fresh()
+    secrets.kept[USER_KEYS.key(1)] = pem(1)
+    secrets.kept[USER_KEYS.key(2)] = b"x"
+    assert (await keys.newest(USER_KEYS))[0] == "1"
+    secrets.kept[USER_KEYS.key(2)] = pem(2)
+    assert (await keys.newest(USER_KEYS))[0] == "2"
+    del secrets.kept[USER_KEYS.key(2)]
+    assert (await keys.newest(USER_KEYS))[0] == "1"
+
+
+async def test_a_key_that_cannot_sign_may_be_retired_and_the_one_that_signs_may_not() -> None:
+    keys, secrets = fresh()
+    secrets.kept[USER_KEYS.key(1)] = pem(1)
+    secrets.kept[USER_KEYS.key(9)] = b"x"
+    with pytest.raises(ControlPlaneError) as caught:
+        await keys.retire(USER_KEYS, 1)
+    assert caught.value.code == "signing-key-in-use"
+    await keys.retire(USER_KEYS, 9)
+    assert list(secrets.kept) == [USER_KEYS.key(1)]
+
+
+async def test_a_rotation_follows_any_number_that_may_be_written() -> None:
+    keys, secrets = fresh()
+    secrets.kept[USER_KEYS.key(WRITTEN_SERIAL_MAX)] = pem(1)
+    assert await keys.rotate(USER_KEYS) == WRITTEN_SERIAL_MAX + 1
+    assert (await keys.newest(USER_KEYS))[0] == str(WRITTEN_SERIAL_MAX + 1)
+
+
+async def test_a_rotation_behind_the_last_number_says_what_to_do() -> None:
+    keys, secrets = fresh()
+    secrets.kept[USER_KEYS.key(SERIAL_MAX)] = pem(1)
+    with pytest.raises(ControlPlaneError, match="no number for another key") as caught:
+        await keys.rotate(USER_KEYS)
+    assert caught.value.code == "signing-key-numbers-exhausted"
+    assert list(secrets.kept) == [USER_KEYS.key(SERIAL_MAX)]
 
 
 async def test_a_rotation_adds_a_key_that_signs_while_the_old_one_verifies(

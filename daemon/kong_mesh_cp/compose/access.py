@@ -23,8 +23,10 @@ class Access:
         lists = static_access(settings.static)
         self._roles = StoredRoles(store, lists) if settings.type == "rbac" else None
         self.rules: AccessRules = lists
+        self.unlogged: AccessRules = lists  # the same, for questions that no request asks
         self.writers_store = store
         if self._roles is not None:
+            self.unlogged = self._roles
             self.rules = LoggedAccess(self._roles, settings.rbac.log_actions, clocks.boot_clock)
             self.writers_store = self._roles.for_writers()
 

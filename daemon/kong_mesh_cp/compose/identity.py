@@ -5,18 +5,22 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 
+import trio
+
 from kong_mesh_cp.compose.token_trust import TokenTrust
 from kong_mesh_cp.core.errors import ControlPlaneError, StateError
 from kong_mesh_cp.core.identity.access import AccessRules
 from kong_mesh_cp.core.identity.key_series import USER_KEYS
+from kong_mesh_cp.core.identity.rsa_keys import SigningKey
 from kong_mesh_cp.core.identity.users import Authentication
 from kong_mesh_cp.settings.model import Settings
 from kong_mesh_cp.shell.host import clocks
-from kong_mesh_cp.shell.host.randomness import new_signing_key, new_token_id
+from kong_mesh_cp.shell.host.randomness import new_token_id
 from kong_mesh_cp.shell.http.routing import Route
 from kong_mesh_cp.shell.rest_api.token_routes import TokenRoutes
 from kong_mesh_cp.shell.rest_api.users import Authenticate
 from kong_mesh_cp.usecases.authenticating import AuthenticationSettings, Authenticator
+from kong_mesh_cp.usecases.identity_ports import NewSigningKey
 from kong_mesh_cp.usecases.issuing import Issuers, TokenIssuer
 from kong_mesh_cp.usecases.resource_ports import ResourceStore
 from kong_mesh_cp.usecases.resources.ensuring import until_stored
@@ -26,16 +30,25 @@ from kong_mesh_cp.usecases.signing_keys import SigningKeys
 log = logging.getLogger(__name__)
 
 
+async def _prove_apart(pem: bytes) -> SigningKey:
+    return await trio.to_thread.run_sync(SigningKey.proven, pem)
+
+
 class Identity:
     """Whom a request is from, and the tokens that say so."""
 
     def __init__(
-        self, settings: Settings, store: ResourceStore, access: AccessRules, trust: TokenTrust
+        self,
+        settings: Settings,
+        store: ResourceStore,
+        access: AccessRules,
+        trust: TokenTrust,
+        new_key: NewSigningKey,
     ) -> None:
         self._settings = settings.api_server.authn
         proxies = settings.dp_server.authn
         self._secrets = StoredKeySecrets(store, clocks.wall_clock)
-        self._keys = SigningKeys(self._secrets, new_signing_key)
+        self._keys = SigningKeys(self._secrets, new_key, _prove_apart)
         self._issuer = TokenIssuer(
             self._keys,
             access=lambda: access,

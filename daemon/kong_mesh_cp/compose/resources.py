@@ -17,6 +17,7 @@ from kong_mesh_cp.compose.late import late
 from kong_mesh_cp.compose.token_trust import TokenTrust, read_token_trust
 from kong_mesh_cp.core.identity.access import AccessRules, StaticAccess
 from kong_mesh_cp.core.resources.labels import Mode, Place
+from kong_mesh_cp.core.resources.volume import Quota
 from kong_mesh_cp.settings.model import Settings
 from kong_mesh_cp.shell.host import clocks
 from kong_mesh_cp.shell.host.authorities import SystemKeyMaker
@@ -32,12 +33,14 @@ from kong_mesh_cp.usecases.presence import Services
 from kong_mesh_cp.usecases.proxy_records import ProxyRecords
 from kong_mesh_cp.usecases.proxy_tokens import ProxyTokens
 from kong_mesh_cp.usecases.registering import Registering
+from kong_mesh_cp.usecases.registrations import Run
 from kong_mesh_cp.usecases.resource_ports import ResourceStore
 from kong_mesh_cp.usecases.resources.applying import Applying, WriteRules
 from kong_mesh_cp.usecases.resources.births import MeshBirths
 from kong_mesh_cp.usecases.resources.ensuring import Ensuring, InitialResources
 from kong_mesh_cp.usecases.resources.envoy_admin import EnvoyAdmin
 from kong_mesh_cp.usecases.resources.insights import InsightViews
+from kong_mesh_cp.usecases.resources.quotas import Quotas
 from kong_mesh_cp.usecases.resources.reading import Reading
 
 if TYPE_CHECKING:
@@ -62,7 +65,11 @@ class Resources:
         self._place = _place(settings)
         self._access = Access(settings.access, store)
         self._identity = Identity(
-            settings, store, self._access.rules, trust or read_token_trust(settings)
+            settings,
+            store,
+            self._access.rules,
+            trust or read_token_trust(settings),
+            self._keys.signing_key,
         )
         self.guards = Guards(authenticate=self._identity.authenticate, access=self._access.rules)
         self._rules = WriteRules(
@@ -78,7 +85,12 @@ class Resources:
         writable = Writable(place=self._place, api_read_only=settings.api_server.read_only)
         reading = Reading(store, access)
         applying = Applying(
-            self._access.writers_store, access, self._births, self._rules, clocks.wall_clock
+            self._access.writers_store,
+            access,
+            self._births,
+            self._rules,
+            clocks.wall_clock,
+            quotas=Quotas(_quota(settings), self._access.unlogged),
         )
         insights = InsightViews(store, reading, access, clocks.wall_clock)
         return (
@@ -115,9 +127,16 @@ class Resources:
         )
         # OpenSSL signs without the interpreter's lock, and more threads than this gain nothing.
         threads = trio.CapacityLimiter(SIGNING_THREADS_MAX)
+        run = Run(plane, instance)
+        takes_over = bool(self._settings.admission.rules)
         return Services(
             registering=Registering(
-                applying, meshes, instance=instance, wall_clock=clocks.wall_clock
+                applying,
+                self._store,
+                meshes,
+                run=run,
+                takes_over=takes_over,
+                wall_clock=clocks.wall_clock,
             ),
             tokens=ProxyTokens(
                 self._identity.signing_keys,
@@ -128,8 +147,8 @@ class Resources:
             ),
             records=ProxyRecords(
                 self._store,
-                plane=plane,
-                instance=instance,
+                run=run,
+                takes_over=takes_over,
                 subscriptions_max=self._settings.metrics.dataplane.subscription_limit,
                 new_id=new_token_id,
                 wall_clock=clocks.wall_clock,
@@ -167,6 +186,10 @@ def _attaching(store: ResourceStore, reading: Reading, access: AccessRules) -> A
     from kong_mesh_cp.usecases.resources.attaching import Attaching  # noqa: PLC0415
 
     return Attaching(store, reading, _inspecting(store, reading), access)
+
+
+def _quota(settings: Settings) -> Quota:
+    return Quota(items=settings.store.quota.items, bytes=settings.store.quota.bytes)
 
 
 def _place(settings: Settings) -> Place:

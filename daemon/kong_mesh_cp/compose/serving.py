@@ -22,6 +22,7 @@ from kong_mesh_cp.compose.state import open_state
 from kong_mesh_cp.core.errors import ControlPlaneError, StateError
 from kong_mesh_cp.core.wire.cors import AllowedOrigins
 from kong_mesh_cp.shell.admission_socket.limits import SOCKET_LIMITS
+from kong_mesh_cp.shell.admission_socket.listener import open_to
 from kong_mesh_cp.shell.host import clocks
 from kong_mesh_cp.shell.host.descriptors import raise_descriptor_limit
 from kong_mesh_cp.shell.host.systemd import ServiceManager
@@ -247,11 +248,24 @@ class _Run:
         plane.serving = True
         if plane.reserved:
             log.info("seats-reserved: seats kept for their proxies: %d", len(plane.reserved))
+        self._warn_of_openness()
         log.info("ready: %s", ", ".join(f"{name} {at}" for name, at in addresses.items()))
         if self._prepared.banner:
             licensing = plane.licensing
             show(banner(licensing.entitlement, licensing.now, addresses))
         self._manager.ready(plane.status())
+
+    def _warn_of_openness(self) -> None:
+        settings, path = self._prepared.settings, self._listeners.admission_path
+        allowed = open_to(path)
+        if settings.admission.rules or settings.mode == "global" or allowed is None:
+            return
+        log.warning(
+            "admission-open: without [[admission.rules]] %s may join any mesh under any name and "
+            "gets tokens for any service, through %s. Set rules that say who may join as what.",
+            allowed,
+            path,
+        )
 
     async def _obey(self, signals: AsyncIterator[int]) -> None:
         async for number in signals:

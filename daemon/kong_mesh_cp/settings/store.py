@@ -13,6 +13,8 @@ TLS_MODES = ("disable", "verifyNone", "verifyCa", "verifyFull")
 TLS_MODES_WITH_AUTHORITY = frozenset({"verifyCa", "verifyFull"})
 CONNECT_SECONDS = (2, 60)  # libpq takes less than 2 for 2
 CONNECTIONS = (2, 1000)
+QUOTA_ITEMS_MAX = 1_000_000
+QUOTA_BYTES_MAX = 8 * 1024**3
 # A start that waits longer would be ended by TimeoutStartSec= of the unit.
 WAIT_SECONDS = (0, 75)
 
@@ -128,6 +130,24 @@ class PostgresSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StoreQuotaSettings:
+    items: int = option(
+        forms.whole_number(0, QUOTA_ITEMS_MAX),
+        default=10_000,
+        environment="KMESH_STORE_QUOTA_ITEMS",
+        doc="How many resources the store may hold before users who are no administrators can add "
+        "no more: of Dataplanes, and again of all others. What the control plane and admissions "
+        "write is not refused.",
+    )
+    bytes: int = option(
+        forms.whole_number(0, QUOTA_BYTES_MAX),
+        default=64 * 1024 * 1024,
+        environment="KMESH_STORE_QUOTA_BYTES",
+        doc="As store.quota.items, in bytes of their documents and labels.",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StoreSettings:
     type: str = option(
         forms.one_of(
@@ -154,4 +174,5 @@ class StoreSettings:
         doc="Whether a mesh may be deleted that still has data plane proxies, and a zone that is "
         "still connected.",
     )
+    quota: StoreQuotaSettings = field(default_factory=StoreQuotaSettings)
     postgres: PostgresSettings = field(default_factory=PostgresSettings)

@@ -161,7 +161,7 @@ class Admitting:
         self._note_high_water()
         if policy.refuse_when_full:
             await self._recorder.durable()
-        return await self._presence.arrive(approved.request, approved.seat, approved.tags)
+        return await self._presence.arrive(approved.request, held.holder, approved.tags)
 
     async def _approve(self, body: bytes, peer: PeerAttestor, *, look: bool) -> _Approved | Refused:
         """Shape → mesh → identity → constraints; the license comes after it. A fixed order."""

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 import trio
 
 from kong_mesh_cp.core.admission.decision import Refused
+from kong_mesh_cp.core.admission.ledger import Holder
 from kong_mesh_cp.core.admission.request import AdmissionRequest, Tags
 from kong_mesh_cp.core.admission.seats import SeatId, SeatRecord
 from kong_mesh_cp.core.errors import ControlPlaneError, StateError
@@ -129,12 +130,18 @@ class Presence:
     # What an admission asks before it is decided.
 
     async def judged(self, request: AdmissionRequest) -> Refused | None:
-        """What is wrong with the Dataplane of a request by itself; None: nothing."""
+        """What is wrong with the Dataplane of a request by itself, or with its taking the place
+        of the stored one; None: nothing.
+        """
         with trio.move_on_at(self._start_ends):
             await self._served.wait()
         if self._services is None:
             return _starting()
-        return self._services.registering.judged(request)
+        registering = self._services.registering
+        refused = registering.judged(request)
+        if refused is None and self.directory.may_hold(request.mesh, request.name):
+            refused = await registering.replaceable(request)
+        return refused
 
     # What becomes of a seat.
 
@@ -147,13 +154,14 @@ class Presence:
             self._note(seat)
 
     async def arrive(
-        self, request: AdmissionRequest, seat: SeatId, tags: Tags
+        self, request: AdmissionRequest, holder: Holder, tags: Tags
     ) -> Arrival | Refused:
-        """Register the proxy if it asks for that, and make its token. The seat has been taken.
+        """Register the proxy if it asks for that, and make its token. `holder` has the seat.
 
         `tags` are those that a rule adds. After a refusal, or when it is cancelled, the seat has
         to be given back.
         """
+        seat = holder.record.seat
         attendance = self._attending[seat]
         if request.resource is not None:
             refused = await self._until_possible(seat)
@@ -161,7 +169,7 @@ class Presence:
                 return refused
             assert self._services is not None  # noqa: S101 — it has begun
             attendance.may_have_resource = True
-            refused = await self._services.registering.register(request, tags)
+            refused = await self._services.registering.register(request, tags, holder.peer.uid)
             if refused is not None:
                 return refused
             attendance.has_resource = True

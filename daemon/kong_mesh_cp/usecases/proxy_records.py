@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from typing import Final
 
 from kong_mesh_cp.core.admission.seats import SeatId
@@ -18,8 +19,14 @@ from kong_mesh_cp.core.resources.reading import ParseError
 from kong_mesh_cp.usecases.ports import WallClock
 from kong_mesh_cp.usecases.presence import Attendance, Shown
 from kong_mesh_cp.usecases.proxy_directory import DATAPLANE
-from kong_mesh_cp.usecases.registering import REGISTRATION, registration_key
+from kong_mesh_cp.usecases.registrations import (
+    REGISTRATION,
+    Registration,
+    Run,
+    registration_key,
+)
 from kong_mesh_cp.usecases.resource_ports import (
+    Change,
     Delete,
     Put,
     ResourceStore,
@@ -43,16 +50,19 @@ class ProxyRecords:
         self,
         store: ResourceStore,
         *,
-        plane: str,
-        instance: str,
+        run: Run,
+        takes_over: bool,
         subscriptions_max: int,
         new_id: Callable[[], str],
         wall_clock: WallClock,
     ) -> None:
-        """`plane` stays the same over restarts, `instance` is another one with each."""
+        """`takes_over`: as with `Registering`. Otherwise what a client of the API has written since
+        it was registered stays.
+        """
         self._store = store
-        self._run = ResourceKey(RUN, "", plane)
-        self._instance = instance
+        self._run = ResourceKey(RUN, "", run.plane)
+        self._instance = run.instance
+        self._takes_over = takes_over
         self._subscriptions_max = subscriptions_max
         self._new_id = new_id
         self._wall_clock = wall_clock
@@ -108,24 +118,30 @@ class ProxyRecords:
         found = await self._store.get_many([*keys, mark_key])
         if dataplane_key not in found:
             return
-        mark = found.get(mark_key)
-        if mark is not None and _instance(mark) in self._own:
+        mark, dataplane = found.get(mark_key), found[dataplane_key]
+        changes: list[Change] = []
+        if mark is not None and (registered := Registration.read(mark)).instance in self._own:
             # The registration goes first: it went with a Dataplane that was deleted meanwhile,
             # and then what is called like it now is somebody else's.
-            await self._store.apply(
-                [
-                    Delete.as_read(mark),
-                    Delete.as_read(found[dataplane_key]),
-                ]
+            changes.append(Delete.as_read(mark))
+            if self._takes_over or registered.is_of(dataplane):
+                await self._store.apply([*changes, Delete.as_read(dataplane)])
+                log.info("dataplane-removed: %s of mesh %s left", seat.name, seat.mesh)
+                return
+            log.info(
+                "dataplane-kept: %s of mesh %s left, and a client of the API has written its "
+                "Dataplane",
+                seat.name,
+                seat.mesh,
             )
-            log.info("dataplane-removed: %s of mesh %s left", seat.name, seat.mesh)
-            return
         insight = found.get(insight_key)
         before = _read(insight)
         now = presence.nanoseconds(self._wall_clock())
         after = presence.disconnected(before, instances=self._own, at=now)
         if after is not before:
-            await self._store.apply([_put(keys, after, insight, self._wall_clock)])
+            changes.append(_put(keys, after, insight, self._wall_clock))
+        if changes:
+            await self._store.apply(changes)
 
     async def left_behind(self, zone: str) -> Collection[SeatId]:
         """The proxies of which earlier runs have left something."""
@@ -148,12 +164,14 @@ class ProxyRecords:
         """What the proxy registered with an earlier run is to be removed by this one."""
         key = registration_key(seat.mesh, seat.name)
         mark = await self._store.get(key)
-        if mark is not None and _instance(mark) in self._dead:
-            spec = json.dumps({"instance": self._instance})
-            now = self._wall_clock()
-            await self._store.apply(
-                [Put(key=key, spec=spec, owner=mark.owner, at=now, if_version=mark.version)]
-            )
+        if mark is None:
+            return
+        registered = Registration.read(mark)
+        if registered.instance in self._dead:
+            adopted = replace(registered, instance=self._instance)
+            dataplane = ResourceKey(DATAPLANE, seat.mesh, seat.name)
+            put = adopted.put(dataplane, self._wall_clock(), mark.version)
+            await self._store.apply([put])
 
     async def forget_the_dead(self) -> None:
         """Nothing is left of earlier runs."""
@@ -202,7 +220,3 @@ def _put(
         at=wall_clock(),
         if_version=0 if before is None else before.version,
     )
-
-
-def _instance(registration: StoredResource) -> str:
-    return str(json.loads(registration.spec)["instance"])

@@ -112,8 +112,8 @@ class ProxyTokens:
                 )
             case SigningKeyError():
                 return (
-                    f"{error.message}: it is the newest of mesh {seat.mesh}. Delete that Secret "
-                    f"({prefix}-…), or add a newer one: kumactl generate signing-key."
+                    f"{error.message}, and mesh {seat.mesh} has no other that is usable. Put "
+                    f"another in its place, or add a newer one: kumactl generate signing-key."
                 )
             case StateError():
                 what = f"the signing key of mesh {seat.mesh} cannot be read"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final, cast
 
 import trio
@@ -22,11 +22,11 @@ from kong_mesh_cp.usecases.admission_requests import (
 )
 from kong_mesh_cp.usecases.ports import MeshDirectory, WallClock
 from kong_mesh_cp.usecases.proxy_directory import DATAPLANE
-from kong_mesh_cp.usecases.resource_ports import Put
+from kong_mesh_cp.usecases.registrations import Registration, Run, Standing, registration_key
+from kong_mesh_cp.usecases.resource_ports import ResourceStore
 from kong_mesh_cp.usecases.resources.applying import Applying
 from kong_mesh_cp.usecases.resources.refusals import NOT_VALID, Fault, ResourceRefusedError
 
-REGISTRATION: Final = "AdmissionRegistration"  # no client sees this type
 ATTEMPTS_MAX: Final = 10  # of writers that meet; each time one of them gets through
 
 log = logging.getLogger(__name__)
@@ -35,16 +35,27 @@ log = logging.getLogger(__name__)
 class Registering:
     """Writes Dataplanes in the name of the control plane: the admission has been decided.
 
-    Each gets a registration, which it owns: it is there as long as nobody deletes the Dataplane,
-    whoever changes it, and says which run of which control plane has to remove it.
+    Each gets a `Registration`.
     """
 
     def __init__(
-        self, applying: Applying, meshes: MeshDirectory, *, instance: str, wall_clock: WallClock
+        self,
+        applying: Applying,
+        store: ResourceStore,
+        meshes: MeshDirectory,
+        *,
+        run: Run,
+        takes_over: bool,
+        wall_clock: WallClock,
     ) -> None:
+        """`takes_over`: rules say who may join as what, so whoever is admitted may replace what
+        is stored under its name. Otherwise what no seat has registered is not touched.
+        """
         self._applying = applying
+        self._store = store
         self._meshes = meshes
-        self._instance = instance
+        self._run = run
+        self._takes_over = takes_over
         self._wall_clock = wall_clock
 
     def judged(self, request: AdmissionRequest) -> Refused | None:
@@ -55,8 +66,18 @@ class Registering:
             return _invalid(error)
         return None
 
-    async def register(self, request: AdmissionRequest, added: Tags) -> Refused | None:
-        """Make or replace the Dataplane; `added` tags go on top of its own.
+    async def replaceable(self, request: AdmissionRequest) -> Refused | None:
+        """Why what is stored under the name cannot be replaced; None when it can. Asked before
+        anybody looks at the process, it says no more than holds for all of them.
+        """
+        try:
+            standing = await self._standing(request)
+        except StateError as error:
+            return busy(f"the Dataplane cannot be looked at: {error.message}", error.hint)
+        return None if standing is None else standing.refusal(plane=self._run.plane, uid=None)
+
+    async def register(self, request: AdmissionRequest, added: Tags, uid: int) -> Refused | None:
+        """Make or replace the Dataplane; `added` tags go on top of its own. `uid` brings it.
 
         What was begun is brought to its end, also when the caller is cancelled: otherwise nobody
         would know whether there is something to remove.
@@ -65,28 +86,44 @@ class Registering:
         for _ in range(ATTEMPTS_MAX):
             try:
                 with trio.CancelScope(shield=True):
-                    await self._applying.put_document(
-                        ADMIN, _key(request), document, also=[self._registration(request)]
-                    )
+                    refused = await self._put(request, document, uid)
             except ResourceRefusedError as error:
                 if error.fault is not Fault.CONFLICT:
                     return self._refused(error, request)
             except StateError as error:
                 return busy(f"the Dataplane cannot be stored: {error.message}", error.hint)
             else:
-                return None
+                return refused
         return busy(
             f"the Dataplane {request.name} was changed by others {ATTEMPTS_MAX} times in a row",
             "Ask again in a moment.",
         )
 
-    def _registration(self, request: AdmissionRequest) -> Put:
-        return Put(
-            key=registration_key(request.mesh, request.name),
-            spec=json.dumps({"instance": self._instance}),
-            owner=_key(request),
-            at=self._wall_clock(),
-        )
+    async def _put(
+        self, request: AdmissionRequest, document: Mapping[str, Any], uid: int
+    ) -> Refused | None:
+        """Raises: StateError, ResourceRefusedError."""
+        run, key = self._run, _key(request)
+        made = Registration(instance=run.instance, plane=run.plane, uid=uid)
+        standing, mark_version, onto = await self._standing(request), None, None
+        if standing is not None:
+            refused = standing.refusal(plane=run.plane, uid=uid)
+            if refused is not None:
+                return refused
+            # Neither the Dataplane nor its mark may have become others when they are written.
+            mark_version, onto = standing.mark_version, standing.version
+            made = replace(made, version=onto + 1)
+        mark = made.put(key, self._wall_clock(), mark_version)
+        await self._applying.put_document(ADMIN, key, document, also=[mark], onto=onto)
+        return None
+
+    async def _standing(self, request: AdmissionRequest) -> Standing | None:
+        """None: it makes no difference. Raises: StateError."""
+        if self._takes_over:
+            return None
+        key, mark_key = _key(request), registration_key(request.mesh, request.name)
+        found = await self._store.get_many([key, mark_key])
+        return Standing(found.get(key), found.get(mark_key))
 
     def _refused(self, error: ResourceRefusedError, request: AdmissionRequest) -> Refused:
         """What speaks against a Dataplane that was in order a moment ago, by itself."""
@@ -97,10 +134,6 @@ class Registering:
             return no_such_mesh(request.mesh, names)
         # The constraints that it was held against have just been changed.
         return busy(f"mesh {request.mesh} was changed meanwhile", "Ask again in a moment.")
-
-
-def registration_key(mesh: str, name: str) -> ResourceKey:
-    return ResourceKey(REGISTRATION, mesh, name)
 
 
 def with_tags(resource: Mapping[str, Any], added: Tags) -> Mapping[str, Any]:

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from kong_mesh_cp.core.admission.seats import SeatId, SeatRecord
 from kong_mesh_cp.core.resources.key import ResourceKey
+from kong_mesh_cp.core.resources.volume import Excess, Quota
 
 
 class ChangeRefusedError(Exception):
@@ -44,6 +45,14 @@ class VersionConflictError(ChangeRefusedError):
         self.found = found
 
 
+class QuotaExceededError(ChangeRefusedError):
+    """There would be more in the store than its writer may bring about."""
+
+    def __init__(self, key: ResourceKey, excess: Excess) -> None:
+        super().__init__(key, f"{key} would make {excess.found} {excess.what} of {excess.most}")
+        self.excess = excess
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredResource:
     """A resource as it is kept. `version` is 1 when it is made and 1 more with each change."""
@@ -64,7 +73,8 @@ class Put:
 
     `if_version`: 0, it must not exist; n, it must have exactly this version; None, whatever is
     there. `owner` has to exist when the change's turn comes. `created_at` is for a resource that
-    comes with its past; otherwise `at` is when it was made, if it was not there.
+    comes with its past; otherwise `at` is when it was made, if it was not there. `quota`: how much
+    there may be when the whole transaction has been made, unless that takes no more than before.
     """
 
     key: ResourceKey
@@ -75,6 +85,7 @@ class Put:
     owner: ResourceKey | None = None
     if_version: int | None = None
     created_at: datetime | None = None
+    quota: Quota | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,7 +184,8 @@ class ResourceStore(Protocol):
     async def apply(self, changes: Sequence[Change]) -> Applied:
         """Make all of `changes`, in order, in one transaction; return when they are on disk.
 
-        Raises: AlreadyExistsError, NotFoundError, VersionConflictError (nothing was changed);
+        Raises: AlreadyExistsError, NotFoundError, VersionConflictError, QuotaExceededError (nothing
+        was changed);
         StateError, in general without a change. Only a connection that was lost while the store
         was committing (`store-outcome-unknown`) leaves open whether the whole was made or
         nothing. So does cancelling the caller.

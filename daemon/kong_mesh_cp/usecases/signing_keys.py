@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -11,12 +12,18 @@ from kong_mesh_cp.core.errors import ControlPlaneError
 from kong_mesh_cp.core.identity.jwt import PresentedToken
 from kong_mesh_cp.core.identity.key_series import (
     FIRST_SERIAL,
+    SERIAL_MAX,
     KeySeries,
     OfflineKeys,
     revoked_ids,
     with_revoked,
 )
-from kong_mesh_cp.core.identity.refusals import SigningKeyError, TokenFault, TokenRejectedError
+from kong_mesh_cp.core.identity.refusals import (
+    SigningKeyError,
+    SigningKeyNotFoundError,
+    TokenFault,
+    TokenRejectedError,
+)
 from kong_mesh_cp.core.identity.rsa_keys import (
     Algorithm,
     LegacyVerifier,
@@ -24,11 +31,17 @@ from kong_mesh_cp.core.identity.rsa_keys import (
     VerifyingKey,
     public_key_of,
 )
+from kong_mesh_cp.core.resources.key import ResourceKey
+from kong_mesh_cp.core.resources.quoting import go_quote
 from kong_mesh_cp.usecases.identity_ports import KeySecrets, NewSigningKey
 
 log = logging.getLogger(__name__)
 
+REMEMBERED_MAX: Final = 256  # contents of secrets that were judged, and that were warned of
 ATTEMPTS_MAX: Final = 100  # of writers that meet; each time one of them gets through
+
+
+Prove = Callable[[bytes], Awaitable[SigningKey]]  # raises SigningKeyError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,20 +53,68 @@ class KeyTrust:
 
 
 class SigningKeys:
-    """All series of keys, as the secrets hold them right now. It remembers none."""
+    """All series of keys, as the secrets hold them right now.
 
-    def __init__(self, secrets: KeySecrets, new_key: NewSigningKey) -> None:
+    What it remembers is only which contents of secrets have been seen to sign, or not to.
+    """
+
+    def __init__(
+        self, secrets: KeySecrets, new_key: NewSigningKey, prove: Prove | None = None
+    ) -> None:
+        """`prove` does `SigningKey.proven` beside the event loop, which waits for it otherwise."""
         self._secrets = secrets
         self._new_key = new_key
+        self._prove = prove or _prove_here
+        self._judged: dict[bytes, SigningKey | SigningKeyError] = {}
+        self._told: dict[ResourceKey, bytes] = {}  # contents that were warned of
 
     async def newest(self, series: KeySeries) -> tuple[str, SigningKey]:
-        """The key that signs, with its `kid`. Raises: SigningKeyNotFoundError, SigningKeyError."""
+        """The key that signs, with its `kid`: the newest of those that can.
+
+        One that cannot is passed over, with a warning for each content it is given.
+        Raises: SigningKeyNotFoundError; SigningKeyError, about the newest one, where none can.
+        """
+        unusable: SigningKeyError | None = None
         # One may be taken out between the two questions.
         for serial in reversed(await self.serials(series)):
             pem = await self._secrets.get(series.key(serial))
-            if pem is not None:
-                return str(serial), SigningKey.parse(pem)
-        raise series.missing(str(FIRST_SERIAL))
+            if pem is None:
+                continue
+            key = await self._judge(pem)
+            if isinstance(key, SigningKey):
+                return str(serial), key
+            name = series.key(serial).name
+            self._warn(series.key(serial), pem, key)
+            unusable = unusable or SigningKeyError(key.problem, name=name)
+        raise unusable or series.missing(str(FIRST_SERIAL))
+
+    async def _judge(self, pem: bytes) -> SigningKey | SigningKeyError:
+        content = hashlib.sha256(pem).digest()
+        judged = self._judged.get(content)
+        if judged is None:
+            try:
+                judged = await self._prove(pem)
+            except SigningKeyError as error:
+                judged = error.with_traceback(None)
+            if len(self._judged) >= REMEMBERED_MAX:
+                self._judged.clear()
+            self._judged[content] = judged
+        return judged
+
+    def _warn(self, key: ResourceKey, pem: bytes, error: SigningKeyError) -> None:
+        content = hashlib.sha256(pem).digest()
+        if self._told.get(key) == content:
+            return
+        if len(self._told) >= REMEMBERED_MAX:
+            self._told.clear()
+        self._told[key] = content
+        log.warning(
+            "signing-key-unusable: the %s %s %s; an older key signs tokens, if there is one. Put"
+            " the output of kumactl generate signing-key in its place, or delete it.",
+            key.type,
+            go_quote(f"{key.mesh}/{key.name}" if key.mesh else key.name),
+            error.problem,
+        )
 
     async def serials(self, series: KeySeries) -> Sequence[int]:
         """The numbers of the keys that there are, rising."""
@@ -74,6 +135,12 @@ class SigningKeys:
         pem = await self._new_key()
         for _ in range(ATTEMPTS_MAX):
             serial = max(await self.serials(series), default=FIRST_SERIAL - 1) + 1
+            if serial > SERIAL_MAX:
+                raise ControlPlaneError(
+                    f"after {series.key(serial - 1).name} there is no number for another key",
+                    code="signing-key-numbers-exhausted",
+                    hint="Put its key under a lower number, and delete this one.",
+                )
             if await self._secrets.put(series.key(serial), pem, expected=None):
                 log.info("signing-key-added: %s signs from now on", series.key(serial).name)
                 return serial
@@ -84,9 +151,8 @@ class SigningKeys:
 
         Raises: SigningKeyNotFoundError; ControlPlaneError for the key that signs.
         """
-        serials = await self.serials(series)
         name = series.key(serial).name
-        if serials and serial == serials[-1]:
+        if str(serial) == await self._signing(series):
             raise ControlPlaneError(
                 f"{name} is the key that signs tokens",
                 code="signing-key-in-use",
@@ -95,6 +161,14 @@ class SigningKeys:
         if not await self._secrets.delete(series.key(serial)):
             raise series.missing(str(serial))
         log.info("signing-key-retired: tokens signed by %s are void", name)
+
+    async def _signing(self, series: KeySeries) -> str:
+        """The `kid` of the key that signs; "" where none does."""
+        try:
+            kid, _ = await self.newest(series)
+        except (SigningKeyNotFoundError, SigningKeyError):
+            return ""
+        return kid
 
     async def verifiers(
         self, series: KeySeries, token: PresentedToken, trust: KeyTrust
@@ -141,6 +215,10 @@ class SigningKeys:
                 log.info("token-revoked: %r is listed in %s", token_id, place.name)
                 return
         raise _contended(place.name)
+
+
+async def _prove_here(pem: bytes) -> SigningKey:
+    return SigningKey.proven(pem)
 
 
 def _contended(name: str) -> ControlPlaneError:

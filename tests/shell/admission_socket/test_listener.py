@@ -17,6 +17,7 @@ from kong_mesh_cp.shell.admission_socket.listener import (
     SOCKET_GROUP,
     adopted,
     bound,
+    open_to,
 )
 from support.users import needs_root, without_root
 
@@ -246,3 +247,17 @@ def test_any_other_socket_is_not_adopted(tmp_path: Path, kind: str) -> None:
         adopted(handed_over)
 
     assert error.value.code == "socket-unusable"
+
+
+@pytest.mark.parametrize(
+    ("mode", "who"),
+    [(0o600, None), (0o640, None), (0o660, "every member of the group "), (0o666, "everybody")],
+)
+def test_who_may_open_it_follows_from_its_mode(tmp_path: Path, mode: int, who: str | None) -> None:
+    path = tmp_path / "admission.sock"
+    with bound(path):
+        path.chmod(mode)
+        found = open_to(str(path))
+        assert found is None if who is None else found is not None and found.startswith(who)
+    assert open_to(str(path)) is None
+    assert open_to("\0abstract") is None

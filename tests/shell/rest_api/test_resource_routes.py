@@ -9,10 +9,14 @@ import pytest
 from kong_mesh_cp.core.errors import StateError
 from kong_mesh_cp.core.resources.labels import Mode, Place
 from kong_mesh_cp.core.resources.registry import TYPES
+from kong_mesh_cp.core.resources.volume import Excess, Share
+from kong_mesh_cp.shell.rest_api.errors import refused
 from kong_mesh_cp.shell.rest_api.resource_routes import Writable
+from kong_mesh_cp.usecases.resources.births import KeysBusyError
 from kong_mesh_cp.usecases.resources.kinds import KINDS
+from kong_mesh_cp.usecases.resources.refusals import over_quota
 from support.fake_resources import FakeResourceStore
-from support.resource_api import networking
+from support.resource_api import NumberedKeys, ResourceApi, networking
 from support.rest_api import Routes
 
 DATAPLANE = {"type": "Dataplane", "mesh": "m", "name": "dp", "networking": networking()}
@@ -239,3 +243,33 @@ async def test_what_a_path_takes_is_told_in_order() -> None:
 async def test_whoever_takes_json_gets_it(accept: str) -> None:
     answer = await (await routes_with_mesh()).ask("GET", "/meshes", headers={"accept": accept})
     assert answer.status == 200
+
+
+class BusyKeys(NumberedKeys):
+    """Too many wait for keys already."""
+
+    async def signing_key(self, asker: str = "") -> bytes:
+        if asker:
+            raise KeysBusyError
+        return await super().signing_key()
+
+
+async def test_a_mesh_whose_keys_cannot_be_made_now_is_not_made() -> None:
+    routes = Routes(ResourceApi(keys=BusyKeys()))
+    answer = await routes.ask("PUT", "/meshes/m", {"type": "Mesh", "name": "m"})
+    document = json.loads(answer.body)
+    assert (answer.status, document["code"]) == (503, "keys-busy")
+    assert "Ask again in 5 seconds" in document["hint"]
+    assert ("Retry-After", "5") in answer.headers
+    assert (await routes.ask("GET", "/meshes/m")).status == 404
+
+
+def test_a_write_over_the_quota_says_the_numbers_and_the_remedy() -> None:
+    excess = Excess(Share.OTHERS, "items", 9, 8)
+    answer = refused(over_quota("Could not create a resource", excess))
+    document = json.loads(answer.body)
+    assert (answer.status, document["code"]) == (403, "resource-over-quota")
+    assert document["title"] == "Could not create a resource"
+    assert "9 items of resources but Dataplanes" in document["detail"]
+    assert "up to 8 items" in document["detail"]
+    assert "store.quota.items" in document["hint"]

@@ -113,7 +113,47 @@ async def test_a_key_that_cannot_sign_is_no_fault_of_the_client() -> None:
     routes = Routes()
     assert await routes.secrets.put(USER_KEYS.key(1), b"no key", expected=None)
     answer = await routes.ask("POST", "/tokens/user", BODIES["user"])
-    assert said(answer) == (500, "Could not issue a token", "Internal Server Error")
+    status, title, detail = said(answer)
+    assert (status, title) == (503, "Could not issue a token")
+    assert detail == "the signing key user-token-signing-key-1 is no private key in PEM"
+    document = json.loads(answer.body)
+    assert document["code"] == "signing-key-invalid"
+    assert "kumactl generate signing-key" in document["hint"]
+
+
+@pytest.mark.parametrize("kind", ["user", "zone", "dataplane"])
+async def test_a_bad_key_in_the_store_does_not_stop_tokens(kind: str) -> None:
+    routes = await with_keys()
+    for series in (USER_KEYS, ZONE_KEYS, dataplane_keys("m")):
+        assert await routes.secrets.put(series.key(9), b"x", expected=None)
+    assert (await routes.ask("POST", f"/tokens/{kind}", BODIES[kind])).status == 200
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/global-secrets/user-token-signing-key-9",
+        "/global-secrets/zone-token-signing-key-9",
+        "/global-secrets/zone-token-signing-public-key-9",
+        "/meshes/m/secrets/dataplane-token-signing-key-m-9",
+    ],
+)
+async def test_a_secret_called_like_a_key_that_holds_none_is_refused(path: str) -> None:
+    routes = await with_keys()
+    name = path.rpartition("/")[2]
+    body = {"type": "GlobalSecret", "name": name, "data": "eA=="}
+    if path.startswith("/meshes"):
+        body |= {"type": "Secret", "mesh": "m"}
+    answer = await routes.ask("PUT", path, body)
+    document = json.loads(answer.body)
+    assert (answer.status, document["title"]) == (400, "Could not create a resource")
+    (wrong,) = document["invalid_parameters"]
+    assert wrong["field"] == "data"
+    assert "kumactl generate signing-key" in wrong["reason"]
+    assert (await routes.ask("GET", path)).status == 404
+    good = base64.b64encode(pem(4)).decode()
+    assert (await routes.ask("PUT", path, body | {"data": good})).status == 201
+    assert (await routes.ask("PUT", path, body)).status == 400
 
 
 async def test_tokens_signed_elsewhere_are_not_issued() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from kong_mesh_cp.core.errors import StateError
+from kong_mesh_cp.core.resources.volume import size_of
 from kong_mesh_cp.shell.store.schema import (
     APPLICATION_ID,
     Migration,
@@ -155,3 +157,34 @@ def test_the_audit_log_cannot_be_rewritten() -> None:
         for attempt in ("UPDATE audit_log SET actor = 'x'", "DELETE FROM audit_log"):
             with pytest.raises(sqlite3.IntegrityError, match="append only"):
                 connection.execute(attempt)
+
+
+def test_what_an_older_release_has_stored_is_counted() -> None:
+    before, volume = all_migrations()[:2], all_migrations()[2]
+    rows = [
+        ("Mesh", "", "m", '{"é": 1}', None, "{}"),
+        ("Secret", "m", "s", "{}", '{"a": 1}', '{"k\\u00e9": "v", "l": ""}'),
+        ("Dataplane", "m", "dp", "{}", None, '{"a": "bc"}'),
+        ("DataplaneInsight", "m", "dp", "{}", None, "{}"),
+        ("AdmissionRun", "", "this", "{}", None, "{}"),
+    ]
+    with database() as connection:
+        migrate(connection, "x", before)
+        for type_, mesh, name, spec, status, labels in rows:
+            connection.execute(
+                "INSERT INTO resource (type, mesh, name, version, spec, status, labels, created_at,"
+                " modified_at) VALUES (?, ?, ?, 1, ?, ?, ?, '', '')",
+                (type_, mesh, name, spec, status, labels),
+            )
+        migrate(connection, "x", [*before, volume])
+
+        sizes = [
+            size_of(spec, status, json.loads(labels)) for _, _, _, spec, status, labels in rows
+        ]
+        kept = connection.execute("SELECT size FROM resource ORDER BY rowid").fetchall()
+        assert [size for (size,) in kept] == sizes
+        counted = connection.execute(
+            "SELECT dataplane_items, dataplane_bytes, other_items, other_bytes"
+            " FROM resource_revision"
+        ).fetchone()
+        assert counted == (1, sizes[2], 2, sizes[0] + sizes[1])

@@ -39,7 +39,7 @@ async def test_all_of_it_is_one_transaction() -> None:
     failure = StateError("full", code="state-full", hint="Make room.")
     keys = broken.keys.signing_key
 
-    async def then_fail() -> bytes:
+    async def then_fail(asker: str = "") -> bytes:  # noqa: ARG001 (of the port)
         assert isinstance(broken.store, FakeResourceStore)
         broken.store.failure = failure
         return await keys()

@@ -70,3 +70,33 @@ def test_a_provided_authority_needs_the_secrets_it_names() -> None:
     assert secret_in_use("c", "m", provided) is not None
     assert secret_in_use("k", "m", provided) is None
     assert secret_in_use("c", "m", Mesh()) is None
+
+
+def keyed(name: str, bits: object) -> dict[str, object]:
+    return {**builtin(name), "conf": {"caCert": {"RSAbits": bits}}}
+
+
+@pytest.mark.parametrize("skip", [False, True])
+def test_a_key_that_takes_too_long_to_make_is_refused(skip: bool) -> None:
+    asked = mesh(keyed("a", 2048), keyed("b", 65536), skip=skip)
+    found = creation_violations("m", asked)
+    assert [(each.field, each.message) for each in found] == [
+        ("mtls.backends[1].conf.caCert.RSAbits", "must be 4096 at the most")
+    ]
+    assert change_violations("m", Mesh(), asked) == found
+    assert creation_violations("m", mesh(keyed("a", 4096), skip=skip)) == []
+
+
+def test_a_mesh_that_has_its_key_already_can_be_written_again() -> None:
+    before = mesh(keyed("a", 8192))
+    assert change_violations("m", before, before) == []
+    assert change_violations("m", before, mesh(keyed("a", 8193))) != []
+    assert change_violations("m", before, mesh(keyed("b", 8192))) != []
+
+
+def test_one_write_asks_for_a_few_keys_only() -> None:
+    few = mesh(*(builtin(f"a{number}") for number in range(8)))
+    many = mesh(*(builtin(f"a{number}") for number in range(9)))
+    assert creation_violations("m", few) == []
+    assert [each.field for each in creation_violations("m", many)] == ["mtls.backends"]
+    assert change_violations("m", few, many) == []

@@ -21,6 +21,7 @@ class RefusalCode(StrEnum):
     MESH_NOT_FOUND = "mesh-not-found"
     ALREADY_JOINED = "already-joined"
     DATAPLANE_MISMATCH = "dataplane-mismatch"
+    DATAPLANE_STORED = "dataplane-stored"
     TOO_LARGE = "too-large"
     TOO_SLOW = "too-slow"
     RATE_LIMITED = "rate-limited"

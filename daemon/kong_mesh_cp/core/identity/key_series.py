@@ -22,6 +22,11 @@ GLOBAL_SECRET: Final = "GlobalSecret"  # noqa: S105 (a type of resource)
 ADMIN_USER_TOKEN: Final = ResourceKey(GLOBAL_SECRET, "", "admin-user-token")
 FIRST_SERIAL: Final = 1
 
+SERIAL_MAX: Final = 10**18 - 1  # of keys that are found
+# Of keys that clients write: whatever they choose (a time in microseconds, say), there is a next
+# number for every rotation to come.
+WRITTEN_SERIAL_MAX: Final = 10**16 - 1
+
 # As the number is printed: from the `kid` 1 nobody would find the key `…-01`.
 _SERIAL: Final = re.compile(r"0|[1-9][0-9]{0,17}")
 

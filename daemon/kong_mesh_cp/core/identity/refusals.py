@@ -36,9 +36,11 @@ class TokenRejectedError(ControlPlaneError):
 class SigningKeyError(ControlPlaneError):
     """What is stored or given as a key is none that tokens can be signed or verified with."""
 
-    def __init__(self, problem: str) -> None:
+    def __init__(self, problem: str, *, name: str = "") -> None:
+        """`name`: of the secret that holds it, where it is one."""
+        self.problem = problem
         super().__init__(
-            f"the signing key {problem}",
+            f"the signing key {name} {problem}" if name else f"the signing key {problem}",
             code="signing-key-invalid",
             hint="Make one with: kumactl generate signing-key.",
         )

@@ -20,6 +20,8 @@ KEY_BITS_MIN: Final = 2048  # no verifier of today takes less (RFC 7518 section 
 KEY_BITS_MAX: Final = 8192  # bounds the work that verifying one signature can cause
 EXPONENT_BITS_MAX: Final = 33  # likewise; 65537 is what everybody has
 PEM_BYTES_MAX: Final = 16 * 1024
+_DAMAGED: Final = "is damaged: its numbers do not fit together"
+_PROOF: Final = b"signed to see whether a key can sign"
 LEGACY_KEY_BYTES_MIN: Final = 32  # RFC 7518 section 3.2: no shorter than the hash
 
 
@@ -103,7 +105,18 @@ class SigningKey:
         if not isinstance(key, rsa.RSAPrivateKey):
             raise SigningKeyError("is no RSA key")
         _require_strength(key.public_key())
+        _require_own_size(key)
         return cls(key)
+
+    @classmethod
+    def proven(cls, pem: bytes) -> SigningKey:
+        """As `parse`, of a key that has signed something. Raises: SigningKeyError.
+
+        Takes as long as signing one token: at the worst (KEY_BITS_MAX) some hundredths of a second.
+        """
+        key = cls.parse(pem)
+        key.sign(_PROOF)
+        return key
 
     @property
     def verifier(self) -> RsaVerifier:
@@ -117,10 +130,10 @@ class SigningKey:
         try:
             signature = self._key.sign(message, padding.PKCS1v15(), hashes.SHA256())
         except ValueError:
-            raise SigningKeyError("is damaged: its numbers do not fit together") from None
+            raise SigningKeyError(_DAMAGED) from None
         # A wrong signature of a damaged key would give its factors away, besides being useless.
         if not self.verifier.verifies(signature, message):
-            raise SigningKeyError("is damaged: its numbers do not fit together")
+            raise SigningKeyError(_DAMAGED)
         return signature
 
 
@@ -151,6 +164,14 @@ def _bounded(pem: bytes) -> bytes:
     if len(pem) > PEM_BYTES_MAX:
         raise SigningKeyError(f"is larger than {PEM_BYTES_MAX} bytes")
     return pem
+
+
+def _require_own_size(key: rsa.RSAPrivateKey) -> None:
+    """No part of a private key is longer than the key: signing takes as long as they are."""
+    numbers = key.private_numbers()
+    parts = (numbers.p, numbers.q, numbers.d, numbers.dmp1, numbers.dmq1, numbers.iqmp)
+    if any(part.bit_length() > key.key_size for part in parts):
+        raise SigningKeyError(_DAMAGED)
 
 
 def _require_strength(key: rsa.RSAPublicKey) -> None:

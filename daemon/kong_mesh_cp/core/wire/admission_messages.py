@@ -30,6 +30,7 @@ _STATUS_AND_TITLE: Mapping[RefusalCode, tuple[int, str]] = {
     RefusalCode.MESH_NOT_FOUND: (404, "The mesh does not exist"),
     RefusalCode.ALREADY_JOINED: (409, "A proxy of this name has already joined"),
     RefusalCode.DATAPLANE_MISMATCH: (409, "The stored Dataplane says otherwise"),
+    RefusalCode.DATAPLANE_STORED: (409, "The Dataplane of this name is somebody else's"),
     RefusalCode.TOO_LARGE: (413, "The request is too large"),
     RefusalCode.TOO_SLOW: (408, "The request took too long to arrive"),
     RefusalCode.RATE_LIMITED: (429, "Too many requests"),

@@ -67,6 +67,23 @@ def adopted(listener: socket.socket) -> socket.socket:
     return listener
 
 
+def open_to(path: str) -> str | None:
+    """Who may open the socket at `path` beside its owner and root, in words; None: nobody."""
+    try:
+        found = Path(path).lstat()
+    except (OSError, ValueError):
+        return None  # nobody opens what is not there; an abstract one has no mode
+    if found.st_mode & stat.S_IWOTH:
+        return "everybody on this machine"
+    if not found.st_mode & stat.S_IWGRP:
+        return None
+    try:
+        group = grp.getgrgid(found.st_gid).gr_name
+    except KeyError:
+        group = str(found.st_gid)
+    return f"every member of the group {shown(group)}"
+
+
 def _require_short(path: Path) -> None:
     length = len(os.fsencode(path))
     if length > PATH_BYTES_MAX:

@@ -2,36 +2,43 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import functools
+from dataclasses import dataclass, field
 from datetime import timedelta
 
-import trio
-
-from kong_mesh_cp.core.identity.ca import TEN_YEARS, builtin_ca, bundle, control_plane_ca
+from kong_mesh_cp.core.identity.ca import (
+    CA_KEY_BITS_MAX,
+    TEN_YEARS,
+    builtin_ca,
+    bundle,
+    control_plane_ca,
+)
 from kong_mesh_cp.core.identity.ca import private_key_pem as key_pem
-from kong_mesh_cp.core.identity.rsa_keys import KEY_BITS, KEY_BITS_MAX, KEY_BITS_MIN
+from kong_mesh_cp.core.identity.rsa_keys import KEY_BITS, KEY_BITS_MIN
 from kong_mesh_cp.core.resources.expirations import expiration_of
 from kong_mesh_cp.core.resources.kinds.mesh import CertificateAuthority
-from kong_mesh_cp.shell.host.randomness import new_rsa_key, new_serial, new_signing_key
+from kong_mesh_cp.shell.host.key_queue import KeyQueue
+from kong_mesh_cp.shell.host.randomness import new_rsa_key, new_serial
 from kong_mesh_cp.usecases.ports import WallClock
 from kong_mesh_cp.usecases.resources.births import CaPair
 
 
 @dataclass(frozen=True, slots=True)
 class SystemKeyMaker:
-    """`usecases.resources.births.KeyMaker`."""
+    """`usecases.resources.births.KeyMaker`: one key at a time."""
 
     wall_clock: WallClock
+    queue: KeyQueue = field(default_factory=KeyQueue)
 
-    async def signing_key(self) -> bytes:
-        return await new_signing_key()
+    async def signing_key(self, asker: str = "") -> bytes:
+        return key_pem(await self.queue.make(asker, new_rsa_key))
 
-    async def mesh_ca(self, mesh: str, backend: CertificateAuthority) -> CaPair:
+    async def mesh_ca(self, mesh: str, backend: CertificateAuthority, asker: str = "") -> CaPair:
         settings = (backend.conf or {}).get("caCert")
-        return await trio.to_thread.run_sync(self._mesh_ca, mesh, settings)
+        return await self.queue.make(asker, functools.partial(self._mesh_ca, mesh, settings))
 
     async def control_plane_ca(self, common_name: str) -> bytes:
-        return await trio.to_thread.run_sync(self._control_plane_ca, common_name)
+        return await self.queue.make("", functools.partial(self._control_plane_ca, common_name))
 
     def _mesh_ca(self, mesh: str, settings: object) -> CaPair:
         bits, validity = _bits_of(settings), _validity_of(settings)
@@ -48,11 +55,13 @@ class SystemKeyMaker:
 
 
 def _bits_of(settings: object) -> int:
-    """`RSAbits`, within what every verifier takes and no request can misuse."""
+    """`RSAbits`, within what every verifier takes. More is refused when it is written; what an
+    older release has let in is cut.
+    """
     given = settings.get("RSAbits") if isinstance(settings, dict) else None
     if not isinstance(given, int | float):
         return KEY_BITS
-    return min(max(int(given), KEY_BITS_MIN), KEY_BITS_MAX)
+    return int(min(max(given, KEY_BITS_MIN), CA_KEY_BITS_MAX))
 
 
 def _validity_of(settings: object) -> timedelta:

@@ -6,9 +6,7 @@ import secrets
 import uuid
 from typing import TYPE_CHECKING
 
-import trio
-
-from kong_mesh_cp.core.identity.ca import SERIAL_BITS_MAX, private_key_pem
+from kong_mesh_cp.core.identity.ca import SERIAL_BITS_MAX
 from kong_mesh_cp.core.identity.rsa_keys import KEY_BITS
 from kong_mesh_cp.core.identity.secrets_at_rest import NONCE_BYTES
 
@@ -23,12 +21,6 @@ def new_rsa_key(bits: int = KEY_BITS) -> rsa.RSAPrivateKey:
     )
 
     return rsa.generate_private_key(public_exponent=65537, key_size=bits)
-
-
-async def new_signing_key() -> bytes:
-    """A key for tokens (PEM, PKCS #1), made in a thread so that nobody waits for it."""
-    key = await trio.to_thread.run_sync(new_rsa_key)
-    return private_key_pem(key)
 
 
 def new_serial() -> int:

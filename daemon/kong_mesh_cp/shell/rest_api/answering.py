@@ -21,6 +21,7 @@ from kong_mesh_cp.shell.rest_api.users import (
     is_from_foreign_page,
     requester_of,
 )
+from kong_mesh_cp.usecases.resources.births import KEYS_BUSY_SECONDS, KeysBusyError
 from kong_mesh_cp.usecases.resources.refusals import ResourceRefusedError
 from kong_mesh_cp.usecases.stored_roles import RolesUnknownError
 
@@ -76,6 +77,10 @@ def authenticated(authenticate: Authenticate, answer: Answer) -> Handler:
         except RolesUnknownError as error:
             title = "Access cannot be decided"
             return Response(503, kuma_error(503, title, error.message))
+        except KeysBusyError as error:
+            extras = {"code": error.code, "hint": error.hint}
+            body = kuma_error(503, "Keys cannot be made now", error.message, extras=extras)
+            return Response(503, body, headers=(("Retry-After", str(KEYS_BUSY_SECONDS)),))
         except StateError as error:
             log.error("store-not-usable: %s. %s", error.message, error.hint)
             title, detail = "Could not use the store", "Internal Server Error"

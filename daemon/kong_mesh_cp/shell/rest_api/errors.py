@@ -21,12 +21,13 @@ _STATUSES = {
     "conflict": 409,
     "denied": 403,
     "unauthenticated": 401,
+    "over-quota": 403,  # as Kubernetes says it
     "read-only": 405,
     "internal": 500,
     "not-connected": 400,  # as the original says it of a proxy behind another control plane
 }
 # Kuma words these for its log alone; here the answer itself has the code and the remedy.
-_EXPLAINED = frozenset({"not-connected"})
+_EXPLAINED = frozenset({"not-connected", "over-quota"})
 
 
 def api_error(status: int, code: str, message: str) -> Response:

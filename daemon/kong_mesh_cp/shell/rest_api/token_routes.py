@@ -25,7 +25,7 @@ from kong_mesh_cp.shell.rest_api.auditing import asked_from
 from kong_mesh_cp.shell.rest_api.errors import refused
 from kong_mesh_cp.shell.rest_api.users import Authenticate
 from kong_mesh_cp.usecases.issuing import TokenIssuer
-from kong_mesh_cp.usecases.resources.refusals import internal, invalid
+from kong_mesh_cp.usecases.resources.refusals import invalid
 
 NOT_ISSUED: Final = "Could not issue a token"
 _TOKEN_TYPE: Final = "text/plain"  # noqa: S105 (a media type), without a charset, as clients know it
@@ -82,7 +82,9 @@ def _answer(issue: Issue) -> Answer:
             return Response(400, kuma_error(400, NOT_ISSUED, error.message))
         except SigningKeyError as error:
             log.error("token-not-issued: %s. %s", error.message, error.hint)
-            return refused(internal(NOT_ISSUED))
+            # Who may ask has been asked before: the name of the secret is no news to them.
+            told = {"code": error.code, "hint": error.hint}
+            return Response(503, kuma_error(503, NOT_ISSUED, error.message, extras=told))
         return Response(200, token.encode(), _TOKEN_TYPE)
 
     return answer

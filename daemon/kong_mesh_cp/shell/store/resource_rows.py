@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
 from kong_mesh_cp.core.resources.key import ResourceKey
+from kong_mesh_cp.core.resources.volume import Totals, Volume
 from kong_mesh_cp.shell.store.rows import instant, instant_text
 from kong_mesh_cp.shell.store.staging import Known, Staging
 from kong_mesh_cp.shell.store.unsound import (
@@ -31,12 +32,12 @@ _COLUMNS = (
 _Row = tuple[str, str, str, int, str, str | None, str, str, str, str | None, str | None, str | None]
 
 _UPSERT = (
-    f"INSERT INTO resource ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 -- constants
+    f"INSERT INTO resource ({_COLUMNS}, size) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 -- constants
     " ON CONFLICT (type, mesh, name) DO UPDATE SET version = excluded.version,"
     " spec = excluded.spec, status = excluded.status, labels = excluded.labels,"
     " created_at = excluded.created_at, modified_at = excluded.modified_at,"
     " owner_type = excluded.owner_type, owner_mesh = excluded.owner_mesh,"
-    " owner_name = excluded.owner_name"
+    " owner_name = excluded.owner_name, size = excluded.size"
 )
 # Not by a path: a label's key may hold whatever a path gives a meaning to.
 _LABELLED = (
@@ -54,10 +55,11 @@ class _SqliteRows:
 
     def known(self, key: ResourceKey) -> Known | None:
         row = self._connection.execute(
-            "SELECT version, created_at FROM resource WHERE type = ? AND mesh = ? AND name = ?",
+            "SELECT version, created_at, size FROM resource"
+            " WHERE type = ? AND mesh = ? AND name = ?",
             key,
         ).fetchone()
-        return None if row is None else Known(row[0], _created(row[1]))
+        return None if row is None else Known(row[0], _created(row[1]), row[2])
 
     def owned_by(self, keys: Collection[ResourceKey]) -> Iterable[ResourceKey]:
         for key in keys:
@@ -81,16 +83,28 @@ def _created(text: object) -> datetime:
 
 def apply(connection: sqlite3.Connection, changes: Sequence[Change]) -> Applied:
     """Raises: ChangeRefusedError with nothing changed."""
-    staging = Staging(_SqliteRows(connection), revision(connection))
+    staging = Staging(_SqliteRows(connection), *_revision_and_totals(connection))
     applied = staging.stage(changes)
-    puts = [row for row in staging.rows.values() if row is not None]
-    connection.executemany(_UPSERT, map(_row, puts))
+    puts = [_row(row, staging.sizes[key]) for key, row in staging.rows.items() if row is not None]
+    connection.executemany(_UPSERT, puts)
     connection.executemany(
         "DELETE FROM resource WHERE type = ? AND mesh = ? AND name = ?",
         [key for key, row in staging.rows.items() if row is None],
     )
-    connection.execute("UPDATE resource_revision SET revision = ?", (applied.revision,))
+    connection.execute(
+        "UPDATE resource_revision SET revision = ?, dataplane_items = ?, dataplane_bytes = ?,"
+        " other_items = ?, other_bytes = ?",
+        (applied.revision, *staging.totals.dataplanes, *staging.totals.others),
+    )
     return applied
+
+
+def _revision_and_totals(connection: sqlite3.Connection) -> tuple[int, Totals]:
+    revision, *counted = connection.execute(
+        "SELECT revision, dataplane_items, dataplane_bytes, other_items, other_bytes"
+        " FROM resource_revision"
+    ).fetchone()
+    return revision, Totals(Volume(*counted[:2]), Volume(*counted[2:]))
 
 
 def revision(connection: sqlite3.Connection) -> int:
@@ -148,7 +162,7 @@ def _labels_text(labelled: StoredResource | Selection) -> str:
     return json.dumps(dict(labelled.labels), ensure_ascii=False, separators=(",", ":"))
 
 
-def _row(resource: StoredResource) -> _Row:
+def _row(resource: StoredResource, size: int) -> tuple[object, ...]:
     owner = resource.owner or (None, None, None)
     return (
         *resource.key,
@@ -159,6 +173,7 @@ def _row(resource: StoredResource) -> _Row:
         instant_text(resource.created_at),
         instant_text(resource.modified_at),
         *owner,
+        size,
     )
 
 

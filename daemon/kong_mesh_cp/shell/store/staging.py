@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple, Protocol
 
 from kong_mesh_cp.core.resources.key import ResourceKey
+from kong_mesh_cp.core.resources.volume import Totals, size_of
 from kong_mesh_cp.usecases.resource_ports import (
     AlreadyExistsError,
     Applied,
@@ -16,6 +17,7 @@ from kong_mesh_cp.usecases.resource_ports import (
     Delete,
     NotFoundError,
     Put,
+    QuotaExceededError,
     ResourceChange,
     StoredResource,
     VersionConflictError,
@@ -27,6 +29,7 @@ class Known(NamedTuple):
 
     version: int
     created_at: datetime
+    size: int
 
 
 class StoredRows(Protocol):
@@ -45,14 +48,16 @@ class Staging:
     `rows` holds what each touched key will be, None for what will be gone.
     """
 
-    def __init__(self, stored: StoredRows, revision: int) -> None:
+    def __init__(self, stored: StoredRows, revision: int, totals: Totals) -> None:
         self.rows: dict[ResourceKey, StoredResource | None] = {}
+        self.sizes: dict[ResourceKey, int] = {}  # of what was put, at the last
         self.revision = revision
+        self.totals = totals
         self._stored = stored
 
     def stage(self, changes: Sequence[Change]) -> Applied:
         """Raises: ChangeRefusedError, with nothing of `changes` staged."""
-        rows, revision = dict(self.rows), self.revision
+        rows, revision, totals = dict(self.rows), self.revision, self.totals
         made: list[ResourceChange] = []
         try:
             for change in changes:
@@ -61,10 +66,18 @@ class Staging:
                         made.append(self._put(change))
                     case Delete():
                         made.extend(self._delete(change))
+            self._require_room(changes, totals)
         except ChangeRefusedError:
-            self.rows, self.revision = rows, revision
+            self.rows, self.revision, self.totals = rows, revision, totals
             raise
         return Applied(self.revision, tuple(made))
+
+    def _require_room(self, changes: Sequence[Change], before: Totals) -> None:
+        for change in changes:
+            if isinstance(change, Put) and change.quota is not None:
+                excess = change.quota.excess(change.key.type, before, self.totals)
+                if excess is not None:
+                    raise QuotaExceededError(change.key, excess)
 
     def _put(self, change: Put) -> ResourceChange:
         key = change.key
@@ -89,6 +102,10 @@ class Staging:
             modified_at=at,
             owner=owner,
         )
+        before = None if found is None else found.size
+        after = size_of(change.spec, change.status, change.labels)
+        self.sizes[key] = after
+        self.totals = self.totals.changed(key.type, before, after)
         kind = ChangeKind.CREATED if found is None else ChangeKind.UPDATED
         return self._note(key, kind, version)
 
@@ -110,13 +127,14 @@ class Staging:
                     going[key] = owned
         for key, known in going.items():
             self.rows[key] = None
+            self.totals = self.totals.changed(key.type, known.size, None)
             yield self._note(key, ChangeKind.DELETED, known.version)
 
     def _known(self, key: ResourceKey) -> Known | None:
         if key not in self.rows:
             return self._stored.known(key)
         row = self.rows[key]
-        return None if row is None else Known(row.version, row.created_at)
+        return None if row is None else Known(row.version, row.created_at, self.sizes[key])
 
     def _owned_by(self, keys: set[ResourceKey]) -> set[ResourceKey]:
         stored = {key for key in self._stored.owned_by(keys) if key not in self.rows}

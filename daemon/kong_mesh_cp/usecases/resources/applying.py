@@ -8,7 +8,10 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
+import trio
+
 from kong_mesh_cp.core import strict_json
+from kong_mesh_cp.core.identity import key_secret_rules
 from kong_mesh_cp.core.identity.access import AccessRules, require
 from kong_mesh_cp.core.identity.users import User
 from kong_mesh_cp.core.resources import inline_secrets, labels, membership
@@ -29,6 +32,7 @@ from kong_mesh_cp.core.resources.kind import InvalidResourceError
 from kong_mesh_cp.core.resources.kinds.dataplane import Dataplane
 from kong_mesh_cp.core.resources.kinds.insights import ZoneInsight
 from kong_mesh_cp.core.resources.kinds.mesh import Mesh
+from kong_mesh_cp.core.resources.kinds.secret import Secret
 from kong_mesh_cp.core.resources.labels import Place
 from kong_mesh_cp.core.resources.meta import name_warning
 from kong_mesh_cp.core.resources.quoting import go_quote
@@ -42,6 +46,7 @@ from kong_mesh_cp.usecases.resource_ports import (
     Delete,
     NotFoundError,
     Put,
+    QuotaExceededError,
     ResourceStore,
     Selection,
     StoredResource,
@@ -56,6 +61,7 @@ from kong_mesh_cp.usecases.resources.documents import (
 )
 from kong_mesh_cp.usecases.resources.kinds import KINDS
 from kong_mesh_cp.usecases.resources.large_bodies import LARGE_BODY_BYTES, LargeBodies
+from kong_mesh_cp.usecases.resources.quotas import Quotas
 from kong_mesh_cp.usecases.resources.reading import in_its_mesh, mesh_key
 
 _PROXY_TYPES: Final = {"ZoneIngress": "zoneingress", "ZoneEgress": "zoneegress"}
@@ -106,12 +112,16 @@ class Applying:
         births: MeshBirths,
         rules: WriteRules,
         wall_clock: WallClock,
+        *,
+        quotas: Quotas | None = None,
     ) -> None:
+        """`quotas` None: nothing but the disk bounds what is written."""
         self._store = store
         self._access = access
         self._births = births
         self._rules = rules
         self._wall_clock = wall_clock
+        self._quotas = quotas
         self._large_bodies = LargeBodies()
 
     async def put(
@@ -130,11 +140,23 @@ class Applying:
         return await self._write(user, key, given, existing)
 
     async def put_document(
-        self, user: User, key: ResourceKey, document: object, *, also: Sequence[Put] = ()
+        self,
+        user: User,
+        key: ResourceKey,
+        document: object,
+        *,
+        also: Sequence[Put] = (),
+        onto: int | None = None,
     ) -> Written:
-        """As `put`, for a body that was decoded already. `also` is made in the same transaction."""
+        """As `put`, for a body that was decoded already. `also` is made in the same transaction.
+
+        `onto`: the version that is to be replaced; 0, there must be none; None, any.
+        """
         given = _read(TYPES[key.type], document)
-        return await self._write(user, key, given, await self._store.get(key), also)
+        existing = await self._store.get(key)
+        if onto not in {None, 0 if existing is None else existing.version}:
+            raise refusals.conflict(key)
+        return await self._write(user, key, given, existing, also)
 
     async def _write(
         self,
@@ -152,8 +174,9 @@ class Applying:
         # What is judged is what is stored, and nothing else that came along.
         require(self._access, user, write_access.storing(key, existing, document))
         inline = await self._inline_secrets(user, key, text, existing, is_large=large)
-        changes = await self._changes(key, given, spec, text, existing)
-        await self._apply([*changes, *also], key)
+        changes = await self._changes(key, given, spec, text, existing, user=user)
+        title = refusals.CREATE if existing is None else refusals.UPDATE
+        await self._apply([*changes, *also], key, title)
         warnings = [*KINDS[key.type].warnings(given.draft.spec), *inline]
         deprecated = name_warning(key.type, key.name)
         return Written(existing is None, (*warnings, *([] if deprecated is None else [deprecated])))
@@ -223,6 +246,8 @@ class Applying:
         spec: object,
         text: str,
         existing: StoredResource | None,
+        *,
+        user: User,
     ) -> Sequence[Change]:
         """The write of `spec`, whose text is `text`, with all that has to be made with it."""
         now = self._wall_clock()
@@ -233,14 +258,17 @@ class Applying:
             case Mesh():
                 if existing is None:
                     _refuse(title, mesh_rules.creation_violations(key.name, spec))
-                    more += await self._births.created(key.name, spec, now)
+                    more += await self._births.created(key.name, spec, now, asker=user.name)
                 else:
                     before = spec_as(Mesh, existing)
                     _refuse(title, mesh_rules.change_violations(key.name, before, spec))
-                    more += await self._births.certificates(key.name, spec, now)
+                    more += await self._births.certificates(key.name, spec, now, asker=user.name)
             case Dataplane():
                 proxy_type = spec.proxy_type
                 await self._require_membership(key, spec, title)
+            case Secret(data=data) if key_secret_rules.is_token_key(key):
+                judge = partial(key_secret_rules.violations, key, data or b"")
+                _refuse(title, await trio.to_thread.run_sync(judge))
             case _:
                 pass
         written = Put(
@@ -257,6 +285,7 @@ class Applying:
             owner=mesh_key(key.mesh) if key.mesh else None,
             at=now,
             if_version=0 if existing is None else existing.version,
+            quota=None if self._quotas is None else self._quotas.of(user),
         )
         return [written, *more]
 
@@ -270,7 +299,7 @@ class Applying:
             log.warning("dataplane-not-a-member: %s: %s", go_quote(key.name), shown_line(reason))
             raise refusals.internal(title)
 
-    async def _apply(self, changes: Sequence[Change], key: ResourceKey) -> None:
+    async def _apply(self, changes: Sequence[Change], key: ResourceKey, title: str) -> None:
         try:
             await self._store.apply(changes)
         except AlreadyExistsError as error:
@@ -279,6 +308,8 @@ class Applying:
             raise refusals.conflict(error.key) from None
         except NotFoundError:
             raise refusals.mesh_vanished(key.mesh) from None
+        except QuotaExceededError as error:
+            raise refusals.over_quota(title, error.excess) from None
 
     async def _needed(self, key: ResourceKey) -> Violation | None:
         """Why it has to stay."""

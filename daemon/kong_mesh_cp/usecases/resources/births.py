@@ -7,8 +7,9 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Final, Protocol
 
+from kong_mesh_cp.core.errors import StateError
 from kong_mesh_cp.core.resources.born_policies import policies_of_new_mesh
 from kong_mesh_cp.core.resources.defaults import (
     CaSecrets,
@@ -22,6 +23,8 @@ from kong_mesh_cp.usecases.resources.documents import spec_text
 from kong_mesh_cp.usecases.resources.kinds import KINDS
 from kong_mesh_cp.usecases.resources.reading import mesh_key
 
+KEYS_BUSY_SECONDS: Final = 5  # a few keys are made in that time
+
 SECRET = "Secret"  # noqa: S105 (a type of resource)
 
 
@@ -33,14 +36,29 @@ class CaPair:
     key: bytes
 
 
-class KeyMaker(Protocol):
-    """Makes what takes long and needs randomness; never in the way of other requests."""
+class KeysBusyError(StateError):
+    """503: as many keys are being made as may wait. Nothing was made."""
 
-    async def signing_key(self) -> bytes:
+    def __init__(self) -> None:
+        super().__init__(
+            "as many keys are waiting to be made as there may be",
+            code="keys-busy",
+            hint=f"Ask again in {KEYS_BUSY_SECONDS} seconds, for one mesh after the other.",
+        )
+
+
+class KeyMaker(Protocol):
+    """Makes what takes long and needs randomness; never in the way of other requests.
+
+    `asker` is the user that a key is made for, "" the control plane itself. All methods raise
+    KeysBusyError, but not to the control plane.
+    """
+
+    async def signing_key(self, asker: str = "") -> bytes:
         """An RSA key for tokens: PKCS #1, PEM."""
         ...
 
-    async def mesh_ca(self, mesh: str, backend: CertificateAuthority) -> CaPair:
+    async def mesh_ca(self, mesh: str, backend: CertificateAuthority, asker: str = "") -> CaPair:
         """The authority of a backend of the type builtin."""
         ...
 
@@ -58,12 +76,17 @@ class MeshBirths:
         self._keys = keys
         self._routing = routing
 
-    async def created(self, name: str, mesh: Mesh, at: datetime) -> Sequence[Put]:
-        """Authorities, the signing key of proxies' tokens, and the initial policies."""
-        changes = [*await self.certificates(name, mesh, at)]
+    async def created(
+        self, name: str, mesh: Mesh, at: datetime, *, asker: str = ""
+    ) -> Sequence[Put]:
+        """Authorities, the signing key of proxies' tokens, and the initial policies.
+
+        Raises: KeysBusyError.
+        """
+        changes = [*await self.certificates(name, mesh, at, asker=asker)]
         key = secret_key(name, dataplane_signing_key(name))
         if await self._store.get(key) is None:
-            changes.append(secret_put(key, await self._keys.signing_key(), at))
+            changes.append(secret_put(key, await self._keys.signing_key(asker), at))
         skipped = mesh.skip_creating_initial_policies
         for policy in policies_of_new_mesh(name, skipped, routing=self._routing):
             kind = KINDS[policy.type]
@@ -78,18 +101,25 @@ class MeshBirths:
             )
         return changes
 
-    async def certificates(self, name: str, mesh: Mesh, at: datetime) -> Sequence[Put]:
-        """The Secrets of builtin authorities that are not there yet."""
+    async def certificates(
+        self, name: str, mesh: Mesh, at: datetime, *, asker: str = ""
+    ) -> Sequence[Put]:
+        """The Secrets of builtin authorities that are not there yet. Raises: KeysBusyError."""
         backends: Mapping[str, CertificateAuthority] = (
             {} if mesh.mtls is None else {each.name: each for each in mesh.mtls.backends}
         )
         changes: list[Put] = []
         for secrets in ca_secrets_of(name, mesh):
-            changes += await self._authority(name, backends[secrets.backend], secrets, at)
+            changes += await self._authority(name, backends[secrets.backend], secrets, at, asker)
         return changes
 
     async def _authority(
-        self, mesh: str, backend: CertificateAuthority, secrets: CaSecrets, at: datetime
+        self,
+        mesh: str,
+        backend: CertificateAuthority,
+        secrets: CaSecrets,
+        at: datetime,
+        asker: str,
     ) -> Sequence[Put]:
         certificate, key = (
             secret_key(mesh, secrets.certificate),
@@ -98,7 +128,7 @@ class MeshBirths:
         if len(await self._store.get_many([certificate, key])) == 2:
             return ()
         # Half of a pair is as good as nothing: both are made anew.
-        pair = await self._keys.mesh_ca(mesh, backend)
+        pair = await self._keys.mesh_ca(mesh, backend, asker)
         return (
             secret_put(certificate, pair.certificate, at),
             secret_put(key, pair.key, at),

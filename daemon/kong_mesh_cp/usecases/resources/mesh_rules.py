@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from kong_mesh_cp.core.identity.ca import CA_KEY_BITS_MAX
 from kong_mesh_cp.core.resources.defaults import BUILTIN_CA, ca_secrets_of
 from kong_mesh_cp.core.resources.kinds.mesh import CertificateAuthority, Mesh
 from kong_mesh_cp.core.resources.meta import MESH_NAME_CHARACTERS_MAX, MESH_NAME_LENGTH
@@ -14,6 +15,7 @@ from kong_mesh_cp.core.resources.violations import FieldPath, Violation, root
 PROVIDED_CA: Final = "provided"
 PLUGINS: Final = frozenset({BUILTIN_CA, PROVIDED_CA})
 SECRET_NAME_CHARACTERS_MAX: Final = 253
+NEW_AUTHORITIES_MAX: Final = 8  # keys that one write may ask for
 
 _SWITCHED = (
     "Changing CA when mTLS is enabled is forbidden. Disable mTLS first and then change the CA"
@@ -24,7 +26,7 @@ def creation_violations(name: str, mesh: Mesh) -> list[Violation]:
     """What speaks against making `mesh`."""
     if len(name) > MESH_NAME_CHARACTERS_MAX:
         return [Violation("name", MESH_NAME_LENGTH)]
-    return backend_violations(name, mesh)
+    return [*backend_violations(name, mesh), *key_violations(Mesh(), mesh)]
 
 
 def change_violations(name: str, before: Mesh, after: Mesh) -> list[Violation]:
@@ -32,7 +34,41 @@ def change_violations(name: str, before: Mesh, after: Mesh) -> list[Violation]:
     old, new = before.enabled_ca, after.enabled_ca
     if old is not None and new is not None and old.name != new.name:
         return [root("mtls").field("enabledBackend").violation(_SWITCHED)]
-    return backend_violations(name, after)
+    return [*backend_violations(name, after), *key_violations(before, after)]
+
+
+def key_violations(before: Mesh, after: Mesh) -> Iterator[Violation]:
+    """What speaks against making the keys that `after` asks for and `before` did not.
+
+    Whether a mesh asks not to look at its authorities makes no difference to the work.
+    """
+    known = {each.name: _key_bits(each) for each in _builtin_backends(before).values()}
+    asked = {
+        index: backend
+        for index, backend in _builtin_backends(after).items()
+        if backend.name not in known or known[backend.name] != _key_bits(backend)
+    }
+    at = root("mtls").field("backends")
+    if len(asked) > NEW_AUTHORITIES_MAX:
+        reason = f"cannot have more than {NEW_AUTHORITIES_MAX} new ones of the type builtin at once"
+        yield at.violation(reason)
+    for index, backend in asked.items():
+        if _key_bits(backend) > CA_KEY_BITS_MAX:
+            place = at.index(index).field("conf").field("caCert").field("RSAbits")
+            yield place.violation(f"must be {CA_KEY_BITS_MAX} at the most")
+
+
+def _builtin_backends(mesh: Mesh) -> dict[int, CertificateAuthority]:
+    """By their place."""
+    backends = () if mesh.mtls is None else mesh.mtls.backends
+    return {at: each for at, each in enumerate(backends) if each.type == BUILTIN_CA}
+
+
+def _key_bits(backend: CertificateAuthority) -> float:
+    """What is asked for; 0 where nothing is, or what is no number."""
+    settings = (backend.conf or {}).get("caCert")
+    given = settings.get("RSAbits") if isinstance(settings, dict) else None
+    return given if isinstance(given, int | float) else 0
 
 
 def backend_violations(name: str, mesh: Mesh) -> list[Violation]:

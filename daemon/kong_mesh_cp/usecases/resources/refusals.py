@@ -10,6 +10,7 @@ from kong_mesh_cp.core.errors import ControlPlaneError
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.resources.quoting import go_quote
 from kong_mesh_cp.core.resources.violations import VIOLATIONS_MAX, Violation
+from kong_mesh_cp.core.resources.volume import Excess
 
 GET_ONE: Final = "Could not retrieve a resource"
 LIST: Final = "Could not retrieve resources"
@@ -33,6 +34,7 @@ class Fault(StrEnum):
     READ_ONLY = "read-only"
     INTERNAL = "internal"
     NOT_CONNECTED = "not-connected"
+    OVER_QUOTA = "over-quota"
 
 
 _HINTS: Final = {
@@ -44,6 +46,10 @@ _HINTS: Final = {
     Fault.UNAUTHENTICATED: "Send a valid token, or none.",
     Fault.READ_ONLY: "Change it where it comes from.",
     Fault.NOT_CONNECTED: "Ask Envoy itself, on its machine: curl http://127.0.0.1:9901/help",
+    Fault.OVER_QUOTA: (
+        "Delete what is not needed, or ask an administrator: administrators are not bound by it, "
+        "and can raise store.quota.items and store.quota.bytes."
+    ),
     Fault.INTERNAL: "The log of the control plane says why.",
 }
 
@@ -109,6 +115,15 @@ def mesh_vanished(mesh: str) -> ResourceRefusedError:
     """The mesh was there when the request came, and is not any more."""
     violation = Violation("mesh", f"mesh of name {mesh} is not found")
     return ResourceRefusedError(Fault.INVALID, CREATE, "Mesh is not found", [violation])
+
+
+def over_quota(title: str, excess: Excess) -> ResourceRefusedError:
+    """More than those may store who are no administrators."""
+    detail = (
+        f"the store would hold {excess.found} {excess.what} of {excess.share.value}, and users who "
+        f"are no administrators may fill it up to {excess.most} {excess.what}"
+    )
+    return ResourceRefusedError(Fault.OVER_QUOTA, title, detail)
 
 
 def _shown(key: ResourceKey) -> str:

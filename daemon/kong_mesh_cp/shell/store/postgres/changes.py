@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from kong_mesh_cp.core.resources.key import ResourceKey
+from kong_mesh_cp.core.resources.volume import Totals
 from kong_mesh_cp.shell.store.postgres.connections import Connection
 from kong_mesh_cp.shell.store.postgres.failures import missing
 from kong_mesh_cp.shell.store.postgres.notices import CHANNEL, notice_of
@@ -20,7 +21,9 @@ FORGOTTEN_ITEMS: Final = 256  # at a time, of those that are older
 
 _COLUMNS = "revision, kind, version, type, mesh, name"
 _RECORD = (
-    "WITH moved AS (UPDATE store SET revision = %(revision)s),"  # noqa: S608 -- constants
+    "WITH moved AS (UPDATE store SET revision = %(revision)s,"  # noqa: S608 -- constants
+    " dataplane_items = %(dataplane_items)s, dataplane_bytes = %(dataplane_bytes)s,"
+    " other_items = %(other_items)s, other_bytes = %(other_bytes)s),"
     f" recorded AS (INSERT INTO resource_change ({_COLUMNS}) SELECT {_COLUMNS}"
     " FROM json_to_recordset(%(changes)s::json) AS c"
     " (revision bigint, kind text, version bigint, type text, mesh text, name text)"
@@ -47,9 +50,14 @@ class News:
 
 
 def record(
-    connection: Connection, revision: int, changes: Sequence[ResourceChange], *, tell: bool
+    connection: Connection,
+    revision: int,
+    changes: Sequence[ResourceChange],
+    totals: Totals,
+    *,
+    tell: bool,
 ) -> None:
-    """Make `revision` that of the store, in the transaction that makes `changes`.
+    """Make `revision` and `totals` those of the store, in the transaction that makes `changes`.
 
     With `tell`, all who listen hear of it when the transaction is committed.
     """
@@ -58,6 +66,10 @@ def record(
         (_RECORD_AND_TELL if tell else _RECORD_ONLY).encode(),
         {
             "revision": revision,
+            "dataplane_items": totals.dataplanes.items,
+            "dataplane_bytes": totals.dataplanes.bytes,
+            "other_items": totals.others.items,
+            "other_bytes": totals.others.bytes,
             "changes": json.dumps(recorded),
             "channel": CHANNEL,
             "notice": notice_of(revision),

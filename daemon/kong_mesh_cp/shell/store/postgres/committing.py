@@ -9,6 +9,7 @@ import psycopg
 import trio
 
 from kong_mesh_cp.core.errors import StateError
+from kong_mesh_cp.core.resources.volume import Totals, Volume
 from kong_mesh_cp.shell.store.postgres.changes import record
 from kong_mesh_cp.shell.store.postgres.connections import Connection, Connections, transaction
 from kong_mesh_cp.shell.store.postgres.failures import missing
@@ -111,7 +112,10 @@ def commit_group(connection: Connection, group: Sequence[Changes]) -> Sequence[R
 def _make(connection: Connection, group: Sequence[Changes], *, tell: bool) -> Sequence[Result]:
     # This row is the one lock of all who write: what is decided below holds until the commit, and
     # a revision becomes visible only after all that are lower.
-    row = connection.execute("SELECT revision FROM store FOR UPDATE").fetchone()
+    row = connection.execute(
+        "SELECT revision, dataplane_items, dataplane_bytes, other_items, other_bytes"
+        " FROM store FOR UPDATE"
+    ).fetchone()
     if row is None:
         raise missing("store")
     keys = {
@@ -121,7 +125,9 @@ def _make(connection: Connection, group: Sequence[Changes], *, tell: bool) -> Se
         for key in (change.key, change.owner if isinstance(change, Put) else None)
         if key is not None
     }
-    staging = Staging(PostgresRows(connection, keys), int(row[0]))
+    staging = Staging(
+        PostgresRows(connection, keys), row[0], Totals(Volume(*row[1:3]), Volume(*row[3:5]))
+    )
     results = [_stage(staging, changes) for changes in group]
     made = [
         change
@@ -130,8 +136,8 @@ def _make(connection: Connection, group: Sequence[Changes], *, tell: bool) -> Se
         for change in result.value.changes
     ]
     if made:
-        write_out(connection, staging.rows)
-        record(connection, staging.revision, made, tell=tell)
+        write_out(connection, staging)
+        record(connection, staging.revision, made, staging.totals, tell=tell)
     return results
 
 

@@ -16,7 +16,7 @@ from kong_mesh_cp.shell.store.postgres.text import (
     kept,
     kept_labels,
 )
-from kong_mesh_cp.shell.store.staging import Known
+from kong_mesh_cp.shell.store.staging import Known, Staging
 from kong_mesh_cp.shell.store.unsound import (
     UnsoundRowError,
     UnsoundRows,
@@ -43,7 +43,7 @@ _ONE = "type = %s AND mesh = %s AND name = %s"
 # many to it).
 _KEYS = "json_to_recordset(%s::json) AS k (type text, mesh text, name text)"
 _KNOWN = (
-    f"SELECT r.* FROM {_KEYS}, LATERAL (SELECT type, mesh, name, version, {_CREATED}"  # noqa: S608 -- constants
+    f"SELECT r.* FROM {_KEYS}, LATERAL (SELECT type, mesh, name, version, {_CREATED}, size"  # noqa: S608 -- constants
     " FROM resource AS r WHERE r.type = k.type AND r.mesh = k.mesh AND r.name = k.name LIMIT 1"
     ") AS r"
 )
@@ -54,7 +54,7 @@ _GET = (
     ") AS r"
 )
 _OWNED = (
-    f"SELECT r.type, r.mesh, r.name, r.version, {_CREATED} FROM resource AS r"  # noqa: S608
+    f"SELECT r.type, r.mesh, r.name, r.version, {_CREATED}, r.size FROM resource AS r"  # noqa: S608
     f" JOIN {_KEYS} ON (r.owner_type, r.owner_mesh, r.owner_name) = (k.type, k.mesh, k.name)"
 )
 _DELETE = (
@@ -62,15 +62,16 @@ _DELETE = (
     " WHERE (r.type, r.mesh, r.name) = (k.type, k.mesh, k.name)"
 )
 _UPSERT = (
-    f"INSERT INTO resource ({_COLUMNS}) SELECT {_COLUMNS} FROM json_to_recordset(%s::json) AS r"  # noqa: S608
+    f"INSERT INTO resource ({_COLUMNS}, size) SELECT {_COLUMNS}, size"  # noqa: S608
+    " FROM json_to_recordset(%s::json) AS r"
     " (type text, mesh text, name text, version bigint, spec text, status text, labels jsonb,"
     " created_at timestamptz, modified_at timestamptz,"
-    " owner_type text, owner_mesh text, owner_name text)"
+    " owner_type text, owner_mesh text, owner_name text, size bigint)"
     " ON CONFLICT (type, mesh, name) DO UPDATE SET version = excluded.version,"
     " spec = excluded.spec, status = excluded.status, labels = excluded.labels,"
     " created_at = excluded.created_at, modified_at = excluded.modified_at,"
     " owner_type = excluded.owner_type, owner_mesh = excluded.owner_mesh,"
-    " owner_name = excluded.owner_name"
+    " owner_name = excluded.owner_name, size = excluded.size"
 )
 
 
@@ -94,18 +95,19 @@ class PostgresRows:
 
     def _take(self, question: str, keys: Collection[ResourceKey]) -> list[ResourceKey]:
         found = []
-        for type_, mesh, name, version, created_at in self._connection.execute(
+        for type_, mesh, name, version, created_at, size in self._connection.execute(
             question.encode(), (_keys(keys),)
         ):
             found.append(_key(type_, mesh, name))
-            self._known[found[-1]] = Known(version, created_at.astimezone(UTC))
+            self._known[found[-1]] = Known(version, created_at.astimezone(UTC), size)
         return found
 
 
-def write_out(connection: Connection, rows: dict[ResourceKey, StoredResource | None]) -> None:
-    """Make the table say what `rows` says."""
+def write_out(connection: Connection, staging: Staging) -> None:
+    """Make the table say what `staging` has come to."""
+    rows = staging.rows
     # What gets a new owner has left the old one before that one goes.
-    if puts := [_row(row) for row in rows.values() if row is not None]:
+    if puts := [_row(row, staging.sizes[key]) for key, row in rows.items() if row is not None]:
         connection.execute(_UPSERT.encode(), (json.dumps(puts),))
     if gone := [key for key, row in rows.items() if row is None]:
         connection.execute(_DELETE.encode(), (_keys(gone),))
@@ -177,7 +179,7 @@ def _key(type_: str, mesh: str, name: str) -> ResourceKey:
     return ResourceKey(given_back(type_), given_back(mesh), given_back(name))
 
 
-def _row(resource: StoredResource) -> dict[str, object]:
+def _row(resource: StoredResource, size: int) -> dict[str, object]:
     owner = resource.owner
     return {
         "type": kept(resource.key.type),
@@ -192,6 +194,7 @@ def _row(resource: StoredResource) -> dict[str, object]:
         "owner_type": owner and kept(owner.type),
         "owner_mesh": owner and kept(owner.mesh),
         "owner_name": owner and kept(owner.name),
+        "size": size,
     }
 
 
