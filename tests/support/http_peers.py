@@ -11,7 +11,7 @@ from pathlib import Path
 
 import trio
 
-from kong_mesh_cp.shell.http.connection import Drain
+from kong_mesh_cp.shell.http.drain import Drain
 from kong_mesh_cp.shell.http.limits import Limits
 from kong_mesh_cp.shell.http.messages import Handler, Request, Response
 from kong_mesh_cp.shell.http.server import Gate, serve_http

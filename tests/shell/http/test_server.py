@@ -15,7 +15,7 @@ import pytest
 import trio
 import trio.testing
 
-from kong_mesh_cp.shell.http.connection import Drain
+from kong_mesh_cp.shell.http.drain import Drain
 from kong_mesh_cp.shell.http.limits import Limits
 from kong_mesh_cp.shell.http.messages import Peer, Request, Response
 from kong_mesh_cp.shell.http.server import serve_http
@@ -86,18 +86,41 @@ async def test_the_listener_stays_its_owners(tmp_path: Path) -> None:
             assert scope.cancelled_caught
 
 
-async def test_one_connection_too_many_is_told_so(tmp_path: Path) -> None:
-    async with serving(tmp_path, limits=Limits(connections_max=1)) as server:
+async def test_one_connection_too_many_is_told_so_while_all_others_are_busy(tmp_path: Path) -> None:
+    answering = Answering()
+    async with serving(tmp_path, answering.handle, limits=Limits(connections_max=1)) as server:
         async with server.client() as first:
-            await first.ask(get())
+            await first.send(get())
+            await answering.begun(1)
             async with server.client() as second:
                 answer = await second.ask(get())
                 assert (answer.status, answer.body) == (503, b"busy")
                 assert await second.rest() == b""
-            assert (await first.ask(get())).status == 200
+            answering.go_on.set()
+            assert (await first.answer()).status == 200
         await trio.testing.wait_all_tasks_blocked()
         async with server.client() as third:
             assert (await third.ask(get())).status == 200
+
+
+class Answering:
+    """A handler whose answers come when they may."""
+
+    def __init__(self) -> None:
+        self.go_on = trio.Event()
+        self._asked = 0
+        self._changed = trio.Event()
+
+    async def handle(self, _: Request) -> Response:
+        self._asked += 1
+        self._changed.set()
+        self._changed = trio.Event()
+        await self.go_on.wait()
+        return Response(200)
+
+    async def begun(self, count: int) -> None:
+        while self._asked < count:
+            await self._changed.wait()
 
 
 async def test_only_so_many_are_told_at_once(tmp_path: Path) -> None:

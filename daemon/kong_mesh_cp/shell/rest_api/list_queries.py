@@ -141,15 +141,6 @@ def service_types(request: Request) -> Collection[ServiceType]:
         raise unreadable("bad request: unsupported service type") from None
 
 
-def list_document(request: Request, listing: Listing) -> dict[str, object]:
-    """The body of a list."""
-    return {
-        "total": listing.total,
-        "items": list(listing.items),
-        "next": next_page(request, listing),
-    }
-
-
 def next_page(request: Request, listing: Listing) -> str | None:
     """The address of the page after this one; None on the last one."""
     if listing.next_offset is None:

@@ -8,8 +8,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final, TypeVar
 
-import trio
-
 from kong_mesh_cp.core import strict_json
 from kong_mesh_cp.core.identity.access import AccessRules, Verb, WriteResource, require
 from kong_mesh_cp.core.identity.users import User
@@ -59,6 +57,7 @@ from kong_mesh_cp.usecases.resources.documents import (
 )
 from kong_mesh_cp.usecases.resources.kinds import KINDS
 from kong_mesh_cp.usecases.resources.reading import in_its_mesh, mesh_key
+from kong_mesh_cp.usecases.turns import Turns
 
 LARGE_BODY_BYTES: Final = 64 * 1024  # takes about a tenth of a second to read, at the worst
 
@@ -98,7 +97,7 @@ class _Body:
     draft: Draft
     document: JsonObject
     status: str | None
-    is_large: bool = False  # then it is read and written in a thread
+    sent_by: str | None = None  # of a large one, which is read and written in a thread
 
 
 class Applying:
@@ -119,7 +118,7 @@ class Applying:
         self._births = births
         self._rules = rules
         self._wall_clock = wall_clock
-        self._large_bodies = trio.CapacityLimiter(1)
+        self._large_bodies = Turns()  # a body takes many times its size
 
     async def put(
         self, user: User, resource_type: ResourceType, mesh: str, name: str, body: bytes
@@ -128,7 +127,7 @@ class Applying:
         if resource_type.is_mesh_scoped and await self._store.get(mesh_key(mesh)) is None:
             raise refusals.mesh_not_found()
         key = ResourceKey(resource_type.name, mesh, name)
-        given = await self._given(resource_type, body)
+        given = await self._given(user, resource_type, body)
         return await self._write(user, key, given)
 
     async def put_document(
@@ -151,18 +150,11 @@ class Applying:
         deprecated = name_warning(key.type, key.name)
         return Written(existing is None, (*warnings, *([] if deprecated is None else [deprecated])))
 
-    async def _given(self, resource_type: ResourceType, body: bytes) -> _Body:
+    async def _given(self, user: User, resource_type: ResourceType, body: bytes) -> _Body:
         if len(body) < LARGE_BODY_BYTES:
             return _read_text(resource_type, body)
-        given = await self._apart(partial(_read_text, resource_type, body))
-        return replace(given, is_large=True)
-
-    async def _apart(self, work: Callable[[], T]) -> T:
-        """For a large body, which would keep everybody else waiting.
-
-        One at a time: it takes many times its size, too.
-        """
-        return await trio.to_thread.run_sync(work, limiter=self._large_bodies)
+        read = partial(_read_text, resource_type, body)
+        return replace(await self._large_bodies.apart(user.name, read), sent_by=user.name)
 
     def judge(self, key: ResourceKey, document: object) -> None:
         """What `put_document` finds wrong with a body by itself. Raises: ResourceRefusedError."""
@@ -239,7 +231,7 @@ class Applying:
         text = partial(spec_text, kind, spec)
         written = Put(
             key=key,
-            spec=await self._apart(text) if given.is_large else text(),
+            spec=await self._written(given, text),
             status=given.status,
             labels=labels.computed_labels(
                 given.draft.meta.labels, TYPES[key.type], key.mesh, place, proxy_type=proxy_type
@@ -249,6 +241,11 @@ class Applying:
             if_version=0 if existing is None else existing.version,
         )
         return [written, *more]
+
+    async def _written(self, given: _Body, text: Callable[[], str]) -> str:
+        if given.sent_by is None:
+            return text()
+        return await self._large_bodies.apart(given.sent_by, text)
 
     async def _require_membership(self, key: ResourceKey, spec: Dataplane, title: str) -> None:
         mesh = await self._store.get(mesh_key(key.mesh))

@@ -33,6 +33,8 @@ class Fault(StrEnum):
     READ_ONLY = "read-only"
     INTERNAL = "internal"
     NOT_CONNECTED = "not-connected"
+    BUSY = "busy"
+    TOO_LARGE = "too-large"
 
 
 _HINTS: Final = {
@@ -44,6 +46,8 @@ _HINTS: Final = {
     Fault.UNAUTHENTICATED: "Send a valid token, or none.",
     Fault.READ_ONLY: "Change it where it comes from.",
     Fault.NOT_CONNECTED: "Ask Envoy itself, on its machine: curl http://127.0.0.1:9901/help",
+    Fault.BUSY: "Ask again in a moment, and not for as much at once.",
+    Fault.TOO_LARGE: "Ask for less of it, or make it smaller.",
     Fault.INTERNAL: "The log of the control plane says why.",
 }
 
