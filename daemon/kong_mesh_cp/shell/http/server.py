@@ -163,7 +163,7 @@ class _Doorman:
             return refused
         message = self._places.refusal(place)
         if message is None and self._service.tls is not None:
-            message = self._places.refusal_of_handshake()
+            self._places.make_room_for_handshake()
         if message is None:
             return None
         self._gate.leave(peer)
