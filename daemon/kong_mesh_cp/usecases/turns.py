@@ -1,4 +1,4 @@
-"""Turns at work that takes a machine to itself: one at a time, and nobody waits in an endless line.
+"""Turns at work that takes a machine to itself: few at once, and nobody waits in an endless line.
 
 Whoever has asked for much is served like everybody else: those who wait take turns by who they
 are, not by how often they ask.
@@ -25,11 +25,15 @@ class Turns:
     """One line, and who is first in it. Not bound to a thread; of one event loop."""
 
     def __init__(
-        self, *, waiting_max: int = WAITING_MAX, waiting_of_one_max: int = WAITING_OF_ONE_MAX
+        self,
+        *,
+        at_once: int = 1,
+        waiting_max: int = WAITING_MAX,
+        waiting_of_one_max: int = WAITING_OF_ONE_MAX,
     ) -> None:
+        self._free = at_once
         self._waiting_max = waiting_max
         self._waiting_of_one_max = waiting_of_one_max
-        self._taken = False
         self._count = 0
         self._waiting: dict[str, deque[trio.Event]] = {}  # by whose turn it is next
 
@@ -49,8 +53,8 @@ class Turns:
 
     async def _take(self, who: str) -> None:
         """Not a checkpoint where nobody else is there."""
-        if not self._taken:
-            self._taken = True
+        if self._free:
+            self._free -= 1
             return
         line = self._waiting.get(who)
         if self._count >= self._waiting_max or len(line or ()) >= self._waiting_of_one_max:
@@ -75,7 +79,7 @@ class Turns:
 
     def _pass_on(self) -> None:
         if not self._waiting:
-            self._taken = False
+            self._free += 1
             return
         who = next(iter(self._waiting))
         line = self._waiting.pop(who)

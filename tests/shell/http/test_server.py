@@ -18,7 +18,7 @@ import trio.testing
 from kong_mesh_cp.shell.http.drain import Drain
 from kong_mesh_cp.shell.http.limits import Limits
 from kong_mesh_cp.shell.http.messages import Peer, Request, Response
-from kong_mesh_cp.shell.http.server import serve_http
+from kong_mesh_cp.shell.http.server import UNSENT_BYTES_MAX, serve_http
 from support.http_peers import Client, coded_error, get, serving
 
 
@@ -49,7 +49,8 @@ async def test_a_tcp_peer_is_known_by_its_address_and_is_kept_alive(host: str) -
     async def handler(request: Request) -> Response:
         peers.append(request.peer)
         keep_alive = request.peer.socket.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
-        return Response(200, b"%d" % keep_alive)
+        unsent = request.peer.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT)
+        return Response(200, b"%d %d" % (keep_alive, unsent))
 
     try:
         [listener] = await trio.open_tcp_listeners(0, host=host)
@@ -70,7 +71,7 @@ async def test_a_tcp_peer_is_known_by_its_address_and_is_kept_alive(host: str) -
             )
         )
         async with await trio.open_tcp_stream(host, port) as stream:
-            assert (await Client(stream).ask(get())).body == b"1"
+            assert (await Client(stream).ask(get())).body == b"1 %d" % UNSENT_BYTES_MAX
             assert peers[0].address == (host, stream.socket.getsockname()[1])
             assert peers[0].credentials is None
         nursery.cancel_scope.cancel()

@@ -26,6 +26,7 @@ from kong_mesh_cp.shell.http.tls import Tls
 log = logging.getLogger(__name__)
 
 ACCEPT_BATCH_MAX = 64  # connections accepted before other tasks run
+UNSENT_BYTES_MAX = 128 * 1024  # that the kernel takes for a TCP peer that does not read
 ACCEPT_PAUSE_SECONDS = 0.1  # when the process or the machine has no file descriptor left
 _OUT_OF_RESOURCES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS})
 _UCRED = struct.Struct("3i")  # struct ucred of socket(7): pid, uid, gid
@@ -186,13 +187,14 @@ class _Doorman:
 def peer_of(connection: socket.socket) -> Peer:
     """Who is at the other end of an accepted connection. Raises: OSError if it is gone already.
 
-    A TCP connection also gets its options here: small answers go out at once, and a peer that
-    vanished without a word is noticed by the kernel.
+    A TCP connection also gets its options here: small answers go out at once, a peer that vanished
+    without a word is noticed by the kernel, and what waits to be sent waits here, where it counts.
     """
     if connection.family == socket.AF_UNIX:
         raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
         return Peer(connection, credentials=Credentials(*_UCRED.unpack(raw)))
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES_MAX)
     host, port = connection.getpeername()[:2]
     return Peer(connection, address=(host.partition("%")[0], port))

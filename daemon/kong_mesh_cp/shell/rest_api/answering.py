@@ -20,7 +20,7 @@ from kong_mesh_cp.shell.rest_api.negotiation import refusal
 from kong_mesh_cp.shell.rest_api.users import Authenticate, requester_of
 from kong_mesh_cp.usecases.resources.queries import Listing
 from kong_mesh_cp.usecases.resources.refusals import Fault, ResourceRefusedError
-from kong_mesh_cp.usecases.resources.sweeping import in_slices
+from kong_mesh_cp.usecases.resources.sweeping import SLICE_ITEMS
 from kong_mesh_cp.usecases.stored_roles import RolesUnknownError
 
 Answer = Callable[[User, Request], Awaitable[Response | HeldResponse]]
@@ -83,7 +83,9 @@ async def shown_list(request: Request, listing: Listing) -> Response:
     text = _Text()
     await text.write([f'{{\n "total": {listing.total},\n "items": ['])
     count = 0
-    async for item in in_slices(listing.items):
+    for item in listing.items:
+        if count % SLICE_ITEMS == 0:
+            await trio.lowlevel.checkpoint()
         await text.write([",\n  " if count else "\n  "])
         await text.write(json_pieces_within(item, 2))
         count += 1

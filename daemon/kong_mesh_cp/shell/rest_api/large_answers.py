@@ -1,8 +1,8 @@
 """Answers that would be too much if many asked for them at once: lists, and what is computed.
 
-An answer is several times as large while it is made as when it is sent. So all but small ones are
-made one at a time, and large ones in a line of their own; and only while there is room to keep
-them for peers that are slow to take them.
+An answer is several times as large while it is made as when it is sent. So few lists are made at
+once, and large answers one at a time, in a line of their own; and those only while there is room to
+keep them for peers that are slow to take them.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from kong_mesh_cp.shell.rest_api.answering import shown_list
 from kong_mesh_cp.usecases.resources.queries import PAGE_BYTES_MAX, Listing
 from kong_mesh_cp.usecases.turns import Turns, busy
 
-SMALL_BYTES = 16 * 1024  # of what is stored: written without a pause, so nothing accumulates
-MEDIUM_BYTES = 128 * 1024  # what may be read before it is known that there is more
-WAITING_MEDIUM_MAX = 256  # requests: with MEDIUM_BYTES each, 32 MiB
+MEDIUM_BYTES = 128 * 1024  # of what is stored: all that most lists are
+MEDIUM_AT_ONCE = 4  # while one waits for the store, others are written
+WAITING_MEDIUM_MAX = 256  # requests; they hold nothing yet
 
 HasRoom = Callable[[Peer, int], bool]
 
@@ -36,7 +36,9 @@ class LargeAnswers:
     has_room: HasRoom = room_for_all
     _medium: Turns = field(
         default_factory=lambda: Turns(
-            waiting_max=WAITING_MEDIUM_MAX, waiting_of_one_max=WAITING_MEDIUM_MAX
+            at_once=MEDIUM_AT_ONCE,
+            waiting_max=WAITING_MEDIUM_MAX,
+            waiting_of_one_max=WAITING_MEDIUM_MAX,
         )
     )
     _large: Turns = field(default_factory=Turns)
@@ -48,11 +50,9 @@ class LargeAnswers:
 
         Raises: what `read` raises; ResourceRefusedError while there are too many such requests.
         """
-        page = await read(MEDIUM_BYTES)
-        if page.text_bytes <= SMALL_BYTES and not page.is_cut:
-            return await shown_list(request, page)
-        if not page.is_cut:
-            async with self._medium.turn(user.name):
+        async with self._medium.turn(user.name):
+            page = await read(MEDIUM_BYTES)
+            if not page.is_cut:
                 return await shown_list(request, page)
         del page
         async with self.turn(user, request.peer):
