@@ -131,12 +131,14 @@ def writers(address: str, port: int) -> Iterator[None]:
     """WRITERS without a token who send large bodies, one after the other."""
     stop = threading.Event()
     path, body = large_resource("unwanted", WRITTEN_BYTES)
+    # Whoever was forwarded is not an administrator, also on this machine.
+    headers = {"Content-Type": "application/json", "X-Forwarded-For": "192.0.2.1"}
 
     def write() -> None:
         while not stop.is_set():
             connection = http.client.HTTPConnection(address, port, timeout=START_SECONDS_MAX)
             with contextlib.suppress(OSError, http.client.HTTPException):
-                connection.request("PUT", path, body, {"Content-Type": "application/json"})
+                connection.request("PUT", path, body, headers)
                 connection.getresponse().read()
             connection.close()
 

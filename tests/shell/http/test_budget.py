@@ -52,6 +52,13 @@ def test_an_eighth_is_kept_for_this_machine() -> None:
 
     assert not peers.budget.take(peers.hold("", "10.0.0.9"), 1, 0)
     assert peers.budget.take(peers.hold("", LOOPBACK, privileged=True), MOST // 8, 0)
+    assert not peers.budget.take(peers.hold("", LOOPBACK, privileged=True), 1, 0)
+
+
+def test_this_machine_may_have_all_of_it() -> None:
+    peers = Peers()
+
+    assert peers.budget.take(peers.hold("", LOOPBACK, privileged=True), MOST, 0)
 
 
 def test_who_is_slow_gives_way_and_who_is_not_stays() -> None:

@@ -19,7 +19,7 @@ MIB: Final = 1024 * 1024
 UNREAD_ANSWERS_BYTES_MAX: Final = 64 * MIB  # of all listeners: made, and not taken by the kernel
 BODIES_BYTES_MAX: Final = 32 * MIB  # of all listeners: arriving, or in the hands of a handler
 SHARE: Final = 1 / 2  # of a budget for all that comes from one address or user
-RESERVE: Final = 1 / 8  # of a budget for peers on this machine
+RESERVE: Final = 1 / 8  # of a budget for peers that are never to be kept out
 SLOW_SECONDS: Final = 2.0  # then a peer has to have taken or sent
 SLOW_BYTES_PER_SECOND: Final = 64 * 1024  # this much in each of them, or it gives way to others
 
@@ -80,7 +80,8 @@ def _nothing() -> None:
 
 
 class ByteBudget:
-    """At most `bytes_max` in all; half of it for one origin, an eighth for this machine alone.
+    """At most `bytes_max` in all; half of it for one origin, an eighth for privileged peers alone,
+    who may have all of it.
 
     Who is found slow when room is needed gives way: first those of the origin that has most.
     """
@@ -103,7 +104,7 @@ class ByteBudget:
 
     def make_room(self, hold: Hold, size: int, now: float) -> bool:
         """Whether `size` bytes could be taken, when the slow ones that it needs have given way."""
-        share = int(self.bytes_max * SHARE)
+        share = self.bytes_max if hold.privileged else int(self.bytes_max * SHARE)
         while self._of[hold.origin] + size > share:
             if not self._shed(hold, now, of=hold.origin):
                 return False
