@@ -27,7 +27,7 @@ FIRST_UID = 20_000
 WRITERS = 50
 WRITTEN_BYTES = 560_000
 BUFFER_BYTES = 4096  # of a client that wants to seem slow
-RENEWALS_AT_ONCE = 20
+RENEWALS_AT_ONCE = 5
 RENEWAL_SECONDS = 0.05  # between two looks at who was sent away
 LIST = "/meshes/default/meshaccesslogs?size=1000"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Final
+from typing import Final, TypeVar
 
 import trio
 
@@ -22,6 +22,8 @@ from kong_mesh_cp.usecases.resources.queries import Listing
 from kong_mesh_cp.usecases.resources.refusals import Fault, ResourceRefusedError
 from kong_mesh_cp.usecases.resources.sweeping import SLICE_ITEMS
 from kong_mesh_cp.usecases.stored_roles import RolesUnknownError
+
+T = TypeVar("T")
 
 Answer = Callable[[User, Request], Awaitable[Response | HeldResponse]]
 
@@ -78,7 +80,7 @@ async def shown(document: object, status: int = 200) -> Response:
     return Response(status, text.body())
 
 
-async def shown_list(request: Request, listing: Listing) -> Response:
+async def shown_list(request: Request, listing: Listing[T]) -> Response:
     """As `shown` of a list's document. One that gets too long ends early, and has a next page."""
     text = _Text()
     await text.write([f'{{\n "total": {listing.total},\n "items": ['])

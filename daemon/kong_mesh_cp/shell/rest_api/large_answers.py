@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from kong_mesh_cp.core.identity.users import User
 from kong_mesh_cp.shell.http.messages import Peer, Request, Response
@@ -20,6 +21,8 @@ from kong_mesh_cp.usecases.turns import Turns, busy
 MEDIUM_BYTES = 128 * 1024  # of what is stored: all that most lists are
 MEDIUM_AT_ONCE = 4  # while one waits for the store, others are written
 WAITING_MEDIUM_MAX = 256  # requests; they hold nothing yet
+
+T = TypeVar("T")
 
 HasRoom = Callable[[Peer, int], bool]
 
@@ -44,7 +47,7 @@ class LargeAnswers:
     _large: Turns = field(default_factory=Turns)
 
     async def list_(
-        self, user: User, request: Request, read: Callable[[int], Awaitable[Listing]]
+        self, user: User, request: Request, read: Callable[[int], Awaitable[Listing[T]]]
     ) -> Response:
         """The answer that shows what `read` gives for so many bytes at most.
 

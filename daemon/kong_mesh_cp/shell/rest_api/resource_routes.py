@@ -10,6 +10,7 @@ from kong_mesh_cp.core.resources.k8s_format import to_k8s
 from kong_mesh_cp.core.resources.labels import Mode, Place
 from kong_mesh_cp.core.resources.registry import TYPES, ResourceType
 from kong_mesh_cp.core.resources.violations import Violation
+from kong_mesh_cp.core.wire.json_text import JsonText
 from kong_mesh_cp.shell.http.messages import Request, Response
 from kong_mesh_cp.shell.http.operations import Operation
 from kong_mesh_cp.shell.http.routing import Route
@@ -21,6 +22,7 @@ from kong_mesh_cp.shell.rest_api.users import Authenticate
 from kong_mesh_cp.usecases.resource_ports import StoredResource
 from kong_mesh_cp.usecases.resources import documents
 from kong_mesh_cp.usecases.resources.applying import Applying
+from kong_mesh_cp.usecases.resources.documents import JsonDocument
 from kong_mesh_cp.usecases.resources.kinds import KINDS
 from kong_mesh_cp.usecases.resources.queries import Listing
 from kong_mesh_cp.usecases.resources.reading import Reading, has_overview
@@ -143,7 +145,7 @@ class ResourceRoutes:
             query = list_query(request, route, row.name)
             mesh = request.captured.get("mesh")
 
-            async def read(bytes_max: int) -> Listing:
+            async def read(bytes_max: int) -> Listing[JsonDocument | JsonText]:
                 asked = replace(query, bytes_max=bytes_max)
                 return await self.reading.page(user, row, mesh, asked, overview=overview)
 

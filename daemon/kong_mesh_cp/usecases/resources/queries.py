@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 from kong_mesh_cp.core.resources.kinds.dataplane import Dataplane
 from kong_mesh_cp.core.resources.kinds.external_service import ExternalService
+
+T = TypeVar("T")
 
 PAGE_ITEMS: Final = 100
 PAGE_ITEMS_MAX: Final = 1000
@@ -81,35 +83,33 @@ def _is_gateway(spec: object, wanted: GatewayFilter | None) -> bool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Listing:
+class Listing(Generic[T]):
     """One page of a list. `next_offset` is None on the last one.
 
     `is_cut`: it has fewer items than were asked for, because they are large. `text_bytes`: how much
     is stored for its items, where that was counted.
     """
 
-    items: Sequence[object]
+    items: Sequence[T]
     total: int
     next_offset: int | None
     offset: int = 0
     is_cut: bool = False
     text_bytes: int = 0
 
-    def up_to(self, count: int) -> Listing:
+    def up_to(self, count: int) -> Listing[T]:
         """The page that ends after `count` of its items."""
         if count == len(self.items):
             return self
         return replace(self, items=self.items[:count], next_offset=self.offset + count, is_cut=True)
 
 
-def page_of(items: Sequence[object], query: ListQuery) -> Listing:
+def page_of(items: Sequence[T], query: ListQuery) -> Listing[T]:
     """The page that `query` asks for, out of all items of its list."""
     return listing(items[query.offset : query.offset + query.size], len(items), query)
 
 
-def listing(
-    page: Sequence[object], total: int, query: ListQuery, *, text_bytes: int = 0
-) -> Listing:
+def listing(page: Sequence[T], total: int, query: ListQuery, *, text_bytes: int = 0) -> Listing[T]:
     """`page` may have fewer items than it should: then the next one begins where it ends."""
     wanted = max(0, min(query.size, total - query.offset))
     end = query.offset + (len(page) if len(page) < wanted else query.size)

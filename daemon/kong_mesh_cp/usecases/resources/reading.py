@@ -118,13 +118,13 @@ class Reading:
         query: ListQuery,
         *,
         overview: bool = False,
-    ) -> Listing:
+    ) -> Listing[JsonDocument | JsonText]:
         """The page of one mesh, or of all for None. Sorted by mesh and name."""
         if mesh is not None and resource_type.is_mesh_scoped:
             await self.require_mesh(mesh)
         require(self._access, user, ReadResource(resource_type.name, mesh or ""))
         page, total = await self._stored_page(resource_type, mesh, query)
-        items: Sequence[object]
+        items: Sequence[JsonDocument | JsonText]
         if overview:
             items = await self._overviews(OVERVIEWS[resource_type.name], page)
         else:
