@@ -92,10 +92,11 @@ async def test_a_page_ends_early_where_its_text_gets_long() -> None:
     assert len(found) > 1
 
 
-@pytest.mark.parametrize("count", [0, 1, 3])
-async def test_a_list_is_written_as_every_other_document(count: int) -> None:
+@pytest.mark.parametrize("count", [0, 1, 3, 50])
+@pytest.mark.parametrize("size", [2, 30, 100])
+async def test_a_list_is_written_as_every_other_document(count: int, size: int) -> None:
     routes = await filled(*['{"spec":{"a":[{},[],{"b":1}]}}'] * count)
-    answer = await routes.ask("GET", f"{RETRIES}?size=2")
+    answer = await routes.ask("GET", f"{RETRIES}?size={size}")
 
     assert answer.body == json_text(json.loads(answer.body))
 

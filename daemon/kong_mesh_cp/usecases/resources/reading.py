@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar, overload
 
@@ -192,6 +192,9 @@ class MadeWhenAsked(Sequence[T], Generic[S, T]):
 
     def __len__(self) -> int:
         return len(self._sources)
+
+    def __iter__(self) -> Iterator[T]:
+        return map(self._make, self._sources)
 
     @overload
     def __getitem__(self, index: int) -> T: ...
