@@ -170,3 +170,11 @@ def test_the_oldest_handshake_ends_where_there_are_too_many(unconnected: socket.
     assert (done.gave_way, older.gave_way, newer.gave_way) == (False, True, False)
     room.places.make_room_for_handshake()
     assert not newer.gave_way
+
+
+def test_with_few_descriptors_there_are_as_much_fewer_places() -> None:
+    part = Limits().for_part(0.25)
+
+    assert (part.connections_max, part.share_connections_max, part.refusals_max) == (256, 64, 16)
+    assert Limits().for_part(1) == Limits()
+    assert Limits(connections_max=2, share_connections_max=None).for_part(0.01).connections_max == 1
