@@ -66,6 +66,34 @@ async def test_a_page_is_a_part_and_knows_the_whole(
         assert (page.total, page.revision) == (7, 7)
 
 
+@pytest.mark.parametrize(
+    ("bytes_max", "offset", "limit", "expected"),
+    [
+        (1000, 0, None, "abc"),
+        (300, 0, None, "abc"),
+        (299, 0, None, "ab"),
+        (100, 1, None, "b"),
+        (1, 0, None, "a"),
+        (0, 2, 5, "c"),
+        (1000, 0, 2, "ab"),
+        (1000, 3, None, ""),
+    ],
+)
+async def test_a_page_has_so_many_bytes_but_one_resource_at_least(
+    opening: ResourceOpening, bytes_max: int, offset: int, limit: int | None, expected: str
+) -> None:
+    spec = '{"a":"' + 92 * "x" + '"}'
+    assert len(spec) == 100
+    async with opening() as store:
+        await store.apply([put(policy(name), spec) for name in "abc"])
+        page = await store.list(
+            Selection(type="MeshTimeout", offset=offset, limit=limit, bytes_max=bytes_max)
+        )
+
+        assert [one.key.name for one in page.items] == list(expected)
+        assert page.total == 3
+
+
 async def test_a_page_holds_whole_resources(opening: ResourceOpening) -> None:
     async with opening() as store:
         await store.apply([put(policy("a"), '{"x":1}', labels=LABELS)])

@@ -21,7 +21,7 @@ from kong_mesh_cp.shell.admission_socket.routes import (
     LicenseCalls,
     socket_peer,
 )
-from kong_mesh_cp.shell.http.connection import Drain
+from kong_mesh_cp.shell.http.drain import Drain
 from kong_mesh_cp.shell.http.messages import Credentials, Peer, Response
 from kong_mesh_cp.shell.http.server import Gate, serve_http
 from kong_mesh_cp.usecases.licensing import ReloadOutcome, ReloadResult

@@ -29,6 +29,7 @@ from kong_mesh_cp.usecases.resource_ports import (
     Selection,
     StoredResource,
     VersionConflictError,
+    up_to,
 )
 
 
@@ -69,7 +70,8 @@ class FakeResourceStore:
             and selection.labels.items() <= self.resources[key].labels.items()
         ]
         end = None if selection.limit is None else selection.offset + selection.limit
-        return Page(tuple(found[selection.offset : end]), len(found), len(self.log))
+        items = up_to(selection.bytes_max, found[selection.offset : end])
+        return Page(tuple(items), len(found), len(self.log))
 
     async def apply(self, changes: Sequence[Change]) -> Applied:
         asked = list(changes)

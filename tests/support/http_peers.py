@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,9 +11,10 @@ from pathlib import Path
 
 import trio
 
-from kong_mesh_cp.shell.http.connection import Drain
+from kong_mesh_cp.shell.http.budget import Budgets, is_loopback
+from kong_mesh_cp.shell.http.drain import Drain
 from kong_mesh_cp.shell.http.limits import Limits
-from kong_mesh_cp.shell.http.messages import Handler, Request, Response
+from kong_mesh_cp.shell.http.messages import Handler, Peer, Request, Response
 from kong_mesh_cp.shell.http.server import Gate, serve_http
 
 NOON = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
@@ -112,6 +113,8 @@ async def serving(
     *,
     limits: Limits | None = None,
     gate: Gate | None = None,
+    budgets: Budgets | None = None,
+    privileged: Callable[[Peer], bool] = is_loopback,
 ) -> AsyncIterator[Served]:
     """Serve `handler` on a socket in `folder`; everything is cut at the end of the block."""
     path = folder / "http.sock"
@@ -132,6 +135,8 @@ async def serving(
                     conversations=conversations,
                     drain=drain,
                     gate=gate,
+                    budgets=budgets,
+                    privileged=privileged,
                 )
             )
             yield Served(path, drain, accepting.cancel_scope, conversations)

@@ -104,7 +104,7 @@ class ResourceApi:
 
     async def page(
         self, type_name: str, mesh: str | None = None, *, user: User = ADMIN, **query: Any
-    ) -> Listing:
+    ) -> Listing[Any]:
         return await self.reading.page(user, TYPES[type_name], mesh, ListQuery(**query))
 
     async def names(self, type_name: str, mesh: str | None = None, **query: Any) -> list[object]:

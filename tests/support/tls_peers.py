@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from kong_mesh_cp.shell.http.connection import Drain
+from kong_mesh_cp.shell.http.drain import Drain
 from kong_mesh_cp.shell.http.limits import Limits
 from kong_mesh_cp.shell.http.messages import Handler
 from kong_mesh_cp.shell.http.server import serve_http

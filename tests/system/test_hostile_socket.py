@@ -155,7 +155,7 @@ def test_idle_connections_keep_nobody_out(tmp_path: Path, connect: Connect) -> N
         others_are_served(daemon)
 
 
-def test_a_full_api_says_so_and_leaves_the_admission_socket_alone(tmp_path: Path) -> None:
+def test_a_full_api_makes_room_and_leaves_the_admission_socket_alone(tmp_path: Path) -> None:
     # The daemon starts with the few descriptors that a login shell allows.
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     if limits[1] < 4 * API_CONNECTIONS_MAX:
@@ -165,11 +165,12 @@ def test_a_full_api_says_so_and_leaves_the_admission_socket_alone(tmp_path: Path
         stack.callback(resource.setrlimit, resource.RLIMIT_NOFILE, limits)
         daemon, _ = stack.enter_context(licensed(tmp_path))
         resource.setrlimit(resource.RLIMIT_NOFILE, (limits[1], limits[1]))
-        for _ in range(API_CONNECTIONS_MAX):
-            stack.enter_context(to_api(daemon))
+        idle = [stack.enter_context(to_api(daemon)) for _ in range(API_CONNECTIONS_MAX)]
 
-        with to_api(daemon) as refused:
-            assert refused.recv(65536).startswith(b"HTTP/1.1 503 ")
+        with to_api(daemon) as welcome:
+            welcome.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert welcome.recv(65536).startswith(b"HTTP/1.1 200 ")
+        assert idle[0].recv(1) == b"", "whoever was idle longest has given way"
         for number in range(OTHERS):
             with daemon.seat(f"other-{number}") as seat:
                 assert seat.admitted

@@ -26,6 +26,7 @@ from kong_mesh_cp.shell.http.routing import Route
 from kong_mesh_cp.shell.rest_api.attachment_routes import AttachmentRoutes
 from kong_mesh_cp.shell.rest_api.guards import Guards
 from kong_mesh_cp.shell.rest_api.inspection_routes import InspectionRoutes
+from kong_mesh_cp.shell.rest_api.large_answers import HasRoom, LargeAnswers, room_for_all
 from kong_mesh_cp.shell.rest_api.resource_routes import ResourceRoutes, Writable
 from kong_mesh_cp.shell.rest_api.type_routes import TypeRoutes
 from kong_mesh_cp.usecases.ports import MeshDirectory
@@ -78,8 +79,8 @@ class Resources:
             origin_required=not settings.multizone.zone.disable_origin_label_validation,
         )
 
-    def routes(self) -> Sequence[Route]:
-        """Unsorted."""
+    def routes(self, has_room: HasRoom = room_for_all) -> Sequence[Route]:
+        """Unsorted. `has_room`: see `LargeAnswers`."""
         settings, store, access = self._settings, self._store, self._access.rules
         authenticate = self._identity.authenticate
         writable = Writable(place=self._place, api_read_only=settings.api_server.read_only)
@@ -92,10 +93,15 @@ class Resources:
             clocks.wall_clock,
             quotas=Quotas(_quota(settings), self._access.unlogged),
         )
+        large = LargeAnswers(has_room=has_room)
         insights = InsightViews(store, reading, access, clocks.wall_clock)
         return (
             *ResourceRoutes(
-                reading=reading, applying=applying, authenticate=authenticate, writable=writable
+                reading=reading,
+                applying=applying,
+                authenticate=authenticate,
+                writable=writable,
+                large=large,
             ).routes(),
             *TypeRoutes(authenticate=authenticate, writable=writable).routes(),
             *InspectionRoutes(
@@ -103,12 +109,14 @@ class Resources:
                 insights=insights,
                 authenticate=authenticate,
                 place=self._place,
+                large=large,
             ).routes(),
             *AttachmentRoutes(
                 attaching=late(functools.partial(_attaching, store, reading, access)),
                 admin=EnvoyAdmin(reading, access),
                 insights=insights,
                 authenticate=authenticate,
+                large=large,
             ).routes(),
             *self._identity.routes(),
         )

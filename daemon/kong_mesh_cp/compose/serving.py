@@ -21,14 +21,19 @@ from kong_mesh_cp.compose.preparing import Prepared
 from kong_mesh_cp.compose.state import open_state
 from kong_mesh_cp.core.errors import ControlPlaneError, StateError
 from kong_mesh_cp.core.wire.cors import AllowedOrigins
-from kong_mesh_cp.shell.admission_socket.limits import SOCKET_LIMITS
+from kong_mesh_cp.shell.admission_socket.limits import (
+    SOCKET_ANSWERS_BYTES_MAX,
+    SOCKET_BODIES_BYTES_MAX,
+    SOCKET_LIMITS,
+)
 from kong_mesh_cp.shell.admission_socket.listener import open_to
 from kong_mesh_cp.shell.host import clocks
 from kong_mesh_cp.shell.host.descriptors import raise_descriptor_limit
 from kong_mesh_cp.shell.host.systemd import ServiceManager
-from kong_mesh_cp.shell.http.connection import Drain
+from kong_mesh_cp.shell.http.budget import MIB, Budgets
+from kong_mesh_cp.shell.http.drain import Drain
 from kong_mesh_cp.shell.http.limits import DRAIN_SECONDS, Limits
-from kong_mesh_cp.shell.http.messages import Handler
+from kong_mesh_cp.shell.http.messages import Handler, Peer
 from kong_mesh_cp.shell.http.plain_text import plain_text_error
 from kong_mesh_cp.shell.http.server import serve_http
 from kong_mesh_cp.shell.http.tls import Tls
@@ -49,9 +54,9 @@ TICK_SECONDS = 1.0  # between two looks at clock, term and status
 WATCHDOG_FRACTION = 0.5  # of the time after which systemd gives up on us: sd_watchdog_enabled(3)
 LAST_FLUSH_SECONDS_MAX = 5.0  # for seats to reach the store at the end
 
-# So that no listener can take the descriptors of another: a seat may hold its connection and a
-# pidfd, three more listeners have a connection each; and what the process needs besides.
-DESCRIPTORS_WANTED = 2 * SOCKET_LIMITS.connections_max + 3 * Limits().connections_max + 256
+# What the process has open besides connections: the store, notices of the license, the log, and
+# connections that are about to end (refused, or gave way).
+DESCRIPTORS_BESIDE = 1024
 
 _CORS_OPEN = (
     "cors-open-to-all: web pages of every origin may read what the API answers to the browsers that"
@@ -68,14 +73,15 @@ async def serve(prepared: Prepared, manager: ServiceManager) -> None:
     Raises: StateError, SecretKeyError, ListenError or LicenseRejectedError before anything is
     served.
     """
-    raise_descriptor_limit(DESCRIPTORS_WANTED)
+    wanted = descriptors_wanted(prepared.settings)
+    part = raise_descriptor_limit(wanted) / wanted
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
         async with open_state(prepared.settings, prepared.service) as state:
             with open_listeners(prepared.settings, prepared.service.socket_names) as listeners:
                 if prepared.preload is not None:
                     await _preload(prepared.preload, state.resources)
                 plane = await assemble(prepared, state)
-                run = _Run(plane, prepared, listeners, manager, state.resources)
+                run = _Run(plane, prepared, listeners, manager, state.resources, part=part)
                 await run.until_stopped(signals)
 
 
@@ -113,8 +119,14 @@ class _Run:
         listeners: Listeners,
         manager: ServiceManager,
         resources: ResourceStore,
+        *,
+        part: float,
     ) -> None:
+        """`part`: of the connections that listeners may have, as many as there are descriptors."""
         self._plane = plane
+        self._part = part
+        limits = prepared.settings.api_server.limits
+        self._budgets = Budgets(answers=limits.unread_answers_mebibytes * MIB)
         self._resources = resources
         self._prepared = prepared
         self._listeners = listeners
@@ -173,9 +185,11 @@ class _Run:
             functools.partial(
                 serve_http,
                 handler=plane.admission.handle,
-                limits=SOCKET_LIMITS,
+                limits=SOCKET_LIMITS.for_part(self._part),
                 error_body=plane.admission.error_body,
                 gate=plane.admission,
+                budgets=Budgets(answers=SOCKET_ANSWERS_BYTES_MAX, bodies=SOCKET_BODIES_BYTES_MAX),
+                privileged=plane.admission.is_privileged,
             ),
         )
         # Admissions are answered meanwhile: it takes half as long as the whole start up to here.
@@ -191,16 +205,19 @@ class _Run:
         if allowed.everybody:
             log.warning(_CORS_OPEN)
         routed = below(
-            api_server.base_path, plane.api.handler(resources.guards, resources.routes())
+            api_server.base_path,
+            plane.api.handler(resources.guards, resources.routes(self._has_room)),
         )
         handler = telling_refusals(across_origins(routed, allowed), plane.refusals)
         if listeners.api is not None:
-            api = functools.partial(
-                serve_http, handler=handler, limits=Limits(), error_body=api_error
-            )
+            api = functools.partial(self._serve_api, handler=handler)
             await start(listeners.api, api)
         diagnostics = functools.partial(
-            serve_http, handler=plane.diagnostics, limits=Limits(), error_body=plain_text_error
+            serve_http,
+            handler=plane.diagnostics,
+            limits=Limits().for_part(self._part),
+            error_body=plain_text_error,
+            budgets=self._budgets,
         )
         await start(listeners.diagnostics, diagnostics)
         if listeners.api_https is not None:
@@ -224,10 +241,19 @@ class _Run:
             self._listeners = replace(self._listeners, api_https=None)
             return
         tls = Tls(https.context)
-        server = functools.partial(
-            serve_http, handler=handler, limits=Limits(), error_body=api_error, tls=tls
+        await start(listener, functools.partial(self._serve_api, handler=handler, tls=tls))
+
+    @property
+    def _serve_api(self) -> Callable[..., Awaitable[None]]:
+        return functools.partial(
+            serve_http,
+            limits=_api_limits(self._prepared.settings).for_part(self._part),
+            error_body=api_error,
+            budgets=self._budgets,
         )
-        await start(listener, server)
+
+    def _has_room(self, peer: Peer, size: int) -> bool:
+        return self._budgets.answers.has_room(peer, size, trio.current_time())
 
     async def _ensure(self, resources: Resources) -> None:
         """Make what is missing, then look after what is there. What was preloaded stays."""
@@ -320,6 +346,21 @@ class _Run:
         while seconds is not None:
             self._manager.alive()
             await trio.sleep(seconds * WATCHDOG_FRACTION)
+
+
+def descriptors_wanted(settings: Settings) -> int:
+    """So that no listener can take the descriptors of another: a seat may hold its connection and
+    a pidfd, three more listeners have a connection each; and what the process needs besides.
+    """
+    seats, api = SOCKET_LIMITS.connections_max, _api_limits(settings).connections_max
+    return 2 * seats + 2 * api + Limits().connections_max + DESCRIPTORS_BESIDE
+
+
+def _api_limits(settings: Settings) -> Limits:
+    limits = settings.api_server.limits
+    return Limits(
+        connections_max=limits.connections, share_connections_max=limits.connections_per_address
+    )
 
 
 async def _start_server(

@@ -9,6 +9,8 @@ from kong_mesh_cp.settings import forms
 from kong_mesh_cp.settings.options import OPTION, Option, option
 from kong_mesh_cp.settings.token_authentication import ApiServerAuthnTokensSettings
 
+CONNECTIONS_MAX = 16_384  # of one port: with the seats, what LimitNOFILE= of the unit allows
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GeneralSettings:
@@ -167,6 +169,33 @@ class ApiServerAuthnSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ApiServerLimitsSettings:
+    """What all clients together may cost. Kuma has no such settings."""
+
+    connections: int = option(
+        forms.whole_number(16, CONNECTIONS_MAX),
+        default=1024,
+        environment="KMESH_API_SERVER_LIMITS_CONNECTIONS",
+        doc="How many connections the API server has at once, on each of its ports. When all are "
+        "in use, those that have been idle longest are closed in favour of new ones.",
+    )
+    connections_per_address: int = option(
+        forms.whole_number(1, CONNECTIONS_MAX),
+        default=256,
+        environment="KMESH_API_SERVER_LIMITS_CONNECTIONS_PER_ADDRESS",
+        doc="How many of them one address has, or one network of IPv6 (64 bits). The loopback "
+        "addresses have no such bound.",
+    )
+    unread_answers_mebibytes: int = option(
+        forms.whole_number(16, 16_384, unit="MiB"),
+        default=64,
+        environment="KMESH_API_SERVER_LIMITS_UNREAD_ANSWERS_MEBIBYTES",
+        doc="How much memory is used for answers that clients have not taken yet; half of it for "
+        "one address. Beyond it slow clients are cut off, and large requests get the status 503.",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ApiServerSettings:
     http: ApiServerHttpSettings = field(default_factory=ApiServerHttpSettings)
     https: ApiServerHttpsSettings = field(default_factory=ApiServerHttpsSettings)
@@ -193,3 +222,4 @@ class ApiServerSettings:
         environment="KUMA_API_SERVER_READ_ONLY",
         doc="Whether the API server refuses every change of a resource.",
     )
+    limits: ApiServerLimitsSettings = field(default_factory=ApiServerLimitsSettings)

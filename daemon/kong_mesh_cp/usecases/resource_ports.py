@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -65,6 +65,14 @@ class StoredResource:
     created_at: datetime  # aware, UTC, kept to the microsecond
     modified_at: datetime
     owner: ResourceKey | None = None  # it goes when its owner goes
+
+    @property
+    def text_bytes(self) -> int:
+        """How much memory its spec and status take at most."""
+        return sum(
+            len(text) if text.isascii() else 4 * len(text)
+            for text in (self.spec, self.status or "")
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,6 +161,7 @@ class Selection:
     labels: Mapping[str, str] = field(default_factory=dict)  # each has to be there, with its value
     offset: int = 0
     limit: int | None = None  # None: all from `offset` on
+    bytes_max: int | None = None  # the page has no more `text_bytes`, but one resource at least
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +171,16 @@ class Page:
     items: tuple[StoredResource, ...]
     total: int  # of the whole selection, on any page
     revision: int
+
+
+def up_to(bytes_max: int | None, found: Iterable[StoredResource]) -> Iterator[StoredResource]:
+    """What a page holds of `found`: see `Selection.bytes_max`."""
+    total = 0
+    for number, each in enumerate(found):
+        total += each.text_bytes
+        if bytes_max is not None and total > bytes_max and number:
+            return
+        yield each
 
 
 class ResourceStore(Protocol):

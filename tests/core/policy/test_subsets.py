@@ -95,12 +95,20 @@ def test_many_entries_that_exclude_each_other_are_cheap() -> None:
     assert len(list(split([{"app": f"app-{number}"} for number in range(2000)]))) == 4000
 
 
-def test_fourteen_tags_that_go_together_are_the_most() -> None:
-    tags = [{f"tag-{number}": "v"} for number in range(14)]
+def test_twelve_tags_that_go_together_are_the_most() -> None:
+    tags = [{f"tag-{number}": "v"} for number in range(12)]
 
-    assert len(list(split(tags))) == 16_384
-    with pytest.raises(TooManySubsetsError, match="more than 16384 groups"):
+    assert len(list(split(tags))) == 4096
+    with pytest.raises(TooManySubsetsError, match="more than 4096 groups"):
         list(split([*tags, {"one": "more"}]))
+
+
+def test_entries_that_exclude_each_other_make_at_most_16384_groups() -> None:
+    apps = [{"app": f"app-{number}"} for number in range(8192)]
+
+    assert len(list(split(apps))) == 16_384
+    with pytest.raises(TooManySubsetsError, match="more than 16384 groups"):
+        list(split([*apps, {"app": "more"}]))
 
 
 def test_a_list_made_to_have_endless_combinations_is_refused() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import socket
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -14,13 +15,17 @@ from kong_mesh_cp.core.admission.decision import RefusalCode
 from kong_mesh_cp.shell.admission_socket.limits import (
     BODY_BYTES_MAX,
     CONNECTIONS_MAX,
+    GROUP_CONNECTIONS_MAX,
     REQUEST_SECONDS,
+    RESERVED_CONNECTIONS,
     SOCKET_LIMITS,
     UID_CONNECTIONS_MAX,
     UID_REQUESTS_PER_SECOND,
     UIDS_TRACKED_MAX,
+    PeerConnections,
     UidRates,
 )
+from kong_mesh_cp.shell.http.messages import Credentials, Peer
 from support.admission import body
 from support.admission_socket import ADMISSIONS, admission, first_line, open_socket, problem_of
 from support.http_peers import Client, get
@@ -126,6 +131,29 @@ async def test_a_user_has_at_most_64_connections(tmp_path: Path) -> None:
     assert (refused.status, problem_of(refused)["code"]) == (429, "rate-limited")
     assert "64 connections" in problem_of(refused)["reason"]
     assert answer.status == 200
+
+
+def test_the_users_of_one_group_leave_places_to_others() -> None:
+    connections = PeerConnections()
+    with socket.socket(socket.AF_UNIX) as unconnected:
+
+        def peer(uid: int, gid: int) -> Peer:
+            return Peer(unconnected, credentials=Credentials(1, uid, gid))
+
+        uids = range(SOMEBODY, SOMEBODY + GROUP_CONNECTIONS_MAX // UID_CONNECTIONS_MAX)
+        for uid in uids:
+            for _ in range(UID_CONNECTIONS_MAX):
+                assert connections.enter(peer(uid, 7)) is None
+        refused = connections.enter(peer(uids[-1] + 1, 7))
+        assert refused is not None
+        assert (refused.code, refused.retry_after_seconds) == (RefusalCode.RATE_LIMITED, 1)
+        assert "group 7 have 3072 connections" in refused.reason
+        assert connections.enter(peer(uids[-1] + 1, 8)) is None
+        assert connections.enter(peer(0, 7)) is None
+
+        connections.leave(peer(SOMEBODY, 7))
+        assert connections.enter(peer(uids[-1] + 2, 7)) is None
+    assert GROUP_CONNECTIONS_MAX < CONNECTIONS_MAX - RESERVED_CONNECTIONS
 
 
 async def test_root_may_have_more_connections(tmp_path: Path) -> None:

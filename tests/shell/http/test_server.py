@@ -15,10 +15,10 @@ import pytest
 import trio
 import trio.testing
 
-from kong_mesh_cp.shell.http.connection import Drain
+from kong_mesh_cp.shell.http.drain import Drain
 from kong_mesh_cp.shell.http.limits import Limits
 from kong_mesh_cp.shell.http.messages import Peer, Request, Response
-from kong_mesh_cp.shell.http.server import serve_http
+from kong_mesh_cp.shell.http.server import UNSENT_BYTES_MAX, serve_http
 from support.http_peers import Client, coded_error, get, serving
 
 
@@ -49,7 +49,8 @@ async def test_a_tcp_peer_is_known_by_its_address_and_is_kept_alive(host: str) -
     async def handler(request: Request) -> Response:
         peers.append(request.peer)
         keep_alive = request.peer.socket.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
-        return Response(200, b"%d" % keep_alive)
+        unsent = request.peer.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT)
+        return Response(200, b"%d %d" % (keep_alive, unsent))
 
     try:
         [listener] = await trio.open_tcp_listeners(0, host=host)
@@ -70,7 +71,7 @@ async def test_a_tcp_peer_is_known_by_its_address_and_is_kept_alive(host: str) -
             )
         )
         async with await trio.open_tcp_stream(host, port) as stream:
-            assert (await Client(stream).ask(get())).body == b"1"
+            assert (await Client(stream).ask(get())).body == b"1 %d" % UNSENT_BYTES_MAX
             assert peers[0].address == (host, stream.socket.getsockname()[1])
             assert peers[0].credentials is None
         nursery.cancel_scope.cancel()
@@ -86,18 +87,41 @@ async def test_the_listener_stays_its_owners(tmp_path: Path) -> None:
             assert scope.cancelled_caught
 
 
-async def test_one_connection_too_many_is_told_so(tmp_path: Path) -> None:
-    async with serving(tmp_path, limits=Limits(connections_max=1)) as server:
+async def test_one_connection_too_many_is_told_so_while_all_others_are_busy(tmp_path: Path) -> None:
+    answering = Answering()
+    async with serving(tmp_path, answering.handle, limits=Limits(connections_max=1)) as server:
         async with server.client() as first:
-            await first.ask(get())
+            await first.send(get())
+            await answering.begun(1)
             async with server.client() as second:
                 answer = await second.ask(get())
                 assert (answer.status, answer.body) == (503, b"busy")
                 assert await second.rest() == b""
-            assert (await first.ask(get())).status == 200
+            answering.go_on.set()
+            assert (await first.answer()).status == 200
         await trio.testing.wait_all_tasks_blocked()
         async with server.client() as third:
             assert (await third.ask(get())).status == 200
+
+
+class Answering:
+    """A handler whose answers come when they may."""
+
+    def __init__(self) -> None:
+        self.go_on = trio.Event()
+        self._asked = 0
+        self._changed = trio.Event()
+
+    async def handle(self, _: Request) -> Response:
+        self._asked += 1
+        self._changed.set()
+        self._changed = trio.Event()
+        await self.go_on.wait()
+        return Response(200)
+
+    async def begun(self, count: int) -> None:
+        while self._asked < count:
+            await self._changed.wait()
 
 
 async def test_only_so_many_are_told_at_once(tmp_path: Path) -> None:

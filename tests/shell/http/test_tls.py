@@ -72,11 +72,18 @@ async def test_what_the_server_refuses_is_answered_inside_tls(tmp_path: Path) ->
 
 
 async def test_who_is_one_too_many_is_told_inside_tls(tmp_path: Path) -> None:
+    asked = trio.Event()
+
+    async def handler(_: Request) -> Response:
+        asked.set()
+        await trio.sleep_forever()
+
     async with (
-        serving_tls(tmp_path, limits=Limits(connections_max=1)) as server,
+        serving_tls(tmp_path, handler, limits=Limits(connections_max=1)) as server,
         server.client() as first,
     ):
-        assert (await first.ask(get())).status == 200
+        await first.send(get())
+        await asked.wait()
         async with server.client() as second:
             assert (await second.ask(get())).body == b"busy"
 

@@ -12,7 +12,7 @@ from kong_mesh_cp.shell.rest_api.list_queries import next_page
 from kong_mesh_cp.usecases.resources.queries import Listing
 
 NOBODY = Peer(socket.socket.__new__(socket.socket))
-MORE = Listing(items=(), total=9, next_offset=4)
+MORE: Listing[object] = Listing(items=(), total=9, next_offset=4)
 
 
 async def shown_path(request: Request) -> Response:

@@ -123,7 +123,7 @@ def test_an_unknown_type_of_service_is_a_bad_request() -> None:
 
 
 def test_the_next_page_keeps_the_query_with_sorted_names() -> None:
-    listing = Listing(items=(), total=9, next_offset=4)
+    listing: Listing[object] = Listing(items=(), total=9, next_offset=4)
     address = next_page(request("size=2&name=x&offset=2"), listing)
     assert address == "http://127.0.0.1:5681/meshes/m/dataplanes?name=x&offset=4&size=2"
     assert next_page(request(""), Listing(items=(), total=9, next_offset=None)) is None

@@ -10,6 +10,7 @@ import trio
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.wire.json_text import PIECE_VALUES_MAX
 from kong_mesh_cp.usecases.resource_ports import Put
+from kong_mesh_cp.usecases.resources.documents import LARGE_BYTES
 from kong_mesh_cp.usecases.resources.reading import mesh_key
 from kong_mesh_cp.usecases.resources.sweeping import SLICE_ITEMS
 from support.rest_api import Routes
@@ -101,14 +102,15 @@ async def test_others_have_a_turn_after_every_few_policies_that_are_read(target:
 
 async def test_others_have_a_turn_while_a_large_resource_is_written_out() -> None:
     routes = Routes()
-    tags = ",".join(f'"tag-{number}":"yes"' for number in range(20 * PIECE_VALUES_MAX))
+    tags = ",".join(f'"tag-{number}":"yes"' for number in range(3 * PIECE_VALUES_MAX))
     spec = f'{{"tags":{{{tags}}},"conf":{{}}}}'
+    assert len(spec) <= LARGE_BYTES  # larger ones are not read: their text is sent as it is stored
     await routes.api.store.apply(
         [Put(key=mesh_key("m"), spec="{}", at=NOW), put("MeshGateway", "g", spec)]
     )
     with counted_turns() as turns:
         answer = await routes.ask("GET", "/meshes/m/meshgateways/g")
-    assert turns.taken >= len(answer.body) // (32 * 1024)
+    assert turns.taken > len(answer.body) // (32 * 1024) > 0
 
 
 @pytest.mark.parametrize(

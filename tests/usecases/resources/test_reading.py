@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -15,7 +16,7 @@ from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.resources.kinds.dataplane import Dataplane, Inbound, Networking
 from kong_mesh_cp.core.resources.registry import TYPES
 from kong_mesh_cp.usecases.resource_ports import Put
-from kong_mesh_cp.usecases.resources.queries import GatewayFilter, ListQuery, page_of
+from kong_mesh_cp.usecases.resources.queries import GatewayFilter, Listing, ListQuery, page_of
 from kong_mesh_cp.usecases.resources.reading import LARGE_SPEC_CHARACTERS
 from kong_mesh_cp.usecases.resources.refusals import Fault, ResourceRefusedError
 from support.resource_api import ResourceApi, inbound, networking
@@ -100,7 +101,7 @@ async def test_an_overview_has_the_insight_where_there_is_one() -> None:
     await api.store.apply([Put(key=key, spec=json.dumps(insight), at=api.now)])
 
     row = TYPES["Dataplane"]
-    page = await api.reading.page(ADMIN, row, "a", ListQuery(name="e"), overview=True)
+    page: Listing[Any] = await api.reading.page(ADMIN, row, "a", ListQuery(name="e"), overview=True)
     assert [each["type"] for each in page.items] == ["DataplaneOverview"] * 3
     assert [each.get("dataplaneInsight") for each in page.items] == [None, None, insight]
     one = await api.reading.overview(ADMIN, row, "a", "web")

@@ -9,7 +9,9 @@ from kong_mesh_cp.core.policy.target_ref import TargetRef
 
 SERVICE_TAG: Final = "kuma.io/service"
 SUBSETS_MAX: Final = 16_384
-"""Subsets that one list of entries may split into: 14 tags that go together already do."""
+"""Subsets that one list of entries may split into; most entries make two of them."""
+TAGS_TOGETHER_MAX: Final = 12
+"""Tags that may go together: each doubles the subsets, which are work and text of any answer."""
 
 Tags = Mapping[str, str]
 
@@ -29,10 +31,9 @@ Subset = tuple[Tag, ...]
 class TooManySubsetsError(Exception):
     """Entries that overlap in more ways than anybody can have meant."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
         super().__init__(
-            f"the entries split the clients into more than {SUBSETS_MAX} groups; "
-            "use fewer distinct tags"
+            f"the entries split the clients into more than {most} groups; use fewer distinct tags"
         )
 
 
@@ -82,8 +83,10 @@ def split(groups: Sequence[Tags]) -> Iterator[Subset]:
     """
     cliques = sorted(_cliques(groups), key=_names, reverse=True)
     unions = [_united(groups, clique) for clique in cliques]
+    if any(len(union) > TAGS_TOGETHER_MAX for union in unions):
+        raise TooManySubsetsError(1 << TAGS_TOGETHER_MAX)
     if sum(1 << len(union) for union in unions) > SUBSETS_MAX:
-        raise TooManySubsetsError
+        raise TooManySubsetsError(SUBSETS_MAX)
     for union in unions:
         yield from _ways(union)
 
@@ -158,7 +161,7 @@ def _maximal_cliques(neighbours: Sequence[int]) -> Iterator[int]:
             candidates &= ~(1 << node)
             excluded |= 1 << node
     if pending:
-        raise TooManySubsetsError
+        raise TooManySubsetsError(SUBSETS_MAX)
 
 
 def _bits(number: int) -> Iterable[int]:

@@ -14,6 +14,12 @@ _CONTAINERS: Final[frozenset[object]] = frozenset({dict, list, tuple})
 _scalar = JSONEncoder(allow_nan=False).encode
 
 
+class JsonText(str):
+    """What is JSON already, and is written as it stands: indented or not, to a reader it is one."""
+
+    __slots__ = ()
+
+
 def json_text(document: object) -> bytes:
     """`document` indented by one space, `<`, `>`, `&` and non-ASCII as they are, and a newline.
 
@@ -32,6 +38,11 @@ def json_pieces(document: object) -> Iterator[str]:
     else:
         yield from _pieces(document, "\n")
         yield "\n"
+
+
+def json_pieces_within(document: object, depth: int) -> Iterator[str]:
+    """As `json_pieces`, of what stands `depth` levels deep in another document."""
+    yield from _pieces(document, "\n" + depth * " ")
 
 
 def _pieces(value: object, line: str) -> Iterator[str]:
@@ -89,4 +100,6 @@ def _text(value: object, line: str) -> str:
     if isinstance(value, list | tuple):
         items = [_quote(each) if each.__class__ is str else _text(each, inner) for each in value]
         return f"[{inner}{f',{inner}'.join(items)}{line}]" if items else "[]"
+    if value.__class__ is JsonText:
+        return str(value)
     return _quote(value) if isinstance(value, str) else _scalar(value)

@@ -6,14 +6,18 @@ import math
 from collections import Counter
 
 from kong_mesh_cp.core.admission.decision import RefusalCode, Refused
+from kong_mesh_cp.shell.http.budget import MIB
 from kong_mesh_cp.shell.http.limits import Limits
-from kong_mesh_cp.shell.http.messages import Peer
+from kong_mesh_cp.shell.http.messages import Credentials, Peer
 
 BODY_BYTES_MAX = 64 * 1024
 REQUEST_SECONDS = 2.0  # for the whole request, from its first byte
 IDLE_SECONDS = 30.0  # a connection that asks nothing
 CONNECTIONS_MAX = 4096  # of all users, held seats included
 UID_CONNECTIONS_MAX = 64
+# Of all users with one primary group: whoever has subordinate uids has thousands, and one group.
+GROUP_CONNECTIONS_MAX = 3072
+RESERVED_CONNECTIONS = 64  # of CONNECTIONS_MAX, for root and the daemon's own user
 UID_REQUESTS_PER_SECOND = 100
 UIDS_TRACKED_MAX = 1024  # with a bucket that is not full; of more, the fullest is forgotten
 RETRY_SECONDS = 1
@@ -26,7 +30,13 @@ SOCKET_LIMITS = Limits(
     request_seconds=REQUEST_SECONDS,
     idle_seconds=IDLE_SECONDS,
     connections_max=CONNECTIONS_MAX,
+    share_connections_max=None,  # `PeerConnections` counts them by user and by group
+    reserved_connections=RESERVED_CONNECTIONS,
 )
+
+# Of their own, so that no client of the API can take them.
+SOCKET_ANSWERS_BYTES_MAX = 16 * MIB
+SOCKET_BODIES_BYTES_MAX = 16 * MIB
 
 
 class UidRates:
@@ -56,32 +66,49 @@ class UidRates:
         )
 
 
-class UidConnections:
-    """How many connections each user has."""
+class PeerConnections:
+    """How many connections each user has, and each primary group. Root has as many as it likes."""
 
     def __init__(self) -> None:
-        self._open: Counter[int] = Counter()
+        self._of_uids: Counter[int] = Counter()
+        self._of_groups: Counter[int] = Counter()
 
     def enter(self, peer: Peer) -> Refused | None:
         """Count a connection, or refuse it. What was counted must `leave`."""
-        uid = _uid(peer)
-        if uid != ROOT_UID and self._open[uid] >= UID_CONNECTIONS_MAX:
-            return Refused(
-                code=RefusalCode.RATE_LIMITED,
-                reason=f"uid {uid} has {UID_CONNECTIONS_MAX} connections open, seats included",
-                hint="Close one, or run the proxies under more than one user.",
-                retry_after_seconds=RETRY_SECONDS,
+        who = _credentials(peer)
+        if who.uid == ROOT_UID:
+            return None
+        if self._of_uids[who.uid] >= UID_CONNECTIONS_MAX:
+            return _too_many(
+                f"uid {who.uid} has {UID_CONNECTIONS_MAX} connections open, seats included",
+                "Close one, or run the proxies under more than one user.",
             )
-        self._open[uid] += 1
+        if self._of_groups[who.gid] >= GROUP_CONNECTIONS_MAX:
+            return _too_many(
+                f"users of the group {who.gid} have {GROUP_CONNECTIONS_MAX} connections open, "
+                "seats included",
+                "Close some, or run the proxies under more than one primary group.",
+            )
+        self._of_uids[who.uid] += 1
+        self._of_groups[who.gid] += 1
         return None
 
     def leave(self, peer: Peer) -> None:
-        uid = _uid(peer)
-        self._open[uid] -= 1
-        if not self._open[uid]:
-            del self._open[uid]
+        who = _credentials(peer)
+        if who.uid == ROOT_UID:
+            return
+        for counter, key in ((self._of_uids, who.uid), (self._of_groups, who.gid)):
+            counter[key] -= 1
+            if not counter[key]:
+                del counter[key]
 
 
-def _uid(peer: Peer) -> int:
+def _too_many(reason: str, hint: str) -> Refused:
+    return Refused(
+        code=RefusalCode.RATE_LIMITED, reason=reason, hint=hint, retry_after_seconds=RETRY_SECONDS
+    )
+
+
+def _credentials(peer: Peer) -> Credentials:
     assert peer.credentials is not None, "the admission socket is a Unix socket"  # noqa: S101
-    return peer.credentials.uid
+    return peer.credentials

@@ -26,7 +26,7 @@ from kong_mesh_cp.shell.admission_socket.limits import (
     REQUEST_SECONDS,
     RETRY_SECONDS,
     ROOT_UID,
-    UidConnections,
+    PeerConnections,
     UidRates,
 )
 from kong_mesh_cp.shell.host.peers import SocketPeer
@@ -88,7 +88,7 @@ class AdmissionSocket:
         self._admins = frozenset({ROOT_UID, own_uid})
         self._attesting = attesting
         self._rates = UidRates()
-        self._connections = UidConnections()
+        self._connections = PeerConnections()
         self._router = Router(
             [
                 Route("/v1/admissions", "GET", self._list),
@@ -111,13 +111,17 @@ class AdmissionSocket:
         return await self._router(request)
 
     def enter(self, peer: Peer) -> Response | None:
-        """`Gate.enter`: at most so many connections for one user."""
+        """`Gate.enter`: at most so many connections for one user, and for one group."""
         refused = self._connections.enter(peer)
         return None if refused is None else self._refuse(refused)
 
     def leave(self, peer: Peer) -> None:
         """`Gate.leave`."""
         self._connections.leave(peer)
+
+    def is_privileged(self, peer: Peer) -> bool:
+        """Whether this peer has the reserved places: it may reload the license, too."""
+        return _credentials(peer).uid in self._admins
 
     def error_body(self, status: int, code: str, message: str) -> Response:
         """`ErrorBody`: what the server refuses before there is a request, in our words."""

@@ -8,91 +8,63 @@ request is the checkpoint that lets the other connections run.
 
 from __future__ import annotations
 
-import enum
 import logging
 import math
 import socket
+import struct
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import trio
 
-from kong_mesh_cp.shell.http.answers import CONTINUE, DateLine, encode, encode_held
+from kong_mesh_cp.shell.http.answers import CONTINUE, encode, encode_held
 from kong_mesh_cp.shell.http.channel import Channel
 from kong_mesh_cp.shell.http.held import SocketHeldStream
-from kong_mesh_cp.shell.http.limits import DEADLINE_SLACK, Limits
-from kong_mesh_cp.shell.http.messages import ErrorBody, Handler, HeldResponse, Peer, Response
+from kong_mesh_cp.shell.http.kept import Kept
+from kong_mesh_cp.shell.http.limits import DEADLINE_SLACK
+from kong_mesh_cp.shell.http.messages import HeldResponse, Peer, Response
 from kong_mesh_cp.shell.http.parsing import RequestError, RequestParser
-from kong_mesh_cp.shell.http.tls import HandshakeError, Tls, TlsChannel, speaks_tls
+from kong_mesh_cp.shell.http.places import Place
+from kong_mesh_cp.shell.http.service import Phase, Service
+from kong_mesh_cp.shell.http.tls import HandshakeError, TlsChannel, speaks_tls
 
 log = logging.getLogger(__name__)
 
 RECEIVE_BYTES = 16 * 1024
+UNCOUNTED_ANSWER_BYTES = 64 * 1024  # what the kernel takes at once from who reads at all
+_NO_ROOM = "too much is kept for slow clients just now; ask again in a moment"
+_RESET = struct.pack("ii", 1, 0)  # struct linger of socket(7): close(2) sends RST, keeps nothing
 
 
 class PeerGoneError(Exception):
     """The peer has closed or reset the connection; nobody is left to tell."""
 
 
-class Phase(enum.Enum):
-    """What a connection does; decides what a deadline or a drain means for it."""
-
-    FRESH = enum.auto()  # no request yet, but whoever connects is about to send one
-    IDLE = enum.auto()  # between requests: may be closed without a word
-    READING = enum.auto()
-    ANSWERING = enum.auto()  # the handler runs; nothing of the answer has been sent
-    SENDING = enum.auto()
-    HELD = enum.auto()
-
-
-class Drain:
-    """A graceful stop, seen by every connection that takes part in it.
-
-    Idle and held connections end at once, busy ones after their answer, which says
-    `Connection: close`; one that has just connected gets a moment for its first request.
-    The owner of the conversations' nursery bounds the time for all that.
-    """
-
-    def __init__(self) -> None:
-        self.started = False
-        self._connections: set[Connection] = set()
-
-    def start(self) -> None:
-        """Begin; doing it again changes nothing."""
-        self.started = True
-        for connection in list(self._connections):
-            connection.leave_if_unoccupied()
-
-    def enter(self, connection: Connection) -> None:
-        self._connections.add(connection)
-
-    def leave(self, connection: Connection) -> None:
-        self._connections.discard(connection)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Service:
-    """What all connections of one listener share."""
-
-    handler: Handler
-    limits: Limits
-    error_body: ErrorBody
-    date: DateLine
-    drain: Drain
-    tls: Tls | None = None  # None: plain HTTP
-
-
 class Connection:
     """Owns `connection`, a non-blocking stream socket, and closes it at the end of `converse`."""
 
-    __slots__ = ("_channel", "_peer", "_phase", "_scope", "_service")
+    __slots__ = (
+        "_channel",
+        "_gave_way",
+        "_kept",
+        "_peer",
+        "_phase",
+        "_scope",
+        "_service",
+        "_since",
+    )
 
-    def __init__(self, connection: socket.socket, peer: Peer, service: Service) -> None:
+    def __init__(
+        self, connection: socket.socket, peer: Peer, service: Service, place: Place
+    ) -> None:
         self._channel: Channel = connection
         self._peer = peer
         self._service = service
         self._scope = trio.CancelScope()
-        self._phase = Phase.FRESH
+        self._phase = Phase.FRESH if service.tls is None else Phase.SECURING
+        self._since = trio.current_time()  # when it began to be idle, or its request to arrive
+        self._kept = Kept(service.budgets, place.origin, privileged=place.privileged)
+        self._gave_way = False
 
     async def converse(self) -> None:
         """Serve the peer until one side has had enough. Raises nothing but Cancelled."""
@@ -118,11 +90,37 @@ class Connection:
         finally:
             self._channel.close()
 
+    @property
+    def is_securing(self) -> bool:
+        return self._phase is Phase.SECURING
+
+    def reluctance(self) -> tuple[int, float] | None:
+        """Who gives way first has the least: how bad it is, and since when. None: never.
+
+        Idle ones lose nothing but time. A request that is being answered, or a held answer, which
+        may be the seat of a proxy, is never cut for a newcomer.
+        """
+        match self._phase:
+            case Phase.SECURING | Phase.FRESH | Phase.IDLE:
+                return 0, self._since
+            case Phase.READING:
+                return 1, self._since
+            case Phase.SENDING:
+                since = self._kept.slow_since(trio.current_time())
+                return None if since is None else (2, since)
+            case _:
+                return None
+
+    def give_way(self) -> None:
+        """End now: somebody else needs the place, or the memory."""
+        self._gave_way = True
+        self._scope.cancel()
+
     def leave_if_unoccupied(self) -> None:
         """A drain has begun: end now if no request is in hand and none is on its way."""
         if self._phase in {Phase.IDLE, Phase.HELD}:
             self._scope.cancel()
-        elif self._phase is Phase.FRESH:
+        elif self._phase in {Phase.SECURING, Phase.FRESH}:
             # Cut at once, a client that connected a moment ago would see a failure.
             moment = trio.current_time() + self._service.limits.linger_seconds
             self._scope.deadline = min(self._scope.deadline, moment)
@@ -157,6 +155,8 @@ class Connection:
 
     def _out_of_time(self) -> Response | None:
         match self._phase:
+            case Phase.READING if self._gave_way:
+                return self._service.error_body(503, "busy", _NO_ROOM)
             case Phase.READING:
                 message = "the request did not arrive in time"
                 return self._service.error_body(408, "too-slow", message)
@@ -165,6 +165,9 @@ class Connection:
                 log.error("answer-too-slow: a request had no answer after %.0f s", seconds)
                 message = f"there was no answer within {seconds:.0f} s"
                 return self._service.error_body(500, "answer-too-slow", message)
+            case Phase.SENDING:
+                self._reset()  # or the kernel would go on keeping what nobody takes
+                return None
             case _:
                 return None
 
@@ -187,6 +190,7 @@ class Connection:
         self._channel = channel
         self._peer = replace(self._peer, socket=channel.connection, secure=True)
         await channel.shake_hands(tls.turns)
+        self._phase = Phase.FRESH
         self._peer = replace(self._peer, certified=channel.peer_is_certified)
 
     async def _answer_requests(self) -> tuple[HeldResponse, bool] | None:
@@ -206,6 +210,7 @@ class Connection:
                 now = trio.current_time()
                 self._allow_answer(now)
                 answer = await service.handler(parser.request(self._peer))
+                self._kept.forget_request()
                 if isinstance(answer, HeldResponse):
                     return answer, parser.http_1_0
                 close = service.drain.started or not parser.keep_alive
@@ -216,6 +221,11 @@ class Connection:
                     close=close,
                     head_only=parser.method == "HEAD",
                 )
+                del answer  # its body would be kept a second time for as long as the peer takes
+                if len(data) > UNCOUNTED_ANSWER_BYTES and not self._kept.may_leave(
+                    len(data), now, self.give_way
+                ):
+                    raise RequestError(503, "busy", _NO_ROOM)
                 await self._send(data)
                 if close:
                     if parser.keep_alive or unread:
@@ -224,6 +234,7 @@ class Connection:
                 parser.restart()
         finally:
             parser.close()
+            self._kept.forget_request()
 
     async def _read_request(self, parser: RequestParser, unread: bytes) -> bytes | None:
         """Feed `parser` to the end of a request; what followed it. None: there is no more."""
@@ -249,7 +260,7 @@ class Connection:
     async def _read_rest(self, parser: RequestParser) -> bytes | None:
         limits = self._service.limits
         self._phase = Phase.READING
-        started_at = trio.current_time()
+        self._since = started_at = trio.current_time()
         self._scope.deadline = started_at + min(limits.header_seconds, limits.request_seconds)
         body_awaited = False
         unread = b""
@@ -262,11 +273,15 @@ class Connection:
             data = await self._receive()
             if not data:
                 return None
+            if not self._kept.arrived(len(data), trio.current_time(), self.give_way):
+                raise RequestError(503, "busy", _NO_ROOM)
             unread = parser.feed(data)
+        self._kept.complete()
         return unread
 
     def _allow_idling(self) -> None:
         now, seconds = trio.current_time(), self._service.limits.idle_seconds
+        self._since = now
         latest = now + seconds * (1 + DEADLINE_SLACK)
         if not now + seconds <= self._scope.deadline <= latest:
             self._scope.deadline = latest
@@ -302,7 +317,9 @@ class Connection:
             close=True,
             head_only=False,
         )
-        with trio.move_on_after(self._service.limits.linger_seconds):
+        # Who has given way is sent what goes at once: it must not keep its place for longer.
+        seconds = 0 if self._gave_way else self._service.limits.linger_seconds
+        with trio.move_on_after(seconds):
             try:
                 await self._send_rest(data)
                 await self._linger()
@@ -345,16 +362,36 @@ class Connection:
             sent = 0
         except OSError as error:
             raise PeerGoneError from error
-        if sent < len(data):
-            self._scope.deadline = trio.current_time() + self._service.limits.send_seconds
-            await self._send_rest(data[sent:])
+        try:
+            if sent < len(data):
+                now = trio.current_time()
+                self._scope.deadline = now + self._service.limits.send_seconds
+                if not self._kept.leaves and not self._kept.may_leave(
+                    len(data) - sent, now, self.give_way
+                ):
+                    self._reset()
+                    raise PeerGoneError
+                await self._send_rest(memoryview(data)[sent:])
+        finally:
+            self._kept.gone()
 
-    async def _send_rest(self, data: bytes) -> None:
-        rest = memoryview(data)
+    def _may_leave(self, size: int, now: float) -> bool:
+        """Whether so much of an answer can be kept until the peer has taken it."""
+        return self._kept.leaves or self._kept.may_leave(size, now, self.give_way)
+
+    async def _send_rest(self, rest: bytes | memoryview) -> None:
+        rest = memoryview(rest)
         while rest:
             try:
-                rest = rest[self._channel.send(rest) :]
+                sent = self._channel.send(rest)
             except BlockingIOError:
                 await trio.lowlevel.wait_writable(self._channel)
             except OSError as error:
                 raise PeerGoneError from error
+            else:
+                rest = rest[sent:]
+                self._kept.left(sent)
+
+    def _reset(self) -> None:
+        with suppress(OSError):
+            self._peer.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)

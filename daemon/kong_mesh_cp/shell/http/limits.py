@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 # From the request to stop until conversations are cut; the owner of their nursery enforces it.
 DRAIN_SECONDS = 10.0
@@ -28,7 +28,23 @@ class Limits:
     linger_seconds: float = 2.0  # for a refused peer to read why, before the connection is closed
     linger_bytes_max: int = 1024 * 1024  # what it may still send meanwhile
     connections_max: int = 1024
-    refusals_max: int = 64  # connections above `connections_max` that hear so; others are closed
+    # Of one address (or network of IPv6, see budget.py); None: a gate decides. Loopback has none.
+    share_connections_max: int | None = 256
+    reserved_connections: int = 64  # of `connections_max`, for peers that are never to be kept out
+    handshakes_max: int = 128  # of TLS, under way at once
+    refusals_max: int = 64  # connections that hear that there is no place; others are closed
+
+    def for_part(self, part: float) -> Limits:
+        """With `part` of the connections, where the process may not have descriptors for all."""
+        if part >= 1:
+            return self
+        share = self.share_connections_max
+        return replace(
+            self,
+            connections_max=max(1, int(part * self.connections_max)),
+            share_connections_max=None if share is None else max(1, int(part * share)),
+            refusals_max=max(1, int(part * self.refusals_max)),
+        )
 
     @property
     def chunked_wire_bytes_max(self) -> int:

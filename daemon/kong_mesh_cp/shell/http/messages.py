@@ -100,6 +100,10 @@ class HeldResponse:
     content_type: str = "application/json"
 
 
+RETRY_AFTER_SECONDS = 1
+RETRY_AFTER = ("Retry-After", str(RETRY_AFTER_SECONDS))
+"""What a 503 says to a client that would ask again at once."""
+
 Handler = Callable[[Request], Awaitable[Response | HeldResponse]]
 
 ErrorBody = Callable[[int, str, str], Response]

@@ -115,8 +115,8 @@ class RequestParser:
         return data
 
     def request(self, peer: Peer) -> Request:
-        """The request in hand, once `complete`."""
-        body = self._body
+        """The request in hand, once `complete`; its body is kept here no longer."""
+        body, self._body = self._body, []
         return Request(
             self.method,
             self._path,

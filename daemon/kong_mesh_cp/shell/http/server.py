@@ -14,14 +14,19 @@ from typing import NoReturn, Protocol
 import trio
 
 from kong_mesh_cp.shell.http.answers import DateLine
-from kong_mesh_cp.shell.http.connection import Connection, Drain, Service
+from kong_mesh_cp.shell.http.budget import Budgets, is_loopback
+from kong_mesh_cp.shell.http.connection import Connection
+from kong_mesh_cp.shell.http.drain import Drain
 from kong_mesh_cp.shell.http.limits import Limits
 from kong_mesh_cp.shell.http.messages import Credentials, ErrorBody, Handler, Peer, Response
+from kong_mesh_cp.shell.http.places import Place, Places
+from kong_mesh_cp.shell.http.service import Service
 from kong_mesh_cp.shell.http.tls import Tls
 
 log = logging.getLogger(__name__)
 
 ACCEPT_BATCH_MAX = 64  # connections accepted before other tasks run
+UNSENT_BYTES_MAX = 128 * 1024  # that the kernel takes for a TCP peer that does not read
 ACCEPT_PAUSE_SECONDS = 0.1  # when the process or the machine has no file descriptor left
 _OUT_OF_RESOURCES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS})
 _UCRED = struct.Struct("3i")  # struct ucred of socket(7): pid, uid, gid
@@ -57,6 +62,8 @@ async def serve_http(
     conversations: trio.Nursery,
     drain: Drain,
     gate: Gate | None = None,
+    budgets: Budgets | None = None,
+    privileged: Callable[[Peer], bool] = is_loopback,
     tls: Tls | None = None,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> NoReturn:
@@ -64,7 +71,7 @@ async def serve_http(
 
     Each connection is one task of `conversations`. To stop: cancel this task, call `drain.start()`
     and give `conversations` a deadline of DRAIN_SECONDS. With `tls` (TCP only) all that is inside
-    of TLS.
+    of TLS. `budgets` are shared with other listeners; `privileged` peers have the reserved places.
 
     Resource handling: the caller owns and closes `listener`; connections close themselves.
     Errors: running out of file descriptors is logged and waited for; any other OSError of the
@@ -76,9 +83,11 @@ async def serve_http(
         error_body=error_body,
         date=DateLine(wall_clock),
         drain=drain,
+        budgets=budgets if budgets is not None else Budgets(),
         tls=tls,
     )
-    doorman = _Doorman(service, conversations, gate if gate is not None else OpenGate())
+    places = Places(limits, privileged)
+    doorman = _Doorman(service, places, conversations, gate if gate is not None else OpenGate())
     # A descriptor of our own, because trio's sockets cannot accept without waiting.
     with socket.socket(fileno=os.dup(listener.socket.fileno())) as acceptor:
         acceptor.setblocking(False)
@@ -96,11 +105,13 @@ async def serve_http(
 class _Doorman:
     """Counts the connections of one listener and turns away what is too many."""
 
-    def __init__(self, service: Service, conversations: trio.Nursery, gate: Gate) -> None:
+    def __init__(
+        self, service: Service, places: Places, conversations: trio.Nursery, gate: Gate
+    ) -> None:
         self._service = service
+        self._places = places
         self._conversations = conversations
         self._gate = gate
-        self._serving = 0
         self._refusing = 0
         self._exhausted = False
 
@@ -129,32 +140,41 @@ class _Doorman:
             log.error(
                 "accept-out-of-resources: cannot accept connections: %s (%d of this listener open)",
                 error.strerror,
-                self._serving,
+                self._places.taken,
             )
         await trio.sleep(ACCEPT_PAUSE_SECONDS)
 
     def _admit(self, connection: socket.socket, peer: Peer) -> None:
-        conversation = Connection(connection, peer, self._service)
-        limits = self._service.limits
-        if self._serving >= limits.connections_max:
-            message = f"all {limits.connections_max} connections of this listener are in use"
-            refusal: Response | None = self._service.error_body(503, "busy", message)
-        else:
-            refusal = self._gate.enter(peer)
+        place = self._places.place_of(peer)
+        conversation = Connection(connection, peer, self._service, place)
+        refusal = self._refusal(peer, place)
         if refusal is None:
-            self._serving += 1
-            self._conversations.start_soon(self._serve, conversation, peer)
-        elif self._refusing < limits.refusals_max:
+            self._places.enter(conversation, place)
+            self._conversations.start_soon(self._serve, conversation, peer, place)
+        elif self._refusing < self._service.limits.refusals_max:
             self._refusing += 1
             self._conversations.start_soon(self._refuse, conversation, refusal)
         else:
             connection.close()
 
-    async def _serve(self, conversation: Connection, peer: Peer) -> None:
+    def _refusal(self, peer: Peer, place: Place) -> Response | None:
+        """The gate comes first: who is refused there anyway must not make others give way."""
+        refused = self._gate.enter(peer)
+        if refused is not None:
+            return refused
+        message = self._places.refusal(place)
+        if message is None and self._service.tls is not None:
+            self._places.make_room_for_handshake()
+        if message is None:
+            return None
+        self._gate.leave(peer)
+        return self._service.error_body(503, "busy", message)
+
+    async def _serve(self, conversation: Connection, peer: Peer, place: Place) -> None:
         try:
             await conversation.converse()
         finally:
-            self._serving -= 1
+            self._places.leave(conversation, place)
             self._gate.leave(peer)
 
     async def _refuse(self, conversation: Connection, refusal: Response) -> None:
@@ -167,13 +187,14 @@ class _Doorman:
 def peer_of(connection: socket.socket) -> Peer:
     """Who is at the other end of an accepted connection. Raises: OSError if it is gone already.
 
-    A TCP connection also gets its options here: small answers go out at once, and a peer that
-    vanished without a word is noticed by the kernel.
+    A TCP connection also gets its options here: small answers go out at once, a peer that vanished
+    without a word is noticed by the kernel, and what waits to be sent waits here, where it counts.
     """
     if connection.family == socket.AF_UNIX:
         raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
         return Peer(connection, credentials=Credentials(*_UCRED.unpack(raw)))
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES_MAX)
     host, port = connection.getpeername()[:2]
     return Peer(connection, address=(host.partition("%")[0], port))

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
-from typing import Final
+from collections.abc import Awaitable, Callable, Iterable
+from itertools import chain
+from typing import Final, TypeVar
 
 import trio
 
 from kong_mesh_cp.core.errors import StateError
 from kong_mesh_cp.core.identity.refusals import AccessDeniedError, TokenRejectedError
 from kong_mesh_cp.core.identity.users import ANONYMOUS, User
-from kong_mesh_cp.core.wire.json_text import json_pieces
+from kong_mesh_cp.core.wire.json_text import json_pieces, json_pieces_within, json_text
 from kong_mesh_cp.core.wire.problem import kuma_error
 from kong_mesh_cp.shell.http.messages import Handler, HeldResponse, Request, Response
 from kong_mesh_cp.shell.rest_api.errors import denied, not_believed, refused
+from kong_mesh_cp.shell.rest_api.list_queries import next_page
 from kong_mesh_cp.shell.rest_api.negotiation import refusal
 from kong_mesh_cp.shell.rest_api.users import (
     Authenticate,
@@ -22,13 +24,19 @@ from kong_mesh_cp.shell.rest_api.users import (
     requester_of,
 )
 from kong_mesh_cp.usecases.resources.births import KEYS_BUSY_SECONDS, KeysBusyError
-from kong_mesh_cp.usecases.resources.refusals import ResourceRefusedError
+from kong_mesh_cp.usecases.resources.queries import Listing
+from kong_mesh_cp.usecases.resources.refusals import Fault, ResourceRefusedError
+from kong_mesh_cp.usecases.resources.sweeping import SLICE_ITEMS
 from kong_mesh_cp.usecases.stored_roles import RolesUnknownError
+
+T = TypeVar("T")
 
 Answer = Callable[[User, Request], Awaitable[Response | HeldResponse]]
 
 FOREIGN_PAGE: Final = "a web page of another origin cannot access secrets and tokens"
 SLICE_CHARACTERS: Final = 16 * 1024  # written before others have their turn: about a millisecond
+PAGE_CHARACTERS_MAX: Final = 4 * 1024 * 1024  # a list that is longer ends after the item at hand
+ANSWER_CHARACTERS_MAX: Final = 16 * 1024 * 1024  # of anything
 
 log = logging.getLogger(__name__)
 
@@ -90,17 +98,71 @@ def authenticated(authenticate: Authenticate, answer: Answer) -> Handler:
 
 
 async def shown(document: object, status: int = 200) -> Response:
-    """The answer that shows `document`; while a large one is written, others have their turn."""
-    text: list[bytes] = []
-    slice_: list[str] = []
-    characters = 0
-    for piece in json_pieces(document):
-        slice_.append(piece)
-        characters += len(piece)
-        if characters >= SLICE_CHARACTERS:
-            text.append("".join(slice_).encode())
-            slice_.clear()
-            characters = 0
+    """The answer that shows `document`; while a large one is written, others have their turn.
+
+    Raises: ResourceRefusedError if it would be larger than ANSWER_CHARACTERS_MAX.
+    """
+    text = _Text()
+    await text.write(json_pieces(document))
+    return Response(status, text.body())
+
+
+async def shown_list(request: Request, listing: Listing[T]) -> Response:
+    """As `shown` of a list's document. One that gets too long ends early, and has a next page."""
+    if len(listing.items) <= SLICE_ITEMS and listing.text_bytes <= SLICE_CHARACTERS:
+        document = {
+            "total": listing.total,
+            "items": [*listing.items],
+            "next": next_page(request, listing),
+        }
+        return Response(200, json_text(document))
+    text = _Text()
+    await text.write([f'{{\n "total": {listing.total},\n "items": ['])
+    count = 0
+    for item in listing.items:
+        if count % SLICE_ITEMS == 0:
             await trio.lowlevel.checkpoint()
-    text.append("".join(slice_).encode())
-    return Response(status, b"".join(text))
+        separator = ",\n  " if count else "\n  "
+        await text.write(chain((separator,), json_pieces_within(item, 2)))
+        count += 1
+        if text.characters > PAGE_CHARACTERS_MAX:
+            break
+    following = json_text(next_page(request, listing.up_to(count))).decode()
+    await text.write(["\n ],\n" if count else "],\n", f' "next": {following}}}\n'])
+    return Response(200, text.body())
+
+
+class _Text:
+    """A text that grows, with pauses."""
+
+    def __init__(self) -> None:
+        self.characters = 0
+        self._written: list[bytes] = []
+        self._slice: list[str] = []
+        self._slice_characters = 0
+
+    async def write(self, pieces: Iterable[str]) -> None:
+        for piece in pieces:
+            self._slice.append(piece)
+            self._slice_characters += len(piece)
+            if self._slice_characters >= SLICE_CHARACTERS:
+                self._end_slice()
+                await trio.lowlevel.checkpoint()
+                if self.characters > ANSWER_CHARACTERS_MAX:
+                    raise _too_large()
+
+    def body(self) -> bytes:
+        self._end_slice()
+        body, self._written = b"".join(self._written), []
+        return body
+
+    def _end_slice(self) -> None:
+        self.characters += self._slice_characters
+        self._slice_characters = 0
+        self._written.append("".join(self._slice).encode())
+        self._slice.clear()
+
+
+def _too_large() -> ResourceRefusedError:
+    detail = f"it is longer than {ANSWER_CHARACTERS_MAX} characters"
+    return ResourceRefusedError(Fault.TOO_LARGE, "Could not show the answer", detail)

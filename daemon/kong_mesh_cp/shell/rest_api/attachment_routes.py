@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from kong_mesh_cp.core.identity.access import View
@@ -14,6 +14,7 @@ from kong_mesh_cp.shell.http.operations import Operation
 from kong_mesh_cp.shell.http.routing import Route
 from kong_mesh_cp.shell.rest_api import inspection_operations as abouts
 from kong_mesh_cp.shell.rest_api.answering import Answer, answering, shown
+from kong_mesh_cp.shell.rest_api.large_answers import LargeAnswers
 from kong_mesh_cp.shell.rest_api.users import Authenticate
 from kong_mesh_cp.usecases.resources.envoy_admin import EnvoyAdmin
 from kong_mesh_cp.usecases.resources.insights import InsightViews
@@ -40,6 +41,7 @@ class AttachmentRoutes:
     admin: EnvoyAdmin
     insights: InsightViews
     authenticate: Authenticate
+    large: LargeAnswers = field(default_factory=LargeAnswers)
 
     def routes(self) -> Iterator[Route]:
         """Unsorted."""
@@ -77,7 +79,9 @@ class AttachmentRoutes:
 
         async def answer(user: User, request: Request) -> Response:
             ask = question(await self.attaching())
-            return await shown(await ask(user, request.captured["mesh"], request.captured["name"]))
+            mesh, name = request.captured["mesh"], request.captured["name"]
+            async with self.large.turn(user, request.peer):
+                return await shown(await ask(user, mesh, name))
 
         return answer
 

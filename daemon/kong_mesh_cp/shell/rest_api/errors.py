@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from kong_mesh_cp.core.identity.audit import Refusal
 from kong_mesh_cp.core.wire.problem import InvalidParameter, kuma_error
-from kong_mesh_cp.shell.http.messages import Response
+from kong_mesh_cp.shell.http.messages import RETRY_AFTER, Response
 
 if TYPE_CHECKING:
     from kong_mesh_cp.core.identity.refusals import TokenRejectedError
@@ -24,16 +24,21 @@ _STATUSES = {
     "over-quota": 403,  # as Kubernetes says it
     "read-only": 405,
     "internal": 500,
+    "busy": 503,
+    "too-large": 500,
     "not-connected": 400,  # as the original says it of a proxy behind another control plane
 }
-# Kuma words these for its log alone; here the answer itself has the code and the remedy.
-_EXPLAINED = frozenset({"not-connected", "over-quota"})
+# Kuma does not know these, or words them for its log alone; here the answer has code and remedy.
+_EXPLAINED = frozenset({"busy", "not-connected", "over-quota", "too-large"})
 
 
 def api_error(status: int, code: str, message: str) -> Response:
     """What the server itself refuses (too large, too slow, not HTTP). An `ErrorBody`."""
     title = HTTPStatus(status).phrase
-    return Response(status, kuma_error(status, title, message, extras={"code": code}))
+    response = Response(status, kuma_error(status, title, message, extras={"code": code}))
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        response.headers = (RETRY_AFTER,)
+    return response
 
 
 def denied(detail: str, user: User) -> Response:
@@ -54,4 +59,4 @@ def refused(error: ResourceRefusedError) -> Response:
     wrong = [InvalidParameter(each.field, each.message) for each in error.violations]
     extras = {"code": error.code, "hint": error.hint} if error.fault in _EXPLAINED else None
     body = kuma_error(status, error.title, error.detail, invalid_parameters=wrong, extras=extras)
-    return Response(status, body)
+    return Response(status, body, headers=(RETRY_AFTER,) if error.fault == "busy" else ())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from kong_mesh_cp.core.identity.users import User
@@ -14,9 +14,9 @@ from kong_mesh_cp.shell.http.messages import Request, Response
 from kong_mesh_cp.shell.http.operations import Operation
 from kong_mesh_cp.shell.http.routing import Route
 from kong_mesh_cp.shell.rest_api import inspection_operations as abouts
-from kong_mesh_cp.shell.rest_api.answering import Answer, answering, shown
+from kong_mesh_cp.shell.rest_api.answering import Answer, answering, shown, shown_list
+from kong_mesh_cp.shell.rest_api.large_answers import LargeAnswers
 from kong_mesh_cp.shell.rest_api.list_queries import (
-    list_document,
     next_page,
     page_query,
     service_types,
@@ -54,6 +54,7 @@ class InspectionRoutes:
     insights: InsightViews
     authenticate: Authenticate
     place: Place
+    large: LargeAnswers = field(default_factory=LargeAnswers)
 
     def routes(self) -> Iterator[Route]:
         """Unsorted."""
@@ -85,7 +86,8 @@ class InspectionRoutes:
     async def _dataplane_rules(self, user: User, request: Request) -> Response:
         mesh, name = request.captured["mesh"], request.captured["name"]
         inspecting = await self.inspecting()
-        return await shown(await inspecting.dataplane_rules(user, mesh, name))
+        async with self.large.turn(user, request.peer):
+            return await shown(await inspecting.dataplane_rules(user, mesh, name))
 
     async def _config(self, user: User, request: Request) -> Response:
         """Judged, but not answered: nothing here makes configurations of proxies yet."""
@@ -103,14 +105,16 @@ class InspectionRoutes:
     async def _gateway_rules(self, user: User, request: Request) -> Response:
         mesh, name = request.captured["mesh"], request.captured["name"]
         inspecting = await self.inspecting()
-        return await shown(await inspecting.gateway_rules(user, mesh, name))
+        async with self.large.turn(user, request.peer):
+            return await shown(await inspecting.gateway_rules(user, mesh, name))
 
     def _dataplanes(self, row: ResourceType) -> Answer:
         async def dataplanes(user: User, request: Request) -> Response:
             query = page_query(request, NO_POLICY)
             mesh, name = request.captured["mesh"], request.captured["name"]
             inspecting = await self.inspecting()
-            page = await inspecting.dataplanes(user, row, mesh, name, query)
+            async with self.large.turn(user, request.peer):
+                page = await inspecting.dataplanes(user, row, mesh, name, query)
             document: dict[str, object] = {"items": list(page.items), "total": page.total}
             following = next_page(request, page)
             return await shown(document if following is None else {**document, "next": following})
@@ -134,7 +138,7 @@ class InspectionRoutes:
         types = service_types(request)
         query = page_query(request, "Could not paginate resources")
         page = await self.insights.services(user, request.captured.get("mesh"), query, types)
-        return await shown(list_document(request, page))
+        return await shown_list(request, page)
 
     async def _service(self, user: User, request: Request) -> Response:
         mesh, name = request.captured["mesh"], request.captured["name"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from typing import TypeVar
 from urllib.parse import parse_qsl, quote, urlencode
 
 from kong_mesh_cp.core.resources.kinds.insights import ServiceType
@@ -24,6 +25,8 @@ from kong_mesh_cp.usecases.resources.refusals import (
     invalid,
     unreadable,
 )
+
+T = TypeVar("T")
 
 OFFSET_MAX = 2**53  # what every reader of JSON counts exactly
 TAGGED = frozenset({"Dataplane", "ExternalService"})
@@ -141,16 +144,7 @@ def service_types(request: Request) -> Collection[ServiceType]:
         raise unreadable("bad request: unsupported service type") from None
 
 
-def list_document(request: Request, listing: Listing) -> dict[str, object]:
-    """The body of a list."""
-    return {
-        "total": listing.total,
-        "items": list(listing.items),
-        "next": next_page(request, listing),
-    }
-
-
-def next_page(request: Request, listing: Listing) -> str | None:
+def next_page(request: Request, listing: Listing[T]) -> str | None:
     """The address of the page after this one; None on the last one."""
     if listing.next_offset is None:
         return None

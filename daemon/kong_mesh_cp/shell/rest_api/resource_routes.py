@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from kong_mesh_cp.core.identity.audit import Touch, Touched, is_audited
 from kong_mesh_cp.core.identity.users import User
@@ -11,18 +11,23 @@ from kong_mesh_cp.core.resources.k8s_format import to_k8s
 from kong_mesh_cp.core.resources.labels import Mode, Place
 from kong_mesh_cp.core.resources.registry import TYPES, ResourceType
 from kong_mesh_cp.core.resources.violations import Violation
+from kong_mesh_cp.core.wire.json_text import JsonText
 from kong_mesh_cp.shell.http.messages import Request, Response
 from kong_mesh_cp.shell.http.operations import Operation
 from kong_mesh_cp.shell.http.routing import Route
 from kong_mesh_cp.shell.rest_api import resource_operations as abouts
 from kong_mesh_cp.shell.rest_api.answering import Answer, answering, of_secrets, shown
 from kong_mesh_cp.shell.rest_api.auditing import asked_from
-from kong_mesh_cp.shell.rest_api.list_queries import list_document, list_query
+from kong_mesh_cp.shell.rest_api.large_answers import LargeAnswers
+from kong_mesh_cp.shell.rest_api.list_queries import list_query
 from kong_mesh_cp.shell.rest_api.users import Authenticate
 from kong_mesh_cp.usecases.auditing import tell
+from kong_mesh_cp.usecases.resource_ports import StoredResource
 from kong_mesh_cp.usecases.resources import documents
 from kong_mesh_cp.usecases.resources.applying import Applying
+from kong_mesh_cp.usecases.resources.documents import JsonDocument
 from kong_mesh_cp.usecases.resources.kinds import KINDS
+from kong_mesh_cp.usecases.resources.queries import Listing
 from kong_mesh_cp.usecases.resources.reading import Reading, has_overview
 from kong_mesh_cp.usecases.resources.refusals import Fault, ResourceRefusedError
 
@@ -77,6 +82,7 @@ class ResourceRoutes:
     applying: Applying
     authenticate: Authenticate
     writable: Writable
+    large: LargeAnswers = field(default_factory=LargeAnswers)
 
     def routes(self) -> Iterator[Route]:
         """Unsorted. Types whose kind is not known here, and virtual ones, are left out."""
@@ -123,20 +129,15 @@ class ResourceRoutes:
             form = request.query.get("format", "universal")
             if form not in _FORMATS:
                 raise _unknown_format()
+            namespace = request.query.get("namespace", "")
             stored = await self.reading.stored(user, row, *_named(row, request))
             _tell(user, Touch.READ, row, request)
             if form not in _K8S:
-                return await shown(documents.shown(stored))
-            key = stored.key
-            body = {
-                name: value
-                for name, value in documents.shown(stored).items()
-                if name not in documents.shown_meta(stored, key.type) and name != "labels"
-            }
-            namespace = request.query.get("namespace", "")
-            return await shown(
-                to_k8s(row, key.mesh, key.name, body, stored.created_at, namespace=namespace)
-            )
+                return await shown(documents.shown_text(stored))
+            if stored.text_bytes > documents.LARGE_BYTES:
+                async with self.large.turn(user, request.peer):
+                    return await _as_k8s(row, stored, namespace)
+            return await _as_k8s(row, stored, namespace)
 
         return get
 
@@ -150,9 +151,14 @@ class ResourceRoutes:
         async def list_(user: User, request: Request) -> Response:
             query = list_query(request, route, row.name)
             mesh = request.captured.get("mesh")
-            page = await self.reading.page(user, row, mesh, query, overview=overview)
+
+            async def read(bytes_max: int) -> Listing[JsonDocument | JsonText]:
+                asked = replace(query, bytes_max=bytes_max)
+                return await self.reading.page(user, row, mesh, asked, overview=overview)
+
+            answer = await self.large.list_(user, request, read)
             _tell(user, Touch.READ, row, request)
-            return await shown(list_document(request, page))
+            return answer
 
         return list_
 
@@ -179,6 +185,18 @@ class ResourceRoutes:
         if not self.writable.permits(row):
             detail = self.writable.explanation
             raise ResourceRefusedError(Fault.READ_ONLY, "Method not allowed", detail)
+
+
+async def _as_k8s(row: ResourceType, stored: StoredResource, namespace: str) -> Response:
+    key = stored.key
+    body = {
+        name: value
+        for name, value in documents.shown(stored).items()
+        if name not in documents.shown_meta(stored, key.type) and name != "labels"
+    }
+    return await shown(
+        to_k8s(row, key.mesh, key.name, body, stored.created_at, namespace=namespace)
+    )
 
 
 def _named(row: ResourceType, request: Request) -> tuple[str, str]:

@@ -23,6 +23,7 @@ from kong_mesh_cp.usecases.resource_ports import (
     Page,
     Selection,
     StoredResource,
+    up_to,
 )
 
 _COLUMNS = (
@@ -148,14 +149,16 @@ def page(connection: sqlite3.Connection, selection: Selection, unsound: UnsoundR
         "offset": selection.offset,
     }
     (total,) = connection.execute(f"SELECT count(*) {selected}", values).fetchone()
-    # The inner query walks the key's index; only what is on the page is read whole.
+    # The inner query walks the key's index; only what is on the page is read whole, row by row: a
+    # CROSS JOIN keeps the order of its left side, and a sorter would hold all of them.
     rows = connection.execute(
-        f"SELECT {_COLUMNS} FROM resource WHERE rowid IN"  # noqa: S608 -- constants
-        f" (SELECT rowid {selected} ORDER BY mesh, name LIMIT :limit OFFSET :offset)"
-        " ORDER BY mesh, name",
+        f"SELECT {_COLUMNS} FROM (SELECT rowid AS place {selected}"  # noqa: S608 -- constants
+        " ORDER BY mesh, name LIMIT :limit OFFSET :offset)"
+        " CROSS JOIN resource ON resource.rowid = place",
         values,
     )
-    return Page(tuple(unsound.sound(rows, _resource)), total, revision(connection))
+    items = tuple(up_to(selection.bytes_max, unsound.sound(rows, _resource)))
+    return Page(items, total, revision(connection))
 
 
 def _labels_text(labelled: StoredResource | Selection) -> str:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Final
+from typing import Final, TypeVar
 
 import trio
 
@@ -60,11 +60,15 @@ from kong_mesh_cp.usecases.resources.documents import (
     stored_form,
 )
 from kong_mesh_cp.usecases.resources.kinds import KINDS
-from kong_mesh_cp.usecases.resources.large_bodies import LARGE_BODY_BYTES, LargeBodies
 from kong_mesh_cp.usecases.resources.quotas import Quotas
 from kong_mesh_cp.usecases.resources.reading import in_its_mesh, mesh_key
+from kong_mesh_cp.usecases.turns import Turns
+
+LARGE_BODY_BYTES: Final = 64 * 1024  # takes about a tenth of a second to read, at the worst
 
 _PROXY_TYPES: Final = {"ZoneIngress": "zoneingress", "ZoneEgress": "zoneegress"}
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -122,7 +126,7 @@ class Applying:
         self._rules = rules
         self._wall_clock = wall_clock
         self._quotas = quotas
-        self._large_bodies = LargeBodies()
+        self._large_bodies = Turns()  # a body takes many times its size
 
     async def put(
         self, user: User, resource_type: ResourceType, mesh: str, name: str, body: bytes
@@ -170,7 +174,7 @@ class Applying:
         spec = self._spec_to_store(given.draft.spec, existing)
         stored = partial(stored_form, KINDS[key.type], spec)
         large = given.is_large
-        document, text = await self._large_bodies.work(user.name, stored) if large else stored()
+        document, text = await self._apart(user, stored, if_large=large)
         # What is judged is what is stored, and nothing else that came along.
         require(self._access, user, write_access.storing(key, existing, document))
         inline = await self._inline_secrets(user, key, text, existing, is_large=large)
@@ -192,7 +196,7 @@ class Applying:
     ) -> Sequence[str]:
         """What to say of them. Raises: ResourceRefusedError where one is the mask of another."""
         look = partial(inline_secrets.found, key.type, text)
-        found = await self._large_bodies.work(user.name, look) if is_large else look()
+        found = await self._apart(user, look, if_large=is_large)
         title = refusals.CREATE if existing is None else refusals.UPDATE
         _refuse(title, inline_secrets.mask_violations(found))
         return inline_secrets.warnings(found)
@@ -201,7 +205,7 @@ class Applying:
         if len(body) < LARGE_BODY_BYTES:
             return _read_text(resource_type, body)
         read = partial(_read_text, resource_type, body)
-        return replace(await self._large_bodies.work(user.name, read), is_large=True)
+        return replace(await self._large_bodies.apart(user.name, read), is_large=True)
 
     def judge(self, key: ResourceKey, document: object) -> None:
         """What `put_document` finds wrong with a body by itself. Raises: ResourceRefusedError."""
@@ -288,6 +292,10 @@ class Applying:
             quota=None if self._quotas is None else self._quotas.of(user),
         )
         return [written, *more]
+
+    async def _apart(self, user: User, work: Callable[[], T], *, if_large: bool) -> T:
+        """What `work` gives; for a large body in a thread, when the user has a turn."""
+        return await self._large_bodies.apart(user.name, work) if if_large else work()
 
     async def _require_membership(self, key: ResourceKey, spec: Dataplane, title: str) -> None:
         mesh = await self._store.get(mesh_key(key.mesh))

@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from kong_mesh_cp.core.resources.bodies import shown_time
 from kong_mesh_cp.core.resources.kind import InvalidResourceError, Kind
 from kong_mesh_cp.core.resources.meta import Resource
 from kong_mesh_cp.core.resources.reading import ParseError
 from kong_mesh_cp.core.resources.registry import TYPES
+from kong_mesh_cp.core.wire.json_text import JsonText
 from kong_mesh_cp.usecases.resource_ports import StoredResource
 from kong_mesh_cp.usecases.resources.kinds import KINDS
 
 S = TypeVar("S")
 
 JsonDocument = dict[str, object]
+
+LARGE_BYTES: Final = 64 * 1024  # of spec and status: reading and writing it takes milliseconds
 
 
 def spec_text(kind: Kind[Any], spec: object) -> str:
@@ -60,6 +63,39 @@ def shown(stored: StoredResource) -> JsonDocument:
     if stored.status is not None:
         document["status"] = json.loads(stored.status)
     return document
+
+
+def shown_text(stored: StoredResource) -> JsonDocument | JsonText:
+    """As `shown`, to be written and no more. A large resource is not read for that, and comes
+    without indentation, which can be most of a text.
+    """
+    if stored.text_bytes <= LARGE_BYTES:
+        return shown(stored)
+    meta = _text(shown_meta(stored, stored.key.type))
+    return JsonText(_joined(meta, stored.spec, _member("status", stored.status)))
+
+
+def shown_overview_text(
+    stored: StoredResource, type_shown: str, parts: Mapping[str, StoredResource | None]
+) -> JsonDocument | JsonText:
+    """What is stored for each of `parts`, if anything, below the meta of `stored`."""
+    there = {name: part for name, part in parts.items() if part is not None}
+    meta = shown_meta(stored, type_shown)
+    if sum(part.text_bytes for part in there.values()) <= LARGE_BYTES:
+        return {**meta, **{name: members(part) for name, part in there.items()}}
+    return JsonText(
+        _joined(_text(meta), *(_member(name, part.spec) for name, part in there.items()))
+    )
+
+
+def _member(name: str, text: str | None) -> str:
+    return "{}" if text is None else f"{{{json.dumps(name)}:{text}}}"
+
+
+def _joined(*objects: str) -> str:
+    """One JSON object with the members of all; no two have one in common."""
+    inner = (each.strip()[1:-1].strip() for each in objects)
+    return f"{{{','.join(each for each in inner if each)}}}"
 
 
 def shown_meta(stored: StoredResource, type_shown: str, name: str | None = None) -> JsonDocument:

@@ -58,7 +58,7 @@ class InsightViews:
 
     async def services(
         self, user: User, mesh: str | None, query: ListQuery, types: Collection[ServiceType]
-    ) -> Listing:
+    ) -> Listing[JsonDocument]:
         """One item for each service; `types` empty: of any type."""
         if mesh is not None:
             await self._reading.require_mesh(mesh)

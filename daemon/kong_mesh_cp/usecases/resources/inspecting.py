@@ -80,7 +80,7 @@ class Inspecting:
 
     async def dataplanes(
         self, user: User, resource_type: ResourceType, mesh: str, name: str, query: ListQuery
-    ) -> Listing:
+    ) -> Listing[JsonDocument]:
         """The data plane proxies that a policy, a gateway or a service is about."""
         stored = await self._reading.stored(user, resource_type, mesh, name, title=NO_POLICY)
         selects = await self._selects(user, resource_of(stored), stored)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 from kong_mesh_cp.core.resources.kinds.dataplane import Dataplane
 from kong_mesh_cp.core.resources.kinds.external_service import ExternalService
 
+T = TypeVar("T")
+
 PAGE_ITEMS: Final = 100
 PAGE_ITEMS_MAX: Final = 1000
+PAGE_BYTES_MAX: Final = 4 * 1024 * 1024  # of what is stored; a page has one item at least
 
 
 class GatewayFilter(StrEnum):
@@ -33,6 +36,7 @@ class ListQuery:
     labels: Mapping[str, str] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
     gateway: GatewayFilter | None = None
+    bytes_max: int = PAGE_BYTES_MAX
 
     @property
     def looks_into_specs(self) -> bool:
@@ -79,19 +83,41 @@ def _is_gateway(spec: object, wanted: GatewayFilter | None) -> bool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Listing:
-    """One page of a list. `next_offset` is None on the last one."""
+class Listing(Generic[T]):
+    """One page of a list. `next_offset` is None on the last one.
 
-    items: Sequence[dict[str, object]]
+    `is_cut`: it has fewer items than were asked for, because they are large. `text_bytes`: how much
+    is stored for its items, where that was counted.
+    """
+
+    items: Sequence[T]
     total: int
     next_offset: int | None
+    offset: int = 0
+    is_cut: bool = False
+    text_bytes: int = 0
+
+    def up_to(self, count: int) -> Listing[T]:
+        """The page that ends after `count` of its items."""
+        if count == len(self.items):
+            return self
+        return replace(self, items=self.items[:count], next_offset=self.offset + count, is_cut=True)
 
 
-def page_of(items: Sequence[dict[str, object]], query: ListQuery) -> Listing:
+def page_of(items: Sequence[T], query: ListQuery) -> Listing[T]:
     """The page that `query` asks for, out of all items of its list."""
     return listing(items[query.offset : query.offset + query.size], len(items), query)
 
 
-def listing(page: Sequence[dict[str, object]], total: int, query: ListQuery) -> Listing:
-    end = query.offset + query.size
-    return Listing(items=page, total=total, next_offset=end if end < total else None)
+def listing(page: Sequence[T], total: int, query: ListQuery, *, text_bytes: int = 0) -> Listing[T]:
+    """`page` may have fewer items than it should: then the next one begins where it ends."""
+    wanted = max(0, min(query.size, total - query.offset))
+    end = query.offset + (len(page) if len(page) < wanted else query.size)
+    return Listing(
+        items=page,
+        total=total,
+        next_offset=end if end < total else None,
+        offset=query.offset,
+        is_cut=len(page) < wanted,
+        text_bytes=text_bytes,
+    )

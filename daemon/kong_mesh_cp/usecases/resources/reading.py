@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Final
+from typing import Final, Generic, TypeVar, overload
 
 import trio
 
@@ -14,13 +14,18 @@ from kong_mesh_cp.core.identity.users import User
 from kong_mesh_cp.core.resources import inline_secrets
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.resources.registry import TYPES, ResourceType
-from kong_mesh_cp.usecases.resource_ports import ResourceStore, Selection, StoredResource
+from kong_mesh_cp.core.wire.json_text import JsonText
+from kong_mesh_cp.usecases.resource_ports import (
+    ResourceStore,
+    Selection,
+    StoredResource,
+    up_to,
+)
 from kong_mesh_cp.usecases.resources.documents import (
     JsonDocument,
-    members,
     resource_of,
-    shown,
-    shown_meta,
+    shown_overview_text,
+    shown_text,
 )
 from kong_mesh_cp.usecases.resources.queries import Listing, ListQuery, listing
 from kong_mesh_cp.usecases.resources.refusals import GET_ONE, mesh_not_found, not_found
@@ -28,6 +33,9 @@ from kong_mesh_cp.usecases.resources.sweeping import in_slices
 
 MESH: Final = "Mesh"
 LARGE_SPEC_CHARACTERS: Final = 64 * 1024  # takes 25 ms to be looked through, at the worst
+
+S = TypeVar("S")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +126,7 @@ class Reading:
 
     async def overview(
         self, user: User, resource_type: ResourceType, mesh: str, name: str
-    ) -> JsonDocument:
+    ) -> JsonDocument | JsonText:
         """One resource with its insight, if it has one."""
         stored = await self.stored(user, resource_type, mesh, name)
         (document,) = await self._overviews(OVERVIEWS[resource_type.name], [stored])
@@ -132,18 +140,20 @@ class Reading:
         query: ListQuery,
         *,
         overview: bool = False,
-    ) -> Listing:
+    ) -> Listing[JsonDocument | JsonText]:
         """The page of one mesh, or of all for None. Sorted by mesh and name."""
         if mesh is not None and resource_type.is_mesh_scoped:
             await self.require_mesh(mesh)
         require(self._access, user, ReadResource(resource_type.name, mesh or ""))
         page, total = await self._stored_page(resource_type, mesh, query)
+        page = [await self.visible(user, each) async for each in in_slices(page)]
+        items: Sequence[JsonDocument | JsonText]
         if overview:
-            page = [await self.visible(user, each) for each in page]
             items = await self._overviews(OVERVIEWS[resource_type.name], page)
         else:
-            items = [shown(await self.visible(user, each)) async for each in in_slices(page)]
-        return listing(items, total, query)
+            items = MadeWhenAsked(page, shown_text)
+        text_bytes = sum(each.text_bytes for each in page)
+        return listing(items, total, query, text_bytes=text_bytes)
 
     async def _stored_page(
         self, resource_type: ResourceType, mesh: str | None, query: ListQuery
@@ -159,6 +169,7 @@ class Reading:
                 labels=query.labels,
                 offset=query.offset,
                 limit=query.size,
+                bytes_max=query.bytes_max,
             )
         )
         return found.items, found.total
@@ -177,21 +188,45 @@ class Reading:
         selected = [
             each async for each in in_slices(found.items) if query.selects(resource_of(each).spec)
         ]
-        return selected[query.offset : query.offset + query.size], len(selected)
+        asked = selected[query.offset : query.offset + query.size]
+        return [*up_to(query.bytes_max, asked)], len(selected)
 
     async def _overviews(
         self, overview: Overview, page: Sequence[StoredResource]
-    ) -> list[JsonDocument]:
-        keys = [_insight_key(overview, each) for each in page]
-        insights = await self._store.get_many(keys)
-        return [
-            {
-                **shown_meta(each, overview.shown_type),
-                overview.resource: members(each),
-                **({overview.insight: members(insights[key])} if key in insights else {}),
-            }
-            async for each, key in in_slices([*zip(page, keys, strict=True)])
-        ]
+    ) -> Sequence[JsonDocument | JsonText]:
+        insights = await self._store.get_many([_insight_key(overview, each) for each in page])
+
+        def document(stored: StoredResource) -> JsonDocument | JsonText:
+            insight = insights.get(_insight_key(overview, stored))
+            parts = {overview.resource: stored, overview.insight: insight}
+            return shown_overview_text(stored, overview.shown_type, parts)
+
+        return MadeWhenAsked(page, document)
+
+
+class MadeWhenAsked(Sequence[T], Generic[S, T]):
+    """What `make` gives for each of `sources`, when it is asked for: a page of documents is many
+    times as large as what is stored for it, and they are written one after the other.
+    """
+
+    def __init__(self, sources: Sequence[S], make: Callable[[S], T]) -> None:
+        self._sources = sources
+        self._make = make
+
+    def __len__(self) -> int:
+        return len(self._sources)
+
+    def __iter__(self) -> Iterator[T]:
+        return map(self._make, self._sources)
+
+    @overload
+    def __getitem__(self, index: int) -> T: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[T]: ...
+    def __getitem__(self, index: int | slice) -> T | Sequence[T]:
+        if isinstance(index, slice):
+            return MadeWhenAsked(self._sources[index], self._make)
+        return self._make(self._sources[index])
 
 
 def mesh_key(mesh: str) -> ResourceKey:

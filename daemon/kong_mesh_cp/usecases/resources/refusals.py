@@ -35,6 +35,8 @@ class Fault(StrEnum):
     INTERNAL = "internal"
     NOT_CONNECTED = "not-connected"
     OVER_QUOTA = "over-quota"
+    BUSY = "busy"
+    TOO_LARGE = "too-large"
 
 
 _HINTS: Final = {
@@ -50,6 +52,8 @@ _HINTS: Final = {
         "Delete what is not needed, or ask an administrator: administrators are not bound by it, "
         "and can raise store.quota.items and store.quota.bytes."
     ),
+    Fault.BUSY: "Ask again in a moment, and not for as much at once.",
+    Fault.TOO_LARGE: "Ask for less of it, or make it smaller.",
     Fault.INTERNAL: "The log of the control plane says why.",
 }
 

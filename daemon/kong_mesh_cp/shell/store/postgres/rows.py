@@ -23,7 +23,7 @@ from kong_mesh_cp.shell.store.unsound import (
     labels_of,
     require_object,
 )
-from kong_mesh_cp.usecases.resource_ports import Page, Selection, StoredResource
+from kong_mesh_cp.usecases.resource_ports import Page, Selection, StoredResource, up_to
 
 _COLUMNS = (
     "type, mesh, name, version, spec, status, labels, created_at, modified_at,"
@@ -52,6 +52,13 @@ _GET = (
     f"SELECT r.* FROM {_KEYS}, LATERAL (SELECT {_READ}"  # noqa: S608
     " FROM resource AS r WHERE r.type = k.type AND r.mesh = k.mesh AND r.name = k.name LIMIT 1"
     ") AS r"
+)
+# The length of a text is known without reading all of it.
+_MEASURED = (
+    "SELECT p.*, coalesce(sum(size) OVER (ORDER BY mesh, name"
+    " ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS before FROM"
+    " (SELECT type, mesh, name, octet_length(spec) + coalesce(octet_length(status), 0) AS size"
+    " {selected} ORDER BY mesh, name LIMIT %(limit)s OFFSET %(offset)s) AS p"
 )
 _OWNED = (
     f"SELECT r.type, r.mesh, r.name, r.version, {_CREATED}, r.size FROM resource AS r"  # noqa: S608
@@ -141,13 +148,20 @@ def page(connection: Connection, selection: Selection, unsound: UnsoundRows) -> 
     if selection.labels:
         conditions.append("labels @> %(labels)s::jsonb")
     selected = f"FROM resource WHERE {' AND '.join(conditions)}"
+    place = (
+        f"(SELECT type, mesh, name {selected} ORDER BY mesh, name"
+        " LIMIT %(limit)s OFFSET %(offset)s)"
+    )
+    if selection.bytes_max is not None:
+        # Most of what the page has no room for stays in the database; `up_to` is exact.
+        measured = _MEASURED.format(selected=selected)
+        place = f"(SELECT * FROM ({measured}) AS m WHERE before <= %(bytes)s)"  # noqa: S608
     # One statement, so that all of it is of one moment. The innermost part walks the key's index;
     # only what is on the page is read whole.
     question = (
         f"SELECT s.revision, c.total, p.* FROM store AS s CROSS JOIN"  # noqa: S608 -- constants
         f" (SELECT count(*) AS total {selected}) AS c LEFT JOIN"
-        f" (SELECT r.* FROM (SELECT type, mesh, name {selected}"
-        " ORDER BY mesh, name LIMIT %(limit)s OFFSET %(offset)s) AS k,"
+        f" (SELECT r.* FROM {place} AS k,"
         f" LATERAL (SELECT {_READ} FROM resource AS r WHERE r.type = k.type"
         " AND r.mesh = k.mesh AND r.name = k.name LIMIT 1) AS r"
         ") AS p ON true ORDER BY p.mesh, p.name"
@@ -161,11 +175,12 @@ def page(connection: Connection, selection: Selection, unsound: UnsoundRows) -> 
             "labels": json.dumps(kept_labels(selection.labels)),
             "limit": selection.limit,
             "offset": selection.offset,
+            "bytes": selection.bytes_max,
         },
     ).fetchall()
     (now, total, *_), *_ = rows
     found = (row[2:] for row in rows if row[2] is not None)
-    items = tuple(unsound.sound(found, _resource))
+    items = tuple(up_to(selection.bytes_max, unsound.sound(found, _resource)))
     return Page(items, total, now)
 
 

@@ -9,14 +9,14 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from kong_mesh_cp.usecases.resources.large_bodies import LargeBodies
+from kong_mesh_cp.usecases.turns import Turns
 
 
 class Bodies:
     """Each body ends when it is let; `ended` are those that did, in order."""
 
     def __init__(self) -> None:
-        self.bodies = LargeBodies()
+        self.bodies = Turns()
         self.ended: list[str] = []
         self.at_once: set[int] = set()  # how many were in hand when one began
         self._in_hand = 0
@@ -27,7 +27,7 @@ class Bodies:
 
         async def work() -> None:
             with scope:
-                await self.bodies.work(user, self._body(name))
+                await self.bodies.apart(user, self._body(name))
 
         nursery.start_soon(work)
         return scope
@@ -79,8 +79,8 @@ async def test_who_has_gone_gives_up_their_turn() -> None:
 
 
 async def test_what_a_body_gives_and_raises_is_the_senders() -> None:
-    bodies = LargeBodies()
-    assert await bodies.work("ann", lambda: 7) == 7
+    bodies = Turns()
+    assert await bodies.apart("ann", lambda: 7) == 7
     with pytest.raises(ZeroDivisionError):
-        await bodies.work("ann", lambda: 1 // 0)
-    assert await bodies.work("ann", lambda: 8) == 8
+        await bodies.apart("ann", lambda: 1 // 0)
+    assert await bodies.apart("ann", lambda: 8) == 8

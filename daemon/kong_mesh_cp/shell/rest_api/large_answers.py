@@ -1,0 +1,74 @@
+"""Answers that would be too much if many asked for them at once: lists, and what is computed.
+
+An answer is several times as large while it is made as when it is sent. So few lists are made at
+once, and large answers one at a time, in a line of their own; and those only while there is room to
+keep them for peers that are slow to take them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from kong_mesh_cp.core.identity.users import User
+from kong_mesh_cp.shell.http.messages import Peer, Request, Response
+from kong_mesh_cp.shell.rest_api.answering import shown_list
+from kong_mesh_cp.usecases.resources.queries import PAGE_BYTES_MAX, Listing
+from kong_mesh_cp.usecases.turns import Turns, busy
+
+MEDIUM_BYTES = 128 * 1024  # of what is stored: all that most lists are
+MEDIUM_AT_ONCE = 4  # while one waits for the store, others are written
+WAITING_MEDIUM_MAX = 256  # requests; they hold nothing yet
+
+T = TypeVar("T")
+
+HasRoom = Callable[[Peer, int], bool]
+
+
+def room_for_all(_peer: Peer, _size: int) -> bool:
+    """A `HasRoom` of answers that nobody counts."""
+    return True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LargeAnswers:
+    """`has_room`: whether an answer of so many bytes could wait for its peer to take it."""
+
+    has_room: HasRoom = room_for_all
+    _medium: Turns = field(
+        default_factory=lambda: Turns(
+            at_once=MEDIUM_AT_ONCE,
+            waiting_max=WAITING_MEDIUM_MAX,
+            waiting_of_one_max=WAITING_MEDIUM_MAX,
+        )
+    )
+    _large: Turns = field(default_factory=Turns)
+
+    async def list_(
+        self, user: User, request: Request, read: Callable[[int], Awaitable[Listing[T]]]
+    ) -> Response:
+        """The answer that shows what `read` gives for so many bytes at most.
+
+        Raises: what `read` raises; ResourceRefusedError while there are too many such requests.
+        """
+        async with self._medium.turn(user.name):
+            page = await read(MEDIUM_BYTES)
+            if not page.is_cut:
+                return await shown_list(request, page)
+        del page
+        async with self.turn(user, request.peer):
+            return await shown_list(request, await read(PAGE_BYTES_MAX))
+
+    @asynccontextmanager
+    async def turn(self, user: User, peer: Peer) -> AsyncIterator[None]:
+        """One large answer at a time. Raises: ResourceRefusedError."""
+        self._require_room(peer)
+        async with self._large.turn(user.name):
+            self._require_room(peer)
+            yield
+
+    def _require_room(self, peer: Peer) -> None:
+        if not self.has_room(peer, PAGE_BYTES_MAX):
+            raise busy()
