@@ -134,7 +134,7 @@ class Presence:
             await self._served.wait()
         if self._services is None:
             return _starting()
-        return self._services.registering.judged(request)
+        return await self._services.registering.judged(request)
 
     # What becomes of a seat.
 

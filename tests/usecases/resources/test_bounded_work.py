@@ -13,6 +13,7 @@ from time import process_time
 from typing import Any, Final
 
 import pytest
+import trio
 
 from kong_mesh_cp.core import strict_json
 from kong_mesh_cp.core.resources.go_json import syntax_fault
@@ -38,10 +39,16 @@ def judge(place: Place, document: Any) -> None:
     """All that is done with a body before anything is looked up for it."""
     row = TYPES[place.type]
     key = ResourceKey(row.name, "default" if row.is_mesh_scoped else "", "a")
+    judging = API.applying.judge(key, document)
     try:
-        API.applying.judge(key, document)
+        judging.send(None)  # it waits for nothing, unless for a thread
+    except StopIteration:
+        pass
     except ResourceRefusedError:
         return
+    else:
+        judging.close()
+        trio.run(API.applying.judge, key, document)
     kind = KINDS[row.name]
     spec = kind.parse(document)
     kind.warnings(spec)

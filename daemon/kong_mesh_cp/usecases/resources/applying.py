@@ -60,7 +60,9 @@ from kong_mesh_cp.usecases.resources.documents import (
 from kong_mesh_cp.usecases.resources.kinds import KINDS
 from kong_mesh_cp.usecases.resources.reading import in_its_mesh, mesh_key
 
-LARGE_BODY_BYTES: Final = 64 * 1024  # takes about a tenth of a second to read, at the worst
+# What is smaller is read within a few hundredths of a second, at the worst.
+LARGE_BODY_BYTES: Final = 4 * 1024
+LARGE_VALUES: Final = 512  # of a body that was decoded already
 
 _PROXY_TYPES: Final = {"ZoneIngress": "zoneingress", "ZoneEgress": "zoneegress"}
 
@@ -135,14 +137,14 @@ class Applying:
         self, user: User, key: ResourceKey, document: object, *, also: Sequence[Put] = ()
     ) -> Written:
         """As `put`, for a body that was decoded already. `also` is made in the same transaction."""
-        return await self._write(user, key, _read(TYPES[key.type], document), also)
+        return await self._write(user, key, await self._decoded(key, document), also)
 
     async def _write(
         self, user: User, key: ResourceKey, given: _Body, also: Sequence[Put] = ()
     ) -> Written:
         kind = KINDS[key.type]
         existing = await self._store.get(key)
-        self._require_fit(key, given)
+        await self._fit(key, given)
         self._require_access(user, key, existing, given.document)
         title = refusals.CREATE if existing is None else refusals.UPDATE
         changes = await self._changes(key, kind, given, existing, title)
@@ -164,9 +166,19 @@ class Applying:
         """
         return await trio.to_thread.run_sync(work, limiter=self._large_bodies)
 
-    def judge(self, key: ResourceKey, document: object) -> None:
+    async def _decoded(self, key: ResourceKey, document: object) -> _Body:
+        reading = partial(_read, TYPES[key.type], document)
+        if not holds_more(document, LARGE_VALUES):
+            return reading()
+        return replace(await self._apart(reading), is_large=True)
+
+    async def judge(self, key: ResourceKey, document: object) -> None:
         """What `put_document` finds wrong with a body by itself. Raises: ResourceRefusedError."""
-        self._require_fit(key, _read(TYPES[key.type], document))
+        await self._fit(key, await self._decoded(key, document))
+
+    async def _fit(self, key: ResourceKey, given: _Body) -> None:
+        fit = partial(self._require_fit, key, given)
+        await self._apart(fit) if given.is_large else fit()
 
     def _require_fit(self, key: ResourceKey, given: _Body) -> None:
         place = self._rules.checked_place
@@ -298,6 +310,22 @@ class Applying:
 def shown_line(text: str) -> str:
     """`text` as one line of a log, whatever tags hold."""
     return go_quote(text)[1:-1]
+
+
+def holds_more(document: object, values_max: int) -> bool:
+    """Whether there are more than `values_max` values in `document`, which is decoded JSON."""
+    pending, seen = [document], 0
+    while pending and seen <= values_max:
+        match pending.pop():
+            case dict() as members:
+                seen += len(members)
+                pending.extend(members.values())
+            case list() as items:
+                seen += len(items)
+                pending.extend(items)
+            case _:
+                pass
+    return seen > values_max
 
 
 def _refuse(title: str, violations: Sequence[Violation]) -> None:
