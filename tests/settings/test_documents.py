@@ -180,3 +180,11 @@ def test_a_hostile_file_name_stays_on_its_line(tmp_path: Path) -> None:
     path = tmp_path / "a\nfake: line.toml"
     path.write_text("[")
     assert _code(path) == "config-syntax"
+
+
+def test_a_key_has_a_bounded_number_of_parts() -> None:
+    text = f"{'a.' * 65}a = 1\n"
+    with pytest.raises(SettingsRejectedError) as caught:
+        parse_document(f"\n{text}", path=Path("/x.toml"), kuma=False)
+    assert caught.value.code == "config-syntax"
+    assert "line 2 has a key of more than 64 parts" in caught.value.message
