@@ -8,7 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from kong_mesh_cp.settings.documents import DOCUMENT_BYTES_MAX, Document, read_document
+from kong_mesh_cp.settings.documents import (
+    DOCUMENT_BYTES_MAX,
+    Document,
+    parse_document,
+    read_document,
+)
 from kong_mesh_cp.settings.problems import SettingsRejectedError
 from support.configurations import kuma_yaml, toml
 
