@@ -100,9 +100,9 @@ async def test_others_have_a_turn_after_every_few_policies_that_are_read(target:
     assert many - few >= (MANY - FEW) // SLICE_ITEMS
 
 
-NOTHINGS = [{}] * 5000
+NOTHINGS: list[dict[str, str]] = [{}] * 5000
 LABELS = {f"Label {number}": "no label" for number in range(8000)}
-LARGE = {
+LARGE: dict[str, dict[str, object]] = {
     "elements that are none": {"conf": {"listeners": NOTHINGS}},
     "labels that are none": {"labels": LABELS, "conf": {}, "selectors": []},
 }
