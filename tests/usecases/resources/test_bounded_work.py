@@ -7,7 +7,8 @@ where something goes back over what it has read; each list and map with many ele
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from functools import partial
 from time import process_time
 from typing import Any, Final
@@ -19,6 +20,7 @@ from kong_mesh_cp.core import strict_json
 from kong_mesh_cp.core.resources.go_json import syntax_fault
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.resources.registry import TYPES
+from kong_mesh_cp.usecases.resources.applying import LARGE_VALUES, holds_more
 from kong_mesh_cp.usecases.resources.kinds import KINDS
 from kong_mesh_cp.usecases.resources.refusals import ResourceRefusedError
 from support.growth import GROWTH_MAX, growth
@@ -39,20 +41,24 @@ def judge(place: Place, document: Any) -> None:
     """All that is done with a body before anything is looked up for it."""
     row = TYPES[place.type]
     key = ResourceKey(row.name, "default" if row.is_mesh_scoped else "", "a")
-    judging = API.applying.judge(key, document)
+    judging = partial(API.applying.judge, key, document)
     try:
-        judging.send(None)  # it waits for nothing, unless for a thread
-    except StopIteration:
-        pass
+        if holds_more(document, LARGE_VALUES):
+            trio.run(judging)
+        else:
+            finish_at_once(judging())
     except ResourceRefusedError:
         return
-    else:
-        judging.close()
-        trio.run(API.applying.judge, key, document)
     kind = KINDS[row.name]
     spec = kind.parse(document)
     kind.warnings(spec)
     kind.render(spec)
+
+
+def finish_at_once(work: Coroutine[object, None, None]) -> None:
+    """What waits for nothing needs no event loop, which would cost more than it."""
+    with suppress(StopIteration):
+        work.send(None)
 
 
 def judging(place: Place, filling: Callable[[int], Any], size: int) -> Callable[[], None]:
