@@ -32,7 +32,7 @@ from support.text_fields import Place, list_places, text_places
 CHARACTERS: Final = 8 * 1024  # of a first look
 LOOK_SECONDS: Final = 0.004  # what takes more at a first look is looked at closely
 CLOSER: Final = 4  # times as large
-ELEMENTS: Final = 512
+ELEMENTS: Final = 2 * LARGE_VALUES  # so that both sizes are judged in a thread
 
 API: Final = ResourceApi()
 
