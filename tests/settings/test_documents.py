@@ -8,7 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from kong_mesh_cp.settings.documents import DOCUMENT_BYTES_MAX, Document, read_document
+from kong_mesh_cp.settings.documents import (
+    DOCUMENT_BYTES_MAX,
+    Document,
+    parse_document,
+    read_document,
+)
 from kong_mesh_cp.settings.problems import SettingsRejectedError
 from support.configurations import kuma_yaml, toml
 
@@ -180,3 +185,11 @@ def test_a_hostile_file_name_stays_on_its_line(tmp_path: Path) -> None:
     path = tmp_path / "a\nfake: line.toml"
     path.write_text("[")
     assert _code(path) == "config-syntax"
+
+
+def test_a_key_has_a_bounded_number_of_parts() -> None:
+    text = f"{'a.' * 65}a = 1\n"
+    with pytest.raises(SettingsRejectedError) as caught:
+        parse_document(f"\n{text}", path=Path("/x.toml"), kuma=False)
+    assert caught.value.code == "config-syntax"
+    assert "line 2 has a key of more than 64 parts" in caught.value.message

@@ -13,7 +13,7 @@ from typing import Final
 
 GROWTH_MAX: Final = 2.3  # of the time, for twice the input
 FLOOR_SECONDS: Final = 0.005  # what takes less for twice the input is not compared
-ROUNDS_MAX: Final = 12  # measurements until a growth is believed
+ROUNDS_MAX: Final = 30  # measurements until a growth is believed
 
 Work = Callable[[], object]
 

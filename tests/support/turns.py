@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from time import process_time, thread_time
 
 import trio
 
@@ -28,3 +29,13 @@ def counted_turns() -> Iterator[Turns]:
         yield turns
     finally:
         trio.lowlevel.remove_instrument(turns)
+
+
+async def share_of_loop(work: Callable[[], Awaitable[object]]) -> float:
+    """The part of the CPU time of `work` that kept others waiting: the rest was in threads.
+
+    `work` has to take so long that what is done meanwhile beside it does not count.
+    """
+    on_loop, in_all = thread_time(), process_time()
+    await work()
+    return (thread_time() - on_loop) / (process_time() - in_all)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from kong_mesh_cp.core.admission.decision import RefusalCode, Refused
 from support.admission import body, gateway_body, open_desk
 from support.peers import FakePeer
+from support.turns import share_of_loop
 
 SHAPE_CODES = {
     RefusalCode.MALFORMED_REQUEST,
@@ -49,3 +51,28 @@ def test_any_bytes_get_a_line_of_json_or_a_refusal_of_the_closed_set(bodies: lis
             assert desk.admitting.active == 0
 
     trio.run(ask)
+
+
+LARGE = {
+    "inbounds without anything": {"inbound": [{}] * 8000},
+    "inbounds with tags that are none": {"inbound": [{"tags": {"": ""}}] * 3000},
+    "outbounds without anything": {
+        "inbound": [{"port": 1, "tags": {"a": "b"}}],
+        "outbound": [{}] * 8000,
+    },
+}
+
+
+@pytest.mark.parametrize("what", LARGE)
+async def test_others_have_their_turns_while_a_large_dataplane_is_judged(what: str) -> None:
+    dataplane = {"type": "Dataplane", "mesh": "default", "name": "a", "networking": LARGE[what]}
+
+    async with open_desk(refuses=False) as desk:
+
+        async def ask() -> None:
+            asked = json.dumps({"dataplane": dataplane}).encode()
+            answer = await desk.admitting.try_out(asked, FakePeer())
+            assert isinstance(answer, Refused)
+            assert answer.code is RefusalCode.INVALID_DATAPLANE
+
+        assert await share_of_loop(ask) < 0.5

@@ -18,13 +18,16 @@ if TYPE_CHECKING:
     import yaml
 
 DOCUMENT_BYTES_MAX = 256 * 1024
+KEY_PARTS_MAX = 64  # the parser of the standard library takes quadratic time for them
 YAML_SUFFIXES = frozenset({".yml", ".yaml"})
 YAML_NULL = "tag:yaml.org,2002:null"
 YAML_BOOLEAN = "tag:yaml.org,2002:bool"
 YAML_TRUE_WORDS = frozenset({"yes", "true", "on"})
 
-_TABLE = re.compile(r"\s*\[\s*([^\[\]]+?)\s*\]\s*(#.*)?")
-_ASSIGNMENT = re.compile(r"\s*([A-Za-z0-9_.\"' -]+?)\s*=")
+# With the spaces around the name, so that no character is looked at in two ways.
+_TABLE = re.compile(r"\s*+\[([^\[\]]++)\]\s*+(#.*)?")
+_KEY = re.compile(r"[A-Za-z0-9_.\"'\s\[-]*+")
+_ASSIGNMENT = re.compile(r"([A-Za-z0-9_.\"'\s-]++)=")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +79,10 @@ def parse_document(text: str, *, path: Path, kuma: bool) -> Document:
     # The parsers are imported where a file of their kind is read: many starts have none.
     import tomllib  # noqa: PLC0415
 
+    for number, line in enumerate(text.split("\n"), start=1):
+        if (key := _KEY.match(line)) and key[0].count(".") > KEY_PARTS_MAX:
+            message = f"line {number} has a key of more than {KEY_PARTS_MAX} parts"
+            raise _rejected("config-syntax", path, message)
     try:
         tree = tomllib.loads(text)
     except ValueError as error:  # also what int() says of a number with thousands of digits

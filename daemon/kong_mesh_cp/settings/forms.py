@@ -19,6 +19,7 @@ PORT_MAX = 65_535
 SOCKET_PATH_BYTES_MAX = 107  # sockaddr_un: 108 bytes with the final NUL
 WORDS_MAX = 1_000  # of one list
 PATH_BYTES_MAX = 4_095  # PATH_MAX without the final NUL
+ORIGIN_PATTERN_CHARACTERS_MAX = 512  # of a regular expression
 LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)  # RFC 1123
 DIGITS = re.compile(r"[0-9]{1,10}", re.ASCII)
 TRUE_WORDS = frozenset({"1", "t", "T", "true", "TRUE", "True"})  # Go's strconv.ParseBool
@@ -218,6 +219,11 @@ def _verdicts(value: object) -> tuple[str, ...]:
 def _origins(value: object) -> tuple[str, ...]:
     words = _words(value, ORIGINS.expected)
     for word in words:
+        if len(word) > ORIGIN_PATTERN_CHARACTERS_MAX:
+            reason = (
+                f"{ORIGINS.expected}, each of at most {ORIGIN_PATTERN_CHARACTERS_MAX} characters"
+            )
+            raise must_be(reason)
         try:
             re.compile(word)
         except re.error as error:

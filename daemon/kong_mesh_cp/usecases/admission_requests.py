@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 
+import trio
+
 from kong_mesh_cp.core.admission.decision import RefusalCode, Refused
 from kong_mesh_cp.core.admission.request import AdmissionRequest, InvalidRequest, parse
 from kong_mesh_cp.core.resources.violations import Violation
@@ -14,13 +16,18 @@ from kong_mesh_cp.core.wire.admission_messages import violations_text
 
 REMEMBERED_BODIES_MAX = 1024  # requests that keep coming
 REMEMBERED_BYTES_MAX = 1024  # of each of them
+LARGE_BODY_BYTES = 4096  # what has more is read in a thread, for others would wait for it
 BUSY_RETRY_SECONDS = 1
+
+_large_bodies = trio.CapacityLimiter(1)
 
 _SHAPE_HINT = 'Send {"mesh": …, "name": …, "tags": {…}} or {"dataplane": {…}}.'
 
 
-def read(body: bytes) -> AdmissionRequest | Refused:
+async def read(body: bytes) -> AdmissionRequest | Refused:
     """What `body` asks for. The answer is not to be changed: it may be given again."""
+    if len(body) > LARGE_BODY_BYTES:
+        return await trio.to_thread.run_sync(_read, body, limiter=_large_bodies)
     return _read_again(body) if len(body) <= REMEMBERED_BYTES_MAX else _read(body)
 
 

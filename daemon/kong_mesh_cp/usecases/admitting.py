@@ -167,7 +167,7 @@ class Admitting:
         """Shape → mesh → identity → constraints; the license comes after it. A fixed order."""
         if self._closed is not None:
             return self._closed
-        request = read(body)
+        request = await read(body)
         if isinstance(request, Refused):
             return request
         if request.resource is not None:

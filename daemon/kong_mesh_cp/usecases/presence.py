@@ -138,7 +138,7 @@ class Presence:
         if self._services is None:
             return _starting()
         registering = self._services.registering
-        refused = registering.judged(request)
+        refused = await registering.judged(request)
         if refused is None and self.directory.may_hold(request.mesh, request.name):
             refused = await registering.replaceable(request)
         return refused

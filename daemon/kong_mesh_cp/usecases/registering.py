@@ -58,10 +58,10 @@ class Registering:
         self._takes_over = takes_over
         self._wall_clock = wall_clock
 
-    def judged(self, request: AdmissionRequest) -> Refused | None:
+    async def judged(self, request: AdmissionRequest) -> Refused | None:
         """What the API would find wrong with the Dataplane by itself; None: nothing."""
         try:
-            self._applying.judge(_key(request), request.resource)
+            await self._applying.judge(_key(request), request.resource)
         except ResourceRefusedError as error:
             return _invalid(error)
         return None

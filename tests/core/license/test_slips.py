@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Callable
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -9,6 +11,8 @@ from hypothesis import strategies as st
 
 from kong_mesh_cp.core.license.slips import SLIP_CHARACTERS_MAX, hint_for, is_document
 from kong_mesh_cp.core.license.sources import SourceKind
+from support.growth import GROWTH_MAX, growth
+from support.hostile_texts import HOSTILE_TEXTS
 from support.licenses import LICENSE_KEY, license_document
 
 TEXT = license_document().decode()
@@ -95,3 +99,12 @@ def test_no_hint_quotes_what_it_is_about(kind: SourceKind | None) -> None:
 
 def test_what_is_too_long_to_be_a_slip_is_not_looked_at() -> None:
     assert hint_for(None, "'{" * SLIP_CHARACTERS_MAX) is None
+
+
+@pytest.mark.parametrize("shape", HOSTILE_TEXTS)
+@pytest.mark.parametrize("kind", [None, SourceKind.PATH])
+def test_a_look_for_slips_costs_what_the_length_is(kind: SourceKind | None, shape: str) -> None:
+    def looking(size: int) -> Callable[[], object]:
+        return partial(hint_for, kind, HOSTILE_TEXTS[shape](size))
+
+    assert growth(looking, SLIP_CHARACTERS_MAX // 4) < GROWTH_MAX

@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kong_mesh_cp.core.resources.go_template import template_fault
+from kong_mesh_cp.core.resources.go_template import TEMPLATE_CHARACTERS_MAX, template_fault
+from kong_mesh_cp.usecases.resources.kinds import KINDS
+from support.validation_cases import violations_of
 
 FUNCTIONS = frozenset({"label"})
 
@@ -53,3 +55,15 @@ def test_any_text_gets_an_answer(template: str) -> None:
     fault = template_fault(template, FUNCTIONS)
 
     assert fault is None or fault.startswith("template: :")
+
+
+def test_the_template_of_a_generator_has_a_bounded_length() -> None:
+    def found(template: str) -> list[tuple[str, str]]:
+        selector = {"meshService": {"matchLabels": {"a": "b"}}}
+        spec = {"selector": selector, "template": template}
+        body = {"type": "HostnameGenerator", "name": "a", "spec": spec}
+        return violations_of(KINDS["HostnameGenerator"], body)
+
+    longest = "a" * TEMPLATE_CHARACTERS_MAX
+    assert found(longest) == []
+    assert found(f"{longest}a") == [("spec.template", "must not have more than 4096 characters")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 
 import pytest
@@ -14,7 +15,7 @@ from kong_mesh_cp.usecases.resources.documents import LARGE_BYTES
 from kong_mesh_cp.usecases.resources.reading import mesh_key
 from kong_mesh_cp.usecases.resources.sweeping import SLICE_ITEMS
 from support.rest_api import Routes
-from support.turns import counted_turns
+from support.turns import counted_turns, share_of_loop
 
 FEW, MANY = 1, 401
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -98,6 +99,26 @@ async def test_others_have_a_turn_after_every_few_proxies_that_are_looked_at(tar
 async def test_others_have_a_turn_after_every_few_policies_that_are_read(target: str) -> None:
     few, many = await turns_of(target, 1, FEW), await turns_of(target, 1, MANY)
     assert many - few >= (MANY - FEW) // SLICE_ITEMS
+
+
+NOTHINGS: list[dict[str, str]] = [{}] * 5000
+LABELS = {f"Label {number}": "no label" for number in range(8000)}
+LARGE: dict[str, dict[str, object]] = {
+    "elements that are none": {"conf": {"listeners": NOTHINGS}},
+    "labels that are none": {"labels": LABELS, "conf": {}, "selectors": []},
+}
+
+
+@pytest.mark.parametrize("what", LARGE)
+async def test_others_have_their_turns_while_a_large_body_is_judged(what: str) -> None:
+    routes = await filled(1, 1)
+    body = json.dumps({"type": "MeshGateway", "mesh": "m", "name": "new", **LARGE[what]}).encode()
+
+    async def put_it() -> None:
+        answer = await routes.ask("PUT", "/meshes/m/meshgateways/new", body)
+        assert answer.status == 400
+
+    assert await share_of_loop(put_it) < 0.5
 
 
 async def test_others_have_a_turn_while_a_large_resource_is_written_out() -> None:

@@ -7,12 +7,14 @@ where something goes back over what it has read; each list and map with many ele
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from functools import partial
 from time import process_time
 from typing import Any, Final
 
 import pytest
+import trio
 
 from kong_mesh_cp.core import strict_json
 from kong_mesh_cp.core.resources.go_json import syntax_fault
@@ -20,6 +22,7 @@ from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.resources.registry import TYPES
 from kong_mesh_cp.usecases.resources.kinds import KINDS
 from kong_mesh_cp.usecases.resources.refusals import ResourceRefusedError
+from kong_mesh_cp.usecases.resources.sent_bodies import LARGE_VALUES, holds_more
 from support.growth import GROWTH_MAX, growth
 from support.hostile_texts import HOSTILE_TEXTS
 from support.resource_api import ResourceApi
@@ -29,7 +32,7 @@ from support.text_fields import Place, list_places, text_places
 CHARACTERS: Final = 8 * 1024  # of a first look
 LOOK_SECONDS: Final = 0.004  # what takes more at a first look is looked at closely
 CLOSER: Final = 4  # times as large
-ELEMENTS: Final = 512
+ELEMENTS: Final = 2 * LARGE_VALUES  # so that both sizes are judged in a thread
 
 API: Final = ResourceApi()
 
@@ -38,14 +41,24 @@ def judge(place: Place, document: Any) -> None:
     """All that is done with a body before anything is looked up for it."""
     row = TYPES[place.type]
     key = ResourceKey(row.name, "default" if row.is_mesh_scoped else "", "a")
+    judging = partial(API.applying.judge, key, document)
     try:
-        API.applying.judge(key, document)
+        if holds_more(document, LARGE_VALUES):
+            trio.run(judging)
+        else:
+            finish_at_once(judging())
     except ResourceRefusedError:
         return
     kind = KINDS[row.name]
     spec = kind.parse(document)
     kind.warnings(spec)
     kind.render(spec)
+
+
+def finish_at_once(work: Coroutine[object, None, None]) -> None:
+    """What waits for nothing needs no event loop, which would cost more than it."""
+    with suppress(StopIteration):
+        work.send(None)
 
 
 def judging(place: Place, filling: Callable[[int], Any], size: int) -> Callable[[], None]:

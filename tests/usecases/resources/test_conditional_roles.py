@@ -32,9 +32,9 @@ from kong_mesh_cp.core.resources.kinds.access_role import (
 from kong_mesh_cp.core.resources.plugin_kind import PluginKind
 from kong_mesh_cp.core.resources.proto import message_fields
 from kong_mesh_cp.core.resources.registry import TYPES
-from kong_mesh_cp.usecases.resources.applying import LARGE_BODY_BYTES
 from kong_mesh_cp.usecases.resources.kinds import KINDS
 from kong_mesh_cp.usecases.resources.refusals import Fault, ResourceRefusedError
+from kong_mesh_cp.usecases.resources.sent_bodies import LARGE_BODY_BYTES
 from support.identity import KNOWN
 from support.resource_api import ResourceApi
 from support.sound_resources import SOUND

@@ -13,7 +13,7 @@ SLIP_CHARACTERS_MAX = 128 * 1024  # a license in base64 and more; what is longer
 _CURLY_QUOTES = re.compile("[“”„‟‘’‚‛«»″]")
 _PATH = re.compile(r"['\"]?(?:file://|~|\.{0,2}/)[^{}\n]*|[^\s{}]+\.json['\"]?", re.IGNORECASE)
 _SHELL_QUOTED = re.compile(r"['\"]\s*\{.*|\{\s*\\.*|.*\}\s*['\"]", re.DOTALL)
-_BASE64 = re.compile(r"[A-Za-z0-9+/_\-\s]+={0,2}\s*")
+_BASE64 = re.compile(r"[A-Za-z0-9+/_\-\s]++={0,2}+\s*+")
 _PATH_KINDS = (SourceKind.PATH, SourceKind.CONFIG_PATH)
 
 

@@ -10,15 +10,11 @@ from typing import Final, TypeVar
 
 import trio
 
-from kong_mesh_cp.core import strict_json
 from kong_mesh_cp.core.identity import key_secret_rules
 from kong_mesh_cp.core.identity.access import AccessRules, require
 from kong_mesh_cp.core.identity.users import User
 from kong_mesh_cp.core.resources import inline_secrets, labels, membership
 from kong_mesh_cp.core.resources.bodies import (
-    Draft,
-    bad_request_detail,
-    read_draft,
     request_violations,
 )
 from kong_mesh_cp.core.resources.defaults import (
@@ -26,9 +22,7 @@ from kong_mesh_cp.core.resources.defaults import (
     with_unproven_inbounds,
     with_zone_tag,
 )
-from kong_mesh_cp.core.resources.go_json import syntax_fault
 from kong_mesh_cp.core.resources.key import ResourceKey
-from kong_mesh_cp.core.resources.kind import InvalidResourceError
 from kong_mesh_cp.core.resources.kinds.dataplane import Dataplane
 from kong_mesh_cp.core.resources.kinds.insights import ZoneInsight
 from kong_mesh_cp.core.resources.kinds.mesh import Mesh
@@ -36,7 +30,6 @@ from kong_mesh_cp.core.resources.kinds.secret import Secret
 from kong_mesh_cp.core.resources.labels import Place
 from kong_mesh_cp.core.resources.meta import name_warning
 from kong_mesh_cp.core.resources.quoting import go_quote
-from kong_mesh_cp.core.resources.reading import ParseError, is_object
 from kong_mesh_cp.core.resources.registry import TYPES, ResourceType
 from kong_mesh_cp.core.resources.violations import Violation
 from kong_mesh_cp.usecases.ports import WallClock
@@ -56,15 +49,25 @@ from kong_mesh_cp.usecases.resources import mesh_rules, refusals, write_access
 from kong_mesh_cp.usecases.resources.births import MeshBirths
 from kong_mesh_cp.usecases.resources.documents import (
     spec_as,
-    status_text,
     stored_form,
 )
 from kong_mesh_cp.usecases.resources.kinds import KINDS
 from kong_mesh_cp.usecases.resources.quotas import Quotas
 from kong_mesh_cp.usecases.resources.reading import in_its_mesh, mesh_key
+from kong_mesh_cp.usecases.resources.sent_bodies import (
+    LARGE_BODY_BYTES,
+    LARGE_VALUES,
+    SentBody,
+    holds_more,
+    read_decoded,
+    read_text,
+    refuse,
+)
 from kong_mesh_cp.usecases.turns import Turns
 
-LARGE_BODY_BYTES: Final = 64 * 1024  # takes about a tenth of a second to read, at the worst
+DECODED: Final = ""  # who sends those, in the line for large bodies: nobody's name
+BODIES_WAITING_MAX: Final = 512  # their bytes are bounded where they are received
+BODIES_WAITING_OF_ONE_MAX: Final = 256  # as many as a tool may send at once
 
 _PROXY_TYPES: Final = {"ZoneIngress": "zoneingress", "ZoneEgress": "zoneegress"}
 
@@ -95,15 +98,6 @@ class WriteRules:
         return self.place if self.origin_required else replace(self.place, federated=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Body:
-    """A body that its type can be read from."""
-
-    draft: Draft
-    status: str | None
-    is_large: bool = False  # then it is read and written in a thread
-
-
 class Applying:
     """Writes what clients send. All methods raise StateError, AccessDeniedError and
     ResourceRefusedError; then nothing has changed.
@@ -126,7 +120,10 @@ class Applying:
         self._rules = rules
         self._wall_clock = wall_clock
         self._quotas = quotas
-        self._large_bodies = Turns()  # a body takes many times its size
+        # One at a time: a body takes many times its size.
+        self._large_bodies = Turns(
+            waiting_max=BODIES_WAITING_MAX, waiting_of_one_max=BODIES_WAITING_OF_ONE_MAX
+        )
 
     async def put(
         self, user: User, resource_type: ResourceType, mesh: str, name: str, body: bytes
@@ -139,7 +136,7 @@ class Applying:
         existing = await self._store.get(key)
         require(self._access, user, write_access.sending(key, existing))
         given = await self._given(user, resource_type, body)
-        if given.is_large:  # and so time has passed
+        if given.sent_by is not None:  # and so time has passed
             existing = await self._store.get(key)
         return await self._write(user, key, given, existing)
 
@@ -156,7 +153,7 @@ class Applying:
 
         `onto`: the version that is to be replaced; 0, there must be none; None, any.
         """
-        given = _read(TYPES[key.type], document)
+        given = await self._decoded(key, document)
         existing = await self._store.get(key)
         if onto not in {None, 0 if existing is None else existing.version}:
             raise refusals.conflict(key)
@@ -166,18 +163,17 @@ class Applying:
         self,
         user: User,
         key: ResourceKey,
-        given: _Body,
+        given: SentBody,
         existing: StoredResource | None,
         also: Sequence[Put] = (),
     ) -> Written:
-        self._require_fit(key, given)
+        await self._apart(given, partial(self._require_fit, key, given))
         spec = self._spec_to_store(given.draft.spec, existing)
         stored = partial(stored_form, KINDS[key.type], spec)
-        large = given.is_large
-        document, text = await self._apart(user, stored, if_large=large)
+        document, text = await self._apart(given, stored)
         # What is judged is what is stored, and nothing else that came along.
         require(self._access, user, write_access.storing(key, existing, document))
-        inline = await self._inline_secrets(user, key, text, existing, is_large=large)
+        inline = await self._inline_secrets(key, given, text, existing)
         changes = await self._changes(key, given, spec, text, existing, user=user)
         title = refusals.CREATE if existing is None else refusals.UPDATE
         await self._apply([*changes, *also], key, title)
@@ -186,35 +182,36 @@ class Applying:
         return Written(existing is None, (*warnings, *([] if deprecated is None else [deprecated])))
 
     async def _inline_secrets(
-        self,
-        user: User,
-        key: ResourceKey,
-        text: str,
-        existing: StoredResource | None,
-        *,
-        is_large: bool,
+        self, key: ResourceKey, given: SentBody, text: str, existing: StoredResource | None
     ) -> Sequence[str]:
         """What to say of them. Raises: ResourceRefusedError where one is the mask of another."""
         look = partial(inline_secrets.found, key.type, text)
-        found = await self._apart(user, look, if_large=is_large)
+        found = await self._apart(given, look)
         title = refusals.CREATE if existing is None else refusals.UPDATE
-        _refuse(title, inline_secrets.mask_violations(found))
+        refuse(title, inline_secrets.mask_violations(found))
         return inline_secrets.warnings(found)
 
-    async def _given(self, user: User, resource_type: ResourceType, body: bytes) -> _Body:
+    async def _given(self, user: User, resource_type: ResourceType, body: bytes) -> SentBody:
         if len(body) < LARGE_BODY_BYTES:
-            return _read_text(resource_type, body)
-        read = partial(_read_text, resource_type, body)
-        return replace(await self._large_bodies.apart(user.name, read), is_large=True)
+            return read_text(resource_type, body)
+        read = partial(read_text, resource_type, body)
+        return replace(await self._large_bodies.apart(user.name, read), sent_by=user.name)
 
-    def judge(self, key: ResourceKey, document: object) -> None:
+    async def _decoded(self, key: ResourceKey, document: object) -> SentBody:
+        reading = partial(read_decoded, TYPES[key.type], document)
+        if not holds_more(document, LARGE_VALUES):
+            return reading()
+        return replace(await self._large_bodies.apart(DECODED, reading), sent_by=DECODED)
+
+    async def judge(self, key: ResourceKey, document: object) -> None:
         """What `put_document` finds wrong with a body by itself. Raises: ResourceRefusedError."""
-        self._require_fit(key, _read(TYPES[key.type], document))
+        given = await self._decoded(key, document)
+        await self._apart(given, partial(self._require_fit, key, given))
 
-    def _require_fit(self, key: ResourceKey, given: _Body) -> None:
+    def _require_fit(self, key: ResourceKey, given: SentBody) -> None:
         place = self._rules.checked_place
         violations = request_violations(given.draft, TYPES[key.type], key, place)
-        _refuse(refusals.PROCESS, violations)
+        refuse(refusals.PROCESS, violations)
 
     async def delete(self, user: User, resource_type: ResourceType, mesh: str, name: str) -> None:
         """Take it out, with all that it owns."""
@@ -246,7 +243,7 @@ class Applying:
     async def _changes(
         self,
         key: ResourceKey,
-        given: _Body,
+        given: SentBody,
         spec: object,
         text: str,
         existing: StoredResource | None,
@@ -261,18 +258,18 @@ class Applying:
         match spec:
             case Mesh():
                 if existing is None:
-                    _refuse(title, mesh_rules.creation_violations(key.name, spec))
+                    refuse(title, mesh_rules.creation_violations(key.name, spec))
                     more += await self._births.created(key.name, spec, now, asker=user.name)
                 else:
                     before = spec_as(Mesh, existing)
-                    _refuse(title, mesh_rules.change_violations(key.name, before, spec))
+                    refuse(title, mesh_rules.change_violations(key.name, before, spec))
                     more += await self._births.certificates(key.name, spec, now, asker=user.name)
             case Dataplane():
                 proxy_type = spec.proxy_type
                 await self._require_membership(key, spec, title)
             case Secret(data=data) if key_secret_rules.is_token_key(key):
                 judge = partial(key_secret_rules.violations, key, data or b"")
-                _refuse(title, await trio.to_thread.run_sync(judge))
+                refuse(title, await trio.to_thread.run_sync(judge))
             case _:
                 pass
         written = Put(
@@ -293,9 +290,11 @@ class Applying:
         )
         return [written, *more]
 
-    async def _apart(self, user: User, work: Callable[[], T], *, if_large: bool) -> T:
-        """What `work` gives; for a large body in a thread, when the user has a turn."""
-        return await self._large_bodies.apart(user.name, work) if if_large else work()
+    async def _apart(self, given: SentBody, work: Callable[[], T]) -> T:
+        """What `work` gives; for a large body in a thread, when it is its sender's turn."""
+        if given.sent_by is None:
+            return work()
+        return await self._large_bodies.apart(given.sent_by, work)
 
     async def _require_membership(self, key: ResourceKey, spec: Dataplane, title: str) -> None:
         mesh = await self._store.get(mesh_key(key.mesh))
@@ -347,46 +346,3 @@ class Applying:
 def shown_line(text: str) -> str:
     """`text` as one line of a log, whatever tags hold."""
     return go_quote(text)[1:-1]
-
-
-def _refuse(title: str, violations: Sequence[Violation]) -> None:
-    if violations:
-        raise refusals.invalid(title, violations)
-
-
-def _parsed(resource_type: ResourceType, body: bytes) -> object:
-    try:
-        return strict_json.parse(body)
-    except strict_json.StrictJsonError as error:
-        reason = syntax_fault(body) or error.message
-        raise _unreadable(resource_type, ParseError(reason)) from None
-
-
-def _read_text(resource_type: ResourceType, body: bytes) -> _Body:
-    return _read(resource_type, _parsed(resource_type, body))
-
-
-def _read(resource_type: ResourceType, document: object) -> _Body:
-    kind = KINDS[resource_type.name]
-    try:
-        draft = read_draft(kind, resource_type, document)
-        status = status_text(kind, document if is_object(document) else {})
-    except ParseError as error:
-        raise _unreadable(resource_type, error) from None
-    except InvalidResourceError as error:
-        wrong = [_of_schema(each) for each in error.violations]
-        raise refusals.invalid(refusals.PROCESS, wrong) from None
-    wrong = [*kind.validate(draft.spec), *kind.validate_name(draft.meta.name)]
-    _refuse(refusals.PROCESS, wrong)
-    return _Body(draft=draft, status=status)
-
-
-def _of_schema(violation: Violation) -> Violation:
-    """What a schema refuses outside of `spec` has no field of its own in answers."""
-    if violation.field.startswith("spec."):
-        return violation
-    return Violation("", f"{violation.field} {violation.message}".lstrip())
-
-
-def _unreadable(resource_type: ResourceType, error: ParseError) -> refusals.ResourceRefusedError:
-    return refusals.unreadable(bad_request_detail(resource_type, error))

@@ -1,0 +1,93 @@
+"""Bodies of writes: read, and judged as far as they can be by themselves (2.7)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from kong_mesh_cp.core import strict_json
+from kong_mesh_cp.core.resources.bodies import Draft, bad_request_detail, read_draft
+from kong_mesh_cp.core.resources.go_json import syntax_fault
+from kong_mesh_cp.core.resources.kind import InvalidResourceError
+from kong_mesh_cp.core.resources.reading import ParseError, is_object
+from kong_mesh_cp.core.resources.registry import ResourceType
+from kong_mesh_cp.core.resources.violations import Violation
+from kong_mesh_cp.usecases.resources import refusals
+from kong_mesh_cp.usecases.resources.documents import status_text
+from kong_mesh_cp.usecases.resources.kinds import KINDS
+
+# What is smaller is read within a few hundredths of a second, at the worst.
+LARGE_BODY_BYTES: Final = 4 * 1024
+LARGE_VALUES: Final = 512  # of a body that was decoded already
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentBody:
+    """A body that its type can be read from."""
+
+    draft: Draft
+    status: str | None
+    sent_by: str | None = None  # of a large one, which is read and written in a thread
+
+
+def holds_more(document: object, values_max: int) -> bool:
+    """Whether there are more than `values_max` values in `document`, which is decoded JSON."""
+    pending, seen = [document], 0
+    while pending and seen <= values_max:
+        match pending.pop():
+            case dict() as members:
+                seen += len(members)
+                pending.extend(members.values())
+            case list() as items:
+                seen += len(items)
+                pending.extend(items)
+            case _:
+                pass
+    return seen > values_max
+
+
+def refuse(title: str, violations: Sequence[Violation]) -> None:
+    """Raises: ResourceRefusedError if there are any."""
+    if violations:
+        raise refusals.invalid(title, violations)
+
+
+def _parsed(resource_type: ResourceType, body: bytes) -> object:
+    try:
+        return strict_json.parse(body)
+    except strict_json.StrictJsonError as error:
+        reason = syntax_fault(body) or error.message
+        raise _unreadable(resource_type, ParseError(reason)) from None
+
+
+def read_text(resource_type: ResourceType, body: bytes) -> SentBody:
+    """Raises: ResourceRefusedError."""
+    return read_decoded(resource_type, _parsed(resource_type, body))
+
+
+def read_decoded(resource_type: ResourceType, document: object) -> SentBody:
+    """As `read_text`, of JSON that was decoded already."""
+    kind = KINDS[resource_type.name]
+    try:
+        draft = read_draft(kind, resource_type, document)
+        status = status_text(kind, document if is_object(document) else {})
+    except ParseError as error:
+        raise _unreadable(resource_type, error) from None
+    except InvalidResourceError as error:
+        wrong = [_of_schema(each) for each in error.violations]
+        raise refusals.invalid(refusals.PROCESS, wrong) from None
+    wrong = [*kind.validate(draft.spec), *kind.validate_name(draft.meta.name)]
+    refuse(refusals.PROCESS, wrong)
+    return SentBody(draft=draft, status=status)
+
+
+def _of_schema(violation: Violation) -> Violation:
+    """What a schema refuses outside of `spec` has no field of its own in answers."""
+    if violation.field.startswith("spec."):
+        return violation
+    return Violation("", f"{violation.field} {violation.message}".lstrip())
+
+
+def _unreadable(resource_type: ResourceType, error: ParseError) -> refusals.ResourceRefusedError:
+    return refusals.unreadable(bad_request_detail(resource_type, error))
