@@ -56,7 +56,6 @@ FULL: dict[str, Any] = {
         "port": 9000,
         "endpoints": [{"inboundPort": 8080, "inboundPath": "/healthz", "path": "/8080/healthz"}],
     },
-    "envoy": {"xdsTransportProtocolVariant": "DELTA_GRPC"},
 }
 
 
