@@ -14,7 +14,7 @@ than its own is unknown, as is one of a number that nobody gave: both are kept a
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, TypeVar, get_args, get_origin
 
@@ -282,7 +282,7 @@ def _encoded(message: Message) -> bytes:
     return b"".join(parts)
 
 
-def _decoded(reader: Reader, message_type: type[M], spans: Any, depth: int) -> M:
+def _decoded(reader: Reader, message_type: type[M], spans: Sequence[Span], depth: int) -> M:
     refuse_deep(depth)
     by_number = _table(message_type).by_number
     held: dict[int, Any] = {}
@@ -293,18 +293,25 @@ def _decoded(reader: Reader, message_type: type[M], spans: Any, depth: int) -> M
         if codec is None or wire_type not in codec.wire_types:
             unknown.append(reader.data[begin:end])
             continue
-        if codec.oneof and chosen.get(codec.oneof) != number:
-            held.pop(chosen.get(codec.oneof, 0), None)
+        if codec.oneof:
+            before = chosen.get(codec.oneof, number)
+            if before != number:
+                # What is overruled has to be sound all the same.
+                _whole(reader, by_number[before], held.pop(before), depth)
             chosen[codec.oneof] = number
         try:
             held[number] = codec.take(reader, held.get(number), wire_type, (value, end), depth)
         except BinaryError as error:
             raise error.within(codec.name) from None
-    given = {}
-    for number, parts in held.items():
-        codec = by_number[number]
-        try:
-            given[codec.attribute] = codec.whole(reader, parts, depth)
-        except BinaryError as error:
-            raise error.within(codec.name) from None
+    given = {
+        by_number[number].attribute: _whole(reader, by_number[number], parts, depth)
+        for number, parts in held.items()
+    }
     return message_type(**given, unknown_fields=b"".join(unknown))
+
+
+def _whole(reader: Reader, codec: _FieldCodec, held: object, depth: int) -> Any:
+    try:
+        return codec.whole(reader, held, depth)
+    except BinaryError as error:
+        raise error.within(codec.name) from None

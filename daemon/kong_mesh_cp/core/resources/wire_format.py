@@ -24,7 +24,7 @@ GROUP_END: Final = 4
 FIXED32: Final = 5
 
 MESSAGE_BYTES_MAX: Final = 10 * 1024 * 1024  # of one resource; gRPC peers take no more by default
-FIELDS_MAX: Final = 1_000_000  # of one message with all inside: 2 bytes can become 200 of memory
+FIELDS_MAX: Final = 500_000  # of one message with all inside: 2 bytes can become 200 of memory
 NESTING_DEPTH_MAX: Final = (
     DEPTH_MAX  # containers as JSON has them, so that both forms hold the same
 )
@@ -101,6 +101,8 @@ class Reader:
     def varint(self, at: int, end: int) -> tuple[int, int]:
         """The number at `at`, 0 to UINT64_MAX, and where it ends. Raises: BinaryError."""
         data = self.data
+        if at < end and data[at] < 0x80:  # most are of one byte
+            return data[at], at + 1
         value = shift = 0
         last = min(end, at + VARINT_BYTES_MAX)
         while at < last:

@@ -164,12 +164,12 @@ def spans_of(fields: Sequence[Field]) -> list[Span]:
 
 
 def last_of(fields: Iterable[Field], number: int, codec: ScalarCodec, reader: Reader) -> object:
-    """The scalar `number` in `fields`: of several the last one counts."""
-    last = None
-    for field in fields:
-        if field[0] == number and field[1] == codec.wire_type:
-            last = field
-    return codec.default if last is None else codec.decode(reader, last[2], last[4])
+    """The scalar `number` in `fields`: of several the last one counts, if all are sound."""
+    last = codec.default
+    for found, wire_type, value, _, end in fields:
+        if found == number and wire_type == codec.wire_type:
+            last = codec.decode(reader, value, end)
+    return last
 
 
 def map_entry(reader: Reader, span: Span) -> tuple[str, list[Field]]:
@@ -320,16 +320,20 @@ def _decode_list(reader: Reader, spans: Sequence[Span], depth: int) -> list[obje
 def _decode_value(reader: Reader, spans: Sequence[Span], depth: int) -> object:
     """The value of the last field that is one; nothing at all is null."""
     chosen: list[Field] = []
+    text = ""
     for field in reader.fields(spans):
-        if _VALUE_WIRE_TYPES.get(field[0]) != field[1]:
+        number, wire_type, value, _, end = field
+        if _VALUE_WIRE_TYPES.get(number) != wire_type:
             continue
         # One and the same several times is merged, another one takes its place.
-        if chosen and chosen[0][0] != field[0]:
+        if chosen and chosen[0][0] != number:
             chosen.clear()
         chosen.append(field)
+        if number == _STRING:
+            text = _decode_string(reader, value, end)
     if not chosen:
         return None
-    number, _, value, _, end = chosen[-1]
+    number, _, value, _, _ = chosen[-1]
     if number == _STRUCT:
         return _decode_struct(reader, spans_of(chosen), depth + 1)
     if number == _LIST:
@@ -339,7 +343,7 @@ def _decode_value(reader: Reader, spans: Sequence[Span], depth: int) -> object:
         _refuse_endless(double)
         return scalars.write_double(double)
     if number == _STRING:
-        return _decode_string(reader, value, end)
+        return text
     return value != 0 if number == _BOOL else None
 
 
