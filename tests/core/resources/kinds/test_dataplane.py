@@ -93,6 +93,11 @@ def test_original_names_and_numbers_of_enums_are_read() -> None:
     }
 
 
+def test_what_a_dataplane_of_this_version_does_not_have_is_dropped() -> None:
+    document = {**FULL, "envoy": {"xdsTransportProtocolVariant": "DELTA_GRPC"}}
+    assert shown("Dataplane", document) == FULL
+
+
 def test_networking_is_there() -> None:
     assert found("Dataplane", {}) == [("networking", "must be defined")]
 
