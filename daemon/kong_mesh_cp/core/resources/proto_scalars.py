@@ -6,6 +6,7 @@ import base64
 import math
 import struct
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -33,7 +34,6 @@ from kong_mesh_cp.core.resources.timestamps import (
 
 _FLOAT: Final = struct.Struct("<f")
 _FLOAT_DIGITS_MAX: Final = 9  # so many tell every number of 32 bits from its neighbours
-_FLOAT_MAX: Final = (2 - 2**-23) * 2.0**127
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +75,9 @@ def shortest_float(value: float) -> float:
     nearest: float = _FLOAT.unpack(bits)[0]
     for digits in range(1, _FLOAT_DIGITS_MAX):
         short = float(f"{nearest:.{digits}g}")
-        # Rounding may lead out of the range, where there is nothing to compare.
-        if abs(short) <= _FLOAT_MAX and _FLOAT.pack(short) == bits:
-            return short
+        with suppress(OverflowError):  # rounding may lead out of the range
+            if _FLOAT.pack(short) == bits:
+                return short
     return float(f"{nearest:.{_FLOAT_DIGITS_MAX}g}")
 
 
