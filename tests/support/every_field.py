@@ -77,6 +77,8 @@ class Everything(Message):
 _TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=5)
 _UINT32 = st.integers(0, 2**32 - 1)
 _COLORS = st.one_of(st.sampled_from(Color), st.integers(-(2**31), 2**31 - 1).map(Color))
+# JSON has no minus zero here: it is written as 0.
+_DOUBLES = st.floats(allow_nan=False).map(lambda number: number + 0.0)
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**40), 2**40) | st.floats(-1e6, 1e6) | _TEXTS,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_TEXTS, inner, max_size=3),
@@ -100,7 +102,7 @@ def messages() -> st.SearchStrategy[Everything]:
     fields = {
         "text": _TEXTS,
         "flag": st.booleans(),
-        "ratio": st.floats(allow_nan=False),
+        "ratio": _DOUBLES,
         "count": _UINT32,
         "big_count": st.integers(0, 2**64 - 1),
         "delta": st.integers(-(2**31), 2**31 - 1),
@@ -111,7 +113,7 @@ def messages() -> st.SearchStrategy[Everything]:
         "names": st.lists(_TEXTS, max_size=3).map(tuple),
         "counts": st.lists(_UINT32, max_size=3).map(tuple),
         "colors": st.lists(_COLORS, max_size=3).map(tuple),
-        "ratios": st.lists(st.floats(allow_nan=False), max_size=3).map(tuple),
+        "ratios": st.lists(_DOUBLES, max_size=3).map(tuple),
         "statuses": st.lists(_UINT32, max_size=3).map(tuple),
         "tags": st.dictionaries(_TEXTS, _TEXTS, max_size=3),
         "inners": st.dictionaries(_TEXTS, inners(), max_size=3),
@@ -131,7 +133,7 @@ def messages() -> st.SearchStrategy[Everything]:
 
 
 def _as_read(value: float) -> float:
-    given = value if abs(value) < float("inf") else ("Infinity" if value > 0 else "-Infinity")
+    given = value + 0.0 if abs(value) < float("inf") else ("Infinity" if value > 0 else "-Infinity")
     read = read_message(Everything, {"wrappedFloat": given}).wrapped_float
     assert read is not None
     return read
