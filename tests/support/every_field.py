@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from kong_mesh_cp.core.resources.proto import (
@@ -24,6 +25,10 @@ from kong_mesh_cp.core.resources.proto import (
     proto,
     read_message,
 )
+
+
+# For tests that draw messages: a busy machine takes its time for them.
+unhurried = settings(suppress_health_check=[HealthCheck.too_slow])
 
 
 class Color(ProtoEnum):

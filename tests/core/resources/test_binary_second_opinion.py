@@ -17,7 +17,7 @@ from kong_mesh_cp.core.resources.kinds.catalogue import KINDS
 from kong_mesh_cp.core.resources.message_binary import decode, encode
 from kong_mesh_cp.core.resources.proto import write_message
 from kong_mesh_cp.core.resources.wire_format import BinaryError, BinaryFault
-from support.every_field import Everything, messages
+from support.every_field import Everything, messages, unhurried
 from support.protobuf_runtime import Runtime
 from support.shared_documents import resources
 from support.validation_cases import shared_folder
@@ -82,6 +82,7 @@ def kuma() -> tuple[Runtime, dict[str, str]]:
     return Runtime(facts["messages"], facts["enums"]), specs
 
 
+@unhurried
 @given(messages())
 def test_it_reads_in_our_bytes_what_our_json_says(message: Everything) -> None:
     data = encode(message)
@@ -94,6 +95,7 @@ def test_it_reads_in_our_bytes_what_our_json_says(message: Everything) -> None:
     assert len(theirs.SerializeToString(deterministic=True)) == len(data)
 
 
+@unhurried
 @given(messages(), st.data())
 def test_what_we_take_it_takes_and_we_refuse_little_else(
     message: Everything, data: st.DataObject

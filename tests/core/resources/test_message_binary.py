@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from kong_mesh_cp.core.resources.message_binary import decode, encode
 from kong_mesh_cp.core.resources.proto import Message, Uint32, proto, read_message, write_message
-from support.every_field import Color, Everything, Inner, messages
+from support.every_field import Color, Everything, Inner, messages, unhurried
 from support.wire_fields import eight, four, group, lengthy, numeric
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=3)
@@ -96,17 +96,20 @@ def test_fields_are_written_by_their_numbers_whatever_the_declaration_says() -> 
     assert encode(Everything(count=1, text="a")) == lengthy(1, b"a") + numeric(4, 1)
 
 
+@unhurried
 @given(messages())
 def test_a_message_comes_back_as_it_was(message: Everything) -> None:
     assert read(encode(message)) == message
 
 
+@unhurried
 @given(messages())
 def test_both_forms_of_a_message_hold_the_same(message: Everything) -> None:
     document = write_message(message)
     assert write_message(read(encode(read_message(Everything, document)))) == document
 
 
+@unhurried
 @given(messages(), messages())
 def test_messages_with_the_same_bytes_are_equal(one: Everything, other: Everything) -> None:
     assert encode(one) != encode(other) or one == other
@@ -122,6 +125,7 @@ def test_the_order_in_which_a_map_was_filled_does_not_show(
     assert encode(shuffled) == encode(Everything(tags=tags, conf={key: {} for key in tags}))
 
 
+@unhurried
 @given(messages(), st.randoms(use_true_random=False))
 def test_the_order_of_fields_means_nothing(message: Everything, random: Random) -> None:
     parts = [encode(part) for part in parts_of(message)]
@@ -140,6 +144,7 @@ def parts_of(message: Everything) -> list[Everything]:
     ]
 
 
+@unhurried
 @given(messages(), st.integers(28, 2**29 - 1), st.binary(max_size=5))
 def test_what_nobody_knows_goes_out_as_it_came(
     message: Everything, number: int, data: bytes

@@ -18,7 +18,7 @@ from kong_mesh_cp.core.resources.wire_format import (
     BinaryError,
     BinaryFault,
 )
-from support.every_field import Everything, Inner, messages
+from support.every_field import Everything, Inner, messages, unhurried
 from support.wire_fields import eight, lengthy, numeric
 
 TWICE = 2.0
@@ -148,6 +148,7 @@ def test_any_bytes_are_a_message_or_are_refused(data: bytes) -> None:
     assert encode(read(again)) == again
 
 
+@unhurried
 @given(messages(), st.data())
 def test_a_damaged_message_is_another_one_or_is_refused(
     message: Everything, data: st.DataObject
