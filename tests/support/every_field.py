@@ -26,7 +26,6 @@ from kong_mesh_cp.core.resources.proto import (
     read_message,
 )
 
-
 # For tests that draw messages: a busy machine takes its time for them.
 unhurried = settings(suppress_health_check=[HealthCheck.too_slow])
 
