@@ -32,6 +32,7 @@ def test_admissions_do_not_wait_for_resources() -> None:
 
 def test_an_idle_control_plane_has_imported_only_the_kinds_that_it_looks_after() -> None:
     modules = imported(WHILE_IDLE)
+    assert "kong_mesh_cp.core.resources.message_binary" not in modules
     assert folder_of(modules, "kong_mesh_cp.core.policy") == {
         "kinds",
         "kinds.catalogue",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,7 @@ from kong_mesh_cp.core.resources.proto import (
     EMPTY,
     Bytes,
     Duration,
+    Float,
     Message,
     ProtoEnum,
     Struct,
@@ -59,6 +61,7 @@ class Everything(Message):
     wrapped_flag: bool | None = None
     wrapped_count: Uint32 | None = None
     wrapped_text: str | None = None
+    small_ratio: Float | None = None
     pause: Duration | None = None
     at: Timestamp | None = None
     data: Bytes | None = None
@@ -227,6 +230,11 @@ def test_a_duration_of_go_is_written_in_seconds(given_text: str, shown: str) -> 
             {"color": 2**40},
             "json: cannot unmarshal number 1099511627776 into Go value of type int32",
         ),
+        (
+            {"smallRatio": 3.5e38},
+            "json: cannot unmarshal number 3.5e+38 into Go value of type float32",
+        ),
+        ({"smallRatio": True}, "json: cannot unmarshal bool into Go value of type float32"),
         ({"pause": "5"}, 'bad Duration: time: missing unit in duration "5"'),
         ({"pause": 5}, "json: cannot unmarshal number into Go value of type string"),
         ({"data": "?"}, "illegal base64 data at input byte 0"),
@@ -238,6 +246,30 @@ def test_a_duration_of_go_is_written_in_seconds(given_text: str, shown: str) -> 
 )
 def test_what_does_not_fit_is_told_in_gos_words(document: object, reason: str) -> None:
     assert reason_of(document) == reason
+
+
+@pytest.mark.parametrize(
+    ("given_number", "number"),
+    [
+        (62.9, 62.9),
+        (0.1234567890123, 0.12345679),
+        (16777217, 16777216),
+        ("1e-46", 0),
+        (3.4028235e38, 3.4028235e38),
+        ("NaN", "NaN"),
+        ("-Infinity", "-Infinity"),
+    ],
+)
+def test_a_float_has_32_bits_and_their_shortest_decimal(given_number: Any, number: Any) -> None:
+    assert rendered({"smallRatio": given_number}) == {"smallRatio": number}
+
+
+@given(st.floats(width=32, allow_nan=False, allow_infinity=False))
+def test_every_number_of_32_bits_is_kept_by_nine_digits(number: float) -> None:
+    found = read_message(Everything, {"smallRatio": number}).small_ratio
+    assert found is not None
+    assert struct.pack("<f", found) == struct.pack("<f", number)
+    assert len(repr(abs(found)).partition("e")[0].replace(".", "").strip("0")) <= 9
 
 
 def test_a_bad_instant_is_told() -> None:

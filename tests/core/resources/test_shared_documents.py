@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import datetime
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from kong_mesh_cp.core.resources.bodies import read_draft, show
 from kong_mesh_cp.core.resources.kinds.catalogue import KINDS
@@ -18,43 +14,13 @@ from kong_mesh_cp.core.resources.labels import Mode, Place, computed_labels
 from kong_mesh_cp.core.resources.meta import Resource
 from kong_mesh_cp.core.resources.registry import TYPES
 from kong_mesh_cp.core.resources.timestamps import parse_timestamp
-from support.validation_cases import JsonLoader, shared_folder
+from support.shared_documents import resources, suites
 
 META = {"type", "mesh", "name", "labels", "creationTime", "modificationTime"}
 # Left over from older versions, where no proxy has them any more.
 DROPPED = {"redirectPort", "spec"}
 # Their items are shown one by one; what is stored is another shape.
 SHOWN_OTHERWISE = {"ServiceInsight"}
-
-
-@cache
-def suites() -> Path | None:
-    folder = shared_folder()
-    return None if folder is None else folder / "conformance/suites"
-
-
-def resources() -> Iterator[tuple[Path, dict[str, Any]]]:
-    folder = suites()
-    if folder is None:
-        return
-    for path in sorted(folder.glob("*/data/**/*")):
-        if path.suffix in {".yaml", ".json"} and path.is_file():
-            yield from ((path, document) for document in _documents(path))
-
-
-def _documents(path: Path) -> list[dict[str, Any]]:
-    try:
-        loaded = list(yaml.load_all(path.read_text(), JsonLoader))
-    except yaml.YAMLError:
-        return []
-    documents = [each for each in loaded if isinstance(each, dict)]
-    listed = [each["items"] for each in documents if isinstance(each.get("items"), list)]
-    items = [item for items in listed for item in items if isinstance(item, dict)]
-    return [json.loads(json.dumps(each, default=_instant)) for each in documents + items]
-
-
-def _instant(value: Any) -> str:
-    return str(value.isoformat()).replace("+00:00", "Z")
 
 
 def without_dropped(value: Any) -> Any:

@@ -11,10 +11,10 @@ from kong_mesh_cp.core.resources.proto import Bytes, Message, oneof
 class DataSource(Message):
     """One of the four; none at all is possible on the wire."""
 
-    secret: str | None = oneof("type")
-    file: str | None = oneof("type")
-    inline: Bytes | None = oneof("type")
-    inline_string: str | None = oneof("type")
+    secret: str | None = oneof("type", number=1)
+    file: str | None = oneof("type", number=2)
+    inline: Bytes | None = oneof("type", number=3, wrapped=True)
+    inline_string: str | None = oneof("type", number=4)
 
     @property
     def is_empty(self) -> bool:

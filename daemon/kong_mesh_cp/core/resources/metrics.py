@@ -26,9 +26,9 @@ UNKNOWN_TYPE = 'unknown backend type. Available backends: "prometheus"'
 class MetricsBackend(Message):
     """`conf` is a PrometheusConf when `type` is `prometheus`."""
 
-    name: str = ""
-    type: str = ""
-    conf: Struct | None = None
+    name: str = proto("", number=1)
+    type: str = proto("", number=2)
+    conf: Struct | None = proto(number=3)
 
 
 class TlsMode(ProtoEnum):
@@ -42,35 +42,35 @@ class TlsMode(ProtoEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrometheusTls(Message):
-    mode: TlsMode = TlsMode.activeMTLSBackend
+    mode: TlsMode = proto(TlsMode.activeMTLSBackend, number=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrometheusEnvoy(Message):
-    filter_regex: str = ""
-    used_only: bool | None = None
+    filter_regex: str = proto("", number=1)
+    used_only: bool | None = proto(number=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Aggregate(Message):
     """An application beside the proxy whose metrics are scraped along."""
 
-    name: str = ""
-    port: Uint32 = 0
-    path: str = ""
-    enabled: bool | None = None
-    address: str = ""
+    name: str = proto("", number=1)
+    port: Uint32 = proto(0, number=2)
+    path: str = proto("", number=3)
+    enabled: bool | None = proto(number=4)
+    address: str = proto("", number=5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrometheusConf(Message):
-    port: Uint32 = 0
-    path: str = ""
-    tags: Mapping[str, str] = EMPTY
-    skip_mtls: bool | None = proto(json="skipMTLS")
-    aggregate: tuple[Aggregate, ...] = ()
-    envoy: PrometheusEnvoy | None = None
-    tls: PrometheusTls | None = None
+    port: Uint32 = proto(0, number=1)
+    path: str = proto("", number=2)
+    tags: Mapping[str, str] = proto(EMPTY, number=3)
+    skip_mtls: bool | None = proto(number=4, json="skipMTLS")
+    aggregate: tuple[Aggregate, ...] = proto((), number=5)
+    envoy: PrometheusEnvoy | None = proto(number=6)
+    tls: PrometheusTls | None = proto(number=7)
 
 
 def has_pattern(backend: MetricsBackend) -> bool:

@@ -2,17 +2,19 @@
 
 A message is a dataclass that derives from `Message`, a field of it one line:
 
-    port: Uint32 = 0                     a number; 0 is not written
-    probe: Probe | None = None           a message; `{}` is written, None is not
-    ready: bool | None = None            a wrapper (BoolValue): written whenever it is set
-    inbound: tuple[Inbound, ...] = ()    repeated
-    tags: Mapping[str, str] = EMPTY      a map; written with its keys sorted
-    tcp: Tcp | None = oneof("type")      of the fields of one group at most one is set
+    port: Uint32 = proto(0, number=1)                   a number; 0 is not written
+    probe: Probe | None = proto(number=2)               a message; `{}` is written, None is not
+    ready: bool | None = proto(number=3)                a wrapper (BoolValue): written whenever set
+    inbound: tuple[Inbound, ...] = proto((), number=4)  repeated
+    tags: Mapping[str, str] = proto(EMPTY, number=5)    a map; written with its keys sorted
+    tcp: Tcp | None = oneof("type", number=6)           of one group at most one field is set
 
-Its JSON name is the lowerCamelCase of its own, unless `proto(json=…)` tells another. Reading
-follows golang/protobuf's jsonpb with unknown fields allowed, which is what Kuma's API uses: null
-is an absent field, enums come by name or number, numbers may stand in strings, and what is wrong
-is told in Go's words. Writing leaves out defaults and keeps the order of declaration.
+The number is the one of its .proto file: it names the field in the binary form
+(`message_binary`). A message that travels as JSON only needs none. The JSON name is
+the lowerCamelCase of the attribute, unless `proto(json=…)` tells another. Reading follows
+golang/protobuf's jsonpb with unknown fields allowed, which is what Kuma's API uses: null is an
+absent field, enums come by name or number, numbers may stand in strings, and what is wrong is
+told in Go's words. Writing leaves out defaults and keeps the order of declaration.
 """
 
 from __future__ import annotations
@@ -59,6 +61,7 @@ EMPTY: Final = _NoEntries()  # the default of every map
 Int32 = Annotated[int, scalars.INT32]
 Uint32 = Annotated[int, scalars.UINT32]
 Uint64 = Annotated[int, scalars.UINT64]
+Float = Annotated[float, scalars.FLOAT]  # of 32 bits; a plain `float` is a double
 Duration = Annotated[int, scalars.DURATION]  # nanoseconds
 Timestamp = Annotated[int, scalars.TIMESTAMP]  # nanoseconds since 1970
 Bytes = Annotated[bytes, scalars.BYTES]
@@ -67,13 +70,23 @@ Struct = Annotated[Mapping[str, Any], scalars.STRUCT]  # any JSON object
 _JSON_NAME: Final = "json_name"
 _ORIGINAL: Final = "original_name"
 _ONEOF: Final = "oneof"
+_NUMBER: Final = "number"
+_WRAPPED: Final = "wrapped"
+_UNKNOWN_FIELDS: Final = "unknown_fields"
 
 M = TypeVar("M", bound="Message")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """The base of every message."""
+    """The base of every message.
+
+    `unknown_fields`: the fields of its binary form that this version does not know, as they came.
+    They go out again with the binary form, and make two messages differ; JSON has no place for
+    them. They may hold what a newer version keeps secret, so they are not printed.
+    """
+
+    unknown_fields: bytes = field(default=b"", repr=False)
 
     def __init_subclass__(cls) -> None:
         # Without a docstring dataclasses writes the signature of each class into one, which is a
@@ -95,17 +108,35 @@ class ProtoEnum(IntEnum):
         return nameless
 
 
-def proto(default: Any = None, *, json: str = "", original: bool = False) -> Any:
-    """A field with a JSON name that does not follow from its own.
+def proto(
+    default: Any = None,
+    *,
+    number: int = 0,
+    json: str = "",
+    original: bool = False,
+    wrapped: bool = False,
+    repr: bool = True,  # noqa: A002  the word of dataclasses.field
+) -> Any:
+    """A field with the number that it has in its .proto file.
 
-    `original`: the field has a snake_case name in its .proto file, which is read as well.
+    `json`: its JSON name, where that does not follow from its own.
+    `original`: it has a snake_case name in its .proto file, which is read as well.
+    `wrapped`: a repeated field whose items are wrappers (BytesValue and the like).
+    `repr`: whether it is printed with its message.
     """
-    return field(default=default, metadata={_JSON_NAME: json, _ORIGINAL: original})
+    given = {_NUMBER: number, _JSON_NAME: json, _ORIGINAL: original, _WRAPPED: wrapped}
+    return field(default=default, repr=repr, metadata=_kept(given))
 
 
-def oneof(group: str, *, original: bool = False) -> Any:
-    """A field of the group `group`; unset, until it is chosen."""
-    return field(default=None, metadata={_ONEOF: group, _ORIGINAL: original})
+def oneof(group: str, *, number: int = 0, original: bool = False, wrapped: bool = False) -> Any:
+    """A field of the group `group`; unset, until it is chosen. `wrapped`: it is a wrapper."""
+    given = {_ONEOF: group, _NUMBER: number, _ORIGINAL: original, _WRAPPED: wrapped}
+    return field(default=None, metadata=_kept(given))
+
+
+def _kept(given: Mapping[str, object]) -> dict[str, object]:
+    # There are some hundred fields, of which most have a number and nothing else.
+    return {name: value for name, value in given.items() if value}
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +148,8 @@ class MessageField:
     oneof: str
     hint: Any
     default: object  # not written
+    number: int  # 0 where the message has no binary form
+    wrapped: bool  # is a wrapper, or a list of them, where the hint alone would mean a scalar
 
     @property
     def name(self) -> str:
@@ -127,6 +160,8 @@ def message_fields(message_type: type[Message]) -> Iterator[MessageField]:
     """The fields of a message, in the order of their declaration."""
     hints = _type_hints(message_type, include_extras=True)
     for each in fields(message_type):
+        if each.name == _UNKNOWN_FIELDS:
+            continue
         original = (each.name,) if each.metadata.get(_ORIGINAL) else ()
         yield MessageField(
             attribute=each.name,
@@ -134,6 +169,8 @@ def message_fields(message_type: type[Message]) -> Iterator[MessageField]:
             oneof=each.metadata.get(_ONEOF, ""),
             hint=_without_none(hints[each.name]),
             default=None if each.default is MISSING else each.default,
+            number=each.metadata.get(_NUMBER, 0),
+            wrapped=each.metadata.get(_WRAPPED, False),
         )
 
 
@@ -150,7 +187,7 @@ class _Codec:
 def read_message(message_type: type[M], value: object) -> M:
     """The message in the JSON `value`. Raises: ParseError."""
     document = read_object(value)
-    given: dict[str, object] = {}
+    given: dict[str, Any] = {}
     chosen: dict[str, str] = {}
     for codec in _codecs(message_type):
         of = codec.of

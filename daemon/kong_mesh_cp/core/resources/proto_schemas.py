@@ -21,12 +21,14 @@ from kong_mesh_cp.core.resources.definitions import (
 )
 from kong_mesh_cp.core.resources.proto import Message, MessageField, ProtoEnum, message_fields
 
+_FLOATING: Final[Schema] = {
+    "anyOf": [{"type": "number"}, {"enum": ["NaN", "Infinity", "-Infinity"]}],
+}
 _SCALARS: Final[Mapping[object, Schema]] = {
     scalars.STRING: {"type": "string"},
     scalars.BOOL: {"type": "boolean"},
-    scalars.DOUBLE: {
-        "anyOf": [{"type": "number"}, {"enum": ["NaN", "Infinity", "-Infinity"]}],
-    },
+    scalars.DOUBLE: _FLOATING,
+    scalars.FLOAT: _FLOATING,
     scalars.INT32: INT32,
     scalars.UINT32: integer(64, 0, 2**32 - 1),
     scalars.UINT64: {"type": "string", "pattern": "^[0-9]{1,20}$"},

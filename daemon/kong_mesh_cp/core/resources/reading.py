@@ -110,23 +110,26 @@ def read_integer(value: object, go_type: str) -> int:
     if isinstance(value, str):
         value = _quoted_number(value, go_type)
     if not isinstance(value, int) or isinstance(value, bool):
-        raise _number_mismatch(value, go_type)
+        raise number_mismatch(value, go_type)
     low, high = _RANGES[go_type]
     if not low <= value <= high:
-        raise _number_mismatch(value, go_type)
+        raise number_mismatch(value, go_type)
     return value
 
 
-def read_double(value: object) -> float:
-    """A double; NaN and the infinities come as strings, as do numbers if they like."""
+def read_double(value: object, go_type: str = "float64") -> float:
+    """A number of the Go type `float64|float32`, or its digits in a string.
+
+    NaN and the infinities come as strings.
+    """
     if value is None:
         return 0.0
     if isinstance(value, str):
         if value in _NON_FINITE:
             return float(value)
-        value = _quoted_number(value, "float64")
+        value = _quoted_number(value, go_type)
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise mismatch(value, "float64")
+        raise mismatch(value, go_type)
     return float(value)
 
 
@@ -162,17 +165,18 @@ def _quoted_number(text: str, go_type: str) -> object:
         raise ParseError(f"invalid character '{shown}' looking for beginning of value")
     if _INTEGER.fullmatch(text) and len(text.lstrip("-")) <= _DIGITS_MAX:
         return int(text)
-    if go_type != "float64":
+    if go_type not in {"float64", "float32"}:
         raise ParseError(
             f"json: cannot unmarshal number {text[:_DIGITS_MAX]} into Go value of type {go_type}"
         )
     number = float(text)
     if number in {float("inf"), float("-inf")}:
-        raise ParseError("json: cannot unmarshal number into Go value of type float64")
+        raise ParseError(f"json: cannot unmarshal number into Go value of type {go_type}")
     return number
 
 
-def _number_mismatch(value: object, go_type: str) -> ParseError:
+def number_mismatch(value: object, go_type: str) -> ParseError:
+    """`value`, which is no number of `go_type`: too large, or not whole."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return ParseError(f"json: cannot unmarshal number {value} into Go value of type {go_type}")
     return mismatch(value, go_type)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from kong_mesh_cp.core.resources.addresses import PORT_MAX, hostname_reason, is_dns_name, is_ip
-from kong_mesh_cp.core.resources.proto import EMPTY, Message
+from kong_mesh_cp.core.resources.proto import EMPTY, Message, proto
 from kong_mesh_cp.core.resources.quoting import go_quote
 from kong_mesh_cp.core.resources.violations import FieldPath, Violation
 
@@ -43,7 +43,7 @@ _SELECTOR_CHARACTERS: Final = (
 class Selector(Message):
     """Proxies whose tags hold all of `match`; the value `*` is any."""
 
-    match: Mapping[str, str] = EMPTY
+    match: Mapping[str, str] = proto(EMPTY, number=1)
 
 
 Check = Callable[[FieldPath, Tags], list[Violation]]

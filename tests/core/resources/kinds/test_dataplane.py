@@ -56,7 +56,6 @@ FULL: dict[str, Any] = {
         "port": 9000,
         "endpoints": [{"inboundPort": 8080, "inboundPath": "/healthz", "path": "/8080/healthz"}],
     },
-    "envoy": {"xdsTransportProtocolVariant": "DELTA_GRPC"},
 }
 
 
@@ -92,6 +91,11 @@ def test_original_names_and_numbers_of_enums_are_read() -> None:
             "transparentProxying": {"redirectPortInbound": 15006, "ipFamilyMode": "IPv4"},
         }
     }
+
+
+def test_what_a_dataplane_of_this_version_does_not_have_is_dropped() -> None:
+    document = {**FULL, "envoy": {"xdsTransportProtocolVariant": "DELTA_GRPC"}}
+    assert shown("Dataplane", document) == FULL
 
 
 def test_networking_is_there() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from kong_mesh_cp.core.resources.kinds.virtual_outbound import evaluated
+from kong_mesh_cp.core.resources.reading import ParseError
 from support.kinds import ANY_SERVICE, SERVICE, Found, found, found_at, shown
 
 PORT = "port must be in the range [1, 65535]"
@@ -30,6 +31,16 @@ def test_an_external_service_with_everything_is_valid_and_shown_as_it_was() -> N
     )
     assert found("ExternalService", body) == []
     assert shown("ExternalService", body) == body
+
+
+def test_an_external_service_keeps_whether_its_host_is_a_name_in_dns() -> None:
+    body = external()
+    body["networking"]["disableHostDNSEntry"] = True
+    assert found("ExternalService", body) == []
+    assert shown("ExternalService", body) == body
+    body["networking"]["disableHostDNSEntry"] = 1
+    with pytest.raises(ParseError, match="cannot unmarshal number into Go value of type bool"):
+        shown("ExternalService", body)
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Final
 
 from kong_mesh_cp.core.resources.kind import Kind, proto_kind
 from kong_mesh_cp.core.resources.kinds.connections import PERCENTAGE_RANGE, connection_violations
-from kong_mesh_cp.core.resources.proto import Duration, Message, Uint32
+from kong_mesh_cp.core.resources.proto import Duration, Message, Uint32, proto
 from kong_mesh_cp.core.resources.tags import Selector
 from kong_mesh_cp.core.resources.violations import FieldPath, Violation, root
 
@@ -16,55 +16,55 @@ _EMPTY: Final = "can't be empty"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Errors(Message):
-    consecutive: Uint32 | None = None
+    consecutive: Uint32 | None = proto(number=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StandardDeviation(Message):
-    request_volume: Uint32 | None = None
-    minimum_hosts: Uint32 | None = None
-    factor: float | None = None
+    request_volume: Uint32 | None = proto(number=1)
+    minimum_hosts: Uint32 | None = proto(number=2)
+    factor: float | None = proto(number=3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure(Message):
-    request_volume: Uint32 | None = None
-    minimum_hosts: Uint32 | None = None
-    threshold: Uint32 | None = None
+    request_volume: Uint32 | None = proto(number=1)
+    minimum_hosts: Uint32 | None = proto(number=2)
+    threshold: Uint32 | None = proto(number=3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Detectors(Message):
-    total_errors: Errors | None = None
-    gateway_errors: Errors | None = None
-    local_errors: Errors | None = None
-    standard_deviation: StandardDeviation | None = None
-    failure: Failure | None = None
+    total_errors: Errors | None = proto(number=1)
+    gateway_errors: Errors | None = proto(number=2)
+    local_errors: Errors | None = proto(number=3)
+    standard_deviation: StandardDeviation | None = proto(number=4)
+    failure: Failure | None = proto(number=5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Thresholds(Message):
-    max_connections: Uint32 | None = None
-    max_pending_requests: Uint32 | None = None
-    max_retries: Uint32 | None = None
-    max_requests: Uint32 | None = None
+    max_connections: Uint32 | None = proto(number=1)
+    max_pending_requests: Uint32 | None = proto(number=2)
+    max_retries: Uint32 | None = proto(number=3)
+    max_requests: Uint32 | None = proto(number=4)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conf(Message):
-    interval: Duration | None = None
-    base_ejection_time: Duration | None = None
-    max_ejection_percent: Uint32 | None = None
-    split_external_and_local_errors: bool = False
-    detectors: Detectors | None = None
-    thresholds: Thresholds | None = None
+    interval: Duration | None = proto(number=1)
+    base_ejection_time: Duration | None = proto(number=2)
+    max_ejection_percent: Uint32 | None = proto(number=3)
+    split_external_and_local_errors: bool = proto(default=False, number=4)
+    detectors: Detectors | None = proto(number=5)
+    thresholds: Thresholds | None = proto(number=6)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CircuitBreaker(Message):
-    sources: tuple[Selector, ...] = ()
-    destinations: tuple[Selector, ...] = ()
-    conf: Conf | None = None
+    sources: tuple[Selector, ...] = proto((), number=1)
+    destinations: tuple[Selector, ...] = proto((), number=2)
+    conf: Conf | None = proto(number=3)
 
 
 def violations(policy: CircuitBreaker) -> list[Violation]:
@@ -91,7 +91,7 @@ def _conf(conf: Conf, path: FieldPath) -> list[Violation]:
 
 
 def _is_empty(section: Message | None) -> bool:
-    return section is None or all(getattr(section, each.name) is None for each in fields(section))
+    return section is None or section == type(section)()
 
 
 def _percentage(path: FieldPath, percentage: int | None) -> list[Violation]:

@@ -23,12 +23,12 @@ UNKNOWN_SERVICE = "unknown"
 class EnvoyAdmin(Message):
     """Where Envoy's admin API listens, always on loopback."""
 
-    port: Uint32 = 0
+    port: Uint32 = proto(0, number=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Health(Message):
-    ready: bool = False
+    ready: bool = proto(default=False, number=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,11 +38,11 @@ class TcpProbe(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceProbe(Message):
-    interval: Duration | None = None
-    timeout: Duration | None = None
-    unhealthy_threshold: Uint32 | None = proto(original=True)
-    healthy_threshold: Uint32 | None = proto(original=True)
-    tcp: TcpProbe | None = None
+    interval: Duration | None = proto(number=1)
+    timeout: Duration | None = proto(number=2)
+    unhealthy_threshold: Uint32 | None = proto(number=3, original=True)
+    healthy_threshold: Uint32 | None = proto(number=4, original=True)
+    tcp: TcpProbe | None = proto(number=5)
 
 
 class InboundState(ProtoEnum):
@@ -58,15 +58,15 @@ class InboundState(ProtoEnum):
 class Inbound(Message):
     """A service that this proxy offers."""
 
-    tags: Mapping[str, str] = EMPTY
-    port: Uint32 = 0  # of the listener
-    service_port: Uint32 = 0  # of the application; 0: the same as `port`
-    address: str = ""  # "" for that of the proxy
-    service_address: str = ""  # "" for `address`
-    health: Health | None = None
-    service_probe: ServiceProbe | None = None
-    state: InboundState = InboundState.Ready
-    name: str = ""
+    tags: Mapping[str, str] = proto(EMPTY, number=2)
+    port: Uint32 = proto(0, number=3)  # of the listener
+    service_port: Uint32 = proto(0, number=4)  # of the application; 0: the same as `port`
+    address: str = proto("", number=5)  # "" for that of the proxy
+    service_address: str = proto("", number=6)  # "" for `address`
+    health: Health | None = proto(number=7)
+    service_probe: ServiceProbe | None = proto(number=8)
+    state: InboundState = proto(InboundState.Ready, number=9)
+    name: str = proto("", number=10)
 
     @property
     def is_ready(self) -> bool:
@@ -77,20 +77,20 @@ class Inbound(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackendRef(Message):
-    kind: str = ""
-    name: str = ""
-    port: Uint32 = 0
-    labels: Mapping[str, str] = EMPTY
+    kind: str = proto("", number=1)
+    name: str = proto("", number=2)
+    port: Uint32 = proto(0, number=3)
+    labels: Mapping[str, str] = proto(EMPTY, number=4)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outbound(Message):
     """A service that this proxy calls."""
 
-    address: str = ""  # "" for 127.0.0.1
-    port: Uint32 = 0
-    tags: Mapping[str, str] = EMPTY
-    backend_ref: BackendRef | None = None
+    address: str = proto("", number=3)  # "" for 127.0.0.1
+    port: Uint32 = proto(0, number=4)
+    tags: Mapping[str, str] = proto(EMPTY, number=5)
+    backend_ref: BackendRef | None = proto(number=6)
 
 
 class GatewayType(ProtoEnum):
@@ -103,8 +103,8 @@ class GatewayType(ProtoEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gateway(Message):
-    tags: Mapping[str, str] = EMPTY
-    type: GatewayType = GatewayType.DELEGATED
+    tags: Mapping[str, str] = proto(EMPTY, number=1)
+    type: GatewayType = proto(GatewayType.DELEGATED, number=2)
 
 
 class IpFamilyMode(ProtoEnum):
@@ -119,72 +119,57 @@ class IpFamilyMode(ProtoEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReachableBackendRef(Message):
-    kind: str = ""
-    name: str = ""
-    namespace: str = ""
-    port: Uint32 | None = None
-    labels: Mapping[str, str] = EMPTY
+    kind: str = proto("", number=1)
+    name: str = proto("", number=2)
+    namespace: str = proto("", number=3)
+    port: Uint32 | None = proto(number=4)
+    labels: Mapping[str, str] = proto(EMPTY, number=5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReachableBackends(Message):
-    refs: tuple[ReachableBackendRef, ...] = ()
+    refs: tuple[ReachableBackendRef, ...] = proto((), number=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransparentProxying(Message):
-    redirect_port_inbound: Uint32 = proto(0, original=True)
-    redirect_port_outbound: Uint32 = proto(0, original=True)
-    direct_access_services: tuple[str, ...] = proto((), original=True)
-    reachable_services: tuple[str, ...] = proto((), original=True)
-    ip_family_mode: IpFamilyMode = proto(IpFamilyMode.UnSpecified, original=True)
-    reachable_backends: ReachableBackends | None = proto(original=True)
+    redirect_port_inbound: Uint32 = proto(0, number=1, original=True)
+    redirect_port_outbound: Uint32 = proto(0, number=2, original=True)
+    direct_access_services: tuple[str, ...] = proto((), number=3, original=True)
+    reachable_services: tuple[str, ...] = proto((), number=5, original=True)
+    ip_family_mode: IpFamilyMode = proto(IpFamilyMode.UnSpecified, number=6, original=True)
+    reachable_backends: ReachableBackends | None = proto(number=7, original=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Networking(Message):
-    address: str = ""
-    advertised_address: str = ""
-    gateway: Gateway | None = None
-    inbound: tuple[Inbound, ...] = ()
-    outbound: tuple[Outbound, ...] = ()
-    transparent_proxying: TransparentProxying | None = proto(original=True)
-    admin: EnvoyAdmin | None = None
+    address: str = proto("", number=5)
+    advertised_address: str = proto("", number=7)
+    gateway: Gateway | None = proto(number=3)
+    inbound: tuple[Inbound, ...] = proto((), number=1)
+    outbound: tuple[Outbound, ...] = proto((), number=2)
+    transparent_proxying: TransparentProxying | None = proto(number=4, original=True)
+    admin: EnvoyAdmin | None = proto(number=8)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeEndpoint(Message):
-    inbound_port: Uint32 = proto(0, original=True)
-    inbound_path: str = proto("", original=True)
-    path: str = ""
+    inbound_port: Uint32 = proto(0, number=1, original=True)
+    inbound_path: str = proto("", number=2, original=True)
+    path: str = proto("", number=3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probes(Message):
-    port: Uint32 = 0
-    endpoints: tuple[ProbeEndpoint, ...] = ()
-
-
-class XdsVariant(ProtoEnum):
-    """How Envoy is told changes."""
-
-    __proto_name__ = "kuma.mesh.v1alpha1.EnvoyConfiguration.XdsTransportProtocolVariant"
-    DEFAULT = 0
-    DELTA_GRPC = 1
-    GRPC = 2
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EnvoyConfiguration(Message):
-    xds_transport_protocol_variant: XdsVariant = proto(XdsVariant.DEFAULT, original=True)
+    port: Uint32 = proto(0, number=1)
+    endpoints: tuple[ProbeEndpoint, ...] = proto((), number=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dataplane(Message):
-    networking: Networking | None = None
-    metrics: MetricsBackend | None = None
-    probes: Probes | None = None
-    envoy: EnvoyConfiguration | None = None
+    networking: Networking | None = proto(number=1)
+    metrics: MetricsBackend | None = proto(number=2)
+    probes: Probes | None = proto(number=3)
 
     @property
     def gateway(self) -> Gateway | None:

@@ -27,25 +27,26 @@ _PORT_NUMBERS_MAX: Final = 2**32 - 1  # what the original can parse at all
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tls(Message):
-    enabled: bool = False
-    ca_cert: DataSource | None = proto(original=True)
-    client_cert: DataSource | None = proto(original=True)
-    client_key: DataSource | None = proto(original=True)
-    allow_renegotiation: bool | None = None
-    server_name: str | None = proto(original=True)
-    skip_hostname_verification: bool | None = None
+    enabled: bool = proto(default=False, number=1)
+    ca_cert: DataSource | None = proto(number=2, original=True)
+    client_cert: DataSource | None = proto(number=3, original=True)
+    client_key: DataSource | None = proto(number=4, original=True)
+    allow_renegotiation: bool | None = proto(number=5)
+    server_name: str | None = proto(number=6, original=True)
+    skip_hostname_verification: bool | None = proto(number=7)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Networking(Message):
-    address: str = ""  # `host:port`
-    tls: Tls | None = None
+    address: str = proto("", number=1)  # `host:port`
+    tls: Tls | None = proto(number=2)
+    disable_host_dns_entry: bool = proto(default=False, number=3, json="disableHostDNSEntry")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExternalService(Message):
-    networking: Networking | None = None
-    tags: Mapping[str, str] = EMPTY
+    networking: Networking | None = proto(number=1)
+    tags: Mapping[str, str] = proto(EMPTY, number=2)
 
 
 def violations(service: ExternalService) -> list[Violation]:

@@ -26,34 +26,34 @@ _STATUSES: Final = frozenset(each.value for each in HTTPStatus)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delay(Message):
-    percentage: float | None = None
-    value: Duration | None = None
+    percentage: float | None = proto(number=1)
+    value: Duration | None = proto(number=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Abort(Message):
-    percentage: float | None = None
-    http_status: Uint32 | None = None
+    percentage: float | None = proto(number=1)
+    http_status: Uint32 | None = proto(number=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResponseBandwidth(Message):
-    percentage: float | None = None
-    limit: str | None = None
+    percentage: float | None = proto(number=1)
+    limit: str | None = proto(number=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conf(Message):
-    delay: Delay | None = None
-    abort: Abort | None = None
-    response_bandwidth: ResponseBandwidth | None = proto(original=True)
+    delay: Delay | None = proto(number=1)
+    abort: Abort | None = proto(number=2)
+    response_bandwidth: ResponseBandwidth | None = proto(number=3, original=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaultInjection(Message):
-    sources: tuple[Selector, ...] = ()
-    destinations: tuple[Selector, ...] = ()
-    conf: Conf | None = None
+    sources: tuple[Selector, ...] = proto((), number=1)
+    destinations: tuple[Selector, ...] = proto((), number=2)
+    conf: Conf | None = proto(number=3)
 
 
 def violations(policy: FaultInjection) -> list[Violation]:

@@ -11,60 +11,60 @@ from kong_mesh_cp.core.resources.kinds.connections import (
     HAS_TO_BE_DEFINED,
     connection_violations,
 )
-from kong_mesh_cp.core.resources.proto import Bytes, Duration, Message, Uint32, proto
+from kong_mesh_cp.core.resources.proto import Bytes, Duration, Float, Message, Uint32, proto
 from kong_mesh_cp.core.resources.tags import Selector, duration_violations, threshold_violations
 from kong_mesh_cp.core.resources.violations import FieldPath, Violation, root
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tcp(Message):
-    send: Bytes | None = None
-    receive: tuple[Bytes, ...] = ()
+    send: Bytes | None = proto(number=1)
+    receive: tuple[Bytes, ...] = proto((), number=2, wrapped=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeaderValue(Message):
-    key: str = ""
-    value: str = ""
+    key: str = proto("", number=1)
+    value: str = proto("", number=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeaderValueOption(Message):
-    header: HeaderValue | None = None
-    append: bool | None = None
+    header: HeaderValue | None = proto(number=1)
+    append: bool | None = proto(number=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Http(Message):
-    path: str = ""
-    request_headers_to_add: tuple[HeaderValueOption, ...] = proto((), original=True)
-    expected_statuses: tuple[Uint32, ...] = proto((), original=True)
+    path: str = proto("", number=1)
+    request_headers_to_add: tuple[HeaderValueOption, ...] = proto((), number=2, original=True)
+    expected_statuses: tuple[Uint32, ...] = proto((), number=3, original=True, wrapped=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conf(Message):
-    interval: Duration | None = None
-    timeout: Duration | None = None
-    unhealthy_threshold: Uint32 = proto(0, original=True)
-    healthy_threshold: Uint32 = proto(0, original=True)
-    initial_jitter: Duration | None = proto(original=True)
-    interval_jitter: Duration | None = proto(original=True)
-    interval_jitter_percent: Uint32 = proto(0, original=True)
-    healthy_panic_threshold: float | None = proto(original=True)
-    fail_traffic_on_panic: bool | None = proto(original=True)
-    event_log_path: str = proto("", original=True)
-    always_log_health_check_failures: bool | None = proto(original=True)
-    no_traffic_interval: Duration | None = proto(original=True)
-    tcp: Tcp | None = None
-    http: Http | None = None
-    reuse_connection: bool | None = proto(original=True)
+    interval: Duration | None = proto(number=1)
+    timeout: Duration | None = proto(number=2)
+    unhealthy_threshold: Uint32 = proto(0, number=3, original=True)
+    healthy_threshold: Uint32 = proto(0, number=4, original=True)
+    initial_jitter: Duration | None = proto(number=7, original=True)
+    interval_jitter: Duration | None = proto(number=8, original=True)
+    interval_jitter_percent: Uint32 = proto(0, number=9, original=True)
+    healthy_panic_threshold: Float | None = proto(number=10, original=True)
+    fail_traffic_on_panic: bool | None = proto(number=11, original=True)
+    event_log_path: str = proto("", number=12, original=True)
+    always_log_health_check_failures: bool | None = proto(number=13, original=True)
+    no_traffic_interval: Duration | None = proto(number=14, original=True)
+    tcp: Tcp | None = proto(number=5)
+    http: Http | None = proto(number=6)
+    reuse_connection: bool | None = proto(number=15, original=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HealthCheck(Message):
-    sources: tuple[Selector, ...] = ()
-    destinations: tuple[Selector, ...] = ()
-    conf: Conf | None = None
+    sources: tuple[Selector, ...] = proto((), number=1)
+    destinations: tuple[Selector, ...] = proto((), number=2)
+    conf: Conf | None = proto(number=3)
 
 
 def violations(policy: HealthCheck) -> list[Violation]:

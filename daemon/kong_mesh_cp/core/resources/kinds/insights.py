@@ -28,18 +28,18 @@ from kong_mesh_cp.core.resources.proto import (
 class ProxyMtls(Message):
     """The certificate of one proxy."""
 
-    certificate_expiration_time: Timestamp | None = proto(original=True)
-    last_certificate_regeneration: Timestamp | None = proto(original=True)
-    certificate_regenerations: Uint32 = proto(0, original=True)
-    issued_backend: str = ""
-    supported_backends: tuple[str, ...] = ()
+    certificate_expiration_time: Timestamp | None = proto(number=1, original=True)
+    last_certificate_regeneration: Timestamp | None = proto(number=2, original=True)
+    certificate_regenerations: Uint32 = proto(0, number=3, original=True)
+    issued_backend: str = proto("", number=4)
+    supported_backends: tuple[str, ...] = proto((), number=5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProxyInsight(Message):
     """The connections of one proxy; what all kinds of proxies share."""
 
-    subscriptions: tuple[DiscoverySubscription, ...] = ()
+    subscriptions: tuple[DiscoverySubscription, ...] = proto((), number=1)
 
     @property
     def is_online(self) -> bool:
@@ -50,7 +50,7 @@ class ProxyInsight(Message):
 class DataplaneInsight(ProxyInsight):
     """The connections of a data plane proxy, and its certificate."""
 
-    mtls: ProxyMtls | None = proto(json="mTLS")
+    mtls: ProxyMtls | None = proto(number=2, json="mTLS")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,23 +65,23 @@ class ZoneEgressInsight(ProxyInsight):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnvoyAdminStreams(Message):
-    config_dump_global_instance_id: str = proto("", original=True)
-    stats_global_instance_id: str = proto("", original=True)
-    clusters_global_instance_id: str = proto("", original=True)
+    config_dump_global_instance_id: str = proto("", number=1, original=True)
+    stats_global_instance_id: str = proto("", number=2, original=True)
+    clusters_global_instance_id: str = proto("", number=3, original=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ZoneHealth(Message):
-    time: Timestamp | None = None
+    time: Timestamp | None = proto(number=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ZoneInsight(Message):
     """The connections of a zone's control plane to the global one."""
 
-    subscriptions: tuple[KdsSubscription, ...] = ()
-    envoy_admin_streams: EnvoyAdminStreams | None = proto(original=True)
-    health_check: ZoneHealth | None = proto(original=True)
+    subscriptions: tuple[KdsSubscription, ...] = proto((), number=1)
+    envoy_admin_streams: EnvoyAdminStreams | None = proto(number=2, original=True)
+    health_check: ZoneHealth | None = proto(number=3, original=True)
 
     @property
     def is_online(self) -> bool:
@@ -90,59 +90,59 @@ class ZoneInsight(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProxyCount(Message):
-    total: Uint32 = 0
-    online: Uint32 = 0
-    offline: Uint32 = 0
-    partially_degraded: Uint32 = proto(0, original=True)
+    total: Uint32 = proto(0, number=1)
+    online: Uint32 = proto(0, number=2)
+    offline: Uint32 = proto(0, number=3)
+    partially_degraded: Uint32 = proto(0, number=4, original=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Count(Message):
-    total: Uint32 = 0
+    total: Uint32 = proto(0, number=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProxyVersions(Message):
     """Proxies by version; `unknown` stands for those that tell none."""
 
-    kuma_dp: Mapping[str, ProxyCount] = EMPTY
-    envoy: Mapping[str, ProxyCount] = EMPTY
+    kuma_dp: Mapping[str, ProxyCount] = proto(EMPTY, number=1)
+    envoy: Mapping[str, ProxyCount] = proto(EMPTY, number=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeshMtls(Message):
     """Proxies by the backend of their certificate."""
 
-    issued_backends: Mapping[str, ProxyCount] = EMPTY
-    supported_backends: Mapping[str, ProxyCount] = EMPTY
+    issued_backends: Mapping[str, ProxyCount] = proto(EMPTY, number=1)
+    supported_backends: Mapping[str, ProxyCount] = proto(EMPTY, number=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceCount(Message):
-    total: Uint32 = 0
-    internal: Uint32 = 0
-    external: Uint32 = 0
+    total: Uint32 = proto(0, number=1)
+    internal: Uint32 = proto(0, number=2)
+    external: Uint32 = proto(0, number=3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProxiesByType(Message):
-    standard: ProxyCount | None = None
-    gateway: ProxyCount | None = None
-    gateway_builtin: ProxyCount | None = None
-    gateway_delegated: ProxyCount | None = None
+    standard: ProxyCount | None = proto(number=1)
+    gateway: ProxyCount | None = proto(number=2)
+    gateway_builtin: ProxyCount | None = proto(number=3)
+    gateway_delegated: ProxyCount | None = proto(number=4)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeshInsight(Message):
     """The proxies of a mesh by status, version, backend and type, its services and resources."""
 
-    dataplanes: ProxyCount | None = None
-    policies: Mapping[str, Count] = EMPTY
-    dp_versions: ProxyVersions | None = None
-    mtls: MeshMtls | None = proto(json="mTLS")
-    services: ServiceCount | None = None
-    dataplanes_by_type: ProxiesByType | None = None
-    resources: Mapping[str, Count] = EMPTY
+    dataplanes: ProxyCount | None = proto(number=2)
+    policies: Mapping[str, Count] = proto(EMPTY, number=3)
+    dp_versions: ProxyVersions | None = proto(number=4)
+    mtls: MeshMtls | None = proto(number=5, json="mTLS")
+    services: ServiceCount | None = proto(number=6)
+    dataplanes_by_type: ProxiesByType | None = proto(number=7)
+    resources: Mapping[str, Count] = proto(EMPTY, number=8)
 
 
 class ServiceStatus(ProtoEnum):
@@ -162,32 +162,32 @@ class ServiceType(ProtoEnum):
     __proto_name__ = "kuma.mesh.v1alpha1.ServiceInsight.Service.Type"
     internal = 0
     external = 1
-    gateway_builtin = 2
-    gateway_delegated = 3
+    gateway_delegated = 2
+    gateway_builtin = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceProxies(Message):
-    total: Uint32 = 0
-    online: Uint32 = 0
-    offline: Uint32 = 0
+    total: Uint32 = proto(0, number=1)
+    online: Uint32 = proto(0, number=2)
+    offline: Uint32 = proto(0, number=3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service(Message):
-    status: ServiceStatus = ServiceStatus.none
-    dataplanes: ServiceProxies | None = None
-    issued_backends: Mapping[str, Uint32] = EMPTY
-    service_type: ServiceType = ServiceType.internal
-    address_port: str = ""
-    zones: tuple[str, ...] = ()
+    status: ServiceStatus = proto(ServiceStatus.none, number=1)
+    dataplanes: ServiceProxies | None = proto(number=2)
+    issued_backends: Mapping[str, Uint32] = proto(EMPTY, number=3)
+    service_type: ServiceType = proto(ServiceType.internal, number=4)
+    address_port: str = proto("", number=5)
+    zones: tuple[str, ...] = proto((), number=6)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceInsight(Message):
     """All services of a mesh; stored as one, shown one by one."""
 
-    services: Mapping[str, Service] = EMPTY
+    services: Mapping[str, Service] = proto(EMPTY, number=2)
 
 
 DATAPLANE_KIND: Final[Kind[DataplaneInsight]] = proto_kind("DataplaneInsight", DataplaneInsight)

@@ -12,6 +12,7 @@ from kong_mesh_cp.core.resources.proto import (
     Message,
     ProtoEnum,
     Struct,
+    proto,
 )
 
 
@@ -25,108 +26,108 @@ class MtlsMode(ProtoEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rotation(Message):
-    expiration: str = ""  # `1d`, `2y`; "" for the default of 24 h
+    expiration: str = proto("", number=1)  # `1d`, `2y`; "" for the default of 24 h
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DpCert(Message):
-    rotation: Rotation | None = None
-    request_timeout: Duration | None = None
+    rotation: Rotation | None = proto(number=1)
+    request_timeout: Duration | None = proto(number=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RootChain(Message):
-    request_timeout: Duration | None = None
+    request_timeout: Duration | None = proto(number=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CertificateAuthority(Message):
     """A backend of mTLS; what `conf` holds depends on `type` (`builtin`, `provided`, …)."""
 
-    name: str = ""
-    type: str = ""
-    dp_cert: DpCert | None = None
-    conf: Struct | None = None
-    mode: MtlsMode = MtlsMode.STRICT
-    root_chain: RootChain | None = None
+    name: str = proto("", number=1)
+    type: str = proto("", number=2)
+    dp_cert: DpCert | None = proto(number=3)
+    conf: Struct | None = proto(number=4)
+    mode: MtlsMode = proto(MtlsMode.STRICT, number=5)
+    root_chain: RootChain | None = proto(number=6)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mtls(Message):
-    enabled_backend: str = ""  # "" for no mTLS
-    backends: tuple[CertificateAuthority, ...] = ()
-    skip_validation: bool = False
+    enabled_backend: str = proto("", number=1)  # "" for no mTLS
+    backends: tuple[CertificateAuthority, ...] = proto((), number=2)
+    skip_validation: bool = proto(default=False, number=3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TracingBackend(Message):
-    name: str = ""
-    sampling: float | None = None  # per cent
-    type: str = ""
-    conf: Struct | None = None
+    name: str = proto("", number=1)
+    sampling: float | None = proto(number=2)  # per cent
+    type: str = proto("", number=3)
+    conf: Struct | None = proto(number=4)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tracing(Message):
-    default_backend: str = ""
-    backends: tuple[TracingBackend, ...] = ()
+    default_backend: str = proto("", number=1)
+    backends: tuple[TracingBackend, ...] = proto((), number=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoggingBackend(Message):
-    name: str = ""
-    format: str = ""
-    type: str = ""
-    conf: Struct | None = None
+    name: str = proto("", number=1)
+    format: str = proto("", number=2)
+    type: str = proto("", number=3)
+    conf: Struct | None = proto(number=4)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Logging(Message):
-    default_backend: str = ""
-    backends: tuple[LoggingBackend, ...] = ()
+    default_backend: str = proto("", number=1)
+    backends: tuple[LoggingBackend, ...] = proto((), number=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metrics(Message):
-    enabled_backend: str = ""
-    backends: tuple[MetricsBackend, ...] = ()
+    enabled_backend: str = proto("", number=1)
+    backends: tuple[MetricsBackend, ...] = proto((), number=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outbound(Message):
-    passthrough: bool | None = None  # unset is true
+    passthrough: bool | None = proto(number=1)  # unset is true
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Networking(Message):
-    outbound: Outbound | None = None
+    outbound: Outbound | None = proto(number=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Routing(Message):
-    locality_aware_load_balancing: bool = False
-    zone_egress: bool = False
-    default_forbid_mesh_external_service_access: bool = False
+    locality_aware_load_balancing: bool = proto(default=False, number=1)
+    zone_egress: bool = proto(default=False, number=2)
+    default_forbid_mesh_external_service_access: bool = proto(default=False, number=3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Membership(Message):
     """Tags that a rule looks for; the value `*` is any."""
 
-    tags: Mapping[str, str] = EMPTY
+    tags: Mapping[str, str] = proto(EMPTY, number=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProxyConstraints(Message):
     """A proxy fulfils one of the requirements, if there are any, and no restriction."""
 
-    requirements: tuple[Membership, ...] = ()
-    restrictions: tuple[Membership, ...] = ()
+    requirements: tuple[Membership, ...] = proto((), number=1)
+    restrictions: tuple[Membership, ...] = proto((), number=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Constraints(Message):
-    dataplane_proxy: ProxyConstraints | None = None
+    dataplane_proxy: ProxyConstraints | None = proto(number=1)
 
 
 class MeshServicesMode(ProtoEnum):
@@ -141,22 +142,22 @@ class MeshServicesMode(ProtoEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeshServices(Message):
-    mode: MeshServicesMode = MeshServicesMode.Disabled
+    mode: MeshServicesMode = proto(MeshServicesMode.Disabled, number=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mesh(Message):
     """Nothing is defaulted on a write: what is unset is read as its default where it matters."""
 
-    mtls: Mtls | None = None
-    tracing: Tracing | None = None
-    logging: Logging | None = None
-    metrics: Metrics | None = None
-    networking: Networking | None = None
-    routing: Routing | None = None
-    constraints: Constraints | None = None
-    skip_creating_initial_policies: tuple[str, ...] = ()
-    mesh_services: MeshServices | None = None
+    mtls: Mtls | None = proto(number=1)
+    tracing: Tracing | None = proto(number=2)
+    logging: Logging | None = proto(number=3)
+    metrics: Metrics | None = proto(number=4)
+    networking: Networking | None = proto(number=5)
+    routing: Routing | None = proto(number=6)
+    constraints: Constraints | None = proto(number=7)
+    skip_creating_initial_policies: tuple[str, ...] = proto((), number=8)
+    mesh_services: MeshServices | None = proto(number=9)
 
     @property
     def enabled_ca(self) -> CertificateAuthority | None:

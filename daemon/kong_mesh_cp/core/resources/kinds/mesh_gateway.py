@@ -49,14 +49,14 @@ class TlsOptions(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tls(Message):
-    mode: TlsMode = TlsMode.NONE
-    certificates: tuple[DataSource, ...] = ()
-    options: TlsOptions | None = None
+    mode: TlsMode = proto(TlsMode.NONE, number=1)
+    certificates: tuple[DataSource, ...] = proto((), number=2)
+    options: TlsOptions | None = proto(number=3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListenerResources(Message):
-    connection_limit: Uint32 = proto(0, original=True)
+    connection_limit: Uint32 = proto(0, number=1, original=True)
 
 
 class Protocol(ProtoEnum):
@@ -72,25 +72,25 @@ class Protocol(ProtoEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listener(Message):
-    hostname: str = ""  # "" and `*` are any
-    port: Uint32 = 0
-    protocol: Protocol = Protocol.NONE
-    tls: Tls | None = None
-    tags: Mapping[str, str] = EMPTY
-    cross_mesh: bool = False
-    resources: ListenerResources | None = None
+    hostname: str = proto("", number=1)  # "" and `*` are any
+    port: Uint32 = proto(0, number=2)
+    protocol: Protocol = proto(Protocol.NONE, number=3)
+    tls: Tls | None = proto(number=4)
+    tags: Mapping[str, str] = proto(EMPTY, number=5)
+    cross_mesh: bool = proto(default=False, number=6)
+    resources: ListenerResources | None = proto(number=7)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conf(Message):
-    listeners: tuple[Listener, ...] = ()
+    listeners: tuple[Listener, ...] = proto((), number=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeshGateway(Message):
-    selectors: tuple[Selector, ...] = ()
-    tags: Mapping[str, str] = EMPTY
-    conf: Conf | None = None
+    selectors: tuple[Selector, ...] = proto((), number=1)
+    tags: Mapping[str, str] = proto(EMPTY, number=2)
+    conf: Conf | None = proto(number=3)
 
     @property
     def is_cross_mesh(self) -> bool:

@@ -14,18 +14,18 @@ _HTTP_MATCH = "kuma.mesh.v1alpha1.MeshGatewayRoute.HttpRoute.Match"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backend(Message):
-    weight: Uint32 = 0
-    destination: Mapping[str, str] = EMPTY
+    weight: Uint32 = proto(0, number=1)
+    destination: Mapping[str, str] = proto(EMPTY, number=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TcpRule(Message):
-    backends: tuple[Backend, ...] = ()
+    backends: tuple[Backend, ...] = proto((), number=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TcpRoute(Message):
-    rules: tuple[TcpRule, ...] = ()
+    rules: tuple[TcpRule, ...] = proto((), number=1)
 
 
 class PathMatchType(ProtoEnum):
@@ -39,8 +39,8 @@ class PathMatchType(ProtoEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PathMatch(Message):
-    match: PathMatchType = PathMatchType.EXACT
-    value: str = ""
+    match: PathMatchType = proto(PathMatchType.EXACT, number=1)
+    value: str = proto("", number=2)
 
 
 class HeaderMatchType(ProtoEnum):
@@ -55,9 +55,9 @@ class HeaderMatchType(ProtoEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeaderMatch(Message):
-    match: HeaderMatchType = HeaderMatchType.EXACT
-    name: str = ""
-    value: str = ""
+    match: HeaderMatchType = proto(HeaderMatchType.EXACT, number=1)
+    name: str = proto("", number=2)
+    value: str = proto("", number=3)
 
 
 class QueryMatchType(ProtoEnum):
@@ -70,83 +70,83 @@ class QueryMatchType(ProtoEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueryMatch(Message):
-    match: QueryMatchType = QueryMatchType.EXACT
-    name: str = ""
-    value: str = ""
+    match: QueryMatchType = proto(QueryMatchType.EXACT, number=1)
+    name: str = proto("", number=2)
+    value: str = proto("", number=3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Match(Message):
-    path: PathMatch | None = None
-    method: HttpMethod = HttpMethod.NONE
-    headers: tuple[HeaderMatch, ...] = ()
-    query_parameters: tuple[QueryMatch, ...] = proto((), original=True)
+    path: PathMatch | None = proto(number=1)
+    method: HttpMethod = proto(HttpMethod.NONE, number=2)
+    headers: tuple[HeaderMatch, ...] = proto((), number=3)
+    query_parameters: tuple[QueryMatch, ...] = proto((), number=4, original=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Header(Message):
-    name: str = ""
-    value: str = ""
+    name: str = proto("", number=1)
+    value: str = proto("", number=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeaderFilter(Message):
-    set: tuple[Header, ...] = ()
-    add: tuple[Header, ...] = ()
-    remove: tuple[str, ...] = ()
+    set: tuple[Header, ...] = proto((), number=1)
+    add: tuple[Header, ...] = proto((), number=2)
+    remove: tuple[str, ...] = proto((), number=3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mirror(Message):
-    backend: Backend | None = None
-    percentage: float | None = None
+    backend: Backend | None = proto(number=1)
+    percentage: float | None = proto(number=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rewrite(Message):
-    replace_full: str | None = oneof("path", original=True)
-    replace_prefix_match: str | None = oneof("path", original=True)
-    host_to_backend_hostname: bool = proto(default=False, original=True)
+    replace_full: str | None = oneof("path", number=1, original=True)
+    replace_prefix_match: str | None = oneof("path", number=2, original=True)
+    host_to_backend_hostname: bool = proto(default=False, number=3, original=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Redirect(Message):
-    scheme: str = ""
-    hostname: str = ""
-    port: Uint32 = 0
-    status_code: Uint32 = proto(0, original=True)
-    path: Rewrite | None = None
+    scheme: str = proto("", number=1)
+    hostname: str = proto("", number=2)
+    port: Uint32 = proto(0, number=3)
+    status_code: Uint32 = proto(0, number=4, original=True)
+    path: Rewrite | None = proto(number=5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter(Message):
-    request_header: HeaderFilter | None = oneof("filter", original=True)
-    mirror: Mirror | None = oneof("filter")
-    redirect: Redirect | None = oneof("filter")
-    rewrite: Rewrite | None = oneof("filter")
-    response_header: HeaderFilter | None = oneof("filter", original=True)
+    request_header: HeaderFilter | None = oneof("filter", number=1, original=True)
+    mirror: Mirror | None = oneof("filter", number=2)
+    redirect: Redirect | None = oneof("filter", number=3)
+    rewrite: Rewrite | None = oneof("filter", number=4)
+    response_header: HeaderFilter | None = oneof("filter", number=5, original=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpRule(Message):
-    matches: tuple[Match, ...] = ()
-    filters: tuple[Filter, ...] = ()
-    backends: tuple[Backend, ...] = ()
+    matches: tuple[Match, ...] = proto((), number=1)
+    filters: tuple[Filter, ...] = proto((), number=2)
+    backends: tuple[Backend, ...] = proto((), number=3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpRoute(Message):
-    hostnames: tuple[str, ...] = ()
-    rules: tuple[HttpRule, ...] = ()
+    hostnames: tuple[str, ...] = proto((), number=1)
+    rules: tuple[HttpRule, ...] = proto((), number=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conf(Message):
-    tcp: TcpRoute | None = oneof("route")
-    http: HttpRoute | None = oneof("route")
+    tcp: TcpRoute | None = oneof("route", number=2)
+    http: HttpRoute | None = oneof("route", number=4)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeshGatewayRoute(Message):
-    selectors: tuple[Selector, ...] = ()
-    conf: Conf | None = None
+    selectors: tuple[Selector, ...] = proto((), number=1)
+    conf: Conf | None = proto(number=2)

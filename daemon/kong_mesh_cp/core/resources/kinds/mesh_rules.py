@@ -21,7 +21,7 @@ from kong_mesh_cp.core.resources.kinds.mesh import (
     TracingBackend,
 )
 from kong_mesh_cp.core.resources.metrics import backend_violations, has_pattern
-from kong_mesh_cp.core.resources.proto import Message, Uint32, read_message
+from kong_mesh_cp.core.resources.proto import Message, Uint32, proto, read_message
 from kong_mesh_cp.core.resources.quoting import go_quote
 from kong_mesh_cp.core.resources.reading import ParseError
 from kong_mesh_cp.core.resources.tags import (
@@ -111,12 +111,12 @@ def _logging(logging: Logging, path: FieldPath) -> list[Violation]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Tcp(Message):
-    address: str = ""
+    address: str = proto("", number=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _File(Message):
-    path: str = ""
+    path: str = proto("", number=1)
 
 
 def _logging_backend(backend: LoggingBackend, path: FieldPath) -> list[Violation]:
@@ -169,17 +169,17 @@ def _tracing(tracing: Tracing, path: FieldPath) -> list[Violation]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Zipkin(Message):
-    url: str = ""
-    trace_id_128bit: bool = False
-    api_version: str = ""
-    shared_span_context: bool | None = None
+    url: str = proto("", number=1)
+    trace_id_128bit: bool = proto(default=False, number=2)
+    api_version: str = proto("", number=3)
+    shared_span_context: bool | None = proto(number=4)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Datadog(Message):
-    address: str = ""
-    port: Uint32 = 0
-    split_service: bool = False
+    address: str = proto("", number=1)
+    port: Uint32 = proto(0, number=2)
+    split_service: bool = proto(default=False, number=3)
 
 
 def _tracing_backend(backend: TracingBackend, path: FieldPath) -> list[Violation]:

@@ -9,7 +9,7 @@ from typing import Final
 from kong_mesh_cp.core.resources.kind import Kind, proto_kind
 from kong_mesh_cp.core.resources.kinds.connections import CANNOT_BE_EMPTY, WITH_SERVICE
 from kong_mesh_cp.core.resources.native_envoy import native_fault
-from kong_mesh_cp.core.resources.proto import EMPTY, Message, oneof
+from kong_mesh_cp.core.resources.proto import EMPTY, Message, oneof, proto
 from kong_mesh_cp.core.resources.tags import Selector, selectors_violations
 from kong_mesh_cp.core.resources.violations import FieldPath, Violation, root
 
@@ -27,87 +27,87 @@ _MANY: Final = ("addFirst", "addLast", "addBefore", "addAfter", "patch", "remove
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NameMatch(Message):
-    origin: str = ""
-    name: str = ""
+    origin: str = proto("", number=1)
+    name: str = proto("", number=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListenerMatch(Message):
-    origin: str = ""
-    name: str = ""
-    tags: Mapping[str, str] = EMPTY
+    origin: str = proto("", number=1)
+    name: str = proto("", number=2)
+    tags: Mapping[str, str] = proto(EMPTY, number=4)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FilterMatch(Message):
-    origin: str = ""
-    name: str = ""
-    listener_name: str = ""
-    listener_tags: Mapping[str, str] = EMPTY
+    origin: str = proto("", number=1)
+    name: str = proto("", number=2)
+    listener_name: str = proto("", number=3)
+    listener_tags: Mapping[str, str] = proto(EMPTY, number=4)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VirtualHostMatch(Message):
-    origin: str = ""
-    name: str = ""
-    route_configuration_name: str = ""
+    origin: str = proto("", number=1)
+    name: str = proto("", number=2)
+    route_configuration_name: str = proto("", number=3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterChange(Message):
-    match: NameMatch | None = None
-    operation: str = ""
-    value: str = ""
+    match: NameMatch | None = proto(number=1)
+    operation: str = proto("", number=2)
+    value: str = proto("", number=3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListenerChange(Message):
-    match: ListenerMatch | None = None
-    operation: str = ""
-    value: str = ""
+    match: ListenerMatch | None = proto(number=1)
+    operation: str = proto("", number=2)
+    value: str = proto("", number=3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FilterChange(Message):
-    match: FilterMatch | None = None
-    operation: str = ""
-    value: str = ""
+    match: FilterMatch | None = proto(number=1)
+    operation: str = proto("", number=2)
+    value: str = proto("", number=3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VirtualHostChange(Message):
-    match: VirtualHostMatch | None = None
-    operation: str = ""
-    value: str = ""
+    match: VirtualHostMatch | None = proto(number=1)
+    operation: str = proto("", number=2)
+    value: str = proto("", number=3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Modification(Message):
-    cluster: ClusterChange | None = oneof("type")
-    listener: ListenerChange | None = oneof("type")
-    network_filter: FilterChange | None = oneof("type")
-    http_filter: FilterChange | None = oneof("type")
-    virtual_host: VirtualHostChange | None = oneof("type")
+    cluster: ClusterChange | None = oneof("type", number=1)
+    listener: ListenerChange | None = oneof("type", number=2)
+    network_filter: FilterChange | None = oneof("type", number=3)
+    http_filter: FilterChange | None = oneof("type", number=4)
+    virtual_host: VirtualHostChange | None = oneof("type", number=5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RawResource(Message):
-    name: str = ""
-    version: str = ""
-    resource: str = ""
+    name: str = proto("", number=1)
+    version: str = proto("", number=2)
+    resource: str = proto("", number=3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conf(Message):
-    imports: tuple[str, ...] = ()
-    resources: tuple[RawResource, ...] = ()
-    modifications: tuple[Modification, ...] = ()
+    imports: tuple[str, ...] = proto((), number=1)
+    resources: tuple[RawResource, ...] = proto((), number=2)
+    modifications: tuple[Modification, ...] = proto((), number=3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProxyTemplate(Message):
-    selectors: tuple[Selector, ...] = ()
-    conf: Conf | None = None
+    selectors: tuple[Selector, ...] = proto((), number=1)
+    conf: Conf | None = proto(number=2)
 
 
 def violations(template: ProxyTemplate) -> list[Violation]:

@@ -7,41 +7,41 @@ from typing import Final
 
 from kong_mesh_cp.core.resources.kind import Kind, proto_kind
 from kong_mesh_cp.core.resources.kinds.connections import ANY_TAG, connection_violations
-from kong_mesh_cp.core.resources.proto import Duration, Message, Uint32
+from kong_mesh_cp.core.resources.proto import Duration, Message, Uint32, proto
 from kong_mesh_cp.core.resources.tags import Selector
 from kong_mesh_cp.core.resources.violations import FieldPath, Violation, root
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeaderValue(Message):
-    key: str = ""
-    value: str = ""
-    append: bool | None = None
+    key: str = proto("", number=1)
+    value: str = proto("", number=2)
+    append: bool | None = proto(number=3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OnRateLimit(Message):
-    status: Uint32 | None = None
-    headers: tuple[HeaderValue, ...] = ()
+    status: Uint32 | None = proto(number=1)
+    headers: tuple[HeaderValue, ...] = proto((), number=3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Http(Message):
-    requests: Uint32 = 0
-    interval: Duration | None = None
-    on_rate_limit: OnRateLimit | None = None
+    requests: Uint32 = proto(0, number=1)
+    interval: Duration | None = proto(number=2)
+    on_rate_limit: OnRateLimit | None = proto(number=3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conf(Message):
-    http: Http | None = None
+    http: Http | None = proto(number=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RateLimit(Message):
-    sources: tuple[Selector, ...] = ()
-    destinations: tuple[Selector, ...] = ()
-    conf: Conf | None = None
+    sources: tuple[Selector, ...] = proto((), number=1)
+    destinations: tuple[Selector, ...] = proto((), number=2)
+    conf: Conf | None = proto(number=3)
 
 
 def violations(policy: RateLimit) -> list[Violation]:

@@ -51,45 +51,45 @@ class GrpcRetryOn(ProtoEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackOff(Message):
-    base_interval: Duration | None = proto(original=True)
-    max_interval: Duration | None = proto(original=True)
+    base_interval: Duration | None = proto(number=1, original=True)
+    max_interval: Duration | None = proto(number=2, original=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Http(Message):
-    num_retries: Uint32 | None = proto(original=True)
-    per_try_timeout: Duration | None = proto(original=True)
-    back_off: BackOff | None = proto(original=True)
-    retriable_status_codes: tuple[Uint32, ...] = proto((), original=True)
-    retriable_methods: tuple[HttpMethod, ...] = proto((), original=True)
-    retry_on: tuple[HttpRetryOn, ...] = proto((), original=True)
+    num_retries: Uint32 | None = proto(number=2, original=True)
+    per_try_timeout: Duration | None = proto(number=3, original=True)
+    back_off: BackOff | None = proto(number=4, original=True)
+    retriable_status_codes: tuple[Uint32, ...] = proto((), number=5, original=True)
+    retriable_methods: tuple[HttpMethod, ...] = proto((), number=6, original=True)
+    retry_on: tuple[HttpRetryOn, ...] = proto((), number=7, original=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tcp(Message):
-    max_connect_attempts: Uint32 = proto(0, original=True)
+    max_connect_attempts: Uint32 = proto(0, number=1, original=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grpc(Message):
-    retry_on: tuple[GrpcRetryOn, ...] = proto((), original=True)
-    num_retries: Uint32 | None = proto(original=True)
-    per_try_timeout: Duration | None = proto(original=True)
-    back_off: BackOff | None = proto(original=True)
+    retry_on: tuple[GrpcRetryOn, ...] = proto((), number=1, original=True)
+    num_retries: Uint32 | None = proto(number=2, original=True)
+    per_try_timeout: Duration | None = proto(number=3, original=True)
+    back_off: BackOff | None = proto(number=4, original=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conf(Message):
-    http: Http | None = None
-    tcp: Tcp | None = None
-    grpc: Grpc | None = None
+    http: Http | None = proto(number=1)
+    tcp: Tcp | None = proto(number=2)
+    grpc: Grpc | None = proto(number=3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retry(Message):
-    sources: tuple[Selector, ...] = ()
-    destinations: tuple[Selector, ...] = ()
-    conf: Conf | None = None
+    sources: tuple[Selector, ...] = proto((), number=1)
+    destinations: tuple[Selector, ...] = proto((), number=2)
+    conf: Conf | None = proto(number=3)
 
 
 def violations(policy: Retry) -> list[Violation]:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from kong_mesh_cp.core.resources.kind import Kind, proto_kind
-from kong_mesh_cp.core.resources.proto import Bytes, Message
+from kong_mesh_cp.core.resources.proto import Bytes, Message, proto
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Secret(Message):
-    data: Bytes | None = field(default=None, repr=False)  # never in a log or a traceback
+    data: Bytes | None = proto(number=1, repr=False)  # never in a log or a traceback
 
 
 KIND: Final[Kind[Secret]] = proto_kind("Secret", Secret)

@@ -19,57 +19,57 @@ from kong_mesh_cp.core.resources.proto import (
 class ResponseCounts(Message):
     """What was sent, and what came back of it."""
 
-    responses_sent: Uint64 = proto(0, original=True)
-    responses_acknowledged: Uint64 = proto(0, original=True)
-    responses_rejected: Uint64 = proto(0, original=True)
+    responses_sent: Uint64 = proto(0, number=1, original=True)
+    responses_acknowledged: Uint64 = proto(0, number=2, original=True)
+    responses_rejected: Uint64 = proto(0, number=3, original=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiscoveryStatus(Message):
     """Counts of an ADS stream, by type of resource."""
 
-    last_update_time: Timestamp | None = proto(original=True)
-    total: ResponseCounts | None = None
-    cds: ResponseCounts | None = None
-    eds: ResponseCounts | None = None
-    lds: ResponseCounts | None = None
-    rds: ResponseCounts | None = None
+    last_update_time: Timestamp | None = proto(number=1, original=True)
+    total: ResponseCounts | None = proto(number=2)
+    cds: ResponseCounts | None = proto(number=3)
+    eds: ResponseCounts | None = proto(number=4)
+    lds: ResponseCounts | None = proto(number=5)
+    rds: ResponseCounts | None = proto(number=6)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KumaDpVersion(Message):
-    version: str = ""
-    git_tag: str = ""
-    git_commit: str = ""
-    build_date: str = ""
-    kuma_cp_compatible: bool = False
+    version: str = proto("", number=1)
+    git_tag: str = proto("", number=2)
+    git_commit: str = proto("", number=3)
+    build_date: str = proto("", number=4)
+    kuma_cp_compatible: bool = proto(default=False, number=5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnvoyVersion(Message):
-    version: str = ""
-    build: str = ""
-    kuma_dp_compatible: bool = False
+    version: str = proto("", number=1)
+    build: str = proto("", number=2)
+    kuma_dp_compatible: bool = proto(default=False, number=3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProxyVersion(Message):
-    kuma_dp: KumaDpVersion | None = None
-    envoy: EnvoyVersion | None = None
-    dependencies: Mapping[str, str] = EMPTY
+    kuma_dp: KumaDpVersion | None = proto(number=1)
+    envoy: EnvoyVersion | None = proto(number=2)
+    dependencies: Mapping[str, str] = proto(EMPTY, number=3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiscoverySubscription(Message):
     """One ADS stream of a proxy."""
 
-    id: str = ""
-    control_plane_instance_id: str = proto("", original=True)
-    connect_time: Timestamp | None = proto(original=True)
-    disconnect_time: Timestamp | None = proto(original=True)
-    status: DiscoveryStatus | None = None
-    version: ProxyVersion | None = None
-    generation: Uint32 = 0
+    id: str = proto("", number=1)
+    control_plane_instance_id: str = proto("", number=2, original=True)
+    connect_time: Timestamp | None = proto(number=3, original=True)
+    disconnect_time: Timestamp | None = proto(number=4, original=True)
+    status: DiscoveryStatus | None = proto(number=5)
+    version: ProxyVersion | None = proto(number=6)
+    generation: Uint32 = proto(0, number=7)
 
     @property
     def is_open(self) -> bool:
@@ -78,39 +78,39 @@ class DiscoverySubscription(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KdsStatus(Message):
-    last_update_time: Timestamp | None = proto(original=True)
-    total: ResponseCounts | None = None
-    stat: Mapping[str, ResponseCounts] = EMPTY
+    last_update_time: Timestamp | None = proto(number=1, original=True)
+    total: ResponseCounts | None = proto(number=2)
+    stat: Mapping[str, ResponseCounts] = proto(EMPTY, number=3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KumaCpVersion(Message):
-    version: str = ""
-    git_tag: str = ""
-    git_commit: str = ""
-    build_date: str = ""
-    kuma_cp_global_compatible: bool = False
+    version: str = proto("", number=1)
+    git_tag: str = proto("", number=2)
+    git_commit: str = proto("", number=3)
+    build_date: str = proto("", number=4)
+    kuma_cp_global_compatible: bool = proto(default=False, number=5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ZoneVersion(Message):
-    kuma_cp: KumaCpVersion | None = None
+    kuma_cp: KumaCpVersion | None = proto(number=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KdsSubscription(Message):
     """One connection of a zone's control plane to the global one."""
 
-    id: str = ""
-    global_instance_id: str = proto("", original=True)
-    connect_time: Timestamp | None = proto(original=True)
-    disconnect_time: Timestamp | None = proto(original=True)
-    status: KdsStatus | None = None
-    version: ZoneVersion | None = None
-    generation: Uint32 = 0
-    config: str = ""
-    auth_token_provided: bool = proto(default=False, original=True)
-    zone_instance_id: str = proto("", original=True)
+    id: str = proto("", number=1)
+    global_instance_id: str = proto("", number=2, original=True)
+    connect_time: Timestamp | None = proto(number=3, original=True)
+    disconnect_time: Timestamp | None = proto(number=4, original=True)
+    status: KdsStatus | None = proto(number=5)
+    version: ZoneVersion | None = proto(number=6)
+    generation: Uint32 = proto(0, number=7)
+    config: str = proto("", number=8)
+    auth_token_provided: bool = proto(default=False, number=9, original=True)
+    zone_instance_id: str = proto("", number=10, original=True)
 
     @property
     def is_open(self) -> bool:

@@ -21,36 +21,36 @@ _NOTHING_IN_SECTION: Final = "at least one timeout in section has to be defined"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tcp(Message):
-    idle_timeout: Duration | None = proto(original=True)
+    idle_timeout: Duration | None = proto(number=1, original=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Http(Message):
-    request_timeout: Duration | None = proto(original=True)
-    idle_timeout: Duration | None = proto(original=True)
-    stream_idle_timeout: Duration | None = proto(original=True)
-    max_stream_duration: Duration | None = proto(original=True)
+    request_timeout: Duration | None = proto(number=1, original=True)
+    idle_timeout: Duration | None = proto(number=2, original=True)
+    stream_idle_timeout: Duration | None = proto(number=3, original=True)
+    max_stream_duration: Duration | None = proto(number=4, original=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grpc(Message):
-    stream_idle_timeout: Duration | None = proto(original=True)
-    max_stream_duration: Duration | None = proto(original=True)
+    stream_idle_timeout: Duration | None = proto(number=1, original=True)
+    max_stream_duration: Duration | None = proto(number=2, original=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conf(Message):
-    connect_timeout: Duration | None = proto(original=True)
-    tcp: Tcp | None = None
-    http: Http | None = None
-    grpc: Grpc | None = None
+    connect_timeout: Duration | None = proto(number=1, original=True)
+    tcp: Tcp | None = proto(number=2)
+    http: Http | None = proto(number=3)
+    grpc: Grpc | None = proto(number=4)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeout(Message):
-    sources: tuple[Selector, ...] = ()
-    destinations: tuple[Selector, ...] = ()
-    conf: Conf | None = None
+    sources: tuple[Selector, ...] = proto((), number=1)
+    destinations: tuple[Selector, ...] = proto((), number=2)
+    conf: Conf | None = proto(number=3)
 
 
 def violations(policy: Timeout) -> list[Violation]:

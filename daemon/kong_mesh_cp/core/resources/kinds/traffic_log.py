@@ -7,21 +7,21 @@ from typing import Final
 
 from kong_mesh_cp.core.resources.kind import Kind, proto_kind
 from kong_mesh_cp.core.resources.kinds.connections import connection_violations
-from kong_mesh_cp.core.resources.proto import Message
+from kong_mesh_cp.core.resources.proto import Message, proto
 from kong_mesh_cp.core.resources.tags import Selector
 from kong_mesh_cp.core.resources.violations import Violation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conf(Message):
-    backend: str = ""  # "" for the default one of the mesh
+    backend: str = proto("", number=1)  # "" for the default one of the mesh
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrafficLog(Message):
-    sources: tuple[Selector, ...] = ()
-    destinations: tuple[Selector, ...] = ()
-    conf: Conf | None = None
+    sources: tuple[Selector, ...] = proto((), number=1)
+    destinations: tuple[Selector, ...] = proto((), number=2)
+    conf: Conf | None = proto(number=3)
 
 
 def violations(policy: TrafficLog) -> list[Violation]:

@@ -7,15 +7,15 @@ from typing import Final
 
 from kong_mesh_cp.core.resources.kind import Kind, proto_kind
 from kong_mesh_cp.core.resources.kinds.connections import ANY_TAG, connection_violations
-from kong_mesh_cp.core.resources.proto import Message
+from kong_mesh_cp.core.resources.proto import Message, proto
 from kong_mesh_cp.core.resources.tags import Selector
 from kong_mesh_cp.core.resources.violations import Violation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrafficPermission(Message):
-    sources: tuple[Selector, ...] = ()
-    destinations: tuple[Selector, ...] = ()
+    sources: tuple[Selector, ...] = proto((), number=1)
+    destinations: tuple[Selector, ...] = proto((), number=2)
 
 
 def violations(policy: TrafficPermission) -> list[Violation]:

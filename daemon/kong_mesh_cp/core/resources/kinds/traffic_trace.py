@@ -7,20 +7,20 @@ from typing import Final
 
 from kong_mesh_cp.core.resources.kind import Kind, proto_kind
 from kong_mesh_cp.core.resources.kinds.connections import ANY_TAG
-from kong_mesh_cp.core.resources.proto import Message
+from kong_mesh_cp.core.resources.proto import Message, proto
 from kong_mesh_cp.core.resources.tags import Selector, selectors_violations
 from kong_mesh_cp.core.resources.violations import Violation, root
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conf(Message):
-    backend: str = ""  # "" for the default one of the mesh
+    backend: str = proto("", number=1)  # "" for the default one of the mesh
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrafficTrace(Message):
-    selectors: tuple[Selector, ...] = ()
-    conf: Conf | None = None
+    selectors: tuple[Selector, ...] = proto((), number=1)
+    conf: Conf | None = proto(number=3)
 
 
 def violations(policy: TrafficTrace) -> list[Violation]:

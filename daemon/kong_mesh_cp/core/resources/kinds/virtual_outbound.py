@@ -30,21 +30,21 @@ _NO_VALUE: Final = "<no value>"  # what Go writes for a parameter that is not th
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TemplateParameter(Message):
-    name: str = ""
-    tag_key: str = proto("", original=True)  # "" for `name`
+    name: str = proto("", number=1)
+    tag_key: str = proto("", number=2, original=True)  # "" for `name`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conf(Message):
-    host: str = ""
-    port: str = ""
-    parameters: tuple[TemplateParameter, ...] = ()
+    host: str = proto("", number=1)
+    port: str = proto("", number=2)
+    parameters: tuple[TemplateParameter, ...] = proto((), number=3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VirtualOutbound(Message):
-    selectors: tuple[Selector, ...] = ()
-    conf: Conf | None = None
+    selectors: tuple[Selector, ...] = proto((), number=1)
+    conf: Conf | None = proto(number=2)
 
 
 def violations(policy: VirtualOutbound) -> list[Violation]:

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from kong_mesh_cp.core.resources.kind import Kind, proto_kind
-from kong_mesh_cp.core.resources.proto import Message
+from kong_mesh_cp.core.resources.proto import Message, proto
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Zone(Message):
-    enabled: bool | None = None  # unset is true
+    enabled: bool | None = proto(number=1)  # unset is true
 
     @property
     def is_enabled(self) -> bool:

@@ -10,7 +10,7 @@ from kong_mesh_cp.core.resources.addresses import is_same_ip
 from kong_mesh_cp.core.resources.kind import Kind, proto_kind
 from kong_mesh_cp.core.resources.kinds.dataplane import EnvoyAdmin
 from kong_mesh_cp.core.resources.kinds.dataplane_rules import LOOPBACK
-from kong_mesh_cp.core.resources.proto import EMPTY, Message, Uint32
+from kong_mesh_cp.core.resources.proto import EMPTY, Message, Uint32, proto
 from kong_mesh_cp.core.resources.tags import (
     TagRules,
     address_violations,
@@ -24,28 +24,28 @@ _NETWORKING: Final = root("networking")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IngressNetworking(Message):
-    address: str = ""
-    advertised_address: str = ""
-    port: Uint32 = 0
-    advertised_port: Uint32 = 0
-    admin: EnvoyAdmin | None = None
+    address: str = proto("", number=1)
+    advertised_address: str = proto("", number=2)
+    port: Uint32 = proto(0, number=3)
+    advertised_port: Uint32 = proto(0, number=4)
+    admin: EnvoyAdmin | None = proto(number=5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AvailableService(Message):
-    tags: Mapping[str, str] = EMPTY
-    instances: Uint32 = 0
-    mesh: str = ""
-    external_service: bool = False
+    tags: Mapping[str, str] = proto(EMPTY, number=1)
+    instances: Uint32 = proto(0, number=2)
+    mesh: str = proto("", number=3)
+    external_service: bool = proto(default=False, number=4)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ZoneIngress(Message):
     """`zone` and `available_services` are filled by the control plane."""
 
-    zone: str = ""
-    networking: IngressNetworking | None = None
-    available_services: tuple[AvailableService, ...] = ()
+    zone: str = proto("", number=1)
+    networking: IngressNetworking | None = proto(number=2)
+    available_services: tuple[AvailableService, ...] = proto((), number=3)
 
     @property
     def proxy_type(self) -> str:
@@ -55,17 +55,17 @@ class ZoneIngress(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EgressNetworking(Message):
-    address: str = ""
-    port: Uint32 = 0
-    admin: EnvoyAdmin | None = None
+    address: str = proto("", number=1)
+    port: Uint32 = proto(0, number=2)
+    admin: EnvoyAdmin | None = proto(number=3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ZoneEgress(Message):
     """`zone` is filled by the control plane."""
 
-    zone: str = ""
-    networking: EgressNetworking | None = None
+    zone: str = proto("", number=1)
+    networking: EgressNetworking | None = proto(number=2)
 
     @property
     def proxy_type(self) -> str:

@@ -1,0 +1,14 @@
+"""Config: one text by its name, which a global control plane hands to its zones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kong_mesh_cp.core.resources.proto import Message, proto
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config(Message):
+    """No client sees it; of all of them only `kuma-cluster-id` travels."""
+
+    config: str = proto("", number=1)
