@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from kumactl.json_value import JsonObject, at, object_at, objects_at, text_at
-from kumactl.tables import render_table
+from kumactl.tables.columns import render_table
 
 _GATEWAY: Final = "MeshGatewayDataplane"
 _SERVICE_TAG: Final = "kuma.io/service"

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from kumactl import trust, yaml_text
+from kumactl import trust
+from kumactl.documents import yaml_text
 from kumactl.errors import UsageError
 from kumactl.json_value import JsonObject, object_at, objects_at, text_at, true_at
 

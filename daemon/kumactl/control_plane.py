@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from kong_mesh_cp.core.strict_json import StrictJsonError, parse
+from kong_mesh_cp.core.formats.strict_json import StrictJsonError, parse
 from kumactl.errors import (
     FieldError,
     MeshNotFoundError,

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
 
-from kumactl import yaml_text
+from kumactl.documents import yaml_text
 from kumactl.json_value import JsonObject
 
 

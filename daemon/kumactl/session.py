@@ -9,13 +9,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final
 
-from kong_mesh_cp.core.wire.versions import WIRE_VERSION
+from kong_mesh_cp.core.versions import WIRE_VERSION
 from kumactl import PRODUCT, __version__, configuration, given
 from kumactl.configuration import Configuration, ControlPlaneEntry
 from kumactl.console import Console
 from kumactl.control_plane import ControlPlane
+from kumactl.documents.resource_names import DEFAULT_MESH
 from kumactl.errors import KumactlError, UnreachableError, UsageError
-from kumactl.resource_names import DEFAULT_MESH
 from kumactl.transport import TlsOptions, Transport
 
 _MINOR_DISTANCE_MAX: Final = 2  # wire contract 1.6

@@ -8,10 +8,10 @@ from datetime import datetime
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from kong_mesh_cp.core.formats.durations import SECOND
 from kong_mesh_cp.core.identity.refusals import SigningKeyError
 from kong_mesh_cp.core.identity.rsa_keys import KEY_BITS, SigningKey
 from kong_mesh_cp.core.identity.tokens import Claims, sign
-from kong_mesh_cp.core.resources.durations import SECOND
 from kumactl.errors import UsageError
 
 

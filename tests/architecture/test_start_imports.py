@@ -25,28 +25,35 @@ def folder_of(modules: set[str], name: str) -> set[str]:
 
 def test_admissions_do_not_wait_for_resources() -> None:
     modules = imported(BEFORE_ADMISSIONS)
-    for unneeded in ("core.policy", "usecases.resources", "compose.resources"):
+    for unneeded in (
+        "core.policy",
+        "usecases.resources",
+        "usecases.inspection",
+        "compose.resources",
+    ):
         assert folder_of(modules, f"kong_mesh_cp.{unneeded}") == set(), unneeded
     assert not modules & {"yaml", "tomli_w", "psycopg", "cryptography.x509"}
 
 
 def test_an_idle_control_plane_has_imported_only_the_kinds_that_it_looks_after() -> None:
     modules = imported(WHILE_IDLE)
-    assert "kong_mesh_cp.core.resources.message_binary" not in modules
+    assert "kong_mesh_cp.core.schema.message_binary" not in modules
     assert folder_of(modules, "kong_mesh_cp.core.policy") == {
         "kinds",
-        "kinds.catalogue",
-        "policy",
+        "kinds.policy_catalogue",
+        "rules",
+        "rules.policy",
         "target_ref",
     }
     assert folder_of(modules, "kong_mesh_cp.core.resources.kinds") == {
         "access_role",
         "catalogue",
         "dataplane",
-        "external_service",
         "insights",
         "mesh",
         "secret",
+        "services",
+        "services.external_service",
         "subscriptions",
         "zone",
     }

@@ -13,7 +13,7 @@ import pytest
 
 from kong_mesh_cp.commands import config
 from kong_mesh_cp.core.errors import EX_CONFIG, ConfigurationError, ControlPlaneError
-from support.configurations import kuma_yaml, loaded, toml
+from support.specs.configurations import kuma_yaml, loaded, toml
 
 REFERENCE = Path(__file__).parents[3] / "shared/contract/reference/kuma-cp.defaults.yaml"
 

@@ -13,7 +13,7 @@ import pytest
 
 from kong_mesh_cp.commands import license as license_command
 from kong_mesh_cp.core.errors import ConfigurationError
-from support.licenses import (
+from support.licenses.licenses import (
     LICENSE_KEY,
     STRANGER,
     TEST_VENDOR,

@@ -14,12 +14,12 @@ from kong_mesh_cp.cli import main
 from kong_mesh_cp.core.errors import EX_CANTCREAT
 from kong_mesh_cp.core.license.clock import ClockMark, suspect
 from kong_mesh_cp.shell.host import clocks
-from kong_mesh_cp.shell.store.peek import peek
-from kong_mesh_cp.shell.store.state_directory import StateDirectory
-from kong_mesh_cp.usecases.ports import AuditEntry
-from support.daemon import eventually, running
-from support.licenses import keyring_json, license_document
-from support.users import NOBODY_UID, needs_root, reachable_directory
+from kong_mesh_cp.shell.store.sqlite.peek import peek
+from kong_mesh_cp.shell.store.sqlite.state_directory import StateDirectory
+from kong_mesh_cp.usecases.ports.state_store import AuditEntry
+from support.daemons.daemon import eventually, running
+from support.fakes.users import NOBODY_UID, needs_root, reachable_directory
+from support.licenses.licenses import keyring_json, license_document
 
 SAFE, NOT_SAFE, USAGE = 0, 1, 2
 REASON = "the battery of the clock was empty"

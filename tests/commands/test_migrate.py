@@ -11,7 +11,7 @@ import pytest
 from kong_mesh_cp.cli import main
 from kong_mesh_cp.core.errors import EX_CANTCREAT
 from kong_mesh_cp.shell.store.schema import all_migrations
-from kong_mesh_cp.shell.store.state_directory import StateDirectory
+from kong_mesh_cp.shell.store.sqlite.state_directory import StateDirectory
 
 NEWEST = all_migrations()[-1].number
 

@@ -8,8 +8,8 @@ import pytest
 
 from kong_mesh_cp.cli import main
 from kong_mesh_cp.core.errors import EX_UNAVAILABLE
-from support.daemon import running
-from support.licenses import keyring_json, license_document
+from support.daemons.daemon import running
+from support.licenses.licenses import keyring_json, license_document
 
 
 def _flags(directory: Path) -> tuple[str, str]:

@@ -10,7 +10,7 @@ import pytest
 from kong_mesh_cp import __version__
 from kong_mesh_cp.compose.banner import banner
 from kong_mesh_cp.core.license.bundled import BundledLicense
-from support.licenses import TEST_VENDOR, at, issued
+from support.licenses.licenses import TEST_VENDOR, at, issued
 
 ADDRESSES = {
     "admission": "./var/run/admission.sock",

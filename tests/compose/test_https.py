@@ -17,9 +17,9 @@ from kong_mesh_cp.compose.https import RECHECK_SECONDS, Https
 from kong_mesh_cp.core.errors import ConfigurationError, StateError
 from kong_mesh_cp.settings.loading import load
 from kong_mesh_cp.shell.http.messages import Request, Response
-from kong_mesh_cp.shell.http.tls import Tls
-from support.http_peers import get
-from support.tls_peers import Pair, issued, pair, serving_tls, shown_by
+from kong_mesh_cp.shell.listening.tls import Tls
+from support.daemons.http_peers import get
+from support.daemons.tls_peers import Pair, issued, pair, serving_tls, shown_by
 
 NOW = datetime.now(UTC)
 

@@ -7,10 +7,10 @@ import re
 import pytest
 
 from kong_mesh_cp.compose.metrics import exposition
-from support.admission import body, open_desk, take
-from support.fake_store import FakeStateStore, full_disk
-from support.licensing import World
-from support.peers import FakePeer
+from support.fakes.admission import body, open_desk, take
+from support.fakes.fake_store import FakeStateStore, full_disk
+from support.fakes.licensing import World
+from support.fakes.peers import FakePeer
 
 LINE = re.compile(r'[a-z_]+(\{([a-z_]+="[^"\\]*",?)+\})? -?[0-9.e+]+')
 

@@ -9,8 +9,8 @@ import pytest
 from kong_mesh_cp.compose.preload import preload
 from kong_mesh_cp.core.errors import EX_CONFIG, ConfigurationError
 from kong_mesh_cp.core.resources.key import ResourceKey
-from kong_mesh_cp.usecases.resources.documents import shown
-from support.fake_resources import FakeResourceStore
+from kong_mesh_cp.usecases.resources.documents import document
+from support.fakes.fake_resources import FakeResourceStore
 
 FILE = """
 type: Dataplane
@@ -51,7 +51,7 @@ async def test_nothing_is_added_checked_or_computed(tmp_path: Path) -> None:
     stored = store.resources[ResourceKey("Dataplane", "m", "dp")]
     assert stored.labels == {"team": "a"}
     assert stored.owner == ResourceKey("Mesh", "", "m")
-    assert "kuma.io/zone" not in str(shown(stored))
+    assert "kuma.io/zone" not in str(document(stored))
     assert store.resources[ResourceKey("Dataplane", "none", "lonely")].owner is None
 
 

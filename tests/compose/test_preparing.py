@@ -11,14 +11,20 @@ from pathlib import Path
 import pytest
 import trio
 
-from kong_mesh_cp.compose.preparing import Herald, Prepared, RunOptions, judge_start, prepare
+from kong_mesh_cp.compose.preparing import (
+    LicenseEventRelay,
+    Prepared,
+    RunOptions,
+    judge_start,
+    prepare,
+)
 from kong_mesh_cp.core.errors import EX_CONFIG, ConfigurationError
 from kong_mesh_cp.core.license.bundled import BundledLicense
 from kong_mesh_cp.core.license.document import License
 from kong_mesh_cp.core.license.fault import LicenseRejectedError
 from kong_mesh_cp.settings.service_manager import ServiceEnvironment
-from kong_mesh_cp.shell.store.state_directory import StateDirectory
-from support.licenses import LICENSE_KEY, keyring_json, license_document, signature_of
+from kong_mesh_cp.shell.store.sqlite.state_directory import StateDirectory
+from support.licenses.licenses import LICENSE_KEY, keyring_json, license_document, signature_of
 
 
 @pytest.fixture(autouse=True)
@@ -172,7 +178,7 @@ def test_judging_a_start_agrees_with_starting(tmp_path: Path) -> None:
 
 
 def test_a_herald_without_a_listener_keeps_silent_and_then_passes_on() -> None:
-    herald = Herald()
+    herald = LicenseEventRelay()
     herald({"type": "warning"})
     heard: list[object] = []
     herald.listener = heard.append

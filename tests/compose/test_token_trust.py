@@ -9,8 +9,8 @@ import pytest
 from kong_mesh_cp.compose.token_trust import read_token_trust
 from kong_mesh_cp.core.errors import EX_CONFIG, ConfigurationError
 from kong_mesh_cp.settings.model import Settings
-from support.configurations import loaded, toml
-from support.identity import pem, signing_key
+from support.fakes.identity import pem, signing_key
+from support.specs.configurations import loaded, toml
 
 USERS = "[apiServer.authn.tokens.validator]"
 PROXIES = "[dpServer.authn.dpProxy.dpToken.validator]"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from support.validation_cases import CHECKOUT, JsonLoader, shared_folder
+from support.suites.validation_cases import CHECKOUT, JsonLoader, shared_folder
 
 # Why a case is not reached; docs/conformance.md tells it to readers.
 NO_PROXY_SERVER = "there is no server for data plane proxies yet"

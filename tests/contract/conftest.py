@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kong_mesh_cp.shell.store.postgres.address import PostgresAddress
-from kong_mesh_cp.usecases.resource_ports import ResourceStore
-from support.resources import LOCAL_NAMES, ResourceOpening, local_openings
+from kong_mesh_cp.usecases.ports.resource_store import ResourceStore
+from support.fakes.resources import LOCAL_NAMES, ResourceOpening, local_openings
 
 if TYPE_CHECKING:
-    from support.postgres import PostgresServer
+    from support.daemons.postgres import PostgresServer
 
 try:
     import psycopg  # noqa: F401 -- only to see that it finds libpq
@@ -34,7 +34,7 @@ except ImportError:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
-    from support.postgres import PostgresServer
+    from support.daemons.postgres import PostgresServer
 
     with PostgresServer.serving() as server:
         yield server
@@ -50,7 +50,7 @@ def opening(request: pytest.FixtureRequest, tmp_path: Path) -> ResourceOpening:
     if request.param != "postgres":
         return local_openings(tmp_path)[request.param]
     address = request.getfixturevalue("database")
-    from support.postgres import opened
+    from support.daemons.postgres import opened
 
     @asynccontextmanager
     async def shared() -> AsyncIterator[ResourceStore]:

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from kong_mesh_cp.core.errors import StateError
-from kong_mesh_cp.shell.store.sqlite import open_store
-from kong_mesh_cp.usecases.resource_ports import Put, ResourceStore
-from support.postgres import PostgresServer, opened
-from support.resources import mesh, names, policy, put, spec, whole_mesh
+from kong_mesh_cp.shell.store.sqlite.store import open_store
+from kong_mesh_cp.usecases.ports.resource_store import Put, ResourceStore
+from support.daemons.postgres import PostgresServer, opened
+from support.fakes.resources import mesh, names, policy, put, spec, whole_mesh
 
 SMALL_KIB, LARGE_KIB = 1024, 8192
 LETTERS = 2000

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import trio
 
 from kong_mesh_cp.core.resources.key import ResourceKey
-from kong_mesh_cp.usecases.resource_ports import Put, ResourceStore
-from kong_mesh_cp.usecases.resources.insight_upkeep import InsightUpkeep, ResyncIntervals
-from kong_mesh_cp.usecases.resources.reading import mesh_key
-from support.resources import FEED_SECONDS_MAX, ResourceOpening
+from kong_mesh_cp.usecases.ports.resource_store import Put, ResourceStore
+from kong_mesh_cp.usecases.resources.reader import mesh_key
+from kong_mesh_cp.usecases.upkeep.insight_upkeep import InsightUpkeep, ResyncIntervals
+from support.fakes.resources import FEED_SECONDS_MAX, ResourceOpening
 
 if TYPE_CHECKING:
     from kong_mesh_cp.shell.store.postgres.address import PostgresAddress
@@ -70,7 +70,7 @@ async def test_insights_follow_what_is_written(opening: ResourceOpening) -> None
 
 
 async def test_control_planes_that_share_a_store_agree(database: PostgresAddress) -> None:
-    from support.postgres import opened
+    from support.daemons.postgres import opened
 
     async with opened(database) as one, opened(database) as other:
         await _put(one.resources, mesh_key("m"), {})

@@ -7,12 +7,12 @@ from collections.abc import Callable
 import pytest
 
 from kong_mesh_cp.core.resources.key import ResourceKey
-from kong_mesh_cp.usecases.identity_ports import KeySecrets
-from kong_mesh_cp.usecases.resource_ports import NotFoundError, StoredResource
-from kong_mesh_cp.usecases.resources.key_secrets import StoredKeySecrets
-from support.fake_resources import FakeResourceStore
-from support.key_secrets import FakeKeySecrets
-from support.resources import AT
+from kong_mesh_cp.usecases.identity.key_secrets import StoredKeySecrets
+from kong_mesh_cp.usecases.ports.resource_store import NotFoundError, StoredResource
+from kong_mesh_cp.usecases.ports.secrets import KeySecrets
+from support.fakes.fake_resources import FakeResourceStore
+from support.fakes.key_secrets import FakeKeySecrets
+from support.fakes.resources import AT
 
 GLOBAL = ResourceKey("GlobalSecret", "", "user-token-signing-key-1")
 IN_MESH = ResourceKey("Secret", "default", "dataplane-token-signing-key-default-1")

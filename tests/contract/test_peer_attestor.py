@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import pytest
 
 from kong_mesh_cp.shell.host.peers import SocketPeer
-from kong_mesh_cp.shell.http.server import peer_of
-from kong_mesh_cp.usecases.ports import PeerAttestor
-from support.peers import FakePeer, attested
+from kong_mesh_cp.shell.listening.acceptor import peer_of
+from kong_mesh_cp.usecases.ports.state_store import PeerAttestor
+from support.fakes.peers import FakePeer, attested
 
 
 @dataclass

@@ -14,11 +14,11 @@ from kong_mesh_cp.shell.store.postgres import connections
 from kong_mesh_cp.shell.store.postgres.address import PostgresAddress
 from kong_mesh_cp.shell.store.postgres.connections import Connections
 from kong_mesh_cp.shell.store.postgres.store import PostgresStore
-from kong_mesh_cp.usecases.resource_ports import FeedItem, Resync
-from support.postgres import PASSWORD, PostgresServer, opened
-from support.resources import mesh, names, policy, put, take, take_from, whole_mesh
-from support.stores import taken
-from support.tcp_proxies import BadNetwork
+from kong_mesh_cp.usecases.ports.resource_store import FeedItem, Resync
+from support.daemons.postgres import PASSWORD, PostgresServer, opened
+from support.daemons.tcp_proxies import BadNetwork
+from support.fakes.resources import mesh, names, policy, put, take, take_from, whole_mesh
+from support.fakes.stores import taken
 
 
 def end_backends(server: PostgresServer) -> None:

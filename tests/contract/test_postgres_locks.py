@@ -14,10 +14,10 @@ from kong_mesh_cp.shell.store.postgres.address import PostgresAddress
 from kong_mesh_cp.shell.store.postgres.migrating import migrate_postgres
 from kong_mesh_cp.shell.store.postgres.peek import peek_postgres
 from kong_mesh_cp.shell.store.postgres.store import PostgresStore
-from support.postgres import PostgresServer, opened, set_back
-from support.postgres_roles import lesser_role, role
-from support.resources import names, policy, put
-from support.stores import record, taken
+from support.daemons.postgres import PostgresServer, opened, set_back
+from support.daemons.postgres_roles import lesser_role, role
+from support.fakes.resources import names, policy, put
+from support.fakes.stores import record, taken
 
 ADVISORY = "SELECT pg_advisory_lock(1263354704), pg_advisory_lock(1263358800)"  # once ours
 Call = Callable[[PostgresStore], Awaitable[object]]

@@ -8,14 +8,14 @@ import psycopg
 import pytest
 import trio
 
-from kong_mesh_cp.shell.store.postgres import changes, listening, looking
 from kong_mesh_cp.shell.store.postgres.address import PostgresAddress
 from kong_mesh_cp.shell.store.postgres.connections import Connection
-from kong_mesh_cp.shell.store.postgres.notices import CHANNEL
-from kong_mesh_cp.usecases.resource_ports import Delete, Resync
-from support.forged_notices import FORGED
-from support.postgres import PostgresServer, opened, set_back
-from support.resources import policy, put, take, whole_mesh
+from kong_mesh_cp.shell.store.postgres.feed import changes, listening, looking
+from kong_mesh_cp.shell.store.postgres.feed.notices import CHANNEL
+from kong_mesh_cp.usecases.ports.resource_store import Delete, Resync
+from support.daemons.postgres import PostgresServer, opened, set_back
+from support.fakes.resources import policy, put, take, whole_mesh
+from support.storms.forged_notices import FORGED
 
 NEVER_SECONDS = 1e6
 

@@ -8,9 +8,9 @@ import trio
 from kong_mesh_cp.core.errors import StateError
 from kong_mesh_cp.shell.store.postgres.address import PostgresAddress
 from kong_mesh_cp.shell.store.postgres.peek import Peeked, peek_postgres
-from kong_mesh_cp.usecases.ports import Remembered
-from support.postgres import PostgresServer, opened, set_back
-from support.stores import AT, mark, taken
+from kong_mesh_cp.usecases.ports.state_store import Remembered
+from support.daemons.postgres import PostgresServer, opened, set_back
+from support.fakes.stores import AT, mark, taken
 
 
 async def peeked(address: PostgresAddress, instance: str | None) -> Peeked:

@@ -11,8 +11,8 @@ import pytest
 from kong_mesh_cp.core.errors import StateError
 from kong_mesh_cp.shell.store.postgres.address import PostgresAddress, TlsMode
 from kong_mesh_cp.shell.store.postgres.connections import Connections
-from support.postgres import PostgresServer
-from support.tls_peers import pair
+from support.daemons.postgres import PostgresServer
+from support.daemons.tls_peers import pair
 
 NAME = "localhost"
 

@@ -9,14 +9,14 @@ import trio
 
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.resources.volume import Excess, Quota, Share, size_of
-from kong_mesh_cp.usecases.resource_ports import (
+from kong_mesh_cp.usecases.ports.resource_store import (
     Change,
     Delete,
     Put,
     QuotaExceededError,
     ResourceStore,
 )
-from support.resources import AT, ResourceOpening, mesh, policy, put
+from support.fakes.resources import AT, ResourceOpening, mesh, policy, put
 
 ROOM = 10**9
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import trio
 
-from kong_mesh_cp.usecases.resource_ports import (
+from kong_mesh_cp.usecases.ports.resource_store import (
     AlreadyExistsError,
     ChangeKind,
     Delete,
@@ -13,7 +13,7 @@ from kong_mesh_cp.usecases.resource_ports import (
     ResourceStore,
     Resync,
 )
-from support.resources import ResourceOpening, mesh, policy, put, take, take_from, whole_mesh
+from support.fakes.resources import ResourceOpening, mesh, policy, put, take, take_from, whole_mesh
 
 
 async def test_changes_come_in_order_as_they_were_answered(opening: ResourceOpening) -> None:

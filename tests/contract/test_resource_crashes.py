@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from kong_mesh_cp.usecases.resource_ports import ResourceStore, Selection
-from support.resource_crashes import STORM_TASKS, STORMS, opened_store
-from support.resources import mesh, names, put, whole_mesh
+from kong_mesh_cp.usecases.ports.resource_store import ResourceStore, Selection
+from support.fakes.resources import mesh, names, put, whole_mesh
+from support.storms.resource_crashes import STORM_TASKS, STORMS, opened_store
 
 ROOT = Path(__file__).parents[2]
 POINTS_MIN = 15  # fewer would mean that the steps are no longer seen
@@ -26,10 +26,10 @@ def store(request: pytest.FixtureRequest) -> str:
 
 
 def crash(mode: str, store: str, directory: Path) -> set[str]:
-    """Run support/resource_crashes.py; the meshes it has answered."""
+    """Run support/storms/resource_crashes.py; the meshes it has answered."""
     search = os.pathsep.join([str(ROOT / "daemon"), str(ROOT / "tests")])
     subprocess.run(
-        [sys.executable, "-m", "support.resource_crashes", mode, store, str(directory)],
+        [sys.executable, "-m", "support.storms.resource_crashes", mode, store, str(directory)],
         env={**os.environ, "PYTHONPATH": search},
         check=True,
         timeout=300,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from kong_mesh_cp.core.resources.key import ResourceKey
-from kong_mesh_cp.usecases.resource_ports import ResourceStore, Selection
-from support.resources import ResourceOpening, policy, put
+from kong_mesh_cp.usecases.ports.resource_store import ResourceStore, Selection
+from support.fakes.resources import ResourceOpening, policy, put
 
 LABELS = {"kuma.io/mesh": "default", "team": "a", "": "empty key"}
 

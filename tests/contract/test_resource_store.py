@@ -10,7 +10,7 @@ import trio
 import trio.testing
 
 from kong_mesh_cp.core.resources.key import ResourceKey
-from kong_mesh_cp.usecases.resource_ports import (
+from kong_mesh_cp.usecases.ports.resource_store import (
     AlreadyExistsError,
     Change,
     ChangeKind,
@@ -23,7 +23,7 @@ from kong_mesh_cp.usecases.resource_ports import (
     StoredResource,
     VersionConflictError,
 )
-from support.resources import (
+from support.fakes.resources import (
     AT,
     LATER,
     ResourceOpening,

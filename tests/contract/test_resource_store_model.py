@@ -21,7 +21,7 @@ from hypothesis.stateful import (
 )
 
 from kong_mesh_cp.core.resources.key import ResourceKey
-from kong_mesh_cp.usecases.resource_ports import (
+from kong_mesh_cp.usecases.ports.resource_store import (
     Change,
     ChangeRefusedError,
     Delete,
@@ -29,12 +29,12 @@ from kong_mesh_cp.usecases.resource_ports import (
     ResourceStore,
     Selection,
 )
-from support.event_loop import EventLoop
-from support.fake_resources import FakeResourceStore
-from support.resources import AT, LATER, local_openings, take
+from support.fakes.event_loop import EventLoop
+from support.fakes.fake_resources import FakeResourceStore
+from support.fakes.resources import AT, LATER, local_openings, take
 
 if TYPE_CHECKING:
-    from support.postgres import PostgresServer
+    from support.daemons.postgres import PostgresServer
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=4)
 KEYS = st.builds(

@@ -11,12 +11,16 @@ import pytest
 import trio
 
 from kong_mesh_cp.core.admission.seats import SeatId, SeatRecord
-from kong_mesh_cp.shell.store.own_slots import OwnSlots
 from kong_mesh_cp.shell.store.postgres.address import PostgresAddress
-from kong_mesh_cp.usecases.resource_ports import SLOT_RENEWAL_SECONDS, SLOT_SECONDS, SeatSlots
-from support.fake_slots import FakeSlots
-from support.postgres import PostgresServer, opened
-from support.stores import record, seat
+from kong_mesh_cp.shell.store.sqlite.own_slots import OwnSlots
+from kong_mesh_cp.usecases.ports.resource_store import (
+    SLOT_RENEWAL_SECONDS,
+    SLOT_SECONDS,
+    SeatSlots,
+)
+from support.daemons.postgres import PostgresServer, opened
+from support.fakes.fake_slots import FakeSlots
+from support.fakes.stores import record, seat
 
 LIMIT = 5
 SlotsOpening = Callable[[], AbstractAsyncContextManager[SeatSlots]]

@@ -10,7 +10,7 @@ import trio
 from kong_mesh_cp.core.errors import StateError
 from kong_mesh_cp.core.resources.volume import Quota
 from kong_mesh_cp.shell.store.postgres.address import PostgresAddress
-from kong_mesh_cp.usecases.resource_ports import (
+from kong_mesh_cp.usecases.ports.resource_store import (
     Change,
     ChangeRefusedError,
     Delete,
@@ -21,9 +21,9 @@ from kong_mesh_cp.usecases.resource_ports import (
     Resync,
     Selection,
 )
-from support.postgres import PostgresServer, opened
-from support.resources import mesh, names, policy, put, spec, take, take_from, whole_mesh
-from support.stores import AT, mark, names_of, record, taken
+from support.daemons.postgres import PostgresServer, opened
+from support.fakes.resources import mesh, names, policy, put, spec, take, take_from, whole_mesh
+from support.fakes.stores import AT, mark, names_of, record, taken
 
 WRITERS = 8
 ROUNDS = 12

@@ -12,8 +12,8 @@ import trio
 import trio.testing
 
 from kong_mesh_cp.core.admission.seats import ProxyKind
-from kong_mesh_cp.usecases.ports import HIGH_WATER_DAYS_MAX, Remembered
-from support.stores import (
+from kong_mesh_cp.usecases.ports.state_store import HIGH_WATER_DAYS_MAX, Remembered
+from support.fakes.stores import (
     AT,
     STORE_NAMES,
     Step,
@@ -35,7 +35,7 @@ def opening(request: pytest.FixtureRequest, tmp_path: Path) -> StoreOpening:
     if request.param != "postgres":
         return store_openings(tmp_path)[request.param]
     address = request.getfixturevalue("database")
-    from support.postgres import opened
+    from support.daemons.postgres import opened
 
     return lambda: opened(address)
 

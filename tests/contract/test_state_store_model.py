@@ -14,12 +14,12 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from kong_mesh_cp.core.admission.seats import ProxyKind, SeatId, SeatRecord
 from kong_mesh_cp.core.license.clock import ClockMark
-from kong_mesh_cp.shell.store.peek import peek
-from kong_mesh_cp.shell.store.state_directory import StateDirectory
-from kong_mesh_cp.usecases.ports import AuditEntry, StateStore
-from support.event_loop import EventLoop
-from support.fake_store import FakeStateStore
-from support.stores import Step, audit_of
+from kong_mesh_cp.shell.store.sqlite.peek import peek
+from kong_mesh_cp.shell.store.sqlite.state_directory import StateDirectory
+from kong_mesh_cp.usecases.ports.state_store import AuditEntry, StateStore
+from support.fakes.event_loop import EventLoop
+from support.fakes.fake_store import FakeStateStore
+from support.fakes.stores import Step, audit_of
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 INSTANTS = st.datetimes(timezones=st.just(UTC))

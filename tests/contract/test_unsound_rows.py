@@ -11,9 +11,9 @@ import pytest
 
 from kong_mesh_cp.core.errors import StateError
 from kong_mesh_cp.core.resources.key import ResourceKey
-from kong_mesh_cp.shell.store.sqlite import open_store
-from kong_mesh_cp.usecases.resource_ports import Delete, ResourceStore, Selection
-from support.resources import names, policy, put
+from kong_mesh_cp.shell.store.sqlite.store import open_store
+from kong_mesh_cp.usecases.ports.resource_store import Delete, ResourceStore, Selection
+from support.fakes.resources import names, policy, put
 
 Damage = Callable[[str], None]  # a statement in SQL
 Damaged = Callable[[str], AbstractAsyncContextManager[ResourceStore]]
@@ -76,7 +76,7 @@ def damaged(request: pytest.FixtureRequest, tmp_path: Path) -> Damaged:
         return local
     database = request.getfixturevalue("database")
     server = request.getfixturevalue("postgres")
-    from support.postgres import opened
+    from support.daemons.postgres import opened
 
     @asynccontextmanager
     async def shared(statement: str) -> AsyncIterator[ResourceStore]:

@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from support.console_page import (
+from support.daemons.daemon import Daemon, eventually
+from support.daemons.remote import EVERYWHERE, Remote, needs_network
+from support.staging.console_page import (
     DOCS,
     Command,
     commands,
@@ -23,8 +25,6 @@ from support.console_page import (
     run,
     sections,
 )
-from support.daemon import Daemon, eventually
-from support.remote import EVERYWHERE, Remote, needs_network
 
 PAGE = (DOCS / "access.md").read_text(encoding="utf-8")
 SECTIONS = sections("access.md")

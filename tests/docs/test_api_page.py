@@ -12,7 +12,7 @@ import jsonschema_rs
 import pytest
 import yaml
 
-from support.daemon import running
+from support.daemons.daemon import running
 
 PAGE = (Path(__file__).parents[2] / "docs" / "api.md").read_text(encoding="utf-8")
 API = "http://localhost:5681"

@@ -19,7 +19,7 @@ from kong_mesh_cp.core.license.keyring import Keyring
 from kong_mesh_cp.core.license.report import Verdict
 from kong_mesh_cp.core.license.warnings import LicenseWarning
 from kong_mesh_license.__main__ import main
-from support.licenses import at, envelope
+from support.licenses.licenses import at, envelope
 
 PAGE = (Path(__file__).parents[2] / "docs" / "license.md").read_text(encoding="utf-8")
 DOCUMENT, KEYRING_JSON = re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from support.console_page import (
+from support.daemons.daemon import Daemon, eventually, running
+from support.staging.console_page import (
     DOCS,
     commands,
     files,
@@ -17,7 +18,6 @@ from support.console_page import (
     run,
     sections,
 )
-from support.daemon import Daemon, eventually, running
 
 PAGE = (DOCS / "meshes.md").read_text(encoding="utf-8")
 SECTIONS = sections("meshes.md")

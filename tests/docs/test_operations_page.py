@@ -21,8 +21,8 @@ from kong_mesh_cp.core.errors import (
 )
 from kong_mesh_cp.settings.model import rows
 from kong_mesh_cp.shell.store.postgres.address import SCHEMA
-from support import operations_page
-from support.daemon import Daemon, running
+from support.daemons.daemon import Daemon, running
+from support.staging import operations_page
 
 ROOT = Path(__file__).parents[2]
 EXIT_USAGE = 2  # argparse's own

@@ -7,7 +7,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed448, rsa
 from kong_mesh_cp.core.license.keyring import Algorithm, Key, KeyPurpose
 from kong_mesh_license.errors import VendorToolError
 from kong_mesh_license.keys import SigningKey, spki_of_public_pem
-from support.licenses import FIPS_VENDOR, VENDOR
+from support.licenses.licenses import FIPS_VENDOR, VENDOR
 
 
 def pem_of(

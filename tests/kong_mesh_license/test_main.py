@@ -12,7 +12,7 @@ import pytest
 from kong_mesh_cp.core.license.document import verify
 from kong_mesh_cp.core.license.keyring import Algorithm, KeyPurpose, Keyring, KeyStatus
 from kong_mesh_license.__main__ import EXIT_REFUSED, main
-from support.licenses import VENDOR
+from support.licenses.licenses import VENDOR
 
 
 @pytest.fixture(autouse=True)

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from support.kuma_api import Reply, api
-from support.kumactl_runs import User
+from support.daemons.kuma_api import Reply, api
+from support.daemons.kumactl_runs import User
 
 MEMBERS = (
     *("items", "name", "mesh", "type", "labels", "metadata", "spec", "status", "total", "next"),

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from support.kuma_api import Asked, Plane, Reply, api, not_found, refusal
-from support.kumactl_runs import User
+from support.daemons.kuma_api import Asked, Plane, Reply, api, not_found, refusal
+from support.daemons.kumactl_runs import User
 
 PAYMENTS = """\
 type: Mesh

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from support.kuma_api import Asked, Plane, Reply, api
-from support.kumactl_runs import User
+from support.daemons.kuma_api import Asked, Plane, Reply, api
+from support.daemons.kumactl_runs import User
 
 
 @pytest.fixture

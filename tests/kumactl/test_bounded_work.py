@@ -9,11 +9,11 @@ from typing import Final
 
 import pytest
 
+from kumactl.documents.templates import fill
+from kumactl.documents.yaml_text import parse_documents, render
 from kumactl.errors import UsageError
-from kumactl.templates import fill
-from kumactl.yaml_text import parse_documents, render
-from support.growth import GROWTH_MAX, growth
-from support.hostile_texts import HOSTILE_TEXTS
+from support.suites.growth import GROWTH_MAX, growth
+from support.suites.hostile_texts import HOSTILE_TEXTS
 
 CHARACTERS: Final = 8 * 1024
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from support.kuma_api import INDEX, Reply, api
-from support.kumactl_runs import User
+from support.daemons.kuma_api import INDEX, Reply, api
+from support.daemons.kumactl_runs import User
 
 ADD = ("config", "control-planes", "add")
 ORIGINAL = """\

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import yaml
 
-from support.kuma_api import INDEX, ZERO_TIME, Asked, Plane, Reply, api
-from support.kumactl_runs import NOW, User
-from support.validation_cases import shared_folder
+from support.daemons.kuma_api import INDEX, ZERO_TIME, Asked, Plane, Reply, api
+from support.daemons.kumactl_runs import NOW, User
+from support.suites.validation_cases import shared_folder
 
 SUITES = ("kumactl-get-list", "kumactl-get-one", "kumactl-inspect")
 

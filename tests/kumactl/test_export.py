@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from support.kuma_api import Asked, Plane, Reply, api
-from support.kumactl_runs import User
+from support.daemons.kuma_api import Asked, Plane, Reply, api
+from support.daemons.kumactl_runs import User
 
 RESOURCES: list[dict[str, Any]] = [
     {"type": "GlobalSecret", "name": "user-token-signing-key-1", "data": "YQ=="},

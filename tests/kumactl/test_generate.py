@@ -22,8 +22,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from support.kuma_api import INDEX, Asked, Reply, api, refusal
-from support.kumactl_runs import NOW, User
+from support.daemons.kuma_api import INDEX, Asked, Reply, api, refusal
+from support.daemons.kumactl_runs import NOW, User
 
 
 def _issuer(asked: Asked) -> Reply:

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from support.kuma_api import Plane, Reply, api, not_found, refusal
-from support.kumactl_runs import User
+from support.daemons.kuma_api import Plane, Reply, api, not_found, refusal
+from support.daemons.kumactl_runs import User
 
 
 def _plane(*documents: dict[str, Any]) -> Plane:

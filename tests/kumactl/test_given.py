@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from kumactl import cli
-from support.kuma_api import Plane, api
-from support.kumactl_runs import User
+from support.daemons.kuma_api import Plane, api
+from support.daemons.kumactl_runs import User
 
 ADD = ("config", "control-planes", "add", "--name", "x", "--address", "http://x", "--skip-check")
 TOKENS = (*ADD, "--auth-type", "tokens", "--auth-conf")

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from kong_mesh_cp.core.resources.inline_secrets import MASK, MASK_IN_BASE64
-from support.kuma_api import Plane, api
-from support.kumactl_runs import User
+from support.daemons.kuma_api import Plane, api
+from support.daemons.kumactl_runs import User
 
 CANARY = base64.b64encode(b"canary-of-a-key").decode()
 OTHER = base64.b64encode(b"another-key").decode()

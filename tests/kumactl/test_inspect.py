@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from kumactl.insight_tables import dataplane_status
-from support.kuma_api import INDEX, Asked, Reply, api
-from support.kumactl_runs import User
+from kumactl.tables.insight_tables import dataplane_status
+from support.daemons.kuma_api import INDEX, Asked, Reply, api
+from support.daemons.kumactl_runs import User
 
 ONLINE: dict[str, Any] = {
     "subscriptions": [

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from kumactl import cli, errors, resource_names
+from kumactl import cli, errors
+from kumactl.documents import resource_names
 
 MANUAL = Path(__file__).parents[2] / "packaging" / "man" / "kumactl.1"
 WORDS = set(re.findall(r"[a-z][a-z-]*", MANUAL.read_text(encoding="utf-8").replace(r"\-", "-")))

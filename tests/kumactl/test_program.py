@@ -14,8 +14,8 @@ from kong_mesh_cp import __version__
 from kumactl import cli
 from kumactl.commands.completion import candidates
 from kumactl.session import compatible
-from support.kuma_api import INDEX, Reply, api
-from support.kumactl_runs import CONFIG, User
+from support.daemons.kuma_api import INDEX, Reply, api
+from support.daemons.kumactl_runs import CONFIG, User
 
 ROOT = Path(__file__).parents[2]
 

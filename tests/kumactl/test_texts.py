@@ -10,10 +10,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kumactl import yaml_text
+from kumactl.documents import yaml_text
+from kumactl.documents.templates import fill
 from kumactl.errors import UsageError
-from kumactl.tables import age, ago, local_date, render_table, tag_set
-from kumactl.templates import fill
+from kumactl.tables.columns import age, ago, local_date, render_table, tag_set
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 CELL = st.text(st.characters(blacklist_categories=["Cs"]), max_size=8)

@@ -19,8 +19,8 @@ from kumactl import transport
 from kumactl.certificates import KeyType, Purpose, self_signed
 from kumactl.errors import UnreachableError, UsageError
 from kumactl.transport import TlsOptions, Transport
-from support.kuma_api import Asked, Reply, api
-from support.kumactl_runs import NOW, User
+from support.daemons.kuma_api import Asked, Reply, api
+from support.daemons.kumactl_runs import NOW, User
 
 SECOND = "200ms"  # as long as a test waits for a server that never answers
 

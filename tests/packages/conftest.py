@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from support.box import booted
-from support.installed import Machine
-from support.licenses import keyring_json
-from support.packages import TREE, Packages, build
+from support.licenses.licenses import keyring_json
+from support.packages.box import booted
+from support.packages.installed import Machine
+from support.packages.packages import TREE, Packages, build
 
 EX_UNAVAILABLE = 69
 SHOWN_AT = "/packages"

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from support.licenses import LICENSE_KEY, VENDOR, keyring_json
-from support.packages import (
+from support.licenses.licenses import LICENSE_KEY, VENDOR, keyring_json
+from support.packages.packages import (
     VERSION,
     Packages,
     build,

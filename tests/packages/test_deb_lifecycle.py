@@ -7,10 +7,10 @@ import re
 import pytest
 
 from kong_mesh_cp.core.license.keyring import Keyring
-from support.box import Box
-from support.installed import LICENSE, SOCKET, SOCKET_UNIT, UNIT, Machine
-from support.licenses import STRANGER, keyring_json, license_document
-from support.packages import NEWER, VERSION
+from support.licenses.licenses import STRANGER, keyring_json, license_document
+from support.packages.box import Box
+from support.packages.installed import LICENSE, SOCKET, SOCKET_UNIT, UNIT, Machine
+from support.packages.packages import NEWER, VERSION
 
 pytestmark = pytest.mark.package
 

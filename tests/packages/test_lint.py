@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from support.packages import Packages
+from support.packages.packages import Packages
 
 pytestmark = pytest.mark.package
 

@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-from support import operations_page
-from support.installed import SOCKET, Machine
-from support.licenses import license_document
+from support.licenses.licenses import license_document
+from support.packages.installed import SOCKET, Machine
+from support.staging import operations_page
 
 pytestmark = pytest.mark.package
 

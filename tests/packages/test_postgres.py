@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from support import operations_page
-from support.box import booted
-from support.installed import UNIT, Machine
-from support.packages import Packages
+from support.packages.box import booted
+from support.packages.installed import UNIT, Machine
+from support.packages.packages import Packages
+from support.staging import operations_page
 
 pytestmark = pytest.mark.package
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from support.box import booted
-from support.installed import LICENSE, SOCKET, Machine
-from support.licenses import license_document
-from support.packages import NEWER, VERSION, Packages
+from support.licenses.licenses import license_document
+from support.packages.box import booted
+from support.packages.installed import LICENSE, SOCKET, Machine
+from support.packages.packages import NEWER, VERSION, Packages
 
 pytestmark = pytest.mark.package
 

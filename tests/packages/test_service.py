@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from support.installed import LICENSE, SOCKET, SOCKET_UNIT, UNIT, Machine
-from support.licenses import LICENSE_KEY, license_document, signature_of
+from support.licenses.licenses import LICENSE_KEY, license_document, signature_of
+from support.packages.installed import LICENSE, SOCKET, SOCKET_UNIT, UNIT, Machine
 
 pytestmark = pytest.mark.package
 

@@ -11,7 +11,7 @@ from kong_mesh_cp.settings.effective import effective
 from kong_mesh_cp.settings.gathering import Reading
 from kong_mesh_cp.settings.token_authentication import PublicKey
 from kong_mesh_cp.settings.writing import converted, in_force
-from support.configurations import kuma_yaml, loaded, problems, toml
+from support.specs.configurations import kuma_yaml, loaded, problems, toml
 
 PEM = "-----BEGIN RSA PUBLIC KEY-----\nMIIB\n-----END RSA PUBLIC KEY-----\n"
 KEYS = "apiServer.authn.tokens.validator.publicKeys"

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from kong_mesh_cp.core.admission.identity import Rule
+from kong_mesh_cp.core.admission.attestation import Rule
 from kong_mesh_cp.settings.admission_rules import RULES_MAX
-from support.configurations import kuma_yaml, loaded, problems, toml
+from support.specs.configurations import kuma_yaml, loaded, problems, toml
 
 FULL = """
 [[admission.rules]]

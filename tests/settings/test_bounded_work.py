@@ -14,8 +14,8 @@ from kong_mesh_cp.settings.documents import DOCUMENT_BYTES_MAX, parse_document
 from kong_mesh_cp.settings.forms import Form, MalformedError, UnsupportedError
 from kong_mesh_cp.settings.model import Row, rows
 from kong_mesh_cp.settings.problems import SettingsRejectedError
-from support.growth import GROWTH_MAX, growth
-from support.hostile_texts import HOSTILE_TEXTS
+from support.suites.growth import GROWTH_MAX, growth
+from support.suites.hostile_texts import HOSTILE_TEXTS
 
 CHARACTERS: Final = DOCUMENT_BYTES_MAX // 64
 FORMS: Final = {id(row.option.form): row for row in rows()}  # one setting for each form

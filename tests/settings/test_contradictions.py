@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from support.configurations import loaded, problems, toml
+from support.specs.configurations import loaded, problems, toml
 
 CERTIFICATE = {"KUMA_GENERAL_TLS_CERT_FILE": "/x.crt"}
 KEY = {"KUMA_GENERAL_TLS_KEY_FILE": "/x.key"}

@@ -15,7 +15,7 @@ from kong_mesh_cp.settings.documents import (
     read_document,
 )
 from kong_mesh_cp.settings.problems import SettingsRejectedError
-from support.configurations import kuma_yaml, toml
+from support.specs.configurations import kuma_yaml, toml
 
 
 def _read(path: Path) -> Document:

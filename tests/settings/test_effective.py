@@ -7,7 +7,7 @@ from pathlib import Path
 
 from kong_mesh_cp.settings.effective import MASK, effective
 from kong_mesh_cp.settings.model import rows
-from support.configurations import loaded, toml
+from support.specs.configurations import loaded, toml
 
 
 def _leaf(tree: object, path: str) -> object:

@@ -9,7 +9,7 @@ import pytest
 from kong_mesh_cp.settings.loading import load
 from kong_mesh_cp.settings.model import rows
 from kong_mesh_cp.settings.problems import SettingsRejectedError
-from support.configurations import toml
+from support.specs.configurations import toml
 
 CANARY = "canary-of-a-password"
 WITH_SECRET = f"[store.postgres]\npassword = '{CANARY}'\n"

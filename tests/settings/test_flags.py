@@ -9,7 +9,7 @@ import pytest
 
 from kong_mesh_cp.settings.flags import add_flags, flags_of, process_environment
 from kong_mesh_cp.settings.loading import load
-from support.configurations import NO_FILE
+from support.specs.configurations import NO_FILE
 
 
 def _flags(*words: str) -> dict[str, str | None]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from kong_mesh_cp.settings.problems import PROBLEMS_MAX
-from support.configurations import kuma_yaml, loaded, problems, toml
+from support.specs.configurations import kuma_yaml, loaded, problems, toml
 
 
 def test_an_unknown_variable_is_warned_of_with_the_nearest_name() -> None:

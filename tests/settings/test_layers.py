@@ -17,7 +17,7 @@ from kong_mesh_cp.settings.loading import Loaded, load
 from kong_mesh_cp.settings.model import Row, rows, value_at
 from kong_mesh_cp.settings.names import nearest_path, nearest_variable
 from kong_mesh_cp.settings.writing import in_force
-from support.configurations import NO_FILE
+from support.specs.configurations import NO_FILE
 
 LABELS = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,10}[a-z0-9])?", fullmatch=True)
 ADDRESSES = st.ip_addresses().map(str)

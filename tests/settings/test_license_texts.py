@@ -9,7 +9,7 @@ import pytest
 from kong_mesh_cp.settings.effective import MASK, effective
 from kong_mesh_cp.settings.loading import examine, load
 from kong_mesh_cp.settings.writing import effective_json, in_force
-from support.configurations import NO_FILE, kuma_yaml, loaded, problems, toml
+from support.specs.configurations import NO_FILE, kuma_yaml, loaded, problems, toml
 
 CANARY = '{"license": {"payload": {"key": "canary-7f3a"}, "signature": "0badcafe"}}'
 

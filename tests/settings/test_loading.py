@@ -12,7 +12,7 @@ from kong_mesh_cp.settings.loading import load
 from kong_mesh_cp.settings.model import rows, value_at
 from kong_mesh_cp.settings.problems import SettingsRejectedError
 from kong_mesh_cp.settings.store import PostgresTlsSettings
-from support.configurations import NO_FILE, kuma_yaml, loaded, problems, toml
+from support.specs.configurations import NO_FILE, kuma_yaml, loaded, problems, toml
 
 PORT = "apiServer.http.port"
 GRANTS = {row.path for row in rows() if row.path.startswith("access.static.")}

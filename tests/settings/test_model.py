@@ -11,7 +11,7 @@ from kong_mesh_cp.settings.effective import plain_value
 from kong_mesh_cp.settings.forms import Form
 from kong_mesh_cp.settings.model import Row, Settings, rows, value_at
 from kong_mesh_cp.settings.options import camel_case
-from support.configurations import loaded
+from support.specs.configurations import loaded
 
 
 def _path(row: Row) -> str:

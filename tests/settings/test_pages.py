@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from support.settings_pages import manual_list, markdown_table
+from support.staging.settings_pages import manual_list, markdown_table
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs/configuration.md"

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from kong_mesh_cp.settings.loading import Loaded, examine
 from kong_mesh_cp.settings.names import kuma_names
 from kong_mesh_cp.settings.writing import effective_json, in_force
-from support.configurations import NO_FILE
+from support.specs.configurations import NO_FILE
 
 KEYS = st.sampled_from(
     sorted(

@@ -12,7 +12,7 @@ from kong_mesh_cp.settings.documents import read_document
 from kong_mesh_cp.settings.gathering import Gathering
 from kong_mesh_cp.settings.model import Row, rows
 from kong_mesh_cp.settings.writing import converted, in_force, sample
-from support.configurations import kuma_yaml, loaded, toml
+from support.specs.configurations import kuma_yaml, loaded, toml
 
 RULES = (
     '[[admission.rules]]\nunit = "a@*.service"\ntags = { "kuma.io/zone" = "east", team = "\\"x\\"" }\n'

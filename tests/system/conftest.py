@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from support.postgres import PostgresServer
+    from support.daemons.postgres import PostgresServer
 
 try:
     import psycopg  # noqa: F401 -- only to see that it finds libpq
@@ -23,7 +23,7 @@ except ImportError:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
-    from support.postgres import PostgresServer
+    from support.daemons.postgres import PostgresServer
 
     with PostgresServer.serving() as server:
         yield server

@@ -10,9 +10,10 @@ import pytest
 
 from kong_mesh_cp.core.identity.tokens import UserClaims
 from kong_mesh_cp.core.resources.registry import TYPES
-from support.daemon import Answer, Daemon, eventually, running
-from support.identity import EAST, JOHN, WEB, compact, token_for, token_of
-from support.offline_users import (
+from support.daemons.daemon import Answer, Daemon, eventually, running
+from support.daemons.remote import EVERYWHERE, Remote, needs_network
+from support.fakes.identity import EAST, JOHN, WEB, compact, token_for, token_of
+from support.fakes.offline_users import (
     ADMIN,
     ANONYMOUS,
     MESH,
@@ -22,7 +23,6 @@ from support.offline_users import (
     offline_keys,
     offline_token,
 )
-from support.remote import EVERYWHERE, Remote, needs_network
 
 pytestmark = [pytest.mark.system, needs_network]
 

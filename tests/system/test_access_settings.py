@@ -14,18 +14,11 @@ from pathlib import Path
 import pytest
 
 from kong_mesh_cp.core.identity.tokens import UserClaims
-from support.daemon import Daemon, eventually, running
-from support.identity import JOHN
-from support.offline_users import (
-    ADMIN,
-    ANONYMOUS,
-    MESH,
-    denied,
-    offline_keys,
-    offline_token,
-)
-from support.remote import EVERYWHERE, Remote, needs_network
-from support.tls_peers import pair
+from support.daemons.daemon import Daemon, eventually, running
+from support.daemons.remote import EVERYWHERE, Remote, needs_network
+from support.daemons.tls_peers import pair
+from support.fakes.identity import JOHN
+from support.fakes.offline_users import ADMIN, ANONYMOUS, MESH, denied, offline_keys, offline_token
 
 pytestmark = [pytest.mark.system, needs_network]
 

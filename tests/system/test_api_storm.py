@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from support.api_storm import ENVIRONMENT, Storm
-from support.daemon import running
+from support.daemons.daemon import running
+from support.storms.api_storm import ENVIRONMENT, Storm
 
 pytestmark = pytest.mark.system
 

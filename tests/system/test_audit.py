@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from kong_mesh_cp.core.identity.refusal_bounds import API
-from support.daemon import Daemon, eventually, running
+from support.daemons.daemon import Daemon, eventually, running
 
 pytestmark = pytest.mark.system
 

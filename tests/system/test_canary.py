@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from support.daemon import Daemon, eventually, running
-from support.licenses import LICENSE_KEY, keyring_json, license_document, signature_of
+from support.daemons.daemon import Daemon, eventually, running
+from support.licenses.licenses import LICENSE_KEY, keyring_json, license_document, signature_of
 
 pytestmark = pytest.mark.system
 

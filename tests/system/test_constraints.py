@@ -8,7 +8,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from support.daemon import Daemon, eventually, running
+from support.daemons.daemon import Daemon, eventually, running
 
 pytestmark = pytest.mark.system
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from support import crowds
-from support.crowds import Waits, crowd, fill, resident_mib, tcp, users, writers
-from support.daemon import Daemon, running
-from support.remote import ADDRESS, EVERYWHERE
-from support.users import needs_root, reachable_directory
+from support.daemons.daemon import Daemon, running
+from support.daemons.remote import ADDRESS, EVERYWHERE
+from support.fakes.users import needs_root, reachable_directory
+from support.storms import crowds
+from support.storms.crowds import Waits, crowd, fill, resident_mib, tcp, users, writers
 
 pytestmark = pytest.mark.system
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from kong_mesh_cp.core.identity.ca import builtin_ca
-from support.daemon import Answer, Daemon, eventually, running
-from support.identity import pem, rsa_key
-from support.kumactl_runs import User
-from support.terraform import Json, Provider
+from support.daemons.daemon import Answer, Daemon, eventually, running
+from support.daemons.kumactl_runs import User
+from support.daemons.terraform import Json, Provider
+from support.fakes.identity import pem, rsa_key
 
 pytestmark = pytest.mark.system
 

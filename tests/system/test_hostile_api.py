@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from support.daemon import Daemon, eventually, running
-from support.raw_http import Reply, connected, exchange, received, replies, request
+from support.daemons.daemon import Daemon, eventually, running
+from support.daemons.raw_http import Reply, connected, exchange, received, replies, request
 
 pytestmark = pytest.mark.system
 

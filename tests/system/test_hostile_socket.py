@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from support.daemon import Daemon, eventually, running
-from support.licenses import keyring_json, license_document
-from support.users import needs_root, reachable_directory, without_root
+from support.daemons.daemon import Daemon, eventually, running
+from support.fakes.users import needs_root, reachable_directory, without_root
+from support.licenses.licenses import keyring_json, license_document
 
 pytestmark = pytest.mark.system
 

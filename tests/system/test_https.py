@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 import trio
 
-from support.daemon import Daemon, eventually
-from support.tls_peers import Pair, pair
+from support.daemons.daemon import Daemon, eventually
+from support.daemons.tls_peers import Pair, pair
 
 pytestmark = pytest.mark.system
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from support.daemon import Daemon, eventually, running
-from support.kumactl_runs import User
+from support.daemons.daemon import Daemon, eventually, running
+from support.daemons.kumactl_runs import User
 
 pytestmark = pytest.mark.system
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from support.daemon import Daemon, eventually
-from support.kumactl_runs import Ran, User
-from support.postgres import PostgresServer
-from support.postgres_daemons import variables
+from support.daemons.daemon import Daemon, eventually
+from support.daemons.kumactl_runs import Ran, User
+from support.daemons.postgres import PostgresServer
+from support.daemons.postgres_daemons import variables
 
 pytestmark = pytest.mark.system
 

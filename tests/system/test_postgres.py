@@ -16,10 +16,10 @@ import pytest
 
 from kong_mesh_cp.core.errors import EX_CANTCREAT, EX_CONFIG
 from kong_mesh_cp.shell.store.postgres.address import PostgresAddress
-from support.daemon import Daemon, eventually
-from support.licenses import keyring_json, license_document
-from support.postgres import PASSWORD, PostgresServer
-from support.postgres_daemons import hand_over_key, variables
+from support.daemons.daemon import Daemon, eventually
+from support.daemons.postgres import PASSWORD, PostgresServer
+from support.daemons.postgres_daemons import hand_over_key, variables
+from support.licenses.licenses import keyring_json, license_document
 
 pytestmark = pytest.mark.system
 

@@ -17,8 +17,8 @@ from kong_mesh_cp.core.identity.jwt import PresentedToken
 from kong_mesh_cp.core.identity.rsa_keys import public_key_of
 from kong_mesh_cp.core.identity.tokens import DataplaneClaims
 from kong_mesh_cp.shell.host.clocks import wall_clock
-from support.daemon import Daemon, Seat, eventually, running
-from support.identity import pem
+from support.daemons.daemon import Daemon, Seat, eventually, running
+from support.fakes.identity import pem
 
 pytestmark = pytest.mark.system
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from support.daemon import Answer, Daemon, Seat, eventually, running
+from support.daemons.daemon import Answer, Daemon, Seat, eventually, running
 
 pytestmark = pytest.mark.system
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from support.daemon import Daemon, running
-from support.licenses import KEYRING, STRANGER, keyring_json, license_document
+from support.daemons.daemon import Daemon, running
+from support.licenses.licenses import KEYRING, STRANGER, keyring_json, license_document
 
 pytestmark = pytest.mark.system
 

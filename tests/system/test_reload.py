@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from support.daemon import Daemon, eventually, running
-from support.licenses import keyring_json, license_document
+from support.daemons.daemon import Daemon, eventually, running
+from support.licenses.licenses import keyring_json, license_document
 
 pytestmark = pytest.mark.system
 

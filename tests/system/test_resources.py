@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
-from support.daemon import Daemon, eventually, running
+from support.daemons.daemon import Daemon, eventually, running
 
 DEFAULT_POLICIES = {
     "meshtimeouts": ["mesh-gateways-timeout-all-default", "mesh-timeout-all-default"],

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from support.daemon import Answer, Daemon, eventually, running
+from support.daemons.daemon import Answer, Daemon, eventually, running
 
 pytestmark = pytest.mark.system
 

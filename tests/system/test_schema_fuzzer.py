@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from support.fuzzed_daemon import fuzzed
+from support.daemons.fuzzed_daemon import fuzzed
 
 pytestmark = pytest.mark.system
 

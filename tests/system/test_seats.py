@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from support.daemon import Daemon, Seat, eventually, running
-from support.licenses import keyring_json, license_document
+from support.daemons.daemon import Daemon, Seat, eventually, running
+from support.licenses.licenses import keyring_json, license_document
 
 pytestmark = pytest.mark.system
 
@@ -66,7 +66,7 @@ def _dataplane(daemon: Daemon, name: str, networking: dict[str, object]) -> Seat
 def test_a_seat_is_free_when_its_connection_ends_also_by_sigkill(tmp_path: Path) -> None:
     holder = (
         "import sys; sys.path[:0] = [sys.argv[2]]; from pathlib import Path;"
-        "from support.daemon import Seat; s = Seat(Path(sys.argv[1]), 'backend-1');"
+        "from support.daemons.daemon import Seat; s = Seat(Path(sys.argv[1]), 'backend-1');"
         "print(s.status, flush=True); sys.stdin.read()"
     )
     with running(tmp_path) as daemon:

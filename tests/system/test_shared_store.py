@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from support.api_storm import ENVIRONMENT, Storm, address_of, versions
-from support.daemon import Daemon, eventually, running
-from support.keep_alive import Bundle, KeptConnection, http_request
-from support.shared_database import SharedDatabase, joining, shared_database
-from support.storm_model import KINDS, MARK
+from support.daemons.daemon import Daemon, eventually, running
+from support.daemons.keep_alive import Bundle, KeptConnection, http_request
+from support.daemons.shared_database import SharedDatabase, joining, shared_database
+from support.storms.api_storm import ENVIRONMENT, Storm, address_of, versions
+from support.storms.storm_model import KINDS, MARK
 
 pytestmark = pytest.mark.system
 

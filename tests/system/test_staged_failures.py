@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from support import operations_page
-from support.daemon import eventually
-from support.staged_access import ACCESS
-from support.staged_licenses import LICENSES
-from support.staged_postgres import POSTGRES
-from support.staged_runs import RUNS
-from support.staged_starts import STARTS
-from support.staged_upkeep import UPKEEP
-from support.staging import NOW_SHOWN, PID_SHOWN, Said, Stage
+from support.daemons.daemon import eventually
+from support.staging import operations_page
+from support.staging.staged_access import ACCESS
+from support.staging.staged_licenses import LICENSES
+from support.staging.staged_postgres import POSTGRES
+from support.staging.staged_runs import RUNS
+from support.staging.staged_starts import STARTS
+from support.staging.staged_upkeep import UPKEEP
+from support.staging.staging import NOW_SHOWN, PID_SHOWN, Said, Stage
 
 pytestmark = pytest.mark.system
 

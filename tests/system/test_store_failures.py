@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from support.daemon import Daemon, eventually, running
-from support.disks import fill, small_disk
-from support.licenses import keyring_json, license_document
-from support.users import needs_root
+from support.daemons.daemon import Daemon, eventually, running
+from support.fakes.disks import fill, small_disk
+from support.fakes.users import needs_root
+from support.licenses.licenses import keyring_json, license_document
 
 pytestmark = pytest.mark.system
 

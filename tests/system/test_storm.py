@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from support import storm
-from support.daemon import Daemon, eventually, running
+from support.daemons.daemon import Daemon, eventually, running
+from support.storms import storm
 
 RECLAIM_SECONDS = 60
 pytestmark = pytest.mark.system

@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 
 from kong_mesh_cp.shell.store.postgres.connections import connect
-from kong_mesh_cp.shell.store.postgres.notices import CHANNEL
-from support import operations_page
-from support.daemon import Answer, Daemon, eventually
-from support.forged_notices import FORGED
-from support.postgres import PASSWORD, PostgresServer
-from support.postgres_daemons import two_daemons, variables
-from support.postgres_roles import LESSER, lesser_role, role
+from kong_mesh_cp.shell.store.postgres.feed.notices import CHANNEL
+from support.daemons.daemon import Answer, Daemon, eventually
+from support.daemons.postgres import PASSWORD, PostgresServer
+from support.daemons.postgres_daemons import two_daemons, variables
+from support.daemons.postgres_roles import LESSER, lesser_role, role
+from support.staging import operations_page
+from support.storms.forged_notices import FORGED
 
 pytestmark = pytest.mark.system
 

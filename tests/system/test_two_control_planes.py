@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from kong_mesh_cp.shell.store.postgres.connections import Connection
-from support.daemon import Answer, Daemon, Seat, eventually
-from support.postgres import PostgresServer
-from support.postgres_daemons import let_seats_run_out, two_daemons
+from support.daemons.daemon import Answer, Daemon, Seat, eventually
+from support.daemons.postgres import PostgresServer
+from support.daemons.postgres_daemons import let_seats_run_out, two_daemons
 
 pytestmark = pytest.mark.system
 

@@ -12,10 +12,10 @@ import trio.testing
 from kong_mesh_cp.core.admission.decision import RefusalCode
 from kong_mesh_cp.core.admission.seats import ProxyKind, SeatRecord
 from kong_mesh_cp.core.identity.refusal_bounds import ADMISSIONS, WINDOW_SECONDS
-from kong_mesh_cp.usecases.admitting import RECLAIM_SECONDS
-from support.admission import NOON, body, gateway_body, open_desk, refused, seat, take
-from support.fake_store import FakeStateStore
-from support.peers import FakePeer, attested
+from kong_mesh_cp.usecases.admission.admissions import RECLAIM_SECONDS
+from support.fakes.admission import NOON, body, gateway_body, open_desk, refused, seat, take
+from support.fakes.fake_store import FakeStateStore
+from support.fakes.peers import FakePeer, attested
 
 
 async def test_a_kept_seat_stays_in_the_store_for_the_next_start() -> None:

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kong_mesh_cp.core.admission.decision import RefusalCode, Refused
-from support.admission import body, gateway_body, open_desk
-from support.peers import FakePeer
-from support.turns import share_of_loop
+from support.fakes.admission import body, gateway_body, open_desk
+from support.fakes.peers import FakePeer
+from support.fakes.turns import share_of_loop
 
 SHAPE_CODES = {
     RefusalCode.MALFORMED_REQUEST,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from kong_mesh_cp.core.admission.attestation import AttestedPeer
 from kong_mesh_cp.core.admission.decision import RefusalCode
-from kong_mesh_cp.core.admission.identity import AttestedPeer
-from support.admission import Desk, body, open_desk, refused
-from support.attending import delete_mesh
-from support.peers import FakePeer
+from support.fakes.admission import Desk, body, open_desk, refused
+from support.fakes.attending import delete_mesh
+from support.fakes.peers import FakePeer
 
 
 @dataclass

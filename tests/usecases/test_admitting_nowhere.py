@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from kong_mesh_cp.core.admission.decision import NO_PROXIES_JOIN_GLOBAL
-from support.admission import body, gateway_body, open_desk, refused
-from support.peers import FakePeer
+from support.fakes.admission import body, gateway_body, open_desk, refused
+from support.fakes.peers import FakePeer
 
 
 async def test_nobody_joins_a_global_control_plane() -> None:

@@ -9,10 +9,10 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from kong_mesh_cp.core.resources.key import ResourceKey
-from kong_mesh_cp.usecases.admitting import RECLAIM_SECONDS
-from kong_mesh_cp.usecases.resource_ports import Delete, Put
-from support.admission import furnished, open_desk, seat, services, take
-from support.attending import (
+from kong_mesh_cp.usecases.admission.admissions import RECLAIM_SECONDS
+from kong_mesh_cp.usecases.ports.resource_store import Delete, Put
+from support.fakes.admission import furnished, open_desk, seat, services, take
+from support.fakes.attending import (
     apply,
     crashed,
     document,
@@ -22,8 +22,8 @@ from support.attending import (
     stored,
     subscriptions,
 )
-from support.fake_resources import InterruptedStore
-from support.fake_store import full_disk
+from support.fakes.fake_resources import InterruptedStore
+from support.fakes.fake_store import full_disk
 
 pytestmark = pytest.mark.usefixtures("autojump_clock")
 
@@ -73,7 +73,7 @@ async def test_what_the_next_run_takes_over_while_it_is_removed_is_left_to_that_
         held = await register(first)
         await settled()
         next_run = services(first.api, first.keys, first.meshes, ("this", "run-2")).records
-        await next_run.begin()
+        await next_run.start_run()
 
         async def take_over() -> None:
             await next_run.adopt(seat("backend-1"))

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import pytest
 import trio
 
-from kong_mesh_cp.usecases.resource_ports import Applied, Change, ChangeKind
-from support.admission import furnished, open_desk
-from support.attending import registering, settled, sidecar, stored
-from support.fake_resources import FakeResourceStore
-from support.peers import FakePeer
+from kong_mesh_cp.usecases.ports.resource_store import Applied, Change, ChangeKind
+from support.fakes.admission import furnished, open_desk
+from support.fakes.attending import registering, settled, sidecar, stored
+from support.fakes.fake_resources import FakeResourceStore
+from support.fakes.peers import FakePeer
 
 pytestmark = pytest.mark.usefixtures("autojump_clock")
 

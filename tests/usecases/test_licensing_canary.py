@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from kong_mesh_cp.core.admission.ledger import Occupancy
 from kong_mesh_cp.core.license.fault import LicenseRejectedError
 from kong_mesh_cp.core.license.sources import SourceKind
-from kong_mesh_cp.usecases.licensing import Licensing
-from support.licenses import (
+from kong_mesh_cp.usecases.license.holder import LicenseHolder
+from support.fakes.licensing import World, reading
+from support.licenses.licenses import (
     LICENSE_KEY,
     STRANGER,
     TEST_VENDOR,
@@ -24,7 +25,6 @@ from support.licenses import (
     signature_of,
     signed,
 )
-from support.licensing import World, reading
 
 GOOD = license_document()
 OTHERS = [
@@ -89,7 +89,7 @@ class Everything(logging.Handler):
             self.told += [repr(error), str(error), repr(vars(error))]
             error = error.__cause__ or error.__context__
 
-    def see(self, licensing: Licensing) -> None:
+    def see(self, licensing: LicenseHolder) -> None:
         view = licensing.full_view(OCCUPANCY)
         self.told += [
             repr(view),

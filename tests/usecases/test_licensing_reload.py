@@ -9,10 +9,11 @@ import pytest
 
 from kong_mesh_cp.core.errors import ControlPlaneError
 from kong_mesh_cp.core.license.sources import SourceKind
-from kong_mesh_cp.usecases.licensing import CAUSE_FILE, Licensing, ReloadResult
-from kong_mesh_cp.usecases.ports import Remembered
-from support.licenses import STRANGER, TEST_VENDOR, license_document
-from support.licensing import LICENSE_PATH, World, instant, reading, unreadable
+from kong_mesh_cp.usecases.license.holder import CAUSE_FILE, LicenseHolder
+from kong_mesh_cp.usecases.license.reload_outcome import ReloadResult
+from kong_mesh_cp.usecases.ports.state_store import Remembered
+from support.fakes.licensing import LICENSE_PATH, World, instant, reading, unreadable
+from support.licenses.licenses import STRANGER, TEST_VENDOR, license_document
 
 HOUR = timedelta(hours=1)
 
@@ -21,7 +22,7 @@ def lines(caplog: pytest.LogCaptureFixture, level: int) -> list[str]:
     return [record.getMessage() for record in caplog.records if record.levelno == level]
 
 
-def pending_code(licensing: Licensing) -> str | None:
+def pending_code(licensing: LicenseHolder) -> str | None:
     pending = licensing.pending_error
     return None if pending is None else pending.error.code
 

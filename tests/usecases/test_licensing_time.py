@@ -9,9 +9,9 @@ import pytest
 from kong_mesh_cp.core.license.clock import ClockMark
 from kong_mesh_cp.core.license.fault import Fault, LicenseRejectedError
 from kong_mesh_cp.core.license.sources import SourceKind
-from kong_mesh_cp.usecases.ports import Remembered
-from support.licenses import license_document
-from support.licensing import World, instant, reading
+from kong_mesh_cp.usecases.ports.state_store import Remembered
+from support.fakes.licensing import World, instant, reading
+from support.licenses.licenses import license_document
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 

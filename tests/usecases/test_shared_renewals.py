@@ -12,13 +12,13 @@ from trio.testing import wait_all_tasks_blocked
 
 from kong_mesh_cp.core.admission.decision import RefusalCode, Refused
 from kong_mesh_cp.core.admission.seats import ProxyKind, SeatId, SeatRecord
-from kong_mesh_cp.usecases.admitting import HeldSeat
-from kong_mesh_cp.usecases.resource_ports import SLOT_RENEWAL_SECONDS
-from kong_mesh_cp.usecases.shared_seats import LOOK_SECONDS
-from support.admission import NOON, Desk, body, gateway_body, open_desk, seat, take
-from support.attending import Connection
-from support.fake_slots import FakeSlots, SharedTable
-from support.peers import FakePeer
+from kong_mesh_cp.usecases.admission.admissions import HeldSeat
+from kong_mesh_cp.usecases.admission.shared_seats import LOOK_SECONDS
+from kong_mesh_cp.usecases.ports.resource_store import SLOT_RENEWAL_SECONDS
+from support.fakes.admission import NOON, Desk, body, gateway_body, open_desk, seat, take
+from support.fakes.attending import Connection
+from support.fakes.fake_slots import FakeSlots, SharedTable
+from support.fakes.peers import FakePeer
 
 pytestmark = pytest.mark.usefixtures("autojump_clock")
 

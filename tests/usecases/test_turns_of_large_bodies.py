@@ -9,7 +9,7 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from kong_mesh_cp.usecases.turns import Turns
+from kong_mesh_cp.usecases.resources.turns import Turns
 
 
 class Bodies:
@@ -27,7 +27,7 @@ class Bodies:
 
         async def work() -> None:
             with scope:
-                await self.bodies.apart(user, self._body(name))
+                await self.bodies.in_worker_thread(user, self._body(name))
 
         nursery.start_soon(work)
         return scope
@@ -80,7 +80,7 @@ async def test_who_has_gone_gives_up_their_turn() -> None:
 
 async def test_what_a_body_gives_and_raises_is_the_senders() -> None:
     bodies = Turns()
-    assert await bodies.apart("ann", lambda: 7) == 7
+    assert await bodies.in_worker_thread("ann", lambda: 7) == 7
     with pytest.raises(ZeroDivisionError):
-        await bodies.apart("ann", lambda: 1 // 0)
-    assert await bodies.apart("ann", lambda: 8) == 8
+        await bodies.in_worker_thread("ann", lambda: 1 // 0)
+    assert await bodies.in_worker_thread("ann", lambda: 8) == 8

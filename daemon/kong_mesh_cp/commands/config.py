@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from kong_mesh_cp.core.errors import EX_CONFIG, ConfigurationError
+from kong_mesh_cp.core.formats.printable import printable
 from kong_mesh_cp.settings import writing
 from kong_mesh_cp.settings.documents import read_document
 from kong_mesh_cp.settings.flags import add_flags, flags_of, process_environment
 from kong_mesh_cp.settings.forms import Secret
 from kong_mesh_cp.settings.gathering import Gathering
 from kong_mesh_cp.settings.loading import CONFIG_FILE_FLAG, examine, load
-from kong_mesh_cp.shell.host.shown import shown
 
 READABLE_MODE = 0o644
 SECRET_MODE = 0o640  # a converted file can hold the license, or the password of PostgreSQL
@@ -71,7 +71,7 @@ def _convert(arguments: argparse.Namespace) -> int:
     document = read_document(path, kuma=True)
     if document is None:
         raise ConfigurationError(
-            f"the file {shown(path)} does not exist",
+            f"the file {printable(path)} does not exist",
             code="config-missing",
             hint="Name the kuma-cp.conf.yml to convert.",
         )
@@ -91,14 +91,14 @@ def _left_out(gathering: Gathering) -> Iterator[str]:
     for problem in gathering.problems:
         yield f"{problem.message}. {problem.remedy}"
     for path in gathering.unknown:
-        yield f"{shown(path)}: nobody knows this name"
+        yield f"{printable(path)}: nobody knows this name"
     # One line for each part of the tree: a full Kuma file has hundreds of settings.
     parts: dict[str, list[str]] = {}
     for path in gathering.unused:
         part, _, name = path.partition(".")
         parts.setdefault(part, []).append(name)
     for part, names in parts.items():
-        listed = shown(", ".join(name or part for name in names))
+        listed = printable(", ".join(name or part for name in names))
         yield f"{part}, known to Kuma and not used by this version: {listed}"
 
 
@@ -112,7 +112,7 @@ def _check(arguments: argparse.Namespace) -> int:
         return EX_CONFIG
     for warning in loaded.warnings:
         print(f"warning: {warning}")
-    source = shown(loaded.file) if loaded.file else "no file, the defaults"
+    source = printable(loaded.file) if loaded.file else "no file, the defaults"
     print(f"ok: {source}, with the environment of this shell")
     return 0
 
@@ -128,14 +128,14 @@ def _write(name: str | None, text: str, mode: int) -> None:
             file.write(text)
     except FileExistsError:
         raise ConfigurationError(
-            f"the file {shown(name)} exists already",
+            f"the file {printable(name)} exists already",
             code="config-exists",
             hint="Name a new file, or move that one away.",
         ) from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise ConfigurationError(
-            f"the file {shown(name)} cannot be written: {reason}",
+            f"the file {printable(name)} cannot be written: {reason}",
             code="config-unwritable",
             hint="Name a file in a folder that you may write.",
         ) from None

@@ -16,7 +16,7 @@ from kong_mesh_cp.commands import license_facts, license_text
 from kong_mesh_cp.commands.license_input import Input, from_argument, from_sources
 from kong_mesh_cp.core.license.bundled import BundledLicense
 from kong_mesh_cp.core.license.keyring import Keyring
-from kong_mesh_cp.core.license.quoting import quoted
+from kong_mesh_cp.core.license.quoted_text import quoted
 from kong_mesh_cp.core.license.report import Report, Verdict, judge
 from kong_mesh_cp.core.license.simulate import simulate
 from kong_mesh_cp.core.license.term import Entitlement

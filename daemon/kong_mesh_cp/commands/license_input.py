@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kong_mesh_cp.compose.preparing import license_sources
+from kong_mesh_cp.core.formats.printable import printable
 from kong_mesh_cp.core.license.document import LICENSE_BYTES_MAX
 from kong_mesh_cp.core.license.fault import LicenseRejectedError
 from kong_mesh_cp.core.license.sources import Choice, choose
 from kong_mesh_cp.settings.loading import CONFIG_FILE_FLAG, load
 from kong_mesh_cp.settings.service_manager import ServiceEnvironment
-from kong_mesh_cp.shell.host.shown import shown
 from kong_mesh_cp.shell.license_file.read import read_license_file
 
 STANDARD_INPUT = "-"
@@ -37,7 +37,7 @@ def from_argument(name: str) -> Input:
         document = sys.stdin.buffer.read(LICENSE_BYTES_MAX + 1)
         return Input(place="standard input", document=document)
     path = Path(name)
-    place = shown(path)
+    place = printable(path)
     try:
         content = read_license_file(path, place=place)
     except LicenseRejectedError as error:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from kong_mesh_cp.commands.running_daemon import NoDaemonError, add_daemon_arguments, ask_daemon
 from kong_mesh_cp.core.errors import ControlPlaneError, StateError
+from kong_mesh_cp.core.formats.printable import printable
 from kong_mesh_cp.core.license.clock import ClockMark
 from kong_mesh_cp.core.license.term import instant
 from kong_mesh_cp.shell.host import clocks
-from kong_mesh_cp.shell.host.shown import shown
 
 if TYPE_CHECKING:
     from kong_mesh_cp.settings.model import Settings
@@ -111,7 +111,7 @@ def _reset_clock(arguments: argparse.Namespace) -> int:
     if not settings.general.work_dir.is_dir():
         # Making it, as a start would, would hide that another one was meant.
         raise StateError(
-            f"there is no state directory {shown(settings.general.work_dir)}",
+            f"there is no state directory {printable(settings.general.work_dir)}",
             code="state-missing",
             hint="Name the daemon's configuration with -c, or set KUMA_GENERAL_WORK_DIR as for it;"
             " the packaged service's is /var/lib/kong-mesh-cp.",
@@ -127,7 +127,7 @@ def _reset_clock(arguments: argparse.Namespace) -> int:
 
 
 def _reason(text: str) -> str:
-    reason = shown(text.strip())
+    reason = printable(text.strip())
     if not reason or len(reason) > REASON_CHARACTERS_MAX:
         raise ControlPlaneError(
             f"the reason must have 1 to {REASON_CHARACTERS_MAX} characters",
@@ -142,7 +142,7 @@ async def _forget_latest_time(
 ) -> ClockMark | None:
     from kong_mesh_cp.compose.state import open_store  # noqa: PLC0415
     from kong_mesh_cp.core.license.clock import observe  # noqa: PLC0415
-    from kong_mesh_cp.usecases.ports import AuditEntry  # noqa: PLC0415
+    from kong_mesh_cp.usecases.ports.state_store import AuditEntry  # noqa: PLC0415
 
     now = clocks.wall_clock()
     async with open_store(settings, service) as store:

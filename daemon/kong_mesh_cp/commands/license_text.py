@@ -10,7 +10,7 @@ from kong_mesh_cp.core.license.document import License
 from kong_mesh_cp.core.license.fault import Fault
 from kong_mesh_cp.core.license.keyring import KeyPurpose
 from kong_mesh_cp.core.license.payload import Payload
-from kong_mesh_cp.core.license.quoting import plain
+from kong_mesh_cp.core.license.quoted_text import plain
 from kong_mesh_cp.core.license.report import Report, Verdict
 from kong_mesh_cp.core.license.simulate import Simulation
 from kong_mesh_cp.core.license.term import Entitlement, days_left, instant, name

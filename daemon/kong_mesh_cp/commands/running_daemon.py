@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kong_mesh_cp.core.errors import EX_UNAVAILABLE, ControlPlaneError
+from kong_mesh_cp.core.formats.printable import printable
 from kong_mesh_cp.settings.loading import load
-from kong_mesh_cp.shell.host.shown import shown
 
 ANSWER_SECONDS_MAX = 30.0  # of silence
 ANSWER_BYTES_MAX = 1024 * 1024
@@ -47,13 +47,13 @@ def ask_daemon(arguments: argparse.Namespace, method: str, target: str) -> Contr
         return _ask(path, method, target)
     except OSError as error:
         raise NoDaemonError(
-            f"no daemon answers on {shown(path)}: {error.strerror or error}",
+            f"no daemon answers on {printable(path)}: {error.strerror or error}",
             code="daemon-not-running",
             hint="See its state: systemctl status kong-mesh-cp. --socket names another socket.",
         ) from error
     except ValueError as error:
         raise NoDaemonError(
-            f"what answers on {shown(path)} is no kong-mesh-cp",
+            f"what answers on {printable(path)} is no kong-mesh-cp",
             code="daemon-not-understood",
             hint="Name the daemon's admission socket with --socket.",
         ) from error

@@ -8,11 +8,11 @@ from kong_mesh_cp.core.identity.access import AccessRules, Grant, StaticAccess
 from kong_mesh_cp.core.resources.labels import Place
 from kong_mesh_cp.settings.access import AccessSettings, AccessStaticSettings, GrantSettings
 from kong_mesh_cp.shell.host import clocks
-from kong_mesh_cp.usecases.access_log import LoggedAccess
-from kong_mesh_cp.usecases.resource_ports import ResourceStore
-from kong_mesh_cp.usecases.resources.ensuring import until_stored
-from kong_mesh_cp.usecases.resources.ensuring_roles import FirstAdministrators, ensure_roles
-from kong_mesh_cp.usecases.stored_roles import StoredRoles
+from kong_mesh_cp.usecases.identity.access_log import LoggedAccess
+from kong_mesh_cp.usecases.identity.initial_roles import FirstAdministrators, ensure_roles
+from kong_mesh_cp.usecases.identity.stored_roles import StoredRoles
+from kong_mesh_cp.usecases.ports.resource_store import ResourceStore
+from kong_mesh_cp.usecases.resources.initial_resources import until_stored
 
 
 class Access:

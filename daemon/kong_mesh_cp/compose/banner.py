@@ -10,7 +10,7 @@ from datetime import datetime
 from kong_mesh_cp import __version__
 from kong_mesh_cp.core.license.bundled import BundledLicense
 from kong_mesh_cp.core.license.term import Entitlement, days_left, instant, name
-from kong_mesh_cp.usecases.license_views import is_test
+from kong_mesh_cp.usecases.license.views import is_test
 
 STDOUT = 1
 

@@ -14,14 +14,14 @@ import trio
 from kong_mesh_cp.compose.metrics import exposition
 from kong_mesh_cp.compose.preparing import Prepared
 from kong_mesh_cp.compose.state import OpenState
+from kong_mesh_cp.core.admission.attestation import IdentityRules
 from kong_mesh_cp.core.admission.decision import NO_PROXIES_JOIN_GLOBAL
-from kong_mesh_cp.core.admission.identity import IdentityRules
 from kong_mesh_cp.core.admission.ledger import SeatLedger
 from kong_mesh_cp.core.admission.seats import SeatRecord
+from kong_mesh_cp.core.formats.json_text import json_text
 from kong_mesh_cp.core.identity.refusal_bounds import ADMISSIONS, API
 from kong_mesh_cp.core.license.sources import SourceReading
-from kong_mesh_cp.core.wire.json_text import json_text
-from kong_mesh_cp.core.wire.versions import WIRE_VERSION
+from kong_mesh_cp.core.versions import WIRE_VERSION
 from kong_mesh_cp.settings.model import Settings
 from kong_mesh_cp.shell.admission_socket.routes import AdmissionSocket, LicenseCalls
 from kong_mesh_cp.shell.diagnostics.handler import build_diagnostics
@@ -29,15 +29,16 @@ from kong_mesh_cp.shell.host import clocks
 from kong_mesh_cp.shell.host.machine_id import machine_id
 from kong_mesh_cp.shell.http.messages import Handler
 from kong_mesh_cp.shell.rest_api.handler import Index, RestApi
-from kong_mesh_cp.usecases.admitting import Admitting
-from kong_mesh_cp.usecases.auditing import Refusals
-from kong_mesh_cp.usecases.licensing import Licensing, ReloadOutcome
-from kong_mesh_cp.usecases.mesh_directory import StoredMeshes
-from kong_mesh_cp.usecases.ports import LicenseSources, StateStore
-from kong_mesh_cp.usecases.presence import Presence
-from kong_mesh_cp.usecases.proxy_directory import ProxyDirectory
-from kong_mesh_cp.usecases.recording import SeatRecorder
-from kong_mesh_cp.usecases.shared_seats import SharedSeats
+from kong_mesh_cp.usecases.admission.admissions import Admissions
+from kong_mesh_cp.usecases.admission.mesh_directory import StoredMeshes
+from kong_mesh_cp.usecases.admission.presence import Presence
+from kong_mesh_cp.usecases.admission.proxy_directory import ProxyDirectory
+from kong_mesh_cp.usecases.admission.seat_recording import SeatRecorder
+from kong_mesh_cp.usecases.admission.shared_seats import SharedSeats
+from kong_mesh_cp.usecases.identity.auditing import Refusals
+from kong_mesh_cp.usecases.license.holder import LicenseHolder
+from kong_mesh_cp.usecases.license.reload_outcome import ReloadOutcome
+from kong_mesh_cp.usecases.ports.state_store import LicenseSources, StateStore
 
 DEFAULT_MESH = "default"
 INSTANCE_BYTES = 2  # of randomness that tell one start on this host from another
@@ -50,8 +51,8 @@ class ControlPlane:
     """What serves: use cases with their state, and the handlers in front of them."""
 
     sources: LicenseSources
-    licensing: Licensing
-    admitting: Admitting
+    licensing: LicenseHolder
+    admitting: Admissions
     recorder: SeatRecorder
     presence: Presence
     plane: str  # this control plane, among all on the store
@@ -198,8 +199,8 @@ def _admitting(
     *,
     refusals: Refusals,
     shared: SharedSeats | None,
-) -> Admitting:
-    return Admitting(
+) -> Admissions:
+    return Admissions(
         zone=prepared.settings.multizone.zone.name,
         ledger=ledger,
         meshes=meshes,

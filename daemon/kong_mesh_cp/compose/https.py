@@ -12,6 +12,7 @@ from pathlib import Path
 import trio
 
 from kong_mesh_cp.core.errors import ConfigurationError, StateError
+from kong_mesh_cp.core.formats.printable import printable
 from kong_mesh_cp.core.license.term import instant
 from kong_mesh_cp.settings.model import Settings
 from kong_mesh_cp.shell.host.certificates import (
@@ -26,7 +27,6 @@ from kong_mesh_cp.shell.host.certificates import (
 )
 from kong_mesh_cp.shell.host.interfaces import names_of_this_machine
 from kong_mesh_cp.shell.host.ownership import exposure
-from kong_mesh_cp.shell.host.shown import shown
 from kong_mesh_cp.shell.store.files import FILE_MODE, replace_file
 
 CERTIFICATE_NAME = "kuma-cp.crt"  # in general.workDir, where Kuma keeps its own
@@ -48,7 +48,7 @@ class _Files:
     remedy: str
 
     def read(self) -> Pair:
-        place = f"{shown(self.certificate)} and {shown(self.key)}"
+        place = f"{printable(self.certificate)} and {printable(self.key)}"
         return Pair(
             read_pem(self.certificate, setting=self.certificate_setting),
             read_pem(self.key, setting=self.key_setting),
@@ -149,7 +149,7 @@ class Https:
                 replace_file(self._own.certificate, pair.certificate, mode=FILE_MODE)
             except OSError as error:
                 raise StateError(
-                    f"the certificate cannot be kept in {shown(self._own.key.parent)}: "
+                    f"the certificate cannot be kept in {printable(self._own.key.parent)}: "
                     f"{error.strerror}",
                     code="tls-certificate-not-kept",
                     hint="Give the directory room and to the user of the daemon, or set "

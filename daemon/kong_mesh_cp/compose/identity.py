@@ -17,15 +17,15 @@ from kong_mesh_cp.settings.model import Settings
 from kong_mesh_cp.shell.host import clocks
 from kong_mesh_cp.shell.host.randomness import new_token_id
 from kong_mesh_cp.shell.http.routing import Route
-from kong_mesh_cp.shell.rest_api.token_routes import TokenRoutes
+from kong_mesh_cp.shell.rest_api.routes.token_routes import TokenRoutes
 from kong_mesh_cp.shell.rest_api.users import Authenticate
-from kong_mesh_cp.usecases.authenticating import AuthenticationSettings, Authenticator
-from kong_mesh_cp.usecases.identity_ports import NewSigningKey
-from kong_mesh_cp.usecases.issuing import Issuers, TokenIssuer
-from kong_mesh_cp.usecases.resource_ports import ResourceStore
-from kong_mesh_cp.usecases.resources.ensuring import until_stored
-from kong_mesh_cp.usecases.resources.key_secrets import StoredKeySecrets
-from kong_mesh_cp.usecases.signing_keys import SigningKeys
+from kong_mesh_cp.usecases.identity.authenticating import AuthenticationSettings, Authenticator
+from kong_mesh_cp.usecases.identity.issuing import Issuers, TokenIssuer
+from kong_mesh_cp.usecases.identity.key_secrets import StoredKeySecrets
+from kong_mesh_cp.usecases.identity.signing_keys import SigningKeys
+from kong_mesh_cp.usecases.ports.resource_store import ResourceStore
+from kong_mesh_cp.usecases.ports.secrets import NewSigningKey
+from kong_mesh_cp.usecases.resources.initial_resources import until_stored
 
 log = logging.getLogger(__name__)
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from kong_mesh_cp import __version__
-from kong_mesh_cp.core.wire.metrics_text import MetricFamily, Sample, metrics_text
-from kong_mesh_cp.core.wire.versions import WIRE_VERSION
-from kong_mesh_cp.usecases.admitting import Admitting
-from kong_mesh_cp.usecases.licensing import Licensing
-from kong_mesh_cp.usecases.presence import Presence
-from kong_mesh_cp.usecases.recording import SeatRecorder
+from kong_mesh_cp.core.formats.prometheus_text import MetricFamily, Sample, metrics_text
+from kong_mesh_cp.core.versions import WIRE_VERSION
+from kong_mesh_cp.usecases.admission.admissions import Admissions
+from kong_mesh_cp.usecases.admission.presence import Presence
+from kong_mesh_cp.usecases.admission.seat_recording import SeatRecorder
+from kong_mesh_cp.usecases.license.holder import LicenseHolder
 
 
 def exposition(
-    licensing: Licensing, admitting: Admitting, recorder: SeatRecorder, presence: Presence
+    licensing: LicenseHolder, admitting: Admissions, recorder: SeatRecorder, presence: Presence
 ) -> str:
     """The Prometheus text of this moment."""
     occupancy = admitting.occupancy()

@@ -11,12 +11,12 @@ import trio
 
 from kong_mesh_cp.compose.state import postgres_address, require_client
 from kong_mesh_cp.core.errors import ControlPlaneError
+from kong_mesh_cp.core.formats.printable import printable
 from kong_mesh_cp.settings.model import Settings
 from kong_mesh_cp.settings.service_manager import ServiceEnvironment
-from kong_mesh_cp.shell.host.shown import shown
 from kong_mesh_cp.shell.store.failures import store_failure
 from kong_mesh_cp.shell.store.schema import all_migrations, recognise
-from kong_mesh_cp.shell.store.state_directory import STORE_NAME, StateDirectory
+from kong_mesh_cp.shell.store.sqlite.state_directory import STORE_NAME, StateDirectory
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ async def _in_directory(path: Path) -> Migrated:
         before = _version(store)
         async with directory.open_store():
             pass
-    return Migrated(f"the store {shown(store)}", before, all_migrations()[-1].number)
+    return Migrated(f"the store {printable(store)}", before, all_migrations()[-1].number)
 
 
 def _version(store: Path) -> int:
@@ -71,6 +71,6 @@ def _version(store: Path) -> int:
         return 0
     try:
         with closing(sqlite3.connect(store)) as connection:
-            return recognise(connection, shown(store), newest=all_migrations()[-1].number)
+            return recognise(connection, printable(store), newest=all_migrations()[-1].number)
     except sqlite3.Error as error:
         raise store_failure(error, store) from error

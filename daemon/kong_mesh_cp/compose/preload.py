@@ -10,16 +10,16 @@ from pathlib import Path
 import yaml
 
 from kong_mesh_cp.core.errors import ConfigurationError
+from kong_mesh_cp.core.formats.go_values import ParseError, is_object
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.resources.kind import InvalidResourceError
 from kong_mesh_cp.core.resources.meta import read_meta
-from kong_mesh_cp.core.resources.reading import ParseError, is_object
 from kong_mesh_cp.core.resources.registry import TYPES
 from kong_mesh_cp.shell.host import clocks
-from kong_mesh_cp.usecases.resource_ports import ChangeRefusedError, Put, ResourceStore
+from kong_mesh_cp.usecases.ports.resource_store import ChangeRefusedError, Put, ResourceStore
 from kong_mesh_cp.usecases.resources.documents import spec_text, status_text
 from kong_mesh_cp.usecases.resources.kinds import KINDS
-from kong_mesh_cp.usecases.resources.reading import mesh_key
+from kong_mesh_cp.usecases.resources.reader import mesh_key
 
 DEFAULT_MESH = "default"
 _TIMESTAMP = "tag:yaml.org,2002:timestamp"

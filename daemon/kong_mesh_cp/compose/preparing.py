@@ -19,8 +19,8 @@ from kong_mesh_cp.shell.host import clocks, logs
 from kong_mesh_cp.shell.host.environment import wipe_initial_environment
 from kong_mesh_cp.shell.license_file.keyring import read_keyring
 from kong_mesh_cp.shell.license_file.sources import SystemLicenseSources
-from kong_mesh_cp.usecases.licensing import Licensing
-from kong_mesh_cp.usecases.ports import Remembered
+from kong_mesh_cp.usecases.license.holder import LicenseHolder
+from kong_mesh_cp.usecases.ports.state_store import Remembered
 
 if TYPE_CHECKING:
     from kong_mesh_cp.compose.token_trust import TokenTrust
@@ -39,7 +39,7 @@ class RunOptions:
     preload: str | None = None  # a file of resources for a store in memory
 
 
-class Herald:
+class LicenseEventRelay:
     """Passes license events on to whoever listens; the listener comes later than the license."""
 
     def __init__(self) -> None:
@@ -58,8 +58,8 @@ class Prepared:
     config: Mapping[str, object]  # effective, secrets masked: what GET /config shows
     service: ServiceEnvironment
     sources: SystemLicenseSources
-    licensing: Licensing
-    herald: Herald
+    licensing: LicenseHolder
+    herald: LicenseEventRelay
     https: Https | None  # None: not served
     token_trust: TokenTrust | None = None  # where it took files to know it
     banner: bool
@@ -96,7 +96,7 @@ def prepare(
     logs.configure(settings.log.level, journal=logs.on_journal(service.journal_stream))
     for warning in loaded.warnings:
         log.warning("%s", warning)
-    herald = Herald()
+    herald = LicenseEventRelay()
     sources = license_sources(loaded, service)
     https = _https(settings)
     known = past(settings, service, wait_seconds=settings.store.postgres.wait_seconds, tell=tell)
@@ -147,14 +147,14 @@ def judge_start(
     """
     loaded = load(arguments={"--config-file": options.config_file}, environ=environ)
     sources = license_sources(loaded, service)
-    _licensing(options, past(loaded.settings, service), sources, Herald())
+    _licensing(options, past(loaded.settings, service), sources, LicenseEventRelay())
 
 
 def _licensing(
-    options: RunOptions, known: Remembered, sources: SystemLicenseSources, herald: Herald
-) -> Licensing:
+    options: RunOptions, known: Remembered, sources: SystemLicenseSources, herald: LicenseEventRelay
+) -> LicenseHolder:
     keyring_file = Path(options.keyring_file) if options.keyring_file else None
-    return Licensing(
+    return LicenseHolder(
         sources=sources,
         keyring=read_keyring(keyring_file),
         keyring_override=keyring_file is not None,

@@ -13,7 +13,7 @@ import trio
 
 from kong_mesh_cp.compose.access import Access
 from kong_mesh_cp.compose.identity import Identity
-from kong_mesh_cp.compose.late import late
+from kong_mesh_cp.compose.lazy import lazy
 from kong_mesh_cp.compose.token_trust import TokenTrust, read_token_trust
 from kong_mesh_cp.core.identity.access import AccessRules, StaticAccess
 from kong_mesh_cp.core.resources.labels import Mode, Place
@@ -23,30 +23,33 @@ from kong_mesh_cp.shell.host import clocks
 from kong_mesh_cp.shell.host.authorities import SystemKeyMaker
 from kong_mesh_cp.shell.host.randomness import new_token_id
 from kong_mesh_cp.shell.http.routing import Route
-from kong_mesh_cp.shell.rest_api.attachment_routes import AttachmentRoutes
 from kong_mesh_cp.shell.rest_api.guards import Guards
-from kong_mesh_cp.shell.rest_api.inspection_routes import InspectionRoutes
 from kong_mesh_cp.shell.rest_api.large_answers import HasRoom, LargeAnswers, room_for_all
-from kong_mesh_cp.shell.rest_api.resource_routes import ResourceRoutes, Writable
-from kong_mesh_cp.shell.rest_api.type_routes import TypeRoutes
-from kong_mesh_cp.usecases.ports import MeshDirectory
-from kong_mesh_cp.usecases.presence import Services
-from kong_mesh_cp.usecases.proxy_records import ProxyRecords
-from kong_mesh_cp.usecases.proxy_tokens import ProxyTokens
-from kong_mesh_cp.usecases.registering import Registering
-from kong_mesh_cp.usecases.registrations import Run
-from kong_mesh_cp.usecases.resource_ports import ResourceStore
-from kong_mesh_cp.usecases.resources.applying import Applying, WriteRules
-from kong_mesh_cp.usecases.resources.births import MeshBirths
-from kong_mesh_cp.usecases.resources.ensuring import Ensuring, InitialResources
-from kong_mesh_cp.usecases.resources.envoy_admin import EnvoyAdmin
-from kong_mesh_cp.usecases.resources.insights import InsightViews
+from kong_mesh_cp.shell.rest_api.routes.attachment_routes import AttachmentRoutes
+from kong_mesh_cp.shell.rest_api.routes.inspection_routes import InspectionRoutes
+from kong_mesh_cp.shell.rest_api.routes.resource_routes import ResourceRoutes, Writable
+from kong_mesh_cp.shell.rest_api.routes.type_routes import TypeRoutes
+from kong_mesh_cp.usecases.admission.dataplane_registrar import DataplaneRegistrar
+from kong_mesh_cp.usecases.admission.presence import Services
+from kong_mesh_cp.usecases.admission.proxy_records import ProxyRecords
+from kong_mesh_cp.usecases.admission.proxy_tokens import ProxyTokens
+from kong_mesh_cp.usecases.admission.registrations import Run
+from kong_mesh_cp.usecases.inspection.envoy_admin import EnvoyAdmin
+from kong_mesh_cp.usecases.inspection.insight_views import InsightViews
+from kong_mesh_cp.usecases.ports.resource_store import ResourceStore
+from kong_mesh_cp.usecases.ports.state_store import MeshDirectory
+from kong_mesh_cp.usecases.resources.initial_resources import (
+    InitialResources,
+    InitialResourcesWriter,
+)
+from kong_mesh_cp.usecases.resources.mesh_creation import MeshCreation
 from kong_mesh_cp.usecases.resources.quotas import Quotas
-from kong_mesh_cp.usecases.resources.reading import Reading
+from kong_mesh_cp.usecases.resources.reader import ResourceReader
+from kong_mesh_cp.usecases.resources.writer import ResourceWriter, WriteRules
 
 if TYPE_CHECKING:
-    from kong_mesh_cp.usecases.resources.attaching import Attaching
-    from kong_mesh_cp.usecases.resources.inspecting import Inspecting
+    from kong_mesh_cp.usecases.inspection.attachment_inspector import AttachmentInspector
+    from kong_mesh_cp.usecases.inspection.policy_inspector import PolicyInspector
 
 SIGNING_THREADS_MAX = 2
 
@@ -62,7 +65,7 @@ class Resources:
         self._store = store
         self._keys = SystemKeyMaker(clocks.wall_clock)
         routing = settings.defaults.create_mesh_routing_resources
-        self._births = MeshBirths(store, self._keys, routing=routing)
+        self._births = MeshCreation(store, self._keys, routing=routing)
         self._place = _place(settings)
         self._access = Access(settings.access, store)
         self._identity = Identity(
@@ -84,8 +87,8 @@ class Resources:
         settings, store, access = self._settings, self._store, self._access.rules
         authenticate = self._identity.authenticate
         writable = Writable(place=self._place, api_read_only=settings.api_server.read_only)
-        reading = Reading(store, access)
-        applying = Applying(
+        reading = ResourceReader(store, access)
+        applying = ResourceWriter(
             self._access.writers_store,
             access,
             self._births,
@@ -105,14 +108,14 @@ class Resources:
             ).routes(),
             *TypeRoutes(authenticate=authenticate, writable=writable).routes(),
             *InspectionRoutes(
-                inspecting=late(functools.partial(_inspecting, store, reading)),
+                inspecting=lazy(functools.partial(_inspecting, store, reading)),
                 insights=insights,
                 authenticate=authenticate,
                 place=self._place,
                 large=large,
             ).routes(),
             *AttachmentRoutes(
-                attaching=late(functools.partial(_attaching, store, reading, access)),
+                attaching=lazy(functools.partial(_attaching, store, reading, access)),
                 admin=EnvoyAdmin(reading, access),
                 insights=insights,
                 authenticate=authenticate,
@@ -130,7 +133,7 @@ class Resources:
     def admission_services(self, meshes: MeshDirectory, *, plane: str, instance: str) -> Services:
         """What joins the seats of `instance`, this run of `plane`, with the resources."""
         # Whoever is admitted may register: the socket has its own rules about who that is.
-        applying = Applying(
+        applying = ResourceWriter(
             self._store, StaticAccess(), self._births, self._rules, clocks.wall_clock
         )
         # OpenSSL signs without the interpreter's lock, and more threads than this gain nothing.
@@ -138,7 +141,7 @@ class Resources:
         run = Run(plane, instance)
         takes_over = bool(self._settings.admission.rules)
         return Services(
-            registering=Registering(
+            registering=DataplaneRegistrar(
                 applying,
                 self._store,
                 meshes,
@@ -151,7 +154,7 @@ class Resources:
                 self._store,
                 wall_clock=clocks.wall_clock,
                 new_id=new_token_id,
-                apart=functools.partial(trio.to_thread.run_sync, limiter=threads),
+                in_worker_thread=functools.partial(trio.to_thread.run_sync, limiter=threads),
             ),
             records=ProxyRecords(
                 self._store,
@@ -170,7 +173,9 @@ class Resources:
         await self._access.ensure(self._place, wanted=not (skipped or preloaded))
         if skipped:
             return
-        ensuring = Ensuring(self._store, self._births, self._keys, self._place, clocks.wall_clock)
+        ensuring = InitialResourcesWriter(
+            self._store, self._births, self._keys, self._place, clocks.wall_clock
+        )
         await ensuring.run(
             InitialResources(
                 default_mesh=not defaults.skip_mesh_creation,
@@ -182,18 +187,20 @@ class Resources:
             await self._identity.ensure()
 
 
-def _inspecting(store: ResourceStore, reading: Reading) -> Inspecting:
+def _inspecting(store: ResourceStore, reading: ResourceReader) -> PolicyInspector:
     # Matching and merging policies is much to import, and only who inspects them needs it.
-    from kong_mesh_cp.usecases.resources.inspecting import Inspecting  # noqa: PLC0415
+    from kong_mesh_cp.usecases.inspection.policy_inspector import PolicyInspector  # noqa: PLC0415
 
-    return Inspecting(store, reading)
+    return PolicyInspector(store, reading)
 
 
-def _attaching(store: ResourceStore, reading: Reading, access: AccessRules) -> Attaching:
+def _attaching(
+    store: ResourceStore, reading: ResourceReader, access: AccessRules
+) -> AttachmentInspector:
     # As above, and the older generation of policies besides.
-    from kong_mesh_cp.usecases.resources.attaching import Attaching  # noqa: PLC0415
+    from kong_mesh_cp.usecases.inspection.attachment_inspector import AttachmentInspector  # noqa: PLC0415
 
-    return Attaching(store, reading, _inspecting(store, reading), access)
+    return AttachmentInspector(store, reading, _inspecting(store, reading), access)
 
 
 def _quota(settings: Settings) -> Quota:

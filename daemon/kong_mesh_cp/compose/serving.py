@@ -20,7 +20,6 @@ from kong_mesh_cp.compose.listeners import Listeners, open_listeners
 from kong_mesh_cp.compose.preparing import Prepared
 from kong_mesh_cp.compose.state import open_state
 from kong_mesh_cp.core.errors import ControlPlaneError, StateError
-from kong_mesh_cp.core.wire.cors import AllowedOrigins
 from kong_mesh_cp.shell.admission_socket.limits import (
     SOCKET_ANSWERS_BYTES_MAX,
     SOCKET_BODIES_BYTES_MAX,
@@ -30,21 +29,23 @@ from kong_mesh_cp.shell.admission_socket.listener import open_to
 from kong_mesh_cp.shell.host import clocks
 from kong_mesh_cp.shell.host.descriptors import raise_descriptor_limit
 from kong_mesh_cp.shell.host.systemd import ServiceManager
-from kong_mesh_cp.shell.http.budget import MIB, Budgets
-from kong_mesh_cp.shell.http.drain import Drain
-from kong_mesh_cp.shell.http.limits import DRAIN_SECONDS, Limits
-from kong_mesh_cp.shell.http.messages import Handler, Peer
+from kong_mesh_cp.shell.http.messages import Handler
 from kong_mesh_cp.shell.http.plain_text import plain_text_error
-from kong_mesh_cp.shell.http.server import serve_http
-from kong_mesh_cp.shell.http.tls import Tls
 from kong_mesh_cp.shell.license_file.watch import watch
+from kong_mesh_cp.shell.listening.acceptor import serve_http
+from kong_mesh_cp.shell.listening.budget import MIB, Budgets
+from kong_mesh_cp.shell.listening.drain import Drain
+from kong_mesh_cp.shell.listening.limits import DRAIN_SECONDS, Limits
+from kong_mesh_cp.shell.listening.peer import Peer
+from kong_mesh_cp.shell.listening.tls import Tls
+from kong_mesh_cp.shell.rest_api.allowed_origins import AllowedOrigins
 from kong_mesh_cp.shell.rest_api.auditing import telling_refusals
 from kong_mesh_cp.shell.rest_api.base_path import below
 from kong_mesh_cp.shell.rest_api.cors import across_origins
 from kong_mesh_cp.shell.rest_api.errors import api_error
-from kong_mesh_cp.usecases.admitting import RECLAIM_SECONDS
-from kong_mesh_cp.usecases.licensing import CAUSE_FILE
-from kong_mesh_cp.usecases.resource_ports import ResourceStore
+from kong_mesh_cp.usecases.admission.admissions import RECLAIM_SECONDS
+from kong_mesh_cp.usecases.license.holder import CAUSE_FILE
+from kong_mesh_cp.usecases.ports.resource_store import ResourceStore
 
 if TYPE_CHECKING:
     from kong_mesh_cp.compose.resources import Resources

@@ -20,9 +20,7 @@ from kong_mesh_cp.settings.store import PostgresSettings
 from kong_mesh_cp.shell.host.machine_id import machine_id
 from kong_mesh_cp.shell.host.ownership import exposure
 from kong_mesh_cp.shell.store.copied_state import CopiedState
-from kong_mesh_cp.shell.store.copies import Copies, merged
 from kong_mesh_cp.shell.store.instance import find_instance, make_instance
-from kong_mesh_cp.shell.store.peek import peek
 from kong_mesh_cp.shell.store.postgres.address import PostgresAddress, TlsMode
 from kong_mesh_cp.shell.store.postgres.password import (
     CREDENTIAL_NAME,
@@ -36,10 +34,12 @@ from kong_mesh_cp.shell.store.secret_key import (
     new_secret_key,
 )
 from kong_mesh_cp.shell.store.shared_key import sealing_with
-from kong_mesh_cp.shell.store.sqlite import open_store as open_sqlite
-from kong_mesh_cp.shell.store.state_directory import StateDirectory
-from kong_mesh_cp.usecases.ports import Remembered, StateStore
-from kong_mesh_cp.usecases.resource_ports import ResourceStore, SeatSlots
+from kong_mesh_cp.shell.store.sqlite.copies import Copies, merged
+from kong_mesh_cp.shell.store.sqlite.peek import peek
+from kong_mesh_cp.shell.store.sqlite.state_directory import StateDirectory
+from kong_mesh_cp.shell.store.sqlite.store import open_store as open_sqlite
+from kong_mesh_cp.usecases.ports.resource_store import ResourceStore, SeatSlots
+from kong_mesh_cp.usecases.ports.state_store import Remembered, StateStore
 
 if TYPE_CHECKING:
     from kong_mesh_cp.shell.store.postgres.store import PostgresStore

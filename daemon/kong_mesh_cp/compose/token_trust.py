@@ -13,7 +13,7 @@ from kong_mesh_cp.settings.model import Settings
 from kong_mesh_cp.settings.problems import quoted
 from kong_mesh_cp.settings.token_authentication import PublicKey
 from kong_mesh_cp.shell.host.certificates import read_pem
-from kong_mesh_cp.usecases.signing_keys import KeyTrust
+from kong_mesh_cp.usecases.identity.signing_keys import KeyTrust
 
 UNREADABLE: Final = "public-key-unreadable"
 PRIVATE: Final = b"PRIVATE KEY-----"

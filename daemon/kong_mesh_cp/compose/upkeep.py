@@ -10,9 +10,9 @@ import trio
 from kong_mesh_cp.core.resources.labels import Mode
 from kong_mesh_cp.settings.model import Settings
 from kong_mesh_cp.shell.host import clocks
-from kong_mesh_cp.usecases.resource_ports import ResourceStore
-from kong_mesh_cp.usecases.resources.insight_upkeep import InsightUpkeep, ResyncIntervals
-from kong_mesh_cp.usecases.resources.liveness_upkeep import (
+from kong_mesh_cp.usecases.ports.resource_store import ResourceStore
+from kong_mesh_cp.usecases.upkeep.insight_upkeep import InsightUpkeep, ResyncIntervals
+from kong_mesh_cp.usecases.upkeep.liveness_upkeep import (
     AbsenceCollector,
     CleanupAges,
     ConnectionCloser,

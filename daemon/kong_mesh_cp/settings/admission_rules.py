@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 
-from kong_mesh_cp.core.admission.identity import Rule
+from kong_mesh_cp.core.admission.attestation import Rule
 from kong_mesh_cp.core.errors import ConfigurationError
 from kong_mesh_cp.settings.forms import DIGITS, Form, MalformedError, must_be
 from kong_mesh_cp.settings.problems import quoted

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import combinations
 from pathlib import Path
 
-from kong_mesh_cp.core.wire.tls_names import VERSIONS
+from kong_mesh_cp.core.formats.tls_names import VERSIONS
 from kong_mesh_cp.settings.model import Settings
 from kong_mesh_cp.settings.problems import Problem
 from kong_mesh_cp.settings.store import TLS_MODES_WITH_AUTHORITY, PostgresSettings

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kong_mesh_cp.core.formats.printable import printable
 from kong_mesh_cp.settings.problems import Problem, SettingsRejectedError, quoted
-from kong_mesh_cp.shell.host.shown import shown
 
 if TYPE_CHECKING:
     import yaml
@@ -48,7 +48,7 @@ class Document:
 
     def place_of(self, keys: Sequence[str]) -> str:
         line = self.line_of(keys)
-        return f"{shown(self.path)} line {line}" if line else shown(self.path)
+        return f"{printable(self.path)} line {line}" if line else printable(self.path)
 
 
 def read_document(path: Path, *, kuma: bool = False) -> Document | None:
@@ -91,8 +91,8 @@ def parse_document(text: str, *, path: Path, kuma: bool) -> Document:
 
 
 def _rejected(code: str, path: Path, message: str) -> SettingsRejectedError:
-    remedy = f"Mend it, then run: kong-mesh-cp config check {shown(path)}"
-    return SettingsRejectedError([Problem(code, f"{shown(path)} {message}", remedy)])
+    remedy = f"Mend it, then run: kong-mesh-cp config check {printable(path)}"
+    return SettingsRejectedError([Problem(code, f"{printable(path)} {message}", remedy)])
 
 
 def _read(path: Path) -> tuple[bytes, int] | None:
@@ -113,7 +113,7 @@ def _read(path: Path) -> tuple[bytes, int] | None:
         return None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
-        message = f"{shown(path)} cannot be read: {reason}"
+        message = f"{printable(path)} cannot be read: {reason}"
         raise SettingsRejectedError(
             [Problem("config-unreadable", message, _remedy_of(error))]
         ) from None
@@ -124,8 +124,8 @@ def _read(path: Path) -> tuple[bytes, int] | None:
 
 
 def _open_to_all(path: Path) -> SettingsRejectedError:
-    message = f"{shown(path)} may be written by everybody"
-    remedy = f"Check what is in it, then run: chmod o-w {shown(path)}"
+    message = f"{printable(path)} may be written by everybody"
+    remedy = f"Check what is in it, then run: chmod o-w {printable(path)}"
     return SettingsRejectedError([Problem("config-writable", message, remedy)])
 
 

@@ -9,13 +9,13 @@ from dataclasses import fields
 from datetime import timedelta
 from pathlib import Path
 
-from kong_mesh_cp.core.admission.identity import Rule
-from kong_mesh_cp.core.resources.durations import MICROSECOND, format_duration
+from kong_mesh_cp.core.admission.attestation import Rule
+from kong_mesh_cp.core.formats.durations import MICROSECOND, format_duration
+from kong_mesh_cp.core.formats.printable import printable
 from kong_mesh_cp.settings.forms import Secret
 from kong_mesh_cp.settings.model import Row, Settings, rows, value_at
 from kong_mesh_cp.settings.options import camel_case
 from kong_mesh_cp.settings.token_authentication import PublicKey
-from kong_mesh_cp.shell.host.shown import shown
 
 MASK = "*****"
 
@@ -43,12 +43,12 @@ def plain_value(row: Row, value: object) -> object:
     if row.path == "license.path" and isinstance(value, str) and _NO_PATH.search(value):
         return MASK
     if isinstance(value, Path):
-        return shown(value)
+        return printable(value)
     if isinstance(value, timedelta):
         return format_duration(value // timedelta(microseconds=1) * MICROSECOND)
     if isinstance(value, tuple):
-        return [_plain_table(x) if isinstance(x, Rule | PublicKey) else shown(x) for x in value]
-    return shown(value) if isinstance(value, str) else value
+        return [_plain_table(x) if isinstance(x, Rule | PublicKey) else printable(x) for x in value]
+    return printable(value) if isinstance(value, str) else value
 
 
 def _plain_table(entry: Rule | PublicKey) -> dict[str, object]:

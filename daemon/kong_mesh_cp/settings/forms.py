@@ -10,8 +10,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from kong_mesh_cp.core.resources.durations import MICROSECOND, DurationError, parse_duration
-from kong_mesh_cp.core.wire.tls_names import SUITES, VERSIONS, VERSIONS_TOO_OLD
+from kong_mesh_cp.core.formats.durations import MICROSECOND, DurationError, parse_duration
+from kong_mesh_cp.core.formats.tls_names import SUITES, VERSIONS, VERSIONS_TOO_OLD
 
 T_co = TypeVar("T_co", covariant=True)
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from kong_mesh_cp.core.formats.printable import printable
 from kong_mesh_cp.settings.contradictions import contradictions, remarks
 from kong_mesh_cp.settings.documents import Document
 from kong_mesh_cp.settings.forms import MalformedError, UnsupportedError
@@ -20,7 +21,6 @@ from kong_mesh_cp.settings.names import (
     sections,
 )
 from kong_mesh_cp.settings.problems import PROBLEMS_MAX, Problem, quoted
-from kong_mesh_cp.shell.host.shown import shown
 
 WORK_DIR = "general.workDir"
 UNUSED_NAMES_SHOWN_MAX = 8
@@ -72,14 +72,14 @@ class Gathering:
     def add_document(self, document: Document) -> None:
         self._add_table(document, document.tree, ())
         if self.unused:
-            place = shown(document.path)
+            place = printable(document.path)
             self._warn(
                 f"config-unused: {place} has {_names(self.unused)}, "
                 "known, but not used by this version"
             )
         secrets = [row.path for row in rows() if row.option.secret and row.path in self.file]
         if document.is_exposed and secrets:
-            place = shown(document.path)
+            place = printable(document.path)
             self._warn(
                 f"config-exposed: {place} holds {_names(secrets)} and can be read by everybody."
                 f" Run: chmod o-r {place}"
@@ -137,7 +137,7 @@ class Gathering:
             message = f"{path} ({document.place_of(keys)}) sets {row.path} again"
             self._problem("config-duplicate", message, "Leave out one of the two.")
             return
-        origin = f"file:{shown(document.path)}:{path}"
+        origin = f"file:{printable(document.path)}:{path}"
         self._take(self.file, row, value, origin, place=f"{path} ({document.place_of(keys)})")
 
     def _unknown_key(self, document: Document, keys: tuple[str, ...]) -> None:

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
+from kong_mesh_cp.core.formats.printable import printable
 from kong_mesh_cp.settings.documents import Document, read_document
 from kong_mesh_cp.settings.forms import Secret
 from kong_mesh_cp.settings.gathering import Gathering, Reading
 from kong_mesh_cp.settings.model import Settings, rows
 from kong_mesh_cp.settings.options import MEMBERS, camel_case
 from kong_mesh_cp.settings.problems import Problem, SettingsRejectedError
-from kong_mesh_cp.shell.host.shown import shown
 
 DEFAULT_FILE = Path("/etc/kong-mesh/kong-mesh-cp.toml")
 CONFIG_FILE_FLAG = "--config-file"
@@ -112,8 +112,8 @@ def _document(named: str | None, default_file: Path) -> Document | None:
         return read_document(default_file)
     document = read_document(Path(named))
     if document is None:
-        message = f"the file {shown(Path(named))} ({CONFIG_FILE_FLAG}) does not exist"
-        remedy = f"Write one with: kong-mesh-cp config init --output {shown(Path(named))}"
+        message = f"the file {printable(Path(named))} ({CONFIG_FILE_FLAG}) does not exist"
+        remedy = f"Write one with: kong-mesh-cp config init --output {printable(Path(named))}"
         raise SettingsRejectedError([Problem("config-missing", message, remedy)])
     return document
 

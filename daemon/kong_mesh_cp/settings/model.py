@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import get_type_hints
 
-from kong_mesh_cp.core.admission.identity import Rule
+from kong_mesh_cp.core.admission.attestation import Rule
 from kong_mesh_cp.settings import forms
 from kong_mesh_cp.settings.access import AccessSettings
 from kong_mesh_cp.settings.admission_rules import RULES

@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 
-from kumactl import documents, templates, yaml_text
 from kumactl.commands import flags
-from kumactl.comparison import comparable, pending_changes, shows_masks
 from kumactl.control_plane import ControlPlane
+from kumactl.documents import sources, templates, yaml_text
+from kumactl.documents.comparison import comparable, pending_changes, shows_masks
+from kumactl.documents.initial_policies import made_with_mesh
+from kumactl.documents.resource_document import ResourceDocument, read_resources
 from kumactl.errors import KumactlError, MeshNotFoundError, UsageError
-from kumactl.newborn import born_with
-from kumactl.resource_document import ResourceDocument, read_resources
 from kumactl.session import Session
 
 
@@ -64,7 +64,7 @@ def _resources(session: Session) -> Iterator[ResourceDocument]:
         timeout_seconds: float = session.arguments.api_timeout
         if name == "-":
             session.stdin.take("-f")
-        for source in documents.read(name, session.console.stdin, timeout_seconds=timeout_seconds):
+        for source in sources.read(name, session.console.stdin, timeout_seconds=timeout_seconds):
             text = templates.fill(source.text, variables, source.place)
             values = yaml_text.parse_documents(text, source.place)
             for number, value in enumerate(values, start=1):
@@ -79,7 +79,7 @@ def _apply(session: Session, document: ResourceDocument) -> None:
     for warning in stored.warnings:
         session.console.note(f"Warning: {warning}")
     if stored.created or before is None:
-        children = born_with(plane, document)
+        children = made_with_mesh(plane, document)
         session.console.line(f"{document.subject} created" + (f": {children}" if children else ""))
         return
     after = _read_back(plane, document)

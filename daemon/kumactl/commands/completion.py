@@ -6,8 +6,8 @@ import argparse
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from kumactl import resource_names
 from kumactl.commands import flags
+from kumactl.documents import resource_names
 from kumactl.session import Session
 
 _BASH: Final = """\

@@ -10,7 +10,7 @@ from kumactl.configuration import ControlPlaneEntry, shown_url
 from kumactl.errors import KumactlError, NotFoundError, RefusedError, UnreachableError, UsageError
 from kumactl.output import Format, render
 from kumactl.session import Session
-from kumactl.tables import render_table
+from kumactl.tables.columns import render_table
 from kumactl.transport import split_url
 
 

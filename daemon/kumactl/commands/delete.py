@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from kumactl import resource_names
 from kumactl.commands import flags
+from kumactl.documents import resource_names
 from kumactl.errors import NotFoundError
 from kumactl.session import Session
 

@@ -10,11 +10,11 @@ from typing import Final
 
 from kong_mesh_cp.core.resources.labels import ORIGIN
 from kong_mesh_cp.core.resources.registry import TYPES, ResourceType
-from kumactl import resource_names, yaml_text
 from kumactl.commands import flags
-from kumactl.comparison import shows_masks
 from kumactl.console import printable
 from kumactl.control_plane import ControlPlane
+from kumactl.documents import resource_names, yaml_text
+from kumactl.documents.comparison import shows_masks
 from kumactl.json_value import JsonObject, object_at, objects_at, text_at, true_at
 from kumactl.session import Session
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from kong_mesh_cp.core.resources.durations import SECOND, DurationError, parse_duration
+from kong_mesh_cp.core.formats.durations import SECOND, DurationError, parse_duration
 from kumactl.output import Format
 from kumactl.session import Session
 from kumactl.transport import TIMEOUT_SECONDS

@@ -10,8 +10,8 @@ import base64
 from collections.abc import Mapping
 from pathlib import Path
 
+from kong_mesh_cp.core.formats.durations import format_duration
 from kong_mesh_cp.core.identity.tokens import Claims, DataplaneClaims, UserClaims, ZoneClaims
-from kong_mesh_cp.core.resources.durations import format_duration
 from kumactl import key_files
 from kumactl.commands import flags
 from kumactl.errors import UsageError

@@ -6,13 +6,13 @@ import argparse
 from collections.abc import Sequence
 
 from kong_mesh_cp.core.resources.registry import ResourceType
-from kumactl import resource_names
 from kumactl.commands import flags
+from kumactl.documents import resource_names
 from kumactl.errors import NotFoundError, UsageError
 from kumactl.json_value import JsonObject, objects_at
 from kumactl.output import Format, render
-from kumactl.resource_tables import footer, resource_table
 from kumactl.session import Session
+from kumactl.tables.resource_tables import footer, resource_table
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -8,13 +8,15 @@ from functools import partial
 from typing import Final
 
 from kong_mesh_cp.core.resources.registry import TYPES, ResourceType
-from kumactl import attachments, insight_tables, resource_names
+from kumactl import attachments
 from kumactl.commands import flags
+from kumactl.documents import resource_names
+from kumactl.documents.resource_names import segment
 from kumactl.errors import UsageError
 from kumactl.json_value import JsonObject, count_at, objects_at, text_at
 from kumactl.output import Format, render
-from kumactl.resource_names import segment
 from kumactl.session import Session
+from kumactl.tables import insight_tables
 
 _ADMIN_QUERIES: Final = {"config-dump": "xds", "stats": "stats", "clusters": "clusters"}
 _ZONE_PROXIES: Final = (

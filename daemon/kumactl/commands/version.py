@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from kong_mesh_cp.core.wire.versions import WIRE_VERSION
+from kong_mesh_cp.core.versions import WIRE_VERSION
 from kumactl import PRODUCT
 from kumactl.commands import flags
 from kumactl.errors import KumactlError

@@ -9,7 +9,7 @@ from kong_mesh_cp.core.admission.decision import RefusalCode, Refused
 from kong_mesh_cp.core.admission.request import AdmissionRequest, Tags
 from kong_mesh_cp.core.admission.seats import ProxyKind
 from kong_mesh_cp.core.resources.kinds.mesh import ProxyConstraints
-from support.admission import proxies
+from support.fakes.admission import proxies
 
 PAYMENTS = {"team": "payments"}
 

@@ -19,7 +19,7 @@ from kong_mesh_cp.core.admission.ledger import (
     SeatPolicy,
 )
 from kong_mesh_cp.core.admission.seats import ProxyKind, SeatId, SeatRecord
-from support.peers import attested
+from support.fakes.peers import attested
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 TWO_REFUSING = SeatPolicy(limit=2, refuse_when_full=True, demo=True)

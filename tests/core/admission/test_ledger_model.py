@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from kong_mesh_cp.core.admission.decision import RefusalCode, Refused
 from kong_mesh_cp.core.admission.ledger import Holder, SeatLedger, SeatPolicy
 from kong_mesh_cp.core.admission.seats import ProxyKind, SeatId, SeatRecord
-from support.peers import attested
+from support.fakes.peers import attested
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 NAMES = st.sampled_from(["a", "b", "c", "d", "e"])

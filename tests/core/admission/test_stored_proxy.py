@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kong_mesh_cp.core.admission.attestation import Identified
 from kong_mesh_cp.core.admission.decision import RefusalCode
-from kong_mesh_cp.core.admission.identity import Identified
 from kong_mesh_cp.core.admission.request import AdmissionRequest
 from kong_mesh_cp.core.admission.seats import ProxyKind
 from kong_mesh_cp.core.admission.stored_proxy import (

@@ -26,7 +26,7 @@ from kong_mesh_cp.core.identity.access import (
 from kong_mesh_cp.core.identity.refusals import AccessDeniedError
 from kong_mesh_cp.core.identity.users import ADMIN, ANONYMOUS, AUTHENTICATED, User
 from kong_mesh_cp.core.resources.registry import TYPES
-from support.identity import KNOWN
+from support.fakes.identity import KNOWN
 
 STATIC = StaticAccess()
 ORDINARY = sorted(set(TYPES) - {"Secret", "GlobalSecret", "AccessRole", "AccessRoleBinding"})

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kong_mesh_cp.core.formats.durations import HOUR
 from kong_mesh_cp.core.identity.audit import (
     ITSELF,
     REASON_CHARACTERS_MAX,
@@ -21,7 +22,6 @@ from kong_mesh_cp.core.identity.audit import (
 )
 from kong_mesh_cp.core.identity.tokens import Claims, DataplaneClaims, UserClaims, ZoneClaims
 from kong_mesh_cp.core.identity.users import ADMIN, User
-from kong_mesh_cp.core.resources.durations import HOUR
 from kong_mesh_cp.core.resources.registry import TYPES
 
 JOHN = User("john", ("team-a",))

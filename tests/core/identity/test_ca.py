@@ -13,7 +13,7 @@ from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from kong_mesh_cp.core.identity import ca
-from support.identity import NOW, rsa_key
+from support.fakes.identity import NOW, rsa_key
 
 NAMES = ["cp-host", "localhost", "127.0.0.1", "::1", "fe80::1%eth0", "localhost"]
 

@@ -19,8 +19,8 @@ from kong_mesh_cp.core.identity.access import (
 )
 from kong_mesh_cp.core.identity.users import ADMIN, ANONYMOUS
 from kong_mesh_cp.core.resources.kinds.access_role import ACCESSES
-from support.identity import KNOWN
-from support.roles import API, TEAM, WEB, Body, creates, legacy, policy, role, write
+from support.fakes.identity import KNOWN
+from support.specs.roles import API, TEAM, WEB, Body, creates, legacy, policy, role, write
 
 
 @pytest.mark.parametrize(

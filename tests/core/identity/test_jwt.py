@@ -17,7 +17,7 @@ from kong_mesh_cp.core.identity.jwt import (
 )
 from kong_mesh_cp.core.identity.refusals import TokenFault, TokenRejectedError
 from kong_mesh_cp.core.identity.rsa_keys import Algorithm, LegacyVerifier
-from support.identity import JOHN, base64url, compact, part, signing_key, token_for, unpacked
+from support.fakes.identity import JOHN, base64url, compact, part, signing_key, token_for, unpacked
 
 HEADER = {"alg": "RS256", "kid": "1", "typ": "JWT"}
 SECRET = bytes(range(64))

@@ -17,7 +17,7 @@ from kong_mesh_cp.core.identity.key_secret_rules import is_token_key, violations
 from kong_mesh_cp.core.identity.key_series import SERIAL_MAX, WRITTEN_SERIAL_MAX
 from kong_mesh_cp.core.identity.rsa_keys import PEM_BYTES_MAX
 from kong_mesh_cp.core.resources.key import ResourceKey
-from support.identity import pem, rsa_key, signing_key
+from support.fakes.identity import pem, rsa_key, signing_key
 
 PRIVATE = (
     ("GlobalSecret", "", "user-token-signing-key"),

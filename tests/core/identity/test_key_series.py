@@ -17,7 +17,7 @@ from kong_mesh_cp.core.identity.key_series import (
 )
 from kong_mesh_cp.core.identity.refusals import SigningKeyError
 from kong_mesh_cp.core.resources.key import ResourceKey
-from support.identity import pem, signing_key
+from support.fakes.identity import pem, signing_key
 
 
 def test_keys_of_users_and_zones_are_global_secrets_and_those_of_proxies_are_in_their_mesh() -> (

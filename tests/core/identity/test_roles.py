@@ -23,8 +23,8 @@ from kong_mesh_cp.core.resources.kinds.access_role import (
     Subject,
 )
 from kong_mesh_cp.core.resources.registry import TYPES
-from support.identity import KNOWN
-from support.roles import TO_JOHN, creates, role, write
+from support.fakes.identity import KNOWN
+from support.specs.roles import TO_JOHN, creates, role, write
 
 
 def test_out_of_the_box_everybody_may_write_everything_as_in_kong_mesh() -> None:

@@ -27,7 +27,7 @@ from kong_mesh_cp.core.identity.rsa_keys import (
     SigningKey,
     public_key_of,
 )
-from support.identity import JOHN, base64url, pem, rsa_key, signing_key, token_for
+from support.fakes.identity import JOHN, base64url, pem, rsa_key, signing_key, token_for
 
 # RFC 7515 appendix A.2: the modulus, and a token of RS256 signed with its other half.
 RFC_MODULUS = (

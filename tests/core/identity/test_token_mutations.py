@@ -11,8 +11,8 @@ from kong_mesh_cp.core.identity.jwt import PresentedToken
 from kong_mesh_cp.core.identity.refusals import TokenRejectedError
 from kong_mesh_cp.core.identity.rsa_keys import LegacyVerifier, VerifyingKey
 from kong_mesh_cp.core.identity.tokens import C, DataplaneClaims, UserClaims, ZoneClaims
-from support.identity import NOW, signing_key
-from support.token_mutations import ORIGINALS, mutated
+from support.fakes.identity import NOW, signing_key
+from support.licenses.token_mutations import ORIGINALS, mutated
 
 SEEDS = range(8)
 MUTATIONS = 3_000  # a seed

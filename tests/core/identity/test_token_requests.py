@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kong_mesh_cp.core.formats.durations import HOUR
 from kong_mesh_cp.core.identity.refusals import InvalidTokenRequestError, UndecodableRequestError
 from kong_mesh_cp.core.identity.token_requests import (
     REQUEST_BYTES_MAX,
@@ -15,8 +16,7 @@ from kong_mesh_cp.core.identity.token_requests import (
     UserTokenRequest,
     ZoneTokenRequest,
 )
-from kong_mesh_cp.core.resources.durations import HOUR
-from kong_mesh_cp.core.resources.violations import Violation
+from kong_mesh_cp.core.schema.violations import Violation
 
 Request = DataplaneTokenRequest | ZoneTokenRequest | UserTokenRequest
 REQUESTS: tuple[type[Request], ...] = (DataplaneTokenRequest, ZoneTokenRequest, UserTokenRequest)

@@ -19,7 +19,17 @@ from kong_mesh_cp.core.identity.tokens import (
     UserClaims,
     ZoneClaims,
 )
-from support.identity import EAST, JOHN, NOW, WEB, later, signing_key, token_for, token_of, unpacked
+from support.fakes.identity import (
+    EAST,
+    JOHN,
+    NOW,
+    WEB,
+    later,
+    signing_key,
+    token_for,
+    token_of,
+    unpacked,
+)
 
 STARTED = int(NOW.timestamp())
 

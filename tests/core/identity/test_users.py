@@ -18,7 +18,7 @@ from kong_mesh_cp.core.identity.users import (
     is_open_to_all,
     user_of,
 )
-from kong_mesh_cp.core.wire.localhost import is_localhost
+from kong_mesh_cp.shell.rest_api.localhost import is_localhost
 
 CERTS = Authentication.ADMIN_CLIENT_CERTS
 

@@ -13,7 +13,7 @@ from kong_mesh_cp.core.license.canonical import (
     signed_message,
 )
 from kong_mesh_cp.core.license.keyring import Key, KeyPurpose
-from support.licenses import VENDOR, payload_of
+from support.licenses.licenses import VENDOR, payload_of
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 

@@ -12,7 +12,7 @@ from kong_mesh_cp.core.license.clock import (
     observe,
     suspect,
 )
-from support.licenses import at
+from support.licenses.licenses import at
 
 NOON = at("2026-11-21T12:00:00")
 HOUR = 3600.0

@@ -9,7 +9,7 @@ import pytest
 from kong_mesh_cp.core.license.document import LICENSE_BYTES_MAX, read, verify
 from kong_mesh_cp.core.license.fault import Fault, LicenseRejectedError
 from kong_mesh_cp.core.license.keyring import KeyPurpose, Keyring, KeyStatus
-from support.licenses import (
+from support.licenses.licenses import (
     FIPS_VENDOR,
     KEYRING,
     LICENSE_KEY,

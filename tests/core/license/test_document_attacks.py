@@ -17,7 +17,7 @@ from kong_mesh_cp.core.license.canonical import LICENSE_TYPE, canonical_body, si
 from kong_mesh_cp.core.license.document import License, verify
 from kong_mesh_cp.core.license.fault import Fault, LicenseRejectedError
 from kong_mesh_cp.core.license.keyring import Keyring
-from support.licenses import (
+from support.licenses.licenses import (
     FIPS_VENDOR,
     KEYRING,
     STRANGER,

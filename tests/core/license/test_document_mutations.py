@@ -12,8 +12,8 @@ from random import Random
 
 from kong_mesh_cp.core.license.document import read, verify
 from kong_mesh_cp.core.license.fault import Fault, LicenseRejectedError
-from support.license_mutations import ORIGINALS, mutated
-from support.licenses import KEYRING, LICENSE_KEY, signature_of
+from support.licenses.license_mutations import ORIGINALS, mutated
+from support.licenses.licenses import KEYRING, LICENSE_KEY, signature_of
 
 COUNT = int(os.environ.get("KMESH_TEST_LICENSE_MUTATIONS", "100000"))
 FIRST_SEED = int(os.environ.get("KMESH_TEST_SEED", "20261121"))

@@ -21,7 +21,7 @@ from kong_mesh_cp.core.license.keyring import (
     Keyring,
     KeyStatus,
 )
-from support.licenses import (
+from support.licenses.licenses import (
     FIPS_VENDOR,
     KEYRING,
     RETIRED_VENDOR,

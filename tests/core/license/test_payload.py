@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from kong_mesh_cp.core.license.fault import Fault, LicenseRejectedError
 from kong_mesh_cp.core.license.payload import FIELDS_MAX, VALUE_BYTES_MAX, parse_payload
-from support.licenses import LICENSE_KEY, at, payload_of
+from support.licenses.licenses import LICENSE_KEY, at, payload_of
 
 # Each looks like the number five to somebody: int() takes most of them.
 NOT_FIVE = [

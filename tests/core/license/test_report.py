@@ -4,7 +4,7 @@ import pytest
 
 from kong_mesh_cp.core.license.fault import Fault
 from kong_mesh_cp.core.license.report import Report, Verdict, judge
-from support.licenses import (
+from support.licenses.licenses import (
     KEYRING,
     LICENSE_KEY,
     STRANGER,

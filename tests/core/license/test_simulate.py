@@ -6,7 +6,7 @@ from kong_mesh_cp.core.license.bundled import BundledLicense
 from kong_mesh_cp.core.license.fault import Fault
 from kong_mesh_cp.core.license.simulate import simulate
 from kong_mesh_cp.core.license.term import Entitlement
-from support.licenses import at, issued
+from support.licenses.licenses import at, issued
 
 ISSUED = issued(expires="2027-01-31", dataplanes=20)
 BUNDLED = BundledLicense(at("2026-11-21"))

@@ -6,7 +6,7 @@ import pytest
 
 from kong_mesh_cp.core.license.fault import Fault, LicenseRejectedError
 from kong_mesh_cp.core.license.sources import SourceKind, SourceReading, choose
-from support.licenses import LICENSE_KEY, license_document
+from support.licenses.licenses import LICENSE_KEY, license_document
 
 DOCUMENT = license_document()
 BROKEN = LicenseRejectedError(Fault.UNREADABLE, "/x cannot be read", hint="Look at it.")

@@ -22,7 +22,7 @@ from kong_mesh_cp.core.license.term import (
     require_startable,
     term_at,
 )
-from support.licenses import at, issued
+from support.licenses.licenses import at, issued
 
 INSTANTS = st.datetimes(timezones=st.just(UTC))
 

@@ -6,7 +6,7 @@ from kong_mesh_cp.core.license import warnings
 from kong_mesh_cp.core.license.bundled import BundledLicense
 from kong_mesh_cp.core.license.sources import Choice, SourceKind, SourceReading
 from kong_mesh_cp.core.license.term import Current, Entitlement, Expired, ExpiringSoon, Term
-from support.licenses import TEST_VENDOR, at, issued
+from support.licenses.licenses import TEST_VENDOR, at, issued
 
 ISSUED = issued(expires="2027-01-31")
 BUNDLED = BundledLicense(at("2026-11-21"))

@@ -9,25 +9,25 @@ from typing import Any
 
 import pytest
 
-from kong_mesh_cp.core.policy.contributions import to_entries
-from kong_mesh_cp.core.policy.egress import egress_rules
-from kong_mesh_cp.core.policy.inbound_rules import inbound_rules
-from kong_mesh_cp.core.policy.match import UnresolvedTargetError
-from kong_mesh_cp.core.policy.matched import (
+from kong_mesh_cp.core.policy.rules.contributions import to_entries
+from kong_mesh_cp.core.policy.rules.egress import egress_rules
+from kong_mesh_cp.core.policy.rules.inbound_rules import inbound_rules
+from kong_mesh_cp.core.policy.rules.match import UnresolvedTargetError
+from kong_mesh_cp.core.policy.rules.matched import (
     MatchedPolicies,
     MeshView,
     gateway_to_rules,
     matched_policies,
     selects_proxy,
 )
-from kong_mesh_cp.core.policy.policy import Policy
-from kong_mesh_cp.core.policy.priority import sorted_entries, sorted_policies
-from kong_mesh_cp.core.policy.proxies import Proxy
-from kong_mesh_cp.core.policy.resource_rules import resource_rules
-from kong_mesh_cp.core.policy.routed_entries import service_entries
-from kong_mesh_cp.core.policy.subset_rules import from_rules, proxy_rules, service_rules
+from kong_mesh_cp.core.policy.rules.policy import Policy
+from kong_mesh_cp.core.policy.rules.priority import sorted_entries, sorted_policies
+from kong_mesh_cp.core.policy.rules.proxies import Proxy
+from kong_mesh_cp.core.policy.rules.resource_rules import resource_rules
+from kong_mesh_cp.core.policy.rules.routed_entries import service_entries
+from kong_mesh_cp.core.policy.rules.subset_rules import from_rules, proxy_rules, service_rules
 from kong_mesh_cp.core.resources.registry import TYPES
-from support.offline_suites import (
+from support.suites.offline_suites import (
     OfflineCase,
     documents_of,
     offline_cases,
@@ -39,7 +39,7 @@ from support.offline_suites import (
     shown_to_rules,
     view_of,
 )
-from support.validation_cases import shared_folder
+from support.suites.validation_cases import shared_folder
 
 INBOUND = "127.0.0.1:80"
 

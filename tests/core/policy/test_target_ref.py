@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kong_mesh_cp.core.policy.target_ref import KINDS, Allowed, TargetRef, violations
-from kong_mesh_cp.core.resources.violations import FieldPath, Violation, root
-from support.contract_suites import ValidationCase, validation_cases
+from kong_mesh_cp.core.schema.violations import FieldPath, Violation, root
+from support.suites.contract_suites import ValidationCase, validation_cases
 
 AT = root("targetRef")
 EVERY_KIND = Allowed(kinds=KINDS)

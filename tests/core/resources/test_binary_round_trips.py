@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 import yaml
 
+from kong_mesh_cp.core.formats.go_values import ParseError
 from kong_mesh_cp.core.resources.kind import ProtoKind
 from kong_mesh_cp.core.resources.kinds.catalogue import KINDS
-from kong_mesh_cp.core.resources.message_binary import decode, encode
-from kong_mesh_cp.core.resources.proto import Message, read_message, write_message
-from kong_mesh_cp.core.resources.reading import ParseError
-from support.shared_documents import resources
-from support.validation_cases import JsonLoader, shared_folder
-from support.wire_fields import lengthy
+from kong_mesh_cp.core.schema.message_binary import decode, encode
+from kong_mesh_cp.core.schema.messages import Message, read_message, write_message
+from support.specs.wire_fields import lengthy
+from support.suites.shared_documents import resources
+from support.suites.validation_cases import JsonLoader, shared_folder
 
 KINDS_WITHOUT_NUMBERS = {"AccessRole", "AccessRoleBinding"}
 URL = "type.googleapis.com/kuma."

@@ -14,15 +14,15 @@ from hypothesis import strategies as st
 
 from kong_mesh_cp.core.resources.kind import ProtoKind
 from kong_mesh_cp.core.resources.kinds.catalogue import KINDS
-from kong_mesh_cp.core.resources.message_binary import decode, encode
-from kong_mesh_cp.core.resources.proto import write_message
-from kong_mesh_cp.core.resources.wire_format import BinaryError, BinaryFault
-from support.every_field import Everything, messages, unhurried
-from support.protobuf_runtime import Runtime
-from support.shared_documents import resources
-from support.validation_cases import shared_folder
+from kong_mesh_cp.core.schema.message_binary import decode, encode
+from kong_mesh_cp.core.schema.messages import write_message
+from kong_mesh_cp.core.schema.wire_format import BinaryError, BinaryFault
+from support.specs.every_field import Everything, messages, unhurried
+from support.specs.protobuf_runtime import Runtime
+from support.suites.shared_documents import resources
+from support.suites.validation_cases import shared_folder
 
-# The fields of support.every_field by their numbers: `*` is a list, `#` a map, `?` of a group.
+# The fields of support.specs.every_field by their numbers: `*` is a list, `#` a map, `?` of a group.
 FIELDS = ["text string", "flag bool", "ratio double", "count uint32", "big_count uint64"]
 FIELDS += ["delta int32", "color Color", "data bytes", "inner Inner", "items Inner*"]
 FIELDS += ["names string*", "counts uint32*", "colors Color*", "ratios double*"]

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from kong_mesh_cp.core import strict_json
+from kong_mesh_cp.core.formats import strict_json
+from kong_mesh_cp.core.formats.go_values import ParseError
 from kong_mesh_cp.core.resources.bodies import (
     Draft,
     bad_request_detail,
@@ -23,9 +24,8 @@ from kong_mesh_cp.core.resources.kind import InvalidResourceError
 from kong_mesh_cp.core.resources.kinds.catalogue import KINDS
 from kong_mesh_cp.core.resources.labels import Mode, Place
 from kong_mesh_cp.core.resources.meta import Resource
-from kong_mesh_cp.core.resources.reading import ParseError
 from kong_mesh_cp.core.resources.registry import TYPES
-from kong_mesh_cp.core.resources.violations import Violation
+from kong_mesh_cp.core.schema.violations import Violation
 
 AT = datetime(2026, 1, 1, 10, 0, 0, tzinfo=UTC)
 ZONE = Place()

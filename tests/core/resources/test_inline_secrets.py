@@ -24,7 +24,7 @@ from kong_mesh_cp.core.resources.inline_secrets import (
     warnings,
 )
 from kong_mesh_cp.core.resources.plugin_kind import PluginKind
-from kong_mesh_cp.core.resources.proto import Message
+from kong_mesh_cp.core.schema.messages import Message
 from kong_mesh_cp.usecases.resources.kinds import KINDS
 
 CANARY = "canary-of-a-key"
@@ -206,9 +206,9 @@ def test_every_type_with_a_source_of_bytes_is_looked_through(name: str) -> None:
 
 
 def test_every_type_with_texts_of_envoy_is_looked_through() -> None:
+    from kong_mesh_cp.core.formats import native_envoy
     from kong_mesh_cp.core.policy.kinds import mesh_proxy_patch
-    from kong_mesh_cp.core.resources import native_envoy
-    from kong_mesh_cp.core.resources.kinds import proxy_template
+    from kong_mesh_cp.core.resources.kinds.legacy import proxy_template
 
     judged = {module.KIND.type for module in (mesh_proxy_patch, proxy_template)}
     assert judged == NATIVE_TYPES

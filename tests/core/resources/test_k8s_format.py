@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kong_mesh_cp.core.formats.go_values import ParseError
 from kong_mesh_cp.core.resources.k8s_format import from_k8s, is_k8s, is_namespaced, to_k8s
-from kong_mesh_cp.core.resources.reading import ParseError
 from kong_mesh_cp.core.resources.registry import TYPES
 
 AT = datetime(2026, 1, 1, 10, 0, 0, 123456, tzinfo=UTC)

@@ -10,15 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kong_mesh_cp.core.resources.definitions import Definitions
+from kong_mesh_cp.core.formats.go_values import ParseError
 from kong_mesh_cp.core.resources.kind import InvalidResourceError, Kind
 from kong_mesh_cp.core.resources.kind_schemas import kind_description, resource_schema
 from kong_mesh_cp.core.resources.plugin_kind import PluginKind
-from kong_mesh_cp.core.resources.reading import ParseError
 from kong_mesh_cp.core.resources.registry import TYPES
+from kong_mesh_cp.core.schema.json_schema import Definitions
 from kong_mesh_cp.usecases.resources.kinds import KINDS
-from support.schema_documents import bodies
-from support.sound_resources import SOUND, damaged
+from support.specs.schema_documents import bodies
+from support.specs.sound_resources import SOUND, damaged
 
 EXAMPLES = 25  # of each property and kind
 PLUGIN = [name for name, kind in KINDS.items() if isinstance(kind, PluginKind)]

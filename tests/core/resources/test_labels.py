@@ -11,7 +11,7 @@ from kong_mesh_cp.core.resources.labels import (
     label_violations,
 )
 from kong_mesh_cp.core.resources.registry import TYPES
-from kong_mesh_cp.core.resources.violations import Violation
+from kong_mesh_cp.core.schema.violations import Violation
 
 ZONE = Place(Mode.ZONE, "east")
 GLOBAL = Place(Mode.GLOBAL)

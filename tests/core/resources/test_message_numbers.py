@@ -9,14 +9,14 @@ from typing import Annotated, Any, get_args, get_origin
 
 import pytest
 
-from kong_mesh_cp.core.resources import metrics
-from kong_mesh_cp.core.resources import proto_scalars as scalars
+from kong_mesh_cp.core.resources import metrics_backend
 from kong_mesh_cp.core.resources.kind import ProtoKind
 from kong_mesh_cp.core.resources.kinds import mesh_rules
 from kong_mesh_cp.core.resources.kinds.catalogue import KINDS
 from kong_mesh_cp.core.resources.kinds.config import Config
-from kong_mesh_cp.core.resources.proto import Message, MessageField, ProtoEnum, message_fields
-from support.validation_cases import shared_folder
+from kong_mesh_cp.core.schema import message_scalars as scalars
+from kong_mesh_cp.core.schema.messages import Message, MessageField, ProtoEnum, message_fields
+from support.suites.validation_cases import shared_folder
 
 WRAPPERS = {
     "bool": "google.protobuf.BoolValue",
@@ -41,7 +41,7 @@ SCALARS = {
 }
 # What the `conf` of a backend holds: of these only the JSON travels, inside of a Struct.
 INSIDE_OF_STRUCTS: Mapping[str, type[Message]] = {
-    "PrometheusMetricsBackendConfig": metrics.PrometheusConf,
+    "PrometheusMetricsBackendConfig": metrics_backend.PrometheusConf,
     "TcpLoggingBackendConfig": mesh_rules._Tcp,
     "FileLoggingBackendConfig": mesh_rules._File,
     "ZipkinTracingBackendConfig": mesh_rules._Zipkin,

@@ -10,16 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kong_mesh_cp.core.resources.message_binary import decode, encode
-from kong_mesh_cp.core.resources.wire_format import (
+from kong_mesh_cp.core.schema.message_binary import decode, encode
+from kong_mesh_cp.core.schema.wire_format import (
     FIELDS_MAX,
     MESSAGE_BYTES_MAX,
     NESTING_DEPTH_MAX,
     BinaryError,
     BinaryFault,
 )
-from support.every_field import Everything, Inner, messages, unhurried
-from support.wire_fields import eight, lengthy, numeric
+from support.specs.every_field import Everything, Inner, messages, unhurried
+from support.specs.wire_fields import eight, lengthy, numeric
 
 TWICE = 2.0
 NOISE = 1.8  # of a ratio that is 2 where time is linear, and 4 where it is quadratic

@@ -10,6 +10,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kong_mesh_cp.core.formats.go_values import ParseError
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.resources.meta import (
     CANNOT_BE_EMPTY,
@@ -27,9 +28,8 @@ from kong_mesh_cp.core.resources.meta import (
     read_meta,
     url_violations,
 )
-from kong_mesh_cp.core.resources.reading import ParseError
-from kong_mesh_cp.core.resources.violations import Violation
-from support.validation_cases import shared_folder
+from kong_mesh_cp.core.schema.violations import Violation
+from support.suites.validation_cases import shared_folder
 
 ANY_JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),

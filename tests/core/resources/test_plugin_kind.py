@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import pytest
 
+from kong_mesh_cp.core.formats.go_values import ParseError
 from kong_mesh_cp.core.policy.kinds import mesh_timeout
 from kong_mesh_cp.core.resources.kind import InvalidResourceError
 from kong_mesh_cp.core.resources.plugin_kind import plugin_kind
-from kong_mesh_cp.core.resources.reading import ParseError
-from kong_mesh_cp.core.resources.schema_terms import Duration
-from kong_mesh_cp.core.resources.violations import VIOLATIONS_MAX, Violation, root
+from kong_mesh_cp.core.schema.record_terms import Duration
+from kong_mesh_cp.core.schema.violations import VIOLATIONS_MAX, Violation, root
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

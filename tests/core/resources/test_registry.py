@@ -11,7 +11,7 @@ import yaml
 from kong_mesh_cp.core.resources.kinds.catalogue import KINDS
 from kong_mesh_cp.core.resources.meta import Scope
 from kong_mesh_cp.core.resources.registry import BY_PATH, TYPES, Kds, Policy
-from support.validation_cases import shared_folder
+from support.suites.validation_cases import shared_folder
 
 
 def test_the_rows_are_sorted_and_named_once() -> None:

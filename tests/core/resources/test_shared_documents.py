@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
+from kong_mesh_cp.core.formats.timestamps import parse_timestamp
 from kong_mesh_cp.core.resources.bodies import read_draft, show
 from kong_mesh_cp.core.resources.kinds.catalogue import KINDS
 from kong_mesh_cp.core.resources.labels import Mode, Place, computed_labels
 from kong_mesh_cp.core.resources.meta import Resource
 from kong_mesh_cp.core.resources.registry import TYPES
-from kong_mesh_cp.core.resources.timestamps import parse_timestamp
-from support.shared_documents import resources, suites
+from support.suites.shared_documents import resources, suites
 
 META = {"type", "mesh", "name", "labels", "creationTime", "modificationTime"}
 # Left over from older versions, where no proxy has them any more.

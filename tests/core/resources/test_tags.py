@@ -16,7 +16,7 @@ from kong_mesh_cp.core.resources.tags import (
     tag_violations,
     threshold_violations,
 )
-from kong_mesh_cp.core.resources.violations import Violation, root
+from kong_mesh_cp.core.schema.violations import Violation, root
 
 TAGS = root("tags")
 NAME = "tag name must consist of alphanumeric characters, dots, dashes, slashes and underscores"

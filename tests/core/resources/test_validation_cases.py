@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from kong_mesh_cp.core.resources.kinds.catalogue import KINDS
-from support.validation_cases import ValidationCase, cases_of, violations_of
+from support.suites.validation_cases import ValidationCase, cases_of, violations_of
 
 EXACT = ("Dataplane", "Mesh", "MeshGateway", "ZoneEgress", "ZoneIngress")
 LEGACY = (

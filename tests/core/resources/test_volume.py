@@ -15,8 +15,8 @@ from kong_mesh_cp.core.resources.volume import (
     share_of,
     size_of,
 )
-from kong_mesh_cp.usecases.proxy_records import RUN
-from kong_mesh_cp.usecases.registrations import REGISTRATION
+from kong_mesh_cp.usecases.admission.proxy_records import RUN
+from kong_mesh_cp.usecases.admission.registrations import REGISTRATION
 
 QUOTA = Quota(items=3, bytes=100)
 FULL = Totals(Volume(3, 100), Volume(3, 100))

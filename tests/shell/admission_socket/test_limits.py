@@ -25,10 +25,16 @@ from kong_mesh_cp.shell.admission_socket.limits import (
     PeerConnections,
     UidRates,
 )
-from kong_mesh_cp.shell.http.messages import Credentials, Peer
-from support.admission import body
-from support.admission_socket import ADMISSIONS, admission, first_line, open_socket, problem_of
-from support.http_peers import Client, get
+from kong_mesh_cp.shell.listening.peer import Credentials, Peer
+from support.daemons.admission_socket import (
+    ADMISSIONS,
+    admission,
+    first_line,
+    open_socket,
+    problem_of,
+)
+from support.daemons.http_peers import Client, get
+from support.fakes.admission import body
 
 SOMEBODY = 1000
 

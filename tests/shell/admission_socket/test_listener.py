@@ -19,7 +19,7 @@ from kong_mesh_cp.shell.admission_socket.listener import (
     bound,
     open_to,
 )
-from support.users import needs_root, without_root
+from support.fakes.users import needs_root, without_root
 
 
 def connects(path: Path) -> bool:

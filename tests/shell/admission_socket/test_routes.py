@@ -8,10 +8,9 @@ import pytest
 import trio
 import trio.testing
 
-from kong_mesh_cp.core.admission.identity import Rule
+from kong_mesh_cp.core.admission.attestation import Rule
 from kong_mesh_cp.core.license.term import instant
-from support.admission import NOON, body, gateway_body, proxies
-from support.admission_socket import (
+from support.daemons.admission_socket import (
     ADMISSIONS,
     admission,
     first_line,
@@ -20,7 +19,8 @@ from support.admission_socket import (
     problem_of,
     this_user,
 )
-from support.http_peers import get, post
+from support.daemons.http_peers import get, post
+from support.fakes.admission import NOON, body, gateway_body, proxies
 
 
 async def test_the_answer_to_an_admission_stays_open_and_is_the_seat(tmp_path: Path) -> None:

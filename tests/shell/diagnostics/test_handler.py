@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from kong_mesh_cp.shell.diagnostics.handler import build_diagnostics
-from support.http_peers import get, serving
+from support.daemons.http_peers import get, serving
 
 
 async def test_health_readiness_and_metrics(tmp_path: Path) -> None:

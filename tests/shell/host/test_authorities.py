@@ -8,7 +8,7 @@ from cryptography import x509
 from kong_mesh_cp.core.identity.rsa_keys import SigningKey
 from kong_mesh_cp.core.resources.kinds.mesh import CertificateAuthority
 from kong_mesh_cp.shell.host.authorities import SystemKeyMaker
-from support.identity import NOW
+from support.fakes.identity import NOW
 
 
 def maker() -> SystemKeyMaker:

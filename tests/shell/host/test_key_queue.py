@@ -10,7 +10,7 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from kong_mesh_cp.shell.host.key_queue import WAITING_MAX, WAITING_OF_ONE_MAX, KeyQueue
-from kong_mesh_cp.usecases.resources.births import KEYS_BUSY_SECONDS, KeysBusyError
+from kong_mesh_cp.usecases.resources.mesh_creation import KEYS_BUSY_SECONDS, KeysBusyError
 
 
 @dataclass

@@ -9,7 +9,7 @@ import pytest
 
 from kong_mesh_cp.core.errors import EX_UNAVAILABLE, ListenError
 from kong_mesh_cp.shell.host.listening import address_of, open_tcp
-from support.users import needs_root, without_root
+from support.fakes.users import needs_root, without_root
 
 SETTING = "KUMA_API_SERVER_HTTP_PORT"
 

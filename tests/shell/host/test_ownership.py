@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from kong_mesh_cp.shell.host.ownership import distrust, exposure
-from support.users import NOBODY_UID, needs_root
+from support.fakes.users import NOBODY_UID, needs_root
 
 
 @pytest.fixture

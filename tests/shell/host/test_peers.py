@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from kong_mesh_cp.core.admission.identity import InUnit, NoUnit, UnitUnseen
+from kong_mesh_cp.core.admission.attestation import InUnit, NoUnit, UnitUnseen
 from kong_mesh_cp.shell.host.peers import SocketPeer, unit_by_start_time, unit_while
-from kong_mesh_cp.shell.http.messages import Credentials
-from kong_mesh_cp.shell.http.server import peer_of
+from kong_mesh_cp.shell.listening.acceptor import peer_of
+from kong_mesh_cp.shell.listening.peer import Credentials
 
 BACKEND = "0::/system.slice/backend.service\n"
 NOBODY = 65534

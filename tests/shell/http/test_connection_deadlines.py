@@ -11,9 +11,9 @@ import pytest
 import trio
 import trio.testing
 
-from kong_mesh_cp.shell.http.limits import DEADLINE_SLACK, Limits
 from kong_mesh_cp.shell.http.messages import Request, Response
-from support.http_peers import Client, get, post, serving
+from kong_mesh_cp.shell.listening.limits import DEADLINE_SLACK, Limits
+from support.daemons.http_peers import Client, get, post, serving
 
 pytestmark = pytest.mark.usefixtures("autojump_clock")
 

@@ -9,11 +9,12 @@ import pytest
 import trio
 import trio.testing
 
-from kong_mesh_cp.shell.http.budget import SLOW_SECONDS, Budgets
-from kong_mesh_cp.shell.http.connection import UNCOUNTED_ANSWER_BYTES
-from kong_mesh_cp.shell.http.limits import Limits
-from kong_mesh_cp.shell.http.messages import HeldResponse, HeldStream, Peer, Request, Response
-from support.http_peers import Client, Served, get, post, serving
+from kong_mesh_cp.shell.http.h1.connection import UNCOUNTED_ANSWER_BYTES
+from kong_mesh_cp.shell.http.messages import HeldStream, Request, Response, StreamingResponse
+from kong_mesh_cp.shell.listening.budget import SLOW_SECONDS, Budgets
+from kong_mesh_cp.shell.listening.limits import Limits
+from kong_mesh_cp.shell.listening.peer import Peer
+from support.daemons.http_peers import Client, Served, get, post, serving
 
 MIB = 1024 * 1024
 LARGE = 4 * MIB  # more than the kernel takes from one who does not read
@@ -65,8 +66,8 @@ async def test_a_held_answer_never_gives_way(tmp_path: Path) -> None:
     async def hold(stream: HeldStream) -> None:
         await stream.wait_closed()
 
-    async def handler(_: Request) -> HeldResponse:
-        return HeldResponse(b"seat\n", hold, lambda: None)
+    async def handler(_: Request) -> StreamingResponse:
+        return StreamingResponse(b"seat\n", hold, lambda: None)
 
     limits = Limits(connections_max=2)
     async with serving(tmp_path, handler, limits=limits) as server, AsyncExitStack() as stack:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import trio
 
-from kong_mesh_cp.shell.http.messages import HeldResponse, HeldStream, Request
-from support.http_peers import Served, serving
+from kong_mesh_cp.shell.http.messages import HeldStream, Request, StreamingResponse
+from support.daemons.http_peers import Served, serving
 
 pytestmark = pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
 
@@ -45,8 +45,8 @@ async def test_curl_follows_a_held_answer_to_its_end(tmp_path: Path, version: st
     async def hold(stream: HeldStream) -> None:
         stream.send_line(b"second\n")
 
-    async def handler(_: Request) -> HeldResponse:
-        return HeldResponse(b"first\n", hold, lambda: None)
+    async def handler(_: Request) -> StreamingResponse:
+        return StreamingResponse(b"first\n", hold, lambda: None)
 
     async with serving(tmp_path, handler) as server:
         assert await curl(server, version, "-N", "http://localhost/") == "first\nsecond\n"

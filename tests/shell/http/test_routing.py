@@ -4,9 +4,10 @@ import socket
 
 import pytest
 
-from kong_mesh_cp.shell.http.messages import HeldResponse, Peer, Request, Response
+from kong_mesh_cp.shell.http.messages import Request, Response, StreamingResponse
 from kong_mesh_cp.shell.http.plain_text import plain_text_error
 from kong_mesh_cp.shell.http.routing import Route, Router
+from kong_mesh_cp.shell.listening.peer import Peer
 
 
 async def show(request: Request) -> Response:
@@ -30,7 +31,7 @@ async def routed(method: str, path: str) -> Response:
     with socket.socket() as nobody:
         request = Request(method, path, {}, {}, b"", Peer(nobody))
         answer = await Router(TABLE, error_body=plain_text_error)(request)
-    assert not isinstance(answer, HeldResponse)
+    assert not isinstance(answer, StreamingResponse)
     return answer
 
 

@@ -11,9 +11,9 @@ import pytest
 import trio
 import trio.testing
 
-from kong_mesh_cp.shell.http.limits import Limits
-from kong_mesh_cp.shell.http.messages import HeldResponse, HeldStream, Request, Response
-from support.http_peers import Client, chunked, get, post, serving
+from kong_mesh_cp.shell.http.messages import HeldStream, Request, Response, StreamingResponse
+from kong_mesh_cp.shell.listening.limits import Limits
+from support.daemons.http_peers import Client, chunked, get, post, serving
 
 LIMITS = Limits(
     header_seconds=2,
@@ -37,11 +37,11 @@ class World:
     rightly_answered: int = 0
     wrong: list[str] = field(default_factory=list)
 
-    async def handle(self, request: Request) -> Response | HeldResponse:
+    async def handle(self, request: Request) -> Response | StreamingResponse:
         await trio.sleep(self.random.choice([0, 0, 0.1, 1]))
         if request.path == "/hold":
             self.held += 1
-            return HeldResponse(b"held\n", self._hold, self._release)
+            return StreamingResponse(b"held\n", self._hold, self._release)
         if request.path == "/defect":
             raise RuntimeError("a defect among many peers")
         return Response(200, request.path.encode() + b" " + request.body)

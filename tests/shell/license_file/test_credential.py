@@ -7,8 +7,8 @@ import pytest
 from kong_mesh_cp.core.license.fault import Fault
 from kong_mesh_cp.core.license.sources import SourceReading
 from kong_mesh_cp.shell.license_file.sources import SystemLicenseSources
-from support.licenses import license_document
-from support.users import needs_root, reachable_directory, without_root
+from support.fakes.users import needs_root, reachable_directory, without_root
+from support.licenses.licenses import license_document
 
 OLD, NEW = license_document(dataplanes=5), license_document(dataplanes=20)
 

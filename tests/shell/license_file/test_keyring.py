@@ -8,8 +8,8 @@ import pytest
 from kong_mesh_cp.core.errors import ConfigurationError
 from kong_mesh_cp.core.license.keyring import KEYRING_BYTES_MAX, Keyring
 from kong_mesh_cp.shell.license_file.keyring import BUILT_IN, read_keyring
-from support.licenses import KEYRING, keyring_json
-from support.users import NOBODY_UID, needs_root
+from support.fakes.users import NOBODY_UID, needs_root
+from support.licenses.licenses import KEYRING, keyring_json
 
 
 def refusal(path: Path) -> ConfigurationError:

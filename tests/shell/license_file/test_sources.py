@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from kong_mesh_cp.core.license.fault import Fault, LicenseRejectedError
 from kong_mesh_cp.core.license.sources import SourceKind, SourceReading, choose
 from kong_mesh_cp.shell.license_file.sources import SystemLicenseSources
-from support.licenses import LICENSE_KEY, license_document, signature_of
+from support.licenses.licenses import LICENSE_KEY, license_document, signature_of
 
 DOCUMENT = license_document()
 TEXT = DOCUMENT.decode()

@@ -10,20 +10,20 @@ import pytest
 from kong_mesh_cp.core.identity.audit import Refusal
 from kong_mesh_cp.core.identity.refusal_bounds import API
 from kong_mesh_cp.core.identity.users import User
-from kong_mesh_cp.shell.http.messages import HeldResponse, Request, Response
+from kong_mesh_cp.shell.http.messages import Request, Response, StreamingResponse
 from kong_mesh_cp.shell.rest_api.auditing import telling_refusals
-from kong_mesh_cp.usecases.auditing import Refusals
-from support.http_peers import get, serving
-from support.rest_api import Routes
+from kong_mesh_cp.usecases.identity.auditing import Refusals
+from support.daemons.http_peers import get, serving
+from support.daemons.rest_api import Routes
 
 JOHN = User("john")
 SECRET = {"type": "GlobalSecret", "name": "s", "data": "czNjcmV0"}
 PAGE = {"origin": "http://localhost:3000"}
 
 
-async def handler(request: Request) -> Response | HeldResponse:
+async def handler(request: Request) -> Response | StreamingResponse:
     if request.path == "/held":
-        return HeldResponse(b"1\n", lambda stream: stream.wait_closed(), lambda: None)
+        return StreamingResponse(b"1\n", lambda stream: stream.wait_closed(), lambda: None)
     if request.path == "/open":
         return Response(200)
     return Response(403, refusal=Refusal(status=403, reason="because", user=JOHN))

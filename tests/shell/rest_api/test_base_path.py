@@ -6,7 +6,8 @@ import socket
 
 import pytest
 
-from kong_mesh_cp.shell.http.messages import Peer, Request, Response
+from kong_mesh_cp.shell.http.messages import Request, Response
+from kong_mesh_cp.shell.listening.peer import Peer
 from kong_mesh_cp.shell.rest_api.base_path import below
 from kong_mesh_cp.shell.rest_api.list_queries import next_page
 from kong_mesh_cp.usecases.resources.queries import Listing

@@ -16,22 +16,23 @@ import pytest
 import trio
 
 from kong_mesh_cp.core.identity.access import StaticAccess
-from kong_mesh_cp.core.wire.cors import AllowedOrigins
-from kong_mesh_cp.shell.http.limits import Limits
-from kong_mesh_cp.shell.http.messages import Handler, Peer
-from kong_mesh_cp.shell.http.parsing import RequestError, RequestParser
+from kong_mesh_cp.shell.http.h1.parsing import RequestError, RequestParser
+from kong_mesh_cp.shell.http.messages import Handler
+from kong_mesh_cp.shell.listening.limits import Limits
+from kong_mesh_cp.shell.listening.peer import Peer
+from kong_mesh_cp.shell.rest_api.allowed_origins import AllowedOrigins
 from kong_mesh_cp.shell.rest_api.cors import across_origins
 from kong_mesh_cp.shell.rest_api.guards import Guards
 from kong_mesh_cp.shell.rest_api.handler import Index, RestApi
-from kong_mesh_cp.usecases.authenticating import AuthenticationSettings, Authenticator
-from kong_mesh_cp.usecases.licensing import ReloadOutcome, ReloadResult
-from kong_mesh_cp.usecases.signing_keys import SigningKeys
-from support.growth import GROWTH_MAX, growth
-from support.hostile_texts import HOSTILE_TEXTS
-from support.identity import NOW
-from support.key_secrets import FakeKeySecrets, numbered_keys
-from support.rest_api import Routes
-from support.sound_resources import SOUND
+from kong_mesh_cp.usecases.identity.authenticating import AuthenticationSettings, Authenticator
+from kong_mesh_cp.usecases.identity.signing_keys import SigningKeys
+from kong_mesh_cp.usecases.license.reload_outcome import ReloadOutcome, ReloadResult
+from support.daemons.rest_api import Routes
+from support.fakes.identity import NOW
+from support.fakes.key_secrets import FakeKeySecrets, numbered_keys
+from support.specs.sound_resources import SOUND
+from support.suites.growth import GROWTH_MAX, growth
+from support.suites.hostile_texts import HOSTILE_TEXTS
 
 HEAD_BYTES: Final = 4 * 1024  # twice as much, each byte as three, is a head that is still taken
 HEADERS: Final = Limits().header_count_max // 2 - 2

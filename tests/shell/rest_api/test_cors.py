@@ -6,18 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from kong_mesh_cp.core.wire.cors import AllowedOrigins
-from kong_mesh_cp.shell.http.messages import HeldResponse, Request, Response
+from kong_mesh_cp.shell.http.messages import Request, Response, StreamingResponse
+from kong_mesh_cp.shell.rest_api.allowed_origins import AllowedOrigins
 from kong_mesh_cp.shell.rest_api.cors import across_origins
-from support.http_peers import Answer, get, serving
+from support.daemons.http_peers import Answer, get, serving
 
 GUI = "https://gui.example.com"
 OF_CORS = ("access-control-", "vary")
 
 
-async def handler(request: Request) -> Response | HeldResponse:
+async def handler(request: Request) -> Response | StreamingResponse:
     if request.path == "/held":
-        return HeldResponse(b"1\n", lambda stream: stream.wait_closed(), lambda: None)
+        return StreamingResponse(b"1\n", lambda stream: stream.wait_closed(), lambda: None)
     if request.path == "/nothing":
         return Response(404)
     if request.method == "GET":

@@ -15,18 +15,18 @@ from kong_mesh_cp.core.errors import ControlPlaneError
 from kong_mesh_cp.core.identity.access import AccessRules, Grant, StaticAccess
 from kong_mesh_cp.core.identity.key_series import USER_KEYS
 from kong_mesh_cp.core.identity.tokens import UserClaims
-from kong_mesh_cp.shell.http.drain import Drain
-from kong_mesh_cp.shell.http.limits import Limits
-from kong_mesh_cp.shell.http.server import serve_http
+from kong_mesh_cp.shell.listening.acceptor import serve_http
+from kong_mesh_cp.shell.listening.drain import Drain
+from kong_mesh_cp.shell.listening.limits import Limits
 from kong_mesh_cp.shell.rest_api.errors import api_error
 from kong_mesh_cp.shell.rest_api.guards import Guards
 from kong_mesh_cp.shell.rest_api.handler import Index, RestApi
-from kong_mesh_cp.usecases.authenticating import AuthenticationSettings, Authenticator
-from kong_mesh_cp.usecases.licensing import ReloadOutcome, ReloadResult
-from kong_mesh_cp.usecases.signing_keys import SigningKeys
-from support.http_peers import NOON, Answer, Client
-from support.identity import JOHN, NOW, pem, token_for
-from support.key_secrets import FakeKeySecrets, numbered_keys
+from kong_mesh_cp.usecases.identity.authenticating import AuthenticationSettings, Authenticator
+from kong_mesh_cp.usecases.identity.signing_keys import SigningKeys
+from kong_mesh_cp.usecases.license.reload_outcome import ReloadOutcome, ReloadResult
+from support.daemons.http_peers import NOON, Answer, Client
+from support.fakes.identity import JOHN, NOW, pem, token_for
+from support.fakes.key_secrets import FakeKeySecrets, numbered_keys
 
 INDEX = Index(
     version="2.10.11", cluster_id="ed1a75f5", hostname="cp-host", instance_id="cp-host-2875"

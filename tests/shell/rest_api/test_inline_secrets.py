@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from kong_mesh_cp.core.resources.inline_secrets import MASK, MASK_IN_BASE64
-from support.resource_api import inbound, networking
-from support.rest_api import Routes
+from support.daemons.resource_api import inbound, networking
+from support.daemons.rest_api import Routes
 
 CANARY = "canary-of-a-key"
 IN_BASE64 = base64.b64encode(CANARY.encode()).decode()

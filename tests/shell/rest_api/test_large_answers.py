@@ -10,15 +10,19 @@ import pytest
 import trio
 import trio.testing
 
+from kong_mesh_cp.core.formats.json_text import json_text
 from kong_mesh_cp.core.resources.key import ResourceKey
-from kong_mesh_cp.core.wire.json_text import json_text
-from kong_mesh_cp.shell.rest_api.answering import ANSWER_CHARACTERS_MAX, PAGE_CHARACTERS_MAX, shown
-from kong_mesh_cp.usecases.resource_ports import Put
+from kong_mesh_cp.shell.rest_api.responding import (
+    ANSWER_CHARACTERS_MAX,
+    PAGE_CHARACTERS_MAX,
+    json_response,
+)
+from kong_mesh_cp.usecases.ports.resource_store import Put
 from kong_mesh_cp.usecases.resources.documents import LARGE_BYTES
 from kong_mesh_cp.usecases.resources.queries import PAGE_BYTES_MAX
-from kong_mesh_cp.usecases.resources.reading import mesh_key
-from kong_mesh_cp.usecases.resources.refusals import Fault, ResourceRefusedError
-from support.rest_api import Routes
+from kong_mesh_cp.usecases.resources.reader import mesh_key
+from kong_mesh_cp.usecases.resources.resource_refusals import Fault, ResourceRefusedError
+from support.daemons.rest_api import Routes
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 RETRIES = "/meshes/m/meshretries"
@@ -152,7 +156,7 @@ async def test_an_answer_beyond_all_bounds_is_refused() -> None:
     many = ["x" * 1000] * (ANSWER_CHARACTERS_MAX // 1000 + 1)
 
     with pytest.raises(ResourceRefusedError) as error:
-        await shown({"items": many})
+        await json_response({"items": many})
     assert error.value.fault is Fault.TOO_LARGE
 
 

@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kong_mesh_cp.shell.http.messages import Peer, Request
-from kong_mesh_cp.shell.http.targets import split_target
+from kong_mesh_cp.shell.http.h1.targets import split_target
+from kong_mesh_cp.shell.http.messages import Request
+from kong_mesh_cp.shell.listening.peer import Peer
 from kong_mesh_cp.shell.rest_api.list_queries import list_query, next_page, service_types
 from kong_mesh_cp.usecases.resources.queries import GatewayFilter, Listing, ListQuery
-from kong_mesh_cp.usecases.resources.refusals import ResourceRefusedError
+from kong_mesh_cp.usecases.resources.resource_refusals import ResourceRefusedError
 
 ROUTE = "/meshes/{mesh}/dataplanes"
 NOBODY = Peer(socket.socket.__new__(socket.socket))

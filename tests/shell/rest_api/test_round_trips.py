@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from support.rest_api import Routes
-from support.validation_cases import JsonLoader, shared_folder
+from support.daemons.rest_api import Routes
+from support.suites.validation_cases import JsonLoader, shared_folder
 
 Json = dict[str, Any]
 

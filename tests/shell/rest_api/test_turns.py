@@ -8,14 +8,14 @@ from datetime import UTC, datetime
 import pytest
 import trio
 
+from kong_mesh_cp.core.formats.json_text import PIECE_VALUES_MAX
 from kong_mesh_cp.core.resources.key import ResourceKey
-from kong_mesh_cp.core.wire.json_text import PIECE_VALUES_MAX
-from kong_mesh_cp.usecases.resource_ports import Put
+from kong_mesh_cp.usecases.ports.resource_store import Put
 from kong_mesh_cp.usecases.resources.documents import LARGE_BYTES
-from kong_mesh_cp.usecases.resources.reading import mesh_key
+from kong_mesh_cp.usecases.resources.reader import mesh_key
 from kong_mesh_cp.usecases.resources.sweeping import SLICE_ITEMS
-from support.rest_api import Routes
-from support.turns import counted_turns, share_of_loop
+from support.daemons.rest_api import Routes
+from support.fakes.turns import counted_turns, share_of_loop
 
 FEW, MANY = 1, 401
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -150,7 +150,7 @@ async def test_requests_that_look_through_a_mesh_take_turns_and_others_pass(targ
         assert (await routes.ask("GET", asked)).status == 200
         answered.append(asked)
 
-    async with trio.open_nursery() as nursery, routes.api.reading.looks_through_meshes:
+    async with trio.open_nursery() as nursery, routes.api.reading.mesh_scan_slot:
         nursery.start_soon(ask, target)
         await trio.testing.wait_all_tasks_blocked()
         nursery.start_soon(ask, "/meshes/m/dataplanes")

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import trio
 
-from kong_mesh_cp.shell.store.peek import peek
-from kong_mesh_cp.shell.store.state_directory import StateDirectory
-from kong_mesh_cp.usecases.ports import AuditEntry, Remembered
-from support.fake_store import FakeStateStore
-from support.store_crashes import STORM_TASKS, STORMS, steps
-from support.stores import names_of
+from kong_mesh_cp.shell.store.sqlite.peek import peek
+from kong_mesh_cp.shell.store.sqlite.state_directory import StateDirectory
+from kong_mesh_cp.usecases.ports.state_store import AuditEntry, Remembered
+from support.fakes.fake_store import FakeStateStore
+from support.fakes.stores import names_of
+from support.storms.store_crashes import STORM_TASKS, STORMS, steps
 
 ROOT = Path(__file__).parents[3]
 POINTS_MIN = 60  # fewer would mean that the steps are no longer seen
@@ -22,10 +22,10 @@ REFUSALS_MIN = 15
 
 
 def crash(mode: str, directory: Path) -> list[Path]:
-    """Run the program of support/store_crashes.py; one directory for each way it ended."""
+    """Run the program of support/storms/store_crashes.py; one directory for each way it ended."""
     search = os.pathsep.join([str(ROOT / "daemon"), str(ROOT / "tests")])
     subprocess.run(
-        [sys.executable, "-m", "support.store_crashes", mode, str(directory)],
+        [sys.executable, "-m", "support.storms.store_crashes", mode, str(directory)],
         env={**os.environ, "PYTHONPATH": search},
         check=True,
         timeout=300,

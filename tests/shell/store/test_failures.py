@@ -15,14 +15,14 @@ import trio.testing
 
 from kong_mesh_cp.core.errors import StateError
 from kong_mesh_cp.shell.host.ownership import user_name
-from kong_mesh_cp.shell.store.database import _use_log
 from kong_mesh_cp.shell.store.failures import (
     directory_failure,
     own_user,
     store_failure,
 )
-from kong_mesh_cp.shell.store.sqlite import open_store
-from support.stores import names_of, taken
+from kong_mesh_cp.shell.store.sqlite.database import _use_log
+from kong_mesh_cp.shell.store.sqlite.store import open_store
+from support.fakes.stores import names_of, taken
 
 STORE = Path("/var/lib/kong-mesh-cp/store.db")
 

@@ -10,13 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kong_mesh_cp.shell.store.feed import HISTORY_ITEMS_MAX, PENDING_ITEMS_MAX, ChangeFeed
-from kong_mesh_cp.usecases.resource_ports import (
-    ChangeKind,
-    FeedItem,
-    ResourceChange,
-    Resync,
-)
-from support.resources import policy
+from kong_mesh_cp.usecases.ports.resource_store import ChangeKind, FeedItem, ResourceChange, Resync
+from support.fakes.resources import policy
 
 
 def change(revision: int, name: str = "a") -> ResourceChange:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from kong_mesh_cp.shell.store.files import read_file, replace_file, write_anew
-from support.users import NOBODY_UID, needs_root
+from support.fakes.users import NOBODY_UID, needs_root
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o640])

@@ -12,12 +12,12 @@ import pytest
 import trio
 
 from kong_mesh_cp.core.errors import StateError
-from kong_mesh_cp.shell.store.sqlite import SqliteStore, open_store
-from kong_mesh_cp.shell.store.state_directory import StateDirectory
-from kong_mesh_cp.usecases.ports import Remembered
-from support.disks import fill as fill_disk
-from support.disks import small_disk
-from support.stores import AT, mark, names_of, record, seat, taken
+from kong_mesh_cp.shell.store.sqlite.state_directory import StateDirectory
+from kong_mesh_cp.shell.store.sqlite.store import SqliteStore, open_store
+from kong_mesh_cp.usecases.ports.state_store import Remembered
+from support.fakes.disks import fill as fill_disk
+from support.fakes.disks import small_disk
+from support.fakes.stores import AT, mark, names_of, record, seat, taken
 
 PAGES_MAX = 30  # of 4 KiB: room for the schema and some hundred seats
 LONG = "x" * 20_000  # more than what is left of PAGES_MAX after some small seats

@@ -12,10 +12,10 @@ from kong_mesh_cp.core.identity.secrets_at_rest import SECRET_BYTES_MAX, SecretK
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.shell.store.sealed_resources import SealedResources, holds_sealed
 from kong_mesh_cp.shell.store.secret_key import new_secret_key
-from kong_mesh_cp.shell.store.sqlite import open_store
-from kong_mesh_cp.usecases.resource_ports import ChangeRefusedError, Delete, Selection
-from support.fake_resources import FakeResourceStore
-from support.resources import mesh, policy, put
+from kong_mesh_cp.shell.store.sqlite.store import open_store
+from kong_mesh_cp.usecases.ports.resource_store import ChangeRefusedError, Delete, Selection
+from support.fakes.fake_resources import FakeResourceStore
+from support.fakes.resources import mesh, policy, put
 
 GLOBAL = ResourceKey("GlobalSecret", "", "user-token-signing-key-1")
 IN_MESH = ResourceKey("Secret", "m", "s")

@@ -23,7 +23,7 @@ from kong_mesh_cp.shell.store.secret_key import (
     new_secret_key,
     rotate_secret_key,
 )
-from support.users import NOBODY_UID, needs_root
+from support.fakes.users import NOBODY_UID, needs_root
 
 KEY = SecretKey(bytes(range(32)))
 OTHER = SecretKey(bytes(range(32, 64)))

@@ -16,18 +16,18 @@ from typing import Any, Final
 import pytest
 import trio
 
-from kong_mesh_cp.core import strict_json
-from kong_mesh_cp.core.resources.go_json import syntax_fault
+from kong_mesh_cp.core.formats import strict_json
+from kong_mesh_cp.core.formats.go_json import syntax_fault
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.resources.registry import TYPES
 from kong_mesh_cp.usecases.resources.kinds import KINDS
-from kong_mesh_cp.usecases.resources.refusals import ResourceRefusedError
+from kong_mesh_cp.usecases.resources.resource_refusals import ResourceRefusedError
 from kong_mesh_cp.usecases.resources.sent_bodies import LARGE_VALUES, holds_more
-from support.growth import GROWTH_MAX, growth
-from support.hostile_texts import HOSTILE_TEXTS
-from support.resource_api import ResourceApi
-from support.sound_resources import SOUND
-from support.text_fields import Place, list_places, text_places
+from support.daemons.resource_api import ResourceApi
+from support.specs.sound_resources import SOUND
+from support.suites.growth import GROWTH_MAX, growth
+from support.suites.hostile_texts import HOSTILE_TEXTS
+from support.suites.text_fields import Place, list_places, text_places
 
 CHARACTERS: Final = 8 * 1024  # of a first look
 LOOK_SECONDS: Final = 0.004  # what takes more at a first look is looked at closely

@@ -18,7 +18,6 @@ from kong_mesh_cp.core.identity.conditions import can_be_fulfilled, may_be_about
 from kong_mesh_cp.core.identity.refusals import AccessDeniedError
 from kong_mesh_cp.core.identity.roles import RoleAccess, admin_binding, admin_role
 from kong_mesh_cp.core.identity.users import ADMIN, ADMINS, User
-from kong_mesh_cp.core.resources import schema
 from kong_mesh_cp.core.resources.kind import ProtoKind
 from kong_mesh_cp.core.resources.kinds.access_role import (
     KIND,
@@ -30,14 +29,15 @@ from kong_mesh_cp.core.resources.kinds.access_role import (
     TagMatch,
 )
 from kong_mesh_cp.core.resources.plugin_kind import PluginKind
-from kong_mesh_cp.core.resources.proto import message_fields
 from kong_mesh_cp.core.resources.registry import TYPES
+from kong_mesh_cp.core.schema import records
+from kong_mesh_cp.core.schema.messages import message_fields
 from kong_mesh_cp.usecases.resources.kinds import KINDS
-from kong_mesh_cp.usecases.resources.refusals import Fault, ResourceRefusedError
+from kong_mesh_cp.usecases.resources.resource_refusals import Fault, ResourceRefusedError
 from kong_mesh_cp.usecases.resources.sent_bodies import LARGE_BODY_BYTES
-from support.identity import KNOWN
-from support.resource_api import ResourceApi
-from support.sound_resources import SOUND
+from support.daemons.resource_api import ResourceApi
+from support.fakes.identity import KNOWN
+from support.specs.sound_resources import SOUND
 
 Json = dict[str, Any]
 
@@ -121,7 +121,7 @@ def known_members(type_name: str) -> set[str]:
     """What the schema of a type has, of its spec."""
     match KINDS[type_name]:
         case PluginKind(spec_type=spec_type):
-            return {member.name for member in schema.record(spec_type).members}
+            return {member.name for member in records.record(spec_type).members}
         case ProtoKind(message_type=message_type):
             return {name for each in message_fields(message_type) for name in each.names}
         case kind:

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from kong_mesh_cp.core.policy.policy import TRAITS
+from kong_mesh_cp.core.policy.rules.policy import TRAITS
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.usecases.resources.documents import document_of, resource_of
 from kong_mesh_cp.usecases.resources.kinds import KINDS
-from support.resource_api import ResourceApi
-from support.sound_resources import SOUND
+from support.daemons.resource_api import ResourceApi
+from support.specs.sound_resources import SOUND
 
 
 @pytest.mark.parametrize("type_name", sorted({*TRAITS, "MeshService"} & SOUND.keys()))

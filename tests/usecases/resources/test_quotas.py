@@ -21,8 +21,8 @@ from kong_mesh_cp.core.resources.kinds.access_role import (
 )
 from kong_mesh_cp.core.resources.volume import Quota
 from kong_mesh_cp.usecases.resources.quotas import Quotas
-from kong_mesh_cp.usecases.resources.refusals import Fault, ResourceRefusedError
-from support.resource_api import ResourceApi, networking
+from kong_mesh_cp.usecases.resources.resource_refusals import Fault, ResourceRefusedError
+from support.daemons.resource_api import ResourceApi, networking
 
 SOMEBODY = User("john", (AUTHENTICATED,))
 QUOTA = Quota(items=8, bytes=4_000)

@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from trio import run
 
-from kong_mesh_cp.usecases.resource_ports import Delete, Page, Selection
+from kong_mesh_cp.usecases.ports.resource_store import Delete, Page, Selection
 from kong_mesh_cp.usecases.resources import sweeping
 from kong_mesh_cp.usecases.resources.sweeping import sweep
-from support.fake_resources import FakeResourceStore
-from support.resources import policy, put
+from support.fakes.fake_resources import FakeResourceStore
+from support.fakes.resources import policy, put
 
 PAGE_ITEMS = 4
 POLICIES = Selection(type="MeshTimeout")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from kong_mesh_cp.core.admission.decision import RefusalCode, Refused
 from kong_mesh_cp.core.admission.request import AdmissionRequest, Tags
-from kong_mesh_cp.core.resources.membership import Breach, breach, shown
+from kong_mesh_cp.core.meshes.membership import Breach, breach, shown
 
 if TYPE_CHECKING:
     from kong_mesh_cp.core.resources.kinds.mesh import ProxyConstraints

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from kong_mesh_cp.core.resources.membership import Breach
-from kong_mesh_cp.core.resources.violations import Violation
+from kong_mesh_cp.core.meshes.membership import Breach
+from kong_mesh_cp.core.schema.violations import Violation
 
 
 class RefusalCode(StrEnum):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
+from kong_mesh_cp.core.admission.attestation import AttestedPeer
 from kong_mesh_cp.core.admission.decision import (
     Admitted,
     AdmittedOverLimit,
@@ -14,7 +15,6 @@ from kong_mesh_cp.core.admission.decision import (
     RefusalCode,
     Refused,
 )
-from kong_mesh_cp.core.admission.identity import AttestedPeer
 from kong_mesh_cp.core.admission.seats import ProxyKind, SeatId, SeatRecord
 
 HIGH_WATER_DAYS_MAX = 400  # of marks kept: a year and the month to compare with

@@ -16,7 +16,7 @@ from kong_mesh_cp.core.resources.meta import (
     NAME_CHARACTERS_MAX,
     NAME_LENGTH,
 )
-from kong_mesh_cp.core.resources.violations import Violation
+from kong_mesh_cp.core.schema.violations import Violation
 
 MESH_CHARACTERS_MAX = 63
 TAGS_MAX = 64  # in one set

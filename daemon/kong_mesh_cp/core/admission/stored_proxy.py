@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from kong_mesh_cp.core.admission.attestation import Identified
 from kong_mesh_cp.core.admission.counting import gateway_kind
 from kong_mesh_cp.core.admission.decision import (
     RefusalCode,
@@ -14,10 +15,9 @@ from kong_mesh_cp.core.admission.decision import (
     RuleReport,
     SelectorReport,
 )
-from kong_mesh_cp.core.admission.identity import Identified
 from kong_mesh_cp.core.admission.request import AdmissionRequest, Tags
 from kong_mesh_cp.core.admission.seats import ProxyKind
-from kong_mesh_cp.core.resources.violations import Violation
+from kong_mesh_cp.core.schema.violations import Violation
 
 REMEMBERED_SPECS_MAX = 1024  # of proxies that ask again and again
 

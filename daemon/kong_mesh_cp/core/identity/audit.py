@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from kong_mesh_cp.core.formats.durations import format_duration
+from kong_mesh_cp.core.formats.go_quote import go_quote
 from kong_mesh_cp.core.identity.tokens import Claims, DataplaneClaims, UserClaims, ZoneClaims
 from kong_mesh_cp.core.identity.users import User
-from kong_mesh_cp.core.resources.durations import format_duration
-from kong_mesh_cp.core.resources.quoting import go_quote
 from kong_mesh_cp.core.resources.registry import ResourceType
 
 TEXT_CHARACTERS_MAX: Final = 128  # of each text from outside, before it is quoted

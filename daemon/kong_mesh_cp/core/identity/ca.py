@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric import rsa
 
 SERVER_OWNER: Final = "kong-mesh-cp"
-CA_KEY_BITS_MAX: Final = 4096  # takes about a second to make; twice as many bits, ten
 SERIAL_BITS_MAX: Final = 128
 TEN_YEARS: Final = timedelta(days=3650)
 CA_SKEW: Final = timedelta(seconds=10)  # clocks of proxies may be this far behind

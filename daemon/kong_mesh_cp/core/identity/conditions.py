@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from kong_mesh_cp.core.formats.go_values import JsonObject, is_object
 from kong_mesh_cp.core.resources.kinds.access_role import (
     ANY,
     OF_CONNECTIONS,
@@ -18,7 +19,6 @@ from kong_mesh_cp.core.resources.kinds.access_role import (
     RefCondition,
     TagMatch,
 )
-from kong_mesh_cp.core.resources.reading import JsonObject, is_object
 from kong_mesh_cp.core.resources.registry import TYPES, Policy, ResourceType
 
 _WITH_SELECTORS: Final = frozenset({"MeshGateway"})  # selects as policies do, but is none

@@ -15,10 +15,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from kong_mesh_cp.core import strict_json
+from kong_mesh_cp.core.formats import strict_json
+from kong_mesh_cp.core.formats.go_values import JsonObject, is_object
 from kong_mesh_cp.core.identity.refusals import TokenFault, TokenRejectedError
 from kong_mesh_cp.core.identity.rsa_keys import Algorithm, SigningKey, VerifyingKey
-from kong_mesh_cp.core.resources.reading import JsonObject, is_object
 
 TOKEN_BYTES_MAX: Final = 16 * 1024  # beyond what a header of an HTTP request may hold
 KEY_ID_CHARACTERS_MAX: Final = 128

@@ -18,7 +18,7 @@ from kong_mesh_cp.core.identity.key_series import (
 from kong_mesh_cp.core.identity.refusals import SigningKeyError
 from kong_mesh_cp.core.identity.rsa_keys import SigningKey, public_key_of
 from kong_mesh_cp.core.resources.key import ResourceKey
-from kong_mesh_cp.core.resources.violations import Violation
+from kong_mesh_cp.core.schema.violations import Violation
 
 _NUMBERED: Final = re.compile(r"(.+)-([0-9]+)", re.ASCII)
 _DIGITS_MAX: Final = len(str(WRITTEN_SERIAL_MAX))

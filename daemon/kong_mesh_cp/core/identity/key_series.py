@@ -11,11 +11,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from kong_mesh_cp.core.formats.go_quote import go_quote
 from kong_mesh_cp.core.identity.refusals import SigningKeyNotFoundError
 from kong_mesh_cp.core.identity.rsa_keys import RsaVerifier, public_key_of
-from kong_mesh_cp.core.resources.defaults import dataplane_signing_key
+from kong_mesh_cp.core.meshes.mesh_defaults import dataplane_signing_key
 from kong_mesh_cp.core.resources.key import ResourceKey
-from kong_mesh_cp.core.resources.quoting import go_quote
 
 SECRET: Final = "Secret"  # noqa: S105 (a type of resource)
 GLOBAL_SECRET: Final = "GlobalSecret"  # noqa: S105 (a type of resource)

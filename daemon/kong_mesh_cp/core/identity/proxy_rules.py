@@ -9,9 +9,9 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 from kong_mesh_cp.core.errors import ControlPlaneError
+from kong_mesh_cp.core.formats.go_quote import go_quote
 from kong_mesh_cp.core.identity.refusals import TokenRejectedError
 from kong_mesh_cp.core.identity.tokens import DataplaneClaims, ZoneClaims
-from kong_mesh_cp.core.resources.quoting import go_quote
 
 _NO_CREDENTIAL: Final = "could not extract credential from DiscoveryRequest"
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 
 from kong_mesh_cp.core.errors import ControlPlaneError
-from kong_mesh_cp.core.resources.violations import Violation
+from kong_mesh_cp.core.schema.violations import Violation
 
 _NEW_TOKEN = "Issue a new token, for example with: kumactl generate user-token."  # noqa: S105 (prose)
 

@@ -16,8 +16,8 @@ from hashlib import sha256
 from typing import Final
 
 from kong_mesh_cp.core.errors import EX_CONFIG, ControlPlaneError
+from kong_mesh_cp.core.formats.go_quote import go_quote
 from kong_mesh_cp.core.resources.key import ResourceKey
-from kong_mesh_cp.core.resources.quoting import go_quote
 
 KEY_BYTES: Final = 32
 NONCE_BYTES: Final = 12

@@ -6,18 +6,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Self, TypeVar
 
-from kong_mesh_cp.core import strict_json
-from kong_mesh_cp.core.identity.refusals import InvalidTokenRequestError, UndecodableRequestError
-from kong_mesh_cp.core.identity.tokens import TEN_YEARS_NANOSECONDS
-from kong_mesh_cp.core.resources.durations import DurationError, parse_duration
-from kong_mesh_cp.core.resources.reading import (
+from kong_mesh_cp.core.formats import strict_json
+from kong_mesh_cp.core.formats.durations import DurationError, parse_duration
+from kong_mesh_cp.core.formats.go_values import (
     JsonObject,
     ParseError,
     read_array,
     read_object,
     read_string,
 )
-from kong_mesh_cp.core.resources.violations import Violation
+from kong_mesh_cp.core.identity.refusals import InvalidTokenRequestError, UndecodableRequestError
+from kong_mesh_cp.core.identity.tokens import TEN_YEARS_NANOSECONDS
+from kong_mesh_cp.core.schema.violations import Violation
 
 REQUEST_BYTES_MAX: Final = 11 * 1024  # so that what it asks for fits into a token
 CANNOT_BE_EMPTY: Final = "cannot be empty"

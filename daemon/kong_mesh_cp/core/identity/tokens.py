@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar, Final, Self, TypeVar
 
+from kong_mesh_cp.core.formats.durations import HOUR, SECOND
+from kong_mesh_cp.core.formats.go_values import JsonObject, is_object
 from kong_mesh_cp.core.identity import jwt
 from kong_mesh_cp.core.identity.jwt import PresentedToken
 from kong_mesh_cp.core.identity.refusals import TokenFault, TokenRejectedError
 from kong_mesh_cp.core.identity.rsa_keys import SigningKey, VerifyingKey
-from kong_mesh_cp.core.resources.durations import HOUR, SECOND
-from kong_mesh_cp.core.resources.reading import JsonObject, is_object
 
 CLOCK_SKEW_SECONDS: Final = 5 * 60  # a verifier's clock may be this far behind the issuer's
 TEN_YEARS_NANOSECONDS: Final = 10 * 365 * 24 * HOUR  # where nobody says how long

@@ -57,8 +57,8 @@ class BearerToken:
 class Requester:
     """What is known of a request before anybody is believed.
 
-    `local`: made on this machine, for this machine (core/wire/localhost.py). `certified`: over a
-    connection whose client showed a certificate that was verified, and for no foreign web page.
+    `local`: made on this machine, for this machine (shell/rest_api/localhost.py). `certified`: over
+    a connection whose client showed a certificate that was verified, and for no foreign web page.
     """
 
     local: bool

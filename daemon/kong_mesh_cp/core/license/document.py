@@ -10,8 +10,8 @@ import re
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
-from kong_mesh_cp.core import strict_json
-from kong_mesh_cp.core.license import slips
+from kong_mesh_cp.core.formats import strict_json
+from kong_mesh_cp.core.license import paste_mistakes
 from kong_mesh_cp.core.license.canonical import canonical_body, license_id, signed_message
 from kong_mesh_cp.core.license.fault import Fault, LicenseRejectedError
 from kong_mesh_cp.core.license.keyring import Key, KeyPurpose, Keyring, KeyStatus
@@ -113,7 +113,7 @@ def _json(document: bytes) -> object:
             subject="the license",
             hint="Save it as UTF-8 without a byte order mark, or copy it again as a binary file.",
         )
-    slip = slips.hint_for(None, document.decode("utf-8", "replace"))
+    slip = paste_mistakes.hint_for(None, document.decode("utf-8", "replace"))
     raise LicenseRejectedError(
         Fault.NOT_JSON,
         f"is not JSON as it has to be: {refused.message}",

@@ -11,8 +11,8 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from kong_mesh_cp.core import strict_json
 from kong_mesh_cp.core.errors import ConfigurationError
+from kong_mesh_cp.core.formats import strict_json
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric import ec

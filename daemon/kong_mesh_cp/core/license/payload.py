@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 
 from kong_mesh_cp.core.license.fault import Fault, LicenseRejectedError
-from kong_mesh_cp.core.license.quoting import quoted
+from kong_mesh_cp.core.license.quoted_text import quoted
 
 PRODUCT = "Kong Mesh"
 FIELDS_MAX = 64

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, time, timedelta
 from kong_mesh_cp.core.license.bundled import BUNDLED_TERM, BundledLicense
 from kong_mesh_cp.core.license.document import License
 from kong_mesh_cp.core.license.fault import Fault, LicenseRejectedError
-from kong_mesh_cp.core.license.quoting import plain
+from kong_mesh_cp.core.license.quoted_text import plain
 from kong_mesh_cp.core.license.renewal import renewal
 
 Entitlement = License | BundledLicense

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Final
 
-from kong_mesh_cp.core.resources.schema_terms import OMIT_EMPTY, OneOf
 from kong_mesh_cp.core.resources.tags import selector_violations, tag_violations
-from kong_mesh_cp.core.resources.violations import FieldPath, Violation
+from kong_mesh_cp.core.schema.record_terms import OMIT_EMPTY, OneOf
+from kong_mesh_cp.core.schema.violations import FieldPath, Violation
 
 KINDS: Final = (
     "Mesh",

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from kong_mesh_cp.core.formats.go_quote import go_quote
+from kong_mesh_cp.core.formats.go_values import ParseError, is_object
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.resources.kind import Kind
 from kong_mesh_cp.core.resources.labels import Place, label_violations
@@ -18,10 +20,8 @@ from kong_mesh_cp.core.resources.meta import (
     read_meta,
     url_violations,
 )
-from kong_mesh_cp.core.resources.quoting import go_quote
-from kong_mesh_cp.core.resources.reading import ParseError, is_object
 from kong_mesh_cp.core.resources.registry import ResourceType
-from kong_mesh_cp.core.resources.violations import Violation
+from kong_mesh_cp.core.schema.violations import Violation
 
 DEFAULT_MESH: Final = "default"  # of a plugin policy whose body names none
 

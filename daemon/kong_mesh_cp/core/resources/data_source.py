@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kong_mesh_cp.core.resources.proto import Bytes, Message, oneof
+from kong_mesh_cp.core.schema.messages import Bytes, Message, oneof
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

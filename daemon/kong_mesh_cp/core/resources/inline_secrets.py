@@ -18,12 +18,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
-from kong_mesh_cp.core.resources.violations import (
-    ROOT,
-    VIOLATIONS_MAX,
-    FieldPath,
-    Violation,
-)
+from kong_mesh_cp.core.schema.violations import ROOT, VIOLATIONS_MAX, FieldPath, Violation
 
 # What is shown in place of a secret; no secret is the same text.
 MASK: Final = "(masked: only who may read secrets sees it)"

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Final
 
+from kong_mesh_cp.core.formats.go_values import JsonObject, ParseError, is_object
 from kong_mesh_cp.core.resources.labels import MESH
 from kong_mesh_cp.core.resources.meta import Scope
-from kong_mesh_cp.core.resources.reading import JsonObject, ParseError, is_object
 from kong_mesh_cp.core.resources.registry import TYPES, ResourceType
 
 API_VERSION: Final = "kuma.io/v1alpha1"

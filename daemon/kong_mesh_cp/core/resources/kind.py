@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from kong_mesh_cp.core.resources.proto import Message, read_message, write_message
-from kong_mesh_cp.core.resources.reading import JsonObject
-from kong_mesh_cp.core.resources.violations import Violation
+from kong_mesh_cp.core.formats.go_values import JsonObject
+from kong_mesh_cp.core.schema.messages import Message, read_message, write_message
+from kong_mesh_cp.core.schema.violations import Violation
 
 S = TypeVar("S")
 M = TypeVar("M", bound=Message)

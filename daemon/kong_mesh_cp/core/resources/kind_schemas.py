@@ -6,14 +6,14 @@ import re
 import sys
 from typing import Any, Final
 
-from kong_mesh_cp.core.resources.definitions import Definitions, Schema, description
 from kong_mesh_cp.core.resources.kind import Kind, ProtoKind
 from kong_mesh_cp.core.resources.meta import MESH_PATTERN, NAME_CHARACTERS_MAX, NAME_PATTERN
 from kong_mesh_cp.core.resources.plugin_kind import PluginKind
-from kong_mesh_cp.core.resources.plugin_schemas import record_schema
-from kong_mesh_cp.core.resources.proto_schemas import message_properties
 from kong_mesh_cp.core.resources.registry import ResourceType
-from kong_mesh_cp.core.resources.schema import record
+from kong_mesh_cp.core.schema.json_schema import Definitions, Schema, description
+from kong_mesh_cp.core.schema.message_json_schema import message_properties
+from kong_mesh_cp.core.schema.record_json_schema import record_schema
+from kong_mesh_cp.core.schema.records import record
 
 NAME: Final[Schema] = {
     "type": "string",

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from kong_mesh_cp.core.resources.quoting import go_quote
+from kong_mesh_cp.core.formats.go_quote import go_quote
 from kong_mesh_cp.core.resources.registry import ResourceType
-from kong_mesh_cp.core.resources.violations import FieldPath, Violation, root
+from kong_mesh_cp.core.schema.violations import FieldPath, Violation, root
 
 MESH: Final = "kuma.io/mesh"
 ORIGIN: Final = "kuma.io/origin"

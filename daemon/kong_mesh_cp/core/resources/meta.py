@@ -9,15 +9,15 @@ from datetime import datetime
 from enum import Enum
 from typing import Final
 
-from kong_mesh_cp.core.resources.key import ResourceKey
-from kong_mesh_cp.core.resources.reading import (
+from kong_mesh_cp.core.formats.go_values import (
     JsonObject,
     ParseError,
     field_mismatch,
     is_object,
     json_kind,
 )
-from kong_mesh_cp.core.resources.violations import Violation
+from kong_mesh_cp.core.resources.key import ResourceKey
+from kong_mesh_cp.core.schema.violations import Violation
 
 NAME_CHARACTERS_MAX: Final = 253  # a DNS subdomain
 MESH_NAME_CHARACTERS_MAX: Final = 63  # of a Mesh that is made; a DNS label

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Annotated, TypeVar
 
-from kong_mesh_cp.core.resources import schema
+from kong_mesh_cp.core.formats.go_values import JsonObject, ParseError
 from kong_mesh_cp.core.resources.kind import InvalidResourceError, Kind
-from kong_mesh_cp.core.resources.reading import JsonObject, ParseError
-from kong_mesh_cp.core.resources.schema_nodes import EnoughFaultsError, Faults
-from kong_mesh_cp.core.resources.schema_terms import Format
-from kong_mesh_cp.core.resources.violations import ROOT, VIOLATIONS_MAX, FieldPath, Violation, root
+from kong_mesh_cp.core.schema import records
+from kong_mesh_cp.core.schema.record_nodes import EnoughFaultsError, Faults
+from kong_mesh_cp.core.schema.record_terms import Format
+from kong_mesh_cp.core.schema.violations import ROOT, VIOLATIONS_MAX, FieldPath, Violation, root
 
 S = TypeVar("S")
 
@@ -52,7 +52,7 @@ def plugin_kind(
         def read(faults: Faults) -> S:
             spec = read_document(name, spec_type, document, faults)
             if status_type is not None and "status" in document:
-                schema.read(status_type, document["status"], root("status"), faults)
+                records.read(status_type, document["status"], root("status"), faults)
             return spec
 
         return _sound(read)
@@ -63,30 +63,30 @@ def plugin_kind(
         status_type=status_type,
         parse=parse,
         validate=lambda spec: tuple(islice(violations(spec), VIOLATIONS_MAX + 1)),
-        render=lambda spec: {"spec": schema.render(spec)},
+        render=lambda spec: {"spec": records.render(spec)},
         warnings=lambda spec: tuple(warnings(spec)),
         validate_name=lambda resource_name: tuple(name_violations(resource_name)),
         parse_status=_status_reader(status_type) if status_type else None,
-        render_status=schema.render if status_type else None,
+        render_status=records.render if status_type else None,
     )
 
 
 def _status_reader(status_type: type[object]) -> Callable[[JsonObject], object]:
     def parse_status(document: JsonObject) -> object:
         given = document.get("status", {})
-        return _sound(lambda faults: schema.read(status_type, given, root("status"), faults))
+        return _sound(lambda faults: records.read(status_type, given, root("status"), faults))
 
     return parse_status
 
 
 def read_document(name: str, spec_type: type[S], document: JsonObject, faults: Faults) -> S:
     """The spec in a whole body; with faults it is what Go would have made of it."""
-    schema.read(_Envelope, document, ROOT, faults)
+    records.read(_Envelope, document, ROOT, faults)
     if "type" in document and document["type"] != name:
         faults.add(FieldPath("type"), f"in body should be one of [{name}]")
     if "spec" not in document:
         faults.add(root("spec"), "in body is required")
-    return schema.read(spec_type, document.get("spec", {}), root("spec"), faults)
+    return records.read(spec_type, document.get("spec", {}), root("spec"), faults)
 
 
 def _sound(read: Callable[[Faults], S]) -> S:

@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from kong_mesh_cp.core.resources.addresses import PORT_MAX, hostname_reason, is_dns_name, is_ip
-from kong_mesh_cp.core.resources.proto import EMPTY, Message, proto
-from kong_mesh_cp.core.resources.quoting import go_quote
-from kong_mesh_cp.core.resources.violations import FieldPath, Violation
+from kong_mesh_cp.core.formats.addresses import PORT_MAX, hostname_reason, is_dns_name, is_ip
+from kong_mesh_cp.core.formats.go_quote import go_quote
+from kong_mesh_cp.core.schema.messages import EMPTY, Message, proto
+from kong_mesh_cp.core.schema.violations import FieldPath, Violation
 
 SERVICE: Final = "kuma.io/service"
 PROTOCOL: Final = "kuma.io/protocol"

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Final
 
-from kong_mesh_cp.core.resources.schema_terms import OneOf
-from kong_mesh_cp.core.resources.value_checks import must_be_one_of
-from kong_mesh_cp.core.resources.violations import FieldPath, Violation
+from kong_mesh_cp.core.schema.record_terms import OneOf
+from kong_mesh_cp.core.schema.value_checks import must_be_one_of
+from kong_mesh_cp.core.schema.violations import FieldPath, Violation
 
 VERSIONS: Final = ("TLSAuto", "TLS10", "TLS11", "TLS12", "TLS13")
 

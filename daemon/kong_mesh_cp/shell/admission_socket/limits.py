@@ -6,9 +6,9 @@ import math
 from collections import Counter
 
 from kong_mesh_cp.core.admission.decision import RefusalCode, Refused
-from kong_mesh_cp.shell.http.budget import MIB
-from kong_mesh_cp.shell.http.limits import Limits
-from kong_mesh_cp.shell.http.messages import Credentials, Peer
+from kong_mesh_cp.shell.listening.budget import MIB
+from kong_mesh_cp.shell.listening.limits import Limits
+from kong_mesh_cp.shell.listening.peer import Credentials, Peer
 
 BODY_BYTES_MAX = 64 * 1024
 REQUEST_SECONDS = 2.0  # for the whole request, from its first byte

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from kong_mesh_cp.core.errors import ListenError
-from kong_mesh_cp.shell.host.shown import shown
+from kong_mesh_cp.core.formats.printable import printable
 
 DIRECTORY_MODE = 0o750
 SOCKET_MODE = 0o660
@@ -40,7 +40,7 @@ def bound(path: Path) -> Iterator[socket.socket]:
         listener = _listen(path)
     except OSError as error:
         raise ListenError(
-            f"the admission socket {shown(path)} cannot be made: {error.strerror}",
+            f"the admission socket {printable(path)} cannot be made: {error.strerror}",
             code="socket-unusable",
             hint="Make its directory writable for the user of kong-mesh-cp, or set another path "
             "with KMESH_ADMISSION_SOCKET.",
@@ -81,14 +81,14 @@ def open_to(path: str) -> str | None:
         group = grp.getgrgid(found.st_gid).gr_name
     except KeyError:
         group = str(found.st_gid)
-    return f"every member of the group {shown(group)}"
+    return f"every member of the group {printable(group)}"
 
 
 def _require_short(path: Path) -> None:
     length = len(os.fsencode(path))
     if length > PATH_BYTES_MAX:
         raise ListenError(
-            f"the path of the admission socket has {length} bytes: {shown(path)}",
+            f"the path of the admission socket has {length} bytes: {printable(path)}",
             code="socket-path-too-long",
             hint=f"A Unix socket here may have {PATH_BYTES_MAX}. "
             "Set a shorter path with KMESH_ADMISSION_SOCKET.",
@@ -110,14 +110,14 @@ def _require_free(path: Path) -> None:
         return
     if not stat.S_ISSOCK(found.st_mode):
         raise ListenError(
-            f"{shown(path)} exists and is no socket",
+            f"{printable(path)} exists and is no socket",
             code="socket-path-taken",
             hint="Move it away, or set another path with KMESH_ADMISSION_SOCKET.",
         )
     owner = _owner(path)
     if owner is not None:
         raise ListenError(
-            f"the admission socket {shown(path)} is owned by {owner}",
+            f"the admission socket {printable(path)} is owned by {owner}",
             code="socket-in-use",
             hint="Stop that process, or set another path with KMESH_ADMISSION_SOCKET.",
         )
@@ -145,7 +145,7 @@ def _owner(path: Path) -> str | None:
 
 def _command(pid: int) -> str:
     try:
-        return shown(Path(f"/proc/{pid}/comm").read_text(errors="replace").strip())
+        return printable(Path(f"/proc/{pid}/comm").read_text(errors="replace").strip())
     except OSError:
         return "name not visible"
 

@@ -9,17 +9,15 @@ from http import HTTPStatus
 import trio
 
 from kong_mesh_cp.core.admission.decision import RefusalCode, Refused
-from kong_mesh_cp.core.identity.audit import Refusal, Reloaded, Source
-from kong_mesh_cp.core.wire.admission_messages import (
+from kong_mesh_cp.core.admission.socket_messages import (
     PROBLEM_CONTENT_TYPE,
     problem,
     problem_document,
     seat_list,
     status_of,
 )
-from kong_mesh_cp.core.wire.forwarding import is_forwarded
-from kong_mesh_cp.core.wire.json_text import json_text
-from kong_mesh_cp.core.wire.origins import is_from_browser
+from kong_mesh_cp.core.formats.json_text import json_text
+from kong_mesh_cp.core.identity.audit import Refusal, Reloaded, Source
 from kong_mesh_cp.shell.admission_socket.limits import (
     BODY_BYTES_MAX,
     CONNECTIONS_MAX,
@@ -30,19 +28,15 @@ from kong_mesh_cp.shell.admission_socket.limits import (
     UidRates,
 )
 from kong_mesh_cp.shell.host.peers import SocketPeer
-from kong_mesh_cp.shell.http.messages import (
-    Credentials,
-    HeldResponse,
-    HeldStream,
-    Peer,
-    Request,
-    Response,
-)
+from kong_mesh_cp.shell.http.forwarding import is_forwarded
+from kong_mesh_cp.shell.http.messages import HeldStream, Request, Response, StreamingResponse
+from kong_mesh_cp.shell.http.origins import is_from_browser
 from kong_mesh_cp.shell.http.routing import Route, Router
-from kong_mesh_cp.usecases.admitting import Admitting, HeldSeat
-from kong_mesh_cp.usecases.auditing import Refusals, tell
-from kong_mesh_cp.usecases.licensing import ReloadOutcome
-from kong_mesh_cp.usecases.ports import PeerAttestor
+from kong_mesh_cp.shell.listening.peer import Credentials, Peer
+from kong_mesh_cp.usecases.admission.admissions import Admissions, HeldSeat
+from kong_mesh_cp.usecases.identity.auditing import Refusals, tell
+from kong_mesh_cp.usecases.license.reload_outcome import ReloadOutcome
+from kong_mesh_cp.usecases.ports.state_store import PeerAttestor
 
 _READY = b'{"ready":true}\n'
 _HINTS = {
@@ -52,7 +46,7 @@ _HINTS = {
 }
 _OTHER_HINT = "Send a plain HTTP/1.1 request, for example with curl --unix-socket."
 
-Answer = Response | HeldResponse
+Answer = Response | StreamingResponse
 Attesting = Callable[[Peer, Credentials], PeerAttestor]
 
 
@@ -74,7 +68,7 @@ class AdmissionSocket:
 
     def __init__(
         self,
-        admitting: Admitting,
+        admitting: Admissions,
         license_calls: LicenseCalls,
         *,
         own_uid: int,
@@ -147,7 +141,7 @@ class AdmissionSocket:
             return _refusal(held)
         return self._held(held)
 
-    def _held(self, held: HeldSeat) -> HeldResponse:
+    def _held(self, held: HeldSeat) -> StreamingResponse:
         admitting = self._admitting
 
         async def hold(stream: HeldStream) -> None:
@@ -160,7 +154,7 @@ class AdmissionSocket:
                 admitting.keep(held)
                 raise
 
-        return HeldResponse(held.line, hold, lambda: admitting.release(held))
+        return StreamingResponse(held.line, hold, lambda: admitting.release(held))
 
     async def _list(self, request: Request) -> Answer:  # noqa: ARG002
         return Response(200, seat_list(self._admitting.holders()))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from kong_mesh_cp.core.wire.metrics_text import METRICS_CONTENT_TYPE
+from kong_mesh_cp.core.formats.prometheus_text import METRICS_CONTENT_TYPE
 from kong_mesh_cp.shell.http.messages import Handler, Request, Response
 from kong_mesh_cp.shell.http.plain_text import plain_text_error
 from kong_mesh_cp.shell.http.routing import Route, Router

@@ -6,8 +6,8 @@ import functools
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from kong_mesh_cp.core.formats.expirations import expiration_of
 from kong_mesh_cp.core.identity.ca import (
-    CA_KEY_BITS_MAX,
     TEN_YEARS,
     builtin_ca,
     bundle,
@@ -15,17 +15,17 @@ from kong_mesh_cp.core.identity.ca import (
 )
 from kong_mesh_cp.core.identity.ca import private_key_pem as key_pem
 from kong_mesh_cp.core.identity.rsa_keys import KEY_BITS, KEY_BITS_MIN
-from kong_mesh_cp.core.resources.expirations import expiration_of
+from kong_mesh_cp.core.meshes.mesh_changes import CA_KEY_BITS_MAX
 from kong_mesh_cp.core.resources.kinds.mesh import CertificateAuthority
 from kong_mesh_cp.shell.host.key_queue import KeyQueue
 from kong_mesh_cp.shell.host.randomness import new_rsa_key, new_serial
-from kong_mesh_cp.usecases.ports import WallClock
-from kong_mesh_cp.usecases.resources.births import CaPair
+from kong_mesh_cp.usecases.ports.state_store import WallClock
+from kong_mesh_cp.usecases.resources.mesh_creation import CaPair
 
 
 @dataclass(frozen=True, slots=True)
 class SystemKeyMaker:
-    """`usecases.resources.births.KeyMaker`: one key at a time."""
+    """`usecases.resources.mesh_creation.KeyMaker`: one key at a time."""
 
     wall_clock: WallClock
     queue: KeyQueue = field(default_factory=KeyQueue)

@@ -11,9 +11,9 @@ from datetime import datetime
 from pathlib import Path
 
 from kong_mesh_cp.core.errors import ConfigurationError
-from kong_mesh_cp.core.wire.tls_names import SUITES_OF_1_2
+from kong_mesh_cp.core.formats.printable import printable
+from kong_mesh_cp.core.formats.tls_names import SUITES_OF_1_2
 from kong_mesh_cp.shell.host.ownership import distrust
-from kong_mesh_cp.shell.host.shown import shown
 
 PEM_BYTES_MAX = 1024 * 1024  # a chain of certificates has some KiB, a bundle of authorities 300
 CERTIFICATE_SUFFIXES = frozenset({".pem", ".crt"})  # Kuma's, of a folder of certificates
@@ -62,7 +62,7 @@ def read_pem(
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "that is no path"
         raise ConfigurationError(
-            f"{shown(path)} ({setting}) cannot be read: {reason}",
+            f"{printable(path)} ({setting}) cannot be read: {reason}",
             code=code,
             hint="Put the PEM file there, readable for the user of the daemon, or correct the "
             "setting.",
@@ -74,7 +74,7 @@ def read_pem(
 
 def _untrusted(path: Path, setting: str, why: str, code: str) -> ConfigurationError:
     return ConfigurationError(
-        f"{shown(path)} ({setting}) {why}, who then could add trust",
+        f"{printable(path)} ({setting}) {why}, who then could add trust",
         code=code,
         hint="Check what is in it; then give it to root, and let nobody else write it (chmod o-w).",
     )
@@ -91,7 +91,7 @@ def read_certificates(folder: Path, *, setting: str) -> Sequence[bytes]:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "that is no path"
         raise ConfigurationError(
-            f"{shown(folder)} ({setting}) cannot be read: {reason}",
+            f"{printable(folder)} ({setting}) cannot be read: {reason}",
             code="tls-file-unreadable",
             hint="Make the folder, readable for the user of the daemon, or correct the setting.",
         ) from None
@@ -99,7 +99,7 @@ def read_certificates(folder: Path, *, setting: str) -> Sequence[bytes]:
         raise _untrusted(folder, setting, why, "tls-file-unreadable")
     if len(paths) > CERTIFICATES_MAX:
         raise ConfigurationError(
-            f"{shown(folder)} ({setting}) holds more than {CERTIFICATES_MAX} certificates",
+            f"{printable(folder)} ({setting}) holds more than {CERTIFICATES_MAX} certificates",
             code="tls-ca-unusable",
             hint="Put the certificate of the clients' authority there in place of theirs.",
         )

@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 
 import trio
 
-from kong_mesh_cp.usecases.resources.births import KeysBusyError
+from kong_mesh_cp.usecases.resources.mesh_creation import KeysBusyError
 
 WAITING_OF_ONE_MAX: Final = 4  # keys that one user waits for
 WAITING_MAX: Final = 64  # keys that all users wait for

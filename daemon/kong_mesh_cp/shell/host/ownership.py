@@ -11,7 +11,7 @@ import pwd
 import stat
 from pathlib import Path
 
-from kong_mesh_cp.shell.host.shown import shown
+from kong_mesh_cp.core.formats.printable import printable
 
 
 def distrust(status: os.stat_result, *also_of: int) -> str | None:
@@ -35,7 +35,8 @@ def exposure(path: Path) -> str | None:
         return None  # whoever reads it says what is wrong
     if not mode & stat.S_IROTH:
         return None
-    return f"{shown(path)} can be read by everybody (mode {mode:04o}). Run: chmod o-r {shown(path)}"
+    name = printable(path)
+    return f"{name} can be read by everybody (mode {mode:04o}). Run: chmod o-r {name}"
 
 
 def user_name(uid: int) -> str:

@@ -23,15 +23,15 @@ from pathlib import Path
 
 import trio
 
-from kong_mesh_cp.core.admission.cgroup import unit_of
-from kong_mesh_cp.core.admission.identity import (
+from kong_mesh_cp.core.admission.attestation import (
     AttestedPeer,
     InUnit,
     NoUnit,
     UnitSight,
     UnitUnseen,
 )
-from kong_mesh_cp.shell.http.messages import Credentials
+from kong_mesh_cp.core.admission.cgroup import unit_of
+from kong_mesh_cp.shell.listening.peer import Credentials
 
 PROC = Path("/proc")
 NAMES_SECONDS_MAX = 2.0  # for user and group names: a directory service may hang

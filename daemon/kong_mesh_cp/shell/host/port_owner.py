@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kong_mesh_cp.shell.host.shown import shown
+from kong_mesh_cp.core.formats.printable import printable
 
 _LISTEN_STATE = "0A"  # proc(5), /proc/net/tcp: TCP_LISTEN
 
@@ -44,6 +44,6 @@ def _holds(process: Path, sockets: set[str]) -> bool:
 
 def _name(process: Path) -> str:
     try:
-        return shown((process / "comm").read_text(encoding="utf-8", errors="replace").strip())
+        return printable((process / "comm").read_text(encoding="utf-8", errors="replace").strip())
     except OSError:
         return "a process"

@@ -10,7 +10,7 @@ from typing import Self
 import sdnotify
 
 from kong_mesh_cp.core.errors import ListenError
-from kong_mesh_cp.shell.host.shown import shown
+from kong_mesh_cp.core.formats.printable import printable
 
 LISTEN_FDS_START = 3  # sd_listen_fds(3)
 
@@ -79,8 +79,8 @@ def _inherited(number: int, name: str) -> socket.socket:
         listener = socket.socket(fileno=number)
     except OSError as error:
         raise ListenError(
-            f"LISTEN_FDS promises a socket as descriptor {number} ({shown(name)}), which cannot be"
-            f" used: {error.strerror}",
+            f"LISTEN_FDS promises a socket as descriptor {number} ({printable(name)}), which cannot"
+            f" be used: {error.strerror}",
             code="socket-not-inherited",
             hint="Let kong-mesh-cp-admission.socket start the service, or unset LISTEN_FDS.",
         ) from error

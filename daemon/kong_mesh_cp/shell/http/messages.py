@@ -2,37 +2,14 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from kong_mesh_cp.shell.listening.peer import Peer
+
 if TYPE_CHECKING:
     from kong_mesh_cp.core.identity.audit import Refusal
-
-
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    """SO_PEERCRED: who connected to a Unix socket, as the kernel knows it."""
-
-    pid: int
-    uid: int
-    gid: int
-
-
-@dataclass(frozen=True, slots=True)
-class Peer:
-    """The other end. Exactly one of `address` (TCP) and `credentials` (Unix) is set.
-
-    `socket` is the connection itself, for getsockopt only (SO_PEERPIDFD): the server reads,
-    writes and closes it.
-    """
-
-    socket: socket.socket = field(repr=False)
-    address: tuple[str, int] | None = None  # IP without zone id, port
-    credentials: Credentials | None = None
-    secure: bool = False  # whether TLS lies beneath
-    certified: bool = False  # whether its certificate was verified against the authorities
 
 
 @dataclass(slots=True)
@@ -85,7 +62,7 @@ class HeldStream(Protocol):
 
 
 @dataclass(slots=True)
-class HeldResponse:
+class StreamingResponse:
     """An answer whose first line is sent at once and which then stays open.
 
     `hold` is called with the connection's stream after head and `first_line` have been sent; the
@@ -104,7 +81,7 @@ RETRY_AFTER_SECONDS = 1
 RETRY_AFTER = ("Retry-After", str(RETRY_AFTER_SECONDS))
 """What a 503 says to a client that would ask again at once."""
 
-Handler = Callable[[Request], Awaitable[Response | HeldResponse]]
+Handler = Callable[[Request], Awaitable[Response | StreamingResponse]]
 
 ErrorBody = Callable[[int, str, str], Response]
 """How a listener words its refusals: status, stable code, one sentence without a full stop."""

@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from kong_mesh_cp.shell.http.messages import ErrorBody, Handler, HeldResponse, Request, Response
+from kong_mesh_cp.shell.http.messages import (
+    ErrorBody,
+    Handler,
+    Request,
+    Response,
+    StreamingResponse,
+)
 from kong_mesh_cp.shell.http.operations import Operation
 
 # In which order `Allow` names them.
@@ -71,7 +77,7 @@ class Router:
         if not names:
             self._exact[route.path] = segment
 
-    async def __call__(self, request: Request) -> Response | HeldResponse:
+    async def __call__(self, request: Request) -> Response | StreamingResponse:
         captured: list[str] = []
         found = self._exact.get(request.path)
         if found is None:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import kong_mesh_cp
 from kong_mesh_cp.core.errors import ConfigurationError
+from kong_mesh_cp.core.formats.printable import printable
 from kong_mesh_cp.core.license.keyring import KEYRING_BYTES_MAX, Keyring
 from kong_mesh_cp.shell.host.ownership import distrust
-from kong_mesh_cp.shell.host.shown import shown
 
 BUILT_IN = Path(kong_mesh_cp.__file__).with_name("keyring.json")
 
@@ -22,7 +22,7 @@ def read_keyring(override: Path | None = None) -> Keyring:
     Limits: reads at most KEYRING_BYTES_MAX + 1 bytes and never blocks on a FIFO or device.
     """
     path = override or BUILT_IN
-    place = f"{shown(path)} (--license-keyring)" if override else shown(path)
+    place = f"{printable(path)} (--license-keyring)" if override else printable(path)
     try:
         # The file that was opened is judged, so that nothing can be swapped in between.
         with open(path, "rb", opener=_open_without_waiting) as file:

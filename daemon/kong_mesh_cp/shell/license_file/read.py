@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
+from kong_mesh_cp.core.formats.printable import printable
 from kong_mesh_cp.core.license.document import LICENSE_BYTES_MAX
 from kong_mesh_cp.core.license.fault import Fault, LicenseRejectedError
-from kong_mesh_cp.shell.host.shown import shown
 
 _PUT_IT_THERE = "Put the license file there or correct the setting"
 # NONBLOCK: opening a FIFO must not wait for its writer. NOCTTY: a terminal must not become ours.
@@ -90,7 +90,7 @@ def _require_regular(status: os.stat_result, path: Path, place: str) -> None:
     what = _FILE_TYPES.get(stat.S_IFMT(status.st_mode), "no regular file")
     hint = "Write the license to a regular file and name that file."
     if stat.S_ISDIR(status.st_mode):
-        hint = f"Name the file inside it, for example {shown(path / 'license.json')}."
+        hint = f"Name the file inside it, for example {printable(path / 'license.json')}."
     raise LicenseRejectedError(Fault.UNREADABLE, f"{place} is {what}, not a file", hint=hint)
 
 
@@ -149,17 +149,19 @@ def _not_found(path: Path, place: str) -> LicenseRejectedError:
     hint = f"{_PUT_IT_THERE}."
     for folder in reversed(path.parents):
         if _is_dangling(folder):
-            target = shown(folder.readlink())
-            message = f"{place} does not exist: {shown(folder)} links to {target}, which is missing"
+            target = printable(folder.readlink())
+            message = (
+                f"{place} does not exist: {printable(folder)} links to {target}, which is missing"
+            )
             return LicenseRejectedError(Fault.PATH_NOT_FOUND, message, hint=hint)
         if not os.path.exists(folder):  # noqa: PTH110 — Path.exists raises on EACCES
-            message = f"{place} does not exist: there is no folder {shown(folder)}"
+            message = f"{place} does not exist: there is no folder {printable(folder)}"
             return LicenseRejectedError(Fault.PATH_NOT_FOUND, message, hint=hint)
         if not os.path.isdir(folder):  # noqa: PTH112 — as above
-            message = f"{place} does not exist: {shown(folder)} is a file, not a folder"
+            message = f"{place} does not exist: {printable(folder)} is a file, not a folder"
             return LicenseRejectedError(Fault.PATH_NOT_FOUND, message, hint=hint)
     if _is_dangling(path):
-        target = shown(path.readlink())
+        target = printable(path.readlink())
         message = f"{place} is a symbolic link to {target}, which does not exist"
         return LicenseRejectedError(Fault.PATH_NOT_FOUND, message, hint=hint)
     return LicenseRejectedError(Fault.PATH_NOT_FOUND, f"{place} does not exist", hint=hint)
@@ -177,7 +179,7 @@ def _forbidden(path: Path, place: str) -> LicenseRejectedError:
         if not os.access(folder, os.X_OK):
             return LicenseRejectedError(
                 Fault.UNREADABLE,
-                f"{place} cannot be read: user {user} may not enter the folder {shown(folder)}",
+                f"{place} cannot be read: user {user} may not enter the folder {printable(folder)}",
                 hint=f"Move the file out of there, or run: chmod o+x {_quoted(folder)}",
             )
     try:
@@ -196,7 +198,7 @@ def _forbidden(path: Path, place: str) -> LicenseRejectedError:
 
 
 def _quoted(path: Path) -> str:
-    return shlex.quote(shown(path))
+    return shlex.quote(printable(path))
 
 
 def _user(uid: int) -> str:

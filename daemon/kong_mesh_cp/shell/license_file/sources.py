@@ -6,10 +6,10 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from kong_mesh_cp.core.license import slips
+from kong_mesh_cp.core.formats.printable import printable
+from kong_mesh_cp.core.license import paste_mistakes
 from kong_mesh_cp.core.license.fault import Fault, LicenseRejectedError
 from kong_mesh_cp.core.license.sources import SourceKind, SourceReading
-from kong_mesh_cp.shell.host.shown import shown
 from kong_mesh_cp.shell.license_file.credential import Credential
 from kong_mesh_cp.shell.license_file.read import read_license_file
 
@@ -85,7 +85,7 @@ class SystemLicenseSources:
 
     def _read_file(self, kind: SourceKind, text: str) -> SourceReading:
         path = self._start_folder / text
-        named = SourceReading(kind=kind, path=shown(path), document=None, error=None)
+        named = SourceReading(kind=kind, path=printable(path), document=None, error=None)
         try:
             content = read_license_file(path, place=named.place)
         except LicenseRejectedError as error:
@@ -105,19 +105,19 @@ def _could_be_a_path(text: str) -> bool:
     """False for what is probably a license or a piece of one: it must not be shown as a path."""
     if len(text) > _PATH_CHARACTERS_MAX or any(c in text for c in "{\n\0"):
         return False
-    return not _SECRET.fullmatch(text) and not slips.is_document(text)
+    return not _SECRET.fullmatch(text) and not paste_mistakes.is_document(text)
 
 
 def _no_path(kind: SourceKind, text: str) -> LicenseRejectedError:
     return LicenseRejectedError(
         Fault.PATH_NOT_FOUND,
         f"{kind.value} does not hold the path of a file",
-        hint=slips.hint_for(kind, text) or "Set it to the path of the license file.",
+        hint=paste_mistakes.hint_for(kind, text) or "Set it to the path of the license file.",
     )
 
 
 def _with_path_hint(error: LicenseRejectedError, text: str) -> LicenseRejectedError:
-    hint = slips.hint_for(SourceKind.PATH, text)
+    hint = paste_mistakes.hint_for(SourceKind.PATH, text)
     if hint is None or error.fault is not Fault.PATH_NOT_FOUND:
         return error
     return LicenseRejectedError(error.fault, error.message, hint=hint)

@@ -12,8 +12,8 @@ from typing import NoReturn
 
 import trio
 
+from kong_mesh_cp.core.formats.printable import printable
 from kong_mesh_cp.core.license.fault import LicenseRejectedError
-from kong_mesh_cp.shell.host.shown import shown
 from kong_mesh_cp.shell.license_file.read import read_license_file
 
 log = logging.getLogger(__name__)
@@ -119,13 +119,13 @@ class _Arming:
             "they are noticed within %d seconds instead. "
             "Where limits are the reason: sysctl fs.inotify",
             _names(folders),
-            shown(str(error)),
+            printable(str(error)),
             RECHECK_SECONDS,
         )
 
 
 def _names(folders: Sequence[Path]) -> str:
-    return ", ".join(shown(folder) for folder in folders)
+    return ", ".join(printable(folder) for folder in folders)
 
 
 async def _inotify(folders: Sequence[Path], hint: Callable[[], None]) -> None:

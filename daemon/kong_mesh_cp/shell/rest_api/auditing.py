@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from kong_mesh_cp.core.identity.audit import Source
-from kong_mesh_cp.core.wire.sources import source_of
-from kong_mesh_cp.shell.http.messages import Handler, HeldResponse, Request, Response
-from kong_mesh_cp.usecases.auditing import Refusals
+from kong_mesh_cp.shell.http.messages import Handler, Request, Response, StreamingResponse
+from kong_mesh_cp.shell.rest_api.request_source import source_of
+from kong_mesh_cp.usecases.identity.auditing import Refusals
 
 
 def asked_from(request: Request) -> Source:
@@ -17,7 +17,7 @@ def asked_from(request: Request) -> Source:
 def telling_refusals(handler: Handler, refusals: Refusals) -> Handler:
     """`handler`, of whose refusals the log tells."""
 
-    async def answer(request: Request) -> Response | HeldResponse:
+    async def answer(request: Request) -> Response | StreamingResponse:
         response = await handler(request)
         if isinstance(response, Response) and response.refusal is not None:
             path = request.base_path + request.path

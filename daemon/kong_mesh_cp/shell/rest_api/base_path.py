@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kong_mesh_cp.shell.http.messages import Handler, HeldResponse, Request, Response
+from kong_mesh_cp.shell.http.messages import Handler, Request, Response, StreamingResponse
 from kong_mesh_cp.shell.http.plain_text import plain_text_error
 
 
@@ -11,7 +11,7 @@ def below(base: str, handler: Handler) -> Handler:
     if base == "/":
         return handler
 
-    async def stripped(request: Request) -> Response | HeldResponse:
+    async def stripped(request: Request) -> Response | StreamingResponse:
         path = request.path.removeprefix(base)
         if path == request.path or (path and not path.startswith("/")):
             return plain_text_error(404, "not-found", "there is nothing under this path")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from kong_mesh_cp.core.wire.cors import (
+from kong_mesh_cp.shell.http.messages import Handler, Request, Response, StreamingResponse
+from kong_mesh_cp.shell.rest_api.allowed_origins import (
     VARY,
     AllowedOrigins,
     answer_headers,
     is_preflight,
     preflight_headers,
 )
-from kong_mesh_cp.shell.http.messages import Handler, HeldResponse, Request, Response
 
 
 def across_origins(handler: Handler, allowed: AllowedOrigins) -> Handler:
@@ -22,10 +22,10 @@ def across_origins(handler: Handler, allowed: AllowedOrigins) -> Handler:
     if not allowed:
         return handler
 
-    async def answer(request: Request) -> Response | HeldResponse:
+    async def answer(request: Request) -> Response | StreamingResponse:
         origin = request.headers.get("origin", "")
         response = await handler(request)
-        if isinstance(response, HeldResponse):
+        if isinstance(response, StreamingResponse):
             return response
         if origin not in allowed:
             return replace(response, headers=(*response.headers, VARY))

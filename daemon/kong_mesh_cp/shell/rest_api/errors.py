@@ -6,13 +6,13 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from kong_mesh_cp.core.identity.audit import Refusal
-from kong_mesh_cp.core.wire.problem import InvalidParameter, kuma_error
 from kong_mesh_cp.shell.http.messages import RETRY_AFTER, Response
+from kong_mesh_cp.shell.rest_api.problem import InvalidParameter, kuma_error
 
 if TYPE_CHECKING:
     from kong_mesh_cp.core.identity.refusals import TokenRejectedError
     from kong_mesh_cp.core.identity.users import User
-    from kong_mesh_cp.usecases.resources.refusals import ResourceRefusedError
+    from kong_mesh_cp.usecases.resources.resource_refusals import ResourceRefusedError
 
 _STATUSES = {
     "not-found": 404,

@@ -8,11 +8,11 @@ from http import HTTPStatus
 from kong_mesh_cp.core.identity.access import AccessRules, Action, Operation, View, require
 from kong_mesh_cp.core.identity.audit import Reloaded
 from kong_mesh_cp.core.identity.users import User, is_open_to_all
-from kong_mesh_cp.shell.http.messages import Handler, HeldResponse, Request, Response
-from kong_mesh_cp.shell.rest_api.answering import authenticated
+from kong_mesh_cp.shell.http.messages import Handler, Request, Response, StreamingResponse
 from kong_mesh_cp.shell.rest_api.auditing import asked_from
+from kong_mesh_cp.shell.rest_api.responding import authenticated
 from kong_mesh_cp.shell.rest_api.users import Authenticate
-from kong_mesh_cp.usecases.auditing import tell
+from kong_mesh_cp.usecases.identity.auditing import tell
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +26,7 @@ class Guards:
         """For everybody but those whose token proves nothing, where tokens are looked at."""
         known = self._guarded(None, handler)
 
-        async def answer(request: Request) -> Response | HeldResponse:
+        async def answer(request: Request) -> Response | StreamingResponse:
             if is_open_to_all(request.method, request.path):
                 return await handler(request)
             return await known(request)
@@ -43,7 +43,7 @@ class Guards:
         return self._guarded(Operation.RELOAD_LICENSE, handler)
 
     def _guarded(self, action: Action | None, handler: Handler) -> Handler:
-        async def answer(user: User, request: Request) -> Response | HeldResponse:
+        async def answer(user: User, request: Request) -> Response | StreamingResponse:
             if action is not None:
                 require(self.access, user, action)
             response = await handler(request)

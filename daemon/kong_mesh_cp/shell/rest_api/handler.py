@@ -6,14 +6,14 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from kong_mesh_cp.core.wire.json_text import json_text
-from kong_mesh_cp.core.wire.problem import InvalidParameter, kuma_error
-from kong_mesh_cp.shell.http.messages import Handler, HeldResponse, Request, Response
+from kong_mesh_cp.core.formats.json_text import json_text
+from kong_mesh_cp.shell.http.messages import Handler, Request, Response, StreamingResponse
 from kong_mesh_cp.shell.http.operations import Operation
 from kong_mesh_cp.shell.http.plain_text import plain_text_error
 from kong_mesh_cp.shell.http.routing import Route, Router
-from kong_mesh_cp.shell.rest_api.document_routes import document_routes
-from kong_mesh_cp.usecases.licensing import ReloadOutcome
+from kong_mesh_cp.shell.rest_api.problem import InvalidParameter, kuma_error
+from kong_mesh_cp.shell.rest_api.routes.openapi_routes import document_routes
+from kong_mesh_cp.usecases.license.reload_outcome import ReloadOutcome
 
 _FULL = "full"  # the view of the license for administrators
 _OF_ROUTER = frozenset({404, 405})  # statuses of requests that have no route
@@ -99,7 +99,7 @@ class RestApi:
         """All routes, with those of `resources`, in any order. A slash at the end is ignored."""
         router = Router(self.table(guards, resources), error_body=plain_text_error)
 
-        async def handle(request: Request) -> Response | HeldResponse:
+        async def handle(request: Request) -> Response | StreamingResponse:
             request.path = request.path.rstrip("/") or "/"
             response = await router(request)
             if response.status in _OF_ROUTER and "authorization" in request.headers:
@@ -112,7 +112,7 @@ class RestApi:
     def _license(self, guards: Guards) -> Handler:
         public, full = guards.anybody(self.show_license), guards.full_license(self.show_full)
 
-        async def show(request: Request) -> Response | HeldResponse:
+        async def show(request: Request) -> Response | StreamingResponse:
             wants_full = request.query.get("view") == _FULL
             return await (full if wants_full else public)(request)
 
@@ -160,8 +160,8 @@ class RestApi:
         return Response(200, json_text(outcome.document()))
 
 
-def _already(response: Response | HeldResponse) -> Handler:
-    async def answer(_: Request) -> Response | HeldResponse:
+def _already(response: Response | StreamingResponse) -> Handler:
+    async def answer(_: Request) -> Response | StreamingResponse:
         return response
 
     return answer

@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from kong_mesh_cp.core.identity.users import User
-from kong_mesh_cp.shell.http.messages import Peer, Request, Response
-from kong_mesh_cp.shell.rest_api.answering import shown_list
+from kong_mesh_cp.shell.http.messages import Request, Response
+from kong_mesh_cp.shell.listening.peer import Peer
+from kong_mesh_cp.shell.rest_api.responding import shown_list
 from kong_mesh_cp.usecases.resources.queries import PAGE_BYTES_MAX, Listing
-from kong_mesh_cp.usecases.turns import Turns, busy
+from kong_mesh_cp.usecases.resources.turns import Turns, busy
 
 MEDIUM_BYTES = 128 * 1024  # of what is stored: all that most lists are
 MEDIUM_AT_ONCE = 4  # while one waits for the store, others are written

@@ -9,7 +9,7 @@ from typing import TypeVar
 from urllib.parse import parse_qsl, quote, urlencode
 
 from kong_mesh_cp.core.resources.kinds.insights import ServiceType
-from kong_mesh_cp.core.resources.violations import Violation
+from kong_mesh_cp.core.schema.violations import Violation
 from kong_mesh_cp.shell.http.messages import Request
 from kong_mesh_cp.usecases.resources.queries import (
     PAGE_ITEMS,
@@ -18,7 +18,7 @@ from kong_mesh_cp.usecases.resources.queries import (
     Listing,
     ListQuery,
 )
-from kong_mesh_cp.usecases.resources.refusals import (
+from kong_mesh_cp.usecases.resources.resource_refusals import (
     LIST,
     Fault,
     ResourceRefusedError,

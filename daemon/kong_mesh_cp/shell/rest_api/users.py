@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from kong_mesh_cp.core.identity.users import Requester, User
-from kong_mesh_cp.core.wire.localhost import is_localhost
-from kong_mesh_cp.core.wire.origins import is_foreign_page
 from kong_mesh_cp.shell.http.messages import Request
+from kong_mesh_cp.shell.http.origins import is_foreign_page
+from kong_mesh_cp.shell.rest_api.localhost import is_localhost
 
 Authenticate = Callable[[Requester], Awaitable[User]]
 """Raises: TokenRejectedError for a token that proves nothing."""

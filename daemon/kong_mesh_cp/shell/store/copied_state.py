@@ -9,13 +9,13 @@ import trio
 
 from kong_mesh_cp.core.admission.seats import SeatId, SeatRecord
 from kong_mesh_cp.core.license.clock import ClockMark
-from kong_mesh_cp.shell.store.copies import Copies, merged
+from kong_mesh_cp.shell.store.sqlite.copies import Copies, merged
 from kong_mesh_cp.shell.store.writer import T
-from kong_mesh_cp.usecases.ports import AuditEntry, Remembered, StateStore
+from kong_mesh_cp.usecases.ports.state_store import AuditEntry, Remembered, StateStore
 
 
 class CopiedState:
-    """`usecases.ports.StateStore` over another one, with `copies` as `SqliteStore` keeps them."""
+    """`StateStore` over another one, with `copies` as `SqliteStore` keeps them."""
 
     def __init__(self, state: StateStore, copies: Copies) -> None:
         self._state = state

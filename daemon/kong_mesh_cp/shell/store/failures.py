@@ -8,8 +8,8 @@ import sqlite3
 from pathlib import Path
 
 from kong_mesh_cp.core.errors import StateError
+from kong_mesh_cp.core.formats.printable import printable
 from kong_mesh_cp.shell.host.ownership import user_name
-from kong_mesh_cp.shell.host.shown import shown
 
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
 _PRIMARY_CODE = 0xFF  # SQLite keeps the kind of an error in the low byte, the detail above it
@@ -22,8 +22,8 @@ def own_user() -> str:
 
 def store_failure(error: sqlite3.Error, path: Path | None) -> StateError:
     """Why the store in `path` (None: in memory) could not do what it was asked."""
-    place = "the store in memory" if path is None else shown(path)
-    said = shown(str(error))
+    place = "the store in memory" if path is None else printable(path)
+    said = printable(str(error))
     match getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE:
         case sqlite3.SQLITE_FULL:
             return _full(place, path, said)
@@ -55,15 +55,15 @@ def store_failure(error: sqlite3.Error, path: Path | None) -> StateError:
 
 
 def reason(error: OSError) -> str:
-    return error.strerror or shown(str(error))
+    return error.strerror or printable(str(error))
 
 
 def directory_failure(error: OSError, path: Path) -> StateError:
     """Why a file or folder of the state directory could not be made, read or written."""
     said = reason(error)
     if error.errno in _NO_SPACE:
-        return _full(shown(path), path, said)
-    return unwritable(shown(path), said, path)
+        return _full(printable(path), path, said)
+    return unwritable(printable(path), said, path)
 
 
 def store_corrupt(place: str, said: str) -> StateError:
@@ -98,7 +98,7 @@ def unwritable(place: str, said: str, path: Path | None) -> StateError:
 
 
 def _full(place: str, path: Path | None, said: str) -> StateError:
-    where = "" if path is None else f" {shown(path.parent)}"
+    where = "" if path is None else f" {printable(path.parent)}"
     return StateError(
         f"no space is left for {place}: {said}",
         code="state-full",
@@ -120,5 +120,5 @@ def _owner(path: Path) -> str:
             uid = place.stat().st_uid
         except OSError:
             continue
-        return f" ({shown(place)} belongs to {user_name(uid)})"
+        return f" ({printable(place)} belongs to {user_name(uid)})"
     return ""

@@ -10,7 +10,7 @@ from typing import Self
 import trio
 
 from kong_mesh_cp.core.resources.key import ResourceKey
-from kong_mesh_cp.usecases.resource_ports import FeedItem, ResourceChange, Resync
+from kong_mesh_cp.usecases.ports.resource_store import FeedItem, ResourceChange, Resync
 
 HISTORY_ITEMS_MAX = 4096  # changes kept for readers that come later
 PENDING_ITEMS_MAX = 4096  # resources a reader may be behind with

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from kong_mesh_cp.core.errors import StateError
-from kong_mesh_cp.shell.host.shown import shown
+from kong_mesh_cp.core.formats.printable import printable
 from kong_mesh_cp.shell.store.failures import directory_failure, reason, unreadable
 from kong_mesh_cp.shell.store.files import read_file, replace_file
 
@@ -30,12 +30,12 @@ def find_instance(state_directory: Path, machine_id: str) -> str | None:
     try:
         content = read_file(path)
     except OSError as error:
-        raise unreadable(shown(path), reason(error)) from error
+        raise unreadable(printable(path), reason(error)) from error
     if content is None:
         return None
     if not _KEPT.fullmatch(content):
         raise StateError(
-            f"{shown(path)} does not hold the name of a control plane",
+            f"{printable(path)} does not hold the name of a control plane",
             code="instance-invalid",
             hint="Remove it, and start again: a new name is made.",
         )

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from kong_mesh_cp.core.admission.seats import ProxyKind, SeatId, SeatRecord
 from kong_mesh_cp.core.license.clock import ClockMark
-from kong_mesh_cp.usecases.ports import HIGH_WATER_DAYS_MAX, AuditEntry, Remembered
+from kong_mesh_cp.usecases.ports.state_store import HIGH_WATER_DAYS_MAX, AuditEntry, Remembered
 
 
 def instant_text(at: datetime) -> str:

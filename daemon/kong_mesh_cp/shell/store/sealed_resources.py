@@ -21,7 +21,7 @@ from kong_mesh_cp.core.identity.secrets_at_rest import (
     is_sealed,
 )
 from kong_mesh_cp.core.resources.key import ResourceKey
-from kong_mesh_cp.usecases.resource_ports import (
+from kong_mesh_cp.usecases.ports.resource_store import (
     Applied,
     Change,
     ChangeRefusedError,
@@ -40,7 +40,7 @@ _SEALED: Final = "sealed"  # the only member of a sealed document
 
 
 class SealedResources:
-    """`usecases.resource_ports.ResourceStore` over another one.
+    """`usecases.ports.resource_store.ResourceStore` over another one.
 
     A secret that cannot be opened is a failure of the store: StateError, which says what to do.
     """

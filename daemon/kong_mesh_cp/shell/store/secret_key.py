@@ -14,6 +14,7 @@ import stat
 from pathlib import Path
 from typing import Final
 
+from kong_mesh_cp.core.formats.printable import printable
 from kong_mesh_cp.core.identity.secrets_at_rest import (
     KEY_BYTES,
     KEY_FILE_BYTES_MAX,
@@ -22,7 +23,6 @@ from kong_mesh_cp.core.identity.secrets_at_rest import (
     SecretKeys,
 )
 from kong_mesh_cp.shell.host.ownership import user_name
-from kong_mesh_cp.shell.host.shown import shown
 from kong_mesh_cp.shell.store.failures import directory_failure, own_user, reason
 from kong_mesh_cp.shell.store.files import sync_directory, write_anew
 
@@ -52,8 +52,8 @@ def load_secret_keys(
         return found
     if holds_sealed:
         raise SecretKeyError(
-            f"the store holds sealed secrets, but there is no key for them: neither {shown(path)} "
-            f"nor the credential {KEY_NAME}",
+            f"the store holds sealed secrets, but there is no key for them: neither"
+            f" {printable(path)} nor the credential {KEY_NAME}",
             code="secret-key-missing",
             hint="Restore that file from a backup, or hand the key over with LoadCredential=.",
         )
@@ -79,7 +79,7 @@ def rotate_secret_key(state_directory: Path) -> SecretKeys:
     kept = _read(path, private=True)
     if kept is None:
         raise SecretKeyError(
-            f"there is no key to rotate in {shown(path)}",
+            f"there is no key to rotate in {printable(path)}",
             code="secret-key-missing",
             hint="Rotate a key that is handed over as a credential where it comes from.",
         )
@@ -87,7 +87,7 @@ def rotate_secret_key(state_directory: Path) -> SecretKeys:
         rotated = kept.rotated(new_secret_key())
     except ValueError as error:
         raise SecretKeyError(
-            f"{shown(path)} has no room for another key: {error}",
+            f"{printable(path)} has no room for another key: {error}",
             code="secret-key-full",
             hint="Take the last lines out once no secret is sealed with their keys.",
         ) from None
@@ -118,7 +118,7 @@ def _make(path: Path) -> SecretKeys:
         log.info(
             "secret-key-made: secrets are sealed with the key in %s. Keep a copy of that file "
             "apart from the backups of the store",
-            shown(path),
+            printable(path),
         )
     return kept or made
 
@@ -143,31 +143,31 @@ def _read(path: Path, *, private: bool) -> SecretKeys | None:
         return None
     except OSError as error:
         raise SecretKeyError(
-            f"{own_user()} cannot read the key of the secrets, {shown(path)}: {reason(error)}",
+            f"{own_user()} cannot read the key of the secrets, {printable(path)}: {reason(error)}",
             code="secret-key-unreadable",
-            hint=f"Give the file to {own_user()}: chown {own_user()} {shown(path)}",
+            hint=f"Give the file to {own_user()}: chown {own_user()} {printable(path)}",
         ) from None
     if private and found.st_uid not in {0, os.geteuid(), path.parent.stat().st_uid}:
         raise SecretKeyError(
-            f"the key of the secrets, {shown(path)}, belongs to {user_name(found.st_uid)}, who"
+            f"the key of the secrets, {printable(path)}, belongs to {user_name(found.st_uid)}, who"
             " can read it",
             code="secret-key-exposed",
-            hint=f"Give the file to {own_user()}: chown {own_user()} {shown(path)}",
+            hint=f"Give the file to {own_user()}: chown {own_user()} {printable(path)}",
         )
     if private and stat.S_IMODE(found.st_mode) & _OTHERS:
         raise SecretKeyError(
-            f"the key of the secrets, {shown(path)}, can be read by others "
+            f"the key of the secrets, {printable(path)}, can be read by others "
             f"(mode {stat.S_IMODE(found.st_mode):04o})",
             code="secret-key-exposed",
-            hint=f"Run: chmod 600 {shown(path)}",
+            hint=f"Run: chmod 600 {printable(path)}",
         )
     if len(content) > KEY_FILE_BYTES_MAX:
         raise SecretKeyError(
-            f"the key of the secrets, {shown(path)}, is larger than {KEY_FILE_BYTES_MAX} bytes",
+            f"the key of the secrets, {printable(path)}, is larger than {KEY_FILE_BYTES_MAX} bytes",
             code="secret-key-invalid",
             hint="Restore it from a backup: without it no secret in the store can be read.",
         )
-    return SecretKeys.parse(content, place=shown(path))
+    return SecretKeys.parse(content, place=printable(path))
 
 
 def _together(handed_over: SecretKeys, kept: SecretKeys) -> SecretKeys:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from kong_mesh_cp.core.formats.printable import printable
 from kong_mesh_cp.core.identity.secrets_at_rest import SecretKeyError, SecretKeys
-from kong_mesh_cp.shell.host.shown import shown
 from kong_mesh_cp.shell.store.secret_key import KEY_NAME
 
 
@@ -19,7 +19,7 @@ def sealing_with(keys: SecretKeys | None, key_id: str, state_directory: Path) ->
     A key that comes before it in the file waits until the store is told to seal with it.
     Raises: SecretKeyError `secret-key-missing`, `secret-key-mismatch`.
     """
-    path = shown(state_directory / KEY_NAME)
+    path = printable(state_directory / KEY_NAME)
     remedy = (
         f"Copy {KEY_NAME} from the state directory of a control plane that runs on this database "
         f"to {path}, or hand it over as the credential {KEY_NAME}."

@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.resources.volume import Totals, size_of
-from kong_mesh_cp.usecases.resource_ports import (
+from kong_mesh_cp.usecases.ports.resource_store import (
     AlreadyExistsError,
     Applied,
     Change,

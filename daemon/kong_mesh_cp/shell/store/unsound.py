@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final, TypeVar
 
 from kong_mesh_cp.core.errors import StateError
+from kong_mesh_cp.core.formats.printable import printable
 from kong_mesh_cp.core.resources.key import ResourceKey
-from kong_mesh_cp.shell.host.shown import shown
 
 NAMED_ITEMS_MAX: Final = 1000  # rows that are told of; of more, only that there are more
 NAME_LETTERS_MAX: Final = 100  # of each part of a name, as it is told
@@ -39,7 +39,7 @@ class UnsoundRowError(Exception):
     @property
     def named(self) -> str:
         parts = (self.key.type, self.key.mesh, self.key.name)
-        type_, mesh, name = (shown(f"{part}"[:NAME_LETTERS_MAX]) for part in parts)
+        type_, mesh, name = (printable(f"{part}"[:NAME_LETTERS_MAX]) for part in parts)
         return f"{type_} '{name}'" + (f" of the mesh '{mesh}'" if mesh else "")
 
 

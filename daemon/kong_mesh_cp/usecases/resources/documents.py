@@ -10,13 +10,13 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final, TypeVar
 
+from kong_mesh_cp.core.formats.go_values import ParseError
+from kong_mesh_cp.core.formats.json_text import JsonText
 from kong_mesh_cp.core.resources.bodies import shown_time
 from kong_mesh_cp.core.resources.kind import InvalidResourceError, Kind
 from kong_mesh_cp.core.resources.meta import Resource
-from kong_mesh_cp.core.resources.reading import ParseError
 from kong_mesh_cp.core.resources.registry import TYPES
-from kong_mesh_cp.core.wire.json_text import JsonText
-from kong_mesh_cp.usecases.resource_ports import StoredResource
+from kong_mesh_cp.usecases.ports.resource_store import StoredResource
 from kong_mesh_cp.usecases.resources.kinds import KINDS
 
 S = TypeVar("S")
@@ -57,7 +57,7 @@ def members(stored: StoredResource) -> JsonDocument:
     return document
 
 
-def shown(stored: StoredResource) -> JsonDocument:
+def document(stored: StoredResource) -> JsonDocument:
     """The resource as a whole."""
     document = {**shown_meta(stored, stored.key.type), **members(stored)}
     if stored.status is not None:
@@ -70,7 +70,7 @@ def shown_text(stored: StoredResource) -> JsonDocument | JsonText:
     without indentation, which can be most of a text.
     """
     if stored.text_bytes <= LARGE_BYTES:
-        return shown(stored)
+        return document(stored)
     meta = _text(shown_meta(stored, stored.key.type))
     return JsonText(_joined(meta, stored.spec, _member("status", stored.status)))
 

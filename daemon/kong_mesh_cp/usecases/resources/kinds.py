@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from kong_mesh_cp.core.policy.kinds.catalogue import POLICY_KINDS
+from kong_mesh_cp.core.policy.kinds.policy_catalogue import POLICY_KINDS
 from kong_mesh_cp.core.resources.kind import Kind
 from kong_mesh_cp.core.resources.kinds.catalogue import KINDS as RESOURCE_KINDS
-from kong_mesh_cp.core.resources.late_kinds import LateKinds
+from kong_mesh_cp.core.resources.lazy_kinds import LazyKinds
 
-KINDS: Final = LateKinds[Kind[Any]]({**RESOURCE_KINDS.places, **POLICY_KINDS.places})
+KINDS: Final = LazyKinds[Kind[Any]]({**RESOURCE_KINDS.places, **POLICY_KINDS.places})

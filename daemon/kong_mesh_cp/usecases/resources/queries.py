@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Final, Generic, TypeVar
 
 from kong_mesh_cp.core.resources.kinds.dataplane import Dataplane
-from kong_mesh_cp.core.resources.kinds.external_service import ExternalService
+from kong_mesh_cp.core.resources.kinds.services.external_service import ExternalService
 
 T = TypeVar("T")
 

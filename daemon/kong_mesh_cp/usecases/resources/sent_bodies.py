@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from kong_mesh_cp.core import strict_json
+from kong_mesh_cp.core.formats import strict_json
+from kong_mesh_cp.core.formats.go_json import syntax_fault
+from kong_mesh_cp.core.formats.go_values import ParseError, is_object
 from kong_mesh_cp.core.resources.bodies import Draft, bad_request_detail, read_draft
-from kong_mesh_cp.core.resources.go_json import syntax_fault
 from kong_mesh_cp.core.resources.kind import InvalidResourceError
-from kong_mesh_cp.core.resources.reading import ParseError, is_object
 from kong_mesh_cp.core.resources.registry import ResourceType
-from kong_mesh_cp.core.resources.violations import Violation
-from kong_mesh_cp.usecases.resources import refusals
+from kong_mesh_cp.core.schema.violations import Violation
+from kong_mesh_cp.usecases.resources import resource_refusals
 from kong_mesh_cp.usecases.resources.documents import status_text
 from kong_mesh_cp.usecases.resources.kinds import KINDS
 
@@ -50,7 +50,7 @@ def holds_more(document: object, values_max: int) -> bool:
 def refuse(title: str, violations: Sequence[Violation]) -> None:
     """Raises: ResourceRefusedError if there are any."""
     if violations:
-        raise refusals.invalid(title, violations)
+        raise resource_refusals.invalid(title, violations)
 
 
 def _parsed(resource_type: ResourceType, body: bytes) -> object:
@@ -76,9 +76,9 @@ def read_decoded(resource_type: ResourceType, document: object) -> SentBody:
         raise _unreadable(resource_type, error) from None
     except InvalidResourceError as error:
         wrong = [_of_schema(each) for each in error.violations]
-        raise refusals.invalid(refusals.PROCESS, wrong) from None
+        raise resource_refusals.invalid(resource_refusals.PROCESS, wrong) from None
     wrong = [*kind.validate(draft.spec), *kind.validate_name(draft.meta.name)]
-    refuse(refusals.PROCESS, wrong)
+    refuse(resource_refusals.PROCESS, wrong)
     return SentBody(draft=draft, status=status)
 
 
@@ -89,5 +89,7 @@ def _of_schema(violation: Violation) -> Violation:
     return Violation("", f"{violation.field} {violation.message}".lstrip())
 
 
-def _unreadable(resource_type: ResourceType, error: ParseError) -> refusals.ResourceRefusedError:
-    return refusals.unreadable(bad_request_detail(resource_type, error))
+def _unreadable(
+    resource_type: ResourceType, error: ParseError
+) -> resource_refusals.ResourceRefusedError:
+    return resource_refusals.unreadable(bad_request_detail(resource_type, error))

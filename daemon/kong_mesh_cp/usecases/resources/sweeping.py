@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 
 import trio
 
-from kong_mesh_cp.usecases.resource_ports import ResourceStore, Selection, StoredResource
+from kong_mesh_cp.usecases.ports.resource_store import ResourceStore, Selection, StoredResource
 
 PAGE_ITEMS: Final = 250  # read at once
 SLICE_ITEMS: Final = 20  # looked at before others have their turn; a few milliseconds at most

@@ -4,11 +4,11 @@ what is stored before and after.
 
 from __future__ import annotations
 
+from kong_mesh_cp.core.formats.go_values import JsonObject
 from kong_mesh_cp.core.identity.access import Verb, WriteResource
 from kong_mesh_cp.core.identity.conditions import may_be_about
 from kong_mesh_cp.core.resources.key import ResourceKey
-from kong_mesh_cp.core.resources.reading import JsonObject
-from kong_mesh_cp.usecases.resource_ports import StoredResource
+from kong_mesh_cp.usecases.ports.resource_store import StoredResource
 from kong_mesh_cp.usecases.resources.documents import members
 
 

@@ -11,17 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import kong_mesh_cp.core.policy.kinds
-from kong_mesh_cp.core.policy.kinds.catalogue import POLICY_KINDS
+from kong_mesh_cp.core.formats.go_values import ParseError
+from kong_mesh_cp.core.policy.kinds.policy_catalogue import POLICY_KINDS
 from kong_mesh_cp.core.resources.kind import InvalidResourceError
-from kong_mesh_cp.core.resources.kinds import (
+from kong_mesh_cp.core.resources.kinds.services import (
     hostname_generator,
     mesh_external_service,
     mesh_multi_zone_service,
     mesh_service,
 )
 from kong_mesh_cp.core.resources.plugin_kind import PluginKind
-from kong_mesh_cp.core.resources.reading import ParseError
-from support.schema_documents import Json, bodies
+from support.specs.schema_documents import Json, bodies
 
 KINDS: tuple[PluginKind[Any], ...] = (
     *POLICY_KINDS.values(),

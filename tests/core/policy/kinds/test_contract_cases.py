@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from kong_mesh_cp.core.policy.kinds.catalogue import POLICY_KINDS
+from kong_mesh_cp.core.policy.kinds.policy_catalogue import POLICY_KINDS
 from kong_mesh_cp.core.resources.plugin_kind import PluginKind
-from support.contract_suites import ValidationCase, judged, validation_cases
+from support.suites.contract_suites import ValidationCase, judged, validation_cases
 
 CASES = [
     pytest.param(kind, *case.values, id=case.id, marks=case.marks)

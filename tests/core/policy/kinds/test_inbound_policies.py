@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kong_mesh_cp.core.policy.kinds import mesh_fault_injection, mesh_rate_limit, mesh_tls
-from support.policy_specs import told, warned
+from support.specs.policy_specs import told, warned
 
 TLS, LIMIT, FAULT = mesh_tls.KIND, mesh_rate_limit.KIND, mesh_fault_injection.KIND
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kong_mesh_cp.core.policy.kinds import mesh_proxy_patch
-from support.policy_specs import rendered, told
+from support.specs.policy_specs import rendered, told
 
 PATCH = mesh_proxy_patch.KIND
 

@@ -10,7 +10,7 @@ from kong_mesh_cp.core.policy.kinds import (
     mesh_metric,
     mesh_trace,
 )
-from support.policy_specs import conf_told, rendered, told
+from support.specs.policy_specs import conf_told, rendered, told
 
 LOG, METRIC = mesh_access_log.KIND, mesh_metric.KIND
 TRACE, HEALTH = mesh_trace.KIND, mesh_health_check.KIND

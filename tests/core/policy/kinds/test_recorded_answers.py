@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
-from kong_mesh_cp.core.policy.kinds.catalogue import POLICY_KINDS
-from kong_mesh_cp.core.resources.kinds import mesh_multi_zone_service, mesh_service
-from support.validation_cases import JsonLoader, shared_folder
+from kong_mesh_cp.core.policy.kinds.policy_catalogue import POLICY_KINDS
+from kong_mesh_cp.core.resources.kinds.services import mesh_multi_zone_service, mesh_service
+from support.suites.validation_cases import JsonLoader, shared_folder
 
 KINDS = {
     kind.type: kind

@@ -14,7 +14,7 @@ from kong_mesh_cp.core.policy.kinds import (
     mesh_tcp_route,
 )
 from kong_mesh_cp.core.resources.plugin_kind import PluginKind
-from support.policy_specs import conf_told, rendered, told
+from support.specs.policy_specs import conf_told, rendered, told
 
 HTTP, TCP = mesh_http_route.KIND, mesh_tcp_route.KIND
 BALANCE, PASS = mesh_load_balancing_strategy.KIND, mesh_passthrough.KIND

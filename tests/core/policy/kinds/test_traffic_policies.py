@@ -10,7 +10,7 @@ from kong_mesh_cp.core.policy.kinds import (
     mesh_timeout,
     mesh_traffic_permission,
 )
-from support.policy_specs import conf_told, rendered, told, warned
+from support.specs.policy_specs import conf_told, rendered, told, warned
 
 TIMEOUT, RETRY = mesh_timeout.KIND, mesh_retry.KIND
 BREAKER, PERMISSION = mesh_circuit_breaker.KIND, mesh_traffic_permission.KIND

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from kong_mesh_cp.core.resources.kinds.dataplane import Dataplane, Inbound
-from kong_mesh_cp.core.resources.proto import read_message
-from support.kinds import SERVICE, Found, found, shown
+from kong_mesh_cp.core.schema.messages import read_message
+from support.specs.kinds import SERVICE, Found, found, shown
 
 INBOUND: dict[str, Any] = {"port": 80, "tags": SERVICE}
 PORT = "port must be in the range [1, 65535]"

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kong_mesh_cp.core.formats.go_values import ParseError
 from kong_mesh_cp.core.resources.kinds.catalogue import KINDS
-from kong_mesh_cp.core.resources.proto import Message, ProtoEnum, camel_case
-from kong_mesh_cp.core.resources.reading import ParseError
 from kong_mesh_cp.core.resources.registry import TYPES
+from kong_mesh_cp.core.schema.messages import Message, ProtoEnum, camel_case
 
 PROTO = sorted(name for name in KINDS if not TYPES[name].plugin)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from support.kinds import ANY_SERVICE, SERVICE, Found, found, found_at, shown
+from support.specs.kinds import ANY_SERVICE, SERVICE, Found, found, found_at, shown
 
 EMPTY = "cannot be empty"
 BACKENDS = [{"weight": 5, "destination": SERVICE}]

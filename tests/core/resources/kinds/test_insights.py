@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from kong_mesh_cp.core.resources.kinds.insights import DataplaneInsight, ZoneInsight
-from kong_mesh_cp.core.resources.proto import read_message
-from support.kinds import found, shown
+from kong_mesh_cp.core.schema.messages import read_message
+from support.specs.kinds import found, shown
 
 COUNTS = {"responsesSent": "10", "responsesAcknowledged": "9", "responsesRejected": "1"}
 AT = "2026-01-01T10:00:00.123Z"

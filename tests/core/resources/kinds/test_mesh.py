@@ -8,8 +8,8 @@ import pytest
 
 from kong_mesh_cp.core.resources.kinds.mesh import Mesh
 from kong_mesh_cp.core.resources.kinds.mesh_rules import is_expiration
-from kong_mesh_cp.core.resources.proto import read_message
-from support.kinds import found, shown
+from kong_mesh_cp.core.schema.messages import read_message
+from support.specs.kinds import found, shown
 
 FULL: dict[str, Any] = {
     "mtls": {

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from kong_mesh_cp.core.resources.kinds.mesh_gateway import MeshGateway
-from kong_mesh_cp.core.resources.proto import read_message
-from support.kinds import ANY_SERVICE, Found, found, shown
+from kong_mesh_cp.core.schema.messages import read_message
+from support.specs.kinds import ANY_SERVICE, Found, found, shown
 
 LISTENER: dict[str, Any] = {"port": 80, "protocol": "HTTP"}
 SECRET = {"secret": "cert"}

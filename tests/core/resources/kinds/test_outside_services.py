@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from kong_mesh_cp.core.resources.kinds.virtual_outbound import evaluated
-from kong_mesh_cp.core.resources.reading import ParseError
-from support.kinds import ANY_SERVICE, SERVICE, Found, found, found_at, shown
+from kong_mesh_cp.core.formats.go_values import ParseError
+from kong_mesh_cp.core.resources.kinds.legacy.virtual_outbound import evaluated
+from support.specs.kinds import ANY_SERVICE, SERVICE, Found, found, found_at, shown
 
 PORT = "port must be in the range [1, 65535]"
 

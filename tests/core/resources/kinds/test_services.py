@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from kong_mesh_cp.core.resources.kinds import (
+from kong_mesh_cp.core.resources.kinds.services import (
     hostname_generator,
     mesh_external_service,
     mesh_multi_zone_service,
     mesh_service,
 )
 from kong_mesh_cp.core.resources.plugin_kind import PluginKind
-from support.policy_specs import rendered, told
+from support.specs.policy_specs import rendered, told
 
 SERVICE, EXTERNAL = mesh_service.KIND, mesh_external_service.KIND
 MULTI, GENERATOR = mesh_multi_zone_service.KIND, hostname_generator.KIND

@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from kong_mesh_cp.core.resources.kinds import (
+from kong_mesh_cp.core.resources.kinds.services import (
     hostname_generator,
     mesh_external_service,
     mesh_multi_zone_service,
     mesh_service,
 )
 from kong_mesh_cp.core.resources.plugin_kind import PluginKind
-from support.contract_suites import ValidationCase, judged, validation_cases
+from support.suites.contract_suites import ValidationCase, judged, validation_cases
 
 KINDS: tuple[PluginKind[Any], ...] = (
     hostname_generator.KIND,

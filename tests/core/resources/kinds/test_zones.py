@@ -9,8 +9,8 @@ import pytest
 from kong_mesh_cp.core.resources.kinds.secret import Secret
 from kong_mesh_cp.core.resources.kinds.zone import Zone
 from kong_mesh_cp.core.resources.kinds.zone_proxies import ZoneEgress, ZoneIngress
-from kong_mesh_cp.core.resources.proto import read_message
-from support.kinds import SERVICE, Found, found, shown
+from kong_mesh_cp.core.schema.messages import read_message
+from support.specs.kinds import SERVICE, Found, found, shown
 
 PORT = "port must be in the range [1, 65535]"
 

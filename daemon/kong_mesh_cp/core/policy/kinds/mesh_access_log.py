@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Final
 
-from kong_mesh_cp.core.policy.shapes import (
+from kong_mesh_cp.core.formats.urls_and_paths import is_file_path, is_url
+from kong_mesh_cp.core.policy.spec_parts.shapes import (
     DESTINATIONS,
     PROXIES,
     WHOLE_MESH_ONLY,
@@ -21,11 +22,10 @@ from kong_mesh_cp.core.policy.shapes import (
     top_ref,
 )
 from kong_mesh_cp.core.policy.target_ref import TargetRef
-from kong_mesh_cp.core.resources.locators import is_file_path, is_url
 from kong_mesh_cp.core.resources.plugin_kind import plugin_kind
-from kong_mesh_cp.core.resources.schema_terms import AnyJson, Length, OneOf
-from kong_mesh_cp.core.resources.value_checks import MUST_BE_DEFINED, MUST_NOT_BE_EMPTY
-from kong_mesh_cp.core.resources.violations import FieldPath, Violation
+from kong_mesh_cp.core.schema.record_terms import AnyJson, Length, OneOf
+from kong_mesh_cp.core.schema.value_checks import MUST_BE_DEFINED, MUST_NOT_BE_EMPTY
+from kong_mesh_cp.core.schema.violations import FieldPath, Violation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

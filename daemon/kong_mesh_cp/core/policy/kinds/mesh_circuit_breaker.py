@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from kong_mesh_cp.core.policy.shapes import (
+from kong_mesh_cp.core.policy.spec_parts.shapes import (
     DESTINATIONS,
     PROXIES,
     WHOLE_MESH_ONLY,
@@ -22,8 +22,8 @@ from kong_mesh_cp.core.policy.shapes import (
 )
 from kong_mesh_cp.core.policy.target_ref import TargetRef
 from kong_mesh_cp.core.resources.plugin_kind import plugin_kind
-from kong_mesh_cp.core.resources.schema_terms import Duration, IntOrText, Unsigned32
-from kong_mesh_cp.core.resources.value_checks import (
+from kong_mesh_cp.core.schema.record_terms import Duration, IntOrText, Unsigned32
+from kong_mesh_cp.core.schema.value_checks import (
     GREATER_THAN_ZERO,
     MUST_BE_DEFINED,
     at_least_one_of,
@@ -33,7 +33,7 @@ from kong_mesh_cp.core.resources.value_checks import (
     positive,
     whole_percentage,
 )
-from kong_mesh_cp.core.resources.violations import FieldPath, Violation
+from kong_mesh_cp.core.schema.violations import FieldPath, Violation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

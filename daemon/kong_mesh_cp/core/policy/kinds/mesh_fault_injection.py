@@ -6,18 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from kong_mesh_cp.core.policy.gateway_lists import destinations, sources
-from kong_mesh_cp.core.policy.shapes import CLIENTS, PROXIES, Entries, top, top_warnings
+from kong_mesh_cp.core.policy.spec_parts.gateway_lists import destinations, sources
+from kong_mesh_cp.core.policy.spec_parts.shapes import CLIENTS, PROXIES, Entries, top, top_warnings
 from kong_mesh_cp.core.policy.target_ref import TargetRef
 from kong_mesh_cp.core.resources.plugin_kind import plugin_kind
-from kong_mesh_cp.core.resources.schema_terms import Duration, Int32, IntOrText
-from kong_mesh_cp.core.resources.value_checks import (
-    bandwidth,
-    not_negative,
-    percentage,
-    status_code,
-)
-from kong_mesh_cp.core.resources.violations import FieldPath, Violation
+from kong_mesh_cp.core.schema.record_terms import Duration, Int32, IntOrText
+from kong_mesh_cp.core.schema.value_checks import bandwidth, not_negative, percentage, status_code
+from kong_mesh_cp.core.schema.violations import FieldPath, Violation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

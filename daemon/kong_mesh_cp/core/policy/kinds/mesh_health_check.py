@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from kong_mesh_cp.core.policy.http_fields import HeaderChanges
-from kong_mesh_cp.core.policy.shapes import (
+from kong_mesh_cp.core.policy.spec_parts.http_fields import HeaderChanges
+from kong_mesh_cp.core.policy.spec_parts.shapes import (
     CLUSTERS,
     PROXIES,
     Entries,
@@ -19,8 +19,8 @@ from kong_mesh_cp.core.policy.shapes import (
 )
 from kong_mesh_cp.core.policy.target_ref import TargetRef
 from kong_mesh_cp.core.resources.plugin_kind import plugin_kind
-from kong_mesh_cp.core.resources.schema_terms import Duration, Int32, IntOrText
-from kong_mesh_cp.core.resources.value_checks import (
+from kong_mesh_cp.core.schema.record_terms import Duration, Int32, IntOrText
+from kong_mesh_cp.core.schema.value_checks import (
     MUST_BE_DEFINED,
     at_least_one_of,
     file_path,
@@ -29,7 +29,7 @@ from kong_mesh_cp.core.resources.value_checks import (
     status_code,
     whole_percentage,
 )
-from kong_mesh_cp.core.resources.violations import FieldPath, Violation
+from kong_mesh_cp.core.schema.violations import FieldPath, Violation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,10 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Final
 
-from kong_mesh_cp.core.policy.backend_refs import BACKENDS, BackendRef, backend_violations
-from kong_mesh_cp.core.policy.http_fields import HeaderMatch
-from kong_mesh_cp.core.policy.http_filters import Filter, filter_violations
-from kong_mesh_cp.core.policy.shapes import (
+from kong_mesh_cp.core.policy.spec_parts.backend_refs import (
+    BACKENDS,
+    BackendRef,
+    backend_violations,
+)
+from kong_mesh_cp.core.policy.spec_parts.http_fields import HeaderMatch
+from kong_mesh_cp.core.policy.spec_parts.http_filters import Filter, filter_violations
+from kong_mesh_cp.core.policy.spec_parts.shapes import (
     PROXIES,
     ROUTED,
     SPEC,
@@ -20,9 +24,9 @@ from kong_mesh_cp.core.policy.shapes import (
 )
 from kong_mesh_cp.core.policy.target_ref import Allowed, TargetRef, violations
 from kong_mesh_cp.core.resources.plugin_kind import plugin_kind
-from kong_mesh_cp.core.resources.schema_terms import OMIT_EMPTY, Length, OneOf
-from kong_mesh_cp.core.resources.value_checks import MUST_NOT_BE_DEFINED, MUST_NOT_BE_EMPTY
-from kong_mesh_cp.core.resources.violations import FieldPath, Violation
+from kong_mesh_cp.core.schema.record_terms import OMIT_EMPTY, Length, OneOf
+from kong_mesh_cp.core.schema.value_checks import MUST_NOT_BE_DEFINED, MUST_NOT_BE_EMPTY
+from kong_mesh_cp.core.schema.violations import FieldPath, Violation
 
 METHODS: Final = (
     "CONNECT",

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Final
 
-from kong_mesh_cp.core.policy.hash_policies import HashPolicy, hash_violations
-from kong_mesh_cp.core.policy.shapes import (
+from kong_mesh_cp.core.policy.spec_parts.hash_policies import HashPolicy, hash_violations
+from kong_mesh_cp.core.policy.spec_parts.shapes import (
     CLUSTERS,
     PROXIES,
     SPEC,
@@ -20,15 +20,15 @@ from kong_mesh_cp.core.policy.shapes import (
 )
 from kong_mesh_cp.core.policy.target_ref import Allowed, TargetRef, violations
 from kong_mesh_cp.core.resources.plugin_kind import plugin_kind
-from kong_mesh_cp.core.resources.schema_terms import Int32, IntOrText, OneOf, Range, Unsigned32
-from kong_mesh_cp.core.resources.value_checks import (
+from kong_mesh_cp.core.schema.record_terms import Int32, IntOrText, OneOf, Range, Unsigned32
+from kong_mesh_cp.core.schema.value_checks import (
     MUST_NOT_BE_EMPTY,
     NEEDS_AN_ITEM,
     at_least,
     greater_than_zero,
     percentage,
 )
-from kong_mesh_cp.core.resources.violations import FieldPath, Violation
+from kong_mesh_cp.core.schema.violations import FieldPath, Violation
 
 RING_ENTRIES_MAX: Final = 8_000_000  # Envoy's bound
 TABLE_ENTRIES_MAX: Final = 5_000_011  # Envoy's bound

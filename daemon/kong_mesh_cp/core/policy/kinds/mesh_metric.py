@@ -6,25 +6,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Final
 
-from kong_mesh_cp.core.policy.shapes import PROXIES, SPEC, top, top_warnings
-from kong_mesh_cp.core.policy.target_ref import TargetRef
-from kong_mesh_cp.core.resources.go_regex import (
+from kong_mesh_cp.core.formats.go_regex import (
     PATTERNS_MAX,
     TOO_LONG,
     TOO_MANY,
     is_too_long,
     regex_fault,
 )
-from kong_mesh_cp.core.resources.locators import is_url
+from kong_mesh_cp.core.formats.urls_and_paths import is_url
+from kong_mesh_cp.core.policy.spec_parts.shapes import PROXIES, SPEC, top, top_warnings
+from kong_mesh_cp.core.policy.target_ref import TargetRef
 from kong_mesh_cp.core.resources.plugin_kind import plugin_kind
-from kong_mesh_cp.core.resources.schema_terms import (
-    EMPTY_IF_ABSENT,
-    Duration,
-    OneOf,
-    Unsigned32,
-)
-from kong_mesh_cp.core.resources.value_checks import MUST_BE_DEFINED, port
-from kong_mesh_cp.core.resources.violations import FieldPath, Violation
+from kong_mesh_cp.core.schema.record_terms import EMPTY_IF_ABSENT, Duration, OneOf, Unsigned32
+from kong_mesh_cp.core.schema.value_checks import MUST_BE_DEFINED, port
+from kong_mesh_cp.core.schema.violations import FieldPath, Violation
 
 PROMETHEUS_PORT: Final = 5670
 METRICS_PATH: Final = "/metrics"

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Final
 
-from kong_mesh_cp.core.policy.shapes import SPEC, top, top_warnings
+from kong_mesh_cp.core.formats.addresses import is_dns_name, is_ip
+from kong_mesh_cp.core.formats.urls_and_paths import is_cidr
+from kong_mesh_cp.core.policy.spec_parts.shapes import SPEC, top, top_warnings
 from kong_mesh_cp.core.policy.target_ref import TargetRef
-from kong_mesh_cp.core.resources.addresses import is_dns_name, is_ip
-from kong_mesh_cp.core.resources.locators import is_cidr
 from kong_mesh_cp.core.resources.plugin_kind import plugin_kind
-from kong_mesh_cp.core.resources.schema_terms import EMPTY_IF_ABSENT, OneOf, Unsigned32
-from kong_mesh_cp.core.resources.value_checks import must_be_one_of, port
-from kong_mesh_cp.core.resources.violations import FieldPath, Violation
+from kong_mesh_cp.core.schema.record_terms import EMPTY_IF_ABSENT, OneOf, Unsigned32
+from kong_mesh_cp.core.schema.value_checks import must_be_one_of, port
+from kong_mesh_cp.core.schema.violations import FieldPath, Violation
 
 PROTOCOLS: Final = ("tcp", "tls", "grpc", "http", "http2", "mysql")
 LAYER_7: Final = ("grpc", "http", "http2")

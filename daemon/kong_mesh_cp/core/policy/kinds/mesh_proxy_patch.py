@@ -6,19 +6,19 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Final, Generic, TypeVar
 
-from kong_mesh_cp.core.policy.shapes import PROXIES, SPEC, top, top_warnings
+from kong_mesh_cp.core.formats.native_envoy import native_fault
+from kong_mesh_cp.core.policy.spec_parts.shapes import PROXIES, SPEC, top, top_warnings
 from kong_mesh_cp.core.policy.target_ref import TargetRef
-from kong_mesh_cp.core.resources.native_envoy import native_fault
 from kong_mesh_cp.core.resources.plugin_kind import plugin_kind
-from kong_mesh_cp.core.resources.schema_terms import AnyJson, OneOf
-from kong_mesh_cp.core.resources.value_checks import (
+from kong_mesh_cp.core.schema.record_terms import AnyJson, OneOf
+from kong_mesh_cp.core.schema.value_checks import (
     MUST_BE_DEFINED,
     MUST_NOT_BE_DEFINED,
     MUST_NOT_BE_EMPTY,
     exactly_one_of,
     only_one_of,
 )
-from kong_mesh_cp.core.resources.violations import FieldPath, Violation
+from kong_mesh_cp.core.schema.violations import FieldPath, Violation
 
 _RESOURCE_OPERATIONS: Final = ("Add", "Remove", "Patch")
 _FILTER_OPERATIONS: Final = ("Remove", "Patch", "AddFirst", "AddBefore", "AddAfter", "AddLast")

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from kong_mesh_cp.core.policy.gateway_lists import destinations, sources
-from kong_mesh_cp.core.policy.http_fields import HeaderChanges
-from kong_mesh_cp.core.policy.shapes import (
+from kong_mesh_cp.core.formats.durations import MILLISECOND
+from kong_mesh_cp.core.policy.spec_parts.gateway_lists import destinations, sources
+from kong_mesh_cp.core.policy.spec_parts.http_fields import HeaderChanges
+from kong_mesh_cp.core.policy.spec_parts.shapes import (
     PROXIES,
     WHOLE_MESH_ONLY,
     Entries,
@@ -22,16 +23,15 @@ from kong_mesh_cp.core.policy.shapes import (
     top_ref,
 )
 from kong_mesh_cp.core.policy.target_ref import TargetRef
-from kong_mesh_cp.core.resources.durations import MILLISECOND
 from kong_mesh_cp.core.resources.plugin_kind import plugin_kind
-from kong_mesh_cp.core.resources.schema_terms import Duration, Unsigned32
-from kong_mesh_cp.core.resources.value_checks import (
+from kong_mesh_cp.core.schema.record_terms import Duration, Unsigned32
+from kong_mesh_cp.core.schema.value_checks import (
     MUST_BE_DEFINED,
     at_least_one_of,
     greater_than_zero,
     longer_than,
 )
-from kong_mesh_cp.core.resources.violations import FieldPath, Violation
+from kong_mesh_cp.core.schema.violations import FieldPath, Violation
 
 INTERVAL_NANOSECONDS_MIN: Final = 50 * MILLISECOND  # Envoy fills its buckets no faster
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated, Final
 
-from kong_mesh_cp.core.policy.http_fields import HeaderMatch, HeaderName
-from kong_mesh_cp.core.policy.shapes import (
+from kong_mesh_cp.core.policy.spec_parts.http_fields import HeaderMatch, HeaderName
+from kong_mesh_cp.core.policy.spec_parts.shapes import (
     AT_GATEWAY,
     DESTINATIONS,
     PROXIES,
@@ -21,14 +21,14 @@ from kong_mesh_cp.core.policy.shapes import (
 )
 from kong_mesh_cp.core.policy.target_ref import TargetRef
 from kong_mesh_cp.core.resources.plugin_kind import plugin_kind
-from kong_mesh_cp.core.resources.schema_terms import Duration, Int32, Int64, OneOf, Unsigned32
-from kong_mesh_cp.core.resources.value_checks import (
+from kong_mesh_cp.core.schema.record_terms import Duration, Int32, Int64, OneOf, Unsigned32
+from kong_mesh_cp.core.schema.value_checks import (
     MUST_BE_DEFINED,
     MUST_NOT_BE_EMPTY,
     NEEDS_AN_ITEM,
     greater_than_zero,
 )
-from kong_mesh_cp.core.resources.violations import FieldPath, Violation
+from kong_mesh_cp.core.schema.violations import FieldPath, Violation
 
 _GRPC: Final = (
     "Canceled",

@@ -6,8 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Final
 
-from kong_mesh_cp.core.policy.backend_refs import BACKENDS, BackendRef, backend_violations
-from kong_mesh_cp.core.policy.shapes import (
+from kong_mesh_cp.core.policy.spec_parts.backend_refs import (
+    BACKENDS,
+    BackendRef,
+    backend_violations,
+)
+from kong_mesh_cp.core.policy.spec_parts.shapes import (
     PROXIES,
     ROUTED,
     SPEC,
@@ -18,9 +22,9 @@ from kong_mesh_cp.core.policy.shapes import (
 )
 from kong_mesh_cp.core.policy.target_ref import TargetRef, violations
 from kong_mesh_cp.core.resources.plugin_kind import plugin_kind
-from kong_mesh_cp.core.resources.schema_terms import Length
-from kong_mesh_cp.core.resources.value_checks import MUST_BE_DEFINED
-from kong_mesh_cp.core.resources.violations import FieldPath, Violation
+from kong_mesh_cp.core.schema.record_terms import Length
+from kong_mesh_cp.core.schema.value_checks import MUST_BE_DEFINED
+from kong_mesh_cp.core.schema.violations import FieldPath, Violation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from kong_mesh_cp.core.policy.shapes import (
+from kong_mesh_cp.core.policy.spec_parts.shapes import (
     AT_GATEWAY,
     DESTINATIONS,
     PROXIES,
@@ -24,9 +24,9 @@ from kong_mesh_cp.core.policy.shapes import (
 )
 from kong_mesh_cp.core.policy.target_ref import TargetRef
 from kong_mesh_cp.core.resources.plugin_kind import plugin_kind
-from kong_mesh_cp.core.resources.schema_terms import Duration
-from kong_mesh_cp.core.resources.value_checks import not_negative, positive
-from kong_mesh_cp.core.resources.violations import FieldPath, Violation
+from kong_mesh_cp.core.schema.record_terms import Duration
+from kong_mesh_cp.core.schema.value_checks import not_negative, positive
+from kong_mesh_cp.core.schema.violations import FieldPath, Violation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

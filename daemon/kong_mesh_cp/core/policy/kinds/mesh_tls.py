@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Final
 
-from kong_mesh_cp.core.policy.shapes import (
+from kong_mesh_cp.core.policy.spec_parts.shapes import (
     SPEC,
     WHOLE_MESH_ONLY,
     Entries,
@@ -20,10 +20,10 @@ from kong_mesh_cp.core.policy.shapes import (
 )
 from kong_mesh_cp.core.policy.target_ref import TargetRef
 from kong_mesh_cp.core.resources.plugin_kind import plugin_kind
-from kong_mesh_cp.core.resources.schema_terms import OneOf
 from kong_mesh_cp.core.resources.tls_versions import TlsVersion, version_violations
-from kong_mesh_cp.core.resources.value_checks import must_be_one_of
-from kong_mesh_cp.core.resources.violations import FieldPath, Violation
+from kong_mesh_cp.core.schema.record_terms import OneOf
+from kong_mesh_cp.core.schema.value_checks import must_be_one_of
+from kong_mesh_cp.core.schema.violations import FieldPath, Violation
 
 MODES: Final = ("Permissive", "Strict")
 CIPHERS: Final = (

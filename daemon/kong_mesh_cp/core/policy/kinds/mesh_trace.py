@@ -7,19 +7,13 @@ from dataclasses import dataclass
 from typing import Annotated, Final
 from urllib.parse import urlsplit
 
-from kong_mesh_cp.core.policy.shapes import PROXIES, SPEC, top, top_warnings
+from kong_mesh_cp.core.formats.addresses import PORT_MAX, parse_request_uri
+from kong_mesh_cp.core.formats.urls_and_paths import is_url
+from kong_mesh_cp.core.policy.spec_parts.shapes import PROXIES, SPEC, top, top_warnings
 from kong_mesh_cp.core.policy.target_ref import TargetRef
-from kong_mesh_cp.core.resources.addresses import PORT_MAX, parse_request_uri
-from kong_mesh_cp.core.resources.locators import is_url
 from kong_mesh_cp.core.resources.plugin_kind import plugin_kind
-from kong_mesh_cp.core.resources.schema_terms import (
-    EMPTY_IF_ABSENT,
-    IntOrText,
-    Json,
-    Length,
-    OneOf,
-)
-from kong_mesh_cp.core.resources.value_checks import (
+from kong_mesh_cp.core.schema.record_terms import EMPTY_IF_ABSENT, IntOrText, Json, Length, OneOf
+from kong_mesh_cp.core.schema.value_checks import (
     INVALID_PORT,
     MUST_BE_DEFINED,
     MUST_NOT_BE_DEFINED,
@@ -27,7 +21,7 @@ from kong_mesh_cp.core.resources.value_checks import (
     decimal,
     only_one_of,
 )
-from kong_mesh_cp.core.resources.violations import FieldPath, Violation
+from kong_mesh_cp.core.schema.violations import FieldPath, Violation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

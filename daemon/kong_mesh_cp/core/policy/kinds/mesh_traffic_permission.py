@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Final
 
-from kong_mesh_cp.core.policy.shapes import (
+from kong_mesh_cp.core.policy.spec_parts.shapes import (
     CLIENTS,
     SPEC,
     Entries,
@@ -16,9 +16,9 @@ from kong_mesh_cp.core.policy.shapes import (
 )
 from kong_mesh_cp.core.policy.target_ref import TargetRef
 from kong_mesh_cp.core.resources.plugin_kind import plugin_kind
-from kong_mesh_cp.core.resources.schema_terms import OneOf
-from kong_mesh_cp.core.resources.value_checks import MUST_BE_DEFINED, NEEDS_AN_ITEM
-from kong_mesh_cp.core.resources.violations import FieldPath, Violation
+from kong_mesh_cp.core.schema.record_terms import OneOf
+from kong_mesh_cp.core.schema.value_checks import MUST_BE_DEFINED, NEEDS_AN_ITEM
+from kong_mesh_cp.core.schema.violations import FieldPath, Violation
 
 Action = Annotated[str, OneOf(("Allow", "Deny", "AllowWithShadowDeny"))]
 

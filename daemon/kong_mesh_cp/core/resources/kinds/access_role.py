@@ -7,16 +7,10 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Final
 
+from kong_mesh_cp.core.formats.go_values import JsonObject
 from kong_mesh_cp.core.resources.kind import InvalidResourceError, Kind, proto_kind
-from kong_mesh_cp.core.resources.proto import (
-    EMPTY,
-    Message,
-    proto,
-    read_message,
-    unknown_members,
-)
-from kong_mesh_cp.core.resources.reading import JsonObject
-from kong_mesh_cp.core.resources.violations import VIOLATIONS_MAX, FieldPath, Violation, root
+from kong_mesh_cp.core.schema.messages import EMPTY, Message, proto, read_message, unknown_members
+from kong_mesh_cp.core.schema.violations import VIOLATIONS_MAX, FieldPath, Violation, root
 
 ACCESSES: Final = (
     "CREATE",

@@ -8,37 +8,37 @@ from __future__ import annotations
 from typing import Any, Final
 
 from kong_mesh_cp.core.resources.kind import Kind
-from kong_mesh_cp.core.resources.late_kinds import LateKinds
+from kong_mesh_cp.core.resources.lazy_kinds import LazyKinds
 
 _CONSTANTS: Final = {
     "AccessRole": "access_role.KIND",
     "AccessRoleBinding": "access_role.BINDING_KIND",
-    "CircuitBreaker": "circuit_breaker.KIND",
+    "CircuitBreaker": "legacy.circuit_breaker.KIND",
     "Dataplane": "dataplane_rules.KIND",
     "DataplaneInsight": "insights.DATAPLANE_KIND",
-    "ExternalService": "external_service.KIND",
-    "FaultInjection": "fault_injection.KIND",
+    "ExternalService": "services.external_service.KIND",
+    "FaultInjection": "legacy.fault_injection.KIND",
     "GlobalSecret": "secret.GLOBAL_KIND",
-    "HealthCheck": "health_check.KIND",
-    "HostnameGenerator": "hostname_generator.KIND",
+    "HealthCheck": "legacy.health_check.KIND",
+    "HostnameGenerator": "services.hostname_generator.KIND",
     "Mesh": "mesh_rules.KIND",
-    "MeshExternalService": "mesh_external_service.KIND",
+    "MeshExternalService": "services.mesh_external_service.KIND",
     "MeshGateway": "mesh_gateway.KIND",
     "MeshGatewayRoute": "mesh_gateway_route_rules.KIND",
     "MeshInsight": "insights.MESH_KIND",
-    "MeshMultiZoneService": "mesh_multi_zone_service.KIND",
-    "MeshService": "mesh_service.KIND",
-    "ProxyTemplate": "proxy_template.KIND",
-    "RateLimit": "rate_limit.KIND",
-    "Retry": "retry.KIND",
+    "MeshMultiZoneService": "services.mesh_multi_zone_service.KIND",
+    "MeshService": "services.mesh_service.KIND",
+    "ProxyTemplate": "legacy.proxy_template.KIND",
+    "RateLimit": "legacy.rate_limit.KIND",
+    "Retry": "legacy.retry.KIND",
     "Secret": "secret.KIND",
     "ServiceInsight": "insights.SERVICE_KIND",
-    "Timeout": "timeout.KIND",
-    "TrafficLog": "traffic_log.KIND",
-    "TrafficPermission": "traffic_permission.KIND",
-    "TrafficRoute": "traffic_route_rules.KIND",
-    "TrafficTrace": "traffic_trace.KIND",
-    "VirtualOutbound": "virtual_outbound.KIND",
+    "Timeout": "legacy.timeout.KIND",
+    "TrafficLog": "legacy.traffic_log.KIND",
+    "TrafficPermission": "legacy.traffic_permission.KIND",
+    "TrafficRoute": "legacy.traffic_route_rules.KIND",
+    "TrafficTrace": "legacy.traffic_trace.KIND",
+    "VirtualOutbound": "legacy.virtual_outbound.KIND",
     "Zone": "zone.KIND",
     "ZoneEgress": "zone_proxies.EGRESS_KIND",
     "ZoneEgressInsight": "insights.EGRESS_KIND",
@@ -47,6 +47,6 @@ _CONSTANTS: Final = {
     "ZoneInsight": "insights.ZONE_KIND",
 }
 
-KINDS: Final = LateKinds[Kind[Any]](
+KINDS: Final = LazyKinds[Kind[Any]](
     {name: f"{__package__}.{constant}" for name, constant in _CONSTANTS.items()}
 )

@@ -5,16 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from kong_mesh_cp.core.resources.metrics import MetricsBackend
-from kong_mesh_cp.core.resources.proto import (
-    EMPTY,
-    Duration,
-    Message,
-    ProtoEnum,
-    Uint32,
-    proto,
-)
+from kong_mesh_cp.core.resources.metrics_backend import MetricsBackend
 from kong_mesh_cp.core.resources.tags import SERVICE
+from kong_mesh_cp.core.schema.messages import EMPTY, Duration, Message, ProtoEnum, Uint32, proto
 
 UNKNOWN_SERVICE = "unknown"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from kong_mesh_cp.core.resources.addresses import is_ip, is_same_ip, parse_request_uri
+from kong_mesh_cp.core.formats.addresses import is_ip, is_same_ip, parse_request_uri
 from kong_mesh_cp.core.resources.kind import Kind, proto_kind
 from kong_mesh_cp.core.resources.kinds.dataplane import (
     BackendRef,
@@ -19,7 +19,7 @@ from kong_mesh_cp.core.resources.kinds.dataplane import (
     TransparentProxying,
 )
 from kong_mesh_cp.core.resources.meta import name_reason
-from kong_mesh_cp.core.resources.metrics import backend_violations
+from kong_mesh_cp.core.resources.metrics_backend import backend_violations
 from kong_mesh_cp.core.resources.tags import (
     PROTOCOL,
     SERVICE,
@@ -32,7 +32,7 @@ from kong_mesh_cp.core.resources.tags import (
     tag_violations,
     threshold_violations,
 )
-from kong_mesh_cp.core.resources.violations import FieldPath, Violation, root
+from kong_mesh_cp.core.schema.violations import FieldPath, Violation, root
 
 LOOPBACK: Final = "127.0.0.1"
 BACKEND_KINDS: Final = ("MeshExternalService", "MeshMultiZoneService", "MeshService")

@@ -14,14 +14,7 @@ from kong_mesh_cp.core.resources.kinds.subscriptions import (
     DiscoverySubscription,
     KdsSubscription,
 )
-from kong_mesh_cp.core.resources.proto import (
-    EMPTY,
-    Message,
-    ProtoEnum,
-    Timestamp,
-    Uint32,
-    proto,
-)
+from kong_mesh_cp.core.schema.messages import EMPTY, Message, ProtoEnum, Timestamp, Uint32, proto
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,6 @@ from typing import Final
 
 from kong_mesh_cp.core.resources.data_source import DataSource
 from kong_mesh_cp.core.resources.kind import Kind, proto_kind
-from kong_mesh_cp.core.resources.proto import EMPTY, Message, ProtoEnum, Uint32, proto
 from kong_mesh_cp.core.resources.tags import (
     CANNOT_BE_EMPTY,
     EXTERNAL_SERVICE,
@@ -23,7 +22,8 @@ from kong_mesh_cp.core.resources.tags import (
     selector_violations,
     selectors_violations,
 )
-from kong_mesh_cp.core.resources.violations import FieldPath, Violation, root
+from kong_mesh_cp.core.schema.messages import EMPTY, Message, ProtoEnum, Uint32, proto
+from kong_mesh_cp.core.schema.violations import FieldPath, Violation, root
 
 CERTIFICATES_MAX: Final = 2  # one RSA, one ECDSA
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from kong_mesh_cp.core.resources.kind import Kind, proto_kind
-from kong_mesh_cp.core.resources.kinds.connections import (
+from kong_mesh_cp.core.resources.kinds.legacy.connections import (
     CANNOT_BE_EMPTY,
     WITH_SERVICE,
     percentage_violations,
@@ -33,7 +33,7 @@ from kong_mesh_cp.core.resources.tags import (
     selector_violations,
     selectors_violations,
 )
-from kong_mesh_cp.core.resources.violations import FieldPath, Violation, root
+from kong_mesh_cp.core.schema.violations import FieldPath, Violation, root
 
 _HOST_HEADERS: Final = frozenset({":authority", "Host", "host"})
 

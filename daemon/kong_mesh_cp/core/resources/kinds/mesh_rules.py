@@ -7,8 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from kong_mesh_cp.core.resources.addresses import parse_request_uri, split_host_port
-from kong_mesh_cp.core.resources.go_regex import PATTERNS_MAX, TOO_MANY
+from kong_mesh_cp.core.formats.addresses import parse_request_uri, split_host_port
+from kong_mesh_cp.core.formats.go_quote import go_quote
+from kong_mesh_cp.core.formats.go_regex import PATTERNS_MAX, TOO_MANY
+from kong_mesh_cp.core.formats.go_values import ParseError
 from kong_mesh_cp.core.resources.kind import Kind, proto_kind
 from kong_mesh_cp.core.resources.kinds.mesh import (
     Logging,
@@ -20,10 +22,7 @@ from kong_mesh_cp.core.resources.kinds.mesh import (
     Tracing,
     TracingBackend,
 )
-from kong_mesh_cp.core.resources.metrics import backend_violations, has_pattern
-from kong_mesh_cp.core.resources.proto import Message, Uint32, proto, read_message
-from kong_mesh_cp.core.resources.quoting import go_quote
-from kong_mesh_cp.core.resources.reading import ParseError
+from kong_mesh_cp.core.resources.metrics_backend import backend_violations, has_pattern
 from kong_mesh_cp.core.resources.tags import (
     CANNOT_BE_EMPTY,
     TagRules,
@@ -31,7 +30,8 @@ from kong_mesh_cp.core.resources.tags import (
     port_violations,
     selector_violations,
 )
-from kong_mesh_cp.core.resources.violations import FieldPath, Violation, root
+from kong_mesh_cp.core.schema.messages import Message, Uint32, proto, read_message
+from kong_mesh_cp.core.schema.violations import FieldPath, Violation, root
 
 CA_BACKENDS_MAX: Final = 1
 

@@ -5,14 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from kong_mesh_cp.core.resources.proto import (
-    EMPTY,
-    Message,
-    Timestamp,
-    Uint32,
-    Uint64,
-    proto,
-)
+from kong_mesh_cp.core.schema.messages import EMPTY, Message, Timestamp, Uint32, Uint64, proto
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from kong_mesh_cp.core.resources.kind import Kind, proto_kind
-from kong_mesh_cp.core.resources.proto import Message, proto
+from kong_mesh_cp.core.schema.messages import Message, proto
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,18 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from kong_mesh_cp.core.resources.addresses import is_same_ip
+from kong_mesh_cp.core.formats.addresses import is_same_ip
 from kong_mesh_cp.core.resources.kind import Kind, proto_kind
 from kong_mesh_cp.core.resources.kinds.dataplane import EnvoyAdmin
 from kong_mesh_cp.core.resources.kinds.dataplane_rules import LOOPBACK
-from kong_mesh_cp.core.resources.proto import EMPTY, Message, Uint32, proto
 from kong_mesh_cp.core.resources.tags import (
     TagRules,
     address_violations,
     port_violations,
     tag_violations,
 )
-from kong_mesh_cp.core.resources.violations import FieldPath, Violation, root
+from kong_mesh_cp.core.schema.messages import EMPTY, Message, Uint32, proto
+from kong_mesh_cp.core.schema.violations import FieldPath, Violation, root
 
 _NETWORKING: Final = root("networking")
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from kong_mesh_cp.shell.host.shown import shown
+from kong_mesh_cp.core.formats.printable import printable
 
 SCHEMA = "kong_mesh_cp"  # a schema of our own: the database may be shared, also with Kuma
 STATEMENT_SECONDS_MAX = 10
@@ -52,7 +52,7 @@ class PostgresAddress:
     connections_max: int = 8  # of this control plane, beside the one that listens
 
     def __str__(self) -> str:
-        return shown(f"PostgreSQL at {self.host}:{self.port}, database {self.database}")
+        return printable(f"PostgreSQL at {self.host}:{self.port}, database {self.database}")
 
     def parameters(self) -> dict[str, str | int]:
         """What libpq is told. The session's settings make it the same on every server."""

@@ -10,12 +10,12 @@ import trio
 
 from kong_mesh_cp.core.errors import StateError
 from kong_mesh_cp.core.resources.volume import Totals, Volume
-from kong_mesh_cp.shell.store.postgres.changes import record
 from kong_mesh_cp.shell.store.postgres.connections import Connection, Connections, transaction
 from kong_mesh_cp.shell.store.postgres.failures import missing
+from kong_mesh_cp.shell.store.postgres.feed.changes import record
 from kong_mesh_cp.shell.store.postgres.rows import PostgresRows, write_out
 from kong_mesh_cp.shell.store.staging import Staging
-from kong_mesh_cp.usecases.resource_ports import Applied, Change, ChangeRefusedError, Put
+from kong_mesh_cp.usecases.ports.resource_store import Applied, Change, ChangeRefusedError, Put
 
 GROUP_ITEMS_MAX = 256  # transactions of callers in one of the server's
 QUEUE_ITEMS_MAX = 1024  # accepted but not committed; further callers wait their turn

@@ -115,7 +115,7 @@ class Connections:
         except LostWhileCommittingError as error:
             raise outcome_unknown(str(error), self.address) from error
 
-    def one_apart(self) -> Connections:
+    def one_in_worker_thread(self) -> Connections:
         """One that is taken from these, for work that must not wait for them; of one, itself."""
         if self._limiter.total_tokens == 1:
             return self

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from kong_mesh_cp.shell.host.shown import shown
+from kong_mesh_cp.core.formats.printable import printable
 from kong_mesh_cp.shell.store.postgres.address import SCHEMA, PostgresAddress
 from kong_mesh_cp.shell.store.postgres.connections import Connection
 
@@ -34,9 +34,9 @@ def warnings(connection: Connection, address: PostgresAddress) -> Sequence[str]:
         lines.append(
             f"store-connect-public: everybody with an account on the server may connect to"
             f" {address}, and so hear that something changes, and cry wolf. As the administrator of"
-            f" the server: REVOKE CONNECT, TEMPORARY ON DATABASE {shown(row[0])} FROM PUBLIC."
+            f" the server: REVOKE CONNECT, TEMPORARY ON DATABASE {printable(row[0])} FROM PUBLIC."
         )
-    if users := [shown(name) for (name,) in connection.execute(_USERS, (SCHEMA,))]:
+    if users := [printable(name) for (name,) in connection.execute(_USERS, (SCHEMA,))]:
         more = len(users) - NAMED_ROLES_MAX
         named = ", ".join(users[:NAMED_ROLES_MAX]) + (f" and {more} more" if more > 0 else "")
         lines.append(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import psycopg
 
 from kong_mesh_cp.core.errors import StateError, StoreRefusedError
-from kong_mesh_cp.shell.host.shown import shown
+from kong_mesh_cp.core.formats.printable import printable
 from kong_mesh_cp.shell.store.postgres.address import SCHEMA, PostgresAddress
 from kong_mesh_cp.shell.store.postgres.lock_holders import LockHolder
 
@@ -60,7 +60,7 @@ PASSING = frozenset({"store-busy", "store-readonly", "store-timeout", "store-unr
 
 def store_failure(error: psycopg.Error, address: PostgresAddress) -> StateError:
     """Why the server did not do what it was asked."""
-    said = shown(" ".join(str(error).split())).replace(_ASKED_BACK, "").strip(" .")
+    said = printable(" ".join(str(error).split())).replace(_ASKED_BACK, "").strip(" .")
     if error.sqlstate is None:
         if isinstance(error, psycopg.OperationalError):
             return _not_connected(said, address)
@@ -131,7 +131,7 @@ def schema_disputed(address: PostgresAddress) -> StateError:
 
 def unsuitable(encoding: str, address: PostgresAddress) -> StateError:
     return StateError(
-        f"{address} keeps text as {shown(encoding)}, not as UTF8",
+        f"{address} keeps text as {printable(encoding)}, not as UTF8",
         code="state-unsuitable",
         hint="Make the database with ENCODING 'UTF8' TEMPLATE template0.",
     )

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import psycopg
 from psycopg.rows import TupleRow
 
-from kong_mesh_cp.shell.host.shown import shown
+from kong_mesh_cp.core.formats.printable import printable
 from kong_mesh_cp.shell.store.postgres.address import SCHEMA
 
 # A row's lock is on no list, but whoever holds one holds a lock on its table as well. So does who
@@ -41,8 +41,8 @@ class LockHolder:
     since: datetime | None  # of its transaction; None: this role may not see it
 
     def __str__(self) -> str:
-        whose = shown(f" of the user {self.user}") if self.user else ""
-        program = shown(f" ({self.application})") if self.application else ""
+        whose = printable(f" of the user {self.user}") if self.user else ""
+        program = printable(f" ({self.application})") if self.application else ""
         since = "" if self.since is None else f" since {self.since:%Y-%m-%dT%H:%M:%SZ}"
         return (
             f"the lock on {SCHEMA}.{self.table} is held{since} by the session"

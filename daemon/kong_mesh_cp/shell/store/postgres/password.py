@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from kong_mesh_cp.core.errors import ConfigurationError
-from kong_mesh_cp.shell.host.shown import shown
+from kong_mesh_cp.core.formats.printable import printable
 
 CREDENTIAL_NAME: Final = "postgres-password"  # for LoadCredential=, systemd.exec(5)
 PASSWORD_BYTES_MAX: Final = 1024
@@ -41,7 +41,7 @@ def read_password(path: Path) -> str:
 
 def _unusable(path: Path, problem: str) -> ConfigurationError:
     return ConfigurationError(
-        f"the password of PostgreSQL in {shown(path)} cannot be used: it {problem}",
+        f"the password of PostgreSQL in {printable(path)} cannot be used: it {problem}",
         code="store-password-file",
         hint="Write the password into it, and let the user of the daemon read it; or use "
         "KUMA_STORE_POSTGRES_PASSWORD.",

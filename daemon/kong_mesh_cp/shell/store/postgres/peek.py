@@ -12,7 +12,7 @@ from kong_mesh_cp.shell.store.postgres.address import PostgresAddress
 from kong_mesh_cp.shell.store.postgres.connections import Connection, connect, naming_who_locks
 from kong_mesh_cp.shell.store.postgres.failures import store_failure
 from kong_mesh_cp.shell.store.postgres.schema import all_migrations, recognise
-from kong_mesh_cp.usecases.ports import Remembered
+from kong_mesh_cp.usecases.ports.state_store import Remembered
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from kong_mesh_cp.shell.store.postgres import rows
 from kong_mesh_cp.shell.store.postgres.committing import Committer
 from kong_mesh_cp.shell.store.postgres.connections import Connections
 from kong_mesh_cp.shell.store.unsound import UnsoundRows
-from kong_mesh_cp.usecases.resource_ports import (
+from kong_mesh_cp.usecases.ports.resource_store import (
     Applied,
     Change,
     FeedItem,
@@ -22,7 +22,7 @@ from kong_mesh_cp.usecases.resource_ports import (
 
 
 class PostgresResources:
-    """`usecases.resource_ports.ResourceStore`, shared with other control planes."""
+    """`usecases.ports.resource_store.ResourceStore`, shared with other control planes."""
 
     def __init__(self, connections: Connections, committer: Committer, feed: ChangeFeed) -> None:
         self._connections = connections

@@ -23,7 +23,7 @@ from kong_mesh_cp.shell.store.unsound import (
     labels_of,
     require_object,
 )
-from kong_mesh_cp.usecases.resource_ports import Page, Selection, StoredResource, up_to
+from kong_mesh_cp.usecases.ports.resource_store import Page, Selection, StoredResource, up_to
 
 _COLUMNS = (
     "type, mesh, name, version, spec, status, labels, created_at, modified_at,"

@@ -10,7 +10,7 @@ from kong_mesh_cp.core.admission.seats import SeatId, SeatRecord
 from kong_mesh_cp.shell.store.postgres.connections import Connection, Connections, transaction
 from kong_mesh_cp.shell.store.postgres.failures import missing
 from kong_mesh_cp.shell.store.postgres.text import given_back, kept
-from kong_mesh_cp.usecases.resource_ports import SLOT_SECONDS
+from kong_mesh_cp.usecases.ports.resource_store import SLOT_SECONDS
 
 _CLAIMING = "claiming"  # the turn of whoever claims: the others wait for the end of its transaction
 _HELD_UNTIL = "clock_timestamp() + make_interval(secs => %s)"  # the server's clock counts for all
@@ -20,7 +20,7 @@ _NOBODY_ELSES = "seat_slot.instance = excluded.instance OR seat_slot.held_until 
 
 
 class PostgresSlots:
-    """`usecases.resource_ports.SeatSlots` for the control plane `instance`."""
+    """`usecases.ports.resource_store.SeatSlots` for the control plane `instance`."""
 
     def __init__(self, connections: Connections, instance: str) -> None:
         self._connections = connections

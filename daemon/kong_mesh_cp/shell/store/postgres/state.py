@@ -10,7 +10,7 @@ from kong_mesh_cp.core.license.clock import ClockMark
 from kong_mesh_cp.shell.store.postgres.connections import Connection
 from kong_mesh_cp.shell.store.postgres.failures import missing
 from kong_mesh_cp.shell.store.postgres.text import given_back, kept
-from kong_mesh_cp.usecases.ports import HIGH_WATER_DAYS_MAX, AuditEntry, Remembered
+from kong_mesh_cp.usecases.ports.state_store import HIGH_WATER_DAYS_MAX, AuditEntry, Remembered
 
 
 def cluster_id(connection: Connection) -> str:

@@ -21,16 +21,16 @@ from kong_mesh_cp.shell.store.postgres.connections import (
     transaction,
 )
 from kong_mesh_cp.shell.store.postgres.exposure import warnings
-from kong_mesh_cp.shell.store.postgres.listening import Listener
-from kong_mesh_cp.shell.store.postgres.looking import Lookout
+from kong_mesh_cp.shell.store.postgres.feed.listening import Listener
+from kong_mesh_cp.shell.store.postgres.feed.looking import Lookout
 from kong_mesh_cp.shell.store.postgres.resources import PostgresResources
 from kong_mesh_cp.shell.store.postgres.schema import all_migrations, migrate
 from kong_mesh_cp.shell.store.postgres.slots import PostgresSlots
-from kong_mesh_cp.usecases.ports import AuditEntry, Remembered
+from kong_mesh_cp.usecases.ports.state_store import AuditEntry, Remembered
 
 
 class PostgresStore:
-    """`usecases.ports.StateStore` of one control plane, the `instance`, among several.
+    """`usecases.ports.state_store.StateStore` of one control plane, the `instance`, among several.
 
     Cluster id, trial, high water and audit log are common to all; seats and clock are its own.
     `resources` and `slots` are the other ports, on the same database.
@@ -95,7 +95,7 @@ async def open_postgres(
     `store-denied`, `store-newer`, `store-readonly`, `store-timeout`, `store-unreachable`.
     """
     connections = Connections(address)
-    looking = connections.one_apart()
+    looking = connections.one_in_worker_thread()
     committer = Committer(connections)
     hearing = trio.CancelScope()
     try:

@@ -1,0 +1,101 @@
+"""Templates of Go's text/template, as far as host names need them: judged, not run.
+
+Taken are texts with actions `{{ .Field }}`, `{{ function "text" }}` and pipes between them. What
+Go would take beyond that (`if`, `range`, variables) cannot make a host name of a resource that
+has nothing to ask or to repeat; it is refused.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Set as AbstractSet
+from typing import Final
+
+from kong_mesh_cp.core.formats.go_quote import go_quote
+
+TEMPLATE_CHARACTERS_MAX: Final = 4096  # no host name needs more
+
+_TOKEN: Final = re.compile(
+    r"(?P<space>[ \t\r\n]+)"
+    r"|(?P<field>(?:\.[A-Za-z_][A-Za-z0-9_]*)+)"
+    r"|(?P<dot>\.)"
+    r'|(?P<text>"(?:[^"\\\n]++|\\[^\n])*+")'
+    r"|(?P<raw>`[^`]*+`)"
+    r"|(?P<number>[0-9]+)"
+    r"|(?P<word>[A-Za-z_][A-Za-z0-9_]*)"
+    r"|(?P<pipe>\|)"
+    r"|(?P<bracket>[()])"
+)
+_ENDS: Final = frozenset(" \t\r\n.,|:)")  # what may follow a field or a word
+
+
+def template_fault(template: str, functions: AbstractSet[str]) -> str | None:
+    """Why `template` is none, in Go's words; None if it is one."""
+    position = counted = 0
+    line = 1
+    while (start := template.find("{{", position)) >= 0:
+        line += template.count("\n", counted, start)
+        counted = start
+        end = template.find("}}", start)
+        action = template[start + 2 : end if end >= 0 else len(template)]
+        fault = _action_fault(action, functions)
+        if fault is None and end < 0:
+            fault = "unclosed action"
+        if fault is not None:
+            return f"template: :{line}: {fault}"
+        position = end + 2
+    return None
+
+
+def _action_fault(action: str, functions: AbstractSet[str]) -> str | None:
+    # A dash with a space beside it trims the text around the action.
+    body = action.removeprefix("- ").removesuffix(" -")
+    if _is_comment(body):
+        return None
+    words: list[str] = []
+    position = 0
+    while position < len(body):
+        token = _TOKEN.match(body, position)
+        if token is None:
+            return _unlexable(body[position:])
+        position = token.end()
+        kind = token.lastgroup or ""
+        if kind in {"field", "word", "dot"} and body[position : position + 1]:
+            following = body[position]
+            if following not in _ENDS:
+                return f"bad character {_code_point(following)}"
+        if kind == "word" and token[0] not in functions:
+            return f"function {go_quote(token[0])} not defined"
+        if kind != "space":
+            words.append(kind)
+    return _order_fault(words)
+
+
+def _is_comment(body: str) -> bool:
+    return body.startswith("/*") and body.endswith("*/") and len(body) >= len("/**/")
+
+
+def _order_fault(words: list[str]) -> str | None:
+    if not words:
+        return "missing value for command"
+    if words.count("bracket"):
+        return 'unexpected "(" in operand'
+    if words[0] == "pipe" or words[-1] == "pipe":
+        return "missing value for command"
+    return None
+
+
+def _unlexable(rest: str) -> str:
+    match rest[0]:
+        case '"':
+            return "unterminated quoted string"
+        case "`":
+            return "unterminated raw quoted string"
+        case character:
+            return f"unexpected bad character {_code_point(character)} in command"
+
+
+def _code_point(character: str) -> str:
+    """As Go's `%#U` prints it."""
+    shown = f" '{character}'" if character.isprintable() else ""
+    return f"U+{ord(character):04X}{shown}"

@@ -1,0 +1,1 @@
+"""What is observed of proxies and counted over a mesh, as values."""

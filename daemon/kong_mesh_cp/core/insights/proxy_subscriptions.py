@@ -1,0 +1,95 @@
+"""A proxy's insight while the proxy comes, stays and goes (wire contract 4.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+from datetime import datetime
+from typing import Final
+
+from kong_mesh_cp.core.formats.durations import SECOND
+from kong_mesh_cp.core.insights.liveness import closed
+from kong_mesh_cp.core.resources.kinds.insights import DataplaneInsight
+from kong_mesh_cp.core.resources.kinds.subscriptions import (
+    DiscoveryStatus,
+    DiscoverySubscription,
+    EnvoyVersion,
+    KumaDpVersion,
+    ProxyVersion,
+    ResponseCounts,
+)
+
+# Nothing is sent to a proxy on this connection, and it does not tell what it is made of.
+_NOTHING_SENT: Final = ResponseCounts()
+_VERSION: Final = ProxyVersion(kuma_dp=KumaDpVersion(), envoy=EnvoyVersion())
+
+
+def nanoseconds(at: datetime) -> int:
+    """`at` (aware) as messages have it: since 1970, exact to the microsecond."""
+    return int(at.timestamp()) * SECOND + at.microsecond * 1000
+
+
+def connected(
+    insight: DataplaneInsight,
+    *,
+    subscription: str,
+    instance: str,
+    since: int,
+    subscriptions_max: int,
+) -> DataplaneInsight:
+    """`insight` with the one open subscription of this id; older ones have ended by `since`.
+
+    The same insight when there is nothing to change. A subscription of this id that has been
+    closed stays so: whoever is connected after all takes a new id.
+    """
+    open_ids = [each.id for each in insight.subscriptions if each.is_open]
+    if open_ids == [subscription]:
+        return insight
+    ended = tuple(
+        replace(each, disconnect_time=since) if each.is_open and each.id != subscription else each
+        for each in insight.subscriptions
+    )
+    if not any(each.id == subscription for each in ended):
+        ended = (*ended, _subscription(subscription, instance, since))
+    return replace(insight, subscriptions=ended[-subscriptions_max:])
+
+
+def is_closed(insight: DataplaneInsight, subscription: str) -> bool:
+    """Whether somebody has ended this subscription."""
+    return any(each.id == subscription and not each.is_open for each in insight.subscriptions)
+
+
+def disconnected(
+    insight: DataplaneInsight, *, instances: Collection[str], at: int
+) -> DataplaneInsight:
+    """`insight` without open subscriptions of these control planes.
+
+    The same insight when there is none.
+    """
+    mine = {each.id: each for each in insight.subscriptions if _held(each, instances)}
+    if not mine:
+        return insight
+    # A clock that was set back makes nothing end before it began.
+    begun = max(each.connect_time or 0 for each in mine.values())
+    return closed(insight, mine.keys(), max(at, begun))
+
+
+def _held(subscription: DiscoverySubscription, instances: Collection[str]) -> bool:
+    return subscription.is_open and subscription.control_plane_instance_id in instances
+
+
+def _subscription(subscription: str, instance: str, since: int) -> DiscoverySubscription:
+    return DiscoverySubscription(
+        id=subscription,
+        control_plane_instance_id=instance,
+        connect_time=since,
+        status=DiscoveryStatus(
+            last_update_time=since,
+            total=_NOTHING_SENT,
+            cds=_NOTHING_SENT,
+            eds=_NOTHING_SENT,
+            lds=_NOTHING_SENT,
+            rds=_NOTHING_SENT,
+        ),
+        version=_VERSION,
+    )

@@ -1,0 +1,1 @@
+"""Policies that select by sources, destinations and selectors."""

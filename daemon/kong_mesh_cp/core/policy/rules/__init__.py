@@ -1,0 +1,1 @@
+"""From policies to the rules of one proxy: match, split, order, merge."""

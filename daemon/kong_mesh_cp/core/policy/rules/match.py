@@ -1,0 +1,146 @@
+"""Which part of a proxy a policy selects (wire contract 8.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from kong_mesh_cp.core.policy.rules.destinations import destination_id, referred_id
+from kong_mesh_cp.core.policy.rules.policy import Meta, Policy
+from kong_mesh_cp.core.policy.rules.proxies import (
+    HostListener,
+    Listener,
+    MeshGateway,
+    Proxy,
+    is_of_zone,
+    listener_tags,
+)
+from kong_mesh_cp.core.policy.rules.subsets import Tags, selects, tags_of
+from kong_mesh_cp.core.policy.target_ref import TargetRef
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The listeners of one proxy that a policy is about; false if it is not about the proxy."""
+
+    listeners: tuple[Listener, ...] = ()
+    host_listeners: tuple[HostListener, ...] = ()
+    delegated_gateway: bool = False  # which has no inbounds that could be selected
+
+    def __bool__(self) -> bool:
+        return bool(self.listeners or self.host_listeners or self.delegated_gateway)
+
+
+NOTHING = Selection()
+
+
+class UnresolvedTargetError(Exception):
+    """A policy points at a route that is not there; the text is shown to users."""
+
+
+def select(
+    policy: Policy, proxy: Proxy, gateway: MeshGateway | None, routes: Iterable[Policy]
+) -> Selection:
+    """What `policy` selects of `proxy`, which serves `gateway` if it is a built-in one.
+
+    A policy about a MeshHTTPRoute of `routes` selects what the route selects.
+    Raises: UnresolvedTargetError.
+    """
+    target = policy.target
+    if not (_concerns_zone(policy.meta, proxy, gateway) and _concerns_namespace(policy, proxy)):
+        return NOTHING
+    if target.proxy_types and proxy.proxy_type not in target.proxy_types:
+        return NOTHING
+    match target.kind:
+        case "MeshHTTPRoute":
+            return select(find_route(policy, routes), proxy, gateway, ())
+        case "Dataplane":
+            return _select_dataplane(policy, proxy)
+        case "MeshGateway":
+            return _select_gateway(policy, proxy, gateway)
+        case _:
+            tags = tags_of(target)
+            if tags is None:
+                raise UnresolvedTargetError(f"unsupported targetRef kind '{target.kind}'")
+            return _select_by_tags(tags, proxy, gateway)
+
+
+def find_route(policy: Policy, routes: Iterable[Policy]) -> Policy:
+    """The MeshHTTPRoute that `policy` is about. Raises: UnresolvedTargetError."""
+    for route in routes:
+        if is_named(policy.target.name, policy.meta, route.meta):
+            return route
+    raise UnresolvedTargetError(
+        f"couldn't resolve MeshHTTPRoute targetRef with name '{policy.target.name}'"
+    )
+
+
+def is_named(name: str, source: Meta, meta: Meta) -> bool:
+    """`name`, said by a policy called `source`, means the resource called `meta`."""
+    return source.mesh == meta.mesh and name == meta.display_name
+
+
+def _concerns_zone(policy: Meta, proxy: Proxy, gateway: MeshGateway | None) -> bool:
+    # A producer speaks about its own service to clients in every zone.
+    if policy.role == "producer" or policy.origin != "zone" or policy.zone is None:
+        return True
+    selected = gateway.meta if gateway else proxy.meta
+    return selected.origin in ("", "global") or is_of_zone(selected, policy.zone)
+
+
+def _concerns_namespace(policy: Policy, proxy: Proxy) -> bool:
+    if policy.meta.role not in ("consumer", "workload-owner"):
+        return True
+    namespace = policy.meta.namespace
+    return bool(namespace) and namespace == proxy.meta.namespace
+
+
+def _select_dataplane(policy: Policy, proxy: Proxy) -> Selection:
+    if proxy.is_builtin_gateway or not _is_meant(policy.target, policy.meta, proxy.meta):
+        return NOTHING
+    section = policy.target.section_name
+    return Selection(
+        listeners=tuple(
+            inbound.listener
+            for inbound in proxy.inbounds
+            if not inbound.ignored and section in ("", inbound.name)
+        ),
+        delegated_gateway=proxy.is_delegated_gateway,
+    )
+
+
+def _is_meant(target: TargetRef, source: Meta, proxy: Meta) -> bool:
+    if target.name:
+        return destination_id(proxy) == referred_id(target, source)
+    if target.labels:
+        return target.labels.items() <= proxy.labels.items()
+    return not target.namespace
+
+
+def _select_gateway(policy: Policy, proxy: Proxy, gateway: MeshGateway | None) -> Selection:
+    if gateway is None or not is_named(policy.target.name, policy.meta, gateway.meta):
+        return NOTHING
+    return _select_by_tags(policy.target.tags, proxy, gateway)
+
+
+def _select_by_tags(tags: Tags, proxy: Proxy, gateway: MeshGateway | None) -> Selection:
+    inbounds = [
+        inbound.listener
+        for inbound in proxy.inbounds
+        if not inbound.ignored and selects(tags, inbound.tags)
+    ]
+    hosts = [
+        HostListener(proxy.address, listener.port, listener.hostname)
+        for listener in (gateway.listeners if gateway else ())
+        if gateway and selects(tags, listener_tags(proxy, gateway, listener))
+    ]
+    ports = [Listener(host.address, host.port) for host in hosts]
+    return Selection(
+        listeners=tuple(dict.fromkeys([*inbounds, *ports])),
+        host_listeners=tuple(hosts),
+        delegated_gateway=(
+            proxy.gateway is not None
+            and not proxy.gateway.builtin
+            and selects(tags, proxy.gateway.tags)
+        ),
+    )

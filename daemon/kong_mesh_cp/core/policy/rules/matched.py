@@ -1,0 +1,177 @@
+"""The policies of one type that a proxy gets, and the rules they make together (8.2, 8.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from kong_mesh_cp.core.formats.go_quote import go_quote
+from kong_mesh_cp.core.policy.rules.destinations import Destinations
+from kong_mesh_cp.core.policy.rules.inbound_rules import InboundRule, inbound_rules
+from kong_mesh_cp.core.policy.rules.match import Selection, UnresolvedTargetError, select
+from kong_mesh_cp.core.policy.rules.policy import HTTP_ROUTE, TRAITS, Policy
+from kong_mesh_cp.core.policy.rules.priority import sorted_policies
+from kong_mesh_cp.core.policy.rules.proxies import (
+    HostListener,
+    Listener,
+    MeshGateway,
+    Proxy,
+    served_gateway,
+)
+from kong_mesh_cp.core.policy.rules.resource_rules import ResourceRules, resource_rules
+from kong_mesh_cp.core.policy.rules.routed_entries import service_entries
+from kong_mesh_cp.core.policy.rules.subset_rules import (
+    SubsetRule,
+    from_rules,
+    proxy_rules,
+    service_rules,
+)
+from kong_mesh_cp.core.policy.rules.subsets import TooManySubsetsError
+
+
+@dataclass(frozen=True, slots=True)
+class MeshView:
+    """The resources of one mesh that decide what a proxy of it gets.
+
+    `policies` are in the order of the store's lists; the routes among them serve policies of
+    other types too.
+    """
+
+    policies: tuple[Policy, ...] = ()
+    gateways: tuple[MeshGateway, ...] = ()
+    destinations: Destinations = field(default_factory=lambda: Destinations(()))
+
+    def of_type(self, policy_type: str) -> Iterable[Policy]:
+        return (policy for policy in self.policies if policy.meta.type == policy_type)
+
+
+@dataclass(frozen=True, slots=True)
+class ToRules:
+    """What holds for outgoing traffic: by service tag, and by resource."""
+
+    services: tuple[SubsetRule, ...] = ()
+    resources: ResourceRules = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MatchedPolicies:
+    """All about one type. `warnings` are texts for users; what they are about is left out."""
+
+    type: str
+    policies: tuple[Policy, ...] = ()  # in ascending priority
+    from_rules: Mapping[Listener, tuple[SubsetRule, ...]] = field(default_factory=dict)
+    inbound_rules: Mapping[Listener, tuple[InboundRule, ...]] = field(default_factory=dict)
+    to_rules: ToRules = ToRules()
+    proxy_rules: tuple[SubsetRule, ...] = ()  # one, or none
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayToRules:
+    """What holds for traffic that comes in by one listener, and by one listener for one host."""
+
+    by_listener: Mapping[Listener, ToRules]
+    by_host_listener: Mapping[HostListener, ToRules]
+
+
+def matched_policies(
+    policy_type: str, proxy: Proxy, view: MeshView, *, with_shadow: bool = False
+) -> MatchedPolicies:
+    """Match and merge the policies of `policy_type` for `proxy`. Never fails: see `warnings`."""
+    candidates = sorted_policies(_candidates(policy_type, view, with_shadow=with_shadow))
+    selections, warnings = _selections(candidates, proxy, view)
+    policies = tuple(policy for policy, _ in selections)
+    by_listener = _by_listener(selections)
+    matched = MatchedPolicies(
+        type=policy_type,
+        policies=policies,
+        to_rules=ToRules(resources=resource_rules(policies, view.destinations)),
+        proxy_rules=proxy_rules(policies),
+    )
+    if TRAITS[policy_type].has_from:
+        inbound = {place: inbound_rules(about) for place, about in by_listener.items()}
+        matched = replace(matched, inbound_rules=inbound)
+        try:
+            clients = {place: from_rules(about) for place, about in by_listener.items()}
+            matched = replace(matched, from_rules=clients)
+        except TooManySubsetsError as error:
+            warnings.append(f"couldn't create From rules: {error}")
+    try:
+        to_rules = replace(matched.to_rules, services=_service_rules(policies, view))
+        matched = replace(matched, to_rules=to_rules)
+    except (TooManySubsetsError, UnresolvedTargetError) as error:
+        warnings.append(f"couldn't create To rules: {error}")
+    return replace(matched, warnings=tuple(warnings))
+
+
+def gateway_to_rules(
+    policy_type: str, proxy: Proxy, view: MeshView, *, with_shadow: bool = False
+) -> GatewayToRules:
+    """As `matched_policies`, for each listener of the gateway that `proxy` serves.
+
+    By host, services get their confs in the order of the store's lists instead of by priority:
+    that is how the original does it, and what its gateways therefore do.
+    Raises: TooManySubsetsError.
+    """
+    candidates = _candidates(policy_type, view, with_shadow=with_shadow)
+    ranked, _ = _selections(sorted_policies(candidates), proxy, view)
+    listed, _ = _selections(candidates, proxy, view)
+    by_host: dict[HostListener, list[Policy]] = {}
+    for policy, selection in listed:
+        for place in selection.host_listeners:
+            by_host.setdefault(place, []).append(policy)
+    return GatewayToRules(
+        {place: _to_rules(about, view) for place, about in _by_listener(ranked).items()},
+        {place: _to_rules(about, view) for place, about in by_host.items()},
+    )
+
+
+def selects_proxy(policy: Policy, proxy: Proxy, view: MeshView) -> bool:
+    """`policy` is one of those that `proxy` gets. Raises: UnresolvedTargetError."""
+    gateway = served_gateway(proxy, view.gateways)
+    return bool(select(policy, proxy, gateway, view.of_type(HTTP_ROUTE)))
+
+
+def _candidates(policy_type: str, view: MeshView, *, with_shadow: bool) -> list[Policy]:
+    return [
+        policy for policy in view.of_type(policy_type) if with_shadow or not policy.meta.is_shadow
+    ]
+
+
+def _selections(
+    policies: Iterable[Policy], proxy: Proxy, view: MeshView
+) -> tuple[list[tuple[Policy, Selection]], list[str]]:
+    gateway = served_gateway(proxy, view.gateways)
+    routes = tuple(view.of_type(HTTP_ROUTE))
+    selected: list[tuple[Policy, Selection]] = []
+    warnings: list[str] = []
+    for policy in policies:
+        try:
+            selection = select(policy, proxy, gateway, routes)
+        except UnresolvedTargetError as error:
+            warnings.append(
+                "unable to resolve TargetRef on policy: "
+                f"mesh:{policy.meta.mesh} name:{policy.meta.name} error:{go_quote(str(error))}"
+            )
+            continue
+        if selection:
+            selected.append((policy, selection))
+    return selected, warnings
+
+
+def _by_listener(
+    selections: Iterable[tuple[Policy, Selection]],
+) -> Mapping[Listener, list[Policy]]:
+    found: dict[Listener, list[Policy]] = {}
+    for policy, selection in selections:
+        for place in selection.listeners:
+            found.setdefault(place, []).append(policy)
+    return found
+
+
+def _to_rules(policies: Sequence[Policy], view: MeshView) -> ToRules:
+    return ToRules(_service_rules(policies, view), resource_rules(policies, view.destinations))
+
+
+def _service_rules(policies: Sequence[Policy], view: MeshView) -> tuple[SubsetRule, ...]:
+    return service_rules(list(service_entries(policies, view.of_type(HTTP_ROUTE))))

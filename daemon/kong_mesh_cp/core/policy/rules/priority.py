@@ -1,0 +1,80 @@
+"""Which policy has the last word: the order in which confs are merged (wire contract 8.3).
+
+Every order here is ascending, so that what comes later overrides what came before. Sorting is
+stable: policies that no rule tells apart stay as the store lists them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from kong_mesh_cp.core.policy.rules.contributions import Contribution
+from kong_mesh_cp.core.policy.rules.policy import Meta, Policy
+from kong_mesh_cp.core.policy.target_ref import TargetRef
+
+# By how closely a kind singles out what it configures (8.1).
+_KINDS: Final = {
+    "Mesh": 1,
+    "Dataplane": 2,
+    "MeshSubset": 3,
+    "MeshGateway": 4,
+    "MeshService": 5,
+    "MeshExternalService": 6,
+    "MeshMultiZoneService": 7,
+    "MeshServiceSubset": 8,
+    "MeshHTTPRoute": 9,
+}
+# Who runs a zone knows better than who runs all of them.
+_ORIGINS: Final = {"global": 1, "": 2, "zone": 3}
+_ROLES: Final = {"system": 1, "producer": 2, "consumer": 3, "workload-owner": 4}
+
+
+def sorted_policies(policies: Iterable[Policy]) -> list[Policy]:
+    """By top-level target, origin, role and, for equal ranks, display name from z to a."""
+    by_name = sorted(policies, key=lambda policy: policy.meta.display_name, reverse=True)
+    return sorted(by_name, key=_policy_rank)
+
+
+def sorted_entries(contributions: Iterable[Contribution]) -> list[Contribution]:
+    """As `sorted_policies`, but the target of the entry counts before the display name."""
+    by_name = sorted(contributions, key=_display_name, reverse=True)
+    return sorted(
+        by_name,
+        key=lambda contribution: (
+            _rank(contribution.policy.target, contribution.policy.meta),
+            _entry_rank(contribution.target),
+        ),
+    )
+
+
+def _display_name(contribution: Contribution) -> str:
+    return contribution.policy.meta.display_name
+
+
+def _rank(target: TargetRef, meta: Meta) -> tuple[int, ...]:
+    return (
+        _KINDS.get(target.kind, 0),
+        *_dataplane_rank(target),
+        _ORIGINS.get(meta.origin, 0),
+        _ROLES.get(meta.role, 0),
+    )
+
+
+def _policy_rank(policy: Policy) -> tuple[int, ...]:
+    kind, narrowness, sectioned, origin, role = _rank(policy.target, policy.meta)
+    # The more tags, the fewer listeners of a gateway are meant.
+    listener_tags = len(policy.target.tags) if policy.target.kind == "MeshGateway" else 0
+    return kind, narrowness, sectioned, origin, listener_tags, role
+
+
+def _dataplane_rank(target: TargetRef) -> tuple[int, int]:
+    if target.kind != "Dataplane":
+        return 0, 0
+    narrowness = 2 if target.name else 1 if target.labels else 0
+    return narrowness, int(bool(target.section_name))
+
+
+def _entry_rank(target: TargetRef) -> tuple[int, int]:
+    sectioned = target.kind == "MeshService" and bool(target.section_name)
+    return _KINDS.get(target.kind, 0), int(sectioned)

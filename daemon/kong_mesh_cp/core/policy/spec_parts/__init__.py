@@ -1,0 +1,1 @@
+"""Parts that the specs of several policies share."""

@@ -1,0 +1,34 @@
+"""Where routes send traffic to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Final
+
+from kong_mesh_cp.core.policy.target_ref import Allowed, TargetRef, violations
+from kong_mesh_cp.core.schema.record_terms import Range, Unsigned32
+from kong_mesh_cp.core.schema.violations import FieldPath, Violation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackendRef(TargetRef):
+    """A reference with a share of the traffic, and the port of what has several."""
+
+    weight: Annotated[int, Range(minimum=0)] = 1
+    port: Unsigned32 | None = None
+
+
+BACKENDS: Final = Allowed(
+    kinds=("MeshService", "MeshServiceSubset", "MeshExternalService", "MeshMultiZoneService")
+)
+
+
+def backend_violations(
+    refs: tuple[BackendRef, ...], allowed: Allowed, at: FieldPath
+) -> Iterator[Violation]:
+    for index, ref in enumerate(refs):
+        place = at.index(index)
+        yield from violations(ref, allowed, place)
+        if ref.kind == "MeshMultiZoneService" and ref.port is None:
+            yield place.field("port").violation("must be defined with kind MeshMultiZoneService")

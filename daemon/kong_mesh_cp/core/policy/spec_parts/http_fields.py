@@ -1,0 +1,38 @@
+"""Parts of HTTP messages that several policies speak of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Final
+
+from kong_mesh_cp.core.schema.record_terms import Length, OneOf, Pattern
+
+HEADERS_MAX: Final = 16
+
+HeaderName = Annotated[str, Length(1, 256), Pattern(r"^[a-z0-9!#$%&'*+\-.^_\x60|~]+$")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeaderValue:
+    name: HeaderName
+    value: str
+
+
+HeaderValues = Annotated[tuple[HeaderValue, ...], Length(maximum=HEADERS_MAX)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeaderChanges:
+    """Headers that are replaced, and such that are added to what is there."""
+
+    set: HeaderValues | None = None
+    add: HeaderValues | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeaderMatch:
+    type: Annotated[str, OneOf(("Exact", "Present", "RegularExpression", "Absent", "Prefix"))] = (
+        "Exact"
+    )
+    name: HeaderName
+    value: str | None = None

@@ -1,0 +1,1 @@
+"""The rules and attachments of a proxy as the inspection API shows them."""

@@ -1,0 +1,104 @@
+"""CircuitBreaker: hosts that fail too often get no traffic."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from kong_mesh_cp.core.resources.kind import Kind, proto_kind
+from kong_mesh_cp.core.resources.kinds.legacy.connections import (
+    PERCENTAGE_RANGE,
+    connection_violations,
+)
+from kong_mesh_cp.core.resources.tags import Selector
+from kong_mesh_cp.core.schema.messages import Duration, Message, Uint32, proto
+from kong_mesh_cp.core.schema.violations import FieldPath, Violation, root
+
+_EMPTY: Final = "can't be empty"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Errors(Message):
+    consecutive: Uint32 | None = proto(number=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StandardDeviation(Message):
+    request_volume: Uint32 | None = proto(number=1)
+    minimum_hosts: Uint32 | None = proto(number=2)
+    factor: float | None = proto(number=3)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure(Message):
+    request_volume: Uint32 | None = proto(number=1)
+    minimum_hosts: Uint32 | None = proto(number=2)
+    threshold: Uint32 | None = proto(number=3)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Detectors(Message):
+    total_errors: Errors | None = proto(number=1)
+    gateway_errors: Errors | None = proto(number=2)
+    local_errors: Errors | None = proto(number=3)
+    standard_deviation: StandardDeviation | None = proto(number=4)
+    failure: Failure | None = proto(number=5)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thresholds(Message):
+    max_connections: Uint32 | None = proto(number=1)
+    max_pending_requests: Uint32 | None = proto(number=2)
+    max_retries: Uint32 | None = proto(number=3)
+    max_requests: Uint32 | None = proto(number=4)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conf(Message):
+    interval: Duration | None = proto(number=1)
+    base_ejection_time: Duration | None = proto(number=2)
+    max_ejection_percent: Uint32 | None = proto(number=3)
+    split_external_and_local_errors: bool = proto(default=False, number=4)
+    detectors: Detectors | None = proto(number=5)
+    thresholds: Thresholds | None = proto(number=6)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CircuitBreaker(Message):
+    sources: tuple[Selector, ...] = proto((), number=1)
+    destinations: tuple[Selector, ...] = proto((), number=2)
+    conf: Conf | None = proto(number=3)
+
+
+def violations(policy: CircuitBreaker) -> list[Violation]:
+    """Everything that is wrong with a CircuitBreaker."""
+    found = connection_violations(policy.sources, policy.destinations)
+    return found + _conf(policy.conf or Conf(), root("conf"))
+
+
+def _conf(conf: Conf, path: FieldPath) -> list[Violation]:
+    if _is_empty(conf.detectors) and _is_empty(conf.thresholds):
+        reason = "must have at least one of the detector or threshold configured"
+        return [path.violation(reason)]
+    found: list[Violation] = []
+    detectors = path.field("detectors")
+    if conf.detectors is not None and _is_empty(conf.detectors):
+        found.append(detectors.violation(_EMPTY))
+    found += _percentage(path.field("maxEjectionPercent"), conf.max_ejection_percent)
+    if conf.detectors is not None and conf.detectors.failure is not None:
+        at = detectors.field("failure").field("threshold")
+        found += _percentage(at, conf.detectors.failure.threshold)
+    if conf.thresholds is not None and _is_empty(conf.thresholds):
+        found.append(path.field("thresholds").violation(_EMPTY))
+    return found
+
+
+def _is_empty(section: Message | None) -> bool:
+    return section is None or section == type(section)()
+
+
+def _percentage(path: FieldPath, percentage: int | None) -> list[Violation]:
+    return [path.violation(PERCENTAGE_RANGE)] if (percentage or 0) > 100 else []
+
+
+KIND: Final[Kind[CircuitBreaker]] = proto_kind("CircuitBreaker", CircuitBreaker, violations)

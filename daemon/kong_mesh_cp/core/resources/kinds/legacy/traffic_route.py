@@ -1,0 +1,132 @@
+"""TrafficRoute: where traffic goes, and how it is changed on its way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from kong_mesh_cp.core.resources.tags import Selector
+from kong_mesh_cp.core.schema.messages import EMPTY, Message, Uint32, Uint64, oneof, proto
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Split(Message):
+    weight: Uint32 | None = proto(number=1)
+    destination: Mapping[str, str] = proto(EMPTY, number=2)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoundRobin(Message):
+    """One after the other."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeastRequest(Message):
+    choice_count: Uint32 = proto(0, number=1, original=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RingHash(Message):
+    hash_function: str = proto("", number=1, original=True)
+    min_ring_size: Uint64 = proto(0, number=2, original=True)
+    max_ring_size: Uint64 = proto(0, number=3, original=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Random(Message):
+    """Any."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Maglev(Message):
+    """Consistent hashing with a fixed table."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadBalancer(Message):
+    round_robin: RoundRobin | None = oneof("lb_type", number=1, original=True)
+    least_request: LeastRequest | None = oneof("lb_type", number=2, original=True)
+    ring_hash: RingHash | None = oneof("lb_type", number=3, original=True)
+    random: Random | None = oneof("lb_type", number=4)
+    maglev: Maglev | None = oneof("lb_type", number=5)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StringMatcher(Message):
+    prefix: str | None = oneof("matcherType", number=1)
+    exact: str | None = oneof("matcherType", number=2)
+    regex: str | None = oneof("matcherType", number=3)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Match(Message):
+    method: StringMatcher | None = proto(number=1)
+    path: StringMatcher | None = proto(number=2)
+    headers: Mapping[str, StringMatcher] | None = proto(number=3)  # given, but empty, is a mistake
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegexReplace(Message):
+    pattern: str = proto("", number=1)
+    substitution: str = proto("", number=2)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModifyPath(Message):
+    rewrite_prefix: str | None = oneof("type", number=1)
+    regex: RegexReplace | None = oneof("type", number=2)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModifyHost(Message):
+    value: str | None = oneof("type", number=1)
+    from_path: RegexReplace | None = oneof("type", number=2)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddHeader(Message):
+    name: str = proto("", number=1)
+    value: str = proto("", number=2)
+    append: bool = proto(default=False, number=3)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveHeader(Message):
+    name: str = proto("", number=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModifyHeaders(Message):
+    add: tuple[AddHeader, ...] = proto((), number=1)
+    remove: tuple[RemoveHeader, ...] = proto((), number=2)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Modify(Message):
+    path: ModifyPath | None = proto(number=1)
+    host: ModifyHost | None = proto(number=2)
+    request_headers: ModifyHeaders | None = proto(number=3)
+    response_headers: ModifyHeaders | None = proto(number=4)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpRoute(Message):
+    match: Match | None = proto(number=1)
+    modify: Modify | None = proto(number=2)
+    split: tuple[Split, ...] = proto((), number=3)
+    destination: Mapping[str, str] | None = proto(number=4)  # given, but empty, is a mistake
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conf(Message):
+    split: tuple[Split, ...] = proto((), number=1)
+    load_balancer: LoadBalancer | None = proto(number=2, original=True)
+    destination: Mapping[str, str] | None = proto(number=3)  # given, but empty, is a mistake
+    http: tuple[HttpRoute, ...] = proto((), number=4)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrafficRoute(Message):
+    sources: tuple[Selector, ...] = proto((), number=1)
+    destinations: tuple[Selector, ...] = proto((), number=2)
+    conf: Conf | None = proto(number=3)

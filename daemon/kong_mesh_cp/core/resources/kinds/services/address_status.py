@@ -1,0 +1,57 @@
+"""What control planes find out about the host names of services; the parts that statuses share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from kong_mesh_cp.core.schema.record_terms import OMIT_EMPTY, Length, OneOf, Pattern
+
+OptionalText = Annotated[str, OMIT_EMPTY]
+
+_REASON = r"^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$"
+_TYPE = (
+    r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?"
+    r"(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])$"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GeneratorRef:
+    """The HostnameGenerator that made a name."""
+
+    core_name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    hostname: OptionalText = ""
+    origin: OptionalText = ""
+    hostname_generator_ref: GeneratorRef | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    type: Annotated[str, Length(maximum=316), Pattern(_TYPE)]
+    status: Annotated[str, OneOf(("True", "False", "Unknown"))]
+    reason: Annotated[str, Length(1, 1024), Pattern(_REASON)]
+    message: Annotated[str, Length(maximum=32768)]
+
+
+Conditions = Annotated[tuple[Condition, ...], OMIT_EMPTY]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GeneratorStatus:
+    hostname_generator_ref: GeneratorRef
+    conditions: Conditions = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vip:
+    ip: OptionalText = ""
+
+
+Addresses = Annotated[tuple[Address, ...], OMIT_EMPTY]
+GeneratorStatuses = Annotated[tuple[GeneratorStatus, ...], OMIT_EMPTY]
+Vips = Annotated[tuple[Vip, ...], OMIT_EMPTY]

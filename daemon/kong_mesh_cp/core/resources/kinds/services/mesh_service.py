@@ -1,0 +1,86 @@
+"""MeshService: a service of one zone, and the proxies that are it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Final
+
+from kong_mesh_cp.core.resources.kinds.services.address_status import (
+    Addresses,
+    GeneratorStatuses,
+    Vips,
+)
+from kong_mesh_cp.core.resources.plugin_kind import plugin_kind
+from kong_mesh_cp.core.schema.record_terms import (
+    EMPTY_IF_ABSENT,
+    OMIT_EMPTY,
+    IntOrText,
+    OneOf,
+    Unsigned32,
+)
+from kong_mesh_cp.core.schema.value_checks import label_name
+
+OptionalText = Annotated[str, OMIT_EMPTY]
+OptionalCount = Annotated[int, OMIT_EMPTY]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataplaneRef:
+    name: OptionalText = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selector:
+    dataplane_tags: Mapping[str, str] | None = None
+    dataplane_ref: DataplaneRef | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Port:
+    """`target_port` is the port of the proxies, or the name of one of their inbounds."""
+
+    name: OptionalText = ""
+    port: Unsigned32
+    target_port: IntOrText | None = None
+    app_protocol: str = "tcp"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    type: Annotated[str, OneOf(("ServiceTag",))]
+    value: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeshService:
+    state: Annotated[str, OneOf(("Available", "Unavailable"))] = "Unavailable"
+    selector: Annotated[Selector, EMPTY_IF_ABSENT]
+    ports: Annotated[tuple[Port, ...], OMIT_EMPTY] = ()
+    identities: Annotated[tuple[Identity, ...], OMIT_EMPTY] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TlsStatus:
+    status: Annotated[str, OneOf(("Ready", "NotReady")), OMIT_EMPTY] = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataplaneProxies:
+    connected: OptionalCount = 0
+    healthy: OptionalCount = 0
+    total: OptionalCount = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeshServiceStatus:
+    addresses: Addresses = ()
+    vips: Vips = ()
+    tls: Annotated[TlsStatus, EMPTY_IF_ABSENT]
+    hostname_generators: GeneratorStatuses = ()
+    dataplane_proxies: Annotated[DataplaneProxies, EMPTY_IF_ABSENT]
+
+
+KIND: Final = plugin_kind(
+    "MeshService", MeshService, name_violations=label_name, status_type=MeshServiceStatus
+)

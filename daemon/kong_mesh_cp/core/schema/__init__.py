@@ -1,0 +1,1 @@
+"""How the members of a resource are declared, read, checked and described."""

@@ -1,0 +1,94 @@
+"""The JSON Schemas of messages: what is written of them, which is always read as well.
+
+Reading is more lenient (a number in a string, null for an absent member, names of fields as the
+.proto file has them); a document of the API shows the one form that everything else becomes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, get_args, get_origin
+
+from kong_mesh_cp.core.schema import message_scalars as scalars
+from kong_mesh_cp.core.schema.json_schema import (
+    DURATION,
+    INT32,
+    Definitions,
+    Schema,
+    class_name,
+    description,
+    integer,
+)
+from kong_mesh_cp.core.schema.messages import Message, MessageField, ProtoEnum, message_fields
+
+_FLOATING: Final[Schema] = {
+    "anyOf": [{"type": "number"}, {"enum": ["NaN", "Infinity", "-Infinity"]}],
+}
+_SCALARS: Final[Mapping[object, Schema]] = {
+    scalars.STRING: {"type": "string"},
+    scalars.BOOL: {"type": "boolean"},
+    scalars.DOUBLE: _FLOATING,
+    scalars.FLOAT: _FLOATING,
+    scalars.INT32: INT32,
+    scalars.UINT32: integer(64, 0, 2**32 - 1),
+    scalars.UINT64: {"type": "string", "pattern": "^[0-9]{1,20}$"},
+    scalars.BYTES: {"type": "string", "format": "byte"},
+    scalars.DURATION: DURATION,
+    scalars.TIMESTAMP: {"type": "string", "format": "date-time"},
+    scalars.STRUCT: {"type": "object", "additionalProperties": True},
+}
+
+
+def message_schema(message_type: type[Message], definitions: Definitions) -> Schema:
+    """A reference to the schema of a message."""
+
+    def make() -> Schema:
+        said = description(message_type)
+        return {
+            "type": "object",
+            **({"description": said} if said else {}),
+            "properties": message_properties(message_type, definitions),
+        }
+
+    return definitions.pointer(class_name(message_type), message_type, make)
+
+
+def message_properties(message_type: type[Message], definitions: Definitions) -> Schema:
+    """The members of a message, none of which has to be there."""
+    fields = tuple(message_fields(message_type))
+    groups: dict[str, list[str]] = {}
+    for each in fields:
+        if each.oneof:
+            groups.setdefault(each.oneof, []).append(f"`{each.name}`")
+    return {each.name: _field(each, groups.get(each.oneof, []), definitions) for each in fields}
+
+
+def _field(field: MessageField, group: list[str], definitions: Definitions) -> Schema:
+    schema = _value(field.hint, definitions)
+    if len(group) > 1:
+        schema = {**schema, "description": f"At most one of {', '.join(group)} is set."}
+    return schema
+
+
+def _value(hint: Any, definitions: Definitions) -> Schema:
+    origin = get_origin(hint)
+    if origin is tuple:
+        return {"type": "array", "items": _value(get_args(hint)[0], definitions)}
+    if origin is Mapping:
+        values = _value(get_args(hint)[1], definitions)
+        return {"type": "object", "additionalProperties": values}
+    if isinstance(hint, type) and issubclass(hint, Message):
+        return message_schema(hint, definitions)
+    if isinstance(hint, type) and issubclass(hint, ProtoEnum):
+        return _enum(hint, definitions)
+    scalar = hint.__metadata__[0] if origin is Annotated else scalars.PLAIN[hint]
+    return _SCALARS[scalar]
+
+
+def _enum(enum: type[ProtoEnum], definitions: Definitions) -> Schema:
+    def make() -> Schema:
+        names = [each.name for each in enum]
+        number = {**INT32, "description": "A value without a name."}
+        return {"description": description(enum), "anyOf": [{"enum": names}, number]}
+
+    return definitions.pointer(class_name(enum), enum, make)

@@ -1,0 +1,50 @@
+"""What is wrong with a resource: all of it at once, each thing with the path of its field."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from kong_mesh_cp.core.formats.go_quote import go_quote
+
+VIOLATIONS_MAX: Final = 500  # that are told of one body: nobody mends more of them at a time
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One thing wrong with one field; `field` is its path in the body, "" for the whole body."""
+
+    field: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class FieldPath:
+    """A path as clients see it: `networking.inbound[0].tags["kuma.io/service"]`."""
+
+    text: str = ""
+
+    def field(self, name: str) -> FieldPath:
+        """The member `name`; it may hold dots of its own."""
+        return FieldPath(f"{self.text}.{name}" if self.text else name)
+
+    def index(self, position: int) -> FieldPath:
+        return FieldPath(f"{self.text}[{position}]")
+
+    def key(self, name: str) -> FieldPath:
+        """The entry `name` of a map."""
+        return FieldPath(f"{self.text}[{go_quote(name)}]")
+
+    def violation(self, message: str) -> Violation:
+        return Violation(self.text, message)
+
+    def __str__(self) -> str:
+        return self.text
+
+
+ROOT = FieldPath()
+
+
+def root(name: str) -> FieldPath:
+    """The path of a top-level member."""
+    return FieldPath(name)

@@ -1,1 +1,0 @@
-"""The texts that clients match on: problems, admission messages, metrics, HTTP limits."""

@@ -1,0 +1,1 @@
+"""Connections before anybody speaks: accept, limits, TLS, drain, who the peer is."""

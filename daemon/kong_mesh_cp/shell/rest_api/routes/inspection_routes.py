@@ -1,0 +1,157 @@
+"""Rules, matches, host names and insights that are made while they are asked for (4.6, 8.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from kong_mesh_cp.core.identity.users import User
+from kong_mesh_cp.core.resources.labels import Mode, Place
+from kong_mesh_cp.core.resources.registry import TYPES, ResourceType
+from kong_mesh_cp.shell.http.messages import Request, Response
+from kong_mesh_cp.shell.http.operations import Operation
+from kong_mesh_cp.shell.http.routing import Route
+from kong_mesh_cp.shell.rest_api.large_answers import LargeAnswers
+from kong_mesh_cp.shell.rest_api.list_queries import (
+    next_page,
+    page_query,
+    service_types,
+)
+from kong_mesh_cp.shell.rest_api.openapi import inspection_operations as abouts
+from kong_mesh_cp.shell.rest_api.problem import kuma_error
+from kong_mesh_cp.shell.rest_api.responding import Answer, json_response, responding, shown_list
+from kong_mesh_cp.shell.rest_api.users import Authenticate
+from kong_mesh_cp.usecases.inspection.insight_views import InsightViews
+from kong_mesh_cp.usecases.inspection.inspected_types import NO_POLICY
+from kong_mesh_cp.usecases.resources.kinds import KINDS
+from kong_mesh_cp.usecases.resources.resource_refusals import (
+    Fault,
+    ResourceRefusedError,
+    invalid,
+    unreadable,
+)
+
+if TYPE_CHECKING:
+    from kong_mesh_cp.usecases.inspection.policy_inspector import PolicyInspector
+
+_SERVICES = {
+    TYPES[name].path: TYPES[name]
+    for name in ("MeshService", "MeshExternalService", "MeshMultiZoneService")
+}
+_NO_SERVICE = f'only "{",".join(_SERVICES)}" are available for inspection'
+
+# What Go reads as true or false; nothing is false too.
+_TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
+_FALSE = frozenset({None, "", "0", "f", "F", "FALSE", "false", "False"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InspectionRoutes:
+    """`inspecting` is made when it is needed: much is imported for it."""
+
+    inspecting: Callable[[], Awaitable[PolicyInspector]]
+    insights: InsightViews
+    authenticate: Authenticate
+    place: Place
+    large: LargeAnswers = field(default_factory=LargeAnswers)
+
+    def routes(self) -> Iterator[Route]:
+        """Unsorted."""
+        in_mesh = "/meshes/{mesh}"
+        proxy, gateway = f"{in_mesh}/dataplanes/{{name}}", f"{in_mesh}/meshgateways/{{name}}"
+        yield self._route(f"{proxy}/_rules", self._dataplane_rules, abouts.DATAPLANE_RULES)
+        if self.place.mode is Mode.GLOBAL:
+            yield self._route(f"{proxy}/_config", _not_on_global, abouts.CONFIG)
+            yield self._route(f"{gateway}/_config", _not_on_global, abouts.GATEWAY_CONFIG)
+        else:
+            yield self._route(f"{proxy}/_config", self._config, abouts.CONFIG)
+        yield self._route(f"{gateway}/_rules", self._gateway_rules, abouts.GATEWAY_RULES)
+        hostnames = f"{in_mesh}/{{type}}/{{name}}/_hostnames"
+        yield self._route(hostnames, self._hostnames, abouts.HOSTNAMES)
+        for row in TYPES.values():
+            if row.name in KINDS and (row.is_policy or row.name == "MeshService"):
+                path = f"{in_mesh}/{row.path}/{{name}}/_resources/dataplanes"
+                yield self._route(path, self._dataplanes(row), abouts.affected(row))
+        insights = f"{in_mesh}/service-insights"
+        yield self._route(insights, self._services, abouts.SERVICES)
+        yield self._route("/service-insights", self._services, abouts.ALL_SERVICES)
+        yield self._route(f"{insights}/{{name}}", self._service, abouts.SERVICE)
+        yield self._route("/global-insight", self._global_insight, abouts.GLOBAL_INSIGHT)
+        yield self._route("/global-insights", self._global_insights, abouts.GLOBAL_INSIGHTS)
+
+    def _route(self, path: str, answer: Answer, about: Operation) -> Route:
+        return Route(path, "GET", responding(self.authenticate, answer), about)
+
+    async def _dataplane_rules(self, user: User, request: Request) -> Response:
+        mesh, name = request.captured["mesh"], request.captured["name"]
+        inspecting = await self.inspecting()
+        async with self.large.turn(user, request.peer):
+            return await json_response(await inspecting.dataplane_rules(user, mesh, name))
+
+    async def _config(self, user: User, request: Request) -> Response:
+        """Judged, but not answered: nothing here makes configurations of proxies yet."""
+        if request.query.get("shadow") not in _TRUE | _FALSE:
+            raise unreadable("bad request: unsupported value for query parameter 'shadow'")
+        include = request.query.get("include")
+        if include and set(include.split(",")) != {"diff"}:
+            raise unreadable("bad request: unsupported value for query parameter 'include'")
+        mesh, name = request.captured["mesh"], request.captured["name"]
+        inspecting = await self.inspecting()
+        await inspecting.require_dataplane(user, mesh, name)
+        detail = "this version makes no configurations of proxies"
+        return Response(501, kuma_error(501, "Not implemented", detail))
+
+    async def _gateway_rules(self, user: User, request: Request) -> Response:
+        mesh, name = request.captured["mesh"], request.captured["name"]
+        inspecting = await self.inspecting()
+        async with self.large.turn(user, request.peer):
+            return await json_response(await inspecting.gateway_rules(user, mesh, name))
+
+    def _dataplanes(self, row: ResourceType) -> Answer:
+        async def dataplanes(user: User, request: Request) -> Response:
+            query = page_query(request, NO_POLICY)
+            mesh, name = request.captured["mesh"], request.captured["name"]
+            inspecting = await self.inspecting()
+            async with self.large.turn(user, request.peer):
+                page = await inspecting.dataplanes(user, row, mesh, name, query)
+            document: dict[str, object] = {"items": list(page.items), "total": page.total}
+            following = next_page(request, page)
+            return await json_response(
+                document if following is None else {**document, "next": following}
+            )
+
+        return dataplanes
+
+    async def _hostnames(self, user: User, request: Request) -> Response:
+        captured = request.captured
+        row = _SERVICES.get(captured["type"])
+        if row is None:
+            raise invalid(_NO_SERVICE, ())
+        inspecting = await self.inspecting()
+        found = await inspecting.hostnames(user, row, captured["mesh"], captured["name"])
+        items = [
+            {"hostname": name, "zones": [{"name": zone} for zone in zones]}
+            for name, zones in found.items()
+        ]
+        return await json_response({"items": items or None, "total": len(items)})
+
+    async def _services(self, user: User, request: Request) -> Response:
+        types = service_types(request)
+        query = page_query(request, "Could not paginate resources")
+        page = await self.insights.services(user, request.captured.get("mesh"), query, types)
+        return await shown_list(request, page)
+
+    async def _service(self, user: User, request: Request) -> Response:
+        mesh, name = request.captured["mesh"], request.captured["name"]
+        return await json_response(await self.insights.service(user, mesh, name))
+
+    async def _global_insight(self, _user: User, _request: Request) -> Response:
+        return await json_response(await self.insights.global_insight())
+
+    async def _global_insights(self, _user: User, _request: Request) -> Response:
+        return await json_response(await self.insights.global_insights())
+
+
+async def _not_on_global(_user: User, _request: Request) -> Response:
+    raise ResourceRefusedError(Fault.READ_ONLY, "Method not allowed", "Not allowed on global CP")

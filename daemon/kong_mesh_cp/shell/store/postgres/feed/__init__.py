@@ -1,0 +1,1 @@
+"""How the changes of other control planes on one database are heard of."""

@@ -1,0 +1,205 @@
+"""A SQLite file that tasks may read at once and write through one queue."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import (
+    ExitStack,
+    asynccontextmanager,
+    closing,
+    contextmanager,
+)
+from pathlib import Path
+from urllib.parse import quote
+
+import trio
+
+from kong_mesh_cp.core.errors import StateError
+from kong_mesh_cp.core.formats.printable import printable
+from kong_mesh_cp.shell.store.failures import directory_failure, store_corrupt, store_failure
+from kong_mesh_cp.shell.store.files import FILE_MODE, give_to_owner, sync_directory
+from kong_mesh_cp.shell.store.schema import all_migrations, migrate, recognise
+from kong_mesh_cp.shell.store.writer import Change, T, Writer
+
+BUSY_SECONDS_MAX = 5.0  # how long the writer waits for another program's lock
+LOG_BYTES_KEPT_MAX = 4 * 1024 * 1024  # the -wal file is cut to this after it was written back
+
+
+class Database:
+    """One store: `write` for changes, `read` and `scan` for questions. Made by `open_database`."""
+
+    def __init__(
+        self,
+        path: Path | None,
+        reading: sqlite3.Connection,
+        scanning: sqlite3.Connection,
+        writer: Writer,
+        turn: threading.Lock | None,
+    ) -> None:
+        """`turn`: what the connection is shared by, where there is only one."""
+        self.path = path
+        self._reading = reading
+        self._scanning = scanning
+        self._one_scan = trio.CapacityLimiter(1)  # it is one connection
+        self._writer = writer
+        self._turn = turn
+
+    async def write(self, change: Change[T], announce: Callable[[T], None] | None = None) -> T:
+        """Like `Writer.write`, with SQLite's errors and unreadable rows told as StateError."""
+        with self._told():
+            return await self._writer.write(change, announce)
+
+    async def read(self, question: Change[T]) -> T:
+        """Ask on the event loop, in one snapshot: what `question` does must take microseconds.
+
+        It sees every change whose `write` has returned. Raises: StateError.
+        """
+        await trio.lowlevel.checkpoint()
+        if self._turn is None:
+            with self._told():
+                return snapshot(self._reading, question)
+        # Whose turn it is may take as long as there are rows, and the loop must not wait for it.
+        if not self._turn.acquire(blocking=False):
+            return await self.scan(question)
+        try:
+            with self._told():
+                return snapshot(self._reading, question)
+        finally:
+            self._turn.release()
+
+    async def scan(self, question: Change[T]) -> T:
+        """Ask in a thread, in one snapshot, what may take as long as there are rows.
+
+        It sees every change whose `write` has returned. One scan runs at a time; cancelling it
+        waits for its end. Raises: StateError.
+        """
+        with self._told():
+            return await trio.to_thread.run_sync(self._scan, question, limiter=self._one_scan)
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise store_failure(error, self.path) from error
+        except ValueError as error:  # a row that no release of this program writes
+            place = "in memory" if self.path is None else printable(self.path)
+            raise store_corrupt(place, printable(str(error))) from error
+
+    def _scan(self, question: Change[T]) -> T:
+        with self._turn or contextlib.nullcontext():
+            return snapshot(self._scanning, question)
+
+
+def snapshot(connection: sqlite3.Connection, question: Change[T]) -> T:
+    """Several statements of `question` see one state of the store."""
+    connection.execute("BEGIN")
+    try:
+        return question(connection)
+    finally:
+        with contextlib.suppress(sqlite3.Error):  # it has ended by itself when reading failed
+            connection.execute("ROLLBACK")
+
+
+@asynccontextmanager
+async def open_database(path: Path | None) -> AsyncIterator[Database]:
+    """Open (make, migrate) the store in `path`; None: one that lives in memory.
+
+    Resource handling: on exit, also by cancellation, what `write` accepted is committed, the
+    thread is joined and the connections are closed.
+    Raises: StateError.
+    """
+    with ExitStack() as opened:
+        try:
+            writing, *questioned = _connect(path, opened)
+        except sqlite3.Error as error:
+            raise store_failure(error, path) from error
+        reading, scanning = questioned or (writing, writing)
+        # In memory all are one connection, and `turn` keeps readers out of its transactions.
+        turn = threading.Lock() if path is None else None
+        writer = Writer(writing, turn or contextlib.nullcontext())
+        try:
+            yield Database(path, reading, scanning, writer, turn)
+        finally:
+            # The readers go first: the last connection writes the log back, and that is the
+            # writer's, in its thread.
+            for connection in questioned:
+                connection.close()
+            await writer.close()
+
+
+def uri(path: Path, parameters: str) -> str:
+    """How SQLite is given a file name with parameters, whatever bytes the name has."""
+    return f"file:{quote(os.fsencode(path))}?{parameters}"
+
+
+def _connect(path: Path | None, opened: ExitStack) -> list[sqlite3.Connection]:
+    """The connection to write by, then those to read and to scan by, if they are others."""
+    if path is None:
+        memory = _connection(":memory:", opened)
+        migrate(memory, "the store in memory")
+        return [memory]
+    _make(path)
+    writing = _connection(uri(path, "mode=rw"), opened)
+    # First of all: a file that is none of ours is refused untouched. Then the log, so that
+    # migrations go through it as well and `peek` can rely on it.
+    recognise(writing, printable(path), newest=all_migrations()[-1].number)
+    _use_log(writing, path)
+    migrate(writing, printable(path))
+    return [writing, _questioned(path, opened), _questioned(path, opened)]
+
+
+def _questioned(path: Path, opened: ExitStack) -> sqlite3.Connection:
+    connection = _connection(uri(path, "mode=rw"), opened)
+    connection.execute("PRAGMA busy_timeout = 0")  # no reader waits in WAL mode; the loop must not
+    connection.execute("PRAGMA query_only = ON")
+    return connection
+
+
+def _connection(name: str, opened: ExitStack) -> sqlite3.Connection:
+    connection = opened.enter_context(
+        closing(
+            sqlite3.connect(
+                name,
+                uri=True,
+                isolation_level=None,  # transactions are ours, not the module's
+                check_same_thread=False,  # opened here, used and closed in the writer thread
+                timeout=BUSY_SECONDS_MAX,
+            )
+        )
+    )
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    return connection
+
+
+def _use_log(connection: sqlite3.Connection, path: Path) -> None:
+    (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+    if mode != "wal":
+        raise StateError(
+            f"the file system of {printable(path)} cannot share memory between processes",
+            code="state-unsuitable",
+            hint="Keep the state directory on a local file system (not NFS or SMB).",
+        )
+    connection.execute(f"PRAGMA journal_size_limit = {LOG_BYTES_KEPT_MAX}")
+
+
+def _make(path: Path) -> None:
+    """Make an empty file with our mode: SQLite gives its -wal and -shm the same one."""
+    try:
+        made = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)
+    except FileExistsError:
+        return
+    except OSError as error:
+        raise directory_failure(error, path) from error
+    try:
+        give_to_owner(made, path.parent)
+        sync_directory(path.parent)
+    except OSError as error:
+        raise directory_failure(error, path) from error
+    finally:
+        os.close(made)

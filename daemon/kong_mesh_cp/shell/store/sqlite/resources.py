@@ -1,0 +1,54 @@
+"""Resources in SQLite."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
+
+from kong_mesh_cp.core.resources.key import ResourceKey
+from kong_mesh_cp.shell.store.feed import ChangeFeed
+from kong_mesh_cp.shell.store.sqlite import resource_rows
+from kong_mesh_cp.shell.store.sqlite.database import Database
+from kong_mesh_cp.shell.store.unsound import UnsoundRows
+from kong_mesh_cp.usecases.ports.resource_store import (
+    Applied,
+    Change,
+    FeedItem,
+    Page,
+    Selection,
+    StoredResource,
+)
+
+INLINE_KEYS_MAX = 16  # more are read in a thread: the loop must not wait for hundreds of rows
+
+
+class SqliteResources:
+    """`usecases.ports.resource_store.ResourceStore` over one database, which nobody else writes."""
+
+    def __init__(self, database: Database, revision: int) -> None:
+        self._database = database
+        self._feed = ChangeFeed(revision)
+        self._unsound = UnsoundRows()
+
+    async def revision(self) -> int:
+        return await self._database.read(resource_rows.revision)
+
+    async def get(self, key: ResourceKey) -> StoredResource | None:
+        return (await self.get_many([key])).get(key)
+
+    async def get_many(self, keys: Collection[ResourceKey]) -> Mapping[ResourceKey, StoredResource]:
+        asked = tuple(keys)
+        ask = self._database.read if len(asked) <= INLINE_KEYS_MAX else self._database.scan
+        return await ask(lambda c: resource_rows.get_many(c, asked, self._unsound))
+
+    async def list(self, selection: Selection) -> Page:
+        return await self._database.scan(lambda c: resource_rows.page(c, selection, self._unsound))
+
+    async def apply(self, changes: Sequence[Change]) -> Applied:
+        asked = tuple(changes)
+        return await self._database.write(
+            lambda c: resource_rows.apply(c, asked), lambda made: self._feed.publish(made.changes)
+        )
+
+    def changes(self, since: int | None = None) -> AbstractContextManager[AsyncIterator[FeedItem]]:
+        return self._feed.reading(since)

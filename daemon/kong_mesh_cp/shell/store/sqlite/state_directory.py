@@ -1,0 +1,147 @@
+"""The directory that holds what a control plane remembers, owned by one process at a time."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import stat
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Self
+
+from kong_mesh_cp.core.errors import StateError
+from kong_mesh_cp.core.formats.printable import printable
+from kong_mesh_cp.shell.host.ownership import distrust
+from kong_mesh_cp.shell.store.failures import directory_failure, unwritable
+from kong_mesh_cp.shell.store.files import FILE_MODE, give_to_owner
+from kong_mesh_cp.shell.store.sqlite.copies import Copies
+from kong_mesh_cp.shell.store.sqlite.store import SqliteStore, open_store
+
+DIRECTORY_MODE = 0o750
+STORE_NAME = "store.db"
+LOCK_NAME = "lock"
+OWN_NAMES = (
+    LOCK_NAME,
+    STORE_NAME,
+    *(f"{STORE_NAME}-{part}" for part in ("journal", "shm", "wal")),
+    "clock.json",
+    "instance",
+    "trial.json",
+)
+COMMAND_CHARACTERS_MAX = 120
+
+
+class StateDirectory:
+    """A state directory that this process has locked. Made by `open`; ends with `close`."""
+
+    def __init__(self, path: Path, lock: int) -> None:
+        self.path = path
+        self.copies = Copies(path)
+        self._lock: int | None = lock
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Make the directory if it is missing, and take its lock.
+
+        Raises: StateError `state-unwritable`, `state-full`, `state-not-own` for a file in it that
+        somebody else may have put there, or `state-locked` naming the process that has it.
+        """
+        _make(path)
+        _require_own(path)
+        lock = _lock(path)
+        return cls(path, lock)
+
+    def open_store(self) -> AbstractAsyncContextManager[SqliteStore]:
+        """The store in this directory, which also keeps trial.json and clock.json current."""
+        return open_store(self.path / STORE_NAME, self.copies)
+
+    def close(self) -> None:
+        """Give the lock back. Its file stays: if it went, two processes could lock two files."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
+
+def _make(path: Path) -> None:
+    try:
+        path.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise unwritable(printable(path), "it is not a directory", path) from error
+    except OSError as error:
+        raise directory_failure(error, path) from error
+
+
+def _require_own(directory: Path) -> None:
+    """No file of ours is a link, another user's, or one that everybody can write.
+
+    Root's commands work in the directory of the daemon, so what is its owner's is right as well.
+    """
+    owner = directory.stat().st_uid
+    for name in OWN_NAMES:
+        path = directory / name
+        try:
+            found = path.lstat()
+        except OSError:
+            continue  # not there, or whoever opens it says what is wrong
+        why = "is no regular file" if not stat.S_ISREG(found.st_mode) else distrust(found, owner)
+        if why is not None:
+            raise StateError(
+                f"{printable(path)} {why}",
+                code="state-not-own",
+                hint=(
+                    "Look who put it there. A file of your own: chown and chmod it as the others;"
+                    " any other: move it away."
+                ),
+            )
+
+
+def _lock(directory: Path) -> int:
+    path = directory / LOCK_NAME
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+    try:
+        descriptor = os.open(path, flags, FILE_MODE)
+    except OSError as error:
+        raise directory_failure(error, path) from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        give_to_owner(descriptor, directory)
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+    except OSError as error:
+        try:
+            if error.errno == errno.EWOULDBLOCK:
+                raise _locked(directory, os.pread(descriptor, 32, 0)) from None
+            raise directory_failure(error, path) from error
+        finally:
+            os.close(descriptor)
+    return descriptor
+
+
+def _locked(directory: Path, content: bytes) -> StateError:
+    return StateError(
+        f"the state directory {printable(directory)} is in use by {_holder(content)}",
+        code="state-locked",
+        hint=(
+            "Stop that process first (systemctl stop kong-mesh-cp), or give this one a state"
+            " directory of its own with KUMA_GENERAL_WORK_DIR."
+        ),
+    )
+
+
+def _holder(content: bytes) -> str:
+    pid = content.strip().decode("ascii", "replace")
+    if not pid.isdecimal():
+        return "another process"
+    try:
+        command = Path("/proc", pid, "cmdline").read_bytes()
+    except OSError:
+        return f"process {pid}"
+    line = " ".join(command.decode("utf-8", "backslashreplace").split("\0")).strip()
+    return f"process {pid} ({printable(line[:COMMAND_CHARACTERS_MAX])})"

@@ -1,0 +1,1 @@
+"""Seats: who asks, who gets one, what is recorded of it."""

@@ -1,0 +1,28 @@
+"""What is shown of the proxies that hold seats."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from kong_mesh_cp.core.admission.seats import SeatRecord
+
+
+class Shown(Enum):
+    """What became of showing that a proxy is there."""
+
+    DONE = "done"
+    NO_RESOURCE = "no-resource"
+    OTHER_KIND = "other-kind"  # counted and not counted have changed places
+
+
+@dataclass(slots=True, eq=False)
+class Attendance:
+    """A proxy that holds a seat, and what is shown of it."""
+
+    record: SeatRecord
+    has_resource: bool = False  # a Dataplane was there: if it is not any more, the seat ends
+    may_have_resource: bool = False  # something may have been written for it
+    subscription: str = ""  # the id; "" until there is a Dataplane that it could be shown for
+    shown_since: int = 0  # nanoseconds since 1970
+    beat_due: bool = False  # a sign of life is to be given

@@ -1,0 +1,129 @@
+"""The meshes as admissions see them, who ask often and cannot wait for a store."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+import trio
+
+from kong_mesh_cp.core.formats.go_quote import go_quote
+from kong_mesh_cp.core.formats.go_values import ParseError
+from kong_mesh_cp.usecases.following.follow import follow
+from kong_mesh_cp.usecases.ports.resource_store import (
+    ResourceChange,
+    ResourceStore,
+    Selection,
+    StoredResource,
+)
+
+if TYPE_CHECKING:
+    from kong_mesh_cp.core.resources.kinds.mesh import ProxyConstraints
+
+MESH: Final = "Mesh"
+
+log = logging.getLogger(__name__)
+
+
+class StoredMeshes:
+    """`usecases.ports.state_store.MeshDirectory` that follows a store.
+
+    `awaited` are meshes that a start is about to make; they count as there until `settle`, so that
+    the first proxies of a new control plane do not have to wait for keys to be made.
+    """
+
+    def __init__(self, store: ResourceStore, awaited: Sequence[str] = ()) -> None:
+        self._store = store
+        self._awaited = frozenset(awaited)
+        self._stored: Mapping[str, ProxyConstraints | None] = {}
+        self._names: tuple[str, ...] = tuple(sorted(self._awaited))
+        self._unreadable: dict[str, tuple[int, datetime]] = {}  # told of, in this version
+        self._news = trio.Event()
+        self._reading = trio.Lock()  # what is read later must not be known earlier
+        self.vanished: Callable[[str], None] = lambda _: None  # told which mesh is there no more
+
+    def names(self) -> Sequence[str]:
+        return self._names
+
+    async def made(self, mesh: str) -> None:
+        while mesh in self._awaited and mesh not in self._stored:
+            await self._news.wait()
+
+    def constraints(self, mesh: str) -> ProxyConstraints | None:
+        return self._stored.get(mesh)
+
+    async def read(self) -> None:
+        """Bring it up to date. Raises: StateError."""
+        async with self._reading:
+            found = await self._store.list(Selection(type=MESH))
+            known: dict[str, ProxyConstraints | None] = {}
+            for each in found.items:
+                self._learn(known, each)
+            self._know(known)
+
+    async def settle(self) -> None:
+        """What was awaited is there by now, or will not come. Raises: StateError."""
+        await self.read()
+        self._awaited = frozenset()
+        self._know(self._stored)
+
+    async def follow(self) -> None:
+        """Take over every change, until cancelled. A store that fails is asked again."""
+        await follow(
+            self._store,
+            read=self.read,
+            take=self._take,
+            failing="meshes-not-read",
+            again="meshes-read-again",
+        )
+
+    async def _take(self, item: ResourceChange) -> None:
+        if item.key.type == MESH:
+            async with self._reading:
+                mesh = await self._store.get(item.key)
+                known = dict(self._stored)
+                known.pop(item.key.name, None)
+                if mesh is not None:
+                    self._learn(known, mesh)
+                self._know(known)
+
+    def _learn(self, known: dict[str, ProxyConstraints | None], mesh: StoredResource) -> None:
+        """Put `mesh` into `known`, unless it is unknown what it asks of proxies: nobody joins."""
+        version = (mesh.version, mesh.modified_at)
+        try:
+            known[mesh.key.name] = _constraints(mesh)
+            self._unreadable.pop(mesh.key.name, None)
+        except ParseError as error:
+            if self._unreadable.get(mesh.key.name) != version:
+                log.error(
+                    "store-mesh-unreadable: the constraints of mesh %s cannot be read: %s; nobody "
+                    "joins it. No release of this program has stored that: write the mesh anew.",
+                    go_quote(mesh.key.name),
+                    error.reason,
+                )
+            self._unreadable[mesh.key.name] = version
+
+    def _know(self, stored: Mapping[str, ProxyConstraints | None]) -> None:
+        before = self._names
+        self._stored = stored
+        self._names = tuple(sorted(stored.keys() | self._awaited))
+        self._news.set()
+        self._news = trio.Event()
+        for mesh in before:
+            if mesh not in self._names:
+                self.vanished(mesh)
+
+
+def _constraints(mesh: StoredResource) -> ProxyConstraints | None:
+    """Raises: ParseError for what no release of this program has stored."""
+    document = json.loads(mesh.spec).get("constraints")
+    if document is None:
+        return None
+    # Most meshes have none, and a start does not wait for what reads resources.
+    from kong_mesh_cp.core.resources.kinds.mesh import Constraints  # noqa: PLC0415
+    from kong_mesh_cp.core.schema.messages import read_message  # noqa: PLC0415
+
+    return read_message(Constraints, document).dataplane_proxy

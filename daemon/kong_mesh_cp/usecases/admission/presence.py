@@ -1,0 +1,340 @@
+"""Which proxies hold seats, and bringing the resources in line with it.
+
+An admission waits for what it registers and for its token, and for nothing else here: insights and
+what is to be removed are written behind its back, each seat's last state at once.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, NoReturn
+
+import trio
+
+from kong_mesh_cp.core.admission.decision import Refused
+from kong_mesh_cp.core.admission.ledger import Holder
+from kong_mesh_cp.core.admission.request import AdmissionRequest, Tags
+from kong_mesh_cp.core.admission.seats import SeatId, SeatRecord
+from kong_mesh_cp.core.errors import ControlPlaneError, StateError
+from kong_mesh_cp.core.resources.key import ResourceKey
+from kong_mesh_cp.usecases.admission.attendance import Attendance, Shown
+from kong_mesh_cp.usecases.admission.proxy_directory import ProxyDirectory
+from kong_mesh_cp.usecases.admission.requests import busy
+from kong_mesh_cp.usecases.following.failure_log import FailureLog
+from kong_mesh_cp.usecases.ports.resource_store import ChangeRefusedError
+from kong_mesh_cp.usecases.ports.state_store import MeshDirectory
+
+if TYPE_CHECKING:  # a start does not wait for what reads and writes resources
+    from kong_mesh_cp.usecases.admission.dataplane_registrar import DataplaneRegistrar
+    from kong_mesh_cp.usecases.admission.proxy_records import ProxyRecords
+    from kong_mesh_cp.usecases.admission.proxy_tokens import ProxyTokens
+
+LAG_SECONDS_MAX: Final = 0.1  # of insights behind the seats; also, a client may restart meanwhile
+RETRY_SECONDS: Final = 1.0  # after the store has failed
+WRITERS_MAX: Final = 64  # seats that are brought in line at once
+START_SECONDS_MAX: Final = 5.0  # so long from the start on, admissions wait for what it makes
+TOKEN_SECONDS_MAX: Final = 2.0  # for the store to show a key, and for signing
+CONFLICT_SECONDS: Final = 0.02  # before what somebody else was faster with is done again
+# As core/insights/liveness.py, which a start does not wait for, says it to those who look.
+GENERATIONS_PER_IDLE_TIMEOUT: Final = 2
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What comes later than the socket."""
+
+    registering: DataplaneRegistrar
+    tokens: ProxyTokens
+    records: ProxyRecords
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """What the first line of an admission says beside the decision."""
+
+    token: str = ""
+    warnings: Sequence[tuple[str, str]] = ()  # code and message
+
+
+Ending = Callable[[SeatId, Mapping[str, object]], None]
+
+
+class Presence:
+    """Follows the seats that `Admissions` gives and takes. All methods belong to one event loop."""
+
+    def __init__(
+        self, directory: ProxyDirectory, meshes: MeshDirectory, *, zone: str, idle_seconds: float
+    ) -> None:
+        """After `idle_seconds` without a sign of life a connection is taken for a dead one's."""
+        self.directory = directory
+        directory.changed = self._note_changed
+        self._zone = zone
+        self._beat_seconds = idle_seconds / GENERATIONS_PER_IDLE_TIMEOUT
+        self._meshes = meshes
+        self._services: Services | None = None
+        self._served = trio.Event()
+        self._begun = trio.Event()  # what is registered from now on is found after a crash
+        self._attending: dict[SeatId, Attendance] = {}
+        self._due: dict[SeatId, int] = {}  # to be brought in line; the number of the last change
+        self._changes = 0
+        self._start_ends = math.inf
+        self._work = trio.Event()
+        self._complaints = FailureLog(
+            log,
+            "proxies-not-recorded",
+            "proxies-recorded-again",
+            meanwhile="admissions go on, but Dataplanes and their insights do not show who is"
+            " there",
+            over="the store takes insights of proxies again",
+            level=logging.WARNING,
+        )
+        self._tokenless: dict[str, str] = {}  # why there was no token, by mesh: logged once
+        self.end_seat: Ending = lambda _seat, _event: None  # to be set by who has the connections
+        self.failures = 0
+
+    @property
+    def pending(self) -> int:
+        """Proxies whose resources are not in line yet."""
+        return len(self._due)
+
+    def serve(self, services: Services) -> None:
+        """From now on Dataplanes are registered and tokens made."""
+        self._services = services
+        self._served.set()
+
+    # What an admission asks before it is decided.
+
+    async def refusal_of(self, request: AdmissionRequest) -> Refused | None:
+        """What is wrong with the Dataplane of a request by itself, or with its taking the place
+        of the stored one; None: nothing.
+        """
+        with trio.move_on_at(self._start_ends):
+            await self._served.wait()
+        if self._services is None:
+            return _starting()
+        registering = self._services.registering
+        refused = await registering.refusal_of(request)
+        if refused is None and self.directory.may_hold(request.mesh, request.name):
+            refused = await registering.replaceable(request)
+        return refused
+
+    # What becomes of a seat.
+
+    def taken(self, record: SeatRecord, *, has_resource: bool) -> None:
+        """A connection has the seat; one that had it before has it no more."""
+        seat = record.seat
+        self._attending[seat] = Attendance(record, has_resource)
+        # What was told of the Dataplane while this was decided is asked again.
+        if has_resource or seat in self._due or self.directory.may_hold(seat.mesh, seat.name):
+            self._note(seat)
+
+    async def arrive(
+        self, request: AdmissionRequest, holder: Holder, tags: Tags
+    ) -> Arrival | Refused:
+        """Register the proxy if it asks for that, and make its token. `holder` has the seat.
+
+        `tags` are those that a rule adds. After a refusal, or when it is cancelled, the seat has
+        to be given back.
+        """
+        seat = holder.record.seat
+        attendance = self._attending[seat]
+        if request.resource is not None:
+            refused = await self._until_possible(seat)
+            if refused is not None:
+                return refused
+            assert self._services is not None  # noqa: S101 — it has begun
+            attendance.may_have_resource = True
+            refused = await self._services.registering.register(request, tags, holder.peer.uid)
+            if refused is not None:
+                return refused
+            attendance.has_resource = True
+            self._note(seat)
+        tag_sets = [{**each, **tags} for each in request.tag_sets]
+        return await self._with_token(attendance.record, tag_sets)
+
+    def left(self, seat: SeatId) -> None:
+        """Nobody has the seat."""
+        attendance = self._attending.pop(seat, None)
+        # Without a Dataplane there is nothing to be said; a proxy of before a restart may have
+        # left something, and that is looked for at the end of the reclaim window.
+        if attendance and (attendance.has_resource or attendance.may_have_resource):
+            self._note(seat)
+
+    def mesh_vanished(self, mesh: str) -> None:
+        """Its proxies are of no mesh any more."""
+        for seat in [each for each in self._attending if each.mesh == mesh]:
+            self.end_seat(seat, seat_ended("mesh-deleted", f"there is no mesh {mesh} any more"))
+
+    async def _until_possible(self, seat: SeatId) -> Refused | None:
+        with trio.move_on_at(self._start_ends):
+            await self._begun.wait()
+            await self._meshes.made(seat.mesh)
+        return None if self._begun.is_set() else _starting()
+
+    async def _with_token(self, record: SeatRecord, tag_sets: Sequence[Tags]) -> Arrival:
+        seat = record.seat
+        token = ""
+        reason = "its signing key is still being made or read. Ask again in a moment."
+        with trio.move_on_at(self._start_ends):
+            await self._served.wait()
+            await self._meshes.made(seat.mesh)  # its signing key comes with it
+        if self._services is not None:
+            tokens = self._services.tokens
+            with trio.move_on_after(TOKEN_SECONDS_MAX):
+                try:
+                    token = await tokens.token(seat, record.kind, tag_sets)
+                except (ControlPlaneError, ValueError) as error:
+                    reason = tokens.remedy(error, seat)
+        if token:
+            self._tokenless.pop(seat.mesh, None)
+            return Arrival(token)
+        if self._tokenless.get(seat.mesh) != reason:
+            log.warning("token-not-issued: for mesh %s: %s", seat.mesh, reason)
+        self._tokenless[seat.mesh] = reason
+        return Arrival(warnings=(("token-not-issued", reason),))
+
+    # Bringing the store in line.
+
+    async def run(self, reclaim_seconds: float) -> NoReturn:
+        """Until cancelled. What runs before have left goes `reclaim_seconds` from now."""
+        self._start_ends = trio.current_time() + START_SECONDS_MAX
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self.directory.follow)
+            await self._served.wait()
+            assert self._services is not None  # noqa: S101
+            nursery.start_soon(self._services.tokens.follow)
+            nursery.start_soon(self._beat)
+            ends = trio.current_time() + reclaim_seconds
+            await self._through(self._services.records.start_run)
+            self._begun.set()
+            nursery.start_soon(self._write)
+            await trio.sleep_until(ends)
+            await self._through(self._clear_up)
+            await trio.sleep_forever()
+        raise AssertionError("the nursery is never done")
+
+    async def flush(self) -> None:
+        """Try once to write all that is due. Cancelling it loses nothing."""
+        if not self._begun.is_set():
+            return
+        due = tuple(self._due.items())
+        failed: list[StateError] = []
+        for start in range(0, len(due), WRITERS_MAX):
+            async with trio.open_nursery() as nursery:
+                for seat, change in due[start : start + WRITERS_MAX]:
+                    nursery.start_soon(self._bring_in_line, seat, change, failed)
+            if failed:  # it will fail the others, too
+                self._note_failure(failed[0])
+                return
+        self._complaints.succeeded()
+        if not self._due:
+            self._work = trio.Event()
+
+    async def _write(self) -> NoReturn:
+        while True:
+            await self._work.wait()
+            await trio.sleep(RETRY_SECONDS if self._complaints.failing else LAG_SECONDS_MAX)
+            await self.flush()
+
+    async def _bring_in_line(self, seat: SeatId, change: int, failed: list[StateError]) -> None:
+        try:
+            await self._show_or_clear(seat)
+        except ChangeRefusedError:
+            return  # somebody else was faster: it stays due
+        except StateError as error:
+            failed.append(error)
+            return
+        if self._due.get(seat) == change:
+            del self._due[seat]
+
+    async def _show_or_clear(self, seat: SeatId) -> None:
+        assert self._services is not None  # noqa: S101 — it has begun
+        records = self._services.records
+        attendance = self._attending.get(seat)
+        if attendance is None:
+            await records.mark_offline(seat)
+            return
+        had_resource = attendance.has_resource
+        shown = await records.mark_online(attendance)
+        if self._attending.get(seat) is not attendance:
+            return  # it left meanwhile, which is due by now
+        match shown:
+            case Shown.NO_RESOURCE if had_resource:
+                path = f"the Dataplane {seat.name} of mesh {seat.mesh}"
+                self.end_seat(seat, seat_ended("dataplane-deleted", f"{path} was deleted"))
+            case Shown.OTHER_KIND:
+                reason = f"{seat.name} of mesh {seat.mesh} is another kind of proxy now"
+                self.end_seat(seat, seat_ended("kind-changed", reason))
+            case Shown.DONE:
+                attendance.has_resource = True
+            case _:
+                pass
+
+    async def _clear_up(self) -> None:
+        """Remove what earlier runs left of proxies that have not come back."""
+        assert self._services is not None  # noqa: S101 — it has begun
+        records = self._services.records
+        for seat in await records.leftovers(self._zone):
+            if seat in self._attending:
+                await records.adopt(seat)
+            else:
+                await records.mark_offline(seat)
+        await records.forget_previous_runs()
+
+    async def _through(self, write: Callable[[], Awaitable[None]]) -> None:
+        """Do `write`, which can be done again, until the store has taken all of it."""
+        while True:
+            try:
+                await write()
+            except ChangeRefusedError:
+                await trio.sleep(CONFLICT_SECONDS)  # somebody else was faster
+            except StateError as error:
+                self._note_failure(error)
+                await trio.sleep(RETRY_SECONDS)
+            else:
+                self._complaints.succeeded()
+                return
+
+    async def _beat(self) -> NoReturn:
+        while True:
+            await trio.sleep(self._beat_seconds)
+            for seat, attendance in self._attending.items():
+                if attendance.has_resource:
+                    attendance.beat_due = True
+                    self._note(seat)
+
+    def _note_changed(self, dataplane: ResourceKey | None) -> None:
+        """Something has become of a Dataplane; None: of any."""
+        if dataplane is not None:
+            seat = SeatId(self._zone, dataplane.mesh, dataplane.name)
+            if seat in self._attending:
+                self._note(seat)
+            return
+        for seat, attendance in self._attending.items():
+            if attendance.has_resource or self.directory.may_hold(seat.mesh, seat.name):
+                self._note(seat)
+
+    def _note(self, seat: SeatId) -> None:
+        self._changes += 1
+        self._due[seat] = self._changes
+        self._work.set()
+
+    def _note_failure(self, error: StateError) -> None:
+        self.failures += 1
+        self._complaints.failed(error)
+
+
+def seat_ended(
+    code: str, reason: str, hint: str = "Ask for a seat again: it is decided anew."
+) -> Mapping[str, object]:
+    """The last line of a held connection."""
+    return {"event": "seat-ended", "code": code, "reason": reason, "hint": hint}
+
+
+def _starting() -> Refused:
+    return busy("the control plane is still starting", "Ask again in a moment.")

@@ -1,0 +1,119 @@
+"""The mark of a Dataplane that a seat has registered: whose it is, and who removes it.
+
+A mark is a resource that no client sees. The Dataplane owns it, so it is there as long as nobody
+deletes that, whoever changes it.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from kong_mesh_cp.core.admission.decision import RefusalCode, Refused
+from kong_mesh_cp.core.resources.key import ResourceKey
+from kong_mesh_cp.usecases.admission.requests import busy
+from kong_mesh_cp.usecases.ports.resource_store import Put, StoredResource
+
+REGISTRATION: Final = "AdmissionRegistration"  # no client sees this type
+ROOT_UID: Final = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of one control plane. `plane` stays the same over restarts, `instance` does not."""
+
+    plane: str
+    instance: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registration:
+    """Who has registered a Dataplane, and what it was then. None: nobody has written that down."""
+
+    instance: str  # the run of a control plane that has to remove it
+    plane: str | None = None  # the control plane
+    uid: int | None = None  # of the process, on the machine of that control plane
+    version: int | None = None  # of the Dataplane, as the seat left it
+
+    @classmethod
+    def read(cls, stored: StoredResource) -> Registration:
+        document = json.loads(stored.spec)
+        return cls(
+            instance=str(document["instance"]),
+            plane=document.get("plane"),
+            uid=document.get("uid"),
+            version=document.get("version"),
+        )
+
+    def text(self) -> str:
+        members = {
+            "instance": self.instance,
+            "plane": self.plane,
+            "uid": self.uid,
+            "version": self.version,
+        }
+        return json.dumps({name: each for name, each in members.items() if each is not None})
+
+    def put(self, dataplane: ResourceKey, at: datetime, if_version: int | None) -> Put:
+        """The change that marks `dataplane`."""
+        key = registration_key(dataplane.mesh, dataplane.name)
+        return Put(key=key, spec=self.text(), owner=dataplane, at=at, if_version=if_version)
+
+    def is_of(self, dataplane: StoredResource) -> bool:
+        """Whether the Dataplane is still what the seat has made: no client has changed it."""
+        return self.version in {None, dataplane.version}
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What is stored under the name that a seat brings a Dataplane for."""
+
+    dataplane: StoredResource | None
+    mark: StoredResource | None
+
+    @property
+    def version(self) -> int:
+        """Of the Dataplane; 0: there is none."""
+        return 0 if self.dataplane is None else self.dataplane.version
+
+    @property
+    def mark_version(self) -> int:
+        return 0 if self.mark is None else self.mark.version
+
+    def refusal(self, *, plane: str, uid: int | None) -> Refused | None:
+        """Why a process of `uid` may not replace it, where no rule says who may; None: it may.
+
+        `uid` None: nobody has looked who asks. Users of other machines are not told apart.
+        """
+        if self.dataplane is None:
+            return None
+        key = self.dataplane.key
+        registered = None if self.mark is None else Registration.read(self.mark)
+        if registered is None or not registered.is_of(self.dataplane):
+            return Refused(
+                code=RefusalCode.DATAPLANE_STORED,
+                reason=(
+                    f"the Dataplane {key.name} of mesh {key.mesh} was written by a client of the "
+                    "API, and without [[admission.rules]] no process may replace it"
+                ),
+                hint=(
+                    'Leave it out to join with the stored one: {"mesh": …, "name": …}. Or delete '
+                    "it (kumactl delete dataplane), or set a rule that lets this process join "
+                    "under its name."
+                ),
+            )
+        if registered.plane != plane or uid in {None, ROOT_UID, registered.uid}:
+            return None
+        if registered.uid is None:
+            return None
+        return busy(
+            f"the Dataplane {key.name} of mesh {key.mesh} was registered by a process of uid "
+            f"{registered.uid}, for which it is kept for a moment",
+            "Ask again: it goes when that process does not come back.",
+        )
+
+
+def registration_key(mesh: str, name: str) -> ResourceKey:
+    return ResourceKey(REGISTRATION, mesh, name)

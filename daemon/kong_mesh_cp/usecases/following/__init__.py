@@ -1,0 +1,1 @@
+"""How the changes of the store are followed."""

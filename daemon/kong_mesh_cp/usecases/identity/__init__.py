@@ -1,0 +1,1 @@
+"""Who somebody is and may do: tokens, signing keys, roles, the audit."""

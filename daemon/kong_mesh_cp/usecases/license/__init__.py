@@ -1,0 +1,1 @@
+"""The license in force: held, watched, shown."""

@@ -1,0 +1,134 @@
+"""How a request about a resource is refused: title and detail are what clients show (2.6)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Final
+
+from kong_mesh_cp.core.errors import ControlPlaneError
+from kong_mesh_cp.core.formats.go_quote import go_quote
+from kong_mesh_cp.core.resources.key import ResourceKey
+from kong_mesh_cp.core.resources.volume import Excess
+from kong_mesh_cp.core.schema.violations import VIOLATIONS_MAX, Violation
+
+GET_ONE: Final = "Could not retrieve a resource"
+LIST: Final = "Could not retrieve resources"
+PROCESS: Final = "Could not process a resource"
+CREATE: Final = "Could not create a resource"
+UPDATE: Final = "Could not update a resource"
+DELETE: Final = "Could not delete a resource"
+
+NOT_VALID: Final = "Resource is not valid"
+
+
+class Fault(StrEnum):
+    """What kind of refusal it is; the exit decides which status that is."""
+
+    NOT_FOUND = "not-found"
+    INVALID = "invalid"
+    UNREADABLE = "unreadable"
+    CONFLICT = "conflict"
+    DENIED = "denied"
+    UNAUTHENTICATED = "unauthenticated"
+    READ_ONLY = "read-only"
+    INTERNAL = "internal"
+    NOT_CONNECTED = "not-connected"
+    OVER_QUOTA = "over-quota"
+    BUSY = "busy"
+    TOO_LARGE = "too-large"
+
+
+_HINTS: Final = {
+    Fault.NOT_FOUND: "List what there is.",
+    Fault.INVALID: "Correct the fields named.",
+    Fault.UNREADABLE: "Send what the documentation of the type shows.",
+    Fault.CONFLICT: "Read the resource again, then repeat the change.",
+    Fault.DENIED: "Ask an administrator, or send the token of a user that may do this.",
+    Fault.UNAUTHENTICATED: "Send a valid token, or none.",
+    Fault.READ_ONLY: "Change it where it comes from.",
+    Fault.NOT_CONNECTED: "Ask Envoy itself, on its machine: curl http://127.0.0.1:9901/help",
+    Fault.OVER_QUOTA: (
+        "Delete what is not needed, or ask an administrator: administrators are not bound by it, "
+        "and can raise store.quota.items and store.quota.bytes."
+    ),
+    Fault.BUSY: "Ask again in a moment, and not for as much at once.",
+    Fault.TOO_LARGE: "Ask for less of it, or make it smaller.",
+    Fault.INTERNAL: "The log of the control plane says why.",
+}
+
+
+class ResourceRefusedError(ControlPlaneError):
+    """A request that was not carried out; nothing has changed."""
+
+    def __init__(
+        self, fault: Fault, title: str, detail: str, violations: Sequence[Violation] = ()
+    ) -> None:
+        super().__init__(f"{title} ({detail})", code=f"resource-{fault}", hint=_HINTS[fault])
+        self.fault = fault
+        self.title = title
+        self.detail = detail
+        self.violations = tuple(violations)
+
+
+def not_found(title: str) -> ResourceRefusedError:
+    return ResourceRefusedError(Fault.NOT_FOUND, title, "Not found")
+
+
+def mesh_not_found() -> ResourceRefusedError:
+    """The mesh in the URL, asked before anything else."""
+    return not_found("Failed to retrieve Mesh")
+
+
+def invalid(title: str, violations: Sequence[Violation]) -> ResourceRefusedError:
+    """Told are the first VIOLATIONS_MAX: an answer must not be many times what was sent."""
+    if len(violations) > VIOLATIONS_MAX:
+        rest = Violation("", f"there is more, these are the first {VIOLATIONS_MAX}")
+        violations = (*violations[:VIOLATIONS_MAX], rest)
+    return ResourceRefusedError(Fault.INVALID, title, NOT_VALID, violations)
+
+
+def unreadable(detail: str) -> ResourceRefusedError:
+    return ResourceRefusedError(Fault.UNREADABLE, "Bad Request", detail)
+
+
+def internal(title: str) -> ResourceRefusedError:
+    return ResourceRefusedError(Fault.INTERNAL, title, "Internal Server Error")
+
+
+def not_connected(type_name: str, name: str) -> ResourceRefusedError:
+    """A proxy whose Envoy was asked something, and cannot be reached."""
+    detail = (
+        f"the admin API of {type_name} {go_quote(name)} cannot be reached: "
+        "it is not connected to this control plane"
+    )
+    return ResourceRefusedError(Fault.NOT_CONNECTED, "Could not execute admin operation", detail)
+
+
+def already_exists(key: ResourceKey) -> ResourceRefusedError:
+    return ResourceRefusedError(
+        Fault.CONFLICT, "Conflict", f"resource already exists: {_shown(key)}"
+    )
+
+
+def conflict(key: ResourceKey) -> ResourceRefusedError:
+    return ResourceRefusedError(Fault.CONFLICT, "Conflict", f"resource conflict: {_shown(key)}")
+
+
+def mesh_vanished(mesh: str) -> ResourceRefusedError:
+    """The mesh was there when the request came, and is not any more."""
+    violation = Violation("mesh", f"mesh of name {mesh} is not found")
+    return ResourceRefusedError(Fault.INVALID, CREATE, "Mesh is not found", [violation])
+
+
+def over_quota(title: str, excess: Excess) -> ResourceRefusedError:
+    """More than those may store who are no administrators."""
+    detail = (
+        f"the store would hold {excess.found} {excess.what} of {excess.share.value}, and users who "
+        f"are no administrators may fill it up to {excess.most} {excess.what}"
+    )
+    return ResourceRefusedError(Fault.OVER_QUOTA, title, detail)
+
+
+def _shown(key: ResourceKey) -> str:
+    return f"type={go_quote(key.type)} name={go_quote(key.name)} mesh={go_quote(key.mesh)}"

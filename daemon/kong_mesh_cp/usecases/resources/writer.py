@@ -1,0 +1,351 @@
+"""Creating, updating and deleting resources: checks in the order clients see them (2.7, 2.9)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Final, TypeVar
+
+import trio
+
+from kong_mesh_cp.core.formats.go_quote import go_quote
+from kong_mesh_cp.core.identity import key_secret_rules
+from kong_mesh_cp.core.identity.access import AccessRules, require
+from kong_mesh_cp.core.identity.users import User
+from kong_mesh_cp.core.meshes import membership, mesh_changes
+from kong_mesh_cp.core.meshes.mesh_defaults import (
+    with_metrics_defaults,
+    with_unproven_inbounds,
+    with_zone_tag,
+)
+from kong_mesh_cp.core.resources import inline_secrets, labels
+from kong_mesh_cp.core.resources.bodies import (
+    request_violations,
+)
+from kong_mesh_cp.core.resources.key import ResourceKey
+from kong_mesh_cp.core.resources.kinds.dataplane import Dataplane
+from kong_mesh_cp.core.resources.kinds.insights import ZoneInsight
+from kong_mesh_cp.core.resources.kinds.mesh import Mesh
+from kong_mesh_cp.core.resources.kinds.secret import Secret
+from kong_mesh_cp.core.resources.labels import Place
+from kong_mesh_cp.core.resources.meta import name_warning
+from kong_mesh_cp.core.resources.registry import TYPES, ResourceType
+from kong_mesh_cp.core.schema.violations import Violation
+from kong_mesh_cp.usecases.ports.resource_store import (
+    AlreadyExistsError,
+    Change,
+    Delete,
+    NotFoundError,
+    Put,
+    QuotaExceededError,
+    ResourceStore,
+    Selection,
+    StoredResource,
+    VersionConflictError,
+)
+from kong_mesh_cp.usecases.ports.state_store import WallClock
+from kong_mesh_cp.usecases.resources import resource_refusals, write_access
+from kong_mesh_cp.usecases.resources.documents import (
+    spec_as,
+    stored_form,
+)
+from kong_mesh_cp.usecases.resources.kinds import KINDS
+from kong_mesh_cp.usecases.resources.mesh_creation import MeshCreation
+from kong_mesh_cp.usecases.resources.quotas import Quotas
+from kong_mesh_cp.usecases.resources.reader import in_its_mesh, mesh_key
+from kong_mesh_cp.usecases.resources.sent_bodies import (
+    LARGE_BODY_BYTES,
+    LARGE_VALUES,
+    SentBody,
+    holds_more,
+    read_decoded,
+    read_text,
+    refuse,
+)
+from kong_mesh_cp.usecases.resources.turns import Turns
+
+DECODED: Final = ""  # who sends those, in the line for large bodies: nobody's name
+BODIES_WAITING_MAX: Final = 512  # their bytes are bounded where they are received
+BODIES_WAITING_OF_ONE_MAX: Final = 256  # as many as a tool may send at once
+
+_PROXY_TYPES: Final = {"ZoneIngress": "zoneingress", "ZoneEgress": "zoneegress"}
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What came of a write."""
+
+    created: bool
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteRules:
+    """What the settings say about writes."""
+
+    place: Place
+    unsafe_delete: bool = False  # do not ask what still needs what is deleted
+    origin_required: bool = True  # of what is written on a federated zone
+
+    @property
+    def checked_place(self) -> Place:
+        """The place as far as it asks something of labels and names."""
+        return self.place if self.origin_required else replace(self.place, federated=False)
+
+
+class ResourceWriter:
+    """Writes what clients send. All methods raise StateError, AccessDeniedError and
+    ResourceRefusedError; then nothing has changed.
+    """
+
+    def __init__(
+        self,
+        store: ResourceStore,
+        access: AccessRules,
+        births: MeshCreation,
+        rules: WriteRules,
+        wall_clock: WallClock,
+        *,
+        quotas: Quotas | None = None,
+    ) -> None:
+        """`quotas` None: nothing but the disk bounds what is written."""
+        self._store = store
+        self._access = access
+        self._births = births
+        self._rules = rules
+        self._wall_clock = wall_clock
+        self._quotas = quotas
+        # One at a time: a body takes many times its size.
+        self._large_bodies = Turns(
+            waiting_max=BODIES_WAITING_MAX, waiting_of_one_max=BODIES_WAITING_OF_ONE_MAX
+        )
+
+    async def put(
+        self, user: User, resource_type: ResourceType, mesh: str, name: str, body: bytes
+    ) -> Written:
+        """Make the resource, or replace its whole spec; `mesh` is "" for a global type."""
+        if resource_type.is_mesh_scoped and await self._store.get(mesh_key(mesh)) is None:
+            raise resource_refusals.mesh_not_found()
+        key = ResourceKey(resource_type.name, mesh, name)
+        # Who may write nothing here costs nobody the reading of what they send.
+        existing = await self._store.get(key)
+        require(self._access, user, write_access.sending(key, existing))
+        given = await self._given(user, resource_type, body)
+        if given.sent_by is not None:  # and so time has passed
+            existing = await self._store.get(key)
+        return await self._write(user, key, given, existing)
+
+    async def put_document(
+        self,
+        user: User,
+        key: ResourceKey,
+        document: object,
+        *,
+        also: Sequence[Put] = (),
+        onto: int | None = None,
+    ) -> Written:
+        """As `put`, for a body that was decoded already. `also` is made in the same transaction.
+
+        `onto`: the version that is to be replaced; 0, there must be none; None, any.
+        """
+        given = await self._decoded(key, document)
+        existing = await self._store.get(key)
+        if onto not in {None, 0 if existing is None else existing.version}:
+            raise resource_refusals.conflict(key)
+        return await self._write(user, key, given, existing, also)
+
+    async def _write(
+        self,
+        user: User,
+        key: ResourceKey,
+        given: SentBody,
+        existing: StoredResource | None,
+        also: Sequence[Put] = (),
+    ) -> Written:
+        await self._in_worker_thread(given, partial(self._require_fit, key, given))
+        spec = self._spec_to_store(given.draft.spec, existing)
+        stored = partial(stored_form, KINDS[key.type], spec)
+        document, text = await self._in_worker_thread(given, stored)
+        # What is judged is what is stored, and nothing else that came along.
+        require(self._access, user, write_access.storing(key, existing, document))
+        inline = await self._inline_secrets(key, given, text, existing)
+        changes = await self._changes(key, given, spec, text, existing, user=user)
+        title = resource_refusals.CREATE if existing is None else resource_refusals.UPDATE
+        await self._apply([*changes, *also], key, title)
+        warnings = [*KINDS[key.type].warnings(given.draft.spec), *inline]
+        deprecated = name_warning(key.type, key.name)
+        return Written(existing is None, (*warnings, *([] if deprecated is None else [deprecated])))
+
+    async def _inline_secrets(
+        self, key: ResourceKey, given: SentBody, text: str, existing: StoredResource | None
+    ) -> Sequence[str]:
+        """What to say of them. Raises: ResourceRefusedError where one is the mask of another."""
+        look = partial(inline_secrets.found, key.type, text)
+        found = await self._in_worker_thread(given, look)
+        title = resource_refusals.CREATE if existing is None else resource_refusals.UPDATE
+        refuse(title, inline_secrets.mask_violations(found))
+        return inline_secrets.warnings(found)
+
+    async def _given(self, user: User, resource_type: ResourceType, body: bytes) -> SentBody:
+        if len(body) < LARGE_BODY_BYTES:
+            return read_text(resource_type, body)
+        read = partial(read_text, resource_type, body)
+        return replace(
+            await self._large_bodies.in_worker_thread(user.name, read), sent_by=user.name
+        )
+
+    async def _decoded(self, key: ResourceKey, document: object) -> SentBody:
+        reading = partial(read_decoded, TYPES[key.type], document)
+        if not holds_more(document, LARGE_VALUES):
+            return reading()
+        return replace(await self._large_bodies.in_worker_thread(DECODED, reading), sent_by=DECODED)
+
+    async def judge(self, key: ResourceKey, document: object) -> None:
+        """What `put_document` finds wrong with a body by itself. Raises: ResourceRefusedError."""
+        given = await self._decoded(key, document)
+        await self._in_worker_thread(given, partial(self._require_fit, key, given))
+
+    def _require_fit(self, key: ResourceKey, given: SentBody) -> None:
+        place = self._rules.checked_place
+        violations = request_violations(given.draft, TYPES[key.type], key, place)
+        refuse(resource_refusals.PROCESS, violations)
+
+    async def delete(self, user: User, resource_type: ResourceType, mesh: str, name: str) -> None:
+        """Take it out, with all that it owns."""
+        key = ResourceKey(resource_type.name, mesh, name)
+        require(self._access, user, write_access.removing(key, None))
+        existing = await in_its_mesh(self._store, key)
+        if existing is None:
+            raise resource_refusals.not_found(resource_refusals.DELETE)
+        require(self._access, user, write_access.removing(key, existing))
+        violation = await self._needed(key)
+        if violation is not None:
+            raise resource_refusals.invalid(resource_refusals.DELETE, [violation])
+        try:
+            await self._store.apply([Delete(key=key)])
+        except NotFoundError:
+            raise resource_refusals.not_found(resource_refusals.DELETE) from None
+
+    def _spec_to_store(self, spec: object, existing: StoredResource | None) -> object:
+        """`spec` with what is filled in at a write."""
+        match spec:
+            case Mesh():
+                return with_metrics_defaults(spec)
+            case Dataplane():
+                tagged = with_zone_tag(spec, self._rules.place.zone)
+                return with_unproven_inbounds(tagged) if existing is None else tagged
+            case _:
+                return spec
+
+    async def _changes(
+        self,
+        key: ResourceKey,
+        given: SentBody,
+        spec: object,
+        text: str,
+        existing: StoredResource | None,
+        *,
+        user: User,
+    ) -> Sequence[Change]:
+        """The write of `spec`, whose text is `text`, with all that has to be made with it."""
+        now = self._wall_clock()
+        title = resource_refusals.CREATE if existing is None else resource_refusals.UPDATE
+        more = list[Put]()
+        proxy_type = _PROXY_TYPES.get(key.type)
+        match spec:
+            case Mesh():
+                if existing is None:
+                    refuse(title, mesh_changes.creation_violations(key.name, spec))
+                    more += await self._births.created(key.name, spec, now, asker=user.name)
+                else:
+                    before = spec_as(Mesh, existing)
+                    refuse(title, mesh_changes.change_violations(key.name, before, spec))
+                    more += await self._births.certificates(key.name, spec, now, asker=user.name)
+            case Dataplane():
+                proxy_type = spec.proxy_type
+                await self._require_membership(key, spec, title)
+            case Secret(data=data) if key_secret_rules.is_token_key(key):
+                judge = partial(key_secret_rules.violations, key, data or b"")
+                refuse(title, await trio.to_thread.run_sync(judge))
+            case _:
+                pass
+        written = Put(
+            key=key,
+            spec=text,
+            status=given.status,
+            labels=labels.computed_labels(
+                given.draft.meta.labels,
+                TYPES[key.type],
+                key.mesh,
+                self._rules.place,
+                proxy_type=proxy_type,
+            ),
+            owner=mesh_key(key.mesh) if key.mesh else None,
+            at=now,
+            if_version=0 if existing is None else existing.version,
+            quota=None if self._quotas is None else self._quotas.of(user),
+        )
+        return [written, *more]
+
+    async def _in_worker_thread(self, given: SentBody, work: Callable[[], T]) -> T:
+        """What `work` gives; for a large body in a thread, when it is its sender's turn."""
+        if given.sent_by is None:
+            return work()
+        return await self._large_bodies.in_worker_thread(given.sent_by, work)
+
+    async def _require_membership(self, key: ResourceKey, spec: Dataplane, title: str) -> None:
+        mesh = await self._store.get(mesh_key(key.mesh))
+        if mesh is None:
+            raise resource_refusals.mesh_vanished(key.mesh)
+        of_mesh = spec_as(Mesh, mesh)
+        reason = membership.refusal(key.mesh, of_mesh, spec.tag_sets)
+        if reason is not None:
+            log.warning("dataplane-not-a-member: %s: %s", go_quote(key.name), shown_line(reason))
+            raise resource_refusals.internal(title)
+
+    async def _apply(self, changes: Sequence[Change], key: ResourceKey, title: str) -> None:
+        try:
+            await self._store.apply(changes)
+        except AlreadyExistsError as error:
+            raise resource_refusals.already_exists(error.key) from None
+        except VersionConflictError as error:
+            raise resource_refusals.conflict(error.key) from None
+        except NotFoundError:
+            raise resource_refusals.mesh_vanished(key.mesh) from None
+        except QuotaExceededError as error:
+            raise resource_refusals.over_quota(title, error.excess) from None
+
+    async def _needed(self, key: ResourceKey) -> Violation | None:
+        """Why it has to stay."""
+        match key.type:
+            case "Mesh" if not self._rules.unsafe_delete:
+                dataplanes = Selection(type="Dataplane", mesh=key.name, limit=1)
+                if (await self._store.list(dataplanes)).total:
+                    reason = "unable to delete mesh, there are still some dataplanes attached"
+                    return Violation("mesh", reason)
+            case "Zone" if not self._rules.unsafe_delete:
+                insight = await self._store.get(ResourceKey("ZoneInsight", "", key.name))
+                if insight is not None and spec_as(ZoneInsight, insight).is_online:
+                    reason = (
+                        "unable to delete Zone, Zone CP is still connected, please shut it down"
+                        " first"
+                    )
+                    return Violation("zone", reason)
+            case "Secret":
+                mesh = await self._store.get(mesh_key(key.mesh))
+                if mesh is not None:
+                    return mesh_changes.secret_in_use(key.name, key.mesh, spec_as(Mesh, mesh))
+            case _:
+                pass
+        return None
+
+
+def shown_line(text: str) -> str:
+    """`text` as one line of a log, whatever tags hold."""
+    return go_quote(text)[1:-1]

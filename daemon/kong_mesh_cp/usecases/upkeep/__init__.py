@@ -1,0 +1,1 @@
+"""What the control plane keeps true by itself: insights and liveness."""

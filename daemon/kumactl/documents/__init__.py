@@ -1,0 +1,1 @@
+"""Manifests: where they come from, what they say, how they differ from what is there."""

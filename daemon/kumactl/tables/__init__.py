@@ -1,0 +1,1 @@
+"""What is shown as a table: its columns, resources, insights."""
