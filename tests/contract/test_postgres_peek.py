@@ -8,9 +8,12 @@ import trio
 from kong_mesh_cp.core.errors import StateError
 from kong_mesh_cp.shell.store.postgres.address import PostgresAddress
 from kong_mesh_cp.shell.store.postgres.peek import Peeked, peek_postgres
+from kong_mesh_cp.shell.store.postgres.schema import all_migrations
 from kong_mesh_cp.usecases.ports.state_store import Remembered
 from support.daemons.postgres import PostgresServer, opened, set_back
 from support.fakes.stores import AT, mark, taken
+
+NEWEST = all_migrations()[-1].number
 
 
 async def peeked(address: PostgresAddress, instance: str | None) -> Peeked:
@@ -46,7 +49,7 @@ async def test_the_past_is_that_of_the_instance(database: PostgresAddress) -> No
         past = await store.remembered()
 
     found = await peeked(database, "one")
-    assert found == Peeked(past, "id-1", 3)
+    assert found == Peeked(past, "id-1", NEWEST)
     for other in ("two", None):
         theirs = (await peeked(database, other)).past
         assert (theirs.trial_started_at, theirs.clock, theirs.seats) == (AT, None, ())

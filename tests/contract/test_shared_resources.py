@@ -10,6 +10,7 @@ import trio
 from kong_mesh_cp.core.errors import StateError
 from kong_mesh_cp.core.resources.volume import Quota
 from kong_mesh_cp.shell.store.postgres.address import PostgresAddress
+from kong_mesh_cp.shell.store.postgres.schema import all_migrations
 from kong_mesh_cp.usecases.ports.resource_store import (
     Change,
     ChangeRefusedError,
@@ -24,6 +25,8 @@ from kong_mesh_cp.usecases.ports.resource_store import (
 from support.daemons.postgres import PostgresServer, opened
 from support.fakes.resources import mesh, names, policy, put, spec, take, take_from, whole_mesh
 from support.fakes.stores import AT, mark, names_of, record, taken
+
+NEWEST = all_migrations()[-1].number
 
 WRITERS = 8
 ROUNDS = 12
@@ -178,7 +181,7 @@ async def test_a_store_of_a_newer_release_is_refused_untouched(
             raise AssertionError
 
     with postgres.administering(database.database) as connection:
-        connection.execute("UPDATE kong_mesh_cp.store_version SET version = 3")
+        connection.execute("UPDATE kong_mesh_cp.store_version SET version = %s", (NEWEST,))
     async with opened(database) as store:
         assert await names(store.resources) == ["a"]
         (change,) = (await store.resources.apply([put(policy("a"))])).changes

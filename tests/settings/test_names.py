@@ -22,6 +22,9 @@ from kong_mesh_cp.settings.names import (
 REFERENCE = Path(__file__).parents[3] / "shared/contract/reference/kuma-cp.defaults.yaml"
 OURS = {
     "admission.rules",
+    "apiServer.limits.connections",
+    "apiServer.limits.connectionsPerAddress",
+    "apiServer.limits.unreadAnswersMebibytes",
     "admission.socket",
     "diagnostics.interface",
     "log.level",

@@ -60,7 +60,8 @@ def test_both_ports_serve_the_same_and_localhost_is_an_administrator_on_both(
         assert secure.status == status
 
 
-def test_a_page_of_elsewhere_reads_what_everybody_may_read(daemon: Daemon) -> None:
+def test_a_page_of_a_named_origin_reads_what_everybody_may_read(daemon: Daemon) -> None:
+    daemon.environment["KUMA_API_SERVER_CORS_ALLOWED_DOMAINS"] = "https://gui.example.com"
     daemon.start()
     elsewhere = {"Origin": "https://gui.example.com"}
     public = daemon.api("GET", "/license", elsewhere)

@@ -118,7 +118,7 @@ async def test_no_way_to_secrets_is_open_to_foreign_pages(method: str, path: str
 
 
 async def test_what_is_answered_without_words_is_told_with_its_reason() -> None:
-    answer = await Routes().ask("POST", "/tokens/user", b"{", local=False)
+    answer = await Routes().ask("POST", "/tokens/user", b"{")
     assert (answer.status, answer.body) == (400, b"")
     assert answer.refusal is not None
     assert answer.refusal.reason.startswith("token-request-undecodable: ")

@@ -190,13 +190,16 @@ class Daemon:
         ended = False
         while True:
             ended = self.process.poll() is not None
+            datagram = ""
             with contextlib.suppress(TimeoutError):
                 datagram = notify.recv(65536).decode()
+            # First what was logged before: whoever waits for a notification looks at it next.
+            while chunk := self.process.stderr.read(65536):
+                self._stderr += chunk
+            if datagram:
                 with self._notified:
                     self._notifications.extend(datagram.split("\n"))
                     self._notified.notify_all()
-            while chunk := self.process.stderr.read(65536):
-                self._stderr += chunk
             if ended:
                 break
         with self._notified:

@@ -165,6 +165,9 @@ def _free_port() -> int:
 
 # By version: what takes away what the step to it has made.
 _STEPS_BACK = {
+    4: "ALTER TABLE resource DROP COLUMN size;"
+    " ALTER TABLE store DROP COLUMN dataplane_items, DROP COLUMN dataplane_bytes,"
+    " DROP COLUMN other_items, DROP COLUMN other_bytes",
     3: "DROP TABLE resource_change, turn",
     2: "ALTER TABLE store DROP COLUMN secret_key_id",
 }

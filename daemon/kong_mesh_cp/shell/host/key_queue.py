@@ -10,7 +10,7 @@ import trio
 
 from kong_mesh_cp.usecases.resources.mesh_creation import KeysBusyError
 
-WAITING_OF_ONE_MAX: Final = 4  # keys that one user waits for
+WAITING_OF_ONE_MAX: Final = 48  # keys that one user waits for; tools ask side by side
 WAITING_MAX: Final = 64  # keys that all users wait for
 
 _OWN: Final = ""  # the control plane itself asks
