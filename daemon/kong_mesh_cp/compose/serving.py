@@ -31,8 +31,8 @@ from kong_mesh_cp.shell.host.descriptors import raise_descriptor_limit
 from kong_mesh_cp.shell.host.systemd import ServiceManager
 from kong_mesh_cp.shell.http.messages import Handler
 from kong_mesh_cp.shell.http.plain_text import plain_text_error
+from kong_mesh_cp.shell.http.server import serve_http
 from kong_mesh_cp.shell.license_file.watch import watch
-from kong_mesh_cp.shell.listening.acceptor import serve_http
 from kong_mesh_cp.shell.listening.budget import MIB, Budgets
 from kong_mesh_cp.shell.listening.drain import Drain
 from kong_mesh_cp.shell.listening.limits import DRAIN_SECONDS, Limits

@@ -107,12 +107,14 @@ def read_certificates(folder: Path, *, setting: str) -> Sequence[bytes]:
 
 
 def server_context(pair: Pair, terms: Terms) -> ssl.SSLContext:
-    """What a TLS server needs. Raises: ConfigurationError that says what does not fit."""
+    """What a TLS server needs; the protocols to offer (ALPN) are its listener's to set.
+
+    Raises: ConfigurationError that says what does not fit.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = _VERSIONS[terms.version_min]
     if terms.version_max is not None:
         context.maximum_version = _VERSIONS[terms.version_max]
-    context.set_alpn_protocols(["http/1.1"])
     suites = [SUITES_OF_1_2[name] for name in terms.cipher_suites if name in SUITES_OF_1_2]
     if suites:
         context.set_ciphers(":".join(suites))
