@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kong_mesh_cp.compose import after_start
 from kong_mesh_cp.compose.https import Https
 from kong_mesh_cp.compose.state import past
 from kong_mesh_cp.settings.effective import effective
@@ -126,10 +127,7 @@ def _token_trust(settings: Settings) -> TokenTrust | None:
     )
     if not any(validator.public_keys for validator in validators):
         return None
-    # Few starts have any, and it imports what reads keys.
-    from kong_mesh_cp.compose.token_trust import read_token_trust  # noqa: PLC0415
-
-    return read_token_trust(settings)
+    return after_start.read_token_trust(settings)
 
 
 def _https(settings: Settings) -> Https | None:
