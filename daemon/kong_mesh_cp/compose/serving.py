@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 import signal
 from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
 
 import trio
 
-from kong_mesh_cp.compose import after_start
 from kong_mesh_cp.compose.banner import banner, show
 from kong_mesh_cp.compose.control_plane import ControlPlane, assemble
 from kong_mesh_cp.compose.listeners import Listeners, open_listeners
@@ -19,6 +19,7 @@ from kong_mesh_cp.compose.wings.api import api_limits, api_wing
 from kong_mesh_cp.compose.wings.diagnostics import DIAGNOSTICS_LIMITS, diagnostics_wing
 from kong_mesh_cp.compose.wings.servers import Servers
 from kong_mesh_cp.core.errors import StateError
+from kong_mesh_cp.core.lazy_import import lazy_import
 from kong_mesh_cp.settings.model import Settings
 from kong_mesh_cp.shell.admission_socket.limits import SOCKET_LIMITS
 from kong_mesh_cp.shell.admission_socket.listener import open_to
@@ -30,6 +31,11 @@ from kong_mesh_cp.shell.listening.drain import Drain
 from kong_mesh_cp.shell.listening.limits import DRAIN_SECONDS
 from kong_mesh_cp.usecases.license.holder import CAUSE_FILE
 from kong_mesh_cp.usecases.ports.resource_store import ResourceStore
+
+if TYPE_CHECKING:
+    from kong_mesh_cp.compose import preload
+else:  # it needs every kind of resource, which a start does not wait for otherwise
+    preload = lazy_import("kong_mesh_cp.compose.preload")
 
 TICK_SECONDS = 1.0  # between two looks at clock, term and status
 WATCHDOG_FRACTION = 0.5  # of the time after which systemd gives up on us: sd_watchdog_enabled(3)
@@ -54,7 +60,7 @@ async def serve(prepared: Prepared, manager: ServiceManager) -> None:
         async with open_state(prepared.settings, prepared.service) as state:
             with open_listeners(prepared.settings, prepared.service.socket_names) as listeners:
                 if prepared.preload is not None:
-                    await after_start.preload(prepared.preload, state.resources)
+                    await preload.preload(prepared.preload, state.resources)
                 plane = await assemble(prepared, state)
                 run = _Run(plane, prepared, listeners, manager, state.resources, part=part)
                 await run.until_stopped(signals)

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import socket
 from typing import TYPE_CHECKING
 
 import trio
 
-from kong_mesh_cp.compose import after_start
 from kong_mesh_cp.compose.control_plane import ControlPlane
 from kong_mesh_cp.compose.listeners import Listeners
 from kong_mesh_cp.compose.preparing import Prepared
 from kong_mesh_cp.compose.wings.servers import Servers
 from kong_mesh_cp.compose.wings.wing import Wing, nothing
 from kong_mesh_cp.core.errors import ControlPlaneError, StateError
+from kong_mesh_cp.core.lazy_import import lazy_import
 from kong_mesh_cp.settings.model import Settings
 from kong_mesh_cp.shell.http.messages import Handler
 from kong_mesh_cp.shell.listening.budget import Budgets
@@ -29,7 +30,11 @@ from kong_mesh_cp.shell.rest_api.errors import api_error
 from kong_mesh_cp.usecases.ports.resource_store import ResourceStore
 
 if TYPE_CHECKING:
+    from kong_mesh_cp.compose import resources, upkeep
     from kong_mesh_cp.compose.resources import Resources
+else:  # when the first server answers: they import half as much again as a start needs up to there
+    resources = lazy_import("kong_mesh_cp.compose.resources")
+    upkeep = lazy_import("kong_mesh_cp.compose.upkeep")
 
 MESHES_RETRY_SECONDS = 1.0  # until the store is asked again which meshes there are
 
@@ -68,6 +73,16 @@ def api_limits(settings: Settings) -> Limits:
     )
 
 
+def _import_resources() -> type[Resources]:
+    # As at the start of the process: there is no garbage in what stays for ever.
+    gc.disable()
+    try:
+        return resources.Resources
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
 class _Api:
     """The API of one run."""
 
@@ -91,7 +106,7 @@ class _Api:
     async def serve(self, servers: Servers) -> None:
         plane, prepared = self._plane, self._prepared
         # Admissions are answered meanwhile: it takes half as long as the whole start up to here.
-        resources_type = await trio.to_thread.run_sync(after_start.import_resources)
+        resources_type = await trio.to_thread.run_sync(_import_resources)
         self._resources = resources_type(prepared.settings, self._store, prepared.token_trust)
         plane.presence.serve(
             self._resources.admission_services(
@@ -130,7 +145,7 @@ class _Api:
             else:
                 break
         if not preloaded:
-            look_after = await trio.to_thread.run_sync(after_start.import_upkeep)
+            look_after = await trio.to_thread.run_sync(lambda: upkeep.look_after)
             await look_after(self._prepared.settings, self._store)
 
     async def _start(
@@ -147,13 +162,13 @@ class _Api:
 
     def _wrapped(self) -> Handler:
         """The routes below their base path, for web pages of the allowed origins; audited."""
-        resources, api_server = self._resources, self._prepared.settings.api_server
+        served, api_server = self._resources, self._prepared.settings.api_server
         allowed = AllowedOrigins(api_server.cors_allowed_domains)
         if allowed.everybody:
             log.warning(_CORS_OPEN)
         routed = below(
             api_server.base_path,
-            self._plane.api.handler(resources.guards, resources.routes(self._has_room)),
+            self._plane.api.handler(served.guards, served.routes(self._has_room)),
         )
         return telling_refusals(across_origins(routed, allowed), self._plane.refusals)
 
