@@ -9,9 +9,32 @@ import io
 import os
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from kong_mesh_cp import __version__
 from kong_mesh_cp.core.errors import ControlPlaneError
+from kong_mesh_cp.core.lazy_import import lazy_import
+
+if TYPE_CHECKING:
+    import trio
+
+    from kong_mesh_cp.commands import config, license_state, migrate, reload
+    from kong_mesh_cp.commands import license as license_command
+    from kong_mesh_cp.compose import preparing, serving
+    from kong_mesh_cp.settings import service_manager
+    from kong_mesh_cp.shell.host import logs, systemd
+else:  # each command imports what it needs: the offline ones neither trio nor the servers
+    trio = lazy_import("trio")
+    config = lazy_import("kong_mesh_cp.commands.config")
+    license_state = lazy_import("kong_mesh_cp.commands.license_state")
+    migrate = lazy_import("kong_mesh_cp.commands.migrate")
+    reload = lazy_import("kong_mesh_cp.commands.reload")
+    license_command = lazy_import("kong_mesh_cp.commands.license")
+    preparing = lazy_import("kong_mesh_cp.compose.preparing")
+    serving = lazy_import("kong_mesh_cp.compose.serving")
+    service_manager = lazy_import("kong_mesh_cp.settings.service_manager")
+    logs = lazy_import("kong_mesh_cp.shell.host.logs")
+    systemd = lazy_import("kong_mesh_cp.shell.host.systemd")
 
 PROGRAM = "kong-mesh-cp"
 STDOUT, STDERR = 1, 2
@@ -98,15 +121,7 @@ def _add_offline_commands(
     # `run` is what starts at 3 a.m.: it need not wait for the parsers of the other commands.
     if argv[:1] == ["run"]:
         return
-    from kong_mesh_cp.commands import (  # noqa: PLC0415
-        config,
-        license,  # noqa: A004
-        license_state,
-        migrate,
-        reload,
-    )
-
-    license_state.add_parsers(license.add_parser(commands))
+    license_state.add_parsers(license_command.add_parser(commands))
     config.add_parser(commands)
     reload.add_parser(commands)
     migrate.add_parser(commands)
@@ -139,33 +154,25 @@ def _run(arguments: argparse.Namespace) -> int:
     # What is imported stays for ever. To look for garbage among it again and again is a twentieth
     # of a start, and would later be a pause of the event loop.
     gc.disable()
-    # Imported here: the offline commands need neither trio nor the servers.
-    import trio  # noqa: PLC0415
-
-    from kong_mesh_cp.compose.preparing import RunOptions, prepare  # noqa: PLC0415
-    from kong_mesh_cp.compose.serving import serve  # noqa: PLC0415
-    from kong_mesh_cp.settings.service_manager import ServiceEnvironment  # noqa: PLC0415
-    from kong_mesh_cp.shell.host.logs import on_journal  # noqa: PLC0415
-    from kong_mesh_cp.shell.host.systemd import ServiceManager  # noqa: PLC0415
-
+    prepare, serve = preparing.prepare, serving.serve  # this imports nearly all
     gc.freeze()
     gc.enable()
-    options = RunOptions(
+    options = preparing.RunOptions(
         config_file=arguments.config_file,
         log_level=arguments.log_level,
         keyring_file=arguments.license_keyring,
         banner=arguments.banner,
         preload=arguments.preload,
     )
-    service = ServiceEnvironment.read(os.environ, pid=os.getpid())
-    with ServiceManager() as manager:
+    service = service_manager.ServiceEnvironment.read(os.environ, pid=os.getpid())
+    with systemd.ServiceManager() as manager:
         try:
             prepared = prepare(options, os.environ, service, manager.status)
             trio.run(serve, prepared, manager)
         except ControlPlaneError as error:
             manager.refused(error.line, errno.EINVAL)
             # journald shows the program's name and takes the priority from the prefix.
-            prefix = "<3>" if on_journal(service.journal_stream) else f"{PROGRAM}: "
+            prefix = "<3>" if logs.on_journal(service.journal_stream) else f"{PROGRAM}: "
             print(f"{prefix}{error.line}", file=sys.stderr)
             return error.exit_status
     return 0

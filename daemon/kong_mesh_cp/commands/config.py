@@ -7,15 +7,21 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kong_mesh_cp.core.errors import EX_CONFIG, ConfigurationError
 from kong_mesh_cp.core.formats.printable import printable
-from kong_mesh_cp.settings import writing
+from kong_mesh_cp.core.lazy_import import lazy_import
 from kong_mesh_cp.settings.documents import read_document
 from kong_mesh_cp.settings.flags import add_flags, flags_of, process_environment
 from kong_mesh_cp.settings.forms import Secret
 from kong_mesh_cp.settings.gathering import Gathering
 from kong_mesh_cp.settings.loading import CONFIG_FILE_FLAG, examine, load
+
+if TYPE_CHECKING:
+    from kong_mesh_cp.settings import writing
+else:
+    writing = lazy_import("kong_mesh_cp.settings.writing")
 
 READABLE_MODE = 0o644
 SECRET_MODE = 0o640  # a converted file can hold the license, or the password of PostgreSQL

@@ -11,9 +11,11 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kong_mesh_cp.commands import license_facts, license_text
 from kong_mesh_cp.commands.license_input import Input, from_argument, from_sources
+from kong_mesh_cp.core.lazy_import import lazy_import
 from kong_mesh_cp.core.license.bundled import BundledLicense
 from kong_mesh_cp.core.license.keyring import Keyring
 from kong_mesh_cp.core.license.quoted_text import quoted
@@ -22,6 +24,11 @@ from kong_mesh_cp.core.license.simulate import simulate
 from kong_mesh_cp.core.license.term import Entitlement
 from kong_mesh_cp.shell.host.clocks import wall_clock
 from kong_mesh_cp.shell.license_file.keyring import read_keyring
+
+if TYPE_CHECKING:
+    import tomli_w
+else:
+    tomli_w = lazy_import("tomli_w")
 
 Clock = Callable[[], datetime]  # aware, UTC
 
@@ -150,8 +157,6 @@ def _print(output: str, facts: dict[str, object], lines: list[str], report: Repo
         case "json":
             print(json.dumps(facts, indent=1, ensure_ascii=False))
         case "toml":
-            import tomli_w  # noqa: PLC0415 (only for those who ask for TOML)
-
             print(tomli_w.dumps(facts), end="")
         case _:
             for line in lines:

@@ -11,13 +11,25 @@ from typing import TYPE_CHECKING
 from kong_mesh_cp.commands.running_daemon import NoDaemonError, add_daemon_arguments, ask_daemon
 from kong_mesh_cp.core.errors import ControlPlaneError, StateError
 from kong_mesh_cp.core.formats.printable import printable
-from kong_mesh_cp.core.license.clock import ClockMark
+from kong_mesh_cp.core.lazy_import import lazy_import
+from kong_mesh_cp.core.license.clock import ClockMark, observe
 from kong_mesh_cp.core.license.term import instant
 from kong_mesh_cp.shell.host import clocks
+from kong_mesh_cp.usecases.ports.state_store import AuditEntry
 
 if TYPE_CHECKING:
+    import trio
+
+    from kong_mesh_cp.compose import preparing, state
+    from kong_mesh_cp.settings import loading, service_manager
     from kong_mesh_cp.settings.model import Settings
     from kong_mesh_cp.settings.service_manager import ServiceEnvironment
+else:
+    trio = lazy_import("trio")
+    preparing = lazy_import("kong_mesh_cp.compose.preparing")
+    state = lazy_import("kong_mesh_cp.compose.state")
+    loading = lazy_import("kong_mesh_cp.settings.loading")
+    service_manager = lazy_import("kong_mesh_cp.settings.service_manager")
 
 EXIT_SAFE = 0
 EXIT_NOT_SAFE = 1
@@ -83,25 +95,22 @@ def _as_the_daemon_says(arguments: argparse.Namespace) -> int:
 
 
 def _judge_a_start(arguments: argparse.Namespace) -> None:
-    from kong_mesh_cp.compose.preparing import RunOptions, judge_start  # noqa: PLC0415
-    from kong_mesh_cp.settings.service_manager import ServiceEnvironment  # noqa: PLC0415
-
     environ = dict(os.environ)  # noqa: TID251 (what the daemon would be started with)
-    judge_start(
-        RunOptions(config_file=arguments.config_file, keyring_file=arguments.license_keyring),
+    options = preparing.RunOptions(
+        config_file=arguments.config_file, keyring_file=arguments.license_keyring
+    )
+    preparing.judge_start(
+        options,
         environ,
-        ServiceEnvironment.read(environ, pid=os.getpid()),
+        service_manager.ServiceEnvironment.read(environ, pid=os.getpid()),
     )
 
 
 def _reset_clock(arguments: argparse.Namespace) -> int:
-    import trio  # noqa: PLC0415 (this command alone writes to the store)
-
-    from kong_mesh_cp.settings.loading import load  # noqa: PLC0415
-    from kong_mesh_cp.settings.service_manager import ServiceEnvironment  # noqa: PLC0415
-
     environ = dict(os.environ)  # noqa: TID251 (the same variables as the daemon's)
-    settings = load(arguments={"--config-file": arguments.config_file}, environ=environ).settings
+    settings = loading.load(
+        arguments={"--config-file": arguments.config_file}, environ=environ
+    ).settings
     if settings.store.type == "memory":
         raise ControlPlaneError(
             "the store is in memory (KUMA_STORE_TYPE): it remembers no time",
@@ -117,10 +126,8 @@ def _reset_clock(arguments: argparse.Namespace) -> int:
             " the packaged service's is /var/lib/kong-mesh-cp.",
         )
     reason = _reason(arguments.reason)
-    service = ServiceEnvironment.read(environ, pid=os.getpid())
-    before = trio.run(  # noqa: TID251 (a command with an adapter that is async)
-        _forget_latest_time, settings, service, reason
-    )
+    service = service_manager.ServiceEnvironment.read(environ, pid=os.getpid())
+    before = trio.run(_forget_latest_time, settings, service, reason)
     seen = "none was recorded" if before is None else f"it was {instant(before.seen)}"
     print(f"the latest time seen is now the wall clock's ({seen}); recorded in the audit log")
     return 0
@@ -140,12 +147,8 @@ def _reason(text: str) -> str:
 async def _forget_latest_time(
     settings: Settings, service: ServiceEnvironment, reason: str
 ) -> ClockMark | None:
-    from kong_mesh_cp.compose.state import open_store  # noqa: PLC0415
-    from kong_mesh_cp.core.license.clock import observe  # noqa: PLC0415
-    from kong_mesh_cp.usecases.ports.state_store import AuditEntry  # noqa: PLC0415
-
     now = clocks.wall_clock()
-    async with open_store(settings, service) as store:
+    async with state.open_store(settings, service) as store:
         before = (await store.remembered()).clock
         seen = instant(before.seen) if before else "never"
         # First the record of the deed: a clock that was reset in secret must not exist.

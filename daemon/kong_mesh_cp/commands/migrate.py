@@ -4,6 +4,17 @@ from __future__ import annotations
 
 import argparse
 import os
+from typing import TYPE_CHECKING
+
+from kong_mesh_cp.core.lazy_import import lazy_import
+
+if TYPE_CHECKING:
+    from kong_mesh_cp.compose import migrating
+    from kong_mesh_cp.settings import loading, service_manager
+else:
+    migrating = lazy_import("kong_mesh_cp.compose.migrating")
+    loading = lazy_import("kong_mesh_cp.settings.loading")
+    service_manager = lazy_import("kong_mesh_cp.settings.service_manager")
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -21,14 +32,12 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def _up(arguments: argparse.Namespace) -> int:
-    from kong_mesh_cp.compose.migrating import migrate_store  # noqa: PLC0415
-    from kong_mesh_cp.settings.loading import load  # noqa: PLC0415
-    from kong_mesh_cp.settings.service_manager import ServiceEnvironment  # noqa: PLC0415
-
     environ = dict(os.environ)  # noqa: TID251 (the same variables as the daemon's)
-    settings = load(arguments={"--config-file": arguments.config_file}, environ=environ).settings
-    service = ServiceEnvironment.read(environ, pid=os.getpid())
-    done = migrate_store(settings, service)
+    settings = loading.load(
+        arguments={"--config-file": arguments.config_file}, environ=environ
+    ).settings
+    service = service_manager.ServiceEnvironment.read(environ, pid=os.getpid())
+    done = migrating.migrate_store(settings, service)
     if done.before == done.now:
         print(f"{done.place} is current (version {done.now})")
     elif done.before == 0:

@@ -8,10 +8,17 @@ import os
 import socket
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kong_mesh_cp.core.errors import EX_UNAVAILABLE, ControlPlaneError
 from kong_mesh_cp.core.formats.printable import printable
+from kong_mesh_cp.core.lazy_import import lazy_import
 from kong_mesh_cp.settings.loading import load
+
+if TYPE_CHECKING:
+    from http import client
+else:  # it brings the e-mail package along, and most commands ask no daemon
+    client = lazy_import("http.client")
 
 ANSWER_SECONDS_MAX = 30.0  # of silence
 ANSWER_BYTES_MAX = 1024 * 1024
@@ -70,18 +77,15 @@ def _socket_path(arguments: argparse.Namespace) -> Path:
 
 def _ask(path: Path, method: str, target: str) -> ControlAnswer:
     """Raises: OSError when nobody answers, ValueError when it is no answer of ours."""
-    # Imported here: it brings the e-mail package along, and most commands ask no daemon.
-    import http.client  # noqa: PLC0415
-
-    connection = http.client.HTTPConnection("localhost")
+    connection = client.HTTPConnection("localhost")
     try:
         connection.sock = _connected(path)
         connection.request(method, target)
         response = connection.getresponse()
         body = json.loads(response.read(ANSWER_BYTES_MAX))
-    except http.client.RemoteDisconnected as error:
+    except client.RemoteDisconnected as error:
         raise ConnectionResetError("it closed the connection without an answer") from error
-    except (http.client.HTTPException, RecursionError) as error:
+    except (client.HTTPException, RecursionError) as error:
         raise ValueError(str(error)) from error
     finally:
         connection.close()

@@ -29,11 +29,11 @@ class Listeners:
     diagnostics: socket.socket
 
     def addresses(self) -> dict[str, str]:
-        """Where a person on this machine finds each of them."""
+        """Where a person on this machine finds each of them that is open."""
         addresses = {"admission": self.admission_path}
-        if self.api is not None:
+        if self.api is not None and _is_open(self.api):
             addresses["api"] = address_of(self.api)
-        if self.api_https is not None:
+        if self.api_https is not None and _is_open(self.api_https):
             addresses["api-https"] = address_of(self.api_https, "https")
         addresses["diagnostics"] = address_of(self.diagnostics)
         return addresses
@@ -79,6 +79,10 @@ def open_listeners(settings: Settings, inherited_names: tuple[str, ...]) -> Iter
             api_https=api_https,
             diagnostics=diagnostics,
         )
+
+
+def _is_open(listener: socket.socket) -> bool:
+    return listener.fileno() >= 0  # -1 once closed: see the socket module
 
 
 def _warn_of_unused(given: Mapping[str, Sequence[socket.socket]]) -> None:

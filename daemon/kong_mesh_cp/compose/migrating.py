@@ -6,17 +6,24 @@ import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import trio
 
 from kong_mesh_cp.compose.state import postgres_address, require_client
 from kong_mesh_cp.core.errors import ControlPlaneError
 from kong_mesh_cp.core.formats.printable import printable
+from kong_mesh_cp.core.lazy_import import lazy_import
 from kong_mesh_cp.settings.model import Settings
 from kong_mesh_cp.settings.service_manager import ServiceEnvironment
 from kong_mesh_cp.shell.store.failures import store_failure
 from kong_mesh_cp.shell.store.schema import all_migrations, recognise
 from kong_mesh_cp.shell.store.sqlite.state_directory import STORE_NAME, StateDirectory
+
+if TYPE_CHECKING:
+    from kong_mesh_cp.shell.store.postgres import migrating
+else:
+    migrating = lazy_import("kong_mesh_cp.shell.store.postgres.migrating")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +58,7 @@ def migrate_store(settings: Settings, service: ServiceEnvironment) -> Migrated:
 def _in_postgres(settings: Settings, service: ServiceEnvironment) -> Migrated:
     address = postgres_address(settings.store.postgres, service.credentials_directory)
     require_client()
-    from kong_mesh_cp.shell.store.postgres.migrating import migrate_postgres  # noqa: PLC0415
-
-    before, now = migrate_postgres(address)
+    before, now = migrating.migrate_postgres(address)
     return Migrated(f"the store in {address}", before, now)
 
 

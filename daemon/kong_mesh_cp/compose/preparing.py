@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from kong_mesh_cp.compose.https import Https
 from kong_mesh_cp.compose.state import past
+from kong_mesh_cp.core.lazy_import import lazy_import
 from kong_mesh_cp.settings.effective import effective
 from kong_mesh_cp.settings.loading import Loaded, load, secret_variables
 from kong_mesh_cp.settings.model import Settings
@@ -23,7 +24,10 @@ from kong_mesh_cp.usecases.license.holder import LicenseHolder
 from kong_mesh_cp.usecases.ports.state_store import Remembered
 
 if TYPE_CHECKING:
+    from kong_mesh_cp.compose import token_trust
     from kong_mesh_cp.compose.token_trust import TokenTrust
+else:
+    token_trust = lazy_import("kong_mesh_cp.compose.token_trust")
 
 log = logging.getLogger(__name__)
 
@@ -126,10 +130,7 @@ def _token_trust(settings: Settings) -> TokenTrust | None:
     )
     if not any(validator.public_keys for validator in validators):
         return None
-    # Few starts have any, and it imports what reads keys.
-    from kong_mesh_cp.compose.token_trust import read_token_trust  # noqa: PLC0415
-
-    return read_token_trust(settings)
+    return token_trust.read_token_trust(settings)  # few starts have any
 
 
 def _https(settings: Settings) -> Https | None:

@@ -16,6 +16,7 @@ from kong_mesh_cp.compose.identity import Identity
 from kong_mesh_cp.compose.lazy import lazy
 from kong_mesh_cp.compose.token_trust import TokenTrust, read_token_trust
 from kong_mesh_cp.core.identity.access import AccessRules, StaticAccess
+from kong_mesh_cp.core.lazy_import import lazy_import
 from kong_mesh_cp.core.resources.labels import Mode, Place
 from kong_mesh_cp.core.resources.volume import Quota
 from kong_mesh_cp.settings.model import Settings
@@ -48,8 +49,10 @@ from kong_mesh_cp.usecases.resources.reader import ResourceReader
 from kong_mesh_cp.usecases.resources.writer import ResourceWriter, WriteRules
 
 if TYPE_CHECKING:
-    from kong_mesh_cp.usecases.inspection.attachment_inspector import AttachmentInspector
-    from kong_mesh_cp.usecases.inspection.policy_inspector import PolicyInspector
+    from kong_mesh_cp.usecases.inspection import attachment_inspector, policy_inspector
+else:
+    attachment_inspector = lazy_import("kong_mesh_cp.usecases.inspection.attachment_inspector")
+    policy_inspector = lazy_import("kong_mesh_cp.usecases.inspection.policy_inspector")
 
 SIGNING_THREADS_MAX = 2
 
@@ -187,20 +190,17 @@ class Resources:
             await self._identity.ensure()
 
 
-def _inspecting(store: ResourceStore, reading: ResourceReader) -> PolicyInspector:
+def _inspecting(store: ResourceStore, reading: ResourceReader) -> policy_inspector.PolicyInspector:
     # Matching and merging policies is much to import, and only who inspects them needs it.
-    from kong_mesh_cp.usecases.inspection.policy_inspector import PolicyInspector  # noqa: PLC0415
-
-    return PolicyInspector(store, reading)
+    return policy_inspector.PolicyInspector(store, reading)
 
 
 def _attaching(
     store: ResourceStore, reading: ResourceReader, access: AccessRules
-) -> AttachmentInspector:
+) -> attachment_inspector.AttachmentInspector:
     # As above, and the older generation of policies besides.
-    from kong_mesh_cp.usecases.inspection.attachment_inspector import AttachmentInspector  # noqa: PLC0415
-
-    return AttachmentInspector(store, reading, _inspecting(store, reading), access)
+    inspecting = _inspecting(store, reading)
+    return attachment_inspector.AttachmentInspector(store, reading, inspecting, access)
 
 
 def _quota(settings: Settings) -> Quota:

@@ -14,6 +14,7 @@ import trio
 
 from kong_mesh_cp.core.errors import ConfigurationError, ControlPlaneError, StateError
 from kong_mesh_cp.core.identity.secrets_at_rest import SecretKeys
+from kong_mesh_cp.core.lazy_import import lazy_import
 from kong_mesh_cp.settings.model import Settings
 from kong_mesh_cp.settings.service_manager import ServiceEnvironment
 from kong_mesh_cp.settings.store import PostgresSettings
@@ -42,7 +43,14 @@ from kong_mesh_cp.usecases.ports.resource_store import ResourceStore, SeatSlots
 from kong_mesh_cp.usecases.ports.state_store import Remembered, StateStore
 
 if TYPE_CHECKING:
+    from kong_mesh_cp.shell.store.postgres import failures as postgres_failures
+    from kong_mesh_cp.shell.store.postgres import peek as postgres_peek
+    from kong_mesh_cp.shell.store.postgres import store as postgres_store
     from kong_mesh_cp.shell.store.postgres.store import PostgresStore
+else:
+    postgres_failures = lazy_import("kong_mesh_cp.shell.store.postgres.failures")
+    postgres_peek = lazy_import("kong_mesh_cp.shell.store.postgres.peek")
+    postgres_store = lazy_import("kong_mesh_cp.shell.store.postgres.store")
 
 DEFAULT_PASSWORD = "kuma"  # noqa: S105 (Kuma's, as the other defaults)
 PAUSE_SECONDS = 1.0  # between two attempts to reach a server, then twice as long each time
@@ -146,13 +154,12 @@ async def _open_postgres(
     address = postgres_address(settings.store.postgres, service.credentials_directory)
     instance = make_instance(directory.path, machine_id())
     require_client()
-    from kong_mesh_cp.shell.store.postgres.store import open_postgres  # noqa: PLC0415
-
     refused: ControlPlaneError | None = None
     async with trio.open_nursery() as tasks:
         # A nursery would wrap what refuses the start, and then nobody could read it.
         try:
-            async with open_postgres(address, instance=instance, tasks=tasks) as store:
+            opening = postgres_store.open_postgres(address, instance=instance, tasks=tasks)
+            async with opening as store:
                 log.info("store-opened: %s, as the control plane %s", address, instance)
                 yield store
         except ControlPlaneError as error:
@@ -170,11 +177,9 @@ def _past_in_postgres(
     directory, credentials = settings.general.work_dir, service.credentials_directory
     address = postgres_address(settings.store.postgres, credentials)
     require_client()
-    from kong_mesh_cp.shell.store.postgres.peek import peek_postgres  # noqa: PLC0415
-
     instance = find_instance(directory, machine_id())
     peeked = await_server(
-        lambda: peek_postgres(address, instance), wait_seconds=wait_seconds, tell=tell
+        lambda: postgres_peek.peek_postgres(address, instance), wait_seconds=wait_seconds, tell=tell
     )
     if peeked.secret_key_id is not None:
         sealing_with(find_secret_keys(directory, credentials), peeked.secret_key_id, directory)
@@ -223,14 +228,12 @@ def await_server(
     Whatever passes by itself (a server that starts, or fails over) is waited for; a wrong password
     is not.
     """
-    from kong_mesh_cp.shell.store.postgres.failures import PASSING  # noqa: PLC0415
-
     end, pause, waited = monotonic() + wait_seconds, PAUSE_SECONDS, False
     while True:
         try:
             answer = ask()
         except StateError as error:
-            if error.code not in PASSING or monotonic() + pause > end:
+            if error.code not in postgres_failures.PASSING or monotonic() + pause > end:
                 raise
             if not waited:
                 waited = True
@@ -253,7 +256,7 @@ def await_server(
 def require_client() -> None:
     """PostgreSQL's client is loaded only where it is wanted. Raises: ConfigurationError."""
     try:
-        import psycopg  # noqa: F401, PLC0415
+        import psycopg  # noqa: F401, PLC0415 (whether it is there is the question)
     except ImportError as error:
         missing = isinstance(error, ModuleNotFoundError) and error.name == "psycopg"
         what, remedy = (

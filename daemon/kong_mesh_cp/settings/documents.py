@@ -12,10 +12,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kong_mesh_cp.core.formats.printable import printable
+from kong_mesh_cp.core.lazy_import import lazy_import
 from kong_mesh_cp.settings.problems import Problem, SettingsRejectedError, quoted
 
 if TYPE_CHECKING:
+    import tomllib
+
     import yaml
+else:
+    tomllib = lazy_import("tomllib")
+    yaml = lazy_import("yaml")
 
 DOCUMENT_BYTES_MAX = 256 * 1024
 KEY_PARTS_MAX = 64  # the parser of the standard library takes quadratic time for them
@@ -77,8 +83,6 @@ def parse_document(text: str, *, path: Path, kuma: bool) -> Document:
     if kuma:
         return Document(path=path, lenient=True, tree=_parse_yaml(text, path), text=text)
     # The parsers are imported where a file of their kind is read: many starts have none.
-    import tomllib  # noqa: PLC0415
-
     for number, line in enumerate(text.split("\n"), start=1):
         if (key := _KEY.match(line)) and key[0].count(".") > KEY_PARTS_MAX:
             message = f"line {number} has a key of more than {KEY_PARTS_MAX} parts"
@@ -170,8 +174,6 @@ def _line_in_yaml(tree: object, keys: Sequence[str]) -> int | None:
 
 
 def _parse_yaml(text: str, path: Path) -> Mapping[str, object]:
-    import yaml  # noqa: PLC0415
-
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
@@ -207,8 +209,6 @@ def _mapping(node: yaml.MappingNode, path: Path, known: dict[int, object]) -> _L
 
 def _value(node: yaml.Node, path: Path, known: dict[int, object]) -> object:
     """The value of `node`. An alias gives the same object again, so none can multiply."""
-    import yaml  # noqa: PLC0415
-
     if id(node) in known:
         return known[id(node)]
     if isinstance(node, yaml.MappingNode):

@@ -5,8 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from typing import TYPE_CHECKING
 
+from kong_mesh_cp.core.lazy_import import lazy_import
 from kong_mesh_cp.settings.model import Row, rows
+
+if TYPE_CHECKING:
+    import difflib
+    from importlib import resources
+else:  # only an unexpected name needs them
+    difflib = lazy_import("difflib")
+    resources = lazy_import("importlib.resources")
 
 VARIABLE_PREFIXES = ("KMESH_", "KUMA_")
 # Kong Mesh keeps these under a block of its own; a file may use either place.
@@ -41,10 +50,7 @@ class KumaNames:
 @cache
 def kuma_names() -> KumaNames:
     """Read when a name turns up that is no row: most starts never need it."""
-    # Here, as the rest that only an unexpected name needs: a start in good order is sooner ready.
-    import importlib.resources  # noqa: PLC0415
-
-    text = importlib.resources.files(__package__).joinpath("kuma_names.txt").read_text("utf-8")
+    text = resources.files(__package__).joinpath("kuma_names.txt").read_text("utf-8")
     entries = [line.split() for line in text.splitlines() if not line.startswith("#")]
     return KumaNames(
         paths=frozenset(entry[0] for entry in entries if not entry[0].endswith(".*")),
@@ -92,8 +98,6 @@ def _nearest(name: str, ours: Iterable[str], others: Iterable[str]) -> str | Non
 
 
 def _near(name: str, known: Iterable[str], ratio_min: float) -> str | None:
-    import difflib  # noqa: PLC0415
-
     by_folded = {one.casefold(): one for one in sorted(known)}
     found = difflib.get_close_matches(name.casefold(), by_folded, n=1, cutoff=ratio_min)
     return by_folded[found[0]] if found else None

@@ -1,9 +1,15 @@
-"""Writes configuration files: the commented sample, the configuration in force, a conversion."""
+"""Writes configuration files: the commented sample, the configuration in force, a conversion.
+
+No start imports this: it writes no TOML.
+"""
 
 from __future__ import annotations
 
+import json
 import textwrap
 from collections.abc import Iterator, Mapping
+
+import tomli_w
 
 from kong_mesh_cp.settings.effective import MASK, effective, plain_value
 from kong_mesh_cp.settings.forms import Secret
@@ -73,8 +79,6 @@ def converted(values: Mapping[str, Reading]) -> str:
 
 
 def effective_json(settings: Settings, origins: Mapping[str, str] | None) -> str:
-    import json  # noqa: PLC0415 (only `config show` needs it)
-
     return json.dumps(effective(settings, origins), indent=1, ensure_ascii=False) + "\n"
 
 
@@ -100,9 +104,6 @@ def _assignment(row: Row, plain: object) -> str:
 
 def _inline(value: object) -> str:
     """A value on one line; tomli_w alone would start tables of its own."""
-    # Here and not above: a start never writes TOML.
-    import tomli_w  # noqa: PLC0415
-
     match value:
         case list():
             return f"[{', '.join(_inline(item) for item in value)}]"
@@ -114,8 +115,6 @@ def _inline(value: object) -> str:
 
 
 def _quoted_key(key: str) -> str:
-    import tomli_w  # noqa: PLC0415
-
     return tomli_w.dumps({key: 0}).rstrip("\n").removesuffix(" = 0")
 
 

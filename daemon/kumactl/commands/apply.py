@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
+from kong_mesh_cp.core.lazy_import import lazy_import
 from kumactl.commands import flags
 from kumactl.control_plane import ControlPlane
 from kumactl.documents import sources, templates, yaml_text
@@ -13,6 +15,11 @@ from kumactl.documents.initial_policies import made_with_mesh
 from kumactl.documents.resource_document import ResourceDocument, read_resources
 from kumactl.errors import KumactlError, MeshNotFoundError, UsageError
 from kumactl.session import Session
+
+if TYPE_CHECKING:
+    from kong_mesh_cp.core.resources.kinds import catalogue
+else:
+    catalogue = lazy_import("kong_mesh_cp.core.resources.kinds.catalogue")
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -99,15 +106,13 @@ def _read_back(plane: ControlPlane, document: ResourceDocument) -> dict[str, obj
 
 def _foretell(session: Session, document: ResourceDocument, meshes: set[str]) -> None:
     # Late: the specs of all types are most of what this program could import.
-    from kong_mesh_cp.core.resources.kinds.catalogue import KINDS  # noqa: PLC0415
-
     try:
         stored = session.control_plane.find(document.path)
     except MeshNotFoundError:
         if document.mesh not in meshes:
             raise
         stored = None  # its mesh is made by the same run
-    found = pending_changes(stored, document, KINDS)
+    found = pending_changes(stored, document, catalogue.KINDS)
     if stored is None:
         session.console.line(f"{document.subject} would be created")
     elif not found:

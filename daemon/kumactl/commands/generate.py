@@ -9,13 +9,21 @@ import argparse
 import base64
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kong_mesh_cp.core.formats.durations import format_duration
 from kong_mesh_cp.core.identity.tokens import Claims, DataplaneClaims, UserClaims, ZoneClaims
+from kong_mesh_cp.core.lazy_import import lazy_import
 from kumactl import key_files
 from kumactl.commands import flags
 from kumactl.errors import UsageError
 from kumactl.session import Session
+
+if TYPE_CHECKING:
+    from kumactl import certificates, tokens
+else:
+    certificates = lazy_import("kumactl.certificates")
+    tokens = lazy_import("kumactl.tokens")
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -134,8 +142,6 @@ def _issue(session: Session, path: str, asked: Mapping[str, object], claims: Cla
         body = {**asked, "validFor": format_duration(arguments.valid_for)}
         token = session.control_plane.token(path, body)
     else:
-        from kumactl import tokens  # noqa: PLC0415
-
         token = tokens.signed_token(
             claims,
             pem=_signing_key_given(session),
@@ -155,8 +161,6 @@ def _signing_key_given(session: Session) -> bytes:
 
 
 def _signing_key(session: Session) -> None:
-    from kumactl import tokens  # noqa: PLC0415
-
     pem = tokens.new_signing_key()
     if session.arguments.format == "pem":
         session.console.document(pem.decode())
@@ -165,15 +169,11 @@ def _signing_key(session: Session) -> None:
 
 
 def _public_key(session: Session) -> None:
-    from kumactl import tokens  # noqa: PLC0415
-
     pem = _signing_key_given(session)
     session.console.document(tokens.public_key(pem).decode())
 
 
 def _certificate(session: Session) -> None:
-    from kumactl import certificates  # noqa: PLC0415
-
     arguments = session.arguments
     if not arguments.hostname:
         raise UsageError("at least one hostname must be given")

@@ -9,10 +9,16 @@ import math
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
+from kong_mesh_cp.core.lazy_import import lazy_import
 from kumactl.errors import UsageError
 
 if TYPE_CHECKING:
     import yaml
+    from yaml import composer, constructor
+else:
+    yaml = lazy_import("yaml")
+    composer = lazy_import("yaml.composer")
+    constructor = lazy_import("yaml.constructor")
 
 DEPTH_MAX: Final = 64  # as the control plane reads JSON
 LINE_CHARACTERS_MAX: Final = 2**31 - 1  # never folded: the largest that libyaml's emitter takes
@@ -32,8 +38,6 @@ def parse_documents(text: str, place: str) -> list[object]:
 
     Timestamps stay texts. Raises: UsageError naming `place`, line and column.
     """
-    import yaml  # noqa: PLC0415 (lazy, see above)
-
     reader = _Reader(place)
     try:
         # Nodes, not values: they know their place, and aliases are not written out yet.
@@ -53,18 +57,15 @@ def _too_deep(place: str) -> UsageError:
 
 @cache
 def _loader() -> type[yaml.SafeLoader | yaml.CSafeLoader]:
-    import yaml  # noqa: PLC0415
-    from yaml.composer import Composer  # noqa: PLC0415
-
     if not hasattr(yaml, "CSafeLoader"):
         return yaml.SafeLoader
 
     # libyaml splits the text, Python puts the nodes together: the composer in C recurses without
     # a bound, and deep nesting would end the process.
-    class Loader(Composer, yaml.CSafeLoader):
+    class Loader(composer.Composer, yaml.CSafeLoader):
         def __init__(self, stream: str) -> None:
             yaml.CSafeLoader.__init__(self, stream)
-            Composer.__init__(self)
+            composer.Composer.__init__(self)
 
     return Loader
 
@@ -79,11 +80,9 @@ class _Reader:
     """Turns nodes into JSON values, within limits, and refuses what JSON has no word for."""
 
     def __init__(self, place: str) -> None:
-        from yaml.constructor import SafeConstructor  # noqa: PLC0415
-
         self._place = place
         self._values = 0
-        self._constructor = SafeConstructor()
+        self._constructor = constructor.SafeConstructor()
 
     def value(self, node: yaml.Node | None, depth: int) -> object:
         self._values += 1
@@ -91,8 +90,6 @@ class _Reader:
             raise UsageError(f"{self._place} holds more than {VALUES_MAX} values")
         if depth > DEPTH_MAX:
             raise _too_deep(self._place)
-        import yaml  # noqa: PLC0415
-
         if node is not None and node.tag not in _KNOWN:
             raise self._wrong(node, f"JSON has no {node.tag}")
         match node:
@@ -161,8 +158,6 @@ class _Reader:
 
 def render(value: object, *, sort_keys: bool = True) -> str:
     """`value` as one YAML document, in block style."""
-    import yaml  # noqa: PLC0415
-
     text: str = yaml.dump(
         value,
         Dumper=_dumper(),
@@ -182,8 +177,6 @@ def _escape(character: str) -> str:
 
 @cache
 def _dumper() -> type[yaml.SafeDumper]:
-    import yaml  # noqa: PLC0415
-
     base: type[yaml.SafeDumper] = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
     class Dumper(base):  # type: ignore[valid-type,misc]
@@ -209,7 +202,5 @@ def _dumper() -> type[yaml.SafeDumper]:
 
 def _means_something_else(dumper: yaml.SafeDumper, text: str) -> bool:
     """Whether a reader would take the plain `text` for a number, a truth, a date…"""
-    import yaml  # noqa: PLC0415
-
     tag: str = dumper.resolve(yaml.ScalarNode, text, (True, False))  # type: ignore[no-untyped-call]
     return tag not in {f"{_TAG}str", f"{_TAG}yaml", f"{_TAG}value"}

@@ -16,7 +16,8 @@ import trio
 import trio.testing
 
 from kong_mesh_cp.shell.http.messages import Request, Response
-from kong_mesh_cp.shell.listening.acceptor import UNSENT_BYTES_MAX, serve_http
+from kong_mesh_cp.shell.http.server import serve_http
+from kong_mesh_cp.shell.listening.acceptor import UNSENT_BYTES_MAX
 from kong_mesh_cp.shell.listening.drain import Drain
 from kong_mesh_cp.shell.listening.limits import Limits
 from kong_mesh_cp.shell.listening.peer import Peer

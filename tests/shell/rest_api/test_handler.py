@@ -15,7 +15,7 @@ from kong_mesh_cp.core.errors import ControlPlaneError
 from kong_mesh_cp.core.identity.access import AccessRules, Grant, StaticAccess
 from kong_mesh_cp.core.identity.key_series import USER_KEYS
 from kong_mesh_cp.core.identity.tokens import UserClaims
-from kong_mesh_cp.shell.listening.acceptor import serve_http
+from kong_mesh_cp.shell.http.server import serve_http
 from kong_mesh_cp.shell.listening.drain import Drain
 from kong_mesh_cp.shell.listening.limits import Limits
 from kong_mesh_cp.shell.rest_api.errors import api_error

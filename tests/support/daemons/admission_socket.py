@@ -22,7 +22,8 @@ from kong_mesh_cp.shell.admission_socket.routes import (
     socket_peer,
 )
 from kong_mesh_cp.shell.http.messages import Response
-from kong_mesh_cp.shell.listening.acceptor import Gate, serve_http
+from kong_mesh_cp.shell.http.server import serve_http
+from kong_mesh_cp.shell.listening.acceptor import Gate
 from kong_mesh_cp.shell.listening.drain import Drain
 from kong_mesh_cp.shell.listening.peer import Credentials, Peer
 from kong_mesh_cp.usecases.license.reload_outcome import ReloadOutcome, ReloadResult
@@ -99,7 +100,7 @@ async def open_socket(
         admission = AdmissionSocket(
             desk.admitting, calls, own_uid=own_uid, refusals=desk.refusals, attesting=attesting
         )
-        gate: Gate = admission
+        gate: Gate[Response] = admission
         handler = admission.handle
         if uid is not None:
             disguise = AsUser(admission, uid)

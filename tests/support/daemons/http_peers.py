@@ -12,7 +12,8 @@ from pathlib import Path
 import trio
 
 from kong_mesh_cp.shell.http.messages import Handler, Request, Response
-from kong_mesh_cp.shell.listening.acceptor import Gate, serve_http
+from kong_mesh_cp.shell.http.server import serve_http
+from kong_mesh_cp.shell.listening.acceptor import Gate
 from kong_mesh_cp.shell.listening.budget import Budgets, is_loopback
 from kong_mesh_cp.shell.listening.drain import Drain
 from kong_mesh_cp.shell.listening.limits import Limits
@@ -113,7 +114,7 @@ async def serving(
     handler: Handler = echo,
     *,
     limits: Limits | None = None,
-    gate: Gate | None = None,
+    gate: Gate[Response] | None = None,
     budgets: Budgets | None = None,
     privileged: Callable[[Peer], bool] = is_loopback,
 ) -> AsyncIterator[Served]:

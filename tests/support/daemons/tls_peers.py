@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from kong_mesh_cp.shell.http.messages import Handler
-from kong_mesh_cp.shell.listening.acceptor import serve_http
+from kong_mesh_cp.shell.http.server import serve_http
 from kong_mesh_cp.shell.listening.drain import Drain
 from kong_mesh_cp.shell.listening.limits import Limits
 from kong_mesh_cp.shell.listening.tls import Tls

@@ -12,9 +12,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from kong_mesh_cp.core.formats.durations import HOUR
 from kong_mesh_cp.core.identity import tokens
-from kong_mesh_cp.core.identity.ca import private_key_pem
 from kong_mesh_cp.core.identity.jwt import encode
-from kong_mesh_cp.core.identity.rsa_keys import SigningKey
+from kong_mesh_cp.core.identity.rsa_keys import SigningKey, private_key_pem
 from kong_mesh_cp.core.identity.tokens import Claims, DataplaneClaims, UserClaims, ZoneClaims
 from kong_mesh_cp.core.identity.users import AUTHENTICATED, User
 

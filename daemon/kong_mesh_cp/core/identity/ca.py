@@ -1,5 +1,8 @@
 """What certificates made here contain (wire contract 1.3, 3.3, 3.8, 7.5). Pure: keys, serial
 numbers and the time are given.
+
+The one module of the control plane that imports x509, which is two thirds of a start: whoever
+needs it imports it lazily.
 """
 
 from __future__ import annotations
@@ -7,11 +10,15 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-if TYPE_CHECKING:
-    from cryptography import x509
-    from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from kong_mesh_cp.core.identity.rsa_keys import private_key_pem
 
 SERVER_OWNER: Final = "kong-mesh-cp"
 SERIAL_BITS_MAX: Final = 128
@@ -30,8 +37,6 @@ def builtin_ca(
     validity: timedelta = TEN_YEARS,
 ) -> bytes:
     """The certificate, in PEM, of the authority that issues the identities of `mesh`."""
-    from cryptography import x509  # noqa: PLC0415 (two thirds of a start, and few need it)
-
     san = x509.SubjectAlternativeName([x509.UniformResourceIdentifier(f"spiffe://{mesh}")])
     return _certificate(
         _name("Mesh", mesh),
@@ -65,9 +70,6 @@ def server_certificate(
     `names`: its host name, localhost, and every address of the machine. It is its own authority,
     so that clients can be given it as the one to trust. Raises: ValueError for a name that is none.
     """
-    from cryptography import x509  # noqa: PLC0415 (as above)
-    from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID  # noqa: PLC0415 (as above)
-
     purpose = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])
     san = x509.SubjectAlternativeName([_general_name(name) for name in dict.fromkeys(names)])
     # The original leaves the subject empty, and curl with OpenSSL cannot read an issuer without
@@ -85,15 +87,9 @@ def server_certificate(
     )
 
 
-def private_key_pem(key: rsa.RSAPrivateKey) -> bytes:
-    """PKCS #1, as signing keys and the keys of authorities are kept."""
-    from cryptography.hazmat.primitives.serialization import (  # noqa: PLC0415 (as above)
-        Encoding,
-        NoEncryption,
-        PrivateFormat,
-    )
-
-    return key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
+def ends_at(certificate: bytes) -> datetime:
+    """When the first certificate of a PEM text ends. Raises: ValueError if there is none."""
+    return x509.load_pem_x509_certificate(certificate).not_valid_after_utc
 
 
 def bundle(certificate: bytes, key: rsa.RSAPrivateKey) -> bytes:
@@ -110,9 +106,6 @@ def _certificate(
     ends: datetime,
     extensions: Iterable[tuple[x509.ExtensionType, bool]],
 ) -> bytes:
-    from cryptography import x509  # noqa: PLC0415 (as above)
-    from cryptography.hazmat.primitives import hashes, serialization  # noqa: PLC0415 (as above)
-
     if not 1 <= serial < 2**SERIAL_BITS_MAX:
         raise ValueError(f"a serial number is positive and has at most {SERIAL_BITS_MAX} bits")
     builder = (
@@ -128,7 +121,7 @@ def _certificate(
     )
     for extension, critical in extensions:
         builder = builder.add_extension(extension, critical=critical)
-    return builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+    return builder.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM)
 
 
 def _later(now: datetime, validity: timedelta) -> datetime:
@@ -136,9 +129,6 @@ def _later(now: datetime, validity: timedelta) -> datetime:
 
 
 def _name(unit: str, common_name: str) -> x509.Name:
-    from cryptography import x509  # noqa: PLC0415 (as above)
-    from cryptography.x509.oid import NameOID  # noqa: PLC0415 (as above)
-
     return x509.Name(
         [
             x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Kuma"),
@@ -149,8 +139,6 @@ def _name(unit: str, common_name: str) -> x509.Name:
 
 
 def _general_name(name: str) -> x509.GeneralName:
-    from cryptography import x509  # noqa: PLC0415 (as above)
-
     try:
         return x509.IPAddress(ipaddress.ip_address(name.partition("%")[0]))
     except ValueError:
@@ -168,8 +156,6 @@ def _server_usage() -> x509.KeyUsage:
 def _usage(
     *, digital_signature: bool = False, key_encipherment: bool = False, crl_sign: bool = False
 ) -> x509.KeyUsage:
-    from cryptography import x509  # noqa: PLC0415 (as above)
-
     return x509.KeyUsage(
         digital_signature=digital_signature,
         content_commitment=False,

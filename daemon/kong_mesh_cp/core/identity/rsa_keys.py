@@ -11,9 +11,18 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from kong_mesh_cp.core.identity.refusals import SigningKeyError
+from kong_mesh_cp.core.lazy_import import lazy_import
 
 if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric import rsa
+    from cryptography import exceptions
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import padding, rsa
+else:
+    exceptions = lazy_import("cryptography.exceptions")
+    padding = lazy_import("cryptography.hazmat.primitives.asymmetric.padding")
+    rsa = lazy_import("cryptography.hazmat.primitives.asymmetric.rsa")
+    hashes = lazy_import("cryptography.hazmat.primitives.hashes")
+    serialization = lazy_import("cryptography.hazmat.primitives.serialization")
 
 KEY_BITS: Final = 2048  # of a key made here
 KEY_BITS_MIN: Final = 2048  # no verifier of today takes less (RFC 7518 section 3.3)
@@ -42,20 +51,14 @@ class RsaVerifier:
 
     def verifies(self, signature: bytes, message: bytes) -> bool:
         """Whether this key's other half signed `message`. Never raises for any bytes."""
-        from cryptography.exceptions import InvalidSignature  # noqa: PLC0415 (see above)
-        from cryptography.hazmat.primitives import hashes  # noqa: PLC0415 (see above)
-        from cryptography.hazmat.primitives.asymmetric import padding  # noqa: PLC0415 (see above)
-
         try:
             self._key.verify(signature, message, padding.PKCS1v15(), hashes.SHA256())
-        except InvalidSignature:
+        except exceptions.InvalidSignature:
             return False
         return True
 
     def pem(self) -> bytes:
         """PKCS #1, as clients of `kumactl generate public-key` expect it."""
-        from cryptography.hazmat.primitives import serialization  # noqa: PLC0415 (see above)
-
         return self._key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.PKCS1)
 
 
@@ -90,17 +93,11 @@ class SigningKey:
         Raises: SigningKeyError. Whether its numbers fit together is found out by `sign`: checking
         their primality here would take longer than all the rest of issuing a token.
         """
-        from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415 (see above)
-        from cryptography.hazmat.primitives.asymmetric import rsa  # noqa: PLC0415 (see above)
-        from cryptography.hazmat.primitives.serialization import (  # noqa: PLC0415 (see above)
-            load_pem_private_key,
-        )
-
         try:
-            key = load_pem_private_key(
+            key = serialization.load_pem_private_key(
                 _bounded(pem), password=None, unsafe_skip_rsa_key_validation=True
             )
-        except (ValueError, TypeError, UnsupportedAlgorithm):
+        except (ValueError, TypeError, exceptions.UnsupportedAlgorithm):
             raise SigningKeyError("is no private key in PEM") from None
         if not isinstance(key, rsa.RSAPrivateKey):
             raise SigningKeyError("is no RSA key")
@@ -124,9 +121,6 @@ class SigningKey:
 
     def sign(self, message: bytes) -> bytes:
         """RS256: RSASSA-PKCS1-v1_5 with SHA-256. Raises: SigningKeyError."""
-        from cryptography.hazmat.primitives import hashes  # noqa: PLC0415 (see above)
-        from cryptography.hazmat.primitives.asymmetric import padding  # noqa: PLC0415 (see above)
-
         try:
             signature = self._key.sign(message, padding.PKCS1v15(), hashes.SHA256())
         except ValueError:
@@ -142,22 +136,25 @@ def public_key_of(pem: bytes) -> RsaVerifier:
 
     Raises: SigningKeyError.
     """
-    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415 (see above)
-    from cryptography.hazmat.primitives.asymmetric import rsa  # noqa: PLC0415 (see above)
-    from cryptography.hazmat.primitives.serialization import (  # noqa: PLC0415 (see above)
-        load_pem_public_key,
-    )
-
     if b"PRIVATE KEY-----" in _bounded(pem):
         return SigningKey.parse(pem).verifier
     try:
-        key = load_pem_public_key(pem)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
+        key = serialization.load_pem_public_key(pem)
+    except (ValueError, TypeError, exceptions.UnsupportedAlgorithm):
         raise SigningKeyError("is no public key in PEM") from None
     if not isinstance(key, rsa.RSAPublicKey):
         raise SigningKeyError("is no RSA key")
     _require_strength(key)
     return RsaVerifier(key)
+
+
+def private_key_pem(key: rsa.RSAPrivateKey) -> bytes:
+    """PKCS #1, as signing keys and the keys of authorities are kept."""
+    return key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.TraditionalOpenSSL,
+        serialization.NoEncryption(),
+    )
 
 
 def _bounded(pem: bytes) -> bytes:

@@ -13,11 +13,19 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from kong_mesh_cp.core.errors import EX_CONFIG, ControlPlaneError
 from kong_mesh_cp.core.formats.go_quote import go_quote
+from kong_mesh_cp.core.lazy_import import lazy_import
 from kong_mesh_cp.core.resources.key import ResourceKey
+
+if TYPE_CHECKING:
+    from cryptography import exceptions
+    from cryptography.hazmat.primitives.ciphers import aead
+else:
+    exceptions = lazy_import("cryptography.exceptions")
+    aead = lazy_import("cryptography.hazmat.primitives.ciphers.aead")
 
 KEY_BYTES: Final = 32
 NONCE_BYTES: Final = 12
@@ -61,20 +69,13 @@ class SecretKey:
         return base64.b64encode(self._bytes).decode()
 
     def seal(self, data: bytes, *, nonce: bytes, associated: bytes) -> bytes:
-        from cryptography.hazmat.primitives.ciphers.aead import (  # noqa: PLC0415 (a start without secrets does not need it)
-            AESGCM,
-        )
-
-        return AESGCM(self._bytes).encrypt(nonce, data, associated)
+        return aead.AESGCM(self._bytes).encrypt(nonce, data, associated)
 
     def open(self, sealed: bytes, *, nonce: bytes, associated: bytes) -> bytes | None:
         """None: it was not this key, or something has been changed."""
-        from cryptography.exceptions import InvalidTag  # noqa: PLC0415 (as above)
-        from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 (as above)
-
         try:
-            return AESGCM(self._bytes).decrypt(nonce, sealed, associated)
-        except InvalidTag:
+            return aead.AESGCM(self._bytes).decrypt(nonce, sealed, associated)
+        except exceptions.InvalidTag:
             return None
 
 

@@ -13,9 +13,17 @@ from typing import TYPE_CHECKING
 
 from kong_mesh_cp.core.errors import ConfigurationError
 from kong_mesh_cp.core.formats import strict_json
+from kong_mesh_cp.core.lazy_import import lazy_import
 
 if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography import exceptions
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+else:
+    exceptions = lazy_import("cryptography.exceptions")
+    ec = lazy_import("cryptography.hazmat.primitives.asymmetric.ec")
+    ed25519 = lazy_import("cryptography.hazmat.primitives.asymmetric.ed25519")
+    hashes = lazy_import("cryptography.hazmat.primitives.hashes")
 
 KEYRING_BYTES_MAX = 64 * 1024
 ACTIVE_KEYS_MAX = 8  # each is tried on every license: bounds the work a document can cause
@@ -225,33 +233,22 @@ def _point(spki: bytes, algorithm: Algorithm) -> bytes:
 
 
 def _ed25519_verifies(key: bytes, signature: bytes, message: bytes) -> bool:
-    from cryptography.exceptions import InvalidSignature  # noqa: PLC0415 (see above)
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import (  # noqa: PLC0415 (see above)
-        Ed25519PublicKey,
-    )
-
     try:
-        Ed25519PublicKey.from_public_bytes(key).verify(signature, message)
-    except InvalidSignature:
+        ed25519.Ed25519PublicKey.from_public_bytes(key).verify(signature, message)
+    except exceptions.InvalidSignature:
         return False
     return True
 
 
 def _p256_verifies(point: bytes, signature: bytes, message: bytes) -> bool:
-    from cryptography.exceptions import InvalidSignature  # noqa: PLC0415 (see above)
-    from cryptography.hazmat.primitives import hashes  # noqa: PLC0415 (see above)
-    from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415 (see above)
-
     try:
         _p256_key(point).verify(signature, message, ec.ECDSA(hashes.SHA256()))
-    except InvalidSignature:
+    except exceptions.InvalidSignature:
         return False
     return True
 
 
 def _p256_key(point: bytes) -> ec.EllipticCurvePublicKey:
-    from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415 (see above)
-
     try:
         return ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), point)
     except ValueError:

@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING, Final
 from kong_mesh_cp.core.formats.addresses import PORT_MAX
 from kong_mesh_cp.core.formats.durations import format_duration
 from kong_mesh_cp.core.formats.urls_and_paths import is_file_path
+from kong_mesh_cp.core.lazy_import import lazy_import
 from kong_mesh_cp.core.schema.violations import FieldPath, Violation
 
 if TYPE_CHECKING:
-    from decimal import Decimal
+    import decimal as decimals
+else:
+    decimals = lazy_import("decimal")
 
 MUST_BE_DEFINED: Final = "must be defined"
 MUST_NOT_BE_DEFINED: Final = "must not be defined"
@@ -132,12 +135,10 @@ DECIMAL_CHARACTERS_MAX: Final = 64
 _DECIMAL: Final = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,6})?")
 
 
-def decimal(value: int | str) -> Decimal | None:
+def decimal(value: int | str) -> decimals.Decimal | None:
     """`value`, a whole number or a decimal one as text; None where it is no number."""
     text = str(value)
     if len(text) > DECIMAL_CHARACTERS_MAX or not _DECIMAL.fullmatch(text):
         return None
     # Only a few checks need it, and an idle control plane has no use for a third of a MiB.
-    from decimal import Decimal  # noqa: PLC0415
-
-    return Decimal(text)
+    return decimals.Decimal(text)

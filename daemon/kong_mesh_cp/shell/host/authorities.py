@@ -5,22 +5,22 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from kong_mesh_cp.core.formats.expirations import expiration_of
-from kong_mesh_cp.core.identity.ca import (
-    TEN_YEARS,
-    builtin_ca,
-    bundle,
-    control_plane_ca,
-)
-from kong_mesh_cp.core.identity.ca import private_key_pem as key_pem
-from kong_mesh_cp.core.identity.rsa_keys import KEY_BITS, KEY_BITS_MIN
+from kong_mesh_cp.core.identity.rsa_keys import KEY_BITS, KEY_BITS_MIN, private_key_pem
+from kong_mesh_cp.core.lazy_import import lazy_import
 from kong_mesh_cp.core.meshes.mesh_changes import CA_KEY_BITS_MAX
 from kong_mesh_cp.core.resources.kinds.mesh import CertificateAuthority
 from kong_mesh_cp.shell.host.key_queue import KeyQueue
 from kong_mesh_cp.shell.host.randomness import new_rsa_key, new_serial
 from kong_mesh_cp.usecases.ports.state_store import WallClock
 from kong_mesh_cp.usecases.resources.mesh_creation import CaPair
+
+if TYPE_CHECKING:
+    from kong_mesh_cp.core.identity import ca
+else:
+    ca = lazy_import("kong_mesh_cp.core.identity.ca")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class SystemKeyMaker:
     queue: KeyQueue = field(default_factory=KeyQueue)
 
     async def signing_key(self, asker: str = "") -> bytes:
-        return key_pem(await self.queue.make(asker, new_rsa_key))
+        return private_key_pem(await self.queue.make(asker, new_rsa_key))
 
     async def mesh_ca(self, mesh: str, backend: CertificateAuthority, asker: str = "") -> CaPair:
         settings = (backend.conf or {}).get("caCert")
@@ -43,15 +43,16 @@ class SystemKeyMaker:
     def _mesh_ca(self, mesh: str, settings: object) -> CaPair:
         bits, validity = _bits_of(settings), _validity_of(settings)
         key = new_rsa_key(bits)
-        certificate = builtin_ca(
+        certificate = ca.builtin_ca(
             mesh, key, serial=new_serial(), now=self.wall_clock(), validity=validity
         )
-        return CaPair(certificate, key_pem(key))
+        return CaPair(certificate, private_key_pem(key))
 
     def _control_plane_ca(self, common_name: str) -> bytes:
         key = new_rsa_key()
         now = self.wall_clock()
-        return bundle(control_plane_ca(common_name, key, serial=new_serial(), now=now), key)
+        certificate = ca.control_plane_ca(common_name, key, serial=new_serial(), now=now)
+        return ca.bundle(certificate, key)
 
 
 def _bits_of(settings: object) -> int:
@@ -67,4 +68,4 @@ def _bits_of(settings: object) -> int:
 def _validity_of(settings: object) -> timedelta:
     given = settings.get("expiration") if isinstance(settings, dict) else None
     found = expiration_of(given) if isinstance(given, str) else None
-    return found or TEN_YEARS
+    return found or ca.TEN_YEARS

@@ -9,11 +9,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kong_mesh_cp.core.errors import ConfigurationError
 from kong_mesh_cp.core.formats.printable import printable
 from kong_mesh_cp.core.formats.tls_names import SUITES_OF_1_2
+from kong_mesh_cp.core.identity.rsa_keys import private_key_pem
+from kong_mesh_cp.core.lazy_import import lazy_import
 from kong_mesh_cp.shell.host.ownership import distrust
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric import rsa
+
+    from kong_mesh_cp.core.identity import ca
+else:
+    rsa = lazy_import("cryptography.hazmat.primitives.asymmetric.rsa")
+    ca = lazy_import("kong_mesh_cp.core.identity.ca")
 
 PEM_BYTES_MAX = 1024 * 1024  # a chain of certificates has some KiB, a bundle of authorities 300
 CERTIFICATE_SUFFIXES = frozenset({".pem", ".crt"})  # Kuma's, of a folder of certificates
@@ -107,12 +118,14 @@ def read_certificates(folder: Path, *, setting: str) -> Sequence[bytes]:
 
 
 def server_context(pair: Pair, terms: Terms) -> ssl.SSLContext:
-    """What a TLS server needs. Raises: ConfigurationError that says what does not fit."""
+    """What a TLS server needs; the protocols to offer (ALPN) are its listener's to set.
+
+    Raises: ConfigurationError that says what does not fit.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = _VERSIONS[terms.version_min]
     if terms.version_max is not None:
         context.maximum_version = _VERSIONS[terms.version_max]
-    context.set_alpn_protocols(["http/1.1"])
     suites = [SUITES_OF_1_2[name] for name in terms.cipher_suites if name in SUITES_OF_1_2]
     if suites:
         context.set_ciphers(":".join(suites))
@@ -169,21 +182,12 @@ def _load(context: ssl.SSLContext, pair: Pair) -> None:
 
 def ends_at(certificate: bytes) -> datetime:
     """When the first certificate of a PEM text ends. Raises: ValueError if there is none."""
-    from cryptography import x509  # noqa: PLC0415 (much to import: nobody waits for it)
-
-    return x509.load_pem_x509_certificate(certificate).not_valid_after_utc
+    return ca.ends_at(certificate)
 
 
 def make_pair(names: Sequence[str], *, now: datetime, place: str, remedy: str) -> Pair:
     """A new key, and the certificate that the control plane signs itself. Takes its time."""
-    from cryptography.hazmat.primitives.asymmetric import rsa  # noqa: PLC0415 (as above)
-
-    from kong_mesh_cp.core.identity.ca import (  # noqa: PLC0415 (as above)
-        private_key_pem,
-        server_certificate,
-    )
-
     key = rsa.generate_private_key(RSA_EXPONENT, RSA_BITS)
     serial = secrets.randbits(SERIAL_BITS) + 1
-    certificate = server_certificate(names, key, serial=serial, now=now)
+    certificate = ca.server_certificate(names, key, serial=serial, now=now)
     return Pair(certificate, private_key_pem(key), place, remedy)

@@ -6,26 +6,27 @@ import secrets
 import uuid
 from typing import TYPE_CHECKING
 
-from kong_mesh_cp.core.identity.ca import SERIAL_BITS_MAX
 from kong_mesh_cp.core.identity.rsa_keys import KEY_BITS
 from kong_mesh_cp.core.identity.secrets_at_rest import NONCE_BYTES
+from kong_mesh_cp.core.lazy_import import lazy_import
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric import rsa
 
+    from kong_mesh_cp.core.identity import ca
+else:
+    ca = lazy_import("kong_mesh_cp.core.identity.ca")
+    rsa = lazy_import("cryptography.hazmat.primitives.asymmetric.rsa")
+
 
 def new_rsa_key(bits: int = KEY_BITS) -> rsa.RSAPrivateKey:
     """Takes long, and not always equally: about 0.1 s for 2048 bits."""
-    from cryptography.hazmat.primitives.asymmetric import (  # noqa: PLC0415 (a start without new keys does not need it)
-        rsa,
-    )
-
     return rsa.generate_private_key(public_exponent=65537, key_size=bits)
 
 
 def new_serial() -> int:
     """A serial number for a certificate."""
-    return 1 + secrets.randbelow(2**SERIAL_BITS_MAX - 1)
+    return 1 + secrets.randbelow(2**ca.SERIAL_BITS_MAX - 1)
 
 
 def new_nonce() -> bytes:

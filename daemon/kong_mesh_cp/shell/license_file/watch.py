@@ -8,13 +8,21 @@ import threading
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import trio
 
 from kong_mesh_cp.core.formats.printable import printable
+from kong_mesh_cp.core.lazy_import import lazy_import
 from kong_mesh_cp.core.license.fault import LicenseRejectedError
 from kong_mesh_cp.shell.license_file.read import read_license_file
+
+if TYPE_CHECKING:
+    import watchfiles
+    from watchfiles import _rust_notify
+else:
+    watchfiles = lazy_import("watchfiles")
+    _rust_notify = lazy_import("watchfiles._rust_notify")
 
 log = logging.getLogger(__name__)
 
@@ -132,9 +140,6 @@ async def _inotify(folders: Sequence[Path], hint: Callable[[], None]) -> None:
     # Imported here: it brings anyio along, 43 ms that nobody needs before the sockets serve.
     # The backend itself is used, not awatch(): it says when it is armed, logs nothing, and no
     # environment variable turns it into polling.
-    from watchfiles import Change  # noqa: PLC0415
-    from watchfiles._rust_notify import RustNotify, WatchfilesRustInternalError  # noqa: PLC0415
-
     stop = threading.Event()
     names = [str(folder) for folder in folders]
 
@@ -147,18 +152,18 @@ async def _inotify(folders: Sequence[Path], hint: Callable[[], None]) -> None:
                 RECHECK_SECONDS * 1000,
                 stop,
             )
-        except WatchfilesRustInternalError as error:
+        except _rust_notify.WatchfilesRustInternalError as error:
             raise OSError(str(error)) from error
         if not isinstance(outcome, set):
             return False
         # Made again at once it may have the same inode number: only this event tells.
-        if any(change == Change.deleted and path in names for change, path in outcome):
+        if any(change == watchfiles.Change.deleted and path in names for change, path in outcome):
             raise FileNotFoundError("a watched folder was removed")
         return True
 
     try:
-        notify = RustNotify(names, False, False, 0, False, False)
-    except WatchfilesRustInternalError as error:  # such as: too many open files
+        notify = _rust_notify.RustNotify(names, False, False, 0, False, False)
+    except _rust_notify.WatchfilesRustInternalError as error:  # such as: too many open files
         raise OSError(str(error)) from error
     with notify:
         hint()

@@ -8,20 +8,24 @@ import os
 import socket
 import struct
 from collections.abc import Callable
-from datetime import datetime
-from typing import NoReturn, Protocol
+from functools import partial
+from typing import Generic, NoReturn, Protocol
 
 import trio
 
-from kong_mesh_cp.shell.http.h1.answers import DateLine
-from kong_mesh_cp.shell.http.h1.connection import Connection
-from kong_mesh_cp.shell.http.h1.service import Service
-from kong_mesh_cp.shell.http.messages import ErrorBody, Handler, Response
-from kong_mesh_cp.shell.listening.budget import Budgets, is_loopback
+from kong_mesh_cp.shell.listening.budget import is_loopback
+from kong_mesh_cp.shell.listening.conversation import (
+    Conversation,
+    ConversationFactory,
+    Protocols,
+    R,
+    R_co,
+)
 from kong_mesh_cp.shell.listening.drain import Drain
 from kong_mesh_cp.shell.listening.limits import Limits
 from kong_mesh_cp.shell.listening.peer import Credentials, Peer
 from kong_mesh_cp.shell.listening.places import Place, Places
+from kong_mesh_cp.shell.listening.securing import Handshakes, SecuredConversation
 from kong_mesh_cp.shell.listening.tls import Tls
 
 log = logging.getLogger(__name__)
@@ -33,10 +37,10 @@ _OUT_OF_RESOURCES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.E
 _UCRED = struct.Struct("3i")  # struct ucred of socket(7): pid, uid, gid
 
 
-class Gate(Protocol):
+class Gate(Protocol[R_co]):
     """Decides who may connect, before a byte of the connection is read."""
 
-    def enter(self, peer: Peer) -> Response | None:
+    def enter(self, peer: Peer) -> R_co | None:
         """None lets the connection in; `leave` is then called exactly once, at its end."""
         ...
 
@@ -46,50 +50,47 @@ class Gate(Protocol):
 class OpenGate:
     """Lets everybody in."""
 
-    def enter(self, peer: Peer) -> Response | None:  # noqa: ARG002
-        return None
+    def enter(self, peer: Peer) -> None:
+        pass
 
     def leave(self, peer: Peer) -> None:
         pass
 
 
-async def serve_http(
+async def accept(
     listener: trio.SocketListener,
-    handler: Handler,
+    protocols: Protocols[R],
     *,
     limits: Limits,
-    error_body: ErrorBody,
-    wall_clock: Callable[[], datetime],
     conversations: trio.Nursery,
     drain: Drain,
-    gate: Gate | None = None,
-    budgets: Budgets | None = None,
+    gate: Gate[R] | None = None,
     privileged: Callable[[Peer], bool] = is_loopback,
     tls: Tls | None = None,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> NoReturn:
-    """Serve HTTP/1.1 on `listener` until cancelled; started as soon as it accepts.
+    """Start conversations on `listener` until cancelled; started as soon as it accepts.
 
     Each connection is one task of `conversations`. To stop: cancel this task, call `drain.start()`
     and give `conversations` a deadline of DRAIN_SECONDS. With `tls` (TCP only) all that is inside
-    of TLS. `budgets` are shared with other listeners; `privileged` peers have the reserved places.
+    of TLS, where the peer chooses among `protocols`; without, their default is spoken.
+    `privileged` peers have the reserved places.
 
     Resource handling: the caller owns and closes `listener`; connections close themselves.
     Errors: running out of file descriptors is logged and waited for; any other OSError of the
-    listener is raised. Nothing that a peer or `handler` does ends this task or its siblings.
+    listener is raised. Nothing that a peer does ends this task or its siblings.
     """
-    service = Service(
-        handler=handler,
-        limits=limits,
-        error_body=error_body,
-        date=DateLine(wall_clock),
-        drain=drain,
-        budgets=budgets if budgets is not None else Budgets(),
-        tls=tls,
-    )
-    places = Places(limits, privileged)
-    doorman = _ConnectionGate(
-        service, places, conversations, gate if gate is not None else OpenGate()
+    begin = protocols.named(None)
+    if tls is not None:
+        begin = partial(SecuredConversation, Handshakes(tls, protocols, limits, drain))
+    entrance = _Entrance(
+        begin,
+        limits,
+        Places(limits, privileged),
+        conversations,
+        gate=OpenGate() if gate is None else gate,
+        busy=protocols.busy,
+        secured=tls is not None,
     )
     # A descriptor of our own, because trio's sockets cannot accept without waiting.
     with socket.socket(fileno=os.dup(listener.socket.fileno())) as acceptor:
@@ -98,23 +99,34 @@ async def serve_http(
         while True:
             await trio.lowlevel.wait_readable(acceptor)
             try:
-                doorman.accept_waiting(acceptor)
+                entrance.accept_waiting(acceptor)
             except OSError as error:
                 if error.errno not in _OUT_OF_RESOURCES:
                     raise
-                await doorman.pause(error)
+                await entrance.pause(error)
 
 
-class _ConnectionGate:
+class _Entrance(Generic[R]):
     """Counts the connections of one listener and turns away what is too many."""
 
     def __init__(
-        self, service: Service, places: Places, conversations: trio.Nursery, gate: Gate
+        self,
+        begin: ConversationFactory[R],
+        limits: Limits,
+        places: Places,
+        conversations: trio.Nursery,
+        *,
+        gate: Gate[R],
+        busy: Callable[[str], R],
+        secured: bool,
     ) -> None:
-        self._service = service
+        self._begin = begin
+        self._limits = limits
         self._places = places
         self._conversations = conversations
         self._gate = gate
+        self._busy = busy
+        self._secured = secured
         self._refusing = 0
         self._exhausted = False
 
@@ -149,38 +161,38 @@ class _ConnectionGate:
 
     def _admit(self, connection: socket.socket, peer: Peer) -> None:
         place = self._places.place_of(peer)
-        conversation = Connection(connection, peer, self._service, place)
+        conversation = self._begin(connection, peer, place)
         refusal = self._refusal(peer, place)
         if refusal is None:
             self._places.enter(conversation, place)
             self._conversations.start_soon(self._serve, conversation, peer, place)
-        elif self._refusing < self._service.limits.refusals_max:
+        elif self._refusing < self._limits.refusals_max:
             self._refusing += 1
             self._conversations.start_soon(self._refuse, conversation, refusal)
         else:
             connection.close()
 
-    def _refusal(self, peer: Peer, place: Place) -> Response | None:
+    def _refusal(self, peer: Peer, place: Place) -> R | None:
         """The gate comes first: who is refused there anyway must not make others give way."""
         refused = self._gate.enter(peer)
         if refused is not None:
             return refused
         message = self._places.refusal(place)
-        if message is None and self._service.tls is not None:
+        if message is None and self._secured:
             self._places.make_room_for_handshake()
         if message is None:
             return None
         self._gate.leave(peer)
-        return self._service.error_body(503, "busy", message)
+        return self._busy(message)
 
-    async def _serve(self, conversation: Connection, peer: Peer, place: Place) -> None:
+    async def _serve(self, conversation: Conversation[R], peer: Peer, place: Place) -> None:
         try:
             await conversation.converse()
         finally:
             self._places.leave(conversation, place)
             self._gate.leave(peer)
 
-    async def _refuse(self, conversation: Connection, refusal: Response) -> None:
+    async def _refuse(self, conversation: Conversation[R], refusal: R) -> None:
         try:
             await conversation.converse_refusing(refusal)
         finally:

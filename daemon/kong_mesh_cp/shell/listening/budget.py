@@ -7,6 +7,7 @@ there is no room left, those who make it stay longest for nothing give way.
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 from collections import Counter
 from collections.abc import Callable
@@ -25,6 +26,7 @@ SLOW_BYTES_PER_SECOND: Final = 64 * 1024  # this much in each of them, or it giv
 
 _IPV6_NETWORK_BITS: Final = 64  # what one host is given: it may come from any address of that
 LOOPBACK: Final = "loopback"
+KNOWN_HOSTS_MAX: Final = 1024  # whose origin is remembered
 
 Origin = str | int
 """Whose a connection is: an address (a network of IPv6), LOOPBACK, or a uid of a Unix socket."""
@@ -33,7 +35,11 @@ Origin = str | int
 def origin_of(peer: Peer) -> Origin:
     if peer.credentials is not None:
         return peer.credentials.uid
-    host = peer.address[0] if peer.address is not None else ""
+    return _origin_of_host(peer.address[0] if peer.address is not None else "")
+
+
+@functools.lru_cache(maxsize=KNOWN_HOSTS_MAX)  # it is asked for several times for each connection
+def _origin_of_host(host: str) -> Origin:
     try:
         address: ipaddress.IPv4Address | ipaddress.IPv6Address = ipaddress.ip_address(host)
     except ValueError:

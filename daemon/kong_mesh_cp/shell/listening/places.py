@@ -17,8 +17,9 @@ from kong_mesh_cp.shell.listening.peer import Peer
 
 RESERVED_PART_MAX = 4  # of a listener with few places at most one in so many is reserved
 
+Reluctance = tuple[int, float]
+"""How bad it would be to end a connection, and since when it has been so willing."""
 
-_Reluctance = tuple[int, float]
 _NEVER = (sys.maxsize, math.inf)
 
 
@@ -30,7 +31,7 @@ class Resident(Protocol):
         """Whether its TLS handshake is under way."""
         ...
 
-    def reluctance(self) -> _Reluctance | None:
+    def reluctance(self) -> Reluctance | None:
         """The least gives way first. None: never."""
         ...
 
@@ -140,7 +141,7 @@ class _Residents:
         self.all: set[Resident] = set()
         # Those that were found equally willing at the last look, the longest last. Whoever became
         # so later has been so for less long: there is no need to look at all for each newcomer.
-        self._willing: list[tuple[_Reluctance, Resident]] = []
+        self._willing: list[tuple[Reluctance, Resident]] = []
 
     def most_willing(self) -> Resident | None:
         """None: none of them gives way."""

@@ -1,4 +1,4 @@
-"""TLS below HTTP: the handshake of an accepted connection, and the channel it leads to.
+"""TLS: the handshake of an accepted connection, and the channel it leads to.
 
 OpenSSL works on the non-blocking socket itself, so that the loop is asked only when it would wait,
 as everywhere in this folder, and the only buffers are OpenSSL's own: one record each way.
@@ -38,7 +38,7 @@ class Tls:
 
 
 async def speaks_tls(connection: socket.socket) -> bool:
-    """Wait for the first byte and look at it. False: the peer has begun to speak plain HTTP.
+    """Wait for the first byte and look at it. False: the peer has begun to speak in plain text.
 
     Raises: OSError if the peer is gone.
     """
@@ -65,6 +65,11 @@ class TlsChannel:
     def peer_is_certified(self) -> bool:
         """After the handshake, which fails for a certificate that cannot be verified."""
         return bool(self._tls.getpeercert())
+
+    @property
+    def protocol(self) -> str | None:
+        """After the handshake: what was chosen of the names that both sides know (ALPN)."""
+        return self._tls.selected_alpn_protocol()
 
     async def shake_hands(self, turns: trio.CapacityLimiter) -> None:
         """Until both sides agree; the caller bounds the time. Raises: HandshakeError."""
@@ -93,7 +98,7 @@ class TlsChannel:
     def recv(self, size: int, /) -> bytes:
         """As of a socket. After `shutdown` what comes is still encrypted, good only to be dropped.
 
-        An end without a closing alert is an end, too: HTTP itself says where a request is complete.
+        An end without a closing alert is an end, too: protocols say where a message is complete.
         """
         try:
             return self._tls.recv(size)

@@ -21,6 +21,7 @@ from kong_mesh_cp.core.identity.secrets_at_rest import (
     is_sealed,
 )
 from kong_mesh_cp.core.resources.key import ResourceKey
+from kong_mesh_cp.shell.host.randomness import new_nonce
 from kong_mesh_cp.usecases.ports.resource_store import (
     Applied,
     Change,
@@ -75,10 +76,6 @@ class SealedResources:
     def _sealed(self, change: Change) -> Change:
         if not isinstance(change, Put) or change.key.type not in SEALED_TYPES:
             return change
-        from kong_mesh_cp.shell.host.randomness import (  # noqa: PLC0415 (a start does not wait for it)
-            new_nonce,
-        )
-
         document = change.spec.encode()
         if len(document) > SECRET_BYTES_MAX:
             message = f"{change.key.name!r} is larger than {SECRET_BYTES_MAX} bytes"

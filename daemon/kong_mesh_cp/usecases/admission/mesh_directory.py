@@ -12,6 +12,7 @@ import trio
 
 from kong_mesh_cp.core.formats.go_quote import go_quote
 from kong_mesh_cp.core.formats.go_values import ParseError
+from kong_mesh_cp.core.lazy_import import lazy_import
 from kong_mesh_cp.usecases.following.follow import follow
 from kong_mesh_cp.usecases.ports.resource_store import (
     ResourceChange,
@@ -21,7 +22,12 @@ from kong_mesh_cp.usecases.ports.resource_store import (
 )
 
 if TYPE_CHECKING:
+    from kong_mesh_cp.core.resources.kinds import mesh as mesh_kind
     from kong_mesh_cp.core.resources.kinds.mesh import ProxyConstraints
+    from kong_mesh_cp.core.schema import messages
+else:
+    mesh_kind = lazy_import("kong_mesh_cp.core.resources.kinds.mesh")
+    messages = lazy_import("kong_mesh_cp.core.schema.messages")
 
 MESH: Final = "Mesh"
 
@@ -123,7 +129,4 @@ def _constraints(mesh: StoredResource) -> ProxyConstraints | None:
     if document is None:
         return None
     # Most meshes have none, and a start does not wait for what reads resources.
-    from kong_mesh_cp.core.resources.kinds.mesh import Constraints  # noqa: PLC0415
-    from kong_mesh_cp.core.schema.messages import read_message  # noqa: PLC0415
-
-    return read_message(Constraints, document).dataplane_proxy
+    return messages.read_message(mesh_kind.Constraints, document).dataplane_proxy

@@ -13,7 +13,7 @@ import math
 import socket
 import struct
 from contextlib import suppress
-from dataclasses import replace
+from typing import Final
 
 import trio
 
@@ -25,24 +25,21 @@ from kong_mesh_cp.shell.http.messages import Response, StreamingResponse
 from kong_mesh_cp.shell.listening.channel import Channel
 from kong_mesh_cp.shell.listening.kept import Kept
 from kong_mesh_cp.shell.listening.limits import DEADLINE_SLACK
+from kong_mesh_cp.shell.listening.lingering import PeerGoneError, linger, receive
 from kong_mesh_cp.shell.listening.peer import Peer
-from kong_mesh_cp.shell.listening.places import Place
-from kong_mesh_cp.shell.listening.tls import HandshakeError, TlsChannel, speaks_tls
+from kong_mesh_cp.shell.listening.places import Place, Reluctance
 
 log = logging.getLogger(__name__)
 
-RECEIVE_BYTES = 16 * 1024
 UNCOUNTED_ANSWER_BYTES = 64 * 1024  # what the kernel takes at once from who reads at all
 _NO_ROOM = "too much is kept for slow clients just now; ask again in a moment"
 _RESET = struct.pack("ii", 1, 0)  # struct linger of socket(7): close(2) sends RST, keeps nothing
 
 
-class PeerGoneError(Exception):
-    """The peer has closed or reset the connection; nobody is left to tell."""
-
-
 class Connection:
-    """Owns `connection`, a non-blocking stream socket, and closes it at the end of `converse`."""
+    """A `Conversation` in HTTP/1.1. Owns `channel`, and closes it at the end."""
+
+    is_securing: Final = False
 
     __slots__ = (
         "_channel",
@@ -55,14 +52,12 @@ class Connection:
         "_since",
     )
 
-    def __init__(
-        self, connection: socket.socket, peer: Peer, service: Service, place: Place
-    ) -> None:
-        self._channel: Channel = connection
+    def __init__(self, service: Service, channel: Channel, peer: Peer, place: Place) -> None:
+        self._channel = channel
         self._peer = peer
         self._service = service
         self._scope = trio.CancelScope()
-        self._phase = Phase.FRESH if service.tls is None else Phase.SECURING
+        self._phase = Phase.FRESH
         self._since = trio.current_time()  # when it began to be idle, or its request to arrive
         self._kept = Kept(service.budgets, place.origin, privileged=place.privileged)
         self._gave_way = False
@@ -81,28 +76,20 @@ class Connection:
     async def converse_refusing(self, refusal: Response) -> None:
         """Answer the first request with `refusal`, unread, and close."""
         try:
-            with (
-                trio.move_on_after(self._service.limits.linger_seconds),
-                suppress(RequestError, HandshakeError, PeerGoneError),
-            ):
-                await self._secure()
+            with trio.move_on_after(self._service.limits.linger_seconds):
                 await trio.lowlevel.wait_readable(self._channel)
             await self._refuse(refusal)
         finally:
             self._channel.close()
 
-    @property
-    def is_securing(self) -> bool:
-        return self._phase is Phase.SECURING
-
-    def reluctance(self) -> tuple[int, float] | None:
+    def reluctance(self) -> Reluctance | None:
         """Who gives way first has the least: how bad it is, and since when. None: never.
 
         Idle ones lose nothing but time. A request that is being answered, or a held answer, which
         may be the seat of a proxy, is never cut for a newcomer.
         """
         match self._phase:
-            case Phase.SECURING | Phase.FRESH | Phase.IDLE:
+            case Phase.FRESH | Phase.IDLE:
                 return 0, self._since
             case Phase.READING:
                 return 1, self._since
@@ -121,7 +108,7 @@ class Connection:
         """A drain has begun: end now if no request is in hand and none is on its way."""
         if self._phase in {Phase.IDLE, Phase.HELD}:
             self._scope.cancel()
-        elif self._phase in {Phase.SECURING, Phase.FRESH}:
+        elif self._phase is Phase.FRESH:
             # Cut at once, a client that connected a moment ago would see a failure.
             moment = trio.current_time() + self._service.limits.linger_seconds
             self._scope.deadline = min(self._scope.deadline, moment)
@@ -130,7 +117,6 @@ class Connection:
         """The refusal to send before closing, if there is one."""
         try:
             with self._scope:
-                await self._secure()
                 held = await self._answer_requests()
                 if held is not None:
                     await self._hold(*held)
@@ -138,12 +124,6 @@ class Connection:
         except RequestError as fault:
             return self._service.error_body(fault.status, fault.code, fault.message)
         except PeerGoneError:
-            return None
-        except HandshakeError as error:
-            # Anybody can make one: an operator who looks for a client's reason asks for it.
-            log.debug("tls-handshake-failed: %s: %s", self._peer.address, error)
-            with suppress(PeerGoneError):
-                await self._linger()  # the alert says why; a reset would take it away
             return None
         except Exception:
             # One conversation must not end the nursery that it shares with all others.
@@ -171,28 +151,6 @@ class Connection:
                 return None
             case _:
                 return None
-
-    async def _secure(self) -> None:
-        """Put TLS under what follows, if it belongs there."""
-        tls = self._service.tls
-        if tls is None:
-            return
-        self._scope.deadline = trio.current_time() + self._service.limits.handshake_seconds
-        if self._service.drain.started:
-            self.leave_if_unoccupied()
-        plain = self._peer.socket
-        try:
-            if not await speaks_tls(plain):
-                message = "this port speaks HTTPS: ask again with https:// in place of http://"
-                raise RequestError(400, "https-expected", message)
-            channel = TlsChannel(plain, tls.context())
-        except OSError as error:
-            raise PeerGoneError from error
-        self._channel = channel
-        self._peer = replace(self._peer, socket=channel.connection, secure=True)
-        await channel.shake_hands(tls.turns)
-        self._phase = Phase.FRESH
-        self._peer = replace(self._peer, certified=channel.peer_is_certified)
 
     async def _answer_requests(self) -> tuple[StreamingResponse, bool] | None:
         """Until the connection is to be closed (None) or held (the answer; is it HTTP/1.0?)."""
@@ -230,7 +188,7 @@ class Connection:
                 await self._send(data)
                 if close:
                     if parser.keep_alive or unread:
-                        await self._linger()
+                        await linger(self._channel, self._service.limits)
                     return None
                 parser.restart()
         finally:
@@ -250,7 +208,7 @@ class Connection:
             if self._service.drain.started:
                 self.leave_if_unoccupied()
             while not parser.started:
-                data = await self._receive()
+                data = await receive(self._channel)
                 if not data:
                     return None
                 unread = parser.feed(data)
@@ -271,7 +229,7 @@ class Connection:
                 self._scope.deadline = started_at + limits.request_seconds
                 if parser.expects_continue and not parser.body_started:
                     await self._send_rest(CONTINUE)
-            data = await self._receive()
+            data = await receive(self._channel)
             if not data:
                 return None
             if not self._kept.arrived(len(data), trio.current_time(), self.give_way):
@@ -323,36 +281,9 @@ class Connection:
         with trio.move_on_after(seconds):
             try:
                 await self._send_rest(data)
-                await self._linger()
+                await linger(self._channel, self._service.limits)
             except PeerGoneError:
                 pass
-
-    async def _linger(self) -> None:
-        """Wait for the peer's EOF: closing with bytes unread would reset the connection.
-
-        A reset takes the answer away that the peer has not read yet. Bounded in bytes, and in time
-        by `linger_seconds`.
-        """
-        limits = self._service.limits
-        try:
-            self._channel.shutdown(socket.SHUT_WR)
-        except OSError:
-            return
-        allowed = limits.linger_bytes_max
-        with trio.move_on_after(limits.linger_seconds):
-            while allowed > 0 and (data := await self._receive()):
-                allowed -= len(data)
-
-    async def _receive(self) -> bytes:
-        """What the peer sends next; b"" at its EOF. Always a checkpoint."""
-        await trio.lowlevel.checkpoint()
-        while True:
-            try:
-                return self._channel.recv(RECEIVE_BYTES)
-            except BlockingIOError:
-                await trio.lowlevel.wait_readable(self._channel)
-            except OSError as error:
-                raise PeerGoneError from error
 
     async def _send(self, data: bytes) -> None:
         """Send all of an answer. Not a checkpoint when the kernel takes it at once."""
@@ -375,10 +306,6 @@ class Connection:
                 await self._send_rest(memoryview(data)[sent:])
         finally:
             self._kept.gone()
-
-    def _may_leave(self, size: int, now: float) -> bool:
-        """Whether so much of an answer can be kept until the peer has taken it."""
-        return self._kept.leaves or self._kept.may_leave(size, now, self.give_way)
 
     async def _send_rest(self, rest: bytes | memoryview) -> None:
         rest = memoryview(rest)

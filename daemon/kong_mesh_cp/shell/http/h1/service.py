@@ -10,13 +10,11 @@ from kong_mesh_cp.shell.http.messages import ErrorBody, Handler
 from kong_mesh_cp.shell.listening.budget import Budgets
 from kong_mesh_cp.shell.listening.drain import Drain
 from kong_mesh_cp.shell.listening.limits import Limits
-from kong_mesh_cp.shell.listening.tls import Tls
 
 
 class Phase(enum.Enum):
     """What a connection does; decides what a deadline or a drain means for it."""
 
-    SECURING = enum.auto()  # TLS is not agreed on yet
     FRESH = enum.auto()  # no request yet, but whoever connects is about to send one
     IDLE = enum.auto()  # between requests: may be closed without a word
     READING = enum.auto()
@@ -35,4 +33,3 @@ class Service:
     date: DateLine
     drain: Drain
     budgets: Budgets
-    tls: Tls | None = None  # None: plain HTTP

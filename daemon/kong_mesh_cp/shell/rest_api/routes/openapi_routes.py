@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import trio
 
 from kong_mesh_cp.core.formats.json_text import json_text
+from kong_mesh_cp.core.lazy_import import lazy_import
 from kong_mesh_cp.shell.http.messages import Handler, Request, Response
 from kong_mesh_cp.shell.http.operations import JSON, Operation
 from kong_mesh_cp.shell.http.routing import Route
 from kong_mesh_cp.shell.rest_api.openapi.yaml_text import yaml_text
+
+if TYPE_CHECKING:
+    from kong_mesh_cp.shell.rest_api.openapi import document
+else:
+    document = lazy_import("kong_mesh_cp.shell.rest_api.openapi.document")
 
 YAML = "application/yaml"  # RFC 9512
 TAG = "Documentation"
@@ -42,9 +49,7 @@ def _kept(routes: Sequence[Route], media_type: str, write: Callable[[object], by
 
     def make(base_path: str) -> bytes:
         # A start does not wait for what few ask for.
-        from kong_mesh_cp.shell.rest_api.openapi.document import openapi_document  # noqa: PLC0415
-
-        return write(openapi_document(routes, base_path))
+        return write(document.openapi_document(routes, base_path))
 
     async def answer(request: Request) -> Response:
         nonlocal made

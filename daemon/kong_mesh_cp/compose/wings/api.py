@@ -1,0 +1,176 @@
+"""The REST API over HTTP and HTTPS, and the resources behind it."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import socket
+from typing import TYPE_CHECKING
+
+import trio
+
+from kong_mesh_cp.compose.control_plane import ControlPlane
+from kong_mesh_cp.compose.listeners import Listeners
+from kong_mesh_cp.compose.preparing import Prepared
+from kong_mesh_cp.compose.wings.servers import Servers
+from kong_mesh_cp.compose.wings.wing import Wing, nothing
+from kong_mesh_cp.core.errors import ControlPlaneError, StateError
+from kong_mesh_cp.core.lazy_import import lazy_import
+from kong_mesh_cp.settings.model import Settings
+from kong_mesh_cp.shell.http.messages import Handler
+from kong_mesh_cp.shell.listening.budget import Budgets
+from kong_mesh_cp.shell.listening.limits import Limits
+from kong_mesh_cp.shell.listening.peer import Peer
+from kong_mesh_cp.shell.listening.tls import Tls
+from kong_mesh_cp.shell.rest_api.allowed_origins import AllowedOrigins
+from kong_mesh_cp.shell.rest_api.auditing import telling_refusals
+from kong_mesh_cp.shell.rest_api.base_path import below
+from kong_mesh_cp.shell.rest_api.cors import across_origins
+from kong_mesh_cp.shell.rest_api.errors import api_error
+from kong_mesh_cp.usecases.ports.resource_store import ResourceStore
+
+if TYPE_CHECKING:
+    from kong_mesh_cp.compose import resources, upkeep
+    from kong_mesh_cp.compose.resources import Resources
+else:  # when the first server answers: they import half as much again as a start needs up to there
+    resources = lazy_import("kong_mesh_cp.compose.resources")
+    upkeep = lazy_import("kong_mesh_cp.compose.upkeep")
+
+MESHES_RETRY_SECONDS = 1.0  # until the store is asked again which meshes there are
+
+_CORS_OPEN = (
+    "cors-open-to-all: web pages of every origin may read what the API answers to the browsers that"
+    " open them. If that is not meant, name the origins in apiServer.corsAllowedDomains, or remove"
+    " the setting: then it is none."
+)
+
+log = logging.getLogger(__name__)
+
+
+def api_wing(
+    plane: ControlPlane,
+    prepared: Prepared,
+    listeners: Listeners,
+    store: ResourceStore,
+    budgets: Budgets,
+) -> Wing:
+    """`budgets`: shared with other wings."""
+    api = _Api(plane, prepared, listeners, store, budgets)
+    https = prepared.https
+    return Wing(
+        serve=api.serve,
+        serve_last=api.serve_https,
+        settle=api.settle,
+        background=[] if https is None else [https.follow],
+        reload=nothing if https is None else https.renew,
+    )
+
+
+def api_limits(settings: Settings) -> Limits:
+    limits = settings.api_server.limits
+    return Limits(
+        connections_max=limits.connections, share_connections_max=limits.connections_per_address
+    )
+
+
+def _import_resources() -> type[Resources]:
+    # As at the start of the process: there is no garbage in what stays for ever.
+    gc.disable()
+    try:
+        return resources.Resources
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+class _Api:
+    """The API of one run."""
+
+    def __init__(
+        self,
+        plane: ControlPlane,
+        prepared: Prepared,
+        listeners: Listeners,
+        store: ResourceStore,
+        budgets: Budgets,
+    ) -> None:
+        self._plane = plane
+        self._prepared = prepared
+        self._http = listeners.api
+        self._https = listeners.api_https
+        self._store = store
+        self._budgets = budgets
+        self._resources: Resources
+        self._handler: Handler
+
+    async def serve(self, servers: Servers) -> None:
+        plane, prepared = self._plane, self._prepared
+        # Admissions are answered meanwhile: it takes half as long as the whole start up to here.
+        resources_type = await trio.to_thread.run_sync(_import_resources)
+        self._resources = resources_type(prepared.settings, self._store, prepared.token_trust)
+        plane.presence.serve(
+            self._resources.admission_services(
+                plane.meshes, plane=plane.plane, instance=plane.instance
+            )
+        )
+        await servers.background.start(self._resources.follow)
+        self._handler = self._wrapped()
+        if self._http is not None:
+            await self._start(servers, self._http)
+
+    async def serve_https(self, servers: Servers) -> None:
+        """Last, because a first certificate takes its time. The rest serves without it, too."""
+        if self._https is None:
+            return
+        https = self._prepared.https
+        assert https is not None  # noqa: S101 — whoever has a port has terms
+        try:
+            await https.provide()
+        except ControlPlaneError as error:
+            log.error("%s HTTPS is not served.", error.line)
+            self._https.close()
+        else:
+            await self._start(servers, self._https, Tls(https.context))
+
+    async def settle(self) -> None:
+        """Make what is missing, then look after what is there. What was preloaded stays."""
+        preloaded = self._prepared.preload is not None
+        await self._resources.ensure(preloaded=preloaded)
+        while True:
+            try:
+                await self._plane.meshes.settle()
+            except StateError:
+                # It is the same failure that others report.
+                await trio.sleep(MESHES_RETRY_SECONDS)
+            else:
+                break
+        if not preloaded:
+            look_after = await trio.to_thread.run_sync(lambda: upkeep.look_after)
+            await look_after(self._prepared.settings, self._store)
+
+    async def _start(
+        self, servers: Servers, listener: socket.socket, tls: Tls | None = None
+    ) -> None:
+        await servers.start(
+            listener,
+            self._handler,
+            limits=api_limits(self._prepared.settings),
+            error_body=api_error,
+            budgets=self._budgets,
+            tls=tls,
+        )
+
+    def _wrapped(self) -> Handler:
+        """The routes below their base path, for web pages of the allowed origins; audited."""
+        served, api_server = self._resources, self._prepared.settings.api_server
+        allowed = AllowedOrigins(api_server.cors_allowed_domains)
+        if allowed.everybody:
+            log.warning(_CORS_OPEN)
+        routed = below(
+            api_server.base_path,
+            self._plane.api.handler(served.guards, served.routes(self._has_room)),
+        )
+        return telling_refusals(across_origins(routed, allowed), self._plane.refusals)
+
+    def _has_room(self, peer: Peer, size: int) -> bool:
+        return self._budgets.answers.has_room(peer, size, trio.current_time())

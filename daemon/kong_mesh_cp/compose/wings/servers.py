@@ -1,0 +1,61 @@
+"""Starts the servers of a run; all of them end together."""
+
+from __future__ import annotations
+
+import functools
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import trio
+
+from kong_mesh_cp.shell.host import clocks
+from kong_mesh_cp.shell.http.messages import ErrorBody, Handler, Response
+from kong_mesh_cp.shell.http.server import serve_http
+from kong_mesh_cp.shell.listening.acceptor import Gate
+from kong_mesh_cp.shell.listening.budget import Budgets, is_loopback
+from kong_mesh_cp.shell.listening.drain import Drain
+from kong_mesh_cp.shell.listening.limits import Limits
+from kong_mesh_cp.shell.listening.peer import Peer
+from kong_mesh_cp.shell.listening.tls import Tls
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Servers:
+    """Where servers and what they need become tasks."""
+
+    accepting: trio.Nursery  # cancelled at once when the control plane stops
+    conversations: trio.Nursery  # these get DRAIN_SECONDS then
+    background: trio.Nursery  # cancelled when they have ended
+    drain: Drain
+    part: float  # of the connections that listeners may have, as many as there are descriptors
+
+    async def start(
+        self,
+        listener: socket.socket,
+        handler: Handler,
+        *,
+        limits: Limits,
+        error_body: ErrorBody,
+        budgets: Budgets,
+        gate: Gate[Response] | None = None,
+        privileged: Callable[[Peer], bool] = is_loopback,
+        tls: Tls | None = None,
+    ) -> None:
+        """Serve HTTP on `listener`; it accepts when this returns. Arguments: see `serve_http`."""
+        await self.accepting.start(
+            functools.partial(
+                serve_http,
+                trio.SocketListener(trio.socket.from_stdlib_socket(listener)),
+                handler,
+                limits=limits.for_part(self.part),
+                error_body=error_body,
+                wall_clock=clocks.wall_clock,
+                conversations=self.conversations,
+                drain=self.drain,
+                gate=gate,
+                budgets=budgets,
+                privileged=privileged,
+                tls=tls,
+            )
+        )
