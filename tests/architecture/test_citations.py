@@ -75,6 +75,8 @@ def remarks(path: Path) -> Iterator[tuple[int, str]]:
         match node:
             case ast.Expr(value=ast.Constant(value=str() as said)):
                 yield node.lineno, said
+            case _:
+                pass
 
 
 def broken_citations(path: Path) -> list[str]:
