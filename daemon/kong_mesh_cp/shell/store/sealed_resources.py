@@ -24,13 +24,13 @@ from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.usecases.ports.resource_store import (
     Applied,
     Change,
-    ChangeRefusedError,
     FeedItem,
     Page,
     Put,
     ResourceStore,
     Selection,
     StoredResource,
+    TooLargeError,
 )
 
 SEALED_TYPES: Final = ("GlobalSecret", "Secret")
@@ -81,8 +81,7 @@ class SealedResources:
 
         document = change.spec.encode()
         if len(document) > SECRET_BYTES_MAX:
-            message = f"{change.key.name!r} is larger than {SECRET_BYTES_MAX} bytes"
-            raise ChangeRefusedError(change.key, message)
+            raise TooLargeError(change.key, found=len(document), most=SECRET_BYTES_MAX)
         text = self._keys.seal(document, of=change.key, nonce=new_nonce())
         return replace(change, spec=json.dumps({_SEALED: text}))
 

@@ -376,10 +376,6 @@ class Connection:
         finally:
             self._kept.gone()
 
-    def _may_leave(self, size: int, now: float) -> bool:
-        """Whether so much of an answer can be kept until the peer has taken it."""
-        return self._kept.leaves or self._kept.may_leave(size, now, self.give_way)
-
     async def _send_rest(self, rest: bytes | memoryview) -> None:
         rest = memoryview(rest)
         while rest:
