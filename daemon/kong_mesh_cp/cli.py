@@ -100,6 +100,7 @@ def _add_offline_commands(
         return
     from kong_mesh_cp.commands import (  # noqa: PLC0415
         config,
+        keys,
         license,  # noqa: A004
         license_state,
         migrate,
@@ -109,6 +110,7 @@ def _add_offline_commands(
     license_state.add_parsers(license.add_parser(commands))
     config.add_parser(commands)
     reload.add_parser(commands)
+    keys.add_parser(commands)
     migrate.add_parser(commands)
 
 

@@ -18,7 +18,7 @@ from kong_mesh_cp.compose.banner import banner, show
 from kong_mesh_cp.compose.control_plane import ControlPlane, assemble
 from kong_mesh_cp.compose.listeners import Listeners, open_listeners
 from kong_mesh_cp.compose.preparing import Prepared
-from kong_mesh_cp.compose.state import open_state
+from kong_mesh_cp.compose.state import OpenState, open_state
 from kong_mesh_cp.core.errors import ControlPlaneError, StateError
 from kong_mesh_cp.shell.admission_socket.limits import (
     SOCKET_ANSWERS_BYTES_MAX,
@@ -82,7 +82,7 @@ async def serve(prepared: Prepared, manager: ServiceManager) -> None:
                 if prepared.preload is not None:
                     await _preload(prepared.preload, state.resources)
                 plane = await assemble(prepared, state)
-                run = _Run(plane, prepared, listeners, manager, state.resources, part=part)
+                run = _Run(plane, prepared, listeners, manager, state, part=part)
                 await run.until_stopped(signals)
 
 
@@ -119,7 +119,7 @@ class _Run:
         prepared: Prepared,
         listeners: Listeners,
         manager: ServiceManager,
-        resources: ResourceStore,
+        state: OpenState,
         *,
         part: float,
     ) -> None:
@@ -128,7 +128,8 @@ class _Run:
         self._part = part
         limits = prepared.settings.api_server.limits
         self._budgets = Budgets(answers=limits.unread_answers_mebibytes * MIB)
-        self._resources = resources
+        self._resources = state.resources
+        self._sealing = state.sealing
         self._prepared = prepared
         self._listeners = listeners
         self._manager = manager
@@ -196,7 +197,10 @@ class _Run:
         # Admissions are answered meanwhile: it takes half as long as the whole start up to here.
         resources_type = await trio.to_thread.run_sync(_import_resources)
         prepared = self._prepared
-        resources = resources_type(prepared.settings, self._resources, prepared.token_trust)
+        resources = resources_type(
+            prepared.settings, self._resources, self._sealing, prepared.token_trust
+        )
+        plane.admission.serve_keys(resources.key_calls)
         plane.presence.serve(
             resources.admission_services(plane.meshes, plane=plane.plane, instance=plane.instance)
         )
