@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import trio
 
 from kong_mesh_cp.core.errors import StateError
 from kong_mesh_cp.core.identity.secrets_at_rest import SecretKeyError
@@ -23,6 +24,8 @@ from support.fakes.resources import put
 
 KEY = ResourceKey("GlobalSecret", "", "s")
 SPEC = '{"data": "c2VjcmV0"}'
+
+CONNECTED = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"
 
 
 @dataclass
@@ -42,13 +45,20 @@ async def plane(address: PostgresAddress, state: Path) -> AsyncIterator[Plane]:
         yield Plane(resources, SealingKeyFile(resources, store.resources, state))
 
 
+async def until_alone(postgres: PostgresServer, address: PostgresAddress) -> None:
+    """A server notices a moment later that somebody has left."""
+    with trio.fail_after(30), postgres.administering(address.database) as connection:
+        while connection.execute(CONNECTED).fetchone() != (1,):
+            await trio.lowlevel.checkpoint()
+
+
 def hand_over_key(one: Path, two: Path) -> None:
     two.mkdir(exist_ok=True)
     shutil.copy(one / "secret-key", two / "secret-key")
 
 
 async def test_while_another_control_plane_is_connected_nothing_is_rotated(
-    database: PostgresAddress, tmp_path: Path
+    database: PostgresAddress, postgres: PostgresServer, tmp_path: Path
 ) -> None:
     async with plane(database, tmp_path / "one") as one:
         await one.resources.apply([put(KEY, SPEC)])
@@ -63,6 +73,7 @@ async def test_while_another_control_plane_is_connected_nothing_is_rotated(
             for each in (one, two):
                 assert (await each.resources.get(KEY) or 0).spec == SPEC  # type: ignore[union-attr]
                 await each.resources.apply([put(KEY, SPEC)])
+        await until_alone(postgres, database)
         done = await one.sealing.rotate()
         assert done.earlier == (before.id,)
         assert done.secrets == 1
@@ -94,7 +105,7 @@ async def test_the_others_start_again_with_a_copy_of_the_file_and_not_without(
 
 
 async def test_a_key_that_all_have_already_waits_for_the_word(
-    database: PostgresAddress, tmp_path: Path
+    database: PostgresAddress, postgres: PostgresServer, tmp_path: Path
 ) -> None:
     async with plane(database, tmp_path / "one") as one:
         await one.resources.apply([put(KEY, SPEC)])
@@ -103,6 +114,7 @@ async def test_a_key_that_all_have_already_waits_for_the_word(
             with pytest.raises(StateError, match="1 more"):
                 await one.sealing.rotate()  # the new key is in the file by now
         hand_over_key(tmp_path / "one", tmp_path / "two")
+        await until_alone(postgres, database)
         new = (await one.sealing.keys())[1].id
         assert (await one.sealing.rotate()).id == new
     async with plane(database, tmp_path / "two") as two:

@@ -31,8 +31,7 @@ class KeyCalls:
         try:
             document = await _CALLS[name](self._requests, source, request)
         except ControlPlaneError as error:
-            status = _status_of(error)
-            return problem_response(status, error.code, error.message, error.hint)
+            return problem_response(_status_of(error), error.code, _reason(error), error.hint)
         return Response(200, json_text(document))
 
 
@@ -51,6 +50,12 @@ def _status_of(error: ControlPlaneError) -> int:
             return 500
         case _:
             return 409
+
+
+def _reason(error: ControlPlaneError) -> str:
+    if isinstance(error, ResourceRefusedError) and error.violations:
+        return "; ".join(f"{each.field}: {each.message}" for each in error.violations)
+    return error.message
 
 
 def _series(request: Request) -> tuple[str, str]:
