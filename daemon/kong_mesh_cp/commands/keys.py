@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import quote
@@ -12,9 +12,11 @@ from kong_mesh_cp.commands.running_daemon import add_daemon_arguments, ask_daemo
 from kong_mesh_cp.core.errors import ControlPlaneError
 from kong_mesh_cp.core.formats.printable import printable
 
-SEALING: Final = "sealing"
 DATAPLANE: Final = "dataplane"
 SERIES: Final = ("user", "zone", DATAPLANE)
+
+_Parsers = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 (no public name)
+_Run = Callable[[argparse.Namespace], int]
 
 _DESCRIPTION: Final = (
     "Keys of tokens (user, zone, and dataplane with --mesh), and the key that secrets in the store"
@@ -30,35 +32,39 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     actions = parser.add_subparsers(metavar="ACTION", required=True)
     listing = _add(actions, "list", "show which keys there are", _list)
     listing.add_argument("--mesh", metavar="MESH", help="those of the tokens of its proxies")
-    rotating = _add(actions, "rotate", "add a key, which signs or seals from now on", _rotate)
-    _add_key(rotating, (*SERIES, SEALING))
-    retiring = _add(
-        actions, "retire", "take out an old key, and so void the tokens it has signed", _retire
-    )
-    _add_key(retiring, (*SERIES, SEALING))
-    retiring.add_argument(
-        "number", nargs="?", help="of a signing key, as `list` shows it; none for sealing: all old"
-    )
-    revoking = _add(actions, "revoke", "void one token", _revoke)
-    _add_key(revoking, SERIES)
-    revoking.add_argument("id", help="of the token, as the log and its claim `jti` have it")
+    rotating = _kinds(actions, "rotate", "add a key, which signs or seals from now on")
+    for series in SERIES:
+        _add_series(rotating, series, "a key that signs from now on", _rotate)
+    _add(rotating, "sealing", "a key that seals secrets from now on", _rotate_sealing)
+    retiring = _kinds(actions, "retire", "take out keys of before")
+    for series in SERIES:
+        one = _add_series(retiring, series, "void the tokens that one key has signed", _retire)
+        one.add_argument("number", metavar="NUMBER", help="of the key, as `list` shows it")
+    _add(retiring, "sealing", "forget all but the key that seals secrets", _retire_sealing)
+    revoking = _kinds(actions, "revoke", "void one token")
+    for series in SERIES:
+        one = _add_series(revoking, series, "void one token", _revoke)
+        one.add_argument("id", metavar="ID", help="of the token: its claim `jti`, and in the log")
 
 
-def _add(
-    actions: argparse._SubParsersAction[argparse.ArgumentParser],
-    name: str,
-    words: str,
-    run: object,
-) -> argparse.ArgumentParser:
+def _kinds(actions: _Parsers, name: str, words: str) -> _Parsers:
+    parser = actions.add_parser(name, help=words, description=_DESCRIPTION, allow_abbrev=False)
+    return parser.add_subparsers(metavar="KEY", required=True)
+
+
+def _add(actions: _Parsers, name: str, words: str, run: _Run) -> argparse.ArgumentParser:
     parser = actions.add_parser(name, help=words, description=_DESCRIPTION, allow_abbrev=False)
     add_daemon_arguments(parser)
     parser.set_defaults(run=run)
     return parser
 
 
-def _add_key(parser: argparse.ArgumentParser, choices: Sequence[str]) -> None:
-    parser.add_argument("key", choices=choices, metavar="KEY", help=", ".join(choices))
-    parser.add_argument("--mesh", metavar="MESH", help="of dataplane keys")
+def _add_series(kinds: _Parsers, series: str, words: str, run: _Run) -> argparse.ArgumentParser:
+    parser = _add(kinds, series, words, run)
+    parser.set_defaults(key=series, mesh=None)
+    if series == DATAPLANE:
+        parser.add_argument("--mesh", metavar="MESH", required=True, help="of the proxies")
+    return parser
 
 
 def _list(arguments: argparse.Namespace) -> int:
@@ -77,29 +83,25 @@ def _list(arguments: argparse.Namespace) -> int:
 
 
 def _rotate(arguments: argparse.Namespace) -> int:
-    if arguments.key == SEALING:
-        done = _ask(arguments, "POST", "/v1/sealing-key/rotate")
-        secrets = done.get("secrets")
-        print(f"{done.get('id')} seals from now on; secrets sealed anew: {secrets}")
-        return 0
     done = _ask(arguments, "POST", f"{_series(arguments)}/rotate")
     print(f"{done.get('name')} signs from now on; earlier keys go on validating")
     return 0
 
 
+def _rotate_sealing(arguments: argparse.Namespace) -> int:
+    done = _ask(arguments, "POST", "/v1/sealing-key/rotate")
+    secrets = done.get("secrets")
+    print(f"{done.get('id')} seals from now on; secrets sealed anew: {secrets}")
+    return 0
+
+
 def _retire(arguments: argparse.Namespace) -> int:
-    if (arguments.key == SEALING) != (arguments.number is None):
-        raise ControlPlaneError(
-            "one signing key is retired by its number, and sealing keys all together",
-            code="key-number-misplaced",
-            hint="See which there are: kong-mesh-cp keys list",
-        )
-    if arguments.key != SEALING:
-        _ask(arguments, "DELETE", f"{_series(arguments)}/{quote(arguments.number, safe='')}")
-        print(
-            f"retired: tokens signed by {arguments.key} key {printable(arguments.number)} are void"
-        )
-        return 0
+    _ask(arguments, "DELETE", f"{_series(arguments)}/{quote(arguments.number, safe='')}")
+    print(f"retired: tokens signed by {arguments.key} key {printable(arguments.number)} are void")
+    return 0
+
+
+def _retire_sealing(arguments: argparse.Namespace) -> int:
     done = _ask(arguments, "POST", "/v1/sealing-key/retire")
     retired, kept = _ids(done, "retired"), _ids(done, "kept")
     print(f"retired: {', '.join(retired)}" if retired else "there is no earlier key")
@@ -115,12 +117,6 @@ def _revoke(arguments: argparse.Namespace) -> int:
 
 
 def _series(arguments: argparse.Namespace) -> str:
-    if (arguments.key == DATAPLANE) != (arguments.mesh is not None):
-        raise ControlPlaneError(
-            "the keys of dataplane tokens belong to a mesh, and no others do",
-            code="key-mesh-misplaced",
-            hint="Name it for these alone: kong-mesh-cp keys … dataplane --mesh MESH",
-        )
     if arguments.mesh is not None:
         return _of_mesh(arguments.mesh)
     return f"/v1/signing-keys/{arguments.key}"
