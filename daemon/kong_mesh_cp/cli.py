@@ -18,7 +18,7 @@ from kong_mesh_cp.core.lazy_import import lazy_import
 if TYPE_CHECKING:
     import trio
 
-    from kong_mesh_cp.commands import config, license_state, migrate, reload
+    from kong_mesh_cp.commands import config, keys, license_state, migrate, reload
     from kong_mesh_cp.commands import license as license_command
     from kong_mesh_cp.compose import preparing, serving
     from kong_mesh_cp.settings import service_manager
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 else:  # each command imports what it needs: the offline ones neither trio nor the servers
     trio = lazy_import("trio")
     config = lazy_import("kong_mesh_cp.commands.config")
+    keys = lazy_import("kong_mesh_cp.commands.keys")
     license_state = lazy_import("kong_mesh_cp.commands.license_state")
     migrate = lazy_import("kong_mesh_cp.commands.migrate")
     reload = lazy_import("kong_mesh_cp.commands.reload")
@@ -124,6 +125,7 @@ def _add_offline_commands(
     license_state.add_parsers(license_command.add_parser(commands))
     config.add_parser(commands)
     reload.add_parser(commands)
+    keys.add_parser(commands)
     migrate.add_parser(commands)
 
 

@@ -23,6 +23,7 @@ from kong_mesh_cp.shell.rest_api.openapi.yaml_text import yaml_text
 from kong_mesh_cp.usecases.license.reload_outcome import ReloadOutcome, ReloadResult
 from kong_mesh_cp.usecases.resources.kinds import KINDS
 from support.fakes.fake_resources import FakeResourceStore
+from support.fakes.sealing_key import FakeSealingKey
 
 METHODS = {"get", "put", "post", "delete", "patch"}
 BYTES_MAX = 1024 * 1024
@@ -44,7 +45,7 @@ def table() -> Sequence[Route]:
     nowhere = Path("/nowhere")
     environment = {"KUMA_GENERAL_WORK_DIR": str(nowhere)}
     settings = load(arguments={}, environ=environment, default_file=nowhere).settings
-    resources = Resources(settings, FakeResourceStore())
+    resources = Resources(settings, FakeResourceStore(), FakeSealingKey())
     return api.table(resources.guards, resources.routes())
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 
@@ -73,6 +74,18 @@ async def test_names_are_those_of_one_type_and_mesh_sorted(secrets: KeySecrets) 
     assert list(await secrets.names("GlobalSecret", "", "")) == ["a-1", "b-1", "b-2", "c"]
     assert list(await secrets.names("Secret", "default", "b-")) == ["b-3"]
     assert list(await secrets.names("Secret", "other", "")) == []
+
+
+async def test_a_secret_keeps_the_time_it_was_made(secrets: KeySecrets) -> None:
+    assert await secrets.made_at(GLOBAL) is None
+    await secrets.put(GLOBAL, b"one", expected=None)
+    made = await secrets.made_at(GLOBAL)
+    assert made is not None
+    assert made.utcoffset() == timedelta()
+    await secrets.put(GLOBAL, b"two", expected=b"one")
+    assert await secrets.made_at(GLOBAL) == made
+    await secrets.delete(GLOBAL)
+    assert await secrets.made_at(GLOBAL) is None
 
 
 async def test_a_deleted_secret_is_gone(secrets: KeySecrets) -> None:

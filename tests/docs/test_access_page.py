@@ -21,6 +21,7 @@ from support.staging.console_page import (
     files,
     fits,
     languages,
+    put_daemon_command,
     put_kumactl,
     run,
     sections,
@@ -50,6 +51,7 @@ class Reader:
         self.home.mkdir()
         put_kumactl(self.home)
         self.daemon = Daemon(folder / "daemon", environment=EVERYWHERE)
+        put_daemon_command(self.home, self.daemon.socket)
         self._environment = dict(self.daemon.environment)
         for name, content in files(section):
             (self.home / name).write_text(content.replace("/etc/kong-mesh", str(self.home)))

@@ -146,7 +146,7 @@ def test_every_path_of_the_installed_system_is_one_of_the_package() -> None:
 
 def test_every_command_of_the_daemon_is_understood() -> None:
     """Asked for its help: that goes through the same parser, and no further."""
-    pattern = r"(?<![\w/.-])kong-mesh-cp ((?:license|config|reload|run)\b[^`\n;|&#()]*)"
+    pattern = r"(?<![\w/.-])kong-mesh-cp ((?:license|config|keys|reload|run)\b[^`\n;|&#()]*)"
     commands = {command.strip().rstrip(".") for command in re.findall(pattern, PAGE)}
     assert len(commands) > 6
     for command in commands:

@@ -27,7 +27,9 @@ SKIP = "KUMA_DEFAULTS_SKIP_TENANT_RESOURCES"
 def command(verb: str) -> list[str]:
     """The words of the page's command, without the program and where its output goes."""
     (line,) = re.findall(
-        rf"^(?:\(umask 077; )?(kumactl {verb}[^>#\n]*)", PAGE.read_text(encoding="utf-8"), re.MULTILINE
+        rf"^(?:\(umask 077; )?(kumactl {verb}[^>#\n]*)",
+        PAGE.read_text(encoding="utf-8"),
+        re.MULTILINE,
     )
     return shlex.split(line)[1:]
 

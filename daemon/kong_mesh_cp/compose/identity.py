@@ -9,7 +9,7 @@ import trio
 
 from kong_mesh_cp.compose.token_trust import TokenTrust
 from kong_mesh_cp.core.errors import ControlPlaneError, StateError
-from kong_mesh_cp.core.identity.access import AccessRules
+from kong_mesh_cp.core.identity.access import AccessRules, StaticAccess
 from kong_mesh_cp.core.identity.key_series import USER_KEYS
 from kong_mesh_cp.core.identity.rsa_keys import SigningKey
 from kong_mesh_cp.core.identity.users import Authentication
@@ -17,14 +17,16 @@ from kong_mesh_cp.settings.model import Settings
 from kong_mesh_cp.shell.host import clocks
 from kong_mesh_cp.shell.host.randomness import new_token_id
 from kong_mesh_cp.shell.http.routing import Route
+from kong_mesh_cp.shell.rest_api.routes.key_routes import KeyRoutes
 from kong_mesh_cp.shell.rest_api.routes.token_routes import TokenRoutes
 from kong_mesh_cp.shell.rest_api.users import Authenticate
 from kong_mesh_cp.usecases.identity.authenticating import AuthenticationSettings, Authenticator
 from kong_mesh_cp.usecases.identity.issuing import Issuers, TokenIssuer
+from kong_mesh_cp.usecases.identity.key_requests import KeyRequests, RequireWritable
 from kong_mesh_cp.usecases.identity.key_secrets import StoredKeySecrets
 from kong_mesh_cp.usecases.identity.signing_keys import SigningKeys
 from kong_mesh_cp.usecases.ports.resource_store import ResourceStore
-from kong_mesh_cp.usecases.ports.secrets import NewSigningKey
+from kong_mesh_cp.usecases.ports.secrets import NewSigningKey, SealingKey
 from kong_mesh_cp.usecases.resources.initial_resources import until_stored
 
 log = logging.getLogger(__name__)
@@ -44,7 +46,11 @@ class Identity:
         access: AccessRules,
         trust: TokenTrust,
         new_key: NewSigningKey,
+        *,
+        sealing: SealingKey,
+        require_writable: RequireWritable,
     ) -> None:
+        """`sealing` is the key of `store`. `require_writable`: see `KeyRequests`."""
         self._settings = settings.api_server.authn
         proxies = settings.dp_server.authn
         self._secrets = StoredKeySecrets(store, clocks.wall_clock)
@@ -72,13 +78,23 @@ class Identity:
             ),
         ).user
 
+        self._key_requests = KeyRequests(
+            self._keys, sealing, store, access=access, require_writable=require_writable
+        )
+        # Root of this machine may do what the roles in the store let nobody do any more.
+        self.local_key_requests = KeyRequests(
+            self._keys, sealing, store, access=StaticAccess(), require_writable=require_writable
+        )
+
     @property
     def signing_keys(self) -> SigningKeys:
         return self._keys
 
     def routes(self) -> Iterable[Route]:
         """Unsorted."""
-        return TokenRoutes(issuer=self._issuer, authenticate=self.authenticate).routes()
+        tokens = TokenRoutes(issuer=self._issuer, authenticate=self.authenticate)
+        keys = KeyRoutes(requests=self._key_requests, authenticate=self.authenticate)
+        return (*tokens.routes(), *keys.routes())
 
     async def ensure(self) -> None:
         """Make the key of users' tokens, and the administrator's first token, unless there.

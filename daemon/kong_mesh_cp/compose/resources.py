@@ -18,8 +18,10 @@ from kong_mesh_cp.compose.token_trust import TokenTrust, read_token_trust
 from kong_mesh_cp.core.identity.access import AccessRules, StaticAccess
 from kong_mesh_cp.core.lazy_import import lazy_import
 from kong_mesh_cp.core.resources.labels import Mode, Place
+from kong_mesh_cp.core.resources.registry import TYPES
 from kong_mesh_cp.core.resources.volume import Quota
 from kong_mesh_cp.settings.model import Settings
+from kong_mesh_cp.shell.admission_socket.key_calls import KeyCalls
 from kong_mesh_cp.shell.host import clocks
 from kong_mesh_cp.shell.host.authorities import SystemKeyMaker
 from kong_mesh_cp.shell.host.randomness import new_token_id
@@ -38,6 +40,7 @@ from kong_mesh_cp.usecases.admission.registrations import Run
 from kong_mesh_cp.usecases.inspection.envoy_admin import EnvoyAdmin
 from kong_mesh_cp.usecases.inspection.insight_views import InsightViews
 from kong_mesh_cp.usecases.ports.resource_store import ResourceStore
+from kong_mesh_cp.usecases.ports.secrets import SealingKey
 from kong_mesh_cp.usecases.ports.state_store import MeshDirectory
 from kong_mesh_cp.usecases.resources.initial_resources import (
     InitialResources,
@@ -61,15 +64,22 @@ class Resources:
     """What there is to serve and to make."""
 
     def __init__(
-        self, settings: Settings, store: ResourceStore, trust: TokenTrust | None = None
+        self,
+        settings: Settings,
+        store: ResourceStore,
+        sealing: SealingKey,
+        trust: TokenTrust | None = None,
     ) -> None:
-        """`trust`: whose tokens count, if the start has read that already."""
+        """`sealing` is the key of `store`. `trust`: whose tokens count, if the start has read that
+        already.
+        """
         self._settings = settings
         self._store = store
         self._keys = SystemKeyMaker(clocks.wall_clock)
         routing = settings.defaults.create_mesh_routing_resources
         self._births = MeshCreation(store, self._keys, routing=routing)
         self._place = _place(settings)
+        self._writable = Writable(place=self._place, api_read_only=settings.api_server.read_only)
         self._access = Access(settings.access, store)
         self._identity = Identity(
             settings,
@@ -77,6 +87,8 @@ class Resources:
             self._access.rules,
             trust or read_token_trust(settings),
             self._keys.signing_key,
+            sealing=sealing,
+            require_writable=lambda type_name: self._writable.require(TYPES[type_name]),
         )
         self.guards = Guards(authenticate=self._identity.authenticate, access=self._access.rules)
         self._rules = WriteRules(
@@ -89,7 +101,7 @@ class Resources:
         """Unsorted. `has_room`: see `LargeAnswers`."""
         settings, store, access = self._settings, self._store, self._access.rules
         authenticate = self._identity.authenticate
-        writable = Writable(place=self._place, api_read_only=settings.api_server.read_only)
+        writable = self._writable
         reading = ResourceReader(store, access)
         applying = ResourceWriter(
             self._access.writers_store,
@@ -126,6 +138,11 @@ class Resources:
             ).routes(),
             *self._identity.routes(),
         )
+
+    @property
+    def key_calls(self) -> KeyCalls:
+        """What root asks of keys on the admission socket."""
+        return KeyCalls(self._identity.local_key_requests)
 
     async def follow(
         self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED

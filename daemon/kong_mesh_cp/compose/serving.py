@@ -13,7 +13,7 @@ from kong_mesh_cp.compose.banner import banner, show
 from kong_mesh_cp.compose.control_plane import ControlPlane, assemble
 from kong_mesh_cp.compose.listeners import Listeners, open_listeners
 from kong_mesh_cp.compose.preparing import Prepared
-from kong_mesh_cp.compose.state import open_state
+from kong_mesh_cp.compose.state import OpenState, open_state
 from kong_mesh_cp.compose.wings.admission import admission_wing
 from kong_mesh_cp.compose.wings.api import api_limits, api_wing
 from kong_mesh_cp.compose.wings.diagnostics import DIAGNOSTICS_LIMITS, diagnostics_wing
@@ -30,7 +30,6 @@ from kong_mesh_cp.shell.listening.budget import MIB, Budgets
 from kong_mesh_cp.shell.listening.drain import Drain
 from kong_mesh_cp.shell.listening.limits import DRAIN_SECONDS
 from kong_mesh_cp.usecases.license.holder import CAUSE_FILE
-from kong_mesh_cp.usecases.ports.resource_store import ResourceStore
 
 if TYPE_CHECKING:
     from kong_mesh_cp.compose import preload
@@ -62,7 +61,7 @@ async def serve(prepared: Prepared, manager: ServiceManager) -> None:
                 if prepared.preload is not None:
                     await preload.preload(prepared.preload, state.resources)
                 plane = await assemble(prepared, state)
-                run = _Run(plane, prepared, listeners, manager, state.resources, part=part)
+                run = _Run(plane, prepared, listeners, manager, state, part=part)
                 await run.until_stopped(signals)
 
 
@@ -75,7 +74,7 @@ class _Run:
         prepared: Prepared,
         listeners: Listeners,
         manager: ServiceManager,
-        resources: ResourceStore,
+        state: OpenState,
         *,
         part: float,
     ) -> None:
@@ -91,7 +90,7 @@ class _Run:
         budgets = Budgets(answers=limits.unread_answers_mebibytes * MIB)
         self._wings = (  # in the order of their start
             admission_wing(plane, listeners),
-            api_wing(plane, prepared, listeners, resources, budgets),
+            api_wing(plane, prepared, listeners, state, budgets),
             diagnostics_wing(plane, listeners, budgets),
         )
 

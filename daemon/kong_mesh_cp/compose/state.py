@@ -29,6 +29,7 @@ from kong_mesh_cp.shell.store.postgres.password import (
     read_password,
 )
 from kong_mesh_cp.shell.store.sealed_resources import SealedResources, holds_sealed
+from kong_mesh_cp.shell.store.sealing_key import SealingKeyFile
 from kong_mesh_cp.shell.store.secret_key import (
     find_secret_keys,
     load_secret_keys,
@@ -40,6 +41,7 @@ from kong_mesh_cp.shell.store.sqlite.peek import peek
 from kong_mesh_cp.shell.store.sqlite.state_directory import StateDirectory
 from kong_mesh_cp.shell.store.sqlite.store import open_store as open_sqlite
 from kong_mesh_cp.usecases.ports.resource_store import ResourceStore, SeatSlots
+from kong_mesh_cp.usecases.ports.secrets import SealingKey
 from kong_mesh_cp.usecases.ports.state_store import Remembered, StateStore
 
 if TYPE_CHECKING:
@@ -68,6 +70,7 @@ class OpenState:
 
     store: StateStore
     resources: ResourceStore  # with their secrets open
+    sealing: SealingKey
     slots: SeatSlots | None = None  # None: nobody else counts seats here
     plane: str = "this"  # the name of this control plane among all on the store
 
@@ -106,7 +109,8 @@ async def open_state(settings: Settings, service: ServiceEnvironment) -> AsyncIt
         )
         async with open_sqlite(None) as store:
             keys = SecretKeys((new_secret_key(),))
-            yield OpenState(store, SealedResources(store.resources, keys))
+            opened = SealedResources(store.resources, keys)
+            yield OpenState(store, opened, SealingKeyFile(opened, store.resources))
         return
     credentials = service.credentials_directory
     with StateDirectory.open(settings.general.work_dir) as directory:
@@ -119,13 +123,15 @@ async def open_state(settings: Settings, service: ServiceEnvironment) -> AsyncIt
                 for warning in await shared.exposure():
                     log.warning("%s", warning)
                 plane = make_instance(directory.path, machine_id())
-                yield OpenState(
-                    CopiedState(shared, directory.copies), resources, shared.slots, plane
-                )
+                copied = CopiedState(shared, directory.copies)
+                sealing = SealingKeyFile(resources, shared.resources, directory.path, credentials)
+                yield OpenState(copied, resources, sealing, shared.slots, plane)
         else:
             async with directory.open_store() as store:
                 keys = await _keys(store.resources, directory, credentials)
-                yield OpenState(store, SealedResources(store.resources, keys))
+                opened = SealedResources(store.resources, keys)
+                sealing = SealingKeyFile(opened, store.resources, directory.path, credentials)
+                yield OpenState(store, opened, sealing)
 
 
 @asynccontextmanager

@@ -9,13 +9,11 @@ from hypothesis import strategies as st
 from kong_mesh_cp.core.license.bundled import BUNDLED_DATAPLANES, BundledLicense
 from kong_mesh_cp.core.license.fault import Fault, LicenseRejectedError
 from kong_mesh_cp.core.license.term import (
-    WARNING_DAYS,
     Current,
     Entitlement,
     Expired,
     ExpiringSoon,
     Term,
-    crossed,
     days_left,
     instant,
     name,
@@ -79,27 +77,6 @@ def test_days_left_are_whole_days_rounded_down_and_never_negative(
         assert left == 0
     else:
         assert timedelta(days=left) <= end - now < timedelta(days=left + 1)
-
-
-@given(st.integers(0, 60), st.integers(0, 60))
-def test_a_threshold_is_crossed_when_the_number_comes_down_to_it(before: int, after: int) -> None:
-    threshold = crossed(before, after)
-    if threshold is None:
-        assert not any(after <= day < before for day in WARNING_DAYS)
-    else:
-        assert after <= threshold < before
-        assert threshold in WARNING_DAYS
-
-
-@pytest.mark.parametrize(
-    ("before", "after", "threshold"),
-    [
-        (31, 30, 30), (30, 29, None), (15, 14, 14), (8, 7, 7), (4, 3, 3), (2, 1, 1), (1, 0, 0),
-        (0, 0, None), (40, 5, 7), (3, 3, None), (1, 30, None),
-    ],
-)  # fmt: skip
-def test_each_threshold_is_reported_once(before: int, after: int, threshold: int | None) -> None:
-    assert crossed(before, after) == threshold
 
 
 def test_a_start_is_refused_from_the_first_instant_of_the_end() -> None:

@@ -10,7 +10,7 @@ import yaml
 
 from kong_mesh_cp.core.resources.kinds.catalogue import KINDS
 from kong_mesh_cp.core.resources.meta import Scope
-from kong_mesh_cp.core.resources.registry import BY_PATH, TYPES, Kds, Policy
+from kong_mesh_cp.core.resources.registry import TYPES, Kds, Policy
 from support.suites.validation_cases import shared_folder
 
 
@@ -22,8 +22,7 @@ def test_the_rows_are_sorted_and_named_once() -> None:
 
 def test_no_two_types_share_a_path() -> None:
     paths = [each.path for each in TYPES.values() if each.path]
-    assert len(paths) == len(set(paths)) == len(BY_PATH)
-    assert all(BY_PATH[each.path] is each for each in TYPES.values() if each.path)
+    assert len(paths) == len(set(paths))
 
 
 def test_only_config_has_no_path() -> None:

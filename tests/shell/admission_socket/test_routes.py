@@ -9,7 +9,10 @@ import trio
 import trio.testing
 
 from kong_mesh_cp.core.admission.attestation import Rule
+from kong_mesh_cp.core.identity.audit import Source
 from kong_mesh_cp.core.license.term import instant
+from kong_mesh_cp.shell.admission_socket.routes import KEY_CALLS
+from kong_mesh_cp.shell.http.messages import Request, Response
 from support.daemons.admission_socket import (
     ADMISSIONS,
     admission,
@@ -250,6 +253,37 @@ async def test_only_root_and_the_daemons_user_reload(
         f"from uid {uid}: admin-only: uid {uid} may not reload the license"
     )
     assert caplog.messages == [told]
+
+
+@pytest.mark.parametrize(("uid", "allowed"), [(0, True), (990, True), (1000, False)])
+async def test_only_root_and_the_daemons_user_ask_about_keys(
+    tmp_path: Path, uid: int, *, allowed: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    asked: list[tuple[str, str]] = []
+
+    async def answer(name: str, _: Request, source: Source) -> Response:
+        asked.append((name, str(source)))
+        return Response(200, b"{}")
+
+    async with open_socket(tmp_path, uid=uid, own_uid=990) as opened:
+        opened.admission.serve_keys(answer)
+        for path, method, _ in KEY_CALLS:
+            target = path.format(mesh="m", series="user", serial="1", token="t")
+            told = await opened.ask(get(target).replace(b"GET", method.encode(), 1))
+            assert (told.status == 200) is allowed
+            if not allowed:
+                assert (told.status, problem_of(told)["code"]) == (403, "admin-only")
+
+    names = [(name, f"uid {uid}") for _, _, name in KEY_CALLS]
+    assert asked == (names if allowed else [])
+    assert ("audit-refused: 403 GET" in caplog.text) is not allowed
+
+
+async def test_keys_are_not_known_before_resources_are_served(tmp_path: Path) -> None:
+    async with open_socket(tmp_path, uid=0) as opened:
+        told = await opened.ask(get("/v1/signing-keys"))
+    assert (told.status, problem_of(told)["code"]) == (503, "starting")
 
 
 async def test_unknown_paths_and_methods_are_told_what_there_is(tmp_path: Path) -> None:

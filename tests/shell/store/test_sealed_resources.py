@@ -13,7 +13,7 @@ from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.shell.store.sealed_resources import SealedResources, holds_sealed
 from kong_mesh_cp.shell.store.secret_key import new_secret_key
 from kong_mesh_cp.shell.store.sqlite.store import open_store
-from kong_mesh_cp.usecases.ports.resource_store import ChangeRefusedError, Delete, Selection
+from kong_mesh_cp.usecases.ports.resource_store import Delete, Selection, TooLargeError
 from support.fakes.fake_resources import FakeResourceStore
 from support.fakes.resources import mesh, policy, put
 
@@ -104,8 +104,10 @@ async def test_a_secret_is_none_at_another_place() -> None:
 
 async def test_a_secret_that_is_too_large_is_refused() -> None:
     sealed = SealedResources(FakeResourceStore(), keys())
-    with pytest.raises(ChangeRefusedError, match="is larger than"):
+    with pytest.raises(TooLargeError) as caught:
         await sealed.apply([put(GLOBAL, '{"data":"' + "x" * SECRET_BYTES_MAX + '"}')])
+    assert (caught.value.key, caught.value.most) == (GLOBAL, SECRET_BYTES_MAX)
+    assert caught.value.found == SECRET_BYTES_MAX + len('{"data":""}')
 
 
 async def test_no_file_of_the_store_holds_the_secret(tmp_path: Path) -> None:

@@ -59,6 +59,7 @@ class OpenSocket:
     drain: Drain
     conversations: trio.Nursery
     reloads: list[str]
+    admission: AdmissionSocket
 
     @asynccontextmanager
     async def client(self) -> AsyncIterator[Client]:
@@ -127,7 +128,7 @@ async def open_socket(
                         gate=gate,
                     )
                 )
-                yield OpenSocket(desk, path, drain, conversations, reloads)
+                yield OpenSocket(desk, path, drain, conversations, reloads, admission)
                 accepting.cancel_scope.cancel()
                 conversations.cancel_scope.cancel()
 

@@ -13,8 +13,9 @@ from socketserver import TCPServer
 from typing import Any, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from kong_mesh_cp.core.resources.registry import BY_PATH, TYPES
+from kong_mesh_cp.core.resources.registry import TYPES
 
+_PATHS: Final = frozenset(each.path for each in TYPES.values() if each.path)
 ZERO_TIME: Final = "0001-01-01T00:00:00Z"
 INDEX: Final = {
     "basedOnKuma": "2.10.11",
@@ -171,7 +172,7 @@ class Plane:
     def _read(self, path: str, query: dict[str, str], asked: Asked) -> Reply:
         if path in self.resources:
             return Reply(body=self.resources[path])
-        if path.rpartition("/")[2] not in BY_PATH:
+        if path.rpartition("/")[2] not in _PATHS:
             return not_found()
         items = [
             each

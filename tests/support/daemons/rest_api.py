@@ -10,9 +10,10 @@ from typing import Any
 from urllib.parse import unquote
 
 from kong_mesh_cp.compose.lazy import lazy
-from kong_mesh_cp.core.identity.access import StaticAccess
+from kong_mesh_cp.core.identity.access import AccessRules, StaticAccess
 from kong_mesh_cp.core.identity.users import ADMIN, ANONYMOUS, Requester, User
 from kong_mesh_cp.core.resources.labels import Place
+from kong_mesh_cp.core.resources.registry import TYPES
 from kong_mesh_cp.shell.http.h1.targets import split_target
 from kong_mesh_cp.shell.http.messages import Request, Response, StreamingResponse
 from kong_mesh_cp.shell.http.plain_text import plain_text_error
@@ -20,17 +21,21 @@ from kong_mesh_cp.shell.http.routing import Route, Router
 from kong_mesh_cp.shell.listening.peer import Peer
 from kong_mesh_cp.shell.rest_api.routes.attachment_routes import AttachmentRoutes
 from kong_mesh_cp.shell.rest_api.routes.inspection_routes import InspectionRoutes
+from kong_mesh_cp.shell.rest_api.routes.key_routes import KeyRoutes
 from kong_mesh_cp.shell.rest_api.routes.resource_routes import ResourceRoutes, Writable
 from kong_mesh_cp.shell.rest_api.routes.token_routes import TokenRoutes
 from kong_mesh_cp.shell.rest_api.routes.type_routes import TypeRoutes
 from kong_mesh_cp.usecases.identity.issuing import Issuers, TokenIssuer
+from kong_mesh_cp.usecases.identity.key_requests import KeyRequests
 from kong_mesh_cp.usecases.identity.key_secrets import StoredKeySecrets
 from kong_mesh_cp.usecases.identity.signing_keys import SigningKeys
 from kong_mesh_cp.usecases.inspection.attachment_inspector import AttachmentInspector
 from kong_mesh_cp.usecases.inspection.envoy_admin import EnvoyAdmin
+from kong_mesh_cp.usecases.ports.secrets import SealingKey
 from support.daemons.resource_api import ResourceApi
 from support.fakes.identity import NOW
 from support.fakes.key_secrets import numbered_keys
+from support.fakes.sealing_key import FakeSealingKey
 
 JSON_BODY = {"content-type": "application/json"}
 
@@ -42,6 +47,8 @@ class Routes:
     api: ResourceApi = field(default_factory=ResourceApi)
     writable: Writable = field(default_factory=lambda: Writable(place=Place()))
     issuers: Issuers = field(default_factory=Issuers)
+    access: AccessRules = field(default_factory=StaticAccess)  # to keys
+    sealing: SealingKey = field(default_factory=FakeSealingKey)
 
     def __post_init__(self) -> None:
         api = self.api
@@ -74,14 +81,23 @@ class Routes:
 
     def _tokens(self) -> Iterable[Route]:
         self.secrets = StoredKeySecrets(self.api.store, lambda: NOW)
+        keys = SigningKeys(self.secrets, numbered_keys())
+        requests = KeyRequests(
+            keys,
+            self.sealing,
+            self.api.store,
+            access=self.access,
+            require_writable=lambda type_name: self.writable.require(TYPES[type_name]),
+        )
+        yield from KeyRoutes(requests=requests, authenticate=_authenticate).routes()
         issuer = TokenIssuer(
-            SigningKeys(self.secrets, numbered_keys()),
+            keys,
             access=StaticAccess,
             clock=lambda: NOW,
             new_id=lambda: "an-id",
             issuers=self.issuers,
         )
-        return TokenRoutes(issuer=issuer, authenticate=_authenticate).routes()
+        yield from TokenRoutes(issuer=issuer, authenticate=_authenticate).routes()
 
     async def ask(
         self,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.usecases.ports.resource_store import NotFoundError
 from kong_mesh_cp.usecases.ports.secrets import NewSigningKey
-from support.fakes.identity import pem
+from support.fakes.identity import NOW, pem
 
 Meanwhile = Callable[[], Awaitable[None]]
 
@@ -17,11 +18,15 @@ class FakeKeySecrets:
 
     def __init__(self, *meshes: str) -> None:
         self.kept: dict[ResourceKey, bytes] = {}
+        self._made: dict[ResourceKey, datetime] = {}
         self._meshes = {"", *meshes}
         self._meanwhile: list[Meanwhile] = []
 
     async def get(self, key: ResourceKey) -> bytes | None:
         return self.kept.get(key)
+
+    async def made_at(self, key: ResourceKey) -> datetime | None:
+        return self._made.get(key) if key in self.kept else None
 
     async def names(self, type_name: str, mesh: str, prefix: str) -> Sequence[str]:
         found = (key for key in self.kept if (key.type, key.mesh) == (type_name, mesh))
@@ -34,6 +39,8 @@ class FakeKeySecrets:
             raise NotFoundError(ResourceKey("Mesh", "", key.mesh))
         if self.kept.get(key) != expected:
             return False
+        if key not in self.kept:
+            self._made[key] = NOW
         self.kept[key] = data
         return True
 

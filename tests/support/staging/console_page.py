@@ -80,6 +80,15 @@ def put_kumactl(folder: Path) -> None:
     tool.chmod(0o755)
 
 
+def put_daemon_command(folder: Path, socket: Path) -> None:
+    """The program of this checkout, for commands that ask the daemon with this admission socket."""
+    tool = folder / "bin" / "kong-mesh-cp"
+    tool.write_text(
+        f'#!/bin/sh\nKMESH_ADMISSION_SOCKET={socket} exec {sys.executable} -m kong_mesh_cp "$@"\n'
+    )
+    tool.chmod(0o755)
+
+
 def run(home: Path, script: str, places: Mapping[str, str]) -> str:
     """What a shell says in `home`; `places` are written otherwise in the page than here."""
     for there, here in places.items():

@@ -9,14 +9,18 @@ import pytest
 import trio
 
 from kong_mesh_cp.core.identity.refusals import AccessDeniedError
+from kong_mesh_cp.core.identity.secrets_at_rest import SECRET_BYTES_MAX, SecretKeys
 from kong_mesh_cp.core.identity.users import ANONYMOUS, AUTHENTICATED, User
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.resources.labels import Place
 from kong_mesh_cp.core.schema.violations import VIOLATIONS_MAX
+from kong_mesh_cp.shell.store.sealed_resources import SealedResources
+from kong_mesh_cp.shell.store.secret_key import new_secret_key
 from kong_mesh_cp.usecases.ports.resource_store import Put
 from kong_mesh_cp.usecases.resources.resource_refusals import Fault, ResourceRefusedError
 from kong_mesh_cp.usecases.resources.writer import WriteRules
 from support.daemons.resource_api import ResourceApi, inbound, networking
+from support.fakes.fake_resources import FakeResourceStore
 
 SOMEBODY = User("john", (AUTHENTICATED,))
 
@@ -69,6 +73,22 @@ async def test_what_is_no_object_is_a_bad_request(body: bytes) -> None:
         await api.send("Dataplane", "dp", body, mesh="m")
     assert (error.value.fault, error.value.title) == (Fault.UNREADABLE, "Bad Request")
     assert error.value.detail.startswith('invalid Dataplane object: "')
+
+
+async def test_a_secret_that_is_too_large_to_be_sealed_is_refused_with_its_field() -> None:
+    keys = SecretKeys((new_secret_key(),))
+    store = FakeResourceStore()
+    api = ResourceApi(store=SealedResources(store, keys))
+    data = "A" * SECRET_BYTES_MAX
+
+    with pytest.raises(ResourceRefusedError) as error:
+        await api.put("GlobalSecret", "s", data=data)
+
+    assert (error.value.fault, error.value.title) == (Fault.INVALID, "Could not create a resource")
+    size = SECRET_BYTES_MAX + len('{"data":""}')
+    reason = f"is too long: the document has {size} bytes in the store, and may have {1 << 20}"
+    assert fields(error) == [("data", reason)]
+    assert not store.resources
 
 
 async def test_of_very_many_faults_the_first_are_told_and_that_there_are_more() -> None:

@@ -12,6 +12,7 @@ import trio
 from kong_mesh_cp.compose.control_plane import ControlPlane
 from kong_mesh_cp.compose.listeners import Listeners
 from kong_mesh_cp.compose.preparing import Prepared
+from kong_mesh_cp.compose.state import OpenState
 from kong_mesh_cp.compose.wings.servers import Servers
 from kong_mesh_cp.compose.wings.wing import Wing, nothing
 from kong_mesh_cp.core.errors import ControlPlaneError, StateError
@@ -27,7 +28,6 @@ from kong_mesh_cp.shell.rest_api.auditing import telling_refusals
 from kong_mesh_cp.shell.rest_api.base_path import below
 from kong_mesh_cp.shell.rest_api.cors import across_origins
 from kong_mesh_cp.shell.rest_api.errors import api_error
-from kong_mesh_cp.usecases.ports.resource_store import ResourceStore
 
 if TYPE_CHECKING:
     from kong_mesh_cp.compose import resources, upkeep
@@ -51,11 +51,11 @@ def api_wing(
     plane: ControlPlane,
     prepared: Prepared,
     listeners: Listeners,
-    store: ResourceStore,
+    state: OpenState,
     budgets: Budgets,
 ) -> Wing:
     """`budgets`: shared with other wings."""
-    api = _Api(plane, prepared, listeners, store, budgets)
+    api = _Api(plane, prepared, listeners, state, budgets)
     https = prepared.https
     return Wing(
         serve=api.serve,
@@ -91,14 +91,15 @@ class _Api:
         plane: ControlPlane,
         prepared: Prepared,
         listeners: Listeners,
-        store: ResourceStore,
+        state: OpenState,
         budgets: Budgets,
     ) -> None:
         self._plane = plane
         self._prepared = prepared
         self._http = listeners.api
         self._https = listeners.api_https
-        self._store = store
+        self._store = state.resources
+        self._sealing = state.sealing
         self._budgets = budgets
         self._resources: Resources
         self._handler: Handler
@@ -107,7 +108,10 @@ class _Api:
         plane, prepared = self._plane, self._prepared
         # Admissions are answered meanwhile: it takes half as long as the whole start up to here.
         resources_type = await trio.to_thread.run_sync(_import_resources)
-        self._resources = resources_type(prepared.settings, self._store, prepared.token_trust)
+        self._resources = resources_type(
+            prepared.settings, self._store, self._sealing, prepared.token_trust
+        )
+        plane.admission.serve_keys(self._resources.key_calls)
         plane.presence.serve(
             self._resources.admission_services(
                 plane.meshes, plane=plane.plane, instance=plane.instance

@@ -14,7 +14,6 @@ _RFC3339: Final = re.compile(
 )
 _LAYOUT: Final = "2006-01-02T15:04:05.999999999Z07:00"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-YEARS: Final = (1, 9999)  # what a Timestamp can hold; so can a datetime
 _FIRST: Final = datetime(1, 1, 1, tzinfo=UTC)
 _LAST: Final = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
 

@@ -101,6 +101,7 @@ class Operation(Enum):
 
     SHOW_LICENSE = "the full license"
     RELOAD_LICENSE = "the reload of the license"
+    CHANGE_SEALING_KEY = "the sealing key"
 
 
 Action = (

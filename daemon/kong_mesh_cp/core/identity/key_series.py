@@ -91,6 +91,10 @@ USER_KEYS: Final = _global_series("user")
 ZONE_KEYS: Final = _global_series("zone", public_prefix="zone-token-signing-public-key")
 
 
+# By the kind of token; those of proxies belong to their mesh.
+GLOBAL_SERIES: Final[Mapping[str, KeySeries]] = {"user": USER_KEYS, "zone": ZONE_KEYS}
+
+
 def dataplane_keys(mesh: str) -> KeySeries:
     """The keys for proxies of `mesh`. Revocations are read from the mesh, where the documentation
     puts them, and beside all meshes, where the control plane that this one replaces looks.

@@ -16,6 +16,7 @@ from kong_mesh_cp.core.identity.access import (
     IssueDataplaneToken,
     IssueUserToken,
     IssueZoneToken,
+    Operation,
     ReadResource,
     StaticAccess,
     Verb,
@@ -51,6 +52,7 @@ _EVERYTHING: Final = (
     *("CREATE", "UPDATE", "DELETE"),
     *(_GENERATE_DATAPLANE, _GENERATE_USER, _GENERATE_ZONE_CP, _GENERATE_ZONE),
 )
+_SECRETS: Final = ("GlobalSecret", "Secret")
 # The keys of users' tokens are GlobalSecrets: who writes one signs a token for anybody.
 _WAYS_TO_MORE: Final = frozenset({"AccessRole", "AccessRoleBinding", "GlobalSecret"})
 
@@ -75,7 +77,9 @@ def admin_binding(
 
 def is_by_role(action: Action) -> bool:
     """Whether roles decide about it, rather than lists."""
-    return isinstance(action, WriteResource | IssueDataplaneToken | IssueZoneToken | IssueUserToken)
+    return action is Operation.CHANGE_SEALING_KEY or isinstance(
+        action, WriteResource | IssueDataplaneToken | IssueZoneToken | IssueUserToken
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +102,8 @@ class RoleAccess:
                 return all(self._grants(user, access) for access in _zone_accesses(scope))
             case IssueUserToken():
                 return self._grants(user, _GENERATE_USER)
+            case Operation.CHANGE_SEALING_KEY:
+                return any(map(_covers_every_secret, self._rules(user)))
             case ReadResource():
                 return self.readers.permits(user, action) or self._grants(user, _GENERATE_USER)
             case _:
@@ -200,6 +206,15 @@ def _allows_dataplane_token(rule: AccessRule, issue: IssueDataplaneToken) -> boo
 def _covers_mesh(rule: AccessRule, mesh: str) -> bool:
     """`mesh` is "" for what is in none: `*` is every mesh, and does not cover that."""
     return not rule.mesh or (bool(mesh) and rule.mesh in {ANY, mesh})
+
+
+def _covers_every_secret(rule: AccessRule) -> bool:
+    """Whether it lets change all of them, in every mesh and in none."""
+    return (
+        Verb.UPDATE.value in rule.access
+        and (not rule.types or set(_SECRETS) <= set(rule.types))
+        and not (rule.names or rule.mesh or rule.when)
+    )
 
 
 def _leads_to_more(role: AccessRole) -> bool:

@@ -35,6 +35,7 @@ SECRET_BYTES_MAX: Final = 1024 * 1024  # what may be sealed: as much as an etcd 
 
 _PREFIX: Final = "kmesh-sealed:"
 _SEALED: Final = re.compile(r"kmesh-sealed:1:([0-9a-f]{16}):([A-Za-z0-9_-]+)")
+_SEALED_BY: Final = re.compile(r"kmesh-sealed:1:([0-9a-f]{16}):")
 _KEY_LINE: Final = re.compile(r"[A-Za-z0-9+/]{43}=")
 _TAG_BYTES: Final = 16
 
@@ -147,10 +148,6 @@ class SecretKeys:
             raise _damaged(of)
         return opened
 
-    def seals_like(self, sealed: str) -> bool:
-        """Whether the key in use has sealed it; if not, it is to be sealed anew."""
-        return sealed.startswith(f"{_PREFIX}1:{self.keys[0].id}:")
-
     def _by_id(self) -> Mapping[str, SecretKey]:
         return {key.id: key for key in self.keys}
 
@@ -158,6 +155,12 @@ class SecretKeys:
 def is_sealed(text: str) -> bool:
     """Whether `text` was meant as a sealed secret, rather than as one in plain Base64."""
     return text.startswith(_PREFIX)
+
+
+def sealing_key_id(sealed: str) -> str:
+    """The id of the key that `sealed` says it was sealed with; "" where it says none."""
+    match = _SEALED_BY.match(sealed)
+    return "" if match is None else match[1]
 
 
 def _parts(sealed: str, of: ResourceKey) -> tuple[str, bytes]:

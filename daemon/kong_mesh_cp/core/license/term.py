@@ -54,15 +54,6 @@ def days_left(expires_at: datetime, now: datetime) -> int:
     return max(0, (expires_at - now) // timedelta(days=1))
 
 
-def crossed(before: int, after: int) -> int | None:
-    """The threshold of WARNING_DAYS that days left came down to between two looks at it.
-
-    Of several (the machine slept) the lowest, which is the most pressing; None if none was.
-    """
-    passed = [threshold for threshold in WARNING_DAYS if before > threshold >= after]
-    return min(passed, default=None)
-
-
 def require_startable(entitlement: Entitlement, now: datetime) -> None:
     """Whether a control plane may start on `entitlement`. A running one is never asked.
 

@@ -1,7 +1,7 @@
-"""Resources in the form of Kubernetes objects, and back (wire contract 3.9).
+"""Resources in the form of Kubernetes objects (wire contract 3.9).
 
 A control plane outside of Kubernetes shows its resources so for whoever moves them there
-(`?format=k8s`), and takes files that were written for Kubernetes.
+(`?format=k8s`).
 """
 
 from __future__ import annotations
@@ -10,20 +10,17 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Final
 
-from kong_mesh_cp.core.formats.go_values import JsonObject, ParseError, is_object
+from kong_mesh_cp.core.formats.go_values import JsonObject
 from kong_mesh_cp.core.resources.labels import MESH
-from kong_mesh_cp.core.resources.meta import Scope
-from kong_mesh_cp.core.resources.registry import TYPES, ResourceType
+from kong_mesh_cp.core.resources.registry import ResourceType
 
 API_VERSION: Final = "kuma.io/v1alpha1"
 SYSTEM_NAMESPACE: Final = "kong-mesh-system"
-DEFAULT_MESH: Final = "default"
 
 _SECRET_TYPES: Final = {
     "Secret": "system.kuma.io/secret",
     "GlobalSecret": "system.kuma.io/global-secret",
 }
-_SECRET_KINDS: Final = {secret_type: name for name, secret_type in _SECRET_TYPES.items()}
 # Kinds that live in a namespace although they are no plugin types.
 _NAMESPACED: Final = frozenset(
     {
@@ -35,7 +32,6 @@ _NAMESPACED: Final = frozenset(
         "ZoneIngressInsight",
     }
 )
-_META: Final = frozenset({"type", "mesh", "name", "labels", "creationTime", "modificationTime"})
 
 
 def is_namespaced(row: ResourceType) -> bool:
@@ -89,60 +85,3 @@ def _secret(
 def _instant(at: datetime) -> str:
     # Kubernetes keeps no parts of a second.
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def is_k8s(document: object) -> bool:
-    """Whether `document` is written for Kubernetes rather than for the HTTP API."""
-    # A body for the API always has a type; of Kubernetes' kinds only its Secret has one.
-    if not is_object(document) or "apiVersion" not in document:
-        return False
-    return "type" not in document or document.get("kind") == "Secret"
-
-
-def from_k8s(document: JsonObject) -> dict[str, object]:
-    """The body for the HTTP API that means the same as a Kubernetes object.
-
-    Raises: ParseError for what is no object of ours. The spec itself is not looked at.
-    """
-    row = _row(document)
-    metadata = _member(document, "metadata")
-    labels = _member(metadata, "labels")
-    body: dict[str, object] = {"type": row.name}
-    if row.scope is Scope.MESH:
-        body["mesh"] = document.get("mesh") or labels.get(MESH) or DEFAULT_MESH
-    body["name"] = metadata.get("name", "")
-    kept = {key: value for key, value in labels.items() if key != MESH}
-    if kept:
-        body["labels"] = kept
-    if row.name in _SECRET_TYPES:
-        return body | {"data": _member(document, "data").get("value", "")}
-    if row.plugin:
-        return body | {"spec": document.get("spec", {})}
-    # What names the resource is told once, in the metadata.
-    spec = _member(document, "spec")
-    return body | {key: value for key, value in spec.items() if key not in _META}
-
-
-def _row(document: JsonObject) -> ResourceType:
-    version, kind = document.get("apiVersion"), document.get("kind")
-    if version == "v1" and kind == "Secret":
-        name = _SECRET_KINDS.get(str(document.get("type")))
-        if name is None:
-            known = ", ".join(sorted(_SECRET_KINDS))
-            raise ParseError(f"a Secret of Kubernetes has to be of one of the types {known}")
-        return TYPES[name]
-    if version != API_VERSION:
-        raise ParseError(f"apiVersion has to be {API_VERSION}")
-    row = TYPES.get(str(kind))
-    if row is None or row.name in _SECRET_TYPES:
-        raise ParseError("kind is no type of this control plane")
-    return row
-
-
-def _member(document: JsonObject, name: str) -> JsonObject:
-    value = document.get(name)
-    if value is None:
-        return {}
-    if is_object(value):
-        return value
-    raise ParseError(f"{name} has to be an object")

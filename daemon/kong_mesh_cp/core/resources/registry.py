@@ -354,6 +354,3 @@ _ROWS: Final = (
 )
 
 TYPES: Final[Mapping[str, ResourceType]] = MappingProxyType({row.name: row for row in _ROWS})
-BY_PATH: Final[Mapping[str, ResourceType]] = MappingProxyType(
-    {row.path: row for row in _ROWS if row.path}
-)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Final
 
 import trio
 
@@ -12,7 +13,6 @@ from kong_mesh_cp.core.admission.decision import RefusalCode, Refused
 from kong_mesh_cp.core.admission.socket_messages import (
     PROBLEM_CONTENT_TYPE,
     problem,
-    problem_document,
     seat_list,
     status_of,
 )
@@ -27,9 +27,16 @@ from kong_mesh_cp.shell.admission_socket.limits import (
     PeerConnections,
     UidRates,
 )
+from kong_mesh_cp.shell.admission_socket.problems import problem_response
 from kong_mesh_cp.shell.host.peers import SocketPeer
 from kong_mesh_cp.shell.http.forwarding import is_forwarded
-from kong_mesh_cp.shell.http.messages import HeldStream, Request, Response, StreamingResponse
+from kong_mesh_cp.shell.http.messages import (
+    Handler,
+    HeldStream,
+    Request,
+    Response,
+    StreamingResponse,
+)
 from kong_mesh_cp.shell.http.origins import is_from_browser
 from kong_mesh_cp.shell.http.routing import Route, Router
 from kong_mesh_cp.shell.listening.peer import Credentials, Peer
@@ -40,7 +47,8 @@ from kong_mesh_cp.usecases.ports.state_store import PeerAttestor
 
 _READY = b'{"ready":true}\n'
 _HINTS = {
-    404: "Ask for /v1/admissions, /v1/license, /v1/license/reload or /v1/ready.",
+    404: "Ask for /v1/admissions, /v1/license, /v1/license/reload, /v1/signing-keys, "
+    "/v1/sealing-key or /v1/ready.",
     405: "The header Allow names the methods.",
     500: "See the log of kong-mesh-cp.",
 }
@@ -48,6 +56,24 @@ _OTHER_HINT = "Send a plain HTTP/1.1 request, for example with curl --unix-socke
 
 Answer = Response | StreamingResponse
 Attesting = Callable[[Peer, Credentials], PeerAttestor]
+
+
+# Path, method and what it asks of keys.
+KEY_CALLS: Final = (
+    ("/v1/meshes/{mesh}/signing-keys", "GET", "list"),
+    ("/v1/meshes/{mesh}/signing-keys/revocations/{token}", "PUT", "revoke"),
+    ("/v1/meshes/{mesh}/signing-keys/rotate", "POST", "rotate"),
+    ("/v1/meshes/{mesh}/signing-keys/{serial}", "DELETE", "retire"),
+    ("/v1/sealing-key", "GET", "list-sealing"),
+    ("/v1/sealing-key/retire", "POST", "retire-sealing"),
+    ("/v1/sealing-key/rotate", "POST", "rotate-sealing"),
+    ("/v1/signing-keys", "GET", "list"),
+    ("/v1/signing-keys/{series}/revocations/{token}", "PUT", "revoke"),
+    ("/v1/signing-keys/{series}/rotate", "POST", "rotate"),
+    ("/v1/signing-keys/{series}/{serial}", "DELETE", "retire"),
+)
+
+KeyAnswers = Callable[[str, Request, Source], Awaitable[Response]]  # the name of the call first
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +101,7 @@ class AdmissionSocket:
         refusals: Refusals,
         attesting: Attesting = socket_peer,
     ) -> None:
-        """`own_uid` is the daemon's: it and root may reload the license."""
+        """`own_uid` is the daemon's: it and root may reload the license, and change keys."""
         self._admitting = admitting
         self._license_calls = license_calls
         self._refusals = refusals
@@ -83,16 +109,21 @@ class AdmissionSocket:
         self._attesting = attesting
         self._rates = UidRates()
         self._connections = PeerConnections()
-        self._router = Router(
-            [
-                Route("/v1/admissions", "GET", self._list),
-                Route("/v1/admissions", "POST", self._admit),
-                Route("/v1/license", "GET", self._license),
-                Route("/v1/license/reload", "POST", self._reload),
-                Route("/v1/ready", "GET", self._ready),
-            ],
-            error_body=self.error_body,
-        )
+        self._keys: KeyAnswers | None = None
+        routes = [
+            Route("/v1/admissions", "GET", self._list),
+            Route("/v1/admissions", "POST", self._admit),
+            Route("/v1/license", "GET", self._license),
+            Route("/v1/license/reload", "POST", self._reload),
+            Route("/v1/ready", "GET", self._ready),
+            *(Route(path, method, self._about_keys(name)) for path, method, name in KEY_CALLS),
+        ]
+        routes.sort(key=lambda route: (route.path, route.method))
+        self._router = Router(routes, error_body=self.error_body)
+
+    def serve_keys(self, answers: KeyAnswers) -> None:
+        """Answer calls about keys from now on: resources are served a moment after the socket."""
+        self._keys = answers
 
     async def handle(self, request: Request) -> Answer:
         """Answer one request. First of all: no browsers, no proxies, and not too often."""
@@ -121,7 +152,7 @@ class AdmissionSocket:
         """`ErrorBody`: what the server refuses before there is a request, in our words."""
         refusal = _SERVER_REFUSALS.get(status)
         if refusal is None:
-            return _problem_response(status, code, message, _HINTS.get(status, _OTHER_HINT))
+            return problem_response(status, code, message, _HINTS.get(status, _OTHER_HINT))
         own_code, hint = refusal
         retry = RETRY_SECONDS if own_code is RefusalCode.BUSY else None
         return self._refuse(
@@ -165,20 +196,36 @@ class AdmissionSocket:
     async def _ready(self, request: Request) -> Answer:  # noqa: ARG002
         return Response(200, _READY)
 
+    def _about_keys(self, name: str) -> Handler:
+        async def answer(request: Request) -> Answer:
+            uid, source = _asker(request)
+            if uid not in self._admins:
+                return self._for_admins_only(request, "see or change keys")
+            if self._keys is None:
+                reason = "the control plane is starting and serves no resources yet"
+                status = HTTPStatus.SERVICE_UNAVAILABLE
+                return problem_response(status, "starting", reason, "Ask again in a moment.")
+            return await self._keys(name, request, source)
+
+        return answer
+
+    def _for_admins_only(self, request: Request, what: str) -> Answer:
+        uid, source = _asker(request)
+        status, reason = HTTPStatus.FORBIDDEN, f"uid {uid} may not {what}"
+        refusal = Refusal(status=status, reason=f"admin-only: {reason}")
+        self._refusals.tell(refusal, source, request.method, request.path)
+        hint = "Ask as root or as the user that kong-mesh-cp runs as."
+        return problem_response(status, "admin-only", reason, hint)
+
     async def _reload(self, request: Request) -> Answer:
-        uid = _credentials(request.peer).uid
-        source = Source(f"uid {uid}")
+        uid, source = _asker(request)
         if uid not in self._admins:
-            status, reason = HTTPStatus.FORBIDDEN, f"uid {uid} may not reload the license"
-            refusal = Refusal(status=status, reason=f"admin-only: {reason}")
-            self._refusals.tell(refusal, source, request.method, request.path)
-            hint = "Ask as root or as the user that kong-mesh-cp runs as."
-            return _problem_response(status, "admin-only", reason, hint)
+            return self._for_admins_only(request, "reload the license")
         outcome = await self._license_calls.reload()
         tell(Reloaded(user=None, usable=outcome.error is None), source)
         if outcome.error is not None:
             error = outcome.error
-            return _problem_response(HTTPStatus.CONFLICT, error.code, error.message, error.hint)
+            return problem_response(HTTPStatus.CONFLICT, error.code, error.message, error.hint)
         return Response(200, json_text(outcome.document()))
 
     def _refuse(self, refused: Refused) -> Response:
@@ -240,10 +287,9 @@ def _refusal(refused: Refused) -> Response:
     return Response(status_of(refused.code), problem(refused), PROBLEM_CONTENT_TYPE, headers)
 
 
-def _problem_response(status: int, code: str, reason: str, hint: str) -> Response:
-    title = HTTPStatus(status).phrase
-    body = problem_document(status, title, code=code, reason=reason, hint=hint)
-    return Response(status, body, PROBLEM_CONTENT_TYPE)
+def _asker(request: Request) -> tuple[int, Source]:
+    uid = _credentials(request.peer).uid
+    return uid, Source(f"uid {uid}")
 
 
 def _credentials(peer: Peer) -> Credentials:

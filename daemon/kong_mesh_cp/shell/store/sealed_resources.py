@@ -7,37 +7,41 @@ written again.
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from typing import Final
+from typing import Final, TypeGuard
+
+import trio
 
 from kong_mesh_cp.core.errors import StateError
 from kong_mesh_cp.core.identity.secrets_at_rest import (
     SECRET_BYTES_MAX,
     SealedSecretError,
     SecretKeys,
-    is_sealed,
+    sealing_key_id,
 )
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.shell.host.randomness import new_nonce
+from kong_mesh_cp.shell.store.sealed_documents import (
+    SEALED_TYPES,
+    SealedRows,
+    document_of,
+    sealed_text,
+)
 from kong_mesh_cp.usecases.ports.resource_store import (
     Applied,
     Change,
-    ChangeRefusedError,
     FeedItem,
     Page,
     Put,
     ResourceStore,
     Selection,
     StoredResource,
+    TooLargeError,
 )
 
-SEALED_TYPES: Final = ("GlobalSecret", "Secret")
 SEARCHED_ITEMS: Final = 100  # at a time, until one is sealed
-
-_SEALED: Final = "sealed"  # the only member of a sealed document
 
 
 class SealedResources:
@@ -49,6 +53,14 @@ class SealedResources:
     def __init__(self, store: ResourceStore, keys: SecretKeys) -> None:
         self._store = store
         self._keys = keys
+        self._changing = trio.Lock()  # of the key that seals
+        self._under_way = 0  # writes of secrets
+        self._none_under_way = trio.Event()
+
+    @property
+    def keys(self) -> SecretKeys:
+        """The first one seals."""
+        return self._keys
 
     async def revision(self) -> int:
         return await self._store.revision()
@@ -68,23 +80,64 @@ class SealedResources:
         return replace(page, items=tuple(map(self._opened, page.items)))
 
     async def apply(self, changes: Sequence[Change]) -> Applied:
-        return await self._store.apply([self._sealed(change) for change in changes])
+        if not any(map(_is_to_be_sealed, changes)):
+            return await self._store.apply(changes)
+        async with self._changing:  # whoever writes while the key changes waits for the new one
+            self._under_way += 1
+        try:
+            return await self._store.apply([self._sealed(change) for change in changes])
+        finally:
+            self._under_way -= 1
+            if not self._under_way:
+                self._none_under_way.set()
 
     def changes(self, since: int | None = None) -> AbstractContextManager[AsyncIterator[FeedItem]]:
         return self._store.changes(since)
 
+    async def reseal(self, keys: SecretKeys, rows: SealedRows) -> int:
+        """Seal with the first of `keys` from now on, and what lies in `rows` anew; how many.
+
+        `keys` have all that are in use now. What cannot be opened stays as it is, and so does what
+        lies there unsealed. After an error both the old and the new key open, and the old one seals
+        until the next attempt. Raises: as `SealedRows.reseal`.
+        """
+        first = keys.keys[0]
+
+        def rewrite(key: ResourceKey, spec: str) -> str | None:
+            sealed = sealed_text(key, spec)
+            if sealed is None or sealing_key_id(sealed) == first.id:
+                return None
+            try:
+                data = keys.open(sealed, of=key)
+            except SealedSecretError:
+                return None
+            return document_of(_seal(keys, data, key))
+
+        async with self._changing:
+            while self._under_way:
+                self._none_under_way = trio.Event()
+                await self._none_under_way.wait()
+            # From the commit on there is what the new key has sealed.
+            self._keys = SecretKeys((self._keys.keys[0],)).and_those_of(keys)
+            with trio.CancelScope(shield=True):  # or nobody would know which key seals
+                done = await rows.reseal(first.id, rewrite)
+            self._keys = keys
+        return done
+
+    def forget(self, keys: SecretKeys) -> None:
+        """Open with `keys` only. The one that seals has to be the first of them."""
+        self._keys = keys
+
     def _sealed(self, change: Change) -> Change:
-        if not isinstance(change, Put) or change.key.type not in SEALED_TYPES:
+        if not _is_to_be_sealed(change):
             return change
         document = change.spec.encode()
         if len(document) > SECRET_BYTES_MAX:
-            message = f"{change.key.name!r} is larger than {SECRET_BYTES_MAX} bytes"
-            raise ChangeRefusedError(change.key, message)
-        text = self._keys.seal(document, of=change.key, nonce=new_nonce())
-        return replace(change, spec=json.dumps({_SEALED: text}))
+            raise TooLargeError(change.key, found=len(document), most=SECRET_BYTES_MAX)
+        return replace(change, spec=document_of(_seal(self._keys, document, change.key)))
 
     def _opened(self, stored: StoredResource) -> StoredResource:
-        sealed = _sealed_text(stored)
+        sealed = sealed_text(stored.key, stored.spec)
         if sealed is None:
             return stored
         try:
@@ -100,14 +153,15 @@ async def holds_sealed(store: ResourceStore) -> bool:
         offset, total = 0, 1
         while offset < total:
             page = await store.list(Selection(type=type_name, offset=offset, limit=SEARCHED_ITEMS))
-            if any(_sealed_text(stored) is not None for stored in page.items):
+            if any(sealed_text(stored.key, stored.spec) is not None for stored in page.items):
                 return True
             offset, total = offset + SEARCHED_ITEMS, page.total
     return False
 
 
-def _sealed_text(stored: StoredResource) -> str | None:
-    if stored.key.type not in SEALED_TYPES:
-        return None
-    text = json.loads(stored.spec).get(_SEALED)
-    return text if isinstance(text, str) and is_sealed(text) else None
+def _is_to_be_sealed(change: Change) -> TypeGuard[Put]:
+    return isinstance(change, Put) and change.key.type in SEALED_TYPES
+
+
+def _seal(keys: SecretKeys, document: bytes, key: ResourceKey) -> str:
+    return keys.seal(document, of=key, nonce=new_nonce())

@@ -60,6 +60,11 @@ def load_secret_keys(
     return _make(path)
 
 
+def is_handed_over(credentials: Path | None) -> bool:
+    """Whether a credential seals, which only who hands it over can change."""
+    return credentials is not None and (credentials / KEY_NAME).exists()
+
+
 def find_secret_keys(state_directory: Path, credentials: Path | None) -> SecretKeys | None:
     """The keys that are there; None: there is none. Changes nothing. Raises: SecretKeyError."""
     handed_over = None if credentials is None else _read(credentials / KEY_NAME, private=False)
@@ -72,8 +77,9 @@ def find_secret_keys(state_directory: Path, credentials: Path | None) -> SecretK
 def rotate_secret_key(state_directory: Path) -> SecretKeys:
     """Put a new key first in the file beside the store; the earlier ones stay, for opening.
 
-    What is in the store has to be sealed anew before an old line may go. Raises: as above;
-    SecretKeyError when there are too many, or there is no file.
+    What is in the store has to be sealed anew before an old line may go. A crash leaves the old
+    file or the new one. Raises: as above; SecretKeyError when there are too many, or there is no
+    file.
     """
     path = state_directory / KEY_NAME
     kept = _read(path, private=True)
@@ -89,14 +95,45 @@ def rotate_secret_key(state_directory: Path) -> SecretKeys:
         raise SecretKeyError(
             f"{printable(path)} has no room for another key: {error}",
             code="secret-key-full",
-            hint="Take the last lines out once no secret is sealed with their keys.",
+            hint="Run: kong-mesh-cp keys retire sealing",
         ) from None
+    _replace(path, rotated)
+    return rotated
+
+
+def retire_secret_keys(state_directory: Path, in_use: str) -> tuple[str, ...]:
+    """Take the keys behind the one with the id `in_use` out of the file beside the store; all of
+    them where another place holds that one. The ids of those that went.
+
+    Keys before it wait until they are to seal, and stay. Nothing in the store may be sealed with
+    the others any more. Raises: SecretKeyError; StateError when the file cannot be written.
+    """
+    path = state_directory / KEY_NAME
+    kept = _read(path, private=True)
+    if kept is None:
+        return ()
+    ids = [key.id for key in kept.keys]
+    last = ids.index(in_use) if in_use in ids else -1
+    going = tuple(ids[last + 1 :])
+    if not going:
+        return ()
+    if last < 0:
+        try:
+            path.unlink()
+            sync_directory(path.parent)
+        except OSError as error:
+            raise directory_failure(error, path) from error
+    else:
+        _replace(path, SecretKeys(kept.keys[: last + 1]))
+    return going
+
+
+def _replace(path: Path, keys: SecretKeys) -> None:
     try:
-        _write_beside(path, rotated.document()).replace(path)
+        _write_beside(path, keys.document()).replace(path)
         sync_directory(path.parent)
     except OSError as error:
         raise directory_failure(error, path) from error
-    return rotated
 
 
 def _make(path: Path) -> SecretKeys:

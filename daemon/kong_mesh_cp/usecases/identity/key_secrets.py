@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.resources.kinds.secret import Secret
@@ -31,6 +32,10 @@ class StoredKeySecrets:
     async def get(self, key: ResourceKey) -> bytes | None:
         stored = await self._store.get(key)
         return None if stored is None else _content(stored)
+
+    async def made_at(self, key: ResourceKey) -> datetime | None:
+        stored = await self._store.get(key)
+        return None if stored is None else stored.created_at
 
     async def names(self, type_name: str, mesh: str, prefix: str) -> Sequence[str]:
         page = await self._store.list(Selection(type=type_name, mesh=mesh, name_contains=prefix))

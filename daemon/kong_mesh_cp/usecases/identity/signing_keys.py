@@ -6,6 +6,8 @@ import hashlib
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
 from typing import Final
 
 from kong_mesh_cp.core.errors import ControlPlaneError
@@ -50,6 +52,24 @@ class KeyTrust:
 
     use_secrets: bool = True
     offline: OfflineKeys = field(default_factory=OfflineKeys)
+
+
+class SigningKeyUse(StrEnum):
+    """What a signing key is there for."""
+
+    SIGNING = "signing"  # new tokens; the newest of those that can
+    VALIDATING = "validating"  # the tokens it has signed before
+    UNUSABLE = "unusable"  # it is no key
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SigningKeyRow:
+    """One key of a series, without the key."""
+
+    serial: int
+    name: str  # of the secret
+    use: SigningKeyUse
+    made_at: datetime
 
 
 class SigningKeys:
@@ -121,6 +141,21 @@ class SigningKeys:
         return series.serials(
             await self._secrets.names(series.type, series.mesh, f"{series.prefix}-")
         )
+
+    async def rows(self, series: KeySeries) -> Sequence[SigningKeyRow]:
+        """Every key there is, the newest first."""
+        rows: list[SigningKeyRow] = []
+        signs = False
+        for serial in reversed(await self.serials(series)):
+            key = series.key(serial)
+            pem, made_at = await self._secrets.get(key), await self._secrets.made_at(key)
+            if pem is None or made_at is None:  # taken out between the questions
+                continue
+            use = SigningKeyUse.VALIDATING if _validates(pem) else SigningKeyUse.UNUSABLE
+            if not signs and isinstance(await self._judge(pem), SigningKey):
+                signs, use = True, SigningKeyUse.SIGNING
+            rows.append(SigningKeyRow(serial=serial, name=key.name, use=use, made_at=made_at))
+        return rows
 
     async def ensure(self, series: KeySeries) -> bool:
         """Make the first key of `series` unless there is one. Returns whether it was made."""
@@ -219,6 +254,14 @@ class SigningKeys:
 
 async def _prove_here(pem: bytes) -> SigningKey:
     return SigningKey.proven(pem)
+
+
+def _validates(pem: bytes) -> bool:
+    try:
+        public_key_of(pem)
+    except SigningKeyError:
+        return False
+    return True
 
 
 def _contended(name: str) -> ControlPlaneError:

@@ -53,6 +53,15 @@ class QuotaExceededError(ChangeRefusedError):
         self.excess = excess
 
 
+class TooLargeError(ChangeRefusedError):
+    """A document takes more than there may be of its type."""
+
+    def __init__(self, key: ResourceKey, *, found: int, most: int) -> None:
+        super().__init__(key, f"{key} has {found} bytes, and is to have at most {most}")
+        self.found = found
+        self.most = most
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredResource:
     """A resource as it is kept. `version` is 1 when it is made and 1 more with each change."""

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Final, Protocol
 
 from kong_mesh_cp.core.resources.key import ResourceKey
 
@@ -19,6 +22,10 @@ class KeySecrets(Protocol):
 
     async def get(self, key: ResourceKey) -> bytes | None: ...
 
+    async def made_at(self, key: ResourceKey) -> datetime | None:
+        """When the secret was made; None: there is none."""
+        ...
+
     async def names(self, type_name: str, mesh: str, prefix: str) -> Sequence[str]:
         """Of the secrets whose name starts with `prefix`, sorted."""
         ...
@@ -33,4 +40,62 @@ class KeySecrets(Protocol):
 
     async def delete(self, key: ResourceKey) -> bool:
         """Whether it was there."""
+        ...
+
+
+class SealingKeyUse(StrEnum):
+    """What a key of secrets at rest is there for."""
+
+    SEALING = "sealing"  # what is written
+    OPENING = "opening"  # what it has sealed before
+    WAITING = "waiting"  # to be the one that seals
+    MISSING = "missing"  # it has sealed something, and is not here
+
+
+@dataclass(frozen=True, slots=True)
+class SealingKeyRow:
+    """One key of secrets at rest; its id tells keys apart, and nothing about them."""
+
+    id: str
+    use: SealingKeyUse
+    secrets: int  # sealed with it
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRotation:
+    """What came of rotating the sealing key."""
+
+    id: str  # of the key that seals now
+    earlier: tuple[str, ...]  # which still open
+    secrets: int  # sealed anew
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRetirement:
+    """What came of retiring the earlier sealing keys, by their ids."""
+
+    retired: tuple[str, ...]
+    kept: tuple[str, ...]  # of a credential, which only who hands it over can change
+    secrets: int  # sealed anew before
+
+
+# Codes of StateErrors that say no more than that the state does not allow it.
+SEALING_KEY_CONFLICTS: Final = frozenset({"secret-key-shared", "secret-key-in-use"})
+
+
+class SealingKey(Protocol):
+    """The key that seals secrets in the store. All methods raise StateError and SecretKeyError."""
+
+    async def keys(self) -> Sequence[SealingKeyRow]:
+        """All there are, the one that seals first."""
+        ...
+
+    async def rotate(self) -> KeyRotation:
+        """Seal everything with a new key, or with one that waits; finish a rotation that was
+        interrupted before another begins. Raises StateError `secret-key-shared`.
+        """
+        ...
+
+    async def retire(self) -> KeyRetirement:
+        """Forget the earlier keys. Raises StateError `secret-key-in-use`."""
         ...

@@ -130,5 +130,11 @@ def over_quota(title: str, excess: Excess) -> ResourceRefusedError:
     return ResourceRefusedError(Fault.OVER_QUOTA, title, detail)
 
 
+def too_large(title: str, found: int, most: int) -> ResourceRefusedError:
+    """A secret beyond what may be sealed: its document, with the data in Base64."""
+    reason = f"is too long: the document has {found} bytes in the store, and may have {most}"
+    return invalid(title, [Violation("data", reason)])
+
+
 def _shown(key: ResourceKey) -> str:
     return f"type={go_quote(key.type)} name={go_quote(key.name)} mesh={go_quote(key.mesh)}"

@@ -43,6 +43,7 @@ from kong_mesh_cp.usecases.ports.resource_store import (
     ResourceStore,
     Selection,
     StoredResource,
+    TooLargeError,
     VersionConflictError,
 )
 from kong_mesh_cp.usecases.ports.state_store import WallClock
@@ -320,6 +321,8 @@ class ResourceWriter:
             raise resource_refusals.mesh_vanished(key.mesh) from None
         except QuotaExceededError as error:
             raise resource_refusals.over_quota(title, error.excess) from None
+        except TooLargeError as error:
+            raise resource_refusals.too_large(title, error.found, error.most) from None
 
     async def _needed(self, key: ResourceKey) -> Violation | None:
         """Why it has to stay."""

@@ -326,22 +326,18 @@ def read(document: object) -> Dataplane:
 
 
 @pytest.mark.parametrize(
-    ("networking", "proxy_type", "service"),
+    ("networking", "proxy_type"),
     [
-        (None, "sidecar", "unknown"),
-        ({"inbound": [{"tags": SERVICE}]}, "sidecar", "backend"),
-        ({"inbound": [{"tags": {}}, {"tags": SERVICE}]}, "sidecar", "backend"),
-        ({"gateway": {"tags": SERVICE}}, "sidecar", "backend"),
-        ({"gateway": {"type": "BUILTIN", "tags": SERVICE}}, "gateway", "backend"),
-        ({"gateway": {"type": 7}}, "sidecar", "unknown"),
+        (None, "sidecar"),
+        ({"inbound": [{"tags": SERVICE}]}, "sidecar"),
+        ({"inbound": [{"tags": {}}, {"tags": SERVICE}]}, "sidecar"),
+        ({"gateway": {"tags": SERVICE}}, "sidecar"),
+        ({"gateway": {"type": "BUILTIN", "tags": SERVICE}}, "gateway"),
+        ({"gateway": {"type": 7}}, "sidecar"),
     ],
 )
-def test_a_dataplane_knows_its_type_and_service(
-    networking: object, proxy_type: str, service: str
-) -> None:
-    dataplane = read({"networking": networking})
-    assert dataplane.proxy_type == proxy_type
-    assert dataplane.identifying_service == service
+def test_a_dataplane_knows_its_type(networking: object, proxy_type: str) -> None:
+    assert read({"networking": networking}).proxy_type == proxy_type
 
 
 def test_the_two_kinds_of_gateways_are_told_apart() -> None:

@@ -6,10 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from kong_mesh_cp.core.resources.metrics_backend import MetricsBackend
-from kong_mesh_cp.core.resources.tags import SERVICE
 from kong_mesh_cp.core.schema.messages import EMPTY, Duration, Message, ProtoEnum, Uint32, proto
-
-UNKNOWN_SERVICE = "unknown"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,9 +184,3 @@ class Dataplane(Message):
         inbound = () if self.networking is None else self.networking.inbound
         sets = tuple(each.tags for each in inbound)
         return sets if self.gateway is None else (*sets, self.gateway.tags)
-
-    @property
-    def identifying_service(self) -> str:
-        """The service this proxy is named by: of its first inbound, else of the gateway."""
-        named = (tags[SERVICE] for tags in self.tag_sets if SERVICE in tags)
-        return next(named, UNKNOWN_SERVICE)

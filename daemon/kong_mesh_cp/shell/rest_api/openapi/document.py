@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Final
 
+from kong_mesh_cp.core.identity.key_series import GLOBAL_SERIES
 from kong_mesh_cp.core.resources.kind_schemas import (
     MESH,
     NAME,
@@ -68,11 +69,24 @@ _REFUSALS: Final = {
     415: ("The body has to be JSON, and the header Content-Type has to say so.", (PLAIN,)),
     500: ("The control plane failed, and its log says why.", (JSON,)),
     501: ("This version cannot do that.", (JSON,)),
+    503: ("It cannot be done right now; `Retry-After` says when to ask again.", (JSON,)),
 }
 
 _PARTS: Final[dict[str, Schema]] = {
     "mesh": {"description": "The name of a mesh.", "schema": MESH},
     "name": {"description": "The name of a resource.", "schema": NAME},
+    "serial": {
+        "description": "The number of a signing key: the `kid` of what it has signed.",
+        "schema": {"type": "string", "pattern": "^(0|[1-9][0-9]{0,17})$"},
+    },
+    "series": {
+        "description": "The kind of token that keys sign.",
+        "schema": {"enum": [*GLOBAL_SERIES]},
+    },
+    "token": {
+        "description": "The id of a token: its claim `jti`.",
+        "schema": {"type": "string", "pattern": "^[0-9A-Za-z._-]+$"},
+    },
     "type": {"description": "The path of a type, as `/_resources` tells it.", "schema": NAME},
 }
 _WHOLE: Final = {"type": "integer", "minimum": 0}

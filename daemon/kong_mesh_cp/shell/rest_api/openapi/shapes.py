@@ -9,7 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from kong_mesh_cp.core.identity.key_series import GLOBAL_SERIES
 from kong_mesh_cp.core.schema.json_schema import PREFIX, Schema, integer
+from kong_mesh_cp.usecases.identity.key_requests import DATAPLANE
+from kong_mesh_cp.usecases.identity.signing_keys import SigningKeyUse
+from kong_mesh_cp.usecases.ports.secrets import SealingKeyUse
 
 TEXT: Final[Schema] = {"type": "string"}
 FLAG: Final[Schema] = {"type": "boolean"}
@@ -316,6 +320,42 @@ SHAPES: Final[Mapping[str, Schema]] = {
         {"groups": many(TEXT)},
         name={**TEXT, "minLength": 1},
         validFor=TEXT,
+    ),
+    "SigningKey": record(
+        "A key that signs tokens, without the key.",
+        {"mesh": TEXT},
+        series={"enum": [*GLOBAL_SERIES, DATAPLANE]},
+        serial=COUNT,
+        name={**TEXT, "description": "Of the secret that holds it."},
+        state={"enum": [each.value for each in SigningKeyUse]},
+        creationTime=INSTANT,
+    ),
+    "SigningKeys": record(
+        "Signing keys, the newest of each kind first.", total=COUNT, items=many(of("SigningKey"))
+    ),
+    "SealingKeys": record(
+        "The keys of secrets at rest, the one in use first.",
+        total=COUNT,
+        items=many(
+            record(
+                "",
+                id={**TEXT, "description": "Tells keys apart, and nothing about them."},
+                state={"enum": [each.value for each in SealingKeyUse]},
+                secrets={**COUNT, "description": "How many it has sealed."},
+            )
+        ),
+    ),
+    "SealingKeyRotation": record(
+        "What came of rotating the sealing key.",
+        id=TEXT,
+        earlier={**many(TEXT), "description": "Keys that still open."},
+        secrets={**COUNT, "description": "How many were sealed anew."},
+    ),
+    "SealingKeyRetirement": record(
+        "What came of retiring the earlier sealing keys.",
+        retired=many(TEXT),
+        kept={**many(TEXT), "description": "Those of a credential."},
+        secrets={**COUNT, "description": "How many were sealed anew before."},
     ),
     "Document": {"type": "object", "description": "OpenAPI 3.1.", "additionalProperties": True},
 }

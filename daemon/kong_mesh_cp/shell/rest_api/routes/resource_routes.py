@@ -69,6 +69,11 @@ class Writable:
         # Types that do not travel belong to each control plane for itself.
         return not self.place.federated or row.provided_by_zone or not row.kds
 
+    def require(self, row: ResourceType) -> None:
+        """Raises: ResourceRefusedError, 405."""
+        if not self.permits(row):
+            raise ResourceRefusedError(Fault.READ_ONLY, "Method not allowed", self.explanation)
+
     @property
     def explanation(self) -> str:
         return _OF_GLOBAL if self.place.mode is Mode.GLOBAL else _OF_ZONE
@@ -166,7 +171,7 @@ class ResourceRoutes:
 
     def _put(self, row: ResourceType) -> Answer:
         async def put(user: User, request: Request) -> Response:
-            self._require_writable(row)
+            self.writable.require(row)
             written = await self.applying.put(user, row, *_named(row, request), request.body)
             _tell(user, Touch.CREATE if written.created else Touch.UPDATE, row, request)
             document = {"warnings": list(written.warnings)} if written.warnings else {}
@@ -176,17 +181,12 @@ class ResourceRoutes:
 
     def _delete(self, row: ResourceType) -> Answer:
         async def delete(user: User, request: Request) -> Response:
-            self._require_writable(row)
+            self.writable.require(row)
             await self.applying.delete(user, row, *_named(row, request))
             _tell(user, Touch.DELETE, row, request)
             return await json_response({})
 
         return delete
-
-    def _require_writable(self, row: ResourceType) -> None:
-        if not self.writable.permits(row):
-            detail = self.writable.explanation
-            raise ResourceRefusedError(Fault.READ_ONLY, "Method not allowed", detail)
 
 
 async def _as_k8s(row: ResourceType, stored: StoredResource, namespace: str) -> Response:

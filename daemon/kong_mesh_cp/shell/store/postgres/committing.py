@@ -14,6 +14,7 @@ from kong_mesh_cp.shell.store.postgres.connections import Connection, Connection
 from kong_mesh_cp.shell.store.postgres.failures import missing
 from kong_mesh_cp.shell.store.postgres.feed.changes import record
 from kong_mesh_cp.shell.store.postgres.rows import PostgresRows, write_out
+from kong_mesh_cp.shell.store.sealed_documents import key_id_of
 from kong_mesh_cp.shell.store.staging import Staging
 from kong_mesh_cp.usecases.ports.resource_store import Applied, Change, ChangeRefusedError, Put
 
@@ -113,8 +114,8 @@ def _make(connection: Connection, group: Sequence[Changes], *, tell: bool) -> Se
     # This row is the one lock of all who write: what is decided below holds until the commit, and
     # a revision becomes visible only after all that are lower.
     row = connection.execute(
-        "SELECT revision, dataplane_items, dataplane_bytes, other_items, other_bytes"
-        " FROM store FOR UPDATE"
+        "SELECT revision, dataplane_items, dataplane_bytes, other_items, other_bytes,"
+        " secret_key_id FROM store FOR UPDATE"
     ).fetchone()
     if row is None:
         raise missing("store")
@@ -128,7 +129,7 @@ def _make(connection: Connection, group: Sequence[Changes], *, tell: bool) -> Se
     staging = Staging(
         PostgresRows(connection, keys), row[0], Totals(Volume(*row[1:3]), Volume(*row[3:5]))
     )
-    results = [_stage(staging, changes) for changes in group]
+    results = [_stage(staging, changes, row[5]) for changes in group]
     made = [
         change
         for result in results
@@ -141,11 +142,26 @@ def _make(connection: Connection, group: Sequence[Changes], *, tell: bool) -> Se
     return results
 
 
-def _stage(staging: Staging, changes: Changes) -> Result:
+def _stage(staging: Staging, changes: Changes, key_id: str | None) -> Result:
+    """`key_id`: of the key that seals in this database; None: none is agreed on."""
+    for change in changes:
+        other = key_id_of(change)
+        if key_id is not None and other not in {"", key_id}:
+            return outcome.Error(_sealed_with_another(other, key_id))
     try:
         return outcome.Value(staging.stage(changes))
     except ChangeRefusedError as error:
         return outcome.Error(error)
+
+
+def _sealed_with_another(other: str, key_id: str) -> StateError:
+    # Nobody may seal with a key that is on its way out: what it opens would be lost with it.
+    return StateError(
+        f"this control plane seals secrets with the key {other}, and by now this database is sealed"
+        f" with {key_id}",
+        code="secret-key-changed",
+        hint="Copy secret-key from the control plane that rotated it, and restart this one.",
+    )
 
 
 def _of_one_change(error: StateError) -> bool:

@@ -7,9 +7,10 @@ from contextlib import AbstractContextManager
 
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.shell.store.feed import ChangeFeed
-from kong_mesh_cp.shell.store.postgres import rows
+from kong_mesh_cp.shell.store.postgres import rows, secret_key_id
 from kong_mesh_cp.shell.store.postgres.committing import Committer
-from kong_mesh_cp.shell.store.postgres.connections import Connections
+from kong_mesh_cp.shell.store.postgres.connections import Connection, Connections, transaction
+from kong_mesh_cp.shell.store.sealed_documents import Rewrite
 from kong_mesh_cp.shell.store.unsound import UnsoundRows
 from kong_mesh_cp.usecases.ports.resource_store import (
     Applied,
@@ -24,7 +25,10 @@ from kong_mesh_cp.usecases.ports.resource_store import (
 class PostgresResources:
     """`usecases.ports.resource_store.ResourceStore`, shared with other control planes."""
 
-    def __init__(self, connections: Connections, committer: Committer, feed: ChangeFeed) -> None:
+    def __init__(
+        self, connections: Connections, committer: Committer, feed: ChangeFeed, instance: str
+    ) -> None:
+        self._instance = instance
         self._connections = connections
         self._committer = committer
         self._feed = feed
@@ -45,6 +49,19 @@ class PostgresResources:
 
     async def apply(self, changes: Sequence[Change]) -> Applied:
         return await self._committer.apply(tuple(changes))
+
+    async def reseal(self, key_id: str, rewrite: Rewrite) -> int:
+        """`shell.store.sealed_documents.SealedRows`."""
+        return await self._connections.use(
+            lambda c: transaction(c, lambda held: self._reseal(held, key_id, rewrite))
+        )
+
+    def _reseal(self, connection: Connection, key_id: str, rewrite: Rewrite) -> int:
+        secret_key_id.replace(connection, key_id, self._instance)
+        return rows.reseal(connection, rewrite)
+
+    async def sealed_by(self) -> Mapping[str, int]:
+        return await self._connections.use(rows.sealed_by)
 
     def changes(self, since: int | None = None) -> AbstractContextManager[AsyncIterator[FeedItem]]:
         return self._feed.reading(since)

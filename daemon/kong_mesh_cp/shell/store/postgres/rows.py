@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +15,12 @@ from kong_mesh_cp.shell.store.postgres.text import (
     given_back_labels,
     kept,
     kept_labels,
+)
+from kong_mesh_cp.shell.store.sealed_documents import (
+    HEAD_CHARACTERS,
+    SEALED_TYPES,
+    Rewrite,
+    counted_by_key,
 )
 from kong_mesh_cp.shell.store.staging import Known, Staging
 from kong_mesh_cp.shell.store.unsound import (
@@ -182,6 +188,33 @@ def page(connection: Connection, selection: Selection, unsound: UnsoundRows) -> 
     found = (row[2:] for row in rows if row[2] is not None)
     items = tuple(up_to(selection.bytes_max, unsound.sound(found, _resource)))
     return Page(items, total, now)
+
+
+def reseal(connection: Connection, rewrite: Rewrite) -> int:
+    """See `SealedRows.reseal`. Takes a connection inside of a transaction."""
+    keys = connection.execute(
+        "SELECT type, mesh, name FROM resource WHERE type = ANY(%s)", (list(SEALED_TYPES),)
+    ).fetchall()
+    count = 0
+    for key in keys:
+        row = connection.execute(f"SELECT spec FROM resource WHERE {_ONE}".encode(), key).fetchone()  # noqa: S608
+        written = None if row is None else rewrite(_key(*key), row[0])
+        if written is not None:
+            connection.execute(
+                f"UPDATE resource SET spec = %s WHERE {_ONE}".encode(),  # noqa: S608
+                (written, *key),
+            )
+            count += 1
+    return count
+
+
+def sealed_by(connection: Connection) -> Mapping[str, int]:
+    """See `SealedRows.sealed_by`."""
+    heads = connection.execute(
+        "SELECT substr(spec, 1, %s) FROM resource WHERE type = ANY(%s)",
+        (HEAD_CHARACTERS, list(SEALED_TYPES)),
+    )
+    return counted_by_key(head for (head,) in heads)
 
 
 def _keys(keys: Iterable[ResourceKey]) -> str:

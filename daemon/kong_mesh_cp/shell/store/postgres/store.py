@@ -102,11 +102,11 @@ async def open_postgres(
         await connections.use(lambda c: migrate(c, address, all_migrations()))
         feed = ChangeFeed(await connections.use(rows.revision))
         lookout = Lookout(looking, feed)
-        await tasks.start(_hear, hearing, Listener(address, lookout), lookout)
+        await tasks.start(_hear, hearing, Listener(address, lookout, instance), lookout)
         tasks.start_soon(committer.run)
         try:
             yield PostgresStore(
-                connections, instance, PostgresResources(connections, committer, feed)
+                connections, instance, PostgresResources(connections, committer, feed, instance)
             )
         finally:
             await committer.close()

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.resources.volume import Totals, Volume
 from kong_mesh_cp.shell.store.rows import instant, instant_text
+from kong_mesh_cp.shell.store.sealed_documents import (
+    HEAD_CHARACTERS,
+    SEALED_TYPES,
+    Rewrite,
+    counted_by_key,
+)
 from kong_mesh_cp.shell.store.staging import Known, Staging
 from kong_mesh_cp.shell.store.unsound import (
     UnsoundRowError,
@@ -30,6 +36,7 @@ _COLUMNS = (
     "type, mesh, name, version, spec, status, labels, created_at, modified_at,"
     " owner_type, owner_mesh, owner_name"
 )
+_ONE = "type = ? AND mesh = ? AND name = ?"
 _Row = tuple[str, str, str, int, str, str | None, str, str, str, str | None, str | None, str | None]
 
 _UPSERT = (
@@ -98,6 +105,30 @@ def apply(connection: sqlite3.Connection, changes: Sequence[Change]) -> Applied:
         (applied.revision, *staging.totals.dataplanes, *staging.totals.others),
     )
     return applied
+
+
+def reseal(connection: sqlite3.Connection, rewrite: Rewrite) -> int:
+    """See `SealedRows.reseal`. Takes a connection inside of a transaction."""
+    keys = connection.execute(
+        "SELECT type, mesh, name FROM resource WHERE type IN (?, ?)", SEALED_TYPES
+    ).fetchall()
+    count = 0
+    for key in keys:
+        (spec,) = connection.execute(f"SELECT spec FROM resource WHERE {_ONE}", key).fetchone()  # noqa: S608
+        written = rewrite(ResourceKey(*key), spec)
+        if written is not None:
+            connection.execute(f"UPDATE resource SET spec = ? WHERE {_ONE}", (written, *key))  # noqa: S608
+            count += 1
+    return count
+
+
+def sealed_by(connection: sqlite3.Connection) -> Mapping[str, int]:
+    """See `SealedRows.sealed_by`."""
+    heads = connection.execute(
+        "SELECT substr(spec, 1, ?) FROM resource WHERE type IN (?, ?)",
+        (HEAD_CHARACTERS, *SEALED_TYPES),
+    )
+    return counted_by_key(head for (head,) in heads)
 
 
 def _revision_and_totals(connection: sqlite3.Connection) -> tuple[int, Totals]:

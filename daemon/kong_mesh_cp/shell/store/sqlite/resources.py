@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.shell.store.feed import ChangeFeed
+from kong_mesh_cp.shell.store.sealed_documents import Rewrite
 from kong_mesh_cp.shell.store.sqlite import resource_rows
 from kong_mesh_cp.shell.store.sqlite.database import Database
 from kong_mesh_cp.shell.store.unsound import UnsoundRows
@@ -49,6 +50,13 @@ class SqliteResources:
         return await self._database.write(
             lambda c: resource_rows.apply(c, asked), lambda made: self._feed.publish(made.changes)
         )
+
+    async def reseal(self, key_id: str, rewrite: Rewrite) -> int:  # noqa: ARG002 (the key's file tells)
+        """`shell.store.sealed_documents.SealedRows`: nobody else uses the store."""
+        return await self._database.write(lambda c: resource_rows.reseal(c, rewrite))
+
+    async def sealed_by(self) -> Mapping[str, int]:
+        return await self._database.scan(resource_rows.sealed_by)
 
     def changes(self, since: int | None = None) -> AbstractContextManager[AsyncIterator[FeedItem]]:
         return self._feed.reading(since)

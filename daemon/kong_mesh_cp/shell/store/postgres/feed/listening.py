@@ -14,6 +14,7 @@ from kong_mesh_cp.shell.store.postgres.connections import Connection, connect
 from kong_mesh_cp.shell.store.postgres.failures import store_failure
 from kong_mesh_cp.shell.store.postgres.feed.looking import Lookout
 from kong_mesh_cp.shell.store.postgres.feed.notices import CHANNEL, StrangeNoticeError, revision_of
+from kong_mesh_cp.shell.store.postgres.secret_key_id import show_presence
 
 RECONNECT_SECONDS: Final = 1.0
 QUIET_SECONDS_MAX: Final = 10.0  # then the server is asked whether it is still there
@@ -31,8 +32,10 @@ def _ignore(_: psycopg.Notify) -> None:
 class Listener:
     """Calls `lookout` until cancelled. While it is deaf, that one looks at its own beat."""
 
-    def __init__(self, address: PostgresAddress, lookout: Lookout) -> None:
+    def __init__(self, address: PostgresAddress, lookout: Lookout, instance: str) -> None:
+        """`instance`: the control plane that the others see as long as it listens."""
         self._address = address
+        self._instance = instance
         self._lookout = lookout
         self._deaf = False
 
@@ -58,6 +61,7 @@ class Listener:
             connection.add_notify_handler(_ignore)
             connection.execute(_STAY)
             connection.execute(f"LISTEN {CHANNEL}".encode())
+            show_presence(connection, self._instance)
         except psycopg.Error:
             connection.close()
             raise
