@@ -61,13 +61,13 @@ def read_resources(value: object, place: str, *, mesh: str) -> Iterator[Resource
 
 
 def _universal(document: JsonObject, place: str, mesh: str) -> ResourceDocument:
-    row = _known_type(text_at(document, "type"), place, "type")
+    resource_type = _known_type(text_at(document, "type"), place, "type")
     name = _name(document.get("name"), place, "name")
     given = document.get("mesh")
     if given is not None and not isinstance(given, str):
         raise UsageError(f"{place}: mesh is not a text")
     body = {key: item for key, item in document.items() if key not in _TIMES}
-    return _placed(row, given or mesh, name, body)
+    return _placed(resource_type, given or mesh, name, body)
 
 
 def _from_kubernetes(document: JsonObject, place: str, mesh: str) -> ResourceDocument:
@@ -76,20 +76,20 @@ def _from_kubernetes(document: JsonObject, place: str, mesh: str) -> ResourceDoc
     owner = text_at(document, "mesh") or text_at(labels, MESH) or mesh
     api, kind = text_at(document, "apiVersion"), text_at(document, "kind")
     if api == "v1" and kind == "Secret":
-        row = _known_type(_SECRET_TYPES.get(text_at(document, "type"), ""), place, "type")
+        resource_type = _known_type(_SECRET_TYPES.get(text_at(document, "type"), ""), place, "type")
         members: JsonObject = {"data": _secret_data(document, place)}
     elif api == _KUMA_API:
-        row = _known_type(kind, place, "kind")
+        resource_type = _known_type(kind, place, "kind")
         spec = document.get("spec")
         spec = {} if spec is None else spec
         if not isinstance(spec, dict):
             raise UsageError(f"{place}: spec is not an object")
         # A status is the server's; a spec's own `type` or `name` would hide the resource's.
-        members = {"spec": spec} if row.plugin else _inline(spec, place)
+        members = {"spec": spec} if resource_type.plugin else _inline(spec, place)
     else:
         raise UsageError(f"{place}: no resource of Kuma: apiVersion {api!r}, kind {kind!r}")
     body: dict[str, object] = {"labels": labels} if labels else {}
-    return _placed(row, owner, name, {**body, **members})
+    return _placed(resource_type, owner, name, {**body, **members})
 
 
 def _inline(spec: JsonObject, place: str) -> JsonObject:
@@ -110,20 +110,24 @@ def _secret_data(document: JsonObject, place: str) -> str:
     return data
 
 
-def _placed(row: ResourceType, mesh: str, name: str, members: JsonObject) -> ResourceDocument:
+def _placed(
+    resource_type: ResourceType, mesh: str, name: str, members: JsonObject
+) -> ResourceDocument:
     rest = {key: item for key, item in members.items() if key not in {"type", "mesh", "name"}}
-    if not row.is_mesh_scoped:
-        return ResourceDocument(row, "", name, {"type": row.name, "name": name, **rest})
-    body = {"type": row.name, "mesh": mesh, "name": name, **rest}
-    return ResourceDocument(row, mesh, name, body)
+    if not resource_type.is_mesh_scoped:
+        return ResourceDocument(
+            resource_type, "", name, {"type": resource_type.name, "name": name, **rest}
+        )
+    body = {"type": resource_type.name, "mesh": mesh, "name": name, **rest}
+    return ResourceDocument(resource_type, mesh, name, body)
 
 
 def _known_type(name: str, place: str, field: str) -> ResourceType:
-    row = TYPES.get(name)
-    if row is None or not row.path:
+    resource_type = TYPES.get(name)
+    if resource_type is None or not resource_type.path:
         shown = f"unknown {field} {name!r}" if name else f"{field} cannot be empty"
         raise UsageError(f"{place}: {shown}")
-    return row
+    return resource_type
 
 
 def _name(value: object, place: str, field: str) -> str:

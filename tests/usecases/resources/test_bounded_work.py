@@ -39,8 +39,8 @@ API: Final = ResourceApi()
 
 def judge(place: Place, document: Any) -> None:
     """All that is done with a body before anything is looked up for it."""
-    row = TYPES[place.type]
-    key = ResourceKey(row.name, "default" if row.is_mesh_scoped else "", "a")
+    resource_type = TYPES[place.type]
+    key = ResourceKey(resource_type.name, "default" if resource_type.is_mesh_scoped else "", "a")
     judging = partial(API.applying.judge, key, document)
     try:
         if holds_more(document, LARGE_VALUES):
@@ -49,7 +49,7 @@ def judge(place: Place, document: Any) -> None:
             finish_at_once(judging())
     except ResourceRefusedError:
         return
-    kind = KINDS[row.name]
+    kind = KINDS[resource_type.name]
     spec = kind.parse(document)
     kind.warnings(spec)
     kind.render(spec)

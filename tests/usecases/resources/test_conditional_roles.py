@@ -41,7 +41,11 @@ from support.specs.sound_resources import SOUND
 
 Json = dict[str, Any]
 
-STORED = sorted(row.name for row in TYPES.values() if row.name in KINDS and not row.virtual)
+STORED = sorted(
+    resource_type.name
+    for resource_type in TYPES.values()
+    if resource_type.name in KINDS and not resource_type.virtual
+)
 CHOOSY = sorted(name for name in STORED if may_be_about(name))
 NEVER = {"Secret", "GlobalSecret", "AccessRole", "AccessRoleBinding", "Mesh"}
 
@@ -195,9 +199,9 @@ async def test_what_a_type_has_fulfils_a_condition_whatever_else_is_sent(type_na
 
 def test_only_what_says_whom_it_is_for_is_ever_covered_by_a_condition() -> None:
     assert TYPES.keys() >= NEVER
-    for name, row in TYPES.items():
+    for name, resource_type in TYPES.items():
         if may_be_about(name):
-            assert row.is_mesh_scoped and not row.admin_only, name
+            assert resource_type.is_mesh_scoped and not resource_type.admin_only, name
     assert not any(map(may_be_about, NEVER | {"Zone", "Dataplane", "NoSuchType", ""}))
     assert len(CHOOSY) > 25
 

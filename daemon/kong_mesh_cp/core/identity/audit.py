@@ -79,9 +79,9 @@ class Touched:
         )
 
 
-def is_audited(row: ResourceType, touch: Touch) -> bool:
+def is_audited(resource_type: ResourceType, touch: Touch) -> bool:
     """Whether it is told who did that to a resource of this type."""
-    return row.admin_only or (touch is not Touch.READ and row.name in _RIGHTS)
+    return resource_type.admin_only or (touch is not Touch.READ and resource_type.name in _RIGHTS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,30 +34,30 @@ class Draft:
     spec: Any  # the kind's typed spec
 
 
-def read_draft(kind: Kind[Any], row: ResourceType, document: object) -> Draft:
+def read_draft(kind: Kind[Any], resource_type: ResourceType, document: object) -> Draft:
     """What a client has put. Raises: ParseError, InvalidResourceError.
 
     Of the two generations of types the older ignores what it does not know; the newer one has a
     schema, and its mesh is `default` unless it is told.
     """
-    if is_object(document) and row.plugin:
+    if is_object(document) and resource_type.plugin:
         # The schema speaks first: it tells more than a decoder does.
         spec = kind.parse(document)
         meta = read_meta(document)
-        if row.is_mesh_scoped and "mesh" not in document:
+        if resource_type.is_mesh_scoped and "mesh" not in document:
             meta = replace(meta, mesh=DEFAULT_MESH)
         return Draft(meta, spec)
     meta = read_meta(document)
     return Draft(meta, kind.parse(document if is_object(document) else {}))
 
 
-def bad_request_detail(row: ResourceType, error: ParseError) -> str:
+def bad_request_detail(resource_type: ResourceType, error: ParseError) -> str:
     """The `detail` of a body that cannot be read."""
-    return f"invalid {row.name} object: {go_quote(error.reason)}"
+    return f"invalid {resource_type.name} object: {go_quote(error.reason)}"
 
 
 def request_violations(
-    draft: Draft, row: ResourceType, key: ResourceKey, place: Place
+    draft: Draft, resource_type: ResourceType, key: ResourceKey, place: Place
 ) -> list[Violation]:
     """What is wrong with a draft as an answer to a URL, in the order clients see it."""
     meta = draft.meta
@@ -66,8 +66,8 @@ def request_violations(
         violations.insert(
             meta.name != key.name, Violation("name", "the length of the name must be shorter")
         )
-    violations += label_violations(meta.labels, row, meta.mesh, place)
-    return violations + meta_violations(meta.name, meta.mesh, row.scope)
+    violations += label_violations(meta.labels, resource_type, meta.mesh, place)
+    return violations + meta_violations(meta.name, meta.mesh, resource_type.scope)
 
 
 def show(resource: Resource, kind: Kind[Any]) -> dict[str, object]:

@@ -38,12 +38,16 @@ _NAMESPACED: Final = frozenset(
 _META: Final = frozenset({"type", "mesh", "name", "labels", "creationTime", "modificationTime"})
 
 
-def is_namespaced(row: ResourceType) -> bool:
-    return row.plugin or row.name in _NAMESPACED or row.name in _SECRET_TYPES
+def is_namespaced(resource_type: ResourceType) -> bool:
+    return (
+        resource_type.plugin
+        or resource_type.name in _NAMESPACED
+        or resource_type.name in _SECRET_TYPES
+    )
 
 
 def to_k8s(
-    row: ResourceType,
+    resource_type: ResourceType,
     mesh: str,
     name: str,
     body: JsonObject,
@@ -58,29 +62,29 @@ def to_k8s(
     `namespace`: where the reader wants it; "" for the control plane's own.
     """
     metadata: dict[str, object] = {"name": name}
-    if is_namespaced(row):
+    if is_namespaced(resource_type):
         metadata["namespace"] = namespace or system_namespace
-    if mesh and (row.plugin or row.name in _SECRET_TYPES):
+    if mesh and (resource_type.plugin or resource_type.name in _SECRET_TYPES):
         metadata["labels"] = {MESH: mesh}
     metadata["creationTimestamp"] = _instant(created_at)
-    if row.name in _SECRET_TYPES:
-        return _secret(row, metadata, body)
-    document: dict[str, object] = {"apiVersion": API_VERSION, "kind": row.name}
-    if row.is_mesh_scoped and not row.plugin:
+    if resource_type.name in _SECRET_TYPES:
+        return _secret(resource_type, metadata, body)
+    document: dict[str, object] = {"apiVersion": API_VERSION, "kind": resource_type.name}
+    if resource_type.is_mesh_scoped and not resource_type.plugin:
         document["mesh"] = mesh
     document["metadata"] = metadata
-    if row.plugin:
+    if resource_type.plugin:
         return document | dict(body)
     return document | {"spec": dict(body)}
 
 
 def _secret(
-    row: ResourceType, metadata: Mapping[str, object], body: JsonObject
+    resource_type: ResourceType, metadata: Mapping[str, object], body: JsonObject
 ) -> dict[str, object]:
     return {
         "apiVersion": "v1",
         "kind": "Secret",
-        "type": _SECRET_TYPES[row.name],
+        "type": _SECRET_TYPES[resource_type.name],
         "metadata": metadata,
         "data": {"value": body.get("data", "")},
     }
@@ -104,26 +108,26 @@ def from_k8s(document: JsonObject) -> dict[str, object]:
 
     Raises: ParseError for what is no object of ours. The spec itself is not looked at.
     """
-    row = _row(document)
+    resource_type = _resource_type(document)
     metadata = _member(document, "metadata")
     labels = _member(metadata, "labels")
-    body: dict[str, object] = {"type": row.name}
-    if row.scope is Scope.MESH:
+    body: dict[str, object] = {"type": resource_type.name}
+    if resource_type.scope is Scope.MESH:
         body["mesh"] = document.get("mesh") or labels.get(MESH) or DEFAULT_MESH
     body["name"] = metadata.get("name", "")
     kept = {key: value for key, value in labels.items() if key != MESH}
     if kept:
         body["labels"] = kept
-    if row.name in _SECRET_TYPES:
+    if resource_type.name in _SECRET_TYPES:
         return body | {"data": _member(document, "data").get("value", "")}
-    if row.plugin:
+    if resource_type.plugin:
         return body | {"spec": document.get("spec", {})}
     # What names the resource is told once, in the metadata.
     spec = _member(document, "spec")
     return body | {key: value for key, value in spec.items() if key not in _META}
 
 
-def _row(document: JsonObject) -> ResourceType:
+def _resource_type(document: JsonObject) -> ResourceType:
     version, kind = document.get("apiVersion"), document.get("kind")
     if version == "v1" and kind == "Secret":
         name = _SECRET_KINDS.get(str(document.get("type")))
@@ -133,10 +137,10 @@ def _row(document: JsonObject) -> ResourceType:
         return TYPES[name]
     if version != API_VERSION:
         raise ParseError(f"apiVersion has to be {API_VERSION}")
-    row = TYPES.get(str(kind))
-    if row is None or row.name in _SECRET_TYPES:
+    resource_type = TYPES.get(str(kind))
+    if resource_type is None or resource_type.name in _SECRET_TYPES:
         raise ParseError("kind is no type of this control plane")
-    return row
+    return resource_type
 
 
 def _member(document: JsonObject, name: str) -> JsonObject:

@@ -1,6 +1,6 @@
 """Every resource type of the API: one table, from which paths, lists and labels follow.
 
-The rows are wire contract 2.2, 2.10 and 8.6; their order is that of `/_resources`: by name.
+The entries are wire contract 2.2, 2.10 and 8.6; their order is that of `/_resources`: by name.
 """
 
 from __future__ import annotations
@@ -188,7 +188,7 @@ def _kong(name: str, path: str, display: str) -> ResourceType:
 _G: Final = Scope.GLOBAL
 _M: Final = Scope.MESH
 
-_ROWS: Final = (
+_RESOURCE_TYPES: Final = (
     _kong("AccessAudit", "accessaudits", "Access Audit"),
     _kong("AccessRole", "access-roles", "Access Role"),
     _kong("AccessRoleBinding", "access-role-bindings", "Access Role Binding"),
@@ -353,7 +353,9 @@ _ROWS: Final = (
     ),
 )
 
-TYPES: Final[Mapping[str, ResourceType]] = MappingProxyType({row.name: row for row in _ROWS})
+TYPES: Final[Mapping[str, ResourceType]] = MappingProxyType(
+    {resource_type.name: resource_type for resource_type in _RESOURCE_TYPES}
+)
 BY_PATH: Final[Mapping[str, ResourceType]] = MappingProxyType(
-    {row.path: row for row in _ROWS if row.path}
+    {resource_type.path: resource_type for resource_type in _RESOURCE_TYPES if resource_type.path}
 )
