@@ -11,7 +11,7 @@ from kong_mesh_cp.core.formats.go_quote import go_quote
 from kong_mesh_cp.core.formats.go_values import ParseError, is_object
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.resources.kind import Kind
-from kong_mesh_cp.core.resources.labels import Place, label_violations
+from kong_mesh_cp.core.resources.labels import Deployment, label_violations
 from kong_mesh_cp.core.resources.meta import (
     NAME_CHARACTERS_MAX,
     Resource,
@@ -57,16 +57,16 @@ def bad_request_detail(resource_type: ResourceType, error: ParseError) -> str:
 
 
 def request_violations(
-    draft: Draft, resource_type: ResourceType, key: ResourceKey, place: Place
+    draft: Draft, resource_type: ResourceType, key: ResourceKey, deployment: Deployment
 ) -> list[Violation]:
     """What is wrong with a draft as an answer to a URL, in the order clients see it."""
     meta = draft.meta
     violations = url_violations(meta, key)
-    if place.federated and len(f"{place.zone}.{key.name}") >= NAME_CHARACTERS_MAX:
+    if deployment.federated and len(f"{deployment.zone}.{key.name}") >= NAME_CHARACTERS_MAX:
         violations.insert(
             meta.name != key.name, Violation("name", "the length of the name must be shorter")
         )
-    violations += label_violations(meta.labels, resource_type, meta.mesh, place)
+    violations += label_violations(meta.labels, resource_type, meta.mesh, deployment)
     return violations + meta_violations(meta.name, meta.mesh, resource_type.scope)
 
 

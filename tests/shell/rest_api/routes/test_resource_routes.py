@@ -7,7 +7,7 @@ import json
 import pytest
 
 from kong_mesh_cp.core.errors import StateError
-from kong_mesh_cp.core.resources.labels import Mode, Place
+from kong_mesh_cp.core.resources.labels import Deployment, Mode
 from kong_mesh_cp.core.resources.registry import TYPES
 from kong_mesh_cp.core.resources.volume import Excess, Share
 from kong_mesh_cp.shell.rest_api.errors import refused
@@ -140,11 +140,15 @@ async def test_an_unknown_format_is_told() -> None:
 @pytest.mark.parametrize(
     ("writable", "path", "begins"),
     [
-        (Writable(place=Place()), "/mesh-insights/m", "On zone control plane"),
-        (Writable(place=Place(), api_read_only=True), "/meshes/m", "On zone control plane"),
-        (Writable(place=Place(federated=True)), "/meshes/m", "On zone control plane"),
+        (Writable(deployment=Deployment()), "/mesh-insights/m", "On zone control plane"),
         (
-            Writable(place=Place(mode=Mode.GLOBAL)),
+            Writable(deployment=Deployment(), api_read_only=True),
+            "/meshes/m",
+            "On zone control plane",
+        ),
+        (Writable(deployment=Deployment(federated=True)), "/meshes/m", "On zone control plane"),
+        (
+            Writable(deployment=Deployment(mode=Mode.GLOBAL)),
             "/meshes/m/dataplanes/a",
             "On global control plane",
         ),
@@ -167,10 +171,10 @@ def test_each_type_is_written_where_it_comes_from() -> None:
     for_all = {
         resource_type.name
         for resource_type in TYPES.values()
-        if Writable(place=Place()).permits(resource_type)
+        if Writable(deployment=Deployment()).permits(resource_type)
     }
-    on_global = Writable(place=Place(mode=Mode.GLOBAL))
-    on_zone = Writable(place=Place(federated=True))
+    on_global = Writable(deployment=Deployment(mode=Mode.GLOBAL))
+    on_zone = Writable(deployment=Deployment(federated=True))
     refused_on_global = {name for name in for_all if not on_global.permits(TYPES[name])}
     assert refused_on_global == {"Dataplane", "MeshService", "ZoneEgress", "ZoneIngress"}
     refused_on_zone = {name for name in for_all if not on_zone.permits(TYPES[name])}

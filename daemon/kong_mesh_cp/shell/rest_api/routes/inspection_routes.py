@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from kong_mesh_cp.core.identity.users import User
-from kong_mesh_cp.core.resources.labels import Mode, Place
+from kong_mesh_cp.core.resources.labels import Deployment, Mode
 from kong_mesh_cp.core.resources.registry import TYPES, ResourceType
 from kong_mesh_cp.shell.http.messages import Request, Response
 from kong_mesh_cp.shell.http.operations import Operation
@@ -53,7 +53,7 @@ class InspectionRoutes:
     inspecting: Callable[[], Awaitable[PolicyInspector]]
     insights: InsightViews
     authenticate: Authenticate
-    place: Place
+    deployment: Deployment
     large: LargeAnswers = field(default_factory=LargeAnswers)
 
     def routes(self) -> Iterator[Route]:
@@ -61,7 +61,7 @@ class InspectionRoutes:
         in_mesh = "/meshes/{mesh}"
         proxy, gateway = f"{in_mesh}/dataplanes/{{name}}", f"{in_mesh}/meshgateways/{{name}}"
         yield self._route(f"{proxy}/_rules", self._dataplane_rules, abouts.DATAPLANE_RULES)
-        if self.place.mode is Mode.GLOBAL:
+        if self.deployment.mode is Mode.GLOBAL:
             yield self._route(f"{proxy}/_config", _not_on_global, abouts.CONFIG)
             yield self._route(f"{gateway}/_config", _not_on_global, abouts.GATEWAY_CONFIG)
         else:

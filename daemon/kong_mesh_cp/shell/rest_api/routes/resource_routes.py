@@ -9,7 +9,7 @@ from kong_mesh_cp.core.formats.json_text import JsonText
 from kong_mesh_cp.core.identity.audit import Touch, Touched, is_audited
 from kong_mesh_cp.core.identity.users import User
 from kong_mesh_cp.core.resources.k8s_format import to_k8s
-from kong_mesh_cp.core.resources.labels import Mode, Place
+from kong_mesh_cp.core.resources.labels import Deployment, Mode
 from kong_mesh_cp.core.resources.registry import TYPES, ResourceType
 from kong_mesh_cp.core.schema.violations import Violation
 from kong_mesh_cp.shell.http.messages import Request, Response
@@ -58,20 +58,22 @@ _OF_GLOBAL = (
 class Writable:
     """Which types this control plane lets clients write."""
 
-    place: Place
+    deployment: Deployment
     api_read_only: bool = False
 
     def permits(self, resource_type: ResourceType) -> bool:
         if self.api_read_only or resource_type.read_only:
             return False
-        if self.place.mode is Mode.GLOBAL:
+        if self.deployment.mode is Mode.GLOBAL:
             return not resource_type.only_from_zone
         # Types that do not travel belong to each control plane for itself.
-        return not self.place.federated or resource_type.provided_by_zone or not resource_type.kds
+        return (
+            not self.deployment.federated or resource_type.provided_by_zone or not resource_type.kds
+        )
 
     @property
     def explanation(self) -> str:
-        return _OF_GLOBAL if self.place.mode is Mode.GLOBAL else _OF_ZONE
+        return _OF_GLOBAL if self.deployment.mode is Mode.GLOBAL else _OF_ZONE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -92,7 +92,9 @@ class TypeRoutes:
 
     def _read_only(self, resource_type: ResourceType) -> bool:
         return (
-            self.writable.api_read_only or self.writable.place.federated or resource_type.read_only
+            self.writable.api_read_only
+            or self.writable.deployment.federated
+            or resource_type.read_only
         )
 
 
