@@ -42,6 +42,7 @@ def bodies(message: type[Message]) -> st.SearchStrategy[dict[str, Any]]:
     members = {
         each.metadata.get("json_name") or camel_case(each.name): values(hints[each.name])
         for each in fields(message)
+        if each.name != "unknown_fields"  # of the binary form only: no member in JSON
     }
     return st.fixed_dictionaries({}, optional=members)
 
