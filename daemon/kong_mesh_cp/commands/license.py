@@ -112,7 +112,7 @@ def _answer(question: str, arguments: argparse.Namespace, *, clock: Clock) -> in
         lines = license_text.simulated(entitlement, outcome, now=now, active=active)
     else:
         lines = license_text.TEXTS[question](report)
-    lines += [f"note: {report.place} {remark}" for remark in (found.remarks if found else ())]
+    lines += [f"note: {report.source} {remark}" for remark in (found.remarks if found else ())]
     _print(arguments.output, facts, lines, report)
     return EXIT_STATUS[report.verdict]
 
@@ -121,7 +121,7 @@ def _report(found: Input | None, keyring: Keyring, *, now: datetime, active: int
     if found is not None and found.document is not None:
         return judge(
             found.document,
-            place=found.place,
+            source=found.source,
             keyring=keyring,
             now=now,
             active=active,
@@ -129,7 +129,7 @@ def _report(found: Input | None, keyring: Keyring, *, now: datetime, active: int
         )
     return Report(
         verdict=Verdict.INVALID if found else Verdict.NONE,
-        place=found.place if found else "",
+        source=found.source if found else "",
         now=now,
         license=None,
         unverified=None,

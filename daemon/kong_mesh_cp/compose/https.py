@@ -48,11 +48,11 @@ class _Files:
     remedy: str
 
     def read(self) -> Pair:
-        place = f"{printable(self.certificate)} and {printable(self.key)}"
+        source = f"{printable(self.certificate)} and {printable(self.key)}"
         return Pair(
             read_pem(self.certificate, setting=self.certificate_setting),
             read_pem(self.key, setting=self.key_setting),
-            place,
+            source,
             self.remedy,
         )
 
@@ -105,7 +105,7 @@ class Https:
             self._refused = error
             return
         self._content, self._refused = content, None
-        log.info("tls-certificate-renewed: %s", content.pair.place)
+        log.info("tls-certificate-renewed: %s", content.pair.source)
         await self._judge(content.pair)
 
     async def follow(self) -> None:
@@ -129,8 +129,8 @@ class Https:
         api = self._settings.api_server
         parts = []
         if api.https.tls_ca_file is not None:
-            place = "apiServer.https.tlsCaFile"
-            parts.append(read_pem(api.https.tls_ca_file, setting=place, gives_trust=True))
+            source = "apiServer.https.tlsCaFile"
+            parts.append(read_pem(api.https.tls_ca_file, setting=source, gives_trust=True))
         if api.auth.client_certs_dir is not None:
             parts += read_certificates(
                 api.auth.client_certs_dir, setting="apiServer.auth.clientCertsDir"
@@ -141,7 +141,7 @@ class Https:
 
     def _make(self) -> _Content:
         names, now = names_of_this_machine(), self._wall_clock()
-        pair = make_pair(names, now=now, place="the certificate made here", remedy="Start again.")
+        pair = make_pair(names, now=now, source="the certificate made here", remedy="Start again.")
         if self._own is not None:
             try:
                 # The key first: a certificate alone is made anew, with another key.
@@ -179,7 +179,7 @@ class Https:
         if end <= self._wall_clock():
             log.warning(
                 "tls-certificate-expired: the certificate of %s ended at %s; clients refuse it. %s",
-                pair.place,
+                pair.source,
                 instant(end),
                 pair.remedy,
             )

@@ -23,7 +23,7 @@ from kong_mesh_cp.shell.store.sqlite.state_directory import STORE_NAME, StateDir
 class Migrated:
     """What came of it. Version 0: there was no store."""
 
-    place: str
+    store: str
     before: int
     now: int
 

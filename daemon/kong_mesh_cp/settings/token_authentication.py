@@ -46,25 +46,25 @@ def _keys(*, of_meshes: bool) -> Form[tuple[PublicKey, ...]]:
     return Form(expected, read)
 
 
-def _key(entry: object, place: str, known: Sequence[str]) -> PublicKey:
+def _key(entry: object, at: str, known: Sequence[str]) -> PublicKey:
     if not isinstance(entry, Mapping):
-        raise MalformedError(f"must be a list of tables; {place} is none")
+        raise MalformedError(f"must be a list of tables; {at} is none")
     texts: dict[str, str] = {}
     for name, value in entry.items():
         if name not in known:
-            raise MalformedError(f"{place} has {quoted(str(name))}, none of {', '.join(known)}")
+            raise MalformedError(f"{at} has {quoted(str(name))}, none of {', '.join(known)}")
         # YAML's numbers come as text; in TOML somebody may write the kid as one.
         text = str(value) if name == "kid" and type(value) is int else value
         if not isinstance(text, str) or not text:
-            raise MalformedError(f"{name} of {place} must be text that is not empty")
+            raise MalformedError(f"{name} of {at} must be text that is not empty")
         texts[name] = text
     if not texts.get("kid", "").isprintable() or "kid" not in texts:
-        raise MalformedError(f"{place} needs a kid: the id of the key in the head of its tokens")
+        raise MalformedError(f"{at} needs a kid: the id of the key in the head of its tokens")
     if ("key" in texts) == ("keyFile" in texts):
-        raise MalformedError(f"{place} needs a key in PEM, or the path of one as keyFile; not both")
+        raise MalformedError(f"{at} needs a key in PEM, or the path of one as keyFile; not both")
     if _PRIVATE in texts.get("key", ""):
         raise MalformedError(
-            f"{place} is a private key, which must not be here: write what "
+            f"{at} is a private key, which must not be here: write what "
             "kumactl generate public-key makes of it"
         )
     path = texts.get("keyFile")

@@ -146,7 +146,7 @@ def _collect(plane: ControlPlane, resource_types: list[ResourceType]) -> Iterato
 def _ordered(found: list[_Found]) -> list[_Found]:
     """In an order in which they can be applied: meshes, their secrets, the rest, user keys."""
 
-    def place(each: _Found) -> int:
+    def rank(each: _Found) -> int:
         match each.type.name:
             case "Mesh":
                 return 0
@@ -158,7 +158,7 @@ def _ordered(found: list[_Found]) -> list[_Found]:
                 return 2
 
     kept = [each for each in found if each.type.name != "GlobalSecret" or each.name not in _NEVER]
-    return sorted(kept, key=place)
+    return sorted(kept, key=rank)
 
 
 def _universal(found: _Found, profile: Profile) -> JsonObject:

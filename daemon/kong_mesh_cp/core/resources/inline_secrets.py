@@ -117,14 +117,14 @@ class _Search:
         match value:
             case dict():
                 for member, each in value.items():
-                    place = at.field(member)
-                    secret = self._judged(value, name, member, each)
+                    member_at = at.field(member)
+                    secret = self._finding(value, name, member, each)
                     if secret is None:
-                        yield from self.of(each, member, place)
+                        yield from self.of(each, member, member_at)
                     else:
                         remedy, mask = secret
                         put = _into(value, member)
-                        yield InlineSecret(place, each, remedy, put, mask)
+                        yield InlineSecret(member_at, each, remedy, put, mask)
             case list():
                 for index, each in enumerate(value):
                     if isinstance(each, str) and _is_private(each):
@@ -135,7 +135,7 @@ class _Search:
             case _:
                 pass
 
-    def _judged(
+    def _finding(
         self, holder: dict[str, object], name: str, member: str, value: object
     ) -> tuple[str, str] | None:
         """Remedy and mask if `value`, the `member` of `holder`, is a secret."""
@@ -152,9 +152,9 @@ class _Search:
         return (_BY_NAME, MASK) if _is_private(value) else None
 
 
-def _into(holder: dict[str, object] | list[object], place: str | int) -> Callable[[object], None]:
+def _into(holder: dict[str, object] | list[object], key: str | int) -> Callable[[object], None]:
     def put(value: object) -> None:
-        holder[place] = value  # type: ignore[index]
+        holder[key] = value  # type: ignore[index]
 
     return put
 

@@ -363,13 +363,13 @@ class RecordNode:
         self, value: Mapping[str, object], at: FieldPath, faults: Faults
     ) -> Iterable[tuple[str, object]]:
         for member in self.members:
-            place = at.field(member.name)
+            member_at = at.field(member.name)
             given = value.get(member.name)
             if given is not None or (member.name in value and not member.null_is_absent):
-                yield member.attribute, member.node.read(given, place, faults)
+                yield member.attribute, member.node.read(given, member_at, faults)
                 continue
             if member.default is None:
-                faults.add(place, "in body is required")
+                faults.add(member_at, "in body is required")
             yield member.attribute, _absent(member)
 
     def write(self, value: object) -> dict[str, object]:

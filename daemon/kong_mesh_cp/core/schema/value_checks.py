@@ -1,6 +1,6 @@
 """What is said of single values, wherever they stand (8.5: the generic texts of Kuma).
 
-Every check takes the value and its place and yields nothing where the value is absent (None).
+Every check takes the value and its path and yields nothing where the value is absent (None).
 """
 
 from __future__ import annotations

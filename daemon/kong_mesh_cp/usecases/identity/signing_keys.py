@@ -205,16 +205,16 @@ class SigningKeys:
 
     async def revoke(self, series: KeySeries, token_id: str) -> None:
         """Void one token for good. Raises: ValueError for an id that no list can hold."""
-        place = series.revocations[0]
+        key = series.revocations[0]
         for _ in range(ATTEMPTS_MAX):
-            listed = await self._secrets.get(place)
+            listed = await self._secrets.get(key)
             extended = with_revoked(listed or b"", token_id)
             if extended == listed:
                 return
-            if await self._secrets.put(place, extended, expected=listed):
-                log.info("token-revoked: %r is listed in %s", token_id, place.name)
+            if await self._secrets.put(key, extended, expected=listed):
+                log.info("token-revoked: %r is listed in %s", token_id, key.name)
                 return
-        raise _contended(place.name)
+        raise _contended(key.name)
 
 
 async def _prove_here(pem: bytes) -> SigningKey:

@@ -66,17 +66,17 @@ def _conf(conf: Conf, at: FieldPath) -> Iterator[Violation]:
 def _fault(fault: Fault, at: FieldPath, index: int) -> Iterator[Violation]:
     # The original puts the index behind the fault's name, not behind `http`.
     if fault.abort is not None:
-        place = at.field("abort").index(index)
-        yield from status_code(fault.abort.http_status, place.field("httpStatus"))
-        yield from percentage(fault.abort.percentage, place.field("percentage"))
+        fault_at = at.field("abort").index(index)
+        yield from status_code(fault.abort.http_status, fault_at.field("httpStatus"))
+        yield from percentage(fault.abort.percentage, fault_at.field("percentage"))
     if fault.delay is not None:
-        place = at.field("delay").index(index)
-        yield from not_negative(fault.delay.value, place.field("value"))
-        yield from percentage(fault.delay.percentage, place.field("percentage"))
+        fault_at = at.field("delay").index(index)
+        yield from not_negative(fault.delay.value, fault_at.field("value"))
+        yield from percentage(fault.delay.percentage, fault_at.field("percentage"))
     if fault.response_bandwidth is not None:
-        place = at.field("responseBandwidth").index(index)
-        yield from bandwidth(fault.response_bandwidth.limit, place.field("responseBandwidth"))
-        yield from percentage(fault.response_bandwidth.percentage, place.field("percentage"))
+        fault_at = at.field("responseBandwidth").index(index)
+        yield from bandwidth(fault.response_bandwidth.limit, fault_at.field("responseBandwidth"))
+        yield from percentage(fault.response_bandwidth.percentage, fault_at.field("percentage"))
 
 
 KIND: Final = plugin_kind("MeshFaultInjection", MeshFaultInjection, _violations, top_warnings)

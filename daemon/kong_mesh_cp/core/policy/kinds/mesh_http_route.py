@@ -114,14 +114,14 @@ def _rule(rule: Rule, at: FieldPath, *, at_gateway: bool) -> Iterator[Violation]
     filters = rule.default.filters or ()
     by_prefix = all(m.path is not None and m.path.type == "PathPrefix" for m in rule.matches)
     for index, each in enumerate(filters):
-        place = at.field("default").field("filters").index(index)
-        yield from filter_violations(each, place, by_prefix=by_prefix, at_gateway=at_gateway)
+        filter_at = at.field("default").field("filters").index(index)
+        yield from filter_violations(each, filter_at, by_prefix=by_prefix, at_gateway=at_gateway)
     backends = rule.default.backend_refs or ()
-    place = at.field("default").field("backendRefs")
+    refs_at = at.field("default").field("backendRefs")
     redirected = any(each.type == "RequestRedirect" for each in filters)
     if at_gateway and not backends and not redirected:
-        yield place.violation(MUST_NOT_BE_EMPTY)
-    yield from backend_violations(backends, _BACKENDS, place)
+        yield refs_at.violation(MUST_NOT_BE_EMPTY)
+    yield from backend_violations(backends, _BACKENDS, refs_at)
 
 
 def _match(match: Match, at: FieldPath) -> Iterator[Violation]:

@@ -154,13 +154,13 @@ def _conf(item: Entry[Conf], at: FieldPath) -> Iterator[Violation]:
     if awareness is None:
         return
     if awareness.local_zone is not None:
-        place = at.field("localityAwareness").field("localZone").field("affinityTags")
-        yield from _affinity(awareness.local_zone.affinity_tags or (), place)
+        tags_at = at.field("localityAwareness").field("localZone").field("affinityTags")
+        yield from _affinity(awareness.local_zone.affinity_tags or (), tags_at)
     if awareness.cross_zone is not None:
-        place = at.field("localityAwareness").field("crossZone")
+        cross_zone_at = at.field("localityAwareness").field("crossZone")
         if _is_one_mesh_service(item.target_ref):
-            yield place.violation("must not be set: MeshService traffic is local")
-        yield from _cross_zone(awareness.cross_zone, place)
+            yield cross_zone_at.violation("must not be set: MeshService traffic is local")
+        yield from _cross_zone(awareness.cross_zone, cross_zone_at)
 
 
 def _is_one_mesh_service(ref: TargetRef) -> bool:
@@ -171,14 +171,14 @@ def _is_one_mesh_service(ref: TargetRef) -> bool:
 def _balancer(balancer: LoadBalancer, at: FieldPath) -> Iterator[Violation]:
     match balancer:
         case LoadBalancer(type="RingHash", ring_hash=RingHash() as ring):
-            place = at.field("ringHash").field("hashPolicies")
-            yield from hash_violations(ring.hash_policies or (), place)
+            policies_at = at.field("ringHash").field("hashPolicies")
+            yield from hash_violations(ring.hash_policies or (), policies_at)
         case LoadBalancer(type="Maglev", maglev=Maglev() as maglev):
-            place = at.field("maglev").field("hashPolicies")
-            yield from hash_violations(maglev.hash_policies or (), place)
+            policies_at = at.field("maglev").field("hashPolicies")
+            yield from hash_violations(maglev.hash_policies or (), policies_at)
         case LoadBalancer(type="LeastRequest", least_request=LeastRequest() as least):
-            place = at.field("leastRequest").field("activeRequestBias")
-            yield from at_least(least.active_request_bias, 0, place)
+            bias_at = at.field("leastRequest").field("activeRequestBias")
+            yield from at_least(least.active_request_bias, 0, bias_at)
         case _:
             pass  # without settings there is nothing to be wrong
 
@@ -197,8 +197,8 @@ def _cross_zone(cross_zone: CrossZone, at: FieldPath) -> Iterator[Violation]:
         yield from _failover(failover, at.field("failover").index(index))
     threshold = cross_zone.failover_threshold
     if threshold is not None:
-        place = at.field("failoverThreshold").field("percentage")
-        yield from percentage(threshold.percentage, place, zero_allowed=False)
+        percentage_at = at.field("failoverThreshold").field("percentage")
+        yield from percentage(threshold.percentage, percentage_at, zero_allowed=False)
 
 
 def _failover(failover: Failover, at: FieldPath) -> Iterator[Violation]:

@@ -108,8 +108,8 @@ def _violations(spec: MeshMetric) -> Iterator[Violation]:
         yield from _profiles(conf.sidecar.profiles, at.field("sidecar").field("profiles"))
     # The original names the elements of both lists once more.
     for index, application in enumerate(conf.applications or ()):
-        place = at.field("applications").field("application").index(index)
-        yield from port(application.port, place)
+        port_at = at.field("applications").field("application").index(index)
+        yield from port(application.port, port_at)
     for index, backend in enumerate(conf.backends or ()):
         yield from _backend(backend, at.field("backends").field("backend").index(index))
 
@@ -123,22 +123,22 @@ def _profiles(profiles: Profiles, at: FieldPath) -> Iterator[Violation]:
     yield from _selectors(profiles.include or (), at.field("include"))
     for index, profile in enumerate(profiles.append_profiles or ()):
         if profile.name not in PROFILES:
-            place = at.field("appendProfiles").index(index).field("name")
-            yield place.violation(
+            name_at = at.field("appendProfiles").index(index).field("name")
+            yield name_at.violation(
                 f"unrecognized profile name '{profile.name}' - 'All', 'None', 'Basic' are supported"
             )
 
 
 def _selectors(selectors: tuple[Selector, ...], at: FieldPath) -> Iterator[Violation]:
     for index, selector in enumerate(selectors):
-        place = at.index(index)
+        selector_at = at.index(index)
         if selector.type not in SELECTORS:
-            yield place.field("type").violation(
+            yield selector_at.field("type").violation(
                 f"unrecognized type '{selector.type}' - 'Regex', 'Prefix', 'Exact' are supported"
             )
         if selector.type == "Regex" and regex_fault(selector.match) is not None:
             reason = TOO_LONG if is_too_long(selector.match) else "invalid regex"
-            yield place.field("match").violation(reason)
+            yield selector_at.field("match").violation(reason)
 
 
 def _backend(backend: Backend, at: FieldPath) -> Iterator[Violation]:

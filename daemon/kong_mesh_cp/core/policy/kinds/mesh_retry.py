@@ -188,37 +188,39 @@ def _back_offs(section: Http | Grpc, at: FieldPath) -> Iterator[Violation]:
     limited = section.rate_limited_back_off
     if limited is None:
         return
-    place = at.field("rateLimitedBackOff")
+    limited_at = at.field("rateLimitedBackOff")
     if limited.max_interval is not None and limited.max_interval <= 0:
-        yield place.field("maxInterval").violation("must be defined and greater than zero")
+        yield limited_at.field("maxInterval").violation("must be defined and greater than zero")
     if limited.reset_headers is None:
-        yield place.field("resetHeaders").violation(MUST_BE_DEFINED)
+        yield limited_at.field("resetHeaders").violation(MUST_BE_DEFINED)
     for index, header in enumerate(limited.reset_headers or ()):
         if not header.name:
-            field = place.field("resetHeaders").index(index).field("name")
+            field = limited_at.field("resetHeaders").index(index).field("name")
             yield field.violation(MUST_BE_DEFINED)
 
 
 def _host_selection(predicates: tuple[Predicate, ...], at: FieldPath) -> Iterator[Violation]:
     priorities = 0
     for index, rule in enumerate(predicates):
-        place = at.index(index)
+        predicate_at = at.index(index)
         match rule.predicate:
             case "OmitPreviousHosts":
                 pass
             case "OmitHostsWithTags":
                 if rule.tags is None:
-                    yield place.field("tags").violation(MUST_BE_DEFINED)
+                    yield predicate_at.field("tags").violation(MUST_BE_DEFINED)
             case "OmitPreviousPriorities":
                 if priorities:
                     message = f"{rule.predicate} must only be specified once"
-                    yield place.field("predicate").violation(message)
+                    yield predicate_at.field("predicate").violation(message)
                 if rule.update_frequency <= 0:
                     message = "must be defined and greater than zero"
-                    yield place.field("updateFrequency").violation(message)
+                    yield predicate_at.field("updateFrequency").violation(message)
                 priorities += 1
             case unknown:
-                yield place.field("predicate").violation(f"unknown predicate type '{unknown}'")
+                yield predicate_at.field("predicate").violation(
+                    f"unknown predicate type '{unknown}'"
+                )
 
 
 KIND: Final = plugin_kind("MeshRetry", MeshRetry, _violations, top_warnings)

@@ -91,9 +91,9 @@ def _not_per_route(conf: Conf, at: FieldPath) -> Iterator[Violation]:
         at.field("http").field("maxStreamDuration"): http.max_stream_duration,
         at.field("http").field("maxConnectionDuration"): http.max_connection_duration,
     }
-    for place, value in of_connections.items():
+    for where, value in of_connections.items():
         if value is not None:
-            yield place.violation(NOT_PER_ROUTE)
+            yield where.violation(NOT_PER_ROUTE)
 
 
 def _http(http: Http, at: FieldPath) -> Iterator[Violation]:

@@ -102,16 +102,16 @@ def _conf(conf: Conf, at: FieldPath) -> Iterator[Violation]:
         case _:
             yield at.field("backends").violation("must have zero or one backend defined")
     for index, tag in enumerate(conf.tags or ()):
-        place = at.field("tags").index(index)
+        tag_at = at.field("tags").index(index)
         if not tag.name:
-            yield place.field("name").violation(MUST_NOT_BE_EMPTY)
+            yield tag_at.field("name").violation(MUST_NOT_BE_EMPTY)
         if (tag.header is None) == (tag.literal is None):
-            yield place.violation(only_one_of("tag", "header", "literal"))
+            yield tag_at.violation(only_one_of("tag", "header", "literal"))
     if conf.sampling is not None:
-        place = at.field("sampling")
-        yield from _sampling(conf.sampling.client, place.field("client"))
-        yield from _sampling(conf.sampling.random, place.field("random"))
-        yield from _sampling(conf.sampling.overall, place.field("overall"))
+        sampling_at = at.field("sampling")
+        yield from _sampling(conf.sampling.client, sampling_at.field("client"))
+        yield from _sampling(conf.sampling.random, sampling_at.field("random"))
+        yield from _sampling(conf.sampling.overall, sampling_at.field("overall"))
 
 
 def _backend(backend: Backend, at: FieldPath) -> Iterator[Violation]:
@@ -119,11 +119,11 @@ def _backend(backend: Backend, at: FieldPath) -> Iterator[Violation]:
         case Backend(type="Datadog", datadog=Datadog() as datadog):
             yield from _datadog_url(datadog.url, at.field("datadog").field("url"))
         case Backend(type="Zipkin", zipkin=Zipkin() as zipkin):
-            place = at.field("zipkin").field("url")
+            url_at = at.field("zipkin").field("url")
             if not zipkin.url:
-                yield place.violation(MUST_NOT_BE_EMPTY)
+                yield url_at.violation(MUST_NOT_BE_EMPTY)
             elif not is_url(zipkin.url):
-                yield place.violation("must be a valid url")
+                yield url_at.violation("must be a valid url")
         case Backend(type="OpenTelemetry", open_telemetry=OpenTelemetry()):
             pass  # an address of gRPC has any form
         case _:

@@ -28,7 +28,7 @@ def backend_violations(
     refs: tuple[BackendRef, ...], allowed: Allowed, at: FieldPath
 ) -> Iterator[Violation]:
     for index, ref in enumerate(refs):
-        place = at.index(index)
-        yield from violations(ref, allowed, place)
+        ref_at = at.index(index)
+        yield from violations(ref, allowed, ref_at)
         if ref.kind == "MeshMultiZoneService" and ref.port is None:
-            yield place.field("port").violation("must be defined with kind MeshMultiZoneService")
+            yield ref_at.field("port").violation("must be defined with kind MeshMultiZoneService")

@@ -95,10 +95,10 @@ _MEMBERS: Final = {
 
 
 def filter_violations(
-    each: Filter, place: FieldPath, *, by_prefix: bool, at_gateway: bool
+    each: Filter, filter_at: FieldPath, *, by_prefix: bool, at_gateway: bool
 ) -> Iterator[Violation]:
     """`by_prefix`: all matches of the rule are prefixes of paths."""
-    at = place.field(_MEMBERS.get(each.type, "type"))
+    at = filter_at.field(_MEMBERS.get(each.type, "type"))
     match each:
         case (
             Filter(
@@ -134,11 +134,11 @@ def _path(rewrite: PathRewrite | None, at: FieldPath, *, by_prefix: bool) -> Ite
 def _backend_hostname(
     rewrite: UrlRewrite, at: FieldPath, *, at_gateway: bool
 ) -> Iterator[Violation]:
-    place = at.field("hostToBackendHostname")
+    rewrite_at = at.field("hostToBackendHostname")
     if rewrite.host_to_backend_hostname and not at_gateway:
-        yield place.violation("can only be set with MeshGateway")
+        yield rewrite_at.violation("can only be set with MeshGateway")
     if rewrite.host_to_backend_hostname and rewrite.hostname is not None:
-        yield place.violation("cannot be set together with hostname")
+        yield rewrite_at.violation("cannot be set together with hostname")
 
 
 _SUBDOMAIN_TEXT: Final = (

@@ -50,17 +50,17 @@ def cluster_name(tags: Tags) -> str:
 
 def _for_clients(proxy: Proxy, matched: MatchedPolicies) -> Iterator[RuleAttachment]:
     tags_of = {inbound.listener: inbound.tags for inbound in proxy.inbounds}
-    for place in sorted(matched.from_rules):
-        tags = tags_of.get(place, {})
+    for listener in sorted(matched.from_rules):
+        tags = tags_of.get(listener, {})
         if SERVICE_TAG not in tags:
             continue
-        for rule in matched.from_rules[place]:
+        for rule in matched.from_rules[listener]:
             yield RuleAttachment(
                 "ClientSubset",
                 matched.type,
                 rule,
                 cluster_name(tags),
-                (str(place),),
+                (str(listener),),
                 tags[SERVICE_TAG],
                 tags,
             )

@@ -110,12 +110,12 @@ def _shown_type(
     resources = sorted(matched.to_rules.resources.values(), key=lambda rule: rule.resource.name)
     lists: dict[str, list[JsonObject]] = {
         "fromRules": [
-            {"inbound": _shown_inbound(place, proxy), "rules": [*map(said.subset_rule, rules)]}
-            for place, rules in _by_port(matched.from_rules)
+            {"inbound": _shown_inbound(listener, proxy), "rules": [*map(said.subset_rule, rules)]}
+            for listener, rules in _by_port(matched.from_rules)
         ],
         "inboundRules": [
-            {"inbound": _shown_inbound(place, proxy), "rules": [*map(said.inbound_rule, rules)]}
-            for place, rules in _by_port(matched.inbound_rules)
+            {"inbound": _shown_inbound(listener, proxy), "rules": [*map(said.inbound_rule, rules)]}
+            for listener, rules in _by_port(matched.inbound_rules)
         ],
         "toResourceRules": [*map(said.resource_rule, resources)],
         "toRules": [*map(said.subset_rule, services)],
@@ -132,17 +132,17 @@ _Rules = TypeVar("_Rules", bound=Sequence[object])
 
 
 def _by_port(rules: Mapping[Listener, _Rules]) -> list[tuple[Listener, _Rules]]:
-    said = [(place, about) for place, about in rules.items() if about]
+    said = [(listener, about) for listener, about in rules.items() if about]
     return sorted(said, key=lambda each: each[0].port)
 
 
-def _shown_inbound(place: Listener, proxy: Proxy) -> JsonObject:
-    inbound = next((each for each in proxy.inbounds if each.listener.port == place.port), None)
+def _shown_inbound(listener: Listener, proxy: Proxy) -> JsonObject:
+    inbound = next((each for each in proxy.inbounds if each.listener.port == listener.port), None)
     tags = inbound.tags if inbound else {}
     if proxy.gateway is not None:
         tags = proxy.gateway.tags
     name: JsonObject = {"name": inbound.name} if inbound and inbound.name else {}
-    return {**name, "port": place.port, "tags": dict(tags)}
+    return {**name, "port": listener.port, "tags": dict(tags)}
 
 
 def _http_matches(matched: Iterable[MatchedPolicies]) -> list[JsonObject]:

@@ -223,9 +223,9 @@ def _read_role(document: JsonObject) -> AccessRole:
     role = read_message(AccessRole, document)
     given = document.get("rules")
     unknown = (
-        place.violation(_UNKNOWN)
+        at.violation(_UNKNOWN)
         for number, rule in enumerate(given if isinstance(given, list) else ())
-        for place in unknown_members(AccessRule, rule, root("rules").index(number))
+        for at in unknown_members(AccessRule, rule, root("rules").index(number))
     )
     violations = tuple(islice(unknown, VIOLATIONS_MAX + 1))
     if violations:
@@ -240,7 +240,7 @@ def _role_warnings(role: AccessRole) -> Sequence[str]:
         for index, condition in enumerate(rule.when)
         if condition.is_void
     )
-    return tuple(f"{place} is never fulfilled: {_VOID}" for place in islice(void, WARNINGS_MAX))
+    return tuple(f"{at} is never fulfilled: {_VOID}" for at in islice(void, WARNINGS_MAX))
 
 
 KIND: Final = replace(

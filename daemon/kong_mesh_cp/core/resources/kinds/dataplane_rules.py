@@ -39,7 +39,7 @@ BACKEND_KINDS: Final = ("MeshExternalService", "MeshMultiZoneService", "MeshServ
 
 _NETWORKING: Final = root("networking")
 _UNKNOWN_KIND: Final = f"invalid value. Available values are: {','.join(BACKEND_KINDS)}"
-_SAME_PLACE: Final = "serviceAddress and servicePort has to differ from address and port"
+_SAME_ADDRESS: Final = "serviceAddress and servicePort has to differ from address and port"
 
 
 def violations(dataplane: Dataplane) -> list[Violation]:
@@ -153,13 +153,13 @@ def _inbound_addresses(inbound: Inbound, proxy_address: str, path: FieldPath) ->
         if not is_ip(inbound.service_address):
             found.append(at.violation("serviceAddress has to be valid IP address"))
         if same_port and inbound.service_address == proxy_address:
-            found.append(at.violation(_SAME_PLACE))
+            found.append(at.violation(_SAME_ADDRESS))
     if inbound.address:
         if not is_ip(inbound.address):
             reason = "address has to be valid IP address"
             found.append(path.field("address").violation(reason))
         if same_port and inbound.address == inbound.service_address:
-            found.append(at.violation(_SAME_PLACE))
+            found.append(at.violation(_SAME_ADDRESS))
     return found
 
 

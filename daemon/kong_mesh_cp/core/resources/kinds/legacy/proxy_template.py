@@ -16,10 +16,10 @@ from kong_mesh_cp.core.schema.violations import FieldPath, Violation, root
 PROFILES: Final = ("default-proxy", "egress-proxy", "ingress-proxy")
 
 _FEW: Final = ("add", "patch", "remove")
-_PLACE: Final = "cannot be empty. You need to pick a filter {} which this one will be added"
+_NO_NEIGHBOUR: Final = "cannot be empty. You need to pick a filter {} which this one will be added"
 _NAMELESS: Final = {
-    "addBefore": _PLACE.format("before"),
-    "addAfter": _PLACE.format("after"),
+    "addBefore": _NO_NEIGHBOUR.format("before"),
+    "addAfter": _NO_NEIGHBOUR.format("after"),
     "patch": CANNOT_BE_EMPTY,
 }
 _MANY: Final = ("addFirst", "addLast", "addBefore", "addAfter", "patch", "remove")

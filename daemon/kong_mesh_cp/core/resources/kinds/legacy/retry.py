@@ -134,10 +134,10 @@ def _grpc(grpc: Grpc, path: FieldPath) -> list[Violation]:
 def _repeated(conditions: Sequence[GrpcRetryOn]) -> list[str]:
     reasons = []
     for condition in set(conditions):
-        places = [str(at) for at, each in enumerate(conditions) if each == condition]
-        if len(places) > 1:
+        positions = [str(at) for at, each in enumerate(conditions) if each == condition]
+        if len(positions) > 1:
             shown = go_quote(condition.name or str(condition.value))
-            reasons.append(f"repeated value {shown} at indexes [{', '.join(places)}]")
+            reasons.append(f"repeated value {shown} at indexes [{', '.join(positions)}]")
     return sorted(reasons)
 
 

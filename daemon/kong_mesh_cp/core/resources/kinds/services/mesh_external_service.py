@@ -116,11 +116,11 @@ def _violations(spec: MeshExternalService) -> Iterator[Violation]:
             yield at.field("extension").field("type").violation(MUST_NOT_BE_EMPTY)
         return
     for index, endpoint in enumerate(spec.endpoints or ()):
-        place = at.field("endpoints").index(index)
+        endpoint_at = at.field("endpoints").index(index)
         if is_ip(endpoint.address) or is_dns_name(endpoint.address):
-            yield from port(endpoint.port, place.field("port"))
+            yield from port(endpoint.port, endpoint_at.field("port"))
         else:
-            yield place.field("address").violation("address has to be a valid IP or hostname")
+            yield endpoint_at.field("address").violation("address has to be a valid IP or hostname")
     if spec.tls is not None:
         yield from _tls(spec.tls, at.field("tls"))
 
@@ -150,8 +150,8 @@ def _verification(verification: Verification, at: FieldPath) -> Iterator[Violati
         yield at.field("mode").violation(must_be_one_of("mode", MODES))
     for index, san in enumerate(verification.subject_alt_names or ()):
         if san.type not in SAN_TYPES:
-            place = at.field("subjectAltNames").index(index).field("type")
-            yield place.violation(must_be_one_of("type", SAN_TYPES))
+            type_at = at.field("subjectAltNames").index(index).field("type")
+            yield type_at.violation(must_be_one_of("type", SAN_TYPES))
     cert, key = verification.client_cert, verification.client_key
     if cert is not None and key is None:
         yield at.field("clientKey").violation(f"{MUST_BE_DEFINED} when clientCert is defined")

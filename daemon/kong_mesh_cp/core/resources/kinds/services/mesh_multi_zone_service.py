@@ -60,17 +60,17 @@ class MeshMultiZoneServiceStatus:
 def _violations(spec: MeshMultiZoneService) -> Iterator[Violation]:
     at = root("spec")
     if not spec.selector.mesh_service.match_labels:
-        place = at.field("selector").field("meshService").field("matchLabels")
-        yield place.violation(CANNOT_BE_EMPTY)
+        labels_at = at.field("selector").field("meshService").field("matchLabels")
+        yield labels_at.violation(CANNOT_BE_EMPTY)
     if not spec.ports:
         yield at.field("ports").violation(CANNOT_BE_EMPTY)
     for index, port in enumerate(spec.ports):
-        place = at.field("ports").index(index)
+        port_at = at.field("ports").index(index)
         if port.name == "":
-            yield place.field("name").violation(MUST_NOT_BE_EMPTY)
+            yield port_at.field("name").violation(MUST_NOT_BE_EMPTY)
         if port.app_protocol not in PROTOCOLS:
             message = f"appProtocol must be one of: {', '.join(PROTOCOLS)}"
-            yield place.field("appProtocol").violation(message)
+            yield port_at.field("appProtocol").violation(message)
 
 
 KIND: Final = plugin_kind(
