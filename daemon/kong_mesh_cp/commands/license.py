@@ -17,7 +17,7 @@ from kong_mesh_cp.commands.license_input import Input, from_argument, from_sourc
 from kong_mesh_cp.core.license.bundled import BundledLicense
 from kong_mesh_cp.core.license.keyring import Keyring
 from kong_mesh_cp.core.license.quoted_text import quoted
-from kong_mesh_cp.core.license.report import Report, Verdict, judge
+from kong_mesh_cp.core.license.report import Report, Verdict, report_on
 from kong_mesh_cp.core.license.simulate import simulate
 from kong_mesh_cp.core.license.term import Entitlement
 from kong_mesh_cp.shell.host.clocks import wall_clock
@@ -119,7 +119,7 @@ def _answer(question: str, arguments: argparse.Namespace, *, clock: Clock) -> in
 
 def _report(found: Input | None, keyring: Keyring, *, now: datetime, active: int) -> Report:
     if found is not None and found.document is not None:
-        return judge(
+        return report_on(
             found.document,
             source=found.source,
             keyring=keyring,

@@ -56,7 +56,7 @@ def _check_restart(arguments: argparse.Namespace) -> int:
         except NoDaemonError as error:
             print(f"{error.message}; judging this environment instead")
     try:
-        _judge_a_start(arguments)
+        _check_a_start(arguments)
     except ControlPlaneError as error:
         print(f"not safe: {error.line}")
         return EXIT_NOT_SAFE
@@ -82,12 +82,12 @@ def _as_the_daemon_says(arguments: argparse.Namespace) -> int:
     return EXIT_NOT_SAFE
 
 
-def _judge_a_start(arguments: argparse.Namespace) -> None:
-    from kong_mesh_cp.compose.preparing import RunOptions, judge_start  # noqa: PLC0415
+def _check_a_start(arguments: argparse.Namespace) -> None:
+    from kong_mesh_cp.compose.preparing import RunOptions, check_start  # noqa: PLC0415
     from kong_mesh_cp.settings.service_manager import ServiceEnvironment  # noqa: PLC0415
 
     environ = dict(os.environ)  # noqa: TID251 (what the daemon would be started with)
-    judge_start(
+    check_start(
         RunOptions(config_file=arguments.config_file, keyring_file=arguments.license_keyring),
         environ,
         ServiceEnvironment.read(environ, pid=os.getpid()),

@@ -89,7 +89,7 @@ class Https:
         if self._content is None:
             self._content = await trio.to_thread.run_sync(self._make)
             self._context = self._put_into_force(self._content)
-        await self._judge(self._content.pair)
+        await self._warn_of(self._content.pair)
 
     async def renew(self) -> None:
         """Take what the files hold now. Where that cannot be used, what was in force stays."""
@@ -106,7 +106,7 @@ class Https:
             return
         self._content, self._refused = content, None
         log.info("tls-certificate-renewed: %s", content.pair.source)
-        await self._judge(content.pair)
+        await self._warn_of(content.pair)
 
     async def follow(self) -> None:
         """Renew until cancelled."""
@@ -170,7 +170,7 @@ class Https:
         )
         return server_context(content.pair, terms)
 
-    async def _judge(self, pair: Pair) -> None:
+    async def _warn_of(self, pair: Pair) -> None:
         files = self._configured or self._own
         exposed = None if files is None else exposure(files.key)
         if exposed is not None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from kong_mesh_cp.core.license.fault import Fault
-from kong_mesh_cp.core.license.report import Report, Verdict, judge
+from kong_mesh_cp.core.license.report import Report, Verdict, report_on
 from support.licenses.licenses import (
     KEYRING,
     LICENSE_KEY,
@@ -18,7 +18,7 @@ SOURCE = "/etc/kong-mesh/license.json"
 
 
 def judged(document: bytes, now: str = "2026-11-21", active: int = 0) -> Report:
-    return judge(document, source=SOURCE, keyring=KEYRING, now=at(now), active=active)
+    return report_on(document, source=SOURCE, keyring=KEYRING, now=at(now), active=active)
 
 
 @pytest.mark.parametrize(

@@ -177,7 +177,7 @@ def test_every_label_that_is_wrong_is_told() -> None:
     assert len(violations({"a b": "c d", "kuma.io/origin": "x", "kuma.io/mesh": "y"})) == 4
 
 
-def test_the_place_is_judged_before_the_form() -> None:
+def test_the_deployment_is_checked_before_the_form() -> None:
     labels = {"a b": "c", "kuma.io/mesh": "y", "kuma.io/origin": "x", "kuma.io/zone": "west"}
     assert [each.field for each in violations(labels)] == [
         'labels["kuma.io/origin"]',

@@ -109,7 +109,7 @@ def test_a_world_writable_file_is_refused_with_the_command_that_mends_it(
     assert error.hint.endswith(f"chmod o-w {path}")
 
 
-def test_a_link_to_a_world_writable_file_is_judged_by_the_opened_file(tmp_path: Path) -> None:
+def test_a_link_to_a_world_writable_file_is_checked_by_the_opened_file(tmp_path: Path) -> None:
     link = tmp_path / "link"
     link.symlink_to(license_file(tmp_path, mode=0o666))
 

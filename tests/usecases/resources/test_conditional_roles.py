@@ -242,7 +242,7 @@ async def test_a_member_that_stands_twice_is_refused(body: bytes) -> None:
         assert caught.value.fault is Fault.UNREADABLE
 
 
-async def test_a_body_for_another_place_is_judged_by_its_url() -> None:
+async def test_a_body_for_another_resource_is_checked_by_its_url() -> None:
     rule = {"access": ["CREATE"], "types": ["MeshTimeout"], "names": ["mine"], "mesh": "m"}
     api = await api_for(Both(rule))
     await api.put("Mesh", "bank", skipCreatingInitialPolicies=["*"])
@@ -260,7 +260,7 @@ async def test_a_body_for_another_place_is_judged_by_its_url() -> None:
     assert await api.names("MeshTimeout") == []
 
 
-async def test_a_large_body_is_judged_as_a_small_one() -> None:
+async def test_a_large_body_is_checked_as_a_small_one() -> None:
     (rule, *_) = rules_with({"targetRef": {"kind": "Dataplane", "name": "cart"}})
     api = await api_for(Both(rule))
     body = {"type": "MeshTimeout", "name": "x", "mesh": "m", **sound("MeshTimeout")}

@@ -1,4 +1,4 @@
-"""Addresses, hosts, ports and URLs, judged as Go's `net` and `net/url` judge them.
+"""Addresses, hosts, ports and URLs, checked as Go's `net` and `net/url` check them.
 
 Python's own parsers take more or less than Go's here and there; a Dataplane that one control
 plane takes must be taken by this one.

@@ -1,4 +1,4 @@
-"""Templates of Go's text/template, as far as host names need them: judged, not run.
+"""Templates of Go's text/template, as far as host names need them: checked, not run.
 
 Taken are texts with actions `{{ .Field }}`, `{{ function "text" }}` and pipes between them. What
 Go would take beyond that (`if`, `range`, variables) cannot make a host name of a resource that

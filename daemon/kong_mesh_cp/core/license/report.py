@@ -26,18 +26,18 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """The judgement on a document that somebody pointed at."""
+    """What a control plane would make of one document, at one time."""
 
     verdict: Verdict
     source: str
-    now: datetime  # aware, UTC: the time of the judgement
+    now: datetime  # aware, UTC: the time it is checked against
     license: License | None  # also when it has ended; None when its signature was not accepted
     unverified: Unverified | None  # what a document without an accepted signature claims
     refusal: LicenseRejectedError | None  # names the place
     warnings: tuple[warnings.LicenseWarning, ...]
 
 
-def judge(
+def report_on(
     document: bytes,
     *,
     source: str,

@@ -75,7 +75,7 @@ def current(
 
 def _renewal(entitlement: Entitlement, sources: Choice | None) -> str:
     if sources is None and not isinstance(entitlement, BundledLicense):
-        return _RENEW  # a document that was judged without a place
+        return _RENEW  # a document that was checked without a source
     return renewal(sources, running=True)
 
 

@@ -138,7 +138,7 @@ def _zone_and_mesh_violations(
 
 
 def _key_reasons(key: str) -> list[str]:
-    # As Kubernetes judges a qualified name, texts included.
+    # As Kubernetes checks a qualified name, texts included.
     prefix, slash, name = key.rpartition("/")
     if "/" in prefix:
         return [_QUALIFIED_NAME]

@@ -74,7 +74,7 @@ class PrometheusConf(Message):
 
 
 def has_pattern(backend: MetricsBackend) -> bool:
-    """Whether `backend` may hold a regular expression to judge."""
+    """Whether `backend` may hold a regular expression to check."""
     return backend.type == PROMETHEUS and "envoy" in (backend.conf or EMPTY)
 
 

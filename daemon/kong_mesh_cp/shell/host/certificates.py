@@ -1,4 +1,4 @@
-"""A server's certificate and key: read, judged, put into force, made."""
+"""A server's certificate and key: read, checked, put into force, made."""
 
 from __future__ import annotations
 

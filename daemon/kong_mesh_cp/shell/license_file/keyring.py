@@ -24,7 +24,7 @@ def read_keyring(override: Path | None = None) -> Keyring:
     path = override or BUILT_IN
     source = f"{printable(path)} (--license-keyring)" if override else printable(path)
     try:
-        # The file that was opened is judged, so that nothing can be swapped in between.
+        # The file that was opened is checked, so that nothing can be swapped in between.
         with open(path, "rb", opener=_open_without_waiting) as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):

@@ -33,7 +33,7 @@ def read_license_file(path: Path, *, source: str) -> FileContent:
     """Read a license file; `source` is how errors name it, e.g. `/etc/x.json (KMESH_LICENSE_PATH)`.
 
     Only a regular file is read. Symbolic links are followed, because credential mounts use them,
-    and the file that was *opened* is judged. Never blocks on a FIFO, device or socket.
+    and the file that was *opened* is checked. Never blocks on a FIFO, device or socket.
     Raises: LicenseRejectedError with path-not-found, unreadable, unsafe-permissions or too-large.
     Limits: reads at most LICENSE_BYTES_MAX + 1 bytes.
     """

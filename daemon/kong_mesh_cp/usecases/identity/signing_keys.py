@@ -37,7 +37,7 @@ from kong_mesh_cp.usecases.ports.secrets import KeySecrets, NewSigningKey
 
 log = logging.getLogger(__name__)
 
-REMEMBERED_MAX: Final = 256  # contents of secrets that were judged, and that were warned of
+REMEMBERED_MAX: Final = 256  # contents of secrets whose proof is kept, and that were warned of
 ATTEMPTS_MAX: Final = 100  # of writers that meet; each time one of them gets through
 
 
@@ -65,7 +65,7 @@ class SigningKeys:
         self._secrets = secrets
         self._new_key = new_key
         self._prove = prove or _prove_here
-        self._judged: dict[bytes, SigningKey | SigningKeyError] = {}
+        self._proofs: dict[bytes, SigningKey | SigningKeyError] = {}
         self._told: dict[ResourceKey, bytes] = {}  # contents that were warned of
 
     async def newest(self, series: KeySeries) -> tuple[str, SigningKey]:
@@ -80,7 +80,7 @@ class SigningKeys:
             pem = await self._secrets.get(series.key(serial))
             if pem is None:
                 continue
-            key = await self._judge(pem)
+            key = await self._proof_of(pem)
             if isinstance(key, SigningKey):
                 return str(serial), key
             name = series.key(serial).name
@@ -88,18 +88,18 @@ class SigningKeys:
             unusable = unusable or SigningKeyError(key.problem, name=name)
         raise unusable or series.missing(str(FIRST_SERIAL))
 
-    async def _judge(self, pem: bytes) -> SigningKey | SigningKeyError:
+    async def _proof_of(self, pem: bytes) -> SigningKey | SigningKeyError:
         content = hashlib.sha256(pem).digest()
-        judged = self._judged.get(content)
-        if judged is None:
+        proof = self._proofs.get(content)
+        if proof is None:
             try:
-                judged = await self._prove(pem)
+                proof = await self._prove(pem)
             except SigningKeyError as error:
-                judged = error.with_traceback(None)
-            if len(self._judged) >= REMEMBERED_MAX:
-                self._judged.clear()
-            self._judged[content] = judged
-        return judged
+                proof = error.with_traceback(None)
+            if len(self._proofs) >= REMEMBERED_MAX:
+                self._proofs.clear()
+            self._proofs[content] = proof
+        return proof
 
     def _warn(self, key: ResourceKey, pem: bytes, error: SigningKeyError) -> None:
         content = hashlib.sha256(pem).digest()

@@ -77,7 +77,7 @@ class LicenseHolder:
         remembered: Remembered,
         announce: Announce,
     ) -> None:
-        """Choose and judge the license that a start may run on. Touches nothing but the sources.
+        """Choose and check the license that a start may run on. Touches nothing but the sources.
 
         Raises: LicenseRejectedError naming the source, the reason and the next command.
         """
@@ -107,7 +107,7 @@ class LicenseHolder:
 
     @property
     def now(self) -> datetime:
-        """The time that licenses are judged by; later than the wall clock if that was set back."""
+        """The time that licenses are checked against; later than the wall clock if that was set back."""
         return self._clock.now
 
     @property

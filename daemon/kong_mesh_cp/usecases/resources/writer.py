@@ -174,7 +174,7 @@ class ResourceWriter:
         spec = self._spec_to_store(given.draft.spec, existing)
         stored = partial(stored_form, KINDS[key.type], spec)
         document, text = await self._in_worker_thread(given, stored)
-        # What is judged is what is stored, and nothing else that came along.
+        # What is checked is what is stored: members the type does not know are gone.
         require(self._access, user, write_access.storing(key, existing, document))
         inline = await self._inline_secrets(key, given, text, existing)
         changes = await self._changes(key, given, spec, text, existing, user=user)
@@ -208,7 +208,7 @@ class ResourceWriter:
             return reading()
         return replace(await self._large_bodies.in_worker_thread(DECODED, reading), sent_by=DECODED)
 
-    async def judge(self, key: ResourceKey, document: object) -> None:
+    async def validate(self, key: ResourceKey, document: object) -> None:
         """What `put_document` finds wrong with a body by itself. Raises: ResourceRefusedError."""
         given = await self._decoded(key, document)
         await self._in_worker_thread(given, partial(self._require_fit, key, given))
@@ -273,8 +273,8 @@ class ResourceWriter:
                 proxy_type = spec.proxy_type
                 await self._require_membership(key, spec, title)
             case Secret(data=data) if key_secret_rules.is_token_key(key):
-                judge = partial(key_secret_rules.violations, key, data or b"")
-                refuse(title, await trio.to_thread.run_sync(judge))
+                check = partial(key_secret_rules.violations, key, data or b"")
+                refuse(title, await trio.to_thread.run_sync(check))
             case _:
                 pass
         written = Put(

@@ -1,4 +1,4 @@
-"""What the specs of targetRef policies have in common: their lists, and how these are judged."""
+"""What the specs of targetRef policies have in common: their lists, and how these are checked."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def top(
     listener_tags: bool = True,
     inbound: bool = False,
 ) -> Iterator[Violation]:
-    """Judge the top-level reference; `inbound`: the spec has something to say on inbounds."""
+    """Check the top-level reference; `inbound`: the spec has something to say on inbounds."""
     if spec.target_ref is not None:
         allowed = Allowed(kinds=kinds, listener_tags=listener_tags, section_name=inbound)
         yield from violations(spec.target_ref, allowed, SPEC.field("targetRef"))
@@ -114,7 +114,7 @@ def top(
 def entries(
     items: Sequence[Entry[C]], name: str, allowed: Allowed, check: ConfCheck[C]
 ) -> Iterator[Violation]:
-    """Judge the references and the confs of the list `name`."""
+    """Check the references and the confs of the list `name`."""
     for index, item in enumerate(items):
         at = SPEC.field(name).index(index)
         yield from violations(item.target_ref, allowed, at.field("targetRef"))
