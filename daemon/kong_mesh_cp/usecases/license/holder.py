@@ -107,7 +107,7 @@ class LicenseHolder:
 
     @property
     def now(self) -> datetime:
-        """The time that licenses are checked against; later than the wall clock if that was set back."""
+        """What licenses are checked against; later than the wall clock if that was set back."""
         return self._clock.now
 
     @property
