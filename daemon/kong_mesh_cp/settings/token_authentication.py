@@ -85,6 +85,8 @@ _KEYS_DOC: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserTokenValidatorSettings:
+    """Whose signatures on tokens of users are accepted."""
+
     use_secrets: bool = option(
         forms.BOOLEAN,
         default=True,
@@ -98,6 +100,8 @@ class UserTokenValidatorSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiServerAuthnTokensSettings:
+    """Tokens of users."""
+
     bootstrap_admin_token: bool = option(
         forms.BOOLEAN,
         default=True,
@@ -116,6 +120,8 @@ class ApiServerAuthnTokensSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DpTokenValidatorSettings:
+    """Whose signatures on tokens of data plane proxies are accepted."""
+
     use_secrets: bool = option(
         forms.BOOLEAN,
         default=True,
@@ -131,6 +137,8 @@ class DpTokenValidatorSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DpTokenSettings:
+    """Tokens of data plane proxies."""
+
     enable_issuer: bool = option(
         forms.BOOLEAN,
         default=True,
@@ -141,11 +149,15 @@ class DpTokenSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DpProxyAuthnSettings:
+    """How data plane proxies prove who they are."""
+
     dp_token: DpTokenSettings = field(default_factory=DpTokenSettings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ZoneTokenValidatorSettings:
+    """Whose signatures on tokens of zone proxies are accepted."""
+
     use_secrets: bool = option(
         forms.BOOLEAN,
         default=True,
@@ -158,6 +170,8 @@ class ZoneTokenValidatorSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ZoneTokenSettings:
+    """Tokens of zone proxies."""
+
     enable_issuer: bool = option(
         forms.BOOLEAN,
         default=True,
@@ -168,15 +182,21 @@ class ZoneTokenSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ZoneProxyAuthnSettings:
+    """How zone proxies prove who they are."""
+
     zone_token: ZoneTokenSettings = field(default_factory=ZoneTokenSettings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DpServerAuthnSettings:
+    """How proxies of both kinds prove who they are."""
+
     dp_proxy: DpProxyAuthnSettings = field(default_factory=DpProxyAuthnSettings)
     zone_proxy: ZoneProxyAuthnSettings = field(default_factory=ZoneProxyAuthnSettings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DpServerSettings:
+    """The server that proxies connect to."""
+
     authn: DpServerAuthnSettings = field(default_factory=DpServerAuthnSettings)

@@ -62,6 +62,8 @@ def _loader() -> type[yaml.SafeLoader | yaml.CSafeLoader]:
     # libyaml splits the text, Python puts the nodes together: the composer in C recurses without
     # a bound, and deep nesting would end the process.
     class Loader(Composer, yaml.CSafeLoader):
+        """libyaml's scanner and parser under Python's composer, which bounds nesting."""
+
         def __init__(self, stream: str) -> None:
             yaml.CSafeLoader.__init__(self, stream)
             Composer.__init__(self)

@@ -42,11 +42,15 @@ class TlsMode(ProtoEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrometheusTls(Message):
+    """How the metrics listener is protected."""
+
     mode: TlsMode = proto(TlsMode.activeMTLSBackend, number=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrometheusEnvoy(Message):
+    """Which of Envoy's metrics are published."""
+
     filter_regex: str = proto("", number=1)
     used_only: bool | None = proto(number=2)
 
@@ -64,6 +68,8 @@ class Aggregate(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrometheusConf(Message):
+    """A listener that Prometheus scrapes, and the applications scraped along."""
+
     port: Uint32 = proto(0, number=1)
     path: str = proto("", number=2)
     tags: Mapping[str, str] = proto(EMPTY, number=3)

@@ -52,6 +52,8 @@ class Faults:
 
 
 class Node(Protocol):
+    """How one value of a record is read, checked and written."""
+
     def read(self, value: object, at: FieldPath, faults: Faults) -> object: ...
     def zero(self) -> object:
         """What Go has where nothing is given."""
@@ -94,6 +96,8 @@ def _check_enumeration(terms: OneOf | None, value: object, at: FieldPath, faults
 
 @dataclass(frozen=True)
 class TextNode:
+    """A text."""
+
     enumeration: OneOf | None = None
     length: Length = field(default_factory=Length)
     pattern: Pattern | None = None
@@ -169,6 +173,8 @@ _FORMATS: Final[Mapping[str, Callable[[str], bool]]] = {
 
 @dataclass(frozen=True)
 class IntegerNode:
+    """A whole number, within what its format and its range allow."""
+
     format: str = ""
     range: Range = field(default_factory=Range)
     enumeration: OneOf | None = None
@@ -218,6 +224,8 @@ def _whole(value: object) -> int | None:
 
 @dataclass(frozen=True)
 class BooleanNode:
+    """True or false."""
+
     def zero(self) -> bool:
         return False
 
@@ -254,6 +262,8 @@ class DurationNode:
 
 @dataclass(frozen=True)
 class NumberOrTextNode:
+    """Kubernetes' IntOrString: a whole number, or any number as text."""
+
     def zero(self) -> int:
         return 0
 
@@ -279,6 +289,8 @@ class NumberOrTextNode:
 
 @dataclass(frozen=True)
 class AnythingNode:
+    """Any JSON value, kept as it came."""
+
     def zero(self) -> None:
         return None
 
@@ -291,6 +303,8 @@ class AnythingNode:
 
 @dataclass(frozen=True)
 class ListNode:
+    """A list whose items have one schema."""
+
     items: Node
     length: Length = field(default_factory=Length)
 
@@ -315,6 +329,8 @@ class ListNode:
 
 @dataclass(frozen=True)
 class TextMapNode:
+    """An object whose values are texts."""
+
     def zero(self) -> Mapping[str, str]:
         return {}
 
@@ -347,6 +363,8 @@ class Member:
 
 @dataclass(frozen=True)
 class RecordNode:
+    """An object whose members are declared by a dataclass."""
+
     members: tuple[Member, ...]
     make: Callable[..., object]
 

@@ -34,6 +34,8 @@ class Format:
 
 @dataclass(frozen=True, slots=True)
 class Range:
+    """The bounds of a number, both included."""
+
     minimum: int | None = None
     maximum: int | None = None
 

@@ -38,6 +38,8 @@ class KeyValue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Format:
+    """How one line of the log is written: a text with placeholders, or a JSON object."""
+
     type: Annotated[str, OneOf(("Plain", "Json"))]
     plain: str | None = None
     json: tuple[KeyValue, ...] | None = None
@@ -46,18 +48,24 @@ class Format:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tcp:
+    """A collector that takes the lines over plain TCP."""
+
     format: Format | None = None
     address: Annotated[str, Length(minimum=1)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class File:
+    """A file on the machine of the proxy."""
+
     format: Format | None = None
     path: Annotated[str, Length(minimum=1)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenTelemetry:
+    """A collector that takes log records over gRPC."""
+
     attributes: tuple[KeyValue, ...] | None = None
     body: AnyJson | None = None
     endpoint: Annotated[str, Length(minimum=1)]
@@ -65,6 +73,8 @@ class OpenTelemetry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backend:
+    """Where the log goes; the member that `type` names holds the settings."""
+
     type: Annotated[str, OneOf(("Tcp", "File", "OpenTelemetry"))]
     tcp: Tcp | None = None
     file: File | None = None
@@ -73,11 +83,15 @@ class Backend:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conf:
+    """The access log of one direction of traffic; an empty list of backends turns it off."""
+
     backends: tuple[Backend, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeshAccessLog:
+    """The spec of a MeshAccessLog."""
+
     target_ref: TargetRef | None = None
     to: RequiredEntries[Conf] = ()
     from_: RequiredEntries[Conf] = ()

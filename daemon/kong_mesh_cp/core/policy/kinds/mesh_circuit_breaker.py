@@ -38,6 +38,8 @@ from kong_mesh_cp.core.schema.violations import FieldPath, Violation
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionLimits:
+    """How much a proxy has under way towards one destination at once."""
+
     max_connection_pools: Unsigned32 | None = None
     max_connections: Unsigned32 | None = None
     max_pending_requests: Unsigned32 | None = None
@@ -54,6 +56,8 @@ class Consecutive:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SuccessRate:
+    """A detector that compares the success rate of an endpoint with that of the others."""
+
     minimum_hosts: Unsigned32 | None = None
     request_volume: Unsigned32 | None = None
     standard_deviation_factor: IntOrText | None = None
@@ -61,6 +65,8 @@ class SuccessRate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailurePercentage:
+    """A detector for endpoints whose failures are above a share of their requests."""
+
     minimum_hosts: Unsigned32 | None = None
     request_volume: Unsigned32 | None = None
     threshold: Unsigned32 | None = None
@@ -68,6 +74,8 @@ class FailurePercentage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Detectors:
+    """What makes an endpoint an outlier; each one that is set is in use."""
+
     total_failures: Consecutive | None = None
     gateway_failures: Consecutive | None = None
     local_origin_failures: Consecutive | None = None
@@ -77,6 +85,8 @@ class Detectors:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutlierDetection:
+    """Endpoints that misbehave get no traffic for a while."""
+
     disabled: bool | None = None
     interval: Duration | None = None
     base_ejection_time: Duration | None = None
@@ -88,12 +98,16 @@ class OutlierDetection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conf:
+    """Limits on what is under way, and on endpoints that fail."""
+
     connection_limits: ConnectionLimits | None = None
     outlier_detection: OutlierDetection | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeshCircuitBreaker:
+    """The spec of a MeshCircuitBreaker."""
+
     target_ref: TargetRef | None = None
     to: Entries[Conf] = ()
     from_: Entries[Conf] = ()

@@ -17,24 +17,32 @@ from kong_mesh_cp.core.schema.violations import FieldPath, Violation
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Abort:
+    """A share of the requests is answered with an error status."""
+
     http_status: Int32
     percentage: IntOrText
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delay:
+    """A share of the requests is held back before it goes on."""
+
     value: Duration
     percentage: IntOrText
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResponseBandwidth:
+    """A share of the responses is sent no faster than `limit`."""
+
     limit: str
     percentage: IntOrText
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
+    """Faults that are injected together."""
+
     abort: Abort | None = None
     delay: Delay | None = None
     response_bandwidth: ResponseBandwidth | None = None
@@ -42,11 +50,15 @@ class Fault:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conf:
+    """The faults of HTTP traffic."""
+
     http: tuple[Fault, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeshFaultInjection:
+    """The spec of a MeshFaultInjection."""
+
     target_ref: TargetRef | None = None
     to: Entries[Conf] = ()
     from_: Entries[Conf] = ()

@@ -34,6 +34,8 @@ from kong_mesh_cp.core.schema.violations import FieldPath, Violation
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tcp:
+    """A probe that opens a connection and may exchange bytes, in Base64."""
+
     disabled: bool | None = None
     send: str | None = None
     receive: tuple[str, ...] | None = None
@@ -41,6 +43,8 @@ class Tcp:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Http:
+    """A probe that makes an HTTP request."""
+
     disabled: bool | None = None
     path: str | None = None
     request_headers_to_add: HeaderChanges | None = None
@@ -49,6 +53,8 @@ class Http:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grpc:
+    """A probe that calls the gRPC health checking protocol."""
+
     disabled: bool | None = None
     service_name: str | None = None
     authority: str | None = None
@@ -56,6 +62,8 @@ class Grpc:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conf:
+    """When endpoints are probed, when they count as healthy, and by which protocol."""
+
     interval: Duration | None = None
     timeout: Duration | None = None
     unhealthy_threshold: Int32 | None = None
@@ -76,6 +84,8 @@ class Conf:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeshHealthCheck:
+    """The spec of a MeshHealthCheck."""
+
     target_ref: TargetRef | None = None
     to: Entries[Conf] = ()
 

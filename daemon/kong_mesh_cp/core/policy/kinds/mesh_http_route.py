@@ -43,12 +43,16 @@ METHODS: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PathMatch:
+    """How the path of a request is compared."""
+
     value: Annotated[str, Length(minimum=1)]
     type: Annotated[str, OneOf(("Exact", "PathPrefix", "RegularExpression"))]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueryParam:
+    """How one parameter of the query is compared."""
+
     type: Annotated[str, OneOf(("Exact", "RegularExpression"))]
     name: Annotated[str, Length(minimum=1)]
     value: str
@@ -56,6 +60,8 @@ class QueryParam:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Match:
+    """A condition on requests: all members that are set have to hold."""
+
     path: PathMatch | None = None
     method: Annotated[str, OneOf(METHODS)] | None = None
     query_params: tuple[QueryParam, ...] | None = None
@@ -64,18 +70,24 @@ class Match:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleConf:
+    """What happens to requests that match: changes, and the shares of the backends."""
+
     filters: tuple[Filter, ...] | None = None
     backend_refs: tuple[BackendRef, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
+    """Requests that fulfil one of `matches`, and what happens to them."""
+
     matches: Annotated[tuple[Match, ...], Length(minimum=1)]
     default: RuleConf
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class To:
+    """The rules for the traffic to one service, or of a gateway's hostnames."""
+
     hostnames: Annotated[tuple[str, ...], OMIT_EMPTY] = ()
     target_ref: TargetRef
     rules: tuple[Rule, ...]
@@ -83,6 +95,8 @@ class To:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeshHttpRoute:
+    """The spec of a MeshHTTPRoute."""
+
     target_ref: TargetRef | None = None
     to: Annotated[tuple[To, ...], OMIT_EMPTY] = ()
 

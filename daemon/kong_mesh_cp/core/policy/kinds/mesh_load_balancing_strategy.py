@@ -36,12 +36,16 @@ TABLE_ENTRIES_MAX: Final = 5_000_011  # Envoy's bound
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeastRequest:
+    """Settings of the balancer that prefers endpoints with few requests under way."""
+
     choice_count: Annotated[Int32, Range(minimum=2)] | None = None
     active_request_bias: IntOrText | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RingHash:
+    """Settings of the balancer that places endpoints on a ring of hashes."""
+
     hash_function: Annotated[str, OneOf(("XXHash", "MurmurHash2"))] | None = None
     min_ring_size: Annotated[Int32, Range(1, RING_ENTRIES_MAX)] | None = None
     max_ring_size: Annotated[Int32, Range(1, RING_ENTRIES_MAX)] | None = None
@@ -50,6 +54,8 @@ class RingHash:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Maglev:
+    """Settings of the balancer that looks hashes up in a table of fixed size."""
+
     table_size: Annotated[Int32, Range(1, TABLE_ENTRIES_MAX)] | None = None
     hash_policies: tuple[HashPolicy, ...] | None = None
 
@@ -61,6 +67,8 @@ class Nothing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadBalancer:
+    """The algorithm that chooses an endpoint; the member that `type` names is its settings."""
+
     type: Annotated[str, OneOf(("RoundRobin", "LeastRequest", "RingHash", "Random", "Maglev"))]
     round_robin: Nothing | None = None
     least_request: LeastRequest | None = None
@@ -71,45 +79,61 @@ class LoadBalancer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AffinityTag:
+    """A tag by whose equality endpoints of the own zone are preferred."""
+
     key: str
     weight: Unsigned32 | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalZone:
+    """Which endpoints of the own zone come first."""
+
     affinity_tags: tuple[AffinityTag, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FromZones:
+    """The zones of clients that a failover rule is for."""
+
     zones: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToZones:
+    """The zones that traffic may fail over to."""
+
     type: Annotated[str, OneOf(("None", "Only", "Any", "AnyExcept"))]
     zones: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failover:
+    """Where traffic of some zones goes when its own zone has too few healthy endpoints."""
+
     from_: FromZones | None = None
     to: ToZones
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailoverThreshold:
+    """The share of healthy endpoints below which traffic leaves its zone."""
+
     percentage: IntOrText
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CrossZone:
+    """When traffic leaves its zone, and where it goes then."""
+
     failover: tuple[Failover, ...] | None = None
     failover_threshold: FailoverThreshold | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalityAwareness:
+    """How far away endpoints are, in tags and zones, decides who gets traffic."""
+
     disabled: bool | None = None
     local_zone: LocalZone | None = None
     cross_zone: CrossZone | None = None
@@ -117,12 +141,16 @@ class LocalityAwareness:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conf:
+    """Which endpoints are preferred, and by which algorithm one is chosen."""
+
     locality_awareness: LocalityAwareness | None = None
     load_balancer: LoadBalancer | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeshLoadBalancingStrategy:
+    """The spec of a MeshLoadBalancingStrategy."""
+
     target_ref: TargetRef | None = None
     to: Entries[Conf] = ()
 

@@ -30,17 +30,23 @@ SELECTORS: Final = ("Prefix", "Regex", "Exact", "Contains")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selector:
+    """Metrics of Envoy, chosen by their names."""
+
     type: Annotated[str, OneOf(SELECTORS)]
     match: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
+    """A named selection of Envoy's metrics."""
+
     name: Annotated[str, OneOf(PROFILES)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profiles:
+    """Which of Envoy's metrics are published: profiles first, then exclusions and inclusions."""
+
     append_profiles: tuple[Profile, ...] | None = None
     exclude: tuple[Selector, ...] | None = None
     include: tuple[Selector, ...] | None = None
@@ -48,6 +54,8 @@ class Profiles:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sidecar:
+    """The metrics of the proxy itself."""
+
     profiles: Profiles | None = None
     include_unused: bool | None = None
 
@@ -64,11 +72,15 @@ class Application:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tls:
+    """How the listener for Prometheus is protected."""
+
     mode: Annotated[str, OneOf(("Disabled", "ProvidedTLS", "ActiveMTLSBackend"))] = "Disabled"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prometheus:
+    """A listener that Prometheus scrapes."""
+
     client_id: str | None = None
     port: Unsigned32 = PROMETHEUS_PORT
     path: str = METRICS_PATH
@@ -77,12 +89,16 @@ class Prometheus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenTelemetry:
+    """A collector that metrics are pushed to over gRPC."""
+
     endpoint: str
     refresh_interval: Duration | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backend:
+    """Where metrics go; the member that `type` names holds the settings."""
+
     type: Annotated[str, OneOf(("Prometheus", "OpenTelemetry"))]
     prometheus: Prometheus | None = None
     open_telemetry: OpenTelemetry | None = None
@@ -90,6 +106,8 @@ class Backend:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conf:
+    """The metrics of the proxy and of applications beside it, and who gets them."""
+
     sidecar: Sidecar | None = None
     applications: tuple[Application, ...] | None = None
     backends: tuple[Backend, ...] | None = None
@@ -97,6 +115,8 @@ class Conf:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeshMetric:
+    """The spec of a MeshMetric."""
+
     target_ref: TargetRef | None = None
     default: Annotated[Conf, EMPTY_IF_ABSENT]
 

@@ -23,6 +23,8 @@ _PARTIAL_WILDCARD: Final = re.compile(r"\*[^.]")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Match:
+    """A destination outside of the mesh that may be reached."""
+
     type: Annotated[str, OneOf(("Domain", "IP", "CIDR"))]
     value: str
     port: Unsigned32 | None = None
@@ -31,12 +33,16 @@ class Match:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conf:
+    """Which traffic passes that no service of the mesh is meant by."""
+
     passthrough_mode: Annotated[str, OneOf(("All", "Matched", "None"))] | None = None
     append_match: tuple[Match, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeshPassthrough:
+    """The spec of a MeshPassthrough."""
+
     target_ref: TargetRef | None = None
     default: Annotated[Conf, EMPTY_IF_ABSENT]
 

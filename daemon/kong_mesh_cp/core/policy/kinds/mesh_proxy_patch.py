@@ -36,12 +36,16 @@ class JsonPatch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterMatch:
+    """Clusters by their name and by the part of the control plane that made them."""
+
     origin: str | None = None
     name: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListenerMatch:
+    """Listeners by name, origin and the tags of their inbound."""
+
     origin: str | None = None
     name: str | None = None
     tags: Mapping[str, str] | None = None
@@ -49,6 +53,8 @@ class ListenerMatch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FilterMatch:
+    """Filters by their name, and by the listener they belong to."""
+
     origin: str | None = None
     name: str | None = None
     listener_name: str | None = None
@@ -57,6 +63,8 @@ class FilterMatch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VirtualHostMatch:
+    """Virtual hosts by name, origin and route configuration."""
+
     origin: str | None = None
     name: str | None = None
     route_configuration_name: str | None = None
@@ -81,6 +89,8 @@ ListenerMod = ResourceMod[ListenerMatch]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FilterMod:
+    """A change of network or HTTP filters; their order matters, so they have more operations."""
+
     operation: Annotated[str, OneOf(_FILTER_OPERATIONS)]
     match: FilterMatch | None = None
     value: str | None = None
@@ -89,6 +99,8 @@ class FilterMod:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VirtualHostMod:
+    """A change of virtual hosts."""
+
     operation: Annotated[str, OneOf(_RESOURCE_OPERATIONS)]
     match: VirtualHostMatch
     value: str | None = None
@@ -100,6 +112,8 @@ Mod = ClusterMod | ListenerMod | FilterMod | VirtualHostMod
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Modification:
+    """One change of Envoy's configuration; exactly one member is set."""
+
     cluster: ClusterMod | None = None
     listener: ListenerMod | None = None
     network_filter: FilterMod | None = None
@@ -109,11 +123,15 @@ class Modification:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conf:
+    """The changes, made in their order."""
+
     append_modifications: tuple[Modification, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeshProxyPatch:
+    """The spec of a MeshProxyPatch."""
+
     target_ref: TargetRef | None = None
     default: Conf
 

@@ -38,18 +38,24 @@ INTERVAL_NANOSECONDS_MIN: Final = 50 * MILLISECOND  # Envoy fills its buckets no
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rate:
+    """So many requests or connections in an interval."""
+
     num: Unsigned32
     interval: Duration
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OnRateLimit:
+    """What the answer to a request over the limit looks like."""
+
     status: Unsigned32 | None = None
     headers: HeaderChanges | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalHttp:
+    """The limit of HTTP requests."""
+
     disabled: bool | None = None
     request_rate: Rate | None = None
     on_rate_limit: OnRateLimit | None = None
@@ -57,23 +63,31 @@ class LocalHttp:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalTcp:
+    """The limit of new connections."""
+
     disabled: bool | None = None
     connection_rate: Rate | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Local:
+    """Limits that each proxy keeps by itself."""
+
     http: LocalHttp | None = None
     tcp: LocalTcp | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conf:
+    """The limits of one direction of traffic."""
+
     local: Local | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeshRateLimit:
+    """The spec of a MeshRateLimit."""
+
     target_ref: TargetRef | None = None
     to: Entries[Conf] = ()
     from_: Entries[Conf] = ()

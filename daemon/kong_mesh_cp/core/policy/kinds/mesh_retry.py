@@ -62,29 +62,39 @@ _PREDICATES: Final = ("OmitPreviousHosts", "OmitHostsWithTags", "OmitPreviousPri
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tcp:
+    """Attempts to open a connection."""
+
     max_connect_attempt: Unsigned32 | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackOff:
+    """The pauses between attempts, growing from the base to the maximum."""
+
     base_interval: Duration | None = None
     max_interval: Duration | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResetHeader:
+    """A response header that says when an attempt makes sense again."""
+
     name: HeaderName
     format: Annotated[str, OneOf(("Seconds", "UnixTimestamp"))]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RateLimitedBackOff:
+    """Pauses that a rate-limiting destination asks for in its headers."""
+
     reset_headers: tuple[ResetHeader, ...] | None = None
     max_interval: Duration | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Predicate:
+    """A rule for which host the next attempt goes to."""
+
     predicate: Annotated[str, OneOf(_PREDICATES)]
     tags: Mapping[str, str] | None = None
     update_frequency: Int32 = 2
@@ -92,6 +102,8 @@ class Predicate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Http:
+    """When and how an HTTP request is attempted again."""
+
     num_retries: Unsigned32 | None = None
     per_try_timeout: Duration | None = None
     back_off: BackOff | None = None
@@ -105,6 +117,8 @@ class Http:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grpc:
+    """When and how a gRPC call is attempted again."""
+
     num_retries: Unsigned32 | None = None
     per_try_timeout: Duration | None = None
     back_off: BackOff | None = None
@@ -114,6 +128,8 @@ class Grpc:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conf:
+    """Retries by protocol."""
+
     tcp: Tcp | None = None
     http: Http | None = None
     grpc: Grpc | None = None
@@ -121,6 +137,8 @@ class Conf:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeshRetry:
+    """The spec of a MeshRetry."""
+
     target_ref: TargetRef | None = None
     to: Entries[Conf] = ()
 

@@ -29,22 +29,30 @@ from kong_mesh_cp.core.schema.violations import FieldPath, Violation
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conf:
+    """The backends that connections are shared among."""
+
     backend_refs: tuple[BackendRef, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
+    """The one rule of a TCP route: there is nothing to match connections by."""
+
     default: Conf
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class To:
+    """The route of the connections to one service."""
+
     target_ref: TargetRef
     rules: Annotated[tuple[Rule, ...], Length(maximum=1)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeshTcpRoute:
+    """The spec of a MeshTCPRoute."""
+
     target_ref: TargetRef | None = None
     to: Annotated[tuple[To, ...], Length(minimum=1)] | None = None
 

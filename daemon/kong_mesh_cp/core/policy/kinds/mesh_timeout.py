@@ -31,6 +31,8 @@ from kong_mesh_cp.core.schema.violations import FieldPath, Violation
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Http:
+    """Timeouts of HTTP requests and of the connections that carry them."""
+
     request_timeout: Duration | None = None
     stream_idle_timeout: Duration | None = None
     max_stream_duration: Duration | None = None
@@ -40,6 +42,8 @@ class Http:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conf:
+    """The timeouts of one direction of traffic."""
+
     connection_timeout: Duration | None = None
     idle_timeout: Duration | None = None
     http: Http | None = None
@@ -47,6 +51,8 @@ class Conf:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeshTimeout:
+    """The spec of a MeshTimeout."""
+
     target_ref: TargetRef | None = None
     to: Entries[Conf] = ()
     from_: Entries[Conf] = ()

@@ -38,6 +38,8 @@ CIPHERS: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conf:
+    """Whether plain traffic is let in, and which versions and ciphers TLS uses."""
+
     tls_version: TlsVersion | None = None
     tls_ciphers: tuple[Annotated[str, OneOf(CIPHERS)], ...] | None = None
     mode: Annotated[str, OneOf(MODES)] | None = None
@@ -45,6 +47,8 @@ class Conf:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeshTls:
+    """The spec of a MeshTLS."""
+
     target_ref: TargetRef | None = None
     from_: Entries[Conf] = ()
     rules: Rules[Conf] = ()

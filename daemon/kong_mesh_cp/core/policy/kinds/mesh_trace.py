@@ -26,12 +26,16 @@ from kong_mesh_cp.core.schema.violations import FieldPath, Violation
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Datadog:
+    """The Datadog agent that spans are sent to."""
+
     url: str
     split_service: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Zipkin:
+    """A collector that takes spans in Zipkin's format over HTTP."""
+
     url: str
     trace_id_128bit: Annotated[bool, Json("traceId128bit")] = False
     api_version: Annotated[str, OneOf(("httpJson", "httpProto"))] = "httpJson"
@@ -40,11 +44,15 @@ class Zipkin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenTelemetry:
+    """A collector that takes spans over gRPC."""
+
     endpoint: Annotated[str, Length(minimum=1)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backend:
+    """Where spans go; the member that `type` names holds the settings."""
+
     type: Annotated[str, OneOf(("Zipkin", "Datadog", "OpenTelemetry"))]
     zipkin: Zipkin | None = None
     datadog: Datadog | None = None
@@ -62,12 +70,16 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeaderTag:
+    """A request header whose value becomes a tag of the span."""
+
     name: str
     default: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tag:
+    """A tag of every span: a fixed text, or the value of a header."""
+
     name: str
     literal: str | None = None
     header: HeaderTag | None = None
@@ -75,6 +87,8 @@ class Tag:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conf:
+    """Where spans go, how many there are, and which tags they carry."""
+
     backends: Annotated[tuple[Backend, ...], Length(maximum=1)] | None = None
     sampling: Sampling | None = None
     tags: tuple[Tag, ...] | None = None
@@ -82,6 +96,8 @@ class Conf:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeshTrace:
+    """The spec of a MeshTrace."""
+
     target_ref: TargetRef | None = None
     default: Annotated[Conf, EMPTY_IF_ABSENT]
 

@@ -25,11 +25,15 @@ Action = Annotated[str, OneOf(("Allow", "Deny", "AllowWithShadowDeny"))]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conf:
+    """Whether the clients of an entry get through."""
+
     action: Action | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeshTrafficPermission:
+    """The spec of a MeshTrafficPermission."""
+
     target_ref: TargetRef | None = None
     from_: Entries[Conf] = ()
 

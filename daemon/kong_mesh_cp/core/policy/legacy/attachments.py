@@ -39,12 +39,16 @@ SERVICE: Final = "service"
 
 
 class Attachment(NamedTuple):
+    """The part of a proxy that policies are attached to, as `kumactl inspect` names it."""
+
     type: str
     name: str = ""
     service: str = ""
 
 
 class PolicyName(NamedTuple):
+    """A policy by type and name, within one mesh."""
+
     type: str
     name: str
 

@@ -42,16 +42,22 @@ class Destination(NamedTuple):
 
 
 class RouteEntry(NamedTuple):
+    """A MeshGatewayRoute of a host, with the destinations it leads to."""
+
     route: str
     destinations: tuple[Destination, ...]
 
 
 class Host(NamedTuple):
+    """A hostname that a gateway serves, with its routes."""
+
     name: str
     routes: tuple[RouteEntry, ...]
 
 
 class ListenerEntry(NamedTuple):
+    """A port of a gateway, with the hosts it serves."""
+
     port: int
     protocol: str
     hosts: tuple[Host, ...]

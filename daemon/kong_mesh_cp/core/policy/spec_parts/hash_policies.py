@@ -22,6 +22,8 @@ class Named:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cookie:
+    """A cookie whose value is hashed; with a `ttl` the proxy sets it where it is missing."""
+
     name: NonEmpty
     ttl: Duration | None = None
     path: str | None = None
@@ -29,11 +31,15 @@ class Cookie:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connection:
+    """Properties of the connection that are hashed."""
+
     source_ip: Annotated[bool, Json("sourceIP")] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FilterState:
+    """An object in Envoy's filter state that is hashed."""
+
     key: NonEmpty
 
 

@@ -14,6 +14,8 @@ HeaderName = Annotated[str, Length(1, 256), Pattern(r"^[a-z0-9!#$%&'*+\-.^_\x60|
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeaderValue:
+    """A header that is written."""
+
     name: HeaderName
     value: str
 
@@ -31,6 +33,8 @@ class HeaderChanges:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeaderMatch:
+    """A condition on one header of a request."""
+
     type: Annotated[str, OneOf(("Exact", "Present", "RegularExpression", "Absent", "Prefix"))] = (
         "Exact"
     )

@@ -27,6 +27,8 @@ Hostname = Annotated[
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeaderModifier:
+    """Headers that are set, added and removed."""
+
     set: HeaderValues | None = None
     add: HeaderValues | None = None
     remove: Annotated[tuple[str, ...], Length(maximum=HEADERS_MAX)] | None = None
@@ -34,6 +36,8 @@ class HeaderModifier:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PathRewrite:
+    """A new path, or a new prefix in the place of the one that matched."""
+
     type: Annotated[str, OneOf(("ReplaceFullPath", "ReplacePrefixMatch"))]
     replace_full_path: str | None = None
     replace_prefix_match: str | None = None
@@ -41,6 +45,8 @@ class PathRewrite:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestRedirect:
+    """An answer that sends the client elsewhere; what is not set stays as it was asked."""
+
     scheme: Annotated[str, OneOf(("http", "https"))] | None = None
     hostname: Hostname | None = None
     path: PathRewrite | None = None
@@ -50,6 +56,8 @@ class RequestRedirect:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UrlRewrite:
+    """Another host or path for the request that is passed on."""
+
     hostname: Hostname | None = None
     path: PathRewrite | None = None
     host_to_backend_hostname: bool | None = None
@@ -57,6 +65,8 @@ class UrlRewrite:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestMirror:
+    """A share of the requests is sent to a second backend, whose answers are dropped."""
+
     percentage: IntOrText | None = None
     backend_ref: BackendRef
 

@@ -59,6 +59,8 @@ class RequiredEntry(Entry[C]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequiredRule(Rule[C]):
+    """A rule whose conf the schema asks for."""
+
     default: C
 
 

@@ -17,6 +17,8 @@ HASH_BYTES = 8  # of a cluster's name
 
 
 class RuleAttachment(NamedTuple):
+    """A rule and the part of a proxy that it is for, as the rules endpoint lists it."""
+
     type: str
     policy_type: str
     rule: SubsetRule

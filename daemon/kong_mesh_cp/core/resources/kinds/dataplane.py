@@ -21,6 +21,8 @@ class EnvoyAdmin(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Health(Message):
+    """Whether the application behind an inbound is ready; only proxies and tools write it."""
+
     ready: bool = proto(default=False, number=1)
 
 
@@ -31,6 +33,8 @@ class TcpProbe(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceProbe(Message):
+    """How Envoy probes the application behind an inbound."""
+
     interval: Duration | None = proto(number=1)
     timeout: Duration | None = proto(number=2)
     unhealthy_threshold: Uint32 | None = proto(number=3, original=True)
@@ -70,6 +74,8 @@ class Inbound(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackendRef(Message):
+    """The service resource that an outbound stands for."""
+
     kind: str = proto("", number=1)
     name: str = proto("", number=2)
     port: Uint32 = proto(0, number=3)
@@ -96,6 +102,8 @@ class GatewayType(ProtoEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gateway(Message):
+    """The tags of a gateway, and who does its work."""
+
     tags: Mapping[str, str] = proto(EMPTY, number=1)
     type: GatewayType = proto(GatewayType.DELEGATED, number=2)
 
@@ -112,6 +120,8 @@ class IpFamilyMode(ProtoEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReachableBackendRef(Message):
+    """A service resource that a transparent proxy gets configuration for."""
+
     kind: str = proto("", number=1)
     name: str = proto("", number=2)
     namespace: str = proto("", number=3)
@@ -121,11 +131,15 @@ class ReachableBackendRef(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReachableBackends(Message):
+    """All that a transparent proxy gets configuration for."""
+
     refs: tuple[ReachableBackendRef, ...] = proto((), number=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransparentProxying(Message):
+    """The redirection of all traffic of a machine through its proxy."""
+
     redirect_port_inbound: Uint32 = proto(0, number=1, original=True)
     redirect_port_outbound: Uint32 = proto(0, number=2, original=True)
     direct_access_services: tuple[str, ...] = proto((), number=3, original=True)
@@ -136,6 +150,8 @@ class TransparentProxying(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Networking(Message):
+    """Where a proxy listens and what for."""
+
     address: str = proto("", number=5)
     advertised_address: str = proto("", number=7)
     gateway: Gateway | None = proto(number=3)
@@ -147,6 +163,8 @@ class Networking(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeEndpoint(Message):
+    """An HTTP health endpoint of the application that the proxy offers without TLS."""
+
     inbound_port: Uint32 = proto(0, number=1, original=True)
     inbound_path: str = proto("", number=2, original=True)
     path: str = proto("", number=3)
@@ -154,12 +172,16 @@ class ProbeEndpoint(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probes(Message):
+    """Health endpoints that the proxy offers to an orchestrator."""
+
     port: Uint32 = proto(0, number=1)
     endpoints: tuple[ProbeEndpoint, ...] = proto((), number=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dataplane(Message):
+    """A data plane proxy: the services it offers, those it calls, and its metrics."""
+
     networking: Networking | None = proto(number=1)
     metrics: MetricsBackend | None = proto(number=2)
     probes: Probes | None = proto(number=3)

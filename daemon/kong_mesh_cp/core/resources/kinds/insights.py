@@ -58,6 +58,8 @@ class ZoneEgressInsight(ProxyInsight):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnvoyAdminStreams(Message):
+    """Which global instances hold the streams that ask a zone's proxies."""
+
     config_dump_global_instance_id: str = proto("", number=1, original=True)
     stats_global_instance_id: str = proto("", number=2, original=True)
     clusters_global_instance_id: str = proto("", number=3, original=True)
@@ -65,6 +67,8 @@ class EnvoyAdminStreams(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ZoneHealth(Message):
+    """When a zone was last heard of."""
+
     time: Timestamp | None = proto(number=1)
 
 
@@ -83,6 +87,8 @@ class ZoneInsight(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProxyCount(Message):
+    """Proxies by status."""
+
     total: Uint32 = proto(0, number=1)
     online: Uint32 = proto(0, number=2)
     offline: Uint32 = proto(0, number=3)
@@ -91,6 +97,8 @@ class ProxyCount(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Count(Message):
+    """How many there are of one type."""
+
     total: Uint32 = proto(0, number=1)
 
 
@@ -112,6 +120,8 @@ class MeshMtls(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceCount(Message):
+    """Services in and outside of a mesh."""
+
     total: Uint32 = proto(0, number=1)
     internal: Uint32 = proto(0, number=2)
     external: Uint32 = proto(0, number=3)
@@ -119,6 +129,8 @@ class ServiceCount(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProxiesByType(Message):
+    """Proxies by whether they are sidecars or gateways, and which."""
+
     standard: ProxyCount | None = proto(number=1)
     gateway: ProxyCount | None = proto(number=2)
     gateway_builtin: ProxyCount | None = proto(number=3)
@@ -161,6 +173,8 @@ class ServiceType(ProtoEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceProxies(Message):
+    """The proxies of a service by status."""
+
     total: Uint32 = proto(0, number=1)
     online: Uint32 = proto(0, number=2)
     offline: Uint32 = proto(0, number=3)
@@ -168,6 +182,8 @@ class ServiceProxies(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service(Message):
+    """A service of a mesh as its proxies offer it: status, zones and certificates."""
+
     status: ServiceStatus = proto(ServiceStatus.none, number=1)
     dataplanes: ServiceProxies | None = proto(number=2)
     issued_backends: Mapping[str, Uint32] = proto(EMPTY, number=3)

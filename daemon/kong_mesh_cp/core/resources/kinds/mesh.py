@@ -19,17 +19,23 @@ class MtlsMode(ProtoEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rotation(Message):
+    """How long the certificates of proxies are valid."""
+
     expiration: str = proto("", number=1)  # `1d`, `2y`; "" for the default of 24 h
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DpCert(Message):
+    """The certificates of proxies."""
+
     rotation: Rotation | None = proto(number=1)
     request_timeout: Duration | None = proto(number=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RootChain(Message):
+    """How the certificates of the authority are asked for."""
+
     request_timeout: Duration | None = proto(number=1)
 
 
@@ -47,6 +53,8 @@ class CertificateAuthority(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mtls(Message):
+    """The authorities of a mesh, and which of them signs."""
+
     enabled_backend: str = proto("", number=1)  # "" for no mTLS
     backends: tuple[CertificateAuthority, ...] = proto((), number=2)
     skip_validation: bool = proto(default=False, number=3)
@@ -54,6 +62,8 @@ class Mtls(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TracingBackend(Message):
+    """A collector of spans; what `conf` holds depends on `type`."""
+
     name: str = proto("", number=1)
     sampling: float | None = proto(number=2)  # per cent
     type: str = proto("", number=3)
@@ -62,12 +72,16 @@ class TracingBackend(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tracing(Message):
+    """The collectors of spans of a mesh."""
+
     default_backend: str = proto("", number=1)
     backends: tuple[TracingBackend, ...] = proto((), number=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoggingBackend(Message):
+    """A destination of access logs; what `conf` holds depends on `type`."""
+
     name: str = proto("", number=1)
     format: str = proto("", number=2)
     type: str = proto("", number=3)
@@ -76,28 +90,38 @@ class LoggingBackend(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Logging(Message):
+    """The destinations of access logs of a mesh."""
+
     default_backend: str = proto("", number=1)
     backends: tuple[LoggingBackend, ...] = proto((), number=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metrics(Message):
+    """The metrics backends of a mesh, and which of them is in use."""
+
     enabled_backend: str = proto("", number=1)
     backends: tuple[MetricsBackend, ...] = proto((), number=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outbound(Message):
+    """Traffic that leaves the mesh."""
+
     passthrough: bool | None = proto(number=1)  # unset is true
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Networking(Message):
+    """Traffic that crosses the border of the mesh."""
+
     outbound: Outbound | None = proto(number=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Routing(Message):
+    """How traffic between services and zones is routed."""
+
     locality_aware_load_balancing: bool = proto(default=False, number=1)
     zone_egress: bool = proto(default=False, number=2)
     default_forbid_mesh_external_service_access: bool = proto(default=False, number=3)
@@ -120,6 +144,8 @@ class ProxyConstraints(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Constraints(Message):
+    """What a mesh asks of those who join."""
+
     dataplane_proxy: ProxyConstraints | None = proto(number=1)
 
 
@@ -135,6 +161,8 @@ class MeshServicesMode(ProtoEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeshServices(Message):
+    """How services of a mesh become MeshService resources."""
+
     mode: MeshServicesMode = proto(MeshServicesMode.Disabled, number=1)
 
 

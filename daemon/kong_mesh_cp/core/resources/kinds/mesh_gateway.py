@@ -49,6 +49,8 @@ class TlsOptions(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tls(Message):
+    """How TLS ends at a listener, and its certificates."""
+
     mode: TlsMode = proto(TlsMode.NONE, number=1)
     certificates: tuple[DataSource, ...] = proto((), number=2)
     options: TlsOptions | None = proto(number=3)
@@ -56,6 +58,8 @@ class Tls(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListenerResources(Message):
+    """What a listener may use."""
+
     connection_limit: Uint32 = proto(0, number=1, original=True)
 
 
@@ -72,6 +76,8 @@ class Protocol(ProtoEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listener(Message):
+    """A port of a gateway, for one hostname."""
+
     hostname: str = proto("", number=1)  # "" and `*` are any
     port: Uint32 = proto(0, number=2)
     protocol: Protocol = proto(Protocol.NONE, number=3)
@@ -83,11 +89,15 @@ class Listener(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conf(Message):
+    """The listeners of a gateway."""
+
     listeners: tuple[Listener, ...] = proto((), number=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeshGateway(Message):
+    """The spec of a MeshGateway."""
+
     selectors: tuple[Selector, ...] = proto((), number=1)
     tags: Mapping[str, str] = proto(EMPTY, number=2)
     conf: Conf | None = proto(number=3)

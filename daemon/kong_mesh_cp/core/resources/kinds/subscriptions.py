@@ -31,6 +31,8 @@ class DiscoveryStatus(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KumaDpVersion(Message):
+    """The build of the data plane program beside an Envoy."""
+
     version: str = proto("", number=1)
     git_tag: str = proto("", number=2)
     git_commit: str = proto("", number=3)
@@ -40,6 +42,8 @@ class KumaDpVersion(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnvoyVersion(Message):
+    """The build of an Envoy."""
+
     version: str = proto("", number=1)
     build: str = proto("", number=2)
     kuma_dp_compatible: bool = proto(default=False, number=3)
@@ -47,6 +51,8 @@ class EnvoyVersion(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProxyVersion(Message):
+    """The versions of all parts of a proxy, as it tells them."""
+
     kuma_dp: KumaDpVersion | None = proto(number=1)
     envoy: EnvoyVersion | None = proto(number=2)
     dependencies: Mapping[str, str] = proto(EMPTY, number=3)
@@ -71,6 +77,8 @@ class DiscoverySubscription(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KdsStatus(Message):
+    """Counts of the streams between a zone and the global control plane, by type."""
+
     last_update_time: Timestamp | None = proto(number=1, original=True)
     total: ResponseCounts | None = proto(number=2)
     stat: Mapping[str, ResponseCounts] = proto(EMPTY, number=3)
@@ -78,6 +86,8 @@ class KdsStatus(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KumaCpVersion(Message):
+    """The build of a zone's control plane."""
+
     version: str = proto("", number=1)
     git_tag: str = proto("", number=2)
     git_commit: str = proto("", number=3)
@@ -87,6 +97,8 @@ class KumaCpVersion(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ZoneVersion(Message):
+    """The versions of a zone, as its control plane tells them."""
+
     kuma_cp: KumaCpVersion | None = proto(number=1)
 
 

@@ -24,6 +24,8 @@ _NETWORKING: Final = root("networking")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IngressNetworking(Message):
+    """Where a zone ingress listens, and where other zones reach it."""
+
     address: str = proto("", number=1)
     advertised_address: str = proto("", number=2)
     port: Uint32 = proto(0, number=3)
@@ -33,6 +35,8 @@ class IngressNetworking(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AvailableService(Message):
+    """A service of the zone that other zones reach through the ingress."""
+
     tags: Mapping[str, str] = proto(EMPTY, number=1)
     instances: Uint32 = proto(0, number=2)
     mesh: str = proto("", number=3)
@@ -55,6 +59,8 @@ class ZoneIngress(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EgressNetworking(Message):
+    """Where a zone egress listens."""
+
     address: str = proto("", number=1)
     port: Uint32 = proto(0, number=2)
     admin: EnvoyAdmin | None = proto(number=3)

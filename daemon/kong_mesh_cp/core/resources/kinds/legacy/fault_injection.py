@@ -26,24 +26,32 @@ _STATUSES: Final = frozenset(each.value for each in HTTPStatus)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delay(Message):
+    """A share of the requests is held back before it goes on."""
+
     percentage: float | None = proto(number=1)
     value: Duration | None = proto(number=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Abort(Message):
+    """A share of the requests is answered with an error status."""
+
     percentage: float | None = proto(number=1)
     http_status: Uint32 | None = proto(number=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResponseBandwidth(Message):
+    """A share of the responses is sent no faster than `limit`."""
+
     percentage: float | None = proto(number=1)
     limit: str | None = proto(number=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conf(Message):
+    """Faults that are injected together."""
+
     delay: Delay | None = proto(number=1)
     abort: Abort | None = proto(number=2)
     response_bandwidth: ResponseBandwidth | None = proto(number=3, original=True)
@@ -51,6 +59,8 @@ class Conf(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaultInjection(Message):
+    """The spec of a FaultInjection."""
+
     sources: tuple[Selector, ...] = proto((), number=1)
     destinations: tuple[Selector, ...] = proto((), number=2)
     conf: Conf | None = proto(number=3)

@@ -18,24 +18,32 @@ from kong_mesh_cp.core.schema.violations import FieldPath, Violation, root
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tcp(Message):
+    """A probe that opens a connection and may exchange bytes."""
+
     send: Bytes | None = proto(number=1)
     receive: tuple[Bytes, ...] = proto((), number=2, wrapped=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeaderValue(Message):
+    """A header by name and value."""
+
     key: str = proto("", number=1)
     value: str = proto("", number=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeaderValueOption(Message):
+    """A header of the probe, added to what is there or in its place."""
+
     header: HeaderValue | None = proto(number=1)
     append: bool | None = proto(number=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Http(Message):
+    """A probe that makes an HTTP request."""
+
     path: str = proto("", number=1)
     request_headers_to_add: tuple[HeaderValueOption, ...] = proto((), number=2, original=True)
     expected_statuses: tuple[Uint32, ...] = proto((), number=3, original=True, wrapped=True)
@@ -43,6 +51,8 @@ class Http(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conf(Message):
+    """When endpoints are probed, and when they count as healthy."""
+
     interval: Duration | None = proto(number=1)
     timeout: Duration | None = proto(number=2)
     unhealthy_threshold: Uint32 = proto(0, number=3, original=True)
@@ -62,6 +72,8 @@ class Conf(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HealthCheck(Message):
+    """The spec of a HealthCheck."""
+
     sources: tuple[Selector, ...] = proto((), number=1)
     destinations: tuple[Selector, ...] = proto((), number=2)
     conf: Conf | None = proto(number=3)

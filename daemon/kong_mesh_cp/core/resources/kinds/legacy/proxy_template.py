@@ -27,12 +27,16 @@ _MANY: Final = ("addFirst", "addLast", "addBefore", "addAfter", "patch", "remove
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NameMatch(Message):
+    """Clusters by their name and by the part of the control plane that made them."""
+
     origin: str = proto("", number=1)
     name: str = proto("", number=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListenerMatch(Message):
+    """Listeners by name, origin and the tags of their inbound."""
+
     origin: str = proto("", number=1)
     name: str = proto("", number=2)
     tags: Mapping[str, str] = proto(EMPTY, number=4)
@@ -40,6 +44,8 @@ class ListenerMatch(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FilterMatch(Message):
+    """Filters by their name, and by the listener they belong to."""
+
     origin: str = proto("", number=1)
     name: str = proto("", number=2)
     listener_name: str = proto("", number=3)
@@ -48,6 +54,8 @@ class FilterMatch(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VirtualHostMatch(Message):
+    """Virtual hosts by name, origin and route configuration."""
+
     origin: str = proto("", number=1)
     name: str = proto("", number=2)
     route_configuration_name: str = proto("", number=3)
@@ -55,6 +63,8 @@ class VirtualHostMatch(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterChange(Message):
+    """A change of clusters."""
+
     match: NameMatch | None = proto(number=1)
     operation: str = proto("", number=2)
     value: str = proto("", number=3)
@@ -62,6 +72,8 @@ class ClusterChange(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListenerChange(Message):
+    """A change of listeners."""
+
     match: ListenerMatch | None = proto(number=1)
     operation: str = proto("", number=2)
     value: str = proto("", number=3)
@@ -69,6 +81,8 @@ class ListenerChange(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FilterChange(Message):
+    """A change of network or HTTP filters."""
+
     match: FilterMatch | None = proto(number=1)
     operation: str = proto("", number=2)
     value: str = proto("", number=3)
@@ -76,6 +90,8 @@ class FilterChange(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VirtualHostChange(Message):
+    """A change of virtual hosts."""
+
     match: VirtualHostMatch | None = proto(number=1)
     operation: str = proto("", number=2)
     value: str = proto("", number=3)
@@ -83,6 +99,8 @@ class VirtualHostChange(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Modification(Message):
+    """One change of Envoy's configuration; exactly one member is set."""
+
     cluster: ClusterChange | None = oneof("type", number=1)
     listener: ListenerChange | None = oneof("type", number=2)
     network_filter: FilterChange | None = oneof("type", number=3)
@@ -92,6 +110,8 @@ class Modification(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RawResource(Message):
+    """An Envoy resource that is added as it is, in YAML or JSON."""
+
     name: str = proto("", number=1)
     version: str = proto("", number=2)
     resource: str = proto("", number=3)
@@ -99,6 +119,8 @@ class RawResource(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conf(Message):
+    """The profiles it starts from, resources that are added, and changes in their order."""
+
     imports: tuple[str, ...] = proto((), number=1)
     resources: tuple[RawResource, ...] = proto((), number=2)
     modifications: tuple[Modification, ...] = proto((), number=3)
@@ -106,6 +128,8 @@ class Conf(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProxyTemplate(Message):
+    """The spec of a ProxyTemplate."""
+
     selectors: tuple[Selector, ...] = proto((), number=1)
     conf: Conf | None = proto(number=2)
 

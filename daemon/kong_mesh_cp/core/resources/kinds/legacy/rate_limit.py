@@ -14,6 +14,8 @@ from kong_mesh_cp.core.schema.violations import FieldPath, Violation, root
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeaderValue(Message):
+    """A header of the answer, added to what is there or in its place."""
+
     key: str = proto("", number=1)
     value: str = proto("", number=2)
     append: bool | None = proto(number=3)
@@ -21,12 +23,16 @@ class HeaderValue(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OnRateLimit(Message):
+    """What the answer to a request over the limit looks like."""
+
     status: Uint32 | None = proto(number=1)
     headers: tuple[HeaderValue, ...] = proto((), number=3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Http(Message):
+    """So many HTTP requests in an interval."""
+
     requests: Uint32 = proto(0, number=1)
     interval: Duration | None = proto(number=2)
     on_rate_limit: OnRateLimit | None = proto(number=3)
@@ -34,11 +40,15 @@ class Http(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conf(Message):
+    """The limit by protocol; there is only HTTP."""
+
     http: Http | None = proto(number=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RateLimit(Message):
+    """The spec of a RateLimit."""
+
     sources: tuple[Selector, ...] = proto((), number=1)
     destinations: tuple[Selector, ...] = proto((), number=2)
     conf: Conf | None = proto(number=3)

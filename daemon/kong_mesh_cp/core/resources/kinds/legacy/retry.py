@@ -51,12 +51,16 @@ class GrpcRetryOn(ProtoEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackOff(Message):
+    """The pauses between attempts, growing from the base to the maximum."""
+
     base_interval: Duration | None = proto(number=1, original=True)
     max_interval: Duration | None = proto(number=2, original=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Http(Message):
+    """When and how an HTTP request is attempted again."""
+
     num_retries: Uint32 | None = proto(number=2, original=True)
     per_try_timeout: Duration | None = proto(number=3, original=True)
     back_off: BackOff | None = proto(number=4, original=True)
@@ -67,11 +71,15 @@ class Http(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tcp(Message):
+    """Attempts to open a connection."""
+
     max_connect_attempts: Uint32 = proto(0, number=1, original=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grpc(Message):
+    """When and how a gRPC call is attempted again."""
+
     retry_on: tuple[GrpcRetryOn, ...] = proto((), number=1, original=True)
     num_retries: Uint32 | None = proto(number=2, original=True)
     per_try_timeout: Duration | None = proto(number=3, original=True)
@@ -80,6 +88,8 @@ class Grpc(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conf(Message):
+    """Retries by protocol."""
+
     http: Http | None = proto(number=1)
     tcp: Tcp | None = proto(number=2)
     grpc: Grpc | None = proto(number=3)
@@ -87,6 +97,8 @@ class Conf(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retry(Message):
+    """The spec of a Retry."""
+
     sources: tuple[Selector, ...] = proto((), number=1)
     destinations: tuple[Selector, ...] = proto((), number=2)
     conf: Conf | None = proto(number=3)

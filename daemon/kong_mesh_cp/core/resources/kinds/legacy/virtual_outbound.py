@@ -30,12 +30,16 @@ _NO_VALUE: Final = "<no value>"  # what Go writes for a parameter that is not th
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TemplateParameter(Message):
+    """A name in the templates, and the tag of the service that it stands for."""
+
     name: str = proto("", number=1)
     tag_key: str = proto("", number=2, original=True)  # "" for `name`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conf(Message):
+    """Templates of the host and the port of a service."""
+
     host: str = proto("", number=1)
     port: str = proto("", number=2)
     parameters: tuple[TemplateParameter, ...] = proto((), number=3)
@@ -43,6 +47,8 @@ class Conf(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VirtualOutbound(Message):
+    """The spec of a VirtualOutbound: names that services get from their tags."""
+
     selectors: tuple[Selector, ...] = proto((), number=1)
     conf: Conf | None = proto(number=2)
 

@@ -25,6 +25,8 @@ class GeneratorRef:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
+    """A hostname that a service is known by, and who made it."""
+
     hostname: OptionalText = ""
     origin: OptionalText = ""
     hostname_generator_ref: GeneratorRef | None = None
@@ -32,6 +34,8 @@ class Address:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Condition:
+    """A condition in the form of Kubernetes: its type, whether it holds, and why."""
+
     type: Annotated[str, Length(maximum=316), Pattern(_TYPE)]
     status: Annotated[str, OneOf(("True", "False", "Unknown"))]
     reason: Annotated[str, Length(1, 1024), Pattern(_REASON)]
@@ -43,12 +47,16 @@ Conditions = Annotated[tuple[Condition, ...], OMIT_EMPTY]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GeneratorStatus:
+    """What a HostnameGenerator did for a service, as conditions."""
+
     hostname_generator_ref: GeneratorRef
     conditions: Conditions = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vip:
+    """A virtual address of a service, within a zone."""
+
     ip: OptionalText = ""
 
 

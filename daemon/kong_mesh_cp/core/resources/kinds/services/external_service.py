@@ -27,6 +27,8 @@ _PORT_NUMBERS_MAX: Final = 2**32 - 1  # what the original can parse at all
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tls(Message):
+    """Whether and how TLS is spoken to the service."""
+
     enabled: bool = proto(default=False, number=1)
     ca_cert: DataSource | None = proto(number=2, original=True)
     client_cert: DataSource | None = proto(number=3, original=True)
@@ -38,6 +40,8 @@ class Tls(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Networking(Message):
+    """The address of the service, and its TLS."""
+
     address: str = proto("", number=1)  # `host:port`
     tls: Tls | None = proto(number=2)
     disable_host_dns_entry: bool = proto(default=False, number=3, json="disableHostDNSEntry")
@@ -45,6 +49,8 @@ class Networking(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExternalService(Message):
+    """A service outside of the mesh, known by its tags."""
+
     networking: Networking | None = proto(number=1)
     tags: Mapping[str, str] = proto(EMPTY, number=2)
 

@@ -17,6 +17,8 @@ FUNCTIONS: Final = frozenset({"label"})  # `{{ label "team" }}`: a label of the 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelSelector:
+    """The services of each kind that a generator is for, by their labels."""
+
     match_labels: Mapping[str, str] | None = None
 
 
@@ -31,6 +33,8 @@ class Selector:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostnameGenerator:
+    """A template of hostnames for services."""
+
     selector: Annotated[Selector, EMPTY_IF_ABSENT]
     template: Annotated[str, OMIT_EMPTY] = ""
 

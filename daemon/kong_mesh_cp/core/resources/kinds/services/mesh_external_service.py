@@ -58,12 +58,16 @@ class Extension:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
+    """Where the service is reached."""
+
     address: Annotated[str, Length(minimum=1)]
     port: PortNumber
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataSource:
+    """Bytes from the resource itself or from a Secret; one member is set."""
+
     inline: Annotated[str, Format("byte")] | None = None
     inline_string: str | None = None
     secret: str | None = None
@@ -71,12 +75,16 @@ class DataSource:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubjectAltName:
+    """A name that the certificate of the service has to carry."""
+
     type: Annotated[str, OneOf(("Exact", "Prefix"))] = "Exact"
     value: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verification:
+    """How the certificate of the service is verified, and what the client shows."""
+
     mode: Annotated[str, OneOf(("SkipSAN", "SkipCA", "Secured", "SkipAll"))] = "Secured"
     server_name: str | None = None
     subject_alt_names: tuple[SubjectAltName, ...] | None = None
@@ -87,6 +95,8 @@ class Verification:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tls:
+    """Whether and how TLS is spoken to the service."""
+
     enabled: bool = False
     version: TlsVersion | None = None
     allow_renegotiation: bool = False
@@ -95,6 +105,8 @@ class Tls:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeshExternalService:
+    """A service outside of the mesh, known by a hostname of the mesh."""
+
     match: Match
     extension: Extension | None = None
     endpoints: tuple[Endpoint, ...] | None = None
@@ -103,6 +115,8 @@ class MeshExternalService:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeshExternalServiceStatus:
+    """What the control plane adds to it: its virtual address and hostnames."""
+
     vip: Annotated[Vip, EMPTY_IF_ABSENT]
     addresses: Addresses = ()
     hostname_generators: GeneratorStatuses = ()

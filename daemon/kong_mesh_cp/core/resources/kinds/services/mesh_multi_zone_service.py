@@ -20,16 +20,22 @@ from kong_mesh_cp.core.schema.violations import Violation, root
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeshServiceSelector:
+    """Labels that a MeshService has to carry to be part of it."""
+
     match_labels: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selector:
+    """The services of all zones that it stands for."""
+
     mesh_service: MeshServiceSelector
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Port:
+    """A port under which it is reached."""
+
     name: str | None = None
     port: Unsigned32
     app_protocol: str = "tcp"
@@ -37,12 +43,16 @@ class Port:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeshMultiZoneService:
+    """One service that MeshServices of several zones make up together."""
+
     selector: Selector
     ports: Annotated[tuple[Port, ...], Length(minimum=1)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MatchedService:
+    """A MeshService that is a part of it."""
+
     name: str
     namespace: str
     zone: str
@@ -51,6 +61,8 @@ class MatchedService:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeshMultiZoneServiceStatus:
+    """What the control plane adds to it: addresses and the services found."""
+
     addresses: Addresses = ()
     vips: Vips = ()
     mesh_services: Annotated[tuple[MatchedService, ...], OMIT_EMPTY] = ()
