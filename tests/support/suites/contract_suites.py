@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from kong_mesh_cp.core.resources.plugin_kind import PluginKind, read_document
-from kong_mesh_cp.core.schema.record_nodes import Faults
+from kong_mesh_cp.core.schema.record_faults import Faults
 from kong_mesh_cp.core.schema.violations import Violation
 from support.suites.validation_cases import JsonLoader, shared_folder
 

@@ -10,7 +10,7 @@ from typing import Annotated, TypeVar
 from kong_mesh_cp.core.formats.go_values import JsonObject, ParseError
 from kong_mesh_cp.core.resources.kind import InvalidResourceError, Kind
 from kong_mesh_cp.core.schema import records
-from kong_mesh_cp.core.schema.record_nodes import EnoughFaultsError, Faults
+from kong_mesh_cp.core.schema.record_faults import EnoughFaultsError, Faults
 from kong_mesh_cp.core.schema.record_terms import Format
 from kong_mesh_cp.core.schema.violations import ROOT, VIOLATIONS_MAX, FieldPath, Violation, root
 

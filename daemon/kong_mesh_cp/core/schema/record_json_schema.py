@@ -13,15 +13,17 @@ from kong_mesh_cp.core.schema.json_schema import (
 )
 from kong_mesh_cp.core.schema.record_nodes import (
     AnythingNode,
-    BooleanNode,
-    DurationNode,
-    IntegerNode,
     ListNode,
     Member,
     Node,
-    NumberOrTextNode,
     RecordNode,
     TextMapNode,
+)
+from kong_mesh_cp.core.schema.record_scalars import (
+    BooleanNode,
+    DurationNode,
+    IntegerNode,
+    NumberOrTextNode,
     TextNode,
 )
 from kong_mesh_cp.core.schema.record_terms import Length, OneOf

@@ -12,18 +12,20 @@ from dataclasses import MISSING, Field, fields, is_dataclass
 from functools import cache
 from typing import Annotated, Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
+from kong_mesh_cp.core.schema.record_faults import Faults
 from kong_mesh_cp.core.schema.record_nodes import (
     AnythingNode,
-    BooleanNode,
-    DurationNode,
-    Faults,
-    IntegerNode,
     ListNode,
     Member,
     Node,
-    NumberOrTextNode,
     RecordNode,
     TextMapNode,
+)
+from kong_mesh_cp.core.schema.record_scalars import (
+    BooleanNode,
+    DurationNode,
+    IntegerNode,
+    NumberOrTextNode,
     TextNode,
 )
 from kong_mesh_cp.core.schema.record_terms import (
