@@ -19,6 +19,7 @@ from kong_mesh_cp.core.schema.violations import FieldPath, Violation
 class Abort:
     """A share of the requests is answered with an error status."""
 
+    # Both members are required by the schema, and reported by it before this module is asked.
     http_status: Int32
     percentage: IntOrText
 
@@ -35,6 +36,7 @@ class Delay:
 class ResponseBandwidth:
     """A share of the responses is sent no faster than `limit`."""
 
+    # Text as `50 Mbps`, with a unit: see `bandwidth`.
     limit: str
     percentage: IntOrText
 
@@ -52,6 +54,7 @@ class Fault:
 class Conf:
     """The faults of HTTP traffic."""
 
+    # A list, as Envoy has one HTTP filter for each fault; they are tried in this order.
     http: tuple[Fault, ...] | None = None
 
 
@@ -65,6 +68,8 @@ class MeshFaultInjection:
 
 
 def _violations(spec: MeshFaultInjection) -> Iterator[Violation]:
+    # Faults are injected on the inbound side of a sidecar (`from`), or on the listener of a gateway
+    # (`to`), never on the outbound side of a sidecar: the client would test itself.
     yield from top(spec, (*PROXIES, "Dataplane"), inbound=bool(spec.from_))
     yield from sources(spec, spec.from_, CLIENTS, _conf)
     yield from destinations(spec, spec.to, _conf)
@@ -79,6 +84,8 @@ def _fault(fault: Fault, at: FieldPath, index: int) -> Iterator[Violation]:
     # The original puts the index behind the fault's name, not behind `http`.
     if fault.abort is not None:
         fault_at = at.field("abort").index(index)
+        # Envoy refuses a listener whose abort has a status outside of this range, and with it all
+        # of the proxy's configuration; hence the check of a write.
         yield from status_code(fault.abort.http_status, fault_at.field("httpStatus"))
         yield from percentage(fault.abort.percentage, fault_at.field("percentage"))
     if fault.delay is not None:
@@ -87,6 +94,8 @@ def _fault(fault: Fault, at: FieldPath, index: int) -> Iterator[Violation]:
         yield from percentage(fault.delay.percentage, fault_at.field("percentage"))
     if fault.response_bandwidth is not None:
         fault_at = at.field("responseBandwidth").index(index)
+        # The field repeats its parent's name because Kuma's validator does; users search for this
+        # text.
         yield from bandwidth(fault.response_bandwidth.limit, fault_at.field("responseBandwidth"))
         yield from percentage(fault.response_bandwidth.percentage, fault_at.field("percentage"))
 

@@ -36,6 +36,7 @@ from kong_mesh_cp.core.schema.violations import FieldPath, Violation
 class Tcp:
     """A probe that opens a connection and may exchange bytes, in Base64."""
 
+    # A probe that is switched off still counts as one of the three for the check below.
     disabled: bool | None = None
     send: str | None = None
     receive: tuple[str, ...] | None = None
@@ -64,6 +65,9 @@ class Grpc:
 class Conf:
     """When endpoints are probed, when they count as healthy, and by which protocol."""
 
+    # Absent durations are Kuma's: interval 1 m, timeout 15 s, unhealthy after 5, healthy after 1.
+    # They are filled where Envoy's configuration is made, so that a later default reaches old
+    # policies.
     interval: Duration | None = None
     timeout: Duration | None = None
     unhealthy_threshold: Int32 | None = None
@@ -92,6 +96,8 @@ class MeshHealthCheck:
 
 def _violations(spec: MeshHealthCheck) -> Iterator[Violation]:
     yield from top(spec, (*PROXIES, "Dataplane"))
+    # No MeshExternalService: its endpoints are probed by the zone egress, if there is one, and
+    # there is nowhere to say for which clients.
     yield from entries(spec.to, "to", CLUSTERS, _conf)
     yield from egress_is_shared(spec.to, top_ref(spec))
 
@@ -101,19 +107,25 @@ def _conf(conf: Conf, at: FieldPath) -> Iterator[Violation]:
     yield from positive(conf.timeout, at.field("timeout"))
     yield from positive(conf.unhealthy_threshold, at.field("unhealthyThreshold"))
     yield from positive(conf.healthy_threshold, at.field("healthyThreshold"))
+    # Zero is refused although Envoy would take it: in Kuma an absent jitter is the way to have
+    # none.
     yield from positive(conf.initial_jitter, at.field("initialJitter"))
     yield from positive(conf.interval_jitter, at.field("intervalJitter"))
     yield from whole_percentage(conf.interval_jitter_percent, at.field("intervalJitterPercent"))
     yield from percentage(conf.healthy_panic_threshold, at.field("healthyPanicThreshold"))
     yield from positive(conf.no_traffic_interval, at.field("noTrafficInterval"))
+    # A path on the machine of the proxy: only its form can be known here.
     yield from file_path(conf.event_log_path, at.field("eventLogPath"))
     if conf.http is not None:
         yield from _http(conf.http, at.field("http"))
+    # Last, as Kuma lists it last. More than one probe is allowed: TCP is the one that services
+    # without a protocol tag get.
     if conf.http is None and conf.tcp is None and conf.grpc is None:
         yield at.violation(at_least_one_of("http", "tcp", "grpc"))
 
 
 def _http(http: Http, at: FieldPath) -> Iterator[Violation]:
+    # An absent path is `/`; one that is there and empty would be sent as it is.
     if http.path == "":
         yield at.field("path").violation(MUST_BE_DEFINED)
     for index, status in enumerate(http.expected_statuses or ()):

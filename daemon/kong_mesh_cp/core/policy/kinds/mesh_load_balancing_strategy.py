@@ -38,6 +38,7 @@ TABLE_ENTRIES_MAX: Final = 5_000_011  # Envoy's bound
 class LeastRequest:
     """Settings of the balancer that prefers endpoints with few requests under way."""
 
+    # One choice would be Random under another name, so Envoy starts at two.
     choice_count: Annotated[Int32, Range(minimum=2)] | None = None
     active_request_bias: IntOrText | None = None
 
@@ -46,6 +47,7 @@ class LeastRequest:
 class RingHash:
     """Settings of the balancer that places endpoints on a ring of hashes."""
 
+    # The spelling is Kuma's; Envoy's enumeration has XX_HASH and MURMUR_HASH_2.
     hash_function: Annotated[str, OneOf(("XXHash", "MurmurHash2"))] | None = None
     min_ring_size: Annotated[Int32, Range(1, RING_ENTRIES_MAX)] | None = None
     max_ring_size: Annotated[Int32, Range(1, RING_ENTRIES_MAX)] | None = None
@@ -82,6 +84,8 @@ class AffinityTag:
     """A tag by whose equality endpoints of the own zone are preferred."""
 
     key: str
+    # Without weights Kuma gives the tags powers of ten in their order, so that an earlier tag
+    # always beats all later ones.
     weight: Unsigned32 | None = None
 
 
@@ -163,11 +167,14 @@ _BALANCED_AT_GATEWAY: Final = Allowed(
 
 def _violations(spec: MeshLoadBalancingStrategy) -> Iterator[Violation]:
     yield from top(spec, (*PROXIES, "Dataplane"))
+    # The list is optional in the schema, and a policy without it would do nothing.
     if not spec.to:
         yield SPEC.field("to").violation(NEEDS_AN_ITEM)
     at_gateway = top_ref(spec).kind == "MeshGateway"
     for index, item in enumerate(spec.to):
         at = SPEC.field("to").index(index)
+        # A gateway balances in its routes' clusters, which are shared by all entries: only one
+        # algorithm can be in force. Locality is set for each cluster and may differ.
         balanced = at_gateway and item.default.load_balancer is not None
         allowed = _BALANCED_AT_GATEWAY if balanced else CLUSTERS
         yield from violations(item.target_ref, allowed, at.field("targetRef"))
@@ -186,6 +193,8 @@ def _conf(item: Entry[Conf], at: FieldPath) -> Iterator[Violation]:
         yield from _affinity(awareness.local_zone.affinity_tags or (), tags_at)
     if awareness.cross_zone is not None:
         cross_zone_at = at.field("localityAwareness").field("crossZone")
+        # A MeshService has the endpoints of its own zone; across zones there is
+        # MeshMultiZoneService.
         if _is_one_mesh_service(item.target_ref):
             yield cross_zone_at.violation("must not be set: MeshService traffic is local")
         yield from _cross_zone(awareness.cross_zone, cross_zone_at)
@@ -198,6 +207,8 @@ def _is_one_mesh_service(ref: TargetRef) -> bool:
 
 def _balancer(balancer: LoadBalancer, at: FieldPath) -> Iterator[Violation]:
     match balancer:
+        # Only the member that `type` names is checked: the others are not used, whatever is in
+        # them.
         case LoadBalancer(type="RingHash", ring_hash=RingHash() as ring):
             policies_at = at.field("ringHash").field("hashPolicies")
             yield from hash_violations(ring.hash_policies or (), policies_at)
@@ -216,6 +227,7 @@ def _affinity(tags: tuple[AffinityTag, ...], at: FieldPath) -> Iterator[Violatio
         if not tag.key:
             yield at.index(index).field("key").violation(MUST_NOT_BE_EMPTY)
         yield from greater_than_zero(tag.weight, at.index(index).field("weight"))
+    # Given and computed weights cannot be compared, so one tag without a weight would upset all.
     if len({tag.weight is None for tag in tags}) > 1:
         yield at.violation("all or none affinity tags should have weight")
 
@@ -226,10 +238,12 @@ def _cross_zone(cross_zone: CrossZone, at: FieldPath) -> Iterator[Violation]:
     threshold = cross_zone.failover_threshold
     if threshold is not None:
         percentage_at = at.field("failoverThreshold").field("percentage")
+        # Zero would mean that traffic never leaves the zone, which `failover` says with type None.
         yield from percentage(threshold.percentage, percentage_at, zero_allowed=False)
 
 
 def _failover(failover: Failover, at: FieldPath) -> Iterator[Violation]:
+    # Without `from` a rule is for the clients of every zone.
     if failover.from_ is not None:
         zones = at.field("from").field("zones")
         if not failover.from_.zones:
@@ -238,6 +252,8 @@ def _failover(failover: Failover, at: FieldPath) -> Iterator[Violation]:
             if not zone:
                 yield zones.index(index).violation(MUST_NOT_BE_EMPTY)
     to = failover.to
+    # Types that name no zones and types that need some: a list that has no effect is taken for a
+    # mistake, since its author meant something by it.
     if to.type in {"Any", "None"} and to.zones:
         yield at.field("to").field("zones").violation(f"must be empty when type is {to.type}")
     if to.type in {"AnyExcept", "Only"} and not to.zones:

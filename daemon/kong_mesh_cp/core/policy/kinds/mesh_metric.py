@@ -21,10 +21,12 @@ from kong_mesh_cp.core.schema.record_terms import EMPTY_IF_ABSENT, Duration, One
 from kong_mesh_cp.core.schema.value_checks import MUST_BE_DEFINED, port
 from kong_mesh_cp.core.schema.violations import FieldPath, Violation
 
+# The port and path are schema defaults: they are stored, and shown by a later GET.
 PROMETHEUS_PORT: Final = 5670
 METRICS_PATH: Final = "/metrics"
 
 PROFILES: Final = ("All", "Basic", "None")
+# `Contains` is taken, although Kuma's text of the refusal below does not name it.
 SELECTORS: Final = ("Prefix", "Regex", "Exact", "Contains")
 
 
@@ -57,6 +59,7 @@ class Sidecar:
     """The metrics of the proxy itself."""
 
     profiles: Profiles | None = None
+    # Envoy leaves counters out that were never counted, unless this is set.
     include_unused: bool | None = None
 
 
@@ -118,10 +121,12 @@ class MeshMetric:
     """The spec of a MeshMetric."""
 
     target_ref: TargetRef | None = None
+    # A policy about the proxy itself has one conf instead of lists.
     default: Annotated[Conf, EMPTY_IF_ABSENT]
 
 
 def _violations(spec: MeshMetric) -> Iterator[Violation]:
+    # Each part is optional, even all of them: an empty policy overrides nothing and is accepted.
     yield from top(spec, (*PROXIES, "Dataplane"))
     at, conf = SPEC.field("default"), spec.default
     if conf.sidecar is not None and conf.sidecar.profiles is not None:
@@ -135,6 +140,8 @@ def _violations(spec: MeshMetric) -> Iterator[Violation]:
 
 
 def _profiles(profiles: Profiles, at: FieldPath) -> Iterator[Violation]:
+    # Counted before any is compiled: the number of expressions is the client's choice, and each
+    # costs the control plane time.
     selectors = [*(profiles.exclude or ()), *(profiles.include or ())]
     if sum(selector.type == "Regex" for selector in selectors) > PATTERNS_MAX:
         yield at.violation(TOO_MANY)
@@ -142,6 +149,8 @@ def _profiles(profiles: Profiles, at: FieldPath) -> Iterator[Violation]:
     yield from _selectors(profiles.exclude or (), at.field("exclude"))
     yield from _selectors(profiles.include or (), at.field("include"))
     for index, profile in enumerate(profiles.append_profiles or ()):
+        # The schema's enumeration refuses other names first; this is Kuma's text for what gets past
+        # it.
         if profile.name not in PROFILES:
             name_at = at.field("appendProfiles").index(index).field("name")
             yield name_at.violation(
@@ -156,6 +165,8 @@ def _selectors(selectors: tuple[Selector, ...], at: FieldPath) -> Iterator[Viola
             yield selector_at.field("type").violation(
                 f"unrecognized type '{selector.type}' - 'Regex', 'Prefix', 'Exact' are supported"
             )
+        # Go's regexp decides, since Kuma filters with it in the proxy's helper process and not in
+        # Envoy.
         if selector.type == "Regex" and regex_fault(selector.match) is not None:
             reason = TOO_LONG if is_too_long(selector.match) else "invalid regex"
             yield selector_at.field("match").violation(reason)
@@ -164,11 +175,13 @@ def _selectors(selectors: tuple[Selector, ...], at: FieldPath) -> Iterator[Viola
 def _backend(backend: Backend, at: FieldPath) -> Iterator[Violation]:
     match backend:
         case Backend(type="Prometheus", prometheus=Prometheus() as prometheus):
+            # Kuma leaves `prometheus` out of this path; the field is where clients look for it.
             yield from port(prometheus.port, at.field("port"))
         case Backend(type="Prometheus"):
             yield at.field("prometheus").violation(MUST_BE_DEFINED)
         case Backend(type="OpenTelemetry", open_telemetry=OpenTelemetry() as collector):
             endpoint = at.field("openTelemetry").field("endpoint")
+            # Both may be reported: `http://` alone is a bad URL and uses a scheme.
             if not is_url(collector.endpoint):
                 yield endpoint.violation("must be a valid url")
             if collector.endpoint.startswith(("http://", "https://")):

@@ -33,6 +33,8 @@ from kong_mesh_cp.core.schema.violations import FieldPath, Violation
 class Http:
     """Timeouts of HTTP requests and of the connections that carry them."""
 
+    # Zero is "no timeout", and so not the same as an absent one, which keeps what other policies
+    # say.
     request_timeout: Duration | None = None
     stream_idle_timeout: Duration | None = None
     max_stream_duration: Duration | None = None
@@ -44,6 +46,7 @@ class Http:
 class Conf:
     """The timeouts of one direction of traffic."""
 
+    # The one timeout that may not be zero: Envoy refuses a cluster whose connect timeout is none.
     connection_timeout: Duration | None = None
     idle_timeout: Duration | None = None
     http: Http | None = None
@@ -91,6 +94,8 @@ def _conf(conf: Conf, at: FieldPath, *, per_route: bool) -> Iterator[Violation]:
 
 def _not_per_route(conf: Conf, at: FieldPath) -> Iterator[Violation]:
     http = conf.http or Http()
+    # A route is chosen for each request, long after its connection was opened: what belongs to
+    # connections cannot depend on it.
     of_connections = {
         at.field("connectionTimeout"): conf.connection_timeout,
         at.field("idleTimeout"): conf.idle_timeout,

@@ -89,6 +89,7 @@ class Tag:
 class Conf:
     """Where spans go, how many there are, and which tags they carry."""
 
+    # At most one, although it is a list: Envoy has one tracer for a connection manager.
     backends: Annotated[tuple[Backend, ...], Length(maximum=1)] | None = None
     sampling: Sampling | None = None
     tags: tuple[Tag, ...] | None = None
@@ -103,6 +104,7 @@ class MeshTrace:
 
 
 def _violations(spec: MeshTrace) -> Iterator[Violation]:
+    # One tracer for a whole proxy: a listener of a gateway cannot have another.
     yield from top(spec, (*PROXIES, "Dataplane"), listener_tags=False)
     yield from _conf(spec.default, SPEC.field("default"))
 
@@ -115,12 +117,14 @@ def _conf(conf: Conf, at: FieldPath) -> Iterator[Violation]:
             pass  # no tracing here, whatever other policies say
         case (backend,):
             yield from _backend(backend, at.field("backends").index(0))
+        # More than one is what the schema refuses first, with a text of its own.
         case _:
             yield at.field("backends").violation("must have zero or one backend defined")
     for index, tag in enumerate(conf.tags or ()):
         tag_at = at.field("tags").index(index)
         if not tag.name:
             yield tag_at.field("name").violation(MUST_NOT_BE_EMPTY)
+        # Neither and both have the same text in Kuma.
         if (tag.header is None) == (tag.literal is None):
             yield tag_at.violation(only_one_of("tag", "header", "literal"))
     if conf.sampling is not None:
@@ -138,6 +142,7 @@ def _backend(backend: Backend, at: FieldPath) -> Iterator[Violation]:
             url_at = at.field("zipkin").field("url")
             if not zipkin.url:
                 yield url_at.violation(MUST_NOT_BE_EMPTY)
+            # Host, port and path are all the user's to say, other than for Datadog.
             elif not is_url(zipkin.url):
                 yield url_at.violation("must be a valid url")
         case Backend(type="OpenTelemetry", open_telemetry=OpenTelemetry()):
@@ -157,9 +162,12 @@ def _datadog_url(text: str, at: FieldPath) -> Iterator[Violation]:
         yield at.violation("scheme must be http")
     if not url.port:
         yield at.violation(f"port {MUST_BE_DEFINED}")
+    # Compared by length first: a client may send a number of any size, and int() of it costs the
+    # square of its digits.
     elif len(url.port) > len(str(PORT_MAX)) or not 1 <= int(url.port) <= PORT_MAX:
         yield at.violation(INVALID_PORT)
     parts = urlsplit(text)
+    # Kuma's order of the parts; each that is there has a text of its own.
     for name, part in (
         ("user", "@" in parts.netloc),
         ("path", parts.path or parts.fragment),
@@ -172,6 +180,7 @@ def _datadog_url(text: str, at: FieldPath) -> Iterator[Violation]:
 def _sampling(value: int | str | None, at: FieldPath) -> Iterator[Violation]:
     if value is None:
         return
+    # Kuma's MeshTrace has texts of its own here, other than those of `percentage`.
     number = decimal(value)
     if number is None:
         yield at.violation("string is not a number")

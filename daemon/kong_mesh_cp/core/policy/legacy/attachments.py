@@ -83,6 +83,7 @@ def legacy_attachments(dataplane: Dataplane, view: LegacyView) -> Attached:
         attachment = Attachment(
             INBOUND, inbound_name(networking, inbound), inbound.tags.get(SERVICE_TAG, "")
         )
+        # Of permissions the best one counts alone; of the other types an inbound gets all that fit.
         permissions = of_type(view.policies, "TrafficPermission")
         _attach(found, attachment, [policy_for_inbound(permissions, inbound.tags)])
         for type_name in _INBOUND_ALL:
@@ -144,6 +145,8 @@ def _destinations(
     type_name: str, dataplane: Dataplane, services: Sequence[str], view: LegacyView
 ) -> Iterable[str]:
     """The services that a policy of this type is looked for: of the outbounds, or behind them."""
+    # A log is about what the application calls; the others act on the cluster, which lies behind a
+    # TrafficRoute. Traffic that passes through has a log as well.
     if type_name == "TrafficLog":
         return dict.fromkeys([*services, PASS_THROUGH])
     found: dict[str, None] = {}
@@ -151,6 +154,7 @@ def _destinations(
         route = policy_for_service(
             of_type(view.policies, "TrafficRoute"), dataplane.tag_sets, service
         )
+        # Without a route traffic goes to the service itself; a new mesh of today has none.
         routed = (service,) if route is None else routed_services(view.routes[route.name], service)
         found |= dict.fromkeys(routed)
     return found

@@ -36,6 +36,7 @@ def destinations(
 ) -> Iterator[Violation]:
     """Check `to`, which is for gateways only."""
     if includes_gateways(top_ref(spec)):
+        # A gateway limits at its listeners, before it is known which service a request is for.
         yield from entries(items, "to", WHOLE_MESH_ONLY, check)
     else:
         yield from must_be_empty(items, "to")

@@ -51,6 +51,7 @@ class RequestRedirect:
     hostname: Hostname | None = None
     path: PathRewrite | None = None
     port: Annotated[Int32, Range(1, PORT_MAX)] | None = None
+    # The default is the Gateway API's, and stored with the resource.
     status_code: Annotated[int, OneOf((301, 302, 303, 307, 308))] = 302
 
 
@@ -94,6 +95,7 @@ class Filter:
     request_mirror: RequestMirror | None = None
 
 
+# Kuma takes fewer kinds here than for backends.
 _MIRRORS: Final = Allowed(kinds=("MeshService", "MeshServiceSubset"))
 _MEMBERS: Final = {
     "RequestHeaderModifier": "requestHeaderModifier",
@@ -120,6 +122,7 @@ def filter_violations(
         ):
             yield from _header_modifier(modifier, at)
         case Filter(type="RequestRedirect", request_redirect=RequestRedirect() as redirect):
+            # Path before host name: the order of Kuma's texts, for both kinds of filter.
             yield from _path(redirect.path, at, by_prefix=by_prefix)
             yield from _hostname(redirect.hostname, at.field("hostname"))
         case Filter(type="URLRewrite", url_rewrite=UrlRewrite() as rewrite):
@@ -146,6 +149,7 @@ def _backend_hostname(
 ) -> Iterator[Violation]:
     rewrite_at = at.field("hostToBackendHostname")
     if rewrite.host_to_backend_hostname and not at_gateway:
+        # A sidecar's route has one service for a host; the name would always be the same.
         yield rewrite_at.violation("can only be set with MeshGateway")
     if rewrite.host_to_backend_hostname and rewrite.hostname is not None:
         yield rewrite_at.violation("cannot be set together with hostname")
@@ -185,6 +189,7 @@ def _is_address(hostname: str) -> bool:
 def _header_modifier(modifier: HeaderModifier, at: FieldPath) -> Iterator[Violation]:
     if modifier == HeaderModifier():
         yield at.violation(at_least_one_of("set", "add", "remove"))
+    # Across all three members: the result would depend on the order in which Envoy applies them.
     names: set[str] = set()
     for member, changed in (
         ("set", [header.name for header in modifier.set or ()]),

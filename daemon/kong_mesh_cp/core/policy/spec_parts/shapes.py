@@ -21,8 +21,10 @@ C = TypeVar("C")
 SPEC: Final = root("spec")
 
 WHOLE_MESH_ONLY: Final = Allowed(kinds=("Mesh",))
+# Clients are known by the tags in their certificates, so that only kinds with tags can name them.
 CLIENTS: Final = Allowed(kinds=("Mesh", "MeshSubset", "MeshService", "MeshServiceSubset"))
 DESTINATIONS: Final = Allowed(
+    # No MeshServiceSubset: a destination is one service, whatever tags its endpoints have.
     kinds=("Mesh", "MeshService", "MeshExternalService", "MeshMultiZoneService")
 )
 CLUSTERS: Final = Allowed(kinds=("Mesh", "MeshService", "MeshMultiZoneService"))
@@ -125,6 +127,7 @@ def entries(
 
 def egress_is_shared(items: Sequence[Entry[C]], top: TargetRef) -> Iterator[Violation]:
     """One zone egress serves the clients of an external service all alike."""
+    # Kuma asks for the kind alone: `Mesh` with `proxyTypes` passes.
     if top.kind == "Mesh":
         return
     for index, item in enumerate(items):
@@ -151,6 +154,7 @@ def must_be_empty(items: tuple[object, ...], name: str) -> Iterator[Violation]:
 
 def rules_alone(spec: ThreeLists) -> Iterator[Violation]:
     """`rules` took the place of `from`: a policy uses the one form or the other."""
+    # Reported once for the spec as a whole and not at the lists: either may be the mistaken one.
     if spec.rules and (spec.to or spec.from_):
         yield SPEC.violation("fields 'to' and 'from' must be empty when 'rules' is defined")
 
@@ -165,6 +169,7 @@ def rules_or_lists(spec: ThreeLists) -> Iterator[Violation]:
 def includes_gateways(ref: TargetRef) -> bool:
     """Whether builtin gateways may be among the proxies that `ref` stands for."""
     if ref.kind in {"Mesh", "MeshSubset"}:
+        # Absent means every type of proxy, gateways among them.
         return not ref.proxy_types or "Gateway" in ref.proxy_types
     return ref.kind in {"MeshGateway", "MeshHTTPRoute"}
 

@@ -113,8 +113,10 @@ def _rule(attached: RuleAttachment) -> JsonObject:
     rule = attached.rule
     return {
         "type": attached.type,
+        # Go's `omitempty`; the members around them are always there.
         **{name: value for name, value in named.items() if value},
         "policyType": attached.policy_type,
+        # The older form has no member for a negation; `!` in front of the value is it.
         "subset": {tag.key: f"!{tag.value}" if tag.negated else tag.value for tag in rule.subset},
         "conf": rule.conf,
         "origins": [_key(origin.meta) for origin in rule.origins],

@@ -46,6 +46,7 @@ def cluster_name(tags: Tags) -> str:
     service = tags[SERVICE_TAG]
     if len(tags) == 1:
         return service
+    # The name that Envoy's cluster has, so that an operator finds it in the proxy's statistics.
     text = "".join(f"{key}{tags[key]}" for key in sorted(tags))
     return f"{service}-{hashlib.sha256(text.encode()).digest()[:HASH_BYTES].hex()}"
 
@@ -54,6 +55,7 @@ def _for_clients(proxy: Proxy, matched: MatchedPolicies) -> Iterator[RuleAttachm
     tags_of = {inbound.listener: inbound.tags for inbound in proxy.inbounds}
     for listener in sorted(matched.from_rules):
         tags = tags_of.get(listener, {})
+        # A listener of a gateway, or an inbound without a service: the older answer knows neither.
         if SERVICE_TAG not in tags:
             continue
         for rule in matched.from_rules[listener]:

@@ -25,6 +25,7 @@ def rules_view(proxy: Proxy, view: MeshView, *, services_by_tag: bool = True) ->
     Without `services_by_tag` (a mesh with `meshServices.mode: Exclusive`) no outgoing traffic is
     known by its service tag, and the rules for services are left out.
     """
+    # In the order of TRAITS, which is that of Kuma's plugins.
     matched = [matched_policies(policy_type, proxy, view) for policy_type in TRAITS]
     said = _Said()
     shown = (_shown_type(each, proxy, said, services_by_tag=services_by_tag) for each in matched)
@@ -39,6 +40,7 @@ def proxy_of_gateway(gateway: MeshGateway) -> Proxy | None:
     """A proxy that would serve `gateway`, to ask what its proxies get; None without a selector."""
     if not gateway.selectors:
         return None
+    # The first selector stands for all; a MeshGateway rarely has a second one.
     return Proxy(gateway.meta, gateway=GatewayRole(builtin=True, tags=gateway.selectors[0]))
 
 
@@ -120,6 +122,7 @@ def _shown_type(
         "toResourceRules": [*map(said.resource_rule, resources)],
         "toRules": [*map(said.subset_rule, services)],
     }
+    # Types without a rule are left out, and their warnings with them, as in the original.
     if not matched.proxy_rules and not any(lists.values()):
         return None
     shown: JsonObject = {**lists, "type": matched.type, "warnings": list(matched.warnings)}
@@ -139,6 +142,7 @@ def _by_port(rules: Mapping[Listener, _Rules]) -> list[tuple[Listener, _Rules]]:
 def _shown_inbound(listener: Listener, proxy: Proxy) -> JsonObject:
     inbound = next((each for each in proxy.inbounds if each.listener.port == listener.port), None)
     tags = inbound.tags if inbound else {}
+    # All listeners of a gateway are shown with its own tags.
     if proxy.gateway is not None:
         tags = proxy.gateway.tags
     name: JsonObject = {"name": inbound.name} if inbound and inbound.name else {}
