@@ -45,6 +45,7 @@ def read_draft(kind: Kind[Any], resource_type: ResourceType, document: object) -
         spec = kind.parse(document)
         meta = read_meta(document)
         if resource_type.is_mesh_scoped and "mesh" not in document:
+            # A schema default in Kuma, applied before the URL is compared with the body.
             meta = replace(meta, mesh=DEFAULT_MESH)
         return Draft(meta, spec)
     meta = read_meta(document)
@@ -64,8 +65,11 @@ def request_violations(
     violations = url_violations(meta, key)
     if deployment.federated and len(f"{deployment.zone}.{key.name}") >= NAME_CHARACTERS_MAX:
         violations.insert(
-            meta.name != key.name, Violation("name", "the length of the name must be shorter")
+            # After the text about the name in the URL, before those about type and mesh.
+            meta.name != key.name,
+            Violation("name", "the length of the name must be shorter"),
         )
+    # URL first, then labels, then what the name itself looks like: the order in Kuma's answers.
     violations += label_violations(meta.labels, resource_type, meta.mesh, deployment)
     return violations + meta_violations(meta.name, meta.mesh, resource_type.scope)
 
@@ -93,4 +97,5 @@ def _sorted(labels: Mapping[str, str]) -> dict[str, str]:
 def shown_time(at: datetime) -> str:
     """RFC 3339 in UTC as Go writes it: as many digits behind the point as there is need for."""
     text = at.astimezone(UTC).isoformat().removesuffix("+00:00")
+    # RFC3339Nano of Go: a fraction without trailing zeros, or none.
     return f"{text.rstrip('0') if '.' in text else text}Z"

@@ -16,6 +16,7 @@ from kong_mesh_cp.core.resources.meta import Scope
 from kong_mesh_cp.core.resources.registry import TYPES, ResourceType
 
 API_VERSION: Final = "kuma.io/v1alpha1"
+# Kong Mesh's default namespace; Kuma's is kuma-system.
 SYSTEM_NAMESPACE: Final = "kong-mesh-system"
 DEFAULT_MESH: Final = "default"
 
@@ -64,6 +65,7 @@ def to_k8s(
     metadata: dict[str, object] = {"name": name}
     if is_namespaced(resource_type):
         metadata["namespace"] = namespace or system_namespace
+    # Objects of Kubernetes have no mesh member; the newer types say it by a label.
     if mesh and (resource_type.plugin or resource_type.name in _SECRET_TYPES):
         metadata["labels"] = {MESH: mesh}
     metadata["creationTimestamp"] = _instant(created_at)
@@ -71,6 +73,7 @@ def to_k8s(
         return _secret(resource_type, metadata, body)
     document: dict[str, object] = {"apiVersion": API_VERSION, "kind": resource_type.name}
     if resource_type.is_mesh_scoped and not resource_type.plugin:
+        # The older custom resources have it beside `metadata`.
         document["mesh"] = mesh
     document["metadata"] = metadata
     if resource_type.plugin:
@@ -86,6 +89,7 @@ def _secret(
         "kind": "Secret",
         "type": _SECRET_TYPES[resource_type.name],
         "metadata": metadata,
+        # Base64 on both sides, so that the text goes over as it is.
         "data": {"value": body.get("data", "")},
     }
 
@@ -113,8 +117,10 @@ def from_k8s(document: JsonObject) -> dict[str, object]:
     labels = _member(metadata, "labels")
     body: dict[str, object] = {"type": resource_type.name}
     if resource_type.scope is Scope.MESH:
+        # The member of the older resources, then the label of the newer ones; no object has both.
         body["mesh"] = document.get("mesh") or labels.get(MESH) or DEFAULT_MESH
     body["name"] = metadata.get("name", "")
+    # The mesh has a member of its own here; the write computes the label anew.
     kept = {key: value for key, value in labels.items() if key != MESH}
     if kept:
         body["labels"] = kept
@@ -123,6 +129,7 @@ def from_k8s(document: JsonObject) -> dict[str, object]:
     if resource_type.plugin:
         return body | {"spec": document.get("spec", {})}
     # What names the resource is told once, in the metadata.
+    # Type, mesh and name come from the object's metadata, whatever the spec says.
     spec = _member(document, "spec")
     return body | {key: value for key, value in spec.items() if key not in _META}
 

@@ -29,6 +29,7 @@ MESH: Final[Schema] = {
 _INSTANT: Final[Schema] = {"type": "string", "format": "date-time", "readOnly": True}
 _LABELS: Final[Schema] = {"type": "object", "additionalProperties": {"type": "string"}}
 
+# Docstrings cite the source of a rule, which says nothing to readers of the API's document.
 _SOURCE = re.compile(r" \(wire contract [^)]*\)")
 
 
@@ -45,6 +46,7 @@ def resource_schema(
                 **meta_properties(resource_type, resource_type.name),
                 **_body(resource_type, kind, definitions),
             },
+            # Of a message nothing is required: its absent fields have their zero values.
             "required": [*_required(resource_type), *(["spec"] if resource_type.plugin else [])],
         }
 
@@ -66,6 +68,7 @@ def meta_properties(resource_type: ResourceType, type_shown: str) -> Schema:
         "type": {"const": type_shown},
         **({"mesh": MESH} if resource_type.is_mesh_scoped else {}),
         "name": NAME,
+        # Both may be sent and are ignored: kumactl sends back what it got.
         "creationTime": _INSTANT,
         "modificationTime": _INSTANT,
         "labels": _LABELS,
@@ -75,6 +78,7 @@ def meta_properties(resource_type: ResourceType, type_shown: str) -> Schema:
 def kind_description(resource_type: ResourceType, kind: Kind[Any]) -> str:
     """What a type is for: the module of its spec begins with it, or the spec itself."""
     spec_type = _spec_type(kind)
+    # The first line of the module says what the type is; with two types in one module it says both.
     first = (sys.modules[spec_type.__module__].__doc__ or "").partition("\n")[0]
     name, _, said = first.partition(":")
     if resource_type.name in name.split(" and "):

@@ -24,6 +24,7 @@ UNIVERSAL: Final = "universal"
 KEY_PREFIX_CHARACTERS_MAX: Final = 253
 LABEL_CHARACTERS_MAX: Final = 63  # of a key behind its prefix, and of a value
 
+# The expressions and texts of Kubernetes' apimachinery, which Kuma calls; clients see them whole.
 _SUBDOMAIN: Final = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _KEY_NAME: Final = re.compile(r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]")
 _VALUE: Final = re.compile(r"(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?")
@@ -65,6 +66,7 @@ class Deployment:
     """What the control plane that writes a resource is: its mode, and its zone in mode zone."""
 
     mode: Mode = Mode.ZONE
+    # Kuma's name for the zone of a control plane that was given none.
     zone: str = "default"
     federated: bool = False  # a zone that belongs to a global control plane
 
@@ -83,6 +85,7 @@ def computed_labels(
     """
     labels = dict(given)
     if mesh:
+        # Set, not forced: a label that contradicts the mesh was refused before.
         labels.setdefault(MESH, mesh)
     if deployment.mode is Mode.ZONE and resource_type.provided_by_zone:
         labels.setdefault(ORIGIN, "zone")
@@ -91,6 +94,7 @@ def computed_labels(
             labels.setdefault(ZONE, deployment.zone)
             labels.setdefault(ENV, UNIVERSAL)
     if proxy_type is not None:
+        # The one label that overrides what was given: the spec decides what a proxy is.
         labels[PROXY_TYPE] = proxy_type
     return dict(sorted(labels.items()))
 
@@ -115,9 +119,11 @@ def _origin_violations(
 ) -> list[Violation]:
     violations: list[Violation] = []
     origin = labels.get(ORIGIN)
+    # An unknown origin is reported, and still compared below: Kuma gives both texts.
     if origin is not None and origin not in {"zone", "global"}:
         reason = f"unknown resource origin {go_quote(origin)}"
         violations.append(path.key(ORIGIN).violation(reason))
+    # What a federated zone makes has to be told from what the global control plane sends down.
     if deployment.federated and resource_type.plugin and origin != "zone":
         reason = "the origin label must be set to 'zone'"
         violations.append(path.key(ORIGIN).violation(reason))

@@ -24,6 +24,7 @@ class LazyKinds(Mapping[str, K]):
         self._imported: dict[str, K] = {}
 
     def __getitem__(self, name: str) -> K:
+        # No lock: two threads would import the same module, and get the same object from it.
         kind = self._imported.get(name)
         if kind is None:
             module, _, constant = self.constants[name].rpartition(".")

@@ -201,9 +201,11 @@ def unknown_members(
     message_type: type[Message], value: object, at: FieldPath
 ) -> Iterator[FieldPath]:
     """The members of the JSON `value`, which stands at `at`, that reading the message ignores."""
+    # What has another type is a fault that reading reports; here it has no members.
     if not is_object(value):
         return
     hints = {name: codec.of.hint for codec in _codecs(message_type) for name in codec.of.names}
+    # In the order of the body, so that the answer follows what its author wrote.
     for name, member in value.items():
         hint, member_at = hints.get(name), at.field(name)
         if name not in hints:

@@ -22,6 +22,8 @@ class Faults:
 
     def add(self, at: FieldPath, text: str) -> None:
         """Only a path below the spec is told as a field; all else is one text, as Kuma does it."""
+        # The error of Kuma's validator is one text for all; its API server splits only lines that
+        # begin so.
         if at.text.startswith("spec."):
             self.tell(Violation(at.text, text))
         else:
@@ -30,10 +32,12 @@ class Faults:
     def tell(self, violation: Violation) -> None:
         """Raises: EnoughFaultsError."""
         self.violations.append(violation)
+        # A body of a MiB can have a fault in every few bytes, and nobody reads the thousandth.
         if len(self.violations) > VIOLATIONS_MAX:
             raise EnoughFaultsError
 
     def stop_decoding(self, text: str) -> None:
+        # Go's decoder stops at its first fault, so there is never a second one to show.
         self.undecodable = self.undecodable or text
 
 
@@ -46,6 +50,7 @@ def json_type(value: object) -> str:
             return "boolean"
         case str():
             return "string"
+        # go-openapi's validator decodes numbers as float64, and calls both so.
         case int() | float():
             return "number"
         case list():

@@ -55,6 +55,7 @@ class ListNode:
             faults.add(at, wrong_type("array", value))
             return ()
         low, high = self.length.minimum, self.length.maximum
+        # Items before the length: the order in which the validator reports.
         items = tuple(self.items.read(v, at.index(i), faults) for i, v in enumerate(value))
         if low is not None and len(value) < low:
             faults.add(at, f"in body should have at least {low} items")
@@ -77,6 +78,7 @@ class TextMapNode:
         if not isinstance(value, dict):
             faults.add(at, wrong_type("object", value))
             return {}
+        # Each value is checked by itself, so that a fault names its key.
         text = TextNode()
         return {k: text.read(v, at.field(k), faults) for k, v in value.items()}
 
@@ -119,9 +121,12 @@ class RecordNode:
     def _members(
         self, value: Mapping[str, object], at: FieldPath, faults: Faults
     ) -> Iterable[tuple[str, object]]:
+        # Only members that are declared are looked at: the schema allows others, and Go's decoder
+        # ignores them.
         for member in self.members:
             member_at = at.field(member.name)
             given = value.get(member.name)
+            # A member that is null counts as absent only where the schema has a default for it.
             if given is not None or (member.name in value and not member.null_is_absent):
                 yield member.attribute, member.node.read(given, member_at, faults)
                 continue
@@ -133,6 +138,7 @@ class RecordNode:
         written: dict[str, object] = {}
         for member in self.members:
             part = getattr(value, member.attribute)
+            # None is what was never given; Go's `omitempty` leaves out what is empty besides.
             if part is None or (member.omit_empty and not part):
                 continue
             written[member.name] = member.node.write(part)

@@ -24,6 +24,8 @@ _LIMITS: Final = {"int32": 2**31, "int64": 2**63, "": 2**63}
 
 
 def _check_enumeration(terms: OneOf | None, value: object, at: FieldPath, faults: Faults) -> None:
+    # Also asked of a value of the wrong type: the validator runs all of its checks, and reports
+    # both.
     if terms is not None and value not in terms.values:
         shown = " ".join(str(v) for v in terms.values)
         faults.add(at, f"in body should be one of [{shown}]")
@@ -54,6 +56,7 @@ class TextNode:
             self._type_fault(value, at, faults)
         _check_enumeration(self.enumeration, value, at, faults)
         if text is None:
+            # Good for further checks only: with a fault the result is never stored.
             return str(value) if isinstance(value, int | float) else ""
         self._check_text(text, at, faults)
         return text
@@ -69,12 +72,14 @@ class TextNode:
 
     def _check_text(self, text: str, at: FieldPath, faults: Faults) -> None:
         low, high = self.length.minimum, self.length.maximum
+        # Characters, as go-openapi counts runes and not bytes.
         if low is not None and len(text) < low:
             faults.add(at, f"in body should be at least {low} chars long")
         if high is not None and len(text) > high:
             faults.add(at, f"in body should be at most {high} chars long")
         if self.pattern is not None and self._expression and not self._expression.search(text):
             faults.add(at, f"in body should match '{self.pattern.text}'")
+        # Last, in the order of the validator's own chain.
         if self.format and not _FORMATS[self.format](text):
             faults.add(at, f"in body must be of type {self.format}: {go_quote(text)}")
 
@@ -127,6 +132,8 @@ class IntegerNode:
             return 0
         limit = _LIMITS[self.format]
         if not -limit <= number < limit:
+            # The text has no field and names the path at its end: it comes from another part of the
+            # validator.
             kind = (
                 f"integer with format {self.format}" if self.format else "integer (default format)"
             )
@@ -136,6 +143,7 @@ class IntegerNode:
             faults.add(at, f"in body should be greater than or equal to {low}")
         if high is not None and number > high:
             faults.add(at, f"in body should be less than or equal to {high}")
+        # The schema has no lower bound; Go's decoder finds it.
         if self.is_unsigned and number < 0:
             faults.stop_decoding(
                 f"json: cannot unmarshal number {number} into Go value of type uint32"
@@ -154,6 +162,7 @@ class IntegerNode:
 def _whole(value: object) -> int | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
+    # `1.0` is a whole number to the schema, and to Go's decoder after the default is applied.
     return int(value) if value == value // 1 else None
 
 
@@ -188,6 +197,7 @@ class DurationNode:
         try:
             return parse_duration(value)
         except DurationError as error:
+            # The schema knows only that it is a text; what a duration is Go's decoder decides.
             faults.stop_decoding(str(error))
             return 0
 
@@ -207,6 +217,8 @@ class NumberOrTextNode:
             return value
         number = _whole(value)
         if number is None:
+            # Two texts for one fault, as the validator gives one for `anyOf` and one for the last
+            # branch.
             text = f'"{at.text}" must validate at least one schema (anyOf)'
             faults.tell(Violation("", text))
             faults.add(at, wrong_type("integer", value))

@@ -36,6 +36,7 @@ class Format:
 class Range:
     """The bounds of a number, both included."""
 
+    # Both ends are part of the range, as in JSON Schema.
     minimum: int | None = None
     maximum: int | None = None
 

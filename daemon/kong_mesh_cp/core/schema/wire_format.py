@@ -67,6 +67,7 @@ class BinaryError(ValueError):
         self.reason = reason
         self.path = path
 
+    # The path grows from the inside out, as the exception passes each message.
     def within(self, field: str) -> BinaryError:
         """The same, seen from the message whose field `field` it is in."""
         path = f"{field}.{self.path}" if self.path else field

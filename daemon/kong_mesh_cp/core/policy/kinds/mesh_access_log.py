@@ -131,8 +131,8 @@ def _backend(backend: Backend, at: FieldPath) -> Iterator[Violation]:
             if not is_file_path(file.path):
                 path = at.field("file").field("path")
                 yield path.violation("file backend requires a valid path")
-        # Kuma checks with the URL library, so that `collector:9000` passes as scheme and rest; a
-        # stricter check would refuse manifests that work today.
+        # A host with a port is a URL to Kuma's check, scheme or not; a stricter one would refuse
+        # manifests that work today.
         case Backend(type="Tcp", tcp=Tcp() as tcp):
             yield from _format(tcp.format, at.field("tcp").field("format"))
             if not is_url(tcp.address):

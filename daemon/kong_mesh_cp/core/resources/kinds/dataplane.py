@@ -9,6 +9,8 @@ from kong_mesh_cp.core.resources.metrics_backend import MetricsBackend
 from kong_mesh_cp.core.resources.tags import SERVICE
 from kong_mesh_cp.core.schema.messages import EMPTY, Duration, Message, ProtoEnum, Uint32, proto
 
+# Kuma's word for a proxy without any service tag; such a one can only have been stored before the
+# check, or by another control plane.
 UNKNOWN_SERVICE = "unknown"
 
 
@@ -46,6 +48,7 @@ class InboundState(ProtoEnum):
     """Whether an inbound takes traffic; an ignored one gives identity only."""
 
     __proto_name__ = "kuma.mesh.v1alpha1.Dataplane.Networking.Inbound.State"
+    # An inbound that says nothing takes traffic.
     Ready = 0
     NotReady = 1
     Ignored = 2
@@ -56,10 +59,12 @@ class Inbound(Message):
     """A service that this proxy offers."""
 
     tags: Mapping[str, str] = proto(EMPTY, number=2)
+    # The wire numbers of a field never change, also where its place among the members does.
     port: Uint32 = proto(0, number=3)  # of the listener
     service_port: Uint32 = proto(0, number=4)  # of the application; 0: the same as `port`
     address: str = proto("", number=5)  # "" for that of the proxy
     service_address: str = proto("", number=6)  # "" for `address`
+    # The older form of `state`, still written by tools that know Kuma's early versions.
     health: Health | None = proto(number=7)
     service_probe: ServiceProbe | None = proto(number=8)
     state: InboundState = proto(InboundState.Ready, number=9)
@@ -96,6 +101,7 @@ class GatewayType(ProtoEnum):
     """Who does the work of a gateway: a proxy of somebody else, or this one."""
 
     __proto_name__ = "kuma.mesh.v1alpha1.Dataplane.Networking.Gateway.GatewayType"
+    # The zero value: `gateway: {}` is another product's gateway beside a proxy of Kuma.
     DELEGATED = 0
     BUILTIN = 1
 
@@ -154,6 +160,8 @@ class Networking(Message):
 
     address: str = proto("", number=5)
     advertised_address: str = proto("", number=7)
+    # The numbers are in the order in which the fields came to be, the attributes in that of the
+    # JSON.
     gateway: Gateway | None = proto(number=3)
     inbound: tuple[Inbound, ...] = proto((), number=1)
     outbound: tuple[Outbound, ...] = proto((), number=2)
@@ -201,11 +209,13 @@ class Dataplane(Message):
     @property
     def proxy_type(self) -> str:
         """The value of the label `kuma.io/proxy-type`."""
+        # A delegated gateway counts as sidecar in this label, though not in `proxyTypes`.
         return "gateway" if self.is_builtin_gateway else "sidecar"
 
     @property
     def tag_sets(self) -> tuple[Mapping[str, str], ...]:
         """The tags of each inbound, then those of the gateway."""
+        # In this order a proxy's first inbound names it; the gateway has a say only without one.
         inbound = () if self.networking is None else self.networking.inbound
         sets = tuple(each.tags for each in inbound)
         return sets if self.gateway is None else (*sets, self.gateway.tags)

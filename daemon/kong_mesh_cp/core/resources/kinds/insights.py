@@ -21,6 +21,7 @@ from kong_mesh_cp.core.schema.messages import EMPTY, Message, ProtoEnum, Timesta
 class ProxyMtls(Message):
     """The certificate of one proxy."""
 
+    # The times are shown by the GUI, which takes them in protobuf's JSON form.
     certificate_expiration_time: Timestamp | None = proto(number=1, original=True)
     last_certificate_regeneration: Timestamp | None = proto(number=2, original=True)
     certificate_regenerations: Uint32 = proto(0, number=3, original=True)
@@ -92,6 +93,7 @@ class ProxyCount(Message):
     total: Uint32 = proto(0, number=1)
     online: Uint32 = proto(0, number=2)
     offline: Uint32 = proto(0, number=3)
+    # Connected, but with an inbound that is not ready.
     partially_degraded: Uint32 = proto(0, number=4, original=True)
 
 
@@ -114,6 +116,7 @@ class ProxyVersions(Message):
 class MeshMtls(Message):
     """Proxies by the backend of their certificate."""
 
+    # By the name of the mTLS backend, so that a change of the authority can be followed.
     issued_backends: Mapping[str, ProxyCount] = proto(EMPTY, number=1)
     supported_backends: Mapping[str, ProxyCount] = proto(EMPTY, number=2)
 
@@ -154,6 +157,7 @@ class ServiceStatus(ProtoEnum):
     """Whether a service answers, as far as its proxies tell."""
 
     __proto_name__ = "kuma.mesh.v1alpha1.ServiceInsight.Service.Status"
+    # Lower case, as the .proto file has them; JSON shows enumerations by name.
     none = 0
     offline = 1
     partially_degraded = 2
@@ -166,6 +170,7 @@ class ServiceType(ProtoEnum):
 
     __proto_name__ = "kuma.mesh.v1alpha1.ServiceInsight.Service.Type"
     internal = 0
+    # The GUI shows services of each type on a page of their own.
     external = 1
     gateway_delegated = 2
     gateway_builtin = 3
@@ -196,6 +201,7 @@ class Service(Message):
 class ServiceInsight(Message):
     """All services of a mesh; stored as one, shown one by one."""
 
+    # By the tag `kuma.io/service`. The API shows each as a resource of its own.
     services: Mapping[str, Service] = proto(EMPTY, number=2)
 
 

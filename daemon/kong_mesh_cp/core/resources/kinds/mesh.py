@@ -13,6 +13,8 @@ class MtlsMode(ProtoEnum):
     """Whether proxies take only encrypted traffic."""
 
     __proto_name__ = "kuma.mesh.v1alpha1.CertificateAuthorityBackend.Mode"
+    # The zero value, as proto3 has it for an absent mode: a mesh is strict unless it says
+    # otherwise.
     STRICT = 0
     PERMISSIVE = 1
 
@@ -29,6 +31,7 @@ class DpCert(Message):
     """The certificates of proxies."""
 
     rotation: Rotation | None = proto(number=1)
+    # Only authorities outside of the control plane are waited for; the builtin one answers at once.
     request_timeout: Duration | None = proto(number=2)
 
 
@@ -46,6 +49,7 @@ class CertificateAuthority(Message):
     name: str = proto("", number=1)
     type: str = proto("", number=2)
     dp_cert: DpCert | None = proto(number=3)
+    # Kept as it came: a backend of a plugin that is not there has members nobody here knows.
     conf: Struct | None = proto(number=4)
     mode: MtlsMode = proto(MtlsMode.STRICT, number=5)
     root_chain: RootChain | None = proto(number=6)
@@ -123,6 +127,7 @@ class Routing(Message):
     """How traffic between services and zones is routed."""
 
     locality_aware_load_balancing: bool = proto(default=False, number=1)
+    # All traffic to external services leaves by the egress, and none without it.
     zone_egress: bool = proto(default=False, number=2)
     default_forbid_mesh_external_service_access: bool = proto(default=False, number=3)
 
@@ -153,6 +158,7 @@ class MeshServicesMode(ProtoEnum):
     """Whether MeshService resources are made for the services of a mesh."""
 
     __proto_name__ = "kuma.mesh.v1alpha1.Mesh.MeshServices.Mode"
+    # `Everywhere` makes them beside the services by tag; `Exclusive` puts them in their place.
     Disabled = 0
     Everywhere = 1
     ReachableBackends = 2
@@ -177,6 +183,7 @@ class Mesh(Message):
     networking: Networking | None = proto(number=5)
     routing: Routing | None = proto(number=6)
     constraints: Constraints | None = proto(number=7)
+    # Names of types, or `*`; what is unknown in it is ignored, as Kuma ignores it.
     skip_creating_initial_policies: tuple[str, ...] = proto((), number=8)
     mesh_services: MeshServices | None = proto(number=9)
 
@@ -185,5 +192,7 @@ class Mesh(Message):
         """The backend in force; None while mTLS is off."""
         if self.mtls is None or not self.mtls.enabled_backend:
             return None
+        # A name without a backend is refused on a write; what a global control plane sends is taken
+        # as it is, and then there is no authority.
         enabled = self.mtls.enabled_backend
         return next((each for each in self.mtls.backends if each.name == enabled), None)

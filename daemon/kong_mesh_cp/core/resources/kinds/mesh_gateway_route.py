@@ -119,6 +119,7 @@ class Mirror(Message):
     """A share of the requests is sent to a second backend, whose answers are dropped."""
 
     backend: Backend | None = proto(number=1)
+    # A wrapper, because zero per cent and no percentage are two things.
     percentage: float | None = proto(number=2)
 
 
@@ -126,7 +127,9 @@ class Mirror(Message):
 class Rewrite(Message):
     """Another path or host for the request that is passed on."""
 
+    # Presence matters: "" is a replacement by nothing.
     replace_full: str | None = oneof("path", number=1, original=True)
+    # Set together with `replace_full` it would be refused by protobuf: one of a group.
     replace_prefix_match: str | None = oneof("path", number=2, original=True)
     host_to_backend_hostname: bool = proto(default=False, number=3, original=True)
 
@@ -139,6 +142,7 @@ class Redirect(Message):
     hostname: str = proto("", number=2)
     port: Uint32 = proto(0, number=3)
     status_code: Uint32 = proto(0, number=4, original=True)
+    # A redirect rewrites the path in the same way, but Kuma does not check it.
     path: Rewrite | None = proto(number=5)
 
 

@@ -12,6 +12,7 @@ from kong_mesh_cp.core.schema.messages import EMPTY, Message, Timestamp, Uint32,
 class ResponseCounts(Message):
     """What was sent, and what came back of it."""
 
+    # 64-bit numbers are texts in protobuf's JSON mapping, and read as either.
     responses_sent: Uint64 = proto(0, number=1, original=True)
     responses_acknowledged: Uint64 = proto(0, number=2, original=True)
     responses_rejected: Uint64 = proto(0, number=3, original=True)
@@ -46,6 +47,7 @@ class EnvoyVersion(Message):
 
     version: str = proto("", number=1)
     build: str = proto("", number=2)
+    # Said by the proxy's own program, which knows the versions of Envoy it was tested with.
     kuma_dp_compatible: bool = proto(default=False, number=3)
 
 
@@ -63,11 +65,13 @@ class DiscoverySubscription(Message):
     """One ADS stream of a proxy."""
 
     id: str = proto("", number=1)
+    # Which control plane held the stream: when that one is gone, others may close the subscription.
     control_plane_instance_id: str = proto("", number=2, original=True)
     connect_time: Timestamp | None = proto(number=3, original=True)
     disconnect_time: Timestamp | None = proto(number=4, original=True)
     status: DiscoveryStatus | None = proto(number=5)
     version: ProxyVersion | None = proto(number=6)
+    # Counts changes of one subscription, so that a late write of an older state can be told.
     generation: Uint32 = proto(0, number=7)
 
     @property
@@ -81,6 +85,7 @@ class KdsStatus(Message):
 
     last_update_time: Timestamp | None = proto(number=1, original=True)
     total: ResponseCounts | None = proto(number=2)
+    # By the name of the resource type, other than for ADS, whose types are fixed.
     stat: Mapping[str, ResponseCounts] = proto(EMPTY, number=3)
 
 
@@ -113,6 +118,7 @@ class KdsSubscription(Message):
     status: KdsStatus | None = proto(number=5)
     version: ZoneVersion | None = proto(number=6)
     generation: Uint32 = proto(0, number=7)
+    # The zone's configuration as JSON text, secrets masked by the zone itself.
     config: str = proto("", number=8)
     auth_token_provided: bool = proto(default=False, number=9, original=True)
     zone_instance_id: str = proto("", number=10, original=True)

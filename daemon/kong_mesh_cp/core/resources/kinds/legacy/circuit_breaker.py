@@ -91,6 +91,7 @@ def violations(policy: CircuitBreaker) -> list[Violation]:
 
 
 def _conf(conf: Conf, path: FieldPath) -> list[Violation]:
+    # One of the two is enough, so that an empty section beside a full one is a fault of its own.
     if _is_empty(conf.detectors) and _is_empty(conf.thresholds):
         reason = "must have at least one of the detector or threshold configured"
         return [path.violation(reason)]
@@ -108,10 +109,12 @@ def _conf(conf: Conf, path: FieldPath) -> list[Violation]:
 
 
 def _is_empty(section: Message | None) -> bool:
+    # `{}` and absent are alike on the wire of proto3 but for a message's presence.
     return section is None or section == type(section)()
 
 
 def _percentage(path: FieldPath, percentage: int | None) -> list[Violation]:
+    # Unsigned, hence no lower bound to check.
     return [path.violation(PERCENTAGE_RANGE)] if (percentage or 0) > 100 else []
 
 

@@ -20,6 +20,7 @@ from kong_mesh_cp.core.schema.violations import FieldPath, Violation, root
 
 PROTOCOLS: Final = ("http", "http2", "grpc")
 
+# Looked for anywhere in the text: Kuma's expression is not anchored.
 _BANDWIDTH: Final = re.compile(r"[gmk]bps")
 _STATUSES: Final = frozenset(each.value for each in HTTPStatus)
 
@@ -72,6 +73,7 @@ def violations(policy: FaultInjection) -> list[Violation]:
         policy.sources,
         policy.destinations,
         source_rules=ANY_TAG,
+        # Faults are injected by an HTTP filter, so the destination has to say that it speaks HTTP.
         destination_rules=TagRules(at_least_one=True, check=_http),
     )
     return found + _conf(policy.conf or Conf(), root("conf"))
@@ -89,6 +91,8 @@ def _http(path: FieldPath, tags: Tags) -> list[Violation]:
 
 def _conf(conf: Conf, path: FieldPath) -> list[Violation]:
     # A section without anything in it is no fault.
+    # proto3 cannot tell an empty message from one with zero values; Kuma compares with the zero
+    # message.
     delay = conf.delay if conf.delay != Delay() else None
     abort = conf.abort if conf.abort != Abort() else None
     bandwidth = conf.response_bandwidth
@@ -118,6 +122,7 @@ def _abort(abort: Abort, path: FieldPath) -> list[Violation]:
     at = path.field("httpStatus")
     if abort.http_status is None:
         found.append(at.violation(CANNOT_BE_EMPTY))
+    # By the list of known statuses, other than MeshFaultInjection, which takes a range.
     elif abort.http_status not in _STATUSES:
         found.append(at.violation("http status code is incorrect"))
     return found

@@ -90,6 +90,7 @@ def violations(policy: HealthCheck) -> list[Violation]:
 
 def _conf(conf: Conf, path: FieldPath) -> list[Violation]:
     found = [
+        # These four have no default and have to be there, other than in MeshHealthCheck.
         *duration_violations(path.field("interval"), conf.interval),
         *duration_violations(path.field("timeout"), conf.timeout),
         *threshold_violations(path.field("unhealthyThreshold"), conf.unhealthy_threshold),
@@ -102,12 +103,14 @@ def _conf(conf: Conf, path: FieldPath) -> list[Violation]:
     ):
         if nanoseconds is not None:
             found += duration_violations(path.field(name), nanoseconds)
+    # Not-a-number passes, as Go's comparisons let it.
     panic = conf.healthy_panic_threshold or 0.0
     if panic < 0 or panic > 100:
         at = path.field("healthyPanicThreshold")
         found.append(at.violation("must be in range [0.0 - 100.0]"))
     if conf.http is not None:
         found += _http(conf.http, path.field("http"))
+    # One of them, or none: without either a probe of TCP is made.
     if conf.tcp is not None and conf.http is not None:
         found.append(path.violation("http and tcp cannot be defined at the same time"))
     return found

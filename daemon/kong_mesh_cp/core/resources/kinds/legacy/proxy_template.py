@@ -13,6 +13,7 @@ from kong_mesh_cp.core.resources.tags import Selector, selectors_violations
 from kong_mesh_cp.core.schema.messages import EMPTY, Message, oneof, proto
 from kong_mesh_cp.core.schema.violations import FieldPath, Violation, root
 
+# Sets of generators that make a proxy's configuration, by the names Kuma knows them under.
 PROFILES: Final = ("default-proxy", "egress-proxy", "ingress-proxy")
 
 _FEW: Final = ("add", "patch", "remove")
@@ -137,7 +138,11 @@ class ProxyTemplate(Message):
 def violations(template: ProxyTemplate) -> list[Violation]:
     """Everything that is wrong with a ProxyTemplate."""
     found = selectors_violations(
-        root("selectors"), template.selectors, WITH_SERVICE, at_least_one=False
+        # A template without selectors is for every proxy, so none is needed.
+        root("selectors"),
+        template.selectors,
+        WITH_SERVICE,
+        at_least_one=False,
     )
     conf, path = template.conf or Conf(), root("conf")
     for index, profile in enumerate(conf.imports):
@@ -172,6 +177,7 @@ def _native(text: str, path: FieldPath) -> list[Violation]:
 
 
 def _modification(modification: Modification, path: FieldPath) -> list[Violation]:
+    # A oneof: protobuf lets no two of them through. None at all is accepted and does nothing.
     if modification.cluster is not None:
         return _whole(modification.cluster, path.field("cluster"))
     if modification.listener is not None:
@@ -189,6 +195,7 @@ def _whole(change: ClusterChange | ListenerChange, path: FieldPath) -> list[Viol
     if change.operation not in _FEW:
         return [_unknown_operation(path, _FEW)]
     found = []
+    # What is added is matched by nothing.
     if change.operation == "add" and change.match is not None:
         found.append(path.field("match").violation("cannot be defined"))
     return found + _value(change.operation, change.value, path)
@@ -214,6 +221,7 @@ def _in_chain(change: FilterChange, path: FieldPath) -> list[Violation]:
 
 
 def _value(operation: str, value: str, path: FieldPath) -> list[Violation]:
+    # A value with `remove` is ignored here; MeshProxyPatch refuses it.
     return [] if operation == "remove" else _native(value, path.field("value"))
 
 

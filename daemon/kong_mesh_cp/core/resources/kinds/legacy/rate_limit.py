@@ -57,7 +57,11 @@ class RateLimit(Message):
 def violations(policy: RateLimit) -> list[Violation]:
     """Everything that is wrong with a RateLimit."""
     found = connection_violations(
-        policy.sources, policy.destinations, source_rules=ANY_TAG, destination_rules=ANY_TAG
+        # Limits are kept by the destination's proxy, which knows all tags of both.
+        policy.sources,
+        policy.destinations,
+        source_rules=ANY_TAG,
+        destination_rules=ANY_TAG,
     )
     path = root("conf")
     if policy.conf is None:
@@ -69,6 +73,7 @@ def violations(policy: RateLimit) -> list[Violation]:
 
 def _http(http: Http, path: FieldPath) -> list[Violation]:
     found = []
+    # Zero and absent are one in proto3.
     if not http.requests:
         found.append(path.field("requests").violation("requests must be set"))
     if http.interval is None:

@@ -26,6 +26,7 @@ class HttpRetryOn(ProtoEnum):
     """Conditions of Envoy's HTTP router."""
 
     __proto_name__ = "kuma.mesh.v1alpha1.HttpRetryOn"
+    # The zero value of an enumeration that has no "none": an absent list is empty, not 5xx.
     all_5xx = 0
     gateway_error = 1
     reset = 2
@@ -111,6 +112,7 @@ def violations(policy: Retry) -> list[Violation]:
     conf = policy.conf
     if conf is None:
         return [*found, path.violation(HAS_TO_BE_DEFINED)]
+    # After the presence of `conf`, since Kuma has a text for each.
     if conf == Conf():
         return [*found, path.violation("missing protocol [grpc|http|tcp] configuration")]
     if conf.http is not None:
@@ -130,6 +132,7 @@ def _http(http: Http, path: FieldPath) -> list[Violation]:
         if method == HttpMethod.NONE:
             found.append(path.field("retriableMethods").index(index).violation(_EMPTY))
     for index, condition in enumerate(http.retry_on):
+        # The condition refers to a list; the one on headers does so too, but has no list here.
         if condition == HttpRetryOn.retriable_status_codes and not http.retriable_status_codes:
             reason = "retriableStatusCodes cannot be empty when this option is specified"
             found.append(path.field("retryOn").index(index).violation(reason))
@@ -139,6 +142,7 @@ def _http(http: Http, path: FieldPath) -> list[Violation]:
 def _grpc(grpc: Grpc, path: FieldPath) -> list[Violation]:
     found = [path.violation(_EMPTY)] if grpc == Grpc() else []
     at = path.field("retryOn")
+    # Only for gRPC: Kuma does not look for doubles in HTTP conditions.
     found += [at.violation(reason) for reason in _repeated(grpc.retry_on)]
     return found + _attempts(grpc, path)
 
@@ -150,6 +154,7 @@ def _repeated(conditions: Sequence[GrpcRetryOn]) -> list[str]:
         if len(positions) > 1:
             shown = go_quote(condition.name or str(condition.value))
             reasons.append(f"repeated value {shown} at indexes [{', '.join(positions)}]")
+    # Go walks a map here, in no order; sorted they are the same each time.
     return sorted(reasons)
 
 
@@ -165,6 +170,7 @@ def _attempts(section: Http | Grpc, path: FieldPath) -> list[Violation]:
 
 def _back_off(back_off: BackOff, path: FieldPath) -> list[Violation]:
     base = path.field("baseInterval")
+    # Envoy needs the base interval as soon as there is a back-off.
     if back_off.base_interval is None:
         return [base.violation(HAS_TO_BE_DEFINED)]
     if back_off.base_interval == 0:

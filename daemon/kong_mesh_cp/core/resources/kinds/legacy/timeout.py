@@ -69,6 +69,7 @@ def violations(policy: Timeout) -> list[Violation]:
     path = root("conf")
     if policy.conf is None:
         return [*found, path.violation(HAS_TO_BE_DEFINED)]
+    # `connectTimeout` is not checked: absent and zero are both Kuma's default of 5 s.
     if policy.conf.tcp is not None:
         found += _tcp(policy.conf.tcp, path.field("tcp"))
     if policy.conf.http is not None:

@@ -13,6 +13,7 @@ from kong_mesh_cp.core.schema.messages import EMPTY, Message, Uint32, Uint64, on
 class Split(Message):
     """A destination with its share of the traffic."""
 
+    # A wrapper: weight 0 is a share, and no weight is a mistake.
     weight: Uint32 | None = proto(number=1)
     destination: Mapping[str, str] = proto(EMPTY, number=2)
 
@@ -26,6 +27,7 @@ class RoundRobin(Message):
 class LeastRequest(Message):
     """Settings of the balancer that prefers endpoints with few requests under way."""
 
+    # 0 is absent, and leaves Envoy's default in force.
     choice_count: Uint32 = proto(0, number=1, original=True)
 
 
@@ -63,6 +65,7 @@ class LoadBalancer(Message):
 class StringMatcher(Message):
     """A comparison of a text; one member is set."""
 
+    # Presence is what chooses: an empty prefix would fit everything, and is refused.
     prefix: str | None = oneof("matcherType", number=1)
     exact: str | None = oneof("matcherType", number=2)
     regex: str | None = oneof("matcherType", number=3)

@@ -9,6 +9,7 @@ from kong_mesh_cp.core.schema.record_terms import OMIT_EMPTY, Length, OneOf, Pat
 
 OptionalText = Annotated[str, OMIT_EMPTY]
 
+# The patterns and lengths are those of Kubernetes' metav1.Condition, from which the type is taken.
 _REASON = r"^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$"
 _TYPE = (
     r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?"
@@ -29,6 +30,7 @@ class Address:
 
     hostname: OptionalText = ""
     origin: OptionalText = ""
+    # Absent for a name that no generator has made.
     hostname_generator_ref: GeneratorRef | None = None
 
 
@@ -57,6 +59,8 @@ class GeneratorStatus:
 class Vip:
     """A virtual address of a service, within a zone."""
 
+    # Out of ranges that Kuma reserves for each kind of service (241.0.0.0/8 for a MeshService), so
+    # that no real host has it.
     ip: OptionalText = ""
 
 

@@ -28,6 +28,7 @@ class Selector:
 
     mesh_service: LabelSelector | None = None
     mesh_external_service: LabelSelector | None = None
+    # Counted below, though Kuma's text names only the first two.
     mesh_multi_zone_service: LabelSelector | None = None
 
 
@@ -51,12 +52,15 @@ def _violations(spec: HostnameGenerator) -> Iterator[Violation]:
             "exact one selector (meshService, meshExternalService) must be defined"
         )
     if not spec.template:
+        # Nothing more can be said of a template that is not there.
         yield at.field("template").violation(MUST_NOT_BE_EMPTY)
         return
     if len(spec.template) > TEMPLATE_CHARACTERS_MAX:
         reason = f"must not have more than {TEMPLATE_CHARACTERS_MAX} characters"
         yield at.field("template").violation(reason)
         return
+    # Only parsed: whether the result is a host name depends on the service, and is said in its
+    # status.
     fault = template_fault(spec.template, FUNCTIONS)
     if fault is not None:
         yield at.field("template").violation(f"couldn't parse template: {fault}")

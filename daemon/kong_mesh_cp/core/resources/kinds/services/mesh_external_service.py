@@ -33,6 +33,7 @@ from kong_mesh_cp.core.schema.violations import FieldPath, Violation, root
 
 PROTOCOLS: Final = ("tcp", "grpc", "http", "http2")
 GENERATED: Final = "HostnameGenerator"
+# The order of the text is another one than that of the schema's enumeration.
 MODES: Final = ("SkipSAN", "SkipCA", "SkipAll", "Secured")
 SAN_TYPES: Final = ("Prefix", "Exact")
 
@@ -43,6 +44,7 @@ PortNumber = Annotated[int, Range(1, PORT_MAX)]
 class Match:
     """Under what members of the mesh know the service."""
 
+    # One value so far: host names come from generators and from nowhere else.
     type: Annotated[str, OneOf((GENERATED,))] = GENERATED
     port: PortNumber
     protocol: Annotated[str, OneOf(PROTOCOLS)] = "tcp"
@@ -68,6 +70,8 @@ class Endpoint:
 class DataSource:
     """Bytes from the resource itself or from a Secret; one member is set."""
 
+    # `inline` is Base64, `inlineString` the text itself; which of them is set is not checked, as
+    # Kuma does not.
     inline: Annotated[str, Format("byte")] | None = None
     inline_string: str | None = None
     secret: str | None = None
@@ -126,11 +130,13 @@ def _violations(spec: MeshExternalService) -> Iterator[Violation]:
     at = root("spec")
     yield from _match(spec.match, at.field("match"))
     if spec.extension is not None:
+        # With an extension endpoints and TLS belong to the plugin and are not checked at all.
         if not spec.extension.type:
             yield at.field("extension").field("type").violation(MUST_NOT_BE_EMPTY)
         return
     for index, endpoint in enumerate(spec.endpoints or ()):
         endpoint_at = at.field("endpoints").index(index)
+        # The port is only looked at where the address is one: Kuma's order.
         if is_ip(endpoint.address) or is_dns_name(endpoint.address):
             yield from port(endpoint.port, endpoint_at.field("port"))
         else:
@@ -158,6 +164,7 @@ def _tls(tls: Tls, at: FieldPath) -> Iterator[Violation]:
 
 def _verification(verification: Verification, at: FieldPath) -> Iterator[Violation]:
     name = verification.server_name
+    # The name is sent as SNI, which cannot be an address.
     if name is not None and not is_dns_name(name):
         yield at.field("serverName").violation("must be a valid DNS name")
     if verification.mode not in MODES:
@@ -167,6 +174,7 @@ def _verification(verification: Verification, at: FieldPath) -> Iterator[Violati
             type_at = at.field("subjectAltNames").index(index).field("type")
             yield type_at.violation(must_be_one_of("type", SAN_TYPES))
     cert, key = verification.client_cert, verification.client_key
+    # A client certificate is of use only with its key; half a pair is refused at the missing half.
     if cert is not None and key is None:
         yield at.field("clientKey").violation(f"{MUST_BE_DEFINED} when clientCert is defined")
     if cert is None and key is not None:

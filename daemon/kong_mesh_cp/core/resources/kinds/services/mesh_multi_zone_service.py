@@ -22,6 +22,7 @@ from kong_mesh_cp.core.schema.violations import Violation, root
 class MeshServiceSelector:
     """Labels that a MeshService has to carry to be part of it."""
 
+    # Of MeshServices in all zones, which carry the labels of their zone and their display name.
     match_labels: Mapping[str, str]
 
 
@@ -72,6 +73,7 @@ class MeshMultiZoneServiceStatus:
 def _violations(spec: MeshMultiZoneService) -> Iterator[Violation]:
     at = root("spec")
     if not spec.selector.mesh_service.match_labels:
+        # No labels at all would select every service of the mesh.
         labels_at = at.field("selector").field("meshService").field("matchLabels")
         yield labels_at.violation(CANNOT_BE_EMPTY)
     if not spec.ports:

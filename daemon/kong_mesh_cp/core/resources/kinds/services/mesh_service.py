@@ -36,6 +36,7 @@ class DataplaneRef:
 class Selector:
     """The proxies that offer the service: by tags, by labels, or one by name."""
 
+    # As generated: the service tag alone. One written by hand may have any tags.
     dataplane_tags: Mapping[str, str] | None = None
     dataplane_ref: DataplaneRef | None = None
 
@@ -46,6 +47,7 @@ class Port:
 
     name: OptionalText = ""
     port: Unsigned32
+    # A number, or the name of an inbound; absent is the port itself.
     target_port: IntOrText | None = None
     app_protocol: str = "tcp"
 
@@ -62,6 +64,8 @@ class Identity:
 class MeshService:
     """A service of one zone: its proxies and its ports."""
 
+    # Written by the control plane, though it is part of the spec: it travels to other zones with
+    # it.
     state: Annotated[str, OneOf(("Available", "Unavailable"))] = "Unavailable"
     selector: Annotated[Selector, EMPTY_IF_ABSENT]
     ports: Annotated[tuple[Port, ...], OMIT_EMPTY] = ()
@@ -95,6 +99,7 @@ class MeshServiceStatus:
     dataplane_proxies: Annotated[DataplaneProxies, EMPTY_IF_ABSENT]
 
 
+# Without checks of the spec: Kuma has none, as generated ones are always right.
 KIND: Final = plugin_kind(
     "MeshService", MeshService, name_violations=label_name, status_type=MeshServiceStatus
 )
