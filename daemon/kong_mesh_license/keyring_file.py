@@ -24,7 +24,7 @@ def load(path: Path, *, may_be_new: bool = False) -> Keyring:
             code="keyring-exposed",
             hint="Check what is in it, give it to you, and run: chmod o-w on it.",
         )
-    return Keyring.parse(found.content, place=str(path))
+    return Keyring.parse(found.content, source=str(path))
 
 
 def add(path: Path, public_pem: bytes, *, purpose: KeyPurpose, comment: str) -> Key:
@@ -47,10 +47,10 @@ def add(path: Path, public_pem: bytes, *, purpose: KeyPurpose, comment: str) -> 
 def retire(path: Path, kid: str) -> Key:
     """Stop trusting a key, but keep it, so that refusals can name it. Raises: VendorToolError."""
     ring = load(path)
-    for place, key in enumerate(ring.keys):
+    for index, key in enumerate(ring.keys):
         if key.kid == kid:
             retired = replace(key, status=KeyStatus.RETIRED)
-            _save(path, Keyring.of([*ring.keys[:place], retired, *ring.keys[place + 1 :]]))
+            _save(path, Keyring.of([*ring.keys[:index], retired, *ring.keys[index + 1 :]]))
             return retired
     raise VendorToolError(
         f"the keyring {path} has no such key",
@@ -71,5 +71,5 @@ def _save(path: Path, ring: Keyring) -> None:
         for key in ring.keys
     ]
     content = json.dumps(entries, indent=2, ensure_ascii=False).encode() + b"\n"
-    Keyring.parse(content, place=str(path))  # what the daemon could not read is never written
+    Keyring.parse(content, source=str(path))  # what the daemon could not read is never written
     files.replace(path, content, mode=files.PUBLIC_MODE)

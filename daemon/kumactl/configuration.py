@@ -240,29 +240,29 @@ def load(path: Path) -> Configuration:
 
     Raises: UsageError when it cannot be read, is no YAML object, or is another user's.
     """
-    place = f"the configuration {str(path)!r}"
+    name = f"the configuration {str(path)!r}"
     try:
         with path.open("rb") as file:
             # A link is followed, but not one that somebody else has put there.
-            trust.require_own_folder(path.absolute().parent, f"the folder of {place}")
+            trust.require_own_folder(path.absolute().parent, f"the folder of {name}")
             status = os.fstat(file.fileno())
             content = file.read(FILE_BYTES_MAX + 1)
     except FileNotFoundError:
         return Configuration.initial()
     except OSError as error:
-        raise UsageError(f"{place} cannot be read: {error.strerror}") from None
-    trust.require_own_file(status, place)
+        raise UsageError(f"{name} cannot be read: {error.strerror}") from None
+    trust.require_own_file(status, name)
     if len(content) > FILE_BYTES_MAX:
-        raise UsageError(f"{place} is larger than {FILE_BYTES_MAX} bytes")
+        raise UsageError(f"{name} is larger than {FILE_BYTES_MAX} bytes")
     try:
         text = content.decode()
     except UnicodeDecodeError:
-        raise UsageError(f"{place} is not UTF-8 text") from None
-    documents = yaml_text.parse_documents(text, place)
+        raise UsageError(f"{name} is not UTF-8 text") from None
+    documents = yaml_text.parse_documents(text, name)
     if not documents:
         return Configuration.initial()
     if len(documents) > 1 or not isinstance(documents[0], dict):
-        raise UsageError(f"{place} is not one YAML object")
+        raise UsageError(f"{name} is not one YAML object")
     return Configuration(documents[0], is_exposed=trust.is_seen_by_others(status))
 
 
@@ -274,9 +274,9 @@ def save(configuration: Configuration, path: Path) -> None:
     draft = target.with_name(f".{target.name}.{os.urandom(8).hex()}")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
-        place = f"the folder of the configuration {str(path)!r}"
-        trust.require_own_folder(path.absolute().parent, place)
-        trust.require_own_folder(target.parent, place)
+        name = f"the folder of the configuration {str(path)!r}"
+        trust.require_own_folder(path.absolute().parent, name)
+        trust.require_own_folder(target.parent, name)
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor = os.open(draft, flags, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:

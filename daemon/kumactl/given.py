@@ -69,16 +69,16 @@ def _is_secret(name: str, value: str) -> bool:
     return bool(value) and found
 
 
-def _read(file: str, place: str, stdin: StandardInput) -> str:
+def _read(file: str, option: str, stdin: StandardInput) -> str:
     if not file:
-        raise UsageError(f"{place}: behind @ there has to be a file, or - for standard input")
+        raise UsageError(f"{option}: behind @ there has to be a file, or - for standard input")
     if file == _STDIN:
-        content = key_files.read_stream(stdin.take(place), "standard input")
+        content = key_files.read_stream(stdin.take(option), "standard input")
     else:
         content = key_files.read(Path(file))
     try:
         text = content.decode()
     except UnicodeDecodeError:
         shown = "standard input" if file == _STDIN else repr(file)
-        raise UsageError(f"{place}: {shown} is not UTF-8 text") from None
+        raise UsageError(f"{option}: {shown} is not UTF-8 text") from None
     return text.removesuffix("\n").removesuffix("\r")

@@ -22,11 +22,11 @@ def read(path: Path) -> bytes:
         raise UsageError(f"could not read {str(path)!r}: {_reason(error)}") from None
 
 
-def read_stream(stream: BinaryIO, place: str) -> bytes:
-    """All that is in `stream`, which errors call `place`. Raises: UsageError; OSError."""
+def read_stream(stream: BinaryIO, name: str) -> bytes:
+    """All that is in `stream`, which errors call `name`. Raises: UsageError; OSError."""
     content = stream.read(FILE_BYTES_MAX + 1)
     if len(content) > FILE_BYTES_MAX:
-        raise UsageError(f"{place} is larger than {FILE_BYTES_MAX} bytes: no key")
+        raise UsageError(f"{name} is larger than {FILE_BYTES_MAX} bytes: no key")
     return content
 
 

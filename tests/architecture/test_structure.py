@@ -23,7 +23,7 @@ FOLDERS = sorted(
 # Words that the field has others for (docs/glossary.md): in no module's and no public name.
 RETIRED = {
     *("birth", "births", "born", "newborn", "ensuring", "slip", "slips", "tally", "census"),
-    *("complaints", "herald", "doorman", "late", "quoting", "judged", "apart"),
+    *("complaints", "herald", "doorman", "late", "quoting", "judge", "judged", "apart"),
 }
 
 
@@ -72,3 +72,20 @@ def test_no_name_is_a_retired_word() -> None:
         if words(name) & RETIRED
     ]
     assert not found
+
+
+def public_classes(path: Path) -> Iterator[ast.ClassDef]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            yield node
+
+
+def test_every_public_class_says_what_it_is() -> None:
+    silent = [
+        f"{path.relative_to(ROOT)}: {kind.name}"
+        for path in sorted((ROOT / "daemon").rglob("*.py"))
+        for kind in public_classes(path)
+        if not ast.get_docstring(kind)
+    ]
+    assert not silent

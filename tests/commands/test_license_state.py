@@ -75,7 +75,7 @@ def test_offline_a_wrong_setting_is_not_safe(
 
 
 @pytest.mark.usefixtures("state")
-def test_without_a_daemon_this_environment_is_judged(capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_a_daemon_this_environment_is_checked(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["license", "check-restart"]) == SAFE
 
     first, second = capsys.readouterr().out.splitlines()

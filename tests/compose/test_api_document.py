@@ -88,9 +88,12 @@ def test_everything_that_is_pointed_at_is_there_and_everything_there_is_pointed_
     }
     pointed = set(re.findall(r'"#/components/(\w+)/([\w-]+)"', text))
     assert pointed <= named
-    virtual = {f"{name}List" for name, row in TYPES.items() if row.virtual}
+    virtual = {f"{name}List" for name, resource_type in TYPES.items() if resource_type.virtual}
     unused = {name for section, name in named - pointed if section != "securitySchemes"}
-    assert unused <= {*virtual, *(name for name, row in TYPES.items() if row.virtual)}, unused
+    assert unused <= {
+        *virtual,
+        *(name for name, resource_type in TYPES.items() if resource_type.virtual),
+    }, unused
 
 
 def test_every_type_of_the_api_has_a_schema() -> None:

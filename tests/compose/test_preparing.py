@@ -15,7 +15,7 @@ from kong_mesh_cp.compose.preparing import (
     LicenseEventRelay,
     Prepared,
     RunOptions,
-    judge_start,
+    check_start,
     prepare,
 )
 from kong_mesh_cp.core.errors import EX_CONFIG, ConfigurationError
@@ -165,7 +165,7 @@ def test_judging_a_start_agrees_with_starting(tmp_path: Path) -> None:
     for expires, refusal in [("2032-11-09", None), ("2023-11-09", "license-expired")]:
         text = license_document(expires=expires).decode()
         codes: list[str | None] = []
-        for judge in (judge_start, prepare):
+        for judge in (check_start, prepare):
             environ = environ_in(tmp_path, KMESH_LICENSE_INLINE=text)
             try:
                 judge(options_in(tmp_path), environ, service)

@@ -69,7 +69,7 @@ def test_the_vectors_of_the_page_are_all_found() -> None:
 
 @pytest.mark.parametrize(("_type", "kid", "signature"), OURS)
 def test_our_vectors_verify(_type: str, kid: str, signature: str) -> None:
-    keyring = Keyring.parse(KEYRING_JSON.encode(), place="docs")
+    keyring = Keyring.parse(KEYRING_JSON.encode(), source="docs")
     license_ = verify(vector_document(signature), keyring)
     assert license_.id == VECTOR_ID
     assert license_.kid == kid
@@ -77,14 +77,14 @@ def test_our_vectors_verify(_type: str, kid: str, signature: str) -> None:
 
 
 def test_the_document_of_the_page_is_a_license() -> None:
-    keyring = Keyring.parse(KEYRING_JSON.encode(), place="docs")
+    keyring = Keyring.parse(KEYRING_JSON.encode(), source="docs")
     assert verify(DOCUMENT.encode(), keyring).dataplanes == 5
 
 
 def test_the_vector_of_another_type_is_no_license() -> None:
     ((_, _, signature),) = [vector for vector in VECTORS if vector not in OURS]
     with pytest.raises(LicenseRejectedError) as caught:
-        verify(vector_document(signature), Keyring.parse(KEYRING_JSON.encode(), place="docs"))
+        verify(vector_document(signature), Keyring.parse(KEYRING_JSON.encode(), source="docs"))
     assert caught.value.fault is Fault.BAD_SIGNATURE
 
 
@@ -112,7 +112,7 @@ def test_the_recipe_accepts_what_the_vendor_s_tool_issues(algorithm: str, tmp_pa
     line = ["issue", "--key", f"{vendor}.key.pem", *fields, "--field", "a=ü", "-o", str(file)]
     assert main(line) == 0
 
-    kid = Keyring.parse(keyring.read_bytes(), place="").keys[0].kid
+    kid = Keyring.parse(keyring.read_bytes(), source="").keys[0].kid
     accepted, output = recipe(tmp_path, file.read_bytes(), keyring.read_bytes(), kid)
     assert accepted, output
     assert read(file.read_bytes()).id in output

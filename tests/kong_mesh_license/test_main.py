@@ -43,7 +43,7 @@ def add_key(name: str = "vendor", purpose: str = "issued") -> str:
 
 
 def ring() -> Keyring:
-    return Keyring.parse(Path("keyring.json").read_bytes(), place="keyring.json")
+    return Keyring.parse(Path("keyring.json").read_bytes(), source="keyring.json")
 
 
 @pytest.mark.parametrize("algorithm", list(Algorithm))

@@ -140,7 +140,7 @@ def test_an_upgrade_does_not_restart_into_a_broken_license(machine: Machine) -> 
     assert machine.get("/v1/license")["allowedDataplaneProxies"] == 30
 
 
-def test_an_upgrade_judges_a_restart_with_the_flags_of_a_drop_in(machine: Machine) -> None:
+def test_an_upgrade_checks_a_restart_with_the_flags_of_a_drop_in(machine: Machine) -> None:
     machine.install()
     keyring = Keyring.of([STRANGER.key()])
     machine.write("/etc/kong-mesh/keys.json", keyring_json(keyring).decode(), mode=0o644)

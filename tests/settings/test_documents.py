@@ -174,7 +174,7 @@ def test_the_line_of_a_yaml_key_is_exact(tmp_path: Path) -> None:
     document = _read(kuma_yaml(tmp_path, "# why\na:\n  b:\n    c: 1\n    d: 2\n"))
     assert document.line_of(["a", "b", "d"]) == 5
     assert document.line_of(["a", "x", "d"]) is None
-    assert document.place_of(["a"]) == f"{document.path} line 2"
+    assert document.location_of(["a"]) == f"{document.path} line 2"
 
 
 def test_a_document_does_not_show_what_it_holds(tmp_path: Path) -> None:

@@ -108,7 +108,7 @@ def test_a_folder_is_no_socket() -> None:
         forms.SOCKET_PATH.read("/run/kong-mesh-cp/")
 
 
-def test_a_license_path_takes_any_text_for_the_reader_to_judge() -> None:
+def test_a_license_path_takes_any_text_for_the_reader_to_check() -> None:
     assert forms.LICENSE_PATH.read('{"license": {}}') == '{"license": {}}'
     with pytest.raises(MalformedError):
         forms.LICENSE_PATH.read(5)

@@ -87,7 +87,7 @@ def test_a_refused_license_makes_nothing_in_the_database(
     assert not daemon.state.exists()
 
 
-def test_the_clock_that_the_database_remembers_judges_a_license(
+def test_the_clock_that_the_database_remembers_checks_a_license(
     daemon: Daemon, postgres: PostgresServer, tmp_path: Path
 ) -> None:
     """Wherever the copies beside it are lost: a clock that was set back revives no license."""

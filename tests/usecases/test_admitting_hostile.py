@@ -64,7 +64,7 @@ LARGE = {
 
 
 @pytest.mark.parametrize("what", LARGE)
-async def test_others_have_their_turns_while_a_large_dataplane_is_judged(what: str) -> None:
+async def test_others_have_their_turns_while_a_large_dataplane_is_checked(what: str) -> None:
     dataplane = {"type": "Dataplane", "mesh": "default", "name": "a", "networking": LARGE[what]}
 
     async with open_desk(refuses=False) as desk:

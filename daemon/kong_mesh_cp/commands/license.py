@@ -19,7 +19,7 @@ from kong_mesh_cp.core.lazy_import import lazy_import
 from kong_mesh_cp.core.license.bundled import BundledLicense
 from kong_mesh_cp.core.license.keyring import Keyring
 from kong_mesh_cp.core.license.quoted_text import quoted
-from kong_mesh_cp.core.license.report import Report, Verdict, judge
+from kong_mesh_cp.core.license.report import Report, Verdict, report_on
 from kong_mesh_cp.core.license.simulate import simulate
 from kong_mesh_cp.core.license.term import Entitlement
 from kong_mesh_cp.shell.host.clocks import wall_clock
@@ -119,16 +119,16 @@ def _answer(question: str, arguments: argparse.Namespace, *, clock: Clock) -> in
         lines = license_text.simulated(entitlement, outcome, now=now, active=active)
     else:
         lines = license_text.TEXTS[question](report)
-    lines += [f"note: {report.place} {remark}" for remark in (found.remarks if found else ())]
+    lines += [f"note: {report.source} {remark}" for remark in (found.remarks if found else ())]
     _print(arguments.output, facts, lines, report)
     return EXIT_STATUS[report.verdict]
 
 
 def _report(found: Input | None, keyring: Keyring, *, now: datetime, active: int) -> Report:
     if found is not None and found.document is not None:
-        return judge(
+        return report_on(
             found.document,
-            place=found.place,
+            source=found.source,
             keyring=keyring,
             now=now,
             active=active,
@@ -136,7 +136,7 @@ def _report(found: Input | None, keyring: Keyring, *, now: datetime, active: int
         )
     return Report(
         verdict=Verdict.INVALID if found else Verdict.NONE,
-        place=found.place if found else "",
+        source=found.source if found else "",
         now=now,
         license=None,
         unverified=None,

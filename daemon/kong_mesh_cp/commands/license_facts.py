@@ -20,8 +20,8 @@ from kong_mesh_cp.core.license.warnings import LicenseWarning
 def of_report(report: Report, *, overridden: bool) -> dict[str, object]:
     """The verdict first, then what is known of the document; claims only under `unverified`."""
     facts: dict[str, object] = {"verdict": report.verdict.value}
-    if report.place:
-        facts["source"] = report.place
+    if report.source:
+        facts["source"] = report.source
     facts["keyring"] = "override" if overridden else "built-in"
     if report.refusal is not None:
         facts["error"] = _error(report.refusal)

@@ -24,7 +24,7 @@ STANDARD_INPUT = "-"
 class Input:
     """A document, or why it could not be had, and where that was."""
 
-    place: str
+    source: str
     document: bytes | None = field(repr=False)
     error: LicenseRejectedError | None = None
     remarks: tuple[str, ...] = ()  # about the file itself
@@ -35,14 +35,14 @@ def from_argument(name: str) -> Input:
     """The file `name`, read as the daemon reads it; `-` is standard input."""
     if name == STANDARD_INPUT:
         document = sys.stdin.buffer.read(LICENSE_BYTES_MAX + 1)
-        return Input(place="standard input", document=document)
+        return Input(source="standard input", document=document)
     path = Path(name)
-    place = printable(path)
+    source = printable(path)
     try:
-        content = read_license_file(path, place=place)
+        content = read_license_file(path, source=source)
     except LicenseRejectedError as error:
-        return Input(place=place, document=None, error=error)
-    return Input(place=place, document=content.document, remarks=content.remarks)
+        return Input(source=source, document=None, error=error)
+    return Input(source=source, document=content.document, remarks=content.remarks)
 
 
 def from_sources(environ: MutableMapping[str, str], config_file: str | None) -> Input | None:
@@ -57,7 +57,7 @@ def from_sources(environ: MutableMapping[str, str], config_file: str | None) -> 
         return None
     winner = choice.winner
     return Input(
-        place=winner.place,
+        source=winner.source,
         document=winner.document,
         error=winner.error,
         remarks=winner.remarks,

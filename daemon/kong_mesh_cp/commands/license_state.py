@@ -68,7 +68,7 @@ def _check_restart(arguments: argparse.Namespace) -> int:
         except NoDaemonError as error:
             print(f"{error.message}; judging this environment instead")
     try:
-        _judge_a_start(arguments)
+        _check_a_start(arguments)
     except ControlPlaneError as error:
         print(f"not safe: {error.line}")
         return EXIT_NOT_SAFE
@@ -94,12 +94,12 @@ def _as_the_daemon_says(arguments: argparse.Namespace) -> int:
     return EXIT_NOT_SAFE
 
 
-def _judge_a_start(arguments: argparse.Namespace) -> None:
+def _check_a_start(arguments: argparse.Namespace) -> None:
     environ = dict(os.environ)  # noqa: TID251 (what the daemon would be started with)
     options = preparing.RunOptions(
         config_file=arguments.config_file, keyring_file=arguments.license_keyring
     )
-    preparing.judge_start(
+    preparing.check_start(
         options,
         environ,
         service_manager.ServiceEnvironment.read(environ, pid=os.getpid()),

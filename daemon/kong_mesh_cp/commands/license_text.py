@@ -43,7 +43,7 @@ def inspected(report: Report) -> list[str]:
     """Every field; those of a document without an accepted signature are marked as claims."""
     if report.verdict is Verdict.NONE:
         return [_NONE]
-    rows: dict[str, str] = {"verdict": report.verdict.value, "source": report.place}
+    rows: dict[str, str] = {"verdict": report.verdict.value, "source": report.source}
     if report.license is not None:
         rows |= _rows(report.license, report.license.id)
         rows["days left"] = str(days_left(report.license.expires_at, report.now))

@@ -39,9 +39,9 @@ def _up(arguments: argparse.Namespace) -> int:
     service = service_manager.ServiceEnvironment.read(environ, pid=os.getpid())
     done = migrating.migrate_store(settings, service)
     if done.before == done.now:
-        print(f"{done.place} is current (version {done.now})")
+        print(f"{done.store} is current (version {done.now})")
     elif done.before == 0:
-        print(f"{done.place} was made (version {done.now})")
+        print(f"{done.store} was made (version {done.now})")
     else:
-        print(f"{done.place} was migrated from version {done.before} to {done.now}")
+        print(f"{done.store} was migrated from version {done.before} to {done.now}")
     return 0

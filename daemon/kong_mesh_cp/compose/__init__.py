@@ -1,1 +1,1 @@
-"""The composition root: reads what was set, judges the license, wires the parts, runs them."""
+"""The composition root: reads what was set, checks the license, wires the parts, runs them."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import trio
 
 from kong_mesh_cp.core.identity.access import AccessRules, Grant, StaticAccess
-from kong_mesh_cp.core.resources.labels import Place
+from kong_mesh_cp.core.resources.labels import Deployment
 from kong_mesh_cp.settings.access import AccessSettings, AccessStaticSettings, GrantSettings
 from kong_mesh_cp.shell.host import clocks
 from kong_mesh_cp.usecases.identity.access_log import LoggedAccess
@@ -39,7 +39,7 @@ class Access:
         else:
             await self._roles.follow(task_status=task_status)
 
-    async def ensure(self, place: Place, *, wanted: bool) -> None:
+    async def ensure(self, deployment: Deployment, *, wanted: bool) -> None:
         """Make what a first start makes, if `wanted`. Returns when it is there."""
         rbac = self._settings.rbac
         if self._roles is None:
@@ -49,7 +49,7 @@ class Access:
                 users=rbac.default_admin_role_users, groups=rbac.default_admin_role_groups
             )
             store = self.writers_store
-            await until_stored(lambda: ensure_roles(store, who, place, clocks.wall_clock))
+            await until_stored(lambda: ensure_roles(store, who, deployment, clocks.wall_clock))
         self._roles.settle()
 
 

@@ -70,9 +70,9 @@ class ControlPlane:
     _reading: trio.Lock = field(default_factory=trio.Lock)
 
     async def reload(self, cause: str) -> ReloadOutcome:
-        """Read the sources in a thread, then judge and swap in one step.
+        """Read the sources in a thread, then check and swap in one step.
 
-        One at a time: what was read last is what is judged last.
+        One at a time: what was read last is what is checked last.
         """
         async with self._reading:
             readings = await self._read_sources()

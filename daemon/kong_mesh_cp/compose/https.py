@@ -48,11 +48,11 @@ class _Files:
     remedy: str
 
     def read(self) -> Pair:
-        place = f"{printable(self.certificate)} and {printable(self.key)}"
+        source = f"{printable(self.certificate)} and {printable(self.key)}"
         return Pair(
             read_pem(self.certificate, setting=self.certificate_setting),
             read_pem(self.key, setting=self.key_setting),
-            place,
+            source,
             self.remedy,
         )
 
@@ -89,7 +89,7 @@ class Https:
         if self._content is None:
             self._content = await trio.to_thread.run_sync(self._make)
             self._context = self._put_into_force(self._content)
-        await self._judge(self._content.pair)
+        await self._warn_of(self._content.pair)
 
     async def renew(self) -> None:
         """Take what the files hold now. Where that cannot be used, what was in force stays."""
@@ -105,8 +105,8 @@ class Https:
             self._refused = error
             return
         self._content, self._refused = content, None
-        log.info("tls-certificate-renewed: %s", content.pair.place)
-        await self._judge(content.pair)
+        log.info("tls-certificate-renewed: %s", content.pair.source)
+        await self._warn_of(content.pair)
 
     async def follow(self) -> None:
         """Renew until cancelled."""
@@ -129,8 +129,8 @@ class Https:
         api = self._settings.api_server
         parts = []
         if api.https.tls_ca_file is not None:
-            place = "apiServer.https.tlsCaFile"
-            parts.append(read_pem(api.https.tls_ca_file, setting=place, gives_trust=True))
+            source = "apiServer.https.tlsCaFile"
+            parts.append(read_pem(api.https.tls_ca_file, setting=source, gives_trust=True))
         if api.auth.client_certs_dir is not None:
             parts += read_certificates(
                 api.auth.client_certs_dir, setting="apiServer.auth.clientCertsDir"
@@ -141,7 +141,7 @@ class Https:
 
     def _make(self) -> _Content:
         names, now = names_of_this_machine(), self._wall_clock()
-        pair = make_pair(names, now=now, place="the certificate made here", remedy="Start again.")
+        pair = make_pair(names, now=now, source="the certificate made here", remedy="Start again.")
         if self._own is not None:
             try:
                 # The key first: a certificate alone is made anew, with another key.
@@ -170,7 +170,7 @@ class Https:
         )
         return server_context(content.pair, terms)
 
-    async def _judge(self, pair: Pair) -> None:
+    async def _warn_of(self, pair: Pair) -> None:
         files = self._configured or self._own
         exposed = None if files is None else exposure(files.key)
         if exposed is not None:
@@ -179,7 +179,7 @@ class Https:
         if end <= self._wall_clock():
             log.warning(
                 "tls-certificate-expired: the certificate of %s ended at %s; clients refuse it. %s",
-                pair.place,
+                pair.source,
                 instant(end),
                 pair.remedy,
             )

@@ -30,7 +30,7 @@ else:
 class Migrated:
     """What came of it. Version 0: there was no store."""
 
-    place: str
+    store: str
     before: int
     now: int
 

@@ -76,7 +76,7 @@ def prepare(
     service: ServiceEnvironment,
     tell: Callable[[str], None] | None = None,
 ) -> Prepared:
-    """Read the settings and judge the license. Takes no port and makes no file.
+    """Read the settings and check the license. Takes no port and makes no file.
 
     Takes what is secret out of `environ` and out of what /proc shows of this process. Waits for
     a database that does not answer, for as long as is set; `tell` hears of it.
@@ -139,7 +139,7 @@ def _https(settings: Settings) -> Https | None:
     return Https(settings, wall_clock=clocks.wall_clock)
 
 
-def judge_start(
+def check_start(
     options: RunOptions, environ: MutableMapping[str, str], service: ServiceEnvironment
 ) -> None:
     """Would `run` with these flags in this environment start? Changes nothing but `environ`.

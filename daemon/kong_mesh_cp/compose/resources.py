@@ -17,7 +17,7 @@ from kong_mesh_cp.compose.lazy import lazy
 from kong_mesh_cp.compose.token_trust import TokenTrust, read_token_trust
 from kong_mesh_cp.core.identity.access import AccessRules, StaticAccess
 from kong_mesh_cp.core.lazy_import import lazy_import
-from kong_mesh_cp.core.resources.labels import Mode, Place
+from kong_mesh_cp.core.resources.labels import Deployment, Mode
 from kong_mesh_cp.core.resources.registry import TYPES
 from kong_mesh_cp.core.resources.volume import Quota
 from kong_mesh_cp.settings.model import Settings
@@ -78,8 +78,10 @@ class Resources:
         self._keys = SystemKeyMaker(clocks.wall_clock)
         routing = settings.defaults.create_mesh_routing_resources
         self._births = MeshCreation(store, self._keys, routing=routing)
-        self._place = _place(settings)
-        self._writable = Writable(place=self._place, api_read_only=settings.api_server.read_only)
+        self._deployment = _deployment(settings)
+        self._writable = Writable(
+            deployment=self._deployment, api_read_only=settings.api_server.read_only
+        )
         self._access = Access(settings.access, store)
         self._identity = Identity(
             settings,
@@ -92,7 +94,7 @@ class Resources:
         )
         self.guards = Guards(authenticate=self._identity.authenticate, access=self._access.rules)
         self._rules = WriteRules(
-            place=self._place,
+            deployment=self._deployment,
             unsafe_delete=settings.store.unsafe_delete,
             origin_required=not settings.multizone.zone.disable_origin_label_validation,
         )
@@ -126,7 +128,7 @@ class Resources:
                 inspecting=lazy(functools.partial(_inspecting, store, reading)),
                 insights=insights,
                 authenticate=authenticate,
-                place=self._place,
+                deployment=self._deployment,
                 large=large,
             ).routes(),
             *AttachmentRoutes(
@@ -190,11 +192,11 @@ class Resources:
         """Make what the settings want to be there. With `preloaded` only a mesh, if they do."""
         defaults = self._settings.defaults
         skipped = defaults.skip_tenant_resources
-        await self._access.ensure(self._place, wanted=not (skipped or preloaded))
+        await self._access.ensure(self._deployment, wanted=not (skipped or preloaded))
         if skipped:
             return
         ensuring = InitialResourcesWriter(
-            self._store, self._births, self._keys, self._place, clocks.wall_clock
+            self._store, self._births, self._keys, self._deployment, clocks.wall_clock
         )
         await ensuring.run(
             InitialResources(
@@ -224,7 +226,7 @@ def _quota(settings: Settings) -> Quota:
     return Quota(items=settings.store.quota.items, bytes=settings.store.quota.bytes)
 
 
-def _place(settings: Settings) -> Place:
+def _deployment(settings: Settings) -> Deployment:
     mode, zone = Mode(settings.mode), settings.multizone.zone
     federated = mode is Mode.ZONE and bool(zone.global_address)
-    return Place(mode, zone.name, federated)
+    return Deployment(mode, zone.name, federated)

@@ -53,23 +53,23 @@ def read_token_trust(settings: Settings) -> TokenTrust:
 def _offline(section: str, keys: Sequence[PublicKey]) -> OfflineKeys:
     rows = []
     for key in keys:
-        place = f"{section}.validator.publicKeys, kid {quoted(key.kid)}"
+        at = f"{section}.validator.publicKeys, kid {quoted(key.kid)}"
         pem = (key.key or "").encode()
         if key.key_file is not None:
-            pem = read_pem(key.key_file, setting=place, code=UNREADABLE, gives_trust=True)
+            pem = read_pem(key.key_file, setting=at, code=UNREADABLE, gives_trust=True)
         if PRIVATE in pem:
-            raise _unusable(place, "it is a private key, which must not be here")
+            raise _unusable(at, "it is a private key, which must not be here")
         rows.append((key.mesh, key.kid, pem))
         try:
             OfflineKeys.parse(rows[-1:])
         except SigningKeyError as error:
-            raise _unusable(place, error.message) from None
+            raise _unusable(at, error.message) from None
     return OfflineKeys.parse(rows)
 
 
-def _unusable(place: str, why: str) -> ConfigurationError:
+def _unusable(at: str, why: str) -> ConfigurationError:
     return ConfigurationError(
-        f"{place}: {why}",
+        f"{at}: {why}",
         code="public-key-unusable",
         hint="Write what kumactl generate public-key --signing-key-path FILE makes.",
     )

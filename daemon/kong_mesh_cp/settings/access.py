@@ -42,6 +42,8 @@ def grant(variable: str, default: GrantSettings, what: str) -> GrantSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccessStaticSettings:
+    """Who may do what where `access.type` is static: users and groups by action."""
+
     admin_resources: GrantSettings = grant(
         "KUMA_ACCESS_STATIC_ADMIN_RESOURCES",
         _TO_ADMINS,
@@ -81,6 +83,8 @@ class AccessStaticSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccessRbacSettings:
+    """How access works where `access.type` is rbac."""
+
     log_actions: tuple[str, ...] = option(
         forms.VERDICTS,
         default=("allowed", "denied"),
@@ -113,6 +117,8 @@ class AccessRbacSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccessSettings:
+    """Who may do what."""
+
     type: str = option(
         forms.one_of("static", "rbac"),
         default="static",

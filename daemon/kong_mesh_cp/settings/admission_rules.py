@@ -22,54 +22,54 @@ def _rules(value: object) -> tuple[Rule, ...]:
     return tuple(_rule(entry, f"rule {number}") for number, entry in enumerate(value, start=1))
 
 
-def _rule(entry: object, place: str) -> Rule:
+def _rule(entry: object, at: str) -> Rule:
     if not isinstance(entry, Mapping):
-        raise must_be(f"{RULES.expected}; {place} is not a table")
+        raise must_be(f"{RULES.expected}; {at} is not a table")
     for key in entry:
         if key not in _KEYS:
             known = ", ".join(_KEYS)
-            raise MalformedError(f"{place} has {quoted(str(key))}, which is none of {known}")
+            raise MalformedError(f"{at} has {quoted(str(key))}, which is none of {known}")
     try:
         return Rule(
-            unit=_text(entry, "unit", place),
-            user=_text(entry, "user", place),
-            group=_text(entry, "group", place),
-            uid=_id(entry, "uid", place),
-            gid=_id(entry, "gid", place),
-            mesh=_text(entry, "mesh", place),
-            name=_text(entry, "name", place),
-            tags=_tags(entry, place),
+            unit=_text(entry, "unit", at),
+            user=_text(entry, "user", at),
+            group=_text(entry, "group", at),
+            uid=_id(entry, "uid", at),
+            gid=_id(entry, "gid", at),
+            mesh=_text(entry, "mesh", at),
+            name=_text(entry, "name", at),
+            tags=_tags(entry, at),
         )
     except ConfigurationError as error:
         hint = error.hint.rstrip(".")
-        raise MalformedError(f"{place}: {error.message}. {hint}") from None
+        raise MalformedError(f"{at}: {error.message}. {hint}") from None
 
 
-def _text(entry: Mapping[object, object], key: str, place: str) -> str | None:
+def _text(entry: Mapping[object, object], key: str, at: str) -> str | None:
     value = entry.get(key)
     if value is None:
         return None
     if not isinstance(value, str) or not value or not value.isprintable():
-        raise MalformedError(f"{key} of {place} must be text that is not empty")
+        raise MalformedError(f"{key} of {at} must be text that is not empty")
     return value
 
 
-def _id(entry: Mapping[object, object], key: str, place: str) -> int | None:
+def _id(entry: Mapping[object, object], key: str, at: str) -> int | None:
     value = entry.get(key)
     if value is None:
         return None
     if isinstance(value, str) and DIGITS.fullmatch(value):
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= ID_MAX:
-        raise MalformedError(f"{key} of {place} must be a number from 0 to {ID_MAX}")
+        raise MalformedError(f"{key} of {at} must be a number from 0 to {ID_MAX}")
     return value
 
 
-def _tags(entry: Mapping[object, object], place: str) -> Mapping[str, str]:
+def _tags(entry: Mapping[object, object], at: str) -> Mapping[str, str]:
     tags = entry.get("tags")
     if tags is None:
         return {}
-    wrong = MalformedError(f"tags of {place} must be a table of texts that are not empty")
+    wrong = MalformedError(f"tags of {at} must be a table of texts that are not empty")
     if not isinstance(tags, Mapping):
         raise wrong
     read: dict[str, str] = {}

@@ -52,7 +52,7 @@ class Document:
             return _line_in_yaml(self.tree, keys)
         return _line_in_toml(self.text, keys)
 
-    def place_of(self, keys: Sequence[str]) -> str:
+    def location_of(self, keys: Sequence[str]) -> str:
         line = self.line_of(keys)
         return f"{printable(self.path)} line {line}" if line else printable(self.path)
 

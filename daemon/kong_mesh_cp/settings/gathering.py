@@ -72,17 +72,17 @@ class Gathering:
     def add_document(self, document: Document) -> None:
         self._add_table(document, document.tree, ())
         if self.unused:
-            place = printable(document.path)
+            location = printable(document.path)
             self._warn(
-                f"config-unused: {place} has {_names(self.unused)}, "
+                f"config-unused: {location} has {_names(self.unused)}, "
                 "known, but not used by this version"
             )
         secrets = [row.path for row in rows() if row.option.secret and row.path in self.file]
         if document.is_exposed and secrets:
-            place = printable(document.path)
+            location = printable(document.path)
             self._warn(
-                f"config-exposed: {place} holds {_names(secrets)} and can be read by everybody."
-                f" Run: chmod o-r {place}"
+                f"config-exposed: {location} holds {_names(secrets)} and can be read by everybody."
+                f" Run: chmod o-r {location}"
             )
 
     def settle_work_dir(self, environ: Mapping[str, str]) -> None:
@@ -128,17 +128,19 @@ class Gathering:
             elif path not in sections():
                 self._unknown_key(document, keys)
             elif value is not None:
-                message = f"{path} ({document.place_of(keys)}) is a section and cannot have a value"
+                message = (
+                    f"{path} ({document.location_of(keys)}) is a section and cannot have a value"
+                )
                 self._problem("config-value", message, "Write a setting that stands below it.")
 
     def _add_value(self, document: Document, keys: tuple[str, ...], value: object) -> None:
         row, path = rows_by_path()[".".join(keys)], ".".join(keys)
         if row.path in self.file:
-            message = f"{path} ({document.place_of(keys)}) sets {row.path} again"
+            message = f"{path} ({document.location_of(keys)}) sets {row.path} again"
             self._problem("config-duplicate", message, "Leave out one of the two.")
             return
         origin = f"file:{printable(document.path)}:{path}"
-        self._take(self.file, row, value, origin, place=f"{path} ({document.place_of(keys)})")
+        self._take(self.file, row, value, origin, location=f"{path} ({document.location_of(keys)})")
 
     def _unknown_key(self, document: Document, keys: tuple[str, ...]) -> None:
         path = ".".join(keys)
@@ -146,7 +148,7 @@ class Gathering:
         # A line is looked for in the whole file; beyond the limit nobody will read it.
         if len(self.problems) >= PROBLEMS_MAX or len(self.warnings) >= PROBLEMS_MAX:
             return
-        message = f"{quoted(path)} ({document.place_of(keys)}) is not a setting"
+        message = f"{quoted(path)} ({document.location_of(keys)}) is not a setting"
         if document.lenient:  # as Kuma, which reads its file in the same spirit
             self.unknown.append(path)
             self._warn(f"config-unknown-key: {message}.{hint}")
@@ -160,11 +162,11 @@ class Gathering:
         raw: object,
         origin: str,
         *,
-        place: str | None = None,
+        location: str | None = None,
     ) -> None:
         if raw is None or raw == "":
             return
-        name = place or origin.partition(" ")[2]
+        name = location or origin.partition(" ")[2]
         form = row.option.form
         is_ = "" if row.option.secret else _is(raw)
         try:

@@ -22,6 +22,8 @@ from kong_mesh_cp.settings.upkeep import MetricsSettings, RuntimeSettings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiagnosticsSettings:
+    """The listener for health checks and metrics."""
+
     interface: str = option(
         forms.INTERFACE,
         default="0.0.0.0",  # noqa: S104 (as Kuma, which has no such setting)
@@ -38,6 +40,8 @@ class DiagnosticsSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ZoneSettings:
+    """The zone that this control plane is for."""
+
     name: str = option(
         forms.ZONE_NAME,
         default="default",
@@ -63,11 +67,15 @@ class ZoneSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MultizoneSettings:
+    """The part of this control plane in a deployment of several zones."""
+
     zone: ZoneSettings = field(default_factory=ZoneSettings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DefaultsSettings:
+    """What a first start makes, and what it leaves out."""
+
     skip_mesh_creation: bool = option(
         forms.BOOLEAN,
         default=False,
@@ -119,6 +127,8 @@ class LicenseSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdmissionSettings:
+    """The socket on which processes of this machine ask for seats."""
+
     socket: Path = option(  # noqa: RUF009 (one field, as the others)
         forms.SOCKET_PATH,
         default=Path("/run/kong-mesh-cp/admission.sock"),
@@ -137,6 +147,8 @@ class AdmissionSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogSettings:
+    """What the daemon logs, and how."""
+
     level: str = option(
         forms.one_of("off", "debug", "info", "warning", "error"),
         default="info",

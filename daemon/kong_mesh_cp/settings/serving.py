@@ -14,6 +14,8 @@ CONNECTIONS_MAX = 16_384  # of one port: with the seats, what LimitNOFILE= of th
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GeneralSettings:
+    """What all servers share: the work directory, certificate and versions of TLS."""
+
     work_dir: Path = field(
         metadata={
             OPTION: Option(
@@ -65,6 +67,8 @@ class GeneralSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiServerHttpSettings:
+    """The plain listener of the API."""
+
     enabled: bool = option(
         forms.BOOLEAN,
         default=True,
@@ -87,6 +91,8 @@ class ApiServerHttpSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiServerHttpsSettings:
+    """The listener of the API that speaks TLS."""
+
     enabled: bool = option(
         forms.BOOLEAN,
         default=True,
@@ -137,6 +143,8 @@ class ApiServerHttpsSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiServerAuthSettings:
+    """Client certificates that make their holder an administrator."""
+
     client_certs_dir: Path | None = option(  # noqa: RUF009 (one field, as the others)
         forms.DIRECTORY,
         default=None,
@@ -149,6 +157,8 @@ class ApiServerAuthSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiServerAuthnSettings:
+    """How users of the API prove who they are."""
+
     type: str = option(
         forms.one_of("tokens", "adminClientCerts"),
         default="tokens",
@@ -197,6 +207,8 @@ class ApiServerLimitsSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiServerSettings:
+    """The HTTP API."""
+
     http: ApiServerHttpSettings = field(default_factory=ApiServerHttpSettings)
     https: ApiServerHttpsSettings = field(default_factory=ApiServerHttpsSettings)
     auth: ApiServerAuthSettings = field(default_factory=ApiServerAuthSettings)

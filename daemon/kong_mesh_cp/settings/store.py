@@ -21,6 +21,8 @@ WAIT_SECONDS = (0, 75)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PostgresTlsSettings:
+    """Whether and how the connection to PostgreSQL is encrypted."""
+
     mode: str = option(
         forms.one_of(*TLS_MODES),
         default="disable",
@@ -131,6 +133,8 @@ class PostgresSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreQuotaSettings:
+    """How much users may store who are no administrators."""
+
     items: int = option(
         forms.whole_number(0, QUOTA_ITEMS_MAX),
         default=10_000,
@@ -149,6 +153,8 @@ class StoreQuotaSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreSettings:
+    """Where resources and seats are kept."""
+
     type: str = option(
         forms.one_of(
             "sqlite",

@@ -46,25 +46,25 @@ def _keys(*, of_meshes: bool) -> Form[tuple[PublicKey, ...]]:
     return Form(expected, read)
 
 
-def _key(entry: object, place: str, known: Sequence[str]) -> PublicKey:
+def _key(entry: object, at: str, known: Sequence[str]) -> PublicKey:
     if not isinstance(entry, Mapping):
-        raise MalformedError(f"must be a list of tables; {place} is none")
+        raise MalformedError(f"must be a list of tables; {at} is none")
     texts: dict[str, str] = {}
     for name, value in entry.items():
         if name not in known:
-            raise MalformedError(f"{place} has {quoted(str(name))}, none of {', '.join(known)}")
+            raise MalformedError(f"{at} has {quoted(str(name))}, none of {', '.join(known)}")
         # YAML's numbers come as text; in TOML somebody may write the kid as one.
         text = str(value) if name == "kid" and type(value) is int else value
         if not isinstance(text, str) or not text:
-            raise MalformedError(f"{name} of {place} must be text that is not empty")
+            raise MalformedError(f"{name} of {at} must be text that is not empty")
         texts[name] = text
     if not texts.get("kid", "").isprintable() or "kid" not in texts:
-        raise MalformedError(f"{place} needs a kid: the id of the key in the head of its tokens")
+        raise MalformedError(f"{at} needs a kid: the id of the key in the head of its tokens")
     if ("key" in texts) == ("keyFile" in texts):
-        raise MalformedError(f"{place} needs a key in PEM, or the path of one as keyFile; not both")
+        raise MalformedError(f"{at} needs a key in PEM, or the path of one as keyFile; not both")
     if _PRIVATE in texts.get("key", ""):
         raise MalformedError(
-            f"{place} is a private key, which must not be here: write what "
+            f"{at} is a private key, which must not be here: write what "
             "kumactl generate public-key makes of it"
         )
     path = texts.get("keyFile")
@@ -85,6 +85,8 @@ _KEYS_DOC: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserTokenValidatorSettings:
+    """Whose signatures on tokens of users are accepted."""
+
     use_secrets: bool = option(
         forms.BOOLEAN,
         default=True,
@@ -98,6 +100,8 @@ class UserTokenValidatorSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiServerAuthnTokensSettings:
+    """Tokens of users."""
+
     bootstrap_admin_token: bool = option(
         forms.BOOLEAN,
         default=True,
@@ -116,6 +120,8 @@ class ApiServerAuthnTokensSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DpTokenValidatorSettings:
+    """Whose signatures on tokens of data plane proxies are accepted."""
+
     use_secrets: bool = option(
         forms.BOOLEAN,
         default=True,
@@ -131,6 +137,8 @@ class DpTokenValidatorSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DpTokenSettings:
+    """Tokens of data plane proxies."""
+
     enable_issuer: bool = option(
         forms.BOOLEAN,
         default=True,
@@ -141,11 +149,15 @@ class DpTokenSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DpProxyAuthnSettings:
+    """How data plane proxies prove who they are."""
+
     dp_token: DpTokenSettings = field(default_factory=DpTokenSettings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ZoneTokenValidatorSettings:
+    """Whose signatures on tokens of zone proxies are accepted."""
+
     use_secrets: bool = option(
         forms.BOOLEAN,
         default=True,
@@ -158,6 +170,8 @@ class ZoneTokenValidatorSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ZoneTokenSettings:
+    """Tokens of zone proxies."""
+
     enable_issuer: bool = option(
         forms.BOOLEAN,
         default=True,
@@ -168,15 +182,21 @@ class ZoneTokenSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ZoneProxyAuthnSettings:
+    """How zone proxies prove who they are."""
+
     zone_token: ZoneTokenSettings = field(default_factory=ZoneTokenSettings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DpServerAuthnSettings:
+    """How proxies of both kinds prove who they are."""
+
     dp_proxy: DpProxyAuthnSettings = field(default_factory=DpProxyAuthnSettings)
     zone_proxy: ZoneProxyAuthnSettings = field(default_factory=ZoneProxyAuthnSettings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DpServerSettings:
+    """The server that proxies connect to."""
+
     authn: DpServerAuthnSettings = field(default_factory=DpServerAuthnSettings)

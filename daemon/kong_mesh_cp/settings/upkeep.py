@@ -13,6 +13,8 @@ SUBSCRIPTIONS_MAX = 1_000  # each makes the insight of every proxy longer
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataplaneMetricsSettings:
+    """How the connections of proxies are recorded."""
+
     idle_timeout: timedelta = option(  # noqa: RUF009 (one field, as the others)
         forms.DURATION,
         default=timedelta(minutes=5),
@@ -30,6 +32,8 @@ class DataplaneMetricsSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ZoneMetricsSettings:
+    """How the connections of zones are recorded."""
+
     idle_timeout: timedelta = option(  # noqa: RUF009 (one field, as the others)
         forms.DURATION,
         default=timedelta(minutes=5),
@@ -40,6 +44,8 @@ class ZoneMetricsSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeshMetricsSettings:
+    """How often the insights of meshes are computed."""
+
     min_resync_interval: timedelta = option(  # noqa: RUF009 (one field, as the others)
         forms.DURATION,
         default=timedelta(seconds=1),
@@ -57,6 +63,8 @@ class MeshMetricsSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricsSettings:
+    """What the control plane records of proxies, zones and meshes."""
+
     dataplane: DataplaneMetricsSettings = field(default_factory=DataplaneMetricsSettings)
     zone: ZoneMetricsSettings = field(default_factory=ZoneMetricsSettings)
     mesh: MeshMetricsSettings = field(default_factory=MeshMetricsSettings)
@@ -64,6 +72,8 @@ class MetricsSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UniversalSettings:
+    """When the resources of proxies that stay away are removed."""
+
     dataplane_cleanup_age: timedelta = option(  # noqa: RUF009 (one field, as the others)
         forms.DURATION,
         default=timedelta(hours=72),
@@ -80,4 +90,6 @@ class UniversalSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuntimeSettings:
+    """What depends on where the mesh runs."""
+
     universal: UniversalSettings = field(default_factory=UniversalSettings)

@@ -72,11 +72,11 @@ def _resources(session: Session) -> Iterator[ResourceDocument]:
         if name == "-":
             session.stdin.take("-f")
         for source in sources.read(name, session.console.stdin, timeout_seconds=timeout_seconds):
-            text = templates.fill(source.text, variables, source.place)
-            values = yaml_text.parse_documents(text, source.place)
+            text = templates.fill(source.text, variables, source.name)
+            values = yaml_text.parse_documents(text, source.name)
             for number, value in enumerate(values, start=1):
-                place = source.place if len(values) == 1 else f"{source.place}, document {number}"
-                yield from read_resources(value, place, mesh=session.mesh)
+                shown = source.name if len(values) == 1 else f"{source.name}, document {number}"
+                yield from read_resources(value, shown, mesh=session.mesh)
 
 
 def _apply(session: Session, document: ResourceDocument) -> None:

@@ -18,11 +18,11 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def _run(session: Session) -> None:
-    row = resource_names.resource_type(session.arguments.type)
+    resource_type = resource_names.type_of_word(session.arguments.type)
     name: str = session.arguments.name
-    path = resource_names.item_path(row, session.mesh, name)
+    path = resource_names.item_path(resource_type, session.mesh, name)
     try:
         session.control_plane.delete(path)
     except NotFoundError:
-        raise NotFoundError(f'there is no {row.name} with name "{name}"') from None
-    session.console.line(f'deleted {row.name} "{name}"')
+        raise NotFoundError(f'there is no {resource_type.name} with name "{name}"') from None
+    session.console.line(f'deleted {resource_type.name} "{name}"')

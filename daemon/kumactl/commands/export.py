@@ -103,46 +103,50 @@ def _run(session: Session) -> None:
 def _types(session: Session) -> list[ResourceType]:
     """The types to export, meshes first. Types that only the server knows are named."""
     profile: Profile = session.arguments.profile
-    rows: list[ResourceType] = []
+    resource_types: list[ResourceType] = []
     unknown: list[str] = []
     for told in objects_at(session.control_plane.document("/_resources"), "resources"):
-        row = TYPES.get(text_at(told, "name"))
-        if row is None or not row.path:
+        resource_type = TYPES.get(text_at(told, "name"))
+        if resource_type is None or not resource_type.path:
             unknown.append(text_at(told, "name"))
-        elif _is_wanted(row, told, profile, include_admin=session.arguments.include_admin):
-            rows.append(row)
+        elif _is_wanted(
+            resource_type, told, profile, include_admin=session.arguments.include_admin
+        ):
+            resource_types.append(resource_type)
     if unknown:
         names = printable(", ".join(unknown))
         text = f"types that this kumactl does not know are left out: {names}"
         session.console.line(f"# {text}")
         session.console.note(f"WARNING: {text}")
-    return rows
+    return resource_types
 
 
 def _is_wanted(
-    row: ResourceType, told: JsonObject, profile: Profile, *, include_admin: bool
+    resource_type: ResourceType, told: JsonObject, profile: Profile, *, include_admin: bool
 ) -> bool:
-    if row.read_only or (row.admin_only and not profile.migrates and not include_admin):
+    if resource_type.read_only or (
+        resource_type.admin_only and not profile.migrates and not include_admin
+    ):
         return False
     if profile.migrates:
         policies_too = profile is Profile.FEDERATION_WITH_POLICIES
         of_target_ref = true_at(told, "policy", "isTargetRef")
         return true_at(told, "includeInFederation") and (policies_too or not of_target_ref)
-    return profile is Profile.ALL or row.name != "Dataplane"
+    return profile is Profile.ALL or resource_type.name != "Dataplane"
 
 
-def _collect(plane: ControlPlane, rows: list[ResourceType]) -> Iterator[_Found]:
+def _collect(plane: ControlPlane, resource_types: list[ResourceType]) -> Iterator[_Found]:
     meshes = [text_at(mesh, "name") for mesh in plane.items("/meshes")]
-    for row in rows:
-        for mesh in meshes if row.is_mesh_scoped else [""]:
-            for document in plane.items(resource_names.collection_path(row, mesh)):
-                yield _Found(row, document)
+    for resource_type in resource_types:
+        for mesh in meshes if resource_type.is_mesh_scoped else [""]:
+            for document in plane.items(resource_names.collection_path(resource_type, mesh)):
+                yield _Found(resource_type, document)
 
 
 def _ordered(found: list[_Found]) -> list[_Found]:
     """In an order in which they can be applied: meshes, their secrets, the rest, user keys."""
 
-    def place(each: _Found) -> int:
+    def rank(each: _Found) -> int:
         match each.type.name:
             case "Mesh":
                 return 0
@@ -154,7 +158,7 @@ def _ordered(found: list[_Found]) -> list[_Found]:
                 return 2
 
     kept = [each for each in found if each.type.name != "GlobalSecret" or each.name not in _NEVER]
-    return sorted(kept, key=place)
+    return sorted(kept, key=rank)
 
 
 def _universal(found: _Found, profile: Profile) -> JsonObject:

@@ -27,41 +27,41 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def _run(session: Session) -> None:
     word: str = session.arguments.type
-    row = resource_names.resource_type(word)
+    resource_type = resource_names.type_of_word(word)
     if session.arguments.name is not None:
-        _show_one(session, row, session.arguments.name)
-    elif word == resource_names.singular(row) != resource_names.plural(row):
+        _show_one(session, resource_type, session.arguments.name)
+    elif word == resource_names.singular(resource_type) != resource_names.plural(resource_type):
         raise UsageError(
             f"a name is missing: kumactl get {word} NAME,"
-            f" or kumactl get {resource_names.plural(row)} for all"
+            f" or kumactl get {resource_names.plural(resource_type)} for all"
         )
     else:
-        _show_all(session, row)
+        _show_all(session, resource_type)
 
 
-def _show_one(session: Session, row: ResourceType, name: str) -> None:
+def _show_one(session: Session, resource_type: ResourceType, name: str) -> None:
     mesh = session.mesh
-    path = resource_names.item_path(row, mesh, name)
+    path = resource_names.item_path(resource_type, mesh, name)
     resource = session.control_plane.find(path)
     if resource is None:
-        where = f" in {mesh} mesh" if row.is_mesh_scoped else ""
+        where = f" in {mesh} mesh" if resource_type.is_mesh_scoped else ""
         raise NotFoundError(f"No resources found{where}")
-    _show(session, row, resource, [resource])
+    _show(session, resource_type, resource, [resource])
 
 
-def _show_all(session: Session, row: ResourceType) -> None:
+def _show_all(session: Session, resource_type: ResourceType) -> None:
     size, offset = session.arguments.size, session.arguments.offset
     query = [("size", str(size))] if size is not None else []
     if offset is not None:
         query.append(("offset", offset))
-    path = resource_names.collection_path(row, session.mesh)
+    path = resource_names.collection_path(resource_type, session.mesh)
     page, following = session.control_plane.page(path, query)
-    _show(session, row, page, objects_at(page, "items"), footer(following))
+    _show(session, resource_type, page, objects_at(page, "items"), footer(following))
 
 
 def _show(
     session: Session,
-    row: ResourceType,
+    resource_type: ResourceType,
     answer: JsonObject,
     items: Sequence[JsonObject],
     below: str = "",
@@ -69,7 +69,7 @@ def _show(
     """Without `-o` a table may have more columns than the original's, which scripts may count."""
     form: Format | None = session.arguments.output
     if form is None or form is Format.TABLE:
-        table = resource_table(row, items, session.console.now(), wide=form is None)
+        table = resource_table(resource_type, items, session.console.now(), wide=form is None)
         session.console.document(table)
         session.console.document(below)
     else:

@@ -44,9 +44,13 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     gateway = flags.command(inspect, "meshgateway", _gateway, "the proxies of a gateway")
     gateway.add_argument("name", metavar="NAME")
     flags.add_mesh(gateway)
-    for row in TYPES.values():
-        if row.is_policy and not row.kong_only and row.name not in _ABOUT_NO_PROXY:
-            _add_policy(inspect, row)
+    for resource_type in TYPES.values():
+        if (
+            resource_type.is_policy
+            and not resource_type.kong_only
+            and resource_type.name not in _ABOUT_NO_PROXY
+        ):
+            _add_policy(inspect, resource_type)
 
 
 def _add_list(
@@ -83,13 +87,13 @@ def _add_dataplanes(inspect: argparse._SubParsersAction[argparse.ArgumentParser]
 
 
 def _add_policy(
-    inspect: argparse._SubParsersAction[argparse.ArgumentParser], row: ResourceType
+    inspect: argparse._SubParsersAction[argparse.ArgumentParser], resource_type: ResourceType
 ) -> None:
     parser = flags.command(
         inspect,
-        resource_names.singular(row),
-        partial(_policy, row),
-        f"the proxies that a {row.singular} affects",
+        resource_names.singular(resource_type),
+        partial(_policy, resource_type),
+        f"the proxies that a {resource_type.singular} affects",
     )
     parser.add_argument("name", metavar="NAME")
     parser.add_argument("--new-api", action="store_true", help="ask which proxies it selects")
@@ -168,8 +172,8 @@ def _gateway(session: Session) -> None:
     _print_lines(session, names)
 
 
-def _policy(row: ResourceType, session: Session) -> None:
-    path = resource_names.item_path(row, session.mesh, session.arguments.name)
+def _policy(resource_type: ResourceType, session: Session) -> None:
+    path = resource_names.item_path(resource_type, session.mesh, session.arguments.name)
     if session.arguments.new_api:
         answer = session.control_plane.document(f"{path}/_resources/dataplanes")
         table = attachments.selected_table(objects_at(answer, "items"), count_at(answer, "total"))

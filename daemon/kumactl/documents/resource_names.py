@@ -16,17 +16,17 @@ DEFAULT_MESH: Final = "default"
 @cache
 def by_word() -> Mapping[str, ResourceType]:
     """Every word for a type: kumactl's own names first, then URL segment and type name."""
-    shown = [row for row in TYPES.values() if row.path]
+    shown = [resource_type for resource_type in TYPES.values() if resource_type.path]
     words: dict[str, ResourceType] = {}
-    for row in shown:
-        words |= dict.fromkeys(row.kumactl, row)
-    for row in shown:
-        for word in (row.path, row.name.lower()):
-            words.setdefault(word, row)
+    for resource_type in shown:
+        words |= dict.fromkeys(resource_type.kumactl, resource_type)
+    for resource_type in shown:
+        for word in (resource_type.path, resource_type.name.lower()):
+            words.setdefault(word, resource_type)
     return words
 
 
-def resource_type(word: str) -> ResourceType:
+def type_of_word(word: str) -> ResourceType:
     """The type that `word` means on a command line. Raises: UsageError."""
     found = by_word().get(word.lower())
     if found is None:
@@ -34,26 +34,26 @@ def resource_type(word: str) -> ResourceType:
     return found
 
 
-def singular(row: ResourceType) -> str:
+def singular(resource_type: ResourceType) -> str:
     """The word for one resource of the type: `mesh`, `meshtimeout`."""
-    return row.kumactl[0] if row.kumactl else row.name.lower()
+    return resource_type.kumactl[0] if resource_type.kumactl else resource_type.name.lower()
 
 
-def plural(row: ResourceType) -> str:
+def plural(resource_type: ResourceType) -> str:
     """The word for all resources of the type: `meshes`, `healthchecks`."""
-    return row.kumactl[1] if row.kumactl else row.path
+    return resource_type.kumactl[1] if resource_type.kumactl else resource_type.path
 
 
-def collection_path(row: ResourceType, mesh: str) -> str:
+def collection_path(resource_type: ResourceType, mesh: str) -> str:
     """Where the resources of the type are, in `mesh` if it lies in meshes."""
-    if row.is_mesh_scoped:
-        return f"/meshes/{segment(mesh)}/{row.path}"
-    return f"/{row.path}"
+    if resource_type.is_mesh_scoped:
+        return f"/meshes/{segment(mesh)}/{resource_type.path}"
+    return f"/{resource_type.path}"
 
 
-def item_path(row: ResourceType, mesh: str, name: str) -> str:
+def item_path(resource_type: ResourceType, mesh: str, name: str) -> str:
     """Where one resource is."""
-    return f"{collection_path(row, mesh)}/{segment(name)}"
+    return f"{collection_path(resource_type, mesh)}/{segment(name)}"
 
 
 def segment(name: str) -> str:

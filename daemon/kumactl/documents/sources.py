@@ -20,7 +20,7 @@ _SUFFIXES: Final = {".yaml", ".yml", ".json"}
 class SourceText:
     """A text and where it came from, as an error shall name it."""
 
-    place: str
+    name: str
     text: str
 
 
@@ -60,13 +60,13 @@ def _file(path: Path) -> SourceText:
         raise UsageError(f"{str(path)!r} cannot be read: {error.strerror}") from None
 
 
-def _text(place: str, content: bytes) -> SourceText:
+def _text(name: str, content: bytes) -> SourceText:
     if len(content) > DOCUMENT_BYTES_MAX:
-        raise UsageError(f"{place} is larger than {DOCUMENT_BYTES_MAX} bytes")
+        raise UsageError(f"{name} is larger than {DOCUMENT_BYTES_MAX} bytes")
     try:
-        return SourceText(place, content.decode("utf-8-sig"))
+        return SourceText(name, content.decode("utf-8-sig"))
     except UnicodeDecodeError:
-        raise UsageError(f"{place} is not UTF-8 text") from None
+        raise UsageError(f"{name} is not UTF-8 text") from None
 
 
 def _download(url: str, timeout_seconds: float) -> bytes:

@@ -13,10 +13,10 @@ from typing import Final
 from kumactl.errors import UsageError
 
 _NAME: Final = r"[A-Za-z_][A-Za-z0-9_]*(?:[.-][A-Za-z0-9_]+)*"
-_PLACE: Final = re.compile(rf"\{{\{{\{{\s*({_NAME})\s*\}}\}}\}}|\{{\{{&?\s*({_NAME})\s*\}}\}}")
+_VARIABLE: Final = re.compile(rf"\{{\{{\{{\s*({_NAME})\s*\}}\}}\}}|\{{\{{&?\s*({_NAME})\s*\}}\}}")
 
 
-def fill(text: str, variables: Mapping[str, str], place: str) -> str:
+def fill(text: str, variables: Mapping[str, str], source: str) -> str:
     """`text` with its variables filled in, values verbatim. Raises: UsageError for unknown ones."""
     if not variables:
         return text
@@ -28,8 +28,8 @@ def fill(text: str, variables: Mapping[str, str], place: str) -> str:
             unknown[name] = None
         return variables.get(name, "")
 
-    filled = _PLACE.sub(value, text)
+    filled = _VARIABLE.sub(value, text)
     if unknown:
         missing = " ".join(f"--var {name}=…" for name in unknown)
-        raise UsageError(f"{place} has variables without a value: {missing}")
+        raise UsageError(f"{source} has variables without a value: {missing}")
     return filled

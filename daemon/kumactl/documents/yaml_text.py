@@ -33,26 +33,26 @@ _NUMBERS: Final = frozenset({f"{_TAG}int", f"{_TAG}float"})
 _KNOWN: Final = _TEXTS | _SCALARS | {f"{_TAG}map", f"{_TAG}seq"}
 
 
-def parse_documents(text: str, place: str) -> list[object]:
+def parse_documents(text: str, source: str) -> list[object]:
     """The JSON values of a YAML stream, empty documents left out. JSON is YAML too.
 
-    Timestamps stay texts. Raises: UsageError naming `place`, line and column.
+    Timestamps stay texts. Raises: UsageError naming `source`, line and column.
     """
-    reader = _Reader(place)
+    reader = _Reader(source)
     try:
         # Nodes, not values: they know their place, and aliases are not written out yet.
         nodes = yaml.compose_all(text, Loader=_loader())
         return [value for node in nodes if (value := reader.value(node, 0)) is not None]
     except yaml.YAMLError as error:
         if getattr(error, "problem", None) == _TOO_DEEP_FOR_LIBYAML:
-            raise _too_deep(place) from None
-        raise UsageError(f"{place} is not YAML: {_problem(error)}") from None
+            raise _too_deep(source) from None
+        raise UsageError(f"{source} is not YAML: {_problem(error)}") from None
     except RecursionError:
-        raise _too_deep(place) from None
+        raise _too_deep(source) from None
 
 
-def _too_deep(place: str) -> UsageError:
-    return UsageError(f"{place} is nested more than {DEPTH_MAX} levels deep")
+def _too_deep(source: str) -> UsageError:
+    return UsageError(f"{source} is nested more than {DEPTH_MAX} levels deep")
 
 
 @cache
@@ -63,6 +63,8 @@ def _loader() -> type[yaml.SafeLoader | yaml.CSafeLoader]:
     # libyaml splits the text, Python puts the nodes together: the composer in C recurses without
     # a bound, and deep nesting would end the process.
     class Loader(composer.Composer, yaml.CSafeLoader):
+        """libyaml's scanner and parser under Python's composer, which bounds nesting."""
+
         def __init__(self, stream: str) -> None:
             yaml.CSafeLoader.__init__(self, stream)
             composer.Composer.__init__(self)
@@ -79,17 +81,17 @@ def _problem(error: yaml.YAMLError) -> str:
 class _Reader:
     """Turns nodes into JSON values, within limits, and refuses what JSON has no word for."""
 
-    def __init__(self, place: str) -> None:
-        self._place = place
+    def __init__(self, source: str) -> None:
+        self._source = source
         self._values = 0
         self._constructor = constructor.SafeConstructor()
 
     def value(self, node: yaml.Node | None, depth: int) -> object:
         self._values += 1
         if self._values > VALUES_MAX:
-            raise UsageError(f"{self._place} holds more than {VALUES_MAX} values")
+            raise UsageError(f"{self._source} holds more than {VALUES_MAX} values")
         if depth > DEPTH_MAX:
-            raise _too_deep(self._place)
+            raise _too_deep(self._source)
         if node is not None and node.tag not in _KNOWN:
             raise self._wrong(node, f"JSON has no {node.tag}")
         match node:
@@ -153,7 +155,7 @@ class _Reader:
     def _wrong(self, node: yaml.Node, problem: str) -> UsageError:
         mark = node.start_mark
         where = f"line {mark.line + 1}, column {mark.column + 1}"
-        return UsageError(f"{self._place}, {where}: {problem}")
+        return UsageError(f"{self._source}, {where}: {problem}")
 
 
 def render(value: object, *, sort_keys: bool = True) -> str:

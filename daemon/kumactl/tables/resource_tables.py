@@ -25,11 +25,11 @@ class Columns:
 
 
 def resource_table(
-    row: ResourceType, items: Iterable[JsonObject], now: datetime, *, wide: bool = False
+    resource_type: ResourceType, items: Iterable[JsonObject], now: datetime, *, wide: bool = False
 ) -> str:
     """The table of resources of one type; `wide`: with all that is known to be asked for."""
-    special = (_WIDE.get(row.name) if wide else None) or _SPECIAL.get(row.name)
-    columns = special or (_OF_MESH if row.is_mesh_scoped else _GLOBAL)
+    special = (_WIDE.get(resource_type.name) if wide else None) or _SPECIAL.get(resource_type.name)
+    columns = special or (_OF_MESH if resource_type.is_mesh_scoped else _GLOBAL)
     cells = ([*columns.row(item), age(text_at(item, "modificationTime"), now)] for item in items)
     return render_table((*columns.headers, "AGE"), cells)
 

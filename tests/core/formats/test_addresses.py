@@ -134,7 +134,7 @@ def test_what_is_no_uri_of_a_request_is_none(text: str) -> None:
 
 
 @given(st.text())
-def test_any_text_is_judged(text: str) -> None:
+def test_any_text_is_checked(text: str) -> None:
     url = parse_request_uri(text)
     assert url is None or url.port.isascii()
     assert split_host_port(text) is None or ":" in text

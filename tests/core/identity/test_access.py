@@ -20,7 +20,7 @@ from kong_mesh_cp.core.identity.access import (
     View,
     WriteResource,
     is_admin_only,
-    judge,
+    refusal_of,
     require,
 )
 from kong_mesh_cp.core.identity.refusals import AccessDeniedError
@@ -41,14 +41,14 @@ def write(type_name: str, verb: Verb = Verb.CREATE) -> WriteResource:
 
 
 def detail(user: User, action: Action) -> str:
-    denied = judge(STATIC, user, action)
+    denied = refusal_of(STATIC, user, action)
     assert isinstance(denied, Denied)
     return denied.detail
 
 
 @pytest.mark.parametrize("type_name", ORDINARY)
 def test_everybody_reads_what_is_no_secret(type_name: str) -> None:
-    assert judge(STATIC, ANONYMOUS, ReadResource(type_name)) is None
+    assert refusal_of(STATIC, ANONYMOUS, ReadResource(type_name)) is None
 
 
 @pytest.mark.parametrize("type_name", sorted(TYPES))
@@ -63,7 +63,7 @@ def test_anonymous_clients_write_nothing(type_name: str, verb: Verb) -> None:
 @pytest.mark.parametrize("type_name", ORDINARY)
 @pytest.mark.parametrize("verb", Verb)
 def test_who_is_known_writes_what_is_no_secret(type_name: str, verb: Verb) -> None:
-    assert judge(STATIC, KNOWN, write(type_name, verb)) is None
+    assert refusal_of(STATIC, KNOWN, write(type_name, verb)) is None
 
 
 @pytest.mark.parametrize("type_name", ["Secret", "GlobalSecret"])
@@ -72,19 +72,19 @@ def test_secrets_are_read_by_administrators_only(type_name: str, user: User) -> 
     assert detail(user, ReadResource(type_name)) == (
         f'user "{user}" cannot access the resource of type "{type_name}"'
     )
-    assert judge(STATIC, ADMIN, ReadResource(type_name)) is None
+    assert refusal_of(STATIC, ADMIN, ReadResource(type_name)) is None
 
 
 @pytest.mark.parametrize("type_name", GUARDED)
 @pytest.mark.parametrize("verb", Verb)
 def test_secrets_and_roles_are_written_by_administrators_only(type_name: str, verb: Verb) -> None:
-    assert judge(STATIC, KNOWN, write(type_name, verb)) is not None
-    assert judge(STATIC, ADMIN, write(type_name, verb)) is None
+    assert refusal_of(STATIC, KNOWN, write(type_name, verb)) is not None
+    assert refusal_of(STATIC, ADMIN, write(type_name, verb)) is None
 
 
 def test_a_type_that_nobody_knows_is_as_secret_as_a_secret() -> None:
     assert is_admin_only("Unheard")
-    assert judge(STATIC, KNOWN, ReadResource("Unheard")) is not None
+    assert refusal_of(STATIC, KNOWN, ReadResource("Unheard")) is not None
 
 
 @pytest.mark.parametrize("user", [ANONYMOUS, KNOWN])
@@ -95,12 +95,12 @@ def test_tokens_are_issued_by_administrators_only(user: User) -> None:
     )
     assert detail(user, IssueUserToken()) == "action not allowed"
     for action in (DATAPLANE_TOKEN, ZONE_TOKEN, IssueUserToken()):
-        assert judge(STATIC, ADMIN, action) is None
+        assert refusal_of(STATIC, ADMIN, action) is None
 
 
 @pytest.mark.parametrize("view", View)
 def test_everybody_looks_into_proxies_unless_the_lists_say_otherwise(view: View) -> None:
-    assert judge(STATIC, ANONYMOUS, view) is None
+    assert refusal_of(STATIC, ANONYMOUS, view) is None
     nobody = Grant()
     closed = StaticAccess(
         view_config_dump=nobody,
@@ -108,12 +108,12 @@ def test_everybody_looks_into_proxies_unless_the_lists_say_otherwise(view: View)
         view_clusters=nobody,
         control_plane_metadata=nobody,
     )
-    assert judge(closed, ADMIN, view) == Denied(f'user "{ADMIN}" cannot access {view.value}')
+    assert refusal_of(closed, ADMIN, view) == Denied(f'user "{ADMIN}" cannot access {view.value}')
 
 
 def test_the_words_for_the_control_planes_own_configuration() -> None:
     closed = StaticAccess(control_plane_metadata=Grant())
-    assert judge(closed, ANONYMOUS, View.METADATA) == Denied(
+    assert refusal_of(closed, ANONYMOUS, View.METADATA) == Denied(
         'user "mesh-system:anonymous/mesh-system:unauthenticated" cannot access control-plane '
         "metadata"
     )
@@ -141,9 +141,9 @@ def test_each_list_decides_about_its_own_action(grant: str, action: Action) -> N
     by_group = StaticAccess(**{grant: Grant(groups=frozenset({"team-a"}))})
     stranger = User("mary", ("team-b", AUTHENTICATED))
     for rules in (by_user, by_group):
-        assert judge(rules, KNOWN, action) is None
-        assert judge(rules, stranger, action) is not None
-        assert judge(rules, ADMIN, action) is not None  # the list replaces the default
+        assert refusal_of(rules, KNOWN, action) is None
+        assert refusal_of(rules, stranger, action) is not None
+        assert refusal_of(rules, ADMIN, action) is not None  # the list replaces the default
 
 
 def test_a_token_for_a_control_plane_takes_a_right_of_its_own() -> None:
@@ -165,14 +165,14 @@ def test_a_token_for_a_control_plane_takes_a_right_of_its_own() -> None:
 
 @pytest.mark.parametrize("operation", Operation)
 def test_the_license_is_for_administrators(operation: Operation) -> None:
-    assert judge(STATIC, ADMIN, operation) is None
+    assert refusal_of(STATIC, ADMIN, operation) is None
     assert detail(KNOWN, operation) == f'user "{KNOWN}" cannot access {operation.value}'
 
 
 def test_a_group_is_not_a_user_of_that_name() -> None:
     rules = StaticAccess(admin_resources=Grant(users=frozenset({"ops"})))
-    assert judge(rules, User("x", ("ops",)), ReadResource("Secret")) is not None
-    assert judge(rules, User("ops"), ReadResource("Secret")) is None
+    assert refusal_of(rules, User("x", ("ops",)), ReadResource("Secret")) is not None
+    assert refusal_of(rules, User("ops"), ReadResource("Secret")) is None
 
 
 def test_a_refusal_is_raised_where_an_action_is_taken() -> None:

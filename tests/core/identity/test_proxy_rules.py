@@ -144,7 +144,7 @@ def test_hostile_names_stay_on_one_line(requested: str, in_token: str) -> None:
         st.sampled_from("abc"), st.lists(st.sampled_from("123"), max_size=3).map(tuple)
     ),
 )
-def test_tags_are_judged_as_the_rule_says(
+def test_tags_are_checked_as_the_rule_says(
     have: dict[str, set[str]], allow: dict[str, tuple[str, ...]]
 ) -> None:
     expected = all(tag in have and have[tag] <= set(values) for tag, values in allow.items())

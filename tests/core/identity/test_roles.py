@@ -13,7 +13,7 @@ from kong_mesh_cp.core.identity.access import (
     StaticAccess,
     Verb,
     View,
-    judge,
+    refusal_of,
 )
 from kong_mesh_cp.core.identity.roles import RoleAccess, admin_binding, admin_role
 from kong_mesh_cp.core.identity.users import ADMIN, ANONYMOUS, User
@@ -66,7 +66,7 @@ def test_the_role_of_a_first_start_is_kongs() -> None:
 
 def test_without_a_role_nobody_writes_not_even_the_administrator() -> None:
     rules = RoleAccess(roles={}, bindings=())
-    denied = judge(rules, ADMIN, write())
+    denied = refusal_of(rules, ADMIN, write())
     assert denied is not None
     assert denied.detail == f'user "{ADMIN}" cannot access the resource of type "MeshTimeout"'
 

@@ -25,13 +25,13 @@ from kong_mesh_cp.core.resources.key import ResourceKey
 OLD = SecretKey(bytes(range(32)))
 NEW = SecretKey(bytes(range(32, 64)))
 KEYS = SecretKeys((OLD,))
-PLACE = ResourceKey("Secret", "default", "db-password")
+OWNER = ResourceKey("Secret", "default", "db-password")
 NONCE = bytes(NONCE_BYTES)
 DATA = b"-----BEGIN RSA PRIVATE KEY-----"
-SEALED = KEYS.seal(DATA, of=PLACE, nonce=NONCE)
+SEALED = KEYS.seal(DATA, of=OWNER, nonce=NONCE)
 
 
-def refusal(sealed: str, keys: SecretKeys = KEYS, of: ResourceKey = PLACE) -> SealedSecretError:
+def refusal(sealed: str, keys: SecretKeys = KEYS, of: ResourceKey = OWNER) -> SealedSecretError:
     with pytest.raises(SealedSecretError) as caught:
         keys.open(sealed, of=of)
     return caught.value
@@ -44,7 +44,7 @@ def test_the_cipher_is_the_one_of_the_standard() -> None:
 
 
 def test_what_was_sealed_is_opened() -> None:
-    assert KEYS.open(SEALED, of=PLACE) == DATA
+    assert KEYS.open(SEALED, of=OWNER) == DATA
 
 
 def test_a_sealed_secret_is_one_line_of_text_that_tells_its_key() -> None:
@@ -65,10 +65,10 @@ def test_the_form_stays_what_it_is_in_stores_already_written() -> None:
 @pytest.mark.parametrize(
     "other",
     [
-        PLACE._replace(name="db-password2"),
-        PLACE._replace(mesh="other"),
-        PLACE._replace(mesh=""),
-        PLACE._replace(type="GlobalSecret"),
+        OWNER._replace(name="db-password2"),
+        OWNER._replace(mesh="other"),
+        OWNER._replace(mesh=""),
+        OWNER._replace(type="GlobalSecret"),
         ResourceKey("Secret", "defaultdb", "-password"),
     ],
 )
@@ -81,12 +81,12 @@ def test_one_secret_cannot_be_put_in_the_place_of_another(other: ResourceKey) ->
 def test_after_a_rotation_the_new_key_seals_and_the_old_one_still_opens() -> None:
     both = KEYS.rotated(NEW)
     assert both.keys == (NEW, OLD)
-    assert both.open(SEALED, of=PLACE) == DATA
+    assert both.open(SEALED, of=OWNER) == DATA
     assert sealing_key_id(SEALED) == OLD.id
-    anew = both.seal(DATA, of=PLACE, nonce=NONCE)
+    anew = both.seal(DATA, of=OWNER, nonce=NONCE)
     assert sealing_key_id(anew) == NEW.id
     assert f":{NEW.id}:" in anew
-    assert SecretKeys((NEW,)).open(anew, of=PLACE) == DATA
+    assert SecretKeys((NEW,)).open(anew, of=OWNER) == DATA
 
 
 def test_a_key_that_is_not_there_is_named_with_the_way_out() -> None:
@@ -129,26 +129,26 @@ def test_no_changed_byte_goes_unnoticed() -> None:
 
 def test_a_nonce_has_its_length() -> None:
     with pytest.raises(ValueError, match="a nonce has 12 bytes"):
-        KEYS.seal(DATA, of=PLACE, nonce=b"short")
+        KEYS.seal(DATA, of=OWNER, nonce=b"short")
 
 
 def test_a_secret_has_a_limit() -> None:
-    assert KEYS.open(KEYS.seal(bytes(SECRET_BYTES_MAX), of=PLACE, nonce=NONCE), of=PLACE) == bytes(
+    assert KEYS.open(KEYS.seal(bytes(SECRET_BYTES_MAX), of=OWNER, nonce=NONCE), of=OWNER) == bytes(
         SECRET_BYTES_MAX
     )
     with pytest.raises(ValueError, match="at most"):
-        KEYS.seal(bytes(SECRET_BYTES_MAX + 1), of=PLACE, nonce=NONCE)
+        KEYS.seal(bytes(SECRET_BYTES_MAX + 1), of=OWNER, nonce=NONCE)
 
 
 def test_a_key_file_is_one_line_for_each_key_the_one_in_use_first() -> None:
     document = KEYS.rotated(NEW).document()
     assert document.decode().splitlines() == [NEW.line(), OLD.line()]
-    assert SecretKeys.parse(document, place="x") == SecretKeys((NEW, OLD))
+    assert SecretKeys.parse(document, source="x") == SecretKeys((NEW, OLD))
 
 
 def test_a_key_file_may_have_empty_lines_other_line_ends_and_a_key_twice() -> None:
     document = f"\n{NEW.line()}\r\n\n  {OLD.line()}  \n{NEW.line()}".encode()
-    assert SecretKeys.parse(document, place="x").keys == (NEW, OLD)
+    assert SecretKeys.parse(document, source="x").keys == (NEW, OLD)
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ def test_a_key_file_may_have_empty_lines_other_line_ends_and_a_key_twice() -> No
 )
 def test_a_key_file_that_is_none_is_refused_with_its_place(document: bytes, problem: str) -> None:
     with pytest.raises(SecretKeyError) as caught:
-        SecretKeys.parse(document, place="/var/lib/x/secret-key")
+        SecretKeys.parse(document, source="/var/lib/x/secret-key")
     assert "/var/lib/x/secret-key" in caught.value.message
     assert problem in caught.value.message
     assert "secret" not in caught.value.message.split(problem)[-1]
@@ -176,7 +176,7 @@ def test_a_key_file_that_is_none_is_refused_with_its_place(document: bytes, prob
 def test_keys_are_limited_and_never_none() -> None:
     many = tuple(SecretKey(bytes([n]) * 32) for n in range(KEYS_MAX))
     document = SecretKeys(many).document()
-    assert len(SecretKeys.parse(document, place="x").keys) == KEYS_MAX
+    assert len(SecretKeys.parse(document, source="x").keys) == KEYS_MAX
     with pytest.raises(ValueError, match="there are 1 to 16 keys"):
         SecretKeys(many).rotated(NEW)
     with pytest.raises(ValueError, match="there are 1 to 16 keys"):
@@ -211,8 +211,8 @@ def test_no_refusal_shows_what_is_secret() -> None:
     name=st.text(max_size=10),
 )
 def test_any_secret_of_any_name_comes_back(data: bytes, nonce: bytes, mesh: str, name: str) -> None:
-    place = ResourceKey("Secret", mesh, name)
-    assert KEYS.open(KEYS.seal(data, of=place, nonce=nonce), of=place) == data
+    owner = ResourceKey("Secret", mesh, name)
+    assert KEYS.open(KEYS.seal(data, of=owner, nonce=nonce), of=owner) == data
 
 
 @given(st.text(max_size=100))
@@ -224,7 +224,7 @@ def test_any_text_only_ever_gives_the_typed_refusal(text: str) -> None:
 @given(st.binary(max_size=200))
 def test_any_bytes_are_a_key_file_or_the_typed_refusal(document: bytes) -> None:
     with pytest.raises(SecretKeyError):
-        SecretKeys.parse(document, place="x")
+        SecretKeys.parse(document, source="x")
 
 
 @given(st.tuples(*[st.text(max_size=4)] * 3), st.tuples(*[st.text(max_size=4)] * 3))

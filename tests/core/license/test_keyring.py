@@ -32,7 +32,7 @@ from support.licenses.licenses import (
     keyring_json,
 )
 
-PLACE = "/usr/lib/kong-mesh-cp/keyring.json"
+SOURCE = "/usr/lib/kong-mesh-cp/keyring.json"
 
 
 def entry(**changes: object) -> dict[str, object]:
@@ -49,10 +49,10 @@ def entry(**changes: object) -> dict[str, object]:
 
 def refusal(document: bytes) -> str:
     with pytest.raises(ConfigurationError) as caught:
-        Keyring.parse(document, place=PLACE)
+        Keyring.parse(document, source=SOURCE)
     assert caught.value.code == "keyring-invalid"
     assert caught.value.exit_status == EX_CONFIG
-    assert PLACE in caught.value.message
+    assert SOURCE in caught.value.message
     return caught.value.message
 
 
@@ -63,11 +63,11 @@ def spki_of(public: ec.EllipticCurvePublicKey | rsa.RSAPublicKey) -> bytes:
 
 
 def test_a_keyring_file_gives_its_keys_in_order() -> None:
-    assert Keyring.parse(keyring_json(), place=PLACE) == KEYRING
+    assert Keyring.parse(keyring_json(), source=SOURCE) == KEYRING
 
 
 def test_an_empty_list_is_a_keyring_that_trusts_nobody() -> None:
-    assert Keyring.parse(b"[]\n", place=PLACE) == Keyring()
+    assert Keyring.parse(b"[]\n", source=SOURCE) == Keyring()
 
 
 def test_a_kid_is_the_start_of_the_hash_of_the_key() -> None:
@@ -77,7 +77,7 @@ def test_a_kid_is_the_start_of_the_hash_of_the_key() -> None:
 def test_the_comment_may_be_missing() -> None:
     plain = entry()
     del plain["comment"]
-    assert Keyring.parse(json.dumps([plain]).encode(), place=PLACE).keys == (VENDOR.key(),)
+    assert Keyring.parse(json.dumps([plain]).encode(), source=SOURCE).keys == (VENDOR.key(),)
 
 
 @pytest.mark.parametrize("missing", ["kid", "spki", "purpose", "status"])

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from kong_mesh_cp.core.license.fault import Fault
-from kong_mesh_cp.core.license.report import Report, Verdict, judge
+from kong_mesh_cp.core.license.report import Report, Verdict, report_on
 from support.licenses.licenses import (
     KEYRING,
     LICENSE_KEY,
@@ -14,11 +14,11 @@ from support.licenses.licenses import (
     signature_of,
 )
 
-PLACE = "/etc/kong-mesh/license.json"
+SOURCE = "/etc/kong-mesh/license.json"
 
 
 def judged(document: bytes, now: str = "2026-11-21", active: int = 0) -> Report:
-    return judge(document, place=PLACE, keyring=KEYRING, now=at(now), active=active)
+    return report_on(document, source=SOURCE, keyring=KEYRING, now=at(now), active=active)
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_a_refusal_names_the_place() -> None:
     for document in (b"", license_document(STRANGER), license_document(expires="2023-11-09")):
         refusal = judged(document).refusal
         assert refusal is not None
-        assert PLACE in refusal.line
+        assert SOURCE in refusal.line
 
 
 def test_an_ended_license_is_still_shown_and_claims_are_kept_apart() -> None:

@@ -77,9 +77,9 @@ def test_one_source_alone_conflicts_with_nothing() -> None:
 
 
 def test_a_place_is_named_as_an_operator_knows_it() -> None:
-    assert reading(SourceKind.INLINE).place == "KMESH_LICENSE_INLINE"
+    assert reading(SourceKind.INLINE).source == "KMESH_LICENSE_INLINE"
     path = "/etc/kong-mesh/license.json"
-    assert reading(SourceKind.PATH, path=path).place == f"{path} (KMESH_LICENSE_PATH)"
+    assert reading(SourceKind.PATH, path=path).source == f"{path} (KMESH_LICENSE_PATH)"
 
 
 def test_no_repr_holds_a_document() -> None:

@@ -154,7 +154,7 @@ def _members(document: dict[str, object]) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("case", validation_cases("TargetRef"))
-def test_references_are_judged_as_the_contract_says(case: ValidationCase) -> None:
+def test_references_are_checked_as_the_contract_says(case: ValidationCase) -> None:
     allowed = Allowed(
         kinds=tuple(case.options["SupportedKinds"]),
         listener_tags=case.options.get("GatewayListenerTagsAllowed", False),

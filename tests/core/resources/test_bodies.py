@@ -22,13 +22,13 @@ from kong_mesh_cp.core.resources.bodies import (
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.resources.kind import InvalidResourceError
 from kong_mesh_cp.core.resources.kinds.catalogue import KINDS
-from kong_mesh_cp.core.resources.labels import Mode, Place
+from kong_mesh_cp.core.resources.labels import Deployment, Mode
 from kong_mesh_cp.core.resources.meta import Resource
 from kong_mesh_cp.core.resources.registry import TYPES
 from kong_mesh_cp.core.schema.violations import Violation
 
 AT = datetime(2026, 1, 1, 10, 0, 0, tzinfo=UTC)
-ZONE = Place()
+ZONE = Deployment()
 BODY: dict[str, Any] = {
     "type": "Dataplane",
     "mesh": "m",
@@ -111,7 +111,7 @@ def test_a_federated_zone_puts_its_own_name_before_each() -> None:
     name = "a" * 248
     body = {"type": "Dataplane", "mesh": "m", "name": name}
     key = ResourceKey("Dataplane", "m", name)
-    federated = Place(Mode.ZONE, "east", federated=True)
+    federated = Deployment(Mode.ZONE, "east", federated=True)
     row = TYPES["Dataplane"]
     assert request_violations(draft_of(body), row, key, ZONE) == []
     assert request_violations(draft_of(body), row, key, federated) == [
@@ -122,7 +122,7 @@ def test_a_federated_zone_puts_its_own_name_before_each() -> None:
 def test_the_length_of_a_name_is_told_between_name_and_type() -> None:
     body = {"type": "Mesh", "mesh": "x", "name": "other"}
     key = ResourceKey("Dataplane", "m", "a" * 248)
-    federated = Place(Mode.ZONE, "east", federated=True)
+    federated = Deployment(Mode.ZONE, "east", federated=True)
     found = request_violations(draft_of(body), TYPES["Dataplane"], key, federated)
     assert [each.message.partition(" from")[0] for each in found] == [
         "name",

@@ -221,7 +221,7 @@ def test_every_type_with_texts_of_envoy_is_looked_through() -> None:
 
 
 def _module_of(name: str) -> str:
-    return str(KINDS.places[name]).rpartition(".")[0]
+    return str(KINDS.constants[name]).rpartition(".")[0]
 
 
 JSON = st.recursive(

@@ -5,17 +5,17 @@ from __future__ import annotations
 import pytest
 
 from kong_mesh_cp.core.resources.labels import (
+    Deployment,
     Mode,
-    Place,
     computed_labels,
     label_violations,
 )
 from kong_mesh_cp.core.resources.registry import TYPES
 from kong_mesh_cp.core.schema.violations import Violation
 
-ZONE = Place(Mode.ZONE, "east")
-GLOBAL = Place(Mode.GLOBAL)
-FEDERATED = Place(Mode.ZONE, "east", federated=True)
+ZONE = Deployment(Mode.ZONE, "east")
+GLOBAL = Deployment(Mode.GLOBAL)
+FEDERATED = Deployment(Mode.ZONE, "east", federated=True)
 ORIGIN = {"kuma.io/origin": "zone", "kuma.io/zone": "east", "kuma.io/env": "universal"}
 
 
@@ -65,9 +65,9 @@ def test_what_is_of_the_global_control_plane_is_of_no_zone() -> None:
 
 
 def violations(
-    labels: dict[str, str], place: Place = ZONE, name: str = "MeshTimeout"
+    labels: dict[str, str], deployment: Deployment = ZONE, name: str = "MeshTimeout"
 ) -> list[Violation]:
-    return label_violations(labels, TYPES[name], "m", place)
+    return label_violations(labels, TYPES[name], "m", deployment)
 
 
 @pytest.mark.parametrize(
@@ -127,10 +127,10 @@ def test_a_federated_zone_asks_for_the_origin_of_plugin_types() -> None:
     assert violations({}, FEDERATED, "Dataplane") == []
 
 
-@pytest.mark.parametrize("place", [ZONE, FEDERATED])
-def test_a_zone_knows_its_own_name(place: Place) -> None:
+@pytest.mark.parametrize("deployment", [ZONE, FEDERATED])
+def test_a_zone_knows_its_own_name(deployment: Deployment) -> None:
     labels = {"kuma.io/origin": "zone", "kuma.io/zone": "west"}
-    assert violations(labels, place) == [
+    assert violations(labels, deployment) == [
         Violation('labels["kuma.io/zone"]', "kuma.io/zone label should have east value")
     ]
 
@@ -177,7 +177,7 @@ def test_every_label_that_is_wrong_is_told() -> None:
     assert len(violations({"a b": "c d", "kuma.io/origin": "x", "kuma.io/mesh": "y"})) == 4
 
 
-def test_the_place_is_judged_before_the_form() -> None:
+def test_the_deployment_is_checked_before_the_form() -> None:
     labels = {"a b": "c", "kuma.io/mesh": "y", "kuma.io/origin": "x", "kuma.io/zone": "west"}
     assert [each.field for each in violations(labels)] == [
         'labels["kuma.io/origin"]',

@@ -41,7 +41,7 @@ def member(*value: bytes) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("data", "fault", "place"),
+    ("data", "fault", "path"),
     [
         (lengthy(9, lengthy(2, b"\x0a\x05a")), BinaryFault.TRUNCATED, "inner.inner"),
         (b"\x0a\x05a", BinaryFault.TRUNCATED, ""),
@@ -65,11 +65,11 @@ def member(*value: bytes) -> bytes:
     ],
 )
 def test_what_is_wrong_is_refused_with_its_place(
-    data: bytes, fault: BinaryFault, place: str
+    data: bytes, fault: BinaryFault, path: str
 ) -> None:
     error = refusal_of(data)
-    assert (error.fault, error.place) == (fault, place)
-    assert str(error).startswith(place)
+    assert (error.fault, error.path) == (fault, path)
+    assert str(error).startswith(path)
 
 
 def test_a_refusal_quotes_nothing_of_the_content() -> None:

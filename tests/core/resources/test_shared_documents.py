@@ -11,7 +11,7 @@ import pytest
 from kong_mesh_cp.core.formats.timestamps import parse_timestamp
 from kong_mesh_cp.core.resources.bodies import read_draft, show
 from kong_mesh_cp.core.resources.kinds.catalogue import KINDS
-from kong_mesh_cp.core.resources.labels import Mode, Place, computed_labels
+from kong_mesh_cp.core.resources.labels import Deployment, Mode, computed_labels
 from kong_mesh_cp.core.resources.meta import Resource
 from kong_mesh_cp.core.resources.registry import TYPES
 from support.suites.shared_documents import resources, suites
@@ -81,7 +81,7 @@ def test_what_was_put_is_shown_as_the_recorded_answer(name: str) -> None:
         draft.meta.labels,
         row,
         draft.meta.mesh,
-        Place(Mode.ZONE, "default"),
+        Deployment(Mode.ZONE, "default"),
         proxy_type=getattr(draft.spec, "proxy_type", None),
     )
     stored = Resource(

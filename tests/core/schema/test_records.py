@@ -10,7 +10,7 @@ import pytest
 
 from kong_mesh_cp.core.formats.durations import MINUTE, SECOND
 from kong_mesh_cp.core.schema import records
-from kong_mesh_cp.core.schema.record_nodes import Faults
+from kong_mesh_cp.core.schema.record_faults import Faults
 from kong_mesh_cp.core.schema.record_terms import (
     EMPTY_IF_ABSENT,
     OMIT_EMPTY,

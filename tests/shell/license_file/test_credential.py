@@ -52,7 +52,7 @@ def test_a_change_of_the_file_that_systemd_copied_is_seen(tmp_path: Path) -> Non
     unit.put(NEW)
 
     assert only(sources).document == NEW
-    assert only(sources).place == f"{unit.origin} (systemd credential `license`)"
+    assert only(sources).source == f"{unit.origin} (systemd credential `license`)"
 
 
 def test_the_file_and_its_copy_are_watched(tmp_path: Path) -> None:

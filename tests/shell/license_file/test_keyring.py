@@ -51,7 +51,7 @@ def test_a_keyring_of_another_user_is_refused(tmp_path: Path) -> None:
     assert "belongs to root" in error.hint
 
 
-def test_a_link_to_a_keyring_is_followed_and_the_keyring_itself_is_judged(tmp_path: Path) -> None:
+def test_a_link_to_a_keyring_is_followed_and_the_keyring_itself_is_checked(tmp_path: Path) -> None:
     path, link = tmp_path / "keyring.json", tmp_path / "..data"
     path.write_bytes(keyring_json())
     path.chmod(0o644)

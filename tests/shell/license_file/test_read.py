@@ -20,7 +20,7 @@ NEEDS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become 
 
 def refusal(path: Path) -> LicenseRejectedError:
     with pytest.raises(LicenseRejectedError) as caught:
-        read_license_file(path, place=f"{path} (KMESH_LICENSE_PATH)")
+        read_license_file(path, source=f"{path} (KMESH_LICENSE_PATH)")
     assert "\n" not in caught.value.line
     assert caught.value.hint
     return caught.value
@@ -34,14 +34,14 @@ def license_file(folder: Path, content: bytes = b"{}\n", mode: int = 0o640) -> P
 
 
 def test_a_file_of_its_owner_is_read_byte_by_byte_without_a_remark(tmp_path: Path) -> None:
-    content = read_license_file(license_file(tmp_path, b"\xff{}\r\n"), place="x")
+    content = read_license_file(license_file(tmp_path, b"\xff{}\r\n"), source="x")
 
     assert content.document == b"\xff{}\r\n"
     assert content.remarks == ()
 
 
 def test_the_bytes_never_show_in_a_repr(tmp_path: Path) -> None:
-    content = read_license_file(license_file(tmp_path, b"canary"), place="x")
+    content = read_license_file(license_file(tmp_path, b"canary"), source="x")
 
     assert "canary" not in repr(content)
 
@@ -50,12 +50,12 @@ def test_a_symbolic_link_is_followed(tmp_path: Path) -> None:
     link = tmp_path / "link"
     link.symlink_to(license_file(tmp_path, b"here"))
 
-    assert read_license_file(link, place="x").document == b"here"
+    assert read_license_file(link, source="x").document == b"here"
 
 
 def test_64_kib_are_read_and_one_byte_more_is_too_large(tmp_path: Path) -> None:
     path = license_file(tmp_path, b"x" * LICENSE_BYTES_MAX)
-    assert len(read_license_file(path, place="x").document) == LICENSE_BYTES_MAX
+    assert len(read_license_file(path, source="x").document) == LICENSE_BYTES_MAX
 
     license_file(tmp_path, b"x" * (LICENSE_BYTES_MAX + 1))
     assert refusal(path).fault is Fault.TOO_LARGE
@@ -109,7 +109,7 @@ def test_a_world_writable_file_is_refused_with_the_command_that_mends_it(
     assert error.hint.endswith(f"chmod o-w {path}")
 
 
-def test_a_link_to_a_world_writable_file_is_judged_by_the_opened_file(tmp_path: Path) -> None:
+def test_a_link_to_a_world_writable_file_is_checked_by_the_opened_file(tmp_path: Path) -> None:
     link = tmp_path / "link"
     link.symlink_to(license_file(tmp_path, mode=0o666))
 
@@ -125,7 +125,7 @@ def test_untidy_permissions_are_remarked_and_the_file_is_read(
 ) -> None:
     path = license_file(tmp_path, mode=mode)
 
-    found = read_license_file(path, place="x").remarks
+    found = read_license_file(path, source="x").remarks
 
     assert len(found) == len(remarks)
     assert all(command in remark for command, remark in zip(remarks, found, strict=True))
@@ -136,7 +136,7 @@ def test_a_file_of_a_third_user_is_remarked(tmp_path: Path) -> None:
     path = license_file(tmp_path)
     os.chown(path, NOBODY, 0)
 
-    (remark,) = read_license_file(path, place="x").remarks
+    (remark,) = read_license_file(path, source="x").remarks
 
     assert "belongs to user nobody" in remark
 
@@ -193,7 +193,7 @@ def test_a_loop_of_links_is_unreadable(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["x" * 5000, "nul\0inside", "\ud800"])
 def test_what_can_be_no_path_is_not_found(tmp_path: Path, name: str) -> None:
     with pytest.raises(LicenseRejectedError) as caught:
-        read_license_file(tmp_path / name, place="KMESH_LICENSE_PATH")
+        read_license_file(tmp_path / name, source="KMESH_LICENSE_PATH")
 
     assert caught.value.fault is Fault.PATH_NOT_FOUND
 
@@ -204,7 +204,7 @@ def test_a_newline_in_a_path_stays_out_of_the_hint(tmp_path: Path) -> None:
     path.chmod(0o666)
 
     with pytest.raises(LicenseRejectedError) as caught:
-        read_license_file(path, place="x")
+        read_license_file(path, source="x")
 
     assert "\n" not in caught.value.line
 
@@ -268,7 +268,7 @@ def test_no_descriptor_is_left_behind(tmp_path: Path) -> None:
     path = license_file(tmp_path)
     before = open_descriptors()
 
-    read_license_file(path, place="x")
+    read_license_file(path, source="x")
     path.chmod(0o666)
     refusal(path)
     path.unlink()

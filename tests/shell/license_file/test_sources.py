@@ -135,7 +135,7 @@ def test_a_relative_path_counts_from_the_folder_of_the_start(
     reading = only(sources)
 
     assert reading.document == DOCUMENT
-    assert reading.place == f"{tmp_path}/license.json (KMESH_LICENSE_PATH)"
+    assert reading.source == f"{tmp_path}/license.json (KMESH_LICENSE_PATH)"
 
 
 def test_remarks_about_the_file_come_with_its_reading(tmp_path: Path) -> None:
@@ -224,16 +224,16 @@ def test_bytes_of_the_environment_that_are_no_text_reach_the_verifier_as_they_we
 
 
 @given(
-    place=st.sampled_from(["inline", "path", "config_inline", "config_path"]),
+    source=st.sampled_from(["inline", "path", "config_inline", "config_path"]),
     before=st.sampled_from(["", "'", "“", " ", "\n", "x=", "{", "/tmp/"]),
     secret=st.sampled_from([TEXT, signature_of(DOCUMENT), LICENSE_KEY]),
 )
-def test_no_secret_is_shown_wherever_it_was_put(place: str, before: str, secret: str) -> None:
-    sources = SystemLicenseSources(**{place: before + secret})
+def test_no_secret_is_shown_wherever_it_was_put(source: str, before: str, secret: str) -> None:
+    sources = SystemLicenseSources(**{source: before + secret})
 
     reading = only(sources)
 
-    told = repr(sources) + repr(reading) + reading.place
+    told = repr(sources) + repr(reading) + reading.source
     if reading.error is not None:
         told += repr(reading.error) + reading.error.line
     # A whole path with folders is what the operator has to see, and holds no license.

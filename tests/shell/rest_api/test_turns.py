@@ -110,7 +110,7 @@ LARGE: dict[str, dict[str, object]] = {
 
 
 @pytest.mark.parametrize("what", LARGE)
-async def test_others_have_their_turns_while_a_large_body_is_judged(what: str) -> None:
+async def test_others_have_their_turns_while_a_large_body_is_checked(what: str) -> None:
     routes = await filled(1, 1)
     body = json.dumps({"type": "MeshGateway", "mesh": "m", "name": "new", **LARGE[what]}).encode()
 

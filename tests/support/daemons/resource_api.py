@@ -10,7 +10,7 @@ from typing import Any
 from kong_mesh_cp.core.identity.access import AccessRules, StaticAccess
 from kong_mesh_cp.core.identity.users import ADMIN, User
 from kong_mesh_cp.core.resources.kinds.mesh import CertificateAuthority
-from kong_mesh_cp.core.resources.labels import Place
+from kong_mesh_cp.core.resources.labels import Deployment
 from kong_mesh_cp.core.resources.registry import TYPES
 from kong_mesh_cp.core.resources.volume import Quota
 from kong_mesh_cp.usecases.inspection.insight_views import InsightViews
@@ -60,7 +60,7 @@ class ResourceApi:
     """Everything a client can do, as an administrator unless said otherwise."""
 
     store: ResourceStore = field(default_factory=FakeResourceStore)
-    rules: WriteRules = field(default_factory=lambda: WriteRules(place=Place()))
+    rules: WriteRules = field(default_factory=lambda: WriteRules(deployment=Deployment()))
     routing: bool = False
     keys: NumberedKeys = field(default_factory=NumberedKeys)
     now: datetime = AT
@@ -78,7 +78,7 @@ class ResourceApi:
         self.inspecting = PolicyInspector(self.store, self.reading)
         self.insights = InsightViews(self.store, self.reading, access, self._clock)
         self.ensuring = InitialResourcesWriter(
-            self.store, self.births, self.keys, self.rules.place, self._clock
+            self.store, self.births, self.keys, self.rules.deployment, self._clock
         )
 
     def _clock(self) -> datetime:

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 from kong_mesh_cp.compose.lazy import lazy
 from kong_mesh_cp.core.identity.access import AccessRules, StaticAccess
 from kong_mesh_cp.core.identity.users import ADMIN, ANONYMOUS, Requester, User
-from kong_mesh_cp.core.resources.labels import Place
+from kong_mesh_cp.core.resources.labels import Deployment
 from kong_mesh_cp.core.resources.registry import TYPES
 from kong_mesh_cp.shell.http.h1.targets import split_target
 from kong_mesh_cp.shell.http.messages import Request, Response, StreamingResponse
@@ -45,7 +45,7 @@ class Routes:
     """All routes of resources over a store of their own."""
 
     api: ResourceApi = field(default_factory=ResourceApi)
-    writable: Writable = field(default_factory=lambda: Writable(place=Place()))
+    writable: Writable = field(default_factory=lambda: Writable(deployment=Deployment()))
     issuers: Issuers = field(default_factory=Issuers)
     access: AccessRules = field(default_factory=StaticAccess)  # to keys
     sealing: SealingKey = field(default_factory=FakeSealingKey)
@@ -62,7 +62,7 @@ class Routes:
             inspecting=lazy(lambda: api.inspecting),
             insights=api.insights,
             authenticate=_authenticate,
-            place=self.writable.place,
+            deployment=self.writable.deployment,
         )
         access = StaticAccess()
         attaching = AttachmentInspector(api.store, api.reading, api.inspecting, access)

@@ -11,14 +11,16 @@ from kong_mesh_cp.core.formats.durations import format_duration
 from kong_mesh_cp.core.resources.plugin_kind import PluginKind
 from kong_mesh_cp.core.schema.record_nodes import (
     AnythingNode,
+    ListNode,
+    Node,
+    RecordNode,
+    TextMapNode,
+)
+from kong_mesh_cp.core.schema.record_scalars import (
     BooleanNode,
     DurationNode,
     IntegerNode,
-    ListNode,
-    Node,
     NumberOrTextNode,
-    RecordNode,
-    TextMapNode,
     TextNode,
 )
 from kong_mesh_cp.core.schema.records import record

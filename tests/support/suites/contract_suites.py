@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from kong_mesh_cp.core.resources.plugin_kind import PluginKind, read_document
-from kong_mesh_cp.core.schema.record_nodes import Faults
+from kong_mesh_cp.core.schema.record_faults import Faults
 from kong_mesh_cp.core.schema.violations import Violation
 from support.suites.validation_cases import JsonLoader, shared_folder
 
@@ -47,7 +47,7 @@ def _case(case: dict[str, Any]) -> ValidationCase:
     )
 
 
-def judged(kind: PluginKind[Any], case: ValidationCase) -> set[Violation]:
+def found_in(kind: PluginKind[Any], case: ValidationCase) -> set[Violation]:
     """What `kind` says of a case: over REST the schema speaks first, in the other cases not at all.
 
     Those are inputs that the schema would refuse before the rules are asked; the rules are asked

@@ -1,4 +1,4 @@
-"""Every place in the body of a resource where a client writes text, or as many things as he likes.
+"""Every field in the body of a resource where a client writes text, or as many things as he likes.
 
 Found by walking the schemas of the types, so that a field of tomorrow is looked at, too.
 """
@@ -25,8 +25,8 @@ Path = tuple[str | int, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """One place of a body of `type`; `filled` is a body that has a value there."""
+class Field:
+    """One field of a body of `type`; `filled` is a body that has a value there."""
 
     type: str
     path: Path
@@ -38,23 +38,23 @@ class Place:
         return f"{self.type}:{'.'.join(str(step) for step in self.path)}"
 
 
-def text_places(name: str) -> Iterator[Place]:
+def text_fields(name: str) -> Iterator[Field]:
     """Each member, element, key and value of the type `name` that may be a text.
 
-    A place is told once for each value of the choices beside it.
+    A field is given once for each value of the choices beside it.
     """
     walk = _Walk(name)
     for path in walk.texts(walk.schema, ()):
         for choice in walk.choices(path):
-            yield Place(name, path, walk.filling(path, choice))
+            yield Field(name, path, walk.filling(path, choice))
 
 
-def list_places(name: str) -> Iterator[Place]:
+def list_fields(name: str) -> Iterator[Field]:
     """Each list and each map of the type `name`."""
     walk = _Walk(name)
     for path in walk.lists(walk.schema, ()):
         elements = tuple(walk.elements(path))
-        yield Place(name, path, walk.filling(path, {}), elements, walk.is_map(path))
+        yield Field(name, path, walk.filling(path, {}), elements, walk.is_map(path))
 
 
 class _Walk:
@@ -65,16 +65,16 @@ class _Walk:
         self._named = definitions.sorted()
 
     def texts(self, schema: Json, path: Path) -> Iterator[Path]:
-        for place, inner in self._all(schema, path):
+        for inner_path, inner in self._all(schema, path):
             if self._is_text(inner):
-                yield place
+                yield inner_path
             if "additionalProperties" in inner:
-                yield (*place, KEY)
+                yield (*inner_path, KEY)
 
     def lists(self, schema: Json, path: Path) -> Iterator[Path]:
-        for place, inner in self._all(schema, path):
+        for inner_path, inner in self._all(schema, path):
             if inner.get("type") == "array" or "additionalProperties" in inner:
-                yield place
+                yield inner_path
 
     def _all(self, schema: Json, path: Path) -> Iterator[tuple[Path, Json]]:
         inner = self._resolved(schema)
@@ -135,8 +135,8 @@ class _Walk:
         meta = {"type": name, "name": "a", **({"mesh": "default"} if row.is_mesh_scoped else {})}
         body: Json = {**meta, **copy.deepcopy(SOUND[name])}
         self._make_way(body, path)
-        for place, value in choice.items():
-            self._set(body, place, value)
+        for inner_path, value in choice.items():
+            self._set(body, inner_path, value)
 
         def filled(value: Json) -> Json:
             # Only the way to the place is made anew, for bodies are made by the thousand.

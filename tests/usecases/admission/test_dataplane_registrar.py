@@ -121,7 +121,7 @@ async def test_a_field_of_the_wrong_type_is_told_in_the_words_of_the_api() -> No
     assert answer.reason.startswith("invalid Dataplane object: ")
 
 
-async def test_shape_is_judged_before_the_mesh_is_looked_for() -> None:
+async def test_shape_is_checked_before_the_mesh_is_looked_for() -> None:
     wrong = sidecar(mesh="nowhere")
     wrong["networking"]["address"] = ""
     async with open_desk() as desk:

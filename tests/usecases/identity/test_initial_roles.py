@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import pytest
 
 from kong_mesh_cp.core.resources.key import ResourceKey
-from kong_mesh_cp.core.resources.labels import Place
+from kong_mesh_cp.core.resources.labels import Deployment
 from kong_mesh_cp.usecases.identity.initial_roles import FirstAdministrators, ensure_roles
 from kong_mesh_cp.usecases.ports.resource_store import Applied, Change, Put
 from support.daemons.resource_api import AT
@@ -22,7 +22,7 @@ OPS = FirstAdministrators(users=("mary",), groups=("ops",))
 
 
 async def ensure(store: FakeResourceStore) -> bool:
-    return await ensure_roles(store, OPS, Place(), lambda: AT)
+    return await ensure_roles(store, OPS, Deployment(), lambda: AT)
 
 
 async def test_both_are_made_in_one_transaction_for_those_who_were_named(

@@ -29,8 +29,8 @@ async def populated() -> ResourceApi:
 
 
 async def proxies(api: ResourceApi, type_name: str, name: str) -> list[object]:
-    row = TYPES[type_name]
-    page = await api.inspecting.dataplanes(ADMIN, row, "m", name, ListQuery())
+    resource_type = TYPES[type_name]
+    page = await api.inspecting.dataplanes(ADMIN, resource_type, "m", name, ListQuery())
     assert page.total == len(page.items)
     return [each["name"] for each in page.items]
 

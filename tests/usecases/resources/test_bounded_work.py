@@ -27,7 +27,7 @@ from support.daemons.resource_api import ResourceApi
 from support.specs.sound_resources import SOUND
 from support.suites.growth import GROWTH_MAX, growth
 from support.suites.hostile_texts import HOSTILE_TEXTS
-from support.suites.text_fields import Place, list_places, text_places
+from support.suites.text_fields import Field, list_fields, text_fields
 
 CHARACTERS: Final = 8 * 1024  # of a first look
 LOOK_SECONDS: Final = 0.004  # what takes more at a first look is looked at closely
@@ -37,11 +37,11 @@ ELEMENTS: Final = 2 * LARGE_VALUES  # so that both sizes are judged in a thread
 API: Final = ResourceApi()
 
 
-def judge(place: Place, document: Any) -> None:
+def judge(field: Field, document: Any) -> None:
     """All that is done with a body before anything is looked up for it."""
-    row = TYPES[place.type]
-    key = ResourceKey(row.name, "default" if row.is_mesh_scoped else "", "a")
-    judging = partial(API.applying.judge, key, document)
+    resource_type = TYPES[field.type]
+    key = ResourceKey(resource_type.name, "default" if resource_type.is_mesh_scoped else "", "a")
+    judging = partial(API.applying.validate, key, document)
     try:
         if holds_more(document, LARGE_VALUES):
             trio.run(judging)
@@ -49,7 +49,7 @@ def judge(place: Place, document: Any) -> None:
             finish_at_once(judging())
     except ResourceRefusedError:
         return
-    kind = KINDS[row.name]
+    kind = KINDS[resource_type.name]
     spec = kind.parse(document)
     kind.warnings(spec)
     kind.render(spec)
@@ -61,8 +61,8 @@ def finish_at_once(work: Coroutine[object, None, None]) -> None:
         work.send(None)
 
 
-def judging(place: Place, filling: Callable[[int], Any], size: int) -> Callable[[], None]:
-    return partial(judge, place, copy.deepcopy(place.filled(filling(size))))
+def judging(field: Field, filling: Callable[[int], Any], size: int) -> Callable[[], None]:
+    return partial(judge, field, copy.deepcopy(field.filled(filling(size))))
 
 
 def is_quick(work: Callable[[], object]) -> bool:
@@ -84,25 +84,25 @@ def numbered(element: Any, number: int) -> Any:
             return element
 
 
-def elements(place: Place, element: Any, size: int) -> Any:
-    if place.is_map:
+def elements(field: Field, element: Any, size: int) -> Any:
+    if field.is_map:
         return {f"key-{number}": element for number in range(size)}
     return [element] * size
 
 
-def distinct(place: Place, element: Any, size: int) -> Any:
+def distinct(field: Field, element: Any, size: int) -> Any:
     several = [numbered(element, number) for number in range(size)]
-    return {f"key-{n}": each for n, each in enumerate(several)} if place.is_map else several
+    return {f"key-{n}": each for n, each in enumerate(several)} if field.is_map else several
 
 
 @pytest.mark.parametrize("name", SOUND)
 def test_a_text_costs_what_its_length_is(name: str) -> None:
     slow = [
-        f"{place} {shape}"
-        for place in text_places(name)
+        f"{field} {shape}"
+        for field in text_fields(name)
         for shape, text in HOSTILE_TEXTS.items()
-        if not is_quick(partial(judge, place, place.filled(text(CHARACTERS))))
-        and growth(partial(judging, place, text), CHARACTERS * CLOSER) > GROWTH_MAX
+        if not is_quick(partial(judge, field, field.filled(text(CHARACTERS))))
+        and growth(partial(judging, field, text), CHARACTERS * CLOSER) > GROWTH_MAX
     ]
     assert slow == []
 
@@ -110,11 +110,11 @@ def test_a_text_costs_what_its_length_is(name: str) -> None:
 @pytest.mark.parametrize("name", SOUND)
 def test_a_list_costs_what_its_length_is(name: str) -> None:
     slow = [
-        f"{place} {fill.__name__} {element}"
-        for place in list_places(name)
-        for element in place.elements
+        f"{field} {fill.__name__} {element}"
+        for field in list_fields(name)
+        for element in field.elements
         for fill in (elements, distinct)
-        if growth(partial(judging, place, partial(fill, place, element)), ELEMENTS) > GROWTH_MAX
+        if growth(partial(judging, field, partial(fill, field, element)), ELEMENTS) > GROWTH_MAX
     ]
     assert slow == []
 

@@ -41,7 +41,11 @@ from support.specs.sound_resources import SOUND
 
 Json = dict[str, Any]
 
-STORED = sorted(row.name for row in TYPES.values() if row.name in KINDS and not row.virtual)
+STORED = sorted(
+    resource_type.name
+    for resource_type in TYPES.values()
+    if resource_type.name in KINDS and not resource_type.virtual
+)
 CHOOSY = sorted(name for name in STORED if may_be_about(name))
 NEVER = {"Secret", "GlobalSecret", "AccessRole", "AccessRoleBinding", "Mesh"}
 
@@ -195,9 +199,9 @@ async def test_what_a_type_has_fulfils_a_condition_whatever_else_is_sent(type_na
 
 def test_only_what_says_whom_it_is_for_is_ever_covered_by_a_condition() -> None:
     assert TYPES.keys() >= NEVER
-    for name, row in TYPES.items():
+    for name, resource_type in TYPES.items():
         if may_be_about(name):
-            assert row.is_mesh_scoped and not row.admin_only, name
+            assert resource_type.is_mesh_scoped and not resource_type.admin_only, name
     assert not any(map(may_be_about, NEVER | {"Zone", "Dataplane", "NoSuchType", ""}))
     assert len(CHOOSY) > 25
 
@@ -238,7 +242,7 @@ async def test_a_member_that_stands_twice_is_refused(body: bytes) -> None:
         assert caught.value.fault is Fault.UNREADABLE
 
 
-async def test_a_body_for_another_place_is_judged_by_its_url() -> None:
+async def test_a_body_for_another_resource_is_checked_by_its_url() -> None:
     rule = {"access": ["CREATE"], "types": ["MeshTimeout"], "names": ["mine"], "mesh": "m"}
     api = await api_for(Both(rule))
     await api.put("Mesh", "bank", skipCreatingInitialPolicies=["*"])
@@ -256,7 +260,7 @@ async def test_a_body_for_another_place_is_judged_by_its_url() -> None:
     assert await api.names("MeshTimeout") == []
 
 
-async def test_a_large_body_is_judged_as_a_small_one() -> None:
+async def test_a_large_body_is_checked_as_a_small_one() -> None:
     (rule, *_) = rules_with({"targetRef": {"kind": "Dataplane", "name": "cart"}})
     api = await api_for(Both(rule))
     body = {"type": "MeshTimeout", "name": "x", "mesh": "m", **sound("MeshTimeout")}

@@ -9,7 +9,7 @@ import trio
 from trio.testing import MockClock
 
 from kong_mesh_cp.core.errors import StateError
-from kong_mesh_cp.core.resources.labels import Mode, Place
+from kong_mesh_cp.core.resources.labels import Deployment, Mode
 from kong_mesh_cp.usecases.resources.initial_resources import InitialResources
 from kong_mesh_cp.usecases.resources.writer import WriteRules
 from support.daemons.resource_api import ResourceApi
@@ -59,7 +59,7 @@ async def test_what_is_not_wanted_is_not_made() -> None:
 
 
 async def test_a_zone_of_a_global_control_plane_gets_its_meshes_from_there() -> None:
-    api = ResourceApi(rules=WriteRules(place=Place(zone="east", federated=True)))
+    api = ResourceApi(rules=WriteRules(deployment=Deployment(zone="east", federated=True)))
     await api.ensuring.run(InitialResources())
     assert await api.names("Mesh") == []
     assert await api.names("Zone") == ["east"]
@@ -78,7 +78,7 @@ async def test_generators_of_a_zone_are_for_what_comes_from_the_zone() -> None:
 
 
 async def test_a_global_control_plane_has_no_zone_of_its_own_and_names_what_zones_get() -> None:
-    api = ResourceApi(rules=WriteRules(place=Place(mode=Mode.GLOBAL)))
+    api = ResourceApi(rules=WriteRules(deployment=Deployment(mode=Mode.GLOBAL)))
     await api.put("Zone", "east")
     await api.ensuring.run(InitialResources())
     assert await api.names("Mesh") == ["default"]
@@ -128,7 +128,7 @@ async def test_a_zone_that_gets_another_name_has_one_zone(
 ) -> None:
     api = ResourceApi()
     await api.ensuring.run(InitialResources())
-    renamed = ResourceApi(store=api.store, rules=WriteRules(place=Place(zone="east")))
+    renamed = ResourceApi(store=api.store, rules=WriteRules(deployment=Deployment(zone="east")))
     await renamed.ensuring.run(InitialResources())
     assert await renamed.names("Zone") == ["east"]
     (told,) = [each.message for each in caplog.records if each.levelno == logging.WARNING]

@@ -100,11 +100,13 @@ async def test_an_overview_has_the_insight_where_there_is_one() -> None:
     key = ResourceKey("DataplaneInsight", "a", "web")
     await api.store.apply([Put(key=key, spec=json.dumps(insight), at=api.now)])
 
-    row = TYPES["Dataplane"]
-    page: Listing[Any] = await api.reading.page(ADMIN, row, "a", ListQuery(name="e"), overview=True)
+    resource_type = TYPES["Dataplane"]
+    page: Listing[Any] = await api.reading.page(
+        ADMIN, resource_type, "a", ListQuery(name="e"), overview=True
+    )
     assert [each["type"] for each in page.items] == ["DataplaneOverview"] * 3
     assert [each.get("dataplaneInsight") for each in page.items] == [None, None, insight]
-    one = await api.reading.overview(ADMIN, row, "a", "web")
+    one = await api.reading.overview(ADMIN, resource_type, "a", "web")
     assert one == page.items[2]
     assert list(one)[-2:] == ["dataplane", "dataplaneInsight"]
 

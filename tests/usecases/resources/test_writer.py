@@ -12,7 +12,7 @@ from kong_mesh_cp.core.identity.refusals import AccessDeniedError
 from kong_mesh_cp.core.identity.secrets_at_rest import SECRET_BYTES_MAX, SecretKeys
 from kong_mesh_cp.core.identity.users import ANONYMOUS, AUTHENTICATED, User
 from kong_mesh_cp.core.resources.key import ResourceKey
-from kong_mesh_cp.core.resources.labels import Place
+from kong_mesh_cp.core.resources.labels import Deployment
 from kong_mesh_cp.core.schema.violations import VIOLATIONS_MAX
 from kong_mesh_cp.shell.store.sealed_resources import SealedResources
 from kong_mesh_cp.shell.store.secret_key import new_secret_key
@@ -239,7 +239,7 @@ async def test_a_mesh_with_dataplanes_stays_unless_nobody_asks() -> None:
         ("mesh", "unable to delete mesh, there are still some dataplanes attached")
     ]
 
-    unsafe = ResourceApi(api.store, WriteRules(place=Place(), unsafe_delete=True))
+    unsafe = ResourceApi(api.store, WriteRules(deployment=Deployment(), unsafe_delete=True))
     await unsafe.delete("Mesh", "m")
     assert await unsafe.names("Dataplane") == []
 

@@ -32,7 +32,7 @@ class StoredProxy:
 
 @lru_cache(maxsize=REMEMBERED_SPECS_MAX)
 def stored_proxy(spec: str) -> StoredProxy:
-    """Read the spec of a Dataplane as it is stored. It was judged when it was written."""
+    """Read the spec of a Dataplane as it is stored. It was checked when it was written."""
     networking = json.loads(spec).get("networking") or {}
     inbound = networking.get("inbound") or ()
     sets = tuple(_tags(each) for each in inbound)

@@ -1,4 +1,4 @@
-"""Addresses, hosts, ports and URLs, judged as Go's `net` and `net/url` judge them.
+"""Addresses, hosts, ports and URLs, checked as Go's `net` and `net/url` check them.
 
 Python's own parsers take more or less than Go's here and there; a Dataplane that one control
 plane takes must be taken by this one.
@@ -15,6 +15,7 @@ PORT_MAX: Final = 65535
 HOSTNAME_CHARACTERS_MAX: Final = 253
 DNS_NAME_CHARACTERS_MAX: Final = 255  # dots not counted
 
+# Kuma asks govalidator, whose names may begin with an underscore (as SRV records do).
 _DNS_NAME: Final = re.compile(
     r"[a-zA-Z0-9_][a-zA-Z0-9_-]{0,62}(\.[a-zA-Z0-9_][a-zA-Z0-9_-]{0,62})*[._]?"
 )
@@ -28,11 +29,13 @@ _USER: Final = re.compile(r"[A-Za-z0-9\-._:~!$&'()*+,;=%@]*")
 
 def is_ip(text: str) -> bool:
     """An IPv4 or IPv6 address, without zone and without leading zeros in IPv4."""
+    # Python's module refuses leading zeros in IPv4, as Go does since 1.17.
     kind = IPv6Address if ":" in text else IPv4Address
     try:
         kind(text)
     except (AddressValueError, NetmaskValueError):
         return False
+    # Go's net.ParseIP takes no zone.
     return "%" not in text
 
 
@@ -61,6 +64,7 @@ def hostname_reason(hostname: str) -> str | None:
 
 def split_host_port(text: str) -> tuple[str, str] | None:
     """Host and port of `host:port` or `[host]:port`; None when it is neither."""
+    # As net.SplitHostPort: an IPv6 address has to stand in brackets.
     host, colon, port = text.rpartition(":")
     if not colon:
         return None
@@ -83,6 +87,7 @@ def parse_request_uri(text: str) -> Url | None:
     """An absolute URI or an absolute path; None for anything else."""
     if not text or any(ord(character) < 0x20 or character == "\x7f" for character in text):
         return None
+    # url.ParseRequestURI takes it for `OPTIONS *`.
     if text == "*":
         return Url("", "", "")
     match = _SCHEME.match(text)
@@ -90,12 +95,14 @@ def parse_request_uri(text: str) -> Url | None:
         return None
     scheme = match[1].lower() if match else ""
     rest = (text[match.end() :] if match else text).partition("?")[0]
+    # `mailto:a` is an opaque URI, and valid.
     if not rest.startswith("/"):
         return Url(scheme, "", "") if scheme else None
     authority = ""
     if scheme and rest.startswith("//"):
         authority, slash, path = rest[2:].partition("/")
         rest = slash + path
+    # Only the path: Go does not look at escapes in a query.
     if _BAD_ESCAPE.search(rest):
         return None
     return _with_authority(scheme, authority)
@@ -112,6 +119,7 @@ def _with_authority(scheme: str, authority: str) -> Url | None:
         port = port[1:]
     else:
         host, _, port = address.rpartition(":") if ":" in address else (address, "", "")
+    # Any number of digits is a port to net/url; callers check the range.
     if port and not (port.isascii() and port.isdigit()):
         return None
     return Url(scheme, host, port)
@@ -128,5 +136,6 @@ def is_same_ip(left: str, right: str) -> bool:
 def _plain(text: str) -> IPv4Address | IPv6Address:
     address = ip_address(text)
     # Go holds an IPv4 address and its IPv6 form to be one.
+    # A listener on `::ffff:127.0.0.1` takes the port of one on 127.0.0.1.
     mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
     return mapped or address

@@ -28,6 +28,7 @@ _UNITS: Final = {
 _TERM = re.compile(r"(?P<whole>[0-9]*)(?:\.(?P<part>[0-9]*))?(?P<unit>[^.0-9]*)")
 
 
+# Its text is Go's, quotation marks included.
 class DurationError(ValueError):
     """A text that is no duration; its own text is the one Go gives."""
 

@@ -6,8 +6,10 @@ import re
 from datetime import timedelta
 from typing import Final
 
+# One unit only: Kuma multiplies a number, and does not add up parts as durations do.
 _EXPIRATION: Final = re.compile(r"([0-9]{1,9})(y|w|d|h|m|s|ms)")
 _UNITS: Final = {
+    # Always 365 days, as in Kuma: leap years are not counted.
     "y": timedelta(days=365),
     "w": timedelta(weeks=1),
     "d": timedelta(days=1),
@@ -25,5 +27,6 @@ def expiration_of(text: str) -> timedelta | None:
         return None
     try:
         return int(match[1]) * _UNITS[match[2]]
+    # timedelta ends at about 2.7 million years; such a certificate is taken for one without a time.
     except OverflowError:
         return None

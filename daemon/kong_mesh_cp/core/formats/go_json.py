@@ -11,6 +11,7 @@ from typing import Final
 from kong_mesh_cp.core.formats.go_quote import go_quote
 
 _UNFINISHED: Final = "unexpected end of JSON input"
+# RFC 8259's white space and no other; form feeds are none.
 _SPACE: Final = b" \t\r\n"
 _DIGITS: Final = b"0123456789"
 _HEXADECIMAL: Final = _DIGITS + b"abcdefABCDEF"
@@ -46,15 +47,18 @@ class _Scanner:
 
     def document(self) -> None:
         """Raises: _FaultError."""
+        # The first one alone is read by itself; all others follow from what is open.
         self._value()
         while self._open:
             self._after_value()
         self._spaces()
+        # A second value behind the first: Go's Unmarshal takes one only.
         if self._at < len(self._text):
             raise self._fault("after top-level value")
 
     def _after_value(self) -> None:
         """A comma with what follows it, or the end of the innermost bracket."""
+        # The same comma means another thing in an object and in a list, and the texts differ.
         in_object = self._open[-1] == ord("{")
         if self._next() == ord(","):
             self._at += 1
@@ -78,6 +82,7 @@ class _Scanner:
                 return self._literal(_LITERALS[start])
             if start == ord("-") or start in _DIGITS:
                 return self._number()
+            # Go names this place for every byte that begins nothing, a closing bracket among them.
             if start not in b"{[":
                 raise self._fault(_VALUE)
             self._at += 1
@@ -99,6 +104,7 @@ class _Scanner:
     def _string(self) -> None:
         self._at += 1
         while (byte := self._byte()) != ord('"'):
+            # Control characters have to be escaped; Go reports the raw byte.
             if byte < _SPACE_CODE:
                 raise self._fault("in string literal")
             self._at += 1
@@ -111,6 +117,7 @@ class _Scanner:
         if not is_code and self._byte() not in _ESCAPED:
             raise self._fault("in string escape code")
         self._at += 1
+        # Half of a surrogate pair is no fault of syntax to Go, which puts U+FFFD in its place.
         for _ in range(_HEXADECIMAL_DIGITS if is_code else 0):
             self._require(_HEXADECIMAL, "in \\u hexadecimal character escape")
 
@@ -124,6 +131,7 @@ class _Scanner:
             self._at += 1
         leading = self._byte()
         self._require(_DIGITS, "in numeric literal")
+        # A digit behind a leading zero is then found where no digit may be, and reported as such.
         if leading != ord("0"):
             self._digits()
         if self._peek() == ord("."):
@@ -160,6 +168,7 @@ class _Scanner:
 
     def _byte(self) -> int:
         if self._at >= len(self._text):
+            # Without a character: there is none to show.
             raise _FaultError(_UNFINISHED)
         return self._text[self._at]
 
@@ -169,6 +178,7 @@ class _Scanner:
 
 def _quoted(byte: int) -> str:
     # As Go shows a byte: as the character of this number, whatever it is a part of.
+    # One byte, not one character: Go's scanner works on bytes.
     shown = chr(byte)
     if shown == "'":
         return r"'\''"

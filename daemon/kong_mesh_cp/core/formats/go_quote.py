@@ -23,9 +23,11 @@ def go_quote(text: str) -> str:
 
 
 def _shown(character: str) -> str:
+    # Python's and Go's tables are of different Unicode versions; new characters may differ.
     if character.isprintable():
         return character
     code = ord(character)
+    # Go escapes by code point, in three widths; what it finds printable stays as it is.
     if code < 0x80:
         return f"\\x{code:02x}"
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

@@ -1,4 +1,4 @@
-"""Regular expressions of RE2, as Go takes them, judged by their syntax in one pass.
+"""Regular expressions of RE2, as Go takes them: their syntax is checked in one pass.
 
 Nothing is ever compiled or run: what an expression costs him who compiles it (a class folded over
 all of Unicode, repetitions of repetitions) is no matter of the text's length. This reading costs a

@@ -1,4 +1,4 @@
-"""Templates of Go's text/template, as far as host names need them: judged, not run.
+"""Templates of Go's text/template, as far as host names need them: checked, not run.
 
 Taken are texts with actions `{{ .Field }}`, `{{ function "text" }}` and pipes between them. What
 Go would take beyond that (`if`, `range`, variables) cannot make a host name of a resource that
@@ -19,6 +19,7 @@ _TOKEN: Final = re.compile(
     r"(?P<space>[ \t\r\n]+)"
     r"|(?P<field>(?:\.[A-Za-z_][A-Za-z0-9_]*)+)"
     r"|(?P<dot>\.)"
+    # Possessive, so that a quote that is never closed costs one pass.
     r'|(?P<text>"(?:[^"\\\n]++|\\[^\n])*+")'
     r"|(?P<raw>`[^`]*+`)"
     r"|(?P<number>[0-9]+)"
@@ -36,12 +37,14 @@ def template_fault(template: str, functions: AbstractSet[str]) -> str | None:
     while (start := template.find("{{", position)) >= 0:
         line += template.count("\n", counted, start)
         counted = start
+        # The first one, even inside of a quoted text: Go's lexer would read on there.
         end = template.find("}}", start)
         action = template[start + 2 : end if end >= 0 else len(template)]
         fault = _action_fault(action, functions)
         if fault is None and end < 0:
             fault = "unclosed action"
         if fault is not None:
+            # The name before the first colon is empty: Kuma parses templates without one.
             return f"template: :{line}: {fault}"
         position = end + 2
     return None
@@ -64,6 +67,7 @@ def _action_fault(action: str, functions: AbstractSet[str]) -> str | None:
             following = body[position]
             if following not in _ENDS:
                 return f"bad character {_code_point(following)}"
+        # Go resolves functions while it parses, hence this is a fault of syntax.
         if kind == "word" and token[0] not in functions:
             return f"function {go_quote(token[0])} not defined"
         if kind != "space":
@@ -78,6 +82,7 @@ def _is_comment(body: str) -> bool:
 def _order_fault(words: list[str]) -> str | None:
     if not words:
         return "missing value for command"
+    # Parenthesised pipelines are Go's, but nothing that a host name needs.
     if words.count("bracket"):
         return 'unexpected "(" in operand'
     if words[0] == "pipe" or words[-1] == "pipe":

@@ -15,7 +15,9 @@ JsonObject = Mapping[str, object]
 
 _NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _INTEGER: Final = re.compile(r"-?(0|[1-9][0-9]*)")
+# A text of more digits is out of every range, and need not be converted to know it.
 _DIGITS_MAX: Final = 20  # of an unsigned 64-bit number
+# As texts: JSON has no such numbers, protobuf's mapping writes them so.
 _NON_FINITE: Final = {"NaN", "Infinity", "-Infinity"}
 
 _RANGES: Final = {
@@ -70,6 +72,7 @@ def field_mismatch(value: object, field: str, go_type: str) -> ParseError:
 
 
 def read_string(value: object) -> str:
+    # null is Go's zero value wherever it is decoded into something that is no pointer.
     if value is None:
         return ""
     if isinstance(value, str):
@@ -109,8 +112,10 @@ def read_integer(value: object, go_type: str) -> int:
         return 0
     if isinstance(value, str):
         value = _quoted_number(value, go_type)
+    # bool is an int in Python, and none in JSON.
     if not isinstance(value, int) or isinstance(value, bool):
         raise number_mismatch(value, go_type)
+    # Out of range is a mismatch of types to Go, and has the same text.
     low, high = _RANGES[go_type]
     if not low <= value <= high:
         raise number_mismatch(value, go_type)

@@ -1,6 +1,6 @@
 """A first look at Envoy resources that users write as text, in YAML or JSON.
 
-Only their outer form is judged here: whether they are an object, and one that is complete. What
+Only their outer form is checked here: whether they are an object, and one that is complete. What
 Envoy makes of their fields is not known in this place.
 """
 
@@ -25,6 +25,7 @@ _LATER_COLON: Final = re.compile(r"\s*+:(?:\s|$)")
 _NUMBER: Final = re.compile(r"[-+]?[0-9][0-9.eE+-]*")
 
 
+# Kuma decodes into Envoy's own protobuf types, which this program does not carry.
 def native_fault(text: str) -> str | None:
     """Why `text` cannot be an Envoy resource, in the words of Go's decoder; None if it may be."""
     if len(text) > NATIVE_CHARACTERS_MAX:

@@ -9,6 +9,7 @@ from typing import Literal
 
 METRICS_CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
+# A quote needs no escape in a help text, but does in a label's value.
 _HELP_ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n"})
 _LABEL_ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n", '"': r"\""})
 
@@ -36,6 +37,7 @@ def metrics_text(families: Iterable[MetricFamily]) -> str:
 
     Raises: ValueError if a family comes twice; a scraper would drop the whole answer.
     """
+    # The format asks for the lines of a family to stand together; the order is for people.
     ordered = sorted(families, key=lambda family: family.name)
     names = [family.name for family in ordered]
     if len(set(names)) != len(names):
@@ -46,6 +48,7 @@ def metrics_text(families: Iterable[MetricFamily]) -> str:
 def _lines(family: MetricFamily) -> Iterator[str]:
     yield f"# HELP {family.name} {family.help.translate(_HELP_ESCAPES)}"
     yield f"# TYPE {family.name} {family.kind}"
+    # A scraper takes them in any order.
     for sample in sorted(family.samples, key=lambda sample: sample.labels):
         yield f"{family.name}{_labels(sample.labels)} {_number(sample.value)}"
 
@@ -58,8 +61,10 @@ def _labels(labels: tuple[tuple[str, str], ...]) -> str:
 
 
 def _number(value: float) -> str:
+    # The format's own spellings, which are Go's.
     if math.isnan(value):
         return "NaN"
     if math.isinf(value):
         return "+Inf" if value > 0 else "-Inf"
+    # Whole numbers without a point, though both are read alike.
     return str(int(value)) if value == int(value) else repr(float(value))

@@ -62,6 +62,7 @@ def parse(document: bytes) -> object:
     Raises: StrictJsonError. The size of `document` is the caller's business.
     """
     text = _text(document)
+    # Few documents have so many brackets, so the exact count is rarely made.
     if document.count(b"[") + document.count(b"{") > DEPTH_MAX:
         _refuse_deep(text)
     try:
@@ -144,6 +145,7 @@ def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 def _integer(digits: str) -> int:
+    # Longer ones are also slow: int() takes quadratic time for them.
     if len(digits.lstrip("-")) > INTEGER_DIGITS_MAX:
         raise StrictJsonError(
             JsonFault.NUMBER_TOO_LARGE, f"a number in it has more than {INTEGER_DIGITS_MAX} digits"

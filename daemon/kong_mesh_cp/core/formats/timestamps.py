@@ -9,11 +9,13 @@ from typing import Final
 from kong_mesh_cp.core.formats.durations import MICROSECOND, SECOND, fraction
 from kong_mesh_cp.core.formats.go_quote import go_quote
 
+# A comma before the fraction is taken by Go's parser since 1.17, and so here.
 _RFC3339: Final = re.compile(
     r"(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})(?:[.,](\d+))?(Z|[+-]\d{2}:\d{2})", re.ASCII
 )
 _LAYOUT: Final = "2006-01-02T15:04:05.999999999Z07:00"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+# google.protobuf.Timestamp is defined for these years, so that RFC 3339 can write it.
 _FIRST: Final = datetime(1, 1, 1, tzinfo=UTC)
 _LAST: Final = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
 
@@ -35,6 +37,7 @@ def parse_timestamp(text: str) -> int:
         raise _error(text) from None
     if not _seconds(_FIRST) <= seconds <= _seconds(_LAST):
         raise _error(text)
+    # Digits beyond nanoseconds are cut off, not rounded.
     return seconds * SECOND + int(((part or "") + "000000000")[:9])
 
 
@@ -64,4 +67,5 @@ def format_timestamp(nanoseconds: int) -> str:
     """`2026-01-01T10:00:00.123Z`, with 0, 3, 6 or 9 digits behind the point."""
     seconds, part = divmod(nanoseconds, SECOND)
     instant = _EPOCH + timedelta(seconds=seconds)
+    # protobuf's JSON mapping writes 0, 3, 6 or 9 digits and nothing between.
     return f"{instant.isoformat().removesuffix('+00:00')}{fraction(part)}Z"

@@ -23,6 +23,7 @@ def is_cidr(text: str) -> bool:
     address, slash, length = text.partition("/")
     if not slash or not is_ip(address) or not _PREFIX_LENGTH.fullmatch(length):
         return False
+    # The prefix is bounded by the family: /33 is one of IPv6 only.
     return int(length) <= ip_address(address).max_prefixlen
 
 
@@ -46,6 +47,8 @@ _URL: Final = re.compile(
 
 def is_url(text: str) -> bool:
     """With or without a scheme; a bare word is none, a word with a port or with a dot is."""
+    # The bounds and the form of Go's govalidator, which Kuma asks: a host with a port or a dot is a
+    # URL to it, whatever is in front.
     if not URL_CHARACTERS_MIN <= len(text) <= URL_CHARACTERS_MAX:
         return False
     found = _URL.fullmatch(text)

@@ -128,14 +128,14 @@ class Denied:
     detail: str
 
 
-def judge(rules: AccessRules, user: User, action: Action) -> Denied | None:
+def refusal_of(rules: AccessRules, user: User, action: Action) -> Denied | None:
     """Whether `user` may do `action`; None: go on."""
     return None if rules.permits(user, action) else Denied(_detail(user, action))
 
 
 def require(rules: AccessRules, user: User, action: Action) -> None:
     """Raises: AccessDeniedError."""
-    denied = judge(rules, user, action)
+    denied = refusal_of(rules, user, action)
     if denied is not None:
         raise AccessDeniedError(denied.detail)
 

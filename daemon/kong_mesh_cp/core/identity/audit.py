@@ -31,21 +31,21 @@ _IPV6_NETWORK_BITS: Final = 64  # what one machine can take addresses from as it
 class Source:
     """From where somebody asks."""
 
-    place: str  # an IP address, or `uid 1000`: what the kernel says
+    address: str  # an IP address, or `uid 1000`: what the kernel says
     says: str = ""  # what the request says besides, which nobody can check; quoted
 
     def __str__(self) -> str:
-        return f"{self.place} ({self.says})" if self.says else self.place
+        return f"{self.address} ({self.says})" if self.says else self.address
 
     @property
     def counted(self) -> str:
         """What has a share of its own of the lines: an address, of IPv6 its network."""
         try:
-            address = ipaddress.ip_address(self.place)
+            address = ipaddress.ip_address(self.address)
         except ValueError:
-            return self.place
+            return self.address
         if address.version == 4 or address.ipv4_mapped is not None:
-            return self.place
+            return self.address
         return str(ipaddress.ip_network((address, _IPV6_NETWORK_BITS), strict=False))
 
 
@@ -79,9 +79,9 @@ class Touched:
         )
 
 
-def is_audited(row: ResourceType, touch: Touch) -> bool:
+def is_audited(resource_type: ResourceType, touch: Touch) -> bool:
     """Whether it is told who did that to a resource of this type."""
-    return row.admin_only or (touch is not Touch.READ and row.name in _RIGHTS)
+    return resource_type.admin_only or (touch is not Touch.READ and resource_type.name in _RIGHTS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

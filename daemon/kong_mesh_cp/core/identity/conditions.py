@@ -32,10 +32,10 @@ def may_be_about(type_name: str) -> bool:
     Only on what says itself whom it is for. All else (secrets, roles, meshes, zones, services,
     proxies) has nothing to hold a condition against, or would be a way to more rights.
     """
-    row = TYPES.get(type_name)
-    if row is None or row.admin_only or not row.is_mesh_scoped:
+    resource_type = TYPES.get(type_name)
+    if resource_type is None or resource_type.admin_only or not resource_type.is_mesh_scoped:
         return False
-    return row.is_policy or row.name in _WITH_SELECTORS
+    return resource_type.is_policy or resource_type.name in _WITH_SELECTORS
 
 
 def can_be_fulfilled(condition: Condition, type_name: str) -> bool:
@@ -78,12 +78,14 @@ def allows_token(condition: Condition, tags: Mapping[str, tuple[str, ...]]) -> b
     )
 
 
-def _parts(row: ResourceType) -> frozenset[str]:
+def _parts(resource_type: ResourceType) -> frozenset[str]:
     """Where resources of a type say whom they are for; a resource need not have all of them."""
-    if row.policy is None or not row.is_target_ref_policy:
+    if resource_type.policy is None or not resource_type.is_target_ref_policy:
         return OF_CONNECTIONS
     lists = {"to": Policy.TO, "from": Policy.FROM}
-    return frozenset({"targetRef", *(name for name, part in lists.items() if part in row.policy)})
+    return frozenset(
+        {"targetRef", *(name for name, part in lists.items() if part in resource_type.policy)}
+    )
 
 
 def _covers_selectors(match: TagMatch, selectors: object) -> bool:

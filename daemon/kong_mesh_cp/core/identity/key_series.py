@@ -71,9 +71,9 @@ class KeySeries:
     def missing(self, kid: str) -> SigningKeyNotFoundError:
         """What is said when there is no key `kid`."""
         name = go_quote(f"{self.prefix}-{kid}")
-        place = f" in mesh {go_quote(self.mesh)}" if self.mesh else ""
+        where = f" in mesh {go_quote(self.mesh)}" if self.mesh else ""
         return SigningKeyNotFoundError(
-            f"there is no signing key with KID {kid}. {self.type} of name {name}{place} is not "
+            f"there is no signing key with KID {kid}. {self.type} of name {name}{where} is not "
             "found. If signing key was rotated, regenerate the token"
         )
 
@@ -144,5 +144,5 @@ class OfflineKeys:
 
     def find(self, kid: str, *, mesh: str = "") -> Sequence[RsaVerifier]:
         """Keys that tokens for `mesh` may be signed with."""
-        places = dict.fromkeys([(mesh, kid), ("", kid)])
-        return tuple(self._keys[place] for place in places if place in self._keys)
+        ids = dict.fromkeys([(mesh, kid), ("", kid)])
+        return tuple(self._keys[each] for each in ids if each in self._keys)

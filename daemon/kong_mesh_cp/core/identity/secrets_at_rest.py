@@ -91,23 +91,23 @@ class SecretKeys:
             raise ValueError(f"there are 1 to {KEYS_MAX} keys of secrets")
 
     @classmethod
-    def parse(cls, document: bytes, *, place: str) -> SecretKeys:
+    def parse(cls, document: bytes, *, source: str) -> SecretKeys:
         """A key file: one key a line, in Base64, the one in use first. Raises: SecretKeyError."""
         try:
             lines = document.decode("ascii").split("\n")
         except UnicodeDecodeError:
-            raise _unusable(place, "is no text") from None
+            raise _unusable(source, "is no text") from None
         keys = []
         for number, line in enumerate((line.strip() for line in lines), start=1):
             if not line:
                 continue
             if not _KEY_LINE.fullmatch(line):
-                raise _unusable(place, f"holds no key of {KEY_BYTES} bytes in line {number}")
+                raise _unusable(source, f"holds no key of {KEY_BYTES} bytes in line {number}")
             keys.append(SecretKey(base64.b64decode(line)))
         if not keys:
-            raise _unusable(place, "is empty")
+            raise _unusable(source, "is empty")
         if len(keys) > KEYS_MAX:
-            raise _unusable(place, f"holds more than {KEYS_MAX} keys")
+            raise _unusable(source, f"holds more than {KEYS_MAX} keys")
         return cls(tuple(dict.fromkeys(keys)))
 
     def document(self) -> bytes:
@@ -184,8 +184,8 @@ def _associated(key_id: str, of: ResourceKey) -> bytes:
 
 
 def _named(of: ResourceKey) -> str:
-    place = f" in mesh {go_quote(of.mesh)}" if of.mesh else ""
-    return f"the {of.type} {go_quote(of.name)}{place}"
+    where = f" in mesh {go_quote(of.mesh)}" if of.mesh else ""
+    return f"the {of.type} {go_quote(of.name)}{where}"
 
 
 def _unknown_key(key_id: str, of: ResourceKey, keys: Sequence[SecretKey]) -> SealedSecretError:
@@ -205,9 +205,9 @@ def _damaged(of: ResourceKey) -> SealedSecretError:
     )
 
 
-def _unusable(place: str, problem: str) -> SecretKeyError:
+def _unusable(source: str, problem: str) -> SecretKeyError:
     return SecretKeyError(
-        f"the key of the secrets, {place}, {problem}",
+        f"the key of the secrets, {source}, {problem}",
         code="secret-key-invalid",
         hint="Restore it from a backup: without it no secret in the store can be read.",
     )

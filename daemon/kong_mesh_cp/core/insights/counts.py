@@ -32,7 +32,9 @@ from kong_mesh_cp.core.resources.registry import TYPES
 
 # What is counted in `resources`: all that users make in a mesh, and nothing that is observed.
 COUNTED_TYPES: Final = tuple(
-    row.name for row in TYPES.values() if row.is_mesh_scoped and not row.read_only
+    resource_type.name
+    for resource_type in TYPES.values()
+    if resource_type.is_mesh_scoped and not resource_type.read_only
 )
 
 

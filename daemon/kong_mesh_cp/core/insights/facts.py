@@ -22,6 +22,8 @@ class ProxyStatus(Enum):
 
 
 class ProxyRole(Enum):
+    """What a proxy is in its mesh: a sidecar, or one of the two kinds of gateway."""
+
     STANDARD = "standard"
     GATEWAY_BUILTIN = "gatewayBuiltin"
     GATEWAY_DELEGATED = "gatewayDelegated"

@@ -65,7 +65,7 @@ def observe(
 
 
 def effective_now(mark: ClockMark, wall: datetime) -> datetime:
-    """The time that licenses are judged by: the wall clock, but no more than 24 h before `seen`."""
+    """The time that licenses are checked against: the wall clock, at most 24 h before `seen`."""
     return max(wall, _floor(mark))
 
 

@@ -29,7 +29,7 @@ class LicenseRejectedError(ControlPlaneError):
     """A license document that must not be used. `code` is `license-` and the fault.
 
     Who refuses a document may not know where it came from. With a `subject` ("the license of
-    company_inc") the message is a sentence that `at` can put the place into.
+    company_inc") the message is a sentence that `at` can put the source into.
     """
 
     exit_status = EX_CONFIG
@@ -40,10 +40,10 @@ class LicenseRejectedError(ControlPlaneError):
         self._subject = subject
         self._predicate = message
 
-    def at(self, place: str, *, hint: str | None = None) -> LicenseRejectedError:
-        """The same refusal, naming `place`; with another hint where the place suggests one."""
+    def at(self, source: str, *, hint: str | None = None) -> LicenseRejectedError:
+        """The same refusal, naming `source`; with another hint where the source suggests one."""
         if self._subject:
-            message = f"{self._subject} in {place} {self._predicate}"
+            message = f"{self._subject} in {source} {self._predicate}"
         else:
-            message = f"{place}: {self._predicate}"
+            message = f"{source}: {self._predicate}"
         return LicenseRejectedError(self.fault, message, hint=hint or self.hint)

@@ -117,26 +117,26 @@ class Keyring:
         return tuple(key for key in self.keys if key.status is KeyStatus.RETIRED)
 
     @classmethod
-    def parse(cls, document: bytes, *, place: str) -> Keyring:
-        """Read keyring.json. Raises: ConfigurationError naming `place` and the entry."""
+    def parse(cls, document: bytes, *, source: str) -> Keyring:
+        """Read keyring.json. Raises: ConfigurationError naming `source` and the entry."""
         if len(document) > KEYRING_BYTES_MAX:
-            raise _refused(place, f"is larger than {KEYRING_BYTES_MAX} bytes")
+            raise _refused(source, f"is larger than {KEYRING_BYTES_MAX} bytes")
         try:
             value = strict_json.parse(document)
         except strict_json.StrictJsonError as error:
-            raise _refused(place, f"is not strict JSON: {error.message}") from None
+            raise _refused(source, f"is not strict JSON: {error.message}") from None
         if not isinstance(value, list):
-            raise _refused(place, "is not a list of keys")
+            raise _refused(source, "is not a list of keys")
         keys: list[Key] = []
         for number, entry in enumerate(value, start=1):
             try:
                 keys.append(_entry(entry))
             except ValueError as error:
-                raise _refused(place, f"has a fault in entry {number}: {error}") from None
+                raise _refused(source, f"has a fault in entry {number}: {error}") from None
         try:
             return cls.of(keys)
         except ValueError as error:
-            raise _refused(place, str(error)) from None
+            raise _refused(source, str(error)) from None
 
     @classmethod
     def of(cls, keys: Iterable[Key]) -> Keyring:
@@ -255,9 +255,9 @@ def _p256_key(point: bytes) -> ec.EllipticCurvePublicKey:
         raise ValueError("the key is not a point on the curve P-256") from None
 
 
-def _refused(place: str, problem: str) -> ConfigurationError:
+def _refused(source: str, problem: str) -> ConfigurationError:
     return ConfigurationError(
-        f"the keyring {place} {problem}",
+        f"the keyring {source} {problem}",
         code="keyring-invalid",
         hint="Make keyrings with: kong-mesh-license keyring add FILE --public-key KEY.",
     )

@@ -26,21 +26,21 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """The judgement on a document that somebody pointed at."""
+    """What a control plane would make of one document, at one time."""
 
     verdict: Verdict
-    place: str
-    now: datetime  # aware, UTC: the time of the judgement
+    source: str
+    now: datetime  # aware, UTC: the time it is checked against
     license: License | None  # also when it has ended; None when its signature was not accepted
     unverified: Unverified | None  # what a document without an accepted signature claims
     refusal: LicenseRejectedError | None  # names the place
     warnings: tuple[warnings.LicenseWarning, ...]
 
 
-def judge(
+def report_on(
     document: bytes,
     *,
-    place: str,
+    source: str,
     keyring: Keyring,
     now: datetime,
     active: int = 0,
@@ -55,14 +55,14 @@ def judge(
         license_ = verify(document, keyring)
         require_startable(license_, now)
     except LicenseRejectedError as error:
-        refusal = error.at(place)
+        refusal = error.at(source)
         unverified = None if license_ else _claims(document)
     found: tuple[warnings.LicenseWarning, ...] = ()
     if license_ is not None:
         found = warnings.current(license_, term_at(license_, now), active=active, sources=sources)
     return Report(
         verdict=_verdict(refusal, found),
-        place=place,
+        source=source,
         now=now,
         license=license_,
         unverified=unverified,

@@ -32,8 +32,8 @@ class SelectedLicense:
     choice: Choice | None  # None: no source is set, so the pre-bundled license applies
 
     @property
-    def place(self) -> str:
-        return "the program" if self.choice is None else self.choice.winner.place
+    def source(self) -> str:
+        return "the program" if self.choice is None else self.choice.winner.source
 
     @property
     def remarks(self) -> tuple[str, ...]:
@@ -70,14 +70,14 @@ def identify(
         if error.fault in _TEXT_SLIPS:
             kind = winner.kind if winner.path is None else None
             hint = paste_mistakes.hint_for(kind, document.decode("utf-8", "replace"))
-        rejected = error.at(winner.place, hint=hint)
+        rejected = error.at(winner.source, hint=hint)
     raise rejected
 
 
 def require_start(
     selected: SelectedLicense, now: datetime, *, running: bool, clock_suspect: bool = False
 ) -> None:
-    """Whether a start on `judged` would succeed; the hint is for a daemon that is `running` or not.
+    """Whether a start on `selected` would succeed; the hint depends on a daemon that is `running`.
 
     Raises: LicenseRejectedError `expired` or `not-yet-valid`, naming the source.
     """
@@ -91,7 +91,7 @@ def require_start(
         if selected.choice is None:
             rejected = LicenseRejectedError(error.fault, error.message, hint=hint)
         else:
-            rejected = error.at(selected.place, hint=hint)
+            rejected = error.at(selected.source, hint=hint)
     else:
         return
     raise rejected
@@ -113,8 +113,8 @@ def require_no_fall(in_force: SelectedLicense, found: SelectedLicense, now: date
     else:
         then = f"be refused, since the pre-bundled license ended at {instant(bundled.expires_at)}"
     raise ControlPlaneError(
-        f"{name(in_force.entitlement)} is no longer in {in_force.place} and no other source is set:"
-        f" a restart would {then}",
+        f"{name(in_force.entitlement)} is no longer in {in_force.source} and no other source is"
+        f" set: a restart would {then}",
         code="license-source-gone",
         hint="Put the license back there, or set KMESH_LICENSE_PATH to its file.",
     )

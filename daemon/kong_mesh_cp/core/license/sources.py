@@ -30,7 +30,7 @@ class SourceReading:
     remarks: tuple[str, ...] = ()  # readable, but an operator should know (file mode, owner)
 
     @property
-    def place(self) -> str:
+    def source(self) -> str:
         """`/etc/kong-mesh/license.json (KMESH_LICENSE_PATH)`, or the variable alone."""
         return f"{self.path} ({self.kind.value})" if self.path else self.kind.value
 

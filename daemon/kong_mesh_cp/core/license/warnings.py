@@ -75,7 +75,7 @@ def current(
 
 def _renewal(entitlement: Entitlement, sources: Choice | None) -> str:
     if sources is None and not isinstance(entitlement, BundledLicense):
-        return _RENEW  # a document that was judged without a place
+        return _RENEW  # a document that was checked without a source
     return renewal(sources, running=True)
 
 
@@ -114,9 +114,9 @@ def _over_limit(entitlement: Entitlement, active: int, remedy: str) -> LicenseWa
 
 
 def _conflict(sources: Choice) -> LicenseWarning:
-    losers = ", ".join(loser.place for loser in sources.losers)
+    losers = ", ".join(loser.source for loser in sources.losers)
     return LicenseWarning(
         "sources-conflict",
-        f"several licenses are set and differ: {sources.winner.place} is used, not {losers}."
+        f"several licenses are set and differ: {sources.winner.source} is used, not {losers}."
         " Remove the ones that are not meant.",
     )

@@ -54,8 +54,8 @@ def key_violations(before: Mesh, after: Mesh) -> Iterator[Violation]:
         yield at.violation(reason)
     for index, backend in asked.items():
         if _key_bits(backend) > CA_KEY_BITS_MAX:
-            place = at.index(index).field("conf").field("caCert").field("RSAbits")
-            yield place.violation(f"must be {CA_KEY_BITS_MAX} at the most")
+            bits_at = at.index(index).field("conf").field("caCert").field("RSAbits")
+            yield bits_at.violation(f"must be {CA_KEY_BITS_MAX} at the most")
 
 
 def _builtin_backends(mesh: Mesh) -> dict[int, CertificateAuthority]:
@@ -90,12 +90,12 @@ def backend_violations(name: str, mesh: Mesh) -> list[Violation]:
 
 def _builtin(mesh: str, backend: CertificateAuthority, at: FieldPath) -> Iterator[Violation]:
     # The place nests oddly, but so clients see it.
-    place = at.field("mtls.backends.name")
+    name_at = at.field("mtls.backends.name")
     if not _is_dns_label_like(backend.name):
-        yield place.violation(f"{go_quote(backend.name)} name must be valid dns name")
+        yield name_at.violation(f"{go_quote(backend.name)} name must be valid dns name")
     longest = SECRET_NAME_CHARACTERS_MAX - len(f"{mesh}.ca-builtin-cert-")
     if len(backend.name) > longest:
-        yield place.violation(f"Backend name is too long. Max length: {longest}")
+        yield name_at.violation(f"Backend name is too long. Max length: {longest}")
 
 
 def _is_dns_label_like(name: str) -> bool:

@@ -14,6 +14,8 @@ from kong_mesh_cp.core.resources.tags import selector_violations, tag_violations
 from kong_mesh_cp.core.schema.record_terms import OMIT_EMPTY, OneOf
 from kong_mesh_cp.core.schema.violations import FieldPath, Violation
 
+# The order of the schema's enumeration, which a refusal lists; the order of precedence is another
+# one (rules/priority.py).
 KINDS: Final = (
     "Mesh",
     "MeshSubset",
@@ -27,6 +29,7 @@ KINDS: Final = (
 )
 PROXY_TYPES: Final = ("Sidecar", "Gateway")
 
+# Go's `omitempty`: an empty text is not written, so that it cannot be told from an absent one.
 OptionalText = Annotated[str, OMIT_EMPTY]
 OptionalMap = Annotated[Mapping[str, str], OMIT_EMPTY]
 
@@ -58,13 +61,17 @@ class Allowed:
 
     kinds: tuple[str, ...]
     unsupported: str = "value is not supported"  # said of every other kind
+    # Policies that act on a whole proxy cannot take a part of its listeners.
     listener_tags: bool = False  # a MeshGateway may be narrowed to listeners by their tags
+    # Only what acts on inbounds can be about one of them; `spec.to` of the same policy cannot.
     section_name: bool = False  # a Dataplane may be narrowed to one inbound
     names: frozenset[str] = frozenset()  # accepted although they are no names
 
 
 def violations(ref: TargetRef, allowed: Allowed, path: FieldPath) -> Iterator[Violation]:
     """Everything wrong with `ref`, which stands at `path`."""
+    # One fault at a time here: without a kind nothing else of the reference can be checked, and
+    # what is said of a wrong kind would not help.
     if not ref.kind:
         yield path.field("kind").violation("must be defined")
         return
@@ -79,6 +86,7 @@ def _unchecked(_ref: TargetRef, _allowed: Allowed, _path: FieldPath) -> Iterator
 
 
 def _mesh(ref: TargetRef, _allowed: Allowed, path: FieldPath) -> Iterator[Violation]:
+    # A mesh is named by the resource that holds the reference, never by the reference.
     if ref.name:
         yield path.field("name").violation(f"using name with kind {ref.kind} is not yet supported")
     yield from _must_lack(ref, path, "mesh", "tags", "labels", "namespace", "sectionName")
@@ -86,12 +94,15 @@ def _mesh(ref: TargetRef, _allowed: Allowed, path: FieldPath) -> Iterator[Violat
 
 
 def _mesh_subset(ref: TargetRef, _allowed: Allowed, path: FieldPath) -> Iterator[Violation]:
+    # Tags may be empty: a MeshSubset without tags is the whole mesh, as older manifests write it.
     yield from _must_lack(ref, path, "name", "mesh", "labels", "namespace", "sectionName")
     yield from tag_violations(path.field("tags"), ref.tags)
     yield from _proxy_types(ref, path)
 
 
 def _dataplane(ref: TargetRef, allowed: Allowed, path: FieldPath) -> Iterator[Violation]:
+    # A Dataplane is a resource: found by name or by labels, not by the tags of its inbounds.
+    # Neither one is fine, and means all of them.
     yield from _must_lack(ref, path, "tags", "mesh", "proxyTypes")
     yield from _labels_or_name(ref, path, "either labels or name and namespace must be specified")
     if ref.section_name and not allowed.section_name:
@@ -99,6 +110,7 @@ def _dataplane(ref: TargetRef, allowed: Allowed, path: FieldPath) -> Iterator[Vi
 
 
 def _real_resource(ref: TargetRef, allowed: Allowed, path: FieldPath) -> Iterator[Violation]:
+    # Labels are the other way to find a resource, and may mean several; then there is no name.
     yield from _name(ref, allowed, path, required=not ref.labels)
     yield from _must_lack(ref, path, "mesh", "tags", "proxyTypes")
     yield from _labels_or_name(ref, path, "either labels or name and namespace must be specified")
@@ -114,6 +126,7 @@ def _named_subset(ref: TargetRef, allowed: Allowed, path: FieldPath) -> Iterator
     yield from _name(ref, allowed, path, required=True)
     yield from _must_lack(ref, path, "mesh", "proxyTypes", "labels", "namespace", "sectionName")
     yield from selector_violations(path.field("tags"), ref.tags)
+    # Reported last, as the texts of Kuma come.
     if ref.kind == "MeshGateway" and not allowed.listener_tags:
         yield from _must_lack(ref, path, "tags")
 
@@ -142,6 +155,7 @@ def _must_lack(ref: TargetRef, path: FieldPath, *members: str) -> Iterator[Viola
         "proxyTypes": ref.proxy_types,
     }
     for member in members:
+        # Empty is absent, for all members alike; `proxyTypes: []` has a check of its own.
         if present[member]:
             yield path.field(member).violation(f"must not be set with kind {ref.kind}")
 
@@ -168,5 +182,7 @@ def _name(
     at = path.field("name")
     if required and not ref.name:
         yield at.violation(f"must be set with kind {ref.kind}")
+    # Not RFC 1123: names of resources synced from elsewhere hold `_` and more dots than a host
+    # name.
     if ref.name not in allowed.names and not _NAME.fullmatch(ref.name):
         yield at.violation(_NAME_TEXT)

@@ -11,7 +11,7 @@ from kong_mesh_cp.core.formats.go_quote import go_quote
 from kong_mesh_cp.core.formats.go_values import ParseError, is_object
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.resources.kind import Kind
-from kong_mesh_cp.core.resources.labels import Place, label_violations
+from kong_mesh_cp.core.resources.labels import Deployment, label_violations
 from kong_mesh_cp.core.resources.meta import (
     NAME_CHARACTERS_MAX,
     Resource,
@@ -34,40 +34,44 @@ class Draft:
     spec: Any  # the kind's typed spec
 
 
-def read_draft(kind: Kind[Any], row: ResourceType, document: object) -> Draft:
+def read_draft(kind: Kind[Any], resource_type: ResourceType, document: object) -> Draft:
     """What a client has put. Raises: ParseError, InvalidResourceError.
 
     Of the two generations of types the older ignores what it does not know; the newer one has a
     schema, and its mesh is `default` unless it is told.
     """
-    if is_object(document) and row.plugin:
+    if is_object(document) and resource_type.plugin:
         # The schema speaks first: it tells more than a decoder does.
         spec = kind.parse(document)
         meta = read_meta(document)
-        if row.is_mesh_scoped and "mesh" not in document:
+        if resource_type.is_mesh_scoped and "mesh" not in document:
+            # A schema default in Kuma, applied before the URL is compared with the body.
             meta = replace(meta, mesh=DEFAULT_MESH)
         return Draft(meta, spec)
     meta = read_meta(document)
     return Draft(meta, kind.parse(document if is_object(document) else {}))
 
 
-def bad_request_detail(row: ResourceType, error: ParseError) -> str:
+def bad_request_detail(resource_type: ResourceType, error: ParseError) -> str:
     """The `detail` of a body that cannot be read."""
-    return f"invalid {row.name} object: {go_quote(error.reason)}"
+    return f"invalid {resource_type.name} object: {go_quote(error.reason)}"
 
 
 def request_violations(
-    draft: Draft, row: ResourceType, key: ResourceKey, place: Place
+    draft: Draft, resource_type: ResourceType, key: ResourceKey, deployment: Deployment
 ) -> list[Violation]:
     """What is wrong with a draft as an answer to a URL, in the order clients see it."""
     meta = draft.meta
     violations = url_violations(meta, key)
-    if place.federated and len(f"{place.zone}.{key.name}") >= NAME_CHARACTERS_MAX:
+    if deployment.federated and len(f"{deployment.zone}.{key.name}") >= NAME_CHARACTERS_MAX:
         violations.insert(
-            meta.name != key.name, Violation("name", "the length of the name must be shorter")
+            # After the text about the name in the URL, before those about type and mesh.
+            meta.name != key.name,
+            Violation("name", "the length of the name must be shorter"),
         )
-    violations += label_violations(meta.labels, row, meta.mesh, place)
-    return violations + meta_violations(meta.name, meta.mesh, row.scope)
+    # URL first, then labels, then what the name itself looks like: the order in Kuma's answers.
+    violations += label_violations(meta.labels, resource_type, meta.mesh, deployment)
+    return violations + meta_violations(meta.name, meta.mesh, resource_type.scope)
 
 
 def show(resource: Resource, kind: Kind[Any]) -> dict[str, object]:
@@ -93,4 +97,5 @@ def _sorted(labels: Mapping[str, str]) -> dict[str, str]:
 def shown_time(at: datetime) -> str:
     """RFC 3339 in UTC as Go writes it: as many digits behind the point as there is need for."""
     text = at.astimezone(UTC).isoformat().removesuffix("+00:00")
+    # RFC3339Nano of Go: a fraction without trailing zeros, or none.
     return f"{text.rstrip('0') if '.' in text else text}Z"

@@ -12,10 +12,13 @@ class DataSource(Message):
     """One of the four; none at all is possible on the wire."""
 
     secret: str | None = oneof("type", number=1)
+    # Of the machine of the control plane: everybody who may write a Mesh can have a file read
+    # there, which is why such sources are for administrators.
     file: str | None = oneof("type", number=2)
     inline: Bytes | None = oneof("type", number=3, wrapped=True)
     inline_string: str | None = oneof("type", number=4)
 
     @property
     def is_empty(self) -> bool:
+        # Presence is not enough: `secret: ""` names nothing.
         return not (self.secret or self.file or self.inline or self.inline_string)

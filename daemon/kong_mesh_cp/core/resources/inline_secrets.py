@@ -27,6 +27,7 @@ MASK_IN_BASE64: Final = base64.b64encode(MASK.encode()).decode()
 
 SOURCE_TYPES: Final = frozenset({"ExternalService", "Mesh", "MeshExternalService", "MeshGateway"})
 NATIVE_TYPES: Final = frozenset({"MeshProxyPatch", "ProxyTemplate"})
+# A secret in a Secret is where it belongs.
 _OPEN_TYPES: Final = frozenset({"GlobalSecret", "Secret"})  # read by those alone who may
 PUBLIC_SOURCES: Final = frozenset({"cacert", "cert", "clientcert"})  # of certificates, normalised
 
@@ -92,6 +93,7 @@ def found(type_name: str, text: str) -> list[InlineSecret]:
 
 def may_hold(type_name: str, text: str) -> bool:
     """Whether it is worth to look closely: lists show thousands of resources without any."""
+    # Before the search: this is asked for every resource that is read.
     if type_name in _OPEN_TYPES:
         return False
     if _PRIVATE_KEY in text or MASK in text:
@@ -117,16 +119,17 @@ class _Search:
         match value:
             case dict():
                 for member, each in value.items():
-                    place = at.field(member)
-                    secret = self._judged(value, name, member, each)
+                    member_at = at.field(member)
+                    secret = self._finding(value, name, member, each)
                     if secret is None:
-                        yield from self.of(each, member, place)
+                        yield from self.of(each, member, member_at)
                     else:
                         remedy, mask = secret
                         put = _into(value, member)
-                        yield InlineSecret(place, each, remedy, put, mask)
+                        yield InlineSecret(member_at, each, remedy, put, mask)
             case list():
                 for index, each in enumerate(value):
+                    # A list has no member names to go by, so the form of the text alone decides.
                     if isinstance(each, str) and _is_private(each):
                         put = _into(value, index)
                         yield InlineSecret(at.index(index), each, _BY_NAME, put)
@@ -135,16 +138,18 @@ class _Search:
             case _:
                 pass
 
-    def _judged(
+    def _finding(
         self, holder: dict[str, object], name: str, member: str, value: object
     ) -> tuple[str, str] | None:
         """Remedy and mask if `value`, the `member` of `holder`, is a secret."""
+        # Envoy's texts are YAML or JSON inside of a text: not parsed here, only searched.
         if self._is_native:
             return (_IN_A_FILE, MASK) if _is_native_secret(holder, member, value) else None
         if not isinstance(value, str) or not value:
             return None
         form = _normalised(member)
         if self._has_sources and form in _TEXT_MEMBERS:
+            # `inline` is bytes, which JSON carries in Base64.
             private = _is_private(_decoded(value) if form == _INLINE else value)
             if _normalised(name) in PUBLIC_SOURCES and not private:
                 return None
@@ -152,9 +157,9 @@ class _Search:
         return (_BY_NAME, MASK) if _is_private(value) else None
 
 
-def _into(holder: dict[str, object] | list[object], place: str | int) -> Callable[[object], None]:
+def _into(holder: dict[str, object] | list[object], key: str | int) -> Callable[[object], None]:
     def put(value: object) -> None:
-        holder[place] = value  # type: ignore[index]
+        holder[key] = value  # type: ignore[index]
 
     return put
 
@@ -165,6 +170,7 @@ def _is_native_secret(holder: dict[str, object], member: str, value: object) -> 
     if member == "value" and "path" in holder:  # a step of a JSON patch
         step = json.dumps([holder["path"], value], ensure_ascii=False)
         return value == MASK or _has_credentials(step)
+    # The two members that hold Envoy's words, in the newer and the older policy.
     return member in {"value", "resource"} and isinstance(value, str) and _has_credentials(value)
 
 
@@ -178,6 +184,7 @@ def _has_credentials(text: str) -> bool:
     words = _normalised(text)
     if any(each in words for each in _TEXTS_OF_ENVOY):
         return True
+    # Envoy may also take a credential from a file or by SDS; only inline ones are in the text.
     return _INLINE in words and any(each in words for each in _OF_ENVOY)
 
 

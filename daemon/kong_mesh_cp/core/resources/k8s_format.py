@@ -15,6 +15,7 @@ from kong_mesh_cp.core.resources.labels import MESH
 from kong_mesh_cp.core.resources.registry import ResourceType
 
 API_VERSION: Final = "kuma.io/v1alpha1"
+# Kong Mesh's default namespace; Kuma's is kuma-system.
 SYSTEM_NAMESPACE: Final = "kong-mesh-system"
 
 _SECRET_TYPES: Final = {
@@ -34,12 +35,16 @@ _NAMESPACED: Final = frozenset(
 )
 
 
-def is_namespaced(row: ResourceType) -> bool:
-    return row.plugin or row.name in _NAMESPACED or row.name in _SECRET_TYPES
+def is_namespaced(resource_type: ResourceType) -> bool:
+    return (
+        resource_type.plugin
+        or resource_type.name in _NAMESPACED
+        or resource_type.name in _SECRET_TYPES
+    )
 
 
 def to_k8s(
-    row: ResourceType,
+    resource_type: ResourceType,
     mesh: str,
     name: str,
     body: JsonObject,
@@ -54,30 +59,33 @@ def to_k8s(
     `namespace`: where the reader wants it; "" for the control plane's own.
     """
     metadata: dict[str, object] = {"name": name}
-    if is_namespaced(row):
+    if is_namespaced(resource_type):
         metadata["namespace"] = namespace or system_namespace
-    if mesh and (row.plugin or row.name in _SECRET_TYPES):
+    # Objects of Kubernetes have no mesh member; the newer types say it by a label.
+    if mesh and (resource_type.plugin or resource_type.name in _SECRET_TYPES):
         metadata["labels"] = {MESH: mesh}
     metadata["creationTimestamp"] = _instant(created_at)
-    if row.name in _SECRET_TYPES:
-        return _secret(row, metadata, body)
-    document: dict[str, object] = {"apiVersion": API_VERSION, "kind": row.name}
-    if row.is_mesh_scoped and not row.plugin:
+    if resource_type.name in _SECRET_TYPES:
+        return _secret(resource_type, metadata, body)
+    document: dict[str, object] = {"apiVersion": API_VERSION, "kind": resource_type.name}
+    if resource_type.is_mesh_scoped and not resource_type.plugin:
+        # The older custom resources have it beside `metadata`.
         document["mesh"] = mesh
     document["metadata"] = metadata
-    if row.plugin:
+    if resource_type.plugin:
         return document | dict(body)
     return document | {"spec": dict(body)}
 
 
 def _secret(
-    row: ResourceType, metadata: Mapping[str, object], body: JsonObject
+    resource_type: ResourceType, metadata: Mapping[str, object], body: JsonObject
 ) -> dict[str, object]:
     return {
         "apiVersion": "v1",
         "kind": "Secret",
-        "type": _SECRET_TYPES[row.name],
+        "type": _SECRET_TYPES[resource_type.name],
         "metadata": metadata,
+        # Base64 on both sides, so that the text goes over as it is.
         "data": {"value": body.get("data", "")},
     }
 

@@ -34,6 +34,8 @@ class Kind(Generic[S]):
     """
 
     type: str
+    # Functions instead of methods to override: the many kinds differ in data more than in
+    # behaviour, and a test can ask for each by itself.
     parse: Callable[[JsonObject], S]
     validate: Callable[[S], Sequence[Violation]]
     render: Callable[[S], dict[str, object]]
@@ -60,6 +62,8 @@ def proto_kind(
     return ProtoKind(
         type=name,
         message_type=message_type,
+        # The members of the meta are no fields of any message and so are passed over: the spec of
+        # these types stands beside them, not below a member of its own.
         parse=lambda document: read_message(message_type, document),
         validate=validate,
         render=write_message,

@@ -24,6 +24,7 @@ UNIVERSAL: Final = "universal"
 KEY_PREFIX_CHARACTERS_MAX: Final = 253
 LABEL_CHARACTERS_MAX: Final = 63  # of a key behind its prefix, and of a value
 
+# The expressions and texts of Kubernetes' apimachinery, which Kuma calls; clients see them whole.
 _SUBDOMAIN: Final = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _KEY_NAME: Final = re.compile(r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]")
 _VALUE: Final = re.compile(r"(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?")
@@ -61,10 +62,11 @@ class Mode(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where resources are written: the control plane's mode, and its zone in mode zone."""
+class Deployment:
+    """What the control plane that writes a resource is: its mode, and its zone in mode zone."""
 
     mode: Mode = Mode.ZONE
+    # Kuma's name for the zone of a control plane that was given none.
     zone: str = "default"
     federated: bool = False  # a zone that belongs to a global control plane
 
@@ -73,7 +75,7 @@ def computed_labels(
     given: Mapping[str, str],
     resource_type: ResourceType,
     mesh: str,
-    place: Place,
+    deployment: Deployment,
     *,
     proxy_type: str | None = None,
 ) -> dict[str, str]:
@@ -83,27 +85,29 @@ def computed_labels(
     """
     labels = dict(given)
     if mesh:
+        # Set, not forced: a label that contradicts the mesh was refused before.
         labels.setdefault(MESH, mesh)
-    if place.mode is Mode.ZONE and resource_type.provided_by_zone:
+    if deployment.mode is Mode.ZONE and resource_type.provided_by_zone:
         labels.setdefault(ORIGIN, "zone")
         # What a global control plane has sent is of no zone.
         if labels[ORIGIN] != "global":
-            labels.setdefault(ZONE, place.zone)
+            labels.setdefault(ZONE, deployment.zone)
             labels.setdefault(ENV, UNIVERSAL)
     if proxy_type is not None:
+        # The one label that overrides what was given: the spec decides what a proxy is.
         labels[PROXY_TYPE] = proxy_type
     return dict(sorted(labels.items()))
 
 
 def label_violations(
-    labels: Mapping[str, str], resource_type: ResourceType, mesh: str, place: Place
+    labels: Mapping[str, str], resource_type: ResourceType, mesh: str, deployment: Deployment
 ) -> list[Violation]:
     """What is wrong with the labels a client has set on a resource that says it is in `mesh`."""
     path = root("labels")
-    violations = _origin_violations(labels, resource_type, place, path)
+    violations = _origin_violations(labels, resource_type, deployment, path)
     # A global control plane, and what comes from one, may name any zone and mesh.
-    if place.mode is Mode.ZONE and labels.get(ORIGIN) != "global":
-        violations += _place_violations(labels, mesh, place, path)
+    if deployment.mode is Mode.ZONE and labels.get(ORIGIN) != "global":
+        violations += _zone_and_mesh_violations(labels, mesh, deployment, path)
     for key in sorted(labels):
         reasons = [*_key_reasons(key), *_value_reasons(labels[key])]
         violations += [path.key(key).violation(reason) for reason in reasons]
@@ -111,25 +115,27 @@ def label_violations(
 
 
 def _origin_violations(
-    labels: Mapping[str, str], resource_type: ResourceType, place: Place, path: FieldPath
+    labels: Mapping[str, str], resource_type: ResourceType, deployment: Deployment, path: FieldPath
 ) -> list[Violation]:
     violations: list[Violation] = []
     origin = labels.get(ORIGIN)
+    # An unknown origin is reported, and still compared below: Kuma gives both texts.
     if origin is not None and origin not in {"zone", "global"}:
         reason = f"unknown resource origin {go_quote(origin)}"
         violations.append(path.key(ORIGIN).violation(reason))
-    if place.federated and resource_type.plugin and origin != "zone":
+    # What a federated zone makes has to be told from what the global control plane sends down.
+    if deployment.federated and resource_type.plugin and origin != "zone":
         reason = "the origin label must be set to 'zone'"
         violations.append(path.key(ORIGIN).violation(reason))
     return violations
 
 
-def _place_violations(
-    labels: Mapping[str, str], mesh: str, place: Place, path: FieldPath
+def _zone_and_mesh_violations(
+    labels: Mapping[str, str], mesh: str, deployment: Deployment, path: FieldPath
 ) -> list[Violation]:
     violations: list[Violation] = []
-    if labels.get(ZONE, place.zone) != place.zone:
-        reason = f"kuma.io/zone label should have {place.zone} value"
+    if labels.get(ZONE, deployment.zone) != deployment.zone:
+        reason = f"kuma.io/zone label should have {deployment.zone} value"
         violations.append(path.key(ZONE).violation(reason))
     if labels.get(MESH, mesh) != mesh:
         reason = "kuma.io/mesh label must not differ from mesh set on resource"
@@ -138,7 +144,7 @@ def _place_violations(
 
 
 def _key_reasons(key: str) -> list[str]:
-    # As Kubernetes judges a qualified name, texts included.
+    # As Kubernetes checks a qualified name, texts included.
     prefix, slash, name = key.rpartition("/")
     if "/" in prefix:
         return [_QUALIFIED_NAME]

@@ -18,24 +18,25 @@ class LazyKinds(Mapping[str, K]):
     tenth of its memory. To look at the names imports nothing; one kind takes a millisecond or two.
     """
 
-    def __init__(self, places: Mapping[str, str]) -> None:
-        """`places`: where the kind of each type is, as `package.module.CONSTANT`."""
-        self.places = places
+    def __init__(self, constants: Mapping[str, str]) -> None:
+        """`constants`: where the kind of each type is, as `package.module.CONSTANT`."""
+        self.constants = constants
         self._imported: dict[str, K] = {}
 
     def __getitem__(self, name: str) -> K:
+        # No lock: two threads would import the same module, and get the same object from it.
         kind = self._imported.get(name)
         if kind is None:
-            module, _, constant = self.places[name].rpartition(".")
+            module, _, constant = self.constants[name].rpartition(".")
             kind = cast("K", getattr(import_module(module), constant))
             self._imported[name] = kind
         return kind
 
     def __contains__(self, name: object) -> bool:
-        return name in self.places
+        return name in self.constants
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self.places)
+        return iter(self.constants)
 
     def __len__(self) -> int:
-        return len(self.places)
+        return len(self.constants)

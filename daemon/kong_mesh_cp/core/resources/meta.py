@@ -24,6 +24,8 @@ MESH_NAME_CHARACTERS_MAX: Final = 63  # of a Mesh that is made; a DNS label
 LABEL_1035_CHARACTERS_MAX: Final = 63
 
 NAME_PATTERN: Final = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
+# Wider than NAME_PATTERN: Kuma is less strict with the mesh of a resource than with its name. A new
+# Mesh is held to both, and to a limit of its own.
 MESH_PATTERN: Final = r"[0-9a-z\-_.]*"
 
 _NAME: Final = re.compile(NAME_PATTERN)
@@ -87,6 +89,7 @@ class Resource:
 
 def read_meta(document: object) -> ResourceMeta:
     """The meta in the body of a resource. Raises: ParseError."""
+    # `null` is an empty object to Go's decoder.
     if document is None:
         return ResourceMeta()
     if not is_object(document):
@@ -104,6 +107,7 @@ def read_meta(document: object) -> ResourceMeta:
 
 def _text(document: JsonObject, name: str) -> str:
     value = document.get(name)
+    # Null is absent for Go, whatever the type of the member.
     if value is None:
         return ""
     if isinstance(value, str):
@@ -120,12 +124,14 @@ def _labels(value: object) -> Mapping[str, str]:
     for key, text in value.items():
         if text is not None and not isinstance(text, str):
             raise field_mismatch(text, "ResourceMeta.labels", "string")
+        # A null value in a map is Go's zero value, not a missing key.
         labels[key] = text or ""
     return labels
 
 
 def name_reason(name: str) -> str | None:
     """Why `name` cannot be the name of a resource; None when it can."""
+    # One reason at a time, in Kuma's order: emptiness, length, characters.
     if not name:
         return CANNOT_BE_EMPTY
     if len(name) > NAME_CHARACTERS_MAX:
@@ -158,6 +164,7 @@ def url_violations(meta: ResourceMeta, key: ResourceKey) -> list[Violation]:
     """Where the body names another resource than the URL, in the order clients see it."""
     violations = []
     for field_name, in_body, in_url in (
+        # The order of the texts in an answer; the URL decides which resource is meant.
         ("name", meta.name, key.name),
         ("type", meta.type, key.type),
         ("mesh", meta.mesh, key.mesh),

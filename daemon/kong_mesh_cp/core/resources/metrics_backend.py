@@ -35,6 +35,7 @@ class TlsMode(ProtoEnum):
     """How the metrics listener is protected."""
 
     __proto_name__ = "kuma.mesh.v1alpha1.PrometheusTlsConfig.Mode"
+    # The zero value: metrics are protected by the mesh's mTLS unless something else is said.
     activeMTLSBackend = 0  # noqa: N815  names of values are the wire's
     providedTLS = 1  # noqa: N815
     disabled = 2
@@ -42,11 +43,15 @@ class TlsMode(ProtoEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrometheusTls(Message):
+    """How the metrics listener is protected."""
+
     mode: TlsMode = proto(TlsMode.activeMTLSBackend, number=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrometheusEnvoy(Message):
+    """Which of Envoy's metrics are published."""
+
     filter_regex: str = proto("", number=1)
     used_only: bool | None = proto(number=2)
 
@@ -64,9 +69,13 @@ class Aggregate(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrometheusConf(Message):
+    """A listener that Prometheus scrapes, and the applications scraped along."""
+
+    # Zero values here are filled in by Kuma where the listener is made: 5670 and /metrics.
     port: Uint32 = proto(0, number=1)
     path: str = proto("", number=2)
     tags: Mapping[str, str] = proto(EMPTY, number=3)
+    # The older word for `tls.mode: disabled`; both at once are refused.
     skip_mtls: bool | None = proto(number=4, json="skipMTLS")
     aggregate: tuple[Aggregate, ...] = proto((), number=5)
     envoy: PrometheusEnvoy | None = proto(number=6)
@@ -74,7 +83,7 @@ class PrometheusConf(Message):
 
 
 def has_pattern(backend: MetricsBackend) -> bool:
-    """Whether `backend` may hold a regular expression to judge."""
+    """Whether `backend` may hold a regular expression to check."""
     return backend.type == PROMETHEUS and "envoy" in (backend.conf or EMPTY)
 
 
@@ -87,7 +96,9 @@ def backend_violations(backend: MetricsBackend, path: FieldPath) -> list[Violati
 
 def _conf_violations(conf: Mapping[str, object] | None, path: FieldPath) -> list[Violation]:
     try:
+        # Read leniently: members of a newer version pass.
         prometheus = read_message(PrometheusConf, conf)
+    # The conf is a Struct on the wire, and becomes a message only here.
     except ParseError as error:
         return [path.violation(f"could not parse config: {error.reason}")]
     if _contradicts_itself(prometheus):
@@ -100,6 +111,7 @@ def _conf_violations(conf: Mapping[str, object] | None, path: FieldPath) -> list
     violations = []
     seen: set[str] = set()
     for index, aggregate in enumerate(prometheus.aggregate):
+        # Names are merged over mesh and Dataplane, where the later one replaces the former.
         if aggregate.name in seen:
             reason = f"duplicate entry: {aggregate.name}, values have to be unique"
             at = path.field("aggregate").index(index).field("name")

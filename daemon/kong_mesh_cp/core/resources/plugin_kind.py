@@ -10,7 +10,7 @@ from typing import Annotated, TypeVar
 from kong_mesh_cp.core.formats.go_values import JsonObject, ParseError
 from kong_mesh_cp.core.resources.kind import InvalidResourceError, Kind
 from kong_mesh_cp.core.schema import records
-from kong_mesh_cp.core.schema.record_nodes import EnoughFaultsError, Faults
+from kong_mesh_cp.core.schema.record_faults import EnoughFaultsError, Faults
 from kong_mesh_cp.core.schema.record_terms import Format
 from kong_mesh_cp.core.schema.violations import ROOT, VIOLATIONS_MAX, FieldPath, Violation, root
 
@@ -19,9 +19,12 @@ S = TypeVar("S")
 Instant = Annotated[str, Format("date-time")]
 
 
+# Checked by the same schema as the spec in Kuma, hence the types of the meta's members are reported
+# together with the spec's.
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Envelope:
     type: str
+    # The default is applied before the URL is compared with the body.
     mesh: str = "default"
     name: str
     labels: Mapping[str, str] | None = None
@@ -52,6 +55,8 @@ def plugin_kind(
         def read(faults: Faults) -> S:
             spec = read_document(name, spec_type, document, faults)
             if status_type is not None and "status" in document:
+                # Only checked: a client that sends back what it got must not fail, but what it says
+                # of a status is not stored.
                 records.read(status_type, document["status"], root("status"), faults)
             return spec
 
@@ -62,6 +67,8 @@ def plugin_kind(
         spec_type=spec_type,
         status_type=status_type,
         parse=parse,
+        # One more than is shown: a spec of many entries could have very many, and the answer is
+        # bounded.
         validate=lambda spec: tuple(islice(violations(spec), VIOLATIONS_MAX + 1)),
         render=lambda spec: {"spec": records.render(spec)},
         warnings=lambda spec: tuple(warnings(spec)),
@@ -81,11 +88,13 @@ def _status_reader(status_type: type[object]) -> Callable[[JsonObject], object]:
 
 def read_document(name: str, spec_type: type[S], document: JsonObject, faults: Faults) -> S:
     """The spec in a whole body; with faults it is what Go would have made of it."""
+    # The meta first, since its faults come first in Kuma's answer.
     records.read(_Envelope, document, ROOT, faults)
     if "type" in document and document["type"] != name:
         faults.add(FieldPath("type"), f"in body should be one of [{name}]")
     if "spec" not in document:
         faults.add(root("spec"), "in body is required")
+    # An absent spec is read as an empty one, so that what it lacks is reported as well.
     return records.read(spec_type, document.get("spec", {}), root("spec"), faults)
 
 
@@ -96,6 +105,7 @@ def _sound(read: Callable[[Faults], S]) -> S:
         value = read(faults)
     except EnoughFaultsError:
         raise InvalidResourceError(faults.violations) from None
+    # The schema speaks before the decoder: Kuma's API server validates the JSON, then decodes it.
     if faults.violations:
         raise InvalidResourceError(faults.violations)
     if faults.undecodable:

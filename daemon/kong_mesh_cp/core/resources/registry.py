@@ -1,6 +1,6 @@
 """Every resource type of the API: one table, from which paths, lists and labels follow.
 
-The rows are wire contract 2.2, 2.10 and 8.6; their order is that of `/_resources`: by name.
+The entries are wire contract 2.2, 2.10 and 8.6; their order is that of `/_resources`: by name.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from typing import Final
 from kong_mesh_cp.core.resources.meta import Scope
 
 
+# The flags decide more than the travelling: whether a global control plane or a federated zone may
+# write a type, and which labels a write adds.
 class Kds(Flag):
     """How resources of a type travel between the control planes of zones and a global one."""
 
@@ -25,6 +27,7 @@ class Kds(Flag):
     PROVIDED_BY_ZONE = auto()
 
 
+# What the GUI and kumactl build their forms and commands from; a wrong flag shows up there first.
 class Policy(Flag):
     """What a policy has, as `/_resources` tells it."""
 
@@ -61,15 +64,20 @@ class ResourceType:
     @property
     def provided_by_zone(self) -> bool:
         """Whether a zone's control plane is where such resources come from."""
+        # Either flag: zones make policies that travel up, and secrets that do not.
         return bool(self.kds & (Kds.ZONE_TO_GLOBAL | Kds.PROVIDED_BY_ZONE))
 
     @property
     def only_from_zone(self) -> bool:
         """Whether a global control plane refuses to write them."""
+        # Policies go both ways, so a global control plane writes them too; a Dataplane only goes
+        # up.
         return Kds.ZONE_TO_GLOBAL in self.kds and Kds.GLOBAL_TO_ZONES not in self.kds
 
     @property
     def included_in_federation(self) -> bool:
+        # What a zone that joins a federation may take along: `kumactl export --profile federation`
+        # asks this.
         return Kds.GLOBAL_TO_ZONES in self.kds and not self.read_only
 
     @property
@@ -150,6 +158,8 @@ def _plugin(
     kong_only: bool = False,
 ) -> ResourceType:
     plural = plural or f"{display}s"
+    # Newer types have their path from their name; the older ones (`circuit-breakers`,
+    # `zoneegresses`) follow no rule, and are spelt out.
     path = plural.replace(" ", "").lower()
     return ResourceType(
         name=name,
@@ -180,6 +190,8 @@ def _kong(name: str, path: str, display: str) -> ResourceType:
         path=path,
         singular=display,
         plural=f"{display}s",
+        # Kong Mesh's own types are no types of Kuma's lists, and its kumactl has no short forms of
+        # them.
         kumactl=(path.removesuffix("s"), path),
         kong_only=True,
     )
@@ -188,7 +200,8 @@ def _kong(name: str, path: str, display: str) -> ResourceType:
 _G: Final = Scope.GLOBAL
 _M: Final = Scope.MESH
 
-_ROWS: Final = (
+_RESOURCE_TYPES: Final = (
+    # The one path of these three without a dash, as Kong Mesh has it.
     _kong("AccessAudit", "accessaudits", "Access Audit"),
     _kong("AccessRole", "access-roles", "Access Role"),
     _kong("AccessRoleBinding", "access-role-bindings", "Access Role Binding"),
@@ -198,6 +211,7 @@ _ROWS: Final = (
         "Circuit Breaker",
         "circuit-breaker circuit-breakers",
     ),
+    # Without a path: the control plane's own records, which no client sees.
     _type("Config", "", "Config", _G, _DOWN),
     _type("Dataplane", "dataplanes", "Dataplane", _M, _UP, kumactl="dataplane dataplanes dp"),
     _type("DataplaneInsight", "dataplane-insights", "Dataplane Insight", _M, _UP, read_only=True),
@@ -222,6 +236,7 @@ _ROWS: Final = (
         _G,
         _DOWN | _OF_ZONE,
         kumactl="global-secret global-secrets",
+        # Reading alone gives rights away here, so that even a GET takes an administrator.
         admin_only=True,
     ),
     _legacy("HealthCheck", "health-checks", "Health Check", "healthcheck healthchecks"),
@@ -255,6 +270,7 @@ _ROWS: Final = (
     ),
     _policy("MeshHTTPRoute", "Mesh HTTP Route", "mhttpr", _TO),
     _policy("MeshHealthCheck", "Mesh Health Check", "mhc", _TO),
+    # Of global scope although it is about a mesh: it has the mesh's name, and goes with it.
     _type("MeshInsight", "mesh-insights", "Mesh Insight", _G, _OF_GLOBAL, read_only=True),
     _policy(
         "MeshLoadBalancingStrategy",
@@ -295,6 +311,7 @@ _ROWS: Final = (
         _M,
         _DOWN,
         read_only=True,
+        # Stored as one resource for all services of a mesh; the API makes one of each service.
         virtual=True,
     ),
     _legacy("Timeout", "timeouts", "Timeout", "timeout timeouts"),
@@ -353,4 +370,7 @@ _ROWS: Final = (
     ),
 )
 
-TYPES: Final[Mapping[str, ResourceType]] = MappingProxyType({row.name: row for row in _ROWS})
+# Read only: a type that is not in the table does not exist for any path, list or check.
+TYPES: Final[Mapping[str, ResourceType]] = MappingProxyType(
+    {resource_type.name: resource_type for resource_type in _RESOURCE_TYPES}
+)

@@ -16,12 +16,14 @@ SERVICE: Final = "kuma.io/service"
 PROTOCOL: Final = "kuma.io/protocol"
 ZONE: Final = "kuma.io/zone"
 EXTERNAL_SERVICE: Final = "kuma.io/external-service-name"
+# As the text of the refusal lists them.
 PROTOCOLS: Final = ("grpc", "http", "http2", "kafka", "tcp")
 
 Tags = Mapping[str, str]
 
 _NAME: Final = re.compile(r"[a-zA-Z0-9.\-_:/]*")
 _VALUE: Final = re.compile(r"[a-zA-Z0-9.\-_:]*")
+# Slashes are for selectors alone; a value in a tag becomes part of a SPIFFE id.
 _SELECTOR_VALUE: Final = re.compile(r"[a-zA-Z0-9.\-_:/]*|\*")
 
 PORT_RANGE: Final = f"port must be in the range [1, {PORT_MAX}]"
@@ -77,17 +79,21 @@ def _violations(
     path: FieldPath, tags: Tags, rules: TagRules, values: re.Pattern[str], values_text: str
 ) -> list[Violation]:
     violations: list[Violation] = []
+    # The order of all that follows is Kuma's: the set as a whole, then each tag by name, then the
+    # service tag.
     if rules.at_least_one and not tags:
         violations.append(path.violation("must have at least one tag"))
     if rules.only_service and set(tags) != {SERVICE}:
         violations.append(path.violation(f'must consist of exactly one tag "{SERVICE}"'))
     if rules.check is not None:
         violations += rules.check(path, tags)
+    # Go sorts the keys of a map before it reports, since its own order is random.
     for name in sorted(tags):
         if not name:
             violations.append(path.violation("tag name must be non-empty"))
         at = path.key(name)
         violations += map(at.violation, _name_reasons(name, rules))
+        # An empty value fits the expression below, so it gets this text alone.
         if not tags[name]:
             violations.append(at.violation("tag value must be non-empty"))
         if not values.fullmatch(tags[name]):
@@ -125,6 +131,7 @@ def selectors_violations(
     for index, selector in enumerate(selectors):
         at = path.index(index)
         violations += selector_violations(at.field("match"), selector.match, rules)
+        # At each of the others: none is more superfluous than the next.
         if at_most_one and index:
             violations.append(at.violation("there can be at most one selector"))
     return violations
@@ -158,6 +165,7 @@ def address_violations(path: FieldPath, address: str) -> list[Violation]:
     if not address:
         return [at.violation("address can't be empty")]
     violations = []
+    # Other hosts are told this address, and none can reach a wildcard.
     if address in {"0.0.0.0", "::"}:  # noqa: S104  refused here, not listened on
         violations.append(at.violation("must not be 0.0.0.0 or ::"))
     if not is_ip(address) and not is_dns_name(address):
@@ -165,6 +173,7 @@ def address_violations(path: FieldPath, address: str) -> list[Violation]:
     return violations
 
 
+# Go's nil and zero duration are one here: Kuma asks for "positive" in both cases.
 def duration_violations(path: FieldPath, nanoseconds: int | None) -> list[Violation]:
     """A duration that has to be there, and not be zero."""
     return [] if nanoseconds else [path.violation(MUST_BE_POSITIVE)]

@@ -10,6 +10,7 @@ from kong_mesh_cp.core.schema.record_terms import OneOf
 from kong_mesh_cp.core.schema.value_checks import must_be_one_of
 from kong_mesh_cp.core.schema.violations import FieldPath, Violation
 
+# In ascending order, which the comparison below relies on.
 VERSIONS: Final = ("TLSAuto", "TLS10", "TLS11", "TLS12", "TLS13")
 
 
@@ -28,6 +29,7 @@ def version_violations(version: TlsVersion, at: FieldPath) -> Iterator[Violation
             known = False
             yield at.field(name).violation(must_be_one_of(name, VERSIONS))
     # An open end is as wide as it can be.
+    # An unknown version has been reported, and cannot be compared.
     if not known or "TLSAuto" in {version.min, version.max}:
         return
     if VERSIONS.index(version.min) > VERSIONS.index(version.max):

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 class Share(Enum):
     """What is counted together; the values are the words of a refusal."""
 
+    # Apart, because their number follows the proxies and not what somebody writes by hand.
     DATAPLANES = "Dataplanes"
     OTHERS = "resources but Dataplanes"
 
@@ -101,6 +102,7 @@ class Quota:
         if share is None:
             return None
         old, new = before.of(share), after.of(share)
+        # Both, so that a quota that was lowered below what is there blocks no update or deletion.
         if new.items > self.items and new.items > old.items:
             return Excess(share, "items", new.items, self.items)
         if new.bytes > self.bytes and new.bytes > old.bytes:

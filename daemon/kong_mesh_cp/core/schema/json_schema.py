@@ -40,9 +40,12 @@ class Definitions:
 
         Raises: ValueError when another source has the name already.
         """
+        # By name and not by type: the names are what clients see, and one of them can stand for one
+        # schema only.
         if name not in self._sources:
             # Before it is made: a type may hold values of its own kind.
             self._sources[name] = source
+            # Made once: two types that share a part point at the same schema.
             self._by_name[name] = make()
         elif self._sources[name] != source:
             raise ValueError(f"two schemas would be called {name}")
@@ -55,6 +58,7 @@ class Definitions:
 
 def class_name(kind: type) -> str:
     """What the schema of a dataclass is called: its own name, behind that of its module."""
+    # `Conf` alone would be 28 types: the module's name tells them apart.
     of_module = "".join(word.title() for word in kind.__module__.rpartition(".")[2].split("_"))
     own = kind.__name__
     return own if own.startswith(of_module) else f"{of_module}{own}"
@@ -64,5 +68,6 @@ def description(kind: type) -> str:
     """The first paragraph of a dataclass's docstring; "" without one."""
     text = kind.__doc__ or ""
     if text.startswith(f"{kind.__name__}("):
+        # An unchanged docstring of dataclass is the class's signature.
         return ""  # made by `dataclass`, and of no use to anybody
     return " ".join(text.partition("\n\n")[0].split())

@@ -56,6 +56,7 @@ def encode(message: Message) -> bytes:
     a surrogate pair, too much of it); TypeError for a type whose fields have no numbers.
     """
     encoded = _encoded(message)
+    # After encoding: the size is known only then, and a message of JSON is bounded already.
     refuse_large(encoded)
     return encoded
 
@@ -127,6 +128,7 @@ class _Scalars(_FieldCodec):
         self._tag = tag(of.number, LENGTH)
 
     def encode(self, value: Any) -> bytes:
+        # proto3 packs numbers by default; texts and bytes carry their length already.
         items = map(self._codec.encode, value)
         if self._packed:
             return self._tag + with_length(b"".join(items)) if value else b""
@@ -225,6 +227,8 @@ class _Table:
     by_number: Mapping[int, _FieldCodec]
 
 
+# By class and not by a cache of the function: reading looks here for every message inside of a
+# message.
 _TABLES: Final[dict[type[Message], _Table]] = {}  # made at the first use of a type
 
 
@@ -236,6 +240,8 @@ def _table(message_type: type[Message]) -> _Table:
             key=lambda codec: codec.number,
         )
         table = _Table(tuple(codecs), {codec.number: codec for codec in codecs})
+        # At the first use of a type and not when it is declared: most types of a control plane are
+        # never sent as bytes.
         if len(table.by_number) != len(codecs):
             raise TypeError(f"two fields of {message_type.__name__} have the same number")
         _TABLES[message_type] = table
@@ -285,6 +291,7 @@ def _encoded(message: Message) -> bytes:
 def _decoded(reader: Reader, message_type: type[M], spans: Sequence[Span], depth: int) -> M:
     refuse_deep(depth)
     by_number = _table(message_type).by_number
+    # By number, so that a field that comes in pieces is put together when all of it is there.
     held: dict[int, Any] = {}
     chosen: dict[str, int] = {}  # the number of the field that is set, by its group
     unknown = []

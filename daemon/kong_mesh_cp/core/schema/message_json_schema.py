@@ -21,6 +21,7 @@ from kong_mesh_cp.core.schema.json_schema import (
 )
 from kong_mesh_cp.core.schema.messages import Message, MessageField, ProtoEnum, message_fields
 
+# protobuf's JSON mapping has words for what JSON has no numbers for.
 _FLOATING: Final[Schema] = {
     "anyOf": [{"type": "number"}, {"enum": ["NaN", "Infinity", "-Infinity"]}],
 }
@@ -31,6 +32,7 @@ _SCALARS: Final[Mapping[object, Schema]] = {
     scalars.FLOAT: _FLOATING,
     scalars.INT32: INT32,
     scalars.UINT32: integer(64, 0, 2**32 - 1),
+    # Written as text, since many readers of JSON hold numbers as doubles and lose digits.
     scalars.UINT64: {"type": "string", "pattern": "^[0-9]{1,20}$"},
     scalars.BYTES: {"type": "string", "format": "byte"},
     scalars.DURATION: DURATION,
@@ -55,7 +57,9 @@ def message_schema(message_type: type[Message], definitions: Definitions) -> Sch
 
 def message_properties(message_type: type[Message], definitions: Definitions) -> Schema:
     """The members of a message, none of which has to be there."""
+    # The JSON names only: snake_case names are read as well, but never written.
     fields = tuple(message_fields(message_type))
+    # Collected first, because each member of a group names the others.
     groups: dict[str, list[str]] = {}
     for each in fields:
         if each.oneof:
@@ -65,6 +69,7 @@ def message_properties(message_type: type[Message], definitions: Definitions) ->
 
 def _field(field: MessageField, group: list[str], definitions: Definitions) -> Schema:
     schema = _value(field.hint, definitions)
+    # JSON Schema could say it with `oneOf`, which few generators of clients understand.
     if len(group) > 1:
         schema = {**schema, "description": f"At most one of {', '.join(group)} is set."}
     return schema
@@ -82,12 +87,15 @@ def _value(hint: Any, definitions: Definitions) -> Schema:
     if isinstance(hint, type) and issubclass(hint, ProtoEnum):
         return _enum(hint, definitions)
     scalar = hint.__metadata__[0] if origin is Annotated else scalars.PLAIN[hint]
+    # A type that is missing here fails the test of all kinds, not a request.
     return _SCALARS[scalar]
 
 
 def _enum(enum: type[ProtoEnum], definitions: Definitions) -> Schema:
     def make() -> Schema:
         names = [each.name for each in enum]
+        # proto3's enumerations are open: numbers of a newer version are kept, and have no name
+        # here.
         number = {**INT32, "description": "A value without a name."}
         return {"description": description(enum), "anyOf": [{"enum": names}, number]}
 

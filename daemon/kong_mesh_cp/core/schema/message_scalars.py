@@ -61,6 +61,7 @@ def _read_float(value: object) -> float:
         raise number_mismatch(value, "float32") from None
 
 
+# A float32 shown as a double has digits that nobody wrote: 0.1 would be 0.10000000149011612.
 def shortest_float(value: float) -> float:
     """The number of 32 bits nearest to `value`, as the double of its shortest decimal.
 
@@ -127,6 +128,7 @@ def read_enum_number(value: object) -> int:
     raise mismatch(value, "protoreflect.EnumNumber")
 
 
+# Named after the scalar types of .proto files.
 STRING: Final = Scalar(read_string, _same)
 BOOL: Final = Scalar(read_bool, _same)
 DOUBLE: Final = Scalar(read_double, write_double)

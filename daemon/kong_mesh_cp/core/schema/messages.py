@@ -201,20 +201,22 @@ def unknown_members(
     message_type: type[Message], value: object, at: FieldPath
 ) -> Iterator[FieldPath]:
     """The members of the JSON `value`, which stands at `at`, that reading the message ignores."""
+    # What has another type is a fault that reading reports; here it has no members.
     if not is_object(value):
         return
     hints = {name: codec.of.hint for codec in _codecs(message_type) for name in codec.of.names}
+    # In the order of the body, so that the answer follows what its author wrote.
     for name, member in value.items():
-        hint, place = hints.get(name), at.field(name)
+        hint, member_at = hints.get(name), at.field(name)
         if name not in hints:
-            yield place
+            yield member_at
         elif isinstance(hint, type) and issubclass(hint, Message):
-            yield from unknown_members(hint, member, place)
+            yield from unknown_members(hint, member, member_at)
         elif get_origin(hint) is tuple and isinstance(member, list):
             inner = get_args(hint)[0]
             if isinstance(inner, type) and issubclass(inner, Message):
                 for number, each in enumerate(member):
-                    yield from unknown_members(inner, each, place.index(number))
+                    yield from unknown_members(inner, each, member_at.index(number))
 
 
 def write_message(message: Message) -> dict[str, object]:

@@ -13,15 +13,17 @@ from kong_mesh_cp.core.schema.json_schema import (
 )
 from kong_mesh_cp.core.schema.record_nodes import (
     AnythingNode,
-    BooleanNode,
-    DurationNode,
-    IntegerNode,
     ListNode,
     Member,
     Node,
-    NumberOrTextNode,
     RecordNode,
     TextMapNode,
+)
+from kong_mesh_cp.core.schema.record_scalars import (
+    BooleanNode,
+    DurationNode,
+    IntegerNode,
+    NumberOrTextNode,
     TextNode,
 )
 from kong_mesh_cp.core.schema.record_terms import Length, OneOf
@@ -35,12 +37,14 @@ def record_schema(node: RecordNode, definitions: Definitions, name: str = "") ->
     def make() -> Schema:
         return _record(node, description(kind), definitions)
 
+    # An Entry of one conf is another schema than that of the next, under the same class.
     if getattr(kind, "__parameters__", ()):
         return make()
     return definitions.pointer(name or class_name(kind), node, make)
 
 
 def _record(node: RecordNode, said: str, definitions: Definitions) -> Schema:
+    # A member without a default in its dataclass is one that the schema asks for.
     required = [member.name for member in node.members if member.default is None]
     return {
         "type": "object",
@@ -52,6 +56,7 @@ def _record(node: RecordNode, said: str, definitions: Definitions) -> Schema:
 
 def _member(member: Member, definitions: Definitions) -> Schema:
     schema = _node(member.node, definitions)
+    # Only defaults of the schema, which are stored; Go's zero values are not written at all.
     if member.default is not None and member.null_is_absent:
         return {**schema, "default": member.node.write(member.default())}
     return schema
@@ -69,6 +74,7 @@ def _node(node: Node, definitions: Definitions) -> Schema:
         case IntegerNode():
             return _integer(node)
         case NumberOrTextNode():
+            # `x-kubernetes-int-or-string` in Kuma's schema.
             return {"anyOf": [INT32, {"type": "string"}]}
         case TextMapNode():
             return {"type": "object", "additionalProperties": {"type": "string"}}
@@ -95,6 +101,7 @@ def _text(node: TextNode) -> Schema:
 def _integer(node: IntegerNode) -> Schema:
     bits = 32 if node.format == "int32" else 64
     low, high = node.range.minimum, node.range.maximum
+    # Kuma's schema has no bound here and leaves it to Go's decoder; this one says it.
     if low is None and node.is_unsigned:
         low = 0
     return {**integer(bits, low, high), **_values(node.enumeration)}

@@ -1,57 +1,24 @@
-"""How each kind of JSON value of a schema is read, checked and written.
+"""How the composite values of a record are read, checked and written: lists, maps, objects.
 
-The texts are those of the schema validator that Kuma's API server uses; clients show them.
 Reading goes on after a fault with the value that Go would have there, so that all faults of a
-body are told at once.
+body are reported at once.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Final, Protocol
+from typing import Protocol
 
-from kong_mesh_cp.core.formats.durations import DurationError, format_duration, parse_duration
-from kong_mesh_cp.core.formats.go_quote import go_quote
-from kong_mesh_cp.core.schema.record_terms import Length, OneOf, Pattern, Range
-from kong_mesh_cp.core.schema.violations import VIOLATIONS_MAX, FieldPath, Violation
-
-_LIMITS: Final = {"int32": 2**31, "int64": 2**63, "": 2**63}
-
-
-class EnoughFaultsError(Exception):
-    """More is wrong with a body than anybody is told: whoever reads it may stop."""
-
-
-class Faults:
-    """What one reading found: schema violations, and what Go's decoder would stop at."""
-
-    def __init__(self) -> None:
-        self.violations: list[Violation] = []
-        self.undecodable = ""  # the first such text
-
-    def add(self, at: FieldPath, text: str) -> None:
-        """Only a path below the spec is told as a field; all else is one text, as Kuma does it."""
-        if at.text.startswith("spec."):
-            self.tell(Violation(at.text, text))
-        else:
-            self.tell(Violation("", f"{at.text} {text}"))
-
-    def tell(self, violation: Violation) -> None:
-        """Raises: EnoughFaultsError."""
-        self.violations.append(violation)
-        if len(self.violations) > VIOLATIONS_MAX:
-            raise EnoughFaultsError
-
-    def stop_decoding(self, text: str) -> None:
-        self.undecodable = self.undecodable or text
+from kong_mesh_cp.core.schema.record_faults import Faults, wrong_type
+from kong_mesh_cp.core.schema.record_scalars import TextNode
+from kong_mesh_cp.core.schema.record_terms import Length
+from kong_mesh_cp.core.schema.violations import FieldPath
 
 
 class Node(Protocol):
+    """How one value of a record is read, checked and written."""
+
     def read(self, value: object, at: FieldPath, faults: Faults) -> object: ...
     def zero(self) -> object:
         """What Go has where nothing is given."""
@@ -59,226 +26,10 @@ class Node(Protocol):
     def write(self, value: object) -> object: ...
 
 
-def json_type(value: object) -> str:
-    """The JSON type as the schema validator calls it; it sees every number as a float."""
-    match value:
-        case None:
-            return "null"
-        case bool():
-            return "boolean"
-        case str():
-            return "string"
-        case int() | float():
-            return "number"
-        case list():
-            return "array"
-        case _:
-            return "object"
-
-
-def _wrong_type(expected: str, value: object) -> str:
-    return f"in body must be of type {expected}: {go_quote(json_type(value))}"
-
-
-def _wrong_format(expected: str, value: object) -> str:
-    # Where a format is due the validator compares formats, and only numbers have one.
-    found = "float64" if json_type(value) == "number" else ""
-    return f"in body must be of type {expected}: {go_quote(found)}"
-
-
-def _check_enumeration(terms: OneOf | None, value: object, at: FieldPath, faults: Faults) -> None:
-    if terms is not None and value not in terms.values:
-        shown = " ".join(str(v) for v in terms.values)
-        faults.add(at, f"in body should be one of [{shown}]")
-
-
-@dataclass(frozen=True)
-class TextNode:
-    enumeration: OneOf | None = None
-    length: Length = field(default_factory=Length)
-    pattern: Pattern | None = None
-    format: str = ""
-
-    @cached_property
-    def _expression(self) -> re.Pattern[str] | None:
-        if self.pattern is None:
-            return None
-        # `$` of Go is the very end; in Python it would also be before a final newline.
-        return re.compile(re.sub(r"\$$", r"\\Z", self.pattern.text))
-
-    def zero(self) -> str:
-        return ""
-
-    def read(self, value: object, at: FieldPath, faults: Faults) -> str:
-        text = value if isinstance(value, str) else None
-        if text is None:
-            self._type_fault(value, at, faults)
-        _check_enumeration(self.enumeration, value, at, faults)
-        if text is None:
-            return str(value) if isinstance(value, int | float) else ""
-        self._check_text(text, at, faults)
-        return text
-
-    def _type_fault(self, value: object, at: FieldPath, faults: Faults) -> None:
-        if not self.format or value is None:
-            faults.add(at, _wrong_type("string", value))
-        elif isinstance(value, list):
-            # The schema lets a list pass where a text has a format; Go's decoder does not.
-            faults.stop_decoding("json: cannot unmarshal array into Go value of type string")
-        else:
-            faults.add(at, _wrong_format(self.format, value))
-
-    def _check_text(self, text: str, at: FieldPath, faults: Faults) -> None:
-        low, high = self.length.minimum, self.length.maximum
-        if low is not None and len(text) < low:
-            faults.add(at, f"in body should be at least {low} chars long")
-        if high is not None and len(text) > high:
-            faults.add(at, f"in body should be at most {high} chars long")
-        if self.pattern is not None and self._expression and not self._expression.search(text):
-            faults.add(at, f"in body should match '{self.pattern.text}'")
-        if self.format and not _FORMATS[self.format](text):
-            faults.add(at, f"in body must be of type {self.format}: {go_quote(text)}")
-
-    def write(self, value: object) -> object:
-        return value
-
-
-def _is_base64(text: str) -> bool:
-    try:
-        base64.b64decode(text.encode(), validate=True)
-    except binascii.Error:
-        return False
-    return True
-
-
-_DATE_TIME: Final = re.compile(
-    r"[0-9]{4}-(0[1-9]|1[0-2])-([0-2][0-9]|3[01])[Tt ]"
-    r"([01][0-9]|2[0-3]):[0-5][0-9]:([0-5][0-9]|60)(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})"
-)
-
-
-def _is_date_time(text: str) -> bool:
-    return _DATE_TIME.fullmatch(text) is not None
-
-
-_FORMATS: Final[Mapping[str, Callable[[str], bool]]] = {
-    "byte": _is_base64,
-    "date-time": _is_date_time,
-}
-
-
-@dataclass(frozen=True)
-class IntegerNode:
-    format: str = ""
-    range: Range = field(default_factory=Range)
-    enumeration: OneOf | None = None
-    is_unsigned: bool = False
-
-    def zero(self) -> int:
-        return 0
-
-    def read(self, value: object, at: FieldPath, faults: Faults) -> int:
-        number = _whole(value)
-        if number is None:
-            faults.add(at, self._type_fault(value))
-        _check_enumeration(self.enumeration, value if number is None else number, at, faults)
-        if number is None:
-            return 0
-        limit = _LIMITS[self.format]
-        if not -limit <= number < limit:
-            kind = (
-                f"integer with format {self.format}" if self.format else "integer (default format)"
-            )
-            faults.tell(Violation("", f"Checked value must be of type {kind} in {at.text}"))
-        low, high = self.range.minimum, self.range.maximum
-        if low is not None and number < low:
-            faults.add(at, f"in body should be greater than or equal to {low}")
-        if high is not None and number > high:
-            faults.add(at, f"in body should be less than or equal to {high}")
-        if self.is_unsigned and number < 0:
-            faults.stop_decoding(
-                f"json: cannot unmarshal number {number} into Go value of type uint32"
-            )
-        return number
-
-    def _type_fault(self, value: object) -> str:
-        if self.format and value is not None and not isinstance(value, str | list):
-            return _wrong_format(self.format, value)
-        return _wrong_type("integer", value)
-
-    def write(self, value: object) -> object:
-        return value
-
-
-def _whole(value: object) -> int | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return int(value) if value == value // 1 else None
-
-
-@dataclass(frozen=True)
-class BooleanNode:
-    def zero(self) -> bool:
-        return False
-
-    def read(self, value: object, at: FieldPath, faults: Faults) -> bool:
-        if isinstance(value, bool):
-            return value
-        faults.add(at, _wrong_type("boolean", value))
-        return False
-
-    def write(self, value: object) -> object:
-        return value
-
-
-@dataclass(frozen=True)
-class DurationNode:
-    """A Go duration, kept in nanoseconds and written anew (`90s` becomes `1m30s`)."""
-
-    def zero(self) -> int:
-        return 0
-
-    def read(self, value: object, at: FieldPath, faults: Faults) -> int:
-        if not isinstance(value, str):
-            faults.add(at, _wrong_type("string", value))
-            return 0
-        try:
-            return parse_duration(value)
-        except DurationError as error:
-            faults.stop_decoding(str(error))
-            return 0
-
-    def write(self, value: object) -> object:
-        return format_duration(value) if isinstance(value, int) else value
-
-
-@dataclass(frozen=True)
-class NumberOrTextNode:
-    def zero(self) -> int:
-        return 0
-
-    def read(self, value: object, at: FieldPath, faults: Faults) -> int | str:
-        if isinstance(value, str):
-            return value
-        number = _whole(value)
-        if number is None:
-            text = f'"{at.text}" must validate at least one schema (anyOf)'
-            faults.tell(Violation("", text))
-            faults.add(at, _wrong_type("integer", value))
-            return 0
-        if not -_LIMITS["int32"] <= number < _LIMITS["int32"]:
-            faults.stop_decoding(
-                f"json: cannot unmarshal number {number} into Go value of type int32"
-            )
-            return 0
-        return number
-
-    def write(self, value: object) -> object:
-        return value
-
-
 @dataclass(frozen=True)
 class AnythingNode:
+    """Any JSON value, kept as it came."""
+
     def zero(self) -> None:
         return None
 
@@ -291,6 +42,8 @@ class AnythingNode:
 
 @dataclass(frozen=True)
 class ListNode:
+    """A list whose items have one schema."""
+
     items: Node
     length: Length = field(default_factory=Length)
 
@@ -299,9 +52,10 @@ class ListNode:
 
     def read(self, value: object, at: FieldPath, faults: Faults) -> tuple[object, ...]:
         if not isinstance(value, list):
-            faults.add(at, _wrong_type("array", value))
+            faults.add(at, wrong_type("array", value))
             return ()
         low, high = self.length.minimum, self.length.maximum
+        # Items before the length: the order in which the validator reports.
         items = tuple(self.items.read(v, at.index(i), faults) for i, v in enumerate(value))
         if low is not None and len(value) < low:
             faults.add(at, f"in body should have at least {low} items")
@@ -315,13 +69,16 @@ class ListNode:
 
 @dataclass(frozen=True)
 class TextMapNode:
+    """An object whose values are texts."""
+
     def zero(self) -> Mapping[str, str]:
         return {}
 
     def read(self, value: object, at: FieldPath, faults: Faults) -> Mapping[str, str]:
         if not isinstance(value, dict):
-            faults.add(at, _wrong_type("object", value))
+            faults.add(at, wrong_type("object", value))
             return {}
+        # Each value is checked by itself, so that a fault names its key.
         text = TextNode()
         return {k: text.read(v, at.field(k), faults) for k, v in value.items()}
 
@@ -347,6 +104,8 @@ class Member:
 
 @dataclass(frozen=True)
 class RecordNode:
+    """An object whose members are declared by a dataclass."""
+
     members: tuple[Member, ...]
     make: Callable[..., object]
 
@@ -355,27 +114,31 @@ class RecordNode:
 
     def read(self, value: object, at: FieldPath, faults: Faults) -> object:
         if not isinstance(value, dict):
-            faults.add(at, _wrong_type("object", value))
+            faults.add(at, wrong_type("object", value))
             return self.zero()
         return self.make(**dict(self._members(value, at, faults)))
 
     def _members(
         self, value: Mapping[str, object], at: FieldPath, faults: Faults
     ) -> Iterable[tuple[str, object]]:
+        # Only members that are declared are looked at: the schema allows others, and Go's decoder
+        # ignores them.
         for member in self.members:
-            place = at.field(member.name)
+            member_at = at.field(member.name)
             given = value.get(member.name)
+            # A member that is null counts as absent only where the schema has a default for it.
             if given is not None or (member.name in value and not member.null_is_absent):
-                yield member.attribute, member.node.read(given, place, faults)
+                yield member.attribute, member.node.read(given, member_at, faults)
                 continue
             if member.default is None:
-                faults.add(place, "in body is required")
+                faults.add(member_at, "in body is required")
             yield member.attribute, _absent(member)
 
     def write(self, value: object) -> dict[str, object]:
         written: dict[str, object] = {}
         for member in self.members:
             part = getattr(value, member.attribute)
+            # None is what was never given; Go's `omitempty` leaves out what is empty besides.
             if part is None or (member.omit_empty and not part):
                 continue
             written[member.name] = member.node.write(part)

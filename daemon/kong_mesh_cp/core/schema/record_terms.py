@@ -34,6 +34,9 @@ class Format:
 
 @dataclass(frozen=True, slots=True)
 class Range:
+    """The bounds of a number, both included."""
+
+    # Both ends are part of the range, as in JSON Schema.
     minimum: int | None = None
     maximum: int | None = None
 

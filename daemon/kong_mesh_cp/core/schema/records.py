@@ -12,18 +12,20 @@ from dataclasses import MISSING, Field, fields, is_dataclass
 from functools import cache
 from typing import Annotated, Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
+from kong_mesh_cp.core.schema.record_faults import Faults
 from kong_mesh_cp.core.schema.record_nodes import (
     AnythingNode,
-    BooleanNode,
-    DurationNode,
-    Faults,
-    IntegerNode,
     ListNode,
     Member,
     Node,
-    NumberOrTextNode,
     RecordNode,
     TextMapNode,
+)
+from kong_mesh_cp.core.schema.record_scalars import (
+    BooleanNode,
+    DurationNode,
+    IntegerNode,
+    NumberOrTextNode,
     TextNode,
 )
 from kong_mesh_cp.core.schema.record_terms import (
@@ -68,6 +70,7 @@ def record(kind: Any) -> RecordNode:
 def _record(kind: Any) -> RecordNode:
     origin = get_origin(kind) or kind
     bound = dict(zip(getattr(origin, "__parameters__", ()), get_args(kind), strict=True))
+    # Cached above, because this resolves every annotation of a class from its text.
     hints = get_type_hints(origin, include_extras=True)
     return RecordNode(tuple(_member(f, hints[f.name], bound) for f in fields(origin)), origin)
 
@@ -77,6 +80,8 @@ def _member(field: Field[Any], hint: object, bound: Mapping[Any, Any]) -> Member
     node = _node(bound.get(inner, inner), terms)
     names = [t.name for t in terms if isinstance(t, Json)]
     default = _default(field)
+    # Null where the schema has a default is that default; where Go has the zero value it is a wrong
+    # type, which the schema reports.
     by_go = EMPTY_IF_ABSENT in terms or OMIT_EMPTY in terms  # and not by the schema
     return Member(
         attribute=field.name,
@@ -91,13 +96,16 @@ def _member(field: Field[Any], hint: object, bound: Mapping[Any, Any]) -> Member
 def _default(field: Field[Any]) -> Any:
     if field.default_factory is not MISSING:
         return field.default_factory
+    # No default at all: the schema asks for the member.
     if field.default is MISSING:
         return None
+    # A function even for constants, so that both ways of dataclasses look alike to readers.
     value = field.default
     return lambda: value
 
 
 def _camel(name: str) -> str:
+    # `from_` is `from` in JSON: the underscore is there for Python's keyword.
     first, *rest = name.rstrip("_").split("_")
     return first + "".join(word.title() for word in rest)
 

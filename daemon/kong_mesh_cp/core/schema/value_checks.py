@@ -1,6 +1,6 @@
 """What is said of single values, wherever they stand (8.5: the generic texts of Kuma).
 
-Every check takes the value and its place and yields nothing where the value is absent (None).
+Every check takes the value and its path and yields nothing where the value is absent (None).
 """
 
 from __future__ import annotations
@@ -54,11 +54,13 @@ def must_be_one_of(name: str, values: Sequence[str]) -> str:
     return f'"{name}" must be one of [{quoted}]'
 
 
+# Absent values are valid everywhere: whether something has to be there is the caller's question.
 def not_negative(value: int | None, at: FieldPath) -> Iterator[Violation]:
     if value is not None and value < 0:
         yield at.violation("must not be negative when defined")
 
 
+# The text says "zero", that of the next one "0": two functions of Kuma, and clients know both.
 def positive(value: int | None, at: FieldPath) -> Iterator[Violation]:
     """Of durations and signed numbers."""
     if value is not None and value <= 0:
@@ -103,15 +105,18 @@ def at_least(value: int | str | None, minimum: int, at: FieldPath) -> Iterator[V
     if number is None:
         yield at.violation("string must be a valid number")
     elif number < minimum:
+        # The spelling is Kuma's.
         yield at.violation(f"must be greater or equal then: {minimum}")
 
 
 def status_code(value: int, at: FieldPath) -> Iterator[Violation]:
+    # The range of RFC 9110, section 15, wherever a policy answers by itself.
     if not 100 <= value <= 599:
         yield at.violation("must be in inclusive range [100, 599]")
 
 
 def port(value: int | None, at: FieldPath) -> Iterator[Violation]:
+    # 0 is "any port" to a socket and means nothing to a peer.
     if value is not None and not 1 <= value <= PORT_MAX:
         yield at.violation(INVALID_PORT)
 
@@ -121,6 +126,7 @@ def file_path(value: str | None, at: FieldPath) -> Iterator[Violation]:
         yield at.violation("must be a valid path when defined")
 
 
+# Kuma's expression: `k` or `kk`, an optional space, and no number at all are taken as well.
 _BANDWIDTH: Final = re.compile(r"[0-9]*\s?[GMk]+bps", re.ASCII)
 
 
@@ -131,6 +137,7 @@ def bandwidth(value: str, at: FieldPath) -> Iterator[Violation]:
         yield at.violation("must be in kbps/Mbps/Gbps units")
 
 
+# A longer text is no number anybody means, and Decimal would take its time for it.
 DECIMAL_CHARACTERS_MAX: Final = 64
 _DECIMAL: Final = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,6})?")
 
@@ -138,6 +145,7 @@ _DECIMAL: Final = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,
 def decimal(value: int | str) -> decimals.Decimal | None:
     """`value`, a whole number or a decimal one as text; None where it is no number."""
     text = str(value)
+    # Go's decimal package takes the same form; infinity and not-a-number are none in it.
     if len(text) > DECIMAL_CHARACTERS_MAX or not _DECIMAL.fullmatch(text):
         return None
     # Only a few checks need it, and an idle control plane has no use for a third of a MiB.

@@ -7,6 +7,7 @@ from typing import Final
 
 from kong_mesh_cp.core.formats.go_quote import go_quote
 
+# More than anybody corrects in one go, and few enough for any answer.
 VIOLATIONS_MAX: Final = 500  # that are told of one body: nobody mends more of them at a time
 
 
@@ -35,6 +36,7 @@ class FieldPath:
         """The entry `name` of a map."""
         return FieldPath(f"{self.text}[{go_quote(name)}]")
 
+    # The path is rendered only now: most checks find nothing.
     def violation(self, message: str) -> Violation:
         return Violation(self.text, message)
 

@@ -57,20 +57,21 @@ class BinaryFault(StrEnum):
 class BinaryError(ValueError):
     """Bytes that cannot be read as a message, or a message that has no binary form.
 
-    `place` is the path of the field (`networking.inbound.tags`), "" for the message itself. The
+    `path` is that of the field (`networking.inbound.tags`), "" for the message itself. The
     text quotes no content: it may be of a secret.
     """
 
-    def __init__(self, fault: BinaryFault, reason: str, place: str = "") -> None:
-        super().__init__(f"{place}: {reason}" if place else reason)
+    def __init__(self, fault: BinaryFault, reason: str, path: str = "") -> None:
+        super().__init__(f"{path}: {reason}" if path else reason)
         self.fault = fault
         self.reason = reason
-        self.place = place
+        self.path = path
 
+    # The path grows from the inside out, as the exception passes each message.
     def within(self, field: str) -> BinaryError:
         """The same, seen from the message whose field `field` it is in."""
-        place = f"{field}.{self.place}" if self.place else field
-        return BinaryError(self.fault, self.reason, place)
+        path = f"{field}.{self.path}" if self.path else field
+        return BinaryError(self.fault, self.reason, path)
 
 
 class Reader:

@@ -77,6 +77,8 @@ def _out_of_range(what: str) -> BinaryError:
     return BinaryError(BinaryFault.OUT_OF_RANGE, f"{what} is out of its range")
 
 
+# A negative int32 takes ten bytes: the format extends the sign to 64 bits, so that a field may
+# become an int64 later.
 def _encode_int32(value: int) -> bytes:
     if not _INT32[0] <= value <= _INT32[1]:
         raise _out_of_range("an int32")
@@ -98,6 +100,7 @@ def _encode_uint32(value: int) -> bytes:
     return varint(value)
 
 
+# proto3 demands UTF-8 of strings, and other runtimes refuse a whole message for one that is not.
 def _encode_string(text: str) -> bytes:
     try:
         return with_length(text.encode())
@@ -167,6 +170,7 @@ def last_of(fields: Iterable[Field], number: int, codec: ScalarCodec, reader: Re
     """The scalar `number` in `fields`: of several the last one counts, if all are sound."""
     last = codec.default
     for found, wire_type, value, _, end in fields:
+        # All are decoded, so that a message is sound or not whatever comes last.
         if found == number and wire_type == codec.wire_type:
             last = codec.decode(reader, value, end)
     return last
@@ -204,6 +208,7 @@ def wrapper(scalar: ScalarCodec) -> EmbeddedCodec:
 def _encode_duration(nanoseconds: int) -> bytes:
     # Both parts have the sign of the whole.
     seconds, part = divmod(abs(nanoseconds), SECOND)
+    # Python's divmod rounds down, protobuf's Duration towards zero.
     sign = -1 if nanoseconds < 0 else 1
     return _seconds_and_nanos(sign * seconds, sign * part)
 
@@ -226,6 +231,7 @@ def _read_seconds_and_nanos(reader: Reader, spans: Sequence[Span]) -> tuple[int,
     for number, wire_type, value, _, _ in reader.fields(spans):
         if wire_type != VARINT:
             continue
+        # Unknown fields of a well-known type are dropped: a value has nowhere to keep them.
         if number == 1:
             seconds = signed(value, 64)
         elif number == 2:
@@ -235,6 +241,7 @@ def _read_seconds_and_nanos(reader: Reader, spans: Sequence[Span]) -> tuple[int,
 
 def _decode_duration(reader: Reader, spans: Sequence[Span], _depth: int) -> int:
     seconds, nanos = _read_seconds_and_nanos(reader, spans)
+    # Checked after the sum, because each part may be in range while the whole is not.
     nanoseconds = seconds * SECOND + nanos
     same_sign = seconds * nanos >= 0 and abs(nanos) < SECOND
     if not same_sign or not _DURATIONS[0] <= nanoseconds <= _DURATIONS[1]:
@@ -265,6 +272,7 @@ _VALUE_WIRE_TYPES: Final = {
 def _encode_struct(members: Mapping[str, object], depth: int = 1) -> bytes:
     refuse_deep(depth)
     parts = []
+    # Go's deterministic mode sorts by key: equal Structs have equal bytes.
     for key in sorted(members):
         value = with_length(_encode_value(members[key], depth))
         parts += [tag(1, LENGTH), with_length(encoded_entry(key, value, LENGTH))]
@@ -344,6 +352,7 @@ def _decode_value(reader: Reader, spans: Sequence[Span], depth: int) -> object:
         return scalars.write_double(double)
     if number == _STRING:
         return text
+    # What is left is null_value, whose number does not matter.
     return value != 0 if number == _BOOL else None
 
 

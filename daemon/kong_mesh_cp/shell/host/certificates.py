@@ -1,4 +1,4 @@
-"""A server's certificate and key: read, judged, put into force, made."""
+"""A server's certificate and key: read, checked, put into force, made."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ _VERSIONS = {"TLSv1_2": ssl.TLSVersion.TLSv1_2, "TLSv1_3": ssl.TLSVersion.TLSv1_
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Certificate (with its chain) and key, in PEM. `place` is how errors name the two files."""
+    """Certificate (with its chain) and key, in PEM. `source` is how errors name the two files."""
 
     certificate: bytes
     key: bytes = field(repr=False)
-    place: str
+    source: str
     remedy: str  # what to do where they are not usable
 
 
@@ -159,7 +159,7 @@ def _ask_for_certificates(context: ssl.SSLContext, authorities: bytes) -> None:
 
 def _load(context: ssl.SSLContext, pair: Pair) -> None:
     if b"ENCRYPTED" in pair.key:
-        message = f"the key of {pair.place} is encrypted, and nobody is there to type its password"
+        message = f"the key of {pair.source} is encrypted, and nobody is there to type its password"
         raise ConfigurationError(
             message, code="tls-key-encrypted", hint="Decrypt it: openssl pkey -in KEY -out KEY.new"
         )
@@ -171,10 +171,10 @@ def _load(context: ssl.SSLContext, pair: Pair) -> None:
         context.load_cert_chain(f"/proc/self/fd/{descriptor}", password=b"")
     except ssl.SSLError as error:
         if error.reason == "KEY_VALUES_MISMATCH":
-            message = f"the certificate and the key of {pair.place} do not belong together"
+            message = f"the certificate and the key of {pair.source} do not belong together"
             raise ConfigurationError(message, code="tls-key-mismatch", hint=pair.remedy) from None
         reason = (error.reason or "no certificate or no key in PEM").replace("_", " ").lower()
-        message = f"{pair.place} cannot be used: {reason}"
+        message = f"{pair.source} cannot be used: {reason}"
         raise ConfigurationError(message, code="tls-pair-unusable", hint=pair.remedy) from None
     finally:
         os.close(descriptor)
@@ -185,9 +185,9 @@ def ends_at(certificate: bytes) -> datetime:
     return ca.ends_at(certificate)
 
 
-def make_pair(names: Sequence[str], *, now: datetime, place: str, remedy: str) -> Pair:
+def make_pair(names: Sequence[str], *, now: datetime, source: str, remedy: str) -> Pair:
     """A new key, and the certificate that the control plane signs itself. Takes its time."""
     key = rsa.generate_private_key(RSA_EXPONENT, RSA_BITS)
     serial = secrets.randbits(SERIAL_BITS) + 1
     certificate = ca.server_certificate(names, key, serial=serial, now=now)
-    return Pair(certificate, private_key_pem(key), place, remedy)
+    return Pair(certificate, private_key_pem(key), source, remedy)

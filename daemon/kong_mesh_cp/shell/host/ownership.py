@@ -1,6 +1,6 @@
 """Whose a file is: what says whom to believe must be root's or this user's, and not everybody's.
 
-Judged is the file that was opened, so that nothing can be put in its place in between. Links are
+The file that was opened is checked, so that nothing can be put in its place in between. Links are
 followed for files that an operator names: credential mounts and configuration tools use them.
 """
 

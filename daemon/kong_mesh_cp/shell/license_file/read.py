@@ -29,38 +29,38 @@ class FileContent:
     remarks: tuple[str, ...] = ()
 
 
-def read_license_file(path: Path, *, place: str) -> FileContent:
-    """Read a license file; `place` is how errors name it, e.g. `/etc/x.json (KMESH_LICENSE_PATH)`.
+def read_license_file(path: Path, *, source: str) -> FileContent:
+    """Read a license file; `source` is how errors name it, e.g. `/etc/x.json (KMESH_LICENSE_PATH)`.
 
     Only a regular file is read. Symbolic links are followed, because credential mounts use them,
-    and the file that was *opened* is judged. Never blocks on a FIFO, device or socket.
+    and the file that was *opened* is checked. Never blocks on a FIFO, device or socket.
     Raises: LicenseRejectedError with path-not-found, unreadable, unsafe-permissions or too-large.
     Limits: reads at most LICENSE_BYTES_MAX + 1 bytes.
     """
     try:
         # Asked before opening as well: to open a device can already do something (a watchdog
         # starts to count, a tape rewinds). What counts is the second look, at the opened file.
-        _require_regular(os.stat(path), path, place)  # noqa: PTH116 — beside os.open and os.fstat
+        _require_regular(os.stat(path), path, source)  # noqa: PTH116 — beside os.open and os.fstat
         descriptor = os.open(path, _FLAGS)
     except OSError as error:
-        _reject(error, path, place)
+        _reject(error, path, source)
     except ValueError:  # a NUL inside, or text that no file system could hold
         raise LicenseRejectedError(
-            Fault.PATH_NOT_FOUND, f"{place} is no possible path", hint=f"{_PUT_IT_THERE}."
+            Fault.PATH_NOT_FOUND, f"{source} is no possible path", hint=f"{_PUT_IT_THERE}."
         ) from None
     try:
         status = os.fstat(descriptor)
-        _require_regular(status, path, place)
-        _require_safe_mode(status, path, place)
+        _require_regular(status, path, source)
+        _require_safe_mode(status, path, source)
         document = _read_at_most(descriptor, LICENSE_BYTES_MAX + 1)
     except OSError as error:
-        _reject(error, path, place)
+        _reject(error, path, source)
     finally:
         os.close(descriptor)
     if len(document) > LICENSE_BYTES_MAX:
         raise LicenseRejectedError(
             Fault.TOO_LARGE,
-            f"{place} holds more than {LICENSE_BYTES_MAX // 1024} KiB",
+            f"{source} holds more than {LICENSE_BYTES_MAX // 1024} KiB",
             hint="A license has about 1 KiB: check that this is the license file.",
         )
     return FileContent(document, _remarks(status, path))
@@ -84,22 +84,22 @@ _FILE_TYPES = {
 }
 
 
-def _require_regular(status: os.stat_result, path: Path, place: str) -> None:
+def _require_regular(status: os.stat_result, path: Path, source: str) -> None:
     if stat.S_ISREG(status.st_mode):
         return
     what = _FILE_TYPES.get(stat.S_IFMT(status.st_mode), "no regular file")
     hint = "Write the license to a regular file and name that file."
     if stat.S_ISDIR(status.st_mode):
         hint = f"Name the file inside it, for example {printable(path / 'license.json')}."
-    raise LicenseRejectedError(Fault.UNREADABLE, f"{place} is {what}, not a file", hint=hint)
+    raise LicenseRejectedError(Fault.UNREADABLE, f"{source} is {what}, not a file", hint=hint)
 
 
-def _require_safe_mode(status: os.stat_result, path: Path, place: str) -> None:
+def _require_safe_mode(status: os.stat_result, path: Path, source: str) -> None:
     if status.st_mode & stat.S_IWOTH:
         mode = stat.S_IMODE(status.st_mode)
         raise LicenseRejectedError(
             Fault.UNSAFE_PERMISSIONS,
-            f"{place} may be written by everybody (mode {mode:04o})",
+            f"{source} may be written by everybody (mode {mode:04o})",
             hint=f"Check its content and run: chmod o-w {_quoted(path)}",
         )
 
@@ -118,60 +118,60 @@ def _remarks(status: os.stat_result, path: Path) -> tuple[str, ...]:
     return tuple(remarks)
 
 
-def _reject(error: OSError, path: Path, place: str) -> NoReturn:
+def _reject(error: OSError, path: Path, source: str) -> NoReturn:
     match error.errno:
         case errno.ENOENT | errno.ENOTDIR:
-            rejection = _not_found(path, place)
+            rejection = _not_found(path, source)
         case errno.ENAMETOOLONG:
-            message = f"{place} is too long to be the path of a file"
+            message = f"{source} is too long to be the path of a file"
             rejection = LicenseRejectedError(
                 Fault.PATH_NOT_FOUND, message, hint=f"{_PUT_IT_THERE}."
             )
         case errno.EACCES | errno.EPERM:
-            rejection = _forbidden(path, place)
+            rejection = _forbidden(path, source)
         case errno.ELOOP:
             rejection = LicenseRejectedError(
                 Fault.UNREADABLE,
-                f"{place} is a symbolic link that leads back to itself",
+                f"{source} is a symbolic link that leads back to itself",
                 hint=f"See where it goes: namei -l {_quoted(path)}",
             )
         case _:
             rejection = LicenseRejectedError(
                 Fault.UNREADABLE,
-                f"{place} cannot be read: {error.strerror}",
+                f"{source} cannot be read: {error.strerror}",
                 hint=f"Try it by hand: cat {_quoted(path)} >/dev/null",
             )
     raise rejection from None
 
 
-def _not_found(path: Path, place: str) -> LicenseRejectedError:
+def _not_found(path: Path, source: str) -> LicenseRejectedError:
     """Which step of the path is missing: a missing folder is another slip than a missing file."""
     hint = f"{_PUT_IT_THERE}."
     for folder in reversed(path.parents):
         if _is_dangling(folder):
             target = printable(folder.readlink())
             message = (
-                f"{place} does not exist: {printable(folder)} links to {target}, which is missing"
+                f"{source} does not exist: {printable(folder)} links to {target}, which is missing"
             )
             return LicenseRejectedError(Fault.PATH_NOT_FOUND, message, hint=hint)
         if not os.path.exists(folder):  # noqa: PTH110 — Path.exists raises on EACCES
-            message = f"{place} does not exist: there is no folder {printable(folder)}"
+            message = f"{source} does not exist: there is no folder {printable(folder)}"
             return LicenseRejectedError(Fault.PATH_NOT_FOUND, message, hint=hint)
         if not os.path.isdir(folder):  # noqa: PTH112 — as above
-            message = f"{place} does not exist: {printable(folder)} is a file, not a folder"
+            message = f"{source} does not exist: {printable(folder)} is a file, not a folder"
             return LicenseRejectedError(Fault.PATH_NOT_FOUND, message, hint=hint)
     if _is_dangling(path):
         target = printable(path.readlink())
-        message = f"{place} is a symbolic link to {target}, which does not exist"
+        message = f"{source} is a symbolic link to {target}, which does not exist"
         return LicenseRejectedError(Fault.PATH_NOT_FOUND, message, hint=hint)
-    return LicenseRejectedError(Fault.PATH_NOT_FOUND, f"{place} does not exist", hint=hint)
+    return LicenseRejectedError(Fault.PATH_NOT_FOUND, f"{source} does not exist", hint=hint)
 
 
 def _is_dangling(path: Path) -> bool:
     return os.path.islink(path) and not os.path.exists(path)  # noqa: PTH110, PTH114
 
 
-def _forbidden(path: Path, place: str) -> LicenseRejectedError:
+def _forbidden(path: Path, source: str) -> LicenseRejectedError:
     """Names who may not do what where, and the command that lets them."""
     user = _user(os.geteuid())
     # realpath, not Path.resolve: that one raises where links lead in a circle.
@@ -179,7 +179,8 @@ def _forbidden(path: Path, place: str) -> LicenseRejectedError:
         if not os.access(folder, os.X_OK):
             return LicenseRejectedError(
                 Fault.UNREADABLE,
-                f"{place} cannot be read: user {user} may not enter the folder {printable(folder)}",
+                f"{source} cannot be read: user {user} may not enter the folder"
+                f" {printable(folder)}",
                 hint=f"Move the file out of there, or run: chmod o+x {_quoted(folder)}",
             )
     try:
@@ -192,7 +193,7 @@ def _forbidden(path: Path, place: str) -> LicenseRejectedError:
     group, target = _group(os.getegid()), _quoted(path)
     return LicenseRejectedError(
         Fault.UNREADABLE,
-        f"{place} cannot be read by user {user}{owned}",
+        f"{source} cannot be read by user {user}{owned}",
         hint=f"Run: chgrp {shlex.quote(group)} {target} && chmod g+r {target}",
     )
 

@@ -87,7 +87,7 @@ class SystemLicenseSources:
         path = self._start_folder / text
         named = SourceReading(kind=kind, path=printable(path), document=None, error=None)
         try:
-            content = read_license_file(path, place=named.place)
+            content = read_license_file(path, source=named.source)
         except LicenseRejectedError as error:
             return SourceReading(
                 kind=kind, path=named.path, document=None, error=_with_path_hint(error, text)

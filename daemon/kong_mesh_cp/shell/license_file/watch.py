@@ -231,7 +231,7 @@ def _sight(files: Sequence[Path]) -> _Sight:
 def _fingerprint(file: Path) -> str:
     """What reading the file gives: a new one exactly when a reload could come out differently."""
     try:
-        content = read_license_file(file, place=str(file))
+        content = read_license_file(file, source=str(file))
     except LicenseRejectedError as error:
         return error.line
     return " ".join([hashlib.sha256(content.document).hexdigest(), *content.remarks])

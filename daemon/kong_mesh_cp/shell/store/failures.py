@@ -22,33 +22,33 @@ def own_user() -> str:
 
 def store_failure(error: sqlite3.Error, path: Path | None) -> StateError:
     """Why the store in `path` (None: in memory) could not do what it was asked."""
-    place = "the store in memory" if path is None else printable(path)
+    name = "the store in memory" if path is None else printable(path)
     said = printable(str(error))
     match getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE:
         case sqlite3.SQLITE_FULL:
-            return _full(place, path, said)
+            return _full(name, path, said)
         # The VFS says "I/O error" when the index beside the log cannot grow on a full disk.
         case sqlite3.SQLITE_IOERR if path is not None and _is_full(path.parent):
-            return _full(place, path, said)
+            return _full(name, path, said)
         case sqlite3.SQLITE_IOERR:
             return StateError(
-                f"reading or writing {place} failed: {said}",
+                f"reading or writing {name} failed: {said}",
                 code="state-io",
                 hint="Look for errors of the disk and for quotas: dmesg, quota, df -h.",
             )
         case sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM:
-            return unwritable(place, said, path)
+            return unwritable(name, said, path)
         case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
-            return store_corrupt(place, said)
+            return store_corrupt(name, said)
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
             return StateError(
-                f"another program holds {place} locked",
+                f"another program holds {name} locked",
                 code="store-busy",
                 hint="End that program (a database shell, a backup); find it with fuser -v.",
             )
         case _:
             return StateError(
-                f"the store {place} refused a change: {said}",
+                f"the store {name} refused a change: {said}",
                 code="store-failed",
                 hint="This is a fault of the program; keep a copy of the store and report it.",
             )
@@ -66,9 +66,9 @@ def directory_failure(error: OSError, path: Path) -> StateError:
     return unwritable(printable(path), said, path)
 
 
-def store_corrupt(place: str, said: str) -> StateError:
+def store_corrupt(name: str, said: str) -> StateError:
     return StateError(
-        f"the store {place} is damaged: {said}",
+        f"the store {name} is damaged: {said}",
         code="store-corrupt",
         hint=(
             "Move it away together with its -wal and -shm files and start again, or restore a"
@@ -77,18 +77,18 @@ def store_corrupt(place: str, said: str) -> StateError:
     )
 
 
-def unreadable(place: str, said: str) -> StateError:
+def unreadable(name: str, said: str) -> StateError:
     return StateError(
-        f"{place} cannot be read by {own_user()}: {said}",
+        f"{name} cannot be read by {own_user()}: {said}",
         code="state-unreadable",
         hint="Run this as root or as the user that owns the state directory.",
     )
 
 
-def unwritable(place: str, said: str, path: Path | None) -> StateError:
+def unwritable(name: str, said: str, path: Path | None) -> StateError:
     whose = "" if path is None else _owner(path)
     return StateError(
-        f"{place} cannot be written by {own_user()}: {said}{whose}",
+        f"{name} cannot be written by {own_user()}: {said}{whose}",
         code="state-unwritable",
         hint=(
             f"Give the state directory to {own_user()} (chown -R), or choose another one with"
@@ -97,10 +97,10 @@ def unwritable(place: str, said: str, path: Path | None) -> StateError:
     )
 
 
-def _full(place: str, path: Path | None, said: str) -> StateError:
+def _full(name: str, path: Path | None, said: str) -> StateError:
     where = "" if path is None else f" {printable(path.parent)}"
     return StateError(
-        f"no space is left for {place}: {said}",
+        f"no space is left for {name}: {said}",
         code="state-full",
         hint=f"Make room on its file system or raise the quota: df -h{where}",
     )
@@ -115,10 +115,10 @@ def _is_full(directory: Path) -> bool:
 
 def _owner(path: Path) -> str:
     """Who owns the nearest existing thing on the way to `path`: usually the whole explanation."""
-    for place in (path, *path.parents):
+    for each in (path, *path.parents):
         try:
-            uid = place.stat().st_uid
+            uid = each.stat().st_uid
         except OSError:
             continue
-        return f" ({printable(place)} belongs to {user_name(uid)})"
+        return f" ({printable(each)} belongs to {user_name(uid)})"
     return ""

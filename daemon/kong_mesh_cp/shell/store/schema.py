@@ -37,7 +37,7 @@ def read_migrations(directory: Path) -> tuple[Migration, ...]:
     )
 
 
-def recognise(connection: sqlite3.Connection, place: str, newest: int) -> int:
+def recognise(connection: sqlite3.Connection, name: str, newest: int) -> int:
     """The version of the store behind `connection`, 0 for an empty file. Changes nothing.
 
     Raises: StateError `store-foreign` for another program's database, `store-newer` for a store
@@ -51,13 +51,13 @@ def recognise(connection: sqlite3.Connection, place: str, newest: int) -> int:
         return 0
     if application != APPLICATION_ID:
         raise StateError(
-            f"{place} is a database of another program (application id {application:#x})",
+            f"{name} is a database of another program (application id {application:#x})",
             code="store-foreign",
             hint="Move that file away, or choose another directory with KUMA_GENERAL_WORK_DIR.",
         )
     if version > newest:
         raise StateError(
-            f"{place} was made by a newer release (store version {version}; this one knows"
+            f"{name} was made by a newer release (store version {version}; this one knows"
             f" {newest})",
             code="store-newer",
             hint="Install that release again, or restore the state directory from before it.",
@@ -66,14 +66,14 @@ def recognise(connection: sqlite3.Connection, place: str, newest: int) -> int:
 
 
 def migrate(
-    connection: sqlite3.Connection, place: str, steps: Sequence[Migration] | None = None
+    connection: sqlite3.Connection, name: str, steps: Sequence[Migration] | None = None
 ) -> None:
     """Bring the store to the newest version, each step whole or not at all.
 
     Raises: StateError as `recognise` does; sqlite3.Error with the failed step undone.
     """
     steps = all_migrations() if steps is None else steps
-    version = recognise(connection, place, newest=max(step.number for step in steps))
+    version = recognise(connection, name, newest=max(step.number for step in steps))
     for step in steps:
         if step.number > version:
             _apply(connection, step)

@@ -204,7 +204,7 @@ def _read(path: Path, *, private: bool) -> SecretKeys | None:
             code="secret-key-invalid",
             hint="Restore it from a backup: without it no secret in the store can be read.",
         )
-    return SecretKeys.parse(content, place=printable(path))
+    return SecretKeys.parse(content, source=printable(path))
 
 
 def _together(handed_over: SecretKeys, kept: SecretKeys) -> SecretKeys:

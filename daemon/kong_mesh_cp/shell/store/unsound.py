@@ -119,6 +119,6 @@ def _no_constant(_: str) -> object:
     raise ValueError
 
 
-# Not the strict parser of documents: those were judged before they were stored, and each row is
+# Not the strict parser of documents: those were checked before they were stored, and each row is
 # read more often than that.
 _DECODER: Final = json.JSONDecoder(parse_float=_finite, parse_constant=_no_constant)

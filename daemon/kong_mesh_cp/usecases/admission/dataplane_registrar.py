@@ -66,7 +66,7 @@ class DataplaneRegistrar:
     async def refusal_of(self, request: AdmissionRequest) -> Refused | None:
         """What the API would find wrong with the Dataplane by itself; None: nothing."""
         try:
-            await self._applying.judge(_key(request), request.resource)
+            await self._applying.validate(_key(request), request.resource)
         except ResourceRefusedError as error:
             return _invalid(error)
         return None

@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 
 
 class PolicyInForce(Protocol):
+    """The license's rule for seats, as of now."""
+
     def seat_policy(self) -> SeatPolicy: ...
 
 

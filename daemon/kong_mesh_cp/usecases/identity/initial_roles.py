@@ -11,7 +11,7 @@ from kong_mesh_cp.core.formats.go_quote import go_quote
 from kong_mesh_cp.core.identity.roles import ADMIN_BINDING, ADMIN_ROLE, admin_binding, admin_role
 from kong_mesh_cp.core.resources import labels
 from kong_mesh_cp.core.resources.key import ResourceKey
-from kong_mesh_cp.core.resources.labels import Place
+from kong_mesh_cp.core.resources.labels import Deployment
 from kong_mesh_cp.core.resources.registry import TYPES
 from kong_mesh_cp.usecases.identity.stored_roles import BINDING, ROLE
 from kong_mesh_cp.usecases.ports.resource_store import (
@@ -40,7 +40,7 @@ class FirstAdministrators:
 
 
 async def ensure_roles(
-    store: ResourceStore, who: FirstAdministrators, place: Place, wall_clock: WallClock
+    store: ResourceStore, who: FirstAdministrators, deployment: Deployment, wall_clock: WallClock
 ) -> bool:
     """Make both, in one transaction, where there is neither a role nor a binding of any name.
 
@@ -55,7 +55,7 @@ async def ensure_roles(
         Put(
             key=key,
             spec=spec_text(KINDS[key.type], spec),
-            labels=labels.computed_labels({}, TYPES[key.type], "", place),
+            labels=labels.computed_labels({}, TYPES[key.type], "", deployment),
             at=wall_clock(),
             if_version=0,
         )

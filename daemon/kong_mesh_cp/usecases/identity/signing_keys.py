@@ -39,7 +39,7 @@ from kong_mesh_cp.usecases.ports.secrets import KeySecrets, NewSigningKey
 
 log = logging.getLogger(__name__)
 
-REMEMBERED_MAX: Final = 256  # contents of secrets that were judged, and that were warned of
+REMEMBERED_MAX: Final = 256  # contents of secrets whose proof is kept, and that were warned of
 ATTEMPTS_MAX: Final = 100  # of writers that meet; each time one of them gets through
 
 
@@ -85,7 +85,7 @@ class SigningKeys:
         self._secrets = secrets
         self._new_key = new_key
         self._prove = prove or _prove_here
-        self._judged: dict[bytes, SigningKey | SigningKeyError] = {}
+        self._proofs: dict[bytes, SigningKey | SigningKeyError] = {}
         self._told: dict[ResourceKey, bytes] = {}  # contents that were warned of
 
     async def newest(self, series: KeySeries) -> tuple[str, SigningKey]:
@@ -100,7 +100,7 @@ class SigningKeys:
             pem = await self._secrets.get(series.key(serial))
             if pem is None:
                 continue
-            key = await self._judge(pem)
+            key = await self._proof_of(pem)
             if isinstance(key, SigningKey):
                 return str(serial), key
             name = series.key(serial).name
@@ -108,18 +108,18 @@ class SigningKeys:
             unusable = unusable or SigningKeyError(key.problem, name=name)
         raise unusable or series.missing(str(FIRST_SERIAL))
 
-    async def _judge(self, pem: bytes) -> SigningKey | SigningKeyError:
+    async def _proof_of(self, pem: bytes) -> SigningKey | SigningKeyError:
         content = hashlib.sha256(pem).digest()
-        judged = self._judged.get(content)
-        if judged is None:
+        proof = self._proofs.get(content)
+        if proof is None:
             try:
-                judged = await self._prove(pem)
+                proof = await self._prove(pem)
             except SigningKeyError as error:
-                judged = error.with_traceback(None)
-            if len(self._judged) >= REMEMBERED_MAX:
-                self._judged.clear()
-            self._judged[content] = judged
-        return judged
+                proof = error.with_traceback(None)
+            if len(self._proofs) >= REMEMBERED_MAX:
+                self._proofs.clear()
+            self._proofs[content] = proof
+        return proof
 
     def _warn(self, key: ResourceKey, pem: bytes, error: SigningKeyError) -> None:
         content = hashlib.sha256(pem).digest()
@@ -152,7 +152,7 @@ class SigningKeys:
             if pem is None or made_at is None:  # taken out between the questions
                 continue
             use = SigningKeyUse.VALIDATING if _validates(pem) else SigningKeyUse.UNUSABLE
-            if not signs and isinstance(await self._judge(pem), SigningKey):
+            if not signs and isinstance(await self._proof_of(pem), SigningKey):
                 signs, use = True, SigningKeyUse.SIGNING
             rows.append(SigningKeyRow(serial=serial, name=key.name, use=use, made_at=made_at))
         return rows
@@ -240,16 +240,16 @@ class SigningKeys:
 
     async def revoke(self, series: KeySeries, token_id: str) -> None:
         """Void one token for good. Raises: ValueError for an id that no list can hold."""
-        place = series.revocations[0]
+        key = series.revocations[0]
         for _ in range(ATTEMPTS_MAX):
-            listed = await self._secrets.get(place)
+            listed = await self._secrets.get(key)
             extended = with_revoked(listed or b"", token_id)
             if extended == listed:
                 return
-            if await self._secrets.put(place, extended, expected=listed):
-                log.info("token-revoked: %r is listed in %s", token_id, place.name)
+            if await self._secrets.put(key, extended, expected=listed):
+                log.info("token-revoked: %r is listed in %s", token_id, key.name)
                 return
-        raise _contended(place.name)
+        raise _contended(key.name)
 
 
 async def _prove_here(pem: bytes) -> SigningKey:

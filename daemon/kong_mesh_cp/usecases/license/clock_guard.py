@@ -1,4 +1,4 @@
-"""The time that licenses are judged by, and when its evidence is worth writing to disk."""
+"""The time that licenses are checked against, and when its evidence is worth writing to disk."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ class LicenseHolder:
         remembered: Remembered,
         announce: Announce,
     ) -> None:
-        """Choose and judge the license that a start may run on. Touches nothing but the sources.
+        """Choose and check the license that a start may run on. Touches nothing but the sources.
 
         Raises: LicenseRejectedError naming the source, the reason and the next command.
         """
@@ -107,7 +107,7 @@ class LicenseHolder:
 
     @property
     def now(self) -> datetime:
-        """The time that licenses are judged by; later than the wall clock if that was set back."""
+        """What licenses are checked against; later than the wall clock if that was set back."""
         return self._clock.now
 
     @property
@@ -146,7 +146,7 @@ class LicenseHolder:
             "license-in-force: %s%s, %s: %s, until %s (days left: %d)",
             "TEST " if is_test(entitlement) else "",
             name(entitlement),
-            "no source is set" if choice is None else f"from {self._in_force.place}",
+            "no source is set" if choice is None else f"from {self._in_force.source}",
             describe(entitlement),
             instant(entitlement.expires_at),
             self.days_left,
@@ -157,9 +157,11 @@ class LicenseHolder:
                 " directory, so the term of the pre-bundled license begins now"
             )
         if choice is not None and choice.losers and not choice.conflicting:
-            losers = ", ".join(loser.place for loser in choice.losers)
+            losers = ", ".join(loser.source for loser in choice.losers)
             log.info(
-                "license-sources-agree: %s is used; %s holds the same", self._in_force.place, losers
+                "license-sources-agree: %s is used; %s holds the same",
+                self._in_force.source,
+                losers,
             )
         self._log_remarks(before=())
         self._active = active
@@ -290,7 +292,7 @@ class LicenseHolder:
     def _accept(self, found: SelectedLicense, cause: str) -> ReloadOutcome:
         before, self._in_force = self._in_force, found
         if self._pending is not None:
-            log.info("license-reload-recovered: %s can be used again (%s)", found.place, cause)
+            log.info("license-reload-recovered: %s can be used again (%s)", found.source, cause)
             self._pending = None
         self._log_remarks(before=before.remarks)
         if found.entitlement == before.entitlement:
@@ -301,13 +303,13 @@ class LicenseHolder:
             return ReloadOutcome(result=ReloadResult.UNCHANGED)
         changed = difference(before.entitlement, found.entitlement)
         lost = reductions(before.entitlement, found.entitlement)
-        log.info("license-applied: %s, from %s (%s)", changed, found.place, cause)
+        log.info("license-applied: %s, from %s (%s)", changed, found.source, cause)
         if lost:
             log.warning(
                 "license-reduced: the license now in force means %s; nobody loses a seat."
                 " If that is not meant, put the former one back in %s.",
                 " and ".join(lost),
-                found.place,
+                found.source,
             )
         self._schedule.license_changed()
         self._announce({"event": "license-changed", **self.admission_license(self._active)})
@@ -317,7 +319,7 @@ class LicenseHolder:
         self, error: ControlPlaneError, found: SelectedLicense | None, cause: str
     ) -> ReloadOutcome:
         # Not the message alone: `not-yet-valid` tells the time, which never stands still.
-        subject = error.message if found is None else found.place + error.code
+        subject = error.message if found is None else found.source + error.code
         if self._pending is None or self._pending.subject != subject:
             log.error(
                 "%s: %s; %s stays in force (%s). %s",
@@ -365,7 +367,7 @@ class LicenseHolder:
     def _log_remarks(self, before: tuple[str, ...]) -> None:
         for remark in self._in_force.remarks:
             if remark not in before:
-                log.warning("license-file-untidy: %s %s", self._in_force.place, remark)
+                log.warning("license-file-untidy: %s %s", self._in_force.source, remark)
 
 
 # Asked for by every decision, and hardly ever different from the last time.

@@ -123,8 +123,8 @@ def _origin(choice: Choice | None) -> dict[str, object]:
     if choice is None:
         return {"source": "pre-bundled", "otherSources": []}
     return {
-        "source": choice.winner.place,
-        "otherSources": [loser.place for loser in choice.losers],
+        "source": choice.winner.source,
+        "otherSources": [loser.source for loser in choice.losers],
     }
 
 

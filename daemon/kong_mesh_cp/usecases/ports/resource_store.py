@@ -127,6 +127,8 @@ Change = Put | Delete
 
 
 class ChangeKind(StrEnum):
+    """What happened to a resource."""
+
     CREATED = "created"
     UPDATED = "updated"
     DELETED = "deleted"

@@ -15,7 +15,7 @@ from kong_mesh_cp.core.errors import StateError
 from kong_mesh_cp.core.resources import labels
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.resources.kinds.mesh import Mesh
-from kong_mesh_cp.core.resources.labels import Mode, Place
+from kong_mesh_cp.core.resources.labels import Deployment, Mode
 from kong_mesh_cp.usecases.ports.resource_store import (
     AlreadyExistsError,
     Delete,
@@ -121,13 +121,13 @@ class InitialResourcesWriter:
         store: ResourceStore,
         births: MeshCreation,
         keys: KeyMaker,
-        place: Place,
+        deployment: Deployment,
         wall_clock: WallClock,
     ) -> None:
         self._store = store
         self._births = births
         self._keys = keys
-        self._place = place
+        self._deployment = deployment
         self._wall_clock = wall_clock
 
     async def run(self, wanted: InitialResources) -> None:
@@ -135,13 +135,13 @@ class InitialResourcesWriter:
         await until_stored(lambda: self._ensure(wanted))
 
     async def _ensure(self, wanted: InitialResources) -> None:
-        if wanted.default_mesh and not self._place.federated:
+        if wanted.default_mesh and not self._deployment.federated:
             await self._unless_there(mesh_key(DEFAULT_MESH), self._default_mesh)
         if wanted.hostname_generators:
-            for generator in _GENERATORS[self._place.mode]:
+            for generator in _GENERATORS[self._deployment.mode]:
                 await self._generator(generator)
         if wanted.own_secrets:
-            if self._place.mode is Mode.ZONE:
+            if self._deployment.mode is Mode.ZONE:
                 await self._zone()
             await self._own_secrets()
 
@@ -166,19 +166,19 @@ class InitialResourcesWriter:
 
     async def _generator(self, generator: _Generator) -> None:
         key = ResourceKey("HostnameGenerator", "", generator.name)
-        origin = {labels.ORIGIN: self._place.mode.value}
+        origin = {labels.ORIGIN: self._deployment.mode.value}
 
         async def make() -> Sequence[Put]:
             services = {generator.selector: {"matchLabels": {**origin, **generator.labels}}}
             spec = {"selector": services, "template": generator.template}
-            own = origin if self._place.mode is Mode.ZONE else {}
+            own = origin if self._deployment.mode is Mode.ZONE else {}
             return [self._put(key, {"spec": spec}, own)]
 
         await self._unless_there(key, make)
 
     async def _zone(self) -> None:
         """The one Zone there is: another one is this zone under the name it had before."""
-        key = ResourceKey("Zone", "", self._place.zone)
+        key = ResourceKey("Zone", "", self._deployment.zone)
 
         async def make() -> Sequence[Put]:
             return [self._put(key, {}, {})]
@@ -202,7 +202,7 @@ class InitialResourcesWriter:
         async def make_key() -> Sequence[Put]:
             return [_first(secret_put(signing, await self._keys.signing_key(), self._wall_clock()))]
 
-        if not self._place.federated:
+        if not self._deployment.federated:
             await self._unless_there(signing, make_key)
         for name in AUTHORITIES:
             await self._authority(name)

@@ -9,4 +9,4 @@ from kong_mesh_cp.core.resources.kind import Kind
 from kong_mesh_cp.core.resources.kinds.catalogue import KINDS as RESOURCE_KINDS
 from kong_mesh_cp.core.resources.lazy_kinds import LazyKinds
 
-KINDS: Final = LazyKinds[Kind[Any]]({**RESOURCE_KINDS.places, **POLICY_KINDS.places})
+KINDS: Final = LazyKinds[Kind[Any]]({**RESOURCE_KINDS.constants, **POLICY_KINDS.constants})

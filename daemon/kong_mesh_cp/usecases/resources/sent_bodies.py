@@ -1,4 +1,4 @@
-"""Bodies of writes: read, and judged as far as they can be by themselves (2.7)."""
+"""Bodies of writes: read, and checked as far as that needs nothing but the body (2.7)."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ from kong_mesh_cp.core.resources.kinds.dataplane import Dataplane
 from kong_mesh_cp.core.resources.kinds.insights import ZoneInsight
 from kong_mesh_cp.core.resources.kinds.mesh import Mesh
 from kong_mesh_cp.core.resources.kinds.secret import Secret
-from kong_mesh_cp.core.resources.labels import Place
+from kong_mesh_cp.core.resources.labels import Deployment
 from kong_mesh_cp.core.resources.meta import name_warning
 from kong_mesh_cp.core.resources.registry import TYPES, ResourceType
 from kong_mesh_cp.core.schema.violations import Violation
@@ -90,14 +90,16 @@ class Written:
 class WriteRules:
     """What the settings say about writes."""
 
-    place: Place
+    deployment: Deployment
     unsafe_delete: bool = False  # do not ask what still needs what is deleted
     origin_required: bool = True  # of what is written on a federated zone
 
     @property
-    def checked_place(self) -> Place:
-        """The place as far as it asks something of labels and names."""
-        return self.place if self.origin_required else replace(self.place, federated=False)
+    def checked_deployment(self) -> Deployment:
+        """The deployment as labels and names are checked against it."""
+        return (
+            self.deployment if self.origin_required else replace(self.deployment, federated=False)
+        )
 
 
 class ResourceWriter:
@@ -173,7 +175,7 @@ class ResourceWriter:
         spec = self._spec_to_store(given.draft.spec, existing)
         stored = partial(stored_form, KINDS[key.type], spec)
         document, text = await self._in_worker_thread(given, stored)
-        # What is judged is what is stored, and nothing else that came along.
+        # What is checked is what is stored: members the type does not know are gone.
         require(self._access, user, write_access.storing(key, existing, document))
         inline = await self._inline_secrets(key, given, text, existing)
         changes = await self._changes(key, given, spec, text, existing, user=user)
@@ -207,14 +209,14 @@ class ResourceWriter:
             return reading()
         return replace(await self._large_bodies.in_worker_thread(DECODED, reading), sent_by=DECODED)
 
-    async def judge(self, key: ResourceKey, document: object) -> None:
+    async def validate(self, key: ResourceKey, document: object) -> None:
         """What `put_document` finds wrong with a body by itself. Raises: ResourceRefusedError."""
         given = await self._decoded(key, document)
         await self._in_worker_thread(given, partial(self._require_fit, key, given))
 
     def _require_fit(self, key: ResourceKey, given: SentBody) -> None:
-        place = self._rules.checked_place
-        violations = request_violations(given.draft, TYPES[key.type], key, place)
+        deployment = self._rules.checked_deployment
+        violations = request_violations(given.draft, TYPES[key.type], key, deployment)
         refuse(resource_refusals.PROCESS, violations)
 
     async def delete(self, user: User, resource_type: ResourceType, mesh: str, name: str) -> None:
@@ -239,7 +241,7 @@ class ResourceWriter:
             case Mesh():
                 return with_metrics_defaults(spec)
             case Dataplane():
-                tagged = with_zone_tag(spec, self._rules.place.zone)
+                tagged = with_zone_tag(spec, self._rules.deployment.zone)
                 return with_unproven_inbounds(tagged) if existing is None else tagged
             case _:
                 return spec
@@ -272,8 +274,8 @@ class ResourceWriter:
                 proxy_type = spec.proxy_type
                 await self._require_membership(key, spec, title)
             case Secret(data=data) if key_secret_rules.is_token_key(key):
-                judge = partial(key_secret_rules.violations, key, data or b"")
-                refuse(title, await trio.to_thread.run_sync(judge))
+                check = partial(key_secret_rules.violations, key, data or b"")
+                refuse(title, await trio.to_thread.run_sync(check))
             case _:
                 pass
         written = Put(
@@ -284,7 +286,7 @@ class ResourceWriter:
                 given.draft.meta.labels,
                 TYPES[key.type],
                 key.mesh,
-                self._rules.place,
+                self._rules.deployment,
                 proxy_type=proxy_type,
             ),
             owner=mesh_key(key.mesh) if key.mesh else None,

@@ -61,7 +61,7 @@ def test_what_is_rendered_reads_as_the_same_spec(
 @every_kind
 @settings(max_examples=EXAMPLES)
 @given(data=st.data())
-def test_every_body_that_fits_the_schema_can_be_judged(
+def test_every_body_that_fits_the_schema_can_be_checked(
     kind: PluginKind[Any], data: st.DataObject
 ) -> None:
     spec = kind.parse(data.draw(bodies(kind)))

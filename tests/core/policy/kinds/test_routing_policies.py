@@ -269,7 +269,7 @@ def test_what_passes_through(matches: str, expected: Told) -> None:
         ("{kind: MeshMultiZoneService, name: s}", False),
     ],
 )
-def test_a_real_service_has_no_other_zones_and_the_rest_is_judged_too(
+def test_a_real_service_has_no_other_zones_and_the_rest_is_checked_too(
     ref: str, *, local: bool
 ) -> None:
     zones = "{localityAwareness: {crossZone: {failover: [{to: {type: Only}}]}}}"

@@ -85,7 +85,7 @@ def outcome(name: str, body: Mapping[str, Any]) -> str | None:
 @pytest.mark.parametrize("name", PROTO)
 @settings(max_examples=25, deadline=None)
 @given(data=st.data())
-def test_any_body_is_judged_and_what_is_shown_is_stable(name: str, data: st.DataObject) -> None:
+def test_any_body_is_checked_and_what_is_shown_is_stable(name: str, data: st.DataObject) -> None:
     body = data.draw(bodies(type(KINDS[name].parse({}))))
     first = outcome(name, body)
     if first is not None:

@@ -78,7 +78,7 @@ def test_external_services(rest: str, expected: set[tuple[str, str]]) -> None:
     assert {(field.removeprefix("spec."), text) for field, text in found} == expected
 
 
-def test_the_port_of_an_endpoint_is_judged_where_the_address_is_one() -> None:
+def test_the_port_of_an_endpoint_is_checked_where_the_address_is_one() -> None:
     endpoints = tuple(
         mesh_external_service.Endpoint(address=address, port=0) for address in ("a.com", "a b")
     )

@@ -13,7 +13,7 @@ from kong_mesh_cp.core.resources.kinds.services import (
     mesh_service,
 )
 from kong_mesh_cp.core.resources.plugin_kind import PluginKind
-from support.suites.contract_suites import ValidationCase, judged, validation_cases
+from support.suites.contract_suites import ValidationCase, found_in, validation_cases
 
 KINDS: tuple[PluginKind[Any], ...] = (
     hostname_generator.KIND,
@@ -29,7 +29,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("kind", "case"), CASES)
-def test_services_are_judged_as_the_contract_says(
+def test_services_are_checked_as_the_contract_says(
     kind: PluginKind[Any], case: ValidationCase
 ) -> None:
-    assert judged(kind, case) == case.violations
+    assert found_in(kind, case) == case.violations

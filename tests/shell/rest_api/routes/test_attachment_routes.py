@@ -36,7 +36,12 @@ async def test_policies_and_rules_of_a_proxy_are_shown() -> None:
 
 
 @pytest.mark.parametrize(
-    "type_name", [row.name for row in TYPES.values() if row.is_policy and not row.kong_only]
+    "type_name",
+    [
+        resource_type.name
+        for resource_type in TYPES.values()
+        if resource_type.is_policy and not resource_type.kong_only
+    ],
 )
 async def test_every_policy_that_is_about_proxies_shows_them(type_name: str) -> None:
     routes = await populated()

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from kong_mesh_cp.core.resources.labels import Mode, Place
+from kong_mesh_cp.core.resources.labels import Deployment, Mode
 from kong_mesh_cp.shell.rest_api.routes.resource_routes import Writable
 from support.daemons.resource_api import networking
 from support.daemons.rest_api import Routes
@@ -63,7 +63,7 @@ async def test_configurations_are_asked_for_properly_and_not_made(query: str, st
 
 
 async def test_a_global_control_plane_shows_no_configuration_of_a_proxy() -> None:
-    routes = Routes(writable=Writable(place=Place(mode=Mode.GLOBAL)))
+    routes = Routes(writable=Writable(deployment=Deployment(mode=Mode.GLOBAL)))
     for proxies in ("dataplanes", "meshgateways"):
         answer = await routes.ask("GET", f"/meshes/gone/{proxies}/a/_config")
         shown = json.loads(answer.body)
@@ -127,7 +127,7 @@ async def test_types_are_listed_with_what_can_be_done_to_them() -> None:
     assert "policy" not in shown["Dataplane"]
     assert [shown[name]["readOnly"] for name in ("Mesh", "MeshInsight")] == [False, True]
     assert "Config" not in shown
-    read_only = Routes(writable=Writable(place=Place(), api_read_only=True))
+    read_only = Routes(writable=Writable(deployment=Deployment(), api_read_only=True))
     assert all(each["readOnly"] for each in (await read_only.json("/_resources"))["resources"])
     policies = (await Routes().json("/policies"))["policies"]
     assert [each["name"] for each in policies] == sorted(each["name"] for each in policies)

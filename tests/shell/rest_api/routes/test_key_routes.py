@@ -18,7 +18,7 @@ from kong_mesh_cp.core.resources.kinds.access_role import (
     AccessRule,
     Subject,
 )
-from kong_mesh_cp.core.resources.labels import Place
+from kong_mesh_cp.core.resources.labels import Deployment
 from kong_mesh_cp.core.resources.registry import TYPES
 from kong_mesh_cp.shell.http.messages import Response
 from kong_mesh_cp.shell.rest_api.routes.resource_routes import Writable
@@ -240,7 +240,7 @@ async def test_by_roles_it_takes_a_rule_that_covers_all_of_the_secrets(
 
 
 async def test_where_secrets_cannot_be_written_their_keys_cannot_either() -> None:
-    routes = Routes(writable=Writable(place=Place(), api_read_only=True))
+    routes = Routes(writable=Writable(deployment=Deployment(), api_read_only=True))
     await routes.api.put("Mesh", "m")
     for path in ("/signing-keys/user/rotate", "/meshes/m/signing-keys/rotate"):
         answer = await routes.ask("POST", path)

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from kong_mesh_cp.core.errors import StateError
-from kong_mesh_cp.core.resources.labels import Mode, Place
+from kong_mesh_cp.core.resources.labels import Deployment, Mode
 from kong_mesh_cp.core.resources.registry import TYPES
 from kong_mesh_cp.core.resources.volume import Excess, Share
 from kong_mesh_cp.shell.rest_api.errors import refused
@@ -78,14 +78,14 @@ async def test_pages_lead_to_the_next_one() -> None:
 
 @pytest.mark.parametrize("type_name", sorted(KINDS))
 async def test_every_type_can_be_listed(type_name: str) -> None:
-    row = TYPES[type_name]
-    if not row.path:
+    resource_type = TYPES[type_name]
+    if not resource_type.path:
         return
     routes = await routes_with_mesh()
-    assert (await routes.ask("GET", f"/{row.path}")).status == 200
-    if row.is_mesh_scoped:
-        assert (await routes.ask("GET", f"/meshes/m/{row.path}")).status == 200
-        assert (await routes.ask("GET", f"/meshes/gone/{row.path}")).status == 404
+    assert (await routes.ask("GET", f"/{resource_type.path}")).status == 200
+    if resource_type.is_mesh_scoped:
+        assert (await routes.ask("GET", f"/meshes/m/{resource_type.path}")).status == 200
+        assert (await routes.ask("GET", f"/meshes/gone/{resource_type.path}")).status == 404
 
 
 @pytest.mark.parametrize(
@@ -140,11 +140,15 @@ async def test_an_unknown_format_is_told() -> None:
 @pytest.mark.parametrize(
     ("writable", "path", "begins"),
     [
-        (Writable(place=Place()), "/mesh-insights/m", "On zone control plane"),
-        (Writable(place=Place(), api_read_only=True), "/meshes/m", "On zone control plane"),
-        (Writable(place=Place(federated=True)), "/meshes/m", "On zone control plane"),
+        (Writable(deployment=Deployment()), "/mesh-insights/m", "On zone control plane"),
         (
-            Writable(place=Place(mode=Mode.GLOBAL)),
+            Writable(deployment=Deployment(), api_read_only=True),
+            "/meshes/m",
+            "On zone control plane",
+        ),
+        (Writable(deployment=Deployment(federated=True)), "/meshes/m", "On zone control plane"),
+        (
+            Writable(deployment=Deployment(mode=Mode.GLOBAL)),
             "/meshes/m/dataplanes/a",
             "On global control plane",
         ),
@@ -164,13 +168,21 @@ async def test_what_is_written_elsewhere_is_read_only_here(
 
 def test_each_type_is_written_where_it_comes_from() -> None:
     """Wire contract 2.2: the flags of its table, for every type that is not read-only."""
-    for_all = {row.name for row in TYPES.values() if Writable(place=Place()).permits(row)}
-    on_global = Writable(place=Place(mode=Mode.GLOBAL))
-    on_zone = Writable(place=Place(federated=True))
+    for_all = {
+        resource_type.name
+        for resource_type in TYPES.values()
+        if Writable(deployment=Deployment()).permits(resource_type)
+    }
+    on_global = Writable(deployment=Deployment(mode=Mode.GLOBAL))
+    on_zone = Writable(deployment=Deployment(federated=True))
     refused_on_global = {name for name in for_all if not on_global.permits(TYPES[name])}
     assert refused_on_global == {"Dataplane", "MeshService", "ZoneEgress", "ZoneIngress"}
     refused_on_zone = {name for name in for_all if not on_zone.permits(TYPES[name])}
-    legacy = {row.name for row in TYPES.values() if row.is_policy and not row.plugin}
+    legacy = {
+        resource_type.name
+        for resource_type in TYPES.values()
+        if resource_type.is_policy and not resource_type.plugin
+    }
     from_global = {"Config", "ExternalService", "Mesh", "MeshMultiZoneService"}
     assert refused_on_zone == legacy | from_global
 

@@ -38,6 +38,10 @@ from kong_mesh_cp.core.schema.violations import FieldPath, Violation
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionLimits:
+    """How much a proxy has under way towards one destination at once."""
+
+    # Each is a pointer in Go: absent leaves Envoy's own default in force (1024, retries 3), which
+    # is another thing than a zero.
     max_connection_pools: Unsigned32 | None = None
     max_connections: Unsigned32 | None = None
     max_pending_requests: Unsigned32 | None = None
@@ -54,13 +58,19 @@ class Consecutive:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SuccessRate:
+    """A detector that compares the success rate of an endpoint with that of the others."""
+
     minimum_hosts: Unsigned32 | None = None
     request_volume: Unsigned32 | None = None
+    # A decimal comes as text ("1.9"): Kubernetes' API machinery forbids floats in resources, and
+    # the Universal form shares its schema.
     standard_deviation_factor: IntOrText | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailurePercentage:
+    """A detector for endpoints whose failures are above a share of their requests."""
+
     minimum_hosts: Unsigned32 | None = None
     request_volume: Unsigned32 | None = None
     threshold: Unsigned32 | None = None
@@ -68,6 +78,8 @@ class FailurePercentage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Detectors:
+    """What makes an endpoint an outlier; each one that is set is in use."""
+
     total_failures: Consecutive | None = None
     gateway_failures: Consecutive | None = None
     local_origin_failures: Consecutive | None = None
@@ -77,23 +89,31 @@ class Detectors:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutlierDetection:
+    """Endpoints that misbehave get no traffic for a while."""
+
     disabled: bool | None = None
     interval: Duration | None = None
     base_ejection_time: Duration | None = None
     max_ejection_percent: Unsigned32 | None = None
     split_external_and_local_errors: bool | None = None
     detectors: Detectors | None = None
+    # Stands beside the detectors because Envoy has it on the cluster's load balancer, not on the
+    # outlier detection.
     healthy_panic_threshold: IntOrText | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conf:
+    """Limits on what is under way, and on endpoints that fail."""
+
     connection_limits: ConnectionLimits | None = None
     outlier_detection: OutlierDetection | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeshCircuitBreaker:
+    """The spec of a MeshCircuitBreaker."""
+
     target_ref: TargetRef | None = None
     to: Entries[Conf] = ()
     from_: Entries[Conf] = ()
@@ -103,13 +123,17 @@ class MeshCircuitBreaker:
 def _violations(spec: MeshCircuitBreaker) -> Iterator[Violation]:
     yield from top(spec, (*PROXIES, "Dataplane"), inbound=bool(spec.from_ or spec.rules))
     yield from rules_or_lists(spec)
+    # A breaker guards the one cluster of the application behind an inbound, whoever calls, so that
+    # `from` can only mean the whole mesh.
     yield from entries(spec.from_, "from", WHOLE_MESH_ONLY, _conf)
     yield from entries(spec.to, "to", DESTINATIONS, _conf)
+    # After the entries, in Kuma's order of the texts.
     yield from egress_is_shared(spec.to, top_ref(spec))
     yield from rules(spec.rules, _conf)
 
 
 def _conf(conf: Conf, at: FieldPath) -> Iterator[Violation]:
+    # An empty conf would be merged as "nothing to say", which users took for "no limits".
     if conf == Conf():
         yield at.violation(
             "at least one of: 'connectionLimits' or 'outlierDetection' should be configured"
@@ -121,6 +145,7 @@ def _conf(conf: Conf, at: FieldPath) -> Iterator[Violation]:
 
 
 def _limits(limits: ConnectionLimits, at: FieldPath) -> Iterator[Violation]:
+    # A limit of 0 would close a service for good; Envoy would take it.
     yield from greater_than_zero(limits.max_connections, at.field("maxConnections"))
     yield from greater_than_zero(limits.max_connection_pools, at.field("maxConnectionPools"))
     yield from greater_than_zero(limits.max_pending_requests, at.field("maxPendingRequests"))
@@ -129,6 +154,7 @@ def _limits(limits: ConnectionLimits, at: FieldPath) -> Iterator[Violation]:
 
 
 def _outliers(detection: OutlierDetection, at: FieldPath) -> Iterator[Violation]:
+    # No upper bound here: Envoy has none, and a long interval only means that ejections come late.
     yield from positive(detection.interval, at.field("interval"))
     yield from positive(detection.base_ejection_time, at.field("baseEjectionTime"))
     yield from whole_percentage(detection.max_ejection_percent, at.field("maxEjectionPercent"))
@@ -137,9 +163,13 @@ def _outliers(detection: OutlierDetection, at: FieldPath) -> Iterator[Violation]
 
 
 def _detectors(detectors: Detectors | None, at: FieldPath) -> Iterator[Violation]:
+    # `outlierDetection` with nothing in `detectors` would eject by Envoy's defaults, which nothing
+    # in the policy shows.
     if detectors is None:
         yield at.violation(MUST_BE_DEFINED)
         return
+    # The names stand in this order in the answer of Kuma's API server, and clients compare whole
+    # texts.
     if detectors == Detectors():
         yield at.violation(
             at_least_one_of(
@@ -168,6 +198,7 @@ def _success_rate(detector: SuccessRate, at: FieldPath) -> Iterator[Violation]:
     yield from greater_than_zero(detector.request_volume, at.field("requestVolume"))
     if detector.standard_deviation_factor is None:
         return
+    # Envoy has thousandths as a whole number; the factor only has to be a number above zero.
     factor = decimal(detector.standard_deviation_factor)
     if factor is None:
         yield at.field("standardDeviationFactor").violation("invalid number")
@@ -178,6 +209,7 @@ def _success_rate(detector: SuccessRate, at: FieldPath) -> Iterator[Violation]:
 def _failures(detector: FailurePercentage, at: FieldPath) -> Iterator[Violation]:
     yield from greater_than_zero(detector.minimum_hosts, at.field("minimumHosts"))
     yield from greater_than_zero(detector.request_volume, at.field("requestVolume"))
+    # The field is a uint32 in the schema, so that a negative number never gets here.
     yield from whole_percentage(detector.threshold, at.field("threshold"))
 
 

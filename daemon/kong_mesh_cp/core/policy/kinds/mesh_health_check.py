@@ -34,6 +34,9 @@ from kong_mesh_cp.core.schema.violations import FieldPath, Violation
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tcp:
+    """A probe that opens a connection and may exchange bytes, in Base64."""
+
+    # A probe that is switched off still counts as one of the three for the check below.
     disabled: bool | None = None
     send: str | None = None
     receive: tuple[str, ...] | None = None
@@ -41,6 +44,8 @@ class Tcp:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Http:
+    """A probe that makes an HTTP request."""
+
     disabled: bool | None = None
     path: str | None = None
     request_headers_to_add: HeaderChanges | None = None
@@ -49,6 +54,8 @@ class Http:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grpc:
+    """A probe that calls the gRPC health checking protocol."""
+
     disabled: bool | None = None
     service_name: str | None = None
     authority: str | None = None
@@ -56,6 +63,11 @@ class Grpc:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conf:
+    """When endpoints are probed, when they count as healthy, and by which protocol."""
+
+    # Absent durations are Kuma's: interval 1 m, timeout 15 s, unhealthy after 5, healthy after 1.
+    # They are filled where Envoy's configuration is made, so that a later default reaches old
+    # policies.
     interval: Duration | None = None
     timeout: Duration | None = None
     unhealthy_threshold: Int32 | None = None
@@ -76,12 +88,16 @@ class Conf:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeshHealthCheck:
+    """The spec of a MeshHealthCheck."""
+
     target_ref: TargetRef | None = None
     to: Entries[Conf] = ()
 
 
 def _violations(spec: MeshHealthCheck) -> Iterator[Violation]:
     yield from top(spec, (*PROXIES, "Dataplane"))
+    # No MeshExternalService: its endpoints are probed by the zone egress, if there is one, and
+    # there is nowhere to say for which clients.
     yield from entries(spec.to, "to", CLUSTERS, _conf)
     yield from egress_is_shared(spec.to, top_ref(spec))
 
@@ -91,19 +107,25 @@ def _conf(conf: Conf, at: FieldPath) -> Iterator[Violation]:
     yield from positive(conf.timeout, at.field("timeout"))
     yield from positive(conf.unhealthy_threshold, at.field("unhealthyThreshold"))
     yield from positive(conf.healthy_threshold, at.field("healthyThreshold"))
+    # Zero is refused although Envoy would take it: in Kuma an absent jitter is the way to have
+    # none.
     yield from positive(conf.initial_jitter, at.field("initialJitter"))
     yield from positive(conf.interval_jitter, at.field("intervalJitter"))
     yield from whole_percentage(conf.interval_jitter_percent, at.field("intervalJitterPercent"))
     yield from percentage(conf.healthy_panic_threshold, at.field("healthyPanicThreshold"))
     yield from positive(conf.no_traffic_interval, at.field("noTrafficInterval"))
+    # A path on the machine of the proxy: only its form can be known here.
     yield from file_path(conf.event_log_path, at.field("eventLogPath"))
     if conf.http is not None:
         yield from _http(conf.http, at.field("http"))
+    # Last, as Kuma lists it last. More than one probe is allowed: TCP is the one that services
+    # without a protocol tag get.
     if conf.http is None and conf.tcp is None and conf.grpc is None:
         yield at.violation(at_least_one_of("http", "tcp", "grpc"))
 
 
 def _http(http: Http, at: FieldPath) -> Iterator[Violation]:
+    # An absent path is `/`; one that is there and empty would be sent as it is.
     if http.path == "":
         yield at.field("path").violation(MUST_BE_DEFINED)
     for index, status in enumerate(http.expected_statuses or ()):

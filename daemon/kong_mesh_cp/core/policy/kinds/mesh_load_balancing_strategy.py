@@ -36,12 +36,18 @@ TABLE_ENTRIES_MAX: Final = 5_000_011  # Envoy's bound
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeastRequest:
+    """Settings of the balancer that prefers endpoints with few requests under way."""
+
+    # One choice would be Random under another name, so Envoy starts at two.
     choice_count: Annotated[Int32, Range(minimum=2)] | None = None
     active_request_bias: IntOrText | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RingHash:
+    """Settings of the balancer that places endpoints on a ring of hashes."""
+
+    # The spelling is Kuma's; Envoy's enumeration has XX_HASH and MURMUR_HASH_2.
     hash_function: Annotated[str, OneOf(("XXHash", "MurmurHash2"))] | None = None
     min_ring_size: Annotated[Int32, Range(1, RING_ENTRIES_MAX)] | None = None
     max_ring_size: Annotated[Int32, Range(1, RING_ENTRIES_MAX)] | None = None
@@ -50,6 +56,8 @@ class RingHash:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Maglev:
+    """Settings of the balancer that looks hashes up in a table of fixed size."""
+
     table_size: Annotated[Int32, Range(1, TABLE_ENTRIES_MAX)] | None = None
     hash_policies: tuple[HashPolicy, ...] | None = None
 
@@ -61,6 +69,8 @@ class Nothing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadBalancer:
+    """The algorithm that chooses an endpoint; the member that `type` names is its settings."""
+
     type: Annotated[str, OneOf(("RoundRobin", "LeastRequest", "RingHash", "Random", "Maglev"))]
     round_robin: Nothing | None = None
     least_request: LeastRequest | None = None
@@ -71,45 +81,63 @@ class LoadBalancer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AffinityTag:
+    """A tag by whose equality endpoints of the own zone are preferred."""
+
     key: str
+    # Without weights Kuma gives the tags powers of ten in their order, so that an earlier tag
+    # always beats all later ones.
     weight: Unsigned32 | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalZone:
+    """Which endpoints of the own zone come first."""
+
     affinity_tags: tuple[AffinityTag, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FromZones:
+    """The zones of clients that a failover rule is for."""
+
     zones: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToZones:
+    """The zones that traffic may fail over to."""
+
     type: Annotated[str, OneOf(("None", "Only", "Any", "AnyExcept"))]
     zones: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failover:
+    """Where traffic of some zones goes when its own zone has too few healthy endpoints."""
+
     from_: FromZones | None = None
     to: ToZones
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailoverThreshold:
+    """The share of healthy endpoints below which traffic leaves its zone."""
+
     percentage: IntOrText
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CrossZone:
+    """When traffic leaves its zone, and where it goes then."""
+
     failover: tuple[Failover, ...] | None = None
     failover_threshold: FailoverThreshold | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalityAwareness:
+    """How far away endpoints are, in tags and zones, decides who gets traffic."""
+
     disabled: bool | None = None
     local_zone: LocalZone | None = None
     cross_zone: CrossZone | None = None
@@ -117,12 +145,16 @@ class LocalityAwareness:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conf:
+    """Which endpoints are preferred, and by which algorithm one is chosen."""
+
     locality_awareness: LocalityAwareness | None = None
     load_balancer: LoadBalancer | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeshLoadBalancingStrategy:
+    """The spec of a MeshLoadBalancingStrategy."""
+
     target_ref: TargetRef | None = None
     to: Entries[Conf] = ()
 
@@ -135,11 +167,14 @@ _BALANCED_AT_GATEWAY: Final = Allowed(
 
 def _violations(spec: MeshLoadBalancingStrategy) -> Iterator[Violation]:
     yield from top(spec, (*PROXIES, "Dataplane"))
+    # The list is optional in the schema, and a policy without it would do nothing.
     if not spec.to:
         yield SPEC.field("to").violation(NEEDS_AN_ITEM)
     at_gateway = top_ref(spec).kind == "MeshGateway"
     for index, item in enumerate(spec.to):
         at = SPEC.field("to").index(index)
+        # A gateway balances in its routes' clusters, which are shared by all entries: only one
+        # algorithm can be in force. Locality is set for each cluster and may differ.
         balanced = at_gateway and item.default.load_balancer is not None
         allowed = _BALANCED_AT_GATEWAY if balanced else CLUSTERS
         yield from violations(item.target_ref, allowed, at.field("targetRef"))
@@ -154,13 +189,15 @@ def _conf(item: Entry[Conf], at: FieldPath) -> Iterator[Violation]:
     if awareness is None:
         return
     if awareness.local_zone is not None:
-        place = at.field("localityAwareness").field("localZone").field("affinityTags")
-        yield from _affinity(awareness.local_zone.affinity_tags or (), place)
+        tags_at = at.field("localityAwareness").field("localZone").field("affinityTags")
+        yield from _affinity(awareness.local_zone.affinity_tags or (), tags_at)
     if awareness.cross_zone is not None:
-        place = at.field("localityAwareness").field("crossZone")
+        cross_zone_at = at.field("localityAwareness").field("crossZone")
+        # A MeshService has the endpoints of its own zone; across zones there is
+        # MeshMultiZoneService.
         if _is_one_mesh_service(item.target_ref):
-            yield place.violation("must not be set: MeshService traffic is local")
-        yield from _cross_zone(awareness.cross_zone, place)
+            yield cross_zone_at.violation("must not be set: MeshService traffic is local")
+        yield from _cross_zone(awareness.cross_zone, cross_zone_at)
 
 
 def _is_one_mesh_service(ref: TargetRef) -> bool:
@@ -170,15 +207,17 @@ def _is_one_mesh_service(ref: TargetRef) -> bool:
 
 def _balancer(balancer: LoadBalancer, at: FieldPath) -> Iterator[Violation]:
     match balancer:
+        # Only the member that `type` names is checked: the others are not used, whatever is in
+        # them.
         case LoadBalancer(type="RingHash", ring_hash=RingHash() as ring):
-            place = at.field("ringHash").field("hashPolicies")
-            yield from hash_violations(ring.hash_policies or (), place)
+            policies_at = at.field("ringHash").field("hashPolicies")
+            yield from hash_violations(ring.hash_policies or (), policies_at)
         case LoadBalancer(type="Maglev", maglev=Maglev() as maglev):
-            place = at.field("maglev").field("hashPolicies")
-            yield from hash_violations(maglev.hash_policies or (), place)
+            policies_at = at.field("maglev").field("hashPolicies")
+            yield from hash_violations(maglev.hash_policies or (), policies_at)
         case LoadBalancer(type="LeastRequest", least_request=LeastRequest() as least):
-            place = at.field("leastRequest").field("activeRequestBias")
-            yield from at_least(least.active_request_bias, 0, place)
+            bias_at = at.field("leastRequest").field("activeRequestBias")
+            yield from at_least(least.active_request_bias, 0, bias_at)
         case _:
             pass  # without settings there is nothing to be wrong
 
@@ -188,6 +227,7 @@ def _affinity(tags: tuple[AffinityTag, ...], at: FieldPath) -> Iterator[Violatio
         if not tag.key:
             yield at.index(index).field("key").violation(MUST_NOT_BE_EMPTY)
         yield from greater_than_zero(tag.weight, at.index(index).field("weight"))
+    # Given and computed weights cannot be compared, so one tag without a weight would upset all.
     if len({tag.weight is None for tag in tags}) > 1:
         yield at.violation("all or none affinity tags should have weight")
 
@@ -197,11 +237,13 @@ def _cross_zone(cross_zone: CrossZone, at: FieldPath) -> Iterator[Violation]:
         yield from _failover(failover, at.field("failover").index(index))
     threshold = cross_zone.failover_threshold
     if threshold is not None:
-        place = at.field("failoverThreshold").field("percentage")
-        yield from percentage(threshold.percentage, place, zero_allowed=False)
+        percentage_at = at.field("failoverThreshold").field("percentage")
+        # Zero would mean that traffic never leaves the zone, which `failover` says with type None.
+        yield from percentage(threshold.percentage, percentage_at, zero_allowed=False)
 
 
 def _failover(failover: Failover, at: FieldPath) -> Iterator[Violation]:
+    # Without `from` a rule is for the clients of every zone.
     if failover.from_ is not None:
         zones = at.field("from").field("zones")
         if not failover.from_.zones:
@@ -210,6 +252,8 @@ def _failover(failover: Failover, at: FieldPath) -> Iterator[Violation]:
             if not zone:
                 yield zones.index(index).violation(MUST_NOT_BE_EMPTY)
     to = failover.to
+    # Types that name no zones and types that need some: a list that has no effect is taken for a
+    # mistake, since its author meant something by it.
     if to.type in {"Any", "None"} and to.zones:
         yield at.field("to").field("zones").violation(f"must be empty when type is {to.type}")
     if to.type in {"AnyExcept", "Only"} and not to.zones:

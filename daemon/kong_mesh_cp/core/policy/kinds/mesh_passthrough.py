@@ -17,12 +17,15 @@ from kong_mesh_cp.core.schema.value_checks import must_be_one_of, port
 from kong_mesh_cp.core.schema.violations import FieldPath, Violation
 
 PROTOCOLS: Final = ("tcp", "tls", "grpc", "http", "http2", "mysql")
+# Protocols for which Envoy parses requests: on one port they cannot share a filter chain.
 LAYER_7: Final = ("grpc", "http", "http2")
 _PARTIAL_WILDCARD: Final = re.compile(r"\*[^.]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Match:
+    """A destination outside of the mesh that may be reached."""
+
     type: Annotated[str, OneOf(("Domain", "IP", "CIDR"))]
     value: str
     port: Unsigned32 | None = None
@@ -31,17 +34,22 @@ class Match:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conf:
+    """Which traffic passes that no service of the mesh is meant by."""
+
     passthrough_mode: Annotated[str, OneOf(("All", "Matched", "None"))] | None = None
     append_match: tuple[Match, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeshPassthrough:
+    """The spec of a MeshPassthrough."""
+
     target_ref: TargetRef | None = None
     default: Annotated[Conf, EMPTY_IF_ABSENT]
 
 
 def _violations(spec: MeshPassthrough) -> Iterator[Violation]:
+    # Gateways have no transparent proxy, hence nothing that passes through.
     yield from top(spec, ("Mesh", "MeshSubset", "Dataplane"))
     at = SPEC.field("default").field("appendMatch")
     matches = spec.default.append_match or ()
@@ -61,9 +69,13 @@ def _shared_ports(matches: tuple[Match, ...], at: FieldPath) -> Iterator[Violati
     protocols: dict[int, str] = {}
     values: set[tuple[int, str, str]] = set()
     for index, match in enumerate(matches):
+        # Without a port a match is for all ports and is compared with no other: the more specific
+        # one wins in Envoy.
         if match.port is None:
             continue
         if match.protocol in LAYER_7:
+            # The first match on a port decides what the port speaks; each later one that differs is
+            # reported, not the first.
             first = protocols.setdefault(match.port, match.protocol)
             if first != match.protocol:
                 yield at.index(index).field("port").violation(_ONE_PROTOCOL)
@@ -72,12 +84,14 @@ def _shared_ports(matches: tuple[Match, ...], at: FieldPath) -> Iterator[Violati
             yield (
                 at.index(index)
                 .field("value")
+                # The spelling is Kuma's, and clients compare the text.
                 .violation(f"value {match.value} is already defiend for this port and protocol")
             )
         values.add(key)
 
 
 def _match(match: Match, at: FieldPath) -> Iterator[Violation]:
+    # The MySQL server speaks first, so Envoy cannot find out by the first bytes which chain it is.
     if match.protocol == "mysql" and match.port is None:
         yield at.field("port").violation("port must be defined for Mysql protocol")
     yield from port(match.port, at.field("port"))
@@ -100,6 +114,7 @@ def _match(match: Match, at: FieldPath) -> Iterator[Violation]:
 
 
 def _domain(match: Match, at: FieldPath) -> Iterator[Violation]:
+    # A domain is matched by SNI or Host header, and these protocols have neither.
     if match.protocol in {"tcp", "mysql"}:
         yield at.field("protocol").violation(
             f"protocol {match.protocol} is not supported for a domain"
@@ -108,10 +123,12 @@ def _domain(match: Match, at: FieldPath) -> Iterator[Violation]:
         yield at.field("value").violation(
             "provided DNS has incorrect value, partial wildcard is currently not supported"
         )
+    # The virtual hosts of all ports would be one, with every wildcard in it.
     if match.port is None and match.value.startswith("*") and match.protocol in LAYER_7:
         yield at.field("port").violation(
             "wildcard domains doesn't work for all ports and layer 7 protocol"
         )
+    # A lone `*` is any host, and no name to check.
     domain = match.value.removeprefix("*.")
     if not domain.startswith("*") and not is_dns_name(domain):
         yield at.field("value").violation("provided DNS has incorrect value")

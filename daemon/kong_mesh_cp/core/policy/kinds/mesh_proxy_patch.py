@@ -24,6 +24,7 @@ _RESOURCE_OPERATIONS: Final = ("Add", "Remove", "Patch")
 _FILTER_OPERATIONS: Final = ("Remove", "Patch", "AddFirst", "AddBefore", "AddAfter", "AddLast")
 
 
+# The steps are applied to the resource as protobuf's JSON mapping writes it: camelCase members.
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JsonPatch:
     """One step of RFC 6902. A value that is null is one that is not there."""
@@ -36,12 +37,18 @@ class JsonPatch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterMatch:
+    """Clusters by their name and by the part of the control plane that made them."""
+
+    # The generator that made the resource: `inbound`, `outbound`, `gateway` … Not checked, as a
+    # newer control plane may have more of them.
     origin: str | None = None
     name: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListenerMatch:
+    """Listeners by name, origin and the tags of their inbound."""
+
     origin: str | None = None
     name: str | None = None
     tags: Mapping[str, str] | None = None
@@ -49,6 +56,8 @@ class ListenerMatch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FilterMatch:
+    """Filters by their name, and by the listener they belong to."""
+
     origin: str | None = None
     name: str | None = None
     listener_name: str | None = None
@@ -57,6 +66,8 @@ class FilterMatch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VirtualHostMatch:
+    """Virtual hosts by name, origin and route configuration."""
+
     origin: str | None = None
     name: str | None = None
     route_configuration_name: str | None = None
@@ -81,6 +92,8 @@ ListenerMod = ResourceMod[ListenerMatch]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FilterMod:
+    """A change of network or HTTP filters; their order matters, so they have more operations."""
+
     operation: Annotated[str, OneOf(_FILTER_OPERATIONS)]
     match: FilterMatch | None = None
     value: str | None = None
@@ -89,7 +102,10 @@ class FilterMod:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VirtualHostMod:
+    """A change of virtual hosts."""
+
     operation: Annotated[str, OneOf(_RESOURCE_OPERATIONS)]
+    # Required here alone: a virtual host is added to a route configuration, which has to be named.
     match: VirtualHostMatch
     value: str | None = None
     json_patches: tuple[JsonPatch, ...] | None = None
@@ -100,6 +116,8 @@ Mod = ClusterMod | ListenerMod | FilterMod | VirtualHostMod
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Modification:
+    """One change of Envoy's configuration; exactly one member is set."""
+
     cluster: ClusterMod | None = None
     listener: ListenerMod | None = None
     network_filter: FilterMod | None = None
@@ -109,18 +127,24 @@ class Modification:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conf:
+    """The changes, made in their order."""
+
     append_modifications: tuple[Modification, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeshProxyPatch:
+    """The spec of a MeshProxyPatch."""
+
     target_ref: TargetRef | None = None
+    # Required, other than in MeshMetric and MeshTrace: a patch without changes has no meaning.
     default: Conf
 
 
 def _violations(spec: MeshProxyPatch) -> Iterator[Violation]:
     yield from top(spec, (*PROXIES, "Dataplane"), listener_tags=False)
     at = SPEC.field("default").field("appendModifications")
+    # The list is joined over policies, so that an empty one could not even clear another.
     if not spec.default.append_modifications:
         yield at.violation(MUST_NOT_BE_EMPTY)
     for index, modification in enumerate(spec.default.append_modifications or ()):
@@ -139,6 +163,7 @@ def _modification(modification: Modification, at: FieldPath) -> Iterator[Violati
         )
         if mod is not None
     ]
+    # A oneof that the schema cannot say, because all of them are optional members of one object.
     if len(defined) != 1:
         yield at.violation(
             "exactly one modification can be defined at a time. "
@@ -156,6 +181,7 @@ def _resource(
     mod: ClusterMod | ListenerMod | VirtualHostMod, name: str, at: FieldPath
 ) -> Iterator[Violation]:
     match mod.operation:
+        # What is added is matched by nothing: a match would look like a condition.
         case "Add":
             yield from _unmatched(mod, at.field("match"))
             yield from _added(mod, at.field("value"))
@@ -174,6 +200,7 @@ def _unmatched(
         # Its match also says to which routes the host is added.
         if mod.match.name is not None:
             yield at.field("name").violation(MUST_NOT_BE_DEFINED)
+    # Listeners and clusters stand alone, so that nothing has to be said about where to put them.
     elif mod.match is not None:
         yield at.violation(MUST_NOT_BE_DEFINED)
 
@@ -187,6 +214,8 @@ _NEIGHBOURS: Final = {
 
 
 def _filter(mod: FilterMod, name: str, at: FieldPath) -> Iterator[Violation]:
+    # Filters are ordered, and some operations need a neighbour or a target; without a name Patch
+    # would change every filter of the proxy.
     unnamed = mod.match is None or mod.match.name is None
     if unnamed and mod.operation in _NEIGHBOURS:
         yield at.field("match").field("name").violation(_NEIGHBOURS[mod.operation])
@@ -216,6 +245,7 @@ def _removed(mod: Mod, at: FieldPath) -> Iterator[Violation]:
 
 
 def _patched(mod: Mod, name: str, at: FieldPath) -> Iterator[Violation]:
+    # Order of the cases as in Kuma: both given, then each of them alone, then none.
     if mod.value is not None and mod.json_patches:
         yield at.violation(only_one_of(name, "value", "jsonPatches"))
     elif mod.value is not None:
@@ -228,8 +258,11 @@ def _patched(mod: Mod, name: str, at: FieldPath) -> Iterator[Violation]:
 
 
 def _step(step: JsonPatch, at: FieldPath) -> Iterator[Violation]:
+    # RFC 6902 allows to remove the whole document; a listener that is nothing has no meaning.
     if step.op == "remove" and step.path in {"", "/"}:
         yield at.field("path").violation("root path cannot be removed")
+    # `move` and `copy` take `from`, `remove` takes nothing. A null value counts as absent, since
+    # Go's decoder drops it.
     takes_value = step.op in {"add", "replace"}
     if takes_value and step.value is None:
         yield at.field("value").violation(
@@ -240,6 +273,8 @@ def _step(step: JsonPatch, at: FieldPath) -> Iterator[Violation]:
 
 
 def _native(value: str, at: FieldPath) -> Iterator[Violation]:
+    # Only the outer form: Envoy's own messages are not known to the core, so a wrong field is found
+    # by Envoy and shown as a rejected configuration of the proxy.
     fault = native_fault(value)
     if fault is not None:
         yield at.violation(f"native Envoy resource is not valid: {fault}")

@@ -38,18 +38,25 @@ INTERVAL_NANOSECONDS_MIN: Final = 50 * MILLISECOND  # Envoy fills its buckets no
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rate:
+    """So many requests or connections in an interval."""
+
     num: Unsigned32
     interval: Duration
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OnRateLimit:
+    """What the answer to a request over the limit looks like."""
+
+    # Absent is 429, by Envoy's default.
     status: Unsigned32 | None = None
     headers: HeaderChanges | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalHttp:
+    """The limit of HTTP requests."""
+
     disabled: bool | None = None
     request_rate: Rate | None = None
     on_rate_limit: OnRateLimit | None = None
@@ -57,23 +64,31 @@ class LocalHttp:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalTcp:
+    """The limit of new connections."""
+
     disabled: bool | None = None
     connection_rate: Rate | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Local:
+    """Limits that each proxy keeps by itself."""
+
     http: LocalHttp | None = None
     tcp: LocalTcp | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conf:
+    """The limits of one direction of traffic."""
+
     local: Local | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeshRateLimit:
+    """The spec of a MeshRateLimit."""
+
     target_ref: TargetRef | None = None
     to: Entries[Conf] = ()
     from_: Entries[Conf] = ()
@@ -81,11 +96,15 @@ class MeshRateLimit:
 
 
 def _violations(spec: MeshRateLimit) -> Iterator[Violation]:
+    # A MeshHTTPRoute means a route of a gateway here, and takes `to` (see `includes_gateways`).
     kinds = (*PROXIES, "MeshHTTPRoute", "Dataplane")
     yield from top(spec, kinds, inbound=bool(spec.from_ or spec.rules))
+    # Nothing has to be set at all: a policy without lists is accepted, as Kuma does it.
     yield from rules_alone(spec)
     yield from sources(spec, spec.from_, WHOLE_MESH_ONLY, _conf)
     yield from destinations(spec, spec.to, _conf)
+    # A gateway has no inbounds. Where the target may mean one, inbound rules would hold for a part
+    # of the proxies only, and the author is asked to say which ones he means.
     if includes_gateways(top_ref(spec)):
         yield from must_be_empty(spec.rules, "rules")
     else:
@@ -97,6 +116,7 @@ def _conf(conf: Conf, default: FieldPath) -> Iterator[Violation]:
     if conf.local is None:
         yield at.violation(MUST_BE_DEFINED)
         return
+    # Only local limits exist; a global one would need a rate limit service.
     if conf.local == Local():
         yield at.violation(at_least_one_of("tcp", "http"))
     if conf.local.http is not None:
@@ -106,6 +126,7 @@ def _conf(conf: Conf, default: FieldPath) -> Iterator[Violation]:
 
 
 def _http(http: LocalHttp, at: FieldPath) -> Iterator[Violation]:
+    # `disabled` alone is something to say: it takes away what a less specific policy has set.
     if http == LocalHttp():
         yield at.violation(at_least_one_of("disabled", "requestRate", "onRateLimit"))
     yield from _rate(http.request_rate, at.field("requestRate"))
@@ -123,6 +144,7 @@ def _tcp(tcp: LocalTcp, at: FieldPath) -> Iterator[Violation]:
 
 def _rate(rate: Rate | None, at: FieldPath) -> Iterator[Violation]:
     if rate is not None:
+        # Zero requests would close the service, for which there is MeshTrafficPermission.
         yield from greater_than_zero(rate.num, at.field("num"))
         yield from longer_than(rate.interval, INTERVAL_NANOSECONDS_MIN, at.field("interval"))
 

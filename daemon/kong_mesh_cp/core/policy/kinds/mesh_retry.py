@@ -30,6 +30,7 @@ from kong_mesh_cp.core.schema.value_checks import (
 )
 from kong_mesh_cp.core.schema.violations import FieldPath, Violation
 
+# Envoy's `x-envoy-retry-grpc-on` values, in Kuma's spelling.
 _GRPC: Final = (
     "Canceled",
     "DeadlineExceeded",
@@ -37,6 +38,8 @@ _GRPC: Final = (
     "ResourceExhausted",
     "Unavailable",
 )
+# Envoy's `x-envoy-retry-on` values. `5XX` and `5xx` are both taken: the first is the documented
+# one, the second what users write.
 _HTTP: Final = (
     "5XX",
     "5xx",
@@ -62,29 +65,40 @@ _PREDICATES: Final = ("OmitPreviousHosts", "OmitHostsWithTags", "OmitPreviousPri
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tcp:
+    """Attempts to open a connection."""
+
+    # Attempts, not retries: 1 is no retry at all.
     max_connect_attempt: Unsigned32 | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackOff:
+    """The pauses between attempts, growing from the base to the maximum."""
+
     base_interval: Duration | None = None
     max_interval: Duration | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResetHeader:
+    """A response header that says when an attempt makes sense again."""
+
     name: HeaderName
     format: Annotated[str, OneOf(("Seconds", "UnixTimestamp"))]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RateLimitedBackOff:
+    """Pauses that a rate-limiting destination asks for in its headers."""
+
     reset_headers: tuple[ResetHeader, ...] | None = None
     max_interval: Duration | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Predicate:
+    """A rule for which host the next attempt goes to."""
+
     predicate: Annotated[str, OneOf(_PREDICATES)]
     tags: Mapping[str, str] | None = None
     update_frequency: Int32 = 2
@@ -92,10 +106,13 @@ class Predicate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Http:
+    """When and how an HTTP request is attempted again."""
+
     num_retries: Unsigned32 | None = None
     per_try_timeout: Duration | None = None
     back_off: BackOff | None = None
     rate_limited_back_off: RateLimitedBackOff | None = None
+    # No enumeration in the schema, because status codes are allowed beside the names.
     retry_on: tuple[str, ...] | None = None
     retriable_response_headers: tuple[HeaderMatch, ...] | None = None
     retriable_request_headers: tuple[HeaderMatch, ...] | None = None
@@ -105,6 +122,8 @@ class Http:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grpc:
+    """When and how a gRPC call is attempted again."""
+
     num_retries: Unsigned32 | None = None
     per_try_timeout: Duration | None = None
     back_off: BackOff | None = None
@@ -114,6 +133,8 @@ class Grpc:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conf:
+    """Retries by protocol."""
+
     tcp: Tcp | None = None
     http: Http | None = None
     grpc: Grpc | None = None
@@ -121,15 +142,20 @@ class Conf:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeshRetry:
+    """The spec of a MeshRetry."""
+
     target_ref: TargetRef | None = None
     to: Entries[Conf] = ()
 
 
 def _violations(spec: MeshRetry) -> Iterator[Violation]:
     yield from top(spec, (*PROXIES, "MeshHTTPRoute", "Dataplane"))
+    # The list is optional in the schema, and a policy without it would do nothing.
     if not spec.to:
         yield SPEC.field("to").violation(NEEDS_AN_ITEM)
     at_gateway = top_ref(spec).kind in {"MeshGateway", "MeshHTTPRoute"}
+    # A gateway retries in its routes, whose destinations are many: entries by service would have no
+    # place there, but for external services, which have clusters of their own.
     allowed = AT_GATEWAY if at_gateway else DESTINATIONS
     yield from entries(spec.to, "to", allowed, _conf)
 
@@ -165,6 +191,8 @@ def _http(http: Http, at: FieldPath) -> Iterator[Violation]:
 
 
 def _is_status(text: str) -> bool:
+    # A number that no standard names as a status is taken for a slip of the finger, although Envoy
+    # would wait for it without complaint.
     if len(text) != 3 or not (text.isascii() and text.isdigit()):
         return False
     return int(text) in _STATUSES
@@ -183,42 +211,49 @@ def _grpc(grpc: Grpc, at: FieldPath) -> Iterator[Violation]:
 
 
 def _back_offs(section: Http | Grpc, at: FieldPath) -> Iterator[Violation]:
+    # Envoy needs the base interval as soon as the message is there.
     if section.back_off == BackOff():
         yield at.field("backOff").violation(MUST_NOT_BE_EMPTY)
     limited = section.rate_limited_back_off
     if limited is None:
         return
-    place = at.field("rateLimitedBackOff")
+    limited_at = at.field("rateLimitedBackOff")
+    # Absent is fine in spite of the text: Envoy's default is 300 s.
     if limited.max_interval is not None and limited.max_interval <= 0:
-        yield place.field("maxInterval").violation("must be defined and greater than zero")
+        yield limited_at.field("maxInterval").violation("must be defined and greater than zero")
+    # Without a header to read the section could do nothing.
     if limited.reset_headers is None:
-        yield place.field("resetHeaders").violation(MUST_BE_DEFINED)
+        yield limited_at.field("resetHeaders").violation(MUST_BE_DEFINED)
     for index, header in enumerate(limited.reset_headers or ()):
         if not header.name:
-            field = place.field("resetHeaders").index(index).field("name")
+            field = limited_at.field("resetHeaders").index(index).field("name")
             yield field.violation(MUST_BE_DEFINED)
 
 
 def _host_selection(predicates: tuple[Predicate, ...], at: FieldPath) -> Iterator[Violation]:
     priorities = 0
     for index, rule in enumerate(predicates):
-        place = at.index(index)
+        predicate_at = at.index(index)
         match rule.predicate:
             case "OmitPreviousHosts":
                 pass
+            # Envoy compares endpoint metadata, and without tags every host would be omitted.
             case "OmitHostsWithTags":
                 if rule.tags is None:
-                    yield place.field("tags").violation(MUST_BE_DEFINED)
+                    yield predicate_at.field("tags").violation(MUST_BE_DEFINED)
             case "OmitPreviousPriorities":
+                # Envoy has one retry priority for a route, but a list of host predicates.
                 if priorities:
                     message = f"{rule.predicate} must only be specified once"
-                    yield place.field("predicate").violation(message)
+                    yield predicate_at.field("predicate").violation(message)
                 if rule.update_frequency <= 0:
                     message = "must be defined and greater than zero"
-                    yield place.field("updateFrequency").violation(message)
+                    yield predicate_at.field("updateFrequency").violation(message)
                 priorities += 1
             case unknown:
-                yield place.field("predicate").violation(f"unknown predicate type '{unknown}'")
+                yield predicate_at.field("predicate").violation(
+                    f"unknown predicate type '{unknown}'"
+                )
 
 
 KIND: Final = plugin_kind("MeshRetry", MeshRetry, _violations, top_warnings)

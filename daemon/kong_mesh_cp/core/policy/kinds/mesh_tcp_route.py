@@ -29,28 +29,40 @@ from kong_mesh_cp.core.schema.violations import FieldPath, Violation
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conf:
+    """The backends that connections are shared among."""
+
     backend_refs: tuple[BackendRef, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
+    """The one rule of a TCP route: there is nothing to match connections by."""
+
     default: Conf
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class To:
+    """The route of the connections to one service."""
+
     target_ref: TargetRef
+    # At most one: connections of one service cannot be told apart before they are routed.
     rules: Annotated[tuple[Rule, ...], Length(maximum=1)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeshTcpRoute:
+    """The spec of a MeshTCPRoute."""
+
     target_ref: TargetRef | None = None
+    # None is accepted and an empty list is not: the schema counts items only of a list that is
+    # there.
     to: Annotated[tuple[To, ...], Length(minimum=1)] | None = None
 
 
 def _violations(spec: MeshTcpRoute) -> Iterator[Violation]:
     yield from top(spec, (*PROXIES, "Dataplane"))
+    # See MeshHTTPRoute: a gateway is reached by listener, a sidecar by service.
     allowed = WHOLE_MESH_ONLY if top_ref(spec).kind == "MeshGateway" else ROUTED
     for index, item in enumerate(spec.to or ()):
         at = SPEC.field("to").index(index)
@@ -61,6 +73,7 @@ def _violations(spec: MeshTcpRoute) -> Iterator[Violation]:
 
 def _conf(conf: Conf, default: FieldPath) -> Iterator[Violation]:
     at = default.field("backendRefs")
+    # There are no filters as in HTTP routes, so a rule without backends would do nothing.
     if not conf.backend_refs:
         yield at.violation(MUST_BE_DEFINED)
     yield from backend_violations(conf.backend_refs or (), BACKENDS, at)

@@ -31,6 +31,10 @@ from kong_mesh_cp.core.schema.violations import FieldPath, Violation
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Http:
+    """Timeouts of HTTP requests and of the connections that carry them."""
+
+    # Zero is "no timeout", and so not the same as an absent one, which keeps what other policies
+    # say.
     request_timeout: Duration | None = None
     stream_idle_timeout: Duration | None = None
     max_stream_duration: Duration | None = None
@@ -40,6 +44,9 @@ class Http:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conf:
+    """The timeouts of one direction of traffic."""
+
+    # The one timeout that may not be zero: Envoy refuses a cluster whose connect timeout is none.
     connection_timeout: Duration | None = None
     idle_timeout: Duration | None = None
     http: Http | None = None
@@ -47,6 +54,8 @@ class Conf:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeshTimeout:
+    """The spec of a MeshTimeout."""
+
     target_ref: TargetRef | None = None
     to: Entries[Conf] = ()
     from_: Entries[Conf] = ()
@@ -85,15 +94,17 @@ def _conf(conf: Conf, at: FieldPath, *, per_route: bool) -> Iterator[Violation]:
 
 def _not_per_route(conf: Conf, at: FieldPath) -> Iterator[Violation]:
     http = conf.http or Http()
+    # A route is chosen for each request, long after its connection was opened: what belongs to
+    # connections cannot depend on it.
     of_connections = {
         at.field("connectionTimeout"): conf.connection_timeout,
         at.field("idleTimeout"): conf.idle_timeout,
         at.field("http").field("maxStreamDuration"): http.max_stream_duration,
         at.field("http").field("maxConnectionDuration"): http.max_connection_duration,
     }
-    for place, value in of_connections.items():
+    for where, value in of_connections.items():
         if value is not None:
-            yield place.violation(NOT_PER_ROUTE)
+            yield where.violation(NOT_PER_ROUTE)
 
 
 def _http(http: Http, at: FieldPath) -> Iterator[Violation]:

@@ -26,6 +26,7 @@ from kong_mesh_cp.core.schema.value_checks import must_be_one_of
 from kong_mesh_cp.core.schema.violations import FieldPath, Violation
 
 MODES: Final = ("Permissive", "Strict")
+# The ciphers of TLS 1.2 that Kuma lets one choose from; those of TLS 1.3 cannot be chosen.
 CIPHERS: Final = (
     "ECDHE-ECDSA-AES128-GCM-SHA256",
     "ECDHE-ECDSA-AES256-GCM-SHA384",
@@ -38,6 +39,8 @@ CIPHERS: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conf:
+    """Whether plain traffic is let in, and which versions and ciphers TLS uses."""
+
     tls_version: TlsVersion | None = None
     tls_ciphers: tuple[Annotated[str, OneOf(CIPHERS)], ...] | None = None
     mode: Annotated[str, OneOf(MODES)] | None = None
@@ -45,6 +48,8 @@ class Conf:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeshTls:
+    """The spec of a MeshTLS."""
+
     target_ref: TargetRef | None = None
     from_: Entries[Conf] = ()
     rules: Rules[Conf] = ()
@@ -52,7 +57,9 @@ class MeshTls:
 
 def _violations(spec: MeshTls) -> Iterator[Violation]:
     inbound = bool(spec.from_ or spec.rules)
+    # No gateways: their listeners have TLS settings of their own.
     yield from top(spec, ("Mesh", "MeshSubset", "Dataplane"), inbound=inbound)
+    # Not `rules_alone`: this policy has no `to`, and its text does not name one.
     if spec.rules and spec.from_:
         yield SPEC.violation("field 'from' must be empty when 'rules' is defined")
     check = partial(_conf, whole_mesh=top_ref(spec).kind == "Mesh")
@@ -65,6 +72,8 @@ def _conf(conf: Conf, at: FieldPath, *, whole_mesh: bool) -> Iterator[Violation]
         # This text has the modes in the order of their strictness.
         yield at.field("mode").violation(must_be_one_of("mode", ("Strict", "Permissive")))
     ciphers = at.field("tlsCiphers")
+    # Both ends of a connection have to agree, and clients take their versions and ciphers from the
+    # policies of the mesh as a whole. The mode is a matter of the server alone.
     if conf.tls_ciphers and not whole_mesh:
         yield ciphers.violation(_only_for_whole_mesh("tlsCiphers"))
     elif not set(conf.tls_ciphers or ()) <= set(CIPHERS):

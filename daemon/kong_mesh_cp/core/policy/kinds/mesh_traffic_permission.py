@@ -25,29 +25,39 @@ Action = Annotated[str, OneOf(("Allow", "Deny", "AllowWithShadowDeny"))]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conf:
+    """Whether the clients of an entry get through."""
+
+    # Three values: AllowWithShadowDeny lets traffic through and counts it as denied, to try a Deny.
     action: Action | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeshTrafficPermission:
+    """The spec of a MeshTrafficPermission."""
+
     target_ref: TargetRef | None = None
     from_: Entries[Conf] = ()
 
 
 def _violations(spec: MeshTrafficPermission) -> Iterator[Violation]:
+    # No gateways: they have no clients inside of the mesh to permit anything to.
     yield from top(spec, (*CLIENTS.kinds, "Dataplane"), inbound=bool(spec.from_))
+    # With mTLS on, no policy means that nothing is allowed; an empty one would be the same in
+    # disguise.
     if not spec.from_:
         yield SPEC.field("from").violation(NEEDS_AN_ITEM)
     yield from entries(spec.from_, "from", CLIENTS, _conf)
 
 
 def _conf(conf: Conf, at: FieldPath) -> Iterator[Violation]:
+    # Optional in the schema, so that this is the only check that asks for it.
     if not conf.action:
         yield at.field("action").violation(MUST_BE_DEFINED)
 
 
 def _warnings(spec: MeshTrafficPermission) -> Iterator[str]:
     yield from top_warnings(spec)
+    # This text lacks the word `tag` that the one for the top level has; Kuma wrote them apart.
     if any(item.target_ref.kind == "MeshService" for item in spec.from_):
         yield (
             "MeshService value for 'from[].targetRef.kind' is deprecated, "

@@ -39,12 +39,16 @@ SERVICE: Final = "service"
 
 
 class Attachment(NamedTuple):
+    """The part of a proxy that policies are attached to, as `kumactl inspect` names it."""
+
     type: str
     name: str = ""
     service: str = ""
 
 
 class PolicyName(NamedTuple):
+    """A policy by type and name, within one mesh."""
+
     type: str
     name: str
 
@@ -76,26 +80,29 @@ def legacy_attachments(dataplane: Dataplane, view: LegacyView) -> Attached:
     networking = dataplane.networking or Networking()
     found: dict[Attachment, list[PolicyName]] = {}
     for inbound in networking.inbound:
-        place = Attachment(
+        attachment = Attachment(
             INBOUND, inbound_name(networking, inbound), inbound.tags.get(SERVICE_TAG, "")
         )
+        # Of permissions the best one counts alone; of the other types an inbound gets all that fit.
         permissions = of_type(view.policies, "TrafficPermission")
-        _attach(found, place, [policy_for_inbound(permissions, inbound.tags)])
+        _attach(found, attachment, [policy_for_inbound(permissions, inbound.tags)])
         for type_name in _INBOUND_ALL:
             _attach(
-                found, place, policies_for_inbound(of_type(view.policies, type_name), inbound.tags)
+                found,
+                attachment,
+                policies_for_inbound(of_type(view.policies, type_name), inbound.tags),
             )
     services = _outbound_services(networking)
     for outbound, service in services:
-        place = Attachment(OUTBOUND, outbound_name(outbound), service)
+        attachment = Attachment(OUTBOUND, outbound_name(outbound), service)
         for type_name in _OUTBOUND:
             policies = of_type(view.policies, type_name)
-            _attach(found, place, [policy_for_service(policies, dataplane.tag_sets, service)])
+            _attach(found, attachment, [policy_for_service(policies, dataplane.tag_sets, service)])
     for type_name in _SERVICE:
         policies = of_type(view.policies, type_name)
         for service in _destinations(type_name, dataplane, [name for _, name in services], view):
-            place = Attachment(SERVICE, service, service)
-            _attach(found, place, [policy_for_service(policies, dataplane.tag_sets, service)])
+            attachment = Attachment(SERVICE, service, service)
+            _attach(found, attachment, [policy_for_service(policies, dataplane.tag_sets, service)])
     for type_name in _WHOLE:
         policies = of_type(view.policies, type_name)
         _attach(found, Attachment(DATAPLANE), [policy_for_proxy(policies, dataplane.tag_sets)])
@@ -104,22 +111,25 @@ def legacy_attachments(dataplane: Dataplane, view: LegacyView) -> Attached:
 
 def attachments(proxy: Proxy, dataplane: Dataplane, view: MeshView, legacy: LegacyView) -> Attached:
     """All policies of both generations; those with a targetRef are for the whole proxy."""
-    found = {place: list(names) for place, names in legacy_attachments(dataplane, legacy).items()}
+    found = {
+        attachment: list(names)
+        for attachment, names in legacy_attachments(dataplane, legacy).items()
+    }
     for type_name in sorted(TRAITS):
         for policy in matched_policies(type_name, proxy, view).policies:
             whole = found.setdefault(Attachment(DATAPLANE), [])
             whole.append(PolicyName(policy.meta.type, policy.meta.name))
-    return {place: found[place] for place in sorted(found)}
+    return {attachment: found[attachment] for attachment in sorted(found)}
 
 
 def _attach(
     found: dict[Attachment, list[PolicyName]],
-    place: Attachment,
+    attachment: Attachment,
     policies: Iterable[LegacyPolicy | None],
 ) -> None:
     names = [PolicyName(each.type, each.name) for each in policies if each is not None]
     if names:
-        found.setdefault(place, []).extend(names)
+        found.setdefault(attachment, []).extend(names)
 
 
 def _outbound_services(networking: Networking) -> list[tuple[Outbound, str]]:
@@ -135,6 +145,8 @@ def _destinations(
     type_name: str, dataplane: Dataplane, services: Sequence[str], view: LegacyView
 ) -> Iterable[str]:
     """The services that a policy of this type is looked for: of the outbounds, or behind them."""
+    # A log is about what the application calls; the others act on the cluster, which lies behind a
+    # TrafficRoute. Traffic that passes through has a log as well.
     if type_name == "TrafficLog":
         return dict.fromkeys([*services, PASS_THROUGH])
     found: dict[str, None] = {}
@@ -142,6 +154,7 @@ def _destinations(
         route = policy_for_service(
             of_type(view.policies, "TrafficRoute"), dataplane.tag_sets, service
         )
+        # Without a route traffic goes to the service itself; a new mesh of today has none.
         routed = (service,) if route is None else routed_services(view.routes[route.name], service)
         found |= dict.fromkeys(routed)
     return found

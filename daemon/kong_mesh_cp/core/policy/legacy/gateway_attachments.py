@@ -42,16 +42,22 @@ class Destination(NamedTuple):
 
 
 class RouteEntry(NamedTuple):
+    """A MeshGatewayRoute of a host, with the destinations it leads to."""
+
     route: str
     destinations: tuple[Destination, ...]
 
 
 class Host(NamedTuple):
+    """A hostname that a gateway serves, with its routes."""
+
     name: str
     routes: tuple[RouteEntry, ...]
 
 
 class ListenerEntry(NamedTuple):
+    """A port of a gateway, with the hosts it serves."""
+
     port: int
     protocol: str
     hosts: tuple[Host, ...]
@@ -91,6 +97,7 @@ def gateway_attachments(
     """What a built-in gateway that serves `gateway` gets; without one only what is for all."""
     whole = {}
     logs = of_type(view.policies, "TrafficLog")
+    # As the original does it: the log of a gateway is that of traffic to nowhere in particular.
     log = policy_for_service(logs, dataplane.tag_sets, PASS_THROUGH)
     if log is not None:
         whole[log.type] = log.name
@@ -103,11 +110,15 @@ def gateway_attachments(
     for listener in gateway.conf.listeners:
         by_port.setdefault(listener.port, []).append(listener)
     own: Tags = dataplane.gateway.tags if dataplane.gateway else {}
+    # The nearer tags win: listener over gateway over proxy.
     common = {**own, **gateway.tags}
     return GatewayAttachments(
         tuple(
             ListenerEntry(
-                port, by_port[port][0].protocol.name, _hosts(listeners, common, routes, view)
+                # Listeners of one port have one protocol, which a write checks.
+                port,
+                by_port[port][0].protocol.name,
+                _hosts(listeners, common, routes, view),
             )
             for port, listeners in sorted(by_port.items())
         ),
@@ -161,6 +172,8 @@ def _hosts(
             if not destinations:
                 continue
             for host in _host_names(hostname, route):
+                # A route that two listeners of a port select is one entry, with the tags of the
+                # later one.
                 found.setdefault(host, {})[name] = destinations
     return tuple(
         Host(host, tuple(RouteEntry(name, found[host][name]) for name in sorted(found[host])))
@@ -193,6 +206,7 @@ def _below(name: str, pattern: str) -> bool:
 def _backends(route: MeshGatewayRoute, protocol: Protocol) -> list[Tags]:
     """Where the rules of a route send or mirror, each place once."""
     conf, found = route.conf, list[Tags]()
+    # A route whose protocol is another than the listener's is not served by it.
     if conf is not None and conf.http is not None and protocol in _HTTP:
         for rule in conf.http.rules:
             mirrors = [each.mirror.backend for each in rule.filters if each.mirror]
@@ -200,6 +214,7 @@ def _backends(route: MeshGatewayRoute, protocol: Protocol) -> list[Tags]:
     if conf is not None and conf.tcp is not None and protocol in _TCP:
         for tcp_rule in conf.tcp.rules:
             found += [each.destination for each in tcp_rule.backends]
+    # By their tags as sorted text, which is the order in the answer of the original.
     ordered = {tuple(sorted(tags.items())): tags for tags in found}
     return [ordered[key] for key in sorted(ordered)]
 

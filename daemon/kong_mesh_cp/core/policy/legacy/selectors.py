@@ -55,6 +55,7 @@ UNSPECIFIC: Final = Rank(0, 0)
 
 
 def rank(selector: Tags) -> Rank:
+    # Exact values count after the number of tags: three wildcards beat two exact values.
     return Rank(len(selector), sum(value != "*" for value in selector.values()))
 
 
@@ -124,6 +125,7 @@ def policy_for_inbound(policies: Iterable[LegacyPolicy], tags: Tags) -> LegacyPo
 
     def fit(policy: LegacyPolicy) -> Rank | None:
         found = selector_rank(policy.destinations, (tags,))
+        # A destination without tags permits nothing, where an inbound is asked for.
         return found if found and found > UNSPECIFIC else None
 
     return _best(policies, fit)

@@ -18,6 +18,7 @@ class Contribution:
     policy: Policy
     target: TargetRef
     conf: Conf
+    # It is visible as `ruleIndex`, by which the GUI finds the entry in the policy.
     index: int
 
 
@@ -44,10 +45,13 @@ def from_entries(policies: Iterable[Policy]) -> Iterator[Contribution]:
 def inbound_entries(policies: Iterable[Policy]) -> Iterator[Contribution]:
     """`rules`, or else `from` where the type reads it as rules: both say the same (8.3)."""
     for policy in policies:
+        # `rules` win where a policy has both, which a write refuses but a global control plane may
+        # send.
         confs = policy.rules
         if not confs and policy.traits.from_as_rules:
             confs = tuple(entry.conf for entry in policy.sources)
         for index, conf in enumerate(confs):
+            # Neither list can say whom it is about: an inbound has one conf for all clients.
             yield Contribution(policy, WHOLE_MESH, conf, index)
 
 
@@ -60,6 +64,7 @@ def proxy_entries(policies: Iterable[Policy]) -> Iterator[Contribution]:
 def merged(contributions: Sequence[Contribution]) -> tuple[Conf, ...]:
     """One conf, or for HTTP routes one a hostname; the last contribution has the last word."""
     confs = [contribution.conf for contribution in contributions]
+    # All are of one type, so the first one speaks for the rest.
     if contributions and contributions[0].policy.traits.keyed_rules:
         return merge_keyed_confs(confs)
     return (merge_confs(confs),) if confs else ()
@@ -98,6 +103,7 @@ def backend_ref_entries(contributions: Iterable[Contribution]) -> Mapping[str, i
 def _first_of_each_policy(contributions: Iterable[Contribution]) -> Iterable[Contribution]:
     first: dict[tuple[str, str], Contribution] = {}
     for contribution in contributions:
+        # Mesh and name are enough: all are of one type.
         meta = contribution.policy.meta
         first.setdefault((meta.mesh, meta.name), contribution)
     return first.values()
@@ -121,6 +127,7 @@ def _backend_refs(contributions: Iterable[Contribution]) -> Mapping[str, int]:
 
 def _keys_with_backend_refs(contribution: Contribution) -> Iterator[str]:
     conf, policy_type = contribution.conf, contribution.policy.meta.type
+    # A TCP route has one rule without matches, so there is nothing to hash.
     if policy_type == TCP_ROUTE and _has_backend_refs(conf):
         yield ""
     if policy_type == HTTP_ROUTE:

@@ -11,6 +11,7 @@ from kong_mesh_cp.core.policy.target_ref import TargetRef
 from kong_mesh_cp.core.resources.labels import DISPLAY_NAME
 
 MESH: Final = "Mesh"
+# An external service has one port, and a mesh none; a section of theirs says nothing.
 _WITH_SECTIONS: Final = ("MeshService", "MeshMultiZoneService")
 _TYPES: Final = (MESH, "MeshExternalService", *_WITH_SECTIONS)
 
@@ -56,6 +57,7 @@ def referred_id(target: TargetRef, source: Meta) -> DestinationId:
     """The resource that `target`, a reference by name, means in a policy called `source`."""
     if target.kind == MESH:
         return DestinationId(MESH, "", "", "", source.mesh)
+    # On Universal all namespaces are "", and the comparison holds by itself.
     namespace = target.namespace or source.namespace
     return DestinationId(target.kind, source.mesh, source.zone or "", namespace, target.name)
 
@@ -77,6 +79,7 @@ class Section(NamedTuple):
     def covers(self, other: Section) -> bool:
         """What is said about `self` holds for `other`."""
         mine, theirs = self.destination.meta, other.destination.meta
+        # What is said of a mesh holds for all services in it, whichever kind they are of.
         if mine.type == MESH:
             return mine.name == (theirs.name if theirs.type == MESH else theirs.mesh)
         if self.whole_id != other.whole_id:
@@ -91,6 +94,8 @@ class Destinations:
         self._by_type: dict[str, list[Destination]] = {}
         self._by_id: dict[DestinationId, Destination] = {}
         for destination in destinations:
+            # The first of one identity counts: an original and its copies from other zones are one
+            # service.
             self._by_type.setdefault(destination.meta.type, []).append(destination)
             self._by_id.setdefault(destination_id(destination.meta), destination)
 
@@ -98,6 +103,7 @@ class Destinations:
         """What `target` means in a policy called `source`; nothing for what does not exist."""
         if target.kind not in _TYPES:
             return
+        # Before the target's own labels: the name is a tag of older times, see below.
         labels, port = _service_of_kubernetes(target)
         labels = labels or target.labels
         for destination in self._found(target, labels, source):
@@ -111,6 +117,8 @@ class Destinations:
     ) -> Iterable[Destination]:
         if labels:
             wanted = labels.items()
+            # Labels may mean several resources, in this zone and in others; a name means one of
+            # this zone.
             candidates = self._by_type.get(target.kind, ())
             return [found for found in candidates if wanted <= found.meta.labels.items()]
         found = self._by_id.get(referred_id(target, source))

@@ -16,6 +16,8 @@ from kong_mesh_cp.core.policy.target_ref import TargetRef
 
 @dataclass(frozen=True, slots=True)
 class EgressRules:
+    """The rules of a zone egress for one external service."""
+
     clients: tuple[SubsetRule, ...] = ()
     inbound: tuple[InboundRule, ...] | None = None  # None: the type knows no inbounds
 

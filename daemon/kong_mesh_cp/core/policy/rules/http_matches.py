@@ -24,6 +24,7 @@ _ESCAPES: Final = str.maketrans(
 
 def matches_hash(matches: object) -> str:
     """Base64 of the SHA-256 of `matches` (a JSON list, or None) in its canonical form."""
+    # None stays `null`: a rule without matches has a hash of its own, other than that of `[]`.
     canonical = (
         [_ordered(match, _MATCH) for match in matches] if isinstance(matches, list) else None
     )
@@ -37,6 +38,7 @@ def _ordered(value: object, members: tuple[str, ...]) -> object:
     return {
         member: _inner(value[member], _MEMBERS.get(member, ()))
         for member in members
+        # Go's `omitempty` on pointers: absent and null members are left out of the hashed text.
         if value.get(member) is not None
     }
 

@@ -47,11 +47,15 @@ def select(
     Raises: UnresolvedTargetError.
     """
     target = policy.target
+    # The cheap questions come first: this runs for each policy of a mesh and each proxy.
     if not (_concerns_zone(policy.meta, proxy, gateway) and _concerns_namespace(policy, proxy)):
         return NOTHING
+    # An empty list cannot be stored, so that absent is the only way to mean every type.
     if target.proxy_types and proxy.proxy_type not in target.proxy_types:
         return NOTHING
     match target.kind:
+        # The route's own target decides, without routes, since a route cannot be about another
+        # route.
         case "MeshHTTPRoute":
             return select(find_route(policy, routes), proxy, gateway, ())
         case "Dataplane":
@@ -60,6 +64,8 @@ def select(
             return _select_gateway(policy, proxy, gateway)
         case _:
             tags = tags_of(target)
+            # MeshExternalService and the like have no proxies. A write refuses them at the top
+            # level; the text is for what a global control plane sends.
             if tags is None:
                 raise UnresolvedTargetError(f"unsupported targetRef kind '{target.kind}'")
             return _select_by_tags(tags, proxy, gateway)
@@ -96,6 +102,7 @@ def _concerns_namespace(policy: Policy, proxy: Proxy) -> bool:
 
 
 def _select_dataplane(policy: Policy, proxy: Proxy) -> Selection:
+    # A builtin gateway is configured through its MeshGateway, never as a Dataplane.
     if proxy.is_builtin_gateway or not _is_meant(policy.target, policy.meta, proxy.meta):
         return NOTHING
     section = policy.target.section_name
@@ -103,6 +110,7 @@ def _select_dataplane(policy: Policy, proxy: Proxy) -> Selection:
         listeners=tuple(
             inbound.listener
             for inbound in proxy.inbounds
+            # By the name alone: an inbound without a name is not found by its port's number.
             if not inbound.ignored and section in ("", inbound.name)
         ),
         delegated_gateway=proxy.is_delegated_gateway,
@@ -129,6 +137,7 @@ def _select_by_tags(tags: Tags, proxy: Proxy, gateway: MeshGateway | None) -> Se
         for inbound in proxy.inbounds
         if not inbound.ignored and selects(tags, inbound.tags)
     ]
+    # Listeners count only where the proxy serves the gateway; for a sidecar there is none.
     hosts = [
         HostListener(proxy.address, listener.port, listener.hostname)
         for listener in (gateway.listeners if gateway else ())
@@ -136,6 +145,7 @@ def _select_by_tags(tags: Tags, proxy: Proxy, gateway: MeshGateway | None) -> Se
     ]
     ports = [Listener(host.address, host.port) for host in hosts]
     return Selection(
+        # Several hosts share a port, and are one listener of Envoy.
         listeners=tuple(dict.fromkeys([*inbounds, *ports])),
         host_listeners=tuple(hosts),
         delegated_gateway=(

@@ -81,6 +81,8 @@ def matched_policies(
     candidates = sorted_policies(_candidates(policy_type, view, with_shadow=with_shadow))
     selections, warnings = _selections(candidates, proxy, view)
     policies = tuple(policy for policy, _ in selections)
+    # Rules differ by listener only where a policy selects some of them; still each has its own, as
+    # the answer lists them by inbound.
     by_listener = _by_listener(selections)
     matched = MatchedPolicies(
         type=policy_type,
@@ -95,6 +97,8 @@ def matched_policies(
             clients = {place: from_rules(about) for place, about in by_listener.items()}
             matched = replace(matched, from_rules=clients)
         except TooManySubsetsError as error:
+            # The rest of the answer stands: what is wrong with one list says nothing about the
+            # others.
             warnings.append(f"couldn't create From rules: {error}")
     try:
         to_rules = replace(matched.to_rules, services=_service_rules(policies, view))
@@ -143,6 +147,7 @@ def _selections(
 ) -> tuple[list[tuple[Policy, Selection]], list[str]]:
     gateway = served_gateway(proxy, view.gateways)
     routes = tuple(view.of_type(HTTP_ROUTE))
+    # Policies that select nothing are dropped here, so that they are in no origin of any rule.
     selected: list[tuple[Policy, Selection]] = []
     warnings: list[str] = []
     for policy in policies:

@@ -41,11 +41,13 @@ def _patched(target: Mapping[str, object], patch: Mapping[str, object]) -> dict[
     result = dict(target)
     for member, value in patch.items():
         before = result.get(member)
+        # RFC 7396, section 2: null takes the member away.
         if value is None:
             result.pop(member, None)
         elif _is_object(value):
             # A new object is patched upon nothing, which rids it of its nulls.
             result[member] = _patched(before if _is_object(before) else {}, value)
+        # At any depth: MeshMetric has one inside of `sidecar.profiles`.
         elif member.startswith(_JOINED_PREFIX) and isinstance(value, list):
             result[member] = [*before, *value] if isinstance(before, list) else value
         else:
@@ -70,6 +72,7 @@ def _rules_by_matches(confs: Sequence[Conf]) -> list[object]:
     defaults: list[tuple[object, list[Conf]]] = []
     for rule in _ascending_rules(confs):
         matches = rule.get("matches")
+        # Compared as JSON values: the order of members does not matter, that of matches does.
         same = [entry for entry in defaults if entry[0] == matches]
         before = same[0][1] if same else []
         defaults = [entry for entry in defaults if entry[0] != matches]

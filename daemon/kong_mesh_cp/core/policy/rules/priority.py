@@ -30,6 +30,7 @@ _ORIGINS: Final = {"global": 1, "": 2, "zone": 3}
 _ROLES: Final = {"system": 1, "producer": 2, "consumer": 3, "workload-owner": 4}
 
 
+# Two stable sorts instead of one key, because the names go the other way round.
 def sorted_policies(policies: Iterable[Policy]) -> list[Policy]:
     """By top-level target, origin, role and, for equal ranks, display name from z to a."""
     by_name = sorted(policies, key=lambda policy: policy.meta.display_name, reverse=True)
@@ -65,6 +66,7 @@ def _policy_rank(policy: Policy) -> tuple[int, ...]:
     kind, narrowness, sectioned, origin, role = _rank(policy.target, policy.meta)
     # The more tags, the fewer listeners of a gateway are meant.
     listener_tags = len(policy.target.tags) if policy.target.kind == "MeshGateway" else 0
+    # Tags of a gateway's listeners count between origin and role, in this order in Kuma.
     return kind, narrowness, sectioned, origin, listener_tags, role
 
 
@@ -76,5 +78,6 @@ def _dataplane_rank(target: TargetRef) -> tuple[int, int]:
 
 
 def _entry_rank(target: TargetRef) -> tuple[int, int]:
+    # Sections of MeshMultiZoneServices do not count: Kuma ranks them by kind alone.
     sectioned = target.kind == "MeshService" and bool(target.section_name)
     return _KINDS.get(target.kind, 0), int(sectioned)

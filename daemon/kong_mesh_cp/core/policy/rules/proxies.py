@@ -78,6 +78,8 @@ class Proxy:
 
 @dataclass(frozen=True, slots=True)
 class GatewayListener:
+    """A listener of a MeshGateway, as far as policies select by it."""
+
     port: int
     hostname: str = ANY_HOSTNAME
     tags: Tags = field(default_factory=dict)
@@ -85,6 +87,8 @@ class GatewayListener:
 
 @dataclass(frozen=True, slots=True)
 class MeshGateway:
+    """A MeshGateway resource, as far as policies select by it."""
+
     meta: Meta
     selectors: tuple[Tags, ...] = ()
     tags: Tags = field(default_factory=dict)

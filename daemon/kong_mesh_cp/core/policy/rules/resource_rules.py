@@ -38,12 +38,15 @@ def resource_rules(policies: Iterable[Policy], destinations: Destinations) -> Re
     Only resources that an entry means get a rule of their own; `rule_for_destination` finds the
     rule of the others. A policy about a route does not speak of destinations (8.2).
     """
+    # Those about a route are in the rules by service, under the hash of the route's matches.
     about_traffic = [policy for policy in policies if policy.target.kind != HTTP_ROUTE]
     meant = [
         (contribution, section)
         for contribution in sorted_entries(to_entries(about_traffic))
         for section in destinations.meant_by(contribution.target, contribution.policy.meta)
     ]
+    # One rule for each section that some entry means, even where two entries mean it by other
+    # words.
     sections = {section.id: section for _, section in meant}
     return {
         key: _rule(section, [entry for entry, about in meant if about.covers(section)])
@@ -55,6 +58,7 @@ def rule_for_destination(rules: ResourceRules, wanted: DestinationId) -> Resourc
     """The rule for a port: its own, else its service's, else its mesh's."""
     whole = wanted._replace(section_name="")
     mesh = DestinationId(MESH, "", "", "", wanted.mesh)
+    # The nearest rule holds alone: it has the entries of the wider ones merged in already.
     return rules.get(wanted) or rules.get(whole) or rules.get(mesh)
 
 

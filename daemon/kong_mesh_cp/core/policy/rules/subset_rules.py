@@ -59,6 +59,7 @@ def service_rules(contributions: Sequence[Contribution]) -> tuple[SubsetRule, ..
     known = _with_tags(contributions)
     if len({key for _, tags in known for key in tags}) > 1:
         return negated_rules(contributions)
+    # In the order of the entries, which the sort below keeps among equals.
     subsets = dict.fromkeys(positive(tags) for _, tags in known)
     return _most_specific_first(_rules(subsets, known))
 
@@ -121,4 +122,6 @@ def _merged_rules(contributions: Sequence[Contribution]) -> list[SubsetRule]:
 
 
 def _most_specific_first(rules: Iterable[SubsetRule]) -> tuple[SubsetRule, ...]:
+    # Stable, so that equally specific rules stay as the cliques gave them; `_rules` shows the
+    # order.
     return tuple(sorted(rules, key=lambda rule: len(positives(rule.subset)), reverse=True))

@@ -44,6 +44,7 @@ def tags_of(target: TargetRef) -> Tags | None:
             return {}
         case "MeshSubset":
             return target.tags
+        # The name is read as the tag's value: a resource of that name has rules of its own besides.
         case "MeshService":
             return {SERVICE_TAG: target.name}
         case "MeshServiceSubset":
@@ -54,6 +55,7 @@ def tags_of(target: TargetRef) -> Tags | None:
 
 def selects(selector: Tags, tags: Tags) -> bool:
     """`tags` carry every tag of `selector`; its value `*` stands for any value."""
+    # A value "" is a value; only `*` is special.
     return all(key in tags and value in ("*", tags[key]) for key, value in selector.items())
 
 
@@ -83,6 +85,7 @@ def split(groups: Sequence[Tags]) -> Iterator[Subset]:
     """
     cliques = sorted(_cliques(groups), key=_names, reverse=True)
     unions = [_united(groups, clique) for clique in cliques]
+    # Checked before the sum, whose shift would make a number of as many bits as there are tags.
     if any(len(union) > TAGS_TOGETHER_MAX for union in unions):
         raise TooManySubsetsError(1 << TAGS_TOGETHER_MAX)
     if sum(1 << len(union) for union in unions) > SUBSETS_MAX:

@@ -15,6 +15,7 @@ from kong_mesh_cp.core.schema.violations import FieldPath, Violation
 class BackendRef(TargetRef):
     """A reference with a share of the traffic, and the port of what has several."""
 
+    # Shares, not per cent: they need not add up to anything, and 0 takes a backend out.
     weight: Annotated[int, Range(minimum=0)] = 1
     port: Unsigned32 | None = None
 
@@ -28,7 +29,9 @@ def backend_violations(
     refs: tuple[BackendRef, ...], allowed: Allowed, at: FieldPath
 ) -> Iterator[Violation]:
     for index, ref in enumerate(refs):
-        place = at.index(index)
-        yield from violations(ref, allowed, place)
+        ref_at = at.index(index)
+        yield from violations(ref, allowed, ref_at)
+        # A MeshService without a port may mean a tag, which has one. A multi-zone service never
+        # does.
         if ref.kind == "MeshMultiZoneService" and ref.port is None:
-            yield place.field("port").violation("must be defined with kind MeshMultiZoneService")
+            yield ref_at.field("port").violation("must be defined with kind MeshMultiZoneService")

@@ -24,7 +24,7 @@ from kong_mesh_cp.core.schema.violations import Violation
 def sources(
     spec: Targeted, items: tuple[Entry[C], ...], allowed: Allowed, check: ConfCheck[C]
 ) -> Iterator[Violation]:
-    """Judge `from`, which has no meaning as soon as a gateway may be meant."""
+    """Check `from`, which has no meaning as soon as a gateway may be meant."""
     if items and includes_gateways(top_ref(spec)):
         yield SPEC.field("from").violation(GATEWAY_HAS_NO_CLIENTS)
     else:
@@ -34,8 +34,9 @@ def sources(
 def destinations(
     spec: Targeted, items: tuple[Entry[C], ...], check: ConfCheck[C]
 ) -> Iterator[Violation]:
-    """Judge `to`, which is for gateways only."""
+    """Check `to`, which is for gateways only."""
     if includes_gateways(top_ref(spec)):
+        # A gateway limits at its listeners, before it is known which service a request is for.
         yield from entries(items, "to", WHOLE_MESH_ONLY, check)
     else:
         yield from must_be_empty(items, "to")

@@ -22,6 +22,8 @@ class Named:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cookie:
+    """A cookie whose value is hashed; with a `ttl` the proxy sets it where it is missing."""
+
     name: NonEmpty
     ttl: Duration | None = None
     path: str | None = None
@@ -29,11 +31,15 @@ class Cookie:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connection:
+    """Properties of the connection that are hashed."""
+
     source_ip: Annotated[bool, Json("sourceIP")] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FilterState:
+    """An object in Envoy's filter state that is hashed."""
+
     key: NonEmpty
 
 
@@ -45,6 +51,7 @@ class HashPolicy:
     """One of them, the one that `type` names; SourceIP is an older name of Connection."""
 
     type: Annotated[str, OneOf(TYPES)]
+    # Envoy hashes by all policies that find something, until one that is terminal has.
     terminal: bool | None = None
     header: Named | None = None
     cookie: Cookie | None = None
@@ -67,11 +74,13 @@ def _policy(policy: HashPolicy, at: FieldPath) -> Iterator[Violation]:
         "QueryParameter": ("queryParameter", policy.query_parameter),
         "FilterState": ("filterState", policy.filter_state),
     }
+    # The schema refuses other types first; the text is Kuma's for all that gets past it.
     if policy.type not in members:
         yield at.field("type").violation("unrecognized type")
         return
     name, value = members[policy.type]
     if value is None:
         yield at.field(name).violation(MUST_BE_DEFINED)
+    # The path of a cookie that the proxy sets; browsers ignore one that is not absolute.
     if isinstance(value, Cookie) and value.path is not None and value.path[:1] != "/":
         yield at.field("cookie").field("path").violation("must be an absolute path")

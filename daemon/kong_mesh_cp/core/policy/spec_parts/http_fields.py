@@ -7,13 +7,17 @@ from typing import Annotated, Final
 
 from kong_mesh_cp.core.schema.record_terms import Length, OneOf, Pattern
 
+# The bound of the Gateway API, from which these types are taken.
 HEADERS_MAX: Final = 16
 
+# Lower case only, as in HTTP/2: Envoy compares names in that form.
 HeaderName = Annotated[str, Length(1, 256), Pattern(r"^[a-z0-9!#$%&'*+\-.^_\x60|~]+$")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeaderValue:
+    """A header that is written."""
+
     name: HeaderName
     value: str
 
@@ -31,8 +35,11 @@ class HeaderChanges:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeaderMatch:
+    """A condition on one header of a request."""
+
     type: Annotated[str, OneOf(("Exact", "Present", "RegularExpression", "Absent", "Prefix"))] = (
         "Exact"
     )
     name: HeaderName
+    # Absent is "" for the types that compare, and must be absent for Present and Absent.
     value: str | None = None

@@ -27,6 +27,8 @@ Hostname = Annotated[
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeaderModifier:
+    """Headers that are set, added and removed."""
+
     set: HeaderValues | None = None
     add: HeaderValues | None = None
     remove: Annotated[tuple[str, ...], Length(maximum=HEADERS_MAX)] | None = None
@@ -34,6 +36,8 @@ class HeaderModifier:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PathRewrite:
+    """A new path, or a new prefix in the place of the one that matched."""
+
     type: Annotated[str, OneOf(("ReplaceFullPath", "ReplacePrefixMatch"))]
     replace_full_path: str | None = None
     replace_prefix_match: str | None = None
@@ -41,15 +45,20 @@ class PathRewrite:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestRedirect:
+    """An answer that sends the client elsewhere; what is not set stays as it was asked."""
+
     scheme: Annotated[str, OneOf(("http", "https"))] | None = None
     hostname: Hostname | None = None
     path: PathRewrite | None = None
     port: Annotated[Int32, Range(1, PORT_MAX)] | None = None
+    # The default is the Gateway API's, and stored with the resource.
     status_code: Annotated[int, OneOf((301, 302, 303, 307, 308))] = 302
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UrlRewrite:
+    """Another host or path for the request that is passed on."""
+
     hostname: Hostname | None = None
     path: PathRewrite | None = None
     host_to_backend_hostname: bool | None = None
@@ -57,6 +66,8 @@ class UrlRewrite:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestMirror:
+    """A share of the requests is sent to a second backend, whose answers are dropped."""
+
     percentage: IntOrText | None = None
     backend_ref: BackendRef
 
@@ -84,6 +95,7 @@ class Filter:
     request_mirror: RequestMirror | None = None
 
 
+# Kuma takes fewer kinds here than for backends.
 _MIRRORS: Final = Allowed(kinds=("MeshService", "MeshServiceSubset"))
 _MEMBERS: Final = {
     "RequestHeaderModifier": "requestHeaderModifier",
@@ -95,10 +107,10 @@ _MEMBERS: Final = {
 
 
 def filter_violations(
-    each: Filter, place: FieldPath, *, by_prefix: bool, at_gateway: bool
+    each: Filter, filter_at: FieldPath, *, by_prefix: bool, at_gateway: bool
 ) -> Iterator[Violation]:
     """`by_prefix`: all matches of the rule are prefixes of paths."""
-    at = place.field(_MEMBERS.get(each.type, "type"))
+    at = filter_at.field(_MEMBERS.get(each.type, "type"))
     match each:
         case (
             Filter(
@@ -110,6 +122,7 @@ def filter_violations(
         ):
             yield from _header_modifier(modifier, at)
         case Filter(type="RequestRedirect", request_redirect=RequestRedirect() as redirect):
+            # Path before host name: the order of Kuma's texts, for both kinds of filter.
             yield from _path(redirect.path, at, by_prefix=by_prefix)
             yield from _hostname(redirect.hostname, at.field("hostname"))
         case Filter(type="URLRewrite", url_rewrite=UrlRewrite() as rewrite):
@@ -134,11 +147,12 @@ def _path(rewrite: PathRewrite | None, at: FieldPath, *, by_prefix: bool) -> Ite
 def _backend_hostname(
     rewrite: UrlRewrite, at: FieldPath, *, at_gateway: bool
 ) -> Iterator[Violation]:
-    place = at.field("hostToBackendHostname")
+    rewrite_at = at.field("hostToBackendHostname")
     if rewrite.host_to_backend_hostname and not at_gateway:
-        yield place.violation("can only be set with MeshGateway")
+        # A sidecar's route has one service for a host; the name would always be the same.
+        yield rewrite_at.violation("can only be set with MeshGateway")
     if rewrite.host_to_backend_hostname and rewrite.hostname is not None:
-        yield place.violation("cannot be set together with hostname")
+        yield rewrite_at.violation("cannot be set together with hostname")
 
 
 _SUBDOMAIN_TEXT: Final = (
@@ -175,6 +189,7 @@ def _is_address(hostname: str) -> bool:
 def _header_modifier(modifier: HeaderModifier, at: FieldPath) -> Iterator[Violation]:
     if modifier == HeaderModifier():
         yield at.violation(at_least_one_of("set", "add", "remove"))
+    # Across all three members: the result would depend on the order in which Envoy applies them.
     names: set[str] = set()
     for member, changed in (
         ("set", [header.name for header in modifier.set or ()]),

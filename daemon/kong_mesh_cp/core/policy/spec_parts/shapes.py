@@ -1,4 +1,4 @@
-"""What the specs of targetRef policies have in common: their lists, and how these are judged."""
+"""What the specs of targetRef policies have in common: their lists, and how these are checked."""
 
 from __future__ import annotations
 
@@ -21,8 +21,10 @@ C = TypeVar("C")
 SPEC: Final = root("spec")
 
 WHOLE_MESH_ONLY: Final = Allowed(kinds=("Mesh",))
+# Clients are known by the tags in their certificates, so that only kinds with tags can name them.
 CLIENTS: Final = Allowed(kinds=("Mesh", "MeshSubset", "MeshService", "MeshServiceSubset"))
 DESTINATIONS: Final = Allowed(
+    # No MeshServiceSubset: a destination is one service, whatever tags its endpoints have.
     kinds=("Mesh", "MeshService", "MeshExternalService", "MeshMultiZoneService")
 )
 CLUSTERS: Final = Allowed(kinds=("Mesh", "MeshService", "MeshMultiZoneService"))
@@ -59,6 +61,8 @@ class RequiredEntry(Entry[C]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequiredRule(Rule[C]):
+    """A rule whose conf the schema asks for."""
+
     default: C
 
 
@@ -105,7 +109,7 @@ def top(
     listener_tags: bool = True,
     inbound: bool = False,
 ) -> Iterator[Violation]:
-    """Judge the top-level reference; `inbound`: the spec has something to say on inbounds."""
+    """Check the top-level reference; `inbound`: the spec has something to say on inbounds."""
     if spec.target_ref is not None:
         allowed = Allowed(kinds=kinds, listener_tags=listener_tags, section_name=inbound)
         yield from violations(spec.target_ref, allowed, SPEC.field("targetRef"))
@@ -114,7 +118,7 @@ def top(
 def entries(
     items: Sequence[Entry[C]], name: str, allowed: Allowed, check: ConfCheck[C]
 ) -> Iterator[Violation]:
-    """Judge the references and the confs of the list `name`."""
+    """Check the references and the confs of the list `name`."""
     for index, item in enumerate(items):
         at = SPEC.field(name).index(index)
         yield from violations(item.target_ref, allowed, at.field("targetRef"))
@@ -123,6 +127,7 @@ def entries(
 
 def egress_is_shared(items: Sequence[Entry[C]], top: TargetRef) -> Iterator[Violation]:
     """One zone egress serves the clients of an external service all alike."""
+    # Kuma asks for the kind alone: `Mesh` with `proxyTypes` passes.
     if top.kind == "Mesh":
         return
     for index, item in enumerate(items):
@@ -149,6 +154,7 @@ def must_be_empty(items: tuple[object, ...], name: str) -> Iterator[Violation]:
 
 def rules_alone(spec: ThreeLists) -> Iterator[Violation]:
     """`rules` took the place of `from`: a policy uses the one form or the other."""
+    # Reported once for the spec as a whole and not at the lists: either may be the mistaken one.
     if spec.rules and (spec.to or spec.from_):
         yield SPEC.violation("fields 'to' and 'from' must be empty when 'rules' is defined")
 
@@ -163,6 +169,7 @@ def rules_or_lists(spec: ThreeLists) -> Iterator[Violation]:
 def includes_gateways(ref: TargetRef) -> bool:
     """Whether builtin gateways may be among the proxies that `ref` stands for."""
     if ref.kind in {"Mesh", "MeshSubset"}:
+        # Absent means every type of proxy, gateways among them.
         return not ref.proxy_types or "Gateway" in ref.proxy_types
     return ref.kind in {"MeshGateway", "MeshHTTPRoute"}
 

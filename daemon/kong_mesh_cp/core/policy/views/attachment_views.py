@@ -26,13 +26,15 @@ Shown = Mapping[PolicyName, JsonObject]
 def sidecar_view(attached: Attached, policies: Shown) -> JsonObject:
     """Each place of one proxy with its policies. One that is gone meanwhile is left out."""
     items: list[JsonObject] = []
-    for place, names in attached.items():
+    for attachment, names in attached.items():
         matched: dict[str, list[JsonObject]] = {}
         for name in names:
             if name in policies:
                 matched.setdefault(name.type, []).append(policies[name])
         if matched:
-            items.append({**_place(place), "matchedPolicies": dict(sorted(matched.items()))})
+            items.append(
+                {**_attachment(attachment), "matchedPolicies": dict(sorted(matched.items()))}
+            )
     return {"kind": SIDECAR, "total": len(items), "items": items}
 
 
@@ -70,9 +72,13 @@ def gateway_view(gateway: Meta | None, attached: GatewayAttachments, policies: S
     return {**view, "policies": whole} if whole else view
 
 
-def affected_sidecar(proxy: Meta, places: Sequence[Attachment]) -> JsonObject:
+def affected_sidecar(proxy: Meta, attachments: Sequence[Attachment]) -> JsonObject:
     """A proxy that a policy is attached to, and where."""
-    return {"kind": SIDECAR, "dataplane": _key(proxy), "attachments": [*map(_place, places)]}
+    return {
+        "kind": SIDECAR,
+        "dataplane": _key(proxy),
+        "attachments": [*map(_attachment, attachments)],
+    }
 
 
 def affected_gateway(
@@ -107,8 +113,10 @@ def _rule(attached: RuleAttachment) -> JsonObject:
     rule = attached.rule
     return {
         "type": attached.type,
+        # Go's `omitempty`; the members around them are always there.
         **{name: value for name, value in named.items() if value},
         "policyType": attached.policy_type,
+        # The older form has no member for a negation; `!` in front of the value is it.
         "subset": {tag.key: f"!{tag.value}" if tag.negated else tag.value for tag in rule.subset},
         "conf": rule.conf,
         "origins": [_key(origin.meta) for origin in rule.origins],
@@ -123,8 +131,8 @@ def _affected_host(host: Host) -> JsonObject:
     return {"hostName": host.name, "routes": routes}
 
 
-def _place(place: Attachment) -> JsonObject:
-    return {"type": place.type, "name": place.name, "service": place.service}
+def _attachment(attachment: Attachment) -> JsonObject:
+    return {"type": attachment.type, "name": attachment.name, "service": attachment.service}
 
 
 def _named(names: Mapping[str, str], policies: Shown) -> JsonObject:

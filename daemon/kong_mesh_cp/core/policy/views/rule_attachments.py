@@ -17,6 +17,8 @@ HASH_BYTES = 8  # of a cluster's name
 
 
 class RuleAttachment(NamedTuple):
+    """A rule and the part of a proxy that it is for, as the rules endpoint lists it."""
+
     type: str
     policy_type: str
     rule: SubsetRule
@@ -44,23 +46,25 @@ def cluster_name(tags: Tags) -> str:
     service = tags[SERVICE_TAG]
     if len(tags) == 1:
         return service
+    # The name that Envoy's cluster has, so that an operator finds it in the proxy's statistics.
     text = "".join(f"{key}{tags[key]}" for key in sorted(tags))
     return f"{service}-{hashlib.sha256(text.encode()).digest()[:HASH_BYTES].hex()}"
 
 
 def _for_clients(proxy: Proxy, matched: MatchedPolicies) -> Iterator[RuleAttachment]:
     tags_of = {inbound.listener: inbound.tags for inbound in proxy.inbounds}
-    for place in sorted(matched.from_rules):
-        tags = tags_of.get(place, {})
+    for listener in sorted(matched.from_rules):
+        tags = tags_of.get(listener, {})
+        # A listener of a gateway, or an inbound without a service: the older answer knows neither.
         if SERVICE_TAG not in tags:
             continue
-        for rule in matched.from_rules[place]:
+        for rule in matched.from_rules[listener]:
             yield RuleAttachment(
                 "ClientSubset",
                 matched.type,
                 rule,
                 cluster_name(tags),
-                (str(place),),
+                (str(listener),),
                 tags[SERVICE_TAG],
                 tags,
             )

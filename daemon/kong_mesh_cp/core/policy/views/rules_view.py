@@ -25,6 +25,7 @@ def rules_view(proxy: Proxy, view: MeshView, *, services_by_tag: bool = True) ->
     Without `services_by_tag` (a mesh with `meshServices.mode: Exclusive`) no outgoing traffic is
     known by its service tag, and the rules for services are left out.
     """
+    # In the order of TRAITS, which is that of Kuma's plugins.
     matched = [matched_policies(policy_type, proxy, view) for policy_type in TRAITS]
     said = _Said()
     shown = (_shown_type(each, proxy, said, services_by_tag=services_by_tag) for each in matched)
@@ -39,6 +40,7 @@ def proxy_of_gateway(gateway: MeshGateway) -> Proxy | None:
     """A proxy that would serve `gateway`, to ask what its proxies get; None without a selector."""
     if not gateway.selectors:
         return None
+    # The first selector stands for all; a MeshGateway rarely has a second one.
     return Proxy(gateway.meta, gateway=GatewayRole(builtin=True, tags=gateway.selectors[0]))
 
 
@@ -110,16 +112,17 @@ def _shown_type(
     resources = sorted(matched.to_rules.resources.values(), key=lambda rule: rule.resource.name)
     lists: dict[str, list[JsonObject]] = {
         "fromRules": [
-            {"inbound": _shown_inbound(place, proxy), "rules": [*map(said.subset_rule, rules)]}
-            for place, rules in _by_port(matched.from_rules)
+            {"inbound": _shown_inbound(listener, proxy), "rules": [*map(said.subset_rule, rules)]}
+            for listener, rules in _by_port(matched.from_rules)
         ],
         "inboundRules": [
-            {"inbound": _shown_inbound(place, proxy), "rules": [*map(said.inbound_rule, rules)]}
-            for place, rules in _by_port(matched.inbound_rules)
+            {"inbound": _shown_inbound(listener, proxy), "rules": [*map(said.inbound_rule, rules)]}
+            for listener, rules in _by_port(matched.inbound_rules)
         ],
         "toResourceRules": [*map(said.resource_rule, resources)],
         "toRules": [*map(said.subset_rule, services)],
     }
+    # Types without a rule are left out, and their warnings with them, as in the original.
     if not matched.proxy_rules and not any(lists.values()):
         return None
     shown: JsonObject = {**lists, "type": matched.type, "warnings": list(matched.warnings)}
@@ -132,17 +135,18 @@ _Rules = TypeVar("_Rules", bound=Sequence[object])
 
 
 def _by_port(rules: Mapping[Listener, _Rules]) -> list[tuple[Listener, _Rules]]:
-    said = [(place, about) for place, about in rules.items() if about]
+    said = [(listener, about) for listener, about in rules.items() if about]
     return sorted(said, key=lambda each: each[0].port)
 
 
-def _shown_inbound(place: Listener, proxy: Proxy) -> JsonObject:
-    inbound = next((each for each in proxy.inbounds if each.listener.port == place.port), None)
+def _shown_inbound(listener: Listener, proxy: Proxy) -> JsonObject:
+    inbound = next((each for each in proxy.inbounds if each.listener.port == listener.port), None)
     tags = inbound.tags if inbound else {}
+    # All listeners of a gateway are shown with its own tags.
     if proxy.gateway is not None:
         tags = proxy.gateway.tags
     name: JsonObject = {"name": inbound.name} if inbound and inbound.name else {}
-    return {**name, "port": place.port, "tags": dict(tags)}
+    return {**name, "port": listener.port, "tags": dict(tags)}
 
 
 def _http_matches(matched: Iterable[MatchedPolicies]) -> list[JsonObject]:

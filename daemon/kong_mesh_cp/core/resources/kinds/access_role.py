@@ -12,6 +12,7 @@ from kong_mesh_cp.core.resources.kind import InvalidResourceError, Kind, proto_k
 from kong_mesh_cp.core.schema.messages import EMPTY, Message, proto, read_message, unknown_members
 from kong_mesh_cp.core.schema.violations import VIOLATIONS_MAX, FieldPath, Violation, root
 
+# A refusal lists them in this order.
 ACCESSES: Final = (
     "CREATE",
     "UPDATE",
@@ -29,6 +30,7 @@ ANY: Final = "*"
 # What conditions ask of policies of either generation: no policy has parts of both.
 OF_CONNECTIONS: Final = frozenset({"sources", "destinations", "selectors"})
 OF_POLICIES: Final = frozenset({"targetRef", "from", "to"})
+# A token condition stands alone: it is asked before there is a resource.
 OF_TOKENS: Final = frozenset({"dpToken"})
 
 SUBJECT_TYPES: Final = ("User", "Group")
@@ -180,6 +182,8 @@ def _role_violations(role: AccessRole) -> list[Violation]:
 
 
 def _rule_violations(path: FieldPath, rule: AccessRule) -> Iterable[Violation]:
+    # Types and names may be empty, which means all of them; a rule without an access grants nothing
+    # and is taken for a slip.
     access = path.field("access")
     if not rule.access:
         yield access.violation(_CANNOT_BE_EMPTY)
@@ -193,6 +197,7 @@ def _rule_violations(path: FieldPath, rule: AccessRule) -> Iterable[Violation]:
             for index, tag in enumerate(condition.dp_token.tags):
                 if not tag.name:
                     yield tags.index(index).field("name").violation(_CANNOT_BE_EMPTY)
+                # There is no wildcard among the tags of tokens: an empty value would fit no token.
                 if not tag.value:
                     yield tags.index(index).field("value").violation(_CANNOT_BE_EMPTY)
 
@@ -203,11 +208,13 @@ def _binding_violations(binding: AccessRoleBinding) -> list[Violation]:
         path = root("subjects").index(number)
         if subject.type not in SUBJECT_TYPES:
             violations.append(
+                # Case counts, as everywhere in enumerations of Kuma.
                 path.field("type").violation(f"must be one of {', '.join(SUBJECT_TYPES)}")
             )
         if not subject.name:
             violations.append(path.field("name").violation(_CANNOT_BE_EMPTY))
     violations.extend(
+        # Whether the role exists is not asked: bindings may come first, and a role may come back.
         root("roles").index(number).violation(_CANNOT_BE_EMPTY)
         for number, role in enumerate(binding.roles)
         if not role
@@ -223,10 +230,11 @@ def _read_role(document: JsonObject) -> AccessRole:
     role = read_message(AccessRole, document)
     given = document.get("rules")
     unknown = (
-        place.violation(_UNKNOWN)
+        at.violation(_UNKNOWN)
         for number, rule in enumerate(given if isinstance(given, list) else ())
-        for place in unknown_members(AccessRule, rule, root("rules").index(number))
+        for at in unknown_members(AccessRule, rule, root("rules").index(number))
     )
+    # One more than is shown, so that the answer can say that there are more.
     violations = tuple(islice(unknown, VIOLATIONS_MAX + 1))
     if violations:
         raise InvalidResourceError(violations)
@@ -240,11 +248,13 @@ def _role_warnings(role: AccessRole) -> Sequence[str]:
         for index, condition in enumerate(rule.when)
         if condition.is_void
     )
-    return tuple(f"{place} is never fulfilled: {_VOID}" for place in islice(void, WARNINGS_MAX))
+    return tuple(f"{at} is never fulfilled: {_VOID}" for at in islice(void, WARNINGS_MAX))
 
 
 KIND: Final = replace(
-    proto_kind("AccessRole", AccessRole, _role_violations, _role_warnings), parse=_read_role
+    # All other kinds read leniently, as protobuf's JSON mapping in Kuma does (DiscardUnknown).
+    proto_kind("AccessRole", AccessRole, _role_violations, _role_warnings),
+    parse=_read_role,
 )
 BINDING_KIND: Final[Kind[AccessRoleBinding]] = proto_kind(
     "AccessRoleBinding", AccessRoleBinding, _binding_violations

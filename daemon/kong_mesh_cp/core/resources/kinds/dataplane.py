@@ -18,6 +18,8 @@ class EnvoyAdmin(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Health(Message):
+    """Whether the application behind an inbound is ready; only proxies and tools write it."""
+
     ready: bool = proto(default=False, number=1)
 
 
@@ -28,6 +30,8 @@ class TcpProbe(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceProbe(Message):
+    """How Envoy probes the application behind an inbound."""
+
     interval: Duration | None = proto(number=1)
     timeout: Duration | None = proto(number=2)
     unhealthy_threshold: Uint32 | None = proto(number=3, original=True)
@@ -39,6 +43,7 @@ class InboundState(ProtoEnum):
     """Whether an inbound takes traffic; an ignored one gives identity only."""
 
     __proto_name__ = "kuma.mesh.v1alpha1.Dataplane.Networking.Inbound.State"
+    # An inbound that says nothing takes traffic.
     Ready = 0
     NotReady = 1
     Ignored = 2
@@ -49,10 +54,12 @@ class Inbound(Message):
     """A service that this proxy offers."""
 
     tags: Mapping[str, str] = proto(EMPTY, number=2)
+    # The wire numbers of a field never change, also where its place among the members does.
     port: Uint32 = proto(0, number=3)  # of the listener
     service_port: Uint32 = proto(0, number=4)  # of the application; 0: the same as `port`
     address: str = proto("", number=5)  # "" for that of the proxy
     service_address: str = proto("", number=6)  # "" for `address`
+    # The older form of `state`, still written by tools that know Kuma's early versions.
     health: Health | None = proto(number=7)
     service_probe: ServiceProbe | None = proto(number=8)
     state: InboundState = proto(InboundState.Ready, number=9)
@@ -67,6 +74,8 @@ class Inbound(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackendRef(Message):
+    """The service resource that an outbound stands for."""
+
     kind: str = proto("", number=1)
     name: str = proto("", number=2)
     port: Uint32 = proto(0, number=3)
@@ -87,12 +96,15 @@ class GatewayType(ProtoEnum):
     """Who does the work of a gateway: a proxy of somebody else, or this one."""
 
     __proto_name__ = "kuma.mesh.v1alpha1.Dataplane.Networking.Gateway.GatewayType"
+    # The zero value: `gateway: {}` is another product's gateway beside a proxy of Kuma.
     DELEGATED = 0
     BUILTIN = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gateway(Message):
+    """The tags of a gateway, and who does its work."""
+
     tags: Mapping[str, str] = proto(EMPTY, number=1)
     type: GatewayType = proto(GatewayType.DELEGATED, number=2)
 
@@ -109,6 +121,8 @@ class IpFamilyMode(ProtoEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReachableBackendRef(Message):
+    """A service resource that a transparent proxy gets configuration for."""
+
     kind: str = proto("", number=1)
     name: str = proto("", number=2)
     namespace: str = proto("", number=3)
@@ -118,11 +132,15 @@ class ReachableBackendRef(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReachableBackends(Message):
+    """All that a transparent proxy gets configuration for."""
+
     refs: tuple[ReachableBackendRef, ...] = proto((), number=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransparentProxying(Message):
+    """The redirection of all traffic of a machine through its proxy."""
+
     redirect_port_inbound: Uint32 = proto(0, number=1, original=True)
     redirect_port_outbound: Uint32 = proto(0, number=2, original=True)
     direct_access_services: tuple[str, ...] = proto((), number=3, original=True)
@@ -133,8 +151,12 @@ class TransparentProxying(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Networking(Message):
+    """Where a proxy listens and what for."""
+
     address: str = proto("", number=5)
     advertised_address: str = proto("", number=7)
+    # The numbers are in the order in which the fields came to be, the attributes in that of the
+    # JSON.
     gateway: Gateway | None = proto(number=3)
     inbound: tuple[Inbound, ...] = proto((), number=1)
     outbound: tuple[Outbound, ...] = proto((), number=2)
@@ -144,6 +166,8 @@ class Networking(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeEndpoint(Message):
+    """An HTTP health endpoint of the application that the proxy offers without TLS."""
+
     inbound_port: Uint32 = proto(0, number=1, original=True)
     inbound_path: str = proto("", number=2, original=True)
     path: str = proto("", number=3)
@@ -151,12 +175,16 @@ class ProbeEndpoint(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probes(Message):
+    """Health endpoints that the proxy offers to an orchestrator."""
+
     port: Uint32 = proto(0, number=1)
     endpoints: tuple[ProbeEndpoint, ...] = proto((), number=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dataplane(Message):
+    """A data plane proxy: the services it offers, those it calls, and its metrics."""
+
     networking: Networking | None = proto(number=1)
     metrics: MetricsBackend | None = proto(number=2)
     probes: Probes | None = proto(number=3)
@@ -176,11 +204,13 @@ class Dataplane(Message):
     @property
     def proxy_type(self) -> str:
         """The value of the label `kuma.io/proxy-type`."""
+        # A delegated gateway counts as sidecar in this label, though not in `proxyTypes`.
         return "gateway" if self.is_builtin_gateway else "sidecar"
 
     @property
     def tag_sets(self) -> tuple[Mapping[str, str], ...]:
         """The tags of each inbound, then those of the gateway."""
+        # In this order a proxy's first inbound names it; the gateway has a say only without one.
         inbound = () if self.networking is None else self.networking.inbound
         sets = tuple(each.tags for each in inbound)
         return sets if self.gateway is None else (*sets, self.gateway.tags)

@@ -35,18 +35,21 @@ from kong_mesh_cp.core.resources.tags import (
 from kong_mesh_cp.core.schema.violations import FieldPath, Violation, root
 
 LOOPBACK: Final = "127.0.0.1"
+# In the order of the refusal's text, which is by name.
 BACKEND_KINDS: Final = ("MeshExternalService", "MeshMultiZoneService", "MeshService")
 
 _NETWORKING: Final = root("networking")
 _UNKNOWN_KIND: Final = f"invalid value. Available values are: {','.join(BACKEND_KINDS)}"
-_SAME_PLACE: Final = "serviceAddress and servicePort has to differ from address and port"
+_SAME_ADDRESS: Final = "serviceAddress and servicePort has to differ from address and port"
 
 
 def violations(dataplane: Dataplane) -> list[Violation]:
     """Everything that is wrong with a Dataplane by itself, whatever its mesh asks."""
     networking = dataplane.networking
+    # Nothing else can be said of a proxy without a network; Kuma stops here as well.
     if networking is None:
         return [_NETWORKING.violation("must be defined")]
+    # First, before the parts: the order of texts in one answer is that of Kuma's validator.
     found = _admin(networking)
     if dataplane.is_delegated_gateway or dataplane.is_builtin_gateway:
         found += _of_gateway(dataplane, networking)
@@ -55,8 +58,10 @@ def violations(dataplane: Dataplane) -> list[Violation]:
         reason = "has to contain at least one inbound interface or gateway"
         found.append(_NETWORKING.violation(reason))
     found += _networking(networking)
+    # A builtin gateway must not have probes at all, which is reported above.
     if not dataplane.is_builtin_gateway:
         found += _probes(dataplane.probes)
+    # Gateways take their metrics from the mesh; what they hold themselves is not looked at.
     if dataplane.metrics is not None and networking.gateway is None:
         found += backend_violations(dataplane.metrics, root("metrics"))
     return found
@@ -69,6 +74,8 @@ def _admin(networking: Networking) -> list[Violation]:
     at = _NETWORKING.field("admin").field("port")
     port = networking.admin.port
     found = []
+    # Envoy's admin API listens on loopback alone, hence only what is there can be in its way. Port
+    # 0 is "no admin port of its own" and equals no inbound that is valid.
     if any(_meets_inbound(port, inbound, networking) for inbound in networking.inbound):
         found.append(at.violation("must differ from inbound"))
     if any(_meets_outbound(port, outbound) for outbound in networking.outbound):
@@ -80,6 +87,7 @@ def _meets_inbound(port: int, inbound: Inbound, networking: Networking) -> bool:
     listener = inbound.address or networking.address
     application = inbound.service_address or listener
     on_listener = port == inbound.port and is_same_ip(LOOPBACK, listener)
+    # Checked as well, since the application cannot listen where Envoy does.
     on_application = port == (inbound.service_port or inbound.port)
     return on_listener or (on_application and is_same_ip(LOOPBACK, application))
 
@@ -89,6 +97,8 @@ def _meets_outbound(port: int, outbound: Outbound) -> bool:
 
 
 def _of_gateway(dataplane: Dataplane, networking: Networking) -> list[Violation]:
+    # A delegated gateway is another proxy, whose inbounds Envoy does not have; it may call
+    # services, and so have outbounds. A builtin one takes everything from its MeshGateway.
     word = "builtin" if dataplane.is_builtin_gateway else "delegated"
     present = [("inbound", bool(networking.inbound))]
     if dataplane.is_builtin_gateway:
@@ -105,6 +115,7 @@ def _of_gateway(dataplane: Dataplane, networking: Networking) -> list[Violation]
 
 
 def _gateway(gateway: Gateway, path: FieldPath) -> list[Violation]:
+    # The protocol of a gateway's listeners is in the MeshGateway; the tag can only say tcp.
     rules = TagRules(service_required=True, check=_only_tcp)
     return tag_violations(path.field("tags"), gateway.tags, rules)
 
@@ -118,6 +129,7 @@ def _only_tcp(path: FieldPath, tags: Tags) -> list[Violation]:
 
 
 def _networking(networking: Networking) -> list[Violation]:
+    # A domain name is taken and resolved later; an inbound's own address has to be an IP.
     found = address_violations(_NETWORKING, networking.address)
     for index, inbound in enumerate(networking.inbound):
         at = _NETWORKING.field("inbound").index(index)
@@ -133,6 +145,7 @@ def _networking(networking: Networking) -> list[Violation]:
 
 def _inbound(inbound: Inbound, proxy_address: str, path: FieldPath) -> list[Violation]:
     found = port_violations(path.field("port"), inbound.port)
+    # 0 is absent in proto3, and means the port of the listener.
     if inbound.service_port:
         found += port_violations(path.field("servicePort"), inbound.service_port)
     found += _inbound_addresses(inbound, proxy_address, path)
@@ -140,6 +153,7 @@ def _inbound(inbound: Inbound, proxy_address: str, path: FieldPath) -> list[Viol
     found += tag_violations(tags, inbound.tags, TagRules(check=protocol_check))
     if inbound.service_probe is not None:
         found += _service_probe(inbound.service_probe, path.field("serviceProbe"))
+    # Not `service_required` of TagRules, whose text is another one.
     if SERVICE not in inbound.tags:
         found.append(tags.key(SERVICE).violation("tag has to exist"))
     return found
@@ -148,18 +162,20 @@ def _inbound(inbound: Inbound, proxy_address: str, path: FieldPath) -> list[Viol
 def _inbound_addresses(inbound: Inbound, proxy_address: str, path: FieldPath) -> list[Violation]:
     found = []
     at = path.field("serviceAddress")
+    # Envoy would send to itself for ever if listener and application had one address and port.
     same_port = inbound.service_port in {0, inbound.port}
     if inbound.service_address:
         if not is_ip(inbound.service_address):
             found.append(at.violation("serviceAddress has to be valid IP address"))
+        # Compared as text, as Kuma does it: `127.0.0.1` and `::ffff:127.0.0.1` differ here.
         if same_port and inbound.service_address == proxy_address:
-            found.append(at.violation(_SAME_PLACE))
+            found.append(at.violation(_SAME_ADDRESS))
     if inbound.address:
         if not is_ip(inbound.address):
             reason = "address has to be valid IP address"
             found.append(path.field("address").violation(reason))
         if same_port and inbound.address == inbound.service_address:
-            found.append(at.violation(_SAME_PLACE))
+            found.append(at.violation(_SAME_ADDRESS))
     return found
 
 
@@ -172,6 +188,7 @@ def _service_probe(probe: ServiceProbe, path: FieldPath) -> list[Violation]:
         ("unhealthyThreshold", probe.unhealthy_threshold),
         ("healthyThreshold", probe.healthy_threshold),
     ):
+        # Wrappers in protobuf: absent is Kuma's default, and zero is a mistake.
         if threshold is not None:
             found += threshold_violations(path.field(name), threshold)
     return found
@@ -181,6 +198,8 @@ def _outbound(outbound: Outbound, path: FieldPath) -> list[Violation]:
     found = port_violations(path.field("port"), outbound.port)
     if outbound.address and not is_ip(outbound.address):
         found.append(path.field("address").violation("address has to be valid IP address"))
+    # A reference to a resource, or tags of the older generation: with the first the second are not
+    # checked, only refused.
     if outbound.backend_ref is not None:
         at = path.field("backendRef")
         found += _backend_ref(outbound.backend_ref, at)
@@ -196,6 +215,7 @@ def _backend_ref(ref: BackendRef, path: FieldPath) -> list[Violation]:
     found = []
     if ref.kind not in BACKEND_KINDS:
         found.append(path.field("kind").violation(_UNKNOWN_KIND))
+    # Both are allowed together here, other than in `_reachable`: Kuma's outbounds are older.
     if not ref.name and not ref.labels:
         found.append(path.violation("either 'name' or 'labels' should be specified"))
     # The port of a MeshExternalService comes from its endpoints.
@@ -206,6 +226,7 @@ def _backend_ref(ref: BackendRef, path: FieldPath) -> list[Violation]:
 
 def _transparent_proxying(proxying: TransparentProxying, path: FieldPath) -> list[Violation]:
     found: list[Violation] = []
+    # The ports are not checked: 0 switches a direction off, and kuma-dp knows the rest.
     if proxying.reachable_backends is None:
         return found
     refs = path.field("reachableBackends").field("refs")
@@ -219,6 +240,7 @@ def _reachable(ref: ReachableBackendRef, path: FieldPath) -> list[Violation]:
     if ref.kind not in BACKEND_KINDS:
         found.append(path.field("kind").violation(_UNKNOWN_KIND))
     at = path.field("name")
+    # Without a name there may be labels, so that an empty one is no fault by itself.
     reason = name_reason(ref.name) if ref.name else None
     if reason is not None:
         found.append(at.violation(reason))
@@ -237,6 +259,7 @@ def _probes(probes: Probes | None) -> list[Violation]:
         return []
     path = root("probes")
     found = port_violations(path.field("port"), probes.port)
+    # `path` is what the orchestrator asks, `inboundPath` what the application answers.
     for index, endpoint in enumerate(probes.endpoints):
         at = path.field("endpoints").index(index)
         found += port_violations(at.field("inboundPort"), endpoint.inbound_port)

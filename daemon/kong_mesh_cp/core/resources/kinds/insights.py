@@ -21,6 +21,7 @@ from kong_mesh_cp.core.schema.messages import EMPTY, Message, ProtoEnum, Timesta
 class ProxyMtls(Message):
     """The certificate of one proxy."""
 
+    # The times are shown by the GUI, which takes them in protobuf's JSON form.
     certificate_expiration_time: Timestamp | None = proto(number=1, original=True)
     last_certificate_regeneration: Timestamp | None = proto(number=2, original=True)
     certificate_regenerations: Uint32 = proto(0, number=3, original=True)
@@ -58,6 +59,8 @@ class ZoneEgressInsight(ProxyInsight):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnvoyAdminStreams(Message):
+    """Which global instances hold the streams that ask a zone's proxies."""
+
     config_dump_global_instance_id: str = proto("", number=1, original=True)
     stats_global_instance_id: str = proto("", number=2, original=True)
     clusters_global_instance_id: str = proto("", number=3, original=True)
@@ -65,6 +68,8 @@ class EnvoyAdminStreams(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ZoneHealth(Message):
+    """When a zone was last heard of."""
+
     time: Timestamp | None = proto(number=1)
 
 
@@ -83,14 +88,19 @@ class ZoneInsight(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProxyCount(Message):
+    """Proxies by status."""
+
     total: Uint32 = proto(0, number=1)
     online: Uint32 = proto(0, number=2)
     offline: Uint32 = proto(0, number=3)
+    # Connected, but with an inbound that is not ready.
     partially_degraded: Uint32 = proto(0, number=4, original=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Count(Message):
+    """How many there are of one type."""
+
     total: Uint32 = proto(0, number=1)
 
 
@@ -106,12 +116,15 @@ class ProxyVersions(Message):
 class MeshMtls(Message):
     """Proxies by the backend of their certificate."""
 
+    # By the name of the mTLS backend, so that a change of the authority can be followed.
     issued_backends: Mapping[str, ProxyCount] = proto(EMPTY, number=1)
     supported_backends: Mapping[str, ProxyCount] = proto(EMPTY, number=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceCount(Message):
+    """Services in and outside of a mesh."""
+
     total: Uint32 = proto(0, number=1)
     internal: Uint32 = proto(0, number=2)
     external: Uint32 = proto(0, number=3)
@@ -119,6 +132,8 @@ class ServiceCount(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProxiesByType(Message):
+    """Proxies by whether they are sidecars or gateways, and which."""
+
     standard: ProxyCount | None = proto(number=1)
     gateway: ProxyCount | None = proto(number=2)
     gateway_builtin: ProxyCount | None = proto(number=3)
@@ -142,6 +157,7 @@ class ServiceStatus(ProtoEnum):
     """Whether a service answers, as far as its proxies tell."""
 
     __proto_name__ = "kuma.mesh.v1alpha1.ServiceInsight.Service.Status"
+    # Lower case, as the .proto file has them; JSON shows enumerations by name.
     none = 0
     offline = 1
     partially_degraded = 2
@@ -154,6 +170,7 @@ class ServiceType(ProtoEnum):
 
     __proto_name__ = "kuma.mesh.v1alpha1.ServiceInsight.Service.Type"
     internal = 0
+    # The GUI shows services of each type on a page of their own.
     external = 1
     gateway_delegated = 2
     gateway_builtin = 3
@@ -161,6 +178,8 @@ class ServiceType(ProtoEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceProxies(Message):
+    """The proxies of a service by status."""
+
     total: Uint32 = proto(0, number=1)
     online: Uint32 = proto(0, number=2)
     offline: Uint32 = proto(0, number=3)
@@ -168,6 +187,8 @@ class ServiceProxies(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service(Message):
+    """A service of a mesh as its proxies offer it: status, zones and certificates."""
+
     status: ServiceStatus = proto(ServiceStatus.none, number=1)
     dataplanes: ServiceProxies | None = proto(number=2)
     issued_backends: Mapping[str, Uint32] = proto(EMPTY, number=3)
@@ -180,6 +201,7 @@ class Service(Message):
 class ServiceInsight(Message):
     """All services of a mesh; stored as one, shown one by one."""
 
+    # By the tag `kuma.io/service`. The API shows each as a resource of its own.
     services: Mapping[str, Service] = proto(EMPTY, number=2)
 
 

@@ -13,23 +13,32 @@ class MtlsMode(ProtoEnum):
     """Whether proxies take only encrypted traffic."""
 
     __proto_name__ = "kuma.mesh.v1alpha1.CertificateAuthorityBackend.Mode"
+    # The zero value, as proto3 has it for an absent mode: a mesh is strict unless it says
+    # otherwise.
     STRICT = 0
     PERMISSIVE = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rotation(Message):
+    """How long the certificates of proxies are valid."""
+
     expiration: str = proto("", number=1)  # `1d`, `2y`; "" for the default of 24 h
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DpCert(Message):
+    """The certificates of proxies."""
+
     rotation: Rotation | None = proto(number=1)
+    # Only authorities outside of the control plane are waited for; the builtin one answers at once.
     request_timeout: Duration | None = proto(number=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RootChain(Message):
+    """How the certificates of the authority are asked for."""
+
     request_timeout: Duration | None = proto(number=1)
 
 
@@ -40,6 +49,7 @@ class CertificateAuthority(Message):
     name: str = proto("", number=1)
     type: str = proto("", number=2)
     dp_cert: DpCert | None = proto(number=3)
+    # Kept as it came: a backend of a plugin that is not there has members nobody here knows.
     conf: Struct | None = proto(number=4)
     mode: MtlsMode = proto(MtlsMode.STRICT, number=5)
     root_chain: RootChain | None = proto(number=6)
@@ -47,6 +57,8 @@ class CertificateAuthority(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mtls(Message):
+    """The authorities of a mesh, and which of them signs."""
+
     enabled_backend: str = proto("", number=1)  # "" for no mTLS
     backends: tuple[CertificateAuthority, ...] = proto((), number=2)
     skip_validation: bool = proto(default=False, number=3)
@@ -54,6 +66,8 @@ class Mtls(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TracingBackend(Message):
+    """A collector of spans; what `conf` holds depends on `type`."""
+
     name: str = proto("", number=1)
     sampling: float | None = proto(number=2)  # per cent
     type: str = proto("", number=3)
@@ -62,12 +76,16 @@ class TracingBackend(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tracing(Message):
+    """The collectors of spans of a mesh."""
+
     default_backend: str = proto("", number=1)
     backends: tuple[TracingBackend, ...] = proto((), number=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoggingBackend(Message):
+    """A destination of access logs; what `conf` holds depends on `type`."""
+
     name: str = proto("", number=1)
     format: str = proto("", number=2)
     type: str = proto("", number=3)
@@ -76,29 +94,40 @@ class LoggingBackend(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Logging(Message):
+    """The destinations of access logs of a mesh."""
+
     default_backend: str = proto("", number=1)
     backends: tuple[LoggingBackend, ...] = proto((), number=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metrics(Message):
+    """The metrics backends of a mesh, and which of them is in use."""
+
     enabled_backend: str = proto("", number=1)
     backends: tuple[MetricsBackend, ...] = proto((), number=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outbound(Message):
+    """Traffic that leaves the mesh."""
+
     passthrough: bool | None = proto(number=1)  # unset is true
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Networking(Message):
+    """Traffic that crosses the border of the mesh."""
+
     outbound: Outbound | None = proto(number=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Routing(Message):
+    """How traffic between services and zones is routed."""
+
     locality_aware_load_balancing: bool = proto(default=False, number=1)
+    # All traffic to external services leaves by the egress, and none without it.
     zone_egress: bool = proto(default=False, number=2)
     default_forbid_mesh_external_service_access: bool = proto(default=False, number=3)
 
@@ -120,6 +149,8 @@ class ProxyConstraints(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Constraints(Message):
+    """What a mesh asks of those who join."""
+
     dataplane_proxy: ProxyConstraints | None = proto(number=1)
 
 
@@ -127,6 +158,7 @@ class MeshServicesMode(ProtoEnum):
     """Whether MeshService resources are made for the services of a mesh."""
 
     __proto_name__ = "kuma.mesh.v1alpha1.Mesh.MeshServices.Mode"
+    # `Everywhere` makes them beside the services by tag; `Exclusive` puts them in their place.
     Disabled = 0
     Everywhere = 1
     ReachableBackends = 2
@@ -135,6 +167,8 @@ class MeshServicesMode(ProtoEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeshServices(Message):
+    """How services of a mesh become MeshService resources."""
+
     mode: MeshServicesMode = proto(MeshServicesMode.Disabled, number=1)
 
 
@@ -149,6 +183,7 @@ class Mesh(Message):
     networking: Networking | None = proto(number=5)
     routing: Routing | None = proto(number=6)
     constraints: Constraints | None = proto(number=7)
+    # Names of types, or `*`; what is unknown in it is ignored, as Kuma ignores it.
     skip_creating_initial_policies: tuple[str, ...] = proto((), number=8)
     mesh_services: MeshServices | None = proto(number=9)
 
@@ -157,5 +192,7 @@ class Mesh(Message):
         """The backend in force; None while mTLS is off."""
         if self.mtls is None or not self.mtls.enabled_backend:
             return None
+        # A name without a backend is refused on a write; what a global control plane sends is taken
+        # as it is, and then there is no authority.
         enabled = self.mtls.enabled_backend
         return next((each for each in self.mtls.backends if each.name == enabled), None)

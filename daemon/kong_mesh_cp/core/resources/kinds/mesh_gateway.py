@@ -37,6 +37,7 @@ class TlsMode(ProtoEnum):
     """Who ends a TLS session: the gateway, or what lies behind it."""
 
     __proto_name__ = "kuma.mesh.v1alpha1.MeshGateway.TLS.Mode"
+    # Not a mode but its absence, which is refused below; protobuf cannot ask for a value.
     NONE = 0
     TERMINATE = 1
     PASSTHROUGH = 2
@@ -49,6 +50,8 @@ class TlsOptions(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tls(Message):
+    """How TLS ends at a listener, and its certificates."""
+
     mode: TlsMode = proto(TlsMode.NONE, number=1)
     certificates: tuple[DataSource, ...] = proto((), number=2)
     options: TlsOptions | None = proto(number=3)
@@ -56,6 +59,8 @@ class Tls(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListenerResources(Message):
+    """What a listener may use."""
+
     connection_limit: Uint32 = proto(0, number=1, original=True)
 
 
@@ -72,6 +77,8 @@ class Protocol(ProtoEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listener(Message):
+    """A port of a gateway, for one hostname."""
+
     hostname: str = proto("", number=1)  # "" and `*` are any
     port: Uint32 = proto(0, number=2)
     protocol: Protocol = proto(Protocol.NONE, number=3)
@@ -83,11 +90,15 @@ class Listener(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conf(Message):
+    """The listeners of a gateway."""
+
     listeners: tuple[Listener, ...] = proto((), number=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeshGateway(Message):
+    """The spec of a MeshGateway."""
+
     selectors: tuple[Selector, ...] = proto((), number=1)
     tags: Mapping[str, str] = proto(EMPTY, number=2)
     conf: Conf | None = proto(number=3)
@@ -99,14 +110,17 @@ class MeshGateway(Message):
 
 def violations(gateway: MeshGateway) -> list[Violation]:
     """Everything that is wrong with a MeshGateway by itself."""
+    # Gateways across meshes have one selector: another mesh knows them by its service alone.
     found = selectors_violations(
         root("selectors"),
         gateway.selectors,
         TagRules(at_least_one=True, service_required=True),
         at_most_one=gateway.is_cross_mesh,
     )
+    # Selector rules, not those of tags: slashes are allowed in the values of gateways.
     found += selector_violations(root("tags"), gateway.tags, _LISTENER_TAGS)
     path = root("conf")
+    # Nothing more can be said; selectors and tags have been checked by now.
     if gateway.conf is None:
         return [*found, path.violation(CANNOT_BE_EMPTY)]
     path = path.field("listeners")
@@ -124,9 +138,11 @@ def _listener(listener: Listener, path: FieldPath) -> list[Violation]:
     found += port_violations(path.field("port"), listener.port)
     if listener.protocol == Protocol.NONE:
         found.append(path.field("protocol").violation(CANNOT_BE_EMPTY))
+    # TLS listeners are not asked for a `tls` section: Kuma checks what is there, and no more.
     if listener.protocol == Protocol.HTTPS:
         found += _https(listener, path)
     if listener.tls is not None:
+        # Between meshes the meshes' own mTLS protects, and a certificate here would have no use.
         check = _cross_mesh_tls if listener.cross_mesh else _tls
         found += check(listener.tls, path.field("tls"))
     return found + selector_violations(path.field("tags"), listener.tags, _LISTENER_TAGS)
@@ -148,6 +164,7 @@ def _tls(tls: Tls, path: FieldPath) -> list[Violation]:
         return [path.field("mode").violation(CANNOT_BE_EMPTY)]
     at = path.field("certificates")
     if tls.mode == TlsMode.TERMINATE and not tls.certificates:
+        # A certificate for passthrough is accepted and unused, as in Kuma.
         return [at.violation("cannot be empty in TLS termination mode")]
     if tls.mode == TlsMode.TERMINATE and len(tls.certificates) > CERTIFICATES_MAX:
         return [at.violation(f"cannot have more than {CERTIFICATES_MAX} certificates")]
@@ -167,9 +184,11 @@ def _collisions(listeners: Sequence[Listener], path: FieldPath) -> list[Violatio
         by_port[listener.port].append((path.index(index), listener))
     found: list[Violation] = []
     for group in by_port.values():
+        # Every listener of the port is named: none of them is the wrong one by itself.
         if len({listener.protocol for _, listener in group}) > 1:
             reason = "protocol conflicts with other listeners on this port"
             found += [at.violation(reason) for at, _ in group]
+        # "" and `*` are one host name, and so collide.
         hostnames = [listener.hostname or "*" for _, listener in group]
         reason = "multiple listeners for hostname on this port"
         found += [
@@ -187,6 +206,7 @@ def _limits(group: Sequence[tuple[FieldPath, Listener]]) -> list[Violation]:
         for at, listener in group
         if listener.resources is not None and listener.resources.connection_limit
     ]
+    # One Envoy listener has one limit; listeners that set none agree with any.
     if len({limit for _, limit in limited}) <= 1:
         return []
     reason = "conflicting values for this port"

@@ -43,6 +43,7 @@ def violations(route: MeshGatewayRoute) -> list[Violation]:
     found = selectors_violations(root("selectors"), route.selectors, WITH_SERVICE)
     path = root("conf")
     conf = route.conf or Conf()
+    # A TCP route has no checks of its own in Kuma, not even of its backends.
     if conf.tcp is None and conf.http is None:
         found.append(path.violation(CANNOT_BE_EMPTY))
     if conf.http is not None:
@@ -51,6 +52,7 @@ def violations(route: MeshGatewayRoute) -> list[Violation]:
 
 
 def _http(http: HttpRoute, path: FieldPath) -> list[Violation]:
+    # Host names are not checked: what fits no listener has no effect.
     if not http.rules:
         return [path.violation(CANNOT_BE_EMPTY)]
     found: list[Violation] = []
@@ -60,11 +62,13 @@ def _http(http: HttpRoute, path: FieldPath) -> list[Violation]:
 
 
 def _rule(rule: HttpRule, path: FieldPath) -> list[Violation]:
+    # Stops at a rule without matches: what it would do does not matter then.
     if not rule.matches:
         return [path.field("matches").violation(CANNOT_BE_EMPTY)]
     found: list[Violation] = []
     for index, match in enumerate(rule.matches):
         found += _match(match, path.field("matches").index(index))
+    # One match by prefix is enough here; MeshHTTPRoute asks that all are.
     by_prefix = any(
         match.path is not None and match.path.match == PathMatchType.PREFIX
         for match in rule.matches
@@ -76,6 +80,7 @@ def _rule(rule: HttpRule, path: FieldPath) -> list[Violation]:
         at = path.field("filters").index(index)
         found += _filter(each, at, by_prefix=by_prefix, keeps_host=keeps_host)
     redirects = any(each.redirect is not None for each in filters)
+    # Counts all filters, those that rewrite the host too.
     if redirects and len(rule.filters) != 1:
         reason = "redirects cannot be used with other filters"
         return [*found, path.field("filters").violation(reason)]
@@ -88,6 +93,7 @@ def _rewrites_host(each: Filter) -> bool:
 
 def _backends(backends: Sequence[Backend], path: FieldPath, *, redirects: bool) -> list[Violation]:
     found = []
+    # A redirect answers by itself, so it excludes backends, and all else needs them.
     if not backends and not redirects:
         found.append(path.violation(CANNOT_BE_EMPTY))
     if backends and redirects:
@@ -110,6 +116,7 @@ def _match(match: Match, path: FieldPath) -> list[Violation]:
 
 def _path(match: PathMatch, path: FieldPath) -> list[Violation]:
     at = path.field("value")
+    # Envoy's RE2 decides whether it is one.
     if match.match == PathMatchType.REGEX:
         return [] if match.value else [at.violation(CANNOT_BE_EMPTY)]
     return [] if match.value.startswith("/") else [at.violation("must be an absolute path")]
@@ -118,6 +125,7 @@ def _path(match: PathMatch, path: FieldPath) -> list[Violation]:
 def _header_match(header: HeaderMatch, path: FieldPath) -> list[Violation]:
     if header.match not in {HeaderMatchType.ABSENT, HeaderMatchType.PRESENT}:
         return _named_value(header, path)
+    # Present and Absent look at the name alone.
     found = [] if header.name else [path.field("name").violation(CANNOT_BE_EMPTY)]
     if header.value:
         found.append(path.field("value").violation("cannot be set"))
@@ -133,6 +141,7 @@ def _named_value(entry: HeaderMatch | QueryMatch | Header, path: FieldPath) -> l
 
 
 def _filter(each: Filter, path: FieldPath, *, by_prefix: bool, keeps_host: bool) -> list[Violation]:
+    # Only changes of the request are checked; those of the response are taken as they are.
     if each.request_header is not None:
         at = path.field("request_header")
         return _header_filter(each.request_header, at, keeps_host=keeps_host)
@@ -158,6 +167,7 @@ def _header_filter(headers: HeaderFilter, path: FieldPath, *, keeps_host: bool) 
     for name, entries in (("set", headers.set), ("add", headers.add)):
         for index, header in enumerate(entries):
             at = path.field(name).index(index)
+            # Two parts of one rule would both set the host, and Envoy's order would decide.
             if header.name in _HOST_HEADERS and not keeps_host:
                 reason = (
                     f"cannot modify '{header.name}' header, when route has set "
@@ -173,6 +183,7 @@ def _header_filter(headers: HeaderFilter, path: FieldPath, *, keeps_host: bool) 
 
 def _redirect(redirect: Redirect, path: FieldPath) -> list[Violation]:
     found = port_violations(path.field("port"), redirect.port) if redirect.port else []
+    # Absent is 0 in proto3 and so refused: there is no default.
     if not 300 <= redirect.status_code <= 308:
         at = path.field("status_code")
         found.append(at.violation("must be in the range [300, 308]"))

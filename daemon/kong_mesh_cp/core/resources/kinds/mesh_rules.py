@@ -33,8 +33,10 @@ from kong_mesh_cp.core.resources.tags import (
 from kong_mesh_cp.core.schema.messages import Message, Uint32, proto, read_message
 from kong_mesh_cp.core.schema.violations import FieldPath, Violation, root
 
+# The field is a list, but Kuma 2.10 takes one: changing the authority means to switch mTLS off.
 CA_BACKENDS_MAX: Final = 1
 
+# Not Go's durations: days, weeks and years are known, but only one unit at a time.
 _EXPIRATION: Final = re.compile(r"[0-9]+(y|w|d|h|m|s|ms)|0")
 _ZIPKIN_VERSIONS: Final = ("httpJsonV1", "httpJson", "httpProto")
 _NOT_A_BACKEND: Final = "has to be set to one of the backends in the mesh"
@@ -43,6 +45,7 @@ _NOT_A_BACKEND: Final = "has to be set to one of the backends in the mesh"
 def violations(mesh: Mesh) -> list[Violation]:
     """Everything that is wrong with a Mesh by itself."""
     found: list[Violation] = []
+    # The order of the sections is that of Kuma's validator, and so of the texts.
     if mesh.mtls is not None:
         found += _mtls(mesh.mtls, root("mtls"))
     if mesh.logging is not None:
@@ -54,6 +57,7 @@ def violations(mesh: Mesh) -> list[Violation]:
     if mesh.constraints is not None and mesh.constraints.dataplane_proxy is not None:
         at = root("constraints").field("dataplaneProxy")
         found += _constraints(mesh.constraints.dataplane_proxy, at)
+    # An egress tells clients apart by their certificates; without mTLS it could not route.
     zone_egress = mesh.routing is not None and mesh.routing.zone_egress
     if zone_egress and (mesh.mtls is None or not mesh.mtls.enabled_backend):
         found.append(Violation("mtls", "has to be set when zoneEgress enabled"))
@@ -72,6 +76,7 @@ def _used_twice(names: Iterable[str], path: FieldPath) -> list[list[Violation]]:
     for index, name in enumerate(names):
         at = path.field("backends").index(index).field("name")
         reason = f"{go_quote(name)} name is already used for another backend"
+        # One list for each backend, because some callers put it among the backend's other faults.
         found.append([at.violation(reason)] if name in used else [])
         used.add(name)
     return found
@@ -79,19 +84,24 @@ def _used_twice(names: Iterable[str], path: FieldPath) -> list[list[Violation]]:
 
 def _mtls(mtls: Mtls, path: FieldPath) -> list[Violation]:
     found: list[Violation] = []
+    # Reported beside faults of the backends: a user corrects both at once.
     if len(mtls.backends) > CA_BACKENDS_MAX:
         reason = f"cannot have more than {CA_BACKENDS_MAX} backends"
         found.append(path.field("backends").violation(reason))
     names = [backend.name for backend in mtls.backends]
     for twice in _used_twice(names, path):
         found += twice
+    # "" is mTLS off, which is valid with any backends.
     if mtls.enabled_backend and mtls.enabled_backend not in names:
         found.append(path.field("enabledBackend").violation(_NOT_A_BACKEND))
     for backend in mtls.backends:
         if backend.dp_cert is None:
             continue
         rotation = backend.dp_cert.rotation
+        # Whenever `dpCert` is there: an empty one, or one with a timeout alone, is refused by Kuma
+        # too.
         if rotation is None or not is_expiration(rotation.expiration):
+            # Lower case, and without the backend's index: the text that clients know.
             at = path.field("dpcert").field("rotation").field("expiration")
             found.append(at.violation("has to be a valid format"))
     return found
@@ -119,6 +129,7 @@ class _File(Message):
     path: str = proto("", number=1)
 
 
+# The conf is a Struct on the wire: each type reads its own message out of it.
 def _logging_backend(backend: LoggingBackend, path: FieldPath) -> list[Violation]:
     found = _named(backend.name, path)
     at = path.field("config")
@@ -131,6 +142,7 @@ def _logging_backend(backend: LoggingBackend, path: FieldPath) -> list[Violation
             case _:
                 reason = 'unknown backend type. Available backends: "tcp", "file"'
                 found.append(path.field("type").violation(reason))
+    # protobuf's reader stops at the first fault, hence there is one text for the whole conf.
     except ParseError as error:
         found.append(at.violation(f"could not parse config: {error.reason}"))
     return found
@@ -150,6 +162,7 @@ def _tcp(conf: Mapping[str, object] | None, at: FieldPath) -> list[Violation]:
     address = read_message(_Tcp, conf).address
     if not address:
         return [at.field("address").violation(CANNOT_BE_EMPTY)]
+    # Host and port both: `:9000` would log to the machine of each proxy.
     if all(split_host_port(address) or ("",)):
         return []
     return [at.field("address").violation("has to be in format of HOST:PORT")]
@@ -184,6 +197,7 @@ class _Datadog(Message):
 
 def _tracing_backend(backend: TracingBackend, path: FieldPath) -> list[Violation]:
     found = _named(backend.name, path)
+    # Absent is 100 % where it is used, and 0 here: either is in range.
     sampling = 0.0 if backend.sampling is None else backend.sampling
     # Go compares so too: not-a-number passes.
     if sampling < 0 or sampling > 100:
@@ -205,6 +219,7 @@ def _tracing_backend(backend: TracingBackend, path: FieldPath) -> list[Violation
 
 def _zipkin(conf: _Zipkin, at: FieldPath) -> list[Violation]:
     found = []
+    # Absent is httpJson.
     if conf.api_version and conf.api_version not in _ZIPKIN_VERSIONS:
         reason = f"has invalid value. {allowed_values(*_ZIPKIN_VERSIONS)}"
         found.append(at.field("apiVersion").violation(reason))
@@ -213,6 +228,7 @@ def _zipkin(conf: _Zipkin, at: FieldPath) -> list[Violation]:
         found.append(at.field("url").violation(CANNOT_BE_EMPTY))
     elif url is None:
         found.append(at.field("url").violation("invalid URL"))
+    # Kuma needs the port for Envoy's cluster, and does not take it from the scheme.
     elif not url.port:
         found.append(at.field("url").violation("port has to be explicitly specified"))
     return found
@@ -226,6 +242,7 @@ def _datadog(conf: _Datadog, at: FieldPath) -> list[Violation]:
 
 
 def _metrics(metrics: Metrics, path: FieldPath) -> list[Violation]:
+    # The only parts of a mesh that take time to check; counted before any is compiled.
     if sum(map(has_pattern, metrics.backends)) > PATTERNS_MAX:
         return [path.field("backends").violation(TOO_MANY)]
     found: list[Violation] = []
@@ -242,6 +259,7 @@ def _constraints(constraints: ProxyConstraints, path: FieldPath) -> list[Violati
     found: list[Violation] = []
     rules = TagRules(at_least_one=True)
     for name, memberships in (
+        # Both lists have the form of selectors, so that `*` is any value.
         ("requirements", constraints.requirements),
         ("restrictions", constraints.restrictions),
     ):

@@ -11,6 +11,8 @@ from kong_mesh_cp.core.schema.messages import Bytes, Message, proto
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Secret(Message):
+    """A secret: bytes that only the control plane and administrators read."""
+
     data: Bytes | None = proto(number=1, repr=False)  # never in a log or a traceback
 
 

@@ -12,6 +12,7 @@ from kong_mesh_cp.core.schema.messages import EMPTY, Message, Timestamp, Uint32,
 class ResponseCounts(Message):
     """What was sent, and what came back of it."""
 
+    # 64-bit numbers are texts in protobuf's JSON mapping, and read as either.
     responses_sent: Uint64 = proto(0, number=1, original=True)
     responses_acknowledged: Uint64 = proto(0, number=2, original=True)
     responses_rejected: Uint64 = proto(0, number=3, original=True)
@@ -31,6 +32,8 @@ class DiscoveryStatus(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KumaDpVersion(Message):
+    """The build of the data plane program beside an Envoy."""
+
     version: str = proto("", number=1)
     git_tag: str = proto("", number=2)
     git_commit: str = proto("", number=3)
@@ -40,13 +43,18 @@ class KumaDpVersion(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnvoyVersion(Message):
+    """The build of an Envoy."""
+
     version: str = proto("", number=1)
     build: str = proto("", number=2)
+    # Said by the proxy's own program, which knows the versions of Envoy it was tested with.
     kuma_dp_compatible: bool = proto(default=False, number=3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProxyVersion(Message):
+    """The versions of all parts of a proxy, as it tells them."""
+
     kuma_dp: KumaDpVersion | None = proto(number=1)
     envoy: EnvoyVersion | None = proto(number=2)
     dependencies: Mapping[str, str] = proto(EMPTY, number=3)
@@ -57,11 +65,13 @@ class DiscoverySubscription(Message):
     """One ADS stream of a proxy."""
 
     id: str = proto("", number=1)
+    # Which control plane held the stream: when that one is gone, others may close the subscription.
     control_plane_instance_id: str = proto("", number=2, original=True)
     connect_time: Timestamp | None = proto(number=3, original=True)
     disconnect_time: Timestamp | None = proto(number=4, original=True)
     status: DiscoveryStatus | None = proto(number=5)
     version: ProxyVersion | None = proto(number=6)
+    # Counts changes of one subscription, so that a late write of an older state can be told.
     generation: Uint32 = proto(0, number=7)
 
     @property
@@ -71,13 +81,18 @@ class DiscoverySubscription(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KdsStatus(Message):
+    """Counts of the streams between a zone and the global control plane, by type."""
+
     last_update_time: Timestamp | None = proto(number=1, original=True)
     total: ResponseCounts | None = proto(number=2)
+    # By the name of the resource type, other than for ADS, whose types are fixed.
     stat: Mapping[str, ResponseCounts] = proto(EMPTY, number=3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KumaCpVersion(Message):
+    """The build of a zone's control plane."""
+
     version: str = proto("", number=1)
     git_tag: str = proto("", number=2)
     git_commit: str = proto("", number=3)
@@ -87,6 +102,8 @@ class KumaCpVersion(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ZoneVersion(Message):
+    """The versions of a zone, as its control plane tells them."""
+
     kuma_cp: KumaCpVersion | None = proto(number=1)
 
 
@@ -101,6 +118,7 @@ class KdsSubscription(Message):
     status: KdsStatus | None = proto(number=5)
     version: ZoneVersion | None = proto(number=6)
     generation: Uint32 = proto(0, number=7)
+    # The zone's configuration as JSON text, secrets masked by the zone itself.
     config: str = proto("", number=8)
     auth_token_provided: bool = proto(default=False, number=9, original=True)
     zone_instance_id: str = proto("", number=10, original=True)

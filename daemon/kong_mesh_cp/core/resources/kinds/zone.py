@@ -11,6 +11,8 @@ from kong_mesh_cp.core.schema.messages import Message, proto
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Zone(Message):
+    """A zone of a deployment of several; only a global control plane makes them."""
+
     enabled: bool | None = proto(number=1)  # unset is true
 
     @property

@@ -24,6 +24,8 @@ _NETWORKING: Final = root("networking")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IngressNetworking(Message):
+    """Where a zone ingress listens, and where other zones reach it."""
+
     address: str = proto("", number=1)
     advertised_address: str = proto("", number=2)
     port: Uint32 = proto(0, number=3)
@@ -33,9 +35,12 @@ class IngressNetworking(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AvailableService(Message):
+    """A service of the zone that other zones reach through the ingress."""
+
     tags: Mapping[str, str] = proto(EMPTY, number=1)
     instances: Uint32 = proto(0, number=2)
     mesh: str = proto("", number=3)
+    # An external service of the zone that other zones reach through this ingress and its egress.
     external_service: bool = proto(default=False, number=4)
 
 
@@ -55,6 +60,8 @@ class ZoneIngress(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EgressNetworking(Message):
+    """Where a zone egress listens."""
+
     address: str = proto("", number=1)
     port: Uint32 = proto(0, number=2)
     admin: EnvoyAdmin | None = proto(number=3)
@@ -75,8 +82,12 @@ class ZoneEgress(Message):
 
 def ingress_violations(ingress: ZoneIngress) -> list[Violation]:
     """Everything that is wrong with a ZoneIngress by itself."""
+    # Absent is empty here, other than for a Dataplane: the address is optional, and the port's text
+    # says what lacks.
     networking = ingress.networking or IngressNetworking()
+    # The order of the checks is Kuma's, and so that of the texts.
     found = _admin(networking.admin, networking.address, networking.port)
+    # An address without a port, or the reverse, leaves other zones with half a destination.
     if networking.advertised_port and not networking.advertised_address:
         at = _NETWORKING.field("advertisedAddress")
         found.append(at.violation("has to be defined with advertisedPort"))
@@ -90,6 +101,8 @@ def ingress_violations(ingress: ZoneIngress) -> list[Violation]:
         found += port_violations(_NETWORKING.field("advertisedPort"), networking.advertised_port)
     rules = TagRules(service_required=True)
     for index, service in enumerate(ingress.available_services):
+        # Singular in the path, though the member is `availableServices`: the text that clients
+        # know.
         at = root("availableService").index(index).field("tags")
         found += tag_violations(at, service.tags, rules)
     return found
@@ -104,6 +117,7 @@ def egress_violations(egress: ZoneEgress) -> list[Violation]:
 
 
 def _admin(admin: EnvoyAdmin | None, address: str, port: int) -> list[Violation]:
+    # See dataplane_rules: Envoy's admin API is on loopback, so a listener elsewhere is no conflict.
     if admin is None or admin.port != port or not is_same_ip(LOOPBACK, address):
         return []
     return [_NETWORKING.field("admin").field("port").violation("must differ from port")]

@@ -239,7 +239,7 @@ class RequestParser:
             self._fail(RequestError(501, "no-upgrade", "CONNECT and Upgrade are not offered here"))
         else:
             try:
-                self._judge_head()
+                self._check_head()
             except RequestError as fault:
                 self._fail(fault)
 
@@ -253,13 +253,13 @@ class RequestParser:
     def on_message_complete(self) -> None:
         self.complete = True
 
-    def _judge_head(self) -> None:
+    def _check_head(self) -> None:
         headers = self._headers
         if "host" not in headers and not self.http_1_0:
             raise _malformed("the Host header is missing")
         coding = headers.get("transfer-encoding")
         if coding is not None:
-            self._judge_coding(coding)
+            self._check_coding(coding)
         elif (length := headers.get("content-length")) is not None:
             self._remaining = int(length)  # llhttp has let only digits through
             if self._remaining > self._limits.body_bytes_max:
@@ -276,7 +276,7 @@ class RequestParser:
         except ValueError as error:
             raise _malformed(str(error)) from error
 
-    def _judge_coding(self, coding: str) -> None:
+    def _check_coding(self, coding: str) -> None:
         # RFC 9112 section 6.1: an HTTP/1.0 message with Transfer-Encoding has faulty framing,
         # whatever stands in it; a proxy before us may have ended the message elsewhere.
         if self.http_1_0:

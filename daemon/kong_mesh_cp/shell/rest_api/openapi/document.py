@@ -254,8 +254,8 @@ def _schemas() -> dict[str, Schema]:
     for name, shape in SHAPES.items():
         definitions.pointer(name, name, lambda shape=shape: shape)  # type: ignore[misc]
     for name, kind in KINDS.items():
-        row = TYPES[name]
-        one = resource_schema(row, kind, definitions)
+        resource_type = TYPES[name]
+        one = resource_schema(resource_type, kind, definitions)
         definitions.pointer(f"{name}List", name, lambda one=one: page(one))  # type: ignore[misc]
     for name in OVERVIEWS:
         _overview(name, definitions)
@@ -266,33 +266,33 @@ def _schemas() -> dict[str, Schema]:
 def _overview(name: str, definitions: Definitions) -> None:
     """A resource with what is observed of it, and the list of such."""
     overview = OVERVIEWS[name]
-    row, insight = TYPES[name], TYPES[overview.insight_type]
+    resource_type, insight = TYPES[name], TYPES[overview.insight_type]
 
     def make() -> Schema:
-        meta = meta_properties(row, overview.shown_type)
+        meta = meta_properties(resource_type, overview.shown_type)
         inner = {
-            overview.resource: inner_schema(row, KINDS[name], definitions),
+            overview.resource: inner_schema(resource_type, KINDS[name], definitions),
             overview.insight: inner_schema(insight, KINDS[insight.name], definitions),
         }
         required = [*(each for each in meta if each != "labels"), overview.resource]
         return {"type": "object", "properties": {**meta, **inner}, "required": required}
 
-    one = definitions.pointer(overview.shown_type, row, make)
-    definitions.pointer(f"{overview.shown_type}List", row, lambda: page(one))
+    one = definitions.pointer(overview.shown_type, resource_type, make)
+    definitions.pointer(f"{overview.shown_type}List", resource_type, lambda: page(one))
 
 
 def _service(definitions: Definitions) -> None:
     """One service of all that a stored insight holds."""
-    row = TYPES[SERVICE_INSIGHT]
+    resource_type = TYPES[SERVICE_INSIGHT]
 
     def make() -> Schema:
         # The name of a service is what its tag says, and need not be the name of a resource.
         properties = {
-            **meta_properties(row, SERVICE_INSIGHT),
+            **meta_properties(resource_type, SERVICE_INSIGHT),
             "name": TEXT,
             **message_properties(Service, definitions),
         }
         return {"type": "object", "properties": properties, "required": ["type", "mesh", "name"]}
 
-    one = definitions.pointer("ServiceView", row, make)
-    definitions.pointer("ServiceViewList", row, lambda: page(one))
+    one = definitions.pointer("ServiceView", resource_type, make)
+    definitions.pointer("ServiceViewList", resource_type, lambda: page(one))

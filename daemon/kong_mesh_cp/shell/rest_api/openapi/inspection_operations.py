@@ -65,10 +65,10 @@ GLOBAL_INSIGHTS: Final = Operation(
 )
 
 
-def affected(row: ResourceType) -> Operation:
+def affected(resource_type: ResourceType) -> Operation:
     return Operation(
-        id=f"list{row.name}Dataplanes",
-        summary=f"The data plane proxies of a {row.singular}",
+        id=f"list{resource_type.name}Dataplanes",
+        summary=f"The data plane proxies of a {resource_type.singular}",
         tag=TAG,
         answers=("Affected",),
         query=("name", "offset", "size"),
@@ -94,18 +94,21 @@ ZONES: Final = Operation(
 )
 
 
-def attached(row: ResourceType) -> Operation:
+def attached(resource_type: ResourceType) -> Operation:
     return Operation(
-        id=f"list{row.name}DataplanesByOldPath",
-        summary=f"The data plane proxies of a {row.singular}, and where it is attached",
+        id=f"list{resource_type.name}DataplanesByOldPath",
+        summary=f"The data plane proxies of a {resource_type.singular}, and where it is attached",
         tag=TAG,
         answers=("AttachedDataplanes",),
     )
 
 
-def envoy(row: ResourceType, view: str) -> Operation:
+def envoy(resource_type: ResourceType, view: str) -> Operation:
     return Operation(
-        id=f"get{row.name}{view.title()}",
-        summary=f"What the Envoy of a {row.singular} says of its {view}; not made by this version",
+        id=f"get{resource_type.name}{view.title()}",
+        summary=(
+            f"What the Envoy of a {resource_type.singular} says of its {view}; "
+            "not made by this version"
+        ),
         tag=TAG,
     )

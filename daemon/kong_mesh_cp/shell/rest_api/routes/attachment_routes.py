@@ -56,9 +56,9 @@ class AttachmentRoutes:
         affected[TYPES[GATEWAY_ROUTE]] = self._of_mesh(
             lambda attaching: attaching.dataplanes_of_route
         )
-        for row, answer in affected.items():
-            path = f"{in_mesh}/{row.path}/{{name}}/dataplanes"
-            yield self._route(path, answer, abouts.attached(row))
+        for resource_type, answer in affected.items():
+            path = f"{in_mesh}/{resource_type.path}/{{name}}/dataplanes"
+            yield self._route(path, answer, abouts.attached(resource_type))
         yield self._route("/status/zones", self._zones, abouts.ZONES)
         for type_name, path in _ADMIN_PATHS.items():
             for last, view in _ADMIN_VIEWS.items():
@@ -68,9 +68,11 @@ class AttachmentRoutes:
     def _route(self, path: str, answer: Answer, about: Operation) -> Route:
         return Route(path, "GET", responding(self.authenticate, answer), about)
 
-    def _affected(self, row: ResourceType) -> Answer:
+    def _affected(self, resource_type: ResourceType) -> Answer:
         def question(attaching: AttachmentInspector) -> _Ask:
-            return lambda user, mesh, name: attaching.dataplanes_of_policy(user, row, mesh, name)
+            return lambda user, mesh, name: attaching.dataplanes_of_policy(
+                user, resource_type, mesh, name
+            )
 
         return self._of_mesh(question)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from kong_mesh_cp.core.identity.users import User
-from kong_mesh_cp.core.resources.labels import Mode, Place
+from kong_mesh_cp.core.resources.labels import Deployment, Mode
 from kong_mesh_cp.core.resources.registry import TYPES, ResourceType
 from kong_mesh_cp.shell.http.messages import Request, Response
 from kong_mesh_cp.shell.http.operations import Operation
@@ -53,7 +53,7 @@ class InspectionRoutes:
     inspecting: Callable[[], Awaitable[PolicyInspector]]
     insights: InsightViews
     authenticate: Authenticate
-    place: Place
+    deployment: Deployment
     large: LargeAnswers = field(default_factory=LargeAnswers)
 
     def routes(self) -> Iterator[Route]:
@@ -61,7 +61,7 @@ class InspectionRoutes:
         in_mesh = "/meshes/{mesh}"
         proxy, gateway = f"{in_mesh}/dataplanes/{{name}}", f"{in_mesh}/meshgateways/{{name}}"
         yield self._route(f"{proxy}/_rules", self._dataplane_rules, abouts.DATAPLANE_RULES)
-        if self.place.mode is Mode.GLOBAL:
+        if self.deployment.mode is Mode.GLOBAL:
             yield self._route(f"{proxy}/_config", _not_on_global, abouts.CONFIG)
             yield self._route(f"{gateway}/_config", _not_on_global, abouts.GATEWAY_CONFIG)
         else:
@@ -69,10 +69,14 @@ class InspectionRoutes:
         yield self._route(f"{gateway}/_rules", self._gateway_rules, abouts.GATEWAY_RULES)
         hostnames = f"{in_mesh}/{{type}}/{{name}}/_hostnames"
         yield self._route(hostnames, self._hostnames, abouts.HOSTNAMES)
-        for row in TYPES.values():
-            if row.name in KINDS and (row.is_policy or row.name == "MeshService"):
-                path = f"{in_mesh}/{row.path}/{{name}}/_resources/dataplanes"
-                yield self._route(path, self._dataplanes(row), abouts.affected(row))
+        for resource_type in TYPES.values():
+            if resource_type.name in KINDS and (
+                resource_type.is_policy or resource_type.name == "MeshService"
+            ):
+                path = f"{in_mesh}/{resource_type.path}/{{name}}/_resources/dataplanes"
+                yield self._route(
+                    path, self._dataplanes(resource_type), abouts.affected(resource_type)
+                )
         insights = f"{in_mesh}/service-insights"
         yield self._route(insights, self._services, abouts.SERVICES)
         yield self._route("/service-insights", self._services, abouts.ALL_SERVICES)
@@ -108,13 +112,13 @@ class InspectionRoutes:
         async with self.large.turn(user, request.peer):
             return await json_response(await inspecting.gateway_rules(user, mesh, name))
 
-    def _dataplanes(self, row: ResourceType) -> Answer:
+    def _dataplanes(self, resource_type: ResourceType) -> Answer:
         async def dataplanes(user: User, request: Request) -> Response:
             query = page_query(request, NO_POLICY)
             mesh, name = request.captured["mesh"], request.captured["name"]
             inspecting = await self.inspecting()
             async with self.large.turn(user, request.peer):
-                page = await inspecting.dataplanes(user, row, mesh, name, query)
+                page = await inspecting.dataplanes(user, resource_type, mesh, name, query)
             document: dict[str, object] = {"items": list(page.items), "total": page.total}
             following = next_page(request, page)
             return await json_response(
@@ -125,11 +129,11 @@ class InspectionRoutes:
 
     async def _hostnames(self, user: User, request: Request) -> Response:
         captured = request.captured
-        row = _SERVICES.get(captured["type"])
-        if row is None:
+        resource_type = _SERVICES.get(captured["type"])
+        if resource_type is None:
             raise invalid(_NO_SERVICE, ())
         inspecting = await self.inspecting()
-        found = await inspecting.hostnames(user, row, captured["mesh"], captured["name"])
+        found = await inspecting.hostnames(user, resource_type, captured["mesh"], captured["name"])
         items = [
             {"hostname": name, "zones": [{"name": zone} for zone in zones]}
             for name, zones in found.items()

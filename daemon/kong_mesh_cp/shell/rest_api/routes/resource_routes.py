@@ -9,7 +9,7 @@ from kong_mesh_cp.core.formats.json_text import JsonText
 from kong_mesh_cp.core.identity.audit import Touch, Touched, is_audited
 from kong_mesh_cp.core.identity.users import User
 from kong_mesh_cp.core.resources.k8s_format import to_k8s
-from kong_mesh_cp.core.resources.labels import Mode, Place
+from kong_mesh_cp.core.resources.labels import Deployment, Mode
 from kong_mesh_cp.core.resources.registry import TYPES, ResourceType
 from kong_mesh_cp.core.schema.violations import Violation
 from kong_mesh_cp.shell.http.messages import Request, Response
@@ -58,25 +58,27 @@ _OF_GLOBAL = (
 class Writable:
     """Which types this control plane lets clients write."""
 
-    place: Place
+    deployment: Deployment
     api_read_only: bool = False
 
-    def permits(self, row: ResourceType) -> bool:
-        if self.api_read_only or row.read_only:
+    def permits(self, resource_type: ResourceType) -> bool:
+        if self.api_read_only or resource_type.read_only:
             return False
-        if self.place.mode is Mode.GLOBAL:
-            return not row.only_from_zone
+        if self.deployment.mode is Mode.GLOBAL:
+            return not resource_type.only_from_zone
         # Types that do not travel belong to each control plane for itself.
-        return not self.place.federated or row.provided_by_zone or not row.kds
+        return (
+            not self.deployment.federated or resource_type.provided_by_zone or not resource_type.kds
+        )
 
-    def require(self, row: ResourceType) -> None:
+    def require(self, resource_type: ResourceType) -> None:
         """Raises: ResourceRefusedError, 405."""
-        if not self.permits(row):
+        if not self.permits(resource_type):
             raise ResourceRefusedError(Fault.READ_ONLY, "Method not allowed", self.explanation)
 
     @property
     def explanation(self) -> str:
-        return _OF_GLOBAL if self.place.mode is Mode.GLOBAL else _OF_ZONE
+        return _OF_GLOBAL if self.deployment.mode is Mode.GLOBAL else _OF_ZONE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,105 +93,129 @@ class ResourceRoutes:
 
     def routes(self) -> Iterator[Route]:
         """Unsorted. Types whose kind is not known here, and virtual ones, are left out."""
-        for row in TYPES.values():
-            if row.path and row.name in KINDS and not row.virtual:
-                yield from self._routes_of(row)
+        for resource_type in TYPES.values():
+            if resource_type.path and resource_type.name in KINDS and not resource_type.virtual:
+                yield from self._routes_of(resource_type)
 
-    def _routes_of(self, row: ResourceType) -> Iterator[Route]:
-        below = "/meshes/{mesh}/" if row.is_mesh_scoped else "/"
+    def _routes_of(self, resource_type: ResourceType) -> Iterator[Route]:
+        below = "/meshes/{mesh}/" if resource_type.is_mesh_scoped else "/"
         # A Mesh is called {mesh} where others lie below it.
-        one = f"{below}{row.path}/{{{'mesh' if row.name == 'Mesh' else 'name'}}}"
-        yield self._route(row, one, "GET", self._get(row), abouts.get_one(row))
-        yield self._route(row, one, "PUT", self._put(row), abouts.put(row))
-        yield self._route(row, one, "DELETE", self._delete(row), abouts.delete(row))
-        for path in self._list_paths(row):
-            about = abouts.list_(row, path)
-            yield self._route(row, path, "GET", self._list(row, path, overview=False), about)
-        if has_overview(row):
-            alias = _ALIASES[row.name]
+        one = (
+            f"{below}{resource_type.path}/{{{'mesh' if resource_type.name == 'Mesh' else 'name'}}}"
+        )
+        yield self._route(
+            resource_type, one, "GET", self._get(resource_type), abouts.get_one(resource_type)
+        )
+        yield self._route(
+            resource_type, one, "PUT", self._put(resource_type), abouts.put(resource_type)
+        )
+        yield self._route(
+            resource_type, one, "DELETE", self._delete(resource_type), abouts.delete(resource_type)
+        )
+        for path in self._list_paths(resource_type):
+            about = abouts.list_(resource_type, path)
+            yield self._route(
+                resource_type, path, "GET", self._list(resource_type, path, overview=False), about
+            )
+        if has_overview(resource_type):
+            alias = _ALIASES[resource_type.name]
             for path in (f"{one}/_overview", f"{below}{alias}/{{name}}"):
-                yield self._route(row, path, "GET", self._overview(row), abouts.overview(row, path))
-            for path in self._list_paths(row):
-                aliased = path.removesuffix(row.path) + alias
+                yield self._route(
+                    resource_type,
+                    path,
+                    "GET",
+                    self._overview(resource_type),
+                    abouts.overview(resource_type, path),
+                )
+            for path in self._list_paths(resource_type):
+                aliased = path.removesuffix(resource_type.path) + alias
                 for shown_at in (f"{path}/_overview", aliased):
-                    about = abouts.overviews(row, shown_at)
+                    about = abouts.overviews(resource_type, shown_at)
                     yield self._route(
-                        row, shown_at, "GET", self._list(row, shown_at, overview=True), about
+                        resource_type,
+                        shown_at,
+                        "GET",
+                        self._list(resource_type, shown_at, overview=True),
+                        about,
                     )
 
-    def _list_paths(self, row: ResourceType) -> tuple[str, ...]:
-        everywhere = f"/{row.path}"
+    def _list_paths(self, resource_type: ResourceType) -> tuple[str, ...]:
+        everywhere = f"/{resource_type.path}"
         return (
-            (f"/meshes/{{mesh}}{everywhere}", everywhere) if row.is_mesh_scoped else (everywhere,)
+            (f"/meshes/{{mesh}}{everywhere}", everywhere)
+            if resource_type.is_mesh_scoped
+            else (everywhere,)
         )
 
     def _route(
-        self, row: ResourceType, path: str, method: str, answer: Answer, about: Operation
+        self, resource_type: ResourceType, path: str, method: str, answer: Answer, about: Operation
     ) -> Route:
-        answer = of_secrets(answer) if row.admin_only else answer
+        answer = of_secrets(answer) if resource_type.admin_only else answer
         return Route(path, method, responding(self.authenticate, answer), about)
 
-    def _get(self, row: ResourceType) -> Answer:
+    def _get(self, resource_type: ResourceType) -> Answer:
         async def get(user: User, request: Request) -> Response:
             form = request.query.get("format", "universal")
             if form not in _FORMATS:
                 raise _unknown_format()
             namespace = request.query.get("namespace", "")
-            stored = await self.reading.stored(user, row, *_named(row, request))
-            _tell(user, Touch.READ, row, request)
+            stored = await self.reading.stored(user, resource_type, *_named(resource_type, request))
+            _tell(user, Touch.READ, resource_type, request)
             if form not in _K8S:
                 return await json_response(documents.shown_text(stored))
             if stored.text_bytes > documents.LARGE_BYTES:
                 async with self.large.turn(user, request.peer):
-                    return await _as_k8s(row, stored, namespace)
-            return await _as_k8s(row, stored, namespace)
+                    return await _as_k8s(resource_type, stored, namespace)
+            return await _as_k8s(resource_type, stored, namespace)
 
         return get
 
-    def _overview(self, row: ResourceType) -> Answer:
+    def _overview(self, resource_type: ResourceType) -> Answer:
         async def overview(user: User, request: Request) -> Response:
             return await json_response(
-                await self.reading.overview(user, row, *_named(row, request))
+                await self.reading.overview(user, resource_type, *_named(resource_type, request))
             )
 
         return overview
 
-    def _list(self, row: ResourceType, route: str, *, overview: bool) -> Answer:
+    def _list(self, resource_type: ResourceType, route: str, *, overview: bool) -> Answer:
         async def list_(user: User, request: Request) -> Response:
-            query = list_query(request, route, row.name)
+            query = list_query(request, route, resource_type.name)
             mesh = request.captured.get("mesh")
 
             async def read(bytes_max: int) -> Listing[JsonDocument | JsonText]:
                 asked = replace(query, bytes_max=bytes_max)
-                return await self.reading.page(user, row, mesh, asked, overview=overview)
+                return await self.reading.page(user, resource_type, mesh, asked, overview=overview)
 
             answer = await self.large.list_(user, request, read)
-            _tell(user, Touch.READ, row, request)
+            _tell(user, Touch.READ, resource_type, request)
             return answer
 
         return list_
 
-    def _put(self, row: ResourceType) -> Answer:
+    def _put(self, resource_type: ResourceType) -> Answer:
         async def put(user: User, request: Request) -> Response:
-            self.writable.require(row)
-            written = await self.applying.put(user, row, *_named(row, request), request.body)
-            _tell(user, Touch.CREATE if written.created else Touch.UPDATE, row, request)
+            self.writable.require(resource_type)
+            written = await self.applying.put(
+                user, resource_type, *_named(resource_type, request), request.body
+            )
+            _tell(user, Touch.CREATE if written.created else Touch.UPDATE, resource_type, request)
             document = {"warnings": list(written.warnings)} if written.warnings else {}
             return await json_response(document, 201 if written.created else 200)
 
         return put
 
-    def _delete(self, row: ResourceType) -> Answer:
+    def _delete(self, resource_type: ResourceType) -> Answer:
         async def delete(user: User, request: Request) -> Response:
-            self.writable.require(row)
-            await self.applying.delete(user, row, *_named(row, request))
-            _tell(user, Touch.DELETE, row, request)
+            self.writable.require(resource_type)
+            await self.applying.delete(user, resource_type, *_named(resource_type, request))
+            _tell(user, Touch.DELETE, resource_type, request)
             return await json_response({})
 
         return delete
 
 
-async def _as_k8s(row: ResourceType, stored: StoredResource, namespace: str) -> Response:
+async def _as_k8s(resource_type: ResourceType, stored: StoredResource, namespace: str) -> Response:
     key = stored.key
     body = {
         name: value
@@ -197,24 +223,24 @@ async def _as_k8s(row: ResourceType, stored: StoredResource, namespace: str) -> 
         if name not in documents.shown_meta(stored, key.type) and name != "labels"
     }
     return await json_response(
-        to_k8s(row, key.mesh, key.name, body, stored.created_at, namespace=namespace)
+        to_k8s(resource_type, key.mesh, key.name, body, stored.created_at, namespace=namespace)
     )
 
 
-def _named(row: ResourceType, request: Request) -> tuple[str, str]:
+def _named(resource_type: ResourceType, request: Request) -> tuple[str, str]:
     """Mesh and name in the URL; a global resource has the mesh ""."""
     captured = request.captured
-    if row.name == "Mesh":
+    if resource_type.name == "Mesh":
         return "", captured["mesh"]
     return captured.get("mesh", ""), captured["name"]
 
 
-def _tell(user: User, touch: Touch, row: ResourceType, request: Request) -> None:
-    if is_audited(row, touch):
+def _tell(user: User, touch: Touch, resource_type: ResourceType, request: Request) -> None:
+    if is_audited(resource_type, touch):
         mesh, name = request.captured.get("mesh", ""), request.captured.get("name", "")
-        if row.name == "Mesh":
+        if resource_type.name == "Mesh":
             mesh, name = "", mesh
-        done = Touched(user=user, touch=touch, type=row.name, mesh=mesh, name=name)
+        done = Touched(user=user, touch=touch, type=resource_type.name, mesh=mesh, name=name)
         tell(done, asked_from(request))
 
 

@@ -44,53 +44,67 @@ class TypeRoutes:
             yield Route(path, "GET", responding(self.authenticate, answer), about)
 
     async def _types(self, _user: User, _request: Request) -> Response:
-        return await json_response({"resources": [self._type(row) for row in _listed()]})
+        return await json_response(
+            {"resources": [self._type(resource_type) for resource_type in _listed()]}
+        )
 
     async def _policies(self, _user: User, _request: Request) -> Response:
-        policies = [self._policy(row, row.policy) for row in _listed() if row.policy is not None]
+        policies = [
+            self._policy(resource_type, resource_type.policy)
+            for resource_type in _listed()
+            if resource_type.policy is not None
+        ]
         return await json_response({"policies": policies})
 
-    def _type(self, row: ResourceType) -> dict[str, object]:
+    def _type(self, resource_type: ResourceType) -> dict[str, object]:
         document: dict[str, object] = {
-            "includeInFederation": row.included_in_federation,
-            "name": row.name,
-            "path": row.path,
-            "pluralDisplayName": row.plural,
+            "includeInFederation": resource_type.included_in_federation,
+            "name": resource_type.name,
+            "path": resource_type.path,
+            "pluralDisplayName": resource_type.plural,
         }
-        if row.policy is not None:
+        if resource_type.policy is not None:
             document["policy"] = {
-                "hasFromTargetRef": Policy.FROM in row.policy,
-                "hasToTargetRef": Policy.TO in row.policy,
-                "isFromAsRules": Policy.FROM_AS_RULES in row.policy,
-                "isTargetRef": Policy.TARGET_REF in row.policy,
+                "hasFromTargetRef": Policy.FROM in resource_type.policy,
+                "hasToTargetRef": Policy.TO in resource_type.policy,
+                "isFromAsRules": Policy.FROM_AS_RULES in resource_type.policy,
+                "isTargetRef": Policy.TARGET_REF in resource_type.policy,
             }
         return {
             **document,
-            "readOnly": self._read_only(row),
-            "scope": row.scope.value,
-            "singularDisplayName": row.singular,
+            "readOnly": self._read_only(resource_type),
+            "scope": resource_type.scope.value,
+            "singularDisplayName": resource_type.singular,
         }
 
-    def _policy(self, row: ResourceType, policy: Policy) -> dict[str, object]:
+    def _policy(self, resource_type: ResourceType, policy: Policy) -> dict[str, object]:
         return {
-            "name": row.name,
-            "readOnly": self._read_only(row),
-            "path": row.path,
-            "singularDisplayName": row.singular,
-            "pluralDisplayName": row.plural,
+            "name": resource_type.name,
+            "readOnly": self._read_only(resource_type),
+            "path": resource_type.path,
+            "singularDisplayName": resource_type.singular,
+            "pluralDisplayName": resource_type.plural,
             "isExperimental": False,
             "isTargetRefBased": Policy.TARGET_REF in policy,
             "isInbound": Policy.FROM in policy,
             "isOutbound": Policy.TO in policy,
         }
 
-    def _read_only(self, row: ResourceType) -> bool:
-        return self.writable.api_read_only or self.writable.place.federated or row.read_only
+    def _read_only(self, resource_type: ResourceType) -> bool:
+        return (
+            self.writable.api_read_only
+            or self.writable.deployment.federated
+            or resource_type.read_only
+        )
 
 
 def _listed() -> list[ResourceType]:
     """In the order of the table, by name; without those that Kuma has not, and the hidden one."""
-    return [row for row in TYPES.values() if row.path and not row.kong_only]
+    return [
+        resource_type
+        for resource_type in TYPES.values()
+        if resource_type.path and not resource_type.kong_only
+    ]
 
 
 async def _who_am_i(user: User, _request: Request) -> Response:

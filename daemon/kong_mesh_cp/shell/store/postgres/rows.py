@@ -154,20 +154,20 @@ def page(connection: Connection, selection: Selection, unsound: UnsoundRows) -> 
     if selection.labels:
         conditions.append("labels @> %(labels)s::jsonb")
     selected = f"FROM resource WHERE {' AND '.join(conditions)}"
-    place = (
+    keys = (
         f"(SELECT type, mesh, name {selected} ORDER BY mesh, name"
         " LIMIT %(limit)s OFFSET %(offset)s)"
     )
     if selection.bytes_max is not None:
         # Most of what the page has no room for stays in the database; `up_to` is exact.
         measured = _MEASURED.format(selected=selected)
-        place = f"(SELECT * FROM ({measured}) AS m WHERE before <= %(bytes)s)"  # noqa: S608
+        keys = f"(SELECT * FROM ({measured}) AS m WHERE before <= %(bytes)s)"  # noqa: S608
     # One statement, so that all of it is of one moment. The innermost part walks the key's index;
     # only what is on the page is read whole.
     question = (
         f"SELECT s.revision, c.total, p.* FROM store AS s CROSS JOIN"  # noqa: S608 -- constants
         f" (SELECT count(*) AS total {selected}) AS c LEFT JOIN"
-        f" (SELECT r.* FROM {place} AS k,"
+        f" (SELECT r.* FROM {keys} AS k,"
         f" LATERAL (SELECT {_READ} FROM resource AS r WHERE r.type = k.type"
         " AND r.mesh = k.mesh AND r.name = k.name LIMIT 1) AS r"
         ") AS p ON true ORDER BY p.mesh, p.name"

@@ -87,8 +87,8 @@ class Database:
         except sqlite3.Error as error:
             raise store_failure(error, self.path) from error
         except ValueError as error:  # a row that no release of this program writes
-            place = "in memory" if self.path is None else printable(self.path)
-            raise store_corrupt(place, printable(str(error))) from error
+            name = "in memory" if self.path is None else printable(self.path)
+            raise store_corrupt(name, printable(str(error))) from error
 
     def _scan(self, question: Change[T]) -> T:
         with self._turn or contextlib.nullcontext():

@@ -1,6 +1,6 @@
 """Read what a state directory remembers without leaving a trace in it.
 
-A license is judged before anything is opened, made or migrated, and `license check-restart` asks
+A license is checked before anything is opened, made or migrated, and `license check-restart` asks
 the same question beside a running daemon. Both need the past and must not touch it.
 """
 

@@ -19,11 +19,15 @@ _EMPTY: Final = "can't be empty"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Errors(Message):
+    """A detector that counts errors in a row."""
+
     consecutive: Uint32 | None = proto(number=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StandardDeviation(Message):
+    """A detector that compares the success rate of an endpoint with the others."""
+
     request_volume: Uint32 | None = proto(number=1)
     minimum_hosts: Uint32 | None = proto(number=2)
     factor: float | None = proto(number=3)
@@ -31,6 +35,8 @@ class StandardDeviation(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure(Message):
+    """A detector for endpoints whose failures are above a share of their requests."""
+
     request_volume: Uint32 | None = proto(number=1)
     minimum_hosts: Uint32 | None = proto(number=2)
     threshold: Uint32 | None = proto(number=3)
@@ -38,6 +44,8 @@ class Failure(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Detectors(Message):
+    """What makes an endpoint an outlier; each one that is set is in use."""
+
     total_errors: Errors | None = proto(number=1)
     gateway_errors: Errors | None = proto(number=2)
     local_errors: Errors | None = proto(number=3)
@@ -47,6 +55,8 @@ class Detectors(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Thresholds(Message):
+    """How much a proxy has under way towards one destination at once."""
+
     max_connections: Uint32 | None = proto(number=1)
     max_pending_requests: Uint32 | None = proto(number=2)
     max_retries: Uint32 | None = proto(number=3)
@@ -55,6 +65,8 @@ class Thresholds(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conf(Message):
+    """Limits on what is under way, and on endpoints that fail."""
+
     interval: Duration | None = proto(number=1)
     base_ejection_time: Duration | None = proto(number=2)
     max_ejection_percent: Uint32 | None = proto(number=3)
@@ -65,6 +77,8 @@ class Conf(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CircuitBreaker(Message):
+    """The spec of a CircuitBreaker."""
+
     sources: tuple[Selector, ...] = proto((), number=1)
     destinations: tuple[Selector, ...] = proto((), number=2)
     conf: Conf | None = proto(number=3)
@@ -77,6 +91,7 @@ def violations(policy: CircuitBreaker) -> list[Violation]:
 
 
 def _conf(conf: Conf, path: FieldPath) -> list[Violation]:
+    # One of the two is enough, so that an empty section beside a full one is a fault of its own.
     if _is_empty(conf.detectors) and _is_empty(conf.thresholds):
         reason = "must have at least one of the detector or threshold configured"
         return [path.violation(reason)]
@@ -94,10 +109,12 @@ def _conf(conf: Conf, path: FieldPath) -> list[Violation]:
 
 
 def _is_empty(section: Message | None) -> bool:
+    # `{}` and absent are alike on the wire of proto3 but for a message's presence.
     return section is None or section == type(section)()
 
 
 def _percentage(path: FieldPath, percentage: int | None) -> list[Violation]:
+    # Unsigned, hence no lower bound to check.
     return [path.violation(PERCENTAGE_RANGE)] if (percentage or 0) > 100 else []
 
 

@@ -17,6 +17,7 @@ POSITIVE_WHEN_DEFINED: Final = "has to be greater than 0 when defined"
 
 ANY_TAG: Final = TagRules(at_least_one=True)
 WITH_SERVICE: Final = TagRules(at_least_one=True, service_required=True)
+# A proxy chooses such a policy by the service it calls, and knows no other tag of it then.
 ONLY_SERVICE: Final = TagRules(only_service=True, service_required=True)
 
 
@@ -24,6 +25,7 @@ class HttpMethod(ProtoEnum):
     """Methods of HTTP."""
 
     __proto_name__ = "kuma.mesh.v1alpha1.HttpMethod"
+    # proto3's zero value: an absent method, which no message of HTTP has.
     NONE = 0
     CONNECT = 1
     DELETE = 2
@@ -40,6 +42,7 @@ def connection_violations(
     sources: Sequence[Selector],
     destinations: Sequence[Selector],
     *,
+    # Sources name a service because a policy is looked up for the services of a proxy.
     source_rules: TagRules = WITH_SERVICE,
     destination_rules: TagRules = ONLY_SERVICE,
 ) -> list[Violation]:

@@ -20,30 +20,39 @@ from kong_mesh_cp.core.schema.violations import FieldPath, Violation, root
 
 PROTOCOLS: Final = ("http", "http2", "grpc")
 
+# Looked for anywhere in the text: Kuma's expression is not anchored.
 _BANDWIDTH: Final = re.compile(r"[gmk]bps")
 _STATUSES: Final = frozenset(each.value for each in HTTPStatus)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delay(Message):
+    """A share of the requests is held back before it goes on."""
+
     percentage: float | None = proto(number=1)
     value: Duration | None = proto(number=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Abort(Message):
+    """A share of the requests is answered with an error status."""
+
     percentage: float | None = proto(number=1)
     http_status: Uint32 | None = proto(number=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResponseBandwidth(Message):
+    """A share of the responses is sent no faster than `limit`."""
+
     percentage: float | None = proto(number=1)
     limit: str | None = proto(number=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conf(Message):
+    """Faults that are injected together."""
+
     delay: Delay | None = proto(number=1)
     abort: Abort | None = proto(number=2)
     response_bandwidth: ResponseBandwidth | None = proto(number=3, original=True)
@@ -51,6 +60,8 @@ class Conf(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaultInjection(Message):
+    """The spec of a FaultInjection."""
+
     sources: tuple[Selector, ...] = proto((), number=1)
     destinations: tuple[Selector, ...] = proto((), number=2)
     conf: Conf | None = proto(number=3)
@@ -62,6 +73,7 @@ def violations(policy: FaultInjection) -> list[Violation]:
         policy.sources,
         policy.destinations,
         source_rules=ANY_TAG,
+        # Faults are injected by an HTTP filter, so the destination has to say that it speaks HTTP.
         destination_rules=TagRules(at_least_one=True, check=_http),
     )
     return found + _conf(policy.conf or Conf(), root("conf"))
@@ -79,6 +91,8 @@ def _http(path: FieldPath, tags: Tags) -> list[Violation]:
 
 def _conf(conf: Conf, path: FieldPath) -> list[Violation]:
     # A section without anything in it is no fault.
+    # proto3 cannot tell an empty message from one with zero values; Kuma compares with the zero
+    # message.
     delay = conf.delay if conf.delay != Delay() else None
     abort = conf.abort if conf.abort != Abort() else None
     bandwidth = conf.response_bandwidth
@@ -108,6 +122,7 @@ def _abort(abort: Abort, path: FieldPath) -> list[Violation]:
     at = path.field("httpStatus")
     if abort.http_status is None:
         found.append(at.violation(CANNOT_BE_EMPTY))
+    # By the list of known statuses, other than MeshFaultInjection, which takes a range.
     elif abort.http_status not in _STATUSES:
         found.append(at.violation("http status code is incorrect"))
     return found

@@ -18,24 +18,32 @@ from kong_mesh_cp.core.schema.violations import FieldPath, Violation, root
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tcp(Message):
+    """A probe that opens a connection and may exchange bytes."""
+
     send: Bytes | None = proto(number=1)
     receive: tuple[Bytes, ...] = proto((), number=2, wrapped=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeaderValue(Message):
+    """A header by name and value."""
+
     key: str = proto("", number=1)
     value: str = proto("", number=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeaderValueOption(Message):
+    """A header of the probe, added to what is there or in its place."""
+
     header: HeaderValue | None = proto(number=1)
     append: bool | None = proto(number=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Http(Message):
+    """A probe that makes an HTTP request."""
+
     path: str = proto("", number=1)
     request_headers_to_add: tuple[HeaderValueOption, ...] = proto((), number=2, original=True)
     expected_statuses: tuple[Uint32, ...] = proto((), number=3, original=True, wrapped=True)
@@ -43,6 +51,8 @@ class Http(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conf(Message):
+    """When endpoints are probed, and when they count as healthy."""
+
     interval: Duration | None = proto(number=1)
     timeout: Duration | None = proto(number=2)
     unhealthy_threshold: Uint32 = proto(0, number=3, original=True)
@@ -62,6 +72,8 @@ class Conf(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HealthCheck(Message):
+    """The spec of a HealthCheck."""
+
     sources: tuple[Selector, ...] = proto((), number=1)
     destinations: tuple[Selector, ...] = proto((), number=2)
     conf: Conf | None = proto(number=3)
@@ -78,6 +90,7 @@ def violations(policy: HealthCheck) -> list[Violation]:
 
 def _conf(conf: Conf, path: FieldPath) -> list[Violation]:
     found = [
+        # These four have no default and have to be there, other than in MeshHealthCheck.
         *duration_violations(path.field("interval"), conf.interval),
         *duration_violations(path.field("timeout"), conf.timeout),
         *threshold_violations(path.field("unhealthyThreshold"), conf.unhealthy_threshold),
@@ -90,12 +103,14 @@ def _conf(conf: Conf, path: FieldPath) -> list[Violation]:
     ):
         if nanoseconds is not None:
             found += duration_violations(path.field(name), nanoseconds)
+    # Not-a-number passes, as Go's comparisons let it.
     panic = conf.healthy_panic_threshold or 0.0
     if panic < 0 or panic > 100:
         at = path.field("healthyPanicThreshold")
         found.append(at.violation("must be in range [0.0 - 100.0]"))
     if conf.http is not None:
         found += _http(conf.http, path.field("http"))
+    # One of them, or none: without either a probe of TCP is made.
     if conf.tcp is not None and conf.http is not None:
         found.append(path.violation("http and tcp cannot be defined at the same time"))
     return found

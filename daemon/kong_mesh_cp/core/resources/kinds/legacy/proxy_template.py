@@ -13,13 +13,14 @@ from kong_mesh_cp.core.resources.tags import Selector, selectors_violations
 from kong_mesh_cp.core.schema.messages import EMPTY, Message, oneof, proto
 from kong_mesh_cp.core.schema.violations import FieldPath, Violation, root
 
+# Sets of generators that make a proxy's configuration, by the names Kuma knows them under.
 PROFILES: Final = ("default-proxy", "egress-proxy", "ingress-proxy")
 
 _FEW: Final = ("add", "patch", "remove")
-_PLACE: Final = "cannot be empty. You need to pick a filter {} which this one will be added"
+_NO_NEIGHBOUR: Final = "cannot be empty. You need to pick a filter {} which this one will be added"
 _NAMELESS: Final = {
-    "addBefore": _PLACE.format("before"),
-    "addAfter": _PLACE.format("after"),
+    "addBefore": _NO_NEIGHBOUR.format("before"),
+    "addAfter": _NO_NEIGHBOUR.format("after"),
     "patch": CANNOT_BE_EMPTY,
 }
 _MANY: Final = ("addFirst", "addLast", "addBefore", "addAfter", "patch", "remove")
@@ -27,12 +28,16 @@ _MANY: Final = ("addFirst", "addLast", "addBefore", "addAfter", "patch", "remove
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NameMatch(Message):
+    """Clusters by their name and by the part of the control plane that made them."""
+
     origin: str = proto("", number=1)
     name: str = proto("", number=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListenerMatch(Message):
+    """Listeners by name, origin and the tags of their inbound."""
+
     origin: str = proto("", number=1)
     name: str = proto("", number=2)
     tags: Mapping[str, str] = proto(EMPTY, number=4)
@@ -40,6 +45,8 @@ class ListenerMatch(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FilterMatch(Message):
+    """Filters by their name, and by the listener they belong to."""
+
     origin: str = proto("", number=1)
     name: str = proto("", number=2)
     listener_name: str = proto("", number=3)
@@ -48,6 +55,8 @@ class FilterMatch(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VirtualHostMatch(Message):
+    """Virtual hosts by name, origin and route configuration."""
+
     origin: str = proto("", number=1)
     name: str = proto("", number=2)
     route_configuration_name: str = proto("", number=3)
@@ -55,6 +64,8 @@ class VirtualHostMatch(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterChange(Message):
+    """A change of clusters."""
+
     match: NameMatch | None = proto(number=1)
     operation: str = proto("", number=2)
     value: str = proto("", number=3)
@@ -62,6 +73,8 @@ class ClusterChange(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListenerChange(Message):
+    """A change of listeners."""
+
     match: ListenerMatch | None = proto(number=1)
     operation: str = proto("", number=2)
     value: str = proto("", number=3)
@@ -69,6 +82,8 @@ class ListenerChange(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FilterChange(Message):
+    """A change of network or HTTP filters."""
+
     match: FilterMatch | None = proto(number=1)
     operation: str = proto("", number=2)
     value: str = proto("", number=3)
@@ -76,6 +91,8 @@ class FilterChange(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VirtualHostChange(Message):
+    """A change of virtual hosts."""
+
     match: VirtualHostMatch | None = proto(number=1)
     operation: str = proto("", number=2)
     value: str = proto("", number=3)
@@ -83,6 +100,8 @@ class VirtualHostChange(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Modification(Message):
+    """One change of Envoy's configuration; exactly one member is set."""
+
     cluster: ClusterChange | None = oneof("type", number=1)
     listener: ListenerChange | None = oneof("type", number=2)
     network_filter: FilterChange | None = oneof("type", number=3)
@@ -92,6 +111,8 @@ class Modification(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RawResource(Message):
+    """An Envoy resource that is added as it is, in YAML or JSON."""
+
     name: str = proto("", number=1)
     version: str = proto("", number=2)
     resource: str = proto("", number=3)
@@ -99,6 +120,8 @@ class RawResource(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conf(Message):
+    """The profiles it starts from, resources that are added, and changes in their order."""
+
     imports: tuple[str, ...] = proto((), number=1)
     resources: tuple[RawResource, ...] = proto((), number=2)
     modifications: tuple[Modification, ...] = proto((), number=3)
@@ -106,6 +129,8 @@ class Conf(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProxyTemplate(Message):
+    """The spec of a ProxyTemplate."""
+
     selectors: tuple[Selector, ...] = proto((), number=1)
     conf: Conf | None = proto(number=2)
 
@@ -113,7 +138,11 @@ class ProxyTemplate(Message):
 def violations(template: ProxyTemplate) -> list[Violation]:
     """Everything that is wrong with a ProxyTemplate."""
     found = selectors_violations(
-        root("selectors"), template.selectors, WITH_SERVICE, at_least_one=False
+        # A template without selectors is for every proxy, so none is needed.
+        root("selectors"),
+        template.selectors,
+        WITH_SERVICE,
+        at_least_one=False,
     )
     conf, path = template.conf or Conf(), root("conf")
     for index, profile in enumerate(conf.imports):
@@ -148,6 +177,7 @@ def _native(text: str, path: FieldPath) -> list[Violation]:
 
 
 def _modification(modification: Modification, path: FieldPath) -> list[Violation]:
+    # A oneof: protobuf lets no two of them through. None at all is accepted and does nothing.
     if modification.cluster is not None:
         return _whole(modification.cluster, path.field("cluster"))
     if modification.listener is not None:
@@ -165,6 +195,7 @@ def _whole(change: ClusterChange | ListenerChange, path: FieldPath) -> list[Viol
     if change.operation not in _FEW:
         return [_unknown_operation(path, _FEW)]
     found = []
+    # What is added is matched by nothing.
     if change.operation == "add" and change.match is not None:
         found.append(path.field("match").violation("cannot be defined"))
     return found + _value(change.operation, change.value, path)
@@ -190,6 +221,7 @@ def _in_chain(change: FilterChange, path: FieldPath) -> list[Violation]:
 
 
 def _value(operation: str, value: str, path: FieldPath) -> list[Violation]:
+    # A value with `remove` is ignored here; MeshProxyPatch refuses it.
     return [] if operation == "remove" else _native(value, path.field("value"))
 
 

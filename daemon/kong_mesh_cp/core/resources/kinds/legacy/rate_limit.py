@@ -14,6 +14,8 @@ from kong_mesh_cp.core.schema.violations import FieldPath, Violation, root
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeaderValue(Message):
+    """A header of the answer, added to what is there or in its place."""
+
     key: str = proto("", number=1)
     value: str = proto("", number=2)
     append: bool | None = proto(number=3)
@@ -21,12 +23,16 @@ class HeaderValue(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OnRateLimit(Message):
+    """What the answer to a request over the limit looks like."""
+
     status: Uint32 | None = proto(number=1)
     headers: tuple[HeaderValue, ...] = proto((), number=3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Http(Message):
+    """So many HTTP requests in an interval."""
+
     requests: Uint32 = proto(0, number=1)
     interval: Duration | None = proto(number=2)
     on_rate_limit: OnRateLimit | None = proto(number=3)
@@ -34,11 +40,15 @@ class Http(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conf(Message):
+    """The limit by protocol; there is only HTTP."""
+
     http: Http | None = proto(number=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RateLimit(Message):
+    """The spec of a RateLimit."""
+
     sources: tuple[Selector, ...] = proto((), number=1)
     destinations: tuple[Selector, ...] = proto((), number=2)
     conf: Conf | None = proto(number=3)
@@ -47,7 +57,11 @@ class RateLimit(Message):
 def violations(policy: RateLimit) -> list[Violation]:
     """Everything that is wrong with a RateLimit."""
     found = connection_violations(
-        policy.sources, policy.destinations, source_rules=ANY_TAG, destination_rules=ANY_TAG
+        # Limits are kept by the destination's proxy, which knows all tags of both.
+        policy.sources,
+        policy.destinations,
+        source_rules=ANY_TAG,
+        destination_rules=ANY_TAG,
     )
     path = root("conf")
     if policy.conf is None:
@@ -59,6 +73,7 @@ def violations(policy: RateLimit) -> list[Violation]:
 
 def _http(http: Http, path: FieldPath) -> list[Violation]:
     found = []
+    # Zero and absent are one in proto3.
     if not http.requests:
         found.append(path.field("requests").violation("requests must be set"))
     if http.interval is None:

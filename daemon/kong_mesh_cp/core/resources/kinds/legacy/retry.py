@@ -26,6 +26,7 @@ class HttpRetryOn(ProtoEnum):
     """Conditions of Envoy's HTTP router."""
 
     __proto_name__ = "kuma.mesh.v1alpha1.HttpRetryOn"
+    # The zero value of an enumeration that has no "none": an absent list is empty, not 5xx.
     all_5xx = 0
     gateway_error = 1
     reset = 2
@@ -51,12 +52,16 @@ class GrpcRetryOn(ProtoEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackOff(Message):
+    """The pauses between attempts, growing from the base to the maximum."""
+
     base_interval: Duration | None = proto(number=1, original=True)
     max_interval: Duration | None = proto(number=2, original=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Http(Message):
+    """When and how an HTTP request is attempted again."""
+
     num_retries: Uint32 | None = proto(number=2, original=True)
     per_try_timeout: Duration | None = proto(number=3, original=True)
     back_off: BackOff | None = proto(number=4, original=True)
@@ -67,11 +72,15 @@ class Http(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tcp(Message):
+    """Attempts to open a connection."""
+
     max_connect_attempts: Uint32 = proto(0, number=1, original=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grpc(Message):
+    """When and how a gRPC call is attempted again."""
+
     retry_on: tuple[GrpcRetryOn, ...] = proto((), number=1, original=True)
     num_retries: Uint32 | None = proto(number=2, original=True)
     per_try_timeout: Duration | None = proto(number=3, original=True)
@@ -80,6 +89,8 @@ class Grpc(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conf(Message):
+    """Retries by protocol."""
+
     http: Http | None = proto(number=1)
     tcp: Tcp | None = proto(number=2)
     grpc: Grpc | None = proto(number=3)
@@ -87,6 +98,8 @@ class Conf(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retry(Message):
+    """The spec of a Retry."""
+
     sources: tuple[Selector, ...] = proto((), number=1)
     destinations: tuple[Selector, ...] = proto((), number=2)
     conf: Conf | None = proto(number=3)
@@ -99,6 +112,7 @@ def violations(policy: Retry) -> list[Violation]:
     conf = policy.conf
     if conf is None:
         return [*found, path.violation(HAS_TO_BE_DEFINED)]
+    # After the presence of `conf`, since Kuma has a text for each.
     if conf == Conf():
         return [*found, path.violation("missing protocol [grpc|http|tcp] configuration")]
     if conf.http is not None:
@@ -118,6 +132,7 @@ def _http(http: Http, path: FieldPath) -> list[Violation]:
         if method == HttpMethod.NONE:
             found.append(path.field("retriableMethods").index(index).violation(_EMPTY))
     for index, condition in enumerate(http.retry_on):
+        # The condition refers to a list; the one on headers does so too, but has no list here.
         if condition == HttpRetryOn.retriable_status_codes and not http.retriable_status_codes:
             reason = "retriableStatusCodes cannot be empty when this option is specified"
             found.append(path.field("retryOn").index(index).violation(reason))
@@ -127,6 +142,7 @@ def _http(http: Http, path: FieldPath) -> list[Violation]:
 def _grpc(grpc: Grpc, path: FieldPath) -> list[Violation]:
     found = [path.violation(_EMPTY)] if grpc == Grpc() else []
     at = path.field("retryOn")
+    # Only for gRPC: Kuma does not look for doubles in HTTP conditions.
     found += [at.violation(reason) for reason in _repeated(grpc.retry_on)]
     return found + _attempts(grpc, path)
 
@@ -134,10 +150,11 @@ def _grpc(grpc: Grpc, path: FieldPath) -> list[Violation]:
 def _repeated(conditions: Sequence[GrpcRetryOn]) -> list[str]:
     reasons = []
     for condition in set(conditions):
-        places = [str(at) for at, each in enumerate(conditions) if each == condition]
-        if len(places) > 1:
+        positions = [str(at) for at, each in enumerate(conditions) if each == condition]
+        if len(positions) > 1:
             shown = go_quote(condition.name or str(condition.value))
-            reasons.append(f"repeated value {shown} at indexes [{', '.join(places)}]")
+            reasons.append(f"repeated value {shown} at indexes [{', '.join(positions)}]")
+    # Go walks a map here, in no order; sorted they are the same each time.
     return sorted(reasons)
 
 
@@ -153,6 +170,7 @@ def _attempts(section: Http | Grpc, path: FieldPath) -> list[Violation]:
 
 def _back_off(back_off: BackOff, path: FieldPath) -> list[Violation]:
     base = path.field("baseInterval")
+    # Envoy needs the base interval as soon as there is a back-off.
     if back_off.base_interval is None:
         return [base.violation(HAS_TO_BE_DEFINED)]
     if back_off.base_interval == 0:

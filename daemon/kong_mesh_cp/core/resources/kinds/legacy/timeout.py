@@ -21,11 +21,15 @@ _NOTHING_IN_SECTION: Final = "at least one timeout in section has to be defined"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tcp(Message):
+    """Timeouts of TCP connections."""
+
     idle_timeout: Duration | None = proto(number=1, original=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Http(Message):
+    """Timeouts of HTTP requests and of the connections that carry them."""
+
     request_timeout: Duration | None = proto(number=1, original=True)
     idle_timeout: Duration | None = proto(number=2, original=True)
     stream_idle_timeout: Duration | None = proto(number=3, original=True)
@@ -34,12 +38,16 @@ class Http(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grpc(Message):
+    """Timeouts of gRPC streams."""
+
     stream_idle_timeout: Duration | None = proto(number=1, original=True)
     max_stream_duration: Duration | None = proto(number=2, original=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conf(Message):
+    """Timeouts by protocol."""
+
     connect_timeout: Duration | None = proto(number=1, original=True)
     tcp: Tcp | None = proto(number=2)
     http: Http | None = proto(number=3)
@@ -48,6 +56,8 @@ class Conf(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeout(Message):
+    """The spec of a Timeout."""
+
     sources: tuple[Selector, ...] = proto((), number=1)
     destinations: tuple[Selector, ...] = proto((), number=2)
     conf: Conf | None = proto(number=3)
@@ -59,6 +69,7 @@ def violations(policy: Timeout) -> list[Violation]:
     path = root("conf")
     if policy.conf is None:
         return [*found, path.violation(HAS_TO_BE_DEFINED)]
+    # `connectTimeout` is not checked: absent and zero are both Kuma's default of 5 s.
     if policy.conf.tcp is not None:
         found += _tcp(policy.conf.tcp, path.field("tcp"))
     if policy.conf.http is not None:

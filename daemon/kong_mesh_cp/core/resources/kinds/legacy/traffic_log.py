@@ -14,11 +14,15 @@ from kong_mesh_cp.core.schema.violations import Violation
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conf(Message):
+    """The logging backend of the mesh that traffic is logged to; "" for the default one."""
+
     backend: str = proto("", number=1)  # "" for the default one of the mesh
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrafficLog(Message):
+    """The spec of a TrafficLog."""
+
     sources: tuple[Selector, ...] = proto((), number=1)
     destinations: tuple[Selector, ...] = proto((), number=2)
     conf: Conf | None = proto(number=3)

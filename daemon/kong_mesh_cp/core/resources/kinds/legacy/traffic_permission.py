@@ -14,6 +14,8 @@ from kong_mesh_cp.core.schema.violations import Violation
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrafficPermission(Message):
+    """The spec of a TrafficPermission: which services may call which."""
+
     sources: tuple[Selector, ...] = proto((), number=1)
     destinations: tuple[Selector, ...] = proto((), number=2)
 

@@ -28,6 +28,7 @@ from kong_mesh_cp.core.resources.tags import selector_violations
 from kong_mesh_cp.core.schema.violations import FieldPath, Violation, root
 
 CHOICE_COUNT_MIN: Final = 2
+# Envoy's own spelling, other than in MeshLoadBalancingStrategy.
 HASH_FUNCTIONS: Final = frozenset({"XX_HASH", "MURMUR_HASH_2"})
 
 _OPTIONS: Final = 'cannot be empty. Available options: "exact", "split" or "regex"'
@@ -52,6 +53,7 @@ def _target(
     split: Sequence[Split], destination: Mapping[str, str] | None, path: FieldPath
 ) -> list[Violation]:
     found = []
+    # Presence, not content: an empty map of tags is a destination, and wrong in another way.
     if not split and destination is None:
         found.append(path.violation('requires either "destination" or "split"'))
     if split and destination is not None:
@@ -71,6 +73,7 @@ def _split(split: Sequence[Split], path: FieldPath) -> list[Violation]:
         if entry.weight is None:
             found.append(at.field("weight").violation("needs to be defined"))
         found += selector_violations(at.field("destination"), entry.destination, WITH_SERVICE)
+    # Envoy refuses weighted clusters whose sum is 0.
     if not any(entry.weight for entry in split):
         reason = "there must be at least one split entry with weight above 0"
         found.append(path.violation(reason))
@@ -79,6 +82,7 @@ def _split(split: Sequence[Split], path: FieldPath) -> list[Violation]:
 
 def _load_balancer(balancer: LoadBalancer, path: FieldPath) -> list[Violation]:
     least, ring = balancer.least_request, balancer.ring_hash
+    # 0 is absent, and Envoy's default of 2.
     if least is not None and 0 < least.choice_count < CHOICE_COUNT_MIN:
         at = path.field("leastRequest").field("choiceCount")
         return [at.violation(f"value must be greater than or equal to {CHOICE_COUNT_MIN}")]
@@ -109,6 +113,7 @@ def _match(match: Match, path: FieldPath) -> list[Violation]:
     headers = path.field("headers")
     if match.headers is not None and not match.headers:
         found.append(headers.violation("must contain at least one element"))
+    # A map in protobuf has no order; sorted, the answer is the same each time.
     for name in sorted(match.headers or {}):
         if not name:
             found.append(headers.key(name).violation(CANNOT_BE_EMPTY))
@@ -149,6 +154,7 @@ def _modify_path(change: ModifyPath, match: Match, path: FieldPath) -> list[Viol
         return [path.violation('either "rewritePrefix" or "regex" has to be set')]
     if not change.rewrite_prefix:
         return [at.violation(CANNOT_BE_EMPTY)]
+    # There is a prefix to rewrite only where the match is by prefix.
     if match.path is None or not match.path.prefix:
         reason = "can only be set when .http.match.path.prefix is not empty"
         return [at.violation(reason)]
@@ -186,6 +192,8 @@ def _modify_headers(headers: ModifyHeaders, path: FieldPath) -> list[Violation]:
 def _header_name(name: str, path: FieldPath) -> list[Violation]:
     if not name:
         return [path.violation(CANNOT_BE_EMPTY)]
+    # HTTP/2 carries method, path and host in pseudo-headers; `modify` has members of its own for
+    # them.
     if name.startswith(":") or name in {"host", "Host"}:
         reason = "host header and HTTP/2 pseudo-headers are not allowed to be modified"
         return [path.violation(reason)]

@@ -14,11 +14,15 @@ from kong_mesh_cp.core.schema.violations import Violation, root
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conf(Message):
+    """The tracing backend of the mesh that spans are sent to; "" for the default one."""
+
     backend: str = proto("", number=1)  # "" for the default one of the mesh
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrafficTrace(Message):
+    """The spec of a TrafficTrace."""
+
     selectors: tuple[Selector, ...] = proto((), number=1)
     conf: Conf | None = proto(number=3)
 

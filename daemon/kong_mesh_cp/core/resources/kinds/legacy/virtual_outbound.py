@@ -25,17 +25,22 @@ _FIELD: Final = re.compile(
     r"(?:(?:(?<!\s)\s++)?\{\{-[ ]|\{\{)[ \t]*\.([A-Za-z0-9_]+)[ \t]*(?:[ ]-\}\}\s*|\}\})", re.ASCII
 )
 _NUMBER: Final = re.compile(r"[+-]?[0-9]+")
+# A parameter that is not declared shows up in the result, and makes it no host name or number.
 _NO_VALUE: Final = "<no value>"  # what Go writes for a parameter that is not there
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TemplateParameter(Message):
+    """A name in the templates, and the tag of the service that it stands for."""
+
     name: str = proto("", number=1)
     tag_key: str = proto("", number=2, original=True)  # "" for `name`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conf(Message):
+    """Templates of the host and the port of a service."""
+
     host: str = proto("", number=1)
     port: str = proto("", number=2)
     parameters: tuple[TemplateParameter, ...] = proto((), number=3)
@@ -43,6 +48,8 @@ class Conf(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VirtualOutbound(Message):
+    """The spec of a VirtualOutbound: names that services get from their tags."""
+
     selectors: tuple[Selector, ...] = proto((), number=1)
     conf: Conf | None = proto(number=2)
 
@@ -73,17 +80,20 @@ def _parameters(conf: Conf, path: FieldPath) -> list[Violation]:
     for index, parameter in enumerate(conf.parameters):
         at = path.index(index)
         name = at.field("name")
+        # All faults of a parameter are listed: Kuma does not stop at the first.
         if parameter.name in used:
             found.append(name.violation("name is already used"))
         used.add(parameter.name)
         if not _TAG_NAME.fullmatch(parameter.tag_key):
             found.append(at.field("tagKey").violation("must be a valid tag name"))
+        # Without a tag key the parameter's name is the tag's name too, and has both rules.
         if not parameter.tag_key and not _TAG_NAME.fullmatch(parameter.name):
             reason = "must be a valid tag name if you are not setting tagKey"
             found.append(name.violation(reason))
         if not _PARAMETER.fullmatch(parameter.name):
             reason = "must consist of alphanumeric characters to be used as a gotemplate key"
             found.append(name.violation(reason))
+    # Otherwise two services could get one name, and one would be unreachable.
     if all(parameter.tag_key != SERVICE for parameter in conf.parameters):
         found.append(path.violation(f"must contain a parameter with {SERVICE} as a tagKey"))
     return found
@@ -96,6 +106,8 @@ def evaluated(template: str, values: Mapping[str, str]) -> str | None:
     """
     if len(template) > TEMPLATE_CHARACTERS_MAX:
         return None
+    # Only plain fields: functions are Go's and are not run here, so that such a template is taken
+    # as it is.
     filled = _FIELD.sub(lambda field: values.get(field[1], _NO_VALUE), template)
     return None if "{{" in filled else filled
 
@@ -109,6 +121,7 @@ def _tried(template: str, conf: Conf, dummy: str) -> tuple[str | None, str | Non
 
 
 def _host_fault(conf: Conf) -> str | None:
+    # With a word that is a DNS label, so that only the template itself can be wrong.
     host, fault = _tried(conf.host, conf, "dummy")
     if host is None or is_dns_name(host):
         return fault
@@ -117,9 +130,12 @@ def _host_fault(conf: Conf) -> str | None:
 
 
 def _port_fault(conf: Conf) -> str | None:
+    # With a digit for every parameter: tags that hold ports make longer numbers, which the proxy
+    # checks.
     text, fault = _tried(conf.port, conf, "1")
     if text is None:
         return fault
+    # Go's Atoi, which takes a sign; the digits are bounded because int() of many is slow.
     if not _NUMBER.fullmatch(text) or len(text) > PORT_DIGITS_MAX:
         return (
             "evaluation of template with parameters didn't evaluate to a parsable number "

@@ -9,6 +9,7 @@ from kong_mesh_cp.core.schema.record_terms import OMIT_EMPTY, Length, OneOf, Pat
 
 OptionalText = Annotated[str, OMIT_EMPTY]
 
+# The patterns and lengths are those of Kubernetes' metav1.Condition, from which the type is taken.
 _REASON = r"^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$"
 _TYPE = (
     r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?"
@@ -25,13 +26,18 @@ class GeneratorRef:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
+    """A hostname that a service is known by, and who made it."""
+
     hostname: OptionalText = ""
     origin: OptionalText = ""
+    # Absent for a name that no generator has made.
     hostname_generator_ref: GeneratorRef | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Condition:
+    """A condition in the form of Kubernetes: its type, whether it holds, and why."""
+
     type: Annotated[str, Length(maximum=316), Pattern(_TYPE)]
     status: Annotated[str, OneOf(("True", "False", "Unknown"))]
     reason: Annotated[str, Length(1, 1024), Pattern(_REASON)]
@@ -43,12 +49,18 @@ Conditions = Annotated[tuple[Condition, ...], OMIT_EMPTY]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GeneratorStatus:
+    """What a HostnameGenerator did for a service, as conditions."""
+
     hostname_generator_ref: GeneratorRef
     conditions: Conditions = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vip:
+    """A virtual address of a service, within a zone."""
+
+    # Out of ranges that Kuma reserves for each kind of service (241.0.0.0/8 for a MeshService), so
+    # that no real host has it.
     ip: OptionalText = ""
 
 

@@ -21,12 +21,15 @@ from kong_mesh_cp.core.resources.tags import (
 from kong_mesh_cp.core.schema.messages import EMPTY, Message, proto
 from kong_mesh_cp.core.schema.violations import FieldPath, Violation, root
 
+# Ten digits are what a 32-bit number can have; longer ones would only cost time.
 _PORT: Final = re.compile(r"[0-9]{1,10}")
 _PORT_NUMBERS_MAX: Final = 2**32 - 1  # what the original can parse at all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tls(Message):
+    """Whether and how TLS is spoken to the service."""
+
     enabled: bool = proto(default=False, number=1)
     ca_cert: DataSource | None = proto(number=2, original=True)
     client_cert: DataSource | None = proto(number=3, original=True)
@@ -38,6 +41,8 @@ class Tls(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Networking(Message):
+    """The address of the service, and its TLS."""
+
     address: str = proto("", number=1)  # `host:port`
     tls: Tls | None = proto(number=2)
     disable_host_dns_entry: bool = proto(default=False, number=3, json="disableHostDNSEntry")
@@ -45,6 +50,8 @@ class Networking(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExternalService(Message):
+    """A service outside of the mesh, known by its tags."""
+
     networking: Networking | None = proto(number=1)
     tags: Mapping[str, str] = proto(EMPTY, number=2)
 
@@ -53,11 +60,13 @@ def violations(service: ExternalService) -> list[Violation]:
     """Everything that is wrong with an ExternalService."""
     path = root("networking")
     if service.networking is None:
+        # The checks below go on without it: tags are wrong or right by themselves.
         found = [path.violation("should have networking")]
     else:
         found = _address(service.networking.address, path.field("address"))
     if service.networking is not None and service.networking.tls is not None:
         found += _tls(service.networking.tls, path.field("tls"))
+    # The tags make it a service like any other, so they have the rules of an inbound's.
     rules = TagRules(service_required=True, check=protocol_check)
     tags = root("tags")
     found += tag_violations(tags, service.tags, rules)
@@ -73,6 +82,8 @@ def _address(address: str, path: FieldPath) -> list[Violation]:
     found = []
     parts = split_host_port(address)
     host, port = parts or ("", "")
+    # Go on with an empty host: Kuma reports the host and the port of an address it cannot split,
+    # too.
     if parts is None:
         found.append(path.violation("unable to parse address"))
     if not is_ip(host) and not is_dns_name(host):
@@ -85,6 +96,7 @@ def _address(address: str, path: FieldPath) -> list[Violation]:
 
 def _tls(tls: Tls, path: FieldPath) -> list[Violation]:
     found = []
+    # An absent one is the address's host; an empty one would send no SNI.
     if tls.server_name == "":
         found.append(path.field("serverName").violation(CANNOT_BE_EMPTY))
     for name, source in (
@@ -100,6 +112,8 @@ def _tls(tls: Tls, path: FieldPath) -> list[Violation]:
 def _clashes(address: str, tags: Mapping[str, str]) -> bool:
     """Whether a client could not tell the name of the service from its address."""
     host, _ = split_host_port(address) or ("", "")
+    # The name of the service is looked up in the mesh's DNS; as the real host's name it would
+    # resolve to itself.
     return bool(host) and tags.get(SERVICE) == host
 
 

@@ -17,6 +17,8 @@ FUNCTIONS: Final = frozenset({"label"})  # `{{ label "team" }}`: a label of the 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelSelector:
+    """The services of each kind that a generator is for, by their labels."""
+
     match_labels: Mapping[str, str] | None = None
 
 
@@ -26,11 +28,14 @@ class Selector:
 
     mesh_service: LabelSelector | None = None
     mesh_external_service: LabelSelector | None = None
+    # Counted below, though Kuma's text names only the first two.
     mesh_multi_zone_service: LabelSelector | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostnameGenerator:
+    """A template of hostnames for services."""
+
     selector: Annotated[Selector, EMPTY_IF_ABSENT]
     template: Annotated[str, OMIT_EMPTY] = ""
 
@@ -47,12 +52,15 @@ def _violations(spec: HostnameGenerator) -> Iterator[Violation]:
             "exact one selector (meshService, meshExternalService) must be defined"
         )
     if not spec.template:
+        # Nothing more can be said of a template that is not there.
         yield at.field("template").violation(MUST_NOT_BE_EMPTY)
         return
     if len(spec.template) > TEMPLATE_CHARACTERS_MAX:
         reason = f"must not have more than {TEMPLATE_CHARACTERS_MAX} characters"
         yield at.field("template").violation(reason)
         return
+    # Only parsed: whether the result is a host name depends on the service, and is said in its
+    # status.
     fault = template_fault(spec.template, FUNCTIONS)
     if fault is not None:
         yield at.field("template").violation(f"couldn't parse template: {fault}")

@@ -33,6 +33,7 @@ from kong_mesh_cp.core.schema.violations import FieldPath, Violation, root
 
 PROTOCOLS: Final = ("tcp", "grpc", "http", "http2")
 GENERATED: Final = "HostnameGenerator"
+# The order of the text is another one than that of the schema's enumeration.
 MODES: Final = ("SkipSAN", "SkipCA", "SkipAll", "Secured")
 SAN_TYPES: Final = ("Prefix", "Exact")
 
@@ -43,6 +44,7 @@ PortNumber = Annotated[int, Range(1, PORT_MAX)]
 class Match:
     """Under what members of the mesh know the service."""
 
+    # One value so far: host names come from generators and from nowhere else.
     type: Annotated[str, OneOf((GENERATED,))] = GENERATED
     port: PortNumber
     protocol: Annotated[str, OneOf(PROTOCOLS)] = "tcp"
@@ -58,12 +60,18 @@ class Extension:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
+    """Where the service is reached."""
+
     address: Annotated[str, Length(minimum=1)]
     port: PortNumber
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataSource:
+    """Bytes from the resource itself or from a Secret; one member is set."""
+
+    # `inline` is Base64, `inlineString` the text itself; which of them is set is not checked, as
+    # Kuma does not.
     inline: Annotated[str, Format("byte")] | None = None
     inline_string: str | None = None
     secret: str | None = None
@@ -71,12 +79,16 @@ class DataSource:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubjectAltName:
+    """A name that the certificate of the service has to carry."""
+
     type: Annotated[str, OneOf(("Exact", "Prefix"))] = "Exact"
     value: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verification:
+    """How the certificate of the service is verified, and what the client shows."""
+
     mode: Annotated[str, OneOf(("SkipSAN", "SkipCA", "Secured", "SkipAll"))] = "Secured"
     server_name: str | None = None
     subject_alt_names: tuple[SubjectAltName, ...] | None = None
@@ -87,6 +99,8 @@ class Verification:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tls:
+    """Whether and how TLS is spoken to the service."""
+
     enabled: bool = False
     version: TlsVersion | None = None
     allow_renegotiation: bool = False
@@ -95,6 +109,8 @@ class Tls:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeshExternalService:
+    """A service outside of the mesh, known by a hostname of the mesh."""
+
     match: Match
     extension: Extension | None = None
     endpoints: tuple[Endpoint, ...] | None = None
@@ -103,6 +119,8 @@ class MeshExternalService:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeshExternalServiceStatus:
+    """What the control plane adds to it: its virtual address and hostnames."""
+
     vip: Annotated[Vip, EMPTY_IF_ABSENT]
     addresses: Addresses = ()
     hostname_generators: GeneratorStatuses = ()
@@ -112,15 +130,17 @@ def _violations(spec: MeshExternalService) -> Iterator[Violation]:
     at = root("spec")
     yield from _match(spec.match, at.field("match"))
     if spec.extension is not None:
+        # With an extension endpoints and TLS belong to the plugin and are not checked at all.
         if not spec.extension.type:
             yield at.field("extension").field("type").violation(MUST_NOT_BE_EMPTY)
         return
     for index, endpoint in enumerate(spec.endpoints or ()):
-        place = at.field("endpoints").index(index)
+        endpoint_at = at.field("endpoints").index(index)
+        # The port is only looked at where the address is one: Kuma's order.
         if is_ip(endpoint.address) or is_dns_name(endpoint.address):
-            yield from port(endpoint.port, place.field("port"))
+            yield from port(endpoint.port, endpoint_at.field("port"))
         else:
-            yield place.field("address").violation("address has to be a valid IP or hostname")
+            yield endpoint_at.field("address").violation("address has to be a valid IP or hostname")
     if spec.tls is not None:
         yield from _tls(spec.tls, at.field("tls"))
 
@@ -144,15 +164,17 @@ def _tls(tls: Tls, at: FieldPath) -> Iterator[Violation]:
 
 def _verification(verification: Verification, at: FieldPath) -> Iterator[Violation]:
     name = verification.server_name
+    # The name is sent as SNI, which cannot be an address.
     if name is not None and not is_dns_name(name):
         yield at.field("serverName").violation("must be a valid DNS name")
     if verification.mode not in MODES:
         yield at.field("mode").violation(must_be_one_of("mode", MODES))
     for index, san in enumerate(verification.subject_alt_names or ()):
         if san.type not in SAN_TYPES:
-            place = at.field("subjectAltNames").index(index).field("type")
-            yield place.violation(must_be_one_of("type", SAN_TYPES))
+            type_at = at.field("subjectAltNames").index(index).field("type")
+            yield type_at.violation(must_be_one_of("type", SAN_TYPES))
     cert, key = verification.client_cert, verification.client_key
+    # A client certificate is of use only with its key; half a pair is refused at the missing half.
     if cert is not None and key is None:
         yield at.field("clientKey").violation(f"{MUST_BE_DEFINED} when clientCert is defined")
     if cert is None and key is not None:

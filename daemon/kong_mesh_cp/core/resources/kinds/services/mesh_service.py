@@ -27,11 +27,16 @@ OptionalCount = Annotated[int, OMIT_EMPTY]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataplaneRef:
+    """One proxy by its name."""
+
     name: OptionalText = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selector:
+    """The proxies that offer the service: by tags, by labels, or one by name."""
+
+    # As generated: the service tag alone. One written by hand may have any tags.
     dataplane_tags: Mapping[str, str] | None = None
     dataplane_ref: DataplaneRef | None = None
 
@@ -42,18 +47,25 @@ class Port:
 
     name: OptionalText = ""
     port: Unsigned32
+    # A number, or the name of an inbound; absent is the port itself.
     target_port: IntOrText | None = None
     app_protocol: str = "tcp"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
+    """What the certificates of the service's proxies are known by."""
+
     type: Annotated[str, OneOf(("ServiceTag",))]
     value: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeshService:
+    """A service of one zone: its proxies and its ports."""
+
+    # Written by the control plane, though it is part of the spec: it travels to other zones with
+    # it.
     state: Annotated[str, OneOf(("Available", "Unavailable"))] = "Unavailable"
     selector: Annotated[Selector, EMPTY_IF_ABSENT]
     ports: Annotated[tuple[Port, ...], OMIT_EMPTY] = ()
@@ -62,11 +74,15 @@ class MeshService:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TlsStatus:
+    """Whether all proxies of the service take TLS."""
+
     status: Annotated[str, OneOf(("Ready", "NotReady")), OMIT_EMPTY] = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataplaneProxies:
+    """The proxies of the service by status."""
+
     connected: OptionalCount = 0
     healthy: OptionalCount = 0
     total: OptionalCount = 0
@@ -74,6 +90,8 @@ class DataplaneProxies:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeshServiceStatus:
+    """What the control plane adds to it: addresses, TLS and counts."""
+
     addresses: Addresses = ()
     vips: Vips = ()
     tls: Annotated[TlsStatus, EMPTY_IF_ABSENT]
@@ -81,6 +99,7 @@ class MeshServiceStatus:
     dataplane_proxies: Annotated[DataplaneProxies, EMPTY_IF_ABSENT]
 
 
+# Without checks of the spec: Kuma has none, as generated ones are always right.
 KIND: Final = plugin_kind(
     "MeshService", MeshService, name_violations=label_name, status_type=MeshServiceStatus
 )

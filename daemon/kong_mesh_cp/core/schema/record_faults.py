@@ -1,0 +1,69 @@
+"""Faults that reading a record finds: schema violations, and what Go's decoder would stop at.
+
+The texts are those of the schema validator that Kuma's API server uses; clients show them.
+"""
+
+from __future__ import annotations
+
+from kong_mesh_cp.core.formats.go_quote import go_quote
+from kong_mesh_cp.core.schema.violations import VIOLATIONS_MAX, FieldPath, Violation
+
+
+class EnoughFaultsError(Exception):
+    """More is wrong with a body than anybody is told: whoever reads it may stop."""
+
+
+class Faults:
+    """What one reading found: schema violations, and what Go's decoder would stop at."""
+
+    def __init__(self) -> None:
+        self.violations: list[Violation] = []
+        self.undecodable = ""  # the first such text
+
+    def add(self, at: FieldPath, text: str) -> None:
+        """Only a path below the spec is told as a field; all else is one text, as Kuma does it."""
+        # The error of Kuma's validator is one text for all; its API server splits only lines that
+        # begin so.
+        if at.text.startswith("spec."):
+            self.tell(Violation(at.text, text))
+        else:
+            self.tell(Violation("", f"{at.text} {text}"))
+
+    def tell(self, violation: Violation) -> None:
+        """Raises: EnoughFaultsError."""
+        self.violations.append(violation)
+        # A body of a MiB can have a fault in every few bytes, and nobody reads the thousandth.
+        if len(self.violations) > VIOLATIONS_MAX:
+            raise EnoughFaultsError
+
+    def stop_decoding(self, text: str) -> None:
+        # Go's decoder stops at its first fault, so there is never a second one to show.
+        self.undecodable = self.undecodable or text
+
+
+def json_type(value: object) -> str:
+    """The JSON type as the schema validator calls it; it sees every number as a float."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "boolean"
+        case str():
+            return "string"
+        # go-openapi's validator decodes numbers as float64, and calls both so.
+        case int() | float():
+            return "number"
+        case list():
+            return "array"
+        case _:
+            return "object"
+
+
+def wrong_type(expected: str, value: object) -> str:
+    return f"in body must be of type {expected}: {go_quote(json_type(value))}"
+
+
+def wrong_format(expected: str, value: object) -> str:
+    # Where a format is due the validator compares formats, and only numbers have one.
+    found = "float64" if json_type(value) == "number" else ""
+    return f"in body must be of type {expected}: {go_quote(found)}"

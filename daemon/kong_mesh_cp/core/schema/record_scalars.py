@@ -1,0 +1,234 @@
+"""How single JSON values of a record are read, checked and written: texts, numbers, durations.
+
+A value that is wrong is reported and read as the value that Go would have there, so that all
+faults of a body are reported at once.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Final
+
+from kong_mesh_cp.core.formats.durations import DurationError, format_duration, parse_duration
+from kong_mesh_cp.core.formats.go_quote import go_quote
+from kong_mesh_cp.core.schema.record_faults import Faults, wrong_format, wrong_type
+from kong_mesh_cp.core.schema.record_terms import Length, OneOf, Pattern, Range
+from kong_mesh_cp.core.schema.violations import FieldPath, Violation
+
+_LIMITS: Final = {"int32": 2**31, "int64": 2**63, "": 2**63}
+
+
+def _check_enumeration(terms: OneOf | None, value: object, at: FieldPath, faults: Faults) -> None:
+    # Also asked of a value of the wrong type: the validator runs all of its checks, and reports
+    # both.
+    if terms is not None and value not in terms.values:
+        shown = " ".join(str(v) for v in terms.values)
+        faults.add(at, f"in body should be one of [{shown}]")
+
+
+@dataclass(frozen=True)
+class TextNode:
+    """A text."""
+
+    enumeration: OneOf | None = None
+    length: Length = field(default_factory=Length)
+    pattern: Pattern | None = None
+    format: str = ""
+
+    @cached_property
+    def _expression(self) -> re.Pattern[str] | None:
+        if self.pattern is None:
+            return None
+        # `$` of Go is the very end; in Python it would also be before a final newline.
+        return re.compile(re.sub(r"\$$", r"\\Z", self.pattern.text))
+
+    def zero(self) -> str:
+        return ""
+
+    def read(self, value: object, at: FieldPath, faults: Faults) -> str:
+        text = value if isinstance(value, str) else None
+        if text is None:
+            self._type_fault(value, at, faults)
+        _check_enumeration(self.enumeration, value, at, faults)
+        if text is None:
+            # Good for further checks only: with a fault the result is never stored.
+            return str(value) if isinstance(value, int | float) else ""
+        self._check_text(text, at, faults)
+        return text
+
+    def _type_fault(self, value: object, at: FieldPath, faults: Faults) -> None:
+        if not self.format or value is None:
+            faults.add(at, wrong_type("string", value))
+        elif isinstance(value, list):
+            # The schema lets a list pass where a text has a format; Go's decoder does not.
+            faults.stop_decoding("json: cannot unmarshal array into Go value of type string")
+        else:
+            faults.add(at, wrong_format(self.format, value))
+
+    def _check_text(self, text: str, at: FieldPath, faults: Faults) -> None:
+        low, high = self.length.minimum, self.length.maximum
+        # Characters, as go-openapi counts runes and not bytes.
+        if low is not None and len(text) < low:
+            faults.add(at, f"in body should be at least {low} chars long")
+        if high is not None and len(text) > high:
+            faults.add(at, f"in body should be at most {high} chars long")
+        if self.pattern is not None and self._expression and not self._expression.search(text):
+            faults.add(at, f"in body should match '{self.pattern.text}'")
+        # Last, in the order of the validator's own chain.
+        if self.format and not _FORMATS[self.format](text):
+            faults.add(at, f"in body must be of type {self.format}: {go_quote(text)}")
+
+    def write(self, value: object) -> object:
+        return value
+
+
+def _is_base64(text: str) -> bool:
+    try:
+        base64.b64decode(text.encode(), validate=True)
+    except binascii.Error:
+        return False
+    return True
+
+
+_DATE_TIME: Final = re.compile(
+    r"[0-9]{4}-(0[1-9]|1[0-2])-([0-2][0-9]|3[01])[Tt ]"
+    r"([01][0-9]|2[0-3]):[0-5][0-9]:([0-5][0-9]|60)(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})"
+)
+
+
+def _is_date_time(text: str) -> bool:
+    return _DATE_TIME.fullmatch(text) is not None
+
+
+_FORMATS: Final[Mapping[str, Callable[[str], bool]]] = {
+    "byte": _is_base64,
+    "date-time": _is_date_time,
+}
+
+
+@dataclass(frozen=True)
+class IntegerNode:
+    """A whole number, within what its format and its range allow."""
+
+    format: str = ""
+    range: Range = field(default_factory=Range)
+    enumeration: OneOf | None = None
+    is_unsigned: bool = False
+
+    def zero(self) -> int:
+        return 0
+
+    def read(self, value: object, at: FieldPath, faults: Faults) -> int:
+        number = _whole(value)
+        if number is None:
+            faults.add(at, self._type_fault(value))
+        _check_enumeration(self.enumeration, value if number is None else number, at, faults)
+        if number is None:
+            return 0
+        limit = _LIMITS[self.format]
+        if not -limit <= number < limit:
+            # The text has no field and names the path at its end: it comes from another part of the
+            # validator.
+            kind = (
+                f"integer with format {self.format}" if self.format else "integer (default format)"
+            )
+            faults.tell(Violation("", f"Checked value must be of type {kind} in {at.text}"))
+        low, high = self.range.minimum, self.range.maximum
+        if low is not None and number < low:
+            faults.add(at, f"in body should be greater than or equal to {low}")
+        if high is not None and number > high:
+            faults.add(at, f"in body should be less than or equal to {high}")
+        # The schema has no lower bound; Go's decoder finds it.
+        if self.is_unsigned and number < 0:
+            faults.stop_decoding(
+                f"json: cannot unmarshal number {number} into Go value of type uint32"
+            )
+        return number
+
+    def _type_fault(self, value: object) -> str:
+        if self.format and value is not None and not isinstance(value, str | list):
+            return wrong_format(self.format, value)
+        return wrong_type("integer", value)
+
+    def write(self, value: object) -> object:
+        return value
+
+
+def _whole(value: object) -> int | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    # `1.0` is a whole number to the schema, and to Go's decoder after the default is applied.
+    return int(value) if value == value // 1 else None
+
+
+@dataclass(frozen=True)
+class BooleanNode:
+    """True or false."""
+
+    def zero(self) -> bool:
+        return False
+
+    def read(self, value: object, at: FieldPath, faults: Faults) -> bool:
+        if isinstance(value, bool):
+            return value
+        faults.add(at, wrong_type("boolean", value))
+        return False
+
+    def write(self, value: object) -> object:
+        return value
+
+
+@dataclass(frozen=True)
+class DurationNode:
+    """A Go duration, kept in nanoseconds and written anew (`90s` becomes `1m30s`)."""
+
+    def zero(self) -> int:
+        return 0
+
+    def read(self, value: object, at: FieldPath, faults: Faults) -> int:
+        if not isinstance(value, str):
+            faults.add(at, wrong_type("string", value))
+            return 0
+        try:
+            return parse_duration(value)
+        except DurationError as error:
+            # The schema knows only that it is a text; what a duration is Go's decoder decides.
+            faults.stop_decoding(str(error))
+            return 0
+
+    def write(self, value: object) -> object:
+        return format_duration(value) if isinstance(value, int) else value
+
+
+@dataclass(frozen=True)
+class NumberOrTextNode:
+    """Kubernetes' IntOrString: a whole number, or any number as text."""
+
+    def zero(self) -> int:
+        return 0
+
+    def read(self, value: object, at: FieldPath, faults: Faults) -> int | str:
+        if isinstance(value, str):
+            return value
+        number = _whole(value)
+        if number is None:
+            # Two texts for one fault, as the validator gives one for `anyOf` and one for the last
+            # branch.
+            text = f'"{at.text}" must validate at least one schema (anyOf)'
+            faults.tell(Violation("", text))
+            faults.add(at, wrong_type("integer", value))
+            return 0
+        if not -_LIMITS["int32"] <= number < _LIMITS["int32"]:
+            faults.stop_decoding(
+                f"json: cannot unmarshal number {number} into Go value of type int32"
+            )
+            return 0
+        return number
+
+    def write(self, value: object) -> object:
+        return value
