@@ -7,6 +7,7 @@ import logging
 import os
 import socket
 import struct
+from collections import deque
 from collections.abc import Callable
 from datetime import datetime
 from typing import NoReturn, Protocol
@@ -26,7 +27,8 @@ from kong_mesh_cp.shell.listening.tls import Tls
 
 log = logging.getLogger(__name__)
 
-ACCEPT_BATCH_MAX = 64  # connections accepted before other tasks run
+ACCEPT_BATCH_MAX = 512  # connections accepted before other tasks run: a few milliseconds
+START_BATCH_MAX = 64  # conversations started before other tasks run, beside the privileged ones
 UNSENT_BYTES_MAX = 128 * 1024  # that the kernel takes for a TCP peer that does not read
 ACCEPT_PAUSE_SECONDS = 0.1  # when the process or the machine has no file descriptor left
 _OUT_OF_RESOURCES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS})
@@ -95,14 +97,19 @@ async def serve_http(
     with socket.socket(fileno=os.dup(listener.socket.fileno())) as acceptor:
         acceptor.setblocking(False)
         task_status.started()
-        while True:
-            await trio.lowlevel.wait_readable(acceptor)
-            try:
-                doorman.accept_waiting(acceptor)
-            except OSError as error:
-                if error.errno not in _OUT_OF_RESOURCES:
-                    raise
-                await doorman.pause(error)
+        try:
+            while True:
+                await doorman.newcomers(acceptor)
+                try:
+                    doorman.accept_waiting(acceptor)
+                except OSError as error:
+                    if error.errno not in _OUT_OF_RESOURCES:
+                        raise
+                    await doorman.pause(error)
+                finally:
+                    doorman.start_conversations()
+        finally:
+            doorman.close()
 
 
 class _ConnectionGate:
@@ -117,9 +124,31 @@ class _ConnectionGate:
         self._gate = gate
         self._refusing = 0
         self._exhausted = False
+        # To start one costs ten times as much as to accept it, and the kernel's queue is in order:
+        # whoever is privileged must not wait until all that came before have been started.
+        self._accepted = deque[tuple[Connection, Peer, Place]]()
+
+    async def newcomers(self, acceptor: socket.socket) -> None:
+        """Wait until there is somebody to accept, or a conversation to start."""
+        if self._accepted:
+            await trio.lowlevel.checkpoint()
+        else:
+            await trio.lowlevel.wait_readable(acceptor)
+
+    def start_conversations(self) -> None:
+        """With those who were accepted first, up to a bound."""
+        for _ in range(min(len(self._accepted), START_BATCH_MAX)):
+            self._conversations.start_soon(self._serve, *self._accepted.popleft())
+
+    def close(self) -> None:
+        """Nobody is accepted any more, and nothing that has not begun begins."""
+        while self._accepted:
+            conversation, peer, place = self._accepted.popleft()
+            peer.socket.close()
+            self._leave(conversation, peer, place)
 
     def accept_waiting(self, acceptor: socket.socket) -> None:
-        """Start a conversation for every connection that waits, up to a bound."""
+        """Give a place to every connection that waits, up to a bound; start the privileged ones."""
         for _ in range(ACCEPT_BATCH_MAX):
             try:
                 connection, _ = acceptor.accept()
@@ -153,7 +182,10 @@ class _ConnectionGate:
         refusal = self._refusal(peer, place)
         if refusal is None:
             self._places.enter(conversation, place)
-            self._conversations.start_soon(self._serve, conversation, peer, place)
+            if place.privileged:
+                self._conversations.start_soon(self._serve, conversation, peer, place)
+            else:
+                self._accepted.append((conversation, peer, place))
         elif self._refusing < self._service.limits.refusals_max:
             self._refusing += 1
             self._conversations.start_soon(self._refuse, conversation, refusal)
@@ -177,8 +209,11 @@ class _ConnectionGate:
         try:
             await conversation.converse()
         finally:
-            self._places.leave(conversation, place)
-            self._gate.leave(peer)
+            self._leave(conversation, peer, place)
+
+    def _leave(self, conversation: Connection, peer: Peer, place: Place) -> None:
+        self._places.leave(conversation, place)
+        self._gate.leave(peer)
 
     async def _refuse(self, conversation: Connection, refusal: Response) -> None:
         try:
