@@ -6,9 +6,10 @@ import os
 import resource
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, closing, contextmanager
 from datetime import UTC, datetime
 from functools import partial
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ import trio.testing
 
 from kong_mesh_cp.shell.http.messages import Request, Response
 from kong_mesh_cp.shell.http.server import serve_http
-from kong_mesh_cp.shell.listening.acceptor import UNSENT_BYTES_MAX
+from kong_mesh_cp.shell.listening.acceptor import START_BATCH_MAX, UNSENT_BYTES_MAX
 from kong_mesh_cp.shell.listening.drain import Drain
 from kong_mesh_cp.shell.listening.limits import Limits
 from kong_mesh_cp.shell.listening.peer import Peer
@@ -220,6 +221,54 @@ async def test_running_out_of_file_descriptors_is_said_once_and_waited_for(
     assert [record.message.split(":")[0] for record in caplog.records] == [
         "accept-out-of-resources"
     ]
+
+
+async def test_who_is_privileged_does_not_wait_until_the_whole_queue_has_been_started(
+    tmp_path: Path,
+) -> None:
+    queue = 4 * START_BATCH_MAX
+    accepted = count()
+    served: list[str] = []
+
+    async def handler(request: Request) -> Response:
+        served.append(request.path)
+        return Response(200)
+
+    def last_of_the_queue(_: Peer) -> bool:
+        return next(accepted) == queue - 1
+
+    async with (
+        serving(tmp_path, handler, privileged=last_of_the_queue) as server,
+        AsyncExitStack() as stack,
+    ):
+        for number in range(queue):
+            # Without a checkpoint in between, so that all of them are in the kernel's queue.
+            client = socket.socket(socket.AF_UNIX)
+            stack.enter_context(closing(client))
+            client.connect(str(server.path))
+            client.sendall(get(f"/{number}"))
+        await trio.testing.wait_all_tasks_blocked()
+
+    assert len(served) == queue
+    assert served.index(f"/{queue - 1}") <= START_BATCH_MAX
+
+
+async def test_who_has_been_accepted_and_not_been_started_at_a_stop_leaves_the_gate(
+    tmp_path: Path,
+) -> None:
+    gate = CountingGate()
+    async with serving(tmp_path, gate=gate) as server:
+        clients = [socket.socket(socket.AF_UNIX) for _ in range(2 * START_BATCH_MAX)]
+        for client in clients:
+            client.connect(str(server.path))
+        await trio.lowlevel.checkpoint()
+        server.accepting.cancel()
+        await trio.testing.wait_all_tasks_blocked()
+        for client in clients:
+            client.close()
+        await trio.testing.wait_all_tasks_blocked()
+
+        assert gate.inside == 0
 
 
 async def test_many_connections_at_once_are_all_served(tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 
 import trio
@@ -125,25 +124,32 @@ async def serving(
     with socket:
         await socket.bind(str(path))
         socket.listen(256)
-        async with trio.open_nursery() as conversations, trio.open_nursery() as accepting:
-            await accepting.start(
-                partial(
-                    serve_http,
-                    trio.SocketListener(socket),
-                    handler,
-                    limits=limits or Limits(),
-                    error_body=coded_error,
-                    wall_clock=lambda: NOON,
-                    conversations=conversations,
-                    drain=drain,
-                    gate=gate,
-                    budgets=budgets,
-                    privileged=privileged,
-                )
-            )
-            yield Served(path, drain, accepting.cancel_scope, conversations)
-            accepting.cancel_scope.cancel()
-            conversations.cancel_scope.cancel()
+        accepting = trio.CancelScope()
+        async with trio.open_nursery() as background, trio.open_nursery() as conversations:
+
+            async def accept(task_status: trio.TaskStatus[None]) -> None:
+                # A scope of its own: whoever cancels it goes on.
+                with accepting:
+                    await serve_http(
+                        trio.SocketListener(socket),
+                        handler,
+                        limits=limits or Limits(),
+                        error_body=coded_error,
+                        wall_clock=lambda: NOON,
+                        conversations=conversations,
+                        drain=drain,
+                        gate=gate,
+                        budgets=budgets,
+                        privileged=privileged,
+                        task_status=task_status,
+                    )
+
+            await background.start(accept)
+            try:
+                yield Served(path, drain, accepting, conversations)
+            finally:
+                accepting.cancel()
+                conversations.cancel_scope.cancel()
 
 
 def get(path: str = "/", *headers: str, version: str = "1.1") -> bytes:

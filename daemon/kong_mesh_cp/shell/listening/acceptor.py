@@ -7,6 +7,7 @@ import logging
 import os
 import socket
 import struct
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 from typing import Generic, NoReturn, Protocol
@@ -30,7 +31,8 @@ from kong_mesh_cp.shell.listening.tls import Tls
 
 log = logging.getLogger(__name__)
 
-ACCEPT_BATCH_MAX = 64  # connections accepted before other tasks run
+ACCEPT_BATCH_MAX = 512  # connections accepted before other tasks run: a few milliseconds
+START_BATCH_MAX = 64  # conversations started before other tasks run, beside the privileged ones
 UNSENT_BYTES_MAX = 128 * 1024  # that the kernel takes for a TCP peer that does not read
 ACCEPT_PAUSE_SECONDS = 0.1  # when the process or the machine has no file descriptor left
 _OUT_OF_RESOURCES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS})
@@ -96,14 +98,19 @@ async def accept(
     with socket.socket(fileno=os.dup(listener.socket.fileno())) as acceptor:
         acceptor.setblocking(False)
         task_status.started()
-        while True:
-            await trio.lowlevel.wait_readable(acceptor)
-            try:
-                entrance.accept_waiting(acceptor)
-            except OSError as error:
-                if error.errno not in _OUT_OF_RESOURCES:
-                    raise
-                await entrance.pause(error)
+        try:
+            while True:
+                await entrance.newcomers(acceptor)
+                try:
+                    entrance.accept_waiting(acceptor)
+                except OSError as error:
+                    if error.errno not in _OUT_OF_RESOURCES:
+                        raise
+                    await entrance.pause(error)
+                finally:
+                    entrance.start_conversations()
+        finally:
+            entrance.start_conversations(all_of_them=True)  # a drain lets them ask, too
 
 
 class _Entrance(Generic[R]):
@@ -129,9 +136,25 @@ class _Entrance(Generic[R]):
         self._secured = secured
         self._refusing = 0
         self._exhausted = False
+        # To start one costs ten times as much as to accept it, and the kernel's queue is in order:
+        # whoever is privileged must not wait until all that came before have been started.
+        self._accepted = deque[tuple[Conversation[R], Peer, Place]]()
+
+    async def newcomers(self, acceptor: socket.socket) -> None:
+        """Wait until there is somebody to accept, or a conversation to start."""
+        if self._accepted:
+            await trio.lowlevel.checkpoint()
+        else:
+            await trio.lowlevel.wait_readable(acceptor)
+
+    def start_conversations(self, *, all_of_them: bool = False) -> None:
+        """With those who were accepted first, up to a bound."""
+        waiting = len(self._accepted)
+        for _ in range(waiting if all_of_them else min(waiting, START_BATCH_MAX)):
+            self._conversations.start_soon(self._serve, *self._accepted.popleft())
 
     def accept_waiting(self, acceptor: socket.socket) -> None:
-        """Start a conversation for every connection that waits, up to a bound."""
+        """Give a place to every connection that waits, up to a bound; start the privileged ones."""
         for _ in range(ACCEPT_BATCH_MAX):
             try:
                 connection, _ = acceptor.accept()
@@ -165,7 +188,10 @@ class _Entrance(Generic[R]):
         refusal = self._refusal(peer, place)
         if refusal is None:
             self._places.enter(conversation, place)
-            self._conversations.start_soon(self._serve, conversation, peer, place)
+            if place.privileged:
+                self._conversations.start_soon(self._serve, conversation, peer, place)
+            else:
+                self._accepted.append((conversation, peer, place))
         elif self._refusing < self._limits.refusals_max:
             self._refusing += 1
             self._conversations.start_soon(self._refuse, conversation, refusal)
