@@ -13,11 +13,11 @@ import pytest
 import yaml
 
 from kong_mesh_cp.core.policy.kinds.policy_catalogue import POLICY_KINDS
-from kong_mesh_cp.core.policy.rules.contributions import Origin
 from kong_mesh_cp.core.policy.rules.destinations import DestinationId
 from kong_mesh_cp.core.policy.rules.inbound_rules import InboundRule
 from kong_mesh_cp.core.policy.rules.matched import MeshView, ToRules
 from kong_mesh_cp.core.policy.rules.mesh_resources import mesh_view, proxy_of
+from kong_mesh_cp.core.policy.rules.origins import Origin
 from kong_mesh_cp.core.policy.rules.policy import Meta, Policy
 from kong_mesh_cp.core.policy.rules.proxies import Proxy
 from kong_mesh_cp.core.policy.rules.resource_rules import ResourceRules

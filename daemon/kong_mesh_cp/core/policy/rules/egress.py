@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from kong_mesh_cp.core.policy.rules.contributions import Contribution, to_entries
+from kong_mesh_cp.core.policy.rules.entries import Contribution, to_entries
 from kong_mesh_cp.core.policy.rules.inbound_rules import InboundRule, inbound_rules
 from kong_mesh_cp.core.policy.rules.policy import TRAITS, Policy
 from kong_mesh_cp.core.policy.rules.priority import sorted_policies

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from kong_mesh_cp.core.policy.rules.contributions import Contribution
+from kong_mesh_cp.core.policy.rules.entries import Contribution
 from kong_mesh_cp.core.policy.rules.policy import Meta, Policy
 from kong_mesh_cp.core.policy.target_ref import TargetRef
 
