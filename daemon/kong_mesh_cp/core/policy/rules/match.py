@@ -46,8 +46,11 @@ def select(
     A policy about a MeshHTTPRoute of `routes` selects what the route selects.
     Raises: UnresolvedTargetError.
     """
-    target = policy.target
-    if not (_concerns_zone(policy.meta, proxy, gateway) and _concerns_namespace(policy, proxy)):
+    target, meta = policy.target, policy.meta
+    # What says nothing of its origin and role concerns all zones and namespaces.
+    if meta.labels and not (
+        _concerns_zone(meta, proxy, gateway) and _concerns_namespace(policy, proxy)
+    ):
         return NOTHING
     if target.proxy_types and proxy.proxy_type not in target.proxy_types:
         return NOTHING
@@ -129,6 +132,8 @@ def _select_by_tags(tags: Tags, proxy: Proxy, gateway: MeshGateway | None) -> Se
         for inbound in proxy.inbounds
         if not inbound.ignored and selects(tags, inbound.tags)
     ]
+    if gateway is None and proxy.gateway is None:
+        return Selection(tuple(dict.fromkeys(inbounds))) if inbounds else NOTHING
     hosts = [
         HostListener(proxy.address, listener.port, listener.hostname)
         for listener in (gateway.listeners if gateway else ())

@@ -54,7 +54,11 @@ def tags_of(target: TargetRef) -> Tags | None:
 
 def selects(selector: Tags, tags: Tags) -> bool:
     """`tags` carry every tag of `selector`; its value `*` stands for any value."""
-    return all(key in tags and value in ("*", tags[key]) for key, value in selector.items())
+    # In a loop: this is asked for each policy and each proxy, and a generator doubles the time.
+    for key, value in selector.items():
+        if key not in tags or value not in ("*", tags[key]):
+            return False
+    return True
 
 
 def contains(subset: Subset, tags: Tags) -> bool:
