@@ -38,7 +38,7 @@ from kong_mesh_cp.usecases.resources.documents import (
 )
 from kong_mesh_cp.usecases.resources.queries import Listing, ListQuery, page_of
 from kong_mesh_cp.usecases.resources.reader import ResourceReader
-from kong_mesh_cp.usecases.resources.sweeping import in_slices
+from kong_mesh_cp.usecases.resources.sweeping import slices
 
 _SERVICES: Final = ("MeshExternalService", "MeshMultiZoneService", "MeshService")
 _VIEWED: Final = (*TRAITS, GATEWAY, *_SERVICES)
@@ -90,7 +90,10 @@ class PolicyInspector:
             found = await self._store.list(dataplanes)
             passage = self._proxies.passage(mesh)
             selected = [
-                _meta(each) async for each in in_slices(found.items) if selects(passage.value(each))
+                _meta(each)
+                async for part in slices(found.items)
+                for each in part
+                if selects(passage.value(each))
             ]
             if not query.name:
                 self._proxies.end(passage)
@@ -146,9 +149,7 @@ class PolicyInspector:
         found = {}
         for type_name in types:
             page = await self._store.list(Selection(type=type_name, mesh=mesh))
-            found[type_name] = [
-                await self._reading.visible(user, each) async for each in in_slices(page.items)
-            ]
+            found[type_name] = await self._reading.all_visible(user, page.items)
         return found
 
     def _viewed(

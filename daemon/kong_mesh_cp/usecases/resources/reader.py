@@ -29,7 +29,7 @@ from kong_mesh_cp.usecases.resources.documents import (
 )
 from kong_mesh_cp.usecases.resources.queries import Listing, ListQuery, listing
 from kong_mesh_cp.usecases.resources.resource_refusals import GET_ONE, mesh_not_found, not_found
-from kong_mesh_cp.usecases.resources.sweeping import in_slices
+from kong_mesh_cp.usecases.resources.sweeping import in_slices, slices
 
 MESH: Final = "Mesh"
 LARGE_SPEC_CHARACTERS: Final = 64 * 1024  # takes 25 ms to be looked through, at the worst
@@ -118,6 +118,17 @@ class ResourceReader:
             await trio.lowlevel.checkpoint()  # others have a turn between two of these
             return replace(stored, spec=mask())
         return replace(stored, spec=await trio.to_thread.run_sync(mask, limiter=self._masks))
+
+    async def all_visible(
+        self, user: User, found: Sequence[StoredResource]
+    ) -> Sequence[StoredResource]:
+        """Each of `found` as `user` may see it."""
+        shown: list[StoredResource] = []
+        async for part in slices(found):
+            for each in part:
+                may_hold = inline_secrets.may_hold(each.key.type, each.spec)
+                shown.append(await self.visible(user, each) if may_hold else each)
+        return shown
 
     def _sees_secrets_of(self, user: User, key: ResourceKey) -> bool:
         mesh = key.name if key.type == MESH else key.mesh
