@@ -30,11 +30,11 @@ from kong_mesh_cp.usecases.inspection.read_once import ReadOnce
 from kong_mesh_cp.usecases.ports.resource_store import ResourceStore, Selection, StoredResource
 from kong_mesh_cp.usecases.resources.documents import (
     JsonDocument,
-    document_of,
     members,
     resource_as,
     resource_of,
     spec_as,
+    spec_document,
 )
 from kong_mesh_cp.usecases.resources.queries import Listing, ListQuery, page_of
 from kong_mesh_cp.usecases.resources.reader import ResourceReader
@@ -173,17 +173,17 @@ class PolicyInspector:
 
 
 def _policy(stored: StoredResource) -> Policy:
-    return policy_of(_meta_of(stored), document_of(stored).spec)
+    return policy_of(_meta_of(stored), spec_document(stored))
 
 
 def _destination(stored: StoredResource) -> Destination:
     # A Mesh stands for all of its services, whatever its spec says.
-    spec = {} if stored.key.type == MESH else document_of(stored).spec
+    spec = {} if stored.key.type == MESH else spec_document(stored)
     return destination_of(_meta_of(stored), spec)
 
 
 def _proxy(stored: StoredResource) -> Proxy:
-    return proxy_of(_meta_of(stored), document_of(stored).spec)
+    return proxy_of(_meta_of(stored), spec_document(stored))
 
 
 def _gateways(found: Mapping[str, Sequence[StoredResource]]) -> Iterator[proxies.MeshGateway]:

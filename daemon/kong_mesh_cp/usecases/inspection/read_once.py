@@ -11,8 +11,10 @@ from kong_mesh_cp.usecases.ports.resource_store import StoredResource
 
 T = TypeVar("T")
 
-KEPT_CHARACTERS_MAX: Final = 4 * 1024 * 1024  # of text, in all; what is made of it takes some more
-ITEM_CHARACTERS: Final = 512  # that each item counts for beside its text
+# What is made of a text takes up to ten times as many bytes.
+KEPT_CHARACTERS_MAX: Final = 2 * 1024 * 1024  # of the texts of all meshes
+KEPT_ITEM_CHARACTERS_MAX: Final = 16 * 1024  # of one text; a longer one is read anew each time
+ITEM_CHARACTERS: Final = 128  # that an item, and a mesh, counts for beside its text
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +27,10 @@ class _Kept(Generic[T]):
 class ReadOnce(Generic[T]):
     """Keeps what `read` makes of key, labels and spec of resources, mesh by mesh.
 
-    A value is used as long as text and labels are letter for letter those that it was made of:
-    no other control plane and no clock has a say. What one passage through a mesh did not come
-    across is forgotten, and beyond KEPT_CHARACTERS_MAX the mesh that was looked at longest ago.
+    A value is used as long as text and labels are letter for letter those that it was made of, so
+    it is never out of date, whoever writes to the store. What a passage through a mesh did not
+    come across is forgotten, and beyond KEPT_CHARACTERS_MAX the mesh that was looked at longest
+    ago. Not to be used by two threads at a time.
     """
 
     def __init__(
@@ -37,7 +40,7 @@ class ReadOnce(Generic[T]):
     ) -> None:
         self._read = read
         self._characters_max = characters_max
-        self._meshes: dict[str, _Passage[T]] = {}  # the one looked at last comes last
+        self._meshes: dict[str, Passage[T]] = {}  # the one looked at last comes last
 
     def of_mesh(self, mesh: str, found: Iterable[StoredResource]) -> list[T]:
         """The values of all resources of a mesh, in their order."""
@@ -46,12 +49,12 @@ class ReadOnce(Generic[T]):
         self.end(passage)
         return values
 
-    def passage(self, mesh: str) -> _Passage[T]:
+    def passage(self, mesh: str) -> Passage[T]:
         """To go through a mesh one by one; see `end`."""
         before = self._meshes.get(mesh)
-        return _Passage(mesh, self._read, self._characters_max, before.kept if before else {})
+        return Passage(mesh, self._read, self._characters_max, before.kept if before else {})
 
-    def end(self, passage: _Passage[T]) -> None:
+    def end(self, passage: Passage[T]) -> None:
         """Keep what a passage has come across, which were all resources of its mesh."""
         passage.before = {}
         self._meshes.pop(passage.mesh, None)
@@ -63,7 +66,7 @@ class ReadOnce(Generic[T]):
 
 
 @dataclass(slots=True)
-class _Passage(Generic[T]):
+class Passage(Generic[T]):
     """One time through the resources of a mesh."""
 
     mesh: str
@@ -71,7 +74,7 @@ class _Passage(Generic[T]):
     characters_max: int
     before: Mapping[ResourceKey, _Kept[T]]
     kept: dict[ResourceKey, _Kept[T]] = field(default_factory=dict)
-    characters: int = 0  # of `kept`
+    characters: int = ITEM_CHARACTERS  # of `kept`; a mesh of its own counts too
 
     def value(self, stored: StoredResource) -> T:
         """What `read` makes of it. Raises: as `read` does."""
@@ -79,7 +82,8 @@ class _Passage(Generic[T]):
         if item is None or item.text != stored.spec or item.labels != stored.labels:
             item = _Kept(stored.spec, stored.labels, self.read(stored))
         characters = len(item.text) + ITEM_CHARACTERS
-        if self.characters + characters <= self.characters_max:
+        is_small = len(item.text) <= KEPT_ITEM_CHARACTERS_MAX
+        if is_small and self.characters + characters <= self.characters_max:
             self.characters += characters
             self.kept[stored.key] = item
         return item.value

@@ -119,30 +119,26 @@ def resource_of(stored: StoredResource) -> Resource[object]:
     """
     kind = KINDS[stored.key.type]
     meta = shown_meta(stored, stored.key.type)
-    return _with_spec(stored, kind.parse({**meta, **members(stored)}))
-
-
-def document_of(stored: StoredResource) -> Resource[JsonDocument]:
-    """The resource with the JSON of its spec, which costs a fraction of reading it.
-
-    That is the object under `spec` of a type that has one; all its fields of one that has not.
-    """
-    document = members(stored)
-    nested = document.get("spec")
-    return _with_spec(stored, nested if isinstance(nested, dict) else document)
-
-
-def _with_spec(stored: StoredResource, spec: S) -> Resource[S]:
     return Resource(
         type=stored.key.type,
         mesh=stored.key.mesh,
         name=stored.key.name,
         labels=stored.labels,
-        spec=spec,
+        spec=kind.parse({**meta, **members(stored)}),
         created_at=stored.created_at,
         modified_at=stored.modified_at,
         version=stored.version,
     )
+
+
+def spec_document(stored: StoredResource) -> JsonDocument:
+    """The JSON of its spec, which costs a fraction of reading it with its types.
+
+    That is the object under `spec` of a type that has one; all its fields of one that has not.
+    """
+    document = members(stored)
+    nested = document.get("spec")
+    return nested if isinstance(nested, dict) else document
 
 
 def resource_as(spec_type: type[S], stored: StoredResource) -> Resource[S]:
