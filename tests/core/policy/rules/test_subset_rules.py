@@ -25,9 +25,8 @@ from kong_mesh_cp.core.policy.rules.subsets import (
     TooManySubsetsError,
     positives,
     selects,
-    tags_of,
 )
-from kong_mesh_cp.core.policy.target_ref import WHOLE_MESH, TargetRef
+from kong_mesh_cp.core.policy.target_ref import WHOLE_MESH, TargetRef, tags_of
 from support.specs.policies import policy, route, subset, target
 
 ALLOW, DENY = {"action": "Allow"}, {"action": "Deny"}

@@ -10,8 +10,8 @@ from kong_mesh_cp.core.policy.rules.inbound_rules import InboundRule, inbound_ru
 from kong_mesh_cp.core.policy.rules.policy import TRAITS, Policy
 from kong_mesh_cp.core.policy.rules.priority import sorted_policies
 from kong_mesh_cp.core.policy.rules.subset_rules import SubsetRule, from_rules, negated_rules
-from kong_mesh_cp.core.policy.rules.subsets import Tags, selects, tags_of
-from kong_mesh_cp.core.policy.target_ref import TargetRef
+from kong_mesh_cp.core.policy.rules.subsets import Tags, selects
+from kong_mesh_cp.core.policy.target_ref import TargetRef, tags_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from kong_mesh_cp.core.policy.rules.subsets import Tags, tags_of
-from kong_mesh_cp.core.policy.target_ref import WHOLE_MESH, TargetRef
+from kong_mesh_cp.core.policy.target_ref import WHOLE_MESH, TargetRef, tags_of
 from kong_mesh_cp.core.resources import labels, registry
 
 Conf = Mapping[str, object]
@@ -79,7 +78,7 @@ class Policy:
     sources: tuple[Entry, ...] = ()  # the `from` list
     rules: tuple[Conf, ...] = ()
     proxy_conf: Conf | None = None  # the one `default` of a type without lists
-    selected_tags: Tags | None = field(init=False, repr=False, compare=False)
+    selected_tags: Mapping[str, str] | None = field(init=False, repr=False, compare=False)
     only_zone: str | None = field(init=False, repr=False, compare=False)
     in_namespace_only: bool = field(init=False, repr=False, compare=False)
 

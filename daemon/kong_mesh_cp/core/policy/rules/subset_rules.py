@@ -19,8 +19,8 @@ from kong_mesh_cp.core.policy.rules.subsets import (
     positive,
     positives,
     split,
-    tags_of,
 )
+from kong_mesh_cp.core.policy.target_ref import tags_of
 
 
 @dataclass(frozen=True, slots=True)

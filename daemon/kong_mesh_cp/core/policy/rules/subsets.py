@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from kong_mesh_cp.core.policy.target_ref import TargetRef
-
 SERVICE_TAG: Final = "kuma.io/service"
 SUBSETS_MAX: Final = 16_384
 """Subsets that one list of entries may split into; most entries make two of them."""
@@ -35,21 +33,6 @@ class TooManySubsetsError(Exception):
         super().__init__(
             f"the entries split the clients into more than {most} groups; use fewer distinct tags"
         )
-
-
-def tags_of(target: TargetRef) -> Tags | None:
-    """The tags of those `target` means; None for kinds that do not speak of tags."""
-    match target.kind:
-        case "Mesh":
-            return {}
-        case "MeshSubset":
-            return target.tags
-        case "MeshService":
-            return {SERVICE_TAG: target.name}
-        case "MeshServiceSubset":
-            return {**target.tags, SERVICE_TAG: target.name}
-        case _:
-            return None
 
 
 def selects(selector: Tags, tags: Tags) -> bool:
