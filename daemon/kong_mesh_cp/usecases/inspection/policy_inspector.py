@@ -114,19 +114,24 @@ class PolicyInspector:
 
     async def _selects(self, user: User, stored: StoredResource) -> _Selects:
         if stored.key.type in TRAITS:
-            policy = _policy(stored)
-            # Of the mesh only what decides about one policy: the gateways, and routes it may mean.
-            routes = (HTTP_ROUTE,) if policy.target.kind == HTTP_ROUTE else ()
-            found = await self._found(user, stored.key.mesh, (*routes, GATEWAY))
-            view = MeshView(
-                policies=tuple(_policy(each) for each in found.get(HTTP_ROUTE, ())),
-                gateways=tuple(_gateways(found)),
-            )
-            return lambda proxy: _policy_selects(policy, proxy, view)
+            return await self._policy_selector(user, stored)
         if stored.key.type == "MeshService":
             return _service_selector(spec_as(MeshService, stored))
         selectors = _legacy_selectors(members(stored))
         return lambda proxy: any(_has(tags, each) for tags in proxy.tag_sets for each in selectors)
+
+    async def _policy_selector(self, user: User, stored: StoredResource) -> _Selects:
+        policy = await self.in_worker_thread(partial(_policy, stored))
+        # Of the mesh only what decides about one policy: the gateways, and routes it may mean.
+        routes = (HTTP_ROUTE,) if policy.target.kind == HTTP_ROUTE else ()
+        found = await self._found(user, stored.key.mesh, (*routes, GATEWAY))
+
+        def view() -> MeshView:
+            meant = chain.from_iterable(found[each] for each in routes)
+            return MeshView(tuple(map(_policy, meant)), tuple(_gateways(found)))
+
+        deciding = await self.in_worker_thread(view)
+        return lambda proxy: _policy_selects(policy, proxy, deciding)
 
     async def _rules(self, user: User, proxy: Proxy, mesh: str) -> JsonDocument:
         stored = await self._reading.require_mesh(mesh)
