@@ -47,6 +47,7 @@ def test_an_idle_control_plane_has_imported_only_the_kinds_that_it_looks_after()
     assert folder_of(modules, "kong_mesh_cp.core.policy") == {
         "kinds",
         "kinds.policy_catalogue",
+        "policy_kind",
         "rules",
         "rules.policy",
         "target_ref",

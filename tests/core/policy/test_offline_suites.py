@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from kong_mesh_cp.core.policy.rules.contributions import to_entries
 from kong_mesh_cp.core.policy.rules.egress import egress_rules
+from kong_mesh_cp.core.policy.rules.entries import to_entries
 from kong_mesh_cp.core.policy.rules.inbound_rules import inbound_rules
 from kong_mesh_cp.core.policy.rules.match import UnresolvedTargetError
 from kong_mesh_cp.core.policy.rules.matched import (

@@ -137,7 +137,7 @@ def test_a_good_body_has_nothing_against_it() -> None:
     assert request_violations(draft_of(BODY), TYPES["Dataplane"], key, ZONE) == []
 
 
-def resource(name: str, mesh: str, spec: object, labels: dict[str, str]) -> Resource:
+def resource(name: str, mesh: str, spec: object, labels: dict[str, str]) -> Resource[object]:
     return Resource(
         type=name,
         mesh=mesh,

@@ -13,22 +13,25 @@ import pytest
 import yaml
 
 from kong_mesh_cp.core.policy.kinds.policy_catalogue import POLICY_KINDS
-from kong_mesh_cp.core.policy.rules.contributions import Origin
-from kong_mesh_cp.core.policy.rules.destinations import DestinationId
+from kong_mesh_cp.core.policy.rules.destinations import MESH, DestinationId, Destinations
 from kong_mesh_cp.core.policy.rules.inbound_rules import InboundRule
 from kong_mesh_cp.core.policy.rules.matched import MeshView, ToRules
-from kong_mesh_cp.core.policy.rules.mesh_resources import mesh_view, proxy_of
-from kong_mesh_cp.core.policy.rules.policy import Meta, Policy
+from kong_mesh_cp.core.policy.rules.mesh_resources import gateway_of, meta_of, proxy_of
+from kong_mesh_cp.core.policy.rules.origins import Origin
+from kong_mesh_cp.core.policy.rules.policy import TRAITS, Meta, Policy
 from kong_mesh_cp.core.policy.rules.proxies import Proxy
 from kong_mesh_cp.core.policy.rules.resource_rules import ResourceRules
+from kong_mesh_cp.core.policy.rules.specs import destination_of, policy_of
 from kong_mesh_cp.core.policy.rules.subset_rules import SubsetRule
 from kong_mesh_cp.core.resources.kind import Kind
 from kong_mesh_cp.core.resources.kinds import dataplane_rules, mesh_gateway, mesh_rules
 from kong_mesh_cp.core.resources.kinds.dataplane import Dataplane
-from kong_mesh_cp.core.resources.meta import Resource
+from kong_mesh_cp.core.resources.kinds.mesh_gateway import MeshGateway
+from kong_mesh_cp.core.resources.meta import Resource, has_spec
 from support.suites.validation_cases import JsonLoader, shared_folder
 
 Json = Mapping[str, Any]
+DESTINATIONS = (MESH, "MeshService", "MeshExternalService", "MeshMultiZoneService")
 STORED_AT = datetime(2026, 1, 1, tzinfo=UTC)
 KINDS: Mapping[str, Kind[Any]] = {
     each.type: each
@@ -93,7 +96,7 @@ def documents_of(path: Path) -> Iterator[Json]:
             yield document
 
 
-def resource_of(document: Json) -> Resource:
+def resource_of(document: Json) -> Resource[object]:
     """As a store would hold it. Kinds that are not there yet are kept as they are written."""
     kind = KINDS.get(document["type"])
     spec: object = kind.parse(document) if kind else document.get("spec", {})
@@ -109,7 +112,7 @@ def resource_of(document: Json) -> Resource:
     )
 
 
-def rendered_spec(resource: Resource) -> Json:
+def rendered_spec(resource: Resource[object]) -> Json:
     kind = KINDS.get(resource.type)
     rendered: Any = kind.render(resource.spec)["spec"] if kind else resource.spec
     assert isinstance(rendered, Mapping)
@@ -117,14 +120,25 @@ def rendered_spec(resource: Resource) -> Json:
 
 
 def view_of(documents: Iterable[Json]) -> MeshView:
-    return mesh_view(map(resource_of, documents), rendered_spec)
+    listed = [*map(resource_of, documents)]
+    return MeshView(
+        policies=tuple(
+            policy_of(meta_of(each), rendered_spec(each)) for each in listed if each.type in TRAITS
+        ),
+        gateways=tuple(gateway_of(each) for each in listed if has_spec(each, MeshGateway)),
+        destinations=Destinations(
+            destination_of(meta_of(each), {} if each.type == MESH else rendered_spec(each))
+            for each in listed
+            if each.type in DESTINATIONS
+        ),
+    )
 
 
 def proxy_among(documents: Iterable[Json], name: str | None = None) -> Proxy:
     """The proxy of the first Dataplane, or of the one called `name`."""
     for resource in map(resource_of, documents):
-        if isinstance(resource.spec, Dataplane) and name in (None, resource.name):
-            return proxy_of(resource, resource.spec)
+        if has_spec(resource, Dataplane) and name in (None, resource.name):
+            return proxy_of(resource)
     raise LookupError(name)
 
 

@@ -6,7 +6,8 @@ from typing import Any, cast
 
 import pytest
 
-from kong_mesh_cp.core.identity.users import ADMIN
+from kong_mesh_cp.core.identity.users import ADMIN, ANONYMOUS, User
+from kong_mesh_cp.core.resources.inline_secrets import MASK
 from kong_mesh_cp.core.resources.registry import TYPES
 from kong_mesh_cp.usecases.resources.queries import ListQuery
 from kong_mesh_cp.usecases.resources.resource_refusals import ResourceRefusedError
@@ -130,3 +131,64 @@ async def test_what_is_not_there_has_no_rules(ask: str, title: str) -> None:
     with pytest.raises(ResourceRefusedError) as error:
         await getattr(api.inspecting, ask)(ADMIN, "m", "gone")
     assert error.value.title == title
+
+
+async def test_who_may_not_read_secrets_sees_the_mask_whoever_asked_before() -> None:
+    api = await populated()
+    value = "private_key: {inline_string: a-key}"
+    mods = [{"cluster": {"operation": "Add", "value": value}}]
+    spec = {"targetRef": {"kind": "Mesh"}, "default": {"appendModifications": mods}}
+    await api.put("MeshProxyPatch", "p", mesh="m", spec=spec)
+
+    async def patch(user: User) -> object:
+        (shown,) = cast("Any", await api.inspecting.dataplane_rules(user, "m", "web"))["rules"]
+        return shown["proxyRule"]["conf"]["appendModifications"][0]["cluster"]["value"]
+
+    assert [await patch(user) for user in (ADMIN, ANONYMOUS, ADMIN, ANONYMOUS)] == [
+        value,
+        MASK,
+        value,
+        MASK,
+    ]
+
+
+async def test_what_changes_shows_in_the_next_answer() -> None:
+    api = await populated()
+    spec = {"targetRef": {"kind": "MeshSubset", "tags": {"kuma.io/service": "web"}}, **ALLOW}
+    await api.put("MeshTrafficPermission", "p", mesh="m", spec=spec)
+    assert await proxies(api, "MeshTrafficPermission", "p") == ["web"]
+
+    await api.put("Dataplane", "api", mesh="m", networking=networking(inbound("web")))
+    assert await proxies(api, "MeshTrafficPermission", "p") == ["api", "web"]
+
+    spec["targetRef"] = {"kind": "MeshSubset", "tags": {"kuma.io/service": "edge"}}
+    await api.put("MeshTrafficPermission", "p", mesh="m", spec=spec)
+    assert await proxies(api, "MeshTrafficPermission", "p") == ["edge"]
+    shown = await api.inspecting.dataplane_rules(ADMIN, "m", "web")
+    assert shown["rules"] == []
+
+
+async def test_a_policy_about_a_route_is_about_the_proxies_of_the_route() -> None:
+    api = await populated()
+    rule = {"matches": [{"path": {"type": "PathPrefix", "value": "/"}}], "default": {}}
+    to = [{"targetRef": {"kind": "MeshService", "name": "api"}, "rules": [rule]}]
+    about_web = {"kind": "MeshSubset", "tags": {"kuma.io/service": "web"}}
+    await api.put("MeshHTTPRoute", "r", mesh="m", spec={"targetRef": about_web, "to": to})
+    timeout = [{"targetRef": {"kind": "Mesh"}, "default": {"http": {"requestTimeout": "1s"}}}]
+    for name, route in (("p", "r"), ("lost", "gone")):
+        spec = {"targetRef": {"kind": "MeshHTTPRoute", "name": route}, "to": timeout}
+        await api.put("MeshTimeout", name, mesh="m", spec=spec)
+
+    assert await proxies(api, "MeshTimeout", "p") == ["web"]
+    assert await proxies(api, "MeshTimeout", "lost") == []
+
+
+async def test_a_name_narrows_the_proxies_down_and_no_later_answer() -> None:
+    api = await populated()
+    await api.put("MeshTrafficPermission", "p", mesh="m", spec=ALLOW)
+    row = TYPES["MeshTrafficPermission"]
+
+    page = await api.inspecting.dataplanes(ADMIN, row, "m", "p", ListQuery(name="w"))
+
+    assert [each["name"] for each in page.items] == ["web"]
+    assert await proxies(api, "MeshTrafficPermission", "p") == ["api", "edge", "web"]

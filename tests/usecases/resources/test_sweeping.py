@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
+import trio
 from hypothesis import given
 from hypothesis import strategies as st
 from trio import run
 
 from kong_mesh_cp.usecases.ports.resource_store import Delete, Page, Selection
 from kong_mesh_cp.usecases.resources import sweeping
-from kong_mesh_cp.usecases.resources.sweeping import sweep
+from kong_mesh_cp.usecases.resources.sweeping import SLICE_ITEMS, slices, sweep
 from support.fakes.fake_resources import FakeResourceStore
 from support.fakes.resources import policy, put
 
@@ -81,3 +84,24 @@ def test_whatever_moves_what_stays_is_found(count: int, moves: list[tuple[bool, 
         assert found <= before | touched
 
     run(play)
+
+
+@pytest.mark.parametrize("count", [0, 1, SLICE_ITEMS, SLICE_ITEMS + 1, 3 * SLICE_ITEMS])
+async def test_before_each_slice_others_have_their_turn(count: int) -> None:
+    turns = 0
+    parts: list[Sequence[int]] = []
+
+    async def take_turns() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await trio.lowlevel.checkpoint()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(take_turns)
+        async for part in slices(range(count)):
+            assert turns >= len(parts)  # one for each slice before this one
+            parts.append(part)
+        nursery.cancel_scope.cancel()
+    assert [each for part in parts for each in part] == [*range(count)]
+    assert all(0 < len(part) <= SLICE_ITEMS for part in parts)

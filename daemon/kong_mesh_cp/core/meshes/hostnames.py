@@ -18,23 +18,23 @@ NAMESPACE: Final = "k8s.kuma.io/namespace"
 _LABEL: Final = re.compile(r"label\s+[\"`]([^\"`]*)[\"`]")
 
 
-def zone_of(resource: Resource) -> str:
+def zone_of(resource: Resource[object]) -> str:
     """The zone in its label; else the first part of its name, where synced ones have it."""
     return resource.labels.get(ZONE) or resource.name.partition(".")[0]
 
 
 def hostnames(
-    service: Resource, generators: Iterable[tuple[Resource, HostnameGenerator]]
+    service: Resource[object], generators: Iterable[Resource[HostnameGenerator]]
 ) -> Mapping[str, list[str]]:
     """The zones by host name, both sorted."""
     zone = zone_of(service)
     found: dict[str, set[str]] = {}
-    for generator, spec in generators:
+    for generator in generators:
         # As one zone sees it: what comes from this very zone is its own, all else is global.
         own = generator.labels.get(ORIGIN) == "zone" and zone_of(generator) == zone
         labels = {**service.labels, ORIGIN: "zone" if own else "global"}
-        if _matches(_selector(spec, service.type), labels):
-            name = _filled_in(spec.template, service, labels, zone)
+        if _matches(_selector(generator.spec, service.type), labels):
+            name = _filled_in(generator.spec.template, service, labels, zone)
             if name is not None:
                 found.setdefault(name, set()).add(zone)
     return {name: sorted(found[name]) for name in sorted(found)}
@@ -57,7 +57,7 @@ def _matches(selector: LabelSelector | None, labels: Mapping[str, str]) -> bool:
 
 
 def _filled_in(
-    template: str, service: Resource, labels: Mapping[str, str], zone: str
+    template: str, service: Resource[object], labels: Mapping[str, str], zone: str
 ) -> str | None:
     """The host name; None where the template asks for what the service has not, or is too long."""
     if len(template) > TEMPLATE_CHARACTERS_MAX:

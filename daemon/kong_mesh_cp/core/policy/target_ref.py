@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Final
 
-from kong_mesh_cp.core.resources.tags import selector_violations, tag_violations
+from kong_mesh_cp.core.resources.tags import SERVICE, selector_violations, tag_violations
 from kong_mesh_cp.core.schema.record_terms import OMIT_EMPTY, OneOf
 from kong_mesh_cp.core.schema.violations import FieldPath, Violation
 
@@ -53,6 +53,21 @@ class TargetRef:
 
 
 WHOLE_MESH: Final = TargetRef(kind="Mesh")  # what an absent top-level targetRef means
+
+
+def tags_of(target: TargetRef) -> Mapping[str, str] | None:
+    """The tags of those `target` means; None for kinds that do not speak of tags."""
+    match target.kind:
+        case "Mesh":
+            return {}
+        case "MeshSubset":
+            return target.tags
+        case "MeshService":
+            return {SERVICE: target.name}
+        case "MeshServiceSubset":
+            return {**target.tags, SERVICE: target.name}
+        case _:
+            return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -74,7 +74,7 @@ def request_violations(
     return violations + meta_violations(meta.name, meta.mesh, resource_type.scope)
 
 
-def show(resource: Resource, kind: Kind[Any]) -> dict[str, object]:
+def show(resource: Resource[object], kind: Kind[Any]) -> dict[str, object]:
     """A stored resource as a reader gets it, its members in the order of the API."""
     body: dict[str, object] = {"type": resource.type}
     if resource.mesh:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
-from typing import Final
+from typing import Final, Generic, TypeGuard, TypeVar
 
 from kong_mesh_cp.core.formats.go_values import (
     JsonObject,
@@ -51,6 +51,10 @@ _LABEL_1035_CHARACTERS: Final = (
 _LABEL_1035_LENGTH: Final = f"must be no more than {LABEL_1035_CHARACTERS_MAX} characters"
 
 
+S_co = TypeVar("S_co", covariant=True)
+T = TypeVar("T")
+
+
 class Scope(Enum):
     """Whether a type's resources lie in a mesh or beside all meshes."""
 
@@ -69,14 +73,14 @@ class ResourceMeta:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Resource:
+class Resource(Generic[S_co]):
     """One resource as it is stored. `mesh` is "" for a type of global scope."""
 
     type: str
     mesh: str
     name: str
     labels: Mapping[str, str]
-    spec: object  # the kind's typed spec
+    spec: S_co  # the kind's typed spec, or the JSON of it
     created_at: datetime  # aware, UTC; so is modified_at
     modified_at: datetime
     version: int
@@ -85,6 +89,11 @@ class Resource:
     @property
     def key(self) -> ResourceKey:
         return ResourceKey(self.type, self.mesh, self.name)
+
+
+def has_spec(resource: Resource[object], spec_type: type[T]) -> TypeGuard[Resource[T]]:
+    """Tells resources of one type from others in a list of many."""
+    return isinstance(resource.spec, spec_type)
 
 
 def read_meta(document: object) -> ResourceMeta:

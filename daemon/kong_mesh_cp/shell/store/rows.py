@@ -20,6 +20,8 @@ def instant_text(at: datetime) -> str:
 def instant(text: str) -> datetime:
     """Raises: ValueError if `text` is no instant in UTC, as `instant_text` writes them."""
     at = datetime.fromisoformat(text)
+    if at.tzinfo is UTC:  # as it is read from `+00:00`; the rest is for what others have written
+        return at
     if at.utcoffset() != timedelta(0):
         raise ValueError(f"{text!r} is not in UTC")
     return at.replace(tzinfo=UTC)

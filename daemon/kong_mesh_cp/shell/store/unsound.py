@@ -10,6 +10,7 @@ import json
 import logging
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Final, TypeVar
 
 from kong_mesh_cp.core.errors import StateError
@@ -18,6 +19,8 @@ from kong_mesh_cp.core.resources.key import ResourceKey
 
 NAMED_ITEMS_MAX: Final = 1000  # rows that are told of; of more, only that there are more
 NAME_LETTERS_MAX: Final = 100  # of each part of a name, as it is told
+SHORT_CHARACTERS_MAX: Final = 1024  # of a text that is remembered once it was found sound
+SHORT_TEXTS_MAX: Final = 4096  # that are remembered
 # Without these it is unknown what else is void: a list of revocations that is left out revokes
 # nothing. So whoever asks for one of them by name is refused.
 NEVER_LEFT_OUT: Final = ("GlobalSecret", "Secret")
@@ -90,22 +93,48 @@ def _unsound(error: UnsoundRowError) -> StateError:
 def require_object(key: ResourceKey, column: str, text: object) -> None:
     """Raises: UnsoundRowError unless `text` is a JSON object without anything that is no JSON."""
     try:
-        document = _DECODER.decode(text) if isinstance(text, str) else None
+        # A secret is held no longer than it is used.
+        is_short = isinstance(text, str) and len(text) <= SHORT_CHARACTERS_MAX
+        look = _is_short_object if is_short and key.type not in NEVER_LEFT_OUT else _is_object
+        is_object = isinstance(text, str) and look(text)
     except (ValueError, RecursionError):
         raise UnsoundRowError(key, f"its {column} is not JSON") from None
-    if not isinstance(document, dict):
+    if not is_object:
         raise UnsoundRowError(key, f"its {column} is no JSON object")
 
 
 def labels_of(key: ResourceKey, text: object) -> Mapping[str, str]:
     """Raises: UnsoundRowError."""
     try:
-        labels = _DECODER.decode(text) if isinstance(text, str) else None
+        labels = (
+            (_short_texts(text) if len(text) <= SHORT_CHARACTERS_MAX else _texts(text))
+            if isinstance(text, str)
+            else None
+        )
     except (ValueError, RecursionError):
         labels = None
-    if isinstance(labels, dict) and all(isinstance(value, str) for value in labels.values()):
-        return labels
-    raise UnsoundRowError(key, "its labels are no JSON object of texts")
+    if labels is None:
+        raise UnsoundRowError(key, "its labels are no JSON object of texts")
+    return dict(labels)
+
+
+def _is_object(text: str) -> bool:
+    """Raises: ValueError or RecursionError for what is not JSON."""
+    return isinstance(_DECODER.decode(text), dict)
+
+
+def _texts(text: str) -> tuple[tuple[str, str], ...] | None:
+    """The members of an object of texts, None of anything else. Raises: as `_is_object`."""
+    found = _DECODER.decode(text)
+    if not isinstance(found, dict) or not all(isinstance(each, str) for each in found.values()):
+        return None
+    return tuple(found.items())
+
+
+# Rows are read over and over, thousands repeat the same few labels, and to look through the texts
+# was half of the time that a list takes. What a text says depends on nothing but the text.
+_is_short_object: Final = lru_cache(maxsize=SHORT_TEXTS_MAX)(_is_object)
+_short_texts: Final = lru_cache(maxsize=SHORT_TEXTS_MAX)(_texts)
 
 
 def _finite(number: str) -> float:

@@ -34,13 +34,14 @@ from kong_mesh_cp.core.resources.kinds.dataplane import Dataplane, Outbound
 from kong_mesh_cp.core.resources.kinds.legacy.traffic_route import TrafficRoute
 from kong_mesh_cp.core.resources.kinds.mesh_gateway import MeshGateway
 from kong_mesh_cp.core.resources.kinds.mesh_gateway_route import MeshGatewayRoute
-from kong_mesh_cp.core.resources.meta import Resource
+from kong_mesh_cp.core.resources.meta import Resource, has_spec
 from kong_mesh_cp.core.resources.registry import TYPES, ResourceType
 from kong_mesh_cp.usecases.inspection.inspected_types import GATEWAY, GATEWAY_ROUTE, LEGACY
 from kong_mesh_cp.usecases.inspection.policy_inspector import PolicyInspector
-from kong_mesh_cp.usecases.ports.resource_store import ResourceStore, Selection
+from kong_mesh_cp.usecases.ports.resource_store import ResourceStore, Selection, StoredResource
 from kong_mesh_cp.usecases.resources.documents import (
     JsonDocument,
+    resource_as,
     resource_of,
     shown_meta,
     spec_as,
@@ -49,7 +50,7 @@ from kong_mesh_cp.usecases.resources.reader import ResourceReader
 from kong_mesh_cp.usecases.resources.sweeping import sweep
 
 _MATCHED = "Could not get MatchedPolicies"
-_Affected = Callable[[Resource, Dataplane], JsonDocument | None]
+_Affected = Callable[[Resource[Dataplane]], JsonDocument | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +62,12 @@ class _Gateways:
     routes: Mapping[str, MeshGatewayRoute]
     legacy: LegacyView
 
-    def of(self, proxy: Resource, spec: Dataplane) -> tuple[Meta | None, GatewayAttachments]:
+    def of(self, proxy: Resource[Dataplane]) -> tuple[Meta | None, GatewayAttachments]:
         """The MeshGateway that a proxy serves, and what is attached to it."""
-        served = served_gateway(proxy_of(proxy, spec), self.view.gateways)
+        served = served_gateway(proxy_of(proxy), self.view.gateways)
         gateway = self.specs.get(served.meta.name) if served else None
         meta = served.meta if served else None
-        return meta, gateway_attachments(spec, gateway, self.routes, self.legacy)
+        return meta, gateway_attachments(proxy.spec, gateway, self.routes, self.legacy)
 
 
 def _rules_of(proxy: Proxy, outbounds: Sequence[Outbound], view: MeshView) -> JsonDocument:
@@ -90,16 +91,15 @@ class AttachmentInspector:
         self._access = access
 
     async def policies_of_dataplane(self, user: User, mesh: str, name: str) -> JsonDocument:
-        resource, spec = await self._dataplane(user, mesh, name)
+        resource = await self._dataplane(user, mesh, name)
+        spec = resource.spec
         view = await self._inspecting.view(user, mesh)
         legacy = await self._legacy(mesh, LEGACY)
         if spec.is_builtin_gateway:
             gateways = await self._gateways(mesh, view, legacy)
-            meta, found = await self._inspecting.in_worker_thread(
-                partial(gateways.of, resource, spec)
-            )
+            meta, found = await self._inspecting.in_worker_thread(partial(gateways.of, resource))
             return views.gateway_view(meta, found, await self._shown(mesh, found.names()))
-        proxy = proxy_of(resource, spec)
+        proxy = proxy_of(resource)
         attached = await self._inspecting.in_worker_thread(
             partial(attachments, proxy, spec, view, legacy)
         )
@@ -107,9 +107,10 @@ class AttachmentInspector:
         return views.sidecar_view(attached, await self._shown(mesh, names))
 
     async def rules_of_dataplane(self, user: User, mesh: str, name: str) -> JsonDocument:
-        resource, spec = await self._dataplane(user, mesh, name)
+        resource = await self._dataplane(user, mesh, name)
+        spec = resource.spec
         view = await self._inspecting.view(user, mesh)
-        proxy = proxy_of(resource, spec)
+        proxy = proxy_of(resource)
         outbounds = spec.networking.outbound if spec.networking else ()
         return await self._inspecting.in_worker_thread(partial(_rules_of, proxy, outbounds, view))
 
@@ -132,7 +133,8 @@ class AttachmentInspector:
         )
         selectors = [each.match for each in spec_as(MeshGateway, stored).selectors]
 
-        def affected(proxy: Resource, spec: Dataplane) -> JsonDocument | None:
+        def affected(proxy: Resource[Dataplane]) -> JsonDocument | None:
+            spec = proxy.spec
             selected = not selectors or selector_rank(selectors, spec.tag_sets) is not None
             if not (spec.is_builtin_gateway and selected):
                 return None
@@ -148,16 +150,16 @@ class AttachmentInspector:
         view = await self._inspecting.view(user, mesh)
         gateways = await self._gateways(mesh, view, LegacyView())
 
-        def affected(proxy: Resource, spec: Dataplane) -> JsonDocument | None:
-            if not spec.is_builtin_gateway or name not in gateways.of(proxy, spec)[1].routes():
+        def affected(proxy: Resource[Dataplane]) -> JsonDocument | None:
+            if not proxy.spec.is_builtin_gateway or name not in gateways.of(proxy)[1].routes():
                 return None
             return views.affected_proxy(meta_of(proxy))
 
         return await self._listed(mesh, affected)
 
-    async def _dataplane(self, user: User, mesh: str, name: str) -> tuple[Resource, Dataplane]:
+    async def _dataplane(self, user: User, mesh: str, name: str) -> Resource[Dataplane]:
         stored = await self._reading.stored(user, TYPES["Dataplane"], mesh, name, title=_MATCHED)
-        return resource_of(stored), spec_as(Dataplane, stored)
+        return resource_as(Dataplane, stored)
 
     async def _require(self, user: User, mesh: str, type_name: str) -> None:
         await self._reading.require_mesh(mesh)
@@ -165,10 +167,10 @@ class AttachmentInspector:
 
     async def _selected(self, user: User, mesh: str, name: PolicyName) -> _Affected:
         view = await self._inspecting.view(user, mesh)
-        named = [each for each in view.policies if (each.meta.type, each.meta.name) == name]
+        named = [each for each in view.of_type(name.type) if each.meta.name == name.name]
 
-        def affected(proxy: Resource, spec: Dataplane) -> JsonDocument | None:
-            matching = proxy_of(proxy, spec)
+        def affected(proxy: Resource[Dataplane]) -> JsonDocument | None:
+            matching = proxy_of(proxy)
             try:
                 selected = any(
                     selects_proxy(policy, matching, view)
@@ -178,7 +180,7 @@ class AttachmentInspector:
             except UnresolvedTargetError:
                 selected = False  # what it points at is not there
             # What gateways get of these is shown by `_rules`.
-            if not selected or spec.is_builtin_gateway:
+            if not selected or matching.is_builtin_gateway:
                 return None
             return views.affected_sidecar(meta_of(proxy), [Attachment(DATAPLANE)])
 
@@ -189,14 +191,14 @@ class AttachmentInspector:
         view = await self._inspecting.view(user, mesh)
         gateways = await self._gateways(mesh, view, legacy)
 
-        def affected(proxy: Resource, spec: Dataplane) -> JsonDocument | None:
-            if spec.is_builtin_gateway:
-                gateway, found = gateways.of(proxy, spec)
+        def affected(proxy: Resource[Dataplane]) -> JsonDocument | None:
+            if proxy.spec.is_builtin_gateway:
+                gateway, found = gateways.of(proxy)
                 part = attached_to_gateway(found, name)
                 if part is None:
                     return None
                 return views.affected_gateway(meta_of(proxy), gateway, part)
-            attached = legacy_attachments(spec, legacy)
+            attached = legacy_attachments(proxy.spec, legacy)
             places = sorted(place for place, names in attached.items() if name in names)
             return views.affected_sidecar(meta_of(proxy), places) if places else None
 
@@ -207,33 +209,35 @@ class AttachmentInspector:
         items = []
         async with self._reading.mesh_scan_slot:
             async for stored in sweep(self._store, Selection(type="Dataplane", mesh=mesh)):
-                proxy = resource_of(stored)
-                shown = affected(proxy, proxy.spec) if isinstance(proxy.spec, Dataplane) else None
+                shown = affected(resource_as(Dataplane, stored))
                 if shown is not None:
                     items.append(shown)
         return {"total": len(items), "items": items}
 
     async def _legacy(self, mesh: str, types: Iterable[str]) -> LegacyView:
-        found = [each async for each in self._resources(mesh, types)]
+        found = [resource_of(each) for name in types async for each in self._of_type(name, mesh)]
         policies = (legacy_policy(each) for each in found)
         return LegacyView(
             tuple(each for each in policies if each is not None),
-            {each.name: each.spec for each in found if isinstance(each.spec, TrafficRoute)},
+            {each.name: each.spec for each in found if has_spec(each, TrafficRoute)},
         )
 
     async def _gateways(self, mesh: str, view: MeshView, legacy: LegacyView) -> _Gateways:
-        found = [each async for each in self._resources(mesh, (GATEWAY, GATEWAY_ROUTE))]
         return _Gateways(
             view,
-            {each.name: each.spec for each in found if isinstance(each.spec, MeshGateway)},
-            {each.name: each.spec for each in found if isinstance(each.spec, MeshGatewayRoute)},
+            {
+                each.key.name: spec_as(MeshGateway, each)
+                async for each in self._of_type(GATEWAY, mesh)
+            },
+            {
+                each.key.name: spec_as(MeshGatewayRoute, each)
+                async for each in self._of_type(GATEWAY_ROUTE, mesh)
+            },
             legacy,
         )
 
-    async def _resources(self, mesh: str, types: Iterable[str]) -> AsyncIterator[Resource]:
-        for type_name in types:
-            async for stored in sweep(self._store, Selection(type=type_name, mesh=mesh)):
-                yield resource_of(stored)
+    def _of_type(self, type_name: str, mesh: str) -> AsyncIterator[StoredResource]:
+        return sweep(self._store, Selection(type=type_name, mesh=mesh))
 
     async def _shown(self, mesh: str, names: Iterable[PolicyName]) -> views.Shown:
         keys = {ResourceKey(each.type, mesh, each.name): each for each in names}

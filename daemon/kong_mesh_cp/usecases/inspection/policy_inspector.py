@@ -2,52 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import chain
 from typing import Any, Final, TypeVar
 
 import trio
 
 from kong_mesh_cp.core.identity.users import User
 from kong_mesh_cp.core.meshes.hostnames import hostnames
+from kong_mesh_cp.core.policy.rules import proxies
+from kong_mesh_cp.core.policy.rules.destinations import MESH, Destination, Destinations
 from kong_mesh_cp.core.policy.rules.match import UnresolvedTargetError
 from kong_mesh_cp.core.policy.rules.matched import MeshView, selects_proxy
-from kong_mesh_cp.core.policy.rules.mesh_resources import gateway_of, mesh_view, proxy_of
-from kong_mesh_cp.core.policy.rules.policy import TRAITS, Policy
+from kong_mesh_cp.core.policy.rules.mesh_resources import gateway_of
+from kong_mesh_cp.core.policy.rules.policy import HTTP_ROUTE, TRAITS, Meta, Policy
 from kong_mesh_cp.core.policy.rules.proxies import Proxy
+from kong_mesh_cp.core.policy.rules.specs import destination_of, policy_of, proxy_of
 from kong_mesh_cp.core.policy.views.rules_view import proxy_of_gateway, rules_view
-from kong_mesh_cp.core.resources.kinds.dataplane import Dataplane
 from kong_mesh_cp.core.resources.kinds.mesh import Mesh, MeshServicesMode
 from kong_mesh_cp.core.resources.kinds.mesh_gateway import MeshGateway
 from kong_mesh_cp.core.resources.kinds.services.hostname_generator import HostnameGenerator
 from kong_mesh_cp.core.resources.kinds.services.mesh_service import MeshService
-from kong_mesh_cp.core.resources.meta import Resource
 from kong_mesh_cp.core.resources.registry import TYPES, ResourceType
-from kong_mesh_cp.usecases.inspection.inspected_types import NO_POLICY
+from kong_mesh_cp.usecases.inspection.inspected_types import GATEWAY, NO_POLICY
+from kong_mesh_cp.usecases.inspection.read_once import ReadOnce
 from kong_mesh_cp.usecases.ports.resource_store import ResourceStore, Selection, StoredResource
 from kong_mesh_cp.usecases.resources.documents import (
     JsonDocument,
-    document_of,
     members,
+    resource_as,
     resource_of,
     spec_as,
+    spec_document,
 )
 from kong_mesh_cp.usecases.resources.queries import Listing, ListQuery, page_of
 from kong_mesh_cp.usecases.resources.reader import ResourceReader
-from kong_mesh_cp.usecases.resources.sweeping import in_slices
+from kong_mesh_cp.usecases.resources.sweeping import slices
 
-_VIEWED: Final = (
-    *TRAITS,
-    "MeshExternalService",
-    "MeshGateway",
-    "MeshMultiZoneService",
-    "MeshService",
-)
+_SERVICES: Final = ("MeshExternalService", "MeshMultiZoneService", "MeshService")
+_VIEWED: Final = (*TRAITS, GATEWAY, *_SERVICES)
 ANY_VALUE: Final = "*"
 
 T = TypeVar("T")
 
-_Selects = Callable[[Resource, Dataplane], bool]
+_Selects = Callable[[Proxy], bool]
 
 
 class PolicyInspector:
@@ -57,6 +56,9 @@ class PolicyInspector:
         self._store = store
         self._reading = reading
         self._judges = trio.CapacityLimiter(1)
+        self._policies = ReadOnce(_policy)
+        self._destinations = ReadOnce(_destination)
+        self._proxies = ReadOnce(_proxy)
 
     async def require_dataplane(self, user: User, mesh: str, name: str) -> StoredResource:
         title = "Could not retrieve Dataplane"
@@ -64,15 +66,14 @@ class PolicyInspector:
 
     async def dataplane_rules(self, user: User, mesh: str, name: str) -> JsonDocument:
         stored = await self.require_dataplane(user, mesh, name)
-        proxy = proxy_of(resource_of(stored), spec_as(Dataplane, stored))
-        return await self._rules(user, proxy, mesh)
+        return await self._rules(user, _proxy(stored), mesh)
 
     async def gateway_rules(self, user: User, mesh: str, name: str) -> JsonDocument:
         """What a proxy that serves the gateway gets; nothing while it selects none."""
         stored = await self._reading.stored(
             user, TYPES["MeshGateway"], mesh, name, title="Could not retrieve MeshGateway"
         )
-        gateway = gateway_of(resource_of(stored), spec_as(MeshGateway, stored))
+        gateway = gateway_of(resource_as(MeshGateway, stored))
         proxy = proxy_of_gateway(gateway)
         if proxy is None:
             return {"httpMatches": [], "resource": _meta(stored), "rules": []}
@@ -83,15 +84,19 @@ class PolicyInspector:
     ) -> Listing[JsonDocument]:
         """The data plane proxies that a policy, a gateway or a service is about."""
         stored = await self._reading.stored(user, resource_type, mesh, name, title=NO_POLICY)
-        selects = await self._selects(user, resource_of(stored), stored)
+        selects = await self._selects(user, stored)
         dataplanes = Selection(type="Dataplane", mesh=mesh, name_contains=query.name)
-        selected = []
         async with self._reading.mesh_scan_slot:
             found = await self._store.list(dataplanes)
-            async for each in in_slices(found.items):
-                resource = resource_of(each)
-                if isinstance(resource.spec, Dataplane) and selects(resource, resource.spec):
-                    selected.append(_meta(each))
+            passage = self._proxies.passage(mesh)
+            selected = [
+                _meta(each)
+                async for part in slices(found.items)
+                for each in part
+                if selects(passage.value(each))
+            ]
+            if not query.name:
+                self._proxies.end(passage)
         return page_of(selected, query)
 
     async def hostnames(
@@ -104,22 +109,29 @@ class PolicyInspector:
         generators = await self._store.list(Selection(type="HostnameGenerator"))
         return hostnames(
             resource_of(stored),
-            ((resource_of(each), spec_as(HostnameGenerator, each)) for each in generators.items),
+            (resource_as(HostnameGenerator, each) for each in generators.items),
         )
 
-    async def _selects(self, user: User, resource: Resource, stored: StoredResource) -> _Selects:
-        if resource.type in TRAITS:
-            view = await self.view(user, resource.mesh)
-            policy = next(
-                each
-                for each in view.policies
-                if (each.meta.type, each.meta.name) == (resource.type, resource.name)
-            )
-            return lambda proxy, spec: _policy_selects(policy, proxy, spec, view)
-        if isinstance(resource.spec, MeshService):
-            return _service_selector(resource.spec)
+    async def _selects(self, user: User, stored: StoredResource) -> _Selects:
+        if stored.key.type in TRAITS:
+            return await self._policy_selector(user, stored)
+        if stored.key.type == "MeshService":
+            return _service_selector(spec_as(MeshService, stored))
         selectors = _legacy_selectors(members(stored))
-        return lambda _, spec: any(_has(tags, each) for tags in spec.tag_sets for each in selectors)
+        return lambda proxy: any(_has(tags, each) for tags in proxy.tag_sets for each in selectors)
+
+    async def _policy_selector(self, user: User, stored: StoredResource) -> _Selects:
+        policy = await self.in_worker_thread(partial(_policy, stored))
+        # Of the mesh only what decides about one policy: the gateways, and routes it may mean.
+        routes = (HTTP_ROUTE,) if policy.target.kind == HTTP_ROUTE else ()
+        found = await self._found(user, stored.key.mesh, (*routes, GATEWAY))
+
+        def view() -> MeshView:
+            meant = chain.from_iterable(found[each] for each in routes)
+            return MeshView(tuple(map(_policy, meant)), tuple(_gateways(found)))
+
+        deciding = await self.in_worker_thread(view)
+        return lambda proxy: _policy_selects(policy, proxy, deciding)
 
     async def _rules(self, user: User, proxy: Proxy, mesh: str) -> JsonDocument:
         stored = await self._reading.require_mesh(mesh)
@@ -132,14 +144,30 @@ class PolicyInspector:
         return await self._view_of(user, await self._reading.require_mesh(mesh))
 
     async def _view_of(self, user: User, mesh: StoredResource) -> MeshView:
-        listed = [resource_of(mesh)]
-        for viewed in _VIEWED:
-            found = await self._store.list(Selection(type=viewed, mesh=mesh.key.name))
-            listed += [
-                _viewed(await self._reading.visible(user, each))
-                async for each in in_slices(found.items)
-            ]
-        return await self.in_worker_thread(partial(mesh_view, listed, _spec_document))
+        found = await self._found(user, mesh.key.name, _VIEWED)
+        return await self.in_worker_thread(partial(self._viewed, mesh, found))
+
+    async def _found(
+        self, user: User, mesh: str, types: Iterable[str]
+    ) -> Mapping[str, Sequence[StoredResource]]:
+        """The resources of these types by type, as `user` may see them."""
+        found = {}
+        for type_name in types:
+            page = await self._store.list(Selection(type=type_name, mesh=mesh))
+            found[type_name] = await self._reading.all_visible(user, page.items)
+        return found
+
+    def _viewed(
+        self, mesh: StoredResource, found: Mapping[str, Sequence[StoredResource]]
+    ) -> MeshView:
+        name = mesh.key.name
+        policies = chain.from_iterable(found[each] for each in TRAITS)
+        services = chain.from_iterable(found[each] for each in _SERVICES)
+        return MeshView(
+            policies=tuple(self._policies.of_mesh(name, policies)),
+            gateways=tuple(_gateways(found)),
+            destinations=Destinations(self._destinations.of_mesh(name, chain((mesh,), services))),
+        )
 
     async def in_worker_thread(self, judge: Callable[[], T]) -> T:
         """What `judge` says, in a thread: it takes as long as policies have parts.
@@ -149,13 +177,26 @@ class PolicyInspector:
         return await trio.to_thread.run_sync(judge, limiter=self._judges)
 
 
-def _viewed(stored: StoredResource) -> Resource:
-    """With the JSON of its spec, which is all that is read of it; gateways are read as such."""
-    return resource_of(stored) if stored.key.type == "MeshGateway" else document_of(stored)
+def _policy(stored: StoredResource) -> Policy:
+    return policy_of(_meta_of(stored), spec_document(stored))
 
 
-def _spec_document(resource: Resource) -> Mapping[str, object]:
-    return resource.spec if isinstance(resource.spec, dict) else {}
+def _destination(stored: StoredResource) -> Destination:
+    # A Mesh stands for all of its services, whatever its spec says.
+    spec = {} if stored.key.type == MESH else spec_document(stored)
+    return destination_of(_meta_of(stored), spec)
+
+
+def _proxy(stored: StoredResource) -> Proxy:
+    return proxy_of(_meta_of(stored), spec_document(stored))
+
+
+def _gateways(found: Mapping[str, Sequence[StoredResource]]) -> Iterator[proxies.MeshGateway]:
+    return (gateway_of(resource_as(MeshGateway, each)) for each in found[GATEWAY])
+
+
+def _meta_of(stored: StoredResource) -> Meta:
+    return Meta(stored.key.type, stored.key.mesh, stored.key.name, stored.labels)
 
 
 def _is_exclusive(mesh: Mesh) -> bool:
@@ -163,9 +204,9 @@ def _is_exclusive(mesh: Mesh) -> bool:
     return services is not None and services.mode is MeshServicesMode.Exclusive
 
 
-def _policy_selects(policy: Policy, proxy: Resource, spec: Dataplane, view: MeshView) -> bool:
+def _policy_selects(policy: Policy, proxy: Proxy, view: MeshView) -> bool:
     try:
-        return selects_proxy(policy, proxy_of(proxy, spec), view)
+        return selects_proxy(policy, proxy, view)
     except UnresolvedTargetError:
         return False  # what it points at is not there, so it selects nothing
 
@@ -173,14 +214,10 @@ def _policy_selects(policy: Policy, proxy: Resource, spec: Dataplane, view: Mesh
 def _service_selector(service: MeshService) -> _Selects:
     reference, tags = service.selector.dataplane_ref, service.selector.dataplane_tags
     if reference is not None and reference.name:
-        return lambda proxy, _: proxy.name == reference.name
+        return lambda proxy: proxy.meta.name == reference.name
     if not tags:
-        return lambda _, __: False
-    return lambda _, spec: any(_has(each, tags) for each in _inbound_tags(spec))
-
-
-def _inbound_tags(spec: Dataplane) -> Iterable[Mapping[str, str]]:
-    return () if spec.networking is None else (each.tags for each in spec.networking.inbound)
+        return lambda _: False
+    return lambda proxy: any(_has(each.tags, tags) for each in proxy.inbounds)
 
 
 def _legacy_selectors(document: Mapping[str, Any]) -> list[Mapping[str, str]]:

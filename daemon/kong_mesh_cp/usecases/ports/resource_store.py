@@ -186,10 +186,13 @@ class Page:
 
 def up_to(bytes_max: int | None, found: Iterable[StoredResource]) -> Iterator[StoredResource]:
     """What a page holds of `found`: see `Selection.bytes_max`."""
+    if bytes_max is None:
+        yield from found
+        return
     total = 0
     for number, each in enumerate(found):
         total += each.text_bytes
-        if bytes_max is not None and total > bytes_max and number:
+        if total > bytes_max and number:
             return
         yield each
 

@@ -14,7 +14,7 @@ from kong_mesh_cp.core.formats.go_values import ParseError
 from kong_mesh_cp.core.formats.json_text import JsonText
 from kong_mesh_cp.core.resources.bodies import shown_time
 from kong_mesh_cp.core.resources.kind import InvalidResourceError, Kind
-from kong_mesh_cp.core.resources.meta import Resource
+from kong_mesh_cp.core.resources.meta import Resource, has_spec
 from kong_mesh_cp.core.resources.registry import TYPES
 from kong_mesh_cp.usecases.ports.resource_store import StoredResource
 from kong_mesh_cp.usecases.resources.kinds import KINDS
@@ -112,45 +112,46 @@ def shown_meta(stored: StoredResource, type_shown: str, name: str | None = None)
     return document
 
 
-def resource_of(stored: StoredResource) -> Resource:
-    """The resource with its typed spec.
+def resource_of(stored: StoredResource) -> Resource[object]:
+    """The resource with its typed spec, whatever its type is; `resource_as` where that is known.
 
     Raises: ParseError or InvalidResourceError for what no release of this program has stored.
     """
     kind = KINDS[stored.key.type]
     meta = shown_meta(stored, stored.key.type)
-    return _with_spec(stored, kind.parse({**meta, **members(stored)}))
-
-
-def document_of(stored: StoredResource) -> Resource:
-    """The resource with the JSON of its spec, which costs a fraction of reading it.
-
-    That is the object under `spec` of a type that has one; all its fields of one that has not.
-    """
-    document = members(stored)
-    nested = document.get("spec")
-    return _with_spec(stored, nested if isinstance(nested, dict) else document)
-
-
-def _with_spec(stored: StoredResource, spec: object) -> Resource:
     return Resource(
         type=stored.key.type,
         mesh=stored.key.mesh,
         name=stored.key.name,
         labels=stored.labels,
-        spec=spec,
+        spec=kind.parse({**meta, **members(stored)}),
         created_at=stored.created_at,
         modified_at=stored.modified_at,
         version=stored.version,
     )
 
 
-def spec_as(spec_type: type[S], stored: StoredResource) -> S:
-    """The typed spec of a resource whose kind has specs of this type. Raises: as above."""
-    spec = resource_of(stored).spec
-    if not isinstance(spec, spec_type):
+def spec_document(stored: StoredResource) -> JsonDocument:
+    """The JSON of its spec, which costs a fraction of reading it with its types.
+
+    That is the object under `spec` of a type that has one; all its fields of one that has not.
+    """
+    document = members(stored)
+    nested = document.get("spec")
+    return nested if isinstance(nested, dict) else document
+
+
+def resource_as(spec_type: type[S], stored: StoredResource) -> Resource[S]:
+    """A resource whose kind has specs of this type. Raises: as above."""
+    resource = resource_of(stored)
+    if not has_spec(resource, spec_type):
         raise TypeError(f"{stored.key.type} has no spec of the type {spec_type.__name__}")
-    return spec
+    return resource
+
+
+def spec_as(spec_type: type[S], stored: StoredResource) -> S:
+    """As `resource_as`, its spec alone."""
+    return resource_as(spec_type, stored).spec
 
 
 def readable_as(spec_type: type[S], stored: StoredResource) -> S | None:

@@ -29,7 +29,7 @@ from kong_mesh_cp.usecases.resources.documents import (
 )
 from kong_mesh_cp.usecases.resources.queries import Listing, ListQuery, listing
 from kong_mesh_cp.usecases.resources.resource_refusals import GET_ONE, mesh_not_found, not_found
-from kong_mesh_cp.usecases.resources.sweeping import in_slices
+from kong_mesh_cp.usecases.resources.sweeping import in_slices, slices
 
 MESH: Final = "Mesh"
 LARGE_SPEC_CHARACTERS: Final = 64 * 1024  # takes 25 ms to be looked through, at the worst
@@ -118,6 +118,20 @@ class ResourceReader:
             await trio.lowlevel.checkpoint()  # others have a turn between two of these
             return replace(stored, spec=mask())
         return replace(stored, spec=await trio.to_thread.run_sync(mask, limiter=self._masks))
+
+    async def all_visible(
+        self, user: User, found: Sequence[StoredResource]
+    ) -> Sequence[StoredResource]:
+        """Each of `found`, which are of one type, as `user` may see it."""
+        shown: list[StoredResource] = []
+        async for part in slices(found):
+            # What is in none of several texts is not in all of them together.
+            together = "\n".join(each.spec for each in part)
+            if inline_secrets.may_hold(part[0].key.type, together):
+                shown += [await self.visible(user, each) for each in part]
+            else:
+                shown += part
+        return shown
 
     def _sees_secrets_of(self, user: User, key: ResourceKey) -> bool:
         mesh = key.name if key.type == MESH else key.mesh

@@ -55,7 +55,15 @@ async def sweep(store: ResourceStore, selection: Selection) -> AsyncIterator[Sto
 
 async def in_slices(items: Sequence[T]) -> AsyncIterator[T]:
     """Each of `items`, which are looked at for some 50 microseconds each; others have turns."""
-    for index, each in enumerate(items):
-        if index % SLICE_ITEMS == 0:
-            await trio.lowlevel.checkpoint()
-        yield each
+    async for part in slices(items):
+        for each in part:
+            yield each
+
+
+async def slices(items: Sequence[T]) -> AsyncIterator[Sequence[T]]:
+    """As `in_slices`, the items of one turn together: to await each of thousands takes longer than
+    most of what is done with one.
+    """
+    for start in range(0, len(items), SLICE_ITEMS):
+        await trio.lowlevel.checkpoint()
+        yield items[start : start + SLICE_ITEMS]

@@ -145,7 +145,7 @@ def test_policies_with_a_target_are_attached_to_the_whole_proxy_and_come_first()
 
 
 def _proxy() -> Proxy:
-    meta = Resource(
+    dataplane = Resource(
         type="Dataplane",
         mesh="default",
         name="web-1",
@@ -155,7 +155,7 @@ def _proxy() -> Proxy:
         modified_at=AT,
         version=1,
     )
-    return proxy_of(meta, WEB)
+    return proxy_of(dataplane)
 
 
 def test_places_are_named_by_address_and_port() -> None:

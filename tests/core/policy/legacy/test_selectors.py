@@ -159,7 +159,7 @@ def test_selectors_of_resources_are_read_by_their_kind() -> None:
     assert legacy_policy(_resource("MeshGateway", MeshGateway())) is None
 
 
-def _resource(type_name: str, spec: object) -> Resource:
+def _resource(type_name: str, spec: object) -> Resource[object]:
     return Resource(
         type=type_name,
         mesh="m",

@@ -16,6 +16,7 @@ from kong_mesh_cp.core.policy.rules.matched import (
     selects_proxy,
 )
 from kong_mesh_cp.core.policy.rules.policy import Meta
+from kong_mesh_cp.core.policy.rules.priority import sorted_policies
 from kong_mesh_cp.core.policy.rules.proxies import (
     GatewayListener,
     GatewayRole,
@@ -181,3 +182,39 @@ def test_the_order_in_which_policies_are_listed_does_not_matter(
     found = matched_policies("MeshTimeout", PROXY, MeshView(tuple(shuffled)))
 
     assert found == matched_policies("MeshTimeout", PROXY, MeshView(tuple(policies)))
+
+
+def test_policies_are_found_by_type_in_the_order_of_the_view() -> None:
+    first, second = policy("b"), policy("a")
+    view = MeshView((first, policy(of="MeshRetry"), second))
+
+    assert view.of_type("MeshTimeout") == [first, second]
+    assert [*view.of_type("MeshTrace")] == []
+
+
+def test_warnings_come_in_the_order_of_the_policies() -> None:
+    unresolved = target("MeshHTTPRoute", "gone")
+    view = MeshView(tuple(policy(name, unresolved) for name in ("a", "c", "b")))
+
+    warnings = matched_policies("MeshTimeout", PROXY, view).warnings
+
+    assert [each.split("name:")[1][0] for each in warnings] == ["c", "b", "a"]
+
+
+@given(
+    st.permutations(["wide", "of-web", "of-api", "nobody", "by-name"]),
+)
+def test_only_what_a_proxy_gets_is_ranked_and_that_as_all_would_be(order: list[str]) -> None:
+    about = {
+        "wide": MESH,
+        "of-web": subset(app="web"),
+        "of-api": subset(app="api"),
+        "nobody": subset(app="db"),
+        "by-name": target("Dataplane", PROXY.meta.name),
+    }
+    policies = [policy(name, about[name]) for name in order]
+
+    matched = matched_policies("MeshTimeout", PROXY, MeshView(tuple(policies)))
+
+    ranked = sorted_policies(policies)
+    assert matched.policies == tuple(each for each in ranked if each.meta.name != "nobody")

@@ -10,6 +10,7 @@ from kong_mesh_cp.core.policy.rules.policy import Meta
 from kong_mesh_cp.core.policy.rules.proxies import GatewayListener, GatewayRole, Inbound, Listener
 from kong_mesh_cp.core.policy.target_ref import TargetRef
 from kong_mesh_cp.core.resources.kinds.mesh_gateway import MeshGateway
+from kong_mesh_cp.core.resources.meta import has_spec
 from support.suites.offline_suites import STORED_AT, proxy_among, resource_of, view_of
 
 SOURCE = Meta("MeshTimeout", "default", "t")
@@ -72,9 +73,9 @@ def test_a_listener_without_hostname_takes_any() -> None:
             },
         }
     )
-    assert isinstance(resource.spec, MeshGateway)
+    assert has_spec(resource, MeshGateway)
 
-    gateway = gateway_of(resource, resource.spec)
+    gateway = gateway_of(resource)
 
     assert gateway.listeners == (GatewayListener(80, "*"), GatewayListener(81, "a.com", {"l": "x"}))
     assert (gateway.selectors, gateway.tags) == (({"kuma.io/service": "edge"},), {"team": "a"})

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kong_mesh_cp.core.policy.rules.contributions import to_entries
+from kong_mesh_cp.core.policy.rules.entries import to_entries
 from kong_mesh_cp.core.policy.rules.policy import Policy
 from kong_mesh_cp.core.policy.rules.priority import sorted_entries, sorted_policies
 from kong_mesh_cp.core.policy.target_ref import WHOLE_MESH

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from kong_mesh_cp.core.policy.rules import mesh_resources
+from kong_mesh_cp.core.policy.rules.destinations import Destination, Port
+from kong_mesh_cp.core.policy.rules.mesh_resources import meta_of
 from kong_mesh_cp.core.policy.rules.policy import TRAITS, Entry, Meta
-from kong_mesh_cp.core.policy.rules.specs import policy_of, target_of
+from kong_mesh_cp.core.policy.rules.specs import destination_of, policy_of, proxy_of, target_of
 from kong_mesh_cp.core.policy.target_ref import WHOLE_MESH, TargetRef
+from kong_mesh_cp.core.resources.kinds.dataplane import Dataplane
+from kong_mesh_cp.core.resources.meta import has_spec
+from support.specs.schema_documents import Json
+from support.suites.offline_suites import KINDS, resource_of
 
 
 def _meta(policy_type: str) -> Meta:
@@ -94,3 +104,57 @@ def test_an_empty_spec_says_nothing(policy_type: str, spec: dict[str, object]) -
     policy = policy_of(_meta(policy_type), spec)
 
     assert (policy.target, policy.to, policy.sources) == (WHOLE_MESH, (), ())
+
+
+ADDRESSES = st.sampled_from(["", "10.0.0.1", "10.0.0.2"])
+TAGS = st.dictionaries(st.sampled_from(["kuma.io/service", "version"]), st.text(max_size=3))
+INBOUNDS = st.fixed_dictionaries(
+    {},
+    optional={
+        "address": ADDRESSES,
+        "port": st.integers(0, 65535),
+        "servicePort": st.integers(0, 65535),
+        "tags": TAGS,
+        "name": st.sampled_from(["", "main"]),
+        "state": st.sampled_from(["Ready", "NotReady", "Ignored", 0, 1, 2]),
+        "health": st.just({"ready": False}),
+    },
+)
+GATEWAYS = st.fixed_dictionaries(
+    {}, optional={"tags": TAGS, "type": st.sampled_from(["DELEGATED", "BUILTIN", 0, 1])}
+)
+NETWORKING = st.fixed_dictionaries(
+    {},
+    optional={
+        "address": ADDRESSES,
+        "inbound": st.lists(INBOUNDS, max_size=3),
+        "gateway": GATEWAYS,
+        "outbound": st.just([{"port": 1, "tags": {"kuma.io/service": "db"}}]),
+    },
+)
+
+
+@given(dataplane=st.fixed_dictionaries({}, optional={"networking": NETWORKING}))
+def test_the_json_of_a_dataplane_says_the_same_as_its_types(dataplane: dict[str, Any]) -> None:
+    resource = resource_of({"type": "Dataplane", "name": "dp", **dataplane})
+    assert has_spec(resource, Dataplane)
+
+    stored = json.loads(json.dumps(KINDS["Dataplane"].render(resource.spec)))
+
+    assert proxy_of(meta_of(resource), stored) == mesh_resources.proxy_of(resource)
+    assert proxy_of(meta_of(resource), stored).tag_sets == resource.spec.tag_sets
+
+
+@given(document=Json)
+def test_any_json_has_a_proxy(document: object) -> None:
+    for spec in ({"networking": document}, {"networking": {"inbound": [document], "gateway": {}}}):
+        assert proxy_of(_meta("Dataplane"), spec).meta == _meta("Dataplane")
+
+
+def test_the_services_of_a_mesh_have_ports_and_the_mesh_has_none() -> None:
+    spec = {"ports": [{"port": 80, "name": "http"}, {"port": 81}]}
+
+    service = destination_of(_meta("MeshService"), spec)
+
+    assert service == Destination(_meta("MeshService"), (Port(80, "http"), Port(81)))
+    assert destination_of(_meta("Mesh"), {}) == Destination(_meta("Mesh"))

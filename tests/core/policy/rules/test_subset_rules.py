@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kong_mesh_cp.core.policy.rules.contributions import to_entries
+from kong_mesh_cp.core.policy.rules.entries import to_entries
 from kong_mesh_cp.core.policy.rules.http_matches import matches_hash
 from kong_mesh_cp.core.policy.rules.merge import merge_confs
 from kong_mesh_cp.core.policy.rules.policy import Conf, Policy
@@ -25,9 +25,8 @@ from kong_mesh_cp.core.policy.rules.subsets import (
     TooManySubsetsError,
     positives,
     selects,
-    tags_of,
 )
-from kong_mesh_cp.core.policy.target_ref import WHOLE_MESH, TargetRef
+from kong_mesh_cp.core.policy.target_ref import WHOLE_MESH, TargetRef, tags_of
 from support.specs.policies import policy, route, subset, target
 
 ALLOW, DENY = {"action": "Allow"}, {"action": "Deny"}

@@ -16,8 +16,8 @@ from kong_mesh_cp.core.policy.rules.subsets import (
     positives,
     selects,
     split,
-    tags_of,
 )
+from kong_mesh_cp.core.policy.target_ref import tags_of
 from support.specs.policies import subset, target
 
 

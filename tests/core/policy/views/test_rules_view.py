@@ -16,6 +16,7 @@ from kong_mesh_cp.core.policy.rules.policy import Meta
 from kong_mesh_cp.core.policy.rules.proxies import GatewayRole, MeshGateway, served_gateway
 from kong_mesh_cp.core.policy.views.rules_view import proxy_of_gateway, rules_view
 from kong_mesh_cp.core.resources.kinds.mesh_gateway import MeshGateway as MeshGatewaySpec
+from kong_mesh_cp.core.resources.meta import has_spec
 from support.specs.policies import DEFAULT_MESH, inbound, policy, proxy, route, subset, target
 from support.suites.offline_suites import documents_of, proxy_among, resource_of, view_of
 from support.suites.validation_cases import shared_folder
@@ -51,8 +52,8 @@ def test_the_view_shows_what_the_original_shows(path: Path) -> None:
         found = proxy_among(documents, resource["name"])
     else:
         gateway = resource_of(about)
-        assert isinstance(gateway.spec, MeshGatewaySpec)
-        served = proxy_of_gateway(gateway_of(gateway, gateway.spec))
+        assert has_spec(gateway, MeshGatewaySpec)
+        served = proxy_of_gateway(gateway_of(gateway))
         assert served is not None
         found = served
     mesh = next(each for each in documents if each["type"] == "Mesh")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Annotated, Final
 
 from kong_mesh_cp.core.formats.urls_and_paths import is_file_path, is_url
+from kong_mesh_cp.core.policy.policy_kind import policy_kind
 from kong_mesh_cp.core.policy.spec_parts.shapes import (
     DESTINATIONS,
     PROXIES,
@@ -22,7 +23,6 @@ from kong_mesh_cp.core.policy.spec_parts.shapes import (
     top_ref,
 )
 from kong_mesh_cp.core.policy.target_ref import TargetRef
-from kong_mesh_cp.core.resources.plugin_kind import plugin_kind
 from kong_mesh_cp.core.schema.record_terms import AnyJson, Length, OneOf
 from kong_mesh_cp.core.schema.value_checks import MUST_BE_DEFINED, MUST_NOT_BE_EMPTY
 from kong_mesh_cp.core.schema.violations import FieldPath, Violation
@@ -183,4 +183,4 @@ def _is_json(text: str) -> bool:
     return True
 
 
-KIND: Final = plugin_kind("MeshAccessLog", MeshAccessLog, _violations, inbound_warnings)
+KIND: Final = policy_kind("MeshAccessLog", MeshAccessLog, Conf, _violations, inbound_warnings)

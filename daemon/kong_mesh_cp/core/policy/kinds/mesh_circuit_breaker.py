@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from kong_mesh_cp.core.policy.policy_kind import policy_kind
 from kong_mesh_cp.core.policy.spec_parts.shapes import (
     DESTINATIONS,
     PROXIES,
@@ -21,7 +22,6 @@ from kong_mesh_cp.core.policy.spec_parts.shapes import (
     top_ref,
 )
 from kong_mesh_cp.core.policy.target_ref import TargetRef
-from kong_mesh_cp.core.resources.plugin_kind import plugin_kind
 from kong_mesh_cp.core.schema.record_terms import Duration, IntOrText, Unsigned32
 from kong_mesh_cp.core.schema.value_checks import (
     GREATER_THAN_ZERO,
@@ -213,4 +213,6 @@ def _failures(detector: FailurePercentage, at: FieldPath) -> Iterator[Violation]
     yield from whole_percentage(detector.threshold, at.field("threshold"))
 
 
-KIND: Final = plugin_kind("MeshCircuitBreaker", MeshCircuitBreaker, _violations, inbound_warnings)
+KIND: Final = policy_kind(
+    "MeshCircuitBreaker", MeshCircuitBreaker, Conf, _violations, inbound_warnings
+)

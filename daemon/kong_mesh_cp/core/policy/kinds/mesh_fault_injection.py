@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from kong_mesh_cp.core.policy.policy_kind import policy_kind
 from kong_mesh_cp.core.policy.spec_parts.gateway_lists import destinations, sources
 from kong_mesh_cp.core.policy.spec_parts.shapes import CLIENTS, PROXIES, Entries, top, top_warnings
 from kong_mesh_cp.core.policy.target_ref import TargetRef
-from kong_mesh_cp.core.resources.plugin_kind import plugin_kind
 from kong_mesh_cp.core.schema.record_terms import Duration, Int32, IntOrText
 from kong_mesh_cp.core.schema.value_checks import bandwidth, not_negative, percentage, status_code
 from kong_mesh_cp.core.schema.violations import FieldPath, Violation
@@ -100,4 +100,4 @@ def _fault(fault: Fault, at: FieldPath, index: int) -> Iterator[Violation]:
         yield from percentage(fault.response_bandwidth.percentage, fault_at.field("percentage"))
 
 
-KIND: Final = plugin_kind("MeshFaultInjection", MeshFaultInjection, _violations, top_warnings)
+KIND: Final = policy_kind("MeshFaultInjection", MeshFaultInjection, Conf, _violations, top_warnings)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from kong_mesh_cp.core.policy.policy_kind import policy_kind
 from kong_mesh_cp.core.policy.spec_parts.http_fields import HeaderChanges
 from kong_mesh_cp.core.policy.spec_parts.shapes import (
     CLUSTERS,
@@ -18,7 +19,6 @@ from kong_mesh_cp.core.policy.spec_parts.shapes import (
     top_warnings,
 )
 from kong_mesh_cp.core.policy.target_ref import TargetRef
-from kong_mesh_cp.core.resources.plugin_kind import plugin_kind
 from kong_mesh_cp.core.schema.record_terms import Duration, Int32, IntOrText
 from kong_mesh_cp.core.schema.value_checks import (
     MUST_BE_DEFINED,
@@ -132,4 +132,4 @@ def _http(http: Http, at: FieldPath) -> Iterator[Violation]:
         yield from status_code(status, at.field("expectedStatuses").index(index))
 
 
-KIND: Final = plugin_kind("MeshHealthCheck", MeshHealthCheck, _violations, top_warnings)
+KIND: Final = policy_kind("MeshHealthCheck", MeshHealthCheck, Conf, _violations, top_warnings)

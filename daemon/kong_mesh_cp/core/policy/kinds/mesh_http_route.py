@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Final
 
+from kong_mesh_cp.core.policy.policy_kind import policy_kind
 from kong_mesh_cp.core.policy.spec_parts.backend_refs import (
     BACKENDS,
     BackendRef,
@@ -23,7 +24,6 @@ from kong_mesh_cp.core.policy.spec_parts.shapes import (
     top_warnings,
 )
 from kong_mesh_cp.core.policy.target_ref import Allowed, TargetRef, violations
-from kong_mesh_cp.core.resources.plugin_kind import plugin_kind
 from kong_mesh_cp.core.schema.record_terms import OMIT_EMPTY, Length, OneOf
 from kong_mesh_cp.core.schema.value_checks import MUST_NOT_BE_DEFINED, MUST_NOT_BE_EMPTY
 from kong_mesh_cp.core.schema.violations import FieldPath, Violation
@@ -87,6 +87,17 @@ class Rule:
 
     matches: Annotated[tuple[Match, ...], Length(minimum=1)]
     default: RuleConf
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conf:
+    """What entries say of one service: an entry without the reference to it.
+
+    Merged confs are for one hostname at most, and without rules there is no list of them.
+    """
+
+    hostnames: Annotated[tuple[str, ...], OMIT_EMPTY] = ()
+    rules: Annotated[tuple[Rule, ...], OMIT_EMPTY] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,4 +191,4 @@ def _path(path: PathMatch, at: FieldPath) -> Iterator[Violation]:
         yield at.violation("must be an absolute path")
 
 
-KIND: Final = plugin_kind("MeshHTTPRoute", MeshHttpRoute, _violations, top_warnings)
+KIND: Final = policy_kind("MeshHTTPRoute", MeshHttpRoute, Conf, _violations, top_warnings)

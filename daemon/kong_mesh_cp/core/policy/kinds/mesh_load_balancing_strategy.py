@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Final
 
+from kong_mesh_cp.core.policy.policy_kind import policy_kind
 from kong_mesh_cp.core.policy.spec_parts.hash_policies import HashPolicy, hash_violations
 from kong_mesh_cp.core.policy.spec_parts.shapes import (
     CLUSTERS,
@@ -19,7 +20,6 @@ from kong_mesh_cp.core.policy.spec_parts.shapes import (
     top_warnings,
 )
 from kong_mesh_cp.core.policy.target_ref import Allowed, TargetRef, violations
-from kong_mesh_cp.core.resources.plugin_kind import plugin_kind
 from kong_mesh_cp.core.schema.record_terms import Int32, IntOrText, OneOf, Range, Unsigned32
 from kong_mesh_cp.core.schema.value_checks import (
     MUST_NOT_BE_EMPTY,
@@ -262,6 +262,6 @@ def _failover(failover: Failover, at: FieldPath) -> Iterator[Violation]:
         yield at.field("to").field("type").violation("unrecognized type")
 
 
-KIND: Final = plugin_kind(
-    "MeshLoadBalancingStrategy", MeshLoadBalancingStrategy, _violations, top_warnings
+KIND: Final = policy_kind(
+    "MeshLoadBalancingStrategy", MeshLoadBalancingStrategy, Conf, _violations, top_warnings
 )

@@ -14,9 +14,9 @@ from kong_mesh_cp.core.formats.go_regex import (
     regex_fault,
 )
 from kong_mesh_cp.core.formats.urls_and_paths import is_url
+from kong_mesh_cp.core.policy.policy_kind import policy_kind
 from kong_mesh_cp.core.policy.spec_parts.shapes import PROXIES, SPEC, top, top_warnings
 from kong_mesh_cp.core.policy.target_ref import TargetRef
-from kong_mesh_cp.core.resources.plugin_kind import plugin_kind
 from kong_mesh_cp.core.schema.record_terms import EMPTY_IF_ABSENT, Duration, OneOf, Unsigned32
 from kong_mesh_cp.core.schema.value_checks import MUST_BE_DEFINED, port
 from kong_mesh_cp.core.schema.violations import FieldPath, Violation
@@ -192,4 +192,4 @@ def _backend(backend: Backend, at: FieldPath) -> Iterator[Violation]:
             yield at.violation("unrecognized type")
 
 
-KIND: Final = plugin_kind("MeshMetric", MeshMetric, _violations, top_warnings)
+KIND: Final = policy_kind("MeshMetric", MeshMetric, Conf, _violations, top_warnings)

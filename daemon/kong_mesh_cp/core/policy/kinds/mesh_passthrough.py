@@ -9,9 +9,9 @@ from typing import Annotated, Final
 
 from kong_mesh_cp.core.formats.addresses import is_dns_name, is_ip
 from kong_mesh_cp.core.formats.urls_and_paths import is_cidr
+from kong_mesh_cp.core.policy.policy_kind import policy_kind
 from kong_mesh_cp.core.policy.spec_parts.shapes import SPEC, top, top_warnings
 from kong_mesh_cp.core.policy.target_ref import TargetRef
-from kong_mesh_cp.core.resources.plugin_kind import plugin_kind
 from kong_mesh_cp.core.schema.record_terms import EMPTY_IF_ABSENT, OneOf, Unsigned32
 from kong_mesh_cp.core.schema.value_checks import must_be_one_of, port
 from kong_mesh_cp.core.schema.violations import FieldPath, Violation
@@ -134,4 +134,4 @@ def _domain(match: Match, at: FieldPath) -> Iterator[Violation]:
         yield at.field("value").violation("provided DNS has incorrect value")
 
 
-KIND: Final = plugin_kind("MeshPassthrough", MeshPassthrough, _violations, top_warnings)
+KIND: Final = policy_kind("MeshPassthrough", MeshPassthrough, Conf, _violations, top_warnings)

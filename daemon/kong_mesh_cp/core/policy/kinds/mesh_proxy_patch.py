@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Annotated, Final, Generic, TypeVar
 
 from kong_mesh_cp.core.formats.native_envoy import native_fault
+from kong_mesh_cp.core.policy.policy_kind import policy_kind
 from kong_mesh_cp.core.policy.spec_parts.shapes import PROXIES, SPEC, top, top_warnings
 from kong_mesh_cp.core.policy.target_ref import TargetRef
-from kong_mesh_cp.core.resources.plugin_kind import plugin_kind
 from kong_mesh_cp.core.schema.record_terms import AnyJson, OneOf
 from kong_mesh_cp.core.schema.value_checks import (
     MUST_BE_DEFINED,
@@ -285,4 +285,4 @@ def _available(*operations: str) -> str:
     return f"invalid operation. Available operations: {quoted}"
 
 
-KIND: Final = plugin_kind("MeshProxyPatch", MeshProxyPatch, _violations, top_warnings)
+KIND: Final = policy_kind("MeshProxyPatch", MeshProxyPatch, Conf, _violations, top_warnings)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from kong_mesh_cp.core.formats.durations import MILLISECOND
+from kong_mesh_cp.core.policy.policy_kind import policy_kind
 from kong_mesh_cp.core.policy.spec_parts.gateway_lists import destinations, sources
 from kong_mesh_cp.core.policy.spec_parts.http_fields import HeaderChanges
 from kong_mesh_cp.core.policy.spec_parts.shapes import (
@@ -23,7 +24,6 @@ from kong_mesh_cp.core.policy.spec_parts.shapes import (
     top_ref,
 )
 from kong_mesh_cp.core.policy.target_ref import TargetRef
-from kong_mesh_cp.core.resources.plugin_kind import plugin_kind
 from kong_mesh_cp.core.schema.record_terms import Duration, Unsigned32
 from kong_mesh_cp.core.schema.value_checks import (
     MUST_BE_DEFINED,
@@ -149,4 +149,4 @@ def _rate(rate: Rate | None, at: FieldPath) -> Iterator[Violation]:
         yield from longer_than(rate.interval, INTERVAL_NANOSECONDS_MIN, at.field("interval"))
 
 
-KIND: Final = plugin_kind("MeshRateLimit", MeshRateLimit, _violations, inbound_warnings)
+KIND: Final = policy_kind("MeshRateLimit", MeshRateLimit, Conf, _violations, inbound_warnings)

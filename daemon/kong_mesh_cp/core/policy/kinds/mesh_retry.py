@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated, Final
 
+from kong_mesh_cp.core.policy.policy_kind import policy_kind
 from kong_mesh_cp.core.policy.spec_parts.http_fields import HeaderMatch, HeaderName
 from kong_mesh_cp.core.policy.spec_parts.shapes import (
     AT_GATEWAY,
@@ -20,7 +21,6 @@ from kong_mesh_cp.core.policy.spec_parts.shapes import (
     top_warnings,
 )
 from kong_mesh_cp.core.policy.target_ref import TargetRef
-from kong_mesh_cp.core.resources.plugin_kind import plugin_kind
 from kong_mesh_cp.core.schema.record_terms import Duration, Int32, Int64, OneOf, Unsigned32
 from kong_mesh_cp.core.schema.value_checks import (
     MUST_BE_DEFINED,
@@ -256,4 +256,4 @@ def _host_selection(predicates: tuple[Predicate, ...], at: FieldPath) -> Iterato
                 )
 
 
-KIND: Final = plugin_kind("MeshRetry", MeshRetry, _violations, top_warnings)
+KIND: Final = policy_kind("MeshRetry", MeshRetry, Conf, _violations, top_warnings)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Final
 
+from kong_mesh_cp.core.policy.policy_kind import policy_kind
 from kong_mesh_cp.core.policy.spec_parts.backend_refs import (
     BACKENDS,
     BackendRef,
@@ -21,14 +22,13 @@ from kong_mesh_cp.core.policy.spec_parts.shapes import (
     top_warnings,
 )
 from kong_mesh_cp.core.policy.target_ref import TargetRef, violations
-from kong_mesh_cp.core.resources.plugin_kind import plugin_kind
 from kong_mesh_cp.core.schema.record_terms import Length
 from kong_mesh_cp.core.schema.value_checks import MUST_BE_DEFINED
 from kong_mesh_cp.core.schema.violations import FieldPath, Violation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Conf:
+class RuleConf:
     """The backends that connections are shared among."""
 
     backend_refs: tuple[BackendRef, ...] | None = None
@@ -38,7 +38,14 @@ class Conf:
 class Rule:
     """The one rule of a TCP route: there is nothing to match connections by."""
 
-    default: Conf
+    default: RuleConf
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conf:
+    """What entries say of one service: their first rule, or nothing where they have none."""
+
+    default: RuleConf | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +78,7 @@ def _violations(spec: MeshTcpRoute) -> Iterator[Violation]:
             yield from _conf(rule.default, at.field("rules").index(position).field("default"))
 
 
-def _conf(conf: Conf, default: FieldPath) -> Iterator[Violation]:
+def _conf(conf: RuleConf, default: FieldPath) -> Iterator[Violation]:
     at = default.field("backendRefs")
     # There are no filters as in HTTP routes, so a rule without backends would do nothing.
     if not conf.backend_refs:
@@ -79,4 +86,4 @@ def _conf(conf: Conf, default: FieldPath) -> Iterator[Violation]:
     yield from backend_violations(conf.backend_refs or (), BACKENDS, at)
 
 
-KIND: Final = plugin_kind("MeshTCPRoute", MeshTcpRoute, _violations, top_warnings)
+KIND: Final = policy_kind("MeshTCPRoute", MeshTcpRoute, Conf, _violations, top_warnings)

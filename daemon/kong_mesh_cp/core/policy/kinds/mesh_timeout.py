@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
+from kong_mesh_cp.core.policy.policy_kind import policy_kind
 from kong_mesh_cp.core.policy.spec_parts.shapes import (
     AT_GATEWAY,
     DESTINATIONS,
@@ -23,7 +24,6 @@ from kong_mesh_cp.core.policy.spec_parts.shapes import (
     top_ref,
 )
 from kong_mesh_cp.core.policy.target_ref import TargetRef
-from kong_mesh_cp.core.resources.plugin_kind import plugin_kind
 from kong_mesh_cp.core.schema.record_terms import Duration
 from kong_mesh_cp.core.schema.value_checks import not_negative, positive
 from kong_mesh_cp.core.schema.violations import FieldPath, Violation
@@ -118,4 +118,4 @@ def _http(http: Http, at: FieldPath) -> Iterator[Violation]:
     yield from not_negative(http.request_headers_timeout, at.field("requestHeadersTimeout"))
 
 
-KIND: Final = plugin_kind("MeshTimeout", MeshTimeout, _violations, inbound_warnings)
+KIND: Final = policy_kind("MeshTimeout", MeshTimeout, Conf, _violations, inbound_warnings)

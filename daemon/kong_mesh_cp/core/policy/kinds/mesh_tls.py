@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Final
 
+from kong_mesh_cp.core.policy.policy_kind import policy_kind
 from kong_mesh_cp.core.policy.spec_parts.shapes import (
     SPEC,
     WHOLE_MESH_ONLY,
@@ -19,7 +20,6 @@ from kong_mesh_cp.core.policy.spec_parts.shapes import (
     top_ref,
 )
 from kong_mesh_cp.core.policy.target_ref import TargetRef
-from kong_mesh_cp.core.resources.plugin_kind import plugin_kind
 from kong_mesh_cp.core.resources.tls_versions import TlsVersion, version_violations
 from kong_mesh_cp.core.schema.record_terms import OneOf
 from kong_mesh_cp.core.schema.value_checks import must_be_one_of
@@ -89,4 +89,4 @@ def _only_for_whole_mesh(name: str) -> str:
     return f"{name} can only be defined with top level targetRef kind: Mesh"
 
 
-KIND: Final = plugin_kind("MeshTLS", MeshTls, _violations, inbound_warnings)
+KIND: Final = policy_kind("MeshTLS", MeshTls, Conf, _violations, inbound_warnings)

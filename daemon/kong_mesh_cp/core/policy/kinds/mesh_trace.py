@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 
 from kong_mesh_cp.core.formats.addresses import PORT_MAX, parse_request_uri
 from kong_mesh_cp.core.formats.urls_and_paths import is_url
+from kong_mesh_cp.core.policy.policy_kind import policy_kind
 from kong_mesh_cp.core.policy.spec_parts.shapes import PROXIES, SPEC, top, top_warnings
 from kong_mesh_cp.core.policy.target_ref import TargetRef
-from kong_mesh_cp.core.resources.plugin_kind import plugin_kind
 from kong_mesh_cp.core.schema.record_terms import EMPTY_IF_ABSENT, IntOrText, Json, Length, OneOf
 from kong_mesh_cp.core.schema.value_checks import (
     INVALID_PORT,
@@ -188,4 +188,4 @@ def _sampling(value: int | str | None, at: FieldPath) -> Iterator[Violation]:
         yield at.violation("must be between 0 and 100")
 
 
-KIND: Final = plugin_kind("MeshTrace", MeshTrace, _violations, top_warnings)
+KIND: Final = policy_kind("MeshTrace", MeshTrace, Conf, _violations, top_warnings)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Final
 
+from kong_mesh_cp.core.policy.policy_kind import policy_kind
 from kong_mesh_cp.core.policy.spec_parts.shapes import (
     CLIENTS,
     SPEC,
@@ -15,7 +16,6 @@ from kong_mesh_cp.core.policy.spec_parts.shapes import (
     top_warnings,
 )
 from kong_mesh_cp.core.policy.target_ref import TargetRef
-from kong_mesh_cp.core.resources.plugin_kind import plugin_kind
 from kong_mesh_cp.core.schema.record_terms import OneOf
 from kong_mesh_cp.core.schema.value_checks import MUST_BE_DEFINED, NEEDS_AN_ITEM
 from kong_mesh_cp.core.schema.violations import FieldPath, Violation
@@ -65,4 +65,6 @@ def _warnings(spec: MeshTrafficPermission) -> Iterator[str]:
         )
 
 
-KIND: Final = plugin_kind("MeshTrafficPermission", MeshTrafficPermission, _violations, _warnings)
+KIND: Final = policy_kind(
+    "MeshTrafficPermission", MeshTrafficPermission, Conf, _violations, _warnings
+)

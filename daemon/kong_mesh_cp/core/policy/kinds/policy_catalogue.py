@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from kong_mesh_cp.core.policy.policy_kind import PolicyKind
 from kong_mesh_cp.core.resources.lazy_kinds import LazyKinds
-from kong_mesh_cp.core.resources.plugin_kind import PluginKind
 
 # By the name of the type, as lists of types are.
 _MODULES: Final = {
@@ -27,6 +27,6 @@ _MODULES: Final = {
     "MeshTrafficPermission": "mesh_traffic_permission",
 }
 
-POLICY_KINDS: Final = LazyKinds[PluginKind[Any]](
+POLICY_KINDS: Final = LazyKinds[PolicyKind[Any]](
     {name: f"{__package__}.{module}.KIND" for name, module in _MODULES.items()}
 )

@@ -71,7 +71,7 @@ class LegacyPolicy:
     selectors: tuple[Tags, ...] = ()
 
 
-def legacy_policy(resource: Resource) -> LegacyPolicy | None:
+def legacy_policy(resource: Resource[object]) -> LegacyPolicy | None:
     """None for a resource that is no policy of the older generation."""
     spec = resource.spec
     sources: Sequence[Selector] = ()

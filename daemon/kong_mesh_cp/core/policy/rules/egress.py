@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from kong_mesh_cp.core.policy.rules.contributions import Contribution, to_entries
+from kong_mesh_cp.core.policy.rules.entries import Contribution, to_entries
 from kong_mesh_cp.core.policy.rules.inbound_rules import InboundRule, inbound_rules
 from kong_mesh_cp.core.policy.rules.policy import TRAITS, Policy
 from kong_mesh_cp.core.policy.rules.priority import sorted_policies
 from kong_mesh_cp.core.policy.rules.subset_rules import SubsetRule, from_rules, negated_rules
-from kong_mesh_cp.core.policy.rules.subsets import Tags, selects, tags_of
-from kong_mesh_cp.core.policy.target_ref import TargetRef
+from kong_mesh_cp.core.policy.rules.subsets import Tags, selects
+from kong_mesh_cp.core.policy.target_ref import TargetRef, tags_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from kong_mesh_cp.core.policy.rules.proxies import (
     is_of_zone,
     listener_tags,
 )
-from kong_mesh_cp.core.policy.rules.subsets import Tags, selects, tags_of
+from kong_mesh_cp.core.policy.rules.subsets import Tags, selects
 from kong_mesh_cp.core.policy.target_ref import TargetRef
 
 
@@ -46,13 +46,19 @@ def select(
     A policy about a MeshHTTPRoute of `routes` selects what the route selects.
     Raises: UnresolvedTargetError.
     """
-    target = policy.target
+    target, tags = policy.target, policy.selected_tags
     # The cheap questions come first: this runs for each policy of a mesh and each proxy.
-    if not (_concerns_zone(policy.meta, proxy, gateway) and _concerns_namespace(policy, proxy)):
+    if policy.only_zone is not None:
+        selected = gateway.meta if gateway else proxy.meta
+        if selected.origin not in ("", "global") and not is_of_zone(selected, policy.only_zone):
+            return NOTHING
+    if policy.in_namespace_only and not _is_in_namespace(policy, proxy):
         return NOTHING
     # An empty list cannot be stored, so that absent is the only way to mean every type.
     if target.proxy_types and proxy.proxy_type not in target.proxy_types:
         return NOTHING
+    if tags is not None:
+        return _select_by_tags(tags, proxy, gateway)
     match target.kind:
         # The route's own target decides, without routes, since a route cannot be about another
         # route.
@@ -63,12 +69,9 @@ def select(
         case "MeshGateway":
             return _select_gateway(policy, proxy, gateway)
         case _:
-            tags = tags_of(target)
             # MeshExternalService and the like have no proxies. A write refuses them at the top
             # level; the text is for what a global control plane sends.
-            if tags is None:
-                raise UnresolvedTargetError(f"unsupported targetRef kind '{target.kind}'")
-            return _select_by_tags(tags, proxy, gateway)
+            raise UnresolvedTargetError(f"unsupported targetRef kind '{target.kind}'")
 
 
 def find_route(policy: Policy, routes: Iterable[Policy]) -> Policy:
@@ -86,17 +89,7 @@ def is_named(name: str, source: Meta, meta: Meta) -> bool:
     return source.mesh == meta.mesh and name == meta.display_name
 
 
-def _concerns_zone(policy: Meta, proxy: Proxy, gateway: MeshGateway | None) -> bool:
-    # A producer speaks about its own service to clients in every zone.
-    if policy.role == "producer" or policy.origin != "zone" or policy.zone is None:
-        return True
-    selected = gateway.meta if gateway else proxy.meta
-    return selected.origin in ("", "global") or is_of_zone(selected, policy.zone)
-
-
-def _concerns_namespace(policy: Policy, proxy: Proxy) -> bool:
-    if policy.meta.role not in ("consumer", "workload-owner"):
-        return True
+def _is_in_namespace(policy: Policy, proxy: Proxy) -> bool:
     namespace = policy.meta.namespace
     return bool(namespace) and namespace == proxy.meta.namespace
 
@@ -138,6 +131,8 @@ def _select_by_tags(tags: Tags, proxy: Proxy, gateway: MeshGateway | None) -> Se
         if not inbound.ignored and selects(tags, inbound.tags)
     ]
     # Listeners count only where the proxy serves the gateway; for a sidecar there is none.
+    if gateway is None and proxy.gateway is None:
+        return Selection(tuple(dict.fromkeys(inbounds))) if inbounds else NOTHING
     hosts = [
         HostListener(proxy.address, listener.port, listener.hostname)
         for listener in (gateway.listeners if gateway else ())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from kong_mesh_cp.core.formats.go_quote import go_quote
@@ -10,7 +10,7 @@ from kong_mesh_cp.core.policy.rules.destinations import Destinations
 from kong_mesh_cp.core.policy.rules.inbound_rules import InboundRule, inbound_rules
 from kong_mesh_cp.core.policy.rules.match import Selection, UnresolvedTargetError, select
 from kong_mesh_cp.core.policy.rules.policy import HTTP_ROUTE, TRAITS, Policy
-from kong_mesh_cp.core.policy.rules.priority import sorted_policies
+from kong_mesh_cp.core.policy.rules.priority import sorted_by_policy
 from kong_mesh_cp.core.policy.rules.proxies import (
     HostListener,
     Listener,
@@ -40,9 +40,16 @@ class MeshView:
     policies: tuple[Policy, ...] = ()
     gateways: tuple[MeshGateway, ...] = ()
     destinations: Destinations = field(default_factory=lambda: Destinations(()))
+    _by_type: Mapping[str, Sequence[Policy]] = field(init=False, repr=False, compare=False)
 
-    def of_type(self, policy_type: str) -> Iterable[Policy]:
-        return (policy for policy in self.policies if policy.meta.type == policy_type)
+    def __post_init__(self) -> None:
+        by_type: dict[str, list[Policy]] = {}
+        for policy in self.policies:
+            by_type.setdefault(policy.meta.type, []).append(policy)
+        object.__setattr__(self, "_by_type", by_type)  # the index of what is frozen
+
+    def of_type(self, policy_type: str) -> Sequence[Policy]:
+        return self._by_type.get(policy_type, ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +85,8 @@ def matched_policies(
     policy_type: str, proxy: Proxy, view: MeshView, *, with_shadow: bool = False
 ) -> MatchedPolicies:
     """Match and merge the policies of `policy_type` for `proxy`. Never fails: see `warnings`."""
-    candidates = sorted_policies(_candidates(policy_type, view, with_shadow=with_shadow))
-    selections, warnings = _selections(candidates, proxy, view)
+    candidates = _candidates(policy_type, view, with_shadow=with_shadow)
+    selections, warnings = _ranked_selections(candidates, proxy, view)
     policies = tuple(policy for policy, _ in selections)
     # Rules differ by listener only where a policy selects some of them; still each has its own, as
     # the answer lists them by inbound.
@@ -118,11 +125,10 @@ def gateway_to_rules(
     Raises: TooManySubsetsError.
     """
     candidates = _candidates(policy_type, view, with_shadow=with_shadow)
-    ranked, _ = _selections(sorted_policies(candidates), proxy, view)
-    listed, _ = _selections(candidates, proxy, view)
+    ranked, _ = _ranked_selections(candidates, proxy, view)
     by_host: dict[HostListener, list[Policy]] = {}
-    for policy, selection in listed:
-        for place in selection.host_listeners:
+    for policy, found in _selections(candidates, proxy, view):
+        for place in found.host_listeners if isinstance(found, Selection) else ():
             by_host.setdefault(place, []).append(policy)
     return GatewayToRules(
         {place: _to_rules(about, view) for place, about in _by_listener(ranked).items()},
@@ -144,23 +150,37 @@ def _candidates(policy_type: str, view: MeshView, *, with_shadow: bool) -> list[
 
 def _selections(
     policies: Iterable[Policy], proxy: Proxy, view: MeshView
-) -> tuple[list[tuple[Policy, Selection]], list[str]]:
+) -> Iterator[tuple[Policy, Selection | UnresolvedTargetError]]:
+    """Those of `policies` that select something, or cannot tell what."""
     gateway = served_gateway(proxy, view.gateways)
-    routes = tuple(view.of_type(HTTP_ROUTE))
+    routes = view.of_type(HTTP_ROUTE)
     # Policies that select nothing are dropped here, so that they are in no origin of any rule.
-    selected: list[tuple[Policy, Selection]] = []
-    warnings: list[str] = []
     for policy in policies:
         try:
             selection = select(policy, proxy, gateway, routes)
         except UnresolvedTargetError as error:
-            warnings.append(
-                "unable to resolve TargetRef on policy: "
-                f"mesh:{policy.meta.mesh} name:{policy.meta.name} error:{go_quote(str(error))}"
-            )
-            continue
-        if selection:
+            yield policy, error
+        else:
+            if selection:
+                yield policy, selection
+
+
+def _ranked_selections(
+    policies: Iterable[Policy], proxy: Proxy, view: MeshView
+) -> tuple[list[tuple[Policy, Selection]], list[str]]:
+    """By priority, with a warning for each that cannot tell what it selects."""
+    selected: list[tuple[Policy, Selection]] = []
+    warnings: list[str] = []
+    # A mesh has many policies and a proxy gets few of them: only those are put in order.
+    found = sorted_by_policy(_selections(policies, proxy, view), lambda each: each[0])
+    for policy, selection in found:
+        if isinstance(selection, Selection):
             selected.append((policy, selection))
+            continue
+        warnings.append(
+            "unable to resolve TargetRef on policy: "
+            f"mesh:{policy.meta.mesh} name:{policy.meta.name} error:{go_quote(str(selection))}"
+        )
     return selected, warnings
 
 

@@ -1,13 +1,8 @@
-"""From the resources of a mesh, as they are stored, to what matching and merging read."""
+"""From resources with their types to what matching and merging read; `specs` reads their JSON."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Final
-
-from kong_mesh_cp.core.policy.rules.destinations import MESH, Destination, Destinations, Port
-from kong_mesh_cp.core.policy.rules.matched import MeshView
-from kong_mesh_cp.core.policy.rules.policy import TRAITS, Meta
+from kong_mesh_cp.core.policy.rules.policy import Meta
 from kong_mesh_cp.core.policy.rules.proxies import (
     ANY_HOSTNAME,
     GatewayListener,
@@ -17,44 +12,17 @@ from kong_mesh_cp.core.policy.rules.proxies import (
     MeshGateway,
     Proxy,
 )
-from kong_mesh_cp.core.policy.rules.specs import policy_of
 from kong_mesh_cp.core.resources.kinds import dataplane, mesh_gateway
 from kong_mesh_cp.core.resources.meta import Resource
 
-RenderedSpec = Callable[[Resource], Mapping[str, object]]
-"""The spec of a policy or service in JSON, as answers show it under `spec`."""
 
-_DESTINATIONS: Final = (MESH, "MeshService", "MeshExternalService", "MeshMultiZoneService")
-
-
-def mesh_view(resources: Iterable[Resource], rendered: RenderedSpec) -> MeshView:
-    """What the Mesh, the policies, gateways and services among `resources` say about proxies.
-
-    They are of one mesh and in the order of the store's lists; others among them do not matter.
-    """
-    listed = tuple(resources)
-    return MeshView(
-        policies=tuple(
-            policy_of(meta_of(each), rendered(each)) for each in listed if each.type in TRAITS
-        ),
-        gateways=tuple(
-            gateway_of(each, each.spec)
-            for each in listed
-            # By the class, which is the same question as by the type and tells mypy more.
-            if isinstance(each.spec, mesh_gateway.MeshGateway)
-        ),
-        destinations=Destinations(
-            _destination(each, rendered) for each in listed if each.type in _DESTINATIONS
-        ),
-    )
-
-
-def meta_of(resource: Resource) -> Meta:
+def meta_of(resource: Resource[object]) -> Meta:
     return Meta(resource.type, resource.mesh, resource.name, resource.labels)
 
 
-def proxy_of(resource: Resource, spec: dataplane.Dataplane) -> Proxy:
+def proxy_of(resource: Resource[dataplane.Dataplane]) -> Proxy:
     """The proxy of a Dataplane; one without `networking` has nothing that could be selected."""
+    spec = resource.spec
     networking = spec.networking or dataplane.Networking()
     gateway = spec.gateway
     return Proxy(
@@ -74,7 +42,8 @@ def proxy_of(resource: Resource, spec: dataplane.Dataplane) -> Proxy:
     )
 
 
-def gateway_of(resource: Resource, spec: mesh_gateway.MeshGateway) -> MeshGateway:
+def gateway_of(resource: Resource[mesh_gateway.MeshGateway]) -> MeshGateway:
+    spec = resource.spec
     listeners = spec.conf.listeners if spec.conf else ()
     return MeshGateway(
         meta=meta_of(resource),
@@ -85,18 +54,4 @@ def gateway_of(resource: Resource, spec: mesh_gateway.MeshGateway) -> MeshGatewa
             for each in listeners
         ),
         created_at=resource.created_at,
-    )
-
-
-def _destination(resource: Resource, rendered: RenderedSpec) -> Destination:
-    if resource.type == MESH:
-        return Destination(meta_of(resource))
-    # MeshExternalService has one port under `match`, and no sections; nothing is found for it here.
-    ports = rendered(resource).get("ports")
-    return Destination(
-        meta_of(resource),
-        tuple(
-            Port(port["port"], str(port.get("name") or ""))
-            for port in (ports if isinstance(ports, list) else ())
-        ),
     )

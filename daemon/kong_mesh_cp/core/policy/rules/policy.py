@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from kong_mesh_cp.core.policy.target_ref import WHOLE_MESH, TargetRef
+from kong_mesh_cp.core.policy.target_ref import WHOLE_MESH, TargetRef, tags_of
 from kong_mesh_cp.core.resources import labels, registry
 
 Conf = Mapping[str, object]
@@ -64,7 +64,13 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """One policy. Which of its lists a type has at all, its `Traits` tell."""
+    """One policy. Which of its lists a type has at all, its `Traits` tell.
+
+    What follows from target and labels is worked out once, for it is asked of each proxy:
+    `selected_tags` are those of the proxies it selects, None where tags do not decide;
+    `only_zone` is the zone whose proxies alone it concerns, None for all zones;
+    `in_namespace_only`: it concerns proxies of its own namespace alone (8.2).
+    """
 
     meta: Meta
     target: TargetRef = WHOLE_MESH
@@ -72,6 +78,17 @@ class Policy:
     sources: tuple[Entry, ...] = ()  # the `from` list
     rules: tuple[Conf, ...] = ()
     proxy_conf: Conf | None = None  # the one `default` of a type without lists
+    selected_tags: Mapping[str, str] | None = field(init=False, repr=False, compare=False)
+    only_zone: str | None = field(init=False, repr=False, compare=False)
+    in_namespace_only: bool = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        meta = self.meta
+        # A producer speaks about its own service to clients in every zone.
+        everywhere = meta.role == "producer" or meta.origin != "zone"
+        object.__setattr__(self, "selected_tags", tags_of(self.target))
+        object.__setattr__(self, "only_zone", None if everywhere else meta.zone)
+        object.__setattr__(self, "in_namespace_only", meta.role in ("consumer", "workload-owner"))
 
     @property
     def traits(self) -> Traits:

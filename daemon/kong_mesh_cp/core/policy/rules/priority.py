@@ -6,12 +6,14 @@ stable: policies that no rule tells apart stay as the store lists them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Callable, Iterable
+from typing import Final, TypeVar
 
-from kong_mesh_cp.core.policy.rules.contributions import Contribution
+from kong_mesh_cp.core.policy.rules.entries import Contribution
 from kong_mesh_cp.core.policy.rules.policy import Meta, Policy
 from kong_mesh_cp.core.policy.target_ref import TargetRef
+
+T = TypeVar("T")
 
 # By how closely a kind singles out what it configures (8.1).
 _KINDS: Final = {
@@ -33,8 +35,13 @@ _ROLES: Final = {"system": 1, "producer": 2, "consumer": 3, "workload-owner": 4}
 # Two stable sorts instead of one key, because the names go the other way round.
 def sorted_policies(policies: Iterable[Policy]) -> list[Policy]:
     """By top-level target, origin, role and, for equal ranks, display name from z to a."""
-    by_name = sorted(policies, key=lambda policy: policy.meta.display_name, reverse=True)
-    return sorted(by_name, key=_policy_rank)
+    return sorted_by_policy(policies, lambda policy: policy)
+
+
+def sorted_by_policy(items: Iterable[T], policy_of: Callable[[T], Policy]) -> list[T]:
+    """`items` in the order that `sorted_policies` gives their policies."""
+    by_name = sorted(items, key=lambda item: policy_of(item).meta.display_name, reverse=True)
+    return sorted(by_name, key=lambda item: _policy_rank(policy_of(item)))
 
 
 def sorted_entries(contributions: Iterable[Contribution]) -> list[Contribution]:

@@ -71,6 +71,12 @@ class Proxy:
         return self.gateway is not None and not self.gateway.builtin
 
     @property
+    def tag_sets(self) -> tuple[Tags, ...]:
+        """The tags of each inbound, also of ignored ones, then those of the gateway."""
+        sets = tuple(each.tags for each in self.inbounds)
+        return sets if self.gateway is None else (*sets, self.gateway.tags)
+
+    @property
     def proxy_type(self) -> str:
         """As `proxyTypes` of a targetRef say it (8.2)."""
         return "Sidecar" if self.gateway is None else "Gateway"

@@ -5,15 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from kong_mesh_cp.core.policy.rules.contributions import (
-    Contribution,
-    Origin,
-    backend_ref_entries,
-    merged,
-    origins_by_entry,
-    to_entries,
-)
 from kong_mesh_cp.core.policy.rules.destinations import MESH, DestinationId, Destinations, Section
+from kong_mesh_cp.core.policy.rules.entries import Contribution, merged, to_entries
+from kong_mesh_cp.core.policy.rules.origins import Origin, backend_ref_entries, origins_by_entry
 from kong_mesh_cp.core.policy.rules.policy import HTTP_ROUTE, Conf, Meta, Policy
 from kong_mesh_cp.core.policy.rules.priority import sorted_entries
 

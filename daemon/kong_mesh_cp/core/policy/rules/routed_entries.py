@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from kong_mesh_cp.core.policy.rules.contributions import Contribution, to_entries
+from kong_mesh_cp.core.policy.rules.entries import Contribution, to_entries
 from kong_mesh_cp.core.policy.rules.http_matches import RULE_MATCHES_HASH_TAG, matches_hash
 from kong_mesh_cp.core.policy.rules.match import find_route
 from kong_mesh_cp.core.policy.rules.policy import HTTP_ROUTE, Conf, Policy

@@ -1,9 +1,15 @@
-"""Policies from their specs: the JSON objects that the kinds render, already found valid."""
+"""Policies, services and proxies from their specs: the JSON that the kinds render, found valid.
+
+Matching reads the JSON, because it wants a fraction of a spec, and to read all of it with its
+types takes several times as long; a mesh has thousands.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Final
 
+from kong_mesh_cp.core.policy.rules.destinations import Destination, Port
 from kong_mesh_cp.core.policy.rules.policy import (
     HTTP_ROUTE,
     TCP_ROUTE,
@@ -13,7 +19,12 @@ from kong_mesh_cp.core.policy.rules.policy import (
     Meta,
     Policy,
 )
+from kong_mesh_cp.core.policy.rules.proxies import GatewayRole, Inbound, Listener, Proxy
 from kong_mesh_cp.core.policy.target_ref import WHOLE_MESH, TargetRef
+from kong_mesh_cp.core.resources.kinds.dataplane import GatewayType, InboundState
+
+_IGNORED: Final = InboundState.Ignored.name
+_BUILTIN: Final = GatewayType.BUILTIN.name
 
 
 def policy_of(meta: Meta, spec: Mapping[str, object]) -> Policy:
@@ -29,8 +40,43 @@ def policy_of(meta: Meta, spec: Mapping[str, object]) -> Policy:
     )
 
 
+def destination_of(meta: Meta, spec: Mapping[str, object]) -> Destination:
+    """The service called `meta`, or the Mesh, which has no ports."""
+    return Destination(
+        meta,
+        tuple(Port(_number(port, "port"), _text(port, "name")) for port in _objects(spec, "ports")),
+    )
+
+
+def proxy_of(meta: Meta, spec: Mapping[str, object]) -> Proxy:
+    """The proxy of a Dataplane; one without `networking` has nothing that could be selected."""
+    networking = _object(spec, "networking")
+    address = _text(networking, "address")
+    gateway = networking.get("gateway")
+    return Proxy(
+        meta=meta,
+        address=address,
+        inbounds=tuple(
+            Inbound(
+                Listener(_text(inbound, "address") or address, _number(inbound, "port")),
+                _texts(inbound, "tags"),
+                _text(inbound, "name"),
+                ignored=inbound.get("state") == _IGNORED,
+            )
+            for inbound in _objects(networking, "inbound")
+        ),
+        gateway=(
+            GatewayRole(gateway.get("type") == _BUILTIN, _texts(gateway, "tags"))
+            if isinstance(gateway, Mapping)
+            else None
+        ),
+    )
+
+
 def target_of(reference: Mapping[str, object]) -> TargetRef:
     """A targetRef as it is written in JSON."""
+    if len(reference) == 1 and reference.get("kind") == WHOLE_MESH.kind:
+        return WHOLE_MESH  # which most are
     proxy_types = reference.get("proxyTypes")
     return TargetRef(
         kind=_text(reference, "kind"),
@@ -72,6 +118,11 @@ def _object(holder: Mapping[str, object], member: str) -> Mapping[str, object]:
 def _text(holder: Mapping[str, object], member: str) -> str:
     value = holder.get(member)
     return value if isinstance(value, str) else ""
+
+
+def _number(holder: Mapping[str, object], member: str) -> int:
+    value = holder.get(member)
+    return value if isinstance(value, int) else 0
 
 
 def _texts(holder: Mapping[str, object], member: str) -> dict[str, str]:

@@ -9,15 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from kong_mesh_cp.core.policy.rules.contributions import (
-    Contribution,
-    Origin,
-    backend_ref_policies,
-    from_entries,
-    merged,
-    origins_by_policy,
-    proxy_entries,
-)
+from kong_mesh_cp.core.policy.rules.entries import Contribution, from_entries, merged, proxy_entries
+from kong_mesh_cp.core.policy.rules.origins import Origin, backend_ref_policies, origins_by_policy
 from kong_mesh_cp.core.policy.rules.policy import Conf, Policy
 from kong_mesh_cp.core.policy.rules.subsets import (
     Subset,
@@ -26,8 +19,8 @@ from kong_mesh_cp.core.policy.rules.subsets import (
     positive,
     positives,
     split,
-    tags_of,
 )
+from kong_mesh_cp.core.policy.target_ref import tags_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
-from kong_mesh_cp.core.policy.rules.contributions import Origin
 from kong_mesh_cp.core.policy.rules.http_matches import matches_hash
 from kong_mesh_cp.core.policy.rules.inbound_rules import InboundRule
 from kong_mesh_cp.core.policy.rules.matched import MatchedPolicies, MeshView, matched_policies
+from kong_mesh_cp.core.policy.rules.origins import Origin
 from kong_mesh_cp.core.policy.rules.policy import HTTP_ROUTE, TRAITS, Conf, Meta
 from kong_mesh_cp.core.policy.rules.proxies import GatewayRole, Listener, MeshGateway, Proxy
 from kong_mesh_cp.core.policy.rules.resource_rules import ResourceRule

@@ -220,7 +220,8 @@ def _resource(row: _Row) -> StoredResource:
     if status is not None:
         require_object(key, "status", status)
     try:
-        times = instant(created_at), instant(modified_at)
+        made_at = instant(created_at)
+        times = made_at, made_at if modified_at == created_at else instant(modified_at)
     except (TypeError, ValueError):
         raise UnsoundRowError(key, "its times are none") from None
     return StoredResource(

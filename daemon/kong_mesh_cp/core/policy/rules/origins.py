@@ -1,25 +1,13 @@
-"""What single entries of policies contribute to a rule, and how a rule tells where it is from."""
+"""Where a rule is from: the policies, or their entries, that had a part in it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from kong_mesh_cp.core.policy.rules.entries import Contribution
 from kong_mesh_cp.core.policy.rules.http_matches import matches_hash
-from kong_mesh_cp.core.policy.rules.merge import merge_confs, merge_keyed_confs
-from kong_mesh_cp.core.policy.rules.policy import HTTP_ROUTE, TCP_ROUTE, Conf, Meta, Policy
-from kong_mesh_cp.core.policy.target_ref import WHOLE_MESH, TargetRef
-
-
-@dataclass(frozen=True, slots=True)
-class Contribution:
-    """One entry of a policy together with the policy; `index` is its place in the list."""
-
-    policy: Policy
-    target: TargetRef
-    conf: Conf
-    # It is visible as `ruleIndex`, by which the GUI finds the entry in the policy.
-    index: int
+from kong_mesh_cp.core.policy.rules.policy import HTTP_ROUTE, TCP_ROUTE, Meta
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,46 +16,6 @@ class Origin:
 
     meta: Meta
     index: int
-
-
-def to_entries(policies: Iterable[Policy]) -> Iterator[Contribution]:
-    for policy in policies:
-        for index, entry in enumerate(policy.to):
-            yield Contribution(policy, entry.target, entry.conf, index)
-
-
-def from_entries(policies: Iterable[Policy]) -> Iterator[Contribution]:
-    for policy in policies:
-        for index, entry in enumerate(policy.sources):
-            yield Contribution(policy, entry.target, entry.conf, index)
-
-
-def inbound_entries(policies: Iterable[Policy]) -> Iterator[Contribution]:
-    """`rules`, or else `from` where the type reads it as rules: both say the same (8.3)."""
-    for policy in policies:
-        # `rules` win where a policy has both, which a write refuses but a global control plane may
-        # send.
-        confs = policy.rules
-        if not confs and policy.traits.from_as_rules:
-            confs = tuple(entry.conf for entry in policy.sources)
-        for index, conf in enumerate(confs):
-            # Neither list can say whom it is about: an inbound has one conf for all clients.
-            yield Contribution(policy, WHOLE_MESH, conf, index)
-
-
-def proxy_entries(policies: Iterable[Policy]) -> Iterator[Contribution]:
-    for policy in policies:
-        if policy.proxy_conf is not None:
-            yield Contribution(policy, WHOLE_MESH, policy.proxy_conf, 0)
-
-
-def merged(contributions: Sequence[Contribution]) -> tuple[Conf, ...]:
-    """One conf, or for HTTP routes one a hostname; the last contribution has the last word."""
-    confs = [contribution.conf for contribution in contributions]
-    # All are of one type, so the first one speaks for the rest.
-    if contributions and contributions[0].policy.traits.keyed_rules:
-        return merge_keyed_confs(confs)
-    return (merge_confs(confs),) if confs else ()
 
 
 def origins_by_policy(contributions: Iterable[Contribution]) -> tuple[Origin, ...]:
