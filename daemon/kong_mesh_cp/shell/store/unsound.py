@@ -11,6 +11,7 @@ import logging
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
+from json.scanner import make_scanner
 from typing import Final, TypeVar
 
 from kong_mesh_cp.core.errors import StateError
@@ -120,12 +121,12 @@ def labels_of(key: ResourceKey, text: object) -> Mapping[str, str]:
 
 def _is_object(text: str) -> bool:
     """Raises: ValueError or RecursionError for what is not JSON."""
-    return isinstance(_DECODER.decode(text), dict)
+    return isinstance(_decoded(text), dict)
 
 
 def _texts(text: str) -> tuple[tuple[str, str], ...] | None:
     """The members of an object of texts, None of anything else. Raises: as `_is_object`."""
-    found = _DECODER.decode(text)
+    found = _decoded(text)
     if not isinstance(found, dict) or not all(isinstance(each, str) for each in found.values()):
         return None
     return tuple(found.items())
@@ -151,3 +152,22 @@ def _no_constant(_: str) -> object:
 # Not the strict parser of documents: those were checked before they were stored, and each row is
 # read more often than that.
 _DECODER: Final = json.JSONDecoder(parse_float=_finite, parse_constant=_no_constant)
+_scan: Callable[[str, int], tuple[object, int]] = make_scanner(
+    _DECODER  # type: ignore[arg-type]  # what it reads its settings from; typed too narrowly
+)
+
+
+def _decoded(text: str) -> object:
+    """As the decoder does it, which looks for white space around what was stored without any.
+
+    Raises: ValueError, RecursionError.
+    """
+    if text[:1] == "{" and text[-1] == "}":
+        try:
+            value, end = _scan(text, 0)
+        except StopIteration:
+            pass
+        else:
+            if end == len(text):
+                return value
+    return _DECODER.decode(text)

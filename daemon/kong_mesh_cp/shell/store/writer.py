@@ -140,9 +140,12 @@ class Writer:
                 item.result = outcome.Error(error)
             return
         try:
-            for item in batch:
-                self._apply(item)
-            self._connection.execute("COMMIT")
+            if len(batch) == 1:
+                self._apply_alone(*batch)
+            else:
+                for item in batch:
+                    self._apply(item)
+                self._connection.execute("COMMIT")
         except sqlite3.Error as error:
             # A full disk, for one: SQLite gives up the whole transaction, not the one statement.
             with contextlib.suppress(sqlite3.Error):
@@ -165,3 +168,9 @@ class Writer:
         if isinstance(item.result, outcome.Error):
             self._connection.execute("ROLLBACK TO item")
         self._connection.execute("RELEASE item")
+
+    def _apply_alone(self, item: _Item[Any]) -> None:
+        """As `_apply` and a commit: what one change may undo is the whole transaction."""
+        item.result = outcome.capture(item.change, self._connection)
+        failed = isinstance(item.result, outcome.Error)
+        self._connection.execute("ROLLBACK" if failed else "COMMIT")

@@ -78,10 +78,10 @@ class StoredResource:
     @property
     def text_bytes(self) -> int:
         """How much memory its spec and status take at most."""
-        return sum(
-            len(text) if text.isascii() else 4 * len(text)
-            for text in (self.spec, self.status or "")
-        )
+        size = len(self.spec) if self.spec.isascii() else 4 * len(self.spec)
+        if self.status is None:
+            return size
+        return size + (len(self.status) if self.status.isascii() else 4 * len(self.status))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -125,8 +125,8 @@ def test_a_log_whose_index_is_missing_is_read_too(tmp_path: Path) -> None:
 DAEMON = """
 import sys, trio
 from pathlib import Path
-from kong_mesh_cp.shell.store.state_directory import StateDirectory
-from support.stores import taken
+from kong_mesh_cp.shell.store.sqlite.state_directory import StateDirectory
+from support.fakes.stores import taken
 
 async def live():
     with StateDirectory.open(Path(sys.argv[1])) as state:

@@ -13,6 +13,7 @@ from contextlib import (
     closing,
     contextmanager,
 )
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
@@ -58,18 +59,33 @@ class Database:
 
         It sees every change whose `write` has returned. Raises: StateError.
         """
+        return await self._at_once(question, partial(snapshot, question=question))
+
+    async def look_up(self, question: Change[T]) -> T:
+        """As `read`, for a question of one statement, whose rows are of one snapshot anyway.
+
+        It must have taken all of them when it returns: until then the snapshot is held.
+        """
+        return await self._at_once(question, question)
+
+    async def _at_once(self, question: Change[T], asked: Change[T]) -> T:
+        """`asked` on the event loop; `question` in a thread where that would wait."""
         await trio.lowlevel.checkpoint()
         if self._turn is None:
-            with self._told():
-                return snapshot(self._reading, question)
+            return self._asked(asked)
         # Whose turn it is may take as long as there are rows, and the loop must not wait for it.
         if not self._turn.acquire(blocking=False):
             return await self.scan(question)
         try:
-            with self._told():
-                return snapshot(self._reading, question)
+            return self._asked(asked)
         finally:
             self._turn.release()
+
+    def _asked(self, question: Change[T]) -> T:
+        try:
+            return question(self._reading)
+        except (sqlite3.Error, ValueError) as error:
+            raise self._failure(error) from error
 
     async def scan(self, question: Change[T]) -> T:
         """Ask in a thread, in one snapshot, what may take as long as there are rows.
@@ -84,11 +100,15 @@ class Database:
     def _told(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.Error as error:
-            raise store_failure(error, self.path) from error
-        except ValueError as error:  # a row that no release of this program writes
-            name = "in memory" if self.path is None else printable(self.path)
-            raise store_corrupt(name, printable(str(error))) from error
+        except (sqlite3.Error, ValueError) as error:
+            raise self._failure(error) from error
+
+    def _failure(self, error: sqlite3.Error | ValueError) -> StateError:
+        if isinstance(error, sqlite3.Error):
+            return store_failure(error, self.path)
+        # A row that no release of this program writes.
+        place = "in memory" if self.path is None else printable(self.path)
+        return store_corrupt(place, printable(str(error)))
 
     def _scan(self, question: Change[T]) -> T:
         with self._turn or contextlib.nullcontext():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from kong_mesh_cp.core.resources.key import ResourceKey
@@ -47,6 +47,8 @@ _UPSERT = (
     " owner_type = excluded.owner_type, owner_mesh = excluded.owner_mesh,"
     " owner_name = excluded.owner_name, size = excluded.size"
 )
+_ONE = f"SELECT {_COLUMNS} FROM resource WHERE type = ? AND mesh = ? AND name = ?"  # noqa: S608
+_REMOVAL = "DELETE FROM resource WHERE type = ? AND mesh = ? AND name = ?"
 # Not by a path: a label's key may hold whatever a path gives a meaning to.
 _LABELLED = (
     "NOT EXISTS (SELECT 1 FROM json_each(:labels) AS wanted WHERE NOT EXISTS"
@@ -95,10 +97,9 @@ def apply(connection: sqlite3.Connection, changes: Sequence[Change]) -> Applied:
     applied = staging.stage(changes)
     puts = [_row(row, staging.sizes[key]) for key, row in staging.rows.items() if row is not None]
     connection.executemany(_UPSERT, puts)
-    connection.executemany(
-        "DELETE FROM resource WHERE type = ? AND mesh = ? AND name = ?",
-        [key for key, row in staging.rows.items() if row is None],
-    )
+    if len(puts) < len(staging.rows):
+        gone = [key for key, row in staging.rows.items() if row is None]
+        connection.executemany(_REMOVAL, gone)
     connection.execute(
         "UPDATE resource_revision SET revision = ?, dataplane_items = ?, dataplane_bytes = ?,"
         " other_items = ?, other_bytes = ?",
@@ -151,15 +152,17 @@ def get_many(
     return {
         resource.key: resource
         for key in keys
-        for resource in unsound.found(_one(connection, key), _resource)
+        for resource in unsound.found(connection.execute(_ONE, key), _resource)
     }
 
 
-def _one(connection: sqlite3.Connection, key: ResourceKey) -> Iterator[_Row]:
-    return connection.execute(
-        f"SELECT {_COLUMNS} FROM resource WHERE type = ? AND mesh = ? AND name = ?",  # noqa: S608
-        key,
-    )
+def get_few(
+    connection: sqlite3.Connection, keys: Sequence[ResourceKey], unsound: UnsoundRows
+) -> dict[ResourceKey, StoredResource]:
+    """As `get_many`, in one statement, whose text grows with the keys; there is one at least."""
+    selects = " UNION ALL ".join([_ONE] * len(keys))
+    rows = connection.execute(selects, [part for key in keys for part in key]).fetchall()
+    return {resource.key: resource for resource in unsound.found(rows, _resource)}
 
 
 def page(connection: sqlite3.Connection, selection: Selection, unsound: UnsoundRows) -> Page:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 
+import trio
+
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.shell.store.feed import ChangeFeed
 from kong_mesh_cp.shell.store.sealed_documents import Rewrite
@@ -39,8 +41,16 @@ class SqliteResources:
 
     async def get_many(self, keys: Collection[ResourceKey]) -> Mapping[ResourceKey, StoredResource]:
         asked = tuple(keys)
-        ask = self._database.read if len(asked) <= INLINE_KEYS_MAX else self._database.scan
-        return await ask(lambda c: resource_rows.get_many(c, asked, self._unsound))
+        if not asked:
+            await trio.lowlevel.checkpoint()
+            return {}
+        if len(asked) > INLINE_KEYS_MAX:
+            return await self._database.scan(
+                lambda c: resource_rows.get_many(c, asked, self._unsound)
+            )
+        return await self._database.look_up(
+            lambda c: resource_rows.get_few(c, asked, self._unsound)
+        )
 
     async def list(self, selection: Selection) -> Page:
         return await self._database.scan(lambda c: resource_rows.page(c, selection, self._unsound))
