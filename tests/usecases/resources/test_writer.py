@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from typing import Any
 
 import pytest
@@ -162,9 +163,9 @@ async def test_of_two_writers_of_one_version_one_is_told_of_the_conflict() -> No
     rival = Put(key=ResourceKey("Dataplane", "m", "dp"), spec="{}", at=api.now)
 
     class Racing(type(api.store)):  # type: ignore[misc]
-        async def get(self, key: ResourceKey) -> object:
-            found = await super().get(key)
-            if key == rival.key and found is None:
+        async def get_many(self, keys: Collection[ResourceKey]) -> object:
+            found = await super().get_many(keys)
+            if rival.key in keys and rival.key not in found:
                 await super().apply([rival])
             return found
 

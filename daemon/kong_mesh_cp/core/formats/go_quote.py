@@ -19,6 +19,8 @@ _ESCAPES: Final = {
 
 def go_quote(text: str) -> str:
     """`text` in double quotes as Go's `%q` prints it, so that it stays one line."""
+    if text.isprintable() and '"' not in text and "\\" not in text:
+        return f'"{text}"'  # as most are: names and tags
     return '"' + "".join(_ESCAPES.get(c) or _shown(c) for c in text) + '"'
 
 

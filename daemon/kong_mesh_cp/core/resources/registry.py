@@ -65,7 +65,7 @@ class ResourceType:
     def provided_by_zone(self) -> bool:
         """Whether a zone's control plane is where such resources come from."""
         # Either flag: zones make policies that travel up, and secrets that do not.
-        return bool(self.kds & (Kds.ZONE_TO_GLOBAL | Kds.PROVIDED_BY_ZONE))
+        return bool(self.kds & _FROM_ZONE)
 
     @property
     def only_from_zone(self) -> bool:
@@ -89,6 +89,7 @@ class ResourceType:
         return self.policy is not None and Policy.TARGET_REF in self.policy
 
 
+_FROM_ZONE: Final = Kds.ZONE_TO_GLOBAL | Kds.PROVIDED_BY_ZONE
 _DOWN: Final = Kds.GLOBAL_TO_ZONES
 _UP: Final = Kds.ZONE_TO_GLOBAL
 _ACROSS: Final = Kds.SYNCED_ACROSS_ZONES

@@ -174,6 +174,8 @@ class _Codec:
     """How one field goes from JSON and to JSON."""
 
     of: MessageField
+    name: str  # these two are asked for at every field of every message
+    has_original: bool
     read: Callable[[object], object]
     write: Callable[[Any], object]
     is_container: bool
@@ -186,10 +188,13 @@ def read_message(message_type: type[M], value: object) -> M:
     chosen: dict[str, str] = {}
     for codec in _codecs(message_type):
         of = codec.of
-        present = [name for name in of.names if document.get(name) is not None]
-        if not present:
-            continue
-        given[of.attribute] = codec.read(document[present[-1]])
+        member = document.get(codec.name)
+        if member is None:
+            # Either way of writing a name is read; the JSON name wins.
+            member = document.get(of.names[0]) if codec.has_original else None
+            if member is None:
+                continue
+        given[of.attribute] = codec.read(member)
         if of.oneof:
             # As in Go: the last field of the group, in the order of the .proto file, wins.
             given.pop(chosen.get(of.oneof, ""), None)
@@ -230,7 +235,7 @@ def write_message(message: Message) -> dict[str, object]:
         # A map or list that was given empty is as absent on the wire as one that was not given.
         if codec.is_container and not value:
             continue
-        document[of.name] = codec.write(value)
+        document[codec.name] = codec.write(value)
     return document
 
 
@@ -255,7 +260,7 @@ def _codec(of: MessageField) -> _Codec:
         item_read, item_write = _value(get_args(hint)[1])
         read, write = _map(item_read, item_write)
     is_container = get_origin(hint) in {tuple, Mapping}
-    return _Codec(of, read, write, is_container)
+    return _Codec(of, of.name, len(of.names) > 1, read, write, is_container)
 
 
 def _without_none(hint: Any) -> Any:

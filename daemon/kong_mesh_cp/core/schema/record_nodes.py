@@ -6,7 +6,7 @@ body are reported at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -116,23 +116,26 @@ class RecordNode:
         if not isinstance(value, dict):
             faults.add(at, wrong_type("object", value))
             return self.zero()
-        return self.make(**dict(self._members(value, at, faults)))
+        return self.make(**self._attributes(value, at, faults))
 
-    def _members(
+    def _attributes(
         self, value: Mapping[str, object], at: FieldPath, faults: Faults
-    ) -> Iterable[tuple[str, object]]:
+    ) -> dict[str, object]:
         # Only members that are declared are looked at: the schema allows others, and Go's decoder
         # ignores them.
+        attributes: dict[str, object] = {}
         for member in self.members:
-            member_at = at.field(member.name)
             given = value.get(member.name)
-            # A member that is null counts as absent only where the schema has a default for it.
+            # Most members of most records are absent, and need no path.
             if given is not None or (member.name in value and not member.null_is_absent):
-                yield member.attribute, member.node.read(given, member_at, faults)
-                continue
-            if member.default is None:
-                faults.add(member_at, "in body is required")
-            yield member.attribute, _absent(member)
+                part = member.node.read(given, at.field(member.name), faults)
+            elif member.default is None:
+                faults.add(at.field(member.name), "in body is required")
+                part = member.node.zero()
+            else:
+                part = member.default()
+            attributes[member.attribute] = part
+        return attributes
 
     def write(self, value: object) -> dict[str, object]:
         written: dict[str, object] = {}

@@ -102,6 +102,14 @@ class WriteRules:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _There:
+    """What was stored when a write began: the resource, and its mesh as far as that was read."""
+
+    existing: StoredResource | None
+    mesh: StoredResource | None = None
+
+
 class ResourceWriter:
     """Writes what clients send. All methods raise StateError, AccessDeniedError and
     ResourceRefusedError; then nothing has changed.
@@ -133,16 +141,24 @@ class ResourceWriter:
         self, user: User, resource_type: ResourceType, mesh: str, name: str, body: bytes
     ) -> Written:
         """Make the resource, or replace its whole spec; `mesh` is "" for a global type."""
-        if resource_type.is_mesh_scoped and await self._store.get(mesh_key(mesh)) is None:
-            raise resource_refusals.mesh_not_found()
         key = ResourceKey(resource_type.name, mesh, name)
+        there = await self._there(key)
         # Who may write nothing here costs nobody the reading of what they send.
-        existing = await self._store.get(key)
-        require(self._access, user, write_access.sending(key, existing))
+        require(self._access, user, write_access.sending(key, there.existing))
         given = await self._given(user, resource_type, body)
         if given.sent_by is not None:  # and so time has passed
-            existing = await self._store.get(key)
-        return await self._write(user, key, given, existing)
+            there = await self._there(key)
+        return await self._write(user, key, given, there)
+
+    async def _there(self, key: ResourceKey) -> _There:
+        """One question to the store. Raises: ResourceRefusedError without its mesh."""
+        if not TYPES[key.type].is_mesh_scoped:
+            return _There(await self._store.get(key))
+        found = await self._store.get_many([mesh_key(key.mesh), key])
+        mesh = found.get(mesh_key(key.mesh))
+        if mesh is None:
+            raise resource_refusals.mesh_not_found()
+        return _There(found.get(key), mesh)
 
     async def put_document(
         self,
@@ -161,16 +177,17 @@ class ResourceWriter:
         existing = await self._store.get(key)
         if onto not in {None, 0 if existing is None else existing.version}:
             raise resource_refusals.conflict(key)
-        return await self._write(user, key, given, existing, also)
+        return await self._write(user, key, given, _There(existing), also)
 
     async def _write(
         self,
         user: User,
         key: ResourceKey,
         given: SentBody,
-        existing: StoredResource | None,
+        there: _There,
         also: Sequence[Put] = (),
     ) -> Written:
+        existing = there.existing
         await self._in_worker_thread(given, partial(self._require_fit, key, given))
         spec = self._spec_to_store(given.draft.spec, existing)
         stored = partial(stored_form, KINDS[key.type], spec)
@@ -178,7 +195,7 @@ class ResourceWriter:
         # What is checked is what is stored: members the type does not know are gone.
         require(self._access, user, write_access.storing(key, existing, document))
         inline = await self._inline_secrets(key, given, text, existing)
-        changes = await self._changes(key, given, spec, text, existing, user=user)
+        changes = await self._changes(key, given, spec, text, there, user=user)
         title = resource_refusals.CREATE if existing is None else resource_refusals.UPDATE
         await self._apply([*changes, *also], key, title)
         warnings = [*KINDS[key.type].warnings(given.draft.spec), *inline]
@@ -252,11 +269,12 @@ class ResourceWriter:
         given: SentBody,
         spec: object,
         text: str,
-        existing: StoredResource | None,
+        there: _There,
         *,
         user: User,
     ) -> Sequence[Change]:
         """The write of `spec`, whose text is `text`, with all that has to be made with it."""
+        existing = there.existing
         now = self._wall_clock()
         title = resource_refusals.CREATE if existing is None else resource_refusals.UPDATE
         more = list[Put]()
@@ -272,7 +290,9 @@ class ResourceWriter:
                     more += await self._births.certificates(key.name, spec, now, asker=user.name)
             case Dataplane():
                 proxy_type = spec.proxy_type
-                await self._require_membership(key, spec, title)
+                # A large body has had its turns since, and then the mesh is asked for anew.
+                mesh = there.mesh if given.sent_by is None else None
+                await self._require_membership(key, spec, mesh, title)
             case Secret(data=data) if key_secret_rules.is_token_key(key):
                 check = partial(key_secret_rules.violations, key, data or b"")
                 refuse(title, await trio.to_thread.run_sync(check))
@@ -302,8 +322,11 @@ class ResourceWriter:
             return work()
         return await self._large_bodies.in_worker_thread(given.sent_by, work)
 
-    async def _require_membership(self, key: ResourceKey, spec: Dataplane, title: str) -> None:
-        mesh = await self._store.get(mesh_key(key.mesh))
+    async def _require_membership(
+        self, key: ResourceKey, spec: Dataplane, mesh: StoredResource | None, title: str
+    ) -> None:
+        if mesh is None:
+            mesh = await self._store.get(mesh_key(key.mesh))
         if mesh is None:
             raise resource_refusals.mesh_vanished(key.mesh)
         of_mesh = spec_as(Mesh, mesh)
