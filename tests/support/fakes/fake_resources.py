@@ -61,6 +61,14 @@ class FakeResourceStore:
 
     async def list(self, selection: Selection) -> Page:
         await self._ready()
+        return self._page(selection)
+
+    async def list_together(self, selections: Sequence[Selection]) -> Sequence[Page]:
+        asked = list(selections)
+        await self._ready()
+        return [self._page(each) for each in asked]
+
+    def _page(self, selection: Selection) -> Page:
         found = [
             self.resources[key]
             for key in sorted(self.resources)

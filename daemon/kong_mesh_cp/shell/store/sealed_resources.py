@@ -61,10 +61,12 @@ class SealedResources:
         return {key: self._opened(stored) for key, stored in found.items()}
 
     async def list(self, selection: Selection) -> Page:
-        page = await self._store.list(selection)
-        if selection.type not in SEALED_TYPES:
-            return page
-        return replace(page, items=tuple(map(self._opened, page.items)))
+        return self._opened_page(selection, await self._store.list(selection))
+
+    async def list_together(self, selections: Sequence[Selection]) -> Sequence[Page]:
+        asked = tuple(selections)
+        found = await self._store.list_together(asked)
+        return [*map(self._opened_page, asked, found)]
 
     async def apply(self, changes: Sequence[Change]) -> Applied:
         return await self._store.apply([self._sealed(change) for change in changes])
@@ -85,6 +87,11 @@ class SealedResources:
             raise ChangeRefusedError(change.key, message)
         text = self._keys.seal(document, of=change.key, nonce=new_nonce())
         return replace(change, spec=json.dumps({_SEALED: text}))
+
+    def _opened_page(self, selection: Selection, page: Page) -> Page:
+        if selection.type not in SEALED_TYPES:
+            return page
+        return replace(page, items=tuple(map(self._opened, page.items)))
 
     def _opened(self, stored: StoredResource) -> StoredResource:
         sealed = _sealed_text(stored)

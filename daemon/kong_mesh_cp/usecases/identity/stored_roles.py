@@ -237,6 +237,9 @@ class _RolesFirst:
     async def list(self, selection: Selection) -> Page:
         return await self._store.list(selection)
 
+    async def list_together(self, selections: Sequence[Selection]) -> Sequence[Page]:
+        return await self._store.list_together(selections)
+
     async def apply(self, changes: Sequence[Change]) -> Applied:
         applied = await self._store.apply(changes)
         if any(is_role(change.key) for change in applied.changes):
