@@ -14,7 +14,7 @@ from support.fakes.resources import ResourceOpening, policy, put, spec
 TYPES = ("A", "B", "C")
 WRITERS = 3
 ROUNDS = 25  # of each writer
-READINGS = 20
+REPEATED = 4  # times that each type is asked for at once: the longer it takes, the more is written
 
 EACH = [Selection(type=type_, mesh="m") for type_ in TYPES]
 
@@ -98,25 +98,31 @@ async def test_all_pages_are_of_one_revision_also_while_writers_write(
     one moment have as many items, the same numbers, and the revision that follows from them.
     """
 
+    writing = WRITERS
+
     async def write(store: ResourceStore, writer: int) -> None:
+        nonlocal writing
         for number in range(ROUNDS):
             changes = [put(ResourceKey(t, "m", f"{writer}"), spec(n=number)) for t in TYPES]
             added = [put(ResourceKey(t, "m", f"{writer}-{number}"), spec(n=-1)) for t in TYPES]
             await store.apply(changes + added)
+        writing -= 1
 
     async def look(store: ResourceStore) -> None:
-        asked = EACH if ascending else EACH[::-1]
-        last = 0
-        for _ in range(READINGS):
+        asked = (EACH if ascending else EACH[::-1]) * REPEATED
+        last, done = 0, False
+        while not done:
+            done = not writing
             pages = await store.list_together(asked)
             first = pages[0]
-            assert [counters(page) for page in pages] == [counters(first)] * len(TYPES)
+            assert [counters(page) for page in pages] == [counters(first)] * len(asked)
             assert {page.revision for page in pages} == {first.revision}
             assert {page.total for page in pages} == {len(first.items)}
             written = sum(1 for each in counters(first) if each == -1)
             assert first.revision == written * 2 * len(TYPES)
             assert first.revision >= last
             last = first.revision
+        assert last == WRITERS * ROUNDS * 2 * len(TYPES)
 
     async with opening() as store, trio.open_nursery() as nursery:
         for writer in range(WRITERS):
