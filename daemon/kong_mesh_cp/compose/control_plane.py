@@ -35,6 +35,7 @@ from kong_mesh_cp.usecases.admission.presence import Presence
 from kong_mesh_cp.usecases.admission.proxy_directory import ProxyDirectory
 from kong_mesh_cp.usecases.admission.seat_recording import SeatRecorder
 from kong_mesh_cp.usecases.admission.shared_seats import SharedSeats
+from kong_mesh_cp.usecases.following.replica import Replica
 from kong_mesh_cp.usecases.identity.auditing import Refusals
 from kong_mesh_cp.usecases.license.holder import LicenseHolder
 from kong_mesh_cp.usecases.license.reload_outcome import ReloadOutcome
@@ -58,6 +59,7 @@ class ControlPlane:
     plane: str  # this control plane, among all on the store
     instance: str  # this run of it
     store: StateStore
+    replica: Replica
     meshes: StoredMeshes
     admission: AdmissionSocket
     refusals: Refusals  # at the API
@@ -110,6 +112,7 @@ async def assemble(prepared: Prepared, state: OpenState) -> ControlPlane:
     if state.slots is not None:
         shared = SharedSeats(state.slots, ledger, licensing)
         expected = await _begin(shared, past.seats, recorder)
+    replica = Replica(state.resources)
     meshes = StoredMeshes(state.resources, _expected_meshes(prepared.settings))
     await meshes.read()
     presence = Presence(
@@ -156,6 +159,7 @@ async def assemble(prepared: Prepared, state: OpenState) -> ControlPlane:
         plane=state.plane,
         instance=index.instance_id,
         store=store,
+        replica=replica,
         meshes=meshes,
         admission=admission,
         refusals=Refusals(API, clocks.boot_clock),

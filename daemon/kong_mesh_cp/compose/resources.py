@@ -34,9 +34,9 @@ from kong_mesh_cp.usecases.admission.presence import Services
 from kong_mesh_cp.usecases.admission.proxy_records import ProxyRecords
 from kong_mesh_cp.usecases.admission.proxy_tokens import ProxyTokens
 from kong_mesh_cp.usecases.admission.registrations import Run
+from kong_mesh_cp.usecases.following.replica import Replica
 from kong_mesh_cp.usecases.inspection.envoy_admin import EnvoyAdmin
 from kong_mesh_cp.usecases.inspection.insight_views import InsightViews
-from kong_mesh_cp.usecases.ports.resource_store import ResourceStore
 from kong_mesh_cp.usecases.ports.state_store import MeshDirectory
 from kong_mesh_cp.usecases.resources.initial_resources import (
     InitialResources,
@@ -58,9 +58,11 @@ class Resources:
     """What there is to serve and to make."""
 
     def __init__(
-        self, settings: Settings, store: ResourceStore, trust: TokenTrust | None = None
+        self, settings: Settings, replica: Replica, trust: TokenTrust | None = None
     ) -> None:
         """`trust`: whose tokens count, if the start has read that already."""
+        store = replica.store
+        self._replica = replica
         self._settings = settings
         self._store = store
         self._keys = SystemKeyMaker(clocks.wall_clock)
@@ -108,14 +110,14 @@ class Resources:
             ).routes(),
             *TypeRoutes(authenticate=authenticate, writable=writable).routes(),
             *InspectionRoutes(
-                inspecting=lazy(functools.partial(_inspecting, store, reading)),
+                inspecting=lazy(functools.partial(_inspecting, self._replica, reading)),
                 insights=insights,
                 authenticate=authenticate,
                 place=self._place,
                 large=large,
             ).routes(),
             *AttachmentRoutes(
-                attaching=lazy(functools.partial(_attaching, store, reading, access)),
+                attaching=lazy(functools.partial(_attaching, self._replica, reading, access)),
                 admin=EnvoyAdmin(reading, access),
                 insights=insights,
                 authenticate=authenticate,
@@ -187,20 +189,20 @@ class Resources:
             await self._identity.ensure()
 
 
-def _inspecting(store: ResourceStore, reading: ResourceReader) -> PolicyInspector:
+def _inspecting(replica: Replica, reading: ResourceReader) -> PolicyInspector:
     # Matching and merging policies is much to import, and only who inspects them needs it.
     from kong_mesh_cp.usecases.inspection.policy_inspector import PolicyInspector  # noqa: PLC0415
 
-    return PolicyInspector(store, reading)
+    return PolicyInspector(replica, reading)
 
 
 def _attaching(
-    store: ResourceStore, reading: ResourceReader, access: AccessRules
+    replica: Replica, reading: ResourceReader, access: AccessRules
 ) -> AttachmentInspector:
     # As above, and the older generation of policies besides.
     from kong_mesh_cp.usecases.inspection.attachment_inspector import AttachmentInspector  # noqa: PLC0415
 
-    return AttachmentInspector(store, reading, _inspecting(store, reading), access)
+    return AttachmentInspector(replica, reading, access)
 
 
 def _quota(settings: Settings) -> Quota:

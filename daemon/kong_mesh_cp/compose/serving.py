@@ -150,6 +150,7 @@ class _Run:
             background.start_soon(plane.admitting.run, plane.reserved)
             if plane.shared is not None:
                 background.start_soon(plane.shared.run)
+            background.start_soon(plane.replica.run)
             background.start_soon(plane.meshes.follow)
             background.start_soon(plane.presence.run, RECLAIM_SECONDS)
             async with trio.open_nursery() as conversations:
@@ -196,7 +197,7 @@ class _Run:
         # Admissions are answered meanwhile: it takes half as long as the whole start up to here.
         resources_type = await trio.to_thread.run_sync(_import_resources)
         prepared = self._prepared
-        resources = resources_type(prepared.settings, self._resources, prepared.token_trust)
+        resources = resources_type(prepared.settings, plane.replica, prepared.token_trust)
         plane.presence.serve(
             resources.admission_services(plane.meshes, plane=plane.plane, instance=plane.instance)
         )

@@ -58,7 +58,7 @@ class Routes:
             place=self.writable.place,
         )
         access = StaticAccess()
-        attaching = AttachmentInspector(api.store, api.reading, api.inspecting, access)
+        attaching = AttachmentInspector(api.replica, api.reading, access)
         attachments = AttachmentRoutes(
             attaching=lazy(lambda: attaching),
             admin=EnvoyAdmin(api.reading, access),

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any, Final, TypeVar
-
-import trio
+from typing import Any, Final
 
 from kong_mesh_cp.core.identity.users import User
 from kong_mesh_cp.core.meshes.hostnames import hostnames
 from kong_mesh_cp.core.policy.rules.match import UnresolvedTargetError
 from kong_mesh_cp.core.policy.rules.matched import MeshView, selects_proxy
-from kong_mesh_cp.core.policy.rules.mesh_resources import gateway_of, mesh_view, proxy_of
+from kong_mesh_cp.core.policy.rules.mesh_resources import gateway_of
 from kong_mesh_cp.core.policy.rules.policy import TRAITS, Policy
 from kong_mesh_cp.core.policy.rules.proxies import Proxy
 from kong_mesh_cp.core.policy.views.rules_view import proxy_of_gateway, rules_view
@@ -23,40 +21,39 @@ from kong_mesh_cp.core.resources.kinds.services.hostname_generator import Hostna
 from kong_mesh_cp.core.resources.kinds.services.mesh_service import MeshService
 from kong_mesh_cp.core.resources.meta import Resource
 from kong_mesh_cp.core.resources.registry import TYPES, ResourceType
+from kong_mesh_cp.usecases.following.mesh_context import MeshContext
+from kong_mesh_cp.usecases.following.replica import Replica
 from kong_mesh_cp.usecases.inspection.inspected_types import NO_POLICY
-from kong_mesh_cp.usecases.ports.resource_store import ResourceStore, Selection, StoredResource
+from kong_mesh_cp.usecases.inspection.mesh_reading import (
+    DATAPLANE,
+    VIEWED,
+    MeshReading,
+    StoredDataplane,
+    stored_dataplane,
+)
+from kong_mesh_cp.usecases.ports.resource_store import Selection, StoredResource
 from kong_mesh_cp.usecases.resources.documents import (
     JsonDocument,
-    document_of,
     members,
     resource_of,
     spec_as,
 )
 from kong_mesh_cp.usecases.resources.queries import Listing, ListQuery, page_of
-from kong_mesh_cp.usecases.resources.reader import ResourceReader
-from kong_mesh_cp.usecases.resources.sweeping import in_slices
+from kong_mesh_cp.usecases.resources.reader import MESH, ResourceReader
+from kong_mesh_cp.usecases.resources.resource_refusals import not_found
 
-_VIEWED: Final = (
-    *TRAITS,
-    "MeshExternalService",
-    "MeshGateway",
-    "MeshMultiZoneService",
-    "MeshService",
-)
 ANY_VALUE: Final = "*"
 
-T = TypeVar("T")
-
-_Selects = Callable[[Resource, Dataplane], bool]
+_Selects = Callable[[StoredDataplane], bool]
 
 
 class PolicyInspector:
-    """Answers from one reading of a mesh. Errors as those of `Reading`."""
+    """Answers from one moment of a mesh. Errors as those of `ResourceReader`."""
 
-    def __init__(self, store: ResourceStore, reading: ResourceReader) -> None:
-        self._store = store
+    def __init__(self, replica: Replica, reading: ResourceReader) -> None:
+        self._store = replica.store
         self._reading = reading
-        self._judges = trio.CapacityLimiter(1)
+        self._meshes = MeshReading(replica, reading)
 
     async def require_dataplane(self, user: User, mesh: str, name: str) -> StoredResource:
         title = "Could not retrieve Dataplane"
@@ -64,18 +61,18 @@ class PolicyInspector:
 
     async def dataplane_rules(self, user: User, mesh: str, name: str) -> JsonDocument:
         stored = await self.require_dataplane(user, mesh, name)
-        proxy = proxy_of(resource_of(stored), spec_as(Dataplane, stored))
-        return await self._rules(user, proxy, mesh)
+        return await self._rules(user, stored_dataplane(stored).proxy, mesh)
 
     async def gateway_rules(self, user: User, mesh: str, name: str) -> JsonDocument:
         """What a proxy that serves the gateway gets; nothing while it selects none."""
         stored = await self._reading.stored(
             user, TYPES["MeshGateway"], mesh, name, title="Could not retrieve MeshGateway"
         )
-        gateway = gateway_of(resource_of(stored), spec_as(MeshGateway, stored))
-        proxy = proxy_of_gateway(gateway)
+        resource = resource_of(stored)
+        assert isinstance(resource.spec, MeshGateway)  # noqa: S101 -- so is its type
+        proxy = proxy_of_gateway(gateway_of(resource, resource.spec))
         if proxy is None:
-            return {"httpMatches": [], "resource": _meta(stored), "rules": []}
+            return {"httpMatches": [], "resource": _meta(resource), "rules": []}
         return await self._rules(user, proxy, mesh)
 
     async def dataplanes(
@@ -83,15 +80,15 @@ class PolicyInspector:
     ) -> Listing[JsonDocument]:
         """The data plane proxies that a policy, a gateway or a service is about."""
         stored = await self._reading.stored(user, resource_type, mesh, name, title=NO_POLICY)
-        selects = await self._selects(user, resource_of(stored), stored)
-        dataplanes = Selection(type="Dataplane", mesh=mesh, name_contains=query.name)
-        selected = []
         async with self._reading.mesh_scan_slot:
-            found = await self._store.list(dataplanes)
-            async for each in in_slices(found.items):
-                resource = resource_of(each)
-                if isinstance(resource.spec, Dataplane) and selects(resource, resource.spec):
-                    selected.append(_meta(each))
+            deciding = VIEWED if resource_type.name in TRAITS else ()
+            context = await self._meshes.context(mesh, DATAPLANE, *deciding)
+            selects = await self._selects(user, stored, context)
+            selected = [
+                _meta(each.resource)
+                async for each in self._meshes.dataplanes(context)
+                if query.name in each.resource.name and selects(each)
+            ]
         return page_of(selected, query)
 
     async def hostnames(
@@ -107,55 +104,31 @@ class PolicyInspector:
             ((resource_of(each), spec_as(HostnameGenerator, each)) for each in generators.items),
         )
 
-    async def _selects(self, user: User, resource: Resource, stored: StoredResource) -> _Selects:
-        if resource.type in TRAITS:
-            view = await self.view(user, resource.mesh)
-            policy = next(
-                each
-                for each in view.policies
-                if (each.meta.type, each.meta.name) == (resource.type, resource.name)
-            )
-            return lambda proxy, spec: _policy_selects(policy, proxy, spec, view)
-        if isinstance(resource.spec, MeshService):
-            return _service_selector(resource.spec)
+    async def _selects(self, user: User, stored: StoredResource, context: MeshContext) -> _Selects:
+        """Raises: ResourceRefusedError for a policy that is gone by the moment of `context`."""
+        type_name, _, name = stored.key
+        if type_name in TRAITS:
+            view = await self._meshes.view(user, context)
+            for policy in view.of_type(type_name):
+                if policy.meta.name == name:
+                    return lambda dataplane: _policy_selects(policy, dataplane.proxy, view)
+            raise not_found(NO_POLICY)
+        spec = resource_of(stored).spec
+        if isinstance(spec, MeshService):
+            return _service_selector(spec)
         selectors = _legacy_selectors(members(stored))
-        return lambda _, spec: any(_has(tags, each) for tags in spec.tag_sets for each in selectors)
+        return lambda dataplane: any(
+            _has(tags, each) for tags in dataplane.spec.tag_sets for each in selectors
+        )
 
     async def _rules(self, user: User, proxy: Proxy, mesh: str) -> JsonDocument:
-        stored = await self._reading.require_mesh(mesh)
-        view = await self._view_of(user, stored)
-        by_tag = not _is_exclusive(spec_as(Mesh, stored))
-        return await self.in_worker_thread(partial(rules_view, proxy, view, services_by_tag=by_tag))
-
-    async def view(self, user: User, mesh: str) -> MeshView:
-        """What decides about the proxies of a mesh that exists, as far as `user` may see it."""
-        return await self._view_of(user, await self._reading.require_mesh(mesh))
-
-    async def _view_of(self, user: User, mesh: StoredResource) -> MeshView:
-        listed = [resource_of(mesh)]
-        for viewed in _VIEWED:
-            found = await self._store.list(Selection(type=viewed, mesh=mesh.key.name))
-            listed += [
-                _viewed(await self._reading.visible(user, each))
-                async for each in in_slices(found.items)
-            ]
-        return await self.in_worker_thread(partial(mesh_view, listed, _spec_document))
-
-    async def in_worker_thread(self, judge: Callable[[], T]) -> T:
-        """What `judge` says, in a thread: it takes as long as policies have parts.
-
-        One at a time: a thread has its turns from the event loop, and several leave it few.
-        """
-        return await trio.to_thread.run_sync(judge, limiter=self._judges)
-
-
-def _viewed(stored: StoredResource) -> Resource:
-    """With the JSON of its spec, which is all that is read of it; gateways are read as such."""
-    return resource_of(stored) if stored.key.type == "MeshGateway" else document_of(stored)
-
-
-def _spec_document(resource: Resource) -> Mapping[str, object]:
-    return resource.spec if isinstance(resource.spec, dict) else {}
+        context = await self._meshes.context(mesh, *VIEWED)
+        view = await self._meshes.view(user, context)
+        (mesh_resource,) = context.of_type(MESH)
+        by_tag = not _is_exclusive(spec_as(Mesh, mesh_resource))
+        return await self._meshes.in_worker_thread(
+            partial(rules_view, proxy, view, services_by_tag=by_tag)
+        )
 
 
 def _is_exclusive(mesh: Mesh) -> bool:
@@ -163,9 +136,9 @@ def _is_exclusive(mesh: Mesh) -> bool:
     return services is not None and services.mode is MeshServicesMode.Exclusive
 
 
-def _policy_selects(policy: Policy, proxy: Resource, spec: Dataplane, view: MeshView) -> bool:
+def _policy_selects(policy: Policy, proxy: Proxy, view: MeshView) -> bool:
     try:
-        return selects_proxy(policy, proxy_of(proxy, spec), view)
+        return selects_proxy(policy, proxy, view)
     except UnresolvedTargetError:
         return False  # what it points at is not there, so it selects nothing
 
@@ -173,10 +146,10 @@ def _policy_selects(policy: Policy, proxy: Resource, spec: Dataplane, view: Mesh
 def _service_selector(service: MeshService) -> _Selects:
     reference, tags = service.selector.dataplane_ref, service.selector.dataplane_tags
     if reference is not None and reference.name:
-        return lambda proxy, _: proxy.name == reference.name
+        return lambda dataplane: dataplane.resource.name == reference.name
     if not tags:
-        return lambda _, __: False
-    return lambda _, spec: any(_has(each, tags) for each in _inbound_tags(spec))
+        return lambda _: False
+    return lambda dataplane: any(_has(each, tags) for each in _inbound_tags(dataplane.spec))
 
 
 def _inbound_tags(spec: Dataplane) -> Iterable[Mapping[str, str]]:
@@ -196,11 +169,10 @@ def _has(tags: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
     return all(key in tags and value in {ANY_VALUE, tags[key]} for key, value in wanted.items())
 
 
-def _meta(stored: StoredResource) -> JsonDocument:
-    key = stored.key
+def _meta(resource: Resource) -> JsonDocument:
     return {
-        "labels": dict(sorted(stored.labels.items())),
-        "mesh": key.mesh,
-        "name": key.name,
-        "type": key.type,
+        "labels": dict(sorted(resource.labels.items())),
+        "mesh": resource.mesh,
+        "name": resource.name,
+        "type": resource.type,
     }
