@@ -113,15 +113,9 @@ async def assemble(prepared: Prepared, state: OpenState) -> ControlPlane:
         shared = SharedSeats(state.slots, ledger, licensing)
         expected = await _begin(shared, past.seats, recorder)
     replica = Replica(state.resources)
-    meshes = StoredMeshes(state.resources, _expected_meshes(prepared.settings))
+    meshes = StoredMeshes(replica, _expected_meshes(prepared.settings))
     await meshes.read()
-    presence = Presence(
-        ProxyDirectory(state.resources),
-        meshes,
-        zone=prepared.settings.multizone.zone.name,
-        idle_seconds=prepared.settings.metrics.dataplane.idle_timeout.total_seconds(),
-    )
-    meshes.vanished = presence.mesh_vanished
+    presence = _presence(prepared.settings, replica, meshes)
     admission_refusals = Refusals(ADMISSIONS, clocks.boot_clock)
     admitting = _admitting(
         prepared, ledger, recorder, presence, meshes, refusals=admission_refusals, shared=shared
@@ -173,6 +167,17 @@ async def assemble(prepared: Prepared, state: OpenState) -> ControlPlane:
         ),
     )
     return plane
+
+
+def _presence(settings: Settings, replica: Replica, meshes: StoredMeshes) -> Presence:
+    presence = Presence(
+        ProxyDirectory(replica),
+        meshes,
+        zone=settings.multizone.zone.name,
+        idle_seconds=settings.metrics.dataplane.idle_timeout.total_seconds(),
+    )
+    meshes.vanished = presence.mesh_vanished
+    return presence
 
 
 def _expected_meshes(settings: Settings) -> tuple[str, ...]:

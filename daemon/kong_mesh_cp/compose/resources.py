@@ -69,7 +69,7 @@ class Resources:
         routing = settings.defaults.create_mesh_routing_resources
         self._births = MeshCreation(store, self._keys, routing=routing)
         self._place = _place(settings)
-        self._access = Access(settings.access, store)
+        self._access = Access(settings.access, replica)
         self._identity = Identity(
             settings,
             store,
@@ -153,7 +153,7 @@ class Resources:
             ),
             tokens=ProxyTokens(
                 self._identity.signing_keys,
-                self._store,
+                self._replica,
                 wall_clock=clocks.wall_clock,
                 new_id=new_token_id,
                 in_worker_thread=functools.partial(trio.to_thread.run_sync, limiter=threads),

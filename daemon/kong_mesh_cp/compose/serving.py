@@ -44,6 +44,7 @@ from kong_mesh_cp.shell.rest_api.base_path import below
 from kong_mesh_cp.shell.rest_api.cors import across_origins
 from kong_mesh_cp.shell.rest_api.errors import api_error
 from kong_mesh_cp.usecases.admission.admissions import RECLAIM_SECONDS
+from kong_mesh_cp.usecases.following.replica import Replica
 from kong_mesh_cp.usecases.license.holder import CAUSE_FILE
 from kong_mesh_cp.usecases.ports.resource_store import ResourceStore
 
@@ -82,7 +83,7 @@ async def serve(prepared: Prepared, manager: ServiceManager) -> None:
                 if prepared.preload is not None:
                     await _preload(prepared.preload, state.resources)
                 plane = await assemble(prepared, state)
-                run = _Run(plane, prepared, listeners, manager, state.resources, part=part)
+                run = _Run(plane, prepared, listeners, manager, part=part)
                 await run.until_stopped(signals)
 
 
@@ -97,7 +98,7 @@ def _import_resources() -> type[Resources]:
     return Resources
 
 
-def _import_upkeep() -> Callable[[Settings, ResourceStore], Awaitable[None]]:
+def _import_upkeep() -> Callable[[Settings, Replica], Awaitable[None]]:
     from kong_mesh_cp.compose.upkeep import look_after  # noqa: PLC0415
 
     return look_after
@@ -119,7 +120,6 @@ class _Run:
         prepared: Prepared,
         listeners: Listeners,
         manager: ServiceManager,
-        resources: ResourceStore,
         *,
         part: float,
     ) -> None:
@@ -128,7 +128,6 @@ class _Run:
         self._part = part
         limits = prepared.settings.api_server.limits
         self._budgets = Budgets(answers=limits.unread_answers_mebibytes * MIB)
-        self._resources = resources
         self._prepared = prepared
         self._listeners = listeners
         self._manager = manager
@@ -269,7 +268,7 @@ class _Run:
                 break
         if self._prepared.preload is None:
             look_after = await trio.to_thread.run_sync(_import_upkeep)
-            await look_after(self._prepared.settings, self._resources)
+            await look_after(self._prepared.settings, self._plane.replica)
 
     def _announce_ready(self) -> None:
         plane, addresses = self._plane, self._listeners.addresses()
