@@ -13,7 +13,11 @@ from trio.testing import wait_all_tasks_blocked
 from kong_mesh_cp.core.errors import StateError
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.usecases.following import mesh_context
-from kong_mesh_cp.usecases.following.mesh_context import KEPT_TEXT_BYTES_MAX, MeshContext
+from kong_mesh_cp.usecases.following.mesh_context import (
+    ITEM_TEXT_BYTES,
+    KEPT_TEXT_BYTES_MAX,
+    MeshContext,
+)
 from kong_mesh_cp.usecases.following.replica import Replica
 from kong_mesh_cp.usecases.ports.resource_store import Delete, Page, Selection
 from support.fakes.fake_resources import FakeResourceStore
@@ -212,12 +216,12 @@ async def test_a_store_that_fails_is_an_error_and_nothing_else() -> None:
 async def test_no_more_text_is_kept_than_there_is_room_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(mesh_context, "KEPT_TEXT_BYTES_MAX", 1000)
+    monkeypatch.setattr(mesh_context, "KEPT_TEXT_BYTES_MAX", 3400)
     text = spec(a=400 * "x")
     store = FakeResourceStore()
     for name in "abc":
         await store.apply([put(mesh(name), text), put(policy("p", name), "{}")])
-    await store.apply([put(mesh("large"), text), put(policy("p", "large"), spec(a=1000 * "x"))])
+    await store.apply([put(mesh("large"), text), put(policy("p", "large"), spec(a=3000 * "x"))])
     async with followed(store) as replica:
         a, b = [await replica.context(name, ("Mesh", TIMEOUT)) for name in "ab"]
         assert a.is_kept(("Mesh", TIMEOUT))
@@ -238,4 +242,4 @@ async def test_no_more_text_is_kept_than_there_is_room_for(
 
 
 def test_a_mesh_of_two_thousand_policies_has_room() -> None:
-    assert KEPT_TEXT_BYTES_MAX >= 2000 * 2 * 1024
+    assert KEPT_TEXT_BYTES_MAX >= 2000 * (ITEM_TEXT_BYTES + 1024)

@@ -19,9 +19,10 @@ from kong_mesh_cp.usecases.ports.resource_store import (
 
 MESH: Final = "Mesh"
 
-# Of all meshes together. What is made of a text (`MeshContext.derived`) takes some ten times as
-# much memory, so this bounds some 40 MiB.
-KEPT_TEXT_BYTES_MAX: Final = 4 * 1024 * 1024
+# Of all meshes together. What is made of a text (`MeshContext.derived`) takes up to ten times as
+# much memory, and each collection of garbage looks at its parts: some 30 ms at this bound.
+KEPT_TEXT_BYTES_MAX: Final = 3 * 1024 * 1024
+ITEM_TEXT_BYTES: Final = 512  # that a resource counts for beside its text
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,7 +31,7 @@ class TypePage:
 
     items: tuple[StoredResource, ...]
     revision: int
-    text_bytes: int
+    text_bytes: int  # what it counts for, see ITEM_TEXT_BYTES
 
 
 @dataclass(slots=True)
@@ -211,4 +212,4 @@ def _selection(mesh: str, type_name: str) -> Selection:
 
 def _page(mesh: str, page: Page) -> TypePage:
     items = tuple(each for each in page.items if each.key.type != MESH or each.key.name == mesh)
-    return TypePage(items, page.revision, sum(each.text_bytes for each in items))
+    return TypePage(items, page.revision, sum(ITEM_TEXT_BYTES + each.text_bytes for each in items))
