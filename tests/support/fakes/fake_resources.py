@@ -209,3 +209,21 @@ class InterruptedStore(FakeResourceStore):
             self.meanwhile = None
             await happen()
         return await super().apply(changes)
+
+
+@dataclass
+class CountedLists(FakeResourceStore):
+    """Counts the questions for lists, and names the types that they were about."""
+
+    questions: int = 0
+    listed: list[str] = field(default_factory=list)
+
+    async def list(self, selection: Selection) -> Page:
+        self.questions += 1
+        self.listed.append(selection.type)
+        return await super().list(selection)
+
+    async def list_together(self, selections: Sequence[Selection]) -> Sequence[Page]:
+        self.questions += 1
+        self.listed += [each.type for each in selections]
+        return await super().list_together(selections)

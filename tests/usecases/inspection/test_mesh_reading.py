@@ -20,28 +20,10 @@ from kong_mesh_cp.usecases.ports.resource_store import Page, Selection
 from kong_mesh_cp.usecases.resources.queries import ListQuery
 from kong_mesh_cp.usecases.resources.resource_refusals import Fault, ResourceRefusedError
 from support.daemons.resource_api import ResourceApi, inbound, networking
-from support.fakes.fake_resources import FakeResourceStore
+from support.fakes.fake_resources import CountedLists, FakeResourceStore
 
 READER = User("reader")
 MESH_WIDE = {"kind": "Mesh"}
-
-
-@dataclass
-class _CountedLists(FakeResourceStore):
-    """Counts questions for lists, and the types that they were about."""
-
-    questions: int = 0
-    listed: list[str] = field(default_factory=list)
-
-    async def list(self, selection: Selection) -> Page:
-        self.questions += 1
-        self.listed.append(selection.type)
-        return await super().list(selection)
-
-    async def list_together(self, selections: Sequence[Selection]) -> Sequence[Page]:
-        self.questions += 1
-        self.listed += [each.type for each in selections]
-        return await super().list_together(selections)
 
 
 @dataclass
@@ -95,7 +77,7 @@ async def proxies(api: ResourceApi, **query: Any) -> list[object]:
 
 
 async def test_all_that_decides_is_one_question_to_the_store_and_the_next_time_none() -> None:
-    store = _CountedLists()
+    store = CountedLists()
     async with populated(store) as api:
         store.questions = 0
         first = await rules(api)

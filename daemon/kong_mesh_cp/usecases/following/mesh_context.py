@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from kong_mesh_cp.usecases.ports.resource_store import (
+    ChangeKind,
     FeedItem,
     Page,
     ResourceChange,
@@ -22,7 +23,7 @@ MESH: Final = "Mesh"
 # Of all meshes together. What is made of a text (`MeshContext.derived`) takes up to ten times as
 # much memory, and each collection of garbage looks at its parts: some 30 ms at this bound.
 KEPT_TEXT_BYTES_MAX: Final = 3 * 1024 * 1024
-ITEM_TEXT_BYTES: Final = 512  # that a resource counts for beside its text
+ITEM_TEXT_BYTES: Final = 512  # that a page, and a resource on it, counts for beside the text
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,9 +76,6 @@ class MeshContext:
     def of_type(self, type_name: str) -> Sequence[StoredResource]:
         """Sorted by name. Raises: KeyError for a type that was not asked for."""
         return self._pages[type_name].items
-
-    def find(self, type_name: str, name: str) -> StoredResource | None:
-        return next((each for each in self.of_type(type_name) if each.key.name == name), None)
 
     @property
     def mesh_resource(self) -> StoredResource | None:
@@ -136,10 +134,10 @@ class MeshContexts:
             return
         key = item.key
         mesh = key.name if key.type == MESH else key.mesh
-        if mesh in self._kept:
+        if key.type == MESH and item.kind is ChangeKind.DELETED:
+            self._kept.pop(mesh, None)
+        elif mesh in self._kept:
             self._kept[mesh].drop(key.type)
-            if not self._kept[mesh].pages:
-                del self._kept[mesh]
 
     async def context(self, mesh: str, types: Collection[str]) -> MeshContext:
         """The newest there is. `types` are of mesh scope, or Mesh. Raises: StateError."""
@@ -212,4 +210,5 @@ def _selection(mesh: str, type_name: str) -> Selection:
 
 def _page(mesh: str, page: Page) -> TypePage:
     items = tuple(each for each in page.items if each.key.type != MESH or each.key.name == mesh)
-    return TypePage(items, page.revision, sum(ITEM_TEXT_BYTES + each.text_bytes for each in items))
+    text_bytes = sum(each.text_bytes for each in items) + (1 + len(items)) * ITEM_TEXT_BYTES
+    return TypePage(items, page.revision, text_bytes)
