@@ -20,6 +20,7 @@ from kong_mesh_cp.shell.http.routing import Route
 from kong_mesh_cp.shell.rest_api.handler import Index, RestApi
 from kong_mesh_cp.shell.rest_api.openapi.document import openapi_document
 from kong_mesh_cp.shell.rest_api.openapi.yaml_text import yaml_text
+from kong_mesh_cp.usecases.following.replica import Replica
 from kong_mesh_cp.usecases.license.reload_outcome import ReloadOutcome, ReloadResult
 from kong_mesh_cp.usecases.resources.kinds import KINDS
 from support.fakes.fake_resources import FakeResourceStore
@@ -45,7 +46,7 @@ def table() -> Sequence[Route]:
     nowhere = Path("/nowhere")
     environment = {"KUMA_GENERAL_WORK_DIR": str(nowhere)}
     settings = load(arguments={}, environ=environment, default_file=nowhere).settings
-    resources = Resources(settings, FakeResourceStore(), FakeSealingKey())
+    resources = Resources(settings, Replica(FakeResourceStore()), FakeSealingKey())
     return api.table(resources.guards, resources.routes())
 
 

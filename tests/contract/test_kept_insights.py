@@ -11,7 +11,8 @@ import trio
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.usecases.ports.resource_store import Put, ResourceStore
 from kong_mesh_cp.usecases.resources.reader import mesh_key
-from kong_mesh_cp.usecases.upkeep.insight_upkeep import InsightUpkeep, ResyncIntervals
+from kong_mesh_cp.usecases.upkeep.insight_upkeep import ResyncIntervals
+from support.fakes.observed import keep_insights
 from support.fakes.resources import FEED_SECONDS_MAX, ResourceOpening
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ async def _counted(store: ResourceStore, proxies: int) -> Any:
 
 
 async def _keep(store: ResourceStore) -> None:
-    await InsightUpkeep(store, INTERVALS, _now).run()
+    await keep_insights(store, _now, INTERVALS)
 
 
 async def test_insights_follow_what_is_written(opening: ResourceOpening) -> None:

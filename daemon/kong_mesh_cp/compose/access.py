@@ -8,23 +8,23 @@ from kong_mesh_cp.core.identity.access import AccessRules, Grant, StaticAccess
 from kong_mesh_cp.core.resources.labels import Deployment
 from kong_mesh_cp.settings.access import AccessSettings, AccessStaticSettings, GrantSettings
 from kong_mesh_cp.shell.host import clocks
+from kong_mesh_cp.usecases.following.replica import Replica
 from kong_mesh_cp.usecases.identity.access_log import LoggedAccess
 from kong_mesh_cp.usecases.identity.initial_roles import FirstAdministrators, ensure_roles
 from kong_mesh_cp.usecases.identity.stored_roles import StoredRoles
-from kong_mesh_cp.usecases.ports.resource_store import ResourceStore
 from kong_mesh_cp.usecases.resources.initial_resources import until_stored
 
 
 class Access:
     """`rules` decide. Whoever writes resources does so in `writers_store`."""
 
-    def __init__(self, settings: AccessSettings, store: ResourceStore) -> None:
+    def __init__(self, settings: AccessSettings, replica: Replica) -> None:
         self._settings = settings
         lists = static_access(settings.static)
-        self._roles = StoredRoles(store, lists) if settings.type == "rbac" else None
+        self._roles = StoredRoles(replica, lists) if settings.type == "rbac" else None
         self.rules: AccessRules = lists
         self.unlogged: AccessRules = lists  # the same, for questions that no request asks
-        self.writers_store = store
+        self.writers_store = replica.store
         if self._roles is not None:
             self.unlogged = self._roles
             self.rules = LoggedAccess(self._roles, settings.rbac.log_actions, clocks.boot_clock)

@@ -35,6 +35,7 @@ from kong_mesh_cp.usecases.admission.presence import Presence
 from kong_mesh_cp.usecases.admission.proxy_directory import ProxyDirectory
 from kong_mesh_cp.usecases.admission.seat_recording import SeatRecorder
 from kong_mesh_cp.usecases.admission.shared_seats import SharedSeats
+from kong_mesh_cp.usecases.following.replica import Replica
 from kong_mesh_cp.usecases.identity.auditing import Refusals
 from kong_mesh_cp.usecases.license.holder import LicenseHolder
 from kong_mesh_cp.usecases.license.reload_outcome import ReloadOutcome
@@ -58,6 +59,7 @@ class ControlPlane:
     plane: str  # this control plane, among all on the store
     instance: str  # this run of it
     store: StateStore
+    replica: Replica
     meshes: StoredMeshes
     admission: AdmissionSocket
     refusals: Refusals  # at the API
@@ -110,15 +112,10 @@ async def assemble(prepared: Prepared, state: OpenState) -> ControlPlane:
     if state.slots is not None:
         shared = SharedSeats(state.slots, ledger, licensing)
         expected = await _begin(shared, past.seats, recorder)
-    meshes = StoredMeshes(state.resources, _expected_meshes(prepared.settings))
+    replica = Replica(state.resources)
+    meshes = StoredMeshes(replica, _expected_meshes(prepared.settings))
     await meshes.read()
-    presence = Presence(
-        ProxyDirectory(state.resources),
-        meshes,
-        zone=prepared.settings.multizone.zone.name,
-        idle_seconds=prepared.settings.metrics.dataplane.idle_timeout.total_seconds(),
-    )
-    meshes.vanished = presence.mesh_vanished
+    presence = _presence(prepared.settings, replica, meshes)
     admission_refusals = Refusals(ADMISSIONS, clocks.boot_clock)
     admitting = _admitting(
         prepared, ledger, recorder, presence, meshes, refusals=admission_refusals, shared=shared
@@ -156,6 +153,7 @@ async def assemble(prepared: Prepared, state: OpenState) -> ControlPlane:
         plane=state.plane,
         instance=index.instance_id,
         store=store,
+        replica=replica,
         meshes=meshes,
         admission=admission,
         refusals=Refusals(API, clocks.boot_clock),
@@ -169,6 +167,17 @@ async def assemble(prepared: Prepared, state: OpenState) -> ControlPlane:
         ),
     )
     return plane
+
+
+def _presence(settings: Settings, replica: Replica, meshes: StoredMeshes) -> Presence:
+    presence = Presence(
+        ProxyDirectory(replica),
+        meshes,
+        zone=settings.multizone.zone.name,
+        idle_seconds=settings.metrics.dataplane.idle_timeout.total_seconds(),
+    )
+    meshes.vanished = presence.mesh_vanished
+    return presence
 
 
 def _expected_meshes(settings: Settings) -> tuple[str, ...]:

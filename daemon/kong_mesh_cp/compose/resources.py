@@ -37,9 +37,9 @@ from kong_mesh_cp.usecases.admission.presence import Services
 from kong_mesh_cp.usecases.admission.proxy_records import ProxyRecords
 from kong_mesh_cp.usecases.admission.proxy_tokens import ProxyTokens
 from kong_mesh_cp.usecases.admission.registrations import Run
+from kong_mesh_cp.usecases.following.replica import Replica
 from kong_mesh_cp.usecases.inspection.envoy_admin import EnvoyAdmin
 from kong_mesh_cp.usecases.inspection.insight_views import InsightViews
-from kong_mesh_cp.usecases.ports.resource_store import ResourceStore
 from kong_mesh_cp.usecases.ports.secrets import SealingKey
 from kong_mesh_cp.usecases.ports.state_store import MeshDirectory
 from kong_mesh_cp.usecases.resources.initial_resources import (
@@ -66,13 +66,15 @@ class Resources:
     def __init__(
         self,
         settings: Settings,
-        store: ResourceStore,
+        replica: Replica,
         sealing: SealingKey,
         trust: TokenTrust | None = None,
     ) -> None:
-        """`sealing` is the key of `store`. `trust`: whose tokens count, if the start has read that
-        already.
+        """`sealing` is the key of the store. `trust`: whose tokens count, if the start has read
+        that already.
         """
+        store = replica.store
+        self._replica = replica
         self._settings = settings
         self._store = store
         self._keys = SystemKeyMaker(clocks.wall_clock)
@@ -82,7 +84,7 @@ class Resources:
         self._writable = Writable(
             deployment=self._deployment, api_read_only=settings.api_server.read_only
         )
-        self._access = Access(settings.access, store)
+        self._access = Access(settings.access, replica)
         self._identity = Identity(
             settings,
             store,
@@ -125,14 +127,14 @@ class Resources:
             ).routes(),
             *TypeRoutes(authenticate=authenticate, writable=writable).routes(),
             *InspectionRoutes(
-                inspecting=lazy(functools.partial(_inspecting, store, reading)),
+                inspecting=lazy(functools.partial(_inspecting, self._replica, reading)),
                 insights=insights,
                 authenticate=authenticate,
                 deployment=self._deployment,
                 large=large,
             ).routes(),
             *AttachmentRoutes(
-                attaching=lazy(functools.partial(_attaching, store, reading, access)),
+                attaching=lazy(functools.partial(_attaching, self._replica, reading, access)),
                 admin=EnvoyAdmin(reading, access),
                 insights=insights,
                 authenticate=authenticate,
@@ -173,7 +175,7 @@ class Resources:
             ),
             tokens=ProxyTokens(
                 self._identity.signing_keys,
-                self._store,
+                self._replica,
                 wall_clock=clocks.wall_clock,
                 new_id=new_token_id,
                 in_worker_thread=functools.partial(trio.to_thread.run_sync, limiter=threads),
@@ -209,17 +211,16 @@ class Resources:
             await self._identity.ensure()
 
 
-def _inspecting(store: ResourceStore, reading: ResourceReader) -> policy_inspector.PolicyInspector:
+def _inspecting(replica: Replica, reading: ResourceReader) -> policy_inspector.PolicyInspector:
     # Matching and merging policies is much to import, and only who inspects them needs it.
-    return policy_inspector.PolicyInspector(store, reading)
+    return policy_inspector.PolicyInspector(replica, reading)
 
 
 def _attaching(
-    store: ResourceStore, reading: ResourceReader, access: AccessRules
+    replica: Replica, reading: ResourceReader, access: AccessRules
 ) -> attachment_inspector.AttachmentInspector:
     # As above, and the older generation of policies besides.
-    inspecting = _inspecting(store, reading)
-    return attachment_inspector.AttachmentInspector(store, reading, inspecting, access)
+    return attachment_inspector.AttachmentInspector(replica, reading, access)
 
 
 def _quota(settings: Settings) -> Quota:

@@ -10,7 +10,7 @@ import trio
 from kong_mesh_cp.core.resources.labels import Mode
 from kong_mesh_cp.settings.model import Settings
 from kong_mesh_cp.shell.host import clocks
-from kong_mesh_cp.usecases.ports.resource_store import ResourceStore
+from kong_mesh_cp.usecases.following.replica import Replica
 from kong_mesh_cp.usecases.upkeep.insight_upkeep import InsightUpkeep, ResyncIntervals
 from kong_mesh_cp.usecases.upkeep.liveness_upkeep import (
     AbsenceCollector,
@@ -20,7 +20,7 @@ from kong_mesh_cp.usecases.upkeep.liveness_upkeep import (
 )
 
 
-async def look_after(settings: Settings, store: ResourceStore) -> None:
+async def look_after(settings: Settings, replica: Replica) -> None:
     """Until cancelled.
 
     Proxies connect to the control planes of zones, and zones to the global one: each looks after
@@ -28,8 +28,9 @@ async def look_after(settings: Settings, store: ResourceStore) -> None:
     """
     metrics, universal = settings.metrics, settings.runtime.universal
     is_global = settings.mode == Mode.GLOBAL
+    store = replica.store
     insights = InsightUpkeep(
-        store,
+        replica,
         ResyncIntervals(
             minimum=metrics.mesh.min_resync_interval.total_seconds(),
             full=metrics.mesh.full_resync_interval.total_seconds(),

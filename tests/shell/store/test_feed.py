@@ -9,7 +9,8 @@ import trio.testing
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kong_mesh_cp.shell.store.feed import HISTORY_ITEMS_MAX, PENDING_ITEMS_MAX, ChangeFeed
+from kong_mesh_cp.shell.store.feed import HISTORY_ITEMS_MAX, ChangeFeed
+from kong_mesh_cp.usecases.following.pending import PENDING_ITEMS_MAX
 from kong_mesh_cp.usecases.ports.resource_store import ChangeKind, FeedItem, ResourceChange, Resync
 from support.fakes.resources import policy
 

@@ -117,3 +117,18 @@ async def test_no_file_of_the_store_holds_the_secret(tmp_path: Path) -> None:
         assert (await sealed.list(Selection(type=GLOBAL.type))).items[0].spec == SPEC
         for file in tmp_path.iterdir():
             assert b"c2VjcmV0" not in file.read_bytes(), file
+
+
+async def test_pages_that_are_read_together_are_open(tmp_path: Path) -> None:
+    async with open_store(tmp_path / "store.db") as store:
+        sealed = SealedResources(store.resources, keys())
+        await sealed.apply([put(GLOBAL, SPEC), put(policy("p"), SPEC)])
+
+        secrets, policies = await sealed.list_together(
+            [Selection(type="GlobalSecret"), Selection(type="MeshTimeout")]
+        )
+
+        assert [(each.key, each.spec) for each in secrets.items] == [(GLOBAL, SPEC)]
+        assert [(each.key, each.spec) for each in policies.items] == [(policy("p"), SPEC)]
+        (kept,) = await store.resources.list_together([Selection(type="GlobalSecret")])
+        assert SPEC not in kept.items[0].spec

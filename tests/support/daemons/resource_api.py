@@ -13,6 +13,7 @@ from kong_mesh_cp.core.resources.kinds.mesh import CertificateAuthority
 from kong_mesh_cp.core.resources.labels import Deployment
 from kong_mesh_cp.core.resources.registry import TYPES
 from kong_mesh_cp.core.resources.volume import Quota
+from kong_mesh_cp.usecases.following.replica import Replica
 from kong_mesh_cp.usecases.inspection.insight_views import InsightViews
 from kong_mesh_cp.usecases.inspection.policy_inspector import PolicyInspector
 from kong_mesh_cp.usecases.ports.resource_store import ResourceStore
@@ -69,13 +70,14 @@ class ResourceApi:
 
     def __post_init__(self) -> None:
         access = self.access
+        self.replica = Replica(self.store)
         self.births = MeshCreation(self.store, self.keys, routing=self.routing)
         self.reading = ResourceReader(self.store, access)
         quotas = None if self.quota is None else Quotas(self.quota, access)
         self.applying = ResourceWriter(
             self.store, access, self.births, self.rules, self._clock, quotas=quotas
         )
-        self.inspecting = PolicyInspector(self.store, self.reading)
+        self.inspecting = PolicyInspector(self.replica, self.reading)
         self.insights = InsightViews(self.store, self.reading, access, self._clock)
         self.ensuring = InitialResourcesWriter(
             self.store, self.births, self.keys, self.rules.deployment, self._clock

@@ -65,7 +65,7 @@ class Routes:
             deployment=self.writable.deployment,
         )
         access = StaticAccess()
-        attaching = AttachmentInspector(api.store, api.reading, api.inspecting, access)
+        attaching = AttachmentInspector(api.replica, api.reading, access)
         attachments = AttachmentRoutes(
             attaching=lazy(lambda: attaching),
             admin=EnvoyAdmin(api.reading, access),

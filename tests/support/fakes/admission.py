@@ -140,7 +140,7 @@ def services(
         ),
         tokens=ProxyTokens(
             keys,
-            api.store,
+            api.replica,
             wall_clock=lambda: NOON,
             new_id=lambda: f"id-{next(ids)}",
             in_worker_thread=at_once,
@@ -185,7 +185,7 @@ async def open_desk(
     meshes = FakeMeshes()
     ledger = SeatLedger()
     shared = None if slots is None else SharedSeats(slots, ledger, in_force)
-    presence = Presence(ProxyDirectory(api.store), meshes, zone="default", idle_seconds=300)
+    presence = Presence(ProxyDirectory(api.replica), meshes, zone="default", idle_seconds=300)
     admitting = Admissions(
         zone="default",
         ledger=ledger,
@@ -208,6 +208,7 @@ async def open_desk(
         if shared is not None:
             nursery.start_soon(shared.run)
         nursery.start_soon(recorder.run)
+        nursery.start_soon(api.replica.run)
         nursery.start_soon(presence.run, RECLAIM_SECONDS)
         if serving:
             presence.serve(services(api, keys, meshes, run, takes_over=bool(rules)))

@@ -61,6 +61,14 @@ class FakeResourceStore:
 
     async def list(self, selection: Selection) -> Page:
         await self._ready()
+        return self._page(selection)
+
+    async def list_together(self, selections: Sequence[Selection]) -> Sequence[Page]:
+        asked = list(selections)
+        await self._ready()
+        return [self._page(each) for each in asked]
+
+    def _page(self, selection: Selection) -> Page:
         found = [
             self.resources[key]
             for key in sorted(self.resources)
@@ -201,3 +209,21 @@ class InterruptedStore(FakeResourceStore):
             self.meanwhile = None
             await happen()
         return await super().apply(changes)
+
+
+@dataclass
+class CountedLists(FakeResourceStore):
+    """Counts the questions for lists, and names the types that they were about."""
+
+    questions: int = 0
+    listed: list[str] = field(default_factory=list)
+
+    async def list(self, selection: Selection) -> Page:
+        self.questions += 1
+        self.listed.append(selection.type)
+        return await super().list(selection)
+
+    async def list_together(self, selections: Sequence[Selection]) -> Sequence[Page]:
+        self.questions += 1
+        self.listed += [each.type for each in selections]
+        return await super().list_together(selections)

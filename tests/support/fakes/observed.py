@@ -12,7 +12,9 @@ from typing import Any
 import trio
 
 from kong_mesh_cp.core.resources.key import ResourceKey
+from kong_mesh_cp.usecases.following.replica import Replica
 from kong_mesh_cp.usecases.ports.resource_store import Delete, Put, ResourceStore
+from kong_mesh_cp.usecases.ports.state_store import WallClock
 from kong_mesh_cp.usecases.resources.reader import mesh_key
 from kong_mesh_cp.usecases.upkeep.insight_upkeep import InsightUpkeep, ResyncIntervals
 from support.fakes.fake_resources import FakeResourceStore
@@ -27,6 +29,16 @@ Json = dict[str, Any]
 def subscription(name: str = "1", *, ended: datetime | None = None, generation: int = 0) -> Json:
     end = {"disconnectTime": ended.isoformat().replace("+00:00", "Z")} if ended else {}
     return {"id": name, "connectTime": "2026-01-01T00:00:00Z", **end, "generation": generation}
+
+
+async def keep_insights(
+    store: ResourceStore, now: WallClock, intervals: ResyncIntervals = INTERVALS
+) -> None:
+    """What one control plane does about the insights of `store`, until cancelled."""
+    replica = Replica(store)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(replica.run)
+        nursery.start_soon(InsightUpkeep(replica, intervals, now).run)
 
 
 @dataclass
@@ -76,15 +88,12 @@ class Observed:
         counts: Json = insight["dataplanes"]
         return counts
 
-    def upkeep(self) -> InsightUpkeep:
-        return InsightUpkeep(self.store, INTERVALS, self.now)
-
     @asynccontextmanager
     async def kept(self, jobs: int = 1) -> AsyncIterator[None]:
         """While `jobs` control planes keep the insights up to date, the first of them is done."""
         async with trio.open_nursery() as nursery:
             for _ in range(jobs):
-                nursery.start_soon(self.upkeep().run)
+                nursery.start_soon(keep_insights, self.store, self.now)
             await trio.sleep(SOON)
             yield
             nursery.cancel_scope.cancel()

@@ -10,6 +10,7 @@ from trio.testing import wait_all_tasks_blocked
 
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.usecases.admission.mesh_directory import StoredMeshes
+from kong_mesh_cp.usecases.following.replica import Replica
 from kong_mesh_cp.usecases.ports.resource_store import Delete, Put
 from support.fakes.admission import proxies
 from support.fakes.fake_resources import FakeResourceStore
@@ -19,8 +20,10 @@ from support.fakes.resources import mesh, put
 async def test_it_follows_what_is_made_and_deleted() -> None:
     store = FakeResourceStore()
     await store.apply([put(mesh("a"))])
-    meshes = StoredMeshes(store)
+    replica = Replica(store)
+    meshes = StoredMeshes(replica)
     async with trio.open_nursery() as nursery:
+        nursery.start_soon(replica.run)
         nursery.start_soon(meshes.follow)
         await wait_all_tasks_blocked()
         assert meshes.names() == ("a",)
@@ -35,7 +38,7 @@ async def test_it_follows_what_is_made_and_deleted() -> None:
 
 async def test_a_mesh_that_a_start_is_about_to_make_counts_until_that_is_over() -> None:
     store = FakeResourceStore()
-    meshes = StoredMeshes(store, awaited=["default"])
+    meshes = StoredMeshes(Replica(store), awaited=["default"])
     assert meshes.names() == ("default",)
     await meshes.read()
     assert meshes.names() == ("default",)
@@ -54,8 +57,10 @@ async def test_constraints_are_read_at_the_start_and_followed() -> None:
     payments, legacy = {"team": "payments"}, {"team": "legacy"}
     store = FakeResourceStore()
     await store.apply([constrained("a", requirements=[{"tags": payments}]), put(mesh("b"))])
-    meshes = StoredMeshes(store)
+    replica = Replica(store)
+    meshes = StoredMeshes(replica)
     async with trio.open_nursery() as nursery:
+        nursery.start_soon(replica.run)
         nursery.start_soon(meshes.follow)
         await wait_all_tasks_blocked()
         assert meshes.constraints("a") == proxies(require=[payments])
@@ -74,7 +79,7 @@ async def test_constraints_are_read_at_the_start_and_followed() -> None:
 async def test_a_mesh_without_constraints_has_none(document: str) -> None:
     store = FakeResourceStore()
     await store.apply([put(mesh("a"), document)])
-    meshes = StoredMeshes(store)
+    meshes = StoredMeshes(Replica(store))
     await meshes.read()
     assert meshes.names() == ("a",)
     assert meshes.constraints("a") is None
@@ -85,7 +90,7 @@ async def test_a_mesh_with_constraints_that_nobody_can_have_written_is_told_of_a
 ) -> None:
     store = FakeResourceStore()
     await store.apply([put(mesh("a"), '{"constraints":[1]}'), put(mesh("b"))])
-    meshes = StoredMeshes(store)
+    meshes = StoredMeshes(Replica(store))
     await meshes.read()
     await meshes.read()
     assert meshes.names() == ("b",)

@@ -13,7 +13,7 @@ from trio.testing import wait_all_tasks_blocked
 from kong_mesh_cp.core.errors import StateError
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.usecases.admission.proxy_directory import ProxyDirectory
-from kong_mesh_cp.usecases.following.follow import RETRY_SECONDS
+from kong_mesh_cp.usecases.following.replica import RETRY_SECONDS, Replica
 from kong_mesh_cp.usecases.ports.resource_store import Delete, FeedItem, Page, Selection
 from support.fakes.admission import furnished, line_of, open_desk, take
 from support.fakes.attending import apply, gateway
@@ -56,8 +56,10 @@ class _LosesItsFeed(FakeResourceStore):
 async def test_a_dataplane_that_is_deleted_is_not_asked_for_any_more() -> None:
     store = FakeResourceStore()
     await store.apply([put(dataplane("a")), put(dataplane("b"))])
-    directory = ProxyDirectory(store)
+    replica = Replica(store)
+    directory = ProxyDirectory(replica)
     async with trio.open_nursery() as nursery:
+        nursery.start_soon(replica.run)
         nursery.start_soon(directory.follow)
         await wait_all_tasks_blocked()
         assert directory.may_hold("default", "a")
@@ -72,9 +74,11 @@ async def test_a_dataplane_that_is_deleted_is_not_asked_for_any_more() -> None:
 
 async def test_before_the_names_have_been_read_any_proxy_may_have_a_dataplane() -> None:
     store = _LosesItsFeed(broken=True)
-    directory = ProxyDirectory(store)
+    replica = Replica(store)
+    directory = ProxyDirectory(replica)
     assert directory.may_hold("default", "a")
     async with trio.open_nursery() as nursery:
+        nursery.start_soon(replica.run)
         nursery.start_soon(directory.follow)
         await wait_all_tasks_blocked()
         assert directory.may_hold("default", "a")
@@ -87,8 +91,10 @@ async def test_before_the_names_have_been_read_any_proxy_may_have_a_dataplane() 
 
 async def test_after_the_feed_broke_any_proxy_may_have_a_dataplane_until_it_is_back() -> None:
     store = _LosesItsFeed()
-    directory = ProxyDirectory(store)
+    replica = Replica(store)
+    directory = ProxyDirectory(replica)
     async with trio.open_nursery() as nursery:
+        nursery.start_soon(replica.run)
         nursery.start_soon(directory.follow)
         await wait_all_tasks_blocked()
         assert not directory.may_hold("default", "b")

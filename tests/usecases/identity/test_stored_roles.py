@@ -27,11 +27,8 @@ from kong_mesh_cp.core.identity.access import (
 )
 from kong_mesh_cp.core.identity.users import ADMIN, ANONYMOUS, User
 from kong_mesh_cp.core.resources.key import ResourceKey
-from kong_mesh_cp.usecases.identity.stored_roles import (
-    RETRY_SECONDS,
-    RolesUnknownError,
-    StoredRoles,
-)
+from kong_mesh_cp.usecases.following.replica import RETRY_SECONDS, Replica
+from kong_mesh_cp.usecases.identity.stored_roles import RolesUnknownError, StoredRoles
 from kong_mesh_cp.usecases.ports.resource_store import Delete, FeedItem, Page, Put, Selection
 from support.fakes.fake_resources import FakeResourceStore
 from support.fakes.identity import KNOWN
@@ -74,8 +71,10 @@ def codes(caplog: pytest.LogCaptureFixture) -> list[str]:
 async def following(
     store: FakeResourceStore, readers: StaticAccess | None = None
 ) -> AsyncIterator[StoredRoles]:
-    roles = StoredRoles(store, readers or StaticAccess())
+    replica = Replica(store)
+    roles = StoredRoles(replica, readers or StaticAccess())
     async with trio.open_nursery() as nursery:
+        nursery.start_soon(replica.run)
         await nursery.start(roles.follow)
         yield roles
         nursery.cancel_scope.cancel()
@@ -115,7 +114,7 @@ async def test_what_is_changed_here_is_in_force_when_the_change_is_answered() ->
 
 
 async def test_before_anything_was_read_nothing_is_let_through() -> None:
-    roles = StoredRoles(FakeResourceStore(), StaticAccess())
+    roles = StoredRoles(Replica(FakeResourceStore()), StaticAccess())
     for action in BY_ROLE:
         with pytest.raises(RolesUnknownError):
             roles.permits(ADMIN, action)
@@ -148,10 +147,10 @@ async def test_a_change_made_here_that_cannot_be_read_again_is_not_taken_for_the
     None
 ):
     class FailingAfterwards(FakeResourceStore):
-        async def list(self, selection: Selection) -> Page:
+        async def list_together(self, selections: Sequence[Selection]) -> Sequence[Page]:
             if self.failing:
                 raise BROKEN
-            return await super().list(selection)
+            return await super().list_together(selections)
 
         failing = False
 

@@ -34,7 +34,7 @@ async def _mesh() -> tuple[ResourceApi, AttachmentInspector]:
     edge = {"address": "192.168.0.2", "gateway": {"type": "BUILTIN", "tags": _service("edge")}}
     await api.put("Dataplane", "edge-1", mesh="m", networking=edge)
     access = StaticAccess()
-    return api, AttachmentInspector(api.store, api.reading, api.inspecting, access)
+    return api, AttachmentInspector(api.replica, api.reading, access)
 
 
 async def _gateway(api: ResourceApi) -> None:

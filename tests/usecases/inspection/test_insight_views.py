@@ -13,6 +13,7 @@ from kong_mesh_cp.usecases.ports.resource_store import Put
 from kong_mesh_cp.usecases.resources.queries import ListQuery
 from kong_mesh_cp.usecases.resources.resource_refusals import ResourceRefusedError
 from support.daemons.resource_api import ResourceApi
+from support.fakes.fake_resources import CountedLists
 
 SERVICES = {
     "web": {"status": "online", "dataplanes": {"online": 2, "offline": 1}},
@@ -22,7 +23,7 @@ SERVICES = {
 
 
 async def populated() -> ResourceApi:
-    api = ResourceApi()
+    api = ResourceApi(store=CountedLists())
     await api.put("Mesh", "m", skipCreatingInitialPolicies=["*"])
     await api.put("Zone", "east")
     await _store(api, ResourceKey("ServiceInsight", "m", "all-services-m"), {"services": SERVICES})
@@ -100,3 +101,12 @@ async def test_the_older_insight_counts_global_types() -> None:
         "ZoneEgress": {"total": 0},
         "ZoneIngress": {"total": 0},
     }
+
+
+async def test_what_is_added_up_is_of_one_moment() -> None:
+    api = await populated()
+    assert isinstance(api.store, CountedLists)
+    for view in (api.insights.global_insight, api.insights.global_insights, api.insights.zones):
+        api.store.questions = 0
+        await view()
+        assert api.store.questions == 1, view

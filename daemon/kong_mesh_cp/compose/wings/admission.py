@@ -46,6 +46,7 @@ def _background(plane: ControlPlane) -> list[Task]:
     tasks: list[Task] = [
         plane.recorder.run,
         functools.partial(plane.admitting.run, plane.reserved),
+        plane.replica.run,
         plane.meshes.follow,
         functools.partial(plane.presence.run, RECLAIM_SECONDS),
     ]

@@ -98,7 +98,6 @@ class _Api:
         self._prepared = prepared
         self._http = listeners.api
         self._https = listeners.api_https
-        self._store = state.resources
         self._sealing = state.sealing
         self._budgets = budgets
         self._resources: Resources
@@ -109,7 +108,7 @@ class _Api:
         # Admissions are answered meanwhile: it takes half as long as the whole start up to here.
         resources_type = await trio.to_thread.run_sync(_import_resources)
         self._resources = resources_type(
-            prepared.settings, self._store, self._sealing, prepared.token_trust
+            prepared.settings, plane.replica, self._sealing, prepared.token_trust
         )
         plane.admission.serve_keys(self._resources.key_calls)
         plane.presence.serve(
@@ -150,7 +149,7 @@ class _Api:
                 break
         if not preloaded:
             look_after = await trio.to_thread.run_sync(lambda: upkeep.look_after)
-            await look_after(self._prepared.settings, self._store)
+            await look_after(self._prepared.settings, self._plane.replica)
 
     async def _start(
         self, servers: Servers, listener: socket.socket, tls: Tls | None = None

@@ -5,27 +5,24 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Self
 
-import trio
-
-from kong_mesh_cp.core.resources.key import ResourceKey
-from kong_mesh_cp.usecases.ports.resource_store import FeedItem, ResourceChange, Resync
+from kong_mesh_cp.usecases.following.pending import PendingChanges
+from kong_mesh_cp.usecases.ports.resource_store import FeedItem, ResourceChange
 
 HISTORY_ITEMS_MAX = 4096  # changes kept for readers that come later
-PENDING_ITEMS_MAX = 4096  # resources a reader may be behind with
 
 
 class ChangeFeed:
     """Changes in the order of their revisions, from a store to any number of readers.
 
-    Belongs to the event loop. Memory is bound by the two numbers above, for each reader.
+    Belongs to the event loop. Memory is bound by HISTORY_ITEMS_MAX and, for each reader, by
+    PENDING_ITEMS_MAX.
     """
 
     def __init__(self, revision: int) -> None:
         self.revision = revision
         self._history: deque[ResourceChange] = deque(maxlen=HISTORY_ITEMS_MAX)
-        self._readers: set[_Reader] = set()
+        self._readers: set[PendingChanges] = set()
 
     def publish(self, changes: Sequence[ResourceChange]) -> None:
         """`changes` can be read from the store by now. Those that are known are left out.
@@ -52,7 +49,7 @@ class ChangeFeed:
 
     @contextmanager
     def reading(self, since: int | None) -> Iterator[AsyncIterator[FeedItem]]:
-        reader = _Reader()
+        reader = PendingChanges()
         if since is not None and since != self.revision:
             missed = [change for change in self._history if change.revision > since]
             if missed and missed[0].revision == since + 1:
@@ -64,42 +61,3 @@ class ChangeFeed:
             yield reader
         finally:
             self._readers.discard(reader)
-
-
-class _Reader:
-    """What one task has not taken yet: the last change of each resource, oldest first."""
-
-    def __init__(self) -> None:
-        self._pending: dict[ResourceKey, ResourceChange] = {}
-        self._resync: Resync | None = None
-        self._news = trio.Event()
-
-    def add(self, changes: Sequence[ResourceChange]) -> None:
-        for change in changes:
-            self._pending.pop(change.key, None)  # so that it moves to the end
-            self._pending[change.key] = change
-        if len(self._pending) > PENDING_ITEMS_MAX:
-            self.resync(changes[-1].revision)
-        self._news.set()
-
-    def resync(self, revision: int) -> None:
-        self._pending.clear()
-        self._resync = Resync(revision)
-        self._news.set()
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> FeedItem:
-        await self._news.wait()
-        if (resync := self._resync) is not None:
-            self._resync = None
-            self._settle()
-            return resync
-        change = self._pending.pop(next(iter(self._pending)))
-        self._settle()
-        return change
-
-    def _settle(self) -> None:
-        if not self._pending:
-            self._news = trio.Event()

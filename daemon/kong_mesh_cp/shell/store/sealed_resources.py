@@ -74,10 +74,12 @@ class SealedResources:
         return {key: self._opened(stored) for key, stored in found.items()}
 
     async def list(self, selection: Selection) -> Page:
-        page = await self._store.list(selection)
-        if selection.type not in SEALED_TYPES:
-            return page
-        return replace(page, items=tuple(map(self._opened, page.items)))
+        return self._opened_page(selection, await self._store.list(selection))
+
+    async def list_together(self, selections: Sequence[Selection]) -> Sequence[Page]:
+        asked = tuple(selections)
+        found = await self._store.list_together(asked)
+        return [*map(self._opened_page, asked, found)]
 
     async def apply(self, changes: Sequence[Change]) -> Applied:
         if not any(map(_is_to_be_sealed, changes)):
@@ -135,6 +137,11 @@ class SealedResources:
         if len(document) > SECRET_BYTES_MAX:
             raise TooLargeError(change.key, found=len(document), most=SECRET_BYTES_MAX)
         return replace(change, spec=document_of(_seal(self._keys, document, change.key)))
+
+    def _opened_page(self, selection: Selection, page: Page) -> Page:
+        if selection.type not in SEALED_TYPES:
+            return page
+        return replace(page, items=tuple(map(self._opened, page.items)))
 
     def _opened(self, stored: StoredResource) -> StoredResource:
         sealed = sealed_text(stored.key, stored.spec)

@@ -13,13 +13,9 @@ import trio
 from kong_mesh_cp.core.formats.go_quote import go_quote
 from kong_mesh_cp.core.formats.go_values import ParseError
 from kong_mesh_cp.core.lazy_import import lazy_import
-from kong_mesh_cp.usecases.following.follow import follow
-from kong_mesh_cp.usecases.ports.resource_store import (
-    ResourceChange,
-    ResourceStore,
-    Selection,
-    StoredResource,
-)
+from kong_mesh_cp.usecases.following.failure_log import FailureLog
+from kong_mesh_cp.usecases.following.replica import Replica
+from kong_mesh_cp.usecases.ports.resource_store import ResourceChange, Selection, StoredResource
 
 if TYPE_CHECKING:
     from kong_mesh_cp.core.resources.kinds import mesh as mesh_kind
@@ -35,14 +31,15 @@ log = logging.getLogger(__name__)
 
 
 class StoredMeshes:
-    """`usecases.ports.state_store.MeshDirectory` that follows a store.
+    """`usecases.ports.state_store.MeshDirectory` that follows what is stored.
 
     `awaited` are meshes that a start is about to make; they count as there until `settle`, so that
     the first proxies of a new control plane do not have to wait for keys to be made.
     """
 
-    def __init__(self, store: ResourceStore, awaited: Sequence[str] = ()) -> None:
-        self._store = store
+    def __init__(self, replica: Replica, awaited: Sequence[str] = ()) -> None:
+        self._replica = replica
+        self._store = replica.store
         self._awaited = frozenset(awaited)
         self._stored: Mapping[str, ProxyConstraints | None] = {}
         self._names: tuple[str, ...] = tuple(sorted(self._awaited))
@@ -78,23 +75,21 @@ class StoredMeshes:
 
     async def follow(self) -> None:
         """Take over every change, until cancelled. A store that fails is asked again."""
-        await follow(
-            self._store,
+        await self._replica.follow(
+            {MESH},
             read=self.read,
             take=self._take,
-            failing="meshes-not-read",
-            again="meshes-read-again",
+            outcomes=FailureLog(log, "meshes-not-read", "meshes-read-again"),
         )
 
     async def _take(self, item: ResourceChange) -> None:
-        if item.key.type == MESH:
-            async with self._reading:
-                mesh = await self._store.get(item.key)
-                known = dict(self._stored)
-                known.pop(item.key.name, None)
-                if mesh is not None:
-                    self._learn(known, mesh)
-                self._know(known)
+        async with self._reading:
+            mesh = await self._store.get(item.key)
+            known = dict(self._stored)
+            known.pop(item.key.name, None)
+            if mesh is not None:
+                self._learn(known, mesh)
+            self._know(known)
 
     def _learn(self, known: dict[str, ProxyConstraints | None], mesh: StoredResource) -> None:
         """Put `mesh` into `known`, unless it is unknown what it asks of proxies: nobody joins."""

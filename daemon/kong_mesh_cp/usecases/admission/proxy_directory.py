@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple, NoReturn
 
@@ -11,16 +12,14 @@ from kong_mesh_cp.core.admission.request import AdmissionRequest
 from kong_mesh_cp.core.admission.stored_proxy import StoredProxy, as_stored, stored_proxy
 from kong_mesh_cp.core.errors import StateError
 from kong_mesh_cp.core.resources.key import ResourceKey
-from kong_mesh_cp.usecases.following.follow import follow
-from kong_mesh_cp.usecases.ports.resource_store import (
-    ChangeKind,
-    ResourceChange,
-    ResourceStore,
-    Selection,
-)
+from kong_mesh_cp.usecases.following.failure_log import FailureLog
+from kong_mesh_cp.usecases.following.replica import Replica
+from kong_mesh_cp.usecases.ports.resource_store import ChangeKind, ResourceChange, Selection
 
 DATAPLANE: Final = "Dataplane"
 LOOK_SECONDS_MAX: Final = 2.0  # for the store to show a Dataplane
+
+log = logging.getLogger(__name__)
 
 
 class Looked(NamedTuple):
@@ -32,13 +31,14 @@ class Looked(NamedTuple):
 
 
 class ProxyDirectory:
-    """The names of stored Dataplanes, kept in memory by following a store.
+    """The names of stored Dataplanes, kept in memory by following what is stored.
 
     While they are not known, every proxy may have one, and the store is asked.
     """
 
-    def __init__(self, store: ResourceStore) -> None:
-        self._store = store
+    def __init__(self, replica: Replica) -> None:
+        self._replica = replica
+        self._store = replica.store
         self._known: set[ResourceKey] | None = None
         self.changed: Callable[[ResourceKey | None], None] = lambda _: None  # None: any may have
 
@@ -66,12 +66,11 @@ class ProxyDirectory:
 
     async def follow(self) -> NoReturn:
         """Keep the names for as long as this runs, and tell `changed` of each change."""
-        await follow(
-            self._store,
+        await self._replica.follow(
+            {DATAPLANE},
             read=self._read,
             take=self._take,
-            failing="dataplanes-not-followed",
-            again="dataplanes-followed-again",
+            outcomes=FailureLog(log, "dataplanes-not-followed", "dataplanes-followed-again"),
             lost=self._lost,
         )
 
@@ -81,7 +80,7 @@ class ProxyDirectory:
         self.changed(None)
 
     async def _take(self, change: ResourceChange) -> None:
-        if change.key.type != DATAPLANE or self._known is None:
+        if self._known is None:
             return
         if change.kind is ChangeKind.DELETED:
             self._known.discard(change.key)

@@ -17,14 +17,19 @@ from kong_mesh_cp.core.identity.refusals import SigningKeyError, SigningKeyNotFo
 from kong_mesh_cp.core.identity.rsa_keys import SigningKey
 from kong_mesh_cp.core.identity.tokens import DataplaneClaims, ZoneClaims
 from kong_mesh_cp.core.resources.tags import ZONE
-from kong_mesh_cp.usecases.following.follow import follow
+from kong_mesh_cp.usecases.following.failure_log import FailureLog
+from kong_mesh_cp.usecases.following.replica import Replica
 from kong_mesh_cp.usecases.identity.auditing import tell
 from kong_mesh_cp.usecases.identity.signing_keys import SigningKeys
-from kong_mesh_cp.usecases.ports.resource_store import ResourceChange, ResourceStore
+from kong_mesh_cp.usecases.ports.resource_store import ResourceChange
 from kong_mesh_cp.usecases.ports.state_store import WallClock
 
 VALID_NANOSECONDS: Final = 5 * MINUTE
 ADMISSION: Final = Source("the admission socket")
+
+SECRETS: Final = ("GlobalSecret", "Secret")  # types in which signing keys lie
+
+log = logging.getLogger(__name__)
 
 InWorkerThread = Callable[[Callable[[], str]], Awaitable[str]]
 
@@ -42,7 +47,7 @@ class ProxyTokens:
     def __init__(
         self,
         keys: SigningKeys,
-        store: ResourceStore,
+        replica: Replica,
         *,
         wall_clock: WallClock,
         new_id: Callable[[], str],
@@ -50,7 +55,7 @@ class ProxyTokens:
     ) -> None:
         """`in_worker_thread` runs a function beside the event loop: signing takes long."""
         self._keys = keys
-        self._store = store
+        self._replica = replica
         self._wall_clock = wall_clock
         self._new_id = new_id
         self._in_worker_thread = in_worker_thread
@@ -60,12 +65,11 @@ class ProxyTokens:
 
     async def follow(self) -> NoReturn:
         """Keep keys for as long as this runs."""
-        await follow(
-            self._store,
+        await self._replica.follow(
+            SECRETS,
             read=self._read,
             take=self._take,
-            failing="signing-keys-not-followed",
-            again="signing-keys-followed-again",
+            outcomes=FailureLog(log, "signing-keys-not-followed", "signing-keys-followed-again"),
             lost=self._lost,
         )
 
@@ -148,8 +152,6 @@ class ProxyTokens:
         self._following = True
 
     async def _take(self, change: ResourceChange) -> None:
-        if change.key.type not in ("Secret", "GlobalSecret"):
-            return
         self._changes += 1
         for series in [*self._kept]:
             if (series.type, series.mesh) == (change.key.type, change.key.mesh):

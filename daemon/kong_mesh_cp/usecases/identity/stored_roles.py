@@ -20,6 +20,7 @@ from kong_mesh_cp.core.identity.users import User
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.resources.kind import InvalidResourceError
 from kong_mesh_cp.core.resources.kinds.access_role import AccessRole, AccessRoleBinding
+from kong_mesh_cp.usecases.following.replica import RETRY_SECONDS, Replica
 from kong_mesh_cp.usecases.ports.resource_store import (
     Applied,
     Change,
@@ -35,7 +36,6 @@ from kong_mesh_cp.usecases.resources.documents import spec_as
 ROLE: Final = "AccessRole"
 BINDING: Final = "AccessRoleBinding"
 TYPES_OF_ROLES: Final = frozenset({ROLE, BINDING})
-RETRY_SECONDS: Final = 1.0
 
 R = TypeVar("R", AccessRole, AccessRoleBinding)
 
@@ -60,8 +60,9 @@ class StoredRoles:
     can be read again. `readers` decide about the rest; what they deny, roles may still give.
     """
 
-    def __init__(self, store: ResourceStore, readers: StaticAccess) -> None:
-        self._store = store
+    def __init__(self, replica: Replica, readers: StaticAccess) -> None:
+        self._replica = replica
+        self._store = replica.store
         self._readers = readers
         self._rules: RoleAccess | None = None
         self._following = False
@@ -98,24 +99,21 @@ class StoredRoles:
         """Take over every change, until cancelled; started when the roles were read or could not
         be. A store that fails is asked again.
         """
+        outcomes = _Outcomes(self, task_status)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._clear_doubts)
-            while True:
-                try:
-                    with self._store.changes() as feed:
-                        await self._read()
-                        self._following = True
-                        task_status.started()
-                        task_status = trio.TASK_STATUS_IGNORED
-                        async for item in feed:
-                            if not isinstance(item, ResourceChange) or is_role(item.key):
-                                await self._read()
-                except StateError as error:
-                    self._following = False
-                    self._forget(error)
-                task_status.started()
-                task_status = trio.TASK_STATUS_IGNORED
-                await trio.sleep(RETRY_SECONDS)
+            await self._replica.follow(
+                TYPES_OF_ROLES, read=self._read, take=self._take, outcomes=outcomes
+            )
+
+    def followed(self) -> None:
+        """What is known is what is stored, and every change of it is told."""
+        self._following = True
+
+    def lost(self, error: StateError) -> None:
+        """What is stored is not known any more."""
+        self._following = False
+        self._forget(error)
 
     async def changed(self) -> None:
         """Something was written here: know it now. A store that fails is asked again later."""
@@ -133,10 +131,14 @@ class StoredRoles:
             await trio.sleep(RETRY_SECONDS)
             await self.changed()
 
+    async def _take(self, _: ResourceChange) -> None:
+        await self._read()
+
     async def _read(self) -> None:
         async with self._reading:
-            roles = await self._store.list(Selection(type=ROLE))
-            bindings = await self._store.list(Selection(type=BINDING))
+            roles, bindings = await self._store.list_together(
+                [Selection(type=ROLE), Selection(type=BINDING)]
+            )
             self._unreadable, before = frozenset(), self._unreadable
             self._rules = RoleAccess(
                 roles={
@@ -218,6 +220,26 @@ def is_role(key: ResourceKey) -> bool:
     return key.type in TYPES_OF_ROLES
 
 
+class _Outcomes:
+    """Tells `roles` whether it follows; the first time is the end of the start."""
+
+    def __init__(self, roles: StoredRoles, task_status: trio.TaskStatus[None]) -> None:
+        self._roles = roles
+        self._task_status = task_status
+
+    def succeeded(self) -> None:
+        self._roles.followed()
+        self._started()
+
+    def failed(self, error: StateError) -> None:
+        self._roles.lost(error)
+        self._started()
+
+    def _started(self) -> None:
+        self._task_status.started()
+        self._task_status = trio.TASK_STATUS_IGNORED
+
+
 class _RolesFirst:
     """`ResourceStore` that returns from a change when it is in force."""
 
@@ -236,6 +258,9 @@ class _RolesFirst:
 
     async def list(self, selection: Selection) -> Page:
         return await self._store.list(selection)
+
+    async def list_together(self, selections: Sequence[Selection]) -> Sequence[Page]:
+        return await self._store.list_together(selections)
 
     async def apply(self, changes: Sequence[Change]) -> Applied:
         applied = await self._store.apply(changes)

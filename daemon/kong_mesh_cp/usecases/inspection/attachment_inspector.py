@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from kong_mesh_cp.core.identity.access import AccessRules, ReadResource, require
 from kong_mesh_cp.core.identity.users import User
+from kong_mesh_cp.core.policy.legacy.attachments import DATAPLANE as WHOLE_PROXY
 from kong_mesh_cp.core.policy.legacy.attachments import (
-    DATAPLANE,
     Attachment,
     LegacyView,
     PolicyName,
@@ -21,36 +21,33 @@ from kong_mesh_cp.core.policy.legacy.gateway_attachments import (
     attached_to_gateway,
     gateway_attachments,
 )
-from kong_mesh_cp.core.policy.legacy.selectors import legacy_policy, selector_rank
+from kong_mesh_cp.core.policy.legacy.selectors import selector_rank
 from kong_mesh_cp.core.policy.rules.match import UnresolvedTargetError
 from kong_mesh_cp.core.policy.rules.matched import MeshView, matched_policies, selects_proxy
-from kong_mesh_cp.core.policy.rules.mesh_resources import meta_of, proxy_of
 from kong_mesh_cp.core.policy.rules.policy import TRAITS, Meta
 from kong_mesh_cp.core.policy.rules.proxies import Proxy, served_gateway
 from kong_mesh_cp.core.policy.views import attachment_views as views
 from kong_mesh_cp.core.policy.views.rule_attachments import rule_attachments
-from kong_mesh_cp.core.resources.key import ResourceKey
-from kong_mesh_cp.core.resources.kinds.dataplane import Dataplane, Outbound
-from kong_mesh_cp.core.resources.kinds.legacy.traffic_route import TrafficRoute
+from kong_mesh_cp.core.resources.kinds.dataplane import Outbound
 from kong_mesh_cp.core.resources.kinds.mesh_gateway import MeshGateway
 from kong_mesh_cp.core.resources.kinds.mesh_gateway_route import MeshGatewayRoute
-from kong_mesh_cp.core.resources.meta import Resource, has_spec
 from kong_mesh_cp.core.resources.registry import TYPES, ResourceType
+from kong_mesh_cp.usecases.following.mesh_context import MeshContext
+from kong_mesh_cp.usecases.following.replica import Replica
 from kong_mesh_cp.usecases.inspection.inspected_types import GATEWAY, GATEWAY_ROUTE, LEGACY
-from kong_mesh_cp.usecases.inspection.policy_inspector import PolicyInspector
-from kong_mesh_cp.usecases.ports.resource_store import ResourceStore, Selection, StoredResource
-from kong_mesh_cp.usecases.resources.documents import (
-    JsonDocument,
-    resource_as,
-    resource_of,
-    shown_meta,
-    spec_as,
+from kong_mesh_cp.usecases.inspection.mesh_reading import (
+    DATAPLANE,
+    TRAFFIC_ROUTE,
+    VIEWED,
+    MeshReading,
+    StoredDataplane,
+    stored_dataplane,
 )
+from kong_mesh_cp.usecases.resources.documents import JsonDocument, shown_meta, spec_as
 from kong_mesh_cp.usecases.resources.reader import ResourceReader
-from kong_mesh_cp.usecases.resources.sweeping import sweep
 
 _MATCHED = "Could not get MatchedPolicies"
-_Affected = Callable[[Resource[Dataplane]], JsonDocument | None]
+_Affected = Callable[[StoredDataplane], JsonDocument | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +59,12 @@ class _Gateways:
     routes: Mapping[str, MeshGatewayRoute]
     legacy: LegacyView
 
-    def of(self, proxy: Resource[Dataplane]) -> tuple[Meta | None, GatewayAttachments]:
+    def of(self, dataplane: StoredDataplane) -> tuple[Meta | None, GatewayAttachments]:
         """The MeshGateway that a proxy serves, and what is attached to it."""
-        served = served_gateway(proxy_of(proxy), self.view.gateways)
+        served = served_gateway(dataplane.proxy, self.view.gateways)
         gateway = self.specs.get(served.meta.name) if served else None
         meta = served.meta if served else None
-        return meta, gateway_attachments(proxy.spec, gateway, self.routes, self.legacy)
+        return meta, gateway_attachments(dataplane.spec, gateway, self.routes, self.legacy)
 
 
 def _rules_of(proxy: Proxy, outbounds: Sequence[Outbound], view: MeshView) -> JsonDocument:
@@ -76,43 +73,37 @@ def _rules_of(proxy: Proxy, outbounds: Sequence[Outbound], view: MeshView) -> Js
 
 
 class AttachmentInspector:
-    """Answers from one reading of a mesh. Errors as those of `Reading`."""
+    """Answers from one moment of a mesh. Errors as those of `ResourceReader`."""
 
-    def __init__(
-        self,
-        store: ResourceStore,
-        reading: ResourceReader,
-        inspecting: PolicyInspector,
-        access: AccessRules,
-    ) -> None:
-        self._store = store
+    def __init__(self, replica: Replica, reading: ResourceReader, access: AccessRules) -> None:
         self._reading = reading
-        self._inspecting = inspecting
+        self._meshes = MeshReading(replica, reading)
         self._access = access
 
     async def policies_of_dataplane(self, user: User, mesh: str, name: str) -> JsonDocument:
-        resource = await self._dataplane(user, mesh, name)
-        spec = resource.spec
-        view = await self._inspecting.view(user, mesh)
-        legacy = await self._legacy(mesh, LEGACY)
+        dataplane = await self._dataplane(user, mesh, name)
+        context = await self._meshes.context(mesh, *VIEWED, *LEGACY, GATEWAY_ROUTE)
+        view = await self._meshes.view(user, context)
+        legacy = await self._meshes.legacy(context, LEGACY)
+        spec = dataplane.spec
         if spec.is_builtin_gateway:
-            gateways = await self._gateways(mesh, view, legacy)
-            meta, found = await self._inspecting.in_worker_thread(partial(gateways.of, resource))
-            return views.gateway_view(meta, found, await self._shown(mesh, found.names()))
-        proxy = proxy_of(resource)
-        attached = await self._inspecting.in_worker_thread(
-            partial(attachments, proxy, spec, view, legacy)
+            gateways = await self._gateways(context, view, legacy)
+            meta, found = await self._meshes.in_worker_thread(partial(gateways.of, dataplane))
+            return views.gateway_view(meta, found, self._shown(context, found.names()))
+        attached = await self._meshes.in_worker_thread(
+            partial(attachments, dataplane.proxy, spec, view, legacy)
         )
         names = {each for names in attached.values() for each in names}
-        return views.sidecar_view(attached, await self._shown(mesh, names))
+        return views.sidecar_view(attached, self._shown(context, names))
 
     async def rules_of_dataplane(self, user: User, mesh: str, name: str) -> JsonDocument:
-        resource = await self._dataplane(user, mesh, name)
-        spec = resource.spec
-        view = await self._inspecting.view(user, mesh)
-        proxy = proxy_of(resource)
-        outbounds = spec.networking.outbound if spec.networking else ()
-        return await self._inspecting.in_worker_thread(partial(_rules_of, proxy, outbounds, view))
+        dataplane = await self._dataplane(user, mesh, name)
+        view = await self._meshes.view(user, await self._meshes.context(mesh, *VIEWED))
+        networking = dataplane.spec.networking
+        outbounds = networking.outbound if networking else ()
+        return await self._meshes.in_worker_thread(
+            partial(_rules_of, dataplane.proxy, outbounds, view)
+        )
 
     async def dataplanes_of_policy(
         self, user: User, row: ResourceType, mesh: str, name: str
@@ -120,12 +111,17 @@ class AttachmentInspector:
         """The proxies that a policy of one of ATTACHED affects. One that is not there: none."""
         await self._require(user, mesh, row.name)
         policy = PolicyName(row.name, name)
-        affected = await (
-            self._selected(user, mesh, policy)
-            if row.is_target_ref_policy
-            else self._attached(user, mesh, policy)
-        )
-        return await self._listed(mesh, affected)
+        async with self._reading.mesh_scan_slot:
+            if row.is_target_ref_policy:
+                context = await self._meshes.context(mesh, DATAPLANE, *VIEWED)
+                affected = await self._selected(user, context, policy)
+            else:
+                legacy = dict.fromkeys((row.name, TRAFFIC_ROUTE))
+                context = await self._meshes.context(
+                    mesh, DATAPLANE, *VIEWED, GATEWAY_ROUTE, *legacy
+                )
+                affected = await self._attached(user, context, policy)
+            return await self._listed(context, affected)
 
     async def dataplanes_of_gateway(self, user: User, mesh: str, name: str) -> JsonDocument:
         stored = await self._reading.stored(
@@ -133,113 +129,107 @@ class AttachmentInspector:
         )
         selectors = [each.match for each in spec_as(MeshGateway, stored).selectors]
 
-        def affected(proxy: Resource[Dataplane]) -> JsonDocument | None:
-            spec = proxy.spec
+        def affected(dataplane: StoredDataplane) -> JsonDocument | None:
+            spec = dataplane.spec
             selected = not selectors or selector_rank(selectors, spec.tag_sets) is not None
             if not (spec.is_builtin_gateway and selected):
                 return None
-            return views.affected_proxy(meta_of(proxy))
+            return views.affected_proxy(dataplane.proxy.meta)
 
-        return await self._listed(mesh, affected)
+        async with self._reading.mesh_scan_slot:
+            return await self._listed(await self._meshes.context(mesh, DATAPLANE), affected)
 
     async def dataplanes_of_route(self, user: User, mesh: str, name: str) -> JsonDocument:
         """The built-in gateways that a MeshGatewayRoute sends something on from."""
         await self._reading.stored(
             user, TYPES[GATEWAY_ROUTE], mesh, name, title="Could not find MeshGatewayRoute"
         )
-        view = await self._inspecting.view(user, mesh)
-        gateways = await self._gateways(mesh, view, LegacyView())
+        async with self._reading.mesh_scan_slot:
+            context = await self._meshes.context(mesh, DATAPLANE, *VIEWED, GATEWAY_ROUTE)
+            view = await self._meshes.view(user, context)
+            gateways = await self._gateways(context, view, LegacyView())
 
-        def affected(proxy: Resource[Dataplane]) -> JsonDocument | None:
-            if not proxy.spec.is_builtin_gateway or name not in gateways.of(proxy)[1].routes():
-                return None
-            return views.affected_proxy(meta_of(proxy))
+            def affected(dataplane: StoredDataplane) -> JsonDocument | None:
+                if not dataplane.spec.is_builtin_gateway:
+                    return None
+                if name not in gateways.of(dataplane)[1].routes():
+                    return None
+                return views.affected_proxy(dataplane.proxy.meta)
 
-        return await self._listed(mesh, affected)
+            return await self._listed(context, affected)
 
-    async def _dataplane(self, user: User, mesh: str, name: str) -> Resource[Dataplane]:
-        stored = await self._reading.stored(user, TYPES["Dataplane"], mesh, name, title=_MATCHED)
-        return resource_as(Dataplane, stored)
+    async def _dataplane(self, user: User, mesh: str, name: str) -> StoredDataplane:
+        return stored_dataplane(
+            await self._reading.stored(user, TYPES[DATAPLANE], mesh, name, title=_MATCHED)
+        )
 
     async def _require(self, user: User, mesh: str, type_name: str) -> None:
         await self._reading.require_mesh(mesh)
         require(self._access, user, ReadResource(type_name))
 
-    async def _selected(self, user: User, mesh: str, name: PolicyName) -> _Affected:
-        view = await self._inspecting.view(user, mesh)
+    async def _selected(self, user: User, context: MeshContext, name: PolicyName) -> _Affected:
+        view = await self._meshes.view(user, context)
         named = [each for each in view.of_type(name.type) if each.meta.name == name.name]
 
-        def affected(proxy: Resource[Dataplane]) -> JsonDocument | None:
-            matching = proxy_of(proxy)
+        def affected(dataplane: StoredDataplane) -> JsonDocument | None:
             try:
                 selected = any(
-                    selects_proxy(policy, matching, view)
+                    selects_proxy(policy, dataplane.proxy, view)
                     for policy in named
                     if not policy.meta.is_shadow
                 )
             except UnresolvedTargetError:
                 selected = False  # what it points at is not there
             # What gateways get of these is shown by `_rules`.
-            if not selected or matching.is_builtin_gateway:
+            if not selected or dataplane.spec.is_builtin_gateway:
                 return None
-            return views.affected_sidecar(meta_of(proxy), [Attachment(DATAPLANE)])
+            return views.affected_sidecar(dataplane.proxy.meta, [Attachment(WHOLE_PROXY)])
 
         return affected
 
-    async def _attached(self, user: User, mesh: str, name: PolicyName) -> _Affected:
-        legacy = await self._legacy(mesh, {name.type, "TrafficRoute"})
-        view = await self._inspecting.view(user, mesh)
-        gateways = await self._gateways(mesh, view, legacy)
+    async def _attached(self, user: User, context: MeshContext, name: PolicyName) -> _Affected:
+        types = tuple(dict.fromkeys((name.type, TRAFFIC_ROUTE)))
+        legacy = await self._meshes.legacy(context, types)
+        view = await self._meshes.view(user, context)
+        gateways = await self._gateways(context, view, legacy)
 
-        def affected(proxy: Resource[Dataplane]) -> JsonDocument | None:
-            if proxy.spec.is_builtin_gateway:
-                gateway, found = gateways.of(proxy)
+        def affected(dataplane: StoredDataplane) -> JsonDocument | None:
+            meta = dataplane.proxy.meta
+            if dataplane.spec.is_builtin_gateway:
+                gateway, found = gateways.of(dataplane)
                 part = attached_to_gateway(found, name)
-                if part is None:
-                    return None
-                return views.affected_gateway(meta_of(proxy), gateway, part)
-            attached = legacy_attachments(proxy.spec, legacy)
+                return None if part is None else views.affected_gateway(meta, gateway, part)
+            attached = legacy_attachments(dataplane.spec, legacy)
             places = sorted(place for place, names in attached.items() if name in names)
-            return views.affected_sidecar(meta_of(proxy), places) if places else None
+            return views.affected_sidecar(meta, places) if places else None
 
         return affected
 
-    async def _listed(self, mesh: str, affected: _Affected) -> JsonDocument:
+    async def _listed(self, context: MeshContext, affected: _Affected) -> JsonDocument:
         """Those of all proxies of a mesh that are affected; in slices, for there may be many."""
-        items = []
-        async with self._reading.mesh_scan_slot:
-            async for stored in sweep(self._store, Selection(type="Dataplane", mesh=mesh)):
-                shown = affected(resource_as(Dataplane, stored))
-                if shown is not None:
-                    items.append(shown)
+        items = [
+            shown
+            async for dataplane in self._meshes.dataplanes(context)
+            if (shown := affected(dataplane)) is not None
+        ]
         return {"total": len(items), "items": items}
 
-    async def _legacy(self, mesh: str, types: Iterable[str]) -> LegacyView:
-        found = [resource_of(each) for name in types async for each in self._of_type(name, mesh)]
-        policies = (legacy_policy(each) for each in found)
-        return LegacyView(
-            tuple(each for each in policies if each is not None),
-            {each.name: each.spec for each in found if has_spec(each, TrafficRoute)},
-        )
-
-    async def _gateways(self, mesh: str, view: MeshView, legacy: LegacyView) -> _Gateways:
+    async def _gateways(
+        self, context: MeshContext, view: MeshView, legacy: LegacyView
+    ) -> _Gateways:
+        found = await self._meshes.resources(context, (GATEWAY, GATEWAY_ROUTE))
         return _Gateways(
             view,
-            {
-                each.key.name: spec_as(MeshGateway, each)
-                async for each in self._of_type(GATEWAY, mesh)
-            },
-            {
-                each.key.name: spec_as(MeshGatewayRoute, each)
-                async for each in self._of_type(GATEWAY_ROUTE, mesh)
-            },
+            {each.name: each.spec for each in found if isinstance(each.spec, MeshGateway)},
+            {each.name: each.spec for each in found if isinstance(each.spec, MeshGatewayRoute)},
             legacy,
         )
 
-    def _of_type(self, type_name: str, mesh: str) -> AsyncIterator[StoredResource]:
-        return sweep(self._store, Selection(type=type_name, mesh=mesh))
-
-    async def _shown(self, mesh: str, names: Iterable[PolicyName]) -> views.Shown:
-        keys = {ResourceKey(each.type, mesh, each.name): each for each in names}
-        found = await self._store.get_many(keys)
-        return {keys[key]: shown_meta(found[key], key.type) for key in found}
+    def _shown(self, context: MeshContext, names: Iterable[PolicyName]) -> views.Shown:
+        wanted = set(names)
+        return {
+            name: shown_meta(each, each.key.type)
+            for type_name in {each.type for each in wanted}
+            for each in context.of_type(type_name)
+            if (name := PolicyName(type_name, each.key.name)) in wanted
+        }

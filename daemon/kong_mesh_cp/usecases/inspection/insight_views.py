@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, TypeVar
 
@@ -24,7 +24,12 @@ from kong_mesh_cp.core.resources.kinds.insights import (
 )
 from kong_mesh_cp.core.resources.kinds.zone import Zone
 from kong_mesh_cp.core.schema.messages import read_message, write_message
-from kong_mesh_cp.usecases.ports.resource_store import ResourceStore, Selection, StoredResource
+from kong_mesh_cp.usecases.ports.resource_store import (
+    Page,
+    ResourceStore,
+    Selection,
+    StoredResource,
+)
 from kong_mesh_cp.usecases.ports.state_store import WallClock
 from kong_mesh_cp.usecases.resources.documents import (
     JsonDocument,
@@ -41,6 +46,7 @@ S = TypeVar("S")
 
 SERVICE_INSIGHT: Final = "ServiceInsight"
 _COUNTED: Final = ("GlobalSecret", "HostnameGenerator", "Mesh", "Zone", "ZoneEgress", "ZoneIngress")
+_OF_ZONES: Final = ("Zone", "ZoneEgress", "ZoneIngress")
 _SERVICE_PORT: Final = 80
 _SERVICE_DOMAIN: Final = "mesh"
 
@@ -90,13 +96,16 @@ class InsightViews:
 
     async def global_insights(self) -> JsonDocument:
         """How many there are of each global type."""
-        counts = {each: {"total": await self._total(each)} for each in _COUNTED}
+        pages = await self._pages(counted=_COUNTED)
+        counts = {each: {"total": pages[each].total} for each in _COUNTED}
         created = shown_time(self._wall_clock())
         return {"type": "GlobalInsights", "creationTime": created, "resources": counts}
 
     async def global_insight(self) -> JsonDocument:
-        """Sums over the insights of all meshes and zones."""
-        of_meshes = await self._specs(MeshInsight, "MeshInsight")
+        """Sums over the insights of all meshes and zones, as they are at one moment."""
+        insights = (f"{each}Insight" for each in ("Mesh", "Service", *_OF_ZONES))
+        pages = await self._pages(tuple(insights), counted=("Mesh", *_OF_ZONES))
+        of_meshes = await _specs(MeshInsight, pages["MeshInsight"])
         proxies = [each.dataplanes_by_type for each in of_meshes if each.dataplanes_by_type]
         return {
             "createdAt": shown_time(self._wall_clock()),
@@ -105,59 +114,67 @@ class InsightViews:
                 "gatewayDelegated": _proxies(each.gateway_delegated for each in proxies),
                 "standard": _proxies(each.standard for each in proxies),
             },
-            "meshes": {"total": await self._total("Mesh")},
+            "meshes": {"total": pages["Mesh"].total},
             "policies": {"total": _total_of(each.policies for each in of_meshes)},
             "resources": _totals(each.resources for each in of_meshes),
-            "services": await self._service_counts(),
+            "services": await _service_counts(pages[SERVICE_INSIGHT]),
             "zones": {
-                "controlPlanes": await self._online(ZoneInsight, "Zone"),
-                "zoneEgresses": await self._online(ProxyInsight, "ZoneEgress"),
-                "zoneIngresses": await self._online(ProxyInsight, "ZoneIngress"),
+                "controlPlanes": await _online(ZoneInsight, "Zone", pages),
+                "zoneEgresses": await _online(ProxyInsight, "ZoneEgress", pages),
+                "zoneIngresses": await _online(ProxyInsight, "ZoneIngress", pages),
             },
         }
 
     async def zones(self) -> list[JsonDocument] | None:
         """Each zone, and whether it takes part; None where there are none, as in the original."""
-        insights = await self._store.list(Selection(type="ZoneInsight"))
+        pages = await self._pages(("Zone", "ZoneInsight"))
         online = {
             each.key.name
-            async for each in in_slices(insights.items)
+            async for each in in_slices(pages["ZoneInsight"].items)
             if spec_as(ZoneInsight, each).is_online
         }
-        found = await self._store.list(Selection(type="Zone"))
         zones: list[JsonDocument] = [
             {
                 "name": each.key.name,
                 "active": each.key.name in online and spec_as(Zone, each).is_enabled,
             }
-            async for each in in_slices(found.items)
+            async for each in in_slices(pages["Zone"].items)
         ]
         return zones or None
 
-    async def _service_counts(self) -> JsonDocument:
-        found = await self._store.list(Selection(type=SERVICE_INSIGHT))
-        services = [service for each in found.items async for _, service in _services(each)]
-        external = [each for each in services if each.service_type == ServiceType.external]
-        return {
-            "external": {"total": len(external)},
-            "gatewayBuiltin": _by_status(services, ServiceType.gateway_builtin),
-            "gatewayDelegated": _by_status(services, ServiceType.gateway_delegated),
-            "internal": _by_status(services, ServiceType.internal),
-        }
+    async def _pages(
+        self, whole: Sequence[str] = (), *, counted: Sequence[str] = ()
+    ) -> Mapping[str, Page]:
+        """The lists of types at one moment; of those that are `counted` the total alone counts."""
+        selections = [
+            *(Selection(type=each) for each in whole),
+            *(Selection(type=each, limit=1) for each in counted),
+        ]
+        pages = await self._store.list_together(selections)
+        return dict(zip((*whole, *counted), pages, strict=True))
 
-    async def _online(
-        self, insight_type: type[ZoneInsight | ProxyInsight], type_name: str
-    ) -> JsonDocument:
-        insights = await self._specs(insight_type, f"{type_name}Insight")
-        online = sum(each.is_online for each in insights)
-        return {"online": online, "total": await self._total(type_name)}
 
-    async def _specs(self, spec_type: type[S], type_name: str) -> list[S]:
-        found = await self._store.list(Selection(type=type_name))
-        return [spec_as(spec_type, each) async for each in in_slices(found.items)]
+async def _service_counts(page: Page) -> JsonDocument:
+    services = [service for each in page.items async for _, service in _services(each)]
+    external = [each for each in services if each.service_type == ServiceType.external]
+    return {
+        "external": {"total": len(external)},
+        "gatewayBuiltin": _by_status(services, ServiceType.gateway_builtin),
+        "gatewayDelegated": _by_status(services, ServiceType.gateway_delegated),
+        "internal": _by_status(services, ServiceType.internal),
+    }
 
-    async def _total(self, type_name: str) -> int:
-        return (await self._store.list(Selection(type=type_name, limit=1))).total
+
+async def _online(
+    insight_type: type[ZoneInsight | ProxyInsight], type_name: str, pages: Mapping[str, Page]
+) -> JsonDocument:
+    insights = await _specs(insight_type, pages[f"{type_name}Insight"])
+    online = sum(each.is_online for each in insights)
+    return {"online": online, "total": pages[type_name].total}
+
+
+async def _specs(spec_type: type[S], page: Page) -> list[S]:
+    return [spec_as(spec_type, each) async for each in in_slices(page.items)]
 
 
 async def _services(

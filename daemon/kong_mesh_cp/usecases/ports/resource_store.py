@@ -214,6 +214,10 @@ class ResourceStore(Protocol):
 
     async def list(self, selection: Selection) -> Page: ...
 
+    async def list_together(self, selections: Sequence[Selection]) -> Sequence[Page]:
+        """The pages of `selections`, in their order and all of one moment: of one revision."""
+        ...
+
     async def apply(self, changes: Sequence[Change]) -> Applied:
         """Make all of `changes`, in order, in one transaction; return when they are on disk.
 

@@ -111,7 +111,8 @@ class ResourceReader:
     async def visible(self, user: User, stored: StoredResource) -> StoredResource:
         """`stored` as `user` may see it."""
         type_name, spec = stored.key.type, stored.spec
-        if not inline_secrets.may_hold(type_name, spec) or self._sees_secrets_of(user, stored.key):
+        mesh = stored.key.name if type_name == MESH else stored.key.mesh
+        if not inline_secrets.may_hold(type_name, spec) or self.sees_secrets(user, mesh):
             return stored
         mask = partial(inline_secrets.masked, type_name, spec)
         if len(spec) < LARGE_SPEC_CHARACTERS:
@@ -133,8 +134,8 @@ class ResourceReader:
                 shown += part
         return shown
 
-    def _sees_secrets_of(self, user: User, key: ResourceKey) -> bool:
-        mesh = key.name if key.type == MESH else key.mesh
+    def sees_secrets(self, user: User, mesh: str) -> bool:
+        """Whether nothing of `mesh` ("": of no mesh) is masked for `user`, itself included."""
         secret = "Secret" if mesh else "GlobalSecret"
         return self._access.permits(user, ReadResource(secret, mesh))
 

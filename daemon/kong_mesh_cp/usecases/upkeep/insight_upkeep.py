@@ -21,6 +21,7 @@ from kong_mesh_cp.core.insights.facts import ExternalFacts
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.schema.messages import Message
 from kong_mesh_cp.usecases.following.failure_log import FailureLog
+from kong_mesh_cp.usecases.following.replica import Replica
 from kong_mesh_cp.usecases.ports.resource_store import (
     AlreadyExistsError,
     ChangeKind,
@@ -28,7 +29,6 @@ from kong_mesh_cp.usecases.ports.resource_store import (
     NotFoundError,
     Put,
     ResourceChange,
-    ResourceStore,
     Selection,
     VersionConflictError,
 )
@@ -41,6 +41,7 @@ from kong_mesh_cp.usecases.upkeep.mesh_facts import COUNTED_ONLY, LOOKED_INTO, M
 
 MESH_INSIGHT: Final = "MeshInsight"
 SERVICE_INSIGHT: Final = "ServiceInsight"
+FOLLOWED: Final = (MESH, MESH_INSIGHT, SERVICE_INSIGHT, *LOOKED_INTO, *COUNTED_ONLY)
 SETTLE_SECONDS: Final = 0.1  # what is written together is counted together
 RETRY_SECONDS: Final = 5.0  # after the store has failed
 KEYS_READ_AT_ONCE: Final = 50
@@ -81,10 +82,9 @@ class InsightUpkeep:
     They come to the same result, and an equal result is not written.
     """
 
-    def __init__(
-        self, store: ResourceStore, intervals: ResyncIntervals, wall_clock: WallClock
-    ) -> None:
-        self._store = store
+    def __init__(self, replica: Replica, intervals: ResyncIntervals, wall_clock: WallClock) -> None:
+        self._replica = replica
+        self._store = replica.store
         self._intervals = intervals
         self._wall_clock = wall_clock
         self._meshes: dict[str, MeshFacts] = {}
@@ -98,13 +98,13 @@ class InsightUpkeep:
         """Until cancelled. A store that fails is asked again, and said once."""
         while True:
             try:
-                with self._store.changes() as feed:
-                    await self._follow(feed)
+                async with self._replica.subscribed(FOLLOWED) as news:
+                    await self._follow(news)
             except StateError as error:
                 self._complaints.failed(error)
             await trio.sleep(RETRY_SECONDS)
 
-    async def _follow(self, feed: AsyncIterator[FeedItem]) -> NoReturn:
+    async def _follow(self, news: AsyncIterator[FeedItem]) -> NoReturn:
         self._sweep_due = -math.inf
         self._swept_revision = -1
         for census in self._meshes.values():
@@ -116,7 +116,7 @@ class InsightUpkeep:
                 await self._work()
                 continue
             with trio.move_on_at(next_due):
-                self._take(await anext(feed))
+                self._take(await anext(news))
 
     def _next_mesh_due(self) -> float:
         return min((each.due for each in self._meshes.values()), default=math.inf)

@@ -47,6 +47,12 @@ class PostgresResources:
     async def list(self, selection: Selection) -> Page:
         return await self._connections.use(lambda c: rows.page(c, selection, self._unsound))
 
+    async def list_together(self, selections: Sequence[Selection]) -> Sequence[Page]:
+        asked = tuple(selections)
+        if not asked:
+            return ()
+        return await self._connections.use(lambda c: rows.pages(c, asked, self._unsound))
+
     async def apply(self, changes: Sequence[Change]) -> Applied:
         return await self._committer.apply(tuple(changes))
 

@@ -217,6 +217,18 @@ def sealed_by(connection: Connection) -> Mapping[str, int]:
     return counted_by_key(head for (head,) in heads)
 
 
+def pages(
+    connection: Connection, selections: Sequence[Selection], unsound: UnsoundRows
+) -> list[Page]:
+    """As `page`, each of the same moment."""
+    # READ COMMITTED, the default, would show each statement a moment of its own.
+    connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+    # When this raises, `Connections` closes the connection, and that ends the transaction.
+    found = [page(connection, each, unsound) for each in selections]
+    connection.execute("COMMIT")
+    return found
+
+
 def _keys(keys: Iterable[ResourceKey]) -> str:
     return json.dumps(
         [{"type": kept(k.type), "mesh": kept(k.mesh), "name": kept(k.name)} for k in keys]

@@ -55,6 +55,12 @@ class SqliteResources:
     async def list(self, selection: Selection) -> Page:
         return await self._database.scan(lambda c: resource_rows.page(c, selection, self._unsound))
 
+    async def list_together(self, selections: Sequence[Selection]) -> Sequence[Page]:
+        asked = tuple(selections)
+        return await self._database.scan(
+            lambda c: [resource_rows.page(c, each, self._unsound) for each in asked]
+        )
+
     async def apply(self, changes: Sequence[Change]) -> Applied:
         asked = tuple(changes)
         return await self._database.write(
