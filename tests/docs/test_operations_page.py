@@ -21,8 +21,9 @@ from kong_mesh_cp.core.errors import (
 )
 from kong_mesh_cp.settings.model import rows
 from kong_mesh_cp.shell.store.postgres.address import SCHEMA
-from support.daemons.daemon import Daemon, running
+from support.daemons.daemon import Daemon, eventually, running
 from support.staging import operations_page
+from support.staging.console_page import put_daemon_command, run
 
 ROOT = Path(__file__).parents[2]
 EXIT_USAGE = 2  # argparse's own
@@ -91,6 +92,30 @@ def test_every_address_that_is_asked_answers(daemon: Daemon) -> None:
         assert answer.status == 200, path
     for path in re.findall(r"admission\.sock http://localhost(/\S+)", GUIDE):
         assert daemon.local("GET", path).status == 200
+
+
+@pytest.mark.system
+def test_the_key_of_secrets_is_rotated_by_the_commands_of_the_page(tmp_path: Path) -> None:
+    with running(tmp_path / "d") as daemon:
+        token = "/global-secrets/admin-user-token"
+        eventually("the first token", lambda: daemon.api("GET", token).status == 200)
+        before = (daemon.state / "secret-key").read_text()
+        secret = daemon.api("GET", token).json["data"]
+        home = tmp_path / "home"
+        (home / "bin").mkdir(parents=True)
+        put_daemon_command(home, daemon.socket)
+        places = {"/var/lib/kong-mesh-cp": str(daemon.state), "/root": str(home)}
+
+        said = run(home, f"set -e\n{operations_page.script('rotate-sealing')}", places)
+
+        assert re.fullmatch(
+            r"\w{16} seals from now on; secrets sealed anew: \d+\nretired: \w{16}\n", said
+        )
+        (kept,) = home.glob("secret-key.*")
+        assert kept.read_text() == f"{(daemon.state / 'secret-key').read_text()}{before}"
+        daemon.stop()
+        daemon.start()
+        assert daemon.api("GET", token).json["data"] == secret
 
 
 def test_every_variable_and_setting_of_the_page_is_one() -> None:

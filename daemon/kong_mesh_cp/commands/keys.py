@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
-from typing import Final
+from typing import Final, TypeAlias
 from urllib.parse import quote
 
 from kong_mesh_cp.commands.running_daemon import add_daemon_arguments, ask_daemon
@@ -15,7 +15,7 @@ from kong_mesh_cp.core.formats.printable import printable
 DATAPLANE: Final = "dataplane"
 SERIES: Final = ("user", "zone", DATAPLANE)
 
-_Parsers = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 (no public name)
+_Parsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001
 _Run = Callable[[argparse.Namespace], int]
 
 _DESCRIPTION: Final = (

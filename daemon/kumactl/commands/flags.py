@@ -12,7 +12,6 @@ from kumactl.output import Format
 from kumactl.session import Session
 from kumactl.transport import TIMEOUT_SECONDS
 
-Parsers = argparse._SubParsersAction  # noqa: SLF001 (argparse has no public name for it)
 Run = Callable[[Session], None]
 _API_TIMEOUT_SECONDS_MAX: Final = 24 * 3600
 

@@ -14,7 +14,6 @@ from kong_mesh_cp.core.license.renewal import renewal
 Entitlement = License | BundledLicense
 
 WARNING_TERM = timedelta(days=30)  # less than this left: every answer and log says so
-WARNING_DAYS = (30, 14, 7, 3, 1, 0)
 CREATION_SLACK = timedelta(hours=24)  # vendor and customer may sit in different time zones
 
 
