@@ -15,7 +15,7 @@ def rows() -> dict[str, str]:
     """What each line of the map says, by the folder that it is about."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     table = text.partition("## Map")[2].partition("\n## ")[0]
-    found = {}
+    found: dict[str, str] = {}
     for line in table.splitlines():
         if line.startswith("| `"):
             where, what = line.strip("| ").split(" | ", 1)
