@@ -134,3 +134,11 @@ def test_a_socket_that_nobody_will_serve_is_told(tmp_path: Path, other: str) -> 
     assert done.stdout.startswith(f"{tmp_path}/3-admission.sock ")
     assert done.stderr.count("socket-not-used: ") == 1
     assert f"4-{other}.sock" in done.stderr
+
+
+def test_who_has_been_closed_is_not_told(tmp_path: Path) -> None:
+    with open_listeners(settings_in(tmp_path), ()) as listeners:
+        assert listeners.api_https is not None
+        listeners.api_https.close()
+
+        assert list(listeners.addresses()) == ["admission", "api", "diagnostics"]

@@ -181,3 +181,23 @@ def test_the_list_of_seats_names_the_peer(tmp_path: Path) -> None:
         text = json.dumps(listed)
         assert '"backend-1"' in text
         assert f'"pid": {os.getpid()}' in text
+
+
+def test_a_start_with_a_past_imports_nothing_heavy(tmp_path: Path) -> None:
+    environment = {"KUMA_API_SERVER_HTTPS_ENABLED": "false"}  # it looks when its certificate ends
+    with running(tmp_path, environment=environment) as daemon:
+        eventually(
+            "the default mesh is there",
+            lambda: daemon.api("GET", "/meshes/default").status == 200,
+        )
+        daemon.stop()
+    watched = {**environment, "PYTHONPROFILEIMPORTTIME": "1"}  # as python -X importtime
+    with running(tmp_path, environment=watched) as daemon:
+        assert daemon.api("GET", "/meshes/default").status == 200
+        daemon.stop()
+        names = re.findall(r"^import time: .*\| +([\w.]+)$", daemon.stderr, re.MULTILINE)
+        imported = set(names)
+
+    assert "kong_mesh_cp.compose.resources" in imported
+    heavy = {"cryptography.x509", "google.protobuf", "h2", "hpack", "psycopg", "yaml", "tomli_w"}
+    assert not imported & heavy

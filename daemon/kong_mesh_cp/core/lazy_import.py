@@ -12,7 +12,7 @@ an import as any other:
 
 from __future__ import annotations
 
-from importlib import import_module
+import sys
 from types import ModuleType
 
 
@@ -21,7 +21,8 @@ class _LazyModule(ModuleType):
 
     def __getattr__(self, name: str) -> object:
         """What is used is kept here: the detour is taken once for each name."""
-        found: object = getattr(import_module(self.__name__), name)
+        __import__(self.__name__)  # not import_module: `python -X importtime` would not see it
+        found: object = getattr(sys.modules[self.__name__], name)
         setattr(self, name, found)
         return found
 
