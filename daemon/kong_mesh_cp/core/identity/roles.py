@@ -51,7 +51,7 @@ _EVERYTHING: Final = (
     *("CREATE", "UPDATE", "DELETE"),
     *(_GENERATE_DATAPLANE, _GENERATE_USER, _GENERATE_ZONE_CP, _GENERATE_ZONE),
 )
-# The keys of users' tokens are GlobalSecrets: who writes one signs a token for anybody.
+# The keys of users' tokens are GlobalSecrets: who writes one signs a token for any user.
 _WAYS_TO_MORE: Final = frozenset({"AccessRole", "AccessRoleBinding", "GlobalSecret"})
 
 
@@ -104,7 +104,7 @@ class RoleAccess:
                 return self.readers.permits(user, action)
 
     def gives_anything(self) -> bool:
-        """Whether there is anybody to whom roles give something."""
+        """Whether roles give anything to any user."""
         return any(binding.subjects and any(self._rules_of(binding)) for binding in self.bindings)
 
     def open_to_all(self) -> tuple[str, ...]:
@@ -119,7 +119,7 @@ class RoleAccess:
         return tuple(sorted(names))
 
     def leading_to_more(self) -> tuple[str, ...]:
-        """Roles by name that somebody has, and who has them can get every right: they write roles,
+        """Roles by name that are bound, and who has them can get every right: they write roles,
         bindings or GlobalSecrets. Those that say plainly that they are administrators' are left
         out.
         """
@@ -180,7 +180,7 @@ def _allows_write(rule: AccessRule, write: WriteResource) -> bool:
         return True
     if write.unread:
         return any(can_be_fulfilled(condition, write.type) for condition in rule.when)
-    # Both: otherwise somebody else's policy could be taken over, or one's own moved to others.
+    # Both: otherwise another team's policy could be taken over, or one's own moved to others.
     return bool(write.bodies) and all(
         any(is_fulfilled(condition, write.type, write.mesh, body) for condition in rule.when)
         for body in write.bodies

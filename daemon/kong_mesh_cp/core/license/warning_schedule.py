@@ -47,9 +47,9 @@ class _Said:
 class WarningSchedule:
     """Remembers what was said. Pure of clocks: callers tell the time.
 
-    The end of the license is told at start, then once for each day that begins, which includes
+    The end of the license is logged at start, then once for each day that begins, which includes
     every crossing of term.WARNING_DAYS. Over the limit: on crossing, then hourly. A clock not
-    believed: daily. All else: once for each wording. What was said is told to be over once.
+    believed: daily. All else: once for each wording. The end of a condition is logged once.
     """
 
     _said: dict[str, _Said] = field(default_factory=dict)
@@ -79,7 +79,7 @@ class WarningSchedule:
         return tuple(notices)
 
     def since(self, code: str, now: datetime) -> datetime:
-        """Since when the condition holds; `now` for one that nobody has observed before."""
+        """Since when the condition holds; `now` for one that is new."""
         return self._since.get(code, now)
 
     def license_changed(self) -> None:

@@ -1,4 +1,4 @@
-"""What a policy points at: the proxies it configures, the traffic an entry of it is about.
+"""targetRef: the proxies that a policy configures, or the traffic that an entry is about.
 
 Source of the rules: the API's field texts and `ValidateTargetRef` of Kuma 2.10.
 """

@@ -1,4 +1,4 @@
-"""Where bytes come from: a secret, a file of the control plane, or the resource itself."""
+"""DataSource: bytes from a secret, from a file of the control plane, or inline."""
 
 from __future__ import annotations
 

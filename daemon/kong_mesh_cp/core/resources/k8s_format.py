@@ -1,6 +1,6 @@
 """Resources in the form of Kubernetes objects, and back (wire contract 3.9).
 
-A control plane outside of Kubernetes shows its resources so for whoever moves them there
+A control plane outside of Kubernetes shows its resources so for a move to Kubernetes
 (`?format=k8s`), and takes files that were written for Kubernetes.
 """
 
@@ -128,7 +128,7 @@ def from_k8s(document: JsonObject) -> dict[str, object]:
         return body | {"data": _member(document, "data").get("value", "")}
     if resource_type.plugin:
         return body | {"spec": document.get("spec", {})}
-    # What names the resource is told once, in the metadata.
+    # What names the resource stands once, in the metadata.
     # Type, mesh and name come from the object's metadata, whatever the spec says.
     spec = _member(document, "spec")
     return body | {key: value for key, value in spec.items() if key not in _META}

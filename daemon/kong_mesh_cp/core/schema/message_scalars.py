@@ -1,4 +1,4 @@
-"""The values of protocol buffers that are no messages of ours, in JSON."""
+"""Scalars and well-known types of protocol buffers in JSON."""
 
 from __future__ import annotations
 

@@ -169,7 +169,7 @@ def _load(context: ssl.SSLContext, pair: Pair) -> None:
 
 def ends_at(certificate: bytes) -> datetime:
     """When the first certificate of a PEM text ends. Raises: ValueError if there is none."""
-    from cryptography import x509  # noqa: PLC0415 (much to import: nobody waits for it)
+    from cryptography import x509  # noqa: PLC0415 (much to import, and seldom needed)
 
     return x509.load_pem_x509_certificate(certificate).not_valid_after_utc
 

@@ -40,7 +40,7 @@ def write_anew(path: Path, content: bytes, *, mode: int) -> None:
 def read_file(path: Path) -> bytes | None:
     """At most SMALL_FILE_BYTES_MAX + 1 bytes of `path`; None: there is no such file.
 
-    Raises: OSError, also for a link. Never waits for the writer of a FIFO that somebody put there.
+    Raises: OSError, also for a link. Never waits for the writer of a FIFO that was put there.
     """
     flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW
     try:

@@ -1,4 +1,4 @@
-"""Rows of resources that no release of this program has written: told of once and left out.
+"""Rows that no release of this program has written: logged once and left out.
 
 Who may write to the database, or edits the file of a store, can put anything into them. One such
 row must not hide those beside it, nor end what reads them.
@@ -16,10 +16,10 @@ from kong_mesh_cp.core.errors import StateError
 from kong_mesh_cp.core.formats.printable import printable
 from kong_mesh_cp.core.resources.key import ResourceKey
 
-NAMED_ITEMS_MAX: Final = 1000  # rows that are told of; of more, only that there are more
-NAME_LETTERS_MAX: Final = 100  # of each part of a name, as it is told
+NAMED_ITEMS_MAX: Final = 1000  # rows that are logged; of more, only that there are more
+NAME_LETTERS_MAX: Final = 100  # of each part of a name, as it is logged
 # Without these it is unknown what else is void: a list of revocations that is left out revokes
-# nothing. So whoever asks for one of them by name is refused.
+# nothing. So a request for one of them by name is refused.
 NEVER_LEFT_OUT: Final = ("GlobalSecret", "Secret")
 
 Row = TypeVar("Row")
@@ -44,7 +44,7 @@ class UnsoundRowError(Exception):
 
 
 class UnsoundRows:
-    """Those of one store that have been told of."""
+    """Those of one store that have been logged."""
 
     def __init__(self) -> None:
         self._named: set[ResourceKey] = set()

@@ -53,7 +53,7 @@ class DataplaneRegistrar:
         takes_over: bool,
         wall_clock: WallClock,
     ) -> None:
-        """`takes_over`: rules say who may join as what, so whoever is admitted may replace what
+        """`takes_over`: rules say who may join as what, so an admitted process may replace what
         is stored under its name. Otherwise what no seat has registered is not touched.
         """
         self._applying = applying

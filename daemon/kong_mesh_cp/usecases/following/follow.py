@@ -1,4 +1,4 @@
-"""Following the changes of a store, for as long as it takes."""
+"""Follows the changes of a store until cancelled."""
 
 from __future__ import annotations
 

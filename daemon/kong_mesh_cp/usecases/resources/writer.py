@@ -66,7 +66,7 @@ from kong_mesh_cp.usecases.resources.sent_bodies import (
 )
 from kong_mesh_cp.usecases.resources.turns import Turns
 
-DECODED: Final = ""  # who sends those, in the line for large bodies: nobody's name
+DECODED: Final = ""  # who sends those, in the line for large bodies: no user's name
 BODIES_WAITING_MAX: Final = 512  # their bytes are bounded where they are received
 BODIES_WAITING_OF_ONE_MAX: Final = 256  # as many as a tool may send at once
 
@@ -135,7 +135,7 @@ class ResourceWriter:
         if resource_type.is_mesh_scoped and await self._store.get(mesh_key(mesh)) is None:
             raise resource_refusals.mesh_not_found()
         key = ResourceKey(resource_type.name, mesh, name)
-        # Who may write nothing here costs nobody the reading of what they send.
+        # A user who may write nothing here is refused before the body is read.
         existing = await self._store.get(key)
         require(self._access, user, write_access.sending(key, existing))
         given = await self._given(user, resource_type, body)

@@ -1,4 +1,4 @@
-"""From the resources of a mesh, as they are stored, to what matching and merging read."""
+"""The view that matching and merging have of a mesh, made from its stored resources."""
 
 from __future__ import annotations
 

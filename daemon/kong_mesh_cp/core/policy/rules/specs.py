@@ -1,4 +1,4 @@
-"""Policies from their specs: the JSON objects that the kinds render, already found valid."""
+"""Policies as matching and merging read them, made from rendered, valid specs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Connections to the control plane: one subscription for each, kept after its end."""
+"""Subscriptions: the connections of proxies and zones, kept after their end."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ _RESET = struct.pack("ii", 1, 0)  # struct linger of socket(7): close(2) sends R
 
 
 class PeerGoneError(Exception):
-    """The peer has closed or reset the connection; nobody is left to tell."""
+    """The peer has closed or reset the connection; no answer can reach it."""
 
 
 class Connection:
@@ -113,7 +113,7 @@ class Connection:
                 return None
 
     def give_way(self) -> None:
-        """End now: somebody else needs the place, or the memory."""
+        """End now: another connection needs the place, or the memory."""
         self._gave_way = True
         self._scope.cancel()
 
@@ -140,7 +140,7 @@ class Connection:
         except PeerGoneError:
             return None
         except HandshakeError as error:
-            # Anybody can make one: an operator who looks for a client's reason asks for it.
+            # Any client can cause one, so it is logged for operators who ask for it (debug).
             log.debug("tls-handshake-failed: %s: %s", self._peer.address, error)
             with suppress(PeerGoneError):
                 await self._linger()  # the alert says why; a reset would take it away
@@ -167,7 +167,7 @@ class Connection:
                 message = f"there was no answer within {seconds:.0f} s"
                 return self._service.error_body(500, "answer-too-slow", message)
             case Phase.SENDING:
-                self._reset()  # or the kernel would go on keeping what nobody takes
+                self._reset()  # or the kernel would go on keeping what is never read
                 return None
             case _:
                 return None

@@ -1,4 +1,4 @@
-"""What all connections of one listener share, and what each of them may be doing."""
+"""Phases of a connection, and the state that all connections of one listener share."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Phase(enum.Enum):
     """What a connection does; decides what a deadline or a drain means for it."""
 
     SECURING = enum.auto()  # TLS is not agreed on yet
-    FRESH = enum.auto()  # no request yet, but whoever connects is about to send one
+    FRESH = enum.auto()  # no request yet, but one is about to come
     IDLE = enum.auto()  # between requests: may be closed without a word
     READING = enum.auto()
     ANSWERING = enum.auto()  # the handler runs; nothing of the answer has been sent

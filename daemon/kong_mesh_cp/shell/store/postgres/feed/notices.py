@@ -48,7 +48,7 @@ def revision_of(notice: bytes) -> int | None:
 
 
 class StrangeNotices:
-    """Those that no control plane sends: counted, and told of now and then, never repeated."""
+    """Those that no control plane sends: counted, and logged now and then, never repeated."""
 
     def __init__(self, address: PostgresAddress) -> None:
         self._address = address
