@@ -136,7 +136,7 @@ def test_plugin_types_proxies_and_secrets_are_namespaced(name: str, *, namespace
         (None, False),
     ],
 )
-def test_the_two_forms_are_told_apart(document: object, *, k8s: bool) -> None:
+def test_the_two_forms_are_distinguished(document: object, *, k8s: bool) -> None:
     assert is_k8s(document) is k8s
 
 
@@ -216,7 +216,7 @@ def test_a_spec_cannot_rename_its_resource() -> None:
         ),
     ],
 )
-def test_what_is_no_object_of_ours_is_told(document: dict[str, object], reason: str) -> None:
+def test_what_is_no_object_of_ours_is_reported(document: dict[str, object], reason: str) -> None:
     with pytest.raises(ParseError) as refused:
         from_k8s(document)
     assert refused.value.reason == reason

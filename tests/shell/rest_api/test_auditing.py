@@ -29,7 +29,7 @@ async def handler(request: Request) -> Response | StreamingResponse:
     return Response(403, refusal=Refusal(status=403, reason="because", user=JOHN))
 
 
-async def test_a_refusal_is_told_with_its_request_and_without_its_query(
+async def test_a_refusal_is_reported_with_its_request_and_without_its_query(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -47,7 +47,7 @@ async def test_a_refusal_is_told_with_its_request_and_without_its_query(
     )
 
 
-async def test_who_changes_reads_and_deletes_secrets_and_roles_is_told(
+async def test_who_changes_reads_and_deletes_secrets_and_roles_is_reported(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     routes = Routes()
@@ -117,7 +117,7 @@ async def test_no_way_to_secrets_is_open_to_foreign_pages(method: str, path: str
     assert (answer.status, answer.refusal is not None) == (403, True)
 
 
-async def test_what_is_answered_without_words_is_told_with_its_reason() -> None:
+async def test_what_is_answered_without_words_is_reported_with_its_reason() -> None:
     answer = await Routes().ask("POST", "/tokens/user", b"{", local=False)
     assert (answer.status, answer.body) == (400, b"")
     assert answer.refusal is not None

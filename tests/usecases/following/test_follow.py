@@ -16,7 +16,7 @@ BROKEN = StateError("the disk is gone", code="state-io", hint="Look for it.")
 
 
 @pytest.mark.usefixtures("autojump_clock")
-async def test_a_store_that_fails_for_long_is_told_of_once_and_once_when_it_is_back(
+async def test_a_store_that_fails_for_long_is_logged_once_and_once_when_it_is_back(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level("INFO")
