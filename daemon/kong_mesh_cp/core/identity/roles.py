@@ -1,7 +1,7 @@
 """What users may do by AccessRole and AccessRoleBinding (`KUMA_ACCESS_TYPE=rbac`, 12.3).
 
-Roles decide about writing and about issuing tokens. Reading, and looking into proxies, stays as
-the static lists have it: secrets for administrators, all else for everybody. But whoever may issue
+Roles decide about writing and about issuing tokens. Reading, and looking into proxies, stays as the
+static lists have it: secrets for administrators, all else for everyone. But a user who may issue
 tokens of users can be an administrator at any time, and so reads secrets, too.
 """
 

@@ -29,7 +29,7 @@ KINDS: Final = (
 )
 PROXY_TYPES: Final = ("Sidecar", "Gateway")
 
-# Go's `omitempty`: an empty text is not written, so that it cannot be told from an absent one.
+# Go's `omitempty`: an empty text is not written, so that it does not differ from an absent one.
 OptionalText = Annotated[str, OMIT_EMPTY]
 OptionalMap = Annotated[Mapping[str, str], OMIT_EMPTY]
 

@@ -32,7 +32,7 @@ class Faults:
     def tell(self, violation: Violation) -> None:
         """Raises: EnoughFaultsError."""
         self.violations.append(violation)
-        # A body of a MiB can have a fault in every few bytes, and nobody reads the thousandth.
+        # A body of a MiB can have a fault in every few bytes, and the thousandth is of no use.
         if len(self.violations) > VIOLATIONS_MAX:
             raise EnoughFaultsError
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from kong_mesh_cp.core.formats.go_quote import go_quote
 
-# More than anybody corrects in one go, and few enough for any answer.
+# More than are corrected in one go, and few enough for any answer.
 VIOLATIONS_MAX: Final = 500  # that are reported of one body; more are not mended at a time
 
 

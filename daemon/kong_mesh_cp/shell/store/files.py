@@ -23,7 +23,7 @@ def replace_file(path: Path, content: bytes, *, mode: int = FILE_MODE) -> None:
 def write_anew(path: Path, content: bytes, *, mode: int) -> None:
     """A durable file at `path` for the owner of its folder; what was there is not written into.
 
-    Not even by another name: a crash may have left a file with another mode, and somebody else a
+    Not even by another name: a crash may have left a file with another mode, and another process a
     link to what root alone may write. Raises: OSError.
     """
     path.unlink(missing_ok=True)

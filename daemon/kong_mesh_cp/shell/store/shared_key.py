@@ -1,7 +1,8 @@
 """The sealing key of a shared store: all control planes on it need the same one.
 
-The database knows the id of the key that seals in it, from the first start on. Whoever has not
-got that key may not start: what it sealed no other could open, nor it what others have sealed.
+The database knows the id of the key that seals in it, from the first start on. A control plane that
+has not got that key may not start: what it sealed no other could open, nor it what others have
+sealed.
 """
 
 from __future__ import annotations

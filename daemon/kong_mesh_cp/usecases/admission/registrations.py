@@ -1,7 +1,7 @@
 """The mark of a Dataplane that a seat has registered: whose it is, and who removes it.
 
-A mark is a resource that no client sees. The Dataplane owns it, so it is there as long as nobody
-deletes that, whoever changes it.
+A mark is a resource that no client sees. The Dataplane owns it, so it is there until that is
+deleted, whatever changes it.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Seats that several control planes on one store count together.
 
 Under a license that refuses when full an admission waits for the store's yes (`claim`). Under
-another one nobody waits: the seats are told to the store a moment later, so that all of them are
-counted, and so that a change of license finds them there.
+another one nothing waits: the seats are written to the store a moment later, so that all of them
+are counted, and so that a change of license finds them there.
 
 A store that does not answer takes no seat away from its holder. It gives none either,
 where the number must hold: the admission is refused as `busy`.

@@ -1,6 +1,6 @@
 """Fair turns at work that takes a whole machine: few at once, in bounded queues.
 
-Whoever has asked for much is served like everybody else: those who wait take turns by who they
+A user who has asked for much is served like all others: those who wait take turns by who they
 are, not by how often they ask.
 """
 

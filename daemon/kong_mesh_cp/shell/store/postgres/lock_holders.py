@@ -12,7 +12,7 @@ from psycopg.rows import TupleRow
 from kong_mesh_cp.core.formats.printable import printable
 from kong_mesh_cp.shell.store.postgres.address import SCHEMA
 
-# A row's lock is on no list, but whoever holds one holds a lock on its table as well. So does who
+# A row's lock is on no list, but its holder holds a lock on its table as well. So does who
 # waits for it: the one that waits for no other is the cause. What a role may not see of another's
 # session is null.
 _HOLDERS = (
