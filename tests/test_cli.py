@@ -145,7 +145,7 @@ def test_a_reader_that_leaves_early_ends_it_quietly(words: list[str]) -> None:
 
 
 @pytest.mark.parametrize("words", [["version"], ["license", "explain"], ["--help"]])
-def test_an_answer_that_cannot_be_written_is_told(words: list[str]) -> None:
+def test_an_answer_that_cannot_be_written_is_reported(words: list[str]) -> None:
     done = spawned(*words, redirection=">/dev/full")
 
     assert done.returncode == EX_IOERR

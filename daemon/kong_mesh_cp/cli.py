@@ -59,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"{PROGRAM}: {error.line}", file=sys.stderr)
         return error.exit_status
     except BrokenPipeError:
-        # `kong-mesh-cp license explain | head -1`: nobody is left to read the rest.
+        # `kong-mesh-cp license explain | head -1`: the reader is gone.
         _discard_output()
         return EXIT_BROKEN_PIPE
     except OSError as error:

@@ -28,7 +28,7 @@ LICENSE_KEY_BYTES = 20  # 160 random bits, 40 hex digits
 
 
 def new_license_key() -> str:
-    """A license key nobody can guess. It is a name for support, not a password."""
+    """A license key that cannot be guessed. It is a name for support, not a password."""
     return secrets.token_hex(LICENSE_KEY_BYTES)
 
 

@@ -31,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         status = cli.run(sys.argv[1:] if argv is None else list(argv), console)
         sys.stdout.flush()
     except BrokenPipeError:
-        # Whoever reads us (`| head`) has enough; the interpreter must not flush into it either.
+        # The reader (`| head`) has enough; the interpreter must not flush into it either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_FAILED
     except KeyboardInterrupt:

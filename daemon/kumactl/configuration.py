@@ -243,7 +243,7 @@ def load(path: Path) -> Configuration:
     name = f"the configuration {str(path)!r}"
     try:
         with path.open("rb") as file:
-            # A link is followed, but not one that somebody else has put there.
+            # A link is followed, but not one that another user has put there.
             trust.require_own_folder(path.absolute().parent, f"the folder of {name}")
             status = os.fstat(file.fileno())
             content = file.read(FILE_BYTES_MAX + 1)
@@ -270,7 +270,7 @@ def save(configuration: Configuration, path: Path) -> None:
     """Write the file: for its owner alone, whole or not at all. Raises: UsageError."""
     content = yaml_text.render(configuration.document, sort_keys=False)
     target = path.resolve()  # a link to a file elsewhere stays a link
-    # A name that nobody can foresee, and never a file or link that is there already.
+    # An unpredictable name, and never a file or link that is there already.
     draft = target.with_name(f".{target.name}.{os.urandom(8).hex()}")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     try:

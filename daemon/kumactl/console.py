@@ -29,7 +29,7 @@ class Console:
         self.stdout.write(text)
 
     def foreign(self, text: str) -> None:
-        """Many lines of somebody else: as they are, but for what a terminal would obey."""
+        """Many lines of another program: as they are, but for what a terminal would obey."""
         self.stdout.write(_OBEYED.sub(lambda match: ascii(match[0])[1:-1], text))
 
     def note(self, text: str) -> None:

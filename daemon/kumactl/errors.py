@@ -43,7 +43,7 @@ class UsageError(KumactlError):
 
 
 class UnreachableError(KumactlError):
-    """Nobody answered, or what answered is no control plane."""
+    """No answer, or none of a control plane."""
 
     exit_status = EXIT_UNREACHABLE
 

@@ -1,4 +1,4 @@
-"""HTTP/1.1 to one server: bounded in time and size, TLS verified unless told otherwise."""
+"""HTTP/1.1 to one server: bounded in time and size, TLS verified unless switched off."""
 
 from __future__ import annotations
 

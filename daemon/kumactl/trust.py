@@ -1,6 +1,6 @@
-"""Whose files are believed: one's own and root's, that nobody else can write.
+"""Whose files are believed: one's own and root's, that no other user can write.
 
-Whoever writes kumactl's configuration says where tokens are sent; whoever owns its folder says
+The writer of kumactl's configuration decides where tokens are sent; the owner of its folder decides
 which file is overwritten. With root's rights and another user's home (`sudo -E`) neither is ours.
 """
 

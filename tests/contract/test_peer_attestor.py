@@ -91,7 +91,7 @@ async def test_it_knows_who_connected(subject: Subject) -> None:
     assert peer.gid in peer.gids
 
 
-async def test_names_are_told_only_when_asked_for(subject: Subject) -> None:
+async def test_names_are_reported_only_when_asked_for(subject: Subject) -> None:
     without = await subject.peer.attest(names=False)
     named = await subject.peer.attest(names=True)
 

@@ -78,7 +78,7 @@ async def test_a_listener_that_was_cut_comes_back_and_has_its_readers_read_anew(
             assert await take(feed, 1) == list(made.changes)
 
 
-async def test_a_server_that_is_gone_is_told_and_taken_again_when_it_is_back(
+async def test_a_server_that_is_gone_is_reported_and_taken_again_when_it_is_back(
     database: PostgresAddress, postgres: PostgresServer
 ) -> None:
     async with opened(database) as store:

@@ -26,7 +26,7 @@ ADVISORY = "SELECT pg_advisory_lock(1263354704), pg_advisory_lock(1263358800)"  
 Call = Callable[[PostgresStore], Awaitable[object]]
 
 
-async def test_advisory_locks_of_anybody_hold_up_nothing(
+async def test_advisory_locks_of_other_sessions_hold_up_nothing(
     database: PostgresAddress, postgres: PostgresServer
 ) -> None:
     with lesser_role(postgres) as lesser:
@@ -40,7 +40,7 @@ async def test_advisory_locks_of_anybody_hold_up_nothing(
         assert await trio.to_thread.run_sync(migrate_postgres, database) == (NEWEST, NEWEST)
 
 
-async def test_whoever_has_no_right_in_the_schema_can_lock_nothing_of_it(
+async def test_a_role_without_rights_in_the_schema_can_lock_nothing_of_it(
     database: PostgresAddress, postgres: PostgresServer
 ) -> None:
     import psycopg
@@ -169,7 +169,7 @@ async def test_a_current_store_is_opened_past_any_lock_on_its_version(
         ("turn", lambda store: store.slots.claim(record("a"), 5)),
     ],
 )
-async def test_a_table_that_has_lost_its_row_is_told_and_ends_nothing(
+async def test_a_table_that_has_lost_its_row_is_reported_and_ends_nothing(
     database: PostgresAddress, postgres: PostgresServer, table: str, call: Call
 ) -> None:
     async with opened(database) as store:

@@ -160,7 +160,7 @@ async def test_however_much_is_said_the_table_is_read_at_a_bounded_pace(
     assert 1 < looks <= lasted / looking.PACE_SECONDS + 3
 
 
-async def test_strange_notices_are_told_of_once_and_not_repeated(
+async def test_strange_notices_are_logged_once_and_not_repeated(
     database: PostgresAddress, postgres: PostgresServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with opened(database) as store:

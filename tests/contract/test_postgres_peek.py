@@ -55,7 +55,7 @@ async def test_the_past_is_that_of_the_instance(database: PostgresAddress) -> No
         assert (theirs.trial_started_at, theirs.clock, theirs.seats) == (AT, None, ())
 
 
-async def test_a_database_of_a_newer_release_is_told_as_such(
+async def test_a_database_of_a_newer_release_is_reported_as_such(
     database: PostgresAddress, postgres: PostgresServer
 ) -> None:
     async with opened(database):

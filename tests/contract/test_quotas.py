@@ -75,7 +75,7 @@ async def test_items_are_counted(opening: ResourceOpening) -> None:
         await store.apply([bounded(put(policy("c")), items=2)])
 
 
-async def test_who_has_no_quota_fills_the_store_for_those_who_have(
+async def test_users_without_a_quota_fill_the_store_for_those_with_one(
     opening: ResourceOpening,
 ) -> None:
     async with opening() as store:

@@ -60,7 +60,7 @@ async def test_of_many_changes_of_a_resource_the_last_is_enough(opening: Resourc
         assert revisions == sorted(set(revisions))
 
 
-async def test_what_a_cascade_takes_along_is_told_as_well(opening: ResourceOpening) -> None:
+async def test_what_a_cascade_takes_along_is_reported_as_well(opening: ResourceOpening) -> None:
     async with opening() as store:
         await store.apply(whole_mesh("m"))
         with store.changes() as feed:
@@ -97,7 +97,7 @@ async def test_what_is_told_can_be_read(opening: ResourceOpening) -> None:
                 assert kept.version >= item.version
 
 
-async def test_a_change_whose_caller_was_cancelled_is_told_when_it_is_made(
+async def test_a_change_whose_caller_was_cancelled_is_reported_when_it_is_made(
     opening: ResourceOpening,
 ) -> None:
     async with opening() as store:

@@ -208,7 +208,7 @@ async def test_what_was_made_anew_is_not_what_was_read(opening: ResourceOpening)
         assert await names(store) == []
 
 
-async def test_changes_are_told_in_order_with_their_revisions(opening: ResourceOpening) -> None:
+async def test_changes_are_reported_in_order_with_their_revisions(opening: ResourceOpening) -> None:
     async with opening() as store:
         await store.apply([put(policy("a"))])
         made = await store.apply([put(policy("b")), put(policy("a")), Delete(key=policy("b"))])

@@ -178,7 +178,7 @@ async def test_a_license_that_refuses_nobody_holds_any_number(opening: SlotsOpen
         assert await claim_all(slots, ["x", "y"]) == ["x"]
 
 
-async def test_whether_there_is_room_is_told_without_taking_it(opening: SlotsOpening) -> None:
+async def test_whether_there_is_room_is_reported_without_taking_it(opening: SlotsOpening) -> None:
     async with opening() as slots:
         await claim_all(slots, list("abcd"))
         assert await slots.has_room(seat("x"), LIMIT)

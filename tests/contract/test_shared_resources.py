@@ -32,7 +32,7 @@ WRITERS = 8
 ROUNDS = 12
 
 
-async def test_a_change_made_on_one_is_told_on_the_other_and_can_be_read_there(
+async def test_a_change_made_on_one_is_reported_on_the_other_and_can_be_read_there(
     database: PostgresAddress,
 ) -> None:
     async with opened(database, "one") as one, opened(database, "two") as two:
@@ -121,7 +121,7 @@ async def test_a_policy_that_meets_the_end_of_its_mesh_goes_with_it_or_is_refuse
         assert {(type(error), error.key) for error in refusals} <= {(NotFoundError, mesh("m"))}
 
 
-async def test_what_is_too_much_to_be_told_one_by_one_is_to_be_read_anew(
+async def test_what_is_too_much_to_be_reported_one_by_one_is_to_be_read_anew(
     database: PostgresAddress,
 ) -> None:
     async with opened(database, "one") as one, opened(database, "two") as two:

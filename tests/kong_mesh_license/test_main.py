@@ -290,7 +290,7 @@ def test_a_private_key_may_come_from_standard_input() -> None:
     assert verify(done.stdout, ring()).customer == "company_inc"
 
 
-def test_a_private_key_that_others_can_read_is_told_of(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_private_key_that_others_can_read_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
     keygen()
     assert issue("-o", "a.json") == 0
     assert "note: others can read" not in capsys.readouterr().err

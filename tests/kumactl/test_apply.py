@@ -64,7 +64,7 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "payments.yaml"
 
 
-def test_a_new_mesh_is_told_with_all_that_was_born_with_it(file: Path, tmp_path: Path) -> None:
+def test_a_new_mesh_is_reported_with_its_initial_policies(file: Path, tmp_path: Path) -> None:
     file.write_text(PAYMENTS.format(team='"*"'))
 
     with api(MeshMaker()) as server:
@@ -204,7 +204,7 @@ def test_a_dry_run_of_several_changes_and_of_new_resources(file: Path, tmp_path:
     ]
 
 
-def test_what_the_server_refuses_is_told_field_by_field(file: Path, tmp_path: Path) -> None:
+def test_what_the_server_refuses_is_reported_field_by_field(file: Path, tmp_path: Path) -> None:
     fields = {
         'networking.inbound[0].tags["kuma.io/service"]': "tag has to exist",
         "networking.address": "address can't be empty",

@@ -261,7 +261,7 @@ def test_every_request_carries_the_token_and_the_headers_of_the_file(user: User)
     "content",
     ["[1]", "a: b: c", "---\n---\na: 1\n---\nb: 1\n", "controlPlanes: 5\n", "contexts: [1]\n"],
 )
-def test_a_damaged_file_is_told_and_left_alone(content: str, user: User) -> None:
+def test_a_damaged_file_is_reported_and_left_alone(content: str, user: User) -> None:
     user.configure(content)
 
     ran = user.run(*ADD, "--name", "x", "--address", "http://x", "--skip-check")

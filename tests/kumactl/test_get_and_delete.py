@@ -46,7 +46,7 @@ def test_meshes_are_listed_with_their_age(word: str, tmp_path: Path) -> None:
     )
 
 
-def test_policies_that_a_mesh_was_born_with_are_told_from_others(tmp_path: Path) -> None:
+def test_initial_policies_of_a_mesh_are_told_from_others(tmp_path: Path) -> None:
     policies = [
         {**DEFAULT, "type": "MeshRetry", "mesh": "default", "name": name}
         for name in ("mesh-retry-all-default", "mesh-retry-all-other")

@@ -122,7 +122,7 @@ def test_other_variables_are_not_warned_of(user: User, variable: str) -> None:
         ((*ADD, "--headers", CANARY), "that is not of the form key=value"),
     ],
 )
-def test_what_cannot_be_read_is_told_without_its_value(
+def test_what_cannot_be_read_is_reported_without_its_value(
     user: User, argv: tuple[str, ...], problem: str
 ) -> None:
     ran = user.run(*argv, stdin=b"x")

@@ -65,7 +65,7 @@ def _width(headers: list[str], rows: list[list[str]], column: int) -> int:
         (timedelta(seconds=-3), "<invalid>"),
     ],
 )
-def test_an_age_is_told_in_its_largest_unit(past: timedelta, shown: str) -> None:
+def test_an_age_is_reported_in_its_largest_unit(past: timedelta, shown: str) -> None:
     instant = (NOW - past).isoformat().replace("+00:00", "Z")
 
     assert age(instant, NOW) == shown
@@ -176,7 +176,7 @@ LAUGHS = "a0: &a0 [x]\n" + "".join(
         ("a: \x07", "is not YAML"),
     ],
 )
-def test_yaml_that_is_no_json_is_told_with_its_place(text: str, problem: str) -> None:
+def test_yaml_that_is_no_json_is_reported_with_its_line(text: str, problem: str) -> None:
     with pytest.raises(UsageError) as told:
         yaml_text.parse_documents(text, "here")
 

@@ -203,7 +203,7 @@ def test_refusals_of_any_shape_stay_single_lines(reply: Reply, said: str, tmp_pa
     assert ran.err.endswith(said)
 
 
-def test_a_port_where_nobody_listens_is_told(tmp_path: Path) -> None:
+def test_a_port_where_nobody_listens_is_reported(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
 
@@ -259,7 +259,7 @@ def test_skip_verify_takes_any_certificate(certificate: tuple[Path, ssl.SSLConte
 
 
 @pytest.mark.parametrize("field", ["ca_cert_file", "client_cert_file"])
-def test_certificate_files_without_pem_are_told(field: str, tmp_path: Path) -> None:
+def test_certificate_files_without_pem_are_reported(field: str, tmp_path: Path) -> None:
     (tmp_path / "empty.pem").write_text("nothing")
     options: dict[str, Any] = {field: str(tmp_path / "empty.pem")}
 

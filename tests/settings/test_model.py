@@ -60,7 +60,7 @@ def test_no_name_is_given_twice() -> None:
         assert len(names) == len(set(names))
 
 
-def test_ours_and_kumas_variables_are_told_apart() -> None:
+def test_ours_and_kumas_variables_are_distinguished() -> None:
     ours = {row.path for row in rows() if (row.option.environment or "").startswith("KMESH_")}
     assert ours == {
         "access.rbac.defaultAdminRoleGroups",

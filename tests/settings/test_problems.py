@@ -21,14 +21,14 @@ def test_a_problem_is_code_message_and_remedy() -> None:
     assert PORT.line == "config-value: the port is wrong. Correct it"
 
 
-def test_one_problem_is_told_as_it_is() -> None:
+def test_one_problem_is_reported_as_it_is() -> None:
     error = SettingsRejectedError([PORT])
     assert error.line == PORT.line
     assert error.exit_status == EX_CONFIG
     assert error.problems == (PORT,)
 
 
-def test_of_several_problems_the_first_is_told_and_the_rest_counted() -> None:
+def test_of_several_problems_the_first_is_reported_and_the_rest_counted() -> None:
     error = SettingsRejectedError([MODE, PORT, PORT])
     assert error.code == "config-unsupported"
     assert error.hint == "Remove it"

@@ -28,7 +28,7 @@ def test_without_a_service_manager_everything_is_absent() -> None:
     )
 
 
-def test_the_watchdog_is_told_in_microseconds() -> None:
+def test_the_watchdog_is_reported_in_microseconds() -> None:
     assert read(WATCHDOG_USEC="30000000").watchdog_seconds == 30.0
     assert read(WATCHDOG_USEC="200000", WATCHDOG_PID=str(PID)).watchdog_seconds == 0.2
 

@@ -95,7 +95,7 @@ def test_curl_trusts_the_made_certificate_and_no_other(daemon: Daemon, tmp_path:
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
-def test_curl_is_told_when_it_forgets_the_s(daemon: Daemon) -> None:
+def test_curl_is_reported_when_it_forgets_the_s(daemon: Daemon) -> None:
     daemon.start()
     url = daemon.addresses["api-https"]
     secure = subprocess.run(["curl", "-fsSk", url], check=True, capture_output=True)

@@ -120,7 +120,7 @@ def test_nothing_that_was_acknowledged_is_overwritten_unseen(
     assert row == (1 + statuses.count(200),)
 
 
-def test_of_two_that_write_what_both_have_read_one_is_told_of_the_conflict(
+def test_of_two_that_write_what_both_have_read_one_is_reported_the_conflict(
     tmp_path: Path, postgres: PostgresServer
 ) -> None:
     path = "/meshes/default/dataplanes/d"

@@ -34,7 +34,7 @@ async def test_a_mesh_that_is_deleted_while_the_process_is_looked_at_gives_no_se
         assert not desk.store.seats
 
 
-async def test_that_the_mesh_has_gone_is_told_before_that_all_seats_are_taken() -> None:
+async def test_that_the_mesh_has_gone_is_reported_before_that_all_seats_are_taken() -> None:
     async with open_desk(limit=0) as desk:
         assert (await refused(desk, body())).code is RefusalCode.LICENSE_LIMIT
         answer = await refused(desk, body(), _LookedAtForLong(desk=desk))

@@ -25,7 +25,7 @@ def days_told(world: World, code: str) -> list[object]:
     return [event["daysLeft"] for event in world.events if event.get("code") == code]
 
 
-def test_the_last_thirty_days_are_told_once_a_day_and_then_each_day_that_it_is_over(
+def test_the_last_thirty_days_are_reported_once_a_day_and_then_each_day_that_it_is_over(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     world = World(license_document(expires="2027-03-01"), now="2026-11-21T10:00:00")
@@ -89,7 +89,7 @@ def test_a_new_license_clears_the_warning_and_says_so(caplog: pytest.LogCaptureF
     assert world.events[-1]["event"] == "license-warning-cleared"
 
 
-def test_a_new_license_that_ends_soon_too_is_told_at_once(
+def test_a_new_license_that_ends_soon_too_is_reported_at_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     world = World(license_document(expires="2026-12-01"))
@@ -103,7 +103,7 @@ def test_a_new_license_that_ends_soon_too_is_told_at_once(
     assert said(caplog, "expires-soon-cleared") == []
 
 
-def test_over_the_limit_is_told_on_crossing_and_hourly_with_the_count(
+def test_over_the_limit_is_reported_on_crossing_and_hourly_with_the_count(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     world = World(license_document(dataplanes=20))
@@ -158,7 +158,7 @@ def test_a_warning_keeps_the_time_since_when_it_holds() -> None:
 # Clocks.
 
 
-def test_setting_the_clock_back_revives_no_license_and_is_told_once_a_day(
+def test_setting_the_clock_back_revives_no_license_and_is_reported_once_a_day(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     world = World(license_document(expires="2026-11-22"), now="2026-11-21")
@@ -173,7 +173,7 @@ def test_setting_the_clock_back_revives_no_license_and_is_told_once_a_day(
     assert "clock-suspect" in [warning.code for warning in licensing.warnings(0)]
 
 
-def test_setting_the_clock_right_again_is_told(caplog: pytest.LogCaptureFixture) -> None:
+def test_setting_the_clock_right_again_is_reported(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     world = World(license_document())
     licensing = world.start()
@@ -216,7 +216,7 @@ def test_one_jump_forward_does_not_poison_the_license(caplog: pytest.LogCaptureF
     assert len(said(caplog, "expired-cleared")) == 1
 
 
-def test_after_a_jump_there_and_back_the_last_thirty_days_are_still_told() -> None:
+def test_after_a_jump_there_and_back_the_last_thirty_days_are_still_reported() -> None:
     world = World(license_document(expires="2026-12-31"), now="2026-11-21")
     licensing = world.start()
     world.wall += 3650 * DAY

@@ -47,7 +47,7 @@ class Bodies:
         return read
 
 
-async def test_who_sends_many_keeps_others_waiting_for_one() -> None:
+async def test_a_user_who_sends_many_keeps_others_waiting_for_one() -> None:
     sent = Bodies()
     async with trio.open_nursery() as nursery:
         for number in range(20):
@@ -62,7 +62,7 @@ async def test_who_sends_many_keeps_others_waiting_for_one() -> None:
     assert sent.ended[4:] == [f"m{number}" for number in range(2, 20)]
 
 
-async def test_who_has_gone_gives_up_their_turn() -> None:
+async def test_a_caller_who_has_gone_gives_up_the_turn() -> None:
     sent = Bodies()
     async with trio.open_nursery() as nursery:
         sent.send(nursery, "ann", "first")

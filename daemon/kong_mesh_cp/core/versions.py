@@ -1,4 +1,4 @@
-"""Which wire formats are spoken; clients compare this with their own version."""
+"""The version of Kuma whose wire formats are spoken; clients compare it with their own."""
 
 from __future__ import annotations
 

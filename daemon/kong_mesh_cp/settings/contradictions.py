@@ -1,4 +1,4 @@
-"""What is wrong between settings that are right one by one."""
+"""Checks across settings: pairs that contradict each other though each is valid."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def contradictions(settings: Settings) -> Iterator[Problem]:
 
 
 def remarks(settings: Settings) -> Iterator[Problem]:
-    """What is usable, and does less than whoever set it may expect."""
+    """What is usable, and does less than its author may expect."""
     address = settings.multizone.zone.global_address
     if settings.mode == "global":
         yield Problem(
@@ -95,7 +95,7 @@ def _tls(settings: Settings) -> Iterator[Problem]:
 
 
 def _postgres(postgres: PostgresSettings) -> Iterator[Problem]:
-    """A connection that is not protected as somebody thought is worse than none."""
+    """A connection that is less protected than it seems is worse than none."""
     tls, section = postgres.tls, "store.postgres.tls"
     yield from _half(section, tls.cert_path, tls.key_path, names=("certPath", "keyPath"))
     if tls.mode in TLS_MODES_WITH_AUTHORITY and tls.ca_path is None:

@@ -41,7 +41,7 @@ class Document:
     """One file. Holds whatever the file holds, a license too: never shown as a whole."""
 
     path: Path
-    lenient: bool  # a Kuma YAML, where names that nobody knows are passed over
+    lenient: bool  # a Kuma YAML, where unknown names are passed over
     tree: Mapping[str, object] = field(repr=False)
     text: str = field(repr=False)
     is_exposed: bool = False  # everybody can read the file

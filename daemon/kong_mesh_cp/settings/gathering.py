@@ -42,7 +42,7 @@ class Gathering:
         self.problems: list[Problem] = []
         self.warnings: list[str] = []
         self.unused: list[str] = []  # paths of a file that Kuma knows and this version does not
-        self.unknown: list[str] = []  # paths of a Kuma file that nobody knows
+        self.unknown: list[str] = []  # unknown paths of a Kuma file
         self.file: dict[str, Reading] = {}
         self.environment: dict[str, Reading] = {}
         self.flags: dict[str, Reading] = {}
@@ -145,7 +145,7 @@ class Gathering:
     def _unknown_key(self, document: Document, keys: tuple[str, ...]) -> None:
         path = ".".join(keys)
         hint = _did_you_mean(nearest_path(path))
-        # A line is looked for in the whole file; beyond the limit nobody will read it.
+        # A line is looked for in the whole file; beyond the limit it is not reported.
         if len(self.problems) >= PROBLEMS_MAX or len(self.warnings) >= PROBLEMS_MAX:
             return
         message = f"{quoted(path)} ({document.location_of(keys)}) is not a setting"

@@ -56,7 +56,7 @@ def load(
 
     `arguments` holds the flags by name (`--config-file`, `--log-level`); None is a flag not given.
     The variables of secrets are removed from `environ`, also when something is wrong: what the
-    process starts later, and whoever reads its environment, has no use for them.
+    process starts later, and readers of its environment, have no use for them.
     Raises: SettingsRejectedError with all problems.
     """
     loaded, problems = examine(arguments=arguments, environ=environ, default_file=default_file)

@@ -1,4 +1,4 @@
-"""Which names exist: ours, Kuma's that this version does not use, and the nearest to a mistake."""
+"""Known names: our settings, those of Kuma that are unused here, and the nearest to a typo."""
 
 from __future__ import annotations
 

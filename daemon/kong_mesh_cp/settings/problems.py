@@ -1,4 +1,4 @@
-"""What is wrong with a configuration: all of it at once, each with place and remedy."""
+"""Problems of a configuration: all of them at once, each with its location and remedy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What systemd says through the environment: sd_notify(3), sd_listen_fds(3), systemd.exec(5)."""
+"""What systemd hands over: sd_notify(3), sd_listen_fds(3), systemd.exec(5)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The settings of what serves: certificates of all servers, and the API server."""
+"""Settings of the servers: certificates and TLS of all of them, and the API server."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ def _key(entry: object, at: str, known: Sequence[str]) -> PublicKey:
     for name, value in entry.items():
         if name not in known:
             raise MalformedError(f"{at} has {quoted(str(name))}, none of {', '.join(known)}")
-        # YAML's numbers come as text; in TOML somebody may write the kid as one.
+        # YAML's numbers come as text; in TOML the kid may be written as one.
         text = str(value) if name == "kid" and type(value) is int else value
         if not isinstance(text, str) or not text:
             raise MalformedError(f"{name} of {at} must be text that is not empty")

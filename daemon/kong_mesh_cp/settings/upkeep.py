@@ -1,4 +1,4 @@
-"""The settings of what is observed: how often it is counted, and when it is given up."""
+"""Settings of upkeep: how often insights are computed, when absent proxies are removed."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from kumactl.session import Session
 
 # Of the control plane itself: in another one they would break its TLS.
 _NEVER: Final = frozenset({"envoy-admin-ca", "inter-cp-ca"})
-# Last: once they are applied, the token of whoever applies is void.
+# Last: once they are applied, the token of the user who applies is void.
 _LAST_PREFIX: Final = "user-token-signing-key"
 _OF_CLUSTER: Final = ("resourceVersion", "ownerReferences", "uid", "generation", "managedFields")
 

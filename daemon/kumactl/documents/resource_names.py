@@ -59,5 +59,5 @@ def item_path(resource_type: ResourceType, mesh: str, name: str) -> str:
 def segment(name: str) -> str:
     """`name` as one segment of a path: no slash of it makes another one. Raises: UsageError."""
     if name in {"", ".", ".."}:
-        raise UsageError(f"{name!r} is no name")  # of a folder, for whoever tidies paths up
+        raise UsageError(f"{name!r} is no name")  # of a folder, once paths are normalised
     return quote(name, safe="")

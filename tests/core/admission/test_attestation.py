@@ -241,7 +241,7 @@ def test_names_are_looked_up_only_for_rules_that_use_them(rule: Rule, needs: boo
     assert IdentityRules([rule], machine_id=MACHINE_ID).needs_names is needs
 
 
-def test_no_rules_at_all_are_told_apart_from_rules_that_refuse() -> None:
+def test_no_rules_at_all_are_distinguished_from_rules_that_refuse() -> None:
     assert not IdentityRules([], machine_id=MACHINE_ID)
     assert IdentityRules([Rule(uid=1)], machine_id=MACHINE_ID)
 

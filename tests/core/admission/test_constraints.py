@@ -31,7 +31,7 @@ def held_against(
         proxies(forbid=[{"team": "x"}, {"team": "payments", "env": "*"}]),
     ],
 )
-def test_who_keeps_to_the_constraints_may_join(constraints: ProxyConstraints) -> None:
+def test_a_proxy_that_keeps_to_the_constraints_may_join(constraints: ProxyConstraints) -> None:
     assert held_against(constraints, PAYMENTS) is None
 
 

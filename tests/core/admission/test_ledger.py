@@ -149,7 +149,7 @@ def test_the_same_name_in_another_zone_is_another_proxy() -> None:
     assert desk.decide(seat("a", zone="west")) == Admitted()
 
 
-def test_a_name_in_use_is_told_before_a_full_license() -> None:
+def test_a_name_in_use_is_reported_before_a_full_license() -> None:
     desk = Desk()
     desk.take(seat("a"))
     desk.take(seat("b"))

@@ -85,7 +85,7 @@ def test_the_answer_does_not_repeat_a_field_name_of_any_length() -> None:
     assert len(field) < 100
 
 
-def test_every_violation_is_told_at_once() -> None:
+def test_every_violation_is_reported_at_once() -> None:
     document = {"mesh": "Default", "name": "", "tags": {"": "x", "a": "", "b": 1}, "x": 1}
 
     assert fields(document) == ["x", "mesh", "name", 'tags[""]', 'tags["a"]', 'tags["b"]']
@@ -284,7 +284,7 @@ def test_paths_are_those_of_the_resource(
     assert fields(dataplane(**networking)) == expected
 
 
-def test_violations_of_a_dataplane_are_told_apart_from_those_of_the_request() -> None:
+def test_violations_of_a_dataplane_are_distinguished_from_those_of_the_request() -> None:
     of_resource = parse({"dataplane": {}})
     of_request = parse({"dataplane": {}, "mesh": "default"})
 

@@ -50,7 +50,7 @@ def test_a_first_line_looks_as_in_the_contract() -> None:
     )
 
 
-def test_tags_that_were_put_on_the_proxy_are_told() -> None:
+def test_tags_that_were_put_on_the_proxy_are_reported() -> None:
     line = admitted_line(
         BACKEND,
         ProxyKind.ZONE_EGRESS,

@@ -68,7 +68,7 @@ def test_a_duration_is_read_as_go_reads_it(text: str, nanoseconds: int) -> None:
         ("1\ns", 'time: unknown unit "\\ns" in duration "1\\ns"'),
     ],
 )
-def test_what_is_no_duration_is_told_in_gos_words(text: str, reason: str) -> None:
+def test_what_is_no_duration_is_reported_in_gos_words(text: str, reason: str) -> None:
     with pytest.raises(DurationError) as refused:
         parse_duration(text)
     assert str(refused.value) == reason

@@ -53,7 +53,7 @@ VALUES = st.recursive(
         ("\ufeff{}", "invalid character 'ï' looking for beginning of value"),
     ],
 )
-def test_a_fault_is_told_in_the_words_of_go(text: str, fault: str) -> None:
+def test_a_fault_is_reported_in_the_words_of_go(text: str, fault: str) -> None:
     assert syntax_fault(text.encode()) == fault
 
 

@@ -133,7 +133,7 @@ def test_an_expression_of_re2_is_one(pattern: str) -> None:
         ("(a", "missing closing ): `(a`"),
     ],
 )
-def test_what_is_none_is_told(pattern: str, fault: str) -> None:
+def test_what_is_no_expression_is_reported(pattern: str, fault: str) -> None:
     found = regex_fault(pattern)
     assert found is not None
     assert found.startswith(f"error parsing regexp: {fault}"[:-1])

@@ -70,7 +70,7 @@ def test_null_is_the_zero_value_of_every_type() -> None:
         (read_bytes, 1, "[]uint8"),
     ],
 )
-def test_a_wrong_type_is_told(call: object, value: object, go_type: str) -> None:
+def test_a_wrong_type_is_reported(call: object, value: object, go_type: str) -> None:
     kind = json_kind(value)
     expected = f"json: cannot unmarshal {kind} into Go value of type {go_type}"
     assert reason_of(call, value) == expected
@@ -118,7 +118,7 @@ def test_a_number_may_stand_in_a_string(value: object, go_type: str, number: int
         ("\n", "uint32", "invalid character '?' looking for beginning of value"),
     ],
 )
-def test_what_is_no_such_number_is_told(value: object, go_type: str, reason: str) -> None:
+def test_what_is_no_such_number_is_reported(value: object, go_type: str, reason: str) -> None:
     assert reason_of(read_integer, value, go_type) == reason
 
 

@@ -62,7 +62,7 @@ def test_anonymous_clients_write_nothing(type_name: str, verb: Verb) -> None:
 
 @pytest.mark.parametrize("type_name", ORDINARY)
 @pytest.mark.parametrize("verb", Verb)
-def test_who_is_known_writes_what_is_no_secret(type_name: str, verb: Verb) -> None:
+def test_a_known_user_writes_what_is_no_secret(type_name: str, verb: Verb) -> None:
     assert refusal_of(STATIC, KNOWN, write(type_name, verb)) is None
 
 
@@ -82,7 +82,7 @@ def test_secrets_and_roles_are_written_by_administrators_only(type_name: str, ve
     assert refusal_of(STATIC, ADMIN, write(type_name, verb)) is None
 
 
-def test_a_type_that_nobody_knows_is_as_secret_as_a_secret() -> None:
+def test_an_unknown_type_is_as_secret_as_a_secret() -> None:
     assert is_admin_only("Unheard")
     assert refusal_of(STATIC, KNOWN, ReadResource("Unheard")) is not None
 

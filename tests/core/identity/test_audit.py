@@ -37,7 +37,7 @@ def test_a_change_tells_who_did_what_to_what_from_where() -> None:
     )
 
 
-def test_reading_secrets_is_told_too_and_a_list_is_of_all() -> None:
+def test_reading_secrets_is_logged_too_and_a_list_is_of_all() -> None:
     done = Touched(user=JOHN, touch=Touch.READ, type="GlobalSecret", mesh="", name="")
     assert done.line(HERE).startswith('audit-read: READ GlobalSecret "*", by "john/team-a"')
 

@@ -76,7 +76,7 @@ def test_a_mesh_whose_name_ends_in_a_number_does_not_lend_keys_to_another() -> N
     assert dataplane_keys("a-1").serials(names) == [5]
 
 
-def test_a_missing_key_is_told_in_the_words_that_clients_know() -> None:
+def test_a_missing_key_is_reported_in_the_words_that_clients_know() -> None:
     assert ZONE_KEYS.missing("1").message == (
         'there is no signing key with KID 1. GlobalSecret of name "zone-token-signing-key-1" is '
         "not found. If signing key was rotated, regenerate the token"

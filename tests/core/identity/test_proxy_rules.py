@@ -50,7 +50,7 @@ def test_another_mesh_is_refused() -> None:
     )
 
 
-def test_the_name_is_told_before_the_mesh() -> None:
+def test_the_name_is_reported_before_the_mesh() -> None:
     claims = DataplaneClaims(name="x", mesh="y", tags={"z": ("z",)})
     assert "proxy name" in said(lambda: dataplane(claims))
 
@@ -116,7 +116,7 @@ def test_a_stream_shows_its_token_exactly_once() -> None:
     )
 
 
-def test_a_token_that_is_not_believed_is_told_with_its_reason() -> None:
+def test_a_token_that_is_not_believed_is_reported_with_its_reason() -> None:
     error = proxy_rules.unreadable(TokenRejectedError(TokenFault.EXPIRED, "token is expired"))
     assert error.message == "authentication failed: could not parse token: token is expired"
 

@@ -18,7 +18,7 @@ from kong_mesh_cp.core.identity.refusal_bounds import (
 SMALL = Door(name="here", source_lines_max=2, lines_max=5)
 
 
-def test_the_first_of_a_source_are_told_and_the_rest_is_counted() -> None:
+def test_the_first_of_a_source_are_logged_and_the_rest_is_counted() -> None:
     bounds = RefusalBounds(SMALL)
     assert [bounds.take("a", at) for at in range(5)] == [True, True, False, False, False]
     assert bounds.take("b", 5.0)  # who is told less is not hidden by who asks more
@@ -27,7 +27,7 @@ def test_the_first_of_a_source_are_told_and_the_rest_is_counted() -> None:
     assert untold.line() == "audit-refusals-untold: 3 more here within 60 s: 3 from a"
 
 
-def test_who_tries_slowly_is_told_each_time() -> None:
+def test_a_source_that_tries_slowly_is_logged_each_time() -> None:
     bounds = RefusalBounds(API)
     seconds = WINDOW_SECONDS / API.source_lines_max
     for attempt in range(100):
@@ -55,7 +55,7 @@ def test_a_window_begins_with_its_first_refusal_and_ends_once() -> None:
     assert bounds.take("a", 1000.0 + 2 * WINDOW_SECONDS)
 
 
-def test_at_the_end_what_was_left_out_is_told_at_once() -> None:
+def test_at_the_end_what_was_left_out_is_logged_at_once() -> None:
     bounds = RefusalBounds(SMALL)
     for _ in range(3):
         bounds.take("a", 0)
@@ -64,7 +64,7 @@ def test_at_the_end_what_was_left_out_is_told_at_once() -> None:
     assert untold.count == 1
 
 
-def test_those_who_were_told_least_are_named_and_the_others_counted() -> None:
+def test_sources_with_the_fewest_lines_are_named_and_the_others_counted() -> None:
     bounds = RefusalBounds(SMALL)
     for source in range(9):
         for _ in range(SMALL.source_lines_max + source + 1):
@@ -77,7 +77,7 @@ def test_those_who_were_told_least_are_named_and_the_others_counted() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.floats(0, 40)), max_size=200))
-def test_each_refusal_is_told_or_counted(steps: list[tuple[int, float]]) -> None:
+def test_each_refusal_is_logged_or_counted(steps: list[tuple[int, float]]) -> None:
     bounds, now, told, counted, lines = RefusalBounds(SMALL), 0.0, 0, 0, 0
     for source, seconds in steps:
         now += seconds

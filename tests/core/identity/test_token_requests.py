@@ -70,13 +70,13 @@ def test_another_type_is_refused() -> None:
     )
 
 
-def test_proxies_and_zones_get_ten_years_where_nobody_says_how_long() -> None:
+def test_proxies_and_zones_get_ten_years_where_no_validity_is_given() -> None:
     assert dataplane().checked() == 10 * YEAR
     assert zone().checked() == 10 * YEAR
     assert zone(validFor="").checked() == 10 * YEAR
 
 
-def test_for_a_user_somebody_has_to_say_how_long() -> None:
+def test_for_a_user_the_validity_has_to_be_given() -> None:
     for missing in ("", None):
         assert violations(user(validFor=missing)) == (Violation("validFor", "cannot be empty"),)
 
@@ -121,7 +121,7 @@ def test_the_name_of_a_user_cannot_be_empty() -> None:
     assert violations(user(name="")) == (Violation("name", "cannot be empty"),)
 
 
-def test_all_violations_are_told_at_once() -> None:
+def test_all_violations_are_reported_at_once() -> None:
     assert [each.field for each in violations(dataplane(mesh="", type="x", validFor="x"))] == [
         "mesh",
         "type",
@@ -138,7 +138,7 @@ def test_all_violations_are_told_at_once() -> None:
     ]
 
 
-def test_members_nobody_knows_are_skipped() -> None:
+def test_unknown_members_are_skipped() -> None:
     assert user(color="red").name == "john"
 
 

@@ -121,7 +121,7 @@ def test_a_token_counts_from_five_minutes_before_until_its_end(now: datetime, va
         read(text, now=now)
 
 
-def test_too_early_and_too_late_are_told_apart() -> None:
+def test_too_early_and_too_late_are_distinguished() -> None:
     early, late = later(days=-1), later(days=2)
     for now, expected in ((early, TokenFault.NOT_YET_VALID), (late, TokenFault.EXPIRED)):
         with pytest.raises(TokenRejectedError) as caught:

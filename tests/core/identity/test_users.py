@@ -73,7 +73,7 @@ def test_a_bearer_token_has_to_tell(scheme: str) -> None:
     assert credentials_of(asked) == BearerToken("a.b.c")
 
 
-def test_an_empty_bearer_token_is_a_token_and_not_nobody() -> None:
+def test_an_empty_bearer_token_is_a_token_and_not_anonymous() -> None:
     """Who shows something wrong is told so, rather than being taken for anonymous."""
     assert credentials_of(Requester(local=False, authorization="Bearer ")) == BearerToken("")
 
@@ -90,12 +90,12 @@ def test_with_client_certificates_a_verified_one_is_the_administrator() -> None:
     assert credentials_of(Requester(local=False), authentication=CERTS) == ANONYMOUS
 
 
-def test_with_client_certificates_tokens_are_nobodys_proof() -> None:
+def test_with_client_certificates_tokens_prove_nothing() -> None:
     asked = Requester(local=False, authorization="Bearer a.b.c")
     assert credentials_of(asked, authentication=CERTS) == ANONYMOUS
 
 
-def test_with_tokens_a_certificate_is_nobodys_proof() -> None:
+def test_with_tokens_a_certificate_proves_nothing() -> None:
     assert credentials_of(Requester(local=False, certified=True)) == ANONYMOUS
 
 
@@ -136,6 +136,6 @@ def test_a_bearer_token_does_not_show_itself() -> None:
 
 
 @given(st.none() | st.text(max_size=60))
-def test_no_header_makes_a_remote_client_somebody(header: str | None) -> None:
+def test_no_header_gives_a_remote_client_an_identity(header: str | None) -> None:
     who = credentials_of(Requester(local=False, authorization=header))
     assert who == ANONYMOUS or isinstance(who, BearerToken)

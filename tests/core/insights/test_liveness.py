@@ -59,7 +59,7 @@ def test_zones_are_closed_as_proxies_are() -> None:
     assert offline_since(closed(zone, ["a"], 4)) == 4
 
 
-def test_who_is_connected_or_never_was_is_not_away() -> None:
+def test_a_proxy_that_is_connected_or_never_was_is_not_away() -> None:
     assert offline_since(INSIGHT) is None
     assert offline_since(DataplaneInsight()) is None
     assert offline_since(DataplaneInsight(subscriptions=(ENDED,))) == 5

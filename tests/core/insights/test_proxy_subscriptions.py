@@ -41,7 +41,7 @@ def test_an_instant_is_exact_to_the_microsecond() -> None:
 
 
 @given(INSIGHTS, st.integers(1, 4))
-def test_who_connects_has_the_only_open_subscription_and_the_last(
+def test_a_proxy_that_connects_has_the_only_open_subscription_and_the_last(
     before: DataplaneInsight, most: int
 ) -> None:
     after = connected(before, most)
@@ -73,7 +73,7 @@ def _gone(insight: DataplaneInsight) -> DataplaneInsight:
 
 
 @given(INSIGHTS)
-def test_who_leaves_closes_what_is_its_own_and_never_before_it_began(
+def test_a_proxy_that_leaves_closes_its_own_subscription_and_never_before_it_began(
     before: DataplaneInsight,
 ) -> None:
     after = _gone(before)

@@ -63,7 +63,7 @@ def test_every_active_key_is_tried(signer: Signer) -> None:
     assert (license_.purpose is KeyPurpose.TEST) == (signer is TEST_VENDOR)
 
 
-def test_the_id_is_that_of_the_payload_whoever_signed_it() -> None:
+def test_the_id_is_that_of_the_payload_whichever_key_signed_it() -> None:
     assert issued(VENDOR).id == issued(FIPS_VENDOR).id == issued(TEST_VENDOR).id
     assert issued(FIPS_VENDOR).id != issued(FIPS_VENDOR, dataplanes=21).id
 

@@ -104,7 +104,7 @@ def test_since_is_when_the_condition_began_this_time() -> None:
     assert schedule.since("over-limit", START) == START + timedelta(seconds=4)
 
 
-def test_since_of_what_nobody_has_observed_is_now() -> None:
+def test_a_new_condition_holds_since_now() -> None:
     assert WarningSchedule().since("expired", START) == START
 
 

@@ -65,7 +65,7 @@ def test_a_license_of_a_test_key_says_so() -> None:
     assert warning.message.startswith("TEST")
 
 
-def test_conditions_of_the_machine_are_told() -> None:
+def test_conditions_of_the_machine_are_reported() -> None:
     found = warnings.current(
         BUNDLED, Current(), active=0, clock_suspect=True, keyring_override=True
     )

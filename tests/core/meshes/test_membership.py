@@ -50,7 +50,7 @@ def test_one_requirement_is_enough(requirements: list[dict[str, str]]) -> None:
         [{"kuma.io/zone": "east", "team": "*"}],
     ],
 )
-def test_who_fulfils_none_is_no_member(requirements: list[dict[str, str]]) -> None:
+def test_a_proxy_that_fulfils_none_is_no_member(requirements: list[dict[str, str]]) -> None:
     assert refusal("m", mesh(requirements), [WEB]) == (
         'dataplane cannot be a member of mesh "m" because its tags '
         '"kuma.io/service=web kuma.io/zone=east" does not fulfill any requirements defined on '
@@ -62,7 +62,7 @@ def test_the_star_asks_for_a_value() -> None:
     assert refusal("m", mesh([{"team": "*"}]), [{"team": ""}]) is not None
 
 
-def test_a_restriction_rejects_whoever_matches_it() -> None:
+def test_a_restriction_rejects_a_proxy_that_matches_it() -> None:
     restricted = mesh(restrictions=[{"team": "*"}, {"kuma.io/zone": "east"}])
     assert refusal("m", restricted, [WEB]) == (
         'dataplane cannot be a member of mesh "m" because its tags '

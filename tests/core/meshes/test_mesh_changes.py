@@ -43,7 +43,7 @@ def builtin(name: str) -> dict[str, object]:
         ),
     ],
 )
-def test_an_authority_that_cannot_work_is_refused_unless_nobody_looks(
+def test_an_authority_that_cannot_work_is_refused_unless_validation_is_skipped(
     backend: dict[str, object], violation: tuple[str, str]
 ) -> None:
     found = creation_violations("m", mesh(backend))

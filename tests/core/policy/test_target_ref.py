@@ -24,7 +24,7 @@ def test_without_a_kind_nothing_else_is_looked_at() -> None:
     assert found(TargetRef(kind="", name="*")) == {("targetRef.kind", "must be defined")}
 
 
-def test_a_kind_that_this_place_does_not_take_is_told_in_the_words_of_the_place() -> None:
+def test_a_kind_that_this_list_does_not_take_is_refused_in_the_words_of_the_list() -> None:
     allowed = Allowed(kinds=("Mesh",), unsupported="only Mesh here")
 
     assert found(TargetRef(kind="MeshService"), allowed) == {("targetRef.kind", "only Mesh here")}
@@ -105,7 +105,7 @@ def test_a_section_of_a_dataplane_is_for_inbound_policies() -> None:
     assert found(ref) == {("targetRef.sectionName", "can only be used with inbound policies")}
 
 
-def test_every_fault_of_the_tags_is_told_at_once() -> None:
+def test_every_fault_of_the_tags_is_reported_at_once() -> None:
     ref = TargetRef(kind="MeshSubset", tags={"": "", "a b": "x/y", "z": "ok"})
 
     assert {field for field, _ in found(ref)} == {
@@ -136,7 +136,7 @@ def test_a_name_may_be_exempted() -> None:
     name=st.text(max_size=5),
     tags=st.dictionaries(st.text(max_size=3), st.text(max_size=3), max_size=2),
 )
-def test_every_violation_is_told_below_the_place_of_the_reference(
+def test_every_violation_is_reported_below_the_path_of_the_reference(
     kind: str, name: str, tags: dict[str, str]
 ) -> None:
     ref = TargetRef(kind=kind, name=name, tags=tags)

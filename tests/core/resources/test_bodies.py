@@ -119,7 +119,7 @@ def test_a_federated_zone_puts_its_own_name_before_each() -> None:
     ]
 
 
-def test_the_length_of_a_name_is_told_between_name_and_type() -> None:
+def test_the_length_of_a_name_is_reported_between_name_and_type() -> None:
     body = {"type": "Mesh", "mesh": "x", "name": "other"}
     key = ResourceKey("Dataplane", "m", "a" * 248)
     federated = Deployment(Mode.ZONE, "east", federated=True)

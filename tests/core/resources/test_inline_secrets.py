@@ -129,7 +129,7 @@ SECRETS: list[tuple[str, dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("type_name", "document", "at"), SECRETS)
-def test_a_secret_is_told_of_at_its_place_and_masked(
+def test_a_secret_is_warned_of_at_its_path_and_masked(
     type_name: str, document: dict[str, Any], at: str
 ) -> None:
     text = json.dumps(document)

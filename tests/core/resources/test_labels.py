@@ -99,7 +99,7 @@ def test_a_resource_beside_all_meshes_has_no_mesh_label() -> None:
     assert [each.field for each in told] == ['labels["kuma.io/mesh"]']
 
 
-def test_what_the_labels_mean_is_told_before_how_they_are_written() -> None:
+def test_what_the_labels_mean_is_reported_before_how_they_are_written() -> None:
     told = violations({"a b": "", "kuma.io/mesh": "x", "kuma.io/zone": "west"})
     assert [each.field for each in told] == [
         'labels["kuma.io/zone"]',
@@ -173,7 +173,7 @@ def test_a_value_is_short_and_plain(value: str, starts: list[str]) -> None:
     assert all(each.message.startswith(start) for each, start in zip(found, starts, strict=True))
 
 
-def test_every_label_that_is_wrong_is_told() -> None:
+def test_every_label_that_is_wrong_is_reported() -> None:
     assert len(violations({"a b": "c d", "kuma.io/origin": "x", "kuma.io/mesh": "y"})) == 4
 
 

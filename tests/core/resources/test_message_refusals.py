@@ -64,9 +64,7 @@ def member(*value: bytes) -> bytes:
         (lengthy(23, numeric(1, 253402300800)), BinaryFault.OUT_OF_RANGE, "at"),
     ],
 )
-def test_what_is_wrong_is_refused_with_its_place(
-    data: bytes, fault: BinaryFault, path: str
-) -> None:
+def test_what_is_wrong_is_refused_with_its_path(data: bytes, fault: BinaryFault, path: str) -> None:
     error = refusal_of(data)
     assert (error.fault, error.path) == (fault, path)
     assert str(error).startswith(path)

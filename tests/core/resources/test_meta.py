@@ -56,7 +56,7 @@ def test_a_dns_subdomain_is_a_name(name: str) -> None:
         ("a" * 254, NAME_LENGTH),
     ],
 )
-def test_what_is_no_name_is_told(name: str, reason: str) -> None:
+def test_what_is_no_name_is_reported(name: str, reason: str) -> None:
     assert name_reason(name) == reason
     assert meta_violations(name, "", Scope.GLOBAL) == [Violation("name", reason)]
 
@@ -75,12 +75,12 @@ def test_a_mesh_may_have_underscores(mesh: str) -> None:
         ("a\n", MESH_CHARACTERS),
     ],
 )
-def test_what_is_no_mesh_is_told_for_a_type_that_lies_in_one(mesh: str, reason: str) -> None:
+def test_what_is_no_mesh_is_reported_for_a_type_that_lies_in_one(mesh: str, reason: str) -> None:
     assert meta_violations("a", mesh, Scope.MESH) == [Violation("mesh", reason)]
     assert meta_violations("a", mesh, Scope.GLOBAL) == []
 
 
-def test_name_and_mesh_are_both_told() -> None:
+def test_name_and_mesh_are_both_reported() -> None:
     violations = meta_violations("", "", Scope.MESH)
     assert [each.field for each in violations] == ["name", "mesh"]
 
@@ -146,7 +146,7 @@ def test_what_is_not_given_is_empty(body: object) -> None:
         ),
     ],
 )
-def test_a_wrong_type_is_told_in_gos_words(body: object, reason: str) -> None:
+def test_a_wrong_type_is_reported_in_gos_words(body: object, reason: str) -> None:
     with pytest.raises(ParseError) as refused:
         read_meta(body)
     assert refused.value.reason == reason
@@ -162,7 +162,7 @@ def test_any_json_has_a_meta_or_is_refused(body: object) -> None:
     assert isinstance(told, str)
 
 
-def test_a_body_of_another_resource_than_the_url_is_told_field_by_field() -> None:
+def test_a_body_of_another_resource_than_the_url_is_reported_field_by_field() -> None:
     meta = ResourceMeta(type="Mesh", mesh="m2", name="b")
     found = url_violations(meta, ResourceKey("Dataplane", "m1", "a"))
     assert found == [
@@ -196,7 +196,7 @@ def test_services_and_zones_are_named_in_dns_too(resource_type: str) -> None:
     assert warning.startswith(f"Invalid {resource_type} resource name:")
 
 
-def test_a_long_label_is_told_for_its_length() -> None:
+def test_a_long_label_is_reported_for_its_length() -> None:
     assert label_1035_reasons("a" * 64) == ("must be no more than 63 characters",)
     assert len(label_1035_reasons("A" * 64)) == 2
 

@@ -89,14 +89,14 @@ def test_times_of_the_server_may_come_back_to_it(text: str) -> None:
     assert KIND.parse(body(creationTime=text, modificationTime=text)) == Spec(name="x")
 
 
-def test_faults_inside_and_outside_of_the_spec_are_told_together() -> None:
+def test_faults_inside_and_outside_of_the_spec_are_reported_together() -> None:
     assert refused(body(name=1, spec={"name": 1})) == {
         ("", 'name in body must be of type string: "number"'),
         ("spec.name", 'in body must be of type string: "number"'),
     }
 
 
-def test_a_duration_that_is_none_is_told_when_the_schema_has_nothing_to_say() -> None:
+def test_a_duration_that_is_none_is_reported_when_the_schema_has_nothing_to_say() -> None:
     with pytest.raises(ParseError) as refusal:
         KIND.parse(body(spec={"wait": "5"}))
     assert refusal.value.reason == 'time: missing unit in duration "5"'
@@ -124,7 +124,7 @@ def test_a_status_is_read_from_the_body_and_absent_ones_are_empty() -> None:
         KIND.parse_status(body(status={"ready": "yes"}))
 
 
-def test_of_very_many_faults_the_first_are_told_and_the_rest_is_not_read() -> None:
+def test_of_very_many_faults_the_first_are_reported_and_the_rest_is_not_read() -> None:
     spec = {"to": [1] * 100_000}
 
     with pytest.raises(InvalidResourceError) as refusal:
@@ -135,7 +135,7 @@ def test_of_very_many_faults_the_first_are_told_and_the_rest_is_not_read() -> No
     assert told[0].field == "spec.to[0]"
 
 
-def test_of_very_many_wrong_values_the_first_are_told() -> None:
+def test_of_very_many_wrong_values_the_first_are_reported() -> None:
     entry = {"targetRef": {"kind": "MeshSubset"}, "default": {}}
     kind = mesh_timeout.KIND
     spec = kind.parse({"type": "MeshTimeout", "name": "n", "spec": {"to": [entry] * 2_000}})

@@ -44,7 +44,9 @@ def test_plain_tags_are_tags() -> None:
         ({"a\n": "b\n"}, [('tags["a\\n"]', NAME), ('tags["a\\n"]', VALUE)]),
     ],
 )
-def test_a_tag_that_is_wrong_is_told(tags: dict[str, str], found: list[tuple[str, str]]) -> None:
+def test_a_tag_that_is_wrong_is_reported(
+    tags: dict[str, str], found: list[tuple[str, str]]
+) -> None:
     violations = tag_violations(TAGS, tags)
     assert [(each.field, each.message) for each in violations] == found
 

@@ -146,9 +146,7 @@ def parts_of(message: Everything) -> list[Everything]:
 
 @unhurried
 @given(messages(), st.integers(28, 2**29 - 1), st.binary(max_size=5))
-def test_what_nobody_knows_goes_out_as_it_came(
-    message: Everything, number: int, data: bytes
-) -> None:
+def test_unknown_fields_go_out_as_they_came(message: Everything, number: int, data: bytes) -> None:
     unknown = lengthy(number, data) + numeric(number, 7) + group(number, numeric(1, 1))
     found = read(unknown + encode(message))
     assert found.unknown_fields == unknown
@@ -157,7 +155,7 @@ def test_what_nobody_knows_goes_out_as_it_came(
     assert (found == message) is False
 
 
-def test_what_nobody_knows_is_kept_at_every_depth_and_through_changes() -> None:
+def test_unknown_fields_are_kept_at_every_depth_and_through_changes() -> None:
     unknown = numeric(99, 1)
     found = read(lengthy(9, lengthy(1, b"a"), unknown) + lengthy(10, unknown))
     assert found.inner == Inner(name="a", unknown_fields=unknown)
@@ -167,7 +165,7 @@ def test_what_nobody_knows_is_kept_at_every_depth_and_through_changes() -> None:
     )
 
 
-def test_what_nobody_knows_is_not_printed() -> None:
+def test_unknown_fields_are_not_printed() -> None:
     assert "secret" not in repr(read(lengthy(99, b"secret")))
 
 

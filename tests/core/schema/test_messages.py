@@ -244,7 +244,7 @@ def test_a_duration_of_go_is_written_in_seconds(given_text: str, shown: str) -> 
         ),
     ],
 )
-def test_what_does_not_fit_is_told_in_gos_words(document: object, reason: str) -> None:
+def test_what_does_not_fit_is_reported_in_gos_words(document: object, reason: str) -> None:
     assert reason_of(document) == reason
 
 
@@ -272,7 +272,7 @@ def test_every_number_of_32_bits_is_kept_by_nine_digits(number: float) -> None:
     assert len(repr(abs(found)).partition("e")[0].replace(".", "").strip("0")) <= 9
 
 
-def test_a_bad_instant_is_told() -> None:
+def test_a_bad_instant_is_reported() -> None:
     assert reason_of({"at": "yesterday"}).startswith('bad Timestamp: parsing time "yesterday"')
 
 

@@ -102,7 +102,7 @@ NUMBER_TYPE = 'in body must be of type int32: "float64"'
         ("from", None, 'in body must be of type string: "null"'),
     ],
 )
-def test_a_value_that_does_not_fit_is_told_at_its_place(
+def test_a_value_that_does_not_fit_is_reported_at_its_path(
     member: str, value: object, message: str
 ) -> None:
     _, told, undecodable = read({member: value})
@@ -111,7 +111,7 @@ def test_a_value_that_does_not_fit_is_told_at_its_place(
     assert undecodable == ""
 
 
-def test_places_in_lists_and_maps_are_told() -> None:
+def test_paths_in_lists_and_maps_are_reported() -> None:
     _, told, _ = read({"parts": [{"name": 1}, {}, {"name": "c"}], "tags": {"a.b": 1}})
 
     assert told == {
@@ -140,7 +140,7 @@ def test_what_is_neither_number_nor_text_fits_no_alternative() -> None:
     }
 
 
-def test_a_number_beyond_its_format_is_told_without_a_field() -> None:
+def test_a_number_beyond_its_format_is_reported_without_a_field() -> None:
     _, told, _ = read({"count": 2**31})
 
     message = "Checked value must be of type integer with format int32 in spec.count"
@@ -158,13 +158,13 @@ def test_a_number_beyond_its_format_is_told_without_a_field() -> None:
         ("secret", [], "json: cannot unmarshal array into Go value of type string"),
     ],
 )
-def test_what_the_schema_takes_and_the_decoder_does_not_is_told_apart(
+def test_what_the_schema_takes_and_the_decoder_does_not_is_distinguished(
     member: str, value: object, reason: str
 ) -> None:
     assert read({member: value})[1:] == (set(), reason)
 
 
-def test_a_spec_that_is_no_object_is_told_as_one_text() -> None:
+def test_a_spec_that_is_no_object_is_reported_as_one_text() -> None:
     assert read("x")[1] == {("", 'spec in body must be of type object: "string"')}
 
 

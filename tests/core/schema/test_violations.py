@@ -6,7 +6,7 @@ from kong_mesh_cp.core.formats.go_quote import go_quote
 from kong_mesh_cp.core.schema.violations import ROOT, FieldPath, Violation, root
 
 
-def test_a_path_names_members_places_and_entries() -> None:
+def test_a_path_names_members_indices_and_keys() -> None:
     path = root("networking").field("inbound").index(0).field("tags").key("kuma.io/service")
     assert str(path) == 'networking.inbound[0].tags["kuma.io/service"]'
     assert path.violation("tag has to exist") == Violation(str(path), "tag has to exist")

@@ -144,7 +144,7 @@ def test_an_owner_that_does_not_accept_any_more_still_owns_it(tmp_path: Path) ->
     assert "does not answer" in error.message
 
 
-def test_a_socket_for_datagrams_in_the_way_is_somebody_elses(tmp_path: Path) -> None:
+def test_a_socket_for_datagrams_in_the_way_is_not_ours(tmp_path: Path) -> None:
     path = tmp_path / "admission.sock"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other:
         other.bind(str(path))
@@ -167,7 +167,7 @@ def test_what_is_no_socket_is_not_touched(tmp_path: Path, kind: str) -> None:
     assert path.is_symlink() or path.exists()
 
 
-def test_a_path_that_the_kernel_cannot_hold_is_told_before_anything_is_made(
+def test_a_path_that_the_kernel_cannot_hold_is_reported_before_anything_is_made(
     tmp_path: Path,
 ) -> None:
     room = PATH_BYTES_MAX - len(os.fsencode(tmp_path)) - 1
@@ -184,7 +184,7 @@ def test_a_path_that_the_kernel_cannot_hold_is_told_before_anything_is_made(
 
 
 @needs_root
-def test_a_directory_that_may_not_be_written_is_told(tmp_path: Path) -> None:
+def test_a_directory_that_may_not_be_written_is_reported(tmp_path: Path) -> None:
     tmp_path.chmod(0o700)
     with without_root():
         error = refused(tmp_path / "admission.sock")
@@ -193,7 +193,7 @@ def test_a_directory_that_may_not_be_written_is_told(tmp_path: Path) -> None:
     assert "Permission denied" in error.message
 
 
-def test_a_parent_that_is_a_file_is_told(tmp_path: Path) -> None:
+def test_a_parent_that_is_a_file_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
 
     assert refused(tmp_path / "file" / "admission.sock").code == "socket-unusable"
@@ -206,7 +206,7 @@ def test_control_characters_of_a_path_do_not_reach_the_line(tmp_path: Path) -> N
     assert "\n" not in refused(path).line
 
 
-def test_a_socket_that_somebody_else_put_in_our_place_is_left_alone(tmp_path: Path) -> None:
+def test_a_socket_that_another_process_put_in_our_place_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "admission.sock"
     with bound(path):
         path.unlink()

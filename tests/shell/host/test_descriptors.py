@@ -40,7 +40,7 @@ def test_a_limit_that_is_high_enough_stays() -> None:
 
 
 @pytest.mark.parametrize("soft", [256, 600])
-def test_what_may_not_be_had_is_told_with_the_remedy(soft: int) -> None:
+def test_what_may_not_be_had_is_reported_with_the_remedy(soft: int) -> None:
     limits, said = raised(700, soft, 600)
 
     assert limits == (600, 600)

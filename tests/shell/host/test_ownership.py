@@ -47,5 +47,5 @@ def test_a_secret_that_everybody_can_read_is_exposed(
     assert said is None or said.endswith(f"Run: chmod o-r {file}")
 
 
-def test_a_file_that_is_not_there_is_told_of_by_whoever_reads_it(tmp_path: Path) -> None:
+def test_a_file_that_is_not_there_is_reported_by_whoever_reads_it(tmp_path: Path) -> None:
     assert exposure(tmp_path / "absent") is None

@@ -58,7 +58,9 @@ def test_a_process_that_ends_around_the_reading_has_no_known_unit(
     assert next(remaining, None) is None
 
 
-def test_a_living_process_that_proc_does_not_show_is_told_with_the_remedy(tmp_path: Path) -> None:
+def test_a_living_process_that_proc_does_not_show_is_reported_with_the_remedy(
+    tmp_path: Path,
+) -> None:
     sight = unit_while(alive, 7, tmp_path)
 
     assert isinstance(sight, UnitUnseen)

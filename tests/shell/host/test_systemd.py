@@ -139,7 +139,7 @@ def inherit(redirections: str, *names: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_sockets_are_told_apart_by_their_names_in_order(tmp_path: Path) -> None:
+def test_sockets_are_distinguished_by_their_names_in_order(tmp_path: Path) -> None:
     listeners = []
     for number in range(3):
         listener = socket.socket(socket.AF_UNIX)

@@ -71,7 +71,7 @@ async def test_a_byte_a_second_does_not_move_the_deadline(tmp_path: Path) -> Non
             nursery.cancel_scope.cancel()
 
 
-async def test_a_slow_peer_hurts_nobody_else(tmp_path: Path) -> None:
+async def test_a_slow_peer_hurts_no_other(tmp_path: Path) -> None:
     async with (
         serving(tmp_path, limits=LIMITS) as server,
         server.client() as slow,

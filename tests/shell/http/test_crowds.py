@@ -41,7 +41,7 @@ async def test_an_idle_connection_gives_way_to_a_new_one(tmp_path: Path) -> None
         assert (await shorter.ask(get())).status == 200
 
 
-async def test_a_crowd_that_says_nothing_keeps_nobody_out(tmp_path: Path) -> None:
+async def test_a_crowd_that_says_nothing_keeps_no_client_out(tmp_path: Path) -> None:
     limits = Limits(connections_max=8)
     async with serving(tmp_path, limits=limits) as server, AsyncExitStack() as stack:
         crowd = [await joined(stack, server) for _ in range(50)]
@@ -50,7 +50,7 @@ async def test_a_crowd_that_says_nothing_keeps_nobody_out(tmp_path: Path) -> Non
         assert await crowd[0].rest() == b""
 
 
-async def test_a_request_that_does_not_end_gives_way_when_nobody_is_idle(tmp_path: Path) -> None:
+async def test_a_request_that_does_not_end_gives_way_when_none_is_idle(tmp_path: Path) -> None:
     limits = Limits(connections_max=1)
     async with serving(tmp_path, limits=limits) as server, AsyncExitStack() as stack:
         endless = await joined(stack, server)
@@ -105,7 +105,7 @@ async def test_reserved_places_are_for_whom_they_are_kept(tmp_path: Path) -> Non
         server.conversations.cancel_scope.cancel()
 
 
-async def test_answers_that_nobody_takes_are_kept_up_to_a_bound(tmp_path: Path) -> None:
+async def test_answers_that_are_not_read_are_kept_up_to_a_bound(tmp_path: Path) -> None:
     budgets = Budgets(answers=4 * LARGE)
     async with (
         serving(tmp_path, large, budgets=budgets) as server,

@@ -123,7 +123,7 @@ def test_over_tls_our_own_page_has_the_scheme_https() -> None:
 
 
 @pytest.mark.parametrize("host", [{}, {"host": ""}, {"host": "a b"}])
-def test_who_does_not_say_what_is_asked_has_no_own_page(host: dict[str, str]) -> None:
+def test_a_browser_that_does_not_say_its_origin_has_no_own_page(host: dict[str, str]) -> None:
     assert is_foreign_page({**host, "origin": "http://"}, secure=False)
 
 

@@ -80,7 +80,7 @@ def test_a_file_that_vanishes_is_no_license_for_the_next_start(tmp_path: Path) -
     assert sources.read() == ()
 
 
-def test_a_file_that_breaks_is_told_though_the_copy_is_good(tmp_path: Path) -> None:
+def test_a_file_that_breaks_is_reported_though_the_copy_is_good(tmp_path: Path) -> None:
     unit = Unit(tmp_path, OLD)
     sources = unit.started()
 

@@ -29,7 +29,7 @@ async def handler(request: Request) -> Response | StreamingResponse:
     return Response(403, refusal=Refusal(status=403, reason="because", user=JOHN))
 
 
-async def test_a_refusal_is_told_with_its_request_and_without_its_query(
+async def test_a_refusal_is_reported_with_its_request_and_without_its_query(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -47,7 +47,7 @@ async def test_a_refusal_is_told_with_its_request_and_without_its_query(
     )
 
 
-async def test_who_changes_reads_and_deletes_secrets_and_roles_is_told(
+async def test_who_changes_reads_and_deletes_secrets_and_roles_is_reported(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     routes = Routes()

@@ -103,7 +103,7 @@ def test_only_types_with_tags_are_filtered_by_them() -> None:
         ),
     ],
 )
-def test_what_cannot_be_asked_is_told_by_field(
+def test_what_cannot_be_asked_is_reported_by_field(
     query: str, detail: str, field: str, reason: str
 ) -> None:
     with pytest.raises(ResourceRefusedError) as error:

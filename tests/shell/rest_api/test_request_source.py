@@ -28,7 +28,7 @@ from kong_mesh_cp.shell.rest_api.request_source import source_of
         ),
     ],
 )
-def test_what_proxies_and_browsers_say_is_told(headers: dict[str, str], told: str) -> None:
+def test_what_proxies_and_browsers_say_is_reported(headers: dict[str, str], told: str) -> None:
     assert str(source_of("127.0.0.1", headers)) == told
 
 

@@ -70,7 +70,7 @@ def test_after_kill_9_before_any_step_all_that_was_answered_is_there(tmp_path: P
         assert peeked in [past for past, _ in possible], end
 
 
-def test_a_refused_file_operation_is_told_and_the_next_try_succeeds(tmp_path: Path) -> None:
+def test_a_refused_file_operation_is_reported_and_the_next_try_succeeds(tmp_path: Path) -> None:
     ends = crash("refuse", tmp_path)
 
     whole, _ = lives(len(list(steps())))

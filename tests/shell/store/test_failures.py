@@ -62,7 +62,7 @@ def test_every_error_of_sqlite_has_a_code_a_place_and_a_remedy(
     assert error.hint
 
 
-def test_an_error_of_the_module_itself_is_told_too() -> None:
+def test_an_error_of_the_module_itself_is_reported_too() -> None:
     assert store_failure(sqlite3.ProgrammingError("closed"), STORE).code == "store-failed"
 
 
@@ -95,7 +95,7 @@ def test_a_user_without_a_name_is_a_number() -> None:
     assert user_name(4_000_000_000) == "uid 4000000000"
 
 
-def test_a_file_system_without_shared_memory_is_told_apart(tmp_path: Path) -> None:
+def test_a_file_system_without_shared_memory_is_distinguished(tmp_path: Path) -> None:
     # In memory there is no log either: SQLite answers the same way, with the mode that it kept.
     with closing(sqlite3.connect(":memory:")) as memory, pytest.raises(StateError) as refused:
         _use_log(memory, tmp_path / "store.db")
@@ -103,7 +103,7 @@ def test_a_file_system_without_shared_memory_is_told_apart(tmp_path: Path) -> No
     assert "NFS" in refused.value.hint
 
 
-async def test_a_store_in_a_missing_directory_is_told(tmp_path: Path) -> None:
+async def test_a_store_in_a_missing_directory_is_reported(tmp_path: Path) -> None:
     with pytest.raises(StateError) as refused:
         async with open_store(tmp_path / "missing" / "store.db"):
             raise AssertionError

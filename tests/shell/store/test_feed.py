@@ -55,7 +55,7 @@ async def test_one_resource_may_change_for_ever_without_a_reader_falling_behind(
         assert await all_that_is_there(reader) == [change(last)]
 
 
-async def test_a_gap_is_told() -> None:
+async def test_a_gap_is_reported() -> None:
     feed = ChangeFeed(5)
     with feed.reading(None) as reader:
         feed.publish([change(6)])
@@ -98,7 +98,7 @@ async def test_a_reader_that_has_left_is_not_kept() -> None:
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.booleans()), max_size=30))
-def test_whoever_reads_when_ever_has_the_last_change_of_each_resource(
+def test_a_late_reader_has_the_last_change_of_each_resource(
     steps: list[tuple[str, bool]],
 ) -> None:
     async def play() -> None:

@@ -168,7 +168,7 @@ def leave_free(disk: Path, kib: int) -> Path:
     return ballast
 
 
-async def test_a_disk_that_fills_while_running_is_told_and_forgiven(small_disk: Path) -> None:
+async def test_a_disk_that_fills_while_running_is_reported_and_forgiven(small_disk: Path) -> None:
     async with open_store(small_disk / "store.db") as store:
         await store.apply_seats(taken("0-before"))
         ballast = leave_free(small_disk, 2 * BLOCK_KIB)
@@ -187,7 +187,7 @@ async def test_a_disk_that_fills_while_running_is_told_and_forgiven(small_disk: 
         assert names_of((await store.remembered()).seats) == expected
 
 
-async def test_a_start_on_a_disk_with_too_little_room_is_told_whatever_is_left(
+async def test_a_start_on_a_disk_with_too_little_room_is_reported_whatever_is_left(
     small_disk: Path,
 ) -> None:
     refused = 0

@@ -72,7 +72,7 @@ def test_the_next_start_finds_it(tmp_path: Path) -> None:
     assert load(tmp_path) == load(tmp_path, holds_sealed=True)
 
 
-def test_making_it_is_told_once_and_without_the_key(
+def test_making_it_is_reported_once_and_without_the_key(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -207,7 +207,7 @@ def test_too_many_keys_in_both_places_are_refused(tmp_path: Path) -> None:
     assert refusal(tmp_path / "state", tmp_path / "credentials").code == "secret-key-full"
 
 
-def test_a_folder_that_is_not_there_is_told_as_one_of_the_state(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_there_is_reported_as_one_of_the_state(tmp_path: Path) -> None:
     with pytest.raises(StateError) as caught:
         load(tmp_path / "missing")
     assert caught.value.code == "state-unwritable"

@@ -150,7 +150,7 @@ async def test_a_failing_change_is_undone_whole_and_leaves_its_neighbours_alone(
         assert await book.numbers() == [1, 3]
 
 
-async def test_a_change_that_ends_the_whole_transaction_takes_nobody_with_it() -> None:
+async def test_a_change_that_ends_the_whole_transaction_takes_no_other_with_it() -> None:
     def break_transaction(connection: sqlite3.Connection) -> None:
         add(100)(connection)
         # What SQLite does by itself on a full disk or an I/O error.
@@ -178,7 +178,7 @@ async def expect_integrity_error(
         await book.writer.write(change)
 
 
-async def test_a_change_that_fails_only_at_commit_takes_nobody_with_it() -> None:
+async def test_a_change_that_fails_only_at_commit_takes_no_other_with_it() -> None:
     """SQLite then leaves the transaction open: somebody has to roll it back."""
 
     async with notebook() as book:

@@ -154,7 +154,7 @@ async def test_the_same_bytes_are_decided_anew_each_time() -> None:
     assert line_of(third)["license"] == line_of(first)["license"]
 
 
-async def test_all_violations_are_told_at_once() -> None:
+async def test_all_violations_are_reported_at_once() -> None:
     async with open_desk() as desk:
         answer = await refused(desk, b'{"mesh":"","name":"A","x":1}')
 
@@ -261,7 +261,7 @@ async def test_constraints_do_not_touch_who_has_a_seat() -> None:
         assert (await refused(desk, body())).code is RefusalCode.MESH_CONSTRAINT
 
 
-async def test_a_matching_rule_lets_in_and_its_tags_are_told() -> None:
+async def test_a_matching_rule_lets_in_and_its_tags_are_reported() -> None:
     rule = Rule(unit="kuma-dp@*.service", name="{instance}", tags={"team": "payments"})
     peer = FakePeer(attested(unit="kuma-dp@backend-1.service"))
     async with open_desk(rules=[rule]) as desk:
@@ -340,14 +340,14 @@ async def test_a_ghost_that_made_room_is_forgotten_by_the_store() -> None:
         assert set(desk.store.seats) == {seat("b")}
 
 
-async def test_under_the_bundled_license_a_yes_is_on_disk_before_it_is_told() -> None:
+async def test_under_the_bundled_license_a_yes_is_on_disk_before_it_is_reported() -> None:
     async with open_desk(refuses=True) as desk:
         await take(desk)
 
         assert set(desk.store.seats) == {seat("backend-1")}
 
 
-async def test_under_an_issued_license_nobody_waits_for_the_disk(
+async def test_under_an_issued_license_no_admission_waits_for_the_disk(
     autojump_clock: trio.testing.MockClock,  # noqa: ARG001
 ) -> None:
     async with open_desk(refuses=False) as desk:

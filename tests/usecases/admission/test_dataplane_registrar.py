@@ -111,7 +111,7 @@ async def test_what_the_api_would_refuse_is_refused_with_every_field() -> None:
         ]
 
 
-async def test_a_field_of_the_wrong_type_is_told_in_the_words_of_the_api() -> None:
+async def test_a_field_of_the_wrong_type_is_reported_in_the_words_of_the_api() -> None:
     wrong = sidecar()
     wrong["networking"]["inbound"][0]["port"] = "http"
     async with open_desk() as desk:
@@ -245,7 +245,7 @@ async def test_a_proxy_that_meets_another_writer_tries_again() -> None:
         assert stored(desk) == ["backend-1"]
 
 
-async def test_a_tag_of_a_rule_that_no_dataplane_can_have_is_told_as_such() -> None:
+async def test_a_tag_of_a_rule_that_no_dataplane_can_have_is_reported_as_such() -> None:
     rule = Rule(uid=0, tags={"team": "no value"})
     async with open_desk(rules=[rule]) as desk:
         answer = await refused(desk, registering(sidecar()), FakePeer(attested(uid=0)))

@@ -85,7 +85,7 @@ async def test_a_mesh_without_constraints_has_none(document: str) -> None:
     assert meshes.constraints("a") is None
 
 
-async def test_a_mesh_with_constraints_that_nobody_can_have_written_is_told_of_and_left_out(
+async def test_a_mesh_with_impossible_constraints_is_logged_and_left_out(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     store = FakeResourceStore()

@@ -90,7 +90,7 @@ async def test_of_several_changes_of_a_seat_the_last_is_kept() -> None:
         assert set(store.seats) == {seat("b")}
 
 
-async def test_a_failing_store_does_not_hold_anybody_up() -> None:
+async def test_a_failing_store_holds_no_admission_up() -> None:
     store = FakeStateStore(failure=full_disk())
     async with recording(store) as recorder:
         recorder.change(seat("a"), record("a"))

@@ -71,7 +71,7 @@ async def test_of_many_that_ask_at_once_no_more_are_admitted_than_the_limit() ->
     assert len(table.held) == 5
 
 
-async def test_a_refusal_is_told_as_one_and_leaves_no_trace(
+async def test_a_refusal_is_reported_as_one_and_leaves_no_trace(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level("INFO")

@@ -113,7 +113,7 @@ def test_leave_to_say_what_is_asked_is_no_decision_but_its_refusal_is(
     assert [line.partition(":")[0] for line in caplog.messages] == ["access-denied"]
 
 
-def test_who_is_denied_all_the_time_does_not_fill_the_log(
+def test_a_user_who_is_denied_all_the_time_does_not_fill_the_log(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO)

@@ -46,7 +46,7 @@ def test_a_flood_is_a_few_lines_and_one_that_counts_the_rest(
     assert caplog.records[0].levelno == logging.WARNING
 
 
-def test_who_is_denied_does_not_hide_who_tries_tokens(caplog: pytest.LogCaptureFixture) -> None:
+def test_denied_users_do_not_hide_those_who_try_tokens(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     refusals = Refusals(API, Clock())
     for _ in range(1000):

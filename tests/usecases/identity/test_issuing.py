@@ -111,7 +111,7 @@ async def test_a_user_token_says_what_was_asked_for() -> None:
     assert (payload["Name"], payload["Groups"]) == ("john", ["a"])
 
 
-async def test_proxies_and_zones_get_ten_years_unless_somebody_says_how_long() -> None:
+async def test_proxies_and_zones_get_ten_years_unless_a_validity_is_given() -> None:
     plane = await Plane().ready()
     for token in (await plane.dataplane(), await plane.zone()):
         assert unpacked(token)[1]["exp"] == STARTED + 10 * YEAR
@@ -179,7 +179,7 @@ async def test_roles_say_who_gets_the_token_of_a_zones_control_plane() -> None:
         await plane.zone(KNOWN, scope=["cp"])
 
 
-async def test_who_has_no_token_of_a_kind_is_refused_before_the_request_is_read() -> None:
+async def test_a_user_without_the_right_to_a_kind_is_refused_before_the_request_is_read() -> None:
     plane = await Plane().ready()
     for issue in (plane.issuer.dataplane_token, plane.issuer.zone_token, plane.issuer.user_token):
         for unreadable in (b"{", b"", b"[" * REQUEST_BYTES_MAX, body(mesh="", zone=7, name="")):
@@ -189,7 +189,7 @@ async def test_who_has_no_token_of_a_kind_is_refused_before_the_request_is_read(
             await issue(ADMIN, b"{")
 
 
-async def test_what_of_a_kind_somebody_has_is_decided_by_what_is_asked_for() -> None:
+async def test_which_tokens_of_a_kind_a_user_gets_is_decided_by_the_request() -> None:
     """The right to one of them is enough to be read, and to no more."""
     condition = Condition(dp_token=TokenCondition(tags=(TokenTag(name="s", value="web"),)))
     rules = (

@@ -111,7 +111,7 @@ async def test_a_zones_copies_of_public_keys_do_not_sign() -> None:
     assert len(await verifiers(keys, token_for(EAST), ZONE_KEYS)) == 1
 
 
-async def test_a_key_that_is_none_is_told_as_such() -> None:
+async def test_a_text_that_is_no_key_is_reported_as_such() -> None:
     keys, secrets = fresh()
     secrets.kept[USER_KEYS.key(1)] = b"junk"
     with pytest.raises(SigningKeyError):
@@ -264,7 +264,7 @@ async def test_an_id_that_is_no_number_finds_no_secret() -> None:
     assert (await rejection(keys, token_for(JOHN, kid="01"))).fault is TokenFault.UNKNOWN_KEY
 
 
-async def test_a_secret_that_is_no_key_verifies_nothing_and_is_told() -> None:
+async def test_a_secret_that_is_no_key_verifies_nothing_and_is_reported() -> None:
     keys, secrets = fresh()
     secrets.kept[USER_KEYS.key(1)] = b"junk"
     error = await rejection(keys, token_for(JOHN))

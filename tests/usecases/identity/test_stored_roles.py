@@ -337,7 +337,7 @@ async def test_neither_a_role_that_cannot_nor_one_that_says_it_is_an_administrat
     assert codes(caplog) == []
 
 
-async def test_a_role_that_nobody_has_is_not_warned_of_until_somebody_does(
+async def test_a_role_is_not_warned_of_until_it_is_bound(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     store = FakeResourceStore()

@@ -278,7 +278,7 @@ async def test_a_large_body_is_checked_as_a_small_one() -> None:
 @pytest.mark.parametrize(
     "unreadable", [b"{", b"", b"[" * 10_000, b'{"a":1,"a":2}', b"\xff", b"x" * 9 * LARGE_BODY_BYTES]
 )
-async def test_who_could_write_nothing_there_is_refused_before_the_body_is_read(
+async def test_a_user_who_could_write_nothing_there_is_refused_before_the_body_is_read(
     unreadable: bytes,
 ) -> None:
     narrow = {"access": ["CREATE", "DELETE"], "types": ["MeshTimeout"], "names": ["mine"]}

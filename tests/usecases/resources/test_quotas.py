@@ -140,7 +140,7 @@ def roles(*rules: AccessRule) -> AccessRules:
         (roles(), True),
     ],
 )
-def test_who_may_make_any_role_is_an_administrator(
+def test_a_user_who_may_make_any_role_is_an_administrator(
     rules: AccessRules,
     bounded: bool,
 ) -> None:

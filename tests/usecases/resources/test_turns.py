@@ -30,7 +30,7 @@ class Line:
             await trio.lowlevel.checkpoint()
 
 
-async def test_who_asks_often_has_no_more_turns_than_others() -> None:
+async def test_a_user_who_asks_often_has_no_more_turns_than_others() -> None:
     turns = Turns()
     async with trio.open_nursery() as nursery:
         line = Line(turns, nursery)
@@ -64,7 +64,7 @@ async def _refused(turns: Turns, who: str) -> None:
     assert error.value.fault is Fault.BUSY
 
 
-async def test_who_gives_up_waiting_leaves_the_line() -> None:
+async def test_a_caller_who_gives_up_waiting_leaves_the_line() -> None:
     turns = Turns(waiting_max=1)
     async with turns.turn("a"):
         with trio.move_on_after(0):

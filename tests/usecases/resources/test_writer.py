@@ -125,7 +125,7 @@ async def test_while_a_large_body_is_read_others_are_served() -> None:
     assert len((await api.get("Dataplane", "dp", mesh="m"))["networking"]["inbound"]) == 9_999
 
 
-async def test_all_mismatches_with_the_url_are_told_at_once() -> None:
+async def test_all_mismatches_with_the_url_are_reported_at_once() -> None:
     api = await api_with_mesh()
     body = {"type": "Dataplane", "mesh": "other", "name": "b", "networking": networking()}
     with pytest.raises(ResourceRefusedError) as error:
@@ -158,7 +158,7 @@ async def test_putting_back_a_default_policy_warns_of_from() -> None:
     assert written.warnings == ("'from' field is deprecated, use 'rules' instead",)
 
 
-async def test_of_two_writers_of_one_version_one_is_told_of_the_conflict() -> None:
+async def test_of_two_writers_of_one_version_one_is_reported_the_conflict() -> None:
     api = await api_with_mesh()
     rival = Put(key=ResourceKey("Dataplane", "m", "dp"), spec="{}", at=api.now)
 
@@ -184,7 +184,7 @@ async def test_of_two_writers_of_one_version_one_is_told_of_the_conflict() -> No
         ("Secret", SOMEBODY, False),
     ],
 )
-async def test_who_is_known_may_write_what_is_no_secret(
+async def test_a_known_user_may_write_what_is_no_secret(
     type_name: str, user: User, *, allowed: bool
 ) -> None:
     api = await api_with_mesh()
@@ -230,7 +230,7 @@ async def test_existing_members_stay_when_constraints_change() -> None:
         await api.put("Dataplane", "dp", mesh="m", networking=networking())
 
 
-async def test_a_mesh_with_dataplanes_stays_unless_nobody_asks() -> None:
+async def test_a_mesh_with_dataplanes_stays_unless_deletes_are_unsafe() -> None:
     api = await api_with_mesh()
     await api.put("Dataplane", "dp", mesh="m", networking=networking())
     with pytest.raises(ResourceRefusedError) as error:

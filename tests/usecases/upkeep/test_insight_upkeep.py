@@ -170,7 +170,7 @@ async def test_of_two_control_planes_neither_undoes_what_the_other_wrote() -> No
         assert await observed.version() == settled
 
 
-async def test_an_insight_that_somebody_else_has_spoiled_is_mended(
+async def test_an_insight_that_another_writer_has_spoiled_is_mended(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     observed = Observed()
@@ -197,7 +197,7 @@ class _Silent(FakeResourceStore):
             yield receive
 
 
-async def test_what_was_not_told_is_found_when_all_is_looked_through() -> None:
+async def test_a_change_the_feed_missed_is_found_by_the_full_sweep() -> None:
     observed = Observed(_Silent())
     await observed.mesh()
     await observed.proxy("one")

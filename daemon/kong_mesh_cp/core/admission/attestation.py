@@ -1,7 +1,7 @@
 """Who may join as which proxy: rules over what the kernel says of the asking process.
 
-Without rules whoever can open the socket may join under any name. With rules the answer is no
-unless one of them says yes: the first rule whose selectors, mesh and name all match decides, and
+Without rules any process that can open the socket may join under any name. With rules the answer is
+no unless one of them says yes: the first rule whose selectors, mesh and name all match decides, and
 its tags become the proxy's.
 """
 
@@ -41,7 +41,7 @@ class NoUnit:
 
 @dataclass(frozen=True, slots=True)
 class UnitUnseen:
-    """The unit cannot be told. That is not the same as none, and never matches a rule."""
+    """The unit cannot be determined. That is not the same as none, and never matches a rule."""
 
     reason: str
     remedy: str
@@ -59,7 +59,7 @@ class AttestedPeer:
     gid: int
     gids: frozenset[int]  # the primary and the supplementary groups
     unit: UnitSight
-    user: str | None = None  # None: no name, or nobody asked for it
+    user: str | None = None  # None: no name, or it was not asked for
     groups: frozenset[str] = frozenset()
 
     @property

@@ -1,4 +1,4 @@
-"""Whether the mesh takes the proxy that asks: its constraints on the tags of proxies."""
+"""Membership constraints: whether a mesh admits a proxy, by the tags of the proxy."""
 
 from __future__ import annotations
 

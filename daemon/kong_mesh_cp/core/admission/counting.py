@@ -1,7 +1,7 @@
 """Which kind of proxy a Dataplane resource describes, and so whether it takes a counted seat.
 
 The kind is read from the resource and from nothing else: a flag in a request could be set by
-whoever wants to be counted less.
+a proxy that wants not to be counted.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What an admission can end in."""
+"""The outcomes of an admission: admitted, admitted with a warning, or refused."""
 
 from __future__ import annotations
 

@@ -165,7 +165,7 @@ class SeatLedger:
         return holder, tuple(unseated)
 
     def free(self, holder: Holder) -> bool:
-        """Give up the holder's seat. False when it was somebody else's by now, or free already."""
+        """Give up the holder's seat. False when it has another holder by now, or free already."""
         seat = holder.record.seat
         if self._holders.get((seat.zone, seat.name)) is not holder:
             return False

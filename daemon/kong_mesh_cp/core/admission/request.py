@@ -32,7 +32,7 @@ _TAG_NAME = re.compile(rf"[a-zA-Z0-9.\-_:/]{{1,{TAG_CHARACTERS_MAX}}}")
 _TAG_VALUE = re.compile(rf"[a-zA-Z0-9.\-_:]{{1,{TAG_CHARACTERS_MAX}}}")
 
 _SHORT_FORM = frozenset({"mesh", "name", "tags"})
-# Who asks is known from the kernel. A client may tell it too; nobody listens.
+# Who asks is known from the kernel. What a client says of itself is ignored.
 _IGNORED = frozenset({"pid", "uid", "gid", "unit"})
 
 _NOT_A_STRING = "must be a string"

@@ -1,4 +1,4 @@
-"""What a seat is and what is remembered of it."""
+"""Seats: the kinds of proxies that ask for them, and what is remembered of each."""
 
 from __future__ import annotations
 

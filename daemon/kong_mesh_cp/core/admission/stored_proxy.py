@@ -39,7 +39,7 @@ def stored_proxy(spec: str) -> StoredProxy:
     gateway = networking.get("gateway")
     if gateway is None:
         return StoredProxy(ProxyKind.SIDECAR, sets)
-    # As in a request: whoever serves inbounds is a sidecar, and is counted.
+    # As in a request: a proxy with inbounds is a sidecar, and is counted.
     kind = None if inbound else gateway_kind(gateway.get("type"))
     return StoredProxy(kind or ProxyKind.SIDECAR, (*sets, _tags(gateway)))
 
@@ -68,7 +68,7 @@ def mismatch(request: AdmissionRequest, stored: StoredProxy) -> Refused | None:
     """Why tags that a proxy gives beside its stored Dataplane are wrong; None when they are not.
 
     Each has to be on the resource, on one of its inbounds at least. A proxy that takes itself for
-    another service than the mesh does is stopped while somebody looks, not found out later.
+    another service than the mesh does is stopped while a user looks, not found out later.
     """
     given = {name: value for tags in request.tag_sets for name, value in tags.items()}
     wrong = [

@@ -1,4 +1,4 @@
-"""What Go's decoder has against a text that is no JSON: clients know these words.
+"""Syntax errors of JSON in the words of Go's decoder, which clients match on.
 
 Source: the scanner of Go's `encoding/json`. It stops at the first byte that cannot stand where it
 stands, and says what it looked for.

@@ -1,4 +1,4 @@
-"""Text of clients in messages, as Go shows it."""
+"""Quoting as Go's `%q` does it, for text of clients in messages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""JSON values into typed ones; what does not fit is told in the words of Go's encoding/json.
+"""JSON values into typed ones; errors are in the words of Go's encoding/json.
 
 Clients show these words (`Bad Request: invalid Dataplane object: "json: cannot unmarshal …"`).
 """

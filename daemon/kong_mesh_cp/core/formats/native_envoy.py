@@ -1,4 +1,4 @@
-"""A first look at Envoy resources that users write as text, in YAML or JSON.
+"""Outer form of Envoy resources that users write as text, in YAML or JSON.
 
 Only their outer form is checked here: whether they are an object, and one that is complete. What
 Envoy makes of their fields is not known in this place.

@@ -1,4 +1,4 @@
-"""What configurations made for Kuma call TLS versions and cipher suites, and OpenSSL's names."""
+"""TLS versions and cipher suites: the names in Kuma's configuration, and OpenSSL's."""
 
 from __future__ import annotations
 

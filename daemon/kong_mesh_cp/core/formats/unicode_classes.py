@@ -1,4 +1,4 @@
-r"""What `\p{...}` names in a regular expression of Go: categories and scripts of Unicode.
+r"""Categories and scripts of Unicode, by their names in `\p{...}` of Go's expressions.
 
 Source: Unicode 15.0, PropertyValueAliases.txt (gc, sc); Go's package unicode has the same ones.
 """

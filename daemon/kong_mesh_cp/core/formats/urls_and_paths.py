@@ -1,4 +1,4 @@
-"""What counts as a URL, a file path or a network where a policy holds one.
+"""Checks of URLs, file paths and networks as policies hold them.
 
 The rules are those of the Go library that Kuma asks (asaskevich/govalidator), as far as users can
 meet them: `otel-collector:4317` is a URL there, `collector` is not.

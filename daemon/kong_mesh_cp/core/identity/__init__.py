@@ -1,1 +1,1 @@
-"""Who somebody is, how that is proven, and what they may do: tokens, keys, access, secrets."""
+"""Users and proxies: how they prove who they are, and what they may do."""

@@ -1,6 +1,6 @@
 """What users may do: actions, decisions, and the lists of the `static` way (wire contract 5.5).
 
-Reading is open to everybody but for secrets. Writing takes somebody who is known: the original
+Reading is open to everyone but for secrets. Writing takes a known user: the original
 lets anonymous users of the network write whatever is no secret, and here they write nothing.
 """
 
@@ -53,7 +53,7 @@ class WriteResource:
     """Changing a resource. `bodies` is it before and after, as far as there is each: not what was
     sent, but what is stored for it.
 
-    `unread`: nobody has looked at what was sent, and the question is whether there is anything
+    `unread`: the body has not been read, and the question is whether there is anything
     that may be sent. What is permitted so has still to be asked with its bodies.
     """
 
@@ -169,7 +169,7 @@ class Grant:
 _TO_ADMINS: Final = Grant(frozenset({ADMINS}), frozenset({ADMINS}))
 _TO_ALL: Final = Grant(groups=frozenset({UNAUTHENTICATED, AUTHENTICATED}))
 
-# Roles are rights to be: whoever could write them would have them after a change to `rbac`.
+# Roles are rights to be: a user who could write them would have them after a change to `rbac`.
 _GUARDED_WRITES: Final = frozenset({"AccessRole", "AccessRoleBinding"})
 
 

@@ -1,4 +1,4 @@
-"""Who counts as an administrator where that is asked beside a single right."""
+"""Administrators: which users count as such where no single right is asked for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is told of who got, saw or changed what gives rights, and of who was turned away.
+"""Audit lines: what is logged of rights that are granted, seen or changed, and of refusals.
 
 One line of the log for each, with a stable code in front. None has a secret, a token, a body or a
 query. Text from outside is quoted and cut, so that it stays one line and a short one.
@@ -29,10 +29,10 @@ _IPV6_NETWORK_BITS: Final = 64  # what one machine can take addresses from as it
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """From where somebody asks."""
+    """Where a request comes from."""
 
     address: str  # an IP address, or `uid 1000`: what the kernel says
-    says: str = ""  # what the request says besides, which nobody can check; quoted
+    says: str = ""  # what the request says besides, unverified; quoted
 
     def __str__(self) -> str:
         return f"{self.address} ({self.says})" if self.says else self.address
@@ -80,13 +80,13 @@ class Touched:
 
 
 def is_audited(resource_type: ResourceType, touch: Touch) -> bool:
-    """Whether it is told who did that to a resource of this type."""
+    """Whether it is logged who did that to a resource of this type."""
     return resource_type.admin_only or (touch is not Touch.READ and resource_type.name in _RIGHTS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reloaded:
-    """The license's sources were read again because somebody asked for it."""
+    """The license's sources were read again on request."""
 
     user: User | None  # None: on the admission socket, where the source is all there is
     usable: bool
@@ -99,7 +99,7 @@ class Reloaded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenIssued:
-    """Somebody got a token. Its id is what a revocation needs, and nobody else keeps it."""
+    """A token was issued. Its id is what a revocation needs, and is kept nowhere else."""
 
     who: str  # a user of the API, or a seat
     token_id: str
@@ -131,11 +131,11 @@ def described(claims: Claims) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """Somebody was turned away: 401, not believed; 403, without the right; or without a word."""
+    """A request was refused: 401, not believed; 403, without the right; or without a word."""
 
     status: int
     reason: str  # without secrets
-    user: User | None = None  # None: nobody was believed
+    user: User | None = None  # None: no user was verified
 
     def line(self, source: Source, method: str, path: str) -> str:
         who = "nobody known" if self.user is None else _who(self.user)

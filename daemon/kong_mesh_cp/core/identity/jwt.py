@@ -30,7 +30,7 @@ _ALGORITHM_SHOWN: Final = re.compile(r"[A-Za-z0-9_-]{1,32}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PresentedToken:
-    """A token as somebody showed it: readable, and not believed yet."""
+    """A token as it was presented: readable, not yet verified."""
 
     algorithm: Algorithm  # as the token claims; the key decides
     kid: str  # "" for HS256: there is one such key, and it has no id

@@ -26,7 +26,7 @@ _DIGITS_MAX: Final = len(str(WRITTEN_SERIAL_MAX))
 
 def is_token_key(key: ResourceKey) -> bool:
     """Whether the control plane takes the secret `key` for one that tokens are signed or verified
-    with. Any other name is somebody else's, and so is what is in it.
+    with. Any other name is another instance's, and so is what is in it.
     """
     return _named(key) is not None
 

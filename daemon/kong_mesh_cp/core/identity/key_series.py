@@ -27,7 +27,7 @@ SERIAL_MAX: Final = 10**18 - 1  # of keys that are found
 # number for every rotation to come.
 WRITTEN_SERIAL_MAX: Final = 10**16 - 1
 
-# As the number is printed: from the `kid` 1 nobody would find the key `…-01`.
+# As the number is printed: from the `kid` 1 the key could not be found as `…-01`.
 _SERIAL: Final = re.compile(r"0|[1-9][0-9]{0,17}")
 
 
@@ -60,7 +60,7 @@ class KeySeries:
         return tuple(ResourceKey(self.type, self.mesh, f"{prefix}-{kid}") for prefix in prefixes)
 
     def serials(self, names: Iterable[str]) -> Sequence[int]:
-        """The numbers among the secrets `names`, rising. Other names are somebody else's."""
+        """The numbers among the secrets `names`, rising. Other names belong to other secrets."""
         found = []
         for name in names:
             prefix, _, serial = name.rpartition("-")

@@ -1,4 +1,4 @@
-"""How many refusals are told one by one, so that nobody can fill the log, or go unnoticed in it."""
+"""Bounds on logged refusals: no client can fill the log, or go unnoticed in it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 
 WINDOW_SECONDS: Final = 60.0  # begins with the first refusal after the window before
 SOURCES_MAX: Final = 1024  # counted apart; the others are counted together
-SOURCES_NAMED_MAX: Final = 5  # in the line about what was not told
+SOURCES_NAMED_MAX: Final = 5  # in the line about what was not logged
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +45,7 @@ class Untold:
 class RefusalBounds:
     """A share of the lines for each source, and a bound over all.
 
-    A source that tries slowly is told each time; one that tries fast is told a few times, then
+    A source that tries slowly is logged each time; one that tries fast is logged a few times, then
     counted; a window that left something out ends with one line about it.
     """
 

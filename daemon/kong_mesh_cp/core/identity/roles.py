@@ -1,7 +1,7 @@
 """What users may do by AccessRole and AccessRoleBinding (`KUMA_ACCESS_TYPE=rbac`, 12.3).
 
-Roles decide about writing and about issuing tokens. Reading, and looking into proxies, stays as
-the static lists have it: secrets for administrators, all else for everybody. But whoever may issue
+Roles decide about writing and about issuing tokens. Reading, and looking into proxies, stays as the
+static lists have it: secrets for administrators, all else for everyone. But a user who may issue
 tokens of users can be an administrator at any time, and so reads secrets, too.
 """
 
@@ -110,7 +110,7 @@ class RoleAccess:
                 return self.readers.permits(user, action)
 
     def gives_anything(self) -> bool:
-        """Whether there is anybody to whom roles give something."""
+        """Whether roles give anything to any user."""
         return any(binding.subjects and any(self._rules_of(binding)) for binding in self.bindings)
 
     def open_to_all(self) -> tuple[str, ...]:
@@ -125,7 +125,7 @@ class RoleAccess:
         return tuple(sorted(names))
 
     def leading_to_more(self) -> tuple[str, ...]:
-        """Roles by name that somebody has, and who has them can get every right: they write roles,
+        """Roles by name that are bound, and who has them can get every right: they write roles,
         bindings or GlobalSecrets. Those that say plainly that they are administrators' are left
         out.
         """
@@ -186,7 +186,7 @@ def _allows_write(rule: AccessRule, write: WriteResource) -> bool:
         return True
     if write.unread:
         return any(can_be_fulfilled(condition, write.type) for condition in rule.when)
-    # Both: otherwise somebody else's policy could be taken over, or one's own moved to others.
+    # Both: otherwise another team's policy could be taken over, or one's own moved to others.
     return bool(write.bodies) and all(
         any(is_fulfilled(condition, write.type, write.mesh, body) for condition in rule.when)
         for body in write.bodies

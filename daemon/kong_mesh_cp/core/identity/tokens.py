@@ -15,7 +15,7 @@ from kong_mesh_cp.core.identity.refusals import TokenFault, TokenRejectedError
 from kong_mesh_cp.core.identity.rsa_keys import SigningKey, VerifyingKey
 
 CLOCK_SKEW_SECONDS: Final = 5 * 60  # a verifier's clock may be this far behind the issuer's
-TEN_YEARS_NANOSECONDS: Final = 10 * 365 * 24 * HOUR  # where nobody says how long
+TEN_YEARS_NANOSECONDS: Final = 10 * 365 * 24 * HOUR  # where no validity is given
 INSTANT_SECONDS_MAX: Final = 253_402_300_799  # the end of the year 9999
 
 # One key may be trusted for several kinds of token. A claim that belongs to another kind tells
@@ -126,7 +126,7 @@ def verify(
 ) -> C:
     """What `token` says, when it is signed by one of `keys`, in force, and none of `revoked`.
 
-    A token without `exp` does not end: whoever signs offline may make such. Raises:
+    A token without `exp` does not end: offline signing may make such. Raises:
     TokenRejectedError.
     """
     payload = token.payload(keys)

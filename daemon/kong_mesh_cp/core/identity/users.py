@@ -15,7 +15,7 @@ ADMINS: Final = "mesh-system:admin"
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Somebody who asks for something."""
+    """A user who asks for something."""
 
     name: str
     groups: tuple[str, ...] = ()
@@ -34,13 +34,13 @@ ANONYMOUS: Final = User("mesh-system:anonymous", (UNAUTHENTICATED,))
 
 
 def user_of(claims: UserClaims) -> User:
-    """The user that a verified token names. No token makes somebody anonymous."""
+    """The user that a verified token names. No token makes its bearer anonymous."""
     groups = (group for group in claims.groups if group not in {AUTHENTICATED, UNAUTHENTICATED})
     return User(claims.name, (*groups, AUTHENTICATED))
 
 
 class Authentication(StrEnum):
-    """What proves who somebody is, besides asking from this machine."""
+    """What proves who a user is, besides asking from this machine."""
 
     TOKENS = "tokens"
     ADMIN_CLIENT_CERTS = "adminClientCerts"
@@ -55,7 +55,7 @@ class BearerToken:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Requester:
-    """What is known of a request before anybody is believed.
+    """What is known of a request before any of it is verified.
 
     `local`: made on this machine, for this machine (shell/rest_api/localhost.py). `certified`: over
     a connection whose client showed a certificate that was verified, and for no foreign web page.
@@ -75,7 +75,7 @@ def credentials_of(
     """Who asks, or the token that has to tell.
 
     Asking from this machine goes before everything, so a bad token does no harm there. Schemes
-    other than Bearer are nobody's proof here and make their sender anonymous, not refused.
+    other than Bearer prove nothing here and make their sender anonymous, not refused.
     """
     if localhost_is_admin and requester.local:
         return ADMIN
@@ -88,7 +88,7 @@ def credentials_of(
 
 
 def is_open_to_all(method: str, path: str) -> bool:
-    """Whether nobody is asked who they are: the index, and the pages of the GUI.
+    """Whether no proof of identity is asked for: the index, and the pages of the GUI.
 
     `path` is the normalised one, below the API's base path.
     """

@@ -67,7 +67,7 @@ _Groups = dict[str, _Proxies]
 
 @dataclass(slots=True)
 class _Offered:
-    """A service; whoever offers it first says of which type it is."""
+    """A service; its first proxy decides of which type it is."""
 
     type: ServiceType
     online: int = 0

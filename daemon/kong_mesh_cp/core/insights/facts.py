@@ -10,7 +10,7 @@ from kong_mesh_cp.core.resources.kinds.insights import DataplaneInsight, Service
 from kong_mesh_cp.core.resources.kinds.services.external_service import ExternalService
 from kong_mesh_cp.core.resources.tags import SERVICE, ZONE, Tags
 
-UNKNOWN: Final = "unknown"  # a version or backend that nobody tells
+UNKNOWN: Final = "unknown"  # a version or backend that is not given
 
 
 class ProxyStatus(Enum):
@@ -33,7 +33,7 @@ class Offer(NamedTuple):
     """A service that a proxy, or a machine outside of the mesh, stands for."""
 
     service: str
-    zone: str  # "" if it is not told
+    zone: str  # "" if it is not given
     type: ServiceType
 
 

@@ -1,6 +1,6 @@
-"""Connections of proxies and zones: whose control plane lives, and since when nobody is there.
+"""Connections of proxies and zones: whose control plane lives, and since when no proxy is there.
 
-Whoever holds a connection moves its generation on; one that stands still belongs to nobody any
+The holder of a connection moves its generation on; one that stands still has no holder any
 more (wire contract 4.4).
 """
 
@@ -50,7 +50,7 @@ def open_generations(insight: ProxyInsight | ZoneInsight) -> Mapping[str, int]:
 def offline_since(insight: ProxyInsight | ZoneInsight) -> int | None:
     """When the last connection ended (nanoseconds since 1970).
 
-    None: somebody is connected, or nobody ever was.
+    None: a proxy is connected, or none ever was.
     """
     if insight.is_online or not insight.subscriptions:
         return None

@@ -40,7 +40,7 @@ def connected(
     """`insight` with the one open subscription of this id; older ones have ended by `since`.
 
     The same insight when there is nothing to change. A subscription of this id that has been
-    closed stays so: whoever is connected after all takes a new id.
+    closed stays so: a proxy that is connected after all takes a new id.
     """
     open_ids = [each.id for each in insight.subscriptions if each.is_open]
     if open_ids == [subscription]:
@@ -55,7 +55,7 @@ def connected(
 
 
 def is_closed(insight: DataplaneInsight, subscription: str) -> bool:
-    """Whether somebody has ended this subscription."""
+    """Whether this subscription has ended."""
     return any(each.id == subscription and not each.is_open for each in insight.subscriptions)
 
 

@@ -1,8 +1,8 @@
 """Which time counts when the wall clock may have been set back or forward.
 
-A license must not live again because somebody sets the clock back, and must not die for ever
+A license must not live again because a clock is set back, and must not die for ever
 because the clock once jumped ahead. So the largest *believed* wall time is kept (`seen`), and
-belief grows only with evidence: CLOCK_BOOTTIME, which nobody can set, or a day of patience.
+belief grows only with evidence: CLOCK_BOOTTIME, which cannot be set, or a day of patience.
 """
 
 from __future__ import annotations

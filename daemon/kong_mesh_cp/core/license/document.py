@@ -1,6 +1,6 @@
 """From the bytes of a license document to a `License`, whose existence proves its signature.
 
-The order of the checks decides what an operator is told first: bytes, JSON, format version, shape,
+The order of the checks decides what an operator sees first: bytes, JSON, format version, shape,
 product, values, signature. Nothing of a document is believed before the last of them.
 """
 
@@ -44,7 +44,7 @@ class License:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unverified:
-    """A well-formed document of which nobody knows yet who signed it. Only for showing it."""
+    """A well-formed document whose signature is not verified yet. Only for showing it."""
 
     id: str
     payload: Payload

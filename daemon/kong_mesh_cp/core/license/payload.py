@@ -41,7 +41,7 @@ ISSUED_AS_IS = "Use the license exactly as it was issued."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payload:
-    """What a payload says. Nobody has checked yet that somebody signed it."""
+    """What a payload says. Its signature is not verified yet."""
 
     customer: str
     product: str

@@ -1,4 +1,4 @@
-"""Everything that can be said about one document at one time, for whoever asks offline."""
+"""The report on one license document at one time, for the commands that run offline."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ def choose(readings: Sequence[SourceReading]) -> Choice | None:
     """Choose by precedence among the sources that are set; None when none is.
 
     A winner that could not be read stays the winner: falling through to a lower source would run
-    a mesh on a license that nobody meant. The caller raises its `error`.
+    a mesh on a license that was not meant. The caller raises its `error`.
     """
     if not readings:
         return None

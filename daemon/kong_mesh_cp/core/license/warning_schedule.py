@@ -79,7 +79,7 @@ class WarningSchedule:
         return tuple(notices)
 
     def since(self, code: str, now: datetime) -> datetime:
-        """Since when the condition holds; `now` for one that nobody has observed before."""
+        """Since when the condition holds; `now` for one that is new."""
         return self._since.get(code, now)
 
     def license_changed(self) -> None:

@@ -23,7 +23,7 @@ _RENEW = "Put a renewed license in its place and run: systemctl reload kong-mesh
 
 @dataclass(frozen=True, slots=True)
 class LicenseWarning:
-    """A condition that somebody should end. `code` is stable; `message` says how."""
+    """A condition that an operator should end. `code` is stable; `message` says how."""
 
     code: str
     message: str

@@ -75,7 +75,7 @@ def _filled_in(backend: MetricsBackend) -> MetricsBackend:
     try:
         conf = read_message(PrometheusConf, backend.conf)
     except ParseError:
-        return backend  # validation has told what is wrong with it
+        return backend  # validation has reported what is wrong with it
     filled = replace(
         conf,
         tls=conf.tls or PrometheusTls(mode=_tls_mode(conf)),

@@ -1,4 +1,4 @@
-"""What a policy points at: the proxies it configures, the traffic an entry of it is about.
+"""targetRef: the proxies that a policy configures, or the traffic that an entry is about.
 
 Source of the rules: the API's field texts and `ValidateTargetRef` of Kuma 2.10.
 """
@@ -29,7 +29,7 @@ KINDS: Final = (
 )
 PROXY_TYPES: Final = ("Sidecar", "Gateway")
 
-# Go's `omitempty`: an empty text is not written, so that it cannot be told from an absent one.
+# Go's `omitempty`: an empty text is not written, so that it does not differ from an absent one.
 OptionalText = Annotated[str, OMIT_EMPTY]
 OptionalMap = Annotated[Mapping[str, str], OMIT_EMPTY]
 

@@ -38,7 +38,7 @@ def read_draft(kind: Kind[Any], resource_type: ResourceType, document: object) -
     """What a client has put. Raises: ParseError, InvalidResourceError.
 
     Of the two generations of types the older ignores what it does not know; the newer one has a
-    schema, and its mesh is `default` unless it is told.
+    schema, and its mesh is `default` unless it is given.
     """
     if is_object(document) and resource_type.plugin:
         # The schema speaks first: it tells more than a decoder does.

@@ -1,4 +1,4 @@
-"""Where bytes come from: a secret, a file of the control plane, or the resource itself."""
+"""DataSource: bytes from a secret, from a file of the control plane, or inline."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ class DataSource(Message):
     """One of the four; none at all is possible on the wire."""
 
     secret: str | None = oneof("type", number=1)
-    # Of the machine of the control plane: everybody who may write a Mesh can have a file read
-    # there, which is why such sources are for administrators.
+    # Of the machine of the control plane: a user who writes the resource chooses which of its files
+    # is read.
     file: str | None = oneof("type", number=2)
     inline: Bytes | None = oneof("type", number=3, wrapped=True)
     inline_string: str | None = oneof("type", number=4)

@@ -1,4 +1,4 @@
-"""Secrets that stand in resources which are no Secrets, and so are read by whoever reads these.
+"""Secrets inside of other resources, where everyone who reads those would see them.
 
 They are looked for by their form, wherever they stand in a spec:
 
@@ -58,7 +58,7 @@ class InlineSecret:
 
 
 def warnings(secrets: Iterable[InlineSecret]) -> list[str]:
-    """What to tell whoever writes a resource with these; as many as are told of violations."""
+    """Warnings for the writer of a resource with these; as many as of violations."""
     return [
         f"{each.at}: a secret stands in the resource itself, where more people come by it than"
         f" by Secrets; {each.remedy}"
@@ -177,7 +177,7 @@ def _is_native_secret(holder: dict[str, object], member: str, value: object) -> 
 def _has_credentials(text: str) -> bool:
     """Whether Envoy text seems to hold secrets: by what is in it, for YAML has many forms.
 
-    Rather once too often: what is masked so is read by whoever may read secrets.
+    Rather once too often: what is masked so is read by users who may read secrets.
     """
     if _is_private(text):
         return True

@@ -1,4 +1,4 @@
-"""What names a resource among all others."""
+"""The key of a resource: type, mesh and name."""
 
 from __future__ import annotations
 

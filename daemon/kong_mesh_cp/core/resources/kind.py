@@ -1,4 +1,4 @@
-"""What the API needs to know of a resource type to read, check and write its resources."""
+"""Kind: how resources of one type are read, checked and written."""
 
 from __future__ import annotations
 

@@ -123,7 +123,8 @@ def _origin_violations(
     if origin is not None and origin not in {"zone", "global"}:
         reason = f"unknown resource origin {go_quote(origin)}"
         violations.append(path.key(ORIGIN).violation(reason))
-    # What a federated zone makes has to be told from what the global control plane sends down.
+    # What a federated zone makes has to be distinguished from what the global control plane sends
+    # down.
     if deployment.federated and resource_type.plugin and origin != "zone":
         reason = "the origin label must be set to 'zone'"
         violations.append(path.key(ORIGIN).violation(reason))

@@ -14,7 +14,7 @@ K = TypeVar("K", bound=Kind[Any])
 class LazyKinds(Mapping[str, K]):
     """Kinds by the name of their type.
 
-    A control plane uses few of them until somebody stores more, and all together they would be a
+    A control plane uses few of them until more are stored, and all together they would be a
     tenth of its memory. To look at the names imports nothing; one kind takes a millisecond or two.
     """
 

@@ -165,7 +165,7 @@ def address_violations(path: FieldPath, address: str) -> list[Violation]:
     if not address:
         return [at.violation("address can't be empty")]
     violations = []
-    # Other hosts are told this address, and none can reach a wildcard.
+    # Other hosts get this address, and none can reach a wildcard.
     if address in {"0.0.0.0", "::"}:  # noqa: S104  refused here, not listened on
         violations.append(at.violation("must not be 0.0.0.0 or ::"))
     if not is_ip(address) and not is_dns_name(address):

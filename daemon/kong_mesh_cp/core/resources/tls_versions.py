@@ -1,4 +1,4 @@
-"""A range of TLS versions, as several types hold it."""
+"""TlsVersion: a range of TLS versions, and its check."""
 
 from __future__ import annotations
 

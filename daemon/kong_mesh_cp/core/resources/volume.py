@@ -1,4 +1,4 @@
-"""How much is stored, and how much of it there may be. Every store counts it like this."""
+"""Volumes and quotas: how much is stored, and how much may be. All stores count alike."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import Final, NamedTuple
 class Share(Enum):
     """What is counted together; the values are the words of a refusal."""
 
-    # Apart, because their number follows the proxies and not what somebody writes by hand.
+    # Apart, because their number follows the proxies and not what is written by hand.
     DATAPLANES = "Dataplanes"
     OTHERS = "resources but Dataplanes"
 
 
-# What the control plane itself writes, as proxies come and go: nobody can write it from outside.
+# What the control plane itself writes, as proxies come and go: no client can write it.
 NOT_COUNTED: Final = frozenset(
     {
         "AdmissionRegistration",
@@ -88,7 +88,7 @@ class Excess:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quota:
-    """How much of each share there may be in all, whoever has stored it."""
+    """How much of each share there may be in all, by all users together."""
 
     items: int
     bytes: int

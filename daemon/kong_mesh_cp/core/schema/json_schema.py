@@ -69,5 +69,5 @@ def description(kind: type) -> str:
     text = kind.__doc__ or ""
     if text.startswith(f"{kind.__name__}("):
         # An unchanged docstring of dataclass is the class's signature.
-        return ""  # made by `dataclass`, and of no use to anybody
+        return ""  # made by `dataclass`, and of no use to a reader
     return " ".join(text.partition("\n\n")[0].split())

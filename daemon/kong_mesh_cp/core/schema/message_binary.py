@@ -7,7 +7,7 @@ packed, what is unknown at the end. So equal messages have equal bytes, and thes
 
 Reading takes all that the format allows: fields in any order, lists packed or not, and of a field
 that comes several times the last value, but the union of messages. A field of another wire type
-than its own is unknown, as is one of a number that nobody gave: both are kept as they came
+than its own is unknown, as is one of an unassigned number: both are kept as they came
 (`Message.unknown_fields`), and a newer control plane gets back what an older one passed on.
 """
 
@@ -151,7 +151,7 @@ class _Scalars(_FieldCodec):
 
 
 class _Embedded(_FieldCodec):
-    """A message; that it is there is told apart from what it holds."""
+    """A message; its presence is another thing than what it holds."""
 
     __slots__ = ("_codec", "_tag")
 

@@ -1,4 +1,4 @@
-"""The JSON Schemas of messages: what is written of them, which is always read as well.
+"""JSON Schemas of messages, in the one form that is written and always read.
 
 Reading is more lenient (a number in a string, null for an absent member, names of fields as the
 .proto file has them); a document of the API shows the one form that everything else becomes.

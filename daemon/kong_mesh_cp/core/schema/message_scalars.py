@@ -1,4 +1,4 @@
-"""The values of protocol buffers that are no messages of ours, in JSON."""
+"""Scalars and well-known types of protocol buffers in JSON."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def _read_float(value: object) -> float:
         raise number_mismatch(value, "float32") from None
 
 
-# A float32 shown as a double has digits that nobody wrote: 0.1 would be 0.10000000149011612.
+# A float32 shown as a double has digits that were not written: 0.1 would be 0.10000000149011612.
 def shortest_float(value: float) -> float:
     """The number of 32 bits nearest to `value`, as the double of its shortest decimal.
 

@@ -14,7 +14,7 @@ The number is the one of its .proto file: it names the field in the binary form
 the lowerCamelCase of the attribute, unless `proto(json=…)` tells another. Reading follows
 golang/protobuf's jsonpb with unknown fields allowed, which is what Kuma's API uses: null is an
 absent field, enums come by name or number, numbers may stand in strings, and what is wrong is
-told in Go's words. Writing leaves out defaults and keeps the order of declaration.
+reported in Go's words. Writing leaves out defaults and keeps the order of declaration.
 """
 
 from __future__ import annotations

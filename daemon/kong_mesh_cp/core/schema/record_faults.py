@@ -10,7 +10,7 @@ from kong_mesh_cp.core.schema.violations import VIOLATIONS_MAX, FieldPath, Viola
 
 
 class EnoughFaultsError(Exception):
-    """More is wrong with a body than anybody is told: whoever reads it may stop."""
+    """More is wrong with a body than is ever reported: reading it may stop."""
 
 
 class Faults:
@@ -21,7 +21,7 @@ class Faults:
         self.undecodable = ""  # the first such text
 
     def add(self, at: FieldPath, text: str) -> None:
-        """Only a path below the spec is told as a field; all else is one text, as Kuma does it."""
+        """A path below the spec is reported as a field; all else is one text, as Kuma does it."""
         # The error of Kuma's validator is one text for all; its API server splits only lines that
         # begin so.
         if at.text.startswith("spec."):
@@ -32,7 +32,7 @@ class Faults:
     def tell(self, violation: Violation) -> None:
         """Raises: EnoughFaultsError."""
         self.violations.append(violation)
-        # A body of a MiB can have a fault in every few bytes, and nobody reads the thousandth.
+        # A body of a MiB can have a fault in every few bytes, and the thousandth is of no use.
         if len(self.violations) > VIOLATIONS_MAX:
             raise EnoughFaultsError
 

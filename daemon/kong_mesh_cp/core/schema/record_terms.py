@@ -1,4 +1,4 @@
-"""Words to declare what a field of a plugin type takes, beyond its Python type.
+"""Terms that annotate a field of a record: ranges, lengths, patterns, enumerations.
 
 They stand in `Annotated[...]` of a frozen dataclass; `schema.py` reads, checks and renders by them.
 A field whose default is None may be absent; any other default is the schema's own default and is

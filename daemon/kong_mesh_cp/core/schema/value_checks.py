@@ -137,7 +137,7 @@ def bandwidth(value: str, at: FieldPath) -> Iterator[Violation]:
         yield at.violation("must be in kbps/Mbps/Gbps units")
 
 
-# A longer text is no number anybody means, and Decimal would take its time for it.
+# A longer text is no number that is meant, and Decimal would take its time for it.
 DECIMAL_CHARACTERS_MAX: Final = 64
 _DECIMAL: Final = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,6})?")
 

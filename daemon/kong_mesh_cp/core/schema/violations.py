@@ -1,4 +1,4 @@
-"""What is wrong with a resource: all of it at once, each thing with the path of its field."""
+"""Violations: everything that is wrong with a resource, each with the path of its field."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Final
 
 from kong_mesh_cp.core.formats.go_quote import go_quote
 
-# More than anybody corrects in one go, and few enough for any answer.
-VIOLATIONS_MAX: Final = 500  # that are told of one body: nobody mends more of them at a time
+# More than are corrected in one go, and few enough for any answer.
+VIOLATIONS_MAX: Final = 500  # that are reported of one body; more are not mended at a time
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The wire format of protocol buffers: bytes as a row of numbered fields, without their meaning.
+"""The wire format of protocol buffers: bytes as numbered fields, without their meaning.
 
 A field is a tag (its number and its wire type) and a value: a varint, 4 or 8 bytes, a length with
 so many bytes, or the fields of a group up to the end of the group. Source:

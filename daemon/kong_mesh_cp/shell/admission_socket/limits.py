@@ -1,4 +1,4 @@
-"""What one peer, one user and all together may ask of the admission socket."""
+"""Limits of the admission socket: for one peer, for one user, and for all together."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ REQUEST_SECONDS = 2.0  # for the whole request, from its first byte
 IDLE_SECONDS = 30.0  # a connection that asks nothing
 CONNECTIONS_MAX = 4096  # of all users, held seats included
 UID_CONNECTIONS_MAX = 64
-# Of all users with one primary group: whoever has subordinate uids has thousands, and one group.
+# Of all users with one primary group: a user with subordinate uids has thousands, and one group.
 GROUP_CONNECTIONS_MAX = 3072
 RESERVED_CONNECTIONS = 64  # of CONNECTIONS_MAX, for root and the daemon's own user
 UID_REQUESTS_PER_SECOND = 100
 UIDS_TRACKED_MAX = 1024  # with a bucket that is not full; of more, the fullest is forgotten
 RETRY_SECONDS = 1
 
-ROOT_UID = 0  # exempt from both limits per user: whoever is root needs no socket to do harm
+ROOT_UID = 0  # exempt from both limits per user: root needs no socket to do harm
 
 SOCKET_LIMITS = Limits(
     body_bytes_max=BODY_BYTES_MAX,

@@ -30,7 +30,7 @@ def bound(path: Path) -> Iterator[socket.socket]:
     """Listen on a Unix socket at `path`; take it away again at the end, if it is still ours.
 
     The socket appears with its final mode and already listening: it is made under a temporary
-    name and renamed. A socket that nobody listens on any more is replaced.
+    name and renamed. A socket without a listener is replaced.
     Raises: ListenError if a live process owns it, if `path` is something else, or cannot be used.
     """
     try:
@@ -68,11 +68,11 @@ def adopted(listener: socket.socket) -> socket.socket:
 
 
 def open_to(path: str) -> str | None:
-    """Who may open the socket at `path` beside its owner and root, in words; None: nobody."""
+    """Who may open the socket at `path` beside its owner and root, in words; None: no others."""
     try:
         found = Path(path).lstat()
     except (OSError, ValueError):
-        return None  # nobody opens what is not there; an abstract one has no mode
+        return None  # what is not there has no mode, nor has an abstract socket
     if found.st_mode & stat.S_IWOTH:
         return "everybody on this machine"
     if not found.st_mode & stat.S_IWGRP:

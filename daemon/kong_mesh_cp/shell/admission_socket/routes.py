@@ -250,7 +250,7 @@ _SERVER_REFUSALS: Mapping[int, tuple[RefusalCode, str]] = {
 
 
 def _passed_on(headers: Mapping[str, str]) -> Refused | None:
-    # Nobody must reach the socket through some local proxy with the rights of its user.
+    # No client must reach the socket through some local proxy with the rights of its user.
     if is_forwarded(headers):
         return Refused(
             code=RefusalCode.MALFORMED_REQUEST,

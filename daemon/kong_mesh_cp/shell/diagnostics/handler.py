@@ -1,4 +1,4 @@
-"""Health, readiness and metrics."""
+"""The answers of the diagnostics listener: health, readiness and metrics."""
 
 from __future__ import annotations
 

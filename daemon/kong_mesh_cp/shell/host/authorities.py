@@ -1,4 +1,4 @@
-"""Keys and certificates that resources are born with, made in threads."""
+"""Keys and certificates of new meshes, made in threads."""
 
 from __future__ import annotations
 

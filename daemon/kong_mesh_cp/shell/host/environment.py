@@ -39,5 +39,5 @@ def _still_shown(prefix: bytes, process: Path) -> bool:
     try:
         entries = (process / "environ").read_bytes().split(b"\0")
     except OSError:
-        return True  # not to be told
+        return True  # unknown
     return any(entry.startswith(prefix) and entry[len(prefix) :].strip(b"*") for entry in entries)

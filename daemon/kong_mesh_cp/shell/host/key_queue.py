@@ -1,4 +1,4 @@
-"""Keys are made one at a time, for everybody who waits in turn: each takes a core for seconds."""
+"""A queue for making keys, one at a time: each takes a core for seconds."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ T = TypeVar("T")
 class KeyQueue:
     """One thread makes keys (OpenSSL does not hold the interpreter's lock meanwhile).
 
-    Among users the turns go round, so that nobody who asks for many keeps the others waiting. The
-    control plane itself comes first and is never refused.
+    Among users the turns go round, so that a user who asks for many does not keep the others
+    waiting. The control plane itself comes first and is never refused.
     """
 
     def __init__(self) -> None:

@@ -9,7 +9,7 @@ import socket
 from kong_mesh_cp.core.errors import ListenError
 from kong_mesh_cp.shell.host.port_owner import describe_port_owner
 
-BACKLOG = 4096  # a full queue costs whoever comes next a second; the kernel cuts it to somaxconn
+BACKLOG = 4096  # a full queue costs the next client a second; the kernel cuts it to somaxconn
 
 
 def open_tcp(interface: str, port: int, *, setting: str) -> socket.socket:

@@ -1,4 +1,4 @@
-"""Whose a file is: what says whom to believe must be root's or this user's, and not everybody's.
+"""Ownership checks: files that decide whom to trust belong to root or to this user.
 
 The file that was opened is checked, so that nothing can be put in its place in between. Links are
 followed for files that an operator names: credential mounts and configuration tools use them.
@@ -32,7 +32,7 @@ def exposure(path: Path) -> str | None:
     try:
         mode = stat.S_IMODE(path.stat().st_mode)
     except OSError:
-        return None  # whoever reads it says what is wrong
+        return None  # reading it says what is wrong
     if not mode & stat.S_IROTH:
         return None
     name = printable(path)

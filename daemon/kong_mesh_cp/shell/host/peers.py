@@ -203,7 +203,7 @@ def _at_eof(connection: socket.socket) -> bool:
     except BlockingIOError:
         return False
     except OSError:
-        return True  # reset, or closed by ourselves: nobody is there
+        return True  # reset, or closed by ourselves: no peer is there
 
 
 def _names(uid: int, gids: frozenset[int]) -> tuple[str | None, frozenset[str]]:

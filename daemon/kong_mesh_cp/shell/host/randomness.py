@@ -1,4 +1,4 @@
-"""What has to be unpredictable: keys, serial numbers, ids. The core is given them."""
+"""Randomness for keys, serial numbers and ids; the core gets it passed in."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the service manager is told, and what it hands over."""
+"""Messages to systemd's service manager, and the sockets it hands over."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which headers say that a request was passed on: whoever asked first may be anywhere.
+"""Headers of proxies: by them a request was passed on, and its sender may be anywhere.
 
 There is no list of such headers that is complete. So names are read for what they mean, however
 they are spelt: `X-Forwarded-For`, `x_forwarded_for`, `Forwarded-For` and `X.ForwardedFor` are one.
@@ -26,7 +26,7 @@ _SAYINGS: Final = (
     "realip", "remoteaddr", "remoteip", "socketip", "sourceip", "trueip", "userip",
 )  # fmt: skip
 
-# At the end of a name: whose address is it, if not that of somebody else?
+# At the end of a name: whose address is it, if not that of another one?
 _ADDRESSES: Final = frozenset({"addr", "address", "ip", "ips", "ipv4", "ipv6"})
 
 # Words that only what stands in front of servers puts before what it adds.

@@ -35,7 +35,7 @@ class Response:
     body: bytes = b""
     content_type: str = "application/json"  # "" sends no Content-Type
     headers: tuple[tuple[str, str], ...] = ()
-    refusal: Refusal | None = None  # why, if it turns somebody away: for the log, never sent
+    refusal: Refusal | None = None  # the reason of a refusal: for the log, never sent
 
 
 class HeldStream(Protocol):
@@ -57,7 +57,7 @@ class HeldStream(Protocol):
         ...
 
     def peer_gone(self) -> bool:
-        """Whether the peer has closed its end by now, also if nobody has noticed yet."""
+        """Whether the peer has closed its end by now, also if no read has noticed yet."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""Errors that stand before any API: one line of text, as Kuma's router words them."""
+"""Plain-text errors from below the API, worded as Kuma's router words them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which handler answers which request."""
+"""The route table: which handler answers which request."""
 
 from __future__ import annotations
 

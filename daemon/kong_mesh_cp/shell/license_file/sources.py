@@ -1,4 +1,4 @@
-"""Reads every place that may hold a license and is set, in the order in which they count."""
+"""Reads every license source that is set, in order of precedence."""
 
 from __future__ import annotations
 

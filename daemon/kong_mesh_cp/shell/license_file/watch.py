@@ -137,14 +137,14 @@ def _names(folders: Sequence[Path]) -> str:
 
 
 async def _inotify(folders: Sequence[Path], hint: Callable[[], None]) -> None:
-    # Imported here: it brings anyio along, 43 ms that nobody needs before the sockets serve.
+    # Imported here: it brings anyio along, 43 ms that are not needed before the sockets serve.
     # The backend itself is used, not awatch(): it says when it is armed, logs nothing, and no
     # environment variable turns it into polling.
     stop = threading.Event()
     names = [str(folder) for folder in folders]
 
     def wait() -> bool:
-        """Whether something changed. Raises: OSError; a folder that is gone is told no more of."""
+        """Whether something changed. Raises: OSError; a folder that is gone is silent."""
         try:
             outcome = notify.watch(
                 round(SETTLE_SECONDS_MAX * 1000),

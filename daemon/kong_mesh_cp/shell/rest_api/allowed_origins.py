@@ -24,7 +24,7 @@ class AllowedOrigins:
     """`apiServer.corsAllowedDomains`: regular expressions, each for a whole Origin.
 
     What is no origin of http or https is never allowed: `null` is the origin of any page that
-    wants to be nobody's.
+    hides its own.
     """
 
     def __init__(self, domains: Sequence[str]) -> None:
@@ -41,7 +41,7 @@ class AllowedOrigins:
 
     @property
     def everybody(self) -> bool:
-        """Whether they are no choice: also who is nobody's is allowed."""
+        """Whether every origin is allowed, even one that cannot exist."""
         return _NOBODYS in self
 
 

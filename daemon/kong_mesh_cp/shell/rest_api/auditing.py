@@ -1,4 +1,4 @@
-"""What the API does for whom, told in the log."""
+"""Audit lines of the API."""
 
 from __future__ import annotations
 

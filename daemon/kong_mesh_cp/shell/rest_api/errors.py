@@ -47,7 +47,7 @@ def denied(detail: str, user: User) -> Response:
 
 
 def not_believed(error: TokenRejectedError) -> Response:
-    """What is wrong with a token is told to the log alone."""
+    """What is wrong with a token is logged, and not sent."""
     body = kuma_error(401, "Invalid authentication data", "Unauthenticated")
     refusal = Refusal(status=401, reason=f"{error.code}: {error.message}")
     return Response(401, body, refusal=refusal)

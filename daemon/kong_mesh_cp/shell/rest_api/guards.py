@@ -1,4 +1,4 @@
-"""Who may use what is no resource: the configuration and the license of the control plane."""
+"""Access to what is no resource: the configuration and the license of the control plane."""
 
 from __future__ import annotations
 

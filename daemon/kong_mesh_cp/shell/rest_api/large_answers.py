@@ -1,4 +1,4 @@
-"""Answers that would be too much if many asked for them at once: lists, and what is computed.
+"""Bounds on large answers that many ask for at once: lists, and computed ones.
 
 An answer is several times as large while it is made as when it is sent. So few lists are made at
 once, and large answers one at a time, in a line of their own; and those only while there is room to
@@ -29,7 +29,7 @@ HasRoom = Callable[[Peer, int], bool]
 
 
 def room_for_all(_peer: Peer, _size: int) -> bool:
-    """A `HasRoom` of answers that nobody counts."""
+    """A `HasRoom` of answers without a bound."""
     return True
 
 

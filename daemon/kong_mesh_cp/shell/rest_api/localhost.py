@@ -1,4 +1,4 @@
-"""Which requests of the HTTP API were made on this machine, for this machine."""
+"""Requests from this machine: which ones were made here, for here."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def is_localhost(peer_ip: str | None, headers: Mapping[str, str], *, secure: boo
     - Host names this machine: a name rebound to 127.0.0.1 by a foreign DNS server does not, and
     - no header says that a proxy passed the request on; that proxy's clients may be anywhere, and
     - no browser says that it is for another page than our own: `localhost` with another port is
-      whatever anybody may serve on this machine, or at the other end of a tunnel.
+      whatever another user may serve on this machine, or at the other end of a tunnel.
     """
     if peer_ip is None or not _is_loopback(peer_ip):
         return False

@@ -1,4 +1,4 @@
-"""Errors of the HTTP API, as Kuma's clients read them."""
+"""Error bodies of the HTTP API, as Kuma's clients read them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From where a request says that it comes: for the log, since nobody can check it."""
+"""The sender of a request as its headers claim it: for the log, as it is unverified."""
 
 from __future__ import annotations
 

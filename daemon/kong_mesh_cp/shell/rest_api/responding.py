@@ -1,4 +1,4 @@
-"""From a use case to a response: who asks, what was refused, what is shown."""
+"""Responses of the resource API: authenticates, maps refusals, writes JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who a request of the HTTP API is from."""
+"""The user that a request of the HTTP API is from."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Authenticate = Callable[[Requester], Awaitable[User]]
 
 
 def requester_of(request: Request) -> Requester:
-    """What the connection and the headers say, before anybody is believed."""
+    """What the connection and the headers say, before any of it is verified."""
     peer = request.peer
     ip = peer.address[0] if peer.address else None
     return Requester(

@@ -1,4 +1,4 @@
-"""Tells tasks what has changed in a store, without ever waiting for any of them."""
+"""The change feed of a store: informs tasks of changes without waiting for any of them."""
 
 from __future__ import annotations
 

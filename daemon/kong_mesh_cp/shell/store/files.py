@@ -23,7 +23,7 @@ def replace_file(path: Path, content: bytes, *, mode: int = FILE_MODE) -> None:
 def write_anew(path: Path, content: bytes, *, mode: int) -> None:
     """A durable file at `path` for the owner of its folder; what was there is not written into.
 
-    Not even by another name: a crash may have left a file with another mode, and somebody else a
+    Not even by another name: a crash may have left a file with another mode, and another process a
     link to what root alone may write. Raises: OSError.
     """
     path.unlink(missing_ok=True)
@@ -40,7 +40,7 @@ def write_anew(path: Path, content: bytes, *, mode: int) -> None:
 def read_file(path: Path) -> bytes | None:
     """At most SMALL_FILE_BYTES_MAX + 1 bytes of `path`; None: there is no such file.
 
-    Raises: OSError, also for a link. Never waits for the writer of a FIFO that somebody put there.
+    Raises: OSError, also for a link. Never waits for the writer of a FIFO that was put there.
     """
     flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW
     try:

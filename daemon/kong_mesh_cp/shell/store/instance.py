@@ -1,7 +1,7 @@
-"""What tells one control plane from the others on a shared store, over all its restarts.
+"""The instance of a control plane: its name on a shared store, over all its restarts.
 
 A name made once and kept in the state directory, so that two daemons on one machine differ; and
-the machine's id beside it, so that a copy of the directory on another machine is somebody else.
+the machine's id beside it, so that a copy of the directory on another machine is another instance.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ def find_instance(state_directory: Path, machine_id: str) -> str | None:
             code="instance-invalid",
             hint="Remove it, and start again: a new name is made.",
         )
-    # The machine's id is to be told to nobody (machine-id(5)): only a hash of it leaves.
+    # The machine's id is confidential (machine-id(5)): only a hash of it leaves.
     return hashlib.sha256(content + machine_id.encode()).hexdigest()[:32]
 
 
 def make_instance(state_directory: Path, machine_id: str) -> str:
-    """As `find_instance`, for whoever has locked the directory: there is a name then."""
+    """As `find_instance`, for a caller that has locked the directory: there is a name then."""
     found = find_instance(state_directory, machine_id)
     if found is not None:
         return found

@@ -1,4 +1,4 @@
-"""A store of resources whose secrets lie in it sealed; whoever uses it sees them open.
+"""A store that seals the secrets in resources; callers see them open.
 
 What is sealed is the whole document of a Secret or GlobalSecret, so it comes back letter for
 letter. A document that lies there unsealed is given back as it is: it is sealed when it is

@@ -1,4 +1,4 @@
-"""The key that secrets in the store are sealed with: a file beside the store, or a credential.
+"""The sealing key of the store: a file beside it, or a credential.
 
 systemd hands a credential over as `$CREDENTIALS_DIRECTORY/secret-key` (systemd.exec(5)); it can
 be encrypted with the machine's TPM. It then seals, and the file beside the store, if there is
@@ -168,8 +168,8 @@ def _write_beside(path: Path, content: bytes) -> Path:
 
 
 def _read(path: Path, *, private: bool) -> SecretKeys | None:
-    """`private`: nobody else may read it. For a credential, systemd has seen to that."""
-    # Nor waits for the writer of a FIFO that somebody put there.
+    """`private`: no other user may read it. For a credential, systemd has seen to that."""
+    # Nor waits for the writer of a FIFO that was put there.
     flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (os.O_NOFOLLOW if private else 0)
     try:
         descriptor = os.open(path, flags)

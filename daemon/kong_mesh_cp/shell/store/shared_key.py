@@ -1,7 +1,8 @@
-"""The key of the secrets where control planes share a store: it has to be the same for all.
+"""The sealing key of a shared store: all control planes on it need the same one.
 
-The database knows the id of the key that seals in it, from the first start on. Whoever has not
-got that key may not start: what it sealed nobody else could open, nor it what others have sealed.
+The database knows the id of the key that seals in it, from the first start on. A control plane that
+has not got that key may not start: what it sealed no other could open, nor it what others have
+sealed.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from kong_mesh_cp.shell.store.secret_key import KEY_NAME
 def sealing_with(keys: SecretKeys | None, key_id: str, state_directory: Path) -> SecretKeys:
     """`keys` with the key `key_id` in use, wherever it stands among them.
 
-    A key that comes before it in the file waits until the store is told to seal with it.
+    A key that comes before it in the file waits until the store is made to seal with it.
     Raises: SecretKeyError `secret-key-missing`, `secret-key-mismatch`.
     """
     path = printable(state_directory / KEY_NAME)

@@ -1,4 +1,4 @@
-"""What a transaction of changes comes to: decided here once, for every kind of database."""
+"""The effect of a transaction of changes, worked out alike for every database."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Known(NamedTuple):
 
 
 class StoredRows(Protocol):
-    """The database, inside of a transaction that nobody else can write beside."""
+    """The database, inside of a transaction that excludes other writers."""
 
     def known(self, key: ResourceKey) -> Known | None: ...
 

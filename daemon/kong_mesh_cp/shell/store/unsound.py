@@ -1,4 +1,4 @@
-"""Rows of resources that no release of this program has written: told of once and left out.
+"""Rows that no release of this program has written: logged once and left out.
 
 Who may write to the database, or edits the file of a store, can put anything into them. One such
 row must not hide those beside it, nor end what reads them.
@@ -23,7 +23,7 @@ NAME_LETTERS_MAX: Final = 100  # of each part of a name, as it is told
 SHORT_CHARACTERS_MAX: Final = 1024  # of a text that is remembered once it was found sound
 SHORT_TEXTS_MAX: Final = 4096  # that are remembered
 # Without these it is unknown what else is void: a list of revocations that is left out revokes
-# nothing. So whoever asks for one of them by name is refused.
+# nothing. So a request for one of them by name is refused.
 NEVER_LEFT_OUT: Final = ("GlobalSecret", "Secret")
 
 Row = TypeVar("Row")
@@ -48,7 +48,7 @@ class UnsoundRowError(Exception):
 
 
 class UnsoundRows:
-    """Those of one store that have been told of."""
+    """Those of one store that have been logged."""
 
     def __init__(self) -> None:
         self._named: set[ResourceKey] = set()

@@ -46,11 +46,11 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True, eq=False)
 class HeldSeat:
-    """A seat that has been taken. Whoever gets it must call `release` in the end, exactly once."""
+    """A seat that has been taken. The caller must call `release` in the end, exactly once."""
 
     holder: Holder
     line: bytes = b""  # the first line of the answer, once it is known
-    last_line: bytes = b""  # why it is ended: told when there is a connection, which then ends
+    last_line: bytes = b""  # why it is ended: sent when there is a connection, which then ends
     end: Callable[[], None] | None = None  # ends the connection, once there is one
     lost: bool = False  # another connection has the seat: this one is a ghost
     kept: bool = False
@@ -62,7 +62,7 @@ class _Approved(NamedTuple):
     request: AdmissionRequest
     seat: SeatId
     tags: Tags  # of a rule
-    peer: AttestedPeer | None  # None: nobody looked
+    peer: AttestedPeer | None  # None: the process was not looked at
     stored: bool  # kind and tags are those of a stored Dataplane
     warnings: Sequence[tuple[str, str]] = ()
 
@@ -87,7 +87,7 @@ class Admissions:
     ) -> None:
         """`shared`: others count seats in the same store, and `recorder` tells it of changes.
 
-        `closed`: what everybody is told where nobody may join.
+        `closed`: the refusal of every request, where no proxy may join.
         """
         self._zone = zone
         self._closed = closed
@@ -108,7 +108,8 @@ class Admissions:
 
     async def try_out(self, body: bytes, peer: PeerAttestor) -> bytes | Refused:
         """The line that an admission would get; nothing is taken, recorded or counted."""
-        # Without rules nobody asks who the peer is, and looking would cost more than deciding.
+        # Without rules the peer's identity is not asked for, and looking would cost more than
+        # deciding.
         approved = await self._approve(body, peer, look=bool(self._rules))
         if isinstance(approved, Refused):
             return approved
@@ -120,7 +121,8 @@ class Admissions:
             refused = await self._shared.would_claim(approved.seat, policy.limit)
             if refused is not None:
                 return refused
-        # One more would be over the limit: the answer warns of it, though nobody is there yet.
+        # One more would be over the limit: the answer warns of it, though the proxy is not there
+        # yet.
         over = isinstance(decision, AdmittedOverLimit)
         return self._line(approved, policy, active_more=int(over))
 
@@ -128,13 +130,13 @@ class Admissions:
         """Decide and take the seat. Cancelling gives it back.
 
         Under a license that refuses when full the seat is on disk before this returns: a proxy
-        that was told yes is then known after any crash. So is the Dataplane that came with it,
+        that was admitted is then known after any crash. So is the Dataplane that came with it,
         under any license.
         """
         approved = await self._approve(body, peer, look=True)
         if isinstance(approved, Refused):
             return self._refuse(approved, None, peer)
-        # From here to the seat's taking there is no await: nobody else decides in between.
+        # From here to the seat's taking there is no await: no other task decides in between.
         policy = self._license.seat_policy()
         decision = self._ledger.decide(approved.seat, approved.request.kind, policy)
         if isinstance(decision, Refused):
@@ -153,7 +155,7 @@ class Admissions:
     async def _confirm(
         self, held: HeldSeat, approved: _Approved, policy: SeatPolicy
     ) -> Arrival | Refused:
-        """What has to be waited for before a proxy is told yes, once its seat is taken."""
+        """What has to be waited for before a proxy is admitted, once its seat is taken."""
         if self._shared is not None and policy.refuse_when_full:
             refused = await self._shared.claim(held.holder.record, policy.limit)
             if refused is not None:

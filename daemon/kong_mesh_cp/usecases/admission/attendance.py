@@ -1,4 +1,4 @@
-"""What is shown of the proxies that hold seats."""
+"""What the store shows of a proxy that holds a seat."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ class DataplaneRegistrar:
         takes_over: bool,
         wall_clock: WallClock,
     ) -> None:
-        """`takes_over`: rules say who may join as what, so whoever is admitted may replace what
+        """`takes_over`: rules say who may join as what, so an admitted process may replace what
         is stored under its name. Otherwise what no seat has registered is not touched.
         """
         self._applying = applying
@@ -73,7 +73,7 @@ class DataplaneRegistrar:
 
     async def replaceable(self, request: AdmissionRequest) -> Refused | None:
         """Why what is stored under the name cannot be replaced; None when it can. Asked before
-        anybody looks at the process, it says no more than holds for all of them.
+        the process is looked at, it says no more than holds for all of them.
         """
         try:
             standing = await self._standing(request)
@@ -84,7 +84,7 @@ class DataplaneRegistrar:
     async def register(self, request: AdmissionRequest, added: Tags, uid: int) -> Refused | None:
         """Make or replace the Dataplane; `added` tags go on top of its own. `uid` brings it.
 
-        What was begun is brought to its end, also when the caller is cancelled: otherwise nobody
+        What was begun is brought to its end, also when the caller is cancelled: otherwise no one
         would know whether there is something to remove.
         """
         document = with_tags(cast("Mapping[str, Any]", request.resource), added)

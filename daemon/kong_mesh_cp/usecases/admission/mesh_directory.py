@@ -1,4 +1,4 @@
-"""The meshes as admissions see them, who ask often and cannot wait for a store."""
+"""Meshes in memory for admissions, which ask often and cannot wait for a store."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ class StoredMeshes:
         self._awaited = frozenset(awaited)
         self._stored: Mapping[str, ProxyConstraints | None] = {}
         self._names: tuple[str, ...] = tuple(sorted(self._awaited))
-        self._unreadable: dict[str, tuple[int, datetime]] = {}  # told of, in this version
+        self._unreadable: dict[str, tuple[int, datetime]] = {}  # logged, in this version
         self._news = trio.Event()
         self._reading = trio.Lock()  # what is read later must not be known earlier
-        self.vanished: Callable[[str], None] = lambda _: None  # told which mesh is there no more
+        self.vanished: Callable[[str], None] = lambda _: None  # called with the mesh that is gone
 
     def names(self) -> Sequence[str]:
         return self._names
@@ -92,7 +92,7 @@ class StoredMeshes:
             self._know(known)
 
     def _learn(self, known: dict[str, ProxyConstraints | None], mesh: StoredResource) -> None:
-        """Put `mesh` into `known`, unless it is unknown what it asks of proxies: nobody joins."""
+        """Put `mesh` into `known`, unless its constraints are unknown: then no proxy joins."""
         version = (mesh.version, mesh.modified_at)
         try:
             known[mesh.key.name] = _constraints(mesh)

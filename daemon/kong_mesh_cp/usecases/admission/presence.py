@@ -37,7 +37,7 @@ RETRY_SECONDS: Final = 1.0  # after the store has failed
 WRITERS_MAX: Final = 64  # seats that are brought in line at once
 START_SECONDS_MAX: Final = 5.0  # so long from the start on, admissions wait for what it makes
 TOKEN_SECONDS_MAX: Final = 2.0  # for the store to show a key, and for signing
-CONFLICT_SECONDS: Final = 0.02  # before what somebody else was faster with is done again
+CONFLICT_SECONDS: Final = 0.02  # before what another writer was faster with is done again
 # As core/insights/liveness.py, which a start does not wait for, says it to those who look.
 GENERATIONS_PER_IDLE_TIMEOUT: Final = 2
 
@@ -129,7 +129,7 @@ class Presence:
         """A connection has the seat; one that had it before has it no more."""
         seat = record.seat
         self._attending[seat] = Attendance(record, has_resource)
-        # What was told of the Dataplane while this was decided is asked again.
+        # What changed of the Dataplane while this was decided is read again.
         if has_resource or seat in self._due or self.directory.may_hold(seat.mesh, seat.name):
             self._note(seat)
 
@@ -158,7 +158,7 @@ class Presence:
         return await self._with_token(attendance.record, tag_sets)
 
     def left(self, seat: SeatId) -> None:
-        """Nobody has the seat."""
+        """No proxy has the seat."""
         attendance = self._attending.pop(seat, None)
         # Without a Dataplane there is nothing to be said; a proxy of before a restart may have
         # left something, and that is looked for at the end of the reclaim window.
@@ -245,7 +245,7 @@ class Presence:
         try:
             await self._show_or_clear(seat)
         except ChangeRefusedError:
-            return  # somebody else was faster: it stays due
+            return  # another writer was faster: it stays due
         except StateError as error:
             failed.append(error)
             return
@@ -292,7 +292,7 @@ class Presence:
             try:
                 await write()
             except ChangeRefusedError:
-                await trio.sleep(CONFLICT_SECONDS)  # somebody else was faster
+                await trio.sleep(CONFLICT_SECONDS)  # another writer was faster
             except StateError as error:
                 self._note_failure(error)
                 await trio.sleep(RETRY_SECONDS)

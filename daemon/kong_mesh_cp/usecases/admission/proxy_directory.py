@@ -1,4 +1,4 @@
-"""Which proxies have a stored Dataplane: admissions ask often and cannot wait for a store."""
+"""Stored Dataplanes in memory for admissions, which cannot wait for a store."""
 
 from __future__ import annotations
 

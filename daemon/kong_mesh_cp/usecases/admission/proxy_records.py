@@ -43,7 +43,7 @@ log = logging.getLogger(__name__)
 
 class ProxyRecords:
     """Brings the store in line with who holds seats. All methods raise StateError, and
-    ChangeRefusedError when somebody else was faster: then the same call has to be made again.
+    ChangeRefusedError when another writer was faster: then the same call has to be made again.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class ProxyRecords:
             attendance.subscription = self._new_id()
             attendance.shown_since = proxy_subscriptions.nanoseconds(attendance.record.since)
         elif proxy_subscriptions.is_closed(before, attendance.subscription):
-            # Somebody took us for dead.
+            # Another control plane took this one for dead.
             attendance.subscription = self._new_id()
             attendance.shown_since = proxy_subscriptions.nanoseconds(self._wall_clock())
         after = proxy_subscriptions.connected(
@@ -122,7 +122,7 @@ class ProxyRecords:
         changes: list[Change] = []
         if mark is not None and (registered := Registration.read(mark)).instance in self._own:
             # The registration goes first: it went with a Dataplane that was deleted meanwhile,
-            # and then what is called like it now is somebody else's.
+            # and then what is called like it now is another instance's.
             changes.append(Delete.as_read(mark))
             if self._takes_over or registered.is_of(dataplane):
                 await self._store.apply([*changes, Delete.as_read(dataplane)])

@@ -100,7 +100,7 @@ class ProxyTokens:
             valid_nanoseconds=VALID_NANOSECONDS,
             claims=claims,
         )
-        # The line of the admission says who has it now, and it ends before anybody could void it.
+        # The line of the admission says who has it now, and it ends before it could be voided.
         tell(issued, ADMISSION, logging.DEBUG)
         return token
 

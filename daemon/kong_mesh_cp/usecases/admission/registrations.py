@@ -1,7 +1,7 @@
 """The mark of a Dataplane that a seat has registered: whose it is, and who removes it.
 
-A mark is a resource that no client sees. The Dataplane owns it, so it is there as long as nobody
-deletes that, whoever changes it.
+A mark is a resource that no client sees. The Dataplane owns it, so it is there until that is
+deleted, whatever changes it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registration:
-    """Who has registered a Dataplane, and what it was then. None: nobody has written that down."""
+    """Who has registered a Dataplane, and what it was then. None: that was never recorded."""
 
     instance: str  # the run of a control plane that has to remove it
     plane: str | None = None  # the control plane
@@ -85,7 +85,7 @@ class Standing:
     def refusal(self, *, plane: str, uid: int | None) -> Refused | None:
         """Why a process of `uid` may not replace it, where no rule says who may; None: it may.
 
-        `uid` None: nobody has looked who asks. Users of other machines are not told apart.
+        `uid` None: the process was not looked at. Users of other machines are not distinguished.
         """
         if self.dataplane is None:
             return None

@@ -1,4 +1,4 @@
-"""From the bytes of `POST /v1/admissions` to a request, or to the refusal that they deserve."""
+"""Admission requests: from the bytes of `POST /v1/admissions` to a request or a refusal."""
 
 from __future__ import annotations
 

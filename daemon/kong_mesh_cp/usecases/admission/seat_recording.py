@@ -14,7 +14,7 @@ from kong_mesh_cp.core.errors import StateError
 from kong_mesh_cp.usecases.following.failure_log import FailureLog
 from kong_mesh_cp.usecases.ports.state_store import StateStore
 
-LAG_SECONDS_MAX = 0.1  # of the durable record behind the ledger, while nobody waits for it
+LAG_SECONDS_MAX = 0.1  # of the durable record behind the ledger, while no caller waits for it
 RETRY_SECONDS = 1.0  # after the store has failed
 
 Key = TypeVar("Key", SeatId, date)
@@ -35,7 +35,7 @@ class SeatRecorder:
 
     def __init__(self, store: StateStore) -> None:
         self._store = store
-        # Hears of each change at once: for whoever counts seats with others.
+        # Hears of each change at once: for the count of seats that control planes share.
         self.told: SeatTold | None = None
         self._seats: dict[SeatId, SeatRecord | None] = {}
         self._marks: dict[date, int] = {}
@@ -61,7 +61,7 @@ class SeatRecorder:
         return len(self._seats) + len(self._marks)
 
     def change(self, seat: SeatId, record: SeatRecord | None) -> None:
-        """The seat is held by what `record` says; None: by nobody."""
+        """The seat is held by what `record` says; None: it is free."""
         self._seats[seat] = record
         if self.told is not None:
             self.told(seat, record)

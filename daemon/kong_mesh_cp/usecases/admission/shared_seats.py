@@ -1,10 +1,10 @@
 """Seats that several control planes on one store count together.
 
 Under a license that refuses when full an admission waits for the store's yes (`claim`). Under
-another one nobody waits: the seats are told to the store a moment later, so that all of them are
-counted, and so that a change of license finds them there.
+another one nothing waits: the seats are written to the store a moment later, so that all of them
+are counted, and so that a change of license finds them there.
 
-A store that does not answer takes no seat away from anybody who has one. It gives none either,
+A store that does not answer takes no seat away from its holder. It gives none either,
 where the number must hold: the admission is refused as `busy`.
 """
 
@@ -27,7 +27,7 @@ from kong_mesh_cp.usecases.ports.resource_store import SLOT_RENEWAL_SECONDS, Sea
 LOOK_SECONDS = 2.0  # between two counts of what others hold
 GATHER_SECONDS = 0.05  # for changes that go to the store together
 CLAIM_SECONDS_MAX = 5.0  # that an admission waits for its turn
-BUSY_SECONDS = 2  # after the store has failed: so long nobody waits for it
+BUSY_SECONDS = 2  # after the store has failed: so long no caller waits for it
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ class SharedSeats:
             over="the store counts seats again",
             level=logging.WARNING,
         )
-        self.lose: Callable[[SeatId], None] = lambda _seat: None  # to be set by whoever wires
+        self.lose: Callable[[SeatId], None] = lambda _seat: None  # set by the composition root
 
     def changed(self, seat: SeatId, record: SeatRecord | None) -> None:
         """The seat has been taken here, or freed (None)."""
@@ -111,7 +111,8 @@ class SharedSeats:
     async def _claim(self, record: SeatRecord, limit: int) -> Refused | None:
         """Gives the turn back."""
         try:
-            # Once it is asked, the answer is waited for: a seat that nobody knows of would be lost.
+            # Once it is asked, the answer is waited for: a seat that no control plane knows of
+            # would be lost.
             with trio.CancelScope(shield=True):
                 await self._give_back()
                 taken = await self._slots.claim(record, limit)
@@ -173,7 +174,7 @@ class SharedSeats:
     async def _renew(self) -> None:
         ours = await self._slots.renew()
         held = {record.seat: record for record in self._settled()}
-        # What was claimed for somebody who was gone before he heard of it.
+        # What was claimed for a caller that was gone before the answer.
         self._freed |= {seat for seat in ours - held.keys() if self._is_settled(seat)}
         missing = [record for seat, record in held.items() if seat not in ours]
         if not missing:
@@ -213,7 +214,7 @@ class SharedSeats:
 
 
 def seat_moved(seat: SeatId) -> Mapping[str, object]:
-    """The last line for whoever held `seat` here."""
+    """The last line for the holder of `seat` on this control plane."""
     return seat_ended(
         "seat-moved",
         f"the seat of {seat.name} in mesh {seat.mesh} was taken at another control plane",

@@ -1,1 +1,1 @@
-"""How the changes of the store are followed."""
+"""Followers of the store's changes."""

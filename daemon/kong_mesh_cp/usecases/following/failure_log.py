@@ -1,4 +1,4 @@
-"""A store that fails is told of once, and once when it is over: not at each attempt in between."""
+"""Logs a failing store once when it fails and once when it recovers."""
 
 from __future__ import annotations
 

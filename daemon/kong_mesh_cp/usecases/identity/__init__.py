@@ -1,1 +1,1 @@
-"""Who somebody is and may do: tokens, signing keys, roles, the audit."""
+"""Tokens, signing keys, roles and the audit."""

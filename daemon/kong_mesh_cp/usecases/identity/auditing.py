@@ -1,4 +1,4 @@
-"""Who got, saw or changed what gives rights, and who was turned away: told in the log."""
+"""Writes audit lines: rights that were granted, seen or changed, and refusals."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 def tell(
     event: TokenIssued | Touched | Reloaded, source: Source, level: int = logging.INFO
 ) -> None:
-    """Of somebody who had the right: each time."""
+    """Of a user who had the right: each time."""
     if log.isEnabledFor(level):
         log.log(level, "%s", event.line(source))
 
@@ -33,7 +33,7 @@ class Refusals:
             log.info("%s", refusal.line(source, method, path))
 
     def may_be_told(self, source: str) -> bool:
-        """Count a refusal that is told in words of its own; whether it may be."""
+        """Count a refusal that has a line of its own; whether it may be."""
         self.tell_untold()
         return self._bounds.take(source, self._clock())
 

@@ -156,7 +156,7 @@ def _require_enabled(enabled: bool) -> None:  # noqa: FBT001 (one of Issuers)
 
 
 def _zone_named(body: bytes) -> str:
-    """For the words of a refusal, which clients know with the zone in them: "" where none is told.
+    """For the words of a refusal, which clients know with the zone in them: "" where none is given.
 
     What is read is bounded (REQUEST_BYTES_MAX), and decides nothing.
     """

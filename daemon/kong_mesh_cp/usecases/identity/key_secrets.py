@@ -1,4 +1,4 @@
-"""The secrets that tokens need, among the resources: the port KeySecrets over a store of these."""
+"""The port KeySecrets over a store of resources: the secrets of signing keys."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class StoredKeySecrets:
         return sorted(name for name in names if name.startswith(prefix))
 
     async def put(self, key: ResourceKey, data: bytes, *, expected: bytes | None) -> bool:
-        # Between this question and the change somebody may be faster: the version tells.
+        # Between this question and the change another writer may be faster: the version tells.
         stored = await self._store.get(key)
         if (None if stored is None else _content(stored)) != expected:
             return False

@@ -43,7 +43,7 @@ log = logging.getLogger(__name__)
 
 
 class RolesUnknownError(StateError):
-    """503: nobody can say who may do it, so it is not done."""
+    """503: the store cannot say who may do it, so it is refused."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -158,7 +158,7 @@ class StoredRoles:
     def _spec(
         self, spec_type: type[R], stored: StoredResource, known: Collection[ResourceKey]
     ) -> R | None:
-        """None for what gives nobody anything because it cannot be read."""
+        """None for what gives no user anything because it cannot be read."""
         try:
             return spec_as(spec_type, stored)
         except (ParseError, InvalidResourceError):

@@ -1,4 +1,4 @@
-"""Which types of policies are inspected, apart from how: routes need to know no more."""
+"""The types of policies that can be inspected."""
 
 from __future__ import annotations
 

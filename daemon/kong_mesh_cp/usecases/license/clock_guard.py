@@ -1,4 +1,4 @@
-"""The time that licenses are checked against, and when its evidence is worth writing to disk."""
+"""Guards the license's clock, and decides when its evidence is written to disk."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class ClockGuard:
     def unsaved(self) -> ClockMark | None:
         """The mark to persist, when it says so much more than the one on disk that it is worth it.
 
-        It stays due until `saved` is told, so a failing store is tried again.
+        It stays due until `saved` is called, so a failing store is tried again.
         """
         old, new = self._saved, self._mark
         if old is None or old.boot_id != new.boot_id:

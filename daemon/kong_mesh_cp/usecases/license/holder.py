@@ -50,7 +50,7 @@ RESTART_CHECK_SECONDS = 5  # how old the verdict in status, metrics and views ma
 
 CAUSE_FILE = "file changed"  # the cause of reloads by the watch: when in vain, not worth a line
 
-# Whoever holds a seat learns these; the others are for who administers the control plane.
+# Holders of seats are sent these; the others are for administrators.
 _TOLD_TO_SEATS = ("expires-soon", "expired", "over-limit")
 
 Announce = Callable[[Mapping[str, object]], None]

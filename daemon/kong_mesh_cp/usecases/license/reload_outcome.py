@@ -1,4 +1,4 @@
-"""What came of reading the license's sources again."""
+"""The outcome of reading the license's sources again."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class ReloadOutcome:
     error: ControlPlaneError | None = None  # set when rejected; what was in force still is
 
     def document(self) -> dict[str, object]:
-        """What an administrator is told when the reload was not rejected."""
+        """What an administrator is shown when the reload was not rejected."""
         return {
             "result": self.result.value,
             "difference": self.difference,

@@ -1,4 +1,4 @@
-"""What is told about the license, and to whom: everybody, an administrator, a joining proxy."""
+"""Views of the license for everyone, for administrators, and for proxies that join."""
 
 from __future__ import annotations
 

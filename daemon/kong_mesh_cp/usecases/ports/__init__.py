@@ -1,1 +1,1 @@
-"""What use cases need of the outside, as Protocols."""
+"""Protocols of what the use cases need from outside."""

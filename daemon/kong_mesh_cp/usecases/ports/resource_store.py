@@ -1,4 +1,4 @@
-"""What the use cases need of a store of resources. It knows keys and documents, no meanings."""
+"""The port of a store of resources. It knows keys and documents, no meanings."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class NotFoundError(ChangeRefusedError):
 
 
 class VersionConflictError(ChangeRefusedError):
-    """Somebody else was faster. `found` is None when the resource is gone."""
+    """Another writer was faster. `found` is None when the resource is gone."""
 
     def __init__(self, key: ResourceKey, *, expected: int, found: int | None) -> None:
         super().__init__(key, f"{key} has version {found}, not {expected}")
@@ -246,7 +246,7 @@ class SeatSlots(Protocol):
     """Seats as the store counts them, for all control planes that share it.
 
     Where one process owns the store (SQLite), its own count is exact and the store adds nothing:
-    that adapter answers from memory, and nobody has to ask it. Where several share one
+    that adapter answers from memory, and the database is never asked. Where several share one
     (PostgreSQL), the answer is the database's. Raises: StateError.
     """
 
@@ -270,7 +270,7 @@ class SeatSlots(Protocol):
         ...
 
     async def regain(self, records: Collection[SeatRecord], limit: int | None) -> frozenset[SeatId]:
-        """Take those that nobody else holds, unless `limit` are taken; None: there is none.
+        """Take those that no other plane holds, unless `limit` are taken; None: there is none.
 
         Gives those that are held here then.
         """

@@ -1,4 +1,4 @@
-"""What tokens need from the outside world."""
+"""Ports of tokens: stored signing keys, and making new ones."""
 
 from __future__ import annotations
 
@@ -33,8 +33,9 @@ class KeySecrets(Protocol):
     async def put(self, key: ResourceKey, data: bytes, *, expected: bytes | None) -> bool:
         """Make `data` the content if it is `expected` now; None: if there is no such secret.
 
-        Exact among all that put at the same time. False: somebody was faster; nothing was changed.
-        It is durable when this returns. Raises NotFoundError for a mesh that does not exist.
+        Exact among all that put at the same time. False: another writer was faster; nothing was
+        changed. It is durable when this returns. Raises NotFoundError for a mesh that does not
+        exist.
         """
         ...
 

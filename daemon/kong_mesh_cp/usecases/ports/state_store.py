@@ -1,4 +1,4 @@
-"""What the use cases need from the outside world. Each port has at least two implementations."""
+"""Ports of the state of a control plane. Each has at least two implementations."""
 
 from __future__ import annotations
 

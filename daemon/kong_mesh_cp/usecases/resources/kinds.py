@@ -1,4 +1,4 @@
-"""Every kind of resource by the name of its type: those of the policies included."""
+"""Every kind of resource by its type, those of policies included."""
 
 from __future__ import annotations
 

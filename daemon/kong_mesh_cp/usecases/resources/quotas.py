@@ -1,4 +1,4 @@
-"""How much writers may store who are no administrators."""
+"""Quotas of users who are no administrators."""
 
 from __future__ import annotations
 

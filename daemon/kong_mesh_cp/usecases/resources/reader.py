@@ -67,7 +67,7 @@ OVERVIEWS: Final[Mapping[str, Overview]] = {
 
 
 class ResourceReader:
-    """What is in the store, for whoever may see it. All methods raise StateError, and
+    """What is in the store, for callers that may see it. All methods raise StateError, and
     AccessDeniedError or ResourceRefusedError for what is not to be had.
 
     Secrets that stand in other resources are masked for users who may not read Secrets.

@@ -81,7 +81,7 @@ def mesh_not_found() -> ResourceRefusedError:
 
 
 def invalid(title: str, violations: Sequence[Violation]) -> ResourceRefusedError:
-    """Told are the first VIOLATIONS_MAX: an answer must not be many times what was sent."""
+    """Shown are the first VIOLATIONS_MAX: an answer must not be many times what was sent."""
     if len(violations) > VIOLATIONS_MAX:
         rest = Violation("", f"there is more, these are the first {VIOLATIONS_MAX}")
         violations = (*violations[:VIOLATIONS_MAX], rest)

@@ -1,4 +1,4 @@
-"""Going through all resources of a type without holding them all, or holding up others."""
+"""Iterates over all resources of a type in pages, and lets other tasks run in between."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Turns at work that takes a machine to itself: few at once, and nobody waits in an endless line.
+"""Fair turns at work that takes a whole machine: few at once, in bounded queues.
 
-Whoever has asked for much is served like everybody else: those who wait take turns by who they
+A user who has asked for much is served like all others: those who wait take turns by who they
 are, not by how often they ask.
 """
 
@@ -52,7 +52,7 @@ class Turns:
             return await trio.to_thread.run_sync(work)
 
     async def _take(self, who: str) -> None:
-        """Not a checkpoint where nobody else is there."""
+        """Not a checkpoint where no other task waits."""
         if self._free:
             self._free -= 1
             return

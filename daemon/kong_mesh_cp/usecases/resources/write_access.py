@@ -21,7 +21,7 @@ def storing(
     key: ResourceKey, existing: StoredResource | None, document: JsonObject
 ) -> WriteResource:
     """Whether `document`, the members of a spec as they are stored, may be put there."""
-    # Where no condition is ever asked, nobody needs to look into what was there.
+    # Where no condition is ever asked, what was there need not be read.
     asked = may_be_about(key.type)
     return _write(_put(existing), key, *((*_documents(existing), document) if asked else ()))
 

@@ -67,7 +67,7 @@ from kong_mesh_cp.usecases.resources.sent_bodies import (
 )
 from kong_mesh_cp.usecases.resources.turns import Turns
 
-DECODED: Final = ""  # who sends those, in the line for large bodies: nobody's name
+DECODED: Final = ""  # who sends those, in the line for large bodies: no user's name
 BODIES_WAITING_MAX: Final = 512  # their bytes are bounded where they are received
 BODIES_WAITING_OF_ONE_MAX: Final = 256  # as many as a tool may send at once
 

@@ -59,7 +59,7 @@ class ResyncIntervals:
     """`metrics.mesh`, in seconds."""
 
     minimum: float  # between two times that the insights of one mesh are made
-    full: float  # after which all that changes is looked for, whatever was told
+    full: float  # after which all that changes is looked for, whatever the feed has said
 
 
 class _Written(NamedTuple):
@@ -185,7 +185,7 @@ class InsightUpkeep:
         self._rest_until = now + min((now - began) * REST_FACTOR, REST_SECONDS_MAX)
 
     async def _sweep(self) -> None:
-        """Find what is not known yet, whatever was told. At the start that is everything."""
+        """Find what is not known yet, whatever the feed said. At the start that is everything."""
         revision = await self._store.revision()
         if revision == self._swept_revision:
             return

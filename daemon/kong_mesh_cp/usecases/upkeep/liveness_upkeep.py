@@ -1,7 +1,7 @@
 """Closes connections that nobody holds any more, and takes out proxies that stay away (4.4).
 
-A control plane that dies leaves its connections open in the store. Whoever holds one moves its
-generation on; one that stands still is closed by any control plane that is alive.
+A control plane that dies leaves its connections open in the store. The control plane that holds one
+moves its generation on; one that stands still is closed by any control plane that is alive.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ class ConnectionCloser:
         async for stored in sweep(self._store, Selection(type=type_name)):
             insight = readable_as(insight_type, stored)
             if insight is None:
-                continue  # whoever counts proxies tells of it
+                continue  # the count of proxies logs it
             generations = open_generations(insight)
             known = before.get(stored.key, {})
             still = [each for each in generations if known.get(each) == generations[each]]
@@ -190,7 +190,7 @@ class AbsenceCollector:
 
     async def _remove(self, proxy_type: str, insight: StoredResource, ended: int) -> None:
         proxy = insight.key._replace(type=proxy_type)
-        # The insight goes first, as it was read: whoever connects meanwhile keeps both.
+        # The insight goes first, as it was read: a proxy that connects meanwhile keeps both.
         changes = [Delete.as_read(insight)]
         if await self._store.get(proxy) is not None:
             changes.append(Delete(key=proxy))

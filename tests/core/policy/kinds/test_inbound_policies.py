@@ -37,7 +37,7 @@ def test_gateways_have_no_clients_and_proxies_no_routes(top: str, gateways: bool
     assert to_told == (set() if gateways else {("spec.to", "must not be defined")})
 
 
-def test_each_fault_is_told_by_its_name_and_place() -> None:
+def test_each_fault_is_reported_by_its_name_and_path() -> None:
     found = told(
         FAULT,
         """

@@ -84,7 +84,7 @@ def _types(shown: dict[str, Any]) -> list[str]:
     return [each["type"] for each in shown["rules"]]
 
 
-def test_the_matches_behind_the_hashes_are_told_once_by_hash() -> None:
+def test_the_matches_behind_the_hashes_are_reported_once_by_hash() -> None:
     matches = [{"method": method} for method in ("GET", "PUT")]
     rules = [{"matches": [each], "default": {}} for each in matches]
     view = MeshView((route("a", *rules), route("b", rules[0], service="other")))
@@ -97,7 +97,7 @@ def test_the_matches_behind_the_hashes_are_told_once_by_hash() -> None:
     ]
 
 
-def test_an_inbound_is_told_by_port_name_and_tags() -> None:
+def test_an_inbound_is_reported_by_port_name_and_tags() -> None:
     view = MeshView((policy(rules=[{"a": 1}]),))
     named, plain = inbound(90, {"app": "web"}, name="main"), inbound(80)
 

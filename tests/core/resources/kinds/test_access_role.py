@@ -56,7 +56,7 @@ def test_a_role_and_a_binding_may_be_empty() -> None:
     assert not BINDING_KIND.validate(BINDING_KIND.parse({}))
 
 
-def test_all_that_is_wrong_with_a_role_is_told() -> None:
+def test_all_that_is_wrong_with_a_role_is_reported() -> None:
     tags = [{"name": "", "value": "x"}, {"name": "x"}]
     rules: list[object] = [
         {"access": []},
@@ -72,7 +72,7 @@ def test_all_that_is_wrong_with_a_role_is_told() -> None:
     assert violations[1].message.startswith("must be one of CREATE, UPDATE, DELETE")
 
 
-def test_all_that_is_wrong_with_a_binding_is_told() -> None:
+def test_all_that_is_wrong_with_a_binding_is_reported() -> None:
     binding = BINDING_KIND.parse({"subjects": [{"type": "Robot"}], "roles": ["admin", ""]})
     assert list(BINDING_KIND.validate(binding)) == [
         Violation("subjects[0].type", "must be one of User, Group"),
@@ -119,7 +119,7 @@ def test_a_slip_in_a_rule_is_refused_rather_than_making_it_wider(
     assert violation.message.startswith("is no member of a rule. ")
 
 
-def test_of_very_many_slips_the_first_are_told() -> None:
+def test_of_very_many_mistakes_the_first_are_reported() -> None:
     rules = [{"access": ["CREATE"], "Names": []}] * 2 * VIOLATIONS_MAX
     with pytest.raises(InvalidResourceError) as caught:
         KIND.parse({"rules": rules})

@@ -340,7 +340,7 @@ def test_a_dataplane_knows_its_type(networking: object, proxy_type: str) -> None
     assert read({"networking": networking}).proxy_type == proxy_type
 
 
-def test_the_two_kinds_of_gateways_are_told_apart() -> None:
+def test_the_two_kinds_of_gateways_are_distinguished() -> None:
     delegated = read({"networking": {"gateway": {}}})
     assert delegated.is_delegated_gateway
     assert not delegated.is_builtin_gateway

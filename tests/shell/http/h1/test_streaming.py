@@ -272,7 +272,7 @@ async def test_a_stalled_peer_that_goes_is_noticed() -> None:
         assert not pair.stream.send_line(LINE)
 
 
-async def test_whether_the_peer_is_gone_is_known_before_anybody_waits() -> None:
+async def test_whether_the_peer_is_gone_is_known_before_the_handler_waits() -> None:
     with Pair() as pair:
         assert not pair.stream.peer_gone()
         pair.peer.send(b"words that nobody reads")

@@ -125,7 +125,7 @@ async def test_a_resource_is_shown_as_kubernetes_has_it(form: str) -> None:
     assert list(shown["spec"]) == ["networking"]
 
 
-async def test_an_unknown_format_is_told() -> None:
+async def test_an_unknown_format_is_reported() -> None:
     answer = await (await routes_with_mesh()).ask("GET", "/meshes/m?format=xml")
     shown = json.loads(answer.body)
     assert (answer.status, shown["title"], shown["detail"]) == (
@@ -243,7 +243,7 @@ async def test_the_router_speaks_as_the_original_one(
     assert answer.content_type == "text/plain; charset=utf-8"
 
 
-async def test_what_a_path_takes_is_told_in_order() -> None:
+async def test_what_a_path_takes_is_reported_in_order() -> None:
     answer = await (await routes_with_mesh()).ask("POST", "/meshes/m", {})
     assert dict(answer.headers)["Allow"] == "GET, PUT, DELETE"
 
@@ -252,7 +252,7 @@ async def test_what_a_path_takes_is_told_in_order() -> None:
     "accept",
     ["*/*", "application/json;q=1, application/problem+json;q=0", "text/html, application/json"],
 )
-async def test_whoever_takes_json_gets_it(accept: str) -> None:
+async def test_a_client_that_accepts_json_gets_it(accept: str) -> None:
     answer = await (await routes_with_mesh()).ask("GET", "/meshes", headers={"accept": accept})
     assert answer.status == 200
 

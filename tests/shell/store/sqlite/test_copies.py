@@ -109,7 +109,7 @@ def test_what_is_no_file_is_a_remark_and_never_waited_for(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("obstacle", ["trial.json", "trial.json.tmp"])
-def test_a_copy_that_cannot_be_written_is_told(tmp_path: Path, obstacle: str) -> None:
+def test_a_copy_that_cannot_be_written_is_reported(tmp_path: Path, obstacle: str) -> None:
     (tmp_path / obstacle).mkdir()
 
     with pytest.raises(StateError) as refused:
@@ -118,7 +118,7 @@ def test_a_copy_that_cannot_be_written_is_told(tmp_path: Path, obstacle: str) ->
     assert f"{tmp_path}/trial.json" in refused.value.message
 
 
-def test_a_temporary_file_left_by_a_crash_is_in_nobodys_way(tmp_path: Path) -> None:
+def test_a_temporary_file_left_by_a_crash_is_in_no_ones_way(tmp_path: Path) -> None:
     (tmp_path / "trial.json.tmp").write_text("half of something much longer" * 100)
 
     Copies(tmp_path).save_trial_start(AT)

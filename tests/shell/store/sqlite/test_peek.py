@@ -202,7 +202,7 @@ def read_only(directory: Path) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("ended", ["orderly", "killed"])
-def test_somebody_who_may_only_read_reads_it_without_trace(ended: str) -> None:
+def test_a_user_who_may_only_read_reads_it_without_trace(ended: str) -> None:
     with reachable_directory() as place:
         directory = place / "state"
         kept(directory) if ended == "orderly" else crashed(directory, place / "scratch")
@@ -218,7 +218,7 @@ def test_somebody_who_may_only_read_reads_it_without_trace(ended: str) -> None:
 
 
 @pytest.mark.parametrize("closed", [".", "store.db", "trial.json"])
-def test_somebody_who_may_not_read_is_told_instead_of_given_an_empty_past(closed: str) -> None:
+def test_a_user_who_may_not_read_is_refused_instead_of_given_an_empty_past(closed: str) -> None:
     with reachable_directory() as place:
         directory = kept(place / "state")
         directory.chmod(0o755)
@@ -233,7 +233,7 @@ def test_somebody_who_may_not_read_is_told_instead_of_given_an_empty_past(closed
     assert "Run this as root" in refused.value.hint
 
 
-def test_a_file_instead_of_the_directory_is_told(tmp_path: Path) -> None:
+def test_a_file_instead_of_the_directory_is_reported(tmp_path: Path) -> None:
     (tmp_path / "state").touch()
     with pytest.raises(StateError) as refused:
         peek(tmp_path / "state")
@@ -288,7 +288,7 @@ def rewritten(directory: Path) -> Iterator[sqlite3.Connection]:
         ("UPDATE trial SET started_at = '2026-01-01T00:00:00'", "store-corrupt"),
     ],
 )
-async def test_a_store_that_cannot_be_used_is_told_by_peek_and_by_the_daemon(
+async def test_a_store_that_cannot_be_used_is_reported_by_peek_and_by_the_daemon(
     tmp_path: Path, damage: str, code: str
 ) -> None:
     await _keep(tmp_path)
@@ -305,7 +305,7 @@ async def test_a_store_that_cannot_be_used_is_told_by_peek_and_by_the_daemon(
 
 
 @pytest.mark.parametrize("first", [0, 100, 4096], ids=["header", "schema", "first-table"])
-async def test_a_damaged_file_is_told_with_what_to_do(tmp_path: Path, first: int) -> None:
+async def test_a_damaged_file_is_reported_with_what_to_do(tmp_path: Path, first: int) -> None:
     await _keep(tmp_path)
     with (tmp_path / "store.db").open("r+b") as file:
         file.seek(first)

@@ -133,7 +133,7 @@ def test_root_works_in_the_directory_of_the_daemon(tmp_path: Path) -> None:
     StateDirectory.open(tmp_path).close()
 
 
-def test_a_directory_of_somebody_else_is_refused_with_both_names() -> None:
+def test_a_directory_of_another_user_is_refused_with_both_names() -> None:
     with reachable_directory() as place:
         (place / "state").mkdir()
         (place / "state").chmod(0o555)

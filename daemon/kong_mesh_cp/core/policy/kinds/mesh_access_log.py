@@ -30,7 +30,7 @@ from kong_mesh_cp.core.schema.violations import FieldPath, Violation
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyValue:
-    """An absent part is told as an empty one is, although the schema asks for both."""
+    """An absent part is reported as an empty one is, although the schema asks for both."""
 
     key: str = ""
     value: str = ""

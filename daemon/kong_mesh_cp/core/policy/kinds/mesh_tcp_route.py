@@ -53,7 +53,7 @@ class To:
     """The route of the connections to one service."""
 
     target_ref: TargetRef
-    # At most one: connections of one service cannot be told apart before they are routed.
+    # At most one: connections of one service do not differ before they are routed.
     rules: Annotated[tuple[Rule, ...], Length(maximum=1)]
 
 

@@ -1,4 +1,4 @@
-"""What matching needs to know of a proxy and of the gateway it may serve."""
+"""Proxies and the gateways they serve, as matching sees them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where routes send traffic to."""
+"""References to the backends of a route."""
 
 from __future__ import annotations
 

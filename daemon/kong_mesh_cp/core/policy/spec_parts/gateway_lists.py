@@ -1,4 +1,4 @@
-"""Policies that limit what comes in: proxies have clients (`from`), gateways have routes (`to`)."""
+"""Checks of policies on incoming traffic: `from` of sidecars, `to` of gateways."""
 
 from __future__ import annotations
 

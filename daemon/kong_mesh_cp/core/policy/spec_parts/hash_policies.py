@@ -1,4 +1,4 @@
-"""By what a request is hashed to always meet the same endpoint."""
+"""Hash policies: what of a request decides which endpoint it always meets."""
 
 from __future__ import annotations
 

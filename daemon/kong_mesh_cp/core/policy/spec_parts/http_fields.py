@@ -1,4 +1,4 @@
-"""Parts of HTTP messages that several policies speak of."""
+"""Headers, as several policies match and change them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a route does to requests and responses besides sending them somewhere."""
+"""Filters of HTTP routes: headers, redirects, rewrites and mirrors."""
 
 from __future__ import annotations
 
@@ -178,7 +178,7 @@ _LEADING_ZEROS: Final = re.compile(r"(?<![0-9])0+(?=[0-9])")
 
 
 def _is_address(hostname: str) -> bool:
-    # An IPv4 address with leading zeros is taken for one too, so that nobody is fooled by it.
+    # An IPv4 address with leading zeros is taken for one too, so that it cannot pass for a name.
     try:
         ip_address(_LEADING_ZEROS.sub("", hostname) if ":" not in hostname else hostname)
     except ValueError:

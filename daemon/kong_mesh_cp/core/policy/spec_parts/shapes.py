@@ -1,4 +1,4 @@
-"""What the specs of targetRef policies have in common: their lists, and how these are checked."""
+"""The shape of targetRef policies: their lists, and the checks all of them share."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ class RuleAttachment(NamedTuple):
     name: str = ""
     addresses: tuple[str, ...] = ()
     service: str = ""
-    tags: Tags = {}  # noqa: RUF012  nobody changes it
+    tags: Tags = {}  # noqa: RUF012  never changed
 
 
 def rule_attachments(

@@ -223,7 +223,7 @@ def _binding_violations(binding: AccessRoleBinding) -> list[Violation]:
 
 
 def _read_role(document: JsonObject) -> AccessRole:
-    """Raises: ParseError; InvalidResourceError for a rule with members that nobody knows.
+    """Raises: ParseError; InvalidResourceError for a rule with unknown members.
 
     Other types ignore such members. Here a slip (`destination`, `Types`) would make a rule wider.
     """

@@ -1,4 +1,4 @@
-"""The kinds of this folder by the name of their type: the one place that knows all of them.
+"""The kinds of this folder by the name of their type.
 
 The targetRef policies have theirs in core.policy.
 """

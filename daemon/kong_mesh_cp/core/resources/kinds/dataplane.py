@@ -93,7 +93,7 @@ class Outbound(Message):
 
 
 class GatewayType(ProtoEnum):
-    """Who does the work of a gateway: a proxy of somebody else, or this one."""
+    """Who does the work of a gateway: another product's proxy, or this one."""
 
     __proto_name__ = "kuma.mesh.v1alpha1.Dataplane.Networking.Gateway.GatewayType"
     # The zero value: `gateway: {}` is another product's gateway beside a proxy of Kuma.

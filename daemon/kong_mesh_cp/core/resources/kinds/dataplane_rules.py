@@ -68,7 +68,7 @@ def violations(dataplane: Dataplane) -> list[Violation]:
 
 
 def _admin(networking: Networking) -> list[Violation]:
-    """The admin port is on loopback, and nobody else may be on it there."""
+    """The admin port is on loopback, and nothing else may be on it there."""
     if networking.admin is None:
         return []
     at = _NETWORKING.field("admin").field("port")

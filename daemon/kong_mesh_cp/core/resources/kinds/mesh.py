@@ -49,7 +49,7 @@ class CertificateAuthority(Message):
     name: str = proto("", number=1)
     type: str = proto("", number=2)
     dp_cert: DpCert | None = proto(number=3)
-    # Kept as it came: a backend of a plugin that is not there has members nobody here knows.
+    # Kept as it came: a backend of a plugin that is not there has members that are unknown here.
     conf: Struct | None = proto(number=4)
     mode: MtlsMode = proto(MtlsMode.STRICT, number=5)
     root_chain: RootChain | None = proto(number=6)

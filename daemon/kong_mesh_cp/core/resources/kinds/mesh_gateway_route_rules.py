@@ -1,4 +1,4 @@
-"""What a MeshGatewayRoute may hold."""
+"""Checks of MeshGatewayRoutes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Connections to the control plane: one subscription for each, kept after its end."""
+"""Subscriptions: the connections of proxies and zones, kept after their end."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class DiscoverySubscription(Message):
     disconnect_time: Timestamp | None = proto(number=4, original=True)
     status: DiscoveryStatus | None = proto(number=5)
     version: ProxyVersion | None = proto(number=6)
-    # Counts changes of one subscription, so that a late write of an older state can be told.
+    # Counts changes of one subscription, so that a late write of an older state is recognised.
     generation: Uint32 = proto(0, number=7)
 
     @property

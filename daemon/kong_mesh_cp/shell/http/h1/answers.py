@@ -1,4 +1,4 @@
-"""Responses to bytes."""
+"""Serialises responses."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from kong_mesh_cp.shell.http.messages import Response, StreamingResponse
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 LAST_CHUNK = b"0\r\n\r\n"
 
-# Of every answer. Each is about this moment, and many are for one reader alone: nobody keeps them.
-# A browser takes none for what it is not (a script, a page), and puts none into a foreign page.
+# Of every answer. Each is about this moment, and many are for one reader alone: caches must not
+# keep them. A browser takes none for what it is not (a script, a page), and puts none into a
+# foreign page.
 _ALWAYS = (
     b"Cache-Control: no-store\r\n"
     b"X-Content-Type-Options: nosniff\r\n"

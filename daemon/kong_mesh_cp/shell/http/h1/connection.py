@@ -100,7 +100,7 @@ class Connection:
                 return None
 
     def give_way(self) -> None:
-        """End now: somebody else needs the place, or the memory."""
+        """End now: another connection needs the place, or the memory."""
         self._gave_way = True
         self._scope.cancel()
 
@@ -147,7 +147,7 @@ class Connection:
                 message = f"there was no answer within {seconds:.0f} s"
                 return self._service.error_body(500, "answer-too-slow", message)
             case Phase.SENDING:
-                self._reset()  # or the kernel would go on keeping what nobody takes
+                self._reset()  # or the kernel would go on keeping what is never read
                 return None
             case _:
                 return None

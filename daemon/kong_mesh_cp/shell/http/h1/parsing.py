@@ -98,7 +98,7 @@ class RequestParser:
 
     @property
     def body_started(self) -> bool:
-        """Whether a byte of the body has come: then nobody waits for 100 Continue."""
+        """Whether a byte of the body has come: then the client does not wait for 100 Continue."""
         return self._wire_bytes > 0
 
     def feed(self, data: bytes) -> bytes:
@@ -217,7 +217,7 @@ class RequestParser:
             )
             return
         if self.head_complete:
-            return  # a trailer: allowed by RFC 9110, of use to nobody here
+            return  # a trailer: allowed by RFC 9110, of no use here
         key = name.decode("ascii").lower()
         text = value.decode("latin-1").rstrip(" \t")  # llhttp takes off only what stands before it
         if key not in self._headers:

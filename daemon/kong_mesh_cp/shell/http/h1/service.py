@@ -1,4 +1,4 @@
-"""What all connections of one listener share, and what each of them may be doing."""
+"""Phases of a connection, and the state that all connections of one listener share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The stream of an answer that stays open."""
+"""The lines of an answer that stays open."""
 
 from __future__ import annotations
 

@@ -229,7 +229,7 @@ def _statuses(path: str, method: str, about: Operation) -> set[int]:
     if "{" in path:
         statuses |= {404, 405}
     if about.negotiates:
-        # Whoever sends a body and takes no JSON back is told 415, too.
+        # A client that sends a body and takes no JSON back gets 415, too.
         statuses |= {415} if method in {"PUT", "POST"} else {406, 415}
     if about.authenticates:
         statuses |= {401, 403, 500}

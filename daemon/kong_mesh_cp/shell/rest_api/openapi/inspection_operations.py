@@ -1,4 +1,4 @@
-"""What the API's document says of the routes that inspect: rules, matches, insights, Envoy."""
+"""OpenAPI operations of the inspection routes."""
 
 from __future__ import annotations
 

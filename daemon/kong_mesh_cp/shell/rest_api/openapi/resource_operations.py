@@ -1,4 +1,4 @@
-"""What the API's document says of the routes that every type of resource has."""
+"""OpenAPI operations of the routes that every resource type has."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The schemas of answers that are no resources, for the API's own document.
+"""OpenAPI schemas of answers that are no resources.
 
 Their members are written where the answers are made; that both agree is what the schema fuzzer of
 tests/system looks at.

@@ -70,7 +70,7 @@ def _answer(issue: Issue) -> Answer:
         try:
             token = await issue(user, request.body, asked_from(request))
         except UndecodableRequestError as error:
-            # Anybody can send such: told as refusals are, within their bounds.
+            # Any client can send such: logged as refusals are, within their bounds.
             reason = f"{error.code}: {error.message}"
             refusal = Refusal(status=400, reason=reason, user=user)
             return Response(400, content_type="", refusal=refusal)

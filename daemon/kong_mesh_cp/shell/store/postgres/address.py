@@ -37,7 +37,7 @@ class TlsMode(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PostgresAddress:
-    """`str` of it can be shown to anybody: it holds no password."""
+    """`str` of it can be shown: it holds no password."""
 
     host: str
     port: int
@@ -55,7 +55,7 @@ class PostgresAddress:
         return printable(f"PostgreSQL at {self.host}:{self.port}, database {self.database}")
 
     def parameters(self) -> dict[str, str | int]:
-        """What libpq is told. The session's settings make it the same on every server."""
+        """The parameters of libpq. The session's settings make it the same on every server."""
         settings = {
             "search_path": SCHEMA,
             "TimeZone": "UTC",

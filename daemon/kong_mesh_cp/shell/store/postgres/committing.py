@@ -104,8 +104,8 @@ def commit_group(connection: Connection, group: Sequence[Changes]) -> Sequence[R
     try:
         return transaction(connection, lambda c: _make(c, group, tell=True))
     except psycopg.errors.ProgramLimitExceeded:
-        # The server keeps notices for all databases in one queue, and anybody can fill it. Without
-        # a notice the others look a moment later. Whatever else was too much is so again.
+        # The server keeps notices for all databases in one queue, and any session can fill it.
+        # Without a notice the others look a moment later. Whatever else was too much is so again.
         connection.execute("ROLLBACK")
         return transaction(connection, lambda c: _make(c, group, tell=False))
 

@@ -30,7 +30,7 @@ class Connection(psycopg.Connection[TupleRow]):
         try:
             return super().wait(gen, interval, ANSWER_SECONDS_MAX if timeout is None else timeout)
         except psycopg.OperationalError:
-            # Without an answer nobody knows what the next one would belong to.
+            # Without an answer it is unknown what the next one would belong to.
             if self.info.transaction_status is psycopg.pq.TransactionStatus.ACTIVE:
                 self.close()
             raise
@@ -45,7 +45,7 @@ def connect(address: PostgresAddress) -> Connection:
 
 
 class LostWhileCommittingError(Exception):
-    """Nobody knows whether the server has made the transaction."""
+    """It is unknown whether the server has made the transaction."""
 
 
 def transaction(connection: Connection, change: Question[T]) -> T:

@@ -1,4 +1,4 @@
-"""Who else may come near the store: what the rights of the database and its schema let in."""
+"""Who else can reach the store: rights on the database and its schema."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ _OF_CONNECTING = {
 _MISSING = "does not exist"
 # libpq adds it to a refused connection: the operator who reads the line is asking just that.
 _ASKED_BACK = "Is the server running on that host and accepting TCP/IP connections?"
-# What may pass without anybody's doing: a server that starts, fails over or is busy.
+# What may pass by itself: a server that starts, fails over or is busy.
 PASSING = frozenset({"store-busy", "store-readonly", "store-timeout", "store-unreachable"})
 
 
@@ -112,7 +112,7 @@ def missing(table: str) -> StateError:
 
 
 def locked(holder: LockHolder, address: PostgresAddress) -> StateError:
-    """Somebody else has held a lock for longer than anything here is made to wait."""
+    """Another session has held a lock for longer than anything here is made to wait."""
     return StateError(
         f"{address} refused: {holder}",
         code="store-busy",

@@ -1,4 +1,4 @@
-"""Who holds what somebody has waited for in vain."""
+"""Which session holds a lock that was waited for in vain."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from psycopg.rows import TupleRow
 from kong_mesh_cp.core.formats.printable import printable
 from kong_mesh_cp.shell.store.postgres.address import SCHEMA
 
-# A row's lock is on no list, but whoever holds one holds a lock on its table as well. So does who
-# waits for it: the one that waits for nobody is the cause. What a role may not see of another's
+# A row's lock is on no list, but its holder holds a lock on its table as well. So does who
+# waits for it: the one that waits for no other is the cause. What a role may not see of another's
 # session is null.
 _HOLDERS = (
     "SELECT c.relname, a.pid, a.usename, a.application_name, a.xact_start FROM pg_locks AS l"
@@ -21,7 +21,7 @@ _HOLDERS = (
     " WHERE l.locktype = 'relation' AND l.granted AND l.pid <> pg_backend_pid()"
     " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
     " AND c.relkind = 'r' AND c.relnamespace = to_regnamespace(%(schema)s)"
-    # Reading keeps out nobody but who changes the form of a table.
+    # Reading keeps out only changes of a table's form.
     " AND (l.mode <> 'AccessShareLock' OR %(wanted)s::text IS NULL)"
     " AND (c.relname = %(wanted)s OR %(wanted)s::text IS NULL)"
     " ORDER BY cardinality(pg_blocking_pids(l.pid)) > 0, l.mode = 'AccessShareLock',"
@@ -59,7 +59,7 @@ def table_waited_for(error: psycopg.errors.LockNotAvailable) -> str | None:
 def holder_of(connection: psycopg.Connection[TupleRow], table: str | None) -> LockHolder | None:
     """Who holds the lock on `table` of the store, or on a row of it; None: on any table of it.
 
-    Takes a connection that is in no transaction. None where nobody holds it any more.
+    Takes a connection that is in no transaction. None where it is free again.
     Raises: psycopg.Error.
     """
     row = connection.execute(_HOLDERS.encode(), {"schema": SCHEMA, "wanted": table}).fetchone()

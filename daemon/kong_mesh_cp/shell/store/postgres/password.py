@@ -21,7 +21,7 @@ def find_password(path: Path) -> str | None:
 def read_password(path: Path) -> str:
     """What `path` holds, without one line break at its end. Raises: ConfigurationError."""
     try:
-        # Nor waits for the writer of a FIFO that somebody put there.
+        # Nor waits for the writer of a FIFO that was put there.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         with os.fdopen(descriptor, "rb") as file:
             content = file.read(PASSWORD_BYTES_MAX + 1)

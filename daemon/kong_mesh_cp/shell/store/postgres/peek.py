@@ -43,5 +43,5 @@ def _read(connection: Connection, address: PostgresAddress, instance: str | None
     if version == 0:
         return Peeked(Remembered(high_water={}), None, version)
     key_id = secret_key_id.read(connection) if version >= secret_key_id.SINCE_VERSION else None
-    # An empty name is nobody's.
+    # An empty name belongs to no control plane.
     return Peeked(state.remembered(connection, instance or ""), key_id, version)

@@ -63,7 +63,7 @@ def migrate(connection: Connection, address: PostgresAddress, steps: tuple[Migra
         raise unsuitable(encoding, address)
     version = recognise(connection, address, newest=steps[-1].number)
     if version == steps[-1].number:
-        return version  # without a lock, which somebody might hold
+        return version  # without a lock, which another session might hold
     for _ in range(RACES_MAX):
         try:
             return naming_who_locks(
@@ -83,7 +83,7 @@ def _migrate(connection: Connection, address: PostgresAddress, steps: tuple[Migr
     # Asked first: with the schema there, the right to make schemas is not needed any more.
     if not _has_versions(connection):
         _make_versions(connection)
-    # It keeps out nobody who reads.
+    # It keeps out no readers.
     connection.execute("LOCK TABLE store_version IN EXCLUSIVE MODE")
     version = recognise(connection, address, newest=steps[-1].number)
     for step in steps:

@@ -12,7 +12,7 @@ from kong_mesh_cp.shell.store.postgres.failures import missing
 from kong_mesh_cp.shell.store.postgres.text import given_back, kept
 from kong_mesh_cp.usecases.ports.resource_store import SLOT_SECONDS
 
-_CLAIMING = "claiming"  # the turn of whoever claims: the others wait for the end of its transaction
+_CLAIMING = "claiming"  # the turn to claim: the others wait for the end of its transaction
 _HELD_UNTIL = "clock_timestamp() + make_interval(secs => %s)"  # the server's clock counts for all
 _HELD_UNTIL_NAMED = _HELD_UNTIL.replace("%s", "%(seconds)s")
 _ALL = "true"

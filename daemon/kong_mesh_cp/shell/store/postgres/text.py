@@ -1,4 +1,4 @@
-"""PostgreSQL cannot keep the character NUL. Names may not hold one, but what asks for them may."""
+"""Text that PostgreSQL cannot keep: NUL, which names never hold but queries may."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ class Database:
         self._turn = turn
 
     async def write(self, change: Change[T], announce: Callable[[T], None] | None = None) -> T:
-        """Like `Writer.write`, with SQLite's errors and unreadable rows told as StateError."""
+        """Like `Writer.write`, with SQLite's errors and unreadable rows as StateError."""
         with self._told():
             return await self._writer.write(change, announce)
 

@@ -33,7 +33,7 @@ def peek(path: Path) -> Remembered:
     """The past that the state directory `path` holds; a missing directory is an empty past.
 
     Nothing in `path` is made or changed, not even SQLite's files beside the store. Safe beside a
-    running daemon. Broken copies are told in `remarks`.
+    running daemon. Broken copies are named in `remarks`.
     Raises: StateError `state-unreadable`, and `store-…` for a store that could not be opened
     by the daemon either.
     """
@@ -95,7 +95,8 @@ def _read_at_rest(path: Path) -> Remembered:
 
 def _read_logged(path: Path) -> Remembered:
     if _beside(path, "-shm").exists():
-        # SQLite then builds its index of the log in its own memory if nobody keeps the shared one.
+        # SQLite then builds its index of the log in its own memory if no process keeps the shared
+        # one.
         return _read(path, "mode=ro&readonly_shm=1")
     # A log without its index has no process at work on it (a restored backup): a copy is safe,
     # and there SQLite may make the index.

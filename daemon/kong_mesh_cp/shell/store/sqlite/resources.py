@@ -26,7 +26,7 @@ INLINE_KEYS_MAX = 16  # more are read in a thread: the loop must not wait for hu
 
 
 class SqliteResources:
-    """`usecases.ports.resource_store.ResourceStore` over one database, which nobody else writes."""
+    """`usecases.ports.resource_store.ResourceStore` over a database of this process alone."""
 
     def __init__(self, database: Database, revision: int) -> None:
         self._database = database

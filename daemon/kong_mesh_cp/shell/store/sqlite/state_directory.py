@@ -45,7 +45,7 @@ class StateDirectory:
         """Make the directory if it is missing, and take its lock.
 
         Raises: StateError `state-unwritable`, `state-full`, `state-not-own` for a file in it that
-        somebody else may have put there, or `state-locked` naming the process that has it.
+        another process may have put there, or `state-locked` naming the process that has it.
         """
         _make(path)
         _require_own(path)
@@ -89,7 +89,7 @@ def _require_own(directory: Path) -> None:
         try:
             found = path.lstat()
         except OSError:
-            continue  # not there, or whoever opens it says what is wrong
+            continue  # not there, or opening it says what is wrong
         why = "is no regular file" if not stat.S_ISREG(found.st_mode) else distrust(found, owner)
         if why is not None:
             raise StateError(

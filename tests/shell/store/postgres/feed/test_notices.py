@@ -46,7 +46,7 @@ def test_what_may_be_forged_is_a_number_in_range_or_not_read_at_all(notice: str)
             revision_of(notice.encode())
 
 
-def test_strange_notices_are_told_of_once_an_hour_with_their_number(
+def test_strange_notices_are_logged_once_an_hour_with_their_number(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     strange = StrangeNotices(

@@ -1,4 +1,4 @@
-"""What policies of the older generation share: traffic from sources to destinations."""
+"""Parts of older policies on traffic: sources, destinations, and texts they share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a TrafficRoute may hold."""
+"""Checks of TrafficRoutes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What control planes find out about the host names of services; the parts that statuses share."""
+"""Parts of the statuses of services: addresses, virtual IPs, conditions."""
 
 from __future__ import annotations
 

@@ -99,7 +99,7 @@ class MeshServiceStatus:
     dataplane_proxies: Annotated[DataplaneProxies, EMPTY_IF_ABSENT]
 
 
-# Without checks of the spec: Kuma has none, as generated ones are always right.
+# Without checks of the spec beyond the schema: Kuma has none.
 KIND: Final = plugin_kind(
     "MeshService", MeshService, name_violations=label_name, status_type=MeshServiceStatus
 )

@@ -1,1 +1,1 @@
-"""How the changes of other control planes on one database are heard of."""
+"""How changes of other control planes on one database reach this one."""

@@ -19,7 +19,7 @@ from kong_mesh_cp.shell.store.postgres.secret_key_id import show_presence
 RECONNECT_SECONDS: Final = 1.0
 QUIET_SECONDS_MAX: Final = 10.0  # then the server is asked whether it is still there
 
-# Whoever listens is idle. Servers before version 14 have no such setting.
+# A session that listens is idle. Servers before version 14 have no such setting.
 _STAY = "SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'idle_session_timeout'"
 
 log = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ class Listener:
             try:
                 connection = await trio.to_thread.run_sync(self._connect)
                 with contextlib.closing(connection):
-                    self._lookout.call()  # nobody knows what was said before
+                    self._lookout.call()  # what was said before is lost
                     if not started:
                         started = True
                         task_status.started()
@@ -86,8 +86,8 @@ class Listener:
         # After the end of its backend this succeeds once more: it brings the reason. The next
         # call raises, and until then the socket stays readable.
         connection.pgconn.consume_input()
-        # All of it is taken off, however much it is: what nobody takes fills the queue of the
-        # server, and then nobody can commit with a notice.
+        # All of it is taken off, however much it is: what is not taken fills the queue of the
+        # server, and then no session can commit with a notice.
         while (notice := connection.pgconn.notifies()) is not None:
             if not self._lookout.called:
                 self._take(notice.extra)

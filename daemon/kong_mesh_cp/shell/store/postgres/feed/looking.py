@@ -48,7 +48,7 @@ class Lookout:
         self._called.set()
 
     def hear(self, told: int | None) -> None:
-        """Somebody says that the store is at the revision `told`; None: at a newer one."""
+        """The store is said to be at the revision `told`; None: at a newer one."""
         if told is None or told > self._feed.revision:
             self._told = max(self._told, told or 0)
             self.call()
@@ -74,7 +74,7 @@ class Lookout:
         try:
             news = await self._news(self._feed.revision)
         except StateError as error:
-            # A server that is away is told of by who listens there.
+            # A server that is away is logged by the listener.
             if error.code not in PASSING:
                 self._complaints.failed(error)
             return

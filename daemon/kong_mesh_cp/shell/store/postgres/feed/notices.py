@@ -1,7 +1,8 @@
 """How control planes on one database tell each other that something has changed.
 
-A notice is a revision of the store in decimal digits, and nothing else. Whoever may connect to the
-database hears it and may send what he likes, so it is a hint to look at the table and no more.
+A notice is a revision of the store in decimal digits, and nothing else. A client that may connect
+to the database hears it and may send what he likes, so it is a hint to look at the table and no
+more.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ def revision_of(notice: bytes) -> int | None:
 
 
 class StrangeNotices:
-    """Those that no control plane sends: counted, and told of now and then, never repeated."""
+    """Those that no control plane sends: counted, and logged now and then, never repeated."""
 
     def __init__(self, address: PostgresAddress) -> None:
         self._address = address
