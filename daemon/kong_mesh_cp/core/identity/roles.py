@@ -99,7 +99,9 @@ class RoleAccess:
             case IssueUserToken():
                 return self._grants(user, _GENERATE_USER)
             case ReadResource():
-                return self.readers.permits(user, action) or self._grants(user, _GENERATE_USER)
+                return self.readers.permits(user, action) or (
+                    self._grants(user, _GENERATE_USER) and not user.of_page
+                )
             case _:
                 return self.readers.permits(user, action)
 
