@@ -207,7 +207,9 @@ class _Run:
             log.warning(_CORS_OPEN)
         routed = below(
             api_server.base_path,
-            plane.api.handler(resources.guards, resources.routes(self._has_room)),
+            plane.api.handler(
+                resources.guards, resources.routes(self._has_room, plane.refusals.may_be_told)
+            ),
         )
         handler = telling_refusals(across_origins(routed, allowed), plane.refusals)
         if listeners.api is not None:

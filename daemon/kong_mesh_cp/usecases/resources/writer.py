@@ -10,9 +10,9 @@ from typing import Final, TypeVar
 
 import trio
 
-from kong_mesh_cp.core.formats.go_quote import go_quote
 from kong_mesh_cp.core.identity import key_secret_rules
 from kong_mesh_cp.core.identity.access import AccessRules, require
+from kong_mesh_cp.core.identity.audit import quoted, told
 from kong_mesh_cp.core.identity.users import User
 from kong_mesh_cp.core.meshes import membership, mesh_changes
 from kong_mesh_cp.core.meshes.mesh_defaults import (
@@ -99,6 +99,11 @@ class WriteRules:
         return self.place if self.origin_required else replace(self.place, federated=False)
 
 
+def always(_who: str) -> bool:
+    """A `may_be_told` of a log that nobody can fill."""
+    return True
+
+
 class ResourceWriter:
     """Writes what clients send. All methods raise StateError, AccessDeniedError and
     ResourceRefusedError; then nothing has changed.
@@ -113,14 +118,18 @@ class ResourceWriter:
         wall_clock: WallClock,
         *,
         quotas: Quotas | None = None,
+        may_be_told: Callable[[str], bool] = always,
     ) -> None:
-        """`quotas` None: nothing but the disk bounds what is written."""
+        """`quotas` None: nothing but the disk bounds what is written. `may_be_told`: whether the
+        log has room for one more refusal of a user.
+        """
         self._store = store
         self._access = access
         self._births = births
         self._rules = rules
         self._wall_clock = wall_clock
         self._quotas = quotas
+        self._may_be_told = may_be_told
         # One at a time: a body takes many times its size.
         self._large_bodies = Turns(
             waiting_max=BODIES_WAITING_MAX, waiting_of_one_max=BODIES_WAITING_OF_ONE_MAX
@@ -269,7 +278,7 @@ class ResourceWriter:
                     more += await self._births.certificates(key.name, spec, now, asker=user.name)
             case Dataplane():
                 proxy_type = spec.proxy_type
-                await self._require_membership(key, spec, title)
+                await self._require_membership(user, key, spec, title)
             case Secret(data=data) if key_secret_rules.is_token_key(key):
                 judge = partial(key_secret_rules.violations, key, data or b"")
                 refuse(title, await trio.to_thread.run_sync(judge))
@@ -299,14 +308,17 @@ class ResourceWriter:
             return work()
         return await self._large_bodies.in_worker_thread(given.sent_by, work)
 
-    async def _require_membership(self, key: ResourceKey, spec: Dataplane, title: str) -> None:
+    async def _require_membership(
+        self, user: User, key: ResourceKey, spec: Dataplane, title: str
+    ) -> None:
         mesh = await self._store.get(mesh_key(key.mesh))
         if mesh is None:
             raise resource_refusals.mesh_vanished(key.mesh)
         of_mesh = spec_as(Mesh, mesh)
         reason = membership.refusal(key.mesh, of_mesh, spec.tag_sets)
         if reason is not None:
-            log.warning("dataplane-not-a-member: %s: %s", go_quote(key.name), shown_line(reason))
+            if self._may_be_told(str(user)):
+                log.warning("dataplane-not-a-member: %s: %s", quoted(key.name), told(reason))
             raise resource_refusals.internal(title)
 
     async def _apply(self, changes: Sequence[Change], key: ResourceKey, title: str) -> None:
@@ -344,8 +356,3 @@ class ResourceWriter:
             case _:
                 pass
         return None
-
-
-def shown_line(text: str) -> str:
-    """`text` as one line of a log, whatever tags hold."""
-    return go_quote(text)[1:-1]
