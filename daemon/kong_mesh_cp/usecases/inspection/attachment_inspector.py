@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+import trio
+
 from kong_mesh_cp.core.identity.access import AccessRules, ReadResource, require
 from kong_mesh_cp.core.identity.users import User
 from kong_mesh_cp.core.policy.legacy.attachments import (
@@ -38,7 +40,7 @@ from kong_mesh_cp.core.resources.meta import Resource
 from kong_mesh_cp.core.resources.registry import TYPES, ResourceType
 from kong_mesh_cp.usecases.inspection.inspected_types import GATEWAY, GATEWAY_ROUTE, LEGACY
 from kong_mesh_cp.usecases.inspection.policy_inspector import PolicyInspector
-from kong_mesh_cp.usecases.ports.resource_store import ResourceStore, Selection
+from kong_mesh_cp.usecases.ports.resource_store import ResourceStore, Selection, StoredResource
 from kong_mesh_cp.usecases.resources.documents import (
     JsonDocument,
     resource_of,
@@ -46,7 +48,7 @@ from kong_mesh_cp.usecases.resources.documents import (
     spec_as,
 )
 from kong_mesh_cp.usecases.resources.reader import ResourceReader
-from kong_mesh_cp.usecases.resources.sweeping import sweep
+from kong_mesh_cp.usecases.resources.sweeping import SLICE_ITEMS, sweep
 
 _MATCHED = "Could not get MatchedPolicies"
 _Affected = Callable[[Resource, Dataplane], JsonDocument | None]
@@ -203,23 +205,50 @@ class AttachmentInspector:
         return affected
 
     async def _listed(self, mesh: str, affected: _Affected) -> JsonDocument:
-        """Those of all proxies of a mesh that are affected; in slices, for there may be many."""
-        items = []
-        async with self._reading.mesh_scan_slot:
-            async for stored in sweep(self._store, Selection(type="Dataplane", mesh=mesh)):
-                proxy = resource_of(stored)
-                shown = affected(proxy, proxy.spec) if isinstance(proxy.spec, Dataplane) else None
-                if shown is not None:
-                    items.append(shown)
+        """Those of all proxies of a mesh that are affected; in slices, for there may be many.
+
+        In a thread: each proxy is held against all selectors of all policies of a type. Nobody
+        else waits for more than a slice.
+        """
+        items: list[JsonDocument] = []
+        some: list[StoredResource] = []
+
+        def shown() -> list[JsonDocument]:
+            found = []
+            for proxy in map(resource_of, some):
+                trio.from_thread.check_cancelled()  # one can take a while, too
+                if isinstance(proxy.spec, Dataplane):
+                    found.append(affected(proxy, proxy.spec))
+            return [each for each in found if each is not None]
+
+        async def look() -> None:
+            async with self._reading.mesh_scan_slot:
+                items.extend(await self._inspecting.in_worker_thread(shown))
+            some.clear()
+
+        async for stored in sweep(self._store, Selection(type="Dataplane", mesh=mesh)):
+            some.append(stored)
+            if len(some) == SLICE_ITEMS:
+                await look()
+        await look()
         return {"total": len(items), "items": items}
 
     async def _legacy(self, mesh: str, types: Iterable[str]) -> LegacyView:
-        found = [each async for each in self._resources(mesh, types)]
-        policies = (legacy_policy(each) for each in found)
-        return LegacyView(
-            tuple(each for each in policies if each is not None),
-            {each.name: each.spec for each in found if isinstance(each.spec, TrafficRoute)},
-        )
+        stored = [
+            each
+            for type_name in types
+            async for each in sweep(self._store, Selection(type=type_name, mesh=mesh))
+        ]
+
+        def view() -> LegacyView:
+            found = [resource_of(each) for each in stored]
+            policies = (legacy_policy(each) for each in found)
+            return LegacyView(
+                tuple(each for each in policies if each is not None),
+                {each.name: each.spec for each in found if isinstance(each.spec, TrafficRoute)},
+            )
+
+        return await self._inspecting.in_worker_thread(view)
 
     async def _gateways(self, mesh: str, view: MeshView, legacy: LegacyView) -> _Gateways:
         found = [each async for each in self._resources(mesh, (GATEWAY, GATEWAY_ROUTE))]
