@@ -13,6 +13,7 @@ import trio
 from kong_mesh_cp.core.identity import key_secret_rules
 from kong_mesh_cp.core.identity.access import AccessRules, require
 from kong_mesh_cp.core.identity.audit import quoted, told
+from kong_mesh_cp.core.identity.conditions import may_be_about
 from kong_mesh_cp.core.identity.users import User
 from kong_mesh_cp.core.meshes import membership, mesh_changes
 from kong_mesh_cp.core.meshes.mesh_defaults import (
@@ -236,10 +237,14 @@ class ResourceWriter:
         violation = await self._needed(key)
         if violation is not None:
             raise resource_refusals.invalid(resource_refusals.DELETE, [violation])
+        # Where its content decides, nothing else goes than what was judged.
+        judged = may_be_about(key.type)
         try:
-            await self._store.apply([Delete(key=key)])
+            await self._store.apply([Delete.as_read(existing) if judged else Delete(key=key)])
         except NotFoundError:
             raise resource_refusals.not_found(resource_refusals.DELETE) from None
+        except VersionConflictError as error:
+            raise resource_refusals.conflict(error.key) from None
 
     def _spec_to_store(self, spec: object, existing: StoredResource | None) -> object:
         """`spec` with what is filled in at a write."""
