@@ -9,10 +9,10 @@ matched so (references back, looking around, possessive repetitions) is refused.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from re import _constants as of_re  # type: ignore[attr-defined]
-from re import _parser  # type: ignore[attr-defined]
+from re import _constants as of_re
+from re import _parser
 from typing import Any, Final
 
 POSITIONS_MAX: Final = 512  # characters of a pattern, with repetitions written out
@@ -196,7 +196,7 @@ def _word(character: str) -> bool:
     return character.isalnum() or character == "_"
 
 
-_CATEGORIES: Final = {
+_CATEGORIES: Final[Mapping[Any, Callable[[str], bool]]] = {
     of_re.CATEGORY_DIGIT: str.isdigit,
     of_re.CATEGORY_NOT_DIGIT: lambda each: not each.isdigit(),
     of_re.CATEGORY_SPACE: str.isspace,
