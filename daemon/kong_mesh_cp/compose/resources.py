@@ -6,7 +6,7 @@ Imported when the admission socket serves already: what it imports is half as mu
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import trio
@@ -49,7 +49,7 @@ from kong_mesh_cp.usecases.resources.initial_resources import (
 from kong_mesh_cp.usecases.resources.mesh_creation import MeshCreation
 from kong_mesh_cp.usecases.resources.quotas import Quotas
 from kong_mesh_cp.usecases.resources.reader import ResourceReader
-from kong_mesh_cp.usecases.resources.writer import ResourceWriter, WriteRules
+from kong_mesh_cp.usecases.resources.writer import ResourceWriter, WriteRules, always
 
 if TYPE_CHECKING:
     from kong_mesh_cp.usecases.inspection import attachment_inspector, policy_inspector
@@ -101,8 +101,10 @@ class Resources:
             origin_required=not settings.multizone.zone.disable_origin_label_validation,
         )
 
-    def routes(self, has_room: HasRoom = room_for_all) -> Sequence[Route]:
-        """Unsorted. `has_room`: see `LargeAnswers`."""
+    def routes(
+        self, has_room: HasRoom = room_for_all, may_be_told: Callable[[str], bool] = always
+    ) -> Sequence[Route]:
+        """Unsorted. `has_room`: see `LargeAnswers`; `may_be_told`: see `ResourceWriter`."""
         settings, store, access = self._settings, self._store, self._access.rules
         authenticate = self._identity.authenticate
         writable = self._writable
@@ -114,6 +116,7 @@ class Resources:
             self._rules,
             clocks.wall_clock,
             quotas=Quotas(_quota(settings), self._access.unlogged),
+            may_be_told=may_be_told,
         )
         large = LargeAnswers(has_room=has_room)
         insights = InsightViews(store, reading, access, clocks.wall_clock)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from kong_mesh_cp.core.formats.durations import MICROSECOND, DurationError, parse_duration
+from kong_mesh_cp.core.formats.origin_patterns import OriginPattern, OriginPatternError
 from kong_mesh_cp.core.formats.tls_names import SUITES, VERSIONS, VERSIONS_TOO_OLD
 
 T_co = TypeVar("T_co", covariant=True)
@@ -225,8 +226,8 @@ def _origins(value: object) -> tuple[str, ...]:
             )
             raise must_be(reason)
         try:
-            re.compile(word)
-        except re.error as error:
+            OriginPattern(word)
+        except OriginPatternError as error:
             raise must_be(f"{ORIGINS.expected}; {word!r} is none: {error}") from None
     return words
 

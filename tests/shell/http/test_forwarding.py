@@ -24,7 +24,8 @@ X-Rewrite-URL X-Host X-Scheme X-Nginx-Proxy X-Varnish Surrogate-Capability X-ARR
 X-Akamai-Edgescape Akamai-Origin-Hop X-LB-Client l5d-client-id X-Sucuri-ClientIP Incap-Client-IP
 Ali-CDN-Real-IP CDN-Src-IP X-Source-IP X-Peer-IP X-Client-Address X-User-IP Ngrok-Agent-Ips
 Tailscale-User-Login SSL-Client-Cert X-SSL-Client-Verify X-Cluster-Addr X-Istio-Attributes
-X-Traefik-Router
+X-Traefik-Router X-Auth-Request-User X-Authenticated-User X-WebAuth-User X-Consumer-ID
+X-Kong-Request-Id Kong-Upstream-Latency X-Client-Cert X-Client-Verify X-Accel-Internal Early-Data
 """,
 )
 

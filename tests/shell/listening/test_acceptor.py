@@ -238,7 +238,12 @@ async def test_who_is_privileged_does_not_wait_until_the_whole_queue_has_been_st
         return next(accepted) == queue - 1
 
     async with (
-        serving(tmp_path, handler, privileged=last_of_the_queue) as server,
+        serving(
+            tmp_path,
+            handler,
+            limits=Limits(accepted_at_once=queue),
+            privileged=last_of_the_queue,
+        ) as server,
         AsyncExitStack() as stack,
     ):
         for number in range(queue):
@@ -257,7 +262,8 @@ async def test_who_has_been_accepted_and_not_been_started_at_a_stop_leaves_the_g
     tmp_path: Path,
 ) -> None:
     gate = CountingGate()
-    async with serving(tmp_path, gate=gate) as server:
+    limits = Limits(accepted_at_once=2 * START_BATCH_MAX)
+    async with serving(tmp_path, gate=gate, limits=limits) as server:
         clients = [socket.socket(socket.AF_UNIX) for _ in range(2 * START_BATCH_MAX)]
         for client in clients:
             client.connect(str(server.path))

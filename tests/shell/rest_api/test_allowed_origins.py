@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kong_mesh_cp.core.formats.origin_patterns import OriginPatternError
 from kong_mesh_cp.shell.http.origins import ORIGIN_CHARACTERS_MAX
 from kong_mesh_cp.shell.rest_api.allowed_origins import (
     AllowedOrigins,
@@ -61,7 +60,7 @@ def test_patterns_for_every_origin_are_known_as_such(
 
 
 def test_what_is_no_expression_is_refused() -> None:
-    with pytest.raises(re.error):
+    with pytest.raises(OriginPatternError):
         AllowedOrigins(["("])
 
 

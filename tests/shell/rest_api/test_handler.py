@@ -173,6 +173,14 @@ async def test_an_administrator_from_elsewhere_does_with_a_token(call: str) -> N
         assert (await ask(client, call, STRANGER, REMOTE_ADMIN)).status == 200
 
 
+@pytest.mark.parametrize("page", ["Origin: https://evil.example", "Sec-Fetch-Site: cross-site"])
+async def test_no_page_of_another_origin_is_shown_the_full_license_whoever_asks(page: str) -> None:
+    async with api() as client:
+        for proof in ((ADMIN,), (STRANGER, REMOTE_ADMIN)):
+            answer = await ask(client, "GET /license?view=full", *proof, page)
+            assert answer.status == 403
+
+
 @pytest.mark.parametrize("call", ["GET /license?view=full", "GET /config", "POST /license/reload"])
 async def test_where_localhost_is_nothing_special_a_token_is_needed_there_too(call: str) -> None:
     async with api(localhost_is_admin=False) as client:

@@ -167,6 +167,16 @@ async def test_who_may_read_secrets_sees_what_was_stored() -> None:
             assert MASK.encode() not in body and MASK_IN_BASE64.encode() not in body
 
 
+async def test_a_page_of_another_origin_sees_none_whoever_asks_through_it() -> None:
+    routes = await populated()
+    page = {"origin": "http://localhost:3000", "authorization": "Bearer of-an-administrator"}
+    for target in targets(routes):
+        body = (await routes.ask("GET", target, headers=page)).body
+        assert CANARY.encode() not in body and IN_BASE64.encode() not in body, target
+    answer = await routes.ask("GET", "/meshes/m", headers=page)
+    assert MASK_IN_BASE64.encode() in answer.body
+
+
 @pytest.mark.parametrize("path", WITH_SECRETS)
 async def test_what_was_read_masked_cannot_be_put_back(path: str) -> None:
     routes = await populated()

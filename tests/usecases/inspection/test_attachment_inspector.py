@@ -13,6 +13,7 @@ from kong_mesh_cp.usecases.inspection.attachment_inspector import AttachmentInsp
 from kong_mesh_cp.usecases.inspection.inspected_types import ATTACHED
 from kong_mesh_cp.usecases.resources.resource_refusals import ResourceRefusedError
 from support.daemons.resource_api import ResourceApi
+from support.fakes.turns import share_of_loop
 
 ANY = [{"match": {"kuma.io/service": "*"}}]
 WHOLE = {"type": "dataplane", "name": "", "service": ""}
@@ -207,3 +208,25 @@ async def test_what_is_not_there_is_said_with_the_words_of_the_original() -> Non
         with pytest.raises(ResourceRefusedError) as refusal:
             await ask(ADMIN, "no mesh", "none")
         assert refusal.value.title == "Failed to retrieve Mesh"
+
+
+async def test_others_have_their_turns_while_many_selectors_are_held_against_proxies() -> None:
+    api, attaching = await _mesh()
+    tags = {f"t{number}": "x" for number in range(10)}
+    for number in range(10):
+        inbounds = [{"port": port, "tags": _service("web") | tags} for port in range(1, 20)]
+        networking = {"address": "192.168.0.1", "inbound": inbounds}
+        await api.put("Dataplane", f"many-{number}", mesh="m", networking=networking)
+        selectors = [{"match": {"kuma.io/service": "*", **tags, "n": str(n)}} for n in range(50)]
+        name = f"permission-{number}"
+        await api.put(
+            "TrafficPermission", name, mesh="m", sources=ANY, destinations=[*selectors, *ANY]
+        )
+
+    row = TYPES["TrafficPermission"]
+
+    async def ask() -> None:
+        answer = await attaching.dataplanes_of_policy(ADMIN, row, "m", "permission-9")
+        assert answer["total"] == 11
+
+    assert await share_of_loop(ask) < 0.5

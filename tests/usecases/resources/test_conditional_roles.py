@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -32,10 +32,12 @@ from kong_mesh_cp.core.resources.plugin_kind import PluginKind
 from kong_mesh_cp.core.resources.registry import TYPES
 from kong_mesh_cp.core.schema import records
 from kong_mesh_cp.core.schema.messages import message_fields
+from kong_mesh_cp.usecases.ports.resource_store import Applied, Change, Put
 from kong_mesh_cp.usecases.resources.kinds import KINDS
 from kong_mesh_cp.usecases.resources.resource_refusals import Fault, ResourceRefusedError
 from kong_mesh_cp.usecases.resources.sent_bodies import LARGE_BODY_BYTES
-from support.daemons.resource_api import ResourceApi
+from support.daemons.resource_api import AT, ResourceApi
+from support.fakes.fake_resources import FakeResourceStore
 from support.fakes.identity import KNOWN
 from support.specs.sound_resources import SOUND
 
@@ -302,3 +304,37 @@ async def test_a_user_who_could_write_nothing_there_is_refused_before_the_body_i
     await api.put("MeshTimeout", "mine", mesh="m", user=ADMIN, **body)
     with pytest.raises(AccessDeniedError):  # to update is no right of theirs
         await api.send("MeshTimeout", "mine", unreadable, mesh="m", user=KNOWN)
+
+
+class MovedMeanwhile(FakeResourceStore):
+    """Somebody else's write comes between what is read and what is deleted."""
+
+    moved: dict[str, Any] | None = None
+
+    async def apply(self, changes: Sequence[Change]) -> Applied:
+        spec, self.moved = self.moved, None
+        if spec is not None:
+            key = changes[0].key
+            await super().apply([Put(key=key, spec=json.dumps({"spec": spec}), at=AT)])
+        return await super().apply(changes)
+
+
+async def test_what_was_given_to_others_meanwhile_is_not_deleted() -> None:
+    (rule, *_) = rules_with({"targetRef": {"kind": "Dataplane", "name": "cart"}})
+    store = MovedMeanwhile()
+    api = ResourceApi(store=store, access=Both(rule))
+    await api.put("Mesh", "m", skipCreatingInitialPolicies=["*"])
+    body = sound("MeshTimeout")
+    await api.put(
+        "MeshTimeout",
+        "x",
+        mesh="m",
+        spec={**body["spec"], "targetRef": {"kind": "Dataplane", "name": "cart"}},
+    )
+    store.moved = {**body["spec"], "targetRef": {"kind": "Mesh"}}
+
+    with pytest.raises(ResourceRefusedError) as caught:
+        await api.delete("MeshTimeout", "x", mesh="m", user=KNOWN)
+
+    assert caught.value.fault is Fault.CONFLICT
+    assert (await api.get("MeshTimeout", "x", mesh="m"))["spec"]["targetRef"] == {"kind": "Mesh"}

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import threading
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 import trio
@@ -10,9 +13,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from trio import run
 
-from kong_mesh_cp.usecases.ports.resource_store import Delete, Page, Selection
+from kong_mesh_cp.usecases.ports.resource_store import Delete, Page, Selection, StoredResource
 from kong_mesh_cp.usecases.resources import sweeping
-from kong_mesh_cp.usecases.resources.sweeping import SLICE_ITEMS, slices, sweep
+from kong_mesh_cp.usecases.resources.sweeping import (
+    SLICE_BYTES,
+    SLICE_ITEMS,
+    SLICE_SECONDS,
+    in_slices,
+    read_in_slices,
+    slices,
+    sweep,
+)
 from support.fakes.fake_resources import FakeResourceStore
 from support.fakes.resources import policy, put
 
@@ -105,3 +116,38 @@ async def test_before_each_slice_others_have_their_turn(count: int) -> None:
         nursery.cancel_scope.cancel()
     assert [each for part in parts for each in part] == [*range(count)]
     assert all(0 < len(part) <= SLICE_ITEMS for part in parts)
+
+
+async def test_slices_of_much_text_are_read_in_a_thread_and_all_in_order() -> None:
+    store = await _filled(3 * SLICE_ITEMS, [])
+    page = await store.list(POLICIES)
+    large = replace(page.items[SLICE_ITEMS], spec=json.dumps({"x": "y" * SLICE_BYTES}))
+    items = [*page.items[:SLICE_ITEMS], large, *page.items[SLICE_ITEMS + 1 :]]
+    threads: list[bool] = []
+
+    def read(some: Sequence[StoredResource]) -> Sequence[str]:
+        threads.append(threading.current_thread() is not threading.main_thread())
+        return [each.key.name for each in some]
+
+    assert await read_in_slices(items, read) == [each.key.name for each in items]
+    assert threads == [False, True, False]
+
+
+async def test_who_looks_at_slow_items_lets_others_have_turns_in_between() -> None:
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            await trio.lowlevel.checkpoint()
+            turns += 1
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(others)
+        async for _ in in_slices(range(10)):
+            begun = trio.current_time()
+            while trio.current_time() < begun + 2 * SLICE_SECONDS:
+                pass
+        nursery.cancel_scope.cancel()
+
+    assert turns >= 5

@@ -11,15 +11,17 @@ import trio
 
 from kong_mesh_cp.core.identity.refusals import AccessDeniedError
 from kong_mesh_cp.core.identity.secrets_at_rest import SECRET_BYTES_MAX, SecretKeys
-from kong_mesh_cp.core.identity.users import ANONYMOUS, AUTHENTICATED, User
+from kong_mesh_cp.core.identity.users import ADMIN, ANONYMOUS, AUTHENTICATED, User
 from kong_mesh_cp.core.resources.key import ResourceKey
+from kong_mesh_cp.core.resources.kinds.dataplane_rules import INBOUNDS_MAX
 from kong_mesh_cp.core.resources.labels import Deployment
+from kong_mesh_cp.core.resources.registry import TYPES
 from kong_mesh_cp.core.schema.violations import VIOLATIONS_MAX
 from kong_mesh_cp.shell.store.sealed_resources import SealedResources
 from kong_mesh_cp.shell.store.secret_key import new_secret_key
 from kong_mesh_cp.usecases.ports.resource_store import Put
 from kong_mesh_cp.usecases.resources.resource_refusals import Fault, ResourceRefusedError
-from kong_mesh_cp.usecases.resources.writer import WriteRules
+from kong_mesh_cp.usecases.resources.writer import ResourceWriter, WriteRules
 from support.daemons.resource_api import ResourceApi, inbound, networking
 from support.fakes.fake_resources import FakeResourceStore
 
@@ -114,7 +116,7 @@ async def test_while_a_large_body_is_read_others_are_served() -> None:
             await trio.lowlevel.checkpoint()
             turns += 1
 
-    inbounds = [inbound(port=port) for port in range(1, 10_000)]
+    inbounds = [inbound(port=port) for port in range(1, INBOUNDS_MAX + 1)]
     async with trio.open_nursery() as nursery:
         nursery.start_soon(others)
         await api.put("Dataplane", "dp", mesh="m", networking=networking(*inbounds))
@@ -122,7 +124,9 @@ async def test_while_a_large_body_is_read_others_are_served() -> None:
 
     # Of the other steps none has more than a few checkpoints.
     assert turns > 50
-    assert len((await api.get("Dataplane", "dp", mesh="m"))["networking"]["inbound"]) == 9_999
+    assert (
+        len((await api.get("Dataplane", "dp", mesh="m"))["networking"]["inbound"]) == INBOUNDS_MAX
+    )
 
 
 async def test_all_mismatches_with_the_url_are_reported_at_once() -> None:
@@ -217,6 +221,37 @@ async def test_a_dataplane_gets_the_zone_tag_and_has_to_fit_the_constraints() ->
     await api.put("Dataplane", "dp", mesh="m", networking=networking(inbound(team="pay")))
     shown = await api.get("Dataplane", "dp", mesh="m")
     assert shown["networking"]["inbound"][0]["tags"]["kuma.io/zone"] == "default"
+
+
+async def test_what_the_log_says_of_no_member_is_short_and_no_more_than_it_may_be(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    rules = {"requirements": [{"tags": {"team": "a"}}]}
+    api = await api_with_mesh(constraints={"dataplaneProxy": rules})
+    asked: list[str] = []
+
+    def twice(who: str) -> bool:
+        asked.append(who)
+        return len(asked) <= 2
+
+    writer = ResourceWriter(
+        api.store, api.access, api.births, api.rules, lambda: api.now, may_be_told=twice
+    )
+    tags = {f"tag-{number}": "x" * 60 for number in range(500)}
+    body = {
+        "type": "Dataplane",
+        "mesh": "m",
+        "name": "dp",
+        "networking": networking({"port": 80, "tags": {"kuma.io/service": "web", **tags}}),
+    }
+    for _ in range(4):
+        with pytest.raises(ResourceRefusedError):
+            await writer.put(ADMIN, TYPES["Dataplane"], "m", "dp", json.dumps(body).encode())
+
+    assert asked == [str(ADMIN)] * 4
+    told = [record.message for record in caplog.records if "not-a-member" in record.message]
+    assert len(told) == 2
+    assert max(map(len, told)) < 600
 
 
 async def test_existing_members_stay_when_constraints_change() -> None:

@@ -171,7 +171,9 @@ class _Api:
             log.warning(_CORS_OPEN)
         routed = below(
             api_server.base_path,
-            self._plane.api.handler(served.guards, served.routes(self._has_room)),
+            self._plane.api.handler(
+                served.guards, served.routes(self._has_room, self._plane.refusals.may_be_told)
+            ),
         )
         return telling_refusals(across_origins(routed, allowed), self._plane.refusals)
 

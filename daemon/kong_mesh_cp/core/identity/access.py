@@ -190,7 +190,9 @@ class StaticAccess:
     def permits(self, user: User, action: Action) -> bool:
         match action:
             case ReadResource(type=type_):
-                return not is_admin_only(type_) or self.admin_resources.holds_for(user)
+                return not is_admin_only(type_) or (
+                    self.admin_resources.holds_for(user) and not user.of_page
+                )
             case WriteResource(type=type_):
                 if is_admin_only(type_) or type_ in _GUARDED_WRITES:
                     return self.admin_resources.holds_for(user)
@@ -207,7 +209,8 @@ class StaticAccess:
             case View():
                 return self._view(action).holds_for(user)
             case Operation():
-                return self.admin_resources.holds_for(user)
+                shown_to_page = action is Operation.SHOW_LICENSE and user.of_page
+                return self.admin_resources.holds_for(user) and not shown_to_page
 
     def _zone_grants(self, scope: tuple[str, ...]) -> set[Grant]:
         """A token for both proxies and the control plane of a zone takes both rights."""

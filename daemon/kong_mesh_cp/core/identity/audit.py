@@ -139,7 +139,7 @@ class Refusal:
 
     def line(self, source: Source, method: str, path: str) -> str:
         who = "nobody known" if self.user is None else _who(self.user)
-        reason = shown(_cut(self.reason, REASON_CHARACTERS_MAX))
+        reason = told(self.reason)
         return (
             f"audit-refused: {self.status} {shown(_cut(method, TEXT_CHARACTERS_MAX))}"
             f" {quoted(path)}, for {who}, from {source}: {reason}"
@@ -149,6 +149,11 @@ class Refusal:
 def quoted(text: str) -> str:
     """`text` from outside, cut and in double quotes."""
     return go_quote(_cut(text, TEXT_CHARACTERS_MAX))
+
+
+def told(reason: str) -> str:
+    """The reason of a refusal, cut, as the end of one line."""
+    return shown(_cut(reason, REASON_CHARACTERS_MAX))
 
 
 def shown(text: str) -> str:

@@ -105,7 +105,9 @@ class RoleAccess:
             case Operation.CHANGE_SEALING_KEY:
                 return any(map(_covers_every_secret, self._rules(user)))
             case ReadResource():
-                return self.readers.permits(user, action) or self._grants(user, _GENERATE_USER)
+                return self.readers.permits(user, action) or (
+                    self._grants(user, _GENERATE_USER) and not user.of_page
+                )
             case _:
                 return self.readers.permits(user, action)
 

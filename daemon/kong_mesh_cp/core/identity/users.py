@@ -19,6 +19,7 @@ class User:
 
     name: str
     groups: tuple[str, ...] = ()
+    of_page: bool = False  # asks through a web page of another origin, which sees the answer, too
 
     @property
     def is_authenticated(self) -> bool:
@@ -59,10 +60,12 @@ class Requester:
 
     `local`: made on this machine, for this machine (shell/rest_api/localhost.py). `certified`: over
     a connection whose client showed a certificate that was verified, and for no foreign web page.
+    `foreign_page`: for a web page of another origin.
     """
 
     local: bool
     certified: bool = False
+    foreign_page: bool = False
     authorization: str | None = None  # the header
 
 

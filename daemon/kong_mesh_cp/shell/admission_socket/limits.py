@@ -18,6 +18,7 @@ UID_CONNECTIONS_MAX = 64
 # Of all users with one primary group: a user with subordinate uids has thousands, and one group.
 GROUP_CONNECTIONS_MAX = 3072
 RESERVED_CONNECTIONS = 64  # of CONNECTIONS_MAX, for root and the daemon's own user
+ACCEPTED_AT_ONCE = 512  # root may stand behind all of the kernel's queue, and is served first
 UID_REQUESTS_PER_SECOND = 100
 UIDS_TRACKED_MAX = 1024  # with a bucket that is not full; of more, the fullest is forgotten
 RETRY_SECONDS = 1
@@ -32,6 +33,7 @@ SOCKET_LIMITS = Limits(
     connections_max=CONNECTIONS_MAX,
     share_connections_max=None,  # `PeerConnections` counts them by user and by group
     reserved_connections=RESERVED_CONNECTIONS,
+    accepted_at_once=ACCEPTED_AT_ONCE,
 )
 
 # Of their own, so that no client of the API can take them.

@@ -23,7 +23,8 @@ _OF_CLIENTS: Final = frozenset({
 _SAYINGS: Final = (
     "forward", "proxy", "proxied", "cdnloop", "loadbalanc", "tracecontext", "surrogatecap",
     "clientip", "connectingip", "externaladdr", "originalip", "originatingip", "peeraddr", "peerip",
-    "realip", "remoteaddr", "remoteip", "socketip", "sourceip", "trueip", "userip",
+    "authrequest", "authenticateduser", "clientcert", "clientverify", "earlydata", "realip",
+    "remoteaddr", "remoteip", "socketip", "sourceip", "trueip", "userip",
 )  # fmt: skip
 
 # At the end of a name: whose address is it, if not that of another one?
@@ -31,10 +32,11 @@ _ADDRESSES: Final = frozenset({"addr", "address", "ip", "ips", "ipv4", "ipv6"})
 
 # Words that only what stands in front of servers puts before what it adds.
 _IN_FRONT: Final = frozenset({
-    "akamai", "amz", "amzn", "appengine", "arr", "azure", "cdn", "cf", "cloudflare", "cloudfront",
-    "edge", "envoy", "fastly", "fly", "front", "gateway", "haproxy", "hop", "ingress", "istio",
-    "l5d", "lb", "nginx", "ngrok", "original", "originating", "real", "remote", "rewrite", "ssl",
-    "tailscale", "traefik", "varnish", "vercel", "via",
+    "accel", "akamai", "amz", "amzn", "appengine", "arr", "azure", "cdn", "cf", "cloudflare",
+    "cloudfront", "consumer", "edge", "envoy", "fastly", "fly", "front", "gateway", "haproxy",
+    "hop", "ingress", "istio", "kong", "l5d", "lb", "nginx", "ngrok", "original", "originating",
+    "real", "remote", "rewrite", "ssl", "tailscale", "traefik", "varnish", "vercel", "via",
+    "webauth",
 })  # fmt: skip
 
 _WHOLE: Final = frozenset({"xhost", "xscheme", "xserver", "xurlscheme"})

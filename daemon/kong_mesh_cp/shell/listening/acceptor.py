@@ -31,8 +31,7 @@ from kong_mesh_cp.shell.listening.tls import Tls
 
 log = logging.getLogger(__name__)
 
-ACCEPT_BATCH_MAX = 512  # connections accepted before other tasks run: a few milliseconds
-START_BATCH_MAX = 64  # conversations started before other tasks run, beside the privileged ones
+START_BATCH_MAX = 64  # conversations started before other tasks run, the privileged ones first
 UNSENT_BYTES_MAX = 128 * 1024  # that the kernel takes for a TCP peer that does not read
 ACCEPT_PAUSE_SECONDS = 0.1  # when the process or the machine has no file descriptor left
 _OUT_OF_RESOURCES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS})
@@ -139,23 +138,27 @@ class _Entrance(Generic[R]):
         # To start one costs ten times as much as to accept it, and the kernel's queue is in order:
         # whoever is privileged must not wait until all that came before have been started.
         self._accepted = deque[tuple[Conversation[R], Peer, Place]]()
+        self._privileged = deque[tuple[Conversation[R], Peer, Place]]()
 
     async def newcomers(self, acceptor: socket.socket) -> None:
         """Wait until there is somebody to accept, or a conversation to start."""
-        if self._accepted:
+        if self._accepted or self._privileged:
             await trio.lowlevel.checkpoint()
         else:
             await trio.lowlevel.wait_readable(acceptor)
 
     def start_conversations(self, *, all_of_them: bool = False) -> None:
-        """With those who were accepted first, up to a bound."""
-        waiting = len(self._accepted)
-        for _ in range(waiting if all_of_them else min(waiting, START_BATCH_MAX)):
-            self._conversations.start_soon(self._serve, *self._accepted.popleft())
+        """With the privileged ones and then those who were accepted first, up to a bound."""
+        started = 0
+        while line := self._privileged or self._accepted:
+            if started == START_BATCH_MAX and not all_of_them:
+                return
+            self._conversations.start_soon(self._serve, *line.popleft())
+            started += 1
 
     def accept_waiting(self, acceptor: socket.socket) -> None:
-        """Give a place to every connection that waits, up to a bound; start the privileged ones."""
-        for _ in range(ACCEPT_BATCH_MAX):
+        """Give a place to every connection that waits, up to a bound."""
+        for _ in range(self._limits.accepted_at_once):
             try:
                 connection, _ = acceptor.accept()
             except BlockingIOError:
@@ -188,10 +191,8 @@ class _Entrance(Generic[R]):
         refusal = self._refusal(peer, place)
         if refusal is None:
             self._places.enter(conversation, place)
-            if place.privileged:
-                self._conversations.start_soon(self._serve, conversation, peer, place)
-            else:
-                self._accepted.append((conversation, peer, place))
+            line = self._privileged if place.privileged else self._accepted
+            line.append((conversation, peer, place))
         elif self._refusing < self._limits.refusals_max:
             self._refusing += 1
             self._conversations.start_soon(self._refuse, conversation, refusal)

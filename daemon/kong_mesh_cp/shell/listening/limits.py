@@ -32,6 +32,7 @@ class Limits:
     share_connections_max: int | None = 256
     reserved_connections: int = 64  # of `connections_max`, for peers that are never to be kept out
     handshakes_max: int = 128  # of TLS, under way at once
+    accepted_at_once: int = 64  # connections, before other tasks run
     refusals_max: int = 64  # connections that hear that there is no place; others are closed
 
     def for_part(self, part: float) -> Limits:

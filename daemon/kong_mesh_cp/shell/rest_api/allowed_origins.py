@@ -7,10 +7,10 @@ page is never an administrator's by its address or certificate, and is never ans
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
+from kong_mesh_cp.core.formats.origin_patterns import OriginPattern
 from kong_mesh_cp.shell.http.origins import Origin
 
 _ALLOW_ORIGIN: Final = "Access-Control-Allow-Origin"
@@ -28,13 +28,13 @@ class AllowedOrigins:
     """
 
     def __init__(self, domains: Sequence[str]) -> None:
-        """Raises: re.error for what is no regular expression."""
-        self._patterns = [re.compile(domain, re.IGNORECASE) for domain in domains]
+        """Raises: OriginPatternError."""
+        self._patterns = [OriginPattern(domain) for domain in domains]
 
     def __contains__(self, origin: str) -> bool:
         if Origin.parse(origin) is None:
             return False
-        return any(pattern.fullmatch(origin) for pattern in self._patterns)
+        return any(pattern.matches(origin) for pattern in self._patterns)
 
     def __bool__(self) -> bool:
         return bool(self._patterns)

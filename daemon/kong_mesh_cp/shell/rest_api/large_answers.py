@@ -46,6 +46,7 @@ class LargeAnswers:
         )
     )
     _large: Turns = field(default_factory=Turns)
+    _computed: Turns = field(default_factory=Turns)  # which take longer: no list waits for them
 
     async def list_(
         self, user: User, request: Request, read: Callable[[int], Awaitable[Listing[T]]]
@@ -59,14 +60,19 @@ class LargeAnswers:
             if not page.is_cut:
                 return await shown_list(request, page)
         del page
-        async with self.turn(user, request.peer):
+        async with self._turn(self._large, user, request.peer):
             return await shown_list(request, await read(PAGE_BYTES_MAX))
 
     @asynccontextmanager
     async def turn(self, user: User, peer: Peer) -> AsyncIterator[None]:
-        """One large answer at a time. Raises: ResourceRefusedError."""
+        """One answer that is computed at a time. Raises: ResourceRefusedError."""
+        async with self._turn(self._computed, user, peer):
+            yield
+
+    @asynccontextmanager
+    async def _turn(self, line: Turns, user: User, peer: Peer) -> AsyncIterator[None]:
         self._require_room(peer)
-        async with self._large.turn(user.name):
+        async with line.turn(user.name):
             self._require_room(peer)
             yield
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
 from itertools import chain
 from typing import Final, TypeVar
 
@@ -74,7 +75,10 @@ def authenticated(authenticate: Authenticate, answer: Answer) -> Handler:
     async def answered(request: Request) -> Response | StreamingResponse:
         user = ANONYMOUS
         try:
-            user = await authenticate(requester_of(request))
+            requester = requester_of(request)
+            user = await authenticate(requester)
+            if requester.foreign_page:
+                user = replace(user, of_page=True)
             return await answer(user, request)
         except ResourceRefusedError as error:
             return refused(error)

@@ -17,10 +17,12 @@ def requester_of(request: Request) -> Requester:
     """What the connection and the headers say, before any of it is verified."""
     peer = request.peer
     ip = peer.address[0] if peer.address else None
+    foreign = is_from_foreign_page(request)
     return Requester(
         local=is_localhost(ip, request.headers, secure=peer.secure),
         # A browser shows its certificate for whatever page asks.
-        certified=peer.certified and not is_from_foreign_page(request),
+        certified=peer.certified and not foreign,
+        foreign_page=foreign,
         authorization=request.headers.get("authorization"),
     )
 

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+import trio
+
 from kong_mesh_cp.core.identity.access import AccessRules, ReadResource, require
 from kong_mesh_cp.core.identity.users import User
 from kong_mesh_cp.core.policy.legacy.attachments import DATAPLANE as WHOLE_PROXY
@@ -45,6 +47,7 @@ from kong_mesh_cp.usecases.inspection.mesh_reading import (
 )
 from kong_mesh_cp.usecases.resources.documents import JsonDocument, shown_meta, spec_as
 from kong_mesh_cp.usecases.resources.reader import ResourceReader
+from kong_mesh_cp.usecases.resources.sweeping import SLICE_ITEMS
 
 _MATCHED = "Could not get MatchedPolicies"
 _Affected = Callable[[StoredDataplane], JsonDocument | None]
@@ -206,12 +209,26 @@ class AttachmentInspector:
         return affected
 
     async def _listed(self, context: MeshContext, affected: _Affected) -> JsonDocument:
-        """Those of all proxies of a mesh that are affected; in slices, for there may be many."""
-        items = [
-            shown
-            async for dataplane in self._meshes.dataplanes(context)
-            if (shown := affected(dataplane)) is not None
-        ]
+        """Those of all proxies of a mesh that are affected; in slices, for there may be many.
+
+        In a thread: each proxy is held against all selectors of all policies of a type.
+        """
+        items: list[JsonDocument] = []
+        some: list[StoredDataplane] = []
+
+        def shown() -> list[JsonDocument]:
+            found = []
+            for each in some:
+                trio.from_thread.check_cancelled()  # one can take a while, too
+                found.append(affected(each))
+            return [each for each in found if each is not None]
+
+        async for dataplane in self._meshes.dataplanes(context):
+            some.append(dataplane)
+            if len(some) == SLICE_ITEMS:
+                items += await self._meshes.in_worker_thread(shown)
+                some.clear()
+        items += await self._meshes.in_worker_thread(shown)
         return {"total": len(items), "items": items}
 
     async def _gateways(

@@ -33,7 +33,7 @@ from kong_mesh_cp.usecases.ports.resource_store import StoredResource
 from kong_mesh_cp.usecases.resources.documents import resource_as, resource_of, spec_document
 from kong_mesh_cp.usecases.resources.reader import MESH, ResourceReader
 from kong_mesh_cp.usecases.resources.resource_refusals import mesh_not_found
-from kong_mesh_cp.usecases.resources.sweeping import in_slices, slices
+from kong_mesh_cp.usecases.resources.sweeping import in_slices, read_slices
 
 DATAPLANE: Final = "Dataplane"
 TRAFFIC_ROUTE: Final = "TrafficRoute"
@@ -106,9 +106,13 @@ class MeshReading:
     async def proxies(self, context: MeshContext) -> AsyncIterator[tuple[StoredResource, Proxy]]:
         """The Dataplanes of `context`, which has DATAPLANE, as policies are matched to them."""
         passage = self._proxies.passage(context.mesh)
-        async for part in slices(context.of_type(DATAPLANE)):
-            for each in part:
-                yield each, passage.value(each)
+
+        def read(some: Sequence[StoredResource]) -> list[tuple[StoredResource, Proxy]]:
+            return [(each, passage.value(each)) for each in some]
+
+        async for part in read_slices(context.of_type(DATAPLANE), read):
+            for pair in part:
+                yield pair
         self._proxies.end(passage)
 
     async def dataplanes(self, context: MeshContext) -> AsyncIterator[StoredDataplane]:
@@ -120,19 +124,20 @@ class MeshReading:
                 yield each
             return
         is_kept, read = context.is_kept(types), list[StoredDataplane]()
-        async for stored in in_slices(context.of_type(DATAPLANE)):
-            dataplane = stored_dataplane(stored)
-            if is_kept:
-                read.append(dataplane)
-            yield dataplane
+        async for part in read_slices(context.of_type(DATAPLANE), _stored_dataplanes):
+            for dataplane in part:
+                if is_kept:
+                    read.append(dataplane)
+                yield dataplane
         context.keep(name, types, tuple(read))
 
     async def resources(self, context: MeshContext, types: Iterable[str]) -> list[Resource[object]]:
         """The resources of some `types` of `context`."""
         return [
-            resource_of(each)
+            each
             for type_name in types
-            async for each in in_slices(context.of_type(type_name))
+            async for part in read_slices(context.of_type(type_name), _resources)
+            for each in part
         ]
 
     async def legacy(self, context: MeshContext, types: tuple[str, ...]) -> LegacyView:
@@ -142,11 +147,7 @@ class MeshReading:
         if isinstance(kept, LegacyView):
             return kept
         found = await self.resources(context, types)
-        policies = (legacy_policy(each) for each in found)
-        view = LegacyView(
-            tuple(each for each in policies if each is not None),
-            {each.name: each.spec for each in found if has_spec(each, TrafficRoute)},
-        )
+        view = await self.in_worker_thread(partial(_legacy_view, found))
         context.keep(name, types, view)
         return view
 
@@ -173,6 +174,22 @@ def stored_dataplane(stored: StoredResource) -> StoredDataplane:
     """
     resource = resource_as(Dataplane, stored)
     return StoredDataplane(resource, resource.spec, proxy_of_resource(resource))
+
+
+def _stored_dataplanes(some: Sequence[StoredResource]) -> list[StoredDataplane]:
+    return [stored_dataplane(each) for each in some]
+
+
+def _resources(some: Sequence[StoredResource]) -> list[Resource[object]]:
+    return [resource_of(each) for each in some]
+
+
+def _legacy_view(found: Sequence[Resource[object]]) -> LegacyView:
+    policies = (legacy_policy(each) for each in found)
+    return LegacyView(
+        tuple(each for each in policies if each is not None),
+        {each.name: each.spec for each in found if has_spec(each, TrafficRoute)},
+    )
 
 
 def _policy(stored: StoredResource) -> Policy:

@@ -29,7 +29,7 @@ from kong_mesh_cp.usecases.resources.documents import (
 )
 from kong_mesh_cp.usecases.resources.queries import Listing, ListQuery, listing
 from kong_mesh_cp.usecases.resources.resource_refusals import GET_ONE, mesh_not_found, not_found
-from kong_mesh_cp.usecases.resources.sweeping import in_slices, slices
+from kong_mesh_cp.usecases.resources.sweeping import in_slices, read_in_slices, slices
 
 MESH: Final = "Mesh"
 LARGE_SPEC_CHARACTERS: Final = 64 * 1024  # takes 25 ms to be looked through, at the worst
@@ -200,9 +200,11 @@ class ResourceReader:
                 labels=query.labels,
             )
         )
-        selected = [
-            each async for each in in_slices(found.items) if query.selects(resource_of(each).spec)
-        ]
+
+        def select(some: Sequence[StoredResource]) -> Sequence[StoredResource]:
+            return [each for each in some if query.selects(resource_of(each).spec)]
+
+        selected = await read_in_slices(found.items, select)
         asked = selected[query.offset : query.offset + query.size]
         return [*up_to(query.bytes_max, asked)], len(selected)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Final, TypeVar
 
 import trio
@@ -11,10 +12,13 @@ import trio
 from kong_mesh_cp.usecases.ports.resource_store import ResourceStore, Selection, StoredResource
 
 PAGE_ITEMS: Final = 250  # read at once
-SLICE_ITEMS: Final = 20  # looked at before others have their turn; a few milliseconds at most
+SLICE_ITEMS: Final = 20  # looked at before others have their turn; a few milliseconds at most,
+SLICE_SECONDS: Final = 0.005  # or fewer of them, where each takes its time
+SLICE_BYTES: Final = 64 * 1024  # of text in one slice; more is read in a thread
 ATTEMPTS_MAX: Final = 3  # to get through while resources come and go
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 
 async def sweep(store: ResourceStore, selection: Selection) -> AsyncIterator[StoredResource]:
@@ -55,9 +59,12 @@ async def sweep(store: ResourceStore, selection: Selection) -> AsyncIterator[Sto
 
 async def in_slices(items: Sequence[T]) -> AsyncIterator[T]:
     """Each of `items`, which are looked at for some 50 microseconds each; others have turns."""
-    async for part in slices(items):
-        for each in part:
-            yield each
+    since = trio.current_time()
+    for index, each in enumerate(items):
+        if index % SLICE_ITEMS == 0 or trio.current_time() - since > SLICE_SECONDS:
+            await trio.lowlevel.checkpoint()
+            since = trio.current_time()
+        yield each
 
 
 async def slices(items: Sequence[T]) -> AsyncIterator[Sequence[T]]:
@@ -67,3 +74,24 @@ async def slices(items: Sequence[T]) -> AsyncIterator[Sequence[T]]:
     for start in range(0, len(items), SLICE_ITEMS):
         await trio.lowlevel.checkpoint()
         yield items[start : start + SLICE_ITEMS]
+
+
+async def read_slices(
+    items: Sequence[StoredResource], read: Callable[[Sequence[StoredResource]], Sequence[R]]
+) -> AsyncIterator[Sequence[R]]:
+    """What `read` makes of `items`, slice by slice; of much text in a thread.
+
+    Cancelled between two slices. The caller bounds how many do it at once.
+    """
+    async for part in slices(items):
+        if sum(each.text_bytes for each in part) > SLICE_BYTES:
+            yield await trio.to_thread.run_sync(partial(read, part))
+        else:
+            yield read(part)
+
+
+async def read_in_slices(
+    items: Sequence[StoredResource], read: Callable[[Sequence[StoredResource]], Sequence[R]]
+) -> list[R]:
+    """As `read_slices`, all together."""
+    return [each async for part in read_slices(items, read) for each in part]

@@ -10,9 +10,10 @@ from typing import Final, TypeVar
 
 import trio
 
-from kong_mesh_cp.core.formats.go_quote import go_quote
 from kong_mesh_cp.core.identity import key_secret_rules
 from kong_mesh_cp.core.identity.access import AccessRules, require
+from kong_mesh_cp.core.identity.audit import quoted, told
+from kong_mesh_cp.core.identity.conditions import may_be_about
 from kong_mesh_cp.core.identity.users import User
 from kong_mesh_cp.core.meshes import membership, mesh_changes
 from kong_mesh_cp.core.meshes.mesh_defaults import (
@@ -110,6 +111,11 @@ class _There:
     mesh: StoredResource | None = None
 
 
+def always(_who: str) -> bool:
+    """A `may_be_told` of a log that nobody can fill."""
+    return True
+
+
 class ResourceWriter:
     """Writes what clients send. All methods raise StateError, AccessDeniedError and
     ResourceRefusedError; then nothing has changed.
@@ -124,14 +130,18 @@ class ResourceWriter:
         wall_clock: WallClock,
         *,
         quotas: Quotas | None = None,
+        may_be_told: Callable[[str], bool] = always,
     ) -> None:
-        """`quotas` None: nothing but the disk bounds what is written."""
+        """`quotas` None: nothing but the disk bounds what is written. `may_be_told`: whether the
+        log has room for one more refusal of a user.
+        """
         self._store = store
         self._access = access
         self._births = births
         self._rules = rules
         self._wall_clock = wall_clock
         self._quotas = quotas
+        self._may_be_told = may_be_told
         # One at a time: a body takes many times its size.
         self._large_bodies = Turns(
             waiting_max=BODIES_WAITING_MAX, waiting_of_one_max=BODIES_WAITING_OF_ONE_MAX
@@ -247,10 +257,14 @@ class ResourceWriter:
         violation = await self._needed(key)
         if violation is not None:
             raise resource_refusals.invalid(resource_refusals.DELETE, [violation])
+        # Where its content decides, nothing else goes than what was judged.
+        judged = may_be_about(key.type)
         try:
-            await self._store.apply([Delete(key=key)])
+            await self._store.apply([Delete.as_read(existing) if judged else Delete(key=key)])
         except NotFoundError:
             raise resource_refusals.not_found(resource_refusals.DELETE) from None
+        except VersionConflictError as error:
+            raise resource_refusals.conflict(error.key) from None
 
     def _spec_to_store(self, spec: object, existing: StoredResource | None) -> object:
         """`spec` with what is filled in at a write."""
@@ -292,7 +306,7 @@ class ResourceWriter:
                 proxy_type = spec.proxy_type
                 # A large body has had its turns since, and then the mesh is asked for anew.
                 mesh = there.mesh if given.sent_by is None else None
-                await self._require_membership(key, spec, mesh, title)
+                await self._require_membership(user, key, spec, mesh, title)
             case Secret(data=data) if key_secret_rules.is_token_key(key):
                 check = partial(key_secret_rules.violations, key, data or b"")
                 refuse(title, await trio.to_thread.run_sync(check))
@@ -323,7 +337,12 @@ class ResourceWriter:
         return await self._large_bodies.in_worker_thread(given.sent_by, work)
 
     async def _require_membership(
-        self, key: ResourceKey, spec: Dataplane, mesh: StoredResource | None, title: str
+        self,
+        user: User,
+        key: ResourceKey,
+        spec: Dataplane,
+        mesh: StoredResource | None,
+        title: str,
     ) -> None:
         if mesh is None:
             mesh = await self._store.get(mesh_key(key.mesh))
@@ -332,7 +351,8 @@ class ResourceWriter:
         of_mesh = spec_as(Mesh, mesh)
         reason = membership.refusal(key.mesh, of_mesh, spec.tag_sets)
         if reason is not None:
-            log.warning("dataplane-not-a-member: %s: %s", go_quote(key.name), shown_line(reason))
+            if self._may_be_told(str(user)):
+                log.warning("dataplane-not-a-member: %s: %s", quoted(key.name), told(reason))
             raise resource_refusals.internal(title)
 
     async def _apply(self, changes: Sequence[Change], key: ResourceKey, title: str) -> None:
@@ -372,8 +392,3 @@ class ResourceWriter:
             case _:
                 pass
         return None
-
-
-def shown_line(text: str) -> str:
-    """`text` as one line of a log, whatever tags hold."""
-    return go_quote(text)[1:-1]

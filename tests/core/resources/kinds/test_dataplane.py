@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from kong_mesh_cp.core.resources.kinds.dataplane import Dataplane, Inbound
+from kong_mesh_cp.core.resources.kinds.dataplane_rules import INBOUNDS_MAX, OUTBOUNDS_MAX
 from kong_mesh_cp.core.schema.messages import read_message
 from support.specs.kinds import SERVICE, Found, found, shown
 
@@ -359,3 +360,16 @@ def test_the_two_kinds_of_gateways_are_distinguished() -> None:
 )
 def test_an_inbound_is_ready_unless_it_is_told_otherwise(inbound: object, ready: bool) -> None:
     assert read_message(Inbound, inbound).is_ready is ready
+
+
+@pytest.mark.parametrize("extra", [0, 1])
+def test_it_has_a_bounded_number_of_inbounds_and_outbounds(extra: int) -> None:
+    inbounds = [INBOUND] * (INBOUNDS_MAX + extra)
+    outbounds = [{"port": 1, "tags": SERVICE}] * (OUTBOUNDS_MAX + extra)
+    shape = {"address": "192.168.0.1", "inbound": inbounds, "outbound": outbounds}
+
+    assert found("Dataplane", {"networking": shape}) == [
+        (f"networking.{name}", f"must not have more than {most} entries")
+        for name, most in (("inbound", INBOUNDS_MAX), ("outbound", OUTBOUNDS_MAX))
+        if extra
+    ]

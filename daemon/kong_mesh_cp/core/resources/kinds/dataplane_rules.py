@@ -38,6 +38,10 @@ LOOPBACK: Final = "127.0.0.1"
 # In the order of the refusal's text, which is by name.
 BACKEND_KINDS: Final = ("MeshExternalService", "MeshMultiZoneService", "MeshService")
 
+# What policies come to is reckoned for each inbound and outbound: the original bounds neither.
+INBOUNDS_MAX: Final = 1024
+OUTBOUNDS_MAX: Final = 4096
+
 _NETWORKING: Final = root("networking")
 _UNKNOWN_KIND: Final = f"invalid value. Available values are: {','.join(BACKEND_KINDS)}"
 _SAME_ADDRESS: Final = "serviceAddress and servicePort has to differ from address and port"
@@ -49,6 +53,9 @@ def violations(dataplane: Dataplane) -> list[Violation]:
     # Nothing else can be said of a proxy without a network; Kuma stops here as well.
     if networking is None:
         return [_NETWORKING.violation("must be defined")]
+    too_many = _too_many(networking)
+    if too_many:
+        return too_many
     # First, before the parts: the order of texts in one answer is that of Kuma's validator.
     found = _admin(networking)
     if dataplane.is_delegated_gateway or dataplane.is_builtin_gateway:
@@ -65,6 +72,17 @@ def violations(dataplane: Dataplane) -> list[Violation]:
     if dataplane.metrics is not None and networking.gateway is None:
         found += backend_violations(dataplane.metrics, root("metrics"))
     return found
+
+
+def _too_many(networking: Networking) -> list[Violation]:
+    return [
+        _NETWORKING.field(name).violation(f"must not have more than {most} entries")
+        for name, count, most in (
+            ("inbound", len(networking.inbound), INBOUNDS_MAX),
+            ("outbound", len(networking.outbound), OUTBOUNDS_MAX),
+        )
+        if count > most
+    ]
 
 
 def _admin(networking: Networking) -> list[Violation]:
