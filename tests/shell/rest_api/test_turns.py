@@ -93,12 +93,16 @@ async def test_others_have_a_turn_after_every_few_proxies_that_are_looked_at(tar
         "/meshes/m/dataplanes/p-0/_rules",
         "/meshes/m/dataplanes/p-0/policies",
         "/meshes/m/dataplanes/p-0/rules",
-        "/meshes/m/meshretries/r-0/_resources/dataplanes",
     ],
 )
 async def test_others_have_a_turn_after_every_few_policies_that_are_read(target: str) -> None:
     few, many = await turns_of(target, 1, FEW), await turns_of(target, 1, MANY)
     assert many - few >= (MANY - FEW) // SLICE_ITEMS
+
+
+async def test_the_proxies_of_a_policy_are_found_without_looking_at_other_policies() -> None:
+    target = "/meshes/m/meshretries/r-0/_resources/dataplanes"
+    assert await turns_of(target, 1, FEW) == await turns_of(target, 1, MANY)
 
 
 NOTHINGS: list[dict[str, str]] = [{}] * 5000
