@@ -111,12 +111,17 @@ class InsightUpkeep:
             census.due = -math.inf
         self._written.clear()  # what came of the last attempt is not known
         while True:
-            next_due = max(min(self._next_mesh_due(), self._sweep_due), self._rest_until)
-            if next_due <= trio.current_time():
+            if self._next_due() <= trio.current_time():
                 await self._work()
                 continue
-            with trio.move_on_at(next_due):
-                self._take(await anext(news))
+            # One scope for all that comes until then: every write to the store comes by here.
+            with trio.move_on_at(self._next_due()) as waiting:
+                while waiting.deadline > trio.current_time():
+                    self._take(await anext(news))
+                    waiting.deadline = self._next_due()
+
+    def _next_due(self) -> float:
+        return max(min(self._next_mesh_due(), self._sweep_due), self._rest_until)
 
     def _next_mesh_due(self) -> float:
         return min((each.due for each in self._meshes.values()), default=math.inf)
