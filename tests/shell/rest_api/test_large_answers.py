@@ -12,12 +12,13 @@ import trio.testing
 
 from kong_mesh_cp.core.formats.json_text import json_text
 from kong_mesh_cp.core.resources.key import ResourceKey
+from kong_mesh_cp.shell.rest_api.large_answers import MEDIUM_BYTES
 from kong_mesh_cp.shell.rest_api.responding import (
     ANSWER_CHARACTERS_MAX,
     PAGE_CHARACTERS_MAX,
     json_response,
 )
-from kong_mesh_cp.usecases.ports.resource_store import Put
+from kong_mesh_cp.usecases.ports.resource_store import Page, Put, Selection
 from kong_mesh_cp.usecases.resources.documents import LARGE_BYTES
 from kong_mesh_cp.usecases.resources.queries import PAGE_BYTES_MAX
 from kong_mesh_cp.usecases.resources.reader import mesh_key
@@ -94,6 +95,30 @@ async def test_a_page_ends_early_where_its_text_gets_long() -> None:
     )
     assert sum(len(page["items"]) for page in found) == 20
     assert len(found) > 1
+
+
+async def test_a_list_that_was_large_is_read_once_from_then_on() -> None:
+    routes = await filled(*[spec_of(MEDIUM_BYTES // 2)] * 6)
+    store = routes.api.store
+    asked: list[int | None] = []
+
+    class Counted(type(store)):  # type: ignore[misc]
+        async def list(self, selection: Selection) -> Page:
+            asked.append(selection.bytes_max)
+            page: Page = await super().list(selection)
+            return page
+
+    store.__class__ = Counted
+    first = await routes.ask("GET", RETRIES)
+    again = await routes.ask("GET", RETRIES)
+    assert asked == [MEDIUM_BYTES, PAGE_BYTES_MAX, PAGE_BYTES_MAX]
+    assert first.body == again.body
+
+    await store.apply([retry(f"r-{number:03}", spec_of(1)) for number in range(6)])
+    small = [await routes.ask("GET", RETRIES) for _ in range(2)]
+    assert asked[3:] == [PAGE_BYTES_MAX, MEDIUM_BYTES]
+    assert small[0].body == small[1].body
+    assert len(json.loads(small[0].body)["items"]) == 6
 
 
 @pytest.mark.parametrize("count", [0, 1, 3, 50])

@@ -23,6 +23,8 @@ MEDIUM_BYTES = 128 * 1024  # of what is stored: all that most lists are
 MEDIUM_AT_ONCE = 4  # while one waits for the store, others are written
 WAITING_MEDIUM_MAX = 256  # requests; they hold nothing yet
 
+KNOWN_LARGE_MAX = 256  # lists that are remembered as large
+
 T = TypeVar("T")
 
 HasRoom = Callable[[Peer, int], bool]
@@ -47,6 +49,9 @@ class LargeAnswers:
     )
     _large: Turns = field(default_factory=Turns)
     _computed: Turns = field(default_factory=Turns)  # which take longer: no list waits for them
+    # Those that were large the last time, by what was asked: most are asked for again and again,
+    # and to read half of one to find that out is a fifth of its cost.
+    _known_large: dict[int, None] = field(default_factory=dict)
 
     async def list_(
         self, user: User, request: Request, read: Callable[[int], Awaitable[Listing[T]]]
@@ -55,13 +60,24 @@ class LargeAnswers:
 
         Raises: what `read` raises; ResourceRefusedError while there are too many such requests.
         """
-        async with self._medium.turn(user.name):
-            page = await read(MEDIUM_BYTES)
-            if not page.is_cut:
-                return await shown_list(request, page)
-        del page
+        asked = hash((request.path, request.raw_query))
+        if asked not in self._known_large or not self.has_room(request.peer, PAGE_BYTES_MAX):
+            async with self._medium.turn(user.name):
+                page = await read(MEDIUM_BYTES)
+                if not page.is_cut:
+                    return await shown_list(request, page)
+            del page
         async with self._turn(self._large, user, request.peer):
-            return await shown_list(request, await read(PAGE_BYTES_MAX))
+            page = await read(PAGE_BYTES_MAX)
+            self._remember(asked, is_large=page.is_cut or page.text_bytes > MEDIUM_BYTES)
+            return await shown_list(request, page)
+
+    def _remember(self, asked: int, *, is_large: bool) -> None:
+        self._known_large.pop(asked, None)
+        if is_large:
+            self._known_large[asked] = None
+        if len(self._known_large) > KNOWN_LARGE_MAX:
+            del self._known_large[next(iter(self._known_large))]
 
     @asynccontextmanager
     async def turn(self, user: User, peer: Peer) -> AsyncIterator[None]:
