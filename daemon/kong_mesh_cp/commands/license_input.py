@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import MutableMapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from kong_mesh_cp.compose.preparing import license_sources
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats.printable import printable
 from kong_mesh_cp.core.license.document import LICENSE_BYTES_MAX
 from kong_mesh_cp.core.license.fault import LicenseRejectedError

@@ -6,10 +6,10 @@ import argparse
 import json
 import os
 import socket
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.errors import EX_UNAVAILABLE, ControlPlaneError
 from kong_mesh_cp.core.formats.printable import printable
 from kong_mesh_cp.core.lazy_import import lazy_import

@@ -7,7 +7,7 @@ import os
 import secrets
 import socket
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import trio
 
@@ -18,6 +18,7 @@ from kong_mesh_cp.core.admission.attestation import IdentityRules
 from kong_mesh_cp.core.admission.decision import NO_PROXIES_JOIN_GLOBAL
 from kong_mesh_cp.core.admission.ledger import SeatLedger
 from kong_mesh_cp.core.admission.seats import SeatRecord
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats.json_text import json_text
 from kong_mesh_cp.core.identity.refusal_bounds import ADMISSIONS, API
 from kong_mesh_cp.core.license.sources import SourceReading

@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import ssl
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 import trio
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.errors import ConfigurationError, StateError
 from kong_mesh_cp.core.formats.printable import printable
 from kong_mesh_cp.core.license.term import instant

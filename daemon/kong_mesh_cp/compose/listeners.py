@@ -6,8 +6,8 @@ import logging
 import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.settings.model import Settings
 from kong_mesh_cp.shell.admission_socket.listener import adopted, bound
 from kong_mesh_cp.shell.host.listening import address_of, open_tcp

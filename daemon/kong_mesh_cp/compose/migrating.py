@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import trio
 
 from kong_mesh_cp.compose.state import postgres_address, require_client
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.errors import ControlPlaneError
 from kong_mesh_cp.core.formats.printable import printable
 from kong_mesh_cp.core.lazy_import import lazy_import

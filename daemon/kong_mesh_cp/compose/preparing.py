@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Mapping, MutableMapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kong_mesh_cp.compose.https import Https
 from kong_mesh_cp.compose.state import past
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.lazy_import import lazy_import
 from kong_mesh_cp.settings.effective import effective
 from kong_mesh_cp.settings.loading import Loaded, load, secret_variables

@@ -6,12 +6,12 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import trio
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.errors import ConfigurationError, ControlPlaneError, StateError
 from kong_mesh_cp.core.identity.secrets_at_rest import SecretKeys
 from kong_mesh_cp.core.lazy_import import lazy_import

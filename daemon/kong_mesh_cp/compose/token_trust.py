@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.errors import ConfigurationError
 from kong_mesh_cp.core.identity.key_series import OfflineKeys
 from kong_mesh_cp.core.identity.refusals import SigningKeyError

@@ -5,11 +5,12 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats.durations import MICROSECOND, DurationError, parse_duration
 from kong_mesh_cp.core.formats.origin_patterns import OriginPattern, OriginPatternError
 from kong_mesh_cp.core.formats.tls_names import SUITES, VERSIONS, VERSIONS_TOO_OLD

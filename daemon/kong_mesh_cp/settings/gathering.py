@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats.printable import printable
 from kong_mesh_cp.settings.contradictions import contradictions, remarks
 from kong_mesh_cp.settings.documents import Document

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from dataclasses import MISSING, field, fields, is_dataclass
 from functools import cache
 from pathlib import Path
 from typing import get_type_hints
 
 from kong_mesh_cp.core.admission.attestation import Rule
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.settings import forms
 from kong_mesh_cp.settings.access import AccessSettings
 from kong_mesh_cp.settings.admission_rules import RULES
@@ -106,7 +107,7 @@ class DefaultsSettings:
 class LicenseSettings:
     """For showing. What the license readers need, with losers, is `Loaded.license_texts`."""
 
-    inline: Secret | None = option(  # noqa: RUF009 (one field, as the others)
+    inline: Secret | None = option(
         forms.SECRET,
         default=None,
         environment="KMESH_LICENSE_INLINE",
@@ -129,7 +130,7 @@ class LicenseSettings:
 class AdmissionSettings:
     """The socket on which processes of this machine ask for seats."""
 
-    socket: Path = option(  # noqa: RUF009 (one field, as the others)
+    socket: Path = option(
         forms.SOCKET_PATH,
         default=Path("/run/kong-mesh-cp/admission.sock"),
         environment="KMESH_ADMISSION_SOCKET",

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.lazy_import import lazy_import
 from kong_mesh_cp.settings.model import Row, rows
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TypeVar
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.settings.forms import Form
 
 T = TypeVar("T")

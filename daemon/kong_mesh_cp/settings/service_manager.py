@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from kong_mesh_cp.core.dataclass import dataclass
 
 # Set by the unit, not by operators: not a setting, so not named like one.
 ORIGIN_VARIABLE = "LICENSE_CREDENTIAL_ORIGIN"

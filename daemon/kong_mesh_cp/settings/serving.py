@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.settings import forms
 from kong_mesh_cp.settings.options import OPTION, Option, option
 from kong_mesh_cp.settings.token_authentication import ApiServerAuthnTokensSettings
@@ -28,14 +29,14 @@ class GeneralSettings:
             )
         }
     )
-    tls_cert_file: Path | None = option(  # noqa: RUF009 (one field, as the others)
+    tls_cert_file: Path | None = option(
         forms.FILE_PATH,
         default=None,
         environment="KUMA_GENERAL_TLS_CERT_FILE",
         default_text="not set: kuma-cp.crt in general.workDir, made at the first start",
         doc="The certificate, with its chain, of every server without its own. A PEM file.",
     )
-    tls_key_file: Path | None = option(  # noqa: RUF009 (one field, as the others)
+    tls_key_file: Path | None = option(
         forms.FILE_PATH,
         default=None,
         environment="KUMA_GENERAL_TLS_KEY_FILE",
@@ -111,21 +112,21 @@ class ApiServerHttpsSettings:
         environment="KUMA_API_SERVER_HTTPS_PORT",
         doc="The TCP port of the API server with TLS. 0 takes any free port and logs it.",
     )
-    tls_cert_file: Path | None = option(  # noqa: RUF009 (one field, as the others)
+    tls_cert_file: Path | None = option(
         forms.FILE_PATH,
         default=None,
         environment="KUMA_API_SERVER_HTTPS_TLS_CERT_FILE",
         default_text="not set: general.tlsCertFile",
         doc="The certificate of the API server, with its chain. A PEM file.",
     )
-    tls_key_file: Path | None = option(  # noqa: RUF009 (one field, as the others)
+    tls_key_file: Path | None = option(
         forms.FILE_PATH,
         default=None,
         environment="KUMA_API_SERVER_HTTPS_TLS_KEY_FILE",
         default_text="not set: general.tlsKeyFile",
         doc="The key of apiServer.https.tlsCertFile. A PEM file without a password.",
     )
-    tls_ca_file: Path | None = option(  # noqa: RUF009 (one field, as the others)
+    tls_ca_file: Path | None = option(
         forms.FILE_PATH,
         default=None,
         environment="KUMA_API_SERVER_HTTPS_CLIENT_CERTS_CA_FILE",
@@ -145,7 +146,7 @@ class ApiServerHttpsSettings:
 class ApiServerAuthSettings:
     """Client certificates that make their holder an administrator."""
 
-    client_certs_dir: Path | None = option(  # noqa: RUF009 (one field, as the others)
+    client_certs_dir: Path | None = option(
         forms.DIRECTORY,
         default=None,
         environment="KUMA_API_SERVER_AUTH_CLIENT_CERTS_DIR",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.settings import forms
 from kong_mesh_cp.settings.forms import Secret, UnsupportedError
 from kong_mesh_cp.settings.options import option
@@ -31,14 +32,14 @@ class PostgresTlsSettings:
         "verifyCa (and the server's certificate is of an authority in caPath) or verifyFull (and "
         "it is for this host).",
     )
-    cert_path: Path | None = option(  # noqa: RUF009 (one field, as the others)
+    cert_path: Path | None = option(
         forms.FILE_PATH,
         default=None,
         environment="KUMA_STORE_POSTGRES_TLS_CERT_PATH",
         default_text="not set",
         doc="The certificate that is shown to PostgreSQL. A PEM file.",
     )
-    key_path: Path | None = option(  # noqa: RUF009 (one field, as the others)
+    key_path: Path | None = option(
         forms.FILE_PATH,
         default=None,
         environment="KUMA_STORE_POSTGRES_TLS_KEY_PATH",
@@ -46,7 +47,7 @@ class PostgresTlsSettings:
         doc="The key of store.postgres.tls.certPath. A PEM file that the daemon's user owns and "
         "nobody else can read.",
     )
-    ca_path: Path | None = option(  # noqa: RUF009 (one field, as the others)
+    ca_path: Path | None = option(
         forms.FILE_PATH,
         default=None,
         environment="KUMA_STORE_POSTGRES_TLS_ROOT_CERT_PATH",
@@ -77,7 +78,7 @@ class PostgresSettings:
         environment="KUMA_STORE_POSTGRES_USER",
         doc="The user to log in as. It has to own the database, or be allowed to make a schema.",
     )
-    password: Secret | None = option(  # noqa: RUF009 (one field, as the others)
+    password: Secret | None = option(
         forms.SECRET,
         default=None,
         environment="KUMA_STORE_POSTGRES_PASSWORD",
@@ -86,7 +87,7 @@ class PostgresSettings:
         doc="The password of the user. The daemon removes the variable from its environment once "
         "it has read it.",
     )
-    password_file: Path | None = option(  # noqa: RUF009 (one field, as the others)
+    password_file: Path | None = option(
         forms.FILE_PATH,
         default=None,
         environment="KMESH_STORE_POSTGRES_PASSWORD_FILE",

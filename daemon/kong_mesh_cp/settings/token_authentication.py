@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from pathlib import Path
 from typing import Final
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.settings import forms
 from kong_mesh_cp.settings.forms import Form, MalformedError, must_be
 from kong_mesh_cp.settings.options import camel_case, option

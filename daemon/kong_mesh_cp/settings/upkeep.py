@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.settings import forms
 from kong_mesh_cp.settings.options import option
 
@@ -15,7 +16,7 @@ SUBSCRIPTIONS_MAX = 1_000  # each makes the insight of every proxy longer
 class DataplaneMetricsSettings:
     """How the connections of proxies are recorded."""
 
-    idle_timeout: timedelta = option(  # noqa: RUF009 (one field, as the others)
+    idle_timeout: timedelta = option(
         forms.DURATION,
         default=timedelta(minutes=5),
         environment="KUMA_METRICS_DATAPLANE_IDLE_TIMEOUT",
@@ -34,7 +35,7 @@ class DataplaneMetricsSettings:
 class ZoneMetricsSettings:
     """How the connections of zones are recorded."""
 
-    idle_timeout: timedelta = option(  # noqa: RUF009 (one field, as the others)
+    idle_timeout: timedelta = option(
         forms.DURATION,
         default=timedelta(minutes=5),
         environment="KUMA_METRICS_ZONE_IDLE_TIMEOUT",
@@ -46,14 +47,14 @@ class ZoneMetricsSettings:
 class MeshMetricsSettings:
     """How often the insights of meshes are computed."""
 
-    min_resync_interval: timedelta = option(  # noqa: RUF009 (one field, as the others)
+    min_resync_interval: timedelta = option(
         forms.DURATION,
         default=timedelta(seconds=1),
         environment="KUMA_METRICS_MESH_MIN_RESYNC_INTERVAL",
         doc="How long a mesh is left alone between two counts of its proxies and services "
         "(MeshInsight, ServiceInsight).",
     )
-    full_resync_interval: timedelta = option(  # noqa: RUF009 (one field, as the others)
+    full_resync_interval: timedelta = option(
         forms.DURATION,
         default=timedelta(seconds=20),
         environment="KUMA_METRICS_MESH_FULL_RESYNC_INTERVAL",
@@ -74,13 +75,13 @@ class MetricsSettings:
 class UniversalSettings:
     """When the resources of proxies that stay away are removed."""
 
-    dataplane_cleanup_age: timedelta = option(  # noqa: RUF009 (one field, as the others)
+    dataplane_cleanup_age: timedelta = option(
         forms.DURATION,
         default=timedelta(hours=72),
         environment="KUMA_RUNTIME_UNIVERSAL_DATAPLANE_CLEANUP_AGE",
         doc="How long a data plane proxy may be away before its Dataplane is deleted.",
     )
-    zone_resource_cleanup_age: timedelta = option(  # noqa: RUF009 (one field, as the others)
+    zone_resource_cleanup_age: timedelta = option(
         forms.DURATION,
         default=timedelta(hours=72),
         environment="KUMA_RUNTIME_UNIVERSAL_ZONE_RESOURCE_CLEANUP_AGE",

@@ -5,10 +5,10 @@ from __future__ import annotations
 import functools
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import trio
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.shell.host import clocks
 from kong_mesh_cp.shell.http.messages import ErrorBody, Handler, Response
 from kong_mesh_cp.shell.http.server import serve_http

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 
 from kong_mesh_cp.compose.wings.servers import Servers
+from kong_mesh_cp.core.dataclass import dataclass
 
 Task = Callable[[], Awaitable[object]]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from fnmatch import translate
 
 from kong_mesh_cp.core.admission.decision import (
@@ -19,6 +19,7 @@ from kong_mesh_cp.core.admission.decision import (
     SelectorReport,
 )
 from kong_mesh_cp.core.admission.request import AdmissionRequest, Tags
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.errors import ConfigurationError
 
 PLACEHOLDERS = ("instance", "unit", "user", "machine_id8")

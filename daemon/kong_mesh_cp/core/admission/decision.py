@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.meshes.membership import Breach
 from kong_mesh_cp.core.schema.violations import Violation
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import date
 
 from kong_mesh_cp.core.admission.attestation import AttestedPeer
@@ -16,6 +15,7 @@ from kong_mesh_cp.core.admission.decision import (
     Refused,
 )
 from kong_mesh_cp.core.admission.seats import ProxyKind, SeatId, SeatRecord
+from kong_mesh_cp.core.dataclass import dataclass
 
 HIGH_WATER_DAYS_MAX = 400  # of marks kept: a year and the month to compare with
 FULL_RETRY_SECONDS = 30  # seats come free when proxies stop: there is no better guess

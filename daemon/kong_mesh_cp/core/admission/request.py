@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple, TypeGuard
 
 from kong_mesh_cp.core.admission.counting import gateway_kind
 from kong_mesh_cp.core.admission.seats import ProxyKind
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.resources.meta import (
     CANNOT_BE_EMPTY,
     MESH_CHARACTERS,

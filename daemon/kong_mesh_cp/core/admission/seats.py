@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
+
+from kong_mesh_cp.core.dataclass import dataclass
 
 
 class ProxyKind(StrEnum):

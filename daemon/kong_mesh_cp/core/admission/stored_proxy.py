@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 
 from kong_mesh_cp.core.admission.attestation import Identified
@@ -17,6 +16,7 @@ from kong_mesh_cp.core.admission.decision import (
 )
 from kong_mesh_cp.core.admission.request import AdmissionRequest, Tags
 from kong_mesh_cp.core.admission.seats import ProxyKind
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.schema.violations import Violation
 
 REMEMBERED_SPECS_MAX = 1024  # of proxies that ask again and again

@@ -7,9 +7,10 @@ plane takes must be taken by this one.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv4Address, IPv6Address, NetmaskValueError, ip_address
 from typing import Final
+
+from kong_mesh_cp.core.dataclass import dataclass
 
 PORT_MAX: Final = 65535
 HOSTNAME_CHARACTERS_MAX: Final = 253

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from re import _constants as of_re
 from re import _parser
 from typing import Any, Final
+
+from kong_mesh_cp.core.dataclass import dataclass
 
 POSITIONS_MAX: Final = 512  # characters of a pattern, with repetitions written out
 ALPHABET: Final = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-._:/[]")  # of origins, lower case

@@ -6,11 +6,12 @@ lets anonymous users of the network write whatever is no secret, and here they w
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import field
 from enum import Enum, StrEnum
 from typing import Final, Protocol
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats.go_quote import go_quote
 from kong_mesh_cp.core.formats.go_values import JsonObject
 from kong_mesh_cp.core.identity.refusals import AccessDeniedError
@@ -61,7 +62,7 @@ class WriteResource:
     type: str
     mesh: str  # "" for a type of global scope
     name: str
-    bodies: tuple[JsonObject, ...] = ()
+    bodies: Sequence[JsonObject] = ()
     unread: bool = False
 
 

@@ -7,10 +7,10 @@ query. Text from outside is quoted and cut, so that it stays one line and a shor
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats.durations import format_duration
 from kong_mesh_cp.core.formats.go_quote import go_quote
 from kong_mesh_cp.core.identity.tokens import Claims, DataplaneClaims, UserClaims, ZoneClaims

@@ -12,9 +12,10 @@ import base64
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats import strict_json
 from kong_mesh_cp.core.formats.go_values import JsonObject, is_object
 from kong_mesh_cp.core.identity.refusals import TokenFault, TokenRejectedError

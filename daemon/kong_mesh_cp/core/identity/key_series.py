@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats.go_quote import go_quote
 from kong_mesh_cp.core.identity.refusals import SigningKeyNotFoundError
 from kong_mesh_cp.core.identity.rsa_keys import RsaVerifier, public_key_of

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from kong_mesh_cp.core.dataclass import dataclass
 
 WINDOW_SECONDS: Final = 60.0  # begins with the first refusal after the window before
 SOURCES_MAX: Final = 1024  # counted apart; the others are counted together

@@ -8,9 +8,10 @@ tokens of users can be an administrator at any time, and so reads secrets, too.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.identity.access import (
     Action,
     IssueDataplaneToken,

@@ -6,10 +6,11 @@ cryptography is imported when a key is used: a start without tokens never pays f
 from __future__ import annotations
 
 import hmac
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.identity.refusals import SigningKeyError
 from kong_mesh_cp.core.lazy_import import lazy_import
 

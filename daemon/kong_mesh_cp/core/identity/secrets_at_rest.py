@@ -11,10 +11,11 @@ import base64
 import binascii
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.errors import EX_CONFIG, ControlPlaneError
 from kong_mesh_cp.core.formats.go_quote import go_quote
 from kong_mesh_cp.core.lazy_import import lazy_import

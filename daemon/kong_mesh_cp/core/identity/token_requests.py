@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Final, Self, TypeVar
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats import strict_json
 from kong_mesh_cp.core.formats.durations import DurationError, parse_duration
 from kong_mesh_cp.core.formats.go_values import (

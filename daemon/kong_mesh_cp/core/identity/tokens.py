@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar, Final, Self, TypeVar
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats.durations import HOUR, SECOND
 from kong_mesh_cp.core.formats.go_values import JsonObject, is_object
 from kong_mesh_cp.core.identity import jwt

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.insights.facts import (
     DataplaneFacts,
     ExternalFacts,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from kong_mesh_cp.core.dataclass import dataclass
 
 BUNDLED_DATAPLANES = 5
 BUNDLED_TERM = timedelta(days=30)  # from the first start of this control plane

@@ -7,8 +7,9 @@ belief grows only with evidence: CLOCK_BOOTTIME, which cannot be set, or a day o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from kong_mesh_cp.core.dataclass import dataclass
 
 CLOCK_SLACK = timedelta(hours=24)  # how far back a clock may be set before its time stops counting
 AHEAD_BELIEVED_SECONDS = 24 * 3600.0  # confirmed seconds after which a clock that is ahead is right

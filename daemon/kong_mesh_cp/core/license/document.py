@@ -7,9 +7,10 @@ product, values, signature. Nothing of a document is believed before the last of
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date, datetime
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats import strict_json
 from kong_mesh_cp.core.license import paste_mistakes
 from kong_mesh_cp.core.license.canonical import canonical_body, license_id, signed_message

@@ -6,11 +6,12 @@ import base64
 import binascii
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.errors import ConfigurationError
 from kong_mesh_cp.core.formats import strict_json
 from kong_mesh_cp.core.lazy_import import lazy_import

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, date, datetime
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.license.fault import Fault, LicenseRejectedError
 from kong_mesh_cp.core.license.quoted_text import quoted
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.license import warnings
 from kong_mesh_cp.core.license.document import License, Unverified, read, verify
 from kong_mesh_cp.core.license.fault import Fault, LicenseRejectedError

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.errors import ControlPlaneError
 from kong_mesh_cp.core.license import paste_mistakes
 from kong_mesh_cp.core.license.bundled import BUNDLED_DATAPLANES, BundledLicense

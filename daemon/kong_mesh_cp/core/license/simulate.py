@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.license import warnings
 from kong_mesh_cp.core.license.bundled import BundledLicense
 from kong_mesh_cp.core.license.fault import LicenseRejectedError

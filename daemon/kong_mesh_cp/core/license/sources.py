@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.license.fault import LicenseRejectedError
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.license.bundled import BUNDLED_TERM, BundledLicense
 from kong_mesh_cp.core.license.document import License
 from kong_mesh_cp.core.license.fault import Fault, LicenseRejectedError

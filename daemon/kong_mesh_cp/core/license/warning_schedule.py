@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.license.warnings import LicenseWarning
 
 OVER_LIMIT_SECONDS = 3600  # at most one line an hour, however often the count crosses the limit

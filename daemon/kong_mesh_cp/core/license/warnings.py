@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.license.bundled import BundledLicense
 from kong_mesh_cp.core.license.keyring import KeyPurpose
 from kong_mesh_cp.core.license.renewal import renewal

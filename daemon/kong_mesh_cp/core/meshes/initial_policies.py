@@ -5,9 +5,10 @@ are known.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.resources.tags import SERVICE
 
 EVERY_POLICY: Final = "*"  # in `skipCreatingInitialPolicies`

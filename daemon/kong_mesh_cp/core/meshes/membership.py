@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from kong_mesh_cp.core.dataclass import dataclass
 
 if TYPE_CHECKING:  # admissions ask too, and a start does not wait for what reads resources
     from kong_mesh_cp.core.resources.kinds.mesh import Mesh, ProxyConstraints

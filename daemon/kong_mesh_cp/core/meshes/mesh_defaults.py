@@ -5,9 +5,10 @@ Pure: it says what is to be made. Who makes it does so in one transaction with t
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats.go_values import ParseError
 from kong_mesh_cp.core.resources.kinds.dataplane import Dataplane, Health, InboundState
 from kong_mesh_cp.core.resources.kinds.mesh import CertificateAuthority, Mesh

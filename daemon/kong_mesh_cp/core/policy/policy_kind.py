@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import TypeVar
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.resources.plugin_kind import PluginKind, plugin_kind
 from kong_mesh_cp.core.schema.violations import Violation
 

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Annotated, Final
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.resources.tags import SERVICE, selector_violations, tag_violations
 from kong_mesh_cp.core.schema.record_terms import OMIT_EMPTY, OneOf
 from kong_mesh_cp.core.schema.violations import FieldPath, Violation

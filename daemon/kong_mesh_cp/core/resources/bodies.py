@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats.go_quote import go_quote
 from kong_mesh_cp.core.formats.go_values import ParseError, is_object
 from kong_mesh_cp.core.resources.key import ResourceKey

@@ -14,10 +14,10 @@ import base64
 import binascii
 import json
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.schema.violations import ROOT, VIOLATIONS_MAX, FieldPath, Violation
 
 # What is shown in place of a secret; no secret is the same text.

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats.go_quote import go_quote
 from kong_mesh_cp.core.resources.registry import ResourceType
 from kong_mesh_cp.core.schema.violations import FieldPath, Violation, root

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from itertools import islice
 from typing import Annotated, TypeVar
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats.go_values import JsonObject, ParseError
 from kong_mesh_cp.core.resources.kind import InvalidResourceError, Kind
 from kong_mesh_cp.core.schema import records

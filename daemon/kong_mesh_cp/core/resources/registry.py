@@ -6,11 +6,11 @@ The entries are wire contract 2.2, 2.10 and 8.6; their order is that of `/_resou
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Flag, auto
 from types import MappingProxyType
 from typing import Final
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.resources.meta import Scope
 
 

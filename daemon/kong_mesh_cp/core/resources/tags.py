@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats.addresses import PORT_MAX, hostname_reason, is_dns_name, is_ip
 from kong_mesh_cp.core.formats.go_quote import go_quote
 from kong_mesh_cp.core.schema.messages import EMPTY, Message, proto

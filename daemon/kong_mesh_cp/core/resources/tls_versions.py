@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Annotated, Final
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.schema.record_terms import OneOf
 from kong_mesh_cp.core.schema.value_checks import must_be_one_of
 from kong_mesh_cp.core.schema.violations import FieldPath, Violation

@@ -67,7 +67,7 @@ def class_name(kind: type) -> str:
 def description(kind: type) -> str:
     """The first paragraph of a dataclass's docstring; "" without one."""
     text = kind.__doc__ or ""
-    if text.startswith(f"{kind.__name__}("):
+    if text == kind.__name__ or text.startswith(f"{kind.__name__}("):
         # An unchanged docstring of dataclass is the class's signature.
         return ""  # made by `dataclass`, and of no use to a reader
     return " ".join(text.partition("\n\n")[0].split())

@@ -15,9 +15,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Annotated, Any, Final, TypeVar, get_args, get_origin
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.schema import message_scalars
 from kong_mesh_cp.core.schema.messages import Message, MessageField, ProtoEnum, message_fields
 from kong_mesh_cp.core.schema.wire_format import (

@@ -7,9 +7,10 @@ body are reported at once.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.schema.record_faults import Faults, wrong_type
 from kong_mesh_cp.core.schema.record_scalars import TextNode
 from kong_mesh_cp.core.schema.record_terms import Length

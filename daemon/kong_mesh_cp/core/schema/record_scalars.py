@@ -10,10 +10,11 @@ import base64
 import binascii
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from typing import Final
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats.durations import DurationError, format_duration, parse_duration
 from kong_mesh_cp.core.formats.go_quote import go_quote
 from kong_mesh_cp.core.schema.record_faults import Faults, wrong_format, wrong_type

@@ -7,8 +7,9 @@ written into what is stored, as Kuma's API server does; no default means require
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Final
+
+from kong_mesh_cp.core.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,10 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats.durations import NANOSECONDS_MAX, SECOND
 from kong_mesh_cp.core.formats.timestamps import nanoseconds_of
 from kong_mesh_cp.core.schema import message_scalars as scalars

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
 
@@ -16,6 +15,7 @@ from kong_mesh_cp.core.admission.socket_messages import (
     seat_list,
     status_of,
 )
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats.json_text import json_text
 from kong_mesh_cp.core.identity.audit import Refusal, Reloaded, Source
 from kong_mesh_cp.shell.admission_socket.limits import (

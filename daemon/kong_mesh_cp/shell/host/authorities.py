@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats.expirations import expiration_of
 from kong_mesh_cp.core.identity.rsa_keys import KEY_BITS, KEY_BITS_MIN, private_key_pem
 from kong_mesh_cp.core.lazy_import import lazy_import

@@ -6,11 +6,12 @@ import os
 import secrets
 import ssl
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.errors import ConfigurationError
 from kong_mesh_cp.core.formats.printable import printable
 from kong_mesh_cp.core.formats.tls_names import SUITES_OF_1_2

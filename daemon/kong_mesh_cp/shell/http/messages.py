@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Protocol
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.shell.listening.peer import Peer
 
 if TYPE_CHECKING:

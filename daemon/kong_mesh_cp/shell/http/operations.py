@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from kong_mesh_cp.core.dataclass import dataclass
 
 JSON = "application/json"
 

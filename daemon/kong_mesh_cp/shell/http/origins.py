@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, Self
+
+from kong_mesh_cp.core.dataclass import dataclass
 
 ORIGIN_CHARACTERS_MAX: Final = 512  # a scheme, a name of 253 characters, a port; more is none
 PORT_MAX: Final = 65535

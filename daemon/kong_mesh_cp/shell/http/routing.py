@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.shell.http.messages import (
     ErrorBody,
     Handler,

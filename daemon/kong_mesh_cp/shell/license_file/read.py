@@ -8,10 +8,11 @@ import os
 import pwd
 import shlex
 import stat
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import NoReturn
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats.printable import printable
 from kong_mesh_cp.core.license.document import LICENSE_BYTES_MAX
 from kong_mesh_cp.core.license.fault import Fault, LicenseRejectedError

@@ -6,12 +6,12 @@ import hashlib
 import logging
 import threading
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import trio
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats.printable import printable
 from kong_mesh_cp.core.lazy_import import lazy_import
 from kong_mesh_cp.core.license.fault import LicenseRejectedError

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.shell.listening.channel import Channel
 from kong_mesh_cp.shell.listening.peer import Peer
 from kong_mesh_cp.shell.listening.places import Place, Resident

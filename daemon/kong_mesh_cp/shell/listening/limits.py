@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
+
+from kong_mesh_cp.core.dataclass import dataclass
 
 # From the request to stop until conversations are cut; the owner of their nursery enforces it.
 DRAIN_SECONDS = 10.0

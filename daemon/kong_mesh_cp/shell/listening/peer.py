@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import socket
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from kong_mesh_cp.core.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

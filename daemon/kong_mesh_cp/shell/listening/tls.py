@@ -10,9 +10,11 @@ import socket
 import ssl
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import trio
+
+from kong_mesh_cp.core.dataclass import dataclass
 
 HANDSHAKE_STEPS_AT_ONCE = (
     1  # a signature takes about a millisecond of the loop: others come between

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from http import HTTPStatus
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.identity.access import AccessRules, Action, Operation, View, require
 from kong_mesh_cp.core.identity.audit import Reloaded
 from kong_mesh_cp.core.identity.users import User, is_open_to_all

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats.json_text import json_text
 from kong_mesh_cp.shell.http.messages import Handler, Request, Response, StreamingResponse
 from kong_mesh_cp.shell.http.operations import Operation

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TypeVar
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.identity.users import User
 from kong_mesh_cp.shell.http.messages import Request, Response
 from kong_mesh_cp.shell.listening.peer import Peer

@@ -6,9 +6,9 @@ import contextlib
 import functools
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.errors import StateError
 
 MIGRATIONS = Path(__file__).with_name("migrations")

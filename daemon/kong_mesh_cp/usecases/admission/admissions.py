@@ -6,7 +6,6 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
 
@@ -25,6 +24,7 @@ from kong_mesh_cp.core.admission.request import AdmissionRequest, Tags
 from kong_mesh_cp.core.admission.seats import SeatId, SeatRecord
 from kong_mesh_cp.core.admission.socket_messages import admitted_line, event_line
 from kong_mesh_cp.core.admission.stored_proxy import contradiction
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.usecases.admission.first_lines import LicenseInForce, LicenseTexts
 from kong_mesh_cp.usecases.admission.presence import Arrival, Presence
 from kong_mesh_cp.usecases.admission.proxy_directory import Looked

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 
 from kong_mesh_cp.core.admission.seats import SeatRecord
+from kong_mesh_cp.core.dataclass import dataclass
 
 
 class Shown(Enum):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NoReturn
 
 import trio
@@ -18,6 +17,7 @@ from kong_mesh_cp.core.admission.decision import Refused
 from kong_mesh_cp.core.admission.ledger import Holder
 from kong_mesh_cp.core.admission.request import AdmissionRequest, Tags
 from kong_mesh_cp.core.admission.seats import SeatId, SeatRecord
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.errors import ControlPlaneError, StateError
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.usecases.admission.attendance import Attendance, Shown

@@ -7,11 +7,11 @@ deleted, whatever changes it.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from kong_mesh_cp.core.admission.decision import RefusalCode, Refused
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.usecases.admission.requests import busy
 from kong_mesh_cp.usecases.ports.resource_store import Put, StoredResource

@@ -5,9 +5,10 @@ change.
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.usecases.ports.resource_store import (
     ChangeKind,
     FeedItem,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.identity import proxy_rules, tokens
 from kong_mesh_cp.core.identity.jwt import PresentedToken
 from kong_mesh_cp.core.identity.key_series import USER_KEYS, ZONE_KEYS, KeySeries, dataplane_keys

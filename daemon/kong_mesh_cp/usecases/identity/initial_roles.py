@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats.go_quote import go_quote
 from kong_mesh_cp.core.identity.roles import ADMIN_BINDING, ADMIN_ROLE, admin_binding, admin_role
 from kong_mesh_cp.core.resources import labels

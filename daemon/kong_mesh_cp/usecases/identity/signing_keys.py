@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.errors import ControlPlaneError
 from kong_mesh_cp.core.formats.go_quote import go_quote
 from kong_mesh_cp.core.identity.jwt import PresentedToken

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 
 import trio
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.identity.access import AccessRules, ReadResource, require
 from kong_mesh_cp.core.identity.users import User
 from kong_mesh_cp.core.policy.legacy.attachments import DATAPLANE as WHOLE_PROXY

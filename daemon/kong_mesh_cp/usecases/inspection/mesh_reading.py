@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from typing import Final, TypeVar, cast
 
 import trio
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.identity.users import User
 from kong_mesh_cp.core.policy.legacy.attachments import LegacyView
 from kong_mesh_cp.core.policy.legacy.selectors import legacy_policy

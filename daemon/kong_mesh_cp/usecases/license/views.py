@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date, datetime
 
 from kong_mesh_cp.core.admission.ledger import Occupancy
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.errors import ControlPlaneError
 from kong_mesh_cp.core.license.bundled import BundledLicense
 from kong_mesh_cp.core.license.keyring import KeyPurpose

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
 from kong_mesh_cp.core.admission.seats import SeatId, SeatRecord
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.resources.volume import Excess, Quota
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Final, Protocol
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.resources.key import ResourceKey
 
 NewSigningKey = Callable[[], Awaitable[bytes]]  # a private key of its own each time, PEM, PKCS #1

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Protocol
 
 from kong_mesh_cp.core.admission.attestation import AttestedPeer
 from kong_mesh_cp.core.admission.seats import SeatId, SeatRecord
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.license.clock import ClockMark
 from kong_mesh_cp.core.license.sources import SourceReading
 

@@ -6,11 +6,12 @@ import contextlib
 import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Final
 
 import trio
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.errors import StateError
 from kong_mesh_cp.core.resources import labels
 from kong_mesh_cp.core.resources.key import ResourceKey

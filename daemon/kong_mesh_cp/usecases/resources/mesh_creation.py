@@ -5,10 +5,10 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Protocol
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.errors import StateError
 from kong_mesh_cp.core.meshes.initial_policies import policies_of_new_mesh
 from kong_mesh_cp.core.meshes.mesh_defaults import CaSecrets, ca_secrets_of, dataplane_signing_key

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Final, Generic, TypeVar, overload
 
 import trio
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats.json_text import JsonText
 from kong_mesh_cp.core.identity.access import AccessRules, ReadResource, require
 from kong_mesh_cp.core.identity.users import User

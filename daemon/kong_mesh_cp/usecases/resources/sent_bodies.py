@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats import strict_json
 from kong_mesh_cp.core.formats.go_json import syntax_fault
 from kong_mesh_cp.core.formats.go_values import ParseError, is_object

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Final, TypeVar
 
 import trio
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.identity import key_secret_rules
 from kong_mesh_cp.core.identity.access import AccessRules, require
 from kong_mesh_cp.core.identity.audit import quoted, told

@@ -9,12 +9,12 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import AsyncIterator, Iterable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Final, NamedTuple, NoReturn
 
 import trio
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.errors import StateError
 from kong_mesh_cp.core.insights.counts import Counts
 from kong_mesh_cp.core.insights.facts import ExternalFacts

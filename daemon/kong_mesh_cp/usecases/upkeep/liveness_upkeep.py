@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final, NoReturn
 
 import trio
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.errors import StateError
 from kong_mesh_cp.core.formats.durations import SECOND
 from kong_mesh_cp.core.formats.timestamps import format_timestamp, nanoseconds_of

@@ -6,10 +6,11 @@ import logging
 import math
 from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats.go_quote import go_quote
 from kong_mesh_cp.core.formats.go_values import ParseError
 from kong_mesh_cp.core.insights.counts import COUNTED_TYPES

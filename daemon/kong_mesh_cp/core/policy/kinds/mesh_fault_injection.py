@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.policy.policy_kind import policy_kind
 from kong_mesh_cp.core.policy.spec_parts.gateway_lists import destinations, sources
 from kong_mesh_cp.core.policy.spec_parts.shapes import CLIENTS, PROXIES, Entries, top, top_warnings

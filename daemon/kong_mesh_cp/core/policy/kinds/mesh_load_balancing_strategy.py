@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Annotated, Final
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.policy.policy_kind import policy_kind
 from kong_mesh_cp.core.policy.spec_parts.hash_policies import HashPolicy, hash_violations
 from kong_mesh_cp.core.policy.spec_parts.shapes import (

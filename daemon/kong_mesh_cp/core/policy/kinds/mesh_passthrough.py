@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Annotated, Final
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats.addresses import is_dns_name, is_ip
 from kong_mesh_cp.core.formats.urls_and_paths import is_cidr
 from kong_mesh_cp.core.policy.policy_kind import policy_kind

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Annotated, Final
 from urllib.parse import urlsplit
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats.addresses import PORT_MAX, parse_request_uri
 from kong_mesh_cp.core.formats.urls_and_paths import is_url
 from kong_mesh_cp.core.policy.policy_kind import policy_kind

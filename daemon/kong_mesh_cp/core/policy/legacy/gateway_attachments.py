@@ -6,9 +6,10 @@ Of MeshGatewayRoutes only; what MeshHTTPRoutes make of a gateway is shown by `_r
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, NamedTuple
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.policy.legacy.attachments import PASS_THROUGH, LegacyView, PolicyName
 from kong_mesh_cp.core.policy.legacy.selectors import (
     of_type,

@@ -7,10 +7,10 @@ equals the policy that was made last. Facts of Kuma 2.10 (its `pkg/core/policy`)
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, NamedTuple, TypeVar
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.policy.rules.subsets import SERVICE_TAG, Tags, selects
 from kong_mesh_cp.core.resources.kinds.legacy.circuit_breaker import CircuitBreaker
 from kong_mesh_cp.core.resources.kinds.legacy.fault_injection import FaultInjection

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.policy.rules.policy import NAMESPACE_LABEL, Meta
 from kong_mesh_cp.core.policy.target_ref import TargetRef
 from kong_mesh_cp.core.resources.labels import DISPLAY_NAME

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.policy.rules.entries import Contribution, to_entries
 from kong_mesh_cp.core.policy.rules.inbound_rules import InboundRule, inbound_rules
 from kong_mesh_cp.core.policy.rules.policy import TRAITS, Policy

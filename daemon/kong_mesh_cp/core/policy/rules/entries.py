@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.policy.rules.merge import merge_confs, merge_keyed_confs
 from kong_mesh_cp.core.policy.rules.policy import Conf, Policy
 from kong_mesh_cp.core.policy.target_ref import WHOLE_MESH, TargetRef

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.policy.rules.entries import inbound_entries, merged
 from kong_mesh_cp.core.policy.rules.origins import Origin, origins_by_entry
 from kong_mesh_cp.core.policy.rules.policy import Conf, Policy

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.policy.rules.destinations import destination_id, referred_id
 from kong_mesh_cp.core.policy.rules.policy import Meta, Policy
 from kong_mesh_cp.core.policy.rules.proxies import (

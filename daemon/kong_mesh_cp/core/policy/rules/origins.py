@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.policy.rules.entries import Contribution
 from kong_mesh_cp.core.policy.rules.http_matches import matches_hash
 from kong_mesh_cp.core.policy.rules.policy import HTTP_ROUTE, TCP_ROUTE, Meta

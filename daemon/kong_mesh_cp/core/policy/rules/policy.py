@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, NamedTuple
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.policy.target_ref import WHOLE_MESH, TargetRef, tags_of
 from kong_mesh_cp.core.resources import labels, registry
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.policy.rules.destinations import MESH, DestinationId, Destinations, Section
 from kong_mesh_cp.core.policy.rules.entries import Contribution, merged, to_entries
 from kong_mesh_cp.core.policy.rules.origins import Origin, backend_ref_entries, origins_by_entry

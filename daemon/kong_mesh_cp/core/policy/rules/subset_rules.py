@@ -7,8 +7,8 @@ the one that counts for it; the more tags a rule asks for, the earlier it stands
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.policy.rules.entries import Contribution, from_entries, merged, proxy_entries
 from kong_mesh_cp.core.policy.rules.origins import Origin, backend_ref_policies, origins_by_policy
 from kong_mesh_cp.core.policy.rules.policy import Conf, Policy

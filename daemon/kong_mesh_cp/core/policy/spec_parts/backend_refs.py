@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Annotated, Final
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.policy.target_ref import Allowed, TargetRef, violations
 from kong_mesh_cp.core.schema.record_terms import Range, Unsigned32
 from kong_mesh_cp.core.schema.violations import FieldPath, Violation

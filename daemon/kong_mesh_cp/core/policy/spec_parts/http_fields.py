@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Final
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.schema.record_terms import Length, OneOf, Pattern
 
 # The bound of the Gateway API, from which these types are taken.

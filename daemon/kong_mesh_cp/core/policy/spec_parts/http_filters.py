@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Annotated, Final
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats.addresses import PORT_MAX, is_domain
 from kong_mesh_cp.core.policy.spec_parts.backend_refs import BackendRef
 from kong_mesh_cp.core.policy.spec_parts.http_fields import HEADERS_MAX, HeaderValues

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 from typing import Final
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats.go_values import JsonObject
 from kong_mesh_cp.core.resources.kind import InvalidResourceError, Kind, proto_kind
 from kong_mesh_cp.core.schema.messages import EMPTY, Message, proto, read_message, unknown_members

@@ -6,9 +6,9 @@ Clients read these; only the control plane writes them. Nothing in them is valid
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.resources.kind import Kind, proto_kind
 from kong_mesh_cp.core.resources.kinds.subscriptions import (
     DiscoverySubscription,

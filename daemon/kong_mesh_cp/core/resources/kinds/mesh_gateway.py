@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.resources.data_source import DataSource
 from kong_mesh_cp.core.resources.kind import Kind, proto_kind
 from kong_mesh_cp.core.resources.tags import (

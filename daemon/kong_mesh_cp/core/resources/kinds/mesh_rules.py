@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Final
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats.addresses import parse_request_uri, split_host_port
 from kong_mesh_cp.core.formats.go_quote import go_quote
 from kong_mesh_cp.core.formats.go_regex import PATTERNS_MAX, TOO_MANY

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats.addresses import is_same_ip
 from kong_mesh_cp.core.resources.kind import Kind, proto_kind
 from kong_mesh_cp.core.resources.kinds.dataplane import EnvoyAdmin

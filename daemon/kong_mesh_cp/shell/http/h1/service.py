@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.shell.http.h1.answers import DateLine
 from kong_mesh_cp.shell.http.messages import ErrorBody, Handler
 from kong_mesh_cp.shell.listening.budget import Budgets

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Final
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.identity.access import View
 from kong_mesh_cp.core.identity.users import User
 from kong_mesh_cp.core.resources.registry import TYPES, ResourceType

@@ -7,9 +7,10 @@ hyphen in their paths, and the older ones are all there (core/resources/registry
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.errors import ControlPlaneError, StateError
 from kong_mesh_cp.core.identity.refusals import (
     AccessDeniedError,

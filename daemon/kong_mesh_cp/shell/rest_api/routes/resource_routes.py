@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats.json_text import JsonText
 from kong_mesh_cp.core.identity.audit import Touch, Touched, is_audited
 from kong_mesh_cp.core.identity.users import User

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
 from typing import Final
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.identity.audit import Refusal, Source
 from kong_mesh_cp.core.identity.refusals import (
     InvalidTokenRequestError,

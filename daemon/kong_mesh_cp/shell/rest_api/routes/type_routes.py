@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.identity.users import User
 from kong_mesh_cp.core.resources.registry import TYPES, Policy, ResourceType
 from kong_mesh_cp.shell.http.messages import Request, Response

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from pathlib import Path
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats.printable import printable
 
 SCHEMA = "kong_mesh_cp"  # a schema of our own: the database may be shared, also with Kuma

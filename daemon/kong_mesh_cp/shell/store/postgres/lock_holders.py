@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import psycopg
 from psycopg.rows import TupleRow
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats.printable import printable
 from kong_mesh_cp.shell.store.postgres.address import SCHEMA
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import dataclass
 
 import psycopg
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.shell.store.postgres import secret_key_id, state
 from kong_mesh_cp.shell.store.postgres.address import PostgresAddress
 from kong_mesh_cp.shell.store.postgres.connections import Connection, connect, naming_who_locks

@@ -8,12 +8,13 @@ two clock marks the one that has seen the later time.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from json import dumps
 from pathlib import Path
 from typing import TypeVar
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats.printable import printable
 from kong_mesh_cp.core.formats.strict_json import StrictJsonError, parse
 from kong_mesh_cp.core.license.clock import ClockMark

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.resources.kind import Kind, proto_kind
 from kong_mesh_cp.core.resources.kinds.legacy.connections import (
     HAS_TO_BE_DEFINED,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.resources.tags import Selector
 from kong_mesh_cp.core.schema.messages import EMPTY, Message, Uint32, Uint64, oneof, proto
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats.addresses import PORT_MAX, is_dns_name
 from kong_mesh_cp.core.formats.go_quote import go_quote
 from kong_mesh_cp.core.formats.go_template import TEMPLATE_CHARACTERS_MAX, template_fault

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.schema.record_terms import OMIT_EMPTY, Length, OneOf, Pattern
 
 OptionalText = Annotated[str, OMIT_EMPTY]

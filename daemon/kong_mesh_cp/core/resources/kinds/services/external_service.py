@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats.addresses import is_dns_name, is_ip, split_host_port
 from kong_mesh_cp.core.resources.data_source import DataSource
 from kong_mesh_cp.core.resources.kind import Kind, proto_kind

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Annotated, Final
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats.go_template import TEMPLATE_CHARACTERS_MAX, template_fault
 from kong_mesh_cp.core.resources.plugin_kind import plugin_kind
 from kong_mesh_cp.core.schema.record_terms import EMPTY_IF_ABSENT, OMIT_EMPTY

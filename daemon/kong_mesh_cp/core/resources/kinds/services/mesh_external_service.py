@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Annotated, Final
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats.addresses import PORT_MAX, is_dns_name, is_ip
 from kong_mesh_cp.core.resources.kinds.services.address_status import (
     Addresses,

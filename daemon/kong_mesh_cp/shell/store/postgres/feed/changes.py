@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.resources.volume import Totals
 from kong_mesh_cp.shell.store.postgres.connections import Connection
