@@ -22,7 +22,7 @@ from kumactl.transport import Answer, Transport
 PAGE_SIZE: Final = 1000  # the largest that the API gives
 _PLAIN_TEXT_CHARACTERS_MAX: Final = 300  # of an answer that is no JSON, in an error
 _HTTP_NOT_FOUND: Final = 404
-_NO_MESH: Final = "Failed to retrieve Mesh"  # the title, wire contract 2.6
+_NO_MESH: Final = "Failed to retrieve Mesh"  # the title, docs/wire/errors.md#titles
 
 
 @dataclass(frozen=True, slots=True)

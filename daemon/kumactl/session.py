@@ -18,7 +18,7 @@ from kumactl.documents.resource_names import DEFAULT_MESH
 from kumactl.errors import KumactlError, UnreachableError, UsageError
 from kumactl.transport import TlsOptions, Transport
 
-_MINOR_DISTANCE_MAX: Final = 2  # wire contract 1.6
+_MINOR_DISTANCE_MAX: Final = 2  # docs/wire/processes.md#versions
 _MACHINES: Final = {"x86_64": "amd64", "aarch64": "arm64"}  # in Go's words
 
 

@@ -113,7 +113,7 @@ def test_every_operation_names_how_it_ends(status: str) -> None:
 def test_texts_of_the_document_are_sentences_in_english_without_marks_of_the_code() -> None:
     for name, schema in document()["components"]["schemas"].items():
         said = schema.get("description", "")
-        assert "contract" not in said, name
+        assert "docs/wire" not in said, name
         assert "None" not in said.split(), name
 
 

@@ -1,4 +1,7 @@
-"""Who may do what, from outside: each rule of wire contract 5.5, over an address of the network."""
+"""Who may do what, from outside: each rule of access, over an address of the network.
+
+Source: docs/wire/tokens.md#users, docs/wire/tokens.md#static-access
+"""
 
 from __future__ import annotations
 

@@ -223,7 +223,7 @@ def test_where_roles_let_everybody_do_everything_terraform_needs_no_token(
 
 
 def accept(provider: Provider) -> None:
-    """What the provider does in its acceptance test (wire contract 11.2)."""
+    """What the provider does in its acceptance test (docs/wire/clients.md#terraform-provider)."""
     accept_meshes(provider)
     accept_policies(provider)
     accept_authorities(provider)

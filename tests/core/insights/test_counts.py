@@ -1,4 +1,7 @@
-"""How proxies and services are counted into MeshInsight and ServiceInsight (4.5, 4.6)."""
+"""How proxies and services are counted into MeshInsight and ServiceInsight.
+
+Source: docs/wire/insights.md#meshinsight, docs/wire/insights.md#serviceinsight
+"""
 
 from __future__ import annotations
 

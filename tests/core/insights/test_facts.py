@@ -1,4 +1,4 @@
-"""What counts of a proxy, and when it is online (4.4)."""
+"""What counts of a proxy, and when it is online (docs/wire/insights.md#proxy-status)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Signs of life of connections, and since when nobody is there (4.4)."""
+"""Signs of life of connections, and since when nobody is there.
+
+Source: docs/wire/dataplanes.md#liveness
+"""
 
 from __future__ import annotations
 

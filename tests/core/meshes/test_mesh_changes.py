@@ -1,4 +1,7 @@
-"""What a mesh must not become (3.2, 3.5)."""
+"""What a mesh must not become.
+
+Source: docs/wire/meshes.md#changes, docs/wire/meshes.md#deletion
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Matching and merging as the shared suites state it (wire contract 8.2, 8.3)."""
+"""Matching and merging as the shared suites state it.
+
+Source: docs/wire/policies.md#matching, docs/wire/policies.md#merging
+"""
 
 from __future__ import annotations
 

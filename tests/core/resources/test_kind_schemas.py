@@ -50,7 +50,7 @@ def shown(kind: Kind[Any], body: Any) -> dict[str, Any] | None:
 def test_every_type_says_what_it_is_for(name: str) -> None:
     said = kind_description(TYPES[name], KINDS[name])
     assert len(said) > len(name), said
-    assert "wire contract" not in said
+    assert "docs/wire" not in said
 
 
 @pytest.mark.parametrize("name", SOUND)

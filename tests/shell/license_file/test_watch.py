@@ -23,7 +23,7 @@ from kong_mesh_cp.shell.license_file.watch import (
     watch,
 )
 
-FORCE_SECONDS_MAX = 1.0  # license.md: in force within a second
+FORCE_SECONDS_MAX = 1.0  # docs/license.md#reload: in force within a second
 PATIENCE_SECONDS = 30.0  # only a hanging test waits that long
 
 

@@ -1,4 +1,4 @@
-"""The queries of lists (2.4)."""
+"""The queries of lists (docs/wire/resource-api.md#lists)."""
 
 from __future__ import annotations
 

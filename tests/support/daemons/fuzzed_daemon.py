@@ -66,7 +66,10 @@ def _lost(daemon: Daemon) -> list[str]:
 
 
 def _counted(daemon: Daemon) -> dict[str, object]:
-    """How many there are of each global type; a start keeps no Zone but its own (3.8)."""
+    """How many there are of each global type; a start keeps no Zone but its own.
+
+    Source: docs/wire/meshes.md#first-start
+    """
     counted = daemon.api("GET", "/global-insights").json["resources"]
     assert isinstance(counted, dict)
     return {name: total for name, total in counted.items() if name != "Zone"}

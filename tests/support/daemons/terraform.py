@@ -1,4 +1,7 @@
-"""Resources over HTTP as the Terraform provider of Kong Mesh handles them (wire contract 11.2)."""
+"""Resources over HTTP as the Terraform provider of Kong Mesh handles them.
+
+Source: docs/wire/clients.md#terraform-provider
+"""
 
 from __future__ import annotations
 

@@ -96,7 +96,8 @@ class SchemaFuzzer:
                 if put.status_code != 200:
                     yield f"PUT {path} {put.status_code} {put.text}: {item}"
                 again = self._ask("GET", path).json()
-                # What a control plane makes by itself gets its labels with the first write (2.8).
+                # What a control plane makes by itself gets its labels with the first write
+                # (docs/wire/resource-api.md#labels).
                 kept = {**again.get("labels", {}), **item.get("labels", {})}
                 expected = {**item, "modificationTime": again["modificationTime"], "labels": kept}
                 if expected != {"labels": {}, **again}:
@@ -158,7 +159,8 @@ class SchemaFuzzer:
             told = f"{response.status_code} {response.text}\n{case.as_curl_command()}"
             self.report.failures.append(told)
         elif response.status_code != 400 or response.content:
-            # A request for a token that cannot be read is refused without a word (5.4).
+            # A request for a token that cannot be read is refused without a word
+            # (docs/wire/tokens.md#issuing).
             try:
                 case.validate_response(response, checks=CHECKS)
             except FailureGroup as failure:
@@ -175,7 +177,10 @@ class SchemaFuzzer:
         return of_dataplane and self._is_no_member(TYPES["Dataplane"], body)
 
     def _is_no_member(self, row: ResourceType, item: Any) -> bool:
-        """Whether a mesh asks something of its proxies: a refusal of these is 500 (2.6)."""
+        """Whether a mesh asks something of its proxies: a refusal of these is 500.
+
+        Source: docs/wire/errors.md#conditions
+        """
         if row.name != "Dataplane":
             return False
         mesh = self._ask("GET", f"/meshes/{item.get('mesh')}").json()

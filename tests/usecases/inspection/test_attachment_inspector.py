@@ -1,4 +1,7 @@
-"""The older paths of inspection over a store: proxies of policies, and policies of proxies (8.4)."""
+"""The older paths of inspection over a store: proxies of policies, and policies of proxies.
+
+Source: docs/wire/inspection.md#older-paths
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Insights that are made while they are read (4.6)."""
+"""Insights that are made while they are read.
+
+Source: docs/wire/insights.md#serviceinsight, docs/wire/insights.md#global-insight
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The rules of one proxy and the proxies of one policy, from what is stored (8.4)."""
+"""The rules of one proxy and the proxies of one policy, from what is stored.
+
+Source: docs/wire/inspection.md#rules-of-a-proxy, docs/wire/inspection.md#proxies-of-a-policy
+"""
 
 from __future__ import annotations
 

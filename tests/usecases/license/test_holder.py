@@ -1,4 +1,7 @@
-"""The table of license.md section 4, row by row, and what a start says."""
+"""What a license does in each of its states, row by row, and what a start says.
+
+Source: docs/license.md#what-it-does
+"""
 
 from __future__ import annotations
 

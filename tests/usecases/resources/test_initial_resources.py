@@ -1,4 +1,4 @@
-"""What a start makes when it is not there (3.8)."""
+"""What a start makes when it is not there (docs/wire/meshes.md#first-start)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is made together with a mesh (3.3)."""
+"""What is made together with a mesh (docs/wire/meshes.md#creation)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Getting and listing (2.4, 2.5)."""
+"""Getting and listing.
+
+Source: docs/wire/resource-api.md#lists, docs/wire/resource-api.md#one-resource,
+docs/wire/resource-api.md#overviews
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""Writing resources: what is checked, in which order, and what is stored (2.7–2.9, 3.5–3.7)."""
+"""Writing resources: what is checked, in which order, and what is stored.
+
+Source: docs/wire/resource-api.md#writing, docs/wire/resource-api.md#labels,
+docs/wire/resource-api.md#deleting, docs/wire/meshes.md#deletion, docs/wire/meshes.md#membership,
+docs/wire/meshes.md#secrets
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The insights of meshes follow what changes, at a price that is bounded (4.5, 4.6)."""
+"""The insights of meshes follow what changes, at a price that is bounded.
+
+Source: docs/wire/insights.md#meshinsight, docs/wire/insights.md#serviceinsight
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Connections nobody holds are closed; proxies that stay away are taken out (4.4)."""
+"""Connections nobody holds are closed; proxies that stay away are taken out.
+
+Source: docs/wire/dataplanes.md#liveness
+"""
 
 from __future__ import annotations
 

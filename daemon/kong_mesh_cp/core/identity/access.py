@@ -1,7 +1,9 @@
-"""What users may do: actions, decisions, and the lists of the `static` way (wire contract 5.5).
+"""What users may do: actions, decisions, and the lists of the `static` way.
 
 Reading is open to everyone but for secrets. Writing takes a known user: the original
 lets anonymous users of the network write whatever is no secret, and here they write nothing.
+
+Source: docs/wire/tokens.md#static-access
 """
 
 from __future__ import annotations

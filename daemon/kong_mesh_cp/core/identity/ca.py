@@ -1,8 +1,9 @@
-"""What certificates made here contain (wire contract 1.3, 3.3, 3.8, 7.5). Pure: keys, serial
-numbers and the time are given.
+"""What certificates made here contain. Pure: keys, serial numbers and the time are given.
 
 The one module of the control plane that imports x509, which is two thirds of a start: whoever
 needs it imports it lazily.
+
+Source: docs/wire/processes.md#server-certificate, docs/wire/meshes.md#certificate-authorities
 """
 
 from __future__ import annotations

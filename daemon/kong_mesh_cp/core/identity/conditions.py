@@ -1,4 +1,4 @@
-"""When the conditions of AccessRules are fulfilled (wire contract 12.3).
+"""When the conditions of AccessRules are fulfilled (docs/wire/tokens.md#roles).
 
 Conditions on resources are about policies, and are held against a policy as it is stored. One that
 asks for nothing, or for a part that the policy does not have, is not fulfilled: where a condition

@@ -1,4 +1,7 @@
-"""What a secret has to hold that is called like a key of tokens (wire contract 5.2)."""
+"""What a secret has to hold that is called like a key of tokens.
+
+Source: docs/wire/tokens.md#signing-keys
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,9 @@
-"""Under which names the keys and revocations of tokens are kept (wire contract 5.2, 5.3).
+"""Under which names the keys and revocations of tokens are kept.
 
 The keys of one kind of token form a series: `user-token-signing-key-1`, `…-2`. The number is the
 `kid` of the tokens; the highest one signs. Rotation adds a key, and later takes the old one out.
+
+Source: docs/wire/tokens.md#signing-keys, docs/wire/tokens.md#revocation
 """
 
 from __future__ import annotations

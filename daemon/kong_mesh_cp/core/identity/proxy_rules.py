@@ -1,4 +1,4 @@
-"""Whether a proxy is the one that its token was made for (wire contract 5.6).
+"""Whether a proxy is the one that its token was made for (docs/wire/tokens.md#proxies).
 
 The texts reach operators through the logs of kuma-dp, which get them as the end of a stream.
 """

@@ -1,8 +1,10 @@
-"""What users may do by AccessRole and AccessRoleBinding (`KUMA_ACCESS_TYPE=rbac`, 12.3).
+"""What users may do by AccessRole and AccessRoleBinding (`KUMA_ACCESS_TYPE=rbac`).
 
 Roles decide about writing and about issuing tokens. Reading, and looking into proxies, stays as the
 static lists have it: secrets for administrators, all else for everyone. But a user who may issue
 tokens of users can be an administrator at any time, and so reads secrets, too.
+
+Source: docs/wire/tokens.md#roles
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""The bodies of `POST /tokens/…`: what is read, and what must be in them (wire contract 5.4)."""
+"""The bodies of `POST /tokens/…`: what is read, and what must be in them.
+
+Source: docs/wire/tokens.md#issuing
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the tokens of users, data plane proxies and zones say (wire contract 5.1)."""
+"""What the tokens of users, data plane proxies and zones say (docs/wire/tokens.md#token-format)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Users of the API, and how a request proves to be one's (wire contract 5.5)."""
+"""Users of the API, and how a request proves to be one's (docs/wire/tokens.md#users)."""
 
 from __future__ import annotations
 

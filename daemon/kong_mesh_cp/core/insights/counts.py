@@ -1,4 +1,7 @@
-"""Counts the proxies and services of one mesh into its insights (wire contract 4.5, 4.6)."""
+"""Counts the proxies and services of one mesh into its insights.
+
+Source: docs/wire/insights.md#meshinsight, docs/wire/insights.md#serviceinsight
+"""
 
 from __future__ import annotations
 

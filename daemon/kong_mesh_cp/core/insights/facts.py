@@ -1,4 +1,8 @@
-"""What a proxy and its connections come to, as far as insights count it (wire contract 4.4–4.6)."""
+"""What a proxy and its connections come to, as far as insights count it.
+
+Source: docs/wire/insights.md#proxy-status, docs/wire/insights.md#meshinsight,
+docs/wire/insights.md#serviceinsight
+"""
 
 from __future__ import annotations
 

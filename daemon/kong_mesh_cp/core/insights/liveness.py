@@ -1,7 +1,7 @@
 """Connections of proxies and zones: whose control plane lives, and since when no proxy is there.
 
-The holder of a connection moves its generation on; one that stands still has no holder any
-more (wire contract 4.4).
+The holder of a connection moves its generation on; one that stands still has no holder any more
+(docs/wire/dataplanes.md#liveness).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A proxy's insight while the proxy comes, stays and goes (wire contract 4.4)."""
+"""A proxy's insight while the proxy comes, stays and goes (docs/wire/dataplanes.md#connections)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which host names a service has, and in which zones (wire contract 8.4)."""
+"""Which host names a service has, and in which zones (docs/wire/inspection.md#host-names)."""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
-"""The policies a mesh is born with (wire contract 3.4). They carry no labels: by type and name they
-are known.
+"""The policies a mesh is born with. They carry no labels: by type and name they are known.
+
+Source: docs/wire/meshes.md#initial-policies
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which proxies may be members of a mesh (wire contract 3.6)."""
+"""Which proxies may be members of a mesh (docs/wire/meshes.md#membership)."""
 
 from __future__ import annotations
 

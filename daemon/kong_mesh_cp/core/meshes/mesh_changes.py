@@ -1,4 +1,7 @@
-"""What a mesh must not become, seen from what it was and from what is stored (3.2, 3.5, 3.7)."""
+"""What a mesh must not become, seen from what it was and from what is stored.
+
+Source: docs/wire/meshes.md#changes, docs/wire/meshes.md#deletion, docs/wire/meshes.md#secrets
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,9 @@
-"""Names of a mesh's secrets, and what is filled in on a write (wire contract 3.3, 3.4).
+"""Names of a mesh's secrets, and what is filled in on a write.
 
 Pure: it says what is to be made. Who makes it does so in one transaction with the mesh.
+
+Source: docs/wire/meshes.md#creation, docs/wire/meshes.md#metrics-backends,
+docs/wire/dataplanes.md#dataplane
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """targetRef: the proxies that a policy configures, or the traffic that an entry is about.
 
-Source of the rules: the API's field texts and `ValidateTargetRef` of Kuma 2.10.
+Source: docs/wire/policies.md#targetref
 """
 
 from __future__ import annotations

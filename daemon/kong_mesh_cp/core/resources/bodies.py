@@ -1,4 +1,7 @@
-"""Whole resources in the HTTP API: bodies into drafts, resources into bodies (2.3, 2.7)."""
+"""Whole resources in the HTTP API: bodies into drafts, resources into bodies.
+
+Source: docs/wire/resource-api.md#resource-json, docs/wire/resource-api.md#writing
+"""
 
 from __future__ import annotations
 

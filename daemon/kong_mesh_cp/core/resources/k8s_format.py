@@ -1,4 +1,4 @@
-"""Resources in the form of Kubernetes objects (wire contract 3.9).
+"""Resources in the form of Kubernetes objects (docs/wire/resource-api.md#kubernetes-form).
 
 A control plane outside of Kubernetes shows its resources so for whoever moves them there
 (`?format=k8s`).

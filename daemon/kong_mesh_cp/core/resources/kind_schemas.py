@@ -1,4 +1,7 @@
-"""The JSON Schemas of whole resources, as the API shows and takes them (wire contract 2.3)."""
+"""The JSON Schemas of whole resources, as the API shows and takes them.
+
+Source: docs/wire/resource-api.md#resource-json
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,7 @@ _INSTANT: Final[Schema] = {"type": "string", "format": "date-time", "readOnly": 
 _LABELS: Final[Schema] = {"type": "object", "additionalProperties": {"type": "string"}}
 
 # Docstrings cite the source of a rule, which says nothing to readers of the API's document.
-_SOURCE = re.compile(r" \(wire contract [^)]*\)")
+_SOURCE = re.compile(r" \(docs/wire/[^)]*\)")
 
 
 def resource_schema(

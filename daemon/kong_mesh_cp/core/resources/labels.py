@@ -1,4 +1,7 @@
-"""Labels of a resource: what a client may set, and what a write adds (wire contract 2.8)."""
+"""Labels of a resource: what a client may set, and what a write adds.
+
+Source: docs/wire/resource-api.md#labels
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What every resource has beside its spec, and the rules for it (wire contract 2.7)."""
+"""What every resource has beside its spec, and the rules for it.
+
+Source: docs/wire/resource-api.md#names
+"""
 
 from __future__ import annotations
 

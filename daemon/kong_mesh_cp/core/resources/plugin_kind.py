@@ -1,4 +1,7 @@
-"""Kinds whose spec lies under `spec` and is checked by a schema before anything else (2.3, 2.7)."""
+"""Kinds whose spec lies under `spec` and is checked by a schema before anything else.
+
+Source: docs/wire/resource-api.md#resource-json, docs/wire/resource-api.md#schemas
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,9 @@
 """Every resource type of the API: one table, from which paths, lists and labels follow.
 
-The entries are wire contract 2.2, 2.10 and 8.6; their order is that of `/_resources`: by name.
+The entries are the wire's rules; their order is that of `/_resources`: by name.
+
+Source: docs/wire/resource-api.md#types, docs/wire/resource-api.md#lists-of-types,
+docs/wire/policies.md#types
 """
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
 """Frozen dataclasses as schemas of plugin types: JSON in, typed spec out, and back again.
 
-Source of the rules: wire contract 2.7 (defaulting before validation, all violations at once,
-members that a schema does not know are ignored as Go's decoder does).
+Defaults are filled in before anything is judged, all violations are told at once, and members
+that a schema does not know are ignored, as Go's decoder does.
+
+Source: docs/wire/resource-api.md#schemas
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
-"""What is said of single values, wherever they stand (8.5: the generic texts of Kuma).
+"""What is said of single values, wherever they stand (the generic texts of Kuma).
 
 Every check takes the value and its path and yields nothing where the value is absent (None).
+
+Source: docs/wire/policies.md#checks
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""The queries of lists: pages and filters, and the address of the next page (2.4)."""
+"""The queries of lists: pages and filters, and the address of the next page.
+
+Source: docs/wire/resource-api.md#lists
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Which media types are taken and given: JSON, said as Kuma's router says it (2.6)."""
+"""Which media types are taken and given: JSON, said as Kuma's router says it.
+
+Source: docs/wire/errors.md#media-types-and-unknown-paths
+"""
 
 from __future__ import annotations
 

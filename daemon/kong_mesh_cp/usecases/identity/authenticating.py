@@ -1,4 +1,7 @@
-"""Who asks: users of the API, and proxies that open a stream (wire contract 5.5, 5.6)."""
+"""Who asks: users of the API, and proxies that open a stream.
+
+Source: docs/wire/tokens.md#users, docs/wire/tokens.md#proxies
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The AccessRole and AccessRoleBinding that a first start under `rbac` makes (3.8, 12.3)."""
+"""The AccessRole and AccessRoleBinding that a first start under `rbac` makes.
+
+Source: docs/wire/meshes.md#first-start, docs/wire/tokens.md#roles
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Issues tokens: who may have which, for how long, signed by the newest key (5.4)."""
+"""Issues tokens: who may have which, for how long, signed by the newest key.
+
+Source: docs/wire/tokens.md#issuing
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What the older paths of inspection show: policies by proxy, and proxies by policy (8.4)."""
+"""What the older paths of inspection show: policies by proxy, and proxies by policy.
+
+Source: docs/wire/inspection.md#older-paths
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What Envoy itself tells of a proxy: configuration, counters, clusters (wire contract 6.8)."""
+"""What Envoy itself tells of a proxy: configuration, counters, clusters.
+
+Source: docs/wire/inspection.md#envoy-admin
+"""
 
 from __future__ import annotations
 

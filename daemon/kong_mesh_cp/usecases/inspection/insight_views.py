@@ -1,4 +1,7 @@
-"""Insights that are put together when they are read: services, and everything at once (4.6)."""
+"""Insights that are put together when they are read: services, and everything at once.
+
+Source: docs/wire/insights.md#serviceinsight, docs/wire/insights.md#global-insight
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What policies come to: the rules of one proxy, and the proxies of one policy (8.4)."""
+"""What policies come to: the rules of one proxy, and the proxies of one policy.
+
+Source: docs/wire/inspection.md#rules-of-a-proxy, docs/wire/inspection.md#proxies-of-a-policy
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,9 @@
-"""Between a resource as it is stored, as the core reads it, and as clients see it (2.3).
+"""Between a resource as it is stored, as the core reads it, and as clients see it.
 
 What is stored as `spec` are the members that follow the meta: the fields of the spec, or one
 member `spec`. So an answer is put together without reading the spec again.
+
+Source: docs/wire/resource-api.md#resource-json
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""What a control plane makes when it starts and it is not there: the default mesh … (3.8)."""
+"""What a control plane makes when it starts and it is not there: the default mesh …
+
+Source: docs/wire/meshes.md#first-start
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What is made together with a mesh: one transaction, all of it or nothing (3.3)."""
+"""What is made together with a mesh: one transaction, all of it or nothing.
+
+Source: docs/wire/meshes.md#creation
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which resources a list shows, and which part of them (wire contract 2.4)."""
+"""Which resources a list shows, and which part of them (docs/wire/resource-api.md#lists)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""How a request about a resource is refused: title and detail are what clients show (2.6)."""
+"""How a request about a resource is refused: title and detail are what clients show.
+
+Source: docs/wire/errors.md#conditions
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Bodies of writes: read, and checked as far as that needs nothing but the body (2.7)."""
+"""Bodies of writes: read, and checked as far as that needs nothing but the body.
+
+Source: docs/wire/resource-api.md#writing
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Creating, updating and deleting resources: checks in the order clients see them (2.7, 2.9)."""
+"""Creating, updating and deleting resources: checks in the order clients see them.
+
+Source: docs/wire/resource-api.md#writing, docs/wire/resource-api.md#deleting
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,9 @@
-"""Keeps the insights of meshes up to date: MeshInsight and ServiceInsight (wire contract 4.5, 4.6).
+"""Keeps the insights of meshes up to date: MeshInsight and ServiceInsight.
 
 What is known of a mesh stays in memory, so a change is read and counted alone. Of the time that
 passes, this takes a fixed part at the most, however much there is to do.
+
+Source: docs/wire/insights.md#meshinsight, docs/wire/insights.md#serviceinsight
 """
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
-"""Closes connections that nobody holds any more, and takes out proxies that stay away (4.4).
+"""Closes connections that nobody holds any more, and takes out proxies that stay away.
 
 A control plane that dies leaves its connections open in the store. The control plane that holds one
 moves its generation on; one that stands still is closed by any control plane that is alive.
+
+Source: docs/wire/dataplanes.md#liveness
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Every kind of this folder against the cases of the contract."""
+"""Every kind of this folder against the validation cases recorded from Kuma."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Where policies meet a proxy, and its rules by what they hold for (8.4)."""
+"""Where policies meet a proxy, and its rules by what they hold for.
+
+Source: docs/wire/inspection.md#older-paths
+"""
 
 from __future__ import annotations
 

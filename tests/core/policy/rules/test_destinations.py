@@ -1,4 +1,4 @@
-"""Which resources a targetRef means (wire contract 8.3)."""
+"""Which resources a targetRef means (docs/wire/policies.md#resource-rules)."""
 
 from __future__ import annotations
 

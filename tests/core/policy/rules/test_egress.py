@@ -1,4 +1,4 @@
-"""What a zone egress does for an ExternalService (wire contract 8.2)."""
+"""What a zone egress does for an ExternalService (docs/wire/policies.md#zone-egress)."""
 
 from __future__ import annotations
 

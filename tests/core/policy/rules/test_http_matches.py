@@ -1,4 +1,7 @@
-"""The hash that stands for the matches of an HTTP rule (wire contract 8.4, `httpMatches`)."""
+"""The hash that stands for the matches of an HTTP rule (`httpMatches`).
+
+Source: docs/wire/policies.md#hashes-of-matches
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""One merged conf for an inbound, from `rules` and `from` alike (wire contract 8.3)."""
+"""One merged conf for an inbound, from `rules` and `from` alike.
+
+Source: docs/wire/policies.md#inbound-rules
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""All that the policies of one type say about one proxy (wire contract 8.2, 8.3)."""
+"""All that the policies of one type say about one proxy.
+
+Source: docs/wire/policies.md#matching, docs/wire/policies.md#merging
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Confs merge as JSON merge patches, but for lists that are joined (wire contract 8.3)."""
+"""Confs merge as JSON merge patches, but for lists that are joined.
+
+Source: docs/wire/policies.md#merging
+"""
 
 from __future__ import annotations
 

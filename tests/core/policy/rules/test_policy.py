@@ -1,4 +1,7 @@
-"""What matching reads of a policy, and what the types of policies consist of (wire contract 8.6)."""
+"""What matching reads of a policy, and what the types of policies consist of.
+
+Source: docs/wire/policies.md#types
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The order in which policies are merged: what comes later overrides (wire contract 8.3)."""
+"""The order in which policies are merged: what comes later overrides.
+
+Source: docs/wire/policies.md#order
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which MeshGateway a proxy serves (wire contract 8.2)."""
+"""Which MeshGateway a proxy serves (docs/wire/policies.md#built-in-gateways)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rules for resources that traffic goes to (wire contract 8.3)."""
+"""Rules for resources that traffic goes to (docs/wire/policies.md#resource-rules)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rules by tags, for clients and for services (wire contract 8.3)."""
+"""Rules by tags, for clients and for services (docs/wire/policies.md#rules-by-tags)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Groups of proxies by tags, and how overlapping ones split (wire contract 8.3)."""
+"""Groups of proxies by tags, and how overlapping ones split.
+
+Source: docs/wire/policies.md#rules-by-tags
+"""
 
 from __future__ import annotations
 

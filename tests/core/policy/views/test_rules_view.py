@@ -1,4 +1,7 @@
-"""The body of `_rules` (wire contract 8.4), on the shared cases and on hand-made ones."""
+"""The body of `_rules`, on the shared cases and on hand-made ones.
+
+Source: docs/wire/inspection.md#rules-of-a-proxy
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The kinds of services and of their host names against the cases of the contract."""
+"""The kinds of services and of their host names against the validation cases recorded from Kuma."""
 
 from __future__ import annotations
 

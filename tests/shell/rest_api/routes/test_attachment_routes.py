@@ -1,4 +1,7 @@
-"""The older paths of inspection, as clients get them (8.4, 2.1)."""
+"""The older paths of inspection, as clients get them.
+
+Source: docs/wire/inspection.md#older-paths, docs/wire/resource-api.md#routes
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The routes of resources as clients meet them: statuses, bodies, texts (2.1–2.9)."""
+"""The routes of resources as clients meet them: statuses, bodies, texts.
+
+Source: docs/wire/resource-api.md#routes, docs/wire/resource-api.md#writing, docs/wire/errors.md#conditions
+"""
 
 from __future__ import annotations
 
@@ -167,7 +170,7 @@ async def test_what_is_written_elsewhere_is_read_only_here(
 
 
 def test_each_type_is_written_where_it_comes_from() -> None:
-    """Wire contract 2.2: the flags of its table, for every type that is not read-only."""
+    """Every type that is not read-only (docs/wire/resource-api.md#read-only-types)."""
     for_all = {
         resource_type.name
         for resource_type in TYPES.values()

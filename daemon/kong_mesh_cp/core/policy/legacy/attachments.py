@@ -1,4 +1,7 @@
-"""Where the policies of a mesh meet one proxy: inbounds, outbounds, services, the whole (8.4)."""
+"""Where the policies of a mesh meet one proxy: inbounds, outbounds, services, the whole.
+
+Source: docs/wire/inspection.md#older-paths
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
-"""Where policies of the older generation meet a built-in gateway: listener, host, route (8.4).
+"""Where policies of the older generation meet a built-in gateway: listener, host, route.
 
 Of MeshGatewayRoutes only; what MeshHTTPRoutes make of a gateway is shown by `_rules`.
+
+Source: docs/wire/inspection.md#older-paths
 """
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
 """Policies of the older generation: whom they select, and which one counts where several do.
 
 The most specific selector wins: more tags before fewer, then exact values before `*`; among
-equals the policy that was made last. Facts of Kuma 2.10 (its `pkg/core/policy`).
+equals the policy that was made last.
+
+Source: docs/wire/policies.md#older-policies
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Resources that traffic goes to, and which of them a targetRef means (wire contract 8.3)."""
+"""Resources that traffic goes to, and which of them a targetRef means.
+
+Source: docs/wire/policies.md#resource-rules
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What a zone egress does for one ExternalService, by the clients that call it (8.2)."""
+"""What a zone egress does for one ExternalService, by the clients that call it.
+
+Source: docs/wire/policies.md#zone-egress
+"""
 
 from __future__ import annotations
 

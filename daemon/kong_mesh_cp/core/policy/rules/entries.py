@@ -33,7 +33,10 @@ def from_entries(policies: Iterable[Policy]) -> Iterator[Contribution]:
 
 
 def inbound_entries(policies: Iterable[Policy]) -> Iterator[Contribution]:
-    """`rules`, or else `from` where the type reads it as rules: both say the same (8.3)."""
+    """`rules`, or else `from` where the type reads it as rules: both say the same.
+
+    Source: docs/wire/policies.md#inbound-rules
+    """
     for policy in policies:
         confs = policy.rules
         if not confs and policy.traits.from_as_rules:

@@ -1,4 +1,7 @@
-"""What holds for all traffic of one inbound: `rules`, and `from` read as rules (8.3)."""
+"""What holds for all traffic of one inbound: `rules`, and `from` read as rules.
+
+Source: docs/wire/policies.md#inbound-rules
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which part of a proxy a policy selects (wire contract 8.2)."""
+"""Which part of a proxy a policy selects (docs/wire/policies.md#matching)."""
 
 from __future__ import annotations
 

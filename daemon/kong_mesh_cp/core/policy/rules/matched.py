@@ -1,4 +1,7 @@
-"""The policies of one type that a proxy gets, and the rules they make together (8.2, 8.3)."""
+"""The policies of one type that a proxy gets, and the rules they make together.
+
+Source: docs/wire/policies.md#matching, docs/wire/policies.md#merging
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,9 @@
-"""Several confs become one (wire contract 8.3): RFC 7396, but for lists that are joined.
+"""Several confs become one: RFC 7396, but for lists that are joined.
 
 Confs come in ascending priority. They are never changed; what is returned may share parts with
 them.
+
+Source: docs/wire/policies.md#merging
 """
 
 from __future__ import annotations

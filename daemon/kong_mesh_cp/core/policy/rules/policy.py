@@ -28,7 +28,10 @@ class Meta:
 
     @property
     def display_name(self) -> str:
-        """The name a user gave: synced resources carry another one (wire contract 9.3)."""
+        """The name a user gave: synced resources carry another one.
+
+        Source: docs/wire/resource-api.md#display-names
+        """
         return self.labels.get(labels.DISPLAY_NAME) or self.name
 
     @property
@@ -46,12 +49,18 @@ class Meta:
 
     @property
     def role(self) -> str:
-        """`system` unless labelled otherwise, which on Universal nothing is (8.3)."""
+        """`system` unless labelled otherwise, which on Universal nothing is.
+
+        Source: docs/wire/policies.md#order
+        """
         return self.labels.get(POLICY_ROLE_LABEL) or "system"
 
     @property
     def is_shadow(self) -> bool:
-        """Has an effect only where the effect of shadow policies is asked for (8.2)."""
+        """Has an effect only where the effect of shadow policies is asked for.
+
+        Source: docs/wire/policies.md#matching
+        """
         return self.labels.get(labels.EFFECT) == "shadow"
 
 
@@ -68,9 +77,9 @@ class Policy:
     """One policy. Which of its lists a type has at all, its `Traits` tell.
 
     What follows from target and labels is worked out once, for it is asked of each proxy:
-    `selected_tags` are those of the proxies it selects, None where tags do not decide;
-    `only_zone` is the zone whose proxies alone it concerns, None for all zones;
-    `in_namespace_only`: it concerns proxies of its own namespace alone (8.2).
+    `selected_tags` are those of the proxies it selects, None where tags do not decide; `only_zone`
+    is the zone whose proxies alone it concerns, None for all zones; `in_namespace_only`: it
+    concerns proxies of its own namespace alone (docs/wire/policies.md#matching).
     """
 
     meta: Meta
@@ -97,13 +106,15 @@ class Policy:
 
 
 class Traits(NamedTuple):
-    """What the policies of one type consist of (8.6)."""
+    """What the policies of one type consist of (docs/wire/policies.md#types)."""
 
     has_to: bool
     has_from: bool
-    from_as_rules: bool  # an inbound has one conf, from `rules` and `from` alike (8.3)
+    # An inbound has one conf, from `rules` and `from` alike (docs/wire/policies.md#inbound-rules).
+    from_as_rules: bool
     proxy_wide: bool  # one conf for the whole proxy instead of lists
-    keyed_rules: bool  # confs hold `rules` that merge by their `matches` (8.3)
+    # Confs hold `rules` that merge by their `matches` (docs/wire/policies.md#merging).
+    keyed_rules: bool
 
 
 HTTP_ROUTE: Final = "MeshHTTPRoute"

@@ -1,7 +1,9 @@
-"""Which policy has the last word: the order in which confs are merged (wire contract 8.3).
+"""Which policy has the last word: the order in which confs are merged.
 
 Every order here is ascending, so that what comes later overrides what came before. Sorting is
 stable: policies that no rule tells apart stay as the store lists them.
+
+Source: docs/wire/policies.md#order
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from kong_mesh_cp.core.policy.target_ref import TargetRef
 
 T = TypeVar("T")
 
-# By how closely a kind singles out what it configures (8.1).
+# By how closely a kind singles out what it configures (docs/wire/policies.md#order).
 _KINDS: Final = {
     "Mesh": 1,
     "Dataplane": 2,

@@ -79,7 +79,7 @@ class Proxy:
 
     @property
     def proxy_type(self) -> str:
-        """As `proxyTypes` of a targetRef say it (8.2)."""
+        """As `proxyTypes` of a targetRef say it (docs/wire/policies.md#matching)."""
         return "Sidecar" if self.gateway is None else "Gateway"
 
 

@@ -1,4 +1,7 @@
-"""Rules by resource: what holds for traffic to one MeshService, its port, a Mesh … (8.3)."""
+"""Rules by resource: what holds for traffic to one MeshService, its port, a Mesh …
+
+Source: docs/wire/policies.md#resource-rules
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,8 @@ def resource_rules(policies: Iterable[Policy], destinations: Destinations) -> Re
     """Merge the `to` lists of `policies`, which are of one type and in ascending priority.
 
     Only resources that an entry means get a rule of their own; `rule_for_destination` finds the
-    rule of the others. A policy about a route does not speak of destinations (8.2).
+    rule of the others. A policy about a route does not speak of destinations
+    (docs/wire/policies.md#routes-as-targets).
     """
     # Those about a route are in the rules by service, under the hash of the route's matches.
     about_traffic = [policy for policy in policies if policy.target.kind != HTTP_ROUTE]

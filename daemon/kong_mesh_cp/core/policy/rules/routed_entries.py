@@ -13,10 +13,12 @@ from kong_mesh_cp.core.policy.target_ref import TargetRef
 
 
 def service_entries(policies: Iterable[Policy], routes: Iterable[Policy]) -> Iterator[Contribution]:
-    """The `to` entries of `policies`, those about a route once for each of its rules (8.2).
+    """The `to` entries of `policies`, those about a route once for each of its rules.
 
     A rule of a route is a tag beside the service's, whose value is the hash of its matches.
     Raises: UnresolvedTargetError.
+
+    Source: docs/wire/policies.md#routes-as-targets
     """
     known = tuple(routes)
     for policy in policies:

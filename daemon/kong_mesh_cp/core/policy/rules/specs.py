@@ -97,7 +97,10 @@ def _entries(policy_type: str, spec: Mapping[str, object], member: str) -> Itera
 
 
 def _conf(policy_type: str, item: Mapping[str, object]) -> Conf:
-    """What of an entry is merged: its `default`, but routes keep their rules beside it (8.3)."""
+    """What of an entry is merged: its `default`, but routes keep their rules beside it.
+
+    Source: docs/wire/policies.md#merging
+    """
     if policy_type == HTTP_ROUTE:
         return {member: value for member, value in item.items() if member != "targetRef"}
     if policy_type == TCP_ROUTE:

@@ -1,7 +1,9 @@
 """Rules by tags: what holds for which clients (`from`) or which services (`to`, before resources).
 
-Wire contract 8.3, "from rules" and "to legacy rules". The first rule that a client belongs to is
-the one that counts for it; the more tags a rule asks for, the earlier it stands.
+The first rule that a client belongs to is the one that counts for it; the more tags a rule asks
+for, the earlier it stands.
+
+Source: docs/wire/policies.md#rules-by-tags
 """
 
 from __future__ import annotations

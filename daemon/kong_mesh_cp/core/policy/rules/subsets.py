@@ -1,4 +1,7 @@
-"""Groups of proxies by tags: which overlap, and how overlapping ones split (wire contract 8.3)."""
+"""Groups of proxies by tags: which overlap, and how overlapping ones split.
+
+Source: docs/wire/policies.md#rules-by-tags
+"""
 
 from __future__ import annotations
 
@@ -91,7 +94,7 @@ def _united(groups: Sequence[Tags], clique: Sequence[int]) -> Subset:
 
 
 def _names(clique: Sequence[int]) -> str:
-    # Compared as text: the order is visible in `_rules`, so it is part of the contract.
+    # Compared as text: clients see this order in `_rules`.
     return ":".join(str(member) for member in clique)
 
 

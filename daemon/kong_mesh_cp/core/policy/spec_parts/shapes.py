@@ -186,7 +186,7 @@ _DEPRECATED_KINDS: Final = {
 
 
 def top_warnings(spec: Targeted) -> Iterator[str]:
-    """What is deprecated in the top-level reference (8.5)."""
+    """What is deprecated in the top-level reference (docs/wire/policies.md#warnings)."""
     kind = top_ref(spec).kind
     if kind in _DEPRECATED_KINDS:
         instead = _DEPRECATED_KINDS[kind]

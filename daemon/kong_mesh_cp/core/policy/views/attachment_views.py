@@ -1,4 +1,4 @@
-"""Attachments as the older paths of inspection show them (wire contract 8.4)."""
+"""Attachments as the older paths of inspection show them (docs/wire/inspection.md#older-paths)."""
 
 from __future__ import annotations
 

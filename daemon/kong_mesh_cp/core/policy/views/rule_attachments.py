@@ -1,4 +1,7 @@
-"""The merged rules of one proxy by what they hold for, as the older `/rules` shows them (8.4)."""
+"""The merged rules of one proxy by what they hold for, as the older `/rules` shows them.
+
+Source: docs/wire/inspection.md#older-paths
+"""
 
 from __future__ import annotations
 

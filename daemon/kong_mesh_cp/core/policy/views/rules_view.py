@@ -1,4 +1,7 @@
-"""What `GET …/_rules` shows of one proxy: a pure function of the resources (wire contract 8.4)."""
+"""What `GET …/_rules` shows of one proxy: a pure function of the resources.
+
+Source: docs/wire/inspection.md#rules-of-a-proxy
+"""
 
 from __future__ import annotations
 

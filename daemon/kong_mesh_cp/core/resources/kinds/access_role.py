@@ -1,4 +1,7 @@
-"""AccessRole and AccessRoleBinding: who may change what under `rbac` (wire contract 12.3)."""
+"""AccessRole and AccessRoleBinding: who may change what under `rbac`.
+
+Source: docs/wire/tokens.md#roles
+"""
 
 from __future__ import annotations
 

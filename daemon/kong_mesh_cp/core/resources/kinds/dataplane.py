@@ -1,4 +1,7 @@
-"""Dataplane: one proxy, what runs behind it and what it calls (wire contract 4.1)."""
+"""Dataplane: one proxy, what runs behind it and what it calls.
+
+Source: docs/wire/dataplanes.md#dataplane
+"""
 
 from __future__ import annotations
 

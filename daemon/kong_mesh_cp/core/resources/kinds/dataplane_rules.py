@@ -1,4 +1,4 @@
-"""What a Dataplane may hold (wire contract 4.1)."""
+"""What a Dataplane may hold (docs/wire/dataplanes.md#dataplane-checks)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,9 @@
-"""What is observed of meshes, zones and proxies (wire contract 4.4–4.6, 9.4).
+"""What is observed of meshes, zones and proxies.
 
 Clients read these; only the control plane writes them. Nothing in them is validated.
+
+Source: docs/wire/dataplanes.md#connections, docs/wire/insights.md#meshinsight,
+docs/wire/insights.md#serviceinsight, docs/wire/dataplanes.md#zoneinsight
 """
 
 from __future__ import annotations

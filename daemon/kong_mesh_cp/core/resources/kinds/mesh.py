@@ -1,4 +1,7 @@
-"""Mesh: the space that proxies, policies and secrets live in (wire contract 3.1, 3.2)."""
+"""Mesh: the space that proxies, policies and secrets live in.
+
+Source: docs/wire/meshes.md#fields, docs/wire/meshes.md#checks
+"""
 
 from __future__ import annotations
 

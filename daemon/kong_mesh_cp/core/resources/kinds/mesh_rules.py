@@ -1,4 +1,7 @@
-"""What a Mesh may hold (wire contract 3.2). Clients see `config` in the path of some `conf`."""
+"""What a Mesh may hold. Clients see `config` in the path of some `conf`.
+
+Source: docs/wire/meshes.md#checks
+"""
 
 from __future__ import annotations
 

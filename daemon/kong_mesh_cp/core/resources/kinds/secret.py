@@ -1,4 +1,4 @@
-"""Secret and GlobalSecret: bytes that only administrators see (wire contract 3.7)."""
+"""Secret and GlobalSecret: bytes that only administrators see (docs/wire/meshes.md#secrets)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Zone: a part of a mesh that spans several control planes (wire contract 4.3)."""
+"""Zone: a part of a mesh that spans several control planes (docs/wire/dataplanes.md#zone)."""
 
 from __future__ import annotations
 

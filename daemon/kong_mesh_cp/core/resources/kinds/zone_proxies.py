@@ -1,4 +1,4 @@
-"""ZoneIngress and ZoneEgress: the proxies between zones (wire contract 4.2)."""
+"""ZoneIngress and ZoneEgress: the proxies between zones (docs/wire/dataplanes.md#zone-proxies)."""
 
 from __future__ import annotations
 

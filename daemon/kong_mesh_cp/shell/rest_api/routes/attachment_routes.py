@@ -1,4 +1,8 @@
-"""Older paths of inspection: attachments, rules, zones, and what Envoy says (8.4, 2.1)."""
+"""Older paths of inspection: attachments, rules, zones, and what Envoy says.
+
+Source: docs/wire/inspection.md#older-paths, docs/wire/inspection.md#envoy-admin,
+docs/wire/resource-api.md#routes
+"""
 
 from __future__ import annotations
 

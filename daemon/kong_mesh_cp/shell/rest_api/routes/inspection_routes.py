@@ -1,4 +1,9 @@
-"""Rules, matches, host names and insights that are made while they are asked for (4.6, 8.4)."""
+"""Rules, matches, host names and insights that are made while they are asked for.
+
+Source: docs/wire/insights.md#serviceinsight, docs/wire/insights.md#global-insight,
+docs/wire/inspection.md#rules-of-a-proxy, docs/wire/inspection.md#proxies-of-a-policy,
+docs/wire/inspection.md#host-names
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The routes of all resource types, generated from the table of types (2.1)."""
+"""The routes of all resource types, generated from the table of types.
+
+Source: docs/wire/resource-api.md#routes
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Issuing tokens over HTTP: `POST /tokens/…` (wire contract 5.4)."""
+"""Issuing tokens over HTTP: `POST /tokens/…` (docs/wire/tokens.md#issuing)."""
 
 from __future__ import annotations
 

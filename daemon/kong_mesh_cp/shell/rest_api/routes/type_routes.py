@@ -1,4 +1,7 @@
-"""What the control plane says of its types and of whoever asks (1.5, 2.10)."""
+"""What the control plane says of its types and of whoever asks.
+
+Source: docs/wire/processes.md#base-endpoints, docs/wire/resource-api.md#lists-of-types
+"""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ _UPSERT = (
     " owner_type = excluded.owner_type, owner_mesh = excluded.owner_mesh,"
     " owner_name = excluded.owner_name, size = excluded.size"
 )
-_ONE = f"SELECT {_COLUMNS} FROM resource WHERE type = ? AND mesh = ? AND name = ?"  # noqa: S608
+_GET = f"SELECT {_COLUMNS} FROM resource WHERE {_ONE}"  # noqa: S608
 _REMOVAL = "DELETE FROM resource WHERE type = ? AND mesh = ? AND name = ?"
 # Not by a path: a label's key may hold whatever a path gives a meaning to.
 _LABELLED = (
@@ -152,7 +152,7 @@ def get_many(
     return {
         resource.key: resource
         for key in keys
-        for resource in unsound.found(connection.execute(_ONE, key), _resource)
+        for resource in unsound.found(connection.execute(_GET, key), _resource)
     }
 
 
@@ -160,7 +160,7 @@ def get_few(
     connection: sqlite3.Connection, keys: Sequence[ResourceKey], unsound: UnsoundRows
 ) -> dict[ResourceKey, StoredResource]:
     """As `get_many`, in one statement, whose text grows with the keys; there is one at least."""
-    selects = " UNION ALL ".join([_ONE] * len(keys))
+    selects = " UNION ALL ".join([_GET] * len(keys))
     rows = connection.execute(selects, [part for key in keys for part in key]).fetchall()
     return {resource.key: resource for resource in unsound.found(rows, _resource)}
 
