@@ -40,12 +40,13 @@ BY_ROLE: tuple[Action, ...] = (
     IssueDataplaneToken(mesh="default", tags={}),
     IssueZoneToken(zone="east", scope=("cp",)),
     IssueUserToken(),
+    Operation.CHANGE_SEALING_KEY,
 )
 BY_LIST: tuple[Action, ...] = (
     ReadResource("Secret"),
     ReadResource("Mesh"),
     *View,
-    *Operation,
+    *(each for each in Operation if each is not Operation.CHANGE_SEALING_KEY),
 )
 BROKEN = StateError("the disk is gone", code="state-io", hint="Look for it.")
 
