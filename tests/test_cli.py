@@ -34,6 +34,16 @@ COMMANDS = [
     ["license", "simulate"],
     ["license", "check-restart"],
     ["license", "reset-clock"],
+    ["keys"],
+    ["keys", "list"],
+    *(["keys", verb] for verb in ("rotate", "retire", "revoke")),
+    *(
+        ["keys", verb, series]
+        for verb in ("rotate", "retire", "revoke")
+        for series in ("user", "zone", "dataplane")
+    ),
+    ["keys", "rotate", "sealing"],
+    ["keys", "retire", "sealing"],
 ]
 
 

@@ -217,7 +217,7 @@ def refusal_as_nobody(path: Path) -> str:
         "from kong_mesh_cp.shell.license_file.read import read_license_file\n"
         f"os.setgroups([]); os.setgid({NOBODY}); os.setuid({NOBODY})\n"
         "try:\n"
-        "    read_license_file(pathlib.Path(sys.argv[1]), place='THE FILE')\n"
+        "    read_license_file(pathlib.Path(sys.argv[1]), source='THE FILE')\n"
         "except LicenseRejectedError as error:\n"
         "    print(error.line)\n"
     )

@@ -31,6 +31,7 @@ from support.specs.sound_resources import SOUND, damaged
 
 CHECKS = (status_code_conformance, content_type_conformance, response_schema_conformance)
 DOCUMENT = "/api-docs/openapi.json"
+NOT_READ = "/revocations/{token}"  # what is put there is shown by no GET
 SECONDS_MAX = 60  # for one answer, on a busy machine
 FAULTS = frozenset({500, 502, 503, 504})  # 501 is a decision, and said in the document
 MADE_MESHES = ("default", "m1", "m-2.x")
@@ -126,7 +127,7 @@ class SchemaFuzzer:
         @given(case=cases, mesh=MESHES, name=NAMES, fits=FITTING)
         def send(case: Any, mesh: str, name: str, fits: bool) -> None:
             _aim(case, mesh, name, fits=fits)
-            if case.method == "PUT":
+            if case.method == "PUT" and not case.path.endswith(NOT_READ):
                 self._write(case)
             else:
                 self._call(case)
