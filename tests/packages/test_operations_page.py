@@ -35,6 +35,9 @@ def test_what_is_asked_on_call_is_answered_and_a_license_is_renewed(licensed: Ma
         "kong-mesh-cp license check-restart",
     ]
     assert len(questions) > 7
+    # The first token is made a moment after the start; before it there is nothing to be told of.
+    asked = ("journalctl", "-u", "kong-mesh-cp", "--grep", "^token-issued:")
+    licensed.box.wait_for("the first token", lambda: licensed.box.run(*asked).status == 0)
     answers = {question: licensed.sh(question) for question in questions}
     # Nothing has been removed here, and journalctl says so by its status, too.
     for rare in _lines(r"journalctl .*-removed"):
