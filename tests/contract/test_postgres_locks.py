@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 
 import pytest
@@ -38,6 +38,31 @@ async def test_advisory_locks_of_other_sessions_hold_up_nothing(
             await store.resources.apply([put(policy("a"))])
             await store.agree_on_secret_key("id")
         assert await trio.to_thread.run_sync(migrate_postgres, database) == (NEWEST, NEWEST)
+
+
+@pytest.fixture
+def other_schema(postgres: PostgresServer, database: PostgresAddress) -> Iterator[None]:
+    """One that sessions of the database would look into first, with tables of our names."""
+    with postgres.administering(database.database) as connection:
+        connection.execute("CREATE SCHEMA other")
+        connection.execute("CREATE TABLE other.store (revision bigint)")
+        connection.execute("CREATE TABLE other.resource (type text, mesh text, name text)")
+        connection.execute("ALTER DATABASE test SET search_path = other")
+    yield
+    with postgres.administering(database.database) as connection:
+        connection.execute("ALTER DATABASE test RESET search_path")
+        connection.execute("DROP SCHEMA other CASCADE")
+
+
+@pytest.mark.usefixtures("other_schema")
+async def test_tables_of_the_same_names_in_other_schemas_are_never_meant(
+    database: PostgresAddress, postgres: PostgresServer
+) -> None:
+    async with opened(database) as store:
+        await store.resources.apply([put(policy("a"))])
+        assert await names(store.resources) == ["a"]
+    with postgres.administering(database.database) as connection:
+        assert connection.execute("SELECT count(*) FROM other.resource").fetchone() == (0,)
 
 
 async def test_a_role_without_rights_in_the_schema_can_lock_nothing_of_it(

@@ -57,3 +57,16 @@ def test_the_scripts_are_read_by_a_plain_shell() -> None:
         Path("packaging/restart-if-safe"),
     ):
         subprocess.run(["sh", "-n", script], check=True)
+
+
+def test_the_unit_bounds_memory_and_tasks_as_the_page_reckons_and_dumps_no_core() -> None:
+    unit = Path("systemd/kong-mesh-cp.service").read_text()
+    page = Path("docs/operations.md").read_text()
+    bounds = dict(
+        re.findall(r"^(MemoryHigh|MemoryMax|TasksMax|LimitCORE)=(\S+)$", unit, re.MULTILINE)
+    )
+
+    assert bounds.pop("LimitCORE") == "0"  # one would hold the license
+    assert set(bounds) == {"MemoryHigh", "MemoryMax", "TasksMax"}
+    for name, value in bounds.items():
+        assert f"{name}={value}" in page

@@ -8,6 +8,7 @@ import base64
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -162,3 +163,22 @@ def refused(answer: Answer, what: str) -> None:
 def unauthenticated(answer: Answer) -> None:
     assert (answer.status, answer.json["title"]) == (401, "Invalid authentication data")
     assert answer.json["detail"] == "Unauthenticated"
+
+
+def test_a_token_of_a_nanosecond_proves_nothing_any_more(daemon: Daemon) -> None:
+    asked = {"name": "john", "groups": ["team-a"], "validFor": "1ns"}
+    issued = send(daemon, "POST", "/tokens/user", asked)
+    assert issued.status == 200, issued.body
+    assert daemon.api("GET", "/who-am-i", bearer(issued.body.decode())).status == 401
+
+
+def test_forty_thousand_labels_are_answered_like_few(daemon: Daemon) -> None:
+    labels = {f"label-{number}": "v" for number in range(40_000)}
+    entry = {"targetRef": {"kind": "Mesh"}, "default": {"idleTimeout": "1h"}}
+    spec = {"targetRef": {"kind": "Mesh"}, "to": [entry]}
+    meta = {"type": "MeshTimeout", "mesh": "default", "name": "many", "labels": labels}
+    body = {**meta, "spec": spec}
+    written = send(daemon, "PUT", "/meshes/default/meshtimeouts/many", body)
+    assert written.status == 201, written.body[:300]
+    stored: dict[str, Any] = daemon.api("GET", "/meshes/default/meshtimeouts/many").json
+    assert labels.items() <= stored["labels"].items()
