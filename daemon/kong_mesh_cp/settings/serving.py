@@ -220,7 +220,8 @@ class ApiServerSettings:
         environment="KUMA_API_SERVER_CORS_ALLOWED_DOMAINS",
         default_text="none (Kuma: all)",
         doc="Web pages of which origins may read answers of the API, but for secrets and tokens: "
-        "regular expressions, each for a whole origin, such as https://[^.]*[.]example[.]com.",
+        "regular expressions, each for a whole origin, such as https://[^.]*[.]example[.]com; "
+        "without looking around and without references back.",
     )
     base_path: str = option(
         forms.URL_PATH,
