@@ -31,7 +31,9 @@ def folders(place: str) -> set[str]:
     return {
         path.name
         for path in (ROOT / place).iterdir()
-        if path.is_dir() and path.name != "__pycache__"
+        # What is left of a folder that moved holds compiled code alone.
+        if path.is_dir() and any(each.name != "__pycache__" for each in path.iterdir())
+        if path.name != "__pycache__"
     }
 
 
