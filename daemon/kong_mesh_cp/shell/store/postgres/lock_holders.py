@@ -25,7 +25,8 @@ _HOLDERS = (
     " AND (l.mode <> 'AccessShareLock' OR %(wanted)s::text IS NULL)"
     " AND (c.relname = %(wanted)s OR %(wanted)s::text IS NULL)"
     " ORDER BY cardinality(pg_blocking_pids(l.pid)) > 0, l.mode = 'AccessShareLock',"
-    " a.xact_start NULLS LAST, a.pid LIMIT 1"
+    # Of the tables that one session locked, the one that keeps out the most is said.
+    " a.xact_start NULLS LAST, a.pid, l.mode <> 'AccessExclusiveLock', c.relname LIMIT 1"
 )
 _TABLE_OF_ROW = re.compile(r'relation "(\w+)"')
 
