@@ -109,7 +109,7 @@ def test_hashes_are_those_of_the_standard_library(of: object) -> None:
     assert hash(own) == hash(other) == hash(point(STANDARD)(x=1))
 
 
-def test_a_field_that_cannot_be_hashed_is_told() -> None:
+def test_a_field_that_cannot_be_hashed_is_refused() -> None:
     with pytest.raises(TypeError, match="unhashable type: 'list'"):
         hash(single(OURS)(of=[]))
 

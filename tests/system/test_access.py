@@ -239,7 +239,7 @@ def test_nobody_is_asked_at_the_index(daemon: Daemon) -> None:
 
 
 @pytest.mark.parametrize("header", ["Basic am9objpzZWNyZXQ=", "Negotiate x", "x"])
-def test_other_schemes_are_nobodys_proof(remote: Remote, header: str) -> None:
+def test_other_authorization_schemes_prove_nothing(remote: Remote, header: str) -> None:
     answer = remote.ask("GET", "/who-am-i", headers={"Authorization": header})
     assert answer.json == ANONYMOUS
 

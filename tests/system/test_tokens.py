@@ -129,7 +129,7 @@ def test_a_user_is_who_the_token_says_until_it_is_revoked(daemon: Daemon) -> Non
     assert daemon.api("GET", "/who-am-i", bearer(token(daemon))).status == 200
 
 
-def test_a_token_of_another_kind_is_nobodys(daemon: Daemon) -> None:
+def test_a_token_of_another_kind_is_refused(daemon: Daemon) -> None:
     for foreign in (token(daemon, "zone"), token(daemon, "dataplane"), "no-token"):
         unauthenticated(daemon.api("GET", "/meshes", bearer(foreign)))
 

@@ -52,7 +52,7 @@ def responding(authenticate: Authenticate, answer: Answer) -> Handler:
 
 
 def of_secrets(answer: Answer) -> Answer:
-    """`answer`, which has to do with secrets: for no web page of another origin, whoever asks.
+    """`answer`, which has to do with secrets: never for a web page of another origin.
 
     Raises: AccessDeniedError. What such a page may read otherwise is the operator's choice
     (`apiServer.corsAllowedDomains`), and a pattern that allows too much is easily written.
