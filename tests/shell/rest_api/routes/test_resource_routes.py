@@ -214,6 +214,31 @@ async def test_a_store_that_fails_is_no_fault_of_the_client() -> None:
 
 
 @pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        ("state-full", "no space is left where the control plane keeps its store"),
+        ("store-unreachable", "the database cannot be reached"),
+        ("store-busy", "the store is busy or locked"),
+        ("store-login-refused", "the store cannot be used"),
+    ],
+)
+async def test_a_client_learns_what_became_of_its_request_but_no_address(
+    code: str, reason: str
+) -> None:
+    routes = await routes_with_mesh()
+    assert isinstance(routes.api.store, FakeResourceStore)
+    failure = StateError("PostgreSQL at db.example.com, user kuma", code=code, hint="Mend it.")
+    routes.api.store.failure = failure
+    answer = await routes.ask("PUT", "/meshes/x", {"type": "Mesh", "name": "x"})
+
+    error = json.loads(answer.body)
+    assert (answer.status, error["code"]) == (500, code)
+    assert error["reason"].startswith(reason)
+    assert "journalctl -u kong-mesh-cp" in error["hint"]
+    assert b"db.example.com" not in answer.body
+
+
+@pytest.mark.parametrize(
     ("method", "path", "headers", "status", "text"),
     [
         ("GET", "/unknown", {}, 404, "404: Page Not Found"),
