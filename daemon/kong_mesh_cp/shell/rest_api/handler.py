@@ -10,6 +10,7 @@ from kong_mesh_cp.core.formats.json_text import json_text
 from kong_mesh_cp.shell.http.messages import Handler, Request, Response, StreamingResponse
 from kong_mesh_cp.shell.http.operations import Operation
 from kong_mesh_cp.shell.http.routing import Route
+from kong_mesh_cp.shell.rest_api.base_path import redirecting_to_clean_paths
 from kong_mesh_cp.shell.rest_api.problem import InvalidParameter, kuma_error
 from kong_mesh_cp.shell.rest_api.routes.openapi_routes import document_routes
 from kong_mesh_cp.shell.rest_api.unrouted import OF_ROUTER, explaining_router
@@ -95,7 +96,9 @@ class RestApi:
     config: Callable[[], bytes]  # effective, as JSON text, secrets masked
 
     def handler(self, guards: Guards, resources: Iterable[Route] = ()) -> Handler:
-        """All routes, with those of `resources`, in any order. A slash at the end is ignored."""
+        """All routes, with those of `resources`, in any order. A slash at the end is ignored, a
+        path with doubled slashes or dots is redirected to the clean one.
+        """
         router = explaining_router(self.table(guards, resources))
 
         async def handle(request: Request) -> Response | StreamingResponse:
@@ -106,7 +109,7 @@ class RestApi:
                 return await guards.anybody(_already(response))(request)
             return response
 
-        return handle
+        return redirecting_to_clean_paths(handle)
 
     def _license(self, guards: Guards) -> Handler:
         public, full = guards.anybody(self.show_license), guards.full_license(self.show_full)

@@ -27,7 +27,7 @@ def refusal(request: Request) -> Response | None:
         response = _plain(415, "Unsupported Media Type")
         return explained(request, response, "unsupported-media-type", sent, _SEND_JSON)
     if not _takes_json(request.headers.get("accept", "*/*")):
-        return _plain(415 if sends else 406, _AVAILABLE)
+        return _plain(406, _AVAILABLE)
     return None
 
 

@@ -128,6 +128,12 @@ async def test_a_resource_is_shown_as_kubernetes_has_it(form: str) -> None:
     assert list(shown["spec"]) == ["networking"]
 
 
+async def test_an_empty_format_is_none_and_a_missing_resource_comes_before_a_wrong_one() -> None:
+    routes = await routes_with_mesh()
+    assert await routes.json("/meshes/m?format=") == await routes.json("/meshes/m")
+    assert (await routes.ask("GET", "/meshes/x?format=xml")).status == 404
+
+
 async def test_an_unknown_format_is_reported() -> None:
     answer = await (await routes_with_mesh()).ask("GET", "/meshes/m?format=xml")
     shown = json.loads(answer.body)
@@ -256,8 +262,8 @@ async def test_a_client_learns_what_became_of_its_request_but_no_address(
             "PUT",
             "/meshes/m",
             {"accept": "text/html"},
-            415,
-            "415: Not Acceptable\n\nAvailable representations: application/json",
+            406,
+            "406: Not Acceptable\n\nAvailable representations: application/json",
         ),
     ],
 )
