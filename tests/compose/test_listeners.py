@@ -40,7 +40,7 @@ def test_all_are_opened_and_know_their_addresses(tmp_path: Path) -> None:
         assert addresses["api"].startswith("http://127.0.0.1:")
         assert addresses["api-https"].startswith("https://127.0.0.1:")
         for name in ("api", "api-https", "diagnostics"):
-            port = int(addresses[name].rpartition(":")[2])
+            port = int(addresses[name].partition(" ")[0].rpartition(":")[2])
             socket.create_connection(("127.0.0.1", port), timeout=10).close()
 
 

@@ -26,6 +26,9 @@ from support.packages.packages import (
 pytestmark = pytest.mark.package
 
 BUNDLE = "/usr/lib/kong-mesh-cp"
+PAGES = "/usr/share/doc/kong-mesh-cp"
+DOCS = Path("docs")
+LINK = re.compile(r"\]\(([^)#]+)(?:#[^)]*)?\)")
 MINORS = ("311", "312", "313", "314")
 COMMON = {
     "/etc/kong-mesh",
@@ -72,6 +75,7 @@ def test_the_deb_lays_down_these_files_and_its_bundle_only(packages: Packages) -
     entries = deb_entries(packages.deb)
     own = {path for path, entry in entries.items() if not entry.is_folder}
     outside = {path for path in own if not path.startswith((f"{BUNDLE}/app/", f"{BUNDLE}/vendor/"))}
+    outside -= {path for path in outside if path.startswith(PAGES) and path.endswith(".md")}
 
     assert outside | {"/etc/kong-mesh"} == COMMON | DEBIAN
 
@@ -80,12 +84,43 @@ def test_the_rpm_lays_down_these_files_and_its_bundle_only(packages: Packages) -
     outside = {
         path
         for path in rpm_entries(packages.rpm)
-        if not path.startswith((f"{BUNDLE}/app", f"{BUNDLE}/vendor"))
+        if not path.startswith((f"{BUNDLE}/app", f"{BUNDLE}/vendor", PAGES))
     }
 
     licenses = "/usr/share/licenses/kong-mesh-cp"
     completion = "/usr/share/zsh/site-functions/_kumactl"
     assert outside - {BUNDLE} == COMMON | {licenses, f"{licenses}/LICENSE", completion}
+
+
+def test_both_packages_hold_the_documentation(packages: Packages) -> None:
+    pages = {f"{PAGES}/{path.relative_to(DOCS)}" for path in DOCS.rglob("*.md")}
+    assert pages
+    assert pages - deb_entries(packages.deb).keys() == set()
+    assert pages - rpm_entries(packages.rpm).keys() == set()
+
+
+def test_no_page_leads_to_what_the_packages_do_not_hold() -> None:
+    dead = [
+        f"{page}: {link}"
+        for page in DOCS.rglob("*.md")
+        for link in LINK.findall(page.read_text())
+        if "://" not in link and not (page.parent / link).resolve().is_relative_to(DOCS.resolve())
+    ]
+    assert dead == []
+
+
+def test_what_the_packages_name_of_the_documentation_is_there(opened: Path) -> None:
+    named = [
+        name
+        for file in (
+            opened / "etc/kong-mesh/kong-mesh-cp.env",
+            *opened.glob("usr/lib/systemd/**/*"),
+        )
+        if file.is_file()
+        for name in re.findall(rf"{PAGES}/[a-z-]+\.md", file.read_text())
+    ]
+    assert named
+    assert [name for name in named if not Path(f"{opened}{name}").is_file()] == []
 
 
 def test_both_packages_hold_the_same_bundle(

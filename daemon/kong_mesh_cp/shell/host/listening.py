@@ -34,11 +34,20 @@ def open_tcp(interface: str, port: int, *, setting: str) -> socket.socket:
 
 
 def address_of(listener: socket.socket, scheme: str = "http") -> str:
-    """`http://127.0.0.1:5681`: where a person on this machine finds the listener."""
+    """`http://127.0.0.1:5681`: where a person on this machine finds the listener.
+
+    One that listens on all addresses says so behind it: `(0.0.0.0:5681: all addresses)`. Who else
+    can reach it is what an operator looks for.
+    """
     host, port = listener.getsockname()[:2]
-    if ipaddress.ip_address(host).is_unspecified:
-        host = "::1" if listener.family == socket.AF_INET6 else "127.0.0.1"
-    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+    if not ipaddress.ip_address(host).is_unspecified:
+        return f"{scheme}://{_joined(host, port)}"
+    near = "::1" if listener.family == socket.AF_INET6 else "127.0.0.1"
+    return f"{scheme}://{_joined(near, port)} ({_joined(host, port)}: all addresses)"
+
+
+def _joined(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _refusal(error: OSError, interface: str, port: int, setting: str) -> ListenError:
