@@ -24,6 +24,7 @@ from kong_mesh_cp.settings.model import Settings
 from kong_mesh_cp.shell.admission_socket.key_calls import KeyCalls
 from kong_mesh_cp.shell.host import clocks
 from kong_mesh_cp.shell.host.authorities import SystemKeyMaker
+from kong_mesh_cp.shell.host.authority_files import read_authority_file
 from kong_mesh_cp.shell.host.randomness import new_token_id
 from kong_mesh_cp.shell.http.routing import Route
 from kong_mesh_cp.shell.rest_api.guards import Guards
@@ -79,7 +80,9 @@ class Resources:
         self._store = store
         self._keys = SystemKeyMaker(clocks.wall_clock)
         routing = settings.defaults.create_mesh_routing_resources
-        self._births = MeshCreation(store, self._keys, routing=routing)
+        self._births = MeshCreation(
+            store, self._keys, routing=routing, read_file=read_authority_file
+        )
         self._deployment = _deployment(settings)
         self._writable = Writable(
             deployment=self._deployment, api_read_only=settings.api_server.read_only
