@@ -17,6 +17,7 @@ from kong_mesh_cp.compose.state import OpenState
 from kong_mesh_cp.core.admission.attestation import IdentityRules
 from kong_mesh_cp.core.admission.decision import NO_PROXIES_JOIN_GLOBAL
 from kong_mesh_cp.core.admission.ledger import SeatLedger
+from kong_mesh_cp.core.admission.mesh_quotas import MeshQuotas
 from kong_mesh_cp.core.admission.seats import SeatRecord
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats.json_text import json_text
@@ -108,7 +109,8 @@ async def assemble(prepared: Prepared, state: OpenState) -> ControlPlane:
     past = await store.remembered()
     licensing.trial_recorded(await store.save_trial_start(licensing.trial_started_at))
     recorder = SeatRecorder(store)
-    ledger = SeatLedger(past.high_water)
+    quotas = MeshQuotas.read(prepared.settings.admission.mesh_quotas)
+    ledger = SeatLedger(past.high_water, quotas=quotas)
     shared, expected = None, past.seats
     if state.slots is not None:
         shared = SharedSeats(state.slots, ledger, licensing)

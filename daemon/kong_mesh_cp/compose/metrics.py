@@ -7,6 +7,7 @@ from kong_mesh_cp.core.formats.prometheus_text import MetricFamily, Sample, metr
 from kong_mesh_cp.core.versions import WIRE_VERSION
 from kong_mesh_cp.usecases.admission.admissions import Admissions
 from kong_mesh_cp.usecases.admission.presence import Presence
+from kong_mesh_cp.usecases.admission.quota_metrics import quota_metrics
 from kong_mesh_cp.usecases.admission.seat_recording import SeatRecorder
 from kong_mesh_cp.usecases.license.holder import LicenseHolder
 
@@ -33,6 +34,7 @@ def exposition(
             "Counted seats of before a restart whose proxies are not back yet.",
             (Sample(occupancy.reserved),),
         ),
+        *quota_metrics(occupancy),
         MetricFamily(
             "kong_mesh_store_failures_total",
             "counter",

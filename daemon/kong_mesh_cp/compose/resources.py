@@ -15,6 +15,7 @@ from kong_mesh_cp.compose.access import Access
 from kong_mesh_cp.compose.identity import Identity
 from kong_mesh_cp.compose.lazy import lazy
 from kong_mesh_cp.compose.token_trust import TokenTrust, read_token_trust
+from kong_mesh_cp.core.admission.mesh_quotas import MeshQuotas
 from kong_mesh_cp.core.identity.access import AccessRules, StaticAccess
 from kong_mesh_cp.core.lazy_import import lazy_import
 from kong_mesh_cp.core.resources.labels import Deployment, Mode
@@ -119,6 +120,7 @@ class Resources:
             self._rules,
             clocks.wall_clock,
             quotas=Quotas(_quota(settings), self._access.unlogged),
+            mesh_quotas=MeshQuotas.read(settings.admission.mesh_quotas),
             may_be_told=may_be_told,
         )
         large = LargeAnswers(has_room=has_room)

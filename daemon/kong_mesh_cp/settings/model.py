@@ -14,6 +14,7 @@ from kong_mesh_cp.settings import forms
 from kong_mesh_cp.settings.access import AccessSettings
 from kong_mesh_cp.settings.admission_rules import RULES
 from kong_mesh_cp.settings.forms import Secret, UnsupportedError
+from kong_mesh_cp.settings.mesh_quotas import MESH_QUOTAS
 from kong_mesh_cp.settings.options import MEMBERS, OPTION, Option, camel_case, option
 from kong_mesh_cp.settings.serving import ApiServerSettings, GeneralSettings
 from kong_mesh_cp.settings.store import StoreSettings
@@ -143,6 +144,15 @@ class AdmissionSettings:
         default_text="no rules: whoever may open the socket may join as any name",
         doc="Who may join as what: tables of selectors (unit, user, group, uid, gid) and what they "
         "allow (mesh, name) or add (tags). With any rule, what no rule allows is refused.",
+    )
+    mesh_quotas: tuple[str, ...] = option(
+        MESH_QUOTAS,
+        default=(),
+        environment="KMESH_ADMISSION_MESH_QUOTAS",
+        default_text="no quotas: one mesh may take all that the license allows",
+        doc="How many data plane proxies a mesh may have, of those that the license counts: "
+        "payments=50,shop=20,*=10, where * is every mesh that is not named, and unlimited is no "
+        "quota. One more is refused, whatever the license says.",
     )
 
 

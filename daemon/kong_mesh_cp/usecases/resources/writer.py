@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from functools import partial
 from typing import Final, TypeVar
 
 import trio
 
+from kong_mesh_cp.core.admission.mesh_quotas import NO_QUOTAS, MeshQuotas
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.identity import key_secret_rules
 from kong_mesh_cp.core.identity.access import AccessRules, require
@@ -57,6 +59,7 @@ from kong_mesh_cp.usecases.resources.documents import (
 )
 from kong_mesh_cp.usecases.resources.kinds import KINDS
 from kong_mesh_cp.usecases.resources.mesh_creation import MeshCreation
+from kong_mesh_cp.usecases.resources.proxy_room import ProxyRoom
 from kong_mesh_cp.usecases.resources.quotas import Quotas
 from kong_mesh_cp.usecases.resources.reader import in_its_mesh, mesh_key
 from kong_mesh_cp.usecases.resources.sent_bodies import (
@@ -132,10 +135,11 @@ class ResourceWriter:
         wall_clock: WallClock,
         *,
         quotas: Quotas | None = None,
+        mesh_quotas: MeshQuotas = NO_QUOTAS,
         may_be_told: Callable[[str], bool] = always,
     ) -> None:
-        """`quotas` None: nothing but the disk bounds what is written. `may_be_told`: whether the
-        log has room for one more refusal of a user.
+        """`quotas` None: nothing but the disk bounds what is written. `mesh_quotas`: of proxies.
+        `may_be_told`: whether the log has room for one more refusal of a user.
         """
         self._store = store
         self._access = access
@@ -143,6 +147,7 @@ class ResourceWriter:
         self._rules = rules
         self._wall_clock = wall_clock
         self._quotas = quotas
+        self._proxy_room = ProxyRoom(store, mesh_quotas)
         self._may_be_told = may_be_told
         # One at a time: a body takes many times its size.
         self._large_bodies = Turns(
@@ -209,7 +214,10 @@ class ResourceWriter:
         inline = await self._inline_secrets(key, given, text, existing)
         changes = await self._changes(key, given, spec, text, there, user=user)
         title = resource_refusals.CREATE if existing is None else resource_refusals.UPDATE
-        await self._apply([*changes, *also], key, title)
+        async with AsyncExitStack() as room:
+            if existing is None:
+                await room.enter_async_context(self._proxy_room.for_one(key, spec))
+            await self._apply([*changes, *also], key, title)
         warnings = [*KINDS[key.type].warnings(given.draft.spec), *inline]
         if isinstance(spec, Secret) and there.mesh is not None:
             of_mesh = spec_as(Mesh, there.mesh)
