@@ -42,6 +42,7 @@ from kong_mesh_cp.usecases.identity.auditing import Refusals
 from kong_mesh_cp.usecases.license.holder import LicenseHolder
 from kong_mesh_cp.usecases.license.reload_outcome import ReloadOutcome
 from kong_mesh_cp.usecases.ports.state_store import LicenseSources, StateStore
+from kong_mesh_cp.usecases.upkeep.authority_ends import AuthorityEnds
 
 DEFAULT_MESH = "default"
 INSTANCE_BYTES = 2  # of randomness that tell one start on this host from another
@@ -69,6 +70,7 @@ class ControlPlane:
     api: RestApi
     diagnostics: Handler
     reserved: tuple[SeatRecord, ...]  # seats of before that are kept for their proxies
+    authority_ends: AuthorityEnds
     shared: SharedSeats | None = None
     serving: bool = False  # every listener serves and the stop was not asked for
     _reading: trio.Lock = field(default_factory=trio.Lock)
@@ -128,6 +130,7 @@ async def assemble(prepared: Prepared, state: OpenState) -> ControlPlane:
         shared.lose = admitting.lose
     admitting.reserve(expected)
     prepared.herald.listener = admitting.broadcast
+    authority_ends = AuthorityEnds()
     plane: ControlPlane
 
     def full_license() -> Mapping[str, object]:
@@ -163,10 +166,11 @@ async def assemble(prepared: Prepared, state: OpenState) -> ControlPlane:
         admission_refusals=admission_refusals,
         api=api,
         reserved=expected,
+        authority_ends=authority_ends,
         shared=shared,
         diagnostics=build_diagnostics(
             ready=lambda: plane.serving,
-            metrics=lambda: exposition(licensing, admitting, recorder, presence),
+            metrics=lambda: exposition(licensing, admitting, recorder, presence, authority_ends),
         ),
     )
     return plane

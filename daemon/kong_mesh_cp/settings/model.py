@@ -138,13 +138,6 @@ class AdmissionSettings:
         doc="The Unix socket on which local processes ask for a seat. A socket handed over by "
         "systemd wins over this path.",
     )
-    rules: tuple[Rule, ...] = option(
-        RULES,
-        default=(),
-        default_text="no rules: whoever may open the socket may join as any name",
-        doc="Who may join as what: tables of selectors (unit, user, group, uid, gid) and what they "
-        "allow (mesh, name) or add (tags). With any rule, what no rule allows is refused.",
-    )
     mesh_quotas: tuple[str, ...] = option(
         MESH_QUOTAS,
         default=(),
@@ -153,6 +146,13 @@ class AdmissionSettings:
         doc="How many data plane proxies a mesh may have, of those that the license counts: "
         "payments=50,shop=20,*=10, where * is every mesh that is not named, and unlimited is no "
         "quota. One more is refused, whatever the license says.",
+    )
+    rules: tuple[Rule, ...] = option(
+        RULES,
+        default=(),
+        default_text="no rules: whoever may open the socket may join as any name",
+        doc="Who may join as what: tables of selectors (unit, user, group, uid, gid) and what they "
+        "allow (mesh, name) or add (tags). With any rule, what no rule allows is refused.",
     )
 
 

@@ -8,7 +8,6 @@ import trio.testing
 
 from kong_mesh_cp.core.admission.attestation import Rule
 from kong_mesh_cp.core.admission.decision import RefusalCode, Refused
-from kong_mesh_cp.core.admission.mesh_quotas import MeshQuotas
 from kong_mesh_cp.usecases.admission.admissions import HeldSeat
 from kong_mesh_cp.usecases.admission.seat_recording import LAG_SECONDS_MAX
 from kong_mesh_cp.usecases.license.views import WarningView
@@ -399,18 +398,3 @@ async def test_only_so_many_are_admitted_when_all_ask_at_once() -> None:
         assert sum(isinstance(answer, HeldSeat) for answer in answers) == 5
         assert desk.admitting.active == 5
         assert len(desk.store.seats) == 5
-
-
-async def test_one_mesh_does_not_take_all_that_an_issued_license_allows() -> None:
-    quotas = MeshQuotas({"default": 1})
-    async with open_desk(limit=100, refuses=False, quotas=quotas) as desk:
-        assert isinstance(await desk.admitting.admit(body("a"), FakePeer()), HeldSeat)
-
-        refused = await desk.admitting.admit(body("b"), FakePeer())
-
-        assert isinstance(refused, Refused)
-        assert refused.code is RefusalCode.MESH_QUOTA
-        assert isinstance(await desk.admitting.try_out(body("b"), FakePeer()), Refused)
-        assert desk.admitting.decisions["refused", "mesh-quota"] == 1
-        other = body("c", mesh="other")
-        assert isinstance(await desk.admitting.admit(other, FakePeer()), HeldSeat)

@@ -6,6 +6,7 @@ Source: docs/wire/meshes.md#provided-authorities, docs/wire/meshes.md#secrets
 from __future__ import annotations
 
 import base64
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from kong_mesh_cp.usecases.resources.mesh_creation import MeshCreation
 from kong_mesh_cp.usecases.resources.provided_authorities import FileUnreadableError
 from kong_mesh_cp.usecases.resources.resource_refusals import Fault, ResourceRefusedError
 from kong_mesh_cp.usecases.resources.writer import ResourceWriter, WriteRules
-from support.daemons.resource_api import ResourceApi
+from support.daemons.resource_api import AT, ResourceApi
 from support.fakes.authorities import certificate, ec_key, leaf, private_pem
 from support.fakes.identity import pem
 
@@ -201,3 +202,20 @@ async def test_a_secret_that_an_authority_needs_stays_unless_deletes_are_unsafe(
     unsafe = WriteRules(deployment=Deployment(), unsafe_delete=True)
     api.applying = ResourceWriter(api.store, api.access, api.births, unsafe, lambda: api.now)
     await api.delete("Secret", "c", mesh="m")
+
+
+async def test_an_authority_that_ends_soon_is_taken_with_a_warning() -> None:
+    api = await with_secrets(certificate(ends=AT + timedelta(days=3, hours=1)))
+    written = await api.put("Mesh", "m", mtls=mtls(BY_NAME))
+    assert written.warnings == (
+        (
+            "mtls.backends[0]: the authority ends in 3 days, at 2026-11-24T13:00:00Z: from then on"
+            " proxies refuse each other's certificates. Put a new certificate and key where they come"
+            " from: c, k."
+        ),
+    )
+    api = await with_secrets(certificate(ends=AT - timedelta(days=1)))
+    (warning,) = (await api.put("Mesh", "m", mtls=mtls(BY_NAME))).warnings
+    assert "the authority ended at 2026-11-20T12:00:00Z" in warning
+    api = await with_secrets(certificate(ends=AT + timedelta(days=31)))
+    assert (await api.put("Mesh", "m", mtls=mtls(BY_NAME))).warnings == ()

@@ -9,13 +9,11 @@ from kong_mesh_cp.core.formats.prometheus_text import MetricFamily, Sample
 
 
 def quota_metrics(occupancy: Occupancy) -> tuple[MetricFamily, ...]:
-    """Of every mesh with a quota; nothing where there is none."""
+    """Of every mesh with a quota; without samples where there is none."""
     quotas, elsewhere = occupancy.quotas, occupancy.elsewhere_by_mesh
     meshes = {*quotas.by_mesh, *occupancy.by_mesh, *elsewhere}
     allowed = {mesh: quotas.of(mesh) for mesh in sorted(meshes)}
     limited = {mesh: quota for mesh, quota in allowed.items() if quota is not None}
-    if not limited:
-        return ()
     active = {mesh: occupancy.by_mesh.get(mesh, 0) + elsewhere.get(mesh, 0) for mesh in limited}
     return (
         _by_mesh(

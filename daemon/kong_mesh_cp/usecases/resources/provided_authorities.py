@@ -6,15 +6,26 @@ Source: docs/wire/meshes.md#provided-authorities
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import trio
 
-from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats.go_quote import go_quote
 from kong_mesh_cp.core.lazy_import import lazy_import
-from kong_mesh_cp.core.meshes.authority_conf import provided_sources
+from kong_mesh_cp.core.meshes.authority_conf import (
+    BuiltinConf,
+    provided_sources,
+    readable_conf,
+)
+from kong_mesh_cp.core.meshes.authority_id import AuthorityId
+from kong_mesh_cp.core.meshes.authority_terms import (
+    AuthorityTerm,
+    is_ending,
+    renewal,
+    sentence,
+)
 from kong_mesh_cp.core.meshes.mesh_changes import PROVIDED_CA, secrets_of
 from kong_mesh_cp.core.meshes.mesh_defaults import ca_secrets
 from kong_mesh_cp.core.resources.data_source import DataSource
@@ -32,8 +43,16 @@ else:
 
 SECRET = "Secret"  # noqa: S105 (a type of resource)
 
+T = TypeVar("T")
+
 # The content of a file of this machine, in a thread. Raises: FileUnreadableError.
 ReadFile = Callable[[str], bytes]
+
+
+class InWorkerThread(Protocol):
+    """Runs what takes long where nobody waits for it."""
+
+    async def __call__(self, work: Callable[[], T], /) -> T: ...
 
 
 class FileUnreadableError(Exception):
@@ -53,19 +72,18 @@ class _NotLoadedError(Exception):
     """Why the bytes of a source are not to be had."""
 
 
-@dataclass(frozen=True, slots=True)
-class AuthorityPair:
-    """Certificate (with its chain) and key as they came: nobody has looked at them yet."""
-
-    certificate: bytes
-    key: bytes
-
-
 class ProvidedAuthorities:
     """Of the meshes in `store`; `read_file` reads for sources that are files."""
 
-    def __init__(self, store: ResourceStore, read_file: ReadFile = no_files) -> None:
+    def __init__(
+        self,
+        store: ResourceStore,
+        read_file: ReadFile = no_files,
+        *,
+        in_worker_thread: InWorkerThread = trio.to_thread.run_sync,
+    ) -> None:
         self._store = store
+        self._in_worker_thread = in_worker_thread
         self._read_file = read_file
 
     async def violations(self, name: str, mesh: Mesh) -> list[Violation]:
@@ -94,17 +112,42 @@ class ProvidedAuthorities:
                 ]
         return found
 
-    async def pair(
-        self, mesh: str, backend: CertificateAuthority, news: Mapping[str, bytes] | None = None
-    ) -> AuthorityPair | None:
-        """What `backend` signs with; None where that is not to be had."""
+    async def endings(self, name: str, mesh: Mesh, now: datetime) -> list[str]:
+        """Warnings for who has written `mesh`, of authorities that end soon."""
+        found: list[str] = []
+        for index, backend in enumerate(() if mesh.mtls is None else mesh.mtls.backends):
+            # One of here lasts for years, unless it was asked to last for less.
+            if (
+                backend.type != PROVIDED_CA
+                and not readable_conf(BuiltinConf, backend).certificate.expiration
+            ):
+                continue
+            ends_at = await self._ends_at(name, backend)
+            term = None if ends_at is None else AuthorityTerm(ends_at, renewal(backend))
+            if term is not None and is_ending(term, now):
+                at = root("mtls").field("backends").index(index)
+                found.append(f"{at}: the authority {sentence(term, now)}. {term.remedy}")
+        return found
+
+    async def terms(self, name: str, mesh: Mesh) -> Mapping[AuthorityId, AuthorityTerm]:
+        """When the authorities of a mesh end, of those whose certificate can be read."""
+        found: dict[AuthorityId, AuthorityTerm] = {}
+        for backend in () if mesh.mtls is None else mesh.mtls.backends:
+            ends_at = await self._ends_at(name, backend)
+            if ends_at is not None:
+                term = AuthorityTerm(ends_at, renewal(backend))
+                found[AuthorityId(name, backend.name)] = term
+        return found
+
+    async def _ends_at(self, mesh: str, backend: CertificateAuthority) -> datetime | None:
         sources = _sources(mesh, backend, root("conf"))
         if isinstance(sources, list):
             return None
         try:
-            return await self._load(mesh, sources, news or {})
+            certificate = await self._content(mesh, sources[0], {})
         except _NotLoadedError:
             return None
+        return await self._in_worker_thread(partial(_end_of, certificate))
 
     async def _violations(
         self, mesh: str, backend: CertificateAuthority, at: FieldPath, news: Mapping[str, bytes]
@@ -118,16 +161,16 @@ class ProvidedAuthorities:
             reason = f"could not load data: {error}"
             return [at.field(each).violation(reason) for each in ("cert", "key")]
         # OpenSSL takes a millisecond for a pair, and the first one imports it.
-        look = partial(_pair_violations, pair, at)
-        return await trio.to_thread.run_sync(look)
+        look = partial(_pair_violations, *pair, at)
+        return await self._in_worker_thread(look)
 
     async def _load(
         self, mesh: str, sources: tuple[DataSource, DataSource], news: Mapping[str, bytes]
-    ) -> AuthorityPair:
-        """Raises: _NotLoadedError, for the key first."""
+    ) -> tuple[bytes, bytes]:
+        """Certificate and key. Raises: _NotLoadedError, for the key first."""
         certificate, key = sources
         content = await self._content(mesh, key, news)
-        return AuthorityPair(await self._content(mesh, certificate, news), content)
+        return await self._content(mesh, certificate, news), content
 
     async def _content(self, mesh: str, source: DataSource, news: Mapping[str, bytes]) -> bytes:
         """`news`: Secrets that are about to be written, by name."""
@@ -137,7 +180,7 @@ class ProvidedAuthorities:
             return await self._secret(mesh, source.secret)
         if source.file is not None:
             try:
-                return await trio.to_thread.run_sync(self._read_file, source.file)
+                return await self._in_worker_thread(partial(self._read_file, source.file))
             except FileUnreadableError as error:
                 raise _NotLoadedError(error.reason) from None
         return source.inline or (source.inline_string or "").encode()
@@ -161,5 +204,9 @@ def _sources(
     return provided_sources(backend, at) if backend.type == PROVIDED_CA else []
 
 
-def _pair_violations(pair: AuthorityPair, at: FieldPath) -> list[Violation]:
-    return ca_pairs.violations(pair.certificate, pair.key, at)
+def _pair_violations(certificate: bytes, key: bytes, at: FieldPath) -> list[Violation]:
+    return ca_pairs.violations(certificate, key, at)
+
+
+def _end_of(certificate: bytes) -> datetime | None:
+    return ca_pairs.ends_at(certificate)

@@ -219,6 +219,9 @@ class ResourceWriter:
                 await room.enter_async_context(self._proxy_room.for_one(key, spec))
             await self._apply([*changes, *also], key, title)
         warnings = [*KINDS[key.type].warnings(given.draft.spec), *inline]
+        if isinstance(spec, Mesh):
+            now = self._wall_clock()
+            warnings += await self._births.authorities.endings(key.name, spec, now)
         if isinstance(spec, Secret) and there.mesh is not None:
             of_mesh = spec_as(Mesh, there.mesh)
             warnings += await self._births.authorities.warnings(key, spec.data or b"", of_mesh)
