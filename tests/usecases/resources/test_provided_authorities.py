@@ -107,7 +107,7 @@ async def test_a_pair_that_is_none_is_refused_wherever_it_stands(
     source: str, certificate_pem: bytes, key: bytes, field: str, reason: str
 ) -> None:
     api = await with_secrets(certificate_pem, key)
-    conf: dict[str, object] = {
+    conf = {
         "secret": BY_NAME,
         "inline": {"cert": inline(certificate_pem), "key": inline(key)},
         "inlineString": {

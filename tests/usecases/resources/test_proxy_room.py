@@ -12,8 +12,11 @@ from kong_mesh_cp.usecases.resources.resource_refusals import Fault, ResourceRef
 from support.daemons.resource_api import ResourceApi, networking
 
 QUOTA = 2
-BUILTIN = {"address": "127.0.0.1", "gateway": {"type": "BUILTIN", "tags": {"kuma.io/service": "g"}}}
-DELEGATED = {"address": "127.0.0.1", "gateway": {"tags": {"kuma.io/service": "g"}}}
+BUILTIN: dict[str, Any] = {
+    "address": "127.0.0.1",
+    "gateway": {"type": "BUILTIN", "tags": {"kuma.io/service": "g"}},
+}
+DELEGATED: dict[str, Any] = {"address": "127.0.0.1", "gateway": {"tags": {"kuma.io/service": "g"}}}
 
 
 async def api() -> ResourceApi:

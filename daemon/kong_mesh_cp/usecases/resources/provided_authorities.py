@@ -5,10 +5,10 @@ Source: docs/wire/meshes.md#provided-authorities
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import trio
 
@@ -43,16 +43,11 @@ else:
 
 SECRET = "Secret"  # noqa: S105 (a type of resource)
 
-T = TypeVar("T")
+# Runs what takes long where nobody waits for it, and gives what it gives.
+InWorkerThread = Callable[[Callable[[], Any]], Awaitable[Any]]
 
 # The content of a file of this machine, in a thread. Raises: FileUnreadableError.
 ReadFile = Callable[[str], bytes]
-
-
-class InWorkerThread(Protocol):
-    """Runs what takes long where nobody waits for it."""
-
-    async def __call__(self, work: Callable[[], T], /) -> T: ...
 
 
 class FileUnreadableError(Exception):
@@ -147,7 +142,8 @@ class ProvidedAuthorities:
             certificate = await self._content(mesh, sources[0], {})
         except _NotLoadedError:
             return None
-        return await self._in_worker_thread(partial(_end_of, certificate))
+        end: datetime | None = await self._in_worker_thread(partial(_end_of, certificate))
+        return end
 
     async def _violations(
         self, mesh: str, backend: CertificateAuthority, at: FieldPath, news: Mapping[str, bytes]
@@ -162,7 +158,8 @@ class ProvidedAuthorities:
             return [at.field(each).violation(reason) for each in ("cert", "key")]
         # OpenSSL takes a millisecond for a pair, and the first one imports it.
         look = partial(_pair_violations, *pair, at)
-        return await self._in_worker_thread(look)
+        found: list[Violation] = await self._in_worker_thread(look)
+        return found
 
     async def _load(
         self, mesh: str, sources: tuple[DataSource, DataSource], news: Mapping[str, bytes]
@@ -180,9 +177,11 @@ class ProvidedAuthorities:
             return await self._secret(mesh, source.secret)
         if source.file is not None:
             try:
-                return await self._in_worker_thread(partial(self._read_file, source.file))
+                read = partial(self._read_file, source.file)
+                content: bytes = await self._in_worker_thread(read)
             except FileUnreadableError as error:
                 raise _NotLoadedError(error.reason) from None
+            return content
         return source.inline or (source.inline_string or "").encode()
 
     async def _secret(self, mesh: str, name: str) -> bytes:
