@@ -51,7 +51,11 @@ from kong_mesh_cp.usecases.ports.resource_store import (
     VersionConflictError,
 )
 from kong_mesh_cp.usecases.ports.state_store import WallClock
-from kong_mesh_cp.usecases.resources import resource_refusals, write_access
+from kong_mesh_cp.usecases.resources import (
+    resource_refusals,
+    secret_references,
+    write_access,
+)
 from kong_mesh_cp.usecases.resources.deletion_rules import needed
 from kong_mesh_cp.usecases.resources.documents import (
     spec_as,
@@ -219,6 +223,7 @@ class ResourceWriter:
                 await room.enter_async_context(self._proxy_room.for_one(key, spec))
             await self._apply([*changes, *also], key, title)
         warnings = [*KINDS[key.type].warnings(given.draft.spec), *inline]
+        warnings += await secret_references.warnings(self._store, key, document, text)
         if isinstance(spec, Mesh):
             now = self._wall_clock()
             warnings += await self._births.authorities.endings(key.name, spec, now)
