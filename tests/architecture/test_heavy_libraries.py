@@ -11,6 +11,7 @@ DAEMON = Path(__file__).parents[2] / "daemon"
 IMPORTERS = {
     "cryptography.x509": {
         "kong_mesh_cp/core/identity/ca.py",
+        "kong_mesh_cp/core/meshes/ca_pairs.py",
         "kumactl/certificates.py",
     },
     "psycopg": {

@@ -7,6 +7,7 @@ import re
 import pytest
 
 from kong_mesh_cp.compose.metrics import exposition
+from kong_mesh_cp.usecases.upkeep.authority_ends import AuthorityEnds
 from support.fakes.admission import body, open_desk, take
 from support.fakes.fake_store import FakeStateStore, full_disk
 from support.fakes.licensing import World
@@ -23,7 +24,9 @@ async def text_after(*, failing: bool = False) -> str:
             store.failure = full_disk()
         await take(desk, "backend-1")
         await desk.admitting.admit(body("backend-2"), FakePeer())
-        return exposition(World().start(), desk.admitting, desk.recorder, desk.presence)
+        return exposition(
+            World().start(), desk.admitting, desk.recorder, desk.presence, AuthorityEnds()
+        )
 
 
 async def test_every_line_is_a_comment_or_a_sample() -> None:

@@ -197,7 +197,7 @@ async def test_seats_are_regained_up_to_the_limit(opening: SlotsOpening) -> None
         }
         assert await slots.regain([record("y"), record("z")], None) == {seat("y"), seat("z")}
         assert await slots.regain([], LIMIT) == frozenset()
-        assert await slots.elsewhere() == 0
+        assert await slots.elsewhere() == {}
 
 
 async def test_what_another_control_plane_holds_is_counted_and_not_regained(
@@ -206,7 +206,11 @@ async def test_what_another_control_plane_holds_is_counted_and_not_regained(
     async with opened(database, "one") as one, opened(database, "two") as two:
         await one.slots.hold([record("a"), record("b")])
         await two.slots.hold([record("b"), record("c")])
-        assert (await one.slots.elsewhere(), await two.slots.elsewhere()) == (2, 1)
+        await two.slots.hold([replace(record("e"), seat=SeatId("default", "other", "e"))])
+        mesh = seat("a").mesh
+        assert await one.slots.elsewhere() == {mesh: 2, "other": 1}
+        assert await two.slots.elsewhere() == {mesh: 1}
+        await two.slots.free(SeatId("default", "other", "e"))
 
         wanted = [record(name) for name in "abcd"]
         for limit in (LIMIT, None):
@@ -223,7 +227,7 @@ async def test_a_seat_that_ran_out_is_not_counted_and_can_be_regained(
             connection.execute(
                 "UPDATE kong_mesh_cp.seat_slot SET held_until = now() - interval '1 second'"
             )
-        assert await two.slots.elsewhere() == 0
+        assert await two.slots.elsewhere() == {}
         assert await two.slots.has_room(seat("x"), 1)
         assert await two.slots.regain([record("a")], LIMIT) == {seat("a")}
         assert await two.slots.regain([record("b")], None) == {seat("b")}

@@ -83,7 +83,12 @@ VALUES: Mapping[str, st.SearchStrategy[object]] = {
     "store.quota.bytes": st.integers(0, 8 * 1024**3),
     "log.level": st.sampled_from(["off", "debug", "info", "warning", "error"]),
 }
-LISTS = {"admission.rules", "apiServer.corsAllowedDomains", "general.tlsCipherSuites"} | {
+LISTS = {
+    "admission.meshQuotas",
+    "admission.rules",
+    "apiServer.corsAllowedDomains",
+    "general.tlsCipherSuites",
+} | {
     row.path for row in rows() if row.path.startswith("access.") and isinstance(row.default, tuple)
 }
 FILE_ONLY = {row.path for row in rows() if row.option.environment is None} - LISTS

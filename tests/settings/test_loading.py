@@ -89,6 +89,7 @@ EVERY_VARIABLE = {
     "KMESH_LICENSE_INLINE": "{}",
     "KMESH_LICENSE_PATH": "/etc/kong-mesh/license.json",
     "KMESH_ADMISSION_SOCKET": "run/admission.sock",
+    "KMESH_ADMISSION_MESH_QUOTAS": "payments=50,*=10",
     "KMESH_LOG_LEVEL": "off",
 }
 
@@ -193,6 +194,7 @@ def test_every_variable_reaches_its_setting() -> None:
     assert settings.multizone.zone.name == "east-1"
     assert settings.license.path == "/etc/kong-mesh/license.json"
     assert settings.admission.socket == Path("run/admission.sock")
+    assert settings.admission.mesh_quotas == ("payments=50", "*=10")
     assert settings.log.level == "off"
     assert settings.metrics.mesh.min_resync_interval == timedelta(seconds=0.5)
     assert settings.metrics.zone.idle_timeout == timedelta(minutes=2)

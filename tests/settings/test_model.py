@@ -75,6 +75,7 @@ def test_ours_and_kumas_variables_are_distinguished() -> None:
         "diagnostics.interface",
         "license.inline",
         "license.path",
+        "admission.meshQuotas",
         "admission.socket",
         "log.level",
         "store.quota.bytes",

@@ -21,6 +21,7 @@ from kong_mesh_cp.settings.names import (
 
 REFERENCE = Path(__file__).parents[3] / "shared/contract/reference/kuma-cp.defaults.yaml"
 OURS = {
+    "admission.meshQuotas",
     "admission.rules",
     "apiServer.limits.connections",
     "apiServer.limits.connectionsPerAddress",

@@ -17,6 +17,7 @@ from kong_mesh_cp.compose.state import OpenState
 from kong_mesh_cp.core.admission.attestation import IdentityRules
 from kong_mesh_cp.core.admission.decision import NO_PROXIES_JOIN_GLOBAL
 from kong_mesh_cp.core.admission.ledger import SeatLedger
+from kong_mesh_cp.core.admission.mesh_quotas import MeshQuotas
 from kong_mesh_cp.core.admission.seats import SeatRecord
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats.json_text import json_text
@@ -41,6 +42,7 @@ from kong_mesh_cp.usecases.identity.auditing import Refusals
 from kong_mesh_cp.usecases.license.holder import LicenseHolder
 from kong_mesh_cp.usecases.license.reload_outcome import ReloadOutcome
 from kong_mesh_cp.usecases.ports.state_store import LicenseSources, StateStore
+from kong_mesh_cp.usecases.upkeep.authority_ends import AuthorityEnds
 
 DEFAULT_MESH = "default"
 INSTANCE_BYTES = 2  # of randomness that tell one start on this host from another
@@ -68,6 +70,7 @@ class ControlPlane:
     api: RestApi
     diagnostics: Handler
     reserved: tuple[SeatRecord, ...]  # seats of before that are kept for their proxies
+    authority_ends: AuthorityEnds
     shared: SharedSeats | None = None
     serving: bool = False  # every listener serves and the stop was not asked for
     _reading: trio.Lock = field(default_factory=trio.Lock)
@@ -108,7 +111,8 @@ async def assemble(prepared: Prepared, state: OpenState) -> ControlPlane:
     past = await store.remembered()
     licensing.trial_recorded(await store.save_trial_start(licensing.trial_started_at))
     recorder = SeatRecorder(store)
-    ledger = SeatLedger(past.high_water)
+    quotas = MeshQuotas.read(prepared.settings.admission.mesh_quotas)
+    ledger = SeatLedger(past.high_water, quotas=quotas)
     shared, expected = None, past.seats
     if state.slots is not None:
         shared = SharedSeats(state.slots, ledger, licensing)
@@ -126,6 +130,7 @@ async def assemble(prepared: Prepared, state: OpenState) -> ControlPlane:
         shared.lose = admitting.lose
     admitting.reserve(expected)
     prepared.herald.listener = admitting.broadcast
+    authority_ends = AuthorityEnds()
     plane: ControlPlane
 
     def full_license() -> Mapping[str, object]:
@@ -161,10 +166,11 @@ async def assemble(prepared: Prepared, state: OpenState) -> ControlPlane:
         admission_refusals=admission_refusals,
         api=api,
         reserved=expected,
+        authority_ends=authority_ends,
         shared=shared,
         diagnostics=build_diagnostics(
             ready=lambda: plane.serving,
-            metrics=lambda: exposition(licensing, admitting, recorder, presence),
+            metrics=lambda: exposition(licensing, admitting, recorder, presence, authority_ends),
         ),
     )
     return plane

@@ -7,12 +7,18 @@ from kong_mesh_cp.core.formats.prometheus_text import MetricFamily, Sample, metr
 from kong_mesh_cp.core.versions import WIRE_VERSION
 from kong_mesh_cp.usecases.admission.admissions import Admissions
 from kong_mesh_cp.usecases.admission.presence import Presence
+from kong_mesh_cp.usecases.admission.quota_metrics import quota_metrics
 from kong_mesh_cp.usecases.admission.seat_recording import SeatRecorder
 from kong_mesh_cp.usecases.license.holder import LicenseHolder
+from kong_mesh_cp.usecases.upkeep.authority_ends import AuthorityEnds
 
 
 def exposition(
-    licensing: LicenseHolder, admitting: Admissions, recorder: SeatRecorder, presence: Presence
+    licensing: LicenseHolder,
+    admitting: Admissions,
+    recorder: SeatRecorder,
+    presence: Presence,
+    authority_ends: AuthorityEnds,
 ) -> str:
     """The Prometheus text of this moment."""
     occupancy = admitting.occupancy()
@@ -33,6 +39,8 @@ def exposition(
             "Counted seats of before a restart whose proxies are not back yet.",
             (Sample(occupancy.reserved),),
         ),
+        *quota_metrics(occupancy),
+        *authority_ends.metrics(),
         MetricFamily(
             "kong_mesh_store_failures_total",
             "counter",

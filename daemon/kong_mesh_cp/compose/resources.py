@@ -15,6 +15,7 @@ from kong_mesh_cp.compose.access import Access
 from kong_mesh_cp.compose.identity import Identity
 from kong_mesh_cp.compose.lazy import lazy
 from kong_mesh_cp.compose.token_trust import TokenTrust, read_token_trust
+from kong_mesh_cp.core.admission.mesh_quotas import MeshQuotas
 from kong_mesh_cp.core.identity.access import AccessRules, StaticAccess
 from kong_mesh_cp.core.lazy_import import lazy_import
 from kong_mesh_cp.core.resources.labels import Deployment, Mode
@@ -24,6 +25,7 @@ from kong_mesh_cp.settings.model import Settings
 from kong_mesh_cp.shell.admission_socket.key_calls import KeyCalls
 from kong_mesh_cp.shell.host import clocks
 from kong_mesh_cp.shell.host.authorities import SystemKeyMaker
+from kong_mesh_cp.shell.host.authority_files import read_authority_file
 from kong_mesh_cp.shell.host.randomness import new_token_id
 from kong_mesh_cp.shell.http.routing import Route
 from kong_mesh_cp.shell.rest_api.guards import Guards
@@ -79,7 +81,9 @@ class Resources:
         self._store = store
         self._keys = SystemKeyMaker(clocks.wall_clock)
         routing = settings.defaults.create_mesh_routing_resources
-        self._births = MeshCreation(store, self._keys, routing=routing)
+        self._births = MeshCreation(
+            store, self._keys, routing=routing, read_file=read_authority_file
+        )
         self._deployment = _deployment(settings)
         self._writable = Writable(
             deployment=self._deployment, api_read_only=settings.api_server.read_only
@@ -116,6 +120,7 @@ class Resources:
             self._rules,
             clocks.wall_clock,
             quotas=Quotas(_quota(settings), self._access.unlogged),
+            mesh_quotas=MeshQuotas.read(settings.admission.mesh_quotas),
             may_be_told=may_be_told,
         )
         large = LargeAnswers(has_room=has_room)

@@ -10,7 +10,11 @@ import trio
 from kong_mesh_cp.core.resources.labels import Mode
 from kong_mesh_cp.settings.model import Settings
 from kong_mesh_cp.shell.host import clocks
+from kong_mesh_cp.shell.host.authority_files import read_authority_file
 from kong_mesh_cp.usecases.following.replica import Replica
+from kong_mesh_cp.usecases.resources.provided_authorities import ProvidedAuthorities
+from kong_mesh_cp.usecases.upkeep.authority_ends import AuthorityEnds
+from kong_mesh_cp.usecases.upkeep.authority_watch import AuthorityWatch
 from kong_mesh_cp.usecases.upkeep.insight_upkeep import InsightUpkeep, ResyncIntervals
 from kong_mesh_cp.usecases.upkeep.liveness_upkeep import (
     AbsenceCollector,
@@ -20,8 +24,8 @@ from kong_mesh_cp.usecases.upkeep.liveness_upkeep import (
 )
 
 
-async def look_after(settings: Settings, replica: Replica) -> None:
-    """Until cancelled.
+async def look_after(settings: Settings, replica: Replica, ends: AuthorityEnds) -> None:
+    """Until cancelled. `ends` is kept up to date.
 
     Proxies connect to the control planes of zones, and zones to the global one: each looks after
     its own, for only its own clients move on there.
@@ -53,8 +57,11 @@ async def look_after(settings: Settings, replica: Replica) -> None:
         ),
         clocks.wall_clock,
     )
+    authorities = ProvidedAuthorities(store, read_authority_file)
+    watch = AuthorityWatch(replica, authorities, ends, clocks.wall_clock)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(insights.run)
+        nursery.start_soon(watch.run)
         nursery.start_soon(closer.run)
         if not is_global:
             nursery.start_soon(collector.run)

@@ -14,6 +14,7 @@ from kong_mesh_cp.settings import forms
 from kong_mesh_cp.settings.access import AccessSettings
 from kong_mesh_cp.settings.admission_rules import RULES
 from kong_mesh_cp.settings.forms import Secret, UnsupportedError
+from kong_mesh_cp.settings.mesh_quotas import MESH_QUOTAS
 from kong_mesh_cp.settings.options import MEMBERS, OPTION, Option, camel_case, option
 from kong_mesh_cp.settings.serving import ApiServerSettings, GeneralSettings
 from kong_mesh_cp.settings.store import StoreSettings
@@ -136,6 +137,15 @@ class AdmissionSettings:
         environment="KMESH_ADMISSION_SOCKET",
         doc="The Unix socket on which local processes ask for a seat. A socket handed over by "
         "systemd wins over this path.",
+    )
+    mesh_quotas: tuple[str, ...] = option(
+        MESH_QUOTAS,
+        default=(),
+        environment="KMESH_ADMISSION_MESH_QUOTAS",
+        default_text="no quotas: one mesh may take all that the license allows",
+        doc="How many data plane proxies a mesh may have, of those that the license counts: "
+        "payments=50,shop=20,*=10, where * is every mesh that is not named, and unlimited is no "
+        "quota. One more is refused, whatever the license says.",
     )
     rules: tuple[Rule, ...] = option(
         RULES,

@@ -10,6 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from kong_mesh_cp.core.admission.decision import RefusalCode, Refused
 from kong_mesh_cp.core.admission.ledger import Holder, SeatLedger, SeatPolicy
+from kong_mesh_cp.core.admission.mesh_quotas import MeshQuotas
 from kong_mesh_cp.core.admission.seats import ProxyKind, SeatId, SeatRecord
 from support.fakes.peers import attested
 
@@ -34,40 +35,64 @@ class LedgerMachine(RuleBasedStateMachine):
     @initialize(
         limit=st.integers(0, 4),
         refuses=st.booleans(),
+        quotas=st.dictionaries(MESHES, st.none() | st.integers(0, 3)),
+        others=st.none() | st.integers(0, 3),
         known=st.sets(st.tuples(MESHES, NAMES, KINDS), max_size=4),
     )
-    def start(self, limit: int, refuses: bool, known: set[tuple[str, str, ProxyKind]]) -> None:
+    def start(
+        self,
+        limit: int,
+        refuses: bool,
+        quotas: dict[str, int | None],
+        others: int | None,
+        known: set[tuple[str, str, ProxyKind]],
+    ) -> None:
         self.policy = SeatPolicy(limit=limit, refuse_when_full=refuses, demo=refuses)
-        self.ledger = SeatLedger()
+        self.quotas = MeshQuotas(quotas, others)
+        self.ledger = SeatLedger(quotas=self.quotas)
         self.seated: dict[str, Connection] = {}  # by name
         self.replaced: list[Connection] = []
         self.reserved = {SeatId("z", mesh, name): kind for mesh, name, kind in sorted(known)}
         self.ledger.reserve(SeatRecord(seat, kind, NOW) for seat, kind in self.reserved.items())
         self.most = max(limit, self.used())
+        self.most_of = {
+            mesh: max(quota, self.used(mesh))
+            for mesh in ("blue", "green")
+            if (quota := quotas.get(mesh, others)) is not None
+        }
 
-    def used(self) -> int:
-        held = sum(c.kind.counted for c in self.seated.values())
-        return held + sum(kind.counted for kind in self.reserved.values())
+    def used(self, mesh: str | None = None) -> int:
+        """Of all meshes, where none is given."""
+        seats = [(c.seat, c.kind) for c in self.seated.values()] + [*self.reserved.items()]
+        return sum(kind.counted for seat, kind in seats if mesh in {None, seat.mesh})
 
     def expected(self, seat: SeatId, kind: ProxyKind) -> RefusalCode | None:
         """Told from scratch: what the rules of the contract say of this request."""
         holder = self.seated.get(seat.name)
         if holder is not None and not holder.ended:
             return RefusalCode.ALREADY_JOINED
-        if not kind.counted or not self.policy.refuse_when_full:
+        if not kind.counted:
             return None
         if holder is not None and holder.seat == seat and holder.kind.counted:
             return None
         reserved = self.reserved.get(seat)
         if (holder is None or holder.seat != seat) and reserved is not None and reserved.counted:
             return None
-        ghosts = [c for c in self.seated.values() if c.ended and c.kind.counted]
+        ghosts = [c for c in self.seated.values() if c.ended and c.kind.counted and c != holder]
         own = holder is not None and holder.kind.counted
+        quota = self.quotas.of(seat.mesh)
+        if quota is not None:
+            own_of_mesh = own and holder is not None and holder.seat.mesh == seat.mesh
+            room = quota - (self.used(seat.mesh) - own_of_mesh)
+            ghosts_of_mesh = [c for c in ghosts if c.seat.mesh == seat.mesh]
+            if room < 0 or (room == 0 and not ghosts_of_mesh):
+                return RefusalCode.MESH_QUOTA
+        if not self.policy.refuse_when_full:
+            return None
         used = self.used() - own
         if used < self.policy.limit:
             return None
-        others = len(ghosts) - own
-        return None if used == self.policy.limit and others else RefusalCode.LICENSE_LIMIT
+        return None if used == self.policy.limit and ghosts else RefusalCode.LICENSE_LIMIT
 
     @rule(mesh=MESHES, name=NAMES, kind=KINDS)
     def ask(self, mesh: str, name: str, kind: ProxyKind) -> None:
@@ -124,6 +149,7 @@ class LedgerMachine(RuleBasedStateMachine):
         assert occupancy.active + occupancy.reserved == self.used()
         if self.policy.refuse_when_full:
             assert self.used() <= self.most
+        assert all(self.used(mesh) <= most for mesh, most in self.most_of.items())
 
     @invariant()
     def the_counts_are_those_of_counting_again(self) -> None:

@@ -17,12 +17,14 @@ from kong_mesh_cp.core.formats.expirations import expiration_of
         ("5m", timedelta(minutes=5)),
         ("5s", timedelta(seconds=5)),
         ("500ms", timedelta(milliseconds=500)),
-        ("0", None),
+        ("0", timedelta()),
         ("", None),
         ("1", None),
         ("-1d", None),
         ("1.5d", None),
-        ("999999999y", None),
+        ("999999999y", timedelta.max),
+        (f"{'9' * 500}ms", timedelta.max),
+        (f"{'0' * 500}1d", timedelta(days=1)),
     ],
 )
 def test_a_time_is_a_number_with_a_unit(text: str, expected: timedelta | None) -> None:

@@ -7,6 +7,7 @@ import base64
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
     Encoding,
     NoEncryption,
     PrivateFormat,
@@ -17,6 +18,7 @@ from kong_mesh_cp.core.identity.key_secret_rules import is_token_key, violations
 from kong_mesh_cp.core.identity.key_series import SERIAL_MAX, WRITTEN_SERIAL_MAX
 from kong_mesh_cp.core.identity.rsa_keys import PEM_BYTES_MAX
 from kong_mesh_cp.core.resources.key import ResourceKey
+from support.fakes.authorities import certificate, der, private_pem
 from support.fakes.identity import pem, rsa_key, signing_key
 
 PRIVATE = (
@@ -27,6 +29,42 @@ PRIVATE = (
     ("Secret", "m-1", "dataplane-token-signing-key-m-1"),
 )
 PUBLIC = ("GlobalSecret", "", "zone-token-signing-public-key")
+
+
+CERTIFICATE = certificate()
+PASSPHRASE = BestAvailableEncryption(b"secret")
+TO_SEND = "Make one with: kumactl generate signing-key."
+
+
+@pytest.mark.parametrize(
+    ("data", "instead"),
+    [
+        (base64.b64encode(pem()), "Base64 of one, so it was encoded twice"),
+        (base64.b64encode(pem()) + b"\n", "Base64 of one, so it was encoded twice"),
+        (der(pem()), "in DER"),
+        (CERTIFICATE, "a certificate"),
+        (
+            rsa_key().public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo),
+            "a public key",
+        ),
+        (
+            private_pem(rsa_key(), PrivateFormat.PKCS8, PASSPHRASE),
+            "encrypted, and has to be without a passphrase",
+        ),
+        (
+            private_pem(rsa_key(), PrivateFormat.TraditionalOpenSSL, PASSPHRASE),
+            "encrypted, and has to be without a passphrase",
+        ),
+    ],
+)
+def test_what_is_there_instead_of_a_key_is_told(data: bytes, instead: str) -> None:
+    key = ResourceKey("GlobalSecret", "", "user-token-signing-key-2")
+    (found,) = violations(key, data)
+    assert found.field == "data"
+    expected = f"the signing key is no private key in PEM: it is {instead}. {TO_SEND}"
+    assert found.message == expected
+    public = ResourceKey("GlobalSecret", "", "zone-token-signing-public-key-2")
+    assert all(each.field == "data" for each in violations(public, data))
 
 
 def numbered(row: tuple[str, str, str], number: object) -> ResourceKey:

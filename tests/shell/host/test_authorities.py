@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+import pytest
 import trio
 from cryptography import x509
 
@@ -51,11 +54,26 @@ async def test_making_one_keeps_nobody_waiting() -> None:
 
 
 async def test_an_authority_has_the_bits_asked_for_within_what_verifiers_take() -> None:
-    assert await bits_of(3072.0) == 3072
-    assert await bits_of(1024) == 2048
-    assert await bits_of("65536") == 2048
+    assert await bits_of(3072) == 3072
+    assert await bits_of("3072") == 3072
+    assert await bits_of(1024) == 1024
     assert await bits_of(None) == 2048
+    assert await bits_of(0) == 2048
 
 
 async def test_what_an_older_release_has_let_in_is_cut() -> None:
     assert await bits_of(65536) == 4096
+    assert await bits_of(512) == 1024
+    assert await bits_of("all of them") == 2048
+
+
+@pytest.mark.parametrize(
+    ("expiration", "days"),
+    [("1d", 1), ("2w", 14), ("10y", 3650), ("", 3650), ("0", 0), ("1d1h", 3650)],
+)
+async def test_an_authority_is_valid_for_as_long_as_was_asked(expiration: str, days: int) -> None:
+    conf = {"caCert": {"expiration": expiration}}
+    asked = CertificateAuthority(name="ca", type="builtin", conf=conf)
+    pair = await maker().mesh_ca("m", asked)
+    made = x509.load_pem_x509_certificate(pair.certificate)
+    assert made.not_valid_after_utc == NOW + timedelta(days=days)

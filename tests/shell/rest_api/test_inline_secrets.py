@@ -23,6 +23,7 @@ BODIES: dict[str, dict[str, Any]] = {
         "skipCreatingInitialPolicies": ["*"],
         "mtls": {
             "enabledBackend": "ca",
+            "skipValidation": True,  # they are no pair
             "backends": [
                 {"name": "ca", "type": "provided", "conf": {"cert": CERTIFICATE, "key": KEY}}
             ],

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from kong_mesh_cp.core.admission.mesh_quotas import NO_QUOTAS, MeshQuotas
 from kong_mesh_cp.core.identity.access import AccessRules, StaticAccess
 from kong_mesh_cp.core.identity.users import ADMIN, User
 from kong_mesh_cp.core.resources.kinds.mesh import CertificateAuthority
@@ -67,6 +68,7 @@ class ResourceApi:
     now: datetime = AT
     access: AccessRules = field(default_factory=StaticAccess)
     quota: Quota | None = None
+    mesh_quotas: MeshQuotas = NO_QUOTAS
 
     def __post_init__(self) -> None:
         access = self.access
@@ -75,7 +77,13 @@ class ResourceApi:
         self.reading = ResourceReader(self.store, access)
         quotas = None if self.quota is None else Quotas(self.quota, access)
         self.applying = ResourceWriter(
-            self.store, access, self.births, self.rules, self._clock, quotas=quotas
+            self.store,
+            access,
+            self.births,
+            self.rules,
+            self._clock,
+            quotas=quotas,
+            mesh_quotas=self.mesh_quotas,
         )
         self.inspecting = PolicyInspector(self.replica, self.reading)
         self.insights = InsightViews(self.store, self.reading, access, self._clock)

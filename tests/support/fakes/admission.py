@@ -16,6 +16,7 @@ from trio.testing import wait_all_tasks_blocked
 from kong_mesh_cp.core.admission.attestation import IdentityRules, Rule
 from kong_mesh_cp.core.admission.decision import Refused
 from kong_mesh_cp.core.admission.ledger import SeatLedger, SeatPolicy
+from kong_mesh_cp.core.admission.mesh_quotas import NO_QUOTAS, MeshQuotas
 from kong_mesh_cp.core.admission.seats import SeatId, SeatRecord
 from kong_mesh_cp.core.identity.key_series import dataplane_keys
 from kong_mesh_cp.core.identity.refusal_bounds import ADMISSIONS
@@ -169,6 +170,7 @@ async def open_desk(
     resources: FakeResourceStore | None = None,
     run: tuple[str, str] = ("this", "run-1"),
     serving: bool = True,
+    quotas: MeshQuotas = NO_QUOTAS,
 ) -> AsyncIterator[Desk]:
     """A desk whose recorder runs. Limit and refusing are those of the license.
 
@@ -183,7 +185,7 @@ async def open_desk(
     recorder = SeatRecorder(store)
     in_force = FakeLicense(limit, refuses)
     meshes = FakeMeshes()
-    ledger = SeatLedger()
+    ledger = SeatLedger(quotas=quotas)
     shared = None if slots is None else SharedSeats(slots, ledger, in_force)
     presence = Presence(ProxyDirectory(api.replica), meshes, zone="default", idle_seconds=300)
     admitting = Admissions(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 import trio
@@ -65,10 +66,10 @@ class FakeSlots:
                 self._claim(record.seat, len(self.table.held) + 1 if limit is None else limit)
         return frozenset(one.seat for one in records if self._is_ours(one.seat))
 
-    async def elsewhere(self) -> int:
+    async def elsewhere(self) -> Mapping[str, int]:
         await self._reached()
         self.table.purge()
-        return sum(not self._is_ours(seat) for seat in self.table.held)
+        return Counter(seat.mesh for seat in self.table.held if not self._is_ours(seat))
 
     async def free(self, seat: SeatId) -> None:
         await self._reached()

@@ -69,6 +69,18 @@ def _(stage: Stage) -> Said:
     return stage.says("admission-refused")
 
 
+@RUNS.called("More proxies in a mesh than its quota")
+def _(stage: Stage) -> Said:
+    stage.put_license()
+    stage.set(KMESH_ADMISSION_MESH_QUOTAS="default=2")
+    daemon = stage.start()
+    for number in range(1, 3):
+        stage.open.enter_context(daemon.seat(f"backend-{number}"))
+    assert not daemon.seat("backend-3").admitted
+    stage.show(f"pid {os.getpid()} uid {os.geteuid()}", f"pid {PID_SHOWN} uid 1000")
+    return stage.says("admission-refused")
+
+
 @RUNS.called("Two sources with different licenses")
 def _(stage: Stage) -> Said:
     stage.put_license()

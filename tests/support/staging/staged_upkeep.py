@@ -64,6 +64,24 @@ def _(stage: Stage) -> Said:
     return said
 
 
+@UPKEEP.called("A mesh whose authority ends soon")
+def _(stage: Stage) -> Said:
+    stage.put_license()
+    daemon = stage.start()
+    conf = {"caCert": {"expiration": "4d"}}
+    backends = [{"name": "ca-1", "type": "builtin", "conf": conf}]
+    body = {
+        "type": "Mesh",
+        "name": "shop",
+        "mtls": {"enabledBackend": "ca-1", "backends": backends},
+    }
+    headers = {"Content-Type": "application/json"}
+    answer = daemon.api("PUT", "/meshes/shop", headers, json.dumps(body).encode())
+    assert answer.status == 201
+    assert "ends in 3 days" in answer.body.decode()
+    return stage.says("mesh-ca-ends-soon").at(r", at (\S+): from", "2026-11-25T22:39:00Z")
+
+
 async def _left_behind(stage: Stage, subscription: object) -> None:
     """A proxy with one connection, as an earlier run has left it in the store."""
     stage.daemon.state.mkdir(parents=True)

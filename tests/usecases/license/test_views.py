@@ -8,6 +8,7 @@ from datetime import date, timedelta
 import pytest
 
 from kong_mesh_cp.core.admission.ledger import Occupancy
+from kong_mesh_cp.core.admission.mesh_quotas import MeshQuotas
 from kong_mesh_cp.core.formats.prometheus_text import MetricFamily
 from kong_mesh_cp.core.license.keyring import KeyPurpose
 from kong_mesh_cp.core.license.sources import SourceKind
@@ -29,6 +30,7 @@ OCCUPANCY = Occupancy(
     by_mesh={"zoo": 1, "default": 1},
     by_zone={"default": 2},
     high_water={date(2026, 11, 21): 2, date(2026, 11, 20): 7},
+    quotas=MeshQuotas({"zoo": None, "default": 3}, 5),
 )
 
 
@@ -84,6 +86,7 @@ def test_an_administrator_sees_everything_but_the_secrets() -> None:
             "byZone": {"default": 2},
             "reserved": 1,
             "elsewhere": 0,
+            "quotas": {"*": 5, "default": 3, "zoo": None},
         },
         "highWaterMarks": {"2026-11-20": 7, "2026-11-21": 2},
     }

@@ -149,7 +149,9 @@ class _Api:
                 break
         if not preloaded:
             look_after = await trio.to_thread.run_sync(lambda: upkeep.look_after)
-            await look_after(self._prepared.settings, self._plane.replica)
+            await look_after(
+                self._prepared.settings, self._plane.replica, self._plane.authority_ends
+            )
 
     async def _start(
         self, servers: Servers, listener: socket.socket, tls: Tls | None = None

@@ -16,6 +16,7 @@ class RefusalCode(StrEnum):
     INVALID_DATAPLANE = "invalid-dataplane"
     LICENSE_LIMIT = "license-limit"
     MESH_CONSTRAINT = "mesh-constraint"
+    MESH_QUOTA = "mesh-quota"
     IDENTITY = "identity"
     GLOBAL_CONTROL_PLANE = "global-control-plane"
     MESH_NOT_FOUND = "mesh-not-found"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import field
 from datetime import date
 
 from kong_mesh_cp.core.admission.attestation import AttestedPeer
@@ -14,6 +15,7 @@ from kong_mesh_cp.core.admission.decision import (
     RefusalCode,
     Refused,
 )
+from kong_mesh_cp.core.admission.mesh_quotas import NO_QUOTAS, MeshQuotas, mesh_full
 from kong_mesh_cp.core.admission.seats import ProxyKind, SeatId, SeatRecord
 from kong_mesh_cp.core.dataclass import dataclass
 
@@ -42,6 +44,8 @@ class Occupancy:
     by_zone: Mapping[str, int]
     high_water: Mapping[date, int]  # most active at once, by UTC day
     elsewhere: int = 0  # held through other control planes on the same store
+    elsewhere_by_mesh: Mapping[str, int] = field(default_factory=dict)
+    quotas: MeshQuotas = NO_QUOTAS
 
     @property
     def in_all(self) -> int:
@@ -73,18 +77,34 @@ class SeatLedger:
     policy that refuses when full, `active + reserved` never grows beyond the limit.
 
     `elsewhere` is what others on a shared store hold, as they were counted last. It takes part in
-    warnings and high-water marks; whether there is room for one more, the store itself says then.
+    quotas, warnings and high-water marks; whether the license has room for one more, the store
+    itself says then.
     """
 
-    def __init__(self, high_water: Mapping[date, int] | None = None) -> None:
+    def __init__(
+        self, high_water: Mapping[date, int] | None = None, *, quotas: MeshQuotas = NO_QUOTAS
+    ) -> None:
+        self._quotas = quotas
         self._holders: dict[tuple[str, str], Holder] = {}  # by zone and name
         self._reserved: dict[SeatId, SeatRecord] = {}
         self._active = 0
         self._counted_reserved = 0
+        self._reserved_by_mesh: Counter[str] = Counter()
         self._by_mesh: Counter[str] = Counter()
         self._by_zone: Counter[str] = Counter()
         self._high_water = dict(high_water or {})
-        self.elsewhere = 0
+        self._elsewhere_by_mesh: Mapping[str, int] = {}
+        self._elsewhere = 0
+
+    @property
+    def elsewhere(self) -> int:
+        """Counted seats held through other control planes."""
+        return self._elsewhere
+
+    def note_elsewhere(self, by_mesh: Mapping[str, int]) -> None:
+        """What others hold now."""
+        self._elsewhere_by_mesh = by_mesh
+        self._elsewhere = sum(by_mesh.values())
 
     @property
     def active(self) -> int:
@@ -106,7 +126,9 @@ class SeatLedger:
             by_mesh=dict(self._by_mesh),
             by_zone=dict(self._by_zone),
             high_water=dict(self._high_water),
-            elsewhere=self.elsewhere,
+            elsewhere=self._elsewhere,
+            elsewhere_by_mesh=self._elsewhere_by_mesh,
+            quotas=self._quotas,
         )
 
     def decide(self, seat: SeatId, kind: ProxyKind, policy: SeatPolicy) -> Decision:
@@ -120,6 +142,12 @@ class SeatLedger:
             return _already_joined(seat, holder.record.seat)
         if not kind.counted or self._keeps_count(seat, holder):
             return _ADMITTED
+        quota = self._quotas.of(seat.mesh)
+        if quota is not None:
+            used = self._used_of(seat.mesh) - self._counts(holder, seat.mesh)
+            # As below, of the license.
+            if used > quota or (used == quota and self._ghost(holder, seat.mesh) is None):
+                return mesh_full(seat.mesh, quota, reserved=self._reserved_by_mesh[seat.mesh])
         used = self._used - self._counts(holder)
         if not policy.refuse_when_full:
             over = used + self.elsewhere + 1 - policy.limit
@@ -151,18 +179,30 @@ class SeatLedger:
             self.free(previous)
         reserved = self._reserved.pop(seat, None)
         if reserved is not None and reserved.kind.counted:
-            self._counted_reserved -= 1
+            self._count_reserved(seat, -1)
         holder = Holder(record, peer, gone)
         if holder.counted:
-            if policy.refuse_when_full and self._used == policy.limit:
-                ghost = self._ghost(None)
-                if ghost is not None:
-                    self.free(ghost)
-                    unseated.append(ghost)
+            unseated += self._make_room(seat.mesh, policy)
             self._count(seat, 1)
             self.note_day(record.since.date())
         self._holders[seat.zone, seat.name] = holder
         return holder, tuple(unseated)
+
+    def _make_room(self, mesh: str, policy: SeatPolicy) -> Iterator[Holder]:
+        """Where the mesh or the license is full: frees the seat of one that is gone, and gives it.
+
+        One that goes for the mesh makes room under the license as well.
+        """
+        if self._used_of(mesh) == self._quotas.of(mesh):
+            yield from self._free_ghost(mesh)
+        if policy.refuse_when_full and self._used == policy.limit:
+            yield from self._free_ghost(None)
+
+    def _free_ghost(self, mesh: str | None) -> Iterator[Holder]:
+        ghost = self._ghost(None, mesh)
+        if ghost is not None:
+            self.free(ghost)
+            yield ghost
 
     def free(self, holder: Holder) -> bool:
         """Give up the holder's seat. False when it has another holder by now, or free already."""
@@ -179,7 +219,7 @@ class SeatLedger:
         for record in records:
             if record.seat not in self._reserved and self.holder_of(record.seat) is None:
                 self._reserved[record.seat] = record
-                self._counted_reserved += record.kind.counted
+                self._count_reserved(record.seat, int(record.kind.counted))
 
     def records(self) -> Iterable[SeatRecord]:
         """Of who holds a seat, and of who is expected back."""
@@ -190,12 +230,13 @@ class SeatLedger:
         """Do not expect this proxy back any more."""
         dropped = self._reserved.pop(seat, None)
         if dropped is not None:
-            self._counted_reserved -= dropped.kind.counted
+            self._count_reserved(seat, -int(dropped.kind.counted))
 
     def expire(self) -> tuple[SeatId, ...]:
         """Drop every reservation and tell which: these proxies did not come back in time."""
         dropped = tuple(self._reserved)
         self._reserved.clear()
+        self._reserved_by_mesh.clear()
         self._counted_reserved = 0
         return dropped
 
@@ -212,6 +253,10 @@ class SeatLedger:
     def _used(self) -> int:
         return self._active + self._counted_reserved
 
+    def _used_of(self, mesh: str) -> int:
+        here = self._by_mesh[mesh] + self._reserved_by_mesh[mesh]
+        return here + self._elsewhere_by_mesh.get(mesh, 0)
+
     def _keeps_count(self, seat: SeatId, ghost: Holder | None) -> bool:
         """Whether a counted seat of this very proxy is kept for it: then it takes no new one."""
         if ghost is not None and ghost.record.seat == seat:
@@ -221,14 +266,24 @@ class SeatLedger:
         reserved = self._reserved.get(seat)
         return reserved is not None and reserved.kind.counted
 
-    def _counts(self, ghost: Holder | None) -> int:
-        return 1 if ghost is not None and ghost.counted else 0
+    def _counts(self, ghost: Holder | None, mesh: str | None = None) -> int:
+        """1 where its seat will be free. `mesh`: and is one of that mesh."""
+        if ghost is None or not ghost.counted:
+            return 0
+        return int(mesh is None or ghost.record.seat.mesh == mesh)
 
-    def _ghost(self, but: Holder | None) -> Holder | None:
+    def _ghost(self, but: Holder | None, mesh: str | None = None) -> Holder | None:
+        """One that is gone; of `mesh`, if that is given."""
         for holder in self._holders.values():
+            if mesh is not None and holder.record.seat.mesh != mesh:
+                continue
             if holder is not but and holder.counted and holder.gone():
                 return holder
         return None
+
+    def _count_reserved(self, seat: SeatId, step: int) -> None:
+        self._counted_reserved += step
+        self._reserved_by_mesh[seat.mesh] += step
 
     def _count(self, seat: SeatId, step: int) -> None:
         self._active += step

@@ -25,6 +25,7 @@ _STATUS_AND_TITLE: Mapping[RefusalCode, tuple[int, str]] = {
     RefusalCode.INVALID_DATAPLANE: (400, "The Dataplane is not valid"),
     RefusalCode.LICENSE_LIMIT: (403, "The license allows no further data plane proxy"),
     RefusalCode.MESH_CONSTRAINT: (403, "The mesh does not accept this proxy"),
+    RefusalCode.MESH_QUOTA: (403, "The mesh may have no further data plane proxy"),
     RefusalCode.IDENTITY: (403, "This process may not join under this name"),
     RefusalCode.GLOBAL_CONTROL_PLANE: (403, "No proxy joins a global control plane"),
     RefusalCode.MESH_NOT_FOUND: (404, "The mesh does not exist"),

@@ -13,6 +13,7 @@ from typing import Final, TypeGuard
 
 JsonObject = Mapping[str, object]
 
+_QUANTA: Final = re.compile(r"(?:(?:[\r\n]*[A-Za-z0-9+/]){4})*")
 _NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _INTEGER: Final = re.compile(r"-?(0|[1-9][0-9]*)")
 # A text of more digits is out of every range, and need not be converted to know it.
@@ -147,14 +148,43 @@ def read_bytes(value: object) -> bytes:
     # Go's decoder skips line breaks, as PEM and YAML make them.
     text = value.replace("\r", "").replace("\n", "")
     try:
-        return base64.b64decode(text.encode(errors="replace"), validate=True)
+        content = base64.b64decode(text.encode(errors="replace"), validate=True)
+        # Python lets more padding pass than is due.
+        if len(text) % 4 == 0:
+            return content
     except binascii.Error:
-        raise ParseError(f"illegal base64 data at input byte {_base64_fault(value)}") from None
+        pass
+    raise ParseError(f"illegal base64 data at input byte {_base64_fault(value)}")
 
 
 def _base64_fault(text: str) -> int:
-    clean = re.match(r"[A-Za-z0-9+/\r\n]*", text)
-    return len(text) if clean is None else clean.end()
+    """Where Go's decoder gives up: it reads four characters at a time."""
+    whole = _QUANTA.match(text)
+    at = 0 if whole is None else whole.end()
+    characters = 0  # of the last four, which are not whole
+    while at < len(text):
+        character = text[at]
+        at += 1
+        if character in "\r\n":
+            continue
+        if character == "=" and characters >= 2:
+            return _padding_fault(text, at, characters)
+        if not (character.isascii() and (character.isalnum() or character in "+/")):
+            return at - 1
+        characters += 1
+    return at - characters
+
+
+def _padding_fault(text: str, at: int, characters: int) -> int:
+    """As above, behind the first `=` of four of which so many are none."""
+    if characters == 2:
+        at += len(text[at:]) - len(text[at:].lstrip("\r\n"))
+        if at == len(text):
+            return at
+        if text[at] != "=":
+            return at - 1
+        at += 1
+    return at + len(text[at:]) - len(text[at:].lstrip("\r\n"))
 
 
 def _quoted_number(text: str, go_type: str) -> object:

@@ -32,6 +32,14 @@ EXPONENT_BITS_MAX: Final = 33  # likewise; 65537 is what everybody has
 PEM_BYTES_MAX: Final = 16 * 1024
 _DAMAGED: Final = "is damaged: its numbers do not fit together"
 _PROOF: Final = b"signed to see whether a key can sign"
+_PEM_IN_BASE64: Final = b"LS0tLS1CRUdJTi"  # of `-----BEGIN`
+_DER: Final = b"\x30\x82"  # of a sequence as long as a key
+_MISTAKEN: Final = {
+    b"-----BEGIN ENCRYPTED PRIVATE KEY-----": "encrypted, and has to be without a passphrase",
+    b"\nProc-Type: 4,ENCRYPTED": "encrypted, and has to be without a passphrase",
+    b"-----BEGIN CERTIFICATE-----": "a certificate",
+    b"PUBLIC KEY-----": "a public key",
+}
 LEGACY_KEY_BYTES_MIN: Final = 32  # RFC 7518 section 3.2: no shorter than the hash
 
 
@@ -99,7 +107,7 @@ class SigningKey:
                 _bounded(pem), password=None, unsafe_skip_rsa_key_validation=True
             )
         except (ValueError, TypeError, exceptions.UnsupportedAlgorithm):
-            raise SigningKeyError("is no private key in PEM") from None
+            raise SigningKeyError(_unreadable(pem, "private")) from None
         if not isinstance(key, rsa.RSAPrivateKey):
             raise SigningKeyError("is no RSA key")
         _require_strength(key.public_key())
@@ -142,7 +150,7 @@ def public_key_of(pem: bytes) -> RsaVerifier:
     try:
         key = serialization.load_pem_public_key(pem)
     except (ValueError, TypeError, exceptions.UnsupportedAlgorithm):
-        raise SigningKeyError("is no public key in PEM") from None
+        raise SigningKeyError(_unreadable(pem, "public")) from None
     if not isinstance(key, rsa.RSAPublicKey):
         raise SigningKeyError("is no RSA key")
     _require_strength(key)
@@ -156,6 +164,19 @@ def private_key_pem(key: rsa.RSAPrivateKey) -> bytes:
         serialization.PrivateFormat.TraditionalOpenSSL,
         serialization.NoEncryption(),
     )
+
+
+def _unreadable(pem: bytes, wanted: str) -> str:
+    """What is in place of a key in PEM, as far as that can be told."""
+    text = pem.strip()
+    for mark, found in _MISTAKEN.items():
+        if mark in text:
+            return f"is no {wanted} key in PEM: it is {found}"
+    if text.startswith(_PEM_IN_BASE64):
+        return f"is no {wanted} key in PEM: it is Base64 of one, so it was encoded twice"
+    if text.startswith(_DER):
+        return f"is no {wanted} key in PEM: it is in DER"
+    return f"is no {wanted} key in PEM"
 
 
 def _bounded(pem: bytes) -> bytes:

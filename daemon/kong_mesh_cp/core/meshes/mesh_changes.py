@@ -5,20 +5,35 @@ Source: docs/wire/meshes.md#changes, docs/wire/meshes.md#deletion, docs/wire/mes
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Final
 
+from kong_mesh_cp.core.formats.expirations import expiration_of
 from kong_mesh_cp.core.formats.go_quote import go_quote
-from kong_mesh_cp.core.meshes.mesh_defaults import BUILTIN_CA, ca_secrets_of
+from kong_mesh_cp.core.meshes.authority_conf import (
+    BuiltinConf,
+    CaCert,
+    ProvidedConf,
+    conf_violations,
+    provided_sources,
+    readable_conf,
+)
+from kong_mesh_cp.core.meshes.mesh_defaults import BUILTIN_CA, ca_secrets
 from kong_mesh_cp.core.resources.kinds.mesh import CertificateAuthority, Mesh
 from kong_mesh_cp.core.resources.meta import MESH_NAME_CHARACTERS_MAX, MESH_NAME_LENGTH
 from kong_mesh_cp.core.schema.violations import FieldPath, Violation, root
 
 PROVIDED_CA: Final = "provided"
 PLUGINS: Final = frozenset({BUILTIN_CA, PROVIDED_CA})
-SECRET_NAME_CHARACTERS_MAX: Final = 253
+SECRET_NAME_BYTES_MAX: Final = 255
+CA_KEY_BITS_MIN: Final = 1024  # no library makes, or takes, less
 CA_KEY_BITS_MAX: Final = 4096  # takes about a second to make; twice as many bits, ten
 NEW_AUTHORITIES_MAX: Final = 8  # keys that one write may ask for
+
+# Lower case; the last point or underscore is let pass by the one that clients know, too.
+_LABEL: Final = r"[a-z0-9_][a-z0-9_-]{0,62}"
+_DNS_NAME: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})*[._]?", re.ASCII)
 
 _SWITCHED = (
     "Changing CA when mTLS is enabled is forbidden. Disable mTLS first and then change the CA"
@@ -27,38 +42,50 @@ _SWITCHED = (
 
 def creation_violations(name: str, mesh: Mesh) -> list[Violation]:
     """What speaks against making `mesh`."""
+    found: list[Violation] = []
     if len(name) > MESH_NAME_CHARACTERS_MAX:
-        return [Violation("name", MESH_NAME_LENGTH)]
-    return [*backend_violations(name, mesh), *key_violations(Mesh(), mesh)]
+        found.append(Violation("name", MESH_NAME_LENGTH))
+    return [*found, *backend_violations(name, mesh), *key_violations(Mesh(), mesh)]
 
 
 def change_violations(name: str, before: Mesh, after: Mesh) -> list[Violation]:
     """What speaks against `after` taking the place of `before`."""
+    found: list[Violation] = []
     old, new = before.enabled_ca, after.enabled_ca
     if old is not None and new is not None and old.name != new.name:
-        return [root("mtls").field("enabledBackend").violation(_SWITCHED)]
-    return [*backend_violations(name, after), *key_violations(before, after)]
+        found.append(root("mtls").field("enabledBackend").violation(_SWITCHED))
+    return [*found, *backend_violations(name, after), *key_violations(before, after)]
 
 
 def key_violations(before: Mesh, after: Mesh) -> Iterator[Violation]:
-    """What speaks against making the keys that `after` asks for and `before` did not.
+    """What speaks against making the authorities that `after` asks for and `before` did not.
 
-    Whether a mesh asks not to look at its authorities makes no difference to the work.
+    Whether a mesh asks not to look at its authorities makes no difference to what can be made.
     """
-    known = {each.name: _key_bits(each) for each in _builtin_backends(before).values()}
+    known = {each.name: _asked(each) for each in _builtin_backends(before).values()}
     asked = {
         index: backend
         for index, backend in _builtin_backends(after).items()
-        if backend.name not in known or known[backend.name] != _key_bits(backend)
+        if backend.name not in known or known[backend.name] != _asked(backend)
     }
     at = root("mtls").field("backends")
     if len(asked) > NEW_AUTHORITIES_MAX:
         reason = f"cannot have more than {NEW_AUTHORITIES_MAX} new ones of the type builtin at once"
         yield at.violation(reason)
     for index, backend in asked.items():
-        if _key_bits(backend) > CA_KEY_BITS_MAX:
-            bits_at = at.index(index).field("conf").field("caCert").field("RSAbits")
-            yield bits_at.violation(f"must be {CA_KEY_BITS_MAX} at the most")
+        yield from _makeable(_asked(backend), at.index(index).field("conf").field("caCert"))
+
+
+def _makeable(asked: CaCert, at: FieldPath) -> Iterator[Violation]:
+    """What speaks against making a certificate and its key: a wish is kept, or refused."""
+    bits = asked.rsa_bits or 0
+    if bits > CA_KEY_BITS_MAX:
+        yield at.field("RSAbits").violation(f"must be {CA_KEY_BITS_MAX} at the most")
+    elif 0 < bits < CA_KEY_BITS_MIN:
+        yield at.field("RSAbits").violation(f"must be {CA_KEY_BITS_MIN} at the least")
+    if asked.expiration and expiration_of(asked.expiration) is None:
+        reason = "has to be a valid format: a number and one of y, w, d, h, m, s, ms, such as 10y"
+        yield at.field("expiration").violation(reason)
 
 
 def _builtin_backends(mesh: Mesh) -> dict[int, CertificateAuthority]:
@@ -67,74 +94,66 @@ def _builtin_backends(mesh: Mesh) -> dict[int, CertificateAuthority]:
     return {at: each for at, each in enumerate(backends) if each.type == BUILTIN_CA}
 
 
-def _key_bits(backend: CertificateAuthority) -> float:
-    """What is asked for; 0 where nothing is, or what is no number."""
-    settings = (backend.conf or {}).get("caCert")
-    given = settings.get("RSAbits") if isinstance(settings, dict) else None
-    return given if isinstance(given, int | float) else 0
+def _asked(backend: CertificateAuthority) -> CaCert:
+    return readable_conf(BuiltinConf, backend).certificate
 
 
 def backend_violations(name: str, mesh: Mesh) -> list[Violation]:
-    """What is wrong with the authorities of a mesh, unless it asks not to look."""
-    if mesh.mtls is None or mesh.mtls.skip_validation:
+    """What is wrong with the authorities of a mesh; less, where it asks not to look at them.
+
+    What the sources of a provided one hold is not looked at here.
+    """
+    if mesh.mtls is None:
         return []
+    skipped = mesh.mtls.skip_validation
     found: list[Violation] = []
     for index, backend in enumerate(mesh.mtls.backends):
         at = root("mtls").field("backends").index(index)
         if backend.type not in PLUGINS:
             reason = "could not find installed plugin for this type"
-            found.append(at.field("type").violation(reason))
-        elif backend.type == BUILTIN_CA:
-            found += _builtin(name, backend, at.field("conf"))
-        else:
-            found += _provided(backend, at.field("conf"))
+            return [*found, at.field("type").violation(reason)]
+        if backend.type == BUILTIN_CA:
+            # Without its conf there is nothing to make it of, skipped or not.
+            found += conf_violations(backend, at.field("conf"))
+            found += () if skipped else _builtin(name, backend, at.field("conf"))
+        elif not skipped:
+            sources = provided_sources(backend, at.field("conf"))
+            found += sources if isinstance(sources, list) else ()
     return found
 
 
 def _builtin(mesh: str, backend: CertificateAuthority, at: FieldPath) -> Iterator[Violation]:
     # The place nests oddly, but so clients see it.
     name_at = at.field("mtls.backends.name")
-    if not _is_dns_label_like(backend.name):
+    secret = f"{mesh}.ca-builtin-cert-{backend.name}"
+    if len(secret.encode(errors="replace")) > SECRET_NAME_BYTES_MAX:
+        yield name_at.violation(f"Backend name is too long. Max length: {SECRET_NAME_BYTES_MAX}")
+    if _DNS_NAME.fullmatch(secret) is None or len(secret) > SECRET_NAME_BYTES_MAX:
         yield name_at.violation(f"{go_quote(backend.name)} name must be valid dns name")
-    longest = SECRET_NAME_CHARACTERS_MAX - len(f"{mesh}.ca-builtin-cert-")
-    if len(backend.name) > longest:
-        yield name_at.violation(f"Backend name is too long. Max length: {longest}")
 
 
-def _is_dns_label_like(name: str) -> bool:
-    parts = name.split(".")
-    return all(
-        part and part.replace("-", "").isalnum() and part.isascii() and part == part.lower()
-        for part in parts
-    )
+def secrets_in_use(secret: str, mesh_name: str, mesh: Mesh) -> list[Violation]:
+    """Why the Secret called `secret` has to stay: the authorities that need it, in force or not."""
+    backends = () if mesh.mtls is None else mesh.mtls.backends
+    return [
+        Violation(
+            "name",
+            f"The secret {go_quote(secret)} that you are trying to remove is currently in use in "
+            f"Mesh {go_quote(mesh_name)} in mTLS backend {go_quote(backend.name)}. Please remove "
+            f"the reference from the {go_quote(backend.name)} backend before removing the secret.",
+        )
+        for backend in backends
+        if secret in secrets_of(mesh_name, backend)
+    ]
 
 
-def _provided(backend: CertificateAuthority, at: FieldPath) -> Iterator[Violation]:
-    conf = backend.conf or {}
-    for member in ("cert", "key"):
-        source = conf.get(member)
-        if source is None:
-            yield at.field(member).violation("has to be defined")
-        elif not source:
-            yield at.field(member).violation("data source cannot be empty")
-
-
-def secret_in_use(secret: str, mesh_name: str, mesh: Mesh) -> Violation | None:
-    """Why the Secret called `secret` has to stay; None when nothing needs it."""
-    backend = mesh.enabled_ca
-    if backend is None or secret not in _secrets_of(mesh_name, mesh, backend):
-        return None
-    return Violation(
-        "name",
-        f"The secret {go_quote(secret)} that you are trying to remove is currently in use in "
-        f"Mesh {go_quote(mesh_name)} in mTLS backend {go_quote(backend.name)}. Please remove the "
-        f"reference from the {go_quote(backend.name)} backend before removing the secret.",
-    )
-
-
-def _secrets_of(mesh_name: str, mesh: Mesh, backend: CertificateAuthority) -> set[str]:
-    if backend.type == BUILTIN_CA:
-        mine = (each for each in ca_secrets_of(mesh_name, mesh) if each.backend == backend.name)
-        return {name for each in mine for name in (each.certificate, each.key)}
-    sources = ((backend.conf or {}).get(member) for member in ("cert", "key"))
-    return {str(each["secret"]) for each in sources if isinstance(each, dict) and "secret" in each}
+def secrets_of(mesh_name: str, backend: CertificateAuthority) -> tuple[str, ...]:
+    """The names of the Secrets that `backend` consists of, as far as they are Secrets."""
+    own = ca_secrets(mesh_name, backend)
+    if own is not None:
+        return own.certificate, own.key
+    if backend.type != PROVIDED_CA:
+        return ()
+    conf = readable_conf(ProvidedConf, backend)
+    sources = (each for each in (conf.cert, conf.key) if each is not None)
+    return tuple(each.secret for each in sources if each.secret)

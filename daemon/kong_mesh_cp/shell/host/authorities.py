@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats.expirations import expiration_of
-from kong_mesh_cp.core.identity.rsa_keys import KEY_BITS, KEY_BITS_MIN, private_key_pem
+from kong_mesh_cp.core.identity.rsa_keys import KEY_BITS, private_key_pem
 from kong_mesh_cp.core.lazy_import import lazy_import
-from kong_mesh_cp.core.meshes.mesh_changes import CA_KEY_BITS_MAX
+from kong_mesh_cp.core.meshes.authority_conf import BuiltinConf, CaCert, readable_conf
+from kong_mesh_cp.core.meshes.mesh_changes import CA_KEY_BITS_MAX, CA_KEY_BITS_MIN
 from kong_mesh_cp.core.resources.kinds.mesh import CertificateAuthority
 from kong_mesh_cp.shell.host.key_queue import KeyQueue
 from kong_mesh_cp.shell.host.randomness import new_rsa_key, new_serial
@@ -35,17 +36,16 @@ class SystemKeyMaker:
         return private_key_pem(await self.queue.make(asker, new_rsa_key))
 
     async def mesh_ca(self, mesh: str, backend: CertificateAuthority, asker: str = "") -> CaPair:
-        settings = (backend.conf or {}).get("caCert")
-        return await self.queue.make(asker, functools.partial(self._mesh_ca, mesh, settings))
+        asked = readable_conf(BuiltinConf, backend).certificate
+        return await self.queue.make(asker, functools.partial(self._mesh_ca, mesh, asked))
 
     async def control_plane_ca(self, common_name: str) -> bytes:
         return await self.queue.make("", functools.partial(self._control_plane_ca, common_name))
 
-    def _mesh_ca(self, mesh: str, settings: object) -> CaPair:
-        bits, validity = _bits_of(settings), _validity_of(settings)
-        key = new_rsa_key(bits)
+    def _mesh_ca(self, mesh: str, asked: CaCert) -> CaPair:
+        key = new_rsa_key(_bits_of(asked))
         certificate = ca.builtin_ca(
-            mesh, key, serial=new_serial(), now=self.wall_clock(), validity=validity
+            mesh, key, serial=new_serial(), now=self.wall_clock(), validity=_validity_of(asked)
         )
         return CaPair(certificate, private_key_pem(key))
 
@@ -56,17 +56,15 @@ class SystemKeyMaker:
         return ca.bundle(certificate, key)
 
 
-def _bits_of(settings: object) -> int:
-    """`RSAbits`, within what every verifier takes. More is refused when it is written; what an
-    older release has let in is cut.
+def _bits_of(asked: CaCert) -> int:
+    """As many as are asked for. What cannot be made is refused when it is written; what an older
+    release has let in is cut.
     """
-    given = settings.get("RSAbits") if isinstance(settings, dict) else None
-    if not isinstance(given, int | float):
+    if not asked.rsa_bits:
         return KEY_BITS
-    return int(min(max(given, KEY_BITS_MIN), CA_KEY_BITS_MAX))
+    return min(max(asked.rsa_bits, CA_KEY_BITS_MIN), CA_KEY_BITS_MAX)
 
 
-def _validity_of(settings: object) -> timedelta:
-    given = settings.get("expiration") if isinstance(settings, dict) else None
-    found = expiration_of(given) if isinstance(given, str) else None
-    return found or ca.TEN_YEARS
+def _validity_of(asked: CaCert) -> timedelta:
+    found = expiration_of(asked.expiration)
+    return ca.TEN_YEARS if found is None else found

@@ -23,6 +23,7 @@ _STATUSES = {
     "denied": 403,
     "unauthenticated": 401,
     "over-quota": 403,  # as Kubernetes says it
+    "mesh-quota": 403,
     "read-only": 405,
     "internal": 500,
     "busy": 503,
@@ -30,7 +31,7 @@ _STATUSES = {
     "not-connected": 400,  # as the original says it of a proxy behind another control plane
 }
 # Kuma does not know these, or words them for its log alone; here the answer has code and remedy.
-_EXPLAINED = frozenset({"busy", "not-connected", "over-quota", "too-large"})
+_EXPLAINED = frozenset({"busy", "mesh-quota", "not-connected", "over-quota", "too-large"})
 
 _AS_A_USER = (
     "Nothing says who asks. Send a user token (Authorization: Bearer TOKEN; kumactl config"

@@ -84,7 +84,7 @@ class SharedSeats:
             ours = await self._slots.renew()
             missing = [one for one in remembered if one.kind.counted and one.seat not in ours]
             back = await self._slots.regain(missing, self._limit())
-            self._ledger.elsewhere = await self._slots.elsewhere()
+            self._ledger.note_elsewhere(await self._slots.elsewhere())
             self._renewed_at = trio.current_time()
         return tuple(one for one in remembered if one not in missing or one.seat in back)
 
@@ -169,7 +169,7 @@ class SharedSeats:
             began = trio.current_time()
             await self._renew()
             self._renewed_at = began
-        self._ledger.elsewhere = await self._slots.elsewhere()
+        self._ledger.note_elsewhere(await self._slots.elsewhere())
 
     async def _renew(self) -> None:
         ours = await self._slots.renew()

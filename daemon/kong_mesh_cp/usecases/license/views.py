@@ -89,6 +89,7 @@ class FullLicense:
                 "byZone": _sorted(self.occupancy.by_zone),
                 "reserved": self.occupancy.reserved,
                 "elsewhere": self.occupancy.elsewhere,
+                "quotas": self.occupancy.quotas.document(),
             },
             "highWaterMarks": _days(self.occupancy.high_water),
         }

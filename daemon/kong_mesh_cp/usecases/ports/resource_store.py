@@ -277,8 +277,8 @@ class SeatSlots(Protocol):
         """
         ...
 
-    async def elsewhere(self) -> int:
-        """How many seats are held through other control planes now."""
+    async def elsewhere(self) -> Mapping[str, int]:
+        """How many seats are held through other control planes now, by mesh."""
         ...
 
     async def renew(self) -> frozenset[SeatId]:

@@ -20,11 +20,15 @@ from kong_mesh_cp.core.resources.kinds.mesh import CertificateAuthority, Mesh
 from kong_mesh_cp.usecases.ports.resource_store import Put, ResourceStore
 from kong_mesh_cp.usecases.resources.documents import spec_text
 from kong_mesh_cp.usecases.resources.kinds import KINDS
+from kong_mesh_cp.usecases.resources.provided_authorities import (
+    SECRET,
+    ProvidedAuthorities,
+    ReadFile,
+    no_files,
+)
 from kong_mesh_cp.usecases.resources.reader import mesh_key
 
 KEYS_BUSY_SECONDS: Final = 5  # a few keys are made in that time
-
-SECRET = "Secret"  # noqa: S105 (a type of resource)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +73,18 @@ class KeyMaker(Protocol):
 class MeshCreation:
     """Says what there is to be made for a mesh that is created or changed."""
 
-    def __init__(self, store: ResourceStore, keys: KeyMaker, *, routing: bool = False) -> None:
-        """`routing`: new meshes get the two policies of older ones, too."""
+    def __init__(
+        self,
+        store: ResourceStore,
+        keys: KeyMaker,
+        *,
+        routing: bool = False,
+        read_file: ReadFile = no_files,
+    ) -> None:
+        """`routing`: new meshes get the two policies of older ones, too. `read_file`: what an
+        authority may be read from.
+        """
+        self.authorities = ProvidedAuthorities(store, read_file)
         self._store = store
         self._keys = keys
         self._routing = routing

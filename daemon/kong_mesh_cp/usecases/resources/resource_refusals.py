@@ -38,6 +38,7 @@ class Fault(StrEnum):
     INTERNAL = "internal"
     NOT_CONNECTED = "not-connected"
     OVER_QUOTA = "over-quota"
+    MESH_QUOTA = "mesh-quota"
     BUSY = "busy"
     TOO_LARGE = "too-large"
 
@@ -54,6 +55,10 @@ _HINTS: Final = {
     Fault.OVER_QUOTA: (
         "Delete what is not needed, or ask an administrator: administrators are not bound by it, "
         "and can raise store.quota.items and store.quota.bytes."
+    ),
+    Fault.MESH_QUOTA: (
+        "Delete a Dataplane of the mesh, or ask who runs the control plane to raise "
+        "admission.meshQuotas (KMESH_ADMISSION_MESH_QUOTAS) and restart it."
     ),
     Fault.BUSY: "Ask again in a moment, and not for as much at once.",
     Fault.TOO_LARGE: "Ask for less of it, or make it smaller.",
@@ -131,6 +136,14 @@ def over_quota(title: str, excess: Excess) -> ResourceRefusedError:
         f"are no administrators may fill it up to {excess.most} {excess.what}"
     )
     return ResourceRefusedError(Fault.OVER_QUOTA, title, detail)
+
+
+def mesh_full(mesh: str, quota: int, found: int) -> ResourceRefusedError:
+    """One more proxy than the mesh may have. Administrators are bound by it, too."""
+    detail = (
+        f"mesh {mesh} may have {quota} data plane proxies that the license counts, and has {found}"
+    )
+    return ResourceRefusedError(Fault.MESH_QUOTA, CREATE, detail)
 
 
 def too_large(title: str, found: int, most: int) -> ResourceRefusedError:

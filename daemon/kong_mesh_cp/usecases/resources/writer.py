@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from functools import partial
 from typing import Final, TypeVar
 
 import trio
 
+from kong_mesh_cp.core.admission.mesh_quotas import NO_QUOTAS, MeshQuotas
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.identity import key_secret_rules
 from kong_mesh_cp.core.identity.access import AccessRules, require
@@ -31,13 +33,11 @@ from kong_mesh_cp.core.resources.bodies import (
 )
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.resources.kinds.dataplane import Dataplane
-from kong_mesh_cp.core.resources.kinds.insights import ZoneInsight
 from kong_mesh_cp.core.resources.kinds.mesh import Mesh
 from kong_mesh_cp.core.resources.kinds.secret import Secret
 from kong_mesh_cp.core.resources.labels import Deployment
 from kong_mesh_cp.core.resources.meta import name_warning
 from kong_mesh_cp.core.resources.registry import TYPES, ResourceType
-from kong_mesh_cp.core.schema.violations import Violation
 from kong_mesh_cp.usecases.ports.resource_store import (
     AlreadyExistsError,
     Change,
@@ -46,19 +46,24 @@ from kong_mesh_cp.usecases.ports.resource_store import (
     Put,
     QuotaExceededError,
     ResourceStore,
-    Selection,
     StoredResource,
     TooLargeError,
     VersionConflictError,
 )
 from kong_mesh_cp.usecases.ports.state_store import WallClock
-from kong_mesh_cp.usecases.resources import resource_refusals, write_access
+from kong_mesh_cp.usecases.resources import (
+    resource_refusals,
+    secret_references,
+    write_access,
+)
+from kong_mesh_cp.usecases.resources.deletion_rules import needed
 from kong_mesh_cp.usecases.resources.documents import (
     spec_as,
     stored_form,
 )
 from kong_mesh_cp.usecases.resources.kinds import KINDS
 from kong_mesh_cp.usecases.resources.mesh_creation import MeshCreation
+from kong_mesh_cp.usecases.resources.proxy_room import ProxyRoom
 from kong_mesh_cp.usecases.resources.quotas import Quotas
 from kong_mesh_cp.usecases.resources.reader import in_its_mesh, mesh_key
 from kong_mesh_cp.usecases.resources.sent_bodies import (
@@ -134,10 +139,11 @@ class ResourceWriter:
         wall_clock: WallClock,
         *,
         quotas: Quotas | None = None,
+        mesh_quotas: MeshQuotas = NO_QUOTAS,
         may_be_told: Callable[[str], bool] = always,
     ) -> None:
-        """`quotas` None: nothing but the disk bounds what is written. `may_be_told`: whether the
-        log has room for one more refusal of a user.
+        """`quotas` None: nothing but the disk bounds what is written. `mesh_quotas`: of proxies.
+        `may_be_told`: whether the log has room for one more refusal of a user.
         """
         self._store = store
         self._access = access
@@ -145,6 +151,7 @@ class ResourceWriter:
         self._rules = rules
         self._wall_clock = wall_clock
         self._quotas = quotas
+        self._proxy_room = ProxyRoom(store, mesh_quotas)
         self._may_be_told = may_be_told
         # One at a time: a body takes many times its size.
         self._large_bodies = Turns(
@@ -211,8 +218,18 @@ class ResourceWriter:
         inline = await self._inline_secrets(key, given, text, existing)
         changes = await self._changes(key, given, spec, text, there, user=user)
         title = resource_refusals.CREATE if existing is None else resource_refusals.UPDATE
-        await self._apply([*changes, *also], key, title)
+        async with AsyncExitStack() as room:
+            if existing is None:
+                await room.enter_async_context(self._proxy_room.for_one(key, spec))
+            await self._apply([*changes, *also], key, title)
         warnings = [*KINDS[key.type].warnings(given.draft.spec), *inline]
+        warnings += await secret_references.warnings(self._store, key, document, text)
+        if isinstance(spec, Mesh):
+            now = self._wall_clock()
+            warnings += await self._births.authorities.endings(key.name, spec, now)
+        if isinstance(spec, Secret) and there.mesh is not None:
+            of_mesh = spec_as(Mesh, there.mesh)
+            warnings += await self._births.authorities.warnings(key, spec.data or b"", of_mesh)
         deprecated = name_warning(key.type, key.name)
         return Written(existing is None, (*warnings, *([] if deprecated is None else [deprecated])))
 
@@ -258,9 +275,8 @@ class ResourceWriter:
         if existing is None:
             raise resource_refusals.not_found(resource_refusals.DELETE)
         require(self._access, user, write_access.removing(key, existing))
-        violation = await self._needed(key)
-        if violation is not None:
-            raise resource_refusals.invalid(resource_refusals.DELETE, [violation])
+        if not self._rules.unsafe_delete:
+            refuse(resource_refusals.DELETE, await needed(self._store, key))
         # Where its content decides, nothing else goes than what was judged.
         judged = may_be_about(key.type)
         try:
@@ -299,12 +315,15 @@ class ResourceWriter:
         proxy_type = _PROXY_TYPES.get(key.type)
         match spec:
             case Mesh():
+                authorities = await self._births.authorities.violations(key.name, spec)
                 if existing is None:
-                    refuse(title, mesh_changes.creation_violations(key.name, spec))
+                    wrong = mesh_changes.creation_violations(key.name, spec)
+                    refuse(title, [*wrong, *authorities])
                     more += await self._births.created(key.name, spec, now, asker=user.name)
                 else:
                     before = spec_as(Mesh, existing)
-                    refuse(title, mesh_changes.change_violations(key.name, before, spec))
+                    wrong = mesh_changes.change_violations(key.name, before, spec)
+                    refuse(title, [*wrong, *authorities])
                     more += await self._births.certificates(key.name, spec, now, asker=user.name)
             case Dataplane():
                 proxy_type = spec.proxy_type
@@ -372,27 +391,3 @@ class ResourceWriter:
             raise resource_refusals.over_quota(title, error.excess) from None
         except TooLargeError as error:
             raise resource_refusals.too_large(title, error.found, error.most) from None
-
-    async def _needed(self, key: ResourceKey) -> Violation | None:
-        """Why it has to stay."""
-        match key.type:
-            case "Mesh" if not self._rules.unsafe_delete:
-                dataplanes = Selection(type="Dataplane", mesh=key.name, limit=1)
-                if (await self._store.list(dataplanes)).total:
-                    reason = "unable to delete mesh, there are still some dataplanes attached"
-                    return Violation("mesh", reason)
-            case "Zone" if not self._rules.unsafe_delete:
-                insight = await self._store.get(ResourceKey("ZoneInsight", "", key.name))
-                if insight is not None and spec_as(ZoneInsight, insight).is_online:
-                    reason = (
-                        "unable to delete Zone, Zone CP is still connected, please shut it down"
-                        " first"
-                    )
-                    return Violation("zone", reason)
-            case "Secret":
-                mesh = await self._store.get(mesh_key(key.mesh))
-                if mesh is not None:
-                    return mesh_changes.secret_in_use(key.name, key.mesh, spec_as(Mesh, mesh))
-            case _:
-                pass
-        return None

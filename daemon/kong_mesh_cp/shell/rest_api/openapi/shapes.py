@@ -96,6 +96,7 @@ _PUBLIC_LICENSE: Final = {
     "expirationDate": INSTANT,
     "demo": FLAG,
 }
+_QUOTAS: Final[Schema] = {"type": "object", "additionalProperties": perhaps(COUNT)}
 _GRANTED: Final = perhaps(TEXT)  # null for the pre-bundled license, which is no customer's
 
 SHAPES: Final[Mapping[str, Schema]] = {
@@ -168,7 +169,9 @@ SHAPES: Final[Mapping[str, Schema]] = {
         keyring={"enum": ["built-in", "override"]},
         warnings=many(record("", code=TEXT, message=TEXT, since=INSTANT)),
         pendingError=perhaps(_REFUSAL),
-        seats=record("", byMesh=COUNTS, byZone=COUNTS, reserved=COUNT),
+        seats=record(
+            "", byMesh=COUNTS, byZone=COUNTS, reserved=COUNT, elsewhere=COUNT, quotas=_QUOTAS
+        ),
         highWaterMarks=COUNTS,
     ),
     "LicenseReload": record(

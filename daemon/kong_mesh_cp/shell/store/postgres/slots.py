@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from kong_mesh_cp.core.admission.seats import SeatId, SeatRecord
@@ -108,16 +108,16 @@ class PostgresSlots:
             return bool(holder[0] == self._instance)
         return self._take_free(connection, seat, limit)
 
-    async def elsewhere(self) -> int:
+    async def elsewhere(self) -> Mapping[str, int]:
         return await self._connections.use(self._elsewhere)
 
-    def _elsewhere(self, connection: Connection) -> int:
-        row = connection.execute(
-            "SELECT count(*) FROM seat_slot"
-            " WHERE held_until >= clock_timestamp() AND instance <> %s",
+    def _elsewhere(self, connection: Connection) -> Mapping[str, int]:
+        rows = connection.execute(
+            "SELECT mesh, count(*) FROM seat_slot"
+            " WHERE held_until >= clock_timestamp() AND instance <> %s GROUP BY mesh",
             (self._instance,),
-        ).fetchone()
-        return 0 if row is None else int(row[0])
+        )
+        return {given_back(mesh): int(count) for mesh, count in rows}
 
     async def free(self, seat: SeatId) -> None:
         await self._connections.use(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 import trio
 
@@ -39,9 +39,9 @@ class OwnSlots:
             await self.claim(record, len(self._seats) + 1 if limit is None else limit)
         return frozenset(self._seats.intersection(asked))
 
-    async def elsewhere(self) -> int:
+    async def elsewhere(self) -> Mapping[str, int]:
         await trio.lowlevel.checkpoint()
-        return 0
+        return {}
 
     async def free(self, seat: SeatId) -> None:
         await trio.lowlevel.checkpoint()
