@@ -310,6 +310,8 @@ class ResourceWriter:
             case Secret(data=data) if key_secret_rules.is_token_key(key):
                 check = partial(key_secret_rules.violations, key, data or b"")
                 refuse(title, await trio.to_thread.run_sync(check))
+            case Secret(data=data) if key_secret_rules.is_revocations(key):
+                refuse(title, key_secret_rules.revocation_violations(data or b""))
             case _:
                 pass
 
