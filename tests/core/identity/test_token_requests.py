@@ -142,7 +142,9 @@ def wrong(request_type: type[Request], **members: object) -> list[tuple[str, str
     """Where such a body is wrong, and why."""
     with pytest.raises((InvalidTokenRequestError, UndecodableRequestError)) as caught:
         request_type.parse(body(**members)).checked()
-    return [(each.field, each.message) for each in caught.value.violations]
+    refused = caught.value
+    assert isinstance(refused, InvalidTokenRequestError | UndecodableRequestError)
+    return [(each.field, each.message) for each in refused.violations]
 
 
 @pytest.mark.parametrize(

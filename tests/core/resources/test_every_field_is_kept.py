@@ -192,7 +192,8 @@ def at(document: Any, path: tuple[str, ...]) -> Any:
 def test_every_property_of_a_schema_is_shown_as_it_was_written(type_name: str) -> None:
     kind, said = KINDS[type_name], schema(type_name)
     assert isinstance(kind, PluginKind)
-    lost, unknown = [], []
+    lost: list[tuple[str, ...]] = []
+    unknown: list[str] = []
     for path, value in properties(said):
         document = held(said, path, value)
         # What is missing beside it is a fault, and not asked here.

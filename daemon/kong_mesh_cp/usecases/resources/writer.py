@@ -298,11 +298,11 @@ class ResourceWriter:
         """What else may stand against a write: what is there. Raises: ResourceRefusedError."""
         existing, title = there.existing, _title(there.existing)
         match spec:
-            case Mesh() if existing is None:
-                refuse(title, mesh_changes.creation_violations(key.name, spec))
-            case Mesh():
+            case Mesh() if existing is not None:
                 before = spec_as(Mesh, existing)
                 refuse(title, mesh_changes.change_violations(key.name, before, spec))
+            case Mesh():
+                refuse(title, mesh_changes.creation_violations(key.name, spec))
             case Dataplane():
                 # A large body has had its turns since, and then the mesh is asked for anew.
                 mesh = there.mesh if given.sent_by is None else None
