@@ -143,6 +143,10 @@ class MemberReading:
         near = here.get(bare) or _nearest(bare, here, _MISSPELT_MIN)
         if near:
             return f'did you mean "{near}"?'
+        top = {_bare(known): known for known in self._root.told}
+        if at.text in self._root.members and bare in top:
+            # Somebody has put a whole resource, or a part of its meta, one level too deep.
+            return f'it belongs at the top, beside "{at.text}"'
         if self._places is None:
             self._places = _places(self._root)
         places = self._places.get(bare, ())
