@@ -51,7 +51,8 @@ from kong_mesh_cp.usecases.resources.initial_resources import (
 from kong_mesh_cp.usecases.resources.mesh_creation import MeshCreation
 from kong_mesh_cp.usecases.resources.quotas import Quotas
 from kong_mesh_cp.usecases.resources.reader import ResourceReader
-from kong_mesh_cp.usecases.resources.writer import ResourceWriter, WriteRules, always
+from kong_mesh_cp.usecases.resources.write_rules import WriteRules
+from kong_mesh_cp.usecases.resources.writer import ResourceWriter, always
 
 if TYPE_CHECKING:
     from kong_mesh_cp.usecases.inspection import attachment_inspector, policy_inspector
@@ -103,6 +104,7 @@ class Resources:
             deployment=self._deployment,
             unsafe_delete=settings.store.unsafe_delete,
             origin_required=not settings.multizone.zone.disable_origin_label_validation,
+            strict=settings.api_server.refuse_unknown_members,
         )
 
     def routes(

@@ -24,7 +24,8 @@ from kong_mesh_cp.usecases.resources.mesh_creation import CaPair, MeshCreation
 from kong_mesh_cp.usecases.resources.queries import Listing, ListQuery
 from kong_mesh_cp.usecases.resources.quotas import Quotas
 from kong_mesh_cp.usecases.resources.reader import ResourceReader
-from kong_mesh_cp.usecases.resources.writer import ResourceWriter, WriteRules, Written
+from kong_mesh_cp.usecases.resources.write_rules import WriteRules, Written
+from kong_mesh_cp.usecases.resources.writer import ResourceWriter
 from support.fakes.fake_resources import FakeResourceStore
 
 AT = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)

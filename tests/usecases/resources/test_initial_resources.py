@@ -11,7 +11,7 @@ from trio.testing import MockClock
 from kong_mesh_cp.core.errors import StateError
 from kong_mesh_cp.core.resources.labels import Deployment, Mode
 from kong_mesh_cp.usecases.resources.initial_resources import InitialResources
-from kong_mesh_cp.usecases.resources.writer import WriteRules
+from kong_mesh_cp.usecases.resources.write_rules import WriteRules
 from support.daemons.resource_api import ResourceApi
 from support.fakes.fake_resources import FakeResourceStore
 

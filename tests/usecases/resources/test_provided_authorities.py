@@ -15,7 +15,8 @@ from kong_mesh_cp.core.resources.labels import Deployment
 from kong_mesh_cp.usecases.resources.mesh_creation import MeshCreation
 from kong_mesh_cp.usecases.resources.provided_authorities import FileUnreadableError
 from kong_mesh_cp.usecases.resources.resource_refusals import Fault, ResourceRefusedError
-from kong_mesh_cp.usecases.resources.writer import ResourceWriter, WriteRules
+from kong_mesh_cp.usecases.resources.write_rules import WriteRules
+from kong_mesh_cp.usecases.resources.writer import ResourceWriter
 from support.daemons.resource_api import AT, ResourceApi
 from support.fakes.authorities import certificate, ec_key, leaf, private_pem
 from support.fakes.identity import pem

@@ -26,6 +26,7 @@ from kong_mesh_cp.usecases.upkeep.authority_watch import (
 )
 from support.daemons.resource_api import AT, ResourceApi
 from support.fakes.authorities import certificate
+from support.fakes.fake_resources import FakeResourceStore
 from support.fakes.identity import pem
 
 pytestmark = pytest.mark.usefixtures("autojump_clock")
@@ -180,8 +181,10 @@ async def test_a_store_that_fails_is_told_once_and_asked_again(
         await watched.mesh("shop", AT + DAY)
         watched.begin()
         await watched.later()
-        watched.api.store.failure = StateError("is away", code="store-failed", hint="Wait.")
+        store = watched.api.store
+        assert isinstance(store, FakeResourceStore)
+        store.failure = StateError("is away", code="store-failed", hint="Wait.")
         assert any("authorities-not-looked-at" in line for line in await watched.later(DAY / 2))
         assert await watched.later(DAY / 48) == []
-        watched.api.store.failure = None
+        store.failure = None
         assert any("authorities-looked-at-again" in line for line in await watched.later(DAY / 48))

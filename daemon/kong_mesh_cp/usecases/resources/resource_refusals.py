@@ -14,6 +14,14 @@ from kong_mesh_cp.core.formats.go_quote import go_quote
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.resources.volume import Excess
 from kong_mesh_cp.core.schema.violations import VIOLATIONS_MAX, Violation
+from kong_mesh_cp.usecases.ports.resource_store import (
+    AlreadyExistsError,
+    ChangeRefusedError,
+    NotFoundError,
+    QuotaExceededError,
+    TooLargeError,
+    VersionConflictError,
+)
 
 GET_ONE: Final = "Could not retrieve a resource"
 LIST: Final = "Could not retrieve resources"
@@ -96,8 +104,9 @@ def invalid(title: str, violations: Sequence[Violation]) -> ResourceRefusedError
     return ResourceRefusedError(Fault.INVALID, title, NOT_VALID, violations)
 
 
-def unreadable(detail: str) -> ResourceRefusedError:
-    return ResourceRefusedError(Fault.UNREADABLE, "Bad Request", detail)
+def unreadable(detail: str, violations: Sequence[Violation] = ()) -> ResourceRefusedError:
+    """`violations`: where, which `detail` does not say; Kuma has none."""
+    return ResourceRefusedError(Fault.UNREADABLE, "Bad Request", detail, violations)
 
 
 def internal(title: str) -> ResourceRefusedError:
@@ -150,6 +159,23 @@ def too_large(title: str, found: int, most: int) -> ResourceRefusedError:
     """A secret beyond what may be sealed: its document, with the data in Base64."""
     reason = f"is too long: the document has {found} bytes in the store, and may have {most}"
     return invalid(title, [Violation("data", reason)])
+
+
+def by_store(error: ChangeRefusedError, key: ResourceKey, title: str) -> ResourceRefusedError:
+    """Why the write of `key` does not fit what is stored."""
+    match error:
+        case AlreadyExistsError():
+            return already_exists(error.key)
+        case VersionConflictError():
+            return conflict(error.key)
+        case NotFoundError():
+            return mesh_vanished(key.mesh)
+        case QuotaExceededError():
+            return over_quota(title, error.excess)
+        case TooLargeError():
+            return too_large(title, error.found, error.most)
+        case _:
+            raise error
 
 
 def _shown(key: ResourceKey) -> str:

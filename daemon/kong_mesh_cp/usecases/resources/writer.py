@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from typing import Final, TypeVar
 
@@ -22,45 +23,30 @@ from kong_mesh_cp.core.identity.audit import quoted, told
 from kong_mesh_cp.core.identity.conditions import may_be_about
 from kong_mesh_cp.core.identity.users import User
 from kong_mesh_cp.core.meshes import membership, mesh_changes
-from kong_mesh_cp.core.meshes.mesh_defaults import (
-    with_metrics_defaults,
-    with_unproven_inbounds,
-    with_zone_tag,
-)
+from kong_mesh_cp.core.meshes.mesh_defaults import filled_in
 from kong_mesh_cp.core.resources import inline_secrets, labels
-from kong_mesh_cp.core.resources.bodies import (
-    request_violations,
-)
+from kong_mesh_cp.core.resources.bodies import request_violations
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.resources.kinds.dataplane import Dataplane
 from kong_mesh_cp.core.resources.kinds.mesh import Mesh
 from kong_mesh_cp.core.resources.kinds.secret import Secret
-from kong_mesh_cp.core.resources.labels import Deployment
 from kong_mesh_cp.core.resources.meta import name_warning
 from kong_mesh_cp.core.resources.registry import TYPES, ResourceType
 from kong_mesh_cp.usecases.ports.resource_store import (
-    AlreadyExistsError,
     Change,
+    ChangeRefusedError,
     Delete,
     NotFoundError,
     Put,
-    QuotaExceededError,
     ResourceStore,
     StoredResource,
-    TooLargeError,
     VersionConflictError,
+    WouldFitError,
 )
 from kong_mesh_cp.usecases.ports.state_store import WallClock
-from kong_mesh_cp.usecases.resources import (
-    resource_refusals,
-    secret_references,
-    write_access,
-)
+from kong_mesh_cp.usecases.resources import resource_refusals, secret_references, write_access
 from kong_mesh_cp.usecases.resources.deletion_rules import needed
-from kong_mesh_cp.usecases.resources.documents import (
-    spec_as,
-    stored_form,
-)
+from kong_mesh_cp.usecases.resources.documents import spec_as, stored_form
 from kong_mesh_cp.usecases.resources.kinds import KINDS
 from kong_mesh_cp.usecases.resources.mesh_creation import MeshCreation
 from kong_mesh_cp.usecases.resources.proxy_room import ProxyRoom
@@ -76,6 +62,7 @@ from kong_mesh_cp.usecases.resources.sent_bodies import (
     refuse,
 )
 from kong_mesh_cp.usecases.resources.turns import Turns
+from kong_mesh_cp.usecases.resources.write_rules import WriteRules, Written
 
 DECODED: Final = ""  # who sends those, in the line for large bodies: no user's name
 BODIES_WAITING_MAX: Final = 512  # their bytes are bounded where they are received
@@ -89,35 +76,15 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
-    """What came of a write."""
-
-    created: bool
-    warnings: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WriteRules:
-    """What the settings say about writes."""
-
-    deployment: Deployment
-    unsafe_delete: bool = False  # do not ask what still needs what is deleted
-    origin_required: bool = True  # of what is written on a federated zone
-
-    @property
-    def checked_deployment(self) -> Deployment:
-        """The deployment as labels and names are checked against it."""
-        return (
-            self.deployment if self.origin_required else replace(self.deployment, federated=False)
-        )
-
-
-@dataclass(frozen=True, slots=True)
 class _There:
     """What was stored when a write began: the resource, and its mesh as far as that was read."""
 
     existing: StoredResource | None
     mesh: StoredResource | None = None
+
+
+def _title(existing: StoredResource | None) -> str:
+    return resource_refusals.CREATE if existing is None else resource_refusals.UPDATE
 
 
 def always(_who: str) -> bool:
@@ -159,17 +126,30 @@ class ResourceWriter:
         )
 
     async def put(
-        self, user: User, resource_type: ResourceType, mesh: str, name: str, body: bytes
+        self,
+        user: User,
+        resource_type: ResourceType,
+        mesh: str,
+        name: str,
+        body: bytes,
+        *,
+        dry_run: bool = False,
+        strict: bool = False,
     ) -> Written:
-        """Make the resource, or replace its whole spec; `mesh` is "" for a global type."""
+        """Make the resource, or replace its whole spec; `mesh` is "" for a global type.
+
+        `strict`: members that its type does not know are refused, and not only warned of.
+        `dry_run`: judged as the real write, also by the store, and nothing comes of it. What would
+        be made with it (keys, first policies) is left out.
+        """
         key = ResourceKey(resource_type.name, mesh, name)
         there = await self._there(key)
-        # What a user without the right sends is not even read.
+        # Who may write nothing here costs nobody the reading of what they send.
         require(self._access, user, write_access.sending(key, there.existing))
-        given = await self._given(user, resource_type, body)
+        given = await self._given(user, resource_type, body, strict=strict)
         if given.sent_by is not None:  # and so time has passed
             there = await self._there(key)
-        return await self._write(user, key, given, there)
+        return await self._write(user, key, given, there, dry_run=dry_run)
 
     async def _there(self, key: ResourceKey) -> _There:
         """One question to the store. Raises: ResourceRefusedError without its mesh."""
@@ -207,31 +187,46 @@ class ResourceWriter:
         given: SentBody,
         there: _There,
         also: Sequence[Put] = (),
+        *,
+        dry_run: bool = False,
     ) -> Written:
         existing = there.existing
         await self._in_worker_thread(given, partial(self._require_fit, key, given))
-        spec = self._spec_to_store(given.draft.spec, existing)
+        zone = self._rules.deployment.zone
+        spec = filled_in(given.draft.spec, zone, is_new=existing is None)
         stored = partial(stored_form, KINDS[key.type], spec)
         document, text = await self._in_worker_thread(given, stored)
         # What is checked is what is stored: members the type does not know are gone.
         require(self._access, user, write_access.storing(key, existing, document))
         inline = await self._inline_secrets(key, given, text, existing)
-        changes = await self._changes(key, given, spec, text, there, user=user)
-        title = resource_refusals.CREATE if existing is None else resource_refusals.UPDATE
+        await self._require_allowed(user, key, given, spec, there)
+        written = self._put(key, given, spec, text, existing, user=user)
+        if dry_run:
+            changes: Sequence[Change] = [replace(written, asks_only=True)]
+        else:
+            births = await self._made_with(key, spec, existing, written.at, asker=user.name)
+            changes = [written, *births, *also]
         async with AsyncExitStack() as room:
             if existing is None:
                 await room.enter_async_context(self._proxy_room.for_one(key, spec))
-            await self._apply([*changes, *also], key, title)
-        warnings = [*KINDS[key.type].warnings(given.draft.spec), *inline]
+            await self._apply(changes, key, _title(existing))
+        warnings = [*KINDS[key.type].warnings(given.draft.spec), *inline, *given.unknown]
         warnings += await secret_references.warnings(self._store, key, document, text)
-        if isinstance(spec, Mesh):
-            now = self._wall_clock()
-            warnings += await self._births.authorities.endings(key.name, spec, now)
-        if isinstance(spec, Secret) and there.mesh is not None:
-            of_mesh = spec_as(Mesh, there.mesh)
-            warnings += await self._births.authorities.warnings(key, spec.data or b"", of_mesh)
+        warnings += await self._authority_warnings(key, spec, there)
         deprecated = name_warning(key.type, key.name)
         return Written(existing is None, (*warnings, *([] if deprecated is None else [deprecated])))
+
+    async def _authority_warnings(
+        self, key: ResourceKey, spec: object, there: _There
+    ) -> Sequence[str]:
+        """What to say of the authority that a mesh has, or that a Secret is a part of."""
+        authorities = self._births.authorities
+        if isinstance(spec, Mesh):
+            return await authorities.endings(key.name, spec, self._wall_clock())
+        if isinstance(spec, Secret) and there.mesh is not None:
+            of_mesh = spec_as(Mesh, there.mesh)
+            return await authorities.warnings(key, spec.data or b"", of_mesh)
+        return ()
 
     async def _inline_secrets(
         self, key: ResourceKey, given: SentBody, text: str, existing: StoredResource | None
@@ -239,14 +234,15 @@ class ResourceWriter:
         """What to say of them. Raises: ResourceRefusedError where one is the mask of another."""
         look = partial(inline_secrets.found, key.type, text)
         found = await self._in_worker_thread(given, look)
-        title = resource_refusals.CREATE if existing is None else resource_refusals.UPDATE
-        refuse(title, inline_secrets.mask_violations(found))
+        refuse(_title(existing), inline_secrets.mask_violations(found))
         return inline_secrets.warnings(found)
 
-    async def _given(self, user: User, resource_type: ResourceType, body: bytes) -> SentBody:
+    async def _given(
+        self, user: User, resource_type: ResourceType, body: bytes, *, strict: bool
+    ) -> SentBody:
+        read = partial(read_text, resource_type, body, strict=strict or self._rules.strict)
         if len(body) < LARGE_BODY_BYTES:
-            return read_text(resource_type, body)
-        read = partial(read_text, resource_type, body)
+            return read()
         return replace(
             await self._large_bodies.in_worker_thread(user.name, read), sent_by=user.name
         )
@@ -267,8 +263,16 @@ class ResourceWriter:
         violations = request_violations(given.draft, TYPES[key.type], key, deployment)
         refuse(resource_refusals.PROCESS, violations)
 
-    async def delete(self, user: User, resource_type: ResourceType, mesh: str, name: str) -> None:
-        """Take it out, with all that it owns."""
+    async def delete(
+        self,
+        user: User,
+        resource_type: ResourceType,
+        mesh: str,
+        name: str,
+        *,
+        dry_run: bool = False,
+    ) -> None:
+        """Take it out, with all that it owns; with `dry_run`, only judge whether that may be."""
         key = ResourceKey(resource_type.name, mesh, name)
         require(self._access, user, write_access.removing(key, None))
         existing = await in_its_mesh(self._store, key)
@@ -277,6 +281,8 @@ class ResourceWriter:
         require(self._access, user, write_access.removing(key, existing))
         if not self._rules.unsafe_delete:
             refuse(resource_refusals.DELETE, await needed(self._store, key))
+        if dry_run:
+            return
         # Where its content decides, nothing else goes than what was judged.
         judged = may_be_about(key.type)
         try:
@@ -286,56 +292,45 @@ class ResourceWriter:
         except VersionConflictError as error:
             raise resource_refusals.conflict(error.key) from None
 
-    def _spec_to_store(self, spec: object, existing: StoredResource | None) -> object:
-        """`spec` with what is filled in at a write."""
+    async def _require_allowed(
+        self, user: User, key: ResourceKey, given: SentBody, spec: object, there: _There
+    ) -> None:
+        """What else may stand against a write: what is there. Raises: ResourceRefusedError."""
+        existing, title = there.existing, _title(there.existing)
         match spec:
             case Mesh():
-                return with_metrics_defaults(spec)
-            case Dataplane():
-                tagged = with_zone_tag(spec, self._rules.deployment.zone)
-                return with_unproven_inbounds(tagged) if existing is None else tagged
-            case _:
-                return spec
-
-    async def _changes(
-        self,
-        key: ResourceKey,
-        given: SentBody,
-        spec: object,
-        text: str,
-        there: _There,
-        *,
-        user: User,
-    ) -> Sequence[Change]:
-        """The write of `spec`, whose text is `text`, with all that has to be made with it."""
-        existing = there.existing
-        now = self._wall_clock()
-        title = resource_refusals.CREATE if existing is None else resource_refusals.UPDATE
-        more = list[Put]()
-        proxy_type = _PROXY_TYPES.get(key.type)
-        match spec:
-            case Mesh():
+                wrong = (
+                    mesh_changes.creation_violations(key.name, spec)
+                    if existing is None
+                    else mesh_changes.change_violations(key.name, spec_as(Mesh, existing), spec)
+                )
                 authorities = await self._births.authorities.violations(key.name, spec)
-                if existing is None:
-                    wrong = mesh_changes.creation_violations(key.name, spec)
-                    refuse(title, [*wrong, *authorities])
-                    more += await self._births.created(key.name, spec, now, asker=user.name)
-                else:
-                    before = spec_as(Mesh, existing)
-                    wrong = mesh_changes.change_violations(key.name, before, spec)
-                    refuse(title, [*wrong, *authorities])
-                    more += await self._births.certificates(key.name, spec, now, asker=user.name)
+                refuse(title, [*wrong, *authorities])
             case Dataplane():
-                proxy_type = spec.proxy_type
                 # A large body has had its turns since, and then the mesh is asked for anew.
                 mesh = there.mesh if given.sent_by is None else None
                 await self._require_membership(user, key, spec, mesh, title)
             case Secret(data=data) if key_secret_rules.is_token_key(key):
                 check = partial(key_secret_rules.violations, key, data or b"")
                 refuse(title, await trio.to_thread.run_sync(check))
+            case Secret(data=data) if key_secret_rules.is_revocations(key):
+                refuse(title, key_secret_rules.revocation_violations(data or b""))
             case _:
                 pass
-        written = Put(
+
+    def _put(
+        self,
+        key: ResourceKey,
+        given: SentBody,
+        spec: object,
+        text: str,
+        existing: StoredResource | None,
+        *,
+        user: User,
+    ) -> Put:
+        """The write of `spec`, whose text is `text`."""
+        proxy_type = spec.proxy_type if isinstance(spec, Dataplane) else _PROXY_TYPES.get(key.type)
+        return Put(
             key=key,
             spec=text,
             status=given.status,
@@ -347,11 +342,25 @@ class ResourceWriter:
                 proxy_type=proxy_type,
             ),
             owner=mesh_key(key.mesh) if key.mesh else None,
-            at=now,
+            at=self._wall_clock(),
             if_version=0 if existing is None else existing.version,
             quota=None if self._quotas is None else self._quotas.of(user),
         )
-        return [written, *more]
+
+    async def _made_with(
+        self,
+        key: ResourceKey,
+        spec: object,
+        existing: StoredResource | None,
+        at: datetime,
+        *,
+        asker: str,
+    ) -> Sequence[Put]:
+        """What has to be made with it."""
+        if not isinstance(spec, Mesh):
+            return ()
+        make = self._births.created if existing is None else self._births.certificates
+        return await make(key.name, spec, at, asker=asker)
 
     async def _in_worker_thread(self, given: SentBody, work: Callable[[], T]) -> T:
         """What `work` gives; for a large body in a thread, when it is its sender's turn."""
@@ -381,13 +390,7 @@ class ResourceWriter:
     async def _apply(self, changes: Sequence[Change], key: ResourceKey, title: str) -> None:
         try:
             await self._store.apply(changes)
-        except AlreadyExistsError as error:
-            raise resource_refusals.already_exists(error.key) from None
-        except VersionConflictError as error:
-            raise resource_refusals.conflict(error.key) from None
-        except NotFoundError:
-            raise resource_refusals.mesh_vanished(key.mesh) from None
-        except QuotaExceededError as error:
-            raise resource_refusals.over_quota(title, error.excess) from None
-        except TooLargeError as error:
-            raise resource_refusals.too_large(title, error.found, error.most) from None
+        except WouldFitError:
+            return
+        except ChangeRefusedError as error:
+            raise resource_refusals.by_store(error, key, title) from None

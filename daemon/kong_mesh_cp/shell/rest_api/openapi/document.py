@@ -42,8 +42,9 @@ The HTTP API of a control plane, as this one serves it: every path here is a row
 table, every schema is made of what reads and writes the type.
 
 The schema of a resource shows the form in which it is stored and shown. Members that a schema does
-not know are ignored. What a type asks beyond the shape of its values (references, limits, what goes
-together) is judged when it is written; a refusal names every field that is wrong.
+not know have no effect, and the answer to a write has a warning for each. What a type asks beyond
+the shape of its values (references, limits, what goes together) is judged when it is written; a
+refusal names every field that is wrong.
 
 A request that is no HTTP or takes too much is refused by the server itself: 400, 408, 413, 417,
 431, 501, 503 or 505, with a Problem that has a `code`.
@@ -91,6 +92,13 @@ _PARTS: Final[dict[str, Schema]] = {
 }
 _WHOLE: Final = {"type": "integer", "minimum": 0}
 _QUERIES: Final[dict[str, Schema]] = {
+    "dryRun": {
+        "description": (
+            "Answer as the write would be answered, and write nothing. Only where the index has "
+            "`dryRun` among its `capabilities`: others would write."
+        ),
+        "schema": {"type": "boolean", "default": False},
+    },
     "filter": {
         "description": "`filter[labels.KEY]=VALUE`: resources that have all of these labels.",
         "style": "deepObject",
@@ -115,6 +123,10 @@ _QUERIES: Final[dict[str, Schema]] = {
     "size": {
         "description": "How many resources a page has.",
         "schema": {**_WHOLE, "maximum": PAGE_ITEMS_MAX, "default": PAGE_ITEMS},
+    },
+    "strict": {
+        "description": "Refuse a body with members that the type does not know.",
+        "schema": {"type": "boolean", "default": False},
     },
     "tag": {
         "description": "`key:value`, parts of a tag and of its value; all of them have to be had.",
