@@ -56,6 +56,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         finally:
             sys.stdout.flush()  # after --help too, which leaves by SystemExit
     except ControlPlaneError as error:
+        for remark in error.remarks:
+            print(f"warning: {remark}", file=sys.stderr)
         print(f"{PROGRAM}: {error.line}", file=sys.stderr)
         return error.exit_status
     except BrokenPipeError:

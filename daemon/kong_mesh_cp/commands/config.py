@@ -16,7 +16,7 @@ from kong_mesh_cp.settings.documents import read_document
 from kong_mesh_cp.settings.flags import add_flags, flags_of, process_environment
 from kong_mesh_cp.settings.forms import Secret
 from kong_mesh_cp.settings.gathering import Gathering
-from kong_mesh_cp.settings.loading import CONFIG_FILE_FLAG, examine, load
+from kong_mesh_cp.settings.loading import CONFIG_FILE_FLAG, DEFAULT_FILE, examine, load
 
 if TYPE_CHECKING:
     from kong_mesh_cp.settings import writing
@@ -51,7 +51,12 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     check = actions.add_parser(
         "check", help="say everything that is wrong, as a start from this shell would find it"
     )
-    check.add_argument("file", metavar="FILE", nargs="?")
+    check.add_argument(
+        "file",
+        metavar="FILE",
+        nargs="?",
+        help=f"TOML, or a Kuma YAML (default: {DEFAULT_FILE}, where that exists)",
+    )
     check.set_defaults(run=_check)
 
 
@@ -64,6 +69,8 @@ def _show(arguments: argparse.Namespace) -> int:
     loaded = load(arguments=flags_of(arguments), environ=process_environment())
     for warning in loaded.warnings:
         print(f"warning: {warning}", file=sys.stderr)
+    for note in loaded.notes:
+        print(f"note: {note}", file=sys.stderr)
     if arguments.output == "json":
         origins = loaded.origins if arguments.origins else None
         print(writing.effective_json(loaded.settings, origins), end="")
@@ -109,15 +116,16 @@ def _left_out(gathering: Gathering) -> Iterator[str]:
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    loaded, problems = examine(
-        arguments={CONFIG_FILE_FLAG: arguments.file}, environ=process_environment()
-    )
-    for problem in problems:
+    found = examine(arguments={CONFIG_FILE_FLAG: arguments.file}, environ=process_environment())
+    for problem in found.problems:
         print(f"error: {problem.line}")
+    for warning in found.warnings:
+        print(f"warning: {warning}")
+    for note in found.notes:
+        print(f"note: {note}")
+    loaded = found.loaded
     if loaded is None:
         return EX_CONFIG
-    for warning in loaded.warnings:
-        print(f"warning: {warning}")
     source = printable(loaded.file) if loaded.file else "no file, the defaults"
     print(f"ok: {source}, with the environment of this shell")
     return 0

@@ -16,6 +16,7 @@ from kong_mesh_cp.core.lazy_import import lazy_import
 from kong_mesh_cp.settings.effective import effective
 from kong_mesh_cp.settings.loading import Loaded, load, secret_variables
 from kong_mesh_cp.settings.model import Settings
+from kong_mesh_cp.settings.problems import SettingsRejectedError
 from kong_mesh_cp.settings.service_manager import ServiceEnvironment
 from kong_mesh_cp.shell.host import clocks, logs
 from kong_mesh_cp.shell.host.environment import wipe_initial_environment
@@ -92,6 +93,12 @@ def prepare(
             },
             environ=environ,
         )
+    except SettingsRejectedError as error:
+        # The line of the refusal is the last one; what may explain it goes before it.
+        logs.configure("warning", journal=logs.on_journal(service.journal_stream))
+        for remark in error.remarks:
+            log.warning("%s", remark)
+        raise
     finally:
         for variable in secret:
             wipe_initial_environment(variable)
@@ -101,6 +108,8 @@ def prepare(
     logs.configure(settings.log.level, journal=logs.on_journal(service.journal_stream))
     for warning in loaded.warnings:
         log.warning("%s", warning)
+    for note in loaded.notes:
+        log.info("%s", note)
     herald = LicenseEventRelay()
     sources = license_sources(loaded, service)
     https = _https(settings)
