@@ -5,10 +5,18 @@ from __future__ import annotations
 import argparse
 import os
 import pwd
+import sys
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from kong_mesh_cp.commands.running_daemon import NoDaemonError, add_daemon_arguments, ask_daemon
+from kong_mesh_cp.commands import service
+from kong_mesh_cp.commands.license_input import names_sources
+from kong_mesh_cp.commands.running_daemon import (
+    NoDaemonError,
+    add_daemon_arguments,
+    ask_daemon,
+    socket_path,
+)
 from kong_mesh_cp.core.errors import ControlPlaneError, StateError
 from kong_mesh_cp.core.formats.printable import printable
 from kong_mesh_cp.core.lazy_import import lazy_import
@@ -31,7 +39,7 @@ else:
     loading = lazy_import("kong_mesh_cp.settings.loading")
     service_manager = lazy_import("kong_mesh_cp.settings.service_manager")
 
-EXIT_SAFE = 0
+EXIT_SAFE = 0  # 7, EXIT_UNKNOWN, is neither
 EXIT_NOT_SAFE = 1
 REASON_CHARACTERS_MAX = 500
 
@@ -41,12 +49,18 @@ def add_parsers(actions: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     check = actions.add_parser(
         "check-restart",
         help="say whether a start right now would succeed",
-        description="Asks the running daemon and, with --offline or without one, judges what this"
-        " environment and the configuration file hold. Exit status 0: a start would succeed.",
+        description="Asks the running daemon. With --offline, or without one, it judges a start of"
+        f" {service.UNIT} as systemd would do it now; on a machine without that service, a start"
+        " from this shell. Exit status 0: it would succeed, 1: it would not, 7: nobody knows.",
         allow_abbrev=False,
     )
     add_daemon_arguments(check)
     check.add_argument("--offline", action="store_true", help="do not ask the running daemon")
+    check.add_argument(
+        service.THIS_ENVIRONMENT,
+        action="store_true",
+        help="judge a start with the environment and as the user of this command, nothing else",
+    )
     check.add_argument("--license-keyring", metavar="FILE", help="as for `run`")
     check.set_defaults(run=_check_restart)
     reset = actions.add_parser(
@@ -62,17 +76,41 @@ def add_parsers(actions: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def _check_restart(arguments: argparse.Namespace) -> int:
-    if not arguments.offline:
+    try:
+        return _verdict(arguments)
+    except service.UnknownError as error:
+        print(f"unknown: {error.line}")
+        return error.exit_status
+
+
+def _verdict(arguments: argparse.Namespace) -> int:
+    """Raises: UnknownError."""
+    environ = dict(os.environ)  # noqa: TID251 (whether it sets anything)
+    of_service = (
+        not arguments.this_environment
+        and not names_sources(arguments.config_file, environ)
+        and service.is_installed()
+    )
+    who = f"a start of {service.UNIT}" if of_service else "this environment"
+    if not arguments.offline and not arguments.this_environment:
         try:
             return _as_the_daemon_says(arguments)
         except NoDaemonError as error:
-            print(f"{error.message}; judging this environment instead")
+            print(f"{error.message}; judging {who} instead")
+    if of_service:
+        keyring = arguments.license_keyring
+        flags = [] if keyring is None else ["--license-keyring", keyring]
+        return service.ask_as_service(["license", "check-restart", *flags])
     try:
         _check_a_start(arguments)
     except ControlPlaneError as error:
         print(f"not safe: {error.line}")
         return EXIT_NOT_SAFE
     print("safe: a start right now would succeed")
+    if not arguments.this_environment:
+        print(
+            "asked: this environment; judged as this user, for a start from here", file=sys.stderr
+        )
     return EXIT_SAFE
 
 
@@ -85,6 +123,7 @@ def _as_the_daemon_says(arguments: argparse.Namespace) -> int:
             code="daemon-not-understood",
             hint="Ask with --offline.",
         )
+    print(f"asked: the daemon on {printable(socket_path(arguments))}", file=sys.stderr)
     if safe:
         print("safe: a start right now would succeed")
         return EXIT_SAFE

@@ -17,7 +17,8 @@ from kong_mesh_cp.settings.effective import effective
 from kong_mesh_cp.settings.loading import Loaded, load, secret_variables
 from kong_mesh_cp.settings.model import Settings
 from kong_mesh_cp.settings.problems import SettingsRejectedError
-from kong_mesh_cp.settings.service_manager import ServiceEnvironment
+from kong_mesh_cp.settings.service_manager import ADMISSION_NAME, ServiceEnvironment
+from kong_mesh_cp.shell.admission_socket.listener import require_free
 from kong_mesh_cp.shell.host import clocks, logs
 from kong_mesh_cp.shell.host.environment import wipe_initial_environment
 from kong_mesh_cp.shell.license_file.keyring import read_keyring
@@ -110,6 +111,9 @@ def prepare(
         log.warning("%s", warning)
     for note in loaded.notes:
         log.info("%s", note)
+    # Beside another daemon nothing is made: no state directory, no key.
+    if ADMISSION_NAME not in service.socket_names:
+        require_free(settings.admission.socket)
     herald = LicenseEventRelay()
     sources = license_sources(loaded, service)
     https = _https(settings)

@@ -145,8 +145,7 @@ def _read(path: Path) -> tuple[bytes, int] | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        message = f"{printable(path)} cannot be read: {reason}"
+        message = _unreadable(path, error)
         raise SettingsRejectedError(
             [Problem("config-unreadable", message, _remedy_of(error))]
         ) from None
@@ -162,9 +161,25 @@ def _open_to_all(path: Path) -> SettingsRejectedError:
     return SettingsRejectedError([Problem("config-writable", message, remedy)])
 
 
+def _unreadable(path: Path, error: OSError | ValueError) -> str:
+    """What cannot be read: behind a closed folder nobody knows whether there is a file."""
+    if isinstance(error, OSError) and error.errno in {errno.EACCES, errno.EPERM}:
+        for folder in reversed(path.absolute().parents):
+            if not os.access(folder, os.X_OK):
+                return (
+                    f"this user may not enter the folder {printable(folder)}, where a configuration"
+                    f" file {printable(path.name)} may be"
+                )
+    reason = error.strerror if isinstance(error, OSError) else str(error)
+    return f"{printable(path)} cannot be read: {reason}"
+
+
 def _remedy_of(error: OSError | ValueError) -> str:
     if isinstance(error, OSError) and error.errno in {errno.EACCES, errno.EPERM}:
-        return "Give the daemon's user read access to the file and its folders."
+        return (
+            "Run it as root or as the daemon's user, or give this user read access to the file and"
+            " its folders."
+        )
     return "Name a readable file with --config-file."
 
 

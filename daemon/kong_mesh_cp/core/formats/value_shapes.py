@@ -71,6 +71,9 @@ def secret_in(text: str) -> str | None:
         return "a token"
     if is_url(text) and "@" in text.partition("://")[2]:
         return "a URL with a user in it"
+    user, at, _ = text.partition("@")
+    if at and ":" in user and "/" not in user:
+        return "a user with a password"
     if _PASSWORD.search(text):
         return "a text with a password in it"
     if text.lstrip().startswith(("{", "[{")) and '"' in text:
