@@ -154,7 +154,7 @@ class LicenseHolder:
             self.days_left,
         )
         if choice is None and self._trial_is_new:
-            log.warning(
+            log.info(
                 "license-trial-started: no earlier start is recorded in the store or the state"
                 " directory, so the term of the pre-bundled license begins now"
             )
