@@ -88,7 +88,12 @@ def test_a_start_that_systemd_refused_is_never_called_safe(installed: Machine) -
     assert told.stdout.endswith("safe: a start right now would succeed\n")
     installed.start()
     told = typed(installed, "license check-restart")
-    assert (told.status, told.stderr) == (SAFE, f"asked: the daemon on {SOCKET}\n")
+    assert told.status == SAFE, told.text
+    assert told.stderr.startswith(f"asked: the daemon on {SOCKET}\nasked: {UNIT}, ")
+    installed.set_environment("KMESH_LICENSE_PATH=/etc/kong-mesh/forgotten.json")
+    told = typed(installed, "license check-restart")
+    assert told.status == NOT_SAFE, "the daemon does not know what was changed since"
+    assert told.stdout.startswith("not safe: license-path-not-found: /etc/kong-mesh/forgotten.json")
 
 
 def test_where_nobody_can_tell_the_verdict_is_unknown(installed: Machine) -> None:

@@ -161,6 +161,8 @@ def _told_by_others(
     try:
         answer = ask_daemon(arguments, "GET", "/v1/license")
     except NoDaemonError as error:
+        if arguments.socket is not None:
+            raise  # another daemon than the service's was meant
         nobody = error.message
     else:
         if answer.status == HTTPStatus.OK and isinstance(answer.body.get("restartSafe"), bool):

@@ -41,6 +41,7 @@ else:
 
 EXIT_SAFE = 0  # 7, EXIT_UNKNOWN, is neither
 EXIT_NOT_SAFE = 1
+SAFE = "safe: a start right now would succeed"
 REASON_CHARACTERS_MAX = 500
 
 
@@ -88,15 +89,24 @@ def _verdict(arguments: argparse.Namespace) -> int:
     environ = dict(os.environ)  # noqa: TID251 (whether it sets anything)
     of_service = (
         not arguments.this_environment
+        and arguments.socket is None
         and not names_sources(arguments.config_file, environ)
         and service.is_installed()
     )
     who = f"a start of {service.UNIT}" if of_service else "this environment"
     if not arguments.offline and not arguments.this_environment:
         try:
-            return _as_the_daemon_says(arguments)
+            told = _as_the_daemon_says(arguments)
         except NoDaemonError as error:
+            if arguments.socket is not None:
+                raise _whose_is_it(error) from None
             print(f"{error.message}; judging {who} instead")
+        else:
+            # It knows its own environment. What was changed in the files of the service since, it
+            # does not: those are what a restart begins with.
+            if told is not None or not of_service or not service.can_be_asked():
+                print(told or SAFE)
+                return EXIT_SAFE if told is None else EXIT_NOT_SAFE
     if of_service:
         keyring = arguments.license_keyring
         flags = [] if keyring is None else ["--license-keyring", keyring]
@@ -106,7 +116,7 @@ def _verdict(arguments: argparse.Namespace) -> int:
     except ControlPlaneError as error:
         print(f"not safe: {error.line}")
         return EXIT_NOT_SAFE
-    print("safe: a start right now would succeed")
+    print(SAFE)
     if not arguments.this_environment:
         print(
             "asked: this environment; judged as this user, for a start from here", file=sys.stderr
@@ -114,7 +124,8 @@ def _verdict(arguments: argparse.Namespace) -> int:
     return EXIT_SAFE
 
 
-def _as_the_daemon_says(arguments: argparse.Namespace) -> int:
+def _as_the_daemon_says(arguments: argparse.Namespace) -> str | None:
+    """Why a restart would be refused, as a line; None where it would not. Raises: NoDaemonError."""
     answer = ask_daemon(arguments, "GET", "/v1/license")
     safe = answer.body.get("restartSafe")
     if answer.status != HTTPStatus.OK or not isinstance(safe, bool):
@@ -125,12 +136,19 @@ def _as_the_daemon_says(arguments: argparse.Namespace) -> int:
         )
     print(f"asked: the daemon on {printable(socket_path(arguments))}", file=sys.stderr)
     if safe:
-        print("safe: a start right now would succeed")
-        return EXIT_SAFE
+        return None
     reason = answer.body.get("restartError")
     facts = reason if isinstance(reason, dict) else {}
-    print(f"not safe: {facts.get('code')}: {facts.get('message')}. {facts.get('hint')}")
-    return EXIT_NOT_SAFE
+    return f"not safe: {facts.get('code')}: {facts.get('message')}. {facts.get('hint')}"
+
+
+def _whose_is_it(error: NoDaemonError) -> service.UnknownError:
+    return service.UnknownError(
+        f"{error.message}, and what that daemon is started with is not known",
+        code="service-unknown",
+        hint="Start it, or run this command with its environment, as its user, and"
+        f" {service.THIS_ENVIRONMENT}.",
+    )
 
 
 def _check_a_start(arguments: argparse.Namespace) -> None:

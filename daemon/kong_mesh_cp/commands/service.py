@@ -68,6 +68,11 @@ def is_installed() -> bool:
     return any((folder / UNIT).exists() for folder in UNIT_FOLDERS) and not _is_inside()
 
 
+def can_be_asked() -> bool:
+    """Whether `ask_as_service` is for this user, on this machine."""
+    return RUNS_SYSTEMD.is_dir() and os.geteuid() == 0
+
+
 def socket_path() -> Path | None:
     """Where the unit of the admission socket listens; None without such a unit."""
     found: list[str] = []

@@ -220,7 +220,7 @@ class Gathering:
         if isinstance(value, Secret) and not row.path.startswith("license."):
             doubt = refused_values.doubtful_secret(value)
             if doubt is not None:
-                self._warn(f"config-doubtful: {name} {doubt}")
+                self._warn(f"config-doubtful: {name} {doubt}. If that is not meant, correct it.")
 
     def _problem(self, code: str, message: str, remedy: str) -> None:
         if len(self.problems) < PROBLEMS_MAX:

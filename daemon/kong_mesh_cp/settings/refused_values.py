@@ -59,7 +59,8 @@ def what_it_is(raw: object, row: Row) -> str:
         case str() if _is_harmless(raw, row.option.form.words):
             return f"is {raw!r}: "
         case str():
-            return f"is a text of {len(raw)} characters, not shown: "
+            what = "a URL" if is_url(raw) else f"a text of {len(raw)} characters"
+            return f"is {what}, not shown: "
         case _:
             return ""
 
