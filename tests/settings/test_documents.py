@@ -75,6 +75,7 @@ def test_so_may_our_own_form(tmp_path: Path, name: str) -> None:
         ("c.conf", "mode: [\n", "is not YAML"),
         ("c.conf", "[log]\nlevel = debug\n", "is not TOML"),
         ("c.yaml", "mode: [\n", "is not YAML"),
+        ("c.yaml", "apiVersion: v1\nkind: ConfigMap\ndata: {}\n", "manifest of Kubernetes"),
         ("c.toml", "level = debug\n", "is not TOML"),
     ],
 )

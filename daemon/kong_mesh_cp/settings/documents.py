@@ -28,6 +28,7 @@ else:
 DOCUMENT_BYTES_MAX = 256 * 1024
 KEY_PARTS_MAX = 64  # the parser of the standard library takes quadratic time for them
 YAML_SUFFIXES = frozenset({".yml", ".yaml"})
+MANIFEST_KEYS = frozenset({"apiVersion", "kind"})
 YAML_NULL = "tag:yaml.org,2002:null"
 YAML_BOOLEAN = "tag:yaml.org,2002:bool"
 YAML_TRUE_WORDS = frozenset({"yes", "true", "on"})
@@ -233,7 +234,11 @@ def _parse_yaml(text: str, path: Path) -> Mapping[str, object]:
         return _Located()
     if not isinstance(node, yaml.MappingNode):
         raise _rejected("config-syntax", path, "is not a mapping of settings")
-    return _mapping(node, path, {})
+    tree = _mapping(node, path, {})
+    if tree.keys() >= MANIFEST_KEYS:
+        message = "is a whole manifest of Kubernetes: take the configuration out of it"
+        raise _rejected("config-syntax", path, message)
+    return tree
 
 
 def _without_names(problem: str) -> str:
