@@ -64,15 +64,19 @@ def test_the_daemon_answers_for_what_is_in_force(
 
 def test_json_and_toml_say_the_same(daemon: Daemon, capsys: pytest.CaptureFixture[str]) -> None:
     with daemon.seat("backend-1"):
+        facts: dict[str, object] = {}
         for question in QUESTIONS:
-            main(["license", question, "--output", "json"])
+            at = ["--at", "2030-01-01"] if question == "simulate" else []
+            main(["license", question, "--output", "json", *at])
             facts = json.loads(capsys.readouterr().out)
-            main(["license", question, "--output", "toml"])
+            main(["license", question, "--output", "toml", *at])
             assert tomllib.loads(capsys.readouterr().out) == facts
             assert facts["customer"] == "company_inc"
             assert facts["activeDataplaneProxies"] == 1
             assert facts["restartSafe"] is True
-        assert facts["simulation"]["activeDataplaneProxies"] == 1, "as many as are connected"
+        simulation = facts["simulation"]
+        assert isinstance(simulation, dict)
+        assert simulation["activeDataplaneProxies"] == 1, "as many as are connected"
 
 
 def test_a_source_that_a_restart_would_be_refused_for_is_told_of(

@@ -185,10 +185,8 @@ def _told_by_daemon(
         active = arguments.dataplanes
         if active is None:
             active = license_in_force.number(view, "activeDataplaneProxies")
-        entitlement = license_in_force.entitlement(view)
-        outcome = simulate(entitlement, now=now, dataplanes=active)
+        outcome, lines = license_in_force.simulated(view, now=now, active=active)
         told |= license_facts.of_simulation(outcome, now=now, active=active)
-        lines = license_text.simulated(entitlement, outcome, now=now, active=active)
         if outcome.refusal is not None:
             verdict = Verdict.EXPIRED
     else:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Final
 
+from kong_mesh_cp.commands import license_text
 from kong_mesh_cp.core.formats.printable import printable
 from kong_mesh_cp.core.license.bundled import BUNDLED_TERM, BundledLicense
-from kong_mesh_cp.core.license.document import License
-from kong_mesh_cp.core.license.keyring import KeyPurpose
+from kong_mesh_cp.core.license.fault import Fault, LicenseRejectedError
 from kong_mesh_cp.core.license.report import Verdict
-from kong_mesh_cp.core.license.term import Entitlement
+from kong_mesh_cp.core.license.simulate import Simulation, simulate
+from kong_mesh_cp.core.license.term import WARNING_TERM, days_left, instant
+from kong_mesh_cp.core.license.warnings import LicenseWarning
 
 View = Mapping[str, object]  # the answer to GET /v1/license: docs/operations.md has its members
 
@@ -41,23 +43,50 @@ def facts(view: View) -> dict[str, object]:
     return {"verdict": verdict(view).value, **told}
 
 
-def entitlement(view: View) -> Entitlement:
-    """The license that the daemon has verified. Raises: ValueError for what is no such answer."""
+def simulated(view: View, *, now: datetime, active: int) -> tuple[Simulation, list[str]]:
+    """What would happen at `now` with `active` counted proxies, and the lines that say so.
+
+    Raises: ValueError for what is no answer of the daemon.
+    """
     expires_at = datetime.strptime(str(view.get("expirationDate")), _INSTANT).replace(tzinfo=UTC)
     if view.get("demo"):
-        return BundledLicense(started_at=expires_at - BUNDLED_TERM)
-    return License(
-        id=str(view.get("id")),
-        customer=str(view.get("customer")),
-        product=str(view.get("product")),
-        dataplanes=number(view, "allowedDataplaneProxies"),
-        created=date.min + timedelta(days=1),  # in force, so it has begun
-        expires_at=expires_at,
-        key_last4=str(view.get("licenseKeyLast4")),
-        unused_fields=(),
-        kid=str(view.get("signedBy")),
-        purpose=KeyPurpose.TEST if view.get("test") else KeyPurpose.ISSUED,
+        bundled = BundledLicense(started_at=expires_at - BUNDLED_TERM)
+        outcome = simulate(bundled, now=now, dataplanes=active)
+        return outcome, license_text.simulated(bundled, outcome, now=now, active=active)
+    refusal = None
+    if now >= expires_at:
+        ended = f"ended at {instant(expires_at)}"
+        refusal = LicenseRejectedError(
+            Fault.EXPIRED, ended, subject=_name(view), hint="Put a renewed one in its place."
+        )
+    # An issued license never refuses a proxy, not even when it has ended: see docs/license.md.
+    outcome = Simulation(
+        starts=refusal is None,
+        refusal=refusal,
+        admits=True,
+        warnings=tuple(_expected(view, expires_at, now=now, active=active)),
     )
+    starts = "no" if refusal else "yes"
+    lines = [
+        f"start: {starts}, at {instant(now)} with {active} data plane proxies connected",
+        f"admit one more: yes, {number(view, 'allowedDataplaneProxies')} allowed by {_name(view)}",
+        "known proxies: always admitted",
+    ]
+    return outcome, lines + [f"warning: {one.code}: {one.message}" for one in outcome.warnings]
+
+
+def _expected(
+    view: View, expires_at: datetime, *, now: datetime, active: int
+) -> Iterator[LicenseWarning]:
+    left = days_left(expires_at, now)
+    if now >= expires_at:
+        yield LicenseWarning("expired", f"{_name(view)} has ended at {instant(expires_at)}")
+    elif expires_at - now < WARNING_TERM:
+        yield LicenseWarning("expires-soon", f"{_name(view)} has {left} days left")
+    allowed = number(view, "allowedDataplaneProxies")
+    if active > allowed:
+        message = f"{active} are connected, and {allowed} allowed; new ones are still admitted"
+        yield LicenseWarning("over-limit", message)
 
 
 def number(view: View, name: str) -> int:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats.printable import printable
-from kong_mesh_cp.core.lazy_import import lazy_import
 from kong_mesh_cp.settings.contradictions import contradictions, remarks
 from kong_mesh_cp.settings.documents import Document
 from kong_mesh_cp.settings.forms import MalformedError, Secret, UnsupportedError
@@ -25,12 +23,14 @@ from kong_mesh_cp.settings.names import (
     rows_by_variable,
     sections,
 )
-from kong_mesh_cp.settings.problems import PROBLEMS_MAX, Problem, quoted
-
-if TYPE_CHECKING:
-    from kong_mesh_cp.settings import refused_values
-else:  # most starts refuse nothing
-    refused_values = lazy_import("kong_mesh_cp.settings.refused_values")
+from kong_mesh_cp.settings.problems import (
+    PROBLEMS_MAX,
+    Problem,
+    doubtful_secret,
+    quoted,
+    what_it_is,
+    what_to_do,
+)
 
 WORK_DIR = "general.workDir"
 UNUSED_NAMES_SHOWN_MAX = 8
@@ -201,11 +201,11 @@ class Gathering:
         try:
             value = form.read(raw)
         except MalformedError as error:
-            message = f"{name} {refused_values.what_it_is(raw, row)}{error}"
-            remedy = error.remedy or refused_values.what_to_do(raw, row)
+            message = f"{name} {what_it_is(raw, row)}{error}"
+            remedy = error.remedy or what_to_do(raw, row)
             self._problem("config-value", message, remedy)
         except UnsupportedError as error:
-            is_ = refused_values.what_it_is(raw, row)
+            is_ = what_it_is(raw, row)
             self._problem("config-unsupported", f"{name} {is_}{error.reason}", error.remedy)
         else:
             layer[row.path] = Reading(value, origin)
@@ -218,7 +218,7 @@ class Gathering:
             self._warn(f"config-deprecated: {name} is {quoted(raw)}; write {quoted(instead)}")
         # Of the license, its own reader says more.
         if isinstance(value, Secret) and not row.path.startswith("license."):
-            doubt = refused_values.doubtful_secret(value)
+            doubt = doubtful_secret(value)
             if doubt is not None:
                 self._warn(f"config-doubtful: {name} {doubt}. If that is not meant, correct it.")
 

@@ -84,7 +84,9 @@ def test_a_manifest_of_kubernetes_is_told_of_wherever_it_stands(text: str) -> No
         assert hint.startswith("This is a whole manifest of Kubernetes: take data")
 
 
-@pytest.mark.parametrize("path", ["/etc/license.json ", " /etc/license.json", "/etc/license.json\n"])
+@pytest.mark.parametrize(
+    "path", ["/etc/license.json ", " /etc/license.json", "/etc/license.json\n"]
+)
 def test_a_blank_at_an_end_of_a_path_is_told_of(path: str) -> None:
     hint = hint_for(SourceKind.PATH, path)
     assert hint == "There is a blank or a line break at an end of the path: remove it."
