@@ -42,6 +42,7 @@ STDOUT, STDERR = 1, 2
 EXIT_BROKEN_PIPE = 141  # 128 + SIGPIPE, what a shell reports for a reader that left
 EX_IOERR = 74  # sysexits.h
 OUTPUT_LOST = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO})
+LOG_LEVELS = "off, debug, info, warning or error"
 EXIT_INTERRUPTED = 130  # 128 + SIGINT
 
 
@@ -56,6 +57,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         finally:
             sys.stdout.flush()  # after --help too, which leaves by SystemExit
     except ControlPlaneError as error:
+        for remark in error.remarks:
+            print(f"warning: {remark}", file=sys.stderr)
         print(f"{PROGRAM}: {error.line}", file=sys.stderr)
         return error.exit_status
     except BrokenPipeError:
@@ -134,9 +137,9 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     run.add_argument("-c", "--config-file", metavar="FILE", help="TOML, or a Kuma kuma-cp.conf.yml")
     run.add_argument(
         "--log-level",
-        choices=("off", "debug", "info", "warning", "error"),
+        type=_log_level,
         metavar="LEVEL",
-        help="off, debug, info, warning or error",
+        help=LOG_LEVELS,
     )
     run.add_argument(
         "--license-keyring",
@@ -150,6 +153,13 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     )
     run.add_argument("--banner", action="store_true", help="say where everything listens on stdout")
     run.set_defaults(run=_run)
+
+
+def _log_level(text: str) -> str:
+    # Not by `choices`: those repeat what is refused, which may be anything.
+    if text not in LOG_LEVELS.replace(" or", ",").split(", "):
+        raise argparse.ArgumentTypeError(f"must be {LOG_LEVELS}")
+    return text
 
 
 def _run(arguments: argparse.Namespace) -> int:

@@ -135,12 +135,12 @@ def test_check_lists_every_problem_with_place_and_remedy(
     assert f"{file} line 4" in lines[3]
 
 
-def test_check_prints_warnings_and_still_says_yes(
+def test_check_prints_notes_and_still_says_yes(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert _run("check", str(toml(tmp_path, "[dpServer]\nport = 5678\n"))) == 0
     first, last = capsys.readouterr().out.splitlines()
-    assert first.startswith("warning: config-unused: ")
+    assert first.startswith("note: config-unused: ")
     assert "dpServer.port" in first
     assert last.startswith("ok: ")
 

@@ -21,7 +21,7 @@ from support.daemons.daemon import eventually, running
 from support.fakes.users import NOBODY_UID, needs_root, reachable_directory
 from support.licenses.licenses import keyring_json, license_document
 
-SAFE, NOT_SAFE, USAGE = 0, 1, 2
+SAFE, NOT_SAFE, USAGE, UNKNOWN = 0, 1, 2, 7
 REASON = "the battery of the clock was empty"
 
 
@@ -246,3 +246,12 @@ def test_root_may_reset_and_every_file_stays_the_daemons(
         assert {path.name: path.stat().st_uid for path in state.iterdir()} == dict.fromkeys(
             (path.name for path in state.iterdir()), NOBODY_UID
         )
+
+
+@pytest.mark.usefixtures("state")
+def test_of_another_daemon_that_does_not_run_nobody_knows(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    question = ["license", "check-restart", "--socket", f"{tmp_path}/other.sock"]
+    assert main(question) == UNKNOWN
+    assert capsys.readouterr().out.startswith("unknown: service-unknown: no daemon answers on ")

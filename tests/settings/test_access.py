@@ -158,7 +158,10 @@ def test_keys_from_elsewhere_are_read_from_a_file(tmp_path: Path) -> None:
         ("[{}]", "key 1 needs a kid"),
         ("[{kid = '1'}]", "key 1 needs a key in PEM, or the path of one as keyFile"),
         ("[{kid = '1', key = 'x', keyFile = '/x'}]", "not both"),
-        ("[{kid = '1', keyFile = '/x'}, {kid = 1, keyFile = '/y'}]", "has the kid '1' twice"),
+        (
+            "[{kid = '1', keyFile = '/x'}, {kid = 1, keyFile = '/y'}]",
+            "key 2 has the kid of one before it",
+        ),
         (
             "[{kid = '1', keyFile = '/x', mesh = 'm'}]",
             "key 1 has 'mesh', none of kid, key, keyFile",

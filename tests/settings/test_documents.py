@@ -36,13 +36,65 @@ def test_a_file_that_does_not_exist_is_none(tmp_path: Path) -> None:
     assert read_document(Path("/dev/null/missing.toml")) is None
 
 
-def test_the_ending_tells_toml_from_yaml(tmp_path: Path) -> None:
+def test_an_empty_file_is_of_the_form_that_its_name_says(tmp_path: Path) -> None:
     assert not _read(toml(tmp_path, "")).lenient
     assert _read(kuma_yaml(tmp_path, "")).lenient
-    other = tmp_path / "kuma.conf"
-    other.write_text("mode: zone\n")
-    assert read_document(other, kuma=True) is not None
-    assert _code(other) == "config-syntax"
+
+
+@pytest.mark.parametrize("name", ["kuma-cp.conf", "config", "c.YAML", "c.yaml.bak", "c.toml"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "environment: universal\nmode: zone\nstore:\n  type: memory\n",
+        "---\n# as Kuma writes it\n\nstore: {type: memory}\n",
+        '{"store": {"type": "memory"}}',
+        "\ufeffstore:\r\n  type: memory\r\n",
+    ],
+    ids=["mapping", "document start", "JSON", "from Windows"],
+)
+def test_a_kuma_yaml_may_have_any_name(tmp_path: Path, name: str, text: str) -> None:
+    path = tmp_path / name
+    path.write_text(text, encoding="utf-8", newline="")
+    document = _read(path)
+    assert document.lenient
+    assert document.tree["store"] == {"type": "memory"}
+
+
+@pytest.mark.parametrize("name", ["c.yml", "c.yaml", "c.conf"])
+def test_so_may_our_own_form(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_text('[store]\ntype = "memory"\n', encoding="utf-8")
+    document = _read(path)
+    assert not document.lenient
+    assert document.tree == {"store": {"type": "memory"}}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "form"),
+    [
+        ("c.conf", "mode: [\n", "is not YAML"),
+        ("c.conf", "[log]\nlevel = debug\n", "is not TOML"),
+        ("c.yaml", "mode: [\n", "is not YAML"),
+        ("c.yaml", "apiVersion: v1\nkind: ConfigMap\ndata: {}\n", "manifest of Kubernetes"),
+        ("c.toml", "level = debug\n", "is not TOML"),
+    ],
+)
+def test_what_is_neither_is_refused_as_what_it_looks_like(
+    tmp_path: Path, name: str, text: str, form: str
+) -> None:
+    path = tmp_path / name
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(SettingsRejectedError, match=form):
+        read_document(path)
+
+
+@pytest.mark.parametrize(
+    "value", ["*hunter2", "&hunter2 a\nb: &hunter2 c\nd: e: f", "!hunter2!x y"]
+)
+def test_what_a_parser_says_repeats_no_value(tmp_path: Path, value: str) -> None:
+    with pytest.raises(SettingsRejectedError) as caught:
+        read_document(kuma_yaml(tmp_path, f"store:\n  postgres:\n    password: {value}\n"))
+    assert "hunter2" not in caught.value.line
 
 
 @pytest.mark.parametrize("text", ["mode = ", "[a", "a = 1\na = 2\n", f"a = {'9' * 5000}", "{"])

@@ -24,9 +24,11 @@ def test_a_variable_that_resembles_nothing_gets_no_guess() -> None:
 
 
 @pytest.mark.parametrize("name", ["KUMA_DP_SERVER_PORT", "KMESH_LIMITS_DEFAULT_ZONES"])
-def test_a_variable_that_only_kuma_uses_is_warned_of(name: str) -> None:
-    (warning,) = loaded(environ={name: "secret"}).warnings
-    assert warning == f"config-unused: {name} is known, but not used by this version"
+def test_a_variable_that_only_kuma_uses_is_noted(name: str) -> None:
+    found = loaded(environ={name: "secret"})
+    expected = f"config-unused: the environment sets '{name}', known, but not used by this version"
+    assert found.notes == (expected,)
+    assert found.warnings == ()
 
 
 def test_variables_of_other_programs_are_ignored() -> None:
@@ -70,7 +72,7 @@ def test_an_unknown_key_in_a_kuma_file_is_a_warning(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("write", [toml, kuma_yaml])
-def test_settings_that_only_kuma_uses_are_one_warning(
+def test_settings_that_only_kuma_uses_are_one_note(
     tmp_path: Path, write: Callable[[Path, str], Path]
 ) -> None:
     lines = "\n".join(
@@ -78,7 +80,7 @@ def test_settings_that_only_kuma_uses_are_one_warning(
         for name in ("dnsCacheTTL", "resilientComponentBaseBackoff", "resilientComponentMaxBackoff")
     )
     text = f"[general]\n{lines}" if write is toml else "general:\n  " + lines.replace("\n", "\n  ")
-    (warning,) = loaded(write(tmp_path, text)).warnings
+    (warning,) = loaded(write(tmp_path, text)).notes
     assert warning.startswith("config-unused: ")
     for name in ("general.dnsCacheTTL", "general.resilientComponentBaseBackoff"):
         assert name in warning
@@ -90,15 +92,15 @@ def test_many_unused_settings_are_counted_not_listed(tmp_path: Path) -> None:
     text = "store:\n  cache: {enabled: true}\n  postgres:\n" + "".join(
         f"    {name}: x\n" for name in [*names, *lifetimes, "minOpenConnections"]
     )
-    (warning,) = loaded(kuma_yaml(tmp_path, text)).warnings
-    assert "and 1 more" in warning
+    (note,) = loaded(kuma_yaml(tmp_path, text)).notes
+    assert "and 1 more" in note
 
 
 def test_free_trees_of_kong_mesh_are_known_as_a_whole(tmp_path: Path) -> None:
     text = "kmesh:\n  opa:\n    anything: {at: all}\n  awsIAM: {}\n"
-    (warning,) = loaded(kuma_yaml(tmp_path, text)).warnings
-    assert warning.startswith("config-unused: ")
-    assert "kmesh.opa" in warning
+    (note,) = loaded(kuma_yaml(tmp_path, text)).notes
+    assert note.startswith("config-unused: ")
+    assert "kmesh.opa" in note
 
 
 def test_a_section_cannot_have_a_value(tmp_path: Path) -> None:

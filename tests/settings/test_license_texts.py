@@ -58,8 +58,8 @@ def test_the_inline_license_leaves_the_environment() -> None:
 
 def test_it_leaves_the_environment_also_when_the_configuration_is_refused() -> None:
     environ = {"KMESH_LICENSE_INLINE": CANARY, "KUMA_MODE": "global"}
-    found, _ = examine(arguments={}, environ=environ, default_file=NO_FILE)
-    assert found is None
+    found = examine(arguments={}, environ=environ, default_file=NO_FILE)
+    assert found.loaded is None
     assert "KMESH_LICENSE_INLINE" not in environ
 
 

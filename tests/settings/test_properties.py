@@ -50,11 +50,12 @@ def folder() -> Iterator[Path]:
 
 
 def _judged(file: Path | None, environ: dict[str, str]) -> None:
-    found, problems = examine(
+    examined = examine(
         arguments={"--config-file": str(file) if file else None},
         environ={"HOME": "/root", **environ},
         default_file=NO_FILE,
     )
+    found, problems = examined.loaded, examined.problems
     assert (found is None) == bool(problems)
     for problem in problems:
         assert problem.code.startswith("config-")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kong_mesh_cp.commands import service
 from kong_mesh_cp.core.errors import EX_CONFIG, ConfigurationError
 from kong_mesh_cp.core.formats.printable import printable
 from kong_mesh_cp.core.lazy_import import lazy_import
@@ -16,7 +17,8 @@ from kong_mesh_cp.settings.documents import read_document
 from kong_mesh_cp.settings.flags import add_flags, flags_of, process_environment
 from kong_mesh_cp.settings.forms import Secret
 from kong_mesh_cp.settings.gathering import Gathering
-from kong_mesh_cp.settings.loading import CONFIG_FILE_FLAG, examine, load
+from kong_mesh_cp.settings.loading import CONFIG_FILE_FLAG, DEFAULT_FILE, examine, load
+from kong_mesh_cp.settings.names import rows_by_variable
 
 if TYPE_CHECKING:
     from kong_mesh_cp.settings import writing
@@ -37,6 +39,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
     show = actions.add_parser("show", help="the values in force and where each came from")
     add_flags(show)
+    _add_this_environment(show)
     show.add_argument("--output", choices=("toml", "json"), default="toml")
     show.add_argument(
         "--origins", action="store_true", help="with JSON too: where each value came from"
@@ -51,8 +54,31 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     check = actions.add_parser(
         "check", help="say everything that is wrong, as a start from this shell would find it"
     )
-    check.add_argument("file", metavar="FILE", nargs="?")
+    check.add_argument("-c", CONFIG_FILE_FLAG, dest="named", metavar="FILE", help="as FILE")
+    check.add_argument(
+        "file",
+        metavar="FILE",
+        nargs="?",
+        help=f"TOML, or a Kuma YAML (default: {DEFAULT_FILE}, where that exists)",
+    )
+    _add_this_environment(check)
     check.set_defaults(run=_check)
+
+
+def _add_this_environment(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        service.THIS_ENVIRONMENT,
+        action="store_true",
+        help=f"look at this environment, also where {service.UNIT} is installed",
+    )
+
+
+def _is_about_the_service(arguments: argparse.Namespace, named: Iterable[str | None]) -> bool:
+    """Whether nothing is named here, by a flag or a variable, and the machine has the service."""
+    if arguments.this_environment or any(value is not None for value in named):
+        return False
+    environ = process_environment()
+    return not any(map(environ.get, rows_by_variable())) and service.is_installed()
 
 
 def _init(arguments: argparse.Namespace) -> int:
@@ -61,9 +87,15 @@ def _init(arguments: argparse.Namespace) -> int:
 
 
 def _show(arguments: argparse.Namespace) -> int:
-    loaded = load(arguments=flags_of(arguments), environ=process_environment())
+    flags = flags_of(arguments)
+    if _is_about_the_service(arguments, flags.values()):
+        words = ["config", "show", "--output", arguments.output]
+        return service.ask_as_service([*words, *(["--origins"] if arguments.origins else [])])
+    loaded = load(arguments=flags, environ=process_environment())
     for warning in loaded.warnings:
         print(f"warning: {warning}", file=sys.stderr)
+    for note in loaded.notes:
+        print(f"note: {note}", file=sys.stderr)
     if arguments.output == "json":
         origins = loaded.origins if arguments.origins else None
         print(writing.effective_json(loaded.settings, origins), end="")
@@ -109,17 +141,22 @@ def _left_out(gathering: Gathering) -> Iterator[str]:
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    loaded, problems = examine(
-        arguments={CONFIG_FILE_FLAG: arguments.file}, environ=process_environment()
-    )
-    for problem in problems:
+    file = arguments.file or arguments.named
+    if _is_about_the_service(arguments, [file]):
+        return service.ask_as_service(["config", "check"])
+    found = examine(arguments={CONFIG_FILE_FLAG: file}, environ=process_environment())
+    for problem in found.problems:
         print(f"error: {problem.line}")
+    for warning in found.warnings:
+        print(f"warning: {warning}")
+    for note in found.notes:
+        print(f"note: {note}")
+    loaded = found.loaded
     if loaded is None:
         return EX_CONFIG
-    for warning in loaded.warnings:
-        print(f"warning: {warning}")
     source = printable(loaded.file) if loaded.file else "no file, the defaults"
-    print(f"ok: {source}, with the environment of this shell")
+    whose = "this environment" if arguments.this_environment else "the environment of this shell"
+    print(f"ok: {source}, with {whose}")
     return 0
 
 

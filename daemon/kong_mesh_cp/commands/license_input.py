@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import field
 from pathlib import Path
 
@@ -15,10 +15,12 @@ from kong_mesh_cp.core.license.document import LICENSE_BYTES_MAX
 from kong_mesh_cp.core.license.fault import LicenseRejectedError
 from kong_mesh_cp.core.license.sources import Choice, choose
 from kong_mesh_cp.settings.loading import CONFIG_FILE_FLAG, load
+from kong_mesh_cp.settings.names import LICENSE_VARIABLES
 from kong_mesh_cp.settings.service_manager import ServiceEnvironment
 from kong_mesh_cp.shell.license_file.read import read_license_file
 
 STANDARD_INPUT = "-"
+SOURCE_VARIABLES = (*LICENSE_VARIABLES, "CREDENTIALS_DIRECTORY")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,12 +48,19 @@ def from_argument(name: str) -> Input:
     return Input(source=source, document=content.document, remarks=content.remarks)
 
 
+def names_sources(config_file: str | None, environ: Mapping[str, str]) -> bool:
+    """Whether the one who asks has said himself where a license is: then he means that one."""
+    return config_file is not None or any(environ.get(name) for name in SOURCE_VARIABLES)
+
+
 def from_sources(environ: MutableMapping[str, str], config_file: str | None) -> Input | None:
     """What a daemon with this environment and configuration would take; None if nothing is set.
 
     Raises: SettingsRejectedError.
     """
     loaded = load(arguments={CONFIG_FILE_FLAG: config_file}, environ=environ)
+    for warning in loaded.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
     service = ServiceEnvironment.read(environ, pid=os.getpid())
     choice = choose(license_sources(loaded, service).read())
     if choice is None:

@@ -5,10 +5,18 @@ from __future__ import annotations
 import argparse
 import os
 import pwd
+import sys
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from kong_mesh_cp.commands.running_daemon import NoDaemonError, add_daemon_arguments, ask_daemon
+from kong_mesh_cp.commands import service
+from kong_mesh_cp.commands.license_input import names_sources
+from kong_mesh_cp.commands.running_daemon import (
+    NoDaemonError,
+    add_daemon_arguments,
+    ask_daemon,
+    socket_path,
+)
 from kong_mesh_cp.core.errors import ControlPlaneError, StateError
 from kong_mesh_cp.core.formats.printable import printable
 from kong_mesh_cp.core.lazy_import import lazy_import
@@ -31,8 +39,9 @@ else:
     loading = lazy_import("kong_mesh_cp.settings.loading")
     service_manager = lazy_import("kong_mesh_cp.settings.service_manager")
 
-EXIT_SAFE = 0
+EXIT_SAFE = 0  # 7, EXIT_UNKNOWN, is neither
 EXIT_NOT_SAFE = 1
+SAFE = "safe: a start right now would succeed"
 REASON_CHARACTERS_MAX = 500
 
 
@@ -41,12 +50,18 @@ def add_parsers(actions: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     check = actions.add_parser(
         "check-restart",
         help="say whether a start right now would succeed",
-        description="Asks the running daemon and, with --offline or without one, judges what this"
-        " environment and the configuration file hold. Exit status 0: a start would succeed.",
+        description="Asks the running daemon. With --offline, or without one, it judges a start of"
+        f" {service.UNIT} as systemd would do it now; on a machine without that service, a start"
+        " from this shell. Exit status 0: it would succeed, 1: it would not, 7: nobody knows.",
         allow_abbrev=False,
     )
     add_daemon_arguments(check)
     check.add_argument("--offline", action="store_true", help="do not ask the running daemon")
+    check.add_argument(
+        service.THIS_ENVIRONMENT,
+        action="store_true",
+        help="judge a start with the environment and as the user of this command, nothing else",
+    )
     check.add_argument("--license-keyring", metavar="FILE", help="as for `run`")
     check.set_defaults(run=_check_restart)
     reset = actions.add_parser(
@@ -62,21 +77,55 @@ def add_parsers(actions: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def _check_restart(arguments: argparse.Namespace) -> int:
-    if not arguments.offline:
+    try:
+        return _verdict(arguments)
+    except service.UnknownError as error:
+        print(f"unknown: {error.line}")
+        return error.exit_status
+
+
+def _verdict(arguments: argparse.Namespace) -> int:
+    """Raises: UnknownError."""
+    environ = dict(os.environ)  # noqa: TID251 (whether it sets anything)
+    of_service = (
+        not arguments.this_environment
+        and arguments.socket is None
+        and not names_sources(arguments.config_file, environ)
+        and service.is_installed()
+    )
+    who = f"a start of {service.UNIT}" if of_service else "this environment"
+    if not arguments.offline and not arguments.this_environment:
         try:
-            return _as_the_daemon_says(arguments)
+            told = _as_the_daemon_says(arguments)
         except NoDaemonError as error:
-            print(f"{error.message}; judging this environment instead")
+            if arguments.socket is not None:
+                raise _whose_is_it(error) from None
+            print(f"{error.message}; judging {who} instead")
+        else:
+            # It knows its own environment. What was changed in the files of the service since, it
+            # does not: those are what a restart begins with.
+            if told is not None or not of_service or not service.can_be_asked():
+                print(told or SAFE)
+                return EXIT_SAFE if told is None else EXIT_NOT_SAFE
+    if of_service:
+        keyring = arguments.license_keyring
+        flags = [] if keyring is None else ["--license-keyring", keyring]
+        return service.ask_as_service(["license", "check-restart", *flags])
     try:
         _check_a_start(arguments)
     except ControlPlaneError as error:
         print(f"not safe: {error.line}")
         return EXIT_NOT_SAFE
-    print("safe: a start right now would succeed")
+    print(SAFE)
+    if not arguments.this_environment:
+        print(
+            "asked: this environment; judged as this user, for a start from here", file=sys.stderr
+        )
     return EXIT_SAFE
 
 
-def _as_the_daemon_says(arguments: argparse.Namespace) -> int:
+def _as_the_daemon_says(arguments: argparse.Namespace) -> str | None:
+    """Why a restart would be refused, as a line; None where it would not. Raises: NoDaemonError."""
     answer = ask_daemon(arguments, "GET", "/v1/license")
     safe = answer.body.get("restartSafe")
     if answer.status != HTTPStatus.OK or not isinstance(safe, bool):
@@ -85,13 +134,21 @@ def _as_the_daemon_says(arguments: argparse.Namespace) -> int:
             code="daemon-not-understood",
             hint="Ask with --offline.",
         )
+    print(f"asked: the daemon on {printable(socket_path(arguments))}", file=sys.stderr)
     if safe:
-        print("safe: a start right now would succeed")
-        return EXIT_SAFE
+        return None
     reason = answer.body.get("restartError")
     facts = reason if isinstance(reason, dict) else {}
-    print(f"not safe: {facts.get('code')}: {facts.get('message')}. {facts.get('hint')}")
-    return EXIT_NOT_SAFE
+    return f"not safe: {facts.get('code')}: {facts.get('message')}. {facts.get('hint')}"
+
+
+def _whose_is_it(error: NoDaemonError) -> service.UnknownError:
+    return service.UnknownError(
+        f"{error.message}, and what that daemon is started with is not known",
+        code="service-unknown",
+        hint="Start it, or run this command with its environment, as its user, and"
+        f" {service.THIS_ENVIRONMENT}.",
+    )
 
 
 def _check_a_start(arguments: argparse.Namespace) -> None:

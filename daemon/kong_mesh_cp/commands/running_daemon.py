@@ -9,6 +9,7 @@ import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kong_mesh_cp.commands import service
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.errors import EX_UNAVAILABLE, ControlPlaneError
 from kong_mesh_cp.core.formats.printable import printable
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 else:  # it brings the e-mail package along, and most commands ask no daemon
     client = lazy_import("http.client")
 
+SOCKET_VARIABLE = "KMESH_ADMISSION_SOCKET"
 ANSWER_SECONDS_MAX = 30.0  # of silence
 ANSWER_BYTES_MAX = 1024 * 1024
 
@@ -47,11 +49,14 @@ def add_daemon_arguments(parser: argparse.ArgumentParser) -> None:
 def ask_daemon(arguments: argparse.Namespace, method: str, target: str) -> ControlAnswer:
     """One request to the daemon that `arguments` mean.
 
-    Raises: NoDaemonError `daemon-not-running` or `daemon-not-understood`.
+    Raises: NoDaemonError `daemon-not-running` or `daemon-not-understood`; UnknownError
+    `service-closed` where this user may not ask.
     """
-    path = _socket_path(arguments)
+    path = socket_path(arguments)
     try:
         return _ask(path, method, target)
+    except PermissionError as error:
+        raise service.closed_to_user(path, "the admission socket of the daemon") from error
     except OSError as error:
         raise NoDaemonError(
             f"no daemon answers on {printable(path)}: {error.strerror or error}",
@@ -66,11 +71,17 @@ def ask_daemon(arguments: argparse.Namespace, method: str, target: str) -> Contr
         ) from error
 
 
-def _socket_path(arguments: argparse.Namespace) -> Path:
+def socket_path(arguments: argparse.Namespace) -> Path:
+    """Where the daemon that `arguments` mean listens. Raises: SettingsRejectedError."""
     if arguments.socket is not None:
         return Path(arguments.socket)
     # A copy: taking the inline license out of the environment is for the daemon, which lives on.
     environ = dict(os.environ)  # noqa: TID251 (the same variables as the daemon's)
+    if not arguments.config_file and not environ.get(SOCKET_VARIABLE) and service.is_installed():
+        # systemd hands it over, whatever the settings of the service say.
+        handed_over = service.socket_path()
+        if handed_over is not None:
+            return handed_over
     loaded = load(arguments={"--config-file": arguments.config_file}, environ=environ)
     return loaded.settings.admission.socket
 

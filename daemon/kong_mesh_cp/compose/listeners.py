@@ -9,11 +9,10 @@ from contextlib import ExitStack, contextmanager
 
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.settings.model import Settings
+from kong_mesh_cp.settings.service_manager import ADMISSION_NAME
 from kong_mesh_cp.shell.admission_socket.listener import adopted, bound
 from kong_mesh_cp.shell.host.listening import address_of, open_tcp
 from kong_mesh_cp.shell.host.systemd import inherited_sockets
-
-ADMISSION_NAME = "admission"  # FileDescriptorName= of the socket unit
 
 log = logging.getLogger(__name__)
 

@@ -16,7 +16,9 @@ from kong_mesh_cp.core.lazy_import import lazy_import
 from kong_mesh_cp.settings.effective import effective
 from kong_mesh_cp.settings.loading import Loaded, load, secret_variables
 from kong_mesh_cp.settings.model import Settings
-from kong_mesh_cp.settings.service_manager import ServiceEnvironment
+from kong_mesh_cp.settings.problems import SettingsRejectedError
+from kong_mesh_cp.settings.service_manager import ADMISSION_NAME, ServiceEnvironment
+from kong_mesh_cp.shell.admission_socket.listener import require_free
 from kong_mesh_cp.shell.host import clocks, logs
 from kong_mesh_cp.shell.host.environment import wipe_initial_environment
 from kong_mesh_cp.shell.license_file.keyring import read_keyring
@@ -92,6 +94,12 @@ def prepare(
             },
             environ=environ,
         )
+    except SettingsRejectedError as error:
+        # The line of the refusal is the last one; what may explain it goes before it.
+        logs.configure("warning", journal=logs.on_journal(service.journal_stream))
+        for remark in error.remarks:
+            log.warning("%s", remark)
+        raise
     finally:
         for variable in secret:
             wipe_initial_environment(variable)
@@ -101,6 +109,11 @@ def prepare(
     logs.configure(settings.log.level, journal=logs.on_journal(service.journal_stream))
     for warning in loaded.warnings:
         log.warning("%s", warning)
+    for note in loaded.notes:
+        log.info("%s", note)
+    # Beside another daemon nothing is made: no state directory, no key.
+    if ADMISSION_NAME not in service.socket_names:
+        require_free(settings.admission.socket)
     herald = LicenseEventRelay()
     sources = license_sources(loaded, service)
     https = _https(settings)

@@ -11,10 +11,12 @@ class ControlPlaneError(Exception):
     """Something a person has to know about, in a form that can be shown anywhere.
 
     `code` is stable and machine readable (`license-expired`), `message` says what is wrong and
-    where, `hint` is the next thing to do. None of the three ever holds a secret.
+    where, `hint` is the next thing to do. None of the three ever holds a secret. `remarks` are
+    lines to be said before it: what was noticed on the way, and may explain it.
     """
 
     exit_status = 1
+    remarks: tuple[str, ...] = ()
 
     def __init__(self, message: str, *, code: str, hint: str) -> None:
         super().__init__(message)

@@ -6,7 +6,7 @@ from dataclasses import field
 from typing import Final
 
 from kong_mesh_cp.core.dataclass import dataclass
-from kong_mesh_cp.settings import forms
+from kong_mesh_cp.settings import forms, lists
 from kong_mesh_cp.settings.options import MEMBERS, Option, option
 
 ADMINS: Final = "mesh-system:admin"
@@ -29,7 +29,7 @@ def grant(variable: str, default: GrantSettings, what: str) -> GrantSettings:
     """The two rows of one list; `what` completes the sentence "Who may …"."""
     rows = {
         name: Option(
-            form=forms.NAMES,
+            form=lists.NAMES,
             doc=f"{name.capitalize()} that may {what}.",
             environment=f"{variable}_{name.upper()}",
             flag=None,
@@ -87,21 +87,21 @@ class AccessRbacSettings:
     """How access works where `access.type` is rbac."""
 
     log_actions: tuple[str, ...] = option(
-        forms.VERDICTS,
+        lists.VERDICTS,
         default=("allowed", "denied"),
         environment="KMESH_ACCESS_RBAC_LOG_ACTIONS",
         doc="Which decisions by roles are logged, one line each: allowed, denied, or both. Of what "
         "is denied to one user, the first five a minute. An empty list in a file logs none.",
     )
     default_admin_role_groups: tuple[str, ...] = option(
-        forms.NAMES,
+        lists.NAMES,
         default=EVERYBODY[::-1],
         environment="KMESH_ACCESS_RBAC_DEFAULT_ADMIN_ROLE_GROUPS",
         doc="Groups that the AccessRoleBinding of the first start gives the role admin. The "
         "default is everybody, also without a token: name your administrators here.",
     )
     default_admin_role_users: tuple[str, ...] = option(
-        forms.NAMES,
+        lists.NAMES,
         default=(),
         environment="KMESH_ACCESS_RBAC_DEFAULT_ADMIN_ROLE_USERS",
         default_text="nobody by name",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import errno
 import os
 import re
@@ -27,13 +28,19 @@ else:
 DOCUMENT_BYTES_MAX = 256 * 1024
 KEY_PARTS_MAX = 64  # the parser of the standard library takes quadratic time for them
 YAML_SUFFIXES = frozenset({".yml", ".yaml"})
+MANIFEST_KEYS = frozenset({"apiVersion", "kind"})
 YAML_NULL = "tag:yaml.org,2002:null"
 YAML_BOOLEAN = "tag:yaml.org,2002:bool"
 YAML_TRUE_WORDS = frozenset({"yes", "true", "on"})
 
 # With the spaces around the name, so that no character is looked at in two ways.
 _TABLE = re.compile(r"\s*+\[([^\[\]]++)\]\s*+(#.*)?")
+_QUOTED_NAME = re.compile(r"'(?!<)[^']{2,}+'|\"[^\"]{2,}+\"")
 _KEY = re.compile(r"[A-Za-z0-9_.\"'\s\[-]*+")
+# The first line that is neither empty nor a remark: a key of a mapping, or JSON.
+_YAML_LINE = re.compile(
+    r"\A(?:[ \t]*+(?:#[^\n]*+)?\n|---[^\n]*+\n)*+[ \t]*+(?:\{|[\w.\"']++[ \t]*+:(?:\s|\Z))"
+)
 _ASSIGNMENT = re.compile(r"([A-Za-z0-9_.\"'\s-]++)=")
 
 
@@ -61,22 +68,44 @@ class Document:
 def read_document(path: Path, *, kuma: bool = False) -> Document | None:
     """The file at `path`, or None if there is none. Raises: SettingsRejectedError.
 
-    `kuma` says that it is a Kuma YAML, whatever its name ends in.
+    `kuma` says that it is a Kuma YAML, whatever its name ends in. Else the name is only the first
+    guess: what is no TOML is read as YAML, and the other way round, before it is refused.
     """
     found = _read(path)
     if found is None:
         return None
     content, mode = found
     try:
-        text = content.decode("utf-8")
+        text = content.decode("utf-8-sig")  # Windows puts a mark in front
     except UnicodeDecodeError as error:
-        message = f"is not UTF-8 at byte {error.start}"
+        wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        message = "is UTF-16, not UTF-8" if wide else f"is not UTF-8 at byte {error.start}"
         raise _rejected("config-not-utf8", path, message) from None
     try:
-        document = parse_document(text, path=path, kuma=kuma or path.suffix in YAML_SUFFIXES)
+        if kuma:
+            document = parse_document(text, path=path, kuma=True)
+        else:
+            document = _in_either_form(text, path)
         return replace(document, is_exposed=bool(mode & stat.S_IROTH))
     except RecursionError:
         raise _rejected("config-syntax", path, "is nested too deeply") from None
+
+
+def _in_either_form(text: str, path: Path) -> Document:
+    named_yaml = path.suffix.casefold() in YAML_SUFFIXES
+    try:
+        return parse_document(text, path=path, kuma=named_yaml)
+    except SettingsRejectedError as error:
+        refused = error
+    looks_yaml = bool(_YAML_LINE.search(text))
+    if looks_yaml is named_yaml:  # it is of the form that its name says, and wrong in it
+        raise refused
+    try:
+        return parse_document(text, path=path, kuma=looks_yaml)
+    except SettingsRejectedError:
+        if looks_yaml:
+            raise
+        raise refused from None
 
 
 def parse_document(text: str, *, path: Path, kuma: bool) -> Document:
@@ -117,8 +146,7 @@ def _read(path: Path) -> tuple[bytes, int] | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        message = f"{printable(path)} cannot be read: {reason}"
+        message = _unreadable(path, error)
         raise SettingsRejectedError(
             [Problem("config-unreadable", message, _remedy_of(error))]
         ) from None
@@ -134,9 +162,25 @@ def _open_to_all(path: Path) -> SettingsRejectedError:
     return SettingsRejectedError([Problem("config-writable", message, remedy)])
 
 
+def _unreadable(path: Path, error: OSError | ValueError) -> str:
+    """What cannot be read: behind a closed folder nobody knows whether there is a file."""
+    if isinstance(error, OSError) and error.errno in {errno.EACCES, errno.EPERM}:
+        for folder in reversed(path.absolute().parents):
+            if not os.access(folder, os.X_OK):
+                return (
+                    f"this user may not enter the folder {printable(folder)}, where a configuration"
+                    f" file {printable(path.name)} may be"
+                )
+    reason = error.strerror if isinstance(error, OSError) else str(error)
+    return f"{printable(path)} cannot be read: {reason}"
+
+
 def _remedy_of(error: OSError | ValueError) -> str:
     if isinstance(error, OSError) and error.errno in {errno.EACCES, errno.EPERM}:
-        return "Give the daemon's user read access to the file and its folders."
+        return (
+            "Run it as root or as the daemon's user, or give this user read access to the file and"
+            " its folders."
+        )
     return "Name a readable file with --config-file."
 
 
@@ -180,17 +224,26 @@ def _parse_yaml(text: str, path: Path) -> Mapping[str, object]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = f"line {mark.line + 1} " if mark else ""
-        problem = quoted(error.problem or error.context or "not readable")
-        message = f"{line}is not YAML: {problem}"
+        problem = _without_names(error.problem or error.context or "not readable")
+        message = f"{line}is not YAML: {quoted(problem)}"
         raise _rejected("config-syntax", path, message) from None
     except yaml.YAMLError as error:
-        message = f"is not YAML: {quoted(str(error))}"
+        message = f"is not YAML: {quoted(_without_names(str(error)))}"
         raise _rejected("config-syntax", path, message) from None
     if node is None or node.tag == YAML_NULL:
         return _Located()
     if not isinstance(node, yaml.MappingNode):
         raise _rejected("config-syntax", path, "is not a mapping of settings")
-    return _mapping(node, path, {})
+    tree = _mapping(node, path, {})
+    if tree.keys() >= MANIFEST_KEYS:
+        message = "is a whole manifest of Kubernetes: take the configuration out of it"
+        raise _rejected("config-syntax", path, message)
+    return tree
+
+
+def _without_names(problem: str) -> str:
+    """What the parser says, without the names it quotes: `*hunter2` may have been a password."""
+    return _QUOTED_NAME.sub("a name", problem)
 
 
 def _mapping(node: yaml.MappingNode, path: Path, known: dict[int, object]) -> _Located:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import fields
 from datetime import timedelta
@@ -12,15 +11,13 @@ from pathlib import Path
 from kong_mesh_cp.core.admission.attestation import Rule
 from kong_mesh_cp.core.formats.durations import MICROSECOND, format_duration
 from kong_mesh_cp.core.formats.printable import printable
+from kong_mesh_cp.core.formats.value_shapes import could_be_file, is_quoted
 from kong_mesh_cp.settings.forms import Secret
 from kong_mesh_cp.settings.model import Row, Settings, rows, value_at
 from kong_mesh_cp.settings.options import camel_case
 from kong_mesh_cp.settings.token_authentication import PublicKey
 
 MASK = "*****"
-
-# A license, or a part of one, in a place that wants a path: not to be shown as if it were one.
-_NO_PATH = re.compile(r"[{}\"“”\n]|[^/.]{40,}")
 
 
 def effective(settings: Settings, origins: Mapping[str, str] | None = None) -> dict[str, object]:
@@ -40,8 +37,9 @@ def plain_value(row: Row, value: object) -> object:
     """One value as JSON and TOML know it; a secret is masked, what is not set is None."""
     if isinstance(value, Secret):
         return MASK
-    if row.path == "license.path" and isinstance(value, str) and _NO_PATH.search(value):
-        return MASK
+    # A license, or a part of one, in a place that wants a path is not shown as if it were one.
+    if row.path == "license.path" and isinstance(value, str):
+        return printable(value) if could_be_file(value) and not is_quoted(value) else MASK
     if isinstance(value, Path):
         return printable(value)
     if isinstance(value, timedelta):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import field
 from datetime import timedelta
 from pathlib import Path
@@ -12,16 +12,23 @@ from typing import Generic, TypeVar
 
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats.durations import MICROSECOND, DurationError, parse_duration
-from kong_mesh_cp.core.formats.origin_patterns import OriginPattern, OriginPatternError
-from kong_mesh_cp.core.formats.tls_names import SUITES, VERSIONS, VERSIONS_TOO_OLD
+from kong_mesh_cp.core.formats.tls_names import VERSIONS, VERSIONS_TOO_OLD
+from kong_mesh_cp.core.formats.value_shapes import (
+    could_be_file,
+    has_blank_ends,
+    is_quoted,
+    is_url,
+    secret_in,
+    unexpanded,
+)
 
 T_co = TypeVar("T_co", covariant=True)
 
 PORT_MAX = 65_535
-SOCKET_PATH_BYTES_MAX = 107  # sockaddr_un: 108 bytes with the final NUL
-WORDS_MAX = 1_000  # of one list
+SOCKET_PATH_BYTES_MAX = 103  # sun_path holds 107 and a NUL (unix(7)); four are for a suffix
 PATH_BYTES_MAX = 4_095  # PATH_MAX without the final NUL
-ORIGIN_PATTERN_CHARACTERS_MAX = 512  # of a regular expression
+HOSTS_CHARACTERS_MAX = 4_095
+_HOST_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,251}[A-Za-z0-9_.])?", re.ASCII)
 LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)  # RFC 1123
 DIGITS = re.compile(r"[0-9]{1,10}", re.ASCII)
 TRUE_WORDS = frozenset({"1", "t", "T", "true", "TRUE", "True"})  # Go's strconv.ParseBool
@@ -29,7 +36,14 @@ FALSE_WORDS = frozenset({"0", "f", "F", "false", "FALSE", "False"})
 
 
 class MalformedError(ValueError):
-    """The value has not the form. Its text goes on from the name: `must be …`. No value in it."""
+    """The value has not the form. Its text goes on from the name: `must be …`. No value in it.
+
+    `remedy` is what to do about it, where that is known.
+    """
+
+    def __init__(self, text: str, remedy: str | None = None) -> None:
+        super().__init__(text)
+        self.remedy = remedy
 
 
 def must_be(expected: str) -> MalformedError:
@@ -77,6 +91,8 @@ class Form(Generic[T_co]):
     expected: str
     read: Callable[[object], T_co]
     deprecated: Mapping[str, str] = field(default_factory=dict)  # spelling → what to write instead
+    words: tuple[str, ...] = ()  # the only values there are, with those that are refused by name
+    is_path: bool = False
 
 
 def _text(value: object) -> str:
@@ -153,10 +169,21 @@ def _zone(value: object) -> str:
     return text
 
 
-def _path(value: object, expected: str, bytes_max: int) -> Path:
+def _plain(value: object, expected: str) -> str:
+    """Text that is what it says: nothing around it, nothing that waits for a shell, no secret."""
     text = _text(value)
+    wrapped = not text.isprintable() or has_blank_ends(text) or is_quoted(text)
+    if wrapped or unexpanded(text) is not None or secret_in(text) is not None:
+        raise must_be(expected)
+    return text
+
+
+def _path(value: object, expected: str, bytes_max: int) -> Path:
+    text = _plain(value, expected)
     # A shell expands `~`, a file or a unit does not: a folder called `~` is never what was meant.
-    if not text.isprintable() or text.startswith("~") or len(text.encode()) > bytes_max:
+    if text.startswith("~") or is_url(text) or len(text.encode()) > bytes_max:
+        raise must_be(expected)
+    if not could_be_file(text):
         raise must_be(expected)
     return Path(text)
 
@@ -186,51 +213,50 @@ def _file_path(value: object) -> Path:
     return _path(value, FILE_PATH.expected, PATH_BYTES_MAX)
 
 
-def _words(value: object, expected: str) -> tuple[str, ...]:
-    """Texts of a file's list, or parts of a text between commas, as Kuma's variables have them."""
-    if isinstance(value, str):
-        value = [part.strip() for part in value.split(",")]
-    if not isinstance(value, Sequence) or len(value) > WORDS_MAX:
-        raise must_be(expected)
-    words = tuple(_text(word) for word in value)
-    if not all(word and word.isprintable() for word in words):
-        raise must_be(expected)
-    return words
+def _secret_file(value: object) -> Path:
+    # What has no slash in front may be the secret itself.
+    text = _text(value)
+    if not text.startswith(("/", "./", "../")):
+        raise must_be(SECRET_FILE.expected)
+    return _path(text, SECRET_FILE.expected, PATH_BYTES_MAX)
 
 
-def _cipher_suites(value: object) -> tuple[str, ...]:
-    words = _words(value, CIPHER_SUITES.expected)
-    for word in words:
-        if word not in SUITES:
-            known = f"{CIPHER_SUITES.expected}; {word!r} is none of {', '.join(SUITES)}"
-            raise must_be(known)
-    return words
+def _host(value: object) -> str:
+    """What libpq takes: a name, an address, a folder with a socket; or several, with commas."""
+    text = _plain(value, HOST.expected)
+    if text.startswith(("/", "@")):
+        return text
+    if len(text) > HOSTS_CHARACTERS_MAX or not all(map(_is_host, text.split(","))):
+        raise must_be(HOST.expected)
+    return text
 
 
-def _names(value: object) -> tuple[str, ...]:
-    return _words(value, NAMES.expected)
+def _is_host(text: str) -> bool:
+    if _HOST_NAME.fullmatch(text):
+        return True
+    try:
+        return bool(ipaddress.ip_address(text))
+    except ValueError:
+        return False
 
 
-def _verdicts(value: object) -> tuple[str, ...]:
-    words = _words(value, VERDICTS.expected)
-    if not set(words) <= {"allowed", "denied"}:
-        raise must_be(VERDICTS.expected)
-    return words
+def _database(value: object) -> str:
+    # libpq takes what holds `=` or begins like a URL for the whole address of a server.
+    text = _plain(value, DATABASE.expected)
+    if is_url(text) or "=" in text:
+        raise must_be(DATABASE.expected)
+    return text
 
 
-def _origins(value: object) -> tuple[str, ...]:
-    words = _words(value, ORIGINS.expected)
-    for word in words:
-        if len(word) > ORIGIN_PATTERN_CHARACTERS_MAX:
-            reason = (
-                f"{ORIGINS.expected}, each of at most {ORIGIN_PATTERN_CHARACTERS_MAX} characters"
-            )
-            raise must_be(reason)
-        try:
-            OriginPattern(word)
-        except OriginPatternError as error:
-            raise must_be(f"{ORIGINS.expected}; {word!r} is none: {error}") from None
-    return words
+def _role(value: object) -> str:
+    text = _plain(value, ROLE.expected)
+    if is_url(text) or ":" in text or "=" in text:
+        raise must_be(ROLE.expected)
+    return text
+
+
+def _address(value: object) -> str:
+    return _plain(value, ADDRESS.expected)
 
 
 def _url_path(value: object) -> str:
@@ -261,20 +287,34 @@ def one_of(
             raise must_be(expected)
         return text
 
-    return Form(expected, read, spellings)
+    return Form(expected, read, spellings, words=(*words, *refusals, *spellings))
 
 
-BOOLEAN = Form("true or false", _boolean)
+BOOLEAN = Form("true or false", _boolean, words=("true", "false"))
 PORT = Form(f"a port number from 0 to {PORT_MAX} (0: any free port)", _port)
 DURATION = Form("a time above zero in quotes, such as 1s, 5m or 72h", _duration)
 INTERFACE = Form("an IP address, such as 127.0.0.1 or ::1 (0.0.0.0 and :: mean all)", _interface)
 ZONE_NAME = Form("a name of at most 63 lower-case letters, digits and inner hyphens", _zone)
-DIRECTORY = Form("a folder's path, written out (`~` is not expanded)", _directory)
-SOCKET_PATH = Form(f"a path of at most {SOCKET_PATH_BYTES_MAX} bytes, written out", _socket_path)
+DIRECTORY = Form(
+    "a folder's path, written out, with a slash (`~` is not expanded)", _directory, is_path=True
+)
+SOCKET_PATH = Form(
+    f"the path of a socket, of at most {SOCKET_PATH_BYTES_MAX} bytes, written out",
+    _socket_path,
+    is_path=True,
+)
 LICENSE_PATH = Form("a file's path", _license_path)
 SECRET = Form("text in quotes", _secret)
-TEXT = Form("text in quotes", _text)
-FILE_PATH = Form("a file's path, written out (`~` is not expanded)", _file_path)
+FILE_PATH = Form("a file's path, written out (`~` is not expanded)", _file_path, is_path=True)
+SECRET_FILE = Form(
+    "a file's path, written out, that begins with a slash, not what is in the file",
+    _secret_file,
+    is_path=True,
+)
+HOST = Form("the name or address of a host alone, or the folder of a socket", _host)
+DATABASE = Form("the name of a database alone", _database)
+ROLE = Form("the name of a user alone", _role)
+ADDRESS = Form("an address without a user in it", _address)
 TLS_VERSION = one_of(
     *VERSIONS,
     unsupported={
@@ -285,8 +325,4 @@ TLS_VERSION = one_of(
         for version in VERSIONS_TOO_OLD
     },
 )
-CIPHER_SUITES = Form("a list of cipher suites", _cipher_suites)
-NAMES = Form("a list of names", _names)
-VERDICTS = Form("a list of allowed, denied or both", _verdicts)
 URL_PATH = Form("a path of letters, digits and . _ ~ - that begins with a slash", _url_path)
-ORIGINS = Form("a list of regular expressions for origins", _origins)

@@ -9,10 +9,13 @@ from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats.printable import printable
 from kong_mesh_cp.settings.contradictions import contradictions, remarks
 from kong_mesh_cp.settings.documents import Document
-from kong_mesh_cp.settings.forms import MalformedError, UnsupportedError
+from kong_mesh_cp.settings.forms import MalformedError, Secret, UnsupportedError
 from kong_mesh_cp.settings.model import Row, Settings, rows
 from kong_mesh_cp.settings.names import (
+    GATEWAY_VARIABLES,
+    LICENSE_VARIABLES,
     VARIABLE_PREFIXES,
+    is_of_kuma_dp,
     kuma_names,
     nearest_path,
     nearest_variable,
@@ -20,11 +23,17 @@ from kong_mesh_cp.settings.names import (
     rows_by_variable,
     sections,
 )
-from kong_mesh_cp.settings.problems import PROBLEMS_MAX, Problem, quoted
+from kong_mesh_cp.settings.problems import (
+    PROBLEMS_MAX,
+    Problem,
+    doubtful_secret,
+    quoted,
+    what_it_is,
+    what_to_do,
+)
 
 WORK_DIR = "general.workDir"
 UNUSED_NAMES_SHOWN_MAX = 8
-INTEGER_SHOWN_MAX = 10**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +50,7 @@ class Gathering:
     def __init__(self) -> None:
         self.problems: list[Problem] = []
         self.warnings: list[str] = []
+        self.notes: list[str] = []
         self.unused: list[str] = []  # paths of a file that Kuma knows and this version does not
         self.unknown: list[str] = []  # unknown paths of a Kuma file
         self.file: dict[str, Reading] = {}
@@ -54,14 +64,34 @@ class Gathering:
     def add_environment(self, environ: Mapping[str, str]) -> None:
         """Every variable in our and Kuma's name space. An empty one counts as not set."""
         known = rows_by_variable()
+        unused: list[str] = []
+        self._tell_of_the_gateway(environ)
         for name in sorted(name for name in environ if name.startswith(VARIABLE_PREFIXES)):
             if name in known:
                 self._take(self.environment, known[name], environ[name], f"environment {name}")
-            elif name in kuma_names().variables:
-                self._warn(f"config-unused: {name} is known, but not used by this version")
+            elif name in kuma_names().variables or is_of_kuma_dp(name):
+                unused.append(name)
             else:
                 hint = _did_you_mean(nearest_variable(name))
                 self._warn(f"config-unknown-variable: {quoted(name)} is not a setting.{hint}")
+        if unused:
+            self.notes.append(
+                f"config-unused: the environment sets {_names(unused)}, known, but not used"
+                " by this version"
+            )
+
+    def _tell_of_the_gateway(self, environ: Mapping[str, str]) -> None:
+        """Kong Gateway has a license, too: whoever sets its variables here has none in force."""
+        others = [name for name in GATEWAY_VARIABLES if environ.get(name)]
+        if not others:
+            return
+        verb = "is a variable" if len(others) == 1 else "are variables"
+        ours = any(environ.get(name) for name in LICENSE_VARIABLES)
+        then = "" if ours else " With no other source, the pre-bundled license is in force."
+        self._warn(
+            f"config-foreign-variable: {' and '.join(others)} {verb} of Kong Gateway, another"
+            f" product, and not read here.{then} Set {' or '.join(LICENSE_VARIABLES)}."
+        )
 
     def add_flags(self, arguments: Mapping[str, str | None]) -> None:
         known = {row.option.flag: row for row in rows() if row.option.flag}
@@ -73,9 +103,9 @@ class Gathering:
         self._add_table(document, document.tree, ())
         if self.unused:
             location = printable(document.path)
-            self._warn(
-                f"config-unused: {location} has {_names(self.unused)}, "
-                "known, but not used by this version"
+            self.notes.append(
+                f"config-unused: {location} has {_names(self.unused)}, known, but not used"
+                " by this version"
             )
         secrets = [row.path for row in rows() if row.option.secret and row.path in self.file]
         if document.is_exposed and secrets:
@@ -168,18 +198,29 @@ class Gathering:
             return
         name = location or origin.partition(" ")[2]
         form = row.option.form
-        is_ = "" if row.option.secret else _is(raw)
         try:
-            layer[row.path] = Reading(form.read(raw), origin)
+            value = form.read(raw)
         except MalformedError as error:
-            message = f"{name} {is_}{error}"
-            self._problem("config-value", message, "Correct it or remove it.")
+            message = f"{name} {what_it_is(raw, row)}{error}"
+            remedy = error.remedy or what_to_do(raw, row)
+            self._problem("config-value", message, remedy)
         except UnsupportedError as error:
+            is_ = what_it_is(raw, row)
             self._problem("config-unsupported", f"{name} {is_}{error.reason}", error.remedy)
         else:
-            if isinstance(raw, str) and raw in form.deprecated:
-                instead = form.deprecated[raw]
-                self._warn(f"config-deprecated: {name} is {quoted(raw)}; write {quoted(instead)}")
+            layer[row.path] = Reading(value, origin)
+            self._remark_on(name, row, raw, value)
+
+    def _remark_on(self, name: str, row: Row, raw: object, value: object) -> None:
+        deprecated = row.option.form.deprecated
+        if isinstance(raw, str) and raw in deprecated:
+            instead = deprecated[raw]
+            self._warn(f"config-deprecated: {name} is {quoted(raw)}; write {quoted(instead)}")
+        # Of the license, its own reader says more.
+        if isinstance(value, Secret) and not row.path.startswith("license."):
+            doubt = doubtful_secret(value)
+            if doubt is not None:
+                self._warn(f"config-doubtful: {name} {doubt}. If that is not meant, correct it.")
 
     def _problem(self, code: str, message: str, remedy: str) -> None:
         if len(self.problems) < PROBLEMS_MAX:
@@ -188,19 +229,6 @@ class Gathering:
     def _warn(self, line: str) -> None:
         if len(self.warnings) < PROBLEMS_MAX:
             self.warnings.append(line)
-
-
-def _is(raw: object) -> str:
-    """`is 'abc': `, where the value can be shown on a line."""
-    match raw:
-        case str():
-            return f"is {quoted(raw)}: "
-        case bool():
-            return f"is {str(raw).lower()}: "
-        case int() if abs(raw) <= INTEGER_SHOWN_MAX:
-            return f"is {raw}: "
-        case _:
-            return ""
 
 
 def _did_you_mean(name: str | None) -> str:

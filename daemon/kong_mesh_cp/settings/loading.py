@@ -42,9 +42,20 @@ class Loaded:
 
     settings: Settings
     warnings: tuple[str, ...]  # lines for the log at WARNING, each with its code
+    notes: tuple[str, ...] = ()  # likewise, at INFO: what harms nobody
     origins: Mapping[str, str]  # by path: `default`, `file:PATH:apiServer.http.port`, …
     license_texts: LicenseTexts
     file: Path | None  # the file that was read
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examined:
+    """All that a reading found. `loaded` is None where there are problems."""
+
+    loaded: Loaded | None
+    problems: tuple[Problem, ...]
+    warnings: tuple[str, ...]
+    notes: tuple[str, ...]
 
 
 def load(
@@ -58,12 +69,12 @@ def load(
     `arguments` holds the flags by name (`--config-file`, `--log-level`); None is a flag not given.
     The variables of secrets are removed from `environ`, also when something is wrong: what the
     process starts later, and readers of its environment, have no use for them.
-    Raises: SettingsRejectedError with all problems.
+    Raises: SettingsRejectedError with all problems, and with the warnings.
     """
-    loaded, problems = examine(arguments=arguments, environ=environ, default_file=default_file)
-    if loaded is None:
-        raise SettingsRejectedError(problems)
-    return loaded
+    found = examine(arguments=arguments, environ=environ, default_file=default_file)
+    if found.loaded is None:
+        raise SettingsRejectedError(found.problems, found.warnings)
+    return found.loaded
 
 
 def examine(
@@ -71,8 +82,8 @@ def examine(
     arguments: Mapping[str, str | None],
     environ: MutableMapping[str, str],
     default_file: Path = DEFAULT_FILE,
-) -> tuple[Loaded | None, tuple[Problem, ...]]:
-    """As `load`, but hands the problems back; without problems the first part is there."""
+) -> Examined:
+    """As `load`, but hands the problems back."""
     gathering = Gathering()
     gathering.add_environment(environ)
     for variable in secret_variables():
@@ -86,20 +97,28 @@ def examine(
         gathering.add_document(document)
     gathering.add_flags({k: v for k, v in arguments.items() if k != CONFIG_FILE_FLAG})
     gathering.settle_work_dir(environ)
-    if gathering.problems:
-        return None, tuple(gathering.problems)
-    settings = _build(Settings, (), gathering.winners())
-    gathering.check_together(settings)
-    if gathering.problems:
-        return None, tuple(gathering.problems)
-    loaded = Loaded(
+    loaded: Loaded | None = None
+    if not gathering.problems:
+        settings = _build(Settings, (), gathering.winners())
+        gathering.check_together(settings)
+        loaded = _loaded(settings, gathering, document)
+    return Examined(
+        loaded=None if gathering.problems else loaded,
+        problems=tuple(gathering.problems),
+        warnings=tuple(gathering.warnings),
+        notes=tuple(gathering.notes),
+    )
+
+
+def _loaded(settings: Settings, gathering: Gathering, document: Document | None) -> Loaded:
+    return Loaded(
         settings=settings,
         warnings=tuple(gathering.warnings),
+        notes=tuple(gathering.notes),
         origins=_origins(gathering.winners()),
         license_texts=_license_texts(gathering),
         file=document.path if document else None,
     )
-    return loaded, ()
 
 
 def secret_variables() -> tuple[str, ...]:

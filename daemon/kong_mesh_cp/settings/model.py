@@ -51,7 +51,7 @@ class ZoneSettings:
         doc="The name of this zone. It is part of every proxy's identity.",
     )
     global_address: str | None = option(
-        forms.TEXT,
+        forms.ADDRESS,
         default=None,
         environment="KUMA_MULTIZONE_ZONE_GLOBAL_ADDRESS",
         default_text="not set",

@@ -18,6 +18,21 @@ else:  # only an unexpected name needs them
     resources = lazy_import("importlib.resources")
 
 VARIABLE_PREFIXES = ("KMESH_", "KUMA_")
+LICENSE_VARIABLES = ("KMESH_LICENSE_PATH", "KMESH_LICENSE_INLINE")
+GATEWAY_VARIABLES = ("KONG_LICENSE_PATH", "KONG_LICENSE_DATA")
+# Of the data plane proxy's program, which a machine may run beside this one.
+KUMA_DP_PREFIXES = (
+    "KUMA_APPLICATION_PROBE_PROXY_",
+    "KUMA_CONTROL_PLANE_",
+    "KUMA_DATAPLANE_",
+    "KUMA_DNS_CONFIG_",
+    "KUMA_DNS_CORE_",
+    "KUMA_DNS_ENABLE",
+    "KUMA_DNS_ENVOY_",
+    "KUMA_DNS_PROMETHEUS_",
+    "KUMA_DP_USER",
+    "KUMA_READINESS_PORT",
+)
 # Kong Mesh keeps these under a block of its own; a file may use either place.
 OTHER_SPELLINGS: Mapping[str, str] = {
     "kmesh.license.inline": "license.inline",
@@ -55,7 +70,7 @@ def kuma_names() -> KumaNames:
     return KumaNames(
         paths=frozenset(entry[0] for entry in entries if not entry[0].endswith(".*")),
         trees=tuple(entry[0].removesuffix("*") for entry in entries if entry[0].endswith(".*")),
-        variables=frozenset(entry[1] for entry in entries if len(entry) > 1),
+        variables=frozenset(variable for entry in entries for variable in entry[1:]),
     )
 
 
@@ -86,8 +101,48 @@ def nearest_path(path: str) -> str | None:
     return _nearest(path, rows_by_path(), sections() | kuma_names().paths)
 
 
+def is_of_kuma_dp(variable: str) -> bool:
+    return variable.startswith(KUMA_DP_PREFIXES)
+
+
 def nearest_variable(name: str) -> str | None:
-    return _nearest(name, rows_by_variable(), kuma_names().variables)
+    """What `name` was meant to be: a row by its place in the tree, else one of the same server."""
+    by_place = _rows_by_place().get(name.partition("_")[2])
+    if by_place is not None:
+        return by_place
+    section = _section_of(name)
+    if section is None:
+        return _nearest(name, rows_by_variable(), ())
+    ours = [one for one in rows_by_variable() if _section_of(one) == section]
+    others = [one for one in kuma_names().variables if _section_of(one) == section]
+    return _nearest(name, ours, others)
+
+
+@cache
+def _rows_by_place() -> Mapping[str, str]:
+    """The variable of each row by what it would be called after its path, without the prefix."""
+    return {
+        "_".join(attribute.upper() for attribute in row.attributes): row.option.environment
+        for row in rows()
+        if row.option.environment
+    }
+
+
+@cache
+def _section_prefixes() -> tuple[str, ...]:
+    """`API_SERVER_`, `DP_SERVER_`, …: how the variables of each server begin."""
+    known = {_upper_snake(path.partition(".")[0]) for path in kuma_names().paths if "." in path}
+    return tuple(f"{one}_" for one in known if one.endswith("_SERVER"))
+
+
+def _upper_snake(name: str) -> str:
+    return "".join(f"_{c}" if c.isupper() else c.upper() for c in name)
+
+
+def _section_of(variable: str) -> str | None:
+    """Of which server a variable is; None for those of none."""
+    rest = variable.partition("_")[2]
+    return next((one for one in _section_prefixes() if rest.startswith(one)), None)
 
 
 def _nearest(name: str, ours: Iterable[str], others: Iterable[str]) -> str | None:

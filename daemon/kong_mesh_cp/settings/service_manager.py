@@ -7,6 +7,7 @@ from pathlib import Path
 
 from kong_mesh_cp.core.dataclass import dataclass
 
+ADMISSION_NAME = "admission"  # FileDescriptorName= of the socket unit
 # Set by the unit, not by operators: not a setting, so not named like one.
 ORIGIN_VARIABLE = "LICENSE_CREDENTIAL_ORIGIN"
 MICROSECONDS = 1_000_000

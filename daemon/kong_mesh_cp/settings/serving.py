@@ -6,7 +6,7 @@ from dataclasses import field
 from pathlib import Path
 
 from kong_mesh_cp.core.dataclass import dataclass
-from kong_mesh_cp.settings import forms
+from kong_mesh_cp.settings import forms, lists
 from kong_mesh_cp.settings.options import OPTION, Option, option
 from kong_mesh_cp.settings.token_authentication import ApiServerAuthnTokensSettings
 
@@ -37,7 +37,7 @@ class GeneralSettings:
         doc="The certificate, with its chain, of every server without its own. A PEM file.",
     )
     tls_key_file: Path | None = option(
-        forms.FILE_PATH,
+        forms.SECRET_FILE,
         default=None,
         environment="KUMA_GENERAL_TLS_KEY_FILE",
         default_text="not set: kuma-cp.key in general.workDir, made at the first start",
@@ -57,7 +57,7 @@ class GeneralSettings:
         doc="The newest version of TLS that servers speak: TLSv1_2 or TLSv1_3.",
     )
     tls_cipher_suites: tuple[str, ...] = option(
-        forms.CIPHER_SUITES,
+        lists.CIPHER_SUITES,
         default=(),
         environment="KUMA_GENERAL_TLS_CIPHER_SUITES",
         default_text="not set: what OpenSSL takes for safe",
@@ -120,7 +120,7 @@ class ApiServerHttpsSettings:
         doc="The certificate of the API server, with its chain. A PEM file.",
     )
     tls_key_file: Path | None = option(
-        forms.FILE_PATH,
+        forms.SECRET_FILE,
         default=None,
         environment="KUMA_API_SERVER_HTTPS_TLS_KEY_FILE",
         default_text="not set: general.tlsKeyFile",
@@ -215,7 +215,7 @@ class ApiServerSettings:
     auth: ApiServerAuthSettings = field(default_factory=ApiServerAuthSettings)
     authn: ApiServerAuthnSettings = field(default_factory=ApiServerAuthnSettings)
     cors_allowed_domains: tuple[str, ...] = option(
-        forms.ORIGINS,
+        lists.ORIGINS,
         default=(),
         environment="KUMA_API_SERVER_CORS_ALLOWED_DOMAINS",
         default_text="none (Kuma: all)",

@@ -40,7 +40,7 @@ class PostgresTlsSettings:
         doc="The certificate that is shown to PostgreSQL. A PEM file.",
     )
     key_path: Path | None = option(
-        forms.FILE_PATH,
+        forms.SECRET_FILE,
         default=None,
         environment="KUMA_STORE_POSTGRES_TLS_KEY_PATH",
         default_text="not set",
@@ -61,7 +61,7 @@ class PostgresSettings:
     """Used where `store.type` is postgres. The defaults are Kuma's but for the connections."""
 
     host: str = option(
-        forms.TEXT,
+        forms.HOST,
         default="127.0.0.1",
         environment="KUMA_STORE_POSTGRES_HOST",
         doc="The host of PostgreSQL, or the folder of its Unix socket.",
@@ -73,7 +73,7 @@ class PostgresSettings:
         doc="The TCP port of PostgreSQL. As Kuma, the default is not PostgreSQL's own, 5432.",
     )
     user: str = option(
-        forms.TEXT,
+        forms.ROLE,
         default="kuma",
         environment="KUMA_STORE_POSTGRES_USER",
         doc="The user to log in as. It has to own the database, or be allowed to make a schema.",
@@ -88,7 +88,7 @@ class PostgresSettings:
         "it has read it.",
     )
     password_file: Path | None = option(
-        forms.FILE_PATH,
+        forms.SECRET_FILE,
         default=None,
         environment="KMESH_STORE_POSTGRES_PASSWORD_FILE",
         default_text="not set",
@@ -96,7 +96,7 @@ class PostgresSettings:
         "count. Read at start.",
     )
     db_name: str = option(
-        forms.TEXT,
+        forms.DATABASE,
         default="kuma",
         environment="KUMA_STORE_POSTGRES_DB_NAME",
         doc="The database. It must exist; the schema kong_mesh_cp is made in it.",

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from kong_mesh_cp.core.dataclass import dataclass
+from kong_mesh_cp.core.formats.value_shapes import secret_in
 from kong_mesh_cp.settings import forms
 from kong_mesh_cp.settings.forms import Form, MalformedError, must_be
 from kong_mesh_cp.settings.options import camel_case, option
@@ -15,6 +16,7 @@ from kong_mesh_cp.settings.problems import quoted
 
 KEYS_MAX: Final = 100
 _PRIVATE: Final = "PRIVATE KEY"
+_PEM: Final = "-----BEGIN "
 _NO_KEYS: Final = "no keys from elsewhere"
 
 
@@ -40,7 +42,7 @@ def _keys(*, of_meshes: bool) -> Form[tuple[PublicKey, ...]]:
         for number, entry in enumerate(value, start=1):
             key = _key(entry, f"key {number}", known)
             if (key.mesh, key.kid) in found:
-                raise MalformedError(f"has the kid {quoted(key.kid)} twice")
+                raise MalformedError(f"key {number} has the kid of one before it")
             found[key.mesh, key.kid] = key
         return tuple(found.values())
 
@@ -63,6 +65,10 @@ def _key(entry: object, at: str, known: Sequence[str]) -> PublicKey:
         raise MalformedError(f"{at} needs a kid: the id of the key in the head of its tokens")
     if ("key" in texts) == ("keyFile" in texts):
         raise MalformedError(f"{at} needs a key in PEM, or the path of one as keyFile; not both")
+    if "key" in texts and not texts["key"].lstrip().startswith(_PEM):
+        raise MalformedError(f"key of {at} is no PEM, which begins with {_PEM}")
+    if secret_in(texts["kid"]) is not None:
+        raise MalformedError(f"kid of {at} may be a secret: it is the id of a key alone")
     if _PRIVATE in texts.get("key", ""):
         raise MalformedError(
             f"{at} is a private key, which must not be here: write what "
@@ -126,6 +132,7 @@ class DpTokenValidatorSettings:
     use_secrets: bool = option(
         forms.BOOLEAN,
         default=True,
+        environment="KUMA_DP_SERVER_AUTHN_DP_PROXY_DP_TOKEN_VALIDATOR_USE_SECRETS",
         doc="Whether tokens count that are signed by a Secret dataplane-token-signing-key-MESH-N.",
     )
     public_keys: tuple[PublicKey, ...] = option(
@@ -143,6 +150,7 @@ class DpTokenSettings:
     enable_issuer: bool = option(
         forms.BOOLEAN,
         default=True,
+        environment="KUMA_DP_SERVER_AUTHN_DP_PROXY_DP_TOKEN_ENABLE_ISSUER",
         doc="Whether tokens of data plane proxies are signed here, rather than elsewhere.",
     )
     validator: DpTokenValidatorSettings = field(default_factory=DpTokenValidatorSettings)
@@ -162,6 +170,7 @@ class ZoneTokenValidatorSettings:
     use_secrets: bool = option(
         forms.BOOLEAN,
         default=True,
+        environment="KUMA_DP_SERVER_AUTHN_ZONE_PROXY_ZONE_TOKEN_VALIDATOR_USE_SECRETS",
         doc="Whether tokens count that are signed by a GlobalSecret zone-token-signing-key-N.",
     )
     public_keys: tuple[PublicKey, ...] = option(
@@ -176,6 +185,7 @@ class ZoneTokenSettings:
     enable_issuer: bool = option(
         forms.BOOLEAN,
         default=True,
+        environment="KUMA_DP_SERVER_AUTHN_ZONE_PROXY_ZONE_TOKEN_ENABLE_ISSUER",
         doc="Whether tokens of zones are signed here, rather than elsewhere.",
     )
     validator: ZoneTokenValidatorSettings = field(default_factory=ZoneTokenValidatorSettings)

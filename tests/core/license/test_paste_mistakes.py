@@ -48,6 +48,50 @@ def test_a_path_where_a_license_should_be_is_refused_with_its_right_setting(path
     assert not is_document(path)
 
 
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("$HOME/license.json", "the variable $HOME"),
+        ("$PWD/license.json", "the variable $PWD"),
+        ("${DIR}/license.json", "a variable"),
+        ("$(cat license.json)", "a command of a shell"),
+        ("`cat license.json`", "a command of a shell"),
+        ("{{ .Values.license }}", "a place of a template"),
+        ("%h/license.json", "a variable"),
+        ("<path to license>", "a placeholder"),
+        ("@LICENSE@", "a placeholder"),
+    ],
+)
+def test_what_nobody_expanded_is_told_of_wherever_it_stands(text: str, what: str) -> None:
+    for kind in SourceKind:
+        if kind is not SourceKind.CREDENTIAL:
+            hint = hint_for(kind, text) or ""
+            assert what in hint, kind
+            assert "which nothing expands here" in hint
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "apiVersion: v1\nkind: Secret\nmetadata: {name: x}\nstringData:\n  license.json: |\n    {}\n",
+        '{"apiVersion": "v1", "kind": "Secret", "data": {"license.json": "e30="}}',
+    ],
+    ids=["YAML", "JSON"],
+)
+def test_a_manifest_of_kubernetes_is_told_of_wherever_it_stands(text: str) -> None:
+    for kind in KINDS:
+        hint = hint_for(kind, text) or ""
+        assert hint.startswith("This is a whole manifest of Kubernetes: take data")
+
+
+@pytest.mark.parametrize(
+    "path", ["/etc/license.json ", " /etc/license.json", "/etc/license.json\n"]
+)
+def test_a_blank_at_an_end_of_a_path_is_told_of(path: str) -> None:
+    hint = hint_for(SourceKind.PATH, path)
+    assert hint == "There is a blank or a line break at an end of the path: remove it."
+
+
 @pytest.mark.parametrize("quotes", ["“”", "‘’", "„“", "«»"])
 def test_typographic_quotes_are_recognised(quotes: str) -> None:
     text = '{“license”: {"version": 1}}'.replace("“", quotes[0]).replace("”", quotes[1])

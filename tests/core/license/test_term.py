@@ -56,7 +56,8 @@ def test_the_bundled_license_lasts_thirty_days_from_the_first_start_to_a_midnigh
     assert bundled.expires_at == at("2026-12-22")
     assert term_at(bundled, at("2026-11-21T10:00:00")) == Current()
     assert term_at(bundled, at("2026-11-22T00:00:00")) == Current()
-    assert term_at(bundled, at("2026-11-22T00:00:01")) == ExpiringSoon(days_left=29)
+    assert term_at(bundled, at("2026-12-08T00:00:00")) == Current()
+    assert term_at(bundled, at("2026-12-08T00:00:01")) == ExpiringSoon(days_left=13)
     assert term_at(bundled, at("2026-12-22")) == Expired(since=at("2026-12-22"))
 
 

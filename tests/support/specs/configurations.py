@@ -25,12 +25,12 @@ def loaded(
 def problems(
     file: Path | None = None, environ: Mapping[str, str] | None = None, **flags: str
 ) -> tuple[Problem, ...]:
-    _, found = examine(
+    found = examine(
         arguments=_arguments(file, flags),
         environ={"HOME": "/home/operator", **(environ or {})},
         default_file=NO_FILE,
     )
-    return found
+    return found.problems
 
 
 def _arguments(file: Path | None, flags: Mapping[str, str]) -> dict[str, str | None]:

@@ -149,6 +149,45 @@ def _(stage: Stage) -> Said:
     return stage.is_refused()
 
 
+@LICENSES.called("A path that nothing expanded")
+def _(stage: Stage) -> Said:
+    stage.set(KMESH_LICENSE_PATH="$PWD/license.json")
+    stage.show(os.fspath(stage.daemon.directory), "/var/lib/kong-mesh-cp")
+    return stage.is_refused()
+
+
+@LICENSES.called("A blank behind the path")
+def _(stage: Stage) -> Said:
+    stage.put_license()
+    stage.set(KMESH_LICENSE_PATH=f"{stage.license} ")
+    return stage.is_refused()
+
+
+@LICENSES.called("A command of a shell in place of the license")
+def _(stage: Stage) -> Said:
+    stage.set(KMESH_LICENSE_INLINE="$(cat license.json)")
+    return stage.is_refused()
+
+
+@LICENSES.called("A manifest of Kubernetes in place of the license")
+def _(stage: Stage) -> Said:
+    stage.put_license(
+        b"apiVersion: v1\nkind: Secret\nmetadata: {name: kong-mesh-license}\n"
+        b"stringData:\n  license.json: |\n    {}\n"
+    )
+    return stage.is_refused()
+
+
+@LICENSES.called("Two licenses, and the one that counts has ended")
+def _(stage: Stage) -> Said:
+    stage.put_license(license_document(expires="2023-11-09"))
+    renewed = stage.etc / "renewed.json"
+    renewed.write_bytes(license_document())
+    renewed.chmod(0o640)
+    stage.write_config(f"[license]\npath = '{renewed}'\n")
+    return stage.is_refused()
+
+
 @LICENSES.called("The pre-bundled trial is over")
 def _(stage: Stage) -> Said:
     stage.write_state("trial.json", started_at="2026-09-01T08:00:00Z")

@@ -31,6 +31,48 @@ def _(stage: Stage) -> Said:
     return stage.is_refused()
 
 
+@STARTS.called("The whole address of a database where its host belongs")
+def _(stage: Stage) -> Said:
+    stage.set(
+        KUMA_STORE_TYPE="postgres",
+        KUMA_STORE_POSTGRES_HOST="postgres://kong_mesh:hunter2@db.example.com/kong_mesh",
+    )
+    return stage.is_refused()
+
+
+@STARTS.called("A secret where the name of its file belongs")
+def _(stage: Stage) -> Said:
+    stage.set(KUMA_STORE_TYPE="postgres", KMESH_STORE_POSTGRES_PASSWORD_FILE="hunter2")
+    return stage.is_refused()
+
+
+@STARTS.called("A secret with something around it")
+def _(stage: Stage) -> Said:
+    stage.set(KUMA_STORE_POSTGRES_PASSWORD="'hunter2'")
+    stage.start()
+    return stage.says("config-doubtful")
+
+
+@STARTS.called("A list in a form that is none")
+def _(stage: Stage) -> Said:
+    stage.set(KUMA_ACCESS_STATIC_ADMIN_RESOURCES_GROUPS="ops;sec")
+    return stage.is_refused()
+
+
+@STARTS.called("The variables of another product")
+def _(stage: Stage) -> Said:
+    stage.set(KONG_LICENSE_PATH="/etc/kong/license.json")
+    stage.start()
+    return stage.says("config-foreign-variable")
+
+
+@STARTS.called("Variables of Kuma that this version does not use")
+def _(stage: Stage) -> Said:
+    stage.set(KUMA_DP_SERVER_PORT="5678", KUMA_XDS_SERVER_NACK_BACKOFF="5s")
+    stage.start()
+    return stage.says("config-unused")
+
+
 @STARTS.called("A misspelt name in the configuration file")
 def _(stage: Stage) -> Said:
     stage.write_config("[licence]\npath = '/etc/kong-mesh/license.json'\n")

@@ -16,7 +16,7 @@ from kong_mesh_cp.core.license.bundled import BundledLicense
 from kong_mesh_cp.core.license.clock import ClockMark
 from kong_mesh_cp.core.license.fault import Fault, LicenseRejectedError
 from kong_mesh_cp.core.license.keyring import Keyring
-from kong_mesh_cp.core.license.sources import SourceKind
+from kong_mesh_cp.core.license.sources import SourceKind, SourceReading
 from kong_mesh_cp.usecases.ports.state_store import Remembered
 from support.fakes.licensing import LICENSE_PATH, World, instant, reading, unreadable
 from support.licenses.licenses import (
@@ -279,6 +279,7 @@ def test_the_log_of_a_start_says_which_source_won_and_what_it_holds(
 def test_a_trial_that_begins_is_logged_and_one_that_goes_on_is_not(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
+    caplog.set_level(logging.INFO)
     World().start().log_start()
     assert "license-trial-started" in codes(caplog)
 
@@ -340,3 +341,26 @@ def test_a_replaced_keyring_is_a_warning(caplog: pytest.LogCaptureFixture) -> No
     World(license_document(), keyring_override=True).start().log_start()
 
     assert codes(caplog) == ["license-keyring-override"]
+
+
+@pytest.mark.parametrize(
+    "winner",
+    [
+        reading(license_document(expires="2023-11-09")),
+        reading(b"{"),
+        reading(None, error=unreadable()),
+    ],
+    ids=["expired", "broken", "unreadable"],
+)
+def test_a_refusal_names_another_source_that_would_do(winner: SourceReading) -> None:
+    good = reading(license_document(), kind=SourceKind.CONFIG_PATH, path="/etc/good.json")
+    spoilt = reading(license_document(STRANGER), kind=SourceKind.CONFIG_INLINE)
+    world = World(license_document())
+    world.sources.readings = [winner, spoilt, good]
+
+    hint = refused(world).hint
+
+    assert hint.startswith("/etc/good.json (license.path) would do, and is not used as long as ")
+    assert f"{winner.source} is set: remove that, or mend it. " in hint
+    world.sources.readings = [winner, spoilt]
+    assert "would do" not in refused(world).hint

@@ -25,6 +25,7 @@ from kong_mesh_cp.core.errors import ConfigurationError
 PLACEHOLDERS = ("instance", "unit", "user", "machine_id8")
 
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+_WORD = re.compile(r"[a-z_]{1,12}[0-9]?")
 _ESCAPED_BYTE = re.compile(r"\\x([0-9a-f]{2})")
 
 
@@ -96,8 +97,10 @@ class Rule:
         for placeholder in _PLACEHOLDER.findall(self.name or ""):
             if placeholder not in PLACEHOLDERS:
                 known = ", ".join(f"{{{name}}}" for name in PLACEHOLDERS)
+                # What is no word is not repeated: it may be anything.
+                what = f"{{{placeholder}}}" if _WORD.fullmatch(placeholder) else "another one"
                 raise ConfigurationError(
-                    f"the name {self.name!r} of an admission rule holds {{{placeholder}}}",
+                    f"the name of an admission rule holds {what}, which is no placeholder",
                     code="admission-rule-name",
                     hint=f"Known are {known}.",
                 )

@@ -128,6 +128,8 @@ def _envelope(value: object) -> dict[str, object]:
         raise malformed("it is JSON, but not an object")
     if "license" not in value:
         hint = ISSUED_AS_IS
+        if value.keys() >= {"apiVersion", "kind"}:
+            hint = paste_mistakes.MANIFEST
         if value.keys() >= {"payload", "signature"}:
             hint = 'Put it into an outer object: {"license": …}.'
         raise malformed("it has no member named license", hint=hint)

@@ -6,9 +6,19 @@ import base64
 import binascii
 import re
 
+from kong_mesh_cp.core.formats.value_shapes import (
+    has_blank_ends,
+    is_kubernetes_manifest,
+    unexpanded,
+)
 from kong_mesh_cp.core.license.sources import SourceKind
 
 SLIP_CHARACTERS_MAX = 128 * 1024  # a license in base64 and more; what is longer is no slip
+
+MANIFEST = (
+    'This is a whole manifest of Kubernetes: take data["license.json"] out of it and decode that'
+    " with base64 -d, or take what is below stringData as it stands."
+)
 
 _CURLY_QUOTES = re.compile("[“”„‟‘’‚‛«»″]")
 _PATH = re.compile(r"['\"]?(?:file://|~|\.{0,2}/)[^{}\n]*|[^\s{}]+\.json['\"]?", re.IGNORECASE)
@@ -26,7 +36,10 @@ def hint_for(kind: SourceKind | None, text: str) -> str | None:
     if len(text) > SLIP_CHARACTERS_MAX:
         return None
     if kind in _PATH_KINDS:
-        return _path_hint(kind, text.strip())
+        hint = _path_hint(kind, text.strip())
+        if hint is None and has_blank_ends(text):
+            return "There is a blank or a line break at an end of the path: remove it."
+        return hint
     return _document_hint(kind, text.strip())
 
 
@@ -38,6 +51,10 @@ def is_document(text: str) -> bool:
 
 def _path_hint(kind: SourceKind, text: str) -> str | None:
     inline = "license.inline" if kind is SourceKind.CONFIG_PATH else "KMESH_LICENSE_INLINE"
+    if (what := unexpanded(text)) is not None:
+        return f"It holds {what}, which nothing expands here: write the whole path."
+    if is_kubernetes_manifest(text):
+        return MANIFEST
     if is_document(text):
         return f"This is a license, not a path: put it into {inline}, or the path of its file here."
     if _CURLY_QUOTES.search(text):
@@ -52,9 +69,19 @@ def _path_hint(kind: SourceKind, text: str) -> str | None:
 
 
 def _document_hint(kind: SourceKind | None, text: str) -> str | None:
-    if _PATH.fullmatch(text):
+    if _PATH.fullmatch(text) and unexpanded(text) is None:
         path = "license.path" if kind is SourceKind.CONFIG_INLINE else "KMESH_LICENSE_PATH"
         return f"This is the path of a file, not a license: put it into {path}."
+    if is_kubernetes_manifest(text):
+        return MANIFEST
+    # Inside of a license any text may stand.
+    if not text.startswith("{") or text.startswith("{{"):
+        what = unexpanded(text)
+        if what is not None:
+            return (
+                f"This is {what}, which nothing expands here: put the license itself there, or name"
+                " its file in KMESH_LICENSE_PATH."
+            )
     if _SHELL_QUOTED.fullmatch(text):
         return "Remove the quotes and backslashes around the JSON that were meant for a shell."
     if _is_base64_json(text):

@@ -10,6 +10,7 @@ from kong_mesh_cp.core.license import warnings
 from kong_mesh_cp.core.license.document import License, Unverified, read, verify
 from kong_mesh_cp.core.license.fault import Fault, LicenseRejectedError
 from kong_mesh_cp.core.license.keyring import Keyring
+from kong_mesh_cp.core.license.selection import with_alternatives
 from kong_mesh_cp.core.license.sources import Choice
 from kong_mesh_cp.core.license.term import require_startable, term_at
 
@@ -55,7 +56,7 @@ def report_on(
         license_ = verify(document, keyring)
         require_startable(license_, now)
     except LicenseRejectedError as error:
-        refusal = error.at(source)
+        refusal = with_alternatives(error.at(source), sources, keyring=keyring, now=now)
         unverified = None if license_ else _claims(document)
     found: tuple[warnings.LicenseWarning, ...] = ()
     if license_ is not None:

@@ -74,6 +74,32 @@ def identify(
     raise rejected
 
 
+def with_alternatives(
+    error: LicenseRejectedError, choice: Choice | None, *, keyring: Keyring, now: datetime
+) -> LicenseRejectedError:
+    """`error` of the winner, and which of the sources that lost hold a license that would do."""
+    if choice is None:
+        return error
+    good = [loser.source for loser in choice.losers if _would_do(loser, keyring, now)]
+    if not good:
+        return error
+    hint = (
+        f"{' and '.join(good)} would do, and is not used as long as {choice.winner.source} is set:"
+        f" remove that, or mend it. {error.hint}"
+    )
+    return LicenseRejectedError(error.fault, error.message, hint=hint)
+
+
+def _would_do(reading: SourceReading, keyring: Keyring, now: datetime) -> bool:
+    if reading.document is None:
+        return False
+    try:
+        require_startable(verify(reading.document, keyring), now)
+    except LicenseRejectedError:
+        return False
+    return True
+
+
 def require_start(
     selected: SelectedLicense, now: datetime, *, running: bool, clock_suspect: bool = False
 ) -> None:

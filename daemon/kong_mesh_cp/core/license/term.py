@@ -14,17 +14,18 @@ from kong_mesh_cp.core.license.renewal import renewal
 Entitlement = License | BundledLicense
 
 WARNING_TERM = timedelta(days=30)  # less than this left: every answer and log says so
+BUNDLED_WARNING_TERM = timedelta(days=14)  # its whole term is thirty days: not from the first day
 CREATION_SLACK = timedelta(hours=24)  # vendor and customer may sit in different time zones
 
 
 @dataclass(frozen=True, slots=True)
 class Current:
-    """Thirty days or more are left."""
+    """No need to hurry: WARNING_TERM or more is left."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExpiringSoon:
-    """Valid, for less than thirty days."""
+    """Valid, for less than WARNING_TERM; BUNDLED_WARNING_TERM for the pre-bundled license."""
 
     days_left: int
 
@@ -43,7 +44,8 @@ def term_at(entitlement: Entitlement, now: datetime) -> Term:
     """Where `now` (aware, the effective time) falls in the life of `entitlement`."""
     if now >= entitlement.expires_at:
         return Expired(since=entitlement.expires_at)
-    if entitlement.expires_at - now < WARNING_TERM:
+    bundled = isinstance(entitlement, BundledLicense)
+    if entitlement.expires_at - now < (BUNDLED_WARNING_TERM if bundled else WARNING_TERM):
         return ExpiringSoon(days_left=days_left(entitlement.expires_at, now))
     return Current()
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.errors import ListenError
 from kong_mesh_cp.core.formats.printable import printable
 
@@ -21,6 +22,14 @@ SOCKET_GROUP = "kong-mesh"  # its members may ask for seats
 PATH_BYTES_MAX = 103  # sun_path holds 107 and a NUL (unix(7)); four are for TEMPORARY_SUFFIX
 TEMPORARY_SUFFIX = ".new"
 BACKLOG = 4096  # clients that queue while we are busy; the kernel caps it at net.core.somaxconn
+
+SYSTEMD_PID = 1
+_BESIDE_THE_SERVICE = (
+    "It is the service kong-mesh-cp, for which systemd holds the socket. To have it start anew:"
+    " systemctl restart kong-mesh-cp. To run this one in its place: systemctl stop"
+    " kong-mesh-cp.service kong-mesh-cp-admission.socket. To run both, set KMESH_ADMISSION_SOCKET,"
+    " KUMA_GENERAL_WORK_DIR and the ports."
+)
 
 _UCRED = struct.Struct("3i")  # struct ucred of socket(7): pid, uid, gid
 
@@ -52,6 +61,12 @@ def bound(path: Path) -> Iterator[socket.socket]:
         finally:
             if ours is not None and _inode(path) == ours:
                 path.unlink(missing_ok=True)
+
+
+def require_free(path: Path) -> None:
+    """Refuses a start before anything is made for it. Raises: ListenError as `bound`."""
+    with suppress(OSError):  # what else is wrong with the path is told when it is bound
+        _require_free(path)
 
 
 def adopted(listener: socket.socket) -> socket.socket:
@@ -117,13 +132,23 @@ def _require_free(path: Path) -> None:
     owner = _owner(path)
     if owner is not None:
         raise ListenError(
-            f"the admission socket {printable(path)} is owned by {owner}",
+            f"the admission socket {printable(path)} is owned by {owner.words}",
             code="socket-in-use",
-            hint="Stop that process, or set another path with KMESH_ADMISSION_SOCKET.",
+            hint=_BESIDE_THE_SERVICE
+            if owner.pid == SYSTEMD_PID
+            else "Stop that process, or set another path with KMESH_ADMISSION_SOCKET.",
         )
 
 
-def _owner(path: Path) -> str | None:
+@dataclass(frozen=True, slots=True)
+class _Owner:
+    """Who listens on a socket: its pid, where that is known, and how sentences call it."""
+
+    pid: int | None
+    words: str
+
+
+def _owner(path: Path) -> _Owner | None:
     """The process that listens at `path`; None when there is none any more."""
     with socket.socket(socket.AF_UNIX) as probe:
         probe.setblocking(False)
@@ -132,15 +157,15 @@ def _owner(path: Path) -> str | None:
         except (ConnectionRefusedError, FileNotFoundError):
             return None
         except BlockingIOError:
-            return "a process that does not answer: its queue of connections is full"
+            return _Owner(None, "a process that does not answer: its queue of connections is full")
         except OSError as error:
             if error.errno == errno.EPROTOTYPE:
-                return "a process that listens for datagrams"
+                return _Owner(None, "a process that listens for datagrams")
             raise
         pid, uid, _ = _UCRED.unpack(
             probe.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
         )
-    return f"process {pid} ({_command(pid)}) of uid {uid}"
+    return _Owner(pid, f"process {pid} ({_command(pid)}) of uid {uid}")
 
 
 def _command(pid: int) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from kong_mesh_cp.core.formats.printable import printable
+from kong_mesh_cp.core.formats.value_shapes import could_be_file, has_blank_ends
 from kong_mesh_cp.core.license import paste_mistakes
 from kong_mesh_cp.core.license.fault import Fault, LicenseRejectedError
 from kong_mesh_cp.core.license.sources import SourceKind, SourceReading
@@ -14,7 +14,6 @@ from kong_mesh_cp.shell.license_file.credential import Credential
 from kong_mesh_cp.shell.license_file.read import read_license_file
 
 _PATH_CHARACTERS_MAX = 4096  # PATH_MAX
-_SECRET = re.compile(r"[^/.]{40,}")  # a bare word this long is no file name but part of a license
 
 
 class SystemLicenseSources:
@@ -85,7 +84,10 @@ class SystemLicenseSources:
 
     def _read_file(self, kind: SourceKind, text: str) -> SourceReading:
         path = self._start_folder / text
-        named = SourceReading(kind=kind, path=printable(path), document=None, error=None)
+        shown = printable(path)
+        if has_blank_ends(text):
+            shown = repr(shown)  # else nobody sees it
+        named = SourceReading(kind=kind, path=shown, document=None, error=None)
         try:
             content = read_license_file(path, source=named.source)
         except LicenseRejectedError as error:
@@ -103,9 +105,9 @@ class SystemLicenseSources:
 
 def _could_be_a_path(text: str) -> bool:
     """False for what is probably a license or a piece of one: it must not be shown as a path."""
-    if len(text) > _PATH_CHARACTERS_MAX or any(c in text for c in "{\n\0"):
+    if len(text) > _PATH_CHARACTERS_MAX or "$(" in text or not could_be_file(text):
         return False
-    return not _SECRET.fullmatch(text) and not paste_mistakes.is_document(text)
+    return not paste_mistakes.is_document(text)
 
 
 def _no_path(kind: SourceKind, text: str) -> LicenseRejectedError:

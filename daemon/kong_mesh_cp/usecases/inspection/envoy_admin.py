@@ -5,6 +5,7 @@ Source: docs/wire/inspection.md#envoy-admin
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Final, NoReturn
 
@@ -32,5 +33,14 @@ class EnvoyAdmin:
     async def ask(self, user: User, type_name: str, mesh: str, name: str, view: View) -> NoReturn:
         """Raises: AccessDeniedError, ResourceRefusedError (also for a proxy that is there)."""
         require(self._access, user, view)
-        await self._reading.stored(user, TYPES[type_name], mesh, name, title=_TITLES[type_name])
-        raise not_connected(type_name, name)
+        stored = await self._reading.stored(
+            user, TYPES[type_name], mesh, name, title=_TITLES[type_name]
+        )
+        raise not_connected(type_name, name, _admin_port(stored.spec))
+
+
+def _admin_port(spec: str) -> int | None:
+    found: object = json.loads(spec)
+    for member in ("networking", "admin", "port"):
+        found = found.get(member) if isinstance(found, Mapping) else None
+    return found if isinstance(found, int) and found > 0 else None

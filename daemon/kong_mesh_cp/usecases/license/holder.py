@@ -14,6 +14,7 @@ from kong_mesh_cp.core.license import warnings as license_warnings
 from kong_mesh_cp.core.license.bundled import BundledLicense
 from kong_mesh_cp.core.license.changes import difference, reductions
 from kong_mesh_cp.core.license.clock import ClockMark
+from kong_mesh_cp.core.license.fault import LicenseRejectedError
 from kong_mesh_cp.core.license.keyring import Keyring
 from kong_mesh_cp.core.license.selection import (
     RestartVerdict,
@@ -21,8 +22,9 @@ from kong_mesh_cp.core.license.selection import (
     identify,
     require_no_fall,
     require_start,
+    with_alternatives,
 )
-from kong_mesh_cp.core.license.sources import SourceReading
+from kong_mesh_cp.core.license.sources import Choice, SourceReading, choose
 from kong_mesh_cp.core.license.term import Entitlement, days_left, instant, name, term_at
 from kong_mesh_cp.core.license.warning_schedule import Notice, WarningSchedule, signed_days
 from kong_mesh_cp.core.license.warnings import LicenseWarning
@@ -152,7 +154,7 @@ class LicenseHolder:
             self.days_left,
         )
         if choice is None and self._trial_is_new:
-            log.warning(
+            log.info(
                 "license-trial-started: no earlier start is recorded in the store or the state"
                 " directory, so the term of the pre-bundled license begins now"
             )
@@ -269,15 +271,30 @@ class LicenseHolder:
         )
 
     def _identify(self, readings: Sequence[SourceReading]) -> SelectedLicense:
-        return identify(
-            readings,
-            keyring=self._keyring,
-            trial_started_at=self._trial_started_at,
-        )
+        try:
+            return identify(
+                readings,
+                keyring=self._keyring,
+                trial_started_at=self._trial_started_at,
+            )
+        except LicenseRejectedError as error:
+            refused = self._with_alternatives(error, choose(readings))
+        raise refused
 
     def _require_start(self, selected: SelectedLicense, *, running: bool) -> None:
         clock = self._clock
-        require_start(selected, clock.now, running=running, clock_suspect=clock.suspect)
+        try:
+            require_start(selected, clock.now, running=running, clock_suspect=clock.suspect)
+        except LicenseRejectedError as error:
+            refused = self._with_alternatives(error, selected.choice)
+        else:
+            return
+        raise refused
+
+    def _with_alternatives(
+        self, error: LicenseRejectedError, choice: Choice | None
+    ) -> LicenseRejectedError:
+        return with_alternatives(error, choice, keyring=self._keyring, now=self._clock.now)
 
     def _verdict(self, readings: Sequence[SourceReading]) -> RestartVerdict:
         self._restart_checked_seconds = self._clock.boot_seconds

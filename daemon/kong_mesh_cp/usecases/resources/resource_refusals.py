@@ -51,6 +51,8 @@ class Fault(StrEnum):
     TOO_LARGE = "too-large"
 
 
+ENVOY_ADMIN_PORT: Final = 9901  # of a proxy whose resource names no other
+
 _HINTS: Final = {
     Fault.NOT_FOUND: "List what there is.",
     Fault.INVALID: "Correct the fields named.",
@@ -59,7 +61,7 @@ _HINTS: Final = {
     Fault.DENIED: "Ask an administrator, or send the token of a user that may do this.",
     Fault.UNAUTHENTICATED: "Send a valid token, or none.",
     Fault.READ_ONLY: "Change it where it comes from.",
-    Fault.NOT_CONNECTED: "Ask Envoy itself, on its machine: curl http://127.0.0.1:9901/help",
+    Fault.NOT_CONNECTED: "Ask Envoy itself, on its machine.",
     Fault.OVER_QUOTA: (
         "Delete what is not needed, or ask an administrator: administrators are not bound by it, "
         "and can raise store.quota.items and store.quota.bytes."
@@ -78,9 +80,17 @@ class ResourceRefusedError(ControlPlaneError):
     """A request that was not carried out; nothing has changed."""
 
     def __init__(
-        self, fault: Fault, title: str, detail: str, violations: Sequence[Violation] = ()
+        self,
+        fault: Fault,
+        title: str,
+        detail: str,
+        violations: Sequence[Violation] = (),
+        *,
+        hint: str | None = None,
     ) -> None:
-        super().__init__(f"{title} ({detail})", code=f"resource-{fault}", hint=_HINTS[fault])
+        """`hint` where more is known than of any such fault."""
+        said = hint or _HINTS[fault]
+        super().__init__(f"{title} ({detail})", code=f"resource-{fault}", hint=said)
         self.fault = fault
         self.title = title
         self.detail = detail
@@ -113,13 +123,19 @@ def internal(title: str) -> ResourceRefusedError:
     return ResourceRefusedError(Fault.INTERNAL, title, "Internal Server Error")
 
 
-def not_connected(type_name: str, name: str) -> ResourceRefusedError:
-    """A proxy whose Envoy was asked something, and cannot be reached."""
+def not_connected(type_name: str, name: str, admin_port: int | None) -> ResourceRefusedError:
+    """A proxy whose Envoy was asked something, and cannot be reached.
+
+    `admin_port` is the one of its resource, None where that says nothing.
+    """
     detail = (
         f"the admin API of {type_name} {go_quote(name)} cannot be reached: "
         "it is not connected to this control plane"
     )
-    return ResourceRefusedError(Fault.NOT_CONNECTED, "Could not execute admin operation", detail)
+    port = ENVOY_ADMIN_PORT if admin_port is None else admin_port
+    hint = f"Ask Envoy itself, on its machine: curl http://127.0.0.1:{port}/help"
+    title = "Could not execute admin operation"
+    return ResourceRefusedError(Fault.NOT_CONNECTED, title, detail, hint=hint)
 
 
 def already_exists(key: ResourceKey) -> ResourceRefusedError:
