@@ -48,7 +48,7 @@ def read_draft(kind: Kind[Any], resource_type: ResourceType, document: object) -
         # The schema speaks first: it tells more than a decoder does.
         spec = kind.parse(document)
         meta = read_meta(document)
-        if resource_type.is_mesh_scoped and "mesh" not in document:
+        if resource_type.is_mesh_scoped and document.get("mesh") is None:
             # A schema default in Kuma, applied before the URL is compared with the body.
             meta = replace(meta, mesh=DEFAULT_MESH)
         return Draft(meta, spec)

@@ -49,7 +49,7 @@ def plugin_kind(
     violations: Callable[[S], Iterable[Violation]] = lambda _spec: (),
     warnings: Callable[[S], Iterable[str]] = lambda _spec: (),
     *,
-    name_violations: Callable[[str], Iterable[Violation]] = lambda _name: (),
+    name_violations: Callable[[str, str], Iterable[Violation]] = lambda _name, _display_name: (),
     status_type: type[object] | None = None,
 ) -> PluginKind[S]:
     """A kind whose spec is the frozen dataclass `spec_type`; so is its status, if it has one."""
@@ -75,7 +75,7 @@ def plugin_kind(
         validate=lambda spec: tuple(islice(violations(spec), VIOLATIONS_MAX + 1)),
         render=lambda spec: {"spec": records.render(spec)},
         warnings=lambda spec: tuple(warnings(spec)),
-        validate_name=lambda resource_name: tuple(name_violations(resource_name)),
+        validate_name=lambda *names: tuple(name_violations(*names)),
         parse_status=_status_reader(status_type) if status_type else None,
         render_status=records.render if status_type else None,
     )

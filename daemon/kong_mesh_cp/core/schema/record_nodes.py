@@ -13,7 +13,7 @@ from typing import Protocol
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.schema.record_faults import Faults, wrong_type
 from kong_mesh_cp.core.schema.record_scalars import TextNode
-from kong_mesh_cp.core.schema.record_terms import Length
+from kong_mesh_cp.core.schema.record_terms import NULL, Length, Null
 from kong_mesh_cp.core.schema.violations import FieldPath
 
 
@@ -29,16 +29,18 @@ class Node(Protocol):
 
 @dataclass(frozen=True)
 class AnythingNode:
-    """Any JSON value, kept as it came."""
+    """Any JSON value, kept as it came; `null` stands for a null where that is not nothing."""
+
+    null: Null | None = None
 
     def zero(self) -> None:
         return None
 
     def read(self, value: object, _at: FieldPath, _faults: Faults) -> object:
-        return value
+        return self.null if value is None else value
 
     def write(self, value: object) -> object:
-        return value
+        return None if value is NULL else value
 
 
 @dataclass(frozen=True)
@@ -92,13 +94,15 @@ class TextMapNode:
 class Member:
     """One field of a record; `default` makes the value of an absent one, None: it is required.
 
-    `null_is_absent`: the schema itself has a default, and puts it in the place of a null too.
+    `absent`: what stands for an absent value that is read as an empty one. `null_is_absent`: the
+    schema itself has a default, and puts it in the place of a null too.
     """
 
     attribute: str
     name: str
     node: Node
     default: Callable[[], object] | None
+    absent: object
     omit_empty: bool
     null_is_absent: bool
 
@@ -142,8 +146,8 @@ class RecordNode:
         written: dict[str, object] = {}
         for member in self.members:
             part = getattr(value, member.attribute)
-            # None is what was never given; Go's `omitempty` leaves out what is empty besides.
-            if part is None or (member.omit_empty and not part):
+            # What was never given; Go's `omitempty` leaves out what is empty besides.
+            if part is None or part is member.absent or (member.omit_empty and not part):
                 continue
             written[member.name] = member.node.write(part)
         return written

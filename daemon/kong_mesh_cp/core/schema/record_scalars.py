@@ -18,10 +18,19 @@ from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats.durations import DurationError, format_duration, parse_duration
 from kong_mesh_cp.core.formats.go_quote import go_quote
 from kong_mesh_cp.core.schema.record_faults import Faults, wrong_format, wrong_type
-from kong_mesh_cp.core.schema.record_terms import Length, OneOf, Pattern, Range
+from kong_mesh_cp.core.schema.record_terms import (
+    UNSIGNED_32_MAX,
+    Length,
+    OneOf,
+    Pattern,
+    Range,
+)
 from kong_mesh_cp.core.schema.violations import FieldPath, Violation
 
-_LIMITS: Final = {"int32": 2**31, "int64": 2**63, "": 2**63}
+# JSON has one kind of number: beyond this a float has no digits for the ones, and no validator
+# takes it for a whole number.
+_WHOLE_MAX: Final = 2**53 - 1
+_GO_RANGES: Final = {"int32": (-(2**31), 2**31 - 1), "uint32": (0, UNSIGNED_32_MAX)}
 
 
 def _check_enumeration(terms: OneOf | None, value: object, at: FieldPath, faults: Faults) -> None:
@@ -131,24 +140,16 @@ class IntegerNode:
         _check_enumeration(self.enumeration, value if number is None else number, at, faults)
         if number is None:
             return 0
-        limit = _LIMITS[self.format]
-        if not -limit <= number < limit:
-            # The text has no field and names the path at its end: it comes from another part of the
-            # validator.
-            kind = (
-                f"integer with format {self.format}" if self.format else "integer (default format)"
-            )
-            faults.tell(Violation("", f"Checked value must be of type {kind} in {at.text}"))
         low, high = self.range.minimum, self.range.maximum
         if low is not None and number < low:
             faults.add(at, f"in body should be greater than or equal to {low}")
         if high is not None and number > high:
             faults.add(at, f"in body should be less than or equal to {high}")
-        # The schema has no lower bound; Go's decoder finds it.
-        if self.is_unsigned and number < 0:
-            faults.stop_decoding(
-                f"json: cannot unmarshal number {number} into Go value of type uint32"
-            )
+        # The schema has no such bounds; Go's decoder finds them.
+        type_name = "uint32" if self.is_unsigned else self.format
+        least, most = _GO_RANGES.get(type_name, (number, number))
+        if not least <= number <= most:
+            faults.stop_decoding(_out_of_range(number, type_name, at))
         return number
 
     def _type_fault(self, value: object) -> str:
@@ -164,7 +165,15 @@ def _whole(value: object) -> int | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     # `1.0` is a whole number to the schema, and to Go's decoder after the default is applied.
-    return int(value) if value == value // 1 else None
+    return int(value) if abs(value) <= _WHOLE_MAX and value == value // 1 else None
+
+
+def _out_of_range(number: int, type_name: str, at: FieldPath) -> str:
+    # Go names members without the places in their lists.
+    field = re.sub(r"\[[0-9]+\]", "", at.text)
+    return (
+        f"json: cannot unmarshal number {number} into Go struct field {field} of type {type_name}"
+    )
 
 
 @dataclass(frozen=True)
@@ -208,12 +217,19 @@ class DurationNode:
 
 @dataclass(frozen=True)
 class NumberOrTextNode:
-    """Kubernetes' IntOrString: a whole number, or any number as text."""
+    """Kubernetes' IntOrString: a whole number, or any number as text.
+
+    `null`: what a null is read as, which its schema lets pass where every other asks for a value.
+    """
+
+    null: int | None = 0
 
     def zero(self) -> int:
         return 0
 
-    def read(self, value: object, at: FieldPath, faults: Faults) -> int | str:
+    def read(self, value: object, at: FieldPath, faults: Faults) -> int | str | None:
+        if value is None:
+            return self.null
         if isinstance(value, str):
             return value
         number = _whole(value)
@@ -224,10 +240,9 @@ class NumberOrTextNode:
             faults.tell(Violation("", text))
             faults.add(at, wrong_type("integer", value))
             return 0
-        if not -_LIMITS["int32"] <= number < _LIMITS["int32"]:
-            faults.stop_decoding(
-                f"json: cannot unmarshal number {number} into Go value of type int32"
-            )
+        low, high = _GO_RANGES["int32"]
+        if not low <= number <= high:
+            faults.stop_decoding(_out_of_range(number, "int32", at))
             return 0
         return number
 

@@ -31,9 +31,14 @@ from kong_mesh_cp.core.schema.record_scalars import (
     TextNode,
 )
 from kong_mesh_cp.core.schema.record_terms import (
+    ABSENT_LIST,
+    ABSENT_MAP,
+    ABSENT_TEXT,
     ANYTHING,
     DURATION,
     EMPTY_IF_ABSENT,
+    NULL,
+    NULLABLE,
     NUMBER_OR_TEXT,
     OMIT_EMPTY,
     UNSIGNED,
@@ -84,14 +89,19 @@ def _member(field: Field[Any], hint: object, bound: Mapping[Any, Any]) -> Member
     default = _default(field)
     # Null where the schema has a default is that default; where Go has the zero value it is a wrong
     # type, which the schema reports.
-    by_go = EMPTY_IF_ABSENT in terms or OMIT_EMPTY in terms  # and not by the schema
+    absent = None if default is None else default()
+    if isinstance(node, NumberOrTextNode) and default is not None and absent is None:
+        node = NumberOrTextNode(null=None)  # a pointer, and so nothing
+    is_pointer = any(absent is each for each in _ABSENT)
+    by_go = EMPTY_IF_ABSENT in terms or OMIT_EMPTY in terms or is_pointer  # not by the schema
     return Member(
         attribute=field.name,
         name=names[0] if names else _camel(field.name),
         node=node,
         default=node.zero if EMPTY_IF_ABSENT in terms else default,
+        absent=absent if is_pointer else None,
         omit_empty=OMIT_EMPTY in terms,
-        null_is_absent=not by_go and default is not None and default() is not None,
+        null_is_absent=not by_go and absent is not None,
     )
 
 
@@ -155,8 +165,10 @@ def _node(kind: Any, terms: tuple[object, ...]) -> Node:
     raise TypeError(f"no schema for {kind!r}")
 
 
+_ABSENT = (ABSENT_TEXT, ABSENT_LIST, ABSENT_MAP)
 _MARKED: tuple[tuple[object, Node], ...] = (
     (DURATION, DurationNode()),
     (NUMBER_OR_TEXT, NumberOrTextNode()),
+    (NULLABLE, AnythingNode(null=NULL)),
     (ANYTHING, AnythingNode()),
 )

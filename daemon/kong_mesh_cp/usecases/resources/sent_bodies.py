@@ -80,8 +80,7 @@ def read_decoded(resource_type: ResourceType, document: object) -> SentBody:
     except InvalidResourceError as error:
         wrong = [_of_schema(each) for each in error.violations]
         raise resource_refusals.invalid(resource_refusals.PROCESS, wrong) from None
-    wrong = [*kind.validate(draft.spec), *kind.validate_name(draft.meta.name)]
-    refuse(resource_refusals.PROCESS, wrong)
+    refuse(resource_refusals.PROCESS, kind.validate(draft.spec))
     return SentBody(draft=draft, status=status)
 
 

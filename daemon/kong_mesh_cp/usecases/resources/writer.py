@@ -26,9 +26,7 @@ from kong_mesh_cp.core.meshes.mesh_defaults import (
     with_zone_tag,
 )
 from kong_mesh_cp.core.resources import inline_secrets, labels
-from kong_mesh_cp.core.resources.bodies import (
-    request_violations,
-)
+from kong_mesh_cp.core.resources.bodies import request_violations
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.resources.kinds.dataplane import Dataplane
 from kong_mesh_cp.core.resources.kinds.insights import ZoneInsight
@@ -53,10 +51,7 @@ from kong_mesh_cp.usecases.ports.resource_store import (
 )
 from kong_mesh_cp.usecases.ports.state_store import WallClock
 from kong_mesh_cp.usecases.resources import resource_refusals, write_access
-from kong_mesh_cp.usecases.resources.documents import (
-    spec_as,
-    stored_form,
-)
+from kong_mesh_cp.usecases.resources.documents import spec_as, stored_form
 from kong_mesh_cp.usecases.resources.kinds import KINDS
 from kong_mesh_cp.usecases.resources.mesh_creation import MeshCreation
 from kong_mesh_cp.usecases.resources.quotas import Quotas
@@ -213,7 +208,7 @@ class ResourceWriter:
         title = resource_refusals.CREATE if existing is None else resource_refusals.UPDATE
         await self._apply([*changes, *also], key, title)
         warnings = [*KINDS[key.type].warnings(given.draft.spec), *inline]
-        deprecated = name_warning(key.type, key.name)
+        deprecated = name_warning(key.type, labels.display_name(key.name, given.draft.meta.labels))
         return Written(existing is None, (*warnings, *([] if deprecated is None else [deprecated])))
 
     async def _inline_secrets(
@@ -246,9 +241,11 @@ class ResourceWriter:
         await self._in_worker_thread(given, partial(self._require_fit, key, given))
 
     def _require_fit(self, key: ResourceKey, given: SentBody) -> None:
-        deployment = self._rules.checked_deployment
+        deployment, meta = self._rules.checked_deployment, given.draft.meta
         violations = request_violations(given.draft, TYPES[key.type], key, deployment)
         refuse(resource_refusals.PROCESS, violations)
+        shown_name = labels.display_name(meta.name, meta.labels)
+        refuse(resource_refusals.CREATE, KINDS[key.type].validate_name(meta.name, shown_name))
 
     async def delete(self, user: User, resource_type: ResourceType, mesh: str, name: str) -> None:
         """Take it out, with all that it owns."""

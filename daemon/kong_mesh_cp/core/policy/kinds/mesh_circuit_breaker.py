@@ -8,7 +8,7 @@ from typing import Final
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.policy.policy_kind import policy_kind
 from kong_mesh_cp.core.policy.spec_parts.shapes import (
-    DESTINATIONS,
+    CLUSTERS,
     PROXIES,
     WHOLE_MESH_ONLY,
     Entries,
@@ -22,7 +22,7 @@ from kong_mesh_cp.core.policy.spec_parts.shapes import (
     top_ref,
 )
 from kong_mesh_cp.core.policy.target_ref import TargetRef
-from kong_mesh_cp.core.schema.record_terms import Duration, IntOrText, Unsigned32
+from kong_mesh_cp.core.schema.record_terms import ABSENT_LIST, Duration, IntOrText, Unsigned32
 from kong_mesh_cp.core.schema.value_checks import (
     GREATER_THAN_ZERO,
     MUST_BE_DEFINED,
@@ -115,9 +115,9 @@ class MeshCircuitBreaker:
     """The spec of a MeshCircuitBreaker."""
 
     target_ref: TargetRef | None = None
-    to: Entries[Conf] = ()
-    from_: Entries[Conf] = ()
-    rules: Rules[Conf] = ()
+    to: Entries[Conf] = ABSENT_LIST
+    from_: Entries[Conf] = ABSENT_LIST
+    rules: Rules[Conf] = ABSENT_LIST
 
 
 def _violations(spec: MeshCircuitBreaker) -> Iterator[Violation]:
@@ -126,7 +126,8 @@ def _violations(spec: MeshCircuitBreaker) -> Iterator[Violation]:
     # A breaker guards the one cluster of the application behind an inbound, whoever calls, so that
     # `from` can only mean the whole mesh.
     yield from entries(spec.from_, "from", WHOLE_MESH_ONLY, _conf)
-    yield from entries(spec.to, "to", DESTINATIONS, _conf)
+    # No MeshExternalService: the egress has one breaker for it, whatever policy asks for another.
+    yield from entries(spec.to, "to", CLUSTERS, _conf)
     # After the entries, in Kuma's order of the texts.
     yield from egress_is_shared(spec.to, top_ref(spec))
     yield from rules(spec.rules, _conf)

@@ -8,9 +8,15 @@ from typing import Final
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.policy.policy_kind import policy_kind
 from kong_mesh_cp.core.policy.spec_parts.gateway_lists import destinations, sources
-from kong_mesh_cp.core.policy.spec_parts.shapes import CLIENTS, PROXIES, Entries, top, top_warnings
+from kong_mesh_cp.core.policy.spec_parts.shapes import (
+    CLIENTS,
+    PROXIES,
+    Entries,
+    client_warnings,
+    top,
+)
 from kong_mesh_cp.core.policy.target_ref import TargetRef
-from kong_mesh_cp.core.schema.record_terms import Duration, Int32, IntOrText
+from kong_mesh_cp.core.schema.record_terms import ABSENT_LIST, Duration, Int32, IntOrText
 from kong_mesh_cp.core.schema.value_checks import bandwidth, not_negative, percentage, status_code
 from kong_mesh_cp.core.schema.violations import FieldPath, Violation
 
@@ -63,8 +69,8 @@ class MeshFaultInjection:
     """The spec of a MeshFaultInjection."""
 
     target_ref: TargetRef | None = None
-    to: Entries[Conf] = ()
-    from_: Entries[Conf] = ()
+    to: Entries[Conf] = ABSENT_LIST
+    from_: Entries[Conf] = ABSENT_LIST
 
 
 def _violations(spec: MeshFaultInjection) -> Iterator[Violation]:
@@ -100,4 +106,6 @@ def _fault(fault: Fault, at: FieldPath, index: int) -> Iterator[Violation]:
         yield from percentage(fault.response_bandwidth.percentage, fault_at.field("percentage"))
 
 
-KIND: Final = policy_kind("MeshFaultInjection", MeshFaultInjection, Conf, _violations, top_warnings)
+KIND: Final = policy_kind(
+    "MeshFaultInjection", MeshFaultInjection, Conf, _violations, client_warnings
+)

@@ -19,7 +19,7 @@ from kong_mesh_cp.core.policy.spec_parts.shapes import (
     top_warnings,
 )
 from kong_mesh_cp.core.policy.target_ref import TargetRef
-from kong_mesh_cp.core.schema.record_terms import Duration, Int32, IntOrText
+from kong_mesh_cp.core.schema.record_terms import ABSENT_LIST, Duration, Int32, IntOrText
 from kong_mesh_cp.core.schema.value_checks import (
     MUST_BE_DEFINED,
     at_least_one_of,
@@ -91,7 +91,7 @@ class MeshHealthCheck:
     """The spec of a MeshHealthCheck."""
 
     target_ref: TargetRef | None = None
-    to: Entries[Conf] = ()
+    to: Entries[Conf] = ABSENT_LIST
 
 
 def _violations(spec: MeshHealthCheck) -> Iterator[Violation]:
@@ -132,4 +132,14 @@ def _http(http: Http, at: FieldPath) -> Iterator[Violation]:
         yield from status_code(status, at.field("expectedStatuses").index(index))
 
 
-KIND: Final = policy_kind("MeshHealthCheck", MeshHealthCheck, Conf, _violations, top_warnings)
+def _warnings(spec: MeshHealthCheck) -> Iterator[str]:
+    yield from top_warnings(spec)
+    for item in spec.to:
+        if item.default.healthy_panic_threshold is not None:
+            yield (
+                "healthyPanicThreshold for 'to[].default' is deprecated. The setting has been "
+                "moved to MeshCircuitBreaker policy, please use MeshCircuitBreaker policy instead."
+            )
+
+
+KIND: Final = policy_kind("MeshHealthCheck", MeshHealthCheck, Conf, _violations, _warnings)

@@ -21,7 +21,14 @@ from kong_mesh_cp.core.policy.spec_parts.shapes import (
     top_warnings,
 )
 from kong_mesh_cp.core.policy.target_ref import TargetRef
-from kong_mesh_cp.core.schema.record_terms import Duration, Int32, Int64, OneOf, Unsigned32
+from kong_mesh_cp.core.schema.record_terms import (
+    ABSENT_LIST,
+    Duration,
+    Int32,
+    Int64,
+    OneOf,
+    Unsigned32,
+)
 from kong_mesh_cp.core.schema.value_checks import (
     MUST_BE_DEFINED,
     MUST_NOT_BE_EMPTY,
@@ -38,10 +45,8 @@ _GRPC: Final = (
     "ResourceExhausted",
     "Unavailable",
 )
-# Envoy's `x-envoy-retry-on` values. `5XX` and `5xx` are both taken: the first is the documented
-# one, the second what users write.
+# Envoy's `x-envoy-retry-on` values. The documentation has `5XX`, too, which Kuma refuses.
 _HTTP: Final = (
-    "5XX",
     "5xx",
     "GatewayError",
     "Reset",
@@ -145,7 +150,7 @@ class MeshRetry:
     """The spec of a MeshRetry."""
 
     target_ref: TargetRef | None = None
-    to: Entries[Conf] = ()
+    to: Entries[Conf] = ABSENT_LIST
 
 
 def _violations(spec: MeshRetry) -> Iterator[Violation]:

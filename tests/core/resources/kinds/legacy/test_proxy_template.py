@@ -54,8 +54,9 @@ def test_a_selector_names_a_service() -> None:
 
 
 def test_an_import_names_a_profile() -> None:
-    unknown = "profile not found. Available profiles: default-proxy,egress-proxy,ingress-proxy"
-    assert found("ProxyTemplate", template(imports=["", "x", "egress-proxy"])) == [
+    known = "default-proxy,egress-proxy,gateway-proxy,ingress-proxy"
+    unknown = f"profile not found. Available profiles: {known}"
+    assert found("ProxyTemplate", template(imports=["", "x", *known.split(",")])) == [
         ("conf.imports[0]", "cannot be empty"),
         ("conf.imports[1]", unknown),
     ]

@@ -14,7 +14,7 @@ from kong_mesh_cp.core.schema.messages import EMPTY, Message, oneof, proto
 from kong_mesh_cp.core.schema.violations import FieldPath, Violation, root
 
 # Sets of generators that make a proxy's configuration, by the names Kuma knows them under.
-PROFILES: Final = ("default-proxy", "egress-proxy", "ingress-proxy")
+PROFILES: Final = ("default-proxy", "egress-proxy", "gateway-proxy", "ingress-proxy")
 
 _FEW: Final = ("add", "patch", "remove")
 _NO_NEIGHBOUR: Final = "cannot be empty. You need to pick a filter {} which this one will be added"

@@ -37,7 +37,7 @@ class Selector:
     """The proxies that offer the service: by tags, by labels, or one by name."""
 
     # As generated: the service tag alone. One written by hand may have any tags.
-    dataplane_tags: Mapping[str, str] | None = None
+    dataplane_tags: Annotated[Mapping[str, str] | None, OMIT_EMPTY] = None
     dataplane_ref: DataplaneRef | None = None
 
 
@@ -47,8 +47,8 @@ class Port:
 
     name: OptionalText = ""
     port: Unsigned32
-    # A number, or the name of an inbound; absent is the port itself.
-    target_port: IntOrText | None = None
+    # A number, or the name of an inbound; 0, which an absent one is, the port itself.
+    target_port: Annotated[IntOrText, EMPTY_IF_ABSENT]
     app_protocol: str = "tcp"
 
 
@@ -101,5 +101,8 @@ class MeshServiceStatus:
 
 # Without checks of the spec beyond the schema: Kuma has none.
 KIND: Final = plugin_kind(
-    "MeshService", MeshService, name_violations=label_name, status_type=MeshServiceStatus
+    "MeshService",
+    MeshService,
+    name_violations=lambda _name, display_name: label_name(display_name),
+    status_type=MeshServiceStatus,
 )
