@@ -6,7 +6,15 @@ from collections.abc import Iterator, Mapping
 from typing import Annotated, Final, Generic, TypeVar
 
 from kong_mesh_cp.core.dataclass import dataclass
-from kong_mesh_cp.core.formats.native_envoy import native_fault
+from kong_mesh_cp.core.formats.native_envoy import (
+    CLUSTER,
+    HTTP_FILTER,
+    LISTENER,
+    NETWORK_FILTER,
+    VIRTUAL_HOST,
+    Needed,
+    native_fault,
+)
 from kong_mesh_cp.core.policy.policy_kind import policy_kind
 from kong_mesh_cp.core.policy.spec_parts.shapes import PROXIES, SPEC, top, top_warnings
 from kong_mesh_cp.core.policy.target_ref import TargetRef
@@ -184,7 +192,7 @@ def _resource(
         # What is added is matched by nothing: a match would look like a condition.
         case "Add":
             yield from _unmatched(mod, at.field("match"))
-            yield from _added(mod, at.field("value"))
+            yield from _added(mod, name, at.field("value"))
         case "Patch":
             yield from _patched(mod, name, at)
         case "Remove":
@@ -221,7 +229,7 @@ def _filter(mod: FilterMod, name: str, at: FieldPath) -> Iterator[Violation]:
         yield at.field("match").field("name").violation(_NEIGHBOURS[mod.operation])
     match mod.operation:
         case "AddFirst" | "AddLast" | "AddBefore" | "AddAfter":
-            yield from _added(mod, at.field("value"))
+            yield from _added(mod, name, at.field("value"))
         case "Patch":
             yield from _patched(mod, name, at)
         case "Remove":
@@ -232,11 +240,20 @@ def _filter(mod: FilterMod, name: str, at: FieldPath) -> Iterator[Violation]:
             )
 
 
-def _added(mod: Mod, at: FieldPath) -> Iterator[Violation]:
+_NEEDED: Final = {
+    "cluster": CLUSTER,
+    "listener": LISTENER,
+    "networkFilter": NETWORK_FILTER,
+    "httpFilter": HTTP_FILTER,
+    "virtualHost": VIRTUAL_HOST,
+}
+
+
+def _added(mod: Mod, name: str, at: FieldPath) -> Iterator[Violation]:
     if mod.value is None:
         yield at.violation(MUST_BE_DEFINED)
     else:
-        yield from _native(mod.value, at)
+        yield from _native(mod.value, at, _NEEDED[name])
 
 
 def _removed(mod: Mod, at: FieldPath) -> Iterator[Violation]:
@@ -277,10 +294,10 @@ def _only_with(
         yield at.field(name).violation(reason)
 
 
-def _native(value: str, at: FieldPath) -> Iterator[Violation]:
+def _native(value: str, at: FieldPath, needed: tuple[Needed, ...] = ()) -> Iterator[Violation]:
     # Only the outer form: Envoy's own messages are not known to the core, so a wrong field is found
     # by Envoy and shown as a rejected configuration of the proxy.
-    fault = native_fault(value)
+    fault = native_fault(value, needed)
     if fault is not None:
         yield at.violation(f"native Envoy resource is not valid: {fault}")
 

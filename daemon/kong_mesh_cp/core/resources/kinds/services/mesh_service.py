@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import field
 from typing import Annotated, Final
 
 from kong_mesh_cp.core.dataclass import dataclass
@@ -37,7 +38,7 @@ class Selector:
     """The proxies that offer the service: by tags, by labels, or one by name."""
 
     # As generated: the service tag alone. One written by hand may have any tags.
-    dataplane_tags: Annotated[Mapping[str, str] | None, OMIT_EMPTY] = None
+    dataplane_tags: Annotated[Mapping[str, str], OMIT_EMPTY] = field(default_factory=dict)
     dataplane_ref: DataplaneRef | None = None
 
 
