@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import Final, TypeVar
 
 import trio
 
@@ -19,7 +19,6 @@ from kong_mesh_cp.core.identity.access import AccessRules, require
 from kong_mesh_cp.core.identity.audit import quoted, told
 from kong_mesh_cp.core.identity.conditions import may_be_about
 from kong_mesh_cp.core.identity.users import User
-from kong_mesh_cp.core.lazy_import import lazy_import
 from kong_mesh_cp.core.meshes import membership, mesh_changes
 from kong_mesh_cp.core.meshes.mesh_defaults import (
     with_metrics_defaults,
@@ -52,6 +51,7 @@ from kong_mesh_cp.usecases.ports.resource_store import (
 )
 from kong_mesh_cp.usecases.ports.state_store import WallClock
 from kong_mesh_cp.usecases.resources import resource_refusals, write_access
+from kong_mesh_cp.usecases.resources.cross_checks import contradictions
 from kong_mesh_cp.usecases.resources.documents import spec_as, stored_form
 from kong_mesh_cp.usecases.resources.kinds import KINDS
 from kong_mesh_cp.usecases.resources.mesh_creation import MeshCreation
@@ -67,11 +67,6 @@ from kong_mesh_cp.usecases.resources.sent_bodies import (
     refuse,
 )
 from kong_mesh_cp.usecases.resources.turns import Turns
-
-if TYPE_CHECKING:
-    from kong_mesh_cp.usecases.resources import cross_checks
-else:  # of kinds that few meshes have
-    cross_checks = lazy_import("kong_mesh_cp.usecases.resources.cross_checks")
 
 DECODED: Final = ""  # who sends those, in the line for large bodies: no user's name
 BODIES_WAITING_MAX: Final = 512  # their bytes are bounded where they are received
@@ -317,10 +312,8 @@ class ResourceWriter:
             case Secret(data=data) if key_secret_rules.is_token_key(key):
                 check = partial(key_secret_rules.violations, key, data or b"")
                 refuse(title, await trio.to_thread.run_sync(check))
-            case _ if key.type in {"RateLimit", "ExternalService"}:
-                refuse(title, await cross_checks.contradictions(self._store, key, spec))
             case _:
-                pass
+                refuse(title, await contradictions(self._store, key, spec))
         written = Put(
             key=key,
             spec=text,

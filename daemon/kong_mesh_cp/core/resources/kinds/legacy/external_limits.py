@@ -10,8 +10,17 @@ from typing import Final
 
 from kong_mesh_cp.core.resources.kinds.legacy.rate_limit import RateLimit
 from kong_mesh_cp.core.resources.kinds.services.external_service import ExternalService
-from kong_mesh_cp.core.resources.tags import SERVICE, Tags
+from kong_mesh_cp.core.resources.tags import SERVICE
 from kong_mesh_cp.core.schema.violations import Violation
+
+__all__ = [
+    "ExternalService",
+    "RateLimit",
+    "limit_violations",
+    "names_outside",
+    "narrowed_services",
+    "service_violations",
+]
 
 _ONLY_SERVICE: Final = (
     "RateLimit applied to external service only supports kuma.io/service as destination match"
@@ -43,7 +52,7 @@ def service_violations(
 
     `narrowed`: what `narrowed_services` gives, by the name of the limit.
     """
-    outside = service_names(service.tags)
+    outside = names_outside(service)
     return [
         Violation(
             "externalservice",
@@ -56,9 +65,9 @@ def service_violations(
     ]
 
 
-def service_names(tags: Tags) -> tuple[str, ...]:
+def names_outside(service: ExternalService) -> tuple[str, ...]:
     """The name by which a service outside is known: one, or none."""
-    return (tags[SERVICE],) if SERVICE in tags else ()
+    return (service.tags[SERVICE],) if SERVICE in service.tags else ()
 
 
 def _means(name: str, outside: Collection[str]) -> bool:
