@@ -81,7 +81,7 @@ def test_a_body_needs_type_name_and_spec(member: str) -> None:
     document = body()
     del document[member]
 
-    assert refused(document) == {("", f"{member} in body is required")}
+    assert refused(document) == {("", f".{member} in body is required")}
 
 
 @pytest.mark.parametrize("text", ["2026-01-01T10:00:00Z", "0001-01-01T00:00:00Z"])

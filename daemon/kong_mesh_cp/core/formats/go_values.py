@@ -5,11 +5,13 @@ Clients show these words (`Bad Request: invalid Dataplane object: "json: cannot 
 
 from __future__ import annotations
 
-import base64
 import binascii
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Final, TypeGuard
+
+from kong_mesh_cp.core.formats.go_json import syntax_fault
 
 JsonObject = Mapping[str, object]
 
@@ -146,19 +148,48 @@ def read_bytes(value: object) -> bytes:
         raise mismatch(value, "[]uint8")
     # Go's decoder skips line breaks, as PEM and YAML make them.
     text = value.replace("\r", "").replace("\n", "")
-    try:
-        return base64.b64decode(text.encode(errors="replace"), validate=True)
-    except binascii.Error:
-        raise ParseError(f"illegal base64 data at input byte {_base64_fault(value)}") from None
+    with suppress(binascii.Error):
+        # Python takes more padding than there is room for.
+        if len(text) % _BASE64_GROUP == 0:
+            return binascii.a2b_base64(text.encode(errors="replace"), strict_mode=True)
+    raise ParseError(f"illegal base64 data at input byte {_base64_fault(value)}")
+
+
+_KINDS: Final = {"{": "object", "[": "array", '"': "string"}
+_BASE64_GROUP: Final = 4  # characters, of three bytes
+_BASE64: Final = re.compile(rb"[A-Za-z0-9+/\r\n]*+")
+_LINE_BREAKS: Final = re.compile(rb"[\r\n]*+")
 
 
 def _base64_fault(text: str) -> int:
-    clean = re.match(r"[A-Za-z0-9+/\r\n]*", text)
-    return len(text) if clean is None else clean.end()
+    """The byte at which Go's decoder gives up: where a group of four begins that is not whole."""
+    data = text.encode(errors="replace")
+    clean = _end(_BASE64, data, 0)
+    in_group = (clean - data.count(b"\r", 0, clean) - data.count(b"\n", 0, clean)) % _BASE64_GROUP
+    if clean == len(data):
+        return clean - in_group
+    if data[clean] != ord("=") or in_group < 2:
+        return clean
+    at = clean + 1
+    if in_group == 2:
+        at = _end(_LINE_BREAKS, data, at)
+        if at == len(data):
+            return at
+        if data[at] != ord("="):
+            return at - 1
+        at += 1
+    # More, where only line breaks may follow.
+    return _end(_LINE_BREAKS, data, at)
+
+
+def _end(expression: re.Pattern[bytes], data: bytes, start: int) -> int:
+    found = expression.match(data, start)
+    return start if found is None else found.end()
 
 
 def _quoted_number(text: str, go_type: str) -> object:
     # Go strips the quotes and reads what is left as JSON.
+    text = text.strip(" \t\r\n")
     if text == "null":
         return 0
     if text in {"true", "false"}:
@@ -166,8 +197,9 @@ def _quoted_number(text: str, go_type: str) -> object:
     if not text:
         raise ParseError("unexpected end of JSON input")
     if not _NUMBER.fullmatch(text):
-        shown = text[0] if text[0].isprintable() else "?"
-        raise ParseError(f"invalid character '{shown}' looking for beginning of value")
+        fault = syntax_fault(text.encode(errors="replace"))
+        kind = _KINDS.get(text[0], "number")
+        raise ParseError(fault or f"json: cannot unmarshal {kind} into Go value of type {go_type}")
     if _INTEGER.fullmatch(text) and len(text.lstrip("-")) <= _DIGITS_MAX:
         return int(text)
     if go_type not in {"float64", "float32"}:

@@ -95,10 +95,12 @@ def read_document(name: str, spec_type: type[S], document: JsonObject, faults: F
     records.read(_Envelope, document, ROOT, faults)
     if "type" in document and document["type"] != name:
         faults.add(FieldPath("type"), f"in body should be one of [{name}]")
+    at = root("spec")
     if "spec" not in document:
-        faults.add(root("spec"), "in body is required")
-    # An absent spec is read as an empty one, so that what it lacks is reported as well.
-    return records.read(spec_type, document.get("spec", {}), root("spec"), faults)
+        faults.add(ROOT.missing("spec"), "in body is required")
+        # What an empty one would lack, too, is not asked for.
+        return records.read(spec_type, {}, at, Faults())
+    return records.read(spec_type, document["spec"], at, faults)
 
 
 def _sound(read: Callable[[Faults], S]) -> S:

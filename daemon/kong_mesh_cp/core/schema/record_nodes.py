@@ -135,7 +135,7 @@ class RecordNode:
             if given is not None or (member.name in value and not member.null_is_absent):
                 part = member.node.read(given, at.field(member.name), faults)
             elif member.default is None:
-                faults.add(at.field(member.name), "in body is required")
+                faults.add(at.missing(member.name), "in body is required")
                 part = member.node.zero()
             else:
                 part = member.default()

@@ -85,9 +85,9 @@ class TextNode:
         # Characters, as go-openapi counts runes and not bytes.
         if low is not None and len(text) < low:
             faults.add(at, f"in body should be at least {low} chars long")
-        if high is not None and len(text) > high:
+        elif high is not None and len(text) > high:
             faults.add(at, f"in body should be at most {high} chars long")
-        if self.pattern is not None and self._expression and not self._expression.search(text):
+        elif self.pattern is not None and self._expression and not self._expression.search(text):
             faults.add(at, f"in body should match '{self.pattern.text}'")
         # Last, in the order of the validator's own chain.
         if self.format and not _FORMATS[self.format](text):
