@@ -77,6 +77,14 @@ def test_what_cannot_begin_a_document_is_read_as_json(text: str) -> None:
     assert native_fault(text) == f"invalid character '{text[0]}' looking for beginning of value"
 
 
+@pytest.mark.parametrize("text", ["{{ .Name }}", "{ [a]: b}"])
+def test_an_object_is_no_key(text: str) -> None:
+    bracket = text[1:].strip()[0]
+    assert native_fault(text) == (
+        f"invalid character '{bracket}' looking for beginning of object key string"
+    )
+
+
 @pytest.mark.parametrize(
     "text",
     [

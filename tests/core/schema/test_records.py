@@ -66,7 +66,11 @@ def read(value: object) -> tuple[Spec, set[tuple[str, str]], str]:
     return spec, {(v.field, v.message) for v in faults.violations}, faults.undecodable
 
 
-NUMBER_FAULT = "json: cannot unmarshal number"
+def out_of_range(member: str, number: int, type_name: str) -> str:
+    place = f"Go struct field Spec.spec.{member} of type {type_name}"
+    return f"json: cannot unmarshal number {number} into {place}"
+
+
 NUMBER_TYPE = 'in body must be of type int32: "float64"'
 
 
@@ -83,6 +87,8 @@ NUMBER_TYPE = 'in body must be of type int32: "float64"'
         ("mode", "Maybe", "in body should be one of [On Off]"),
         ("token", "ab\n", "in body should match '^[a-z]+$'"),
         ("secret", "???", 'in body must be of type byte: "???"'),
+        ("secret", "", 'in body must be of type byte: ""'),
+        ("secret", "YQ", 'in body must be of type byte: "YQ"'),
         ("secret", 1, 'in body must be of type byte: "float64"'),
         ("flag", "yes", 'in body must be of type boolean: "string"'),
         ("count", "1", 'in body must be of type integer: "string"'),
@@ -168,10 +174,10 @@ def test_a_number_is_taken_up_to_the_ends_of_its_format(member: str, value: floa
     [
         ("wait", "5", 'time: missing unit in duration "5"'),
         ("wait", "", 'time: invalid duration ""'),
-        ("whole", -1, f"{NUMBER_FAULT} -1 into Go struct field spec.whole of type uint32"),
-        ("whole", 2**32, f"{NUMBER_FAULT} {2**32} into Go struct field spec.whole of type uint32"),
-        ("count", 2**31, f"{NUMBER_FAULT} {2**31} into Go struct field spec.count of type int32"),
-        ("share", 2**31, f"{NUMBER_FAULT} {2**31} into Go struct field spec.share of type int32"),
+        ("whole", -1, out_of_range("whole", -1, "uint32")),
+        ("whole", 2**32, out_of_range("whole", 2**32, "uint32")),
+        ("count", 2**31, out_of_range("count", 2**31, "int32")),
+        ("share", 2**31, out_of_range("share", 2**31, "int32")),
         ("secret", [], "json: cannot unmarshal array into Go value of type string"),
     ],
 )

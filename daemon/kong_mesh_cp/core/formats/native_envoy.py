@@ -17,6 +17,7 @@ NATIVE_CHARACTERS_MAX: Final = 256 * 1024  # of one resource; Envoy's own are fa
 TOO_LONG: Final = f"it must not have more than {NATIVE_CHARACTERS_MAX} characters"
 UNEXPECTED_END: Final = "unexpected EOF"
 NO_VALUE: Final = "invalid character '{}' looking for beginning of value"
+NO_KEY: Final = "invalid character '{}' looking for beginning of object key string"
 NOT_AN_OBJECT: Final = "json: cannot unmarshal {} into Go value of type map[string]json.RawMessage"
 
 # No expression here goes back over what it has read, and none reads on over more than a piece: so
@@ -40,6 +41,7 @@ _BOOLS: Final = frozenset(
     for word in ("y", "n", "yes", "no", "true", "false", "on", "off")
     for spelled in (word, word.title(), word.upper())
 )
+_BRACE_KEY: Final = re.compile(r"\{\s*+([\[{])")
 _NO_BEGINNING: Final = "%@`*]}"  # of a document in YAML
 _TYPE_URL: Final = re.compile(r"""["']?@type["']?[ \t]*+:[ \t]*+["']?([^\s"'{},\[\]]++)""")
 _UNSURE: Final = re.compile(r"<<|[?&!\\]")  # merged, anchored, tagged or escaped keys
@@ -97,6 +99,8 @@ def _form_fault(body: str) -> str | None:
         return None  # an empty resource
     if body[0] in _NO_BEGINNING:
         return NO_VALUE.format(body[0])
+    if (brace := _BRACE_KEY.match(body)) is not None:
+        return NO_KEY.format(brace[1])
     if body[0] in "{[":
         if _is_open(body):
             return UNEXPECTED_END

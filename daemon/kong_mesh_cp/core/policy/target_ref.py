@@ -62,7 +62,7 @@ def tags_of(target: TargetRef) -> Mapping[str, str] | None:
         case "MeshService":
             return {SERVICE: target.name}
         case "MeshServiceSubset":
-            return {**target.tags, SERVICE: target.name}
+            return {SERVICE: target.name, **target.tags}  # which may name another service
         case _:
             return None
 

@@ -100,7 +100,10 @@ def _quoted(value: object) -> str:
 
 def read_struct(value: object) -> Mapping[str, object]:
     """Any JSON object, its keys sorted and its numbers as they are written."""
-    members = read_object(value)
+    try:
+        members = read_object(value)
+    except ParseError as error:
+        raise ParseError(f"bad StructValue: {error.reason}") from None
     return {key: struct_value(members[key]) for key in sorted(members)}
 
 

@@ -6,8 +6,6 @@ faults of a body are reported at once.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import field
@@ -97,12 +95,14 @@ class TextNode:
         return value
 
 
+# Of one byte at least.
+_BASE64: Final = re.compile(
+    r"(?:[A-Za-z0-9+/]{4})*+(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=|(?<=[A-Za-z0-9+/]{4}))"
+)
+
+
 def _is_base64(text: str) -> bool:
-    try:
-        base64.b64decode(text.encode(), validate=True)
-    except binascii.Error:
-        return False
-    return True
+    return _BASE64.fullmatch(text) is not None
 
 
 _DATE_TIME: Final = re.compile(
@@ -129,6 +129,7 @@ class IntegerNode:
     range: Range = field(default_factory=Range)
     enumeration: OneOf | None = None
     is_unsigned: bool = False
+    owner: str = ""  # what Go calls the object that it is a member of
 
     def zero(self) -> int:
         return 0
@@ -149,7 +150,7 @@ class IntegerNode:
         type_name = "uint32" if self.is_unsigned else self.format
         least, most = _GO_RANGES.get(type_name, (number, number))
         if not least <= number <= most:
-            faults.stop_decoding(_out_of_range(number, type_name, at))
+            faults.stop_decoding(_out_of_range(number, type_name, self.owner, at))
         return number
 
     def _type_fault(self, value: object) -> str:
@@ -168,9 +169,12 @@ def _whole(value: object) -> int | None:
     return int(value) if abs(value) <= _WHOLE_MAX and value == value // 1 else None
 
 
-def _out_of_range(number: int, type_name: str, at: FieldPath) -> str:
+_PLACE: Final = re.compile(r"\[[0-9]+\]")
+
+
+def _out_of_range(number: int, type_name: str, owner: str, at: FieldPath) -> str:
     # Go names members without the places in their lists.
-    field = re.sub(r"\[[0-9]+\]", "", at.text)
+    field = f"{owner}.{_PLACE.sub('', at.text)}"
     return (
         f"json: cannot unmarshal number {number} into Go struct field {field} of type {type_name}"
     )
@@ -223,6 +227,7 @@ class NumberOrTextNode:
     """
 
     null: int | None = 0
+    owner: str = ""  # as of an IntegerNode
 
     def zero(self) -> int:
         return 0
@@ -242,7 +247,7 @@ class NumberOrTextNode:
             return 0
         low, high = _GO_RANGES["int32"]
         if not low <= number <= high:
-            faults.stop_decoding(_out_of_range(number, "int32", at))
+            faults.stop_decoding(_out_of_range(number, "int32", self.owner, at))
             return 0
         return number
 

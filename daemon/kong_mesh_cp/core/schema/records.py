@@ -69,7 +69,10 @@ def render(value: object) -> dict[str, object]:
 
 
 def record(kind: Any) -> RecordNode:
-    """The schema that a dataclass declares; of a generic one, with its parameters filled in."""
+    """The schema that a dataclass declares; of a generic one, with its parameters filled in.
+
+    `GO_NAME` of the class is what Go's decoder calls it in its errors, where that is another name.
+    """
     return _record(kind)
 
 
@@ -79,21 +82,26 @@ def _record(kind: Any) -> RecordNode:
     bound = dict(zip(getattr(origin, "__parameters__", ()), get_args(kind), strict=True))
     # Cached above, because this resolves every annotation of a class from its text.
     hints = get_type_hints(origin, include_extras=True)
-    return RecordNode(tuple(_member(f, hints[f.name], bound) for f in fields(origin)), origin)
+    owner = getattr(origin, "GO_NAME", origin.__name__)
+    members = (_member(each, hints[each.name], bound, owner) for each in fields(origin))
+    return RecordNode(tuple(members), origin)
 
 
-def _member(field: Field[Any], hint: object, bound: Mapping[Any, Any]) -> Member:
+def _member(field: Field[Any], hint: object, bound: Mapping[Any, Any], owner: str) -> Member:
     inner, terms = _terms(hint)
-    node = _node(bound.get(inner, inner), terms)
+    node = _node(bound.get(inner, inner), terms, owner)
     names = [t.name for t in terms if isinstance(t, Json)]
     default = _default(field)
     # Null where the schema has a default is that default; where Go has the zero value it is a wrong
     # type, which the schema reports.
     absent = None if default is None else default()
-    if isinstance(node, NumberOrTextNode) and default is not None and absent is None:
-        node = NumberOrTextNode(null=None)  # a pointer, and so nothing
+    if isinstance(node, NumberOrTextNode):
+        # Of a pointer null is nothing.
+        is_optional = default is not None and absent is None
+        node = NumberOrTextNode(null=None if is_optional else 0, owner=owner)
     is_pointer = any(absent is each for each in _ABSENT)
-    by_go = EMPTY_IF_ABSENT in terms or OMIT_EMPTY in terms or is_pointer  # not by the schema
+    empty_by_go = OMIT_EMPTY in terms and not absent
+    by_go = EMPTY_IF_ABSENT in terms or empty_by_go or is_pointer  # and not by the schema
     return Member(
         attribute=field.name,
         name=names[0] if names else _camel(field.name),
@@ -135,7 +143,7 @@ def _terms(hint: Any) -> tuple[Any, tuple[object, ...]]:
             return hint, terms
 
 
-def _node(kind: Any, terms: tuple[object, ...]) -> Node:
+def _node(kind: Any, terms: tuple[object, ...], owner: str) -> Node:
     for marker, node in _MARKED:
         if marker in terms:
             return node
@@ -147,6 +155,7 @@ def _node(kind: Any, terms: tuple[object, ...]) -> Node:
             range=next((t for t in terms if isinstance(t, Range)), Range()),
             enumeration=next((t for t in terms if isinstance(t, OneOf)), None),
             is_unsigned=UNSIGNED in terms,
+            owner=owner,
         )
     if kind is str:
         return TextNode(
@@ -157,7 +166,7 @@ def _node(kind: Any, terms: tuple[object, ...]) -> Node:
         )
     if get_origin(kind) is tuple:
         length = next((t for t in terms if isinstance(t, Length)), Length())
-        return ListNode(_node(*_terms(get_args(kind)[0])), length)
+        return ListNode(_node(*_terms(get_args(kind)[0]), owner), length)
     if get_origin(kind) is Mapping:
         return TextMapNode()
     if is_dataclass(get_origin(kind) or kind):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
+from typing import ClassVar, Final
 
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.policy.policy_kind import policy_kind
@@ -25,6 +25,8 @@ from kong_mesh_cp.core.schema.violations import FieldPath, Violation
 class Abort:
     """A share of the requests is answered with an error status."""
 
+    GO_NAME: ClassVar[str] = "AbortConf"
+
     # Both members are required by the schema, and reported by it before this module is asked.
     http_status: Int32
     percentage: IntOrText
@@ -34,6 +36,8 @@ class Abort:
 class Delay:
     """A share of the requests is held back before it goes on."""
 
+    GO_NAME: ClassVar[str] = "DelayConf"
+
     value: Duration
     percentage: IntOrText
 
@@ -41,6 +45,8 @@ class Delay:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResponseBandwidth:
     """A share of the responses is sent no faster than `limit`."""
+
+    GO_NAME: ClassVar[str] = "ResponseBandwidthConf"
 
     # Text as `50 Mbps`, with a unit: see `bandwidth`.
     limit: str

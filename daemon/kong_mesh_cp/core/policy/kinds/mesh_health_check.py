@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
+from typing import ClassVar, Final
 
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.policy.policy_kind import policy_kind
@@ -45,6 +45,8 @@ class Tcp:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Http:
     """A probe that makes an HTTP request."""
+
+    GO_NAME: ClassVar[str] = "HttpHealthCheck"
 
     disabled: bool | None = None
     path: str | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
-from typing import Annotated, Final
+from typing import Annotated, ClassVar, Final
 
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.policy.policy_kind import policy_kind
@@ -72,6 +72,8 @@ _PREDICATES: Final = ("OmitPreviousHosts", "OmitHostsWithTags", "OmitPreviousPri
 class Tcp:
     """Attempts to open a connection."""
 
+    GO_NAME: ClassVar[str] = "TCP"
+
     # Attempts, not retries: 1 is no retry at all.
     max_connect_attempt: Unsigned32 | None = None
 
@@ -113,6 +115,8 @@ class Predicate:
 class Http:
     """When and how an HTTP request is attempted again."""
 
+    GO_NAME: ClassVar[str] = "HTTP"
+
     num_retries: Unsigned32 | None = None
     per_try_timeout: Duration | None = None
     back_off: BackOff | None = None
@@ -128,6 +132,8 @@ class Http:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grpc:
     """When and how a gRPC call is attempted again."""
+
+    GO_NAME: ClassVar[str] = "GRPC"
 
     num_retries: Unsigned32 | None = None
     per_try_timeout: Duration | None = None

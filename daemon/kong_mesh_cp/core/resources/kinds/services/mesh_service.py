@@ -50,7 +50,7 @@ class Port:
     port: Unsigned32
     # A number, or the name of an inbound; 0, which an absent one is, the port itself.
     target_port: Annotated[IntOrText, EMPTY_IF_ABSENT]
-    app_protocol: str = "tcp"
+    app_protocol: Annotated[str, OMIT_EMPTY] = "tcp"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
