@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kong_mesh_cp.core.formats.native_envoy import (
+    ANY,
     CLUSTER,
     NATIVE_CHARACTERS_MAX,
     VIRTUAL_HOST,
@@ -88,7 +89,6 @@ def test_an_object_is_no_key(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "'@type': nope",
         'typed_config: {"@type": "nope", a: b}',
         "filters:\n- typedConfig:\n    '@type': type.googleapis.com/nope\n    a: b",
     ],
@@ -96,6 +96,14 @@ def test_an_object_is_no_key(text: str) -> None:
 def test_a_type_without_a_package_is_none(text: str) -> None:
     name = "type.googleapis.com/nope" if "/" in text else "nope"
     assert native_fault(text) == f"could not resolve Any message type: {name}"
+
+
+@pytest.mark.parametrize(
+    "text", ["'@type': nope\nname: a", "name: a\n'@type': nope", '{ "@type": "nope", "name": "a"}']
+)
+def test_what_a_resource_says_its_type_is_counts_where_nothing_else_tells_it(text: str) -> None:
+    assert native_fault(text, CLUSTER) is None
+    assert native_fault(text, ANY) == "could not resolve Any message type: nope"
 
 
 NAMELESS = "invalid Cluster.Name: value length must be at least 1 runes"

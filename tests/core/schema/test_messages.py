@@ -243,8 +243,10 @@ def test_a_duration_of_go_is_written_in_seconds(given_text: str, shown: str) -> 
         ({"data": "?"}, "illegal base64 data at input byte 0"),
         (
             {"conf": [1]},
-            "bad StructValue: "
-            "json: cannot unmarshal array into Go value of type map[string]json.RawMessage",
+            (
+                "bad StructValue: json: cannot unmarshal array into Go value of type "
+                "map[string]json.RawMessage"
+            ),
         ),
     ],
 )

@@ -43,6 +43,7 @@ _BOOLS: Final = frozenset(
 )
 _BRACE_KEY: Final = re.compile(r"\{\s*+([\[{])")
 _NO_BEGINNING: Final = "%@`*]}"  # of a document in YAML
+_FIRST_KEY_CHARACTERS_MAX: Final = 32  # between the beginning of an object and its first key
 _TYPE_URL: Final = re.compile(r"""["']?@type["']?[ \t]*+:[ \t]*+["']?([^\s"'{},\[\]]++)""")
 _UNSURE: Final = re.compile(r"<<|[?&!\\]")  # merged, anchored, tagged or escaped keys
 
@@ -79,15 +80,23 @@ def native_fault(text: str, needed: tuple[Needed, ...] = ()) -> str | None:
     if len(text) > NATIVE_CHARACTERS_MAX:
         return TOO_LONG
     begin = _end_of_noise(text)
-    fault = _form_fault(text[begin:]) or _type_fault(text)
+    fault = _form_fault(text[begin:]) or _type_fault(text, begin, of_itself=needed == ANY)
     if fault is None:
         lacking = (each.reason for each in needed if _lacks(text, begin, each.name))
         fault = next(lacking, None)
     return fault
 
 
-def _type_fault(text: str) -> str | None:
-    for found in _TYPE_URL.finditer(text):
+def _type_fault(text: str, begin: int, *, of_itself: bool) -> str | None:
+    column = begin - (text.rfind("\n", 0, begin) + 1)
+    for found in _TYPE_URL.finditer(text, begin):
+        # Where the type is known, one that it says of itself is a member like any unknown one.
+        place = found.start() - (text.rfind("\n", 0, found.start()) + 1)
+        is_first = found.start() - begin < _FIRST_KEY_CHARACTERS_MAX and (
+            not text[begin : found.start()].strip("{ \n")
+        )
+        if not of_itself and (place == column or is_first):
+            continue
         # Every message of Envoy's is in a package, which is as much as is known of it here.
         if "." not in found[1].rpartition("/")[2]:
             return f"could not resolve Any message type: {found[1]}"
