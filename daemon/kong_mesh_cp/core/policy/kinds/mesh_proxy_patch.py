@@ -18,6 +18,7 @@ from kong_mesh_cp.core.formats.native_envoy import (
 from kong_mesh_cp.core.policy.policy_kind import policy_kind
 from kong_mesh_cp.core.policy.spec_parts.shapes import PROXIES, SPEC, top, top_warnings
 from kong_mesh_cp.core.policy.target_ref import TargetRef
+from kong_mesh_cp.core.resources.inline_secrets import MASK
 from kong_mesh_cp.core.schema.record_terms import NULLABLE, AnyJson, OneOf
 from kong_mesh_cp.core.schema.value_checks import (
     MUST_BE_DEFINED,
@@ -297,7 +298,8 @@ def _only_with(
 def _native(value: str, at: FieldPath, needed: tuple[Needed, ...] = ()) -> Iterator[Violation]:
     # Only the outer form: Envoy's own messages are not known to the core, so a wrong field is found
     # by Envoy and shown as a rejected configuration of the proxy.
-    fault = native_fault(value, needed)
+    # A mask is no resource at all, which is told where masks are looked for.
+    fault = native_fault(value, () if value == MASK else needed)
     if fault is not None:
         yield at.violation(f"native Envoy resource is not valid: {fault}")
 

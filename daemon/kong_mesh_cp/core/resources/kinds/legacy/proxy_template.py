@@ -16,6 +16,7 @@ from kong_mesh_cp.core.formats.native_envoy import (
     Needed,
     native_fault,
 )
+from kong_mesh_cp.core.resources.inline_secrets import MASK
 from kong_mesh_cp.core.resources.kind import Kind, proto_kind
 from kong_mesh_cp.core.resources.kinds.legacy.connections import CANNOT_BE_EMPTY, WITH_SERVICE
 from kong_mesh_cp.core.resources.tags import Selector, selectors_violations
@@ -183,7 +184,8 @@ def _resource(resource: RawResource, path: FieldPath) -> list[Violation]:
 
 
 def _native(text: str, path: FieldPath, needed: tuple[Needed, ...]) -> list[Violation]:
-    fault = native_fault(text, needed)
+    # A mask is no resource at all, which is told where masks are looked for.
+    fault = native_fault(text, () if text == MASK else needed)
     return [] if fault is None else [path.violation(f"native Envoy resource is not valid: {fault}")]
 
 
