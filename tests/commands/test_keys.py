@@ -125,7 +125,7 @@ def test_what_does_not_go_together_is_no_command(arguments: tuple[str, ...]) -> 
     assert ended.value.code == 2
 
 
-def test_without_a_daemon_it_is_told_where_one_was_expected(
+def test_without_a_daemon_the_expected_socket_is_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     nobody = str(tmp_path / "a.sock")

@@ -62,7 +62,7 @@ def test_a_smaller_license_is_taken_with_a_note(
         assert daemon.api("GET", "/license").json["allowedDataplaneProxies"] == 3
 
 
-def test_without_a_daemon_it_is_told_where_one_was_expected(
+def test_without_a_daemon_the_expected_socket_is_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["reload", "--socket", str(tmp_path / "a.sock")]) == EX_UNAVAILABLE

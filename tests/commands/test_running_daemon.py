@@ -68,7 +68,7 @@ def test_status_and_object_come_back(tmp_path: Path) -> None:
     ],
     ids=["null", "list", "no JSON", "no UTF-8", "short", "bomb", "status", "ssh", "binary"],
 )
-def test_an_answer_of_another_program_is_told_apart(tmp_path: Path, answer: bytes) -> None:
+def test_an_answer_of_another_program_is_recognised(tmp_path: Path, answer: bytes) -> None:
     path = tmp_path / "a.sock"
     with answering(path, answer), pytest.raises(NoDaemonError) as refused:
         ask_daemon(meaning("--socket", str(path)), "GET", "/v1/license")

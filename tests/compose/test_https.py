@@ -197,7 +197,7 @@ def test_authorities_that_everybody_can_write_are_not_believed(tmp_path: Path, n
     assert "may be written by everybody, who then could add trust" in refused.value.message
 
 
-async def test_a_directory_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+async def test_an_unwritable_directory_is_reported(tmp_path: Path) -> None:
     served = https(tmp_path / "gone")
     with pytest.raises(StateError) as refused:
         await served.provide()
@@ -214,7 +214,7 @@ async def test_a_renewed_pair_counts_from_the_next_connection_on(tmp_path: Path)
     assert shown_by(tls.context()) == pair("second").certificate
 
 
-async def test_half_of_a_renewed_pair_changes_nothing_and_is_told_once(
+async def test_half_of_a_renewed_pair_changes_nothing_and_is_reported_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     served = https(tmp_path, **configured(tmp_path / "own", pair("first")))

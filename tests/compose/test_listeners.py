@@ -31,7 +31,7 @@ def settings_in(directory: Path, **environ: str) -> Settings:
     return load(arguments={}, environ=environment, default_file=directory / "no-such.toml").settings
 
 
-def test_all_are_opened_and_told_where_they_are(tmp_path: Path) -> None:
+def test_all_are_opened_and_know_their_addresses(tmp_path: Path) -> None:
     with open_listeners(settings_in(tmp_path), ()) as listeners:
         addresses = listeners.addresses()
 
@@ -128,7 +128,7 @@ def test_the_admission_socket_of_systemd_is_taken_over_and_left_in_place(tmp_pat
 
 
 @pytest.mark.parametrize("other", ["metrics", "admission"])
-def test_a_socket_that_nobody_will_serve_is_told(tmp_path: Path, other: str) -> None:
+def test_a_socket_that_will_not_be_served_is_reported(tmp_path: Path, other: str) -> None:
     done = given_by_systemd(tmp_path, "admission", other)
 
     assert done.stdout.startswith(f"{tmp_path}/3-admission.sock ")
@@ -136,7 +136,7 @@ def test_a_socket_that_nobody_will_serve_is_told(tmp_path: Path, other: str) -> 
     assert f"4-{other}.sock" in done.stderr
 
 
-def test_who_has_been_closed_is_not_told(tmp_path: Path) -> None:
+def test_a_closed_one_is_not_reported(tmp_path: Path) -> None:
     with open_listeners(settings_in(tmp_path), ()) as listeners:
         assert listeners.api_https is not None
         listeners.api_https.close()

@@ -82,7 +82,7 @@ async def test_a_file_that_cannot_be_used_ends_the_start(
     assert (error.value.code, error.value.exit_status) == ("preload-unusable", EX_CONFIG)
 
 
-async def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+async def test_a_missing_file_is_reported(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError) as error:
         await preload(tmp_path / "gone.yaml", FakeResourceStore())
     assert "No such file" in error.value.message

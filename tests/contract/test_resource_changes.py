@@ -70,7 +70,7 @@ async def test_what_a_cascade_takes_along_is_reported_as_well(opening: ResourceO
             assert await take_from(feed, first, last) == list(made.changes)
 
 
-async def test_what_was_refused_is_not_told(opening: ResourceOpening) -> None:
+async def test_a_refused_change_is_not_reported(opening: ResourceOpening) -> None:
     async with opening() as store:
         await store.apply([put(policy("a"))])
         with store.changes() as feed:
@@ -81,7 +81,7 @@ async def test_what_was_refused_is_not_told(opening: ResourceOpening) -> None:
             assert await take_from(feed, 2, made.revision) == list(made.changes)
 
 
-async def test_what_is_told_can_be_read(opening: ResourceOpening) -> None:
+async def test_a_reported_change_can_be_read(opening: ResourceOpening) -> None:
     async def write(store: ResourceStore) -> None:
         for number in range(50):
             await store.apply([put(policy(f"{number}"))])

@@ -43,7 +43,7 @@ async def test_a_change_made_on_one_is_reported_on_the_other_and_can_be_read_the
             assert await two.resources.get(mesh("m")) == await one.resources.get(mesh("m"))
 
 
-async def test_both_make_changes_and_both_are_told_all_of_them_in_one_order(
+async def test_both_make_changes_and_both_see_all_of_them_in_one_order(
     database: PostgresAddress,
 ) -> None:
     async def write(store: ResourceStore, name: str) -> None:

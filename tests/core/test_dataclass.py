@@ -5,7 +5,10 @@ from __future__ import annotations
 import copy
 import dataclasses
 import pickle
+import re
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -106,7 +109,7 @@ def test_hashes_are_those_of_the_standard_library(of: object) -> None:
     assert hash(own) == hash(other) == hash(point(STANDARD)(x=1))
 
 
-def test_a_field_that_cannot_be_hashed_is_told() -> None:
+def test_a_field_that_cannot_be_hashed_is_refused() -> None:
     with pytest.raises(TypeError, match="unhashable type: 'list'"):
         hash(single(OURS)(of=[]))
 
@@ -197,6 +200,90 @@ def test_without_comparison_each_is_only_itself() -> None:
     assert it != Place(1)
     assert repr(it).endswith("Place(x=1)")
     assert hash(it) == object.__hash__(it)
+
+
+@pytest.mark.parametrize("make", [OURS, STANDARD], ids=["ours", "standard"])
+def test_an_instance_is_made_of_what_is_given_and_of_defaults(make: Made) -> None:
+    class Parcel:
+        """What is sent."""
+
+        to: str
+        weight: int = 1
+        parts: list[str] = dataclasses.field(default_factory=list)
+        stamps: list[str] = dataclasses.field(default_factory=lambda: ["first"], init=False)
+        state: str = dataclasses.field(default="new", init=False)
+
+        def __post_init__(self) -> None:
+            self.stamps.append(f"to {self.to}")
+
+    kind: Any = make(Parcel)
+    one, other = kind(to="a"), kind(to="b", weight=2, parts=["x"])
+    assert (one.weight, one.parts, one.stamps, one.state) == (1, [], ["first", "to a"], "new")
+    assert (other.weight, other.parts, other.stamps) == (2, ["x"], ["first", "to b"])
+    assert one.parts is not kind(to="a").parts
+
+
+@pytest.mark.parametrize("make", [OURS, STANDARD], ids=["ours", "standard"])
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({}, "__init__() missing 1 required"),
+        ({"x": 1, "nope": 2}, "got an unexpected keyword argument 'nope'"),
+    ],
+)
+def test_what_is_missing_or_too_much_is_refused_by_name(
+    make: Made, given: dict[str, Any], said: str
+) -> None:
+    kind = point(make)
+    for _ in range(2):  # at the first instance, which compiles it, and later
+        with pytest.raises(TypeError, match=re.escape(said)):
+            kind(**given)
+
+
+def test_fields_by_position_come_in_their_order_and_others_only_by_name() -> None:
+    @dataclass(frozen=True)
+    class Pair:
+        """Two and a name."""
+
+        left: int
+        right: int
+        name: str = dataclasses.field(default="", kw_only=True)
+
+    assert Pair(1, 2, name="a") == Pair(left=1, right=2, name="a")
+    with pytest.raises(TypeError, match="positional arguments"):
+        Pair(1, 2, "a")  # type: ignore[call-arg]
+
+
+def test_a_derived_class_may_have_attributes_but_not_change_its_fields() -> None:
+    class Named(Kept):
+        """With something that is no field."""
+
+        def __init__(self, number: int) -> None:
+            super().__init__(number=number)
+            self.note = "mine"
+
+    it = Named(1)
+    it.note = "changed"
+    with pytest.raises(dataclasses.FrozenInstanceError, match="cannot assign to field 'number'"):
+        it.number = 2  # type: ignore[misc]
+    assert (it.number, it.note) == (1, "changed")
+
+
+def test_several_threads_may_make_the_first_instance() -> None:
+    @dataclass(frozen=True, slots=True)
+    class Shared:
+        """A number."""
+
+        x: int
+
+    ready = threading.Barrier(8)
+
+    def first(x: int) -> Shared:
+        ready.wait()
+        return Shared(x)
+
+    with ThreadPoolExecutor(8) as pool:
+        assert [each.x for each in pool.map(first, range(8))] == list(range(8))
 
 
 def test_what_can_change_is_the_standard_librarys() -> None:

@@ -29,7 +29,7 @@ def test_a_variable_that_only_kuma_uses_is_warned_of(name: str) -> None:
     assert warning == f"config-unused: {name} is known, but not used by this version"
 
 
-def test_variables_of_others_are_nobodys_business() -> None:
+def test_variables_of_other_programs_are_ignored() -> None:
     assert loaded(environ={"PATH": "/bin", "KONG_X": "1", "kuma_mode": "x"}).warnings == ()
 
 

@@ -157,10 +157,19 @@ def test_a_client_of_the_network_cannot_say_that_it_is_local(remote: Remote) -> 
         assert answer.json == ANONYMOUS
 
 
-def test_no_token_makes_this_machine_less_or_more(daemon: Daemon) -> None:
-    for token in ("no-token", offline_token(JOHN)):
-        headers = {"Authorization": f"Bearer {token}"}
-        assert daemon.api("GET", "/who-am-i", headers).json == ADMIN
+def test_a_token_counts_on_this_machine_as_from_elsewhere(daemon: Daemon, remote: Remote) -> None:
+    headers = {"Authorization": f"Bearer {offline_token(JOHN)}"}
+    assert daemon.api("GET", "/who-am-i", headers).json["name"] == "john"
+    assert remote.ask("GET", "/who-am-i", headers=headers).json["name"] == "john"
+
+    headers = {"Authorization": "Bearer no-token"}
+    here = daemon.api("GET", "/who-am-i", headers)
+    assert (here.status, here.json["title"]) == (401, "Invalid authentication data")
+    assert here.json == remote.ask("GET", "/who-am-i", headers=headers).json
+    assert here.json["code"] == "token-malformed"
+    assert str(here.json["reason"]).startswith("token is malformed")
+    assert "kumactl generate user-token" in str(here.json["hint"])
+    assert b"no-token" not in here.body
 
 
 # 2. Tokens
@@ -239,7 +248,7 @@ def test_nobody_is_asked_at_the_index(daemon: Daemon) -> None:
 
 
 @pytest.mark.parametrize("header", ["Basic am9objpzZWNyZXQ=", "Negotiate x", "x"])
-def test_other_schemes_are_nobodys_proof(remote: Remote, header: str) -> None:
+def test_other_authorization_schemes_prove_nothing(remote: Remote, header: str) -> None:
     answer = remote.ask("GET", "/who-am-i", headers={"Authorization": header})
     assert answer.json == ANONYMOUS
 

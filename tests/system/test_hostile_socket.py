@@ -101,7 +101,7 @@ def test_clients_that_dawdle_keep_nobody_waiting(tmp_path: Path, connect: Connec
         assert not any(one.heard for one in slow), "an unfinished request has no answer"
 
 
-def test_a_client_that_dawdles_for_too_long_is_told_so_and_dropped(tmp_path: Path) -> None:
+def test_a_client_that_dawdles_for_too_long_is_refused_and_dropped(tmp_path: Path) -> None:
     # The admission socket gives a request two seconds in all, however steadily it drips.
     with licensed(tmp_path) as (daemon, _), to_admission(daemon) as connection:
         slow = Dripping(connection)

@@ -280,7 +280,7 @@ def test_migrations_can_be_made_apart_from_a_start(
         assert "store-newer: " in newer.stdout + newer.stderr
 
 
-def test_a_machine_without_libpq_is_told_what_to_install(daemon: Daemon, tmp_path: Path) -> None:
+def test_a_machine_without_libpq_is_advised_what_to_install(daemon: Daemon, tmp_path: Path) -> None:
     hidden = tmp_path / "hidden" / "psycopg"
     hidden.mkdir(parents=True)
     (hidden / "__init__.py").write_text(

@@ -160,7 +160,7 @@ def test_roles_may_be_written_before_they_decide(tmp_path: Path) -> None:
         assert "access-role-made" not in daemon.stderr
 
 
-def test_a_start_may_be_told_to_make_none(tmp_path: Path) -> None:
+def test_a_setting_lets_a_start_make_none(tmp_path: Path) -> None:
     skipped = {**RBAC, "KMESH_ACCESS_RBAC_SKIP_ADMIN_ROLE_CREATION": "true"}
     with running(tmp_path, environment=skipped) as daemon:
         eventually("what a start makes", lambda: MADE_LAST in daemon.stderr)

@@ -29,7 +29,7 @@ class Input:
     document: bytes | None = field(repr=False)
     error: LicenseRejectedError | None = None
     remarks: tuple[str, ...] = ()  # about the file itself
-    sources: Choice | None = None  # how it was chosen, when nobody named a file
+    sources: Choice | None = None  # how it was chosen, when no file was named
 
 
 def from_argument(name: str) -> Input:

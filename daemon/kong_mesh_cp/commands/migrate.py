@@ -1,4 +1,4 @@
-"""`kong-mesh-cp migrate up`: makes or migrates the store, for whoever does that before a start."""
+"""`kong-mesh-cp migrate up`: makes or migrates the store before a start, by any user."""
 
 from __future__ import annotations
 

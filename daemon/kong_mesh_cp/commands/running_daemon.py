@@ -25,7 +25,7 @@ ANSWER_BYTES_MAX = 1024 * 1024
 
 
 class NoDaemonError(ControlPlaneError):
-    """Nobody answers on the admission socket, or somebody else."""
+    """No daemon answers on the admission socket, or another program does."""
 
     exit_status = EX_UNAVAILABLE
 
@@ -39,7 +39,7 @@ class ControlAnswer:
 
 
 def add_daemon_arguments(parser: argparse.ArgumentParser) -> None:
-    """How a command is told which daemon it means."""
+    """How a command line says which daemon it means."""
     parser.add_argument("--socket", metavar="PATH", help="its admission socket, if not the default")
     parser.add_argument("-c", "--config-file", metavar="FILE", help="its configuration file")
 
@@ -76,7 +76,7 @@ def _socket_path(arguments: argparse.Namespace) -> Path:
 
 
 def _ask(path: Path, method: str, target: str) -> ControlAnswer:
-    """Raises: OSError when nobody answers, ValueError when it is no answer of ours."""
+    """Raises: OSError when there is no answer, ValueError when it is no answer of ours."""
     connection = client.HTTPConnection("localhost")
     try:
         connection.sock = _connected(path)

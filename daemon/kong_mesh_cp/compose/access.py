@@ -16,7 +16,7 @@ from kong_mesh_cp.usecases.resources.initial_resources import until_stored
 
 
 class Access:
-    """`rules` decide. Whoever writes resources does so in `writers_store`."""
+    """`rules` decide. Resources are written to `writers_store`."""
 
     def __init__(self, settings: AccessSettings, replica: Replica) -> None:
         self._settings = settings

@@ -16,7 +16,7 @@ STDOUT = 1
 
 
 def show(text: str) -> None:
-    """Write `text` to stdout. That nobody reads it there is no reason to stop."""
+    """Write `text` to stdout. A closed stdout is no reason to stop."""
     with suppress(OSError):
         os.write(STDOUT, f"{text}\n".encode())
 

@@ -79,7 +79,7 @@ class ControlPlane:
         """
         async with self._reading:
             readings = await self._read_sources()
-            # What held seats are told must count the seats of this moment, not of the last tick.
+            # What holders of seats hear must count the seats of this moment, not of the last tick.
             self.licensing.tick(self.admitting.active)
             return self.licensing.reload(cause, readings)
 

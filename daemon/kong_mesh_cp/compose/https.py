@@ -67,7 +67,7 @@ class Https:
     """What the HTTPS listener shows to its clients and asks of them."""
 
     def __init__(self, settings: Settings, *, wall_clock: Callable[[], datetime]) -> None:
-        """Read what is there: nothing is made, and nobody has to wait.
+        """Read what is there: nothing is made, and there is nothing to wait for.
 
         Raises: ConfigurationError about files that were configured, or made earlier.
         """

@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listeners:
-    """Listening sockets; closed by whoever opened them."""
+    """Listening sockets; the one who opened them closes them."""
 
     admission: socket.socket
     admission_path: str
@@ -86,7 +86,7 @@ def _is_open(listener: socket.socket) -> bool:
 
 
 def _warn_of_unused(given: Mapping[str, Sequence[socket.socket]]) -> None:
-    # Whoever connects to a socket that is listening but not served waits for ever.
+    # A client of a socket that listens but is not served would wait for ever.
     for name, sockets in given.items():
         for unused in sockets[1:] if name == ADMISSION_NAME else sockets:
             log.warning(

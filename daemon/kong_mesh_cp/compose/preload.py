@@ -66,7 +66,7 @@ def _as_at_the_end(value: object) -> object:
     """`value` without the line break of a block text that ends it.
 
     The documents of Kuma's tests are read up to their last visible character, so a text at the
-    end of one has no line break there. Whoever writes them to a file with others adds it.
+    end of one has no line break there. A writer of a file with several adds it.
     """
     match value:
         case str():

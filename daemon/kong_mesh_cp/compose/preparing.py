@@ -45,7 +45,7 @@ class RunOptions:
 
 
 class LicenseEventRelay:
-    """Passes license events on to whoever listens; the listener comes later than the license."""
+    """Passes license events on to a listener, which comes later than the license."""
 
     def __init__(self) -> None:
         self.listener: Callable[[Mapping[str, object]], None] | None = None

@@ -159,7 +159,7 @@ class Resources:
 
     def admission_services(self, meshes: MeshDirectory, *, plane: str, instance: str) -> Services:
         """What joins the seats of `instance`, this run of `plane`, with the resources."""
-        # Whoever is admitted may register: the socket has its own rules about who that is.
+        # A process that is admitted may register: the socket has its own rules for that.
         applying = ResourceWriter(
             self._store, StaticAccess(), self._births, self._rules, clocks.wall_clock
         )

@@ -71,7 +71,7 @@ class OpenState:
     store: StateStore
     resources: ResourceStore  # with their secrets open
     sealing: SealingKey
-    slots: SeatSlots | None = None  # None: nobody else counts seats here
+    slots: SeatSlots | None = None  # None: this control plane alone counts seats
     plane: str = "this"  # the name of this control plane among all on the store
 
 
@@ -136,7 +136,7 @@ async def open_state(settings: Settings, service: ServiceEnvironment) -> AsyncIt
 
 @asynccontextmanager
 async def open_store(settings: Settings, service: ServiceEnvironment) -> AsyncIterator[StateStore]:
-    """As `open_state`, for whoever has nothing to do with resources: no key is read or made."""
+    """As `open_state`, for commands that do not touch resources: no key is read or made."""
     with StateDirectory.open(settings.general.work_dir) as directory:
         if settings.store.type == "postgres":
             async with _open_postgres(settings, service, directory) as shared:
@@ -162,7 +162,7 @@ async def _open_postgres(
     require_client()
     refused: ControlPlaneError | None = None
     async with trio.open_nursery() as tasks:
-        # A nursery would wrap what refuses the start, and then nobody could read it.
+        # A nursery would wrap the refusal of the start in a group, which is hard to read.
         try:
             opening = postgres_store.open_postgres(address, instance=instance, tasks=tasks)
             async with opening as store:

@@ -1,6 +1,6 @@
 """Wires what looks after the resources of an open store: insights, and proxies that stay away.
 
-Imported when everything serves already: nobody waits for it.
+Imported when everything serves already, so that no start waits for it.
 """
 
 from __future__ import annotations

@@ -33,8 +33,19 @@ def test_who_asks_from_this_machine_is_the_administrator() -> None:
     assert credentials_of(Requester(local=True)) == ADMIN
 
 
-def test_a_token_never_overrides_that() -> None:
-    assert credentials_of(Requester(local=True, authorization="Bearer bad")) == ADMIN
+def test_a_token_that_is_sent_is_meant_on_this_machine_too() -> None:
+    asked = Requester(local=True, authorization="Bearer a.b.c")
+    assert credentials_of(asked) == BearerToken("a.b.c")
+
+
+@pytest.mark.parametrize("header", ["Basic YTpi", "Negotiate a", ""])
+def test_what_is_no_token_changes_nothing_on_this_machine(header: str) -> None:
+    assert credentials_of(Requester(local=True, authorization=header)) == ADMIN
+
+
+def test_where_certificates_count_a_token_changes_nothing() -> None:
+    asked = Requester(local=True, authorization="Bearer a.b.c")
+    assert credentials_of(asked, authentication=CERTS) == ADMIN
 
 
 def test_unless_it_is_switched_off() -> None:

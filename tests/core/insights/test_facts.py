@@ -100,7 +100,7 @@ def test_the_versions_are_those_of_the_last_connection() -> None:
     )
 
 
-def test_a_certificate_that_is_not_told_is_of_an_unknown_backend() -> None:
+def test_a_certificate_without_a_backend_counts_for_an_unknown_one() -> None:
     assert insight_facts(_insight(mTLS={})).issued_backend == "unknown"
     assert insight_facts(_insight()) == NEVER_SEEN
 

@@ -23,7 +23,7 @@ KINDS = [None, *SourceKind]
 @pytest.mark.parametrize(
     "text", [TEXT, f"  {TEXT}", f"'{TEXT}'", f'"{TEXT}"', BASE64, TEXT.replace('"', '\\"')]
 )
-def test_a_license_where_a_path_should_be_is_told_where_it_belongs(text: str) -> None:
+def test_a_license_where_a_path_should_be_is_refused_with_its_right_setting(text: str) -> None:
     assert "KMESH_LICENSE_INLINE" in (hint_for(SourceKind.PATH, text) or "")
     assert "license.inline" in (hint_for(SourceKind.CONFIG_PATH, text) or "")
     assert is_document(text)
@@ -42,7 +42,7 @@ def test_a_license_where_a_path_should_be_is_told_where_it_belongs(text: str) ->
         "/etc/with space/license",
     ],
 )
-def test_a_path_where_a_license_should_be_is_told_where_it_belongs(path: str) -> None:
+def test_a_path_where_a_license_should_be_is_refused_with_its_right_setting(path: str) -> None:
     assert "KMESH_LICENSE_PATH" in (hint_for(SourceKind.INLINE, path) or "")
     assert "license.path" in (hint_for(SourceKind.CONFIG_INLINE, path) or "")
     assert not is_document(path)
@@ -75,7 +75,7 @@ def test_base64_of_a_license_is_recognised(encode: object) -> None:
     ("path", "word"),
     [("'/etc/license.json'", "quotes"), ("~/license.json", "~"), ("file:///x.json", "file://")],
 )
-def test_a_path_in_a_wrapping_is_told_to_lose_it(path: str, word: str) -> None:
+def test_a_path_in_a_wrapping_is_refused_with_the_advice_to_unwrap_it(path: str, word: str) -> None:
     assert word in (hint_for(SourceKind.PATH, path) or "")
 
 

@@ -121,7 +121,7 @@ def test_a_conf_that_no_schema_has_checked_is_refused(conf: Conf, told: str) -> 
     assert str(caught.value) == told
 
 
-def test_no_more_faults_are_told_than_a_body_may_have() -> None:
+def test_no_more_faults_are_listed_than_a_body_may_have() -> None:
     action = {"kind": "MeshService", "weight": "much"}
     conf = {"default": {"backendRefs": [action] * (2 * VIOLATIONS_MAX)}}
 

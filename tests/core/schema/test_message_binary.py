@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.schema.message_binary import decode, encode
 from kong_mesh_cp.core.schema.messages import Message, Uint32, proto, read_message, write_message
 from support.specs.every_field import Color, Everything, Inner, messages, unhurried

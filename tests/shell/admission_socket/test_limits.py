@@ -96,7 +96,7 @@ def test_in_no_window_does_a_user_get_more_than_burst_and_rate(moments: list[flo
         assert len(within) <= 2 * UID_REQUESTS_PER_SECOND
 
 
-async def test_a_user_who_asks_too_often_is_told_so(
+async def test_a_user_who_asks_too_often_is_refused(
     tmp_path: Path, autojump_clock: trio.testing.MockClock
 ) -> None:
     autojump_clock.autojump_threshold = math.inf  # time stands still

@@ -286,7 +286,7 @@ async def test_keys_are_not_known_before_resources_are_served(tmp_path: Path) ->
     assert (told.status, problem_of(told)["code"]) == (503, "starting")
 
 
-async def test_unknown_paths_and_methods_are_told_what_there_is(tmp_path: Path) -> None:
+async def test_unknown_paths_and_methods_are_answered_with_what_there_is(tmp_path: Path) -> None:
     async with open_socket(tmp_path) as opened, opened.client() as client:
         unknown = await client.ask(get("/v2/admissions"))
         method = await client.ask(b"PUT /v1/ready HTTP/1.1\r\nHost: l\r\nContent-Length: 0\r\n\r\n")

@@ -28,7 +28,7 @@ def test_a_listener_takes_connections_where_it_says(interface: str) -> None:
     ("interface", "host"),
     [("0.0.0.0", "127.0.0.1"), ("::", "[::1]"), ("127.0.0.2", "127.0.0.2"), ("::1", "[::1]")],
 )
-def test_a_person_is_told_an_address_to_type(interface: str, host: str) -> None:
+def test_the_address_shown_is_one_that_can_be_typed(interface: str, host: str) -> None:
     with open_tcp(interface, 0, setting=SETTING) as listener:
         assert address_of(listener) == f"http://{host}:{listener.getsockname()[1]}"
 

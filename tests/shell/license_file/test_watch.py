@@ -91,7 +91,7 @@ async def test_the_watch_calls_once_at_the_beginning(tmp_path: Path) -> None:
         assert changes.count == 1
 
 
-async def test_a_change_is_told_within_a_second(tmp_path: Path) -> None:
+async def test_a_change_is_noticed_within_a_second(tmp_path: Path) -> None:
     path = tmp_path / "license.json"
     path.write_text("1")
     async with watched(path) as changes:

@@ -90,7 +90,7 @@ async def test_the_listener_stays_its_owners(tmp_path: Path) -> None:
             assert scope.cancelled_caught
 
 
-async def test_one_connection_too_many_is_told_so_while_all_others_are_busy(tmp_path: Path) -> None:
+async def test_one_connection_too_many_is_refused_while_all_others_are_busy(tmp_path: Path) -> None:
     answering = Answering()
     async with serving(tmp_path, answering.handle, limits=Limits(connections_max=1)) as server:
         async with server.client() as first:
@@ -127,7 +127,7 @@ class Answering:
             await self._changed.wait()
 
 
-async def test_only_so_many_are_told_at_once(tmp_path: Path) -> None:
+async def test_only_so_many_are_refused_at_once(tmp_path: Path) -> None:
     limits = Limits(connections_max=0, refusals_max=1)
     async with serving(tmp_path, limits=limits) as server, server.client() as told:
         await trio.testing.wait_all_tasks_blocked()
@@ -136,7 +136,7 @@ async def test_only_so_many_are_told_at_once(tmp_path: Path) -> None:
         assert (await told.ask(get())).status == 503
 
 
-async def test_who_has_been_told_makes_room_for_the_next(tmp_path: Path) -> None:
+async def test_a_refused_connection_makes_room_for_the_next(tmp_path: Path) -> None:
     limits = Limits(connections_max=0, refusals_max=1)
     async with serving(tmp_path, limits=limits) as server:
         for _ in range(3):

@@ -27,7 +27,9 @@ async def test_idle_connections_end_at_once(tmp_path: Path) -> None:
         assert trio.current_time() == started
 
 
-async def test_a_request_in_hand_is_answered_and_told_that_it_was_the_last(tmp_path: Path) -> None:
+async def test_a_request_in_hand_is_answered_with_a_notice_that_it_was_the_last(
+    tmp_path: Path,
+) -> None:
     may_answer = trio.Event()
 
     async def handler(_: Request) -> Response:

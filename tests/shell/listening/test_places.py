@@ -119,7 +119,9 @@ def test_where_those_are_busy_others_give_way(unconnected: socket.socket) -> Non
     assert alone.gave_way
 
 
-def test_an_address_has_its_share_and_takes_nobody_elses(unconnected: socket.socket) -> None:
+def test_an_address_has_its_share_and_cannot_take_that_of_others(
+    unconnected: socket.socket,
+) -> None:
     room = Room(unconnected, limits(10, share=2))
     other = room.enter("10.0.0.1", (IDLE, 0.0))
     first, second = (room.enter("10.0.0.2", (IDLE, 1.0 + at)) for at in range(2))

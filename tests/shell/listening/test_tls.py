@@ -59,7 +59,7 @@ async def test_the_handler_sees_who_asks(tmp_path: Path, version: ssl.TLSVersion
         assert (await client.ask(get())).body == b"127.0.0.1"
 
 
-async def test_the_end_of_a_connection_is_told_inside_tls(tmp_path: Path) -> None:
+async def test_the_end_of_a_connection_is_announced_inside_tls(tmp_path: Path) -> None:
     async with serving_tls(tmp_path) as server, server.client() as client:
         assert (await client.ask(get("/", "Connection: close"))).status == 200
         assert await client.rest() == b""
@@ -71,7 +71,7 @@ async def test_what_the_server_refuses_is_answered_inside_tls(tmp_path: Path) ->
         assert await client.rest() == b""
 
 
-async def test_who_is_one_too_many_is_told_inside_tls(tmp_path: Path) -> None:
+async def test_one_connection_too_many_is_refused_inside_tls(tmp_path: Path) -> None:
     asked = trio.Event()
 
     async def handler(_: Request) -> Response:
@@ -173,7 +173,7 @@ async def test_garbage_ends_only_its_own_connection(tmp_path: Path, said: bytes)
         assert len(server.conversations.child_tasks) == 1
 
 
-async def test_plain_http_is_told_to_use_https(tmp_path: Path) -> None:
+async def test_plain_http_is_answered_with_the_advice_to_use_https(tmp_path: Path) -> None:
     async with serving_tls(tmp_path) as server, server.plain() as stream:
         await stream.send_all(get())
         answer = b""
@@ -199,7 +199,7 @@ async def test_a_handshake_that_stops_is_cut_in_time(tmp_path: Path, portion: in
         assert trio.current_time() - started_at == pytest.approx(7)
 
 
-async def test_handshakes_that_stop_keep_nobody_from_theirs(tmp_path: Path) -> None:
+async def test_handshakes_that_stop_do_not_hold_up_others(tmp_path: Path) -> None:
     async with serving_tls(tmp_path) as server, server.plain() as first, server.plain() as second:
         await first.send_all((await hello(server))[:50])
         await second.send_all((await hello(server))[:-1])
@@ -279,7 +279,7 @@ async def test_the_handler_sees_whose_certificate_was_verified(
                 await client.ask(get())
 
 
-async def test_nobody_may_negotiate_again(tmp_path: Path) -> None:
+async def test_renegotiation_is_refused(tmp_path: Path) -> None:
     openssl = shutil.which("openssl")
     if openssl is None:
         pytest.skip("needs openssl")

@@ -84,7 +84,7 @@ async def test_who_changes_reads_and_deletes_secrets_and_roles_is_reported(
     assert "czNjcmV0" not in caplog.text
 
 
-async def test_what_was_refused_was_not_changed_and_is_not_told_as_a_change(
+async def test_a_refused_change_is_not_logged_as_a_change(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -117,7 +117,7 @@ async def test_no_way_to_secrets_is_open_to_foreign_pages(method: str, path: str
     assert (answer.status, answer.refusal is not None) == (403, True)
 
 
-async def test_what_is_answered_without_words_is_told_with_its_reason() -> None:
+async def test_an_answer_without_words_is_logged_with_its_reason() -> None:
     answer = await Routes().ask("POST", "/tokens/user", b"{")
     assert (answer.status, answer.body) == (400, b"")
     assert answer.refusal is not None

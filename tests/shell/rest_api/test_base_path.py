@@ -8,7 +8,7 @@ import pytest
 
 from kong_mesh_cp.shell.http.messages import Request, Response
 from kong_mesh_cp.shell.listening.peer import Peer
-from kong_mesh_cp.shell.rest_api.base_path import below
+from kong_mesh_cp.shell.rest_api.base_path import below, redirecting_to_clean_paths
 from kong_mesh_cp.shell.rest_api.list_queries import next_page
 from kong_mesh_cp.usecases.resources.queries import Listing
 
@@ -44,3 +44,36 @@ async def test_nothing_lies_beside_the_base(path: str) -> None:
     answer = await below("/mesh", shown_path)(request)
     assert isinstance(answer, Response)
     assert (answer.status, answer.body) == (404, b"404: Page Not Found")
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "location"),
+    [
+        ("//meshes", "", "/meshes"),
+        ("/./meshes", "", "/meshes"),
+        ("/meshes//default", "size=1", "/meshes/default?size=1"),
+        ("/meshes/../zones/", "", "/zones/"),
+        ("/meshes/a b//", "name=%C3%A4", "/meshes/a%20b/?name=%C3%A4"),
+        ("//evil.example//..", "", "/"),
+        ("/\\evil.example//x", "", "/%5Cevil.example/x"),
+        ("/../../..//", "", "/"),
+        ("/a//b", "x=\r\nSet-Cookie:a", "/a/b?x=%0D%0ASet-Cookie:a"),
+    ],
+)
+@pytest.mark.parametrize("base", ["/", "/mesh"])
+async def test_a_path_with_slashes_or_dots_too_many_is_redirected_within_the_api(
+    base: str, path: str, query: str, location: str
+) -> None:
+    handler = below(base, redirecting_to_clean_paths(shown_path))
+    prefix = "" if base == "/" else base
+    request = Request("GET", prefix + path, {}, {}, b"", NOBODY, raw_query=query)
+    answer = await handler(request)
+    assert isinstance(answer, Response)
+    assert (answer.status, answer.headers) == (307, (("Location", prefix + location),))
+
+
+@pytest.mark.parametrize("path", ["/", "/meshes", "/meshes/", "/meshes/.a", "/meshes/a..b"])
+async def test_a_clean_path_is_answered(path: str) -> None:
+    request = Request("GET", path, {}, {"host": "cp"}, b"", NOBODY)
+    answer = await redirecting_to_clean_paths(shown_path)(request)
+    assert answer.status == 200

@@ -18,7 +18,7 @@ from kong_mesh_cp.shell.rest_api.responding import (
     PAGE_CHARACTERS_MAX,
     json_response,
 )
-from kong_mesh_cp.usecases.ports.resource_store import Page, Put, Selection
+from kong_mesh_cp.usecases.ports.resource_store import Delete, Page, Put, Selection
 from kong_mesh_cp.usecases.resources.documents import LARGE_BYTES
 from kong_mesh_cp.usecases.resources.queries import PAGE_BYTES_MAX
 from kong_mesh_cp.usecases.resources.reader import mesh_key
@@ -175,6 +175,10 @@ async def test_a_large_overview_has_all_its_parts() -> None:
     assert one["type"] == "DataplaneOverview"
     assert one["dataplane"] == json.loads(networking)
     assert one["dataplaneInsight"] == json.loads(insight)
+
+    await routes.api.store.apply([Delete(key=ResourceKey("DataplaneInsight", "m", "d"))])
+    one = json.loads((await routes.ask("GET", "/meshes/m/dataplanes/d/_overview")).body)
+    assert one["dataplaneInsight"] == {}
 
 
 async def test_an_answer_beyond_all_bounds_is_refused() -> None:

@@ -65,7 +65,7 @@ async def test_a_gap_is_reported() -> None:
         assert await all_that_is_there(reader) == [Resync(9), change(10)]
 
 
-async def test_what_is_known_is_not_told_again() -> None:
+async def test_a_known_change_is_not_reported_again() -> None:
     feed = ChangeFeed(5)
     with feed.reading(None) as reader:
         feed.publish([change(4), change(5)])

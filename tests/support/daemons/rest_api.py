@@ -16,8 +16,7 @@ from kong_mesh_cp.core.resources.labels import Deployment
 from kong_mesh_cp.core.resources.registry import TYPES
 from kong_mesh_cp.shell.http.h1.targets import split_target
 from kong_mesh_cp.shell.http.messages import Request, Response, StreamingResponse
-from kong_mesh_cp.shell.http.plain_text import plain_text_error
-from kong_mesh_cp.shell.http.routing import Route, Router
+from kong_mesh_cp.shell.http.routing import Route
 from kong_mesh_cp.shell.listening.peer import Peer
 from kong_mesh_cp.shell.rest_api.routes.attachment_routes import AttachmentRoutes
 from kong_mesh_cp.shell.rest_api.routes.inspection_routes import InspectionRoutes
@@ -25,6 +24,7 @@ from kong_mesh_cp.shell.rest_api.routes.key_routes import KeyRoutes
 from kong_mesh_cp.shell.rest_api.routes.resource_routes import ResourceRoutes, Writable
 from kong_mesh_cp.shell.rest_api.routes.token_routes import TokenRoutes
 from kong_mesh_cp.shell.rest_api.routes.type_routes import TypeRoutes
+from kong_mesh_cp.shell.rest_api.unrouted import explaining_router
 from kong_mesh_cp.usecases.identity.issuing import Issuers, TokenIssuer
 from kong_mesh_cp.usecases.identity.key_requests import KeyRequests
 from kong_mesh_cp.usecases.identity.key_secrets import StoredKeySecrets
@@ -77,7 +77,7 @@ class Routes:
         routes += attachments.routes()
         routes.sort(key=lambda route: (route.path, route.method))
         self.routes = tuple(routes)
-        self.router = Router(routes, error_body=plain_text_error)
+        self.router = explaining_router(routes)
 
     def _tokens(self) -> Iterable[Route]:
         self.secrets = StoredKeySecrets(self.api.store, lambda: NOW)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.schema.messages import (
     EMPTY,
     Bytes,

@@ -87,7 +87,7 @@ async def test_what_did_not_change_is_not_read_again() -> None:
         assert third.of_type(OTHER) is first.of_type(OTHER)
 
 
-async def test_a_change_shows_before_the_feed_has_told_it() -> None:
+async def test_a_change_shows_before_the_feed_reports_it() -> None:
     store = FakeResourceStore()
     await store.apply([put(mesh("m"))])
     async with followed(store) as replica:
@@ -125,7 +125,7 @@ async def test_types_that_are_read_at_different_times_are_of_one_revision() -> N
         assert context.revision == 5
 
 
-async def test_a_change_that_is_told_late_with_a_later_one_is_not_overlooked() -> None:
+async def test_a_change_reported_late_together_with_a_later_one_is_not_overlooked() -> None:
     """The feed tells the last change of a resource only, so what is told may be newer than a
     change that is still to come.
     """
@@ -177,7 +177,7 @@ async def test_a_mesh_that_was_deleted_and_made_anew_is_another_one() -> None:
         assert context.derived("view", TYPES) is None
 
 
-async def test_nothing_is_kept_while_changes_are_not_told() -> None:
+async def test_nothing_is_kept_while_changes_are_not_reported() -> None:
     store = CountedLists()
     await store.apply([put(mesh("m"))])
     replica = Replica(store)

@@ -35,7 +35,7 @@ def failure_log() -> FailureLog:
 
 
 @pytest.mark.usefixtures("autojump_clock")
-async def test_a_store_that_fails_for_long_is_told_of_once_and_once_when_it_is_back(
+async def test_a_long_outage_of_the_store_is_logged_once_and_its_end_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level("INFO")
@@ -124,7 +124,9 @@ class _Subscriber:
         )
 
 
-async def test_each_subscriber_is_told_of_its_types_and_the_store_is_followed_once() -> None:
+async def test_each_subscriber_gets_the_changes_of_its_types_and_the_store_is_followed_once() -> (
+    None
+):
     store = _CountedFeeds()
     replica, of_t, of_both = Replica(store), _Subscriber(), _Subscriber()
     async with trio.open_nursery() as nursery:
@@ -151,7 +153,7 @@ async def test_each_subscriber_is_told_of_its_types_and_the_store_is_followed_on
         nursery.cancel_scope.cancel()
 
 
-async def test_a_subscriber_that_is_slow_holds_nobody_up() -> None:
+async def test_a_slow_subscriber_delays_no_other() -> None:
     store = FakeResourceStore()
     replica, slow, quick = Replica(store), _Subscriber(slow=True), _Subscriber()
     async with trio.open_nursery() as nursery:

@@ -63,9 +63,17 @@ async def test_without_a_token_a_remote_client_is_anonymous() -> None:
     assert await Plane().authenticator.user(Requester(local=False)) == ANONYMOUS
 
 
-async def test_on_this_machine_not_even_a_bad_token_matters() -> None:
-    asked = Requester(local=True, authorization="Bearer junk")
-    assert await Plane().authenticator.user(asked) == ADMIN
+async def test_on_this_machine_too_a_bad_token_is_refused() -> None:
+    with pytest.raises(TokenRejectedError):
+        await Plane().authenticator.user(Requester(local=True, authorization="Bearer junk"))
+
+
+async def test_on_this_machine_a_token_makes_its_user_of_the_administrator() -> None:
+    plane = Plane()
+    assert await plane.authenticator.user(Requester(local=True)) == ADMIN
+    token = f"Bearer {token_for(JOHN)}"
+    user = await plane.authenticator.user(Requester(local=True, authorization=token))
+    assert user.name == "john"
 
 
 async def test_where_this_machine_is_nothing_special_a_bad_token_matters() -> None:

@@ -135,7 +135,7 @@ def test_signed_fields_that_this_version_does_not_know_are_named() -> None:
     assert licensing.full_view(OCCUPANCY).document()["unusedFields"] == ["mesh_zones"]
 
 
-def test_a_proxy_is_told_the_numbers_alone() -> None:
+def test_a_proxy_sees_only_the_numbers() -> None:
     licensing = World(license_document()).start()
 
     assert licensing.admission_license(3) == {

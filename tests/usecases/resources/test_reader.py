@@ -48,8 +48,12 @@ async def populated() -> ResourceApi:
         ({"labels": {"team": "x"}}, ["api"]),
         ({"labels": {"team": "x", "kuma.io/mesh": "b"}}, []),
         ({"tags": {"kuma.io/service": "we"}}, ["web"]),
-        ({"tags": {"service": "api", "version": "2"}}, ["api"]),
-        ({"tags": {"service": "web", "version": "2"}}, []),
+        ({"tags": {"kuma.io/service": "api", "version": "2"}}, ["api"]),
+        ({"tags": {"kuma.io/service": "web", "version": "2"}}, []),
+        ({"tags": {"kuma.io/service": "*", "version": "*"}}, ["api"]),
+        ({"tags": {"service": "api"}}, []),
+        ({"tags": {"kuma": "api"}}, []),
+        ({"tags": {"version": ""}}, ["api"]),
         ({"gateway": GatewayFilter.ANY}, ["edge", "inner"]),
         ({"gateway": GatewayFilter.NONE}, ["api", "web"]),
         ({"gateway": GatewayFilter.BUILTIN}, ["inner"]),
@@ -112,6 +116,8 @@ async def test_an_overview_has_the_insight_where_there_is_one() -> None:
     assert [each.get("dataplaneInsight") for each in page.items] == [None, None, insight]
     one = await api.reading.overview(ADMIN, resource_type, "a", "web")
     assert one == page.items[2]
+    without = await api.reading.overview(ADMIN, resource_type, "a", "edge")
+    assert without == {**page.items[0], "dataplaneInsight": {}}
     assert list(one)[-2:] == ["dataplane", "dataplaneInsight"]
 
 

@@ -99,7 +99,7 @@ async def test_a_secret_that_is_too_large_to_be_sealed_is_refused_with_its_field
     assert not store.resources
 
 
-async def test_of_very_many_faults_the_first_are_told_and_that_there_are_more() -> None:
+async def test_of_very_many_faults_the_first_are_listed_and_that_there_are_more() -> None:
     api = await api_with_mesh()
     labels = {f"NOT A LABEL {number}": "v" for number in range(VIOLATIONS_MAX + 2)}
 

@@ -126,7 +126,7 @@ class _Api:
         if self._https is None:
             return
         https = self._prepared.https
-        assert https is not None  # noqa: S101 — whoever has a port has terms
+        assert https is not None  # noqa: S101 — where there is a port, there are terms
         try:
             await https.provide()
         except ControlPlaneError as error:

@@ -1,6 +1,6 @@
 """Regular expressions for origins of web pages, matched in time that grows with the text alone.
 
-Python's own matcher goes back and forth, and a nested repetition makes that exponential: whoever
+Python's own matcher goes back and forth, and a nested repetition makes that exponential: who
 sends an Origin would choose for how long. Here a pattern becomes the positions of its characters
 (Glushkov), and a text is read once, with the set of positions where a match may be. What cannot be
 matched so (references back, looking around, possessive repetitions) is refused.

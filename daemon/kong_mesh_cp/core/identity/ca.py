@@ -1,6 +1,6 @@
 """What certificates made here contain. Pure: keys, serial numbers and the time are given.
 
-The one module of the control plane that imports x509, which is two thirds of a start: whoever
+The one module of the control plane that imports x509, which is two thirds of a start: who
 needs it imports it lazily.
 
 Source: docs/wire/processes.md#server-certificate, docs/wire/meshes.md#certificate-authorities

@@ -28,8 +28,10 @@ class TokenFault(StrEnum):
 class TokenRejectedError(ControlPlaneError):
     """A token that proves nothing. Its message is one line and quotes no part of the token."""
 
-    def __init__(self, fault: TokenFault, message: str) -> None:
-        super().__init__(message, code=f"token-{fault.value}", hint=_NEW_TOKEN)
+    def __init__(self, fault: TokenFault, message: str, *, more: str = "") -> None:
+        """`more`: a sentence for the hint, where the message is a text that clients match on."""
+        hint = f"{more} {_NEW_TOKEN}" if more else _NEW_TOKEN
+        super().__init__(message, code=f"token-{fault.value}", hint=hint)
         self.fault = fault
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import ClassVar, Final, Self, TypeVar
 
 from kong_mesh_cp.core.dataclass import dataclass
@@ -146,9 +146,16 @@ def _require_time(payload: JsonObject, now: datetime) -> None:
     _instant(payload, "iat")  # says nothing about now; it only has to be a number
     seconds = now.timestamp()
     if expires is not None and seconds >= expires:
-        raise TokenRejectedError(TokenFault.EXPIRED, "token is expired")
+        more = f"It ended at {_shown(expires)}."
+        raise TokenRejectedError(TokenFault.EXPIRED, "token is expired", more=more)
     if begins is not None and seconds < begins:
-        raise TokenRejectedError(TokenFault.NOT_YET_VALID, "token is not valid yet")
+        more = f"It begins at {_shown(begins)}; see that the clocks agree."
+        raise TokenRejectedError(TokenFault.NOT_YET_VALID, "token is not valid yet", more=more)
+
+
+def _shown(instant: float) -> str:
+    """Of an instant between 1970 and 9999."""
+    return f"{datetime.fromtimestamp(instant, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _instant(payload: JsonObject, name: str) -> float | None:

@@ -78,17 +78,18 @@ def credentials_of(
 ) -> User | BearerToken:
     """Who asks, or the token that has to tell.
 
-    Asking from this machine goes before everything, so a bad token does no harm there. Schemes
-    other than Bearer prove nothing here and make their sender anonymous, not refused.
+    A token that is sent is meant, also where asking from this machine would do without: a token
+    tried there counts for what it counts elsewhere. Schemes other than Bearer prove nothing and
+    harm nothing.
     """
+    scheme, _, token = (requester.authorization or "").partition(" ")
+    if authentication is Authentication.TOKENS and scheme.lower() == "bearer":
+        return BearerToken(token.strip(" "))
     if localhost_is_admin and requester.local:
         return ADMIN
-    if authentication is Authentication.ADMIN_CLIENT_CERTS:
-        return ADMIN if requester.certified else ANONYMOUS
-    scheme, _, token = (requester.authorization or "").partition(" ")
-    if scheme.lower() != "bearer":
-        return ANONYMOUS
-    return BearerToken(token.strip(" "))
+    if authentication is Authentication.ADMIN_CLIENT_CERTS and requester.certified:
+        return ADMIN
+    return ANONYMOUS
 
 
 def is_open_to_all(method: str, path: str) -> bool:

@@ -48,9 +48,9 @@ class _Said:
 class WarningSchedule:
     """Remembers what was said. Pure of clocks: callers tell the time.
 
-    The end of the license is told at start, then once for each day that begins. Over the limit: on
-    crossing, then hourly. A clock not believed: daily. All else: once for each wording. What was
-    said is told to be over once.
+    The end of the license is logged at start, then once for each day that begins. Over the limit:
+    on crossing, then hourly. A clock not believed: daily. All else: once for each wording. What was
+    logged is logged as over once.
     """
 
     _said: dict[str, _Said] = field(default_factory=dict)

@@ -1,6 +1,6 @@
 """Resources in the form of Kubernetes objects (docs/wire/resource-api.md#kubernetes-form).
 
-A control plane outside of Kubernetes shows its resources so for whoever moves them there
+A control plane outside of Kubernetes shows its resources so for a move to one there
 (`?format=k8s`).
 """
 

@@ -1,6 +1,6 @@
 """Frozen dataclasses as schemas of plugin types: JSON in, typed spec out, and back again.
 
-Defaults are filled in before anything is judged, all violations are told at once, and members
+Defaults are filled in before anything is judged, all violations are listed at once, and members
 that a schema does not know are ignored, as Go's decoder does.
 
 Source: docs/wire/resource-api.md#schemas

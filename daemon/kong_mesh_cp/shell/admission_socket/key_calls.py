@@ -36,7 +36,7 @@ class KeyCalls:
 
 
 def _status_of(error: ControlPlaneError) -> int:
-    """The HTTP status that an error of these calls is told with."""
+    """The HTTP status that goes with an error of these calls."""
     match error:
         case SigningKeyNotFoundError() | ResourceRefusedError(fault=Fault.NOT_FOUND):
             return 404

@@ -139,8 +139,8 @@ class _Residents:
     def __init__(self, origin: Origin) -> None:
         self.origin = origin
         self.all: set[Resident] = set()
-        # Those that were found equally willing at the last look, the longest last. Whoever became
-        # so later has been so for less long: there is no need to look at all for each newcomer.
+        # Those found equally willing at the last look, the longest last. One that became so
+        # later has been so for less long: there is no need to look at all for each newcomer.
         self._willing: list[tuple[Reluctance, Resident]] = []
 
     def most_willing(self) -> Resident | None:

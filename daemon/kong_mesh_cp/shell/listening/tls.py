@@ -30,7 +30,7 @@ class Tls:
     """What all TLS connections of one listener share.
 
     `context` is asked for each connection: a renewed certificate counts from the next one on.
-    Whoever waits for a peer's bytes holds no turn, so slow peers cannot use the turns up.
+    One that waits for a peer's bytes holds no turn, so slow peers cannot use the turns up.
     """
 
     context: Callable[[], ssl.SSLContext]

@@ -10,7 +10,8 @@ from kong_mesh_cp.shell.http.messages import RETRY_AFTER, Response
 from kong_mesh_cp.shell.rest_api.problem import InvalidParameter, kuma_error
 
 if TYPE_CHECKING:
-    from kong_mesh_cp.core.identity.refusals import TokenRejectedError
+    from kong_mesh_cp.core.errors import StateError
+    from kong_mesh_cp.core.identity.refusals import AccessDeniedError, TokenRejectedError
     from kong_mesh_cp.core.identity.users import User
     from kong_mesh_cp.usecases.resources.resource_refusals import ResourceRefusedError
 
@@ -31,6 +32,29 @@ _STATUSES = {
 # Kuma does not know these, or words them for its log alone; here the answer has code and remedy.
 _EXPLAINED = frozenset({"busy", "not-connected", "over-quota", "too-large"})
 
+_AS_A_USER = (
+    "Nothing says who asks. Send a user token (Authorization: Bearer TOKEN; kumactl config"
+    " control-planes add --auth-type tokens), or ask on the machine of the control plane."
+)
+# By the code of the log's line.
+_REASONS = {
+    "state-full": "no space is left where the control plane keeps its store; nothing was changed",
+    "state-unwritable": "the control plane may not write its store; nothing was changed",
+    "state-io": "reading or writing the store failed",
+    "store-busy": "the store is busy or locked; nothing was changed",
+    "store-timeout": "the store did not answer in time",
+    "store-unreachable": "the database cannot be reached; nothing was changed",
+    "store-readonly": "the database takes no changes: it is a standby",
+    "store-closed": "the control plane is ending; nothing was changed",
+    "store-outcome-unknown": "the connection to the database was lost during the commit: "
+    "the change was made whole or not at all",
+}
+_OTHER_REASON = "the store cannot be used"
+_IN_THE_LOG = (
+    "An operator finds the cause and the remedy in the log of the control plane: "
+    "journalctl -u kong-mesh-cp. Ask again then."
+)
+
 
 def api_error(status: int, code: str, message: str) -> Response:
     """What the server itself refuses (too large, too slow, not HTTP). An `ErrorBody`."""
@@ -41,16 +65,27 @@ def api_error(status: int, code: str, message: str) -> Response:
     return response
 
 
-def denied(detail: str, user: User) -> Response:
-    refusal = Refusal(status=403, reason=detail, user=user)
-    return Response(403, kuma_error(403, "Access Denied", detail), refusal=refusal)
+def denied(error: AccessDeniedError, user: User) -> Response:
+    hint = error.hint if user.is_authenticated else _AS_A_USER
+    extras = {"code": error.code, "hint": hint}
+    body = kuma_error(403, "Access Denied", error.message, extras=extras)
+    return Response(403, body, refusal=Refusal(status=403, reason=error.message, user=user))
 
 
 def not_believed(error: TokenRejectedError) -> Response:
-    """What is wrong with a token is logged, and not sent."""
-    body = kuma_error(401, "Invalid authentication data", "Unauthenticated")
+    """Why a token proves nothing, said to who sent it; no text of it quotes the token."""
+    extras = {"code": error.code, "reason": error.message, "hint": error.hint}
+    body = kuma_error(401, "Invalid authentication data", "Unauthenticated", extras=extras)
     refusal = Refusal(status=401, reason=f"{error.code}: {error.message}")
     return Response(401, body, refusal=refusal)
+
+
+def store_not_usable(error: StateError) -> Response:
+    """Paths and addresses of the store are for the log; a client needs to know what to expect."""
+    reason = _REASONS.get(error.code, _OTHER_REASON)
+    extras = {"code": error.code, "reason": reason, "hint": _IN_THE_LOG}
+    title, detail = "Could not use the store", "Internal Server Error"
+    return Response(500, kuma_error(500, title, detail, extras=extras))
 
 
 def refused(error: ResourceRefusedError) -> Response:

@@ -9,14 +9,14 @@ from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats.json_text import json_text
 from kong_mesh_cp.shell.http.messages import Handler, Request, Response, StreamingResponse
 from kong_mesh_cp.shell.http.operations import Operation
-from kong_mesh_cp.shell.http.plain_text import plain_text_error
-from kong_mesh_cp.shell.http.routing import Route, Router
+from kong_mesh_cp.shell.http.routing import Route
+from kong_mesh_cp.shell.rest_api.base_path import redirecting_to_clean_paths
 from kong_mesh_cp.shell.rest_api.problem import InvalidParameter, kuma_error
 from kong_mesh_cp.shell.rest_api.routes.openapi_routes import document_routes
+from kong_mesh_cp.shell.rest_api.unrouted import OF_ROUTER, explaining_router
 from kong_mesh_cp.usecases.license.reload_outcome import ReloadOutcome
 
 _FULL = "full"  # the view of the license for administrators
-_OF_ROUTER = frozenset({404, 405})  # statuses of requests that have no route
 
 
 class Guards(Protocol):
@@ -96,18 +96,20 @@ class RestApi:
     config: Callable[[], bytes]  # effective, as JSON text, secrets masked
 
     def handler(self, guards: Guards, resources: Iterable[Route] = ()) -> Handler:
-        """All routes, with those of `resources`, in any order. A slash at the end is ignored."""
-        router = Router(self.table(guards, resources), error_body=plain_text_error)
+        """All routes, with those of `resources`, in any order. A slash at the end is ignored, a
+        path with doubled slashes or dots is redirected to the clean one.
+        """
+        router = explaining_router(self.table(guards, resources))
 
         async def handle(request: Request) -> Response | StreamingResponse:
             request.path = request.path.rstrip("/") or "/"
             response = await router(request)
-            if response.status in _OF_ROUTER and "authorization" in request.headers:
+            if response.status in OF_ROUTER and "authorization" in request.headers:
                 # Kuma asks who it is before it looks for a route.
                 return await guards.anybody(_already(response))(request)
             return response
 
-        return handle
+        return redirecting_to_clean_paths(handle)
 
     def _license(self, guards: Guards) -> Handler:
         public, full = guards.anybody(self.show_license), guards.full_license(self.show_full)

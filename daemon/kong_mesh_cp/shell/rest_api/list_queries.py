@@ -9,11 +9,12 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
-from urllib.parse import parse_qsl, quote, urlencode
+from urllib.parse import parse_qsl, urlencode
 
 from kong_mesh_cp.core.resources.kinds.insights import ServiceType
 from kong_mesh_cp.core.schema.violations import Violation
 from kong_mesh_cp.shell.http.messages import Request
+from kong_mesh_cp.shell.rest_api.base_path import address_of
 from kong_mesh_cp.usecases.resources.queries import (
     PAGE_ITEMS,
     PAGE_ITEMS_MAX,
@@ -37,7 +38,6 @@ TAGGED = frozenset({"Dataplane", "ExternalService"})
 _NUMBER = re.compile(r"[+-]?[0-9]{1,16}")
 _FILTER = "filter["
 _LABEL_FILTER = "filter[labels."
-_PATH_AS_IT_IS = "/$&+,:;=@"  # what Go leaves alone in a path
 
 Pairs = Sequence[tuple[str, str]]
 
@@ -155,5 +155,5 @@ def next_page(request: Request, listing: Listing[T]) -> str | None:
     query = sorted([*kept, ("offset", str(listing.next_offset))], key=lambda pair: pair[0])
     host = request.headers.get("host", "")
     scheme = "https" if request.peer.secure else "http"
-    path = quote(request.base_path + request.path, _PATH_AS_IT_IS)
+    path = address_of(request.base_path + request.path)
     return f"{scheme}://{host}{path}?{urlencode(query)}"

@@ -15,7 +15,7 @@ from kong_mesh_cp.core.formats.json_text import json_pieces, json_pieces_within,
 from kong_mesh_cp.core.identity.refusals import AccessDeniedError, TokenRejectedError
 from kong_mesh_cp.core.identity.users import ANONYMOUS, User
 from kong_mesh_cp.shell.http.messages import Handler, Request, Response, StreamingResponse
-from kong_mesh_cp.shell.rest_api.errors import denied, not_believed, refused
+from kong_mesh_cp.shell.rest_api.errors import denied, not_believed, refused, store_not_usable
 from kong_mesh_cp.shell.rest_api.list_queries import next_page
 from kong_mesh_cp.shell.rest_api.negotiation import refusal
 from kong_mesh_cp.shell.rest_api.problem import kuma_error
@@ -52,7 +52,7 @@ def responding(authenticate: Authenticate, answer: Answer) -> Handler:
 
 
 def of_secrets(answer: Answer) -> Answer:
-    """`answer`, which has to do with secrets: for no web page of another origin, whoever asks.
+    """`answer`, which has to do with secrets: never for a web page of another origin.
 
     Raises: AccessDeniedError. What such a page may read otherwise is the operator's choice
     (`apiServer.corsAllowedDomains`), and a pattern that allows too much is easily written.
@@ -83,7 +83,7 @@ def authenticated(authenticate: Authenticate, answer: Answer) -> Handler:
         except ResourceRefusedError as error:
             return refused(error)
         except AccessDeniedError as error:
-            return denied(error.message, user)
+            return denied(error, user)
         except TokenRejectedError as error:
             return not_believed(error)
         except RolesUnknownError as error:
@@ -95,8 +95,7 @@ def authenticated(authenticate: Authenticate, answer: Answer) -> Handler:
             return Response(503, body, headers=(("Retry-After", str(KEYS_BUSY_SECONDS)),))
         except StateError as error:
             log.error("store-not-usable: %s. %s", error.message, error.hint)
-            title, detail = "Could not use the store", "Internal Server Error"
-            return Response(500, kuma_error(500, title, detail))
+            return store_not_usable(error)
 
     return answered
 

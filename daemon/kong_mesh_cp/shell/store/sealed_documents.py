@@ -1,6 +1,6 @@
 """The form in which a secret lies in a store: a JSON object with the sealed text as its one member.
 
-The text names the key that has sealed it, so that much can be told without opening anything.
+The text names the key that has sealed it, so that much is known without opening anything.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class SealedRows(Protocol):
         """Let the key `key_id` be the one that seals here, and put every secret in the form that
         `rewrite` gives it, in one transaction. How many were rewritten.
 
-        Nothing else of them changes, and nobody is told: they say what they said before.
+        Nothing else of them changes, and no change is reported: they say what they said before.
         `rewrite` runs in a thread. Raises: ControlPlaneError `secret-key-shared` where somebody
         else uses the store, who may not have that key.
         """

@@ -84,7 +84,7 @@ class SealedResources:
     async def apply(self, changes: Sequence[Change]) -> Applied:
         if not any(map(_is_to_be_sealed, changes)):
             return await self._store.apply(changes)
-        async with self._changing:  # whoever writes while the key changes waits for the new one
+        async with self._changing:  # a write while the key changes waits for the new one
             self._under_way += 1
         try:
             return await self._store.apply([self._sealed(change) for change in changes])
@@ -121,7 +121,7 @@ class SealedResources:
                 await self._none_under_way.wait()
             # From the commit on there is what the new key has sealed.
             self._keys = SecretKeys((self._keys.keys[0],)).and_those_of(keys)
-            with trio.CancelScope(shield=True):  # or nobody would know which key seals
+            with trio.CancelScope(shield=True):  # or it would be unknown which key seals
                 done = await rows.reseal(first.id, rewrite)
             self._keys = keys
         return done

@@ -3,7 +3,7 @@
 A rotation has two steps, and a crash between any two moments of it leaves a store whose every
 secret can be read: first the new key is durable in the key file, before all others; then one
 transaction seals everything with it, and makes it the one that seals. The old keys stay in the
-file, for backups and for whoever has not got the new one, until they are retired.
+file, for backups and for a control plane without the new one, until they are retired.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class SealingKeyFile:
         async with self._one_at_a_time:
             found = await self._found()
             waiting = self._waiting(found)
-            if found is not None and waiting:  # an attempt of before got so far, or somebody else
+            if found is not None and waiting:  # an earlier attempt, or another control plane
                 return await self._seal_with(waiting[0], found)
             if await self._sealed_with_earlier():
                 finished = await self._seal_with(self._held.keys[0], self._held)

@@ -18,8 +18,8 @@ from kong_mesh_cp.core.errors import StateError
 from kong_mesh_cp.core.formats.printable import printable
 from kong_mesh_cp.core.resources.key import ResourceKey
 
-NAMED_ITEMS_MAX: Final = 1000  # rows that are told of; of more, only that there are more
-NAME_LETTERS_MAX: Final = 100  # of each part of a name, as it is told
+NAMED_ITEMS_MAX: Final = 1000  # rows that are named; of more, only that there are more
+NAME_LETTERS_MAX: Final = 100  # of each part of a name, as it is shown
 SHORT_CHARACTERS_MAX: Final = 1024  # of a text that is remembered once it was found sound
 SHORT_TEXTS_MAX: Final = 4096  # that are remembered
 # Without these it is unknown what else is void: a list of revocations that is left out revokes

@@ -44,7 +44,7 @@ class _Derived:
 
 @dataclass(slots=True)
 class _Kept:
-    """What is known of one mesh; each page stands until a change of it is told."""
+    """What is known of one mesh; each page stands until a change of it is reported."""
 
     pages: dict[str, TypePage] = field(default_factory=dict)
     derived: dict[Hashable, _Derived] = field(default_factory=dict)
@@ -108,7 +108,7 @@ class MeshContext:
 class MeshContexts:
     """Contexts of all meshes of a store. Belongs to the event loop.
 
-    A page that was read is right until a change of it is told. Whether all changes were told shows
+    A page that was read is right until a change is reported. Whether all were reported shows
     by the store's revision, which is asked for each context: so it shows what was written before.
     """
 
@@ -116,20 +116,20 @@ class MeshContexts:
         self._store = store
         self._kept: dict[str, _Kept] = {}  # the one that was used last comes last
         self._following = False
-        self._told = -1  # of which revision changes were told
+        self._reported = -1  # the revision up to which changes were reported
 
     def begin(self) -> None:
-        """Changes are told from now on."""
+        """Changes are reported from now on."""
         self._kept.clear()
-        self._following, self._told = True, -1
+        self._following, self._reported = True, -1
 
     def end(self) -> None:
-        """Changes are not told any more, so nothing is known for longer than this moment."""
+        """Changes are not reported any more: nothing is known for longer than this moment."""
         self._kept.clear()
         self._following = False
 
     def take(self, item: FeedItem) -> None:
-        self._told = item.revision
+        self._reported = item.revision
         if not isinstance(item, ResourceChange):
             self._kept.clear()
             return
@@ -164,9 +164,9 @@ class MeshContexts:
         self, mesh: str, types: Collection[str]
     ) -> tuple[int, dict[str, TypePage]]:
         """The store's newest revision, and what is kept of `types` and still the same there."""
-        # Both of before the question. What is told meanwhile may leave out what came between: a
+        # Both of before the question. What is reported meanwhile may leave out what came between: a
         # feed tells the last change of a resource only.
-        kept, told = self._kept[mesh], self._told
+        kept, reported = self._kept[mesh], self._reported
         pages = dict(kept.pages)
         revision = await self._store.revision()
         return revision, {
@@ -174,7 +174,7 @@ class MeshContexts:
             for each in types
             if (page := pages.get(each)) is not None
             and kept.pages.get(each) is page
-            and max(page.revision, told) >= revision
+            and max(page.revision, reported) >= revision
         }
 
     async def _read(self, mesh: str, types: Collection[str]) -> dict[str, TypePage]:
@@ -189,8 +189,8 @@ class MeshContexts:
         self._kept[mesh] = kept
         for type_name, page in sorted(read.items(), key=lambda each: each[1].text_bytes):
             kept.drop(type_name)
-            # What was told since it was read may be a change of it.
-            if page.revision >= self._told and self._makes_room(page.text_bytes, but=mesh):
+            # What was reported since it was read may be a change of it.
+            if page.revision >= self._reported and self._makes_room(page.text_bytes, but=mesh):
                 kept.pages[type_name] = page
 
     def _makes_room(self, text_bytes: int, *, but: str) -> bool:

@@ -42,7 +42,7 @@ class PendingChanges:
         self._news.set()
 
     def fail(self, error: StateError) -> None:
-        """No more will come: whoever waits for the next item gets `error`."""
+        """No more will come: who waits for the next item gets `error`."""
         self._failure = error
         self._news.set()
 

@@ -17,7 +17,7 @@ RETRY_SECONDS: Final = 1.0
 
 
 class Outcomes(Protocol):
-    """Who is told whether a subscriber knows what is stored: a `FailureLog`, mostly."""
+    """Gets to know whether a subscriber sees what is stored: a `FailureLog`, mostly."""
 
     def failed(self, error: StateError) -> None: ...
     def succeeded(self) -> None: ...
@@ -67,7 +67,7 @@ class Replica:
         """`read` all there is, then `take` each change of `types`, until cancelled.
 
         `read` is called anew whenever changes may have been missed, and after a failure of the
-        store, which `outcomes` is told of. `lost` is called when changes are not seen until the
+        store, which is reported to `outcomes`. `lost` is called when changes are not seen until the
         next `read`.
         """
         while True:
@@ -115,7 +115,7 @@ class Replica:
         self._failure = error
         self._begun.set()
         self._contexts.end()
-        # Who subscribes from now on is told at once, or reads anew from the next feed.
+        # A subscriber that comes from now on is notified at once, or reads anew from the next feed.
         for pending in self._subscribers:
             pending.fail(error)
         self._subscribers.clear()

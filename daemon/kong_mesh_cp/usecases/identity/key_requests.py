@@ -1,7 +1,7 @@
 """What administrators ask of keys: of those that sign tokens, and of the one that seals secrets.
 
 Who may change the signing keys of a kind of token may write secrets, and issue every token of that
-kind, without a condition: whoever rotates decides whose tokens count. No answer holds a key.
+kind, without a condition: a rotation decides whose tokens count. No answer holds a key.
 """
 
 from __future__ import annotations
@@ -148,7 +148,7 @@ class KeyRequests:
     async def _series(self, user: User, verb: Verb, kind: str, mesh: str) -> KeySeries:
         """The series that `user` may change.
 
-        Who may not is told so before anything that says what there is.
+        A user without the right is refused before anything shows what there is.
         """
         series = dataplane_keys(mesh) if mesh else GLOBAL_SERIES.get(kind)
         # Without a name and a body: a rule about some secrets is none about the series.

@@ -107,7 +107,7 @@ class StoredRoles:
             )
 
     def followed(self) -> None:
-        """What is known is what is stored, and every change of it is told."""
+        """What is known is what is stored, and every change of it is reported."""
         self._following = True
 
     def lost(self, error: StateError) -> None:

@@ -88,7 +88,7 @@ class InsightViews:
         return listing(items, len(selected), query)
 
     async def service(self, user: User, mesh: str, name: str) -> JsonDocument:
-        """One service; one that nobody offers is shown as such, as long as the mesh has others."""
+        """One service; one without a proxy is shown as such, as long as the mesh has others."""
         await self._reading.require_mesh(mesh)
         require(self._access, user, ReadResource(SERVICE_INSIGHT))
         stored = await self._store.get(ResourceKey(SERVICE_INSIGHT, mesh, f"all-services-{mesh}"))

@@ -29,7 +29,7 @@ class ReadOnce(Generic[T]):
     """Keeps what `read` makes of key, labels and spec of resources, mesh by mesh.
 
     A value is used as long as text and labels are letter for letter those that it was made of, so
-    it is never out of date, whoever writes to the store. What a passage through a mesh did not
+    it is never out of date, however many write to the store. What a passage through a mesh did not
     come across is forgotten, and beyond KEPT_CHARACTERS_MAX the mesh that was looked at longest
     ago. Not to be used by two threads at a time.
     """

@@ -78,16 +78,23 @@ def shown_text(stored: StoredResource) -> JsonDocument | JsonText:
 
 
 def shown_overview_text(
-    stored: StoredResource, type_shown: str, parts: Mapping[str, StoredResource | None]
+    stored: StoredResource,
+    type_shown: str,
+    parts: Mapping[str, StoredResource | None],
+    *,
+    empty: bool = False,
 ) -> JsonDocument | JsonText:
-    """What is stored for each of `parts`, if anything, below the meta of `stored`."""
+    """What is stored for each of `parts` below the meta of `stored`.
+
+    A part that is not there is left out, or shown as one without members (`empty`).
+    """
     there = {name: part for name, part in parts.items() if part is not None}
+    missing: JsonDocument = {name: {} for name in parts.keys() - there.keys()} if empty else {}
     meta = shown_meta(stored, type_shown)
     if sum(part.text_bytes for part in there.values()) <= LARGE_BYTES:
-        return {**meta, **{name: members(part) for name, part in there.items()}}
-    return JsonText(
-        _joined(_text(meta), *(_member(name, part.spec) for name, part in there.items()))
-    )
+        return {**meta, **{name: members(part) for name, part in there.items()}, **missing}
+    shown = (_member(name, part.spec) for name, part in there.items())
+    return JsonText(_joined(_text(meta), *shown, _text(missing)))
 
 
 def _member(name: str, text: str | None) -> str:

@@ -15,6 +15,7 @@ T = TypeVar("T")
 
 PAGE_ITEMS: Final = 100
 PAGE_ITEMS_MAX: Final = 1000
+ANY_VALUE: Final = "*"  # of a tag
 PAGE_BYTES_MAX: Final = 4 * 1024 * 1024  # of what is stored; a page has one item at least
 
 
@@ -29,7 +30,9 @@ class GatewayFilter(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListQuery:
-    """What to list. Tags and their values are parts of what is looked for, labels are exact."""
+    """What to list. The value of a tag is a part of what is looked for, or `*`; all else is exact,
+    but for the name, which is a part as well.
+    """
 
     offset: int = 0
     size: int = PAGE_ITEMS
@@ -62,8 +65,7 @@ def _has_tags(spec: object, wanted: Mapping[str, str]) -> bool:
 
 def _contains(tags: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
     return all(
-        any(part in key and of_value in value for key, value in tags.items())
-        for part, of_value in wanted.items()
+        key in tags and (value == ANY_VALUE or value in tags[key]) for key, value in wanted.items()
     )
 
 

@@ -147,9 +147,10 @@ class ResourceReader:
     async def overview(
         self, user: User, resource_type: ResourceType, mesh: str, name: str
     ) -> JsonDocument | JsonText:
-        """One resource with its insight, if it has one."""
+        """One resource with its insight: an empty one where there is none, unlike in a list."""
         stored = await self.stored(user, resource_type, mesh, name)
-        (document,) = await self._overviews(OVERVIEWS[resource_type.name], [stored])
+        overview = OVERVIEWS[resource_type.name]
+        (document,) = await self._overviews(overview, [stored], empty=True)
         return document
 
     async def page(
@@ -214,14 +215,15 @@ class ResourceReader:
         return [*up_to(query.bytes_max, asked)], len(selected)
 
     async def _overviews(
-        self, overview: Overview, page: Sequence[StoredResource]
+        self, overview: Overview, page: Sequence[StoredResource], *, empty: bool = False
     ) -> Sequence[JsonDocument | JsonText]:
+        """`empty`: what has no insight is shown with an empty one."""
         insights = await self._store.get_many([_insight_key(overview, each) for each in page])
 
         def document(stored: StoredResource) -> JsonDocument | JsonText:
             insight = insights.get(_insight_key(overview, stored))
             parts = {overview.resource: stored, overview.insight: insight}
-            return shown_overview_text(stored, overview.shown_type, parts)
+            return shown_overview_text(stored, overview.shown_type, parts, empty=empty)
 
         return MadeWhenAsked(page, document)
 

@@ -25,7 +25,7 @@ def storing(
     key: ResourceKey, existing: StoredResource | None, document: JsonObject
 ) -> WriteResource:
     """Whether `document`, the members of a spec as they are stored, may be put there."""
-    # Where no condition is ever asked, nobody needs to look into what was there.
+    # Where no condition is ever asked, what was there need not be read.
     if not may_be_about(key.type):
         return _write(_put(existing), key)
     return _write(_put(existing), key, _Bodies(existing, document))
@@ -43,7 +43,7 @@ def _put(existing: StoredResource | None) -> Verb:
 
 
 class _Bodies(Sequence[JsonObject]):
-    """What is stored and what will be, read when somebody asks: few roles have conditions, and a
+    """What is stored and what will be, read when it is asked for: few roles have conditions, and a
     large resource takes as long to read as all else that is done to it.
     """
 

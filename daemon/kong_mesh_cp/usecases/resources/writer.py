@@ -153,7 +153,7 @@ class ResourceWriter:
         """Make the resource, or replace its whole spec; `mesh` is "" for a global type."""
         key = ResourceKey(resource_type.name, mesh, name)
         there = await self._there(key)
-        # Who may write nothing here costs nobody the reading of what they send.
+        # What a user without the right sends is not even read.
         require(self._access, user, write_access.sending(key, there.existing))
         given = await self._given(user, resource_type, body)
         if given.sent_by is not None:  # and so time has passed

@@ -1,4 +1,4 @@
-"""Closes connections that nobody holds any more, and takes out proxies that stay away.
+"""Closes connections whose holders are gone, and takes out proxies that stay away.
 
 A control plane that dies leaves its connections open in the store. The control plane that holds one
 moves its generation on; one that stands still is closed by any control plane that is alive.

@@ -66,7 +66,7 @@ def test_a_name_means_the_resource_of_the_zone_of_the_policy() -> None:
     assert _meant(target("MeshService", "web"), SOURCE, Destinations([here, there])) == []
 
 
-def test_a_namespace_is_that_of_the_policy_unless_it_is_told() -> None:
+def test_a_namespace_is_that_of_the_policy_unless_it_is_given() -> None:
     labelled = service("web", labels={"k8s.kuma.io/namespace": "shop"})
     source = Meta("MeshTimeout", "default", "t", {"k8s.kuma.io/namespace": "shop"})
     known = Destinations([labelled])

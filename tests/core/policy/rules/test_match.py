@@ -195,7 +195,7 @@ def test_a_policy_about_a_route_selects_what_the_route_selects() -> None:
     assert _ports(select(about, BOTH, None, [synced])) == [81]
 
 
-def test_a_route_that_is_not_there_is_told() -> None:
+def test_a_missing_route_is_reported() -> None:
     about = policy(about=target("MeshHTTPRoute", "r"))
 
     with pytest.raises(UnresolvedTargetError, match="targetRef with name 'r'"):
@@ -209,7 +209,7 @@ def test_a_route_about_a_route_leads_nowhere() -> None:
         select(loop, BOTH, None, [loop])
 
 
-def test_a_kind_that_names_no_proxy_is_told() -> None:
+def test_a_kind_that_names_no_proxy_is_reported() -> None:
     with pytest.raises(UnresolvedTargetError, match="MeshExternalService"):
         _selected(target("MeshExternalService", "db"))
 

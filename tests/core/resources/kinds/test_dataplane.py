@@ -358,7 +358,7 @@ def test_the_two_kinds_of_gateways_are_distinguished() -> None:
         ({"state": "Ignored"}, True),
     ],
 )
-def test_an_inbound_is_ready_unless_it_is_told_otherwise(inbound: object, ready: bool) -> None:
+def test_an_inbound_is_ready_unless_its_state_says_otherwise(inbound: object, ready: bool) -> None:
     assert read_message(Inbound, inbound).is_ready is ready
 
 

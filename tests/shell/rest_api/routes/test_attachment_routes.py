@@ -64,7 +64,7 @@ async def test_a_default_policy_shows_the_proxies_it_affects() -> None:
     shown = await routes.json("/meshes/m/meshretries/mesh-retry-all-m/dataplanes")
     (item,) = shown["items"]
     assert item["dataplane"] == {"mesh": "m", "name": "a"}
-    assert item["attachments"] == [{"type": "dataplane", "name": "", "service": ""}]
+    assert item["attachments"] == [{"type": "dataplane"}]
 
 
 async def test_a_gateway_shows_its_proxies() -> None:

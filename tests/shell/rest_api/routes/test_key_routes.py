@@ -249,7 +249,7 @@ async def test_where_secrets_cannot_be_written_their_keys_cannot_either() -> Non
     assert (await routes.ask("POST", "/sealing-key/rotate")).status == 200
 
 
-async def test_changes_are_told_in_the_log_without_the_key(
+async def test_changes_are_logged_without_the_key(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO)

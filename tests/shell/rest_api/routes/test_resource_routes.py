@@ -128,6 +128,12 @@ async def test_a_resource_is_shown_as_kubernetes_has_it(form: str) -> None:
     assert list(shown["spec"]) == ["networking"]
 
 
+async def test_an_empty_format_is_none_and_a_missing_resource_comes_before_a_wrong_one() -> None:
+    routes = await routes_with_mesh()
+    assert await routes.json("/meshes/m?format=") == await routes.json("/meshes/m")
+    assert (await routes.ask("GET", "/meshes/x?format=xml")).status == 404
+
+
 async def test_an_unknown_format_is_reported() -> None:
     answer = await (await routes_with_mesh()).ask("GET", "/meshes/m?format=xml")
     shown = json.loads(answer.body)
@@ -214,6 +220,31 @@ async def test_a_store_that_fails_is_no_fault_of_the_client() -> None:
 
 
 @pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        ("state-full", "no space is left where the control plane keeps its store"),
+        ("store-unreachable", "the database cannot be reached"),
+        ("store-busy", "the store is busy or locked"),
+        ("store-login-refused", "the store cannot be used"),
+    ],
+)
+async def test_a_client_learns_what_became_of_its_request_but_no_address(
+    code: str, reason: str
+) -> None:
+    routes = await routes_with_mesh()
+    assert isinstance(routes.api.store, FakeResourceStore)
+    failure = StateError("PostgreSQL at db.example.com, user kuma", code=code, hint="Mend it.")
+    routes.api.store.failure = failure
+    answer = await routes.ask("PUT", "/meshes/x", {"type": "Mesh", "name": "x"})
+
+    error = json.loads(answer.body)
+    assert (answer.status, error["code"]) == (500, code)
+    assert error["reason"].startswith(reason)
+    assert "journalctl -u kong-mesh-cp" in error["hint"]
+    assert b"db.example.com" not in answer.body
+
+
+@pytest.mark.parametrize(
     ("method", "path", "headers", "status", "text"),
     [
         ("GET", "/unknown", {}, 404, "404: Page Not Found"),
@@ -231,8 +262,8 @@ async def test_a_store_that_fails_is_no_fault_of_the_client() -> None:
             "PUT",
             "/meshes/m",
             {"accept": "text/html"},
-            415,
-            "415: Not Acceptable\n\nAvailable representations: application/json",
+            406,
+            "406: Not Acceptable\n\nAvailable representations: application/json",
         ),
     ],
 )

@@ -46,7 +46,7 @@ def test_the_lock_holds_the_pid_and_goes_with_close(tmp_path: Path) -> None:
     StateDirectory.open(tmp_path).close()
 
 
-def test_a_second_owner_is_told_the_pid_and_command_of_the_first(tmp_path: Path) -> None:
+def test_a_second_owner_sees_the_pid_and_command_of_the_first(tmp_path: Path) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", HOLDER, str(tmp_path / "lock"), "new\nline"],
         stdin=subprocess.PIPE,

@@ -148,7 +148,7 @@ class MeshCircuitBreaker:
 def _violations(spec: MeshCircuitBreaker) -> Iterator[Violation]:
     yield from top(spec, (*PROXIES, "Dataplane"), inbound=bool(spec.from_ or spec.rules))
     yield from rules_or_lists(spec)
-    # A breaker guards the one cluster of the application behind an inbound, whoever calls, so that
+    # A breaker guards the one cluster of the application behind an inbound, for all callers:
     # `from` can only mean the whole mesh.
     yield from entries(spec.from_, "from", WHOLE_MESH_ONLY, _conf)
     # No MeshExternalService: the egress has one breaker for it, whatever policy asks for another.

@@ -11,7 +11,7 @@ from kong_mesh_cp.core.policy.target_ref import WHOLE_MESH, TargetRef, tags_of
 from kong_mesh_cp.core.resources import labels, registry
 
 Conf = Mapping[str, object]
-"""The `default` of an entry: a JSON object that nobody changes after it was read."""
+"""The `default` of an entry: a JSON object that is never changed after it was read."""
 
 NAMESPACE_LABEL: Final = "k8s.kuma.io/namespace"
 POLICY_ROLE_LABEL: Final = "kuma.io/policy-role"

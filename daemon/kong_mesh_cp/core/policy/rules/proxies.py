@@ -48,7 +48,7 @@ class Inbound:
 
 @dataclass(frozen=True, slots=True)
 class GatewayRole:
-    """A proxy at the edge: built in, it serves a MeshGateway; delegated, somebody else's proxy."""
+    """A proxy at the edge: builtin, it serves a MeshGateway; delegated, it is another program."""
 
     builtin: bool
     tags: Tags = field(default_factory=dict)
@@ -137,5 +137,5 @@ def _in_zone_of(proxy: Meta, gateway: Meta) -> bool:
 
 
 def is_of_zone(meta: Meta, zone: str) -> bool:
-    """Made in `zone`. One made in a zone that is not told counts as made in this one."""
+    """Made in `zone`. One made in an unnamed zone counts as made in this one."""
     return meta.origin == "zone" and meta.zone in (None, zone)

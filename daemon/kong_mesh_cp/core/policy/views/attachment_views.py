@@ -132,7 +132,8 @@ def _affected_host(host: Host) -> JsonObject:
 
 
 def _attachment(attachment: Attachment) -> JsonObject:
-    return {"type": attachment.type, "name": attachment.name, "service": attachment.service}
+    named = {"name": attachment.name, "service": attachment.service}
+    return {"type": attachment.type, **{key: value for key, value in named.items() if value}}
 
 
 def _named(names: Mapping[str, str], policies: Shown) -> JsonObject:

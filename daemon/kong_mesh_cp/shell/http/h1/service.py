@@ -15,7 +15,7 @@ from kong_mesh_cp.shell.listening.limits import Limits
 class Phase(enum.Enum):
     """What a connection does; decides what a deadline or a drain means for it."""
 
-    FRESH = enum.auto()  # no request yet, but whoever connects is about to send one
+    FRESH = enum.auto()  # no request yet, but one is about to come
     IDLE = enum.auto()  # between requests: may be closed without a word
     READING = enum.auto()
     ANSWERING = enum.auto()  # the handler runs; nothing of the answer has been sent

@@ -49,7 +49,7 @@ A request that is no HTTP or takes too much is refused by the server itself: 400
 431, 501, 503 or 505, with a Problem that has a `code`.
 """
 _BEARER: Final = """\
-A user token (docs/access.md). Nobody has to send one: without it a request is anonymous, or that of
+A user token (docs/access.md). It need not be sent: without it a request is anonymous, or that of
 an administrator when it comes over loopback and `KUMA_API_SERVER_AUTHN_LOCALHOST_IS_ADMIN` is on.
 """
 
@@ -64,7 +64,7 @@ _REFUSALS: Final = {
     404: ("There is nothing of this name.", (JSON, PLAIN)),
     405: ("It cannot be written here, or the path does not take this method.", (JSON, PLAIN)),
     406: ("The answer is JSON, and the request does not accept that.", (PLAIN,)),
-    409: ("Somebody else was faster, or the state does not allow it.", (JSON,)),
+    409: ("Another writer was faster, or the state does not allow it.", (JSON,)),
     413: ("The body is too large.", (JSON,)),
     415: ("The body has to be JSON, and the header Content-Type has to say so.", (PLAIN,)),
     500: ("The control plane failed, and its log says why.", (JSON,)),

@@ -96,7 +96,7 @@ _PUBLIC_LICENSE: Final = {
     "expirationDate": INSTANT,
     "demo": FLAG,
 }
-_GRANTED: Final = perhaps(TEXT)  # null for the pre-bundled license, which is nobody's
+_GRANTED: Final = perhaps(TEXT)  # null for the pre-bundled license, which is no customer's
 
 SHAPES: Final[Mapping[str, Schema]] = {
     "Problem": record(

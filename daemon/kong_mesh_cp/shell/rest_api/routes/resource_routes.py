@@ -159,11 +159,11 @@ class ResourceRoutes:
 
     def _get(self, resource_type: ResourceType) -> Answer:
         async def get(user: User, request: Request) -> Response:
-            form = request.query.get("format", "universal")
-            if form not in _FORMATS:
-                raise _unknown_format()
+            form = request.query.get("format") or "universal"
             namespace = request.query.get("namespace", "")
             stored = await self.reading.stored(user, resource_type, *_named(resource_type, request))
+            if form not in _FORMATS:
+                raise _unknown_format()
             _tell(user, Touch.READ, resource_type, request)
             if form not in _K8S:
                 return await json_response(documents.shown_text(stored))

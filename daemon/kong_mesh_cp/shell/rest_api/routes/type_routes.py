@@ -1,4 +1,4 @@
-"""What the control plane says of its types and of whoever asks.
+"""What the control plane says of its types, and of the user who asks.
 
 Source: docs/wire/processes.md#base-endpoints, docs/wire/resource-api.md#lists-of-types
 """

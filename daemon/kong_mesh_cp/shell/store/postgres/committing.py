@@ -155,7 +155,7 @@ def _stage(staging: Staging, changes: Changes, key_id: str | None) -> Result:
 
 
 def _sealed_with_another(other: str, key_id: str) -> StateError:
-    # Nobody may seal with a key that is on its way out: what it opens would be lost with it.
+    # No secret may be sealed with a key on its way out: it would be lost with the key.
     return StateError(
         f"this control plane seals secrets with the key {other}, and by now this database is sealed"
         f" with {key_id}",
