@@ -36,6 +36,8 @@ def test_a_template_that_go_takes(template: str) -> None:
     [
         ("{{ .Name[4 }}", "bad character U+005B '['"),
         ("a\n{{ .Name", "unclosed action"),
+        ("{{", "unclosed action"),
+        ("{{ ", "unclosed action"),
         ("{{ }}", "missing value for command"),
         ("{{ .Name | }}", "missing value for command"),
         ("{{ name }}", 'function "name" not defined'),

@@ -115,7 +115,10 @@ def test_a_number_may_stand_in_a_string(value: object, go_type: str, number: int
         ([], "uint64", "json: cannot unmarshal array into Go value of type uint64"),
         ("abc", "uint32", "invalid character 'a' looking for beginning of value"),
         ("", "uint32", "unexpected end of JSON input"),
-        ("\n", "uint32", "invalid character '?' looking for beginning of value"),
+        ("100%", "uint32", "invalid character '%' after top-level value"),
+        ("0x10", "uint32", "invalid character 'x' after top-level value"),
+        ("\n", "uint32", "unexpected end of JSON input"),
+        ("[1]", "uint32", "json: cannot unmarshal array into Go value of type uint32"),
     ],
 )
 def test_what_is_no_such_number_is_reported(value: object, go_type: str, reason: str) -> None:
@@ -150,6 +153,23 @@ def test_line_breaks_in_base64_are_skipped() -> None:
     assert read_bytes("dGVz\ndAo=\r\n") == b"test\n"
 
 
-@pytest.mark.parametrize("text", ["?", "dGVzd", "dGV*dAo=", "ä", "dGVzdAo", "\ud800"])
-def test_what_is_no_base64_is_refused_with_its_place(text: str) -> None:
-    assert reason_of(read_bytes, text).startswith("illegal base64 data at input byte ")
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("?", 0),
+        ("ä", 0),
+        ("\ud800", 0),
+        ("tcp", 0),  # a group that is not whole is told by its beginning
+        ("dGVzd", 4),
+        ("dGVzdAo", 4),
+        ("dGVz\ndAo", 5),
+        ("dGV*dAo=", 3),
+        ("d===", 1),
+        ("dA=", 3),
+        ("dA=x", 2),
+        ("dA==\nx", 5),
+        ("dGVz=", 4),
+    ],
+)
+def test_what_is_no_base64_is_refused_with_its_place(text: str, place: int) -> None:
+    assert reason_of(read_bytes, text) == f"illegal base64 data at input byte {place}"

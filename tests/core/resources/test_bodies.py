@@ -85,8 +85,10 @@ def test_a_plugin_type_speaks_by_its_schema() -> None:
         draft_of({"type": "MeshService", "name": "a"}, "MeshService")
 
 
-@pytest.mark.parametrize(("given", "mesh"), [({}, "default"), ({"mesh": "m"}, "m")])
-def test_a_plugin_type_lies_in_the_default_mesh(given: dict[str, str], mesh: str) -> None:
+@pytest.mark.parametrize(
+    ("given", "mesh"), [({}, "default"), ({"mesh": None}, "default"), ({"mesh": "m"}, "m")]
+)
+def test_a_plugin_type_lies_in_the_default_mesh(given: dict[str, object], mesh: str) -> None:
     body = {"type": "MeshService", "name": "a", "spec": {}, **given}
     assert draft_of(body, "MeshService").meta.mesh == mesh
 

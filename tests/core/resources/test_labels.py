@@ -119,6 +119,12 @@ def test_an_origin_is_a_zone_or_the_global_one() -> None:
     ]
 
 
+def test_an_empty_origin_says_nothing_and_is_kept() -> None:
+    assert violations({"kuma.io/origin": ""}) == []
+    labels = computed_labels({"kuma.io/origin": ""}, TYPES["MeshTimeout"], "m", ZONE)
+    assert labels["kuma.io/origin"] == ""
+
+
 def test_a_federated_zone_asks_for_the_origin_of_plugin_types() -> None:
     missing = Violation('labels["kuma.io/origin"]', "the origin label must be set to 'zone'")
     assert violations({}, FEDERATED) == [missing]

@@ -199,6 +199,9 @@ def test_services_and_zones_are_named_in_dns_too(resource_type: str) -> None:
 def test_a_long_label_is_reported_for_its_length() -> None:
     assert label_1035_reasons("a" * 64) == ("must be no more than 63 characters",)
     assert len(label_1035_reasons("A" * 64)) == 2
+    warning = name_warning("Zone", "0" * 64)
+    assert warning is not None
+    assert "Errors: must be no more than 63 characters; a DNS-1035 label must" in warning
 
 
 def test_a_resource_knows_its_key() -> None:

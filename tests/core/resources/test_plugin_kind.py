@@ -30,7 +30,7 @@ KIND = plugin_kind(
     Spec,
     lambda spec: [root("spec").violation("too short")] if not spec.name else [],
     lambda spec: ["old"] if spec.name == "old" else [],
-    name_violations=lambda name: [Violation("name", "too long")] if len(name) > 3 else [],
+    name_violations=lambda name, _shown: [Violation("name", "too long")] if len(name) > 3 else [],
     status_type=Status,
 )
 
@@ -84,7 +84,7 @@ def test_a_body_needs_type_name_and_spec(member: str) -> None:
     document = body()
     del document[member]
 
-    assert refused(document) == {("", f"{member} in body is required")}
+    assert refused(document) == {("", f".{member} in body is required")}
 
 
 @pytest.mark.parametrize("text", ["2026-01-01T10:00:00Z", "0001-01-01T00:00:00Z"])
@@ -110,7 +110,7 @@ def test_the_rules_of_the_type_are_asked_with_the_spec() -> None:
     assert KIND.validate(Spec()) == (Violation("spec", "too short"),)
     assert KIND.validate(Spec(name="x")) == ()
     assert KIND.warnings(Spec(name="old")) == ("old",)
-    assert KIND.validate_name("four") == (Violation("name", "too long"),)
+    assert KIND.validate_name("four", "four") == (Violation("name", "too long"),)
 
 
 def test_the_spec_is_rendered_under_its_name() -> None:

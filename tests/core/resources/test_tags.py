@@ -112,13 +112,18 @@ def test_a_list_of_selectors_may_have_to_hold_one_only() -> None:
     ]
 
 
-def test_the_protocol_of_a_service_is_known() -> None:
-    assert protocol_check(TAGS, {"kuma.io/protocol": "http"}) == []
+@pytest.mark.parametrize("name", ["http", "http2", "tcp", "tls", "grpc", "kafka", "mysql"])
+def test_the_protocol_of_a_service_is_known_in_letters_of_any_case(name: str) -> None:
+    for written in (name, name.upper(), name.title()):
+        assert protocol_check(TAGS, {"kuma.io/protocol": written}) == []
+
+
+def test_a_protocol_that_nobody_knows_is_refused() -> None:
     assert protocol_check(TAGS, {}) == []
-    assert protocol_check(TAGS, {"kuma.io/protocol": "HTTP"}) == [
+    assert protocol_check(TAGS, {"kuma.io/protocol": "udp"}) == [
         Violation(
             'tags["kuma.io/protocol"]',
-            'tag "kuma.io/protocol" has an invalid value "HTTP". '
+            'tag "kuma.io/protocol" has an invalid value "udp". '
             "Allowed values: grpc, http, http2, kafka, tcp",
         )
     ]

@@ -28,7 +28,10 @@ LEGACY = (
 )
 
 # id of a case that is not reached -> why
-NOT_REACHED: dict[str, str] = {}
+NOT_REACHED: dict[str, str] = {
+    "ProxyTemplate/unknown-profile": "recorded where the profile of gateways was not loaded; a "
+    "control plane that runs names it",
+}
 
 
 def _parameters() -> list[Any]:

@@ -206,7 +206,10 @@ def test_a_duration_of_go_is_written_in_seconds(given_text: str, shown: str) -> 
 @pytest.mark.parametrize(
     ("document", "reason"),
     [
-        ([], "json: cannot unmarshal array into Go value of type map[string]json.RawMessage"),
+        (
+            [],
+            "json: cannot unmarshal array into Go value of type map[string]json.RawMessage",
+        ),
         ({"text": 1}, "json: cannot unmarshal number into Go value of type string"),
         ({"flag": "yes"}, "json: cannot unmarshal string into Go value of type bool"),
         ({"count": -1}, "json: cannot unmarshal number -1 into Go value of type uint32"),

@@ -70,7 +70,7 @@ BODIES: dict[str, dict[str, Any]] = {
                     {
                         "cluster": {
                             "operation": "Add",
-                            "value": f"private_key: {{inline_string: {CANARY}}}",
+                            "value": f"name: a\nprivate_key: {{inline_string: {CANARY}}}",
                         }
                     },
                     {

@@ -20,7 +20,7 @@ def warned(kind: PluginKind[Any], spec: str) -> list[str]:
     return list(kind.warnings(_parse(kind, spec)))
 
 
-def rendered(kind: PluginKind[Any], spec: str) -> object:
+def rendered(kind: PluginKind[Any], spec: str) -> Any:
     return kind.render(_parse(kind, spec))["spec"]
 
 

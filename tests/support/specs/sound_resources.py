@@ -9,6 +9,7 @@ import yaml
 from hypothesis import strategies as st
 
 _SPECS = """
+AccessAudit: {rules: [{types: [Mesh], mesh: default, access: [CREATE, UPDATE]}, {accessAll: true}]}
 AccessRole: {rules: [{types: [Mesh], access: [CREATE, UPDATE]}]}
 AccessRoleBinding: {subjects: [{type: User, name: john}], roles: [a]}
 CircuitBreaker:
@@ -55,6 +56,24 @@ MeshFaultInjection:
   spec:
     targetRef: {kind: MeshSubset, tags: {kuma.io/service: backend}, proxyTypes: [Sidecar]}
     from: [{targetRef: {kind: Mesh}, default: {http: [{abort: {httpStatus: 500, percentage: "2.5"}}]}}]
+MeshGlobalRateLimit:
+  spec:
+    targetRef: {kind: MeshSubset, tags: {kuma.io/service: backend}, proxyTypes: [Sidecar]}
+    from:
+    - targetRef: {kind: Mesh}
+      default:
+        mode: Limit
+        backend: {rateLimitService: {url: "http://limits.example.com:8081", timeout: 1s}}
+        http:
+          requestRate: {num: 100, interval: 10s}
+          ratelimitOnRequest: [{kind: OnHeader, name: x-team, limits: [{value: a, requestRate: {num: 5, interval: 10s}}]}]
+MeshOPA:
+  spec:
+    targetRef: {kind: MeshSubset, tags: {kuma.io/service: backend}}
+    default:
+      agentConfig: {inlineString: "decision_logs: {console: true}"}
+      authConfig: {statusOnError: 413, onAgentFailure: Deny, requestBody: {maxSize: 1024, sendRawBody: true}, timeout: 5s}
+      appendPolicies: [{rego: {inlineString: "package envoy.authz"}, ignoreDecision: false}, {rego: {secret: rego}}]
 MeshGateway:
   selectors: [{match: {kuma.io/service: edge}}]
   conf: {listeners: [{port: 80, protocol: HTTP, hostname: a.example.com, tags: {name: one}}]}

@@ -58,4 +58,4 @@ def found_in(kind: PluginKind[Any], case: ValidationCase) -> set[Violation]:
         spec = kind.parse(document)
     else:
         spec = read_document(kind.type, kind.spec_type, document, Faults())
-    return {*kind.validate_name(case.name), *kind.validate(spec)}
+    return {*kind.validate_name(case.name, case.name), *kind.validate(spec)}

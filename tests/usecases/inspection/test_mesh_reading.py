@@ -59,7 +59,8 @@ async def timeout(api: ResourceApi, name: str, seconds: str) -> None:
 
 async def patch(api: ResourceApi, secret: str) -> None:
     """A policy that holds a secret of Envoy."""
-    cluster = json.dumps({"transport_socket": {"private_key": {"inline_string": secret}}})
+    socket = {"private_key": {"inline_string": secret}}
+    cluster = json.dumps({"name": "a", "transport_socket": socket})
     operation = {"cluster": {"operation": "Add", "value": cluster}}
     spec = {"targetRef": MESH_WIDE, "default": {"appendModifications": [operation]}}
     await api.put("MeshProxyPatch", "secret", mesh="m", spec=spec)

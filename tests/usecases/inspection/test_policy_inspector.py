@@ -123,6 +123,29 @@ async def test_a_service_has_the_host_names_of_the_generators_that_match(
 
 
 @pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        ({}, "s.s"),
+        ({"kuma.io/display-name": "shop"}, "s.shop"),
+        ({"kuma.io/display-name": ""}, "s."),
+    ],
+)
+async def test_a_template_tells_the_name_from_what_users_call_it(
+    labels: dict[str, str], expected: str
+) -> None:
+    api = await populated()
+    await api.put("MeshService", "s", mesh="m", labels={"a": "b", **labels}, spec={})
+    spec = {
+        "template": "{{ .Name }}.{{ .DisplayName }}",
+        "selector": {"meshService": {"matchLabels": {"a": "b"}}},
+    }
+    await api.put("HostnameGenerator", "g", spec=spec)
+
+    found = await api.inspecting.hostnames(ADMIN, TYPES["MeshService"], "m", "s")
+    assert [*found] == [expected]
+
+
+@pytest.mark.parametrize(
     ("ask", "title"),
     [
         ("dataplane_rules", "Could not retrieve Dataplane"),
@@ -138,7 +161,7 @@ async def test_what_is_not_there_has_no_rules(ask: str, title: str) -> None:
 
 async def test_who_may_not_read_secrets_sees_the_mask_whoever_asked_before() -> None:
     api = await populated()
-    value = "private_key: {inline_string: a-key}"
+    value = "name: a\nprivate_key: {inline_string: a-key}"
     mods = [{"cluster": {"operation": "Add", "value": value}}]
     spec = {"targetRef": {"kind": "Mesh"}, "default": {"appendModifications": mods}}
     await api.put("MeshProxyPatch", "p", mesh="m", spec=spec)

@@ -155,7 +155,7 @@ async def test_a_large_spec_is_masked_in_a_thread_and_a_small_one_at_once() -> N
     api = ResourceApi()
     await api.put("Mesh", "m", skipCreatingInitialPolicies=["*"])
     for name, filler in (("small", ""), ("large", "#" * LARGE_SPEC_CHARACTERS)):
-        value = f"private_key: {{inline_string: a-key}} {filler}"
+        value = f"name: a\nprivate_key: {{inline_string: a-key}} {filler}"
         mods = [{"cluster": {"operation": "Add", "value": value}}]
         spec = {"targetRef": {"kind": "Mesh"}, "default": {"appendModifications": mods}}
         await api.put("MeshProxyPatch", name, mesh="m", spec=spec)

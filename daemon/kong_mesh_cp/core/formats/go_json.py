@@ -113,10 +113,8 @@ class _Scanner:
         self._at += 1
 
     def _escape(self) -> None:
-        is_code = self._byte() == ord("u")
-        if not is_code and self._byte() not in _ESCAPED:
-            raise self._fault("in string escape code")
-        self._at += 1
+        is_code = self._peek() == ord("u")
+        self._require(b"u" if is_code else _ESCAPED, "in string escape code")
         # Half of a surrogate pair is no fault of syntax to Go, which puts U+FFFD in its place.
         for _ in range(_HEXADECIMAL_DIGITS if is_code else 0):
             self._require(_HEXADECIMAL, "in \\u hexadecimal character escape")
@@ -129,7 +127,7 @@ class _Scanner:
     def _number(self) -> None:
         if self._byte() == ord("-"):
             self._at += 1
-        leading = self._byte()
+        leading = self._peek()
         self._require(_DIGITS, "in numeric literal")
         # A digit behind a leading zero is then found where no digit may be, and reported as such.
         if leading != ord("0"):
@@ -150,7 +148,7 @@ class _Scanner:
             self._at += 1
 
     def _require(self, allowed: bytes, words: str) -> None:
-        if self._byte() not in allowed:
+        if self._or_space() not in allowed:
             raise self._fault(words)
         self._at += 1
 
@@ -166,6 +164,11 @@ class _Scanner:
     def _peek(self) -> int | None:
         return self._text[self._at] if self._at < len(self._text) else None
 
+    def _or_space(self) -> int:
+        """Go's scanner is told the end of the text by a space, which ends what may end here."""
+        byte = self._peek()
+        return ord(" ") if byte is None else byte
+
     def _byte(self) -> int:
         if self._at >= len(self._text):
             # Without a character: there is none to show.
@@ -173,7 +176,7 @@ class _Scanner:
         return self._text[self._at]
 
     def _fault(self, words: str) -> _FaultError:
-        return _FaultError(f"invalid character {_quoted(self._byte())} {words}")
+        return _FaultError(f"invalid character {_quoted(self._or_space())} {words}")
 
 
 def _quoted(byte: int) -> str:

@@ -41,7 +41,7 @@ def template_fault(template: str, functions: AbstractSet[str]) -> str | None:
         end = template.find("}}", start)
         action = template[start + 2 : end if end >= 0 else len(template)]
         fault = _action_fault(action, functions)
-        if fault is None and end < 0:
+        if end < 0 and (fault is None or not action.strip()):
             fault = "unclosed action"
         if fault is not None:
             # The name before the first colon is empty: Kuma parses templates without one.

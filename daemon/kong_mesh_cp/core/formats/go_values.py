@@ -5,16 +5,19 @@ Clients show these words (`Bad Request: invalid Dataplane object: "json: cannot 
 
 from __future__ import annotations
 
-import base64
 import binascii
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Final, TypeGuard
+
+from kong_mesh_cp.core.formats.go_json import syntax_fault
 
 JsonObject = Mapping[str, object]
 
 _QUANTA: Final = re.compile(r"(?:(?:[\r\n]*[A-Za-z0-9+/]){4})*")
 _NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+_KINDS: Final = {"{": "object", "[": "array", '"': "string"}
 _INTEGER: Final = re.compile(r"-?(0|[1-9][0-9]*)")
 # A text of more digits is out of every range, and need not be converted to know it.
 _DIGITS_MAX: Final = 20  # of an unsigned 64-bit number
@@ -197,13 +200,10 @@ def read_bytes(value: object) -> bytes:
         raise mismatch(value, "[]uint8")
     # Go's decoder skips line breaks, as PEM and YAML make them.
     text = value.replace("\r", "").replace("\n", "")
-    try:
-        content = base64.b64decode(text.encode(errors="replace"), validate=True)
-        # Python lets more padding pass than is due.
+    with suppress(binascii.Error):
+        # Python takes more padding than there is room for.
         if len(text) % 4 == 0:
-            return content
-    except binascii.Error:
-        pass
+            return binascii.a2b_base64(text.encode(errors="replace"), strict_mode=True)
     reason = f"illegal base64 data at input byte {_base64_fault(value)}"
     raise ParseError(reason, f"must be Base64: {reason}")
 
@@ -248,6 +248,7 @@ def _in_quotes(text: str, go_type: str) -> object:
 
 def _quoted_number(text: str, go_type: str) -> object:
     # Go strips the quotes and reads what is left as JSON.
+    text = text.strip(" \t\r\n")
     if text == "null":
         return 0
     if text in {"true", "false"}:
@@ -255,8 +256,9 @@ def _quoted_number(text: str, go_type: str) -> object:
     if not text:
         raise ParseError("unexpected end of JSON input")
     if not _NUMBER.fullmatch(text):
-        shown = text[0] if text[0].isprintable() else "?"
-        raise ParseError(f"invalid character '{shown}' looking for beginning of value")
+        fault = syntax_fault(text.encode(errors="replace"))
+        kind = _KINDS.get(text[0], "number")
+        raise ParseError(fault or f"json: cannot unmarshal {kind} into Go value of type {go_type}")
     if _INTEGER.fullmatch(text) and len(text.lstrip("-")) <= _DIGITS_MAX:
         return int(text)
     if go_type not in {"float64", "float32"}:

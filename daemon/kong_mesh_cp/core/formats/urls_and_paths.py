@@ -62,4 +62,6 @@ def _is_host(host: str) -> bool:
         return is_ip(host[1:-1])
     # A dot may end the name, but names have no empty parts, and parts do not end in a dash.
     labels = host.removesuffix(".").split(".")
+    if len(labels) > 1 and len(labels[-1]) == 1 and labels[-1].isdigit():
+        return is_ip(host)
     return all(label and label[-1] not in "-_" for label in labels)

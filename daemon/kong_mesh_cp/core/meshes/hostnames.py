@@ -53,7 +53,7 @@ def _selector(spec: HostnameGenerator, service_type: str) -> LabelSelector | Non
 def _matches(selector: LabelSelector | None, labels: Mapping[str, str]) -> bool:
     if selector is None:
         return False
-    return (selector.match_labels or {}).items() <= labels.items()
+    return selector.match_labels.items() <= labels.items()
 
 
 def _filled_in(
@@ -62,10 +62,10 @@ def _filled_in(
     """The host name; None where the template asks for what the service has not, or is too long."""
     if len(template) > TEMPLATE_CHARACTERS_MAX:
         return None
-    display_name = labels.get(DISPLAY_NAME) or service.name
     fields = {
-        ".DisplayName": display_name,
-        ".Name": display_name,
+        # An empty label is a name, too: only a missing one is not.
+        ".DisplayName": labels.get(DISPLAY_NAME, service.name),
+        ".Name": service.name,
         ".Namespace": labels.get(NAMESPACE, ""),
         ".Zone": zone,
         ".Mesh": service.mesh,

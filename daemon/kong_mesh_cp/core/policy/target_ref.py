@@ -12,7 +12,7 @@ from typing import Annotated, Final
 
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.resources.tags import SERVICE, selector_violations, tag_violations
-from kong_mesh_cp.core.schema.record_terms import OMIT_EMPTY, OneOf
+from kong_mesh_cp.core.schema.record_terms import ABSENT_MAP, ABSENT_TEXT, OneOf
 from kong_mesh_cp.core.schema.violations import FieldPath, Violation
 
 # The order of the schema's enumeration, which a refusal lists; the order of precedence is another
@@ -30,27 +30,23 @@ KINDS: Final = (
 )
 PROXY_TYPES: Final = ("Sidecar", "Gateway")
 
-# Go's `omitempty`: an empty text is not written, so that it does not differ from an absent one.
-OptionalText = Annotated[str, OMIT_EMPTY]
-OptionalMap = Annotated[Mapping[str, str], OMIT_EMPTY]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetRef:
     """A reference by kind and name, tags or labels; which of them go together is `violations`.
 
-    An absent text or map is an empty one. `proxy_types` tells an absent list (None) from an empty
-    one, since only the second is wrong.
+    An absent text or map is an empty one, but an empty one that was given is given back.
+    `proxy_types` tells an absent list (None) from an empty one, since only the second is wrong.
     """
 
     kind: Annotated[str, OneOf(KINDS)]
-    name: OptionalText = ""
-    tags: OptionalMap = field(default_factory=dict)
-    mesh: OptionalText = ""
+    name: str = ABSENT_TEXT
+    tags: Mapping[str, str] = field(default_factory=lambda: ABSENT_MAP)
+    mesh: str = ABSENT_TEXT
     proxy_types: tuple[Annotated[str, OneOf(PROXY_TYPES)], ...] | None = None
-    namespace: OptionalText = ""
-    labels: OptionalMap = field(default_factory=dict)
-    section_name: OptionalText = ""
+    namespace: str = ABSENT_TEXT
+    labels: Mapping[str, str] = field(default_factory=lambda: ABSENT_MAP)
+    section_name: str = ABSENT_TEXT
 
 
 WHOLE_MESH: Final = TargetRef(kind="Mesh")  # what an absent top-level targetRef means
@@ -66,7 +62,7 @@ def tags_of(target: TargetRef) -> Mapping[str, str] | None:
         case "MeshService":
             return {SERVICE: target.name}
         case "MeshServiceSubset":
-            return {**target.tags, SERVICE: target.name}
+            return {SERVICE: target.name, **target.tags}  # which may name another service
         case _:
             return None
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats.go_quote import go_quote
-from kong_mesh_cp.core.formats.go_values import ParseError, is_object
+from kong_mesh_cp.core.formats.go_values import ParseError, is_object, mismatch
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.resources.kind import Kind
 from kong_mesh_cp.core.resources.labels import Deployment, label_violations
@@ -44,11 +44,13 @@ def read_draft(kind: Kind[Any], resource_type: ResourceType, document: object) -
     Of the two generations of types the older ignores what it does not know; the newer one has a
     schema, and its mesh is `default` unless it is given.
     """
+    if resource_type.plugin and not is_object(document) and document is not None:
+        raise mismatch(document, "map[string]interface {}")
     if is_object(document) and resource_type.plugin:
         # The schema speaks first: it tells more than a decoder does.
         spec = kind.parse(document)
         meta = read_meta(document)
-        if resource_type.is_mesh_scoped and "mesh" not in document:
+        if resource_type.is_mesh_scoped and document.get("mesh") is None:
             # A schema default in Kuma, applied before the URL is compared with the body.
             meta = replace(meta, mesh=DEFAULT_MESH)
         return Draft(meta, spec)

@@ -25,11 +25,14 @@ MASK: Final = "(masked: only who may read secrets sees it)"
 # Where clients decode what they get.
 MASK_IN_BASE64: Final = base64.b64encode(MASK.encode()).decode()
 
-SOURCE_TYPES: Final = frozenset({"ExternalService", "Mesh", "MeshExternalService", "MeshGateway"})
+SOURCE_TYPES: Final = frozenset(
+    {"ExternalService", "Mesh", "MeshExternalService", "MeshGateway", "MeshOPA"}
+)
 NATIVE_TYPES: Final = frozenset({"MeshProxyPatch", "ProxyTemplate"})
 # A secret in a Secret is where it belongs.
 _OPEN_TYPES: Final = frozenset({"GlobalSecret", "Secret"})  # read by those alone who may
-PUBLIC_SOURCES: Final = frozenset({"cacert", "cert", "clientcert"})  # of certificates, normalised
+# Of certificates, and of policies in Rego; normalised.
+PUBLIC_SOURCES: Final = frozenset({"cacert", "cert", "clientcert", "rego"})
 
 _PRIVATE_KEY: Final = "PRIVATE KEY-----"  # the end of the first line of every kind in PEM
 _INLINE: Final = "inline"

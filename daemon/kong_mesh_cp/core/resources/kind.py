@@ -29,7 +29,7 @@ class Kind(Generic[S]):
 
     `parse` takes the whole body and raises ParseError (cannot be read) or InvalidResourceError
     (does not fit the type's schema). `validate` tells all that is semantically wrong with a
-    spec, `validate_name` what its type asks of the name beyond what all names have to be,
+    spec, `validate_name` what its type asks of name and display name beyond what all have to be,
     `warnings` what is deprecated in a spec. `render` gives the members that follow the meta,
     in order: the fields of the spec inline, or a single `spec`.
     """
@@ -41,7 +41,7 @@ class Kind(Generic[S]):
     validate: Callable[[S], Sequence[Violation]]
     render: Callable[[S], dict[str, object]]
     warnings: Callable[[S], Sequence[str]] = lambda _spec: ()
-    validate_name: Callable[[str], Sequence[Violation]] = lambda _name: ()
+    validate_name: Callable[[str, str], Sequence[Violation]] = lambda _name, _display_name: ()
     parse_status: Callable[[JsonObject], object] | None = None
     render_status: Callable[[Any], dict[str, object]] | None = None
 

@@ -74,6 +74,14 @@ class Deployment:
     federated: bool = False  # a zone that belongs to a global control plane
 
 
+def display_name(name: str, labels: Mapping[str, str]) -> str:
+    """What users call a resource: its label, or else its name.
+
+    Source: docs/wire/resource-api.md#display-names
+    """
+    return labels.get(DISPLAY_NAME) or name
+
+
 def computed_labels(
     given: Mapping[str, str],
     resource_type: ResourceType,
@@ -121,7 +129,7 @@ def _origin_violations(
     labels: Mapping[str, str], resource_type: ResourceType, deployment: Deployment, path: FieldPath
 ) -> list[Violation]:
     violations: list[Violation] = []
-    origin = labels.get(ORIGIN)
+    origin = labels.get(ORIGIN) or None  # an empty one says nothing
     # An unknown origin is reported, and still compared below: Kuma gives both texts.
     if origin is not None and origin not in {"zone", "global"}:
         reason = f"unknown resource origin {go_quote(origin)}"

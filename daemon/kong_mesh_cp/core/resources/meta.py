@@ -208,11 +208,11 @@ _DNS_NAMED: Final = frozenset(
 
 
 def name_warning(resource_type: str, name: str) -> str | None:
-    """The deprecation warning for a name that is valid, but no DNS label; None without one."""
+    """The deprecation warning for a display name that is no DNS label; None without one."""
     reasons = label_1035_reasons(name) if resource_type in _DNS_NAMED else ()
     if not reasons:
         return None
     return (
         f"Invalid {resource_type} resource name: '{name}'. It does not conform to the DNS format "
-        f"(RFC 1035). This is deprecated. Errors: {', '.join(reasons)}"
+        f"(RFC 1035). This is deprecated. Errors: {'; '.join(reasons)}"
     )

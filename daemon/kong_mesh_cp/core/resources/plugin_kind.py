@@ -11,6 +11,7 @@ from typing import Annotated, TypeVar
 
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats.go_values import JsonObject
+from kong_mesh_cp.core.resources import registry
 from kong_mesh_cp.core.resources.kind import InvalidResourceError, Kind
 from kong_mesh_cp.core.schema import records
 from kong_mesh_cp.core.schema.record_faults import EnoughFaultsError, Faults
@@ -25,14 +26,18 @@ Instant = Annotated[str, Format("date-time")]
 # Checked by the same schema as the spec in Kuma, hence the types of the meta's members are reported
 # together with the spec's.
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Envelope:
+class _GlobalEnvelope:
     type: str
-    # The default is applied before the URL is compared with the body.
-    mesh: str = "default"
     name: str
     labels: Mapping[str, str] | None = None
     creation_time: Instant | None = None
     modification_time: Instant | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Envelope(_GlobalEnvelope):
+    # The default is applied before the URL is compared with the body.
+    mesh: str = "default"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +54,7 @@ def plugin_kind(
     violations: Callable[[S], Iterable[Violation]] = lambda _spec: (),
     warnings: Callable[[S], Iterable[str]] = lambda _spec: (),
     *,
-    name_violations: Callable[[str], Iterable[Violation]] = lambda _name: (),
+    name_violations: Callable[[str, str], Iterable[Violation]] = lambda _name, _display_name: (),
     status_type: type[object] | None = None,
 ) -> PluginKind[S]:
     """A kind whose spec is the frozen dataclass `spec_type`; so is its status, if it has one."""
@@ -75,7 +80,7 @@ def plugin_kind(
         validate=lambda spec: tuple(islice(violations(spec), VIOLATIONS_MAX + 1)),
         render=lambda spec: {"spec": records.render(spec)},
         warnings=lambda spec: tuple(warnings(spec)),
-        validate_name=lambda resource_name: tuple(name_violations(resource_name)),
+        validate_name=lambda *names: tuple(name_violations(*names)),
         parse_status=_status_reader(status_type) if status_type else None,
         render_status=records.render if status_type else None,
     )
@@ -92,13 +97,17 @@ def _status_reader(status_type: type[object]) -> Callable[[JsonObject], object]:
 def read_document(name: str, spec_type: type[S], document: JsonObject, faults: Faults) -> S:
     """The spec in a whole body; with faults it is what Go would have made of it."""
     # The meta first, since its faults come first in Kuma's answer.
-    records.read(_Envelope, document, ROOT, faults)
+    row = registry.TYPES.get(name)
+    is_global = row is not None and not row.is_mesh_scoped  # a mesh would mean nothing
+    records.read(_GlobalEnvelope if is_global else _Envelope, document, ROOT, faults)
     if "type" in document and document["type"] != name:
         faults.add(FieldPath("type"), f"in body should be one of [{name}]")
+    at = root("spec")
     if "spec" not in document:
-        faults.add(root("spec"), "in body is required")
-    # An absent spec is read as an empty one, so that what it lacks is reported as well.
-    return records.read(spec_type, document.get("spec", {}), root("spec"), faults)
+        faults.add(ROOT.missing("spec"), "in body is required")
+        # What an empty one would lack, too, is not asked for.
+        return records.read(spec_type, {}, at, Faults())
+    return records.read(spec_type, document["spec"], at, faults)
 
 
 def _sound(read: Callable[[Faults], S]) -> S:

@@ -16,8 +16,9 @@ SERVICE: Final = "kuma.io/service"
 PROTOCOL: Final = "kuma.io/protocol"
 ZONE: Final = "kuma.io/zone"
 EXTERNAL_SERVICE: Final = "kuma.io/external-service-name"
-# As the text of the refusal lists them.
+# As the text of the refusal lists them; these and two more are known.
 PROTOCOLS: Final = ("grpc", "http", "http2", "kafka", "tcp")
+_KNOWN_PROTOCOLS: Final = frozenset({*PROTOCOLS, "mysql", "tls"})
 
 Tags = Mapping[str, str]
 
@@ -138,9 +139,9 @@ def selectors_violations(
 
 
 def protocol_check(path: FieldPath, tags: Tags) -> list[Violation]:
-    """The protocol tag, if there is one, names a protocol."""
+    """The protocol tag, if there is one, names a protocol, in letters of any case."""
     protocol = tags.get(PROTOCOL)
-    if protocol is None or protocol in PROTOCOLS:
+    if protocol is None or protocol.lower() in _KNOWN_PROTOCOLS:
         return []
     reason = f'tag "{PROTOCOL}" has an invalid value {go_quote(protocol)}. '
     return [path.key(PROTOCOL).violation(reason + allowed_values(*PROTOCOLS))]

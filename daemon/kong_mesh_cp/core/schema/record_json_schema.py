@@ -26,7 +26,7 @@ from kong_mesh_cp.core.schema.record_scalars import (
     NumberOrTextNode,
     TextNode,
 )
-from kong_mesh_cp.core.schema.record_terms import Length, OneOf
+from kong_mesh_cp.core.schema.record_terms import UNSIGNED_32_MAX, Length, OneOf
 
 
 def record_schema(node: RecordNode, definitions: Definitions, name: str = "") -> Schema:
@@ -99,11 +99,12 @@ def _text(node: TextNode) -> Schema:
 
 
 def _integer(node: IntegerNode) -> Schema:
-    bits = 32 if node.format == "int32" else 64
+    bits = 32 if node.format == "int32" and not node.is_unsigned else 64
     low, high = node.range.minimum, node.range.maximum
-    # Kuma's schema has no bound here and leaves it to Go's decoder; this one says it.
-    if low is None and node.is_unsigned:
-        low = 0
+    # Kuma's schema has no bounds here and leaves them to Go's decoder; this one says them.
+    if node.is_unsigned:
+        low = 0 if low is None else low
+        high = UNSIGNED_32_MAX if high is None else high
     return {**integer(bits, low, high), **_values(node.enumeration)}
 
 

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.schema.record_faults import Faults, wrong_type
-from kong_mesh_cp.core.schema.record_terms import Length
+from kong_mesh_cp.core.schema.record_terms import NULL, Length, Null
 from kong_mesh_cp.core.schema.violations import FieldPath
 
 
@@ -28,16 +28,18 @@ class Node(Protocol):
 
 @dataclass(frozen=True)
 class AnythingNode:
-    """Any JSON value, kept as it came."""
+    """Any JSON value, kept as it came; `null` stands for a null where that is not nothing."""
+
+    null: Null | None = None
 
     def zero(self) -> None:
         return None
 
     def read(self, value: object, _at: FieldPath, _faults: Faults) -> object:
-        return value
+        return self.null if value is None else value
 
     def write(self, value: object) -> object:
-        return value
+        return None if value is NULL else value
 
 
 @dataclass(frozen=True)
@@ -99,13 +101,15 @@ def _text_of_map(value: object, at: FieldPath, faults: Faults) -> str:
 class Member:
     """One field of a record; `default` makes the value of an absent one, None: it is required.
 
-    `null_is_absent`: the schema itself has a default, and puts it in the place of a null too.
+    `absent`: what stands for an absent value that is read as an empty one. `null_is_absent`: the
+    schema itself has a default, and puts it in the place of a null too.
     """
 
     attribute: str
     name: str
     node: Node
     default: Callable[[], object] | None
+    absent: object
     omit_empty: bool
     null_is_absent: bool
     former: str = ""  # the name it once had
@@ -139,7 +143,7 @@ class RecordNode:
             if given is not None or (member.name in value and not member.null_is_absent):
                 part = member.node.read(given, at.field(member.name), faults)
             elif member.default is None:
-                faults.add(at.field(member.name), "in body is required")
+                faults.add(at.missing(member.name), "in body is required")
                 part = member.node.zero()
             else:
                 part = member.default()
@@ -150,8 +154,8 @@ class RecordNode:
         written: dict[str, object] = {}
         for member in self.members:
             part = getattr(value, member.attribute)
-            # None is what was never given; Go's `omitempty` leaves out what is empty besides.
-            if part is None or (member.omit_empty and not part):
+            # What was never given; Go's `omitempty` leaves out what is empty besides.
+            if part is None or part is member.absent or (member.omit_empty and not part):
                 continue
             written[member.name] = member.node.write(part)
         return written

@@ -6,8 +6,6 @@ faults of a body are reported at once.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import field
@@ -18,11 +16,20 @@ from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats.durations import DurationError, format_duration, parse_duration
 from kong_mesh_cp.core.formats.go_quote import go_quote
 from kong_mesh_cp.core.schema.record_faults import Faults, wrong_format, wrong_type
-from kong_mesh_cp.core.schema.record_terms import Length, OneOf, Pattern, Range
+from kong_mesh_cp.core.schema.record_terms import (
+    UNSIGNED_32_MAX,
+    Length,
+    OneOf,
+    Pattern,
+    Range,
+)
 from kong_mesh_cp.core.schema.violations import FieldPath, Violation
 
 _WITH_UNIT: Final = 'write it with its unit, between quotes, as "5s"'
-_LIMITS: Final = {"int32": 2**31, "int64": 2**63, "": 2**63}
+# JSON has one kind of number: beyond this a float has no digits for the ones, and no validator
+# takes it for a whole number.
+_WHOLE_MAX: Final = 2**53 - 1
+_GO_RANGES: Final = {"int32": (-(2**31), 2**31 - 1), "uint32": (0, UNSIGNED_32_MAX)}
 
 
 def _check_enumeration(terms: OneOf | None, value: object, at: FieldPath, faults: Faults) -> None:
@@ -77,9 +84,9 @@ class TextNode:
         # Characters, as go-openapi counts runes and not bytes.
         if low is not None and len(text) < low:
             faults.add(at, f"in body should be at least {low} chars long")
-        if high is not None and len(text) > high:
+        elif high is not None and len(text) > high:
             faults.add(at, f"in body should be at most {high} chars long")
-        if self.pattern is not None and self._expression and not self._expression.search(text):
+        elif self.pattern is not None and self._expression and not self._expression.search(text):
             faults.add(at, f"in body should match '{self.pattern.text}'")
         # Last, in the order of the validator's own chain.
         if self.format and not _FORMATS[self.format](text):
@@ -89,12 +96,14 @@ class TextNode:
         return value
 
 
+# Of one byte at least.
+_BASE64: Final = re.compile(
+    r"(?:[A-Za-z0-9+/]{4})*+(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=|(?<=[A-Za-z0-9+/]{4}))"
+)
+
+
 def _is_base64(text: str) -> bool:
-    try:
-        base64.b64decode(text.encode(), validate=True)
-    except binascii.Error:
-        return False
-    return True
+    return _BASE64.fullmatch(text) is not None
 
 
 _DATE_TIME: Final = re.compile(
@@ -121,6 +130,7 @@ class IntegerNode:
     range: Range = field(default_factory=Range)
     enumeration: OneOf | None = None
     is_unsigned: bool = False
+    owner: str = ""  # what Go calls the object that it is a member of
 
     def zero(self) -> int:
         return 0
@@ -132,24 +142,17 @@ class IntegerNode:
         _check_enumeration(self.enumeration, value if number is None else number, at, faults)
         if number is None:
             return 0
-        limit = _LIMITS[self.format]
-        if not -limit <= number < limit:
-            # The text has no field and names the path at its end: it comes from another part of the
-            # validator.
-            kind = (
-                f"integer with format {self.format}" if self.format else "integer (default format)"
-            )
-            faults.tell(Violation("", f"Checked value must be of type {kind} in {at.text}"))
         low, high = self.range.minimum, self.range.maximum
         if low is not None and number < low:
             faults.add(at, f"in body should be greater than or equal to {low}")
         if high is not None and number > high:
             faults.add(at, f"in body should be less than or equal to {high}")
-        # The schema has no lower bound; Go's decoder finds it.
-        if self.is_unsigned and number < 0:
-            faults.stop_decoding(
-                f"json: cannot unmarshal number {number} into Go value of type uint32"
-            )
+        # The schema has no such bounds; Go's decoder finds them.
+        type_name = "uint32" if self.is_unsigned else self.format
+        least, most = _GO_RANGES.get(type_name, (number, number))
+        if not least <= number <= most:
+            reason = _out_of_range(number, type_name, self.owner, at)
+            faults.stop_decoding(reason, at, f"must be from {least} to {most}")
         return number
 
     def _type_fault(self, value: object) -> str:
@@ -165,7 +168,18 @@ def _whole(value: object) -> int | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     # `1.0` is a whole number to the schema, and to Go's decoder after the default is applied.
-    return int(value) if value == value // 1 else None
+    return int(value) if abs(value) <= _WHOLE_MAX and value == value // 1 else None
+
+
+_PLACE: Final = re.compile(r"\[[0-9]+\]")
+
+
+def _out_of_range(number: int, type_name: str, owner: str, at: FieldPath) -> str:
+    # Go names members without the places in their lists.
+    field = f"{owner}.{_PLACE.sub('', at.text)}"
+    return (
+        f"json: cannot unmarshal number {number} into Go struct field {field} of type {type_name}"
+    )
 
 
 @dataclass(frozen=True)
@@ -209,12 +223,20 @@ class DurationNode:
 
 @dataclass(frozen=True)
 class NumberOrTextNode:
-    """Kubernetes' IntOrString: a whole number, or any number as text."""
+    """Kubernetes' IntOrString: a whole number, or any number as text.
+
+    `null`: what a null is read as, which its schema lets pass where every other asks for a value.
+    """
+
+    null: int | None = 0
+    owner: str = ""  # as of an IntegerNode
 
     def zero(self) -> int:
         return 0
 
-    def read(self, value: object, at: FieldPath, faults: Faults) -> int | str:
+    def read(self, value: object, at: FieldPath, faults: Faults) -> int | str | None:
+        if value is None:
+            return self.null
         if isinstance(value, str):
             return value
         number = _whole(value)
@@ -225,10 +247,10 @@ class NumberOrTextNode:
             faults.tell(Violation("", text))
             faults.add(at, wrong_type("integer", value))
             return 0
-        if not -_LIMITS["int32"] <= number < _LIMITS["int32"]:
-            faults.stop_decoding(
-                f"json: cannot unmarshal number {number} into Go value of type int32"
-            )
+        low, high = _GO_RANGES["int32"]
+        if not low <= number <= high:
+            reason = _out_of_range(number, "int32", self.owner, at)
+            faults.stop_decoding(reason, at, f"must be from {low} to {high}")
             return 0
         return number
 

@@ -7,7 +7,9 @@ written into what is stored, as Kuma's API server does; no default means require
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, Final, Never
 
 from kong_mesh_cp.core.dataclass import dataclass
 
@@ -64,6 +66,21 @@ class Pattern:
     text: str
 
 
+class _AbsentText(str):
+    __slots__ = ()
+
+
+class _AbsentList(tuple[Never, ...]):
+    __slots__ = ()
+
+
+# Defaults of optional members that are read as empty ones: Go has a pointer there, and so knows an
+# empty value that was given, which is written as it came. Every check sees no difference.
+ABSENT_TEXT: Final[str] = _AbsentText()
+ABSENT_LIST: Final[tuple[Never, ...]] = _AbsentList()
+ABSENT_MAP: Final[Mapping[str, str]] = MappingProxyType({})
+
+
 class _Marker:
     """A term without parameters; it is compared by identity."""
 
@@ -71,9 +88,12 @@ class _Marker:
 DURATION: Final = _Marker()
 NUMBER_OR_TEXT: Final = _Marker()
 ANYTHING: Final = _Marker()
-UNSIGNED: Final = _Marker()  # the schema takes a negative number, Go's decoder does not
+UNSIGNED: Final = _Marker()  # of 32 bits without a sign, which Go's decoder asks and no schema
+NULLABLE: Final = _Marker()  # a null that is there is a value of its own (`NULL`)
 OMIT_EMPTY: Final = _Marker()  # an empty value is not written, an absent one is read as empty
 EMPTY_IF_ABSENT: Final = _Marker()  # a record that is always there, as a Go struct is
+
+UNSIGNED_32_MAX: Final = 2**32 - 1
 
 Int32 = Annotated[int, Format("int32")]
 Unsigned32 = Annotated[int, Format("int32"), UNSIGNED]
@@ -81,3 +101,10 @@ Int64 = Annotated[int, Format("int64")]
 Duration = Annotated[int, DURATION]  # nanoseconds; a Go duration in JSON
 IntOrText = Annotated[int | str, NUMBER_OR_TEXT]  # a whole number, or a decimal one as text
 AnyJson = Annotated[object, ANYTHING]
+
+
+class Null(_Marker):
+    """A null that was given where an absent value is another thing."""
+
+
+NULL: Final = Null()

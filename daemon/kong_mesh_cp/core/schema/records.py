@@ -31,9 +31,14 @@ from kong_mesh_cp.core.schema.record_scalars import (
     TextNode,
 )
 from kong_mesh_cp.core.schema.record_terms import (
+    ABSENT_LIST,
+    ABSENT_MAP,
+    ABSENT_TEXT,
     ANYTHING,
     DURATION,
     EMPTY_IF_ABSENT,
+    NULL,
+    NULLABLE,
     NUMBER_OR_TEXT,
     OMIT_EMPTY,
     UNSIGNED,
@@ -65,7 +70,10 @@ def render(value: object) -> dict[str, object]:
 
 
 def record(kind: Any) -> RecordNode:
-    """The schema that a dataclass declares; of a generic one, with its parameters filled in."""
+    """The schema that a dataclass declares; of a generic one, with its parameters filled in.
+
+    `GO_NAME` of the class is what Go's decoder calls it in its errors, where that is another name.
+    """
     return _record(kind)
 
 
@@ -75,24 +83,34 @@ def _record(kind: Any) -> RecordNode:
     bound = dict(zip(getattr(origin, "__parameters__", ()), get_args(kind), strict=True))
     # Cached above, because this resolves every annotation of a class from its text.
     hints = get_type_hints(origin, include_extras=True)
-    return RecordNode(tuple(_member(f, hints[f.name], bound) for f in fields(origin)), origin)
+    owner = getattr(origin, "GO_NAME", origin.__name__)
+    members = (_member(each, hints[each.name], bound, owner) for each in fields(origin))
+    return RecordNode(tuple(members), origin)
 
 
-def _member(field: Field[Any], hint: object, bound: Mapping[Any, Any]) -> Member:
+def _member(field: Field[Any], hint: object, bound: Mapping[Any, Any], owner: str) -> Member:
     inner, terms = _terms(hint)
-    node = _node(bound.get(inner, inner), terms)
+    node = _node(bound.get(inner, inner), terms, owner)
     names = [t.name for t in terms if isinstance(t, Json)]
     default = _default(field)
     # Null where the schema has a default is that default; where Go has the zero value it is a wrong
     # type, which the schema reports.
-    by_go = EMPTY_IF_ABSENT in terms or OMIT_EMPTY in terms  # and not by the schema
+    absent = None if default is None else default()
+    if isinstance(node, NumberOrTextNode):
+        # Of a pointer null is nothing.
+        is_optional = default is not None and absent is None
+        node = NumberOrTextNode(null=None if is_optional else 0, owner=owner)
+    is_pointer = any(absent is each for each in _ABSENT)
+    empty_by_go = OMIT_EMPTY in terms and not absent
+    by_go = EMPTY_IF_ABSENT in terms or empty_by_go or is_pointer  # and not by the schema
     return Member(
         attribute=field.name,
         name=names[0] if names else _camel(field.name),
         node=node,
         default=node.zero if EMPTY_IF_ABSENT in terms else default,
+        absent=absent if is_pointer else None,
         omit_empty=OMIT_EMPTY in terms,
-        null_is_absent=not by_go and default is not None and default() is not None,
+        null_is_absent=not by_go and absent is not None,
         former=next((t.name for t in terms if isinstance(t, Formerly)), ""),
     )
 
@@ -127,7 +145,7 @@ def _terms(hint: Any) -> tuple[Any, tuple[object, ...]]:
             return hint, terms
 
 
-def _node(kind: Any, terms: tuple[object, ...]) -> Node:
+def _node(kind: Any, terms: tuple[object, ...], owner: str) -> Node:
     for marker, node in _MARKED:
         if marker in terms:
             return node
@@ -139,6 +157,7 @@ def _node(kind: Any, terms: tuple[object, ...]) -> Node:
             range=next((t for t in terms if isinstance(t, Range)), Range()),
             enumeration=next((t for t in terms if isinstance(t, OneOf)), None),
             is_unsigned=UNSIGNED in terms,
+            owner=owner,
         )
     if kind is str:
         return TextNode(
@@ -149,7 +168,7 @@ def _node(kind: Any, terms: tuple[object, ...]) -> Node:
         )
     if get_origin(kind) is tuple:
         length = next((t for t in terms if isinstance(t, Length)), Length())
-        return ListNode(_node(*_terms(get_args(kind)[0])), length)
+        return ListNode(_node(*_terms(get_args(kind)[0]), owner), length)
     if get_origin(kind) is Mapping:
         return TextMapNode()
     if is_dataclass(get_origin(kind) or kind):
@@ -157,8 +176,10 @@ def _node(kind: Any, terms: tuple[object, ...]) -> Node:
     raise TypeError(f"no schema for {kind!r}")
 
 
+_ABSENT = (ABSENT_TEXT, ABSENT_LIST, ABSENT_MAP)
 _MARKED: tuple[tuple[object, Node], ...] = (
     (DURATION, DurationNode()),
     (NUMBER_OR_TEXT, NumberOrTextNode()),
+    (NULLABLE, AnythingNode(null=NULL)),
     (ANYTHING, AnythingNode()),
 )

@@ -29,6 +29,10 @@ class FieldPath:
         """The member `name`; it may hold dots of its own."""
         return FieldPath(f"{self.text}.{name}" if self.text else name)
 
+    def missing(self, name: str) -> FieldPath:
+        """The member `name`, which is not there: of a whole body, with a point before it."""
+        return FieldPath(f"{self.text}.{name}")
+
     def index(self, position: int) -> FieldPath:
         return FieldPath(f"{self.text}[{position}]")
 

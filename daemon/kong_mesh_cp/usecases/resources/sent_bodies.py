@@ -91,7 +91,7 @@ def read_decoded(
         # What is missing may be there under another name.
         more = _besides(error.violations, unknown)
         raise resource_refusals.invalid(resource_refusals.PROCESS, [*wrong, *more]) from None
-    wrong = [*kind.validate(draft.spec), *kind.validate_name(draft.meta.name)]
+    wrong = [*kind.validate(draft.spec)]
     if wrong or strict:
         refuse(resource_refusals.PROCESS, [*wrong, *unknown])
     return SentBody(draft=draft, status=status, unknown=warnings)

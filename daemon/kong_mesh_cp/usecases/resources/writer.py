@@ -45,6 +45,7 @@ from kong_mesh_cp.usecases.ports.resource_store import (
 )
 from kong_mesh_cp.usecases.ports.state_store import WallClock
 from kong_mesh_cp.usecases.resources import resource_refusals, secret_references, write_access
+from kong_mesh_cp.usecases.resources.cross_checks import contradictions
 from kong_mesh_cp.usecases.resources.deletion_rules import needed
 from kong_mesh_cp.usecases.resources.documents import spec_as, stored_form
 from kong_mesh_cp.usecases.resources.kinds import KINDS
@@ -213,7 +214,7 @@ class ResourceWriter:
         warnings = [*KINDS[key.type].warnings(given.draft.spec), *inline, *given.unknown]
         warnings += await secret_references.warnings(self._store, key, document, text)
         warnings += await self._authority_warnings(key, spec, there)
-        deprecated = name_warning(key.type, key.name)
+        deprecated = name_warning(key.type, labels.display_name(key.name, given.draft.meta.labels))
         return Written(existing is None, (*warnings, *([] if deprecated is None else [deprecated])))
 
     async def _authority_warnings(
@@ -259,9 +260,11 @@ class ResourceWriter:
         await self._in_worker_thread(given, partial(self._require_fit, key, given))
 
     def _require_fit(self, key: ResourceKey, given: SentBody) -> None:
-        deployment = self._rules.checked_deployment
+        deployment, meta = self._rules.checked_deployment, given.draft.meta
         violations = request_violations(given.draft, TYPES[key.type], key, deployment)
         refuse(resource_refusals.PROCESS, violations)
+        shown_name = labels.display_name(meta.name, meta.labels)
+        refuse(resource_refusals.CREATE, KINDS[key.type].validate_name(meta.name, shown_name))
 
     async def delete(
         self,
@@ -316,7 +319,7 @@ class ResourceWriter:
             case Secret(data=data) if key_secret_rules.is_revocations(key):
                 refuse(title, key_secret_rules.revocation_violations(data or b""))
             case _:
-                pass
+                refuse(title, await contradictions(self._store, key, spec))
 
     def _put(
         self,

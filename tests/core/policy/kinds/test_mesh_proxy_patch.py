@@ -47,11 +47,11 @@ Told = set[tuple[str, str]]
                 ("cluster.jsonPatches[0].path", "root path cannot be removed"),
                 (
                     "cluster.jsonPatches[1].value",
-                    'must not be empty when "op" is one of ["add", "replace"]',
+                    '"value" must not be empty when "op" is one of ["add", "replace"]',
                 ),
                 (
                     "cluster.jsonPatches[2].value",
-                    'is allowed only when "op" is one of ["add", "replace"]',
+                    '"value" is allowed only when "op" is one of ["add", "replace"]',
                 ),
             },
         ),

@@ -10,6 +10,7 @@ from kong_mesh_cp.core.policy.kinds import (
     mesh_metric,
     mesh_trace,
 )
+from kong_mesh_cp.core.resources.kind import InvalidResourceError
 from support.specs.policy_specs import conf_told, rendered, told
 
 LOG, METRIC = mesh_access_log.KIND, mesh_metric.KIND
@@ -234,3 +235,19 @@ NOT_ZERO = "must be greater than zero when defined"
 )
 def test_health_checks(conf: str, expected: Told) -> None:
     assert conf_told(HEALTH, conf) == expected
+
+
+@pytest.mark.parametrize("attribute", ["{}", "{key: a}", "{value: b}", "{other: c}"])
+def test_an_attribute_of_a_log_record_has_a_key_and_a_value(attribute: str) -> None:
+    backend = (
+        f"{{type: OpenTelemetry, openTelemetry: {{endpoint: 'a:1', attributes: [{attribute}]}}}}"
+    )
+    entry = f"{{targetRef: {{kind: Mesh}}, default: {{backends: [{backend}]}}}}"
+    with pytest.raises(InvalidResourceError) as refused:
+        rendered(mesh_access_log.KIND, f"{{to: [{entry}]}}")
+
+    at = "spec.to[0].default.backends[0].openTelemetry.attributes[0]"
+    missing = {"key", "value"} - {attribute[1:].partition(":")[0]}
+    assert {(each.field, each.message) for each in refused.value.violations} == {
+        (f"{at}.{name}", "in body is required") for name in missing
+    }

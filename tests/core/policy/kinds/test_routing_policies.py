@@ -261,6 +261,43 @@ def test_what_passes_through(matches: str, expected: Told) -> None:
 
 
 @pytest.mark.parametrize(
+    ("protocols", "refused"),
+    [
+        (("tls", "http"), [1]),
+        (("tcp", "grpc"), [1]),
+        (("mysql", "http2"), [1]),
+        (("http", "grpc"), [1]),
+        (("http", "grpc", "http"), [1]),
+        (("http", "tls"), []),
+        (("http", "tls", "http"), [2]),
+        (("http", "http"), []),
+        (("tls", "mysql", "tcp"), []),
+    ],
+)
+def test_requests_are_parsed_on_a_port_of_their_own(
+    protocols: tuple[str, ...], refused: list[int]
+) -> None:
+    matches = ", ".join(
+        f"{{type: CIDR, value: 10.0.{index}.0/24, protocol: {protocol}, port: 443}}"
+        for index, protocol in enumerate(protocols)
+    )
+    found = told(PASS, f"{{default: {{appendMatch: [{matches}]}}}}")
+
+    reason = (
+        "using the same port in multiple matches requires the same protocol for the following "
+        "protocols: [grpc http http2]"
+    )
+    assert found == {(f"spec.default.appendMatch[{index}].port", reason) for index in refused}
+
+
+def test_matches_without_a_port_may_have_any_protocols() -> None:
+    matches = (
+        "[{type: IP, value: 10.0.0.1, protocol: tls}, {type: IP, value: 10.0.0.1, protocol: http}]"
+    )
+    assert told(PASS, f"{{default: {{appendMatch: {matches}}}}}") == set()
+
+
+@pytest.mark.parametrize(
     ("ref", "local"),
     [
         ("{kind: MeshService, name: s}", False),

@@ -228,7 +228,8 @@ def test_circuit_breakers(conf: str, expected: set[tuple[str, str]]) -> None:
     [
         ("{tcp: {maxConnectAttempt: 1}}", set()),
         ("{http: {hostSelectionMaxAttempts: 3}}", {("conf.http", "must not be empty")}),
-        ("{http: {retryOn: [5XX, '503', HttpMethodGet]}}", set()),
+        ("{http: {retryOn: [5xx, '503', HttpMethodGet]}}", set()),
+        ("{http: {retryOn: [5XX]}}", {("conf.http.retryOn[0]", "unknown item '5XX'")}),
         ("{http: {retryOn: ['999']}}", {("conf.http.retryOn[0]", "unknown item '999'")}),
         (
             "{http: {rateLimitedBackOff: {maxInterval: 0s, resetHeaders: []}}}",
@@ -286,9 +287,11 @@ def test_gateways_and_routes_have_timeouts_and_retries_for_what_lies_outside(top
     assert told(RETRY, f"{{targetRef: {top}, to: {retry}}}") == set()
 
 
-def test_circuits_to_what_lies_outside_are_the_same_for_all_clients() -> None:
+def test_there_are_no_circuits_to_what_lies_outside() -> None:
     to = f"[{{targetRef: {OUTSIDE}, default: {{connectionLimits: {{}}}}}}]"
-    assert told(BREAKER, f"{{to: {to}}}") == set()
+    unsupported = ("spec.to[0].targetRef.kind", "value is not supported")
+    assert told(BREAKER, f"{{to: {to}}}") == {unsupported}
     assert told(BREAKER, f"{{targetRef: {{kind: MeshSubset}}, to: {to}}}") == {
-        ("spec.to[0].targetRef.kind", ONLY_FOR_WHOLE_MESH)
+        unsupported,
+        ("spec.to[0].targetRef.kind", ONLY_FOR_WHOLE_MESH),
     }

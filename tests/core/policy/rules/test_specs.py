@@ -87,11 +87,24 @@ def test_what_merges_of_an_http_route_are_hostnames_and_rules() -> None:
     assert read.conf == {"hostnames": ["a"], "rules": rules}
 
 
+def test_empty_lists_of_an_http_route_do_not_merge() -> None:
+    (read,) = policy_of(_meta("MeshHTTPRoute"), {"to": [{"hostnames": [], "rules": []}]}).to
+
+    assert read.conf == {}
+
+
 @pytest.mark.parametrize(
-    ("rules", "conf"), [([], {}), ([{"default": {"a": 1}}], {"default": {"a": 1}})]
+    ("rules", "conf"),
+    [
+        ([], {"default": {"backendRefs": [{"kind": "MeshService", "name": "db", "weight": 1}]}}),
+        ([{"default": {"a": 1}}], {"default": {"a": 1}}),
+    ],
 )
-def test_what_merges_of_a_tcp_route_is_its_one_rule(rules: list[object], conf: object) -> None:
-    (read,) = policy_of(_meta("MeshTCPRoute"), {"to": [{"rules": rules}]}).to
+def test_what_merges_of_a_tcp_route_is_its_one_rule_or_the_service_itself(
+    rules: list[object], conf: object
+) -> None:
+    entry = {"targetRef": {"kind": "MeshService", "name": "db"}, "rules": rules}
+    (read,) = policy_of(_meta("MeshTCPRoute"), {"to": [entry]}).to
 
     assert read.conf == conf
 

@@ -87,6 +87,33 @@ def _types(shown: dict[str, Any]) -> list[str]:
     return [each["type"] for each in shown["rules"]]
 
 
+def test_types_come_in_the_order_in_which_they_change_a_configuration() -> None:
+    everybody = [(target("Mesh"), {"a": 1})]
+    names = [
+        "MeshProxyPatch",
+        "MeshMetric",
+        "MeshRetry",
+        "MeshCircuitBreaker",
+        "MeshHealthCheck",
+        "MeshTrafficPermission",
+        "MeshTimeout",
+        "MeshRateLimit",
+        "MeshFaultInjection",
+        "MeshTrace",
+        "MeshAccessLog",
+        "MeshPassthrough",
+        "MeshLoadBalancingStrategy",
+        "MeshTLS",
+        "MeshTCPRoute",
+        "MeshHTTPRoute",
+    ]
+    view = MeshView(
+        tuple(policy(of=name, to=everybody, sources=everybody, conf={"a": 1}) for name in names)
+    )
+
+    assert _types(rules_view(proxy(inbound(80)), view)) == names[::-1]
+
+
 def test_the_matches_behind_the_hashes_are_reported_once_by_hash() -> None:
     matches = [{"method": method} for method in ("GET", "PUT")]
     rules = [{"matches": [each], "default": {}} for each in matches]

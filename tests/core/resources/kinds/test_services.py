@@ -44,12 +44,40 @@ def test_a_status_shows_its_parts_even_when_they_are_empty() -> None:
     assert status_of(EXTERNAL, {}) == {"vip": {}}
 
 
-@pytest.mark.parametrize("kind", [SERVICE, EXTERNAL])
-def test_the_name_of_a_service_becomes_a_dns_label(kind: PluginKind[Any]) -> None:
-    assert kind.validate_name("a" * 63) == ()
-    assert [(v.field, v.message) for v in kind.validate_name("a" * 64)] == [
-        ("name", "must not be longer than 63 characters")
-    ]
+LONG, SHORT = "a" * 64, "a" * 63
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "display_name", "is_refused"),
+    [
+        (SERVICE, SHORT, SHORT, False),
+        (SERVICE, LONG, SHORT, False),
+        (SERVICE, SHORT, LONG, True),
+        (EXTERNAL, SHORT, LONG, False),
+        (EXTERNAL, LONG, SHORT, True),
+        (MULTI, LONG, LONG, False),
+    ],
+)
+def test_what_becomes_a_part_of_host_names_has_63_characters(
+    kind: PluginKind[Any], name: str, display_name: str, *, is_refused: bool
+) -> None:
+    told = [("name", "must not be longer than 63 characters")] * is_refused
+    found = kind.validate_name(name, display_name)
+    assert [(v.field, v.message) for v in found] == told
+
+
+def test_the_port_of_the_proxies_is_always_shown() -> None:
+    spec = "{ports: [{port: 80}, {port: 81, targetPort: null}, {port: 82, targetPort: http}]}"
+    ports: Any = rendered(SERVICE, spec)["ports"]
+
+    assert [each["targetPort"] for each in ports] == [0, 0, "http"]
+
+
+def test_a_selector_without_tags_or_labels_is_written_without_them() -> None:
+    spec = "{selector: {dataplaneTags: {}}}"
+    assert rendered(SERVICE, spec)["selector"] == {}
+    spec = "{selector: {meshService: {matchLabels: {}}}, template: a}"
+    assert rendered(GENERATOR, spec)["selector"] == {"meshService": {}}
 
 
 @pytest.mark.parametrize(

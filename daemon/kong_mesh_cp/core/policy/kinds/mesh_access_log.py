@@ -23,17 +23,25 @@ from kong_mesh_cp.core.policy.spec_parts.shapes import (
     top_ref,
 )
 from kong_mesh_cp.core.policy.target_ref import TargetRef
-from kong_mesh_cp.core.schema.record_terms import AnyJson, Length, OneOf
+from kong_mesh_cp.core.schema.record_terms import ABSENT_LIST, AnyJson, Length, OneOf
 from kong_mesh_cp.core.schema.value_checks import MUST_BE_DEFINED, MUST_NOT_BE_EMPTY
 from kong_mesh_cp.core.schema.violations import FieldPath, Violation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyValue:
-    """An absent part is reported as an empty one is, although the schema asks for both."""
+    """A member of a JSON line. An absent part is reported as an empty one is."""
 
     key: str = ""
     value: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attribute:
+    """An attribute of a log record; both parts may hold placeholders."""
+
+    key: str
+    value: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +74,7 @@ class File:
 class OpenTelemetry:
     """A collector that takes log records over gRPC."""
 
-    attributes: tuple[KeyValue, ...] | None = None
+    attributes: tuple[Attribute, ...] | None = None
     body: AnyJson | None = None
     endpoint: Annotated[str, Length(minimum=1)]
 
@@ -95,9 +103,9 @@ class MeshAccessLog:
     """The spec of a MeshAccessLog."""
 
     target_ref: TargetRef | None = None
-    to: RequiredEntries[Conf] = ()
-    from_: RequiredEntries[Conf] = ()
-    rules: RequiredRules[Conf] = ()
+    to: RequiredEntries[Conf] = ABSENT_LIST
+    from_: RequiredEntries[Conf] = ABSENT_LIST
+    rules: RequiredRules[Conf] = ABSENT_LIST
 
 
 # An inbound has one conf that `rules` and `from` both fill, so only one of them may be used; that

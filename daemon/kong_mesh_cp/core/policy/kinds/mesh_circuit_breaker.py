@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
+from typing import ClassVar, Final
 
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.policy.policy_kind import policy_kind
 from kong_mesh_cp.core.policy.spec_parts.shapes import (
-    DESTINATIONS,
+    CLUSTERS,
     PROXIES,
     WHOLE_MESH_ONLY,
     Entries,
@@ -22,7 +22,7 @@ from kong_mesh_cp.core.policy.spec_parts.shapes import (
     top_ref,
 )
 from kong_mesh_cp.core.policy.target_ref import TargetRef
-from kong_mesh_cp.core.schema.record_terms import Duration, IntOrText, Unsigned32
+from kong_mesh_cp.core.schema.record_terms import ABSENT_LIST, Duration, IntOrText, Unsigned32
 from kong_mesh_cp.core.schema.value_checks import (
     GREATER_THAN_ZERO,
     MUST_BE_DEFINED,
@@ -57,8 +57,31 @@ class Consecutive:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TotalFailures(Consecutive):
+    """It counts failures of any kind."""
+
+    GO_NAME: ClassVar[str] = "DetectorTotalFailures"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayFailures(Consecutive):
+    """It counts answers of gateways on the way that could not go on."""
+
+    GO_NAME: ClassVar[str] = "DetectorGatewayFailures"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalOriginFailures(Consecutive):
+    """It counts failures that the proxy itself sees, as connections that are not made."""
+
+    GO_NAME: ClassVar[str] = "DetectorLocalOriginFailures"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SuccessRate:
     """A detector that compares the success rate of an endpoint with that of the others."""
+
+    GO_NAME: ClassVar[str] = "DetectorSuccessRateFailures"
 
     minimum_hosts: Unsigned32 | None = None
     request_volume: Unsigned32 | None = None
@@ -71,6 +94,8 @@ class SuccessRate:
 class FailurePercentage:
     """A detector for endpoints whose failures are above a share of their requests."""
 
+    GO_NAME: ClassVar[str] = "DetectorFailurePercentageFailures"
+
     minimum_hosts: Unsigned32 | None = None
     request_volume: Unsigned32 | None = None
     threshold: Unsigned32 | None = None
@@ -80,9 +105,9 @@ class FailurePercentage:
 class Detectors:
     """What makes an endpoint an outlier; each one that is set is in use."""
 
-    total_failures: Consecutive | None = None
-    gateway_failures: Consecutive | None = None
-    local_origin_failures: Consecutive | None = None
+    total_failures: TotalFailures | None = None
+    gateway_failures: GatewayFailures | None = None
+    local_origin_failures: LocalOriginFailures | None = None
     success_rate: SuccessRate | None = None
     failure_percentage: FailurePercentage | None = None
 
@@ -115,9 +140,9 @@ class MeshCircuitBreaker:
     """The spec of a MeshCircuitBreaker."""
 
     target_ref: TargetRef | None = None
-    to: Entries[Conf] = ()
-    from_: Entries[Conf] = ()
-    rules: Rules[Conf] = ()
+    to: Entries[Conf] = ABSENT_LIST
+    from_: Entries[Conf] = ABSENT_LIST
+    rules: Rules[Conf] = ABSENT_LIST
 
 
 def _violations(spec: MeshCircuitBreaker) -> Iterator[Violation]:
@@ -126,7 +151,8 @@ def _violations(spec: MeshCircuitBreaker) -> Iterator[Violation]:
     # A breaker guards the one cluster of the application behind an inbound, for all callers:
     # `from` can only mean the whole mesh.
     yield from entries(spec.from_, "from", WHOLE_MESH_ONLY, _conf)
-    yield from entries(spec.to, "to", DESTINATIONS, _conf)
+    # No MeshExternalService: the egress has one breaker for it, whatever policy asks for another.
+    yield from entries(spec.to, "to", CLUSTERS, _conf)
     # After the entries, in Kuma's order of the texts.
     yield from egress_is_shared(spec.to, top_ref(spec))
     yield from rules(spec.rules, _conf)

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
+from typing import ClassVar, Final
 
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.policy.policy_kind import policy_kind
 from kong_mesh_cp.core.policy.spec_parts.gateway_lists import destinations, sources
-from kong_mesh_cp.core.policy.spec_parts.shapes import CLIENTS, PROXIES, Entries, top, top_warnings
+from kong_mesh_cp.core.policy.spec_parts.shapes import (
+    CLIENTS,
+    PROXIES,
+    Entries,
+    client_warnings,
+    top,
+)
 from kong_mesh_cp.core.policy.target_ref import TargetRef
-from kong_mesh_cp.core.schema.record_terms import Duration, Int32, IntOrText
+from kong_mesh_cp.core.schema.record_terms import ABSENT_LIST, Duration, Int32, IntOrText
 from kong_mesh_cp.core.schema.value_checks import bandwidth, not_negative, percentage, status_code
 from kong_mesh_cp.core.schema.violations import FieldPath, Violation
 
@@ -18,6 +24,8 @@ from kong_mesh_cp.core.schema.violations import FieldPath, Violation
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Abort:
     """A share of the requests is answered with an error status."""
+
+    GO_NAME: ClassVar[str] = "AbortConf"
 
     # Both members are required by the schema, and reported by it before this module is asked.
     http_status: Int32
@@ -28,6 +36,8 @@ class Abort:
 class Delay:
     """A share of the requests is held back before it goes on."""
 
+    GO_NAME: ClassVar[str] = "DelayConf"
+
     value: Duration
     percentage: IntOrText
 
@@ -35,6 +45,8 @@ class Delay:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResponseBandwidth:
     """A share of the responses is sent no faster than `limit`."""
+
+    GO_NAME: ClassVar[str] = "ResponseBandwidthConf"
 
     # Text as `50 Mbps`, with a unit: see `bandwidth`.
     limit: str
@@ -63,8 +75,8 @@ class MeshFaultInjection:
     """The spec of a MeshFaultInjection."""
 
     target_ref: TargetRef | None = None
-    to: Entries[Conf] = ()
-    from_: Entries[Conf] = ()
+    to: Entries[Conf] = ABSENT_LIST
+    from_: Entries[Conf] = ABSENT_LIST
 
 
 def _violations(spec: MeshFaultInjection) -> Iterator[Violation]:
@@ -100,4 +112,6 @@ def _fault(fault: Fault, at: FieldPath, index: int) -> Iterator[Violation]:
         yield from percentage(fault.response_bandwidth.percentage, fault_at.field("percentage"))
 
 
-KIND: Final = policy_kind("MeshFaultInjection", MeshFaultInjection, Conf, _violations, top_warnings)
+KIND: Final = policy_kind(
+    "MeshFaultInjection", MeshFaultInjection, Conf, _violations, client_warnings
+)

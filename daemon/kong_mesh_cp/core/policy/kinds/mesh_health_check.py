@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
+from typing import ClassVar, Final
 
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.policy.policy_kind import policy_kind
@@ -19,7 +19,7 @@ from kong_mesh_cp.core.policy.spec_parts.shapes import (
     top_warnings,
 )
 from kong_mesh_cp.core.policy.target_ref import TargetRef
-from kong_mesh_cp.core.schema.record_terms import Duration, Int32, IntOrText
+from kong_mesh_cp.core.schema.record_terms import ABSENT_LIST, Duration, Int32, IntOrText
 from kong_mesh_cp.core.schema.value_checks import (
     MUST_BE_DEFINED,
     at_least_one_of,
@@ -45,6 +45,8 @@ class Tcp:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Http:
     """A probe that makes an HTTP request."""
+
+    GO_NAME: ClassVar[str] = "HttpHealthCheck"
 
     disabled: bool | None = None
     path: str | None = None
@@ -91,7 +93,7 @@ class MeshHealthCheck:
     """The spec of a MeshHealthCheck."""
 
     target_ref: TargetRef | None = None
-    to: Entries[Conf] = ()
+    to: Entries[Conf] = ABSENT_LIST
 
 
 def _violations(spec: MeshHealthCheck) -> Iterator[Violation]:
@@ -132,4 +134,14 @@ def _http(http: Http, at: FieldPath) -> Iterator[Violation]:
         yield from status_code(status, at.field("expectedStatuses").index(index))
 
 
-KIND: Final = policy_kind("MeshHealthCheck", MeshHealthCheck, Conf, _violations, top_warnings)
+def _warnings(spec: MeshHealthCheck) -> Iterator[str]:
+    yield from top_warnings(spec)
+    for item in spec.to:
+        if item.default.healthy_panic_threshold is not None:
+            yield (
+                "healthyPanicThreshold for 'to[].default' is deprecated. The setting has been "
+                "moved to MeshCircuitBreaker policy, please use MeshCircuitBreaker policy instead."
+            )
+
+
+KIND: Final = policy_kind("MeshHealthCheck", MeshHealthCheck, Conf, _violations, _warnings)

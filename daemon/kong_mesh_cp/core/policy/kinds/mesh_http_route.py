@@ -24,7 +24,7 @@ from kong_mesh_cp.core.policy.spec_parts.shapes import (
     top_warnings,
 )
 from kong_mesh_cp.core.policy.target_ref import Allowed, TargetRef, violations
-from kong_mesh_cp.core.schema.record_terms import OMIT_EMPTY, Length, OneOf
+from kong_mesh_cp.core.schema.record_terms import ABSENT_LIST, OMIT_EMPTY, Length, OneOf
 from kong_mesh_cp.core.schema.value_checks import MUST_NOT_BE_DEFINED, MUST_NOT_BE_EMPTY
 from kong_mesh_cp.core.schema.violations import FieldPath, Violation
 
@@ -105,7 +105,7 @@ class To:
     """The rules for the traffic to one service, or of a gateway's hostnames."""
 
     # Only a gateway knows hostnames; for sidecars the service is the host.
-    hostnames: Annotated[tuple[str, ...], OMIT_EMPTY] = ()
+    hostnames: tuple[str, ...] = ABSENT_LIST
     target_ref: TargetRef
     rules: tuple[Rule, ...]
 
@@ -115,7 +115,7 @@ class MeshHttpRoute:
     """The spec of a MeshHTTPRoute."""
 
     target_ref: TargetRef | None = None
-    to: Annotated[tuple[To, ...], OMIT_EMPTY] = ()
+    to: tuple[To, ...] = ABSENT_LIST
 
 
 # What the Gateway API's converter writes for a backend that does not exist.

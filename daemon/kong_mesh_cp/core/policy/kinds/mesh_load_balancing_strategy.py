@@ -7,7 +7,11 @@ from typing import Annotated, Final
 
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.policy.policy_kind import policy_kind
-from kong_mesh_cp.core.policy.spec_parts.hash_policies import HashPolicy, hash_violations
+from kong_mesh_cp.core.policy.spec_parts.hash_policies import (
+    HashPolicy,
+    hash_violations,
+    hash_warnings,
+)
 from kong_mesh_cp.core.policy.spec_parts.shapes import (
     CLUSTERS,
     PROXIES,
@@ -20,7 +24,13 @@ from kong_mesh_cp.core.policy.spec_parts.shapes import (
     top_warnings,
 )
 from kong_mesh_cp.core.policy.target_ref import Allowed, TargetRef, violations
-from kong_mesh_cp.core.schema.record_terms import Int32, IntOrText, OneOf, Range, Unsigned32
+from kong_mesh_cp.core.schema.record_terms import (
+    ABSENT_LIST,
+    IntOrText,
+    OneOf,
+    Range,
+    Unsigned32,
+)
 from kong_mesh_cp.core.schema.value_checks import (
     MUST_NOT_BE_EMPTY,
     NEEDS_AN_ITEM,
@@ -39,7 +49,7 @@ class LeastRequest:
     """Settings of the balancer that prefers endpoints with few requests under way."""
 
     # One choice would be Random under another name, so Envoy starts at two.
-    choice_count: Annotated[Int32, Range(minimum=2)] | None = None
+    choice_count: Annotated[Unsigned32, Range(minimum=2)] | None = None
     active_request_bias: IntOrText | None = None
 
 
@@ -49,8 +59,8 @@ class RingHash:
 
     # The spelling is Kuma's; Envoy's enumeration has XX_HASH and MURMUR_HASH_2.
     hash_function: Annotated[str, OneOf(("XXHash", "MurmurHash2"))] | None = None
-    min_ring_size: Annotated[Int32, Range(1, RING_ENTRIES_MAX)] | None = None
-    max_ring_size: Annotated[Int32, Range(1, RING_ENTRIES_MAX)] | None = None
+    min_ring_size: Annotated[Unsigned32, Range(1, RING_ENTRIES_MAX)] | None = None
+    max_ring_size: Annotated[Unsigned32, Range(1, RING_ENTRIES_MAX)] | None = None
     hash_policies: tuple[HashPolicy, ...] | None = None
 
 
@@ -58,7 +68,7 @@ class RingHash:
 class Maglev:
     """Settings of the balancer that looks hashes up in a table of fixed size."""
 
-    table_size: Annotated[Int32, Range(1, TABLE_ENTRIES_MAX)] | None = None
+    table_size: Annotated[Unsigned32, Range(1, TABLE_ENTRIES_MAX)] | None = None
     hash_policies: tuple[HashPolicy, ...] | None = None
 
 
@@ -156,7 +166,7 @@ class MeshLoadBalancingStrategy:
     """The spec of a MeshLoadBalancingStrategy."""
 
     target_ref: TargetRef | None = None
-    to: Entries[Conf] = ()
+    to: Entries[Conf] = ABSENT_LIST
 
 
 _BALANCED_AT_GATEWAY: Final = Allowed(
@@ -262,6 +272,26 @@ def _failover(failover: Failover, at: FieldPath) -> Iterator[Violation]:
         yield at.field("to").field("type").violation("unrecognized type")
 
 
+def _warnings(spec: MeshLoadBalancingStrategy) -> Iterator[str]:
+    for index, item in enumerate(spec.to):
+        if item.default.load_balancer is not None:
+            at = SPEC.field("to").index(index).field("default").field("loadBalancer")
+            yield from _balancer_warnings(item.default.load_balancer, at)
+    yield from top_warnings(spec)
+
+
+def _balancer_warnings(balancer: LoadBalancer, at: FieldPath) -> Iterator[str]:
+    match balancer:
+        case LoadBalancer(type="RingHash", ring_hash=RingHash() as ring):
+            policies_at = at.field("ringHash").field("hashPolicies")
+            yield from hash_warnings(ring.hash_policies or (), policies_at)
+        case LoadBalancer(type="Maglev", maglev=Maglev() as maglev):
+            policies_at = at.field("maglev").field("hashPolicies")
+            yield from hash_warnings(maglev.hash_policies or (), policies_at)
+        case _:
+            pass
+
+
 KIND: Final = policy_kind(
-    "MeshLoadBalancingStrategy", MeshLoadBalancingStrategy, Conf, _violations, top_warnings
+    "MeshLoadBalancingStrategy", MeshLoadBalancingStrategy, Conf, _violations, _warnings
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Final
+from typing import Annotated, ClassVar, Final
 
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats.go_regex import (
@@ -83,6 +83,8 @@ class Tls:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prometheus:
     """A listener that Prometheus scrapes."""
+
+    GO_NAME: ClassVar[str] = "PrometheusBackend"
 
     client_id: str | None = None
     port: Unsigned32 = PROMETHEUS_PORT

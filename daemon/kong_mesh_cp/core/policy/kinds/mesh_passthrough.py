@@ -10,7 +10,7 @@ from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats.addresses import is_dns_name, is_ip
 from kong_mesh_cp.core.formats.urls_and_paths import is_cidr
 from kong_mesh_cp.core.policy.policy_kind import policy_kind
-from kong_mesh_cp.core.policy.spec_parts.shapes import SPEC, top, top_warnings
+from kong_mesh_cp.core.policy.spec_parts.shapes import SPEC, top
 from kong_mesh_cp.core.policy.target_ref import TargetRef
 from kong_mesh_cp.core.schema.record_terms import EMPTY_IF_ABSENT, OneOf, Unsigned32
 from kong_mesh_cp.core.schema.value_checks import must_be_one_of, port
@@ -73,12 +73,13 @@ def _shared_ports(matches: tuple[Match, ...], at: FieldPath) -> Iterator[Violati
         # one wins in Envoy.
         if match.port is None:
             continue
-        if match.protocol in LAYER_7:
-            # The first match on a port decides what the port speaks; each later one that differs is
-            # reported, not the first.
-            first = protocols.setdefault(match.port, match.protocol)
-            if first != match.protocol:
-                yield at.index(index).field("port").violation(_ONE_PROTOCOL)
+        # Compared with the match before it on this port, of whatever protocol that one is: those
+        # whose requests are parsed may be followed by others, and not the other way round.
+        before = protocols.get(match.port, match.protocol)
+        if before != match.protocol and match.protocol in LAYER_7:
+            yield at.index(index).field("port").violation(_ONE_PROTOCOL)
+        else:
+            protocols[match.port] = match.protocol
         key = (match.port, match.protocol, match.value)
         if key in values:
             yield (
@@ -134,4 +135,5 @@ def _domain(match: Match, at: FieldPath) -> Iterator[Violation]:
         yield at.field("value").violation("provided DNS has incorrect value")
 
 
-KIND: Final = policy_kind("MeshPassthrough", MeshPassthrough, Conf, _violations, top_warnings)
+# A MeshSubset is no older form here: the only other one that singles out is by name or by labels.
+KIND: Final = policy_kind("MeshPassthrough", MeshPassthrough, Conf, _violations, lambda _spec: ())

@@ -6,11 +6,20 @@ from collections.abc import Iterator, Mapping
 from typing import Annotated, Final, Generic, TypeVar
 
 from kong_mesh_cp.core.dataclass import dataclass
-from kong_mesh_cp.core.formats.native_envoy import native_fault
+from kong_mesh_cp.core.formats.native_envoy import (
+    CLUSTER,
+    HTTP_FILTER,
+    LISTENER,
+    NETWORK_FILTER,
+    VIRTUAL_HOST,
+    Needed,
+    native_fault,
+)
 from kong_mesh_cp.core.policy.policy_kind import policy_kind
 from kong_mesh_cp.core.policy.spec_parts.shapes import PROXIES, SPEC, top, top_warnings
 from kong_mesh_cp.core.policy.target_ref import TargetRef
-from kong_mesh_cp.core.schema.record_terms import AnyJson, OneOf
+from kong_mesh_cp.core.resources.inline_secrets import MASK
+from kong_mesh_cp.core.schema.record_terms import NULLABLE, AnyJson, OneOf
 from kong_mesh_cp.core.schema.value_checks import (
     MUST_BE_DEFINED,
     MUST_NOT_BE_DEFINED,
@@ -27,12 +36,12 @@ _FILTER_OPERATIONS: Final = ("Remove", "Patch", "AddFirst", "AddBefore", "AddAft
 # The steps are applied to the resource as protobuf's JSON mapping writes it: camelCase members.
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JsonPatch:
-    """One step of RFC 6902. A value that is null is one that is not there."""
+    """One step of RFC 6902, to which null is a value (`NULL`)."""
 
     op: Annotated[str, OneOf(("add", "remove", "replace", "move", "copy"))]
     path: str
     from_: str | None = None
-    value: AnyJson | None = None
+    value: Annotated[AnyJson, NULLABLE] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,7 +193,7 @@ def _resource(
         # What is added is matched by nothing: a match would look like a condition.
         case "Add":
             yield from _unmatched(mod, at.field("match"))
-            yield from _added(mod, at.field("value"))
+            yield from _added(mod, name, at.field("value"))
         case "Patch":
             yield from _patched(mod, name, at)
         case "Remove":
@@ -221,7 +230,7 @@ def _filter(mod: FilterMod, name: str, at: FieldPath) -> Iterator[Violation]:
         yield at.field("match").field("name").violation(_NEIGHBOURS[mod.operation])
     match mod.operation:
         case "AddFirst" | "AddLast" | "AddBefore" | "AddAfter":
-            yield from _added(mod, at.field("value"))
+            yield from _added(mod, name, at.field("value"))
         case "Patch":
             yield from _patched(mod, name, at)
         case "Remove":
@@ -232,11 +241,20 @@ def _filter(mod: FilterMod, name: str, at: FieldPath) -> Iterator[Violation]:
             )
 
 
-def _added(mod: Mod, at: FieldPath) -> Iterator[Violation]:
+_NEEDED: Final = {
+    "cluster": CLUSTER,
+    "listener": LISTENER,
+    "networkFilter": NETWORK_FILTER,
+    "httpFilter": HTTP_FILTER,
+    "virtualHost": VIRTUAL_HOST,
+}
+
+
+def _added(mod: Mod, name: str, at: FieldPath) -> Iterator[Violation]:
     if mod.value is None:
         yield at.violation(MUST_BE_DEFINED)
     else:
-        yield from _native(mod.value, at)
+        yield from _native(mod.value, at, _NEEDED[name])
 
 
 def _removed(mod: Mod, at: FieldPath) -> Iterator[Violation]:
@@ -258,24 +276,30 @@ def _patched(mod: Mod, name: str, at: FieldPath) -> Iterator[Violation]:
 
 
 def _step(step: JsonPatch, at: FieldPath) -> Iterator[Violation]:
+    yield from _only_with(("move", "copy"), step, "from", step.from_, at)
+    yield from _only_with(("add", "replace"), step, "value", step.value, at)
     # RFC 6902 allows to remove the whole document; a listener that is nothing has no meaning.
     if step.op == "remove" and step.path in {"", "/"}:
         yield at.field("path").violation("root path cannot be removed")
-    # `move` and `copy` take `from`, `remove` takes nothing. A null value counts as absent, since
-    # Go's decoder drops it.
-    takes_value = step.op in {"add", "replace"}
-    if takes_value and step.value is None:
-        yield at.field("value").violation(
-            f'{MUST_NOT_BE_EMPTY} when "op" is one of ["add", "replace"]'
-        )
-    if not takes_value and step.value is not None:
-        yield at.field("value").violation('is allowed only when "op" is one of ["add", "replace"]')
 
 
-def _native(value: str, at: FieldPath) -> Iterator[Violation]:
+def _only_with(
+    operations: tuple[str, str], step: JsonPatch, name: str, value: object, at: FieldPath
+) -> Iterator[Violation]:
+    listed = ", ".join(f'"{operation}"' for operation in operations)
+    if step.op in operations and value is None:
+        reason = f'"{name}" {MUST_NOT_BE_EMPTY} when "op" is one of [{listed}]'
+        yield at.field(name).violation(reason)
+    if step.op not in operations and value is not None:
+        reason = f'"{name}" is allowed only when "op" is one of [{listed}]'
+        yield at.field(name).violation(reason)
+
+
+def _native(value: str, at: FieldPath, needed: tuple[Needed, ...] = ()) -> Iterator[Violation]:
     # Only the outer form: Envoy's own messages are not known to the core, so a wrong field is found
     # by Envoy and shown as a rejected configuration of the proxy.
-    fault = native_fault(value)
+    # A mask is no resource at all, which is told where masks are looked for.
+    fault = native_fault(value, () if value == MASK else needed)
     if fault is not None:
         yield at.violation(f"native Envoy resource is not valid: {fault}")
 

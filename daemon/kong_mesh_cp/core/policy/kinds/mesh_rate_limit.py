@@ -24,7 +24,7 @@ from kong_mesh_cp.core.policy.spec_parts.shapes import (
     top_ref,
 )
 from kong_mesh_cp.core.policy.target_ref import TargetRef
-from kong_mesh_cp.core.schema.record_terms import Duration, Unsigned32
+from kong_mesh_cp.core.schema.record_terms import ABSENT_LIST, Duration, Unsigned32
 from kong_mesh_cp.core.schema.value_checks import (
     MUST_BE_DEFINED,
     at_least_one_of,
@@ -90,9 +90,9 @@ class MeshRateLimit:
     """The spec of a MeshRateLimit."""
 
     target_ref: TargetRef | None = None
-    to: Entries[Conf] = ()
-    from_: Entries[Conf] = ()
-    rules: Rules[Conf] = ()
+    to: Entries[Conf] = ABSENT_LIST
+    from_: Entries[Conf] = ABSENT_LIST
+    rules: Rules[Conf] = ABSENT_LIST
 
 
 def _violations(spec: MeshRateLimit) -> Iterator[Violation]:

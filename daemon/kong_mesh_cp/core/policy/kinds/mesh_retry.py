@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
-from typing import Annotated, Final
+from typing import Annotated, ClassVar, Final
 
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.policy.policy_kind import policy_kind
@@ -21,7 +21,14 @@ from kong_mesh_cp.core.policy.spec_parts.shapes import (
     top_warnings,
 )
 from kong_mesh_cp.core.policy.target_ref import TargetRef
-from kong_mesh_cp.core.schema.record_terms import Duration, Int32, Int64, OneOf, Unsigned32
+from kong_mesh_cp.core.schema.record_terms import (
+    ABSENT_LIST,
+    Duration,
+    Int32,
+    Int64,
+    OneOf,
+    Unsigned32,
+)
 from kong_mesh_cp.core.schema.value_checks import (
     MUST_BE_DEFINED,
     MUST_NOT_BE_EMPTY,
@@ -38,10 +45,8 @@ _GRPC: Final = (
     "ResourceExhausted",
     "Unavailable",
 )
-# Envoy's `x-envoy-retry-on` values. `5XX` and `5xx` are both taken: the first is the documented
-# one, the second what users write.
+# Envoy's `x-envoy-retry-on` values. The documentation has `5XX`, too, which Kuma refuses.
 _HTTP: Final = (
-    "5XX",
     "5xx",
     "GatewayError",
     "Reset",
@@ -66,6 +71,8 @@ _PREDICATES: Final = ("OmitPreviousHosts", "OmitHostsWithTags", "OmitPreviousPri
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tcp:
     """Attempts to open a connection."""
+
+    GO_NAME: ClassVar[str] = "TCP"
 
     # Attempts, not retries: 1 is no retry at all.
     max_connect_attempt: Unsigned32 | None = None
@@ -108,6 +115,8 @@ class Predicate:
 class Http:
     """When and how an HTTP request is attempted again."""
 
+    GO_NAME: ClassVar[str] = "HTTP"
+
     num_retries: Unsigned32 | None = None
     per_try_timeout: Duration | None = None
     back_off: BackOff | None = None
@@ -123,6 +132,8 @@ class Http:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grpc:
     """When and how a gRPC call is attempted again."""
+
+    GO_NAME: ClassVar[str] = "GRPC"
 
     num_retries: Unsigned32 | None = None
     per_try_timeout: Duration | None = None
@@ -145,7 +156,7 @@ class MeshRetry:
     """The spec of a MeshRetry."""
 
     target_ref: TargetRef | None = None
-    to: Entries[Conf] = ()
+    to: Entries[Conf] = ABSENT_LIST
 
 
 def _violations(spec: MeshRetry) -> Iterator[Violation]:

@@ -43,7 +43,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conf:
-    """What entries say of one service: their first rule, or nothing where they have none."""
+    """What entries say of one service: their first rule, or the service itself without one."""
 
     default: RuleConf | None = None
 

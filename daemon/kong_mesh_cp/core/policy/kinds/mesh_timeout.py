@@ -24,7 +24,7 @@ from kong_mesh_cp.core.policy.spec_parts.shapes import (
     top_ref,
 )
 from kong_mesh_cp.core.policy.target_ref import TargetRef
-from kong_mesh_cp.core.schema.record_terms import Duration
+from kong_mesh_cp.core.schema.record_terms import ABSENT_LIST, Duration
 from kong_mesh_cp.core.schema.value_checks import not_negative, positive
 from kong_mesh_cp.core.schema.violations import FieldPath, Violation
 
@@ -57,9 +57,9 @@ class MeshTimeout:
     """The spec of a MeshTimeout."""
 
     target_ref: TargetRef | None = None
-    to: Entries[Conf] = ()
-    from_: Entries[Conf] = ()
-    rules: Rules[Conf] = ()
+    to: Entries[Conf] = ABSENT_LIST
+    from_: Entries[Conf] = ABSENT_LIST
+    rules: Rules[Conf] = ABSENT_LIST
 
 
 NOT_PER_ROUTE: Final = "can't be specified when top-level TargetRef is referencing MeshHTTPRoute"

@@ -21,7 +21,7 @@ from kong_mesh_cp.core.policy.spec_parts.shapes import (
 )
 from kong_mesh_cp.core.policy.target_ref import TargetRef
 from kong_mesh_cp.core.resources.tls_versions import TlsVersion, version_violations
-from kong_mesh_cp.core.schema.record_terms import OneOf
+from kong_mesh_cp.core.schema.record_terms import ABSENT_LIST, OneOf
 from kong_mesh_cp.core.schema.value_checks import must_be_one_of
 from kong_mesh_cp.core.schema.violations import FieldPath, Violation
 
@@ -51,8 +51,8 @@ class MeshTls:
     """The spec of a MeshTLS."""
 
     target_ref: TargetRef | None = None
-    from_: Entries[Conf] = ()
-    rules: Rules[Conf] = ()
+    from_: Entries[Conf] = ABSENT_LIST
+    rules: Rules[Conf] = ABSENT_LIST
 
 
 def _violations(spec: MeshTls) -> Iterator[Violation]:

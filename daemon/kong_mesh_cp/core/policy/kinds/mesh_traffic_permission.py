@@ -11,12 +11,12 @@ from kong_mesh_cp.core.policy.spec_parts.shapes import (
     CLIENTS,
     SPEC,
     Entries,
+    client_warnings,
     entries,
     top,
-    top_warnings,
 )
 from kong_mesh_cp.core.policy.target_ref import TargetRef
-from kong_mesh_cp.core.schema.record_terms import OneOf
+from kong_mesh_cp.core.schema.record_terms import ABSENT_LIST, OneOf
 from kong_mesh_cp.core.schema.value_checks import MUST_BE_DEFINED, NEEDS_AN_ITEM
 from kong_mesh_cp.core.schema.violations import FieldPath, Violation
 
@@ -36,7 +36,7 @@ class MeshTrafficPermission:
     """The spec of a MeshTrafficPermission."""
 
     target_ref: TargetRef | None = None
-    from_: Entries[Conf] = ()
+    from_: Entries[Conf] = ABSENT_LIST
 
 
 def _violations(spec: MeshTrafficPermission) -> Iterator[Violation]:
@@ -55,16 +55,6 @@ def _conf(conf: Conf, at: FieldPath) -> Iterator[Violation]:
         yield at.field("action").violation(MUST_BE_DEFINED)
 
 
-def _warnings(spec: MeshTrafficPermission) -> Iterator[str]:
-    yield from top_warnings(spec)
-    # This text lacks the word `tag` that the one for the top level has; Kuma wrote them apart.
-    if any(item.target_ref.kind == "MeshService" for item in spec.from_):
-        yield (
-            "MeshService value for 'from[].targetRef.kind' is deprecated, "
-            "use MeshSubset with 'kuma.io/service' instead"
-        )
-
-
 KIND: Final = policy_kind(
-    "MeshTrafficPermission", MeshTrafficPermission, Conf, _violations, _warnings
+    "MeshTrafficPermission", MeshTrafficPermission, Conf, _violations, client_warnings
 )

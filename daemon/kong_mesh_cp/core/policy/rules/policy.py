@@ -32,7 +32,7 @@ class Meta:
 
         Source: docs/wire/resource-api.md#display-names
         """
-        return self.labels.get(labels.DISPLAY_NAME) or self.name
+        return labels.display_name(self.name, self.labels)
 
     @property
     def origin(self) -> str:
@@ -133,8 +133,8 @@ _ORDER: Final = (
     "MeshRateLimit",
     "MeshTimeout",
     "MeshTrafficPermission",
-    "MeshCircuitBreaker",
     "MeshHealthCheck",
+    "MeshCircuitBreaker",
     "MeshRetry",
     "MeshMetric",
     "MeshProxyPatch",

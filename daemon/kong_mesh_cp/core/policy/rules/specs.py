@@ -102,10 +102,20 @@ def _conf(policy_type: str, item: Mapping[str, object]) -> Conf:
     Source: docs/wire/policies.md#merging
     """
     if policy_type == HTTP_ROUTE:
-        return {member: value for member, value in item.items() if member != "targetRef"}
+        return {
+            member: value
+            for member, value in item.items()
+            if member != "targetRef" and value != []  # which says no more than an absent one
+        }
     if policy_type == TCP_ROUTE:
-        return next(iter(_objects(item, "rules")), {})
+        rules = _objects(item, "rules")
+        return rules[0] if rules else _to_itself(_object(item, "targetRef"))
     return _object(item, "default")
+
+
+def _to_itself(target: Mapping[str, object]) -> Conf:
+    """The rule of an entry without one: connections go where they were going."""
+    return {"default": {"backendRefs": [{**target, "weight": 1}]}}
 
 
 def _objects(holder: Mapping[str, object], member: str) -> list[Mapping[str, object]]:

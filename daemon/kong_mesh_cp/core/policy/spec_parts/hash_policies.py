@@ -65,6 +65,13 @@ def hash_violations(policies: tuple[HashPolicy, ...], at: FieldPath) -> Iterator
         yield from _policy(policy, at.index(index))
 
 
+def hash_warnings(policies: tuple[HashPolicy, ...], at: FieldPath) -> Iterator[str]:
+    for index, policy in enumerate(policies):
+        if policy.type == "SourceIP":
+            type_at = at.index(index).field("type")
+            yield f"SourceIP type for '{type_at}' is deprecated, use Connection instead"
+
+
 def _policy(policy: HashPolicy, at: FieldPath) -> Iterator[Violation]:
     members = {
         "Header": ("header", policy.header),

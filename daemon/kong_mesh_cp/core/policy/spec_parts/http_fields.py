@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Final
 
 from kong_mesh_cp.core.dataclass import dataclass
-from kong_mesh_cp.core.schema.record_terms import Length, OneOf, Pattern
+from kong_mesh_cp.core.schema.record_terms import OMIT_EMPTY, Length, OneOf, Pattern
 
 # The bound of the Gateway API, from which these types are taken.
 HEADERS_MAX: Final = 16
@@ -41,5 +41,5 @@ class HeaderMatch:
         "Exact"
     )
     name: HeaderName
-    # Absent is "" for the types that compare, and must be absent for Present and Absent.
-    value: str | None = None
+    # Not for Present and Absent, which do not compare.
+    value: Annotated[str, OMIT_EMPTY] = ""

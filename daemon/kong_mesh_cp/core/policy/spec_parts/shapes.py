@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Annotated, Final, Generic, Protocol, TypeVar
+from typing import Annotated, Any, Final, Generic, Protocol, TypeVar
 
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.policy.target_ref import (
@@ -12,7 +12,7 @@ from kong_mesh_cp.core.policy.target_ref import (
     TargetRef,
     violations,
 )
-from kong_mesh_cp.core.schema.record_terms import EMPTY_IF_ABSENT, OMIT_EMPTY
+from kong_mesh_cp.core.schema.record_terms import EMPTY_IF_ABSENT
 from kong_mesh_cp.core.schema.value_checks import MUST_NOT_BE_DEFINED
 from kong_mesh_cp.core.schema.violations import FieldPath, Violation, root
 
@@ -66,10 +66,11 @@ class RequiredRule(Rule[C]):
     default: C
 
 
-Entries = Annotated[tuple[Entry[C], ...], OMIT_EMPTY]
-Rules = Annotated[tuple[Rule[C], ...], OMIT_EMPTY]
-RequiredEntries = Annotated[tuple[RequiredEntry[C], ...], OMIT_EMPTY]
-RequiredRules = Annotated[tuple[RequiredRule[C], ...], OMIT_EMPTY]
+# Each is `ABSENT_LIST` by default: an empty list says no more than an absent one, and is kept.
+Entries = tuple[Entry[C], ...]
+Rules = tuple[Rule[C], ...]
+RequiredEntries = tuple[RequiredEntry[C], ...]
+RequiredRules = tuple[RequiredRule[C], ...]
 
 ConfCheck = Callable[[C, FieldPath], Iterable[Violation]]
 
@@ -79,6 +80,13 @@ class Targeted(Protocol):
 
     @property
     def target_ref(self) -> TargetRef | None: ...
+
+
+class ClientList(Targeted, Protocol):
+    """A spec whose entries of `from` are about some clients each."""
+
+    @property
+    def from_(self) -> Sequence[Entry[Any]]: ...
 
 
 class InboundLists(Targeted, Protocol):
@@ -195,6 +203,18 @@ def top_warnings(spec: Targeted) -> Iterator[str]:
 
 def inbound_warnings(spec: InboundLists) -> Iterator[str]:
     """Of a policy that has `rules` to replace `from` by."""
-    yield from top_warnings(spec)
     if spec.from_:
         yield "'from' field is deprecated, use 'rules' instead"
+    yield from top_warnings(spec)
+
+
+def client_warnings(spec: ClientList) -> Iterator[str]:
+    """Of a policy whose `from` tells clients apart."""
+    yield from top_warnings(spec)
+    for item in spec.from_:
+        if item.target_ref.kind == "MeshService":
+            # This text lacks the word `tag` that the one for the top level has.
+            yield (
+                "MeshService value for 'from[].targetRef.kind' is deprecated, "
+                "use MeshSubset with 'kuma.io/service' instead"
+            )

@@ -11,6 +11,7 @@ from kong_mesh_cp.core.resources.kind import Kind
 from kong_mesh_cp.core.resources.lazy_kinds import LazyKinds
 
 _CONSTANTS: Final = {
+    "AccessAudit": "access_audit.KIND",
     "AccessRole": "access_role.KIND",
     "AccessRoleBinding": "access_role.BINDING_KIND",
     "CircuitBreaker": "legacy.circuit_breaker.KIND",

@@ -8,6 +8,7 @@ import pytest
 
 from support.specs.kinds import ANY_SERVICE, Found, found, found_at, shown
 
+CLUSTER = "type.googleapis.com/envoy.config.cluster.v3.Cluster"
 NATIVE = "native Envoy resource is not valid: "
 BROKEN = NATIVE + "unexpected EOF"
 FEW = 'invalid operation. Available operations: "add", "patch", "remove"'
@@ -31,7 +32,7 @@ def test_a_template_with_everything_is_valid_and_shown_as_it_was() -> None:
     }
     body = template(
         imports=["default-proxy"],
-        resources=[{"name": "a", "version": "v1", "resource": "name: b\n"}],
+        resources=[{"name": "a", "version": "v1", "resource": f"'@type': {CLUSTER}\nname: b\n"}],
         modifications=[
             {name: {"match": match, "operation": "patch", "value": "name: x"}}
             for name, match in matches.items()
@@ -54,8 +55,9 @@ def test_a_selector_names_a_service() -> None:
 
 
 def test_an_import_names_a_profile() -> None:
-    unknown = "profile not found. Available profiles: default-proxy,egress-proxy,ingress-proxy"
-    assert found("ProxyTemplate", template(imports=["", "x", "egress-proxy"])) == [
+    known = "default-proxy,egress-proxy,gateway-proxy,ingress-proxy"
+    unknown = f"profile not found. Available profiles: {known}"
+    assert found("ProxyTemplate", template(imports=["", "x", *known.split(",")])) == [
         ("conf.imports[0]", "cannot be empty"),
         ("conf.imports[1]", unknown),
     ]
@@ -75,6 +77,29 @@ def test_the_text_of_a_resource_is_an_object() -> None:
     assert found("ProxyTemplate", template(resources=[resource])) == [
         ("conf.resources[0].resource", NATIVE + kind)
     ]
+
+
+def test_the_text_of_a_resource_names_its_type() -> None:
+    resource = {"name": "a", "version": "v1", "resource": "name: b"}
+    assert found("ProxyTemplate", template(resources=[resource])) == [
+        ("conf.resources[0].resource", NATIVE + "Any JSON doesn't have '@type'")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "type_name", "operation"),
+    [
+        ("cluster", "Cluster", "add"),
+        ("virtualHost", "VirtualHost", "add"),
+        ("networkFilter", "Filter", "addFirst"),
+        ("httpFilter", "HttpFilter", "addLast"),
+    ],
+)
+@pytest.mark.parametrize("value", ["", "a: b"])
+def test_what_is_added_has_a_name(name: str, type_name: str, operation: str, value: str) -> None:
+    body = template(modifications=[{name: {"operation": operation, "value": value}}])
+    reason = f"{NATIVE}invalid {type_name}.Name: value length must be at least 1 runes"
+    assert found_at("ProxyTemplate", body, f"conf.modifications[0].{name}.") == [("value", reason)]
 
 
 @pytest.mark.parametrize("name", ["cluster", "listener"])
@@ -136,7 +161,7 @@ def test_a_filter_has_a_place_in_a_chain(
             {"operation": "add", "match": {"name": "a"}, "value": "{"},
             [("match.name", "cannot be defined"), ("value", BROKEN)],
         ),
-        ({"operation": "add", "match": {"origin": "a"}, "value": "name: a"}, []),
+        ({"operation": "add", "match": {"origin": "a"}, "value": "{name: a, domains: [b]}"}, []),
         ({"operation": "patch", "value": "name: a"}, []),
     ],
 )

@@ -6,7 +6,17 @@ from collections.abc import Mapping
 from typing import Final
 
 from kong_mesh_cp.core.dataclass import dataclass
-from kong_mesh_cp.core.formats.native_envoy import native_fault
+from kong_mesh_cp.core.formats.native_envoy import (
+    ANY,
+    CLUSTER,
+    HTTP_FILTER,
+    LISTENER,
+    NETWORK_FILTER,
+    VIRTUAL_HOST,
+    Needed,
+    native_fault,
+)
+from kong_mesh_cp.core.resources.inline_secrets import MASK
 from kong_mesh_cp.core.resources.kind import Kind, proto_kind
 from kong_mesh_cp.core.resources.kinds.legacy.connections import CANNOT_BE_EMPTY, WITH_SERVICE
 from kong_mesh_cp.core.resources.tags import Selector, selectors_violations
@@ -14,7 +24,7 @@ from kong_mesh_cp.core.schema.messages import EMPTY, Message, oneof, proto
 from kong_mesh_cp.core.schema.violations import FieldPath, Violation, root
 
 # Sets of generators that make a proxy's configuration, by the names Kuma knows them under.
-PROFILES: Final = ("default-proxy", "egress-proxy", "ingress-proxy")
+PROFILES: Final = ("default-proxy", "egress-proxy", "gateway-proxy", "ingress-proxy")
 
 _FEW: Final = ("add", "patch", "remove")
 _NO_NEIGHBOUR: Final = "cannot be empty. You need to pick a filter {} which this one will be added"
@@ -168,37 +178,42 @@ def _resource(resource: RawResource, path: FieldPath) -> list[Violation]:
         for name in ("name", "version", "resource")
         if not getattr(resource, name)
     ]
-    return found + _native(resource.resource, path.field("resource"))
+    if not resource.resource:
+        return found
+    return found + _native(resource.resource, path.field("resource"), ANY)
 
 
-def _native(text: str, path: FieldPath) -> list[Violation]:
-    fault = native_fault(text)
+def _native(text: str, path: FieldPath, needed: tuple[Needed, ...]) -> list[Violation]:
+    # A mask is no resource at all, which is told where masks are looked for.
+    fault = native_fault(text, () if text == MASK else needed)
     return [] if fault is None else [path.violation(f"native Envoy resource is not valid: {fault}")]
 
 
 def _modification(modification: Modification, path: FieldPath) -> list[Violation]:
     # A oneof: protobuf lets no two of them through. None at all is accepted and does nothing.
     if modification.cluster is not None:
-        return _whole(modification.cluster, path.field("cluster"))
+        return _whole(modification.cluster, path.field("cluster"), CLUSTER)
     if modification.listener is not None:
-        return _whole(modification.listener, path.field("listener"))
+        return _whole(modification.listener, path.field("listener"), LISTENER)
     if modification.network_filter is not None:
-        return _in_chain(modification.network_filter, path.field("networkFilter"))
+        return _in_chain(modification.network_filter, path.field("networkFilter"), NETWORK_FILTER)
     if modification.http_filter is not None:
-        return _in_chain(modification.http_filter, path.field("httpFilter"))
+        return _in_chain(modification.http_filter, path.field("httpFilter"), HTTP_FILTER)
     if modification.virtual_host is not None:
         return _virtual_host(modification.virtual_host, path.field("virtualHost"))
     return []
 
 
-def _whole(change: ClusterChange | ListenerChange, path: FieldPath) -> list[Violation]:
+def _whole(
+    change: ClusterChange | ListenerChange, path: FieldPath, needed: tuple[Needed, ...]
+) -> list[Violation]:
     if change.operation not in _FEW:
         return [_unknown_operation(path, _FEW)]
     found = []
     # What is added is matched by nothing.
     if change.operation == "add" and change.match is not None:
         found.append(path.field("match").violation("cannot be defined"))
-    return found + _value(change.operation, change.value, path)
+    return found + _value(change.operation, change.value, path, needed)
 
 
 def _virtual_host(change: VirtualHostChange, path: FieldPath) -> list[Violation]:
@@ -207,22 +222,27 @@ def _virtual_host(change: VirtualHostChange, path: FieldPath) -> list[Violation]
     found = []
     if change.operation == "add" and change.match is not None and change.match.name:
         found.append(path.field("match").field("name").violation("cannot be defined"))
-    return found + _value(change.operation, change.value, path)
+    return found + _value(change.operation, change.value, path, VIRTUAL_HOST)
 
 
-def _in_chain(change: FilterChange, path: FieldPath) -> list[Violation]:
+def _in_chain(change: FilterChange, path: FieldPath, needed: tuple[Needed, ...]) -> list[Violation]:
     if change.operation not in _MANY:
         return [_unknown_operation(path, _MANY)]
     found = []
     reason = _NAMELESS.get(change.operation)
     if reason is not None and (change.match is None or not change.match.name):
         found.append(path.field("match").field("name").violation(reason))
-    return found + _value(change.operation, change.value, path)
+    return found + _value(change.operation, change.value, path, needed)
 
 
-def _value(operation: str, value: str, path: FieldPath) -> list[Violation]:
+def _value(
+    operation: str, value: str, path: FieldPath, needed: tuple[Needed, ...]
+) -> list[Violation]:
     # A value with `remove` is ignored here; MeshProxyPatch refuses it.
-    return [] if operation == "remove" else _native(value, path.field("value"))
+    if operation == "remove":
+        return []
+    # A patch is merged into what has all it needs.
+    return _native(value, path.field("value"), () if operation == "patch" else needed)
 
 
 def _unknown_operation(path: FieldPath, known: tuple[str, ...]) -> Violation:

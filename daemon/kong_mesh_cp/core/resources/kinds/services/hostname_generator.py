@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import field
 from typing import Annotated, Final
 
 from kong_mesh_cp.core.dataclass import dataclass
@@ -19,7 +20,7 @@ FUNCTIONS: Final = frozenset({"label"})  # `{{ label "team" }}`: a label of the 
 class LabelSelector:
     """The services of each kind that a generator is for, by their labels."""
 
-    match_labels: Mapping[str, str] | None = None
+    match_labels: Annotated[Mapping[str, str], OMIT_EMPTY] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -185,6 +185,7 @@ KIND: Final = plugin_kind(
     "MeshExternalService",
     MeshExternalService,
     _violations,
-    name_violations=label_name,
+    # Of its own name, whatever it is called by users.
+    name_violations=lambda name, _display_name: label_name(name),
     status_type=MeshExternalServiceStatus,
 )

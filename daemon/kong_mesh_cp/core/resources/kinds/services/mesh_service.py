@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import field
 from typing import Annotated, Final
 
 from kong_mesh_cp.core.dataclass import dataclass
@@ -38,7 +39,7 @@ class Selector:
     """The proxies that offer the service: by tags, by labels, or one by name."""
 
     # As generated: the service tag alone. One written by hand may have any tags.
-    dataplane_tags: Mapping[str, str] | None = None
+    dataplane_tags: Annotated[Mapping[str, str], OMIT_EMPTY] = field(default_factory=dict)
     dataplane_ref: DataplaneRef | None = None
 
 
@@ -48,9 +49,9 @@ class Port:
 
     name: OptionalText = ""
     port: Unsigned32
-    # A number, or the name of an inbound; absent is the port itself.
-    target_port: IntOrText | None = None
-    app_protocol: Annotated[str, Formerly("protocol")] = "tcp"
+    # A number, or the name of an inbound; 0, which an absent one is, the port itself.
+    target_port: Annotated[IntOrText, EMPTY_IF_ABSENT]
+    app_protocol: Annotated[str, OMIT_EMPTY, Formerly("protocol")] = "tcp"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,5 +103,8 @@ class MeshServiceStatus:
 
 # Without checks of the spec beyond the schema: Kuma has none.
 KIND: Final = plugin_kind(
-    "MeshService", MeshService, name_violations=label_name, status_type=MeshServiceStatus
+    "MeshService",
+    MeshService,
+    name_violations=lambda _name, display_name: label_name(display_name),
+    status_type=MeshServiceStatus,
 )
