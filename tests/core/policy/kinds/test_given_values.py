@@ -125,9 +125,11 @@ def integers(*, unsigned: bool) -> dict[str, set[str]]:
     for place in PLACES:
         node = place.member.node
         node = node.items if isinstance(node, ListNode) else node
-        is_short = isinstance(node, IntegerNode) and node.format == "int32"
-        if is_short and node.is_unsigned == unsigned:
-            found.setdefault(place.type, set()).add(place.member.name)
+        match node:
+            case IntegerNode(format="int32", is_unsigned=is_unsigned) if is_unsigned == unsigned:
+                found.setdefault(place.type, set()).add(place.member.name)
+            case _:
+                pass
     return found
 
 
