@@ -14,7 +14,7 @@ from typing import Any
 import trio
 
 from kong_mesh_cp.core.admission.attestation import Rule
-from kong_mesh_cp.shell.admission_socket.limits import SOCKET_LIMITS
+from kong_mesh_cp.shell.admission_socket.limits import SocketPlaces
 from kong_mesh_cp.shell.admission_socket.listener import bound
 from kong_mesh_cp.shell.admission_socket.routes import (
     AdmissionSocket,
@@ -77,6 +77,9 @@ class OpenSocket:
                 await trio.sleep(0.001)
 
 
+PLACES = SocketPlaces()
+
+
 @asynccontextmanager
 async def open_socket(
     folder: Path,
@@ -88,6 +91,7 @@ async def open_socket(
     uid: int | None = None,
     own_uid: int = 0,
     attesting: Callable[[Peer, Credentials], PeerAttestor] = socket_peer,
+    places: SocketPlaces = PLACES,
 ) -> AsyncIterator[OpenSocket]:
     """Serve in `folder`. With `uid` every peer seems to be that user."""
     reloads: list[str] = []
@@ -99,7 +103,12 @@ async def open_socket(
     async with open_desk(limit=limit, refuses=refuses, rules=rules, store=store) as desk:
         calls = LicenseCalls(document=lambda: {"id": "abc"}, reload=reload)
         admission = AdmissionSocket(
-            desk.admitting, calls, own_uid=own_uid, refusals=desk.refusals, attesting=attesting
+            desk.admitting,
+            calls,
+            own_uid=own_uid,
+            refusals=desk.refusals,
+            attesting=attesting,
+            places=places,
         )
         gate: Gate[Response] = admission
         handler = admission.handle
@@ -120,7 +129,7 @@ async def open_socket(
                         serve_http,
                         trio.SocketListener(trio.socket.from_stdlib_socket(listener)),
                         handler,
-                        limits=SOCKET_LIMITS,
+                        limits=places.limits,
                         error_body=admission.error_body,
                         wall_clock=lambda: NOON,
                         conversations=conversations,

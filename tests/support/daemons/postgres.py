@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -24,6 +23,7 @@ except ImportError as error:
 from kong_mesh_cp.shell.store.postgres.address import SCHEMA, PostgresAddress
 from kong_mesh_cp.shell.store.postgres.connections import Connection, connect
 from kong_mesh_cp.shell.store.postgres.store import PostgresStore, open_postgres
+from support.daemons.tcp_ports import free_port
 
 PASSWORD = "not-a-secret"
 START_SECONDS_MAX = "120"
@@ -53,7 +53,7 @@ class PostgresServer:
         self.directory = directory
         self.data = directory / "data"
         self.log = directory / "log"
-        self.port = _free_port()
+        self.port = free_port()
         self._binaries = binaries()
 
     @classmethod
@@ -154,13 +154,6 @@ def address_of(port: int, database: str) -> PostgresAddress:
     return PostgresAddress(
         host="127.0.0.1", port=port, user="postgres", password=PASSWORD, database=database
     )
-
-
-def _free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
-        return port
 
 
 # By version: what takes away what the step to it has made.

@@ -26,9 +26,7 @@ from kong_mesh_cp.core.meshes.mesh_defaults import (
     with_zone_tag,
 )
 from kong_mesh_cp.core.resources import inline_secrets, labels
-from kong_mesh_cp.core.resources.bodies import (
-    request_violations,
-)
+from kong_mesh_cp.core.resources.bodies import request_violations
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.resources.kinds.dataplane import Dataplane
 from kong_mesh_cp.core.resources.kinds.insights import ZoneInsight
@@ -53,10 +51,7 @@ from kong_mesh_cp.usecases.ports.resource_store import (
 )
 from kong_mesh_cp.usecases.ports.state_store import WallClock
 from kong_mesh_cp.usecases.resources import resource_refusals, write_access
-from kong_mesh_cp.usecases.resources.documents import (
-    spec_as,
-    stored_form,
-)
+from kong_mesh_cp.usecases.resources.documents import spec_as, stored_form
 from kong_mesh_cp.usecases.resources.kinds import KINDS
 from kong_mesh_cp.usecases.resources.mesh_creation import MeshCreation
 from kong_mesh_cp.usecases.resources.quotas import Quotas
@@ -72,6 +67,7 @@ from kong_mesh_cp.usecases.resources.sent_bodies import (
 )
 from kong_mesh_cp.usecases.resources.turns import Turns
 
+ATTEMPTS_MAX: Final = 100  # of writers that meet; each time one of them gets through
 DECODED: Final = ""  # who sends those, in the line for large bodies: no user's name
 BODIES_WAITING_MAX: Final = 512  # their bytes are bounded where they are received
 BODIES_WAITING_OF_ONE_MAX: Final = 256  # as many as a tool may send at once
@@ -160,9 +156,16 @@ class ResourceWriter:
         # Who may write nothing here costs nobody the reading of what they send.
         require(self._access, user, write_access.sending(key, there.existing))
         given = await self._given(user, resource_type, body)
-        if given.sent_by is not None:  # and so time has passed
-            there = await self._there(key)
-        return await self._write(user, key, given, there)
+        for left in reversed(range(ATTEMPTS_MAX)):
+            # Time has passed, or another writer was faster: it comes after that one.
+            if given.sent_by is not None or left < ATTEMPTS_MAX - 1:
+                there = await self._there(key)
+            try:
+                return await self._write(user, key, given, there)
+            except resource_refusals.ResourceRefusedError as error:
+                if error.fault is not resource_refusals.Fault.CONFLICT or not left:
+                    raise
+        raise AssertionError("the last attempt returns or raises")
 
     async def _there(self, key: ResourceKey) -> _There:
         """One question to the store. Raises: ResourceRefusedError without its mesh."""
@@ -220,8 +223,7 @@ class ResourceWriter:
         self, key: ResourceKey, given: SentBody, text: str, existing: StoredResource | None
     ) -> Sequence[str]:
         """What to say of them. Raises: ResourceRefusedError where one is the mask of another."""
-        look = partial(inline_secrets.found, key.type, text)
-        found = await self._in_worker_thread(given, look)
+        found = await self._in_worker_thread(given, partial(inline_secrets.found, key.type, text))
         title = resource_refusals.CREATE if existing is None else resource_refusals.UPDATE
         refuse(title, inline_secrets.mask_violations(found))
         return inline_secrets.warnings(found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from typing import Final, NoReturn
 
 import trio
@@ -11,12 +12,13 @@ from kong_mesh_cp.core.errors import StateError
 from kong_mesh_cp.shell.store.feed import ChangeFeed
 from kong_mesh_cp.shell.store.postgres import rows
 from kong_mesh_cp.shell.store.postgres.connections import Connections
-from kong_mesh_cp.shell.store.postgres.failures import PASSING
+from kong_mesh_cp.shell.store.postgres.failures import PASSING, unreachable
 from kong_mesh_cp.shell.store.postgres.feed import changes
 from kong_mesh_cp.shell.store.postgres.feed.changes import News
 from kong_mesh_cp.shell.store.postgres.feed.notices import StrangeNotices
 from kong_mesh_cp.usecases.following.failure_log import FailureLog
 
+ANSWER_SECONDS_MAX: Final = 5.0  # then a server that says nothing counts as one that is away
 BEAT_SECONDS: Final = 2.0  # the table is looked at, whatever was heard or was not
 PACE_SECONDS: Final = 0.02  # from one look to the next, however much is heard
 
@@ -35,8 +37,17 @@ class Lookout:
         self._feed = feed
         self._called = trio.Event()
         self._doubted = False
+        self._failure: StateError | None = None  # of the last look
+        self._asked_at = math.inf  # of the look that is under way
         self._told = 0
         self._complaints = FailureLog(log, "store-changes-not-read", "store-changes-read-again")
+
+    def failure(self) -> StateError | None:
+        """`StoreFailure`: by the last look, or by one that takes too long."""
+        if trio.current_time() - self._asked_at > ANSWER_SECONDS_MAX:
+            said = f"it has not answered for {ANSWER_SECONDS_MAX:g} seconds"
+            return self._failure or unreachable(said, self._connections.address)
+        return self._failure
 
     @property
     def called(self) -> bool:
@@ -65,8 +76,9 @@ class Lookout:
                 await self._called.wait()
             # Before the look: what is called out during it may be too late for it.
             self._called = trio.Event()
-            looked_at = trio.current_time()
+            looked_at = self._asked_at = trio.current_time()
             await self._look()
+            self._asked_at = math.inf
             await trio.sleep_until(looked_at + PACE_SECONDS)
 
     async def _look(self) -> None:
@@ -74,10 +86,12 @@ class Lookout:
         try:
             news = await self._news(self._feed.revision)
         except StateError as error:
+            self._failure = error
             # A server that is away is logged by the listener.
             if error.code not in PASSING:
                 self._complaints.failed(error)
             return
+        self._failure = None
         doubted, self._doubted = self._doubted, False
         if doubted or (news is not None and news.changes is None):
             self._feed.resync(self._feed.revision if news is None else news.revision)
