@@ -7,7 +7,7 @@ import pwd
 import shutil
 import subprocess
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Self
@@ -44,6 +44,20 @@ def _user() -> str:
         return pwd.getpwuid(os.geteuid()).pw_name
     known = {entry.pw_name for entry in pwd.getpwall()}
     return next(name for name in UNPRIVILEGED if name in known)
+
+
+def as_server_user(command: list[str]) -> tuple[list[str], Callable[[Path], None]]:
+    """`command` as no server refuses to be run, and what gives that user a folder and its files."""
+    if os.geteuid() != 0:
+        return command, lambda _: None
+    user = _user()
+
+    def own(folder: Path) -> None:
+        for path in (folder, *folder.rglob("*")):
+            shutil.chown(path, user)
+
+    group = str(pwd.getpwnam(user).pw_gid)
+    return ["setpriv", f"--reuid={user}", "--regid", group, "--clear-groups", *command], own
 
 
 class PostgresServer:
@@ -107,16 +121,7 @@ class PostgresServer:
         self._run("pg_ctl", "-D", str(self.data), "-w", "-t", START_SECONDS_MAX, "-m", mode, "stop")
 
     def _run(self, program: str, *arguments: str) -> None:
-        command = [str(self._binaries / program), *arguments]
-        if os.geteuid() == 0:
-            command = [
-                "setpriv",
-                f"--reuid={_user()}",
-                "--regid",
-                str(pwd.getpwnam(_user()).pw_gid),
-                "--clear-groups",
-                *command,
-            ]
+        command, _ = as_server_user([str(self._binaries / program), *arguments])
         ended = subprocess.run(
             command, cwd="/", check=False, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE if program == "initdb" else subprocess.DEVNULL,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import socket
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 import trio
@@ -29,6 +30,7 @@ from kong_mesh_cp.shell.rest_api.base_path import below
 from kong_mesh_cp.shell.rest_api.cors import across_origins
 from kong_mesh_cp.shell.rest_api.errors import api_error
 from kong_mesh_cp.shell.rest_api.opening import Opening
+from kong_mesh_cp.usecases.following.replica import Replica
 
 if TYPE_CHECKING:
     from kong_mesh_cp.compose import resources, upkeep
@@ -105,6 +107,7 @@ class _Api:
         self._resources: Resources
         self._handler: Handler
         self._opening = Opening()
+        self._look_after: Callable[[Settings, Replica], Awaitable[None]] | None = None
 
     async def serve(self, servers: Servers) -> None:
         plane, prepared = self._plane, self._prepared
@@ -140,6 +143,9 @@ class _Api:
     async def make(self) -> None:
         """Make what is missing. Then requests are answered. What was preloaded stays."""
         await self._resources.ensure(preloaded=self._prepared.preload is not None)
+        if self._prepared.preload is None:
+            # Now, while there is nobody who may have all the descriptors that it takes to import.
+            self._look_after = await trio.to_thread.run_sync(lambda: upkeep.look_after)
         self._plane.admission.serve_keys(self._resources.key_calls)
         self._opening.open()
 
@@ -153,9 +159,8 @@ class _Api:
                 await trio.sleep(MESHES_RETRY_SECONDS)
             else:
                 break
-        if self._prepared.preload is None:
-            look_after = await trio.to_thread.run_sync(lambda: upkeep.look_after)
-            await look_after(self._prepared.settings, self._plane.replica)
+        if self._look_after is not None:
+            await self._look_after(self._prepared.settings, self._plane.replica)
 
     async def _start(
         self, servers: Servers, listener: socket.socket, tls: Tls | None = None
