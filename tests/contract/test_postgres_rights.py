@@ -18,6 +18,7 @@ from support.daemons.postgres import PostgresServer, opened
 from support.daemons.postgres_roles import LESSER, role
 from support.fakes.resources import names, policy, put
 from support.fakes.stores import taken
+from support.suites.patience import HANG_SECONDS
 
 psycopg = pytest.importorskip("psycopg")
 
@@ -203,7 +204,7 @@ async def test_a_session_that_was_idle_for_too_long_is_made_anew_unnoticed(
 
 async def until_ended(administrator: Connection) -> None:
     """Until only the session that listens is left: that one is idle on purpose."""
-    with trio.fail_after(60):
+    with trio.fail_after(HANG_SECONDS):
         while administrator.execute(
             "SELECT count(*) FROM pg_stat_activity WHERE usename = %s", (LESSER,)
         ).fetchone() != (1,):

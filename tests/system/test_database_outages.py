@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from kong_mesh_cp.shell.store.postgres.connections import Connection
 from support.daemons.daemon import Daemon, eventually
 from support.daemons.postgres import PostgresServer
 from support.daemons.postgres_daemons import variables
@@ -67,3 +68,41 @@ def test_until_the_store_takes_what_a_start_makes_nothing_is_answered(
                 administrator.execute("ROLLBACK")
                 eventually("it is ready", lambda: daemon.diagnostics("/ready").status == 200)
                 assert found(daemon) == [200, 201, 200, 200, 200]
+
+
+def test_a_database_that_is_read_only_is_told_and_waited_for(
+    tmp_path: Path, postgres: PostgresServer
+) -> None:
+    """As after a failover to a standby, or where an administrator closes it for a while."""
+    database = postgres.new_database()
+    environment = variables(database)
+    with Daemon(tmp_path, environment=environment) as daemon, postgres.administering() as admin:
+        daemon.start()
+        try:
+            close(admin, database.database)
+            eventually("it is not ready", lambda: daemon.diagnostics("/ready").status == 503)
+            eventually(
+                "systemd hears of it",
+                lambda: daemon.status_text.startswith("NOT READY: store-readonly; "),
+            )
+            assert daemon.stderr.count(" store-readonly: ") == 1
+            assert daemon.api("GET", "/meshes/default").status == 200, "what is there can be read"
+
+            daemon.stop()
+            daemon.launch()
+            eventually("it waits", lambda: "store-awaited: " in daemon.stderr)
+            assert "take it back" in daemon.stderr
+        finally:
+            admin.execute(f"ALTER DATABASE {database.database} RESET ALL".encode())
+        eventually("it serves", lambda: "READY=1" in daemon.notifications)
+
+
+def close(administrator: Connection, database: str) -> None:
+    administrator.execute(
+        f"ALTER DATABASE {database} SET default_transaction_read_only = on".encode()
+    )
+    administrator.execute(
+        "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity"
+        " WHERE datname = %s AND application_name = 'kong-mesh-cp' AND pid <> pg_backend_pid()",
+        (database,),
+    )

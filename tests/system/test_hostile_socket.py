@@ -15,6 +15,7 @@ import pytest
 from support.daemons.daemon import Daemon, eventually, running
 from support.fakes.users import needs_root, reachable_directory, without_root
 from support.licenses.licenses import keyring_json, license_document
+from support.suites.patience import HANG_SECONDS
 
 pytestmark = pytest.mark.system
 
@@ -28,7 +29,7 @@ DESCRIPTORS_FEW = 128
 API_CONNECTIONS_MAX = 1024
 EVENTS = 1500  # far more than fit into the buffers between the daemon and one client
 REQUEST = b"GET /v1/ready HTTP/1.1\r\nHost: localhost\r\n\r\n"
-ANSWER_SECONDS_MAX = 60
+ANSWER_SECONDS_MAX = HANG_SECONDS
 
 
 @contextlib.contextmanager

@@ -31,6 +31,7 @@ from kong_mesh_cp.usecases.ports.state_store import PeerAttestor
 from support.daemons.http_peers import Answer, Client, post
 from support.fakes.admission import NOON, Desk, open_desk
 from support.fakes.fake_store import FakeStateStore
+from support.suites.patience import HANG_SECONDS
 
 ADMISSIONS = "/v1/admissions"
 
@@ -72,7 +73,7 @@ class OpenSocket:
             return await client.ask(data)
 
     async def until_active(self, count: int) -> None:
-        with trio.fail_after(5):
+        with trio.fail_after(HANG_SECONDS):
             while self.desk.admitting.active != count:
                 await trio.sleep(0.001)
 

@@ -21,8 +21,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-START_SECONDS_MAX = 60  # a busy machine; the tests wait for events, never for this long
-STOP_SECONDS_MAX = 60
+from support.suites.patience import HANG_SECONDS
+
+START_SECONDS_MAX = STOP_SECONDS_MAX = HANG_SECONDS
 
 
 @dataclass(frozen=True)

@@ -24,9 +24,10 @@ from kong_mesh_cp.shell.store.postgres.address import SCHEMA, PostgresAddress
 from kong_mesh_cp.shell.store.postgres.connections import Connection, connect
 from kong_mesh_cp.shell.store.postgres.store import PostgresStore, open_postgres
 from support.daemons.tcp_ports import free_port
+from support.suites.patience import HANG_SECONDS
 
 PASSWORD = "not-a-secret"
-START_SECONDS_MAX = "120"
+START_SECONDS_MAX = f"{HANG_SECONDS:.0f}"
 UNPRIVILEGED = ("postgres", "nobody")
 
 

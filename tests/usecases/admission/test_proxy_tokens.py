@@ -253,6 +253,17 @@ async def test_before_keys_can_be_had_an_admission_waits_for_a_bounded_time(
     assert "still being made" in warning(held)
 
 
+async def test_a_mesh_that_the_store_does_not_take_yet_has_no_remedy_in_the_mesh(
+    autojump_clock: trio.testing.MockClock,  # noqa: ARG001
+) -> None:
+    async with open_desk() as desk:
+        desk.meshes.being_made = trio.Event()
+        told = warning(await take(desk))
+
+    assert "the start makes them as soon as the store takes them" in told
+    assert "kumactl" not in told
+
+
 async def test_a_mesh_that_a_start_is_making_is_waited_for(
     autojump_clock: trio.testing.MockClock,  # noqa: ARG001
 ) -> None:

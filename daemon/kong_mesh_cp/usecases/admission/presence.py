@@ -183,7 +183,13 @@ class Presence:
         with trio.move_on_at(self._start_ends):
             await self._served.wait()
             await self._meshes.made(seat.mesh)  # its signing key comes with it
-        if self._services is not None:
+        if self._meshes.is_awaited(seat.mesh):
+            # There is nothing to be mended in the mesh: what is in the way is in the store.
+            reason = (
+                f"mesh {seat.mesh} and its signing key are not made yet: the start makes them as "
+                "soon as the store takes them. Ask again in a moment."
+            )
+        elif self._services is not None:
             tokens = self._services.tokens
             with trio.move_on_after(TOKEN_SECONDS_MAX):
                 try:

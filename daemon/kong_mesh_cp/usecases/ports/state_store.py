@@ -101,6 +101,10 @@ class MeshDirectory(Protocol):
         """Return when `mesh` is stored, or will not be: it is named while a start is making it."""
         ...
 
+    def is_awaited(self, mesh: str) -> bool:
+        """Whether a start is still making `mesh`."""
+        ...
+
     def constraints(self, mesh: str) -> ProxyConstraints | None:
         """What the mesh asks of the tags of its proxies; None: nothing, or there is no mesh."""
         ...

@@ -11,11 +11,17 @@ from kong_mesh_cp.shell.store.postgres.lock_holders import LockHolder
 
 _ACTIVITY = "See what the server is busy with: SELECT * FROM pg_stat_activity."
 _COMES_BACK = "It comes back by itself when the server does."
+READ_ONLY = "store-readonly"
+_CLOSED_TO_CHANGES = (
+    READ_ONLY,
+    "Is it a standby? Set KUMA_STORE_POSTGRES_HOST to the primary. If it is none, "  # noqa: ISC004
+    "default_transaction_read_only is set for the role, the database or the server: take it back.",
+)
 # By SQLSTATE, from the one that says most to its class of two letters.
 _MEANINGS = {
     "53100": ("state-full", "Make room on the disk of the database server."),
     "57014": ("store-timeout", _ACTIVITY),
-    "25006": ("store-readonly", "That is a standby: set KUMA_STORE_POSTGRES_HOST to the primary."),
+    "25006": _CLOSED_TO_CHANGES,
     "25P03": ("store-timeout", _ACTIVITY),  # in a transaction that was idle for too long
     "25P04": ("store-timeout", _ACTIVITY),  # the whole transaction took too long
     "55P03": ("store-busy", _ACTIVITY),
@@ -65,7 +71,7 @@ _TOO_MANY = "53300"
 # while connecting, when libpq tells no SQLSTATE.
 _BOUNDS = {
     "too many connections for role": (
-        "{user} is one to whom the administrator gave a limit: ALTER ROLE {user} CONNECTION LIMIT …"
+        "the role has a limit of its own: ALTER ROLE {user} CONNECTION LIMIT …"
     ),
     "too many connections for database": (
         "the database has a limit of its own: ALTER DATABASE {database} CONNECTION LIMIT …"
@@ -78,7 +84,7 @@ _OF_POOLERS = ("unsupported startup parameter", "pgbouncer", "query_wait_timeout
 # libpq adds it to a refused connection: the operator who reads the line is asking just that.
 _ASKED_BACK = "Is the server running on that host and accepting TCP/IP connections?"
 # What may pass by itself: a server that starts, fails over or is busy.
-PASSING = frozenset({"store-busy", "store-readonly", "store-timeout", "store-unreachable"})
+PASSING = frozenset({"store-busy", READ_ONLY, "store-timeout", "store-unreachable"})
 
 
 class PooledError(psycopg.OperationalError):
@@ -198,6 +204,11 @@ def locked(holder: LockHolder, address: PostgresAddress) -> StateError:
         hint="Ask again; if it stays, end that session as the administrator of the database: "
         f"SELECT pg_terminate_backend({holder.pid}).",
     )
+
+
+def read_only(address: PostgresAddress) -> StateError:
+    code, hint = _CLOSED_TO_CHANGES
+    return StateError(f"{address} takes no changes", code=code, hint=hint)
 
 
 def schema_disputed(address: PostgresAddress) -> StateError:

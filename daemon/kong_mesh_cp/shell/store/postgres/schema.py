@@ -13,7 +13,12 @@ from kong_mesh_cp.shell.store.postgres.connections import (
     naming_who_locks,
     transaction,
 )
-from kong_mesh_cp.shell.store.postgres.failures import denied, schema_disputed, unsuitable
+from kong_mesh_cp.shell.store.postgres.failures import (
+    denied,
+    read_only,
+    schema_disputed,
+    unsuitable,
+)
 from kong_mesh_cp.shell.store.schema import Migration, read_migrations
 
 MIGRATIONS = Path(__file__).with_name("migrations")
@@ -21,6 +26,9 @@ _VERSIONS = "store_version"  # the table whose lock is held by who migrates
 # Longer than anything else waits: a step over many rows takes its time. Less than a connection
 # waits for an answer, so that it is said whose lock it was.
 LOCK_SECONDS_MAX = 12
+_READ_ONLY = (
+    "SELECT pg_is_in_recovery() OR current_setting('default_transaction_read_only')::boolean"
+)
 _HAS_SCHEMA = "SELECT to_regnamespace(%s) IS NOT NULL"
 _LACKING = (
     "SELECT c.relname, string_agg(p.name, ', ' ORDER BY p.name) FROM pg_class AS c"
@@ -95,6 +103,12 @@ def require_rights(connection: Connection, address: PostgresAddress) -> None:
     if lacking:
         tables = "; ".join(f"{rights} on {table}" for table, rights in lacking)
         raise denied(f"the role lacks rights: {tables}", address)
+
+
+def require_writable(connection: Connection, address: PostgresAddress) -> None:
+    """Outside of a transaction. Raises: StateError `store-readonly`; psycopg.Error."""
+    if connection.execute(_READ_ONLY).fetchone() == (True,):
+        raise read_only(address)
 
 
 def _migrate(connection: Connection, address: PostgresAddress, steps: tuple[Migration, ...]) -> int:
