@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
+import psycopg
 import pytest
 import trio
 
@@ -19,8 +20,6 @@ from support.daemons.postgres_roles import LESSER, role
 from support.fakes.resources import names, policy, put
 from support.fakes.stores import taken
 from support.suites.patience import HANG_SECONDS
-
-psycopg = pytest.importorskip("psycopg")
 
 RIGHTS = f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {SCHEMA} TO {LESSER}"
 USAGE = f"GRANT USAGE ON SCHEMA {SCHEMA} TO {LESSER}"

@@ -22,6 +22,8 @@ from kong_mesh_cp.settings.names import (
 REFERENCE = Path(__file__).parents[3] / "shared/contract/reference/kuma-cp.defaults.yaml"
 OURS = {
     "admission.rules",
+    "admission.limits.connections",
+    "admission.limits.connectionsPerUser",
     "apiServer.limits.connections",
     "apiServer.limits.connectionsPerAddress",
     "apiServer.limits.unreadAnswersMebibytes",

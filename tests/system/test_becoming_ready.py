@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from support.daemons.daemon import START_SECONDS_MAX, eventually, running
-from support.daemons.starting_daemons import TIMEOUT, found, launched
+from support.staging.starting_daemons import TIMEOUT, found, launched
 
 pytestmark = pytest.mark.system
 

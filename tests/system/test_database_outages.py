@@ -10,7 +10,7 @@ from kong_mesh_cp.shell.store.postgres.connections import Connection
 from support.daemons.daemon import Daemon, eventually
 from support.daemons.postgres import PostgresServer
 from support.daemons.postgres_daemons import variables
-from support.daemons.starting_daemons import found, launched
+from support.staging.starting_daemons import found, launched
 
 pytestmark = pytest.mark.system
 

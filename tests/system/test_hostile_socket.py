@@ -184,8 +184,12 @@ def test_a_full_api_makes_room_and_leaves_the_admission_socket_alone(tmp_path: P
 
 @needs_root
 def test_a_user_with_many_connections_is_refused_more_and_the_others_are_not() -> None:
-    few = {"KMESH_ADMISSION_LIMITS_CONNECTIONS_PER_USER": str(UID_CONNECTIONS_MAX)}
-    with reachable_directory() as directory, licensed(directory, **few) as (daemon, _):
+    with (
+        reachable_directory() as directory,
+        licensed(
+            directory, KMESH_ADMISSION_LIMITS_CONNECTIONS_PER_USER=str(UID_CONNECTIONS_MAX)
+        ) as (daemon, _),
+    ):
         open_to_everybody(daemon)
         with ExitStack() as stack:
             with without_root():

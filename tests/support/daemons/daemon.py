@@ -26,6 +26,14 @@ from support.suites.patience import HANG_SECONDS
 START_SECONDS_MAX = STOP_SECONDS_MAX = HANG_SECONDS
 
 
+def free_port() -> int:
+    """One of 127.0.0.1 that nobody listens on now, for who has to be told before it listens."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port: int = taken.getsockname()[1]
+        return port
+
+
 @dataclass(frozen=True)
 class Answer:
     status: int

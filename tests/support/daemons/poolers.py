@@ -14,9 +14,8 @@ from pathlib import Path
 import pytest
 
 from kong_mesh_cp.shell.store.postgres.address import PostgresAddress
-from support.daemons.daemon import STOP_SECONDS_MAX, eventually
+from support.daemons.daemon import STOP_SECONDS_MAX, eventually, free_port
 from support.daemons.postgres import as_server_user
-from support.daemons.tcp_ports import free_port
 
 ANSWER = "process up"  # in its log, when it listens
 

@@ -23,7 +23,7 @@ except ImportError as error:
 from kong_mesh_cp.shell.store.postgres.address import SCHEMA, PostgresAddress
 from kong_mesh_cp.shell.store.postgres.connections import Connection, connect
 from kong_mesh_cp.shell.store.postgres.store import PostgresStore, open_postgres
-from support.daemons.tcp_ports import free_port
+from support.daemons.daemon import free_port
 from support.suites.patience import HANG_SECONDS
 
 PASSWORD = "not-a-secret"

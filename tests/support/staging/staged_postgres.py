@@ -9,12 +9,11 @@ from dataclasses import replace
 
 from kong_mesh_cp.shell.store.postgres.address import SCHEMA, PostgresAddress
 from kong_mesh_cp.shell.store.postgres.migrating import migrate_postgres
-from support.daemons.daemon import Daemon, eventually
+from support.daemons.daemon import Daemon, eventually, free_port
 from support.daemons.poolers import pooled
 from support.daemons.postgres import set_back
 from support.daemons.postgres_daemons import variables
 from support.daemons.postgres_roles import LESSER, role
-from support.daemons.tcp_ports import free_port
 from support.staging.staging import INSTANT, NOW_SHOWN, Said, Scenarios, Stage
 
 POSTGRES = Scenarios()

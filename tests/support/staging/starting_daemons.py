@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from support.daemons.daemon import Daemon
-from support.daemons.tcp_ports import free_port
+from support.daemons.daemon import Daemon, free_port
 from support.specs.sound_resources import SOUND
 
 TIMEOUT = {"type": "MeshTimeout", "mesh": "default", "name": "t", **SOUND["MeshTimeout"]}
