@@ -36,7 +36,9 @@ LAG_SECONDS_MAX: Final = 0.1  # of insights behind the seats; also, a client may
 RETRY_SECONDS: Final = 1.0  # after the store has failed
 WRITERS_MAX: Final = 64  # seats that are brought in line at once
 START_SECONDS_MAX: Final = 5.0  # so long from the start on, admissions wait for what it makes
-TOKEN_SECONDS_MAX: Final = 2.0  # for the store to show a key, and for signing
+# For its turn at signing: a thousand proxies that come back at once are signed for one by one. A
+# connection waits for its answer a little longer.
+TOKEN_SECONDS_MAX: Final = 20.0
 CONFLICT_SECONDS: Final = 0.02  # before what another writer was faster with is done again
 # As core/insights/liveness.py, which a start does not wait for, says it to those who look.
 GENERATIONS_PER_IDLE_TIMEOUT: Final = 2
