@@ -33,7 +33,7 @@ _MEANINGS = {
 }
 _LOGIN = (
     "store-login-refused",
-    "Mend KUMA_STORE_POSTGRES_USER and its password, or let the user in on the server.",
+    "Mend KUMA_STORE_POSTGRES_USER and its password (is it VALID UNTIL now?), or let the user in.",
 )
 _CLOSED = (
     "store-login-refused",
