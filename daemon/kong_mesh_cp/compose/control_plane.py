@@ -117,7 +117,9 @@ class ControlPlane:
         failure = self.store_failure()
         if failure is not None:
             return f"NOT READY: {failure.code}; {line}"
-        return f"starting: making the default mesh and keys; {line}" if self.starting else line
+        if self.starting:
+            return f"starting: making the default mesh and keys; {line}"
+        return f"NOT KEPT: seats-not-recorded; {line}" if self.recorder.failing else line
 
 
 async def assemble(prepared: Prepared, state: OpenState) -> ControlPlane:
