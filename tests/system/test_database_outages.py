@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -62,7 +63,9 @@ def test_until_the_store_takes_what_a_start_makes_nothing_is_answered(
                 assert daemon.diagnostics("/healthy").status == 200
                 answer = daemon.api("GET", "/meshes/default")
                 assert (answer.status, answer.json["code"]) == (503, "starting")
-                assert "READY=1" not in daemon.notifications
+                daemon.send_signal(signal.SIGHUP)
+                eventually("it is reloaded", lambda: "(SIGHUP)" in daemon.stderr)
+                assert not {"READY=1", "RELOADING=1"} & set(daemon.notifications)
                 assert daemon.status_text.startswith("starting: making the default mesh and keys")
 
                 administrator.execute("ROLLBACK")
