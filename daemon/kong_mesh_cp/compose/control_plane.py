@@ -166,7 +166,8 @@ async def assemble(prepared: Prepared, state: OpenState) -> ControlPlane:
         own_uid=os.getuid(),
         refusals=admission_refusals,
         places=admission_places(prepared.settings),
-        ready=lambda: plane.ready,
+        # The socket serves from the start on: who queued for it finds it ready.
+        ready=lambda: plane.starting or plane.ready,
     )
     plane = ControlPlane(
         sources=prepared.sources,

@@ -108,7 +108,7 @@ class AdmissionSocket:
         attesting: Attesting = socket_peer,
     ) -> None:
         """`own_uid` is the daemon's: it and root may reload the license, and change keys. `ready`:
-        whether what a control plane serves is there.
+        whether it serves and can use its store.
         """
         self._admitting = admitting
         self._license_calls = license_calls
@@ -211,7 +211,7 @@ class AdmissionSocket:
     async def _ready(self, request: Request) -> Answer:  # noqa: ARG002
         if self._is_ready():
             return Response(200, _READY)
-        reason = "the control plane is starting, or its store cannot be used"
+        reason = "the control plane stops, or its store cannot be used"
         hint = "Ask again in a moment; systemctl status kong-mesh-cp says what is in the way."
         return problem_response(HTTPStatus.SERVICE_UNAVAILABLE, "not-ready", reason, hint)
 
