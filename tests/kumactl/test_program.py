@@ -16,6 +16,7 @@ from kumactl.commands.completion import candidates
 from kumactl.session import compatible
 from support.daemons.kuma_api import INDEX, Reply, api
 from support.daemons.kumactl_runs import CONFIG, User
+from support.suites.patience import HANG_SECONDS
 
 ROOT = Path(__file__).parents[2]
 
@@ -111,7 +112,7 @@ def test_bash_completes_with_the_script(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=HANG_SECONDS,
     )
 
     assert done.stdout == "meshretries meshretry\n"
@@ -139,7 +140,12 @@ def test_the_process_ends_with_the_status_of_its_command(
     command = [sys.executable, "-m", "kumactl", *(each.format(config=config) for each in argv)]
 
     done = subprocess.run(
-        command, env=_environment(), capture_output=True, text=True, check=False, timeout=60
+        command,
+        env=_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=HANG_SECONDS,
     )
 
     assert done.returncode == status
@@ -154,7 +160,7 @@ def test_a_reader_that_has_seen_enough_gets_no_traceback() -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=HANG_SECONDS,
     )
 
     assert "Traceback" not in done.stderr

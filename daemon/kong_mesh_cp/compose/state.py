@@ -42,7 +42,12 @@ from kong_mesh_cp.shell.store.sqlite.state_directory import StateDirectory
 from kong_mesh_cp.shell.store.sqlite.store import open_store as open_sqlite
 from kong_mesh_cp.usecases.ports.resource_store import ResourceStore, SeatSlots
 from kong_mesh_cp.usecases.ports.secrets import SealingKey
-from kong_mesh_cp.usecases.ports.state_store import Remembered, StateStore
+from kong_mesh_cp.usecases.ports.state_store import (
+    Remembered,
+    StateStore,
+    StoreFailure,
+    no_failure,
+)
 
 if TYPE_CHECKING:
     from kong_mesh_cp.shell.store.postgres import failures as postgres_failures
@@ -73,6 +78,7 @@ class OpenState:
     sealing: SealingKey
     slots: SeatSlots | None = None  # None: this control plane alone counts seats
     plane: str = "this"  # the name of this control plane among all on the store
+    failure: StoreFailure = no_failure
 
 
 def past(
@@ -125,7 +131,7 @@ async def open_state(settings: Settings, service: ServiceEnvironment) -> AsyncIt
                 plane = make_instance(directory.path, machine_id())
                 copied = CopiedState(shared, directory.copies)
                 sealing = SealingKeyFile(resources, shared.resources, directory.path, credentials)
-                yield OpenState(copied, resources, sealing, shared.slots, plane)
+                yield OpenState(copied, resources, sealing, shared.slots, plane, shared.failure)
         else:
             async with directory.open_store() as store:
                 keys = await _keys(store.resources, directory, credentials)

@@ -153,12 +153,12 @@ class Stage:
     def start(self) -> Daemon:
         return self.daemon.start()
 
-    def says(self, code: str) -> Said:
+    def says(self, code: str, *, ready: bool = True) -> Said:
         """The last line with `code` of the daemon, which runs on."""
         pattern = re.compile(rf"^{INSTANT} (\w+) +({code}: .*)$", re.MULTILINE)
         eventually(f"the line {code}", lambda: pattern.search(self.daemon.stderr))
         level, line = pattern.findall(self.daemon.stderr)[-1]
-        assert self.daemon.diagnostics("/ready").status == 200
+        assert self.daemon.diagnostics("/ready").status == (200 if ready else 503)
         return Said(self._as_shown(line), f"It runs on ({level}).")
 
     def _as_shown(self, line: str) -> str:

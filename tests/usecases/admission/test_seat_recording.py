@@ -18,6 +18,7 @@ from kong_mesh_cp.usecases.admission.seat_recording import (
 )
 from support.fakes.admission import NOON
 from support.fakes.fake_store import FakeStateStore, full_disk
+from support.suites.patience import HANG_SECONDS
 
 
 def seat(name: str) -> SeatId:
@@ -183,7 +184,7 @@ async def test_durable_waits_for_its_own_change_not_for_a_write_already_under_wa
         await trio.testing.wait_all_tasks_blocked()
         assert waited == []
         store.leave.set()
-        with trio.fail_after(5):
+        with trio.fail_after(HANG_SECONDS):
             while not waited:
                 await trio.lowlevel.checkpoint()
         assert set(store.seats) == {seat("a"), seat("b")}

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
-from collections.abc import Collection
 from typing import Any
 
 import pytest
@@ -167,24 +166,6 @@ async def test_putting_back_a_default_policy_warns_of_from() -> None:
     policy = await api.get("MeshTimeout", "mesh-timeout-all-m", mesh="m")
     written = await api.send("MeshTimeout", policy["name"], json.dumps(policy).encode(), mesh="m")
     assert written.warnings == ("'from' field is deprecated, use 'rules' instead",)
-
-
-async def test_of_two_writers_of_one_version_one_is_reported_the_conflict() -> None:
-    api = await api_with_mesh()
-    rival = Put(key=ResourceKey("Dataplane", "m", "dp"), spec="{}", at=api.now)
-
-    class Racing(type(api.store)):  # type: ignore[misc]
-        async def get_many(self, keys: Collection[ResourceKey]) -> object:
-            found = await super().get_many(keys)
-            if rival.key in keys and rival.key not in found:
-                await super().apply([rival])
-            return found
-
-    api.store.__class__ = Racing
-    with pytest.raises(ResourceRefusedError) as error:
-        await api.put("Dataplane", "dp", mesh="m", networking=networking())
-    assert error.value.fault is Fault.CONFLICT
-    assert error.value.detail == 'resource already exists: type="Dataplane" name="dp" mesh="m"'
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,6 @@ from kong_mesh_cp.compose.wings.wing import Task, Wing
 from kong_mesh_cp.shell.admission_socket.limits import (
     SOCKET_ANSWERS_BYTES_MAX,
     SOCKET_BODIES_BYTES_MAX,
-    SOCKET_LIMITS,
 )
 from kong_mesh_cp.shell.listening.budget import Budgets
 from kong_mesh_cp.usecases.admission.admissions import RECLAIM_SECONDS
@@ -22,7 +21,7 @@ def admission_wing(plane: ControlPlane, listeners: Listeners) -> Wing:
         await servers.start(
             listeners.admission,
             plane.admission.handle,
-            limits=SOCKET_LIMITS,
+            limits=plane.admission.places.limits,
             error_body=plane.admission.error_body,
             gate=plane.admission,
             budgets=Budgets(answers=SOCKET_ANSWERS_BYTES_MAX, bodies=SOCKET_BODIES_BYTES_MAX),

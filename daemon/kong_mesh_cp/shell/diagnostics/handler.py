@@ -13,8 +13,8 @@ from kong_mesh_cp.shell.http.routing import Route, Router
 def build_diagnostics(*, ready: Callable[[], bool], metrics: Callable[[], str]) -> Handler:
     """The handler of the diagnostics port.
 
-    `ready` says whether every listener serves; `metrics` gives a whole Prometheus exposition.
-    Neither may wait.
+    `ready` says whether it serves, has what it serves, and can use its store; `metrics` gives a
+    whole Prometheus exposition. Neither may wait.
     """
 
     async def show_health(_: Request) -> Response:

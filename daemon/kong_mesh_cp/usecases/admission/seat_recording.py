@@ -72,6 +72,11 @@ class SeatRecorder:
         self._marks[day] = seats
         self._note_change()
 
+    @property
+    def failing(self) -> bool:
+        """Whether the store has failed to take the last ones."""
+        return self._complaints.failing
+
     async def durable(self) -> None:
         """Return when every change made until now is on disk, or the store has failed to take it.
 

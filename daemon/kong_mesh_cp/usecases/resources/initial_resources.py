@@ -16,6 +16,7 @@ import trio
 
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.errors import StateError
+from kong_mesh_cp.core.identity.secrets_at_rest import NOT_TO_BE_OPENED
 from kong_mesh_cp.core.resources import labels
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.resources.kinds.mesh import Mesh
@@ -152,7 +153,14 @@ class InitialResourcesWriter:
     async def _unless_there(
         self, key: ResourceKey, make: Callable[[], Awaitable[Sequence[Put]]]
     ) -> None:
-        if await self._store.get(key) is not None:
+        try:
+            if await self._store.get(key) is not None:
+                return
+        except StateError as error:
+            if error.code not in NOT_TO_BE_OPENED:
+                raise
+            # It is there, and a start that waited for it could not be mended through the API.
+            log.error("default-unreadable: %s. %s", error.message, error.hint)
             return
         try:
             await self._store.apply(await make())
