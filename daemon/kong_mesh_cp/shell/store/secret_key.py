@@ -23,6 +23,7 @@ from kong_mesh_cp.core.identity.secrets_at_rest import (
     SecretKeys,
 )
 from kong_mesh_cp.shell.host.ownership import user_name
+from kong_mesh_cp.shell.host.reading import read_regular
 from kong_mesh_cp.shell.store.failures import directory_failure, own_user, reason
 from kong_mesh_cp.shell.store.files import sync_directory, write_anew
 
@@ -169,13 +170,8 @@ def _write_beside(path: Path, content: bytes) -> Path:
 
 def _read(path: Path, *, private: bool) -> SecretKeys | None:
     """`private`: no other user may read it. For a credential, systemd has seen to that."""
-    # Nor waits for the writer of a FIFO that was put there.
-    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (os.O_NOFOLLOW if private else 0)
     try:
-        descriptor = os.open(path, flags)
-        with os.fdopen(descriptor, "rb") as file:
-            found = os.fstat(descriptor)
-            content = file.read(KEY_FILE_BYTES_MAX + 1)
+        content, found = read_regular(path, KEY_FILE_BYTES_MAX + 1, follow_links=not private)
     except FileNotFoundError:
         return None
     except OSError as error:
