@@ -6,7 +6,7 @@ import logging
 import os
 import secrets
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
 
 import trio
@@ -19,6 +19,7 @@ from kong_mesh_cp.core.admission.decision import NO_PROXIES_JOIN_GLOBAL
 from kong_mesh_cp.core.admission.ledger import SeatLedger
 from kong_mesh_cp.core.admission.seats import SeatRecord
 from kong_mesh_cp.core.dataclass import dataclass
+from kong_mesh_cp.core.errors import ControlPlaneError
 from kong_mesh_cp.core.formats.json_text import json_text
 from kong_mesh_cp.core.identity.refusal_bounds import ADMISSIONS, API
 from kong_mesh_cp.core.license.sources import SourceReading
@@ -40,7 +41,12 @@ from kong_mesh_cp.usecases.following.replica import Replica
 from kong_mesh_cp.usecases.identity.auditing import Refusals
 from kong_mesh_cp.usecases.license.holder import LicenseHolder
 from kong_mesh_cp.usecases.license.reload_outcome import ReloadOutcome
-from kong_mesh_cp.usecases.ports.state_store import LicenseSources, StateStore
+from kong_mesh_cp.usecases.ports.state_store import (
+    LicenseSources,
+    StateStore,
+    StoreFailure,
+    no_failure,
+)
 
 DEFAULT_MESH = "default"
 INSTANCE_BYTES = 2  # of randomness that tell one start on this host from another
@@ -70,6 +76,8 @@ class ControlPlane:
     reserved: tuple[SeatRecord, ...]  # seats of before that are kept for their proxies
     shared: SharedSeats | None = None
     serving: bool = False  # every listener serves and the stop was not asked for
+    store_failure: StoreFailure = no_failure
+    socket_failure: Callable[[], ControlPlaneError | None] = no_failure
     _reading: trio.Lock = field(default_factory=trio.Lock)
 
     async def reload(self, cause: str) -> ReloadOutcome:
@@ -98,8 +106,28 @@ class ControlPlane:
         self.refusals.tell_untold(at_once=at_once)
         self.admission_refusals.tell_untold(at_once=at_once)
 
+    @property
+    def ready(self) -> bool:
+        return self.serving and self.failure is None
+
+    @property
+    def failure(self) -> ControlPlaneError | None:
+        """What keeps it from being ready while it serves."""
+        return self.store_failure() or self.socket_failure()
+
+    @property
+    def why_not_ready(self) -> str:
+        """For whoever asks: the code of a line in the log."""
+        failure = self.failure
+        return "starting or stopping" if failure is None else failure.code
+
     def status(self) -> str:
-        return self.licensing.status_line(self.admitting.active)
+        """For systemd. What keeps it from being ready comes first."""
+        line = self.licensing.status_line(self.admitting.active)
+        failure = self.failure
+        if failure is not None:
+            return f"NOT READY: {failure.code}; {line}"
+        return line
 
 
 async def assemble(prepared: Prepared, state: OpenState) -> ControlPlane:
@@ -161,9 +189,11 @@ async def assemble(prepared: Prepared, state: OpenState) -> ControlPlane:
         admission_refusals=admission_refusals,
         api=api,
         reserved=expected,
+        store_failure=state.failure,
         shared=shared,
         diagnostics=build_diagnostics(
-            ready=lambda: plane.serving,
+            ready=lambda: plane.ready,
+            why_not=lambda: plane.why_not_ready,
             metrics=lambda: exposition(licensing, admitting, recorder, presence),
         ),
     )

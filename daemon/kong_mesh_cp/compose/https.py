@@ -187,7 +187,7 @@ class Https:
     def _authorities(self) -> bytes | None:
         """Certificates in PEM of which clients' ones have to be; None: clients are not asked."""
         api = self._settings.api_server
-        parts = []
+        parts: list[bytes] = []
         if api.https.tls_ca_file is not None:
             source = "apiServer.https.tlsCaFile"
             parts += read_authorities(api.https.tls_ca_file, setting=source)

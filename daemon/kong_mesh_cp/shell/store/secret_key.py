@@ -137,20 +137,34 @@ def _replace(path: Path, keys: SecretKeys) -> None:
         raise directory_failure(error, path) from error
 
 
-def _make(path: Path) -> SecretKeys:
-    made = SecretKeys((new_secret_key(),))
+def put_back_secret_keys(state_directory: Path, keys: SecretKeys) -> None:
+    """Write the file beside the store again, if there is none. Raises: StateError."""
+    path = state_directory / KEY_NAME
+    if not _put(path, keys):
+        return
+    log.warning("secret-key-put-back: the key of the secrets is in %s again", printable(path))
+
+
+def _put(path: Path, keys: SecretKeys) -> bool:
+    """Put `keys` at `path`, unless there is something; whether they were put."""
     try:
-        temporary = _write_beside(path, made.document())
+        temporary = _write_beside(path, keys.document())
         try:
             # Unlike a rename, a link never replaces: of two that start, one makes the key.
             os.link(temporary, path)
         except FileExistsError:
-            pass
+            return False
         finally:
             temporary.unlink()
         sync_directory(path.parent)
     except OSError as error:
         raise directory_failure(error, path) from error
+    return True
+
+
+def _make(path: Path) -> SecretKeys:
+    made = SecretKeys((new_secret_key(),))
+    _put(path, made)
     kept = _read(path, private=True)
     if kept == made:
         log.info(

@@ -12,6 +12,7 @@ import trio
 from kong_mesh_cp.core.admission.seats import SeatId, SeatRecord
 from kong_mesh_cp.core.license.clock import ClockMark
 from kong_mesh_cp.shell.store import rows
+from kong_mesh_cp.shell.store.belongings import Belongings
 from kong_mesh_cp.shell.store.sqlite import resource_rows
 from kong_mesh_cp.shell.store.sqlite.copies import Copies, merged
 from kong_mesh_cp.shell.store.sqlite.database import Database, open_database
@@ -35,6 +36,10 @@ class SqliteStore:
         self._database = database
         self._copies = copies
         self._copying = trio.Lock()  # the copy written last is the one of the last change
+
+    async def look_after(self) -> None:
+        """As `Database.look_after`."""
+        await self._database.look_after()
 
     async def cluster_id(self) -> str:
         return await self._database.read(rows.cluster_id)
@@ -74,14 +79,18 @@ class SqliteStore:
 
 
 @asynccontextmanager
-async def open_store(path: Path | None, copies: Copies | None = None) -> AsyncIterator[SqliteStore]:
+async def open_store(
+    path: Path | None, copies: Copies | None = None, belongings: Belongings | None = None
+) -> AsyncIterator[SqliteStore]:
     """Open (make, migrate) the store in `path`; None: one in memory, gone when it is closed.
+
+    `belongings`: see `open_database`.
 
     Resource handling: on exit everything accepted is on disk and the writer thread has ended.
     Raises: StateError `state-unwritable`, `state-full`, `state-io`, `state-unsuitable`,
     `store-busy`, `store-corrupt`, `store-foreign`, `store-newer`.
     """
-    async with open_database(path) as database:
+    async with open_database(path, belongings) as database:
         await database.write(rows.make_cluster_id)
         resources = SqliteResources(database, await database.read(resource_rows.revision))
         yield SqliteStore(database, resources, copies)
