@@ -155,7 +155,7 @@ class Writer:
         try:
             self._begin()
             self._connection.execute("BEGIN IMMEDIATE")
-        except (sqlite3.Error, StateError) as error:
+        except (sqlite3.Error, StateError, MemoryError) as error:
             for item in batch:
                 item.result = outcome.Error(error)
             return
@@ -163,7 +163,7 @@ class Writer:
             for item in batch:
                 self._apply(item, alone=len(batch) == 1)
             self._commit(batch)
-        except (sqlite3.Error, StateError) as error:
+        except (sqlite3.Error, StateError, MemoryError) as error:
             # A full disk, for one: SQLite gives up the whole transaction, not the one statement.
             with contextlib.suppress(sqlite3.Error):
                 self._connection.execute("ROLLBACK")
@@ -188,7 +188,7 @@ class Writer:
                     item.result = outcome.Error(error)
 
     def _settle_one_by_one(
-        self, batch: Sequence[_Item[Any]], error: sqlite3.Error | StateError
+        self, batch: Sequence[_Item[Any]], error: sqlite3.Error | StateError | MemoryError
     ) -> None:
         if len(batch) > 1 and isinstance(error, sqlite3.Error):
             for item in batch:

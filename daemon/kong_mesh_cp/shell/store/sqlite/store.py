@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import date, datetime
@@ -10,6 +11,7 @@ from pathlib import Path
 import trio
 
 from kong_mesh_cp.core.admission.seats import SeatId, SeatRecord
+from kong_mesh_cp.core.formats.printable import printable
 from kong_mesh_cp.core.license.clock import ClockMark
 from kong_mesh_cp.shell.store import rows
 from kong_mesh_cp.shell.store.belongings import Belongings
@@ -20,6 +22,8 @@ from kong_mesh_cp.shell.store.sqlite.own_slots import OwnSlots
 from kong_mesh_cp.shell.store.sqlite.resources import SqliteResources
 from kong_mesh_cp.shell.store.writer import T
 from kong_mesh_cp.usecases.ports.state_store import AuditEntry, Remembered
+
+log = logging.getLogger(__name__)
 
 
 class SqliteStore:
@@ -38,8 +42,21 @@ class SqliteStore:
         self._copying = trio.Lock()  # the copy written last is the one of the last change
 
     async def look_after(self) -> None:
-        """As `Database.look_after`."""
+        """As `Database.look_after`; copies that were taken away are made again."""
         await self._database.look_after()
+        if self._copies is None or self._copies.are_files():
+            return
+        past = await self._database.read(rows.remembered)
+        if not self._copies.lacks(past):
+            return
+        if past.trial_started_at is not None:
+            await self._copy(self._copies.save_trial_start, past.trial_started_at)
+        if past.clock is not None:
+            await self._copy(self._copies.save_clock, past.clock)
+        log.warning(
+            "state-copy-made-again: trial.json and clock.json in %s, one of which was taken away",
+            printable(self._copies.directory),
+        )
 
     async def cluster_id(self) -> str:
         return await self._database.read(rows.cluster_id)
