@@ -153,17 +153,29 @@ class Stage:
     def start(self) -> Daemon:
         return self.daemon.start()
 
-    def says(self, code: str) -> Said:
-        """The last line with `code` of the daemon, which runs on."""
+    def says(self, code: str, *, ready: bool = True) -> Said:
+        """The last line with `code` of the daemon, which runs on; `ready`: and serves."""
         pattern = re.compile(rf"^{INSTANT} (\w+) +({code}: .*)$", re.MULTILINE)
         eventually(f"the line {code}", lambda: pattern.search(self.daemon.stderr))
         level, line = pattern.findall(self.daemon.stderr)[-1]
-        assert self.daemon.diagnostics("/ready").status == 200
-        return Said(self._as_shown(line), f"It runs on ({level}).")
+        if ready:
+            eventually("ready", lambda: self.daemon.diagnostics("/ready").status == 200)
+            return Said(self._as_shown(line), f"It runs on ({level}).")
+        eventually("not ready", lambda: self.daemon.diagnostics("/ready").status == 503)
+        answer = self.daemon.diagnostics("/ready")
+        assert (answer.status, answer.body) == (503, f"not ready: {_code_of(line)}\n".encode())
+        eventually("it says so", lambda: self.daemon.status_text.startswith("NOT READY: "))
+        return Said(self._as_shown(line), f"It runs on and is not ready ({level}).")
 
     def _as_shown(self, line: str) -> str:
         whats = sorted(self._shown, key=len, reverse=True)
         return re.sub("|".join(map(re.escape, whats)), lambda found: self._shown[found[0]], line)
+
+
+def _code_of(line: str) -> str:
+    """What `/ready` says of a line."""
+    code = line.partition(":")[0]
+    return "socket-path-taken" if code == "admission-socket-gone" else code
 
 
 Scenario = Callable[[Stage], Said]

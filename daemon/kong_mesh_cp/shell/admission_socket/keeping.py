@@ -59,7 +59,8 @@ class KeptSocket:
                 self._place = _place(self._path)
                 log.warning(
                     "admission-socket-made-again: %s had been removed or replaced; proxies can "
-                    "join again, and no seat was lost",
+                    "join again, and no seat was lost. See that nobody removes files of a running "
+                    "daemon.",
                     printable(self._path),
                 )
                 self._note(None)

@@ -33,6 +33,7 @@ OWN_NAMES = (
     "trial.json",
 )
 COMMAND_CHARACTERS_MAX = 120
+PID_BYTES_MAX = 32  # of what a lock holds
 
 log = logging.getLogger(__name__)
 
@@ -183,17 +184,31 @@ def _lock(directory: Path) -> int:
         raise directory_failure(error, path) from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _require_pid(os.pread(descriptor, PID_BYTES_MAX + 1, 0), path)
         give_to_owner(descriptor, directory)
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+    except StateError:
+        os.close(descriptor)
+        raise
     except OSError as error:
         try:
             if error.errno == errno.EWOULDBLOCK:
-                raise _locked(directory, os.pread(descriptor, 32, 0)) from None
+                raise _locked(directory, os.pread(descriptor, PID_BYTES_MAX, 0)) from None
             raise directory_failure(error, path) from error
         finally:
             os.close(descriptor)
     return descriptor
+
+
+def _require_pid(content: bytes, path: Path) -> None:
+    """A lock is written anew, and must not be a file that got its name by mistake."""
+    if content and not content.strip().isdigit():
+        raise StateError(
+            f"{printable(path)} holds something else than the id of a process",
+            code="state-not-own",
+            hint="Look what it is, and move it to where it belongs: the lock is made again.",
+        )
 
 
 def _locked(directory: Path, content: bytes) -> StateError:

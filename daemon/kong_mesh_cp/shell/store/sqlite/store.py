@@ -54,7 +54,8 @@ class SqliteStore:
         if past.clock is not None:
             await self._copy(self._copies.save_clock, past.clock)
         log.warning(
-            "state-copy-made-again: trial.json and clock.json in %s, one of which was taken away",
+            "state-copy-made-again: trial.json or clock.json in %s was taken away, and is there "
+            "again. See that nobody removes files of a running daemon.",
             printable(self._copies.directory),
         )
 

@@ -120,7 +120,7 @@ class StoreFiles:
         self._spoilt = False
         log.warning(
             "store-index-made-again: %s was written over or cut by somebody else; it is made of "
-            "the log again, and nothing is lost",
+            "the log again, and nothing is lost. See that nobody writes files of a running daemon.",
             printable(self._paths[INDEX]),
         )
 
