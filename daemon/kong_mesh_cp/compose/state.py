@@ -186,6 +186,8 @@ def _kept_files(
         finally:
             if fault is not None:  # which says more than what it leads to
                 raise fault
+        if store is not None:
+            await store.look_after_copies()
 
     return KeptFiles(OwnFiles(look), belongings)
 

@@ -35,6 +35,11 @@ class Belongings:
         self._looks.append(look)
         self._restorers.append(restore)
 
+    def remove(self, look: Look) -> None:
+        """It is not needed any more."""
+        place = self._looks.index(look)
+        del self._looks[place], self._restorers[place]
+
     def fault(self) -> StateGoneError | None:
         """The first that is wrong."""
         for look in self._looks:

@@ -171,7 +171,8 @@ class Writer:
 
     def _commit(self, batch: Sequence[_Item[Any]]) -> None:
         if all(isinstance(item.result, outcome.Error) for item in batch):
-            self._connection.execute("ROLLBACK")
+            with contextlib.suppress(sqlite3.Error):  # it may have given up by itself
+                self._connection.execute("ROLLBACK")
             if any(_is_of_store(item) for item in batch):
                 self._require_kept()  # which knows better what is wrong
             return

@@ -19,7 +19,7 @@ from urllib.parse import quote
 
 import trio
 
-from kong_mesh_cp.core.errors import StateError
+from kong_mesh_cp.core.errors import StateError, StateGoneError
 from kong_mesh_cp.core.formats.printable import printable
 from kong_mesh_cp.shell.store.belongings import Belongings
 from kong_mesh_cp.shell.store.failures import directory_failure, store_corrupt, store_failure
@@ -138,7 +138,7 @@ class Database:
         with contextlib.suppress(OSError):
             fault = None if self._files is None else self._files.fault()
             if fault is not None:  # the reason of what SQLite complains of
-                return fault
+                return StateGoneError(fault.message, code=fault.code, hint=fault.hint)
         if isinstance(error, sqlite3.Error):
             return store_failure(error, self.path)
         place = "in memory" if self.path is None else printable(self.path)
@@ -200,6 +200,7 @@ async def open_database(
                     await writer.close()
         finally:
             if files is not None:
+                owned.remove(files.fault)
                 files.close()
 
 

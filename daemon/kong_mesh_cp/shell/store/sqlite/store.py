@@ -42,8 +42,11 @@ class SqliteStore:
         self._copying = trio.Lock()  # the copy written last is the one of the last change
 
     async def look_after(self) -> None:
-        """As `Database.look_after`; copies that were taken away are made again."""
+        """As `Database.look_after`."""
         await self._database.look_after()
+
+    async def look_after_copies(self) -> None:
+        """Make those again that were taken away. Raises: StateError."""
         if self._copies is None or self._copies.are_files():
             return
         past = await self._database.read(rows.remembered)
