@@ -11,13 +11,16 @@ from support.storms.file_replacement import FILES, FileReplacement, every_round,
 
 pytestmark = pytest.mark.system
 
+ROUNDS_OF_A_RUN = 4  # then it is killed, and what it has promised looked for
 SEED = 20261130  # another one and more rounds: scripts/fuzz-files
 
 
 def test_each_file_may_be_taken_away_under_load(tmp_path: Path) -> None:
     with FileReplacement(tmp_path, patience_seconds=START_SECONDS_MAX, seed=SEED) as daemon:
-        for file, kind in some_rounds(len(FILES), SEED):
+        for number, (file, kind) in enumerate(some_rounds(len(FILES), SEED), 1):
             daemon.round(file, kind)
+            if number % ROUNDS_OF_A_RUN == 0:
+                daemon.compare()
 
 
 def test_every_file_is_taken_away_in_ten_ways_at_least() -> None:

@@ -264,12 +264,16 @@ class FileReplacement:
             return
         self._put_back(file, kind, path, aside, content=content, mode=mode)
         eventually("it is ready again", lambda: self._ready(f"after-{file}"))
+
+    def compare(self) -> None:
+        """Kill it, start it again, and look for all that was promised. Raises: AssertionError."""
+        daemon, promised = self._daemon, self._load.promised
         daemon.stop(signal.SIGKILL)
         daemon.start()
         self._await_start()
-        lost = [place for place in load.promised if daemon.api("GET", place).status != 200]
-        assert not lost, f"lost when {file} was {kind}: {lost}"
-        load.promised.clear()
+        lost = [place for place in promised if daemon.api("GET", place).status != 200]
+        assert not lost, f"lost: {lost}"
+        promised.clear()
 
     def _take(self, file: str, kind: str, path: Path, aside: Path) -> None:
         if kind == SWAPPED:
