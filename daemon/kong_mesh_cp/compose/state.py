@@ -143,7 +143,9 @@ async def open_state(settings: Settings, service: ServiceEnvironment) -> AsyncIt
                 keys = await _keys(shared.resources, directory, credentials)
                 key_id = await shared.agree_on_secret_key(keys.keys[0].id)
                 keys = sealing_with(keys, key_id, directory.path)
-                resources = SealedResources(shared.resources, keys, directory.belongings.require)
+                resources = SealedResources(
+                    shared.resources, keys, directory.belongings.require_as_known
+                )
                 files = _kept_files(directory, resources, credentials)
                 for warning in await shared.exposure():
                     log.warning("%s", warning)
@@ -162,7 +164,9 @@ async def open_state(settings: Settings, service: ServiceEnvironment) -> AsyncIt
         else:
             async with directory.open_store() as store:
                 keys = await _keys(store.resources, directory, credentials)
-                opened = SealedResources(store.resources, keys, directory.belongings.require)
+                opened = SealedResources(
+                    store.resources, keys, directory.belongings.require_as_known
+                )
                 files = _kept_files(directory, opened, credentials, store)
                 sealing = SealingKeyFile(opened, store.resources, directory.path, credentials)
                 yield OpenState(store, opened, sealing, failure=files.watch.failure, files=files)
@@ -179,13 +183,15 @@ def _kept_files(
     belongings.add(key.look, key.restore)
 
     async def look() -> None:
-        fault = await trio.to_thread.run_sync(belongings.fault, abandon_on_cancel=True)
         try:
+            await trio.to_thread.run_sync(belongings.require, abandon_on_cancel=True)
+        except StateError:  # which says more than what it leads to
             if store is not None:
-                await store.look_after()
-        finally:
-            if fault is not None:  # which says more than what it leads to
-                raise fault
+                with suppress(StateError):
+                    await store.look_after()
+            raise
+        if store is not None:
+            await store.look_after()
         if store is not None:
             await store.look_after_copies()
 

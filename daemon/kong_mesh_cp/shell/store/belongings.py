@@ -27,6 +27,7 @@ class Belongings:
     def __init__(self) -> None:
         self._looks: list[Look] = []
         self._restorers: list[Callable[[], None]] = []
+        self._last: StateGoneError | None = None  # what `require` has found
 
     def add(self, look: Look, restore: Callable[[], None] = _nothing) -> None:
         """`restore` makes the thing again where it is missing and can be made of what is known
@@ -53,9 +54,14 @@ class Belongings:
 
     def require(self) -> None:
         """Raises: StateGoneError, as `fault` has it."""
-        fault = self.fault()
-        if fault is not None:
-            raise fault
+        self._last = self.fault()
+        if self._last is not None:
+            raise self._last
+
+    def require_as_known(self) -> None:
+        """As `require`, which is only asked where something was wrong at its last time."""
+        if self._last is not None:
+            self.require()
 
     def restore(self) -> None:
         """Raises: StateError for the first that cannot be made again."""

@@ -53,8 +53,8 @@ class Writer:
     """Owns `connection` (in autocommit mode) and the thread that uses it, until `close`.
 
     `turn` is held around each transaction, for a connection that is shared with readers.
-    `require_kept` raises StateError where what is committed would not be found again; it is asked
-    before and after each commit. `begin` is called before each transaction; it may raise
+    `may_commit` before and `require_kept` after each commit raise StateError where what is
+    committed would not be found again. `begin` is called before each transaction; it may raise
     StateError.
     """
 
@@ -62,11 +62,14 @@ class Writer:
         self,
         connection: sqlite3.Connection,
         turn: AbstractContextManager[object],
+        *,
+        may_commit: Callable[[], None] = _believe,
         require_kept: Callable[[], None] = _believe,
         begin: Callable[[], None] = _believe,
     ) -> None:
         self._connection = connection
         self._turn = turn
+        self._may_commit = may_commit
         self._require_kept = require_kept
         self._begin = begin
         self._token = trio.lowlevel.current_trio_token()
@@ -174,9 +177,10 @@ class Writer:
             with contextlib.suppress(sqlite3.Error):  # it may have given up by itself
                 self._connection.execute("ROLLBACK")
             if any(_is_of_store(item) for item in batch):
-                self._require_kept()  # which knows better what is wrong
+                self._may_commit()  # which knows better what is wrong
+                self._require_kept()
             return
-        self._require_kept()
+        self._may_commit()
         self._connection.execute("COMMIT")
         for item in batch:
             item.made = item.result if isinstance(item.result, outcome.Value) else None

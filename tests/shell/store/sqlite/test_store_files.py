@@ -58,7 +58,11 @@ async def test_nothing_is_written_until_what_was_taken_away_is_back(
     path = tmp_path / "store.db"
     async with opened(path) as (database, belongings):
         await note(database, 1)
+        assert belongings.fault() is None
         taken(tmp_path / name)
+        if name == "store.db-shm":  # which is looked at each second
+            with pytest.raises(StateGoneError):
+                belongings.require()
         with pytest.raises(StateGoneError) as refused:
             await note(database, 2)
         assert refused.value.code == "store-gone"
@@ -109,7 +113,7 @@ async def test_a_file_that_was_written_over_is_noticed(tmp_path: Path, name: str
     async with opened(tmp_path / "store.db") as (database, _):
         await note(database, 1)
         with (tmp_path / name).open("r+b") as file:
-            file.write(b"junk" * 100)
+            file.write(b"junk" * 200)
         with pytest.raises(StateGoneError, match=name):
             await note(database, 2)
 

@@ -21,7 +21,7 @@ import trio
 
 from kong_mesh_cp.core.errors import StateError, StateGoneError
 from kong_mesh_cp.core.formats.printable import printable
-from kong_mesh_cp.shell.store.belongings import Belongings
+from kong_mesh_cp.shell.store.belongings import Belongings, Look
 from kong_mesh_cp.shell.store.failures import directory_failure, store_corrupt, store_failure
 from kong_mesh_cp.shell.store.files import FILE_MODE, give_to_owner, sync_directory
 from kong_mesh_cp.shell.store.schema import all_migrations, migrate, recognise
@@ -187,7 +187,13 @@ async def open_database(
         owned = belongings or Belongings()
         if files is not None:
             owned.add(files.fault)
-        writer = Writer(writing, turn or contextlib.nullcontext(), owned.require, _mending(files))
+        writer = Writer(
+            writing,
+            turn or contextlib.nullcontext(),
+            may_commit=_requiring(owned, None if files is None else files.fault_before_commit),
+            require_kept=_requiring(owned, None if files is None else files.fault_after_commit),
+            begin=_mending(files),
+        )
         try:
             with guarded(files.keep_index_length) if files else contextlib.nullcontext():
                 try:
@@ -202,6 +208,22 @@ async def open_database(
             if files is not None:
                 owned.remove(files.fault)
                 files.close()
+
+
+def _requiring(owned: Belongings, quick: Look | None) -> Callable[[], None]:
+    """Raises what is wrong with all that is owned, when it was wrong before or `quick` says so."""
+
+    def require() -> None:
+        owned.require_as_known()
+        try:
+            fault = None if quick is None else quick()
+        except OSError as error:
+            raise directory_failure(error, Path("store.db")) from error
+        if fault is not None:
+            owned.require()
+            raise StateGoneError(fault.message, code=fault.code, hint=fault.hint)
+
+    return require
 
 
 def _mending(files: StoreFiles | None) -> Callable[[], None]:
