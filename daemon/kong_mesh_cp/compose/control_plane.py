@@ -6,7 +6,7 @@ import logging
 import os
 import secrets
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
 
 import trio
@@ -20,6 +20,7 @@ from kong_mesh_cp.core.admission.ledger import SeatLedger
 from kong_mesh_cp.core.admission.mesh_quotas import MeshQuotas
 from kong_mesh_cp.core.admission.seats import SeatRecord
 from kong_mesh_cp.core.dataclass import dataclass
+from kong_mesh_cp.core.errors import ControlPlaneError
 from kong_mesh_cp.core.formats.json_text import json_text
 from kong_mesh_cp.core.identity.refusal_bounds import ADMISSIONS, API
 from kong_mesh_cp.core.license.sources import SourceReading
@@ -82,6 +83,7 @@ class ControlPlane:
     serving: bool = False
     starting: bool = True  # it has not served yet
     store_failure: StoreFailure = no_failure
+    socket_failure: Callable[[], ControlPlaneError | None] = no_failure
     _reading: trio.Lock = field(default_factory=trio.Lock)
 
     async def reload(self, cause: str) -> ReloadOutcome:
@@ -112,12 +114,23 @@ class ControlPlane:
 
     @property
     def ready(self) -> bool:
-        return self.serving and self.store_failure() is None
+        return self.serving and self.failure is None
+
+    @property
+    def failure(self) -> ControlPlaneError | None:
+        """What keeps it from being ready while it serves."""
+        return self.store_failure() or self.socket_failure()
+
+    @property
+    def why_not_ready(self) -> str:
+        """For whoever asks: the code of a line in the log."""
+        failure = self.failure
+        return "starting or stopping" if failure is None else failure.code
 
     def status(self) -> str:
         """For systemd. What keeps it from being ready comes first."""
         line = self.licensing.status_line(self.admitting.active)
-        failure = self.store_failure()
+        failure = self.failure
         if failure is not None:
             return f"NOT READY: {failure.code}; {line}"
         if self.starting:
@@ -195,6 +208,7 @@ async def assemble(prepared: Prepared, state: OpenState) -> ControlPlane:
         shared=shared,
         diagnostics=build_diagnostics(
             ready=lambda: plane.ready,
+            why_not=lambda: plane.why_not_ready,
             metrics=lambda: exposition(licensing, admitting, recorder, presence, authority_ends),
         ),
     )

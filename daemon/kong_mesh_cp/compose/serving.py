@@ -28,6 +28,7 @@ from kong_mesh_cp.shell.license_file.watch import watch
 from kong_mesh_cp.shell.listening.budget import MIB, Budgets
 from kong_mesh_cp.shell.listening.drain import Drain
 from kong_mesh_cp.shell.listening.limits import DRAIN_SECONDS
+from kong_mesh_cp.shell.store.sqlite.index_guard import survive_bus_errors
 from kong_mesh_cp.usecases.license.holder import CAUSE_FILE
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ async def serve(prepared: Prepared, manager: ServiceManager) -> None:
     Raises: StateError, SecretKeyError, ListenError or LicenseRejectedError before anything is
     served.
     """
+    survive_bus_errors()
     places, beside = places_wanted(prepared.settings), descriptors_beside(prepared.settings)
     part = part_of_places(raise_descriptor_limit(places + beside), places, beside)
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
@@ -87,6 +89,7 @@ class _Run:
         self._manager = manager
         self._drain = Drain()
         self._clock_failing = False
+        self._files = state.files
         limits = prepared.settings.api_server.limits
         budgets = Budgets(answers=limits.unread_answers_mebibytes * MIB)
         self._wings = (  # in the order of their start
@@ -104,6 +107,8 @@ class _Run:
             background.start_soon(self._check_restart)
             background.start_soon(self._watch_license)
             background.start_soon(self._feed_watchdog)
+            if self._files is not None:
+                background.start_soon(self._files.watch.run)
             for wing in self._wings:
                 for task in wing.background:
                     background.start_soon(task)
@@ -182,6 +187,8 @@ class _Run:
             if started:
                 self._manager.reloading()
             await self._plane.reload("SIGHUP")
+            if self._files is not None:
+                await self._files.restore()
             for wing in self._wings:
                 await wing.reload()
             if started:

@@ -55,7 +55,11 @@ class UnixConnection(http.client.HTTPConnection):
     def connect(self) -> None:
         self.sock = socket.socket(socket.AF_UNIX)
         self.sock.settimeout(START_SECONDS_MAX)
-        self.sock.connect(os.fspath(self._path))
+        try:
+            self.sock.connect(os.fspath(self._path))
+        except OSError:
+            self.close()
+            raise
 
 
 class Seat:
@@ -73,8 +77,12 @@ class Seat:
 
     def _ask(self, path: Path, body: object) -> None:
         self._connection = UnixConnection(path)
-        self._connection.request("POST", "/v1/admissions", json.dumps(body))
-        self._response = self._connection.getresponse()
+        try:
+            self._connection.request("POST", "/v1/admissions", json.dumps(body))
+            self._response = self._connection.getresponse()
+        except OSError:
+            self._connection.close()
+            raise
         self.status = self._response.status
         self.first: dict[str, Any]
         if self.status == 200:

@@ -14,7 +14,7 @@ from support.daemons.poolers import pooled
 from support.daemons.postgres import set_back
 from support.daemons.postgres_daemons import variables
 from support.daemons.postgres_roles import LESSER, role
-from support.staging.staging import INSTANT, NOW_SHOWN, Said, Scenarios, Stage
+from support.staging.staging import INSTANT, NOW_SHOWN, STARTING, Said, Scenarios, Stage
 
 POSTGRES = Scenarios()
 HOST_SHOWN = "db.example.com"
@@ -195,7 +195,7 @@ def _(stage: Stage) -> Said:
         stage.show(f"{connection.info.backend_pid}", "4711")
         stage.show("user postgres", "user dba")
         stage.daemon.launch()
-        said = stage.says("defaults-not-made", ready=False)
+        said = stage.says("defaults-not-made", ready=False, why=STARTING)
         return said.at(f"since ({INSTANT})", NOW_SHOWN)
 
 
@@ -266,6 +266,6 @@ def _(stage: Stage) -> Said:
         stage.show(cause, GONE)
         not_ready = lambda: stage.daemon.diagnostics("/ready").status == 503  # noqa: E731
         eventually("it is not ready", not_ready)
-        return stage.says(code, ready=False)
+        return stage.says(code, ready=False, why="store-unreachable")
     finally:
         server.start()
