@@ -55,7 +55,11 @@ class NotFoundError(KumactlError):
 
 
 class MeshNotFoundError(NotFoundError):
-    """The mesh that a resource was looked for in does not exist."""
+    """The mesh that a resource was looked for in does not exist. `mesh` is its name, or ""."""
+
+    def __init__(self, message: str, *, fields: Sequence[FieldError] = (), mesh: str = "") -> None:
+        super().__init__(message, fields=fields)
+        self.mesh = mesh
 
 
 class RefusedError(KumactlError):

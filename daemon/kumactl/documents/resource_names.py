@@ -7,6 +7,7 @@ from functools import cache
 from typing import Final
 from urllib.parse import quote
 
+from kong_mesh_cp.core.formats.near_words import did_you_mean
 from kong_mesh_cp.core.resources.registry import TYPES, ResourceType
 from kumactl.errors import UsageError
 
@@ -30,7 +31,8 @@ def type_of_word(word: str) -> ResourceType:
     """The type that `word` means on a command line. Raises: UsageError."""
     found = by_word().get(word.lower())
     if found is None:
-        raise UsageError(f'unknown resource type "{word}". `kumactl get --help` lists them')
+        near = did_you_mean(word, by_word())
+        raise UsageError(f'unknown resource type "{word}"{near}. `kumactl get --help` lists them')
     return found
 
 

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import BinaryIO, Final
 from urllib.parse import urljoin, urlsplit
 
+from kumactl.documents.encodings import text_of
 from kumactl.errors import UnreachableError, UsageError
 from kumactl.transport import Answer, Transport
 
-DOCUMENT_BYTES_MAX: Final = 16 * 1024 * 1024
+_MIB: Final = 1024 * 1024
+DOCUMENT_BYTES_MAX: Final = 16 * _MIB
 REDIRECTS_MAX: Final = 5
 _SUFFIXES: Final = {".yaml", ".yml", ".json"}
 
@@ -62,11 +64,11 @@ def _file(path: Path) -> SourceText:
 
 def _text(name: str, content: bytes) -> SourceText:
     if len(content) > DOCUMENT_BYTES_MAX:
-        raise UsageError(f"{name} is larger than {DOCUMENT_BYTES_MAX} bytes")
-    try:
-        return SourceText(name, content.decode("utf-8-sig"))
-    except UnicodeDecodeError:
-        raise UsageError(f"{name} is not UTF-8 text") from None
+        raise UsageError(
+            f"{name} is larger than {DOCUMENT_BYTES_MAX // _MIB} MiB. Split it between documents (at"
+            " lines of ---) into several files, and give their folder: -f FOLDER"
+        )
+    return SourceText(name, text_of(content, name))
 
 
 def _download(url: str, timeout_seconds: float) -> bytes:
