@@ -37,6 +37,7 @@ def test_the_index_has_the_members_that_clients_know_in_their_order(tmp_path: Pa
             "instanceId",
             "product",
             "version",
+            "capabilities",
         ]
         assert answer.json["product"] == "Kong Mesh"
         assert str(answer.json["version"]).startswith("2.10.")

@@ -98,7 +98,7 @@ async def ask(client: Client, call: str, *headers: str) -> Answer:
     return await client.ask("\r\n".join([f"{call} HTTP/1.1", *headers, "", ""]).encode())
 
 
-async def test_the_index_has_kumas_members_in_kumas_order() -> None:
+async def test_the_index_has_kumas_members_in_kumas_order_and_what_clients_may_ask_for() -> None:
     async with api() as client:
         answer = await ask(client, "GET /", STRANGER)
 
@@ -111,7 +111,11 @@ async def test_the_index_has_kumas_members_in_kumas_order() -> None:
         ' "hostname": "cp-host",\n'
         ' "instanceId": "cp-host-2875",\n'
         ' "product": "Kong Mesh",\n'
-        ' "version": "2.10.11"\n'
+        ' "version": "2.10.11",\n'
+        ' "capabilities": [\n'
+        '  "dryRun",\n'
+        '  "strict"\n'
+        " ]\n"
         "}\n"
     )
 

@@ -65,6 +65,18 @@ def dataplane_signing_key(mesh_name: str, serial: int = 1) -> str:
     return f"dataplane-token-signing-key-{mesh_name}-{serial}"
 
 
+def filled_in(spec: object, zone: str, *, is_new: bool) -> object:
+    """`spec`, of any type, with what is filled in at a write."""
+    match spec:
+        case Mesh():
+            return with_metrics_defaults(spec)
+        case Dataplane():
+            tagged = with_zone_tag(spec, zone)
+            return with_unproven_inbounds(tagged) if is_new else tagged
+        case _:
+            return spec
+
+
 def with_metrics_defaults(mesh: Mesh) -> Mesh:
     """`mesh` as it is stored: its Prometheus backends say port, path, tags and TLS."""
     if mesh.metrics is None:

@@ -13,6 +13,7 @@ from kong_mesh_cp.shell.http.plain_text import plain_text_error
 from kong_mesh_cp.shell.http.routing import Route, Router
 from kong_mesh_cp.shell.rest_api.problem import InvalidParameter, kuma_error
 from kong_mesh_cp.shell.rest_api.routes.openapi_routes import document_routes
+from kong_mesh_cp.shell.rest_api.write_queries import CAPABILITIES
 from kong_mesh_cp.usecases.license.reload_outcome import ReloadOutcome
 
 _FULL = "full"  # the view of the license for administrators
@@ -73,7 +74,7 @@ class Index:
     gui: str = ""  # path of the GUI; empty when there is none
 
     def document(self) -> dict[str, object]:
-        """Members in the order of Kuma's clients' fixtures."""
+        """Members in the order of Kuma's clients' fixtures, and one that Kuma has not."""
         return {
             "basedOnKuma": self.version,
             "clusterId": self.cluster_id,
@@ -82,6 +83,7 @@ class Index:
             "instanceId": self.instance_id,
             "product": "Kong Mesh",
             "version": self.version,
+            "capabilities": [*CAPABILITIES],
         }
 
 

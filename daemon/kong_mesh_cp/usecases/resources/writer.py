@@ -20,24 +20,16 @@ from kong_mesh_cp.core.identity.audit import quoted, told
 from kong_mesh_cp.core.identity.conditions import may_be_about
 from kong_mesh_cp.core.identity.users import User
 from kong_mesh_cp.core.meshes import membership, mesh_changes
-from kong_mesh_cp.core.meshes.mesh_defaults import (
-    with_metrics_defaults,
-    with_unproven_inbounds,
-    with_zone_tag,
-)
+from kong_mesh_cp.core.meshes.mesh_defaults import filled_in
 from kong_mesh_cp.core.resources import inline_secrets, labels
-from kong_mesh_cp.core.resources.bodies import (
-    request_violations,
-)
+from kong_mesh_cp.core.resources.bodies import request_violations
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.resources.kinds.dataplane import Dataplane
-from kong_mesh_cp.core.resources.kinds.insights import ZoneInsight
 from kong_mesh_cp.core.resources.kinds.mesh import Mesh
 from kong_mesh_cp.core.resources.kinds.secret import Secret
 from kong_mesh_cp.core.resources.labels import Deployment
 from kong_mesh_cp.core.resources.meta import name_warning
 from kong_mesh_cp.core.resources.registry import TYPES, ResourceType
-from kong_mesh_cp.core.schema.violations import Violation
 from kong_mesh_cp.usecases.ports.resource_store import (
     AlreadyExistsError,
     Change,
@@ -46,17 +38,13 @@ from kong_mesh_cp.usecases.ports.resource_store import (
     Put,
     QuotaExceededError,
     ResourceStore,
-    Selection,
     StoredResource,
     TooLargeError,
     VersionConflictError,
 )
 from kong_mesh_cp.usecases.ports.state_store import WallClock
 from kong_mesh_cp.usecases.resources import resource_refusals, write_access
-from kong_mesh_cp.usecases.resources.documents import (
-    spec_as,
-    stored_form,
-)
+from kong_mesh_cp.usecases.resources.documents import spec_as, stored_form
 from kong_mesh_cp.usecases.resources.kinds import KINDS
 from kong_mesh_cp.usecases.resources.mesh_creation import MeshCreation
 from kong_mesh_cp.usecases.resources.quotas import Quotas
@@ -70,6 +58,7 @@ from kong_mesh_cp.usecases.resources.sent_bodies import (
     read_text,
     refuse,
 )
+from kong_mesh_cp.usecases.resources.still_needed import reason_to_stay
 from kong_mesh_cp.usecases.resources.turns import Turns
 
 DECODED: Final = ""  # who sends those, in the line for large bodies: no user's name
@@ -115,6 +104,10 @@ class _There:
     mesh: StoredResource | None = None
 
 
+def _title(existing: StoredResource | None) -> str:
+    return resource_refusals.CREATE if existing is None else resource_refusals.UPDATE
+
+
 def always(_who: str) -> bool:
     """A `may_be_told` of a log that nobody can fill."""
     return True
@@ -152,9 +145,20 @@ class ResourceWriter:
         )
 
     async def put(
-        self, user: User, resource_type: ResourceType, mesh: str, name: str, body: bytes
+        self,
+        user: User,
+        resource_type: ResourceType,
+        mesh: str,
+        name: str,
+        body: bytes,
+        *,
+        dry_run: bool = False,
     ) -> Written:
-        """Make the resource, or replace its whole spec; `mesh` is "" for a global type."""
+        """Make the resource, or replace its whole spec; `mesh` is "" for a global type.
+
+        `dry_run`: judged as the real write, of which nothing comes. No key is made for it, and what
+        only the store itself can say (a quota, another writer) is not asked.
+        """
         key = ResourceKey(resource_type.name, mesh, name)
         there = await self._there(key)
         # Who may write nothing here costs nobody the reading of what they send.
@@ -162,7 +166,7 @@ class ResourceWriter:
         given = await self._given(user, resource_type, body)
         if given.sent_by is not None:  # and so time has passed
             there = await self._there(key)
-        return await self._write(user, key, given, there)
+        return await self._write(user, key, given, there, dry_run=dry_run)
 
     async def _there(self, key: ResourceKey) -> _There:
         """One question to the store. Raises: ResourceRefusedError without its mesh."""
@@ -200,18 +204,22 @@ class ResourceWriter:
         given: SentBody,
         there: _There,
         also: Sequence[Put] = (),
+        *,
+        dry_run: bool = False,
     ) -> Written:
         existing = there.existing
         await self._in_worker_thread(given, partial(self._require_fit, key, given))
-        spec = self._spec_to_store(given.draft.spec, existing)
+        zone = self._rules.deployment.zone
+        spec = filled_in(given.draft.spec, zone, is_new=existing is None)
         stored = partial(stored_form, KINDS[key.type], spec)
         document, text = await self._in_worker_thread(given, stored)
         # What is checked is what is stored: members the type does not know are gone.
         require(self._access, user, write_access.storing(key, existing, document))
         inline = await self._inline_secrets(key, given, text, existing)
-        changes = await self._changes(key, given, spec, text, there, user=user)
-        title = resource_refusals.CREATE if existing is None else resource_refusals.UPDATE
-        await self._apply([*changes, *also], key, title)
+        await self._require_allowed(user, key, given, spec, there)
+        if not dry_run:
+            changes = await self._changes(key, given, spec, text, existing, user=user)
+            await self._apply([*changes, *also], key, _title(existing))
         warnings = [*KINDS[key.type].warnings(given.draft.spec), *inline]
         deprecated = name_warning(key.type, key.name)
         return Written(existing is None, (*warnings, *([] if deprecated is None else [deprecated])))
@@ -222,8 +230,7 @@ class ResourceWriter:
         """What to say of them. Raises: ResourceRefusedError where one is the mask of another."""
         look = partial(inline_secrets.found, key.type, text)
         found = await self._in_worker_thread(given, look)
-        title = resource_refusals.CREATE if existing is None else resource_refusals.UPDATE
-        refuse(title, inline_secrets.mask_violations(found))
+        refuse(_title(existing), inline_secrets.mask_violations(found))
         return inline_secrets.warnings(found)
 
     async def _given(self, user: User, resource_type: ResourceType, body: bytes) -> SentBody:
@@ -250,17 +257,27 @@ class ResourceWriter:
         violations = request_violations(given.draft, TYPES[key.type], key, deployment)
         refuse(resource_refusals.PROCESS, violations)
 
-    async def delete(self, user: User, resource_type: ResourceType, mesh: str, name: str) -> None:
-        """Take it out, with all that it owns."""
+    async def delete(
+        self,
+        user: User,
+        resource_type: ResourceType,
+        mesh: str,
+        name: str,
+        *,
+        dry_run: bool = False,
+    ) -> None:
+        """Take it out, with all that it owns; with `dry_run`, only judge whether that may be."""
         key = ResourceKey(resource_type.name, mesh, name)
         require(self._access, user, write_access.removing(key, None))
         existing = await in_its_mesh(self._store, key)
         if existing is None:
             raise resource_refusals.not_found(resource_refusals.DELETE)
         require(self._access, user, write_access.removing(key, existing))
-        violation = await self._needed(key)
+        violation = await reason_to_stay(self._store, key, unsafe=self._rules.unsafe_delete)
         if violation is not None:
             raise resource_refusals.invalid(resource_refusals.DELETE, [violation])
+        if dry_run:
+            return
         # Where its content decides, nothing else goes than what was judged.
         judged = may_be_about(key.type)
         try:
@@ -270,16 +287,26 @@ class ResourceWriter:
         except VersionConflictError as error:
             raise resource_refusals.conflict(error.key) from None
 
-    def _spec_to_store(self, spec: object, existing: StoredResource | None) -> object:
-        """`spec` with what is filled in at a write."""
+    async def _require_allowed(
+        self, user: User, key: ResourceKey, given: SentBody, spec: object, there: _There
+    ) -> None:
+        """What else may stand against a write: what is there. Raises: ResourceRefusedError."""
+        existing, title = there.existing, _title(there.existing)
         match spec:
+            case Mesh() if existing is None:
+                refuse(title, mesh_changes.creation_violations(key.name, spec))
             case Mesh():
-                return with_metrics_defaults(spec)
+                before = spec_as(Mesh, existing)
+                refuse(title, mesh_changes.change_violations(key.name, before, spec))
             case Dataplane():
-                tagged = with_zone_tag(spec, self._rules.deployment.zone)
-                return with_unproven_inbounds(tagged) if existing is None else tagged
+                # A large body has had its turns since, and then the mesh is asked for anew.
+                mesh = there.mesh if given.sent_by is None else None
+                await self._require_membership(user, key, spec, mesh, title)
+            case Secret(data=data) if key_secret_rules.is_token_key(key):
+                check = partial(key_secret_rules.violations, key, data or b"")
+                refuse(title, await trio.to_thread.run_sync(check))
             case _:
-                return spec
+                pass
 
     async def _changes(
         self,
@@ -287,33 +314,21 @@ class ResourceWriter:
         given: SentBody,
         spec: object,
         text: str,
-        there: _There,
+        existing: StoredResource | None,
         *,
         user: User,
     ) -> Sequence[Change]:
         """The write of `spec`, whose text is `text`, with all that has to be made with it."""
-        existing = there.existing
         now = self._wall_clock()
-        title = resource_refusals.CREATE if existing is None else resource_refusals.UPDATE
-        more = list[Put]()
+        more: Sequence[Put] = ()
         proxy_type = _PROXY_TYPES.get(key.type)
         match spec:
+            case Mesh() if existing is None:
+                more = await self._births.created(key.name, spec, now, asker=user.name)
             case Mesh():
-                if existing is None:
-                    refuse(title, mesh_changes.creation_violations(key.name, spec))
-                    more += await self._births.created(key.name, spec, now, asker=user.name)
-                else:
-                    before = spec_as(Mesh, existing)
-                    refuse(title, mesh_changes.change_violations(key.name, before, spec))
-                    more += await self._births.certificates(key.name, spec, now, asker=user.name)
+                more = await self._births.certificates(key.name, spec, now, asker=user.name)
             case Dataplane():
                 proxy_type = spec.proxy_type
-                # A large body has had its turns since, and then the mesh is asked for anew.
-                mesh = there.mesh if given.sent_by is None else None
-                await self._require_membership(user, key, spec, mesh, title)
-            case Secret(data=data) if key_secret_rules.is_token_key(key):
-                check = partial(key_secret_rules.violations, key, data or b"")
-                refuse(title, await trio.to_thread.run_sync(check))
             case _:
                 pass
         written = Put(
@@ -372,27 +387,3 @@ class ResourceWriter:
             raise resource_refusals.over_quota(title, error.excess) from None
         except TooLargeError as error:
             raise resource_refusals.too_large(title, error.found, error.most) from None
-
-    async def _needed(self, key: ResourceKey) -> Violation | None:
-        """Why it has to stay."""
-        match key.type:
-            case "Mesh" if not self._rules.unsafe_delete:
-                dataplanes = Selection(type="Dataplane", mesh=key.name, limit=1)
-                if (await self._store.list(dataplanes)).total:
-                    reason = "unable to delete mesh, there are still some dataplanes attached"
-                    return Violation("mesh", reason)
-            case "Zone" if not self._rules.unsafe_delete:
-                insight = await self._store.get(ResourceKey("ZoneInsight", "", key.name))
-                if insight is not None and spec_as(ZoneInsight, insight).is_online:
-                    reason = (
-                        "unable to delete Zone, Zone CP is still connected, please shut it down"
-                        " first"
-                    )
-                    return Violation("zone", reason)
-            case "Secret":
-                mesh = await self._store.get(mesh_key(key.mesh))
-                if mesh is not None:
-                    return mesh_changes.secret_in_use(key.name, key.mesh, spec_as(Mesh, mesh))
-            case _:
-                pass
-        return None

@@ -91,6 +91,13 @@ _PARTS: Final[dict[str, Schema]] = {
 }
 _WHOLE: Final = {"type": "integer", "minimum": 0}
 _QUERIES: Final[dict[str, Schema]] = {
+    "dryRun": {
+        "description": (
+            "Answer as the write would be answered, and write nothing. Only where the index has "
+            "`dryRun` among its `capabilities`: others would write."
+        ),
+        "schema": {"type": "boolean", "default": False},
+    },
     "filter": {
         "description": "`filter[labels.KEY]=VALUE`: resources that have all of these labels.",
         "style": "deepObject",
@@ -115,6 +122,10 @@ _QUERIES: Final[dict[str, Schema]] = {
     "size": {
         "description": "How many resources a page has.",
         "schema": {**_WHOLE, "maximum": PAGE_ITEMS_MAX, "default": PAGE_ITEMS},
+    },
+    "strict": {
+        "description": "Refuse a body with members that the type does not know.",
+        "schema": {"type": "boolean", "default": False},
     },
     "tag": {
         "description": "`key:value`, parts of a tag and of its value; all of them have to be had.",

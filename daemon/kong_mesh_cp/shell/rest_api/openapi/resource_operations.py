@@ -5,6 +5,7 @@ from __future__ import annotations
 from kong_mesh_cp.core.resources.registry import ResourceType
 from kong_mesh_cp.shell.http.operations import Operation
 from kong_mesh_cp.shell.rest_api.list_queries import TAGGED
+from kong_mesh_cp.shell.rest_api.write_queries import DRY_RUN, STRICT
 from kong_mesh_cp.usecases.resources.reader import OVERVIEWS
 
 _LISTED = ("name", "offset", "size")
@@ -30,6 +31,7 @@ def put(resource_type: ResourceType) -> Operation:
         answers=() if resource_type.read_only else ("Written",),
         takes=resource_type.name,
         creates=not resource_type.read_only,
+        query=() if resource_type.read_only else (DRY_RUN, STRICT),
         refuses=(405,) if resource_type.read_only else (405, 409),
     )
 
@@ -41,6 +43,7 @@ def delete(resource_type: ResourceType) -> Operation:
         tag=resource_type.name,
         description=_unwritable(resource_type),
         answers=() if resource_type.read_only else ("Deleted",),
+        query=() if resource_type.read_only else (DRY_RUN,),
         refuses=(405,) if resource_type.read_only else (405, 409),
     )
 

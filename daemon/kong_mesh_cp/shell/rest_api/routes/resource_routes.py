@@ -25,6 +25,7 @@ from kong_mesh_cp.shell.rest_api.list_queries import list_query
 from kong_mesh_cp.shell.rest_api.openapi import resource_operations as abouts
 from kong_mesh_cp.shell.rest_api.responding import Answer, json_response, of_secrets, responding
 from kong_mesh_cp.shell.rest_api.users import Authenticate
+from kong_mesh_cp.shell.rest_api.write_queries import DRY_RUN, STRICT, write_flags
 from kong_mesh_cp.usecases.identity.auditing import tell
 from kong_mesh_cp.usecases.ports.resource_store import StoredResource
 from kong_mesh_cp.usecases.resources import documents
@@ -200,10 +201,17 @@ class ResourceRoutes:
     def _put(self, resource_type: ResourceType) -> Answer:
         async def put(user: User, request: Request) -> Response:
             self.writable.require(resource_type)
+            flags = write_flags(request, DRY_RUN, STRICT)
             written = await self.applying.put(
-                user, resource_type, *_named(resource_type, request), request.body
+                user,
+                resource_type,
+                *_named(resource_type, request),
+                request.body,
+                dry_run=DRY_RUN in flags,
             )
-            _tell(user, Touch.CREATE if written.created else Touch.UPDATE, resource_type, request)
+            if DRY_RUN not in flags:
+                touch = Touch.CREATE if written.created else Touch.UPDATE
+                _tell(user, touch, resource_type, request)
             document = {"warnings": list(written.warnings)} if written.warnings else {}
             return await json_response(document, 201 if written.created else 200)
 
@@ -212,8 +220,11 @@ class ResourceRoutes:
     def _delete(self, resource_type: ResourceType) -> Answer:
         async def delete(user: User, request: Request) -> Response:
             self.writable.require(resource_type)
-            await self.applying.delete(user, resource_type, *_named(resource_type, request))
-            _tell(user, Touch.DELETE, resource_type, request)
+            dry_run = DRY_RUN in write_flags(request, DRY_RUN)
+            named = _named(resource_type, request)
+            await self.applying.delete(user, resource_type, *named, dry_run=dry_run)
+            if not dry_run:
+                _tell(user, Touch.DELETE, resource_type, request)
             return await json_response({})
 
         return delete
