@@ -45,6 +45,7 @@ from kong_mesh_cp.usecases.ports.resource_store import (
 from kong_mesh_cp.usecases.ports.state_store import WallClock
 from kong_mesh_cp.usecases.resources import resource_refusals, write_access
 from kong_mesh_cp.usecases.resources.documents import spec_as, stored_form
+from kong_mesh_cp.usecases.resources.equal_writes import keeping_what_is_equal
 from kong_mesh_cp.usecases.resources.kinds import KINDS
 from kong_mesh_cp.usecases.resources.mesh_creation import MeshCreation
 from kong_mesh_cp.usecases.resources.quotas import Quotas
@@ -347,7 +348,7 @@ class ResourceWriter:
             if_version=0 if existing is None else existing.version,
             quota=None if self._quotas is None else self._quotas.of(user),
         )
-        return [written, *more]
+        return [keeping_what_is_equal(written, given.draft.meta.labels, existing), *more]
 
     async def _in_worker_thread(self, given: SentBody, work: Callable[[], T]) -> T:
         """What `work` gives; for a large body in a thread, when it is its sender's turn."""
