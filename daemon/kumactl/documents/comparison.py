@@ -42,11 +42,14 @@ def pending_changes(
 ) -> list[Change]:
     """What applying `document` changes of `stored`; all of it when nothing is stored.
 
-    Raises: KumactlError with every violation, where the document's kind is known and it is
-    wrong in a way that the server would refuse.
+    The document has been judged: where a rule of this program finds fault with it all the same,
+    it is compared as it stands.
     """
     kind = kinds.get(document.type.name)
-    wanted = _checked(document.body, kind) if kind else dict(document.body)
+    try:
+        wanted = as_shown(document.body, kind) if kind else dict(document.body)
+    except KumactlError:
+        wanted = dict(document.body)
     type_name = document.type.name
     if stored is None:
         return _hidden(type_name, {}, wanted, changes({}, wanted))
@@ -99,8 +102,11 @@ def shows_masks(resource: JsonObject) -> bool:
     return inline_secrets.MASK in text or inline_secrets.MASK_IN_BASE64 in text
 
 
-def _checked(body: JsonObject, kind: Kind[Any]) -> dict[str, object]:
-    """`body` as the server will show it: defaults left out, durations in one form."""
+def as_shown(body: JsonObject, kind: Kind[Any]) -> dict[str, object]:
+    """`body` as the server will show it: defaults left out, durations in one form.
+
+    Raises: KumactlError with every violation, where the server would refuse it.
+    """
     try:
         spec = kind.parse(body)
         violations = kind.validate(spec)

@@ -71,7 +71,8 @@ def _not_text(content: bytes, encoding: str, error: UnicodeDecodeError, name: st
     before = content[: error.start]
     line = before.count(b"\n") + 1
     column = len(before.rpartition(b"\n")[2].decode(errors="replace")) + 1
+    octet = f"0x{content[error.start]:02X}"
     return (
-        f"{name} is not UTF-8 text: line {line}, column {column} has the byte"
-        f" 0x{content[error.start]:02X}. Convert it: iconv -f {_WINDOWS} -t UTF-8 {shown} > new.yaml"
+        f"{name} is not UTF-8 text: line {line}, column {column} has the byte {octet}."
+        f" Convert it: iconv -f {_WINDOWS} -t UTF-8 {shown} > new.yaml"
     )

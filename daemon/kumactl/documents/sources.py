@@ -26,11 +26,19 @@ class SourceText:
     text: str
 
 
-def read(name: str, stdin: BinaryIO, *, timeout_seconds: float) -> Iterator[SourceText]:
-    """All texts that `name` stands for: `-`, a URL, a file, or a folder's YAML and JSON files.
-
-    Raises: UsageError, UnreachableError.
+def read(
+    name: str, stdin: BinaryIO, *, timeout_seconds: float
+) -> Iterator[SourceText | UsageError]:
+    """All texts that `name` stands for: `-`, a URL, a file, or a folder's YAML and JSON files;
+    and why one of them cannot be read. Raises: UnreachableError.
     """
+    try:
+        yield from _read(name, stdin, timeout_seconds)
+    except UsageError as error:
+        yield error
+
+
+def _read(name: str, stdin: BinaryIO, timeout_seconds: float) -> Iterator[SourceText | UsageError]:
     if name == "-":
         yield _text("standard input", stdin.read(DOCUMENT_BYTES_MAX + 1))
     elif name.startswith(("http://", "https://")):
@@ -41,7 +49,7 @@ def read(name: str, stdin: BinaryIO, *, timeout_seconds: float) -> Iterator[Sour
         yield _file(Path(name))
 
 
-def _folder(folder: Path) -> Iterator[SourceText]:
+def _folder(folder: Path) -> Iterator[SourceText | UsageError]:
     try:
         files = sorted(path for path in folder.iterdir() if path.suffix.lower() in _SUFFIXES)
     except OSError as error:
@@ -49,7 +57,10 @@ def _folder(folder: Path) -> Iterator[SourceText]:
     if not files:
         raise UsageError(f"{str(folder)!r} holds no .yaml, .yml or .json file")
     for path in files:
-        yield _file(path)
+        try:
+            yield _file(path)
+        except UsageError as error:
+            yield error
 
 
 def _file(path: Path) -> SourceText:
@@ -65,8 +76,8 @@ def _file(path: Path) -> SourceText:
 def _text(name: str, content: bytes) -> SourceText:
     if len(content) > DOCUMENT_BYTES_MAX:
         raise UsageError(
-            f"{name} is larger than {DOCUMENT_BYTES_MAX // _MIB} MiB. Split it between documents (at"
-            " lines of ---) into several files, and give their folder: -f FOLDER"
+            f"{name} is larger than {DOCUMENT_BYTES_MAX // _MIB} MiB. Split it at lines of ---"
+            " into several files, and give their folder: -f FOLDER"
         )
     return SourceText(name, text_of(content, name))
 
