@@ -17,7 +17,7 @@ from kumactl.control_plane import ControlPlane
 from kumactl.documents import resource_names
 from kumactl.documents.resource_document import ResourceDocument
 from kumactl.errors import RefusedError, UsageError
-from kumactl.json_value import JsonObject, object_at, objects_at, text_at, true_at
+from kumactl.json_value import JsonObject, objects_at, text_at, true_at
 
 LABEL: Final = "kumactl/apply-set"
 _NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
@@ -54,7 +54,9 @@ def checked_name(name: str) -> str:
 
 def marked(given: Given, name: str) -> Given:
     """`given` with the label of the set. Raises: UsageError for a label of another set."""
-    labels = object_at(given.document.body, "labels")
+    labels = given.document.body.get("labels") or {}
+    if not isinstance(labels, Mapping):
+        return given  # refused where it is judged
     own = labels.get(LABEL, name)
     if own != name:
         raise UsageError(
@@ -71,7 +73,7 @@ def set_of(resource: JsonObject | None) -> str:
 
 
 def require_free(resource: JsonObject | None, name: str) -> None:
-    """Raises: UsageError where a stored resource is of another set: one of the two would delete it."""
+    """Raises: UsageError where a stored resource is of another set, which would lose it."""
     other = set_of(resource)
     if other not in {"", name}:
         raise UsageError(

@@ -11,11 +11,18 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from kong_mesh_cp.core.lazy_import import lazy_import
+from kong_mesh_cp.core.resources.meta import meta_violations
 from kumactl.applying.given import Given
 from kumactl.control_plane import DRY_RUN, STRICT, ControlPlane
-from kumactl.documents.comparison import as_shown
+from kumactl.documents.comparison import REFUSED, as_shown
 from kumactl.documents.resource_document import ResourceDocument
-from kumactl.errors import MeshNotFoundError, RefusedError, UsageError
+from kumactl.errors import (
+    FieldError,
+    KumactlError,
+    MeshNotFoundError,
+    RefusedError,
+    UsageError,
+)
 
 if TYPE_CHECKING:
     from kong_mesh_cp.core.resources.kinds import catalogue
@@ -67,9 +74,20 @@ class Judge:
             self._plane.find(document.path)
 
     def _judge_here(self, document: ResourceDocument) -> None:
+        scope = document.type.scope
+        fields = [
+            FieldError(wrong.field, wrong.message)
+            for wrong in meta_violations(document.name, document.mesh, scope)
+        ]
         kind = catalogue.KINDS.get(document.type.name)
-        if kind is not None:
-            as_shown(document.body, kind)
+        try:
+            if kind is not None:
+                as_shown(document.body, kind)
+        except KumactlError as error:
+            error.fields += tuple(fields)
+            raise
+        if fields:
+            raise KumactlError(REFUSED, fields=fields)
 
     def _is_for_what_comes(self, document: ResourceDocument, error: RefusedError) -> bool:
         """Whether `error` will be none once the rest of the run is there.

@@ -13,6 +13,7 @@ from kumactl.applying.given import Given
 from kumactl.applying.judgement import Judge
 from kumactl.console import Console
 from kumactl.control_plane import DRY_RUN, STRICT, ControlPlane
+from kumactl.documents import unquoted
 from kumactl.documents.comparison import comparable, pending_changes, shows_masks
 from kumactl.documents.initial_policies import made_with_mesh
 from kumactl.documents.resource_document import ResourceDocument
@@ -56,9 +57,9 @@ class Run:
 
     @property
     def left_out(self) -> str:
-        """`, 3 were not tried`, or nothing."""
+        """`, 3 not tried`, or nothing."""
         left = self._to_apply - self.done
-        return "" if left <= 0 or self._wishes.keep_going else f", {left} were not tried"
+        return "" if left <= 0 or self._wishes.keep_going else f", {left} not tried"
 
     def go(self, errors: list[KumactlError]) -> None:
         """Do what is wished for; `errors` are those so far, and take up all that goes wrong.
@@ -165,6 +166,7 @@ class Run:
 
     def _note_down(self, each: Given, error: KumactlError) -> None:
         error.message = f"{each.shown}: {error.message}"
+        unquoted.explain(error, each.document.body)
         self._errors.append(error)
 
     def _warn(self, each: Given, warnings: Sequence[str]) -> None:

@@ -79,15 +79,18 @@ def _run(session: Session) -> None:
     if not resources and not errors:
         raise NothingGivenError("no resource(s) passed to apply")
     _remark(session, reading)
-    run = None
+    run = stopped = None
     if resources:
         try:
             run = Run(session.control_plane, session.console, wishes, turns.in_turn(resources))
             run.go(errors)
-        except UnreachableError as error:
-            errors.append(error)
-    if errors:
-        raise _summed_up(errors, len(resources) + len(reading.wrong), run, wishes)
+        except (UnreachableError, UsageError) as error:
+            stopped = error
+    if stopped is not None and not errors and not (run and run.done):
+        raise stopped
+    if errors or stopped is not None:
+        total = len({each.document.path for each in resources}) + len(reading.wrong)
+        raise _summed_up(errors, stopped, total, run, wishes)
 
 
 def _wishes(session: Session) -> Wishes:
@@ -147,14 +150,21 @@ def _remark(session: Session, reading: Reading) -> None:
 
 
 def _summed_up(
-    errors: Sequence[KumactlError], total: int, run: Run | None, wishes: Wishes
+    errors: Sequence[KumactlError],
+    stopped: KumactlError | None,
+    total: int,
+    run: Run | None,
+    wishes: Wishes,
 ) -> KumactlError:
-    if len(errors) == total == 1:
+    """All that went wrong; `stopped` is what ended the run, if anything did."""
+    if len(errors) == total == 1 and stopped is None:
         return errors[0]
+    told = errors if stopped is None else [*errors, stopped]
     wrong = f"{len(errors)} of {total} resources {'is' if len(errors) == 1 else 'are'} wrong"
     if wishes.dry_run:
-        return SeveralError(errors, wrong)
+        return SeveralError(told, wrong)
     if run is None or not run.done:
-        other = "" if len(errors) >= total else "; --keep-going applies what is right"
-        return SeveralError(errors, f"{wrong}: nothing was applied{other}")
-    return SeveralError(errors, f"{wrong}; {run.done} were applied{run.left_out}")
+        others = len(errors) < total and stopped is None and not wishes.keep_going
+        remedy = "; --keep-going applies what is right" if others else ""
+        return SeveralError(told, f"{wrong}: nothing was applied{remedy}")
+    return SeveralError(told, f"{wrong}; {run.done} applied{run.left_out}")

@@ -177,8 +177,6 @@ def _declared(mesh: _Found) -> JsonObject:
 
 def _universal(found: _Found, profile: Profile) -> JsonObject:
     document = dict(found.document)
-    if found.type.name == "Mesh":
-        document["skipCreatingInitialPolicies"] = ["*"]
     if "labels" in document and profile.migrates:
         document["labels"] = _without_origin(object_at(document, "labels"))
     return document

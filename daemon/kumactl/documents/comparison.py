@@ -15,6 +15,7 @@ from kumactl.documents.resource_document import ResourceDocument
 from kumactl.errors import FieldError, KumactlError
 from kumactl.json_value import JsonObject, object_at
 
+REFUSED: Final = "Could not process a resource (Resource is not valid)"  # as the server says it
 _OF_SERVER: Final = frozenset({"creationTime", "modificationTime", "status"})
 _META: Final = ("type", "mesh", "name", "labels")
 _COMPUTED_LABELS: Final = frozenset(
@@ -117,6 +118,6 @@ def as_shown(body: JsonObject, kind: Kind[Any]) -> dict[str, object]:
         spec = None
     if violations:
         fields = [FieldError(each.field, each.message) for each in violations]
-        raise KumactlError("Could not process a resource (Resource is not valid)", fields=fields)
+        raise KumactlError(REFUSED, fields=fields)
     meta = {key: body[key] for key in _META if key in body}
     return {**meta, **kind.render(spec)}
