@@ -7,8 +7,17 @@ from typing import Any
 
 import pytest
 
-from support.daemons.kuma_api import Asked, Plane, Reply, api, not_found, refusal
-from support.daemons.kumactl_runs import User
+from support.daemons.kuma_api import (
+    INDEX,
+    KUMA_INDEX,
+    Asked,
+    Plane,
+    Reply,
+    api,
+    not_found,
+    refusal,
+)
+from support.daemons.kumactl_runs import Ran, User
 
 PAYMENTS = """\
 type: Mesh
@@ -37,6 +46,10 @@ spec:
     default:
       idleTimeout: {idle}
 """
+
+
+def zones(*names: str) -> str:
+    return "items:\n" + "".join(f"- type: Zone\n  name: {name}\n" for name in names)
 
 
 class MeshMaker(Plane):
@@ -211,6 +224,8 @@ def test_what_the_server_refuses_is_reported_field_by_field(file: Path, tmp_path
     }
 
     def answer(asked: Asked) -> Reply:
+        if asked.path == "/":
+            return Reply(body=INDEX)
         if asked.method == "PUT":
             return refusal(400, "Could not process a resource", "Resource is not valid", **fields)
         return not_found()
@@ -222,7 +237,8 @@ def test_what_the_server_refuses_is_reported_field_by_field(file: Path, tmp_path
 
     assert (ran.status, ran.out) == (1, "")
     assert ran.err == (
-        "Error: Could not process a resource (Resource is not valid)\n"
+        f"Error: {file}, dataplane/d (mesh default):"
+        " Could not process a resource (Resource is not valid)\n"
         '* networking.inbound[0].tags["kuma.io/service"]: tag has to exist\n'
         "* networking.address: address can't be empty\n"
     )
@@ -250,26 +266,87 @@ def test_a_slip_in_the_last_document_leaves_nothing_half_applied(
         ran = User(tmp_path, server.url).run("apply", "-f", str(file))
 
     assert ran.status == 2
-    assert ran.err == f"Error: {file}, document 2: unknown type 'Zune'\n"
+    assert ran.err == (
+        f"Error: {file}, document 2 (line 4): unknown type 'Zune'; did you mean \"Zone\"?\n"
+        "1 of 2 resources is wrong: nothing was applied; --keep-going applies what is right\n"
+    )
     assert not plane.resources
-    assert not server.asked
 
 
-def test_of_several_documents_the_one_that_failed_is_named(file: Path, tmp_path: Path) -> None:
+def test_of_several_documents_all_that_are_refused_are_named_and_none_is_applied(
+    file: Path, tmp_path: Path
+) -> None:
     plane = Plane()
 
     def answer(asked: Asked) -> Reply:
         if asked.method == "PUT" and "two" in asked.path:
+            return refusal(400, "Could not process a resource", "Not valid", name="bad")
+        return plane(asked)
+
+    file.write_text(zones("one", "two", "two-more"))
+
+    with api(answer) as server:
+        user = User(tmp_path, server.url)
+        ran = user.run("apply", "-f", str(file))
+        foretold = user.run("apply", "--dry-run", "-f", str(file))
+        applied = dict(plane.resources)
+        kept_going = user.run("apply", "--keep-going", "-f", str(file))
+
+    named = "".join(
+        f"Error: {file}, item {number}, zone/{name}: Could not process a resource (Not valid)\n"
+        "* name: bad\n"
+        for number, name in ((2, "two"), (3, "two-more"))
+    )
+    hint = "; --keep-going applies what is right"
+    assert ran == Ran(1, "", f"{named}2 of 3 resources are wrong: nothing was applied{hint}\n")
+    assert foretold == Ran(1, "zone/one would be created\n", f"{named}2 of 3 resources are wrong\n")
+    assert not applied
+    assert kept_going == Ran(
+        1, "zone/one created\n", f"{named}2 of 3 resources are wrong; 1 applied\n"
+    )
+    assert list(plane.resources) == ["/zones/one"]
+
+
+def test_what_is_refused_only_in_earnest_ends_the_run_and_says_what_is_left(
+    file: Path, tmp_path: Path
+) -> None:
+    plane = Plane()
+
+    def answer(asked: Asked) -> Reply:
+        if asked.method == "PUT" and "two" in asked.path and not asked.query:
             return refusal(409, "Conflict", "changed meanwhile")
         return plane(asked)
 
-    file.write_text("type: Zone\nname: one\n---\ntype: Zone\nname: two\n")
+    file.write_text(zones("one", "two", "three"))
 
     with api(answer) as server:
         ran = User(tmp_path, server.url).run("apply", "-f", str(file))
 
-    assert (ran.status, ran.out) == (1, "zone/one created\n")
-    assert ran.err == "zone/two, 2 of 2:\nError: Conflict (changed meanwhile)\n"
+    assert ran == Ran(
+        1,
+        "zone/one created\n",
+        f"Error: {file}, item 2, zone/two: Conflict (changed meanwhile)\n"
+        "1 of 3 resources is wrong; 1 applied, 1 not tried\n",
+    )
+
+
+def test_a_connection_that_breaks_ends_the_run_and_says_how_far_it_came(
+    file: Path, tmp_path: Path
+) -> None:
+    plane = Plane()
+
+    def answer(asked: Asked) -> Reply:
+        if asked.method == "PUT" and "two" in asked.path and not asked.query:
+            return Reply(body=b"no JSON")
+        return plane(asked)
+
+    file.write_text(zones("one", "two", "three"))
+
+    with api(answer) as server:
+        ran = User(tmp_path, server.url).run("apply", "--keep-going", "-f", str(file))
+
+    assert (ran.status, ran.out) == (3, "zone/one created\n")
+    assert ran.err.endswith("0 of 3 resources are wrong; 1 applied\n")
 
 
 @pytest.mark.parametrize(
@@ -277,7 +354,7 @@ def test_of_several_documents_the_one_that_failed_is_named(file: Path, tmp_path:
     [
         (SLOW, 4, ""),
         (
-            f"type: Mesh\nname: payments\n---\n{SLOW}",
+            f"{SLOW}---\ntype: Mesh\nname: payments\n",
             0,
             "mesh/payments would be created\nmeshtimeout/slow (mesh payments) would be created\n",
         ),
@@ -286,9 +363,12 @@ def test_of_several_documents_the_one_that_failed_is_named(file: Path, tmp_path:
 def test_a_dry_run_minds_whether_the_mesh_will_be_there(
     documents: str, status: int, out: str, file: Path, tmp_path: Path
 ) -> None:
+    plane = Plane()
+    plane.put({"type": "Mesh", "name": "payment"})
+
     def answer(asked: Asked) -> Reply:
         inside = asked.path.startswith("/meshes/payments/")
-        return not_found("Failed to retrieve Mesh") if inside else not_found()
+        return not_found("Failed to retrieve Mesh") if inside else plane(asked)
 
     file.write_text(documents.format(idle="1h"))
 
@@ -296,4 +376,146 @@ def test_a_dry_run_minds_whether_the_mesh_will_be_there(
         ran = User(tmp_path, server.url).run("apply", "--dry-run", "-f", str(file))
 
     assert (ran.status, ran.out) == (status, out)
-    assert ran.err == ("" if status == 0 else "Error: Failed to retrieve Mesh (Not found)\n")
+    assert ran.err == (
+        ""
+        if status == 0
+        else f"Error: {file}, meshtimeout/slow (mesh payments): Failed to retrieve Mesh (Not found):"
+        ' mesh "payments"; there is payment; did you mean "payment"?\n'
+    )
+
+
+def test_a_control_plane_without_dry_runs_is_never_asked_for_one(
+    file: Path, tmp_path: Path
+) -> None:
+    plane = Plane(KUMA_INDEX)
+    file.write_text("type: Mesh\nname: Not-Good\n---\n" + SLOW.format(idle="never"))
+
+    with api(plane) as server:
+        user = User(tmp_path, server.url)
+        foretold = user.run("apply", "--dry-run", "-f", str(file))
+        applied = user.run("apply", "-f", str(file))
+        strict = user.run("apply", "--strict", "-f", str(file))
+
+    assert not [asked for asked in server.asked if asked.method != "GET"]
+    assert foretold.err.startswith("WARNING: this control plane does not judge dry runs; ")
+    for ran in (foretold, applied):
+        assert (ran.status, ran.out) == (1, "")
+        assert "* name: invalid characters" in ran.err
+        assert 'invalid duration "never"' in ran.err
+    assert (strict.status, strict.out) == (2, "")
+    assert strict.err.startswith("Error: this control plane does not know --strict")
+
+
+def test_what_a_control_plane_without_dry_runs_has_already_is_not_sent(
+    file: Path, tmp_path: Path
+) -> None:
+    plane = Plane(KUMA_INDEX)
+    file.write_text(SLOW.format(idle="60m"))
+
+    with api(plane) as server:
+        user = User(tmp_path, server.url)
+        user.run("apply", "-f", str(file))
+        ran = user.run("apply", "-f", str(file))
+
+    assert ran == Ran(0, "meshtimeout/slow (mesh payments) unchanged\n", "")
+    assert [asked.method for asked in server.asked].count("PUT") == 1
+
+
+def test_strictness_is_asked_for_in_the_judgement_and_in_the_write(
+    file: Path, tmp_path: Path
+) -> None:
+    file.write_text(zones("one", "two"))
+
+    with api(Plane()) as server:
+        User(tmp_path, server.url).run("apply", "--strict", "-f", str(file))
+
+    puts = [asked.query for asked in server.asked if asked.method == "PUT"]
+    judged, written = [("dryRun", "true"), ("strict", "true")], [("strict", "true")]
+    assert puts == [judged, judged, written, written]
+
+
+def test_the_same_resource_twice_is_told_and_the_last_one_counts(
+    file: Path, tmp_path: Path
+) -> None:
+    plane = Plane()
+    file.write_text("type: Zone\nname: a\nenabled: true\n---\ntype: Zone\nname: a\n")
+
+    with api(plane) as server:
+        ran = User(tmp_path, server.url).run("apply", "-f", str(file))
+
+    assert ran.out == "zone/a created\n"
+    assert ran.err == (
+        f"Warning: {file}, document 1 (line 1), zone/a has no effect:"
+        f" {file}, document 2 (line 5) has the same resource\n"
+    )
+    assert "enabled" not in plane.resources["/zones/a"]
+
+
+@pytest.mark.parametrize("flags", [(), ("--dry-run",)])
+def test_nothing_at_all_is_the_failure_that_the_original_has(
+    flags: tuple[str, ...], file: Path, tmp_path: Path
+) -> None:
+    for text in ("", "\n", "# nothing yet\n", "---\n---\n"):
+        file.write_text(text)
+
+        ran = User(tmp_path, "http://127.0.0.1:9").run("apply", *flags, "-f", str(file))
+
+        assert ran == Ran(1, "", "Error: no resource(s) passed to apply\n")
+
+
+def test_a_file_that_is_empty_beside_others_is_told(file: Path, tmp_path: Path) -> None:
+    file.write_text(zones("one"))
+    empty = tmp_path / "empty.yaml"
+    empty.touch()
+
+    with api(Plane()) as server:
+        ran = User(tmp_path, server.url).run("apply", "-f", str(file), "-f", str(empty))
+
+    assert ran == Ran(0, "zone/one created\n", f"Warning: {empty} holds no resource\n")
+
+
+@pytest.mark.parametrize(
+    ("refused", "fields"),
+    [
+        (
+            refusal(
+                400, "Bad Request", "json: cannot unmarshal number into Go value of type string"
+            ),
+            ["*"],
+        ),
+        (
+            refusal(
+                400,
+                "Could not process a resource",
+                "Resource is not valid",
+                **{'networking.inbound[0].tags["version"]': 'must be of type string: "number"'},
+            ),
+            ['* networking.inbound[0].tags["version"]: must be of type string: "number"; put'],
+        ),
+    ],
+)
+def test_a_tag_that_is_no_text_is_named_with_what_to_do(
+    refused: Reply, fields: list[str], file: Path, tmp_path: Path
+) -> None:
+    file.write_text(
+        "type: Dataplane\nname: d\nlabels: {team: 1}\n"
+        "networking: {inbound: [{port: 80, tags: {version: 2, canary: yes, kuma.io/service: x}}]}\n"
+    )
+
+    def answer(asked: Asked) -> Reply:
+        if asked.path == "/":
+            return Reply(body=INDEX)
+        return refused if asked.method == "PUT" else not_found()
+
+    with api(answer) as server:
+        ran = User(tmp_path, server.url).run("apply", "-f", str(file))
+
+    lines = ran.err.splitlines()[1:]
+    assert lines[0].startswith(fields[0])
+    assert '* labels["team"]: YAML reads the number 1 here: put it between quotes' in lines
+    assert (
+        '* networking.inbound[0].tags["canary"]: YAML reads true or false here:'
+        " put it between quotes"
+    ) in lines
+    assert len([line for line in lines if '["version"]' in line]) == 1
+    assert all(line.endswith("put it between quotes") for line in lines)

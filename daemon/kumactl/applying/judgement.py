@@ -25,9 +25,9 @@ from kumactl.errors import (
 )
 
 if TYPE_CHECKING:
-    from kong_mesh_cp.core.resources.kinds import catalogue
+    from kumactl.documents import known_kinds
 else:  # the specs of all types are most of what this program could import
-    catalogue = lazy_import("kong_mesh_cp.core.resources.kinds.catalogue")
+    known_kinds = lazy_import("kumactl.documents.known_kinds")
 
 _MISSING_SECRET: Final = re.compile(r'type="Secret" name="([^"]*)"')
 
@@ -79,7 +79,7 @@ class Judge:
             FieldError(wrong.field, wrong.message)
             for wrong in meta_violations(document.name, document.mesh, scope)
         ]
-        kind = catalogue.KINDS.get(document.type.name)
+        kind = known_kinds.KINDS.get(document.type.name)
         try:
             if kind is not None:
                 as_shown(document.body, kind)

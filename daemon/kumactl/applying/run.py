@@ -21,9 +21,9 @@ from kumactl.errors import KumactlError, MeshNotFoundError, NotFoundError, Unrea
 from kumactl.json_value import JsonObject
 
 if TYPE_CHECKING:
-    from kong_mesh_cp.core.resources.kinds import catalogue
+    from kumactl.documents import known_kinds
 else:  # the specs of all types are most of what this program could import
-    catalogue = lazy_import("kong_mesh_cp.core.resources.kinds.catalogue")
+    known_kinds = lazy_import("kumactl.documents.known_kinds")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,7 +228,7 @@ class Run:
         """
         if self._judge.is_the_server or shows_masks(stored):
             return False
-        return not pending_changes(stored, document, catalogue.KINDS)
+        return not pending_changes(stored, document, known_kinds.KINDS)
 
     def _read_back(self, document: ResourceDocument) -> JsonObject | None:
         # The change is made; that it cannot be read back is no failure of this command.
@@ -241,7 +241,7 @@ class Run:
         stored = self._stored(document)
         if self._wishes.apply_set:
             apply_set.require_free(stored, self._wishes.apply_set)
-        found = pending_changes(stored, document, catalogue.KINDS)
+        found = pending_changes(stored, document, known_kinds.KINDS)
         if stored is None:
             self._console.line(f"{document.subject} would be created")
         elif not found:

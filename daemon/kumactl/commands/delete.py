@@ -31,8 +31,8 @@ def _run(session: Session) -> None:
     if resource_type.read_only:
         raise UsageError(f"TYPE: {word} is readOnly, can't use it for write action")
     name: str = session.arguments.name
-    plane = session.control_plane
     path = resource_names.item_path(resource_type, session.mesh, name)
+    plane = session.control_plane
     try:
         plane.delete(path)
     except MeshNotFoundError:

@@ -231,8 +231,9 @@ class _Reader:
     def _require_plain(self, node: yaml.ScalarNode, odd: str | None) -> None:
         """Without quotes, a character that nobody sees was not meant."""
         if odd is not None:
+            # The text itself is not shown: it may be a secret.
             shown = odd_characters.told(odd)
-            raise self._wrong(node, f"{node.value[:40]!r} holds {shown}, or quote what is meant")
+            raise self._wrong(node, f"here stands {shown}, or quotes around what is meant")
 
     def _no_value(self, node: yaml.ScalarNode) -> UsageError:
         return self._wrong(node, f"{node.value[:40]!r} is no value")
