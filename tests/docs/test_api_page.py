@@ -46,7 +46,7 @@ def test_the_document_is_fetched_and_manifests_are_checked_as_the_page_says(
                 timeout=SECONDS_MAX,
             )
             assert done.stdout == said
-    assert len(COMMANDS) == 4 and len(CHECKS) == 2
+    assert len(COMMANDS) == 10 and len(CHECKS) == 2
     for schema, manifest, fits in CHECKS:
         validator = jsonschema_rs.validator_for(json.loads((tmp_path / schema).read_text()))
         assert validator.is_valid(yaml.safe_load((tmp_path / manifest).read_text())) is bool(fits)

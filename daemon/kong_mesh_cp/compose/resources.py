@@ -99,6 +99,7 @@ class Resources:
             deployment=self._deployment,
             unsafe_delete=settings.store.unsafe_delete,
             origin_required=not settings.multizone.zone.disable_origin_label_validation,
+            strict=settings.api_server.refuse_unknown_members,
         )
 
     def routes(

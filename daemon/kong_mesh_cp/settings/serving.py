@@ -236,4 +236,12 @@ class ApiServerSettings:
         environment="KUMA_API_SERVER_READ_ONLY",
         doc="Whether the API server refuses every change of a resource.",
     )
+    refuse_unknown_members: bool = option(
+        forms.BOOLEAN,
+        default=False,
+        environment="KMESH_API_SERVER_REFUSE_UNKNOWN_MEMBERS",
+        doc="Whether a resource with members that its type does not know is refused, as if every "
+        "client had asked for strict=true. Otherwise the answer has a warning for each, and they "
+        "have no effect.",
+    )
     limits: ApiServerLimitsSettings = field(default_factory=ApiServerLimitsSettings)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -31,6 +32,7 @@ from kong_mesh_cp.core.resources.kinds.access_role import (
 from kong_mesh_cp.core.resources.plugin_kind import PluginKind
 from kong_mesh_cp.core.resources.registry import TYPES
 from kong_mesh_cp.core.schema import records
+from kong_mesh_cp.core.schema.member_names import folded
 from kong_mesh_cp.core.schema.messages import message_fields
 from kong_mesh_cp.usecases.ports.resource_store import Applied, Change, Put
 from kong_mesh_cp.usecases.resources.kinds import KINDS
@@ -144,15 +146,17 @@ def forged(type_name: str) -> Json:
     body = sound(type_name)
     plugin = TYPES[type_name].plugin
     unknown = {name: FORGED[name] for name in FORGED.keys() - known_members(type_name)}
+    # The newer types know their members in any case of letters.
+    known = {folded(name) for name in known_members(type_name)} if plugin else set()
     disguised = {
         spelled: value
         for name, value in FORGED.items()
         for spelled in (name.upper(), name.title(), f"{name} ", "target_ref", "TargetRef")
-        if spelled not in known_members(type_name)
+        if spelled not in known_members(type_name) and folded(spelled) not in known
     }
     if plugin:
         body["spec"] |= unknown | disguised | {"spec": FORGED, "metadata": FORGED}
-        return body | FORGED | disguised | {"Spec": FORGED, "metadata": {"spec": FORGED}}
+        return body | FORGED | disguised | {"Spec ": FORGED, "metadata": {"spec": FORGED}}
     spec = {"spec": FORGED | disguised} if "spec" not in known_members(type_name) else {}
     return body | unknown | disguised | spec | {"Spec": FORGED, "metadata": FORGED}
 
@@ -175,6 +179,48 @@ async def test_nothing_that_a_type_does_not_have_fulfils_a_condition(type_name: 
             with pytest.raises(AccessDeniedError):
                 await api.delete(type_name, "there", mesh=mesh, user=KNOWN)
     assert await api.store.revision() == before
+
+
+OF_CART: Json = {"targetRef": {"kind": "MeshSubset", "tags": CART_TAGS}}
+OF_ALL: Json = {"targetRef": {"kind": "Mesh"}}
+TIMEOUT: Json = {"to": [{"targetRef": {"kind": "Mesh"}, "default": {"idleTimeout": "1h"}}]}
+
+
+@pytest.mark.parametrize("spelled", ["TARGETREF", "targetref", "TargetRef", "targetRef"])
+async def test_a_member_in_another_case_is_judged_as_what_it_is(spelled: str) -> None:
+    for rule in rules_with(OF_CART):
+        api = await api_for(Both(rule))
+        spec = {**TIMEOUT, spelled: OF_CART["targetRef"]}
+        await api.put("MeshTimeout", "mine", mesh="m", user=KNOWN, spec=spec)
+        stored = await api.get("MeshTimeout", "mine", mesh="m")
+        assert stored["spec"]["targetRef"] == OF_CART["targetRef"]
+        spec = {**TIMEOUT, spelled: OF_ALL["targetRef"]}
+        with pytest.raises(AccessDeniedError):
+            await api.put("MeshTimeout", "mine", mesh="m", user=KNOWN, spec=spec)
+
+
+@pytest.mark.parametrize(
+    ("given", "refusal"),
+    [
+        # In the order of their code points, as Go's decoder meets them, and merged as it does.
+        ({"targetRef": OF_CART["targetRef"], "targetref": {"kind": "Mesh"}}, ResourceRefusedError),
+        ({"targetRef": OF_CART["targetRef"], "targetref": None}, AccessDeniedError),
+        ({"TargetRef": OF_CART["targetRef"], "targetRef": {"kind": "Mesh"}}, ResourceRefusedError),
+        ({"TargetRef": OF_ALL["targetRef"], "targetRef": OF_CART["targetRef"]}, None),
+    ],
+)
+async def test_of_one_member_in_two_cases_what_is_stored_is_judged(
+    given: Json, refusal: type[Exception] | None
+) -> None:
+    """Two readings of one body would be a way around a role, whichever of them is judged."""
+    (rule, *_) = rules_with(OF_CART)
+    for spec in ({**TIMEOUT, **given}, {**dict(reversed(given.items())), **TIMEOUT}):
+        api = await api_for(Both(rule))
+        with pytest.raises(refusal) if refusal else nullcontext():
+            await api.put("MeshTimeout", "mine", mesh="m", user=KNOWN, spec=spec)
+        if refusal is None:
+            stored = await api.get("MeshTimeout", "mine", mesh="m")
+            assert stored["spec"]["targetRef"] == OF_CART["targetRef"]
 
 
 def own_condition(type_name: str) -> Json:

@@ -7,6 +7,7 @@ from typing import Any, Generic, TypeVar
 
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats.go_values import JsonObject
+from kong_mesh_cp.core.schema.member_names import Confs
 from kong_mesh_cp.core.schema.messages import Message, read_message, write_message
 from kong_mesh_cp.core.schema.violations import Violation
 
@@ -47,9 +48,13 @@ class Kind(Generic[S]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProtoKind(Kind[M]):
-    """The message that is the schema of the spec."""
+    """The message that is the schema of the spec.
+
+    `confs`: for messages whose `conf` is any object, which message it is by their `type`.
+    """
 
     message_type: type[M]
+    confs: Callable[[], Confs] = dict
 
 
 def proto_kind(
@@ -57,11 +62,14 @@ def proto_kind(
     message_type: type[M],
     validate: Callable[[M], Sequence[Violation]] = lambda _spec: (),
     warnings: Callable[[M], Sequence[str]] = lambda _spec: (),
+    *,
+    confs: Callable[[], Confs] = dict,
 ) -> ProtoKind[M]:
     """A type whose spec is a message, inline in the resource; unknown members are ignored."""
     return ProtoKind(
         type=name,
         message_type=message_type,
+        confs=confs,
         # The members of the meta are no fields of any message and so are passed over: the spec of
         # these types stands beside them, not below a member of its own.
         parse=lambda document: read_message(message_type, document),

@@ -20,7 +20,7 @@ reported in Go's words. Writing leaves out defaults and keeps the order of decla
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, field, fields
 from enum import IntEnum
 from types import NoneType, UnionType
@@ -238,6 +238,11 @@ def write_message(message: Message) -> dict[str, object]:
             continue
         document[codec.name] = codec.write(value)
     return document
+
+
+def fields_of(message_type: type[Message]) -> Sequence[MessageField]:
+    """As `message_fields`, of what has been worked out already."""
+    return [codec.of for codec in _codecs(message_type)]
 
 
 _CODECS: Final[dict[type[Message], tuple[_Codec, ...]]] = {}  # made at the first use of a type

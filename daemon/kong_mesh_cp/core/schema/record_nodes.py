@@ -101,6 +101,7 @@ class Member:
     default: Callable[[], object] | None
     omit_empty: bool
     null_is_absent: bool
+    former: str = ""  # the name it once had
 
 
 @dataclass(frozen=True)

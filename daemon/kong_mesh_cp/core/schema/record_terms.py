@@ -20,6 +20,13 @@ class Json:
 
 
 @dataclass(frozen=True, slots=True)
+class Formerly:
+    """The name in JSON that the field once had. It is not read any more, but is still written."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class OneOf:
     """The values of an enumeration, in the order in which a refusal lists them."""
 

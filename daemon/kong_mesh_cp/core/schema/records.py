@@ -38,6 +38,7 @@ from kong_mesh_cp.core.schema.record_terms import (
     OMIT_EMPTY,
     UNSIGNED,
     Format,
+    Formerly,
     Json,
     Length,
     OneOf,
@@ -92,6 +93,7 @@ def _member(field: Field[Any], hint: object, bound: Mapping[Any, Any]) -> Member
         default=node.zero if EMPTY_IF_ABSENT in terms else default,
         omit_empty=OMIT_EMPTY in terms,
         null_is_absent=not by_go and default is not None and default() is not None,
+        former=next((t.name for t in terms if isinstance(t, Formerly)), ""),
     )
 
 

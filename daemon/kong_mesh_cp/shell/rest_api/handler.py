@@ -11,9 +11,9 @@ from kong_mesh_cp.shell.http.messages import Handler, Request, Response, Streami
 from kong_mesh_cp.shell.http.operations import Operation
 from kong_mesh_cp.shell.http.plain_text import plain_text_error
 from kong_mesh_cp.shell.http.routing import Route, Router
+from kong_mesh_cp.shell.rest_api.capabilities import CAPABILITIES
 from kong_mesh_cp.shell.rest_api.problem import InvalidParameter, kuma_error
 from kong_mesh_cp.shell.rest_api.routes.openapi_routes import document_routes
-from kong_mesh_cp.shell.rest_api.write_queries import CAPABILITIES
 from kong_mesh_cp.usecases.license.reload_outcome import ReloadOutcome
 
 _FULL = "full"  # the view of the license for administrators

@@ -9,13 +9,9 @@ from typing import Final
 
 from kong_mesh_cp.core.schema.violations import Violation
 from kong_mesh_cp.shell.http.messages import Request
+from kong_mesh_cp.shell.rest_api.capabilities import CAPABILITIES
 from kong_mesh_cp.shell.rest_api.list_queries import pairs_of
 from kong_mesh_cp.usecases.resources.resource_refusals import PROCESS, invalid
-
-DRY_RUN: Final = "dryRun"
-STRICT: Final = "strict"
-# What clients may ask for; one that does not see the word in the index would be misunderstood.
-CAPABILITIES: Final = (DRY_RUN, STRICT)
 
 _FLAGS: Final = {"true": True, "false": False}
 

@@ -13,6 +13,7 @@ from kong_mesh_cp.core.formats import strict_json
 from kong_mesh_cp.core.formats.go_json import syntax_fault
 from kong_mesh_cp.core.formats.go_values import ParseError, is_object
 from kong_mesh_cp.core.resources.bodies import Draft, bad_request_detail, read_draft
+from kong_mesh_cp.core.resources.body_members import known_body
 from kong_mesh_cp.core.resources.kind import InvalidResourceError
 from kong_mesh_cp.core.resources.registry import ResourceType
 from kong_mesh_cp.core.schema.violations import Violation
@@ -31,6 +32,7 @@ class SentBody:
 
     draft: Draft
     status: str | None
+    unknown: Sequence[str] = ()  # a warning for each member that has no effect
     sent_by: str | None = None  # of a large one, which is read and written in a thread
 
 
@@ -64,25 +66,41 @@ def _parsed(resource_type: ResourceType, body: bytes) -> object:
         raise _unreadable(resource_type, ParseError(reason)) from None
 
 
-def read_text(resource_type: ResourceType, body: bytes) -> SentBody:
-    """Raises: ResourceRefusedError."""
-    return read_decoded(resource_type, _parsed(resource_type, body))
+def read_text(resource_type: ResourceType, body: bytes, *, strict: bool = False) -> SentBody:
+    """`strict`: members that the type does not know are wrong. Raises: ResourceRefusedError."""
+    return read_decoded(resource_type, _parsed(resource_type, body), strict=strict)
 
 
-def read_decoded(resource_type: ResourceType, document: object) -> SentBody:
+def read_decoded(
+    resource_type: ResourceType, document: object, *, strict: bool = False
+) -> SentBody:
     """As `read_text`, of JSON that was decoded already."""
     kind = KINDS[resource_type.name]
+    unknown: Sequence[Violation] = ()
+    warnings: Sequence[str] = ()
     try:
+        if is_object(document):
+            known = known_body(kind, document)
+            document, unknown, warnings = known.document, known.violations, known.warnings
         draft = read_draft(kind, resource_type, document)
         status = status_text(kind, document if is_object(document) else {})
     except ParseError as error:
         raise _unreadable(resource_type, error) from None
     except InvalidResourceError as error:
         wrong = [_of_schema(each) for each in error.violations]
-        raise resource_refusals.invalid(resource_refusals.PROCESS, wrong) from None
+        # What is missing may be there under another name.
+        more = _besides(error.violations, unknown)
+        raise resource_refusals.invalid(resource_refusals.PROCESS, [*wrong, *more]) from None
     wrong = [*kind.validate(draft.spec), *kind.validate_name(draft.meta.name)]
-    refuse(resource_refusals.PROCESS, wrong)
-    return SentBody(draft=draft, status=status)
+    if wrong or strict:
+        refuse(resource_refusals.PROCESS, [*wrong, *unknown])
+    return SentBody(draft=draft, status=status, unknown=warnings)
+
+
+def _besides(wrong: Sequence[Violation], unknown: Sequence[Violation]) -> list[Violation]:
+    """Those of `unknown` that the type itself has not refused."""
+    fields = {each.field for each in wrong}
+    return [each for each in unknown if each.field not in fields]
 
 
 def _of_schema(violation: Violation) -> Violation:

@@ -88,6 +88,7 @@ class WriteRules:
     deployment: Deployment
     unsafe_delete: bool = False  # do not ask what still needs what is deleted
     origin_required: bool = True  # of what is written on a federated zone
+    strict: bool = False  # unknown members are always refused
 
     @property
     def checked_deployment(self) -> Deployment:
@@ -154,9 +155,11 @@ class ResourceWriter:
         body: bytes,
         *,
         dry_run: bool = False,
+        strict: bool = False,
     ) -> Written:
         """Make the resource, or replace its whole spec; `mesh` is "" for a global type.
 
+        `strict`: members that its type does not know are refused, and not only warned of.
         `dry_run`: judged as the real write, of which nothing comes. No key is made for it, and what
         only the store itself can say (a quota, another writer) is not asked.
         """
@@ -164,7 +167,7 @@ class ResourceWriter:
         there = await self._there(key)
         # Who may write nothing here costs nobody the reading of what they send.
         require(self._access, user, write_access.sending(key, there.existing))
-        given = await self._given(user, resource_type, body)
+        given = await self._given(user, resource_type, body, strict=strict)
         if given.sent_by is not None:  # and so time has passed
             there = await self._there(key)
         return await self._write(user, key, given, there, dry_run=dry_run)
@@ -221,7 +224,7 @@ class ResourceWriter:
         if not dry_run:
             changes = await self._changes(key, given, spec, text, existing, user=user)
             await self._apply([*changes, *also], key, _title(existing))
-        warnings = [*KINDS[key.type].warnings(given.draft.spec), *inline]
+        warnings = [*KINDS[key.type].warnings(given.draft.spec), *inline, *given.unknown]
         deprecated = name_warning(key.type, key.name)
         return Written(existing is None, (*warnings, *([] if deprecated is None else [deprecated])))
 
@@ -234,10 +237,12 @@ class ResourceWriter:
         refuse(_title(existing), inline_secrets.mask_violations(found))
         return inline_secrets.warnings(found)
 
-    async def _given(self, user: User, resource_type: ResourceType, body: bytes) -> SentBody:
+    async def _given(
+        self, user: User, resource_type: ResourceType, body: bytes, *, strict: bool
+    ) -> SentBody:
+        read = partial(read_text, resource_type, body, strict=strict or self._rules.strict)
         if len(body) < LARGE_BODY_BYTES:
-            return read_text(resource_type, body)
-        read = partial(read_text, resource_type, body)
+            return read()
         return replace(
             await self._large_bodies.in_worker_thread(user.name, read), sent_by=user.name
         )

@@ -14,8 +14,10 @@ from kong_mesh_cp.core.formats.addresses import parse_request_uri, split_host_po
 from kong_mesh_cp.core.formats.go_quote import go_quote
 from kong_mesh_cp.core.formats.go_regex import PATTERNS_MAX, TOO_MANY
 from kong_mesh_cp.core.formats.go_values import ParseError
+from kong_mesh_cp.core.resources.data_source import DataSource
 from kong_mesh_cp.core.resources.kind import Kind, proto_kind
 from kong_mesh_cp.core.resources.kinds.mesh import (
+    CertificateAuthority,
     Logging,
     LoggingBackend,
     Mesh,
@@ -25,7 +27,13 @@ from kong_mesh_cp.core.resources.kinds.mesh import (
     Tracing,
     TracingBackend,
 )
-from kong_mesh_cp.core.resources.metrics_backend import backend_violations, has_pattern
+from kong_mesh_cp.core.resources.metrics_backend import (
+    PROMETHEUS,
+    MetricsBackend,
+    PrometheusConf,
+    backend_violations,
+    has_pattern,
+)
 from kong_mesh_cp.core.resources.tags import (
     CANNOT_BE_EMPTY,
     TagRules,
@@ -33,6 +41,7 @@ from kong_mesh_cp.core.resources.tags import (
     port_violations,
     selector_violations,
 )
+from kong_mesh_cp.core.schema.member_names import Confs
 from kong_mesh_cp.core.schema.messages import Message, Uint32, proto, read_message
 from kong_mesh_cp.core.schema.violations import FieldPath, Violation, root
 
@@ -272,4 +281,31 @@ def _constraints(constraints: ProxyConstraints, path: FieldPath) -> list[Violati
     return found
 
 
-KIND: Final[Kind[Mesh]] = proto_kind("Mesh", Mesh, violations)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _CaCert(Message):
+    rsa_bits: Uint32 | None = proto(number=1, json="RSAbits")
+    expiration: str = proto("", number=2)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _BuiltinCa(Message):
+    ca_cert: _CaCert | None = proto(number=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _ProvidedCa(Message):
+    cert: DataSource | None = proto(number=1)
+    key: DataSource | None = proto(number=2)
+
+
+def _confs() -> Confs:
+    """What the `conf` of a backend may hold. Types of plugins have other members."""
+    return {
+        CertificateAuthority: {"builtin": _BuiltinCa, "provided": _ProvidedCa},
+        LoggingBackend: {"file": _File, "tcp": _Tcp},
+        TracingBackend: {"zipkin": _Zipkin, "datadog": _Datadog},
+        MetricsBackend: {PROMETHEUS: PrometheusConf},
+    }
+
+
+KIND: Final[Kind[Mesh]] = proto_kind("Mesh", Mesh, violations, confs=_confs)

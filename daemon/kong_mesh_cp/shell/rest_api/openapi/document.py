@@ -42,8 +42,9 @@ The HTTP API of a control plane, as this one serves it: every path here is a row
 table, every schema is made of what reads and writes the type.
 
 The schema of a resource shows the form in which it is stored and shown. Members that a schema does
-not know are ignored. What a type asks beyond the shape of its values (references, limits, what goes
-together) is judged when it is written; a refusal names every field that is wrong.
+not know have no effect, and the answer to a write has a warning for each. What a type asks beyond
+the shape of its values (references, limits, what goes together) is judged when it is written; a
+refusal names every field that is wrong.
 
 A request that is no HTTP or takes too much is refused by the server itself: 400, 408, 413, 417,
 431, 501, 503 or 505, with a Problem that has a `code`.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from kong_mesh_cp.core.resources.registry import ResourceType
 from kong_mesh_cp.shell.http.operations import Operation
+from kong_mesh_cp.shell.rest_api.capabilities import DRY_RUN, STRICT
 from kong_mesh_cp.shell.rest_api.list_queries import TAGGED
-from kong_mesh_cp.shell.rest_api.write_queries import DRY_RUN, STRICT
 from kong_mesh_cp.usecases.resources.reader import OVERVIEWS
 
 _LISTED = ("name", "offset", "size")

@@ -11,7 +11,7 @@ from typing import Final
 
 from kong_mesh_cp.core.identity.key_series import GLOBAL_SERIES
 from kong_mesh_cp.core.schema.json_schema import PREFIX, Schema, integer
-from kong_mesh_cp.shell.rest_api.write_queries import CAPABILITIES
+from kong_mesh_cp.shell.rest_api.capabilities import CAPABILITIES
 from kong_mesh_cp.usecases.identity.key_requests import DATAPLANE
 from kong_mesh_cp.usecases.identity.signing_keys import SigningKeyUse
 from kong_mesh_cp.usecases.ports.secrets import SealingKeyUse

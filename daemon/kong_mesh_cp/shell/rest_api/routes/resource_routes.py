@@ -20,12 +20,13 @@ from kong_mesh_cp.shell.http.messages import Request, Response
 from kong_mesh_cp.shell.http.operations import Operation
 from kong_mesh_cp.shell.http.routing import Route
 from kong_mesh_cp.shell.rest_api.auditing import asked_from
+from kong_mesh_cp.shell.rest_api.capabilities import DRY_RUN, STRICT
 from kong_mesh_cp.shell.rest_api.large_answers import LargeAnswers
 from kong_mesh_cp.shell.rest_api.list_queries import list_query
 from kong_mesh_cp.shell.rest_api.openapi import resource_operations as abouts
 from kong_mesh_cp.shell.rest_api.responding import Answer, json_response, of_secrets, responding
 from kong_mesh_cp.shell.rest_api.users import Authenticate
-from kong_mesh_cp.shell.rest_api.write_queries import DRY_RUN, STRICT, write_flags
+from kong_mesh_cp.shell.rest_api.write_queries import write_flags
 from kong_mesh_cp.usecases.identity.auditing import tell
 from kong_mesh_cp.usecases.ports.resource_store import StoredResource
 from kong_mesh_cp.usecases.resources import documents
@@ -208,6 +209,7 @@ class ResourceRoutes:
                 *_named(resource_type, request),
                 request.body,
                 dry_run=DRY_RUN in flags,
+                strict=STRICT in flags,
             )
             if DRY_RUN not in flags:
                 touch = Touch.CREATE if written.created else Touch.UPDATE

@@ -13,7 +13,7 @@ from kong_mesh_cp.core.resources.kinds.services.address_status import (
 )
 from kong_mesh_cp.core.resources.plugin_kind import plugin_kind
 from kong_mesh_cp.core.resources.tags import CANNOT_BE_EMPTY, PROTOCOLS
-from kong_mesh_cp.core.schema.record_terms import OMIT_EMPTY, Length, Unsigned32
+from kong_mesh_cp.core.schema.record_terms import OMIT_EMPTY, Formerly, Length, Unsigned32
 from kong_mesh_cp.core.schema.value_checks import MUST_NOT_BE_EMPTY
 from kong_mesh_cp.core.schema.violations import Violation, root
 
@@ -39,7 +39,7 @@ class Port:
 
     name: str | None = None
     port: Unsigned32
-    app_protocol: str = "tcp"
+    app_protocol: Annotated[str, Formerly("protocol")] = "tcp"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,7 @@ from kong_mesh_cp.core.resources.plugin_kind import plugin_kind
 from kong_mesh_cp.core.schema.record_terms import (
     EMPTY_IF_ABSENT,
     OMIT_EMPTY,
+    Formerly,
     IntOrText,
     OneOf,
     Unsigned32,
@@ -49,7 +50,7 @@ class Port:
     port: Unsigned32
     # A number, or the name of an inbound; absent is the port itself.
     target_port: IntOrText | None = None
-    app_protocol: str = "tcp"
+    app_protocol: Annotated[str, Formerly("protocol")] = "tcp"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,14 @@
+"""What clients may ask of writes beyond what Kuma knows.
+
+A client that does not see the word in the index must not send it: Kuma would write.
+
+Source: docs/wire/resource-api.md#dry-run
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+DRY_RUN: Final = "dryRun"
+STRICT: Final = "strict"
+CAPABILITIES: Final = (DRY_RUN, STRICT)
