@@ -394,7 +394,6 @@ def test_a_control_plane_without_dry_runs_is_never_asked_for_one(
         user = User(tmp_path, server.url)
         foretold = user.run("apply", "--dry-run", "-f", str(file))
         applied = user.run("apply", "-f", str(file))
-        strict = user.run("apply", "--strict", "-f", str(file))
 
     assert not [asked for asked in server.asked if asked.method != "GET"]
     assert foretold.err.startswith("WARNING: this control plane does not judge dry runs; ")
@@ -402,8 +401,28 @@ def test_a_control_plane_without_dry_runs_is_never_asked_for_one(
         assert (ran.status, ran.out) == (1, "")
         assert "* name: invalid characters" in ran.err
         assert 'invalid duration "never"' in ran.err
-    assert (strict.status, strict.out) == (2, "")
-    assert strict.err.startswith("Error: this control plane does not know --strict")
+
+
+def test_members_that_a_control_plane_would_drop_are_told_in_its_place(
+    file: Path, tmp_path: Path
+) -> None:
+    plane = Plane(KUMA_INDEX)
+    file.write_text("type: Mesh\nname: m\nmlts: {}\n")
+
+    with api(plane) as server:
+        user = User(tmp_path, server.url)
+        foretold = user.run("apply", "--dry-run", "-f", str(file))
+        strict = user.run("apply", "--strict", "-f", str(file))
+        before = dict(plane.resources)
+        applied = user.run("apply", "-f", str(file))
+
+    told = 'unknown member mlts: it has no effect; did you mean "mtls"?'
+    assert foretold.out == "mesh/m would be created\n"
+    assert foretold.err.splitlines()[1] == f"Warning: {told}"
+    assert (strict.status, strict.out) == (1, "")
+    assert '* mlts: unknown member; did you mean "mtls"?' in strict.err
+    assert not before
+    assert applied == Ran(0, "mesh/m created\n", f"Warning: {told}\n")
 
 
 def test_what_a_control_plane_without_dry_runs_has_already_is_not_sent(

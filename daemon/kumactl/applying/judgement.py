@@ -14,14 +14,13 @@ from kong_mesh_cp.core.lazy_import import lazy_import
 from kong_mesh_cp.core.resources.meta import meta_violations
 from kumactl.applying.given import Given
 from kumactl.control_plane import DRY_RUN, STRICT, ControlPlane
-from kumactl.documents.comparison import REFUSED, as_shown
+from kumactl.documents.comparison import REFUSED, as_shown, unknown_members
 from kumactl.documents.resource_document import ResourceDocument
 from kumactl.errors import (
     FieldError,
     KumactlError,
     MeshNotFoundError,
     RefusedError,
-    UsageError,
 )
 
 if TYPE_CHECKING:
@@ -36,13 +35,9 @@ class Judge:
     """Judges resources that are applied together. Its errors are those of the control plane."""
 
     def __init__(self, plane: ControlPlane, given: Sequence[Given], *, strict: bool) -> None:
-        """Raises: UsageError where `strict` is asked of a control plane that cannot be."""
-        if strict and not plane.can(STRICT):
-            raise UsageError(
-                "this control plane does not know --strict: it takes members that it does not know,"
-                " and drops them"
-            )
+        """`strict`: members that a type does not know are wrong, and no cause of warnings."""
         self._plane = plane
+        self._strict = strict
         self._asked = (DRY_RUN, STRICT) if strict else (DRY_RUN,)
         self._paths = {each.document.path for each in given}
         self._meshes = {each.document.name for each in given if each.document.type.name == "Mesh"}
@@ -53,7 +48,7 @@ class Judge:
         if not self.is_the_server:
             self._require_mesh(document)
             self._judge_here(document)
-            return ()
+            return self.unknown_members(document)
         try:
             return self._plane.put(document.path, document.body, *self._asked).warnings
         except MeshNotFoundError:
@@ -69,6 +64,11 @@ class Judge:
         """Whether the mesh of `document` is in the same run."""
         return document.mesh in self._meshes
 
+    def unknown_members(self, document: ResourceDocument) -> Sequence[str]:
+        """A warning for each that has no effect, in place of a control plane that gives none."""
+        kind = None if self.is_the_server else known_kinds.KINDS.get(document.type.name)
+        return () if kind is None else unknown_members(document.body, kind)
+
     def _require_mesh(self, document: ResourceDocument) -> None:
         if document.type.is_mesh_scoped and not self.comes_with_its_mesh(document):
             self._plane.find(document.path)
@@ -82,7 +82,7 @@ class Judge:
         kind = known_kinds.KINDS.get(document.type.name)
         try:
             if kind is not None:
-                as_shown(document.body, kind)
+                as_shown(document.body, kind, strict=self._strict)
         except KumactlError as error:
             error.fields += tuple(fields)
             raise

@@ -44,7 +44,7 @@ class Run:
     def __init__(
         self, plane: ControlPlane, console: Console, wishes: Wishes, given: Sequence[Given]
     ) -> None:
-        """`given` is in the order in which it shall be applied. Raises: UsageError."""
+        """`given` is in the order in which it shall be applied."""
         self.done = 0  # resources that were applied
         self._plane = plane
         self._console = console
@@ -71,8 +71,9 @@ class Run:
         if self._wishes.dry_run:
             self._foretell_all()
         else:
-            # A single one is judged by being applied.
-            alone = len(self._given) == 1 and not errors
+            # A single one is judged by being applied; not every server can be strict.
+            judged = self._judge.is_the_server or not self._wishes.strict
+            alone = len(self._given) == 1 and not errors and judged
             good = self._given if alone else self._judged()
             if not errors or self._wishes.keep_going:
                 self._apply_all(good)
@@ -202,9 +203,8 @@ class Run:
         ):
             self._say(document, "unchanged")
             return
-        stored = self._plane.put(
-            document.path, document.body, *((STRICT,) if self._wishes.strict else ())
-        )
+        strict = (STRICT,) if self._wishes.strict and self._judge.is_the_server else ()
+        stored = self._plane.put(document.path, document.body, *strict)
         self._warn(each, stored.warnings)
         if stored.created or before is None or document.path in self._declared:
             children = made_with_mesh(self._plane, document)

@@ -12,6 +12,7 @@ from kumactl.commands import flags
 from kumactl.documents import sources, templates
 from kumactl.documents.sources import SourceText
 from kumactl.errors import (
+    EXIT_FAILED,
     KumactlError,
     NothingGivenError,
     SeveralError,
@@ -167,4 +168,7 @@ def _summed_up(
         others = len(errors) < total and stopped is None and not wishes.keep_going
         remedy = "; --keep-going applies what is right" if others else ""
         return SeveralError(told, f"{wrong}: nothing was applied{remedy}")
-    return SeveralError(told, f"{wrong}; {run.done} applied{run.left_out}")
+    summed_up = SeveralError(told, f"{wrong}; {run.done} applied{run.left_out}")
+    if stopped is None:
+        summed_up.exit_status = EXIT_FAILED  # any other says that nothing has changed
+    return summed_up
