@@ -46,6 +46,7 @@ class Run:
     ) -> None:
         """`given` is in the order in which it shall be applied."""
         self.done = 0  # resources that were applied
+        self.not_deleted = 0  # of those that should go
         self._plane = plane
         self._console = console
         self._wishes = wishes
@@ -164,6 +165,7 @@ class Run:
             except KumactlError as error:
                 error.message = f"{each.subject} is not deleted: {error.message}"
                 self._errors.append(error)
+                self.not_deleted += 1
 
     def _note_down(self, each: Given, error: KumactlError) -> None:
         error.message = f"{each.shown}: {error.message}"

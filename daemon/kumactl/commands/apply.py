@@ -158,17 +158,20 @@ def _summed_up(
     wishes: Wishes,
 ) -> KumactlError:
     """All that went wrong; `stopped` is what ended the run, if anything did."""
-    if len(errors) == total == 1 and stopped is None:
-        return errors[0]
     told = errors if stopped is None else [*errors, stopped]
+    done, not_deleted = (0, 0) if run is None else (run.done, run.not_deleted)
+    if not_deleted:
+        return SeveralError(told, f"{done} applied, {not_deleted} not deleted")
+    if len(told) == total == 1:
+        return told[0]
     wrong = f"{len(errors)} of {total} resources {'is' if len(errors) == 1 else 'are'} wrong"
     if wishes.dry_run:
         return SeveralError(told, wrong)
-    if run is None or not run.done:
+    if run is None or not done:
         others = len(errors) < total and stopped is None and not wishes.keep_going
         remedy = "; --keep-going applies what is right" if others else ""
         return SeveralError(told, f"{wrong}: nothing was applied{remedy}")
-    summed_up = SeveralError(told, f"{wrong}; {run.done} applied{run.left_out}")
+    summed_up = SeveralError(told, f"{wrong}; {done} applied{run.left_out}")
     if stopped is None:
         summed_up.exit_status = EXIT_FAILED  # any other says that nothing has changed
     return summed_up

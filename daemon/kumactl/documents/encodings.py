@@ -57,7 +57,8 @@ def _without_marks(text: str) -> str:
         bare = line.lstrip(_MARK)
         if begins or bare.startswith("---"):
             lines[number] = bare
-        begins = bare.startswith("---") or (begins and not bare.strip())
+        is_empty = not bare.strip() or bare.startswith("#")
+        begins = bare.startswith("---") or (begins and is_empty)
     return "\n".join(lines)
 
 

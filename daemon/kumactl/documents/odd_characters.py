@@ -49,8 +49,9 @@ def at_an_edge(text: str) -> str | None:
 def told(character: str) -> str:
     """`a no-break space (U+00A0): write a space`."""
     name = _NAMES.get(character) or unicodedata.name(character, "a control character").lower()
-    article = "" if name.startswith(("a ", "an ")) else "a "
-    return f"{article}{name} (U+{ord(character):04X}): {_instead(character)}"
+    if not name.startswith("a "):
+        name = f"{'an' if name[0] in 'aeio' else 'a'} {name}"
+    return f"{name} (U+{ord(character):04X}): {_instead(character)}"
 
 
 def _instead(character: str) -> str:
