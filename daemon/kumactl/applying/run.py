@@ -197,12 +197,8 @@ class Run:
             apply_set.require_free(before, self._wishes.apply_set)
         elif left := apply_set.set_of(before):
             self._warn(each, [f"it leaves the apply set {left}: --apply-set was not given"])
-        # The original moves the time of what it is told anew, and adds labels.
-        if (
-            not self._judge.is_the_server
-            and before is not None
-            and self._is_there(document, before)
-        ):
+        self._warn(each, self._judge.unknown_members(document))
+        if before is not None and self._is_there(document, before):
             self._say(document, "unchanged")
             return
         strict = (STRICT,) if self._wishes.strict and self._judge.is_the_server else ()
