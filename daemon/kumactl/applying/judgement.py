@@ -31,7 +31,7 @@ else:  # the specs of all types are most of what this program could import
 _MISSING_SECRET: Final = re.compile(r'type="Secret" name="([^"]*)"')
 
 
-class Judge:
+class Judgement:
     """Judges resources that are applied together. Its errors are those of the control plane."""
 
     def __init__(self, plane: ControlPlane, given: Sequence[Given], *, strict: bool) -> None:

@@ -10,7 +10,7 @@ from kong_mesh_cp.core.lazy_import import lazy_import
 from kumactl.applying import apply_set
 from kumactl.applying.apply_set import Member
 from kumactl.applying.given import Given
-from kumactl.applying.judgement import Judge
+from kumactl.applying.judgement import Judgement
 from kumactl.console import Console
 from kumactl.control_plane import DRY_RUN, STRICT, ControlPlane
 from kumactl.documents import unquoted
@@ -51,7 +51,7 @@ class Run:
         self._console = console
         self._wishes = wishes
         self._given = given
-        self._judge = Judge(plane, given, strict=wishes.strict)
+        self._judgement = Judgement(plane, given, strict=wishes.strict)
         self._declared: set[str] = set()
         self._errors: list[KumactlError] = []
         self._to_apply = 0
@@ -73,7 +73,7 @@ class Run:
             self._foretell_all()
         else:
             # A single one is judged by being applied; not every server can be strict.
-            judged = self._judge.is_the_server or not self._wishes.strict
+            judged = self._judgement.is_the_server or not self._wishes.strict
             alone = len(self._given) == 1 and not errors and judged
             good = self._given if alone else self._judged()
             if not errors or self._wishes.keep_going:
@@ -84,7 +84,7 @@ class Run:
             self._prune(gone)
 
     def _foretell_all(self) -> None:
-        if not self._judge.is_the_server:
+        if not self._judgement.is_the_server:
             self._console.note(
                 "WARNING: this control plane does not judge dry runs; kumactl has judged by itself,"
                 " and does not know all that the control plane asks"
@@ -93,7 +93,7 @@ class Run:
             if each.declares:
                 continue
             try:
-                self._warn(each, self._judge.warnings(each.document))
+                self._warn(each, self._judgement.warnings(each.document))
                 self._foretell(each.document)
             except UnreachableError:
                 raise
@@ -109,7 +109,7 @@ class Run:
 
     def _is_good(self, each: Given) -> bool:
         try:
-            self._judge.warnings(each.document)
+            self._judgement.warnings(each.document)
             if self._wishes.apply_set:
                 apply_set.require_free(self._stored(each.document), self._wishes.apply_set)
         except UnreachableError:
@@ -155,7 +155,7 @@ class Run:
                     self._plane.delete(each.path)
                     self._console.line(f"{each.subject} deleted")
                     continue
-                if self._judge.is_the_server:
+                if self._judgement.is_the_server:
                     self._plane.delete(each.path, DRY_RUN)
                 self._console.line(f"{each.subject} would be deleted")
             except UnreachableError:
@@ -181,7 +181,7 @@ class Run:
         try:
             return self._plane.find(document.path)
         except MeshNotFoundError:
-            if not self._judge.comes_with_its_mesh(document):
+            if not self._judgement.comes_with_its_mesh(document):
                 raise
             return None
 
@@ -197,11 +197,11 @@ class Run:
             apply_set.require_free(before, self._wishes.apply_set)
         elif left := apply_set.set_of(before):
             self._warn(each, [f"it leaves the apply set {left}: --apply-set was not given"])
-        self._warn(each, self._judge.unknown_members(document))
+        self._warn(each, self._judgement.unknown_members(document))
         if before is not None and self._is_there(document, before):
             self._say(document, "unchanged")
             return
-        strict = (STRICT,) if self._wishes.strict and self._judge.is_the_server else ()
+        strict = (STRICT,) if self._wishes.strict and self._judgement.is_the_server else ()
         stored = self._plane.put(document.path, document.body, *strict)
         self._warn(each, stored.warnings)
         if stored.created or before is None or document.path in self._declared:
@@ -224,7 +224,7 @@ class Run:
 
         A control plane that leaves the time is told, since it may have something to say.
         """
-        if self._judge.is_the_server or shows_masks(stored):
+        if self._judgement.is_the_server or shows_masks(stored):
             return False
         return not pending_changes(stored, document, known_kinds.KINDS)
 
