@@ -56,7 +56,10 @@ def test_a_body_is_read_by_its_spec_alone() -> None:
         ({"type": "Other"}, "type in body should be one of [Thing]"),
         ({"name": 1}, 'name in body must be of type string: "number"'),
         ({"mesh": []}, 'mesh in body must be of type string: "array"'),
-        ({"labels": {"a": 1}}, 'labels.a in body must be of type string: "number"'),
+        (
+            {"labels": {"a": 1}},
+            'labels.a in body must be of type string: "number": put it between quotes',
+        ),
         ({"labels": "a"}, 'labels in body must be of type object: "string"'),
         ({"spec": None}, 'spec in body must be of type object: "null"'),
         ({"creationTime": "now"}, 'creationTime in body must be of type date-time: "now"'),

@@ -93,7 +93,14 @@ NUMBER_TYPE = 'in body must be of type int32: "float64"'
         ("port", 0, "in body should be greater than or equal to 1"),
         ("port", 65536, "in body should be less than or equal to 65535"),
         ("code", 200, "in body should be one of [301 302]"),
-        ("wait", 5, 'in body must be of type string: "number"'),
+        (
+            "wait",
+            5,
+            (
+                'in body must be of type string: "number": '
+                'write it with its unit, between quotes, as "5s"'
+            ),
+        ),
         ("parts", {}, 'in body must be of type array: "object"'),
         ("parts", [], "in body should have at least 1 items"),
         ("tags", [], 'in body must be of type object: "array"'),
@@ -118,7 +125,7 @@ def test_paths_in_lists_and_maps_are_reported() -> None:
         ("spec.parts[0].name", 'in body must be of type string: "number"'),
         ("spec.parts[1].name", "in body is required"),
         ("spec.parts", "in body should have at most 2 items"),
-        ("spec.tags.a.b", 'in body must be of type string: "number"'),
+        ("spec.tags.a.b", 'in body must be of type string: "number": put it between quotes'),
     }
 
 

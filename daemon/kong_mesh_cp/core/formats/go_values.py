@@ -28,12 +28,47 @@ _RANGES: Final = {
 }
 
 
-class ParseError(ValueError):
-    """A body that cannot be read as its type at all. `reason` is Go's text, one line."""
+_WORDS: Final = {
+    "bool": "true or false",
+    "string": "a text",
+    "number": "a number",
+    "object": "an object",
+    "array": "a list",
+    "null": "null",
+}
+_WHOLE: Final = ("a whole number", "write its digits")
+# By the type in Go: what is due, and how it is written.
+_DUE: Final = {
+    "string": ("a text", "put it between quotes"),
+    "bool": ("true or false", "write it without quotes"),
+    **dict.fromkeys(_RANGES, _WHOLE),
+    "protoreflect.EnumNumber": ("one of the words of its enumeration", "write the word"),
+    "float64": ("a number", "write its digits"),
+    "float32": ("a number", "write its digits"),
+    "[]uint8": ("a text", "write the bytes in Base64"),
+    "[]": ("a list", "write it as [ … ], or with a dash before each item"),
+    "map": ("an object", "write it as { … }, or each member on a line of its own below it"),
+}
 
-    def __init__(self, reason: str) -> None:
+
+class ParseError(ValueError):
+    """A body that cannot be read as its type at all. `reason` is Go's text, one line.
+
+    Go does not say where; `path` does, from the value that was read on, with a point or a bracket
+    in front. `advice`: what is due there and how it is written, as it follows the path; it may be
+    the reason itself.
+    """
+
+    def __init__(self, reason: str, advice: str = "") -> None:
         super().__init__(reason)
         self.reason = reason
+        self.advice = advice or reason
+        self.path = ""
+
+    def below(self, step: str) -> ParseError:
+        """The same, of a value that has the one at fault at `step`: `.name`, `[3]`, `["key"]`."""
+        self.path = f"{step}{self.path}"
+        return self
 
 
 def is_object(value: object) -> TypeGuard[JsonObject]:
@@ -60,15 +95,30 @@ def json_kind(value: object) -> str:
 
 def mismatch(value: object, go_type: str) -> ParseError:
     """`value` where `go_type` was due."""
-    return ParseError(f"json: cannot unmarshal {json_kind(value)} into Go value of type {go_type}")
+    reason = f"json: cannot unmarshal {json_kind(value)} into Go value of type {go_type}"
+    return ParseError(reason, advice(value, go_type))
+
+
+def advice(value: object, go_type: str) -> str:
+    """What is due instead of `value`, which is never shown: it may be a secret."""
+    due, remedy = _DUE.get(go_type) or (
+        _DUE["[]"] if go_type.startswith("[]") else _DUE["map"] if "map[" in go_type else ("", "")
+    )
+    if not due:
+        return f"cannot be {_WORDS[json_kind(value)]}"
+    if json_kind(value) == "number" and go_type in _RANGES:
+        low, high = _RANGES[go_type]
+        return f"must be {due} from {low} to {high}"
+    if go_type == "string" and not isinstance(value, int | float):
+        remedy = "write one text"
+    return f"must be {due}, and is {_WORDS[json_kind(value)]}: {remedy}"
 
 
 def field_mismatch(value: object, field: str, go_type: str) -> ParseError:
     """`value` in the member `field` (`ResourceMeta.name`) of a plain Go struct."""
     kind = json_kind(value)
-    return ParseError(
-        f"json: cannot unmarshal {kind} into Go struct field {field} of type {go_type}"
-    )
+    reason = f"json: cannot unmarshal {kind} into Go struct field {field} of type {go_type}"
+    return ParseError(reason, advice(value, go_type))
 
 
 def read_string(value: object) -> str:
@@ -111,7 +161,7 @@ def read_integer(value: object, go_type: str) -> int:
     if value is None:
         return 0
     if isinstance(value, str):
-        value = _quoted_number(value, go_type)
+        value = _in_quotes(value, go_type)
     # bool is an int in Python, and none in JSON.
     if not isinstance(value, int) or isinstance(value, bool):
         raise number_mismatch(value, go_type)
@@ -132,7 +182,7 @@ def read_double(value: object, go_type: str = "float64") -> float:
     if isinstance(value, str):
         if value in _NON_FINITE:
             return float(value)
-        value = _quoted_number(value, go_type)
+        value = _in_quotes(value, go_type)
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise mismatch(value, go_type)
     return float(value)
@@ -149,12 +199,21 @@ def read_bytes(value: object) -> bytes:
     try:
         return base64.b64decode(text.encode(errors="replace"), validate=True)
     except binascii.Error:
-        raise ParseError(f"illegal base64 data at input byte {_base64_fault(value)}") from None
+        reason = f"illegal base64 data at input byte {_base64_fault(value)}"
+        raise ParseError(reason, f"must be Base64: {reason}") from None
 
 
 def _base64_fault(text: str) -> int:
     clean = re.match(r"[A-Za-z0-9+/\r\n]*", text)
     return len(text) if clean is None else clean.end()
+
+
+def _in_quotes(text: str, go_type: str) -> object:
+    try:
+        return _quoted_number(text, go_type)
+    except ParseError as error:
+        error.advice = advice(text, go_type)
+        raise
 
 
 def _quoted_number(text: str, go_type: str) -> object:
@@ -183,5 +242,6 @@ def _quoted_number(text: str, go_type: str) -> object:
 def number_mismatch(value: object, go_type: str) -> ParseError:
     """`value`, which is no number of `go_type`: too large, or not whole."""
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return ParseError(f"json: cannot unmarshal number {value} into Go value of type {go_type}")
+        reason = f"json: cannot unmarshal number {value} into Go value of type {go_type}"
+        return ParseError(reason, advice(value, go_type))
     return mismatch(value, go_type)

@@ -13,6 +13,7 @@ from enum import Enum
 from typing import Final, Generic, TypeGuard, TypeVar
 
 from kong_mesh_cp.core.dataclass import dataclass
+from kong_mesh_cp.core.formats.go_quote import go_quote
 from kong_mesh_cp.core.formats.go_values import (
     JsonObject,
     ParseError,
@@ -125,18 +126,19 @@ def _text(document: JsonObject, name: str) -> str:
         return ""
     if isinstance(value, str):
         return value
-    raise field_mismatch(value, f"ResourceMeta.{name}", "string")
+    raise field_mismatch(value, f"ResourceMeta.{name}", "string").below(name)
 
 
 def _labels(value: object) -> Mapping[str, str]:
     if value is None:
         return {}
     if not is_object(value):
-        raise field_mismatch(value, "ResourceMeta.labels", "map[string]string")
+        raise field_mismatch(value, "ResourceMeta.labels", "map[string]string").below("labels")
     labels: dict[str, str] = {}
     for key, text in value.items():
         if text is not None and not isinstance(text, str):
-            raise field_mismatch(text, "ResourceMeta.labels", "string")
+            wrong = field_mismatch(text, "ResourceMeta.labels", "string")
+            raise wrong.below(f"labels[{go_quote(key)}]")
         # A null value in a map is Go's zero value, not a missing key.
         labels[key] = text or ""
     return labels

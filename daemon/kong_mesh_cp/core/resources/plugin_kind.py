@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Annotated, TypeVar
 
 from kong_mesh_cp.core.dataclass import dataclass
-from kong_mesh_cp.core.formats.go_values import JsonObject, ParseError
+from kong_mesh_cp.core.formats.go_values import JsonObject
 from kong_mesh_cp.core.resources.kind import InvalidResourceError, Kind
 from kong_mesh_cp.core.schema import records
 from kong_mesh_cp.core.schema.record_faults import EnoughFaultsError, Faults
@@ -111,6 +111,6 @@ def _sound(read: Callable[[Faults], S]) -> S:
     # The schema speaks before the decoder: Kuma's API server validates the JSON, then decodes it.
     if faults.violations:
         raise InvalidResourceError(faults.violations)
-    if faults.undecodable:
-        raise ParseError(faults.undecodable)
+    if faults.stopped is not None:
+        raise faults.stopped
     return value

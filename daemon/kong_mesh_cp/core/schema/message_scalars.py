@@ -28,6 +28,7 @@ from kong_mesh_cp.core.formats.go_values import (
 )
 from kong_mesh_cp.core.formats.timestamps import TimestampError, format_timestamp, parse_timestamp
 
+DURATION_ADVICE: Final = 'must be a duration: write it with its unit, between quotes, as "5s"'
 _FLOAT: Final = struct.Struct("<f")
 _FLOAT_DIGITS_MAX: Final = 9  # so many tell every number of 32 bits from its neighbours
 
@@ -79,10 +80,12 @@ def shortest_float(value: float) -> float:
 
 
 def _read_duration(value: object) -> int:
+    if not isinstance(value, str):
+        raise ParseError(mismatch(value, "string").reason, DURATION_ADVICE)
     try:
-        return parse_duration(_quoted(value))
+        return parse_duration(value)
     except DurationError as error:
-        raise ParseError(f"bad Duration: {error}") from None
+        raise ParseError(f"bad Duration: {error}", DURATION_ADVICE) from None
 
 
 def _read_timestamp(value: object) -> int:

@@ -195,7 +195,10 @@ def read_message(message_type: type[M], value: object) -> M:
             member = document.get(of.names[0]) if codec.has_original else None
             if member is None:
                 continue
-        given[of.attribute] = codec.read(member)
+        try:
+            given[of.attribute] = codec.read(member)
+        except ParseError as error:
+            raise error.below(f".{codec.name}") from None
         if of.oneof:
             # As in Go: the last field of the group, in the order of the .proto file, wins.
             given.pop(chosen.get(of.oneof, ""), None)
@@ -296,17 +299,29 @@ def _unreadable(value: object) -> object:
 
 
 def _repeated(read: Callable[[object], object], write: Callable[[Any], object]) -> _Pair:
-    return (
-        lambda value: tuple(read(item) for item in read_array(value)),
-        lambda items: [write(item) for item in items],
-    )
+    def read_items(value: object) -> tuple[object, ...]:
+        found: list[object] = []
+        try:
+            for item in read_array(value):
+                found.append(read(item))  # noqa: PERF401 (how many there are says which is wrong)
+        except ParseError as error:
+            raise (error.below(f"[{len(found)}]") if isinstance(value, list) else error) from None
+        return tuple(found)
+
+    return read_items, lambda items: [write(item) for item in items]
 
 
 def _map(read: Callable[[object], object], write: Callable[[Any], object]) -> _Pair:
-    return (
-        lambda value: {key: read(item) for key, item in read_object(value).items()},
-        lambda entries: {key: write(entries[key]) for key in sorted(entries)},
-    )
+    def read_entries(value: object) -> Mapping[str, object]:
+        found: dict[str, object] = {}
+        for key, item in read_object(value).items():
+            try:
+                found[key] = read(item)
+            except ParseError as error:
+                raise error.below(f"[{go_quote(key)}]") from None
+        return found
+
+    return read_entries, lambda entries: {key: write(entries[key]) for key in sorted(entries)}
 
 
 def _read_enum(enum: type[ProtoEnum], value: object) -> ProtoEnum:
@@ -314,7 +329,8 @@ def _read_enum(enum: type[ProtoEnum], value: object) -> ProtoEnum:
         member = enum.__members__.get(value)
         if member is None:
             shown = go_quote(f'"{value}"')
-            raise ParseError(f"unknown value {shown} for enum {_enum_name(enum)}")
+            reason = f"unknown value {shown} for enum {_enum_name(enum)}"
+            raise ParseError(reason, f"must be one of: {', '.join(enum.__members__)}")
         return member
     return enum(scalars.read_enum_number(value))
 

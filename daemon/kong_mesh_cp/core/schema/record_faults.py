@@ -6,7 +6,8 @@ The texts are those of the schema validator that Kuma's API server uses; clients
 from __future__ import annotations
 
 from kong_mesh_cp.core.formats.go_quote import go_quote
-from kong_mesh_cp.core.schema.violations import VIOLATIONS_MAX, FieldPath, Violation
+from kong_mesh_cp.core.formats.go_values import ParseError
+from kong_mesh_cp.core.schema.violations import ROOT, VIOLATIONS_MAX, FieldPath, Violation
 
 
 class EnoughFaultsError(Exception):
@@ -18,7 +19,12 @@ class Faults:
 
     def __init__(self) -> None:
         self.violations: list[Violation] = []
-        self.undecodable = ""  # the first such text
+        self.stopped: ParseError | None = None  # the first such fault
+
+    @property
+    def undecodable(self) -> str:
+        """The text of that fault; "" without one."""
+        return "" if self.stopped is None else self.stopped.reason
 
     def add(self, at: FieldPath, text: str) -> None:
         """A path below the spec is reported as a field; all else is one text, as Kuma does it."""
@@ -36,9 +42,11 @@ class Faults:
         if len(self.violations) > VIOLATIONS_MAX:
             raise EnoughFaultsError
 
-    def stop_decoding(self, text: str) -> None:
+    def stop_decoding(self, text: str, at: FieldPath = ROOT, advice: str = "") -> None:
+        """`advice`: what is due at the path; see ParseError."""
         # Go's decoder stops at its first fault, so there is never a second one to show.
-        self.undecodable = self.undecodable or text
+        if self.stopped is None:
+            self.stopped = ParseError(text, advice).below(at.text)
 
 
 def json_type(value: object) -> str:

@@ -12,7 +12,6 @@ from typing import Protocol
 
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.schema.record_faults import Faults, wrong_type
-from kong_mesh_cp.core.schema.record_scalars import TextNode
 from kong_mesh_cp.core.schema.record_terms import Length
 from kong_mesh_cp.core.schema.violations import FieldPath
 
@@ -80,12 +79,20 @@ class TextMapNode:
             faults.add(at, wrong_type("object", value))
             return {}
         # Each value is checked by itself, so that a fault names its key.
-        text = TextNode()
-        return {k: text.read(v, at.field(k), faults) for k, v in value.items()}
+        return {k: _text_of_map(v, at.field(k), faults) for k, v in value.items()}
 
     def write(self, value: object) -> object:
         # Go writes maps with their keys in order.
         return dict(sorted(value.items())) if isinstance(value, dict) else value
+
+
+def _text_of_map(value: object, at: FieldPath, faults: Faults) -> str:
+    if isinstance(value, str):
+        return value
+    # YAML makes numbers and truths of words that were meant as tags and labels.
+    is_word = isinstance(value, int | float)
+    faults.add(at, wrong_type("string", value) + (": put it between quotes" if is_word else ""))
+    return str(value) if is_word else ""
 
 
 @dataclass(frozen=True)

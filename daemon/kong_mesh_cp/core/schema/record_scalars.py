@@ -21,6 +21,7 @@ from kong_mesh_cp.core.schema.record_faults import Faults, wrong_format, wrong_t
 from kong_mesh_cp.core.schema.record_terms import Length, OneOf, Pattern, Range
 from kong_mesh_cp.core.schema.violations import FieldPath, Violation
 
+_WITH_UNIT: Final = 'write it with its unit, between quotes, as "5s"'
 _LIMITS: Final = {"int32": 2**31, "int64": 2**63, "": 2**63}
 
 
@@ -193,13 +194,13 @@ class DurationNode:
 
     def read(self, value: object, at: FieldPath, faults: Faults) -> int:
         if not isinstance(value, str):
-            faults.add(at, wrong_type("string", value))
+            faults.add(at, f"{wrong_type('string', value)}: {_WITH_UNIT}")
             return 0
         try:
             return parse_duration(value)
         except DurationError as error:
             # The schema knows only that it is a text; what a duration is Go's decoder decides.
-            faults.stop_decoding(str(error))
+            faults.stop_decoding(str(error), at, f"must be a duration: {_WITH_UNIT}")
             return 0
 
     def write(self, value: object) -> object:

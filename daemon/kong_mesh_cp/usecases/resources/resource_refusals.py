@@ -91,8 +91,9 @@ def invalid(title: str, violations: Sequence[Violation]) -> ResourceRefusedError
     return ResourceRefusedError(Fault.INVALID, title, NOT_VALID, violations)
 
 
-def unreadable(detail: str) -> ResourceRefusedError:
-    return ResourceRefusedError(Fault.UNREADABLE, "Bad Request", detail)
+def unreadable(detail: str, violations: Sequence[Violation] = ()) -> ResourceRefusedError:
+    """`violations`: where, which `detail` does not say; Kuma has none."""
+    return ResourceRefusedError(Fault.UNREADABLE, "Bad Request", detail, violations)
 
 
 def internal(title: str) -> ResourceRefusedError:

@@ -113,4 +113,6 @@ def _of_schema(violation: Violation) -> Violation:
 def _unreadable(
     resource_type: ResourceType, error: ParseError
 ) -> resource_refusals.ResourceRefusedError:
-    return resource_refusals.unreadable(bad_request_detail(resource_type, error))
+    at = error.path.lstrip(".")
+    where = [Violation(at, error.advice)] if at else []
+    return resource_refusals.unreadable(bad_request_detail(resource_type, error), where)
