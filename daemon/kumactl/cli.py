@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from functools import cache
+from typing import Final
 
 from kumactl import missing_mesh
 from kumactl.commands import (
@@ -27,6 +28,8 @@ from kumactl.errors import (
     UsageError,
 )
 from kumactl.session import Session
+
+ERRORS_SHOWN_MAX: Final = 100  # of one run; who mends them sees the others next time
 
 
 def run(argv: list[str], console: Console) -> int:
@@ -74,8 +77,10 @@ def _require_text(argv: list[str]) -> None:
 
 def _report(error: KumactlError, session: Session) -> None:
     if isinstance(error, SeveralError):
-        for each in error.errors:
+        for each in error.errors[:ERRORS_SHOWN_MAX]:
             _report(each, session)
+        if len(error.errors) > ERRORS_SHOWN_MAX:
+            session.console.note(f"{len(error.errors) - ERRORS_SHOWN_MAX} more errors")
         session.console.note(error.message)
         return
     if isinstance(error, MeshNotFoundError):

@@ -7,7 +7,7 @@ is never taken away, whatever its name. Nothing is kept beside the resources the
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -16,8 +16,8 @@ from kumactl.applying.given import Given
 from kumactl.control_plane import ControlPlane
 from kumactl.documents import resource_names
 from kumactl.documents.resource_document import ResourceDocument
-from kumactl.errors import RefusedError, UsageError
-from kumactl.json_value import JsonObject, objects_at, text_at, true_at
+from kumactl.errors import NotFoundError, RefusedError, UsageError
+from kumactl.json_value import JsonObject, text_at
 
 LABEL: Final = "kumactl/apply-set"
 _NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
@@ -95,26 +95,22 @@ def members(plane: ControlPlane, name: str) -> Found:
     found: list[Member] = []
     hidden: list[str] = []
     query = [(f"filter[labels.{LABEL}]", name)]
-    for type_name in _writable(plane):
+    for resource_type in TYPES.values():
+        if resource_type.read_only or not resource_type.path:
+            continue
         try:
-            for item in plane.items(f"/{TYPES[type_name].path}", query):
+            for item in plane.items(f"/{resource_type.path}", query):
                 # A server that knows no filters gives all there are.
                 if set_of(item) == name:
                     mesh, own = text_at(item, "mesh"), text_at(item, "name")
-                    found.append(Member(type_name, mesh, own))
+                    found.append(Member(resource_type.name, mesh, own))
+        except NotFoundError:
+            continue  # it does not know the type
         except RefusedError as error:
             if error.status != _FORBIDDEN:
                 raise
-            hidden.append(type_name)
+            hidden.append(resource_type.name)
     return Found(sorted(found, key=lambda each: _LAST.get(each.type_name, 0)), hidden)
-
-
-def _writable(plane: ControlPlane) -> Iterator[str]:
-    for told in objects_at(plane.document("/_resources"), "resources"):
-        name = text_at(told, "name")
-        known = TYPES.get(name)
-        if known is not None and known.path and not (known.read_only or true_at(told, "readOnly")):
-            yield name
 
 
 def to_prune(

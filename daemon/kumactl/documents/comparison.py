@@ -115,7 +115,10 @@ def as_shown(body: JsonObject, kind: Kind[Any], *, strict: bool = False) -> dict
         spec = kind.parse(known.document)
         violations = [*kind.validate(spec), *(known.violations if strict else ())]
     except ParseError as error:
-        raise KumactlError(f"Bad Request (invalid {kind.type} object: {error.reason})") from None
+        at = error.path.lstrip(".")
+        fields = [FieldError(at, error.advice)] if at else []
+        message = f"Bad Request (invalid {kind.type} object: {error.reason})"
+        raise KumactlError(message, fields=fields) from None
     except InvalidResourceError as error:
         violations = [*error.violations]
         spec = None

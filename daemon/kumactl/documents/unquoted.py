@@ -13,6 +13,7 @@ _MAPS_OF_TEXTS: Final = frozenset({"labels", "matchLabels", "tags"})
 # In the words of Go's decoder, and of a schema.
 _SIGNS: Final = ("Go value of type string", "Go struct field", "must be of type string")
 _REMEDY: Final = "put it between quotes"
+_QUOTES: Final = "between quotes"  # the control plane says it already
 
 
 def explain(error: KumactlError, body: JsonObject) -> None:
@@ -26,7 +27,7 @@ def explain(error: KumactlError, body: JsonObject) -> None:
 
 
 def _with_remedy(wrong: FieldError) -> FieldError:
-    if "of type string" not in wrong.reason or _REMEDY in wrong.reason:
+    if "of type string" not in wrong.reason or _QUOTES in wrong.reason:
         return wrong
     return FieldError(wrong.field, f"{wrong.reason}; {_REMEDY}")
 

@@ -29,6 +29,9 @@ DEPTH_MAX: Final = 64  # as the control plane reads JSON
 LINE_CHARACTERS_MAX: Final = 2**31 - 1  # never folded: the largest that libyaml's emitter takes
 VALUES_MAX: Final = 1_000_000  # after aliases are written out: stops a "billion laughs"
 NUMBER_CHARACTERS_MAX: Final = 100  # longer ones cost quadratic time, and no JSON keeps them
+SYNTAX_ERRORS_MAX: Final = (
+    50  # of the syntax, in one stream: more are those of a file of another kind
+)
 _TAG: Final = "tag:yaml.org,2002:"
 _TOO_DEEP_FOR_LIBYAML: Final = "exceeded maximum nesting depth"  # from PyYAML 6.0.4 on
 _MERGE: Final = f"{_TAG}merge"
@@ -82,6 +85,7 @@ def read_documents(text: str, source: str) -> Iterator[YamlDocument | UsageError
 def _one_by_one(text: str, source: str) -> Iterator[YamlDocument | UsageError]:
     """A stream with a slip, cut where its documents begin: the others are read all the same."""
     reader = _Reader(source)
+    wrong = 0
     starts = [0, *(match.start() for match in _DOCUMENT_START.finditer(text)), len(text)]
     line = 0
     for start, end in pairwise(starts):
@@ -91,6 +95,10 @@ def _one_by_one(text: str, source: str) -> Iterator[YamlDocument | UsageError]:
                 yield from _one_document(reader, node, line)
         except (yaml.YAMLError, RecursionError) as error:
             yield _unreadable(error, part, source, line)
+            wrong += 1
+        if wrong == SYNTAX_ERRORS_MAX:
+            yield UsageError(f"{source} has more errors behind line {line + 1}: not read further")
+            return
         line += part.count("\n")
 
 

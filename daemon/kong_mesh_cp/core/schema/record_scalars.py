@@ -68,7 +68,8 @@ class TextNode:
             faults.add(at, wrong_type("string", value))
         elif isinstance(value, list):
             # The schema lets a list pass where a text has a format; Go's decoder does not.
-            faults.stop_decoding("json: cannot unmarshal array into Go value of type string")
+            reason = "json: cannot unmarshal array into Go value of type string"
+            faults.stop_decoding(reason, at, "must be a text, and is a list: write one text")
         else:
             faults.add(at, wrong_format(self.format, value))
 
@@ -147,9 +148,8 @@ class IntegerNode:
             faults.add(at, f"in body should be less than or equal to {high}")
         # The schema has no lower bound; Go's decoder finds it.
         if self.is_unsigned and number < 0:
-            faults.stop_decoding(
-                f"json: cannot unmarshal number {number} into Go value of type uint32"
-            )
+            reason = f"json: cannot unmarshal number {number} into Go value of type uint32"
+            faults.stop_decoding(reason, at, "must be 0 or more")
         return number
 
     def _type_fault(self, value: object) -> str:
@@ -226,9 +226,9 @@ class NumberOrTextNode:
             faults.add(at, wrong_type("integer", value))
             return 0
         if not -_LIMITS["int32"] <= number < _LIMITS["int32"]:
-            faults.stop_decoding(
-                f"json: cannot unmarshal number {number} into Go value of type int32"
-            )
+            reason = f"json: cannot unmarshal number {number} into Go value of type int32"
+            most = _LIMITS["int32"]
+            faults.stop_decoding(reason, at, f"must be from {-most} to {most - 1}")
             return 0
         return number
 
