@@ -28,9 +28,13 @@ class Given:
 
 @dataclass(slots=True)
 class Reading:
-    """All that was read: an empty source is named, for it may be one that was not written yet."""
+    """All that was read: an empty source is named, for it may be one that was not written yet.
+
+    `observed`: of types that only the control plane writes; an export of the original has them.
+    """
 
     given: list[Given] = field(default_factory=list)
+    observed: list[Given] = field(default_factory=list)
     wrong: list[UsageError] = field(default_factory=list)
     empty: list[str] = field(default_factory=list)
 
@@ -48,6 +52,8 @@ def read(texts: Iterable[SourceText | UsageError], *, mesh: str) -> Reading:
         for each in found:
             if isinstance(each, UsageError):
                 reading.wrong.append(each)
+            elif each.document.type.read_only:
+                reading.observed.append(each)
             else:
                 reading.given.append(each)
     return reading

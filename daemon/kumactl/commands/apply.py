@@ -77,9 +77,10 @@ def _run(session: Session) -> None:
     reading = given.read(_texts(session), mesh=session.mesh)
     resources = _marked(reading, wishes.apply_set)
     errors: list[KumactlError] = [*reading.wrong]
+    if resources or errors or reading.observed:
+        _remark(session, reading)
     if not resources and not errors:
         raise NothingGivenError("no resource(s) passed to apply")
-    _remark(session, reading)
     run = stopped = None
     if resources:
         try:
@@ -144,6 +145,8 @@ def _marked(reading: Reading, name: str) -> list[Given]:
 def _remark(session: Session, reading: Reading) -> None:
     for name in reading.empty:
         session.console.note(f"Warning: {name} holds no resource")
+    for each in reading.observed:
+        session.console.note(f"Warning: {each.shown} is left out: only the control plane writes it")
     for each, following in turns.given_twice(reading.given):
         session.console.note(
             f"Warning: {each.shown} has no effect: {following.place} has the same resource"

@@ -221,6 +221,27 @@ def test_the_same_resource_twice_is_told_and_the_last_one_counts(
     assert "enabled" not in plane.resources["/zones/a"]
 
 
+def test_what_only_the_control_plane_writes_is_left_out(file: Path, tmp_path: Path) -> None:
+    plane = Plane()
+    insight = "type: MeshInsight\nname: default\n"
+    file.write_text(f"{insight}---\ntype: Zone\nname: one\n")
+
+    with api(plane) as server:
+        user = User(tmp_path, server.url)
+        ran = user.run("apply", "-f", str(file))
+        alone = user.run("apply", "-f", "-", stdin=insight.encode())
+
+    assert ran == Ran(
+        0,
+        "zone/one created\n",
+        f"Warning: {file}, document 1 (line 1), meshinsight/default is left out: only the control"
+        " plane writes it\n",
+    )
+    assert list(plane.resources) == ["/zones/one"]
+    assert alone.status == 1
+    assert alone.err.endswith("Error: no resource(s) passed to apply\n")
+
+
 @pytest.mark.parametrize("flags", [(), ("--dry-run",)])
 def test_nothing_at_all_is_the_failure_that_the_original_has(
     flags: tuple[str, ...], file: Path, tmp_path: Path

@@ -56,11 +56,11 @@ async def test_the_first_write_creates_and_the_next_one_updates() -> None:
 
 async def test_a_write_of_what_is_there_leaves_its_time() -> None:
     api = await api_with_mesh()
-    body = {"mesh": "m", "networking": networking(), "labels": {"team": "a"}}
-    await api.put("Dataplane", "dp", **body)
+    body: dict[str, Any] = {"networking": networking(), "labels": {"team": "a"}}
+    await api.put("Dataplane", "dp", mesh="m", **body)
     before = await api.get("Dataplane", "dp", mesh="m")
 
-    again = await api.put("Dataplane", "dp", **body)
+    again = await api.put("Dataplane", "dp", mesh="m", **body)
 
     assert again.created is False
     assert await api.get("Dataplane", "dp", mesh="m") == before
