@@ -6,7 +6,6 @@ import argparse
 from functools import cache
 from typing import Final
 
-from kumactl import missing_mesh
 from kumactl.commands import (
     apply,
     completion,
@@ -27,6 +26,7 @@ from kumactl.errors import (
     SeveralError,
     UsageError,
 )
+from kumactl.missing_mesh import explain_missing_mesh
 from kumactl.session import Session
 
 ERRORS_SHOWN_MAX: Final = 100  # of one run; who mends them sees the others next time
@@ -84,7 +84,7 @@ def _report(error: KumactlError, session: Session) -> None:
         session.console.note(error.message)
         return
     if isinstance(error, MeshNotFoundError):
-        missing_mesh.explain(error, session.control_plane)
+        explain_missing_mesh(error, session.control_plane)
     session.console.note(f"Error: {error.message}")
     for wrong in error.fields:
         shown = f"{wrong.field}: {wrong.reason}" if wrong.field else wrong.reason

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 
@@ -19,10 +20,11 @@ from kumactl.errors import (
 from kumactl.json_value import JsonObject, objects_at, text_at, texts_at
 from kumactl.transport import Answer, Transport
 
+DRY_RUN: Final = "dryRun"  # a write that is judged, and changes nothing
+STRICT: Final = "strict"  # members that a type does not know are refused
 PAGE_SIZE: Final = 1000  # the largest that the API gives
 _PLAIN_TEXT_CHARACTERS_MAX: Final = 300  # of an answer that is no JSON, in an error
 _HTTP_NOT_FOUND: Final = 404
-_Query = Mapping[str, str] | Sequence[tuple[str, str]]
 _NO_MESH: Final = "Failed to retrieve Mesh"  # the title, docs/wire/errors.md#titles
 
 
@@ -35,11 +37,7 @@ class Index:
     hostname: str
     cluster_id: str
     instance_id: str
-    capabilities: frozenset[str]  # what it can do beyond Kuma
-
-
-DRY_RUN: Final = "dryRun"  # a write that is judged, and changes nothing
-STRICT: Final = "strict"  # members that a type does not know are refused
+    document: JsonObject  # all that it told
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,19 +57,9 @@ class ControlPlane:
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
-        self._index: Index | None = None
 
     def index(self) -> Index:
-        """Who it is, asked once. Also tells whether it is a control plane at all."""
-        if self._index is None:
-            self._index = self._read_index()
-        return self._index
-
-    def can(self, capability: str) -> bool:
-        """Whether it has `capability`: one that has not would take a dry run for a write."""
-        return capability in self.index().capabilities
-
-    def _read_index(self) -> Index:
+        """Who it is. Also tells whether it is a control plane at all."""
         document = self.document("/")
         return Index(
             product=text_at(document, "product"),
@@ -79,12 +67,12 @@ class ControlPlane:
             hostname=text_at(document, "hostname"),
             cluster_id=text_at(document, "clusterId"),
             instance_id=text_at(document, "instanceId"),
-            capabilities=frozenset(texts_at(document, "capabilities")),
+            document=document,
         )
 
     def document(self, path: str, query: Mapping[str, str] | None = None) -> JsonObject:
         """The JSON object at `path`."""
-        return _object(self._ask("GET", path, query))
+        return _object(self._ask("GET", _target(path, query)))
 
     def find(self, path: str) -> JsonObject | None:
         """The JSON object at `path`, or None. Raises also: MeshNotFoundError."""
@@ -97,13 +85,15 @@ class ControlPlane:
 
     def text(self, path: str, query: Sequence[tuple[str, str]] = ()) -> str:
         """What stands at `path`, as it is: configurations and statistics of Envoy."""
-        return self._ask("GET", path, query).body.decode(errors="replace")
+        answer = self._ask("GET", _target(path, query))
+        return answer.body.decode(errors="replace")
 
     def page(
         self, path: str, query: Sequence[tuple[str, str]] = ()
     ) -> tuple[JsonObject, str | None]:
         """One page of a list, and the offset of the next one."""
-        document = _object(self._ask("GET", path, query))
+        answer = self._ask("GET", _target(path, query))
+        document = _object(answer)
         return document, _next_offset(text_at(document, "next"))
 
     def items(self, path: str, query: Sequence[tuple[str, str]] = ()) -> Iterator[JsonObject]:
@@ -116,41 +106,52 @@ class ControlPlane:
             # A server whose next page is this one again would never end.
             offset = following if following and _number(following) > _number(offset) else None
 
+    def can(self, capability: str) -> bool:
+        """Whether it has `capability`: one that has not would take a dry run for a write."""
+        return capability in self._capabilities
+
+    @cached_property
+    def _capabilities(self) -> frozenset[str]:
+        return frozenset(texts_at(self.index().document, "capabilities"))
+
     def put(self, path: str, body: JsonObject, *asked: str) -> Stored:
         """Create or replace what is at `path`; `asked`: DRY_RUN, STRICT, where it `can`."""
-        answer = self._ask("PUT", path, dict.fromkeys(asked, "true"), body)
+        answer = self._ask("PUT", _target(path, dict.fromkeys(asked, "true")), body)
         # Before 2.10 the body of a good answer was empty.
         document = _object(answer) if answer.body.strip() else {}
         return Stored(created=answer.status == 201, warnings=texts_at(document, "warnings"))
 
     def delete(self, path: str, *asked: str) -> None:
         """Remove what is at `path`; `asked`: DRY_RUN, where it `can`."""
-        self._ask("DELETE", path, dict.fromkeys(asked, "true"))
+        self._ask("DELETE", _target(path, dict.fromkeys(asked, "true")))
 
     def token(self, path: str, body: JsonObject) -> str:
         """The token that `path` issues."""
-        answer = self._ask("POST", path, body=body)
+        answer = self._ask("POST", path, body)
         token = answer.body.decode(errors="replace").strip()
         if not token or not token.isascii() or not token.isprintable():
             raise UnreachableError(f"{self._transport.address} answered with no token")
         return token
 
-    def _ask(
-        self, method: str, path: str, query: _Query | None = None, body: JsonObject | None = None
-    ) -> Answer:
-        """A good answer. Raises as the class says."""
-        target = f"{path}?{urlencode(query)}" if query else path
+    def _ask(self, method: str, target: str, body: JsonObject | None = None) -> Answer:
         content = None if body is None else _json(body)
         headers = None if body is None else _JSON_BODY
         answer = self._transport.ask(method, target, body=content, headers=headers)
+        try:
+            return self._ok(answer)
+        except MeshNotFoundError as error:
+            error.mesh = _mesh_in(target)
+            raise
+
+    def _ok(self, answer: Answer) -> Answer:
         if 200 <= answer.status < 300:
             return answer
         error = _refusal(answer)
-        if answer.status != _HTTP_NOT_FOUND:
-            raise error
-        if error.message.startswith(_NO_MESH):
-            raise MeshNotFoundError(error.message, fields=error.fields, mesh=_mesh_in(path))
-        raise NotFoundError(error.message, fields=error.fields)
+        if answer.status == _HTTP_NOT_FOUND:
+            of_mesh = error.message.startswith(_NO_MESH)
+            kind = MeshNotFoundError if of_mesh else NotFoundError
+            raise kind(error.message, fields=error.fields)
+        raise error
 
 
 _JSON_BODY: Final = {"content-type": "application/json"}
@@ -160,9 +161,13 @@ def _json(body: JsonObject) -> bytes:
     return json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
 
 
-def _mesh_in(path: str) -> str:
+def _target(path: str, query: Mapping[str, str] | Sequence[tuple[str, str]] | None) -> str:
+    return f"{path}?{urlencode(query)}" if query else path
+
+
+def _mesh_in(target: str) -> str:
     """`payments` of `/meshes/payments/meshretries/r`; "" where a path names no mesh."""
-    _, first, mesh, *_ = [*path.split("/"), "", ""]
+    _, first, mesh, *_ = [*target.partition("?")[0].split("/"), "", ""]
     return unquote(mesh) if first == "meshes" else ""
 
 

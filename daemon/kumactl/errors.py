@@ -55,11 +55,9 @@ class NotFoundError(KumactlError):
 
 
 class MeshNotFoundError(NotFoundError):
-    """The mesh that a resource was looked for in does not exist. `mesh` is its name, or ""."""
+    """The mesh that a resource was looked for in does not exist. `mesh` is its name, if known."""
 
-    def __init__(self, message: str, *, fields: Sequence[FieldError] = (), mesh: str = "") -> None:
-        super().__init__(message, fields=fields)
-        self.mesh = mesh
+    mesh = ""
 
 
 class RefusedError(KumactlError):

@@ -13,7 +13,7 @@ MESHES_SHOWN_MAX: Final = 10
 _MESHES_READ_MAX: Final = 1000  # a page; among more, the nearest name may be missed
 
 
-def explain(error: MeshNotFoundError, plane: ControlPlane) -> None:
+def explain_missing_mesh(error: MeshNotFoundError, plane: ControlPlane) -> None:
     """Let the message of `error` name its mesh and those there are, as far as they may be read."""
     if not error.mesh:
         return
