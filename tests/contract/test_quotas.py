@@ -15,6 +15,7 @@ from kong_mesh_cp.usecases.ports.resource_store import (
     Put,
     QuotaExceededError,
     ResourceStore,
+    WouldFitError,
 )
 from support.fakes.resources import AT, ResourceOpening, mesh, policy, put
 
@@ -145,3 +146,44 @@ async def test_it_is_known_after_a_restart(opening: ResourceOpening) -> None:
         if await store.revision() != kept:
             pytest.skip("this one lives in memory")
         assert (await excess(store, bounded(sized(policy("b"), 2), size=100))).found == 102
+
+
+async def test_what_is_asks_only_is_refused_for_want_of_room_and_takes_none(
+    opening: ResourceOpening,
+) -> None:
+    async with opening() as store:
+        await store.apply([bounded(sized(policy("a"), 60), size=100)])
+        revision = await store.revision()
+
+        fits = replace(bounded(sized(policy("b"), 40), size=100), asks_only=True)
+        with pytest.raises(WouldFitError):
+            await store.apply([fits])
+        found = await excess(
+            store,
+            replace(bounded(sized(policy("b"), 41), size=100), if_version=0, asks_only=True),
+        )
+        assert found == Excess(Share.OTHERS, "bytes", 101, 100)
+
+        assert await store.revision() == revision
+        assert await store.get(policy("b")) is None
+        await store.apply([bounded(sized(policy("b"), 40), size=100)])
+
+
+async def test_what_is_asks_only_leaves_others_of_its_transaction_as_they_are(
+    opening: ResourceOpening,
+) -> None:
+    """Changes that come together are made together; one that is only judged must not show."""
+    async with opening() as store:
+        await store.apply([sized(policy("a"), 10)])
+
+        async def judge() -> None:
+            with pytest.raises(WouldFitError):
+                await store.apply([replace(sized(policy("a"), 90), asks_only=True)])
+
+        async with trio.open_nursery() as nursery:
+            for number in range(10):
+                nursery.start_soon(store.apply, [sized(policy(f"b-{number}"), 9)])
+                nursery.start_soon(judge)
+        found = await excess(store, bounded(sized(policy("c"), 2), size=100))
+        assert found == Excess(Share.OTHERS, "bytes", 102, 100)
+        await store.apply([bounded(sized(policy("a"), 8), size=100)])

@@ -13,7 +13,12 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
-from kong_mesh_cp.core.identity.key_secret_rules import is_token_key, violations
+from kong_mesh_cp.core.identity.key_secret_rules import (
+    is_revocations,
+    is_token_key,
+    revocation_violations,
+    violations,
+)
 from kong_mesh_cp.core.identity.key_series import SERIAL_MAX, WRITTEN_SERIAL_MAX
 from kong_mesh_cp.core.identity.rsa_keys import PEM_BYTES_MAX
 from kong_mesh_cp.core.resources.key import ResourceKey
@@ -159,3 +164,60 @@ def test_any_other_number_is_taken(number: int) -> None:
 def test_what_is_in_other_secrets_is_their_own_matter(key: ResourceKey) -> None:
     assert not is_token_key(key)
     assert violations(key, b"x") == []
+
+
+REVOCATIONS = [
+    ResourceKey("GlobalSecret", "", "user-token-revocations"),
+    ResourceKey("GlobalSecret", "", "zone-token-revocations"),
+    ResourceKey("GlobalSecret", "", "dataplane-token-revocations-default"),
+    ResourceKey("Secret", "default", "dataplane-token-revocations-default"),
+]
+
+
+def test_lists_of_void_tokens_are_known_by_name() -> None:
+    assert all(map(is_revocations, REVOCATIONS))
+    for key in (
+        ResourceKey("Secret", "default", "user-token-revocations"),
+        ResourceKey("Secret", "other", "dataplane-token-revocations-default"),
+        ResourceKey("GlobalSecret", "", "user-token-revocations-2"),
+        ResourceKey("Dataplane", "default", "dataplane-token-revocations-default"),
+    ):
+        assert not is_revocations(key)
+
+
+ID = "4ff2511f-7627-44e4-8075-672d09c527d3"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\n",
+        b"a",
+        ID.encode(),
+        f"{ID},{ID}\n".encode(),
+        f"{ID}\r\n{ID}\r\n".encode(),
+        f'["{ID}"]'.encode(),
+        f"\ufeff{ID}".encode(),
+        b"abcdefghijklmnop",  # of 16 characters that may stand in Base64
+    ],
+)
+def test_a_list_of_void_tokens_may_have_any_form_that_is_read(data: bytes) -> None:
+    assert revocation_violations(data) == []
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (ID.encode("utf-16"), "it is no UTF-8 text"),
+        (ID.encode("utf-16-le"), "it is no plain text"),
+        (b"\x1f\x8b\x08\x00", "it is no UTF-8 text"),
+        (base64.b64encode(ID.encode()), "encoded twice"),
+        (base64.b64encode(f"{ID},{ID}\n".encode()) + b"\n", "encoded twice"),
+    ],
+)
+def test_a_list_that_would_void_nothing_is_refused(data: bytes, reason: str) -> None:
+    (violation,) = revocation_violations(data)
+    assert violation.field == "data"
+    assert reason in violation.message
+    assert ID not in violation.message

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import uuid4
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -104,15 +106,42 @@ def test_revocations_of_proxies_are_read_from_the_mesh_and_from_beside_it() -> N
         (b"\n", set()),
         (b"a", {"a"}),
         (b"a\n", {"a"}),
-        (b"a\n\n", {"a\n"}),  # one line break is trimmed
+        (b"a\n\n", {"a\n", "a"}),  # one line break is trimmed, as Kuma does it
         (b"a,b", {"a", "b"}),
-        (b"a, b", {"a", " b"}),  # ids are compared exactly
+        (b"a, b", {"a", " b", "b"}),
         (b"a,,b,", {"a", "b"}),  # an empty id would void every token without one
         ("ä,\xff".encode("latin-1"), {"\ufffd"}),
     ],
 )
 def test_revoked_ids_stand_between_commas(data: bytes, ids: set[str]) -> None:
     assert revoked_ids(data) == ids
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{0}\n{1}",
+        "{0}\r\n{1}\r\n",
+        "{0} {1}",
+        "{0}; {1}",
+        "{0},\n{1},\n",
+        '["{0}", "{1}"]',
+        "['{0}','{1}']",
+        "- {0}\n- {1}\n",
+        '"{0}","{1}"',
+        "\ufeff{0},{1}",
+        "\t{0}\n\n\t{1}",
+    ],
+)
+def test_revoked_ids_are_read_in_whatever_form_a_list_has(text: str) -> None:
+    """A list that is read as one long id would leave every token of it good."""
+    ids = [str(uuid4()), str(uuid4())]
+    assert revoked_ids(text.format(*ids).encode()) >= set(ids)
+
+
+def test_an_id_that_is_added_to_a_list_of_another_form_is_found() -> None:
+    for before in ('["a"]', "a\nb", "a; b\n"):
+        assert revoked_ids(with_revoked(before.encode(), "new")) >= {"a", "new"}
 
 
 def test_an_id_is_added_once() -> None:

@@ -138,8 +138,96 @@ def test_all_violations_are_reported_at_once() -> None:
     ]
 
 
-def test_unknown_members_are_skipped() -> None:
-    assert user(color="red").name == "john"
+def wrong(request_type: type[Request], **members: object) -> list[tuple[str, str]]:
+    """Where such a body is wrong, and why."""
+    with pytest.raises((InvalidTokenRequestError, UndecodableRequestError)) as caught:
+        request_type.parse(body(**members)).checked()
+    refused = caught.value
+    assert isinstance(refused, InvalidTokenRequestError | UndecodableRequestError)
+    return [(each.field, each.message) for each in refused.violations]
+
+
+@pytest.mark.parametrize(
+    ("request_type", "members", "field", "remark"),
+    [
+        (UserTokenRequest, {"group": ["a"]}, "group", 'did you mean "groups"?'),
+        (DataplaneTokenRequest, {"tag": {}}, "tag", 'did you mean "tags"?'),
+        (DataplaneTokenRequest, {"valid_for": "1h"}, "valid_for", 'did you mean "validFor"?'),
+        (ZoneTokenRequest, {"scopes": ["cp"]}, "scopes", 'did you mean "scope"?'),
+        (UserTokenRequest, {"color": "red"}, "color", "known here: groups, name, validFor"),
+    ],
+)
+def test_a_member_that_is_unknown_is_refused_with_the_nearest_one(
+    request_type: type[Request], members: dict[str, object], field: str, remark: str
+) -> None:
+    """A token for every proxy of a mesh is what a slip in `tags` would come to."""
+    given = {"name": "j", "mesh": "m", "zone": "z", "scope": ["cp"], "groups": []}
+    known = {
+        UserTokenRequest: ("name",),
+        DataplaneTokenRequest: ("mesh",),
+        ZoneTokenRequest: ("zone", "scope"),
+    }[request_type]
+    rest = {name: given[name] for name in known}
+    assert wrong(request_type, **rest, **members) == [(field, f"unknown member; {remark}")]
+
+
+def test_members_are_read_in_any_case_as_go_does() -> None:
+    asked = UserTokenRequest.parse(body(NAME="john", Groups=["a"], validfor="1h"))
+    assert (asked.name, asked.groups, asked.checked()) == ("john", ("a",), HOUR)
+
+
+@pytest.mark.parametrize(
+    ("request_type", "members", "field"),
+    [
+        (UserTokenRequest, {"groups": "a,b"}, "groups"),
+        (UserTokenRequest, {"groups": ["a", 5]}, "groups[1]"),
+        (UserTokenRequest, {"name": 5}, "name"),
+        (UserTokenRequest, {"validFor": 3600}, "validFor"),
+        (DataplaneTokenRequest, {"tags": {"kuma.io/service": "web"}}, 'tags["kuma.io/service"]'),
+        (
+            DataplaneTokenRequest,
+            {"tags": {"kuma.io/service": ["web", 1]}},
+            'tags["kuma.io/service"][1]',
+        ),
+        (DataplaneTokenRequest, {"tags": ["kuma.io/service=web"]}, "tags"),
+        (ZoneTokenRequest, {"zone": "z", "scope": "cp"}, "scope"),
+    ],
+)
+def test_a_value_of_the_wrong_type_is_told_with_its_field(
+    request_type: type[Request], members: dict[str, object], field: str
+) -> None:
+    ((at, why),) = wrong(request_type, **members)
+    assert at == field
+    assert why.startswith(("must be a ", "must be an "))
+
+
+ONE_BY_ONE = "is a list in one text: write each item as an item of its own"
+
+
+@pytest.mark.parametrize(
+    "text", ["web,api", "web;api", "web\napi", "web api", '["web","api"]', " web", "web\t"]
+)
+def test_a_list_in_one_text_is_no_value_of_a_tag(text: str) -> None:
+    tags = {"kuma.io/service": ["db", text]}
+    found = wrong(DataplaneTokenRequest, mesh="m", tags=tags)
+    assert found == [('tags["kuma.io/service"][1]', ONE_BY_ONE)]
+
+
+@pytest.mark.parametrize("text", ["a,b", "a;b", "a\nb", '["a"]', "a ", "{a}"])
+def test_a_list_in_one_text_is_no_group(text: str) -> None:
+    found = wrong(UserTokenRequest, name="j", validFor="1h", groups=["x", text])
+    assert found == [("groups[1]", ONE_BY_ONE)]
+
+
+@pytest.mark.parametrize("text", ["Domain Users", "cn=admins,dc=example", "mesh-system:admin", ""])
+def test_names_of_groups_may_have_blanks_and_be_those_of_a_directory(text: str) -> None:
+    assert user(groups=[text]).checked()
+
+
+@pytest.mark.parametrize("text", ["egress,ingress", "Egress", "x", ""])
+def test_a_scope_that_is_none_is_refused(text: str) -> None:
+    found = wrong(ZoneTokenRequest, zone="z", scope=["cp", text])
+    assert found == [("scope[1]", "must be one of: ingress, egress, cp")]
 
 
 @pytest.mark.parametrize("request_type", REQUESTS)

@@ -29,6 +29,7 @@ from kong_mesh_cp.usecases.ports.resource_store import (
     Selection,
     StoredResource,
     VersionConflictError,
+    WouldFitError,
     up_to,
 )
 
@@ -92,6 +93,7 @@ class FakeResourceStore:
                 else:
                     self._delete(change)
             self._require_room(asked, before)
+            _require_meant(asked)
         except BaseException:
             self.resources, self.log = before, self.log[:length]
             raise
@@ -163,6 +165,12 @@ class FakeResourceStore:
     @contextmanager
     def changes(self, since: int | None = None) -> Iterator[AsyncIterator[FeedItem]]:
         yield _Reader(self, len(self.log) if since is None else since)
+
+
+def _require_meant(changes: Sequence[Change]) -> None:
+    for change in changes:
+        if isinstance(change, Put) and change.asks_only:
+            raise WouldFitError(change.key)
 
 
 def _totals(resources: dict[ResourceKey, StoredResource]) -> Totals:

@@ -19,6 +19,7 @@ from kong_mesh_cp.core.resources.kinds.access_role import (
     RefCondition,
     Subject,
 )
+from kong_mesh_cp.core.resources.registry import TYPES
 from kong_mesh_cp.core.resources.volume import Quota
 from kong_mesh_cp.usecases.resources.quotas import Quotas
 from kong_mesh_cp.usecases.resources.resource_refusals import Fault, ResourceRefusedError
@@ -158,3 +159,26 @@ async def test_a_quota_of_nothing_still_lets_administrators_write() -> None:
         mesh="m",
         user=SOMEBODY,
     )
+
+
+async def test_a_dry_run_says_that_there_is_no_room_and_takes_none() -> None:
+    made = await api(Quota(items=3, bytes=4_000))
+    body = {
+        "type": "MeshTimeout",
+        "mesh": "m",
+        "name": "a",
+        "spec": {"to": [{"targetRef": {"kind": "Mesh"}, "default": {"connectionTimeout": "1s"}}]},
+    }
+
+    async def judge(name: str) -> bool:
+        sent = json.dumps({**body, "name": name}).encode()
+        policy_type = TYPES["MeshTimeout"]
+        written = await made.applying.put(SOMEBODY, policy_type, "m", name, sent, dry_run=True)
+        return written.created
+
+    for _ in range(3):
+        assert await judge("a")
+    await policy(made, "a")
+    with pytest.raises(ResourceRefusedError) as caught:
+        await judge("b")
+    assert caught.value.fault is Fault.OVER_QUOTA

@@ -8,6 +8,7 @@ docs/wire/meshes.md#secrets
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from collections.abc import Collection
 from typing import Any
 
@@ -364,3 +365,22 @@ async def test_a_connected_zone_stays() -> None:
     with pytest.raises(ResourceRefusedError) as error:
         await api.delete("Zone", "east")
     assert fields(error)[0][0] == "zone"
+
+
+@pytest.mark.parametrize(
+    ("type_name", "mesh", "name"),
+    [
+        ("GlobalSecret", "", "user-token-revocations"),
+        ("Secret", "m", "dataplane-token-revocations-m"),
+    ],
+)
+async def test_a_list_of_void_tokens_that_would_void_nothing_is_refused(
+    type_name: str, mesh: str, name: str
+) -> None:
+    api = await api_with_mesh()
+    twice = b64encode(b64encode(b"4ff2511f-7627-44e4-8075-672d09c527d3")).decode()
+    with pytest.raises(ResourceRefusedError) as error:
+        await api.put(type_name, name, mesh=mesh, data=twice)
+    assert [field for field, _ in fields(error)] == ["data"]
+    await api.put(type_name, name, mesh=mesh, data=b64encode(b"a-1\na-2\n").decode())
+    await api.put(type_name, "another", mesh=mesh, data=twice)

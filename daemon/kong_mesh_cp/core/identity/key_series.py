@@ -113,10 +113,22 @@ def dataplane_keys(mesh: str) -> KeySeries:
     )
 
 
+# What people put between the items of a list, and around them: lines, blanks, semicolons, JSON.
+_BETWEEN: Final = re.compile(r"""[\s,;"'\[\]\ufeff]+""")
+_OTHER_FORM: Final = re.compile(r"""[\s;"'\[\]\ufeff]""")
+
+
 def revoked_ids(data: bytes) -> frozenset[str]:
-    """The ids in the content of a secret of revocations: between commas, compared exactly."""
+    """The ids in the content of a secret of revocations: between commas, compared exactly.
+
+    A list of another form (a line for each, blanks, semicolons, JSON) is read as well. Whoever
+    writes it means these tokens to be void, and would not see that they are not.
+    """
     text = data.decode("utf-8", "replace").removesuffix("\n")
-    return frozenset(text.split(",")) - {""}
+    exact = frozenset(text.split(","))
+    if _OTHER_FORM.search(text) is not None:
+        exact |= frozenset(_BETWEEN.split(text))
+    return exact - {""}
 
 
 def with_revoked(data: bytes, token_id: str) -> bytes:

@@ -80,9 +80,13 @@ class IssuerDisabledError(ControlPlaneError):
 
 
 class UndecodableRequestError(ControlPlaneError):
-    """400 with an empty body, as clients know it; the message is for the log alone."""
+    """400, as clients know it with an empty body; the message is for the log alone.
 
-    def __init__(self, problem: str) -> None:
+    `violations`: where a value is wrong, which is told besides.
+    """
+
+    def __init__(self, problem: str, violations: Sequence[Violation] = ()) -> None:
+        self.violations = tuple(violations)
         super().__init__(
             f"the request for a token cannot be read: {problem}",
             code="token-request-undecodable",

@@ -31,7 +31,7 @@ KNOWN_MAX: Final = 12  # names that are listed where nothing else can be said
 PLACES_MAX: Final = 3
 
 # Ratios of difflib; 1 is the same name.
-_SLIP_MIN: Final = 0.75
+_MISSPELT_MIN: Final = 0.75
 _LIKE_MIN: Final = 0.6
 _PART_CHARACTERS_MIN: Final = 4  # of a name that is a part of another
 
@@ -131,16 +131,16 @@ class MemberReading:
         if name in shape.remarks:
             return shape.remarks[name]
         if len(name) <= EXPLAINED_NAME_CHARACTERS_MAX:
-            remark = self._slip(shape, name, at)
+            remark = self._likely(shape, name, at)
             if remark:
                 return remark
         known = sorted(shape.told)
         more = ", …" if len(known) > KNOWN_MAX else ""
         return f"known here: {', '.join(known[:KNOWN_MAX])}{more}" if known else "nothing goes here"
 
-    def _slip(self, shape: Shape, name: str, at: FieldPath) -> str:
+    def _likely(self, shape: Shape, name: str, at: FieldPath) -> str:
         bare, here = _bare(name), {_bare(known): known for known in shape.told}
-        near = here.get(bare) or _nearest(bare, here, _SLIP_MIN)
+        near = here.get(bare) or _nearest(bare, here, _MISSPELT_MIN)
         if near:
             return f'did you mean "{near}"?'
         if self._places is None:

@@ -21,6 +21,7 @@ from kong_mesh_cp.usecases.ports.resource_store import (
     ResourceChange,
     StoredResource,
     VersionConflictError,
+    WouldFitError,
 )
 
 
@@ -57,7 +58,12 @@ class Staging:
 
     def stage(self, changes: Sequence[Change]) -> Applied:
         """Raises: ChangeRefusedError, with nothing of `changes` staged."""
-        rows, revision, totals = dict(self.rows), self.revision, self.totals
+        rows, sizes, revision, totals = (
+            dict(self.rows),
+            dict(self.sizes),
+            self.revision,
+            self.totals,
+        )
         made: list[ResourceChange] = []
         try:
             for change in changes:
@@ -67,8 +73,11 @@ class Staging:
                     case Delete():
                         made.extend(self._delete(change))
             self._require_room(changes, totals)
+            for change in changes:
+                if isinstance(change, Put) and change.asks_only:
+                    raise WouldFitError(change.key)
         except ChangeRefusedError:
-            self.rows, self.revision, self.totals = rows, revision, totals
+            self.rows, self.sizes, self.revision, self.totals = rows, sizes, revision, totals
             raise
         return Applied(self.revision, tuple(made))
 

@@ -25,7 +25,11 @@ from kong_mesh_cp.core.identity.key_series import (
     KeySeries,
     dataplane_keys,
 )
-from kong_mesh_cp.core.identity.refusals import IssuerDisabledError, UndecodableRequestError
+from kong_mesh_cp.core.identity.refusals import (
+    InvalidTokenRequestError,
+    IssuerDisabledError,
+    UndecodableRequestError,
+)
 from kong_mesh_cp.core.identity.token_requests import (
     DataplaneTokenRequest,
     UserTokenRequest,
@@ -165,5 +169,5 @@ def _zone_named(body: bytes) -> str:
     """
     try:
         return ZoneTokenRequest.parse(body).zone
-    except UndecodableRequestError:
+    except (UndecodableRequestError, InvalidTokenRequestError):
         return ""

@@ -54,6 +54,13 @@ class QuotaExceededError(ChangeRefusedError):
         self.excess = excess
 
 
+class WouldFitError(ChangeRefusedError):
+    """Nothing stands against the changes, which were not to be made."""
+
+    def __init__(self, key: ResourceKey) -> None:
+        super().__init__(key, f"{key} would be written")
+
+
 class TooLargeError(ChangeRefusedError):
     """A document takes more than there may be of its type."""
 
@@ -93,6 +100,7 @@ class Put:
     there. `owner` has to exist when the change's turn comes. `created_at` is for a resource that
     comes with its past; otherwise `at` is when it was made, if it was not there. `quota`: how much
     there may be when the whole transaction has been made, unless that takes no more than before.
+    `asks_only`: the whole transaction ends with WouldFitError if nothing else refuses it.
     """
 
     key: ResourceKey
@@ -104,6 +112,7 @@ class Put:
     if_version: int | None = None
     created_at: datetime | None = None
     quota: Quota | None = None
+    asks_only: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,8 +231,8 @@ class ResourceStore(Protocol):
     async def apply(self, changes: Sequence[Change]) -> Applied:
         """Make all of `changes`, in order, in one transaction; return when they are on disk.
 
-        Raises: AlreadyExistsError, NotFoundError, VersionConflictError, QuotaExceededError (nothing
-        was changed);
+        Raises: AlreadyExistsError, NotFoundError, VersionConflictError, QuotaExceededError,
+        TooLargeError, WouldFitError (nothing was changed);
         StateError, in general without a change. Only a connection that was lost while the store
         was committing (`store-outcome-unknown`) leaves open whether the whole was made or
         nothing. So does cancelling the caller.

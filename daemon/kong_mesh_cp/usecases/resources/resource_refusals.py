@@ -14,6 +14,14 @@ from kong_mesh_cp.core.formats.go_quote import go_quote
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.resources.volume import Excess
 from kong_mesh_cp.core.schema.violations import VIOLATIONS_MAX, Violation
+from kong_mesh_cp.usecases.ports.resource_store import (
+    AlreadyExistsError,
+    ChangeRefusedError,
+    NotFoundError,
+    QuotaExceededError,
+    TooLargeError,
+    VersionConflictError,
+)
 
 GET_ONE: Final = "Could not retrieve a resource"
 LIST: Final = "Could not retrieve resources"
@@ -138,6 +146,23 @@ def too_large(title: str, found: int, most: int) -> ResourceRefusedError:
     """A secret beyond what may be sealed: its document, with the data in Base64."""
     reason = f"is too long: the document has {found} bytes in the store, and may have {most}"
     return invalid(title, [Violation("data", reason)])
+
+
+def by_store(error: ChangeRefusedError, key: ResourceKey, title: str) -> ResourceRefusedError:
+    """Why the write of `key` does not fit what is stored."""
+    match error:
+        case AlreadyExistsError():
+            return already_exists(error.key)
+        case VersionConflictError():
+            return conflict(error.key)
+        case NotFoundError():
+            return mesh_vanished(key.mesh)
+        case QuotaExceededError():
+            return over_quota(title, error.excess)
+        case TooLargeError():
+            return too_large(title, error.found, error.most)
+        case _:
+            raise error
 
 
 def _shown(key: ResourceKey) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from typing import Final, TypeVar
 
@@ -31,16 +32,15 @@ from kong_mesh_cp.core.resources.labels import Deployment
 from kong_mesh_cp.core.resources.meta import name_warning
 from kong_mesh_cp.core.resources.registry import TYPES, ResourceType
 from kong_mesh_cp.usecases.ports.resource_store import (
-    AlreadyExistsError,
     Change,
+    ChangeRefusedError,
     Delete,
     NotFoundError,
     Put,
-    QuotaExceededError,
     ResourceStore,
     StoredResource,
-    TooLargeError,
     VersionConflictError,
+    WouldFitError,
 )
 from kong_mesh_cp.usecases.ports.state_store import WallClock
 from kong_mesh_cp.usecases.resources import resource_refusals, write_access
@@ -160,8 +160,8 @@ class ResourceWriter:
         """Make the resource, or replace its whole spec; `mesh` is "" for a global type.
 
         `strict`: members that its type does not know are refused, and not only warned of.
-        `dry_run`: judged as the real write, of which nothing comes. No key is made for it, and what
-        only the store itself can say (a quota, another writer) is not asked.
+        `dry_run`: judged as the real write, also by the store, and nothing comes of it. What would
+        be made with it (keys, first policies) is left out.
         """
         key = ResourceKey(resource_type.name, mesh, name)
         there = await self._there(key)
@@ -221,9 +221,14 @@ class ResourceWriter:
         require(self._access, user, write_access.storing(key, existing, document))
         inline = await self._inline_secrets(key, given, text, existing)
         await self._require_allowed(user, key, given, spec, there)
-        if not dry_run:
-            changes = await self._changes(key, given, spec, text, existing, user=user)
-            await self._apply([*changes, *also], key, _title(existing))
+        written = self._put(key, given, spec, text, existing, user=user)
+        if dry_run:
+            changes: Sequence[Change] = [replace(written, asks_only=True)]
+        else:
+            births = await self._made_with(key, spec, existing, written.at, asker=user.name)
+            kept = keeping_what_is_equal(written, given.draft.meta.labels, existing)
+            changes = [kept, *births, *also]
+        await self._apply(changes, key, _title(existing))
         warnings = [*KINDS[key.type].warnings(given.draft.spec), *inline, *given.unknown]
         deprecated = name_warning(key.type, key.name)
         return Written(existing is None, (*warnings, *([] if deprecated is None else [deprecated])))
@@ -299,11 +304,11 @@ class ResourceWriter:
         """What else may stand against a write: what is there. Raises: ResourceRefusedError."""
         existing, title = there.existing, _title(there.existing)
         match spec:
-            case Mesh() if existing is None:
-                refuse(title, mesh_changes.creation_violations(key.name, spec))
-            case Mesh():
+            case Mesh() if existing is not None:
                 before = spec_as(Mesh, existing)
                 refuse(title, mesh_changes.change_violations(key.name, before, spec))
+            case Mesh():
+                refuse(title, mesh_changes.creation_violations(key.name, spec))
             case Dataplane():
                 # A large body has had its turns since, and then the mesh is asked for anew.
                 mesh = there.mesh if given.sent_by is None else None
@@ -311,10 +316,12 @@ class ResourceWriter:
             case Secret(data=data) if key_secret_rules.is_token_key(key):
                 check = partial(key_secret_rules.violations, key, data or b"")
                 refuse(title, await trio.to_thread.run_sync(check))
+            case Secret(data=data) if key_secret_rules.is_revocations(key):
+                refuse(title, key_secret_rules.revocation_violations(data or b""))
             case _:
                 pass
 
-    async def _changes(
+    def _put(
         self,
         key: ResourceKey,
         given: SentBody,
@@ -323,21 +330,10 @@ class ResourceWriter:
         existing: StoredResource | None,
         *,
         user: User,
-    ) -> Sequence[Change]:
-        """The write of `spec`, whose text is `text`, with all that has to be made with it."""
-        now = self._wall_clock()
-        more: Sequence[Put] = ()
-        proxy_type = _PROXY_TYPES.get(key.type)
-        match spec:
-            case Mesh() if existing is None:
-                more = await self._births.created(key.name, spec, now, asker=user.name)
-            case Mesh():
-                more = await self._births.certificates(key.name, spec, now, asker=user.name)
-            case Dataplane():
-                proxy_type = spec.proxy_type
-            case _:
-                pass
-        written = Put(
+    ) -> Put:
+        """The write of `spec`, whose text is `text`."""
+        proxy_type = spec.proxy_type if isinstance(spec, Dataplane) else _PROXY_TYPES.get(key.type)
+        return Put(
             key=key,
             spec=text,
             status=given.status,
@@ -349,11 +345,25 @@ class ResourceWriter:
                 proxy_type=proxy_type,
             ),
             owner=mesh_key(key.mesh) if key.mesh else None,
-            at=now,
+            at=self._wall_clock(),
             if_version=0 if existing is None else existing.version,
             quota=None if self._quotas is None else self._quotas.of(user),
         )
-        return [keeping_what_is_equal(written, given.draft.meta.labels, existing), *more]
+
+    async def _made_with(
+        self,
+        key: ResourceKey,
+        spec: object,
+        existing: StoredResource | None,
+        at: datetime,
+        *,
+        asker: str,
+    ) -> Sequence[Put]:
+        """What has to be made with it."""
+        if not isinstance(spec, Mesh):
+            return ()
+        make = self._births.created if existing is None else self._births.certificates
+        return await make(key.name, spec, at, asker=asker)
 
     async def _in_worker_thread(self, given: SentBody, work: Callable[[], T]) -> T:
         """What `work` gives; for a large body in a thread, when it is its sender's turn."""
@@ -383,13 +393,7 @@ class ResourceWriter:
     async def _apply(self, changes: Sequence[Change], key: ResourceKey, title: str) -> None:
         try:
             await self._store.apply(changes)
-        except AlreadyExistsError as error:
-            raise resource_refusals.already_exists(error.key) from None
-        except VersionConflictError as error:
-            raise resource_refusals.conflict(error.key) from None
-        except NotFoundError:
-            raise resource_refusals.mesh_vanished(key.mesh) from None
-        except QuotaExceededError as error:
-            raise resource_refusals.over_quota(title, error.excess) from None
-        except TooLargeError as error:
-            raise resource_refusals.too_large(title, error.found, error.most) from None
+        except WouldFitError:
+            return
+        except ChangeRefusedError as error:
+            raise resource_refusals.by_store(error, key, title) from None

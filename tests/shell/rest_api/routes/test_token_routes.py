@@ -168,3 +168,23 @@ async def test_only_json_asks_for_tokens() -> None:
     headers = {"content-type": "application/x-www-form-urlencoded"}
     answer = await (await with_keys()).ask("POST", "/tokens/user", BODIES["user"], headers)
     assert answer.status == 415
+
+
+async def test_a_value_of_the_wrong_type_is_told_with_its_field() -> None:
+    routes = await with_keys()
+    body = {"name": "john", "groups": "a,b", "validFor": "1h"}
+    answer = await routes.ask("POST", "/tokens/user", body)
+    assert answer.status == 400
+    assert answer.refusal is not None
+    (wrong,) = json.loads(answer.body)["invalid_parameters"]
+    assert wrong["field"] == "groups"
+    assert wrong["reason"].startswith("must be a list, and is a text")
+
+
+async def test_a_slip_in_the_name_of_a_member_is_no_token_for_more() -> None:
+    body = {"mesh": "default", "tag": {"kuma.io/service": ["web"]}}
+    answer = await (await with_keys()).ask("POST", "/tokens/dataplane", body)
+    assert answer.status == 400
+    assert json.loads(answer.body)["invalid_parameters"] == [
+        {"field": "tag", "reason": 'unknown member; did you mean "tags"?'}
+    ]

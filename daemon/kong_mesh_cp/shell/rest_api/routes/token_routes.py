@@ -21,13 +21,14 @@ from kong_mesh_cp.shell.http.operations import Operation
 from kong_mesh_cp.shell.http.routing import Route
 from kong_mesh_cp.shell.rest_api.auditing import asked_from
 from kong_mesh_cp.shell.rest_api.errors import refused
-from kong_mesh_cp.shell.rest_api.problem import kuma_error
+from kong_mesh_cp.shell.rest_api.problem import InvalidParameter, kuma_error
 from kong_mesh_cp.shell.rest_api.responding import Answer, of_secrets, responding
 from kong_mesh_cp.shell.rest_api.users import Authenticate
 from kong_mesh_cp.usecases.identity.issuing import TokenIssuer
 from kong_mesh_cp.usecases.resources.resource_refusals import invalid
 
 NOT_ISSUED: Final = "Could not issue a token"
+NOT_READ: Final = "the request for a token cannot be read"
 _TOKEN_TYPE: Final = "text/plain"  # noqa: S105 (a media type), without a charset, as clients know it
 
 Issue = Callable[[User, bytes, Source], Awaitable[str]]
@@ -57,7 +58,10 @@ def _about(kind: str) -> Operation:
         id=f"issue{kind.title()}Token",
         summary=f"Issue a {kind} token",
         tag="Tokens",
-        description="A body that cannot be read is refused with 400 and no words.",
+        description=(
+            "A body that is no JSON object is refused with 400 and no words, one with a value of "
+            "the wrong type with its field."
+        ),
         answers=("Token",),
         answer_type=_TOKEN_TYPE,
         takes=f"{kind.title()}TokenRequest",
@@ -73,7 +77,11 @@ def _answer(issue: Issue) -> Answer:
             # Any client can send such: logged as refusals are, within their bounds.
             reason = f"{error.code}: {error.message}"
             refusal = Refusal(status=400, reason=reason, user=user)
-            return Response(400, content_type="", refusal=refusal)
+            if not error.violations:
+                return Response(400, content_type="", refusal=refusal)
+            where = [InvalidParameter(each.field, each.message) for each in error.violations]
+            body = kuma_error(400, "Bad Request", NOT_READ, invalid_parameters=where)
+            return Response(400, body, refusal=refusal)
         except InvalidTokenRequestError as error:
             return refused(invalid("Invalid request", error.violations))
         except SigningKeyNotFoundError as error:
