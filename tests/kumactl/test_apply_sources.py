@@ -65,6 +65,20 @@ def test_a_document_may_lie_behind_a_url_and_its_redirect(tmp_path: Path) -> Non
     assert not [asked for asked in site.asked if "authorization" in asked.headers]
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [Reply(404, b"gone"), Reply(200, b"a: b: c"), Reply(200, b"type: Zune"), Reply(302, b"")],
+)
+def test_no_secret_of_an_address_is_shown(answer: Reply, tmp_path: Path) -> None:
+    with api(Plane()) as server, api(lambda _asked: answer) as site:
+        address = f"{site.url.replace('//', '//me:canary-1@')}/zone.yaml?token=canary-2"
+        ran = User(tmp_path, server.url).run("apply", "-f", address)
+
+    assert ran.status in {2, 3}
+    assert f"{site.url}/zone.yaml" in ran.err
+    assert "canary" not in ran.err
+
+
 def test_the_kubernetes_form_is_sent_as_the_universal_one(file: Path, tmp_path: Path) -> None:
     plane = Plane()
     file.write_text(

@@ -42,7 +42,7 @@ def _read(name: str, stdin: BinaryIO, timeout_seconds: float) -> Iterator[Source
     if name == "-":
         yield _text("standard input", stdin.read(DOCUMENT_BYTES_MAX + 1))
     elif name.startswith(("http://", "https://")):
-        yield _text(name, _download(name, timeout_seconds))
+        yield _text(_shown(name), _download(name, timeout_seconds))
     elif Path(name).is_dir():
         yield from _folder(Path(name))
     else:
@@ -89,12 +89,18 @@ def _download(url: str, timeout_seconds: float) -> bytes:
             return answer.body
         following = answer.headers.get("location", "")
         if answer.status not in {301, 302, 303, 307, 308} or not following:
-            raise UnreachableError(f"{url} cannot be read: HTTP status {answer.status}")
+            raise UnreachableError(f"{_shown(url)} cannot be read: HTTP status {answer.status}")
         following = urljoin(url, following)
         if url.startswith("https://") and not following.startswith("https://"):
-            raise UnreachableError(f"{url} leads to a place without TLS")
+            raise UnreachableError(f"{_shown(url)} leads to a place without TLS")
         url = following
-    raise UnreachableError(f"more than {REDIRECTS_MAX} redirects, the last to {url}")
+    raise UnreachableError(f"more than {REDIRECTS_MAX} redirects, the last to {_shown(url)}")
+
+
+def _shown(url: str) -> str:
+    """`url` without what may be a secret: the user, the password, and all behind the path."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def _get(url: str, timeout_seconds: float) -> Answer:
