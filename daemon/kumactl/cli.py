@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from functools import cache
+from typing import Final
 
 from kumactl.commands import (
     apply,
@@ -18,8 +19,17 @@ from kumactl.commands import (
     version,
 )
 from kumactl.console import Console
-from kumactl.errors import EXIT_DONE, KumactlError, UsageError
+from kumactl.errors import (
+    EXIT_DONE,
+    KumactlError,
+    MeshNotFoundError,
+    SeveralError,
+    UsageError,
+)
+from kumactl.missing_mesh import explain_missing_mesh
 from kumactl.session import Session
+
+ERRORS_SHOWN_MAX: Final = 100  # of one run; who mends them sees the others next time
 
 
 def run(argv: list[str], console: Console) -> int:
@@ -34,7 +44,7 @@ def run(argv: list[str], console: Console) -> int:
         _require_text(argv)
         arguments.run(session)
     except KumactlError as error:
-        _report(error, console)
+        _report(error, session)
         return error.exit_status
     finally:
         session.close()
@@ -65,7 +75,17 @@ def _require_text(argv: list[str]) -> None:
         raise UsageError("the command line is not UTF-8 text") from None
 
 
-def _report(error: KumactlError, console: Console) -> None:
-    console.note(f"Error: {error.message}")
+def _report(error: KumactlError, session: Session) -> None:
+    if isinstance(error, SeveralError):
+        for each in error.errors[:ERRORS_SHOWN_MAX]:
+            _report(each, session)
+        if len(error.errors) > ERRORS_SHOWN_MAX:
+            session.console.note(f"{len(error.errors) - ERRORS_SHOWN_MAX} more errors")
+        session.console.note(error.message)
+        return
+    if isinstance(error, MeshNotFoundError):
+        explain_missing_mesh(error, session.control_plane)
+    session.console.note(f"Error: {error.message}")
     for wrong in error.fields:
-        console.note(f"* {wrong.field}: {wrong.reason}" if wrong.field else f"* {wrong.reason}")
+        shown = f"{wrong.field}: {wrong.reason}" if wrong.field else wrong.reason
+        session.console.note(f"* {shown}")

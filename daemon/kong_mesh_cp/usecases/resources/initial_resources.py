@@ -6,7 +6,6 @@ Source: docs/wire/meshes.md#first-start
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import field, replace
@@ -31,7 +30,7 @@ from kong_mesh_cp.usecases.ports.resource_store import (
     VersionConflictError,
 )
 from kong_mesh_cp.usecases.ports.state_store import WallClock
-from kong_mesh_cp.usecases.resources.documents import spec_text
+from kong_mesh_cp.usecases.resources.documents import spec_text, text_of
 from kong_mesh_cp.usecases.resources.kinds import KINDS
 from kong_mesh_cp.usecases.resources.mesh_creation import (
     KeyMaker,
@@ -232,7 +231,7 @@ class InitialResourcesWriter:
         self, key: ResourceKey, document: Mapping[str, object], own_labels: Mapping[str, str]
     ) -> Put:
         at = self._wall_clock()
-        return Put(key=key, spec=json.dumps(document), at=at, labels=own_labels, if_version=0)
+        return Put(key=key, spec=text_of(document), at=at, labels=own_labels, if_version=0)
 
 
 def _first(put: Put) -> Put:

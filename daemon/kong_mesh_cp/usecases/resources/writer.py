@@ -47,6 +47,7 @@ from kong_mesh_cp.usecases.resources import resource_refusals, secret_references
 from kong_mesh_cp.usecases.resources.cross_checks import contradictions
 from kong_mesh_cp.usecases.resources.deletion_rules import needed
 from kong_mesh_cp.usecases.resources.documents import spec_as, stored_form
+from kong_mesh_cp.usecases.resources.equal_writes import keeping_what_is_equal
 from kong_mesh_cp.usecases.resources.kinds import KINDS
 from kong_mesh_cp.usecases.resources.mesh_creation import MeshCreation
 from kong_mesh_cp.usecases.resources.proxy_room import ProxyRoom
@@ -205,7 +206,8 @@ class ResourceWriter:
             changes: Sequence[Change] = [replace(written, asks_only=True)]
         else:
             births = await self._made_with(key, spec, existing, written.at, asker=user.name)
-            changes = [written, *births, *also]
+            kept = keeping_what_is_equal(written, given.draft.meta.labels, existing)
+            changes = [kept, *births, *also]
         async with AsyncExitStack() as room:
             if existing is None:
                 await room.enter_async_context(self._proxy_room.for_one(key, spec))
