@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from functools import cache
 
+from kumactl.command_line import COMMAND, Parser
 from kumactl.commands import (
     apply,
     completion,
@@ -14,6 +15,7 @@ from kumactl.commands import (
     flags,
     generate,
     get,
+    help_command,
     inspect,
     version,
 )
@@ -44,16 +46,19 @@ def run(argv: list[str], console: Console) -> int:
 @cache
 def parser() -> argparse.ArgumentParser:
     """The whole command line."""
-    root = argparse.ArgumentParser(
+    root = Parser(
         prog="kumactl",
         description="Manages the meshes of a control plane over its HTTP API.",
         epilog="Exit status: 0 done, 1 refused or failed, 2 usage, 3 unreachable, 4 not found.",
         allow_abbrev=False,
     )
+    root.elsewhere = get.instead_of  # type: ignore[method-assign]
     flags.add_global(root)
-    commands = root.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    plain: argparse.ArgumentParser = root
+    commands = plain.add_subparsers(title="commands", metavar=COMMAND, required=True)
     for each in (apply, config, delete, export, generate, get, inspect, version, completion):
         each.add_parser(commands)
+    help_command.add_parser(commands, root)
     return root
 
 

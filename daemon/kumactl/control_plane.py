@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -21,7 +21,9 @@ from kumactl.transport import Answer, Transport
 
 PAGE_SIZE: Final = 1000  # the largest that the API gives
 _PLAIN_TEXT_CHARACTERS_MAX: Final = 300  # of an answer that is no JSON, in an error
+_HTTP_UNAUTHENTICATED: Final = 401
 _HTTP_NOT_FOUND: Final = 404
+_DIAGNOSTICS_PATH: Final = "/healthy"  # the API has nothing there
 _NO_MESH: Final = "Failed to retrieve Mesh"  # the title, docs/wire/errors.md#titles
 
 
@@ -34,6 +36,7 @@ class Index:
     hostname: str
     cluster_id: str
     instance_id: str
+    document: JsonObject  # all that it told
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,19 +54,40 @@ class ControlPlane:
     server; NotFoundError where a single resource was asked for and is not there.
     """
 
-    def __init__(self, transport: Transport) -> None:
+    def __init__(
+        self, transport: Transport, *, why_unauthenticated: Callable[[], str] | None = None
+    ) -> None:
+        """`why_unauthenticated`: what is wrong with the token that is sent, for a refusal of it."""
         self._transport = transport
+        self._why_unauthenticated = why_unauthenticated
 
     def index(self) -> Index:
         """Who it is. Also tells whether it is a control plane at all."""
-        document = self.document("/")
+        try:
+            document = self.document("/")
+        except NotFoundError:
+            self._require_no_diagnostics()
+            raise
         return Index(
             product=text_at(document, "product"),
             version=text_at(document, "version"),
             hostname=text_at(document, "hostname"),
             cluster_id=text_at(document, "clusterId"),
             instance_id=text_at(document, "instanceId"),
+            document=document,
         )
+
+    def _require_no_diagnostics(self) -> None:
+        """Raises: UnreachableError when this is the port of diagnostics, which has no index."""
+        if self._transport.ask("GET", _DIAGNOSTICS_PATH).status == 200:
+            raise UnreachableError(
+                f"{self._transport.address} is the port of diagnostics, not of the API. The API is"
+                " at port 5681, or 5682 for https, unless configured otherwise"
+            )
+
+    def who_am_i(self) -> str:
+        """The name of the user that the control plane takes this client for."""
+        return text_at(self.document("/who-am-i"), "name")
 
     def document(self, path: str, query: Mapping[str, str] | None = None) -> JsonObject:
         """The JSON object at `path`."""
@@ -128,6 +152,9 @@ class ControlPlane:
             of_mesh = error.message.startswith(_NO_MESH)
             kind = MeshNotFoundError if of_mesh else NotFoundError
             raise kind(error.message, fields=error.fields)
+        if answer.status == _HTTP_UNAUTHENTICATED and self._why_unauthenticated is not None:
+            message = f"{error.message}. The token: {self._why_unauthenticated()}"
+            raise RefusedError(answer.status, message, fields=error.fields)
         raise error
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -24,15 +25,39 @@ def test_the_version_of_both_ends(tmp_path: Path) -> None:
     with api(lambda _asked: Reply(body=INDEX)) as server:
         ran = User(tmp_path, server.url).run("version")
 
-    assert ran.out == "Client: Kong Mesh 2.10.11\nServer: Kong Mesh 2.10.11\n"
+    assert ran.out == (
+        "Client: Kong Mesh 2.10.11\nServer: Kong Mesh 2.10.11\n"
+        f"Package: kong-mesh-cp {__version__}\n"
+    )
     assert kumactl.__version__ == __version__
 
 
 def test_the_own_version_needs_no_server(tmp_path: Path) -> None:
     ran = User(tmp_path, "http://127.0.0.1:9").run("version", "--api-timeout", "5s")
 
-    assert (ran.status, ran.out) == (0, "Client: Kong Mesh 2.10.11\n")
+    assert ran.status == 0
+    assert ran.out == f"Client: Kong Mesh 2.10.11\nPackage: kong-mesh-cp {__version__}\n"
     assert ran.err.startswith("Unable to connect to control plane: ")
+
+
+@pytest.mark.parametrize("flag", ["-a", "--detailed"])
+def test_all_that_is_known_of_both_versions(flag: str, tmp_path: Path) -> None:
+    with api(lambda _asked: Reply(body=INDEX)) as server:
+        ran = User(tmp_path, server.url).run("version", flag)
+
+    client, _, rest = ran.out.partition("Server: ")
+    shown, _, package = rest.rpartition("Package: ")
+    assert client.splitlines() == [
+        "Product:       Kong Mesh",
+        "Version:       2.10.11",
+        "Git Tag:       unknown",
+        "Git Commit:    unknown",
+        "Build Date:    unknown",
+        "Based on Kuma: 2.10.11",
+    ]
+    assert json.loads(shown) == INDEX
+    assert shown.startswith('{\n   "basedOnKuma"')
+    assert package == f"kong-mesh-cp {__version__}\n"
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from kumactl.command_line import subcommands
 from kumactl.commands import flags
 from kumactl.documents import resource_names
 from kumactl.session import Session
@@ -66,7 +67,7 @@ def candidates(root: argparse.ArgumentParser, words: Sequence[str]) -> list[str]
             pending = None
         elif word.startswith("-"):
             pending = _takes_value(parser, word)
-        elif (inner := _subcommands(parser).get(word)) is not None:
+        elif (inner := subcommands(parser).get(word)) is not None:
             parser, positionals = inner, 0
             path.append(word)
         else:
@@ -75,8 +76,8 @@ def candidates(root: argparse.ArgumentParser, words: Sequence[str]) -> list[str]
         found: Iterable[str] = [str(choice) for choice in pending.choices or ()]
     elif begun.startswith("-"):
         found = (flag for action in parser._actions for flag in action.option_strings)  # noqa: SLF001
-    elif _subcommands(parser):
-        found = _subcommands(parser)
+    elif subcommands(parser):
+        found = subcommands(parser)
     elif path[:1] and path[0] in _TYPED_COMMANDS and positionals == 0:
         found = resource_names.by_word()
     else:
@@ -84,17 +85,10 @@ def candidates(root: argparse.ArgumentParser, words: Sequence[str]) -> list[str]
     return sorted(word for word in found if word.startswith(begun))
 
 
-def _subcommands(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
-    for action in parser._actions:  # noqa: SLF001 (argparse shows its tree to nobody)
-        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001
-            return dict(action.choices)
-    return {}
-
-
 def _takes_value(parser: argparse.ArgumentParser, flag: str) -> argparse.Action | None:
     if "=" in flag:
         return None
-    for action in parser._actions:  # noqa: SLF001
+    for action in parser._actions:  # noqa: SLF001 (argparse shows its tree to nobody)
         if flag in action.option_strings and action.nargs != 0:
             return action
     return None
