@@ -17,6 +17,7 @@ from kumactl.commands import (
     get,
     help_command,
     inspect,
+    install,
     version,
 )
 from kumactl.console import Console
@@ -56,7 +57,18 @@ def parser() -> argparse.ArgumentParser:
     flags.add_global(root)
     plain: argparse.ArgumentParser = root
     commands = plain.add_subparsers(title="commands", metavar=COMMAND, required=True)
-    for each in (apply, config, delete, export, generate, get, inspect, version, completion):
+    for each in (
+        apply,
+        config,
+        delete,
+        export,
+        generate,
+        get,
+        inspect,
+        install,
+        version,
+        completion,
+    ):
         each.add_parser(commands)
     help_command.add_parser(commands, root)
     return root

@@ -31,12 +31,16 @@ def command(
     summary: str,
     *,
     aliases: Sequence[str] = (),
+    config_file: bool = True,
 ) -> argparse.ArgumentParser:
-    """A parser for one command, with the flags that stand at every command."""
+    """A parser for one command, with the flags that stand at every command.
+
+    `config_file`: whether `--config-file` is kumactl's own there.
+    """
     parser = commands.add_parser(
         name, help=summary, description=summary, aliases=aliases, allow_abbrev=False
     )
-    add_global(parser, default=argparse.SUPPRESS)
+    add_global(parser, default=argparse.SUPPRESS, config_file=config_file)
     parser.set_defaults(run=run)
     return parser
 
@@ -56,16 +60,19 @@ def group(
     return parser.add_subparsers(title="commands", metavar=COMMAND, required=True)
 
 
-def add_global(parser: argparse.ArgumentParser, *, default: Any = None) -> None:
+def add_global(
+    parser: argparse.ArgumentParser, *, default: Any = None, config_file: bool = True
+) -> None:
     """The flags that may stand before or behind any command."""
     flags = parser.add_argument_group("everywhere")
-    flags.add_argument(
-        "--config-file",
-        type=Path,
-        metavar="FILE",
-        default=default,
-        help="the configuration; default ~/.kumactl/config",
-    )
+    if config_file:
+        flags.add_argument(
+            "--config-file",
+            type=Path,
+            metavar="FILE",
+            default=default,
+            help="the configuration; default ~/.kumactl/config",
+        )
     flags.add_argument(
         "--no-config",
         action="store_true",
