@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from functools import cache
 
+from kong_mesh_cp.core.command_line.command_words import ASK
 from kumactl.command_line import COMMAND, Parser
 from kumactl.commands import (
     apply,
@@ -27,8 +28,8 @@ from kumactl.session import Session
 
 def run(argv: list[str], console: Console) -> int:
     """Run one command. argparse ends the process itself (status 2) on a wrong command line."""
-    if argv[:2] == [completion.ASK, "--"]:
-        for word in completion.candidates(parser(), argv[2:]):
+    if argv[:2] == [ASK, "--"]:
+        for word in completion.candidates(parser(), argv[2:], console):
             console.line(word)
         return EXIT_DONE
     arguments = parser().parse_args(argv)

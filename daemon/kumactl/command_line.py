@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, Final, NoReturn
 
+from kong_mesh_cp.core.command_line.command_words import subcommands
 from kong_mesh_cp.core.formats.near_words import did_you_mean
 from kumactl.console import printable
 from kumactl.errors import EXIT_USAGE
@@ -103,14 +104,6 @@ class Parser(argparse.ArgumentParser):
         except (TypeError, ValueError):
             shown, reason = arg_string, _reason(action, arg_string)
         raise argparse.ArgumentError(None, f"{_of(action, shown)}: {reason}")
-
-
-def subcommands(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
-    """The commands that stand behind `parser`, by every word for them."""
-    for action in parser._actions:  # noqa: SLF001 (argparse shows its tree to nobody)
-        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001
-            return dict(action.choices)
-    return {}
 
 
 def _of(action: argparse.Action, value: object | None) -> str:

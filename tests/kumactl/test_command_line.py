@@ -214,7 +214,7 @@ def test_a_request_that_fails_is_shown_too(tmp_path: Path) -> None:
 
 
 def test_every_command_of_the_tree_explains_itself() -> None:
-    from kumactl.command_line import subcommands
+    from kong_mesh_cp.core.command_line.command_words import subcommands
 
     pending, seen = [cli.parser()], 0
     while pending:

@@ -95,6 +95,11 @@ def add_global(
     )
 
 
+def keep_lines(parser: argparse.ArgumentParser) -> None:
+    """The lines of its description and epilog stand in its help as they are."""
+    vars(parser)["formatter_class"] = argparse.RawDescriptionHelpFormatter
+
+
 def add_mesh(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-m", "--mesh", metavar="MESH", help="the mesh meant; default default")
 

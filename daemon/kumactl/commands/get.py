@@ -23,7 +23,7 @@ _HELP_COLUMNS: Final = 80
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = flags.command(commands, "get", _run, "show resources")
     parser.epilog = _types()
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    flags.keep_lines(parser)
     parser.add_argument("type", metavar="TYPE", help="`meshes` lists, `mesh NAME` shows one")
     parser.add_argument("name", metavar="NAME", nargs="?")
     flags.add_mesh(parser)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
+from kong_mesh_cp.core.command_line.command_words import subcommands
 from kong_mesh_cp.core.formats.near_words import did_you_mean
-from kumactl.command_line import COMMAND, subcommands
+from kumactl.command_line import COMMAND
 from kumactl.commands import flags
 from kumactl.errors import UsageError
 from kumactl.session import Session

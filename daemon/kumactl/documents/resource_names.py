@@ -38,8 +38,8 @@ def type_of_word(word: str) -> ResourceType:
     """The type that `word` means on a command line. Raises: UsageError."""
     found = by_word().get(word.lower())
     if found is None:
-        hint = did_you_mean(word, by_word()) or "."
-        raise UsageError(f'unknown resource type "{word}"{hint} `kumactl get --help` lists them')
+        near = did_you_mean(word, by_word()) or "."
+        raise UsageError(f'unknown resource type "{word}"{near} `kumactl get --help` lists them')
     return found
 
 
