@@ -6,6 +6,8 @@ import argparse
 from functools import cache
 
 from kong_mesh_cp.core.command_line.command_words import ASK
+from kong_mesh_cp.core.versions import WIRE_VERSION
+from kumactl import PRODUCT, __version__
 from kumactl.command_line import COMMAND, Parser
 from kumactl.commands import (
     apply,
@@ -55,6 +57,8 @@ def parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     root.elsewhere = get.instead_of  # type: ignore[method-assign]
+    version_shown = f"kumactl {__version__} ({PRODUCT} {WIRE_VERSION})"
+    root.add_argument("--version", action="version", version=version_shown)
     flags.add_global(root)
     plain: argparse.ArgumentParser = root
     commands = plain.add_subparsers(title="commands", metavar=COMMAND, required=True)

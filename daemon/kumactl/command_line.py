@@ -20,6 +20,8 @@ from kumactl.console import printable
 from kumactl.errors import EXIT_USAGE
 
 COMMAND: Final = "COMMAND"  # the metavar of a command that stands behind another
+_TRUE: Final = ("true", "t", "1")
+_FALSE: Final = ("false", "f", "0")
 _MISSING: Final = "the following arguments are required: "  # argparse's, before a list of names
 
 
@@ -55,12 +57,29 @@ class Parser(argparse.ArgumentParser):
         self, args: Sequence[str] | None = None, namespace: Any = None
     ) -> tuple[argparse.Namespace, list[str]]:
         """Everything, or nothing: the innermost command says what it does not know."""
-        given = sys.argv[1:] if args is None else list(args)
+        given = self._with_switches(sys.argv[1:] if args is None else list(args))
         self._refuse_unknown_flags(given)
         found, unknown = super().parse_known_args(given, namespace)
         if unknown:
             self.error(self._unknown(unknown[0]))
         return found, unknown
+
+    def _with_switches(self, given: Sequence[str]) -> list[str]:
+        """`--flag=true` and `--flag=false`, which the original takes, for flags without a value."""
+        found = []
+        within = bool(subcommands(self))
+        for at, word in enumerate(given):
+            if word == "--" or (within and not word.startswith("-")):
+                return [*found, *given[at:]]
+            flag, equals, value = word.partition("=")
+            action = self._option_string_actions.get(flag) if equals else None
+            if not isinstance(action, argparse._StoreTrueAction):  # noqa: SLF001
+                found.append(word)
+            elif value.lower() in _TRUE:
+                found.append(flag)
+            elif value.lower() not in _FALSE:
+                self.error(f'invalid argument "{value}" for "{flag}" flag: true or false')
+        return found
 
     def _refuse_unknown_flags(self, given: Sequence[str]) -> None:
         """Before what is missing: what was mistyped is what is missing then."""

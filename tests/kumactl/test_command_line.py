@@ -119,6 +119,32 @@ def test_what_may_be_a_secret_is_not_repeated(argv: str, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
+    ("argv", "asked"),
+    [
+        ("inspect dataplanes --gateway=true", True),
+        ("inspect dataplanes --gateway=1", True),
+        ("inspect dataplanes --gateway=false", False),
+        ("inspect dataplanes --gateway=F", False),
+    ],
+)
+def test_a_switch_may_say_true_or_false(argv: str, *, asked: bool, tmp_path: Path) -> None:
+    with api(lambda _asked: Reply(body={**INDEX, "total": 0, "items": []})) as server:
+        ran = User(tmp_path, server.url).run(*argv.split(), "--no-config=false")
+
+    assert ran.status == 0
+    assert (("gateway", "true") in server.asked[-1].query) is asked
+
+
+def test_a_switch_says_nothing_else(tmp_path: Path) -> None:
+    ran = User(tmp_path).run("inspect", "dataplanes", "--gateway=maybe")
+
+    assert (ran.status, _said(ran)) == (
+        *(2,),
+        'invalid argument "maybe" for "--gateway" flag: true or false',
+    )
+
+
+@pytest.mark.parametrize(
     ("given", "instead"),
     [
         ("30d", "Write 720h"),

@@ -238,6 +238,10 @@ def test_all_pages_are_gathered(tmp_path: Path) -> None:
         ("meshgateway g", "/meshes/default/meshgateways/g/dataplanes"),
         ("meshtimeout t", "/meshes/default/meshtimeouts/t/dataplanes"),
         ("healthcheck h", "/meshes/default/health-checks/h/dataplanes"),
+        (
+            "meshtimeout t --new-api --size 5 --offset 10",
+            "/meshes/default/meshtimeouts/t/_resources/dataplanes?size=5&offset=10",
+        ),
         ("meshtimeout t --new-api", "/meshes/default/meshtimeouts/t/_resources/dataplanes"),
     ],
 )

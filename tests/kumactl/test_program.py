@@ -38,6 +38,12 @@ def test_the_own_version_needs_no_server(tmp_path: Path) -> None:
     assert ran.err.startswith("Unable to connect to control plane: ")
 
 
+def test_the_version_of_the_tool_alone(tmp_path: Path) -> None:
+    ran = User(tmp_path).run("--version")
+
+    assert (ran.status, ran.out) == (0, f"kumactl {__version__} (Kong Mesh 2.10.11)\n")
+
+
 @pytest.mark.parametrize("flag", ["-a", "--detailed"])
 def test_all_that_is_known_of_both_versions(flag: str, tmp_path: Path) -> None:
     with api(lambda _asked: Reply(body=INDEX)) as server:

@@ -121,6 +121,12 @@ def add_page(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--offset", metavar="N", help="leave out this many")
 
 
+def page_query(arguments: argparse.Namespace) -> list[tuple[str, str]]:
+    """What the flags of `add_page` ask for."""
+    given = (("size", arguments.size), ("offset", arguments.offset))
+    return [(name, str(value)) for name, value in given if value is not None]
+
+
 def log_level(text: str) -> LogLevel:
     try:
         return LogLevel(text.lower())

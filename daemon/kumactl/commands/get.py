@@ -83,10 +83,7 @@ def _show_one(session: Session, resource_type: ResourceType, name: str) -> None:
 
 
 def _show_all(session: Session, resource_type: ResourceType) -> None:
-    size, offset = session.arguments.size, session.arguments.offset
-    query = [("size", str(size))] if size is not None else []
-    if offset is not None:
-        query.append(("offset", offset))
+    query = flags.page_query(session.arguments)
     path = resource_names.collection_path(resource_type, session.mesh)
     page, following = session.control_plane.page(path, query)
     _show(session, resource_type, page, objects_at(page, "items"), footer(following))

@@ -130,6 +130,7 @@ def _add_policy(
     )
     parser.add_argument("name", metavar="NAME")
     parser.add_argument("--new-api", action="store_true", help="ask which proxies it selects")
+    flags.add_page(parser)
     flags.add_mesh(parser)
     flags.add_output(parser, unsaid=argparse.SUPPRESS)
 
@@ -229,7 +230,8 @@ def _gateway(session: Session) -> None:
 def _policy(resource_type: ResourceType, session: Session) -> None:
     path = resource_names.item_path(resource_type, session.mesh, session.arguments.name)
     if session.arguments.new_api:
-        answer = session.control_plane.document(f"{path}/_resources/dataplanes")
+        query = flags.page_query(session.arguments)
+        answer, _ = session.control_plane.page(f"{path}/_resources/dataplanes", query)
         if _rendered(session, answer):
             return
         table = attachments.selected_table(objects_at(answer, "items"), count_at(answer, "total"))
