@@ -20,6 +20,7 @@ from kumactl.console import printable
 from kumactl.errors import EXIT_USAGE
 
 COMMAND: Final = "COMMAND"  # the metavar of a command that stands behind another
+REFUSED: Final = "refused"  # the default of a command that is known, and refused as a whole
 _TRUE: Final = ("true", "t", "1")
 _FALSE: Final = ("false", "f", "0")
 _MISSING: Final = "the following arguments are required: "  # argparse's, before a list of names
@@ -57,6 +58,8 @@ class Parser(argparse.ArgumentParser):
         self, args: Sequence[str] | None = None, namespace: Any = None
     ) -> tuple[argparse.Namespace, list[str]]:
         """Everything, or nothing: the innermost command says what it does not know."""
+        if self.get_default(REFUSED) is not None:  # whatever its flags are
+            return super().parse_known_args([], namespace)
         given = self._with_switches(sys.argv[1:] if args is None else list(args))
         self._refuse_unknown_flags(given)
         found, unknown = super().parse_known_args(given, namespace)
@@ -66,7 +69,7 @@ class Parser(argparse.ArgumentParser):
 
     def _with_switches(self, given: Sequence[str]) -> list[str]:
         """`--flag=true` and `--flag=false`, which the original takes, for flags without a value."""
-        found = []
+        found: list[str] = []
         within = bool(subcommands(self))
         for at, word in enumerate(given):
             if word == "--" or (within and not word.startswith("-")):

@@ -21,8 +21,9 @@ INSTALL = "install transparent-proxy"
         "uninstall ebpf",
     ],
 )
-def test_what_is_for_kubernetes_says_so(argv: str, tmp_path: Path) -> None:
-    ran = User(tmp_path).run(*argv.split())
+@pytest.mark.parametrize("more", ["", "--mode zone --set a=b", "NAME -x"])
+def test_what_is_for_kubernetes_says_so(argv: str, more: str, tmp_path: Path) -> None:
+    ran = User(tmp_path).run(*argv.split(), *more.split())
 
     assert (ran.status, ran.out) == (2, "")
     assert ran.err.startswith(f"Error: kumactl {argv}: that is for Kubernetes, and this product")

@@ -121,7 +121,7 @@ def test_all_tags_of_one_flag_are_conditions(daemon: Daemon, local: User) -> Non
         answer = daemon.api("PUT", path, {"content-type": "application/json"}, content)
         assert answer.status == 201
 
-    tags = ("--tag", "kuma.io/service=web,version=2", "-o", "json")
-    shown = json.loads(_done(local.run("inspect", "dataplanes", *tags)))
+    asked = ("--tag", "kuma.io/service=web,version=2", "-o", "json")
+    shown = json.loads(_done(local.run("inspect", "dataplanes", *asked)))
 
     assert [item["name"] for item in shown["items"]] == ["web-2"]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from kong_mesh_cp.core.lazy_import import lazy_import
+from kumactl.command_line import REFUSED
 from kumactl.commands import flags
 from kumactl.documents import yaml_text
 from kumactl.errors import UsageError
@@ -64,7 +65,7 @@ def _add_install(install: argparse._SubParsersAction[argparse.ArgumentParser]) -
                 dest=_PREFIX + row.field,
                 action="append" if row.field in _LISTS else "store",
                 default=argparse.SUPPRESS,
-                metavar="VALUE",
+                metavar="ARG",
                 help=row.help,
             )
     _add_ebpf_flags(parser)
@@ -113,13 +114,13 @@ def _add_validator(install: argparse._SubParsersAction[argparse.ArgumentParser])
     parser.add_argument(
         "--ip-family-mode",
         default="dualstack",
-        metavar="VALUE",
+        metavar="ARG",
         help="dualstack or ipv4; default dualstack",
     )
     parser.add_argument(
         "--kuma-dp-user",
         default="",
-        metavar="VALUE",
+        metavar="ARG",
         help="as whom to try it, for root; default 5678 or kuma-dp",
     )
     parser.add_argument(
@@ -145,7 +146,7 @@ def _add_refusal(commands: argparse._SubParsersAction[argparse.ArgumentParser], 
         )
 
     parser = flags.command(commands, word, run, "for Kubernetes only: refused here")
-    parser.set_defaults(refused=parser.prog)
+    parser.set_defaults(**{REFUSED: parser.prog})
 
 
 def _settings(session: Session) -> Settings:
