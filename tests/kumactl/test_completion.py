@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -165,22 +166,38 @@ def test_every_shell_gets_a_script_that_asks_kumactl(shell: str, tmp_path: Path)
     assert "kumactl __complete -- " in ran.out
 
 
-def test_bash_completes_with_the_script(tmp_path: Path) -> None:
-    script = User(tmp_path).run("completion", "bash").out
+# How each shell is made to complete a line without a terminal.
+TYPED = {
+    "bash": "COMP_WORDS=(kumactl get meshret); COMP_CWORD=2; _kumactl; echo ${COMPREPLY[@]}",
+    "zsh": """
+        words=(kumactl get meshret); CURRENT=3
+        compadd() { shift; print -r -- ${(P)1} }
+        _kumactl
+    """,
+    "fish": 'complete -C "kumactl get meshret"',
+}
+
+
+@pytest.mark.parametrize("shell", TYPED)
+def test_a_shell_completes_with_its_script(shell: str, tmp_path: Path) -> None:
+    if shutil.which(shell) is None:
+        pytest.skip(f"{shell} is not installed")
+    script = User(tmp_path).run("completion", shell).out
+    if shell == "zsh":
+        script = f"autoload -Uz compinit; compinit -u -D\n{script}"
     (tmp_path / "kumactl").write_text(f'#!/bin/sh\nexec {sys.executable} -m kumactl "$@"\n')
     (tmp_path / "kumactl").chmod(0o755)
-    typed = "COMP_WORDS=(kumactl get meshret); COMP_CWORD=2; _kumactl; echo ${COMPREPLY[@]}"
 
     done = subprocess.run(
-        ["bash", "-c", f"{script}\n{typed}"],
-        env=_environment() | {"PATH": f"{tmp_path}:{os.environ['PATH']}"},
+        [shell, "-c", f"{script}\n{TYPED[shell]}"],
+        env=_environment() | {"PATH": f"{tmp_path}:{os.environ['PATH']}", "HOME": str(tmp_path)},
         capture_output=True,
         text=True,
         check=True,
         timeout=60,
     )
 
-    assert done.stdout == "meshretries meshretry\n"
+    assert done.stdout.split() == ["meshretries", "meshretry"]
 
 
 def _environment() -> dict[str, str]:
