@@ -6,6 +6,10 @@ import argparse
 from functools import cache
 from typing import Final
 
+from kong_mesh_cp.core.command_line.command_words import ASK
+from kong_mesh_cp.core.versions import WIRE_VERSION
+from kumactl import PRODUCT, __version__
+from kumactl.command_line import COMMAND, Parser
 from kumactl.commands import (
     apply,
     completion,
@@ -15,7 +19,9 @@ from kumactl.commands import (
     flags,
     generate,
     get,
+    help_command,
     inspect,
+    install,
     version,
 )
 from kumactl.console import Console
@@ -34,8 +40,8 @@ ERRORS_SHOWN_MAX: Final = 100  # of one run; who mends them sees the others next
 
 def run(argv: list[str], console: Console) -> int:
     """Run one command. argparse ends the process itself (status 2) on a wrong command line."""
-    if argv[:2] == [completion.ASK, "--"]:
-        for word in completion.candidates(parser(), argv[2:]):
+    if argv[:2] == [ASK, "--"]:
+        for word in completion.candidates(parser(), argv[2:], console):
             console.line(word)
         return EXIT_DONE
     arguments = parser().parse_args(argv)
@@ -54,16 +60,32 @@ def run(argv: list[str], console: Console) -> int:
 @cache
 def parser() -> argparse.ArgumentParser:
     """The whole command line."""
-    root = argparse.ArgumentParser(
+    root = Parser(
         prog="kumactl",
         description="Manages the meshes of a control plane over its HTTP API.",
         epilog="Exit status: 0 done, 1 refused or failed, 2 usage, 3 unreachable, 4 not found.",
         allow_abbrev=False,
     )
+    root.elsewhere = get.instead_of  # type: ignore[method-assign]
+    version_shown = f"kumactl {__version__} ({PRODUCT} {WIRE_VERSION})"
+    root.add_argument("--version", action="version", version=version_shown)
     flags.add_global(root)
-    commands = root.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for each in (apply, config, delete, export, generate, get, inspect, version, completion):
+    plain: argparse.ArgumentParser = root
+    commands = plain.add_subparsers(title="commands", metavar=COMMAND, required=True)
+    for each in (
+        apply,
+        config,
+        delete,
+        export,
+        generate,
+        get,
+        inspect,
+        install,
+        version,
+        completion,
+    ):
         each.add_parser(commands)
+    help_command.add_parser(commands, root)
     return root
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -24,7 +24,9 @@ DRY_RUN: Final = "dryRun"  # a write that is judged, and changes nothing
 STRICT: Final = "strict"  # members that a type does not know are refused
 PAGE_SIZE: Final = 1000  # the largest that the API gives
 _PLAIN_TEXT_CHARACTERS_MAX: Final = 300  # of an answer that is no JSON, in an error
+_HTTP_UNAUTHENTICATED: Final = 401
 _HTTP_NOT_FOUND: Final = 404
+_DIAGNOSTICS_PATH: Final = "/healthy"  # the API has nothing there
 _NO_MESH: Final = "Failed to retrieve Mesh"  # the title, docs/wire/errors.md#titles
 
 
@@ -55,12 +57,20 @@ class ControlPlane:
     server; NotFoundError where a single resource was asked for and is not there.
     """
 
-    def __init__(self, transport: Transport) -> None:
+    def __init__(
+        self, transport: Transport, *, why_unauthenticated: Callable[[], str] | None = None
+    ) -> None:
+        """`why_unauthenticated`: what is wrong with the token that is sent, for a refusal of it."""
         self._transport = transport
+        self._why_unauthenticated = why_unauthenticated
 
     def index(self) -> Index:
         """Who it is. Also tells whether it is a control plane at all."""
-        document = self.document("/")
+        try:
+            document = self.document("/")
+        except NotFoundError:
+            self._require_no_diagnostics()
+            raise
         return Index(
             product=text_at(document, "product"),
             version=text_at(document, "version"),
@@ -69,6 +79,18 @@ class ControlPlane:
             instance_id=text_at(document, "instanceId"),
             document=document,
         )
+
+    def _require_no_diagnostics(self) -> None:
+        """Raises: UnreachableError when this is the port of diagnostics, which has no index."""
+        if self._transport.ask("GET", _DIAGNOSTICS_PATH).status == 200:
+            raise UnreachableError(
+                f"{self._transport.address} is the port of diagnostics, not of the API. The API is"
+                " at port 5681, or 5682 for https, unless configured otherwise"
+            )
+
+    def who_am_i(self) -> str:
+        """The name of the user that the control plane takes this client for."""
+        return text_at(self.document("/who-am-i"), "name")
 
     def document(self, path: str, query: Mapping[str, str] | None = None) -> JsonObject:
         """The JSON object at `path`."""
@@ -151,6 +173,9 @@ class ControlPlane:
             of_mesh = error.message.startswith(_NO_MESH)
             kind = MeshNotFoundError if of_mesh else NotFoundError
             raise kind(error.message, fields=error.fields)
+        if answer.status == _HTTP_UNAUTHENTICATED and self._why_unauthenticated is not None:
+            message = f"{error.message}. The token: {self._why_unauthenticated()}"
+            raise RefusedError(answer.status, message, fields=error.fields)
         raise error
 
 
