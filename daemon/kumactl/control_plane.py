@@ -43,6 +43,20 @@ class Index:
 
 
 @dataclass(frozen=True, slots=True)
+class _Told:
+    """What a refusal tells beside Kuma's members; "" where it has none."""
+
+    reason: str = ""
+    hint: str = ""
+
+    def text(self) -> str:
+        """To stand behind the message: `: the reason. What to do`."""
+        reason = f": {self.reason}" if self.reason else ""
+        hint = f". {self.hint.removesuffix('.')}" if self.hint else ""
+        return reason + hint
+
+
+@dataclass(frozen=True, slots=True)
 class Stored:
     """The outcome of a PUT."""
 
@@ -58,9 +72,11 @@ class ControlPlane:
     """
 
     def __init__(
-        self, transport: Transport, *, why_unauthenticated: Callable[[], str] | None = None
+        self, transport: Transport, *, why_unauthenticated: Callable[[str], str] | None = None
     ) -> None:
-        """`why_unauthenticated`: what is wrong with the token that is sent, for a refusal of it."""
+        """`why_unauthenticated`: what is wrong with the token that is sent, by the reason that
+        the control plane gives for its refusal, if any.
+        """
         self._transport = transport
         self._why_unauthenticated = why_unauthenticated
 
@@ -168,14 +184,15 @@ class ControlPlane:
     def _ok(self, answer: Answer) -> Answer:
         if 200 <= answer.status < 300:
             return answer
-        error = _refusal(answer)
+        error, told = _refusal(answer)
+        if answer.status == _HTTP_UNAUTHENTICATED and self._why_unauthenticated is not None:
+            message = f"{error.message}. The token: {self._why_unauthenticated(told.reason)}"
+            raise RefusedError(answer.status, message, fields=error.fields)
+        error.message += told.text()
         if answer.status == _HTTP_NOT_FOUND:
             of_mesh = error.message.startswith(_NO_MESH)
             kind = MeshNotFoundError if of_mesh else NotFoundError
             raise kind(error.message, fields=error.fields)
-        if answer.status == _HTTP_UNAUTHENTICATED and self._why_unauthenticated is not None:
-            message = f"{error.message}. The token: {self._why_unauthenticated()}"
-            raise RefusedError(answer.status, message, fields=error.fields)
         raise error
 
 
@@ -206,7 +223,7 @@ def _object(answer: Answer) -> JsonObject:
     return document
 
 
-def _refusal(answer: Answer) -> RefusedError:
+def _refusal(answer: Answer) -> tuple[RefusedError, _Told]:
     """The error in the words of the server; any server, any shape."""
     try:
         document = parse(answer.body)
@@ -216,9 +233,8 @@ def _refusal(answer: Answer) -> RefusedError:
     if not title:
         shown = answer.body[: _PLAIN_TEXT_CHARACTERS_MAX * 4].decode(errors="replace").strip()
         shown = shown[:_PLAIN_TEXT_CHARACTERS_MAX]
-        return RefusedError(
-            answer.status, f"unexpected answer, HTTP status {answer.status}: {shown}"
-        )
+        message = f"unexpected answer, HTTP status {answer.status}: {shown}"
+        return RefusedError(answer.status, message), _Told()
     detail = text_at(document, "detail") or text_at(document, "details")
     fields = [
         FieldError(text_at(wrong, "field"), text_at(wrong, "reason"))
@@ -228,7 +244,8 @@ def _refusal(answer: Answer) -> RefusedError:
         for wrong in objects_at(document, "causes")
     ]
     message = f"{title} ({detail})" if detail else title
-    return RefusedError(answer.status, message, fields=fields)
+    told = _Told(text_at(document, "reason"), text_at(document, "hint"))
+    return RefusedError(answer.status, message, fields=fields), told
 
 
 def _next_offset(url: str) -> str | None:

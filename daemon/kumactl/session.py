@@ -98,10 +98,12 @@ class Session:
         token = "" if anonymous else entry.token
         if not token:
             return ControlPlane(transport)
-        return ControlPlane(transport, why_unauthenticated=lambda: self._why_refused(token))
+        return ControlPlane(
+            transport, why_unauthenticated=lambda told: self._why_refused(token, told)
+        )
 
-    def _why_refused(self, token: str) -> str:
-        reason = user_token.reason_of_refusal(token, self.console.now())
+    def _why_refused(self, token: str, told: str) -> str:
+        reason = user_token.reason_of_refusal(token, self.console.now(), told)
         return f"{reason}. {MADE_ANEW}"
 
     def close(self) -> None:

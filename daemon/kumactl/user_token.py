@@ -30,9 +30,9 @@ def fault(token: str, now: datetime) -> str:
     return next(_faults(token, now), "")
 
 
-def reason_of_refusal(token: str, now: datetime) -> str:
-    """The likeliest reason for a control plane not to take `token`."""
-    return fault(token, now) or _UNKNOWN_REASON
+def reason_of_refusal(token: str, now: datetime, told: str) -> str:
+    """Why a control plane does not take `token`: as it shows by itself, else as was `told`."""
+    return fault(token, now) or told or _UNKNOWN_REASON
 
 
 def _faults(token: str, now: datetime) -> Iterator[str]:

@@ -86,6 +86,27 @@ def test_a_token_that_only_the_control_plane_knows_to_be_bad_is_not_added(user: 
     assert not user.config.exists()
 
 
+def test_the_control_plane_knows_better_why_it_does_not_take_a_token(user: User) -> None:
+    def answer(asked: Asked) -> Reply:
+        if asked.path == "/":
+            return Reply(body=INDEX)
+        told = {"title": "Invalid authentication data", "detail": "Unauthenticated"}
+        return Reply(401, {**told, "reason": "it is revoked", "hint": "Issue a new token."})
+
+    with api(answer) as server:
+        ran = user.run(
+            *(*ADD, "--name", "x", "--address", server.url),
+            *("--auth-type", "tokens", "--auth-conf", "token=@-"),
+            stdin=_token().encode(),
+        )
+
+    assert ran.err == (
+        "Error: Invalid authentication data (Unauthenticated). The token: it is revoked. Have a new"
+        " one made (kumactl generate user-token), and give it to kumactl config control-planes add"
+        " --overwrite\n"
+    )
+
+
 def test_a_token_that_expires_later_is_told_by_every_command(user: User) -> None:
     with api(_refusing_tokens) as server:
         user.run(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from support.daemons.kuma_api import Reply, api
+from support.daemons.kuma_api import Answering, Reply, api
 from support.daemons.kumactl_runs import User
 
 MEMBERS = (
@@ -17,7 +18,7 @@ MEMBERS = (
     *("dataplane", "dataplaneInsight", "zoneInsight", "subscriptions", "connectTime", "version"),
     *("kind", "attachments", "listeners", "hosts", "routes", "destinations", "policies"),
     *("matchedPolicies", "dependencies", "config", "resources", "policy", "modificationTime"),
-    *("title", "detail", "invalid_parameters", "causes"),
+    *("title", "detail", "invalid_parameters", "causes", "reason", "hint"),
 )
 SCALARS = (
     st.none()
@@ -71,3 +72,36 @@ def test_any_answer_is_survived(
     assert "\x1b" not in ran.out + ran.err
     assert "\u202e" not in ran.out + ran.err
     assert ran.status == 0 or ran.err.startswith("Error: ")
+
+
+def _refusing(status: int, title: str, detail: str, **more: str) -> Answering:
+    document = {"type": "/std-errors", "status": status, "title": title, "detail": detail}
+    return lambda _asked: Reply(status, {**document, **more})
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (
+            _refusing(
+                *(500, "Could not use the store", "Internal Server Error"),
+                reason="no space is left; nothing was changed",
+                hint="An operator finds the cause in the log.",
+            ),
+            "Could not use the store (Internal Server Error): no space is left; nothing was changed."
+            " An operator finds the cause in the log",
+        ),
+        (
+            _refusing(403, "Access Denied", "user anonymous cannot", hint="Send a user token."),
+            "Access Denied (user anonymous cannot). Send a user token",
+        ),
+        (_refusing(503, "Starting", "", reason="it makes keys"), "Starting: it makes keys"),
+    ],
+)
+def test_reason_and_remedy_of_a_refusal_stand_in_its_line(
+    answer: Answering, said: str, tmp_path: Path
+) -> None:
+    with api(answer) as server:
+        ran = User(tmp_path, server.url).run("get", "meshes")
+
+    assert (ran.status, ran.err) == (1, f"Error: {said}\n")
