@@ -45,10 +45,13 @@ async def test_a_mistake_in_a_renewal_changes_nothing_until_it_is_mended(
     await served.renew()
     assert served.context() is before
     assert codes(caplog) == [mistake.code]
+    assert served.refusal is not None
+    assert served.refusal.code == mistake.code
     assert "The certificate of before stays in force." in caplog.text
 
     pair("second").write(tmp_path / "own")
     await served.renew()
+    assert served.refusal is None
     assert shown_by(served.context()) == pair("second").certificate
 
 
@@ -108,6 +111,7 @@ async def test_a_certificate_that_has_ended_does_not_take_the_place_of_one_that_
     await served.renew()
     assert served.context() is before
     assert codes(caplog) == ["tls-certificate-expired"]
+    assert served.refusal is None  # a start would show it, and warn
 
 
 @pytest.mark.parametrize("missing", ["kuma-cp.crt", "kuma-cp.key"])

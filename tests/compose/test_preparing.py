@@ -24,7 +24,9 @@ from kong_mesh_cp.core.license.document import License
 from kong_mesh_cp.core.license.fault import LicenseRejectedError
 from kong_mesh_cp.settings.service_manager import ServiceEnvironment
 from kong_mesh_cp.shell.store.sqlite.state_directory import StateDirectory
+from support.daemons.https_settings import configured
 from support.licenses.licenses import LICENSE_KEY, keyring_json, license_document, signature_of
+from support.specs.tls_files import MISTAKES, Mistake
 
 
 @pytest.fixture(autouse=True)
@@ -175,6 +177,30 @@ def test_judging_a_start_agrees_with_starting(tmp_path: Path) -> None:
                 codes.append(None)
         assert codes == [refusal, refusal]
     assert _names(tmp_path) == {"keyring.json"}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES.values(), ids=MISTAKES)
+def test_judging_a_start_looks_at_the_files_of_https(tmp_path: Path, mistake: Mistake) -> None:
+    service = ServiceEnvironment.read({}, pid=os.getpid())
+    for judge in (check_start, prepare):
+        environ = environ_in(tmp_path, **configured(tmp_path / "own", mistake.files()))
+        with pytest.raises(ConfigurationError) as refused:
+            judge(options_in(tmp_path), environ, service)
+        assert refused.value.code == mistake.code
+
+
+def test_judging_a_start_looks_at_the_public_keys_of_tokens(tmp_path: Path) -> None:
+    service = ServiceEnvironment.read({}, pid=os.getpid())
+    config = tmp_path / "kong-mesh-cp.toml"
+    config.write_text(
+        "[apiServer.authn.tokens.validator]\n"
+        'publicKeys = [{kid = "ci", keyFile = "/nowhere/ci.pub"}]\n'
+    )
+    for judge in (check_start, prepare):
+        options = options_in(tmp_path, config_file=str(config))
+        with pytest.raises(ConfigurationError) as refused:
+            judge(options, environ_in(tmp_path), service)
+        assert refused.value.code == "public-key-unreadable"
 
 
 def test_a_herald_without_a_listener_keeps_silent_and_then_passes_on() -> None:

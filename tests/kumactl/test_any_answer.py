@@ -88,8 +88,10 @@ def _refusing(status: int, title: str, detail: str, **more: str) -> Answering:
                 reason="no space is left; nothing was changed",
                 hint="An operator finds the cause in the log.",
             ),
-            "Could not use the store (Internal Server Error): no space is left; nothing was changed."
-            " An operator finds the cause in the log",
+            (
+                "Could not use the store (Internal Server Error): no space is left; nothing was"
+                " changed. An operator finds the cause in the log"
+            ),
         ),
         (
             _refusing(403, "Access Denied", "user anonymous cannot", hint="Send a user token."),

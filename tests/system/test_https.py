@@ -16,6 +16,7 @@ import trio
 
 from support.daemons.daemon import Daemon, eventually
 from support.daemons.tls_peers import Pair, pair
+from support.fakes.identity import signing_key
 
 pytestmark = pytest.mark.system
 
@@ -111,6 +112,34 @@ def test_a_configured_certificate_is_shown_and_nothing_is_made(daemon: Daemon) -
 
     assert daemon.https("/", pair().trusting()).status == 200
     assert not (daemon.state / "kuma-cp.key").exists()
+
+
+def test_a_bad_renewal_and_a_lost_public_key_make_a_restart_unsafe(daemon: Daemon) -> None:
+    folder = configured(daemon, pair())
+    key = daemon.directory / "ci.pub"
+    key.write_bytes(signing_key(5).verifier.pem())
+    config = daemon.directory / "kong-mesh-cp.toml"
+    config.write_text(
+        f'[apiServer.authn.tokens.validator]\npublicKeys = [{{kid = "ci", keyFile = "{key}"}}]\n'
+    )
+    daemon.flags = ("--config-file", os.fspath(config))
+    daemon.start()
+
+    def status(verdict: str) -> None:
+        eventually(verdict, lambda: daemon.status_text.endswith(f"; restart {verdict}"))
+
+    status("safe")
+    Pair(pair().key, pair().certificate).write(folder)
+    status("NOT safe: tls-files-swapped")
+    refusal = daemon.local("GET", "/v1/license").json["restartError"]
+    assert refusal["code"] == "tls-files-swapped"
+    assert daemon.diagnostics("/ready").status == 200
+    pair().write(folder)
+    status("safe")
+    key.rename(folder / "ci.pub")
+    status("NOT safe: public-key-unreadable")
+    (folder / "ci.pub").rename(key)
+    status("safe")
 
 
 def test_a_reload_takes_a_renewed_certificate(daemon: Daemon) -> None:

@@ -84,6 +84,9 @@ class ControlPlane:
     starting: bool = True  # it has not served yet
     store_failure: StoreFailure = no_failure
     socket_failure: Callable[[], ControlPlaneError | None] = no_failure
+    certificate_failure: Callable[[], ControlPlaneError | None] = no_failure
+    judge_keys: Callable[[], ControlPlaneError | None] = no_failure  # reads files
+    _key_failure: ControlPlaneError | None = None
     _reading: trio.Lock = field(default_factory=trio.Lock)
 
     async def reload(self, cause: str) -> ReloadOutcome:
@@ -101,6 +104,11 @@ class ControlPlane:
         """Bring the verdict about a restart up to date."""
         async with self._reading:
             self.licensing.restart_safe(await self._read_sources())
+        self._key_failure = await trio.to_thread.run_sync(self.judge_keys, abandon_on_cancel=True)
+
+    def in_the_way(self) -> ControlPlaneError | None:
+        """What would keep a start from serving, apart from the license."""
+        return self.store_failure() or self.certificate_failure() or self._key_failure
 
     async def _read_sources(self) -> Sequence[SourceReading]:
         # A file on a network mount can hang: then this waits, and the event loop does not. The
@@ -142,7 +150,6 @@ async def assemble(prepared: Prepared, state: OpenState) -> ControlPlane:
     """Wire a control plane that knows its past. Raises: StateError, LicenseRejectedError."""
     licensing, store = prepared.licensing, state.store
     past = await store.remembered()
-    licensing.store_failure = state.failure
     licensing.trial_recorded(await store.save_trial_start(licensing.trial_started_at))
     recorder = SeatRecorder(store)
     quotas = MeshQuotas.read(prepared.settings.admission.mesh_quotas)
@@ -212,6 +219,7 @@ async def assemble(prepared: Prepared, state: OpenState) -> ControlPlane:
             metrics=lambda: exposition(licensing, admitting, recorder, presence, authority_ends),
         ),
     )
+    licensing.in_the_way = plane.in_the_way
     return plane
 
 

@@ -89,6 +89,7 @@ class Https:
         self._own = _own(settings)
         self._made_in_memory: Pair | None = None  # where there is no place to keep it
         self._seen: tuple[object, ...] = ()
+        self.refusal: ConfigurationError | None = None  # of a start, for what the files hold now
         self._in_force = self._judged()
         self._complaint = ""
         self._renewing = trio.Lock()
@@ -143,7 +144,13 @@ class Https:
 
     def _successor(self) -> _Judged | None:
         """What is to take the place of what is in force; None: nothing. Raises as `_judged`."""
-        before, judged = self._in_force, self._judged()
+        before = self._in_force
+        try:
+            judged = self._judged()
+        except ConfigurationError as error:
+            self.refusal = error
+            raise
+        self.refusal = None
         assert before is not None  # noqa: S101 — renewed is what `provide` has provided
         if judged is None:
             raise _gone(self._own)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from kong_mesh_cp.compose.https import Https
 from kong_mesh_cp.compose.state import past
 from kong_mesh_cp.core.dataclass import dataclass
+from kong_mesh_cp.core.errors import ConfigurationError
 from kong_mesh_cp.core.lazy_import import lazy_import
 from kong_mesh_cp.settings.effective import effective
 from kong_mesh_cp.settings.loading import Loaded, load, secret_variables
@@ -147,6 +148,15 @@ def _token_trust(settings: Settings) -> TokenTrust | None:
     return token_trust.read_token_trust(settings)  # few starts have any
 
 
+def unusable_keys(settings: Settings) -> ConfigurationError | None:
+    """Why a start would be refused for the public keys of tokens; None: it would not."""
+    try:
+        _token_trust(settings)
+    except ConfigurationError as error:
+        return error
+    return None
+
+
 def _https(settings: Settings) -> Https | None:
     if not settings.api_server.https.enabled:
         return None
@@ -161,8 +171,10 @@ def check_start(
     Raises: ControlPlaneError as `prepare`.
     """
     loaded = load(arguments={"--config-file": options.config_file}, environ=environ)
-    sources = license_sources(loaded, service)
-    _licensing(options, past(loaded.settings, service), sources, LicenseEventRelay())
+    settings, sources = loaded.settings, license_sources(loaded, service)
+    _https(settings)
+    _licensing(options, past(settings, service), sources, LicenseEventRelay())
+    _token_trust(settings)
 
 
 def _licensing(

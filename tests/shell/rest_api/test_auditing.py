@@ -7,12 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from kong_mesh_cp.core.errors import StateError
 from kong_mesh_cp.core.identity.audit import Refusal
 from kong_mesh_cp.core.identity.refusal_bounds import API
 from kong_mesh_cp.core.identity.users import User
-from kong_mesh_cp.shell.http.messages import Request, Response, StreamingResponse
+from kong_mesh_cp.shell.http.messages import Handler, Request, Response, StreamingResponse
 from kong_mesh_cp.shell.rest_api.auditing import telling_refusals
+from kong_mesh_cp.shell.rest_api.errors import store_not_usable
+from kong_mesh_cp.usecases.following.store_failures import WINDOW_SECONDS, StoreFailures
 from kong_mesh_cp.usecases.identity.auditing import Refusals
+from kong_mesh_cp.usecases.ports.state_store import BootClock
 from support.daemons.http_peers import get, serving
 from support.daemons.rest_api import Routes
 
@@ -29,11 +33,15 @@ async def handler(request: Request) -> Response | StreamingResponse:
     return Response(403, refusal=Refusal(status=403, reason="because", user=JOHN))
 
 
+def telling(handler: Handler, clock: BootClock = lambda: 0.0) -> Handler:
+    return telling_refusals(handler, Refusals(API, clock), StoreFailures(clock))
+
+
 async def test_a_refusal_is_reported_with_its_request_and_without_its_query(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    answering = telling_refusals(handler, Refusals(API, lambda: 0.0))
+    answering = telling(handler)
     async with serving(tmp_path, answering) as server, server.client() as client:
         assert (await client.ask(get("/open"))).status == 200
         assert caplog.messages == []
@@ -45,6 +53,31 @@ async def test_a_refusal_is_reported_with_its_request_and_without_its_query(
         r'audit-refused: 403 GET "/x/\"y", for "john/", '
         'from a socket (x-forwarded-for "9.9.9.9"): because'
     )
+
+
+async def test_a_store_that_fails_every_request_has_a_line_a_minute_for_each_cause(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    now = 0.0
+
+    async def failing(request: Request) -> Response:
+        code = request.path.removeprefix("/")
+        return store_not_usable(StateError(f"of {code}", code=code, hint="Mend it."))
+
+    async with (
+        serving(tmp_path, telling(failing, lambda: now)) as server,
+        server.client() as client,
+    ):
+        for _ in range(20):
+            assert (await client.ask(get("/state-full"))).status == 500
+        await client.ask(get("/store-busy"))
+        now = WINDOW_SECONDS
+        await client.ask(get("/state-full"))
+    assert caplog.messages == [
+        "store-not-usable: of state-full. Mend it.",
+        "store-not-usable: of store-busy. Mend it.",
+        "store-not-usable: of state-full (requests since the last such line: 20). Mend it.",
+    ]
 
 
 async def test_who_changes_reads_and_deletes_secrets_and_roles_is_reported(

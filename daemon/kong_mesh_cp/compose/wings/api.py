@@ -12,13 +12,14 @@ import trio
 
 from kong_mesh_cp.compose.control_plane import ControlPlane
 from kong_mesh_cp.compose.listeners import Listeners
-from kong_mesh_cp.compose.preparing import Prepared
+from kong_mesh_cp.compose.preparing import Prepared, unusable_keys
 from kong_mesh_cp.compose.state import OpenState
 from kong_mesh_cp.compose.wings.servers import Servers
 from kong_mesh_cp.compose.wings.wing import Wing, nothing
 from kong_mesh_cp.core.errors import ControlPlaneError, StateError
 from kong_mesh_cp.core.lazy_import import lazy_import
 from kong_mesh_cp.settings.model import Settings
+from kong_mesh_cp.shell.host import clocks
 from kong_mesh_cp.shell.http.messages import Handler
 from kong_mesh_cp.shell.listening.budget import Budgets
 from kong_mesh_cp.shell.listening.limits import Limits
@@ -31,6 +32,7 @@ from kong_mesh_cp.shell.rest_api.cors import across_origins
 from kong_mesh_cp.shell.rest_api.errors import api_error
 from kong_mesh_cp.shell.rest_api.opening import Opening
 from kong_mesh_cp.usecases.following.replica import Replica
+from kong_mesh_cp.usecases.following.store_failures import StoreFailures
 from kong_mesh_cp.usecases.upkeep.authority_ends import AuthorityEnds
 
 if TYPE_CHECKING:
@@ -63,6 +65,10 @@ def api_wing(
     """`budgets`: shared with other wings."""
     api = _Api(plane, prepared, listeners, state, budgets)
     https = prepared.https
+    if https is not None:
+        plane.certificate_failure = lambda: https.refusal
+    if prepared.token_trust is not None:
+        plane.judge_keys = lambda: unusable_keys(prepared.settings)
     return Wing(
         serve=api.serve,
         serve_last=api.serve_https,
@@ -192,7 +198,7 @@ class _Api:
             ),
         )
         opened = self._opening.before(across_origins(routed, allowed))
-        return telling_refusals(opened, self._plane.refusals)
+        return telling_refusals(opened, self._plane.refusals, StoreFailures(clocks.boot_clock))
 
     def _has_room(self, peer: Peer, size: int) -> bool:
         return self._budgets.answers.has_room(peer, size, trio.current_time())

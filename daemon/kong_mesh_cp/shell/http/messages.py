@@ -10,6 +10,7 @@ from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.shell.listening.peer import Peer
 
 if TYPE_CHECKING:
+    from kong_mesh_cp.core.errors import StateError
     from kong_mesh_cp.core.identity.audit import Refusal
 
 
@@ -37,6 +38,7 @@ class Response:
     content_type: str = "application/json"  # "" sends no Content-Type
     headers: tuple[tuple[str, str], ...] = ()
     refusal: Refusal | None = None  # the reason of a refusal: for the log, never sent
+    failure: StateError | None = None  # of the store: for the log, never sent
 
 
 class HeldStream(Protocol):

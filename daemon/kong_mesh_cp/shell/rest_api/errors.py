@@ -86,7 +86,7 @@ def store_not_usable(error: StateError) -> Response:
     reason = _REASONS.get(error.code, _OTHER_REASON)
     extras = {"code": error.code, "reason": reason, "hint": _IN_THE_LOG}
     title, detail = "Could not use the store", "Internal Server Error"
-    return Response(500, kuma_error(500, title, detail, extras=extras))
+    return Response(500, kuma_error(500, title, detail, extras=extras), failure=error)
 
 
 def refused(error: ResourceRefusedError) -> Response:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from itertools import chain
@@ -38,8 +37,6 @@ FOREIGN_PAGE: Final = "a web page of another origin cannot access secrets and to
 SLICE_CHARACTERS: Final = 16 * 1024  # written before others have their turn: about a millisecond
 PAGE_CHARACTERS_MAX: Final = 4 * 1024 * 1024  # a list that is longer ends after the item at hand
 ANSWER_CHARACTERS_MAX: Final = 16 * 1024 * 1024  # of anything
-
-log = logging.getLogger(__name__)
 
 
 def responding(authenticate: Authenticate, answer: Answer) -> Handler:
@@ -94,7 +91,6 @@ def authenticated(authenticate: Authenticate, answer: Answer) -> Handler:
             body = kuma_error(503, "Keys cannot be made now", error.message, extras=extras)
             return Response(503, body, headers=(("Retry-After", str(KEYS_BUSY_SECONDS)),))
         except StateError as error:
-            log.error("store-not-usable: %s. %s", error.message, error.hint)
             return store_not_usable(error)
 
     return answered

@@ -43,7 +43,6 @@ from kong_mesh_cp.usecases.ports.state_store import (
     BootClock,
     LicenseSources,
     Remembered,
-    StoreFailure,
     WallClock,
     no_failure,
 )
@@ -100,7 +99,7 @@ class LicenseHolder:
         self._require_start(self._in_force, running=False)
         self._restart = RestartVerdict(safe=True)
         self._restart_checked_seconds = self._clock.boot_seconds
-        self.store_failure: StoreFailure = no_failure  # a start would wait for it, in vain
+        self.in_the_way: Callable[[], ControlPlaneError | None] = no_failure  # beside the license
         self._pending: PendingError | None = None
         self._reloads = dict.fromkeys(ReloadResult, 0)
         self._schedule = WarningSchedule()
@@ -212,8 +211,8 @@ class LicenseHolder:
 
     @property
     def restart(self) -> RestartVerdict:
-        """The verdict about the license; where that says yes, about the store."""
-        failure = self.store_failure()
+        """The verdict about the license; where that says yes, about all else a start needs."""
+        failure = self.in_the_way()
         if failure is not None and self._restart.safe:
             return RestartVerdict(safe=False, error=failure)
         return self._restart
