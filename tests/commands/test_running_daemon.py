@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from kong_mesh_cp.commands import service
 from kong_mesh_cp.commands.running_daemon import NoDaemonError, add_daemon_arguments, ask_daemon
 from kong_mesh_cp.core.errors import EX_UNAVAILABLE
 
@@ -110,3 +111,15 @@ def test_the_socket_is_the_one_of_the_daemons_own_settings(
         assert ask_daemon(meaning(), "GET", "/v1/license").body == {}
 
     assert os.environ["KMESH_LICENSE_INLINE"] == "kept for the next command"
+
+
+def test_the_remedy_is_that_of_the_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def remedy() -> str:
+        with pytest.raises(NoDaemonError) as refused:
+            ask_daemon(meaning("--socket", str(tmp_path / "absent")), "GET", "/v1/license")
+        return refused.value.hint
+
+    monkeypatch.setattr(service, "UNIT_FOLDERS", (tmp_path,))
+    assert remedy().startswith("Start it: kong-mesh-cp run.")
+    (tmp_path / service.UNIT).write_text("[Service]\n")
+    assert remedy().startswith("See its state: systemctl status kong-mesh-cp.service.")

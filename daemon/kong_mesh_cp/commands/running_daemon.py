@@ -46,6 +46,12 @@ def add_daemon_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-c", "--config-file", metavar="FILE", help="its configuration file")
 
 
+def _remedy() -> str:
+    if service.is_installed():
+        return f"See its state: systemctl status {service.UNIT}. --socket names another socket."
+    return "Start it: kong-mesh-cp run. --socket names another socket."
+
+
 def ask_daemon(arguments: argparse.Namespace, method: str, target: str) -> ControlAnswer:
     """One request to the daemon that `arguments` mean.
 
@@ -61,7 +67,7 @@ def ask_daemon(arguments: argparse.Namespace, method: str, target: str) -> Contr
         raise NoDaemonError(
             f"no daemon answers on {printable(path)}: {error.strerror or error}",
             code="daemon-not-running",
-            hint="See its state: systemctl status kong-mesh-cp. --socket names another socket.",
+            hint=_remedy(),
         ) from error
     except ValueError as error:
         raise NoDaemonError(

@@ -73,6 +73,26 @@ async def routes_with_mesh() -> Routes:
             },
         ),
         (
+            ("POST", "/meshes", {}),
+            "405: Method Not Allowed",
+            {
+                "detail": "this path takes GET, not POST",
+                "hint": "PUT /meshes/NAME creates a resource, or replaces it as a whole.",
+            },
+        ),
+        (
+            ("PUT", "/meshes/m/dataplanes", {}),
+            "405: Method Not Allowed",
+            {
+                "hint": "PUT /meshes/m/dataplanes/NAME creates a resource, or replaces it as a whole."
+            },
+        ),
+        (
+            ("PUT", "/meshes/m/dataplanes/_overview", {}),
+            "405: Method Not Allowed",
+            {"hint": "GET /api-docs lists every path and method."},
+        ),
+        (
             ("PUT", "/meshes/m", {"content-type": "application/x-www-form-urlencoded"}),
             "415: Unsupported Media Type",
             {

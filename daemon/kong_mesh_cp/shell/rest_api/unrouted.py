@@ -30,12 +30,14 @@ class _Branch:
 
     below: dict[str, _Branch] = field(default_factory=dict)
     ends: bool = False
+    is_written: bool = False  # by PUT
 
 
 def explaining_router(table: Sequence[Route]) -> Handler:
     """A router of `table`, which is sorted, that says what to ask where it has no route."""
     router = Router(table, error_body=plain_text_error)
-    unrouted = Unrouted(route.path for route in table)
+    written = [route.path for route in table if route.method == "PUT"]
+    unrouted = Unrouted((route.path for route in table), written)
 
     async def handle(request: Request) -> Response | StreamingResponse:
         response = await router(request)
@@ -53,15 +55,22 @@ def explaining_router(table: Sequence[Route]) -> Handler:
 class Unrouted:
     """Explains the answers of a router to requests that it has no route for."""
 
-    def __init__(self, paths: Iterable[str]) -> None:
-        """`paths` as a route table has them, with `{name}` for what stands for one segment."""
+    def __init__(self, paths: Iterable[str], written: Iterable[str] = ()) -> None:
+        """`paths` as a route table has them, with `{name}` for what stands for one segment;
+        `written`: those among them that take PUT.
+        """
         self._root = _Branch()
         for path in paths:
-            branch = self._root
-            for part in path.split("/"):
-                name = "{}" if part.startswith("{") else part
-                branch = branch.below.setdefault(name, _Branch())
-            branch.ends = True
+            self._branch(path).ends = True
+        for path in written:
+            self._branch(path).is_written = True
+
+    def _branch(self, path: str) -> _Branch:
+        branch = self._root
+        for part in path.split("/"):
+            name = "{}" if part.startswith("{") else part
+            branch = branch.below.setdefault(name, _Branch())
+        return branch
 
     def explained(self, request: Request, response: Response) -> Response:
         """`response`, which is a 404 or 405 of the router, with what to ask instead."""
@@ -72,9 +81,22 @@ class Unrouted:
             return explained(request, response, "not-found", message, hint)
         allowed = next(value for name, value in response.headers if name == "Allow")
         message = f"this path takes {allowed}, not {request.method}"
-        creates = request.method in {"POST", "PATCH"} and "PUT" in allowed
-        hint = "PUT creates a resource, or replaces it as a whole." if creates else _DOCUMENT
+        hint = _DOCUMENT
+        if request.method in {"POST", "PATCH"} and "PUT" in allowed:
+            hint = "PUT creates a resource, or replaces it as a whole."
+        elif request.method in {"POST", "PUT", "PATCH"} and self._has_written_items(request.path):
+            path = f"{request.base_path}{request.path}"
+            hint = f"PUT {path}/NAME creates a resource, or replaces it as a whole."
         return explained(request, response, "method-not-allowed", message, hint)
+
+    def _has_written_items(self, path: str) -> bool:
+        """Whether `path`, which is one of the table, is that of a list whose items take PUT."""
+        branch = self._root
+        for part in path.split("/"):
+            below = branch.below
+            branch = below[part] if part in below and part != "{}" else below["{}"]
+        item = branch.below.get("{}")
+        return item is not None and item.is_written
 
     def nearest(self, path: str) -> str | None:
         """The path of the table that `path` may be a misspelling of."""

@@ -1,4 +1,4 @@
-"""Logs requests that the store has failed: each cause once, then once a minute with their number."""
+"""Logs requests that the store fails: each cause once, then once a minute with their number."""
 
 from __future__ import annotations
 
