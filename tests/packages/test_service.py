@@ -87,6 +87,19 @@ def test_a_refused_start_leaves_no_socket_and_a_waiting_client_starts_nothing(
     assert licensed.restarts == 0
 
 
+def test_a_state_directory_that_root_took_is_given_back_at_the_next_start(
+    licensed: Machine,
+) -> None:
+    state = "/var/lib/kong-mesh-cp"
+    owner = licensed.sh(f"stat -c %U:%G {state} {state}/store.db")
+    licensed.systemctl("stop")
+    licensed.sh(f"chown -R root:root {state}")
+
+    licensed.start()
+
+    assert licensed.sh(f"stat -c %U:%G {state} {state}/store.db") == owner
+
+
 def test_a_reload_waits_for_the_verdict(licensed: Machine) -> None:
     before = licensed.pid
     licensed.put_license(EXPIRED)

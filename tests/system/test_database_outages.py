@@ -9,6 +9,7 @@ import pytest
 
 from kong_mesh_cp.shell.store.postgres.connections import Connection
 from support.daemons.daemon import Daemon, eventually
+from support.daemons.kumactl_runs import User
 from support.daemons.postgres import PostgresServer
 from support.daemons.postgres_daemons import variables
 from support.staging.starting_daemons import found, launched
@@ -36,6 +37,15 @@ def test_with_the_database_away_status_and_readiness_say_so_until_it_is_back(
             license_ = daemon.local("GET", "/v1/license").json
             assert license_["restartSafe"] is False
             assert "store-unreachable" in str(license_["restartError"])
+            client = User(tmp_path / "home", daemon.addresses["api"].partition(" ")[0])
+            ran = client.run("apply", "-f", "-", stdin=b"type: Mesh\nname: payments\n")
+            assert ran.status == 1
+            assert ran.err == (
+                "Error: standard input, mesh/payments: Could not use the store (Internal Server"
+                " Error): the database cannot be reached; nothing was changed. An operator finds"
+                " the cause and the remedy in the log of the control plane: journalctl -u"
+                " kong-mesh-cp. Ask again then\n"
+            )
         finally:
             postgres.start()
         eventually("it is ready again", lambda: daemon.diagnostics("/ready").status == 200)

@@ -86,7 +86,7 @@ def test_a_key_is_rotated_as_the_recipe_says(daemon: Daemon, local: User, tmp_pa
     assert _adding(daemon, tmp_path / "new", new).status == 0
     refused = _adding(daemon, tmp_path / "old", old)
     assert refused.status == 1
-    assert "it is revoked, or signed by a key that this control plane does not have" in refused.err
+    assert "The token: there is no signing key with KID 1." in refused.err
 
 
 def test_a_control_plane_is_not_added_with_a_token_that_expired(
@@ -125,3 +125,21 @@ def test_all_tags_of_one_flag_are_conditions(daemon: Daemon, local: User) -> Non
     shown = json.loads(_done(local.run("inspect", "dataplanes", *asked)))
 
     assert [item["name"] for item in shown["items"]] == ["web-2"]
+
+
+def test_who_says_nothing_of_himself_is_told_how_to(daemon: Daemon, tmp_path: Path) -> None:
+    remote = User(tmp_path / "remote")
+    forwarded = ("--headers", "x-forwarded-for=10.0.0.7")  # as a proxy on this machine would
+    adding = ("config", "control-planes", "add", "--name", "r", "--address", _url(daemon))
+    _done(remote.run(*adding, *forwarded))
+
+    ran = remote.run("apply", "-f", "-", stdin=b"type: Mesh\nname: payments\n")
+
+    assert ran.status == 1
+    assert ran.err == (
+        "Error: standard input, mesh/payments: Access Denied (user"
+        ' "mesh-system:anonymous/mesh-system:unauthenticated" cannot access the resource of type'
+        ' "Mesh"). Nothing says who asks. Send a user token (Authorization: Bearer TOKEN; kumactl'
+        " config control-planes add --auth-type tokens), or ask on the machine of the control"
+        " plane\n"
+    )

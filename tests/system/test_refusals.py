@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 from pathlib import Path
 
@@ -63,6 +64,20 @@ def test_a_refused_license_leaves_status_78_a_line_and_nothing_else(
     assert "Traceback" not in daemon.stderr
     assert _files(place) == {"stdout"}, "the test's own files and no other"
     assert daemon.stdout.read_bytes() == b""
+
+
+def test_a_comma_too_many_is_told_with_its_place(tmp_path: Path) -> None:
+    path = tmp_path / "license.json"
+    path.write_bytes(license_document().rstrip().removesuffix(b"}") + b",}")
+    daemon = Daemon(tmp_path / "d", environment={"KMESH_LICENSE_PATH": str(path)})
+    with daemon.launch():
+        assert daemon.exit_status() == EX_CONFIG
+
+    assert re.fullmatch(
+        rf"kong-mesh-cp: license-not-json: the license in {path} \(KMESH_LICENSE_PATH\) is not JSON as"
+        r" it has to be: .* at line \d+, column \d+\. Use the license exactly as it was issued\.",
+        daemon.stderr.splitlines()[-1],
+    )
 
 
 def test_an_expired_license_is_refused_in_the_documented_words(tmp_path: Path) -> None:

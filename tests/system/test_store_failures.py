@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from support.daemons.daemon import Daemon, eventually, running
+from support.daemons.kumactl_runs import User
 from support.fakes.disks import fill, small_disk
 from support.fakes.users import needs_root
 from support.licenses.licenses import keyring_json, license_document
@@ -110,6 +111,30 @@ def test_under_the_bundled_license_admissions_go_on_and_the_limit_holds(
         assert not daemon.seat("stranger").admitted, "what was held when room came is remembered"
         with daemon.seat("held-3") as back:
             assert back.admitted
+
+
+def test_a_client_is_told_of_the_full_disk_and_that_nothing_was_changed(
+    tmp_path: Path, disk: Path
+) -> None:
+    environment = {"KUMA_GENERAL_WORK_DIR": str(disk / "state")}
+    with running(tmp_path / "d", environment=environment) as daemon:
+        client = User(tmp_path / "home", daemon.addresses["api"].partition(" ")[0])
+        assert client.run("get", "meshes").status == 0
+        fill(disk)
+        labels = "\n".join(f"  label-{number}: {LONG[:60]}" for number in range(200))
+        manifest = f"type: GlobalSecret\nname: large\nlabels:\n{labels}\ndata: {'QUFB' * 5000}\n"
+
+        ran = client.run("apply", "-f", "-", stdin=manifest.encode())
+
+        assert ran.status == 1
+        assert ran.err == (
+            "Error: standard input, global-secret/large: Could not use the store (Internal Server"
+            " Error): no space is left where the control plane keeps its store; nothing was changed."
+            " An operator finds the cause and the remedy in the log of the control plane:"
+            " journalctl -u kong-mesh-cp. Ask again then\n"
+        )
+        assert f"df -h {disk}" in daemon.stderr
+        assert client.run("get", "global-secret", "large").status == 4
 
 
 def test_a_stop_while_the_disk_is_full_is_still_a_stop(tmp_path: Path, disk: Path) -> None:

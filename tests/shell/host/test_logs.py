@@ -57,9 +57,11 @@ def test_a_person_reads_time_level_and_text() -> None:
     assert lines[1].endswith("Z WARNING w-code: warning")
 
 
-def test_the_time_is_utc_whatever_the_zone_of_the_machine() -> None:
+@pytest.mark.parametrize("zone", ["UTC-14", "Asia/Kathmandu", "Nonsense/Zone", ""])
+def test_the_time_is_utc_whatever_the_zone_of_the_machine(zone: str) -> None:
     before = datetime.now(UTC).replace(microsecond=0)
-    line = said(env={**os.environ, "TZ": "UTC-14"}).splitlines()[0]
+    odd = {"TZ": zone, "LC_ALL": "xx_XX.broken"}
+    line = said(env={**os.environ, **odd}).splitlines()[0]
 
     assert before <= datetime.fromisoformat(line.split()[0]) <= datetime.now(UTC)
 
