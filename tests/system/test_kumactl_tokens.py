@@ -89,23 +89,47 @@ def test_a_key_is_rotated_as_the_recipe_says(daemon: Daemon, local: User, tmp_pa
     assert "The token: there is no signing key with KID 1." in refused.err
 
 
-def test_a_control_plane_is_not_added_with_a_token_that_expired(
-    daemon: Daemon, local: User, tmp_path: Path
-) -> None:
+YESTERDAY = NOW - timedelta(days=1)
+
+
+@pytest.fixture
+def expired(local: User, tmp_path: Path) -> str:
+    """A token of yesterday, signed with the key of the daemon."""
     shown = _done(local.run("get", "global-secret", "user-token-signing-key-1", "-o", "json"))
     key = tmp_path / "key.pem"
     key.write_bytes(base64.b64decode(json.loads(shown)["data"]))
     signed = ("generate", "user-token", "--name", "john", "--valid-for", "1h", "--kid", "1")
-    yesterday = NOW - timedelta(days=1)
-    offline = ("--signing-key-path", str(key))
-    expired = _done(local.run(*signed, *offline, now=yesterday))
+    return _done(local.run(*signed, "--signing-key-path", str(key), now=YESTERDAY)).strip()
 
+
+def test_an_expired_token_is_told_to_its_sender_and_in_the_log(
+    daemon: Daemon, expired: str
+) -> None:
+    elsewhere = {"x-forwarded-for": "10.0.0.7", "authorization": f"Bearer {expired}"}
+    refused = daemon.api("GET", "/meshes", elsewhere)
+
+    ended = f"{YESTERDAY + timedelta(hours=1):%Y-%m-%dT%H:%M:%SZ}"
+    told = refused.json
+    assert (refused.status, told["code"]) == (401, "token-expired")
+    assert ended in str(told["reason"])
+    assert "kumactl generate user-token" in str(told["hint"])
+    eventually("it is logged", lambda: "audit-refused: 401" in daemon.stderr)
+    (line,) = (line for line in daemon.stderr.splitlines() if "audit-refused: 401" in line)
+    assert "token-expired: " in line
+    assert ended in line
+    assert "10.0.0.7" in line
+    assert expired not in daemon.stderr
+
+
+def test_a_control_plane_is_not_added_with_a_token_that_expired(
+    daemon: Daemon, expired: str, tmp_path: Path
+) -> None:
     ran = _adding(daemon, tmp_path / "remote", expired)
 
     assert ran.status == 1
     assert ran.err.startswith("Error: Invalid authentication data (")
     assert (
-        f"The token: it expired at {yesterday + timedelta(hours=1):%Y-%m-%dT%H:%M:%SZ}." in ran.err
+        f"The token: it expired at {YESTERDAY + timedelta(hours=1):%Y-%m-%dT%H:%M:%SZ}." in ran.err
     )
     assert expired not in ran.err
     assert not User(tmp_path / "remote").config.exists()

@@ -133,6 +133,7 @@ def test_a_client_is_told_of_the_full_disk_and_that_nothing_was_changed(
             " An operator finds the cause and the remedy in the log of the control plane:"
             " journalctl -u kong-mesh-cp. Ask again then\n"
         )
+        eventually("it is said", lambda: "store-not-usable" in _codes(daemon))
         assert f"df -h {disk}" in daemon.stderr
         assert client.run("get", "global-secret", "large").status == 4
 
