@@ -12,7 +12,10 @@ from pathlib import Path
 
 import pytest
 
-TREE = ("LICENSE", "README.md", "pyproject.toml", "daemon", "packaging", "systemd", "scripts")
+TREE = (
+    *("LICENSE", "README.md", "pyproject.toml"),
+    *("daemon", "docs", "packaging", "systemd", "scripts"),
+)
 VERSION: str = tomllib.loads(Path("pyproject.toml").read_text())["project"]["version"]
 NEWER = "9.9.9"
 
