@@ -147,10 +147,8 @@ async def assemble(prepared: Prepared, state: OpenState) -> ControlPlane:
     licensing.trial_recorded(await store.save_trial_start(licensing.trial_started_at))
     recorder = SeatRecorder(store)
     ledger = _ledger(prepared.settings, past)
-    shared, expected = None, past.seats
-    if state.slots is not None:
-        shared = SharedSeats(state.slots, ledger, licensing)
-        expected = await _begin(shared, past.seats, recorder)
+    shared = None if state.slots is None else SharedSeats(state.slots, ledger, licensing)
+    expected = past.seats if shared is None else await _begin(shared, past.seats, recorder)
     replica = Replica(state.resources)
     meshes = StoredMeshes(replica, _expected_meshes(prepared.settings))
     await meshes.read()
