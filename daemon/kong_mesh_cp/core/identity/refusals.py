@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 
 from kong_mesh_cp.core.errors import ControlPlaneError
+from kong_mesh_cp.core.formats.printable import printable
 from kong_mesh_cp.core.schema.violations import Violation
 
 _NEW_TOKEN = "Issue a new token, for example with: kumactl generate user-token."  # noqa: S105 (prose)
@@ -28,11 +29,25 @@ class TokenFault(StrEnum):
 class TokenRejectedError(ControlPlaneError):
     """A token that proves nothing. Its message is one line and quotes no part of the token."""
 
-    def __init__(self, fault: TokenFault, message: str, *, more: str = "") -> None:
-        """`more`: a sentence for the hint, where the message is a text that clients match on."""
+    def __init__(
+        self, fault: TokenFault, message: str, *, more: str = "", token_id: str = ""
+    ) -> None:
+        """`more`: a sentence for the hint, where the message is a text that clients match on.
+
+        `token_id`: where its signature has proved it, for the log.
+        """
         hint = f"{more} {_NEW_TOKEN}" if more else _NEW_TOKEN
         super().__init__(message, code=f"token-{fault.value}", hint=hint)
         self.fault = fault
+        self.more = more
+        self.token_id = token_id
+
+    @property
+    def logged(self) -> str:
+        """For the log: which token it is, as far as that is proved, and what is wrong with it."""
+        named = f" (id {printable(self.token_id)})" if self.token_id else ""
+        more = f". {self.more.removesuffix('.')}" if self.more else ""
+        return f"{self.code}: {self.message}{named}{more}"
 
 
 class SigningKeyError(ControlPlaneError):

@@ -134,8 +134,8 @@ def verify(
     token_id = payload.get("jti")
     if token_id is not None and not isinstance(token_id, str):
         raise _wrong("jti")
-    if token_id in revoked:
-        raise TokenRejectedError(TokenFault.REVOKED, "token is revoked")
+    if token_id is not None and token_id in revoked:
+        raise TokenRejectedError(TokenFault.REVOKED, "token is revoked", token_id=token_id)
     if payload.keys() & (_KINDS_CLAIMS - claims.names):
         raise TokenRejectedError(TokenFault.CLAIMS, "token was made for something else")
     return claims.read(payload)
@@ -144,13 +144,16 @@ def verify(
 def _require_time(payload: JsonObject, now: datetime) -> None:
     expires, begins = _instant(payload, "exp"), _instant(payload, "nbf")
     _instant(payload, "iat")  # says nothing about now; it only has to be a number
-    seconds = now.timestamp()
+    seconds, token_id = now.timestamp(), payload.get("jti")
+    known = token_id if isinstance(token_id, str) else ""
     if expires is not None and seconds >= expires:
         more = f"It ended at {_shown(expires)}."
-        raise TokenRejectedError(TokenFault.EXPIRED, "token is expired", more=more)
+        raise TokenRejectedError(TokenFault.EXPIRED, "token is expired", more=more, token_id=known)
     if begins is not None and seconds < begins:
         more = f"It begins at {_shown(begins)}; see that the clocks agree."
-        raise TokenRejectedError(TokenFault.NOT_YET_VALID, "token is not valid yet", more=more)
+        raise TokenRejectedError(
+            TokenFault.NOT_YET_VALID, "token is not valid yet", more=more, token_id=known
+        )
 
 
 def _shown(instant: float) -> str:

@@ -77,7 +77,7 @@ def not_believed(error: TokenRejectedError) -> Response:
     """Why a token proves nothing, said to who sent it; no text of it quotes the token."""
     extras = {"code": error.code, "reason": error.message, "hint": error.hint}
     body = kuma_error(401, "Invalid authentication data", "Unauthenticated", extras=extras)
-    refusal = Refusal(status=401, reason=f"{error.code}: {error.message}")
+    refusal = Refusal(status=401, reason=error.logged)
     return Response(401, body, refusal=refusal)
 
 
