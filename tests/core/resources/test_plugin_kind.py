@@ -30,7 +30,9 @@ KIND = plugin_kind(
     Spec,
     lambda spec: [root("spec").violation("too short")] if not spec.name else [],
     lambda spec: ["old"] if spec.name == "old" else [],
-    name_violations=lambda name, _shown: [Violation("name", "too long")] if len(name) > 3 else [],
+    name_violations=lambda name, shown: (
+        [Violation("name", "too long")] if len(name) > 3 or len(shown) > 4 else []
+    ),
     status_type=Status,
 )
 
@@ -110,7 +112,9 @@ def test_the_rules_of_the_type_are_asked_with_the_spec() -> None:
     assert KIND.validate(Spec()) == (Violation("spec", "too short"),)
     assert KIND.validate(Spec(name="x")) == ()
     assert KIND.warnings(Spec(name="old")) == ("old",)
-    assert KIND.validate_name("four", "four") == (Violation("name", "too long"),)
+    assert KIND.validate_name("four", "") == (Violation("name", "too long"),)
+    assert KIND.validate_name("", "five5") == (Violation("name", "too long"),)
+    assert KIND.validate_name("one", "four") == ()
 
 
 def test_the_spec_is_rendered_under_its_name() -> None:

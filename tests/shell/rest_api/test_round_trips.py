@@ -14,6 +14,9 @@ from support.suites.validation_cases import JsonLoader, shared_folder
 
 Json = dict[str, Any]
 
+# Recorded where the profile of gateways was not loaded; its text is in test_proxy_template.py.
+OTHERWISE = {"ProxyTemplate/unknown-profile"}
+
 
 def pages() -> list[Any]:
     """The validation pages of types that clients write; a skipped parameter without any."""
@@ -30,7 +33,7 @@ def pages() -> list[Any]:
 def requests_of(page: Mapping[str, Any]) -> Iterator[tuple[Json, str, Json]]:
     """Each case that a client can send, with its path and body."""
     for case in page["cases"]:
-        if not case["rest"]:
+        if not case["rest"] or case["id"] in OTHERWISE:
             continue
         given: Json = yaml.load(case["input"], JsonLoader) or {}
         meta: Json = {"type": page["type"], "name": case.get("name", "x-1")}

@@ -1,4 +1,7 @@
-"""Writes that contradict what another resource of the mesh says (docs/wire/policies.md)."""
+"""Writes that contradict what another resource of the mesh says.
+
+Source: docs/wire/policies.md#older-policies
+"""
 
 from __future__ import annotations
 

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import kong_mesh_cp.core.policy.kinds
 from kong_mesh_cp.core.formats.go_values import ParseError
+from kong_mesh_cp.core.policy.kinds.kong.kong_catalogue import KONG_KINDS
 from kong_mesh_cp.core.policy.kinds.policy_catalogue import POLICY_KINDS
 from kong_mesh_cp.core.resources.kind import InvalidResourceError
 from kong_mesh_cp.core.resources.kinds.services import (
@@ -25,6 +26,7 @@ from support.specs.schema_documents import Json, bodies
 
 KINDS: tuple[PluginKind[Any], ...] = (
     *POLICY_KINDS.values(),
+    *KONG_KINDS.values(),
     hostname_generator.KIND,
     mesh_external_service.KIND,
     mesh_multi_zone_service.KIND,
@@ -49,7 +51,11 @@ def test_all_sixteen_policies_are_in_the_catalogue_in_order() -> None:
 def test_what_is_rendered_reads_as_the_same_spec(
     kind: PluginKind[Any], data: st.DataObject
 ) -> None:
-    spec = kind.parse(data.draw(bodies(kind)))
+    body = data.draw(bodies(kind))
+    # Go leaves an empty one out, and reads its default again: the one member that does not return.
+    for port in body["spec"].get("ports", []) if kind is mesh_service.KIND else []:
+        assume(port.get("appProtocol") != "")
+    spec = kind.parse(body)
 
     rendered = kind.render(spec)
     again = kind.parse({"type": kind.type, "name": "n", "mesh": "m", **rendered})

@@ -125,10 +125,11 @@ def integers(*, unsigned: bool) -> dict[str, set[str]]:
     for place in PLACES:
         node = place.member.node
         node = node.items if isinstance(node, ListNode) else node
-        if not isinstance(node, IntegerNode) or node.format != "int32":
-            continue
-        if node.is_unsigned == unsigned:
-            found.setdefault(place.type, set()).add(place.member.name)
+        match node:
+            case IntegerNode(format="int32", is_unsigned=is_unsigned) if is_unsigned == unsigned:
+                found.setdefault(place.type, set()).add(place.member.name)
+            case _:
+                pass
     return found
 
 

@@ -68,16 +68,16 @@ def test_what_becomes_a_part_of_host_names_has_63_characters(
 
 def test_the_port_of_the_proxies_is_always_shown() -> None:
     spec = "{ports: [{port: 80}, {port: 81, targetPort: null}, {port: 82, targetPort: http}]}"
-    ports: Any = rendered(SERVICE, spec)["ports"]
+    shown: Any = rendered(SERVICE, spec)
 
-    assert [each["targetPort"] for each in ports] == [0, 0, "http"]
+    assert [each["targetPort"] for each in shown["ports"]] == [0, 0, "http"]
 
 
 def test_a_selector_without_tags_or_labels_is_written_without_them() -> None:
-    spec = "{selector: {dataplaneTags: {}}}"
-    assert rendered(SERVICE, spec)["selector"] == {}
-    spec = "{selector: {meshService: {matchLabels: {}}}, template: a}"
-    assert rendered(GENERATOR, spec)["selector"] == {"meshService": {}}
+    service: Any = rendered(SERVICE, "{selector: {dataplaneTags: {}}}")
+    assert service["selector"] == {}
+    generator: Any = rendered(GENERATOR, "{selector: {meshService: {matchLabels: {}}}}")
+    assert generator["selector"] == {"meshService": {}}
 
 
 @pytest.mark.parametrize(
