@@ -20,6 +20,8 @@ COMMANDS = [
     ["run"],
     ["version"],
     ["reload"],
+    ["completion"],
+    *(["completion", shell] for shell in ("bash", "zsh", "fish")),
     ["migrate"],
     ["migrate", "up"],
     ["config"],
@@ -108,6 +110,55 @@ def test_a_wrong_command_line_is_a_usage_error(
     said = capsys.readouterr()
     assert said.err.startswith("usage: kong-mesh-cp")
     assert said.out == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (["rnu"], "run"),
+        (["licence", "explain"], "license"),
+        (["license", "explian"], "explain"),
+        (["config", "shw"], "show"),
+        (["run", "--confg-file", "x"], "--config-file"),
+        (["run", "--baner"], "--banner"),
+    ],
+)
+def test_the_nearest_command_or_flag_is_named(
+    words: list[str], meant: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert exit_of(*words) == USAGE
+    assert f'did you mean "{meant}"?' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["qqqq"], ["run", "--qqqq"], ["license", "qqqq"]])
+def test_nothing_is_guessed_where_nothing_is_near(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert exit_of(*words) == USAGE
+    assert "did you mean" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_every_shell_gets_a_script(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["completion", shell]) == 0
+    assert "kong-mesh-cp __complete -- " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["lic"], ["license"]),
+        (["license", "ex"], ["explain"]),
+        (["run", "--lic"], ["--license-keyring"]),
+        (["config", "show", ""], []),
+        (["completion", ""], ["bash", "fish", "zsh"]),
+    ],
+)
+def test_a_shell_is_told_what_may_come_next(
+    words: list[str], expected: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["__complete", "--", *words]) == 0
+    assert capsys.readouterr().out.split() == expected
 
 
 def test_the_version_is_said_both_ways(capsys: pytest.CaptureFixture[str]) -> None:

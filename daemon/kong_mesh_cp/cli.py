@@ -12,19 +12,21 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from kong_mesh_cp import __version__
+from kong_mesh_cp.core.command_line.command_words import ASK, Parser
 from kong_mesh_cp.core.errors import ControlPlaneError
 from kong_mesh_cp.core.lazy_import import lazy_import
 
 if TYPE_CHECKING:
     import trio
 
-    from kong_mesh_cp.commands import config, keys, license_state, migrate, reload
+    from kong_mesh_cp.commands import completion, config, keys, license_state, migrate, reload
     from kong_mesh_cp.commands import license as license_command
     from kong_mesh_cp.compose import preparing, serving
     from kong_mesh_cp.settings import service_manager
     from kong_mesh_cp.shell.host import logs, systemd
 else:  # each command imports what it needs: the offline ones neither trio nor the servers
     trio = lazy_import("trio")
+    completion = lazy_import("kong_mesh_cp.commands.completion")
     config = lazy_import("kong_mesh_cp.commands.config")
     keys = lazy_import("kong_mesh_cp.commands.keys")
     license_state = lazy_import("kong_mesh_cp.commands.license_state")
@@ -52,6 +54,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if argv is None else argv)
     try:
         try:
+            if given[:2] == [ASK, "--"]:
+                return completion.print_candidates(_parser([]), given[2:])
             arguments = _parser(given).parse_args(given)
             status: int = arguments.run(arguments)
         finally:
@@ -104,7 +108,7 @@ def _discard_output() -> None:
 
 
 def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser: argparse.ArgumentParser = Parser(
         prog=PROGRAM,
         description="Control plane of a service mesh for plain Linux machines.",
         epilog="Manual: kong-mesh-cp(8), kong-mesh-cp.toml(5).",
@@ -130,6 +134,7 @@ def _add_offline_commands(
     reload.add_parser(commands)
     keys.add_parser(commands)
     migrate.add_parser(commands)
+    completion.add_parser(commands, PROGRAM)
 
 
 def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from kong_mesh_cp.core.command_line import completion_scripts
+from kong_mesh_cp.core.command_line.command_words import ASK, Parser, candidates
 from kong_mesh_cp.core.errors import ControlPlaneError
 from kong_mesh_cp.core.license.keyring import Algorithm, Key, KeyPurpose, key_id
 from kong_mesh_cp.core.license.term import instant
@@ -15,6 +17,7 @@ from kong_mesh_license import files, issuing, keyring_file
 from kong_mesh_license.errors import VendorToolError
 from kong_mesh_license.keys import SigningKey
 
+PROGRAM = "kong-mesh-license"
 EXIT_REFUSED = 1  # 2 is argparse's: the command line itself was wrong
 
 Clock = Callable[[], datetime]
@@ -22,11 +25,16 @@ Clock = Callable[[], datetime]
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; a refusal is one line on stderr. Returns the exit status."""
-    arguments = _parser().parse_args(argv)
+    given = list(sys.argv[1:] if argv is None else argv)
+    if given[:2] == [ASK, "--"]:
+        for word in candidates(_parser(), given[2:]):
+            print(word)
+        return 0
+    arguments = _parser().parse_args(given)
     try:
         arguments.run(arguments, now=_wall_clock())
     except ControlPlaneError as error:
-        print(f"kong-mesh-license: {error.line}", file=sys.stderr)
+        print(f"{PROGRAM}: {error.line}", file=sys.stderr)
         return EXIT_REFUSED
     return 0
 
@@ -36,8 +44,8 @@ def _wall_clock() -> datetime:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="kong-mesh-license",
+    parser: argparse.ArgumentParser = Parser(
+        prog=PROGRAM,
         description="Makes signing keys, keyrings and licenses for kong-mesh-cp.",
         epilog="The whole way, and how to check a license by hand: docs/license.md.",
         allow_abbrev=False,
@@ -46,6 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_keygen(commands)
     _add_issue(commands)
     _add_keyring(commands)
+    completion_scripts.add_parser(commands, PROGRAM, _print_script)
     return parser
 
 
@@ -106,6 +115,11 @@ def _add_keyring(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     retire.add_argument("file", type=Path, metavar="FILE")
     retire.add_argument("kid", metavar="KID", help="as `list` shows it")
     retire.set_defaults(run=_retire_key)
+
+
+def _print_script(arguments: argparse.Namespace, *, now: datetime) -> None:
+    del now
+    print(arguments.script, end="")
 
 
 def _field(text: str) -> tuple[str, str]:

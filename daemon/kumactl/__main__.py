@@ -26,6 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         stderr=sys.stderr,
         now=_wall_clock,
         home=_home(),
+        environment=os.environ,  # noqa: TID251 (the outermost layer of this program)
     )
     try:
         status = cli.run(sys.argv[1:] if argv is None else list(argv), console)

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import argparse
 from functools import cache
+from typing import Final
 
+from kong_mesh_cp.core.command_line.command_words import ASK
+from kong_mesh_cp.core.versions import WIRE_VERSION
+from kumactl import PRODUCT, __version__
+from kumactl.command_line import COMMAND, Parser
 from kumactl.commands import (
     apply,
     completion,
@@ -14,18 +19,29 @@ from kumactl.commands import (
     flags,
     generate,
     get,
+    help_command,
     inspect,
+    install,
     version,
 )
 from kumactl.console import Console
-from kumactl.errors import EXIT_DONE, KumactlError, UsageError
+from kumactl.errors import (
+    EXIT_DONE,
+    KumactlError,
+    MeshNotFoundError,
+    SeveralError,
+    UsageError,
+)
+from kumactl.missing_mesh import explain_missing_mesh
 from kumactl.session import Session
+
+ERRORS_SHOWN_MAX: Final = 100  # of one run; who mends them sees the others next time
 
 
 def run(argv: list[str], console: Console) -> int:
     """Run one command. argparse ends the process itself (status 2) on a wrong command line."""
-    if argv[:2] == [completion.ASK, "--"]:
-        for word in completion.candidates(parser(), argv[2:]):
+    if argv[:2] == [ASK, "--"]:
+        for word in completion.candidates(parser(), argv[2:], console):
             console.line(word)
         return EXIT_DONE
     arguments = parser().parse_args(argv)
@@ -34,7 +50,7 @@ def run(argv: list[str], console: Console) -> int:
         _require_text(argv)
         arguments.run(session)
     except KumactlError as error:
-        _report(error, console)
+        _report(error, session)
         return error.exit_status
     finally:
         session.close()
@@ -44,16 +60,32 @@ def run(argv: list[str], console: Console) -> int:
 @cache
 def parser() -> argparse.ArgumentParser:
     """The whole command line."""
-    root = argparse.ArgumentParser(
+    root = Parser(
         prog="kumactl",
         description="Manages the meshes of a control plane over its HTTP API.",
         epilog="Exit status: 0 done, 1 refused or failed, 2 usage, 3 unreachable, 4 not found.",
         allow_abbrev=False,
     )
+    root.elsewhere = get.instead_of  # type: ignore[method-assign]
+    version_shown = f"kumactl {__version__} ({PRODUCT} {WIRE_VERSION})"
+    root.add_argument("--version", action="version", version=version_shown)
     flags.add_global(root)
-    commands = root.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for each in (apply, config, delete, export, generate, get, inspect, version, completion):
+    plain: argparse.ArgumentParser = root
+    commands = plain.add_subparsers(title="commands", metavar=COMMAND, required=True)
+    for each in (
+        apply,
+        config,
+        delete,
+        export,
+        generate,
+        get,
+        inspect,
+        install,
+        version,
+        completion,
+    ):
         each.add_parser(commands)
+    help_command.add_parser(commands, root)
     return root
 
 
@@ -65,7 +97,17 @@ def _require_text(argv: list[str]) -> None:
         raise UsageError("the command line is not UTF-8 text") from None
 
 
-def _report(error: KumactlError, console: Console) -> None:
-    console.note(f"Error: {error.message}")
+def _report(error: KumactlError, session: Session) -> None:
+    if isinstance(error, SeveralError):
+        for each in error.errors[:ERRORS_SHOWN_MAX]:
+            _report(each, session)
+        if len(error.errors) > ERRORS_SHOWN_MAX:
+            session.console.note(f"{len(error.errors) - ERRORS_SHOWN_MAX} more errors")
+        session.console.note(error.message)
+        return
+    if isinstance(error, MeshNotFoundError):
+        explain_missing_mesh(error, session.control_plane)
+    session.console.note(f"Error: {error.message}")
     for wrong in error.fields:
-        console.note(f"* {wrong.field}: {wrong.reason}" if wrong.field else f"* {wrong.reason}")
+        shown = f"{wrong.field}: {wrong.reason}" if wrong.field else wrong.reason
+        session.console.note(f"* {shown}")

@@ -55,11 +55,16 @@ class ControlPlaneEntry:
             if not value.isascii() or not value.isprintable():
                 raise UsageError(f"the value of the header {name} is not printable ASCII")
 
+    @property
+    def token(self) -> str:
+        """The user token that is sent to it, or ""."""
+        return self.auth_conf.get("token", "") if self.auth_type == TOKENS else ""
+
     def request_headers(self) -> dict[str, str]:
         """The headers of every request to it; the token among them."""
         headers = dict(self.headers)
         if self.auth_type == TOKENS:
-            headers["authorization"] = f"Bearer {self.auth_conf.get('token', '')}"
+            headers["authorization"] = f"Bearer {self.token}"
         return headers
 
 

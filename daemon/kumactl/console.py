@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, Final, TextIO
@@ -12,13 +12,14 @@ from typing import BinaryIO, Final, TextIO
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Console:
-    """The three streams, the clock and the home folder that one run of kumactl has."""
+    """The streams, the clock, the home folder and the variables that one run of kumactl has."""
 
     stdin: BinaryIO
     stdout: TextIO
     stderr: TextIO
     now: Callable[[], datetime]  # aware, UTC
     home: Path
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     def line(self, text: str) -> None:
         """One line of result; control characters in it are shown, not obeyed."""

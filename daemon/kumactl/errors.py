@@ -55,7 +55,9 @@ class NotFoundError(KumactlError):
 
 
 class MeshNotFoundError(NotFoundError):
-    """The mesh that a resource was looked for in does not exist."""
+    """The mesh that a resource was looked for in does not exist. `mesh` is its name, if known."""
+
+    mesh = ""
 
 
 class RefusedError(KumactlError):
@@ -64,3 +66,17 @@ class RefusedError(KumactlError):
     def __init__(self, status: int, message: str, *, fields: Sequence[FieldError] = ()) -> None:
         super().__init__(message, fields=fields)
         self.status = status
+
+
+class NothingGivenError(KumactlError):
+    """There is no resource in what was given: no fault of the command line (exit status 1)."""
+
+
+class SeveralError(KumactlError):
+    """Several things went wrong; `message` sums them up. The status is the one that all share."""
+
+    def __init__(self, errors: Sequence[KumactlError], message: str) -> None:
+        super().__init__(message)
+        self.errors = tuple(errors)
+        statuses = {error.exit_status for error in errors}
+        self.exit_status = statuses.pop() if len(statuses) == 1 else EXIT_FAILED

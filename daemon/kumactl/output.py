@@ -22,9 +22,9 @@ class Format(StrEnum):
 _IDENTITY: Final = ("creationTime", "labels", "mesh", "modificationTime", "name", "type")
 
 
-def json_document(value: object) -> str:
-    """`value` indented by two spaces, in the order of the server."""
-    text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+def json_document(value: object, *, indent: int = 2) -> str:
+    """`value` indented by that many spaces, in the order of the server."""
+    text = json.dumps(value, indent=indent, ensure_ascii=False) + "\n"
     # Only inside of its strings can there be such characters, and there an escape is the same.
     return "".join(c if c == "\n" or c.isprintable() else json.dumps(c)[1:-1] for c in text)
 

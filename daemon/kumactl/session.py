@@ -10,15 +10,20 @@ from pathlib import Path
 from typing import Final
 
 from kong_mesh_cp.core.versions import WIRE_VERSION
-from kumactl import PRODUCT, __version__, configuration, given
+from kumactl import PRODUCT, __version__, configuration, given, user_token
 from kumactl.configuration import Configuration, ControlPlaneEntry
 from kumactl.console import Console
 from kumactl.control_plane import ControlPlane
 from kumactl.documents.resource_names import DEFAULT_MESH
 from kumactl.errors import KumactlError, UnreachableError, UsageError
+from kumactl.request_log import RequestLog
 from kumactl.transport import TlsOptions, Transport
 
 _MINOR_DISTANCE_MAX: Final = 2  # docs/wire/processes.md#versions
+MADE_ANEW: Final = (
+    "Have a new one made (kumactl generate user-token), and give it to"
+    " kumactl config control-planes add --overwrite"
+)
 _MACHINES: Final = {"x86_64": "amd64", "aarch64": "arm64"}  # in Go's words
 
 
@@ -87,9 +92,17 @@ class Session:
                 skip_verify=entry.skip_verify,
             ),
             timeout_seconds=self.arguments.api_timeout,
+            log=RequestLog(self.arguments.log_level, self.console.note),
         )
         self._transports.append(transport)
-        return ControlPlane(transport)
+        token = "" if anonymous else entry.token
+        if not token:
+            return ControlPlane(transport)
+        return ControlPlane(transport, why_unauthenticated=lambda: self._why_refused(token))
+
+    def _why_refused(self, token: str) -> str:
+        reason = user_token.reason_of_refusal(token, self.console.now())
+        return f"{reason}. {MADE_ANEW}"
 
     def close(self) -> None:
         """End every connection."""

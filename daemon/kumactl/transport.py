@@ -6,6 +6,7 @@ import http.client
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,9 +15,14 @@ from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
 from kumactl.errors import UnreachableError, UsageError
+from kumactl.request_log import RequestLog
 
 ANSWER_BYTES_MAX: Final = 64 * 1024 * 1024  # a list page of 1,000 large resources stays far below
 TIMEOUT_SECONDS: Final = 60.0  # for one whole exchange, as the original's --api-timeout
+# What OpenSSL says of a server that answers the first message with something else than TLS.
+_NO_TLS_THERE: Final = frozenset(
+    {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE", "UNEXPECTED_MESSAGE"}
+)
 _CHUNK_BYTES: Final = 64 * 1024
 
 
@@ -54,12 +60,14 @@ class Transport:
         headers: Mapping[str, str] | None = None,
         tls: TlsOptions | None = None,
         timeout_seconds: float = TIMEOUT_SECONDS,
+        log: RequestLog | None = None,
     ) -> None:
         parts = split_url(url)
         self.address = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
         self._base_path = parts.path.rstrip("/")
         self._timeout_seconds = timeout_seconds
         self._headers = dict(headers or {})
+        self._log = log
         self._connection = _connection(parts, tls or TlsOptions(), timeout_seconds)
 
     def close(self) -> None:
@@ -78,19 +86,32 @@ class Transport:
         request = _Request(
             method, self._base_path + path, body, {**self._headers, **(headers or {})}
         )
+        started = time.monotonic()
+        try:
+            answer = self._asked(request)
+        except UnreachableError as error:
+            self._connection.close()
+            if self._log is not None:
+                self._log.failed(method, self._url(request), error.message, _since(started))
+            raise
+        if self._log is not None:
+            size = len(answer.body)
+            self._log.answered(method, self._url(request), answer.status, size, _since(started))
+        return answer
+
+    def _asked(self, request: _Request) -> Answer:
         overdue = threading.Event()
         try:
             with self._deadline(overdue):
                 answer = self._exchange(request, overdue)
             if overdue.is_set():  # what was cut off can look whole
                 raise TimeoutError
-        except UnreachableError:
-            self._connection.close()
-            raise
         except (OSError, http.client.HTTPException, ValueError) as error:
-            self._connection.close()
             raise UnreachableError(self._failure(error, overdue=overdue.is_set())) from None
         return answer
+
+    def _url(self, request: _Request) -> str:
+        return f"{self.address}{request.target}"
 
     @contextmanager
     def _deadline(self, overdue: threading.Event) -> Iterator[None]:
@@ -145,6 +166,12 @@ class Transport:
             return (
                 f"the certificate of {self.address} is not trusted: {error.verify_message}."
                 " Give its CA with --ca-cert-file when adding the control plane"
+            )
+        if isinstance(error, ssl.SSLError) and error.reason in _NO_TLS_THERE:
+            plain = self.address.replace("https:", "http:", 1)
+            return (
+                f"{self.address} does not speak TLS: it is no port for https. Give the one for"
+                f" https (5682 unless configured otherwise), or {plain}"
             )
         if isinstance(error, ssl.SSLError):
             return f"no TLS connection to {self.address}: {error.reason or error}"
@@ -226,6 +253,10 @@ def _bounded(response: http.client.HTTPResponse) -> bytes:
     if response.length:
         raise http.client.IncompleteRead(b"", response.length)
     return b"".join(chunks)
+
+
+def _since(started: float) -> float:
+    return (time.monotonic() - started) * 1000
 
 
 def _shut_down(sock: socket.socket) -> None:

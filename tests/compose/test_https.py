@@ -6,41 +6,20 @@ import ipaddress
 import socket
 import ssl
 import stat
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import trio
 from cryptography import x509
 
-from kong_mesh_cp.compose.https import RECHECK_SECONDS, Https
+from kong_mesh_cp.compose.https import RECHECK_SECONDS
 from kong_mesh_cp.core.errors import ConfigurationError, StateError
-from kong_mesh_cp.settings.loading import load
 from kong_mesh_cp.shell.http.messages import Request, Response
 from kong_mesh_cp.shell.listening.tls import Tls
 from support.daemons.http_peers import get
+from support.daemons.https_settings import NOW, codes, configured, https
 from support.daemons.tls_peers import Pair, issued, pair, serving_tls, shown_by
-
-NOW = datetime.now(UTC)
-
-
-def https(directory: Path, **environ: str) -> Https:
-    environment = {"KUMA_GENERAL_WORK_DIR": str(directory), **environ}
-    loaded = load(arguments={}, environ=environment, default_file=directory / "no-such.toml")
-    return Https(loaded.settings, wall_clock=lambda: NOW)
-
-
-def configured(folder: Path, made: Pair, section: str = "API_SERVER_HTTPS") -> dict[str, str]:
-    folder.mkdir(exist_ok=True)
-    certificate, key = made.write(folder)
-    return {
-        f"KUMA_{section}_TLS_CERT_FILE": str(certificate),
-        f"KUMA_{section}_TLS_KEY_FILE": str(key),
-    }
-
-
-def codes(caplog: pytest.LogCaptureFixture) -> list[str]:
-    return [record.message.split(":")[0] for record in caplog.records]
 
 
 async def test_a_pair_is_made_once_and_kept(tmp_path: Path) -> None:

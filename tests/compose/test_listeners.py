@@ -15,6 +15,7 @@ from kong_mesh_cp.compose.listeners import open_listeners
 from kong_mesh_cp.core.errors import ListenError
 from kong_mesh_cp.settings.loading import load
 from kong_mesh_cp.settings.model import Settings
+from support.suites.patience import HANG_SECONDS
 
 
 def settings_in(directory: Path, **environ: str) -> Settings:
@@ -41,7 +42,7 @@ def test_all_are_opened_and_know_their_addresses(tmp_path: Path) -> None:
         assert addresses["api-https"].startswith("https://127.0.0.1:")
         for name in ("api", "api-https", "diagnostics"):
             port = int(addresses[name].partition(" ")[0].rpartition(":")[2])
-            socket.create_connection(("127.0.0.1", port), timeout=10).close()
+            socket.create_connection(("127.0.0.1", port), timeout=HANG_SECONDS).close()
 
 
 def test_afterwards_nothing_listens_and_the_socket_is_gone(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from support.suites.patience import HANG_SECONDS
 from support.suites.validation_cases import CHECKOUT, JsonLoader, shared_folder
 
 # Why a case is not reached; docs/conformance.md tells it to readers.
@@ -18,7 +19,7 @@ NOT_REACHED = {
     "dp-bootstrap/*": NO_PROXY_SERVER,
     "api-dataplane-rules/proxyconfig_shadow-*": NO_PROXY_CONFIGURATION,
 }
-CASE_SECONDS_MAX = 120  # against hanging for ever
+CASE_SECONDS_MAX = HANG_SECONDS
 
 
 def suites() -> list[object]:

@@ -26,6 +26,8 @@ except ImportError:
         "test_postgres_locks.py",
         "test_postgres_notices.py",
         "test_postgres_peek.py",
+        "test_postgres_rights.py",
+        "test_poolers.py",
         "test_postgres_tls.py",
         "test_seat_slots.py",
         "test_shared_resources.py",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import TypeVar
 
 import pytest
 import trio
@@ -13,12 +14,16 @@ from kong_mesh_cp.core.errors import StateError
 from kong_mesh_cp.shell.store.postgres import connections
 from kong_mesh_cp.shell.store.postgres.address import PostgresAddress
 from kong_mesh_cp.shell.store.postgres.connections import Connections
+from kong_mesh_cp.shell.store.postgres.feed import looking
 from kong_mesh_cp.shell.store.postgres.store import PostgresStore
 from kong_mesh_cp.usecases.ports.resource_store import FeedItem, Resync
 from support.daemons.postgres import PASSWORD, PostgresServer, opened
 from support.daemons.tcp_proxies import BadNetwork
 from support.fakes.resources import mesh, names, policy, put, take, take_from, whole_mesh
 from support.fakes.stores import taken
+from support.suites.patience import HANG_SECONDS
+
+T = TypeVar("T")
 
 
 def end_backends(server: PostgresServer) -> None:
@@ -159,6 +164,30 @@ async def test_a_server_that_says_nothing_is_not_awaited_for_ever(
 
         await store.resources.apply([put(policy("c"))])
         assert await names(near.resources) == ["a", "c"]
+
+
+async def test_a_server_that_says_nothing_counts_as_away_until_it_speaks_again(
+    database: PostgresAddress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with behind(database) as (network, store, _):
+        assert store.failure() is None
+        with monkeypatch.context() as patient:
+            patient.setattr(looking, "ANSWER_SECONDS_MAX", 0.1)
+            patient.setattr(connections, "ANSWER_SECONDS_MAX", 0.5)
+            network.silent = network.refusing = True
+            failure = await until(store.failure)
+            assert failure.code == "store-unreachable"
+        network.silent = network.refusing = False
+
+        await until(lambda: store.failure() is None or None)
+
+
+async def until(look: Callable[[], T | None]) -> T:
+    """What `look` finds, as soon as it finds anything."""
+    with trio.fail_after(HANG_SECONDS):
+        while (found := look()) is None:
+            await trio.sleep(0.01)
+    return found
 
 
 async def test_one_change_that_the_server_refuses_keeps_out_no_other(

@@ -16,6 +16,7 @@ from kong_mesh_cp.usecases.ports.resource_store import Delete, Resync
 from support.daemons.postgres import PostgresServer, opened, set_back
 from support.fakes.resources import policy, put, take, whole_mesh
 from support.storms.forged_notices import FORGED
+from support.suites.patience import HANG_SECONDS
 
 NEVER_SECONDS = 1e6
 
@@ -63,7 +64,9 @@ async def test_a_notice_holds_the_revision_and_no_name(
             await store.resources.apply(whole_mesh("secret-plans"))
             await store.resources.apply([put(policy("x" * 9000))])
             await store.resources.apply([Delete(key=policy("x" * 9000))])
-            heard = [notice.payload for notice in anybody.notifies(timeout=30, stop_after=3)]
+            heard = [
+                notice.payload for notice in anybody.notifies(timeout=HANG_SECONDS, stop_after=3)
+            ]
     assert heard == ["5", "6", "7"]
 
 
@@ -200,7 +203,7 @@ async def test_a_server_whose_queue_of_notices_is_full_takes_changes_without_the
                 made = await store.resources.apply([put(policy("a"))])
                 assert await take(feed, 1) == list(made.changes)
             told = await store.resources.apply([put(policy("b"))])
-            heard = next(iter(connection.notifies(timeout=30, stop_after=1)))
+            heard = next(iter(connection.notifies(timeout=HANG_SECONDS, stop_after=1)))
     assert heard.payload == f"{told.revision}"
 
 

@@ -13,6 +13,7 @@ import pytest
 from kong_mesh_cp.usecases.ports.resource_store import ResourceStore, Selection
 from support.fakes.resources import mesh, names, put, whole_mesh
 from support.storms.resource_crashes import STORM_TASKS, STORMS, opened_store
+from support.suites.patience import HANG_SECONDS
 
 ROOT = Path(__file__).parents[2]
 POINTS_MIN = 15  # fewer would mean that the steps are no longer seen
@@ -32,7 +33,7 @@ def crash(mode: str, store: str, directory: Path) -> set[str]:
         [sys.executable, "-m", "support.storms.resource_crashes", mode, store, str(directory)],
         env={**os.environ, "PYTHONPATH": search},
         check=True,
-        timeout=300,
+        timeout=HANG_SECONDS,
     )
     return set((directory / "acked").read_text().split())
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from kong_mesh_cp.shell.store.secret_key import find_secret_keys
+from support.suites.patience import HANG_SECONDS
 
 ROOT = Path(__file__).parents[2]
 POINTS_MIN = 30  # fewer would mean that the steps are no longer seen
@@ -30,7 +31,7 @@ def test_after_kill_9_before_any_step_of_a_rotation_every_secret_can_be_read(
         [sys.executable, "-m", "support.storms.key_crashes", store, str(tmp_path)],
         env={**os.environ, "PYTHONPATH": search},
         check=True,
-        timeout=300,
+        timeout=HANG_SECONDS,
     )
     assert int((tmp_path / "points").read_text()) > POINTS_MIN
     keys = find_secret_keys(tmp_path / "state", None)

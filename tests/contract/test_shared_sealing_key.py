@@ -21,6 +21,7 @@ from kong_mesh_cp.shell.store.secret_key import load_secret_keys
 from kong_mesh_cp.shell.store.shared_key import sealing_with
 from support.daemons.postgres import PostgresServer, opened
 from support.fakes.resources import put
+from support.suites.patience import HANG_SECONDS
 
 KEY = ResourceKey("GlobalSecret", "", "s")
 SPEC = '{"data": "c2VjcmV0"}'
@@ -47,7 +48,7 @@ async def plane(address: PostgresAddress, state: Path) -> AsyncIterator[Plane]:
 
 async def until_alone(postgres: PostgresServer, address: PostgresAddress) -> None:
     """A server notices a moment later that somebody has left."""
-    with trio.fail_after(30), postgres.administering(address.database) as connection:
+    with trio.fail_after(HANG_SECONDS), postgres.administering(address.database) as connection:
         while connection.execute(CONNECTED).fetchone() != (1,):
             await trio.lowlevel.checkpoint()
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from support.daemons.kuma_api import Asked, Plane, Reply, api, not_found, refusal
+from support.daemons.kuma_api import INDEX, Asked, Plane, Reply, api, not_found, refusal
 from support.daemons.kumactl_runs import User
 
 PAYMENTS = """\
@@ -211,6 +211,8 @@ def test_what_the_server_refuses_is_reported_field_by_field(file: Path, tmp_path
     }
 
     def answer(asked: Asked) -> Reply:
+        if asked.path == "/":
+            return Reply(body=INDEX)
         if asked.method == "PUT":
             return refusal(400, "Could not process a resource", "Resource is not valid", **fields)
         return not_found()
@@ -222,7 +224,8 @@ def test_what_the_server_refuses_is_reported_field_by_field(file: Path, tmp_path
 
     assert (ran.status, ran.out) == (1, "")
     assert ran.err == (
-        "Error: Could not process a resource (Resource is not valid)\n"
+        f"Error: {file}, dataplane/d (mesh default):"
+        " Could not process a resource (Resource is not valid)\n"
         '* networking.inbound[0].tags["kuma.io/service"]: tag has to exist\n'
         "* networking.address: address can't be empty\n"
     )
@@ -240,44 +243,12 @@ def test_warnings_of_the_server_are_shown_beside_the_result(file: Path, tmp_path
     assert ran.out == "meshtimeout/slow (mesh payments) created\n"
 
 
-def test_a_slip_in_the_last_document_leaves_nothing_half_applied(
-    file: Path, tmp_path: Path
-) -> None:
-    plane = Plane()
-    file.write_text("type: Zone\nname: east\n---\ntype: Zune\nname: west\n")
-
-    with api(plane) as server:
-        ran = User(tmp_path, server.url).run("apply", "-f", str(file))
-
-    assert ran.status == 2
-    assert ran.err == f"Error: {file}, document 2: unknown type 'Zune'\n"
-    assert not plane.resources
-    assert not server.asked
-
-
-def test_of_several_documents_the_one_that_failed_is_named(file: Path, tmp_path: Path) -> None:
-    plane = Plane()
-
-    def answer(asked: Asked) -> Reply:
-        if asked.method == "PUT" and "two" in asked.path:
-            return refusal(409, "Conflict", "changed meanwhile")
-        return plane(asked)
-
-    file.write_text("type: Zone\nname: one\n---\ntype: Zone\nname: two\n")
-
-    with api(answer) as server:
-        ran = User(tmp_path, server.url).run("apply", "-f", str(file))
-
-    assert (ran.status, ran.out) == (1, "zone/one created\n")
-    assert ran.err == "zone/two, 2 of 2:\nError: Conflict (changed meanwhile)\n"
-
-
 @pytest.mark.parametrize(
     ("documents", "status", "out"),
     [
         (SLOW, 4, ""),
         (
-            f"type: Mesh\nname: payments\n---\n{SLOW}",
+            f"{SLOW}---\ntype: Mesh\nname: payments\n",
             0,
             "mesh/payments would be created\nmeshtimeout/slow (mesh payments) would be created\n",
         ),
@@ -286,9 +257,12 @@ def test_of_several_documents_the_one_that_failed_is_named(file: Path, tmp_path:
 def test_a_dry_run_minds_whether_the_mesh_will_be_there(
     documents: str, status: int, out: str, file: Path, tmp_path: Path
 ) -> None:
+    plane = Plane()
+    plane.put({"type": "Mesh", "name": "payment"})
+
     def answer(asked: Asked) -> Reply:
         inside = asked.path.startswith("/meshes/payments/")
-        return not_found("Failed to retrieve Mesh") if inside else not_found()
+        return not_found("Failed to retrieve Mesh") if inside else plane(asked)
 
     file.write_text(documents.format(idle="1h"))
 
@@ -296,4 +270,9 @@ def test_a_dry_run_minds_whether_the_mesh_will_be_there(
         ran = User(tmp_path, server.url).run("apply", "--dry-run", "-f", str(file))
 
     assert (ran.status, ran.out) == (status, out)
-    assert ran.err == ("" if status == 0 else "Error: Failed to retrieve Mesh (Not found)\n")
+    assert ran.err == (
+        ""
+        if status == 0
+        else f"Error: {file}, meshtimeout/slow (mesh payments): Failed to retrieve Mesh (Not found):"
+        ' mesh "payments"; there is payment; did you mean "payment"?\n'
+    )

@@ -65,6 +65,20 @@ def test_a_document_may_lie_behind_a_url_and_its_redirect(tmp_path: Path) -> Non
     assert not [asked for asked in site.asked if "authorization" in asked.headers]
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [Reply(404, b"gone"), Reply(200, b"a: b: c"), Reply(200, b"type: Zune"), Reply(302, b"")],
+)
+def test_no_secret_of_an_address_is_shown(answer: Reply, tmp_path: Path) -> None:
+    with api(Plane()) as server, api(lambda _asked: answer) as site:
+        address = f"{site.url.replace('//', '//me:canary-1@')}/zone.yaml?token=canary-2"
+        ran = User(tmp_path, server.url).run("apply", "-f", address)
+
+    assert ran.status in {2, 3}
+    assert f"{site.url}/zone.yaml" in ran.err
+    assert "canary" not in ran.err
+
+
 def test_the_kubernetes_form_is_sent_as_the_universal_one(file: Path, tmp_path: Path) -> None:
     plane = Plane()
     file.write_text(
@@ -84,7 +98,7 @@ def test_the_kubernetes_form_is_sent_as_the_universal_one(file: Path, tmp_path: 
         ran = User(tmp_path, server.url).run("apply", "-f", str(file))
 
     assert ran.status == 0, ran.err
-    bodies = [asked.json for asked in server.asked if asked.method == "PUT"]
+    bodies = [asked.json for asked in server.asked if asked.method == "PUT" and not asked.query]
     assert bodies == [
         {"type": "Mesh", "name": "payments", "routing": {"zoneEgress": True}},
         {
@@ -136,11 +150,15 @@ def test_a_name_cannot_lead_out_of_its_collection(file: Path, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("", "there is no resource"),
         ("- a", "it is not an object"),
         ("name: x", "type cannot be empty"),
         ("type: Mesh", "name cannot be empty"),
-        ("type: Mesh\nname: 1", "name is not a text"),
+        ("type: Mesh\nname: 1", "name is not a text: put it between quotes"),
+        (
+            "type: Mehs\nmesh: 1",
+            "unknown type 'Mehs'; did you mean \"Mesh\"?; name cannot be empty;",
+        ),
+        ("type: Mesh\nname: x\nName: y", "name is there twice, in another letter case"),
         ("type: Config\nname: x", "unknown type"),
         ("type: Retry\nname: x\nmesh: 1", "mesh is not a text"),
         ("kind: Deployment\napiVersion: apps/v1\nmetadata: {name: x}", "no resource of Kuma"),
@@ -151,7 +169,7 @@ def test_a_name_cannot_lead_out_of_its_collection(file: Path, tmp_path: Path) ->
         ),
         (
             "kind: Secret\napiVersion: v1\ntype: Opaque\nmetadata: {name: x}",
-            "type cannot be empty",
+            "unknown type 'Opaque': it is system.kuma.io/secret or system.kuma.io/global-secret",
         ),
         (
             "kind: Secret\napiVersion: v1\ntype: system.kuma.io/secret\nmetadata: {name: x}\ndata: {value: '*'}",
@@ -183,3 +201,42 @@ def test_a_file_that_cannot_be_read_is_a_usage_error(name: str, tmp_path: Path) 
     assert ran.status == 2
     assert ran.err.startswith("Error: ")
     assert ran.err.count("\n") == 1
+
+
+def test_the_identity_of_a_document_is_read_in_any_letter_case(file: Path, tmp_path: Path) -> None:
+    plane = Plane()
+    file.write_text("Type: Retry\nNAME: a\nMesh: m\nLabels: {team: a}\nconf: {}\n")
+
+    with api(plane) as server:
+        ran = User(tmp_path, server.url).run("apply", "-f", str(file))
+
+    assert ran.out == "retry/a (mesh m) created\n"
+    stored = plane.resources["/meshes/m/retries/a"]
+    assert stored.items() >= {"name": "a", "labels": {"team": "a"}, "conf": {}}.items()
+
+
+def test_every_file_that_is_wrong_is_named_in_one_run(tmp_path: Path) -> None:
+    folder = tmp_path / "meshes"
+    folder.mkdir()
+    (folder / "10.yaml").write_text("type: Zone\nname: one\n---\ntype: Zune\nname: two\n")
+    (folder / "20.yaml").write_text("a: b: c\n---\ntype: Zone\n")
+    (folder / "30.yaml").write_bytes(b"type: Zone\nname: \xe4\n")
+    plane = Plane()
+
+    with api(plane) as server:
+        argv = ("apply", "-f", str(folder), "-f", str(tmp_path / "absent"))
+        ran = User(tmp_path, server.url).run(*argv)
+
+    assert (ran.status, ran.out) == (2, "")
+    assert [line.partition(": ")[2][:60] for line in ran.err.splitlines()] == [
+        each[:60]
+        for each in (
+            f"{folder}/10.yaml, document 2 (line 4): unknown type 'Zune'",
+            f"{folder}/20.yaml is not YAML: line 1, column 5",
+            f"{folder}/20.yaml, document 2 (line 4): name cannot be empty",
+            f"{folder}/30.yaml is not UTF-8 text: line 2, column 7",
+            f"'{tmp_path}/absent' cannot be read: No such file",
+            "nothing was applied; --keep-going applies what is right",
+        )
+    ]
+    assert not plane.resources

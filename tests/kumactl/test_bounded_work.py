@@ -9,8 +9,9 @@ from typing import Final
 
 import pytest
 
+from kumactl.documents.encodings import text_of
 from kumactl.documents.templates import fill
-from kumactl.documents.yaml_text import parse_documents, render
+from kumactl.documents.yaml_text import YamlDocument, read_documents, render
 from kumactl.errors import UsageError
 from support.suites.growth import GROWTH_MAX, growth
 from support.suites.hostile_texts import HOSTILE_TEXTS
@@ -30,12 +31,9 @@ def slow(work: Callable[[str], object]) -> list[str]:
 
 
 def read(around: str, text: str) -> None:
-    try:
-        documents = parse_documents(around.replace("{}", text), "x")
-    except UsageError:
-        return
-    for document in documents:
-        render(document)
+    for document in read_documents(around.replace("{}", text), "x"):
+        if isinstance(document, YamlDocument):
+            render(document.value)
 
 
 @pytest.mark.parametrize(
@@ -46,11 +44,28 @@ def test_yaml_costs_what_its_length_is(around: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "part", ["a: b\n---\n", "- a\n", "- &a b\n- *a\n", "- [a, b]\n", "- {a: b}\n"]
+    "part",
+    [
+        "a: b\n---\n",
+        "a: b: c\n---\n",
+        "a: \u200bb\n---\n",
+        "- a\n",
+        "- &a b\n- *a\n",
+        "- [a, b]\n",
+        "- {a: b}\n",
+    ],
 )
 def test_many_documents_and_elements_cost_what_they_are(part: str) -> None:
     def work_of(size: int) -> Callable[[], object]:
         return partial(read, "{}", part * (size // len(part)))
+
+    assert growth(work_of, CHARACTERS) < GROWTH_MAX
+
+
+@pytest.mark.parametrize("part", ["\ufeff", "\ufeff\n", "---\n\ufeff", "a: \ufeff\n", "\u00e4"])
+def test_marks_of_byte_order_cost_what_they_are(part: str) -> None:
+    def work_of(size: int) -> Callable[[], object]:
+        return partial(text_of, (part * (size // len(part))).encode(), "x")
 
     assert growth(work_of, CHARACTERS) < GROWTH_MAX
 

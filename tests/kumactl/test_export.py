@@ -22,6 +22,7 @@ RESOURCES: list[dict[str, Any]] = [
     {"type": "DataplaneInsight", "mesh": "default", "name": "d"},
     {"type": "Secret", "mesh": "payments", "name": "s", "data": "YQ=="},
     {"type": "TrafficLog", "mesh": "default", "name": "old"},
+    {"type": "MeshGateway", "mesh": "default", "name": "edge", "conf": {}},
     {
         "type": "MeshTimeout",
         "mesh": "default",
@@ -43,10 +44,12 @@ def _exported(text: str) -> list[dict[str, Any]]:
     return list(yaml.safe_load_all(text))
 
 
+DECLARED = ["Mesh/default", "Mesh/payments"]
+MESHES = DECLARED
 FEDERATION = [
-    "Mesh/default",
-    "Mesh/payments",
+    *DECLARED,
     "Secret/s",
+    *MESHES,
     "TrafficLog/old",
     "GlobalSecret/zone-token-signing-key-1",
     "GlobalSecret/user-token-signing-key-1",
@@ -59,19 +62,22 @@ FEDERATION = [
         ("", FEDERATION),
         (
             "--profile federation-with-policies",
-            [*FEDERATION[:3], "MeshTimeout/new", *FEDERATION[3:]],
+            [*FEDERATION[:5], "MeshGateway/edge", "MeshTimeout/new", *FEDERATION[5:]],
         ),
         (
             "--profile all",
-            ["Mesh/default", "Mesh/payments", "Dataplane/d", "MeshTimeout/new", "TrafficLog/old"],
+            [
+                *(*DECLARED, *MESHES, "Dataplane/d"),
+                *("MeshGateway/edge", "MeshTimeout/new", "TrafficLog/old"),
+            ],
         ),
         (
             "-p no-dataplanes",
-            ["Mesh/default", "Mesh/payments", "MeshTimeout/new", "TrafficLog/old"],
+            [*DECLARED, *MESHES, "MeshGateway/edge", "MeshTimeout/new", "TrafficLog/old"],
         ),
         (
             "-p no-dataplanes -a",
-            [*FEDERATION[:3], "MeshTimeout/new", *FEDERATION[3:]],
+            [*FEDERATION[:5], "MeshGateway/edge", "MeshTimeout/new", *FEDERATION[5:]],
         ),
     ],
 )
@@ -86,13 +92,43 @@ def test_a_profile_says_what_is_exported_and_the_order_can_be_applied(
     assert [f"{each['type']}/{each['name']}" for each in _exported(ran.out)] == expected
 
 
-def test_exported_meshes_bring_their_own_policies(tmp_path: Path) -> None:
+def test_a_mesh_is_declared_without_policies_and_comes_whole_behind_its_secrets(
+    tmp_path: Path,
+) -> None:
     with api(_plane()) as server:
         ran = User(tmp_path, server.url).run("export")
 
     meshes = [each for each in _exported(ran.out) if each["type"] == "Mesh"]
-    assert [mesh["skipCreatingInitialPolicies"] for mesh in meshes] == [["*"], ["*"]]
-    assert meshes[1]["routing"] == {"zoneEgress": True}
+    bare = {"type": "Mesh", "skipCreatingInitialPolicies": ["*"]}
+    assert meshes == [
+        {**bare, "name": "default"},
+        {**bare, "name": "payments"},
+        {"type": "Mesh", "name": "default"},
+        {"type": "Mesh", "name": "payments", "routing": {"zoneEgress": True}},
+    ]
+
+
+def test_what_is_exported_and_applied_at_once_changes_nothing(tmp_path: Path) -> None:
+    plane = _plane()
+    with api(plane) as server:
+        user = User(tmp_path, server.url)
+        before = {path: dict(each) for path, each in plane.resources.items()}
+        text = user.run("export", "-p", "all", "-a").out.encode()
+        foretold = user.run("apply", "--dry-run", "-f", "-", stdin=text)
+        applied = user.run("apply", "-f", "-", stdin=text)
+
+    times = {"creationTime": plane.now, "modificationTime": plane.now}
+    assert foretold == applied
+    assert (applied.status, applied.err) == (0, "")
+    assert all(line.endswith(" unchanged") for line in applied.out.splitlines())
+    assert plane.resources == {
+        path: {**each, **times} if path in _sent(server.asked) else each
+        for path, each in before.items()
+    }
+
+
+def _sent(asked: list[Asked]) -> set[str]:
+    return {each.path for each in asked if each.method == "PUT" and not each.query}
 
 
 def test_the_origin_of_a_zone_stays_behind_when_its_resources_move(tmp_path: Path) -> None:

@@ -25,6 +25,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from support.daemons.kuma_api import INDEX, Asked, Reply, api, refusal
 from support.daemons.kumactl_runs import NOW, User
 
+NO_TIME = "You must set a token validFor value: how long it is good, such as 24h"
+
 
 def _issuer(asked: Asked) -> Reply:
     if asked.path == "/":
@@ -110,6 +112,38 @@ def test_no_token_no_output(reply: Reply, status: int, said: str, tmp_path: Path
     assert ran.err.endswith(said)
 
 
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (
+            "zone-token --zone a --scope nope --valid-for 1h",
+            "invalid --scope values: [nope] (supported scopes: [ingress egress cp])",
+        ),
+        (
+            "zone-token --zone a --scope egress,x --scope y --valid-for 1h",
+            "invalid --scope values: [x y] (supported scopes: [ingress egress cp])",
+        ),
+        ("zone-token --zone a --valid-for 0s", NO_TIME),
+        ("zone-token --zone a --valid-for 0", NO_TIME),
+        ("user-token --name a --valid-for 0s", NO_TIME),
+        ("dataplane-token --valid-for 0m", NO_TIME),
+        ("user-token --name a --valid-for 999ms", "--valid-for is at least 1s"),
+        ("zone-token --zone a --valid-for=-1h", "--valid-for is at least 1s"),
+    ],
+)
+@pytest.mark.parametrize("offline", [False, True])
+def test_a_token_that_would_be_good_for_nothing_is_not_made(
+    argv: str, said: str, tmp_path: Path, *, offline: bool
+) -> None:
+    key = ("--signing-key-path", "/nonexistent", "--kid", "1") if offline else ()
+
+    with api(_issuer) as server:
+        ran = User(tmp_path, server.url).run("generate", *argv.split(), *key)
+
+    assert (ran.status, ran.out, ran.err) == (2, "", f"Error: {said}\n")
+    assert server.asked == []
+
+
 @pytest.fixture(scope="module")
 def key_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("keys")
@@ -173,8 +207,9 @@ def test_two_tokens_never_have_the_same_id(key_file: Path, tmp_path: Path) -> No
     assert _decoded(first)["jti"] != _decoded(second)["jti"]
 
 
-def test_a_signing_key_fits_into_a_secret_as_it_is(tmp_path: Path) -> None:
-    ran = User(tmp_path).run("generate", "signing-key")
+@pytest.mark.parametrize("argv", ["", "--format=pem-base64", "--format base64"])
+def test_a_signing_key_fits_into_a_secret_as_it_is(argv: str, tmp_path: Path) -> None:
+    ran = User(tmp_path).run("generate", "signing-key", *argv.split())
 
     pem = base64.b64decode(ran.out, validate=True)
     key = load_pem_private_key(pem, password=None)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from support.daemons.kuma_api import Plane, Reply, api, not_found, refusal
+from support.daemons.kuma_api import Asked, Plane, Reply, api, not_found, refusal
 from support.daemons.kumactl_runs import User
 
 
@@ -173,7 +173,102 @@ def test_a_list_in_a_mesh_that_is_not_there_says_so(tmp_path: Path) -> None:
     with api(lambda _asked: not_found("Failed to retrieve Mesh")) as server:
         ran = User(tmp_path, server.url).run("get", "retries")
 
-    assert (ran.status, ran.err) == (4, "Error: Failed to retrieve Mesh (Not found)\n")
+    assert (ran.status, ran.err) == (
+        4,
+        'Error: Failed to retrieve Mesh (Not found): mesh "default"\n',
+    )
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        ([], "; there is none"),
+        (["default"], "; there is default"),
+        (["default", "payments"], '; there are default, payments; did you mean "payments"?'),
+        (
+            [f"m{number:02}" for number in range(12)],
+            "; there are m00, m01, m02, m03, m04, m05, m06, m07, m08, m09 and 2 others",
+        ),
+    ],
+)
+@pytest.mark.parametrize("command", ["get", "delete"])
+def test_a_mesh_that_is_not_there_is_named_with_those_there_are(
+    command: str, names: list[str], told: str, tmp_path: Path
+) -> None:
+    plane = _plane(*({"type": "Mesh", "name": name} for name in names))
+
+    def answer(asked: Asked) -> Reply:
+        inside = asked.path.startswith("/meshes/paymnets/")
+        return not_found("Failed to retrieve Mesh") if inside else plane(asked)
+
+    with api(answer) as server:
+        argv = (command, "meshtimeout", "slow", "--mesh", "paymnets")
+        ran = User(tmp_path, server.url).run(*argv)
+
+    assert (ran.status, ran.out) == (4, "")
+    assert ran.err == f'Error: Failed to retrieve Mesh (Not found): mesh "paymnets"{told}\n'
+
+
+@pytest.mark.parametrize("command", ["get", "delete"])
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [("meshs", "meshes"), ("MeshTimout", "meshtimeout"), ("dataplnes", "dataplanes")],
+)
+def test_a_type_that_is_misspelt_comes_with_the_one_that_was_meant(
+    command: str, word: str, meant: str, tmp_path: Path
+) -> None:
+    ran = User(tmp_path, "http://127.0.0.1:9").run(command, word, "x")
+
+    assert ran.status == 2
+    assert f'unknown resource type "{word}"; did you mean "{meant}"?' in ran.err
+
+
+def test_a_name_that_is_misspelt_comes_with_the_one_that_is_there(tmp_path: Path) -> None:
+    with api(_plane(DEFAULT, BACKEND)) as server:
+        ran = User(tmp_path, server.url).run("delete", "dataplane", "bakend")
+
+    assert (ran.status, ran.out) == (4, "")
+    assert ran.err == ('Error: there is no Dataplane with name "bakend"; did you mean "backend"?\n')
+
+
+def test_what_only_the_control_plane_writes_cannot_be_deleted(tmp_path: Path) -> None:
+    ran = User(tmp_path, "http://127.0.0.1:9").run("delete", "mesh-insights", "default")
+
+    assert (ran.status, ran.out) == (2, "")
+    assert ran.err == "Error: TYPE: mesh-insights is readOnly, can't use it for write action\n"
+
+
+@pytest.mark.parametrize(
+    ("proxies", "told"),
+    [
+        (1, "1 Dataplane in it: d0. Stop the proxies, then: kumactl delete dataplane d0"),
+        (
+            7,
+            (
+                "7 Dataplanes in it: d0, d1, d2, d3, d4 and 2 others. Stop the proxies, then:"
+                " kumactl delete dataplane NAME"
+            ),
+        ),
+    ],
+)
+def test_a_mesh_with_proxies_is_refused_with_their_number_and_names(
+    proxies: int, told: str, tmp_path: Path
+) -> None:
+    plane = _plane(DEFAULT, *({**BACKEND, "name": f"d{number}"} for number in range(proxies)))
+    reason = "unable to delete mesh, there are still some dataplanes attached"
+
+    def answer(asked: Asked) -> Reply:
+        if asked.method == "DELETE":
+            return refusal(400, "Could not delete a resource", "Not valid", mesh=reason)
+        return plane(asked)
+
+    with api(answer) as server:
+        ran = User(tmp_path, server.url).run("delete", "mesh", "default")
+
+    assert ran.status == 1
+    assert ran.err == (
+        f"Error: Could not delete a resource (Not valid): {told} --mesh default\n* mesh: {reason}\n"
+    )
 
 
 def test_delete_says_what_is_gone(tmp_path: Path) -> None:

@@ -217,7 +217,12 @@ def test_all_pages_are_gathered(tmp_path: Path) -> None:
     ("argv", "target"),
     [
         ("dataplane d", "/meshes/default/dataplanes/d/policies"),
-        ("dataplane d --type config-dump", "/meshes/default/dataplanes/d/xds?include_eds=true"),
+        ("dataplane d --type config-dump", "/meshes/default/dataplanes/d/xds?include_eds=false"),
+        ("dataplane d --config-dump", "/meshes/default/dataplanes/d/xds?include_eds=false"),
+        (
+            "dataplane d --type config-dump --include-eds",
+            "/meshes/default/dataplanes/d/xds?include_eds=true",
+        ),
         ("dataplane d --type stats -m x", "/meshes/x/dataplanes/d/stats"),
         ("dataplane d --type clusters", "/meshes/default/dataplanes/d/clusters"),
         ("dataplane d --type config", "/meshes/default/dataplanes/d/_config?shadow=false"),
@@ -226,10 +231,17 @@ def test_all_pages_are_gathered(tmp_path: Path) -> None:
             "/meshes/default/dataplanes/d/_config?shadow=true&include=diff",
         ),
         ("zone-ingress i --type stats", "/zoneingresses/i/stats"),
-        ("zoneegress e", "/zoneegresses/e/xds?include_eds=true"),
+        ("zoneingress i --type clusters", "/zoneingresses/i/clusters"),
+        ("zoneingress i --include-eds", "/zoneingresses/i/xds?include_eds=true"),
+        ("zoneegress e", "/zoneegresses/e/xds?include_eds=false"),
+        ("zoneegress e --include-eds -o yaml", "/zoneegresses/e/xds?include_eds=true"),
         ("meshgateway g", "/meshes/default/meshgateways/g/dataplanes"),
         ("meshtimeout t", "/meshes/default/meshtimeouts/t/dataplanes"),
         ("healthcheck h", "/meshes/default/health-checks/h/dataplanes"),
+        (
+            "meshtimeout t --new-api --size 5 --offset 10",
+            "/meshes/default/meshtimeouts/t/_resources/dataplanes?size=5&offset=10",
+        ),
         ("meshtimeout t --new-api", "/meshes/default/meshtimeouts/t/_resources/dataplanes"),
     ],
 )
@@ -239,6 +251,71 @@ def test_each_question_goes_to_its_path(argv: str, target: str, tmp_path: Path) 
 
     assert (ran.status, ran.err) == (0, "")
     assert server.lines() == [f"GET {target}"]
+
+
+@pytest.mark.parametrize(
+    ("argv", "tags"),
+    [
+        ("--tag kuma.io/service=web,version=1", ["kuma.io/service:web", "version:1"]),
+        ("--tag kuma.io/service=web --tag version=1", ["kuma.io/service:web", "version:1"]),
+        ("--tag a=1,b=2 --tag c=3", ["a:1", "b:2", "c:3"]),
+        ("--tag a=", ["a:"]),
+        ("--tag=a=b=c", ["a:b=c"]),
+    ],
+)
+def test_every_tag_is_a_condition_of_its_own(argv: str, tags: list[str], tmp_path: Path) -> None:
+    with api(_serving(_page())) as server:
+        ran = User(tmp_path, server.url).run("inspect", "dataplanes", *argv.split())
+
+    assert ran.status == 0
+    assert [value for key, value in server.asked[-1].query if key == "tag"] == tags
+
+
+@pytest.mark.parametrize("tags", ["web", "a=1,web", "a=1,", ",", "=1", "a=1,=2", ""])
+def test_what_is_no_tag_is_refused_and_nothing_is_asked(tags: str, tmp_path: Path) -> None:
+    with api(_serving(_page())) as server:
+        ran = User(tmp_path, server.url).run("inspect", "dataplanes", "--tag", tags)
+
+    assert (ran.status, server.asked) == (2, [])
+    assert 'for "--tag" flag: that is not of the form key=value' in ran.err
+
+
+def test_ingresses_are_asked_for_by_their_flag(tmp_path: Path) -> None:
+    with api(_serving(_page())) as server:
+        User(tmp_path, server.url).run("inspect", "dataplanes", "--ingress")
+
+    assert ("ingress", "true") in server.asked[-1].query
+
+
+@pytest.mark.parametrize(
+    "argv", ["dataplane d", "dataplane d --type stats", "zoneegress e --type clusters"]
+)
+def test_endpoints_are_a_part_of_a_configuration_only(argv: str, tmp_path: Path) -> None:
+    with api(_serving({})) as server:
+        ran = User(tmp_path, server.url).run("inspect", *argv.split(), "--include-eds")
+
+    assert (ran.status, server.lines()) == (2, [])
+    assert ran.err == "Error: flag '--include-eds' can be used only when '--type=config-dump'\n"
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        "meshtimeout t -o json",
+        "-o json meshtimeout t",
+        "meshtimeout t --new-api -o json",
+        "dataplane d -o json",
+        "meshgateway g -o json",
+        "-o json zones",
+    ],
+)
+def test_every_answer_can_be_had_as_json(argv: str, tmp_path: Path) -> None:
+    answer = _page({"type": "Zone", "name": "z"})
+
+    with api(_serving(answer)) as server:
+        ran = User(tmp_path, server.url).run("inspect", *argv.split())
+
+    assert (ran.status, json.loads(ran.out)) == (0, answer)
 
 
 def test_what_envoy_has_is_printed_as_it_is_but_obeyed_by_no_terminal(tmp_path: Path) -> None:

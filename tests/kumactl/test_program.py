@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -11,11 +12,10 @@ import pytest
 
 import kumactl
 from kong_mesh_cp import __version__
-from kumactl import cli
-from kumactl.commands.completion import candidates
 from kumactl.session import compatible
 from support.daemons.kuma_api import INDEX, Reply, api
 from support.daemons.kumactl_runs import CONFIG, User
+from support.suites.patience import HANG_SECONDS
 
 ROOT = Path(__file__).parents[2]
 
@@ -24,15 +24,45 @@ def test_the_version_of_both_ends(tmp_path: Path) -> None:
     with api(lambda _asked: Reply(body=INDEX)) as server:
         ran = User(tmp_path, server.url).run("version")
 
-    assert ran.out == "Client: Kong Mesh 2.10.11\nServer: Kong Mesh 2.10.11\n"
+    assert ran.out == (
+        "Client: Kong Mesh 2.10.11\nServer: Kong Mesh 2.10.11\n"
+        f"Package: kong-mesh-cp {__version__}\n"
+    )
     assert kumactl.__version__ == __version__
 
 
 def test_the_own_version_needs_no_server(tmp_path: Path) -> None:
     ran = User(tmp_path, "http://127.0.0.1:9").run("version", "--api-timeout", "5s")
 
-    assert (ran.status, ran.out) == (0, "Client: Kong Mesh 2.10.11\n")
+    assert ran.status == 0
+    assert ran.out == f"Client: Kong Mesh 2.10.11\nPackage: kong-mesh-cp {__version__}\n"
     assert ran.err.startswith("Unable to connect to control plane: ")
+
+
+def test_the_version_of_the_tool_alone(tmp_path: Path) -> None:
+    ran = User(tmp_path).run("--version")
+
+    assert (ran.status, ran.out) == (0, f"kumactl {__version__} (Kong Mesh 2.10.11)\n")
+
+
+@pytest.mark.parametrize("flag", ["-a", "--detailed"])
+def test_all_that_is_known_of_both_versions(flag: str, tmp_path: Path) -> None:
+    with api(lambda _asked: Reply(body=INDEX)) as server:
+        ran = User(tmp_path, server.url).run("version", flag)
+
+    client, _, rest = ran.out.partition("Server: ")
+    shown, _, package = rest.rpartition("Package: ")
+    assert client.splitlines() == [
+        "Product:       Kong Mesh",
+        "Version:       2.10.11",
+        "Git Tag:       unknown",
+        "Git Commit:    unknown",
+        "Build Date:    unknown",
+        "Based on Kuma: 2.10.11",
+    ]
+    assert json.loads(shown) == INDEX
+    assert shown.startswith('{\n   "basedOnKuma"')
+    assert package == f"kong-mesh-cp {__version__}\n"
 
 
 @pytest.mark.parametrize(
@@ -67,56 +97,6 @@ def test_a_distant_version_is_a_warning_and_no_more(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("words", "expected"),
-    [
-        (["ins"], ["inspect"]),
-        (["config", "control-planes", ""], ["add", "list", "remove", "switch", "view"]),
-        (["get", "meshtime"], ["meshtimeout", "meshtimeouts"]),
-        (["get", "mesh", "default", ""], []),
-        (["get", "-o", "y"], ["yaml"]),
-        (
-            ["get", "-o", "yaml", "zone-ingress"],
-            ["zone-ingress", "zone-ingress-insights", "zone-ingresses"],
-        ),
-        (["--no-config", "ver"], ["version"]),
-        (["--config-file", "get", "ver"], ["version"]),
-        (["apply", "--dr"], ["--dry-run"]),
-        (["completion", ""], ["bash", "fish", "zsh"]),
-        (["inspect", "dataplane", "d", "--type", "c"], ["clusters", "config", "config-dump"]),
-        (["no-such", "ge"], ["generate", "get"]),
-        ([], []),
-    ],
-)
-def test_completion_knows_what_may_come_next(words: list[str], expected: list[str]) -> None:
-    assert candidates(cli.parser(), words) == expected
-
-
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_every_shell_gets_a_script_that_asks_kumactl(shell: str, tmp_path: Path) -> None:
-    ran = User(tmp_path).run("completion", shell)
-
-    assert "kumactl __complete -- " in ran.out
-
-
-def test_bash_completes_with_the_script(tmp_path: Path) -> None:
-    script = User(tmp_path).run("completion", "bash").out
-    (tmp_path / "kumactl").write_text(f'#!/bin/sh\nexec {sys.executable} -m kumactl "$@"\n')
-    (tmp_path / "kumactl").chmod(0o755)
-    typed = "COMP_WORDS=(kumactl get meshret); COMP_CWORD=2; _kumactl; echo ${COMPREPLY[@]}"
-
-    done = subprocess.run(
-        ["bash", "-c", f"{script}\n{typed}"],
-        env=_environment() | {"PATH": f"{tmp_path}:{os.environ['PATH']}"},
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=60,
-    )
-
-    assert done.stdout == "meshretries meshretry\n"
-
-
 def _environment() -> dict[str, str]:
     return {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "daemon"), "HOME": "/nonexistent"}
 
@@ -139,7 +119,12 @@ def test_the_process_ends_with_the_status_of_its_command(
     command = [sys.executable, "-m", "kumactl", *(each.format(config=config) for each in argv)]
 
     done = subprocess.run(
-        command, env=_environment(), capture_output=True, text=True, check=False, timeout=60
+        command,
+        env=_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=HANG_SECONDS,
     )
 
     assert done.returncode == status
@@ -154,7 +139,7 @@ def test_a_reader_that_has_seen_enough_gets_no_traceback() -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=HANG_SECONDS,
     )
 
     assert "Traceback" not in done.stderr

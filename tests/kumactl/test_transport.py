@@ -249,6 +249,21 @@ def test_the_ca_of_the_configuration_is_trusted(
     assert json.loads(answer.body)["total"] == 0
 
 
+def test_a_port_that_speaks_no_tls_is_called_so() -> None:
+    with api(lambda _asked: Reply()) as server:
+        address = server.url.replace("http:", "https:")
+        with (
+            contextlib.closing(Transport(address)) as asking,
+            pytest.raises(UnreachableError) as error,
+        ):
+            asking.ask("GET", "/")
+
+    assert error.value.message == (
+        f"{address} does not speak TLS: it is no port for https. Give the one for https (5682"
+        f" unless configured otherwise), or {server.url}"
+    )
+
+
 def test_skip_verify_takes_any_certificate(certificate: tuple[Path, ssl.SSLContext]) -> None:
     with api(_zones, certificate[1]) as server:
         client = Transport(server.url, tls=TlsOptions(skip_verify=True))

@@ -42,7 +42,9 @@ COMMON = {
     "/usr/lib/systemd/system/kong-mesh-cp.service",
     "/usr/lib/sysusers.d/kong-mesh-cp.conf",
     "/usr/lib/tmpfiles.d/kong-mesh-cp.conf",
+    "/usr/share/bash-completion/completions/kong-mesh-cp",
     "/usr/share/bash-completion/completions/kumactl",
+    "/usr/share/fish/vendor_completions.d/kong-mesh-cp.fish",
     "/usr/share/fish/vendor_completions.d/kumactl.fish",
     "/usr/share/man/man1/kumactl.1.gz",
     "/usr/share/man/man5/kong-mesh-cp.toml.5.gz",
@@ -52,6 +54,7 @@ DEBIAN = {
     "/usr/share/doc/kong-mesh-cp/changelog.Debian.gz",
     "/usr/share/doc/kong-mesh-cp/copyright",
     "/usr/share/lintian/overrides/kong-mesh-cp",
+    "/usr/share/zsh/vendor-completions/_kong-mesh-cp",
     "/usr/share/zsh/vendor-completions/_kumactl",
 }
 # What a bundle brings along and must not.
@@ -88,8 +91,8 @@ def test_the_rpm_lays_down_these_files_and_its_bundle_only(packages: Packages) -
     }
 
     licenses = "/usr/share/licenses/kong-mesh-cp"
-    completion = "/usr/share/zsh/site-functions/_kumactl"
-    assert outside - {BUNDLE} == COMMON | {licenses, f"{licenses}/LICENSE", completion}
+    completion = {f"/usr/share/zsh/site-functions/_{name}" for name in ("kong-mesh-cp", "kumactl")}
+    assert outside - {BUNDLE} == COMMON | completion | {licenses, f"{licenses}/LICENSE"}
 
 
 def test_both_packages_hold_the_documentation(packages: Packages) -> None:

@@ -104,6 +104,10 @@ def test_a_second_daemon_runs_beside_the_first_whose_clock_is_reset(licensed: Ma
 def test_a_daemon_that_systemd_gave_up_on_is_brought_back(licensed: Machine) -> None:
     licensed.sh("systemctl stop kong-mesh-cp; mv /var/lib/kong-mesh-cp/store.db /root/")
     licensed.write("/var/lib/kong-mesh-cp/store.db", "no database", mode=0o644)
+    # Ten starts have to fall into the interval, also where each takes long.
+    limit = "/run/systemd/system/kong-mesh-cp.service.d/limit.conf"
+    licensed.write(limit, "[Unit]\nStartLimitIntervalSec=1h\n")
+    licensed.sh("systemctl daemon-reload")
     licensed.box.run("systemctl", "start", "kong-mesh-cp")
     licensed.box.wait_for("systemd to give up", lambda: licensed.active == "failed")
     assert "Start request repeated too quickly" in licensed.log()

@@ -48,6 +48,8 @@ VALUES: Mapping[str, st.SearchStrategy[object]] = {
     "apiServer.authn.tokens.enableIssuer": BOOLEANS,
     "apiServer.authn.tokens.bootstrapAdminToken": BOOLEANS,
     "apiServer.basePath": st.sampled_from(["/", "/mesh", "/a/b.c"]),
+    "admission.limits.connections": st.integers(16, 16_384),
+    "admission.limits.connectionsPerUser": st.integers(1, 16_384),
     "apiServer.limits.connections": st.integers(16, 16_384),
     "apiServer.limits.connectionsPerAddress": st.integers(1, 16_384),
     "apiServer.limits.unreadAnswersMebibytes": st.integers(16, 16_384),

@@ -67,6 +67,8 @@ def test_ours_and_kumas_variables_are_distinguished() -> None:
         "access.rbac.defaultAdminRoleUsers",
         "access.rbac.logActions",
         "access.rbac.skipAdminRoleCreation",
+        "admission.limits.connections",
+        "admission.limits.connectionsPerUser",
         "apiServer.limits.connections",
         "apiServer.limits.connectionsPerAddress",
         "apiServer.limits.unreadAnswersMebibytes",

@@ -23,6 +23,8 @@ REFERENCE = Path(__file__).parents[3] / "shared/contract/reference/kuma-cp.defau
 OURS = {
     "admission.meshQuotas",
     "admission.rules",
+    "admission.limits.connections",
+    "admission.limits.connectionsPerUser",
     "apiServer.limits.connections",
     "apiServer.limits.connectionsPerAddress",
     "apiServer.limits.unreadAnswersMebibytes",

@@ -14,6 +14,7 @@ try:
     import psycopg  # noqa: F401 -- only to see that it finds libpq
 except ImportError:
     collect_ignore = [
+        "test_database_outages.py",
         "test_moving.py",
         "test_postgres.py",
         "test_strangers_in_the_database.py",

@@ -19,6 +19,7 @@ from support.daemons.remote import EVERYWHERE, Remote, needs_network
 from support.daemons.tls_peers import pair
 from support.fakes.identity import JOHN
 from support.fakes.offline_users import ADMIN, ANONYMOUS, MESH, denied, offline_keys, offline_token
+from support.suites.patience import HANG_SECONDS
 
 pytestmark = [pytest.mark.system, needs_network]
 
@@ -176,7 +177,7 @@ def kumactl(home: Path, *arguments: str, stdin: str = "") -> subprocess.Complete
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=HANG_SECONDS,
     )
 
 

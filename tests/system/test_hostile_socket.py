@@ -15,6 +15,7 @@ import pytest
 from support.daemons.daemon import Daemon, eventually, running
 from support.fakes.users import needs_root, reachable_directory, without_root
 from support.licenses.licenses import keyring_json, license_document
+from support.suites.patience import HANG_SECONDS
 
 pytestmark = pytest.mark.system
 
@@ -22,21 +23,25 @@ DRIPPING = 50
 IDLE = 300
 HELD = 300
 OTHERS = 100
-UID_CONNECTIONS_MAX = 64  # limits of one user; root has none
+UID_CONNECTIONS_MAX = 64  # as it is set here for one user; root has no limit
+PROXIES_OF_ONE_USER = 150
+DESCRIPTORS_FEW = 128
 API_CONNECTIONS_MAX = 1024
 EVENTS = 1500  # far more than fit into the buffers between the daemon and one client
 REQUEST = b"GET /v1/ready HTTP/1.1\r\nHost: localhost\r\n\r\n"
-ANSWER_SECONDS_MAX = 60
+ANSWER_SECONDS_MAX = HANG_SECONDS
 
 
 @contextlib.contextmanager
-def licensed(directory: Path, dataplanes: int = 1000) -> Iterator[tuple[Daemon, Path]]:
+def licensed(
+    directory: Path, dataplanes: int = 1000, **settings: str
+) -> Iterator[tuple[Daemon, Path]]:
     directory.mkdir(exist_ok=True)
     (directory / "keyring.json").write_bytes(keyring_json())
     place = directory / "license.json"
     place.write_bytes(license_document(dataplanes=dataplanes))
     flags = ("--license-keyring", str(directory / "keyring.json"))
-    environment = {"KMESH_LICENSE_PATH": str(place)}
+    environment = {"KMESH_LICENSE_PATH": str(place), **settings}
     with running(directory / "d", *flags, environment=environment) as daemon:
         yield daemon, place
 
@@ -179,10 +184,13 @@ def test_a_full_api_makes_room_and_leaves_the_admission_socket_alone(tmp_path: P
 
 @needs_root
 def test_a_user_with_many_connections_is_refused_more_and_the_others_are_not() -> None:
-    with reachable_directory() as directory, licensed(directory) as (daemon, _):
-        for path in (daemon.socket.parent.parent, daemon.socket.parent):
-            path.chmod(0o755)
-        daemon.socket.chmod(0o666)
+    with (
+        reachable_directory() as directory,
+        licensed(
+            directory, KMESH_ADMISSION_LIMITS_CONNECTIONS_PER_USER=str(UID_CONNECTIONS_MAX)
+        ) as (daemon, _),
+    ):
+        open_to_everybody(daemon)
         with ExitStack() as stack:
             with without_root():
                 many = [
@@ -195,6 +203,52 @@ def test_a_user_with_many_connections_is_refused_more_and_the_others_are_not() -
             many[0].close()
             with without_root():
                 eventually("one closed makes room for one", lambda: _answered(daemon))
+
+
+def open_to_everybody(daemon: Daemon) -> None:
+    for path in (daemon.socket.parent.parent, daemon.socket.parent):
+        path.chmod(0o755)
+    daemon.socket.chmod(0o666)
+
+
+@needs_root
+def test_under_an_issued_license_all_proxies_of_one_user_are_admitted_at_once() -> None:
+    with (
+        reachable_directory() as directory,
+        licensed(directory, dataplanes=20) as (daemon, _),
+        ExitStack() as stack,
+    ):
+        open_to_everybody(daemon)
+        with without_root():
+            connections = [
+                stack.enter_context(to_admission(daemon)) for _ in range(PROXIES_OF_ONE_USER)
+            ]
+            for number, connection in enumerate(connections):
+                body = b'{"mesh":"default","name":"svc-%d"}' % number
+                connection.sendall(
+                    b"POST /v1/admissions HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%b"
+                    % (len(body), body)
+                )
+            answers = [connection.recv(15) for connection in connections]
+        assert set(answers) == {b"HTTP/1.1 200 OK"}
+        assert daemon.api("GET", "/license").json["activeDataplaneProxies"] == PROXIES_OF_ONE_USER
+
+
+def test_with_few_descriptors_a_full_socket_leaves_the_api_and_readiness_theirs(
+    tmp_path: Path,
+) -> None:
+    few = ("prlimit", f"--nofile={DESCRIPTORS_FEW}:{DESCRIPTORS_FEW}")
+    with Daemon(tmp_path, wrapper=few) as daemon, ExitStack() as stack:
+        daemon.start()
+        crowd = [stack.enter_context(to_admission(daemon)) for _ in range(2 * DESCRIPTORS_FEW)]
+        for connection in crowd:
+            with contextlib.suppress(OSError):
+                connection.sendall(REQUEST)
+        for _ in range(10):
+            assert daemon.diagnostics("/ready").status == 200
+            assert daemon.api("GET", "/meshes/default").status == 200
+        assert "descriptors-few" in daemon.stderr
+        assert "accept-out-of-resources" not in daemon.stderr
 
 
 def _answered(daemon: Daemon) -> bool:

@@ -143,6 +143,34 @@ def test_a_key_of_another_certificate_refuses_the_start(daemon: Daemon) -> None:
     assert not daemon.state.exists()
 
 
+def test_swapped_files_refuse_the_start_before_anything_is_written(daemon: Daemon) -> None:
+    configured(daemon, Pair(pair().key, pair().certificate))
+    daemon.launch()
+
+    assert daemon.exit_status() == 78
+    assert "kong-mesh-cp: tls-files-swapped: " in daemon.stderr
+    assert "Traceback" not in daemon.stderr
+    assert not daemon.state.exists()
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["reload", "by itself"])
+def test_swapped_files_under_a_running_daemon_change_nothing(daemon: Daemon, told: bool) -> None:
+    folder = configured(daemon, pair())
+    daemon.start()
+    Pair(pair().key, pair().certificate).write(folder)
+    if told:
+        daemon.send_signal(signal.SIGHUP)
+    eventually("said", lambda: "tls-files-swapped: " in daemon.stderr)
+
+    assert "tls-certificate-renewed" not in daemon.stderr
+    assert daemon.https("/", pair().trusting()).status == 200
+    renewed = pair(days=20)
+    renewed.write(folder)
+    eventually("renewed", lambda: "tls-certificate-renewed: " in daemon.stderr)
+    assert daemon.https("/", renewed.trusting()).status == 200
+    assert daemon.stop() == 0
+
+
 async def test_a_stop_does_not_wait_for_those_who_are_idle(daemon: Daemon) -> None:
     await trio.to_thread.run_sync(daemon.start)
     port = int(daemon.addresses["api-https"].rpartition(":")[2])

@@ -12,6 +12,7 @@ import pytest
 from support.daemons.daemon import eventually
 from support.staging import operations_page
 from support.staging.staged_access import ACCESS
+from support.staging.staged_files import FILES
 from support.staging.staged_licenses import LICENSES
 from support.staging.staged_postgres import POSTGRES
 from support.staging.staged_runs import RUNS
@@ -21,7 +22,7 @@ from support.staging.staging import NOW_SHOWN, PID_SHOWN, Said, Stage
 
 pytestmark = pytest.mark.system
 
-SCENARIOS = {**LICENSES, **STARTS, **POSTGRES, **ACCESS, **RUNS, **UPKEEP}
+SCENARIOS = {**LICENSES, **STARTS, **POSTGRES, **ACCESS, **RUNS, **FILES, **UPKEEP}
 DOCUMENTED = operations_page.entries()
 # What a remedy may end in instead of a full stop: a command to copy.
 COMMAND = re.compile(

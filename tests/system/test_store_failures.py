@@ -58,6 +58,11 @@ def test_under_an_issued_license_admissions_go_on_while_the_disk_is_full(
         assert daemon.metric(FAILURES) >= 1
         assert daemon.metric(PENDING) >= 1
 
+        def told() -> bool:
+            return daemon.status_text.startswith("NOT KEPT: seats-not-recorded; ")
+
+        eventually("systemd hears of it", told)
+
         # Nothing of it reaches those who ask.
         for number in range(20):
             assert seats.enter_context(daemon.seat(f"later-{number}")).admitted
@@ -67,6 +72,7 @@ def test_under_an_issued_license_admissions_go_on_while_the_disk_is_full(
         ballast.unlink()
         eventually("everything is recorded", lambda: daemon.metric(PENDING) == 0)
         eventually("it is said", lambda: "seats-recorded-again" in _codes(daemon))
+        eventually("systemd hears of it", lambda: not told())
         codes = _codes(daemon)
         assert codes.count("seats-not-recorded") == 1, "said once, not at each attempt"
         assert codes.index("seats-not-recorded") < codes.index("seats-recorded-again")

@@ -14,6 +14,7 @@ import pytest
 
 from support.daemons.daemon import Daemon, eventually, running
 from support.storms import storm
+from support.suites.patience import HANG_SECONDS
 
 RECLAIM_SECONDS = 60
 pytestmark = pytest.mark.system
@@ -23,7 +24,7 @@ CLIENTS = 64
 ROUNDS = 1000
 DAEMON_KILLS = 10
 SEED = int(os.environ.get("KMESH_STORM_SEED", "20261121"))
-STALL_SECONDS_MAX = 120  # without a single round: the storm has failed, not slowed down
+STALL_SECONDS_MAX = HANG_SECONDS  # without a single round: the storm has failed, not slowed down
 
 
 def _rounds(records: storm.SharedRecords) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -20,10 +19,10 @@ from support.daemons.postgres_daemons import two_daemons, variables
 from support.daemons.postgres_roles import LESSER, lesser_role, role
 from support.staging import operations_page
 from support.storms.forged_notices import FORGED
+from support.suites.patience import HANG_SECONDS
 
 pytestmark = pytest.mark.system
 
-IN_FORCE_SECONDS_MAX = 5.0
 BATCH = 5000  # notices in one transaction
 ADVISORY = "SELECT pg_advisory_lock(1263354704), pg_advisory_lock(1263358800)"  # once ours
 PAGE = Path(__file__).parents[2] / "docs" / "postgresql.md"
@@ -121,17 +120,14 @@ def test_under_a_storm_of_forged_notices_none_ends_and_who_lost_a_role_loses_it_
             give_role(one)
             eventually("eve may on the other", lambda: put_mesh(two, eve).status in {200, 201})
             assert send(one, "DELETE", "/access-role-bindings/makers").status == 200
-            removed = time.monotonic()
             assert put_mesh(one, eve).status == 403
             # She goes on writing all the while, as whoever wants to keep a role would.
             eventually("eve may no more", lambda: put_mesh(two, eve).status == 403)
-            lasted = time.monotonic() - removed
         for daemon in (one, two):
             assert daemon.diagnostics("/ready").status == 200
             assert "Traceback" not in daemon.stderr
             assert daemon.stderr.count("store-notice-strange: ") == 1
             assert daemon.stop() == 0
-    assert lasted < IN_FORCE_SECONDS_MAX
 
 
 def test_who_listens_hears_no_names(tmp_path: Path, postgres: PostgresServer) -> None:
@@ -145,7 +141,7 @@ def test_who_listens_hears_no_names(tmp_path: Path, postgres: PostgresServer) ->
             path = "/global-secrets/payroll-db-key"
             assert send(daemon, "PUT", path, secret).status in {200, 201}
             assert send(daemon, "DELETE", path).status == 200
-        heard = [each.payload for each in stranger.notifies(timeout=30, stop_after=4)]
+        heard = [each.payload for each in stranger.notifies(timeout=HANG_SECONDS, stop_after=4)]
     assert len(heard) == 4
     assert all(each.isascii() and each.isdigit() for each in heard)
 

@@ -120,12 +120,14 @@ def test_nothing_that_was_acknowledged_is_overwritten_unseen(
     assert row == (1 + statuses.count(200),)
 
 
-def test_of_two_that_write_what_both_have_read_one_is_reported_the_conflict(
-    tmp_path: Path, postgres: PostgresServer
+@pytest.mark.parametrize("there", [False, True], ids=["made", "changed"])
+def test_of_two_that_write_what_both_have_read_one_comes_after_the_other(
+    tmp_path: Path, postgres: PostgresServer, there: bool
 ) -> None:
     path = "/meshes/default/dataplanes/d"
     with two_daemons(tmp_path, postgres.new_database()) as both:
-        assert put(both[0], path, dataplane("first")).status == 201
+        if there:
+            assert put(both[0], path, dataplane("first")).status == 201
         with postgres.administering("test") as connection, ThreadPoolExecutor(2) as pool:
             connection.execute("BEGIN")
             connection.execute("SELECT revision FROM kong_mesh_cp.store FOR UPDATE")
@@ -135,7 +137,12 @@ def test_of_two_that_write_what_both_have_read_one_is_reported_the_conflict(
             with postgres.administering() as watching:
                 eventually("both have read and wait for their turn", lambda: waiting(watching) == 2)
             connection.execute("ROLLBACK")
-            assert sorted(answer.result().status for answer in answers) == [200, 409]
+            statuses = sorted(answer.result().status for answer in answers)
+            assert statuses == [200, 200 if there else 201]
+            row = connection.execute(
+                "SELECT version FROM kong_mesh_cp.resource WHERE type = 'Dataplane'"
+            ).fetchone()
+            assert row == (3 if there else 2,), "each is a version of its own"
 
 
 def waiting(connection: Connection) -> int:

@@ -10,6 +10,7 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from kong_mesh_cp.usecases.resources.turns import Turns
+from support.suites.patience import HANG_SECONDS
 
 
 class Bodies:
@@ -40,7 +41,7 @@ class Bodies:
         def read() -> None:
             self._in_hand += 1
             self.at_once.add(self._in_hand)
-            assert self._gate.acquire(timeout=30)
+            assert self._gate.acquire(timeout=HANG_SECONDS)
             self.ended.append(name)
             self._in_hand -= 1
 

@@ -6,7 +6,7 @@ import logging
 import os
 import secrets
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
 
 import trio
@@ -20,11 +20,13 @@ from kong_mesh_cp.core.admission.ledger import SeatLedger
 from kong_mesh_cp.core.admission.mesh_quotas import MeshQuotas
 from kong_mesh_cp.core.admission.seats import SeatRecord
 from kong_mesh_cp.core.dataclass import dataclass
+from kong_mesh_cp.core.errors import ControlPlaneError
 from kong_mesh_cp.core.formats.json_text import json_text
 from kong_mesh_cp.core.identity.refusal_bounds import ADMISSIONS, API
 from kong_mesh_cp.core.license.sources import SourceReading
 from kong_mesh_cp.core.versions import WIRE_VERSION
 from kong_mesh_cp.settings.model import Settings
+from kong_mesh_cp.shell.admission_socket.limits import SocketPlaces
 from kong_mesh_cp.shell.admission_socket.routes import AdmissionSocket, LicenseCalls
 from kong_mesh_cp.shell.diagnostics.handler import build_diagnostics
 from kong_mesh_cp.shell.host import clocks
@@ -41,7 +43,12 @@ from kong_mesh_cp.usecases.following.replica import Replica
 from kong_mesh_cp.usecases.identity.auditing import Refusals
 from kong_mesh_cp.usecases.license.holder import LicenseHolder
 from kong_mesh_cp.usecases.license.reload_outcome import ReloadOutcome
-from kong_mesh_cp.usecases.ports.state_store import LicenseSources, StateStore
+from kong_mesh_cp.usecases.ports.state_store import (
+    LicenseSources,
+    StateStore,
+    StoreFailure,
+    no_failure,
+)
 from kong_mesh_cp.usecases.upkeep.authority_ends import AuthorityEnds
 
 DEFAULT_MESH = "default"
@@ -72,7 +79,11 @@ class ControlPlane:
     reserved: tuple[SeatRecord, ...]  # seats of before that are kept for their proxies
     authority_ends: AuthorityEnds
     shared: SharedSeats | None = None
-    serving: bool = False  # every listener serves and the stop was not asked for
+    # Every listener serves, what a start makes is there, and the stop was not asked for.
+    serving: bool = False
+    starting: bool = True  # it has not served yet
+    store_failure: StoreFailure = no_failure
+    socket_failure: Callable[[], ControlPlaneError | None] = no_failure
     _reading: trio.Lock = field(default_factory=trio.Lock)
 
     async def reload(self, cause: str) -> ReloadOutcome:
@@ -101,14 +112,37 @@ class ControlPlane:
         self.refusals.tell_untold(at_once=at_once)
         self.admission_refusals.tell_untold(at_once=at_once)
 
+    @property
+    def ready(self) -> bool:
+        return self.serving and self.failure is None
+
+    @property
+    def failure(self) -> ControlPlaneError | None:
+        """What keeps it from being ready while it serves."""
+        return self.store_failure() or self.socket_failure()
+
+    @property
+    def why_not_ready(self) -> str:
+        """For whoever asks: the code of a line in the log."""
+        failure = self.failure
+        return "starting or stopping" if failure is None else failure.code
+
     def status(self) -> str:
-        return self.licensing.status_line(self.admitting.active)
+        """For systemd. What keeps it from being ready comes first."""
+        line = self.licensing.status_line(self.admitting.active)
+        failure = self.failure
+        if failure is not None:
+            return f"NOT READY: {failure.code}; {line}"
+        if self.starting:
+            return f"starting: making the default mesh and keys; {line}"
+        return f"NOT KEPT: seats-not-recorded; {line}" if self.recorder.failing else line
 
 
 async def assemble(prepared: Prepared, state: OpenState) -> ControlPlane:
     """Wire a control plane that knows its past. Raises: StateError, LicenseRejectedError."""
     licensing, store = prepared.licensing, state.store
     past = await store.remembered()
+    licensing.store_failure = state.failure
     licensing.trial_recorded(await store.save_trial_start(licensing.trial_started_at))
     recorder = SeatRecorder(store)
     quotas = MeshQuotas.read(prepared.settings.admission.mesh_quotas)
@@ -149,6 +183,9 @@ async def assemble(prepared: Prepared, state: OpenState) -> ControlPlane:
         LicenseCalls(document=full_license, reload=lambda: plane.reload("admission socket")),
         own_uid=os.getuid(),
         refusals=admission_refusals,
+        places=admission_places(prepared.settings),
+        # The socket serves from the start on: who queued for it finds it ready.
+        ready=lambda: plane.starting or plane.ready,
     )
     plane = ControlPlane(
         sources=prepared.sources,
@@ -167,13 +204,22 @@ async def assemble(prepared: Prepared, state: OpenState) -> ControlPlane:
         api=api,
         reserved=expected,
         authority_ends=authority_ends,
+        store_failure=state.failure,
         shared=shared,
         diagnostics=build_diagnostics(
-            ready=lambda: plane.serving,
+            ready=lambda: plane.ready,
+            why_not=lambda: plane.why_not_ready,
             metrics=lambda: exposition(licensing, admitting, recorder, presence, authority_ends),
         ),
     )
     return plane
+
+
+def admission_places(settings: Settings) -> SocketPlaces:
+    limits = settings.admission.limits
+    return SocketPlaces(
+        connections=limits.connections, connections_per_user=limits.connections_per_user
+    )
 
 
 def _presence(settings: Settings, replica: Replica, meshes: StoredMeshes) -> Presence:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import ssl
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -13,17 +14,19 @@ import trio
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.errors import ConfigurationError, StateError
 from kong_mesh_cp.core.formats.printable import printable
+from kong_mesh_cp.core.identity.tls_files import PemFile, chain_and_key
 from kong_mesh_cp.core.license.term import instant
 from kong_mesh_cp.settings.model import Settings
 from kong_mesh_cp.shell.host.certificates import (
     Pair,
     Terms,
-    ends_at,
     make_pair,
+    read_authorities,
     read_certificates,
     read_pem,
     require_certificates,
     server_context,
+    term_of,
 )
 from kong_mesh_cp.shell.host.interfaces import names_of_this_machine
 from kong_mesh_cp.shell.host.ownership import exposure
@@ -32,7 +35,7 @@ from kong_mesh_cp.shell.store.files import FILE_MODE, replace_file
 CERTIFICATE_NAME = "kuma-cp.crt"  # in general.workDir, where Kuma keeps its own
 KEY_NAME = "kuma-cp.key"
 KEY_MODE = 0o600
-RECHECK_SECONDS = 60.0  # until a renewed file is noticed without a reload
+RECHECK_SECONDS = 5.0  # until a renewed file is noticed without a reload
 
 log = logging.getLogger(__name__)
 
@@ -48,19 +51,28 @@ class _Files:
     remedy: str
 
     def read(self) -> Pair:
+        certificate = self._file(self.certificate, self.certificate_setting)
+        key = self._file(self.key, self.key_setting)
+        chain, key_text = chain_and_key(certificate, key)
         source = f"{printable(self.certificate)} and {printable(self.key)}"
-        return Pair(
-            read_pem(self.certificate, setting=self.certificate_setting),
-            read_pem(self.key, setting=self.key_setting),
-            source,
-            self.remedy,
-        )
+        return Pair(chain, key_text, source, self.remedy, certificate.name)
+
+    def _file(self, path: Path, setting: str) -> PemFile:
+        return PemFile(str(path), setting, read_pem(path, setting=setting), self.remedy)
 
 
 @dataclass(frozen=True, slots=True)
 class _Content:
     pair: Pair
     client_authorities: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """What the files held, fit to be shown to clients."""
+
+    content: _Content
+    context: ssl.SSLContext
 
 
 class Https:
@@ -75,62 +87,110 @@ class Https:
         self._wall_clock = wall_clock
         self._configured = _configured(settings)
         self._own = _own(settings)
-        self._content = self._read()
-        self._context = self._put_into_force(self._content) if self._content else None
-        self._refused: ConfigurationError | None = None
+        self._made_in_memory: Pair | None = None  # where there is no place to keep it
+        self._seen: tuple[object, ...] = ()
+        self._in_force = self._judged()
+        self._complaint = ""
+        self._renewing = trio.Lock()
 
     def context(self) -> ssl.SSLContext:
         """For the next connection. Not before `provide`."""
-        assert self._context is not None  # noqa: S101 — the listener serves after `provide`
-        return self._context
+        assert self._in_force is not None  # noqa: S101 — the listener serves after `provide`
+        return self._in_force.context
 
     async def provide(self) -> None:
         """Make a certificate if there is none. Raises: StateError if it cannot be kept."""
-        if self._content is None:
-            self._content = await trio.to_thread.run_sync(self._make)
-            self._context = self._put_into_force(self._content)
-        await self._warn_of(self._content.pair)
+        if self._in_force is None:
+            content = await trio.to_thread.run_sync(self._make)
+            self._in_force = _Judged(content, self._put_into_force(content))
+        pair = self._in_force.content.pair
+        self._warn_of_exposure()
+        unfit = await trio.to_thread.run_sync(self._unfit, pair)
+        if unfit is not None:
+            log.warning("%s: %s; clients refuse it. %s", unfit[0], unfit[1], pair.remedy)
 
     async def renew(self) -> None:
         """Take what the files hold now. Where that cannot be used, what was in force stays."""
-        try:
-            content = await trio.to_thread.run_sync(self._read, abandon_on_cancel=True)
-            if content is None or content == self._content:
-                self._refused = None
-                return
-            self._context = self._put_into_force(content)
-        except ConfigurationError as error:
-            if self._refused is None or self._refused.line != error.line:
-                log.error("%s The certificate of before stays in force.", error.line)
-            self._refused = error
-            return
-        self._content, self._refused = content, None
-        log.info("tls-certificate-renewed: %s", content.pair.source)
-        await self._warn_of(content.pair)
+        async with self._renewing:
+            await self._renew()
 
     async def follow(self) -> None:
-        """Renew until cancelled."""
+        """Renew, when a file looks other than before, until cancelled."""
         while True:
             await trio.sleep(RECHECK_SECONDS)
-            await self.renew()
+            # A mount that hangs holds up this thread, and nobody else.
+            seen = await trio.to_thread.run_sync(self._sight, abandon_on_cancel=True)
+            if seen != self._seen:
+                await self.renew()
 
-    def _read(self) -> _Content | None:
+    async def _renew(self) -> None:
+        try:
+            judged = await trio.to_thread.run_sync(self._successor, abandon_on_cancel=True)
+        except ConfigurationError as error:
+            self._complain(error.line)
+            return
+        self._complaint = ""
+        if judged is None:
+            return
+        self._in_force = judged
+        log.info("tls-certificate-renewed: %s", judged.content.pair.source)
+        self._warn_of_exposure()
+
+    def _complain(self, line: str) -> None:
+        if line != self._complaint:
+            log.error("%s The certificate of before stays in force.", line)
+        self._complaint = line
+
+    def _successor(self) -> _Judged | None:
+        """What is to take the place of what is in force; None: nothing. Raises as `_judged`."""
+        before, judged = self._in_force, self._judged()
+        assert before is not None  # noqa: S101 — renewed is what `provide` has provided
+        if judged is None:
+            raise _gone(self._own)
+        if judged.content == before.content:
+            return None
+        unfit = self._unfit(judged.content.pair)
+        if unfit is not None and self._unfit(before.content.pair) is None:
+            raise ConfigurationError(unfit[1], code=unfit[0], hint=judged.content.pair.remedy)
+        return judged
+
+    def _judged(self) -> _Judged | None:
+        """What the files hold now; None: nothing has been made yet. Raises: ConfigurationError."""
+        self._seen = self._sight()  # before it is read: what changes meanwhile is seen next time
         authorities = self._authorities()
         if authorities is not None:
             require_certificates(authorities)  # also where there is no pair to use them with yet
-        if self._configured is not None:
-            return _Content(self._configured.read(), authorities)
-        if self._own is None or not (_holds(self._own.certificate) and _holds(self._own.key)):
+        files = self._configured
+        if files is None and self._own is not None:
+            made = _holds(self._own.certificate) and _holds(self._own.key)
+            files = self._own if made else None
+        pair = self._made_in_memory if files is None else files.read()
+        if pair is None:
             return None
-        return _Content(self._own.read(), authorities)
+        content = _Content(pair, authorities)
+        return _Judged(content, self._put_into_force(content))
+
+    def _sight(self) -> tuple[object, ...]:
+        """How the files look: other whenever reading them could come out differently."""
+        api = self._settings.api_server
+        files = self._configured or self._own
+        paths = [] if files is None else [files.certificate, files.key]
+        if api.https.tls_ca_file is not None:
+            paths.append(api.https.tls_ca_file)
+        folder = api.auth.client_certs_dir
+        if folder is not None:
+            paths.append(folder)
+            with suppress(OSError):
+                paths += sorted(folder.iterdir())
+        return tuple((path, _look_of(path)) for path in paths)
 
     def _authorities(self) -> bytes | None:
         """Certificates in PEM of which clients' ones have to be; None: clients are not asked."""
         api = self._settings.api_server
-        parts = []
+        parts: list[bytes] = []
         if api.https.tls_ca_file is not None:
             source = "apiServer.https.tlsCaFile"
-            parts.append(read_pem(api.https.tls_ca_file, setting=source, gives_trust=True))
+            parts += read_authorities(api.https.tls_ca_file, setting=source)
         if api.auth.client_certs_dir is not None:
             parts += read_certificates(
                 api.auth.client_certs_dir, setting="apiServer.auth.clientCertsDir"
@@ -146,7 +206,7 @@ class Https:
             try:
                 # The key first: a certificate alone is made anew, with another key.
                 replace_file(self._own.key, pair.key, mode=KEY_MODE)
-                replace_file(self._own.certificate, pair.certificate, mode=FILE_MODE)
+                replace_file(self._own.certificate, pair.chain[0], mode=FILE_MODE)
             except OSError as error:
                 raise StateError(
                     f"the certificate cannot be kept in {printable(self._own.key.parent)}: "
@@ -156,6 +216,8 @@ class Https:
                     "apiServer.https.tlsCertFile and tlsKeyFile.",
                 ) from None
             pair = self._own.read()
+        else:
+            self._made_in_memory = pair
         log.info("tls-certificate-made: for %s", ", ".join(names))
         return _Content(pair, self._authorities())
 
@@ -170,19 +232,25 @@ class Https:
         )
         return server_context(content.pair, terms)
 
-    async def _warn_of(self, pair: Pair) -> None:
+    def _warn_of_exposure(self) -> None:
         files = self._configured or self._own
         exposed = None if files is None else exposure(files.key)
         if exposed is not None:
             log.warning("tls-key-exposed: the key of HTTPS in %s", exposed)
-        end = await trio.to_thread.run_sync(ends_at, pair.certificate)
+
+    def _unfit(self, pair: Pair) -> tuple[str, str] | None:
+        """Why no client takes the certificate now, with its code; None: not for its term."""
+        term = term_of(pair.chain[0])
+        if term is None:
+            return None
+        begin, end = term
         if end <= self._wall_clock():
-            log.warning(
-                "tls-certificate-expired: the certificate of %s ended at %s; clients refuse it. %s",
-                pair.source,
-                instant(end),
-                pair.remedy,
-            )
+            message = f"the certificate of {pair.source} ended at {instant(end)}"
+            return "tls-certificate-expired", message
+        if begin > self._wall_clock():
+            message = f"the certificate of {pair.source} begins at {instant(begin)}"
+            return "tls-certificate-not-yet-valid", message
+        return None
 
 
 def _configured(settings: Settings) -> _Files | None:
@@ -222,3 +290,22 @@ def _holds(path: Path) -> bool:
         return path.stat().st_size > 0
     except OSError:
         return False
+
+
+def _look_of(path: Path) -> tuple[int, ...]:
+    try:
+        found = path.stat()
+    except (OSError, ValueError):
+        return ()
+    times = found.st_mtime_ns, found.st_ctime_ns
+    return found.st_dev, found.st_ino, found.st_mode, found.st_uid, found.st_size, *times
+
+
+def _gone(own: _Files | None) -> ConfigurationError:
+    where = "of HTTPS" if own is None else f"{printable(own.certificate)} or {printable(own.key)}"
+    return ConfigurationError(
+        f"the certificate or the key, {where}, is gone or empty",
+        code="tls-certificate-gone",
+        hint="Put both back: the next start makes another certificate, which clients do not trust "
+        "yet.",
+    )

@@ -12,6 +12,7 @@ from kong_mesh_cp.core.errors import ControlPlaneError, StateError
 from kong_mesh_cp.core.identity.access import AccessRules, StaticAccess
 from kong_mesh_cp.core.identity.key_series import USER_KEYS
 from kong_mesh_cp.core.identity.rsa_keys import SigningKey
+from kong_mesh_cp.core.identity.secrets_at_rest import NOT_TO_BE_OPENED
 from kong_mesh_cp.core.identity.users import Authentication
 from kong_mesh_cp.settings.model import Settings
 from kong_mesh_cp.shell.host import clocks
@@ -110,8 +111,8 @@ class Identity:
             await self._keys.ensure(USER_KEYS)
             if self._settings.tokens.bootstrap_admin_token:
                 await self._issuer.ensure_admin_token(self._secrets)
-        except StateError:
-            raise
         except ControlPlaneError as error:
+            if isinstance(error, StateError) and error.code not in NOT_TO_BE_OPENED:
+                raise
             # A key that somebody else put there is unusable: who is local can mend it.
             log.error("admin-token-not-made: %s. %s", error.message, error.hint)

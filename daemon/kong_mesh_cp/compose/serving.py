@@ -21,7 +21,6 @@ from kong_mesh_cp.compose.wings.servers import Servers
 from kong_mesh_cp.core.errors import StateError
 from kong_mesh_cp.core.lazy_import import lazy_import
 from kong_mesh_cp.settings.model import Settings
-from kong_mesh_cp.shell.admission_socket.limits import SOCKET_LIMITS
 from kong_mesh_cp.shell.admission_socket.listener import open_to
 from kong_mesh_cp.shell.host.descriptors import raise_descriptor_limit
 from kong_mesh_cp.shell.host.systemd import ServiceManager
@@ -29,6 +28,7 @@ from kong_mesh_cp.shell.license_file.watch import watch
 from kong_mesh_cp.shell.listening.budget import MIB, Budgets
 from kong_mesh_cp.shell.listening.drain import Drain
 from kong_mesh_cp.shell.listening.limits import DRAIN_SECONDS
+from kong_mesh_cp.shell.store.sqlite.index_guard import survive_bus_errors
 from kong_mesh_cp.usecases.license.holder import CAUSE_FILE
 
 if TYPE_CHECKING:
@@ -38,11 +38,13 @@ else:  # it needs every kind of resource, which a start does not wait for otherw
 
 TICK_SECONDS = 1.0  # between two looks at clock, term and status
 WATCHDOG_FRACTION = 0.5  # of the time after which systemd gives up on us: sd_watchdog_enabled(3)
+MAKING_SECONDS_MAX = 90.0  # what a start makes may take; then systemd begins anew
 LAST_FLUSH_SECONDS_MAX = 5.0  # for seats to reach the store at the end
 
 # What the process has open besides connections: the store, notices of the license, the log, and
 # connections that are about to end (refused, or gave way).
 DESCRIPTORS_BESIDE = 1024
+DESCRIPTORS_BESIDE_MIN = 64  # of them, however few there are
 
 log = logging.getLogger(__name__)
 
@@ -53,8 +55,9 @@ async def serve(prepared: Prepared, manager: ServiceManager) -> None:
     Raises: StateError, SecretKeyError, ListenError or LicenseRejectedError before anything is
     served.
     """
-    wanted = descriptors_wanted(prepared.settings)
-    part = raise_descriptor_limit(wanted) / wanted
+    survive_bus_errors()
+    places, beside = places_wanted(prepared.settings), descriptors_beside(prepared.settings)
+    part = part_of_places(raise_descriptor_limit(places + beside), places, beside)
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
         async with open_state(prepared.settings, prepared.service) as state:
             with open_listeners(prepared.settings, prepared.service.socket_names) as listeners:
@@ -86,6 +89,7 @@ class _Run:
         self._manager = manager
         self._drain = Drain()
         self._clock_failing = False
+        self._files = state.files
         limits = prepared.settings.api_server.limits
         budgets = Budgets(answers=limits.unread_answers_mebibytes * MIB)
         self._wings = (  # in the order of their start
@@ -103,6 +107,8 @@ class _Run:
             background.start_soon(self._check_restart)
             background.start_soon(self._watch_license)
             background.start_soon(self._feed_watchdog)
+            if self._files is not None:
+                background.start_soon(self._files.watch.run)
             for wing in self._wings:
                 for task in wing.background:
                     background.start_soon(task)
@@ -116,10 +122,7 @@ class _Run:
                         part=self._part,
                     )
                     await self._serve(servers)
-                    self._announce_ready()
-                    for wing in self._wings:
-                        if wing.settle is not None:
-                            background.start_soon(wing.settle)
+                    accepting.start_soon(self._become_ready, background)
                     await self._obey(signals)
                     plane.serving = False
                     accepting.cancel_scope.cancel()
@@ -141,9 +144,19 @@ class _Run:
         for wing in self._wings:
             await wing.serve_last(servers)
 
+    async def _become_ready(self, background: trio.Nursery) -> None:
+        """First there is what others look for as soon as they are told."""
+        self._manager.starting(MAKING_SECONDS_MAX)
+        for wing in self._wings:
+            await wing.make()
+        self._announce_ready()
+        for wing in self._wings:
+            if wing.settle is not None:
+                background.start_soon(wing.settle)
+
     def _announce_ready(self) -> None:
         plane, addresses = self._plane, self._listeners.addresses()
-        plane.serving = True
+        plane.serving, plane.starting = True, False
         if plane.reserved:
             log.info("seats-reserved: seats kept for their proxies: %d", len(plane.reserved))
         self._warn_of_openness()
@@ -170,11 +183,16 @@ class _Run:
             if number != signal.SIGHUP:
                 log.info("stopping: %s", signal.Signals(number).name)
                 return
-            self._manager.reloading()
+            started = self._plane.serving  # the end of a reload says that it is ready, too
+            if started:
+                self._manager.reloading()
             await self._plane.reload("SIGHUP")
+            if self._files is not None:
+                await self._files.restore()
             for wing in self._wings:
                 await wing.reload()
-            self._manager.ready(self._plane.status())
+            if started:
+                self._manager.ready(self._plane.status())
 
     async def _tick(self) -> None:
         while True:
@@ -220,9 +238,25 @@ class _Run:
             await trio.sleep(seconds * WATCHDOG_FRACTION)
 
 
-def descriptors_wanted(settings: Settings) -> int:
-    """So that no listener can take the descriptors of another: a seat may hold its connection and
-    a pidfd, three more listeners have a connection each; and what the process needs besides.
+def places_wanted(settings: Settings) -> int:
+    """The descriptors of all places of all listeners, so that none can take those of another.
+
+    A seat may hold its connection and a pidfd, three more listeners have a connection each.
     """
-    seats, api = SOCKET_LIMITS.connections_max, api_limits(settings).connections_max
-    return 2 * seats + 2 * api + DIAGNOSTICS_LIMITS.connections_max + DESCRIPTORS_BESIDE
+    seats, api = settings.admission.limits.connections, api_limits(settings).connections_max
+    return 2 * seats + 2 * api + DIAGNOSTICS_LIMITS.connections_max
+
+
+def descriptors_beside(settings: Settings) -> int:
+    """Those of the process besides, with the connections to a database."""
+    store = settings.store
+    database = store.postgres.max_open_connections if store.type == "postgres" else 0
+    return DESCRIPTORS_BESIDE + database
+
+
+def part_of_places(allowed: int, places: int, beside: int) -> float:
+    """Of `places`, where the process may open `allowed` descriptors: what it needs besides is kept
+    back first, or nobody could be accepted, the API and /ready included.
+    """
+    kept = min(beside, max(beside - DESCRIPTORS_BESIDE + DESCRIPTORS_BESIDE_MIN, allowed // 8))
+    return max(0, allowed - kept) / places

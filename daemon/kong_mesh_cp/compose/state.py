@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -20,8 +20,10 @@ from kong_mesh_cp.settings.service_manager import ServiceEnvironment
 from kong_mesh_cp.settings.store import PostgresSettings
 from kong_mesh_cp.shell.host.machine_id import machine_id
 from kong_mesh_cp.shell.host.ownership import exposure
+from kong_mesh_cp.shell.store.belongings import Belongings
 from kong_mesh_cp.shell.store.copied_state import CopiedState
 from kong_mesh_cp.shell.store.instance import find_instance, make_instance
+from kong_mesh_cp.shell.store.kept_key import KeptKey
 from kong_mesh_cp.shell.store.postgres.address import PostgresAddress, TlsMode
 from kong_mesh_cp.shell.store.postgres.password import (
     CREDENTIAL_NAME,
@@ -39,10 +41,17 @@ from kong_mesh_cp.shell.store.shared_key import sealing_with
 from kong_mesh_cp.shell.store.sqlite.copies import Copies, merged
 from kong_mesh_cp.shell.store.sqlite.peek import peek
 from kong_mesh_cp.shell.store.sqlite.state_directory import StateDirectory
+from kong_mesh_cp.shell.store.sqlite.store import SqliteStore
 from kong_mesh_cp.shell.store.sqlite.store import open_store as open_sqlite
 from kong_mesh_cp.usecases.ports.resource_store import ResourceStore, SeatSlots
 from kong_mesh_cp.usecases.ports.secrets import SealingKey
-from kong_mesh_cp.usecases.ports.state_store import Remembered, StateStore
+from kong_mesh_cp.usecases.ports.state_store import (
+    Remembered,
+    StateStore,
+    StoreFailure,
+    no_failure,
+)
+from kong_mesh_cp.usecases.upkeep.own_files import OwnFiles
 
 if TYPE_CHECKING:
     from kong_mesh_cp.shell.store.postgres import failures as postgres_failures
@@ -65,6 +74,19 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
+class KeptFiles:
+    """The files in the state directory that must not go."""
+
+    watch: OwnFiles
+    belongings: Belongings
+
+    async def restore(self) -> None:
+        """Make again what is missing and can be made. What cannot be is said by the watch."""
+        with suppress(StateError, OSError):
+            await trio.to_thread.run_sync(self.belongings.restore, abandon_on_cancel=True)
+
+
+@dataclass(frozen=True, slots=True)
 class OpenState:
     """What a control plane keeps, open."""
 
@@ -73,6 +95,8 @@ class OpenState:
     sealing: SealingKey
     slots: SeatSlots | None = None  # None: this control plane alone counts seats
     plane: str = "this"  # the name of this control plane among all on the store
+    failure: StoreFailure = no_failure
+    files: KeptFiles | None = None  # None: there are none
 
 
 def past(
@@ -119,19 +143,59 @@ async def open_state(settings: Settings, service: ServiceEnvironment) -> AsyncIt
                 keys = await _keys(shared.resources, directory, credentials)
                 key_id = await shared.agree_on_secret_key(keys.keys[0].id)
                 keys = sealing_with(keys, key_id, directory.path)
-                resources = SealedResources(shared.resources, keys)
+                resources = SealedResources(
+                    shared.resources, keys, directory.belongings.require_as_known
+                )
+                files = _kept_files(directory, resources, credentials)
                 for warning in await shared.exposure():
                     log.warning("%s", warning)
                 plane = make_instance(directory.path, machine_id())
                 copied = CopiedState(shared, directory.copies)
                 sealing = SealingKeyFile(resources, shared.resources, directory.path, credentials)
-                yield OpenState(copied, resources, sealing, shared.slots, plane)
+                yield OpenState(
+                    copied,
+                    resources,
+                    sealing,
+                    shared.slots,
+                    plane,
+                    failure=lambda: files.watch.failure() or shared.failure(),
+                    files=files,
+                )
         else:
             async with directory.open_store() as store:
                 keys = await _keys(store.resources, directory, credentials)
-                opened = SealedResources(store.resources, keys)
+                opened = SealedResources(
+                    store.resources, keys, directory.belongings.require_as_known
+                )
+                files = _kept_files(directory, opened, credentials, store)
                 sealing = SealingKeyFile(opened, store.resources, directory.path, credentials)
-                yield OpenState(store, opened, sealing)
+                yield OpenState(store, opened, sealing, failure=files.watch.failure, files=files)
+
+
+def _kept_files(
+    directory: StateDirectory,
+    resources: SealedResources,
+    credentials: Path | None,
+    store: SqliteStore | None = None,
+) -> KeptFiles:
+    belongings = directory.belongings
+    key = KeptKey(directory.path, credentials, lambda: resources.keys)
+    belongings.add(key.look, key.restore)
+
+    async def look() -> None:
+        try:
+            await trio.to_thread.run_sync(belongings.require, abandon_on_cancel=True)
+        except StateError:  # which says more than what it leads to
+            if store is not None:
+                with suppress(StateError):
+                    await store.look_after()
+            raise
+        if store is not None:
+            await store.look_after()
+        if store is not None:
+            await store.look_after_copies()
+
+    return KeptFiles(OwnFiles(look), belongings)
 
 
 @asynccontextmanager

@@ -48,6 +48,12 @@ class StateError(ControlPlaneError):
     exit_status = EX_CANTCREAT
 
 
+class StateGoneError(StateError):
+    """What the process has in its state directory was taken away or spoilt: what it writes now
+    would not be found again.
+    """
+
+
 class StoreRefusedError(StateError):
     """The store is there and does not take us: only a person can mend that."""
 

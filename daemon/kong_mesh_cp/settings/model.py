@@ -16,7 +16,7 @@ from kong_mesh_cp.settings.admission_rules import RULES
 from kong_mesh_cp.settings.forms import Secret, UnsupportedError
 from kong_mesh_cp.settings.mesh_quotas import MESH_QUOTAS
 from kong_mesh_cp.settings.options import MEMBERS, OPTION, Option, camel_case, option
-from kong_mesh_cp.settings.serving import ApiServerSettings, GeneralSettings
+from kong_mesh_cp.settings.serving import CONNECTIONS_MAX, ApiServerSettings, GeneralSettings
 from kong_mesh_cp.settings.store import StoreSettings
 from kong_mesh_cp.settings.token_authentication import DpServerSettings
 from kong_mesh_cp.settings.upkeep import MetricsSettings, RuntimeSettings
@@ -128,6 +128,28 @@ class LicenseSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AdmissionLimitsSettings:
+    """What all processes on the socket may have together. Each seat is a connection."""
+
+    connections: int = option(
+        forms.whole_number(16, CONNECTIONS_MAX),
+        default=4096,
+        environment="KMESH_ADMISSION_LIMITS_CONNECTIONS",
+        doc="How many connections the admission socket has at once, held seats included; three "
+        "quarters of them for users with one primary group. When all are in use, those that have "
+        "been idle longest are closed in favour of new ones, and seats never are.",
+    )
+    connections_per_user: int = option(
+        forms.whole_number(1, CONNECTIONS_MAX),
+        default=2048,
+        environment="KMESH_ADMISSION_LIMITS_CONNECTIONS_PER_USER",
+        doc="How many of them one user has, and how many requests at once before it is slowed "
+        "down to 100 a second. All proxies of a machine may run as one user; root has no such "
+        "bound.",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AdmissionSettings:
     """The socket on which processes of this machine ask for seats."""
 
@@ -154,6 +176,7 @@ class AdmissionSettings:
         doc="Who may join as what: tables of selectors (unit, user, group, uid, gid) and what they "
         "allow (mesh, name) or add (tags). With any rule, what no rule allows is refused.",
     )
+    limits: AdmissionLimitsSettings = field(default_factory=AdmissionLimitsSettings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
 
-from kong_mesh_cp.core.lazy_import import lazy_import
+from kumactl.applying import apply_set, given, turns
+from kumactl.applying.given import Given, Reading
+from kumactl.applying.run import Run, Wishes
 from kumactl.commands import flags
-from kumactl.control_plane import ControlPlane
-from kumactl.documents import sources, templates, yaml_text
-from kumactl.documents.comparison import comparable, pending_changes, shows_masks
-from kumactl.documents.initial_policies import made_with_mesh
-from kumactl.documents.resource_document import ResourceDocument, read_resources
-from kumactl.errors import KumactlError, MeshNotFoundError, UsageError
+from kumactl.documents import sources, templates
+from kumactl.documents.sources import SourceText
+from kumactl.errors import (
+    EXIT_FAILED,
+    KumactlError,
+    NothingGivenError,
+    SeveralError,
+    UnreachableError,
+    UsageError,
+)
 from kumactl.session import Session
-
-if TYPE_CHECKING:
-    from kong_mesh_cp.core.resources.kinds import catalogue
-else:
-    catalogue = lazy_import("kong_mesh_cp.core.resources.kinds.catalogue")
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -44,82 +44,137 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument(
         "--dry-run", action="store_true", help="show what would change, and change nothing"
     )
+    parser.add_argument(
+        "--strict", action="store_true", help="refuse members that the control plane does not know"
+    )
+    parser.add_argument(
+        "--keep-going",
+        action="store_true",
+        help="apply what is right even if something else is wrong; without it, nothing",
+    )
+    parser.add_argument(
+        "--apply-set",
+        metavar="NAME",
+        default="",
+        help="mark what is applied as belonging together, with a label",
+    )
+    parser.add_argument(
+        "--prune",
+        action="store_true",
+        help="delete what is of the apply set and no longer in the files; meshes stay",
+    )
+    parser.add_argument(
+        "--prune-meshes",
+        action="store_true",
+        help="delete such meshes too, with all that is in them",
+    )
     flags.add_mesh(parser)
 
 
 def _run(session: Session) -> None:
-    # All of it is read before any of it is sent: a slip in the last file leaves no half.
-    given = list(_resources(session))
-    if not given:
-        raise UsageError("there is no resource in what -f names")
-    meshes = {document.name for document in given if document.type.name == "Mesh"}
-    for number, document in enumerate(given, start=1):
+    wishes = _wishes(session)
+    # All of it is read before any of it is sent.
+    reading = given.read(_texts(session), mesh=session.mesh)
+    resources = _marked(reading, wishes.apply_set)
+    errors: list[KumactlError] = [*reading.wrong]
+    if resources or errors or reading.observed:
+        _remark(session, reading)
+    if not resources and not errors:
+        raise NothingGivenError("no resource(s) passed to apply")
+    run = stopped = None
+    if resources:
         try:
-            if session.arguments.dry_run:
-                _foretell(session, document, meshes)
-            else:
-                _apply(session, document)
-        except KumactlError:
-            if len(given) > 1:
-                session.console.note(f"{document.subject}, {number} of {len(given)}:")
-            raise
+            run = Run(session.control_plane, session.console, wishes, turns.in_turn(resources))
+            run.go(errors)
+        except (UnreachableError, UsageError) as error:
+            stopped = error
+    if stopped is not None and not errors and not (run and run.done):
+        raise stopped
+    if errors or stopped is not None:
+        total = len({each.document.path for each in resources}) + len(reading.wrong)
+        raise _summed_up(errors, stopped, total, run, wishes)
 
 
-def _resources(session: Session) -> Iterator[ResourceDocument]:
+def _wishes(session: Session) -> Wishes:
+    arguments = session.arguments
+    if (arguments.prune or arguments.prune_meshes) and not arguments.apply_set:
+        raise UsageError(
+            "--prune needs --apply-set NAME: what was applied under that name before, and is in the"
+            " files no more, is deleted"
+        )
+    return Wishes(
+        dry_run=arguments.dry_run,
+        strict=arguments.strict,
+        keep_going=arguments.keep_going,
+        apply_set=apply_set.checked_name(arguments.apply_set) if arguments.apply_set else "",
+        prune=arguments.prune or arguments.prune_meshes,
+        prune_meshes=arguments.prune_meshes,
+    )
+
+
+def _texts(session: Session) -> Iterator[SourceText | UsageError]:
     variables = session.named_values("--var", session.arguments.var)
     for name in session.arguments.file:
         timeout_seconds: float = session.arguments.api_timeout
         if name == "-":
             session.stdin.take("-f")
         for source in sources.read(name, session.console.stdin, timeout_seconds=timeout_seconds):
-            text = templates.fill(source.text, variables, source.name)
-            values = yaml_text.parse_documents(text, source.name)
-            for number, value in enumerate(values, start=1):
-                shown = source.name if len(values) == 1 else f"{source.name}, document {number}"
-                yield from read_resources(value, shown, mesh=session.mesh)
+            try:
+                yield _filled(source, variables)
+            except UsageError as error:
+                yield error
 
 
-def _apply(session: Session, document: ResourceDocument) -> None:
-    plane = session.control_plane
-    before = plane.find(document.path)
-    stored = plane.put(document.path, document.body)
-    for warning in stored.warnings:
-        session.console.note(f"Warning: {warning}")
-    if stored.created or before is None:
-        children = made_with_mesh(plane, document)
-        session.console.line(f"{document.subject} created" + (f": {children}" if children else ""))
-        return
-    after = _read_back(plane, document)
-    # What is masked for us may have changed as well.
-    same = after is not None and not shows_masks(after) and comparable(after) == comparable(before)
-    session.console.line(f"{document.subject} {'unchanged' if same else 'updated'}")
+def _filled(source: SourceText | UsageError, variables: Mapping[str, str]) -> SourceText:
+    if isinstance(source, UsageError):
+        raise source
+    return SourceText(source.name, templates.fill(source.text, variables, source.name))
 
 
-def _read_back(plane: ControlPlane, document: ResourceDocument) -> dict[str, object] | None:
-    # The change is made; that it cannot be read back is no failure of this command.
-    try:
-        found = plane.find(document.path)
-    except KumactlError:
-        return None
-    return dict(found) if found is not None else None
+def _marked(reading: Reading, name: str) -> list[Given]:
+    """The resources with the label of the apply set; what has another one is wrong."""
+    resources = []
+    for each in reading.given:
+        try:
+            resources.append(apply_set.marked(each, name) if name else each)
+        except UsageError as error:
+            reading.wrong.append(error)
+    return resources
 
 
-def _foretell(session: Session, document: ResourceDocument, meshes: set[str]) -> None:
-    # Late: the specs of all types are most of what this program could import.
-    try:
-        stored = session.control_plane.find(document.path)
-    except MeshNotFoundError:
-        if document.mesh not in meshes:
-            raise
-        stored = None  # its mesh is made by the same run
-    found = pending_changes(stored, document, catalogue.KINDS)
-    if stored is None:
-        session.console.line(f"{document.subject} would be created")
-    elif not found:
-        session.console.line(f"{document.subject} unchanged")
-    elif len(found) == 1:
-        session.console.line(f"{document.subject} would change: {found[0].line}")
-    else:
-        session.console.line(f"{document.subject} would change:")
-        for change in found:
-            session.console.line(f"  {change.line}")
+def _remark(session: Session, reading: Reading) -> None:
+    for name in reading.empty:
+        session.console.note(f"Warning: {name} holds no resource")
+    for each in reading.observed:
+        session.console.note(f"Warning: {each.shown} is left out: only the control plane writes it")
+    for each, following in turns.given_twice(reading.given):
+        session.console.note(
+            f"Warning: {each.shown} has no effect: {following.place} has the same resource"
+        )
+
+
+def _summed_up(
+    errors: Sequence[KumactlError],
+    stopped: KumactlError | None,
+    total: int,
+    run: Run | None,
+    wishes: Wishes,
+) -> KumactlError:
+    """All that went wrong; `stopped` is what ended the run, if anything did."""
+    told = errors if stopped is None else [*errors, stopped]
+    done, not_deleted = (0, 0) if run is None else (run.done, run.not_deleted)
+    if not_deleted:
+        return SeveralError(told, f"{done} applied, {not_deleted} not deleted")
+    if len(told) == total == 1:
+        return told[0]
+    wrong = f"{len(errors)} of {total} resources {'is' if len(errors) == 1 else 'are'} wrong"
+    if wishes.dry_run:
+        return SeveralError(told, wrong)
+    if run is None or not done:
+        others = len(errors) < total and stopped is None and not wishes.keep_going
+        remedy = "; --keep-going applies what is right" if others else ""
+        return SeveralError(told, f"{wrong}: nothing was applied{remedy}")
+    summed_up = SeveralError(told, f"{wrong}; {done} applied{run.left_out}")
+    if stopped is None:
+        summed_up.exit_status = EXIT_FAILED  # any other says that nothing has changed
+    return summed_up

@@ -1,100 +1,119 @@
-"""`kumactl completion`: scripts for shells, and the words they ask for while one types."""
+"""`kumactl completion`: scripts for shells, and the words they ask for while one types.
+
+Names of meshes and resources come from the control plane. Whoever types waits for it, so it is
+asked once and shortly, and whatever goes wrong means that nothing is offered.
+"""
 
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from pathlib import Path
 from typing import Final
 
+from kong_mesh_cp.core.command_line import completion_scripts
+from kong_mesh_cp.core.command_line.command_words import Place
+from kong_mesh_cp.core.command_line.command_words import candidates as candidates_of
+from kong_mesh_cp.core.resources.registry import TYPES, ResourceType
 from kumactl.commands import flags
+from kumactl.console import Console
 from kumactl.documents import resource_names
+from kumactl.errors import KumactlError
+from kumactl.json_value import objects_at, text_at
+from kumactl.request_log import LogLevel
 from kumactl.session import Session
 
-_BASH: Final = """\
-# bash completion of kumactl: source <(kumactl completion bash)
-_kumactl() {
-    local words
-    mapfile -t words < <(kumactl __complete -- "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)
-    COMPREPLY=("${words[@]}")
-}
-complete -o default -F _kumactl kumactl
-"""
-_ZSH: Final = """\
-#compdef kumactl
-# zsh completion of kumactl: source <(kumactl completion zsh), or a file _kumactl in $fpath
-_kumactl() {
-    local -a found
-    found=(${(f)"$(kumactl __complete -- "${(@)words[2,CURRENT]}" 2>/dev/null)"})
-    if (( ${#found} )); then compadd -a found; else _files; fi
-}
-if [ "$funcstack[1]" = "_kumactl" ]; then _kumactl "$@"; else compdef _kumactl kumactl; fi
-"""
-_FISH: Final = """\
-# fish completion of kumactl: kumactl completion fish | source
-function __kumactl_words
-    set -l words (commandline -opc)[2..-1] (commandline -ct)
-    kumactl __complete -- $words 2>/dev/null
-end
-complete -c kumactl -a '(__kumactl_words)'
-"""
-_SCRIPTS: Final = {"bash": _BASH, "zsh": _ZSH, "fish": _FISH}
-ASK: Final = "__complete"  # not shown in help; only the scripts say it
+PROGRAM: Final = "kumactl"
+SECONDS_MAX: Final = 2.0  # for the control plane to answer
+NAMES_MAX: Final = 1000  # a page of its list
 _TYPED_COMMANDS: Final = ("get", "delete")
+# What a shell may put into a command line as it is: names come from a server.
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_MESH_FLAGS: Final = ("-m", "--mesh")
+_SWITCHING: Final = {("config", "control-planes", word) for word in ("switch", "remove")}
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     completion = flags.group(commands, "completion", "print a script for your shell")
-    for shell, script in _SCRIPTS.items():
-        flags.command(completion, shell, _printing(script), f"for {shell}")
+    for shell in completion_scripts.SHELLS:
+        flags.command(completion, shell, _printing(shell), f"for {shell}")
 
 
-def _printing(script: str) -> flags.Run:
+def _printing(shell: str) -> flags.Run:
     def run(session: Session) -> None:
-        session.console.document(script)
+        session.console.document(completion_scripts.script(shell, PROGRAM))
 
     return run
 
 
-def candidates(root: argparse.ArgumentParser, words: Sequence[str]) -> list[str]:
+def candidates(root: argparse.ArgumentParser, words: Sequence[str], console: Console) -> list[str]:
     """What may stand in place of the last of `words`, which has been begun; sorted."""
-    if not words:
-        return []
-    *complete, begun = words
-    parser, path, positionals, pending = root, [], 0, None
-    for word in complete:
-        if pending is not None:
-            pending = None
-        elif word.startswith("-"):
-            pending = _takes_value(parser, word)
-        elif (inner := _subcommands(parser).get(word)) is not None:
-            parser, positionals = inner, 0
-            path.append(word)
-        else:
-            positionals += 1
-    if pending is not None:
-        found: Iterable[str] = [str(choice) for choice in pending.choices or ()]
-    elif begun.startswith("-"):
-        found = (flag for action in parser._actions for flag in action.option_strings)  # noqa: SLF001
-    elif _subcommands(parser):
-        found = _subcommands(parser)
-    elif path[:1] and path[0] in _TYPED_COMMANDS and positionals == 0:
-        found = resource_names.by_word()
-    else:
-        found = ()
-    return sorted(word for word in found if word.startswith(begun))
+    return candidates_of(root, words, lambda place: _names(place, words, console))
 
 
-def _subcommands(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
-    for action in parser._actions:  # noqa: SLF001 (argparse shows its tree to nobody)
-        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001
-            return dict(action.choices)
-    return {}
+def _names(place: Place, words: Sequence[str], console: Console) -> Iterable[str]:
+    if place.flag == "" and place.path[:1] and place.path[0] in _TYPED_COMMANDS:
+        if not place.positionals:
+            return resource_names.by_word()
+        if len(place.positionals) > 1:
+            return ()
+    session = Session(_arguments(words), console)
+    try:
+        found = _asked(place, session)
+    except KumactlError:
+        return ()
+    finally:
+        session.close()
+    return [name for name in found if _NAME.fullmatch(name)]
 
 
-def _takes_value(parser: argparse.ArgumentParser, flag: str) -> argparse.Action | None:
-    if "=" in flag:
-        return None
-    for action in parser._actions:  # noqa: SLF001
-        if flag in action.option_strings and action.nargs != 0:
-            return action
-    return None
+def _arguments(words: Sequence[str]) -> argparse.Namespace:
+    """What of a command line that is not complete decides whom to ask, and in which mesh."""
+    after = dict(pairwise(words))
+    for word in words:
+        name, equals, value = word.partition("=")
+        if equals:
+            after[name] = value
+    file = after.get("--config-file", "")
+    return argparse.Namespace(
+        config_file=Path(file) if file else None,
+        no_config="--no-config" in words,
+        mesh=after.get("--mesh") or after.get("-m"),
+        api_timeout=SECONDS_MAX,
+        log_level=LogLevel.OFF,
+    )
+
+
+def _asked(place: Place, session: Session) -> Iterable[str]:
+    if place.path in _SWITCHING and place.flag == "--name":
+        return [entry.name for entry in session.configuration.control_planes]
+    named = _type_named(place)
+    if named is None:
+        return ()
+    entry = session.configuration.current()
+    path = resource_names.collection_path(named, session.mesh)
+    query = [("size", str(NAMES_MAX)), ("name", place.begun)]
+    page, _ = session.connect(entry).page(path, query if place.begun else query[:1])
+    return [text_at(item, "name") for item in objects_at(page, "items")]
+
+
+def _type_named(place: Place) -> ResourceType | None:
+    """Of which type a name belongs there."""
+    if place.flag:
+        if place.flag in _MESH_FLAGS:
+            return TYPES["Mesh"]
+        if place.flag == "--zone":
+            return TYPES["Zone"]
+        by_name = place.flag == "--name" and place.path == ("generate", "dataplane-token")
+        return TYPES["Dataplane"] if by_name else None
+    words = resource_names.by_word()
+    match place.path, place.positionals:
+        case (("get" | "delete",), (word,)):
+            return words.get(word.lower())
+        case ("inspect", word), ():
+            found = words.get(word)
+            return found if found and word != resource_names.plural(found) else None
+        case _:
+            return None

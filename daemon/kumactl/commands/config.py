@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import argparse
+from typing import Final
 
-from kumactl import PRODUCT
+from kumactl import PRODUCT, user_token
 from kumactl.commands import flags
 from kumactl.configuration import ControlPlaneEntry, shown_url
 from kumactl.errors import KumactlError, NotFoundError, RefusedError, UnreachableError, UsageError
 from kumactl.output import Format, render
-from kumactl.session import Session
+from kumactl.session import MADE_ANEW, Session
 from kumactl.tables.columns import render_table
 from kumactl.transport import split_url
+
+_ANONYMOUS: Final = "mesh-system:anonymous"  # docs/wire/tokens.md#users
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -71,6 +74,7 @@ def _add(session: Session) -> None:
     session.configuration.put(entry, overwrite=arguments.overwrite)
     if not arguments.skip_check:
         _check_reachable(session, entry)
+        _check_user(session, entry)
     session.save()
     session.console.line(f'added Control Plane "{entry.name}"')
     session.console.line(f'switched active Control Plane to "{entry.name}"')
@@ -84,11 +88,36 @@ def _check_reachable(session: Session, entry: ControlPlaneEntry) -> None:
             f"could not connect to the Control Plane API Server: {error.message}"
         ) from None
     except (RefusedError, NotFoundError) as error:
-        raise UnreachableError(f"{entry.url} is no control plane: {error.message}") from None
+        raise UnreachableError(
+            f"{shown_url(entry.url)} is no control plane: {error.message}"
+        ) from None
     if index.product != PRODUCT and "preview" not in index.version:
         raise KumactlError(
             f"this CLI is for {PRODUCT} but the control plane you're connected to is"
             f" {index.product or 'unknown'}. Please use the CLI for your control plane"
+        )
+
+
+def _check_user(session: Session, entry: ControlPlaneEntry) -> None:
+    """Whether the control plane takes what `entry` says of its user; `GET /` asks nobody for it."""
+    if not (entry.request_headers() or entry.client_cert_file):
+        return
+    try:
+        taken_for = session.connect(entry).who_am_i()
+    except NotFoundError:
+        return  # a version that does not say
+    if entry.token and (fault := user_token.fault(entry.token, session.console.now())):
+        # From its own machine a control plane may take anybody, and not look at the token.
+        raise UsageError(
+            f"the token of --auth-conf is no good: {fault}. {MADE_ANEW}."
+            " To add the control plane all the same: --skip-check"
+        )
+    claimed = user_token.user_of(entry.token)
+    if taken_for == _ANONYMOUS or (claimed and claimed != taken_for):
+        meant = f", not for {claimed}" if claimed else ""
+        session.console.note(
+            f"WARNING: the control plane takes you for {taken_for}{meant}: from here it does not"
+            " ask for what was given"
         )
 
 

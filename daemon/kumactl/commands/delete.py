@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import argparse
+from typing import Final
 
+from kong_mesh_cp.core.formats.near_words import did_you_mean
+from kong_mesh_cp.core.resources.registry import TYPES, ResourceType
 from kumactl.commands import flags
+from kumactl.control_plane import PAGE_SIZE, ControlPlane
 from kumactl.documents import resource_names
-from kumactl.errors import NotFoundError
+from kumactl.errors import KumactlError, MeshNotFoundError, NotFoundError, RefusedError, UsageError
+from kumactl.json_value import count_at, objects_at, text_at
 from kumactl.session import Session
+
+_DATAPLANES_SHOWN_MAX: Final = 5
+_HTTP_BAD_REQUEST: Final = 400
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -18,11 +26,53 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def _run(session: Session) -> None:
-    resource_type = resource_names.type_of_word(session.arguments.type)
+    word: str = session.arguments.type
+    resource_type = resource_names.type_of_word(word)
+    if resource_type.read_only:
+        raise UsageError(f"TYPE: {word} is readOnly, can't use it for write action")
     name: str = session.arguments.name
     path = resource_names.item_path(resource_type, session.mesh, name)
+    plane = session.control_plane
     try:
-        session.control_plane.delete(path)
+        plane.delete(path)
+    except MeshNotFoundError:
+        raise
     except NotFoundError:
-        raise NotFoundError(f'there is no {resource_type.name} with name "{name}"') from None
+        near = _near(plane, resource_names.collection_path(resource_type, session.mesh), name)
+        text = f'there is no {resource_type.name} with name "{name}"{near}'
+        raise NotFoundError(text) from None
+    except RefusedError as error:
+        if resource_type.name == "Mesh" and error.status == _HTTP_BAD_REQUEST:
+            error.message += _proxies_of(plane, name)
+        raise
     session.console.line(f'deleted {resource_type.name} "{name}"')
+
+
+def _near(plane: ControlPlane, collection: str, name: str) -> str:
+    try:
+        page = plane.document(collection, {"size": str(PAGE_SIZE)})
+    except KumactlError:
+        return ""
+    return did_you_mean(name, [text_at(each, "name") for each in objects_at(page, "items")])
+
+
+def _proxies_of(plane: ControlPlane, mesh: str) -> str:
+    """What keeps a mesh from being deleted, and the commands that end that; "" if nothing does."""
+    dataplanes: ResourceType = TYPES["Dataplane"]
+    path = resource_names.collection_path(dataplanes, mesh)
+    try:
+        page = plane.document(path, {"size": str(_DATAPLANES_SHOWN_MAX)})
+    except KumactlError:
+        return ""
+    names = [text_at(each, "name") for each in objects_at(page, "items")]
+    total = max(count_at(page, "total"), len(names))
+    if not names:
+        return ""
+    shown = ", ".join(names[:_DATAPLANES_SHOWN_MAX])
+    if total > len(names):
+        shown += f" and {total - len(names)} others"
+    noun = "Dataplane" if total == 1 else "Dataplanes"
+    return (
+        f": {total} {noun} in it: {shown}. Stop the proxies, then: kumactl delete dataplane"
+        f" {names[0] if total == 1 else 'NAME'} --mesh {mesh}"
+    )

@@ -86,6 +86,10 @@ def _run(session: Session) -> None:
         f" ClusterId: {index.cluster_id}, InstanceId: {index.instance_id}"
     )
     found = _ordered(list(_collect(plane, _types(session))))
+    if session.arguments.format is Form.UNIVERSAL:
+        for each in found:
+            if each.type.name == "Mesh":
+                session.console.document("---\n" + yaml_text.render(_declared(each)))
     for each in found:
         if shows_masks(each.document):
             session.console.note(
@@ -131,7 +135,8 @@ def _is_wanted(
     if profile.migrates:
         policies_too = profile is Profile.FEDERATION_WITH_POLICIES
         of_target_ref = true_at(told, "policy", "isTargetRef")
-        return true_at(told, "includeInFederation") and (policies_too or not of_target_ref)
+        stays = of_target_ref or resource_type.name == "MeshGateway"
+        return true_at(told, "includeInFederation") and (policies_too or not stays)
     return profile is Profile.ALL or resource_type.name != "Dataplane"
 
 
@@ -144,13 +149,17 @@ def _collect(plane: ControlPlane, resource_types: list[ResourceType]) -> Iterato
 
 
 def _ordered(found: list[_Found]) -> list[_Found]:
-    """In an order in which they can be applied: meshes, their secrets, the rest, user keys."""
+    """In an order in which they can be applied: secrets, meshes, the rest, user keys.
+
+    A Mesh may take its certificates from secrets. Those lie in a mesh: in the universal form all
+    meshes are declared before them; in Kubernetes they need none.
+    """
 
     def rank(each: _Found) -> int:
         match each.type.name:
-            case "Mesh":
-                return 0
             case "Secret":
+                return 0
+            case "Mesh":
                 return 1
             case "GlobalSecret":
                 return 4 if each.name.startswith(_LAST_PREFIX) else 3
@@ -161,10 +170,13 @@ def _ordered(found: list[_Found]) -> list[_Found]:
     return sorted(kept, key=rank)
 
 
+def _declared(mesh: _Found) -> JsonObject:
+    """A Mesh with nothing in it, without the policies that a new one is born with."""
+    return {"type": "Mesh", "name": mesh.name, "skipCreatingInitialPolicies": ["*"]}
+
+
 def _universal(found: _Found, profile: Profile) -> JsonObject:
     document = dict(found.document)
-    if found.type.name == "Mesh":
-        document["skipCreatingInitialPolicies"] = ["*"]
     if "labels" in document and profile.migrates:
         document["labels"] = _without_origin(object_at(document, "labels"))
     return document

@@ -9,9 +9,9 @@ import argparse
 import base64
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from kong_mesh_cp.core.formats.durations import format_duration
+from kong_mesh_cp.core.formats.durations import SECOND, format_duration
 from kong_mesh_cp.core.identity.tokens import Claims, DataplaneClaims, UserClaims, ZoneClaims
 from kong_mesh_cp.core.lazy_import import lazy_import
 from kumactl import key_files
@@ -25,6 +25,8 @@ else:
     certificates = lazy_import("kumactl.certificates")
     tokens = lazy_import("kumactl.tokens")
 
+ZONE_SCOPES: Final = ("ingress", "egress", "cp")  # docs/wire/tokens.md#issuing
+
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     generate = flags.group(commands, "generate", "make tokens, keys and certificates")
@@ -33,7 +35,10 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     _add_user_token(generate)
     signing_key = flags.command(generate, "signing-key", _signing_key, "make a key for tokens")
     signing_key.add_argument(
-        "--format", choices=("base64", "pem"), default="base64", help="base64 is for a Secret"
+        "--format",
+        choices=("pem-base64", "pem", "base64"),
+        default="pem-base64",
+        help="pem-base64 is for a Secret; base64 is another word for it",
     )
     public = flags.command(generate, "public-key", _public_key, "the public half of such a key")
     public.add_argument("--signing-key-path", type=Path, required=True, metavar="FILE")
@@ -124,6 +129,12 @@ def _dataplane_token(session: Session) -> None:
 
 def _zone_token(session: Session) -> None:
     zone, scope = session.arguments.zone, session.arguments.scope or ["ingress", "egress"]
+    if unknown := [each for each in scope if each not in ZONE_SCOPES]:
+        # As the original says it, whose lists are Go's.
+        raise UsageError(
+            f"invalid --scope values: [{' '.join(unknown)}]"
+            f" (supported scopes: [{' '.join(ZONE_SCOPES)}])"
+        )
     asked = {"zone": zone, "scope": scope}
     _issue(session, "/tokens/zone", asked, ZoneClaims(zone=zone, scope=tuple(scope)))
 
@@ -136,6 +147,10 @@ def _user_token(session: Session) -> None:
 
 def _issue(session: Session, path: str, asked: Mapping[str, object], claims: Claims) -> None:
     arguments = session.arguments
+    if arguments.valid_for == 0:
+        raise UsageError("You must set a token validFor value: how long it is good, such as 24h")
+    if arguments.valid_for < SECOND:
+        raise UsageError("--valid-for is at least 1s")
     if bool(arguments.signing_key_path) != bool(arguments.kid):
         raise UsageError("--signing-key-path and --kid belong together")
     if arguments.signing_key_path is None:

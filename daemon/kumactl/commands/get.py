@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import textwrap
 from collections.abc import Sequence
+from typing import Final
 
+from kong_mesh_cp.core.formats.near_words import nearest
 from kong_mesh_cp.core.resources.registry import ResourceType
 from kumactl.commands import flags
 from kumactl.documents import resource_names
@@ -14,15 +17,45 @@ from kumactl.output import Format, render
 from kumactl.session import Session
 from kumactl.tables.resource_tables import footer, resource_table
 
+_HELP_COLUMNS: Final = 80
+
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = flags.command(commands, "get", _run, "show resources")
-    parser.epilog = f"Types: {', '.join(sorted(resource_names.by_word()))}."
+    parser.epilog = _types()
+    flags.keep_lines(parser)
     parser.add_argument("type", metavar="TYPE", help="`meshes` lists, `mesh NAME` shows one")
     parser.add_argument("name", metavar="NAME", nargs="?")
     flags.add_mesh(parser)
     flags.add_output(parser, unsaid=None)
     flags.add_page(parser)
+
+
+def instead_of(word: str) -> str:
+    """What to say to one who wrote a type where a command belongs: `kumactl meshes`."""
+    found = nearest(word, resource_names.by_word())
+    return "" if found is None else f'; did you mean "kumactl get {found}"?'
+
+
+def _types() -> str:
+    """The types in groups, for `--help`."""
+    lines = ["types, as lists; in parentheses what is short for them:"]
+    for heading, words in resource_names.by_group().items():
+        lines += ["", f"  {heading}:"]
+        lines += textwrap.wrap(
+            ", ".join(words),
+            _HELP_COLUMNS,
+            initial_indent="    ",
+            subsequent_indent="    ",
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+    lines += [
+        "",
+        "One of them has the word for one, and its name: kumactl get mesh default.",
+    ]
+    lines += ["Any type may also be written as in a document: kumactl get MeshTimeout."]
+    return "\n".join(lines)
 
 
 def _run(session: Session) -> None:
@@ -50,10 +83,7 @@ def _show_one(session: Session, resource_type: ResourceType, name: str) -> None:
 
 
 def _show_all(session: Session, resource_type: ResourceType) -> None:
-    size, offset = session.arguments.size, session.arguments.offset
-    query = [("size", str(size))] if size is not None else []
-    if offset is not None:
-        query.append(("offset", offset))
+    query = flags.page_query(session.arguments)
     path = resource_names.collection_path(resource_type, session.mesh)
     page, following = session.control_plane.page(path, query)
     _show(session, resource_type, page, objects_at(page, "items"), footer(following))

@@ -18,32 +18,42 @@ from kumactl.output import Format, render
 from kumactl.session import Session
 from kumactl.tables import insight_tables
 
-_ADMIN_QUERIES: Final = {"config-dump": "xds", "stats": "stats", "clusters": "clusters"}
+_CONFIG_DUMP: Final = "config-dump"
+_ADMIN_QUERIES: Final = {_CONFIG_DUMP: "xds", "stats": "stats", "clusters": "clusters"}
 _ZONE_PROXIES: Final = (
-    ("zone-ingress", "zone-ingresses", "/zone-ingresses", "/zoneingresses", "zoneIngressInsight"),
-    ("zoneegress", "zoneegresses", "/zoneegresses", "/zoneegresses", "zoneEgressInsight"),
+    (
+        *(("zoneingress", "zone-ingress"), "zone-ingresses"),
+        *("/zone-ingresses", "/zoneingresses", "zoneIngressInsight"),
+    ),
+    (
+        *(("zoneegress",), "zoneegresses"),
+        *("/zoneegresses", "/zoneegresses", "zoneEgressInsight"),
+    ),
 )
 _ABOUT_NO_PROXY: Final = ("VirtualOutbound",)  # it gives names to services
 Table = Callable[[Session, Iterable[JsonObject]], str]
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    inspect = flags.group(commands, "inspect", "show what runs, and what applies to it")
+    inspect = flags.group(
+        commands, "inspect", "show what runs, and what applies to it", output=True
+    )
     _add_list(inspect, "meshes", "/mesh-insights", _meshes, "meshes and their resources")
     _add_list(inspect, "zones", "/zones/_overview", _zones, "zones")
     _add_services(inspect)
     _add_dataplanes(inspect)
-    for single, plural, path, admin_path, insight in _ZONE_PROXIES:
+    for (single, *aliases), plural, path, admin_path, insight in _ZONE_PROXIES:
         table = partial(_zone_proxies, insight)
         _add_list(inspect, plural, f"{path}/_overview", table, f"{plural} and their state")
-        proxy = flags.command(
-            inspect, single, partial(_admin, admin_path), f"what Envoy of one {single} has"
-        )
+        run = partial(_admin, admin_path)
+        summary = f"what Envoy of one {single} has"
+        proxy = flags.command(inspect, single, run, summary, aliases=aliases)
         proxy.add_argument("name", metavar="NAME")
-        proxy.add_argument("--type", choices=tuple(_ADMIN_QUERIES), default="config-dump")
+        _add_admin(proxy, tuple(_ADMIN_QUERIES), unsaid=_CONFIG_DUMP)
     gateway = flags.command(inspect, "meshgateway", _gateway, "the proxies of a gateway")
     gateway.add_argument("name", metavar="NAME")
     flags.add_mesh(gateway)
+    flags.add_output(gateway, unsaid=argparse.SUPPRESS)
     for resource_type in TYPES.values():
         if (
             resource_type.is_policy
@@ -61,29 +71,52 @@ def _add_list(
     summary: str,
 ) -> None:
     parser = flags.command(inspect, word, lambda session: _show(session, path, table), summary)
-    flags.add_output(parser)
+    flags.add_output(parser, unsaid=argparse.SUPPRESS)
 
 
 def _add_services(inspect: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = flags.command(inspect, "services", _services, "services of a mesh")
     flags.add_mesh(parser)
-    flags.add_output(parser)
+    flags.add_output(parser, unsaid=argparse.SUPPRESS)
 
 
 def _add_dataplanes(inspect: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     many = flags.command(inspect, "dataplanes", _dataplanes, "data plane proxies and their state")
     many.add_argument(
-        "--tag", action="append", type=flags.pair, default=[], metavar="KEY=VALUE", help="filter"
+        "--tag",
+        action="extend",
+        type=flags.tags,
+        default=[],
+        metavar="KEY=VALUE[,KEY=VALUE…]",
+        help="those that have all of these tags; may be repeated",
     )
     many.add_argument("--gateway", action="store_true", help="gateways only")
+    many.add_argument("--ingress", action="store_true", help="ingresses only")
     flags.add_mesh(many)
-    flags.add_output(many)
+    flags.add_output(many, unsaid=argparse.SUPPRESS)
     one = flags.command(inspect, "dataplane", _dataplane, "what one data plane proxy gets")
     one.add_argument("name", metavar="NAME")
-    one.add_argument("--type", choices=("policies", *_ADMIN_QUERIES, "config"), default="policies")
+    _add_admin(one, ("policies", *_ADMIN_QUERIES, "config"), unsaid="policies")
     one.add_argument("--shadow", action="store_true", help="with the policies in shadow mode")
     one.add_argument("--include", type=flags.words, default=[], metavar="diff")
     flags.add_mesh(one)
+
+
+def _add_admin(parser: argparse.ArgumentParser, types: Sequence[str], *, unsaid: str) -> None:
+    """The flags of what asks a proxy itself."""
+    parser.add_argument("--type", choices=tuple(types), default=unsaid)
+    parser.add_argument(  # the original's older form of it
+        "--config-dump",
+        action="store_const",
+        dest="type",
+        const=_CONFIG_DUMP,
+        default=argparse.SUPPRESS,
+        help=argparse.SUPPRESS,
+    )
+    parser.add_argument(
+        "--include-eds", action="store_true", help="endpoints, too; with --type config-dump"
+    )
+    flags.add_output(parser, unsaid=argparse.SUPPRESS)
 
 
 def _add_policy(
@@ -97,17 +130,25 @@ def _add_policy(
     )
     parser.add_argument("name", metavar="NAME")
     parser.add_argument("--new-api", action="store_true", help="ask which proxies it selects")
+    flags.add_page(parser)
     flags.add_mesh(parser)
+    flags.add_output(parser, unsaid=argparse.SUPPRESS)
 
 
 def _show(session: Session, path: str, table: Table, query: Sequence[tuple[str, str]] = ()) -> None:
     items = list(session.control_plane.items(path, query))
-    form: Format = session.arguments.output
-    if form is Format.TABLE:
+    page = {"total": len(items), "items": items, "next": None}
+    if not _rendered(session, page):
         session.console.document(table(session, items))
-    else:
-        page = {"total": len(items), "items": items, "next": None}
-        session.console.document(render(page, form))
+
+
+def _rendered(session: Session, answer: JsonObject) -> bool:
+    """Whether `-o` asked for JSON or YAML; then `answer` has been printed as such."""
+    form: Format | None = session.arguments.output
+    if form is None or form is Format.TABLE:
+        return False
+    session.console.document(render(answer, form))
+    return True
 
 
 def _meshes(session: Session, items: Iterable[JsonObject]) -> str:
@@ -132,6 +173,8 @@ def _dataplanes(session: Session) -> None:
     query = [("tag", f"{key}:{value}") for key, value in session.arguments.tag]
     if session.arguments.gateway:
         query.append(("gateway", "true"))
+    if session.arguments.ingress:
+        query.append(("ingress", "true"))
     _show(
         session,
         f"/meshes/{segment(session.mesh)}/dataplanes/_overview",
@@ -144,6 +187,7 @@ def _dataplane(session: Session) -> None:
     arguments = session.arguments
     if (arguments.shadow or arguments.include) and arguments.type != "config":
         raise UsageError("--shadow and --include can be used only when --type=config")
+    _require_config_dump(session)
     path = f"/meshes/{segment(session.mesh)}/dataplanes"
     if arguments.type in _ADMIN_QUERIES:
         _admin(path, session)
@@ -155,12 +199,21 @@ def _dataplane(session: Session) -> None:
     else:
         target = f"{path}/{segment(arguments.name)}/policies"
         answer = session.control_plane.document(target)
-        _print_lines(session, attachments.policies_of_dataplane(answer))
+        if not _rendered(session, answer):
+            _print_lines(session, attachments.policies_of_dataplane(answer))
+
+
+def _require_config_dump(session: Session) -> None:
+    if session.arguments.include_eds and session.arguments.type != _CONFIG_DUMP:
+        raise UsageError(f"flag '--include-eds' can be used only when '--type={_CONFIG_DUMP}'")
 
 
 def _admin(path: str, session: Session) -> None:
-    asked = _ADMIN_QUERIES[session.arguments.type]
-    query = [("include_eds", "true")] if asked == "xds" else []
+    """What Envoy says is shown as it says it, whatever `-o` is."""
+    _require_config_dump(session)
+    arguments = session.arguments
+    asked = _ADMIN_QUERIES[arguments.type]
+    query = [("include_eds", str(arguments.include_eds).lower())] if asked == "xds" else []
     target = f"{path}/{segment(session.arguments.name)}/{asked}"
     session.console.foreign(session.control_plane.text(target, query))
 
@@ -168,6 +221,8 @@ def _admin(path: str, session: Session) -> None:
 def _gateway(session: Session) -> None:
     path = f"/meshes/{segment(session.mesh)}/meshgateways/{segment(session.arguments.name)}"
     answer = session.control_plane.document(f"{path}/dataplanes")
+    if _rendered(session, answer):
+        return
     names = (text_at(item, "dataplane", "name") for item in objects_at(answer, "items"))
     _print_lines(session, names)
 
@@ -175,12 +230,16 @@ def _gateway(session: Session) -> None:
 def _policy(resource_type: ResourceType, session: Session) -> None:
     path = resource_names.item_path(resource_type, session.mesh, session.arguments.name)
     if session.arguments.new_api:
-        answer = session.control_plane.document(f"{path}/_resources/dataplanes")
+        query = flags.page_query(session.arguments)
+        answer, _ = session.control_plane.page(f"{path}/_resources/dataplanes", query)
+        if _rendered(session, answer):
+            return
         table = attachments.selected_table(objects_at(answer, "items"), count_at(answer, "total"))
         session.console.document(table)
         return
     answer = session.control_plane.document(f"{path}/dataplanes")
-    _print_lines(session, attachments.dataplanes_of_policy(answer))
+    if not _rendered(session, answer):
+        _print_lines(session, attachments.dataplanes_of_policy(answer))
 
 
 def _print_lines(session: Session, lines: Iterable[str]) -> None:

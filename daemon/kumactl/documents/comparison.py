@@ -9,12 +9,14 @@ from typing import Any, Final
 
 from kong_mesh_cp.core.formats.go_values import ParseError
 from kong_mesh_cp.core.resources import inline_secrets, labels
+from kong_mesh_cp.core.resources.body_members import known_body
 from kong_mesh_cp.core.resources.kind import InvalidResourceError, Kind
 from kumactl.documents.differences import ABSENT, Change, Step, changes, without_equal_durations
 from kumactl.documents.resource_document import ResourceDocument
 from kumactl.errors import FieldError, KumactlError
 from kumactl.json_value import JsonObject, object_at
 
+REFUSED: Final = "Could not process a resource (Resource is not valid)"  # as the server says it
 _OF_SERVER: Final = frozenset({"creationTime", "modificationTime", "status"})
 _META: Final = ("type", "mesh", "name", "labels")
 _COMPUTED_LABELS: Final = frozenset(
@@ -42,11 +44,14 @@ def pending_changes(
 ) -> list[Change]:
     """What applying `document` changes of `stored`; all of it when nothing is stored.
 
-    Raises: KumactlError with every violation, where the document's kind is known and it is
-    wrong in a way that the server would refuse.
+    The document has been judged: where a rule of this program finds fault with it all the same,
+    it is compared as it stands.
     """
     kind = kinds.get(document.type.name)
-    wanted = _checked(document.body, kind) if kind else dict(document.body)
+    try:
+        wanted = as_shown(document.body, kind) if kind else dict(document.body)
+    except KumactlError:
+        wanted = dict(document.body)
     type_name = document.type.name
     if stored is None:
         return _hidden(type_name, {}, wanted, changes({}, wanted))
@@ -99,18 +104,34 @@ def shows_masks(resource: JsonObject) -> bool:
     return inline_secrets.MASK in text or inline_secrets.MASK_IN_BASE64 in text
 
 
-def _checked(body: JsonObject, kind: Kind[Any]) -> dict[str, object]:
-    """`body` as the server will show it: defaults left out, durations in one form."""
+def as_shown(body: JsonObject, kind: Kind[Any], *, strict: bool = False) -> dict[str, object]:
+    """`body` as the server will show it: defaults and unknown members left out, durations in one
+    form. `strict`: unknown members are wrong.
+
+    Raises: KumactlError with every violation, where the server would refuse it.
+    """
     try:
-        spec = kind.parse(body)
-        violations = kind.validate(spec)
+        known = known_body(kind, body)
+        spec = kind.parse(known.document)
+        violations = [*kind.validate(spec), *(known.violations if strict else ())]
     except ParseError as error:
-        raise KumactlError(f"Bad Request (invalid {kind.type} object: {error.reason})") from None
+        at = error.path.lstrip(".")
+        fields = [FieldError(at, error.advice)] if at else []
+        message = f"Bad Request (invalid {kind.type} object: {error.reason})"
+        raise KumactlError(message, fields=fields) from None
     except InvalidResourceError as error:
-        violations = error.violations
+        violations = [*error.violations]
         spec = None
     if violations:
         fields = [FieldError(each.field, each.message) for each in violations]
-        raise KumactlError("Could not process a resource (Resource is not valid)", fields=fields)
+        raise KumactlError(REFUSED, fields=fields)
     meta = {key: body[key] for key in _META if key in body}
     return {**meta, **kind.render(spec)}
+
+
+def unknown_members(body: JsonObject, kind: Kind[Any]) -> Sequence[str]:
+    """A warning for each member of `body` that has no effect, in the words of the server."""
+    try:
+        return known_body(kind, body).warnings
+    except ParseError:
+        return ()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import base64
-import binascii
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from kong_mesh_cp.core.formats.near_words import did_you_mean
 from kong_mesh_cp.core.resources.labels import MESH
 from kong_mesh_cp.core.resources.registry import TYPES, ResourceType
 from kumactl.documents import resource_names
@@ -19,6 +19,7 @@ _SECRET_TYPES: Final = {
     "system.kuma.io/secret": "Secret",
     "system.kuma.io/global-secret": "GlobalSecret",
 }
+_IDENTITY: Final = frozenset({"type", "mesh", "name", "labels"})
 # The server's own; in a body they mean nothing.
 _TIMES: Final = ("creationTime", "modificationTime")
 
@@ -43,72 +44,101 @@ class ResourceDocument:
         return f"{named} (mesh {self.mesh})" if self.type.is_mesh_scoped else named
 
 
-def read_resources(value: object, source: str, *, mesh: str) -> Iterator[ResourceDocument]:
-    """The resources of one YAML document: one, or the items of a list of them.
+def items_of(value: object, source: str) -> Iterator[tuple[str, object]]:
+    """What one YAML document holds, each with its place: itself, or the items of a list."""
+    items = value.get("items") if isinstance(value, dict) else None
+    if isinstance(value, dict) and isinstance(items, list) and "type" not in value:
+        for number, item in enumerate(items, start=1):
+            yield from items_of(item, f"{source}, item {number}")
+    else:
+        yield source, value
 
-    `mesh` is meant where a document of a mesh-scoped type names none. Raises: UsageError.
+
+def read_resource(value: object, source: str, *, mesh: str) -> ResourceDocument:
+    """The resource that `value` stands for, in either form.
+
+    `mesh` is meant where a document of a mesh-scoped type names none. Raises: UsageError with
+    all that keeps it from being one.
     """
     if not isinstance(value, dict):
         raise UsageError(f"{source} is no resource: it is not an object")
-    items = value.get("items")
-    if isinstance(items, list) and ("type" not in value):
-        for number, item in enumerate(items, start=1):
-            yield from read_resources(item, f"{source}, item {number}", mesh=mesh)
-    elif "apiVersion" in value or "kind" in value:
-        yield _from_kubernetes(value, source, mesh)
-    else:
-        yield _universal(value, source, mesh)
+    if "apiVersion" in value or "kind" in value:
+        return _from_kubernetes(value, source, mesh)
+    return _universal(value, source, mesh)
 
 
-def _universal(document: JsonObject, source: str, mesh: str) -> ResourceDocument:
-    resource_type = _known_type(text_at(document, "type"), source, "type")
-    name = _name(document.get("name"), source, "name")
-    given = document.get("mesh")
-    if given is not None and not isinstance(given, str):
-        raise UsageError(f"{source}: mesh is not a text")
+def _universal(given: JsonObject, source: str, mesh: str) -> ResourceDocument:
+    document, problems = _in_lower_case(given)
+    owner = document.get("mesh")
+    problems += [_type_problem(document.get("type"), "type"), _name_problem(document, "name")]
+    if owner is not None and not isinstance(owner, str):
+        problems.append("mesh is not a text: put it between quotes")
+    _refuse(source, problems)
     body = {key: item for key, item in document.items() if key not in _TIMES}
-    return _placed(resource_type, given or mesh, name, body)
+    resource_type = TYPES[text_at(document, "type")]
+    return _placed(resource_type, text_at(document, "mesh") or mesh, text_at(body, "name"), body)
+
+
+def _in_lower_case(given: JsonObject) -> tuple[JsonObject, list[str]]:
+    """`given` with its identity as the API writes it, and what stands there twice.
+
+    As Go reads JSON, the server takes names of members in any letter case; here a path is made
+    of them.
+    """
+    document: dict[str, object] = {}
+    problems = []
+    for key, item in given.items():
+        written = key.lower() if key.lower() in _IDENTITY else key
+        if written in document:
+            problems.append(f"{written} is there twice, in another letter case")
+        document[written] = item
+    return document, problems
 
 
 def _from_kubernetes(document: JsonObject, source: str, mesh: str) -> ResourceDocument:
-    name = _name(object_at(document, "metadata").get("name"), source, "metadata.name")
-    labels = dict(object_at(document, "metadata", "labels"))
+    metadata = object_at(document, "metadata")
+    labels = dict(object_at(metadata, "labels"))
     owner = text_at(document, "mesh") or text_at(labels, MESH) or mesh
     api, kind = text_at(document, "apiVersion"), text_at(document, "kind")
+    problems = [_name_problem(metadata, "name", "metadata.name")]
+    members: JsonObject = {}
     if api == "v1" and kind == "Secret":
-        resource_type = _known_type(
-            _SECRET_TYPES.get(text_at(document, "type"), ""), source, "type"
-        )
-        members: JsonObject = {"data": _secret_data(document, source)}
+        word = text_at(document, "type")
+        kind = _SECRET_TYPES.get(word, "")
+        if not kind:
+            problems.append(f"unknown type {word!r}: it is {' or '.join(_SECRET_TYPES)}")
+        data = _secret_data(document)
+        problems.append("data.value is not base64" if data is None else "")
+        members = {"data": data}
     elif api == _KUMA_API:
-        resource_type = _known_type(kind, source, "kind")
+        problems.append(_type_problem(kind, "kind"))
         spec = document.get("spec")
         spec = {} if spec is None else spec
         if not isinstance(spec, dict):
-            raise UsageError(f"{source}: spec is not an object")
-        # A status is the server's; a spec's own `type` or `name` would hide the resource's.
-        members = {"spec": spec} if resource_type.plugin else _inline(spec, source)
+            problems.append("spec is not an object")
+        elif (known := TYPES.get(kind)) is not None and known.plugin:
+            # A status is the server's.
+            members = {"spec": spec}
+        else:
+            # A spec's own `type` or `name` would hide the resource's.
+            taken = sorted(spec.keys() & _IDENTITY)
+            problems.append(f"spec must not hold {', '.join(taken)}" if taken else "")
+            members = spec
     else:
-        raise UsageError(f"{source}: no resource of Kuma: apiVersion {api!r}, kind {kind!r}")
+        problems = [f"no resource of Kuma: apiVersion {api!r}, kind {kind!r}"]
+    _refuse(source, problems)
     body: dict[str, object] = {"labels": labels} if labels else {}
-    return _placed(resource_type, owner, name, {**body, **members})
+    return _placed(TYPES[kind], owner, text_at(metadata, "name"), {**body, **members})
 
 
-def _inline(spec: JsonObject, source: str) -> JsonObject:
-    taken = sorted(spec.keys() & {"type", "mesh", "name", "labels"})
-    if taken:
-        raise UsageError(f"{source}: spec must not hold {', '.join(taken)}")
-    return spec
-
-
-def _secret_data(document: JsonObject, source: str) -> str:
+def _secret_data(document: JsonObject) -> str | None:
     if plain := text_at(document, "stringData", "value"):
         return base64.b64encode(plain.encode()).decode()
     data = text_at(document, "data", "value")
     try:
         base64.b64decode(data, validate=True)
-    except binascii.Error:
-        raise UsageError(f"{source}: data.value is not base64") from None
+    except ValueError:
+        return None
     return data
 
 
@@ -124,15 +154,26 @@ def _placed(
     return ResourceDocument(resource_type, mesh, name, body)
 
 
-def _known_type(name: str, source: str, field: str) -> ResourceType:
-    resource_type = TYPES.get(name)
-    if resource_type is None or not resource_type.path:
-        shown = f"unknown {field} {name!r}" if name else f"{field} cannot be empty"
-        raise UsageError(f"{source}: {shown}")
-    return resource_type
+def _type_problem(name: object, field: str) -> str:
+    if not isinstance(name, str) or not name:
+        return f"{field} {'is not a text' if name else 'cannot be empty'}"
+    found = TYPES.get(name)
+    if found is not None and found.path:
+        return ""
+    known = [each.name for each in TYPES.values() if each.path]
+    return f"unknown {field} {name!r}{did_you_mean(name, known)}"
 
 
-def _name(value: object, source: str, field: str) -> str:
-    if not isinstance(value, str) or not value:
-        raise UsageError(f"{source}: {field} {'is not a text' if value else 'cannot be empty'}")
-    return value
+def _name_problem(members: JsonObject, key: str, field: str = "") -> str:
+    value = members.get(key)
+    if isinstance(value, str) and value:
+        return ""
+    if not value and not isinstance(value, int | float):
+        return f"{field or key} cannot be empty"
+    return f"{field or key} is not a text: put it between quotes"
+
+
+def _refuse(source: str, problems: Sequence[str]) -> None:
+    told = "; ".join(problem for problem in problems if problem)
+    if told:
+        raise UsageError(f"{source}: {told}")

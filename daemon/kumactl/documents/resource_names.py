@@ -7,10 +7,18 @@ from functools import cache
 from typing import Final
 from urllib.parse import quote
 
+from kong_mesh_cp.core.formats.near_words import did_you_mean
 from kong_mesh_cp.core.resources.registry import TYPES, ResourceType
 from kumactl.errors import UsageError
 
 DEFAULT_MESH: Final = "default"
+_GROUPS: Final = (
+    _MESHES := "meshes, services and proxies",
+    _POLICIES := "policies",
+    _OLDER_POLICIES := "older policies, by sources and destinations",
+    _ACCESS := "secrets and access",
+    _INSIGHTS := "what the control plane has seen",
+)
 
 
 @cache
@@ -30,8 +38,29 @@ def type_of_word(word: str) -> ResourceType:
     """The type that `word` means on a command line. Raises: UsageError."""
     found = by_word().get(word.lower())
     if found is None:
-        raise UsageError(f'unknown resource type "{word}". `kumactl get --help` lists them')
+        near = did_you_mean(word, by_word()) or "."
+        raise UsageError(f'unknown resource type "{word}"{near} `kumactl get --help` lists them')
     return found
+
+
+def by_group() -> Mapping[str, list[str]]:
+    """What `get` lists, in groups with a heading each: `meshtimeouts (mt)`."""
+    groups: dict[str, list[str]] = {heading: [] for heading in _GROUPS}
+    for resource_type in dict.fromkeys(by_word().values()):
+        short = resource_type.kumactl[2:]
+        shown = f"{plural(resource_type)} ({', '.join(short)})" if short else plural(resource_type)
+        groups[_group(resource_type)].append(shown)
+    return {heading: sorted(words) for heading, words in groups.items()}
+
+
+def _group(resource_type: ResourceType) -> str:
+    if resource_type.read_only:
+        return _INSIGHTS
+    if resource_type.is_policy:
+        return _POLICIES if resource_type.is_target_ref_policy else _OLDER_POLICIES
+    if resource_type.name.startswith("Access") or resource_type.name.endswith("Secret"):
+        return _ACCESS
+    return _MESHES
 
 
 def singular(resource_type: ResourceType) -> str:

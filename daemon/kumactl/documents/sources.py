@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import BinaryIO, Final
 from urllib.parse import urljoin, urlsplit
 
+from kumactl.documents.encodings import text_of
 from kumactl.errors import UnreachableError, UsageError
 from kumactl.transport import Answer, Transport
 
-DOCUMENT_BYTES_MAX: Final = 16 * 1024 * 1024
+_MIB: Final = 1024 * 1024
+DOCUMENT_BYTES_MAX: Final = 16 * _MIB
 REDIRECTS_MAX: Final = 5
 _SUFFIXES: Final = {".yaml", ".yml", ".json"}
 
@@ -24,22 +26,30 @@ class SourceText:
     text: str
 
 
-def read(name: str, stdin: BinaryIO, *, timeout_seconds: float) -> Iterator[SourceText]:
-    """All texts that `name` stands for: `-`, a URL, a file, or a folder's YAML and JSON files.
-
-    Raises: UsageError, UnreachableError.
+def read(
+    name: str, stdin: BinaryIO, *, timeout_seconds: float
+) -> Iterator[SourceText | UsageError]:
+    """All texts that `name` stands for: `-`, a URL, a file, or a folder's YAML and JSON files;
+    and why one of them cannot be read. Raises: UnreachableError.
     """
+    try:
+        yield from _read(name, stdin, timeout_seconds)
+    except UsageError as error:
+        yield error
+
+
+def _read(name: str, stdin: BinaryIO, timeout_seconds: float) -> Iterator[SourceText | UsageError]:
     if name == "-":
         yield _text("standard input", stdin.read(DOCUMENT_BYTES_MAX + 1))
     elif name.startswith(("http://", "https://")):
-        yield _text(name, _download(name, timeout_seconds))
+        yield _text(_shown(name), _download(name, timeout_seconds))
     elif Path(name).is_dir():
         yield from _folder(Path(name))
     else:
         yield _file(Path(name))
 
 
-def _folder(folder: Path) -> Iterator[SourceText]:
+def _folder(folder: Path) -> Iterator[SourceText | UsageError]:
     try:
         files = sorted(path for path in folder.iterdir() if path.suffix.lower() in _SUFFIXES)
     except OSError as error:
@@ -47,7 +57,10 @@ def _folder(folder: Path) -> Iterator[SourceText]:
     if not files:
         raise UsageError(f"{str(folder)!r} holds no .yaml, .yml or .json file")
     for path in files:
-        yield _file(path)
+        try:
+            yield _file(path)
+        except UsageError as error:
+            yield error
 
 
 def _file(path: Path) -> SourceText:
@@ -62,11 +75,11 @@ def _file(path: Path) -> SourceText:
 
 def _text(name: str, content: bytes) -> SourceText:
     if len(content) > DOCUMENT_BYTES_MAX:
-        raise UsageError(f"{name} is larger than {DOCUMENT_BYTES_MAX} bytes")
-    try:
-        return SourceText(name, content.decode("utf-8-sig"))
-    except UnicodeDecodeError:
-        raise UsageError(f"{name} is not UTF-8 text") from None
+        raise UsageError(
+            f"{name} is larger than {DOCUMENT_BYTES_MAX // _MIB} MiB. Split it at lines of ---"
+            " into several files, and give their folder: -f FOLDER"
+        )
+    return SourceText(name, text_of(content, name))
 
 
 def _download(url: str, timeout_seconds: float) -> bytes:
@@ -76,12 +89,18 @@ def _download(url: str, timeout_seconds: float) -> bytes:
             return answer.body
         following = answer.headers.get("location", "")
         if answer.status not in {301, 302, 303, 307, 308} or not following:
-            raise UnreachableError(f"{url} cannot be read: HTTP status {answer.status}")
+            raise UnreachableError(f"{_shown(url)} cannot be read: HTTP status {answer.status}")
         following = urljoin(url, following)
         if url.startswith("https://") and not following.startswith("https://"):
-            raise UnreachableError(f"{url} leads to a place without TLS")
+            raise UnreachableError(f"{_shown(url)} leads to a place without TLS")
         url = following
-    raise UnreachableError(f"more than {REDIRECTS_MAX} redirects, the last to {url}")
+    raise UnreachableError(f"more than {REDIRECTS_MAX} redirects, the last to {_shown(url)}")
+
+
+def _shown(url: str) -> str:
+    """`url` without what may be a secret: the user, the password, and all behind the path."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def _get(url: str, timeout_seconds: float) -> Answer:

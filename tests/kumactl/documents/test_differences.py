@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from kong_mesh_cp.core.formats.go_values import JsonObject, ParseError
 from kong_mesh_cp.core.resources.kind import InvalidResourceError, Kind
 from kong_mesh_cp.core.schema.violations import Violation
-from kumactl.documents.comparison import pending_changes
+from kumactl.documents.comparison import as_shown, pending_changes
 from kumactl.documents.differences import ABSENT, Change, changes, without_equal_durations
-from kumactl.documents.resource_document import ResourceDocument, read_resources
+from kumactl.documents.resource_document import ResourceDocument, read_resource
 from kumactl.errors import KumactlError
 
 JSON = st.recursive(
@@ -113,7 +113,7 @@ def test_a_duration_is_the_same_however_it_is_written(
 
 
 def _document(body: dict[str, Any]) -> ResourceDocument:
-    return next(read_resources({"type": "Zone", "name": "z", **body}, "test", mesh="default"))
+    return read_resource({"type": "Zone", "name": "z", **body}, "test", mesh="default")
 
 
 def _kind(*violations: Violation) -> Kind[Any]:
@@ -162,18 +162,22 @@ def test_a_label_of_the_server_that_the_user_sets_another_way_is_a_change() -> N
         (True, (Violation("a", "b"), Violation("c", "d")), ["a: b", "c: d"]),
     ],
 )
-def test_a_dry_run_tells_what_the_server_would_refuse(
+def test_what_the_server_would_refuse_is_told_field_by_field(
     enabled: object, violations: tuple[Violation, ...], fields: list[str]
 ) -> None:
-    wanted = _document({"enabled": enabled})
-
     with pytest.raises(KumactlError) as refused:
-        pending_changes(STORED, wanted, {"Zone": _kind(*violations)})
+        as_shown({"enabled": enabled}, _kind(*violations))
 
     assert refused.value.message == "Could not process a resource (Resource is not valid)"
     assert [f"{each.field}: {each.reason}" for each in refused.value.fields] == fields
 
 
-def test_a_dry_run_of_a_body_that_cannot_be_read_says_why() -> None:
+def test_a_body_that_cannot_be_read_says_why() -> None:
     with pytest.raises(KumactlError, match=r"Bad Request \(invalid Zone object: cannot unmarshal"):
-        pending_changes(None, _document({"enabled": "unreadable"}), {"Zone": _kind()})
+        as_shown({"enabled": "unreadable"}, _kind())
+
+
+def test_what_only_this_program_refuses_is_compared_as_it_stands() -> None:
+    found = pending_changes(STORED, _document({"enabled": "unreadable"}), {"Zone": _kind()})
+
+    assert [change.line for change in found] == ['enabled: (none) -> "unreadable"']

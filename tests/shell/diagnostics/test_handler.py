@@ -8,12 +8,15 @@ from support.daemons.http_peers import get, serving
 
 async def test_health_readiness_and_metrics(tmp_path: Path) -> None:
     serves = False
-    handler = build_diagnostics(ready=lambda: serves, metrics=lambda: "# HELP a b\n")
+    handler = build_diagnostics(
+        ready=lambda: serves, why_not=lambda: "store-gone", metrics=lambda: "# HELP a b\n"
+    )
     async with serving(tmp_path, handler) as server, server.client() as client:
         health = await client.ask(get("/healthy"))
         assert (health.status, health.body) == (200, b"")
         assert "content-type" not in health.headers
-        assert (await client.ask(get("/ready"))).status == 503
+        refused = await client.ask(get("/ready"))
+        assert (refused.status, refused.body) == (503, b"not ready: store-gone\n")
         serves = True
         assert (await client.ask(get("/ready"))).status == 200
         metrics = await client.ask(get("/metrics"))

@@ -10,6 +10,7 @@ import pytest
 from kong_mesh_cp.core.errors import EX_UNAVAILABLE, ListenError
 from kong_mesh_cp.shell.host.listening import address_of, open_tcp
 from support.fakes.users import needs_root, without_root
+from support.suites.patience import HANG_SECONDS
 
 SETTING = "KUMA_API_SERVER_HTTP_PORT"
 
@@ -21,7 +22,9 @@ def test_a_listener_takes_connections_where_it_says(interface: str) -> None:
         assert not listener.get_inheritable()
         shown = address_of(listener).partition(" ")[0]
         host, _, port = shown.removeprefix("http://").rpartition(":")
-        with socket.create_connection((host.strip("[]"), int(port)), timeout=10) as client:
+        with socket.create_connection(
+            (host.strip("[]"), int(port)), timeout=HANG_SECONDS
+        ) as client:
             assert client.getpeername()[1] == listener.getsockname()[1]
 
 
@@ -45,7 +48,7 @@ def test_the_address_shown_can_be_typed_and_says_who_else_reaches_it(
 def test_a_restart_does_not_wait_for_the_connections_of_before() -> None:
     with open_tcp("127.0.0.1", 0, setting=SETTING) as listener:
         port = listener.getsockname()[1]
-        with socket.create_connection(("127.0.0.1", port), timeout=10):
+        with socket.create_connection(("127.0.0.1", port), timeout=HANG_SECONDS):
             listener.setblocking(True)
             accepted, _ = listener.accept()
             accepted.close()  # the side that closes first is left in TIME_WAIT

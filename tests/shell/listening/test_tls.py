@@ -16,6 +16,7 @@ from kong_mesh_cp.shell.http.messages import HeldStream, Request, Response, Stre
 from kong_mesh_cp.shell.listening.limits import Limits
 from support.daemons.http_peers import chunked, get, post
 from support.daemons.tls_peers import ServedTls, pair, serving_tls
+from support.suites.patience import HANG_SECONDS
 
 LARGE = b"x" * 700_000
 
@@ -105,7 +106,7 @@ async def test_a_held_answer_stays_open_until_the_peer_leaves(tmp_path: Path) ->
             assert [await client.line() for _ in range(2)] == [b"6\r\n", b"first\n"]
             assert [await client.line() for _ in range(3)] == [b"\r\n", b"7\r\n", b"second\n"]
             assert not left.is_set()
-        with trio.fail_after(10):
+        with trio.fail_after(HANG_SECONDS):
             await left.wait()
 
 
@@ -121,7 +122,7 @@ async def test_a_held_answer_drops_whole_lines_for_a_peer_that_does_not_read(
         while stream.send_line(line):
             sent += 1
         await may_end.wait()
-        with trio.move_on_after(5):
+        with trio.move_on_after(HANG_SECONDS):
             await stream.wait_closed()
 
     async def handler(_: Request) -> StreamingResponse:
@@ -132,7 +133,7 @@ async def test_a_held_answer_drops_whole_lines_for_a_peer_that_does_not_read(
         await trio.testing.wait_all_tasks_blocked()
         assert sent * len(line) > HELD_BACKLOG_BYTES_MAX
         may_end.set()
-        with trio.fail_after(10):
+        with trio.fail_after(HANG_SECONDS):
             received = b"".join([await client.line() for _ in range(sent + 1)])
         assert received == b"first\n" + line * sent
 
@@ -152,7 +153,7 @@ async def test_a_stop_ends_what_is_idle_or_held_and_says_so(tmp_path: Path) -> N
         await held.ask(get("/held"))
         await trio.testing.wait_all_tasks_blocked()
         server.drain.start()
-        with trio.fail_after(1):
+        with trio.fail_after(HANG_SECONDS):
             assert await idle.rest() == b""
             assert (await held.rest()).endswith(b"0\r\n\r\n")
 
@@ -204,7 +205,7 @@ async def test_handshakes_that_stop_do_not_hold_up_others(tmp_path: Path) -> Non
         await first.send_all((await hello(server))[:50])
         await second.send_all((await hello(server))[:-1])
         await trio.testing.wait_all_tasks_blocked()
-        with trio.fail_after(10):
+        with trio.fail_after(HANG_SECONDS):
             async with server.client() as client:
                 assert (await client.ask(get())).status == 200
 

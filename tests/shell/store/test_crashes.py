@@ -15,6 +15,7 @@ from kong_mesh_cp.usecases.ports.state_store import AuditEntry, Remembered
 from support.fakes.fake_store import FakeStateStore
 from support.fakes.stores import names_of
 from support.storms.store_crashes import STORM_TASKS, STORMS, steps
+from support.suites.patience import HANG_SECONDS
 
 ROOT = Path(__file__).parents[3]
 POINTS_MIN = 60  # fewer would mean that the steps are no longer seen
@@ -28,7 +29,7 @@ def crash(mode: str, directory: Path) -> list[Path]:
         [sys.executable, "-m", "support.storms.store_crashes", mode, str(directory)],
         env={**os.environ, "PYTHONPATH": search},
         check=True,
-        timeout=300,
+        timeout=HANG_SECONDS,
     )
     return sorted(directory.iterdir())
 

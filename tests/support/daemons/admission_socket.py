@@ -14,7 +14,7 @@ from typing import Any
 import trio
 
 from kong_mesh_cp.core.admission.attestation import Rule
-from kong_mesh_cp.shell.admission_socket.limits import SOCKET_LIMITS
+from kong_mesh_cp.shell.admission_socket.limits import SocketPlaces
 from kong_mesh_cp.shell.admission_socket.listener import bound
 from kong_mesh_cp.shell.admission_socket.routes import (
     AdmissionSocket,
@@ -31,6 +31,7 @@ from kong_mesh_cp.usecases.ports.state_store import PeerAttestor
 from support.daemons.http_peers import Answer, Client, post
 from support.fakes.admission import NOON, Desk, open_desk
 from support.fakes.fake_store import FakeStateStore
+from support.suites.patience import HANG_SECONDS
 
 ADMISSIONS = "/v1/admissions"
 
@@ -72,9 +73,12 @@ class OpenSocket:
             return await client.ask(data)
 
     async def until_active(self, count: int) -> None:
-        with trio.fail_after(5):
+        with trio.fail_after(HANG_SECONDS):
             while self.desk.admitting.active != count:
                 await trio.sleep(0.001)
+
+
+PLACES = SocketPlaces()
 
 
 @asynccontextmanager
@@ -88,6 +92,7 @@ async def open_socket(
     uid: int | None = None,
     own_uid: int = 0,
     attesting: Callable[[Peer, Credentials], PeerAttestor] = socket_peer,
+    places: SocketPlaces = PLACES,
 ) -> AsyncIterator[OpenSocket]:
     """Serve in `folder`. With `uid` every peer seems to be that user."""
     reloads: list[str] = []
@@ -99,7 +104,12 @@ async def open_socket(
     async with open_desk(limit=limit, refuses=refuses, rules=rules, store=store) as desk:
         calls = LicenseCalls(document=lambda: {"id": "abc"}, reload=reload)
         admission = AdmissionSocket(
-            desk.admitting, calls, own_uid=own_uid, refusals=desk.refusals, attesting=attesting
+            desk.admitting,
+            calls,
+            own_uid=own_uid,
+            refusals=desk.refusals,
+            attesting=attesting,
+            places=places,
         )
         gate: Gate[Response] = admission
         handler = admission.handle
@@ -120,7 +130,7 @@ async def open_socket(
                         serve_http,
                         trio.SocketListener(trio.socket.from_stdlib_socket(listener)),
                         handler,
-                        limits=SOCKET_LIMITS,
+                        limits=places.limits,
                         error_body=admission.error_body,
                         wall_clock=lambda: NOON,
                         conversations=conversations,

@@ -17,7 +17,7 @@ from kong_mesh_cp.core.resources.registry import TYPES
 
 _PATHS: Final = frozenset(each.path for each in TYPES.values() if each.path)
 ZERO_TIME: Final = "0001-01-01T00:00:00Z"
-INDEX: Final = {
+KUMA_INDEX: Final = {
     "basedOnKuma": "2.10.11",
     "clusterId": "c-1",
     "gui": "/gui",
@@ -26,6 +26,7 @@ INDEX: Final = {
     "product": "Kong Mesh",
     "version": "2.10.11",
 }
+INDEX: Final = {**KUMA_INDEX, "capabilities": ["dryRun", "strict"]}
 
 
 @dataclass(frozen=True)
@@ -133,9 +134,12 @@ def refusal(status: int, title: str, detail: str, **fields: str) -> Reply:
 
 
 class Plane:
-    """Stores what is PUT. Lists come in the order of writing; pages are sorted by name."""
+    """Stores what is PUT, and shows what is there; with `index` KUMA_INDEX it
+    has no dry run. Lists come in the order of writing; pages are sorted by name.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, index: dict[str, Any] = INDEX) -> None:
+        self.index = index
         self.resources: dict[str, dict[str, Any]] = {}
         self.warnings: list[str] = []
         self.now = ZERO_TIME
@@ -152,7 +156,7 @@ class Plane:
     def __call__(self, asked: Asked) -> Reply:
         path = asked.path.rstrip("/") or "/"
         if path == "/":
-            return Reply(body=INDEX)
+            return Reply(body=self.index)
         if path == "/_resources":
             return Reply(
                 body={"resources": [_described(name) for name in TYPES if TYPES[name].path]}
@@ -161,13 +165,20 @@ class Plane:
             case "PUT":
                 status = 200 if path in self.resources else 201
                 times = {"creationTime": self.now, "modificationTime": self.now}
-                self.resources[path] = {**asked.json, **times}
+                if not self._is_dry_run(asked):
+                    self.resources[path] = {**asked.json, **times}
                 return Reply(status, {"warnings": self.warnings} if self.warnings else {})
             case "DELETE":
-                gone = self.resources.pop(path, None)
-                return Reply() if gone else not_found("Could not delete a resource")
+                if path not in self.resources:
+                    return not_found("Could not delete a resource")
+                if not self._is_dry_run(asked):
+                    del self.resources[path]
+                return Reply()
             case _:
                 return self._read(path, dict(asked.query), asked)
+
+    def _is_dry_run(self, asked: Asked) -> bool:
+        return self.index is INDEX and ("dryRun", "true") in asked.query
 
     def _read(self, path: str, query: dict[str, str], asked: Asked) -> Reply:
         if path in self.resources:
@@ -177,7 +188,7 @@ class Plane:
         items = [
             each
             for at, each in self.resources.items()
-            if at.rpartition("/")[0] == path and query.get("name", "") in each["name"]
+            if _is_in(at, path) and query.get("name", "") in each["name"]
         ]
         page: dict[str, Any] = {"total": len(items), "items": items, "next": None}
         if "size" in query:
@@ -188,6 +199,13 @@ class Plane:
                 address = f"http://{asked.headers['host']}{path}"
                 page["next"] = f"{address}?offset={start + size}&size={size}"
         return Reply(body=page)
+
+
+def _is_in(item: str, collection: str) -> bool:
+    """Whether it is in a list: of one mesh, or of a type in all meshes."""
+    folder = item.rpartition("/")[0]
+    of_all = folder.startswith("/meshes/") and "/" not in collection[1:]
+    return folder == collection or (of_all and folder.rpartition("/")[2] == collection[1:])
 
 
 def _described(name: str) -> dict[str, Any]:

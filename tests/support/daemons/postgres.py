@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Self
@@ -24,9 +23,11 @@ except ImportError as error:
 from kong_mesh_cp.shell.store.postgres.address import SCHEMA, PostgresAddress
 from kong_mesh_cp.shell.store.postgres.connections import Connection, connect
 from kong_mesh_cp.shell.store.postgres.store import PostgresStore, open_postgres
+from support.daemons.daemon import free_port
+from support.suites.patience import HANG_SECONDS
 
 PASSWORD = "not-a-secret"
-START_SECONDS_MAX = "120"
+START_SECONDS_MAX = f"{HANG_SECONDS:.0f}"
 UNPRIVILEGED = ("postgres", "nobody")
 
 
@@ -46,6 +47,20 @@ def _user() -> str:
     return next(name for name in UNPRIVILEGED if name in known)
 
 
+def as_server_user(command: list[str]) -> tuple[list[str], Callable[[Path], None]]:
+    """`command` as no server refuses to be run, and what gives that user a folder and its files."""
+    if os.geteuid() != 0:
+        return command, lambda _: None
+    user = _user()
+
+    def own(folder: Path) -> None:
+        for path in (folder, *folder.rglob("*")):
+            shutil.chown(path, user)
+
+    group = str(pwd.getpwnam(user).pw_gid)
+    return ["setpriv", f"--reuid={user}", "--regid", group, "--clear-groups", *command], own
+
+
 class PostgresServer:
     """Listens on 127.0.0.1 only. Made by `serving`."""
 
@@ -53,7 +68,7 @@ class PostgresServer:
         self.directory = directory
         self.data = directory / "data"
         self.log = directory / "log"
-        self.port = _free_port()
+        self.port = free_port()
         self._binaries = binaries()
 
     @classmethod
@@ -107,16 +122,7 @@ class PostgresServer:
         self._run("pg_ctl", "-D", str(self.data), "-w", "-t", START_SECONDS_MAX, "-m", mode, "stop")
 
     def _run(self, program: str, *arguments: str) -> None:
-        command = [str(self._binaries / program), *arguments]
-        if os.geteuid() == 0:
-            command = [
-                "setpriv",
-                f"--reuid={_user()}",
-                "--regid",
-                str(pwd.getpwnam(_user()).pw_gid),
-                "--clear-groups",
-                *command,
-            ]
+        command, _ = as_server_user([str(self._binaries / program), *arguments])
         ended = subprocess.run(
             command, cwd="/", check=False, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE if program == "initdb" else subprocess.DEVNULL,
@@ -154,13 +160,6 @@ def address_of(port: int, database: str) -> PostgresAddress:
     return PostgresAddress(
         host="127.0.0.1", port=port, user="postgres", password=PASSWORD, database=database
     )
-
-
-def _free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
-        return port
 
 
 # By version: what takes away what the step to it has made.

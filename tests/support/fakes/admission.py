@@ -75,6 +75,9 @@ class FakeMeshes:
     def names(self) -> Sequence[str]:
         return self.existing
 
+    def is_awaited(self, mesh: str) -> bool:  # noqa: ARG002
+        return self.being_made is not None and not self.being_made.is_set()
+
     async def made(self, mesh: str) -> None:  # noqa: ARG002
         if self.being_made is not None:
             await self.being_made.wait()

@@ -36,7 +36,7 @@ class FakeStateStore:
     async def _ready(self) -> None:
         await trio.lowlevel.checkpoint()
         if self.failure is not None:
-            raise StateError(
+            raise type(self.failure)(
                 self.failure.message, code=self.failure.code, hint=self.failure.hint
             ) from self.failure
 

@@ -20,10 +20,11 @@ from kong_mesh_cp.usecases.ports.resource_store import (
     Selection,
 )
 from support.fakes.fake_resources import FakeResourceStore
+from support.suites.patience import HANG_SECONDS
 
 AT = datetime(2026, 11, 21, 12, 30, 15, 123456, tzinfo=UTC)
 LATER = AT + timedelta(hours=1)
-FEED_SECONDS_MAX = 60  # only against hanging for ever
+FEED_SECONDS_MAX = HANG_SECONDS
 
 ResourceOpening = Callable[[], AbstractAsyncContextManager[ResourceStore]]
 

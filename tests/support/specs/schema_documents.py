@@ -80,7 +80,7 @@ def _texts(node: TextNode) -> st.SearchStrategy[str]:
     if node.enumeration is not None:
         return st.sampled_from([str(value) for value in node.enumeration.values])
     if node.format == "byte":
-        return st.binary(max_size=6).map(lambda raw: base64.b64encode(raw).decode())
+        return st.binary(min_size=1, max_size=6).map(lambda raw: base64.b64encode(raw).decode())
     if node.pattern is not None:
         return st.from_regex(r"[a-z][a-z0-9]{0,8}", fullmatch=True)
     return st.text(min_size=node.length.minimum or 0, max_size=8)

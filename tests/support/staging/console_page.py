@@ -10,8 +10,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from support.suites.patience import HANG_SECONDS
+
 DOCS = Path(__file__).parents[3] / "docs"
-SECONDS_MAX = 60  # for one command, only against hanging for ever
+SECONDS_MAX = HANG_SECONDS  # for one command
 
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _NAMED = re.compile(r"# ([a-z-]+\.(?:yaml|toml))\n")

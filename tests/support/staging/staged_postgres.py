@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 import re
 import shutil
+from dataclasses import replace
 
 from kong_mesh_cp.shell.store.postgres.address import SCHEMA, PostgresAddress
-from support.daemons.daemon import Daemon, eventually
+from kong_mesh_cp.shell.store.postgres.migrating import migrate_postgres
+from support.daemons.daemon import Daemon, eventually, free_port
+from support.daemons.poolers import pooled
 from support.daemons.postgres import set_back
 from support.daemons.postgres_daemons import variables
-from support.staging.staging import INSTANT, NOW_SHOWN, Said, Scenarios, Stage
+from support.daemons.postgres_roles import LESSER, role
+from support.staging.staging import INSTANT, NOW_SHOWN, STARTING, Said, Scenarios, Stage
 
 POSTGRES = Scenarios()
 HOST_SHOWN = "db.example.com"
@@ -135,6 +139,66 @@ def _(stage: Stage) -> Said:
     return stage.is_refused()
 
 
+@POSTGRES.called("A connection pooler in place of the server")
+def _(stage: Stage) -> Said:
+    ignoring = "ignore_startup_parameters = options"
+    before = pooled(stage.postgres().new_database(), "transaction", ignoring)
+    _set(stage, stage.open.enter_context(before))
+    return stage.is_refused()
+
+
+@POSTGRES.called("A role that may not use all tables")
+def _(stage: Stage) -> Said:
+    server = stage.postgres()
+    address = server.new_database()
+    migrate_postgres(address)
+    stage.open.enter_context(role(server, LESSER))
+    with server.administering(address.database) as administrator:
+        for grant in (
+            f"GRANT USAGE ON SCHEMA {SCHEMA} TO {LESSER}",
+            f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {SCHEMA} TO {LESSER}",
+            f"REVOKE INSERT, UPDATE ON {SCHEMA}.resource FROM {LESSER}",
+        ):
+            administrator.execute(grant.encode())
+    _set(stage, replace(address, user=LESSER))
+    stage.show(f"TO {LESSER}", "TO kong_mesh")
+    return stage.is_refused()
+
+
+@POSTGRES.called("A role that has all the connections that it may have")
+def _(stage: Stage) -> Said:
+    server = stage.postgres()
+    address = server.new_database()
+    stage.open.enter_context(role(server, LESSER))
+    with server.administering() as administrator:
+        administrator.execute(f"ALTER ROLE {LESSER} CONNECTION LIMIT 0".encode())
+    _set(stage, replace(address, user=LESSER))
+    stage.show(f'role "{LESSER}"', 'role "kong_mesh"')
+    stage.show(f"ROLE {LESSER} ", "ROLE kong_mesh ")
+    return stage.is_refused()
+
+
+@POSTGRES.called("A first start whose database takes no changes yet")
+def _(stage: Stage) -> Said:
+    first = _first_control_plane(stage)
+    first.stop()
+    shutil.copytree(first.state, stage.daemon.state)
+    port = free_port()
+    stage.set(KUMA_DIAGNOSTICS_SERVER_PORT=str(port))
+    stage.daemon.addresses["diagnostics"] = f"http://127.0.0.1:{port}"
+    with stage.postgres().administering("test") as connection:
+        connection.execute("TRUNCATE resource, resource_change")
+        connection.execute("SET application_name = 'psql'")
+        connection.execute("SET idle_in_transaction_session_timeout = 0")
+        connection.execute("BEGIN")
+        connection.execute("LOCK TABLE resource IN SHARE MODE")
+        stage.show(f"{connection.info.backend_pid}", "4711")
+        stage.show("user postgres", "user dba")
+        stage.daemon.launch()
+        said = stage.says("defaults-not-made", ready=False, why=STARTING)
+        return said.at(f"since ({INSTANT})", NOW_SHOWN)
+
+
 @POSTGRES.called("A database that everybody on the server may connect to")
 def _(stage: Stage) -> Said:
     _set_served(stage)
@@ -200,6 +264,8 @@ def _(stage: Stage) -> Said:
         # A server that is going says it in its own way, one that has gone cannot.
         (cause,) = re.findall(r"database \w+ (.*); who has a seat keeps it", stage.daemon.stderr)
         stage.show(cause, GONE)
-        return stage.says(code)
+        not_ready = lambda: stage.daemon.diagnostics("/ready").status == 503  # noqa: E731
+        eventually("it is not ready", not_ready)
+        return stage.says(code, ready=False, why="store-unreachable")
     finally:
         server.start()

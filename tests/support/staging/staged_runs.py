@@ -14,6 +14,7 @@ from support.staging.staging import PID_SHOWN, Said, Scenarios, Stage
 RUNS = Scenarios()
 
 DISK_KIB = 512
+DESCRIPTORS = 1024  # as a shell allows
 
 
 @RUNS.called("A global control plane")
@@ -191,6 +192,14 @@ def _(stage: Stage) -> Said:
     assert daemon.api("DELETE", key).status == 200
     stage.open.enter_context(daemon.seat("backend-1"))
     return stage.says("token-not-issued")
+
+
+@RUNS.called("Fewer file descriptors than connections")
+def _(stage: Stage) -> Said:
+    stage.put_license()
+    stage.daemon.wrapper = ("prlimit", f"--nofile={DESCRIPTORS}:{DESCRIPTORS}")
+    stage.start()
+    return stage.says("descriptors-few")
 
 
 def _await_default_mesh(daemon: Daemon) -> None:

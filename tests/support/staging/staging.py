@@ -52,6 +52,9 @@ def _no_postgres() -> NoReturn:
     raise AssertionError("this stage has no PostgreSQL")
 
 
+STARTING = "starting or stopping"
+
+
 class Stage:
     """A daemon that is not started yet, with a license in `etc/license.json` if one is put there.
 
@@ -153,17 +156,34 @@ class Stage:
     def start(self) -> Daemon:
         return self.daemon.start()
 
-    def says(self, code: str) -> Said:
-        """The last line with `code` of the daemon, which runs on."""
+    def says(self, code: str, *, ready: bool = True, why: str = "") -> Said:
+        """The last line with `code` of the daemon, which runs on; `ready`: and serves.
+
+        `why`: what `/ready` says, where it is not the line's own code.
+        """
         pattern = re.compile(rf"^{INSTANT} (\w+) +({code}: .*)$", re.MULTILINE)
         eventually(f"the line {code}", lambda: pattern.search(self.daemon.stderr))
         level, line = pattern.findall(self.daemon.stderr)[-1]
-        assert self.daemon.diagnostics("/ready").status == 200
-        return Said(self._as_shown(line), f"It runs on ({level}).")
+        if ready:
+            eventually("ready", lambda: self.daemon.diagnostics("/ready").status == 200)
+            return Said(self._as_shown(line), f"It runs on ({level}).")
+        eventually("not ready", lambda: self.daemon.diagnostics("/ready").status == 503)
+        answer = self.daemon.diagnostics("/ready")
+        said = f"not ready: {why or _code_of(line)}\n".encode()
+        assert (answer.status, answer.body) == (503, said)
+        begins = "starting: " if why == STARTING else "NOT READY: "
+        eventually("it says so", lambda: self.daemon.status_text.startswith(begins))
+        return Said(self._as_shown(line), f"It runs on and is not ready ({level}).")
 
     def _as_shown(self, line: str) -> str:
         whats = sorted(self._shown, key=len, reverse=True)
         return re.sub("|".join(map(re.escape, whats)), lambda found: self._shown[found[0]], line)
+
+
+def _code_of(line: str) -> str:
+    """What `/ready` says of a line."""
+    code = line.partition(":")[0]
+    return "socket-path-taken" if code == "admission-socket-gone" else code
 
 
 Scenario = Callable[[Stage], Said]

@@ -24,12 +24,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
+from support.suites.patience import HANG_SECONDS
+
 ROUND_FIELD, OPEN_FIELD, KILLED_FIELD, KNOWN_FIELD = range(4)  # 8-byte fields of a client's record
 RECORD_BYTES = 32
 HOLD_SECONDS_MAX = 0.002
 KILL_EVERY_SECONDS = 0.02
 RETRY_SECONDS = 0.005
-ANSWER_SECONDS_MAX = 60.0
+ANSWER_SECONDS_MAX = HANG_SECONDS
 
 
 class SharedRecords:

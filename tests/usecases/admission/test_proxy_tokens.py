@@ -20,9 +20,10 @@ from kong_mesh_cp.core.identity.key_series import dataplane_keys
 from kong_mesh_cp.core.identity.proxy_rules import require_dataplane, require_zone_proxy
 from kong_mesh_cp.core.identity.tokens import DataplaneClaims, ZoneClaims
 from kong_mesh_cp.core.resources.key import ResourceKey
+from kong_mesh_cp.usecases.admission.admissions import HeldSeat
 from kong_mesh_cp.usecases.admission.proxy_tokens import claims_of
 from kong_mesh_cp.usecases.identity.authenticating import AuthenticationSettings, Authenticator
-from kong_mesh_cp.usecases.ports.resource_store import Delete
+from kong_mesh_cp.usecases.ports.resource_store import Delete, StoredResource
 from support.fakes.admission import NOON, Desk, body, furnished, line_of, open_desk, take
 from support.fakes.attending import SERVICE, apply, gateway, register, sidecar
 from support.fakes.fake_resources import FakeResourceStore
@@ -253,6 +254,17 @@ async def test_before_keys_can_be_had_an_admission_waits_for_a_bounded_time(
     assert "still being made" in warning(held)
 
 
+async def test_a_mesh_that_the_store_does_not_take_yet_has_no_remedy_in_the_mesh(
+    autojump_clock: trio.testing.MockClock,  # noqa: ARG001
+) -> None:
+    async with open_desk() as desk:
+        desk.meshes.being_made = trio.Event()
+        told = warning(await take(desk))
+
+    assert "the start makes them as soon as the store takes them" in told
+    assert "kumactl" not in told
+
+
 async def test_a_mesh_that_a_start_is_making_is_waited_for(
     autojump_clock: trio.testing.MockClock,  # noqa: ARG001
 ) -> None:
@@ -270,3 +282,33 @@ async def test_a_mesh_that_a_start_is_making_is_waited_for(
             desk.meshes.being_made.set()
 
         assert token(lines[0])
+
+
+class CountingStore(FakeResourceStore):
+    """Counts the questions for the signing key."""
+
+    asked = 0
+
+    async def get(self, key: ResourceKey) -> StoredResource | None:
+        self.asked += key == KEYS.key(1)
+        return await super().get(key)
+
+
+async def test_of_many_that_come_back_at_once_one_asks_for_the_key_and_all_have_a_token() -> None:
+    there = await furnished()
+    store = CountingStore(there.resources, there.log)
+    crowd = 100
+    held: list[HeldSeat] = []
+    async with open_desk(limit=crowd, resources=store) as desk:
+        await wait_all_tasks_blocked()
+
+        async def join(number: int) -> None:
+            held.append(await take(desk, f"proxy-{number}"))
+
+        async with trio.open_nursery() as nursery:
+            for number in range(crowd):
+                nursery.start_soon(join, number)
+
+    assert all(map(token, held))
+    assert len(held) == crowd
+    assert store.asked == 1

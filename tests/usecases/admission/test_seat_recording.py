@@ -10,7 +10,9 @@ import trio.testing
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kong_mesh_cp.core.admission.decision import RefusalCode
 from kong_mesh_cp.core.admission.seats import ProxyKind, SeatId, SeatRecord
+from kong_mesh_cp.core.errors import StateGoneError
 from kong_mesh_cp.usecases.admission.seat_recording import (
     LAG_SECONDS_MAX,
     RETRY_SECONDS,
@@ -18,6 +20,7 @@ from kong_mesh_cp.usecases.admission.seat_recording import (
 )
 from support.fakes.admission import NOON
 from support.fakes.fake_store import FakeStateStore, full_disk
+from support.suites.patience import HANG_SECONDS
 
 
 def seat(name: str) -> SeatId:
@@ -183,7 +186,7 @@ async def test_durable_waits_for_its_own_change_not_for_a_write_already_under_wa
         await trio.testing.wait_all_tasks_blocked()
         assert waited == []
         store.leave.set()
-        with trio.fail_after(5):
+        with trio.fail_after(HANG_SECONDS):
             while not waited:
                 await trio.lowlevel.checkpoint()
         assert set(store.seats) == {seat("a"), seat("b")}
@@ -242,3 +245,34 @@ def test_in_the_end_the_store_holds_what_was_said_last(steps: list[tuple[str, st
             assert set(store.seats) == said
 
     trio.run(follow, clock=trio.testing.MockClock(autojump_threshold=0))
+
+
+async def test_a_store_that_was_taken_away_is_a_refusal_until_it_is_back(
+    autojump_clock: trio.testing.MockClock,  # noqa: ARG001
+) -> None:
+    store = FakeStateStore()
+    async with recording(store) as recorder:
+        store.failure = StateGoneError("it is gone", code="store-gone", hint="Move it back.")
+        recorder.change(seat("a"), record("a"))
+        refused = await recorder.durable()
+        assert refused is not None
+        assert refused.code == RefusalCode.BUSY
+        assert "store-gone" in refused.reason
+        assert [code for code, _ in recorder.warnings] == ["seat-not-recorded"]
+
+        store.failure = None
+        recorder.change(seat("b"), record("b"))
+        assert await recorder.durable() is None
+        assert recorder.warnings == ()
+        assert set(store.seats) == {seat("a"), seat("b")}
+
+
+async def test_a_full_disk_is_no_refusal(
+    autojump_clock: trio.testing.MockClock,  # noqa: ARG001
+) -> None:
+    store = FakeStateStore()
+    async with recording(store) as recorder:
+        store.failure = full_disk()
+        recorder.change(seat("a"), record("a"))
+        assert await recorder.durable() is None
+        assert recorder.warnings == ()

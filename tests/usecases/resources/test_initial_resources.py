@@ -9,7 +9,10 @@ import trio
 from trio.testing import MockClock
 
 from kong_mesh_cp.core.errors import StateError
+from kong_mesh_cp.core.identity.secrets_at_rest import DAMAGED
+from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.resources.labels import Deployment, Mode
+from kong_mesh_cp.usecases.ports.resource_store import StoredResource
 from kong_mesh_cp.usecases.resources.initial_resources import InitialResources
 from kong_mesh_cp.usecases.resources.write_rules import WriteRules
 from support.daemons.resource_api import ResourceApi
@@ -155,3 +158,24 @@ async def test_a_store_that_fails_is_asked_again_and_said_once(
     assert await api.names("Mesh") == ["default"]
     lines = [each.message for each in caplog.records]
     assert lines == ["defaults-not-made: the disk is full; trying again. Make room."]
+
+
+class DamagedStore(FakeResourceStore):
+    """One secret is there and cannot be opened, however often it is tried."""
+
+    async def get(self, key: ResourceKey) -> StoredResource | None:
+        if key.name == "zone-token-signing-key-1":
+            raise StateError("it was changed", code=DAMAGED, hint="Put that secret again.")
+        return await super().get(key)
+
+
+async def test_what_is_there_and_cannot_be_opened_does_not_keep_a_start_waiting(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Through the API it can be mended, which serves when the start is over."""
+    api = ResourceApi(store=DamagedStore())
+    with caplog.at_level(logging.ERROR):
+        await api.ensuring.run(InitialResources())
+    assert await api.names("Mesh") == ["default"]
+    assert await api.names("GlobalSecret") == ["envoy-admin-ca", "inter-cp-ca"]
+    assert caplog.messages == ["default-unreadable: it was changed. Put that secret again."]

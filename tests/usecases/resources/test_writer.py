@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
-from collections.abc import Collection
 from typing import Any
 
 import pytest
@@ -54,6 +53,49 @@ async def test_the_first_write_creates_and_the_next_one_updates() -> None:
     shown = await api.get("Dataplane", "dp", mesh="m")
     assert shown["networking"]["inbound"][0]["port"] == 81
     assert shown["creationTime"] < shown["modificationTime"]
+
+
+async def test_a_write_of_what_is_there_leaves_its_time() -> None:
+    api = await api_with_mesh()
+    body: dict[str, Any] = {"networking": networking(), "labels": {"team": "a"}}
+    await api.put("Dataplane", "dp", mesh="m", **body)
+    before = await api.get("Dataplane", "dp", mesh="m")
+
+    again = await api.put("Dataplane", "dp", mesh="m", **body)
+
+    assert again.created is False
+    assert await api.get("Dataplane", "dp", mesh="m") == before
+
+
+async def test_a_label_that_is_gone_is_a_change() -> None:
+    api = await api_with_mesh()
+    await api.put("Dataplane", "dp", mesh="m", networking=networking(), labels={"team": "a"})
+    before = await api.get("Dataplane", "dp", mesh="m")
+
+    await api.put("Dataplane", "dp", mesh="m", networking=networking())
+
+    after = await api.get("Dataplane", "dp", mesh="m")
+    assert "team" not in after["labels"]
+    assert before["modificationTime"] < after["modificationTime"]
+
+
+@pytest.mark.parametrize(
+    ("given", "changes"), [({}, False), ({"kuma.io/mesh": "m"}, True), ({"team": "a"}, True)]
+)
+async def test_only_a_label_that_is_given_changes_what_has_none(
+    given: dict[str, str], *, changes: bool
+) -> None:
+    api = ResourceApi()
+    await api.put("Mesh", "m")
+    born = ("MeshTimeout", "mesh-timeout-all-m")
+    before = await api.get(*born, mesh="m")
+    assert "labels" not in before
+
+    await api.put(*born, mesh="m", spec=before["spec"], labels=given)
+
+    after = await api.get(*born, mesh="m")
+    assert (after != before) is changes
+    assert (before["modificationTime"] < after["modificationTime"]) is changes
 
 
 async def test_labels_are_computed_from_the_body_of_each_write() -> None:
@@ -167,24 +209,6 @@ async def test_putting_back_a_default_policy_warns_of_from() -> None:
     policy = await api.get("MeshTimeout", "mesh-timeout-all-m", mesh="m")
     written = await api.send("MeshTimeout", policy["name"], json.dumps(policy).encode(), mesh="m")
     assert written.warnings == ("'from' field is deprecated, use 'rules' instead",)
-
-
-async def test_of_two_writers_of_one_version_one_is_reported_the_conflict() -> None:
-    api = await api_with_mesh()
-    rival = Put(key=ResourceKey("Dataplane", "m", "dp"), spec="{}", at=api.now)
-
-    class Racing(type(api.store)):  # type: ignore[misc]
-        async def get_many(self, keys: Collection[ResourceKey]) -> object:
-            found = await super().get_many(keys)
-            if rival.key in keys and rival.key not in found:
-                await super().apply([rival])
-            return found
-
-    api.store.__class__ = Racing
-    with pytest.raises(ResourceRefusedError) as error:
-        await api.put("Dataplane", "dp", mesh="m", networking=networking())
-    assert error.value.fault is Fault.CONFLICT
-    assert error.value.detail == 'resource already exists: type="Dataplane" name="dp" mesh="m"'
 
 
 @pytest.mark.parametrize(

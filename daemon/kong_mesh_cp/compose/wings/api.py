@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import socket
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 import trio
@@ -28,6 +29,9 @@ from kong_mesh_cp.shell.rest_api.auditing import telling_refusals
 from kong_mesh_cp.shell.rest_api.base_path import below
 from kong_mesh_cp.shell.rest_api.cors import across_origins
 from kong_mesh_cp.shell.rest_api.errors import api_error
+from kong_mesh_cp.shell.rest_api.opening import Opening
+from kong_mesh_cp.usecases.following.replica import Replica
+from kong_mesh_cp.usecases.upkeep.authority_ends import AuthorityEnds
 
 if TYPE_CHECKING:
     from kong_mesh_cp.compose import resources, upkeep
@@ -35,6 +39,8 @@ if TYPE_CHECKING:
 else:  # when the first server answers: they import half as much again as a start needs up to there
     resources = lazy_import("kong_mesh_cp.compose.resources")
     upkeep = lazy_import("kong_mesh_cp.compose.upkeep")
+
+LookAfter = Callable[[Settings, Replica, AuthorityEnds], Awaitable[None]]
 
 MESHES_RETRY_SECONDS = 1.0  # until the store is asked again which meshes there are
 
@@ -60,6 +66,7 @@ def api_wing(
     return Wing(
         serve=api.serve,
         serve_last=api.serve_https,
+        make=api.make,
         settle=api.settle,
         background=[] if https is None else [https.follow],
         reload=nothing if https is None else https.renew,
@@ -102,6 +109,8 @@ class _Api:
         self._budgets = budgets
         self._resources: Resources
         self._handler: Handler
+        self._opening = Opening()
+        self._look_after: LookAfter | None = None
 
     async def serve(self, servers: Servers) -> None:
         plane, prepared = self._plane, self._prepared
@@ -110,7 +119,6 @@ class _Api:
         self._resources = resources_type(
             prepared.settings, plane.replica, self._sealing, prepared.token_trust
         )
-        plane.admission.serve_keys(self._resources.key_calls)
         plane.presence.serve(
             self._resources.admission_services(
                 plane.meshes, plane=plane.plane, instance=plane.instance
@@ -135,10 +143,17 @@ class _Api:
         else:
             await self._start(servers, self._https, Tls(https.context))
 
+    async def make(self) -> None:
+        """Make what is missing. Then requests are answered. What was preloaded stays."""
+        await self._resources.ensure(preloaded=self._prepared.preload is not None)
+        if self._prepared.preload is None:
+            # Now, while there is nobody who may have all the descriptors that it takes to import.
+            self._look_after = await trio.to_thread.run_sync(lambda: upkeep.look_after)
+        self._plane.admission.serve_keys(self._resources.key_calls)
+        self._opening.open()
+
     async def settle(self) -> None:
-        """Make what is missing, then look after what is there. What was preloaded stays."""
-        preloaded = self._prepared.preload is not None
-        await self._resources.ensure(preloaded=preloaded)
+        """Look after what is there."""
         while True:
             try:
                 await self._plane.meshes.settle()
@@ -147,9 +162,8 @@ class _Api:
                 await trio.sleep(MESHES_RETRY_SECONDS)
             else:
                 break
-        if not preloaded:
-            look_after = await trio.to_thread.run_sync(lambda: upkeep.look_after)
-            await look_after(
+        if self._look_after is not None:
+            await self._look_after(
                 self._prepared.settings, self._plane.replica, self._plane.authority_ends
             )
 
@@ -177,7 +191,8 @@ class _Api:
                 served.guards, served.routes(self._has_room, self._plane.refusals.may_be_told)
             ),
         )
-        return telling_refusals(across_origins(routed, allowed), self._plane.refusals)
+        opened = self._opening.before(across_origins(routed, allowed))
+        return telling_refusals(opened, self._plane.refusals)
 
     def _has_room(self, peer: Peer, size: int) -> bool:
         return self._budgets.answers.has_room(peer, size, trio.current_time())

@@ -24,13 +24,15 @@ class Wing:
 
     `background` runs until the last conversation has ended. `serve` starts the servers, one wing
     after the other; `serve_last` those that may take their time to begin, when the others serve.
-    `settle` begins when the control plane is ready. `reload` takes what files hold now; it never
+    `make` returns when there is what a control plane that is ready has. `settle` begins when it
+    is ready. `reload` takes what files hold now; it never
     raises. `flush` writes what is not in the store yet, at the end; a run bounds its time.
     """
 
     serve: Callable[[Servers], Awaitable[None]]
     serve_last: Callable[[Servers], Awaitable[None]] = _no_servers
     background: Sequence[Task] = ()
+    make: Task = nothing
     settle: Task | None = None
     reload: Task = nothing
     flush: Task = nothing

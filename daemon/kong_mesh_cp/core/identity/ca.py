@@ -88,9 +88,10 @@ def server_certificate(
     )
 
 
-def ends_at(certificate: bytes) -> datetime:
-    """When the first certificate of a PEM text ends. Raises: ValueError if there is none."""
-    return x509.load_pem_x509_certificate(certificate).not_valid_after_utc
+def term(certificate: bytes) -> tuple[datetime, datetime]:
+    """When the first certificate of a PEM text begins and ends. Raises: ValueError for none."""
+    read = x509.load_pem_x509_certificate(certificate)
+    return read.not_valid_before_utc, read.not_valid_after_utc
 
 
 def bundle(certificate: bytes, key: rsa.RSAPrivateKey) -> bytes:

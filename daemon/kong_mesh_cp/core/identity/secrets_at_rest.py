@@ -47,8 +47,14 @@ class SecretKeyError(ControlPlaneError):
     exit_status = EX_CONFIG
 
 
+UNKNOWN_KEY: Final = "secret-key-unknown"
+DAMAGED: Final = "secret-damaged"
+NOT_TO_BE_OPENED: Final = frozenset({UNKNOWN_KEY, DAMAGED})
+"""Codes of a secret that is there and cannot be opened, however often it is tried."""
+
+
 class SealedSecretError(ControlPlaneError):
-    """A secret in the store that cannot be opened."""
+    """A secret in the store that cannot be opened. Its code is one of NOT_TO_BE_OPENED."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +199,7 @@ def _unknown_key(key_id: str, of: ResourceKey, keys: Sequence[SecretKey]) -> Sea
     there = ", ".join(key.id for key in keys)
     return SealedSecretError(
         f"{_named(of)} was sealed with the key {key_id}, which is not there (there is {there})",
-        code="secret-key-unknown",
+        code=UNKNOWN_KEY,
         hint="Add that key as a further line of the key file, from a backup, and restart.",
     )
 
@@ -201,7 +207,7 @@ def _unknown_key(key_id: str, of: ResourceKey, keys: Sequence[SecretKey]) -> Sea
 def _damaged(of: ResourceKey) -> SealedSecretError:
     return SealedSecretError(
         f"{_named(of)} was changed in the store, or moved there from another name",
-        code="secret-damaged",
+        code=DAMAGED,
         hint="Restore the store from a backup, or put that secret again.",
     )
 

@@ -75,7 +75,8 @@ class TextNode:
             faults.add(at, wrong_type("string", value))
         elif isinstance(value, list):
             # The schema lets a list pass where a text has a format; Go's decoder does not.
-            faults.stop_decoding("json: cannot unmarshal array into Go value of type string")
+            reason = "json: cannot unmarshal array into Go value of type string"
+            faults.stop_decoding(reason, at, "must be a text, and is a list: write one text")
         else:
             faults.add(at, wrong_format(self.format, value))
 

@@ -20,11 +20,11 @@ from kong_mesh_cp.core.formats.json_text import json_text
 from kong_mesh_cp.core.identity.audit import Refusal, Reloaded, Source
 from kong_mesh_cp.shell.admission_socket.limits import (
     BODY_BYTES_MAX,
-    CONNECTIONS_MAX,
     REQUEST_SECONDS,
     RETRY_SECONDS,
     ROOT_UID,
     PeerConnections,
+    SocketPlaces,
     UidRates,
 )
 from kong_mesh_cp.shell.admission_socket.problems import problem_response
@@ -89,6 +89,10 @@ def socket_peer(peer: Peer, credentials: Credentials) -> PeerAttestor:
     return SocketPeer(peer.socket, credentials)
 
 
+def _always() -> bool:
+    return True
+
+
 class AdmissionSocket:
     """The handler, the gate and the wording of errors for `serve_http` on the admission socket."""
 
@@ -99,16 +103,22 @@ class AdmissionSocket:
         *,
         own_uid: int,
         refusals: Refusals,
+        places: SocketPlaces,
+        ready: Callable[[], bool] = _always,
         attesting: Attesting = socket_peer,
     ) -> None:
-        """`own_uid` is the daemon's: it and root may reload the license, and change keys."""
+        """`own_uid` is the daemon's: it and root may reload the license, and change keys. `ready`:
+        whether it serves and can use its store.
+        """
         self._admitting = admitting
         self._license_calls = license_calls
         self._refusals = refusals
         self._admins = frozenset({ROOT_UID, own_uid})
         self._attesting = attesting
-        self._rates = UidRates()
-        self._connections = PeerConnections()
+        self._is_ready = ready
+        self.places = places
+        self._rates = UidRates(places.connections_per_user)
+        self._connections = PeerConnections(places)
         self._keys: KeyAnswers | None = None
         routes = [
             Route("/v1/admissions", "GET", self._list),
@@ -154,6 +164,11 @@ class AdmissionSocket:
         if refusal is None:
             return problem_response(status, code, message, _HINTS.get(status, _OTHER_HINT))
         own_code, hint = refusal
+        if own_code is RefusalCode.BUSY:
+            hint = (
+                f"Wait: the socket serves {self.places.connections} connections at once, held "
+                "seats included. More: admission.limits.connections."
+            )
         retry = RETRY_SECONDS if own_code is RefusalCode.BUSY else None
         return self._refuse(
             Refused(code=own_code, reason=message, hint=hint, retry_after_seconds=retry)
@@ -194,7 +209,11 @@ class AdmissionSocket:
         return Response(200, json_text(self._license_calls.document()))
 
     async def _ready(self, request: Request) -> Answer:  # noqa: ARG002
-        return Response(200, _READY)
+        if self._is_ready():
+            return Response(200, _READY)
+        reason = "the control plane stops, or its store cannot be used"
+        hint = "Ask again in a moment; systemctl status kong-mesh-cp says what is in the way."
+        return problem_response(HTTPStatus.SERVICE_UNAVAILABLE, "not-ready", reason, hint)
 
     def _about_keys(self, name: str) -> Handler:
         async def answer(request: Request) -> Answer:
@@ -242,10 +261,7 @@ _SERVER_REFUSALS: Mapping[int, tuple[RefusalCode, str]] = {
     ),
     413: (RefusalCode.TOO_LARGE, f"Send at most {BODY_BYTES_MAX} bytes."),
     431: (RefusalCode.TOO_LARGE, "Send fewer or shorter headers."),
-    503: (
-        RefusalCode.BUSY,
-        f"Wait: the socket serves {CONNECTIONS_MAX} connections at once, held seats included.",
-    ),
+    503: (RefusalCode.BUSY, "Wait, and ask again."),
 }
 
 

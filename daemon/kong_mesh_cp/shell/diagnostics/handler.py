@@ -6,15 +6,20 @@ from collections.abc import Callable
 
 from kong_mesh_cp.core.formats.prometheus_text import METRICS_CONTENT_TYPE
 from kong_mesh_cp.shell.http.messages import Handler, Request, Response
-from kong_mesh_cp.shell.http.plain_text import plain_text_error
+from kong_mesh_cp.shell.http.plain_text import PLAIN_TEXT, plain_text_error
 from kong_mesh_cp.shell.http.routing import Route, Router
 
 
-def build_diagnostics(*, ready: Callable[[], bool], metrics: Callable[[], str]) -> Handler:
+def build_diagnostics(
+    *,
+    ready: Callable[[], bool],
+    metrics: Callable[[], str],
+    why_not: Callable[[], str] = lambda: "",
+) -> Handler:
     """The handler of the diagnostics port.
 
-    `ready` says whether every listener serves; `metrics` gives a whole Prometheus exposition.
-    Neither may wait.
+    `ready` says whether it serves, has what it serves, and keeps what is written; `why_not`, in
+    words, why that is not so; `metrics` gives a whole Prometheus exposition. None may wait.
     """
 
     async def show_health(_: Request) -> Response:
@@ -24,7 +29,9 @@ def build_diagnostics(*, ready: Callable[[], bool], metrics: Callable[[], str]) 
         return Response(200, metrics().encode(), METRICS_CONTENT_TYPE)
 
     async def show_readiness(_: Request) -> Response:
-        return Response(200 if ready() else 503, content_type="")
+        if ready():
+            return Response(200, content_type="")
+        return Response(503, f"not ready: {why_not()}\n".encode(), PLAIN_TEXT)
 
     routes = (
         Route("/healthy", "GET", show_health),

@@ -16,8 +16,10 @@ from kong_mesh_cp.core.errors import ConfigurationError
 from kong_mesh_cp.core.formats.printable import printable
 from kong_mesh_cp.core.formats.tls_names import SUITES_OF_1_2
 from kong_mesh_cp.core.identity.rsa_keys import private_key_pem
+from kong_mesh_cp.core.identity.tls_files import PemFile, certificates_in, wrong_order
 from kong_mesh_cp.core.lazy_import import lazy_import
 from kong_mesh_cp.shell.host.ownership import distrust
+from kong_mesh_cp.shell.host.reading import read_regular
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric import rsa
@@ -28,23 +30,26 @@ else:
     ca = lazy_import("kong_mesh_cp.core.identity.ca")
 
 PEM_BYTES_MAX = 1024 * 1024  # a chain of certificates has some KiB, a bundle of authorities 300
+CHAIN_TRIED_MAX = 16  # certificates of a chain that are tried for being the key's
 CERTIFICATE_SUFFIXES = frozenset({".pem", ".crt"})  # Kuma's, of a folder of certificates
 CERTIFICATES_MAX = 1000  # of one folder: they are read again once a minute
 RSA_BITS = 2048
 RSA_EXPONENT = 65_537
 SERIAL_BITS = 127  # positive, and within what the format takes
 
+_MISMATCH = "KEY_VALUES_MISMATCH"
 _VERSIONS = {"TLSv1_2": ssl.TLSVersion.TLSv1_2, "TLSv1_3": ssl.TLSVersion.TLSv1_3}
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Certificate (with its chain) and key, in PEM. `source` is how errors name the two files."""
+    """Certificate and key, in PEM. `source` is how errors name the two files."""
 
-    certificate: bytes
+    chain: tuple[bytes, ...]  # the server's own certificate, then those of its authorities
     key: bytes = field(repr=False)
     source: str
     remedy: str  # what to do where they are not usable
+    chain_name: str = "the certificate"  # how errors name the file with the chain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,11 +71,7 @@ def read_pem(
     `gives_trust`: what stands in it decides whom to believe, so not everybody may have written it.
     """
     try:
-        # A FIFO without a writer must not stop the start.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(descriptor, "rb") as file:
-            why = distrust(os.fstat(descriptor)) if gives_trust else None
-            content = file.read(PEM_BYTES_MAX)
+        content, status = read_regular(path, PEM_BYTES_MAX + 1)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "that is no path"
         raise ConfigurationError(
@@ -79,8 +80,15 @@ def read_pem(
             hint="Put the PEM file there, readable for the user of the daemon, or correct the "
             "setting.",
         ) from None
+    why = distrust(status) if gives_trust else None
     if why is not None:
         raise _untrusted(path, setting, why, code)
+    if len(content) > PEM_BYTES_MAX:
+        raise ConfigurationError(
+            f"{printable(path)} ({setting}) is larger than {PEM_BYTES_MAX // 1024} KiB",
+            code=code,
+            hint="Put a PEM file there that holds what is needed and no more.",
+        )
     return content
 
 
@@ -92,8 +100,15 @@ def _untrusted(path: Path, setting: str, why: str, code: str) -> ConfigurationEr
     )
 
 
-def read_certificates(folder: Path, *, setting: str) -> Sequence[bytes]:
-    """The files of `folder` that are called as certificates. Raises: ConfigurationError.
+def read_authorities(path: Path, *, setting: str) -> tuple[bytes, ...]:
+    """The certificates in a file that says whom to believe. Raises: ConfigurationError."""
+    content = read_pem(path, setting=setting, gives_trust=True)
+    remedy = "Put the certificates of the clients' authorities there, in PEM."
+    return certificates_in(PemFile(str(path), setting, content, remedy), code="tls-ca-unusable")
+
+
+def read_certificates(folder: Path, *, setting: str) -> tuple[bytes, ...]:
+    """Those in the files of `folder` that are called as certificates. Raises: ConfigurationError.
 
     They say whom to believe: neither they nor the folder may be open to everybody.
     """
@@ -115,7 +130,8 @@ def read_certificates(folder: Path, *, setting: str) -> Sequence[bytes]:
             code="tls-ca-unusable",
             hint="Put the certificate of the clients' authority there in place of theirs.",
         )
-    return [read_pem(path, setting=setting, gives_trust=True) for path in paths]
+    files = [read_authorities(path, setting=setting) for path in paths]
+    return tuple(certificate for file in files for certificate in file)
 
 
 def server_context(pair: Pair, terms: Terms) -> ssl.SSLContext:
@@ -148,7 +164,7 @@ def _ask_for_certificates(context: ssl.SSLContext, authorities: bytes) -> None:
         context.load_verify_locations(cadata=authorities.decode("ascii"))
     except (ssl.SSLError, ValueError):
         raise ConfigurationError(
-            "there are no certificates in apiServer.https.tlsCaFile or apiServer.auth."
+            "there are no usable certificates in apiServer.https.tlsCaFile or apiServer.auth."
             "clientCertsDir",
             code="tls-ca-unusable",
             hint="Put the certificates of the clients' authorities there, in PEM.",
@@ -159,31 +175,43 @@ def _ask_for_certificates(context: ssl.SSLContext, authorities: bytes) -> None:
 
 
 def _load(context: ssl.SSLContext, pair: Pair) -> None:
-    if b"ENCRYPTED" in pair.key:
-        message = f"the key of {pair.source} is encrypted, and nobody is there to type its password"
-        raise ConfigurationError(
-            message, code="tls-key-encrypted", hint="Decrypt it: openssl pkey -in KEY -out KEY.new"
-        )
+    reason = _refusal(context, b"".join(pair.chain), pair.key)
+    if reason is None:
+        return
+    if reason != _MISMATCH:
+        said = (reason or "no certificate or no key in PEM").replace("_", " ").lower()
+        message = f"{pair.source} cannot be used: {said}"
+        raise ConfigurationError(message, code="tls-pair-unusable", hint=pair.remedy)
+    for number, certificate in enumerate(pair.chain[1:CHAIN_TRIED_MAX], 2):
+        if _refusal(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), certificate, pair.key) is None:
+            raise wrong_order(pair.chain_name, number, len(pair.chain))
+    message = f"the certificate and the key of {pair.source} do not belong together"
+    raise ConfigurationError(message, code="tls-key-mismatch", hint=pair.remedy)
+
+
+def _refusal(context: ssl.SSLContext, chain: bytes, key: bytes) -> str | None:
+    """OpenSSL's word for why it does not take the two, "" if it has none; None: it took them."""
     # The module only reads files, and these two must be the ones that were read together.
     descriptor = os.memfd_create("tls-pair", os.MFD_CLOEXEC)
     try:
         with os.fdopen(os.dup(descriptor), "wb") as file:
-            file.write(pair.key + b"\n" + pair.certificate)
+            file.write(key + b"\n" + chain)
         context.load_cert_chain(f"/proc/self/fd/{descriptor}", password=b"")
     except ssl.SSLError as error:
-        if error.reason == "KEY_VALUES_MISMATCH":
-            message = f"the certificate and the key of {pair.source} do not belong together"
-            raise ConfigurationError(message, code="tls-key-mismatch", hint=pair.remedy) from None
-        reason = (error.reason or "no certificate or no key in PEM").replace("_", " ").lower()
-        message = f"{pair.source} cannot be used: {reason}"
-        raise ConfigurationError(message, code="tls-pair-unusable", hint=pair.remedy) from None
+        return error.reason or ""
+    except ValueError as error:  # of the module itself
+        return printable(str(error))
     finally:
         os.close(descriptor)
+    return None
 
 
-def ends_at(certificate: bytes) -> datetime:
-    """When the first certificate of a PEM text ends. Raises: ValueError if there is none."""
-    return ca.ends_at(certificate)
+def term_of(certificate: bytes) -> tuple[datetime, datetime] | None:
+    """When a certificate in PEM begins and ends; None: what it says cannot be understood."""
+    try:
+        return ca.term(certificate)
+    except ValueError:
+        return None
 
 
 def make_pair(names: Sequence[str], *, now: datetime, source: str, remedy: str) -> Pair:
@@ -191,4 +219,4 @@ def make_pair(names: Sequence[str], *, now: datetime, source: str, remedy: str) 
     key = rsa.generate_private_key(RSA_EXPONENT, RSA_BITS)
     serial = secrets.randbits(SERIAL_BITS) + 1
     certificate = ca.server_certificate(names, key, serial=serial, now=now)
-    return Pair(certificate, private_key_pem(key), source, remedy)
+    return Pair((certificate,), private_key_pem(key), source, remedy)

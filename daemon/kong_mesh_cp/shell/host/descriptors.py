@@ -22,7 +22,7 @@ def raise_descriptor_limit(wanted: int) -> int:
     if most < wanted:
         log.warning(
             "descriptors-few: this process may open %d files, and its listeners together could"
-            " use %d: they take as much less. Allow more (ulimit -Hn %d, LimitNOFILE=%d)",
+            " use %d: they take as much less. Allow more (ulimit -Hn %d, LimitNOFILE=%d).",
             most,
             wanted,
             wanted,

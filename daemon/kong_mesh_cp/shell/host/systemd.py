@@ -32,8 +32,12 @@ class ServiceManager:
         if self._notifier.socket is not None:
             self._notifier.socket.close()
 
+    def starting(self, seconds: float) -> None:
+        """The start may take so long from now on, whatever it has taken until now."""
+        self._notifier.notify(f"EXTEND_TIMEOUT_USEC={int(seconds * 1_000_000)}")
+
     def ready(self, status: str) -> None:
-        """Every listener serves. Also ends a reload."""
+        """Every listener serves, and what it serves is there. Also ends a reload."""
         self._status = status
         self._notifier.notify(f"READY=1\nSTATUS={status}")
 

@@ -47,6 +47,8 @@ class Limits:
             connections_max=max(1, int(part * self.connections_max)),
             share_connections_max=None if share is None else max(1, int(part * share)),
             refusals_max=max(1, int(part * self.refusals_max)),
+            # Whoever gives way to them keeps a descriptor until its turn to end.
+            accepted_at_once=max(1, int(part * self.accepted_at_once)),
         )
 
     @property

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from kong_mesh_cp.shell.host.reading import read_regular
+
 FILE_MODE = 0o640  # the directory's group may look (check-restart, backups), others not
 SMALL_FILE_BYTES_MAX = 4096
 
@@ -40,15 +42,13 @@ def write_anew(path: Path, content: bytes, *, mode: int) -> None:
 def read_file(path: Path) -> bytes | None:
     """At most SMALL_FILE_BYTES_MAX + 1 bytes of `path`; None: there is no such file.
 
-    Raises: OSError, also for a link. Never waits for the writer of a FIFO that was put there.
+    Raises: OSError, also for a link and for what is no regular file.
     """
-    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW
     try:
-        descriptor = os.open(path, flags)
+        content, _ = read_regular(path, SMALL_FILE_BYTES_MAX + 1, follow_links=False)
     except FileNotFoundError:
         return None
-    with os.fdopen(descriptor, "rb") as file:
-        return file.read(SMALL_FILE_BYTES_MAX + 1)
+    return content
 
 
 def sync_directory(directory: Path) -> None:

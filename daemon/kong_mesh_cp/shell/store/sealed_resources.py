@@ -7,7 +7,7 @@ written again.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Final, TypeGuard
@@ -44,14 +44,22 @@ from kong_mesh_cp.usecases.ports.resource_store import (
 SEARCHED_ITEMS: Final = 100  # at a time, until one is sealed
 
 
+def _believe() -> None:
+    """For keys that nobody can take away."""
+
+
 class SealedResources:
     """`usecases.ports.resource_store.ResourceStore` over another one.
 
     A secret that cannot be opened is a failure of the store: StateError, which says what to do.
     """
 
-    def __init__(self, store: ResourceStore, keys: SecretKeys) -> None:
+    def __init__(
+        self, store: ResourceStore, keys: SecretKeys, require_kept: Callable[[], None] = _believe
+    ) -> None:
+        """`require_kept` raises StateError where a secret could not be opened after a restart."""
         self._store = store
+        self._require_kept = require_kept
         self._keys = keys
         self._changing = trio.Lock()  # of the key that seals
         self._under_way = 0  # writes of secrets
@@ -82,6 +90,7 @@ class SealedResources:
         return [*map(self._opened_page, asked, found)]
 
     async def apply(self, changes: Sequence[Change]) -> Applied:
+        self._require_kept()
         if not any(map(_is_to_be_sealed, changes)):
             return await self._store.apply(changes)
         async with self._changing:  # a write while the key changes waits for the new one

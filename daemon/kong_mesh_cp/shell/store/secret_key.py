@@ -23,6 +23,7 @@ from kong_mesh_cp.core.identity.secrets_at_rest import (
     SecretKeys,
 )
 from kong_mesh_cp.shell.host.ownership import user_name
+from kong_mesh_cp.shell.host.reading import read_regular
 from kong_mesh_cp.shell.store.failures import directory_failure, own_user, reason
 from kong_mesh_cp.shell.store.files import sync_directory, write_anew
 
@@ -136,20 +137,34 @@ def _replace(path: Path, keys: SecretKeys) -> None:
         raise directory_failure(error, path) from error
 
 
-def _make(path: Path) -> SecretKeys:
-    made = SecretKeys((new_secret_key(),))
+def put_back_secret_keys(state_directory: Path, keys: SecretKeys) -> None:
+    """Write the file beside the store again, if there is none. Raises: StateError."""
+    path = state_directory / KEY_NAME
+    if not _put(path, keys):
+        return
+    log.warning("secret-key-put-back: the key of the secrets is in %s again", printable(path))
+
+
+def _put(path: Path, keys: SecretKeys) -> bool:
+    """Put `keys` at `path`, unless there is something; whether they were put."""
     try:
-        temporary = _write_beside(path, made.document())
+        temporary = _write_beside(path, keys.document())
         try:
             # Unlike a rename, a link never replaces: of two that start, one makes the key.
             os.link(temporary, path)
         except FileExistsError:
-            pass
+            return False
         finally:
             temporary.unlink()
         sync_directory(path.parent)
     except OSError as error:
         raise directory_failure(error, path) from error
+    return True
+
+
+def _make(path: Path) -> SecretKeys:
+    made = SecretKeys((new_secret_key(),))
+    _put(path, made)
     kept = _read(path, private=True)
     if kept == made:
         log.info(
@@ -169,13 +184,8 @@ def _write_beside(path: Path, content: bytes) -> Path:
 
 def _read(path: Path, *, private: bool) -> SecretKeys | None:
     """`private`: no other user may read it. For a credential, systemd has seen to that."""
-    # Nor waits for the writer of a FIFO that was put there.
-    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (os.O_NOFOLLOW if private else 0)
     try:
-        descriptor = os.open(path, flags)
-        with os.fdopen(descriptor, "rb") as file:
-            found = os.fstat(descriptor)
-            content = file.read(KEY_FILE_BYTES_MAX + 1)
+        content, found = read_regular(path, KEY_FILE_BYTES_MAX + 1, follow_links=not private)
     except FileNotFoundError:
         return None
     except OSError as error:

@@ -27,29 +27,51 @@ T = TypeVar("T")
 Change = Callable[[sqlite3.Connection], T]
 
 
+def _believe() -> None:
+    """For a store that nobody can take away."""
+
+
 class _Item(Generic[T]):
     """A change on its way, and what became of it."""
 
-    __slots__ = ("announce", "change", "result", "settled")
+    __slots__ = ("announce", "change", "made", "result", "settled")
 
     def __init__(self, change: Change[T], announce: Callable[[T], None] | None) -> None:
         self.change = change
         self.announce = announce
         self.result: outcome.Outcome[T] | None = None
+        self.made: outcome.Value[T] | None = None  # what others see of it now
         self.settled = trio.Event()
+
+
+def _is_of_store(item: _Item[Any]) -> bool:
+    """Whether SQLite has failed a change, and not the change itself."""
+    return isinstance(item.result, outcome.Error) and isinstance(item.result.error, sqlite3.Error)
 
 
 class Writer:
     """Owns `connection` (in autocommit mode) and the thread that uses it, until `close`.
 
     `turn` is held around each transaction, for a connection that is shared with readers.
+    `may_commit` before and `require_kept` after each commit raise StateError where what is
+    committed would not be found again. `begin` is called before each transaction; it may raise
+    StateError.
     """
 
     def __init__(
-        self, connection: sqlite3.Connection, turn: AbstractContextManager[object]
+        self,
+        connection: sqlite3.Connection,
+        turn: AbstractContextManager[object],
+        *,
+        may_commit: Callable[[], None] = _believe,
+        require_kept: Callable[[], None] = _believe,
+        begin: Callable[[], None] = _believe,
     ) -> None:
         self._connection = connection
         self._turn = turn
+        self._may_commit = may_commit
+        self._require_kept = require_kept
+        self._begin = begin
         self._token = trio.lowlevel.current_trio_token()
         self._queue: queue.SimpleQueue[_Item[Any] | None] = queue.SimpleQueue()
         self._room = trio.Semaphore(QUEUE_ITEMS_MAX)
@@ -126,51 +148,73 @@ class Writer:
 
     def _wake(self, batch: Sequence[_Item[Any]]) -> None:
         for item in batch:
-            if item.announce is not None and isinstance(item.result, outcome.Value):
-                item.announce(item.result.value)
+            if item.announce is not None and item.made is not None:
+                item.announce(item.made.value)
             item.settled.set()
             self._room.release()
 
     def _settle(self, batch: Sequence[_Item[Any]]) -> None:
         """Give each item of `batch` its result. A result that is a value is on disk."""
         try:
+            self._begin()
             self._connection.execute("BEGIN IMMEDIATE")
-        except sqlite3.Error as error:
+        except (sqlite3.Error, StateError, MemoryError) as error:
             for item in batch:
                 item.result = outcome.Error(error)
             return
         try:
-            if len(batch) == 1:
-                self._apply_alone(*batch)
-            else:
-                for item in batch:
-                    self._apply(item)
-                self._connection.execute("COMMIT")
-        except sqlite3.Error as error:
+            for item in batch:
+                self._apply(item, alone=len(batch) == 1)
+            self._commit(batch)
+        except (sqlite3.Error, StateError, MemoryError) as error:
             # A full disk, for one: SQLite gives up the whole transaction, not the one statement.
             with contextlib.suppress(sqlite3.Error):
                 self._connection.execute("ROLLBACK")
             self._settle_one_by_one(batch, error)
 
-    def _settle_one_by_one(self, batch: Sequence[_Item[Any]], error: sqlite3.Error) -> None:
-        if len(batch) > 1:
+    def _commit(self, batch: Sequence[_Item[Any]]) -> None:
+        if all(isinstance(item.result, outcome.Error) for item in batch):
+            with contextlib.suppress(sqlite3.Error):  # it may have given up by itself
+                self._connection.execute("ROLLBACK")
+            if any(_is_of_store(item) for item in batch):
+                self._may_commit()  # which knows better what is wrong
+                self._require_kept()
+            return
+        self._may_commit()
+        self._connection.execute("COMMIT")
+        for item in batch:
+            item.made = item.result if isinstance(item.result, outcome.Value) else None
+        try:
+            self._require_kept()
+        except StateError as error:
+            # The files were taken away meanwhile: it was made, and may not be found again.
+            for item in batch:
+                if item.made is not None:
+                    item.result = outcome.Error(error)
+
+    def _settle_one_by_one(
+        self, batch: Sequence[_Item[Any]], error: sqlite3.Error | StateError | MemoryError
+    ) -> None:
+        if len(batch) > 1 and isinstance(error, sqlite3.Error):
             for item in batch:
                 self._settle([item])
             return
-        # Keep the item's own error: `error` may only say that its savepoint has gone with it.
-        if not isinstance(batch[0].result, outcome.Error):
-            batch[0].result = outcome.Error(error)
+        for item in batch:
+            # Keep the item's own error: `error` may only say that its savepoint has gone with it.
+            own = isinstance(item.result, outcome.Error)
+            if not own or (isinstance(error, StateError) and _is_of_store(item)):
+                item.result = outcome.Error(error)
 
-    def _apply(self, item: _Item[Any]) -> None:
+    def _apply(self, item: _Item[Any], *, alone: bool) -> None:
+        """Whatever the change raises belongs to the task that asked for it, bugs included.
+
+        What one change may undo when it is `alone` is the whole transaction.
+        """
+        if alone:
+            item.result = outcome.capture(item.change, self._connection)
+            return
         self._connection.execute("SAVEPOINT item")
-        # Whatever the change raises belongs to the task that asked for it, bugs included.
         item.result = outcome.capture(item.change, self._connection)
         if isinstance(item.result, outcome.Error):
             self._connection.execute("ROLLBACK TO item")
         self._connection.execute("RELEASE item")
-
-    def _apply_alone(self, item: _Item[Any]) -> None:
-        """As `_apply` and a commit: what one change may undo is the whole transaction."""
-        item.result = outcome.capture(item.change, self._connection)
-        failed = isinstance(item.result, outcome.Error)
-        self._connection.execute("ROLLBACK" if failed else "COMMIT")

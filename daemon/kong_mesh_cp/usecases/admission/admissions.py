@@ -161,8 +161,8 @@ class Admissions:
             if refused is not None:
                 return refused
         self._note_high_water()
-        if policy.refuse_when_full:
-            await self._recorder.durable()
+        if policy.refuse_when_full and (lost := await self._recorder.durable()) is not None:
+            return lost
         return await self._presence.arrive(approved.request, held.holder, approved.tags)
 
     async def _approve(self, body: bytes, peer: PeerAttestor, *, look: bool) -> _Approved | Refused:
@@ -251,7 +251,7 @@ class Admissions:
             license_text=self._texts.text(policy, self.active, active_more=active_more),
             tags=approved.tags,
             token=arrival.token,
-            warnings=(*approved.warnings, *arrival.warnings),
+            warnings=(*approved.warnings, *arrival.warnings, *self._recorder.warnings),
         )
 
     def _refuse(self, refused: Refused, seat: SeatId | None, peer: PeerAttestor) -> Refused:

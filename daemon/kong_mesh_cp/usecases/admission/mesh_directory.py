@@ -52,8 +52,11 @@ class StoredMeshes:
         return self._names
 
     async def made(self, mesh: str) -> None:
-        while mesh in self._awaited and mesh not in self._stored:
+        while self.is_awaited(mesh):
             await self._news.wait()
+
+    def is_awaited(self, mesh: str) -> bool:
+        return mesh in self._awaited and mesh not in self._stored
 
     def constraints(self, mesh: str) -> ProxyConstraints | None:
         return self._stored.get(mesh)

@@ -36,7 +36,9 @@ LAG_SECONDS_MAX: Final = 0.1  # of insights behind the seats; also, a client may
 RETRY_SECONDS: Final = 1.0  # after the store has failed
 WRITERS_MAX: Final = 64  # seats that are brought in line at once
 START_SECONDS_MAX: Final = 5.0  # so long from the start on, admissions wait for what it makes
-TOKEN_SECONDS_MAX: Final = 2.0  # for the store to show a key, and for signing
+# For its turn at signing: a thousand proxies that come back at once are signed for one by one. A
+# connection waits for its answer a little longer.
+TOKEN_SECONDS_MAX: Final = 20.0
 CONFLICT_SECONDS: Final = 0.02  # before what another writer was faster with is done again
 # As core/insights/liveness.py, which a start does not wait for, says it to those who look.
 GENERATIONS_PER_IDLE_TIMEOUT: Final = 2
@@ -183,7 +185,13 @@ class Presence:
         with trio.move_on_at(self._start_ends):
             await self._served.wait()
             await self._meshes.made(seat.mesh)  # its signing key comes with it
-        if self._services is not None:
+        if self._meshes.is_awaited(seat.mesh):
+            # There is nothing to be mended in the mesh: what is in the way is in the store.
+            reason = (
+                f"mesh {seat.mesh} and its signing key are not made yet: the start makes them as "
+                "soon as the store takes them. Ask again in a moment."
+            )
+        elif self._services is not None:
             tokens = self._services.tokens
             with trio.move_on_after(TOKEN_SECONDS_MAX):
                 try:

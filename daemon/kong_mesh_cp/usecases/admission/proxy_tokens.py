@@ -6,6 +6,8 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Final, NoReturn
 
+import trio
+
 from kong_mesh_cp.core.admission.request import Tags
 from kong_mesh_cp.core.admission.seats import ProxyKind, SeatId
 from kong_mesh_cp.core.errors import ControlPlaneError, StateError
@@ -24,6 +26,7 @@ from kong_mesh_cp.usecases.identity.signing_keys import SigningKeys
 from kong_mesh_cp.usecases.ports.resource_store import ResourceChange
 from kong_mesh_cp.usecases.ports.state_store import WallClock
 
+KEY_SECONDS_MAX: Final = 5.0  # for the store to show a key: an admission does not depend on it
 VALID_NANOSECONDS: Final = 5 * MINUTE
 ADMISSION: Final = Source("the admission socket")
 
@@ -60,6 +63,7 @@ class ProxyTokens:
         self._new_id = new_id
         self._in_worker_thread = in_worker_thread
         self._kept: dict[KeySeries, tuple[str, SigningKey] | ControlPlaneError] = {}
+        self._fetching = trio.Lock()
         self._following = False
         self._changes = 0  # of secrets, as far as they were seen
 
@@ -74,11 +78,16 @@ class ProxyTokens:
         )
 
     async def token(self, seat: SeatId, kind: ProxyKind, tag_sets: Iterable[Tags]) -> str:
-        """A token for the proxy. Raises: SigningKeyNotFoundError, SigningKeyError, StateError;
-        ValueError for tags that no token can hold.
+        """A token for the proxy; "" where the store does not show the key in KEY_SECONDS_MAX.
+
+        Raises: SigningKeyNotFoundError, SigningKeyError, StateError; ValueError for tags that no
+        token can hold.
         """
         series = ZONE_KEYS if kind in _ZONE_SCOPES else dataplane_keys(seat.mesh)
-        kid, key = await self._newest(series)
+        with trio.move_on_after(KEY_SECONDS_MAX) as shown:
+            kid, key = await self._newest(series)
+        if shown.cancelled_caught:
+            return ""
         claims = claims_of(seat, kind, tag_sets)
         token_id, now = self._new_id(), self._wall_clock()
 
@@ -128,7 +137,9 @@ class ProxyTokens:
     async def _newest(self, series: KeySeries) -> tuple[str, SigningKey]:
         kept = self._kept.get(series)
         if kept is None:
-            kept = await self._fetched(series)
+            # Of a thousand that come back at once, one asks the store, and the others find the key.
+            async with self._fetching:
+                kept = self._kept.get(series) or await self._fetched(series)
         if isinstance(kept, ControlPlaneError):
             raise kept.with_traceback(None)  # else it would grow with each time
         return kept

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 from typing import NoReturn, TypeVar
 
 import trio
 
+from kong_mesh_cp.core.admission.decision import RefusalCode, Refused
 from kong_mesh_cp.core.admission.seats import SeatId, SeatRecord
-from kong_mesh_cp.core.errors import StateError
+from kong_mesh_cp.core.errors import StateError, StateGoneError
 from kong_mesh_cp.usecases.following.failure_log import FailureLog
 from kong_mesh_cp.usecases.ports.state_store import StateStore
 
 LAG_SECONDS_MAX = 0.1  # of the durable record behind the ledger, while no caller waits for it
 RETRY_SECONDS = 1.0  # after the store has failed
+BUSY_SECONDS = 2  # until who was refused may ask again
+_UNRECORDED = "the store of the control plane is not where it was, and seats are not recorded"
 
 Key = TypeVar("Key", SeatId, date)
 Change = TypeVar("Change")
@@ -54,6 +57,14 @@ class SeatRecorder:
             level=logging.WARNING,
         )
         self.failures = 0
+        self._gone: StateGoneError | None = None  # why the last attempt was in vain
+
+    @property
+    def warnings(self) -> Sequence[tuple[str, str]]:
+        """For who gets a seat now: codes and messages."""
+        if self._gone is None:
+            return ()
+        return (("seat-not-recorded", f"{_UNRECORDED} ({self._gone.code})"),)
 
     @property
     def pending(self) -> int:
@@ -72,16 +83,28 @@ class SeatRecorder:
         self._marks[day] = seats
         self._note_change()
 
-    async def durable(self) -> None:
+    @property
+    def failing(self) -> bool:
+        """Whether the store has failed to take the last ones."""
+        return self._complaints.failing
+
+    async def durable(self) -> Refused | None:
         """Return when every change made until now is on disk, or the store has failed to take it.
 
         Waiting for a store that has failed would refuse service for a record that only matters
-        after a restart.
+        after a restart. Where the store was taken away, there may be no record at all: a refusal.
         """
         awaited = self._changes
         while self._attempted < awaited:
             self._hurry.set()
             await self._round.wait()
+        if self._gone is None:
+            return None
+        hint = "Ask again. What is wrong is in the log of the control plane."
+        reason = f"{_UNRECORDED} ({self._gone.code})"
+        return Refused(
+            code=RefusalCode.BUSY, reason=reason, hint=hint, retry_after_seconds=BUSY_SECONDS
+        )
 
     async def run(self) -> NoReturn:
         """Write changes until cancelled."""
@@ -107,6 +130,7 @@ class SeatRecorder:
             _remove_written(self._seats, seats)
             _remove_written(self._marks, marks)
             self._complaints.succeeded()
+            self._gone = None
         if not self.pending:
             self._work = trio.Event()
         self._attempted = reached
@@ -119,6 +143,7 @@ class SeatRecorder:
 
     def _note_failure(self, error: StateError) -> None:
         self.failures += 1
+        self._gone = error if isinstance(error, StateGoneError) else None
         self._complaints.failed(error)
 
 

@@ -43,7 +43,9 @@ from kong_mesh_cp.usecases.ports.state_store import (
     BootClock,
     LicenseSources,
     Remembered,
+    StoreFailure,
     WallClock,
+    no_failure,
 )
 
 log = logging.getLogger(__name__)
@@ -98,6 +100,7 @@ class LicenseHolder:
         self._require_start(self._in_force, running=False)
         self._restart = RestartVerdict(safe=True)
         self._restart_checked_seconds = self._clock.boot_seconds
+        self.store_failure: StoreFailure = no_failure  # a start would wait for it, in vain
         self._pending: PendingError | None = None
         self._reloads = dict.fromkeys(ReloadResult, 0)
         self._schedule = WarningSchedule()
@@ -208,6 +211,14 @@ class LicenseHolder:
         return self._restart
 
     @property
+    def restart(self) -> RestartVerdict:
+        """The verdict about the license; where that says yes, about the store."""
+        failure = self.store_failure()
+        if failure is not None and self._restart.safe:
+            return RestartVerdict(safe=False, error=failure)
+        return self._restart
+
+    @property
     def restart_check_due(self) -> bool:
         """The verdict is RESTART_CHECK_SECONDS old: it is time for `restart_safe`."""
         return self._clock.boot_seconds - self._restart_checked_seconds >= RESTART_CHECK_SECONDS
@@ -240,7 +251,7 @@ class LicenseHolder:
             entitlement=self.entitlement,
             choice=self._in_force.choice,
             days_left=self.days_left,
-            restart=self._restart,
+            restart=self.restart,
             clock_suspect=self._clock.suspect,
             keyring_override=self._keyring_override,
             warnings=self.warnings(occupancy.in_all),
@@ -260,13 +271,13 @@ class LicenseHolder:
 
     def status_line(self, active: int) -> str:
         """For systemd: who may run how many, until when, and whether a restart would succeed."""
-        return status_line(self.entitlement, self._restart, active=active, now=self._clock.now)
+        return status_line(self.entitlement, self.restart, active=active, now=self._clock.now)
 
     def metrics(self, active: int) -> tuple[MetricFamily, ...]:
         return license_metrics(
             self.entitlement,
             active=active,
-            restart_safe=self._restart.safe,
+            restart_safe=self.restart.safe,
             reloads={result.value: count for result, count in self._reloads.items()},
         )
 

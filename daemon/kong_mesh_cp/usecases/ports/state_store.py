@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from kong_mesh_cp.core.admission.attestation import AttestedPeer
 from kong_mesh_cp.core.admission.seats import SeatId, SeatRecord
 from kong_mesh_cp.core.dataclass import dataclass
+from kong_mesh_cp.core.errors import StateError
 from kong_mesh_cp.core.license.clock import ClockMark
 from kong_mesh_cp.core.license.sources import SourceReading
 
@@ -17,6 +18,14 @@ if TYPE_CHECKING:
 
 WallClock = Callable[[], datetime]  # aware, UTC
 BootClock = Callable[[], float]  # CLOCK_BOOTTIME in seconds: goes on during suspend, never back
+
+StoreFailure = Callable[[], StateError | None]
+"""Why the store cannot be used right now, as far as that is known; None: it can. Never waits."""
+
+
+def no_failure() -> None:
+    """A `StoreFailure` of what does not fail as a whole."""
+
 
 HIGH_WATER_DAYS_MAX = 400  # a year and a month of days are kept; the oldest day makes room
 
@@ -90,6 +99,10 @@ class MeshDirectory(Protocol):
 
     async def made(self, mesh: str) -> None:
         """Return when `mesh` is stored, or will not be: it is named while a start is making it."""
+        ...
+
+    def is_awaited(self, mesh: str) -> bool:
+        """Whether a start is still making `mesh`."""
         ...
 
     def constraints(self, mesh: str) -> ProxyConstraints | None:

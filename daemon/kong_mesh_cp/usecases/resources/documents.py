@@ -30,13 +30,13 @@ LARGE_BYTES: Final = 64 * 1024  # of spec and status: reading and writing it tak
 
 def spec_text(kind: Kind[Any], spec: object) -> str:
     """What is stored for `spec`."""
-    return _text(kind.render(spec))
+    return text_of(kind.render(spec))
 
 
 def stored_form(kind: Kind[Any], spec: object) -> tuple[JsonDocument, str]:
     """What is stored for `spec`, as JSON and as its text."""
     document = kind.render(spec)
-    return document, _text(document)
+    return document, text_of(document)
 
 
 def status_text(kind: Kind[Any], document: Mapping[str, object]) -> str | None:
@@ -46,10 +46,12 @@ def status_text(kind: Kind[Any], document: Mapping[str, object]) -> str | None:
     """
     if kind.parse_status is None or kind.render_status is None:
         return None
-    return _text(kind.render_status(kind.parse_status(document)))
+    return text_of(kind.render_status(kind.parse_status(document)))
 
 
-def _text(document: Mapping[str, object]) -> str:
+def text_of(document: Mapping[str, object]) -> str:
+    """The text that is stored for `document`: one form, so that equal ones have equal texts."""
+    """The text that is stored for `document`: one form, so that equal ones have equal texts."""
     return json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
@@ -73,7 +75,7 @@ def shown_text(stored: StoredResource) -> JsonDocument | JsonText:
     """
     if stored.text_bytes <= LARGE_BYTES:
         return document(stored)
-    meta = _text(shown_meta(stored, stored.key.type))
+    meta = text_of(shown_meta(stored, stored.key.type))
     return JsonText(_joined(meta, stored.spec, _member("status", stored.status)))
 
 
@@ -94,7 +96,7 @@ def shown_overview_text(
     if sum(part.text_bytes for part in there.values()) <= LARGE_BYTES:
         return {**meta, **{name: members(part) for name, part in there.items()}, **missing}
     shown = (_member(name, part.spec) for name, part in there.items())
-    return JsonText(_joined(_text(meta), *shown, _text(missing)))
+    return JsonText(_joined(text_of(meta), *shown, text_of(missing)))
 
 
 def _member(name: str, text: str | None) -> str:

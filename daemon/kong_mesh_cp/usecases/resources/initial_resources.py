@@ -6,7 +6,6 @@ Source: docs/wire/meshes.md#first-start
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import field, replace
@@ -16,6 +15,7 @@ import trio
 
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.errors import StateError
+from kong_mesh_cp.core.identity.secrets_at_rest import NOT_TO_BE_OPENED
 from kong_mesh_cp.core.resources import labels
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.resources.kinds.mesh import Mesh
@@ -30,7 +30,7 @@ from kong_mesh_cp.usecases.ports.resource_store import (
     VersionConflictError,
 )
 from kong_mesh_cp.usecases.ports.state_store import WallClock
-from kong_mesh_cp.usecases.resources.documents import spec_text
+from kong_mesh_cp.usecases.resources.documents import spec_text, text_of
 from kong_mesh_cp.usecases.resources.kinds import KINDS
 from kong_mesh_cp.usecases.resources.mesh_creation import (
     KeyMaker,
@@ -152,7 +152,14 @@ class InitialResourcesWriter:
     async def _unless_there(
         self, key: ResourceKey, make: Callable[[], Awaitable[Sequence[Put]]]
     ) -> None:
-        if await self._store.get(key) is not None:
+        try:
+            if await self._store.get(key) is not None:
+                return
+        except StateError as error:
+            if error.code not in NOT_TO_BE_OPENED:
+                raise
+            # It is there, and a start that waited for it could not be mended through the API.
+            log.error("default-unreadable: %s. %s", error.message, error.hint)
             return
         try:
             await self._store.apply(await make())
@@ -224,7 +231,7 @@ class InitialResourcesWriter:
         self, key: ResourceKey, document: Mapping[str, object], own_labels: Mapping[str, str]
     ) -> Put:
         at = self._wall_clock()
-        return Put(key=key, spec=json.dumps(document), at=at, labels=own_labels, if_version=0)
+        return Put(key=key, spec=text_of(document), at=at, labels=own_labels, if_version=0)
 
 
 def _first(put: Put) -> Put:

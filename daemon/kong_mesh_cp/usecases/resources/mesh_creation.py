@@ -6,7 +6,6 @@ Source: docs/wire/meshes.md#creation
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final, Protocol
@@ -18,7 +17,7 @@ from kong_mesh_cp.core.meshes.mesh_defaults import CaSecrets, ca_secrets_of, dat
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.resources.kinds.mesh import CertificateAuthority, Mesh
 from kong_mesh_cp.usecases.ports.resource_store import Put, ResourceStore
-from kong_mesh_cp.usecases.resources.documents import spec_text
+from kong_mesh_cp.usecases.resources.documents import spec_text, text_of
 from kong_mesh_cp.usecases.resources.kinds import KINDS
 from kong_mesh_cp.usecases.resources.provided_authorities import (
     SECRET,
@@ -157,7 +156,7 @@ def secret_put(key: ResourceKey, content: bytes, at: datetime) -> Put:
     """Make or replace a secret."""
     return Put(
         key=key,
-        spec=json.dumps({"data": base64.b64encode(content).decode()}),
+        spec=text_of({"data": base64.b64encode(content).decode()}),
         at=at,
         owner=mesh_key(key.mesh) if key.mesh else None,
     )

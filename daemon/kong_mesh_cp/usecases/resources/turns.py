@@ -15,8 +15,8 @@ import trio
 
 from kong_mesh_cp.usecases.resources.resource_refusals import Fault, ResourceRefusedError
 
-WAITING_MAX: Final = 64  # requests in one line, each with what it was sent
-WAITING_OF_ONE_MAX: Final = 32  # of them from one user
+WAITING_MAX: Final = 512  # requests in one line; what they were sent is bounded elsewhere
+WAITING_OF_ONE_MAX: Final = 256  # of one user: twenty jobs may ask as one, each for ten things
 
 T = TypeVar("T")
 

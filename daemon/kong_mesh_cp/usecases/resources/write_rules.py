@@ -1,4 +1,4 @@
-"""What the settings say about writes, and what came of one."""
+"""What the settings say about writes, what one finds, and what came of it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.resources.labels import Deployment
+from kong_mesh_cp.usecases.ports.resource_store import StoredResource
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,3 +32,11 @@ class WriteRules:
         return (
             self.deployment if self.origin_required else replace(self.deployment, federated=False)
         )
+
+
+@dataclass(frozen=True, slots=True)
+class There:
+    """What was stored when a write began: the resource, and its mesh as far as that was read."""
+
+    existing: StoredResource | None
+    mesh: StoredResource | None = None

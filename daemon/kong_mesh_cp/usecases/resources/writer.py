@@ -16,7 +16,6 @@ from typing import Final, TypeVar
 import trio
 
 from kong_mesh_cp.core.admission.mesh_quotas import NO_QUOTAS, MeshQuotas
-from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.identity import key_secret_rules
 from kong_mesh_cp.core.identity.access import AccessRules, require
 from kong_mesh_cp.core.identity.audit import quoted, told
@@ -48,6 +47,7 @@ from kong_mesh_cp.usecases.resources import resource_refusals, secret_references
 from kong_mesh_cp.usecases.resources.cross_checks import contradictions
 from kong_mesh_cp.usecases.resources.deletion_rules import needed
 from kong_mesh_cp.usecases.resources.documents import spec_as, stored_form
+from kong_mesh_cp.usecases.resources.equal_writes import keeping_what_is_equal
 from kong_mesh_cp.usecases.resources.kinds import KINDS
 from kong_mesh_cp.usecases.resources.mesh_creation import MeshCreation
 from kong_mesh_cp.usecases.resources.proxy_room import ProxyRoom
@@ -63,8 +63,9 @@ from kong_mesh_cp.usecases.resources.sent_bodies import (
     refuse,
 )
 from kong_mesh_cp.usecases.resources.turns import Turns
-from kong_mesh_cp.usecases.resources.write_rules import WriteRules, Written
+from kong_mesh_cp.usecases.resources.write_rules import There, WriteRules, Written
 
+ATTEMPTS_MAX: Final = 100  # of writers that meet; each time one of them gets through
 DECODED: Final = ""  # who sends those, in the line for large bodies: no user's name
 BODIES_WAITING_MAX: Final = 512  # their bytes are bounded where they are received
 BODIES_WAITING_OF_ONE_MAX: Final = 256  # as many as a tool may send at once
@@ -74,14 +75,6 @@ _PROXY_TYPES: Final = {"ZoneIngress": "zoneingress", "ZoneEgress": "zoneegress"}
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class _There:
-    """What was stored when a write began: the resource, and its mesh as far as that was read."""
-
-    existing: StoredResource | None
-    mesh: StoredResource | None = None
 
 
 def _title(existing: StoredResource | None) -> str:
@@ -148,19 +141,26 @@ class ResourceWriter:
         # Who may write nothing here costs nobody the reading of what they send.
         require(self._access, user, write_access.sending(key, there.existing))
         given = await self._given(user, resource_type, body, strict=strict)
-        if given.sent_by is not None:  # and so time has passed
-            there = await self._there(key)
-        return await self._write(user, key, given, there, dry_run=dry_run)
+        for left in reversed(range(ATTEMPTS_MAX)):
+            # Time has passed, or another writer was faster: it comes after that one.
+            if given.sent_by is not None or left < ATTEMPTS_MAX - 1:
+                there = await self._there(key)
+            try:
+                return await self._write(user, key, given, there, dry_run=dry_run)
+            except resource_refusals.ResourceRefusedError as error:
+                if error.fault is not resource_refusals.Fault.CONFLICT or not left:
+                    raise
+        raise AssertionError("the last attempt returns or raises")
 
-    async def _there(self, key: ResourceKey) -> _There:
+    async def _there(self, key: ResourceKey) -> There:
         """One question to the store. Raises: ResourceRefusedError without its mesh."""
         if not TYPES[key.type].is_mesh_scoped:
-            return _There(await self._store.get(key))
+            return There(await self._store.get(key))
         found = await self._store.get_many([mesh_key(key.mesh), key])
         mesh = found.get(mesh_key(key.mesh))
         if mesh is None:
             raise resource_refusals.mesh_not_found()
-        return _There(found.get(key), mesh)
+        return There(found.get(key), mesh)
 
     async def put_document(
         self,
@@ -179,14 +179,14 @@ class ResourceWriter:
         existing = await self._store.get(key)
         if onto not in {None, 0 if existing is None else existing.version}:
             raise resource_refusals.conflict(key)
-        return await self._write(user, key, given, _There(existing), also)
+        return await self._write(user, key, given, There(existing), also)
 
     async def _write(
         self,
         user: User,
         key: ResourceKey,
         given: SentBody,
-        there: _There,
+        there: There,
         also: Sequence[Put] = (),
         *,
         dry_run: bool = False,
@@ -206,7 +206,8 @@ class ResourceWriter:
             changes: Sequence[Change] = [replace(written, asks_only=True)]
         else:
             births = await self._made_with(key, spec, existing, written.at, asker=user.name)
-            changes = [written, *births, *also]
+            kept = keeping_what_is_equal(written, given.draft.meta.labels, existing)
+            changes = [kept, *births, *also]
         async with AsyncExitStack() as room:
             if existing is None:
                 await room.enter_async_context(self._proxy_room.for_one(key, spec))
@@ -218,7 +219,7 @@ class ResourceWriter:
         return Written(existing is None, (*warnings, *([] if deprecated is None else [deprecated])))
 
     async def _authority_warnings(
-        self, key: ResourceKey, spec: object, there: _There
+        self, key: ResourceKey, spec: object, there: There
     ) -> Sequence[str]:
         """What to say of the authority that a mesh has, or that a Secret is a part of."""
         authorities = self._births.authorities
@@ -296,7 +297,7 @@ class ResourceWriter:
             raise resource_refusals.conflict(error.key) from None
 
     async def _require_allowed(
-        self, user: User, key: ResourceKey, given: SentBody, spec: object, there: _There
+        self, user: User, key: ResourceKey, given: SentBody, spec: object, there: There
     ) -> None:
         """What else may stand against a write: what is there. Raises: ResourceRefusedError."""
         existing, title = there.existing, _title(there.existing)

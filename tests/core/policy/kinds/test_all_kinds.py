@@ -53,7 +53,8 @@ def test_what_is_rendered_reads_as_the_same_spec(
 ) -> None:
     body = data.draw(bodies(kind))
     # Go leaves an empty one out, and reads its default again: the one member that does not return.
-    for port in body["spec"].get("ports", []) if kind is mesh_service.KIND else []:
+    of_body: Any = body["spec"]
+    for port in of_body.get("ports", []) if kind is mesh_service.KIND else []:
         assume(port.get("appProtocol") != "")
     spec = kind.parse(body)
 

@@ -21,6 +21,7 @@ from kong_mesh_cp.shell.store.sqlite.state_directory import StateDirectory
 from kong_mesh_cp.usecases.ports.state_store import Remembered
 from support.fakes.stores import AT, later, mark, names_of, taken
 from support.fakes.users import reachable_directory, without_root
+from support.suites.patience import HANG_SECONDS
 
 NOTHING = Remembered(high_water={})
 
@@ -166,7 +167,7 @@ def running_daemon(directory: Path) -> Iterator[Callable[[str], None]]:
 
         yield take
         told.close()
-        assert process.wait(60) == 0
+        assert process.wait(HANG_SECONDS) == 0
 
 
 def test_beside_a_running_daemon_the_last_answered_change_is_seen(tmp_path: Path) -> None:

@@ -12,12 +12,21 @@ from psycopg.abc import PQGen
 from psycopg.conninfo import make_conninfo
 from psycopg.rows import TupleRow
 
-from kong_mesh_cp.shell.store.postgres.address import PostgresAddress
-from kong_mesh_cp.shell.store.postgres.failures import locked, outcome_unknown, store_failure
+from kong_mesh_cp.shell.store.postgres.address import SCHEMA, PostgresAddress
+from kong_mesh_cp.shell.store.postgres.failures import (
+    PooledError,
+    locked,
+    outcome_unknown,
+    store_failure,
+)
 from kong_mesh_cp.shell.store.postgres.lock_holders import holder_of, table_waited_for
 
 # The server ends statements itself; this is for a server, or a way to it, that says nothing.
 ANSWER_SECONDS_MAX = 15.0
+
+# By SQLSTATE: the server shuts down or ends the session, also one that was idle for too long.
+_UNDONE = ("25P03", "25P04")  # with its transaction
+_ENDED = ("57P", *_UNDONE)
 
 T = TypeVar("T")
 V = TypeVar("V")
@@ -40,8 +49,17 @@ Question = Callable[[Connection], T]
 
 
 def connect(address: PostgresAddress) -> Connection:
-    """A connection in autocommit mode. Blocks. Raises: psycopg.Error."""
-    return Connection.connect(make_conninfo("", **address.parameters()), autocommit=True)
+    """A connection in autocommit mode, to a server itself. Blocks. Raises: psycopg.Error."""
+    made = Connection.connect(make_conninfo("", **address.parameters()), autocommit=True)
+    try:
+        found = made.execute("SELECT current_setting('search_path')").fetchone()
+        # A pooler that is told to ignore what the session wants does so without a word.
+        if found != (SCHEMA,):
+            raise PooledError("it ignores the settings of a session")
+    except psycopg.Error:
+        made.close()
+        raise
+    return made
 
 
 class LostWhileCommittingError(Exception):
@@ -60,7 +78,7 @@ def transaction(connection: Connection, change: Question[T]) -> T:
     try:
         connection.execute("COMMIT")
     except psycopg.Error as error:
-        if _lost(error):
+        if _lost(error) and error.sqlstate not in _UNDONE:
             raise LostWhileCommittingError(str(error)) from error
         raise
     return result
@@ -86,8 +104,8 @@ def naming_who_locks(
 
 
 def _lost(error: psycopg.Error) -> bool:
-    """An answer with a state is the server's no, unless it says that it has to go."""
-    return error.sqlstate is None or error.sqlstate.startswith("57P")
+    """An answer with a state is the server's no, unless it says that the session has to go."""
+    return error.sqlstate is None or error.sqlstate.startswith(_ENDED)
 
 
 class Connections:

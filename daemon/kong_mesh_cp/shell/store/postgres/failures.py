@@ -11,13 +11,19 @@ from kong_mesh_cp.shell.store.postgres.lock_holders import LockHolder
 
 _ACTIVITY = "See what the server is busy with: SELECT * FROM pg_stat_activity."
 _COMES_BACK = "It comes back by itself when the server does."
+READ_ONLY = "store-readonly"
+_CLOSED_TO_CHANGES = (
+    READ_ONLY,
+    "Is it a standby? Set KUMA_STORE_POSTGRES_HOST to the primary. If it is none, "  # noqa: ISC004
+    "default_transaction_read_only is set for the role, the database or the server: take it back.",
+)
 # By SQLSTATE, from the one that says most to its class of two letters.
 _MEANINGS = {
     "53100": ("state-full", "Make room on the disk of the database server."),
-    "53300": ("store-busy", "Raise max_connections of the server."),
     "57014": ("store-timeout", _ACTIVITY),
-    "25006": ("store-readonly", "That is a standby: set KUMA_STORE_POSTGRES_HOST to the primary."),
-    "42501": ("store-denied", "Let this user make a schema: GRANT CREATE ON DATABASE."),
+    "25006": _CLOSED_TO_CHANGES,
+    "25P03": ("store-timeout", _ACTIVITY),  # in a transaction that was idle for too long
+    "25P04": ("store-timeout", _ACTIVITY),  # the whole transaction took too long
     "55P03": ("store-busy", _ACTIVITY),
     "40": ("store-busy", "Ask again."),
     "57P": ("store-unreachable", _COMES_BACK),
@@ -27,7 +33,11 @@ _MEANINGS = {
 }
 _LOGIN = (
     "store-login-refused",
-    "Mend KUMA_STORE_POSTGRES_USER and its password, or let the user in on the server.",
+    "Mend KUMA_STORE_POSTGRES_USER and its password (is it VALID UNTIL now?), or let the user in.",
+)
+_CLOSED = (
+    "store-login-refused",
+    "Let connections in (ALTER DATABASE … ALLOW_CONNECTIONS true), or name another database.",
 )
 _DATABASE = (
     "store-no-database",
@@ -43,24 +53,53 @@ _OF_CONNECTING = {
     "authentication failed": _LOGIN,
     "no password supplied": _LOGIN,
     "no pg_hba.conf entry": _LOGIN,
+    "pg_hba.conf rejects": _LOGIN,
     "is not permitted to log in": _LOGIN,
     "role ": _LOGIN,
     "permission denied for database": _LOGIN,
+    "is not currently accepting connections": _CLOSED,
+    "cannot connect to invalid database": _DATABASE,
     "database ": _DATABASE,
     "SSL was required": _TLS,
     "certificate": _TLS,
     "private key": _TLS,
 }
 _MISSING = "does not exist"
+_DENIED = "42501"
+_TOO_MANY = "53300"
+# What a server says of a connection that is one too many, and what bounds that. It may be said
+# while connecting, when libpq tells no SQLSTATE.
+_BOUNDS = {
+    "too many connections for role": (
+        "the role has a limit of its own: ALTER ROLE {user} CONNECTION LIMIT …"
+    ),
+    "too many connections for database": (
+        "the database has a limit of its own: ALTER DATABASE {database} CONNECTION LIMIT …"
+    ),
+    "too many clients": "raise max_connections of the server",
+    "connection slots are reserved": "raise max_connections of the server",
+}
+# What a connection pooler says, and no PostgreSQL. Newer ones name the parameter they do not know.
+_OF_POOLERS = ("unsupported startup parameter", "pgbouncer", "query_wait_timeout")
 # libpq adds it to a refused connection: the operator who reads the line is asking just that.
 _ASKED_BACK = "Is the server running on that host and accepting TCP/IP connections?"
 # What may pass by itself: a server that starts, fails over or is busy.
-PASSING = frozenset({"store-busy", "store-readonly", "store-timeout", "store-unreachable"})
+PASSING = frozenset({"store-busy", READ_ONLY, "store-timeout", "store-unreachable"})
+
+
+class PooledError(psycopg.OperationalError):
+    """What answered dropped the settings of the session: it stands before a server."""
 
 
 def store_failure(error: psycopg.Error, address: PostgresAddress) -> StateError:
     """Why the server did not do what it was asked."""
     said = printable(" ".join(str(error).split())).replace(_ASKED_BACK, "").strip(" .")
+    if isinstance(error, PooledError) or any(part in said for part in _OF_POOLERS):
+        return _pooled(said, address)
+    if error.sqlstate == _DENIED:
+        return denied(said, address)
+    if error.sqlstate == _TOO_MANY or any(part in said for part in _BOUNDS):
+        return _too_many(said, address)
     if error.sqlstate is None:
         if isinstance(error, psycopg.OperationalError):
             return _not_connected(said, address)
@@ -83,6 +122,52 @@ def _not_connected(said: str, address: PostgresAddress) -> StateError:
         if part in said and (not part.endswith(" ") or _MISSING in said):
             return StoreRefusedError(f"{address} refused: {said}", code=code, hint=hint)
     return unreachable(said, address)
+
+
+def _pooled(said: str, address: PostgresAddress) -> StateError:
+    return StoreRefusedError(
+        f"what answers as {address} is a connection pooler, such as PgBouncer: {said}",
+        code="store-pooled",
+        hint="Connect to PostgreSQL itself: set KUMA_STORE_POSTGRES_HOST and _PORT to the server "
+        "behind it. Settings and notices of a session do not survive a pooler in any of its modes.",
+    )
+
+
+def _too_many(said: str, address: PostgresAddress) -> StateError:
+    bound = next((text for part, text in _BOUNDS.items() if part in said), "raise the limit")
+    user, database = printable(address.user), printable(address.database)
+    return StateError(
+        f"{address} refused: {said}",
+        code="store-busy",
+        hint=f"Too many connections; {bound.format(user=user, database=database)}. Each control "
+        f"plane takes up to KUMA_STORE_POSTGRES_MAX_OPEN_CONNECTIONS.",
+    )
+
+
+def denied(said: str, address: PostgresAddress) -> StateError:
+    """The role lacks a right: which one is in `said`."""
+    user, database = printable(address.user), printable(address.database)
+    if "for database" in said:
+        hint = (
+            f"Let this user make the schema: GRANT CREATE ON DATABASE {database} TO {user}; or make"
+            f" it: CREATE SCHEMA {SCHEMA} AUTHORIZATION {user}."
+        )
+    elif "for schema" in said:
+        hint = (
+            f"GRANT USAGE, CREATE ON SCHEMA {SCHEMA} TO {user}. CREATE is needed only while tables"
+            " are made or migrated."
+        )
+    elif "must be owner" in said:
+        hint = (
+            "Let the role that owns the tables migrate them: kong-mesh-cp migrate up, with its name"
+            " in KUMA_STORE_POSTGRES_USER."
+        )
+    else:
+        hint = (
+            f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {SCHEMA} TO {user}, as"
+            " the owner of the tables."
+        )
+    return StoreRefusedError(f"{address} refused: {said}", code="store-denied", hint=hint)
 
 
 def unreachable(said: str, address: PostgresAddress) -> StateError:
@@ -119,6 +204,11 @@ def locked(holder: LockHolder, address: PostgresAddress) -> StateError:
         hint="Ask again; if it stays, end that session as the administrator of the database: "
         f"SELECT pg_terminate_backend({holder.pid}).",
     )
+
+
+def read_only(address: PostgresAddress) -> StateError:
+    code, hint = _CLOSED_TO_CHANGES
+    return StateError(f"{address} takes no changes", code=code, hint=hint)
 
 
 def schema_disputed(address: PostgresAddress) -> StateError:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Final
 
 from kong_mesh_cp.core.errors import ConfigurationError
 from kong_mesh_cp.core.formats.printable import printable
+from kong_mesh_cp.shell.host.reading import read_regular
 
 CREDENTIAL_NAME: Final = "postgres-password"  # for LoadCredential=, systemd.exec(5)
 PASSWORD_BYTES_MAX: Final = 1024
@@ -21,10 +21,7 @@ def find_password(path: Path) -> str | None:
 def read_password(path: Path) -> str:
     """What `path` holds, without one line break at its end. Raises: ConfigurationError."""
     try:
-        # Nor waits for the writer of a FIFO that was put there.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(descriptor, "rb") as file:
-            content = file.read(PASSWORD_BYTES_MAX + 1)
+        content, _ = read_regular(path, PASSWORD_BYTES_MAX + 1)
     except OSError as error:
         raise _unusable(path, f"cannot be read: {error.strerror}") from None
     if len(content) > PASSWORD_BYTES_MAX:

@@ -11,7 +11,11 @@ from kong_mesh_cp.shell.store.postgres import secret_key_id, state
 from kong_mesh_cp.shell.store.postgres.address import PostgresAddress
 from kong_mesh_cp.shell.store.postgres.connections import Connection, connect, naming_who_locks
 from kong_mesh_cp.shell.store.postgres.failures import store_failure
-from kong_mesh_cp.shell.store.postgres.schema import all_migrations, recognise
+from kong_mesh_cp.shell.store.postgres.schema import (
+    all_migrations,
+    recognise,
+    require_writable,
+)
 from kong_mesh_cp.usecases.ports.state_store import Remembered
 
 
@@ -32,6 +36,7 @@ def peek_postgres(address: PostgresAddress, instance: str | None) -> Peeked:
     """
     try:
         with closing(connect(address)) as connection:
+            require_writable(connection, address)  # a start is going to write
             connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             return naming_who_locks(connection, lambda c: _read(c, address, instance), address)
     except psycopg.Error as error:

@@ -13,7 +13,12 @@ from kong_mesh_cp.shell.store.postgres.connections import (
     naming_who_locks,
     transaction,
 )
-from kong_mesh_cp.shell.store.postgres.failures import schema_disputed, unsuitable
+from kong_mesh_cp.shell.store.postgres.failures import (
+    denied,
+    read_only,
+    schema_disputed,
+    unsuitable,
+)
 from kong_mesh_cp.shell.store.schema import Migration, read_migrations
 
 MIGRATIONS = Path(__file__).with_name("migrations")
@@ -21,6 +26,16 @@ _VERSIONS = "store_version"  # the table whose lock is held by who migrates
 # Longer than anything else waits: a step over many rows takes its time. Less than a connection
 # waits for an answer, so that it is said whose lock it was.
 LOCK_SECONDS_MAX = 12
+_READ_ONLY = (
+    "SELECT pg_is_in_recovery() OR current_setting('default_transaction_read_only')::boolean"
+)
+_HAS_SCHEMA = "SELECT to_regnamespace(%s) IS NOT NULL"
+_LACKING = (
+    "SELECT c.relname, string_agg(p.name, ', ' ORDER BY p.name) FROM pg_class AS c"
+    " CROSS JOIN (VALUES ('SELECT'), ('INSERT'), ('UPDATE'), ('DELETE')) AS p (name)"
+    " WHERE c.relnamespace = to_regnamespace(%s) AND c.relkind = 'r' AND c.relname <> %s"
+    " AND NOT has_table_privilege(c.oid, p.name) GROUP BY c.relname ORDER BY c.relname"
+)
 RACES_MAX = 10  # starts that made the schema just now; each is seen by the next attempt
 
 
@@ -55,7 +70,8 @@ def migrate(connection: Connection, address: PostgresAddress, steps: tuple[Migra
     """Make all missing steps in one transaction; one control plane at a time.
 
     Gives the version of before. Takes a connection that is in no transaction; after an error it is
-    to be closed. Raises: StateError `state-unsuitable`, `store-busy`, `store-newer`;
+    to be closed. Raises: StateError `state-unsuitable`, `store-busy`, `store-denied`,
+    `store-newer`;
     psycopg.Error, LostWhileCommittingError.
     """
     (encoding,) = connection.execute("SHOW server_encoding").fetchone() or ("?",)
@@ -63,6 +79,7 @@ def migrate(connection: Connection, address: PostgresAddress, steps: tuple[Migra
         raise unsuitable(encoding, address)
     version = recognise(connection, address, newest=steps[-1].number)
     if version == steps[-1].number:
+        require_rights(connection, address)
         return version  # without a lock, which another session might hold
     for _ in range(RACES_MAX):
         try:
@@ -75,6 +92,23 @@ def migrate(connection: Connection, address: PostgresAddress, steps: tuple[Migra
         except _MadeMeanwhileError:
             connection.execute("ROLLBACK")
     raise schema_disputed(address)
+
+
+def require_rights(connection: Connection, address: PostgresAddress) -> None:
+    """The role may read and write every table, whoever has made them.
+
+    Raises: StateError `store-denied`, which names all that is lacking; psycopg.Error.
+    """
+    lacking = connection.execute(_LACKING, (SCHEMA, _VERSIONS)).fetchall()
+    if lacking:
+        tables = "; ".join(f"{rights} on {table}" for table, rights in lacking)
+        raise denied(f"the role lacks rights: {tables}", address)
+
+
+def require_writable(connection: Connection, address: PostgresAddress) -> None:
+    """Outside of a transaction. Raises: StateError `store-readonly`; psycopg.Error."""
+    if connection.execute(_READ_ONLY).fetchone() == (True,):
+        raise read_only(address)
 
 
 def _migrate(connection: Connection, address: PostgresAddress, steps: tuple[Migration, ...]) -> int:
@@ -96,7 +130,9 @@ def _migrate(connection: Connection, address: PostgresAddress, steps: tuple[Migr
 def _make_versions(connection: Connection) -> None:
     """Raises: _MadeMeanwhileError, after waiting for the end of the start that was faster."""
     try:
-        connection.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
+        # Where an administrator has made it, the right to make schemas is not needed.
+        if connection.execute(_HAS_SCHEMA, (SCHEMA,)).fetchone() != (True,):
+            connection.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
         connection.execute("CREATE TABLE store_version (version integer NOT NULL)")
     except (
         psycopg.errors.UniqueViolation,

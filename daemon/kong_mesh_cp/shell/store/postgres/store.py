@@ -26,7 +26,7 @@ from kong_mesh_cp.shell.store.postgres.feed.looking import Lookout
 from kong_mesh_cp.shell.store.postgres.resources import PostgresResources
 from kong_mesh_cp.shell.store.postgres.schema import all_migrations, migrate
 from kong_mesh_cp.shell.store.postgres.slots import PostgresSlots
-from kong_mesh_cp.usecases.ports.state_store import AuditEntry, Remembered
+from kong_mesh_cp.usecases.ports.state_store import AuditEntry, Remembered, StoreFailure
 
 
 class PostgresStore:
@@ -37,8 +37,14 @@ class PostgresStore:
     """
 
     def __init__(
-        self, connections: Connections, instance: str, resources: PostgresResources
+        self,
+        connections: Connections,
+        instance: str,
+        resources: PostgresResources,
+        failure: StoreFailure,
     ) -> None:
+        """`failure`: what is known of the server right now."""
+        self.failure = failure
         self.resources = resources
         self.slots = PostgresSlots(connections, instance)
         self._connections = connections
@@ -105,9 +111,8 @@ async def open_postgres(
         await tasks.start(_hear, hearing, Listener(address, lookout, instance), lookout)
         tasks.start_soon(committer.run)
         try:
-            yield PostgresStore(
-                connections, instance, PostgresResources(connections, committer, feed, instance)
-            )
+            resources = PostgresResources(connections, committer, feed, instance)
+            yield PostgresStore(connections, instance, resources, lookout.failure)
         finally:
             await committer.close()
     finally:

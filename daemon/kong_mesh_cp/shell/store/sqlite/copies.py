@@ -7,6 +7,7 @@ two clock marks the one that has seen the later time.
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -53,6 +54,21 @@ class Copies:
                 "lead_seconds": mark.lead_seconds,
             },
         )
+
+    def lacks(self, past: Remembered) -> bool:
+        """Whether a fact of `past` has no file here."""
+        facts = {"trial.json": past.trial_started_at, "clock.json": past.clock}
+        return any(fact and not self._is_file(name) for name, fact in facts.items())
+
+    def are_files(self) -> bool:
+        """Whether both are there."""
+        return self._is_file("trial.json") and self._is_file("clock.json")
+
+    def _is_file(self, name: str) -> bool:
+        try:
+            return stat.S_ISREG((self.directory / name).lstat().st_mode)
+        except OSError:
+            return False
 
     def read(self) -> Remembered:
         """What the copies say. A broken one is a remark: the store may still know the fact.

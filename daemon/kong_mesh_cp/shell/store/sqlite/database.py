@@ -19,15 +19,22 @@ from urllib.parse import quote
 
 import trio
 
-from kong_mesh_cp.core.errors import StateError
+from kong_mesh_cp.core.errors import StateError, StateGoneError
 from kong_mesh_cp.core.formats.printable import printable
+from kong_mesh_cp.shell.store.belongings import Belongings, Look
 from kong_mesh_cp.shell.store.failures import directory_failure, store_corrupt, store_failure
 from kong_mesh_cp.shell.store.files import FILE_MODE, give_to_owner, sync_directory
 from kong_mesh_cp.shell.store.schema import all_migrations, migrate, recognise
+from kong_mesh_cp.shell.store.sqlite.index_guard import guarded
+from kong_mesh_cp.shell.store.sqlite.store_files import StoreFiles
 from kong_mesh_cp.shell.store.writer import Change, T, Writer
 
 BUSY_SECONDS_MAX = 5.0  # how long the writer waits for another program's lock
 LOG_BYTES_KEPT_MAX = 4 * 1024 * 1024  # the -wal file is cut to this after it was written back
+
+# A row that no release of this program writes is a ValueError; SQLite asks for any amount of memory
+# where its index is damaged.
+_FAILURES = (sqlite3.Error, ValueError, MemoryError)
 
 
 class Database:
@@ -39,7 +46,9 @@ class Database:
         reading: sqlite3.Connection,
         scanning: sqlite3.Connection,
         writer: Writer,
+        *,
         turn: threading.Lock | None,
+        files: StoreFiles | None = None,
     ) -> None:
         """`turn`: what the connection is shared by, where there is only one."""
         self.path = path
@@ -48,6 +57,8 @@ class Database:
         self._one_scan = trio.CapacityLimiter(1)  # it is one connection
         self._writer = writer
         self._turn = turn
+        self._files = files
+        self._rescued = False
 
     async def write(self, change: Change[T], announce: Callable[[T], None] | None = None) -> T:
         """Like `Writer.write`, with SQLite's errors and unreadable rows as StateError."""
@@ -84,7 +95,7 @@ class Database:
     def _asked(self, question: Change[T]) -> T:
         try:
             return question(self._reading)
-        except (sqlite3.Error, ValueError) as error:
+        except _FAILURES as error:
             raise self._failure(error) from error
 
     async def scan(self, question: Change[T]) -> T:
@@ -96,23 +107,50 @@ class Database:
         with self._told():
             return await trio.to_thread.run_sync(self._scan, question, limiter=self._one_scan)
 
+    async def look_after(self) -> None:
+        """Ask something, which also makes SQLite mend its index. Raises: StateError.
+
+        Where the log was taken away, what is only in it comes into the store: this process alone
+        has it.
+        """
+        if self._files is None:
+            return
+        if self._files.index_is_spoilt:
+            await self.write(_any_question)  # whose beginning mends it
+        await self.scan(_any_question)
+        lost = await trio.to_thread.run_sync(self._files.log_is_lost)
+        if lost and not self._rescued:
+            with self._told():
+                await trio.to_thread.run_sync(self._write_log_back, limiter=self._one_scan)
+        self._rescued = lost
+
+    def _write_log_back(self) -> None:
+        self._scanning.execute("PRAGMA wal_checkpoint(FULL)").fetchall()
+
     @contextmanager
     def _told(self) -> Iterator[None]:
         try:
             yield
-        except (sqlite3.Error, ValueError) as error:
+        except _FAILURES as error:
             raise self._failure(error) from error
 
-    def _failure(self, error: sqlite3.Error | ValueError) -> StateError:
+    def _failure(self, error: Exception) -> StateError:
+        with contextlib.suppress(OSError):
+            fault = None if self._files is None else self._files.fault()
+            if fault is not None:  # the reason of what SQLite complains of
+                return StateGoneError(fault.message, code=fault.code, hint=fault.hint)
         if isinstance(error, sqlite3.Error):
             return store_failure(error, self.path)
-        # A row that no release of this program writes.
         place = "in memory" if self.path is None else printable(self.path)
-        return store_corrupt(place, printable(str(error)))
+        return store_corrupt(place, printable(str(error) or type(error).__name__))
 
     def _scan(self, question: Change[T]) -> T:
         with self._turn or contextlib.nullcontext():
             return snapshot(self._scanning, question)
+
+
+def _any_question(connection: sqlite3.Connection) -> object:
+    return connection.execute("PRAGMA user_version").fetchone()
 
 
 def snapshot(connection: sqlite3.Connection, question: Change[T]) -> T:
@@ -126,9 +164,13 @@ def snapshot(connection: sqlite3.Connection, question: Change[T]) -> T:
 
 
 @asynccontextmanager
-async def open_database(path: Path | None) -> AsyncIterator[Database]:
+async def open_database(
+    path: Path | None, belongings: Belongings | None = None
+) -> AsyncIterator[Database]:
     """Open (make, migrate) the store in `path`; None: one that lives in memory.
 
+    The files of the store are added to `belongings`, and nothing is written while any of those is
+    missed.
     Resource handling: on exit, also by cancellation, what `write` accepted is committed, the
     thread is joined and the connections are closed.
     Raises: StateError.
@@ -141,15 +183,68 @@ async def open_database(path: Path | None) -> AsyncIterator[Database]:
         reading, scanning = questioned or (writing, writing)
         # In memory all are one connection, and `turn` keeps readers out of its transactions.
         turn = threading.Lock() if path is None else None
-        writer = Writer(writing, turn or contextlib.nullcontext())
+        files = None if path is None else _held_open(path)
+        owned = belongings or Belongings()
+        if files is not None:
+            owned.add(files.fault)
+        writer = Writer(
+            writing,
+            turn or contextlib.nullcontext(),
+            may_commit=_requiring(owned, None if files is None else files.fault_before_commit),
+            require_kept=_requiring(owned, None if files is None else files.fault_after_commit),
+            begin=_mending(files),
+        )
         try:
-            yield Database(path, reading, scanning, writer, turn)
+            with guarded(files.keep_index_length) if files else contextlib.nullcontext():
+                try:
+                    yield Database(path, reading, scanning, writer, turn=turn, files=files)
+                finally:
+                    # The readers go first: the last connection writes the log back, and that is
+                    # the writer's, in its thread.
+                    for connection in questioned:
+                        connection.close()
+                    await writer.close()
         finally:
-            # The readers go first: the last connection writes the log back, and that is the
-            # writer's, in its thread.
-            for connection in questioned:
-                connection.close()
-            await writer.close()
+            if files is not None:
+                owned.remove(files.fault)
+                files.close()
+
+
+def _requiring(owned: Belongings, quick: Look | None) -> Callable[[], None]:
+    """Raises what is wrong with all that is owned, when it was wrong before or `quick` says so."""
+
+    def require() -> None:
+        owned.require_as_known()
+        try:
+            fault = None if quick is None else quick()
+        except OSError as error:
+            raise directory_failure(error, Path("store.db")) from error
+        if fault is not None:
+            owned.require()
+            raise StateGoneError(fault.message, code=fault.code, hint=fault.hint)
+
+    return require
+
+
+def _mending(files: StoreFiles | None) -> Callable[[], None]:
+    """What is done before each transaction."""
+
+    def mend() -> None:
+        if files is None:
+            return
+        try:
+            files.mend_index()
+        except OSError as error:
+            raise directory_failure(error, files.path) from error
+
+    return mend
+
+
+def _held_open(path: Path) -> StoreFiles:
+    try:
+        return StoreFiles(path)
+    except OSError as error:
+        raise directory_failure(error, path) from error
 
 
 def uri(path: Path, parameters: str) -> str:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import logging
 import os
 import stat
+import threading
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Self
@@ -13,6 +15,7 @@ from typing import Self
 from kong_mesh_cp.core.errors import StateError
 from kong_mesh_cp.core.formats.printable import printable
 from kong_mesh_cp.shell.host.ownership import distrust
+from kong_mesh_cp.shell.store.belongings import Belongings
 from kong_mesh_cp.shell.store.failures import directory_failure, unwritable
 from kong_mesh_cp.shell.store.files import FILE_MODE, give_to_owner
 from kong_mesh_cp.shell.store.sqlite.copies import Copies
@@ -30,6 +33,9 @@ OWN_NAMES = (
     "trial.json",
 )
 COMMAND_CHARACTERS_MAX = 120
+PID_BYTES_MAX = 32  # of what a lock holds
+
+log = logging.getLogger(__name__)
 
 
 class StateDirectory:
@@ -38,7 +44,12 @@ class StateDirectory:
     def __init__(self, path: Path, lock: int) -> None:
         self.path = path
         self.copies = Copies(path)
+        self.belongings = Belongings()
         self._lock: int | None = lock
+        self._locking = threading.Lock()
+        self._opened = _identity(path.stat())
+        self.belongings.add(self._moved)
+        self.belongings.add(self._unlocked, self._lock_again)
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -54,7 +65,7 @@ class StateDirectory:
 
     def open_store(self) -> AbstractAsyncContextManager[SqliteStore]:
         """The store in this directory, which also keeps trial.json and clock.json current."""
-        return open_store(self.path / STORE_NAME, self.copies)
+        return open_store(self.path / STORE_NAME, self.copies, self.belongings)
 
     def close(self) -> None:
         """Give the lock back. Its file stays: if it went, two processes could lock two files."""
@@ -62,11 +73,73 @@ class StateDirectory:
             os.close(self._lock)
             self._lock = None
 
+    def _moved(self) -> StateError | None:
+        try:
+            found = _identity(self.path.stat())
+        except OSError:
+            what = "is not there any more"
+        else:
+            if found == self._opened:
+                return None
+            what = "is another directory than the one that the daemon has opened"
+        return StateError(
+            f"the state directory {printable(self.path)} {what}",
+            code="state-directory-gone",
+            hint="Move back what was there. If another one was put there on purpose, take it over "
+            "with a restart: systemctl restart kong-mesh-cp",
+        )
+
+    def _unlocked(self) -> StateError | None:
+        """Where another file is called as the lock, that one is locked as well."""
+        lock, path = self._lock, self.path / LOCK_NAME
+        if lock is None:
+            return None
+        try:
+            found = os.lstat(path)
+        except OSError:
+            return StateError(
+                f"the lock {printable(path)} is not there any more: another daemon could take the "
+                "directory",
+                code="state-lock-gone",
+                hint="Move it back, or let the daemon make it again: systemctl reload kong-mesh-cp",
+            )
+        if _identity(found) == _identity(os.fstat(lock)):
+            return None
+        try:
+            self._lock_again()
+        except StateError as error:
+            return error
+        return None
+
+    def _lock_again(self) -> None:
+        """Lock the file that is called as the lock now, made if there is none. Raises: StateError.
+
+        The one of before stays locked until then: it may be moved back.
+        """
+        with self._locking:
+            before = self._lock
+            if before is None or _is_locked(before, self.path / LOCK_NAME):
+                return
+            self._lock = _lock(self.path)
+            os.close(before)
+        log.warning("state-locked-again: %s", printable(self.path / LOCK_NAME))
+
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_error: object) -> None:
         self.close()
+
+
+def _identity(found: os.stat_result) -> tuple[int, int]:
+    return found.st_dev, found.st_ino
+
+
+def _is_locked(lock: int, path: Path) -> bool:
+    try:
+        return _identity(path.lstat()) == _identity(os.fstat(lock))
+    except OSError:
+        return False
 
 
 def _make(path: Path) -> None:
@@ -111,17 +184,31 @@ def _lock(directory: Path) -> int:
         raise directory_failure(error, path) from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _require_pid(os.pread(descriptor, PID_BYTES_MAX + 1, 0), path)
         give_to_owner(descriptor, directory)
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+    except StateError:
+        os.close(descriptor)
+        raise
     except OSError as error:
         try:
             if error.errno == errno.EWOULDBLOCK:
-                raise _locked(directory, os.pread(descriptor, 32, 0)) from None
+                raise _locked(directory, os.pread(descriptor, PID_BYTES_MAX, 0)) from None
             raise directory_failure(error, path) from error
         finally:
             os.close(descriptor)
     return descriptor
+
+
+def _require_pid(content: bytes, path: Path) -> None:
+    """A lock is written anew, and must not be a file that got its name by mistake."""
+    if content and not content.strip().isdigit():
+        raise StateError(
+            f"{printable(path)} holds something else than the id of a process",
+            code="state-not-own",
+            hint="Look what it is, and move it to where it belongs: the lock is made again.",
+        )
 
 
 def _locked(directory: Path, content: bytes) -> StateError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import date, datetime
@@ -10,8 +11,10 @@ from pathlib import Path
 import trio
 
 from kong_mesh_cp.core.admission.seats import SeatId, SeatRecord
+from kong_mesh_cp.core.formats.printable import printable
 from kong_mesh_cp.core.license.clock import ClockMark
 from kong_mesh_cp.shell.store import rows
+from kong_mesh_cp.shell.store.belongings import Belongings
 from kong_mesh_cp.shell.store.sqlite import resource_rows
 from kong_mesh_cp.shell.store.sqlite.copies import Copies, merged
 from kong_mesh_cp.shell.store.sqlite.database import Database, open_database
@@ -19,6 +22,8 @@ from kong_mesh_cp.shell.store.sqlite.own_slots import OwnSlots
 from kong_mesh_cp.shell.store.sqlite.resources import SqliteResources
 from kong_mesh_cp.shell.store.writer import T
 from kong_mesh_cp.usecases.ports.state_store import AuditEntry, Remembered
+
+log = logging.getLogger(__name__)
 
 
 class SqliteStore:
@@ -35,6 +40,27 @@ class SqliteStore:
         self._database = database
         self._copies = copies
         self._copying = trio.Lock()  # the copy written last is the one of the last change
+
+    async def look_after(self) -> None:
+        """As `Database.look_after`."""
+        await self._database.look_after()
+
+    async def look_after_copies(self) -> None:
+        """Make those again that were taken away. Raises: StateError."""
+        if self._copies is None or self._copies.are_files():
+            return
+        past = await self._database.read(rows.remembered)
+        if not self._copies.lacks(past):
+            return
+        if past.trial_started_at is not None:
+            await self._copy(self._copies.save_trial_start, past.trial_started_at)
+        if past.clock is not None:
+            await self._copy(self._copies.save_clock, past.clock)
+        log.warning(
+            "state-copy-made-again: trial.json or clock.json in %s was taken away, and is there "
+            "again. See that nobody removes files of a running daemon.",
+            printable(self._copies.directory),
+        )
 
     async def cluster_id(self) -> str:
         return await self._database.read(rows.cluster_id)
@@ -74,14 +100,18 @@ class SqliteStore:
 
 
 @asynccontextmanager
-async def open_store(path: Path | None, copies: Copies | None = None) -> AsyncIterator[SqliteStore]:
+async def open_store(
+    path: Path | None, copies: Copies | None = None, belongings: Belongings | None = None
+) -> AsyncIterator[SqliteStore]:
     """Open (make, migrate) the store in `path`; None: one in memory, gone when it is closed.
+
+    `belongings`: see `open_database`.
 
     Resource handling: on exit everything accepted is on disk and the writer thread has ended.
     Raises: StateError `state-unwritable`, `state-full`, `state-io`, `state-unsuitable`,
     `store-busy`, `store-corrupt`, `store-foreign`, `store-newer`.
     """
-    async with open_database(path) as database:
+    async with open_database(path, belongings) as database:
         await database.write(rows.make_cluster_id)
         resources = SqliteResources(database, await database.read(resource_rows.revision))
         yield SqliteStore(database, resources, copies)
