@@ -46,6 +46,8 @@ def test_an_idle_control_plane_has_imported_only_the_kinds_that_it_looks_after()
     assert "kong_mesh_cp.core.schema.message_binary" not in modules
     assert folder_of(modules, "kong_mesh_cp.core.policy") == {
         "kinds",
+        "kinds.kong",
+        "kinds.kong.kong_catalogue",
         "kinds.policy_catalogue",
         "policy_kind",
         "rules",

@@ -12,7 +12,8 @@ import pytest
 
 from kong_mesh_cp.settings.documents import DOCUMENT_BYTES_MAX, parse_document
 from kong_mesh_cp.settings.forms import Form, MalformedError, UnsupportedError
-from kong_mesh_cp.settings.model import Row, rows
+from kong_mesh_cp.settings.model import rows
+from kong_mesh_cp.settings.options import Row
 from kong_mesh_cp.settings.problems import SettingsRejectedError
 from support.suites.growth import GROWTH_MAX, growth
 from support.suites.hostile_texts import HOSTILE_TEXTS

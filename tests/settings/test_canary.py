@@ -16,7 +16,8 @@ from kong_mesh_cp.compose.preparing import RunOptions, prepare
 from kong_mesh_cp.core.errors import ControlPlaneError
 from kong_mesh_cp.settings import forms, lists
 from kong_mesh_cp.settings.loading import CONFIG_FILE_FLAG, examine
-from kong_mesh_cp.settings.model import Row, rows
+from kong_mesh_cp.settings.model import rows
+from kong_mesh_cp.settings.options import Row
 from kong_mesh_cp.settings.service_manager import ServiceEnvironment
 from kong_mesh_cp.settings.writing import converted, effective_json, in_force
 from support.specs.configurations import NO_FILE

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from kong_mesh_cp.settings.effective import effective
 from kong_mesh_cp.settings.loading import Loaded, load
-from kong_mesh_cp.settings.model import Row, rows, value_at
+from kong_mesh_cp.settings.model import rows, value_at
 from kong_mesh_cp.settings.names import nearest_path, nearest_variable
+from kong_mesh_cp.settings.options import Row
 from kong_mesh_cp.settings.writing import in_force
 from support.specs.configurations import NO_FILE
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from kong_mesh_cp.settings import lists
-from kong_mesh_cp.settings.model import Row, rows, value_at
+from kong_mesh_cp.settings.model import rows, value_at
+from kong_mesh_cp.settings.options import Row
 from support.specs.configurations import loaded, problems, toml
 
 WORDS = {

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kong_mesh_cp.settings.mesh_quotas import SEATS_MAX
+from kong_mesh_cp.settings.admission_rules import SEATS_MAX
 from support.specs.configurations import loaded, problems, toml
 
 WORDS = ("payments=50", "infra=unlimited", "*=10")

@@ -9,8 +9,8 @@ import pytest
 
 from kong_mesh_cp.settings.effective import plain_value
 from kong_mesh_cp.settings.forms import Form
-from kong_mesh_cp.settings.model import Row, Settings, rows, value_at
-from kong_mesh_cp.settings.options import camel_case
+from kong_mesh_cp.settings.model import Settings, rows, value_at
+from kong_mesh_cp.settings.options import Row, camel_case
 from support.specs.configurations import loaded
 
 

@@ -10,7 +10,8 @@ import pytest
 
 from kong_mesh_cp.settings.documents import read_document
 from kong_mesh_cp.settings.gathering import Gathering
-from kong_mesh_cp.settings.model import Row, rows
+from kong_mesh_cp.settings.model import rows
+from kong_mesh_cp.settings.options import Row
 from kong_mesh_cp.settings.writing import converted, in_force, sample
 from support.specs.configurations import kuma_yaml, loaded, toml
 

@@ -45,6 +45,7 @@ from kong_mesh_cp.usecases.license.holder import LicenseHolder
 from kong_mesh_cp.usecases.license.reload_outcome import ReloadOutcome
 from kong_mesh_cp.usecases.ports.state_store import (
     LicenseSources,
+    Remembered,
     StateStore,
     StoreFailure,
     no_failure,
@@ -145,12 +146,9 @@ async def assemble(prepared: Prepared, state: OpenState) -> ControlPlane:
     licensing.store_failure = state.failure
     licensing.trial_recorded(await store.save_trial_start(licensing.trial_started_at))
     recorder = SeatRecorder(store)
-    quotas = MeshQuotas.read(prepared.settings.admission.mesh_quotas)
-    ledger = SeatLedger(past.high_water, quotas=quotas)
-    shared, expected = None, past.seats
-    if state.slots is not None:
-        shared = SharedSeats(state.slots, ledger, licensing)
-        expected = await _begin(shared, past.seats, recorder)
+    ledger = _ledger(prepared.settings, past)
+    shared = None if state.slots is None else SharedSeats(state.slots, ledger, licensing)
+    expected = past.seats if shared is None else await _begin(shared, past.seats, recorder)
     replica = Replica(state.resources)
     meshes = StoredMeshes(replica, _expected_meshes(prepared.settings))
     await meshes.read()
@@ -171,13 +169,6 @@ async def assemble(prepared: Prepared, state: OpenState) -> ControlPlane:
         return licensing.full_view(admitting.occupancy()).document()
 
     index = _index(await store.cluster_id())
-    api = RestApi(
-        index=index,
-        public_license=lambda: licensing.public_view(admitting.active).document(),
-        full_license=full_license,
-        reload_license=lambda: plane.reload("POST /license/reload"),
-        config=lambda: json_text(prepared.config),
-    )
     admission = AdmissionSocket(
         admitting,
         LicenseCalls(document=full_license, reload=lambda: plane.reload("admission socket")),
@@ -201,7 +192,13 @@ async def assemble(prepared: Prepared, state: OpenState) -> ControlPlane:
         admission=admission,
         refusals=Refusals(API, clocks.boot_clock),
         admission_refusals=admission_refusals,
-        api=api,
+        api=RestApi(
+            index=index,
+            public_license=lambda: licensing.public_view(admitting.active).document(),
+            full_license=full_license,
+            reload_license=lambda: plane.reload("POST /license/reload"),
+            config=lambda: json_text(prepared.config),
+        ),
         reserved=expected,
         authority_ends=authority_ends,
         store_failure=state.failure,
@@ -213,6 +210,10 @@ async def assemble(prepared: Prepared, state: OpenState) -> ControlPlane:
         ),
     )
     return plane
+
+
+def _ledger(settings: Settings, past: Remembered) -> SeatLedger:
+    return SeatLedger(past.high_water, quotas=MeshQuotas.read(settings.admission.mesh_quotas))
 
 
 def admission_places(settings: Settings) -> SocketPlaces:

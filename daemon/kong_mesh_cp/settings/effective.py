@@ -13,8 +13,8 @@ from kong_mesh_cp.core.formats.durations import MICROSECOND, format_duration
 from kong_mesh_cp.core.formats.printable import printable
 from kong_mesh_cp.core.formats.value_shapes import could_be_file, is_quoted
 from kong_mesh_cp.settings.forms import Secret
-from kong_mesh_cp.settings.model import Row, Settings, rows, value_at
-from kong_mesh_cp.settings.options import camel_case
+from kong_mesh_cp.settings.model import Settings, rows, value_at
+from kong_mesh_cp.settings.options import Row, camel_case
 from kong_mesh_cp.settings.token_authentication import PublicKey
 
 MASK = "*****"

@@ -10,7 +10,7 @@ from kong_mesh_cp.core.formats.printable import printable
 from kong_mesh_cp.settings.contradictions import contradictions, remarks
 from kong_mesh_cp.settings.documents import Document
 from kong_mesh_cp.settings.forms import MalformedError, Secret, UnsupportedError
-from kong_mesh_cp.settings.model import Row, Settings, rows
+from kong_mesh_cp.settings.model import Settings, rows
 from kong_mesh_cp.settings.names import (
     GATEWAY_VARIABLES,
     LICENSE_VARIABLES,
@@ -23,6 +23,7 @@ from kong_mesh_cp.settings.names import (
     rows_by_variable,
     sections,
 )
+from kong_mesh_cp.settings.options import Row
 from kong_mesh_cp.settings.problems import (
     PROBLEMS_MAX,
     Problem,

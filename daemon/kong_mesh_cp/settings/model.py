@@ -12,10 +12,9 @@ from kong_mesh_cp.core.admission.attestation import Rule
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.settings import forms
 from kong_mesh_cp.settings.access import AccessSettings
-from kong_mesh_cp.settings.admission_rules import RULES
+from kong_mesh_cp.settings.admission_rules import MESH_QUOTAS, RULES
 from kong_mesh_cp.settings.forms import Secret, UnsupportedError
-from kong_mesh_cp.settings.mesh_quotas import MESH_QUOTAS
-from kong_mesh_cp.settings.options import MEMBERS, OPTION, Option, camel_case, option
+from kong_mesh_cp.settings.options import MEMBERS, OPTION, Row, option
 from kong_mesh_cp.settings.serving import CONNECTIONS_MAX, ApiServerSettings, GeneralSettings
 from kong_mesh_cp.settings.store import StoreSettings
 from kong_mesh_cp.settings.token_authentication import DpServerSettings
@@ -232,20 +231,6 @@ class Settings:
     license: LicenseSettings = field(default_factory=LicenseSettings)
     admission: AdmissionSettings = field(default_factory=AdmissionSettings)
     log: LogSettings = field(default_factory=LogSettings)
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One setting: where it stands in the tree, and what its field says."""
-
-    attributes: tuple[str, ...]
-    default: object  # None where the default is not a fixed value
-    option: Option
-
-    @property
-    def path(self) -> str:
-        """`apiServer.http.port`."""
-        return ".".join(camel_case(name) for name in self.attributes)
 
 
 @cache

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.lazy_import import lazy_import
-from kong_mesh_cp.settings.model import Row, rows
+from kong_mesh_cp.settings.model import rows
+from kong_mesh_cp.settings.options import Row
 
 if TYPE_CHECKING:
     import difflib

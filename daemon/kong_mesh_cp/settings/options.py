@@ -26,6 +26,20 @@ class Option:
     default_text: str | None  # what the default is, where it is not a fixed value
 
 
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One setting: where it stands in the tree, and what its field says."""
+
+    attributes: tuple[str, ...]
+    default: object  # None where the default is not a fixed value
+    option: Option
+
+    @property
+    def path(self) -> str:
+        """`apiServer.http.port`."""
+        return ".".join(camel_case(name) for name in self.attributes)
+
+
 def option(
     form: Form[T],
     *,

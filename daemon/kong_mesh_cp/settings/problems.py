@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import difflib
 
     from kong_mesh_cp.settings.forms import Secret
-    from kong_mesh_cp.settings.model import Row
+    from kong_mesh_cp.settings.options import Row
 else:  # only a refused value needs it
     difflib = lazy_import("difflib")
 

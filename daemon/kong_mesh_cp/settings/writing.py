@@ -14,7 +14,8 @@ import tomli_w
 from kong_mesh_cp.settings.effective import MASK, effective, plain_value
 from kong_mesh_cp.settings.forms import Secret
 from kong_mesh_cp.settings.gathering import Reading
-from kong_mesh_cp.settings.model import Row, Settings, rows, value_at
+from kong_mesh_cp.settings.model import Settings, rows, value_at
+from kong_mesh_cp.settings.options import Row
 
 COMMENT_COLUMNS_MAX = 96
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from kong_mesh_cp.settings.effective import plain_value
-from kong_mesh_cp.settings.model import Row, rows
+from kong_mesh_cp.settings.model import rows
+from kong_mesh_cp.settings.options import Row
 
 
 def markdown_table() -> str:

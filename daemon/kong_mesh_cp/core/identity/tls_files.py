@@ -11,8 +11,8 @@ from typing import Final
 
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.errors import ConfigurationError
-from kong_mesh_cp.core.formats.pem_blocks import PemBlock, binary_form, pem_blocks
 from kong_mesh_cp.core.formats.printable import printable
+from kong_mesh_cp.core.identity.pem_text import PemBlock, binary_form, pem_blocks
 
 _FOUND: Final = {  # by label: what people put there in place of a certificate or a key
     "CERTIFICATE REQUEST": "a request for a certificate: put there what the authority sent back",

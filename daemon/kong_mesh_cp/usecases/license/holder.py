@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from functools import lru_cache
 
 from kong_mesh_cp.core.admission.ledger import Occupancy, SeatPolicy
 from kong_mesh_cp.core.errors import ControlPlaneError
@@ -38,6 +37,7 @@ from kong_mesh_cp.usecases.license.views import (
     PublicLicense,
     WarningView,
     is_test,
+    seat_policy_of,
 )
 from kong_mesh_cp.usecases.ports.state_store import (
     BootClock,
@@ -175,7 +175,7 @@ class LicenseHolder:
     def seat_policy(self) -> SeatPolicy:
         """Read it in the same step as the ledger: it changes with a reload."""
         demo = isinstance(self.entitlement, BundledLicense)
-        return _seat_policy(self.entitlement.dataplanes, demo)
+        return seat_policy_of(self.entitlement.dataplanes, demo)
 
     def reload(self, cause: str, readings: Sequence[SourceReading] | None = None) -> ReloadOutcome:
         """Apply what the sources hold now if it is usable, keep what is in force otherwise.
@@ -396,9 +396,3 @@ class LicenseHolder:
         for remark in self._in_force.remarks:
             if remark not in before:
                 log.warning("license-file-untidy: %s %s", self._in_force.source, remark)
-
-
-# Asked for by every decision, and hardly ever different from the last time.
-@lru_cache(maxsize=8)
-def _seat_policy(limit: int, demo: bool) -> SeatPolicy:  # noqa: FBT001
-    return SeatPolicy(limit=limit, refuse_when_full=demo, demo=demo)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, datetime
+from functools import lru_cache
 
-from kong_mesh_cp.core.admission.ledger import Occupancy
+from kong_mesh_cp.core.admission.ledger import Occupancy, SeatPolicy
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.errors import ControlPlaneError
 from kong_mesh_cp.core.license.bundled import BundledLicense
@@ -135,3 +136,10 @@ def _sorted(counts: Mapping[str, int]) -> dict[str, int]:
 
 def _days(marks: Mapping[date, int]) -> dict[str, int]:
     return {day.isoformat(): marks[day] for day in sorted(marks)}
+
+
+# Asked for by every decision, and hardly ever different from the last time.
+@lru_cache(maxsize=8)
+def seat_policy_of(limit: int, demo: bool) -> SeatPolicy:  # noqa: FBT001
+    """What a license of `limit` seats lets the ledger do."""
+    return SeatPolicy(limit=limit, refuse_when_full=demo, demo=demo)

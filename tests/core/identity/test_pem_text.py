@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kong_mesh_cp.core.formats.pem_blocks import binary_form, pem_blocks
+from kong_mesh_cp.core.identity.pem_text import binary_form, pem_blocks
 from support.suites.growth import GROWTH_MAX, growth
 
 BLOCK = b"-----BEGIN %s-----\nAAAA\n-----END %s-----\n"
