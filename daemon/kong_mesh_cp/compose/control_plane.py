@@ -161,7 +161,6 @@ async def assemble(prepared: Prepared, state: OpenState) -> ControlPlane:
     if shared is not None:
         shared.lose = admitting.lose
     admitting.reserve(expected)
-    prepared.herald.listener = admitting.broadcast
     authority_ends = AuthorityEnds()
     plane: ControlPlane
 
@@ -263,7 +262,7 @@ def _admitting(
     refusals: Refusals,
     shared: SharedSeats | None,
 ) -> Admissions:
-    return Admissions(
+    admissions = Admissions(
         zone=prepared.settings.multizone.zone.name,
         ledger=ledger,
         meshes=meshes,
@@ -276,6 +275,8 @@ def _admitting(
         closed=NO_PROXIES_JOIN_GLOBAL if prepared.settings.mode == "global" else None,
         shared=shared,
     )
+    prepared.herald.listener = admissions.broadcast
+    return admissions
 
 
 def _index(cluster_id: str) -> Index:
