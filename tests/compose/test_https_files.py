@@ -45,8 +45,7 @@ async def test_a_mistake_in_a_renewal_changes_nothing_until_it_is_mended(
     await served.renew()
     assert served.context() is before
     assert codes(caplog) == [mistake.code]
-    assert served.refusal is not None
-    assert served.refusal.code == mistake.code
+    assert getattr(served.refusal, "code", None) == mistake.code
     assert "The certificate of before stays in force." in caplog.text
 
     pair("second").write(tmp_path / "own")
