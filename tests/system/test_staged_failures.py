@@ -70,10 +70,12 @@ def test_a_line_has_a_code_and_ends_in_a_remedy(said: Said) -> None:
 def test_health_looks_as_the_page_shows_it(stage: Stage) -> None:
     stage.hand_over_license()
     stage.daemon.flags = ("--license-keyring", os.fspath(stage.keyring))
+    everywhere = "0.0.0.0"
+    stage.set(KUMA_API_SERVER_HTTP_INTERFACE=everywhere, KUMA_API_SERVER_HTTPS_INTERFACE=everywhere)
     daemon = stage.start()
-    stage.show(daemon.addresses["api"], "http://127.0.0.1:5681")
-    stage.show(daemon.addresses["api-https"], "https://127.0.0.1:5682")
-    stage.show(daemon.addresses["diagnostics"], "http://127.0.0.1:5680")
+    for name, port in (("api", 5681), ("api-https", 5682), ("diagnostics", 5680)):
+        own = daemon.addresses[name].rpartition(":")[2]
+        stage.show(f":{own}", f":{port}")
     stage.open.enter_context(daemon.seat("backend-1"))
     stage.show(f"pid {os.getpid()} uid {os.geteuid()}", f"pid {PID_SHOWN} uid 1000")
 
