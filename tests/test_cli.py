@@ -13,6 +13,7 @@ import pytest
 from kong_mesh_cp import __version__
 from kong_mesh_cp.cli import EX_IOERR, EXIT_BROKEN_PIPE, main
 from kong_mesh_cp.core.errors import EX_CONFIG
+from support.licenses.licenses import keyring_json, license_document
 
 USAGE = 2
 COMMANDS = [
@@ -178,6 +179,35 @@ def test_an_error_is_one_line_with_a_code_and_its_exit_status(
     said = capsys.readouterr()
     assert re.fullmatch(r"kong-mesh-cp: [a-z-]+: .+\. .+\n", said.err)
     assert said.out == ""
+
+
+@pytest.mark.parametrize(
+    ("manager", "remedy"),
+    [({}, "kong-mesh-cp run"), ({"NOTIFY_SOCKET": "@nobody"}, "systemctl start kong-mesh-cp")],
+    ids=["by hand", "as a service"],
+)
+def test_a_remedy_is_for_who_started_it(
+    tmp_path: Path, manager: dict[str, str], remedy: str
+) -> None:
+    (tmp_path / "keyring.json").write_bytes(keyring_json())
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "kong_mesh_cp", "run"),
+            *("--license-keyring", str(tmp_path / "keyring.json")),
+        ],
+        env={
+            "PATH": os.environ["PATH"],
+            "KUMA_GENERAL_WORK_DIR": str(tmp_path / "state"),
+            "KMESH_ADMISSION_SOCKET": str(tmp_path / "a.sock"),
+            "KMESH_LICENSE_INLINE": license_document(expires="2023-11-09").decode(),
+            **manager,
+        },
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == EX_CONFIG
+    assert done.stderr.splitlines()[-1].endswith(f" and run: {remedy}")
 
 
 def test_the_module_and_the_installed_program_are_the_same() -> None:

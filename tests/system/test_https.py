@@ -132,6 +132,7 @@ def test_a_bad_renewal_and_a_lost_public_key_make_a_restart_unsafe(daemon: Daemo
     Pair(pair().key, pair().certificate).write(folder)
     status("NOT safe: tls-files-swapped")
     refusal = daemon.local("GET", "/v1/license").json["restartError"]
+    assert isinstance(refusal, dict)
     assert refusal["code"] == "tls-files-swapped"
     assert daemon.diagnostics("/ready").status == 200
     pair().write(folder)
