@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kong_mesh_cp.core.formats.addresses import (
-    hostname_reason,
+    hostname_reasons,
     is_dns_name,
     is_ip,
     is_same_ip,
@@ -52,21 +52,24 @@ def test_what_is_no_name_is_none(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("hostname", "reason"),
+    ("hostname", "reasons"),
     [
-        ("*", None),
-        ("*.example.com", None),
-        ("www-1.example.com", None),
-        ("", "invalid hostname"),
-        ("foo.example$.com", "invalid hostname"),
-        ("Foo.com", "invalid hostname"),
-        ("*.foo.*.example.com", "invalid wildcard domain"),
-        ("*.", "invalid wildcard domain"),
-        ("f" * 254, "must be at most 253 characters"),
+        ("*", []),
+        ("*.example.com", []),
+        ("www-1.example.com", []),
+        ("", ["invalid hostname"]),
+        ("foo.example$.com", ["invalid hostname"]),
+        ("Foo.com", ["invalid hostname"]),
+        ("*.foo.*.example.com", ["invalid wildcard domain"]),
+        ("*.", ["invalid wildcard domain"]),
+        ("f" * 253, []),
+        ("f" * 254, ["must be at most 253 characters"]),
+        ("f" * 254 + ".", ["must be at most 253 characters", "invalid hostname"]),
+        ("ä" * 127, ["must be at most 253 characters", "invalid hostname"]),
     ],
 )
-def test_a_hostname_may_start_with_a_wildcard(hostname: str, reason: str | None) -> None:
-    assert hostname_reason(hostname) == reason
+def test_a_hostname_may_start_with_a_wildcard(hostname: str, reasons: list[str]) -> None:
+    assert hostname_reasons(hostname) == reasons
 
 
 @pytest.mark.parametrize(

@@ -64,8 +64,9 @@ def test_a_duration_is_read_as_go_reads_it(text: str, nanoseconds: int) -> None:
         ("--1s", 'time: invalid duration "--1s"'),
         ("1d", 'time: unknown unit "d" in duration "1d"'),
         ("2562047h47m16.854775808s", 'time: invalid duration "2562047h47m16.854775808s"'),
-        ("٣s", 'time: invalid duration "٣s"'),
-        ("1\ns", 'time: unknown unit "\\ns" in duration "1\\ns"'),
+        ("٣s", r'time: invalid duration "\xd9\xa3s"'),
+        ("1\ns", r'time: unknown unit "\x0as" in duration "1\x0as"'),
+        ('1"s\\', r'time: unknown unit "\"s\\" in duration "1\"s\\"'),
     ],
 )
 def test_what_is_no_duration_is_reported_in_gos_words(text: str, reason: str) -> None:

@@ -109,7 +109,13 @@ def test_a_tcp_route_without_a_rule_says_nothing() -> None:
 @pytest.mark.parametrize(
     ("conf", "told"),
     [
-        ({"idleTimeout": 5}, 'conf.idleTimeout in body must be of type string: "number"'),
+        (
+            {"idleTimeout": 5},
+            (
+                'conf.idleTimeout in body must be of type string: "number": '
+                'write it with its unit, between quotes, as "5s"'
+            ),
+        ),
         ({"idleTimeout": "soon"}, 'time: invalid duration "soon"'),
         ({"http": []}, 'conf.http in body must be of type object: "array"'),
     ],

@@ -24,7 +24,7 @@ from kong_mesh_cp.core.schema.violations import root
 from kong_mesh_cp.usecases.resources.kinds import KINDS
 from support.suites.validation_cases import JsonLoader, shared_folder
 
-NOT_OF_KUMA = {"AccessRole", "AccessRoleBinding"}  # types of Kong Mesh alone
+NOT_OF_KUMA = {"AccessAudit", "AccessRole", "AccessRoleBinding"}  # types of Kong Mesh alone
 FIELDS_AT_LEAST = 500  # of all messages; fewer would be facts that are not understood
 PROPERTIES_AT_LEAST = 800  # of all schemas, likewise
 

@@ -227,11 +227,15 @@ def test_a_duration_of_go_is_written_in_seconds(given_text: str, shown: str) -> 
         ({"color": "BLUE"}, 'unknown value "\\"BLUE\\"" for enum kuma.test.Color'),
         (
             {"color": 1.5},
-            "json: cannot unmarshal number into Go value of type protoreflect.EnumNumber",
+            "json: cannot unmarshal number 1.5 into Go value of type protoreflect.EnumNumber",
         ),
         (
-            {"color": 2**40},
-            "json: cannot unmarshal number 1099511627776 into Go value of type int32",
+            {"color": True},
+            "json: cannot unmarshal bool into Go value of type protoreflect.EnumNumber",
+        ),
+        (
+            {"color": 2**31},
+            "json: cannot unmarshal number 2147483648 into Go value of type protoreflect.EnumNumber",
         ),
         (
             {"smallRatio": 3.5e38},

@@ -25,13 +25,13 @@ def _refused(type_name: str, default: dict[str, Any]) -> ParseError:
             "MeshRetry",
             {"http": {"numRetries": -1}},
             "spec.to[0].default.http.numRetries",
-            "must be 0 or more",
+            "must be from 0 to 4294967295",
         ),
         (
             "MeshCircuitBreaker",
             {"outlierDetection": {"maxEjectionPercent": -5}},
             "spec.to[0].default.outlierDetection.maxEjectionPercent",
-            "must be 0 or more",
+            "must be from 0 to 4294967295",
         ),
         (
             "MeshTimeout",

@@ -148,6 +148,17 @@ def test_a_wrong_type_in_an_enumeration_breaks_both_rules() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("value", "bound"),
+    [(0.5, "greater than or equal to 1"), (2**63, "less than or equal to 65535")],
+)
+def test_a_number_that_is_not_whole_breaks_its_bounds_too(value: float, bound: str) -> None:
+    _, told, _ = read({"port": value})
+
+    not_whole = 'in body must be of type integer: "number"'
+    assert told == {("spec.port", not_whole), ("spec.port", f"in body should be {bound}")}
+
+
 def test_what_is_neither_number_nor_text_fits_no_alternative() -> None:
     _, told, _ = read({"share": True})
 

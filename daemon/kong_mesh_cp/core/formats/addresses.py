@@ -52,15 +52,18 @@ def is_domain(text: str) -> bool:
     return _DOMAIN.fullmatch(text) is not None
 
 
-def hostname_reason(hostname: str) -> str | None:
-    """Why `hostname` is neither `*`, nor `*.domain`, nor `domain`; None when it is."""
+def hostname_reasons(hostname: str) -> list[str]:
+    """Why `hostname` is neither `*`, nor `*.domain`, nor `domain`; none when it is."""
     if hostname == "*":
-        return None
-    if len(hostname) > HOSTNAME_CHARACTERS_MAX:
-        return f"must be at most {HOSTNAME_CHARACTERS_MAX} characters"
-    if hostname.startswith("*."):
-        return None if is_domain(hostname[2:]) else "invalid wildcard domain"
-    return None if is_domain(hostname) else "invalid hostname"
+        return []
+    reasons = []
+    # Go counts bytes.
+    if len(hostname.encode(errors="replace")) > HOSTNAME_CHARACTERS_MAX:
+        reasons.append(f"must be at most {HOSTNAME_CHARACTERS_MAX} characters")
+    domain = hostname.removeprefix("*.")
+    if not is_domain(domain):
+        reasons.append("invalid hostname" if domain == hostname else "invalid wildcard domain")
+    return reasons
 
 
 def split_host_port(text: str) -> tuple[str, str] | None:

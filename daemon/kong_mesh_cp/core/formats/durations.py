@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from kong_mesh_cp.core.formats.go_quote import go_quote
-
 NANOSECONDS_MAX: Final = 2**63 - 1  # Go's time.Duration is a signed 64-bit number
 
 MICROSECOND: Final = 1_000
@@ -61,10 +59,10 @@ def parse_duration(text: str) -> int:
 def _nanoseconds(term: re.Match[str], text: str) -> int:
     name = term["unit"]
     if not name:
-        raise DurationError(f"time: missing unit in duration {go_quote(text)}")
+        raise DurationError(f"time: missing unit in duration {_quoted(text)}")
     unit = _UNITS.get(name)
     if unit is None:
-        raise DurationError(f"time: unknown unit {go_quote(name)} in duration {go_quote(text)}")
+        raise DurationError(f"time: unknown unit {_quoted(name)} in duration {_quoted(text)}")
     # Numbers of any length would cost quadratic time, and cannot be durations.
     whole, part = (term["whole"] or "").lstrip("0"), (term["part"] or "")[:19]
     if len(whole) > 19:
@@ -74,7 +72,20 @@ def _nanoseconds(term: re.Match[str], text: str) -> int:
 
 
 def _invalid(text: str) -> DurationError:
-    return DurationError(f"time: invalid duration {go_quote(text)}")
+    return DurationError(f"time: invalid duration {_quoted(text)}")
+
+
+def _quoted(text: str) -> str:
+    # Go's time package quotes by itself: bytes, where the rest of Go escapes characters.
+    return f'"{"".join(map(_escaped, text))}"'
+
+
+def _escaped(character: str) -> str:
+    if character in {'"', "\\"}:
+        return f"\\{character}"
+    if " " <= character <= "\x7f":
+        return character
+    return "".join(f"\\x{byte:02x}" for byte in character.encode(errors="replace"))
 
 
 def format_duration(nanoseconds: int) -> str:

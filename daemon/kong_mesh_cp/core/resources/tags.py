@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from kong_mesh_cp.core.dataclass import dataclass
-from kong_mesh_cp.core.formats.addresses import PORT_MAX, hostname_reason, is_dns_name, is_ip
+from kong_mesh_cp.core.formats.addresses import PORT_MAX, hostname_reasons, is_dns_name, is_ip
 from kong_mesh_cp.core.formats.go_quote import go_quote
 from kong_mesh_cp.core.schema.messages import EMPTY, Message, proto
 from kong_mesh_cp.core.schema.violations import FieldPath, Violation
@@ -156,8 +156,7 @@ def port_violations(path: FieldPath, port: int) -> list[Violation]:
 
 
 def hostname_violations(path: FieldPath, hostname: str) -> list[Violation]:
-    reason = hostname_reason(hostname)
-    return [] if reason is None else [path.violation(reason)]
+    return [path.violation(reason) for reason in hostname_reasons(hostname)]
 
 
 def address_violations(path: FieldPath, address: str) -> list[Violation]:

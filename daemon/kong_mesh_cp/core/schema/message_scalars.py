@@ -126,12 +126,11 @@ def struct_value(value: object) -> object:
 
 
 def read_enum_number(value: object) -> int:
-    """The number of an enum's value."""
-    if isinstance(value, int) and not isinstance(value, bool):
+    """The number of an enum's value; `value` is no text, which would be its name."""
+    try:
         return read_integer(value, "int32")
-    if value is None:
-        return 0
-    raise mismatch(value, "protoreflect.EnumNumber")
+    except ParseError:
+        raise number_mismatch(value, "protoreflect.EnumNumber") from None
 
 
 # Named after the scalar types of .proto files.

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import field
 from functools import cached_property
-from typing import Final
+from typing import Final, TypeGuard
 
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats.durations import DurationError, format_duration, parse_duration
@@ -141,13 +141,10 @@ class IntegerNode:
         if number is None:
             faults.add(at, self._type_fault(value))
         _check_enumeration(self.enumeration, value if number is None else number, at, faults)
+        if _is_number(value):
+            self._check_range(value, at, faults)
         if number is None:
             return 0
-        low, high = self.range.minimum, self.range.maximum
-        if low is not None and number < low:
-            faults.add(at, f"in body should be greater than or equal to {low}")
-        if high is not None and number > high:
-            faults.add(at, f"in body should be less than or equal to {high}")
         # The schema has no such bounds; Go's decoder finds them.
         type_name = "uint32" if self.is_unsigned else self.format
         least, most = _GO_RANGES.get(type_name, (number, number))
@@ -155,6 +152,14 @@ class IntegerNode:
             reason = _out_of_range(number, type_name, self.owner, at)
             faults.stop_decoding(reason, at, f"must be from {least} to {most}")
         return number
+
+    def _check_range(self, value: float, at: FieldPath, faults: Faults) -> None:
+        # Also of a number that is not whole: it breaks both rules.
+        low, high = self.range.minimum, self.range.maximum
+        if low is not None and value < low:
+            faults.add(at, f"in body should be greater than or equal to {low}")
+        if high is not None and value > high:
+            faults.add(at, f"in body should be less than or equal to {high}")
 
     def _type_fault(self, value: object) -> str:
         if self.format and value is not None and not isinstance(value, str | list):
@@ -165,8 +170,12 @@ class IntegerNode:
         return value
 
 
+def _is_number(value: object) -> TypeGuard[int | float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 def _whole(value: object) -> int | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if not _is_number(value):
         return None
     # `1.0` is a whole number to the schema, and to Go's decoder after the default is applied.
     return int(value) if abs(value) <= _WHOLE_MAX and value == value // 1 else None
