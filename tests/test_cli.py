@@ -13,6 +13,7 @@ import pytest
 from kong_mesh_cp import __version__
 from kong_mesh_cp.cli import EX_IOERR, EXIT_BROKEN_PIPE, main
 from kong_mesh_cp.core.errors import EX_CONFIG
+from support.licenses.licenses import keyring_json, license_document
 
 USAGE = 2
 COMMANDS = [
@@ -180,6 +181,35 @@ def test_an_error_is_one_line_with_a_code_and_its_exit_status(
     assert said.out == ""
 
 
+@pytest.mark.parametrize(
+    ("manager", "remedy"),
+    [({}, "kong-mesh-cp run"), ({"NOTIFY_SOCKET": "@nobody"}, "systemctl start kong-mesh-cp")],
+    ids=["by hand", "as a service"],
+)
+def test_a_remedy_is_for_who_started_it(
+    tmp_path: Path, manager: dict[str, str], remedy: str
+) -> None:
+    (tmp_path / "keyring.json").write_bytes(keyring_json())
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "kong_mesh_cp", "run"),
+            *("--license-keyring", str(tmp_path / "keyring.json")),
+        ],
+        env={
+            "PATH": os.environ["PATH"],
+            "KUMA_GENERAL_WORK_DIR": str(tmp_path / "state"),
+            "KMESH_ADMISSION_SOCKET": str(tmp_path / "a.sock"),
+            "KMESH_LICENSE_INLINE": license_document(expires="2023-11-09").decode(),
+            **manager,
+        },
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == EX_CONFIG
+    assert done.stderr.splitlines()[-1].endswith(f" and run: {remedy}")
+
+
 def test_the_module_and_the_installed_program_are_the_same() -> None:
     program = Path(sys.executable).with_name("kong-mesh-cp")
     installed = subprocess.run([program, "version"], capture_output=True, text=True, check=True)
@@ -202,7 +232,8 @@ def test_a_reader_that_leaves_early_ends_it_quietly(words: list[str]) -> None:
             check=False,
         )
 
-    assert (done.returncode, done.stderr) == (EXIT_BROKEN_PIPE, b"")
+    told = [line for line in done.stderr.splitlines() if not line.startswith(b"asked: ")]
+    assert (done.returncode, told) == (EXIT_BROKEN_PIPE, [])
 
 
 @pytest.mark.parametrize("words", [["version"], ["license", "explain"], ["--help"]])
@@ -210,7 +241,9 @@ def test_an_answer_that_cannot_be_written_is_reported(words: list[str]) -> None:
     done = spawned(*words, redirection=">/dev/full")
 
     assert done.returncode == EX_IOERR
-    assert re.fullmatch(r"kong-mesh-cp: output-not-written: .+ No space left .+\n", done.stderr)
+    assert re.fullmatch(
+        r"(asked: .+\n)?kong-mesh-cp: output-not-written: .+ No space left .+\n", done.stderr
+    )
 
 
 def test_a_closed_stdout_or_stderr_is_no_error() -> None:

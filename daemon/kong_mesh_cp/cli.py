@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from kong_mesh_cp import __version__
+from kong_mesh_cp.core.command_line.by_hand import by_hand
 from kong_mesh_cp.core.command_line.command_words import ASK, Parser
 from kong_mesh_cp.core.errors import ControlPlaneError
 from kong_mesh_cp.core.lazy_import import lazy_import
@@ -19,7 +20,15 @@ from kong_mesh_cp.core.lazy_import import lazy_import
 if TYPE_CHECKING:
     import trio
 
-    from kong_mesh_cp.commands import completion, config, keys, license_state, migrate, reload
+    from kong_mesh_cp.commands import (
+        completion,
+        config,
+        keys,
+        license_state,
+        migrate,
+        reload,
+        service,
+    )
     from kong_mesh_cp.commands import license as license_command
     from kong_mesh_cp.compose import preparing, serving
     from kong_mesh_cp.settings import service_manager
@@ -32,6 +41,7 @@ else:  # each command imports what it needs: the offline ones neither trio nor t
     license_state = lazy_import("kong_mesh_cp.commands.license_state")
     migrate = lazy_import("kong_mesh_cp.commands.migrate")
     reload = lazy_import("kong_mesh_cp.commands.reload")
+    service = lazy_import("kong_mesh_cp.commands.service")
     license_command = lazy_import("kong_mesh_cp.commands.license")
     preparing = lazy_import("kong_mesh_cp.compose.preparing")
     serving = lazy_import("kong_mesh_cp.compose.serving")
@@ -63,7 +73,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ControlPlaneError as error:
         for remark in error.remarks:
             print(f"warning: {remark}", file=sys.stderr)
-        print(f"{PROGRAM}: {error.line}", file=sys.stderr)
+        line = error.line if service.is_installed() else by_hand(error.line)
+        print(f"{PROGRAM}: {line}", file=sys.stderr)
         return error.exit_status
     except BrokenPipeError:
         # `kong-mesh-cp license explain | head -1`: the reader is gone.
@@ -180,19 +191,26 @@ def _run(arguments: argparse.Namespace) -> int:
         keyring_file=arguments.license_keyring,
         banner=arguments.banner,
         preload=arguments.preload,
+        worded=None if _is_of_a_service() else by_hand,
     )
-    service = service_manager.ServiceEnvironment.read(os.environ, pid=os.getpid())
+    environment = service_manager.ServiceEnvironment.read(os.environ, pid=os.getpid())
     with systemd.ServiceManager() as manager:
         try:
-            prepared = prepare(options, os.environ, service, manager.status)
+            prepared = prepare(options, os.environ, environment, manager.status)
             trio.run(serve, prepared, manager)
         except ControlPlaneError as error:
             manager.refused(error.line, errno.EINVAL)
             # journald shows the program's name and takes the priority from the prefix.
-            prefix = "<3>" if logs.on_journal(service.journal_stream) else f"{PROGRAM}: "
-            print(f"{prefix}{error.line}", file=sys.stderr)
+            prefix = "<3>" if logs.on_journal(environment.journal_stream) else f"{PROGRAM}: "
+            line = error.line if options.worded is None else options.worded(error.line)
+            print(f"{prefix}{line}", file=sys.stderr)
             return error.exit_status
     return 0
+
+
+def _is_of_a_service() -> bool:
+    """Whether a service manager waits for word of this process, or the machine has the service."""
+    return "NOTIFY_SOCKET" in os.environ or service.is_installed()
 
 
 def _version(_arguments: argparse.Namespace) -> int:

@@ -38,13 +38,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
-    """The flags of `kong-mesh-cp run`."""
+    """The flags of `kong-mesh-cp run`, and how it speaks."""
 
     config_file: str | None = None
     log_level: str | None = None
     keyring_file: str | None = None
     banner: bool = False
     preload: str | None = None  # a file of resources for a store in memory
+    worded: Callable[[str], str] | None = None  # what to make of lines for a terminal
 
 
 class LicenseEventRelay:
@@ -87,6 +88,7 @@ def prepare(
     Raises: ControlPlaneError, whose exit status says whether trying again can help.
     """
     secret = [variable for variable in secret_variables() if variable in environ]
+    journal = logs.on_journal(service.journal_stream)
     try:
         loaded = load(
             arguments={
@@ -97,7 +99,7 @@ def prepare(
         )
     except SettingsRejectedError as error:
         # The line of the refusal is the last one; what may explain it goes before it.
-        logs.configure("warning", journal=logs.on_journal(service.journal_stream))
+        logs.configure("warning", journal=journal, worded=options.worded)
         for remark in error.remarks:
             log.warning("%s", remark)
         raise
@@ -107,7 +109,7 @@ def prepare(
     settings = loaded.settings
     if options.preload is not None:
         settings = replace(settings, store=replace(settings.store, type="memory"))
-    logs.configure(settings.log.level, journal=logs.on_journal(service.journal_stream))
+    logs.configure(settings.log.level, journal=journal, worded=options.worded)
     for warning in loaded.warnings:
         log.warning("%s", warning)
     for note in loaded.notes:

@@ -17,6 +17,9 @@ Json = dict[str, Any]
 # Recorded where the profile of gateways was not loaded; its text is in test_proxy_template.py.
 OTHERWISE = {"ProxyTemplate/unknown-profile"}
 
+# What the original drops without a word is told beside its own violations.
+OF_OURS = "unknown member; "
+
 
 def pages() -> list[Any]:
     """The validation pages of types that clients write; a skipped parameter without any."""
@@ -53,7 +56,11 @@ async def test_what_is_taken_comes_back_and_may_be_put_again(page: Mapping[str, 
         told = json.loads(answer.body)
         if not case["valid"]:
             expected = {(each["field"], each["message"]) for each in case["violations"]}
-            found = {(each["field"], each["reason"]) for each in told["invalid_parameters"]}
+            found = {
+                (each["field"], each["reason"])
+                for each in told["invalid_parameters"]
+                if not each["reason"].startswith(OF_OURS)
+            }
             assert (case["id"], answer.status, found) == (case["id"], 400, expected)
             continue
         assert answer.status in {200, 201}, case["id"]

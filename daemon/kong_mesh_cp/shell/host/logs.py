@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 import time
+from collections.abc import Callable
 
 LEVELS = {
     "debug": logging.DEBUG,
@@ -36,9 +37,15 @@ class JournalFormatter(logging.Formatter):
 class TerminalFormatter(logging.Formatter):
     """`2026-11-21T22:40:00Z WARNING code: text`."""
 
-    def __init__(self) -> None:
+    def __init__(self, worded: Callable[[str], str] | None = None) -> None:
+        """`worded`: what to make of each line."""
         super().__init__("%(asctime)s %(levelname)-7s %(message)s", "%Y-%m-%dT%H:%M:%SZ")
         self.converter = time.gmtime
+        self._worded = worded
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = super().format(record)
+        return line if self._worded is None else self._worded(line)
 
 
 def on_journal(journal_stream: str) -> bool:
@@ -54,10 +61,13 @@ def on_journal(journal_stream: str) -> bool:
     return journal_stream == f"{stderr.st_dev}:{stderr.st_ino}"
 
 
-def configure(level: str, *, journal: bool) -> None:
-    """Send all log records of `level` (a key of LEVELS) and above to stderr."""
+def configure(level: str, *, journal: bool, worded: Callable[[str], str] | None = None) -> None:
+    """Send all log records of `level` (a key of LEVELS) and above to stderr.
+
+    `worded`: what to make of each line that is not for the journal.
+    """
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JournalFormatter() if journal else TerminalFormatter())
+    handler.setFormatter(JournalFormatter() if journal else TerminalFormatter(worded))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(LEVELS[level])
