@@ -47,7 +47,8 @@ INSIDE_OF_STRUCTS: Mapping[str, type[Message]] = {
     "ZipkinTracingBackendConfig": mesh_rules._Zipkin,
     "DatadogTracingBackendConfig": mesh_rules._Datadog,
 }
-NOT_OF_KUMA = {"AccessRole", "AccessRoleBinding"}  # types of Kong Mesh, whose numbers nobody tells
+# Types of Kong Mesh, whose numbers nobody tells.
+NOT_OF_KUMA = {"AccessAudit", "AccessRole", "AccessRoleBinding"}
 
 Field = dict[str, Any]
 

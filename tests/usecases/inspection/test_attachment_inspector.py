@@ -19,7 +19,7 @@ from support.daemons.resource_api import ResourceApi
 from support.fakes.turns import share_of_loop
 
 ANY = [{"match": {"kuma.io/service": "*"}}]
-WHOLE = {"type": "dataplane", "name": "", "service": ""}
+WHOLE = {"type": "dataplane"}
 
 
 def _service(name: str) -> dict[str, str]:

@@ -269,7 +269,7 @@ _RESOURCE_TYPES: Final = (
         "Mesh Global Rate Limit",
         "",
         Kds.NONE,
-        policy=_T,
+        policy=_TO_FROM,
         kong_only=True,
     ),
     _policy("MeshHTTPRoute", "Mesh HTTP Route", "mhttpr", _TO),
