@@ -18,7 +18,7 @@ def imported():
     return [name for name in sys.modules if name.endswith((".mesh_trace", ".retry"))]
 
 assert "MeshTrace" in KINDS and "Retry" in KINDS and "Config" not in KINDS
-assert len(list(KINDS)) == len(KINDS) == 50
+assert len(list(KINDS)) == len(KINDS) == 53
 assert KINDS.get("Nonsense") is None
 print(imported())
 assert KINDS["MeshTrace"] is KINDS["MeshTrace"]
