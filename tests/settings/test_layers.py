@@ -55,6 +55,7 @@ VALUES: Mapping[str, st.SearchStrategy[object]] = {
     "apiServer.limits.connectionsPerAddress": st.integers(1, 16_384),
     "apiServer.limits.unreadAnswersMebibytes": st.integers(16, 16_384),
     "apiServer.readOnly": BOOLEANS,
+    "apiServer.refuseUnknownMembers": BOOLEANS,
     "defaults.createMeshRoutingResources": BOOLEANS,
     "defaults.skipHostnameGenerators": BOOLEANS,
     "defaults.skipMeshCreation": BOOLEANS,

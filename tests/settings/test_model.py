@@ -72,6 +72,7 @@ def test_ours_and_kumas_variables_are_distinguished() -> None:
         "apiServer.limits.connections",
         "apiServer.limits.connectionsPerAddress",
         "apiServer.limits.unreadAnswersMebibytes",
+        "apiServer.refuseUnknownMembers",
         "access.static.generateCpToken.groups",
         "access.static.generateCpToken.users",
         "diagnostics.interface",

@@ -22,6 +22,7 @@ from kong_mesh_cp.settings.names import (
 REFERENCE = Path(__file__).parents[3] / "shared/contract/reference/kuma-cp.defaults.yaml"
 OURS = {
     "admission.meshQuotas",
+    "apiServer.refuseUnknownMembers",
     "admission.rules",
     "admission.limits.connections",
     "admission.limits.connectionsPerUser",

@@ -17,6 +17,7 @@ from support.storms import storm
 from support.suites.patience import HANG_SECONDS
 
 RECLAIM_SECONDS = 60
+TESTS = Path(__file__).parent.parent
 pytestmark = pytest.mark.system
 
 LIMIT = 5
@@ -65,7 +66,10 @@ def test_no_seat_is_given_twice_leaked_or_denied_to_a_known_proxy(tmp_path: Path
     records = storm.SharedRecords(directory / "records", CLIENTS)
     with running(tmp_path / "d", environment={"KMESH_LOG_LEVEL": "warning"}) as daemon:
         arguments = [daemon.socket, directory, CLIENTS, ROUNDS, SEED]
-        program = subprocess.Popen([sys.executable, storm.__file__, *map(str, arguments)])
+        program = subprocess.Popen(
+            [sys.executable, "-m", storm.__name__, *map(str, arguments)],
+            env=os.environ | {"PYTHONPATH": os.fspath(TESTS)},
+        )
         try:
             moments = sorted(random_.randrange(CLIENTS * ROUNDS) for _ in range(DAEMON_KILLS))
             for moment in moments:

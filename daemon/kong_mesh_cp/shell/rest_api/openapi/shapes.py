@@ -239,7 +239,7 @@ SHAPES: Final[Mapping[str, Schema]] = {
                 {
                     "kind": TEXT,
                     "gateway": _KEY,
-                    "attachments": many(record("", type=TEXT, name=TEXT, service=TEXT)),
+                    "attachments": many(record("", {"name": TEXT, "service": TEXT}, type=TEXT)),
                     "listeners": many(ANY_OBJECT),
                 },
                 dataplane=_KEY,
