@@ -16,7 +16,6 @@ from support.daemons.kumactl_runs import Ran, User
 
 pytestmark = pytest.mark.system
 
-NOW = datetime.now(UTC)
 # As the original's own help says how a key is rotated, but for the number's zeros.
 RECIPE = """
 type: GlobalSecret
@@ -51,7 +50,7 @@ def _done(ran: Ran) -> str:
 
 def _token(user: User, *argv: str) -> str:
     asked = ("generate", "user-token", "--name", "john", "--valid-for", "1h")
-    return _done(user.run(*asked, *argv, now=NOW))
+    return _done(user.run(*asked, *argv, now=datetime.now(UTC)))
 
 
 def _adding(daemon: Daemon, home: Path, token: str) -> Ran:
@@ -60,7 +59,7 @@ def _adding(daemon: Daemon, home: Path, token: str) -> Ran:
         *("config", "control-planes", "add", "--name", "x", "--address", _url(daemon)),
         *("--headers", "host=mesh.example", "--auth-type", "tokens", "--auth-conf", "token=@-"),
         stdin=token.encode(),
-        now=NOW,
+        now=datetime.now(UTC),
     )
 
 
@@ -94,7 +93,7 @@ def test_a_key_is_rotated_as_the_recipe_says(daemon: Daemon, local: User, tmp_pa
     assert "The token: there is no signing key with KID 1." in refused.err
 
 
-YESTERDAY = NOW - timedelta(days=1)
+YESTERDAY = datetime.now(UTC) - timedelta(days=1)
 
 
 @pytest.fixture
