@@ -52,7 +52,9 @@ def test_an_expired_license_is_refused_once_and_says_why(licensed: Machine) -> N
     assert "failed" in restarted.stderr
     assert licensed.said("license-expired: .*") == (
         "license-expired: the license of company_inc in /tmp/expired.json (KMESH_LICENSE_PATH) ended at "
-        "2023-11-09T00:00:00Z. Put a renewed file there and run: systemctl start kong-mesh-cp"
+        "2023-11-09T00:00:00Z. /etc/kong-mesh/license.json (systemd credential `license`) would do, and is"
+        " not used as long as /tmp/expired.json (KMESH_LICENSE_PATH) is set: remove that, or mend it."
+        " Put a renewed file there and run: systemctl start kong-mesh-cp"
     )
     assert licensed.active == "failed"
     assert licensed.box.property(UNIT, "ExecMainStatus") == "78"
