@@ -127,6 +127,13 @@ async def test_a_method_that_is_not_taken_still_names_those_that_are() -> None:
     assert ("Allow", "GET, PUT, DELETE") in answer.headers
 
 
+@pytest.mark.parametrize("path", ["dataplanes/_overview/_rules", "dataplanes/{}/_rules"])
+async def test_a_name_that_is_a_word_of_the_table_is_explained_like_any_other(path: str) -> None:
+    routes = await routes_with_mesh()
+    answer = await routes.ask("POST", f"/meshes/m/{path}", {}, {"accept": "*/*"})
+    assert (answer.status, json.loads(answer.body)["code"]) == (405, "method-not-allowed")
+
+
 async def test_a_resource_that_is_missing_is_refused_as_before() -> None:
     answer = await (await routes_with_mesh()).ask("GET", "/meshes/x", b"", {"accept": "*/*"})
     assert (answer.status, json.loads(answer.body)["title"]) == (

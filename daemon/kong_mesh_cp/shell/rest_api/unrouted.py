@@ -93,8 +93,10 @@ class Unrouted:
         """Whether `path`, which is one of the table, is that of a list whose items take PUT."""
         branch = self._root
         for part in path.split("/"):
-            below = branch.below
-            branch = below[part] if part in below and part != "{}" else below["{}"]
+            following = branch.below.get(part) or branch.below.get("{}")
+            if following is None:  # a name that is a word elsewhere: the router has gone back
+                return False
+            branch = following
         item = branch.below.get("{}")
         return item is not None and item.is_written
 
