@@ -1,9 +1,9 @@
 """What a policy may change of the parts of a proxy, as its twin in `policies/` does it.
 
-A hook gets a part while it is made, after those of the policies before it (contract order, see
-`policies.catalogue`), and the confs that hold there. It is called whether there are any or not: some
-policies have defaults. What a hook looks at beside its arguments is nothing: equal confs and equal
-parts before make equal parts after, which is what `Parts` rests on.
+A hook gets a part while it is made, after the policies that come before (`policies.catalogue`),
+and the confs that hold there. It is called whether there are any or not: some policies have
+defaults. It looks at nothing beside its arguments: equal confs and equal parts before make equal
+parts after, which is what `Parts` rests on.
 """
 
 from __future__ import annotations

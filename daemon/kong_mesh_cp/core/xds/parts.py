@@ -10,6 +10,7 @@ from kong_mesh_cp.core.xds.envoy.messages import Message, packed_bytes
 
 T = TypeVar("T")
 
+
 class Parts:
     """What was made, by what it was made of: equal arguments are equal parts.
 
