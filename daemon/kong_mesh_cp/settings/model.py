@@ -13,6 +13,7 @@ from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.settings import forms
 from kong_mesh_cp.settings.access import AccessSettings
 from kong_mesh_cp.settings.admission_rules import MESH_QUOTAS, RULES
+from kong_mesh_cp.settings.data_plane.dns_server import DnsServerSettings
 from kong_mesh_cp.settings.forms import Secret, UnsupportedError
 from kong_mesh_cp.settings.options import MEMBERS, OPTION, Row, option
 from kong_mesh_cp.settings.serving import CONNECTIONS_MAX, ApiServerSettings, GeneralSettings
@@ -222,6 +223,7 @@ class Settings:
     general: GeneralSettings
     api_server: ApiServerSettings = field(default_factory=ApiServerSettings)
     dp_server: DpServerSettings = field(default_factory=DpServerSettings)
+    dns_server: DnsServerSettings = field(default_factory=DnsServerSettings)
     access: AccessSettings = field(default_factory=AccessSettings)
     diagnostics: DiagnosticsSettings = field(default_factory=DiagnosticsSettings)
     multizone: MultizoneSettings = field(default_factory=MultizoneSettings)
