@@ -34,6 +34,7 @@ class Draft:
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
         self.complaints: list[Complaint] = []
+        self.trusted: set[str] = set()  # meshes whose authorities its parts name
         self._resources: dict[str, dict[str, Resource]] = {}
 
     def add(
