@@ -34,6 +34,7 @@ from kong_mesh_cp.core.xds.parts import Parts
 from kong_mesh_cp.core.xds.proxy_view import GenerationTerms, ProxyView
 from kong_mesh_cp.core.xds.world import MeshWorld, mesh_world
 from kong_mesh_cp.usecases.resources.kinds import KINDS
+from support.suites.recorded_certificates import identity_for, ready_services
 from support.suites.validation_cases import shared_folder
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -115,8 +116,12 @@ def with_initial_policies(documents: Iterable[Mapping[str, Any]]) -> Iterator[Ma
                 yield {**meta, **policy.body}
 
 
-def world_of(mesh: str, resources: Iterable[Resource[Any]]) -> MeshWorld:
+def world_of(
+    mesh: str, resources: Iterable[Resource[Any]], connected: Iterable[str] = ()
+) -> MeshWorld:
+    """`connected` are other proxies that have what they need (`MESH/NAME`)."""
     found = sorted(resources, key=lambda each: each.name)
+    ready = ready_services(mesh, found, connected)
     own = next(each for each in found if has_spec(each, Mesh) and each.name == mesh)
     of_mesh = [each for each in found if each.mesh == mesh]
     rendered = {id(each): KINDS[each.type].render(each.spec) for each in of_mesh}
@@ -140,7 +145,7 @@ def world_of(mesh: str, resources: Iterable[Resource[Any]]) -> MeshWorld:
             ]
         ),
     )
-    return mesh_world(own, of_mesh, view, zone="default")
+    return mesh_world(own, of_mesh, view, zone="default", tls_ready=ready)
 
 
 def metadata_of(proxy: Any) -> ProxyMetadata:
@@ -161,7 +166,7 @@ def metadata_of(proxy: Any) -> ProxyMetadata:
 
 def generated_for(case: Any, proxy: Any, parts: Parts | None = None) -> Generated:
     resources = [resource_of(each) for each in with_initial_policies(case.resources)]
-    world = world_of(proxy.mesh, resources)
+    world = world_of(proxy.mesh, resources, [each.id for each in (*case.companions, *case.proxies)])
     dataplane = world.dataplane(proxy.name)
     assert dataplane is not None
     view = ProxyView(
@@ -169,6 +174,7 @@ def generated_for(case: Any, proxy: Any, parts: Parts | None = None) -> Generate
         metadata=metadata_of(proxy),
         world=world,
         terms=GenerationTerms(internal=INTERNAL),
+        identity=identity_for(dataplane, world.mesh, resources),
     )
     return generate(view, parts or Parts())
 

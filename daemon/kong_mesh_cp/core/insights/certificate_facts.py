@@ -11,7 +11,15 @@ from typing import Final
 
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.insights.proxy_subscriptions import nanoseconds
-from kong_mesh_cp.core.resources.kinds.insights import DataplaneInsight, ProxyMtls
+from kong_mesh_cp.core.resources.kinds.insights import (
+    DataplaneInsight,
+    ProxyMtls,
+    Service,
+    ServiceInsight,
+    ServiceProxies,
+    ServiceType,
+)
+from kong_mesh_cp.core.resources.kinds.mesh import Mesh
 
 REGENERATIONS_MAX: Final = 2**32 - 1  # what the message can hold
 
@@ -53,3 +61,23 @@ def with_certificate(insight: DataplaneInsight, facts: CertificateFacts | None) 
         supported_backends=facts.trusted,
     )
     return replace(insight, mtls=mtls)
+
+
+def tls_ready_services(insight: ServiceInsight | None, mesh: Mesh) -> frozenset[str]:
+    """The services by tag that clients in `mesh` may speak the mesh's TLS to.
+
+    Asked for where a mesh is PERMISSIVE: there a service is ready when all its proxies have a
+    certificate, of whichever authority while that is being replaced.
+    """
+    backends = () if mesh.mtls is None else mesh.mtls.backends
+    names = {each.name for each in backends}
+    services = {} if insight is None else insight.services
+    return frozenset(name for name, service in services.items() if _is_ready(service, names))
+
+
+def _is_ready(service: Service, backends: set[str]) -> bool:
+    if service.service_type is ServiceType.external:
+        return True
+    proxies = service.dataplanes or ServiceProxies()
+    issued = sum(number for name, number in service.issued_backends.items() if name in backends)
+    return issued == proxies.online + proxies.offline

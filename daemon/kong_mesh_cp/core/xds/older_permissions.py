@@ -62,5 +62,3 @@ def _clients(source: Tags) -> Subset:
     """By name, the service last: the original has it so."""
     tags = [Tag(tag, value) for tag, value in sorted(source.items()) if value != "*"]
     return tuple(sorted(tags, key=lambda tag: tag.key == SERVICE))
-
-

@@ -44,9 +44,7 @@ def require(chain: ChainDraft, listener: str, allowed: Message, watched: Message
 
 def network_rbac(listener: str, allowed: Message, watched: Message | None = None) -> Message:
     # The dot keeps the name of the listener apart from the statistic's own.
-    return NetworkRbac(
-        stat_prefix=f"{metric_name(listener)}.", rules=allowed, shadow_rules=watched
-    )
+    return NetworkRbac(stat_prefix=f"{metric_name(listener)}.", rules=allowed, shadow_rules=watched)
 
 
 def _policy(principals: Iterable[Message]) -> dict[str, object]:
