@@ -37,6 +37,7 @@ from kong_mesh_cp.core.xds.parts import Parts
 from kong_mesh_cp.core.xds.proxy_view import GenerationTerms, ProxyView
 from kong_mesh_cp.core.xds.world import MeshWorld, mesh_world
 from kong_mesh_cp.usecases.resources.kinds import KINDS
+from support.suites.recorded_certificates import identity_for, ready_services
 from support.suites.validation_cases import shared_folder
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -128,8 +129,16 @@ def stored(
                 yield resource_of({**meta, **policy.body}, None)
 
 
-def world_of(mesh: str, resources: Iterable[Resource[Any]], zone: str = "default") -> MeshWorld:
+def world_of(
+    mesh: str,
+    resources: Iterable[Resource[Any]],
+    *,
+    zone: str = "default",
+    connected: Iterable[str] = (),
+) -> MeshWorld:
+    """`connected` are other proxies that have what they need (`MESH/NAME`)."""
     found = sorted(resources, key=lambda each: each.name)
+    ready = ready_services(mesh, found, connected)
     own = next(each for each in found if has_spec(each, Mesh) and each.name == mesh)
     of_mesh = [each for each in found if each.mesh == mesh]
     rendered = {id(each): KINDS[each.type].render(each.spec) for each in of_mesh}
@@ -153,7 +162,7 @@ def world_of(mesh: str, resources: Iterable[Resource[Any]], zone: str = "default
             ]
         ),
     )
-    return mesh_world(own, of_mesh, view, zone=zone)
+    return mesh_world(own, of_mesh, view, zone=zone, tls_ready=ready)
 
 
 def metadata_of(proxy: Any, dataplane: Dataplane, env: Mapping[str, str]) -> ProxyMetadata:
@@ -178,7 +187,9 @@ def metadata_of(proxy: Any, dataplane: Dataplane, env: Mapping[str, str]) -> Pro
 
 def generated_for(case: Any, proxy: Any, parts: Parts | None = None) -> Generated:
     zone = case.env.get("KUMA_MULTIZONE_ZONE_NAME", "default")
-    world = world_of(proxy.mesh, stored(case.resources, case.env), zone)
+    resources = list(stored(case.resources, case.env))
+    connected = [each.id for each in (*case.companions, *case.proxies)]
+    world = world_of(proxy.mesh, resources, zone=zone, connected=connected)
     dataplane = world.dataplane(proxy.name)
     assert dataplane is not None
     view = ProxyView(
@@ -186,6 +197,7 @@ def generated_for(case: Any, proxy: Any, parts: Parts | None = None) -> Generate
         metadata=metadata_of(proxy, dataplane.spec, case.env),
         world=world,
         terms=GenerationTerms(internal=_internal(case.env)),
+        identity=identity_for(dataplane, world.mesh, resources),
     )
     return generate(view, parts or Parts())
 

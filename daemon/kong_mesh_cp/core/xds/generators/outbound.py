@@ -10,6 +10,7 @@ from typing import Final
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats.durations import SECOND
 from kong_mesh_cp.core.policy.rules.http_matches import matches_hash
+from kong_mesh_cp.core.resources.kinds.mesh import MtlsMode
 from kong_mesh_cp.core.resources.tags import SERVICE
 from kong_mesh_cp.core.xds.draft import WRONG_INPUT, Draft
 from kong_mesh_cp.core.xds.effects import OutboundFacts
@@ -24,6 +25,7 @@ from kong_mesh_cp.core.xds.envoy.listeners import (
     ListenerDraft,
 )
 from kong_mesh_cp.core.xds.envoy.messages import GrpcStats, Message
+from kong_mesh_cp.core.xds.envoy.tls import upstream_tls
 from kong_mesh_cp.core.xds.matching import DestinationConfs, Matched
 from kong_mesh_cp.core.xds.names import (
     CLUSTER,
@@ -35,6 +37,7 @@ from kong_mesh_cp.core.xds.names import (
 from kong_mesh_cp.core.xds.policies.catalogue import EFFECTS
 from kong_mesh_cp.core.xds.protocols import GRPC, HTTP2, HTTP_LIKE, KAFKA, NOT_CARRIED
 from kong_mesh_cp.core.xds.proxy_view import OutboundTarget, ProxyView
+from kong_mesh_cp.core.xds.spiffe import server_name
 from kong_mesh_cp.core.xds.world import Endpoint, MeshWorld, TagPairs
 
 CONNECT: Final = 5 * SECOND
@@ -53,6 +56,7 @@ class _Destination:
     cluster: str
     tags: TagPairs
     confs: Confs
+    secured: bool  # spoken to in the mesh's TLS
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +88,8 @@ def outbounds(
         draft.add(CLUSTER, name, _cluster, destination)
         endpoints = endpoints_of_cluster(view.world, destination.tags)
         draft.add(ENDPOINT, name, load_assignment, endpoints)
+        if destination.secured:
+            draft.trusted.add(view.world.name)
 
 
 def endpoints_of_cluster(world: MeshWorld, tags: TagPairs) -> tuple[Endpoint, ...]:
@@ -99,7 +105,21 @@ def _destination(view: ProxyView, target: OutboundTarget, matched: Matched) -> _
         mesh=view.world.name, service=service, protocol=view.world.protocol(service)
     )
     confs = tuple(matched.of_type(each.policy_type).service(service) for each in EFFECTS)
-    return _Destination(facts, service_cluster(dict(target.tags)), target.tags, confs)
+    return _Destination(
+        facts,
+        service_cluster(dict(target.tags)),
+        target.tags,
+        confs,
+        secured=is_secured(view.world, service),
+    )
+
+
+def is_secured(world: MeshWorld, service: str) -> bool:
+    """Whether all instances of a service take the mesh's TLS; of a strict mesh they have to."""
+    authority = world.authority
+    if authority is None:
+        return False
+    return authority.mode is not MtlsMode.PERMISSIVE or service in world.tls_ready
 
 
 def _cluster(name: str, destination: _Destination) -> Message:
@@ -109,6 +129,9 @@ def _cluster(name: str, destination: _Destination) -> Message:
     draft.connect_within(CONNECT)
     # Proxies speak HTTP/2 with each other, whatever their applications speak.
     draft.speak(HTTP2)
+    if destination.secured:
+        sni = server_name(facts.mesh, dict(destination.tags))
+        draft.tls = upstream_tls(facts.mesh, facts.mesh, [facts.service], sni)
     for effect, about in zip(EFFECTS, destination.confs, strict=True):
         if effect.outbound_cluster is not None:
             effect.outbound_cluster(draft, facts, about)
