@@ -142,7 +142,9 @@ def world_of(
     own = next(each for each in found if has_spec(each, Mesh) and each.name == mesh)
     of_mesh = [each for each in found if each.mesh == mesh]
     rendered = {id(each): KINDS[each.type].render(each.spec) for each in of_mesh}
-    inner = {each: document.get("spec", document) for each, document in rendered.items()}
+    inner: dict[int, Any] = {
+        each: document.get("spec", document) for each, document in rendered.items()
+    }
     view = MeshView(
         policies=tuple(
             policy_of(meta_of(each), inner[id(each)])
@@ -171,7 +173,7 @@ def metadata_of(proxy: Any, dataplane: Dataplane, env: Mapping[str, str]) -> Pro
     own = networking.admin.port if networking is not None and networking.admin is not None else 0
     admin_port = own or int(env.get("KUMA_BOOTSTRAP_SERVER_PARAMS_ADMIN_PORT", METADATA.admin_port))
     names = {"dnsPort": "dns_port", "readinessPort": "readiness_port", "ipv6Enabled": "ipv6"}
-    said = {
+    said: dict[str, Any] = {
         names[name]: value if value is not None else 0
         for name, value in proxy.metadata.items()
         if name in names

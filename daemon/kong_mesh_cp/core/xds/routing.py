@@ -12,6 +12,7 @@ from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.policy.kinds import mesh_http_route, mesh_tcp_route
 from kong_mesh_cp.core.policy.rules.http_matches import matches_hash
 from kong_mesh_cp.core.policy.spec_parts.backend_refs import BackendRef
+from kong_mesh_cp.core.policy.spec_parts.http_filters import Filter
 from kong_mesh_cp.core.resources.tags import SERVICE
 from kong_mesh_cp.core.schema import records
 from kong_mesh_cp.core.xds.matching import TypedConf
@@ -109,7 +110,7 @@ def match_of(conf: TypedConf | None, route: Route) -> Match:
     )
 
 
-def filters_of(conf: TypedConf | None, route: Route) -> tuple[mesh_http_route.Filter, ...]:
+def filters_of(conf: TypedConf | None, route: Route) -> tuple[Filter, ...]:
     if conf is None or route.rule is None:
         return ()
     return _rules(conf)[route.rule].default.filters or ()

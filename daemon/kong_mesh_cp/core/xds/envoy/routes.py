@@ -9,9 +9,10 @@ from collections.abc import Iterable, Iterator
 from math import floor
 from typing import Final
 
-from kong_mesh_cp.core.policy.kinds.mesh_http_route import Filter, Match, PathMatch
+from kong_mesh_cp.core.policy.kinds.mesh_http_route import Match, PathMatch
 from kong_mesh_cp.core.policy.spec_parts.http_fields import HeaderMatch
 from kong_mesh_cp.core.policy.spec_parts.http_filters import (
+    Filter,
     HeaderModifier,
     PathRewrite,
     RequestRedirect,
