@@ -34,7 +34,6 @@ from kong_mesh_cp.core.meshes.virtual_addresses import (
 )
 from kong_mesh_cp.core.meshes.virtual_hosts import Names, NameSources, names
 from kong_mesh_cp.core.resources.key import ResourceKey
-from kong_mesh_cp.core.resources.kinds.config import Config
 from kong_mesh_cp.usecases.following.failure_log import FailureLog
 from kong_mesh_cp.usecases.following.replica import Replica
 from kong_mesh_cp.usecases.ports.resource_store import (
@@ -49,8 +48,7 @@ from kong_mesh_cp.usecases.ports.resource_store import (
     VersionConflictError,
 )
 from kong_mesh_cp.usecases.ports.state_store import WallClock
-from kong_mesh_cp.usecases.resources.documents import readable_as, spec_text
-from kong_mesh_cp.usecases.resources.kinds import KINDS
+from kong_mesh_cp.usecases.resources.documents import members, text_of
 from kong_mesh_cp.usecases.resources.reader import MESH, mesh_key
 from kong_mesh_cp.usecases.resources.sweeping import in_slices, sweep
 from kong_mesh_cp.usecases.upkeep.mesh_names import NAMING, MeshNames, concerned
@@ -303,9 +301,9 @@ class VirtualAddressUpkeep:
 
 
 def _services(found: StoredResource) -> VirtualServices:
-    config = readable_as(Config, found)
+    config = members(found).get("config", "")
     try:
-        return {} if config is None else parse(config.config)
+        return parse(config if isinstance(config, str) else "")
     except MalformedAddressesError as error:
         log.error(
             "virtual-addresses-unreadable: Config %s: %s. All names get new addresses; proxies"
@@ -327,4 +325,4 @@ def _made(
     allocation = allocate(wanted.hosts, known, rules.network, lately)
     if allocation.services == known:
         return wanted, allocation, None
-    return wanted, allocation, spec_text(KINDS[CONFIG], Config(config=render(allocation.services)))
+    return wanted, allocation, text_of({"config": render(allocation.services)})
