@@ -162,9 +162,7 @@ def admin_certificate(
         .add_extension(_usage(digital_signature=True, key_cert_sign=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([oid]), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(
-            x509.SubjectAlternativeName([_general_name(each) for each in hosts]), critical=True
-        )
+        .add_extension(names, critical=True)
     )
     number = _key_identifier(authority.certificate)
     if number is not None:
