@@ -19,7 +19,7 @@ import pytest
 
 from kong_mesh_cp.core.discovery.snapshots import Snapshot
 from kong_mesh_cp.core.meshes.initial_policies import policies_of_new_mesh
-from kong_mesh_cp.core.meshes.mesh_defaults import with_zone_tag
+from kong_mesh_cp.core.meshes.mesh_defaults import filled_in
 from kong_mesh_cp.core.policy.rules.destinations import Destinations
 from kong_mesh_cp.core.policy.rules.matched import MeshView
 from kong_mesh_cp.core.policy.rules.mesh_resources import gateway_of, meta_of
@@ -96,8 +96,7 @@ def resource_of(document: Mapping[str, Any], deployment: Deployment | None) -> R
     spec = kind.parse(document)
     mesh, labels = document.get("mesh", ""), document.get("labels", {})
     if deployment is not None:
-        if isinstance(spec, Dataplane):
-            spec = with_zone_tag(spec, deployment.zone)
+        spec = filled_in(spec, deployment.zone, is_new=True)
         labels = computed_labels(labels, TYPES[document["type"]], mesh, deployment)
     return Resource(
         type=document["type"],
@@ -195,7 +194,9 @@ def _internal(env: Mapping[str, str]) -> tuple[tuple[str, int], ...]:
     said = env.get("KUMA_IPAM_KNOWN_INTERNAL_CIDRS")
     if said is None:
         return INTERNAL
-    return tuple((str(each.network_address), each.prefixlen) for each in map(ip_network, said.split(",")))
+    return tuple(
+        (str(each.network_address), each.prefixlen) for each in map(ip_network, said.split(","))
+    )
 
 
 def shown(snapshot: Snapshot, given: set[str]) -> dict[str, dict[str, Any]]:

@@ -9,6 +9,7 @@ from kong_mesh_cp.core.xds.draft import Complaint, Draft
 from kong_mesh_cp.core.xds.generators.admin import admin
 from kong_mesh_cp.core.xds.generators.inbound import inbounds
 from kong_mesh_cp.core.xds.generators.outbound import outbounds
+from kong_mesh_cp.core.xds.generators.probes import probes
 from kong_mesh_cp.core.xds.matching import Matched
 from kong_mesh_cp.core.xds.parts import Parts
 from kong_mesh_cp.core.xds.proxy_view import ProxyView, outbounds_of
@@ -32,6 +33,7 @@ def generate(view: ProxyView, parts: Parts) -> Generated:
     admin(view, draft)
     inbounds(view, matched, draft)
     outbounds(view, outbounds_of(view), matched, draft)
+    probes(view, draft)
     for warning in dict.fromkeys(matched.warnings):
         draft.complain("policies", warning)
     return Generated(draft.snapshot(), tuple(draft.complaints))
