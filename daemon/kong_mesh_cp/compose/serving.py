@@ -101,7 +101,7 @@ class _Run:
     async def until_stopped(self, signals: AsyncIterator[int]) -> None:
         """Accepting stops at once; conversations get DRAIN_SECONDS; then the state is written."""
         plane = self._plane
-        plane.licensing.log_start(plane.admitting.active)
+        plane.licensing.log_start(plane.seating.active)
         async with trio.open_nursery() as background:
             background.start_soon(self._tick)
             background.start_soon(self._check_restart)
@@ -134,7 +134,7 @@ class _Run:
         with trio.move_on_after(LAST_FLUSH_SECONDS_MAX):
             for wing in self._wings:
                 await wing.flush()
-        occupancy = plane.admitting.occupancy()
+        occupancy = plane.seating.occupancy()
         kept = occupancy.active + occupancy.reserved
         log.info("stopped: seats kept for their proxies: %d", kept)
 
@@ -196,7 +196,7 @@ class _Run:
 
     async def _tick(self) -> None:
         while True:
-            self._plane.licensing.tick(self._plane.admitting.active)
+            self._plane.licensing.tick(self._plane.seating.active)
             self._manager.status(self._plane.status())
             self._plane.tell_untold()
             await self._save_clock()

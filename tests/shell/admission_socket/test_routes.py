@@ -55,12 +55,12 @@ async def test_what_a_client_sends_on_its_seat_changes_nothing(tmp_path: Path) -
         await first_line(client)
 
         await client.send(get("/v1/ready"))
-        opened.desk.admitting.broadcast({"event": "license-warning", "code": "x"})
+        opened.desk.seating.broadcast({"event": "license-warning", "code": "x"})
         await client._until(b"\r\n")  # end of the first chunk
         await client._until(b"\r\n")  # size of the second
 
         assert await next_line(client) == {"event": "license-warning", "code": "x"}
-        assert opened.desk.admitting.active == 1
+        assert opened.desk.seating.active == 1
 
 
 async def test_the_last_seat_goes_to_one_of_two_and_comes_back(tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ async def test_dry_runs_decide_on_one_connection_and_take_nothing(tmp_path: Path
             answer = await client.ask(admission(body(), query="?dryRun=true"))
             assert answer.status == 200
             assert json.loads(answer.body)["decision"] == "admitted"
-        assert opened.desk.admitting.active == 0
+        assert opened.desk.seating.active == 0
 
 
 async def test_a_dry_run_says_no_in_the_same_words(tmp_path: Path) -> None:
@@ -126,7 +126,7 @@ async def test_dry_run_false_is_an_admission(tmp_path: Path) -> None:
         await client.send(admission(body(), query="?dryRun=false"))
         await first_line(client)
 
-        assert opened.desk.admitting.active == 1
+        assert opened.desk.seating.active == 1
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ async def test_a_misspelt_query_takes_no_seat(tmp_path: Path, query: str) -> Non
         answer = await opened.ask(admission(body(), query=query))
 
         assert (answer.status, problem_of(answer)["code"]) == (400, "malformed-request")
-        assert opened.desk.admitting.active == 0
+        assert opened.desk.seating.active == 0
 
 
 @pytest.mark.parametrize(
@@ -312,7 +312,7 @@ async def test_browsers_and_clients_of_proxies_are_not_served(tmp_path: Path, he
         answer = await opened.ask(admission(body(), header))
 
         assert (answer.status, problem_of(answer)["code"]) == (400, "malformed-request")
-        assert opened.desk.admitting.active == 0
+        assert opened.desk.seating.active == 0
 
 
 async def test_what_is_no_http_gets_a_problem_document(tmp_path: Path) -> None:
@@ -365,8 +365,8 @@ async def test_sixty_four_clients_at_once_get_five_seats(tmp_path: Path) -> None
                     if head.startswith(b"HTTP/1.1 200"):
                         await client._until(b"}\n")
                         admitted.append(name)
-                        most = max(most, opened.desk.admitting.active)
-                        assert opened.desk.admitting.active <= 5
+                        most = max(most, opened.desk.seating.active)
+                        assert opened.desk.seating.active <= 5
 
         async with trio.open_nursery() as nursery:
             for number in range(64):

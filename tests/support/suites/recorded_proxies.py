@@ -34,10 +34,10 @@ from kong_mesh_cp.core.resources.registry import TYPES
 from kong_mesh_cp.core.xds.generate import Generated, generate
 from kong_mesh_cp.core.xds.node_metadata import ProxyMetadata
 from kong_mesh_cp.core.xds.parts import Parts
-from kong_mesh_cp.core.xds.proxy_view import GenerationTerms, ProxyView
+from kong_mesh_cp.core.xds.proxy_view import GenerationTerms, ProxyView, admin_addresses
 from kong_mesh_cp.core.xds.world import MeshWorld, mesh_world
 from kong_mesh_cp.usecases.resources.kinds import KINDS
-from support.suites.recorded_certificates import identity_for, ready_services
+from support.suites.recorded_certificates import admin_tls, identity_for, ready_services
 from support.suites.validation_cases import shared_folder
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -199,6 +199,7 @@ def generated_for(case: Any, proxy: Any, parts: Parts | None = None) -> Generate
         metadata=metadata_of(proxy, dataplane.spec, case.env),
         world=world,
         terms=GenerationTerms(internal=_internal(case.env)),
+        admin_tls=admin_tls(*admin_addresses(dataplane.spec)),
         identity=identity_for(dataplane, world.mesh, resources),
     )
     return generate(view, parts or Parts())
