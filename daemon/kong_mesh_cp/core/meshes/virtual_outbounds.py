@@ -6,7 +6,7 @@ Source: docs/wire/virtual-addresses.md#outbounds
 from __future__ import annotations
 
 from ipaddress import AddressValueError, IPv4Address
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from kong_mesh_cp.core.formats.addresses import is_dns_name
 from kong_mesh_cp.core.meshes.virtual_addresses import HostKind, VirtualService, VirtualServices
@@ -33,6 +33,9 @@ class VirtualDestinations(NamedTuple):
 
     domains: tuple[VirtualDomain, ...]
     outbounds: tuple[NamedOutbound, ...]
+
+
+NO_DESTINATIONS: Final = VirtualDestinations((), ())
 
 
 def destinations(services: VirtualServices, *, domain: str, port: int) -> VirtualDestinations:
