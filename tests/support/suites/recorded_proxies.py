@@ -1,0 +1,223 @@
+"""Recorded configurations of proxies in the shared data folder, and what is generated for the same
+resources, without a server.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kong_mesh_cp.core.discovery.snapshots import Snapshot
+from kong_mesh_cp.core.meshes.initial_policies import policies_of_new_mesh
+from kong_mesh_cp.core.meshes.mesh_defaults import with_zone_tag
+from kong_mesh_cp.core.policy.rules.destinations import Destinations
+from kong_mesh_cp.core.policy.rules.matched import MeshView
+from kong_mesh_cp.core.policy.rules.mesh_resources import gateway_of, meta_of
+from kong_mesh_cp.core.policy.rules.policy import TRAITS
+from kong_mesh_cp.core.policy.rules.specs import destination_of, policy_of
+from kong_mesh_cp.core.resources.kinds.dataplane import Dataplane
+from kong_mesh_cp.core.resources.kinds.mesh import Mesh
+from kong_mesh_cp.core.resources.kinds.mesh_gateway import MeshGateway
+from kong_mesh_cp.core.resources.meta import Resource, has_spec
+from kong_mesh_cp.core.xds.generate import Generated, generate
+from kong_mesh_cp.core.xds.node_metadata import ProxyMetadata
+from kong_mesh_cp.core.xds.parts import Parts
+from kong_mesh_cp.core.xds.proxy_view import GenerationTerms, ProxyView
+from kong_mesh_cp.core.xds.world import MeshWorld, mesh_world
+from kong_mesh_cp.usecases.resources.kinds import KINDS
+from support.suites.validation_cases import shared_folder
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+SERVICES = ("MeshService", "MeshExternalService", "MeshMultiZoneService")
+INTERNAL = (
+    ("10.0.0.0", 8),
+    ("192.168.0.0", 16),
+    ("172.16.0.0", 12),
+    ("fc00::", 7),
+    ("fd00::", 8),
+    ("127.0.0.1", 32),
+    ("::1", 128),
+)
+# What kuma-dp says of itself in the recordings, unless a case says otherwise.
+METADATA = ProxyMetadata(
+    admin_port=9901,
+    admin_address="127.0.0.1",
+    dns_port=15054,
+    readiness_port=9902,
+    ipv6=False,
+    features=frozenset({"feature-tcp-accesslog-via-named-pipe"}),
+)
+
+
+@dataclass(frozen=True)
+class Tools:
+    """The modules beside the recordings."""
+
+    probe: Any
+    live: Any
+
+
+@cache
+def tools() -> Tools:
+    folder = shared_folder()
+    assert folder is not None
+    sys.path.insert(0, str(folder / "conformance/live"))
+    return Tools(importlib.import_module("xds_probe"), importlib.import_module("run_live"))
+
+
+def cases(*suites: str) -> list[Any]:
+    """The cases of `suites` as parameters; one skipped parameter where there is no data."""
+    folder = shared_folder()
+    if folder is None:
+        return [pytest.param(None, marks=pytest.mark.skip("no shared data beside the checkout"))]
+    found = (
+        path.parent
+        for suite in suites
+        for path in sorted((folder / "conformance/live/cases" / suite).glob("*/case.yaml"))
+    )
+    return [pytest.param(each, id=f"{each.parent.name}/{each.name}") for each in found]
+
+
+def resource_of(document: Mapping[str, Any]) -> Resource[Any]:
+    """What is stored when `document` is put."""
+    kind = KINDS[document["type"]]
+    spec = kind.parse(document)
+    if isinstance(spec, Dataplane):
+        spec = with_zone_tag(spec, "default")
+    return Resource(
+        type=document["type"],
+        mesh=document.get("mesh", ""),
+        name=document["name"],
+        labels=document.get("labels", {}),
+        spec=spec,
+        created_at=NOW,
+        modified_at=NOW,
+        version=1,
+    )
+
+
+def with_initial_policies(documents: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    for document in documents:
+        yield document
+        if document["type"] == "Mesh":
+            skipped = document.get("skipCreatingInitialPolicies", ())
+            for policy in policies_of_new_mesh(document["name"], skipped):
+                meta = {"type": policy.type, "mesh": document["name"], "name": policy.name}
+                yield {**meta, **policy.body}
+
+
+def world_of(mesh: str, resources: Iterable[Resource[Any]]) -> MeshWorld:
+    found = sorted(resources, key=lambda each: each.name)
+    own = next(each for each in found if has_spec(each, Mesh) and each.name == mesh)
+    of_mesh = [each for each in found if each.mesh == mesh]
+    rendered = {id(each): KINDS[each.type].render(each.spec) for each in of_mesh}
+    inner = {each: document.get("spec", document) for each, document in rendered.items()}
+    view = MeshView(
+        policies=tuple(
+            policy_of(meta_of(each), inner[id(each)])
+            for type_name in TRAITS
+            for each in of_mesh
+            if each.type == type_name
+        ),
+        gateways=tuple(gateway_of(each) for each in of_mesh if has_spec(each, MeshGateway)),
+        destinations=Destinations(
+            [
+                destination_of(meta_of(own), {}),
+                *(
+                    destination_of(meta_of(each), inner[id(each)])
+                    for each in of_mesh
+                    if each.type in SERVICES
+                ),
+            ]
+        ),
+    )
+    return mesh_world(own, of_mesh, view, zone="default")
+
+
+def metadata_of(proxy: Any) -> ProxyMetadata:
+    """What a proxy of a case says of itself."""
+    names = {"dnsPort": "dns_port", "readinessPort": "readiness_port", "ipv6Enabled": "ipv6"}
+    said = {
+        names[name]: value if value is not None else 0
+        for name, value in proxy.metadata.items()
+        if name in names
+    }
+    return replace(
+        METADATA,
+        app_probe_proxy=bool(proxy.metadata.get("appProbeProxyDisabled", False)),
+        workdir=f"/run/kuma-dp/{proxy.name}",
+        **said,
+    )
+
+
+def generated_for(case: Any, proxy: Any, parts: Parts | None = None) -> Generated:
+    resources = [resource_of(each) for each in with_initial_policies(case.resources)]
+    world = world_of(proxy.mesh, resources)
+    dataplane = world.dataplane(proxy.name)
+    assert dataplane is not None
+    view = ProxyView(
+        dataplane=dataplane,
+        metadata=metadata_of(proxy),
+        world=world,
+        terms=GenerationTerms(internal=INTERNAL),
+    )
+    return generate(view, parts or Parts())
+
+
+def shown(snapshot: Snapshot, given: set[str]) -> dict[str, dict[str, Any]]:
+    """As the recordings show it."""
+    probe = tools().probe
+    found: dict[str, dict[str, Any]] = {}
+    for url, of_type in snapshot.by_type.items():
+        kind = probe.KIND_OF[url]
+        for name, resource in of_type.resources.items():
+            packed = probe.any_pb2.Any.FromString(resource.packed)
+            found.setdefault(kind, {})[name] = probe.shown(probe.message_of(packed), given)
+    return found
+
+
+def differences(folder: Path) -> list[str]:
+    """Where what is generated differs from what was recorded; empty when it does not."""
+    probe, live = tools().probe, tools().live
+    case = probe.Case(folder)
+    expected = json.loads((folder / "expect.json").read_text())
+    found: dict[str, Any] = {}
+    complaints: list[str] = []
+    for proxy in case.proxies:
+        made = generated_for(case, proxy)
+        complaints += [f"complaint: {each.about}: {each.reason}" for each in made.complaints]
+        kinds = shown(made.snapshot, case.given)
+        document = {
+            kind: {name: each for name, each in named.items() if name not in case.omit}
+            for kind, named in sorted(kinds.items())
+            if kind in case.record
+        }
+        found[proxy.id] = probe.name_addresses(document)
+    left = live.differences(expected, found)
+    return [*live.report(left, 12), *complaints] if left else []
+
+
+if __name__ == "__main__":  # python -m support.suites.recorded_proxies SUITE[/CASE] …
+    folder = shared_folder()
+    assert folder is not None
+    root = folder / "conformance/live/cases"
+    passed = failed = 0
+    for pattern in sys.argv[1:]:
+        for path in sorted(root.glob(f"{pattern if '/' in pattern else pattern + '/*'}/case.yaml")):
+            try:
+                lines = differences(path.parent)
+            except Exception as error:  # what a case says is the finding
+                lines = [f"    {type(error).__name__}: {error}"]
+            passed, failed = passed + (not lines), failed + bool(lines)
+            print("FAIL" if lines else "PASS", f"{path.parent.parent.name}/{path.parent.name}")
+            print(*lines, sep="\n") if lines else None
+    print(f"{passed} passed, {failed} failed")
