@@ -1,4 +1,4 @@
-"""A mapping that is never changed, sorted by name, and small in what its next one copies."""
+"""A mapping that is never changed, sorted by key, and small in what its next one copies."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_it_is_like_a_dictionary_that_is_sorted_by_name(
 
 def test_it_holds_thousands_that_came_one_by_one() -> None:
     names = [f"{number * 7919 % 5000:04}" for number in range(5000)]
-    found: SortedMap[int] = SortedMap()
+    found: SortedMap[str, int] = SortedMap()
     for name in names:
         found = found.with_item(name, int(name))
     assert list(found) == sorted(names)

@@ -11,10 +11,10 @@ from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats.durations import SECOND
 from kong_mesh_cp.core.policy.rules.http_matches import matches_hash
 from kong_mesh_cp.core.resources.tags import SERVICE
+from kong_mesh_cp.core.xds.assignments import EndpointSource
 from kong_mesh_cp.core.xds.draft import WRONG_INPUT, Draft
 from kong_mesh_cp.core.xds.effects import OutboundFacts
 from kong_mesh_cp.core.xds.envoy.clusters import ClusterDraft
-from kong_mesh_cp.core.xds.envoy.endpoints import load_assignment
 from kong_mesh_cp.core.xds.envoy.http import HttpTerms, http_manager, tcp_proxy
 from kong_mesh_cp.core.xds.envoy.kafka import KAFKA_BROKER, kafka_broker
 from kong_mesh_cp.core.xds.envoy.listeners import (
@@ -27,7 +27,6 @@ from kong_mesh_cp.core.xds.envoy.messages import GrpcStats, Message
 from kong_mesh_cp.core.xds.matching import DestinationConfs, Matched
 from kong_mesh_cp.core.xds.names import (
     CLUSTER,
-    ENDPOINT,
     LISTENER,
     outbound_listener,
     service_cluster,
@@ -81,8 +80,9 @@ def outbounds(
         draft.add(LISTENER, name, _listener, plan)
     for name, destination in clusters.items():
         draft.add(CLUSTER, name, _cluster, destination)
-        endpoints = endpoints_of_cluster(view.world, destination.tags)
-        draft.add(ENDPOINT, name, load_assignment, endpoints)
+        service = destination.facts.service
+        source = EndpointSource((service,), endpoints_of_cluster, (destination.tags,))
+        draft.assign(name, source, view.world)
 
 
 def endpoints_of_cluster(world: MeshWorld, tags: TagPairs) -> tuple[Endpoint, ...]:
