@@ -40,18 +40,20 @@ class ConnectedProxy:
 
 
 class Watch:
-    """One stream's view of what its proxy is to be told. Belongs to the event loop."""
+    """What one stream's proxy is to be told. Belongs to the event loop."""
 
     def __init__(self, proxy: ConnectedProxy) -> None:
         self.proxy = proxy
         self.configuration: Configuration | None = None
+        self.is_open = True
         self.is_stale = True  # all of it is to be made anew, not only endpoints
         self.stale_services: set[str] = set()
-        self.is_prepared_for = False  # something that it needs is being made
-        self.turn = -1  # in which it was made last, see `Publishing.turn`
+        self.is_preparing = False  # something that it takes is being made
+        self.round = -1  # see `Publishing.round`: in which it was made last
         self._first = trio.Event()
         self._news = trio.Event()
-        self._told: Snapshot | None = None
+        self._changes = 0
+        self._told = 0
 
     @property
     def snapshot(self) -> Snapshot:
@@ -61,55 +63,89 @@ class Watch:
         return self.configuration.snapshot
 
     @property
-    def left_out(self) -> tuple[Complaint, ...]:
+    def complaints(self) -> tuple[Complaint, ...]:
         """What could not be made of the newest, and why."""
         return () if self.configuration is None else self.configuration.complaints
 
     async def changed(self) -> None:
-        """Return when `snapshot` is another one than at the last return. At first: at once.
+        """Return when `snapshot` says something else than at the last return; at first, at once.
 
         What changes several times meanwhile is one change. For one task at a time.
         """
-        while self.configuration is None or self.configuration.snapshot is self._told:
+        while self._told == self._changes:
             await self._news.wait()
         await trio.lowlevel.checkpoint()
-        self._told = self.configuration.snapshot
+        self._told = self._changes
 
     async def made(self) -> None:
         """Return when there is a first snapshot."""
         await self._first.wait()
 
     def take(self, configuration: Configuration) -> bool:
-        """This is what was made; whether it says anything else to the proxy than before."""
-        before = self.configuration
-        if before is not None and same(before.snapshot, configuration.snapshot):
-            # The old snapshot stays: what it holds is shared with others, and was told.
-            self.configuration = _Retold(before.snapshot, configuration)
+        """This was made; whether it says anything else to the proxy than what was there."""
+        before, self.configuration = self.configuration, configuration
+        if before is not None and says_the_same(before.snapshot, configuration.snapshot):
             return False
-        self.configuration = configuration
+        self._changes += 1
         self._first.set()
         self._news.set()
         self._news = trio.Event()
         return True
 
 
-class _Retold:
-    """What was made says the same as the snapshot before, which is kept."""
-
-    __slots__ = ("complaints", "services", "snapshot", "made")
-
-    def __init__(self, snapshot: Snapshot, made: Configuration) -> None:
-        self.snapshot = snapshot
-        self.complaints = made.complaints
-        self.services = made.services
-        self.made = made
+def says_the_same(one: Snapshot, other: Snapshot) -> bool:
+    """Versions are hashes of what resources say."""
+    return one is other or _versions(one) == _versions(other)
 
 
-def same(before: Snapshot, after: Snapshot) -> bool:
-    """Both say the same: versions are hashes of what resources say."""
-    return before is after or versions(before) == versions(after)
-
-
-def versions(snapshot: Snapshot) -> Mapping[str, str]:
-    """By type; of those that have resources."""
+def _versions(snapshot: Snapshot) -> Mapping[str, str]:
     return {url: each.version for url, each in snapshot.by_type.items() if each.resources}
+
+
+class Watches:
+    """The connected proxies of one mesh, and which services each of them uses."""
+
+    def __init__(self) -> None:
+        self._by_name: dict[str, set[Watch]] = {}
+        self._by_service: dict[str, set[Watch]] = {}
+
+    def __len__(self) -> int:
+        return sum(len(each) for each in self._by_name.values())
+
+    def __iter__(self) -> Iterator[Watch]:
+        for found in self._by_name.values():
+            yield from found
+
+    def add(self, watch: Watch) -> None:
+        self._by_name.setdefault(watch.proxy.name, set()).add(watch)
+
+    def remove(self, watch: Watch) -> None:
+        _drop(self._by_name, watch.proxy.name, watch)
+        for service in () if watch.configuration is None else watch.configuration.services:
+            _drop(self._by_service, service, watch)
+
+    def take(self, watch: Watch, configuration: Configuration) -> bool:
+        """As `Watch.take`."""
+        before = watch.configuration
+        was = set(before.services) if before is not None else set()
+        now = was if configuration is before else set(configuration.services)
+        for service in was - now:
+            _drop(self._by_service, service, watch)
+        for service in now - was:
+            self._by_service.setdefault(service, set()).add(watch)
+        return watch.take(configuration)
+
+    def named(self, names: Iterable[str]) -> set[Watch]:
+        """Those of the proxies called so."""
+        return {watch for name in names for watch in self._by_name.get(name, ())}
+
+    def using(self, services: Iterable[str]) -> set[Watch]:
+        """Those that were told endpoints of one of `services`."""
+        return {watch for each in services for watch in self._by_service.get(each, ())}
+
+
+def _drop(book: dict[str, set[Watch]], key: str, watch: Watch) -> None:
+    found = book.get(key, set())
+    found.discard(watch)
+    if not found:
+        book.pop(key, None)
