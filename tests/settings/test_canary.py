@@ -43,7 +43,10 @@ DISGUISES: Mapping[str, str] = {
     "word": CANARY,
 }
 # Where a word is a name that an operator has chosen, there is nothing to tell a secret by.
-NAMED = (forms.HOST, forms.ROLE, forms.DATABASE, forms.ADDRESS, forms.ZONE_NAME)
+NAMED = (
+    *(forms.HOST, forms.SERVER, forms.ROLE, forms.DATABASE, forms.ADDRESS),
+    forms.ZONE_NAME,
+)
 NAMED_LISTS = (lists.NAMES, lists.ORIGINS)
 
 

@@ -34,9 +34,10 @@ from kong_mesh_cp.core.resources.registry import TYPES
 from kong_mesh_cp.core.xds.generate import Generated, generate
 from kong_mesh_cp.core.xds.node_metadata import ProxyMetadata
 from kong_mesh_cp.core.xds.parts import Parts
-from kong_mesh_cp.core.xds.proxy_view import GenerationTerms, ProxyView
+from kong_mesh_cp.core.xds.proxy_view import GenerationTerms, ProxyView, admin_addresses
 from kong_mesh_cp.core.xds.world import MeshWorld, mesh_world
 from kong_mesh_cp.usecases.resources.kinds import KINDS
+from support.suites.recorded_certificates import admin_tls, identity_for, ready_services
 from support.suites.validation_cases import shared_folder
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -128,12 +129,22 @@ def stored(
                 yield resource_of({**meta, **policy.body}, None)
 
 
-def world_of(mesh: str, resources: Iterable[Resource[Any]], zone: str = "default") -> MeshWorld:
+def world_of(
+    mesh: str,
+    resources: Iterable[Resource[Any]],
+    *,
+    zone: str = "default",
+    connected: Iterable[str] = (),
+) -> MeshWorld:
+    """`connected` are other proxies that have what they need (`MESH/NAME`)."""
     found = sorted(resources, key=lambda each: each.name)
+    ready = ready_services(mesh, found, connected)
     own = next(each for each in found if has_spec(each, Mesh) and each.name == mesh)
     of_mesh = [each for each in found if each.mesh == mesh]
     rendered = {id(each): KINDS[each.type].render(each.spec) for each in of_mesh}
-    inner = {each: document.get("spec", document) for each, document in rendered.items()}
+    inner: dict[int, Any] = {
+        each: document.get("spec", document) for each, document in rendered.items()
+    }
     view = MeshView(
         policies=tuple(
             policy_of(meta_of(each), inner[id(each)])
@@ -153,7 +164,7 @@ def world_of(mesh: str, resources: Iterable[Resource[Any]], zone: str = "default
             ]
         ),
     )
-    return mesh_world(own, of_mesh, view, zone=zone)
+    return mesh_world(own, of_mesh, view, zone=zone, tls_ready=ready)
 
 
 def metadata_of(proxy: Any, dataplane: Dataplane, env: Mapping[str, str]) -> ProxyMetadata:
@@ -162,7 +173,7 @@ def metadata_of(proxy: Any, dataplane: Dataplane, env: Mapping[str, str]) -> Pro
     own = networking.admin.port if networking is not None and networking.admin is not None else 0
     admin_port = own or int(env.get("KUMA_BOOTSTRAP_SERVER_PARAMS_ADMIN_PORT", METADATA.admin_port))
     names = {"dnsPort": "dns_port", "readinessPort": "readiness_port", "ipv6Enabled": "ipv6"}
-    said = {
+    said: dict[str, Any] = {
         names[name]: value if value is not None else 0
         for name, value in proxy.metadata.items()
         if name in names
@@ -178,7 +189,9 @@ def metadata_of(proxy: Any, dataplane: Dataplane, env: Mapping[str, str]) -> Pro
 
 def generated_for(case: Any, proxy: Any, parts: Parts | None = None) -> Generated:
     zone = case.env.get("KUMA_MULTIZONE_ZONE_NAME", "default")
-    world = world_of(proxy.mesh, stored(case.resources, case.env), zone)
+    resources = list(stored(case.resources, case.env))
+    connected = [each.id for each in (*case.companions, *case.proxies)]
+    world = world_of(proxy.mesh, resources, zone=zone, connected=connected)
     dataplane = world.dataplane(proxy.name)
     assert dataplane is not None
     view = ProxyView(
@@ -186,6 +199,8 @@ def generated_for(case: Any, proxy: Any, parts: Parts | None = None) -> Generate
         metadata=metadata_of(proxy, dataplane.spec, case.env),
         world=world,
         terms=GenerationTerms(internal=_internal(case.env)),
+        admin_tls=admin_tls(*admin_addresses(dataplane.spec)),
+        identity=identity_for(dataplane, world.mesh, resources),
     )
     return generate(view, parts or Parts())
 

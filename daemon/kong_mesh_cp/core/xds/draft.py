@@ -34,6 +34,7 @@ class Draft:
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
         self.complaints: list[Complaint] = []
+        self.trusted: set[str] = set()  # meshes whose authorities its parts name
         self._resources: dict[str, dict[str, Resource]] = {}
 
     def add(
@@ -41,7 +42,7 @@ class Draft:
     ) -> None:
         """The resource called `name`, which `make(name, *arguments)` gives.
 
-        `make` is a function of its arguments alone, which can be hashed: who has the same shares it.
+        `make` is a function of its arguments alone, which are keys: who has the same shares it.
         """
         try:
             made = self.parts.made(

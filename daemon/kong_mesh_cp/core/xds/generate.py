@@ -10,6 +10,7 @@ from kong_mesh_cp.core.xds.generators.admin import admin
 from kong_mesh_cp.core.xds.generators.inbound import inbounds
 from kong_mesh_cp.core.xds.generators.outbound import outbounds
 from kong_mesh_cp.core.xds.generators.probes import probes
+from kong_mesh_cp.core.xds.generators.secrets import secrets
 from kong_mesh_cp.core.xds.matching import Matched
 from kong_mesh_cp.core.xds.parts import Parts
 from kong_mesh_cp.core.xds.proxy_view import ProxyView, outbounds_of
@@ -34,6 +35,7 @@ def generate(view: ProxyView, parts: Parts) -> Generated:
     inbounds(view, matched, draft)
     outbounds(view, outbounds_of(view), matched, draft)
     probes(view, draft)
+    secrets(view, draft)
     for warning in dict.fromkeys(matched.warnings):
         draft.complain("policies", warning)
     return Generated(draft.snapshot(), tuple(draft.complaints))

@@ -1,1 +1,1 @@
-"""Proxies on their streams: who joins, what they are told, what is shown of them, and their end."""
+"""Proxies on ADS: how they join, what they are told, with which certificates."""

@@ -63,7 +63,7 @@ def no_files(path: str) -> bytes:
     raise FileUnreadableError(f"open {path}: no such file or directory")
 
 
-class _NotLoadedError(Exception):
+class NotLoadedError(Exception):
     """Why the bytes of a source are not to be had."""
 
 
@@ -134,13 +134,24 @@ class ProvidedAuthorities:
                 found[AuthorityId(name, backend.name)] = term
         return found
 
+    async def pair(self, mesh: str, backend: CertificateAuthority) -> tuple[bytes, bytes]:
+        """Certificate and key of `backend`, as they are stored now, unjudged.
+
+        Raises: NotLoadedError, StateError.
+        """
+        sources = _sources(mesh, backend, root("conf"))
+        if not isinstance(sources, list):
+            return await self._load(mesh, sources, {})
+        found = [f"{each.field}: {each.message}" for each in sources]
+        raise NotLoadedError("; ".join(found) or f"nothing is known of the type {backend.type}")
+
     async def _ends_at(self, mesh: str, backend: CertificateAuthority) -> datetime | None:
         sources = _sources(mesh, backend, root("conf"))
         if isinstance(sources, list):
             return None
         try:
             certificate = await self._content(mesh, sources[0], {})
-        except _NotLoadedError:
+        except NotLoadedError:
             return None
         end: datetime | None = await self._in_worker_thread(partial(_end_of, certificate))
         return end
@@ -153,7 +164,7 @@ class ProvidedAuthorities:
             return []
         try:
             pair = await self._load(mesh, sources, news)
-        except _NotLoadedError as error:
+        except NotLoadedError as error:
             reason = f"could not load data: {error}"
             return [at.field(each).violation(reason) for each in ("cert", "key")]
         # OpenSSL takes a millisecond for a pair, and the first one imports it.
@@ -164,7 +175,7 @@ class ProvidedAuthorities:
     async def _load(
         self, mesh: str, sources: tuple[DataSource, DataSource], news: Mapping[str, bytes]
     ) -> tuple[bytes, bytes]:
-        """Certificate and key. Raises: _NotLoadedError, for the key first."""
+        """Certificate and key. Raises: NotLoadedError, for the key first."""
         certificate, key = sources
         content = await self._content(mesh, key, news)
         return await self._content(mesh, certificate, news), content
@@ -180,14 +191,14 @@ class ProvidedAuthorities:
                 read = partial(self._read_file, source.file)
                 content: bytes = await self._in_worker_thread(read)
             except FileUnreadableError as error:
-                raise _NotLoadedError(error.reason) from None
+                raise NotLoadedError(error.reason) from None
             return content
         return source.inline or (source.inline_string or "").encode()
 
     async def _secret(self, mesh: str, name: str) -> bytes:
         stored = await self._store.get(ResourceKey(SECRET, mesh, name))
         if stored is None:
-            raise _NotLoadedError(
+            raise NotLoadedError(
                 f"Resource not found: type={go_quote(SECRET)} name={go_quote(name)}"
                 f" mesh={go_quote(mesh)}"
             )
