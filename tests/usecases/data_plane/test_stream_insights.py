@@ -10,7 +10,7 @@ import trio
 
 from kong_mesh_cp.core.discovery.exchanges import Request
 from kong_mesh_cp.core.discovery.type_order import CLUSTERS, SECRETS
-from kong_mesh_cp.core.resources.kinds.insights import ProxyMtls
+from kong_mesh_cp.core.insights.certificate_facts import CertificateFacts
 from kong_mesh_cp.usecases.ports.resource_store import Put
 from support.fakes.admission import NOON, seat
 from support.fakes.attending import apply, document, settled, sidecar, subscriptions
@@ -169,21 +169,30 @@ async def test_a_stream_that_was_displaced_leaves_its_last_counts_too() -> None:
         assert "disconnectTime" not in second
 
 
-async def test_the_certificate_of_a_proxy_is_shown_while_it_has_one() -> None:
+async def test_the_certificate_of_a_proxy_is_shown_while_its_mesh_has_them() -> None:
     async with open_plane() as plane:
-        await joined(plane)
-        mtls = ProxyMtls(
-            certificate_regenerations=1, issued_backend="ca-1", supported_backends=("ca-1",)
+        proxy = await joined(plane)
+        facts = CertificateFacts(
+            made_at=NOON, ends_at=NOON + timedelta(days=1), backend="ca-1", trusted=("ca-1",)
         )
 
-        plane.streams.certify(seat("backend-1"), mtls)
+        plane.streams.certify(seat("backend-1"), facts)
         await trio.sleep(SHOWN_SECONDS)
         await settled()
-        assert document(plane.desk, "DataplaneInsight")["mTLS"] == {
+        mtls = {
+            "certificateExpirationTime": "2026-11-22T12:00:00Z",
+            "lastCertificateRegeneration": "2026-11-21T12:00:00Z",
             "certificateRegenerations": 1,
             "issuedBackend": "ca-1",
             "supportedBackends": ["ca-1"],
         }
+        assert document(plane.desk, "DataplaneInsight")["mTLS"] == mtls
+
+        # Of a proxy that is back nothing else is known at first.
+        await plane.hang_up(proxy)
+        await joined(plane)
+        await settled()
+        assert document(plane.desk, "DataplaneInsight")["mTLS"] == mtls
 
         plane.streams.certify(seat("backend-1"), None)
         await trio.sleep(SHOWN_SECONDS)

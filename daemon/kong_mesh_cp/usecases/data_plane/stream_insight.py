@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from kong_mesh_cp.core.discovery import type_order
 from kong_mesh_cp.core.discovery.exchanges import Counts
+from kong_mesh_cp.core.insights.certificate_facts import CertificateFacts
 from kong_mesh_cp.core.insights.proxy_subscriptions import nanoseconds
-from kong_mesh_cp.core.resources.kinds.insights import ProxyMtls
 from kong_mesh_cp.core.resources.kinds.subscriptions import (
     DiscoveryStatus,
     ProxyVersion,
@@ -30,18 +30,15 @@ class StreamInsight:
         self.due = True
         self._table = table
         self._wall_clock = wall_clock
-        self._mtls: ProxyMtls | None = None
+        self.certificate: CertificateFacts | None = None
+        self.knows_certificate = False
         self._counted: Mapping[str, Counts] = {}
         self._updated = nanoseconds(wall_clock())
 
-    @property
-    def mtls(self) -> ProxyMtls | None:
-        return self._mtls
-
-    def certify(self, mtls: ProxyMtls | None) -> None:
-        """The proxy has this certificate now; None: it has none."""
-        if mtls != self._mtls:
-            self._mtls = mtls
+    def certify(self, facts: CertificateFacts | None) -> None:
+        """The proxy has this certificate now; None: there is none in its mesh."""
+        if not self.knows_certificate or facts != self.certificate:
+            self.certificate, self.knows_certificate = facts, True
             self.due = True
 
     def count(self) -> None:

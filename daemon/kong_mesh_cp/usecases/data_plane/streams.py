@@ -21,8 +21,8 @@ from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.discovery.exchanges import Refusal, Request, Response
 from kong_mesh_cp.core.discovery.ordered_stream import OrderedStream
 from kong_mesh_cp.core.identity.proxy_rules import ProxyRefusedError, require_same_node
+from kong_mesh_cp.core.insights.certificate_facts import CertificateFacts
 from kong_mesh_cp.core.insights.proxy_versions import proxy_version
-from kong_mesh_cp.core.resources.kinds.insights import ProxyMtls
 from kong_mesh_cp.core.xds.node_metadata import ProxyMetadata
 from kong_mesh_cp.usecases.admission.seating import Seating
 from kong_mesh_cp.usecases.data_plane.joining import (
@@ -97,11 +97,13 @@ class Streams:
         """Proxies that have joined."""
         return len(self._connected)
 
-    def certify(self, seat: SeatId, mtls: ProxyMtls | None) -> None:
-        """The proxy has this certificate now, which its insight shows; None: it has none."""
+    def certify(self, seat: SeatId, facts: CertificateFacts | None) -> None:
+        """The proxy has taken this certificate, which its insight shows; None: there is none in
+        its mesh. Until this is called the insight shows what it did.
+        """
         conversation = self._connected.get(seat)
         if conversation is not None:
-            conversation.insight.certify(mtls)
+            conversation.insight.certify(facts)
 
     def refusals(self, seat: SeatId) -> Mapping[str, Refusal]:
         """What the proxy has refused and not taken in another form since, by type URL."""
