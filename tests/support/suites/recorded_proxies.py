@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import pytest
 
 from kong_mesh_cp.core.discovery.snapshots import Snapshot
 from kong_mesh_cp.core.meshes.initial_policies import policies_of_new_mesh
-from kong_mesh_cp.core.meshes.mesh_defaults import with_zone_tag
+from kong_mesh_cp.core.meshes.mesh_defaults import filled_in
 from kong_mesh_cp.core.policy.rules.destinations import Destinations
 from kong_mesh_cp.core.policy.rules.matched import MeshView
 from kong_mesh_cp.core.policy.rules.mesh_resources import gateway_of, meta_of
@@ -27,7 +28,9 @@ from kong_mesh_cp.core.policy.rules.specs import destination_of, policy_of
 from kong_mesh_cp.core.resources.kinds.dataplane import Dataplane
 from kong_mesh_cp.core.resources.kinds.mesh import Mesh
 from kong_mesh_cp.core.resources.kinds.mesh_gateway import MeshGateway
+from kong_mesh_cp.core.resources.labels import Deployment, computed_labels
 from kong_mesh_cp.core.resources.meta import Resource, has_spec
+from kong_mesh_cp.core.resources.registry import TYPES
 from kong_mesh_cp.core.xds.generate import Generated, generate
 from kong_mesh_cp.core.xds.node_metadata import ProxyMetadata
 from kong_mesh_cp.core.xds.parts import Parts
@@ -88,17 +91,19 @@ def cases(*suites: str) -> list[Any]:
     return [pytest.param(each, id=f"{each.parent.name}/{each.name}") for each in found]
 
 
-def resource_of(document: Mapping[str, Any]) -> Resource[Any]:
-    """What is stored when `document` is put."""
+def resource_of(document: Mapping[str, Any], deployment: Deployment | None) -> Resource[Any]:
+    """What is stored when `document` is put; without a deployment: when the control plane makes it."""
     kind = KINDS[document["type"]]
     spec = kind.parse(document)
-    if isinstance(spec, Dataplane):
-        spec = with_zone_tag(spec, "default")
+    mesh, labels = document.get("mesh", ""), document.get("labels", {})
+    if deployment is not None:
+        spec = filled_in(spec, deployment.zone, is_new=True)
+        labels = computed_labels(labels, TYPES[document["type"]], mesh, deployment)
     return Resource(
         type=document["type"],
-        mesh=document.get("mesh", ""),
+        mesh=mesh,
         name=document["name"],
-        labels=document.get("labels", {}),
+        labels=labels,
         spec=spec,
         created_at=NOW,
         modified_at=NOW,
@@ -106,20 +111,31 @@ def resource_of(document: Mapping[str, Any]) -> Resource[Any]:
     )
 
 
-def with_initial_policies(documents: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
-    for document in documents:
-        yield document
+def stored(
+    documents: Iterable[Mapping[str, Any]], env: Mapping[str, str]
+) -> Iterator[Resource[Any]]:
+    """All that is there when `documents` were put."""
+    deployment = Deployment(zone=env.get("KUMA_MULTIZONE_ZONE_NAME", "default"))
+    found = list(documents)
+    if env.get("KUMA_DEFAULTS_SKIP_MESH_CREATION") == "false":
+        found.insert(0, {"type": "Mesh", "name": "default"})
+    routing = env.get("KUMA_DEFAULTS_CREATE_MESH_ROUTING_RESOURCES") == "true"
+    for document in found:
+        yield resource_of(document, deployment)
         if document["type"] == "Mesh":
             skipped = document.get("skipCreatingInitialPolicies", ())
-            for policy in policies_of_new_mesh(document["name"], skipped):
+            for policy in policies_of_new_mesh(document["name"], skipped, routing=routing):
                 meta = {"type": policy.type, "mesh": document["name"], "name": policy.name}
-                yield {**meta, **policy.body}
+                yield resource_of({**meta, **policy.body}, None)
 
 
 def world_of(
-    mesh: str, resources: Iterable[Resource[Any]], connected: Iterable[str] = ()
+    mesh: str,
+    resources: Iterable[Resource[Any]],
+    zone: str = "default",
+    connected: Iterable[str] = (),
 ) -> MeshWorld:
-    """`connected` are other proxies that have what they need (`MESH/NAME`)."""
+    """`connected` are the proxies that have what they need (`MESH/NAME`)."""
     found = sorted(resources, key=lambda each: each.name)
     ready = ready_services(mesh, found, connected)
     own = next(each for each in found if has_spec(each, Mesh) and each.name == mesh)
@@ -145,11 +161,14 @@ def world_of(
             ]
         ),
     )
-    return mesh_world(own, of_mesh, view, zone="default", tls_ready=ready)
+    return mesh_world(own, of_mesh, view, zone=zone, tls_ready=ready)
 
 
-def metadata_of(proxy: Any) -> ProxyMetadata:
-    """What a proxy of a case says of itself."""
+def metadata_of(proxy: Any, dataplane: Dataplane, env: Mapping[str, str]) -> ProxyMetadata:
+    """What a proxy of a case says of itself, as its bootstrap has it."""
+    networking = dataplane.networking
+    own = networking.admin.port if networking is not None and networking.admin is not None else 0
+    admin_port = own or int(env.get("KUMA_BOOTSTRAP_SERVER_PARAMS_ADMIN_PORT", METADATA.admin_port))
     names = {"dnsPort": "dns_port", "readinessPort": "readiness_port", "ipv6Enabled": "ipv6"}
     said = {
         names[name]: value if value is not None else 0
@@ -158,6 +177,7 @@ def metadata_of(proxy: Any) -> ProxyMetadata:
     }
     return replace(
         METADATA,
+        admin_port=admin_port,
         app_probe_proxy=bool(proxy.metadata.get("appProbeProxyDisabled", False)),
         workdir=f"/run/kuma-dp/{proxy.name}",
         **said,
@@ -165,18 +185,29 @@ def metadata_of(proxy: Any) -> ProxyMetadata:
 
 
 def generated_for(case: Any, proxy: Any, parts: Parts | None = None) -> Generated:
-    resources = [resource_of(each) for each in with_initial_policies(case.resources)]
-    world = world_of(proxy.mesh, resources, [each.id for each in (*case.companions, *case.proxies)])
+    zone = case.env.get("KUMA_MULTIZONE_ZONE_NAME", "default")
+    resources = [*stored(case.resources, case.env)]
+    connected = [each.id for each in (*case.companions, *case.proxies)]
+    world = world_of(proxy.mesh, resources, zone, connected)
     dataplane = world.dataplane(proxy.name)
     assert dataplane is not None
     view = ProxyView(
         dataplane=dataplane,
-        metadata=metadata_of(proxy),
+        metadata=metadata_of(proxy, dataplane.spec, case.env),
         world=world,
-        terms=GenerationTerms(internal=INTERNAL),
+        terms=GenerationTerms(internal=_internal(case.env)),
         identity=identity_for(dataplane, world.mesh, resources),
     )
     return generate(view, parts or Parts())
+
+
+def _internal(env: Mapping[str, str]) -> tuple[tuple[str, int], ...]:
+    said = env.get("KUMA_IPAM_KNOWN_INTERNAL_CIDRS")
+    if said is None:
+        return INTERNAL
+    return tuple(
+        (str(each.network_address), each.prefixlen) for each in map(ip_network, said.split(","))
+    )
 
 
 def shown(snapshot: Snapshot, given: set[str]) -> dict[str, dict[str, Any]]:

@@ -42,7 +42,7 @@ class Draft:
     ) -> None:
         """The resource called `name`, which `make(name, *arguments)` gives.
 
-        `make` is a function of its arguments alone, which can be hashed: who has the same shares it.
+        `make` is a function of its arguments alone, which can be hashed: equal ones are shared.
         """
         try:
             made = self.parts.made(

@@ -9,6 +9,7 @@ from kong_mesh_cp.core.xds.draft import Complaint, Draft
 from kong_mesh_cp.core.xds.generators.admin import admin
 from kong_mesh_cp.core.xds.generators.inbound import inbounds
 from kong_mesh_cp.core.xds.generators.outbound import outbounds
+from kong_mesh_cp.core.xds.generators.probes import probes
 from kong_mesh_cp.core.xds.generators.secrets import secrets
 from kong_mesh_cp.core.xds.matching import Matched
 from kong_mesh_cp.core.xds.parts import Parts
@@ -33,6 +34,7 @@ def generate(view: ProxyView, parts: Parts) -> Generated:
     admin(view, draft)
     inbounds(view, matched, draft)
     outbounds(view, outbounds_of(view), matched, draft)
+    probes(view, draft)
     secrets(view, draft)
     for warning in dict.fromkeys(matched.warnings):
         draft.complain("policies", warning)

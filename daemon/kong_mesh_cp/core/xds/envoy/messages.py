@@ -14,16 +14,30 @@ from envoy.config.core.v3.base_pb2 import TransportSocket
 from envoy.config.endpoint.v3.endpoint_pb2 import ClusterLoadAssignment
 from envoy.config.listener.v3.listener_components_pb2 import FilterChain, FilterChainMatch
 from envoy.config.listener.v3.listener_pb2 import Listener
-from envoy.config.rbac.v3.rbac_pb2 import RBAC as RbacRules
-from envoy.config.route.v3.route_components_pb2 import Route, RouteAction, VirtualHost
+from envoy.config.rbac.v3 import rbac_pb2
+from envoy.config.route.v3.route_components_pb2 import (
+    RetryPolicy,
+    Route,
+    RouteAction,
+    VirtualHost,
+)
 from envoy.config.route.v3.route_pb2 import RouteConfiguration
 from envoy.extensions.filters.http.grpc_stats.v3.config_pb2 import FilterConfig as GrpcStats
-from envoy.extensions.filters.http.rbac.v3.rbac_pb2 import RBAC as HttpRbac
+from envoy.extensions.filters.http.rbac.v3 import rbac_pb2 as http_rbac_pb2
 from envoy.extensions.filters.http.router.v3.router_pb2 import Router
 from envoy.extensions.filters.listener.tls_inspector.v3.tls_inspector_pb2 import TlsInspector
 from envoy.extensions.filters.network.http_connection_manager.v3 import http_connection_manager_pb2
-from envoy.extensions.filters.network.rbac.v3.rbac_pb2 import RBAC as NetworkRbac
+from envoy.extensions.filters.network.rbac.v3 import rbac_pb2 as network_rbac_pb2
 from envoy.extensions.filters.network.tcp_proxy.v3.tcp_proxy_pb2 import TcpProxy
+from envoy.extensions.retry.host.omit_host_metadata.v3.omit_host_metadata_config_pb2 import (
+    OmitHostMetadataConfig as OmitHostMetadata,
+)
+from envoy.extensions.retry.host.previous_hosts.v3.previous_hosts_pb2 import (
+    PreviousHostsPredicate as PreviousHosts,
+)
+from envoy.extensions.retry.priority.previous_priorities.v3.previous_priorities_config_pb2 import (
+    PreviousPrioritiesConfig as PreviousPriorities,
+)
 from envoy.extensions.transport_sockets.tls.v3.secret_pb2 import Secret
 from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import (
     DownstreamTlsContext,
@@ -48,7 +62,11 @@ __all__ = [
     "Listener",
     "Message",
     "NetworkRbac",
+    "OmitHostMetadata",
+    "PreviousHosts",
+    "PreviousPriorities",
     "RbacRules",
+    "RetryPolicy",
     "Route",
     "RouteAction",
     "RouteConfiguration",
@@ -66,6 +84,9 @@ __all__ = [
 ]
 
 HttpConnectionManager = http_connection_manager_pb2.HttpConnectionManager
+HttpRbac = http_rbac_pb2.RBAC
+NetworkRbac = network_rbac_pb2.RBAC
+RbacRules = rbac_pb2.RBAC
 
 Message = Any  # one of Envoy's, whose modules have no types
 

@@ -35,7 +35,7 @@ from kong_mesh_cp.core.xds.names import (
     service_cluster,
 )
 from kong_mesh_cp.core.xds.policies.catalogue import EFFECTS
-from kong_mesh_cp.core.xds.protocols import GRPC, HTTP2, HTTP_LIKE, KAFKA
+from kong_mesh_cp.core.xds.protocols import GRPC, HTTP2, HTTP_LIKE, KAFKA, NOT_CARRIED
 from kong_mesh_cp.core.xds.proxy_view import OutboundTarget, ProxyView
 from kong_mesh_cp.core.xds.spiffe import server_name
 from kong_mesh_cp.core.xds.world import Endpoint, MeshWorld, TagPairs
@@ -80,7 +80,8 @@ def outbounds(
         except WRONG_INPUT as error:
             draft.complain(name, error)
             continue
-        clusters.setdefault(destination.cluster, destination)
+        if destination.facts.protocol not in NOT_CARRIED:
+            clusters.setdefault(destination.cluster, destination)
         plan = _Plan(target, destination, view.http_terms, view.takes_all_traffic)
         draft.add(LISTENER, name, _listener, plan)
     for name, destination in clusters.items():
@@ -152,6 +153,8 @@ def _listener(name: str, plan: _Plan) -> Message:
 
 def _chain(facts: OutboundFacts, cluster: str, terms: HttpTerms) -> ChainDraft:
     chain = ChainDraft()
+    if facts.protocol in NOT_CARRIED:
+        return chain
     if facts.protocol not in HTTP_LIKE:
         if facts.protocol == KAFKA:
             chain.filters.append((KAFKA_BROKER, kafka_broker(facts.service)))
