@@ -91,7 +91,7 @@ async def test_something_else_in_its_place_is_told_once_and_left_alone(
         assert len(served) == 1
 
 
-@pytest.mark.parametrize("left", ["nothing", "a dead socket", "the socket of another inode"])
+@pytest.mark.parametrize("left", ["nothing", "a dead socket"])
 async def test_a_socket_that_had_lost_its_file_before_the_start_is_made_at_once(
     tmp_path: Path, left: str
 ) -> None:

@@ -72,8 +72,8 @@ async def test_members_that_a_dataplane_does_not_know_are_warned_of_in_the_first
     told = [each["message"] for each in held["warnings"] if each["code"] == "dataplane-warning"]
     assert told == list(by_api.warnings)
     assert [each.partition(":")[0] for each in told] == [
-        "unknown member netwroking",
         "unknown member networking.inbound[0].servicePrt",
+        "unknown member netwroking",
     ]
     assert held["warnings"] == tried["warnings"]
 

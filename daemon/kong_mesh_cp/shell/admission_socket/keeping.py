@@ -42,7 +42,7 @@ class KeptSocket:
         # What systemd hands over at a restart may have lost its file before.
         is_there = self._has_file and is_served(self._path)
         self._place = _place(self._path) if is_there else None
-        self._access = _access(self._path) or _access_of_new()
+        self._access = _access(self._path) if is_there else _access_of_new()
         self.failure: ListenError | None = None
 
     async def run(self) -> NoReturn:
