@@ -12,6 +12,7 @@ from kong_mesh_cp.core.xds.assignments import EndpointSource, assignment
 from kong_mesh_cp.core.xds.envoy.messages import Message
 from kong_mesh_cp.core.xds.names import ENDPOINT
 from kong_mesh_cp.core.xds.parts import Parts, resource
+from kong_mesh_cp.core.xds.unmakeable import UnmakeableError
 from kong_mesh_cp.core.xds.world import MeshWorld
 
 
@@ -21,10 +22,6 @@ class Complaint:
 
     about: str  # the name of the resource, or of a part of the proxy
     reason: str  # without a full stop
-
-
-class UnmakeableError(Exception):
-    """A part cannot be made; the text says why, without a full stop."""
 
 
 WRONG_INPUT = (UnmakeableError, UnreadableConfError, TooManySubsetsError)
