@@ -9,7 +9,7 @@ from kong_mesh_cp.core.admission.seats import SeatRecord
 from kong_mesh_cp.core.dataclass import dataclass
 
 if TYPE_CHECKING:  # a start does not wait for what reads resources
-    from kong_mesh_cp.core.resources.kinds.insights import ProxyMtls
+    from kong_mesh_cp.core.insights.certificate_facts import CertificateFacts
     from kong_mesh_cp.core.resources.kinds.subscriptions import DiscoveryStatus, ProxyVersion
 
 
@@ -22,8 +22,13 @@ class StreamFacts(Protocol):
     def version(self) -> ProxyVersion: ...
 
     @property
-    def mtls(self) -> ProxyMtls | None:
-        """Its certificate; None: it has none."""
+    def certificate(self) -> CertificateFacts | None:
+        """That of the proxy; None: there is none in its mesh."""
+        ...
+
+    @property
+    def knows_certificate(self) -> bool:
+        """Otherwise what was shown before is left alone."""
         ...
 
     def status(self) -> DiscoveryStatus: ...

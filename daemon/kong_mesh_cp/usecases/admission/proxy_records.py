@@ -12,15 +12,11 @@ from kong_mesh_cp.core.admission.seats import SeatId
 from kong_mesh_cp.core.admission.stored_proxy import stored_proxy
 from kong_mesh_cp.core.formats.go_values import ParseError
 from kong_mesh_cp.core.insights import proxy_subscriptions
+from kong_mesh_cp.core.insights.certificate_facts import with_certificate
 from kong_mesh_cp.core.insights.liveness import generation_moved
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.resources.kind import InvalidResourceError
-from kong_mesh_cp.core.resources.kinds.insights import (
-    DATAPLANE_KIND,
-    DataplaneInsight,
-    ProxyMtls,
-)
-from kong_mesh_cp.core.resources.kinds.subscriptions import DiscoveryStatus
+from kong_mesh_cp.core.resources.kinds.insights import DATAPLANE_KIND, DataplaneInsight
 from kong_mesh_cp.usecases.admission.attendance import Attendance, Shown
 from kong_mesh_cp.usecases.admission.proxy_directory import DATAPLANE
 from kong_mesh_cp.usecases.admission.registrations import (
@@ -116,7 +112,7 @@ class ProxyRecords:
             subscriptions_max=self._subscriptions_max,
         )
         told, stream = _told(attendance), attendance.stream
-        after = _with_stream(connected, attendance, with_certificate=True)
+        after = _with_stream(connected, attendance)
         if attendance.beat_due and connected is before:
             after = generation_moved(after, attendance.subscription)
         if after is not stored:
@@ -242,14 +238,13 @@ def _read(stored: StoredResource | None) -> DataplaneInsight:
         return DataplaneInsight()  # nothing in it could be shown, so nothing is lost
 
 
-def _told(attendance: Attendance) -> tuple[DiscoveryStatus, ProxyMtls | None] | None:
+def _told(attendance: Attendance) -> object:
+    """What is shown of its stream, to be compared with what it is a moment later."""
     stream = attendance.stream
-    return None if stream is None else (stream.status(), stream.mtls)
+    return None if stream is None else (stream.status(), stream.certificate)
 
 
-def _with_stream(
-    insight: DataplaneInsight, attendance: Attendance | None, *, with_certificate: bool = False
-) -> DataplaneInsight:
+def _with_stream(insight: DataplaneInsight, attendance: Attendance | None) -> DataplaneInsight:
     """`insight` with the last state of the stream of `attendance`, if it has one."""
     stream = None if attendance is None else attendance.stream
     if attendance is None or stream is None:
@@ -257,9 +252,7 @@ def _with_stream(
     shown = proxy_subscriptions.with_stream(
         insight, attendance.subscription, stream.status(), stream.version
     )
-    if with_certificate and shown.mtls != stream.mtls:
-        return replace(shown, mtls=stream.mtls)
-    return shown
+    return with_certificate(shown, stream.certificate) if stream.knows_certificate else shown
 
 
 def _put(
