@@ -34,6 +34,7 @@ from kong_mesh_cp.usecases.following.replica import Replica
 from kong_mesh_cp.usecases.ports.resource_store import (
     FeedItem,
     ResourceChange,
+    ResourceStore,
     Selection,
     StoredResource,
 )
@@ -238,19 +239,7 @@ class Worlds:
 
     async def stored(self, mesh: str) -> dict[ResourceKey, StoredResource]:
         """All that the world of `mesh` is made of, of one moment. Raises: StateError."""
-        pages = await self._store.list_together(
-            [
-                Selection(type=MESH, mesh="", name_contains=mesh),
-                *(Selection(type=each, mesh=mesh) for each in OF_A_MESH),
-                *(Selection(type=each) for each in OF_ALL_MESHES),
-            ]
-        )
-        return {
-            each.key: each
-            for page in pages
-            for each in page.items
-            if each.key.type != MESH or each.key.name == mesh
-        }
+        return await stored_of_mesh(self._store, mesh)
 
     async def _apply(
         self,
@@ -283,6 +272,31 @@ class Worlds:
         elif changes:
             live.index = next_mesh(before, changes)
             self._told(mesh, reached(before, live.index, changes.keys()), since)
+
+
+async def stored_of_mesh(store: ResourceStore, mesh: str) -> dict[ResourceKey, StoredResource]:
+    """All that decides about the proxies of `mesh`, of one moment. Raises: StateError."""
+    pages = await store.list_together(
+        [
+            Selection(type=MESH, mesh="", name_contains=mesh),
+            *(Selection(type=each, mesh=mesh) for each in OF_A_MESH),
+            *(Selection(type=each) for each in OF_ALL_MESHES),
+        ]
+    )
+    return {
+        each.key: each
+        for page in pages
+        for each in page.items
+        if each.key.type != MESH or each.key.name == mesh
+    }
+
+
+async def world_now(store: ResourceStore, mesh: str, *, zone: str) -> MeshWorld | None:
+    """`mesh` read afresh; None: there is none. Raises: StateError."""
+    found = await stored_of_mesh(store, mesh)
+    items = await read_items([*found.values()])
+    index = _from_scratch(items, ResourceKey(MESH, "", mesh), zone)
+    return None if index is None else index.world
 
 
 def _version(stored: StoredResource | None) -> _Version | None:
