@@ -284,18 +284,15 @@ class Connection:
 
     async def _serve(self, exchange: Exchange) -> None:
         service = self._service
-        try:
+        with DefectsLogged("a handler of the control plane"), suppress(PeerGoneError):
             if self._refusal is not None:
                 respond(exchange, service.http, self._refusal)
             elif (handler := service.special(exchange)) is not None:
                 await handler(exchange)
             else:
                 await answer_plain_request(exchange, service.http)
-        except PeerGoneError:
-            pass
-        finally:
-            if not exchange.ends:
-                exchange.reset(ErrorCode.INTERNAL_ERROR)
+        if not exchange.ends:
+            exchange.reset(ErrorCode.INTERNAL_ERROR)
 
     def _ready_all(self) -> None:
         for exchange in self._exchanges.values():
