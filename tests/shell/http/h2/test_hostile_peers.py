@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -66,7 +66,7 @@ async def works(client: Http2Client, call: int) -> None:
 
 
 OPEN = headers(1, CALL, ends=False)
-FLOODS = {
+FLOODS: dict[str, Callable[[int], bytes]] = {
     "streams opened and reset": lambda at: (
         headers(2 * at + 1, CALL, ends=False) + reset(2 * at + 1)
     ),

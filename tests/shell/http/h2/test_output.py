@@ -24,7 +24,7 @@ async def test_streams_take_turns(tmp_path: Path) -> None:
         await client.until(6, flags=1)
         await client.until(1, stream_id=3)
         await client.say(settings((4, 100_000)))
-        order = []
+        order: list[int] = []
         while len(order) < 8:
             found = await client.until(DATA)
             order.append(found.stream_id)
