@@ -287,6 +287,7 @@ class Connection:
         with DefectsLogged("a handler of the control plane"), suppress(PeerGoneError):
             if self._refusal is not None:
                 respond(exchange, service.http, self._refusal)
+                self._leave()
             elif (handler := service.special(exchange)) is not None:
                 await handler(exchange)
             else:
@@ -338,9 +339,10 @@ class Connection:
 
     def _fail(self, code: ErrorCode, message: str) -> None:
         """The peer has broken the protocol, or the peace."""
-        log.debug("http2-error: %s: %s", self.peer.address, message)
-        self._say_goodbye(code)
-        self._end()
+        if not self._over:
+            log.debug("http2-error: %s: %s", self.peer.address, message)
+            self._say_goodbye(code)
+            self._end()
 
     def _say_goodbye(self, code: ErrorCode) -> None:
         self._output.add_frame(goaway(self._machine.highest_inbound_stream_id, code))
