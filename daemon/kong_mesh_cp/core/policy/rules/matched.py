@@ -89,12 +89,12 @@ def matched_policies(
     policy_type: str, proxy: Proxy, view: MeshView, *, with_shadow: bool = False
 ) -> MatchedPolicies:
     """Match and merge the policies of `policy_type` for `proxy`. Never fails: see `warnings`."""
-    candidates = _candidates(policy_type, view, with_shadow=with_shadow)
-    selections, warnings = _ranked_selections(candidates, proxy, view)
+    found = candidates(policy_type, view, with_shadow=with_shadow)
+    selections, warnings = ranked_selections(found, proxy, view)
     policies = tuple(policy for policy, _ in selections)
     # Rules differ by listener only where a policy selects some of them; still each has its own, as
     # the answer lists them by inbound.
-    by_listener = _by_listener(selections)
+    about_listeners = by_listener(selections)
     matched = MatchedPolicies(
         type=policy_type,
         policies=policies,
@@ -102,18 +102,18 @@ def matched_policies(
         proxy_rules=proxy_rules(policies),
     )
     if TRAITS[policy_type].has_from:
-        inbound = {place: inbound_rules(about) for place, about in by_listener.items()}
+        inbound = {place: inbound_rules(about) for place, about in about_listeners.items()}
         matched = replace(matched, inbound_rules=inbound)
         try:
-            clients = {place: from_rules(about) for place, about in by_listener.items()}
+            clients = {place: from_rules(about) for place, about in about_listeners.items()}
             matched = replace(matched, from_rules=clients)
         except TooManySubsetsError as error:
             # The rest of the answer stands: what is wrong with one list says nothing about the
             # others.
             warnings.append(f"couldn't create From rules: {error}")
     try:
-        to_rules = replace(matched.to_rules, services=_service_rules(policies, view))
-        matched = replace(matched, to_rules=to_rules)
+        services = _service_rules(policies, view)
+        matched = replace(matched, to_rules=replace(matched.to_rules, services=services))
     except (TooManySubsetsError, UnresolvedTargetError) as error:
         warnings.append(f"couldn't create To rules: {error}")
     return replace(matched, warnings=tuple(warnings))
@@ -128,15 +128,15 @@ def gateway_to_rules(
     that is how the original does it, and what its gateways therefore do.
     Raises: TooManySubsetsError.
     """
-    candidates = _candidates(policy_type, view, with_shadow=with_shadow)
-    ranked, _ = _ranked_selections(candidates, proxy, view)
+    found = candidates(policy_type, view, with_shadow=with_shadow)
+    ranked, _ = ranked_selections(found, proxy, view)
     by_host: dict[HostListener, list[Policy]] = {}
-    for policy, found in _selections(candidates, proxy, view):
-        for place in found.host_listeners if isinstance(found, Selection) else ():
+    for policy, selection in _selections(found, proxy, view):
+        for place in selection.host_listeners if isinstance(selection, Selection) else ():
             by_host.setdefault(place, []).append(policy)
     return GatewayToRules(
-        {place: _to_rules(about, view) for place, about in _by_listener(ranked).items()},
-        {place: _to_rules(about, view) for place, about in by_host.items()},
+        {place: to_rules(about, view) for place, about in by_listener(ranked).items()},
+        {place: to_rules(about, view) for place, about in by_host.items()},
     )
 
 
@@ -146,7 +146,8 @@ def selects_proxy(policy: Policy, proxy: Proxy, view: MeshView) -> bool:
     return bool(select(policy, proxy, gateway, view.of_type(HTTP_ROUTE)))
 
 
-def _candidates(policy_type: str, view: MeshView, *, with_shadow: bool) -> list[Policy]:
+def candidates(policy_type: str, view: MeshView, *, with_shadow: bool) -> list[Policy]:
+    """Those of `policy_type` that can have an effect."""
     return [
         policy for policy in view.of_type(policy_type) if with_shadow or not policy.meta.is_shadow
     ]
@@ -169,7 +170,7 @@ def _selections(
                 yield policy, selection
 
 
-def _ranked_selections(
+def ranked_selections(
     policies: Iterable[Policy], proxy: Proxy, view: MeshView
 ) -> tuple[list[tuple[Policy, Selection]], list[str]]:
     """By priority, with a warning for each that cannot tell what it selects."""
@@ -188,9 +189,10 @@ def _ranked_selections(
     return selected, warnings
 
 
-def _by_listener(
+def by_listener(
     selections: Iterable[tuple[Policy, Selection]],
 ) -> Mapping[Listener, list[Policy]]:
+    """The policies about each listener, in their order."""
     found: dict[Listener, list[Policy]] = {}
     for policy, selection in selections:
         for place in selection.listeners:
@@ -198,7 +200,11 @@ def _by_listener(
     return found
 
 
-def _to_rules(policies: Sequence[Policy], view: MeshView) -> ToRules:
+def to_rules(policies: Sequence[Policy], view: MeshView) -> ToRules:
+    """What `policies`, in ascending priority, say together about outgoing traffic.
+
+    Raises: TooManySubsetsError, UnresolvedTargetError.
+    """
     return ToRules(_service_rules(policies, view), resource_rules(policies, view.destinations))
 
 

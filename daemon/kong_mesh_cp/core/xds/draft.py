@@ -1,0 +1,70 @@
+"""A proxy's configuration while it is made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from kong_mesh_cp.core.dataclass import dataclass
+from kong_mesh_cp.core.discovery.snapshots import Resource, Snapshot
+from kong_mesh_cp.core.policy.confs import UnreadableConfError
+from kong_mesh_cp.core.policy.rules.subsets import TooManySubsetsError
+from kong_mesh_cp.core.xds.assignments import EndpointSource, assignment
+from kong_mesh_cp.core.xds.envoy.messages import Message
+from kong_mesh_cp.core.xds.names import ENDPOINT
+from kong_mesh_cp.core.xds.parts import Parts, resource
+from kong_mesh_cp.core.xds.world import MeshWorld
+
+
+@dataclass(frozen=True, slots=True)
+class Complaint:
+    """What could not be made of a configuration, and why; the rest of it is sent."""
+
+    about: str  # the name of the resource, or of a part of the proxy
+    reason: str  # without a full stop
+
+
+class UnmakeableError(Exception):
+    """A part cannot be made; the text says why, without a full stop."""
+
+
+WRONG_INPUT = (UnmakeableError, UnreadableConfError, TooManySubsetsError)
+"""What makes a part impossible, and is told instead of it."""
+
+
+class Draft:
+    """Resources by type and name. One that is added again takes the place of the former."""
+
+    def __init__(self, parts: Parts) -> None:
+        self.parts = parts
+        self.complaints: list[Complaint] = []
+        self.trusted: set[str] = set()  # meshes whose authorities its parts name
+        self.sources: dict[str, EndpointSource] = {}  # by cluster
+        self._resources: dict[str, dict[str, Resource]] = {}
+
+    def add(
+        self, type_url: str, name: str, make: Callable[..., Message], *arguments: object
+    ) -> None:
+        """The resource called `name`, which `make(name, *arguments)` gives.
+
+        `make` is a function of its arguments alone, which are keys: who has the same shares it.
+        """
+        try:
+            made = self.parts.made(
+                (make, name, *arguments), lambda: resource(name, make(name, *arguments))
+            )
+        except WRONG_INPUT as error:
+            self.complain(name, error)
+        else:
+            self._resources.setdefault(type_url, {})[name] = made
+
+    def assign(self, cluster: str, source: EndpointSource, world: MeshWorld) -> None:
+        """The endpoints of `cluster`. In no other way: what `source` says keeps them up to date."""
+        self.sources[cluster] = source
+        made = assignment(cluster, source, world, self.parts)
+        self._resources.setdefault(ENDPOINT, {})[cluster] = made
+
+    def complain(self, about: str, reason: object) -> None:
+        self.complaints.append(Complaint(about, str(reason)))
+
+    def snapshot(self) -> Snapshot:
+        return Snapshot.of({url: named.values() for url, named in self._resources.items()})

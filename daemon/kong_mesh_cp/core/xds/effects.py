@@ -1,0 +1,55 @@
+"""What a policy may change of the parts of a proxy, as its twin in `policies/` does it.
+
+A hook gets a part while it is made, after the policies that come before (`policies.catalogue`),
+and the confs that hold there. It is called whether there are any or not: some policies have
+defaults. It looks at nothing beside its arguments: equal confs and equal parts before make equal
+parts after, which is what `Parts` rests on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from kong_mesh_cp.core.dataclass import dataclass
+from kong_mesh_cp.core.xds.envoy.clusters import ClusterDraft
+from kong_mesh_cp.core.xds.envoy.listeners import ListenerDraft
+from kong_mesh_cp.core.xds.matching import DestinationConfs, InboundConfs
+from kong_mesh_cp.core.xds.world import TagPairs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InboundFacts:
+    """One inbound of a proxy, as hooks see it."""
+
+    mesh: str
+    address: str
+    port: int
+    service: str
+    protocol: str
+    tags: TagPairs
+    mtls: bool = False
+    older_permissions: bool = False  # some TrafficPermission is about the proxy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboundFacts:
+    """One destination of a proxy, as hooks see it."""
+
+    mesh: str
+    service: str  # the service tag, or the name of the destination of a resource
+    protocol: str
+    is_resource: bool = False  # a MeshService and the like, which has defaults of its own
+    is_external: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effect:
+    """The hooks of one policy type; None: it changes nothing there."""
+
+    policy_type: str
+    inbound_listener: Callable[[ListenerDraft, InboundFacts, InboundConfs], None] | None = None
+    inbound_cluster: Callable[[ClusterDraft, InboundFacts, InboundConfs], None] | None = None
+    outbound_listener: Callable[[ListenerDraft, OutboundFacts, DestinationConfs], None] | None = (
+        None
+    )
+    outbound_cluster: Callable[[ClusterDraft, OutboundFacts, DestinationConfs], None] | None = None

@@ -1,0 +1,1 @@
+"""The parts of a proxy's configuration, one module for each; `generate` puts them together."""

@@ -1,0 +1,182 @@
+"""What a proxy takes from others and hands to its application.
+
+Source: docs/wire/envoy-names.md#inbounds
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from kong_mesh_cp.core.dataclass import dataclass
+from kong_mesh_cp.core.formats.durations import HOUR, SECOND
+from kong_mesh_cp.core.policy.rules.proxies import Listener
+from kong_mesh_cp.core.resources.kinds.dataplane import Inbound
+from kong_mesh_cp.core.resources.kinds.mesh import MtlsMode
+from kong_mesh_cp.core.resources.tags import PROTOCOL, SERVICE
+from kong_mesh_cp.core.xds.draft import WRONG_INPUT, Draft
+from kong_mesh_cp.core.xds.effects import InboundFacts
+from kong_mesh_cp.core.xds.envoy import rbac
+from kong_mesh_cp.core.xds.envoy.clusters import ClusterDraft
+from kong_mesh_cp.core.xds.envoy.http import TAGS_HEADER, HttpTerms, http_manager, tcp_proxy
+from kong_mesh_cp.core.xds.envoy.kafka import KAFKA_BROKER, kafka_broker
+from kong_mesh_cp.core.xds.envoy.listeners import (
+    HTTP_MANAGER,
+    TCP_PROXY,
+    ChainDraft,
+    ListenerDraft,
+)
+from kong_mesh_cp.core.xds.envoy.messages import GrpcStats, Message, duration
+from kong_mesh_cp.core.xds.envoy.tls import MESH_PROTOCOL, downstream_tls
+from kong_mesh_cp.core.xds.matching import InboundConfs, Matched
+from kong_mesh_cp.core.xds.names import CLUSTER, LISTENER, inbound_listener, local_cluster
+from kong_mesh_cp.core.xds.older_permissions import OlderPermission, older_permissions
+from kong_mesh_cp.core.xds.policies.catalogue import EFFECTS
+from kong_mesh_cp.core.xds.protocols import GRPC, HTTP_LIKE, KAFKA, protocol_of
+from kong_mesh_cp.core.xds.proxy_view import InboundPlace, ProxyView, place_of
+from kong_mesh_cp.core.xds.world import Endpoint, pairs
+
+# Longer than what callers wait, so that it is they who decide.
+CONNECT: Final = 10 * SECOND
+IDLE: Final = 2 * HOUR
+STREAM_IDLE: Final = HOUR
+
+GRPC_STATS: Final = "envoy.filters.http.grpc_stats"
+
+Confs = tuple[InboundConfs, ...]
+"""One for each of EFFECTS."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """One inbound, with all that its parts depend on."""
+
+    facts: InboundFacts
+    place: InboundPlace
+    confs: Confs
+    terms: HttpTerms
+    redirected: bool
+    mode: MtlsMode | None  # None: the mesh has no mTLS
+    older: OlderPermission | None
+
+
+def inbounds(view: ProxyView, matched: Matched, draft: Draft) -> None:
+    by_cluster: dict[str, list[_Plan]] = {}
+    older = older_permissions(view.networking, view.world, draft.parts)
+    for index, inbound in enumerate(view.networking.inbound):
+        name = inbound_listener(inbound.address or view.networking.address, inbound.port)
+        try:
+            plan = _plan(view, matched, inbound, older[index] if older else None)
+        except WRONG_INPUT as error:
+            draft.complain(name, error)
+            continue
+        by_cluster.setdefault(local_cluster(plan.place.workload_port), []).append(plan)
+        draft.add(LISTENER, name, _listener, plan)
+        if plan.mode is not None:
+            draft.trusted.add(view.world.name)
+    for name, sharing in by_cluster.items():
+        draft.add(CLUSTER, name, _cluster, *sharing)
+
+
+def _plan(
+    view: ProxyView, matched: Matched, inbound: Inbound, older: OlderPermission | None
+) -> _Plan:
+    place = place_of(inbound, view.networking)
+    listener = Listener(place.address, place.port)
+    facts = InboundFacts(
+        mesh=view.world.name,
+        address=place.address,
+        port=place.port,
+        service=inbound.tags.get(SERVICE, ""),
+        protocol=protocol_of(inbound.tags.get(PROTOCOL)),
+        tags=pairs(inbound.tags),
+        mtls=view.world.authority is not None,
+        older_permissions=older is not None,
+    )
+    confs = tuple(matched.of_type(each.policy_type).inbound(listener) for each in EFFECTS)
+    authority = view.world.authority
+    mode = None if authority is None else authority.mode
+    return _Plan(facts, place, confs, view.http_terms, view.takes_all_traffic, mode, older)
+
+
+def _cluster(name: str, *sharing: _Plan) -> Message:
+    """The application's port; inbounds that share it have their effects one after the other."""
+    last = sharing[-1]
+    protocol, address = last.facts.protocol, last.place.workload_address
+    draft = ClusterDraft(name, protocol)
+    draft.with_endpoints([Endpoint(address, last.place.workload_port, weight=0)], ipv6=False)
+    draft.connect_within(CONNECT)
+    draft.name_in_metrics()
+    if protocol in HTTP_LIKE:
+        draft.http.common_http_protocol_options.idle_timeout.CopyFrom(duration(IDLE))
+        draft.speak(protocol)
+    if last.redirected and address not in ("127.0.0.1", "::1"):
+        # From an address of its own, so that it is not redirected to the proxy again.
+        source = draft.message.upstream_bind_config.source_address
+        source.address, source.port_value = "::6" if ":" in address else "127.0.0.6", 0
+    for index, effect in enumerate(EFFECTS):
+        for plan in sharing:
+            if effect.inbound_cluster is not None:
+                effect.inbound_cluster(draft, plan.facts, plan.confs[index])
+    return draft.whole()
+
+
+def _listener(name: str, plan: _Plan) -> Message:
+    draft = ListenerDraft(name, plan.place.address, plan.place.port, inbound=True)
+    draft.show_tags(plan.facts.tags)
+    if plan.redirected:
+        draft.take_redirected()
+    draft.chains += _chains(name, plan)
+    if plan.mode is MtlsMode.PERMISSIVE:
+        draft.inspect_tls()
+    for effect, about in zip(EFFECTS, plan.confs, strict=True):
+        if effect.inbound_listener is not None:
+            effect.inbound_listener(draft, plan.facts, about)
+    return draft.whole()
+
+
+def _chains(name: str, plan: _Plan) -> list[ChainDraft]:
+    """One; of a mesh on its way to mTLS three: plain, the application's own TLS, the mesh's."""
+
+    def chain() -> ChainDraft:
+        return _chain(plan.facts, local_cluster(plan.place.workload_port), plan.terms)
+
+    secured = chain()
+    if plan.mode is None:
+        return [secured]
+    secured.tls = downstream_tls(plan.facts.mesh)
+    if plan.older is not None:
+        allowed = [rbac.clients(plan.facts.mesh, each) for each in plan.older.clients]
+        rules = rbac.rules(plan.older.policy, allowed)
+        secured.filters.insert(0, (rbac.NETWORK_RBAC, rbac.network_rbac(name, rules)))
+    if plan.mode is MtlsMode.STRICT:
+        return [secured]
+    plain, own_tls = chain(), chain()
+    plain.match = {"transport_protocol": "raw_buffer"}
+    own_tls.match = {"transport_protocol": "tls"}
+    secured.match = {"transport_protocol": "tls", "application_protocols": [MESH_PROTOCOL]}
+    return [plain, own_tls, secured]
+
+
+def _chain(facts: InboundFacts, cluster: str, terms: HttpTerms) -> ChainDraft:
+    chain = ChainDraft()
+    if facts.protocol not in HTTP_LIKE:
+        if facts.protocol == KAFKA:
+            chain.filters.append((KAFKA_BROKER, kafka_broker(cluster)))
+        proxy = tcp_proxy(cluster, (cluster, 0))
+        proxy.idle_timeout.CopyFrom(duration(IDLE))
+        chain.filters.append((TCP_PROXY, proxy))
+        return chain
+    manager = http_manager(cluster, terms, forward_client_cert=True)
+    manager.common_http_protocol_options.idle_timeout.CopyFrom(duration(IDLE))
+    manager.stream_idle_timeout.CopyFrom(duration(STREAM_IDLE))
+    if facts.protocol == GRPC:
+        chain.http_filters.append((GRPC_STATS, GrpcStats(emit_filter_state=True)))
+    routes = manager.route_config
+    routes.name = f"inbound:{facts.service}"
+    routes.validate_clusters.value = False
+    # What a caller's proxy has said of it is for this proxy alone.
+    routes.request_headers_to_remove.append(TAGS_HEADER)
+    host = routes.virtual_hosts.add(name=facts.service, domains=["*"])
+    host.routes.add(match={"prefix": "/"}, route={"cluster": cluster, "timeout": duration(0)})
+    chain.filters.append((HTTP_MANAGER, manager))
+    return chain

@@ -1,0 +1,240 @@
+"""The confs that hold for the parts of one proxy, typed, and shared by all whom they hold for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Final
+
+from kong_mesh_cp.core.dataclass import dataclass
+from kong_mesh_cp.core.policy.confs import UnreadableConfError, conf_of
+from kong_mesh_cp.core.policy.rules.destinations import DestinationId
+from kong_mesh_cp.core.policy.rules.http_matches import RULE_MATCHES_HASH_TAG
+from kong_mesh_cp.core.policy.rules.inbound_rules import inbound_rules
+from kong_mesh_cp.core.policy.rules.match import Selection, UnresolvedTargetError
+from kong_mesh_cp.core.policy.rules.matched import (
+    MeshView,
+    ToRules,
+    by_listener,
+    candidates,
+    ranked_selections,
+    to_rules,
+)
+from kong_mesh_cp.core.policy.rules.policy import TRAITS, Conf, Policy
+from kong_mesh_cp.core.policy.rules.proxies import Listener, Proxy
+from kong_mesh_cp.core.policy.rules.resource_rules import rule_for_destination
+from kong_mesh_cp.core.policy.rules.subset_rules import SubsetRule, from_rules, proxy_rules
+from kong_mesh_cp.core.policy.rules.subsets import Subset, TooManySubsetsError, contains
+from kong_mesh_cp.core.resources.tags import SERVICE
+from kong_mesh_cp.core.xds.parts import Parts
+
+POLICY_TYPES: Final = tuple(TRAITS)  # in the order of their effects
+
+
+class TypedConf:
+    """A merged conf, as the dataclass of its kind. Equal texts are equal confs."""
+
+    __slots__ = ("text", "value")
+
+    def __init__(self, policy_type: str, conf: Conf) -> None:
+        """Raises: UnreadableConfError."""
+        self.value = conf_of(policy_type, conf)
+        self.text = json.dumps(conf, sort_keys=True, separators=(",", ":"))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, TypedConf) and self.text == other.text
+
+    def __hash__(self) -> int:
+        return hash(self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class ClientConf:
+    """What holds for the clients in `subset`; the first one that a client belongs to counts."""
+
+    subset: Subset
+    conf: TypedConf
+
+
+@dataclass(frozen=True, slots=True)
+class InboundConfs:
+    """What one type of policies says about one inbound."""
+
+    rules: TypedConf | None = None  # for all clients: `rules`, or `from` read as such
+    clients: tuple[ClientConf, ...] = ()
+    selected: bool = False  # some policy of the type is about the inbound
+
+
+@dataclass(frozen=True, slots=True)
+class DestinationConfs:
+    """What one type of policies says about one destination of a proxy."""
+
+    conf: TypedConf | None = None
+    routes: tuple[tuple[str, TypedConf], ...] = ()  # by the hash of a route's matches
+    selected: bool = False  # some policy of the type selects the proxy
+
+    def of_route(self, matches_hash: str) -> TypedConf | None:
+        """The conf of one route, else that of the destination."""
+        return next((conf for each, conf in self.routes if each == matches_hash), self.conf)
+
+
+@dataclass(frozen=True, slots=True)
+class _To:
+    policies: tuple[Policy, ...]  # held: a key says only which objects they were
+    rules: ToRules
+    warning: str = ""
+
+
+class MatchedType:
+    """The policies of one type that a proxy gets."""
+
+    def __init__(self, policy_type: str, proxy: Proxy, view: MeshView, parts: Parts) -> None:
+        """`parts` are of the mesh of `view`."""
+        self.type = policy_type
+        self._view = view
+        self._parts = parts
+        found = candidates(policy_type, view, with_shadow=False)
+        self._selections: Sequence[tuple[Policy, Selection]] = ()
+        self.warnings: list[str] = []
+        if found:
+            self._selections, self.warnings = ranked_selections(found, proxy, view)
+        self.policies = tuple(policy for policy, _ in self._selections)
+        self._by_listener = by_listener(self._selections)
+        self._known_to: _To | None = None
+
+    def inbound(self, listener: Listener) -> InboundConfs:
+        """Raises: TooManySubsetsError, UnreadableConfError."""
+        about = tuple(self._by_listener.get(listener, ()))
+        if not about:
+            return InboundConfs()
+        key = ("inbound", self.type, *map(id, about))
+        confs, _ = self._parts.made(key, lambda: (_inbound_confs(self.type, about), about))
+        return confs
+
+    def whole_proxy(self) -> TypedConf | None:
+        """For types with one conf for a proxy. Raises: UnreadableConfError."""
+        if not self.policies:
+            return None
+        key = ("proxy", self.type, *map(id, self.policies))
+        conf, _ = self._parts.made(key, lambda: (self._proxy_conf(), self.policies))
+        return conf
+
+    def service(self, service: str) -> DestinationConfs:
+        """What holds for the instances of a service by its tag. Raises: UnreadableConfError."""
+        if not self.policies:
+            return DestinationConfs()
+        key = ("service", service, *self._to_key)
+        confs, _ = self._parts.made(key, lambda: (self._service_confs(service), self._to))
+        return confs
+
+    def destination(self, wanted: DestinationId) -> DestinationConfs:
+        """What holds for a service that is a resource, or its port."""
+        if not self.policies:
+            return DestinationConfs()
+        key = ("destination", wanted, *self._to_key)
+        confs, _ = self._parts.made(key, lambda: (self._resource_confs(wanted), self._to))
+        return confs
+
+    @property
+    def to_rules(self) -> ToRules:
+        """As they are before confs are read: for routes, which have more than one conf."""
+        return self._to.rules
+
+    @property
+    def _to_key(self) -> tuple[object, ...]:
+        return (self.type, id(self._view), *map(id, self.policies))
+
+    @property
+    def _to(self) -> _To:
+        if self._known_to is None:
+            key = ("to", *self._to_key)
+            self._known_to, _ = self._parts.made(key, lambda: (self._make_to(), self._view))
+            if self._known_to.warning:
+                self.warnings.append(self._known_to.warning)
+        return self._known_to
+
+    def _make_to(self) -> _To:
+        try:
+            return _To(self.policies, to_rules(self.policies, self._view))
+        except (TooManySubsetsError, UnresolvedTargetError) as error:
+            return _To(self.policies, ToRules(), f"couldn't create To rules: {error}")
+
+    def _proxy_conf(self) -> TypedConf | None:
+        rules = proxy_rules(self.policies)
+        return TypedConf(self.type, rules[0].conf) if rules else None
+
+    def _service_confs(self, service: str) -> DestinationConfs:
+        rules = self._to.rules.services
+        tags = {SERVICE: service}
+        about = next((rule for rule in rules if contains(rule.subset, tags)), None)
+        routes: dict[str, TypedConf] = {}
+        for matches_hash in _route_hashes(rules):
+            of_route = {**tags, RULE_MATCHES_HASH_TAG: matches_hash}
+            rule = next((each for each in rules if contains(each.subset, of_route)), None)
+            if rule is not None and rule is not about:
+                routes[matches_hash] = TypedConf(self.type, rule.conf)
+        return DestinationConfs(
+            None if about is None else TypedConf(self.type, about.conf),
+            tuple(sorted(routes.items())),
+            selected=True,
+        )
+
+    def _resource_confs(self, wanted: DestinationId) -> DestinationConfs:
+        rule = rule_for_destination(self._to.rules.resources, wanted)
+        if rule is None or not rule.confs:
+            return DestinationConfs(selected=True)
+        return DestinationConfs(TypedConf(self.type, rule.confs[0]), selected=True)
+
+
+def _route_hashes(rules: Sequence[SubsetRule]) -> list[str]:
+    found = (
+        tag.value
+        for rule in rules
+        for tag in rule.subset
+        if tag.key == RULE_MATCHES_HASH_TAG and not tag.negated
+    )
+    return list(dict.fromkeys(found))
+
+
+def _inbound_confs(policy_type: str, policies: Sequence[Policy]) -> InboundConfs:
+    rules = inbound_rules(policies)
+    clients = from_rules(policies)
+    return InboundConfs(
+        TypedConf(policy_type, rules[0].confs[0]) if rules and rules[0].confs else None,
+        tuple(ClientConf(each.subset, TypedConf(policy_type, each.conf)) for each in clients),
+        selected=True,
+    )
+
+
+class Matched:
+    """All types of policies of one proxy, each matched when it is asked for."""
+
+    def __init__(self, proxy: Proxy, view: MeshView, parts: Parts) -> None:
+        self._proxy = proxy
+        self._view = view
+        self._parts = parts
+        self._types: dict[str, MatchedType] = {}
+
+    def of_type(self, policy_type: str) -> MatchedType:
+        found = self._types.get(policy_type)
+        if found is None:
+            found = MatchedType(policy_type, self._proxy, self._view, self._parts)
+            self._types[policy_type] = found
+        return found
+
+    @property
+    def warnings(self) -> list[str]:
+        """Of the types that were asked for: what could not be matched, in texts for users."""
+        return [text for each in self._types.values() for text in each.warnings]
+
+
+__all__ = [
+    "POLICY_TYPES",
+    "ClientConf",
+    "DestinationConfs",
+    "InboundConfs",
+    "Matched",
+    "MatchedType",
+    "TypedConf",
+    "UnreadableConfError",
+]

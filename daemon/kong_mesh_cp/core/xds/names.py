@@ -1,0 +1,81 @@
+"""Names of what Envoy is told about; operators and dashboards match on them.
+
+Source: docs/wire/envoy-names.md
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from kong_mesh_cp.core.resources.tags import SERVICE
+
+TYPE_URL_PREFIX: Final = "type.googleapis.com/"
+CLUSTER: Final = TYPE_URL_PREFIX + "envoy.config.cluster.v3.Cluster"
+ENDPOINT: Final = TYPE_URL_PREFIX + "envoy.config.endpoint.v3.ClusterLoadAssignment"
+LISTENER: Final = TYPE_URL_PREFIX + "envoy.config.listener.v3.Listener"
+ROUTE: Final = TYPE_URL_PREFIX + "envoy.config.route.v3.RouteConfiguration"
+SECRET: Final = TYPE_URL_PREFIX + "envoy.extensions.transport_sockets.tls.v3.Secret"
+RUNTIME: Final = TYPE_URL_PREFIX + "envoy.service.runtime.v3.Runtime"
+
+ORDER: Final = (CLUSTER, ENDPOINT, LISTENER, ROUTE, SECRET, RUNTIME)
+"""In which types are told, so that what is referred to is there."""
+
+ADMIN: Final = "kuma:envoy:admin"
+READINESS: Final = "kuma:readiness"
+DNS: Final = "kuma:dns"
+DIRECT_ACCESS: Final = "direct_access"
+
+_NOT_IN_METRICS: Final = re.compile(r"[^a-zA-Z0-9_-]")
+
+
+def metric_name(name: str) -> str:
+    """`name` as it may stand in the name of a metric."""
+    return _NOT_IN_METRICS.sub("_", name)
+
+
+def local_cluster(port: int) -> str:
+    """The application's own port."""
+    return f"localhost:{port}"
+
+
+def joined(address: str, port: int) -> str:
+    """As Go joins them: IPv6 in brackets."""
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+def inbound_listener(address: str, port: int) -> str:
+    return f"inbound:{joined(address, port)}"
+
+
+def outbound_listener(address: str, port: int) -> str:
+    return f"outbound:{joined(address, port)}"
+
+
+def passthrough(*, inbound: bool, ipv6: bool) -> str:
+    """The listener that gets what no other takes, and the cluster that it sends it to."""
+    return f"{'inbound' if inbound else 'outbound'}:passthrough:{'ipv6' if ipv6 else 'ipv4'}"
+
+
+def direct_access_listener(address: str, port: int) -> str:
+    """Of one instance of a service. Other than elsewhere without brackets around IPv6."""
+    return f"{DIRECT_ACCESS}_{address}:{port}"
+
+
+def service_cluster(tags: Mapping[str, str]) -> str:
+    """The cluster of the endpoints with `tags`, of which one is the service."""
+    service = tags[SERVICE]
+    if len(tags) == 1:
+        return service
+    text = "".join(key + tags[key] for key in sorted(tags))
+    return f"{service}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+
+
+def identity_secret(mesh: str) -> str:
+    return f"identity_cert:secret:{mesh}"
+
+
+def authority_secret(mesh: str) -> str:
+    return f"mesh_ca:secret:{mesh}"

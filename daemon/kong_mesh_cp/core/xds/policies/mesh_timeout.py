@@ -1,0 +1,123 @@
+"""What MeshTimeout does to a proxy.
+
+Source: docs/wire/envoy-policies.md#timeouts
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from kong_mesh_cp.core.formats.durations import HOUR, MINUTE, SECOND
+from kong_mesh_cp.core.policy.kinds.mesh_timeout import Conf, Http
+from kong_mesh_cp.core.xds.effects import Effect, InboundFacts, OutboundFacts
+from kong_mesh_cp.core.xds.envoy.clusters import ClusterDraft
+from kong_mesh_cp.core.xds.envoy.listeners import ListenerDraft
+from kong_mesh_cp.core.xds.envoy.messages import Message, duration
+from kong_mesh_cp.core.xds.matching import DestinationConfs, InboundConfs, TypedConf
+from kong_mesh_cp.core.xds.protocols import HTTP, HTTP2, HTTP_LIKE
+
+CONNECT: Final = 5 * SECOND
+IDLE: Final = HOUR
+STREAM_IDLE: Final = 30 * MINUTE
+REQUEST: Final = 15 * SECOND
+NO_LIMIT: Final = 0
+
+_NOTHING_SAID: Final = Conf()
+
+
+def _inbound_listener(draft: ListenerDraft, facts: InboundFacts, confs: InboundConfs) -> None:
+    _listener(draft, facts.protocol, _conf(confs.rules))
+
+
+def _inbound_cluster(draft: ClusterDraft, facts: InboundFacts, confs: InboundConfs) -> None:
+    _cluster(draft, facts.protocol, _conf(confs.rules))
+
+
+def _outbound_listener(draft: ListenerDraft, facts: OutboundFacts, confs: DestinationConfs) -> None:
+    if facts.is_resource:
+        _listener(draft, facts.protocol, _conf(confs.conf))
+        return
+    # A service by its tag has no defaults: what no policy is about stays as it was made.
+    for chain in draft.chains:
+        if chain.http is not None and facts.protocol in HTTP_LIKE:
+            _service_http(chain.http, confs)
+        elif chain.tcp is not None and facts.protocol not in HTTP_LIKE and confs.conf is not None:
+            _set(chain.tcp.idle_timeout, _conf(confs.conf).idle_timeout, IDLE)
+
+
+def _outbound_cluster(draft: ClusterDraft, facts: OutboundFacts, confs: DestinationConfs) -> None:
+    _cluster(draft, facts.protocol, _conf(confs.conf))
+
+
+def _listener(draft: ListenerDraft, protocol: str, conf: Conf) -> None:
+    http = conf.http or Http()
+    for chain in draft.chains:
+        if chain.http is not None and protocol in HTTP_LIKE:
+            _routes(chain.http, lambda _: http)
+            _set(chain.http.request_headers_timeout, http.request_headers_timeout, NO_LIMIT)
+            _idle_elsewhere(chain.http)
+        elif chain.tcp is not None and protocol not in HTTP_LIKE:
+            _set(chain.tcp.idle_timeout, conf.idle_timeout, IDLE)
+
+
+def _service_http(manager: Message, confs: DestinationConfs) -> None:
+    def of_route(name: str) -> Http | None:
+        conf = confs.of_route(name)
+        return None if conf is None else _conf(conf).http or Http()
+
+    _routes(manager, of_route)
+    if confs.conf is not None:
+        http = _conf(confs.conf).http or Http()
+        _set(manager.request_headers_timeout, http.request_headers_timeout, NO_LIMIT)
+    _idle_elsewhere(manager)
+
+
+def _idle_elsewhere(manager: Message) -> None:
+    # Idle connections are closed by the cluster, where the timeout can differ by destination.
+    manager.common_http_protocol_options.idle_timeout.CopyFrom(duration(NO_LIMIT))
+
+
+def _routes(manager: Message, conf_of_route: Callable[[str], Http | None]) -> None:
+    for host in manager.route_config.virtual_hosts:
+        for route in host.routes:
+            http = conf_of_route(route.name)
+            if http is not None and route.HasField("route"):
+                _route(route.route, http)
+
+
+def _route(action: Message, http: Http) -> None:
+    _set(action.timeout, http.request_timeout, REQUEST)
+    if http.stream_idle_timeout is not None or not action.HasField("idle_timeout"):
+        _set(action.idle_timeout, http.stream_idle_timeout, STREAM_IDLE)
+
+
+def _cluster(draft: ClusterDraft, protocol: str, conf: Conf) -> None:
+    http = conf.http or Http()
+    _set(draft.message.connect_timeout, conf.connection_timeout, CONNECT)
+    if protocol in (HTTP, HTTP2):
+        common = draft.http.common_http_protocol_options
+        _set(common.idle_timeout, conf.idle_timeout, IDLE)
+        _set(common.max_stream_duration, http.max_stream_duration, NO_LIMIT)
+        _set(common.max_connection_duration, http.max_connection_duration, NO_LIMIT)
+
+
+def _conf(conf: TypedConf | None) -> Conf:
+    if conf is None:
+        return _NOTHING_SAID
+    assert isinstance(conf.value, Conf)  # noqa: S101 — of the type that was matched
+    return conf.value
+
+
+def _set(field: Message, said: int | None, default: int) -> None:
+    """`field` is there afterwards, also when it is zero, which means that there is no limit."""
+    field.CopyFrom(duration(default if said is None else said))
+
+
+EFFECT: Final = Effect(
+    policy_type="MeshTimeout",
+    inbound_listener=_inbound_listener,
+    inbound_cluster=_inbound_cluster,
+    outbound_listener=_outbound_listener,
+    outbound_cluster=_outbound_cluster,
+)

@@ -1,0 +1,131 @@
+"""All that decides what one proxy is told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import field
+from typing import Final, NamedTuple
+
+from kong_mesh_cp.core.dataclass import dataclass
+from kong_mesh_cp.core.policy.rules.destinations import DestinationId
+from kong_mesh_cp.core.resources.kinds.dataplane import Dataplane, Inbound, IpFamilyMode, Networking
+from kong_mesh_cp.core.resources.meta import Resource
+from kong_mesh_cp.core.resources.tags import SERVICE
+from kong_mesh_cp.core.xds.envoy.http import Cidrs, HttpTerms
+from kong_mesh_cp.core.xds.node_metadata import ProxyMetadata
+from kong_mesh_cp.core.xds.world import MeshWorld, TagPairs, pairs
+
+LOCALHOST: Final = "127.0.0.1"
+
+
+class KeyPair(NamedTuple):
+    """A certificate chain and its key, in PEM."""
+
+    chain: bytes
+    key: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdminTls:
+    """With what the control plane and a proxy's admin listener prove who they are."""
+
+    server: KeyPair
+    authority: bytes  # PEM; of the control plane's own certificate, too
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """The certificate of a proxy in its mesh, and the authorities that it trusts, in PEM."""
+
+    pair: KeyPair
+    authorities: Mapping[str, bytes]  # by mesh
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GenerationTerms:
+    """What holds for all proxies of a control plane."""
+
+    internal: Cidrs = ()  # addresses that count as internal: ipam.knownInternalCIDRs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboundTarget:
+    """One address at which a proxy takes traffic to a destination."""
+
+    address: str
+    port: int
+    tags: TagPairs = ()  # of a service by its tag
+    resource: DestinationId | None = None  # of a service that is a resource
+
+    @property
+    def service(self) -> str:
+        return dict(self.tags).get(SERVICE, "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProxyView:
+    """One data plane proxy in its mesh."""
+
+    dataplane: Resource[Dataplane]
+    metadata: ProxyMetadata
+    world: MeshWorld
+    terms: GenerationTerms = field(default_factory=GenerationTerms)
+    admin_tls: AdminTls | None = None
+    identity: Identity | None = None
+
+    @property
+    def networking(self) -> Networking:
+        return self.dataplane.spec.networking or Networking()
+
+    @property
+    def takes_all_traffic(self) -> bool:
+        """It is a transparent proxy: traffic is redirected to it."""
+        transparent = self.networking.transparent_proxying
+        if (
+            transparent is None
+            or not transparent.redirect_port_inbound
+            or not transparent.redirect_port_outbound
+        ):
+            return False
+        if ":" in self.networking.address:
+            return transparent.ip_family_mode is not IpFamilyMode.IPv4
+        return True
+
+    @property
+    def http_terms(self) -> HttpTerms:
+        return HttpTerms(internal=self.terms.internal, ipv6=self.metadata.ipv6)
+
+
+def outbounds_of(view: ProxyView) -> tuple[OutboundTarget, ...]:
+    """Those that the Dataplane lists."""
+    return tuple(
+        OutboundTarget(address=each.address or LOCALHOST, port=each.port, tags=pairs(each.tags))
+        for each in view.networking.outbound
+        if each.backend_ref is None
+    )
+
+
+def admin_addresses(dataplane: Dataplane) -> tuple[str, ...]:
+    """Where a proxy's admin listener is reached: what its certificate is for."""
+    networking = dataplane.networking or Networking()
+    found = (networking.address, networking.advertised_address)
+    return tuple(dict.fromkeys(each for each in found if each))
+
+
+class InboundPlace(NamedTuple):
+    """Where an inbound listens, and where its application does."""
+
+    address: str
+    port: int
+    workload_address: str
+    workload_port: int
+
+
+def place_of(inbound: Inbound, networking: Networking) -> InboundPlace:
+    address = inbound.address or networking.address
+    return InboundPlace(
+        address,
+        inbound.port,
+        inbound.service_address or address,
+        inbound.service_port or inbound.port,
+    )

@@ -1,0 +1,1 @@
+"""Proxies on ADS: how they join, what they are told, with which certificates."""
