@@ -24,7 +24,7 @@ EXAMPLES = 30
 NAMES = ("a", "b", "c", "d")
 # Of a service: none, or which content its cluster, endpoints, listener and route have.
 SERVICE = st.none() | st.tuples(*[st.integers(0, 2)] * 4)
-WORLD = st.fixed_dictionaries({name: SERVICE for name in NAMES})
+WORLD = st.fixed_dictionaries(dict.fromkeys(NAMES, SERVICE))
 STEP = st.one_of(
     WORLD,
     st.sampled_from(["response", "request", "response", "request", "settle"]),
