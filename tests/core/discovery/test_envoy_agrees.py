@@ -58,7 +58,10 @@ def snapshot(services: Mapping[str, tuple[int, ...] | None]) -> Snapshot:
             ROUTES: [
                 resource(f"r-{name}", each[3], clusters=[name]) for name, each in made.items()
             ],
-            SECRETS: [resource("ca", 0), resource("id", sum(each[1] for each in made.values()))],
+            SECRETS: [
+                resource("ca", 0),
+                resource("id", 100 + sum(each[1] for each in made.values())),
+            ],
         }
     )
 

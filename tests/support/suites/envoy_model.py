@@ -47,6 +47,7 @@ class EnvoyModel:
     _nonces: dict[str, str] = field(default_factory=dict)
     _versions: dict[str, str] = field(default_factory=dict)
     _refused: dict[str, str] = field(default_factory=dict)  # SotW: the version; until it asks again
+    _unsure: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))  # refused with
     _excused: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
 
     def connect(self) -> list[Request]:
@@ -71,6 +72,11 @@ class EnvoyModel:
         else:
             self._versions[url] = response.version
             self._refused.pop(url, None)
+        told = {each.name for each in response.resources}
+        unsure = bool(self._unsure[url])
+        self._unsure[url] = self._unsure[url] | told if refused else self._unsure[url] - told
+        if url == CLUSTERS and (refused or unsure):  # the server cannot know that they are not warmed
+            self._unsure[ENDPOINTS] |= told
         self._excused[url].clear()
         sent = self._ask_for_references(changed if url == CLUSTERS else set())
         sent.append(self._answer(url, "it is bad" if refused else ""))
@@ -194,13 +200,13 @@ class EnvoyModel:
         assert names == sorted(set(names))
         if self.delta:
             for each in response.resources:
-                again = each.name in self._excused[url]
+                again = each.name in self._excused[url] | self._unsure[url]
                 assert again or self.has[url].get(each.name) != each, f"{each.name} is doubled"
             return
         assert not response.removed
-        if not self._excused[url]:
+        if not self._excused[url] | self._unsure[url]:
             assert response.version != self._refused.get(url), "it was refused"
-            if url in self._nonces:
+            if url in self._nonces and url not in self._refused:
                 assert response.version != self._versions.get(url), "it is doubled"
 
 

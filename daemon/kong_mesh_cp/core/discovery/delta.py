@@ -26,7 +26,7 @@ from kong_mesh_cp.core.discovery.ordered_stream import (
     Subscription,
     Versions,
 )
-from kong_mesh_cp.core.discovery.snapshots import Snapshot
+from kong_mesh_cp.core.discovery.snapshots import Snapshot, TypeResources
 from kong_mesh_cp.core.discovery.transitions import Event
 
 
@@ -60,7 +60,8 @@ class DeltaStream(OrderedStream):
         self, type_url: str, subscription: Subscription, snapshot: Snapshot
     ) -> Change | None:
         found = snapshot.of_type(type_url)
-        held, refused, again = subscription.held, subscription.refused, subscription.again
+        held, again = subscription.held, subscription.again
+        refused = subscription.refused = _still_refused(subscription.refused, found)
         changed = tuple(
             each
             for name, each in found.resources.items()
@@ -98,6 +99,15 @@ class DeltaStream(OrderedStream):
 
     def _warmed(self, subscription: Subscription, changed: frozenset[str]) -> frozenset[str]:
         return frozenset(filter(subscription.wants, changed))
+
+
+def _still_refused(refused: Versions, found: TypeResources) -> Versions:
+    """Which of the resources were at fault is not known: when one changes, all may go again."""
+    as_it_was = all(
+        name in found.resources and found.resources[name].version == version
+        for name, version in refused.items()
+    )
+    return refused if as_it_was else dict.fromkeys(refused, "")
 
 
 def _without(versions: Versions, names: AbstractSet[str]) -> Versions:
