@@ -14,7 +14,6 @@ from envoy.config.core.v3.base_pb2 import Node
 from envoy.service.discovery.v3.discovery_pb2 import DiscoveryRequest, DiscoveryResponse
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.struct_pb2 import Struct
-from google.rpc.status_pb2 import Status as RpcStatus
 
 from kong_mesh_cp.core.discovery.snapshots import Resource, Snapshot
 from kong_mesh_cp.core.discovery.type_order import CLUSTERS
@@ -65,7 +64,7 @@ class GrpcEnvoy:
 def envoy_node(name: str = "backend-1") -> Node:
     told = node(name, brings=sidecar(name))
     metadata = Struct()
-    metadata.update(dict(told.metadata))
+    metadata.update({name: str(value) for name, value in told.metadata.items()})
     return Node(id=told.id, metadata=metadata)
 
 
@@ -179,7 +178,7 @@ async def test_a_refused_response_is_counted_and_kept(tmp_path: Path) -> None:
         envoy.say(
             type_url=CLUSTERS,
             response_nonce=response.nonce,
-            error_detail=RpcStatus(code=3, message="no such cluster"),
+            error_detail={"code": 3, "message": "no such cluster"},
         )
         envoy.half_close()
         envoy.end()

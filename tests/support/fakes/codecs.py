@@ -36,4 +36,5 @@ class SotwCodec:
             type_url=response.type_url, version_info=response.version, nonce=response.nonce
         )
         made.resources.extend(AnyMessage.FromString(each.packed) for each in response.resources)
-        return made.SerializeToString()
+        message: bytes = made.SerializeToString()
+        return message

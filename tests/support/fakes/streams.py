@@ -6,6 +6,7 @@ import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import trio
@@ -50,7 +51,12 @@ class TokenVerifier:
         )
 
 
-async def token(desk: Desk, name: str = "", mesh: str = "default", **tags: tuple[str, ...]) -> str:
+async def token(
+    desk: Desk,
+    name: str = "",
+    mesh: str = "default",
+    tags: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
+) -> str:
     """A token of the mesh's own key; what is not given it does not bind."""
     kid, key = await desk.keys.newest(dataplane_keys(mesh))
     claims = DataplaneClaims(name=name, mesh=mesh, tags=tags, type="dataplane")
