@@ -13,6 +13,7 @@ from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.settings import forms
 from kong_mesh_cp.settings.access import AccessSettings
 from kong_mesh_cp.settings.admission_rules import MESH_QUOTAS, RULES
+from kong_mesh_cp.settings.data_plane.dns_server import DnsServerSettings
 from kong_mesh_cp.settings.data_plane.dp_server import DpServerSettings
 from kong_mesh_cp.settings.data_plane.envoy import BootstrapServerSettings, XdsServerSettings
 from kong_mesh_cp.settings.forms import Secret, UnsupportedError
@@ -225,6 +226,7 @@ class Settings:
     dp_server: DpServerSettings = field(default_factory=DpServerSettings)
     bootstrap_server: BootstrapServerSettings = field(default_factory=BootstrapServerSettings)
     xds_server: XdsServerSettings = field(default_factory=XdsServerSettings)
+    dns_server: DnsServerSettings = field(default_factory=DnsServerSettings)
     access: AccessSettings = field(default_factory=AccessSettings)
     diagnostics: DiagnosticsSettings = field(default_factory=DiagnosticsSettings)
     multizone: MultizoneSettings = field(default_factory=MultizoneSettings)

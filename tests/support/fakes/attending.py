@@ -14,6 +14,7 @@ from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.usecases.admission.presence import LAG_SECONDS_MAX
 from kong_mesh_cp.usecases.admission.seating import HeldSeat
 from kong_mesh_cp.usecases.ports.resource_store import Delete
+from kong_mesh_cp.usecases.resources.write_rules import Written
 from support.fakes.admission import Desk, open_desk
 from support.fakes.peers import FakePeer
 
@@ -53,10 +54,10 @@ async def register(
     return held
 
 
-async def apply(desk: Desk, dataplane: Mapping[str, Any]) -> None:
+async def apply(desk: Desk, dataplane: Mapping[str, Any]) -> Written:
     """What an operator does with kumactl."""
     given = {key: value for key, value in dataplane.items() if key not in ("type", "mesh", "name")}
-    await desk.api.put("Dataplane", dataplane["name"], mesh=dataplane["mesh"], **given)
+    return await desk.api.put("Dataplane", dataplane["name"], mesh=dataplane["mesh"], **given)
 
 
 async def delete(desk: Desk, name: str = "backend-1", mesh: str = "default") -> None:

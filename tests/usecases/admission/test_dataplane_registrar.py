@@ -60,6 +60,29 @@ async def test_a_dataplane_is_stored_as_the_api_would_store_it() -> None:
     }
 
 
+async def test_members_that_a_dataplane_does_not_know_are_warned_of_in_the_first_line() -> None:
+    dataplane = sidecar()
+    dataplane["networking"]["inbound"][0]["servicePrt"] = 8080
+    dataplane["netwroking"] = {}
+    async with open_desk() as desk:
+        tried = line_of(await desk.admitting.try_out(registering(dataplane), FakePeer()))
+        held = line_of(await register(desk, dataplane))
+        by_api = await apply(desk, {**dataplane, "name": "by-api"})
+
+    told = [each["message"] for each in held["warnings"] if each["code"] == "dataplane-warning"]
+    assert told == list(by_api.warnings)
+    assert [each.partition(":")[0] for each in told] == [
+        "unknown member networking.inbound[0].servicePrt",
+        "unknown member netwroking",
+    ]
+    assert held["warnings"] == tried["warnings"]
+
+
+async def test_a_dataplane_without_unknown_members_has_no_warning() -> None:
+    async with open_desk() as desk:
+        assert line_of(await register(desk))["warnings"] == []
+
+
 async def test_it_is_gone_when_its_connection_ends() -> None:
     async with open_desk() as desk:
         held = await register(desk)

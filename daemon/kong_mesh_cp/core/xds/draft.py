@@ -8,8 +8,12 @@ from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.discovery.snapshots import Resource, Snapshot
 from kong_mesh_cp.core.policy.confs import UnreadableConfError
 from kong_mesh_cp.core.policy.rules.subsets import TooManySubsetsError
+from kong_mesh_cp.core.xds.assignments import EndpointSource, assignment
 from kong_mesh_cp.core.xds.envoy.messages import Message
+from kong_mesh_cp.core.xds.names import ENDPOINT
 from kong_mesh_cp.core.xds.parts import Parts, resource
+from kong_mesh_cp.core.xds.unmakeable import UnmakeableError
+from kong_mesh_cp.core.xds.world import MeshWorld
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,10 +22,6 @@ class Complaint:
 
     about: str  # the name of the resource, or of a part of the proxy
     reason: str  # without a full stop
-
-
-class UnmakeableError(Exception):
-    """A part cannot be made; the text says why, without a full stop."""
 
 
 WRONG_INPUT = (UnmakeableError, UnreadableConfError, TooManySubsetsError)
@@ -35,6 +35,7 @@ class Draft:
         self.parts = parts
         self.complaints: list[Complaint] = []
         self.trusted: set[str] = set()  # meshes whose authorities its parts name
+        self.sources: dict[str, EndpointSource] = {}  # by cluster
         self._resources: dict[str, dict[str, Resource]] = {}
 
     def add(
@@ -52,6 +53,12 @@ class Draft:
             self.complain(name, error)
         else:
             self._resources.setdefault(type_url, {})[name] = made
+
+    def assign(self, cluster: str, source: EndpointSource, world: MeshWorld) -> None:
+        """The endpoints of `cluster`. In no other way: what `source` says keeps them up to date."""
+        self.sources[cluster] = source
+        made = assignment(cluster, source, world, self.parts)
+        self._resources.setdefault(ENDPOINT, {})[cluster] = made
 
     def complain(self, about: str, reason: object) -> None:
         self.complaints.append(Complaint(about, str(reason)))

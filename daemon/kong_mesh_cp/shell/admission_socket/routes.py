@@ -46,6 +46,8 @@ from kong_mesh_cp.usecases.identity.auditing import Refusals, tell
 from kong_mesh_cp.usecases.license.reload_outcome import ReloadOutcome
 from kong_mesh_cp.usecases.ports.state_store import PeerAttestor
 
+ADMISSIONS: Final = "/v1/admissions"
+
 _READY = b'{"ready":true}\n'
 _HINTS = {
     404: "Ask for /v1/admissions, /v1/license, /v1/license/reload, /v1/signing-keys, "
@@ -124,8 +126,8 @@ class AdmissionSocket:
         self._connections = PeerConnections(places)
         self._keys: KeyAnswers | None = None
         routes = [
-            Route("/v1/admissions", "GET", self._list),
-            Route("/v1/admissions", "POST", self._admit),
+            Route(ADMISSIONS, "GET", self._list),
+            Route(ADMISSIONS, "POST", self._admit),
             Route("/v1/license", "GET", self._license),
             Route("/v1/license/reload", "POST", self._reload),
             Route("/v1/ready", "GET", self._ready),
@@ -146,6 +148,8 @@ class AdmissionSocket:
             refused = self._rates.take(uid, trio.current_time())
         if refused is not None:
             return self._refuse(refused)
+        if request.query and request.method != "GET" and request.path != ADMISSIONS:
+            return _refusal(_NO_QUERY)
         return await self._router(request)
 
     def enter(self, peer: Peer) -> Response | None:
@@ -255,6 +259,13 @@ class AdmissionSocket:
         self._seating.count_refusal(refused.code)
         return _refusal(refused)
 
+
+# What was meant as a question (dryRun=true) must not be done.
+_NO_QUERY: Final = Refused(
+    code=RefusalCode.MALFORMED_REQUEST,
+    reason="this request takes no query, and nothing was done",
+    hint="Leave out what follows the ?. Only POST /v1/admissions has a dry run.",
+)
 
 _SERVER_REFUSALS: Mapping[int, tuple[RefusalCode, str]] = {
     400: (RefusalCode.MALFORMED_REQUEST, "Send HTTP/1.1, for example with curl --unix-socket."),

@@ -138,10 +138,12 @@ class Admissions:
         request = await read(body)
         if isinstance(request, Refused):
             return request
+        warnings: Sequence[tuple[str, str]] = ()
         if request.resource is not None:
-            refused = await self._presence.refusal_of(request)
-            if refused is not None:
-                return refused
+            judged = await self._presence.judged(request)
+            if isinstance(judged, Refused):
+                return judged
+            warnings = judged
         if request.mesh not in self._meshes.names():
             return no_such_mesh(request.mesh, self._meshes.names())
         looked, directory = Looked(request), self._presence.directory
@@ -168,8 +170,8 @@ class Admissions:
             if refused is not None:
                 return refused
         seat = SeatId(self._zone, request.mesh, request.name)
-        stored = looked.stored is not None
-        return _Approved(request, seat, allowed.tags, attested, stored, looked.warnings)
+        said = (*warnings, *looked.warnings)
+        return _Approved(request, seat, allowed.tags, attested, looked.stored is not None, said)
 
     def _line(
         self,

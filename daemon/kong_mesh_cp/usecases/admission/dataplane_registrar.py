@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, cast
 
@@ -33,6 +33,7 @@ from kong_mesh_cp.usecases.resources.resource_refusals import (
 )
 from kong_mesh_cp.usecases.resources.writer import ResourceWriter
 
+WARNING: Final = "dataplane-warning"  # the code of what an answer of the API has in `warnings`
 ATTEMPTS_MAX: Final = 10  # of writers that meet; each time one of them gets through
 
 MayReplace = Callable[[StoredResource], Awaitable[None]]
@@ -67,13 +68,15 @@ class DataplaneRegistrar:
         self._takes_over = takes_over
         self._wall_clock = wall_clock
 
-    async def refusal_of(self, request: AdmissionRequest) -> Refused | None:
-        """What the API would find wrong with the Dataplane by itself; None: nothing."""
+    async def judged(self, request: AdmissionRequest) -> Refused | Sequence[tuple[str, str]]:
+        """What the API would find wrong with the Dataplane by itself, or of what it would warn:
+        code and message.
+        """
         try:
-            await self._applying.validate(_key(request), request.resource)
+            warnings = await self._applying.validate(_key(request), request.resource)
         except ResourceRefusedError as error:
             return _invalid(error)
-        return None
+        return [(WARNING, each) for each in warnings]
 
     async def replaceable(self, request: AdmissionRequest) -> Refused | None:
         """Why what is stored under the name cannot be replaced; None when it can. Asked before

@@ -123,19 +123,22 @@ class Presence:
 
     # What an admission asks before it is decided.
 
-    async def refusal_of(self, request: AdmissionRequest) -> Refused | None:
+    async def judged(self, request: AdmissionRequest) -> Refused | Sequence[tuple[str, str]]:
         """What is wrong with the Dataplane of a request by itself, or with its taking the place
-        of the stored one; None: nothing.
+        of the stored one. Otherwise what there is to warn of: code and message.
         """
         with trio.move_on_at(self._start_ends):
             await self._served.wait()
         if self._services is None:
             return _starting()
         registering = self._services.registering
-        refused = await registering.refusal_of(request)
-        if refused is None and self.directory.may_hold(request.mesh, request.name):
+        judged = await registering.judged(request)
+        if isinstance(judged, Refused):
+            return judged
+        refused = None
+        if self.directory.may_hold(request.mesh, request.name):
             refused = await registering.replaceable(request)
-        return refused
+        return judged if refused is None else refused
 
     # What becomes of a seat.
 

@@ -13,10 +13,10 @@ from kong_mesh_cp.core.formats.durations import SECOND
 from kong_mesh_cp.core.policy.rules.policy import HTTP_ROUTE, TCP_ROUTE
 from kong_mesh_cp.core.resources.kinds.mesh import MtlsMode
 from kong_mesh_cp.core.resources.tags import SERVICE
+from kong_mesh_cp.core.xds.assignments import EndpointSource
 from kong_mesh_cp.core.xds.draft import WRONG_INPUT, Draft
 from kong_mesh_cp.core.xds.effects import OutboundFacts
 from kong_mesh_cp.core.xds.envoy.clusters import ClusterDraft
-from kong_mesh_cp.core.xds.envoy.endpoints import load_assignment
 from kong_mesh_cp.core.xds.envoy.http import HttpTerms, http_manager, tcp_proxy
 from kong_mesh_cp.core.xds.envoy.kafka import KAFKA_BROKER, kafka_broker
 from kong_mesh_cp.core.xds.envoy.listeners import (
@@ -31,7 +31,6 @@ from kong_mesh_cp.core.xds.envoy.tls import upstream_tls
 from kong_mesh_cp.core.xds.matching import DestinationConfs, Matched, TypedConf
 from kong_mesh_cp.core.xds.names import (
     CLUSTER,
-    ENDPOINT,
     LISTENER,
     outbound_listener,
     service_cluster,
@@ -109,7 +108,8 @@ def outbounds(
             draft.complain(name, error)
             continue
         draft.add(CLUSTER, name, _cluster, destination)
-        draft.add(ENDPOINT, name, load_assignment, endpoints_of_cluster(view.world, tags))
+        source = EndpointSource((destination.facts.service,), endpoints_of_cluster, (tags,))
+        draft.assign(name, source, view.world)
         if destination.secured:
             draft.trusted.add(view.world.name)
 
