@@ -9,7 +9,7 @@ from kong_mesh_cp.settings.model import Settings
 from kong_mesh_cp.shell.host import clocks
 from kong_mesh_cp.usecases.data_plane.joining import Joining, ReadText
 from kong_mesh_cp.usecases.data_plane.stream_metrics import StreamMetrics
-from kong_mesh_cp.usecases.data_plane.stream_ports import ProxyVerifier, Publishing
+from kong_mesh_cp.usecases.data_plane.stream_ports import Configuring, ProxyVerifier
 from kong_mesh_cp.usecases.data_plane.streams import Cause, Streams, StreamTerms
 from kong_mesh_cp.usecases.identity.auditing import Refusals
 
@@ -19,7 +19,7 @@ def streams_of(
     settings: Settings,
     *,
     verifier: ProxyVerifier,
-    publishing: Publishing,
+    publishing: Configuring,
     read_text: ReadText,
     cause: Cause,
 ) -> tuple[Streams, Joining]:

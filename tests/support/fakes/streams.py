@@ -24,7 +24,6 @@ from kong_mesh_cp.core.identity.tokens import DataplaneClaims
 from kong_mesh_cp.usecases.data_plane.joining import Joining
 from kong_mesh_cp.usecases.data_plane.stream_metrics import StreamMetrics
 from kong_mesh_cp.usecases.data_plane.stream_ports import (
-    ConnectedProxy,
     NodeTold,
     ProxyIdentity,
     ProxyVerifier,
@@ -32,6 +31,7 @@ from kong_mesh_cp.usecases.data_plane.stream_ports import (
     StreamEndedError,
 )
 from kong_mesh_cp.usecases.data_plane.streams import Cause, Streams, StreamTerms
+from kong_mesh_cp.usecases.data_plane.watches import ConnectedProxy
 from kong_mesh_cp.usecases.identity.authenticating import AuthenticationSettings, Authenticator
 from support.fakes.admission import NOON, Desk, open_desk
 from support.fakes.attending import sidecar
@@ -71,7 +71,7 @@ def clusters(*texts: str) -> Snapshot:
 
 
 class FakeWatch:
-    """A `Watch` of what `FakePublishing` says."""
+    """A `Watching` of what `FakePublishing` says."""
 
     def __init__(self, publishing: FakePublishing) -> None:
         self._publishing = publishing
@@ -89,7 +89,7 @@ class FakeWatch:
 
 
 class FakePublishing:
-    """A `Publishing` of one configuration for all proxies."""
+    """A `Configuring` of one configuration for all proxies."""
 
     def __init__(self) -> None:
         self.snapshot = clusters("a")
