@@ -29,6 +29,15 @@ def test_the_lock_names_a_digest_for_every_file_and_no_index() -> None:
     assert "--index" not in text
 
 
+def test_the_lock_leaves_out_the_grpc_library_that_nothing_imports() -> None:
+    assert "\ngrpcio==" not in LOCK.read_text()
+    imports = subprocess.run(
+        ["grep", "-rlE", r"^(import|from) grpc\b", "daemon"], capture_output=True, check=False
+    )
+
+    assert imports.stdout == b""
+
+
 def test_no_committed_recipe_names_a_registry() -> None:
     for path in (*Path("packaging").rglob("*"), *Path("scripts").iterdir()):
         if path.is_file() and path.name != "copyright":

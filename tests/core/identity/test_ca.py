@@ -10,10 +10,18 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.serialization import PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from kong_mesh_cp.core.identity import ca
-from support.fakes.identity import NOW, rsa_key
+from kong_mesh_cp.core.identity.workload import Leaf
+from kong_mesh_cp.core.meshes.ca_pairs import signing_authority
+from kong_mesh_cp.core.schema.violations import root
+from support.fakes.authorities import certificate, ec_key, private_pem
+from support.fakes.identity import NOW, pem, rsa_key
+
+ED = ed25519.Ed25519PrivateKey.generate()
 
 NAMES = ["cp-host", "localhost", "127.0.0.1", "::1", "fe80::1%eth0", "localhost"]
 
@@ -76,7 +84,7 @@ def test_a_meshs_authority_begins_ten_seconds_ago_and_lasts_ten_years() -> None:
 
 def test_an_authority_of_the_control_plane_has_the_same_time_and_its_own_name() -> None:
     certificate = of_the_control_plane()
-    assert certificate.not_valid_before_utc == NOW - timedelta(seconds=10)
+    assert certificate.not_valid_before_utc == NOW - timedelta(minutes=5)
     assert certificate.not_valid_after_utc == NOW + timedelta(days=3650)
     assert certificate.subject.rfc4514_string() == "CN=Envoy Admin CA,OU=Mesh,O=Kuma"
     assert usage(certificate) == {"key_cert_sign", "crl_sign"}
@@ -171,3 +179,72 @@ def test_openssl_accepts_the_servers_certificate_for_this_machine(tmp_path: Path
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert "hostname mismatch" in (done.stdout + done.stderr).lower()
+
+
+AUTHORITIES: list[Callable[[], tuple[bytes, bytes]]] = [
+    lambda: (ca.builtin_ca("payments", rsa_key(), serial=7, now=NOW), pem()),
+    lambda: (certificate(ec_key()), private_pem(ec_key())),
+    lambda: (
+        certificate(ec_key(curve=ec.SECP384R1)),
+        private_pem(ec_key(curve=ec.SECP384R1)),
+    ),
+    lambda: (
+        certificate(ec_key(curve=ec.SECP521R1)),
+        private_pem(ec_key(curve=ec.SECP521R1)),
+    ),
+    lambda: (certificate(ED), private_pem(ED, PrivateFormat.PKCS8)),
+]
+URIS = ("spiffe://payments/web", "kuma://kuma.io/service/web")
+
+
+def signed_by(made: tuple[bytes, bytes], uris: tuple[str, ...] = URIS) -> x509.Certificate:
+    authority = signing_authority(*made, root("conf"))
+    assert not isinstance(authority, list)
+    asked = Leaf(uris, NOW - timedelta(seconds=10), NOW + timedelta(days=1))
+    return x509.load_pem_x509_certificate(
+        ca.workload_certificate(authority, asked, ec_key(2), serial=9)
+    )
+
+
+@pytest.mark.parametrize("authority", AUTHORITIES)
+def test_the_certificate_of_a_proxy_is_signed_by_its_authority(
+    authority: Callable[[], tuple[bytes, bytes]],
+) -> None:
+    made = authority()
+    leaf = signed_by(made)
+    leaf.verify_directly_issued_by(x509.load_pem_x509_certificate(made[0]))
+    assert leaf.public_key() == ec_key(2).public_key()
+
+
+def test_the_certificate_of_a_proxy_says_what_the_original_says_of_it() -> None:
+    authority = AUTHORITIES[0]()
+    leaf = signed_by(authority)
+    assert leaf.subject.rfc4514_string() == ""
+    assert leaf.issuer.rfc4514_string() == "CN=payments,OU=Mesh,O=Kuma"
+    assert usage(leaf) == {"digital_signature"}
+    basic = leaf.extensions.get_extension_for_class(x509.BasicConstraints)
+    assert (basic.critical, basic.value.ca) == (True, False)
+    purposes = leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage)
+    assert not purposes.critical
+    assert list(purposes.value) == [
+        ExtendedKeyUsageOID.SERVER_AUTH,
+        ExtendedKeyUsageOID.CLIENT_AUTH,
+    ]
+    names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    assert names.critical
+    assert names.value.get_values_for_type(x509.UniformResourceIdentifier) == list(URIS)
+    signer = x509.load_pem_x509_certificate(authority[0]).extensions
+    number = signer.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest
+    by = leaf.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier)
+    assert (by.critical, by.value.key_identifier) == (False, number)
+    assert len(leaf.extensions) == 5
+    assert (leaf.not_valid_before_utc, leaf.not_valid_after_utc) == (
+        NOW - timedelta(seconds=10),
+        NOW + timedelta(days=1),
+    )
+
+
+def test_a_proxy_without_names_and_an_authority_without_a_number_leave_those_out() -> None:
+    leaf = signed_by(AUTHORITIES[1](), uris=())
+    kinds = {type(each.value) for each in leaf.extensions}
+    assert kinds == {x509.KeyUsage, x509.ExtendedKeyUsage, x509.BasicConstraints}

@@ -8,6 +8,7 @@ Source: docs/wire/meshes.md#provided-authorities
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import field
 from datetime import datetime
 from typing import Final, TypeVar
 
@@ -15,6 +16,7 @@ from cryptography import exceptions, x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa, x25519
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.meshes.pem_blocks import blocks
 from kong_mesh_cp.core.schema.violations import FieldPath, Violation
 
@@ -42,6 +44,18 @@ _PublicKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey | ed25519.Ed25519Publi
 _PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class SigningAuthority:
+    """An authority that can sign: the first certificate of its chain, and the key of that.
+
+    `chain` has all of its certificates in PEM, and nothing else that stood in their file.
+    """
+
+    certificate: x509.Certificate
+    key: _PrivateKey = field(repr=False)
+    chain: bytes
+
+
 class _UnusableError(Exception):
     """Why a pair is none, in the words that clients know."""
 
@@ -64,6 +78,26 @@ def violations(certificate: bytes, key: bytes, at: FieldPath) -> list[Violation]
             reason = f"not a valid x509 certificate: {error}"
             return [*found, at.index(index).violation(reason)]
     return found
+
+
+def signing_authority(
+    certificate: bytes, key: bytes, at: FieldPath, *, judged: bool = True
+) -> SigningAuthority | list[Violation]:
+    """The authority that the pair is, or all that speaks against it: see `violations`.
+
+    `judged` False: it only has to be able to sign, as where a mesh skips validation.
+    """
+    try:
+        chain = _pair(certificate, key)
+        for each in chain:
+            _parsed(each)
+    except _UnusableError as error:
+        return [at.field("cert").violation(f"not a valid TLS key pair: {error}")]
+    found = violations(certificate, key, at) if judged else []
+    if found:
+        return found
+    texts = [_parsed(each).public_bytes(serialization.Encoding.PEM) for each in chain]
+    return SigningAuthority(_parsed(chain[0]), _private_key(_key_block(key)), b"".join(texts))
 
 
 def ends_at(certificate: bytes) -> datetime | None:

@@ -12,6 +12,7 @@ from kong_mesh_cp.core.xds.assignments import EndpointSource, assignment
 from kong_mesh_cp.core.xds.envoy.messages import Message
 from kong_mesh_cp.core.xds.names import ENDPOINT
 from kong_mesh_cp.core.xds.parts import Parts, resource
+from kong_mesh_cp.core.xds.unmakeable import UnmakeableError
 from kong_mesh_cp.core.xds.world import MeshWorld
 
 
@@ -21,10 +22,6 @@ class Complaint:
 
     about: str  # the name of the resource, or of a part of the proxy
     reason: str  # without a full stop
-
-
-class UnmakeableError(Exception):
-    """A part cannot be made; the text says why, without a full stop."""
 
 
 WRONG_INPUT = (UnmakeableError, UnreadableConfError, TooManySubsetsError)
@@ -37,6 +34,7 @@ class Draft:
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
         self.complaints: list[Complaint] = []
+        self.trusted: set[str] = set()  # meshes whose authorities its parts name
         self.sources: dict[str, EndpointSource] = {}  # by cluster
         self._resources: dict[str, dict[str, Resource]] = {}
 
@@ -45,7 +43,7 @@ class Draft:
     ) -> None:
         """The resource called `name`, which `make(name, *arguments)` gives.
 
-        `make` is a function of its arguments alone, which can be hashed: who has the same shares it.
+        `make` is a function of its arguments alone, which are keys: who has the same shares it.
         """
         try:
             made = self.parts.made(

@@ -28,6 +28,7 @@ class InboundFacts:
     protocol: str
     tags: TagPairs
     mtls: bool = False
+    older_permissions: bool = False  # some TrafficPermission is about the proxy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

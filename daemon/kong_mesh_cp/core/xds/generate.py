@@ -11,11 +11,17 @@ from kong_mesh_cp.core.policy.rules.mesh_resources import proxy_of
 from kong_mesh_cp.core.xds.assignments import EndpointSource, reassigned
 from kong_mesh_cp.core.xds.draft import Complaint, Draft
 from kong_mesh_cp.core.xds.generators.admin import admin
+from kong_mesh_cp.core.xds.generators.direct_access import direct_access
+from kong_mesh_cp.core.xds.generators.dns import dns
 from kong_mesh_cp.core.xds.generators.inbound import inbounds
 from kong_mesh_cp.core.xds.generators.outbound import outbounds
+from kong_mesh_cp.core.xds.generators.passthrough import passthrough
+from kong_mesh_cp.core.xds.generators.probes import probes
+from kong_mesh_cp.core.xds.generators.secrets import secrets
 from kong_mesh_cp.core.xds.matching import Matched
 from kong_mesh_cp.core.xds.parts import Parts
-from kong_mesh_cp.core.xds.proxy_view import ProxyView, outbounds_of
+from kong_mesh_cp.core.xds.proxy_view import ProxyView
+from kong_mesh_cp.core.xds.targets import targets_of
 from kong_mesh_cp.core.xds.world import MeshWorld
 
 
@@ -49,7 +55,13 @@ def generate(view: ProxyView, parts: Parts) -> Generated:
     matched = Matched(proxy_of(view.dataplane), view.world.policies, parts)
     admin(view, draft)
     inbounds(view, matched, draft)
-    outbounds(view, outbounds_of(view), matched, draft)
+    passthrough(view, draft)
+    targets = targets_of(view, parts)
+    outbounds(view, targets, matched, draft)
+    direct_access(view, targets, draft)
+    dns(view, targets, draft)
+    probes(view, draft)
+    secrets(view, draft)
     for warning in dict.fromkeys(matched.warnings):
         draft.complain("policies", warning)
     return Generated(draft.snapshot(), tuple(draft.complaints), draft.sources)

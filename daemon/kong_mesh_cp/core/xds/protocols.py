@@ -13,9 +13,13 @@ HTTP: Final = "http"
 HTTP2: Final = "http2"
 GRPC: Final = "grpc"
 KAFKA: Final = "kafka"
+TLS: Final = "tls"
+MYSQL: Final = "mysql"
 UNKNOWN: Final = ""
 
 HTTP_LIKE: Final = frozenset({HTTP, HTTP2, GRPC})
+NOT_CARRIED: Final = frozenset({TLS, MYSQL})
+"""Known as tags, but a proxy does not carry them to another (as the original does not)."""
 
 # What a protocol is made of, itself first.
 _STACKS: Final = {
@@ -24,6 +28,8 @@ _STACKS: Final = {
     HTTP: (HTTP, TCP),
     KAFKA: (KAFKA, TCP),
     TCP: (TCP,),
+    TLS: (TLS,),
+    MYSQL: (MYSQL,),
 }
 
 

@@ -12,16 +12,19 @@ import trio
 from kong_mesh_cp.shell.http.h1.answers import DateLine
 from kong_mesh_cp.shell.http.h1.connection import Connection
 from kong_mesh_cp.shell.http.h1.service import Service
+from kong_mesh_cp.shell.http.h2.connection import Connection as H2Connection
+from kong_mesh_cp.shell.http.h2.service import H2Service
 from kong_mesh_cp.shell.http.messages import ErrorBody, Handler, Response
 from kong_mesh_cp.shell.listening.acceptor import Gate, accept
 from kong_mesh_cp.shell.listening.budget import Budgets, is_loopback
-from kong_mesh_cp.shell.listening.conversation import Protocols
+from kong_mesh_cp.shell.listening.conversation import ConversationFactory, Protocols
 from kong_mesh_cp.shell.listening.drain import Drain
 from kong_mesh_cp.shell.listening.limits import Limits
 from kong_mesh_cp.shell.listening.peer import Peer
 from kong_mesh_cp.shell.listening.tls import Tls
 
 HTTP_1_1 = "http/1.1"  # its name in ALPN: RFC 7301 section 6
+HTTP_2 = "h2"  # over TLS: RFC 9113 section 3.1
 _TLS_EXPECTED = "this port speaks HTTPS: ask again with https:// in place of http://"
 
 
@@ -66,10 +69,16 @@ async def serve_http(
     )
 
 
-def http_protocols(service: Service) -> Protocols[Response]:
-    """Every version of HTTP that a peer may choose; without ALPN it is HTTP/1.1."""
+def http_protocols(service: Service, h2_service: H2Service | None = None) -> Protocols[Response]:
+    """The versions of HTTP that a peer may choose, HTTP/2 where there is a service for it; without
+    ALPN it is HTTP/1.1.
+    """
+    by_name: dict[str, ConversationFactory[Response]] = {}
+    if h2_service is not None:
+        by_name[HTTP_2] = partial(H2Connection, h2_service)
+    by_name[HTTP_1_1] = partial(Connection, service)
     return Protocols(
-        by_name={HTTP_1_1: partial(Connection, service)},
+        by_name=by_name,
         default=HTTP_1_1,
         busy=partial(service.error_body, 503, "busy"),
         tls_expected=lambda: service.error_body(400, "https-expected", _TLS_EXPECTED),

@@ -26,7 +26,7 @@ from kong_mesh_cp.core.meshes.authority_terms import (
     renewal,
     sentence,
 )
-from kong_mesh_cp.core.meshes.mesh_changes import PROVIDED_CA, secrets_of
+from kong_mesh_cp.core.meshes.mesh_changes import PROVIDED_CA, conf_warnings, secrets_of
 from kong_mesh_cp.core.meshes.mesh_defaults import ca_secrets
 from kong_mesh_cp.core.resources.data_source import DataSource
 from kong_mesh_cp.core.resources.key import ResourceKey
@@ -35,6 +35,7 @@ from kong_mesh_cp.core.resources.kinds.secret import Secret
 from kong_mesh_cp.core.schema.violations import FieldPath, Violation, root
 from kong_mesh_cp.usecases.ports.resource_store import ResourceStore
 from kong_mesh_cp.usecases.resources.documents import spec_as
+from kong_mesh_cp.usecases.resources.write_rules import There
 
 if TYPE_CHECKING:
     from kong_mesh_cp.core.meshes import ca_pairs
@@ -63,7 +64,7 @@ def no_files(path: str) -> bytes:
     raise FileUnreadableError(f"open {path}: no such file or directory")
 
 
-class _NotLoadedError(Exception):
+class NotLoadedError(Exception):
     """Why the bytes of a source are not to be had."""
 
 
@@ -91,6 +92,19 @@ class ProvidedAuthorities:
             if backend.type == PROVIDED_CA:
                 found += await self._violations(name, backend, at, {})
         return found
+
+    async def write_warnings(
+        self, key: ResourceKey, spec: object, there: There, now: datetime
+    ) -> list[str]:
+        """What to say of the authorities that a mesh has, or that a Secret is a part of."""
+        match spec:
+            case Mesh():
+                before = Mesh() if there.existing is None else spec_as(Mesh, there.existing)
+                return [*conf_warnings(before, spec), *await self.endings(key.name, spec, now)]
+            case Secret() if there.mesh is not None:
+                return await self.warnings(key, spec.data or b"", spec_as(Mesh, there.mesh))
+            case _:
+                return []
 
     async def warnings(self, key: ResourceKey, data: bytes, mesh: Mesh) -> list[str]:
         """What a Secret with `data` does to the authorities of its mesh, which need it."""
@@ -134,13 +148,24 @@ class ProvidedAuthorities:
                 found[AuthorityId(name, backend.name)] = term
         return found
 
+    async def pair(self, mesh: str, backend: CertificateAuthority) -> tuple[bytes, bytes]:
+        """Certificate and key of `backend`, as they are stored now, unjudged.
+
+        Raises: NotLoadedError, StateError.
+        """
+        sources = _sources(mesh, backend, root("conf"))
+        if not isinstance(sources, list):
+            return await self._load(mesh, sources, {})
+        found = [f"{each.field}: {each.message}" for each in sources]
+        raise NotLoadedError("; ".join(found) or f"nothing is known of the type {backend.type}")
+
     async def _ends_at(self, mesh: str, backend: CertificateAuthority) -> datetime | None:
         sources = _sources(mesh, backend, root("conf"))
         if isinstance(sources, list):
             return None
         try:
             certificate = await self._content(mesh, sources[0], {})
-        except _NotLoadedError:
+        except NotLoadedError:
             return None
         end: datetime | None = await self._in_worker_thread(partial(_end_of, certificate))
         return end
@@ -153,7 +178,7 @@ class ProvidedAuthorities:
             return []
         try:
             pair = await self._load(mesh, sources, news)
-        except _NotLoadedError as error:
+        except NotLoadedError as error:
             reason = f"could not load data: {error}"
             return [at.field(each).violation(reason) for each in ("cert", "key")]
         # OpenSSL takes a millisecond for a pair, and the first one imports it.
@@ -164,7 +189,7 @@ class ProvidedAuthorities:
     async def _load(
         self, mesh: str, sources: tuple[DataSource, DataSource], news: Mapping[str, bytes]
     ) -> tuple[bytes, bytes]:
-        """Certificate and key. Raises: _NotLoadedError, for the key first."""
+        """Certificate and key. Raises: NotLoadedError, for the key first."""
         certificate, key = sources
         content = await self._content(mesh, key, news)
         return await self._content(mesh, certificate, news), content
@@ -180,14 +205,14 @@ class ProvidedAuthorities:
                 read = partial(self._read_file, source.file)
                 content: bytes = await self._in_worker_thread(read)
             except FileUnreadableError as error:
-                raise _NotLoadedError(error.reason) from None
+                raise NotLoadedError(error.reason) from None
             return content
         return source.inline or (source.inline_string or "").encode()
 
     async def _secret(self, mesh: str, name: str) -> bytes:
         stored = await self._store.get(ResourceKey(SECRET, mesh, name))
         if stored is None:
-            raise _NotLoadedError(
+            raise NotLoadedError(
                 f"Resource not found: type={go_quote(SECRET)} name={go_quote(name)}"
                 f" mesh={go_quote(mesh)}"
             )

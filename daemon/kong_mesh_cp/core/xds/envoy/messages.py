@@ -10,17 +10,36 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from envoy.config.cluster.v3.cluster_pb2 import Cluster
+from envoy.config.core.v3.address_pb2 import SocketAddress
 from envoy.config.core.v3.base_pb2 import TransportSocket
 from envoy.config.endpoint.v3.endpoint_pb2 import ClusterLoadAssignment
 from envoy.config.listener.v3.listener_components_pb2 import FilterChain, FilterChainMatch
 from envoy.config.listener.v3.listener_pb2 import Listener
-from envoy.config.route.v3.route_components_pb2 import Route, RouteAction, VirtualHost
+from envoy.config.rbac.v3 import rbac_pb2 as rbac_rules_pb2
+from envoy.config.route.v3.route_components_pb2 import (
+    RetryPolicy,
+    Route,
+    RouteAction,
+    VirtualHost,
+)
 from envoy.config.route.v3.route_pb2 import RouteConfiguration
 from envoy.extensions.filters.http.grpc_stats.v3.config_pb2 import FilterConfig as GrpcStats
+from envoy.extensions.filters.http.rbac.v3 import rbac_pb2 as http_rbac_pb2
 from envoy.extensions.filters.http.router.v3.router_pb2 import Router
 from envoy.extensions.filters.listener.tls_inspector.v3.tls_inspector_pb2 import TlsInspector
 from envoy.extensions.filters.network.http_connection_manager.v3 import http_connection_manager_pb2
+from envoy.extensions.filters.network.rbac.v3 import rbac_pb2 as network_rbac_pb2
 from envoy.extensions.filters.network.tcp_proxy.v3.tcp_proxy_pb2 import TcpProxy
+from envoy.extensions.filters.udp.dns_filter.v3.dns_filter_pb2 import DnsFilterConfig
+from envoy.extensions.retry.host.omit_host_metadata.v3.omit_host_metadata_config_pb2 import (
+    OmitHostMetadataConfig as OmitHostMetadata,
+)
+from envoy.extensions.retry.host.previous_hosts.v3.previous_hosts_pb2 import (
+    PreviousHostsPredicate as PreviousHosts,
+)
+from envoy.extensions.retry.priority.previous_priorities.v3.previous_priorities_config_pb2 import (
+    PreviousPrioritiesConfig as PreviousPriorities,
+)
 from envoy.extensions.transport_sockets.tls.v3.secret_pb2 import Secret
 from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import (
     DownstreamTlsContext,
@@ -34,6 +53,7 @@ from google.protobuf.struct_pb2 import Struct, Value
 __all__ = [
     "Cluster",
     "ClusterLoadAssignment",
+    "DnsFilterConfig",
     "DownstreamTlsContext",
     "Duration",
     "FilterChain",
@@ -41,13 +61,21 @@ __all__ = [
     "GrpcStats",
     "HttpConnectionManager",
     "HttpProtocolOptions",
+    "HttpRbac",
     "Listener",
     "Message",
+    "NetworkRbac",
+    "OmitHostMetadata",
+    "PreviousHosts",
+    "PreviousPriorities",
+    "RbacRules",
+    "RetryPolicy",
     "Route",
     "RouteAction",
     "RouteConfiguration",
     "Router",
     "Secret",
+    "SocketAddress",
     "TcpProxy",
     "TlsInspector",
     "TransportSocket",
@@ -59,6 +87,9 @@ __all__ = [
     "struct_of",
 ]
 
+HttpRbac = http_rbac_pb2.RBAC
+NetworkRbac = network_rbac_pb2.RBAC
+RbacRules = rbac_rules_pb2.RBAC
 HttpConnectionManager = http_connection_manager_pb2.HttpConnectionManager
 
 Message = Any  # one of Envoy's, whose modules have no types

@@ -11,9 +11,11 @@ from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats.durations import HOUR, SECOND
 from kong_mesh_cp.core.policy.rules.proxies import Listener
 from kong_mesh_cp.core.resources.kinds.dataplane import Inbound
+from kong_mesh_cp.core.resources.kinds.mesh import MtlsMode
 from kong_mesh_cp.core.resources.tags import PROTOCOL, SERVICE
 from kong_mesh_cp.core.xds.draft import WRONG_INPUT, Draft
 from kong_mesh_cp.core.xds.effects import InboundFacts
+from kong_mesh_cp.core.xds.envoy import rbac
 from kong_mesh_cp.core.xds.envoy.clusters import ClusterDraft
 from kong_mesh_cp.core.xds.envoy.http import TAGS_HEADER, HttpTerms, http_manager, tcp_proxy
 from kong_mesh_cp.core.xds.envoy.kafka import KAFKA_BROKER, kafka_broker
@@ -24,8 +26,10 @@ from kong_mesh_cp.core.xds.envoy.listeners import (
     ListenerDraft,
 )
 from kong_mesh_cp.core.xds.envoy.messages import GrpcStats, Message, duration
+from kong_mesh_cp.core.xds.envoy.tls import MESH_PROTOCOL, downstream_tls
 from kong_mesh_cp.core.xds.matching import InboundConfs, Matched
 from kong_mesh_cp.core.xds.names import CLUSTER, LISTENER, inbound_listener, local_cluster
+from kong_mesh_cp.core.xds.older_permissions import OlderPermission, older_permissions
 from kong_mesh_cp.core.xds.policies.catalogue import EFFECTS
 from kong_mesh_cp.core.xds.protocols import GRPC, HTTP_LIKE, KAFKA, protocol_of
 from kong_mesh_cp.core.xds.proxy_view import InboundPlace, ProxyView, place_of
@@ -51,24 +55,31 @@ class _Plan:
     confs: Confs
     terms: HttpTerms
     redirected: bool
+    mode: MtlsMode | None  # None: the mesh has no mTLS
+    older: OlderPermission | None
 
 
 def inbounds(view: ProxyView, matched: Matched, draft: Draft) -> None:
     by_cluster: dict[str, list[_Plan]] = {}
-    for inbound in view.networking.inbound:
+    older = older_permissions(view.networking, view.world, draft.parts)
+    for index, inbound in enumerate(view.networking.inbound):
         name = inbound_listener(inbound.address or view.networking.address, inbound.port)
         try:
-            plan = _plan(view, matched, inbound)
+            plan = _plan(view, matched, inbound, older[index] if older else None)
         except WRONG_INPUT as error:
             draft.complain(name, error)
             continue
         by_cluster.setdefault(local_cluster(plan.place.workload_port), []).append(plan)
         draft.add(LISTENER, name, _listener, plan)
+        if plan.mode is not None:
+            draft.trusted.add(view.world.name)
     for name, sharing in by_cluster.items():
         draft.add(CLUSTER, name, _cluster, *sharing)
 
 
-def _plan(view: ProxyView, matched: Matched, inbound: Inbound) -> _Plan:
+def _plan(
+    view: ProxyView, matched: Matched, inbound: Inbound, older: OlderPermission | None
+) -> _Plan:
     place = place_of(inbound, view.networking)
     listener = Listener(place.address, place.port)
     facts = InboundFacts(
@@ -79,9 +90,12 @@ def _plan(view: ProxyView, matched: Matched, inbound: Inbound) -> _Plan:
         protocol=protocol_of(inbound.tags.get(PROTOCOL)),
         tags=pairs(inbound.tags),
         mtls=view.world.authority is not None,
+        older_permissions=older is not None,
     )
     confs = tuple(matched.of_type(each.policy_type).inbound(listener) for each in EFFECTS)
-    return _Plan(facts, place, confs, view.http_terms, view.takes_all_traffic)
+    authority = view.world.authority
+    mode = None if authority is None else authority.mode
+    return _Plan(facts, place, confs, view.http_terms, view.takes_all_traffic, mode, older)
 
 
 def _cluster(name: str, *sharing: _Plan) -> Message:
@@ -111,11 +125,36 @@ def _listener(name: str, plan: _Plan) -> Message:
     draft.show_tags(plan.facts.tags)
     if plan.redirected:
         draft.take_redirected()
-    draft.chains.append(_chain(plan.facts, local_cluster(plan.place.workload_port), plan.terms))
+    draft.chains += _chains(name, plan)
+    if plan.mode is MtlsMode.PERMISSIVE:
+        draft.inspect_tls()
     for effect, about in zip(EFFECTS, plan.confs, strict=True):
         if effect.inbound_listener is not None:
             effect.inbound_listener(draft, plan.facts, about)
     return draft.whole()
+
+
+def _chains(name: str, plan: _Plan) -> list[ChainDraft]:
+    """One; of a mesh on its way to mTLS three: plain, the application's own TLS, the mesh's."""
+
+    def chain() -> ChainDraft:
+        return _chain(plan.facts, local_cluster(plan.place.workload_port), plan.terms)
+
+    secured = chain()
+    if plan.mode is None:
+        return [secured]
+    secured.tls = downstream_tls(plan.facts.mesh)
+    if plan.older is not None:
+        allowed = [rbac.clients(plan.facts.mesh, each) for each in plan.older.clients]
+        rules = rbac.rules(plan.older.policy, allowed)
+        secured.filters.insert(0, (rbac.NETWORK_RBAC, rbac.network_rbac(name, rules)))
+    if plan.mode is MtlsMode.STRICT:
+        return [secured]
+    plain, own_tls = chain(), chain()
+    plain.match = {"transport_protocol": "raw_buffer"}
+    own_tls.match = {"transport_protocol": "tls"}
+    secured.match = {"transport_protocol": "tls", "application_protocols": [MESH_PROTOCOL]}
+    return [plain, own_tls, secured]
 
 
 def _chain(facts: InboundFacts, cluster: str, terms: HttpTerms) -> ChainDraft:

@@ -15,13 +15,14 @@ LAST_CHUNK = b"0\r\n\r\n"
 # Of every answer. Each is about this moment, and many are for one reader alone: caches must not
 # keep them. A browser takes none for what it is not (a script, a page), and puts none into a
 # foreign page.
-_ALWAYS = (
-    b"Cache-Control: no-store\r\n"
-    b"X-Content-Type-Options: nosniff\r\n"
-    b"Cross-Origin-Resource-Policy: same-origin\r\n"
+ALWAYS = (
+    ("Cache-Control", "no-store"),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
 )
+_ALWAYS = "".join(f"{name}: {value}\r\n" for name, value in ALWAYS).encode()
 
-_BODILESS = frozenset({204, 304})
+BODILESS = frozenset({204, 304})
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -47,6 +48,10 @@ class DateLine:
             self._line = f"Date: {day} {now:%H:%M:%S} GMT\r\n".encode()
         return self._line
 
+    def value_at(self, loop_seconds: float) -> bytes:
+        """The header's value, for a protocol that has no lines."""
+        return self.at(loop_seconds)[len(b"Date: ") : -len(b"\r\n")]
+
 
 def encode(
     response: Response, *, date_line: bytes, http_1_0: bool, close: bool, head_only: bool
@@ -60,7 +65,7 @@ def encode(
         parts.append(b"Connection: close\r\n")
     elif http_1_0:
         parts.append(b"Connection: keep-alive\r\n")
-    if response.status in _BODILESS:
+    if response.status in BODILESS:
         parts.append(b"\r\n")
         return b"".join(parts)
     parts.append(b"Content-Length: %d\r\n\r\n" % len(body))

@@ -1,0 +1,80 @@
+"""TLS between proxies: what each side shows, and whom it takes the other one for.
+
+Certificates and authorities come apart from listeners and clusters, by name, so that a new one
+touches neither. Source: docs/wire/envoy-names.md#mtls
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from kong_mesh_cp.core.xds.envoy.messages import (
+    DownstreamTlsContext,
+    Message,
+    Secret,
+    UpstreamTlsContext,
+)
+from kong_mesh_cp.core.xds.names import authority_secret, identity_secret
+from kong_mesh_cp.core.xds.spiffe import mesh_prefix, service_id
+
+MESH_PROTOCOL: Final = "kuma"  # in ALPN: tells a mesh's TLS from the application's own
+
+
+def downstream_tls(mesh: str) -> Message:
+    """What a proxy of `mesh` asks of those who connect: a certificate of the mesh."""
+    return DownstreamTlsContext(
+        require_client_certificate={"value": True},
+        common_tls_context=_common(mesh, mesh, [{"prefix": mesh_prefix(mesh)}]),
+    )
+
+
+def upstream_tls(mesh: str, upstream_mesh: str, services: Iterable[str], sni: str) -> Message:
+    """What a proxy of `mesh` asks of those it connects to: to be one of `services`.
+
+    Without any it is enough that they are of `upstream_mesh`.
+    """
+    names: list[dict[str, str]] = [
+        {"exact": service_id(upstream_mesh, each)} for each in services
+    ] or [{"prefix": mesh_prefix(upstream_mesh)}]
+    return UpstreamTlsContext(
+        sni=sni,
+        common_tls_context={
+            **_common(mesh, upstream_mesh, names),
+            "alpn_protocols": [MESH_PROTOCOL],
+        },
+    )
+
+
+def identity(name: str, chain: bytes, key: bytes) -> Message:
+    """The certificate that a proxy shows. PEM."""
+    return Secret(
+        name=name,
+        tls_certificate={
+            "certificate_chain": {"inline_bytes": chain},
+            "private_key": {"inline_bytes": key},
+        },
+    )
+
+
+def authority(name: str, bundle: bytes) -> Message:
+    """The authorities that a proxy trusts in a mesh. PEM."""
+    return Secret(name=name, validation_context={"trusted_ca": {"inline_bytes": bundle}})
+
+
+def _common(mesh: str, trusted_mesh: str, names: list[dict[str, str]]) -> dict[str, object]:
+    return {
+        "tls_certificate_sds_secret_configs": [_from_ads(identity_secret(mesh))],
+        "combined_validation_context": {
+            "default_validation_context": {
+                "match_typed_subject_alt_names": [
+                    {"san_type": "URI", "matcher": matcher} for matcher in names
+                ]
+            },
+            "validation_context_sds_secret_config": _from_ads(authority_secret(trusted_mesh)),
+        },
+    }
+
+
+def _from_ads(name: str) -> dict[str, object]:
+    return {"name": name, "sds_config": {"ads": {}, "resource_api_version": "V3"}}

@@ -1,0 +1,26 @@
+"""The certificate of a proxy and the authorities it trusts, as far as its configuration names them.
+
+Source: docs/wire/envoy-names.md#mtls
+"""
+
+from __future__ import annotations
+
+from kong_mesh_cp.core.xds.draft import Draft
+from kong_mesh_cp.core.xds.envoy import tls
+from kong_mesh_cp.core.xds.names import SECRET, authority_secret, identity_secret
+from kong_mesh_cp.core.xds.proxy_view import ProxyView
+
+
+def secrets(view: ProxyView, draft: Draft) -> None:
+    """What is not there yet is left out: Envoy waits for it, and lets nobody pass meanwhile."""
+    identity = view.identity
+    if not draft.trusted or identity is None:
+        return
+    name = identity_secret(view.world.name)
+    draft.add(SECRET, name, tls.identity, identity.pair.chain, identity.pair.key)
+    for mesh in sorted(draft.trusted):
+        name, bundle = authority_secret(mesh), identity.authorities.get(mesh)
+        if bundle:
+            draft.add(SECRET, name, tls.authority, bundle)
+        else:
+            draft.complain(name, f"mesh {mesh} has no authority that can be trusted")
