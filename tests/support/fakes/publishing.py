@@ -12,7 +12,7 @@ import trio
 
 from kong_mesh_cp.core.discovery.snapshots import Resource, Snapshot
 from kong_mesh_cp.core.xds.node_metadata import ProxyMetadata
-from kong_mesh_cp.usecases.data_plane.watches import ConnectedProxy
+from kong_mesh_cp.usecases.data_plane.stream_ports import ConnectedProxy
 
 WHOLE, ENDPOINTS = "type/whole", "type/endpoints"
 
@@ -40,7 +40,7 @@ class FakeWorlds:
         )
 
     @asynccontextmanager
-    async def held(self, mesh: str) -> AsyncIterator[None]:
+    async def held(self, _mesh: str) -> AsyncIterator[None]:
         await trio.lowlevel.checkpoint()
         self.holders += 1
         try:
@@ -83,7 +83,7 @@ class FakeGenerator:
     turns: int = 0
 
     def preparation(
-        self, proxy: ConnectedProxy, world: Any
+        self, proxy: ConnectedProxy, _world: Any
     ) -> Callable[[], Awaitable[object]] | None:
         return self.preparations.get(proxy.name)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import pytest
 import trio
@@ -18,7 +19,8 @@ from kong_mesh_cp.usecases.data_plane.publishing import (
     WORK_SECONDS_FREE,
     Publishing,
 )
-from kong_mesh_cp.usecases.data_plane.watches import ConnectedProxy, Watch
+from kong_mesh_cp.usecases.data_plane.stream_ports import ConnectedProxy
+from kong_mesh_cp.usecases.data_plane.watches import Watch
 from support.fakes.publishing import (
     ENDPOINTS,
     WHOLE,
@@ -192,7 +194,7 @@ async def test_a_pass_for_many_leaves_the_loop_to_others_after_each_slice(
         await another()
 
         # Of two tasks that are both ready trio may take either first: two slices, and one more made.
-        made = [after - before for before, after in zip(turns, turns[1:], strict=False)]
+        made = [after - before for before, after in pairwise(turns)]
         assert max(made) <= 2 * (4 + 1)
 
 
