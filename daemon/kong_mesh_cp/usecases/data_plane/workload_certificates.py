@@ -217,7 +217,12 @@ class WorkloadCertificates:
 
     async def _make(self, proxy: ResourceKey, found: _Proxy, nursery: trio.Nursery) -> None:
         authorities = self._authorities.known(proxy.mesh)
-        if authorities is None or authorities.signing is None:
+        if (
+            authorities is None
+            or authorities.signing is None
+            # Asked for once more while it was made.
+            or self._is_right(found, authorities)
+        ):
             found.settled.set()
             return
         now = self._wall_clock()
