@@ -21,7 +21,7 @@ IMPORTERS = {
     "watchfiles": {"kong_mesh_cp/shell/license_file/watch.py"},
     "httptools": {"kong_mesh_cp/shell/http/h1/parsing.py"},
     "google.protobuf": set(),
-    "h2": {"kong_mesh_cp/shell/http/h2/connection.py"},
+    "h2": {"kong_mesh_cp/shell/http/h2/machine.py"},
 }
 
 

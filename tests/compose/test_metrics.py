@@ -25,7 +25,7 @@ async def text_after(*, failing: bool = False) -> str:
         await take(desk, "backend-1")
         await desk.admitting.admit(body("backend-2"), FakePeer())
         return exposition(
-            World().start(), desk.admitting, desk.recorder, desk.presence, AuthorityEnds()
+            World().start(), desk.seating, desk.recorder, desk.presence, AuthorityEnds()
         )
 
 

@@ -185,6 +185,39 @@ def test_clients_queue_while_the_daemon_restarts(licensed: Machine) -> None:
     )
 
 
+def test_a_removed_socket_is_made_anew_with_the_same_rights_and_after_a_kill_again(
+    licensed: Machine,
+) -> None:
+    rights = f"stat -c '%A %U %G' {SOCKET}"
+    before, daemon = licensed.sh(rights), licensed.pid
+
+    licensed.sh(f"rm {SOCKET}")
+
+    licensed.box.wait_for("a socket", lambda: licensed.ask("/v1/ready").status == 0)
+    assert licensed.sh(rights) == before == "srw-rw---- kong-mesh-cp kong-mesh\n"
+    assert licensed.ask("/v1/license", user="bob").status == 0
+    assert licensed.ask("/v1/license", user="alice").status == 7
+    assert licensed.pid == daemon
+    assert licensed.said("admission-socket-made-again: .*")
+
+    # systemd hands over its own again, whose file is gone.
+    licensed.sh(f"kill -KILL {daemon}")
+    licensed.box.wait_for(
+        "another daemon", lambda: licensed.active == "active" and licensed.pid not in {0, daemon}
+    )
+    licensed.box.wait_for("a socket", lambda: licensed.ask("/v1/ready").status == 0)
+    assert licensed.sh(rights) == before
+
+    licensed.systemctl("stop")
+    licensed.box.wait_for(
+        "a socket unit that is closed",
+        lambda: licensed.box.property(SOCKET_UNIT, "ActiveState") == "inactive",
+    )
+    licensed.start()
+    assert licensed.ask("/v1/license", user="bob").status == 0
+    assert licensed.sh(rights) == before
+
+
 def test_a_stop_stops_although_clients_keep_asking(licensed: Machine) -> None:
     licensed.systemctl("stop")
 

@@ -15,6 +15,7 @@ from kong_mesh_cp.cli import main
 from kong_mesh_cp.compose.preparing import RunOptions, prepare
 from kong_mesh_cp.core.errors import ControlPlaneError
 from kong_mesh_cp.settings import forms, lists
+from kong_mesh_cp.settings.data_plane.dns_server import DOMAIN
 from kong_mesh_cp.settings.loading import CONFIG_FILE_FLAG, examine
 from kong_mesh_cp.settings.model import rows
 from kong_mesh_cp.settings.options import Row
@@ -43,7 +44,11 @@ DISGUISES: Mapping[str, str] = {
     "word": CANARY,
 }
 # Where a word is a name that an operator has chosen, there is nothing to tell a secret by.
-NAMED = (forms.HOST, forms.ROLE, forms.DATABASE, forms.ADDRESS, forms.ZONE_NAME)
+NAMED = (
+    *(forms.HOST, forms.SERVER, forms.ROLE, forms.DATABASE, forms.ADDRESS),
+    forms.ZONE_NAME,
+    DOMAIN,
+)
 NAMED_LISTS = (lists.NAMES, lists.ORIGINS)
 
 

@@ -17,12 +17,17 @@ KEY = {"KUMA_GENERAL_TLS_KEY_FILE": "/x.key"}
     [
         ({"KUMA_API_SERVER_HTTPS_PORT": "5681"}, "apiServer.http.port and apiServer.https.port"),
         ({"KUMA_API_SERVER_HTTPS_PORT": "5680"}, "apiServer.https.port and diagnostics.serverPort"),
+        ({"KUMA_DP_SERVER_PORT": "5682"}, "apiServer.https.port and dpServer.port"),
     ],
 )
 def test_no_two_servers_share_a_port(environ: dict[str, str], both: str) -> None:
     (problem,) = problems(environ=environ)
     assert problem.code == "config-port-conflict"
     assert problem.message.startswith(both)
+
+
+def test_a_global_control_plane_has_no_server_for_proxies() -> None:
+    assert problems(environ={"KUMA_MODE": "global", "KUMA_DP_SERVER_PORT": "5682"}) == ()
 
 
 def test_a_server_that_is_off_takes_no_port() -> None:
@@ -40,6 +45,10 @@ def test_a_server_that_is_off_takes_no_port() -> None:
             "apiServer.https.tlsKeyFile is set and apiServer.https.tlsCertFile is not",
         ),
         (
+            {"KUMA_DP_SERVER_TLS_CERT_FILE": "/x.crt"},
+            "dpServer.tlsCertFile is set and dpServer.tlsKeyFile is not",
+        ),
+        (
             {"KUMA_API_SERVER_HTTPS_REQUIRE_CLIENT_CERT": "true"},
             "apiServer.https.requireClientCert is true, but no authority is named",
         ),
@@ -50,10 +59,13 @@ def test_half_of_tls_is_refused(environ: dict[str, str], message: str) -> None:
     assert (problem.code, problem.message) == ("config-tls-incomplete", message)
 
 
-def test_the_newest_version_is_not_older_than_the_oldest() -> None:
-    environ = {"KUMA_GENERAL_TLS_MIN_VERSION": "TLSv1_3", "KUMA_GENERAL_TLS_MAX_VERSION": "TLSv1_2"}
+@pytest.mark.parametrize(("server", "section"), [("GENERAL", "general"), ("DP_SERVER", "dpServer")])
+def test_the_newest_version_is_not_older_than_the_oldest(server: str, section: str) -> None:
+    environ = {f"KUMA_{server}_TLS_MIN_VERSION": "TLSv1_3"}
+    environ[f"KUMA_{server}_TLS_MAX_VERSION"] = "TLSv1_2"
     (problem,) = problems(environ=environ)
     assert problem.code == "config-tls-versions"
+    assert problem.message.startswith(f"{section}.tlsMaxVersion is TLSv1_2")
 
 
 @pytest.mark.parametrize("version", ["TLSv1_0", "TLSv1_1"])

@@ -62,6 +62,30 @@ def test_a_duration_is_above_zero_and_has_a_unit(value: object) -> None:
         forms.DURATION.read(value)
 
 
+@pytest.mark.parametrize(("value", "seconds"), [("0s", 0), ("0", 0), ("10s", 10)])
+def test_a_delay_may_be_none(value: str, seconds: float) -> None:
+    assert forms.DELAY.read(value) == timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize("value", ["", "-1s", "1", "1d", 5, 0, True])
+def test_a_delay_is_not_negative_and_has_a_unit(value: object) -> None:
+    with pytest.raises(MalformedError, match="must be a time in quotes"):
+        forms.DELAY.read(value)
+
+
+@pytest.mark.parametrize("value", ["cp.example.com", "10.0.0.1", "fd00::1", "localhost"])
+def test_a_server_is_a_name_or_an_address(value: str) -> None:
+    assert forms.SERVER.read(value) == value
+
+
+@pytest.mark.parametrize(
+    "value", ["", "cp:5678", "[::1]", "https://cp", "/run/cp", "@cp", "a,b", "$HOST"]
+)
+def test_a_server_is_one_alone(value: object) -> None:
+    with pytest.raises(MalformedError, match="must be the name or address of a host alone"):
+        forms.SERVER.read(value)
+
+
 @pytest.mark.parametrize("value", ["0.0.0.0", "127.0.0.1", "::", "::1", "fe80::1%eth0"])
 def test_an_interface_is_an_address(value: str) -> None:
     assert forms.INTERFACE.read(value) == value

@@ -23,7 +23,7 @@ def test_a_variable_that_resembles_nothing_gets_no_guess() -> None:
     assert "Did you mean" not in warning
 
 
-@pytest.mark.parametrize("name", ["KUMA_DP_SERVER_PORT", "KMESH_LIMITS_DEFAULT_ZONES"])
+@pytest.mark.parametrize("name", ["KUMA_INTER_CP_SERVER_PORT", "KMESH_LIMITS_DEFAULT_ZONES"])
 def test_a_variable_that_only_kuma_uses_is_noted(name: str) -> None:
     found = loaded(environ={name: "secret"})
     expected = f"config-unused: the environment sets '{name}', known, but not used by this version"

@@ -45,6 +45,39 @@ EVERY_VARIABLE = {
     "KUMA_DP_SERVER_AUTHN_DP_PROXY_DP_TOKEN_VALIDATOR_USE_SECRETS": "true",
     "KUMA_DP_SERVER_AUTHN_ZONE_PROXY_ZONE_TOKEN_ENABLE_ISSUER": "false",
     "KUMA_DP_SERVER_AUTHN_ZONE_PROXY_ZONE_TOKEN_VALIDATOR_USE_SECRETS": "true",
+    "KMESH_DP_SERVER_INTERFACE": "::",
+    "KMESH_DP_SERVER_LIMITS_CONNECTIONS": "3000",
+    "KMESH_DP_SERVER_LIMITS_CONNECTIONS_PER_ADDRESS": "2000",
+    "KUMA_DP_SERVER_AUTHN_DP_PROXY_TYPE": "none",
+    "KUMA_DP_SERVER_AUTHN_ENABLE_RELOADABLE_TOKENS": "true",
+    "KUMA_DP_SERVER_AUTHN_ZONE_PROXY_TYPE": "none",
+    "KUMA_DP_SERVER_HDS_CHECK_HEALTHY_THRESHOLD": "2",
+    "KUMA_DP_SERVER_HDS_CHECK_INTERVAL": "3s",
+    "KUMA_DP_SERVER_HDS_CHECK_NO_TRAFFIC_INTERVAL": "4s",
+    "KUMA_DP_SERVER_HDS_CHECK_TIMEOUT": "5s",
+    "KUMA_DP_SERVER_HDS_CHECK_UNHEALTHY_THRESHOLD": "3",
+    "KUMA_DP_SERVER_HDS_ENABLED": "false",
+    "KUMA_DP_SERVER_HDS_INTERVAL": "6s",
+    "KUMA_DP_SERVER_HDS_REFRESH_INTERVAL": "7s",
+    "KUMA_DP_SERVER_PORT": "5778",
+    "KUMA_DP_SERVER_READ_HEADER_TIMEOUT": "8s",
+    "KUMA_DP_SERVER_TLS_CERT_FILE": "/etc/kong-mesh/dp.crt",
+    "KUMA_DP_SERVER_TLS_CIPHER_SUITES": "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
+    "KUMA_DP_SERVER_TLS_KEY_FILE": "/etc/kong-mesh/dp.key",
+    "KUMA_DP_SERVER_TLS_MAX_VERSION": "TLSv1_3",
+    "KUMA_DP_SERVER_TLS_MIN_VERSION": "TLSv1_2",
+    "KUMA_BOOTSTRAP_SERVER_PARAMS_ADMIN_ACCESS_LOG_PATH": "/var/log/envoy-admin.log",
+    "KUMA_BOOTSTRAP_SERVER_PARAMS_ADMIN_ADDRESS": "::1",
+    "KUMA_BOOTSTRAP_SERVER_PARAMS_ADMIN_PORT": "9902",
+    "KUMA_BOOTSTRAP_SERVER_PARAMS_XDS_CONNECT_TIMEOUT": "9s",
+    "KUMA_BOOTSTRAP_SERVER_PARAMS_XDS_HOST": "cp.example",
+    "KUMA_BOOTSTRAP_SERVER_PARAMS_XDS_PORT": "443",
+    "KMESH_XDS_DELTA": "true",
+    "KMESH_XDS_FULL_PASS_INTERVAL": "10m",
+    "KUMA_XDS_DATAPLANE_DEREGISTRATION_DELAY": "0s",
+    "KUMA_XDS_SERVER_DATAPLANE_CONFIGURATION_REFRESH_INTERVAL": "2s",
+    "KUMA_XDS_SERVER_DATAPLANE_STATUS_FLUSH_INTERVAL": "3s",
+    "KUMA_XDS_SERVER_NACK_BACKOFF": "1s",
     "KUMA_API_SERVER_CORS_ALLOWED_DOMAINS": r"https://a\.example,https://b\.example",
     "KUMA_API_SERVER_BASE_PATH": "/mesh",
     "KUMA_API_SERVER_READ_ONLY": "true",
@@ -58,6 +91,10 @@ EVERY_VARIABLE = {
     "KUMA_DEFAULTS_SKIP_HOSTNAME_GENERATORS": "true",
     "KUMA_DEFAULTS_SKIP_MESH_CREATION": "true",
     "KUMA_DEFAULTS_SKIP_TENANT_RESOURCES": "true",
+    "KUMA_DNS_SERVER_CIDR": "10.9.0.0/16",
+    "KUMA_DNS_SERVER_DOMAIN": "internal",
+    "KUMA_DNS_SERVER_SERVICE_VIP_ENABLED": "false",
+    "KUMA_DNS_SERVER_SERVICE_VIP_PORT": "8080",
     "KUMA_GENERAL_TLS_CERT_FILE": "/etc/kong-mesh/tls.crt",
     "KUMA_GENERAL_TLS_KEY_FILE": "/etc/kong-mesh/tls.key",
     "KUMA_GENERAL_TLS_MIN_VERSION": "TLSv1_2",
@@ -69,6 +106,7 @@ EVERY_VARIABLE = {
     "KUMA_METRICS_MESH_MIN_RESYNC_INTERVAL": "500ms",
     "KUMA_METRICS_ZONE_IDLE_TIMEOUT": "2m",
     "KUMA_RUNTIME_UNIVERSAL_DATAPLANE_CLEANUP_AGE": "1h",
+    "KUMA_RUNTIME_UNIVERSAL_VIP_REFRESH_INTERVAL": "1s",
     "KUMA_RUNTIME_UNIVERSAL_ZONE_RESOURCE_CLEANUP_AGE": "2h",
     "KUMA_MULTIZONE_ZONE_DISABLE_ORIGIN_LABEL_VALIDATION": "true",
     "KUMA_MULTIZONE_ZONE_GLOBAL_ADDRESS": "grpcs://global:5685",
@@ -192,6 +230,12 @@ def test_every_variable_reaches_its_setting() -> None:
     for row in rows():
         if row.path in GRANTS:
             assert value_at(settings, row.attributes) == ("somebody",)
+    proxies = settings.dp_server
+    assert (proxies.interface, proxies.port) == ("::", 5778)
+    assert (proxies.authn.dp_proxy.type, proxies.authn.zone_proxy.type) == ("none", "none")
+    assert proxies.hds.check_defaults.timeout == timedelta(seconds=5)
+    assert settings.bootstrap_server.params.xds_host == "cp.example"
+    assert settings.xds_server.dataplane_deregistration_delay == timedelta(0)
     assert settings.api_server.auth.client_certs_dir == Path("/etc/kong-mesh/clients")
     assert settings.general.tls_key_file == Path("/etc/kong-mesh/tls.key")
     assert not settings.api_server.authn.localhost_is_admin

@@ -31,11 +31,16 @@ OURS = {
     "apiServer.limits.unreadAnswersMebibytes",
     "admission.socket",
     "diagnostics.interface",
+    "dpServer.interface",
+    "dpServer.limits.connections",
+    "dpServer.limits.connectionsPerAddress",
     "log.level",
     "store.postgres.passwordFile",
     "store.postgres.waitSeconds",
     "store.quota.bytes",
     "store.quota.items",
+    "xdsServer.delta",
+    "xdsServer.fullPassInterval",
 }
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from support.daemons.daemon import Daemon, eventually, running
+from support.daemons.hanging_files import hanging
 from support.licenses.licenses import keyring_json, license_document
 
 pytestmark = pytest.mark.system
@@ -78,6 +79,15 @@ def test_a_signal_reloads_and_the_service_manager_sees_it(tmp_path: Path) -> Non
         eventually("ready again", lambda: daemon.notifications.count("READY=1") == 2)
         assert any(line.startswith("MONOTONIC_USEC=") for line in daemon.notifications)
         assert _allowed(daemon) == 20
+
+
+def test_a_reload_that_hangs_on_a_dead_mount_does_not_hold_up_the_end(tmp_path: Path) -> None:
+    with licensed(tmp_path) as (daemon, path), hanging(path) as hangs:
+        daemon.send_signal(signal.SIGHUP)
+        hangs()
+        daemon.send_signal(signal.SIGHUP)  # it waits for the first
+        assert daemon.stop(signal.SIGTERM) == 0
+        assert "stopping: SIGTERM" in daemon.stderr
 
 
 def test_the_api_reloads_and_answers_what_changed(tmp_path: Path) -> None:

@@ -65,3 +65,36 @@ def test_a_setting_refuses_unknown_members_of_everybody(tmp_path: Path) -> None:
         ]
         assert put(daemon, "/meshes/m", {"type": "Mesh", "name": "m"}).status == 201
         assert put(daemon, PATH, DENY).status == 201
+
+
+def test_a_write_without_a_dry_run_refuses_to_be_tried_out_and_does_nothing(
+    tmp_path: Path,
+) -> None:
+    """Every one that the document of the API names, so that none ignores the word in silence."""
+    named = {"mesh": "default", "name": "x", "series": "user", "serial": "1", "token": "t"}
+    with running(tmp_path) as daemon:
+        keys = daemon.api("GET", "/signing-keys").json
+        secrets = daemon.api("GET", "/meshes/default/secrets").json["total"]
+        document = daemon.api("GET", "/api-docs/openapi.json").json
+        asked: list[str] = []
+        for path, methods in document["paths"].items():
+            for method in methods.keys() & {"delete", "patch", "post", "put"}:
+                takes = [each.get("$ref", "") for each in methods[method].get("parameters", ())]
+                if any(each.endswith("/dryRunQuery") for each in takes):
+                    continue
+                target = path.format_map(named)
+                answer = daemon.api(method.upper(), f"{target}?dryRun=true", JSON, b"{}")
+                assert answer.status in {400, 405}, (method, path, answer)
+                if answer.status == 400:
+                    (wrong,) = answer.json["invalid_parameters"]
+                    assert wrong == {
+                        "field": "dryRun",
+                        "reason": "this request has no such parameter",
+                    }
+                    asked.append(path)
+        assert {"/tokens/user", "/license/reload", "/sealing-key/rotate"} <= {*asked}
+        assert daemon.api("GET", "/signing-keys").json == keys
+        assert daemon.api("GET", "/meshes/default/secrets").json["total"] == secrets
+        for other in ("dryrun=true", "dry-run=1", "strict=true"):
+            answer = daemon.api("POST", f"/tokens/user?{other}", JSON, b'{"name":"a"}')
+            assert answer.status == 400, other

@@ -12,7 +12,7 @@ import trio.testing
 from kong_mesh_cp.core.admission.decision import RefusalCode
 from kong_mesh_cp.core.admission.seats import ProxyKind, SeatRecord
 from kong_mesh_cp.core.identity.refusal_bounds import ADMISSIONS, WINDOW_SECONDS
-from kong_mesh_cp.usecases.admission.admissions import RECLAIM_SECONDS
+from kong_mesh_cp.usecases.admission.seating import RECLAIM_SECONDS
 from support.fakes.admission import NOON, body, gateway_body, open_desk, refused, seat, take
 from support.fakes.fake_store import FakeStateStore
 from support.fakes.peers import FakePeer, attested
@@ -22,9 +22,9 @@ async def test_a_kept_seat_stays_in_the_store_for_the_next_start() -> None:
     store = FakeStateStore()
     async with open_desk(store=store) as desk:
         kept, left = await take(desk, "kept"), await take(desk, "left")
-        desk.admitting.keep(kept)
-        desk.admitting.release(kept)
-        desk.admitting.release(left)
+        desk.seating.keep(kept)
+        desk.seating.release(kept)
+        desk.seating.release(left)
         await desk.recorder.durable()
 
     assert set(store.seats) == {seat("kept")}
@@ -39,8 +39,8 @@ async def test_known_proxies_are_let_in_and_strangers_wait_for_the_window_to_end
 ) -> None:
     store = FakeStateStore(seats={record.seat: record for record in known("a", "b")})
     async with open_desk(limit=2, store=store) as desk, trio.open_nursery() as nursery:
-        desk.admitting.reserve(known("a", "b"))
-        nursery.start_soon(desk.admitting.run, known("a", "b"))
+        desk.seating.reserve(known("a", "b"))
+        nursery.start_soon(desk.seating.run, known("a", "b"))
         await take(desk, "a")
         assert (await refused(desk, body("c"))).code is RefusalCode.LICENSE_LIMIT
         await trio.sleep(RECLAIM_SECONDS - 1)
@@ -58,7 +58,7 @@ async def test_seats_held_over_midnight_are_marked_for_the_new_day(
     autojump_clock: trio.testing.MockClock,  # noqa: ARG001
 ) -> None:
     async with open_desk() as desk, trio.open_nursery() as nursery:
-        nursery.start_soon(desk.admitting.run, [])
+        nursery.start_soon(desk.seating.run, [])
         await take(desk, "a")
         await take(desk, "b")
         desk.now[0] = NOON + timedelta(days=1)
@@ -76,10 +76,10 @@ async def test_events_reach_every_held_seat_and_no_other() -> None:
         lines = Lines(), Lines()
         seats = await take(desk, "a"), await take(desk, "b")
         for held, got in zip(seats, lines, strict=True):
-            desk.admitting.attach(held, got.send_line, lambda: None)
-        desk.admitting.release(seats[1])
+            desk.seating.attach(held, lambda: None, got.send_line)
+        desk.seating.release(seats[1])
 
-        desk.admitting.broadcast({"event": "license-warning", "code": "expires-soon"})
+        desk.seating.broadcast({"event": "license-warning", "code": "expires-soon"})
 
         assert lines[0] == [b'{"event":"license-warning","code":"expires-soon"}\n']
         assert lines[1] == []
@@ -100,7 +100,7 @@ async def test_each_decision_is_counted_by_what_it_was() -> None:
         await desk.admitting.admit(gateway_body(), FakePeer())
         await refused(desk, body("a"))
 
-        assert desk.admitting.decisions == {
+        assert desk.seating.decisions == {
             ("admitted", "within-limit"): 1,
             ("admitted", "over-limit"): 1,
             ("admitted", "not-counted"): 1,
@@ -117,7 +117,7 @@ async def test_refusals_do_not_fill_the_log(
             await refused(desk, b"no admission")
         refusals = [line for line in caplog.messages if line.startswith("admission-refused")]
         assert len(refusals) == ADMISSIONS.source_lines_max
-        assert desk.admitting.decisions["refused", "malformed-request"] == 1000
+        assert desk.seating.decisions["refused", "malformed-request"] == 1000
         autojump_clock.jump(WINDOW_SECONDS)
         desk.refusals.tell_untold()
     assert caplog.messages[-1] == (
@@ -131,7 +131,7 @@ async def test_each_decision_is_one_log_line(caplog: pytest.LogCaptureFixture) -
         held = await take(desk, "a", FakePeer(attested(pid=7, uid=8, unit="a.service")))
         await refused(desk, body("b"))
         await refused(desk, b'{"mesh":"default","name":"x","forged\\nline":1}')
-        desk.admitting.release(held)
+        desk.seating.release(held)
 
     assert caplog.messages == [
         (

@@ -48,7 +48,7 @@ def test_any_bytes_get_a_line_of_json_or_a_refusal_of_the_closed_set(bodies: lis
                 else:
                     assert answer.count(b"\n") == 1
                     assert json.loads(answer)["decision"] == "admitted"
-            assert desk.admitting.active == 0
+            assert desk.seating.active == 0
 
     trio.run(ask)
 

@@ -29,7 +29,7 @@ async def test_a_mesh_that_is_deleted_while_the_process_is_looked_at_gives_no_se
 
         assert answer.code is RefusalCode.MESH_NOT_FOUND
         assert answer.meshes == ("other",)
-        assert desk.admitting.active == 0
+        assert desk.seating.active == 0
         await desk.recorder.durable()
         assert not desk.store.seats
 

@@ -12,5 +12,5 @@ async def test_nobody_joins_a_global_control_plane() -> None:
         for asked in (body(), gateway_body(), b"not even JSON"):
             assert await refused(desk, asked) is NO_PROXIES_JOIN_GLOBAL
             assert await desk.admitting.try_out(asked, FakePeer()) is NO_PROXIES_JOIN_GLOBAL
-        assert desk.admitting.decisions == {("refused", "global-control-plane"): 3}
-        assert desk.admitting.active == 0
+        assert desk.seating.decisions == {("refused", "global-control-plane"): 3}
+        assert desk.seating.active == 0

@@ -9,7 +9,7 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from kong_mesh_cp.core.resources.key import ResourceKey
-from kong_mesh_cp.usecases.admission.admissions import RECLAIM_SECONDS
+from kong_mesh_cp.usecases.admission.seating import RECLAIM_SECONDS
 from kong_mesh_cp.usecases.ports.resource_store import Delete, Put
 from support.fakes.admission import furnished, open_desk, seat, services, take
 from support.fakes.attending import (
@@ -79,7 +79,7 @@ async def test_what_the_next_run_takes_over_while_it_is_removed_is_left_to_that_
             await next_run.adopt(seat("backend-1"))
 
         store.meanwhile = ("AdmissionRegistration", take_over)
-        first.admitting.release(held)
+        first.seating.release(held)
         await settled()
 
         assert document(first, "AdmissionRegistration")["instance"] == "run-2"
@@ -109,7 +109,7 @@ async def test_what_another_control_plane_registers_anew_meanwhile_is_left_to_it
             await store.apply([Delete(key=dataplane), *puts])
 
         store.meanwhile = ("AdmissionRegistration", register_anew)
-        first.admitting.release(held)
+        first.seating.release(held)
         await settled()
 
         assert stored(first) == ["backend-1"]
@@ -130,7 +130,7 @@ async def test_a_proxy_that_comes_back_keeps_its_dataplane_until_it_leaves(
             await trio.sleep(RECLAIM_SECONDS)
             assert stored(second) == ["backend-1"]
 
-            second.admitting.release(held)
+            second.seating.release(held)
             await settled()
             assert stored(second) == []
 
@@ -140,7 +140,7 @@ async def test_a_proxy_that_comes_back_and_leaves_within_the_window_takes_it_alo
         await register(first)
         async with crashed(first) as second:
             await wait_all_tasks_blocked()
-            second.admitting.release(await take(second))
+            second.seating.release(await take(second))
             await settled()
 
             assert stored(second) == []
@@ -187,19 +187,19 @@ async def test_what_an_operator_stored_survives_everything() -> None:
         await apply(first, sidecar())
         await take(first)
         async with crashed(first) as second:
-            second.admitting.release(await take(second))
+            second.seating.release(await take(second))
             await trio.sleep(RECLAIM_SECONDS + 1)
 
             assert stored(second) == ["backend-1"]
-            assert second.admitting.occupancy().reserved == 0
+            assert second.seating.occupancy().reserved == 0
 
 
 async def test_a_control_plane_that_stops_keeps_what_its_proxies_registered() -> None:
     async with open_desk() as first:
         held = await register(first)
         await settled()
-        first.admitting.keep(held)
-        first.admitting.release(held)
+        first.seating.keep(held)
+        first.seating.release(held)
         await settled()
 
         assert stored(first) == ["backend-1"]

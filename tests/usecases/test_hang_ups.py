@@ -26,7 +26,7 @@ async def test_a_client_that_is_gone_while_it_registers_leaves_nothing() -> None
         await settled()
 
         assert scope.cancelled_caught
-        assert desk.admitting.active == 0
+        assert desk.seating.active == 0
         assert stored(desk) == []
 
 
@@ -65,6 +65,6 @@ async def test_a_dataplane_that_is_stored_after_its_client_hung_up_is_removed() 
             ChangeKind.DELETED,
         ]
         assert stored(desk) == stored(desk, "AdmissionRegistration") == []
-        assert desk.admitting.active == 0
+        assert desk.seating.active == 0
         await desk.recorder.durable()
         assert not desk.store.seats

@@ -12,7 +12,7 @@ from trio.testing import wait_all_tasks_blocked
 
 from kong_mesh_cp.core.admission.decision import RefusalCode, Refused
 from kong_mesh_cp.core.admission.seats import ProxyKind, SeatId, SeatRecord
-from kong_mesh_cp.usecases.admission.admissions import HeldSeat
+from kong_mesh_cp.usecases.admission.seating import HeldSeat
 from kong_mesh_cp.usecases.admission.shared_seats import LOOK_SECONDS
 from kong_mesh_cp.usecases.ports.resource_store import SLOT_RENEWAL_SECONDS
 from support.fakes.admission import NOON, Desk, body, gateway_body, open_desk, seat, take
@@ -112,7 +112,7 @@ async def test_a_seat_that_comes_free_during_a_renewal_is_given_back_at_the_next
         held = await take(both.one, "a")
 
         async def leave() -> None:
-            both.one.admitting.release(held)
+            both.one.seating.release(held)
 
         both.slots.meanwhile["renew"] = leave
         await trio.sleep(RENEWED)
@@ -168,7 +168,7 @@ async def test_a_proxy_that_moves_here_during_a_renewal_is_not_lost_to_where_it_
         (connection,) = arrived
         assert not connection.ended
         assert both.table.of("one") == {"a"}
-        assert both.one.admitting.occupancy().active == 1
+        assert both.one.seating.occupancy().active == 1
 
 
 async def test_one_who_leaves_while_its_seat_is_looked_for_has_not_lost_it(
@@ -179,7 +179,7 @@ async def test_one_who_leaves_while_its_seat_is_looked_for_has_not_lost_it(
         await take(both.two, "a")
 
         async def leave() -> None:
-            both.one.admitting.release(held)
+            both.one.seating.release(held)
 
         both.slots.meanwhile["regain"] = leave
         await trio.sleep(RENEWED)

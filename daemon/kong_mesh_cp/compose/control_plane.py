@@ -38,6 +38,7 @@ from kong_mesh_cp.usecases.admission.mesh_directory import StoredMeshes
 from kong_mesh_cp.usecases.admission.presence import Presence
 from kong_mesh_cp.usecases.admission.proxy_directory import ProxyDirectory
 from kong_mesh_cp.usecases.admission.seat_recording import SeatRecorder
+from kong_mesh_cp.usecases.admission.seating import Seating
 from kong_mesh_cp.usecases.admission.shared_seats import SharedSeats
 from kong_mesh_cp.usecases.following.replica import Replica
 from kong_mesh_cp.usecases.identity.auditing import Refusals
@@ -65,6 +66,7 @@ class ControlPlane:
     sources: LicenseSources
     licensing: LicenseHolder
     admitting: Admissions
+    seating: Seating
     recorder: SeatRecorder
     presence: Presence
     plane: str  # this control plane, among all on the store
@@ -98,7 +100,7 @@ class ControlPlane:
         async with self._reading:
             readings = await self._read_sources()
             # What holders of seats hear must count the seats of this moment, not of the last tick.
-            self.licensing.tick(self.admitting.active)
+            self.licensing.tick(self.seating.active)
             return self.licensing.reload(cause, readings)
 
     async def check_restart(self) -> None:
@@ -138,7 +140,7 @@ class ControlPlane:
 
     def status(self) -> str:
         """For systemd. What keeps it from being ready comes first."""
-        line = self.licensing.status_line(self.admitting.active)
+        line = self.licensing.status_line(self.seating.active)
         failure = self.failure
         if failure is not None:
             return f"NOT READY: {failure.code}; {line}"
@@ -161,22 +163,32 @@ async def assemble(prepared: Prepared, state: OpenState) -> ControlPlane:
     await meshes.read()
     presence = _presence(prepared.settings, replica, meshes)
     admission_refusals = Refusals(ADMISSIONS, clocks.boot_clock)
-    admitting = _admitting(
-        prepared, ledger, recorder, presence, meshes, refusals=admission_refusals, shared=shared
+    seating = Seating(
+        ledger=ledger,
+        license_in_force=licensing,
+        recorder=recorder,
+        presence=presence,
+        wall_clock=clocks.wall_clock,
+        shared=shared,
     )
-    presence.end_seat = admitting.end_seat
+    prepared.herald.listener = seating.broadcast
+    admitting = _admitting(
+        prepared, seating, recorder, presence, meshes, refusals=admission_refusals
+    )
+    presence.end_seat = seating.end_seat
     if shared is not None:
-        shared.lose = admitting.lose
-    admitting.reserve(expected)
+        shared.lose = seating.lose
+    seating.reserve(expected)
     authority_ends = AuthorityEnds()
     plane: ControlPlane
 
     def full_license() -> Mapping[str, object]:
-        return licensing.full_view(admitting.occupancy()).document()
+        return licensing.full_view(seating.occupancy()).document()
 
     index = _index(await store.cluster_id())
     admission = AdmissionSocket(
         admitting,
+        seating,
         LicenseCalls(document=full_license, reload=lambda: plane.reload("admission socket")),
         own_uid=os.getuid(),
         refusals=admission_refusals,
@@ -188,6 +200,7 @@ async def assemble(prepared: Prepared, state: OpenState) -> ControlPlane:
         sources=prepared.sources,
         licensing=licensing,
         admitting=admitting,
+        seating=seating,
         recorder=recorder,
         presence=presence,
         plane=state.plane,
@@ -200,7 +213,7 @@ async def assemble(prepared: Prepared, state: OpenState) -> ControlPlane:
         admission_refusals=admission_refusals,
         api=RestApi(
             index=index,
-            public_license=lambda: licensing.public_view(admitting.active).document(),
+            public_license=lambda: licensing.public_view(seating.active).document(),
             full_license=full_license,
             reload_license=lambda: plane.reload("POST /license/reload"),
             config=lambda: json_text(prepared.config),
@@ -212,7 +225,7 @@ async def assemble(prepared: Prepared, state: OpenState) -> ControlPlane:
         diagnostics=build_diagnostics(
             ready=lambda: plane.ready,
             why_not=lambda: plane.why_not_ready,
-            metrics=lambda: exposition(licensing, admitting, recorder, presence, authority_ends),
+            metrics=lambda: exposition(licensing, seating, recorder, presence, authority_ends),
         ),
     )
     licensing.in_the_way = plane.in_the_way
@@ -262,29 +275,24 @@ async def _begin(
 
 def _admitting(
     prepared: Prepared,
-    ledger: SeatLedger,
+    seating: Seating,
     recorder: SeatRecorder,
     presence: Presence,
     meshes: StoredMeshes,
     *,
     refusals: Refusals,
-    shared: SharedSeats | None,
 ) -> Admissions:
-    admissions = Admissions(
+    return Admissions(
         zone=prepared.settings.multizone.zone.name,
-        ledger=ledger,
+        seating=seating,
         meshes=meshes,
         rules=IdentityRules(prepared.settings.admission.rules, machine_id=machine_id()),
         license_in_force=prepared.licensing,
         recorder=recorder,
         presence=presence,
-        wall_clock=clocks.wall_clock,
         refusals=refusals,
         closed=NO_PROXIES_JOIN_GLOBAL if prepared.settings.mode == "global" else None,
-        shared=shared,
     )
-    prepared.herald.listener = admissions.broadcast
-    return admissions
 
 
 def _index(cluster_id: str) -> Index:

@@ -5,32 +5,32 @@ from __future__ import annotations
 from kong_mesh_cp import __version__
 from kong_mesh_cp.core.formats.prometheus_text import MetricFamily, Sample, metrics_text
 from kong_mesh_cp.core.versions import WIRE_VERSION
-from kong_mesh_cp.usecases.admission.admissions import Admissions
 from kong_mesh_cp.usecases.admission.presence import Presence
 from kong_mesh_cp.usecases.admission.quota_metrics import quota_metrics
 from kong_mesh_cp.usecases.admission.seat_recording import SeatRecorder
+from kong_mesh_cp.usecases.admission.seating import Seating
 from kong_mesh_cp.usecases.license.holder import LicenseHolder
 from kong_mesh_cp.usecases.upkeep.authority_ends import AuthorityEnds
 
 
 def exposition(
     licensing: LicenseHolder,
-    admitting: Admissions,
+    seating: Seating,
     recorder: SeatRecorder,
     presence: Presence,
     authority_ends: AuthorityEnds,
 ) -> str:
     """The Prometheus text of this moment."""
-    occupancy = admitting.occupancy()
+    occupancy = seating.occupancy()
     families = [
-        *licensing.metrics(admitting.active),
+        *licensing.metrics(seating.active),
         MetricFamily(
             "kong_mesh_admissions_total",
             "counter",
             "Answers to requests for a seat, by decision and code.",
             tuple(
                 Sample(count, (("decision", decision), ("code", code)))
-                for (decision, code), count in admitting.decisions.items()
+                for (decision, code), count in seating.decisions.items()
             ),
         ),
         MetricFamily(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import trio
@@ -101,7 +102,7 @@ class _Run:
     async def until_stopped(self, signals: AsyncIterator[int]) -> None:
         """Accepting stops at once; conversations get DRAIN_SECONDS; then the state is written."""
         plane = self._plane
-        plane.licensing.log_start(plane.admitting.active)
+        plane.licensing.log_start(plane.seating.active)
         async with trio.open_nursery() as background:
             background.start_soon(self._tick)
             background.start_soon(self._check_restart)
@@ -134,7 +135,7 @@ class _Run:
         with trio.move_on_after(LAST_FLUSH_SECONDS_MAX):
             for wing in self._wings:
                 await wing.flush()
-        occupancy = plane.admitting.occupancy()
+        occupancy = plane.seating.occupancy()
         kept = occupancy.active + occupancy.reserved
         log.info("stopped: seats kept for their proxies: %d", kept)
 
@@ -179,10 +180,21 @@ class _Run:
         )
 
     async def _obey(self, signals: AsyncIterator[int]) -> None:
-        async for number in signals:
-            if number != signal.SIGHUP:
-                log.info("stopping: %s", signal.Signals(number).name)
-                return
+        # One reload more may wait: it reads what is there when its turn comes.
+        ask, asked = trio.open_memory_channel[None](1)
+        async with trio.open_nursery() as reloading:
+            reloading.start_soon(self._reload_when, asked)
+            async for number in signals:
+                if number != signal.SIGHUP:
+                    log.info("stopping: %s", signal.Signals(number).name)
+                    # A mount that hangs keeps its thread, and not the stop.
+                    reloading.cancel_scope.cancel()
+                    return
+                with suppress(trio.WouldBlock):
+                    ask.send_nowait(None)
+
+    async def _reload_when(self, asked: AsyncIterable[None]) -> None:
+        async for _ in asked:
             started = self._plane.serving  # the end of a reload says that it is ready, too
             if started:
                 self._manager.reloading()
@@ -196,7 +208,7 @@ class _Run:
 
     async def _tick(self) -> None:
         while True:
-            self._plane.licensing.tick(self._plane.admitting.active)
+            self._plane.licensing.tick(self._plane.seating.active)
             self._manager.status(self._plane.status())
             self._plane.tell_untold()
             await self._save_clock()

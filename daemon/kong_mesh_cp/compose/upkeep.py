@@ -1,9 +1,12 @@
-"""Wires what looks after the resources of an open store: insights, and proxies that stay away.
+"""Wires what looks after the resources of an open store: insights, names, and proxies that
+stay away.
 
 Imported when everything serves already, so that no start waits for it.
 """
 
 from __future__ import annotations
+
+from ipaddress import ip_network
 
 import trio
 
@@ -21,6 +24,10 @@ from kong_mesh_cp.usecases.upkeep.liveness_upkeep import (
     CleanupAges,
     ConnectionCloser,
     IdleTimeouts,
+)
+from kong_mesh_cp.usecases.upkeep.virtual_address_upkeep import (
+    VirtualAddressRules,
+    VirtualAddressUpkeep,
 )
 
 
@@ -57,6 +64,7 @@ async def look_after(settings: Settings, replica: Replica, ends: AuthorityEnds) 
         ),
         clocks.wall_clock,
     )
+    names = VirtualAddressUpkeep(replica, _virtual_addresses(settings), clocks.wall_clock)
     authorities = ProvidedAuthorities(store, read_authority_file)
     watch = AuthorityWatch(replica, authorities, ends, clocks.wall_clock)
     async with trio.open_nursery() as nursery:
@@ -65,3 +73,15 @@ async def look_after(settings: Settings, replica: Replica, ends: AuthorityEnds) 
         nursery.start_soon(closer.run)
         if not is_global:
             nursery.start_soon(collector.run)
+            nursery.start_soon(names.run)
+
+
+def _virtual_addresses(settings: Settings) -> VirtualAddressRules:
+    dns = settings.dns_server
+    return VirtualAddressRules(
+        network=ip_network(dns.CIDR),
+        domain=dns.domain,
+        service_names=dns.service_vip_enabled,
+        zone=settings.multizone.zone.name,
+        interval=settings.runtime.universal.vip_refresh_interval.total_seconds(),
+    )

@@ -50,12 +50,11 @@ def remarks(settings: Settings) -> Iterator[Problem]:
 
 
 def _ports(settings: Settings) -> Iterator[Problem]:
-    http, https, diagnostics = (
-        settings.api_server.http,
-        settings.api_server.https,
-        settings.diagnostics,
-    )
+    http, https = settings.api_server.http, settings.api_server.https
+    diagnostics, proxies = settings.diagnostics, settings.dp_server
     servers = [("diagnostics.serverPort", diagnostics.interface, diagnostics.server_port)]
+    if settings.mode != "global":
+        servers.append(("dpServer.port", proxies.interface, proxies.port))
     if https.enabled:
         servers.insert(0, ("apiServer.https.port", https.interface, https.port))
     if http.enabled:
@@ -78,6 +77,8 @@ def _tls(settings: Settings) -> Iterator[Problem]:
     general, https = settings.general, settings.api_server.https
     yield from _half("general", general.tls_cert_file, general.tls_key_file)
     yield from _half("apiServer.https", https.tls_cert_file, https.tls_key_file)
+    proxies = settings.dp_server
+    yield from _half("dpServer", proxies.tls_cert_file, proxies.tls_key_file)
     if https.require_client_cert and not _knows_clients(settings):
         yield Problem(
             "config-tls-incomplete",
@@ -85,13 +86,16 @@ def _tls(settings: Settings) -> Iterator[Problem]:
             "Name a file with their authorities in apiServer.https.tlsCaFile, or a folder in "
             "apiServer.auth.clientCertsDir.",
         )
-    latest = general.tls_max_version
-    if latest and VERSIONS.index(latest) < VERSIONS.index(general.tls_min_version):
-        yield Problem(
-            "config-tls-versions",
-            f"general.tlsMaxVersion is {latest}, older than general.tlsMinVersion",
-            "Remove one of the two.",
-        )
+    for section, earliest, latest in (
+        ("general", general.tls_min_version, general.tls_max_version),
+        ("dpServer", proxies.tls_min_version, proxies.tls_max_version),
+    ):
+        if earliest and latest and VERSIONS.index(latest) < VERSIONS.index(earliest):
+            yield Problem(
+                "config-tls-versions",
+                f"{section}.tlsMaxVersion is {latest}, older than {section}.tlsMinVersion",
+                "Remove one of the two.",
+            )
 
 
 def _postgres(postgres: PostgresSettings) -> Iterator[Problem]:

@@ -144,13 +144,26 @@ def whole_number(
 
 
 def _duration(value: object) -> timedelta:
-    try:
-        nanoseconds = parse_duration(value) if isinstance(value, str) else 0
-    except DurationError:
-        nanoseconds = 0
-    if nanoseconds < MICROSECOND:
+    found = _time(value)
+    if not found:
         raise must_be(DURATION.expected)
-    return timedelta(microseconds=nanoseconds // MICROSECOND)
+    return found
+
+
+def _delay(value: object) -> timedelta:
+    found = _time(value)
+    if found is None:
+        raise must_be(DELAY.expected)
+    return found
+
+
+def _time(value: object) -> timedelta | None:
+    """A time that is not negative, as Go writes it, in whole microseconds."""
+    try:
+        nanoseconds = parse_duration(value) if isinstance(value, str) else -1
+    except DurationError:
+        return None
+    return None if nanoseconds < 0 else timedelta(microseconds=nanoseconds // MICROSECOND)
 
 
 def _interface(value: object) -> str:
@@ -231,6 +244,13 @@ def _host(value: object) -> str:
     return text
 
 
+def _server(value: object) -> str:
+    text = _plain(value, SERVER.expected)
+    if not _is_host(text):
+        raise must_be(SERVER.expected)
+    return text
+
+
 def _is_host(text: str) -> bool:
     if _HOST_NAME.fullmatch(text):
         return True
@@ -293,6 +313,7 @@ def one_of(
 BOOLEAN = Form("true or false", _boolean, words=("true", "false"))
 PORT = Form(f"a port number from 0 to {PORT_MAX} (0: any free port)", _port)
 DURATION = Form("a time above zero in quotes, such as 1s, 5m or 72h", _duration)
+DELAY = Form("a time in quotes, such as 0s, 1s or 5m", _delay)
 INTERFACE = Form("an IP address, such as 127.0.0.1 or ::1 (0.0.0.0 and :: mean all)", _interface)
 ZONE_NAME = Form("a name of at most 63 lower-case letters, digits and inner hyphens", _zone)
 DIRECTORY = Form(
@@ -312,6 +333,7 @@ SECRET_FILE = Form(
     is_path=True,
 )
 HOST = Form("the name or address of a host alone, or the folder of a socket", _host)
+SERVER = Form("the name or address of a host alone", _server)
 DATABASE = Form("the name of a database alone", _database)
 ROLE = Form("the name of a user alone", _role)
 ADDRESS = Form("an address without a user in it", _address)

@@ -13,11 +13,13 @@ from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.settings import forms
 from kong_mesh_cp.settings.access import AccessSettings
 from kong_mesh_cp.settings.admission_rules import MESH_QUOTAS, RULES
+from kong_mesh_cp.settings.data_plane.dns_server import DnsServerSettings
+from kong_mesh_cp.settings.data_plane.dp_server import DpServerSettings
+from kong_mesh_cp.settings.data_plane.envoy import BootstrapServerSettings, XdsServerSettings
 from kong_mesh_cp.settings.forms import Secret, UnsupportedError
 from kong_mesh_cp.settings.options import MEMBERS, OPTION, Row, option
 from kong_mesh_cp.settings.serving import CONNECTIONS_MAX, ApiServerSettings, GeneralSettings
 from kong_mesh_cp.settings.store import StoreSettings
-from kong_mesh_cp.settings.token_authentication import DpServerSettings
 from kong_mesh_cp.settings.upkeep import MetricsSettings, RuntimeSettings
 
 
@@ -222,6 +224,9 @@ class Settings:
     general: GeneralSettings
     api_server: ApiServerSettings = field(default_factory=ApiServerSettings)
     dp_server: DpServerSettings = field(default_factory=DpServerSettings)
+    bootstrap_server: BootstrapServerSettings = field(default_factory=BootstrapServerSettings)
+    xds_server: XdsServerSettings = field(default_factory=XdsServerSettings)
+    dns_server: DnsServerSettings = field(default_factory=DnsServerSettings)
     access: AccessSettings = field(default_factory=AccessSettings)
     diagnostics: DiagnosticsSettings = field(default_factory=DiagnosticsSettings)
     multizone: MultizoneSettings = field(default_factory=MultizoneSettings)

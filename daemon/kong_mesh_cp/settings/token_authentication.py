@@ -157,13 +157,6 @@ class DpTokenSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DpProxyAuthnSettings:
-    """How data plane proxies prove who they are."""
-
-    dp_token: DpTokenSettings = field(default_factory=DpTokenSettings)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ZoneTokenValidatorSettings:
     """Whose signatures on tokens of zone proxies are accepted."""
 
@@ -189,25 +182,3 @@ class ZoneTokenSettings:
         doc="Whether tokens of zones are signed here, rather than elsewhere.",
     )
     validator: ZoneTokenValidatorSettings = field(default_factory=ZoneTokenValidatorSettings)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ZoneProxyAuthnSettings:
-    """How zone proxies prove who they are."""
-
-    zone_token: ZoneTokenSettings = field(default_factory=ZoneTokenSettings)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DpServerAuthnSettings:
-    """How proxies of both kinds prove who they are."""
-
-    dp_proxy: DpProxyAuthnSettings = field(default_factory=DpProxyAuthnSettings)
-    zone_proxy: ZoneProxyAuthnSettings = field(default_factory=ZoneProxyAuthnSettings)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DpServerSettings:
-    """The server that proxies connect to."""
-
-    authn: DpServerAuthnSettings = field(default_factory=DpServerAuthnSettings)

@@ -73,7 +73,7 @@ class MetricsSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UniversalSettings:
-    """When the resources of proxies that stay away are removed."""
+    """What the control plane does by itself about proxies and their names."""
 
     dataplane_cleanup_age: timedelta = option(
         forms.DURATION,
@@ -86,6 +86,13 @@ class UniversalSettings:
         default=timedelta(hours=72),
         environment="KUMA_RUNTIME_UNIVERSAL_ZONE_RESOURCE_CLEANUP_AGE",
         doc="How long a zone ingress or egress may be away before it is deleted.",
+    )
+    vip_refresh_interval: timedelta = option(
+        forms.DURATION,
+        default=timedelta(milliseconds=500),
+        environment="KUMA_RUNTIME_UNIVERSAL_VIP_REFRESH_INTERVAL",
+        doc="How long it is at least between two times that new names get virtual addresses. The "
+        "first one gets its own at once.",
     )
 
 

@@ -124,8 +124,8 @@ def test_the_name_of_a_user_cannot_be_empty() -> None:
 def test_all_violations_are_reported_at_once() -> None:
     assert [each.field for each in violations(dataplane(mesh="", type="x", validFor="x"))] == [
         "mesh",
-        "type",
         "validFor",
+        "type",
     ]
     assert [each.field for each in violations(UserTokenRequest.parse(b"{}"))] == [
         "name",

@@ -9,6 +9,7 @@ import pytest
 
 from kong_mesh_cp.core.meshes.mesh_changes import (
     change_violations,
+    conf_warnings,
     creation_violations,
     secrets_in_use,
 )
@@ -241,3 +242,41 @@ def test_one_write_asks_for_a_few_keys_only() -> None:
     assert creation_violations("m", few) == []
     assert [each.field for each in creation_violations("m", many)] == ["mtls.backends"]
     assert change_violations("m", few, many) == []
+
+
+def asking(bits: int | None = None, expiration: str = "", name: str = "a") -> Mesh:
+    asked = {"RSAbits": bits, "expiration": expiration}
+    given = {key: value for key, value in asked.items() if value}
+    return mesh(made({"caCert": given} if given else {}, name), enabled="a")
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (asking(2048), asking(4096)),
+        (asking(), asking(3072)),
+        (asking(2048), asking()),
+        (asking(expiration="1y"), asking(expiration="10y")),
+    ],
+)
+def test_what_is_asked_of_an_authority_that_is_there_is_said_to_have_no_effect(
+    before: Mesh, after: Mesh
+) -> None:
+    (warning,) = conf_warnings(before, after)
+
+    assert warning.startswith(f"{CONF}.caCert: has no effect: the authority is there already")
+    assert "with a backend of another name" in warning
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (asking(2048), asking(2048)),
+        (Mesh(), asking(4096)),
+        (asking(2048, name="b"), asking(4096)),
+        (mesh(provided({}), enabled="a"), asking(4096)),
+        (asking(2048), mesh(provided({}), enabled="a")),
+    ],
+)
+def test_what_is_asked_of_a_new_authority_has_its_effect(before: Mesh, after: Mesh) -> None:
+    assert not [*conf_warnings(before, after)]

@@ -12,7 +12,7 @@ import pytest
 import trio
 
 from kong_mesh_cp.shell.admission_socket.keeping import LOOK_SECONDS, KeptSocket
-from kong_mesh_cp.shell.admission_socket.listener import bound
+from kong_mesh_cp.shell.admission_socket.listener import bound, group_of_clients
 
 pytestmark = pytest.mark.usefixtures("autojump_clock")
 
@@ -89,6 +89,49 @@ async def test_something_else_in_its_place_is_told_once_and_left_alone(
         await trio.sleep(2 * LOOK_SECONDS)
         assert code(keeper) == ""
         assert len(served) == 1
+
+
+@pytest.mark.parametrize("left", ["nothing", "a dead socket"])
+async def test_a_socket_that_had_lost_its_file_before_the_start_is_made_at_once(
+    tmp_path: Path, left: str
+) -> None:
+    """As systemd hands it over to a daemon that comes back."""
+    path, served = tmp_path / "a.sock", list[socket.socket]()
+
+    async def serve(listener: socket.socket) -> None:
+        served.append(listener)
+
+    with bound(path) as handed_over:
+        path.unlink()
+        if left != "nothing":
+            with socket.socket(socket.AF_UNIX) as dead:
+                dead.bind(os.fspath(path))
+                if left != "a dead socket":
+                    dead.listen()
+        keeper = KeptSocket(str(handed_over.getsockname()).removesuffix(".new"), serve)
+        with trio.move_on_after(LOOK_SECONDS / 2):
+            await keeper.run()
+        assert len(served) == 1
+        assert keeper.failure is None
+    assert not path.exists()
+
+
+async def test_a_socket_that_cannot_be_given_to_its_group_is_not_made(tmp_path: Path) -> None:
+    async def serve(_: socket.socket) -> None:
+        raise AssertionError("nobody could open it who should")
+
+    path = tmp_path / "a.sock"
+    with bound(path):
+        if group_of_clients() is None:
+            path.chmod(0o666)
+        else:
+            os.chown(path, -1, 54321)
+        keeper = KeptSocket(os.fspath(path), serve)
+        path.unlink()
+        with trio.move_on_after(LOOK_SECONDS / 2):
+            await keeper.run()
+    assert code(keeper) == "socket-unusable"
+    assert not path.exists()
 
 
 async def test_a_socket_without_a_file_cannot_be_taken_away(tmp_path: Path) -> None:

@@ -130,7 +130,7 @@ async def test_a_user_who_asks_too_often_is_refused(
         assert [answer.status for answer in answers] == [200] * 100 + [429] * 2
         assert problem_of(answers[-1])["code"] == "rate-limited"
         assert answers[-1].headers["retry-after"] == "1"
-        assert opened.desk.admitting.decisions == {("refused", "rate-limited"): 2}
+        assert opened.desk.seating.decisions == {("refused", "rate-limited"): 2}
         autojump_clock.jump(1)
         assert (await client.ask(get("/v1/ready"))).status == 200
 
@@ -221,7 +221,7 @@ async def test_a_request_that_takes_longer_than_two_seconds_is_ended(
         answer = await client.answer()
 
         assert (answer.status, problem_of(answer)["code"]) == (408, "too-slow")
-        assert opened.desk.admitting.active == 0
+        assert opened.desk.seating.active == 0
     assert autojump_clock.current_time() > 0
 
 
@@ -235,7 +235,7 @@ async def test_a_slow_client_and_one_that_never_reads_do_not_hold_up_others(
         await deaf.send(admission(body("deaf")))
         await opened.until_active(1)
         for number in range(2000):
-            opened.desk.admitting.broadcast({"event": "license-warning", "number": number})
+            opened.desk.seating.broadcast({"event": "license-warning", "number": number})
 
         async with opened.client() as client:
             await client.send(admission(body("quick")))

@@ -55,12 +55,12 @@ async def test_what_a_client_sends_on_its_seat_changes_nothing(tmp_path: Path) -
         await first_line(client)
 
         await client.send(get("/v1/ready"))
-        opened.desk.admitting.broadcast({"event": "license-warning", "code": "x"})
+        opened.desk.seating.broadcast({"event": "license-warning", "code": "x"})
         await client._until(b"\r\n")  # end of the first chunk
         await client._until(b"\r\n")  # size of the second
 
         assert await next_line(client) == {"event": "license-warning", "code": "x"}
-        assert opened.desk.admitting.active == 1
+        assert opened.desk.seating.active == 1
 
 
 async def test_the_last_seat_goes_to_one_of_two_and_comes_back(tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ async def test_dry_runs_decide_on_one_connection_and_take_nothing(tmp_path: Path
             answer = await client.ask(admission(body(), query="?dryRun=true"))
             assert answer.status == 200
             assert json.loads(answer.body)["decision"] == "admitted"
-        assert opened.desk.admitting.active == 0
+        assert opened.desk.seating.active == 0
 
 
 async def test_a_dry_run_says_no_in_the_same_words(tmp_path: Path) -> None:
@@ -126,7 +126,7 @@ async def test_dry_run_false_is_an_admission(tmp_path: Path) -> None:
         await client.send(admission(body(), query="?dryRun=false"))
         await first_line(client)
 
-        assert opened.desk.admitting.active == 1
+        assert opened.desk.seating.active == 1
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ async def test_a_misspelt_query_takes_no_seat(tmp_path: Path, query: str) -> Non
         answer = await opened.ask(admission(body(), query=query))
 
         assert (answer.status, problem_of(answer)["code"]) == (400, "malformed-request")
-        assert opened.desk.admitting.active == 0
+        assert opened.desk.seating.active == 0
 
 
 @pytest.mark.parametrize(
@@ -280,6 +280,28 @@ async def test_only_root_and_the_daemons_user_ask_about_keys(
     assert ("audit-refused: 403 GET" in caplog.text) is not allowed
 
 
+async def test_what_cannot_be_tried_out_takes_no_query_and_does_nothing(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    async def answer(name: str, _: Request, source: Source) -> Response:  # noqa: ARG001
+        asked.append(name)
+        return Response(200, b"{}")
+
+    async with open_socket(tmp_path, uid=0) as opened:
+        opened.admission.serve_keys(answer)
+        changes = [(path, method) for path, method, _ in KEY_CALLS if method != "GET"]
+        for path, method in [*changes, ("/v1/license/reload", "POST")]:
+            target = path.format(mesh="m", series="user", serial="1", token="t")
+            request = get(f"{target}?dryRun=true").replace(b"GET", method.encode(), 1)
+            told = await opened.ask(request)
+            assert (told.status, problem_of(told)["code"]) == (400, "malformed-request")
+        read = await opened.ask(get("/v1/signing-keys?x=y"))
+
+    assert read.status == 200
+    assert asked == ["list"]
+    assert not opened.reloads
+
+
 async def test_keys_are_not_known_before_resources_are_served(tmp_path: Path) -> None:
     async with open_socket(tmp_path, uid=0) as opened:
         told = await opened.ask(get("/v1/signing-keys"))
@@ -312,7 +334,7 @@ async def test_browsers_and_clients_of_proxies_are_not_served(tmp_path: Path, he
         answer = await opened.ask(admission(body(), header))
 
         assert (answer.status, problem_of(answer)["code"]) == (400, "malformed-request")
-        assert opened.desk.admitting.active == 0
+        assert opened.desk.seating.active == 0
 
 
 async def test_what_is_no_http_gets_a_problem_document(tmp_path: Path) -> None:
@@ -365,8 +387,8 @@ async def test_sixty_four_clients_at_once_get_five_seats(tmp_path: Path) -> None
                     if head.startswith(b"HTTP/1.1 200"):
                         await client._until(b"}\n")
                         admitted.append(name)
-                        most = max(most, opened.desk.admitting.active)
-                        assert opened.desk.admitting.active <= 5
+                        most = max(most, opened.desk.seating.active)
+                        assert opened.desk.seating.active <= 5
 
         async with trio.open_nursery() as nursery:
             for number in range(64):

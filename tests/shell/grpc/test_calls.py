@@ -9,8 +9,8 @@ import trio
 
 from kong_mesh_cp.shell.grpc.calls import Call
 from kong_mesh_cp.shell.grpc.status import GrpcError, Status
-from support.http2.grpc_peers import http2_client, serving_grpc
 from support.daemons.tls_peers import ServedTls
+from support.http2.grpc_peers import http2_client, serving_grpc
 
 
 async def test_messages_go_both_ways_until_the_client_half_closes(tmp_path: Path) -> None:

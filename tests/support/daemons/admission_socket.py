@@ -74,7 +74,7 @@ class OpenSocket:
 
     async def until_active(self, count: int) -> None:
         with trio.fail_after(HANG_SECONDS):
-            while self.desk.admitting.active != count:
+            while self.desk.seating.active != count:
                 await trio.sleep(0.001)
 
 
@@ -105,6 +105,7 @@ async def open_socket(
         calls = LicenseCalls(document=lambda: {"id": "abc"}, reload=reload)
         admission = AdmissionSocket(
             desk.admitting,
+            desk.seating,
             calls,
             own_uid=own_uid,
             refusals=desk.refusals,

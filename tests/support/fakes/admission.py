@@ -22,7 +22,7 @@ from kong_mesh_cp.core.identity.key_series import dataplane_keys
 from kong_mesh_cp.core.identity.refusal_bounds import ADMISSIONS
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.resources.kinds.mesh import Membership, ProxyConstraints
-from kong_mesh_cp.usecases.admission.admissions import RECLAIM_SECONDS, Admissions, HeldSeat
+from kong_mesh_cp.usecases.admission.admissions import Admissions
 from kong_mesh_cp.usecases.admission.dataplane_registrar import DataplaneRegistrar
 from kong_mesh_cp.usecases.admission.presence import Presence, Services
 from kong_mesh_cp.usecases.admission.proxy_directory import ProxyDirectory
@@ -30,6 +30,7 @@ from kong_mesh_cp.usecases.admission.proxy_records import ProxyRecords
 from kong_mesh_cp.usecases.admission.proxy_tokens import ProxyTokens
 from kong_mesh_cp.usecases.admission.registrations import Run
 from kong_mesh_cp.usecases.admission.seat_recording import SeatRecorder
+from kong_mesh_cp.usecases.admission.seating import RECLAIM_SECONDS, HeldSeat, Seating
 from kong_mesh_cp.usecases.admission.shared_seats import SharedSeats
 from kong_mesh_cp.usecases.identity.auditing import Refusals
 from kong_mesh_cp.usecases.identity.key_secrets import StoredKeySecrets
@@ -89,6 +90,7 @@ class FakeMeshes:
 @dataclass
 class Desk:
     admitting: Admissions
+    seating: Seating
     license: FakeLicense
     store: FakeStateStore
     recorder: SeatRecorder
@@ -191,24 +193,30 @@ async def open_desk(
     ledger = SeatLedger(quotas=quotas)
     shared = None if slots is None else SharedSeats(slots, ledger, in_force)
     presence = Presence(ProxyDirectory(api.replica), meshes, zone="default", idle_seconds=300)
+    seating = Seating(
+        ledger=ledger,
+        license_in_force=in_force,
+        recorder=recorder,
+        presence=presence,
+        wall_clock=lambda: now[0],
+        shared=shared,
+    )
     admitting = Admissions(
         zone="default",
-        ledger=ledger,
+        seating=seating,
         meshes=meshes,
         rules=IdentityRules(rules, machine_id="0123456789abcdef0123456789abcdef"),
         license_in_force=in_force,
         recorder=recorder,
         presence=presence,
-        wall_clock=lambda: now[0],
         refusals=refusals,
         closed=closed,
-        shared=shared,
     )
     if shared is not None:
         recorder.told = shared.changed
-        shared.lose = admitting.lose
-        admitting.reserve(await shared.begin(known))
-    presence.end_seat = admitting.end_seat
+        shared.lose = seating.lose
+        seating.reserve(await shared.begin(known))
+    presence.end_seat = seating.end_seat
     async with trio.open_nursery() as nursery:
         if shared is not None:
             nursery.start_soon(shared.run)
@@ -219,7 +227,18 @@ async def open_desk(
             presence.serve(services(api, keys, meshes, run, takes_over=bool(rules)))
         await wait_all_tasks_blocked()  # the names of stored Dataplanes are known
         yield Desk(
-            admitting, in_force, store, recorder, meshes, now, api, keys, presence, shared, refusals
+            admitting,
+            seating,
+            in_force,
+            store,
+            recorder,
+            meshes,
+            now,
+            api,
+            keys,
+            presence,
+            shared,
+            refusals,
         )
         nursery.cancel_scope.cancel()
 

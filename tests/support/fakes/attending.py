@@ -11,9 +11,10 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from kong_mesh_cp.core.resources.key import ResourceKey
-from kong_mesh_cp.usecases.admission.admissions import HeldSeat
 from kong_mesh_cp.usecases.admission.presence import LAG_SECONDS_MAX
+from kong_mesh_cp.usecases.admission.seating import HeldSeat
 from kong_mesh_cp.usecases.ports.resource_store import Delete
+from kong_mesh_cp.usecases.resources.write_rules import Written
 from support.fakes.admission import Desk, open_desk
 from support.fakes.peers import FakePeer
 
@@ -53,10 +54,10 @@ async def register(
     return held
 
 
-async def apply(desk: Desk, dataplane: Mapping[str, Any]) -> None:
+async def apply(desk: Desk, dataplane: Mapping[str, Any]) -> Written:
     """What an operator does with kumactl."""
     given = {key: value for key, value in dataplane.items() if key not in ("type", "mesh", "name")}
-    await desk.api.put("Dataplane", dataplane["name"], mesh=dataplane["mesh"], **given)
+    return await desk.api.put("Dataplane", dataplane["name"], mesh=dataplane["mesh"], **given)
 
 
 async def delete(desk: Desk, name: str = "backend-1", mesh: str = "default") -> None:
@@ -106,7 +107,7 @@ class Connection:
         self.events: list[dict[str, Any]] = []
         self.ended = False
         self._desk, self._held = desk, held
-        desk.admitting.attach(held, self._take, self._end)
+        desk.seating.attach(held, self._end, self._take)
 
     def _take(self, line: bytes) -> bool:
         self.events.append(json.loads(line))
@@ -114,7 +115,7 @@ class Connection:
 
     def _end(self) -> None:
         self.ended = True
-        self._desk.admitting.release(self._held)
+        self._desk.seating.release(self._held)
 
 
 @asynccontextmanager
@@ -122,8 +123,8 @@ async def crashed(first: Desk, *, run: str = "run-2") -> AsyncIterator[Desk]:
     """The next run over what `first` left, as if that had been killed."""
     records = tuple(first.store.seats.values())
     async with open_desk(store=first.store, resources=first.resources, run=("this", run)) as desk:
-        desk.admitting.reserve(records)
+        desk.seating.reserve(records)
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(desk.admitting.run, records)
+            nursery.start_soon(desk.seating.run, records)
             yield desk
             nursery.cancel_scope.cancel()

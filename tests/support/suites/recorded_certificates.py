@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 from kong_mesh_cp.core.formats.expirations import expiration_of
@@ -22,7 +23,7 @@ from kong_mesh_cp.core.resources.kinds.mesh import CertificateAuthority, Mesh
 from kong_mesh_cp.core.resources.meta import Resource, has_spec
 from kong_mesh_cp.core.resources.tags import SERVICE
 from kong_mesh_cp.core.schema.violations import root
-from kong_mesh_cp.core.xds.proxy_view import Identity, KeyPair
+from kong_mesh_cp.core.xds.proxy_view import AdminTls, Identity, KeyPair
 from kong_mesh_cp.shell.host.leaf_signing import sign_leaf
 from support.fakes.identity import rsa_key
 
@@ -43,6 +44,17 @@ def identity_for(
     uris = uris_of(mesh.name, dataplane.spec.tag_sets)
     signed = sign_leaf(authority, leaf(uris, lifetime_of(backend), NOW))
     return Identity(pair=KeyPair(*signed), authorities={mesh.name: authority.chain})
+
+
+@cache
+def admin_tls(*addresses: str) -> AdminTls:
+    """What a control plane gives to the admin listener of a proxy at `addresses`."""
+    key = rsa_key()
+    pair = ca.bundle(ca.control_plane_ca("Envoy Admin CA", key, serial=7, now=NOW), key)
+    authority = signing_authority(pair, pair, root("data"), judged=False)
+    assert isinstance(authority, SigningAuthority)
+    made = ca.admin_certificate(authority, addresses, purpose="server")
+    return AdminTls(server=KeyPair(*made), authority=authority.chain)
 
 
 def ready_services(mesh: str, resources: Resources, connected: Iterable[str]) -> frozenset[str]:

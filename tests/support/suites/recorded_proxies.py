@@ -20,24 +20,38 @@ import pytest
 from kong_mesh_cp.core.discovery.snapshots import Snapshot
 from kong_mesh_cp.core.meshes.initial_policies import policies_of_new_mesh
 from kong_mesh_cp.core.meshes.mesh_defaults import filled_in
+from kong_mesh_cp.core.meshes.virtual_addresses import allocate
+from kong_mesh_cp.core.meshes.virtual_hosts import (
+    NameSources,
+    NamingRule,
+    external_host,
+    inbound_tags,
+    named_gateways,
+    names,
+    remote_tags,
+)
+from kong_mesh_cp.core.meshes.virtual_outbounds import VirtualDestinations, destinations
 from kong_mesh_cp.core.policy.rules.destinations import Destinations
 from kong_mesh_cp.core.policy.rules.matched import MeshView
 from kong_mesh_cp.core.policy.rules.mesh_resources import gateway_of, meta_of
 from kong_mesh_cp.core.policy.rules.policy import TRAITS
 from kong_mesh_cp.core.policy.rules.specs import destination_of, policy_of
 from kong_mesh_cp.core.resources.kinds.dataplane import Dataplane
+from kong_mesh_cp.core.resources.kinds.legacy.virtual_outbound import VirtualOutbound
 from kong_mesh_cp.core.resources.kinds.mesh import Mesh
 from kong_mesh_cp.core.resources.kinds.mesh_gateway import MeshGateway
+from kong_mesh_cp.core.resources.kinds.services.external_service import ExternalService
+from kong_mesh_cp.core.resources.kinds.zone_proxies import ZoneIngress
 from kong_mesh_cp.core.resources.labels import Deployment, computed_labels
 from kong_mesh_cp.core.resources.meta import Resource, has_spec
 from kong_mesh_cp.core.resources.registry import TYPES
 from kong_mesh_cp.core.xds.generate import Generated, generate
 from kong_mesh_cp.core.xds.node_metadata import ProxyMetadata
 from kong_mesh_cp.core.xds.parts import Parts
-from kong_mesh_cp.core.xds.proxy_view import GenerationTerms, ProxyView
+from kong_mesh_cp.core.xds.proxy_view import GenerationTerms, ProxyView, admin_addresses
 from kong_mesh_cp.core.xds.world import MeshWorld, mesh_world
 from kong_mesh_cp.usecases.resources.kinds import KINDS
-from support.suites.recorded_certificates import identity_for, ready_services
+from support.suites.recorded_certificates import admin_tls, identity_for, ready_services
 from support.suites.validation_cases import shared_folder
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -132,16 +146,20 @@ def stored(
 def world_of(
     mesh: str,
     resources: Iterable[Resource[Any]],
+    *,
     zone: str = "default",
     connected: Iterable[str] = (),
+    env: Mapping[str, str] | None = None,
 ) -> MeshWorld:
-    """`connected` are the proxies that have what they need (`MESH/NAME`)."""
+    """`connected` are other proxies that have what they need (`MESH/NAME`)."""
     found = sorted(resources, key=lambda each: each.name)
     ready = ready_services(mesh, found, connected)
     own = next(each for each in found if has_spec(each, Mesh) and each.name == mesh)
     of_mesh = [each for each in found if each.mesh == mesh]
     rendered = {id(each): KINDS[each.type].render(each.spec) for each in of_mesh}
-    inner = {each: document.get("spec", document) for each, document in rendered.items()}
+    inner: dict[int, Any] = {
+        each: document.get("spec", document) for each, document in rendered.items()
+    }
     view = MeshView(
         policies=tuple(
             policy_of(meta_of(each), inner[id(each)])
@@ -161,7 +179,48 @@ def world_of(
             ]
         ),
     )
-    return mesh_world(own, of_mesh, view, zone=zone, tls_ready=ready)
+    addresses = addresses_of(mesh, found, zone, env or {})
+    return mesh_world(own, of_mesh, view, zone=zone, tls_ready=ready, addresses=addresses)
+
+
+def addresses_of(
+    mesh: str, resources: Iterable[Resource[Any]], zone: str, env: Mapping[str, str]
+) -> VirtualDestinations:
+    """What there is to call by name. `resources` are of all meshes, by name."""
+    domain = env.get("KUMA_DNS_SERVER_DOMAIN", "mesh")
+    found = list(resources)
+    own = [each for each in found if each.mesh == mesh]
+    remote = [
+        service
+        for each in found
+        if has_spec(each, ZoneIngress)
+        for service in remote_tags(each.spec, zone)
+    ]
+    sources = NameSources(
+        inbounds=[
+            tags for each in own if has_spec(each, Dataplane) for tags in inbound_tags(each.spec)
+        ],
+        remote=[tags for of, tags in remote if of == mesh],
+        external=[
+            external_host(each.name, each.spec) for each in own if has_spec(each, ExternalService)
+        ],
+        rules=[
+            NamingRule(each.name, each.created_at, each.spec)
+            for each in own
+            if has_spec(each, VirtualOutbound)
+        ],
+        gateways=[
+            listener
+            for each in found
+            if has_spec(each, MeshGateway)
+            for listener in named_gateways(each.mesh, each.name, each.spec, domain)
+        ],
+    )
+    service_names = env.get("KUMA_DNS_SERVER_SERVICE_VIP_ENABLED", "true") == "true"
+    network = ip_network(env.get("KUMA_DNS_SERVER_CIDR", "240.0.0.0/4"))
+    allocation = allocate(names(sources, service_names=service_names).hosts, {}, network, {})
+    port = int(env.get("KUMA_DNS_SERVER_SERVICE_VIP_PORT", "80"))
+    return destinations(allocation.services, domain=domain, port=port)
 
 
 def metadata_of(proxy: Any, dataplane: Dataplane, env: Mapping[str, str]) -> ProxyMetadata:
@@ -169,11 +228,11 @@ def metadata_of(proxy: Any, dataplane: Dataplane, env: Mapping[str, str]) -> Pro
     networking = dataplane.networking
     own = networking.admin.port if networking is not None and networking.admin is not None else 0
     admin_port = own or int(env.get("KUMA_BOOTSTRAP_SERVER_PARAMS_ADMIN_PORT", METADATA.admin_port))
-    names = {"dnsPort": "dns_port", "readinessPort": "readiness_port", "ipv6Enabled": "ipv6"}
-    said = {
-        names[name]: value if value is not None else 0
+    members = {"dnsPort": "dns_port", "readinessPort": "readiness_port", "ipv6Enabled": "ipv6"}
+    said: dict[str, Any] = {
+        members[name]: value if value is not None else 0
         for name, value in proxy.metadata.items()
-        if name in names
+        if name in members
     }
     return replace(
         METADATA,
@@ -186,9 +245,9 @@ def metadata_of(proxy: Any, dataplane: Dataplane, env: Mapping[str, str]) -> Pro
 
 def generated_for(case: Any, proxy: Any, parts: Parts | None = None) -> Generated:
     zone = case.env.get("KUMA_MULTIZONE_ZONE_NAME", "default")
-    resources = [*stored(case.resources, case.env)]
+    resources = list(stored(case.resources, case.env))
     connected = [each.id for each in (*case.companions, *case.proxies)]
-    world = world_of(proxy.mesh, resources, zone, connected)
+    world = world_of(proxy.mesh, resources, zone=zone, connected=connected, env=case.env)
     dataplane = world.dataplane(proxy.name)
     assert dataplane is not None
     view = ProxyView(
@@ -196,6 +255,7 @@ def generated_for(case: Any, proxy: Any, parts: Parts | None = None) -> Generate
         metadata=metadata_of(proxy, dataplane.spec, case.env),
         world=world,
         terms=GenerationTerms(internal=_internal(case.env)),
+        admin_tls=admin_tls(*admin_addresses(dataplane.spec)),
         identity=identity_for(dataplane, world.mesh, resources),
     )
     return generate(view, parts or Parts())

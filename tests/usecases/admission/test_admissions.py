@@ -8,8 +8,8 @@ import trio.testing
 
 from kong_mesh_cp.core.admission.attestation import Rule
 from kong_mesh_cp.core.admission.decision import RefusalCode, Refused
-from kong_mesh_cp.usecases.admission.admissions import HeldSeat
 from kong_mesh_cp.usecases.admission.seat_recording import LAG_SECONDS_MAX
+from kong_mesh_cp.usecases.admission.seating import HeldSeat
 from kong_mesh_cp.usecases.license.views import WarningView
 from support.fakes.admission import (
     NOON,
@@ -58,7 +58,7 @@ async def test_a_gateway_is_admitted_uncounted() -> None:
             "kind": "builtin-gateway",
             "counted": False,
         }
-        assert desk.admitting.active == 0
+        assert desk.seating.active == 0
 
 
 async def test_a_dry_run_takes_nothing_records_nothing_and_counts_nothing() -> None:
@@ -68,15 +68,15 @@ async def test_a_dry_run_takes_nothing_records_nothing_and_counts_nothing() -> N
 
         assert line_of(tried)["decision"] == "admitted"
         assert line_of(tried)["license"]["active"] == 0
-        assert desk.admitting.active == 0
-        assert not desk.admitting.decisions
+        assert desk.seating.active == 0
+        assert not desk.seating.decisions
         assert desk.recorder.pending == 0
         assert peer.looks == 0
         await take(desk)
         full = await desk.admitting.try_out(body("b"), peer)
         assert isinstance(full, Refused)
         assert full.code is RefusalCode.LICENSE_LIMIT
-        assert desk.admitting.active == 1
+        assert desk.seating.active == 1
 
 
 async def test_a_dry_run_over_the_limit_warns_as_the_admission_would() -> None:
@@ -138,15 +138,15 @@ async def test_what_cannot_be_admitted_gets_its_code_and_takes_nothing(
 
         assert answer.code is code
         assert answer.hint
-        assert desk.admitting.active == 0
-        assert desk.admitting.decisions == {("refused", code.value): 1}
+        assert desk.seating.active == 0
+        assert desk.seating.decisions == {("refused", code.value): 1}
 
 
 async def test_the_same_bytes_are_decided_anew_each_time() -> None:
     async with open_desk(limit=1) as desk:
         first = await take(desk, "a")
         again = await refused(desk, body("a"))
-        desk.admitting.release(first)
+        desk.seating.release(first)
         third = await take(desk, "a")
 
     assert again.code is RefusalCode.ALREADY_JOINED
@@ -198,8 +198,8 @@ async def test_the_constraints_of_a_mesh_bind_admissions_and_dry_runs_alike() ->
 
         assert asked == tried
         assert asked.code is RefusalCode.MESH_CONSTRAINT
-        assert desk.admitting.active == 0
-        assert desk.admitting.decisions == {("refused", "mesh-constraint"): 1}
+        assert desk.seating.active == 0
+        assert desk.seating.decisions == {("refused", "mesh-constraint"): 1}
         assert isinstance(await desk.admitting.admit(body(), FakePeer()), HeldSeat)
         elsewhere = body("b", mesh="other", team="legacy")
         assert isinstance(await desk.admitting.admit(elsewhere, FakePeer()), HeldSeat)
@@ -253,11 +253,11 @@ async def test_constraints_do_not_touch_who_has_a_seat() -> None:
     async with open_desk() as desk:
         held = await take(desk)
         desk.meshes.constrained["default"] = proxies(require=[{"team": "payments"}])
-        desk.admitting.broadcast({"event": "x"})
+        desk.seating.broadcast({"event": "x"})
 
-        assert desk.admitting.active == 1
+        assert desk.seating.active == 1
         assert not held.lost
-        desk.admitting.release(held)
+        desk.seating.release(held)
         assert (await refused(desk, body())).code is RefusalCode.MESH_CONSTRAINT
 
 
@@ -288,10 +288,10 @@ async def test_user_names_are_known_to_rules_that_need_them() -> None:
 async def test_a_released_seat_is_free_at_once() -> None:
     async with open_desk(limit=1) as desk:
         held = await take(desk, "a")
-        desk.admitting.release(held)
+        desk.seating.release(held)
 
         await take(desk, "b")
-        assert [holder.record.seat.name for holder in desk.admitting.holders()] == ["b"]
+        assert [holder.record.seat.name for holder in desk.seating.holders()] == ["b"]
 
 
 async def test_a_restarted_client_takes_over_and_its_ghost_is_ended() -> None:
@@ -299,14 +299,14 @@ async def test_a_restarted_client_takes_over_and_its_ghost_is_ended() -> None:
         peer = FakePeer()
         ghost = await take(desk, peer=peer)
         ended: list[str] = []
-        desk.admitting.attach(ghost, lambda _: True, lambda: ended.append("ghost"))
+        desk.seating.attach(ghost, lambda: ended.append("ghost"), lambda _: True)
         peer.ended = True
 
         await take(desk)
-        desk.admitting.release(ghost)
+        desk.seating.release(ghost)
 
         assert ended == ["ghost"]
-        assert desk.admitting.active == 1
+        assert desk.seating.active == 1
 
 
 async def test_a_ghost_that_was_replaced_before_it_was_attached_ends_at_once() -> None:
@@ -317,7 +317,7 @@ async def test_a_ghost_that_was_replaced_before_it_was_attached_ends_at_once() -
         await take(desk)
         ended: list[str] = []
 
-        desk.admitting.attach(ghost, lambda _: True, lambda: ended.append("ghost"))
+        desk.seating.attach(ghost, lambda: ended.append("ghost"), lambda _: True)
 
         assert ended == ["ghost"]
 
@@ -369,7 +369,7 @@ async def test_a_client_that_is_cancelled_while_its_seat_is_written_leaves_nothi
         await desk.recorder.durable()
 
         assert scope.cancelled_caught
-        assert desk.admitting.active == 0
+        assert desk.seating.active == 0
         assert not desk.store.seats
 
 
@@ -380,7 +380,7 @@ async def test_a_full_disk_does_not_stop_admissions() -> None:
         await take(desk, "a")
         await take(desk, "b")
 
-        assert desk.admitting.active == 2
+        assert desk.seating.active == 2
         assert desk.recorder.failures > 0
 
 
@@ -396,5 +396,5 @@ async def test_only_so_many_are_admitted_when_all_ask_at_once() -> None:
                 nursery.start_soon(ask, number)
 
         assert sum(isinstance(answer, HeldSeat) for answer in answers) == 5
-        assert desk.admitting.active == 5
+        assert desk.seating.active == 5
         assert len(desk.store.seats) == 5

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kong_mesh_cp.core.admission.decision import RefusalCode, Refused
 from kong_mesh_cp.core.admission.mesh_quotas import MeshQuotas
-from kong_mesh_cp.usecases.admission.admissions import HeldSeat
+from kong_mesh_cp.usecases.admission.seating import HeldSeat
 from support.fakes.admission import body, open_desk
 from support.fakes.peers import FakePeer
 
@@ -19,6 +19,6 @@ async def test_one_mesh_does_not_take_all_that_an_issued_license_allows() -> Non
         assert isinstance(refused, Refused)
         assert refused.code is RefusalCode.MESH_QUOTA
         assert isinstance(await desk.admitting.try_out(body("b"), FakePeer()), Refused)
-        assert desk.admitting.decisions["refused", "mesh-quota"] == 1
+        assert desk.seating.decisions["refused", "mesh-quota"] == 1
         other = body("c", mesh="other")
         assert isinstance(await desk.admitting.admit(other, FakePeer()), HeldSeat)

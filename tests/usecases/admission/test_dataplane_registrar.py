@@ -60,12 +60,35 @@ async def test_a_dataplane_is_stored_as_the_api_would_store_it() -> None:
     }
 
 
+async def test_members_that_a_dataplane_does_not_know_are_warned_of_in_the_first_line() -> None:
+    dataplane = sidecar()
+    dataplane["networking"]["inbound"][0]["servicePrt"] = 8080
+    dataplane["netwroking"] = {}
+    async with open_desk() as desk:
+        tried = line_of(await desk.admitting.try_out(registering(dataplane), FakePeer()))
+        held = line_of(await register(desk, dataplane))
+        by_api = await apply(desk, {**dataplane, "name": "by-api"})
+
+    told = [each["message"] for each in held["warnings"] if each["code"] == "dataplane-warning"]
+    assert told == list(by_api.warnings)
+    assert [each.partition(":")[0] for each in told] == [
+        "unknown member networking.inbound[0].servicePrt",
+        "unknown member netwroking",
+    ]
+    assert held["warnings"] == tried["warnings"]
+
+
+async def test_a_dataplane_without_unknown_members_has_no_warning() -> None:
+    async with open_desk() as desk:
+        assert line_of(await register(desk))["warnings"] == []
+
+
 async def test_it_is_gone_when_its_connection_ends() -> None:
     async with open_desk() as desk:
         held = await register(desk)
         await settled()
         assert stored(desk, "DataplaneInsight") == ["backend-1"]
-        desk.admitting.release(held)
+        desk.seating.release(held)
         await settled()
 
         assert stored(desk) == stored(desk, "DataplaneInsight") == []
@@ -75,7 +98,7 @@ async def test_it_is_gone_when_its_connection_ends() -> None:
 
 async def test_a_proxy_that_registers_again_replaces_its_dataplane() -> None:
     async with open_desk() as desk:
-        desk.admitting.release(await register(desk))
+        desk.seating.release(await register(desk))
         await register(desk, sidecar(version="v2"))
         await settled()
 
@@ -171,8 +194,8 @@ async def test_a_store_that_fails_gives_the_seat_back_and_says_when_to_ask_again
         assert answer.code is RefusalCode.BUSY
         assert answer.retry_after_seconds
         assert "no space left" in answer.reason
-        assert desk.admitting.active == 0
-        assert desk.admitting.decisions == {("refused", "busy"): 1}
+        assert desk.seating.active == 0
+        assert desk.seating.decisions == {("refused", "busy"): 1}
         desk.resources.failure = None
         await desk.recorder.durable()
 
@@ -211,7 +234,7 @@ async def test_a_mesh_that_is_deleted_while_a_proxy_registers_is_not_found() -> 
 
         assert answer.code is RefusalCode.MESH_NOT_FOUND
         assert answer.meshes == ("other",)
-        assert desk.admitting.active == 0
+        assert desk.seating.active == 0
 
 
 async def test_a_mesh_that_is_constrained_while_a_proxy_registers_is_asked_again() -> None:
@@ -251,7 +274,7 @@ async def test_a_tag_of_a_rule_that_no_dataplane_can_have_is_reported_as_such() 
         answer = await refused(desk, registering(sidecar()), FakePeer(attested(uid=0)))
 
         assert answer.code is RefusalCode.INVALID_DATAPLANE
-        assert desk.admitting.active == 0
+        assert desk.seating.active == 0
 
 
 async def test_writers_that_meet_all_get_through() -> None:
@@ -266,7 +289,7 @@ async def test_writers_that_meet_all_get_through() -> None:
             nursery.start_soon(change, 1)
 
         assert stored(desk) == ["backend-1"]
-        assert desk.admitting.active == 1
+        assert desk.seating.active == 1
 
 
 async def test_the_end_of_a_ghost_leaves_the_dataplane_of_its_successor() -> None:
@@ -275,11 +298,11 @@ async def test_the_end_of_a_ghost_leaves_the_dataplane_of_its_successor() -> Non
         ghost = await register(desk, peer=peer)
         peer.at_eof = True
         successor = await register(desk)
-        desk.admitting.release(ghost)
+        desk.seating.release(ghost)
         await settled()
         assert stored(desk) == ["backend-1"]
 
-        desk.admitting.release(successor)
+        desk.seating.release(successor)
         await settled()
         assert stored(desk) == []
 
@@ -295,7 +318,7 @@ async def test_a_successor_in_the_short_form_inherits_the_dataplane() -> None:
         await settled()
         assert stored(desk) == ["backend-1"]
 
-        desk.admitting.release(successor)
+        desk.seating.release(successor)
         await settled()
         assert stored(desk) == []
 
@@ -319,11 +342,11 @@ async def test_what_another_control_plane_has_registered_since_is_left_to_it() -
     ):
         held = await register(one)
         moved = await register(two)
-        one.admitting.release(held)
+        one.seating.release(held)
         await settled()
         assert stored(one) == ["backend-1"]
 
-        two.admitting.release(moved)
+        two.seating.release(moved)
         await settled()
         assert stored(one) == []
 
@@ -334,7 +357,7 @@ async def test_what_an_operator_made_anew_is_left_to_the_operator() -> None:
         await settled()
         await delete(desk)
         await apply(desk, sidecar())
-        desk.admitting.release(held)
+        desk.seating.release(held)
         await settled()
 
         assert stored(desk) == ["backend-1"]

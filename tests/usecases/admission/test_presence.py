@@ -11,7 +11,7 @@ from trio.testing import wait_all_tasks_blocked
 from kong_mesh_cp.core.admission.attestation import Rule
 from kong_mesh_cp.core.admission.decision import RefusalCode
 from kong_mesh_cp.core.resources.key import ResourceKey
-from kong_mesh_cp.usecases.admission.admissions import HeldSeat
+from kong_mesh_cp.usecases.admission.seating import HeldSeat
 from kong_mesh_cp.usecases.ports.resource_store import Put
 from support.fakes.admission import (
     NOON,
@@ -59,7 +59,7 @@ async def test_a_proxy_with_a_dataplane_is_online_while_it_holds_its_seat() -> N
             ResourceKey("DataplaneInsight", "default", "backend-1")
         ].owner == ResourceKey("Dataplane", "default", "backend-1")
 
-        desk.admitting.release(held)
+        desk.seating.release(held)
         await settled()
         assert subscriptions(desk) == [("run-1", False)]
         assert stored(desk) == ["backend-1"]
@@ -104,7 +104,7 @@ async def test_each_connection_has_a_subscription_and_the_newest_are_kept() -> N
         for _ in range(3):
             held = await take(desk)
             await settled()
-            desk.admitting.release(held)
+            desk.seating.release(held)
             await settled()
         await take(desk)
         await settled()
@@ -120,7 +120,7 @@ async def test_a_successor_ends_the_subscription_of_its_ghost() -> None:
         await settled()
         peer.at_eof = True
         await take(desk)
-        desk.admitting.release(ghost)
+        desk.seating.release(ghost)
         await settled()
 
         assert subscriptions(desk) == [("run-1", False), ("run-1", True)]
@@ -158,7 +158,7 @@ async def test_a_seat_that_ends_while_its_insight_is_written_is_written_once_mor
         held = await take(desk)
 
         async def leave() -> None:
-            desk.admitting.release(held)
+            desk.seating.release(held)
 
         store.meanwhile = ("DataplaneInsight", leave)
         await settled()
@@ -230,7 +230,7 @@ async def test_given_tags_have_to_be_on_the_stored_dataplane() -> None:
             (f'tags["{SERVICE}"]', "is backend in the stored Dataplane"),
             ('tags["team"]', "is not there in the stored Dataplane"),
         ]
-        assert desk.admitting.active == 0
+        assert desk.seating.active == 0
 
         right = await desk.admitting.admit(body(**{SERVICE: "backend"}), FakePeer())
         assert isinstance(right, HeldSeat)
@@ -288,7 +288,7 @@ async def test_a_dataplane_that_an_operator_deletes_ends_the_seat_of_its_proxy()
             assert event["reason"]
             assert event["hint"]
         assert not connections[2].ended
-        assert desk.admitting.active == 1
+        assert desk.seating.active == 1
 
 
 async def test_a_dataplane_that_is_made_anew_at_once_ends_nothing() -> None:
@@ -318,7 +318,7 @@ async def test_a_mesh_that_is_deleted_ends_the_seats_in_it() -> None:
         assert [each.events[0]["code"] for each in connections] == ["mesh-deleted"] * 2
         assert all(each.ended for each in connections)
         assert not elsewhere.ended
-        assert desk.admitting.active == 1
+        assert desk.seating.active == 1
         assert (await refused(desk, body("plain"))).code is RefusalCode.MESH_NOT_FOUND
 
 

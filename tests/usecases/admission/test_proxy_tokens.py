@@ -20,8 +20,8 @@ from kong_mesh_cp.core.identity.key_series import dataplane_keys
 from kong_mesh_cp.core.identity.proxy_rules import require_dataplane, require_zone_proxy
 from kong_mesh_cp.core.identity.tokens import DataplaneClaims, ZoneClaims
 from kong_mesh_cp.core.resources.key import ResourceKey
-from kong_mesh_cp.usecases.admission.admissions import HeldSeat
 from kong_mesh_cp.usecases.admission.proxy_tokens import claims_of
+from kong_mesh_cp.usecases.admission.seating import HeldSeat
 from kong_mesh_cp.usecases.identity.authenticating import AuthenticationSettings, Authenticator
 from kong_mesh_cp.usecases.ports.resource_store import Delete, StoredResource
 from support.fakes.admission import NOON, Desk, body, furnished, line_of, open_desk, take

@@ -40,7 +40,7 @@ async def test_with_rules_what_an_operator_changes_goes_with_the_seat() -> None:
     async with open_desk(rules=[ANYBODY]) as desk:
         held = await register(desk)
         await apply(desk, sidecar(version="v2"))
-        desk.admitting.release(held)
+        desk.seating.release(held)
         await settled()
 
         assert stored(desk) == []
@@ -49,7 +49,7 @@ async def test_with_rules_what_an_operator_changes_goes_with_the_seat() -> None:
 async def test_with_rules_what_an_operator_stored_is_taken_over_and_goes_too() -> None:
     async with open_desk(rules=[ANYBODY]) as desk:
         await apply(desk, sidecar())
-        desk.admitting.release(await register(desk))
+        desk.seating.release(await register(desk))
         await settled()
 
         assert stored(desk) == []
@@ -77,14 +77,14 @@ async def test_without_rules_what_an_operator_stored_is_not_replaced(
             assert "kumactl delete dataplane" in answer.hint
         assert stands_for(desk)["version"] == "operators"
         assert stored(desk, "AdmissionRegistration") == []
-        assert desk.admitting.active == 0
+        assert desk.seating.active == 0
 
 
 async def test_without_rules_a_proxy_joins_with_what_an_operator_stored_and_leaves_it() -> None:
     async with open_desk() as desk:
         await apply(desk, sidecar(version="operators"))
         before = dict(desk.resources.resources)
-        desk.admitting.release(await take(desk))
+        desk.seating.release(await take(desk))
         await settled()
 
         key = ResourceKey("Dataplane", "default", "backend-1")
@@ -97,7 +97,7 @@ async def test_without_rules_what_an_operator_writes_over_a_registered_one_stays
         await settled()
         await apply(desk, sidecar(version="operators"))
         await settled()
-        desk.admitting.release(held)
+        desk.seating.release(held)
         await settled()
 
         assert stands_for(desk)["version"] == "operators"
@@ -127,7 +127,7 @@ async def test_without_rules_an_operator_who_is_faster_keeps_what_was_written() 
         async with open_desk(resources=store) as desk:
             if second:  # over what it has registered before
                 store.meanwhile = False
-                desk.admitting.release(await register(desk))
+                desk.seating.release(await register(desk))
                 store.meanwhile = True
             answer = await refused(desk, registering(sidecar(version="mine")))
             await settled()
@@ -140,7 +140,7 @@ async def test_without_rules_what_another_user_registered_is_kept_for_that_user(
     mine, other = FakePeer(attested(uid=1000)), FakePeer(attested(uid=2000))
     async with open_desk() as desk:
         held = await register(desk, sidecar(version="v1"), mine)
-        desk.admitting.release(held)
+        desk.seating.release(held)
         answer = await refused(desk, registering(sidecar(version="v2")), other)
 
         assert answer.code is RefusalCode.BUSY
@@ -149,7 +149,7 @@ async def test_without_rules_what_another_user_registered_is_kept_for_that_user(
         assert stands_for(desk)["version"] == "v1"
         await settled()
         assert stored(desk) == [], "it goes all the same"
-        desk.admitting.release(await register(desk, sidecar(version="v2"), other))
+        desk.seating.release(await register(desk, sidecar(version="v2"), other))
         root = FakePeer(attested(uid=0))
         await register(desk, sidecar(version="v3"), root)
         assert stands_for(desk)["version"] == "v3"
@@ -172,9 +172,9 @@ async def test_what_an_older_release_has_registered_is_a_seats() -> None:
         key = ResourceKey("AdmissionRegistration", "default", "backend-1")
         mark = desk.resources.resources[key]
         desk.resources.resources[key] = replace(mark, spec='{"instance": "run-0"}')
-        desk.admitting.release(held)
+        desk.seating.release(held)
         other = FakePeer(attested(uid=2000))
-        desk.admitting.release(await register(desk, sidecar(version="v2"), other))
+        desk.seating.release(await register(desk, sidecar(version="v2"), other))
         await settled()
 
         assert stored(desk) == []

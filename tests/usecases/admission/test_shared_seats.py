@@ -10,7 +10,7 @@ import trio
 
 from kong_mesh_cp.core.admission.decision import RefusalCode, Refused
 from kong_mesh_cp.core.errors import StateError
-from kong_mesh_cp.usecases.admission.admissions import HeldSeat
+from kong_mesh_cp.usecases.admission.seating import HeldSeat
 from kong_mesh_cp.usecases.admission.shared_seats import BUSY_SECONDS, LOOK_SECONDS
 from kong_mesh_cp.usecases.ports.resource_store import SLOT_RENEWAL_SECONDS, SLOT_SECONDS
 from support.fakes.admission import Desk, body, gateway_body, open_desk, take
@@ -81,7 +81,7 @@ async def test_a_refusal_is_reported_as_one_and_leaves_no_trace(
         caplog.clear()
         await refusal(two, "b")
         assert [line.partition(":")[0] for line in caplog.messages] == ["admission-refused"]
-        assert dict(two.admitting.decisions) == {("refused", "license-limit"): 1}
+        assert dict(two.seating.decisions) == {("refused", "license-limit"): 1}
         await trio.sleep(LOOKED)
         assert two.store.seats == {}
         assert max(two.store.high_water.values(), default=0) <= 1
@@ -89,7 +89,7 @@ async def test_a_refusal_is_reported_as_one_and_leaves_no_trace(
 
 async def test_a_seat_that_was_given_back_can_be_taken_on_the_other_side() -> None:
     async with two_desks(SharedTable(), limit=1) as (one, two):
-        one.admitting.release(await take(one, "a"))
+        one.seating.release(await take(one, "a"))
         await trio.sleep(LOOKED)
         await take(two, "b")
 
@@ -133,7 +133,7 @@ async def test_a_store_that_does_not_answer_gives_no_seat_and_takes_none_away(
     async with two_desks(table) as (one, two):
         held = await take(one, "a")
         ended: list[str] = []
-        one.admitting.attach(held, lambda _line: True, lambda: ended.append("a"))
+        one.seating.attach(held, lambda: ended.append("a"), lambda _line: True)
         table.failure = unreachable()
 
         refused = await refusal(one, "b")
@@ -144,7 +144,7 @@ async def test_a_store_that_does_not_answer_gives_no_seat_and_takes_none_away(
         assert table.calls == calls, "nobody waits for a store that has just failed"
         await trio.sleep(10 * SLOT_SECONDS)
         assert not ended
-        assert one.admitting.active == 1
+        assert one.seating.active == 1
 
         table.failure = None
         await trio.sleep(RENEWED)
@@ -168,14 +168,14 @@ async def test_a_seat_that_another_control_plane_has_taken_ends_its_connection(
             lines.append(line)
             return True
 
-        one.admitting.attach(held, send, lambda: ended.append("a"))
+        one.seating.attach(held, lambda: ended.append("a"), send)
         await take(two, "a")
         await trio.sleep(RENEWED)
 
         assert set(ended) == {"a"}
         assert b'"code":"seat-moved"' in lines[-1]
         assert "seat-lost: default/default/a" in caplog.text
-        assert (one.admitting.active, two.admitting.active) == (1, 1)  # the same, seen from both
+        assert (one.seating.active, two.seating.active) == (1, 1)  # the same, seen from both
         await trio.sleep(RENEWED)
         assert table.of("two") == {"a"}
 
@@ -208,8 +208,8 @@ async def test_a_restart_keeps_what_is_still_ours_and_forgets_the_rest() -> None
     moved = next(each for each in known if each.seat.name == "b")
     await FakeSlots(table, "two").hold([moved])
     async with open_desk(slots=FakeSlots(table, "one"), limit=3, known=known) as one:
-        assert one.admitting.occupancy().reserved == 1
-        assert one.admitting.occupancy().elsewhere == 2
+        assert one.seating.occupancy().reserved == 1
+        assert one.seating.occupancy().elsewhere == 2
         await take(one, "a")
         assert (await refusal(one, "c")).code is RefusalCode.LICENSE_LIMIT
 
@@ -222,12 +222,12 @@ async def test_under_an_issued_license_all_are_admitted_and_counted_together() -
         await trio.sleep(LOOKED)
         held = await take(two, "c")
         assert b"over-limit" in held.line
-        assert two.admitting.decisions["admitted", "over-limit"] == 1
+        assert two.seating.decisions["admitted", "over-limit"] == 1
         await trio.sleep(LOOKED)
-        assert (one.admitting.active, two.admitting.active) == (3, 3)
-        two.admitting.release(held)
+        assert (one.seating.active, two.seating.active) == (3, 3)
+        two.seating.release(held)
         await trio.sleep(LOOKED)
-        assert (one.admitting.active, two.admitting.active) == (2, 2)
+        assert (one.seating.active, two.seating.active) == (2, 2)
 
 
 async def test_under_an_issued_license_a_silent_store_refuses_nobody() -> None:
@@ -253,12 +253,12 @@ async def test_a_license_that_begins_to_refuse_finds_all_seats_counted() -> None
             desk.license.refuses = True
         assert (await refusal(one, "x")).code is RefusalCode.LICENSE_LIMIT
         await trio.sleep(RENEWED)
-        assert (one.admitting.active, two.admitting.active) == (7, 7)
+        assert (one.seating.active, two.seating.active) == (7, 7)
 
         one.license.refuses = False
         await take(one, "x")
         await trio.sleep(LOOKED)
-        assert two.admitting.active == 8
+        assert two.seating.active == 8
 
 
 async def test_a_client_that_leaves_while_the_store_is_asked_leaves_no_seat_behind() -> None:
@@ -283,9 +283,9 @@ async def test_a_seat_that_a_crash_left_claimed_is_given_back() -> None:
 async def test_a_seat_that_was_given_back_just_before_the_end_need_not_run_out() -> None:
     table = SharedTable()
     async with open_desk(slots=FakeSlots(table, "one"), limit=1) as one:
-        one.admitting.release(await take(one, "a"))
+        one.seating.release(await take(one, "a"))
         kept = await take(one, "b")
-        one.admitting.release(kept)
+        one.seating.release(kept)
         assert one.shared is not None
         await one.shared.flush()
         assert table.held == {}

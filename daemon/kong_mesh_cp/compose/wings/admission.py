@@ -18,7 +18,7 @@ from kong_mesh_cp.shell.admission_socket.limits import (
     SOCKET_BODIES_BYTES_MAX,
 )
 from kong_mesh_cp.shell.listening.budget import Budgets
-from kong_mesh_cp.usecases.admission.admissions import RECLAIM_SECONDS
+from kong_mesh_cp.usecases.admission.seating import RECLAIM_SECONDS
 
 
 def admission_wing(plane: ControlPlane, listeners: Listeners) -> Wing:
@@ -75,7 +75,7 @@ def admission_wing(plane: ControlPlane, listeners: Listeners) -> Wing:
 def _background(plane: ControlPlane) -> list[Task]:
     tasks: list[Task] = [
         plane.recorder.run,
-        partial(plane.admitting.run, plane.reserved),
+        partial(plane.seating.run, plane.reserved),
         plane.replica.run,
         plane.meshes.follow,
         partial(plane.presence.run, RECLAIM_SECONDS),

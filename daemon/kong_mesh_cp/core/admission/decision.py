@@ -72,6 +72,11 @@ class Refused:
     meshes: tuple[str, ...] = ()
     breach: Breach | None = None
 
+    @property
+    def text(self) -> str:
+        """All of it in one line, for those who get no more than that."""
+        return f"{self.code}: {self.reason}. {self.hint}"
+
 
 Decision = Admitted | AdmittedOverLimit | Refused
 

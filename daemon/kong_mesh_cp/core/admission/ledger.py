@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import field
 from datetime import date
 
-from kong_mesh_cp.core.admission.attestation import AttestedPeer
 from kong_mesh_cp.core.admission.decision import (
     Admitted,
     AdmittedOverLimit,
@@ -15,6 +14,7 @@ from kong_mesh_cp.core.admission.decision import (
     RefusalCode,
     Refused,
 )
+from kong_mesh_cp.core.admission.doors import Door, SeatPeer, door_of
 from kong_mesh_cp.core.admission.mesh_quotas import NO_QUOTAS, MeshQuotas, mesh_full
 from kong_mesh_cp.core.admission.seats import ProxyKind, SeatId, SeatRecord
 from kong_mesh_cp.core.dataclass import dataclass
@@ -58,12 +58,16 @@ class Holder:
     """One connection's claim on a seat. The object is the token: two are never equal."""
 
     record: SeatRecord
-    peer: AttestedPeer
+    peer: SeatPeer
     gone: Callable[[], bool]  # the connection is at EOF or its process has ended, just now
 
     @property
     def counted(self) -> bool:
         return self.record.kind.counted
+
+    @property
+    def door(self) -> Door:
+        return door_of(self.peer)
 
 
 class SeatLedger:
@@ -73,8 +77,10 @@ class SeatLedger:
     them all on each admission. Its owner must not await between `decide` and `take`, and then
     needs no lock.
 
-    Invariants: a proxy name of a zone is held by at most one holder, whatever the mesh; under a
-    policy that refuses when full, `active + reserved` never grows beyond the limit.
+    A seat has at most one holder for each door, and counts once, however many it has. A proxy name
+    of a zone is held by at most one process of the socket, whatever the mesh: a process belongs to
+    one mesh at a time. Proxies on streams are told apart by their meshes, too. Under a policy that
+    refuses when full, `active + reserved` never grows beyond the limit.
 
     `elsewhere` is what others on a shared store hold, as they were counted last. It takes part in
     quotas, warnings and high-water marks; whether the license has room for one more, the store
@@ -85,7 +91,8 @@ class SeatLedger:
         self, high_water: Mapping[date, int] | None = None, *, quotas: MeshQuotas = NO_QUOTAS
     ) -> None:
         self._quotas = quotas
-        self._holders: dict[tuple[str, str], Holder] = {}  # by zone and name
+        self._processes: dict[tuple[str, str], Holder] = {}  # on the socket, by zone and name
+        self._streams: dict[SeatId, Holder] = {}
         self._reserved: dict[SeatId, SeatRecord] = {}
         self._active = 0
         self._counted_reserved = 0
@@ -113,11 +120,16 @@ class SeatLedger:
 
     @property
     def holders(self) -> Iterable[Holder]:
-        return self._holders.values()
+        """A seat that is held through both doors has two."""
+        yield from self._processes.values()
+        yield from self._streams.values()
 
-    def holder_of(self, seat: SeatId) -> Holder | None:
-        holder = self._holders.get((seat.zone, seat.name))
-        return holder if holder is not None and holder.record.seat == seat else None
+    def holder_of(self, seat: SeatId, door: Door | None = None) -> Holder | None:
+        """One that came through `door`; None: through any."""
+        holder = self._processes.get((seat.zone, seat.name)) if door is not Door.STREAM else None
+        if holder is not None and holder.record.seat == seat:
+            return holder
+        return self._streams.get(seat) if door is not Door.SOCKET else None
 
     def occupancy(self) -> Occupancy:
         return Occupancy(
@@ -131,24 +143,30 @@ class SeatLedger:
             quotas=self._quotas,
         )
 
-    def decide(self, seat: SeatId, kind: ProxyKind, policy: SeatPolicy) -> Decision:
-        """May `seat` be taken now? Changes nothing.
+    def decide(
+        self, seat: SeatId, kind: ProxyKind, policy: SeatPolicy, door: Door = Door.SOCKET
+    ) -> Decision:
+        """May `seat` be taken now, through `door`? Changes nothing.
 
         A holder that is gone does not stand in the way and its seat does not count: its connection
-        will notice in a moment, and a restarted client must not wait for that.
+        will notice in a moment, and a restarted client must not wait for that. Neither does an
+        earlier stream of the same proxy, which has shown again who it is: the new one takes its
+        place.
         """
-        holder = self._holders.get((seat.zone, seat.name))
-        if holder is not None and not holder.gone():
-            return _already_joined(seat, holder.record.seat)
-        if not kind.counted or self._keeps_count(seat, holder):
+        former, company = self._former(seat, door), self._company(seat, door)
+        if door is Door.SOCKET and former is not None and not former.gone():
+            return _already_joined(seat, former.record.seat)
+        if kind.counted and company is not None and not company.counted and not company.gone():
+            return _already_joined(seat, seat)  # as a proxy that is not counted
+        if not kind.counted or self._keeps_count(seat, former, company):
             return _ADMITTED
         quota = self._quotas.of(seat.mesh)
         if quota is not None:
-            used = self._used_of(seat.mesh) - self._counts(holder, seat.mesh)
+            used = self._used_of(seat.mesh) - self._counts(former, seat.mesh)
             # As below, of the license.
-            if used > quota or (used == quota and self._ghost(holder, seat.mesh) is None):
+            if used > quota or (used == quota and self._ghost(former, seat.mesh) is None):
                 return mesh_full(seat.mesh, quota, reserved=self._reserved_by_mesh[seat.mesh])
-        used = self._used - self._counts(holder)
+        used = self._used - self._counts(former)
         if not policy.refuse_when_full:
             over = used + self.elsewhere + 1 - policy.limit
             return AdmittedOverLimit(seats_over=over) if over > 0 else _ADMITTED
@@ -156,7 +174,7 @@ class SeatLedger:
             return _ADMITTED
         # At the limit exactly there are few holders to look at, and one ghost among them is
         # enough. Beyond it (a smaller license was applied) one would not be.
-        if used == policy.limit and self._ghost(holder) is not None:
+        if used == policy.limit and self._ghost(former) is not None:
             return _ADMITTED
         return _full(policy, reserved=self._counted_reserved)
 
@@ -165,27 +183,31 @@ class SeatLedger:
         record: SeatRecord,
         policy: SeatPolicy,
         *,
-        peer: AttestedPeer,
+        peer: SeatPeer,
         gone: Callable[[], bool],
     ) -> tuple[Holder, tuple[Holder, ...]]:
         """Seat `record`, for which `decide` has just said yes. Also gives the holders unseated.
 
-        Those were gone: a holder of the same name, or one whose seat was needed.
+        Those were a holder of the same name, which was gone or has a new stream, and holders that
+        were gone and whose seat was needed.
         """
         seat = record.seat
-        previous = self._holders.get((seat.zone, seat.name))
+        holder = Holder(record, peer, gone)
+        previous = self._former(seat, holder.door)
         unseated = [previous] if previous is not None else []
         if previous is not None:
             self.free(previous)
         reserved = self._reserved.pop(seat, None)
         if reserved is not None and reserved.kind.counted:
             self._count_reserved(seat, -1)
-        holder = Holder(record, peer, gone)
-        if holder.counted:
+        if holder.counted and not _is_counted(self._company(seat, holder.door)):
             unseated += self._make_room(seat.mesh, policy)
             self._count(seat, 1)
             self.note_day(record.since.date())
-        self._holders[seat.zone, seat.name] = holder
+        if holder.door is Door.SOCKET:
+            self._processes[seat.zone, seat.name] = holder
+        else:
+            self._streams[seat] = holder
         return holder, tuple(unseated)
 
     def _make_room(self, mesh: str, policy: SeatPolicy) -> Iterator[Holder]:
@@ -201,16 +223,21 @@ class SeatLedger:
     def _free_ghost(self, mesh: str | None) -> Iterator[Holder]:
         ghost = self._ghost(None, mesh)
         if ghost is not None:
-            self.free(ghost)
-            yield ghost
+            company = self._company(ghost.record.seat, ghost.door)
+            for each in (ghost, *([company] if _is_counted(company) and company else ())):
+                self.free(each)
+                yield each
 
     def free(self, holder: Holder) -> bool:
-        """Give up the holder's seat. False when it has another holder by now, or free already."""
-        seat = holder.record.seat
-        if self._holders.get((seat.zone, seat.name)) is not holder:
+        """Give up what the holder has of its seat. False when another has it by now, or nobody."""
+        seat, door = holder.record.seat, holder.door
+        if self._former(seat, door) is not holder:
             return False
-        del self._holders[seat.zone, seat.name]
-        if holder.counted:
+        if door is Door.SOCKET:
+            del self._processes[seat.zone, seat.name]
+        else:
+            del self._streams[seat]
+        if holder.counted and not _is_counted(self._company(seat, door)):
             self._count(seat, -1)
         return True
 
@@ -222,8 +249,8 @@ class SeatLedger:
                 self._count_reserved(record.seat, int(record.kind.counted))
 
     def records(self) -> Iterable[SeatRecord]:
-        """Of who holds a seat, and of who is expected back."""
-        yield from (holder.record for holder in self._holders.values())
+        """Of who holds a seat, and of who is expected back. A seat may come twice."""
+        yield from (holder.record for holder in self.holders)
         yield from self._reserved.values()
 
     def drop(self, seat: SeatId) -> None:
@@ -257,27 +284,45 @@ class SeatLedger:
         here = self._by_mesh[mesh] + self._reserved_by_mesh[mesh]
         return here + self._elsewhere_by_mesh.get(mesh, 0)
 
-    def _keeps_count(self, seat: SeatId, ghost: Holder | None) -> bool:
+    def _former(self, seat: SeatId, door: Door) -> Holder | None:
+        """Whom one that comes through `door` would replace."""
+        if door is Door.SOCKET:
+            return self._processes.get((seat.zone, seat.name))
+        return self._streams.get(seat)
+
+    def _company(self, seat: SeatId, door: Door) -> Holder | None:
+        """Who holds the seat through the other door."""
+        return self.holder_of(seat, Door.STREAM if door is Door.SOCKET else Door.SOCKET)
+
+    def _keeps_count(self, seat: SeatId, former: Holder | None, company: Holder | None) -> bool:
         """Whether a counted seat of this very proxy is kept for it: then it takes no new one."""
-        if ghost is not None and ghost.record.seat == seat:
-            return ghost.counted
+        if _is_counted(company):
+            return True
+        if former is not None and former.record.seat == seat:
+            return former.counted
         if not self._reserved:
             return False
         reserved = self._reserved.get(seat)
         return reserved is not None and reserved.kind.counted
 
-    def _counts(self, ghost: Holder | None, mesh: str | None = None) -> int:
+    def _counts(self, former: Holder | None, mesh: str | None = None) -> int:
         """1 where its seat will be free. `mesh`: and is one of that mesh."""
-        if ghost is None or not ghost.counted:
+        if former is None or not former.counted:
             return 0
-        return int(mesh is None or ghost.record.seat.mesh == mesh)
+        seat = former.record.seat
+        if _is_counted(self._company(seat, former.door)):
+            return 0
+        return int(mesh is None or seat.mesh == mesh)
 
     def _ghost(self, but: Holder | None, mesh: str | None = None) -> Holder | None:
-        """One that is gone; of `mesh`, if that is given."""
-        for holder in self._holders.values():
+        """One that is gone, and whose counted seat no other holds; of `mesh`, if that is given."""
+        for holder in self.holders:
             if mesh is not None and holder.record.seat.mesh != mesh:
                 continue
-            if holder is not but and holder.counted and holder.gone():
+            if holder is but or not holder.counted or not holder.gone():
+                continue
+            company = self._company(holder.record.seat, holder.door)
+            if company is None or not company.counted or company.gone():
                 return holder
         return None
 
@@ -291,6 +336,10 @@ class SeatLedger:
             counter[key] += step
             if not counter[key]:
                 del counter[key]
+
+
+def _is_counted(holder: Holder | None) -> bool:
+    return holder is not None and holder.counted
 
 
 def _already_joined(seat: SeatId, held: SeatId) -> Refused:

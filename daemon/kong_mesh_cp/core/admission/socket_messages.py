@@ -6,8 +6,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from json import JSONEncoder
 from json.encoder import encode_basestring as _quote
 
-from kong_mesh_cp.core.admission.attestation import InUnit, NoUnit, UnitSight, UnitUnseen
+from kong_mesh_cp.core.admission.attestation import (
+    AttestedPeer,
+    InUnit,
+    NoUnit,
+    UnitSight,
+    UnitUnseen,
+)
 from kong_mesh_cp.core.admission.decision import RefusalCode, Refused, RuleReport
+from kong_mesh_cp.core.admission.doors import Door, ProxyPeer, SeatPeer
 from kong_mesh_cp.core.admission.ledger import Holder
 from kong_mesh_cp.core.admission.request import Tags
 from kong_mesh_cp.core.admission.seats import ProxyKind, SeatId
@@ -19,6 +26,8 @@ PROBLEM_CONTENT_TYPE = "application/problem+json"
 
 # One encoder for all: json.dumps with options builds a new one on each call.
 _encode = JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+_PLACES: Mapping[Door, str] = {Door.SOCKET: "peer", Door.STREAM: "stream"}
 
 _STATUS_AND_TITLE: Mapping[RefusalCode, tuple[int, str]] = {
     RefusalCode.MALFORMED_REQUEST: (400, "The request is malformed"),
@@ -79,16 +88,25 @@ def admitted_line(
     return line.encode()
 
 
+def seat_ended(
+    code: str, reason: str, hint: str = "Ask for a seat again: it is decided anew."
+) -> Mapping[str, object]:
+    """The last event of a held connection."""
+    return {"event": "seat-ended", "code": code, "reason": reason, "hint": hint}
+
+
 def event_line(event: Mapping[str, object]) -> bytes:
     """One later line on a held connection: `{"event":"license-warning","code":…}`."""
     return _encode(event).encode() + b"\n"
 
 
 def seat_list(holders: Iterable[Holder]) -> bytes:
-    """Who holds seats, by zone, mesh and name."""
-    ordered = sorted(holders, key=lambda holder: holder.record.seat)
-    items = ",".join(map(_holder_text, ordered))
-    return f'{{"total":{len(ordered)},"items":[{items}]}}\n'.encode()
+    """Who holds seats, by zone, mesh and name; a seat that is held through both doors once."""
+    held: dict[SeatId, dict[Door, Holder]] = {}
+    for holder in holders:
+        held.setdefault(holder.record.seat, {})[holder.door] = holder
+    items = ",".join(_holders_text(held[seat]) for seat in sorted(held))
+    return f'{{"total":{len(held)},"items":[{items}]}}\n'.encode()
 
 
 def problem(refused: Refused) -> bytes:
@@ -151,11 +169,20 @@ def _seat_text(seat: SeatId, kind: ProxyKind) -> str:
     )
 
 
-def _holder_text(holder: Holder) -> str:
-    record, peer = holder.record, holder.peer
-    who = _encode({"uid": peer.uid, "pid": peer.pid, "unit": _unit(peer.unit)})
-    seat = _seat_text(record.seat, record.kind)
-    return f'{{"seat":{seat},"peer":{who},"since":"{instant(record.since)}"}}'
+def _holders_text(held: Mapping[Door, Holder]) -> str:
+    """Of one seat: `peer` is the process on the socket, `stream` the proxy that is configured."""
+    first = next(held[door] for door in Door if door in held)
+    shown = "".join(f'"{_PLACES[door]}":{_peer_text(held[door].peer)},' for door in held)
+    seat = _seat_text(first.record.seat, first.record.kind)
+    return f'{{"seat":{seat},{shown}"since":"{instant(first.record.since)}"}}'
+
+
+def _peer_text(peer: SeatPeer) -> str:
+    match peer:
+        case ProxyPeer(address):
+            return _encode({"address": address})
+        case AttestedPeer():
+            return _encode({"uid": peer.uid, "pid": peer.pid, "unit": _unit(peer.unit)})
 
 
 def _unit(sight: UnitSight) -> str | None:

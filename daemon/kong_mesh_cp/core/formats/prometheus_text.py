@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal
 
 from kong_mesh_cp.core.dataclass import dataclass
@@ -21,6 +21,7 @@ class Sample:
 
     value: float
     labels: tuple[tuple[str, str], ...] = ()
+    suffix: str = ""  # of the family's name: the parts of a histogram have them
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +29,21 @@ class MetricFamily:
     """One metric with its samples."""
 
     name: str
-    kind: Literal["gauge", "counter"]
+    kind: Literal["gauge", "counter", "histogram"]
     help: str
     samples: tuple[Sample, ...]
+
+
+def histogram(name: str, text: str, buckets: Mapping[float, int], *, total: float) -> MetricFamily:
+    """`buckets`: how many were seen up to each bound and above the one before it, bounds ascending,
+    the last of them infinite. `total`: of what was seen.
+    """
+    seen, samples = 0, list[Sample]()
+    for bound, count in buckets.items():
+        seen += count
+        samples.append(Sample(seen, (("le", _number(bound)),), "_bucket"))
+    samples += [Sample(total, suffix="_sum"), Sample(seen, suffix="_count")]
+    return MetricFamily(name, "histogram", text, tuple(samples))
 
 
 def metrics_text(families: Iterable[MetricFamily]) -> str:
@@ -49,9 +62,12 @@ def metrics_text(families: Iterable[MetricFamily]) -> str:
 def _lines(family: MetricFamily) -> Iterator[str]:
     yield f"# HELP {family.name} {family.help.translate(_HELP_ESCAPES)}"
     yield f"# TYPE {family.name} {family.kind}"
-    # A scraper takes them in any order.
-    for sample in sorted(family.samples, key=lambda sample: sample.labels):
-        yield f"{family.name}{_labels(sample.labels)} {_number(sample.value)}"
+    samples = family.samples
+    if family.kind != "histogram":  # whose buckets are read in the order of their bounds
+        # A scraper takes them in any order.
+        samples = tuple(sorted(samples, key=lambda sample: sample.labels))
+    for sample in samples:
+        yield f"{family.name}{sample.suffix}{_labels(sample.labels)} {_number(sample.value)}"
 
 
 def _labels(labels: tuple[tuple[str, str], ...]) -> str:

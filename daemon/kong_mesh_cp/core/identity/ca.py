@@ -11,12 +11,17 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, Literal
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+)
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from kong_mesh_cp.core.identity.rsa_keys import private_key_pem
@@ -28,8 +33,14 @@ SERIAL_BITS_MAX: Final = 128
 TEN_YEARS: Final = timedelta(days=3650)
 CA_SKEW: Final = timedelta(seconds=10)  # clocks of proxies may be this far behind
 SERVER_SKEW: Final = timedelta(minutes=5)
+P256_ORDER: Final = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+P256_BYTES: Final = 32
 _SHA384_BITS: Final = 384  # of a curve that is as strong as SHA-384
 _FOREVER: Final = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)  # RFC 5280 section 4.1.2.5
+
+
+AdminPurpose = Literal["client", "server"]
+"""Whose it is: the control plane's, or a proxy's."""
 
 
 def builtin_ca(
@@ -60,7 +71,7 @@ def control_plane_ca(
         _name("Mesh", common_name),
         key,
         serial=serial,
-        begins=now - CA_SKEW,
+        begins=now - SERVER_SKEW,
         ends=_later(now, TEN_YEARS),
         extensions=((_authority_usage(), True),),
     )
@@ -123,6 +134,66 @@ def workload_certificate(
         builder = builder.add_extension(extension, critical=critical)
     signed = builder.sign(authority.key, _hash_for(authority.key))
     return signed.public_bytes(Encoding.PEM)
+
+
+def admin_certificate(
+    authority: SigningAuthority, hosts: Sequence[str], *, purpose: AdminPurpose
+) -> tuple[bytes, bytes]:
+    """Certificate and key, in PEM, of one side of the connections to Envoys' admin listeners.
+
+    Both follow from `authority`, which could make any other, and `hosts`: every control plane that
+    has it makes the same, at any time, so that no proxy is told of a new one without a reason.
+    """
+    host = " ".join(hosts)
+    key = _derived_key(authority, host, purpose)
+    oid = ExtendedKeyUsageOID.CLIENT_AUTH
+    if purpose == "server":
+        oid = ExtendedKeyUsageOID.SERVER_AUTH
+    names = x509.SubjectAlternativeName([_general_name(each) for each in hosts])
+    begins = authority.certificate.not_valid_before_utc
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([]))
+        .issuer_name(authority.certificate.subject)
+        .public_key(key.public_key())
+        .serial_number(_derived(authority, host, purpose, "serial", SERIAL_BITS_MAX // 8 - 1))
+        .not_valid_before(begins)
+        .not_valid_after(begins + TEN_YEARS)
+        .add_extension(_usage(digital_signature=True, key_cert_sign=False), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([oid]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(names, critical=True)
+    )
+    number = _key_identifier(authority.certificate)
+    if number is not None:
+        by_number = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(number)
+        builder = builder.add_extension(by_number, critical=False)
+    signed = builder.sign(authority.key, _hash_for(authority.key))
+    form = PrivateFormat.PKCS8
+    return (
+        signed.public_bytes(Encoding.PEM),
+        key.private_bytes(Encoding.PEM, form, NoEncryption()),
+    )
+
+
+def _derived_key(
+    authority: SigningAuthority, host: str, purpose: AdminPurpose
+) -> ec.EllipticCurvePrivateKey:
+    # Eight bytes more than the order of the curve has: the remainder favours no value
+    # (FIPS 186-5 A.2.1).
+    wide = _derived(authority, host, purpose, "key", P256_BYTES + 8)
+    return ec.derive_private_key(wide % (P256_ORDER - 1) + 1, ec.SECP256R1())
+
+
+def _derived(
+    authority: SigningAuthority, host: str, purpose: AdminPurpose, what: str, size: int
+) -> int:
+    """A number of `size` bytes that only who has the key of `authority` can tell."""
+    form = PrivateFormat.PKCS8
+    secret = authority.key.private_bytes(Encoding.DER, form, NoEncryption())
+    info = f"kong-mesh-cp envoy admin {purpose} {what} {host}".encode()
+    found = HKDF(algorithm=hashes.SHA256(), length=size, salt=None, info=info).derive(secret)
+    return int.from_bytes(found, "big") or 1
 
 
 def term(certificate: bytes) -> tuple[datetime, datetime]:

@@ -70,16 +70,17 @@ class DataplaneTokenRequest:
 
     def checked(self) -> int:
         """For how many nanoseconds it shall be valid. Raises: InvalidTokenRequestError."""
-        violations = []
-        if not self.mesh:
-            violations.append(Violation("mesh", CANNOT_BE_EMPTY))
+        violations = [] if self.mesh else [Violation("mesh", CANNOT_BE_EMPTY)]
+        for_nanoseconds = _nanoseconds(self.valid_for or None, violations)
         if self.type not in _PROXY_TYPES:
             violations.append(Violation("type", f"{self.type} is not a valid proxy type"))
         for tag, values in self.tags.items():
             # No tag of a proxy has a comma or a blank in it.
             at = root("tags").key(tag)
             violations += _in_one_text(at, values, lambda text: "," in text or " " in text)
-        return _checked(self.valid_for or None, violations)
+        if violations:
+            raise InvalidTokenRequestError(violations)
+        return for_nanoseconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,6 +220,15 @@ def _in_one_text(
 
 
 def _checked(valid_for: str | None, violations: list[Violation]) -> int:
+    """As `_nanoseconds`. Raises: InvalidTokenRequestError."""
+    nanoseconds = _nanoseconds(valid_for, violations)
+    if violations:
+        raise InvalidTokenRequestError(violations)
+    return nanoseconds
+
+
+def _nanoseconds(valid_for: str | None, violations: list[Violation]) -> int:
+    """What `valid_for` says, ten years if it is None; what is wrong with it joins `violations`."""
     nanoseconds = TEN_YEARS_NANOSECONDS
     if valid_for is not None:
         try:
@@ -228,6 +238,4 @@ def _checked(valid_for: str | None, violations: list[Violation]) -> int:
         else:
             if nanoseconds <= 0:
                 violations.append(Violation("validFor", NOT_POSITIVE))
-    if violations:
-        raise InvalidTokenRequestError(violations)
     return nanoseconds

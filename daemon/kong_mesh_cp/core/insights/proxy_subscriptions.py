@@ -59,6 +59,32 @@ def is_closed(insight: DataplaneInsight, subscription: str) -> bool:
     return any(each.id == subscription and not each.is_open for each in insight.subscriptions)
 
 
+def with_stream(
+    insight: DataplaneInsight, subscription: str, status: DiscoveryStatus, version: ProxyVersion
+) -> DataplaneInsight:
+    """`insight` with what a stream, whose subscription is there, tells and counts by now.
+
+    The same insight when there is nothing to change.
+    """
+    changed = tuple(
+        replace(each, status=status, version=version) if each.id == subscription else each
+        for each in insight.subscriptions
+    )
+    return insight if changed == insight.subscriptions else replace(insight, subscriptions=changed)
+
+
+def is_elsewhere(insight: DataplaneInsight, instances: Collection[str]) -> bool:
+    """Whether the proxy is connected, and to none of these control planes."""
+    open_ones = [each for each in insight.subscriptions if each.is_open]
+    return bool(open_ones) and not any(_held(each, instances) for each in open_ones)
+
+
+def was_last_elsewhere(insight: DataplaneInsight, instances: Collection[str]) -> bool:
+    """Whether the latest connection was to none of these control planes."""
+    latest = insight.subscriptions[-1:]
+    return any(each.control_plane_instance_id not in instances for each in latest)
+
+
 def disconnected(
     insight: DataplaneInsight, *, instances: Collection[str], at: int
 ) -> DataplaneInsight:

@@ -20,6 +20,7 @@ from kong_mesh_cp.core.meshes.authority_conf import (
     provided_sources,
     readable_conf,
 )
+from kong_mesh_cp.core.meshes.authority_terms import renewal
 from kong_mesh_cp.core.meshes.mesh_defaults import BUILTIN_CA, ca_secrets
 from kong_mesh_cp.core.resources.kinds.mesh import CertificateAuthority, Mesh
 from kong_mesh_cp.core.resources.meta import MESH_NAME_CHARACTERS_MAX, MESH_NAME_LENGTH
@@ -71,6 +72,18 @@ def _has_both(before: Mesh, after: Mesh) -> bool:
         for each in (old, new)
         for mesh in (before, after)
     )
+
+
+def conf_warnings(before: Mesh, after: Mesh) -> Iterator[str]:
+    """What `after` asks of authorities that were made as `before` asked: nothing comes of it."""
+    made = {each.name: _asked(each) for each in _builtin_backends(before).values()}
+    for index, backend in _builtin_backends(after).items():
+        if made.get(backend.name, asked := _asked(backend)) != asked:
+            at = root("mtls").field("backends").index(index).field("conf").field("caCert")
+            yield (
+                f"{at}: has no effect: the authority is there already, and keeps its key and its"
+                f" end. {renewal(backend)}"
+            )
 
 
 def key_violations(before: Mesh, after: Mesh) -> Iterator[Violation]:

@@ -8,8 +8,11 @@ from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.discovery.snapshots import Resource, Snapshot
 from kong_mesh_cp.core.policy.confs import UnreadableConfError
 from kong_mesh_cp.core.policy.rules.subsets import TooManySubsetsError
+from kong_mesh_cp.core.xds.assignments import EndpointSource, assignment
 from kong_mesh_cp.core.xds.envoy.messages import Message
+from kong_mesh_cp.core.xds.names import ENDPOINT
 from kong_mesh_cp.core.xds.parts import Parts, resource
+from kong_mesh_cp.core.xds.world import MeshWorld
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,7 @@ class Draft:
         self.parts = parts
         self.complaints: list[Complaint] = []
         self.trusted: set[str] = set()  # meshes whose authorities its parts name
+        self.sources: dict[str, EndpointSource] = {}  # by cluster
         self._resources: dict[str, dict[str, Resource]] = {}
 
     def add(
@@ -42,7 +46,7 @@ class Draft:
     ) -> None:
         """The resource called `name`, which `make(name, *arguments)` gives.
 
-        `make` is a function of its arguments alone, which can be hashed: equal ones are shared.
+        `make` is a function of its arguments alone, which are keys: who has the same shares it.
         """
         try:
             made = self.parts.made(
@@ -52,6 +56,12 @@ class Draft:
             self.complain(name, error)
         else:
             self._resources.setdefault(type_url, {})[name] = made
+
+    def assign(self, cluster: str, source: EndpointSource, world: MeshWorld) -> None:
+        """The endpoints of `cluster`. In no other way: what `source` says keeps them up to date."""
+        self.sources[cluster] = source
+        made = assignment(cluster, source, world, self.parts)
+        self._resources.setdefault(ENDPOINT, {})[cluster] = made
 
     def complain(self, about: str, reason: object) -> None:
         self.complaints.append(Complaint(about, str(reason)))

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+from dataclasses import field, replace
+
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.discovery.snapshots import Snapshot
 from kong_mesh_cp.core.policy.rules.mesh_resources import proxy_of
+from kong_mesh_cp.core.xds.assignments import EndpointSource, reassigned
 from kong_mesh_cp.core.xds.draft import Complaint, Draft
 from kong_mesh_cp.core.xds.generators.admin import admin
+from kong_mesh_cp.core.xds.generators.direct_access import direct_access
+from kong_mesh_cp.core.xds.generators.dns import dns
 from kong_mesh_cp.core.xds.generators.inbound import inbounds
 from kong_mesh_cp.core.xds.generators.outbound import outbounds
+from kong_mesh_cp.core.xds.generators.passthrough import passthrough
 from kong_mesh_cp.core.xds.generators.probes import probes
 from kong_mesh_cp.core.xds.generators.secrets import secrets
 from kong_mesh_cp.core.xds.matching import Matched
 from kong_mesh_cp.core.xds.parts import Parts
-from kong_mesh_cp.core.xds.proxy_view import ProxyView, outbounds_of
+from kong_mesh_cp.core.xds.proxy_view import ProxyView
+from kong_mesh_cp.core.xds.targets import targets_of
+from kong_mesh_cp.core.xds.world import MeshWorld
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +31,19 @@ class Generated:
 
     snapshot: Snapshot
     complaints: tuple[Complaint, ...] = ()
+    sources: Mapping[str, EndpointSource] = field(default_factory=dict)  # by cluster
+
+    @property
+    def services(self) -> frozenset[str]:
+        """Those whose endpoints are in the snapshot, by their tag."""
+        return frozenset(each for source in self.sources.values() for each in source.services)
+
+    def with_endpoints(
+        self, services: Collection[str], world: MeshWorld, parts: Parts
+    ) -> Generated:
+        """The same with the endpoints that `services` have in `world`."""
+        snapshot = reassigned(self.snapshot, self.sources, services, world, parts)
+        return self if snapshot is self.snapshot else replace(self, snapshot=snapshot)
 
 
 def generate(view: ProxyView, parts: Parts) -> Generated:
@@ -33,9 +55,13 @@ def generate(view: ProxyView, parts: Parts) -> Generated:
     matched = Matched(proxy_of(view.dataplane), view.world.policies, parts)
     admin(view, draft)
     inbounds(view, matched, draft)
-    outbounds(view, outbounds_of(view), matched, draft)
+    passthrough(view, draft)
+    targets = targets_of(view, parts)
+    outbounds(view, targets, matched, draft)
+    direct_access(view, targets, draft)
+    dns(view, targets, draft)
     probes(view, draft)
     secrets(view, draft)
     for warning in dict.fromkeys(matched.warnings):
         draft.complain("policies", warning)
-    return Generated(draft.snapshot(), tuple(draft.complaints))
+    return Generated(draft.snapshot(), tuple(draft.complaints), draft.sources)

@@ -25,6 +25,8 @@ ORDER: Final = (CLUSTER, ENDPOINT, LISTENER, ROUTE, SECRET, RUNTIME)
 
 ADMIN: Final = "kuma:envoy:admin"
 READINESS: Final = "kuma:readiness"
+DNS: Final = "kuma:dns"
+DIRECT_ACCESS: Final = "direct_access"
 
 _NOT_IN_METRICS: Final = re.compile(r"[^a-zA-Z0-9_-]")
 
@@ -50,6 +52,16 @@ def inbound_listener(address: str, port: int) -> str:
 
 def outbound_listener(address: str, port: int) -> str:
     return f"outbound:{joined(address, port)}"
+
+
+def passthrough(*, inbound: bool, ipv6: bool) -> str:
+    """The listener that gets what no other takes, and the cluster that it sends it to."""
+    return f"{'inbound' if inbound else 'outbound'}:passthrough:{'ipv6' if ipv6 else 'ipv4'}"
+
+
+def direct_access_listener(address: str, port: int) -> str:
+    """Of one instance of a service. Other than elsewhere without brackets around IPv6."""
+    return f"{DIRECT_ACCESS}_{address}:{port}"
 
 
 def service_cluster(tags: Mapping[str, str]) -> str:

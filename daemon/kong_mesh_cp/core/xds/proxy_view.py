@@ -105,6 +105,13 @@ def outbounds_of(view: ProxyView) -> tuple[OutboundTarget, ...]:
     )
 
 
+def admin_addresses(dataplane: Dataplane) -> tuple[str, ...]:
+    """Where a proxy's admin listener is reached: what its certificate is for."""
+    networking = dataplane.networking or Networking()
+    found = (networking.address, networking.advertised_address)
+    return tuple(dict.fromkeys(each for each in found if each))
+
+
 class InboundPlace(NamedTuple):
     """Where an inbound listens, and where its application does."""
 

@@ -6,10 +6,10 @@ A world is a value: whoever needs the next one makes it from this one and a chan
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import field
 from typing import Final, NamedTuple, TypeVar
 
 from kong_mesh_cp.core.dataclass import dataclass
+from kong_mesh_cp.core.meshes.virtual_outbounds import NO_DESTINATIONS, VirtualDestinations
 from kong_mesh_cp.core.policy.rules.matched import MeshView
 from kong_mesh_cp.core.resources.kinds.dataplane import Dataplane, Inbound, InboundState, Networking
 from kong_mesh_cp.core.resources.kinds.mesh import CertificateAuthority, Mesh
@@ -51,8 +51,8 @@ class MeshWorld:
     endpoints: Mapping[str, tuple[Endpoint, ...]]  # by service tag
     protocols: Mapping[str, str]  # by service tag; absent is as unknown
     tls_ready: frozenset[str] = frozenset()  # services all of whose proxies have a certificate
-    # Host names and their addresses, by service tag, for proxies that take all traffic.
-    addresses: Mapping[str, object] = field(default_factory=dict)
+    # What transparent proxies call by name: of services by their tags.
+    addresses: VirtualDestinations = NO_DESTINATIONS
 
     @property
     def name(self) -> str:
@@ -81,6 +81,7 @@ def mesh_world(
     *,
     zone: str,
     tls_ready: frozenset[str] = frozenset(),
+    addresses: VirtualDestinations = NO_DESTINATIONS,
 ) -> MeshWorld:
     """The world of `mesh` from scratch. `resources` are all others of it."""
     by_type: dict[str, dict[str, Resource[object]]] = {}
@@ -101,6 +102,7 @@ def mesh_world(
         endpoints=endpoints,
         protocols={service: protocol_of_all(found) for service, found in endpoints.items()},
         tls_ready=tls_ready,
+        addresses=addresses,
     )
 
 

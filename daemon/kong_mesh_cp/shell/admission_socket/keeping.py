@@ -14,7 +14,12 @@ import trio
 
 from kong_mesh_cp.core.errors import ListenError
 from kong_mesh_cp.core.formats.printable import printable
-from kong_mesh_cp.shell.admission_socket.listener import bound
+from kong_mesh_cp.shell.admission_socket.listener import (
+    SOCKET_MODE,
+    bound,
+    group_of_clients,
+    is_served,
+)
 
 LOOK_SECONDS = 1.0  # between two looks
 
@@ -33,24 +38,26 @@ class KeptSocket:
     def __init__(self, path: str, serve: Serve) -> None:
         self._path = Path(path)
         self._serve = serve
-        self._place = None if path.startswith("\0") or not path else _place(self._path)
-        self._access = None if self._place is None else _access(self._path)
+        self._has_file = not path.startswith("\0") and path != ""
+        # What systemd hands over at a restart may have lost its file before.
+        is_there = self._has_file and is_served(self._path)
+        self._place = _place(self._path) if is_there else None
+        self._access = _access(self._path) if is_there else _access_of_new()
         self.failure: ListenError | None = None
 
     async def run(self) -> NoReturn:
         """Look until cancelled. Resource handling: closes and removes what it has made itself."""
         with ExitStack() as made:
             while True:
-                await trio.sleep(LOOK_SECONDS)
-                if self._place is None:  # it has no file
-                    continue
-                if _place(self._path) == self._place and not self._is_closed():
+                if not self._has_file or self._is_kept():
                     self._note(None)
+                    await trio.sleep(LOOK_SECONDS)
                     continue
                 try:
                     again, listener = self._make_anew()
                 except ListenError as error:
                     self._note(error)
+                    await trio.sleep(LOOK_SECONDS)
                     continue
                 former = made.pop_all()
                 made.push(again)
@@ -63,7 +70,11 @@ class KeptSocket:
                     "daemon.",
                     printable(self._path),
                 )
-                self._note(None)
+
+    def _is_kept(self) -> bool:
+        """Whether it is there, as it was."""
+        found = _place(self._path)
+        return found is not None and found == self._place and not self._is_closed()
 
     def _is_closed(self) -> bool:
         """Whether it is there, and those who might join may not any more."""
@@ -79,7 +90,7 @@ class KeptSocket:
                 with suppress(OSError):
                     self._path.unlink()
             listener = unless_right.enter_context(bound(self._path))
-            if _access(self._path) != self._access:
+            if self._access not in {None, _access(self._path)}:
                 raise ListenError(
                     f"the admission socket {printable(self._path)} cannot be given to the group of "
                     "before by this user",
@@ -114,3 +125,9 @@ def _access(path: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return stat.S_IMODE(found.st_mode), found.st_gid
+
+
+def _access_of_new() -> tuple[int, int] | None:
+    """As `_access`, of one that should be there; None: whoever may then."""
+    group = group_of_clients()
+    return None if group is None else (SOCKET_MODE, group)

@@ -82,6 +82,22 @@ def adopted(listener: socket.socket) -> socket.socket:
     return listener
 
 
+def is_served(path: Path) -> bool:
+    """Whether somebody listens at `path`, as far as this user can tell."""
+    try:
+        return _owner(path) is not None
+    except OSError:
+        return True  # something is there, and does not let us look
+
+
+def group_of_clients() -> int | None:
+    """The group whose members may ask for seats; None where there is none of its name."""
+    try:
+        return grp.getgrnam(SOCKET_GROUP).gr_gid
+    except KeyError:
+        return None
+
+
 def open_to(path: str) -> str | None:
     """Who may open the socket at `path` beside its owner and root, in words; None: no others."""
     try:

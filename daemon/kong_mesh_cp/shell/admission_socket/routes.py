@@ -40,10 +40,13 @@ from kong_mesh_cp.shell.http.messages import (
 from kong_mesh_cp.shell.http.origins import is_from_browser
 from kong_mesh_cp.shell.http.routing import Route, Router
 from kong_mesh_cp.shell.listening.peer import Credentials, Peer
-from kong_mesh_cp.usecases.admission.admissions import Admissions, HeldSeat
+from kong_mesh_cp.usecases.admission.admissions import Admissions
+from kong_mesh_cp.usecases.admission.seating import HeldSeat, Seating
 from kong_mesh_cp.usecases.identity.auditing import Refusals, tell
 from kong_mesh_cp.usecases.license.reload_outcome import ReloadOutcome
 from kong_mesh_cp.usecases.ports.state_store import PeerAttestor
+
+ADMISSIONS: Final = "/v1/admissions"
 
 _READY = b'{"ready":true}\n'
 _HINTS = {
@@ -99,6 +102,7 @@ class AdmissionSocket:
     def __init__(
         self,
         admitting: Admissions,
+        seating: Seating,
         license_calls: LicenseCalls,
         *,
         own_uid: int,
@@ -111,6 +115,7 @@ class AdmissionSocket:
         whether it serves and can use its store.
         """
         self._admitting = admitting
+        self._seating = seating
         self._license_calls = license_calls
         self._refusals = refusals
         self._admins = frozenset({ROOT_UID, own_uid})
@@ -121,8 +126,8 @@ class AdmissionSocket:
         self._connections = PeerConnections(places)
         self._keys: KeyAnswers | None = None
         routes = [
-            Route("/v1/admissions", "GET", self._list),
-            Route("/v1/admissions", "POST", self._admit),
+            Route(ADMISSIONS, "GET", self._list),
+            Route(ADMISSIONS, "POST", self._admit),
             Route("/v1/license", "GET", self._license),
             Route("/v1/license/reload", "POST", self._reload),
             Route("/v1/ready", "GET", self._ready),
@@ -143,6 +148,8 @@ class AdmissionSocket:
             refused = self._rates.take(uid, trio.current_time())
         if refused is not None:
             return self._refuse(refused)
+        if request.query and request.method != "GET" and request.path != ADMISSIONS:
+            return _refusal(_NO_QUERY)
         return await self._router(request)
 
     def enter(self, peer: Peer) -> Response | None:
@@ -188,22 +195,22 @@ class AdmissionSocket:
         return self._held(held)
 
     def _held(self, held: HeldSeat) -> StreamingResponse:
-        admitting = self._admitting
+        seating = self._seating
 
         async def hold(stream: HeldStream) -> None:
             try:
                 with trio.CancelScope() as scope:
-                    admitting.attach(held, stream.send_line, scope.cancel)
+                    seating.attach(held, scope.cancel, stream.send_line)
                     await stream.wait_closed()
             except trio.Cancelled:
                 # We end the connection, not the proxy: it will be back after the restart.
-                admitting.keep(held)
+                seating.keep(held)
                 raise
 
-        return StreamingResponse(held.line, hold, lambda: admitting.release(held))
+        return StreamingResponse(held.line, hold, lambda: seating.release(held))
 
     async def _list(self, request: Request) -> Answer:  # noqa: ARG002
-        return Response(200, seat_list(self._admitting.holders()))
+        return Response(200, seat_list(self._seating.holders()))
 
     async def _license(self, request: Request) -> Answer:  # noqa: ARG002
         return Response(200, json_text(self._license_calls.document()))
@@ -249,9 +256,16 @@ class AdmissionSocket:
 
     def _refuse(self, refused: Refused) -> Response:
         """A refusal that the use case has not seen."""
-        self._admitting.count_refusal(refused.code)
+        self._seating.count_refusal(refused.code)
         return _refusal(refused)
 
+
+# What was meant as a question (dryRun=true) must not be done.
+_NO_QUERY: Final = Refused(
+    code=RefusalCode.MALFORMED_REQUEST,
+    reason="this request takes no query, and nothing was done",
+    hint="Leave out what follows the ?. Only POST /v1/admissions has a dry run.",
+)
 
 _SERVER_REFUSALS: Mapping[int, tuple[RefusalCode, str]] = {
     400: (RefusalCode.MALFORMED_REQUEST, "Send HTTP/1.1, for example with curl --unix-socket."),

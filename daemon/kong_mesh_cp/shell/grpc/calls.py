@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
@@ -13,11 +12,10 @@ import trio
 from kong_mesh_cp.shell.grpc.messages import Inbox, framed
 from kong_mesh_cp.shell.grpc.metadata import escaped, metadata_of, timeout_of
 from kong_mesh_cp.shell.grpc.status import GrpcError, Status
+from kong_mesh_cp.shell.http.defects import DefectsLogged
 from kong_mesh_cp.shell.http.h2.exchange import Exchange, ExchangeHandler, Header
 from kong_mesh_cp.shell.listening.lingering import PeerGoneError
 from kong_mesh_cp.shell.listening.peer import Peer
-
-log = logging.getLogger(__name__)
 
 FIRST_MESSAGE_SECONDS: Final = 30.0  # a call that says nothing for so long is given up
 
@@ -26,6 +24,9 @@ _OPENING: Final = (
     (b":status", b"200"),
     (b"content-type", CONTENT_TYPE),
     (b"grpc-accept-encoding", b"identity"),
+)
+_DEFECT: Final = GrpcError(
+    Status.INTERNAL, "the control plane failed on this call; its log says why"
 )
 
 
@@ -108,9 +109,9 @@ class _ServedCall:
     async def receive(self) -> bytes | None:
         exchange = self._exchange
         while (message := self._inbox.take()) is None:
-            data = await exchange.receive()
+            data = await exchange.receive(kept=self._inbox.size)
             if not data:
-                if self._inbox.inside_a_message:
+                if self._inbox.size:
                     raise GrpcError(Status.INTERNAL, "the stream ended inside of a message")
                 self._begin()
                 return None
@@ -139,18 +140,9 @@ async def _serve(method: Method | None, exchange: Exchange) -> None:
     if exchange.method != "POST":
         _end(exchange, GrpcError(Status.INTERNAL, "a call is a POST"), http_status=405)
         return
-    try:
+    error: GrpcError | None = _DEFECT
+    with DefectsLogged("a method of the control plane"):
         error = await _outcome(method, exchange)
-    except Exception as raised:
-        cause = _only(raised)
-        if isinstance(cause, PeerGoneError):
-            return
-        if isinstance(cause, GrpcError):
-            error = cause
-        else:
-            log.exception("request-failed: a method of the control plane has a defect")
-            text = "the control plane failed on this call; its log says why"
-            error = GrpcError(Status.INTERNAL, text)
     _end(exchange, error)
 
 
@@ -158,20 +150,32 @@ async def _outcome(method: Method | None, exchange: Exchange) -> GrpcError | Non
     """Let the method do its work; None is OK. Raises what it raises."""
     if method is None:
         return GrpcError(Status.UNIMPLEMENTED, f"unknown method {exchange.path}")
-    call = _ServedCall(exchange, metadata_of(exchange.head))
-    with exchange.scope:
-        await method(call)
+    try:
+        call = _ServedCall(exchange, metadata_of(exchange.head))
+        with exchange.scope:
+            await method(call)
+            return None
+    except GrpcError as error:
+        return error
+    except PeerGoneError:
         return None
+    except ExceptionGroup as group:
+        return _only(group)
     if exchange.draining:
         return GrpcError(Status.UNAVAILABLE, "the control plane is stopping")
     return call.timed_out()  # or nobody is there who would hear it
 
 
-def _only(error: BaseException) -> BaseException:
-    """What a nursery has wrapped, where it is one error only."""
-    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+def _only(group: ExceptionGroup[Exception]) -> GrpcError | None:
+    """What a nursery of the method has wrapped, where it is that alone. Raises: `group`."""
+    error: Exception = group
+    while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
         error = error.exceptions[0]
-    return error
+    if isinstance(error, PeerGoneError):
+        return None
+    if isinstance(error, GrpcError):
+        return error
+    raise group
 
 
 def _end(exchange: Exchange, error: GrpcError | None, *, http_status: int = 200) -> None:

@@ -23,9 +23,9 @@ class Inbox:
         self._bytes: bytes | bytearray = b""
 
     @property
-    def inside_a_message(self) -> bool:
-        """Whether a message has begun to come, and not ended."""
-        return bool(self._bytes)
+    def size(self) -> int:
+        """Bytes that it keeps: of messages that were not taken, or are not there yet."""
+        return len(self._bytes)
 
     def feed(self, data: bytes | bytearray) -> None:
         # Most messages come as a whole. One in pieces is gathered in a bytearray: the time that

@@ -125,6 +125,13 @@ class ByteBudget:
         asking = Hold(origin_of(peer), _nothing, now=now, privileged=is_loopback(peer))
         return self.make_room(asking, size, now)
 
+    def give_back_part(self, hold: Hold, size: int) -> None:
+        """Count `size` bytes less for `hold`, which has more than that."""
+        if hold in self._holds:
+            hold.bytes -= size
+            self.held -= size
+            self._of[hold.origin] -= size
+
     def give_back(self, hold: Hold) -> None:
         """Forget `hold`, whether anything was counted for it or not."""
         if hold not in self._holds:

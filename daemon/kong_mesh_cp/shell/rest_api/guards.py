@@ -12,6 +12,7 @@ from kong_mesh_cp.shell.http.messages import Handler, Request, Response, Streami
 from kong_mesh_cp.shell.rest_api.auditing import asked_from
 from kong_mesh_cp.shell.rest_api.responding import authenticated
 from kong_mesh_cp.shell.rest_api.users import Authenticate
+from kong_mesh_cp.shell.rest_api.write_queries import require_no_flags
 from kong_mesh_cp.usecases.identity.auditing import tell
 
 
@@ -46,6 +47,8 @@ class Guards:
         async def answer(user: User, request: Request) -> Response | StreamingResponse:
             if action is not None:
                 require(self.access, user, action)
+            if action is Operation.RELOAD_LICENSE:
+                require_no_flags(request)
             response = await handler(request)
             if action is Operation.RELOAD_LICENSE:
                 usable = response.status == HTTPStatus.OK

@@ -13,10 +13,20 @@ from kong_mesh_cp.shell.rest_api.capabilities import CAPABILITIES
 from kong_mesh_cp.shell.rest_api.list_queries import pairs_of
 from kong_mesh_cp.usecases.resources.resource_refusals import PROCESS, invalid
 
+NOT_DONE: Final = "The request cannot be tried out, and nothing was done"
+
 _FLAGS: Final = {"true": True, "false": False}
 
 
-def write_flags(request: Request, *known: str) -> frozenset[str]:
+def require_no_flags(request: Request) -> None:
+    """For what takes none, but does something: it was meant as a question.
+
+    Raises: ResourceRefusedError.
+    """
+    write_flags(request, title=NOT_DONE)
+
+
+def write_flags(request: Request, *known: str, title: str = PROCESS) -> frozenset[str]:
     """Those of the flags `known` that are set. Raises: ResourceRefusedError.
 
     A slip would be a write that was meant as a question, so whatever looks like one of the flags
@@ -39,7 +49,7 @@ def write_flags(request: Request, *known: str) -> frozenset[str]:
         elif said.setdefault(name, _FLAGS[value]) is not _FLAGS[value]:
             wrong.append(Violation(name, "is both true and false"))
     if wrong:
-        raise invalid(PROCESS, wrong)
+        raise invalid(title, wrong)
     return frozenset(flag for flag, is_set in said.items() if is_set)
 
 

@@ -3,9 +3,35 @@
 from __future__ import annotations
 
 from enum import Enum
+from typing import TYPE_CHECKING, Protocol
 
 from kong_mesh_cp.core.admission.seats import SeatRecord
 from kong_mesh_cp.core.dataclass import dataclass
+
+if TYPE_CHECKING:  # a start does not wait for what reads resources
+    from kong_mesh_cp.core.insights.certificate_facts import CertificateFacts
+    from kong_mesh_cp.core.resources.kinds.subscriptions import DiscoveryStatus, ProxyVersion
+
+
+class StreamFacts(Protocol):
+    """What a proxy on a stream tells, and what became of what it was sent."""
+
+    due: bool  # something has changed since it was shown
+
+    @property
+    def version(self) -> ProxyVersion: ...
+
+    @property
+    def certificate(self) -> CertificateFacts | None:
+        """That of the proxy; None: there is none in its mesh."""
+        ...
+
+    @property
+    def knows_certificate(self) -> bool:
+        """Otherwise what was shown before is left alone."""
+        ...
+
+    def status(self) -> DiscoveryStatus: ...
 
 
 class Shown(Enum):
@@ -26,3 +52,4 @@ class Attendance:
     subscription: str = ""  # the id; "" until there is a Dataplane that it could be shown for
     shown_since: int = 0  # nanoseconds since 1970
     beat_due: bool = False  # a sign of life is to be given
+    stream: StreamFacts | None = None  # None: it has come through the socket alone

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, cast
 
@@ -11,6 +11,7 @@ import trio
 
 from kong_mesh_cp.core.admission.decision import Refused
 from kong_mesh_cp.core.admission.request import AdmissionRequest, Tags
+from kong_mesh_cp.core.admission.seats import SeatId
 from kong_mesh_cp.core.errors import StateError
 from kong_mesh_cp.core.identity.users import ADMIN
 from kong_mesh_cp.core.resources.key import ResourceKey
@@ -23,7 +24,7 @@ from kong_mesh_cp.usecases.admission.registrations import (
     registration_key,
 )
 from kong_mesh_cp.usecases.admission.requests import busy, invalid_dataplane, no_such_mesh
-from kong_mesh_cp.usecases.ports.resource_store import ResourceStore
+from kong_mesh_cp.usecases.ports.resource_store import Put, ResourceStore, StoredResource
 from kong_mesh_cp.usecases.ports.state_store import MeshDirectory, WallClock
 from kong_mesh_cp.usecases.resources.resource_refusals import (
     NOT_VALID,
@@ -32,7 +33,11 @@ from kong_mesh_cp.usecases.resources.resource_refusals import (
 )
 from kong_mesh_cp.usecases.resources.writer import ResourceWriter
 
+WARNING: Final = "dataplane-warning"  # the code of what an answer of the API has in `warnings`
 ATTEMPTS_MAX: Final = 10  # of writers that meet; each time one of them gets through
+
+MayReplace = Callable[[StoredResource], Awaitable[None]]
+"""Whether a proxy may be put in the place of the stored Dataplane; raises where it may not."""
 
 log = logging.getLogger(__name__)
 
@@ -63,13 +68,15 @@ class DataplaneRegistrar:
         self._takes_over = takes_over
         self._wall_clock = wall_clock
 
-    async def refusal_of(self, request: AdmissionRequest) -> Refused | None:
-        """What the API would find wrong with the Dataplane by itself; None: nothing."""
+    async def judged(self, request: AdmissionRequest) -> Refused | Sequence[tuple[str, str]]:
+        """What the API would find wrong with the Dataplane by itself, or of what it would warn:
+        code and message.
+        """
         try:
-            await self._applying.validate(_key(request), request.resource)
+            warnings = await self._applying.validate(_key(request), request.resource)
         except ResourceRefusedError as error:
             return _invalid(error)
-        return None
+        return [(WARNING, each) for each in warnings]
 
     async def replaceable(self, request: AdmissionRequest) -> Refused | None:
         """Why what is stored under the name cannot be replaced; None when it can. Asked before
@@ -103,6 +110,35 @@ class DataplaneRegistrar:
             f"the Dataplane {request.name} was changed by others {ATTEMPTS_MAX} times in a row",
             "Ask again in a moment.",
         )
+
+    async def register_over_stream(
+        self, seat: SeatId, document: Mapping[str, object], may_replace: MayReplace
+    ) -> None:
+        """Make or replace the Dataplane of a proxy, whose token says what it may be. Labels and
+        spec are those of `document`. What was begun is brought to its end.
+
+        Raises: StateError, ResourceRefusedError, and what `may_replace` raises.
+        """
+        key, mark_key = _seat_key(seat), registration_key(seat.mesh, seat.name)
+        run = self._run
+        made = Registration(instance=run.instance, plane=run.plane, over_stream=True)
+        for left in reversed(range(ATTEMPTS_MAX)):
+            found = await self._store.get_many([key, mark_key])
+            standing = Standing(found.get(key), found.get(mark_key))
+            if standing.dataplane is not None:
+                await may_replace(standing.dataplane)
+            mark = made.put(key, self._wall_clock(), standing.mark_version)
+            also = [] if _is_equal(standing.mark, mark) else [mark]
+            try:
+                with trio.CancelScope(shield=True):
+                    await self._applying.put_document(
+                        ADMIN, key, document, also=also, onto=standing.version
+                    )
+            except ResourceRefusedError as error:
+                if error.fault is not Fault.CONFLICT or not left:
+                    raise
+            else:
+                return
 
     async def _put(
         self, request: AdmissionRequest, document: Mapping[str, Any], uid: int
@@ -155,6 +191,14 @@ def with_tags(resource: Mapping[str, Any], added: Tags) -> Mapping[str, Any]:
 
 def _tagged(section: Mapping[str, Any], added: Tags) -> Mapping[str, Any]:
     return {**section, "tags": {**(section.get("tags") or {}), **added}}
+
+
+def _is_equal(mark: StoredResource | None, put: Put) -> bool:
+    return mark is not None and mark.spec == put.spec
+
+
+def _seat_key(seat: SeatId) -> ResourceKey:
+    return ResourceKey(DATAPLANE, seat.mesh, seat.name)
 
 
 def _key(request: AdmissionRequest) -> ResourceKey:

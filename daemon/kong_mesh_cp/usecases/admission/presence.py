@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Final, NoReturn
 import trio
 
 from kong_mesh_cp.core.admission.decision import Refused
-from kong_mesh_cp.core.admission.ledger import Holder
 from kong_mesh_cp.core.admission.request import AdmissionRequest, Tags
 from kong_mesh_cp.core.admission.seats import SeatId, SeatRecord
+from kong_mesh_cp.core.admission.socket_messages import seat_ended
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.errors import ControlPlaneError, StateError
 from kong_mesh_cp.core.resources.key import ResourceKey
-from kong_mesh_cp.usecases.admission.attendance import Attendance, Shown
+from kong_mesh_cp.usecases.admission.attendance import Attendance, Shown, StreamFacts
+from kong_mesh_cp.usecases.admission.departures import Departures
 from kong_mesh_cp.usecases.admission.proxy_directory import ProxyDirectory
 from kong_mesh_cp.usecases.admission.requests import busy
 from kong_mesh_cp.usecases.following.failure_log import FailureLog
@@ -28,7 +29,7 @@ from kong_mesh_cp.usecases.ports.resource_store import ChangeRefusedError
 from kong_mesh_cp.usecases.ports.state_store import MeshDirectory
 
 if TYPE_CHECKING:  # a start does not wait for what reads and writes resources
-    from kong_mesh_cp.usecases.admission.dataplane_registrar import DataplaneRegistrar
+    from kong_mesh_cp.usecases.admission.dataplane_registrar import DataplaneRegistrar, MayReplace
     from kong_mesh_cp.usecases.admission.proxy_records import ProxyRecords
     from kong_mesh_cp.usecases.admission.proxy_tokens import ProxyTokens
 
@@ -70,9 +71,18 @@ class Presence:
     """Follows the seats that `Admissions` gives and takes. All methods belong to one event loop."""
 
     def __init__(
-        self, directory: ProxyDirectory, meshes: MeshDirectory, *, zone: str, idle_seconds: float
+        self,
+        directory: ProxyDirectory,
+        meshes: MeshDirectory,
+        *,
+        zone: str,
+        idle_seconds: float,
+        shown_seconds: float = 10.0,
+        stay_seconds: float = 10.0,
     ) -> None:
-        """After `idle_seconds` without a sign of life a connection is taken for a dead one's."""
+        """After `idle_seconds` without a sign of life a connection is taken for a dead one's. What
+        streams count is shown every `shown_seconds`. `stay_seconds`: see `Departures`.
+        """
         self.directory = directory
         directory.changed = self._note_changed
         self._zone = zone
@@ -82,6 +92,8 @@ class Presence:
         self._served = trio.Event()
         self._begun = trio.Event()  # what is registered from now on is found after a crash
         self._attending: dict[SeatId, Attendance] = {}
+        self._shown_seconds = shown_seconds
+        self._departures = Departures(stay_seconds)
         self._due: dict[SeatId, int] = {}  # to be brought in line; the number of the last change
         self._changes = 0
         self._start_ends = math.inf
@@ -111,57 +123,90 @@ class Presence:
 
     # What an admission asks before it is decided.
 
-    async def refusal_of(self, request: AdmissionRequest) -> Refused | None:
+    async def judged(self, request: AdmissionRequest) -> Refused | Sequence[tuple[str, str]]:
         """What is wrong with the Dataplane of a request by itself, or with its taking the place
-        of the stored one; None: nothing.
+        of the stored one. Otherwise what there is to warn of: code and message.
         """
         with trio.move_on_at(self._start_ends):
             await self._served.wait()
         if self._services is None:
             return _starting()
         registering = self._services.registering
-        refused = await registering.refusal_of(request)
-        if refused is None and self.directory.may_hold(request.mesh, request.name):
+        judged = await registering.judged(request)
+        if isinstance(judged, Refused):
+            return judged
+        refused = None
+        if self.directory.may_hold(request.mesh, request.name):
             refused = await registering.replaceable(request)
-        return refused
+        return judged if refused is None else refused
 
     # What becomes of a seat.
 
-    def taken(self, record: SeatRecord, *, has_resource: bool) -> None:
-        """A connection has the seat; one that had it before has it no more."""
+    def taken(
+        self, record: SeatRecord, *, has_resource: bool, stream: StreamFacts | None = None
+    ) -> None:
+        """A connection has the seat; one that had it before has it no more, through this door."""
         seat = record.seat
-        self._attending[seat] = Attendance(record, has_resource)
+        former = self._attending.get(seat)
+        if stream is None and former is not None and former.stream is not None:
+            former.has_resource |= has_resource  # what is shown is the stream
+        else:
+            self._departures.part(former)
+            self._attending[seat] = Attendance(record, has_resource, stream=stream)
+        self._departures.back(seat)
         # What changed of the Dataplane while this was decided is read again.
         if has_resource or seat in self._due or self.directory.may_hold(seat.mesh, seat.name):
             self._note(seat)
 
     async def arrive(
-        self, request: AdmissionRequest, holder: Holder, tags: Tags
+        self, request: AdmissionRequest, record: SeatRecord, tags: Tags, uid: int
     ) -> Arrival | Refused:
-        """Register the proxy if it asks for that, and make its token. `holder` has the seat.
-
-        `tags` are those that a rule adds. After a refusal, or when it is cancelled, the seat has
-        to be given back.
+        """Register the proxy if it asks for that, and make its token. A process of `uid` has the
+        seat of `record`; `tags` are those that a rule adds. After a refusal, or when it is
+        cancelled, the seat has to be given back.
         """
-        seat = holder.record.seat
+        seat = record.seat
         attendance = self._attending[seat]
         if request.resource is not None:
-            refused = await self._until_possible(seat)
+            refused = await self.possible(seat)
             if refused is not None:
                 return refused
             assert self._services is not None  # noqa: S101 — it has begun
             attendance.may_have_resource = True
-            refused = await self._services.registering.register(request, tags, holder.peer.uid)
+            refused = await self._services.registering.register(request, tags, uid)
             if refused is not None:
                 return refused
             attendance.has_resource = True
             self._note(seat)
         tag_sets = [{**each, **tags} for each in request.tag_sets]
-        return await self._with_token(attendance.record, tag_sets)
+        return await self._with_token(record, tag_sets)
+
+    async def register(
+        self, seat: SeatId, document: Mapping[str, object], may_replace: MayReplace
+    ) -> None:
+        """Register the Dataplane that has come over the stream that has the seat, once that is
+        `possible`. Raises: StateError, ResourceRefusedError, and what `may_replace` raises.
+        """
+        assert self._services is not None  # noqa: S101 — it has begun
+        attendance = self._attending[seat]
+        attendance.may_have_resource = True
+        await self._services.registering.register_over_stream(seat, document, may_replace)
+        attendance.has_resource = True
+        self._note(seat)
+
+    def without_stream(self, record: SeatRecord) -> None:
+        """The stream has ended, and the process of `record` has the seat still."""
+        former = self._attending[record.seat]
+        self._departures.part(former)
+        self._attending[record.seat] = Attendance(
+            record, former.has_resource, former.may_have_resource
+        )
+        self._note(record.seat)
 
     def left(self, seat: SeatId) -> None:
         """No proxy has the seat."""
         attendance = self._attending.pop(seat, None)
+        self._departures.part(attendance)
         # Without a Dataplane there is nothing to be said; a proxy of before a restart may have
         # left something, and that is looked for at the end of the reclaim window.
         if attendance and (attendance.has_resource or attendance.may_have_resource):
@@ -172,7 +217,8 @@ class Presence:
         for seat in [each for each in self._attending if each.mesh == mesh]:
             self.end_seat(seat, seat_ended("mesh-deleted", f"there is no mesh {mesh} any more"))
 
-    async def _until_possible(self, seat: SeatId) -> Refused | None:
+    async def possible(self, seat: SeatId) -> Refused | None:
+        """Return when a Dataplane can be registered, or why it cannot yet."""
         with trio.move_on_at(self._start_ends):
             await self._begun.wait()
             await self._meshes.made(seat.mesh)
@@ -221,6 +267,8 @@ class Presence:
             await self._through(self._services.records.start_run)
             self._begun.set()
             nursery.start_soon(self._write)
+            nursery.start_soon(self._show_streams)
+            nursery.start_soon(self._departures.follow, self._note)
             await trio.sleep_until(ends)
             await self._through(self._clear_up)
             await trio.sleep_forever()
@@ -264,11 +312,15 @@ class Presence:
         assert self._services is not None  # noqa: S101 — it has begun
         records = self._services.records
         attendance = self._attending.get(seat)
+        departures = self._departures
+        parted, for_good = departures.parted(seat), departures.is_for_good(seat)
         if attendance is None:
-            await records.mark_offline(seat)
+            await records.mark_offline(seat, parted, for_good=for_good)
+            departures.written(seat, parted, for_good=for_good)
             return
         had_resource = attendance.has_resource
-        shown = await records.mark_online(attendance)
+        shown = await records.mark_online(attendance, parted)
+        departures.written(seat, parted, for_good=for_good)
         if self._attending.get(seat) is not attendance:
             return  # it left meanwhile, which is due by now
         match shown:
@@ -283,6 +335,15 @@ class Presence:
             case _:
                 pass
 
+    async def _show_streams(self) -> NoReturn:
+        """What streams count is shown from time to time."""
+        while True:
+            await trio.sleep(self._shown_seconds)
+            for seat, attendance in self._attending.items():
+                stream = attendance.stream
+                if stream is not None and stream.due and attendance.has_resource:
+                    self._note(seat)
+
     async def _clear_up(self) -> None:
         """Remove what earlier runs left of proxies that have not come back."""
         assert self._services is not None  # noqa: S101 — it has begun
@@ -291,7 +352,7 @@ class Presence:
             if seat in self._attending:
                 await records.adopt(seat)
             else:
-                await records.mark_offline(seat)
+                await records.mark_offline(seat, for_good=True)
         await records.forget_previous_runs()
 
     async def _through(self, write: Callable[[], Awaitable[None]]) -> None:
@@ -335,13 +396,6 @@ class Presence:
     def _note_failure(self, error: StateError) -> None:
         self.failures += 1
         self._complaints.failed(error)
-
-
-def seat_ended(
-    code: str, reason: str, hint: str = "Ask for a seat again: it is decided anew."
-) -> Mapping[str, object]:
-    """The last line of a held connection."""
-    return {"event": "seat-ended", "code": code, "reason": reason, "hint": hint}
 
 
 def _starting() -> Refused:

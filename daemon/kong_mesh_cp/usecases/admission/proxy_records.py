@@ -12,6 +12,7 @@ from kong_mesh_cp.core.admission.seats import SeatId
 from kong_mesh_cp.core.admission.stored_proxy import stored_proxy
 from kong_mesh_cp.core.formats.go_values import ParseError
 from kong_mesh_cp.core.insights import proxy_subscriptions
+from kong_mesh_cp.core.insights.certificate_facts import with_certificate
 from kong_mesh_cp.core.insights.liveness import generation_moved
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.resources.kind import InvalidResourceError
@@ -78,8 +79,10 @@ class ProxyRecords:
             self._dead = tuple(json.loads(stored.spec)["instances"])
         await self._save_runs((*self._dead, self._instance))
 
-    async def mark_online(self, attendance: Attendance) -> Shown:
-        """The proxy is there: its insight says so, if it has a Dataplane."""
+    async def mark_online(self, attendance: Attendance, parted: Attendance | None = None) -> Shown:
+        """The proxy is there: its insight says so, if it has a Dataplane. `parted`: a stream of it
+        that has ended.
+        """
         seat = attendance.record.seat
         keys = _keys(seat)
         found = await self._store.get_many(keys)
@@ -89,59 +92,89 @@ class ProxyRecords:
         kind = stored_proxy(dataplane.spec).kind
         if kind.counted != attendance.record.kind.counted:
             return Shown.OTHER_KIND
-        before = _read(insight)
+        stored = _read(insight)
+        before = _with_stream(stored, parted)
+        now = self._wall_clock()
         if not attendance.subscription:
             attendance.subscription = self._new_id()
             attendance.shown_since = proxy_subscriptions.nanoseconds(attendance.record.since)
         elif proxy_subscriptions.is_closed(before, attendance.subscription):
+            if proxy_subscriptions.is_elsewhere(before, self._own):
+                return Shown.DONE  # it has moved, and the seat will follow: it is not fought for
             # Another control plane took this one for dead.
             attendance.subscription = self._new_id()
-            attendance.shown_since = proxy_subscriptions.nanoseconds(self._wall_clock())
-        after = proxy_subscriptions.connected(
+            attendance.shown_since = proxy_subscriptions.nanoseconds(now)
+        connected = proxy_subscriptions.connected(
             before,
             subscription=attendance.subscription,
             instance=self._instance,
             since=attendance.shown_since,
             subscriptions_max=self._subscriptions_max,
         )
-        if attendance.beat_due and after is before:
-            after = generation_moved(before, attendance.subscription)
-        if after is not before:
-            await self._store.apply([_put(keys, after, insight, self._wall_clock)])
+        told, stream = _told(attendance), attendance.stream
+        after = _with_stream(connected, attendance)
+        if attendance.beat_due and connected is before:
+            after = generation_moved(after, attendance.subscription)
+        if after is not stored:
+            await self._store.apply([_put(keys, after, insight, lambda: now)])
         attendance.beat_due = False
+        if stream is not None and _told(attendance) == told:
+            stream.due = False
         return Shown.DONE
 
-    async def mark_offline(self, seat: SeatId) -> None:
-        """The proxy is gone: so is what it registered, and whatever else it had says so."""
+    async def mark_offline(
+        self, seat: SeatId, parted: Attendance | None = None, *, for_good: bool = True
+    ) -> None:
+        """The proxy is gone: so is what it registered, and whatever else it had says so. What it
+        registered over a stream stays, until it is gone `for_good`. `parted`: its last stream.
+        """
         dataplane_key, insight_key = keys = _keys(seat)
         mark_key = registration_key(seat.mesh, seat.name)
         found = await self._store.get_many([*keys, mark_key])
         if dataplane_key not in found:
             return
-        mark, dataplane = found.get(mark_key), found[dataplane_key]
+        insight = found.get(insight_key)
+        stored = _read(insight)
         changes: list[Change] = []
-        if mark is not None and (registered := Registration.read(mark)).instance in self._own:
+        mark, dataplane = found.get(mark_key), found[dataplane_key]
+        if mark is not None and self._has_to_remove(mark, for_good=for_good):
             # The registration goes first: it went with a Dataplane that was deleted meanwhile,
             # and then what is called like it now is another instance's.
             changes.append(Delete.as_read(mark))
-            if self._takes_over or registered.is_of(dataplane):
+            if self._may_remove(Registration.read(mark), dataplane, stored):
                 await self._store.apply([*changes, Delete.as_read(dataplane)])
                 log.info("dataplane-removed: %s of mesh %s left", seat.name, seat.mesh)
                 return
-            log.info(
-                "dataplane-kept: %s of mesh %s left, and a client of the API has written its "
-                "Dataplane",
-                seat.name,
-                seat.mesh,
-            )
-        insight = found.get(insight_key)
-        before = _read(insight)
         now = proxy_subscriptions.nanoseconds(self._wall_clock())
-        after = proxy_subscriptions.disconnected(before, instances=self._own, at=now)
-        if after is not before:
+        told = _with_stream(stored, parted)
+        after = proxy_subscriptions.disconnected(told, instances=self._own, at=now)
+        if after is not stored:
             changes.append(_put(keys, after, insight, self._wall_clock))
         if changes:
             await self._store.apply(changes)
+
+    def _has_to_remove(self, mark: StoredResource, *, for_good: bool) -> bool:
+        registered = Registration.read(mark)
+        return registered.instance in self._own and (for_good or not registered.over_stream)
+
+    def _may_remove(
+        self, registered: Registration, dataplane: StoredResource, insight: DataplaneInsight
+    ) -> bool:
+        """Whether nobody else has the Dataplane by now."""
+        key = dataplane.key
+        if registered.over_stream:
+            if not proxy_subscriptions.was_last_elsewhere(insight, self._own):
+                return True
+            log.info("dataplane-kept: %s of mesh %s has moved away", key.name, key.mesh)
+            return False
+        if self._takes_over or registered.is_of(dataplane):
+            return True
+        log.info(
+            "dataplane-kept: %s of mesh %s left, and a client of the API has written its Dataplane",
+            key.name,
+            key.mesh,
+        )
+        return False
 
     async def leftovers(self, zone: str) -> Collection[SeatId]:
         """The proxies of which earlier runs have left something."""
@@ -203,6 +236,23 @@ def _read(stored: StoredResource | None) -> DataplaneInsight:
         return spec_as(DataplaneInsight, stored)
     except (ParseError, InvalidResourceError):
         return DataplaneInsight()  # nothing in it could be shown, so nothing is lost
+
+
+def _told(attendance: Attendance) -> object:
+    """What is shown of its stream, to be compared with what it is a moment later."""
+    stream = attendance.stream
+    return None if stream is None else (stream.status(), stream.certificate)
+
+
+def _with_stream(insight: DataplaneInsight, attendance: Attendance | None) -> DataplaneInsight:
+    """`insight` with the last state of the stream of `attendance`, if it has one."""
+    stream = None if attendance is None else attendance.stream
+    if attendance is None or stream is None:
+        return insight
+    shown = proxy_subscriptions.with_stream(
+        insight, attendance.subscription, stream.status(), stream.version
+    )
+    return with_certificate(shown, stream.certificate) if stream.knows_certificate else shown
 
 
 def _put(

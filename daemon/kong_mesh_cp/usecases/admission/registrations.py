@@ -36,6 +36,7 @@ class Registration:
     plane: str | None = None  # the control plane
     uid: int | None = None  # of the process, on the machine of that control plane
     version: int | None = None  # of the Dataplane, as the seat left it
+    over_stream: bool = False  # it came from an Envoy, whose token let it have its way
 
     @classmethod
     def read(cls, stored: StoredResource) -> Registration:
@@ -45,6 +46,7 @@ class Registration:
             plane=document.get("plane"),
             uid=document.get("uid"),
             version=document.get("version"),
+            over_stream=document.get("overStream", False),
         )
 
     def text(self) -> str:
@@ -53,6 +55,7 @@ class Registration:
             "plane": self.plane,
             "uid": self.uid,
             "version": self.version,
+            "overStream": self.over_stream or None,
         }
         return json.dumps({name: each for name, each in members.items() if each is not None})
 

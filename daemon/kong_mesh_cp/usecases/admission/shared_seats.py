@@ -19,8 +19,8 @@ import trio
 from kong_mesh_cp.core.admission.decision import RefusalCode, Refused
 from kong_mesh_cp.core.admission.ledger import FULL_RETRY_SECONDS, SeatLedger, SeatPolicy
 from kong_mesh_cp.core.admission.seats import SeatId, SeatRecord
+from kong_mesh_cp.core.admission.socket_messages import seat_ended
 from kong_mesh_cp.core.errors import StateError
-from kong_mesh_cp.usecases.admission.presence import seat_ended
 from kong_mesh_cp.usecases.following.failure_log import FailureLog
 from kong_mesh_cp.usecases.ports.resource_store import SLOT_RENEWAL_SECONDS, SeatSlots
 

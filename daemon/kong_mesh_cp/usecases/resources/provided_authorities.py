@@ -26,7 +26,7 @@ from kong_mesh_cp.core.meshes.authority_terms import (
     renewal,
     sentence,
 )
-from kong_mesh_cp.core.meshes.mesh_changes import PROVIDED_CA, secrets_of
+from kong_mesh_cp.core.meshes.mesh_changes import PROVIDED_CA, conf_warnings, secrets_of
 from kong_mesh_cp.core.meshes.mesh_defaults import ca_secrets
 from kong_mesh_cp.core.resources.data_source import DataSource
 from kong_mesh_cp.core.resources.key import ResourceKey
@@ -35,6 +35,7 @@ from kong_mesh_cp.core.resources.kinds.secret import Secret
 from kong_mesh_cp.core.schema.violations import FieldPath, Violation, root
 from kong_mesh_cp.usecases.ports.resource_store import ResourceStore
 from kong_mesh_cp.usecases.resources.documents import spec_as
+from kong_mesh_cp.usecases.resources.write_rules import There
 
 if TYPE_CHECKING:
     from kong_mesh_cp.core.meshes import ca_pairs
@@ -91,6 +92,19 @@ class ProvidedAuthorities:
             if backend.type == PROVIDED_CA:
                 found += await self._violations(name, backend, at, {})
         return found
+
+    async def write_warnings(
+        self, key: ResourceKey, spec: object, there: There, now: datetime
+    ) -> list[str]:
+        """What to say of the authorities that a mesh has, or that a Secret is a part of."""
+        match spec:
+            case Mesh():
+                before = Mesh() if there.existing is None else spec_as(Mesh, there.existing)
+                return [*conf_warnings(before, spec), *await self.endings(key.name, spec, now)]
+            case Secret() if there.mesh is not None:
+                return await self.warnings(key, spec.data or b"", spec_as(Mesh, there.mesh))
+            case _:
+                return []
 
     async def warnings(self, key: ResourceKey, data: bytes, mesh: Mesh) -> list[str]:
         """What a Secret with `data` does to the authorities of its mesh, which need it."""

@@ -14,7 +14,10 @@ from kong_mesh_cp.core.formats.go_json import syntax_fault
 from kong_mesh_cp.core.formats.go_values import ParseError, is_object
 from kong_mesh_cp.core.resources.bodies import Draft, bad_request_detail, read_draft
 from kong_mesh_cp.core.resources.body_members import known_body
+from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.resources.kind import InvalidResourceError, Kind
+from kong_mesh_cp.core.resources.labels import display_name
+from kong_mesh_cp.core.resources.meta import name_warning
 from kong_mesh_cp.core.resources.registry import ResourceType
 from kong_mesh_cp.core.schema.violations import Violation
 from kong_mesh_cp.usecases.ports.resource_store import StoredResource
@@ -122,6 +125,14 @@ def _violations(
     except (ParseError, InvalidResourceError):  # no release of this program has stored that
         return kind.validate(spec)
     return kind.validate_change(before, spec)
+
+
+def warnings_of(key: ResourceKey, given: SentBody, found: Sequence[str]) -> tuple[str, ...]:
+    """What the answer to a write warns of; `found`: beside its members, its type and its name."""
+    of_type = KINDS[key.type].warnings(given.draft.spec)
+    deprecated = name_warning(key.type, display_name(key.name, given.draft.meta.labels))
+    of_name = () if deprecated is None else (deprecated,)
+    return (*of_type, *given.unknown, *found, *of_name)
 
 
 def _besides(wrong: Sequence[Violation], unknown: Sequence[Violation]) -> list[Violation]:

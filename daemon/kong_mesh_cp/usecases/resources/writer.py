@@ -29,7 +29,6 @@ from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.resources.kinds.dataplane import Dataplane
 from kong_mesh_cp.core.resources.kinds.mesh import Mesh
 from kong_mesh_cp.core.resources.kinds.secret import Secret
-from kong_mesh_cp.core.resources.meta import name_warning
 from kong_mesh_cp.core.resources.registry import TYPES, ResourceType
 from kong_mesh_cp.usecases.ports.resource_store import (
     Change,
@@ -61,6 +60,7 @@ from kong_mesh_cp.usecases.resources.sent_bodies import (
     read_decoded,
     read_text,
     refuse,
+    warnings_of,
 )
 from kong_mesh_cp.usecases.resources.turns import Turns
 from kong_mesh_cp.usecases.resources.write_rules import There, WriteRules, Written
@@ -214,23 +214,11 @@ class ResourceWriter:
             if existing is None:
                 await room.enter_async_context(self._proxy_room.for_one(key, spec))
             await self._apply(changes, key, _title(existing))
-        warnings = [*KINDS[key.type].warnings(given.draft.spec), *inline, *given.unknown]
-        warnings += await secret_references.warnings(self._store, key, document, text)
-        warnings += await self._authority_warnings(key, spec, there)
-        deprecated = name_warning(key.type, labels.display_name(key.name, given.draft.meta.labels))
-        return Written(existing is None, (*warnings, *([] if deprecated is None else [deprecated])))
-
-    async def _authority_warnings(
-        self, key: ResourceKey, spec: object, there: There
-    ) -> Sequence[str]:
-        """What to say of the authority that a mesh has, or that a Secret is a part of."""
+        referring = await secret_references.warnings(self._store, key, document, text)
         authorities = self._births.authorities
-        if isinstance(spec, Mesh):
-            return await authorities.endings(key.name, spec, self._wall_clock())
-        if isinstance(spec, Secret) and there.mesh is not None:
-            of_mesh = spec_as(Mesh, there.mesh)
-            return await authorities.warnings(key, spec.data or b"", of_mesh)
-        return ()
+        authority = await authorities.write_warnings(key, spec, there, self._wall_clock())
+        warnings = warnings_of(key, given, [*inline, *referring, *authority])
+        return Written(existing is None, warnings)
 
     async def _inline_secrets(
         self, key: ResourceKey, given: SentBody, text: str, existing: StoredResource | None
@@ -249,15 +237,22 @@ class ResourceWriter:
         )
 
     async def _decoded(self, key: ResourceKey, document: object) -> SentBody:
-        reading = partial(read_decoded, TYPES[key.type], document)
+        reading = partial(read_decoded, TYPES[key.type], document, strict=self._rules.strict)
         if not holds_more(document, LARGE_VALUES):
             return reading()
         return replace(await self._large_bodies.in_worker_thread(DECODED, reading), sent_by=DECODED)
 
-    async def validate(self, key: ResourceKey, document: object) -> None:
-        """What `put_document` finds wrong with a body by itself. Raises: ResourceRefusedError."""
+    async def validate(self, key: ResourceKey, document: object) -> Sequence[str]:
+        """What `put_document` finds wrong with a body by itself, and of what it would warn.
+
+        Raises: ResourceRefusedError.
+        """
         given = await self._decoded(key, document)
         await self._in_worker_thread(given, partial(self._require_fit, key, given))
+        stored = partial(stored_form, KINDS[key.type], given.draft.spec)
+        _, text = await self._in_worker_thread(given, stored)
+        inline = await self._inline_secrets(key, given, text, None)
+        return warnings_of(key, given, inline)
 
     def _require_fit(self, key: ResourceKey, given: SentBody) -> None:
         deployment, meta = self._rules.checked_deployment, given.draft.meta

@@ -67,6 +67,16 @@ class ClusterDraft:
             self.message.dns_lookup_family = Cluster.AUTO if ipv6 else Cluster.V4_ONLY
         self.message.load_assignment.CopyFrom(load_assignment(self.name, known))
 
+    def to_original(self) -> None:
+        """To where the client wanted to connect."""
+        self.message.type = Cluster.ORIGINAL_DST
+        self.message.lb_policy = Cluster.CLUSTER_PROVIDED
+
+    def connect_from(self, address: str) -> None:
+        """From `address`, and any port."""
+        source = self.message.upstream_bind_config.source_address
+        source.address, source.port_value = address, 0
+
     def connect_within(self, nanoseconds: int) -> None:
         self.message.connect_timeout.CopyFrom(duration(nanoseconds))
 

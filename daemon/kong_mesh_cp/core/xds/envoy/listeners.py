@@ -9,6 +9,7 @@ from kong_mesh_cp.core.xds.envoy.messages import (
     Listener,
     Message,
     Router,
+    SocketAddress,
     TlsInspector,
     TransportSocket,
     packed,
@@ -93,6 +94,15 @@ class ListenerDraft:
     def take_redirected(self) -> None:
         """It listens nowhere itself: connections are handed to it."""
         self.message.bind_to_port.value = False
+
+    def forward_to_original(self) -> None:
+        """Connections go to the listener of their original destination, where there is one."""
+        self.message.use_original_dst.value = True
+
+    def take_datagrams(self) -> None:
+        """It is one of UDP."""
+        self.message.address.socket_address.protocol = SocketAddress.UDP
+        self.message.enable_reuse_port.value = True
 
     def inspect_tls(self) -> None:
         self.listener_filters.append((TLS_INSPECTOR, TlsInspector()))

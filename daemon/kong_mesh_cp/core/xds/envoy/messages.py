@@ -10,11 +10,12 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from envoy.config.cluster.v3.cluster_pb2 import Cluster
+from envoy.config.core.v3.address_pb2 import SocketAddress
 from envoy.config.core.v3.base_pb2 import TransportSocket
 from envoy.config.endpoint.v3.endpoint_pb2 import ClusterLoadAssignment
 from envoy.config.listener.v3.listener_components_pb2 import FilterChain, FilterChainMatch
 from envoy.config.listener.v3.listener_pb2 import Listener
-from envoy.config.rbac.v3 import rbac_pb2
+from envoy.config.rbac.v3 import rbac_pb2 as rbac_rules_pb2
 from envoy.config.route.v3.route_components_pb2 import (
     RetryPolicy,
     Route,
@@ -29,6 +30,7 @@ from envoy.extensions.filters.listener.tls_inspector.v3.tls_inspector_pb2 import
 from envoy.extensions.filters.network.http_connection_manager.v3 import http_connection_manager_pb2
 from envoy.extensions.filters.network.rbac.v3 import rbac_pb2 as network_rbac_pb2
 from envoy.extensions.filters.network.tcp_proxy.v3.tcp_proxy_pb2 import TcpProxy
+from envoy.extensions.filters.udp.dns_filter.v3.dns_filter_pb2 import DnsFilterConfig
 from envoy.extensions.retry.host.omit_host_metadata.v3.omit_host_metadata_config_pb2 import (
     OmitHostMetadataConfig as OmitHostMetadata,
 )
@@ -51,6 +53,7 @@ from google.protobuf.struct_pb2 import Struct, Value
 __all__ = [
     "Cluster",
     "ClusterLoadAssignment",
+    "DnsFilterConfig",
     "DownstreamTlsContext",
     "Duration",
     "FilterChain",
@@ -72,6 +75,7 @@ __all__ = [
     "RouteConfiguration",
     "Router",
     "Secret",
+    "SocketAddress",
     "TcpProxy",
     "TlsInspector",
     "TransportSocket",
@@ -83,10 +87,10 @@ __all__ = [
     "struct_of",
 ]
 
-HttpConnectionManager = http_connection_manager_pb2.HttpConnectionManager
 HttpRbac = http_rbac_pb2.RBAC
 NetworkRbac = network_rbac_pb2.RBAC
-RbacRules = rbac_pb2.RBAC
+RbacRules = rbac_rules_pb2.RBAC
+HttpConnectionManager = http_connection_manager_pb2.HttpConnectionManager
 
 Message = Any  # one of Envoy's, whose modules have no types
 

@@ -5,17 +5,18 @@ Source: docs/wire/envoy-names.md#outbounds
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats.durations import SECOND
-from kong_mesh_cp.core.policy.rules.http_matches import matches_hash
+from kong_mesh_cp.core.policy.rules.policy import HTTP_ROUTE, TCP_ROUTE
 from kong_mesh_cp.core.resources.kinds.mesh import MtlsMode
 from kong_mesh_cp.core.resources.tags import SERVICE
+from kong_mesh_cp.core.xds.assignments import EndpointSource
 from kong_mesh_cp.core.xds.draft import WRONG_INPUT, Draft
 from kong_mesh_cp.core.xds.effects import OutboundFacts
 from kong_mesh_cp.core.xds.envoy.clusters import ClusterDraft
-from kong_mesh_cp.core.xds.envoy.endpoints import load_assignment
 from kong_mesh_cp.core.xds.envoy.http import HttpTerms, http_manager, tcp_proxy
 from kong_mesh_cp.core.xds.envoy.kafka import KAFKA_BROKER, kafka_broker
 from kong_mesh_cp.core.xds.envoy.listeners import (
@@ -25,11 +26,11 @@ from kong_mesh_cp.core.xds.envoy.listeners import (
     ListenerDraft,
 )
 from kong_mesh_cp.core.xds.envoy.messages import GrpcStats, Message
+from kong_mesh_cp.core.xds.envoy.routes import route_messages
 from kong_mesh_cp.core.xds.envoy.tls import upstream_tls
-from kong_mesh_cp.core.xds.matching import DestinationConfs, Matched
+from kong_mesh_cp.core.xds.matching import DestinationConfs, Matched, TypedConf
 from kong_mesh_cp.core.xds.names import (
     CLUSTER,
-    ENDPOINT,
     LISTENER,
     outbound_listener,
     service_cluster,
@@ -37,13 +38,19 @@ from kong_mesh_cp.core.xds.names import (
 from kong_mesh_cp.core.xds.policies.catalogue import EFFECTS
 from kong_mesh_cp.core.xds.protocols import GRPC, HTTP2, HTTP_LIKE, KAFKA, NOT_CARRIED
 from kong_mesh_cp.core.xds.proxy_view import OutboundTarget, ProxyView
+from kong_mesh_cp.core.xds.routing import (
+    Backend,
+    Route,
+    filters_of,
+    http_routes,
+    match_of,
+    tcp_backends,
+)
 from kong_mesh_cp.core.xds.spiffe import server_name
 from kong_mesh_cp.core.xds.world import Endpoint, MeshWorld, TagPairs
 
 CONNECT: Final = 5 * SECOND
 GRPC_STATS: Final = "envoy.filters.http.grpc_stats"
-_ANY_PATH: Final = matches_hash([{"path": {"value": "/", "type": "PathPrefix"}}])
-
 Confs = tuple[DestinationConfs, ...]
 """One for each of EFFECTS."""
 
@@ -53,7 +60,6 @@ class _Destination:
     """A service, or some of its instances, as one cluster."""
 
     facts: OutboundFacts
-    cluster: str
     tags: TagPairs
     confs: Confs
     secured: bool  # spoken to in the mesh's TLS
@@ -64,32 +70,75 @@ class _Plan:
     """One outbound, with all that its listener depends on."""
 
     target: OutboundTarget
-    destination: _Destination
+    facts: OutboundFacts
+    confs: Confs
     terms: HttpTerms
     redirected: bool
+    http_conf: TypedConf | None = None
+    routes: tuple[Route, ...] = ()  # of HTTP
+    backends: tuple[Backend, ...] = ()  # of everything else
+
+    @property
+    def sent_to(self) -> Iterator[Backend]:
+        """All that its listener refers to."""
+        yield from self.backends
+        for route in self.routes:
+            yield from route.backends
+            yield from route.mirrors
 
 
 def outbounds(
     view: ProxyView, targets: tuple[OutboundTarget, ...], matched: Matched, draft: Draft
 ) -> None:
-    clusters: dict[str, _Destination] = {}
+    wanted: dict[TagPairs, None] = {}
     for target in targets:
         name = outbound_listener(target.address, target.port)
         try:
-            destination = _destination(view, target, matched)
+            plan = _plan(view, target, matched)
         except WRONG_INPUT as error:
             draft.complain(name, error)
             continue
-        if destination.facts.protocol not in NOT_CARRIED:
-            clusters.setdefault(destination.cluster, destination)
-        plan = _Plan(target, destination, view.http_terms, view.takes_all_traffic)
+        wanted.update((each.tags, None) for each in plan.sent_to)
         draft.add(LISTENER, name, _listener, plan)
-    for name, destination in clusters.items():
+    for tags in wanted:
+        name = service_cluster(dict(tags))
+        try:
+            destination = _destination(view, tags, matched)
+        except WRONG_INPUT as error:
+            draft.complain(name, error)
+            continue
         draft.add(CLUSTER, name, _cluster, destination)
-        endpoints = endpoints_of_cluster(view.world, destination.tags)
-        draft.add(ENDPOINT, name, load_assignment, endpoints)
+        source = EndpointSource((destination.facts.service,), endpoints_of_cluster, (tags,))
+        draft.assign(name, source, view.world)
         if destination.secured:
             draft.trusted.add(view.world.name)
+
+
+def _plan(view: ProxyView, target: OutboundTarget, matched: Matched) -> _Plan:
+    facts, confs = _about(view, target.service, matched)
+    http_conf = matched.of_type(HTTP_ROUTE).service(target.service).conf
+    tcp_conf = matched.of_type(TCP_ROUTE).service(target.service).conf
+    routes: tuple[Route, ...] = ()
+    backends: tuple[Backend, ...] = ()
+    world = view.world
+    if facts.protocol in HTTP_LIKE and (tcp_conf is None or http_conf is not None):
+        routes = http_routes(
+            http_conf, target.tags, lambda service: world.protocol(service) in HTTP_LIKE
+        )
+    else:
+        backends = tcp_backends(
+            tcp_conf, target.tags, lambda service: world.protocol(service) not in NOT_CARRIED
+        )
+    return _Plan(
+        target,
+        facts,
+        confs,
+        view.http_terms,
+        view.takes_all_traffic,
+        http_conf if routes else None,
+        routes,
+        backends,
+    )
 
 
 def endpoints_of_cluster(world: MeshWorld, tags: TagPairs) -> tuple[Endpoint, ...]:
@@ -99,19 +148,17 @@ def endpoints_of_cluster(world: MeshWorld, tags: TagPairs) -> tuple[Endpoint, ..
     return found if len(wanted) == 1 else tuple(each for each in found if wanted <= set(each.tags))
 
 
-def _destination(view: ProxyView, target: OutboundTarget, matched: Matched) -> _Destination:
-    service = target.service
+def _about(view: ProxyView, service: str, matched: Matched) -> tuple[OutboundFacts, Confs]:
     facts = OutboundFacts(
         mesh=view.world.name, service=service, protocol=view.world.protocol(service)
     )
-    confs = tuple(matched.of_type(each.policy_type).service(service) for each in EFFECTS)
-    return _Destination(
-        facts,
-        service_cluster(dict(target.tags)),
-        target.tags,
-        confs,
-        secured=is_secured(view.world, service),
-    )
+    return facts, tuple(matched.of_type(each.policy_type).service(service) for each in EFFECTS)
+
+
+def _destination(view: ProxyView, tags: TagPairs, matched: Matched) -> _Destination:
+    service = dict(tags)[SERVICE]
+    facts, confs = _about(view, service, matched)
+    return _Destination(facts, tags, confs, secured=is_secured(view.world, service))
 
 
 def is_secured(world: MeshWorld, service: str) -> bool:
@@ -139,39 +186,51 @@ def _cluster(name: str, destination: _Destination) -> Message:
 
 
 def _listener(name: str, plan: _Plan) -> Message:
-    facts = plan.destination.facts
     draft = ListenerDraft(name, plan.target.address, plan.target.port, inbound=False)
     draft.show_tags(plan.target.tags)
     if plan.redirected:
         draft.take_redirected()
-    draft.chains.append(_chain(facts, plan.destination.cluster, plan.terms))
-    for effect, about in zip(EFFECTS, plan.destination.confs, strict=True):
+    draft.chains.append(_http_chain(plan) if plan.routes else _tcp_chain(plan))
+    for effect, about in zip(EFFECTS, plan.confs, strict=True):
         if effect.outbound_listener is not None:
-            effect.outbound_listener(draft, facts, about)
+            effect.outbound_listener(draft, plan.facts, about)
     return draft.whole()
 
 
-def _chain(facts: OutboundFacts, cluster: str, terms: HttpTerms) -> ChainDraft:
-    chain = ChainDraft()
-    if facts.protocol in NOT_CARRIED:
-        return chain
-    if facts.protocol not in HTTP_LIKE:
-        if facts.protocol == KAFKA:
-            chain.filters.append((KAFKA_BROKER, kafka_broker(facts.service)))
-        chain.filters.append((TCP_PROXY, tcp_proxy(facts.service, (cluster, 0))))
-        return chain
+def _tcp_chain(plan: _Plan) -> ChainDraft:
+    chain, facts = ChainDraft(), plan.facts
+    if not plan.backends:
+        return chain  # connections end here
+    if facts.protocol == KAFKA:
+        chain.filters.append((KAFKA_BROKER, kafka_broker(facts.service)))
+    chain.filters.append((TCP_PROXY, tcp_proxy(facts.service, *_shares(plan.backends))))
+    return chain
+
+
+def _http_chain(plan: _Plan) -> ChainDraft:
+    chain, facts = ChainDraft(), plan.facts
     # The original knows no IPv6 here, whatever the proxy says.
-    manager = http_manager(
-        facts.service, HttpTerms(internal=terms.internal, ipv6=False), normalize=True
-    )
+    terms = HttpTerms(internal=plan.terms.internal, ipv6=False)
+    manager = http_manager(facts.service, terms, normalize=True)
     if facts.protocol == GRPC:
         chain.http_filters.append((GRPC_STATS, GrpcStats(emit_filter_state=True)))
-    routes = manager.route_config
-    routes.name = f"outbound:{facts.service}"
-    routes.validate_clusters.value = False
-    host = routes.virtual_hosts.add(name=facts.service, domains=["*"])
-    host.routes.add(
-        name=_ANY_PATH, match={"prefix": "/"}, route={"cluster": cluster, "timeout": {}}
-    )
+    config = manager.route_config
+    config.name = f"outbound:{facts.service}"
+    config.validate_clusters.value = False
+    host = config.virtual_hosts.add(name=facts.service, domains=["*"])
+    for route in plan.routes:
+        host.routes.extend(
+            route_messages(
+                route.name,
+                match_of(plan.http_conf, route),
+                filters_of(plan.http_conf, route),
+                _shares(route.backends),
+                tuple(service_cluster(dict(each.tags)) for each in route.mirrors),
+            )
+        )
     chain.filters.append((HTTP_MANAGER, manager))
     return chain
+
+
+def _shares(backends: tuple[Backend, ...]) -> tuple[tuple[str, int], ...]:
+    return tuple((service_cluster(dict(each.tags)), each.weight) for each in backends)

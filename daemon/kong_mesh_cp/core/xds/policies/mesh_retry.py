@@ -17,7 +17,6 @@ from kong_mesh_cp.core.policy.kinds.mesh_retry import (
     Predicate,
     RateLimitedBackOff,
 )
-from kong_mesh_cp.core.policy.spec_parts.http_fields import HeaderMatch
 from kong_mesh_cp.core.xds.effects import Effect, OutboundFacts
 from kong_mesh_cp.core.xds.envoy.listeners import ListenerDraft
 from kong_mesh_cp.core.xds.envoy.messages import (
@@ -30,6 +29,7 @@ from kong_mesh_cp.core.xds.envoy.messages import (
     packed,
     struct_of,
 )
+from kong_mesh_cp.core.xds.envoy.routes import header_matcher
 from kong_mesh_cp.core.xds.matching import DestinationConfs, TypedConf
 from kong_mesh_cp.core.xds.protocols import GRPC, HTTP, TCP
 
@@ -170,24 +170,6 @@ def _hosts(policy: Message, predicates: Iterable[Predicate]) -> None:
                 policy.retry_priority.name = "envoy.retry_priorities.previous_priorities"
                 priorities = PreviousPriorities(update_frequency=each.update_frequency)
                 policy.retry_priority.typed_config.CopyFrom(packed(priorities))
-
-
-def header_matcher(header: HeaderMatch) -> dict[str, object]:
-    """The members of Envoy's HeaderMatcher for `header`."""
-    match header.type:
-        case "RegularExpression":
-            return {
-                "name": header.name,
-                "string_match": {"safe_regex": {"regex": header.value}},
-            }
-        case "Prefix":
-            return {"name": header.name, "string_match": {"prefix": header.value}}
-        case "Present":
-            return {"name": header.name, "present_match": True}
-        case "Absent":
-            return {"name": header.name, "present_match": False}
-        case _:
-            return {"name": header.name, "string_match": {"exact": header.value}}
 
 
 def _is_status(item: str) -> bool:

@@ -7,49 +7,69 @@ take for the end of everything. What is to be sent is written once a turn of the
 
 from __future__ import annotations
 
-import functools
 import logging
 import math
 import socket
 import struct
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import trio
 
-from kong_mesh_cp.core.lazy_import import lazy_import
+from kong_mesh_cp.shell.http.defects import DefectsLogged
 from kong_mesh_cp.shell.http.h2 import bounds
 from kong_mesh_cp.shell.http.h2.exchange import Exchange, Header
 from kong_mesh_cp.shell.http.h2.frames import ErrorCode, FrameError, FrameGate, goaway
-from kong_mesh_cp.shell.http.h2.plain_requests import answer_plain_request, refuse
+from kong_mesh_cp.shell.http.h2.keeping import Keeping
+from kong_mesh_cp.shell.http.h2.machine import events, exceptions, new_machine
+from kong_mesh_cp.shell.http.h2.output import Output
+from kong_mesh_cp.shell.http.h2.plain_requests import answer_plain_request, respond
 from kong_mesh_cp.shell.http.h2.service import H2Service
 from kong_mesh_cp.shell.http.messages import Response
 from kong_mesh_cp.shell.listening.channel import Channel
-from kong_mesh_cp.shell.listening.kept import Kept
 from kong_mesh_cp.shell.listening.lingering import PeerGoneError, linger, receive
 from kong_mesh_cp.shell.listening.peer import Peer
 from kong_mesh_cp.shell.listening.places import Place, Reluctance
 
-if TYPE_CHECKING:
-    from h2 import config, connection, events, exceptions, settings
-else:
-    config = lazy_import("h2.config")
-    connection = lazy_import("h2.connection")
-    events = lazy_import("h2.events")
-    exceptions = lazy_import("h2.exceptions")
-    settings = lazy_import("h2.settings")
-
 log = logging.getLogger(__name__)
 
-_RESET: Final = struct.pack("ii", 1, 0)  # struct linger of socket(7): close(2) sends RST
 PING_DATA: Final = b"kongmesh"
+_RESET: Final = struct.pack("ii", 1, 0)  # struct linger of socket(7): close(2) sends RST
 
 
 class Connection:
     """A `Conversation` in HTTP/2, and the `Carrier` of its exchanges. Owns `channel`."""
 
     is_securing: Final = False
+
+    __slots__ = (
+        "_asked_at",
+        "_began_at",
+        "_blocked",
+        "_channel",
+        "_credit",
+        "_exchanges",
+        "_gate",
+        "_gone",
+        "_heard_at",
+        "_idle_since",
+        "_leaving",
+        "_limits",
+        "_looked_at",
+        "_machine",
+        "_nursery",
+        "_output",
+        "_over",
+        "_refusal",
+        "_scope",
+        "_service",
+        "_unread",
+        "_unread_kept",
+        "_unsent_kept",
+        "_waiting",
+        "peer",
+    )
 
     def __init__(self, service: H2Service, channel: Channel, peer: Peer, place: Place) -> None:
         self.peer = peer
@@ -59,23 +79,21 @@ class Connection:
         self._scope = trio.CancelScope()  # of everything
         self._waiting = trio.CancelScope()  # of the reader, until its next look at the clock
         now = trio.current_time()
-        self._began_at = now
-        self._heard_at = now
-        self._looked_at = now
-        self._idle_since = now
+        self._began_at = self._heard_at = self._looked_at = self._idle_since = now
         self._asked_at = math.inf  # when the PING went out that has no answer
-        self._kept = Kept(service.http.budgets, place.origin, privileged=place.privileged)
         self._gate = FrameGate(header_bytes_max=self._limits.header_bytes_max, now=now)
+        self._machine = new_machine(self._limits.header_bytes_max)
+        self._output = Output(channel, self._machine, self._forget)
         self._exchanges: dict[int, Exchange] = {}
-        self._ready: dict[int, Exchange] = {}  # with output, in the order of their turns
-        self._output = bytearray()  # framed, not yet taken by the kernel
-        self._blocked = False  # a task waits for the kernel to take more
+        self._unread = 0  # bytes that exchanges keep of what has come
+        self._unread_kept = Keeping(service.http.budgets.bodies, place)
+        self._unsent_kept = Keeping(service.http.budgets.answers, place)
         self._credit = 0  # of the connection's window, not yet given back
+        self._blocked = False  # a task waits for the kernel to take more
         self._leaving = False  # GOAWAY has been sent: no new exchanges
         self._over = False  # nothing more is read
         self._gone = False  # nothing can be sent any more
         self._refusal: Response | None = None  # the answer to everything
-        self._h2 = _machine(self._limits.header_bytes_max)
         self._nursery: trio.Nursery
 
     async def converse(self) -> None:
@@ -83,27 +101,22 @@ class Connection:
         drain = self._service.http.drain
         drain.enter(self)
         try:
-            with self._scope:
+            # One conversation must not end the nursery that it shares with all others.
+            with DefectsLogged("a connection of the control plane"), self._scope:
                 async with trio.open_nursery() as self._nursery:
                     if drain.started:
                         self.leave_if_unoccupied()
                     await self._read()
-                    self._over = True
-                    for exchange in list(self._exchanges.values()):
-                        self._forget(exchange)
+                    self._forget_all()
                     self._nursery.cancel_scope.cancel()
                 if not self._gone:
                     await self._farewell()
-        except Exception:
-            # One conversation must not end the nursery that it shares with all others.
-            log.exception("request-failed: a connection of the control plane has a defect")
         finally:
             self._over = self._gone = True
-            for exchange in list(self._exchanges.values()):
-                self._forget(exchange)
+            self._forget_all()
             drain.leave(self)
-            self._kept.gone()
-            self._kept.forget_request()
+            self._unread_kept.forget()
+            self._unsent_kept.forget()
             self._channel.close()
 
     async def converse_refusing(self, refusal: Response) -> None:
@@ -113,16 +126,19 @@ class Connection:
             await self.converse()
 
     def reluctance(self) -> Reluctance | None:
-        """As of HTTP/1.1. A call may be the configuration of a proxy: it is not cut for others."""
+        """As of HTTP/1.1. A call may be the configuration of a proxy: it is not cut for others,
+        from its first message on.
+        """
         if not self._exchanges:
             return 0, self._idle_since
-        if all(not each.admitted for each in self._exchanges.values()):
+        if not any(each.admitted for each in self._exchanges.values()):
             return 1, self._idle_since
-        since = self._kept.slow_since(trio.current_time())
+        since = self._unsent_kept.slow_since(trio.current_time())
         return None if since is None else (2, since)
 
     def give_way(self) -> None:
-        self._gone = True
+        """End now: another connection needs the place, or the memory."""
+        self._lose(reset=True)
         self._scope.cancel()
 
     def leave_if_unoccupied(self) -> None:
@@ -132,51 +148,52 @@ class Connection:
             self._nursery.start_soon(self._end_calls, self._service.departures.next_delay())
 
     def flush(self) -> None:
-        """Frame and write what can be without waiting."""
-        if self._blocked:
+        """Write what can be without waiting."""
+        if self._blocked or self._gone:
             return
-        while not self._gone:
-            self._frame_output()
-            if not self._output:
-                break
-            try:
-                with memoryview(self._output) as view:
-                    sent = self._channel.send(view)
-            except BlockingIOError:
-                self._await_room()
-                return
-            except OSError:
-                self._lose()
-                return
-            del self._output[:sent]
-            self._kept.left(sent)
-        if (self._leaving or self._gate.peer_leaves) and not self._exchanges:
+        try:
+            done = self._output.write()
+        except PeerGoneError:
+            self._lose(reset=True)
+            return
+        unsent, now = self._output.unsent, trio.current_time()
+        if not self._unsent_kept.count(unsent, now, self.give_way):
+            self._lose(reset=True)  # there is no room for what it does not read
+        elif not done:
+            self._blocked = True
+            if not self._over:
+                self._nursery.start_soon(self._flush_when_writable)
+        elif (self._leaving or self._gate.peer_leaves) and not self._exchanges:
             self._end()
 
     # What exchanges ask for.
 
     def respond(self, exchange: Exchange, headers: Sequence[Header], *, ends: bool) -> None:
-        self._h2.send_headers(exchange.stream_id, headers, end_stream=ends)
+        self._machine.send_headers(exchange.stream_id, headers, end_stream=ends)
         if ends:
-            self._complete(exchange)
+            self._output.finish(exchange)
         self._service.flushing.soon(self)
 
-    def has_output(self, exchange: Exchange) -> None:
-        self._ready[exchange.stream_id] = exchange
+    def has_output(self, exchange: Exchange, size: int) -> None:
+        self._output.queued += size
+        self._output.ready(exchange)
         self._service.flushing.soon(self)
+
+    def kept(self, change: int) -> None:
+        self._unread += change
+        if not self._unread_kept.count(self._unread, trio.current_time(), self.give_way):
+            self._fail(ErrorCode.ENHANCE_YOUR_CALM, "there is no room for what it sends")
 
     def give_credit(self, exchange: Exchange) -> None:
-        if exchange.peer_ended:
-            return
-        if exchange.credit_due >= bounds.STREAM_WINDOW_BYTES // 2:
-            self._h2.increment_flow_control_window(exchange.credit_due, exchange.stream_id)
+        if exchange.credit_due >= bounds.STREAM_WINDOW_BYTES // 2 and not exchange.peer_ended:
+            self._machine.increment_flow_control_window(exchange.credit_due, exchange.stream_id)
             exchange.credit_due = 0
             self._service.flushing.soon(self)
 
     def reset(self, exchange: Exchange, code: int) -> None:
         self._forget(exchange)
         with suppress(exceptions.ProtocolError):  # it has ended by itself
-            self._h2.reset_stream(exchange.stream_id, code)
+            self._machine.reset_stream(exchange.stream_id, code)
         self._service.flushing.soon(self)
 
     # Reading.
@@ -205,8 +222,10 @@ class Connection:
             for piece in self._gate.pieces(data, now):
                 if not first:
                     await trio.lowlevel.cancel_shielded_checkpoint()  # or the rest would be lost
+                    if self._over:
+                        return
                 first = False
-                for event in self._h2.receive_data(piece):
+                for event in self._machine.receive_data(piece):
                     self._on(event, now)
         except FrameError as fault:
             self._fail(fault.code, str(fault))
@@ -222,7 +241,7 @@ class Connection:
             if event.stream_id == 0:
                 self._ready_all()
             elif (exchange := self._exchanges.get(event.stream_id)) is not None:
-                self._make_ready(exchange)
+                self._output.ready(exchange)
         elif isinstance(event, events.RequestReceived):
             self._begin(event, now)
         elif isinstance(event, events.StreamEnded):
@@ -234,8 +253,7 @@ class Connection:
             if (exchange := self._exchanges.get(event.stream_id)) is not None:
                 self._forget(exchange)
         elif isinstance(event, events.RemoteSettingsChanged):
-            encoder = self._h2.encoder
-            most = bounds.HEADER_TABLE_BYTES_MAX
+            encoder, most = self._machine.encoder, bounds.HEADER_TABLE_BYTES_MAX
             encoder.header_table_size = min(encoder.header_table_size, most)
             self._ready_all()
 
@@ -245,7 +263,7 @@ class Connection:
             self._gate.empty_data(now)
         self._credit += size
         if self._credit >= bounds.CONNECTION_WINDOW_BYTES // 2:
-            self._h2.increment_flow_control_window(self._credit)
+            self._machine.increment_flow_control_window(self._credit)
             self._credit = 0
         exchange = self._exchanges.get(event.stream_id)
         if exchange is not None:
@@ -254,7 +272,7 @@ class Connection:
     def _begin(self, event: events.RequestReceived, now: float) -> None:
         if self._leaving or len(self._exchanges) >= bounds.STREAMS_MAX:
             self._gate.resets.spend(now)
-            self._h2.reset_stream(event.stream_id, ErrorCode.REFUSED_STREAM)
+            self._machine.reset_stream(event.stream_id, ErrorCode.REFUSED_STREAM)
             return
         if not self._exchanges:
             soon = now + self._service.ping_seconds
@@ -268,18 +286,20 @@ class Connection:
         service = self._service
         try:
             if self._refusal is not None:
-                refuse(exchange, service.http, self._refusal)
+                respond(exchange, service.http, self._refusal)
             elif (handler := service.special(exchange)) is not None:
                 await handler(exchange)
             else:
                 await answer_plain_request(exchange, service.http)
         except PeerGoneError:
             pass
-        except Exception:
-            log.exception("request-failed: a handler of the control plane has a defect")
         finally:
             if not exchange.ends:
                 exchange.reset(ErrorCode.INTERNAL_ERROR)
+
+    def _ready_all(self) -> None:
+        for exchange in self._exchanges.values():
+            self._output.ready(exchange)
 
     # The clock.
 
@@ -301,21 +321,21 @@ class Connection:
             self._leave()
             self._end()
         elif now >= self._asked_at + self._service.ping_answer_seconds:
-            self._lose()  # the peer is dead
+            self._lose(reset=True)  # the peer is dead
         else:
             for exchange in list(self._exchanges.values()):
                 if exchange.ends and now - exchange.finished_at > self._limits.send_seconds:
                     exchange.reset(ErrorCode.CANCEL)
             if self._asked_at == math.inf:
                 self._asked_at = now
-                self._h2.ping(PING_DATA)
+                self._machine.ping(PING_DATA)
                 self._service.flushing.soon(self)
 
     # The end.
 
     def _leave(self) -> None:
         """Say that no more requests are taken; those in hand go on."""
-        if not self._leaving:
+        if not self._leaving and not self._over:
             self._leaving = True
             self._say_goodbye(ErrorCode.NO_ERROR)
 
@@ -326,20 +346,20 @@ class Connection:
         self._end()
 
     def _say_goodbye(self, code: ErrorCode) -> None:
-        self._output += self._h2.data_to_send()
-        self._output += goaway(self._h2.highest_inbound_stream_id, code)
+        self._output.add_frame(goaway(self._machine.highest_inbound_stream_id, code))
         self._service.flushing.soon(self)
 
     def _end(self) -> None:
         self._over = True
         self._waiting.cancel()
 
-    def _lose(self) -> None:
+    def _lose(self, *, reset: bool = False) -> None:
         """The peer is gone, or taken for gone: nothing can be said any more."""
         self._gone = True
         self._output.clear()
-        with suppress(OSError):  # or the kernel would go on keeping what is never read
-            self.peer.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        if reset:  # or the kernel would go on keeping what is never read
+            with suppress(OSError):
+                self.peer.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         self._end()
 
     async def _farewell(self) -> None:
@@ -347,7 +367,7 @@ class Connection:
         with trio.move_on_after(self._limits.linger_seconds):
             self._blocked = False
             self.flush()
-            while self._output and not self._gone:
+            while self._blocked and not self._gone:
                 await trio.lowlevel.wait_writable(self._channel)
                 self._blocked = False
                 self.flush()
@@ -362,68 +382,14 @@ class Connection:
 
     def _forget(self, exchange: Exchange) -> None:
         if self._exchanges.pop(exchange.stream_id, None) is not None:
-            self._ready.pop(exchange.stream_id, None)
+            self._output.forget(exchange)
             exchange.close()
             if not self._exchanges:
                 self._idle_since = trio.current_time()
 
-    # Writing.
-
-    def _ready_all(self) -> None:
-        for exchange in self._exchanges.values():
-            self._make_ready(exchange)
-
-    def _make_ready(self, exchange: Exchange) -> None:
-        if exchange.output or exchange.ends:
-            self._ready[exchange.stream_id] = exchange
-
-    def _frame_output(self) -> None:
-        """Frame the exchanges' output in turns, as far as the peer's windows and the bound go."""
-        output, machine = self._output, self._h2
-        output += machine.data_to_send()
-        while self._ready and len(output) < bounds.PUMPED_BYTES_MAX:
-            stream_id = next(iter(self._ready))
-            exchange = self._ready.pop(stream_id)
-            try:
-                if self._frame_some(exchange):
-                    self._ready[stream_id] = exchange
-            except exceptions.ProtocolError:
-                self._forget(exchange)
-            output += machine.data_to_send()
-        if len(output) > bounds.OUTPUT_BYTES_MAX:
-            self._lose()
-
-    def _frame_some(self, exchange: Exchange) -> bool:
-        """One frame of DATA, or the end. Whether there is more, and room for it."""
-        machine, stream_id = self._h2, exchange.stream_id
-        if exchange.output:
-            window = machine.local_flow_control_window(stream_id)
-            data = exchange.next_output(min(window, bounds.FRAME_BYTES_MAX))
-            if not data:
-                return False  # until the peer gives more
-            ends = exchange.ends and not exchange.output and exchange.trailers is None
-            machine.send_data(stream_id, data, end_stream=ends)
-            if not ends:
-                return bool(exchange.output) or exchange.ends
-        elif not exchange.ends:
-            return False
-        elif exchange.trailers is not None:
-            machine.send_headers(stream_id, exchange.trailers, end_stream=True)
-        else:
-            machine.end_stream(stream_id)
-        self._complete(exchange)
-        return False
-
-    def _complete(self, exchange: Exchange) -> None:
-        if not exchange.peer_ended:
-            # RFC 9113 section 8.1: the answer is complete, and the rest of the request is not read.
-            self._h2.reset_stream(exchange.stream_id, ErrorCode.NO_ERROR)
-        self._forget(exchange)
-
-    def _await_room(self) -> None:
-        self._blocked = True
-        if not self._over:
-            self._nursery.start_soon(self._flush_when_writable)
+    def _forget_all(self) -> None:
+        for exchange in list(self._exchanges.values()):
+            self._forget(exchange)
 
     async def _flush_when_writable(self) -> None:
         with trio.move_on_after(self._limits.send_seconds):
@@ -431,40 +397,4 @@ class Connection:
             self._blocked = False
             self.flush()
             return
-        self._lose()
-
-
-@functools.cache
-def _kind() -> type[connection.H2Connection]:
-    class Machine(connection.H2Connection):
-        """h2's, which remembers fewer of the streams that have ended."""
-
-        MAX_CLOSED_STREAMS = bounds.CLOSED_STREAMS_KEPT
-
-    return Machine
-
-
-def _machine(header_bytes_max: int) -> connection.H2Connection:
-    """h2's state of one connection; its SETTINGS are ready to be sent."""
-    made = _kind()(
-        config.H2Configuration(
-            client_side=False,
-            header_encoding=None,
-            validate_outbound_headers=False,  # what is sent is checked, and in order, where made
-            normalize_outbound_headers=False,
-        )
-    )
-    codes = settings.SettingCodes
-    values = {
-        codes.MAX_CONCURRENT_STREAMS: bounds.STREAMS_MAX,
-        codes.MAX_HEADER_LIST_SIZE: header_bytes_max,
-        codes.HEADER_TABLE_SIZE: bounds.HEADER_TABLE_BYTES_MAX,
-    }
-    made.local_settings = settings.Settings(client=False, initial_values=values)
-    made.decoder.max_header_list_size = header_bytes_max
-    made.initiate_connection()
-    made.increment_flow_control_window(bounds.CONNECTION_WINDOW_BYTES - bounds.STREAM_WINDOW_BYTES)
-    # h2 ends the connection for a stream too many; here only that one is refused.
-    values[codes.MAX_CONCURRENT_STREAMS] = 2 * bounds.STREAMS_MAX
-    made.local_settings = settings.Settings(client=False, initial_values=values)
-    return made
+        self._lose(reset=True)

@@ -23,8 +23,12 @@ class Carrier(Protocol):
         """Send the head of the answer, or all of it."""
         ...
 
-    def has_output(self, exchange: Exchange) -> None:
-        """There is something in `exchange.output`, or it is to end."""
+    def has_output(self, exchange: Exchange, size: int) -> None:
+        """There are `size` bytes more in `exchange.output`, or it is to end."""
+        ...
+
+    def kept(self, change: int) -> None:
+        """So many bytes more, or less, are kept of what has come."""
         ...
 
     def give_credit(self, exchange: Exchange) -> None:
@@ -48,6 +52,7 @@ class Exchange:
         "_arrived",
         "_carrier",
         "_credit",
+        "_kept",
         "_news",
         "_offset",
         "_room",
@@ -98,6 +103,7 @@ class Exchange:
         self.finished_at = 0.0
         self._arrived: list[bytes] = []
         self._credit = 0
+        self._kept = 0  # bytes that the handler has taken, and still keeps
         self._offset = 0  # what of the first output has been framed
         self._news: trio.Event | None = None
         self._room: trio.Event | None = None
@@ -106,13 +112,14 @@ class Exchange:
     def peer(self) -> Peer:
         return self._carrier.peer
 
-    @property
-    def unread(self) -> int:
-        """Bytes that have come and that the handler has not taken."""
-        return self._credit
+    async def receive(self, *, kept: int = 0) -> bytes:
+        """What has come since the last time, all of it; b"" after the peer's end.
 
-    async def receive(self) -> bytes:
-        """What has come since the last time, all of it; b"" after the peer's end."""
+        `kept`: how many bytes of what it was given before its caller still keeps.
+        """
+        if kept != self._kept:
+            self._carrier.kept(kept - self._kept)
+            self._kept = kept
         while not self._arrived:
             if self.closed:
                 await _gone()
@@ -123,6 +130,8 @@ class Exchange:
             await self._news.wait()
         data = self._arrived[0] if len(self._arrived) == 1 else b"".join(self._arrived)
         self._arrived.clear()
+        self._kept += len(data)  # until the next time
+        self._carrier.kept(len(data) - self._credit)
         self._return_credit()
         return data
 
@@ -138,7 +147,7 @@ class Exchange:
         if not self.closed and data:
             self.output.append(data)
             self.unsent += len(data)
-            self._carrier.has_output(self)
+            self._carrier.has_output(self, len(data))
 
     async def send(self, data: bytes) -> None:
         """Queue `data`, and wait while there is much that the peer does not take.
@@ -159,7 +168,7 @@ class Exchange:
             self.ends = True
             self.trailers = trailers
             self.finished_at = trio.current_time()
-            self._carrier.has_output(self)
+            self._carrier.has_output(self, 0)
 
     def reset(self, code: int) -> None:
         if not self.closed:
@@ -175,10 +184,12 @@ class Exchange:
 
     def arrived(self, data: bytes, credit: int) -> None:
         self._credit += credit
+        self._carrier.kept(credit)
         if data and not self.ends:
             self._arrived.append(data)
             self.notify()
         elif not self._arrived:
+            self._carrier.kept(-self._credit)
             self._return_credit()
 
     def next_output(self, size_max: int) -> bytes:
@@ -213,6 +224,8 @@ class Exchange:
         self.output.clear()
         self.unsent = 0
         self._arrived.clear()
+        self._carrier.kept(-self._kept - self._credit)
+        self._kept = self._credit = 0
         self.scope.cancel()
         self.notify()  # whoever waits in a scope that shields from that one
         self._wake_senders()

@@ -127,7 +127,11 @@ class FrameGate:
             data = self._head + data
             self._head = b""
         at = min(self._preface_left, len(data))
-        self._preface_left -= at
+        if at:
+            begun = len(PREFACE) - self._preface_left
+            if data[:at] != PREFACE[begun : begun + at]:
+                raise FrameError(ErrorCode.PROTOCOL_ERROR, "this is not HTTP/2")
+            self._preface_left -= at
         start = 0
         frames = 0
         while at < len(data):
@@ -190,10 +194,10 @@ class FrameGate:
                 self.peer_leaves = True
                 return False
         else:
-            self._count(kind, stream_id, length, now)
+            self._count(kind, flags, stream_id, length, now)
         return True
 
-    def _count(self, kind: int, stream_id: int, length: int, now: float) -> None:
+    def _count(self, kind: int, flags: int, stream_id: int, length: int, now: float) -> None:
         if kind == WINDOW_UPDATE:
             self._window_updates.spend(now)
         elif kind == RST_STREAM:
@@ -205,6 +209,9 @@ class FrameGate:
             self._pings.spend(now)
         elif kind == SETTINGS_FRAME:
             self._settings.spend(now)
+            if length and flags & ACK:
+                message = "settings are acknowledged with a payload"
+                raise FrameError(ErrorCode.FRAME_SIZE_ERROR, message)
             if length > SETTINGS_BYTES_MAX:
                 raise FrameError(ErrorCode.ENHANCE_YOUR_CALM, "too many settings in one frame")
         else:

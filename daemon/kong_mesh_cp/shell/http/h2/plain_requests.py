@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import trio
 
+from kong_mesh_cp.shell.http.defects import DefectsLogged
 from kong_mesh_cp.shell.http.h1.answers import ALWAYS, BODILESS
 from kong_mesh_cp.shell.http.h1.parsing import RequestError
 from kong_mesh_cp.shell.http.h1.service import Service
@@ -26,14 +27,10 @@ async def answer_plain_request(exchange: Exchange, service: Service) -> None:
             response = await _response(exchange, service)
         except RequestError as fault:
             response = service.error_body(fault.status, fault.code, fault.message)
-        except Exception:
-            log.exception("request-failed: a handler of the control plane has a defect")
-            message = "the control plane failed on this request; its log says why"
-            response = service.error_body(500, "internal-error", message)
-        refuse(exchange, service, response)
+        respond(exchange, service, response)
 
 
-def refuse(exchange: Exchange, service: Service, response: Response) -> None:
+def respond(exchange: Exchange, service: Service, response: Response) -> None:
     """Answer with `response`, whether the request has come or not."""
     bodiless = response.status in BODILESS
     head: list[Header] = [(b":status", b"%d" % response.status)]
@@ -58,12 +55,19 @@ async def _response(exchange: Exchange, service: Service) -> Response:
     if arriving.cancelled_caught:
         raise RequestError(408, "too-slow", "the request did not arrive in time")
     exchange.admitted = True
-    with trio.move_on_after(limits.answer_seconds):
+    with (
+        trio.move_on_after(limits.answer_seconds) as answering,
+        DefectsLogged("a handler of the control plane"),
+    ):
         answer = await service.handler(request)
-        if isinstance(answer, StreamingResponse):
-            answer.released()
-            raise RequestError(505, "http-version", "this is answered over HTTP/1.1 only")
-        return answer
+        if not isinstance(answer, StreamingResponse):
+            return answer
+        # What stays open over HTTP/2 is a call.
+        answer.released()
+        return service.error_body(505, "http-version", "this is answered over HTTP/1.1 only")
+    if not answering.cancelled_caught:
+        message = "the control plane failed on this request; its log says why"
+        raise RequestError(500, "internal-error", message)
     log.error("answer-too-slow: a request had no answer after %.0f s", limits.answer_seconds)
     message = f"there was no answer within {limits.answer_seconds:.0f} s"
     raise RequestError(500, "answer-too-slow", message)
@@ -104,7 +108,7 @@ async def _body(exchange: Exchange, service: Service, request: Request) -> bytes
     if size > most:
         raise _too_large(most)
     size = 0
-    while piece := await exchange.receive():
+    while piece := await exchange.receive(kept=size):
         size += len(piece)
         if size > most:
             raise _too_large(most)

@@ -31,6 +31,7 @@ from kong_mesh_cp.shell.rest_api.responding import (
     responding,
 )
 from kong_mesh_cp.shell.rest_api.users import Authenticate
+from kong_mesh_cp.shell.rest_api.write_queries import require_no_flags
 from kong_mesh_cp.usecases.identity.key_requests import DATAPLANE, Document, KeyRequests
 from kong_mesh_cp.usecases.ports.secrets import SEALING_KEY_CONFLICTS
 from kong_mesh_cp.usecases.resources.mesh_creation import KeysBusyError
@@ -180,6 +181,8 @@ def _explaining(asked: Asked) -> Answer:
     """`asked` with the refusals of its own as responses, with their codes and remedies."""
 
     async def answer(user: User, request: Request) -> Response:
+        if request.method != "GET":
+            require_no_flags(request)
         try:
             return await json_response(await asked(user, request))
         except _OWN_RESPONSES:

@@ -24,6 +24,7 @@ from kong_mesh_cp.shell.rest_api.errors import refused
 from kong_mesh_cp.shell.rest_api.problem import InvalidParameter, kuma_error
 from kong_mesh_cp.shell.rest_api.responding import Answer, of_secrets, responding
 from kong_mesh_cp.shell.rest_api.users import Authenticate
+from kong_mesh_cp.shell.rest_api.write_queries import require_no_flags
 from kong_mesh_cp.usecases.identity.issuing import TokenIssuer
 from kong_mesh_cp.usecases.resources.resource_refusals import invalid
 
@@ -71,6 +72,7 @@ def _about(kind: str) -> Operation:
 
 def _answer(issue: Issue) -> Answer:
     async def answer(user: User, request: Request) -> Response:
+        require_no_flags(request)
         try:
             token = await issue(user, request.body, asked_from(request))
         except UndecodableRequestError as error:

@@ -1,0 +1,61 @@
+"""Which endpoints a cluster gets, kept apart from the rest: they come and go more often.
+
+The source of an assignment says of which services it is made, so that a change of their endpoints
+makes the assignment anew and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Hashable, Mapping
+from typing import TYPE_CHECKING
+
+from kong_mesh_cp.core.dataclass import dataclass
+from kong_mesh_cp.core.discovery.snapshots import Resource, Snapshot, TypeResources
+from kong_mesh_cp.core.xds.envoy.endpoints import load_assignment
+from kong_mesh_cp.core.xds.names import ENDPOINT
+from kong_mesh_cp.core.xds.parts import Parts, resource
+
+if TYPE_CHECKING:
+    from kong_mesh_cp.core.xds.world import Endpoint, MeshWorld
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointSource:
+    """From where the endpoints of one cluster come.
+
+    `find(world, *arguments)` gives them, in any order; of the endpoints of a mesh it looks at those
+    of `services` alone.
+    """
+
+    services: tuple[str, ...]  # by their tag
+    find: Callable[..., tuple[Endpoint, ...]]
+    arguments: tuple[Hashable, ...] = ()
+
+
+def assignment(cluster: str, source: EndpointSource, world: MeshWorld, parts: Parts) -> Resource:
+    """The endpoints of `cluster` in `world`, as they are sent."""
+    endpoints = source.find(world, *source.arguments)
+    return parts.made(
+        (load_assignment, cluster, endpoints),
+        lambda: resource(cluster, load_assignment(cluster, endpoints)),
+    )
+
+
+def reassigned(
+    snapshot: Snapshot,
+    sources: Mapping[str, EndpointSource],
+    services: Collection[str],
+    world: MeshWorld,
+    parts: Parts,
+) -> Snapshot:
+    """`snapshot` with the endpoints that `services` have in `world`. `sources` are by cluster."""
+    there = snapshot.of_type(ENDPOINT).resources
+    made = {
+        cluster: assignment(cluster, source, world, parts)
+        for cluster, source in sources.items()
+        if any(each in services for each in source.services)
+    }
+    if all(there.get(cluster) == each for cluster, each in made.items()):
+        return snapshot
+    resources = TypeResources.of({**there, **made}.values())
+    return Snapshot({**snapshot.by_type, ENDPOINT: resources})

@@ -1,0 +1,85 @@
+"""The names that a transparent proxy answers for: what it has outbounds for.
+
+Source: docs/wire/virtual-addresses.md#dns
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from kong_mesh_cp.core.formats.durations import SECOND
+from kong_mesh_cp.core.meshes.virtual_outbounds import VirtualDestinations, v6_form
+from kong_mesh_cp.core.resources.kinds.dataplane import IpFamilyMode
+from kong_mesh_cp.core.xds.draft import Draft
+from kong_mesh_cp.core.xds.envoy.listeners import ListenerDraft
+from kong_mesh_cp.core.xds.envoy.messages import DnsFilterConfig, Message, duration
+from kong_mesh_cp.core.xds.names import DNS, LISTENER
+from kong_mesh_cp.core.xds.proxy_view import LOCALHOST, OutboundTarget, ProxyView
+
+DNS_FILTER: Final = "envoy.filters.udp.dns_filter"
+TTL: Final = 30 * SECOND
+STATS: Final = "kuma_dns"
+
+Table = tuple[tuple[str, tuple[str, ...]], ...]
+"""Addresses by name, sorted by name."""
+
+
+def dns(view: ProxyView, targets: Iterable[OutboundTarget], draft: Draft) -> None:
+    """`targets` are the outbounds of the proxy."""
+    transparent = view.networking.transparent_proxying
+    if transparent is None or not view.metadata.dns_port:
+        return
+    ipv6 = transparent.ip_family_mode is not IpFamilyMode.IPv4
+    reached = frozenset(each.address for each in targets)
+    addresses = view.world.addresses
+    # Held with what was made of them: the key only says which object they were.
+    table, _ = draft.parts.made(
+        ("names", id(addresses), reached, ipv6),
+        lambda: (_HashedTable(_table(addresses, reached, ipv6=ipv6)), addresses),
+    )
+    draft.add(LISTENER, DNS, _listener, view.metadata.dns_port, table)
+
+
+class _HashedTable:
+    """A table that knows its hash: of a thousand names it takes as long as all the rest."""
+
+    __slots__ = ("_hash", "table")
+
+    def __init__(self, table: Table) -> None:
+        self.table = table
+        self._hash = hash(table)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        return isinstance(other, _HashedTable) and self.table == other.table
+
+
+def _table(addresses: VirtualDestinations, reached: frozenset[str], *, ipv6: bool) -> Table:
+    found: dict[str, tuple[str, ...]] = {}
+    for domain in addresses.domains:
+        # An answer without an outbound behind it would lead nowhere.
+        if domain.address not in reached:
+            continue
+        other = v6_form(domain.address) if ipv6 else None
+        answers = (domain.address,) if other is None else (domain.address, other)
+        found |= dict.fromkeys(domain.names, answers)
+    return tuple(sorted(found.items()))
+
+
+def _listener(name: str, port: int, names: _HashedTable) -> Message:
+    draft = ListenerDraft(name, LOCALHOST, port, inbound=True)
+    draft.take_datagrams()
+    config = DnsFilterConfig(stat_prefix=STATS)
+    table = config.server_config.inline_dns_table
+    table.SetInParent()
+    for each, answers in names.table:
+        domain = table.virtual_domains.add(name=each)
+        domain.endpoint.address_list.address.extend(answers)
+        domain.answer_ttl.CopyFrom(duration(TTL))
+    draft.listener_filters.append((DNS_FILTER, config))
+    return draft.whole()

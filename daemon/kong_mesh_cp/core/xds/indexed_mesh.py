@@ -1,0 +1,355 @@
+"""One mesh at one moment with its indexes, and the next moment of it after some changes.
+
+What a change does not touch is shared by both: `next_mesh` gives what `indexed_mesh` gives from
+scratch, for what the change takes and not for what the mesh holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Final, NamedTuple, TypeVar
+
+from kong_mesh_cp.core.dataclass import dataclass
+from kong_mesh_cp.core.policy.rules.destinations import Destination, Destinations, Port
+from kong_mesh_cp.core.policy.rules.matched import MeshView
+from kong_mesh_cp.core.policy.rules.mesh_resources import gateway_of, meta_of, proxy_of
+from kong_mesh_cp.core.policy.rules.policy import TRAITS, Policy
+from kong_mesh_cp.core.policy.rules.proxies import Proxy
+from kong_mesh_cp.core.resources.key import ResourceKey
+from kong_mesh_cp.core.resources.kinds.dataplane import Dataplane, Networking
+from kong_mesh_cp.core.resources.kinds.insights import ServiceInsight, ServiceProxies, ServiceType
+from kong_mesh_cp.core.resources.kinds.mesh import Mesh, MtlsMode
+from kong_mesh_cp.core.resources.kinds.mesh_gateway import MeshGateway
+from kong_mesh_cp.core.resources.kinds.services.mesh_multi_zone_service import MeshMultiZoneService
+from kong_mesh_cp.core.resources.kinds.services.mesh_service import MeshService
+from kong_mesh_cp.core.resources.meta import Resource, has_spec
+from kong_mesh_cp.core.resources.tags import SERVICE
+from kong_mesh_cp.core.xds.sorted_map import SortedMap
+from kong_mesh_cp.core.xds.world import (
+    DATAPLANE,
+    Endpoint,
+    MeshWorld,
+    endpoints_of,
+    mesh_world,
+    protocol_of_all,
+)
+
+MESH: Final = "Mesh"
+GATEWAY: Final = "MeshGateway"
+SERVICE_INSIGHT: Final = "ServiceInsight"
+DESTINATIONS: Final = ("MeshExternalService", "MeshMultiZoneService", "MeshService")
+
+Item = Resource[object] | Policy
+"""A resource with its typed spec; a targetRef policy, which matching reads, in its own form."""
+
+Names = SortedMap[str, None]
+"""Names of proxies, sorted."""
+
+Pair = tuple[str, str]
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexedMesh:
+    """A world, and by what its proxies and policies are found."""
+
+    world: MeshWorld
+    policies: Mapping[str, SortedMap[str, Policy]]  # by type, then by name
+    proxies: SortedMap[str, Proxy]  # every Dataplane as policies are matched to it
+    by_tag: SortedMap[Pair, Names]  # who has the tag on an inbound, or as a gateway
+    by_label: SortedMap[Pair, Names]
+    instances: SortedMap[str, SortedMap[str, tuple[Endpoint, ...]]]  # by service, then by proxy
+    callers: SortedMap[str, Names]  # by service: whose outbounds name it
+    watchers: SortedMap[str, Names]  # by service, or "*": who goes to its instances directly
+    gateways: Names
+    redirected: Names  # transparent proxies
+
+
+class _Facets(NamedTuple):
+    """By what one Dataplane is found; nothing of one that is not there."""
+
+    proxy: Proxy | None = None
+    tags: frozenset[Pair] = frozenset()
+    labels: frozenset[Pair] = frozenset()
+    instances: Mapping[str, tuple[Endpoint, ...]] = MappingProxyType({})
+    calls: frozenset[str] = frozenset()
+    watches: frozenset[str] = frozenset()
+    is_gateway: bool = False
+    is_redirected: bool = False
+
+
+def indexed_mesh(mesh: Resource[Mesh], items: Iterable[Item], *, zone: str) -> IndexedMesh:
+    """`mesh` from scratch; `items` are all that is in it, and what else its proxies depend on."""
+    policies: dict[str, dict[str, Policy]] = {}
+    resources: list[Resource[object]] = []
+    for item in items:
+        if isinstance(item, Policy):
+            policies.setdefault(item.meta.type, {})[item.meta.name] = item
+        else:
+            resources.append(item)
+    sorted_policies = {each: SortedMap(named) for each, named in policies.items()}
+    by_type: dict[str, dict[str, Resource[object]]] = {}
+    for resource in resources:
+        by_type.setdefault(resource.type, {})[resource.name] = resource
+    typed = {each: SortedMap(named) for each, named in by_type.items()}
+    view = _view(mesh, sorted_policies, typed, None)
+    world = mesh_world(mesh, resources, view, zone=zone, tls_ready=_tls_ready(mesh, typed))
+    world = replace(
+        world,
+        resources=typed,
+        endpoints=SortedMap(world.endpoints),
+        protocols=SortedMap(world.protocols),
+    )
+    return _with_proxies(world, sorted_policies)
+
+
+def _with_proxies(world: MeshWorld, policies: Mapping[str, SortedMap[str, Policy]]) -> IndexedMesh:
+    proxies: dict[str, Proxy] = {}
+    by_tag: dict[Pair, dict[str, None]] = {}
+    by_label: dict[Pair, dict[str, None]] = {}
+    callers: dict[str, dict[str, None]] = {}
+    watchers: dict[str, dict[str, None]] = {}
+    instances: dict[str, dict[str, tuple[Endpoint, ...]]] = {}
+    gateways, redirected = Names(), Names()
+    for name, resource in world.of_type(DATAPLANE).items():
+        facets = _facets(resource)
+        if facets.proxy is None:
+            continue
+        proxies[name] = facets.proxy
+        _note(by_tag, facets.tags, name)
+        _note(by_label, facets.labels, name)
+        _note(callers, facets.calls, name)
+        _note(watchers, facets.watches, name)
+        for service, endpoints in facets.instances.items():
+            instances.setdefault(service, {})[name] = endpoints
+        gateways = _marked(gateways, name, here=facets.is_gateway)
+        redirected = _marked(redirected, name, here=facets.is_redirected)
+    return IndexedMesh(
+        world=world,
+        policies=policies,
+        proxies=SortedMap(proxies),
+        by_tag=_sorted(by_tag),
+        by_label=_sorted(by_label),
+        instances=_sorted(instances),
+        callers=_sorted(callers),
+        watchers=_sorted(watchers),
+        gateways=gateways,
+        redirected=redirected,
+    )
+
+
+def _note(book: dict[K, dict[str, None]], keys: Iterable[K], name: str) -> None:
+    for key in keys:
+        book.setdefault(key, {})[name] = None
+
+
+def _sorted(book: Mapping[K, Mapping[str, V]]) -> SortedMap[K, SortedMap[str, V]]:
+    return SortedMap({key: SortedMap(named) for key, named in book.items()})
+
+
+def next_mesh(before: IndexedMesh, changes: Mapping[ResourceKey, Item | None]) -> IndexedMesh:
+    """`before` after `changes`, by what each is now; None: it is gone, but the Mesh never is."""
+    world, mesh = before.world, before.world.mesh
+    policies, resources = dict(before.policies), _by_type(world)
+    dataplanes: dict[str, tuple[_Facets, _Facets]] = {}
+    for key, item in changes.items():
+        if key.type in TRAITS:
+            _replace(policies, key, item if isinstance(item, Policy) else None)
+        elif key.type == MESH:
+            mesh = _mesh(item, mesh)
+        elif not isinstance(item, Policy):
+            if key.type == DATAPLANE:
+                old = world.of_type(DATAPLANE).get(key.name)
+                dataplanes[key.name] = (_facets(old), _facets(item))
+            _replace(resources, key, item)
+    types = {key.type for key in changes}
+    world = replace(world, mesh=mesh, resources=resources)
+    if types & {*TRAITS, MESH, GATEWAY, *DESTINATIONS}:
+        kept = None if types & {MESH, *DESTINATIONS} else world.policies.destinations
+        world = replace(world, policies=_view(mesh, policies, resources, kept))
+    if types & {MESH, SERVICE_INSIGHT}:
+        world = replace(world, tls_ready=_tls_ready(mesh, resources))
+    after = replace(before, world=world, policies=policies)
+    return _with_changed(after, dataplanes) if dataplanes else after
+
+
+def _mesh(item: Item | None, before: Resource[Mesh]) -> Resource[Mesh]:
+    if item is None or isinstance(item, Policy) or not has_spec(item, Mesh):
+        return before
+    return item
+
+
+def _by_type(world: MeshWorld) -> dict[str, SortedMap[str, Resource[object]]]:
+    return {each: _as_sorted(named) for each, named in world.resources.items()}
+
+
+def _as_sorted(named: Mapping[str, V]) -> SortedMap[str, V]:
+    return named if isinstance(named, SortedMap) else SortedMap(named)
+
+
+def _replace(by_type: dict[str, SortedMap[str, V]], key: ResourceKey, item: V | None) -> None:
+    named = by_type.get(key.type, SortedMap[str, V]())
+    named = named.without(key.name) if item is None else named.with_item(key.name, item)
+    if named:
+        by_type[key.type] = named
+    else:
+        by_type.pop(key.type, None)
+
+
+def _with_changed(
+    index: IndexedMesh, dataplanes: Mapping[str, tuple[_Facets, _Facets]]
+) -> IndexedMesh:
+    """`dataplanes`: as they were and as they are, by name."""
+    proxies, gateways, redirected = index.proxies, index.gateways, index.redirected
+    by_tag, by_label = index.by_tag, index.by_label
+    callers, watchers, instances = index.callers, index.watchers, index.instances
+    touched: set[str] = set()
+    for name, (was, now) in dataplanes.items():
+        proxies = proxies.without(name) if now.proxy is None else proxies.with_item(name, now.proxy)
+        by_tag = _moved(by_tag, name, was.tags, now.tags)
+        by_label = _moved(by_label, name, was.labels, now.labels)
+        callers = _moved(callers, name, was.calls, now.calls)
+        watchers = _moved(watchers, name, was.watches, now.watches)
+        gateways = _marked(gateways, name, here=now.is_gateway)
+        redirected = _marked(redirected, name, here=now.is_redirected)
+        for service in was.instances.keys() | now.instances.keys():
+            endpoints = now.instances.get(service)
+            if was.instances.get(service) == endpoints:
+                continue
+            touched.add(service)
+            found = instances.get(service, SortedMap())
+            found = found.without(name) if endpoints is None else found.with_item(name, endpoints)
+            instances = instances.with_item(service, found) if found else instances.without(service)
+    return replace(
+        index,
+        world=_with_endpoints(index.world, instances, touched),
+        proxies=proxies,
+        by_tag=by_tag,
+        by_label=by_label,
+        instances=instances,
+        callers=callers,
+        watchers=watchers,
+        gateways=gateways,
+        redirected=redirected,
+    )
+
+
+def _with_endpoints(
+    world: MeshWorld,
+    instances: SortedMap[str, SortedMap[str, tuple[Endpoint, ...]]],
+    services: Iterable[str],
+) -> MeshWorld:
+    endpoints, protocols = _as_sorted(world.endpoints), _as_sorted(world.protocols)
+    for service in services:
+        found = instances.get(service)
+        if found is None:
+            endpoints, protocols = endpoints.without(service), protocols.without(service)
+            continue
+        together = tuple(each for some in found.values() for each in some)
+        endpoints = endpoints.with_item(service, together)
+        protocol = protocol_of_all(together)
+        if protocols.get(service) != protocol:
+            protocols = protocols.with_item(service, protocol)
+    return replace(world, endpoints=endpoints, protocols=protocols)
+
+
+def _moved(
+    book: SortedMap[K, Names], name: str, before: frozenset[K], after: frozenset[K]
+) -> SortedMap[K, Names]:
+    for key in before - after:
+        names = book[key].without(name)
+        book = book.with_item(key, names) if names else book.without(key)
+    for key in after - before:
+        book = book.with_item(key, book.get(key, Names()).with_item(name, None))
+    return book
+
+
+def _marked(names: Names, name: str, *, here: bool) -> Names:
+    if here == (name in names):
+        return names
+    return names.with_item(name, None) if here else names.without(name)
+
+
+def _facets(resource: Resource[object] | None) -> _Facets:
+    if resource is None or not has_spec(resource, Dataplane):
+        return _Facets()
+    spec = resource.spec
+    networking = spec.networking or Networking()
+    instances: dict[str, list[Endpoint]] = {}
+    for service, endpoint in endpoints_of(spec):
+        instances.setdefault(service, []).append(endpoint)
+    transparent = networking.transparent_proxying
+    return _Facets(
+        proxy=proxy_of(resource),
+        tags=frozenset(pair for tags in spec.tag_sets for pair in tags.items()),
+        labels=frozenset(resource.labels.items()),
+        instances={service: tuple(found) for service, found in instances.items()},
+        calls=frozenset(_called(networking)),
+        watches=frozenset(transparent.direct_access_services if transparent else ()),
+        is_gateway=networking.gateway is not None,
+        is_redirected=transparent is not None,
+    )
+
+
+def _called(networking: Networking) -> Iterator[str]:
+    for outbound in networking.outbound:
+        service = outbound.tags.get(SERVICE)
+        if service is not None:
+            yield service
+
+
+def _view(
+    mesh: Resource[Mesh],
+    policies: Mapping[str, SortedMap[str, Policy]],
+    resources: Mapping[str, Mapping[str, Resource[object]]],
+    destinations: Destinations | None,
+) -> MeshView:
+    """`destinations`: those of before, where they are the same."""
+    if destinations is None:
+        found = (resources.get(each, {}).values() for each in DESTINATIONS)
+        services = (_destination(each) for some in found for each in some)
+        destinations = Destinations([Destination(meta_of(mesh)), *services])
+    gateways = resources.get(GATEWAY, {}).values()
+    return MeshView(
+        policies=tuple(
+            policy for each in TRAITS if each in policies for policy in policies[each].values()
+        ),
+        gateways=tuple(gateway_of(each) for each in gateways if has_spec(each, MeshGateway)),
+        destinations=destinations,
+    )
+
+
+def _destination(resource: Resource[object]) -> Destination:
+    meta = meta_of(resource)
+    if has_spec(resource, MeshService) or has_spec(resource, MeshMultiZoneService):
+        ports = tuple(Port(each.port, each.name or "") for each in resource.spec.ports)
+        return Destination(meta, ports)
+    return Destination(meta)  # an external service has one port, which says nothing here
+
+
+def _tls_ready(
+    mesh: Resource[Mesh], resources: Mapping[str, Mapping[str, Resource[object]]]
+) -> frozenset[str]:
+    """Services all of whose proxies have a certificate of the backend in force.
+
+    It counts where mTLS is PERMISSIVE only; elsewhere nothing is said to be ready.
+
+    Source: docs/wire/insights.md#serviceinsight
+    """
+    authority = mesh.spec.enabled_ca
+    if authority is None or authority.mode is not MtlsMode.PERMISSIVE:
+        return frozenset()
+    ready = set[str]()
+    for insight in resources.get(SERVICE_INSIGHT, {}).values():
+        if not has_spec(insight, ServiceInsight):
+            continue
+        for service, told in insight.spec.services.items():
+            proxies = told.dataplanes or ServiceProxies()
+            issued = told.issued_backends.get(authority.name, 0)
+            external = told.service_type is ServiceType.external
+            if external or issued == proxies.online + proxies.offline:
+                ready.add(service)
+    return frozenset(ready)

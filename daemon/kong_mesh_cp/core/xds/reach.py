@@ -1,0 +1,195 @@
+"""Whom a change touches: who is to be told anew, and whose endpoints come or go.
+
+It may say too many, never too few: what it misses is found by the full pass only, minutes later.
+
+A Dataplane touches itself; with other instances of a service, the endpoints of whoever uses it, and
+as a whole whoever goes to instances directly, and gateways; with another protocol of a service,
+whoever calls it; with a service that comes or goes, transparent proxies. A targetRef policy touches
+whom it selects, before or after, a route also whom policies about it select. A MeshGateway touches
+gateways; a ServiceInsight whoever calls a service whose TLS readiness is another one. All else
+touches everybody: the Mesh, services that are resources, external ones, zone proxies, policies of
+the older generation.
+
+What only seems to change (the same spec and labels again) touches nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Final
+
+from kong_mesh_cp.core.dataclass import dataclass
+from kong_mesh_cp.core.policy.rules.match import UnresolvedTargetError
+from kong_mesh_cp.core.policy.rules.matched import selects_proxy
+from kong_mesh_cp.core.policy.rules.policy import HTTP_ROUTE, TRAITS, Policy
+from kong_mesh_cp.core.resources.key import ResourceKey
+from kong_mesh_cp.core.xds.indexed_mesh import (
+    GATEWAY,
+    SERVICE_INSIGHT,
+    IndexedMesh,
+    Item,
+    Names,
+)
+from kong_mesh_cp.core.xds.sorted_map import SortedMap
+from kong_mesh_cp.core.xds.world import DATAPLANE
+
+ANY_SERVICE: Final = "*"  # in `directAccessServices`
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reached:
+    """Whom some changes touch."""
+
+    everybody: bool = False
+    proxies: frozenset[str] = frozenset()  # by name; made anew as a whole
+    callers_of: frozenset[str] = frozenset()  # services: who uses one is made anew as a whole
+    endpoints: frozenset[str] = frozenset()  # services: who uses one gets its endpoints anew
+
+    def __bool__(self) -> bool:
+        return bool(self.everybody or self.proxies or self.callers_of or self.endpoints)
+
+
+def reached(before: IndexedMesh, after: IndexedMesh, changes: Collection[ResourceKey]) -> Reached:
+    """Whom `changes` touch, which made `before` into `after`."""
+    real = [key for key in changes if not _is_equal(_item(before, key), _item(after, key))]
+    known = {DATAPLANE, GATEWAY, SERVICE_INSIGHT, *TRAITS}
+    if any(key.type not in known for key in real) or _differs(before, after):
+        return Reached(everybody=True)
+    proxies = set[str]()
+    for key in real:
+        if key.type == DATAPLANE:
+            proxies.add(key.name)
+        elif key.type == GATEWAY:
+            proxies |= {*before.gateways, *after.gateways}
+        elif key.type in TRAITS:
+            for index in (before, after):
+                proxies |= _selected(index, key)
+    endpoints = _moved_endpoints(before, after, real)
+    callers_of = _other_services(before, after, endpoints)
+    if endpoints:
+        # Clusters of gateways and listeners of direct access follow from the endpoints themselves.
+        proxies |= {*before.gateways, *after.gateways}
+        for index in (before, after):
+            for service in (ANY_SERVICE, *endpoints):
+                proxies |= {*index.watchers.get(service, ())}
+    if any((each in before.instances) != (each in after.instances) for each in endpoints):
+        # They have an outbound for each service there is.
+        proxies |= {*before.redirected, *after.redirected}
+    for service in callers_of:
+        proxies |= {*before.callers.get(service, ()), *after.callers.get(service, ())}
+    return Reached(proxies=frozenset(proxies), callers_of=callers_of, endpoints=endpoints)
+
+
+def _item(index: IndexedMesh, key: ResourceKey) -> Item | None:
+    if key.type in TRAITS:
+        return index.policies.get(key.type, _NONE).get(key.name)
+    if key.type == "Mesh":
+        return index.world.mesh
+    return index.world.of_type(key.type).get(key.name)
+
+
+def _is_equal(before: Item | None, after: Item | None) -> bool:
+    """Both say the same to proxies: times and versions are nobody's business."""
+    if before is after:
+        return True
+    if before is None or after is None:
+        return False
+    if isinstance(before, Policy) or isinstance(after, Policy):
+        return before == after
+    return (before.spec, before.labels, before.status) == (after.spec, after.labels, after.status)
+
+
+def _differs(before: IndexedMesh, after: IndexedMesh) -> bool:
+    """What is derived of the mesh as a whole is another one."""
+    was, now = before.world.addresses, after.world.addresses
+    return was is not now and was != now
+
+
+def _moved_endpoints(
+    before: IndexedMesh, after: IndexedMesh, changes: Iterable[ResourceKey]
+) -> frozenset[str]:
+    """The services whose instances are others than before."""
+    services = {
+        service
+        for key in changes
+        if key.type == DATAPLANE
+        for index in (before, after)
+        for service in _services(index, key.name)
+    }
+    return frozenset(
+        each
+        for each in services
+        if before.world.endpoints.get(each, ()) != after.world.endpoints.get(each, ())
+    )
+
+
+def _services(index: IndexedMesh, proxy: str) -> Iterator[str]:
+    found = index.proxies.get(proxy)
+    for tags in () if found is None else found.tag_sets:
+        yield tags.get("kuma.io/service", "")
+
+
+def _other_services(
+    before: IndexedMesh, after: IndexedMesh, endpoints: Collection[str]
+) -> frozenset[str]:
+    """Services of which something else than endpoints is new to who calls them."""
+    protocols = (
+        each for each in endpoints if before.world.protocol(each) != after.world.protocol(each)
+    )
+    return frozenset(protocols) | (before.world.tls_ready ^ after.world.tls_ready)
+
+
+def _selected(index: IndexedMesh, key: ResourceKey) -> set[str]:
+    """The proxies that get the policy, and those that get policies about it."""
+    policy = index.policies.get(key.type, _NONE).get(key.name)
+    if policy is None:
+        return set()
+    found = {each for each in _candidates(index, policy) if _selects(index, policy, each)}
+    if key.type != HTTP_ROUTE:
+        return found
+    for named in index.policies.values():
+        for other in named.values():
+            if other.target.kind == HTTP_ROUTE and other.target.name in (
+                policy.meta.display_name,
+                policy.meta.name,
+            ):
+                found |= {each for each in index.proxies if _selects(index, other, each)}
+    return found
+
+
+def _selects(index: IndexedMesh, policy: Policy, name: str) -> bool:
+    try:
+        return selects_proxy(policy, index.proxies[name], index.world.policies)
+    except UnresolvedTargetError:
+        return True  # it is told so
+
+
+def _candidates(index: IndexedMesh, policy: Policy) -> Iterable[str]:
+    """Whom it may select, by the rarest of its tags or labels: a policy names few, of many."""
+    target = policy.target
+    if target.kind == "Dataplane" and target.labels:
+        return _rarest(index.by_label, target.labels, {})
+    tags = policy.selected_tags
+    if not tags:
+        return index.proxies
+    # What a gateway is selected by is said by its MeshGateway, too.
+    return {*_rarest(index.by_tag, tags, index.proxies), *index.gateways}
+
+
+def _rarest(
+    book: SortedMap[tuple[str, str], Names],
+    wanted: Mapping[str, str],
+    otherwise: Iterable[str],
+) -> Iterable[str]:
+    found: Iterable[str] | None = None
+    size = 0
+    for key, value in wanted.items():
+        if value == "*":
+            continue
+        names = book.get((key, value), Names())
+        if found is None or len(names) < size:
+            found, size = names, len(names)
+    return otherwise if found is None else found
+
+
+_NONE: Final[Mapping[str, Policy]] = {}

@@ -1,0 +1,85 @@
+"""A mapping that is never changed and sorted by key: the next one shares most of it."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final, Generic, TypeVar
+
+K = TypeVar("K", bound=Any)  # sortable: texts, or tuples of them
+V = TypeVar("V")
+
+CHUNK_ITEMS: Final = 64  # copied for a change, beside one reference for so many items
+
+
+class SortedMap(Mapping[K, V], Generic[K, V]):
+    """Sorted by key. Of ten thousand items a change copies some two hundred references."""
+
+    __slots__ = ("_chunks", "_firsts", "_size")
+
+    def __init__(self, items: Mapping[K, V] | Iterable[tuple[K, V]] = ()) -> None:
+        """Of several items of one key the last counts."""
+        found = dict(items)
+        keys = sorted(found)
+        self._chunks: tuple[dict[K, V], ...] = tuple(
+            {key: found[key] for key in keys[start : start + CHUNK_ITEMS]}
+            for start in range(0, len(keys), CHUNK_ITEMS)
+        )
+        self._firsts: tuple[K, ...] = tuple(keys[::CHUNK_ITEMS])
+        self._size = len(keys)
+
+    def __getitem__(self, key: K) -> V:
+        if not self._chunks:
+            raise KeyError(key)
+        return self._chunks[self._place(key)][key]
+
+    def __iter__(self) -> Iterator[K]:
+        for chunk in self._chunks:
+            yield from chunk
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __repr__(self) -> str:
+        return f"SortedMap({dict(self)!r})"
+
+    __hash__ = None  # type: ignore[assignment]  # as of any mapping
+
+    def with_item(self, key: K, value: V) -> SortedMap[K, V]:
+        """The same with `value` as `key`."""
+        if not self._chunks:
+            return SortedMap({key: value})
+        place = self._place(key)
+        chunk = dict(self._chunks[place])
+        is_new = key not in chunk
+        chunk[key] = value
+        if is_new and key != max(chunk):
+            chunk = {each: chunk[each] for each in sorted(chunk)}
+        return self._with_chunk(place, chunk)
+
+    def without(self, key: K) -> SortedMap[K, V]:
+        """The same without `key`, which need not be there."""
+        if key not in self:
+            return self
+        place = self._place(key)
+        chunk = dict(self._chunks[place])
+        del chunk[key]
+        return self._with_chunk(place, chunk)
+
+    def _place(self, key: K) -> int:
+        """The chunk that `key` is in, if it is anywhere; there is one at least."""
+        return max(bisect_right(self._firsts, key) - 1, 0)
+
+    def _with_chunk(self, place: int, chunk: dict[K, V]) -> SortedMap[K, V]:
+        if len(chunk) > 2 * CHUNK_ITEMS:
+            keys = list(chunk)
+            half = len(keys) // 2
+            parts = [{each: chunk[each] for each in some} for some in (keys[:half], keys[half:])]
+        else:
+            parts = [chunk] if chunk else []
+        made: SortedMap[K, V] = SortedMap()
+        made._chunks = (*self._chunks[:place], *parts, *self._chunks[place + 1 :])
+        firsts = (next(iter(part)) for part in parts)
+        made._firsts = (*self._firsts[:place], *firsts, *self._firsts[place + 1 :])
+        made._size = self._size - len(self._chunks[place]) + len(chunk)
+        return made

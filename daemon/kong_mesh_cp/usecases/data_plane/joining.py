@@ -1,0 +1,324 @@
+"""How a proxy joins on its stream: who it is, whether it may, its seat, and its Dataplane.
+
+The order of the checks decides which text a proxy gets that is wrong in several ways.
+
+Source: docs/wire/streams.md#joining
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from typing import Any, Final, NamedTuple
+
+import trio
+
+from kong_mesh_cp.core.admission import constraints
+from kong_mesh_cp.core.admission.decision import RefusalCode, Refused
+from kong_mesh_cp.core.admission.doors import Door, ProxyPeer
+from kong_mesh_cp.core.admission.request import AdmissionRequest
+from kong_mesh_cp.core.admission.seats import ProxyKind, SeatId
+from kong_mesh_cp.core.admission.socket_messages import violations_text
+from kong_mesh_cp.core.dataclass import dataclass
+from kong_mesh_cp.core.errors import StateError
+from kong_mesh_cp.core.formats.go_quote import go_quote
+from kong_mesh_cp.core.formats.go_values import ParseError
+from kong_mesh_cp.core.identity.proxy_rules import ProxyRefusedError
+from kong_mesh_cp.core.resources.bodies import Draft, read_draft
+from kong_mesh_cp.core.resources.key import ResourceKey
+from kong_mesh_cp.core.resources.kind import InvalidResourceError
+from kong_mesh_cp.core.resources.kinds.dataplane import Dataplane
+from kong_mesh_cp.core.resources.registry import TYPES
+from kong_mesh_cp.core.xds.node_metadata import ProxyMetadata, read_metadata
+from kong_mesh_cp.core.xds.proxy_id import ProxyId
+from kong_mesh_cp.usecases.admission.attendance import StreamFacts
+from kong_mesh_cp.usecases.admission.presence import Presence
+from kong_mesh_cp.usecases.admission.proxy_directory import DATAPLANE
+from kong_mesh_cp.usecases.admission.requests import busy
+from kong_mesh_cp.usecases.admission.seating import HeldSeat, Seating
+from kong_mesh_cp.usecases.data_plane.stream_ports import (
+    ConnectedProxy,
+    Ending,
+    NodeTold,
+    ProxyIdentity,
+    ProxyStream,
+    ProxyVerifier,
+    StreamEndedError,
+)
+from kong_mesh_cp.usecases.data_plane.takeovers import Takeovers
+from kong_mesh_cp.usecases.ports.resource_store import ResourceStore, StoredResource
+from kong_mesh_cp.usecases.ports.state_store import MeshDirectory
+from kong_mesh_cp.usecases.resources.documents import spec_as
+from kong_mesh_cp.usecases.resources.kinds import KINDS
+from kong_mesh_cp.usecases.resources.resource_refusals import NOT_VALID, ResourceRefusedError
+
+REGISTER: Final = "could not register proxy passed in kuma-dp run"
+AUTHENTICATION: Final = "authentication failed: "  # in front of what is wrong with a token
+OVERRIDE: Final = "you are trying to override existing proxy to which you don't have an access."
+ZONE_PROXY_KINDS: Final = {"ingress": "ZoneIngress", "egress": "ZoneEgress"}
+LARGE_TEXT_BYTES: Final = 4096  # what is longer is read in a thread: others would wait for it
+LOGGED_CHARACTERS_MAX: Final = 300  # of a refusal
+
+_large_texts = trio.CapacityLimiter(1)
+
+log = logging.getLogger(__name__)
+
+ReadText = Callable[[str], object]
+"""The JSON document in a YAML text. Raises: ValueError."""
+
+Facts = Callable[[ProxyMetadata], StreamFacts]
+"""What is shown of a stream, once it is known what the proxy says of itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """A stream that has said its first words."""
+
+    stream: ProxyStream
+    facts: Facts
+    place: ExitStack  # closed when the stream ends
+    gone: Callable[[], bool]  # and then this says so
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Joined:
+    """A proxy that has its seat, and whose Dataplane is stored."""
+
+    proxy: ConnectedProxy
+    node_id: str
+    seat: SeatId
+    held: HeldSeat
+
+
+class _Asked(NamedTuple):
+    """A proxy whose token has been found to be its own."""
+
+    id: ProxyId
+    metadata: ProxyMetadata
+    spec: Dataplane
+    draft: Draft | None  # of what it brings; None: its Dataplane is stored
+    document: Mapping[str, Any]
+
+    @property
+    def kind(self) -> ProxyKind:
+        # As everywhere: a proxy with inbounds is a sidecar, whatever else it calls itself.
+        if self.spec.gateway is None or (self.spec.networking and self.spec.networking.inbound):
+            return ProxyKind.SIDECAR
+        builtin = self.spec.is_builtin_gateway
+        return ProxyKind.BUILTIN_GATEWAY if builtin else ProxyKind.DELEGATED_GATEWAY
+
+
+class Joining:
+    """Lets proxies in. All methods belong to one event loop."""
+
+    def __init__(
+        self,
+        *,
+        zone: str,
+        seating: Seating,
+        presence: Presence,
+        meshes: MeshDirectory,
+        store: ResourceStore,
+        verifier: ProxyVerifier,
+        read_text: ReadText,
+        closed: Refused | None = None,
+    ) -> None:
+        """`closed`: the refusal of every proxy, where none may join."""
+        self._zone = zone
+        self._seating = seating
+        self._presence = presence
+        self._meshes = meshes
+        self._store = store
+        self._verifier = verifier
+        self._read_text = read_text
+        self._closed = closed
+        self._takeovers = Takeovers()
+
+    async def seat_refusal(self, mesh: str, name: str, kind: ProxyKind) -> Refused | None:
+        """What the license or a quota would say to this proxy now. Takes nothing."""
+        return await self._seating.refusal_of(SeatId(self._zone, mesh, name), kind, Door.STREAM)
+
+    async def join(self, node: NodeTold | None, arrival: Arrival) -> Joined:
+        """Take the seat, and register what the proxy brings.
+
+        The caller gives the seat back; where this is cancelled, or raises, that is done. Raises:
+        StreamEndedError.
+        """
+        if self._closed is not None:
+            raise _refused(self._closed)
+        try:
+            asked = await self._asked(node or NodeTold("", {}), arrival.stream.credentials)
+        except ProxyRefusedError as error:
+            raise _ended(error.message, "not-authenticated") from None
+        except StateError as error:
+            raise _not_now(error) from None
+        seat = SeatId(self._zone, *asked.id)
+        refused = await self._presence.possible(seat) or self._membership_refusal(asked)
+        if refused is not None:
+            raise _refused(refused, prefix=asked.draft is not None)
+        return await self._take(asked, seat, arrival)
+
+    async def _asked(self, node: NodeTold, credentials: Sequence[str] | None) -> _Asked:
+        """Raises: ProxyRefusedError, StreamEndedError, StateError."""
+        metadata = read_metadata(node.metadata)
+        document, draft = await self._brought(metadata)
+        if draft is not None:
+            name, mesh, spec = draft.meta.name, draft.meta.mesh, draft.spec
+            await self._verifier.verify(credentials, _identity(mesh, name, spec))
+            try:
+                proxy = ProxyId.parse(node.id)
+            except ValueError as error:
+                raise _ended(f"invalid node ID: {error}", "node-id-invalid") from None
+            if (mesh, name) != proxy:
+                what = (
+                    f"{{{proxy.mesh} {proxy.name}}} does not match proxy resource {{{mesh} {name}}}"
+                )
+                raise _ended(f"proxyId {what}", "node-id-invalid")
+            return _Asked(proxy, metadata, spec, draft, document)
+        try:
+            proxy = ProxyId.parse(node.id)
+        except ValueError as error:
+            text = f"request must have a valid Proxy ID: {error}"
+            raise _ended(text, "node-id-invalid") from None
+        spec = await self._stored(proxy, metadata.proxy_type)
+        await self._verifier.verify(credentials, _identity(proxy.mesh, proxy.name, spec))
+        return _Asked(proxy, metadata, spec, None, {})
+
+    async def _brought(self, metadata: ProxyMetadata) -> tuple[Mapping[str, Any], Draft | None]:
+        """The Dataplane in the metadata. As in Kuma, one that cannot be read is none."""
+        text = metadata.resource
+        if not text:
+            return {}, None
+
+        def read() -> tuple[Mapping[str, Any], Draft]:
+            return _draft_of(self._read_text(text))
+
+        try:
+            if len(text) <= LARGE_TEXT_BYTES:
+                return read()
+            return await trio.to_thread.run_sync(read, limiter=_large_texts)
+        except (ValueError, ParseError, InvalidResourceError) as error:
+            log.info("dataplane-unreadable: of a proxy that brings it: %s", ascii(str(error))[:300])
+            return {}, None
+
+    async def _stored(self, proxy: ProxyId, proxy_type: str) -> Dataplane:
+        if proxy_type in ZONE_PROXY_KINDS:
+            raise _ended(
+                f"proxies of type {proxy_type} are not served by this version",
+                "zone-proxy-not-served",
+            )
+        if proxy_type != "dataplane":
+            raise _ended(f"unsupported proxy type {go_quote(proxy_type)}", "proxy-type-unknown")
+        found = await self._store.get(ResourceKey(DATAPLANE, proxy.mesh, proxy.name))
+        if found is None:
+            raise _ended(
+                f"resource {go_quote(str(proxy))} not found; create a Dataplane in Kuma CP first or"
+                " pass it as an argument to kuma-dp",
+                "dataplane-not-found",
+            )
+        return spec_as(Dataplane, found)
+
+    def _membership_refusal(self, asked: _Asked) -> Refused | None:
+        """Members of before a change of the constraints stay: they are not asked again."""
+        mesh = asked.id.mesh
+        if mesh not in self._meshes.names():
+            return Refused(
+                code=RefusalCode.MESH_NOT_FOUND,
+                reason=f"mesh of name {mesh} is not found",
+                hint="Make the mesh: kumactl apply.",
+            )
+        of_mesh = self._meshes.constraints(mesh)
+        if of_mesh is None or asked.draft is None:
+            return None
+        request = AdmissionRequest(mesh, asked.id.name, asked.kind, asked.spec.tag_sets)
+        return constraints.refusal(of_mesh, request, zone=self._zone, added={})
+
+    async def _take(self, asked: _Asked, seat: SeatId, arrival: Arrival) -> Joined:
+        stream, facts = arrival.stream, arrival.facts(asked.metadata)
+        # From here to the seat's taking there is no await: no other task decides in between.
+        decision, policy = self._seating.decide(seat, asked.kind, Door.STREAM)
+        if isinstance(decision, Refused):
+            raise _refused(decision)
+        arrival.place.enter_context(self._takeovers.place(seat, stream.connection))
+        held = self._seating.take(
+            seat,
+            asked.kind,
+            policy,
+            peer=ProxyPeer(stream.address),
+            gone=arrival.gone,
+            has_resource=asked.draft is None,
+            stream=facts,
+        )
+        with ExitStack() as undo:
+            undo.callback(self._seating.release, held)
+            refused = await self._seating.confirm(held, policy)
+            if refused is not None:
+                raise _refused(refused)
+            if asked.draft is not None:
+                await self._register(asked, seat, stream.credentials)
+            undo.pop_all()
+        self._seating.note_admitted(held, decision, policy, f"address {stream.address}")
+        mesh, name = asked.id
+        proxy = ConnectedProxy(mesh=mesh, name=name, metadata=asked.metadata)
+        return Joined(proxy=proxy, node_id=str(asked.id), seat=seat, held=held)
+
+    async def _register(
+        self, asked: _Asked, seat: SeatId, credentials: Sequence[str] | None
+    ) -> None:
+        async def may_replace(stored: StoredResource) -> None:
+            """With the token that it has, a proxy may be put in the place of its own alone."""
+            there = _identity(seat.mesh, seat.name, spec_as(Dataplane, stored))
+            try:
+                await self._verifier.verify(credentials, there)
+            except ProxyRefusedError as error:
+                text = f"{REGISTER}: {OVERRIDE}: {error.message.removeprefix(AUTHENTICATION)}"
+                raise _ended(text, "dataplane-not-replaceable") from None
+
+        try:
+            await self._presence.register(seat, asked.document, may_replace)
+        except ResourceRefusedError as error:
+            valid = error.detail != NOT_VALID
+            reason = error.detail if valid else violations_text(error.violations)
+            raise _ended(f"{REGISTER}: {reason}", error.code) from None
+        except StateError as error:
+            raise _not_now(error) from None
+
+
+def _draft_of(document: object) -> tuple[Mapping[str, Any], Draft]:
+    """Raises: ValueError, ParseError, InvalidResourceError."""
+    if not isinstance(document, dict) or document.get("type") != DATAPLANE:
+        raise ValueError("it is no Dataplane")
+    return document, read_draft(KINDS[DATAPLANE], TYPES[DATAPLANE], document)
+
+
+def _identity(mesh: str, name: str, spec: Dataplane) -> ProxyIdentity:
+    tags: dict[str, set[str]] = {}
+    for each in spec.tag_sets:
+        for tag, value in each.items():
+            tags.setdefault(tag, set()).add(value)
+    return ProxyIdentity(mesh=mesh, name=name, tags=tags)
+
+
+def _ended(message: str, code: str) -> StreamEndedError:
+    return StreamEndedError(Ending.REFUSED, message, code=code)
+
+
+def _refused(refused: Refused, *, prefix: bool = False) -> StreamEndedError:
+    """In the words of the original, where it has the same refusal."""
+    match refused.code:
+        case RefusalCode.LICENSE_LIMIT | RefusalCode.MESH_QUOTA:
+            ending, text = Ending.FULL, refused.text
+        case RefusalCode.BUSY:
+            ending, text = Ending.NOT_NOW, refused.text
+        case RefusalCode.MESH_CONSTRAINT | RefusalCode.MESH_NOT_FOUND:
+            ending = Ending.REFUSED
+            text = f"{REGISTER}: {refused.reason}" if prefix else refused.reason
+        case _:
+            ending, text = Ending.REFUSED, refused.text
+    return StreamEndedError(ending, text, code=refused.code, hint=refused.hint)
+
+
+def _not_now(error: StateError) -> StreamEndedError:
+    refused = busy(f"the store does not answer: {error.message}", error.hint)
+    return StreamEndedError(Ending.NOT_NOW, refused.text, code=refused.code, hint=refused.hint)

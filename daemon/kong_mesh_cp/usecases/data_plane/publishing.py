@@ -1,0 +1,276 @@
+"""What connected proxies are to be told: made anew for whom a change touches, and for nobody else.
+
+Changes come from the worlds of meshes; what is made goes to the streams, which wait for it. The
+event loop is held for SLICE_SECONDS at a stretch, however many are touched.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import TYPE_CHECKING, Final, Generic, NoReturn, Protocol, TypeVar
+
+import trio
+
+from kong_mesh_cp.core.formats.go_quote import go_quote
+from kong_mesh_cp.usecases.data_plane.dirty_proxies import DirtyProxies
+from kong_mesh_cp.usecases.data_plane.left_out import LeftOut
+from kong_mesh_cp.usecases.data_plane.publishing_counts import PublishingCounts
+from kong_mesh_cp.usecases.data_plane.watches import (
+    Configuration,
+    ConnectedProxy,
+    Watch,
+    Watches,
+)
+
+if TYPE_CHECKING:
+    from kong_mesh_cp.core.xds.reach import Reached
+    from kong_mesh_cp.core.xds.world import MeshWorld
+
+SLICE_SECONDS: Final = 0.005  # of the loop, before others have their turn
+# A pass that takes longer is followed by as much rest for whom it made last: in a storm of changes
+# they are told of several at once, and the loop has time for others.
+PASS_SECONDS_FREE: Final = 0.1
+REST_SECONDS_MAX: Final = 2.0
+FAULTS_MAX: Final = 100  # different ones that are logged once each
+
+C = TypeVar("C", bound=Configuration)
+
+log = logging.getLogger(__name__)
+
+
+class MeshGenerator(Protocol[C]):
+    """Makes the configurations of one mesh, and remembers what its proxies share."""
+
+    def preparation(
+        self, proxy: ConnectedProxy, world: MeshWorld
+    ) -> Callable[[], Awaitable[object]] | None:
+        """What has to be awaited before anything can be made for `proxy`; None: nothing.
+
+        It returns when it is there, however long that takes, and raises nothing.
+        """
+        ...
+
+    def generate(self, proxy: ConnectedProxy, world: MeshWorld) -> C | None:
+        """None: there is no such proxy in `world`."""
+        ...
+
+    def with_endpoints(self, made: C, services: Collection[str], world: MeshWorld) -> C:
+        """`made` with the endpoints that `services` have in `world`, and else as it is."""
+        ...
+
+    def turn(self) -> None:
+        """What was used neither since the last turn nor before it may be forgotten."""
+        ...
+
+
+class LiveWorlds(Protocol):
+    """The meshes of connected proxies, kept up to date. Their changes go to `Publishing.take`."""
+
+    def held(self, mesh: str) -> AbstractAsyncContextManager[None]:
+        """Inside of `async with`, `world` has `mesh`, if it exists."""
+        ...
+
+    def world(self, mesh: str) -> MeshWorld | None:
+        """As it is now; None: there is no such mesh, or nobody holds it."""
+        ...
+
+
+class _Mesh(Generic[C]):
+    """The proxies of one mesh that are connected here."""
+
+    def __init__(self, generator: MeshGenerator[C]) -> None:
+        self.generator = generator
+        self.watches = Watches()
+
+
+class Publishing(Generic[C]):
+    """Belongs to the event loop."""
+
+    def __init__(self, worlds: LiveWorlds, generator: Callable[[str], MeshGenerator[C]]) -> None:
+        """`generator` makes one for a mesh, with nothing remembered."""
+        self.worlds = worlds
+        self.generator = generator
+        self.counts = PublishingCounts()
+        self.left_out = LeftOut()
+        self.round = 0  # rises with each configuration that is made
+        self._meshes: dict[str, _Mesh[C]] = {}
+        self._dirty: DirtyProxies[Watch] = DirtyProxies()
+        self._news = trio.Event()
+        self._faults: set[str] = set()
+
+    @asynccontextmanager
+    async def watching(self, proxy: ConnectedProxy) -> AsyncIterator[Watch]:
+        """What `proxy` is to be told, kept up to date until the end of `async with`.
+
+        Entering waits for a first snapshot: for the Dataplane, its mesh, and its certificate.
+        """
+        async with self.worlds.held(proxy.mesh):
+            watch = Watch(proxy)
+            self._add(watch)
+            try:
+                await watch.made()
+                yield watch
+            finally:
+                self._remove(watch)
+
+    def take(self, mesh: str, reached: Reached, since: float) -> None:
+        """The world of `mesh` is another one since `since` (as `trio.current_time`)."""
+        if mesh not in self._meshes or not reached:
+            return
+        watches = self._meshes[mesh].watches
+        if reached.everybody:
+            whole = set(watches)
+        else:
+            whole = watches.named(reached.proxies) | watches.using(reached.callers_of)
+        endpoints = watches.using(reached.endpoints) - whole
+        for watch in endpoints:
+            watch.stale_services |= reached.endpoints
+        self._mark(whole, since, whole=True)
+        self._mark(endpoints, since, whole=False)
+
+    def touch(self, mesh: str, proxy: str | None = None) -> None:
+        """What `proxy` depends on beside its world is another one; None: all of `mesh` do."""
+        if mesh not in self._meshes:
+            return
+        watches = self._meshes[mesh].watches
+        found = set(watches) if proxy is None else watches.named((proxy,))
+        self._mark(found, trio.current_time(), whole=True)
+
+    async def run(self) -> NoReturn:
+        """Make what is to be made, until cancelled."""
+        async with trio.open_nursery() as preparing:
+            while True:
+                due = self._dirty.next_due(trio.current_time())
+                if due > trio.current_time():
+                    with trio.move_on_at(due):
+                        await self._news.wait()
+                    continue
+                await self._pass(preparing)
+
+    def meshes(self) -> Iterator[str]:
+        """Those with connected proxies."""
+        return iter([*self._meshes])
+
+    def watches(self, mesh: str) -> list[Watch]:
+        """Those of the proxies of `mesh` that are connected."""
+        return [*self._meshes[mesh].watches] if mesh in self._meshes else []
+
+    def is_dirty(self, watch: Watch) -> bool:
+        """Something is to be made for it, or is being prepared."""
+        return watch in self._dirty or watch.is_preparing
+
+    def forget_parts(self, mesh: str) -> None:
+        """Nothing that was remembered of `mesh` is used any more."""
+        if mesh in self._meshes:
+            self._meshes[mesh].generator = self.generator(mesh)
+
+    def turn(self, mesh: str) -> None:
+        """See `MeshGenerator.turn`."""
+        if mesh in self._meshes:
+            self._meshes[mesh].generator.turn()
+
+    @property
+    def waiting(self) -> int:
+        """Proxies for whom something is to be made."""
+        return len(self._dirty)
+
+    def _add(self, watch: Watch) -> None:
+        name = watch.proxy.mesh
+        if name not in self._meshes:
+            self._meshes[name] = _Mesh(self.generator(name))
+        self._meshes[name].watches.add(watch)
+        self._mark({watch}, trio.current_time(), whole=True)
+
+    def _remove(self, watch: Watch) -> None:
+        mesh = self._meshes[watch.proxy.mesh]
+        watch.is_open = False
+        mesh.watches.remove(watch)
+        self._dirty.discard(watch)
+        self.left_out.forget(watch)
+        if not len(mesh.watches):
+            del self._meshes[watch.proxy.mesh]
+
+    def _mark(self, watches: Collection[Watch], since: float, *, whole: bool) -> None:
+        if not watches:
+            return
+        for watch in watches:
+            watch.is_stale |= whole
+        self._dirty.add(watches, trio.current_time(), since)
+        self._news.set()
+
+    async def _pass(self, preparing: trio.Nursery) -> None:
+        """Make for all who wait and are not at rest, in slices."""
+        self._news = trio.Event()
+        began = slice_began = now = trio.current_time()
+        while (taken := self._dirty.take(now)) is not None:
+            watch, since = taken
+            self._make(watch, since, preparing)
+            now = trio.current_time()
+            rest = min(now - began - PASS_SECONDS_FREE, REST_SECONDS_MAX)
+            if rest > 0:
+                self._dirty.rest(watch, now + rest)
+            if now - slice_began >= SLICE_SECONDS:
+                self.counts.worked(now - slice_began)
+                await trio.lowlevel.checkpoint()
+                slice_began = now = trio.current_time()
+        self.counts.passed(now - slice_began)
+        await trio.lowlevel.checkpoint()
+
+    def _make(self, watch: Watch, since: float, preparing: trio.Nursery) -> None:
+        mesh = self._meshes[watch.proxy.mesh]
+        world = self.worlds.world(watch.proxy.mesh)
+        if world is None or watch.is_preparing:
+            return  # it is told when there is one again; it is made again when it was prepared
+        try:
+            made = self._made(mesh.generator, watch, world, preparing)
+        except Exception as error:
+            # A fault of this program: the proxy keeps what it has, and others get theirs.
+            if self._is_new_fault(watch, error):
+                log.exception(
+                    "xds-not-made: proxy %s of mesh %s keeps the configuration that it has, by a"
+                    " fault of this program. Tell the vendor what follows.",
+                    go_quote(watch.proxy.name),
+                    go_quote(watch.proxy.mesh),
+                )
+            return
+        if made is None:
+            return
+        self.round += 1
+        watch.round = self.round
+        self.left_out.note(watch, made.complaints)
+        if mesh.watches.take(watch, made):
+            self.counts.published(trio.current_time() - since)
+
+    def _made(
+        self, generator: MeshGenerator[C], watch: Watch, world: MeshWorld, preparing: trio.Nursery
+    ) -> C | None:
+        services, watch.stale_services = watch.stale_services, set()
+        before: C | None = watch.configuration  # type: ignore[assignment]  # this class made it
+        if not watch.is_stale and before is not None:
+            return generator.with_endpoints(before, services, world)
+        preparation = generator.preparation(watch.proxy, world)
+        if preparation is not None:
+            watch.is_preparing = True
+            preparing.start_soon(self._prepare, watch, preparation)
+            return None
+        watch.is_stale = False
+        return generator.generate(watch.proxy, world)
+
+    async def _prepare(self, watch: Watch, preparation: Callable[[], Awaitable[object]]) -> None:
+        try:
+            await preparation()
+        finally:
+            watch.is_preparing = False
+        if watch.is_open:
+            self._mark({watch}, trio.current_time(), whole=True)
+
+    def _is_new_fault(self, watch: Watch, error: Exception) -> bool:
+        self.counts.faults += 1
+        watch.is_stale = True  # with the next change of its world it is tried again
+        text = f"{type(error).__name__}: {error}"
+        is_new = text not in self._faults and len(self._faults) < FAULTS_MAX
+        if is_new:
+            self._faults.add(text)
+        return is_new

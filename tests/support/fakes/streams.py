@@ -1,0 +1,280 @@
+"""Proxies on streams at the desk of `support.fakes.admission`: no sockets, and nothing generated."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import trio
+from trio.testing import wait_all_tasks_blocked
+
+from kong_mesh_cp.core.discovery.exchanges import Request, Response
+from kong_mesh_cp.core.discovery.ordered_stream import OrderedStream
+from kong_mesh_cp.core.discovery.snapshots import Resource, Snapshot
+from kong_mesh_cp.core.discovery.sotw import SotwStream
+from kong_mesh_cp.core.discovery.type_order import CLUSTERS
+from kong_mesh_cp.core.formats.durations import HOUR
+from kong_mesh_cp.core.identity import tokens
+from kong_mesh_cp.core.identity.key_series import dataplane_keys
+from kong_mesh_cp.core.identity.tokens import DataplaneClaims
+from kong_mesh_cp.usecases.data_plane.joining import Joining
+from kong_mesh_cp.usecases.data_plane.stream_metrics import StreamMetrics
+from kong_mesh_cp.usecases.data_plane.stream_ports import (
+    ConnectedProxy,
+    NodeTold,
+    ProxyIdentity,
+    ProxyVerifier,
+    Received,
+    StreamEndedError,
+)
+from kong_mesh_cp.usecases.data_plane.streams import Cause, Streams, StreamTerms
+from kong_mesh_cp.usecases.identity.authenticating import AuthenticationSettings, Authenticator
+from support.fakes.admission import NOON, Desk, open_desk
+from support.fakes.attending import sidecar
+
+NACK_BACKOFF_SECONDS = 5.0
+
+
+class TokenVerifier:
+    """`ProxyVerifier` by the keys of the desk."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._by = Authenticator(desk.keys, lambda: NOON, AuthenticationSettings())
+
+    async def verify(self, credentials: Sequence[str] | None, proxy: ProxyIdentity) -> None:
+        await self._by.require_dataplane(
+            credentials, mesh=proxy.mesh, name=proxy.name, tags=proxy.tags
+        )
+
+
+async def token(desk: Desk, name: str = "", mesh: str = "default", **tags: tuple[str, ...]) -> str:
+    """A token of the mesh's own key; what is not given it does not bind."""
+    kid, key = await desk.keys.newest(dataplane_keys(mesh))
+    claims = DataplaneClaims(name=name, mesh=mesh, tags=tags, type="dataplane")
+    return tokens.sign(
+        claims, key=key, kid=kid, token_id="id-1", now=NOON, valid_nanoseconds=24 * HOUR
+    )
+
+
+def clusters(*texts: str) -> Snapshot:
+    """A configuration of nothing but clusters."""
+    return Snapshot.of({CLUSTERS: [Resource.of(text, text.encode()) for text in texts]})
+
+
+class FakeWatch:
+    """A `Watch` of what `FakePublishing` says."""
+
+    def __init__(self, publishing: FakePublishing) -> None:
+        self._publishing = publishing
+        self._told = 0
+
+    @property
+    def snapshot(self) -> Snapshot:
+        return self._publishing.snapshot
+
+    async def changed(self) -> None:
+        while self._told == self._publishing.changes:
+            await self._publishing.news.wait()
+        await trio.lowlevel.checkpoint()
+        self._told = self._publishing.changes
+
+
+class FakePublishing:
+    """A `Publishing` of one configuration for all proxies."""
+
+    def __init__(self) -> None:
+        self.snapshot = clusters("a")
+        self.changes = 1
+        self.news = trio.Event()
+        self.watched: list[str] = []
+
+    def publish(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+        self.changes += 1
+        self.news.set()
+        self.news = trio.Event()
+
+    @asynccontextmanager
+    async def watching(self, proxy: ConnectedProxy) -> AsyncIterator[FakeWatch]:
+        name = f"{proxy.mesh}.{proxy.name}"
+        self.watched.append(name)
+        try:
+            yield FakeWatch(self)
+        finally:
+            self.watched.remove(name)
+
+
+@dataclass
+class Proxy:
+    """The other end: `ProxyStream` in memory, and what an Envoy would do with it.
+
+    `end` is what the stream ended with, once it has: None, or the error of the control plane.
+    """
+
+    credentials: Sequence[str] | None
+    node: NodeTold | None = None
+    address: str = "10.0.0.7"
+    connection: object = field(default_factory=object)
+    stopping: bool = False
+    acknowledges: bool = True
+    refuses: Callable[[Response], str] = lambda _: ""
+    got: list[Response] = field(default_factory=list)
+    end: StreamEndedError | None = None
+    over: trio.Event = field(default_factory=trio.Event)
+    scope: trio.CancelScope = field(default_factory=trio.CancelScope)
+
+    def __post_init__(self) -> None:
+        self._to_plane, self._at_plane = trio.open_memory_channel[Received](100)
+
+    def table(self) -> OrderedStream:
+        return SotwStream()
+
+    async def receive(self) -> Received | None:
+        try:
+            return await self._at_plane.receive()
+        except trio.EndOfChannel:
+            return None
+
+    async def send(self, response: Response) -> None:
+        await trio.lowlevel.checkpoint()
+        self.got.append(response)
+        text = self.refuses(response)
+        if self.acknowledges:
+            self.say(
+                Request(
+                    type_url=response.type_url,
+                    nonce=response.nonce,
+                    version="" if text else response.version,
+                    error=text,
+                    refused=bool(text),
+                )
+            )
+
+    def say(self, request: Request, node: NodeTold | None = None) -> None:
+        self._to_plane.send_nowait(Received(node, request))
+
+    def half_close(self) -> None:
+        """As Envoy when it ends in peace."""
+        self._to_plane.close()
+
+    def vanish(self) -> None:
+        """As the transport when the connection is reset."""
+        self.scope.cancel()
+
+
+@dataclass
+class Plane:
+    """A control plane that proxies can join."""
+
+    desk: Desk
+    joining: Joining
+    streams: Streams
+    publishing: FakePublishing
+    metrics: StreamMetrics
+    nursery: trio.Nursery
+    told: list[str]  # sources of refusals that were to be logged
+
+    async def dial(self, proxy: Proxy) -> Proxy:
+        """Open a stream; return when what that brings about has come about."""
+        proxy.say(Request(type_url=CLUSTERS), proxy.node)
+
+        async def serve() -> None:
+            try:
+                with proxy.scope:
+                    await self.streams.serve(proxy)
+            except StreamEndedError as error:
+                proxy.end = error
+            finally:
+                proxy.over.set()
+
+        self.nursery.start_soon(serve)
+        await wait_all_tasks_blocked()
+        return proxy
+
+    async def hang_up(self, proxy: Proxy) -> None:
+        proxy.vanish()
+        await proxy.over.wait()
+
+
+def node(
+    name: str = "backend-1",
+    mesh: str = "default",
+    *,
+    brings: Mapping[str, Any] | str | None = None,
+    **metadata: object,
+) -> NodeTold:
+    """Envoy's node; `brings` is the Dataplane in its metadata."""
+    if brings is not None:
+        text = brings if isinstance(brings, str) else json.dumps(brings)
+        metadata = {"dataplane.resource": text, **metadata}
+    return NodeTold(f"{mesh}.{name}", metadata)
+
+
+async def newcomer(
+    plane: Plane,
+    name: str = "backend-1",
+    mesh: str = "default",
+    *,
+    brings: Mapping[str, Any] | str | None = None,
+    stored: bool = False,
+    **metadata: object,
+) -> Proxy:
+    """A proxy with a token for its name, that brings a sidecar's Dataplane if nothing is said."""
+    brought = None if stored else brings or sidecar(name, mesh=mesh)
+    return Proxy(
+        [await token(plane.desk, name, mesh)], node(name, mesh, brings=brought, **metadata)
+    )
+
+
+async def joined(plane: Plane, name: str = "backend-1", mesh: str = "default", **kw: Any) -> Proxy:
+    proxy = await plane.dial(await newcomer(plane, name, mesh, **kw))
+    assert proxy.end is None, proxy.end
+    return proxy
+
+
+async def turned_away(plane: Plane, proxy: Proxy) -> StreamEndedError:
+    await plane.dial(proxy)
+    await proxy.over.wait()
+    assert proxy.end is not None
+    return proxy.end
+
+
+@asynccontextmanager
+async def open_plane(
+    *,
+    verifier: Callable[[Desk], ProxyVerifier] = TokenVerifier,
+    cause: Cause = lambda _seat, _refusal: "",
+    **desk_terms: Any,
+) -> AsyncIterator[Plane]:
+    """See `open_desk` for `desk_terms`."""
+    async with open_desk(**desk_terms) as desk, trio.open_nursery() as nursery:
+        joining = Joining(
+            zone="default",
+            seating=desk.seating,
+            presence=desk.presence,
+            meshes=desk.meshes,
+            store=desk.resources,
+            verifier=verifier(desk),
+            read_text=json.loads,
+        )
+        publishing, metrics, told = FakePublishing(), StreamMetrics(), list[str]()
+
+        def may_be_told(source: str) -> bool:
+            told.append(source)
+            return True
+
+        streams = Streams(
+            joining,
+            desk.seating,
+            publishing,
+            wall_clock=lambda: desk.now[0],
+            may_be_told=may_be_told,
+            terms=StreamTerms(nack_backoff_seconds=NACK_BACKOFF_SECONDS),
+            metrics=metrics,
+            cause=cause,
+        )
+        yield Plane(desk, joining, streams, publishing, metrics, nursery, told)
+        nursery.cancel_scope.cancel()
