@@ -31,7 +31,7 @@ def test_the_mesh_of_the_page_begins_empty_and_its_plan_is_too(tmp_path: Path) -
         other = json.dumps({"type": "Mesh", "name": "other"}).encode()
         assert daemon.api("PUT", "/meshes/other", WRITE, other).status == 201
         found = [
-            daemon.api("GET", f"/meshes/other/{each}").json["total"]
+            json.loads(daemon.api("GET", f"/meshes/other/{each}").body)["total"]
             for each in ("meshtimeouts", "meshretries", "meshcircuitbreakers")
         ]
         assert sum(found) == 4, "as many as the page says there are otherwise"
@@ -61,4 +61,4 @@ def test_types_of_kong_mesh_are_stored_with_a_warning(tmp_path: Path) -> None:
     with running(tmp_path) as daemon:
         answer = daemon.api("PUT", "/accessaudits/a", WRITE, json.dumps(body).encode())
         assert answer.status == 201, answer
-        assert any("no effect" in warning for warning in answer.json["warnings"])
+        assert any("no effect" in warning for warning in json.loads(answer.body)["warnings"])
