@@ -72,6 +72,7 @@ class ProxyView:
     terms: GenerationTerms = field(default_factory=GenerationTerms)
     admin_tls: AdminTls | None = None
     identity: Identity | None = None
+    with_shadow: bool = False  # as if policies that are only tried out had their effect
 
     @property
     def networking(self) -> Networking:
