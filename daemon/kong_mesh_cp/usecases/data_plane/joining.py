@@ -37,10 +37,10 @@ from kong_mesh_cp.usecases.admission.presence import Presence
 from kong_mesh_cp.usecases.admission.proxy_directory import DATAPLANE
 from kong_mesh_cp.usecases.admission.requests import busy
 from kong_mesh_cp.usecases.admission.seating import HeldSeat, Seating
+from kong_mesh_cp.usecases.data_plane.authentication import ProxyIdentity
 from kong_mesh_cp.usecases.data_plane.stream_ports import (
     Ending,
     NodeTold,
-    ProxyIdentity,
     ProxyStream,
     ProxyVerifier,
     StreamEndedError,
