@@ -6,6 +6,7 @@ import pytest
 
 from kong_mesh_cp.core.admission.seats import ProxyKind
 from kong_mesh_cp.core.resources.key import ResourceKey
+from kong_mesh_cp.usecases.data_plane.joining import YAML_CHARACTERS_MAX
 from kong_mesh_cp.usecases.data_plane.stream_ports import Ending, NodeTold
 from support.fakes.admission import proxies
 from support.fakes.attending import apply, document, gateway, settled, sidecar, stored
@@ -250,3 +251,33 @@ async def test_nobody_joins_while_the_start_cannot_register_yet_and_is_asked_to_
 
         assert end.ending is Ending.NOT_NOW
         assert end.message.startswith("busy: the control plane is still starting")
+
+
+async def test_what_a_stranger_brings_costs_little_to_read() -> None:
+    read = list[str]()
+
+    def expensive(text: str) -> object:
+        read.append(text)
+        raise ValueError("no YAML")
+
+    async with open_plane(read_text=expensive) as plane:
+        for text in ("- a\n" * YAML_CHARACTERS_MAX, "{" + "a" * YAML_CHARACTERS_MAX):
+            end = await turned_away(plane, await newcomer(plane, brings=text))
+            assert "create a Dataplane in Kuma CP first" in end.message
+        assert read == []
+
+        await turned_away(plane, await newcomer(plane, brings="- a\n"))
+        assert read == ["- a\n"]
+
+
+async def test_a_large_dataplane_is_registered_all_the_same() -> None:
+    async with open_plane() as plane:
+        large = sidecar()
+        large["networking"]["inbound"] = [
+            {"port": 1000 + number, "tags": {SERVICE: "backend"}} for number in range(500)
+        ]
+
+        proxy = await joined(plane, brings=large)
+        await proxy.heard.wait()
+
+        assert len(document(plane.desk)["networking"]["inbound"]) == 500
