@@ -68,7 +68,7 @@ class DataplaneRegistrar:
         self._takes_over = takes_over
         self._wall_clock = wall_clock
 
-    async def judged(self, request: AdmissionRequest) -> Refused | Sequence[tuple[str, str]]:
+    async def findings(self, request: AdmissionRequest) -> Refused | Sequence[tuple[str, str]]:
         """What the API would find wrong with the Dataplane by itself, or of what it would warn:
         code and message.
         """
