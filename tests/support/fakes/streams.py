@@ -22,6 +22,7 @@ from kong_mesh_cp.core.identity import tokens
 from kong_mesh_cp.core.identity.key_series import dataplane_keys
 from kong_mesh_cp.core.identity.tokens import DataplaneClaims
 from kong_mesh_cp.usecases.data_plane.authentication import ProxyAuthentication
+from kong_mesh_cp.usecases.data_plane.connected_proxy import ConnectedProxy
 from kong_mesh_cp.usecases.data_plane.joining import Joining, ReadText
 from kong_mesh_cp.usecases.data_plane.stream_metrics import StreamMetrics
 from kong_mesh_cp.usecases.data_plane.stream_ports import (
@@ -31,7 +32,6 @@ from kong_mesh_cp.usecases.data_plane.stream_ports import (
     StreamEndedError,
 )
 from kong_mesh_cp.usecases.data_plane.streams import Cause, Streams, StreamTerms
-from kong_mesh_cp.usecases.data_plane.watches import ConnectedProxy
 from kong_mesh_cp.usecases.identity.authenticating import AuthenticationSettings, Authenticator
 from support.fakes.admission import NOON, Desk, open_desk
 from support.fakes.attending import sidecar

@@ -12,7 +12,7 @@ from kong_mesh_cp.core.discovery.ordered_stream import OrderedStream
 from kong_mesh_cp.core.discovery.snapshots import Snapshot
 from kong_mesh_cp.core.errors import ControlPlaneError
 from kong_mesh_cp.usecases.data_plane.authentication import ProxyIdentity
-from kong_mesh_cp.usecases.data_plane.watches import ConnectedProxy
+from kong_mesh_cp.usecases.data_plane.connected_proxy import ConnectedProxy
 
 
 class NodeTold(NamedTuple):

@@ -299,11 +299,11 @@ async def stored_of_mesh(store: ResourceStore, mesh: str) -> dict[ResourceKey, S
     }
 
 
-async def world_now(store: ResourceStore, mesh: str, *, zone: str) -> MeshWorld | None:
+async def world_now(store: ResourceStore, mesh: str, rules: WorldRules) -> MeshWorld | None:
     """`mesh` read afresh; None: there is none. Raises: StateError."""
     found = await stored_of_mesh(store, mesh)
     items = await read_items([*found.values()])
-    index = _from_scratch(items, ResourceKey(MESH, "", mesh), zone)
+    index = _from_scratch(items, ResourceKey(MESH, "", mesh), rules)
     return None if index is None else index.world
 
 
