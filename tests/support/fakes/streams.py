@@ -6,6 +6,7 @@ import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import trio
@@ -20,10 +21,10 @@ from kong_mesh_cp.core.formats.durations import HOUR
 from kong_mesh_cp.core.identity import tokens
 from kong_mesh_cp.core.identity.key_series import dataplane_keys
 from kong_mesh_cp.core.identity.tokens import DataplaneClaims
+from kong_mesh_cp.usecases.data_plane.connected_proxy import ConnectedProxy
 from kong_mesh_cp.usecases.data_plane.joining import Joining
 from kong_mesh_cp.usecases.data_plane.stream_metrics import StreamMetrics
 from kong_mesh_cp.usecases.data_plane.stream_ports import (
-    ConnectedProxy,
     NodeTold,
     ProxyIdentity,
     ProxyVerifier,
@@ -50,7 +51,12 @@ class TokenVerifier:
         )
 
 
-async def token(desk: Desk, name: str = "", mesh: str = "default", **tags: tuple[str, ...]) -> str:
+async def token(
+    desk: Desk,
+    name: str = "",
+    mesh: str = "default",
+    tags: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
+) -> str:
     """A token of the mesh's own key; what is not given it does not bind."""
     kid, key = await desk.keys.newest(dataplane_keys(mesh))
     claims = DataplaneClaims(name=name, mesh=mesh, tags=tags, type="dataplane")
@@ -65,7 +71,7 @@ def clusters(*texts: str) -> Snapshot:
 
 
 class FakeWatch:
-    """A `Watch` of what `FakePublishing` says."""
+    """A `Watching` of what `FakePublishing` says."""
 
     def __init__(self, publishing: FakePublishing) -> None:
         self._publishing = publishing
@@ -83,7 +89,7 @@ class FakeWatch:
 
 
 class FakePublishing:
-    """A `Publishing` of one configuration for all proxies."""
+    """A `Configuring` of one configuration for all proxies."""
 
     def __init__(self) -> None:
         self.snapshot = clusters("a")

@@ -49,7 +49,9 @@ def generate(view: ProxyView, parts: Parts) -> Generated:
     What cannot be made is left out and told; it never keeps the rest from being made.
     """
     draft = Draft(parts)
-    matched = Matched(proxy_of(view.dataplane), view.world.policies, parts)
+    matched = Matched(
+        proxy_of(view.dataplane), view.world.policies, parts, with_shadow=view.with_shadow
+    )
     admin(view, draft)
     inbounds(view, matched, draft)
     passthrough(view, draft)

@@ -37,8 +37,8 @@ from kong_mesh_cp.usecases.admission.presence import Presence
 from kong_mesh_cp.usecases.admission.proxy_directory import DATAPLANE
 from kong_mesh_cp.usecases.admission.requests import busy
 from kong_mesh_cp.usecases.admission.seating import HeldSeat, Seating
+from kong_mesh_cp.usecases.data_plane.connected_proxy import ConnectedProxy
 from kong_mesh_cp.usecases.data_plane.stream_ports import (
-    ConnectedProxy,
     Ending,
     NodeTold,
     ProxyIdentity,

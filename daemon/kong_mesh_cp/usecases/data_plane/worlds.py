@@ -42,6 +42,7 @@ from kong_mesh_cp.usecases.following.replica import Replica
 from kong_mesh_cp.usecases.ports.resource_store import (
     FeedItem,
     ResourceChange,
+    ResourceStore,
     Selection,
     StoredResource,
 )
@@ -253,20 +254,7 @@ class Worlds:
 
     async def stored(self, mesh: str) -> dict[ResourceKey, StoredResource]:
         """All that the world of `mesh` is made of, of one moment. Raises: StateError."""
-        pages = await self._store.list_together(
-            [
-                Selection(type=MESH, mesh="", name_contains=mesh),
-                Selection(type=CONFIG, mesh="", name_contains=config_name(mesh)),
-                *(Selection(type=each, mesh=mesh) for each in OF_A_MESH),
-                *(Selection(type=each) for each in OF_ALL_MESHES),
-            ]
-        )
-        return {
-            each.key: each
-            for page in pages
-            for each in page.items
-            if each.key.type not in (MESH, CONFIG) or _mesh_of(each.key) == mesh
-        }
+        return await stored_of_mesh(self._store, mesh)
 
     async def _apply(
         self,
@@ -298,6 +286,32 @@ class Worlds:
         elif changes:
             live.index = next_mesh(before, changes)
             self._told(mesh, reached(before, live.index, changes.keys()), since)
+
+
+async def stored_of_mesh(store: ResourceStore, mesh: str) -> dict[ResourceKey, StoredResource]:
+    """All that decides about the proxies of `mesh`, of one moment. Raises: StateError."""
+    pages = await store.list_together(
+        [
+            Selection(type=MESH, mesh="", name_contains=mesh),
+            Selection(type=CONFIG, mesh="", name_contains=config_name(mesh)),
+            *(Selection(type=each, mesh=mesh) for each in OF_A_MESH),
+            *(Selection(type=each) for each in OF_ALL_MESHES),
+        ]
+    )
+    return {
+        each.key: each
+        for page in pages
+        for each in page.items
+        if each.key.type not in (MESH, CONFIG) or _mesh_of(each.key) == mesh
+    }
+
+
+async def world_now(store: ResourceStore, mesh: str, rules: WorldRules) -> MeshWorld | None:
+    """`mesh` read afresh; None: there is none. Raises: StateError."""
+    found = await stored_of_mesh(store, mesh)
+    items = await read_items([*found.values()])
+    index = _from_scratch(items, ResourceKey(MESH, "", mesh), rules)
+    return None if index is None else index.world
 
 
 def _mesh_of(key: ResourceKey) -> str | None:

@@ -134,7 +134,7 @@ def _plan(view: ProxyView, target: OutboundTarget, matched: Matched, draft: Draf
         facts,
         confs,
         view.http_terms,
-        view.takes_all_traffic,
+        view.is_redirected,
         http_conf if routes else None,
         routes,
         backends,
