@@ -36,10 +36,10 @@ from kong_mesh_cp.usecases.data_plane.joining import (
 from kong_mesh_cp.usecases.data_plane.stream_insight import StreamInsight
 from kong_mesh_cp.usecases.data_plane.stream_metrics import StreamMetrics
 from kong_mesh_cp.usecases.data_plane.stream_ports import (
+    Configuring,
     Ending,
     NodeTold,
     ProxyStream,
-    Publishing,
     Received,
     StreamEndedError,
 )
@@ -79,7 +79,7 @@ class Streams:
         self,
         joining: Joining,
         seating: Seating,
-        publishing: Publishing,
+        publishing: Configuring,
         *,
         wall_clock: WallClock,
         may_be_told: MayBeTold,

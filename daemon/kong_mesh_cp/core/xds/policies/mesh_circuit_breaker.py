@@ -18,11 +18,11 @@ from kong_mesh_cp.core.policy.kinds.mesh_circuit_breaker import (
     SuccessRate,
 )
 from kong_mesh_cp.core.schema.value_checks import decimal
-from kong_mesh_cp.core.xds.draft import UnmakeableError
 from kong_mesh_cp.core.xds.effects import Effect, InboundFacts, OutboundFacts
 from kong_mesh_cp.core.xds.envoy.clusters import ClusterDraft
 from kong_mesh_cp.core.xds.envoy.messages import Message, duration
 from kong_mesh_cp.core.xds.matching import DestinationConfs, InboundConfs, TypedConf
+from kong_mesh_cp.core.xds.unmakeable import UnmakeableError
 
 ALWAYS: Final = 100  # per cent of the endpoints that a detector finds are ejected
 NEVER: Final = 0
