@@ -19,7 +19,8 @@ def check(cluster: str, path: str = "", source: str = "") -> HealthCheck:
 def test_checks_are_written_as_envoy_reads_them() -> None:
     written = health_specifier(
         HealthSpecifier(
-            timedelta(seconds=5), (check("kuma:envoy:admin", "/ready"), check("b", source="127.0.0.6"))
+            timedelta(seconds=5),
+            (check("kuma:envoy:admin", "/ready"), check("b", source="127.0.0.6")),
         )
     )
 
@@ -52,9 +53,7 @@ def test_checks_are_written_as_envoy_reads_them() -> None:
                 **common,
                 "clusterName": "b",
                 "healthChecks": [{**checked, "tcpHealthCheck": {}}],
-                "upstreamBindConfig": {
-                    "sourceAddress": {"address": "127.0.0.6", "portValue": 0}
-                },
+                "upstreamBindConfig": {"sourceAddress": {"address": "127.0.0.6", "portValue": 0}},
             },
         ],
     }
@@ -72,7 +71,9 @@ def test_what_is_not_known_to_be_ill_is_healthy(status: str, *, healthy: bool) -
                 "clusterEndpointsHealth": [
                     {
                         "clusterName": "localhost:80",
-                        "localityEndpointsHealth": [{"endpointsHealth": [{"healthStatus": status}]}],
+                        "localityEndpointsHealth": [
+                            {"endpointsHealth": [{"healthStatus": status}]}
+                        ],
                     },
                     {"clusterName": "localhost:81"},
                 ]

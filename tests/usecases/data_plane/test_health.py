@@ -44,7 +44,7 @@ def text(*inbounds: Mapping[str, object], **more: object) -> str:
 class Tokens:
     async def verify(self, credentials: Sequence[str] | None, proxy: ProxyIdentity) -> None:
         if credentials != (proxy.name,):
-            raise ProxyRefusedError("authentication failed: no", code="token-invalid")
+            raise ProxyRefusedError("authentication failed: no")
 
 
 class Stream:
@@ -123,9 +123,8 @@ async def test_behind_redirection_checks_come_from_where_nothing_is_redirected(
     assert [each.source for each in told.checks] == ["", source]
 
 
-async def test_changed_checks_are_told_and_equal_ones_are_not(
-    autojump_clock: trio.testing.MockClock,
-) -> None:
+@pytest.mark.usefixtures("autojump_clock")
+async def test_changed_checks_are_told_and_equal_ones_are_not() -> None:
     store = FakeResourceStore()
     await put(store, text(PROBED))
     async with serving(store) as stream:
@@ -203,9 +202,8 @@ async def test_what_another_writer_wrote_meanwhile_stays() -> None:
     ]
 
 
-async def test_the_dataplane_may_come_after_the_stream(
-    autojump_clock: trio.testing.MockClock,
-) -> None:
+@pytest.mark.usefixtures("autojump_clock")
+async def test_the_dataplane_may_come_after_the_stream() -> None:
     store = FakeResourceStore()
     async with serving(store) as stream:
         await trio.sleep(5)
@@ -213,6 +211,7 @@ async def test_the_dataplane_may_come_after_the_stream(
         assert await stream.told.receive()
 
 
+@pytest.mark.usefixtures("autojump_clock")
 @pytest.mark.parametrize(
     ("token", "node", "message"),
     [
@@ -221,9 +220,7 @@ async def test_the_dataplane_may_come_after_the_stream(
         ("backend-1", "default.absent", "dataplane not found. Create Dataplane in Kuma CP first"),
     ],
 )
-async def test_a_stream_without_the_right_to_it_ends(
-    token: str, node: str, message: str, autojump_clock: trio.testing.MockClock
-) -> None:
+async def test_a_stream_without_the_right_to_it_ends(token: str, node: str, message: str) -> None:
     store, stream = FakeResourceStore(), Stream(token)
     await put(store, text(PROBED))
     streams = HealthStreams(
@@ -232,4 +229,17 @@ async def test_a_stream_without_the_right_to_it_ends(
     await stream.hello(node)
 
     with pytest.raises(StreamEndedError, match=message):
+        await streams.serve(stream)
+
+
+async def test_a_stream_stays_that_of_one_proxy() -> None:
+    store, stream = FakeResourceStore(), Stream()
+    await put(store, text(PROBED))
+    streams = HealthStreams(
+        store, Tokens(), TERMS, refresh_interval=timedelta(seconds=10), wall_clock=lambda: NOW
+    )
+    await stream.hello()
+    await stream.hello("default.other")
+
+    with pytest.raises(StreamEndedError, match="Node ID cannot be changed"):
         await streams.serve(stream)

@@ -104,17 +104,23 @@ class HealthStreams:
         key = await self._authenticated(stream, node_id)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._tell, stream, key)
-            while (message := await stream.receive()) is not None:
-                if message.node is not None and message.node.id not in {"", node_id}:
-                    raise _refused(
-                        f"stream was authenticated for ID {node_id}. Received request is for node"
-                        f" with ID {message.node.id}. Node ID cannot be changed after stream is"
-                        " initialized",
-                        "node-id-changed",
-                    )
-                if message.report is not None:
-                    await self._take(key, message.report)
+            other = await self._listen(stream, key, node_id)
             nursery.cancel_scope.cancel()
+        if other is not None:  # outside of the nursery, which would wrap it
+            raise _refused(
+                f"stream was authenticated for ID {node_id}. Received request is for node with ID"
+                f" {other}. Node ID cannot be changed after stream is initialized",
+                "node-id-changed",
+            )
+
+    async def _listen(self, stream: HealthStream, key: ResourceKey, node_id: str) -> str | None:
+        """Until the proxy ends the stream (None), or says that it is another one (which)."""
+        while (message := await stream.receive()) is not None:
+            if message.node is not None and message.node.id not in {"", node_id}:
+                return message.node.id
+            if message.report is not None:
+                await self._take(key, message.report)
+        return None
 
     async def _authenticated(self, stream: HealthStream, node_id: str) -> ResourceKey:
         try:
