@@ -21,6 +21,7 @@ from kong_mesh_cp.shell.http.routing import Route
 from kong_mesh_cp.shell.rest_api.routes.key_routes import KeyRoutes
 from kong_mesh_cp.shell.rest_api.routes.token_routes import TokenRoutes
 from kong_mesh_cp.shell.rest_api.users import Authenticate
+from kong_mesh_cp.usecases.data_plane.authentication import ProxyAuthentication
 from kong_mesh_cp.usecases.identity.authenticating import AuthenticationSettings, Authenticator
 from kong_mesh_cp.usecases.identity.issuing import Issuers, TokenIssuer
 from kong_mesh_cp.usecases.identity.key_requests import KeyRequests, RequireWritable
@@ -67,7 +68,7 @@ class Identity:
                 zones=proxies.zone_proxy.zone_token.enable_issuer,
             ),
         )
-        self.authenticate: Authenticate = Authenticator(
+        authenticator = Authenticator(
             self._keys,
             clocks.wall_clock,
             AuthenticationSettings(
@@ -76,8 +77,15 @@ class Identity:
                 users=trust.users,
                 dataplanes=trust.dataplanes,
                 zones=trust.zones,
+                in_memory=settings.store.type == "memory",
             ),
-        ).user
+        )
+        self.authenticate: Authenticate = authenticator.user
+        self.proxies = ProxyAuthentication(
+            authenticator,
+            dataplanes=proxies.dp_proxy.type != "none",
+            zone_proxies=proxies.zone_proxy.type != "none",
+        )
 
         self._key_requests = KeyRequests(
             self._keys, sealing, store, access=access, require_writable=require_writable

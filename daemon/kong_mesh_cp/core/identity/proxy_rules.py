@@ -10,10 +10,17 @@ from typing import Final
 
 from kong_mesh_cp.core.errors import ControlPlaneError
 from kong_mesh_cp.core.formats.go_quote import go_quote
-from kong_mesh_cp.core.identity.refusals import TokenRejectedError
+from kong_mesh_cp.core.identity.refusals import TokenFault, TokenRejectedError
 from kong_mesh_cp.core.identity.tokens import DataplaneClaims, ZoneClaims
 
 _NO_CREDENTIAL: Final = "could not extract credential from DiscoveryRequest"
+_FORGETFUL: Final = (
+    "could not parse token. kuma-cp runs with an in-memory database and its state isn't preserved "
+    "between restarts. Keep in mind that an in-memory database cannot be used with multiple "
+    "instances of the control plane"
+)
+# Told as they are: nothing is wrong with how such a token is made.
+_TOLD_BARE: Final = frozenset({TokenFault.UNKNOWN_KEY, TokenFault.REVOKED})
 
 
 class ProxyRefusedError(ControlPlaneError):
@@ -30,21 +37,26 @@ class ProxyRefusedError(ControlPlaneError):
 def credential(values: Sequence[str] | None) -> str:
     """The token among the values of the metadata `authorization`; None: no metadata at all.
 
-    It comes bare, without `Bearer`. Raises: ProxyRefusedError.
+    It comes bare, without `Bearer`; "" where there is none. Raises: ProxyRefusedError.
     """
     if values is None:
         raise ProxyRefusedError(f"{_NO_CREDENTIAL}: request has no metadata")
-    if len(values) != 1:
+    if len(values) > 1:
         raise ProxyRefusedError(
             f'{_NO_CREDENTIAL}: request must have exactly 1 "authorization" header, '
             f"got {len(values)}"
         )
-    return values[0]
+    return values[0] if values else ""
 
 
-def unreadable(error: TokenRejectedError) -> ProxyRefusedError:
-    """A token that is not believed, as the stream of a proxy tells it."""
-    return _failed(f"could not parse token: {error.message}")
+def unreadable(error: TokenRejectedError, *, in_memory: bool = False) -> ProxyRefusedError:
+    """A token that is not believed, as the stream of a proxy tells it.
+
+    `in_memory`: the keys end with the process, so an old token has lost its key.
+    """
+    if error.fault in _TOLD_BARE:
+        return _failed(error.message)
+    return _failed(f"{_FORGETFUL if in_memory else 'could not parse token'}: {error.message}")
 
 
 def require_dataplane(

@@ -3,7 +3,7 @@
 What was good stays in force when its successor cannot be read or is no authority: proxies go on,
 and the log says what is wrong. Kept in memory only; keys leave it for nobody but the signer.
 
-Source: docs/wire/meshes.md#provided-authorities, docs/wire/meshes.md#identities
+Source: docs/wire/meshes.md#provided-authorities, docs/wire/mtls.md#identities
 """
 
 from __future__ import annotations
@@ -96,6 +96,10 @@ class AuthoritiesInForce:
     def known(self, mesh: str) -> MeshAuthorities | None:
         """What was read of `mesh`; None: it has no mTLS, or nobody has asked for it before."""
         return self._known.get(mesh)
+
+    def is_known(self, mesh: str) -> bool:
+        """Whether it was asked for before, whatever was found."""
+        return mesh in self._known
 
     def bundles(self) -> Mapping[str, bytes]:
         """What to trust of each mesh that was asked for and has mTLS."""

@@ -18,15 +18,23 @@ import trio
 from kong_mesh_cp.core.errors import StateError
 from kong_mesh_cp.core.formats.go_quote import go_quote
 from kong_mesh_cp.core.formats.go_values import ParseError
+from kong_mesh_cp.core.meshes.virtual_addresses import config_name, mesh_of_config
 from kong_mesh_cp.core.policy.rules.policy import TRAITS, Meta
 from kong_mesh_cp.core.policy.rules.specs import policy_of
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.resources.kind import InvalidResourceError
+from kong_mesh_cp.core.resources.kinds.config import Config
 from kong_mesh_cp.core.resources.kinds.mesh import Mesh
 from kong_mesh_cp.core.resources.meta import Resource, has_spec
 from kong_mesh_cp.core.resources.registry import TYPES
 from kong_mesh_cp.core.resources.registry import Policy as PolicyParts
-from kong_mesh_cp.core.xds.indexed_mesh import IndexedMesh, Item, indexed_mesh, next_mesh
+from kong_mesh_cp.core.xds.indexed_mesh import (
+    IndexedMesh,
+    Item,
+    WorldRules,
+    indexed_mesh,
+    next_mesh,
+)
 from kong_mesh_cp.core.xds.reach import Reached, reached
 from kong_mesh_cp.core.xds.world import MeshWorld
 from kong_mesh_cp.usecases.following.failure_log import FailureLog
@@ -34,10 +42,11 @@ from kong_mesh_cp.usecases.following.replica import Replica
 from kong_mesh_cp.usecases.ports.resource_store import (
     FeedItem,
     ResourceChange,
+    ResourceStore,
     Selection,
     StoredResource,
 )
-from kong_mesh_cp.usecases.resources.documents import resource_of, spec_document
+from kong_mesh_cp.usecases.resources.documents import members, resource_of, spec_document
 from kong_mesh_cp.usecases.resources.reader import MESH
 from kong_mesh_cp.usecases.resources.sweeping import read_in_slices
 
@@ -54,7 +63,8 @@ OF_A_MESH: Final = (
     *_LEGACY,
 )
 OF_ALL_MESHES: Final = ("HostnameGenerator", "ZoneEgress", "ZoneIngress")
-FOLLOWED: Final = (MESH, *OF_A_MESH, *OF_ALL_MESHES)
+CONFIG: Final = "Config"
+FOLLOWED: Final = (MESH, CONFIG, *OF_A_MESH, *OF_ALL_MESHES)
 """What decides about what proxies are told."""
 
 KEPT_SECONDS: Final = 300.0  # after the last proxy of a mesh has left
@@ -72,6 +82,7 @@ class _Version(NamedTuple):
 
     number: int
     created_at: datetime
+    modified_at: datetime
 
 
 class _Live:
@@ -90,10 +101,10 @@ class _Live:
 class Worlds:
     """Belongs to the event loop."""
 
-    def __init__(self, replica: Replica, *, zone: str, told: Told) -> None:
+    def __init__(self, replica: Replica, *, rules: WorldRules, told: Told) -> None:
         self._replica = replica
         self._store = replica.store
-        self._zone = zone
+        self._rules = rules
         self._told = told
         self._live: dict[str, _Live] = {}
         self._needed = trio.Event()  # some mesh is held
@@ -167,8 +178,7 @@ class Worlds:
             for live in self._live.values():
                 live.changed.setdefault(item.key, now)
         else:
-            mesh = item.key.name if item.key.type == MESH else item.key.mesh
-            found = self._live.get(mesh)
+            found = self._live.get(_mesh_of(item.key) or "")
             if found is None:
                 return
             found.changed.setdefault(item.key, now)
@@ -221,7 +231,13 @@ class Worlds:
         """All of the mesh; of what was read before only what is another one."""
         began = trio.current_time()
         found = await self.stored(mesh)
-        await self._apply(mesh, live, found, live.versions.keys() | found.keys(), began)
+        known = live.versions
+        keys = [
+            key
+            for key in known.keys() | found.keys()
+            if key not in found or _version(found[key]) != known.get(key)
+        ]
+        await self._apply(mesh, live, found, keys, began)
 
     async def _read_changed(
         self, mesh: str, live: _Live, changed: Mapping[ResourceKey, float]
@@ -238,19 +254,7 @@ class Worlds:
 
     async def stored(self, mesh: str) -> dict[ResourceKey, StoredResource]:
         """All that the world of `mesh` is made of, of one moment. Raises: StateError."""
-        pages = await self._store.list_together(
-            [
-                Selection(type=MESH, mesh="", name_contains=mesh),
-                *(Selection(type=each, mesh=mesh) for each in OF_A_MESH),
-                *(Selection(type=each) for each in OF_ALL_MESHES),
-            ]
-        )
-        return {
-            each.key: each
-            for page in pages
-            for each in page.items
-            if each.key.type != MESH or each.key.name == mesh
-        }
+        return await stored_of_mesh(self._store, mesh)
 
     async def _apply(
         self,
@@ -261,12 +265,11 @@ class Worlds:
         since: float,
     ) -> None:
         """`found` is what there is of `keys` now."""
-        new = [key for key in keys if _version(found.get(key)) != live.versions.get(key)]
-        read = await read_items([found[key] for key in new if key in found])
-        changes = {key: read.get(key) for key in new}
-        for key in new:
+        read = await read_items([found[key] for key in keys if key in found])
+        changes = {key: read.get(key) for key in keys}
+        for key in keys:
             if key in found:
-                live.versions[key] = _Version(found[key].version, found[key].created_at)
+                live.versions[key] = _version(found[key])
             else:
                 live.versions.pop(key, None)
         own = ResourceKey(MESH, "", mesh)
@@ -277,7 +280,7 @@ class Worlds:
             return
         before = live.index
         if before is None:
-            live.index = _from_scratch(changes, own, self._zone)
+            live.index = _from_scratch(changes, own, self._rules)
             everybody = Reached(everybody=True)
             self._told(mesh, everybody if live.index is not None else Reached(), since)
         elif changes:
@@ -285,18 +288,51 @@ class Worlds:
             self._told(mesh, reached(before, live.index, changes.keys()), since)
 
 
-def _version(stored: StoredResource | None) -> _Version | None:
-    return None if stored is None else _Version(stored.version, stored.created_at)
+async def stored_of_mesh(store: ResourceStore, mesh: str) -> dict[ResourceKey, StoredResource]:
+    """All that decides about the proxies of `mesh`, of one moment. Raises: StateError."""
+    pages = await store.list_together(
+        [
+            Selection(type=MESH, mesh="", name_contains=mesh),
+            Selection(type=CONFIG, mesh="", name_contains=config_name(mesh)),
+            *(Selection(type=each, mesh=mesh) for each in OF_A_MESH),
+            *(Selection(type=each) for each in OF_ALL_MESHES),
+        ]
+    )
+    return {
+        each.key: each
+        for page in pages
+        for each in page.items
+        if each.key.type not in (MESH, CONFIG) or _mesh_of(each.key) == mesh
+    }
+
+
+async def world_now(store: ResourceStore, mesh: str, rules: WorldRules) -> MeshWorld | None:
+    """`mesh` read afresh; None: there is none. Raises: StateError."""
+    found = await stored_of_mesh(store, mesh)
+    items = await read_items([*found.values()])
+    index = _from_scratch(items, ResourceKey(MESH, "", mesh), rules)
+    return None if index is None else index.world
+
+
+def _mesh_of(key: ResourceKey) -> str | None:
+    """The mesh whose world it is a part of."""
+    if key.type == CONFIG:
+        return mesh_of_config(key.name)
+    return key.name if key.type == MESH else key.mesh
+
+
+def _version(stored: StoredResource) -> _Version:
+    return _Version(stored.version, stored.created_at, stored.modified_at)
 
 
 def _from_scratch(
-    items: Mapping[ResourceKey, Item | None], own: ResourceKey, zone: str
+    items: Mapping[ResourceKey, Item | None], own: ResourceKey, rules: WorldRules
 ) -> IndexedMesh | None:
     mesh = items.get(own)
     if not isinstance(mesh, Resource) or not has_spec(mesh, Mesh):
         return None
     others = (item for key, item in items.items() if key != own and item is not None)
-    return indexed_mesh(mesh, others, zone=zone)
+    return indexed_mesh(mesh, others, rules)
 
 
 async def read_items(stored: Sequence[StoredResource]) -> dict[ResourceKey, Item]:
@@ -315,7 +351,7 @@ def _item(stored: StoredResource) -> Item | None:
         if key.type in TRAITS:
             meta = Meta(key.type, key.mesh, key.name, stored.labels)
             return policy_of(meta, spec_document(stored))
-        return resource_of(stored)
+        return _config(stored) if key.type == CONFIG else resource_of(stored)
     except (ParseError, InvalidResourceError) as error:
         log.error(
             "xds-resource-not-read: %s %s of mesh %s is as if it were not there for proxies: %s."
@@ -326,3 +362,18 @@ def _item(stored: StoredResource) -> Item | None:
             go_quote(str(error)),
         )
         return None
+
+
+def _config(stored: StoredResource) -> Resource[object]:
+    """A record of the control plane's own, which no client sees and no kind is for."""
+    text = members(stored).get("config")
+    return Resource(
+        type=CONFIG,
+        mesh="",
+        name=stored.key.name,
+        labels=stored.labels,
+        spec=Config(config=text if isinstance(text, str) else ""),
+        created_at=stored.created_at,
+        modified_at=stored.modified_at,
+        version=stored.version,
+    )

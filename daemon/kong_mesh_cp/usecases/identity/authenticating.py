@@ -34,6 +34,7 @@ class AuthenticationSettings:
     users: KeyTrust = field(default_factory=KeyTrust)
     dataplanes: KeyTrust = field(default_factory=KeyTrust)
     zones: KeyTrust = field(default_factory=KeyTrust)
+    in_memory: bool = False  # the keys end with the process; said to proxies with other tokens
 
 
 class Authenticator:
@@ -92,7 +93,8 @@ class Authenticator:
         try:
             return await self._claims(text, claims, series, trust)
         except TokenRejectedError as error:
-            raise proxy_rules.unreadable(error) from None
+            in_memory = self._settings.in_memory
+            raise proxy_rules.unreadable(error, in_memory=in_memory) from None
 
     async def _claims(self, text: str, claims: type[C], series: KeySeries, trust: KeyTrust) -> C:
         token = PresentedToken.parse(text)
