@@ -123,8 +123,11 @@ class _Stage:
         bad = [name for name in expected if told[name] != expected[name]]
         if bad:
             log = self.store.log[-12:]
-            print([ (c.key, c.kind, c.version) for c in log])
-            print(self.worlds._live[MESH].versions.keys() ^ (await self.worlds.stored(MESH)).keys(), self.worlds._live[MESH].changed)
+            print([(c.key, c.kind, c.version) for c in log])
+            print(
+                self.worlds._live[MESH].versions.keys() ^ (await self.worlds.stored(MESH)).keys(),
+                self.worlds._live[MESH].changed,
+            )
             for b in bad:
                 print(b, str(told[b])[:900], "\n   EXP", str(expected[b])[:900])
         assert {name for name in expected if told[name] != expected[name]} == set(), context
