@@ -21,12 +21,12 @@ from kong_mesh_cp.core.formats.durations import HOUR
 from kong_mesh_cp.core.identity import tokens
 from kong_mesh_cp.core.identity.key_series import dataplane_keys
 from kong_mesh_cp.core.identity.tokens import DataplaneClaims
+from kong_mesh_cp.usecases.data_plane.authentication import ProxyAuthentication
 from kong_mesh_cp.usecases.data_plane.connected_proxy import ConnectedProxy
-from kong_mesh_cp.usecases.data_plane.joining import Joining
+from kong_mesh_cp.usecases.data_plane.joining import Joining, ReadText
 from kong_mesh_cp.usecases.data_plane.stream_metrics import StreamMetrics
 from kong_mesh_cp.usecases.data_plane.stream_ports import (
     NodeTold,
-    ProxyIdentity,
     ProxyVerifier,
     Received,
     StreamEndedError,
@@ -39,16 +39,10 @@ from support.fakes.attending import sidecar
 NACK_BACKOFF_SECONDS = 5.0
 
 
-class TokenVerifier:
-    """`ProxyVerifier` by the keys of the desk."""
-
-    def __init__(self, desk: Desk) -> None:
-        self._by = Authenticator(desk.keys, lambda: NOON, AuthenticationSettings())
-
-    async def verify(self, credentials: Sequence[str] | None, proxy: ProxyIdentity) -> None:
-        await self._by.require_dataplane(
-            credentials, mesh=proxy.mesh, name=proxy.name, tags=proxy.tags
-        )
+def by_token(desk: Desk) -> ProxyVerifier:
+    """By the keys of the desk."""
+    authenticator = Authenticator(desk.keys, lambda: NOON, AuthenticationSettings())
+    return ProxyAuthentication(authenticator, dataplanes=True, zone_proxies=True)
 
 
 async def token(
@@ -129,6 +123,7 @@ class Proxy:
     refuses: Callable[[Response], str] = lambda _: ""
     got: list[Response] = field(default_factory=list)
     end: StreamEndedError | None = None
+    heard: trio.Event = field(default_factory=trio.Event)  # there was a first response
     over: trio.Event = field(default_factory=trio.Event)
     scope: trio.CancelScope = field(default_factory=trio.CancelScope)
 
@@ -147,6 +142,7 @@ class Proxy:
     async def send(self, response: Response) -> None:
         await trio.lowlevel.checkpoint()
         self.got.append(response)
+        self.heard.set()
         text = self.refuses(response)
         if self.acknowledges:
             self.say(
@@ -251,8 +247,9 @@ async def turned_away(plane: Plane, proxy: Proxy) -> StreamEndedError:
 @asynccontextmanager
 async def open_plane(
     *,
-    verifier: Callable[[Desk], ProxyVerifier] = TokenVerifier,
+    verifier: Callable[[Desk], ProxyVerifier] = by_token,
     cause: Cause = lambda _seat, _refusal: "",
+    read_text: ReadText = json.loads,
     **desk_terms: Any,
 ) -> AsyncIterator[Plane]:
     """See `open_desk` for `desk_terms`."""
@@ -264,7 +261,7 @@ async def open_plane(
             meshes=desk.meshes,
             store=desk.resources,
             verifier=verifier(desk),
-            read_text=json.loads,
+            read_text=read_text,
         )
         publishing, metrics, told = FakePublishing(), StreamMetrics(), list[str]()
 

@@ -22,6 +22,7 @@ from kong_mesh_cp.core.admission.seats import ProxyKind, SeatId
 from kong_mesh_cp.core.admission.socket_messages import violations_text
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.errors import StateError
+from kong_mesh_cp.core.formats import strict_json
 from kong_mesh_cp.core.formats.go_quote import go_quote
 from kong_mesh_cp.core.formats.go_values import ParseError
 from kong_mesh_cp.core.identity.proxy_rules import ProxyRefusedError
@@ -37,11 +38,12 @@ from kong_mesh_cp.usecases.admission.presence import Presence
 from kong_mesh_cp.usecases.admission.proxy_directory import DATAPLANE
 from kong_mesh_cp.usecases.admission.requests import busy
 from kong_mesh_cp.usecases.admission.seating import HeldSeat, Seating
+from kong_mesh_cp.usecases.data_plane.authentication import ProxyIdentity
 from kong_mesh_cp.usecases.data_plane.connected_proxy import ConnectedProxy
+from kong_mesh_cp.usecases.data_plane.seat_kinds import seat_kind
 from kong_mesh_cp.usecases.data_plane.stream_ports import (
     Ending,
     NodeTold,
-    ProxyIdentity,
     ProxyStream,
     ProxyVerifier,
     StreamEndedError,
@@ -57,7 +59,11 @@ REGISTER: Final = "could not register proxy passed in kuma-dp run"
 AUTHENTICATION: Final = "authentication failed: "  # in front of what is wrong with a token
 OVERRIDE: Final = "you are trying to override existing proxy to which you don't have an access."
 ZONE_PROXY_KINDS: Final = {"ingress": "ZoneIngress", "egress": "ZoneEgress"}
-LARGE_TEXT_BYTES: Final = 4096  # what is longer is read in a thread: others would wait for it
+LARGE_TEXT_CHARACTERS: Final = 4096  # what is longer is read in a thread: others would wait
+# Of a Dataplane that a proxy brings. It is read before it is known who the proxy is, so it must not
+# cost much: kuma-dp sends JSON, and YAML, which takes a hundred times as long, is for short ones.
+TEXT_CHARACTERS_MAX: Final = 256 * 1024
+YAML_CHARACTERS_MAX: Final = 16 * 1024
 LOGGED_CHARACTERS_MAX: Final = 300  # of a refusal
 
 _large_texts = trio.CapacityLimiter(1)
@@ -65,7 +71,7 @@ _large_texts = trio.CapacityLimiter(1)
 log = logging.getLogger(__name__)
 
 ReadText = Callable[[str], object]
-"""The JSON document in a YAML text. Raises: ValueError."""
+"""What is in a YAML text, as JSON. Raises: ValueError."""
 
 Facts = Callable[[ProxyMetadata], StreamFacts]
 """What is shown of a stream, once it is known what the proxy says of itself."""
@@ -102,11 +108,7 @@ class _Asked(NamedTuple):
 
     @property
     def kind(self) -> ProxyKind:
-        # As everywhere: a proxy with inbounds is a sidecar, whatever else it calls itself.
-        if self.spec.gateway is None or (self.spec.networking and self.spec.networking.inbound):
-            return ProxyKind.SIDECAR
-        builtin = self.spec.is_builtin_gateway
-        return ProxyKind.BUILTIN_GATEWAY if builtin else ProxyKind.DELEGATED_GATEWAY
+        return seat_kind(self.spec)
 
 
 class Joining:
@@ -192,10 +194,10 @@ class Joining:
             return {}, None
 
         def read() -> tuple[Mapping[str, Any], Draft]:
-            return _draft_of(self._read_text(text))
+            return _draft_of(_document_of(text, self._read_text))
 
         try:
-            if len(text) <= LARGE_TEXT_BYTES:
+            if len(text) <= LARGE_TEXT_CHARACTERS:
                 return read()
             return await trio.to_thread.run_sync(read, limiter=_large_texts)
         except (ValueError, ParseError, InvalidResourceError) as error:
@@ -255,6 +257,7 @@ class Joining:
             refused = await self._seating.confirm(held, policy)
             if refused is not None:
                 raise _refused(refused)
+            raise_if_ended(held)
             if asked.draft is not None:
                 await self._register(asked, seat, stream.credentials)
             undo.pop_all()
@@ -283,6 +286,41 @@ class Joining:
             raise _ended(f"{REGISTER}: {reason}", error.code) from None
         except StateError as error:
             raise _not_now(error) from None
+
+
+def raise_if_ended(held: HeldSeat) -> None:
+    """Raises: StreamEndedError where the seat of the stream is not its own any more."""
+    event = held.ended
+    if event is not None:
+        moved = event["code"] == "seat-moved"
+        raise StreamEndedError(
+            Ending.ELSEWHERE if moved else Ending.GONE,
+            f"{event['code']}: {event['reason']}",
+            code=str(event["code"]),
+            hint=str(event["hint"]),
+        )
+    if held.lost:
+        raise StreamEndedError(
+            Ending.ELSEWHERE,
+            "another connection of this proxy has taken the place of this one",
+            code="stream-superseded",
+            hint="If two proxies run under this name, stop one of them.",
+        )
+
+
+def _document_of(text: str, read_yaml: ReadText) -> object:
+    """Raises: ValueError."""
+    if len(text) > TEXT_CHARACTERS_MAX:
+        raise ValueError(f"it has more than {TEXT_CHARACTERS_MAX} characters")
+    if text.lstrip().startswith("{"):
+        try:
+            return strict_json.parse(text.encode())
+        except strict_json.StrictJsonError as error:
+            if len(text) > YAML_CHARACTERS_MAX:
+                raise ValueError(error.message) from None
+    if len(text) > YAML_CHARACTERS_MAX:
+        raise ValueError(f"it is no JSON, and has more than {YAML_CHARACTERS_MAX} characters")
+    return read_yaml(text)
 
 
 def _draft_of(document: object) -> tuple[Mapping[str, Any], Draft]:
