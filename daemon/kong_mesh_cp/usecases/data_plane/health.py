@@ -28,10 +28,10 @@ from kong_mesh_cp.core.xds.health_checks import (
 )
 from kong_mesh_cp.core.xds.proxy_id import ProxyId
 from kong_mesh_cp.usecases.admission.proxy_directory import DATAPLANE
+from kong_mesh_cp.usecases.data_plane.authentication import ProxyIdentity
 from kong_mesh_cp.usecases.data_plane.stream_ports import (
     Ending,
     NodeTold,
-    ProxyIdentity,
     ProxyVerifier,
     StreamEndedError,
 )
