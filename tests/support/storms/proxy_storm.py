@@ -235,8 +235,8 @@ class ProxyStorm:
     def wait_for_calm(self) -> None:
         """Return when nothing shows the proxies any more. Fails where something stays."""
         for plane in self._planes:
-            eventually("no seat is held", lambda p=plane: _active(p.daemon) == 0)  # type: ignore[misc]
-            eventually("no seat is kept", lambda p=plane: _reserved(p.daemon) == 0)  # type: ignore[misc]
+            eventually("no seat is held", lambda p=plane: _active(p.daemon) == 0)
+            eventually("no seat is kept", lambda p=plane: _reserved(p.daemon) == 0)
         daemon = self._planes[0].daemon
         path = "/meshes/default/dataplanes"
         eventually("no Dataplane is left", lambda: daemon.api("GET", path).json["total"] == 0)
@@ -257,7 +257,7 @@ def rage(planes: Sequence[Plane], kills: int, seed: int) -> Counter[str]:
             plane.daemon.stop(signal.SIGKILL)
             plane.daemon.start()
             seen = storm.visits
-            eventually("proxies come back", lambda seen=seen: storm.visits > seen)  # type: ignore[misc]
+            eventually("proxies come back", lambda seen=seen: storm.visits > seen)
             assert storm.faults() == []
     storm.wait_for_calm()
     assert storm.faults() == []
