@@ -15,7 +15,11 @@ from kong_mesh_cp.settings.access import AccessSettings
 from kong_mesh_cp.settings.admission_rules import MESH_QUOTAS, RULES
 from kong_mesh_cp.settings.data_plane.dns_server import DnsServerSettings
 from kong_mesh_cp.settings.data_plane.dp_server import DpServerSettings
-from kong_mesh_cp.settings.data_plane.envoy import BootstrapServerSettings, XdsServerSettings
+from kong_mesh_cp.settings.data_plane.envoy import (
+    BootstrapServerSettings,
+    ProxySettings,
+    XdsServerSettings,
+)
 from kong_mesh_cp.settings.data_plane.ipam import IpamSettings
 from kong_mesh_cp.settings.forms import Secret, UnsupportedError
 from kong_mesh_cp.settings.options import MEMBERS, OPTION, Row, option
@@ -227,6 +231,7 @@ class Settings:
     dp_server: DpServerSettings = field(default_factory=DpServerSettings)
     bootstrap_server: BootstrapServerSettings = field(default_factory=BootstrapServerSettings)
     xds_server: XdsServerSettings = field(default_factory=XdsServerSettings)
+    proxy: ProxySettings = field(default_factory=ProxySettings)
     dns_server: DnsServerSettings = field(default_factory=DnsServerSettings)
     ipam: IpamSettings = field(default_factory=IpamSettings)
     access: AccessSettings = field(default_factory=AccessSettings)

@@ -202,6 +202,42 @@ def term(certificate: bytes) -> tuple[datetime, datetime]:
     return read.not_valid_before_utc, read.not_valid_after_utc
 
 
+def names_in(certificate: bytes) -> tuple[str, ...]:
+    """The host names and addresses that the first certificate of a PEM text is for.
+
+    Raises: ValueError for none.
+    """
+    try:
+        names = _alternative_names(x509.load_pem_x509_certificate(certificate))
+    except x509.DuplicateExtension as error:
+        raise ValueError(str(error)) from None
+    if names is None:
+        return ()
+    addresses = names.get_values_for_type(x509.IPAddress)
+    return (*names.get_values_for_type(x509.DNSName), *(str(each) for each in addresses))
+
+
+def is_no_authority(certificate: bytes) -> bool:
+    """Whether the first certificate of a PEM text says that it has signed no other.
+
+    One that says nothing may be an authority. Raises: ValueError for none.
+    """
+    read = x509.load_pem_x509_certificate(certificate)
+    try:
+        return not read.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    except x509.ExtensionNotFound:
+        return False
+    except x509.DuplicateExtension as error:
+        raise ValueError(str(error)) from None
+
+
+def _alternative_names(certificate: x509.Certificate) -> x509.SubjectAlternativeName | None:
+    try:
+        return certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return None
+
+
 def bundle(certificate: bytes, key: rsa.RSAPrivateKey) -> bytes:
     """Certificate and key in one, as `envoy-admin-ca` and `inter-cp-ca` hold them."""
     return certificate + private_key_pem(key)

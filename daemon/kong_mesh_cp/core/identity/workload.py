@@ -2,7 +2,7 @@
 
 Pure, and without x509: the authority signs it in `core/identity/ca`.
 
-Source: docs/wire/meshes.md#identities
+Source: docs/wire/mtls.md#identities
 """
 
 from __future__ import annotations

@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import field
 from datetime import timedelta
 from pathlib import Path
+from typing import Final
 
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.settings import forms
 from kong_mesh_cp.settings.options import option
+
+GATEWAY_CONNECTIONS_MAX: Final = 10_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +58,13 @@ class BootstrapParamsSettings:
         environment="KUMA_BOOTSTRAP_SERVER_PARAMS_XDS_CONNECT_TIMEOUT",
         doc="How long Envoy tries to connect to this control plane, each time.",
     )
+    corefile_template_path: Path | None = option(
+        forms.FILE_PATH,
+        default=None,
+        environment="KUMA_BOOTSTRAP_SERVER_PARAMS_COREFILE_TEMPLATE_PATH",
+        default_text="not set: kuma-dp has its own",
+        doc="A file with the template of the Corefile for the DNS server of proxies.",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +72,25 @@ class BootstrapServerSettings:
     """The first configuration of a proxy."""
 
     params: BootstrapParamsSettings = field(default_factory=BootstrapParamsSettings)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewaySettings:
+    """Proxies that are builtin gateways."""
+
+    global_downstream_max_connections: int = option(
+        forms.whole_number(0, GATEWAY_CONNECTIONS_MAX),
+        default=50_000,
+        environment="KUMA_PROXY_GATEWAY_GLOBAL_DOWNSTREAM_MAX_CONNECTIONS",
+        doc="How many connections of clients a builtin gateway takes at once. 0 is the default.",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProxySettings:
+    """What proxies may use."""
+
+    gateway: GatewaySettings = field(default_factory=GatewaySettings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,7 +23,7 @@ STATE_OF_THE_WORLD: Final = f"{SERVICE}/StreamAggregatedResources"
 DELTA: Final = f"{SERVICE}/DeltaAggregatedResources"
 
 _AUTHORIZATION: Final = "authorization"
-_STATUSES: Final[Mapping[Ending, Status]] = {
+STATUSES: Final[Mapping[Ending, Status]] = {
     Ending.REFUSED: Status.UNKNOWN,  # as the original, which gives its errors no status
     Ending.FULL: Status.RESOURCE_EXHAUSTED,
     Ending.NOT_NOW: Status.UNAVAILABLE,
@@ -105,7 +105,7 @@ def ads_methods(
             try:
                 await streams().serve(AdsStream(call, Variant(codec(), table), stopping))
             except StreamEndedError as error:
-                raise GrpcError(_STATUSES[error.ending], error.message) from None
+                raise GrpcError(STATUSES[error.ending], error.message) from None
 
         return serve
 

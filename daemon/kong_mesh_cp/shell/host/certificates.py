@@ -214,6 +214,19 @@ def term_of(certificate: bytes) -> tuple[datetime, datetime] | None:
         return None
 
 
+def names_in(certificate: bytes) -> tuple[str, ...]:
+    """The hosts and addresses that a certificate in PEM is for. None that can be read: none."""
+    try:
+        return ca.names_in(certificate)
+    except ValueError:
+        return ()
+
+
+def is_no_authority(certificate: bytes) -> bool:
+    """Whether a certificate in PEM says that it has signed no other. Raises: ValueError."""
+    return ca.is_no_authority(certificate)
+
+
 def make_pair(names: Sequence[str], *, now: datetime, source: str, remedy: str) -> Pair:
     """A new key, and the certificate that the control plane signs itself. Takes its time."""
     key = rsa.generate_private_key(RSA_EXPONENT, RSA_BITS)

@@ -40,6 +40,7 @@ from kong_mesh_cp.usecases.admission.requests import busy
 from kong_mesh_cp.usecases.admission.seating import HeldSeat, Seating
 from kong_mesh_cp.usecases.data_plane.authentication import ProxyIdentity
 from kong_mesh_cp.usecases.data_plane.connected_proxy import ConnectedProxy
+from kong_mesh_cp.usecases.data_plane.seat_kinds import seat_kind
 from kong_mesh_cp.usecases.data_plane.stream_ports import (
     Ending,
     NodeTold,
@@ -107,11 +108,7 @@ class _Asked(NamedTuple):
 
     @property
     def kind(self) -> ProxyKind:
-        # As everywhere: a proxy with inbounds is a sidecar, whatever else it calls itself.
-        if self.spec.gateway is None or (self.spec.networking and self.spec.networking.inbound):
-            return ProxyKind.SIDECAR
-        builtin = self.spec.is_builtin_gateway
-        return ProxyKind.BUILTIN_GATEWAY if builtin else ProxyKind.DELEGATED_GATEWAY
+        return seat_kind(self.spec)
 
 
 class Joining:

@@ -3,7 +3,7 @@
 What an insight says of a certificate is what the proxy has taken, never what was sent: permissive
 meshes and new authorities wait for that.
 
-Source: docs/wire/meshes.md#identities, docs/wire/envoy-names.md#admin
+Source: docs/wire/mtls.md#identities, docs/wire/envoy-names.md#admin
 """
 
 from __future__ import annotations

@@ -23,6 +23,7 @@ from kong_mesh_cp.core.policy.rules.policy import TRAITS, Meta
 from kong_mesh_cp.core.policy.rules.specs import policy_of
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.resources.kind import InvalidResourceError
+from kong_mesh_cp.core.resources.kinds.config import Config
 from kong_mesh_cp.core.resources.kinds.mesh import Mesh
 from kong_mesh_cp.core.resources.meta import Resource, has_spec
 from kong_mesh_cp.core.resources.registry import TYPES
@@ -45,7 +46,7 @@ from kong_mesh_cp.usecases.ports.resource_store import (
     Selection,
     StoredResource,
 )
-from kong_mesh_cp.usecases.resources.documents import resource_of, spec_document
+from kong_mesh_cp.usecases.resources.documents import members, resource_of, spec_document
 from kong_mesh_cp.usecases.resources.reader import MESH
 from kong_mesh_cp.usecases.resources.sweeping import read_in_slices
 
@@ -81,6 +82,7 @@ class _Version(NamedTuple):
 
     number: int
     created_at: datetime
+    modified_at: datetime
 
 
 class _Live:
@@ -229,7 +231,13 @@ class Worlds:
         """All of the mesh; of what was read before only what is another one."""
         began = trio.current_time()
         found = await self.stored(mesh)
-        await self._apply(mesh, live, found, live.versions.keys() | found.keys(), began)
+        known = live.versions
+        keys = [
+            key
+            for key in known.keys() | found.keys()
+            if key not in found or _version(found[key]) != known.get(key)
+        ]
+        await self._apply(mesh, live, found, keys, began)
 
     async def _read_changed(
         self, mesh: str, live: _Live, changed: Mapping[ResourceKey, float]
@@ -257,12 +265,11 @@ class Worlds:
         since: float,
     ) -> None:
         """`found` is what there is of `keys` now."""
-        new = [key for key in keys if _version(found.get(key)) != live.versions.get(key)]
-        read = await read_items([found[key] for key in new if key in found])
-        changes = {key: read.get(key) for key in new}
-        for key in new:
+        read = await read_items([found[key] for key in keys if key in found])
+        changes = {key: read.get(key) for key in keys}
+        for key in keys:
             if key in found:
-                live.versions[key] = _Version(found[key].version, found[key].created_at)
+                live.versions[key] = _version(found[key])
             else:
                 live.versions.pop(key, None)
         own = ResourceKey(MESH, "", mesh)
@@ -314,8 +321,8 @@ def _mesh_of(key: ResourceKey) -> str | None:
     return key.name if key.type == MESH else key.mesh
 
 
-def _version(stored: StoredResource | None) -> _Version | None:
-    return None if stored is None else _Version(stored.version, stored.created_at)
+def _version(stored: StoredResource) -> _Version:
+    return _Version(stored.version, stored.created_at, stored.modified_at)
 
 
 def _from_scratch(
@@ -344,7 +351,7 @@ def _item(stored: StoredResource) -> Item | None:
         if key.type in TRAITS:
             meta = Meta(key.type, key.mesh, key.name, stored.labels)
             return policy_of(meta, spec_document(stored))
-        return resource_of(stored)
+        return _config(stored) if key.type == CONFIG else resource_of(stored)
     except (ParseError, InvalidResourceError) as error:
         log.error(
             "xds-resource-not-read: %s %s of mesh %s is as if it were not there for proxies: %s."
@@ -355,3 +362,18 @@ def _item(stored: StoredResource) -> Item | None:
             go_quote(str(error)),
         )
         return None
+
+
+def _config(stored: StoredResource) -> Resource[object]:
+    """A record of the control plane's own, which no client sees and no kind is for."""
+    text = members(stored).get("config")
+    return Resource(
+        type=CONFIG,
+        mesh="",
+        name=stored.key.name,
+        labels=stored.labels,
+        spec=Config(config=text if isinstance(text, str) else ""),
+        created_at=stored.created_at,
+        modified_at=stored.modified_at,
+        version=stored.version,
+    )

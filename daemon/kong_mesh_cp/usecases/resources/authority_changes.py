@@ -1,6 +1,6 @@
 """Whether the proxies of a mesh are as far as the next step of a new authority asks for.
 
-Source: docs/wire/meshes.md#a-new-authority
+Source: docs/wire/mtls.md#a-new-authority
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Who may connect, by the names in certificates: the filters that let clients pass or not.
 
-Source: docs/wire/envoy-policies.md#permissions
+Source: docs/wire/mtls.md#permissions
 """
 
 from __future__ import annotations

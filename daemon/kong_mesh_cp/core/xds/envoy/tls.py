@@ -1,7 +1,7 @@
 """TLS between proxies: what each side shows, and whom it takes the other one for.
 
 Certificates and authorities come apart from listeners and clusters, by name, so that a new one
-touches neither. Source: docs/wire/envoy-names.md#mtls
+touches neither. Source: docs/wire/mtls.md#tls
 """
 
 from __future__ import annotations

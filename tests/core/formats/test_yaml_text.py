@@ -9,7 +9,7 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from kong_mesh_cp.shell.rest_api.openapi.yaml_text import yaml_text
+from kong_mesh_cp.core.formats.yaml_text import yaml_text
 
 DOCUMENTS = st.recursive(
     st.none()

@@ -1,0 +1,109 @@
+"""`POST /bootstrap`: what kuma-dp asks before it starts Envoy (docs/wire/bootstrap.md)."""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+from collections.abc import Callable
+from typing import Final
+
+from kong_mesh_cp.core.errors import StateError
+from kong_mesh_cp.core.formats.addresses import split_host_port
+from kong_mesh_cp.core.formats.yaml_text import yaml_text
+from kong_mesh_cp.core.xds.bootstrap.bootstrap_request import (
+    NoBootstrapRequestError,
+    read_bootstrap_request,
+)
+from kong_mesh_cp.shell.http.messages import Request, Response
+from kong_mesh_cp.usecases.data_plane.bootstrapping import (
+    Bootstrap,
+    Bootstrapping,
+    BootstrapRefusedError,
+    Reason,
+    Sidecar,
+)
+
+JSON: Final = "application/json"
+YAML: Final = "text/x-yaml"
+TEXT: Final = "text/plain; charset=utf-8"
+LOGGED_CHARACTERS_MAX: Final = 300  # of a refusal
+
+_STATUSES: Final = {
+    Reason.UNFIT: 400,
+    Reason.FULL: 403,
+    Reason.ABSENT: 404,
+    Reason.INVALID: 422,
+    Reason.IMPOSSIBLE: 500,
+}
+
+log = logging.getLogger(__name__)
+
+
+class BootstrapRoute:
+    """The handler of the path."""
+
+    def __init__(self, bootstrapping: Bootstrapping, may_be_told: Callable[[str], bool]) -> None:
+        """`may_be_told`: whether the log has room for another line of this code."""
+        self._bootstrapping = bootstrapping
+        self._may_be_told = may_be_told
+
+    async def handle(self, request: Request) -> Response:
+        try:
+            asked = read_bootstrap_request(request.body)
+        except NoBootstrapRequestError as error:
+            return self._refused(400, "", "bootstrap-unreadable", "a proxy", str(error))
+        try:
+            made = await self._bootstrapping.bootstrap(asked, _host_of(request))
+        except BootstrapRefusedError as error:
+            status = _STATUSES[error.reason]
+            return self._refused(status, error.text, error.code, asked.node_id, error.message)
+        except StateError as error:
+            return Response(500, content_type="", failure=error)
+        if request.headers.get("accept") == JSON:
+            return Response(200, _json(made), JSON)
+        return Response(200, yaml_text(made.envoy), YAML)
+
+    def _refused(self, status: int, text: str, code: str, proxy: str, why: str) -> Response:
+        if self._may_be_told(code):
+            said = ascii(f"{proxy}: {why}")[1:-1]
+            log.warning("%s: %s", code, said[:LOGGED_CHARACTERS_MAX])
+        return Response(status, text.encode(), TEXT if text else "")
+
+
+def _host_of(request: Request) -> str:
+    """By which name or address the client has found this server."""
+    host = request.headers.get("host", "")
+    parts = split_host_port(host)
+    return parts[0] if parts is not None else host.removeprefix("[").removesuffix("]")
+
+
+def _json(made: Bootstrap) -> bytes:
+    document = {
+        "bootstrap": base64.b64encode(yaml_text(made.envoy)).decode(),
+        "kumaSidecarConfiguration": _sidecar(made.sidecar),
+    }
+    return json.dumps(document, ensure_ascii=False).encode()
+
+
+def _sidecar(sidecar: Sidecar) -> dict[str, object]:
+    return {
+        "networking": {
+            "isUsingTransparentProxy": sidecar.transparent_proxy,
+            "corefileTemplate": None
+            if sidecar.corefile is None
+            else base64.b64encode(sidecar.corefile).decode(),
+            "address": sidecar.address,
+        },
+        "metrics": {
+            "aggregate": [
+                {
+                    "name": each.name,
+                    "address": each.address or sidecar.address,
+                    "port": each.port,
+                    "path": each.path,
+                }
+                for each in sidecar.aggregates
+            ]
+        },
+    }
