@@ -20,7 +20,9 @@ IMPORTERS = {
     },
     "watchfiles": {"kong_mesh_cp/shell/license_file/watch.py"},
     "httptools": {"kong_mesh_cp/shell/http/h1/parsing.py"},
-    "google.protobuf": set(),
+    "google.protobuf": {
+        "kong_mesh_cp/shell/dp_server/discovery_messages.py",
+    },
     "h2": {"kong_mesh_cp/shell/http/h2/machine.py"},
 }
 

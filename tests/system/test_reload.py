@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from support.daemons.daemon import Daemon, eventually, running
-from support.daemons.hanging_files import hanging
 from support.licenses.licenses import keyring_json, license_document
+from support.storms.hanging_files import hanging
 
 pytestmark = pytest.mark.system
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import grp
 import os
-import pwd
 import re
 import stat
 import sys
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 from kong_mesh_cp.core.errors import ControlPlaneError
 from kong_mesh_cp.core.formats.printable import printable
 from kong_mesh_cp.core.lazy_import import lazy_import
+from kong_mesh_cp.shell.host.ownership import user_name
 
 if TYPE_CHECKING:
     import subprocess
@@ -123,7 +123,7 @@ def ask_as_service(words: Sequence[str]) -> int:
 def closed_to_user(path: Path, what: str) -> UnknownError:
     """`path` is there, and this user may not open it."""
     return UnknownError(
-        f"user {_user_name(os.geteuid())} may not {_denied(path)}, {what}",
+        f"user {user_name(os.geteuid())} may not {_denied(path)}, {what}",
         code="service-closed",
         hint="Run it as root (sudo).",
     )
@@ -233,11 +233,4 @@ def _owned(path: Path) -> str:
         group = grp.getgrgid(status.st_gid).gr_name
     except KeyError:
         group = str(status.st_gid)
-    return f" ({stat.S_IMODE(status.st_mode):04o} {_user_name(status.st_uid)}:{group})"
-
-
-def _user_name(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return str(uid)
+    return f" ({stat.S_IMODE(status.st_mode):04o} {user_name(status.st_uid)}:{group})"

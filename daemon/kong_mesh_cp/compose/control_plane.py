@@ -22,6 +22,7 @@ from kong_mesh_cp.core.admission.seats import SeatRecord
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.errors import ControlPlaneError
 from kong_mesh_cp.core.formats.json_text import json_text
+from kong_mesh_cp.core.formats.prometheus_text import MetricFamily
 from kong_mesh_cp.core.identity.refusal_bounds import ADMISSIONS, API
 from kong_mesh_cp.core.license.sources import SourceReading
 from kong_mesh_cp.core.versions import WIRE_VERSION
@@ -82,6 +83,9 @@ class ControlPlane:
     reserved: tuple[SeatRecord, ...]  # seats of before that are kept for their proxies
     authority_ends: AuthorityEnds
     shared: SharedSeats | None = None
+    # Of proxies on streams, which are loaded with the first of them.
+    stream_refusals: Refusals | None = None
+    more_metrics: Callable[[], Sequence[MetricFamily]] = tuple
     # Every listener serves, what a start makes is there, and the stop was not asked for.
     serving: bool = False
     starting: bool = True  # it has not served yet
@@ -122,6 +126,8 @@ class ControlPlane:
         """Of refusals that had no line of their own."""
         self.refusals.tell_untold(at_once=at_once)
         self.admission_refusals.tell_untold(at_once=at_once)
+        if self.stream_refusals is not None:
+            self.stream_refusals.tell_untold(at_once=at_once)
 
     @property
     def ready(self) -> bool:
@@ -225,7 +231,9 @@ async def assemble(prepared: Prepared, state: OpenState) -> ControlPlane:
         diagnostics=build_diagnostics(
             ready=lambda: plane.ready,
             why_not=lambda: plane.why_not_ready,
-            metrics=lambda: exposition(licensing, seating, recorder, presence, authority_ends),
+            metrics=lambda: exposition(
+                licensing, seating, recorder, presence, authority_ends, more=plane.more_metrics()
+            ),
         ),
     )
     licensing.in_the_way = plane.in_the_way
@@ -249,6 +257,8 @@ def _presence(settings: Settings, replica: Replica, meshes: StoredMeshes) -> Pre
         meshes,
         zone=settings.multizone.zone.name,
         idle_seconds=settings.metrics.dataplane.idle_timeout.total_seconds(),
+        shown_seconds=settings.xds_server.dataplane_status_flush_interval.total_seconds(),
+        stay_seconds=settings.xds_server.dataplane_deregistration_delay.total_seconds(),
     )
     meshes.vanished = presence.mesh_vanished
     return presence

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from kong_mesh_cp import __version__
 from kong_mesh_cp.core.formats.prometheus_text import MetricFamily, Sample, metrics_text
 from kong_mesh_cp.core.versions import WIRE_VERSION
@@ -19,8 +21,10 @@ def exposition(
     recorder: SeatRecorder,
     presence: Presence,
     authority_ends: AuthorityEnds,
+    *,
+    more: Sequence[MetricFamily] = (),
 ) -> str:
-    """The Prometheus text of this moment."""
+    """The Prometheus text of this moment; `more` is what others tell."""
     occupancy = seating.occupancy()
     families = [
         *licensing.metrics(seating.active),
@@ -41,6 +45,7 @@ def exposition(
         ),
         *quota_metrics(occupancy),
         *authority_ends.metrics(),
+        *more,
         MetricFamily(
             "kong_mesh_store_failures_total",
             "counter",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from kong_mesh_cp.compose.access import Access
+from kong_mesh_cp.compose.generation import generation_terms
 from kong_mesh_cp.compose.identity import Identity
 from kong_mesh_cp.compose.lazy import lazy
 from kong_mesh_cp.compose.token_trust import TokenTrust, read_token_trust
@@ -23,6 +24,7 @@ from kong_mesh_cp.core.resources.registry import TYPES
 from kong_mesh_cp.core.resources.volume import Quota
 from kong_mesh_cp.settings.model import Settings
 from kong_mesh_cp.shell.admission_socket.key_calls import KeyCalls
+from kong_mesh_cp.shell.envoy_admin.calls import HttpAdminCalls
 from kong_mesh_cp.shell.host import clocks
 from kong_mesh_cp.shell.host.authorities import SystemKeyMaker
 from kong_mesh_cp.shell.host.authority_files import read_authority_file
@@ -39,9 +41,11 @@ from kong_mesh_cp.usecases.admission.presence import Services
 from kong_mesh_cp.usecases.admission.proxy_records import ProxyRecords
 from kong_mesh_cp.usecases.admission.proxy_tokens import ProxyTokens
 from kong_mesh_cp.usecases.admission.registrations import Run
+from kong_mesh_cp.usecases.data_plane.admin_authority import AdminAuthority
 from kong_mesh_cp.usecases.following.replica import Replica
 from kong_mesh_cp.usecases.inspection.envoy_admin import EnvoyAdmin
 from kong_mesh_cp.usecases.inspection.insight_views import InsightViews
+from kong_mesh_cp.usecases.ports.resource_store import ResourceStore
 from kong_mesh_cp.usecases.ports.secrets import SealingKey
 from kong_mesh_cp.usecases.ports.state_store import MeshDirectory
 from kong_mesh_cp.usecases.resources.initial_resources import (
@@ -55,8 +59,10 @@ from kong_mesh_cp.usecases.resources.write_rules import WriteRules
 from kong_mesh_cp.usecases.resources.writer import ResourceWriter, always
 
 if TYPE_CHECKING:
+    from kong_mesh_cp.usecases.data_plane import proxy_configurations
     from kong_mesh_cp.usecases.inspection import attachment_inspector, policy_inspector
 else:
+    proxy_configurations = lazy_import("kong_mesh_cp.usecases.data_plane.proxy_configurations")
     attachment_inspector = lazy_import("kong_mesh_cp.usecases.inspection.attachment_inspector")
     policy_inspector = lazy_import("kong_mesh_cp.usecases.inspection.policy_inspector")
 
@@ -138,6 +144,11 @@ class Resources:
             *TypeRoutes(authenticate=authenticate, writable=writable).routes(),
             *InspectionRoutes(
                 inspecting=lazy(functools.partial(_inspecting, self._replica, reading)),
+                configurations=lazy(
+                    functools.partial(
+                        _configurations, store, reading, self._deployment.zone, settings
+                    )
+                ),
                 insights=insights,
                 authenticate=authenticate,
                 deployment=self._deployment,
@@ -145,7 +156,13 @@ class Resources:
             ).routes(),
             *AttachmentRoutes(
                 attaching=lazy(functools.partial(_attaching, self._replica, reading, access)),
-                admin=EnvoyAdmin(reading, access),
+                admin=EnvoyAdmin(
+                    reading,
+                    access,
+                    store,
+                    HttpAdminCalls(AdminAuthority(store).of_control_plane),
+                    default_port=settings.bootstrap_server.params.admin_port,
+                ),
                 insights=insights,
                 authenticate=authenticate,
                 large=large,
@@ -231,6 +248,14 @@ def _attaching(
 ) -> attachment_inspector.AttachmentInspector:
     # As above, and the older generation of policies besides.
     return attachment_inspector.AttachmentInspector(replica, reading, access)
+
+
+def _configurations(
+    store: ResourceStore, reading: ResourceReader, zone: str, settings: Settings
+) -> proxy_configurations.ProxyConfigurations:
+    # As above, and Envoy's messages.
+    terms = generation_terms(settings)
+    return proxy_configurations.ProxyConfigurations(store, reading, zone=zone, terms=terms)
 
 
 def _quota(settings: Settings) -> Quota:

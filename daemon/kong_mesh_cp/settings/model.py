@@ -20,6 +20,7 @@ from kong_mesh_cp.settings.data_plane.envoy import (
     ProxySettings,
     XdsServerSettings,
 )
+from kong_mesh_cp.settings.data_plane.ipam import IpamSettings
 from kong_mesh_cp.settings.forms import Secret, UnsupportedError
 from kong_mesh_cp.settings.options import MEMBERS, OPTION, Row, option
 from kong_mesh_cp.settings.serving import CONNECTIONS_MAX, ApiServerSettings, GeneralSettings
@@ -232,6 +233,7 @@ class Settings:
     xds_server: XdsServerSettings = field(default_factory=XdsServerSettings)
     proxy: ProxySettings = field(default_factory=ProxySettings)
     dns_server: DnsServerSettings = field(default_factory=DnsServerSettings)
+    ipam: IpamSettings = field(default_factory=IpamSettings)
     access: AccessSettings = field(default_factory=AccessSettings)
     diagnostics: DiagnosticsSettings = field(default_factory=DiagnosticsSettings)
     multizone: MultizoneSettings = field(default_factory=MultizoneSettings)

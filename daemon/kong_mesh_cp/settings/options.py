@@ -64,4 +64,4 @@ def option(
 
 def camel_case(attribute: str) -> str:
     first, *others = attribute.split("_")
-    return first + "".join(word.capitalize() for word in others)
+    return first + "".join(word[:1].upper() + word[1:] for word in others)

@@ -15,6 +15,7 @@ from kong_mesh_cp.core.admission.decision import (
     RuleReport,
     SelectorReport,
 )
+from kong_mesh_cp.core.admission.doors import ProxyPeer
 from kong_mesh_cp.core.admission.ledger import Holder
 from kong_mesh_cp.core.admission.seats import ProxyKind, SeatId, SeatRecord
 from kong_mesh_cp.core.admission.socket_messages import (
@@ -204,5 +205,27 @@ def test_seats_are_listed_by_name_with_their_peers() -> None:
     }
 
 
+def test_a_seat_of_a_process_and_its_envoy_is_listed_once() -> None:
+    both = [holder("b", "b.service"), streaming("b"), streaming("a")]
+
+    items = json.loads(seat_list(both))["items"]
+
+    assert [item["seat"]["name"] for item in items] == ["a", "b"]
+    assert "peer" not in items[0]
+    assert items[0]["stream"] == items[1]["stream"] == {"address": "10.0.0.7"}
+    assert items[1]["peer"]["unit"] == "b.service"
+
+
+def streaming(name: str) -> Holder:
+    of_process = holder(name, None)
+    return Holder(of_process.record, ProxyPeer("10.0.0.7"), of_process.gone)
+
+
 def test_an_empty_list_is_a_list() -> None:
     assert json.loads(seat_list([])) == {"total": 0, "items": []}
+
+
+def test_a_refusal_in_one_line_has_its_code_and_the_remedy() -> None:
+    refusal = Refused(code=RefusalCode.BUSY, reason="it is so", hint="Do this.")
+
+    assert refusal.text == "busy: it is so. Do this."

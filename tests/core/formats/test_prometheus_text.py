@@ -6,7 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kong_mesh_cp.core.formats.prometheus_text import MetricFamily, Sample, metrics_text
+from kong_mesh_cp.core.formats.prometheus_text import (
+    MetricFamily,
+    Sample,
+    histogram,
+    metrics_text,
+)
 
 
 def gauge(name: str, *samples: Sample, text: str = "Help.") -> MetricFamily:
@@ -83,3 +88,17 @@ def test_help_keeps_its_quotes_and_loses_its_line_ends() -> None:
 def test_a_family_that_comes_twice_is_a_defect() -> None:
     with pytest.raises(ValueError, match="twice"):
         metrics_text([gauge("x"), gauge("x")])
+
+
+def test_the_buckets_of_a_histogram_count_up_in_the_order_of_their_bounds() -> None:
+    family = histogram("kong_h_seconds", "How long.", {0.5: 2, 10.0: 0, math.inf: 1}, total=31.5)
+
+    assert metrics_text([family]) == (
+        "# HELP kong_h_seconds How long.\n"
+        "# TYPE kong_h_seconds histogram\n"
+        'kong_h_seconds_bucket{le="0.5"} 2\n'
+        'kong_h_seconds_bucket{le="10"} 2\n'
+        'kong_h_seconds_bucket{le="+Inf"} 3\n'
+        "kong_h_seconds_sum 31.5\n"
+        "kong_h_seconds_count 3\n"
+    )

@@ -152,3 +152,15 @@ def test_an_address_counts_as_all_that_one_host_may_have(address: str, origin: s
 def test_a_peer_of_a_unix_socket_counts_by_its_user() -> None:
     with socket.socket() as unconnected:
         assert origin_of(Peer(unconnected, credentials=Credentials(7, 1000, 100))) == 1000
+
+
+def test_a_part_is_given_back_and_the_rest_stays_counted() -> None:
+    budget = ByteBudget(100)
+    hold = Hold("a", lambda: None, now=0)
+    assert budget.take(hold, 40, 0)
+
+    budget.give_back_part(hold, 15)
+    assert (budget.held, hold.bytes) == (25, 25)
+    budget.give_back(hold)
+    budget.give_back_part(hold, 15)
+    assert budget.held == 0

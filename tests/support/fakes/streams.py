@@ -6,6 +6,7 @@ import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import trio
@@ -23,7 +24,6 @@ from kong_mesh_cp.core.identity.tokens import DataplaneClaims
 from kong_mesh_cp.usecases.data_plane.joining import Joining
 from kong_mesh_cp.usecases.data_plane.stream_metrics import StreamMetrics
 from kong_mesh_cp.usecases.data_plane.stream_ports import (
-    ConnectedProxy,
     NodeTold,
     ProxyIdentity,
     ProxyVerifier,
@@ -31,6 +31,7 @@ from kong_mesh_cp.usecases.data_plane.stream_ports import (
     StreamEndedError,
 )
 from kong_mesh_cp.usecases.data_plane.streams import Cause, Streams, StreamTerms
+from kong_mesh_cp.usecases.data_plane.watches import ConnectedProxy
 from kong_mesh_cp.usecases.identity.authenticating import AuthenticationSettings, Authenticator
 from support.fakes.admission import NOON, Desk, open_desk
 from support.fakes.attending import sidecar
@@ -50,7 +51,12 @@ class TokenVerifier:
         )
 
 
-async def token(desk: Desk, name: str = "", mesh: str = "default", **tags: tuple[str, ...]) -> str:
+async def token(
+    desk: Desk,
+    name: str = "",
+    mesh: str = "default",
+    tags: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
+) -> str:
     """A token of the mesh's own key; what is not given it does not bind."""
     kid, key = await desk.keys.newest(dataplane_keys(mesh))
     claims = DataplaneClaims(name=name, mesh=mesh, tags=tags, type="dataplane")
@@ -65,7 +71,7 @@ def clusters(*texts: str) -> Snapshot:
 
 
 class FakeWatch:
-    """A `Watch` of what `FakePublishing` says."""
+    """A `Watching` of what `FakePublishing` says."""
 
     def __init__(self, publishing: FakePublishing) -> None:
         self._publishing = publishing
@@ -83,7 +89,7 @@ class FakeWatch:
 
 
 class FakePublishing:
-    """A `Publishing` of one configuration for all proxies."""
+    """A `Configuring` of one configuration for all proxies."""
 
     def __init__(self) -> None:
         self.snapshot = clusters("a")

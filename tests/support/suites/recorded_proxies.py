@@ -7,7 +7,7 @@ from __future__ import annotations
 import importlib
 import json
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
@@ -145,7 +145,7 @@ def stored(
 
 def world_of(
     mesh: str,
-    resources: Iterable[Resource[Any]],
+    resources: Sequence[Resource[Any]],
     *,
     zone: str = "default",
     connected: Iterable[str] = (),
@@ -179,16 +179,16 @@ def world_of(
             ]
         ),
     )
-    addresses = addresses_of(mesh, found, zone, env or {})
+    addresses = addresses_of(mesh, resources, zone, env or {})
     return mesh_world(own, of_mesh, view, zone=zone, tls_ready=ready, addresses=addresses)
 
 
 def addresses_of(
-    mesh: str, resources: Iterable[Resource[Any]], zone: str, env: Mapping[str, str]
+    mesh: str, resources: Sequence[Resource[Any]], zone: str, env: Mapping[str, str]
 ) -> VirtualDestinations:
-    """What there is to call by name. `resources` are of all meshes, by name."""
+    """What there is to call by name. `resources` are of all meshes, as they were put."""
     domain = env.get("KUMA_DNS_SERVER_DOMAIN", "mesh")
-    found = list(resources)
+    found = sorted(resources, key=lambda each: each.name)
     own = [each for each in found if each.mesh == mesh]
     remote = [
         service
@@ -198,7 +198,10 @@ def addresses_of(
     ]
     sources = NameSources(
         inbounds=[
-            tags for each in own if has_spec(each, Dataplane) for tags in inbound_tags(each.spec)
+            tags
+            for each in resources
+            if each.mesh == mesh and has_spec(each, Dataplane)
+            for tags in inbound_tags(each.spec)
         ],
         remote=[tags for of, tags in remote if of == mesh],
         external=[

@@ -135,7 +135,7 @@ async def test_the_token_has_to_fit_what_the_proxy_brings() -> None:
             "authentication failed: proxy name from requestor: backend-1 is different than in "
             "token: other"
         )
-        other_tag = await token(plane.desk, **{SERVICE: ("web",)})
+        other_tag = await token(plane.desk, tags={SERVICE: ("web",)})
         assert (await text_for(plane, brought, other_tag)).startswith(
             'authentication failed: dataplane contains tag "kuma.io/service" with value "backend"'
         )
@@ -157,7 +157,7 @@ async def test_what_a_proxy_brings_has_its_own_name() -> None:
 async def test_a_token_has_to_fit_the_dataplane_that_is_replaced_as_well() -> None:
     async with open_plane() as plane:
         await apply(plane.desk, sidecar(team="infra"))
-        credential = await token(plane.desk, "backend-1", team=("payments",))
+        credential = await token(plane.desk, "backend-1", tags={"team": ("payments",)})
 
         text = await text_for(plane, node(brings=sidecar(team="payments")), credential)
 

@@ -6,13 +6,15 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
+from kong_mesh_cp.core.admission.decision import RefusalCode
 from kong_mesh_cp.usecases.admission.seating import RECLAIM_SECONDS
-from support.fakes.admission import open_desk, seat, take
+from support.fakes.admission import open_desk, refused, seat, take
 from support.fakes.attending import (
     apply,
     delete,
     document,
     register,
+    registering,
     settled,
     sidecar,
     stored,
@@ -192,3 +194,32 @@ async def test_a_proxy_that_is_back_after_a_kill_is_cleared_up_after_by_its_new_
             await settled()
             assert stored(second.desk) == []
             assert seat("backend-1") not in second.desk.store.seats
+
+
+# Whose it is, for processes on the socket of this machine.
+
+
+async def test_without_rules_no_process_replaces_what_a_proxy_brought_with_its_token() -> None:
+    async with open_plane() as plane:
+        await joined(plane)
+        await settled()
+
+        answer = await refused(plane.desk, registering(sidecar(team="mine")))
+
+        assert answer.code is RefusalCode.DATAPLANE_STORED
+        assert "was brought by a proxy with a token" in answer.reason
+
+
+async def test_the_process_whose_envoy_has_brought_it_again_may_replace_it() -> None:
+    async with open_plane() as plane:
+        held = await register(plane.desk)
+        await joined(plane)
+        await settled()
+        plane.desk.seating.release(held)
+        await settled()
+        assert stored(plane.desk) == ["backend-1"]
+
+        await register(plane.desk, sidecar(team="mine"))
+
+        inbound = document(plane.desk)["networking"]["inbound"][0]
+        assert inbound["tags"]["team"] == "mine"

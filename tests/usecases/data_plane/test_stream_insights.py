@@ -35,7 +35,7 @@ async def ignoring(plane: Plane) -> Proxy:
     return await plane.dial(proxy)
 
 
-VERSION = {
+VERSION: dict[str, dict[str, Any]] = {
     "kumaDp": {
         "version": "2.10.3",
         "gitTag": "2.10.3",

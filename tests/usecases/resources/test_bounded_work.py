@@ -55,7 +55,7 @@ def judge(field: Field, document: Any) -> None:
     kind.render(spec)
 
 
-def finish_at_once(work: Coroutine[object, None, None]) -> None:
+def finish_at_once(work: Coroutine[object, None, object]) -> None:
     """What waits for nothing needs no event loop, which would cost more than it."""
     with suppress(StopIteration):
         work.send(None)

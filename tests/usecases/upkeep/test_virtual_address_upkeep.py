@@ -376,3 +376,16 @@ async def test_a_resource_that_cannot_be_read_makes_no_name() -> None:
         await trio.sleep(LATER)
         assert await addresses(observed) == {}
         assert await observed.store.get(ResourceKey("Dataplane", "m", "one")) is not None
+
+
+async def test_the_proxy_that_was_there_first_keeps_a_name_that_others_make_too() -> None:
+    observed = Observed()
+    await observed.mesh()
+    await observed.put("VirtualOutbound", "m", "v", virtual_outbound("all.x"))
+    await observed.proxy("z", "web")
+    async with keeping(observed):
+        await observed.proxy("a", "api")
+        await trio.sleep(LATER)
+        found = await services(observed)
+    ((port,),) = [each.ports for host, each in found.items() if host.name == "all.x"]
+    assert port.tags == {"kuma.io/service": "web"}

@@ -3,7 +3,7 @@
 Make before break: what is used goes before what uses it (clusters and their endpoints before the
 listeners and routes that name them), and what is used no more goes after it.
 
-Source: docs/wire/proxies.md#order-of-types
+Source: docs/wire/discovery.md#order-of-types
 """
 
 from __future__ import annotations

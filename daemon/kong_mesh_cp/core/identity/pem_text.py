@@ -1,6 +1,7 @@
 """Which objects a PEM text holds (RFC 7468, RFC 1421), and what a file is that is none.
 
-Only the form is looked at: whether a block holds what its label says is for who uses it.
+Only the form is looked at: whether a block holds what its label says is for who uses it. These are
+blocks of files that OpenSSL reads; `core/meshes/pem_blocks` reads what clients write, as Go does.
 """
 
 from __future__ import annotations

@@ -25,6 +25,8 @@ class Door:
 API: Final = Door(name="at the API", source_lines_max=5, lines_max=60)
 # Many proxies of one user may be turned away for a reason of their own each.
 ADMISSIONS: Final = Door(name="at the admission socket", source_lines_max=30, lines_max=120)
+# Many proxies of one machine have one address.
+STREAMS: Final = Door(name="on the streams of proxies", source_lines_max=30, lines_max=120)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from typing import Final
 
 from kong_mesh_cp.core.formats.expirations import expiration_of
 from kong_mesh_cp.core.formats.go_quote import go_quote
+from kong_mesh_cp.core.meshes import authority_progress
 from kong_mesh_cp.core.meshes.authority_conf import (
     BuiltinConf,
     CaCert,
@@ -50,12 +51,27 @@ def creation_violations(name: str, mesh: Mesh) -> list[Violation]:
 
 
 def change_violations(name: str, before: Mesh, after: Mesh) -> list[Violation]:
-    """What speaks against `after` taking the place of `before`."""
+    """What speaks against `after` taking the place of `before`, as far as the two show it."""
     found: list[Violation] = []
     old, new = before.enabled_ca, after.enabled_ca
-    if old is not None and new is not None and old.name != new.name:
+    if (
+        old is not None
+        and new is not None
+        and old.name != new.name
+        and not _has_both(before, after)
+    ):
         found.append(root("mtls").field("enabledBackend").violation(_SWITCHED))
     return [*found, *backend_violations(name, after), *key_violations(before, after)]
+
+
+def _has_both(before: Mesh, after: Mesh) -> bool:
+    """The authorities in force before and after are trusted on both sides of the change."""
+    old, new = before.enabled_ca, after.enabled_ca
+    return all(
+        each is not None and each.name in authority_progress.names(mesh)
+        for each in (old, new)
+        for mesh in (before, after)
+    )
 
 
 def conf_warnings(before: Mesh, after: Mesh) -> Iterator[str]:

@@ -71,7 +71,7 @@ class NamingRule(NamedTuple):
 class NameSources:
     """All of a mesh that has a say. What comes first has a port that two want."""
 
-    inbounds: Sequence[Tags] = ()  # of Dataplanes, by name
+    inbounds: Sequence[Tags] = ()  # of Dataplanes, the oldest first
     remote: Iterable[Tags] = ()  # of services in other zones
     external: Sequence[ExternalHost] = ()  # by name
     rules: Sequence[NamingRule] = ()

@@ -28,10 +28,11 @@ class Kind(Generic[S]):
     """One resource type. All of its functions are pure.
 
     `parse` takes the whole body and raises ParseError (cannot be read) or InvalidResourceError
-    (does not fit the type's schema). `validate` tells all that is semantically wrong with a
-    spec, `validate_name` what its type asks of name and display name beyond what all have to be,
-    `warnings` what is deprecated in a spec. `render` gives the members that follow the meta,
-    in order: the fields of the spec inline, or a single `spec`.
+    (does not fit the type's schema). `validate` tells all that is semantically wrong with a spec;
+    where a type has `validate_change`, that is asked in its place for a spec that replaces another,
+    which comes first. `validate_name` tells what its type asks of name and display name beyond what
+    all have to be, `warnings` what is deprecated in a spec. `render` gives the members that follow
+    the meta, in order: the fields of the spec inline, or a single `spec`.
     """
 
     type: str
@@ -44,6 +45,7 @@ class Kind(Generic[S]):
     validate_name: Callable[[str, str], Sequence[Violation]] = lambda _name, _display_name: ()
     parse_status: Callable[[JsonObject], object] | None = None
     render_status: Callable[[Any], dict[str, object]] | None = None
+    validate_change: Callable[[S, S], Sequence[Violation]] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +65,7 @@ def proto_kind(
     validate: Callable[[M], Sequence[Violation]] = lambda _spec: (),
     warnings: Callable[[M], Sequence[str]] = lambda _spec: (),
     *,
+    validate_change: Callable[[M, M], Sequence[Violation]] | None = None,
     confs: Callable[[], Confs] = dict,
 ) -> ProtoKind[M]:
     """A type whose spec is a message, inline in the resource; unknown members are ignored."""
@@ -74,6 +77,7 @@ def proto_kind(
         # these types stands beside them, not below a member of its own.
         parse=lambda document: read_message(message_type, document),
         validate=validate,
+        validate_change=validate_change,
         render=write_message,
         warnings=warnings,
     )

@@ -36,6 +36,7 @@ class Draft:
         self.complaints: list[Complaint] = []
         self.trusted: set[str] = set()  # meshes whose authorities its parts name
         self.sources: dict[str, EndpointSource] = {}  # by cluster
+        self.services: set[str] = set()  # that were asked about, whatever came of it
         self._resources: dict[str, dict[str, Resource]] = {}
 
     def add(
@@ -57,8 +58,17 @@ class Draft:
     def assign(self, cluster: str, source: EndpointSource, world: MeshWorld) -> None:
         """The endpoints of `cluster`. In no other way: what `source` says keeps them up to date."""
         self.sources[cluster] = source
+        self.services.update(source.services)
         made = assignment(cluster, source, world, self.parts)
         self._resources.setdefault(ENDPOINT, {})[cluster] = made
+
+    def protocol(self, service: str, world: MeshWorld) -> str:
+        """As `MeshWorld.protocol`. In no other way: the proxy is made anew when it is another one.
+
+        So it is when the service's TLS readiness is.
+        """
+        self.services.add(service)
+        return world.protocol(service)
 
     def complain(self, about: str, reason: object) -> None:
         self.complaints.append(Complaint(about, str(reason)))

@@ -32,11 +32,8 @@ class Generated:
     snapshot: Snapshot
     complaints: tuple[Complaint, ...] = ()
     sources: Mapping[str, EndpointSource] = field(default_factory=dict)  # by cluster
-
-    @property
-    def services(self) -> frozenset[str]:
-        """Those whose endpoints are in the snapshot, by their tag."""
-        return frozenset(each for source in self.sources.values() for each in source.services)
+    # By their tag: those whose endpoints are in the snapshot, or that it depends on otherwise.
+    services: frozenset[str] = frozenset()
 
     def with_endpoints(
         self, services: Collection[str], world: MeshWorld, parts: Parts
@@ -52,7 +49,9 @@ def generate(view: ProxyView, parts: Parts) -> Generated:
     What cannot be made is left out and told; it never keeps the rest from being made.
     """
     draft = Draft(parts)
-    matched = Matched(proxy_of(view.dataplane), view.world.policies, parts)
+    matched = Matched(
+        proxy_of(view.dataplane), view.world.policies, parts, with_shadow=view.with_shadow
+    )
     admin(view, draft)
     inbounds(view, matched, draft)
     passthrough(view, draft)
@@ -64,4 +63,6 @@ def generate(view: ProxyView, parts: Parts) -> Generated:
     secrets(view, draft)
     for warning in dict.fromkeys(matched.warnings):
         draft.complain("policies", warning)
-    return Generated(draft.snapshot(), tuple(draft.complaints), draft.sources)
+    return Generated(
+        draft.snapshot(), tuple(draft.complaints), draft.sources, frozenset(draft.services)
+    )

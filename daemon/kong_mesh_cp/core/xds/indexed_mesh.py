@@ -12,12 +12,19 @@ from types import MappingProxyType
 from typing import Final, NamedTuple, TypeVar
 
 from kong_mesh_cp.core.dataclass import dataclass
+from kong_mesh_cp.core.meshes.virtual_addresses import MalformedAddressesError, parse
+from kong_mesh_cp.core.meshes.virtual_outbounds import (
+    NO_DESTINATIONS,
+    VirtualDestinations,
+    destinations,
+)
 from kong_mesh_cp.core.policy.rules.destinations import Destination, Destinations, Port
 from kong_mesh_cp.core.policy.rules.matched import MeshView
 from kong_mesh_cp.core.policy.rules.mesh_resources import gateway_of, meta_of, proxy_of
 from kong_mesh_cp.core.policy.rules.policy import TRAITS, Policy
 from kong_mesh_cp.core.policy.rules.proxies import Proxy
 from kong_mesh_cp.core.resources.key import ResourceKey
+from kong_mesh_cp.core.resources.kinds.config import Config
 from kong_mesh_cp.core.resources.kinds.dataplane import Dataplane, Networking
 from kong_mesh_cp.core.resources.kinds.insights import ServiceInsight, ServiceProxies, ServiceType
 from kong_mesh_cp.core.resources.kinds.mesh import Mesh, MtlsMode
@@ -39,6 +46,7 @@ from kong_mesh_cp.core.xds.world import (
 MESH: Final = "Mesh"
 GATEWAY: Final = "MeshGateway"
 SERVICE_INSIGHT: Final = "ServiceInsight"
+CONFIG: Final = "Config"
 DESTINATIONS: Final = ("MeshExternalService", "MeshMultiZoneService", "MeshService")
 
 Item = Resource[object] | Policy
@@ -53,10 +61,20 @@ V = TypeVar("V")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WorldRules:
+    """What a control plane's settings say of all worlds."""
+
+    zone: str
+    domain: str  # of services, in the mesh's DNS
+    service_port: int  # on which each is called there
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IndexedMesh:
     """A world, and by what its proxies and policies are found."""
 
     world: MeshWorld
+    rules: WorldRules
     policies: Mapping[str, SortedMap[str, Policy]]  # by type, then by name
     proxies: SortedMap[str, Proxy]  # every Dataplane as policies are matched to it
     by_tag: SortedMap[Pair, Names]  # who has the tag on an inbound, or as a gateway
@@ -81,7 +99,7 @@ class _Facets(NamedTuple):
     is_redirected: bool = False
 
 
-def indexed_mesh(mesh: Resource[Mesh], items: Iterable[Item], *, zone: str) -> IndexedMesh:
+def indexed_mesh(mesh: Resource[Mesh], items: Iterable[Item], rules: WorldRules) -> IndexedMesh:
     """`mesh` from scratch; `items` are all that is in it, and what else its proxies depend on."""
     policies: dict[str, dict[str, Policy]] = {}
     resources: list[Resource[object]] = []
@@ -96,17 +114,26 @@ def indexed_mesh(mesh: Resource[Mesh], items: Iterable[Item], *, zone: str) -> I
         by_type.setdefault(resource.type, {})[resource.name] = resource
     typed = {each: SortedMap(named) for each, named in by_type.items()}
     view = _view(mesh, sorted_policies, typed, None)
-    world = mesh_world(mesh, resources, view, zone=zone, tls_ready=_tls_ready(mesh, typed))
+    world = mesh_world(
+        mesh,
+        resources,
+        view,
+        zone=rules.zone,
+        tls_ready=_tls_ready(mesh, typed),
+        addresses=_addresses(typed, rules),
+    )
     world = replace(
         world,
         resources=typed,
         endpoints=SortedMap(world.endpoints),
         protocols=SortedMap(world.protocols),
     )
-    return _with_proxies(world, sorted_policies)
+    return _with_proxies(world, sorted_policies, rules)
 
 
-def _with_proxies(world: MeshWorld, policies: Mapping[str, SortedMap[str, Policy]]) -> IndexedMesh:
+def _with_proxies(
+    world: MeshWorld, policies: Mapping[str, SortedMap[str, Policy]], rules: WorldRules
+) -> IndexedMesh:
     proxies: dict[str, Proxy] = {}
     by_tag: dict[Pair, dict[str, None]] = {}
     by_label: dict[Pair, dict[str, None]] = {}
@@ -129,6 +156,7 @@ def _with_proxies(world: MeshWorld, policies: Mapping[str, SortedMap[str, Policy
         redirected = _marked(redirected, name, here=facets.is_redirected)
     return IndexedMesh(
         world=world,
+        rules=rules,
         policies=policies,
         proxies=SortedMap(proxies),
         by_tag=_sorted(by_tag),
@@ -172,6 +200,8 @@ def next_mesh(before: IndexedMesh, changes: Mapping[ResourceKey, Item | None]) -
         world = replace(world, policies=_view(mesh, policies, resources, kept))
     if types & {MESH, SERVICE_INSIGHT}:
         world = replace(world, tls_ready=_tls_ready(mesh, resources))
+    if CONFIG in types:
+        world = replace(world, addresses=_addresses(resources, before.rules))
     after = replace(before, world=world, policies=policies)
     return _with_changed(after, dataplanes) if dataplanes else after
 
@@ -305,20 +335,20 @@ def _view(
     mesh: Resource[Mesh],
     policies: Mapping[str, SortedMap[str, Policy]],
     resources: Mapping[str, Mapping[str, Resource[object]]],
-    destinations: Destinations | None,
+    known: Destinations | None,
 ) -> MeshView:
-    """`destinations`: those of before, where they are the same."""
-    if destinations is None:
+    """`known`: the destinations, where they are the same as before."""
+    if known is None:
         found = (resources.get(each, {}).values() for each in DESTINATIONS)
         services = (_destination(each) for some in found for each in some)
-        destinations = Destinations([Destination(meta_of(mesh)), *services])
+        known = Destinations([Destination(meta_of(mesh)), *services])
     gateways = resources.get(GATEWAY, {}).values()
     return MeshView(
         policies=tuple(
             policy for each in TRAITS if each in policies for policy in policies[each].values()
         ),
         gateways=tuple(gateway_of(each) for each in gateways if has_spec(each, MeshGateway)),
-        destinations=destinations,
+        destinations=known,
     )
 
 
@@ -328,6 +358,20 @@ def _destination(resource: Resource[object]) -> Destination:
         ports = tuple(Port(each.port, each.name or "") for each in resource.spec.ports)
         return Destination(meta, ports)
     return Destination(meta)  # an external service has one port, which says nothing here
+
+
+def _addresses(
+    resources: Mapping[str, Mapping[str, Resource[object]]], rules: WorldRules
+) -> VirtualDestinations:
+    """What is behind the names that have virtual addresses. The Config is the one of the mesh."""
+    for config in resources.get(CONFIG, {}).values():
+        if has_spec(config, Config):
+            try:
+                services = parse(config.spec.config)
+            except MalformedAddressesError:
+                break  # who keeps them says so, and writes them anew
+            return destinations(services, domain=rules.domain, port=rules.service_port)
+    return NO_DESTINATIONS
 
 
 def _tls_ready(

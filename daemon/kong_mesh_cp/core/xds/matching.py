@@ -88,12 +88,20 @@ class _To:
 class MatchedType:
     """The policies of one type that a proxy gets."""
 
-    def __init__(self, policy_type: str, proxy: Proxy, view: MeshView, parts: Parts) -> None:
+    def __init__(
+        self,
+        policy_type: str,
+        proxy: Proxy,
+        view: MeshView,
+        parts: Parts,
+        *,
+        with_shadow: bool = False,
+    ) -> None:
         """`parts` are of the mesh of `view`."""
         self.type = policy_type
         self._view = view
         self._parts = parts
-        found = candidates(policy_type, view, with_shadow=False)
+        found = candidates(policy_type, view, with_shadow=with_shadow)
         self._selections: Sequence[tuple[Policy, Selection]] = ()
         self.warnings: list[str] = []
         if found:
@@ -209,7 +217,10 @@ def _inbound_confs(policy_type: str, policies: Sequence[Policy]) -> InboundConfs
 class Matched:
     """All types of policies of one proxy, each matched when it is asked for."""
 
-    def __init__(self, proxy: Proxy, view: MeshView, parts: Parts) -> None:
+    def __init__(
+        self, proxy: Proxy, view: MeshView, parts: Parts, *, with_shadow: bool = False
+    ) -> None:
+        self._with_shadow = with_shadow
         self._proxy = proxy
         self._view = view
         self._parts = parts
@@ -218,7 +229,9 @@ class Matched:
     def of_type(self, policy_type: str) -> MatchedType:
         found = self._types.get(policy_type)
         if found is None:
-            found = MatchedType(policy_type, self._proxy, self._view, self._parts)
+            found = MatchedType(
+                policy_type, self._proxy, self._view, self._parts, with_shadow=self._with_shadow
+            )
             self._types[policy_type] = found
         return found
 

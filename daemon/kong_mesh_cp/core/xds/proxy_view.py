@@ -72,20 +72,27 @@ class ProxyView:
     terms: GenerationTerms = field(default_factory=GenerationTerms)
     admin_tls: AdminTls | None = None
     identity: Identity | None = None
+    with_shadow: bool = False  # as if policies that are only tried out had their effect
 
     @property
     def networking(self) -> Networking:
         return self.dataplane.spec.networking or Networking()
 
     @property
-    def takes_all_traffic(self) -> bool:
-        """It is a transparent proxy: traffic is redirected to it."""
+    def is_redirected(self) -> bool:
+        """Its listeners get what is redirected to the proxy, and listen nowhere themselves."""
         transparent = self.networking.transparent_proxying
-        if (
-            transparent is None
-            or not transparent.redirect_port_inbound
-            or not transparent.redirect_port_outbound
-        ):
+        return (
+            transparent is not None
+            and transparent.redirect_port_inbound != 0
+            and transparent.redirect_port_outbound != 0
+        )
+
+    @property
+    def takes_all_traffic(self) -> bool:
+        """It is a transparent proxy for the IP version of its own address."""
+        transparent = self.networking.transparent_proxying
+        if transparent is None or not self.is_redirected:
             return False
         if ":" in self.networking.address:
             return transparent.ip_family_mode is not IpFamilyMode.IPv4

@@ -2,11 +2,11 @@
 
 It may say too many, never too few: what it misses is found by the full pass only, minutes later.
 
-A Dataplane touches itself; with other instances of a service, the endpoints of whoever uses it, and
-as a whole whoever goes to instances directly, and gateways; with another protocol of a service,
-whoever calls it; with a service that comes or goes, transparent proxies. A targetRef policy touches
-whom it selects, before or after, a route also whom policies about it select. A MeshGateway touches
-gateways; a ServiceInsight whoever calls a service whose TLS readiness is another one. All else
+A Dataplane touches itself and whoever goes to its instances directly; with other endpoints of a
+service, those of whoever uses it, and gateways as a whole; with another protocol of a service,
+whoever asks for it. A targetRef policy touches whom it selects, before or after, a route also whom
+policies about it select. A MeshGateway touches gateways; a ServiceInsight whoever asks for a
+service whose TLS readiness is another one; the Config of names transparent proxies. All else
 touches everybody: the Mesh, services that are resources, external ones, zone proxies, policies of
 the older generation.
 
@@ -24,6 +24,7 @@ from kong_mesh_cp.core.policy.rules.matched import selects_proxy
 from kong_mesh_cp.core.policy.rules.policy import HTTP_ROUTE, TRAITS, Policy
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.xds.indexed_mesh import (
+    CONFIG,
     GATEWAY,
     SERVICE_INSIGHT,
     IndexedMesh,
@@ -33,6 +34,7 @@ from kong_mesh_cp.core.xds.indexed_mesh import (
 from kong_mesh_cp.core.xds.sorted_map import SortedMap
 from kong_mesh_cp.core.xds.world import DATAPLANE
 
+_KNOWN: Final = frozenset({DATAPLANE, GATEWAY, SERVICE_INSIGHT, CONFIG, *TRAITS})
 ANY_SERVICE: Final = "*"  # in `directAccessServices`
 
 
@@ -42,7 +44,7 @@ class Reached:
 
     everybody: bool = False
     proxies: frozenset[str] = frozenset()  # by name; made anew as a whole
-    callers_of: frozenset[str] = frozenset()  # services: who uses one is made anew as a whole
+    callers_of: frozenset[str] = frozenset()  # services: who asks for one is made anew as a whole
     endpoints: frozenset[str] = frozenset()  # services: who uses one gets its endpoints anew
 
     def __bool__(self) -> bool:
@@ -52,32 +54,38 @@ class Reached:
 def reached(before: IndexedMesh, after: IndexedMesh, changes: Collection[ResourceKey]) -> Reached:
     """Whom `changes` touch, which made `before` into `after`."""
     real = [key for key in changes if not _is_equal(_item(before, key), _item(after, key))]
-    known = {DATAPLANE, GATEWAY, SERVICE_INSIGHT, *TRAITS}
-    if any(key.type not in known for key in real) or _differs(before, after):
+    if any(key.type not in _KNOWN for key in real):
         return Reached(everybody=True)
     proxies = set[str]()
     for key in real:
-        if key.type == DATAPLANE:
-            proxies.add(key.name)
-        elif key.type == GATEWAY:
-            proxies |= {*before.gateways, *after.gateways}
-        elif key.type in TRAITS:
-            for index in (before, after):
-                proxies |= _selected(index, key)
+        proxies |= _directly(before, after, key)
     endpoints = _moved_endpoints(before, after, real)
     callers_of = _other_services(before, after, endpoints)
     if endpoints:
-        # Clusters of gateways and listeners of direct access follow from the endpoints themselves.
+        # What gateways have follows from the endpoints themselves.
         proxies |= {*before.gateways, *after.gateways}
-        for index in (before, after):
-            for service in (ANY_SERVICE, *endpoints):
-                proxies |= {*index.watchers.get(service, ())}
-    if any((each in before.instances) != (each in after.instances) for each in endpoints):
-        # They have an outbound for each service there is.
-        proxies |= {*before.redirected, *after.redirected}
     for service in callers_of:
         proxies |= {*before.callers.get(service, ()), *after.callers.get(service, ())}
     return Reached(proxies=frozenset(proxies), callers_of=callers_of, endpoints=endpoints)
+
+
+def _directly(before: IndexedMesh, after: IndexedMesh, key: ResourceKey) -> set[str]:
+    """Whom a change of `key` touches by itself, whatever follows from it."""
+    found = set[str]()
+    for index in (before, after):
+        if key.type == DATAPLANE:
+            found.add(key.name)
+            # Listeners of direct access are for every instance, whether it takes traffic or not.
+            for service in (ANY_SERVICE, *_services(index, key.name)):
+                for each in (before, after):
+                    found |= {*each.watchers.get(service, ())}
+        elif key.type == GATEWAY:
+            found |= {*index.gateways}
+        elif key.type == CONFIG:
+            found |= {*index.redirected}
+        elif key.type in TRAITS:
+            found |= _selected(index, key)
+    return found
 
 
 def _item(index: IndexedMesh, key: ResourceKey) -> Item | None:
@@ -97,12 +105,6 @@ def _is_equal(before: Item | None, after: Item | None) -> bool:
     if isinstance(before, Policy) or isinstance(after, Policy):
         return before == after
     return (before.spec, before.labels, before.status) == (after.spec, after.labels, after.status)
-
-
-def _differs(before: IndexedMesh, after: IndexedMesh) -> bool:
-    """What is derived of the mesh as a whole is another one."""
-    was, now = before.world.addresses, after.world.addresses
-    return was is not now and was != now
 
 
 def _moved_endpoints(

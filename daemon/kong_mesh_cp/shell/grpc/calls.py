@@ -65,7 +65,8 @@ class Call(Protocol):
 Method = Callable[[Call], Awaitable[None]]
 """Serves one call. Returning ends it with OK, GrpcError with what it says; anything else that is
 raised is logged and INTERNAL. Cancelled when the peer resets the call, is gone, or has waited
-long enough (`grpc-timeout`), and in a drain (then the call ends with UNAVAILABLE)."""
+long enough (`grpc-timeout`), where it has not taken a message within FIRST_MESSAGE_SECONDS, and in
+a drain (then the call ends with UNAVAILABLE)."""
 
 
 def calls_of(methods: Mapping[str, Method]) -> Callable[[Exchange], ExchangeHandler | None]:

@@ -28,10 +28,13 @@ _STATUSES = {
     "internal": 500,
     "busy": 503,
     "too-large": 500,
+    "not-answering": 500,
     "not-connected": 400,  # as the original says it of a proxy behind another control plane
 }
 # Kuma does not know these, or words them for its log alone; here the answer has code and remedy.
-_EXPLAINED = frozenset({"busy", "mesh-quota", "not-connected", "over-quota", "too-large"})
+_EXPLAINED = frozenset(
+    {"busy", "mesh-quota", "not-answering", "not-connected", "over-quota", "too-large"}
+)
 
 _AS_A_USER = (
     "Nothing says who asks. Send a user token (Authorization: Bearer TOKEN; kumactl config"

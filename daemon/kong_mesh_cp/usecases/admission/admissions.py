@@ -138,12 +138,9 @@ class Admissions:
         request = await read(body)
         if isinstance(request, Refused):
             return request
-        warnings: Sequence[tuple[str, str]] = ()
-        if request.resource is not None:
-            judged = await self._presence.judged(request)
-            if isinstance(judged, Refused):
-                return judged
-            warnings = judged
+        found = () if request.resource is None else await self._presence.findings(request)
+        if isinstance(found, Refused):
+            return found
         if request.mesh not in self._meshes.names():
             return no_such_mesh(request.mesh, self._meshes.names())
         looked, directory = Looked(request), self._presence.directory
@@ -170,8 +167,8 @@ class Admissions:
             if refused is not None:
                 return refused
         seat = SeatId(self._zone, request.mesh, request.name)
-        said = (*warnings, *looked.warnings)
-        return _Approved(request, seat, allowed.tags, attested, looked.stored is not None, said)
+        stored, warnings = looked.stored is not None, (*found, *looked.warnings)
+        return _Approved(request, seat, allowed.tags, attested, stored, warnings)
 
     def _line(
         self,

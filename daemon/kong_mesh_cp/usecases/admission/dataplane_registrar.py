@@ -68,7 +68,7 @@ class DataplaneRegistrar:
         self._takes_over = takes_over
         self._wall_clock = wall_clock
 
-    async def judged(self, request: AdmissionRequest) -> Refused | Sequence[tuple[str, str]]:
+    async def findings(self, request: AdmissionRequest) -> Refused | Sequence[tuple[str, str]]:
         """What the API would find wrong with the Dataplane by itself, or of what it would warn:
         code and message.
         """
@@ -121,12 +121,14 @@ class DataplaneRegistrar:
         """
         key, mark_key = _seat_key(seat), registration_key(seat.mesh, seat.name)
         run = self._run
-        made = Registration(instance=run.instance, plane=run.plane, over_stream=True)
         for left in reversed(range(ATTEMPTS_MAX)):
             found = await self._store.get_many([key, mark_key])
             standing = Standing(found.get(key), found.get(mark_key))
             if standing.dataplane is not None:
                 await may_replace(standing.dataplane)
+            # The process whose Envoy this is may replace it still.
+            uid = standing.uid_on(run.plane)
+            made = Registration(instance=run.instance, plane=run.plane, uid=uid, over_stream=True)
             mark = made.put(key, self._wall_clock(), standing.mark_version)
             also = [] if _is_equal(standing.mark, mark) else [mark]
             try:

@@ -123,7 +123,7 @@ class Presence:
 
     # What an admission asks before it is decided.
 
-    async def judged(self, request: AdmissionRequest) -> Refused | Sequence[tuple[str, str]]:
+    async def findings(self, request: AdmissionRequest) -> Refused | Sequence[tuple[str, str]]:
         """What is wrong with the Dataplane of a request by itself, or with its taking the place
         of the stored one. Otherwise what there is to warn of: code and message.
         """
@@ -132,13 +132,13 @@ class Presence:
         if self._services is None:
             return _starting()
         registering = self._services.registering
-        judged = await registering.judged(request)
-        if isinstance(judged, Refused):
-            return judged
+        found = await registering.findings(request)
+        if isinstance(found, Refused):
+            return found
         refused = None
         if self.directory.may_hold(request.mesh, request.name):
             refused = await registering.replaceable(request)
-        return judged if refused is None else refused
+        return found if refused is None else refused
 
     # What becomes of a seat.
 

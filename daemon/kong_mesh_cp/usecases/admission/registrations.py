@@ -64,6 +64,11 @@ class Registration:
         key = registration_key(dataplane.mesh, dataplane.name)
         return Put(key=key, spec=self.text(), owner=dataplane, at=at, if_version=if_version)
 
+    @property
+    def is_by_token(self) -> bool:
+        """It came over a stream alone: no process on the socket has had a part in it."""
+        return self.over_stream and self.uid is None
+
     def is_of(self, dataplane: StoredResource) -> bool:
         """Whether the Dataplane is still what the seat has made: no client has changed it."""
         return self.version in {None, dataplane.version}
@@ -85,6 +90,14 @@ class Standing:
     def mark_version(self) -> int:
         return 0 if self.mark is None else self.mark.version
 
+    def uid_on(self, plane: str) -> int | None:
+        """Of the process that has registered it through `plane`, if one has."""
+        if self.mark is None or self.dataplane is None:
+            return None
+        registered = Registration.read(self.mark)
+        is_its = registered.plane == plane and registered.is_of(self.dataplane)
+        return registered.uid if is_its else None
+
     def refusal(self, *, plane: str, uid: int | None) -> Refused | None:
         """Why a process of `uid` may not replace it, where no rule says who may; None: it may.
 
@@ -94,12 +107,14 @@ class Standing:
             return None
         key = self.dataplane.key
         registered = None if self.mark is None else Registration.read(self.mark)
-        if registered is None or not registered.is_of(self.dataplane):
+        if registered is None or registered.is_by_token or not registered.is_of(self.dataplane):
+            by_token = registered is not None and registered.is_by_token
+            by = "brought by a proxy with a token" if by_token else "written by a client of the API"
             return Refused(
                 code=RefusalCode.DATAPLANE_STORED,
                 reason=(
-                    f"the Dataplane {key.name} of mesh {key.mesh} was written by a client of the "
-                    "API, and without [[admission.rules]] no process may replace it"
+                    f"the Dataplane {key.name} of mesh {key.mesh} was {by}, and without "
+                    "[[admission.rules]] no process may replace it"
                 ),
                 hint=(
                     'Leave it out to join with the stored one: {"mesh": …, "name": …}. Or delete '

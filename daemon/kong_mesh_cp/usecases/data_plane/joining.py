@@ -39,7 +39,6 @@ from kong_mesh_cp.usecases.admission.requests import busy
 from kong_mesh_cp.usecases.admission.seating import HeldSeat, Seating
 from kong_mesh_cp.usecases.data_plane.seat_kinds import seat_kind
 from kong_mesh_cp.usecases.data_plane.stream_ports import (
-    ConnectedProxy,
     Ending,
     NodeTold,
     ProxyIdentity,
@@ -48,6 +47,7 @@ from kong_mesh_cp.usecases.data_plane.stream_ports import (
     StreamEndedError,
 )
 from kong_mesh_cp.usecases.data_plane.takeovers import Takeovers
+from kong_mesh_cp.usecases.data_plane.watches import ConnectedProxy
 from kong_mesh_cp.usecases.ports.resource_store import ResourceStore, StoredResource
 from kong_mesh_cp.usecases.ports.state_store import MeshDirectory
 from kong_mesh_cp.usecases.resources.documents import spec_as

@@ -97,6 +97,10 @@ class AuthoritiesInForce:
         """What was read of `mesh`; None: it has no mTLS, or nobody has asked for it before."""
         return self._known.get(mesh)
 
+    def is_known(self, mesh: str) -> bool:
+        """Whether it was asked for before, whatever was found."""
+        return mesh in self._known
+
     def bundles(self) -> Mapping[str, bytes]:
         """What to trust of each mesh that was asked for and has mTLS."""
         return {mesh: found.bundle for mesh, found in self._known.items() if found is not None}

@@ -7,6 +7,7 @@ event loop is held for SLICE_SECONDS at a stretch, however many are touched.
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, Final, Generic, NoReturn, Protocol, TypeVar
@@ -17,21 +18,18 @@ from kong_mesh_cp.core.formats.go_quote import go_quote
 from kong_mesh_cp.usecases.data_plane.dirty_proxies import DirtyProxies
 from kong_mesh_cp.usecases.data_plane.left_out import LeftOut
 from kong_mesh_cp.usecases.data_plane.publishing_counts import PublishingCounts
-from kong_mesh_cp.usecases.data_plane.watches import (
-    Configuration,
-    ConnectedProxy,
-    Watch,
-    Watches,
-)
+from kong_mesh_cp.usecases.data_plane.stream_ports import ConnectedProxy
+from kong_mesh_cp.usecases.data_plane.watches import Configuration, Watch, Watches
 
 if TYPE_CHECKING:
     from kong_mesh_cp.core.xds.reach import Reached
     from kong_mesh_cp.core.xds.world import MeshWorld
 
 SLICE_SECONDS: Final = 0.005  # of the loop, before others have their turn
-# A pass that takes longer is followed by as much rest for whom it made last: in a storm of changes
+# Work beyond this share of the time is followed by rest for whom it was done: in a storm of changes
 # they are told of several at once, and the loop has time for others.
-PASS_SECONDS_FREE: Final = 0.1
+WORK_SHARE: Final = 0.5
+WORK_SECONDS_FREE: Final = 0.1  # at once, without rest
 REST_SECONDS_MAX: Final = 2.0
 FAULTS_MAX: Final = 100  # different ones that are logged once each
 
@@ -85,6 +83,21 @@ class _Mesh(Generic[C]):
         self.watches = Watches()
 
 
+class _Pace:
+    """How much more was worked than the share of the time that has passed; in seconds."""
+
+    def __init__(self) -> None:
+        self._excess = 0.0
+        self._at = -math.inf
+
+    def rest_after(self, began: float, ended: float) -> float:
+        """After work from `began` to `ended`."""
+        left = self._excess - WORK_SHARE * (ended - self._at)
+        self._excess = min(max(left, 0.0) + ended - began, WORK_SECONDS_FREE + REST_SECONDS_MAX)
+        self._at = ended
+        return max(self._excess - WORK_SECONDS_FREE, 0.0)
+
+
 class Publishing(Generic[C]):
     """Belongs to the event loop."""
 
@@ -97,6 +110,7 @@ class Publishing(Generic[C]):
         self.round = 0  # rises with each configuration that is made
         self._meshes: dict[str, _Mesh[C]] = {}
         self._dirty: DirtyProxies[Watch] = DirtyProxies()
+        self._pace = _Pace()
         self._news = trio.Event()
         self._faults: set[str] = set()
 
@@ -146,8 +160,9 @@ class Publishing(Generic[C]):
                 if due > trio.current_time():
                     with trio.move_on_at(due):
                         await self._news.wait()
-                    continue
-                await self._pass(preparing)
+                    self._news = trio.Event()
+                else:
+                    await self._pass(preparing)
 
     def meshes(self) -> Iterator[str]:
         """Those with connected proxies."""
@@ -202,14 +217,14 @@ class Publishing(Generic[C]):
 
     async def _pass(self, preparing: trio.Nursery) -> None:
         """Make for all who wait and are not at rest, in slices."""
-        self._news = trio.Event()
-        began = slice_began = now = trio.current_time()
+        slice_began = now = trio.current_time()
         while (taken := self._dirty.take(now)) is not None:
             watch, since = taken
+            began = now
             self._make(watch, since, preparing)
             now = trio.current_time()
-            rest = min(now - began - PASS_SECONDS_FREE, REST_SECONDS_MAX)
-            if rest > 0:
+            rest = self._pace.rest_after(began, now)
+            if rest:
                 self._dirty.rest(watch, now + rest)
             if now - slice_began >= SLICE_SECONDS:
                 self.counts.worked(now - slice_began)

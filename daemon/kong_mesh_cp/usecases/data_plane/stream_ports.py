@@ -12,7 +12,7 @@ from kong_mesh_cp.core.discovery.exchanges import Request, Response
 from kong_mesh_cp.core.discovery.ordered_stream import OrderedStream
 from kong_mesh_cp.core.discovery.snapshots import Snapshot
 from kong_mesh_cp.core.errors import ControlPlaneError
-from kong_mesh_cp.core.xds.node_metadata import ProxyMetadata
+from kong_mesh_cp.usecases.data_plane.watches import ConnectedProxy
 
 
 class NodeTold(NamedTuple):
@@ -86,16 +86,7 @@ class ProxyVerifier(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConnectedProxy:
-    """A proxy on a stream: which it is, and what it says of itself."""
-
-    mesh: str
-    name: str
-    metadata: ProxyMetadata
-
-
-class Watch(Protocol):
+class Watching(Protocol):
     """What one proxy is to have."""
 
     @property
@@ -106,10 +97,10 @@ class Watch(Protocol):
         ...
 
 
-class Publishing(Protocol):
-    """What proxies are to have, from the resources of their meshes."""
+class Configuring(Protocol):
+    """What proxies are to have, from the resources of their meshes: `Publishing`, for one."""
 
-    def watching(self, proxy: ConnectedProxy) -> AbstractAsyncContextManager[Watch]:
+    def watching(self, proxy: ConnectedProxy) -> AbstractAsyncContextManager[Watching]:
         """Keep up what `proxy` is to have until the end of `async with`. Entering waits for it."""
         ...
 

@@ -12,7 +12,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from typing import Final, NoReturn
+from typing import Final, NamedTuple, NoReturn
 
 import trio
 
@@ -20,6 +20,8 @@ from kong_mesh_cp.core.admission.seats import SeatId
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.discovery.exchanges import Refusal, Request, Response
 from kong_mesh_cp.core.discovery.ordered_stream import OrderedStream
+from kong_mesh_cp.core.discovery.snapshots import Snapshot
+from kong_mesh_cp.core.discovery.type_order import SECRETS
 from kong_mesh_cp.core.identity.proxy_rules import ProxyRefusedError, require_same_node
 from kong_mesh_cp.core.insights.certificate_facts import CertificateFacts
 from kong_mesh_cp.core.insights.proxy_versions import proxy_version
@@ -34,10 +36,10 @@ from kong_mesh_cp.usecases.data_plane.joining import (
 from kong_mesh_cp.usecases.data_plane.stream_insight import StreamInsight
 from kong_mesh_cp.usecases.data_plane.stream_metrics import StreamMetrics
 from kong_mesh_cp.usecases.data_plane.stream_ports import (
+    Configuring,
     Ending,
     NodeTold,
     ProxyStream,
-    Publishing,
     Received,
     StreamEndedError,
 )
@@ -49,6 +51,9 @@ REFUSALS_AT_ONCE_MAX: Final = 1
 
 Cause = Callable[[SeatId, Refusal], str]
 """What has made what a proxy refuses, as far as that is known: a policy, or ""."""
+
+CertificateOf = Callable[[str, str], CertificateFacts | None]
+"""The certificate in the newest configuration of a proxy, by mesh and name; None: it has none."""
 
 MayBeTold = Callable[[str], bool]
 """Whether the log has room for one more refusal of this source."""
@@ -74,14 +79,16 @@ class Streams:
         self,
         joining: Joining,
         seating: Seating,
-        publishing: Publishing,
+        publishing: Configuring,
         *,
         wall_clock: WallClock,
         may_be_told: MayBeTold,
         terms: StreamTerms,
         metrics: StreamMetrics,
         cause: Cause = _unknown,
+        certificate_of: CertificateOf | None = None,
     ) -> None:
+        """`certificate_of` None: whoever knows calls `certify`."""
         self._joining = joining
         self._seating = seating
         self._publishing = publishing
@@ -90,6 +97,7 @@ class Streams:
         self._terms = terms
         self._metrics = metrics
         self._cause = cause
+        self._certificate_of = certificate_of
         self._connected: dict[SeatId, _Conversation] = {}
 
     @property
@@ -194,6 +202,14 @@ class Streams:
         elif url not in table.refused:
             conversation.refused_in_a_row.pop(url, None)
         conversation.insight.count()
+        self._look_at_certificate(conversation)
+
+    def _look_at_certificate(self, conversation: _Conversation) -> None:
+        """An insight says what the proxy has taken: others may rely on that."""
+        sent = conversation.certificate
+        taken = conversation.table.acknowledged.get(SECRETS)
+        if sent is not None and taken is not None and dict(taken.resources) == sent.secrets:
+            conversation.insight.certify(sent.facts)
 
     def _tell(self, conversation: _Conversation, refusal: Refusal) -> None:
         """Once for each content, however often it is refused."""
@@ -219,7 +235,22 @@ class Streams:
                 began = trio.current_time()
                 await self._have_patience(conversation)
                 conversation.outbox.put(conversation.table.publish(watch.snapshot), began)
+                self._note_certificate(conversation, watch.snapshot)
         raise AssertionError("a watch has no end")
+
+    def _note_certificate(self, conversation: _Conversation, snapshot: Snapshot) -> None:
+        if self._certificate_of is None:
+            return
+        made = snapshot.by_type.get(SECRETS)
+        if made is None or not made.resources:
+            conversation.certificate = None
+            conversation.insight.certify(None)
+            return
+        secrets = {name: each.version for name, each in made.resources.items()}
+        seat = conversation.joined.seat
+        facts = self._certificate_of(seat.mesh, seat.name)
+        conversation.certificate = _Certificate(secrets, facts)
+        self._look_at_certificate(conversation)
 
     async def _have_patience(self, conversation: _Conversation) -> None:
         if max(conversation.refused_in_a_row.values(), default=0) > REFUSALS_AT_ONCE_MAX:
@@ -291,6 +322,13 @@ class _Outbox:
         return self._waiting.popleft()
 
 
+class _Certificate(NamedTuple):
+    """What is said of the secrets that were sent, once all of them were taken."""
+
+    secrets: dict[str, str]  # their versions, by name
+    facts: CertificateFacts | None
+
+
 class _Conversation:
     """One stream of a proxy that has joined."""
 
@@ -305,3 +343,4 @@ class _Conversation:
         self.told: dict[str, str] = {}  # the version of a type whose refusal was logged last
         self.refused_in_a_row: dict[str, int] = {}  # by type
         self.refused_at = 0.0
+        self.certificate: _Certificate | None = None

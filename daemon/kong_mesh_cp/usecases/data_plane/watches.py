@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Protocol
 
 import trio
 
-from kong_mesh_cp.core.dataclass import dataclass
+from kong_mesh_cp.usecases.data_plane.stream_ports import ConnectedProxy
 
 if TYPE_CHECKING:
     from kong_mesh_cp.core.discovery.snapshots import Snapshot
     from kong_mesh_cp.core.xds.draft import Complaint
-    from kong_mesh_cp.core.xds.node_metadata import ProxyMetadata
 
 
 class Configuration(Protocol):
@@ -26,17 +25,8 @@ class Configuration(Protocol):
 
     @property
     def services(self) -> Collection[str]:
-        """Those whose endpoints are in the snapshot, by their tag."""
+        """Those that it depends on, by their tag: on their endpoints, or on what else they are."""
         ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConnectedProxy:
-    """A proxy on a stream: which it is, and what it says of itself."""
-
-    mesh: str
-    name: str
-    metadata: ProxyMetadata
 
 
 class Watch:
@@ -140,7 +130,7 @@ class Watches:
         return {watch for name in names for watch in self._by_name.get(name, ())}
 
     def using(self, services: Iterable[str]) -> set[Watch]:
-        """Those that were told endpoints of one of `services`."""
+        """Those whose configuration depends on one of `services`."""
         return {watch for each in services for watch in self._by_service.get(each, ())}
 
 

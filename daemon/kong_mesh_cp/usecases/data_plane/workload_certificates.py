@@ -11,7 +11,7 @@ from __future__ import annotations
 import heapq
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import field
 from datetime import datetime, timedelta
 from functools import partial
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn
 import trio
 
 from kong_mesh_cp.core.dataclass import dataclass
+from kong_mesh_cp.core.errors import StateError
 from kong_mesh_cp.core.formats.go_quote import go_quote
 from kong_mesh_cp.core.formats.prometheus_text import MetricFamily, Sample
 from kong_mesh_cp.core.identity.workload import Leaf, leaf, renewal_at, uris_of
@@ -90,6 +91,7 @@ class _Proxy:
     made: _Made | None = None
     settled: trio.Event = field(default_factory=trio.Event)
     queued: bool = False
+    failed: SigningAuthority | None = None  # it could not sign, and is asked again later
 
 
 class WorkloadCertificates:
@@ -136,6 +138,29 @@ class WorkloadCertificates:
         if found is not None:
             await found.settled.wait()
 
+    def preparation(
+        self, proxy: ResourceKey, tag_sets: Iterable[Tags]
+    ) -> Callable[[], Awaitable[None]] | None:
+        """What to await before `current` has a certificate for `proxy`; None: nothing.
+
+        One that it has already serves until its successor is made, of which `changed` is told.
+        """
+        if self._authorities.is_known(proxy.mesh):
+            secrets = self.current(proxy, tag_sets)
+            if secrets is None or secrets.identity is not None:
+                return None
+            if self._proxies[proxy].settled.is_set():
+                return None
+        return partial(self._prepare, proxy, tuple(tag_sets))
+
+    async def _prepare(self, proxy: ResourceKey, tag_sets: Sequence[Tags]) -> None:
+        """As `prepare`, and a store that fails is asked again: who follows it says so."""
+        while True:
+            try:
+                return await self.prepare(proxy, tag_sets)
+            except StateError:
+                await trio.sleep(RETRY_SECONDS)
+
     def current(self, proxy: ResourceKey, tag_sets: Iterable[Tags]) -> ProxySecrets | None:
         """What `proxy`, which has these tags, is given at this moment; None: there is no mTLS.
 
@@ -154,6 +179,11 @@ class WorkloadCertificates:
             bundles=self._authorities.bundles(),
             trusted=authorities.trusted,
         )
+
+    def retain(self, connected: Container[ResourceKey]) -> None:
+        """Drop the keys of all proxies but `connected`."""
+        for proxy in [each for each in self._proxies if each not in connected]:
+            self.forget(proxy)
 
     def forget(self, proxy: ResourceKey) -> None:
         """Its last stream has ended: the key is dropped."""
@@ -192,7 +222,11 @@ class WorkloadCertificates:
 
     def _look_at(self, proxy: ResourceKey, found: _Proxy, authorities: MeshAuthorities) -> None:
         """Have made what is not right."""
-        if authorities.signing is None or self._is_right(found, authorities):
+        if (
+            authorities.signing is None
+            or found.failed is authorities.signing
+            or self._is_right(found, authorities)
+        ):
             found.settled.set()
             return
         if found.settled.is_set():
@@ -217,7 +251,12 @@ class WorkloadCertificates:
 
     async def _make(self, proxy: ResourceKey, found: _Proxy, nursery: trio.Nursery) -> None:
         authorities = self._authorities.known(proxy.mesh)
-        if authorities is None or authorities.signing is None:
+        if (
+            authorities is None
+            or authorities.signing is None
+            # Asked for once more while it was made.
+            or self._is_right(found, authorities)
+        ):
             found.settled.set()
             return
         now = self._wall_clock()
@@ -227,6 +266,7 @@ class WorkloadCertificates:
             signed: SignedLeaf = await self._in_worker_thread(partial(self._sign, authority, asked))
         except ValueError as error:
             self._complain(proxy.mesh, authorities.backend, str(error))
+            found.failed = authority
             found.settled.set()
             nursery.start_soon(self._try_again, proxy)
             return
@@ -252,6 +292,8 @@ class WorkloadCertificates:
 
     async def _try_again(self, proxy: ResourceKey) -> None:
         await trio.sleep(RETRY_SECONDS)
+        if proxy in self._proxies:
+            self._proxies[proxy].failed = None
         self._look_again([proxy])
 
     def _look_again(self, proxies: Iterable[ResourceKey]) -> None:

@@ -18,6 +18,7 @@ import trio
 from kong_mesh_cp.core.errors import StateError
 from kong_mesh_cp.core.formats.go_quote import go_quote
 from kong_mesh_cp.core.formats.go_values import ParseError
+from kong_mesh_cp.core.meshes.virtual_addresses import config_name, mesh_of_config
 from kong_mesh_cp.core.policy.rules.policy import TRAITS, Meta
 from kong_mesh_cp.core.policy.rules.specs import policy_of
 from kong_mesh_cp.core.resources.key import ResourceKey
@@ -26,7 +27,13 @@ from kong_mesh_cp.core.resources.kinds.mesh import Mesh
 from kong_mesh_cp.core.resources.meta import Resource, has_spec
 from kong_mesh_cp.core.resources.registry import TYPES
 from kong_mesh_cp.core.resources.registry import Policy as PolicyParts
-from kong_mesh_cp.core.xds.indexed_mesh import IndexedMesh, Item, indexed_mesh, next_mesh
+from kong_mesh_cp.core.xds.indexed_mesh import (
+    IndexedMesh,
+    Item,
+    WorldRules,
+    indexed_mesh,
+    next_mesh,
+)
 from kong_mesh_cp.core.xds.reach import Reached, reached
 from kong_mesh_cp.core.xds.world import MeshWorld
 from kong_mesh_cp.usecases.following.failure_log import FailureLog
@@ -34,6 +41,7 @@ from kong_mesh_cp.usecases.following.replica import Replica
 from kong_mesh_cp.usecases.ports.resource_store import (
     FeedItem,
     ResourceChange,
+    ResourceStore,
     Selection,
     StoredResource,
 )
@@ -54,7 +62,8 @@ OF_A_MESH: Final = (
     *_LEGACY,
 )
 OF_ALL_MESHES: Final = ("HostnameGenerator", "ZoneEgress", "ZoneIngress")
-FOLLOWED: Final = (MESH, *OF_A_MESH, *OF_ALL_MESHES)
+CONFIG: Final = "Config"
+FOLLOWED: Final = (MESH, CONFIG, *OF_A_MESH, *OF_ALL_MESHES)
 """What decides about what proxies are told."""
 
 KEPT_SECONDS: Final = 300.0  # after the last proxy of a mesh has left
@@ -90,10 +99,10 @@ class _Live:
 class Worlds:
     """Belongs to the event loop."""
 
-    def __init__(self, replica: Replica, *, zone: str, told: Told) -> None:
+    def __init__(self, replica: Replica, *, rules: WorldRules, told: Told) -> None:
         self._replica = replica
         self._store = replica.store
-        self._zone = zone
+        self._rules = rules
         self._told = told
         self._live: dict[str, _Live] = {}
         self._needed = trio.Event()  # some mesh is held
@@ -167,8 +176,7 @@ class Worlds:
             for live in self._live.values():
                 live.changed.setdefault(item.key, now)
         else:
-            mesh = item.key.name if item.key.type == MESH else item.key.mesh
-            found = self._live.get(mesh)
+            found = self._live.get(_mesh_of(item.key) or "")
             if found is None:
                 return
             found.changed.setdefault(item.key, now)
@@ -238,19 +246,7 @@ class Worlds:
 
     async def stored(self, mesh: str) -> dict[ResourceKey, StoredResource]:
         """All that the world of `mesh` is made of, of one moment. Raises: StateError."""
-        pages = await self._store.list_together(
-            [
-                Selection(type=MESH, mesh="", name_contains=mesh),
-                *(Selection(type=each, mesh=mesh) for each in OF_A_MESH),
-                *(Selection(type=each) for each in OF_ALL_MESHES),
-            ]
-        )
-        return {
-            each.key: each
-            for page in pages
-            for each in page.items
-            if each.key.type != MESH or each.key.name == mesh
-        }
+        return await stored_of_mesh(self._store, mesh)
 
     async def _apply(
         self,
@@ -277,7 +273,7 @@ class Worlds:
             return
         before = live.index
         if before is None:
-            live.index = _from_scratch(changes, own, self._zone)
+            live.index = _from_scratch(changes, own, self._rules)
             everybody = Reached(everybody=True)
             self._told(mesh, everybody if live.index is not None else Reached(), since)
         elif changes:
@@ -285,18 +281,51 @@ class Worlds:
             self._told(mesh, reached(before, live.index, changes.keys()), since)
 
 
+async def stored_of_mesh(store: ResourceStore, mesh: str) -> dict[ResourceKey, StoredResource]:
+    """All that decides about the proxies of `mesh`, of one moment. Raises: StateError."""
+    pages = await store.list_together(
+        [
+            Selection(type=MESH, mesh="", name_contains=mesh),
+            Selection(type=CONFIG, mesh="", name_contains=config_name(mesh)),
+            *(Selection(type=each, mesh=mesh) for each in OF_A_MESH),
+            *(Selection(type=each) for each in OF_ALL_MESHES),
+        ]
+    )
+    return {
+        each.key: each
+        for page in pages
+        for each in page.items
+        if each.key.type not in (MESH, CONFIG) or _mesh_of(each.key) == mesh
+    }
+
+
+async def world_now(store: ResourceStore, mesh: str, *, zone: str) -> MeshWorld | None:
+    """`mesh` read afresh; None: there is none. Raises: StateError."""
+    found = await stored_of_mesh(store, mesh)
+    items = await read_items([*found.values()])
+    index = _from_scratch(items, ResourceKey(MESH, "", mesh), zone)
+    return None if index is None else index.world
+
+
+def _mesh_of(key: ResourceKey) -> str | None:
+    """The mesh whose world it is a part of."""
+    if key.type == CONFIG:
+        return mesh_of_config(key.name)
+    return key.name if key.type == MESH else key.mesh
+
+
 def _version(stored: StoredResource | None) -> _Version | None:
     return None if stored is None else _Version(stored.version, stored.created_at)
 
 
 def _from_scratch(
-    items: Mapping[ResourceKey, Item | None], own: ResourceKey, zone: str
+    items: Mapping[ResourceKey, Item | None], own: ResourceKey, rules: WorldRules
 ) -> IndexedMesh | None:
     mesh = items.get(own)
     if not isinstance(mesh, Resource) or not has_spec(mesh, Mesh):
         return None
     others = (item for key, item in items.items() if key != own and item is not None)
-    return indexed_mesh(mesh, others, zone=zone)
+    return indexed_mesh(mesh, others, rules)
 
 
 async def read_items(stored: Sequence[StoredResource]) -> dict[ResourceKey, Item]:

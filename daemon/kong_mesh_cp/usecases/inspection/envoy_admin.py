@@ -7,13 +7,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Final, NoReturn
+from typing import Final, Protocol
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.identity.access import AccessRules, View, require
 from kong_mesh_cp.core.identity.users import User
+from kong_mesh_cp.core.resources.key import ResourceKey
+from kong_mesh_cp.core.resources.kinds.insights import ProxyInsight
 from kong_mesh_cp.core.resources.registry import TYPES
+from kong_mesh_cp.usecases.ports.resource_store import ResourceStore, StoredResource
+from kong_mesh_cp.usecases.resources.documents import resource_of
 from kong_mesh_cp.usecases.resources.reader import ResourceReader
-from kong_mesh_cp.usecases.resources.resource_refusals import not_connected
+from kong_mesh_cp.usecases.resources.resource_refusals import (
+    ENVOY_ADMIN_PORT,
+    not_answering,
+    not_connected,
+)
 
 # Texts of the original: it speaks of an ingress for both kinds of zone proxies.
 _TITLES: Final[Mapping[str, str]] = {
@@ -21,26 +30,136 @@ _TITLES: Final[Mapping[str, str]] = {
     "ZoneIngress": "Could not get zone ingress resource",
     "ZoneEgress": "Could not get zone ingress resource",
 }
+_PATHS: Final[Mapping[View, str]] = {
+    View.CONFIG_DUMP: "/config_dump",
+    View.STATS: "/stats",
+    View.CLUSTERS: "/clusters",
+}
+REDACTED: Final = "[redacted]"
+
+
+class AdminCallError(Exception):
+    """Envoy could not be asked; the text says why, without a full stop."""
+
+
+class AdminCalls(Protocol):
+    """Asks the admin listeners of proxies."""
+
+    async def get(self, host: str, port: int, target: str) -> bytes:
+        """The body of the answer to `target`, a path with its query. Raises: AdminCallError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What Envoy has answered."""
+
+    body: bytes
+    is_json: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What Envoy is asked. `include_endpoints` counts for its configuration, `as_json` for the
+    others.
+    """
+
+    view: View
+    include_endpoints: bool = False
+    as_json: bool = False
+
+    @property
+    def target(self) -> str:
+        path = _PATHS[self.view]
+        if self.view is View.CONFIG_DUMP:
+            return f"{path}?include_eds=true" if self.include_endpoints else path
+        return f"{path}?format=json" if self.as_json else path
 
 
 class EnvoyAdmin:
-    """No proxy connects to this version, so none can be asked. Who may ask is judged as ever."""
+    """Asks the Envoy of a proxy, wherever it is connected: all control planes can reach it."""
 
-    def __init__(self, reading: ResourceReader, access: AccessRules) -> None:
+    def __init__(
+        self,
+        reading: ResourceReader,
+        access: AccessRules,
+        store: ResourceStore,
+        calls: AdminCalls,
+        *,
+        default_port: int = ENVOY_ADMIN_PORT,
+    ) -> None:
         self._reading = reading
         self._access = access
+        self._store = store
+        self._calls = calls
+        self._default_port = default_port
 
-    async def ask(self, user: User, type_name: str, mesh: str, name: str, view: View) -> NoReturn:
-        """Raises: AccessDeniedError, ResourceRefusedError (also for a proxy that is there)."""
-        require(self._access, user, view)
+    async def ask(
+        self, user: User, type_name: str, mesh: str, name: str, question: Question
+    ) -> Told:
+        """Raises: AccessDeniedError; ResourceRefusedError, also for a proxy that is not connected,
+        or does not answer.
+        """
+        require(self._access, user, question.view)
         stored = await self._reading.stored(
             user, TYPES[type_name], mesh, name, title=_TITLES[type_name]
         )
-        raise not_connected(type_name, name, _admin_port(stored.spec))
+        host, port = _admin_address(stored, self._default_port)
+        if not await self._is_connected(type_name, stored.key) or not host:
+            raise not_connected(type_name, name, port)
+        try:
+            body = await self._calls.get(host, port, question.target)
+        except AdminCallError as error:
+            raise not_answering(type_name, name, f"{host}:{port}", str(error)) from error
+        is_dump = question.view is View.CONFIG_DUMP
+        return Told(
+            body=without_credentials(body) if is_dump else body,
+            is_json=is_dump or question.as_json,
+        )
+
+    async def _is_connected(self, type_name: str, key: ResourceKey) -> bool:
+        insight = await self._store.get(ResourceKey(f"{type_name}Insight", key.mesh, key.name))
+        spec = None if insight is None else resource_of(insight).spec
+        return isinstance(spec, ProxyInsight) and spec.is_online
 
 
-def _admin_port(spec: str) -> int | None:
-    found: object = json.loads(spec)
-    for member in ("networking", "admin", "port"):
-        found = found.get(member) if isinstance(found, Mapping) else None
-    return found if isinstance(found, int) and found > 0 else None
+def without_credentials(dump: bytes) -> bytes:
+    """A dump of Envoy's configuration without the token that it shows to its control plane."""
+    try:
+        found = json.loads(dump)
+    except ValueError:
+        return dump
+    secrets = {each for each in _authorizations(found) if each}
+    for secret in secrets:
+        dump = dump.replace(json.dumps(secret)[1:-1].encode(), REDACTED.encode())
+    return dump
+
+
+def _authorizations(value: object) -> list[str]:
+    """The values of all metadata called `authorization`, wherever it is."""
+    found: list[str] = []
+    waiting = [value]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, list):
+            waiting += each
+        elif isinstance(each, Mapping):
+            waiting += each.values()
+            if each.get("key") == "authorization" and isinstance(each.get("value"), str):
+                found.append(each["value"])
+    return found
+
+
+def _admin_address(stored: StoredResource, default_port: int) -> tuple[str, int]:
+    """Where others reach the admin listener of a proxy; "" where its resource names no address."""
+    networking = _member(json.loads(stored.spec), "networking")
+    host = _member(networking, "advertisedAddress") or _member(networking, "address")
+    port = _member(_member(networking, "admin"), "port")
+    return (
+        host if isinstance(host, str) else "",
+        port if isinstance(port, int) and port > 0 else default_port,
+    )
+
+
+def _member(value: object, name: str) -> object:
+    return value.get(name) if isinstance(value, Mapping) else None

@@ -12,11 +12,15 @@ from typing import Final, Protocol
 
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.errors import StateError
+from kong_mesh_cp.core.meshes import mesh_changes
 from kong_mesh_cp.core.meshes.initial_policies import policies_of_new_mesh
 from kong_mesh_cp.core.meshes.mesh_defaults import CaSecrets, ca_secrets_of, dataplane_signing_key
 from kong_mesh_cp.core.resources.key import ResourceKey
+from kong_mesh_cp.core.resources.kinds import mesh_rules
 from kong_mesh_cp.core.resources.kinds.mesh import CertificateAuthority, Mesh
+from kong_mesh_cp.core.schema.violations import Violation
 from kong_mesh_cp.usecases.ports.resource_store import Put, ResourceStore
+from kong_mesh_cp.usecases.resources import authority_changes
 from kong_mesh_cp.usecases.resources.documents import spec_text, text_of
 from kong_mesh_cp.usecases.resources.kinds import KINDS
 from kong_mesh_cp.usecases.resources.provided_authorities import (
@@ -87,6 +91,20 @@ class MeshCreation:
         self._store = store
         self._keys = keys
         self._routing = routing
+
+    async def violations(self, name: str, before: Mesh | None, mesh: Mesh) -> list[Violation]:
+        """What speaks against `mesh`, where `before` is stored; None: there is none.
+
+        Raises: StateError.
+        """
+        # The body was judged by what was stored when it came; another write may have been faster.
+        wrong = mesh_rules.count_violations(before or Mesh(), mesh)
+        if before is None:
+            wrong += mesh_changes.creation_violations(name, mesh)
+        else:
+            wrong += mesh_changes.change_violations(name, before, mesh)
+            wrong += await authority_changes.violations(self._store, name, before, mesh)
+        return [*wrong, *await self.authorities.violations(name, mesh)]
 
     async def created(
         self, name: str, mesh: Mesh, at: datetime, *, asker: str = ""

@@ -45,6 +45,7 @@ class Fault(StrEnum):
     READ_ONLY = "read-only"
     INTERNAL = "internal"
     NOT_CONNECTED = "not-connected"
+    NOT_ANSWERING = "not-answering"
     OVER_QUOTA = "over-quota"
     MESH_QUOTA = "mesh-quota"
     BUSY = "busy"
@@ -61,6 +62,7 @@ _HINTS: Final = {
     Fault.DENIED: "Ask an administrator, or send the token of a user that may do this.",
     Fault.UNAUTHENTICATED: "Send a valid token, or none.",
     Fault.READ_ONLY: "Change it where it comes from.",
+    Fault.NOT_ANSWERING: "Ask Envoy itself, on its machine.",
     Fault.NOT_CONNECTED: "Ask Envoy itself, on its machine.",
     Fault.OVER_QUOTA: (
         "Delete what is not needed, or ask an administrator: administrators are not bound by it, "
@@ -136,6 +138,17 @@ def not_connected(type_name: str, name: str, admin_port: int | None) -> Resource
     hint = f"Ask Envoy itself, on its machine: curl http://127.0.0.1:{port}/help"
     title = "Could not execute admin operation"
     return ResourceRefusedError(Fault.NOT_CONNECTED, title, detail, hint=hint)
+
+
+def not_answering(type_name: str, name: str, place: str, reason: str) -> ResourceRefusedError:
+    """A proxy that is connected, and whose Envoy does not answer at `place`."""
+    detail = f"the admin API of {type_name} {go_quote(name)} at {place} cannot be asked: {reason}"
+    hint = (
+        f"Let this machine connect to {place}, or ask Envoy itself, on its machine: "
+        f"curl http://127.0.0.1:{place.rpartition(':')[2]}/help"
+    )
+    title = "Could not execute admin operation"
+    return ResourceRefusedError(Fault.NOT_ANSWERING, title, detail, hint=hint)
 
 
 def already_exists(key: ResourceKey) -> ResourceRefusedError:

@@ -6,7 +6,7 @@ Source: docs/wire/resource-api.md#writing
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats import strict_json
@@ -15,13 +15,14 @@ from kong_mesh_cp.core.formats.go_values import ParseError, is_object
 from kong_mesh_cp.core.resources.bodies import Draft, bad_request_detail, read_draft
 from kong_mesh_cp.core.resources.body_members import known_body
 from kong_mesh_cp.core.resources.key import ResourceKey
-from kong_mesh_cp.core.resources.kind import InvalidResourceError
+from kong_mesh_cp.core.resources.kind import InvalidResourceError, Kind
 from kong_mesh_cp.core.resources.labels import display_name
 from kong_mesh_cp.core.resources.meta import name_warning
 from kong_mesh_cp.core.resources.registry import ResourceType
 from kong_mesh_cp.core.schema.violations import Violation
+from kong_mesh_cp.usecases.ports.resource_store import StoredResource
 from kong_mesh_cp.usecases.resources import resource_refusals
-from kong_mesh_cp.usecases.resources.documents import status_text
+from kong_mesh_cp.usecases.resources.documents import members, status_text
 from kong_mesh_cp.usecases.resources.kinds import KINDS
 
 # What is smaller is read within a few hundredths of a second, at the worst.
@@ -69,13 +70,27 @@ def _parsed(resource_type: ResourceType, body: bytes) -> object:
         raise _unreadable(resource_type, ParseError(reason)) from None
 
 
-def read_text(resource_type: ResourceType, body: bytes, *, strict: bool = False) -> SentBody:
-    """`strict`: members that the type does not know are wrong. Raises: ResourceRefusedError."""
-    return read_decoded(resource_type, _parsed(resource_type, body), strict=strict)
+def read_text(
+    resource_type: ResourceType,
+    body: bytes,
+    *,
+    strict: bool = False,
+    existing: StoredResource | None = None,
+) -> SentBody:
+    """`strict`: members that the type does not know are wrong. `existing`: what it is to replace.
+
+    Raises: ResourceRefusedError.
+    """
+    document = _parsed(resource_type, body)
+    return read_decoded(resource_type, document, strict=strict, existing=existing)
 
 
 def read_decoded(
-    resource_type: ResourceType, document: object, *, strict: bool = False
+    resource_type: ResourceType,
+    document: object,
+    *,
+    strict: bool = False,
+    existing: StoredResource | None = None,
 ) -> SentBody:
     """As `read_text`, of JSON that was decoded already."""
     kind = KINDS[resource_type.name]
@@ -94,10 +109,22 @@ def read_decoded(
         # What is missing may be there under another name.
         more = _besides(error.violations, unknown)
         raise resource_refusals.invalid(resource_refusals.PROCESS, [*wrong, *more]) from None
-    wrong = [*kind.validate(draft.spec)]
+    wrong = _violations(kind, draft.spec, existing)
     if wrong or strict:
         refuse(resource_refusals.PROCESS, [*wrong, *unknown])
     return SentBody(draft=draft, status=status, unknown=warnings)
+
+
+def _violations(
+    kind: Kind[Any], spec: object, existing: StoredResource | None
+) -> Sequence[Violation]:
+    if kind.validate_change is None or existing is None:
+        return kind.validate(spec)
+    try:
+        before = kind.parse(members(existing))
+    except (ParseError, InvalidResourceError):  # no release of this program has stored that
+        return kind.validate(spec)
+    return kind.validate_change(before, spec)
 
 
 def warnings_of(key: ResourceKey, given: SentBody, found: Sequence[str]) -> tuple[str, ...]:

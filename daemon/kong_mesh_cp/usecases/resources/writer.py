@@ -21,7 +21,7 @@ from kong_mesh_cp.core.identity.access import AccessRules, require
 from kong_mesh_cp.core.identity.audit import quoted, told
 from kong_mesh_cp.core.identity.conditions import may_be_about
 from kong_mesh_cp.core.identity.users import User
-from kong_mesh_cp.core.meshes import membership, mesh_changes
+from kong_mesh_cp.core.meshes import membership
 from kong_mesh_cp.core.meshes.mesh_defaults import filled_in
 from kong_mesh_cp.core.resources import inline_secrets, labels
 from kong_mesh_cp.core.resources.bodies import request_violations
@@ -140,7 +140,9 @@ class ResourceWriter:
         there = await self._there(key)
         # Who may write nothing here costs nobody the reading of what they send.
         require(self._access, user, write_access.sending(key, there.existing))
-        given = await self._given(user, resource_type, body, strict=strict)
+        strict = strict or self._rules.strict
+        read = partial(read_text, resource_type, body, strict=strict, existing=there.existing)
+        given = await self._given(user, body, read)
         for left in reversed(range(ATTEMPTS_MAX)):
             # Time has passed, or another writer was faster: it comes after that one.
             if given.sent_by is not None or left < ATTEMPTS_MAX - 1:
@@ -227,10 +229,7 @@ class ResourceWriter:
         refuse(_title(existing), inline_secrets.mask_violations(found))
         return inline_secrets.warnings(found)
 
-    async def _given(
-        self, user: User, resource_type: ResourceType, body: bytes, *, strict: bool
-    ) -> SentBody:
-        read = partial(read_text, resource_type, body, strict=strict or self._rules.strict)
+    async def _given(self, user: User, body: bytes, read: Callable[[], SentBody]) -> SentBody:
         if len(body) < LARGE_BODY_BYTES:
             return read()
         return replace(
@@ -298,13 +297,8 @@ class ResourceWriter:
         existing, title = there.existing, _title(there.existing)
         match spec:
             case Mesh():
-                wrong = (
-                    mesh_changes.creation_violations(key.name, spec)
-                    if existing is None
-                    else mesh_changes.change_violations(key.name, spec_as(Mesh, existing), spec)
-                )
-                authorities = await self._births.authorities.violations(key.name, spec)
-                refuse(title, [*wrong, *authorities])
+                before = None if existing is None else spec_as(Mesh, existing)
+                refuse(title, await self._births.violations(key.name, before, spec))
             case Dataplane():
                 # A large body has had its turns since, and then the mesh is asked for anew.
                 mesh = there.mesh if given.sent_by is None else None

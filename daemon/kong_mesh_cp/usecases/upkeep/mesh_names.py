@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import field
-from typing import Any, Final, TypeVar
+from datetime import datetime
+from typing import Any, Final, NamedTuple, TypeVar
 
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats.go_values import ParseError
@@ -37,6 +38,14 @@ NAMING: Final = ("Dataplane", "ExternalService", "MeshGateway", "VirtualOutbound
 # These have a say in every mesh.
 _OF_ALL_MESHES: Final = frozenset({"MeshGateway", "ZoneIngress"})
 
+
+class _Inbounds(NamedTuple):
+    """Those of a Dataplane. Who was there first keeps a name that others make, too."""
+
+    created_at: datetime
+    tags: tuple[Tags, ...]
+
+
 V = TypeVar("V")
 Book = dict[ResourceKey, V]
 
@@ -47,7 +56,7 @@ class MeshNames:
 
     domain: str
     zone: str
-    _inbounds: dict[str, Book[tuple[Tags, ...]]] = field(default_factory=dict)
+    _inbounds: dict[str, Book[_Inbounds | None]] = field(default_factory=dict)
     _external: dict[str, Book[ExternalHost]] = field(default_factory=dict)
     _rules: dict[str, Book[NamingRule]] = field(default_factory=dict)
     _gateways: dict[str, Book[tuple[NamedGateway, ...]]] = field(default_factory=dict)
@@ -66,7 +75,9 @@ class MeshNames:
         key = stored.key
         match key.type:
             case "Dataplane":
-                return _learn(self._inbounds, key, inbound_tags(spec_as(Dataplane, stored)))
+                tags = inbound_tags(spec_as(Dataplane, stored))
+                inbounds = _Inbounds(stored.created_at, tags) if tags else None
+                return _learn(self._inbounds, key, inbounds)
             case "ExternalService":
                 external = external_host(key.name, spec_as(ExternalService, stored))
                 return _learn(self._external, key, external)
@@ -93,12 +104,13 @@ class MeshNames:
             self.forget(key)
 
     def sources(self, mesh: str) -> NameSources:
-        """All that the names of `mesh` are made of, by name of the resource."""
-        inbounds = _sorted(self._inbounds.get(mesh, {}))
+        """All that the names of `mesh` are made of."""
+        dataplanes = (each for each in _sorted(self._inbounds.get(mesh, {})) if each is not None)
+        inbounds = sorted(dataplanes, key=lambda each: each.created_at)
         remote = (services for book in self._remote.values() for services in _sorted(book))
         gateways = (_sorted(self._gateways[each]) for each in sorted(self._gateways))
         return NameSources(
-            inbounds=[tags for each in inbounds for tags in each],
+            inbounds=[tags for each in inbounds for tags in each.tags],
             remote=[tags for services in remote for of, tags in services if of == mesh],
             external=_sorted(self._external.get(mesh, {})),
             rules=_sorted(self._rules.get(mesh, {})),

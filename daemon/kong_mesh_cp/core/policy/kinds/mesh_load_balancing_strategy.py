@@ -219,17 +219,25 @@ def _balancer(balancer: LoadBalancer, at: FieldPath) -> Iterator[Violation]:
     match balancer:
         # Only the member that `type` names is checked: the others are not used, whatever is in
         # them.
-        case LoadBalancer(type="RingHash", ring_hash=RingHash() as ring):
-            policies_at = at.field("ringHash").field("hashPolicies")
-            yield from hash_violations(ring.hash_policies or (), policies_at)
-        case LoadBalancer(type="Maglev", maglev=Maglev() as maglev):
-            policies_at = at.field("maglev").field("hashPolicies")
-            yield from hash_violations(maglev.hash_policies or (), policies_at)
         case LoadBalancer(type="LeastRequest", least_request=LeastRequest() as least):
             bias_at = at.field("leastRequest").field("activeRequestBias")
             yield from at_least(least.active_request_bias, 0, bias_at)
         case _:
-            pass  # without settings there is nothing to be wrong
+            yield from hash_violations(*_hash_policies(balancer, at))
+
+
+def _hash_policies(
+    balancer: LoadBalancer, at: FieldPath
+) -> tuple[tuple[HashPolicy, ...], FieldPath]:
+    """Those of the member that `type` names, and their place; none where it has none."""
+    match balancer:
+        case LoadBalancer(type="RingHash", ring_hash=RingHash() as hashing):
+            member = "ringHash"
+        case LoadBalancer(type="Maglev", maglev=Maglev() as hashing):
+            member = "maglev"
+        case _:
+            return (), at
+    return hashing.hash_policies or (), at.field(member).field("hashPolicies")
 
 
 def _affinity(tags: tuple[AffinityTag, ...], at: FieldPath) -> Iterator[Violation]:
@@ -276,20 +284,8 @@ def _warnings(spec: MeshLoadBalancingStrategy) -> Iterator[str]:
     for index, item in enumerate(spec.to):
         if item.default.load_balancer is not None:
             at = SPEC.field("to").index(index).field("default").field("loadBalancer")
-            yield from _balancer_warnings(item.default.load_balancer, at)
+            yield from hash_warnings(*_hash_policies(item.default.load_balancer, at))
     yield from top_warnings(spec)
-
-
-def _balancer_warnings(balancer: LoadBalancer, at: FieldPath) -> Iterator[str]:
-    match balancer:
-        case LoadBalancer(type="RingHash", ring_hash=RingHash() as ring):
-            policies_at = at.field("ringHash").field("hashPolicies")
-            yield from hash_warnings(ring.hash_policies or (), policies_at)
-        case LoadBalancer(type="Maglev", maglev=Maglev() as maglev):
-            policies_at = at.field("maglev").field("hashPolicies")
-            yield from hash_warnings(maglev.hash_policies or (), policies_at)
-        case _:
-            pass
 
 
 KIND: Final = policy_kind(

@@ -47,6 +47,8 @@ from kong_mesh_cp.core.schema.violations import FieldPath, Violation, root
 
 # The field is a list, but Kuma 2.10 takes one: changing the authority means to switch mTLS off.
 CA_BACKENDS_MAX: Final = 1
+# Here a second one may stand beside the one in force, which it is to replace.
+CA_BACKENDS_MEANWHILE_MAX: Final = 2
 
 # Not Go's durations: days, weeks and years are known, but only one unit at a time.
 _EXPIRATION: Final = re.compile(r"[0-9]+(y|w|d|h|m|s|ms)|0")
@@ -56,10 +58,43 @@ _NOT_A_BACKEND: Final = "has to be set to one of the backends in the mesh"
 
 def violations(mesh: Mesh) -> list[Violation]:
     """Everything that is wrong with a Mesh by itself."""
+    return _violations(mesh, CA_BACKENDS_MAX)
+
+
+def change_violations(before: Mesh, after: Mesh) -> list[Violation]:
+    """As `violations`, of a Mesh that takes the place of `before`."""
+    return _violations(after, authorities_max(before, after))
+
+
+def authorities_max(before: Mesh, after: Mesh) -> int:
+    """How many authorities `after` may have: a second one only beside the one in force.
+
+    Source: docs/wire/meshes.md#a-new-authority
+    """
+    mtls, in_force = after.mtls, before.enabled_ca
+    if mtls is None or not mtls.enabled_backend or in_force is None:
+        return CA_BACKENDS_MAX
+    stays = any(each.name == in_force.name for each in mtls.backends)
+    return CA_BACKENDS_MEANWHILE_MAX if stays else CA_BACKENDS_MAX
+
+
+def count_violations(before: Mesh, after: Mesh) -> list[Violation]:
+    """What is wrong with the number of authorities of `after`."""
+    return [] if after.mtls is None else _count(after.mtls, authorities_max(before, after))
+
+
+def _count(mtls: Mtls, backends_max: int) -> list[Violation]:
+    if len(mtls.backends) <= backends_max:
+        return []
+    reason = f"cannot have more than {CA_BACKENDS_MAX} backends"
+    return [root("mtls").field("backends").violation(reason)]
+
+
+def _violations(mesh: Mesh, backends_max: int) -> list[Violation]:
     found: list[Violation] = []
     # The order of the sections is that of Kuma's validator, and so of the texts.
     if mesh.mtls is not None:
-        found += _mtls(mesh.mtls, root("mtls"))
+        found += _mtls(mesh.mtls, root("mtls"), backends_max)
     if mesh.logging is not None:
         found += _logging(mesh.logging, root("logging"))
     if mesh.tracing is not None:
@@ -94,12 +129,9 @@ def _used_twice(names: Iterable[str], path: FieldPath) -> list[list[Violation]]:
     return found
 
 
-def _mtls(mtls: Mtls, path: FieldPath) -> list[Violation]:
-    found: list[Violation] = []
+def _mtls(mtls: Mtls, path: FieldPath, backends_max: int) -> list[Violation]:
     # Reported beside faults of the backends: a user corrects both at once.
-    if len(mtls.backends) > CA_BACKENDS_MAX:
-        reason = f"cannot have more than {CA_BACKENDS_MAX} backends"
-        found.append(path.field("backends").violation(reason))
+    found = _count(mtls, backends_max)
     names = [backend.name for backend in mtls.backends]
     for twice in _used_twice(names, path):
         found += twice
@@ -308,4 +340,6 @@ def _confs() -> Confs:
     }
 
 
-KIND: Final[Kind[Mesh]] = proto_kind("Mesh", Mesh, violations, confs=_confs)
+KIND: Final[Kind[Mesh]] = proto_kind(
+    "Mesh", Mesh, violations, validate_change=change_violations, confs=_confs
+)

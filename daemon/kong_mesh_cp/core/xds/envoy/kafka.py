@@ -14,32 +14,26 @@ from kong_mesh_cp.core.xds.names import metric_name
 
 KAFKA_BROKER: Final = "envoy.filters.network.kafka_broker"
 _PACKAGE: Final = "envoy.extensions.filters.network.kafka_broker.v3"
+_NAME: Final = f"{_PACKAGE}.KafkaBroker"
 
 
-def _message() -> Message:
+def _file() -> descriptor_pb2.FileDescriptorProto:
     field = descriptor_pb2.FieldDescriptorProto
-    file = descriptor_pb2.FileDescriptorProto(
+    stat_prefix = field(
+        name="stat_prefix", number=1, type=field.TYPE_STRING, label=field.LABEL_OPTIONAL
+    )
+    return descriptor_pb2.FileDescriptorProto(
         name="envoy/extensions/filters/network/kafka_broker/v3/kafka_broker.proto",
         package=_PACKAGE,
         syntax="proto3",
-        message_type=[
-            descriptor_pb2.DescriptorProto(
-                name="KafkaBroker",
-                field=[
-                    field(
-                        name="stat_prefix",
-                        number=1,
-                        type=field.TYPE_STRING,
-                        label=field.LABEL_OPTIONAL,
-                    )
-                ],
-            )
-        ],
+        message_type=[descriptor_pb2.DescriptorProto(name="KafkaBroker", field=[stat_prefix])],
     )
+
+
+def _message() -> Message:
     pool = descriptor_pool.DescriptorPool()  # of its own: another module may bring the real file
-    pool.Add(file)
-    found = pool.FindMessageTypeByName(f"{_PACKAGE}.KafkaBroker")
-    return message_factory.GetMessageClass(found)
+    pool.Add(_file())
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName(_NAME))
 
 
 _KafkaBroker: Final = _message()
@@ -47,3 +41,12 @@ _KafkaBroker: Final = _message()
 
 def kafka_broker(stats_name: str) -> Message:
     return _KafkaBroker(stat_prefix=metric_name(stats_name))
+
+
+def make_known() -> None:
+    """So that it is found where it lies inside of another message."""
+    pool = descriptor_pool.Default()
+    try:
+        pool.FindMessageTypeByName(_NAME)
+    except KeyError:
+        pool.AddSerializedFile(_file().SerializeToString())

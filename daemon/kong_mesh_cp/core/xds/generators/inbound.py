@@ -55,6 +55,7 @@ class _Plan:
     confs: Confs
     terms: HttpTerms
     redirected: bool
+    apart: bool  # the application is called from an address of its own
     mode: MtlsMode | None  # None: the mesh has no mTLS
     older: OlderPermission | None
 
@@ -95,7 +96,8 @@ def _plan(
     confs = tuple(matched.of_type(each.policy_type).inbound(listener) for each in EFFECTS)
     authority = view.world.authority
     mode = None if authority is None else authority.mode
-    return _Plan(facts, place, confs, view.http_terms, view.takes_all_traffic, mode, older)
+    redirected, apart = view.is_redirected, view.takes_all_traffic
+    return _Plan(facts, place, confs, view.http_terms, redirected, apart, mode, older)
 
 
 def _cluster(name: str, *sharing: _Plan) -> Message:
@@ -109,10 +111,9 @@ def _cluster(name: str, *sharing: _Plan) -> Message:
     if protocol in HTTP_LIKE:
         draft.http.common_http_protocol_options.idle_timeout.CopyFrom(duration(IDLE))
         draft.speak(protocol)
-    if last.redirected and address not in ("127.0.0.1", "::1"):
-        # From an address of its own, so that it is not redirected to the proxy again.
-        source = draft.message.upstream_bind_config.source_address
-        source.address, source.port_value = "::6" if ":" in address else "127.0.0.6", 0
+    if last.apart and address not in ("127.0.0.1", "::1"):
+        # So that it is not redirected to the proxy again.
+        draft.connect_from("::6" if ":" in address else "127.0.0.6")
     for index, effect in enumerate(EFFECTS):
         for plan in sharing:
             if effect.inbound_cluster is not None:

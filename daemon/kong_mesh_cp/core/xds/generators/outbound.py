@@ -94,7 +94,7 @@ def outbounds(
     for target in targets:
         name = outbound_listener(target.address, target.port)
         try:
-            plan = _plan(view, target, matched)
+            plan = _plan(view, target, matched, draft)
         except WRONG_INPUT as error:
             draft.complain(name, error)
             continue
@@ -103,7 +103,7 @@ def outbounds(
     for tags in wanted:
         name = service_cluster(dict(tags))
         try:
-            destination = _destination(view, tags, matched)
+            destination = _destination(view, tags, matched, draft)
         except WRONG_INPUT as error:
             draft.complain(name, error)
             continue
@@ -114,8 +114,8 @@ def outbounds(
             draft.trusted.add(view.world.name)
 
 
-def _plan(view: ProxyView, target: OutboundTarget, matched: Matched) -> _Plan:
-    facts, confs = _about(view, target.service, matched)
+def _plan(view: ProxyView, target: OutboundTarget, matched: Matched, draft: Draft) -> _Plan:
+    facts, confs = _about(view, target.service, matched, draft)
     http_conf = matched.of_type(HTTP_ROUTE).service(target.service).conf
     tcp_conf = matched.of_type(TCP_ROUTE).service(target.service).conf
     routes: tuple[Route, ...] = ()
@@ -123,18 +123,18 @@ def _plan(view: ProxyView, target: OutboundTarget, matched: Matched) -> _Plan:
     world = view.world
     if facts.protocol in HTTP_LIKE and (tcp_conf is None or http_conf is not None):
         routes = http_routes(
-            http_conf, target.tags, lambda service: world.protocol(service) in HTTP_LIKE
+            http_conf, target.tags, lambda service: draft.protocol(service, world) in HTTP_LIKE
         )
     else:
         backends = tcp_backends(
-            tcp_conf, target.tags, lambda service: world.protocol(service) not in NOT_CARRIED
+            tcp_conf, target.tags, lambda service: draft.protocol(service, world) not in NOT_CARRIED
         )
     return _Plan(
         target,
         facts,
         confs,
         view.http_terms,
-        view.takes_all_traffic,
+        view.is_redirected,
         http_conf if routes else None,
         routes,
         backends,
@@ -148,16 +148,18 @@ def endpoints_of_cluster(world: MeshWorld, tags: TagPairs) -> tuple[Endpoint, ..
     return found if len(wanted) == 1 else tuple(each for each in found if wanted <= set(each.tags))
 
 
-def _about(view: ProxyView, service: str, matched: Matched) -> tuple[OutboundFacts, Confs]:
+def _about(
+    view: ProxyView, service: str, matched: Matched, draft: Draft
+) -> tuple[OutboundFacts, Confs]:
     facts = OutboundFacts(
-        mesh=view.world.name, service=service, protocol=view.world.protocol(service)
+        mesh=view.world.name, service=service, protocol=draft.protocol(service, view.world)
     )
     return facts, tuple(matched.of_type(each.policy_type).service(service) for each in EFFECTS)
 
 
-def _destination(view: ProxyView, tags: TagPairs, matched: Matched) -> _Destination:
+def _destination(view: ProxyView, tags: TagPairs, matched: Matched, draft: Draft) -> _Destination:
     service = dict(tags)[SERVICE]
-    facts, confs = _about(view, service, matched)
+    facts, confs = _about(view, service, matched, draft)
     return _Destination(facts, tags, confs, secured=is_secured(view.world, service))
 
 

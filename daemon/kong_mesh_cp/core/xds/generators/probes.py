@@ -57,7 +57,7 @@ def probes(view: ProxyView, draft: Draft) -> None:
             for each in found.endpoints
         ),
         ipv6=view.metadata.ipv6,
-        redirected=view.takes_all_traffic,
+        redirected=view.is_redirected,
     )
     draft.add(LISTENER, PROBES, _listener, plan)
 

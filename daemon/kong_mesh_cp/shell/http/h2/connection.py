@@ -284,18 +284,16 @@ class Connection:
 
     async def _serve(self, exchange: Exchange) -> None:
         service = self._service
-        try:
+        with DefectsLogged("a handler of the control plane"), suppress(PeerGoneError):
             if self._refusal is not None:
                 respond(exchange, service.http, self._refusal)
+                self._leave()
             elif (handler := service.special(exchange)) is not None:
                 await handler(exchange)
             else:
                 await answer_plain_request(exchange, service.http)
-        except PeerGoneError:
-            pass
-        finally:
-            if not exchange.ends:
-                exchange.reset(ErrorCode.INTERNAL_ERROR)
+        if not exchange.ends:
+            exchange.reset(ErrorCode.INTERNAL_ERROR)
 
     def _ready_all(self) -> None:
         for exchange in self._exchanges.values():
@@ -341,9 +339,10 @@ class Connection:
 
     def _fail(self, code: ErrorCode, message: str) -> None:
         """The peer has broken the protocol, or the peace."""
-        log.debug("http2-error: %s: %s", self.peer.address, message)
-        self._say_goodbye(code)
-        self._end()
+        if not self._over:
+            log.debug("http2-error: %s: %s", self.peer.address, message)
+            self._say_goodbye(code)
+            self._end()
 
     def _say_goodbye(self, code: ErrorCode) -> None:
         self._output.add_frame(goaway(self._machine.highest_inbound_stream_id, code))

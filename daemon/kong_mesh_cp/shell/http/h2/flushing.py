@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Protocol
 
 import trio
 
+from kong_mesh_cp.shell.http.defects import DefectsLogged
 from kong_mesh_cp.shell.http.h2.bounds import FLUSHES_AT_ONCE
-
-log = logging.getLogger(__name__)
 
 
 class Flushed(Protocol):
@@ -43,10 +41,8 @@ class Flushing:
         self._asked = False
         for connection in list(self._waiting)[:FLUSHES_AT_ONCE]:
             del self._waiting[connection]
-            try:
+            # An error here would end the loop itself.
+            with DefectsLogged("a connection of the control plane"):
                 connection.flush()
-            except Exception:
-                # An error here would end the loop itself.
-                log.exception("request-failed: a connection of the control plane has a defect")
         if self._waiting:
             self._ask()

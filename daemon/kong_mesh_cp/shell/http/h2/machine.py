@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 from typing import TYPE_CHECKING
 
 from kong_mesh_cp.core.lazy_import import lazy_import
@@ -32,6 +33,8 @@ def _kind() -> type[connection.H2Connection]:
 
 @functools.cache
 def _config() -> config.H2Configuration:
+    # It would log every header, tokens among them.
+    logging.getLogger("hpack").setLevel(logging.WARNING)
     return config.H2Configuration(
         client_side=False,
         header_encoding=None,

@@ -24,10 +24,10 @@ async def answer_plain_request(exchange: Exchange, service: Service) -> None:
     """Read the request, ask the handler, send its answer."""
     with exchange.scope:
         try:
-            response = await _response(exchange, service)
+            await _answer(exchange, service)
         except RequestError as fault:
             response = service.error_body(fault.status, fault.code, fault.message)
-        respond(exchange, service, response)
+            respond(exchange, service, response)
 
 
 def respond(exchange: Exchange, service: Service, response: Response) -> None:
@@ -47,7 +47,7 @@ def respond(exchange: Exchange, service: Service, response: Response) -> None:
     exchange.finish()
 
 
-async def _response(exchange: Exchange, service: Service) -> Response:
+async def _answer(exchange: Exchange, service: Service) -> None:
     limits = service.limits
     request = _head_of(exchange.head, exchange, service)
     with trio.move_on_after(limits.request_seconds) as arriving:
@@ -60,11 +60,12 @@ async def _response(exchange: Exchange, service: Service) -> Response:
         DefectsLogged("a handler of the control plane"),
     ):
         answer = await service.handler(request)
-        if not isinstance(answer, StreamingResponse):
-            return answer
-        # What stays open over HTTP/2 is a call.
-        answer.released()
-        return service.error_body(505, "http-version", "this is answered over HTTP/1.1 only")
+        if isinstance(answer, StreamingResponse):
+            answer.released()  # what stays open over HTTP/2 is a call
+            message = "this is answered over HTTP/1.1 only"
+            answer = service.error_body(505, "http-version", message)
+        respond(exchange, service, answer)
+        return
     if not answering.cancelled_caught:
         message = "the control plane failed on this request; its log says why"
         raise RequestError(500, "internal-error", message)

@@ -20,8 +20,9 @@ from kong_mesh_cp.shell.http.routing import Route
 from kong_mesh_cp.shell.rest_api.large_answers import LargeAnswers
 from kong_mesh_cp.shell.rest_api.openapi import inspection_operations as abouts
 from kong_mesh_cp.shell.rest_api.responding import Answer, json_response, responding
+from kong_mesh_cp.shell.rest_api.routes.inspection_routes import TRUE
 from kong_mesh_cp.shell.rest_api.users import Authenticate
-from kong_mesh_cp.usecases.inspection.envoy_admin import EnvoyAdmin
+from kong_mesh_cp.usecases.inspection.envoy_admin import EnvoyAdmin, Question
 from kong_mesh_cp.usecases.inspection.insight_views import InsightViews
 from kong_mesh_cp.usecases.inspection.inspected_types import ATTACHED, GATEWAY, GATEWAY_ROUTE
 
@@ -95,7 +96,15 @@ class AttachmentRoutes:
     def _admin(self, type_name: str, view: View) -> Answer:
         async def ask(user: User, request: Request) -> Response:
             mesh, name = request.captured.get("mesh", ""), request.captured["name"]
-            await self.admin.ask(user, type_name, mesh, name, view)
+            question = Question(
+                view=view,
+                include_endpoints=request.query.get("include_eds") in TRUE,
+                as_json=request.query.get("format") == "json",
+            )
+            async with self.large.turn(user, request.peer):
+                told = await self.admin.ask(user, type_name, mesh, name, question)
+            content_type = "application/json" if told.is_json else "text/plain"
+            return Response(200, told.body, content_type)
 
         return ask
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.identity.users import User
@@ -25,7 +25,6 @@ from kong_mesh_cp.shell.rest_api.list_queries import (
     service_types,
 )
 from kong_mesh_cp.shell.rest_api.openapi import inspection_operations as abouts
-from kong_mesh_cp.shell.rest_api.problem import kuma_error
 from kong_mesh_cp.shell.rest_api.responding import Answer, json_response, responding, shown_list
 from kong_mesh_cp.shell.rest_api.users import Authenticate
 from kong_mesh_cp.usecases.inspection.insight_views import InsightViews
@@ -39,6 +38,7 @@ from kong_mesh_cp.usecases.resources.resource_refusals import (
 )
 
 if TYPE_CHECKING:
+    from kong_mesh_cp.usecases.data_plane.proxy_configurations import ProxyConfigurations
     from kong_mesh_cp.usecases.inspection.policy_inspector import PolicyInspector
 
 _SERVICES = {
@@ -47,16 +47,17 @@ _SERVICES = {
 }
 _NO_SERVICE = f'only "{",".join(_SERVICES)}" are available for inspection'
 
-# What Go reads as true or false; nothing is false too.
-_TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
+TRUE: Final = frozenset({"1", "t", "T", "TRUE", "true", "True"})  # what Go reads as that
+# Nothing is false, too.
 _FALSE = frozenset({None, "", "0", "f", "F", "FALSE", "false", "False"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InspectionRoutes:
-    """`inspecting` is made when it is needed: much is imported for it."""
+    """`inspecting`, `configurations` are made when they are needed: much is imported for them."""
 
     inspecting: Callable[[], Awaitable[PolicyInspector]]
+    configurations: Callable[[], Awaitable[ProxyConfigurations]]
     insights: InsightViews
     authenticate: Authenticate
     deployment: Deployment
@@ -100,17 +101,19 @@ class InspectionRoutes:
             return await json_response(await inspecting.dataplane_rules(user, mesh, name))
 
     async def _config(self, user: User, request: Request) -> Response:
-        """Judged, but not answered: nothing here makes configurations of proxies yet."""
-        if request.query.get("shadow") not in _TRUE | _FALSE:
+        shadow = request.query.get("shadow")
+        if shadow not in TRUE | _FALSE:
             raise unreadable("bad request: unsupported value for query parameter 'shadow'")
         include = request.query.get("include")
         if include and set(include.split(",")) != {"diff"}:
             raise unreadable("bad request: unsupported value for query parameter 'include'")
         mesh, name = request.captured["mesh"], request.captured["name"]
-        inspecting = await self.inspecting()
-        await inspecting.require_dataplane(user, mesh, name)
-        detail = "this version makes no configurations of proxies"
-        return Response(501, kuma_error(501, "Not implemented", detail))
+        configurations = await self.configurations()
+        async with self.large.turn(user, request.peer):
+            answer = await configurations.of(
+                user, mesh, name, shadow=shadow in TRUE, diff=bool(include)
+            )
+            return await json_response(answer)
 
     async def _gateway_rules(self, user: User, request: Request) -> Response:
         mesh, name = request.captured["mesh"], request.captured["name"]

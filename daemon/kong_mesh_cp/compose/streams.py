@@ -1,0 +1,51 @@
+"""Wires the streams of proxies; imported with the first of them."""
+
+from __future__ import annotations
+
+from kong_mesh_cp.compose.control_plane import ControlPlane
+from kong_mesh_cp.core.admission.decision import NO_PROXIES_JOIN_GLOBAL
+from kong_mesh_cp.core.identity.refusal_bounds import STREAMS
+from kong_mesh_cp.settings.model import Settings
+from kong_mesh_cp.shell.host import clocks
+from kong_mesh_cp.usecases.data_plane.joining import Joining, ReadText
+from kong_mesh_cp.usecases.data_plane.stream_metrics import StreamMetrics
+from kong_mesh_cp.usecases.data_plane.stream_ports import Configuring, ProxyVerifier
+from kong_mesh_cp.usecases.data_plane.streams import Cause, Streams, StreamTerms
+from kong_mesh_cp.usecases.identity.auditing import Refusals
+
+
+def streams_of(
+    plane: ControlPlane,
+    settings: Settings,
+    *,
+    verifier: ProxyVerifier,
+    publishing: Configuring,
+    read_text: ReadText,
+    cause: Cause,
+) -> tuple[Streams, Joining]:
+    """The streams, and what lets proxies in, which bootstraps ask as well (`seat_refusal`)."""
+    joining = Joining(
+        zone=settings.multizone.zone.name,
+        seating=plane.seating,
+        presence=plane.presence,
+        meshes=plane.meshes,
+        store=plane.replica.store,
+        verifier=verifier,
+        read_text=read_text,
+        closed=NO_PROXIES_JOIN_GLOBAL if settings.mode == "global" else None,
+    )
+    metrics, refusals = StreamMetrics(), Refusals(STREAMS, clocks.boot_clock)
+    streams = Streams(
+        joining,
+        plane.seating,
+        publishing,
+        wall_clock=clocks.wall_clock,
+        may_be_told=refusals.may_be_told,
+        terms=StreamTerms(nack_backoff_seconds=settings.xds_server.nack_backoff.total_seconds()),
+        metrics=metrics,
+        cause=cause,
+    )
+    before = plane.more_metrics
+    plane.more_metrics = lambda: (*before(), *metrics.families(streams.connected))
+    plane.stream_refusals = refusals
+    return streams, joining

@@ -1,0 +1,19 @@
+"""Envoy's messages as JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from google.protobuf import any_pb2, descriptor_pool, json_format, message_factory
+
+from kong_mesh_cp.core.xds.envoy.kafka import make_known
+
+
+def json_of_packed(packed: bytes) -> dict[str, Any]:
+    """The message in a serialized `Any`, with all that is in it."""
+    make_known()
+    found = any_pb2.Any.FromString(packed)
+    name = found.type_url.rpartition("/")[2]
+    descriptor = descriptor_pool.Default().FindMessageTypeByName(name)
+    message = message_factory.GetMessageClass(descriptor).FromString(found.value)
+    return json_format.MessageToDict(message)

@@ -1,0 +1,1 @@
+"""Envoy's admin API, over the admin listeners of proxies."""
