@@ -14,12 +14,12 @@ import pytest
 import yaml
 
 from kong_mesh_cp.compose.resources import Resources
+from kong_mesh_cp.core.formats.yaml_text import yaml_text
 from kong_mesh_cp.core.resources.registry import TYPES
 from kong_mesh_cp.settings.loading import load
 from kong_mesh_cp.shell.http.routing import Route
 from kong_mesh_cp.shell.rest_api.handler import Index, RestApi
 from kong_mesh_cp.shell.rest_api.openapi.document import openapi_document
-from kong_mesh_cp.core.formats.yaml_text import yaml_text
 from kong_mesh_cp.usecases.following.replica import Replica
 from kong_mesh_cp.usecases.license.reload_outcome import ReloadOutcome, ReloadResult
 from kong_mesh_cp.usecases.resources.kinds import KINDS

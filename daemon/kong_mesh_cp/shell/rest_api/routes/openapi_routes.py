@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import trio
 
 from kong_mesh_cp.core.formats.json_text import json_text
+from kong_mesh_cp.core.formats.yaml_text import yaml_text
 from kong_mesh_cp.core.lazy_import import lazy_import
 from kong_mesh_cp.shell.http.messages import Handler, Request, Response
 from kong_mesh_cp.shell.http.operations import JSON, Operation
 from kong_mesh_cp.shell.http.routing import Route
-from kong_mesh_cp.core.formats.yaml_text import yaml_text
 
 if TYPE_CHECKING:
     from kong_mesh_cp.shell.rest_api.openapi import document
