@@ -109,6 +109,10 @@ async def _body(exchange: Exchange, service: Service, request: Request) -> bytes
     size = int(length) if length.isdecimal() and length.isascii() else 0
     if size > most:
         raise _too_large(most)
+    if (expectation := request.headers.get("expect")) is not None:
+        if expectation.lower() != "100-continue":
+            raise RequestError(417, "unknown-expectation", "only 100-continue can be expected")
+        exchange.ask_for_body()
     size = 0
     while piece := await exchange.receive(kept=size):
         size += len(piece)
