@@ -151,7 +151,8 @@ async def test_what_a_proxy_brings_has_its_own_name() -> None:
         told = node("backend-1", brings=sidecar("backend-2"))
 
         assert await text_for(plane, told, await token(plane.desk)) == (
-            "proxyId {default backend-1} does not match proxy resource {default backend-2}"
+            "proxyId {default backend-1} does not match proxy resource {Dataplane default backend-2 "
+            "0001-01-01 00:00:00 +0000 UTC 0001-01-01 00:00:00 +0000 UTC map[]}"
         )
 
 
