@@ -66,7 +66,7 @@ class DataPlane:
         certificates.changed = lambda proxy: publishing.touch(proxy.mesh, proxy.name)
         certificates.mesh_changed = publishing.touch
         self._publishing = publishing
-        streams, self.joining = streams_of(
+        streams = streams_of(
             plane,
             settings,
             verifier=verifier,

@@ -135,10 +135,6 @@ class Joining:
         self._closed = closed
         self._takeovers = Takeovers()
 
-    async def seat_refusal(self, mesh: str, name: str, kind: ProxyKind) -> Refused | None:
-        """What the license or a quota would say to this proxy now. Takes nothing."""
-        return await self._seating.refusal_of(SeatId(self._zone, mesh, name), kind, Door.STREAM)
-
     async def join(self, node: NodeTold | None, arrival: Arrival) -> Joined:
         """Take the seat, and register what the proxy brings.
 
