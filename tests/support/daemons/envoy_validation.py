@@ -56,16 +56,8 @@ def complaint(binary: Path, folder: Path, snapshot: Snapshot) -> str:
     }
     file = folder / "envoy.json"
     file.write_text(json.dumps(bootstrap))
-    command = [
-        binary,
-        "--mode",
-        "validate",
-        "-c",
-        file,
-        "--disable-hot-restart",
-        "--concurrency",
-        "1",
-    ]
+    quietly = ("--mode", "validate", "--disable-hot-restart", "--concurrency", "1")
+    command = [str(binary), *quietly, "-c", str(file)]
     ran = subprocess.run(command, capture_output=True, text=True, timeout=HANG_SECONDS, check=False)
     return "" if ran.returncode == 0 else ran.stderr + ran.stdout
 
