@@ -13,9 +13,9 @@ from kong_mesh_cp.core.discovery.snapshots import Resource, Snapshot
 from kong_mesh_cp.core.discovery.type_order import CLUSTERS, SECRETS
 from kong_mesh_cp.core.insights.certificate_facts import CertificateFacts
 from kong_mesh_cp.usecases.ports.resource_store import Put
+from support.data_plane.proxy_streams import Plane, Proxy, clusters, joined, newcomer, open_plane
 from support.fakes.admission import NOON, seat
 from support.fakes.attending import apply, document, settled, sidecar, subscriptions
-from support.fakes.streams import Plane, Proxy, clusters, joined, newcomer, open_plane
 
 SHOWN_SECONDS = 10
 BEAT_SECONDS = 150  # half of the idle timeout
