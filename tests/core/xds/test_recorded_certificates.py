@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from support.daemons.envoy_validation import complaint, envoy
+from support.suites.envoy_validation import complaint, envoy
 from support.suites.recorded_proxies import cases, differences, generated
 
 
