@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.discovery.snapshots import Resource
 from kong_mesh_cp.core.formats.durations import SECOND
+from kong_mesh_cp.core.meshes.spiffe import server_name
 from kong_mesh_cp.core.policy.rules.policy import HTTP_ROUTE, TCP_ROUTE
 from kong_mesh_cp.core.resources.kinds.mesh import MtlsMode
 from kong_mesh_cp.core.resources.tags import SERVICE
@@ -50,7 +51,6 @@ from kong_mesh_cp.core.xds.routing import (
     match_of,
     tcp_backends,
 )
-from kong_mesh_cp.core.xds.spiffe import server_name
 from kong_mesh_cp.core.xds.world import Endpoint, MeshWorld, TagPairs
 
 CONNECT: Final = 5 * SECOND
