@@ -16,7 +16,7 @@ from kong_mesh_cp.core.xds.node_metadata import ProxyMetadata
 from kong_mesh_cp.usecases.data_plane.connected_proxy import ConnectedProxy
 from kong_mesh_cp.usecases.data_plane.publishing import Publishing
 from kong_mesh_cp.usecases.data_plane.stream_ports import Configuring, Watching
-from support.fakes.streams import FakePublishing, clusters
+from support.data_plane.proxy_streams import FakePublishing, clusters
 
 pytestmark = pytest.mark.usefixtures("autojump_clock")
 

@@ -41,6 +41,7 @@ from kong_mesh_cp.usecases.admission.proxy_directory import ProxyDirectory
 from kong_mesh_cp.usecases.admission.seat_recording import SeatRecorder
 from kong_mesh_cp.usecases.admission.seating import Seating
 from kong_mesh_cp.usecases.admission.shared_seats import SharedSeats
+from kong_mesh_cp.usecases.data_plane.authentication import ProxyAuthentication
 from kong_mesh_cp.usecases.following.replica import Replica
 from kong_mesh_cp.usecases.identity.auditing import Refusals
 from kong_mesh_cp.usecases.license.holder import LicenseHolder
@@ -85,6 +86,8 @@ class ControlPlane:
     shared: SharedSeats | None = None
     # Of proxies on streams, which are loaded with the first of them.
     stream_refusals: Refusals | None = None
+    bootstrap_refusals: Refusals | None = None
+    proxies: ProxyAuthentication | None = None  # from when the API serves
     more_metrics: Callable[[], Sequence[MetricFamily]] = tuple
     # Every listener serves, what a start makes is there, and the stop was not asked for.
     serving: bool = False
@@ -126,8 +129,9 @@ class ControlPlane:
         """Of refusals that had no line of their own."""
         self.refusals.tell_untold(at_once=at_once)
         self.admission_refusals.tell_untold(at_once=at_once)
-        if self.stream_refusals is not None:
-            self.stream_refusals.tell_untold(at_once=at_once)
+        for refusals in (self.stream_refusals, self.bootstrap_refusals):
+            if refusals is not None:
+                refusals.tell_untold(at_once=at_once)
 
     @property
     def ready(self) -> bool:

@@ -25,11 +25,13 @@ from kong_mesh_cp.shell.host.authority_files import read_authority_file
 from kong_mesh_cp.shell.host.leaf_signing import sign_leaf
 from kong_mesh_cp.usecases.data_plane.admin_authority import AdminAuthority
 from kong_mesh_cp.usecases.data_plane.connected_proxy import ConnectedProxy
+from kong_mesh_cp.usecases.data_plane.full_pass import FullPass
 from kong_mesh_cp.usecases.data_plane.generating import SidecarGenerator
 from kong_mesh_cp.usecases.data_plane.health import HealthStreams
 from kong_mesh_cp.usecases.data_plane.mesh_authorities import AuthoritiesInForce
 from kong_mesh_cp.usecases.data_plane.proxy_credentials import ProxyCredentials
 from kong_mesh_cp.usecases.data_plane.publishing import Publishing
+from kong_mesh_cp.usecases.data_plane.publishing_metrics import publishing_metrics
 from kong_mesh_cp.usecases.data_plane.stream_ports import ProxyVerifier
 from kong_mesh_cp.usecases.data_plane.workload_certificates import WorkloadCertificates
 from kong_mesh_cp.usecases.data_plane.worlds import Worlds
@@ -79,7 +81,14 @@ class DataPlane:
             ),
             **_health_methods(store, settings, verifier),
         }
-        self.background: Sequence[Task] = (worlds.run, publishing.run, credentials.run)
+        self.background: Sequence[Task] = (
+            worlds.run,
+            publishing.run,
+            FullPass(worlds, publishing).run,
+            credentials.run,
+        )
+        before = plane.more_metrics
+        plane.more_metrics = lambda: (*before(), *publishing_metrics(publishing))
 
     def _connected(self) -> list[ConnectedProxy]:
         return [

@@ -1,4 +1,4 @@
-"""The certificate of the HTTPS listener: configured, found or made, and renewed while it serves."""
+"""The certificates of servers with TLS: configured, found or made, and renewed while they serve."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import logging
 import ssl
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from kong_mesh_cp.shell.host.certificates import (
     Pair,
     Terms,
     make_pair,
+    names_in,
     read_authorities,
     read_certificates,
     read_pem,
@@ -61,6 +63,80 @@ class _Files:
         return PemFile(str(path), setting, read_pem(path, setting=setting), self.remedy)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TlsServer:
+    """One server that speaks TLS, as the settings have it."""
+
+    section: str  # of the settings
+    says: str  # how lines of the log call it
+    certificate: Path | None
+    key: Path | None
+    terms: Terms  # but for the authorities of clients
+    authorities_file: Path | None = None
+    authorities_folder: Path | None = None
+
+    def files(self, settings: Settings) -> _Files | None:
+        """The server's own pair, else that of all; the settings are complete or absent."""
+        general = settings.general
+        for section, certificate, key in (
+            (self.section, self.certificate, self.key),
+            ("general", general.tls_cert_file, general.tls_key_file),
+        ):
+            if certificate is not None and key is not None:
+                return _Files(
+                    certificate,
+                    key,
+                    f"{section}.tlsCertFile",
+                    f"{section}.tlsKeyFile",
+                    f"Put a certificate with its key into the files of {section}.tlsCertFile and "
+                    "tlsKeyFile, in PEM.",
+                )
+        return None
+
+
+def api_server(settings: Settings) -> TlsServer:
+    api, general = settings.api_server, settings.general
+    return TlsServer(
+        section="apiServer.https",
+        says="HTTPS",
+        certificate=api.https.tls_cert_file,
+        key=api.https.tls_key_file,
+        terms=Terms(
+            version_min=general.tls_min_version,
+            version_max=general.tls_max_version,
+            cipher_suites=general.tls_cipher_suites,
+            client_certificate_required=api.https.require_client_cert,
+        ),
+        authorities_file=api.https.tls_ca_file,
+        authorities_folder=api.auth.client_certs_dir,
+    )
+
+
+def dp_server(settings: Settings) -> TlsServer:
+    """The one for proxies. What it says of TLS itself wins over what all servers share."""
+    own, general = settings.dp_server, settings.general
+    return TlsServer(
+        section="dpServer",
+        says="the server for proxies",
+        certificate=own.tls_cert_file,
+        key=own.tls_key_file,
+        terms=Terms(
+            version_min=own.tls_min_version or general.tls_min_version,
+            version_max=own.tls_max_version or general.tls_max_version,
+            cipher_suites=own.tls_cipher_suites or general.tls_cipher_suites,
+        ),
+    )
+
+
+@dataclass(slots=True)
+class OwnPair:
+    """What is made here where nothing is configured: one for all servers."""
+
+    files: _Files | None  # None: it is to leave no trace
+    in_memory: Pair | None = None  # then it is here
+    making: trio.Lock = field(default_factory=trio.Lock)
+
+
 @dataclass(frozen=True, slots=True)
 class _Content:
     pair: Pair
@@ -76,18 +152,29 @@ class _Judged:
 
 
 class Https:
-    """What the HTTPS listener shows to its clients and asks of them."""
+    """What a server with TLS shows to its clients and asks of them."""
 
-    def __init__(self, settings: Settings, *, wall_clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        wall_clock: Callable[[], datetime],
+        server: TlsServer | None = None,
+        own: OwnPair | None = None,
+        beside: Https | None = None,
+    ) -> None:
         """Read what is there: nothing is made, and there is nothing to wait for.
 
-        Raises: ConfigurationError about files that were configured, or made earlier.
+        `own` is shared with `beside`, another server: of a pair that both have, that one tells the
+        log. Raises: ConfigurationError about files that were configured, or made earlier.
         """
-        self._settings = settings
+        self._server = server or api_server(settings)
         self._wall_clock = wall_clock
-        self._configured = _configured(settings)
-        self._own = _own(settings)
-        self._made_in_memory: Pair | None = None  # where there is no place to keep it
+        self._configured = self._server.files(settings)
+        self._made = own or own_pair(settings)
+        self._own = self._made.files
+        self._tells = beside is None or beside._configured != self._configured  # noqa: SLF001
+        self._names: tuple[Pair, tuple[str, ...]] | None = None
         self._seen: tuple[object, ...] = ()
         self.refusal: ConfigurationError | None = None  # of a start, for what the files hold now
         self._in_force = self._judged()
@@ -99,11 +186,29 @@ class Https:
         assert self._in_force is not None  # noqa: S101 — the listener serves after `provide`
         return self._in_force.context
 
+    def chain(self) -> bytes:
+        """The certificates in PEM, the server's own first. Not before `provide`."""
+        assert self._in_force is not None  # noqa: S101 — as above
+        return b"\n".join(each.strip() for each in self._in_force.content.pair.chain) + b"\n"
+
+    def names(self) -> tuple[str, ...]:
+        """The hosts and addresses that the certificate is for. Not before `provide`."""
+        assert self._in_force is not None  # noqa: S101 — as above
+        pair = self._in_force.content.pair
+        if self._names is None or self._names[0] is not pair:
+            self._names = (pair, names_in(pair.chain[0]))
+        return self._names[1]
+
     async def provide(self) -> None:
         """Make a certificate if there is none. Raises: StateError if it cannot be kept."""
-        if self._in_force is None:
-            content = await trio.to_thread.run_sync(self._make)
-            self._in_force = _Judged(content, self._put_into_force(content))
+        async with self._made.making:
+            if self._in_force is None:  # and another server may have made one meanwhile
+                self._in_force = self._judged()
+            if self._in_force is None:
+                content = await trio.to_thread.run_sync(self._make)
+                self._in_force = _Judged(content, self._put_into_force(content))
+        if not self._tells:
+            return
         pair = self._in_force.content.pair
         self._warn_of_exposure()
         unfit = await trio.to_thread.run_sync(self._unfit, pair)
@@ -134,11 +239,12 @@ class Https:
         if judged is None:
             return
         self._in_force = judged
-        log.info("tls-certificate-renewed: %s", judged.content.pair.source)
-        self._warn_of_exposure()
+        if self._tells:
+            log.info("tls-certificate-renewed: %s", judged.content.pair.source)
+            self._warn_of_exposure()
 
     def _complain(self, line: str) -> None:
-        if line != self._complaint:
+        if line != self._complaint and self._tells:
             log.error("%s The certificate of before stays in force.", line)
         self._complaint = line
 
@@ -153,7 +259,7 @@ class Https:
         self.refusal = None
         assert before is not None  # noqa: S101 — renewed is what `provide` has provided
         if judged is None:
-            raise _gone(self._own)
+            raise _gone(self._own, self._server.says)
         if judged.content == before.content:
             return None
         unfit = self._unfit(judged.content.pair)
@@ -171,7 +277,7 @@ class Https:
         if files is None and self._own is not None:
             made = _holds(self._own.certificate) and _holds(self._own.key)
             files = self._own if made else None
-        pair = self._made_in_memory if files is None else files.read()
+        pair = self._made.in_memory if files is None else files.read()
         if pair is None:
             return None
         content = _Content(pair, authorities)
@@ -179,12 +285,11 @@ class Https:
 
     def _sight(self) -> tuple[object, ...]:
         """How the files look: other whenever reading them could come out differently."""
-        api = self._settings.api_server
         files = self._configured or self._own
         paths = [] if files is None else [files.certificate, files.key]
-        if api.https.tls_ca_file is not None:
-            paths.append(api.https.tls_ca_file)
-        folder = api.auth.client_certs_dir
+        if self._server.authorities_file is not None:
+            paths.append(self._server.authorities_file)
+        folder = self._server.authorities_folder
         if folder is not None:
             paths.append(folder)
             with suppress(OSError):
@@ -193,14 +298,14 @@ class Https:
 
     def _authorities(self) -> bytes | None:
         """Certificates in PEM of which clients' ones have to be; None: clients are not asked."""
-        api = self._settings.api_server
+        server = self._server
         parts: list[bytes] = []
-        if api.https.tls_ca_file is not None:
-            source = "apiServer.https.tlsCaFile"
-            parts += read_authorities(api.https.tls_ca_file, setting=source)
-        if api.auth.client_certs_dir is not None:
+        if server.authorities_file is not None:
+            source = f"{server.section}.tlsCaFile"
+            parts += read_authorities(server.authorities_file, setting=source)
+        if server.authorities_folder is not None:
             parts += read_certificates(
-                api.auth.client_certs_dir, setting="apiServer.auth.clientCertsDir"
+                server.authorities_folder, setting="apiServer.auth.clientCertsDir"
             )
         elif not parts:
             return None
@@ -220,30 +325,23 @@ class Https:
                     f"{error.strerror}",
                     code="tls-certificate-not-kept",
                     hint="Give the directory room and to the user of the daemon, or set "
-                    "apiServer.https.tlsCertFile and tlsKeyFile.",
+                    f"{self._server.section}.tlsCertFile and tlsKeyFile.",
                 ) from None
             pair = self._own.read()
         else:
-            self._made_in_memory = pair
+            self._made.in_memory = pair
         log.info("tls-certificate-made: for %s", ", ".join(names))
         return _Content(pair, self._authorities())
 
     def _put_into_force(self, content: _Content) -> ssl.SSLContext:
-        general = self._settings.general
-        terms = Terms(
-            version_min=general.tls_min_version,
-            version_max=general.tls_max_version,
-            cipher_suites=general.tls_cipher_suites,
-            client_authorities=content.client_authorities,
-            client_certificate_required=self._settings.api_server.https.require_client_cert,
-        )
+        terms = replace(self._server.terms, client_authorities=content.client_authorities)
         return server_context(content.pair, terms)
 
     def _warn_of_exposure(self) -> None:
         files = self._configured or self._own
         exposed = None if files is None else exposure(files.key)
         if exposed is not None:
-            log.warning("tls-key-exposed: the key of HTTPS in %s", exposed)
+            log.warning("tls-key-exposed: the key of %s in %s", self._server.says, exposed)
 
     def _unfit(self, pair: Pair) -> tuple[str, str] | None:
         """Why no client takes the certificate now, with its code; None: not for its term."""
@@ -260,35 +358,18 @@ class Https:
         return None
 
 
-def _configured(settings: Settings) -> _Files | None:
-    """The listener's own pair, else that of all servers; the settings are complete or absent."""
-    https, general = settings.api_server.https, settings.general
-    for section, certificate, key in (
-        ("apiServer.https", https.tls_cert_file, https.tls_key_file),
-        ("general", general.tls_cert_file, general.tls_key_file),
-    ):
-        if certificate is not None and key is not None:
-            return _Files(
-                certificate,
-                key,
-                f"{section}.tlsCertFile",
-                f"{section}.tlsKeyFile",
-                f"Put a certificate with its key into the files of {section}.tlsCertFile and "
-                "tlsKeyFile, in PEM.",
-            )
-    return None
-
-
-def _own(settings: Settings) -> _Files | None:
+def own_pair(settings: Settings) -> OwnPair:
     if settings.store.type == "memory":  # nothing is to outlive the process
-        return None
+        return OwnPair(None)
     folder = settings.general.work_dir
-    return _Files(
-        folder / CERTIFICATE_NAME,
-        folder / KEY_NAME,
-        "kept in general.workDir",
-        "kept in general.workDir",
-        "Remove both files: a new pair is made at the next start.",
+    return OwnPair(
+        _Files(
+            folder / CERTIFICATE_NAME,
+            folder / KEY_NAME,
+            "kept in general.workDir",
+            "kept in general.workDir",
+            "Remove both files: a new pair is made at the next start.",
+        )
     )
 
 
@@ -308,8 +389,8 @@ def _look_of(path: Path) -> tuple[int, ...]:
     return found.st_dev, found.st_ino, found.st_mode, found.st_uid, found.st_size, *times
 
 
-def _gone(own: _Files | None) -> ConfigurationError:
-    where = "of HTTPS" if own is None else f"{printable(own.certificate)} or {printable(own.key)}"
+def _gone(own: _Files | None, says: str) -> ConfigurationError:
+    where = f"of {says}" if own is None else f"{printable(own.certificate)} or {printable(own.key)}"
     return ConfigurationError(
         f"the certificate or the key, {where}, is gone or empty",
         code="tls-certificate-gone",

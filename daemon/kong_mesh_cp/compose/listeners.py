@@ -25,6 +25,7 @@ class Listeners:
     admission_path: str
     api: socket.socket | None
     api_https: socket.socket | None
+    proxies: socket.socket | None
     diagnostics: socket.socket
 
     def addresses(self) -> dict[str, str]:
@@ -34,6 +35,8 @@ class Listeners:
             addresses["api"] = address_of(self.api)
         if self.api_https is not None and _is_open(self.api_https):
             addresses["api-https"] = address_of(self.api_https, "https")
+        if self.proxies is not None and _is_open(self.proxies):
+            addresses["proxies"] = address_of(self.proxies, "https")
         addresses["diagnostics"] = address_of(self.diagnostics)
         return addresses
 
@@ -65,6 +68,11 @@ def open_listeners(settings: Settings, inherited_names: tuple[str, ...]) -> Iter
         if https.enabled:
             api_https = open_tcp(https.interface, https.port, setting="KUMA_API_SERVER_HTTPS_PORT")
             stack.enter_context(api_https)
+        proxies = None
+        if settings.mode != "global":  # no proxy joins there
+            at = settings.dp_server
+            proxies = open_tcp(at.interface, at.port, setting="KUMA_DP_SERVER_PORT")
+            stack.enter_context(proxies)
         diagnostics = open_tcp(
             settings.diagnostics.interface,
             settings.diagnostics.server_port,
@@ -76,6 +84,7 @@ def open_listeners(settings: Settings, inherited_names: tuple[str, ...]) -> Iter
             admission_path=path,
             api=api,
             api_https=api_https,
+            proxies=proxies,
             diagnostics=diagnostics,
         )
 

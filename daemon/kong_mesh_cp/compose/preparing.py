@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kong_mesh_cp.compose.https import Https
+from kong_mesh_cp.compose.https import Https, dp_server, own_pair
 from kong_mesh_cp.compose.state import past
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.errors import ConfigurationError
@@ -70,6 +70,7 @@ class Prepared:
     licensing: LicenseHolder
     herald: LicenseEventRelay
     https: Https | None  # None: not served
+    proxies_tls: Https | None  # likewise, of the server for proxies
     token_trust: TokenTrust | None = None  # where it took files to know it
     banner: bool
     preload: Path | None = None
@@ -119,7 +120,7 @@ def prepare(
         require_free(settings.admission.socket)
     herald = LicenseEventRelay()
     sources = license_sources(loaded, service)
-    https = _https(settings)
+    https, proxies_tls = _tls(settings)
     known = past(settings, service, wait_seconds=settings.store.postgres.wait_seconds, tell=tell)
     for remark in known.remarks:
         log.warning("%s", remark)
@@ -131,6 +132,7 @@ def prepare(
         licensing=_licensing(options, known, sources, herald),
         herald=herald,
         https=https,
+        proxies_tls=proxies_tls,
         token_trust=_token_trust(settings),
         banner=options.banner,
         preload=None if options.preload is None else Path(options.preload),
@@ -159,10 +161,16 @@ def unusable_keys(settings: Settings) -> ConfigurationError | None:
     return None
 
 
-def _https(settings: Settings) -> Https | None:
-    if not settings.api_server.https.enabled:
-        return None
-    return Https(settings, wall_clock=clocks.wall_clock)
+def _tls(settings: Settings) -> tuple[Https | None, Https | None]:
+    """Of the API, and of the server for proxies. Raises: ConfigurationError."""
+    own, clock = own_pair(settings), clocks.wall_clock
+    https = proxies = None
+    if settings.api_server.https.enabled:
+        https = Https(settings, wall_clock=clock, own=own)
+    if settings.mode != "global":
+        server = dp_server(settings)
+        proxies = Https(settings, wall_clock=clock, server=server, own=own, beside=https)
+    return https, proxies
 
 
 def check_start(
@@ -174,7 +182,7 @@ def check_start(
     """
     loaded = load(arguments={"--config-file": options.config_file}, environ=environ)
     settings, sources = loaded.settings, license_sources(loaded, service)
-    _https(settings)
+    _tls(settings)
     _licensing(options, past(settings, service), sources, LicenseEventRelay())
     _token_trust(settings)
 

@@ -42,6 +42,7 @@ from kong_mesh_cp.usecases.admission.proxy_records import ProxyRecords
 from kong_mesh_cp.usecases.admission.proxy_tokens import ProxyTokens
 from kong_mesh_cp.usecases.admission.registrations import Run
 from kong_mesh_cp.usecases.data_plane.admin_authority import AdminAuthority
+from kong_mesh_cp.usecases.data_plane.authentication import ProxyAuthentication
 from kong_mesh_cp.usecases.following.replica import Replica
 from kong_mesh_cp.usecases.inspection.envoy_admin import EnvoyAdmin
 from kong_mesh_cp.usecases.inspection.insight_views import InsightViews
@@ -165,6 +166,11 @@ class Resources:
             ).routes(),
             *self._identity.routes(),
         )
+
+    @property
+    def proxies(self) -> ProxyAuthentication:
+        """What proxies have to show."""
+        return self._identity.proxies
 
     @property
     def key_calls(self) -> KeyCalls:

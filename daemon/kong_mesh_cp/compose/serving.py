@@ -17,6 +17,7 @@ from kong_mesh_cp.compose.preparing import Prepared
 from kong_mesh_cp.compose.state import OpenState, open_state
 from kong_mesh_cp.compose.wings.admission import admission_wing
 from kong_mesh_cp.compose.wings.api import api_limits, api_wing
+from kong_mesh_cp.compose.wings.data_plane import data_plane_wing, dp_server_limits
 from kong_mesh_cp.compose.wings.diagnostics import DIAGNOSTICS_LIMITS, diagnostics_wing
 from kong_mesh_cp.compose.wings.servers import Servers
 from kong_mesh_cp.core.errors import StateError
@@ -96,6 +97,7 @@ class _Run:
         self._wings = (  # in the order of their start
             admission_wing(plane, listeners),
             api_wing(plane, prepared, listeners, state, budgets),
+            data_plane_wing(plane, prepared, listeners, budgets),
             diagnostics_wing(plane, listeners, budgets),
         )
 
@@ -253,10 +255,11 @@ class _Run:
 def places_wanted(settings: Settings) -> int:
     """The descriptors of all places of all listeners, so that none can take those of another.
 
-    A seat may hold its connection and a pidfd, three more listeners have a connection each.
+    A seat may hold its connection and a pidfd, the other listeners have a connection each.
     """
     seats, api = settings.admission.limits.connections, api_limits(settings).connections_max
-    return 2 * seats + 2 * api + DIAGNOSTICS_LIMITS.connections_max
+    proxies = 0 if settings.mode == "global" else dp_server_limits(settings).connections_max
+    return 2 * seats + 2 * api + proxies + DIAGNOSTICS_LIMITS.connections_max
 
 
 def descriptors_beside(settings: Settings) -> int:

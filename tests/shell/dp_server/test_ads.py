@@ -20,8 +20,8 @@ from kong_mesh_cp.core.discovery.type_order import CLUSTERS
 from kong_mesh_cp.shell.dp_server.ads import STATE_OF_THE_WORLD, ads_methods
 from kong_mesh_cp.shell.dp_server.discovery_messages import DeltaCodec, SotwCodec
 from support.daemons.tls_peers import pair
+from support.data_plane.proxy_streams import Plane, node, open_plane, token
 from support.fakes.attending import sidecar, stored
-from support.fakes.streams import Plane, node, open_plane, token
 from support.http2.grpc_peers import serving_grpc
 from support.suites.patience import HANG_SECONDS
 

@@ -149,6 +149,7 @@ class Daemon:
             "KUMA_API_SERVER_HTTPS_INTERFACE": "127.0.0.1",
             "KUMA_API_SERVER_HTTPS_PORT": "0",
             "KUMA_DIAGNOSTICS_SERVER_PORT": "0",
+            "KUMA_DP_SERVER_PORT": "0",
             **(environment or {}),
         }
         self.process: subprocess.Popen[bytes] | None = None

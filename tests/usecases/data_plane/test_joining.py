@@ -8,9 +8,7 @@ from kong_mesh_cp.core.admission.seats import ProxyKind
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.usecases.data_plane.joining import YAML_CHARACTERS_MAX
 from kong_mesh_cp.usecases.data_plane.stream_ports import Ending, NodeTold
-from support.fakes.admission import proxies
-from support.fakes.attending import apply, document, gateway, settled, sidecar, stored
-from support.fakes.streams import (
+from support.data_plane.proxy_streams import (
     Plane,
     Proxy,
     joined,
@@ -20,6 +18,8 @@ from support.fakes.streams import (
     token,
     turned_away,
 )
+from support.fakes.admission import proxies
+from support.fakes.attending import apply, document, gateway, settled, sidecar, stored
 
 pytestmark = pytest.mark.usefixtures("autojump_clock")
 

@@ -14,6 +14,7 @@ from kong_mesh_cp.core.admission.seats import ProxyKind, SeatRecord
 from kong_mesh_cp.usecases.admission.seating import RECLAIM_SECONDS, HeldSeat
 from kong_mesh_cp.usecases.data_plane.stream_ports import Ending
 from kong_mesh_cp.usecases.data_plane.takeovers import PEACE_SECONDS
+from support.data_plane.proxy_streams import Proxy, joined, newcomer, open_plane, turned_away
 from support.fakes.admission import NOON, body, seat, take
 from support.fakes.attending import (
     Connection,
@@ -27,7 +28,6 @@ from support.fakes.attending import (
 )
 from support.fakes.fake_slots import FakeSlots, SharedTable
 from support.fakes.peers import FakePeer
-from support.fakes.streams import Proxy, joined, newcomer, open_plane, turned_away
 
 pytestmark = pytest.mark.usefixtures("autojump_clock")
 

@@ -125,6 +125,7 @@ class _Api:
         self._resources = resources_type(
             prepared.settings, plane.replica, self._sealing, prepared.token_trust
         )
+        plane.proxies = self._resources.proxies
         plane.presence.serve(
             self._resources.admission_services(
                 plane.meshes, plane=plane.plane, instance=plane.instance

@@ -13,14 +13,11 @@ from kong_mesh_cp.core.discovery.delta import DeltaStream
 from kong_mesh_cp.core.discovery.exchanges import Response
 from kong_mesh_cp.core.discovery.ordered_stream import OrderedStream
 from kong_mesh_cp.core.discovery.sotw import SotwStream
+from kong_mesh_cp.shell.dp_server.methods import DELTA, STATE_OF_THE_WORLD
 from kong_mesh_cp.shell.grpc.calls import Call, Method
 from kong_mesh_cp.shell.grpc.status import GrpcError, Status
 from kong_mesh_cp.usecases.data_plane.stream_ports import Ending, Received, StreamEndedError
 from kong_mesh_cp.usecases.data_plane.streams import Streams
-
-SERVICE: Final = "/envoy.service.discovery.v3.AggregatedDiscoveryService"
-STATE_OF_THE_WORLD: Final = f"{SERVICE}/StreamAggregatedResources"
-DELTA: Final = f"{SERVICE}/DeltaAggregatedResources"
 
 _AUTHORIZATION: Final = "authorization"
 STATUSES: Final[Mapping[Ending, Status]] = {

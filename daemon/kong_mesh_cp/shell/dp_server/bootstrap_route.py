@@ -44,7 +44,7 @@ class BootstrapRoute:
     """The handler of the path."""
 
     def __init__(self, bootstrapping: Bootstrapping, may_be_told: Callable[[str], bool]) -> None:
-        """`may_be_told`: whether the log has room for another line of this code."""
+        """`may_be_told`: whether the log has room for another line about this client."""
         self._bootstrapping = bootstrapping
         self._may_be_told = may_be_told
 
@@ -52,22 +52,24 @@ class BootstrapRoute:
         try:
             asked = read_bootstrap_request(request.body)
         except NoBootstrapRequestError as error:
-            return self._refused(400, "", "bootstrap-unreadable", "a proxy", str(error))
+            return self._refused(request, 400, "", f"bootstrap-unreadable: {error}")
         try:
             made = await self._bootstrapping.bootstrap(asked, _host_of(request))
         except BootstrapRefusedError as error:
-            status = _STATUSES[error.reason]
-            return self._refused(status, error.text, error.code, asked.node_id, error.message)
+            said = f"{error.code}: {asked.node_id}: {error.message}"
+            return self._refused(request, _STATUSES[error.reason], error.text, said)
         except StateError as error:
             return Response(500, content_type="", failure=error)
         if request.headers.get("accept") == JSON:
             return Response(200, _json(made), JSON)
         return Response(200, yaml_text(made.envoy), YAML)
 
-    def _refused(self, status: int, text: str, code: str, proxy: str, why: str) -> Response:
-        if self._may_be_told(code):
-            said = ascii(f"{proxy}: {why}")[1:-1]
-            log.warning("%s: %s", code, said[:LOGGED_CHARACTERS_MAX])
+    def _refused(self, request: Request, status: int, text: str, said: str) -> Response:
+        address = request.peer.address
+        client = f"address {address[0]}" if address else "no address"
+        if self._may_be_told(client):
+            line = said[:LOGGED_CHARACTERS_MAX].encode("unicode_escape").decode("ascii")
+            log.warning("%s (%s)", line, client)
         return Response(status, text.encode(), TEXT if text else "")
 
 

@@ -11,12 +11,12 @@ from typing import Final
 from kong_mesh_cp.core.xds.health_checks import HealthSpecifier
 from kong_mesh_cp.shell.dp_server.ads import STATUSES
 from kong_mesh_cp.shell.dp_server.health_messages import health_specifier, read_health_message
+from kong_mesh_cp.shell.dp_server.methods import HEALTH
 from kong_mesh_cp.shell.grpc.calls import Call, Method
 from kong_mesh_cp.shell.grpc.status import GrpcError, Status
 from kong_mesh_cp.usecases.data_plane.health import HealthMessage, HealthStreams
 from kong_mesh_cp.usecases.data_plane.stream_ports import NodeTold, StreamEndedError
 
-HEALTH: Final = "/envoy.service.health.v3.HealthDiscoveryService/StreamHealthCheck"
 _AUTHORIZATION: Final = "authorization"
 
 

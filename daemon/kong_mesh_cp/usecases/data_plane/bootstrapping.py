@@ -54,7 +54,7 @@ SERVICE_TAG: Final = "kuma.io/service"
 SERVICE_UNKNOWN: Final = "unknown"
 LARGE_TEXT_BYTES: Final = 4096  # what is longer is read in a thread: others would wait for it
 
-TOKEN_REQUIRED: Final = (
+TOKENLESS: Final = (
     "Dataplane Token is required. Generate token using 'kumactl generate dataplane-token > "
     "/path/file' and provide it via --dataplane-token-file=/path/file argument to Kuma DP"
 )
@@ -191,7 +191,7 @@ class Bootstrapping:
         proxy_type = _TYPES.get(request.proxy_type)
         wants_token = proxy_type is not None and ports.asks_for_token(proxy_type.kind)
         if wants_token and not (request.token or request.token_path):
-            raise BootstrapRefusedError(Reason.INVALID, TOKEN_REQUIRED)
+            raise BootstrapRefusedError(Reason.INVALID, TOKENLESS)
         xds_host = self._xds_host or self._named(host)
         if proxy_type is None:
             raise _impossible(f"unknown proxy type {go_quote(request.proxy_type)}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Final, NamedTuple, NoReturn
@@ -77,7 +77,7 @@ Told = Callable[[str, Reached, float], None]
 log = logging.getLogger(__name__)
 
 
-class _Version(NamedTuple):
+class Version(NamedTuple):
     """Which text of a resource was read: versions begin anew with what is made anew."""
 
     number: int
@@ -92,7 +92,7 @@ class _Live:
         self.holders = 0
         self.drop_at = math.inf
         self.index: IndexedMesh | None = None
-        self.versions: dict[ResourceKey, _Version] = {}
+        self.versions: dict[ResourceKey, Version] = {}
         self.is_unread = True
         self.changed: dict[ResourceKey, float] = {}  # since when; what was not read yet
         self.read_once = trio.Event()
@@ -138,6 +138,40 @@ class Worlds:
         """As `world`, with its indexes."""
         live = self._live.get(mesh)
         return None if live is None else live.index
+
+    def differing(
+        self, mesh: str, stored: Mapping[ResourceKey, StoredResource]
+    ) -> dict[ResourceKey, Version | None]:
+        """Of what `mesh` has in the store: what is not as it is kept, and which version it has."""
+        live = self._live.get(mesh)
+        if live is None or live.is_unread or live.index is None:
+            return {}
+        now = {key: _version(each) for key, each in stored.items()}
+        return {
+            key: now.get(key)
+            for key in now.keys() | live.versions.keys()
+            if now.get(key) != live.versions.get(key)
+        }
+
+    def read_again(self, mesh: str, keys: Iterable[ResourceKey]) -> None:
+        """As if these were told to have changed now."""
+        live = self._live.get(mesh)
+        if live is not None:
+            live.changed |= {key: trio.current_time() for key in keys}
+            self._news.set()
+
+    async def from_scratch(
+        self, mesh: str, stored: Mapping[ResourceKey, StoredResource]
+    ) -> IndexedMesh | None:
+        """What `stored`, all of `mesh`, comes to; None: there is no such mesh."""
+        items = await read_items([*stored.values()])
+        return _from_scratch(items, ResourceKey(MESH, "", mesh), self._rules)
+
+    def replace(self, mesh: str, before: IndexedMesh, after: IndexedMesh) -> None:
+        """Keep `after` instead of `before`, which says the same, unless something came between."""
+        live = self._live.get(mesh)
+        if live is not None and live.index is before:
+            live.index = after
 
     async def run(self) -> NoReturn:
         """Keep what is held up to date, until cancelled. A store that fails is asked again."""
@@ -281,8 +315,10 @@ class Worlds:
         before = live.index
         if before is None:
             live.index = _from_scratch(changes, own, self._rules)
-            everybody = Reached(everybody=True)
-            self._told(mesh, everybody if live.index is not None else Reached(), since)
+            if live.index is None:
+                live.versions.clear()  # what is there without its mesh is read when that comes
+            else:
+                self._told(mesh, Reached(everybody=True), since)
         elif changes:
             live.index = next_mesh(before, changes)
             self._told(mesh, reached(before, live.index, changes.keys()), since)
@@ -321,8 +357,8 @@ def _mesh_of(key: ResourceKey) -> str | None:
     return key.name if key.type == MESH else key.mesh
 
 
-def _version(stored: StoredResource) -> _Version:
-    return _Version(stored.version, stored.created_at, stored.modified_at)
+def _version(stored: StoredResource) -> Version:
+    return Version(stored.version, stored.created_at, stored.modified_at)
 
 
 def _from_scratch(

@@ -143,10 +143,12 @@ async def test_a_target_that_cannot_be_read_is_refused(
     assert (answer.status, answer.body) == (400, code.encode())
 
 
-async def test_too_many_fields_are_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("path", ["/", "/test.Service/Echo"])
+async def test_too_many_fields_are_refused(tmp_path: Path, path: str) -> None:
     async with serving_grpc(tmp_path) as server, http2_client(server) as client:
         fields = [(f"x-{each}", "y") for each in range(100)]
-        answer = await client.answer(await client.request("/", *fields))
+        sent = await client.request(path, ("content-type", "application/grpc"), *fields)
+        answer = await client.answer(sent)
 
     assert (answer.status, answer.body) == (431, b"headers-too-large")
 

@@ -20,6 +20,7 @@ ADS_CLUSTER: Final = "ads_cluster"
 ACCESS_LOG_CLUSTER: Final = "access_log_sink"
 VALIDATION_SECRET: Final = "cp_validation_ctx"  # noqa: S105 (a name)
 GATEWAY_RUNTIME: Final = "gateway.listeners"
+GATEWAY_CONNECTIONS: Final = 50_000  # of clients, at once
 SOCKET_PATH_BYTES_MAX: Final = 98  # before `.sock`: sun_path holds 104 on some systems
 RE2_PROGRAM_SIZE_MAX: Final = 4_294_967_295  # no bound: patterns come from the mesh's own policies
 RE2_PROGRAM_SIZE_WARN: Final = 1000
@@ -64,7 +65,7 @@ class BootstrapTerms:
     hds: bool = True
     delta: bool = False
     reloadable_tokens: bool = False
-    gateway_connections_max: int = 50_000
+    gateway_connections_max: int = GATEWAY_CONNECTIONS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,7 +22,7 @@ SEND_AHEAD_BYTES: Final = 64 * 1024  # of a stream: whoever sends more waits for
 PUMPED_BYTES_MAX: Final = 64 * 1024  # of all streams at once: framed, not yet taken by the kernel
 OUTPUT_BYTES_MAX: Final = 256 * 1024  # the same with answers to control frames; then it is cut
 
-FRAMES_AT_ONCE: Final = 64  # of one connection, before other tasks run
+FRAMES_AT_ONCE: Final = 16  # of one connection, before other tasks run
 FLUSHES_AT_ONCE: Final = 64  # connections whose output is written before other tasks run
 
 PING_SECONDS: Final = 30.0  # a connection with open streams that was silent for so long is asked

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 
 import trio
 
@@ -47,9 +46,14 @@ def respond(exchange: Exchange, service: Service, response: Response) -> None:
     exchange.finish()
 
 
+def too_many_headers(service: Service) -> Response:
+    count = service.limits.header_count_max
+    return service.error_body(431, "headers-too-large", f"there are more than {count} headers")
+
+
 async def _answer(exchange: Exchange, service: Service) -> None:
     limits = service.limits
-    request = _head_of(exchange.head, exchange, service)
+    request = _request(exchange)
     with trio.move_on_after(limits.request_seconds) as arriving:
         request.body = await _body(exchange, service, request)
     if arriving.cancelled_caught:
@@ -74,12 +78,9 @@ async def _answer(exchange: Exchange, service: Service) -> None:
     raise RequestError(500, "answer-too-slow", message)
 
 
-def _head_of(head: Sequence[Header], exchange: Exchange, service: Service) -> Request:
+def _request(exchange: Exchange) -> Request:
     headers: dict[str, str] = {}
-    if len(head) > service.limits.header_count_max:
-        count = service.limits.header_count_max
-        raise RequestError(431, "headers-too-large", f"there are more than {count} headers")
-    for raw_name, raw_value in head:
+    for raw_name, raw_value in exchange.head:
         name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
         if name == ":authority":
             headers["host"] = value

@@ -31,7 +31,7 @@ from kong_mesh_cp.usecases.data_plane.stream_ports import (
     Received,
     StreamEndedError,
 )
-from kong_mesh_cp.usecases.data_plane.streams import Cause, Streams, StreamTerms
+from kong_mesh_cp.usecases.data_plane.streams import Cause, CertificateOf, Streams, StreamTerms
 from kong_mesh_cp.usecases.identity.authenticating import AuthenticationSettings, Authenticator
 from support.fakes.admission import NOON, Desk, open_desk
 from support.fakes.attending import sidecar
@@ -249,6 +249,7 @@ async def open_plane(
     *,
     verifier: Callable[[Desk], ProxyVerifier] = by_token,
     cause: Cause = lambda _seat, _refusal: "",
+    certificate_of: CertificateOf | None = None,
     read_text: ReadText = json.loads,
     **desk_terms: Any,
 ) -> AsyncIterator[Plane]:
@@ -278,6 +279,7 @@ async def open_plane(
             terms=StreamTerms(nack_backoff_seconds=NACK_BACKOFF_SECONDS),
             metrics=metrics,
             cause=cause,
+            certificate_of=certificate_of,
         )
         yield Plane(desk, joining, streams, publishing, metrics, nursery, told)
         nursery.cancel_scope.cancel()
