@@ -8,7 +8,7 @@ import pytest
 
 from support.daemons.daemon import eventually
 from support.data_plane.applications import ask
-from support.data_plane.envoy_stage import Stage, answers, staged
+from support.data_plane.envoy_stage import answers, staged
 
 pytestmark = pytest.mark.system
 

@@ -231,7 +231,10 @@ def staged(folder: Path, environment: Mapping[str, str] | None = None) -> Iterat
         "KUMA_XDS_SERVER_DATAPLANE_STATUS_FLUSH_INTERVAL": "1s",
         **(environment or {}),
     }
-    with Daemon(folder / "daemon", environment=settings) as daemon, contextlib.ExitStack() as things:
+    with (
+        Daemon(folder / "daemon", environment=settings) as daemon,
+        contextlib.ExitStack() as things,
+    ):
         daemon.start()
         eventually("the mesh", lambda: daemon.api("GET", "/meshes/default").status == 200)
         yield Stage(daemon, port, folder, things)
