@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from kong_mesh_cp.core.xds.generators.targets import targets_of
 from kong_mesh_cp.core.xds.parts import Parts
+from kong_mesh_cp.core.xds.targets import targets_of
 from support.specs.transparent_proxies import Json, inbound, mesh, proxy, view_of, web
 
 PAY = proxy("pay-1", "10.0.0.2", inbound("pay"))
