@@ -22,6 +22,7 @@ from kumactl.commands import (
     help_command,
     inspect,
     install,
+    rotate,
     version,
 )
 from kumactl.console import Console
@@ -81,6 +82,7 @@ def parser() -> argparse.ArgumentParser:
         get,
         inspect,
         install,
+        rotate,
         version,
         completion,
     ):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,6 +20,7 @@ class Console:
     stderr: TextIO
     now: Callable[[], datetime]  # aware, UTC
     home: Path
+    sleep: Callable[[float], None] = time.sleep  # seconds
     environment: Mapping[str, str] = field(default_factory=dict)
 
     def line(self, text: str) -> None:

@@ -22,6 +22,7 @@ IMPORTERS = {
     "httptools": {"kong_mesh_cp/shell/http/h1/parsing.py"},
     "google.protobuf": {
         "kong_mesh_cp/shell/dp_server/discovery_messages.py",
+        "kong_mesh_cp/shell/dp_server/health_messages.py",
     },
     "h2": {"kong_mesh_cp/shell/http/h2/machine.py"},
 }

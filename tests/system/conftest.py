@@ -19,6 +19,7 @@ except ImportError:
         "test_postgres.py",
         "test_strangers_in_the_database.py",
         "test_two_control_planes.py",
+        "test_virtual_addresses.py",
     ]
 
 

@@ -1,94 +1,125 @@
-"""Wires what proxies ask for; imported with the first that asks."""
+"""Wires what proxies are told, and their streams; imported with the first of them.
+
+Nothing of this costs a control plane without proxies anything: it is made with the first call.
+"""
 
 from __future__ import annotations
 
-from datetime import timedelta
-from functools import partial
-from pathlib import Path
-
-import trio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from kong_mesh_cp.compose.control_plane import ControlPlane
-from kong_mesh_cp.compose.https import Https
-from kong_mesh_cp.core.admission.decision import Refused
-from kong_mesh_cp.core.admission.doors import Door
-from kong_mesh_cp.core.admission.seats import ProxyKind, SeatId
-from kong_mesh_cp.core.identity.refusal_bounds import STREAMS
-from kong_mesh_cp.core.xds.bootstrap.envoy_bootstrap import GATEWAY_CONNECTIONS, BootstrapTerms
+from kong_mesh_cp.compose.generation import generation_terms, world_rules
+from kong_mesh_cp.compose.streams import streams_of
+from kong_mesh_cp.core.xds.generate import Generated
+from kong_mesh_cp.core.xds.health_checks import HealthTerms
+from kong_mesh_cp.core.xds.reach import Reached
 from kong_mesh_cp.settings.model import Settings
-from kong_mesh_cp.shell.dp_server.bootstrap_route import BootstrapRoute
+from kong_mesh_cp.shell.dp_server.ads import ads_methods
+from kong_mesh_cp.shell.dp_server.discovery_messages import DeltaCodec, SotwCodec
+from kong_mesh_cp.shell.dp_server.hds import hds_methods
 from kong_mesh_cp.shell.dp_server.resource_text import read_resource_text
+from kong_mesh_cp.shell.grpc.calls import Method
 from kong_mesh_cp.shell.host import clocks
-from kong_mesh_cp.shell.host.certificates import is_no_authority
-from kong_mesh_cp.shell.host.families import has_only_ipv4
-from kong_mesh_cp.shell.host.reading import read_regular
-from kong_mesh_cp.shell.http.messages import Handler
-from kong_mesh_cp.usecases.admission.seating import Seating
-from kong_mesh_cp.usecases.data_plane.authentication import ProxyAuthentication
-from kong_mesh_cp.usecases.data_plane.bootstrapping import Bootstrapping, BootstrapPorts
-from kong_mesh_cp.usecases.identity.auditing import Refusals
+from kong_mesh_cp.shell.host.authority_files import read_authority_file
+from kong_mesh_cp.shell.host.leaf_signing import sign_leaf
+from kong_mesh_cp.usecases.data_plane.admin_authority import AdminAuthority
+from kong_mesh_cp.usecases.data_plane.connected_proxy import ConnectedProxy
+from kong_mesh_cp.usecases.data_plane.full_pass import FullPass
+from kong_mesh_cp.usecases.data_plane.generating import SidecarGenerator
+from kong_mesh_cp.usecases.data_plane.health import HealthStreams
+from kong_mesh_cp.usecases.data_plane.mesh_authorities import AuthoritiesInForce
+from kong_mesh_cp.usecases.data_plane.proxy_credentials import ProxyCredentials
+from kong_mesh_cp.usecases.data_plane.publishing import Publishing
+from kong_mesh_cp.usecases.data_plane.publishing_metrics import publishing_metrics
+from kong_mesh_cp.usecases.data_plane.stream_ports import ProxyVerifier
+from kong_mesh_cp.usecases.data_plane.workload_certificates import WorkloadCertificates
+from kong_mesh_cp.usecases.data_plane.worlds import Worlds
+from kong_mesh_cp.usecases.ports.resource_store import ResourceStore
+from kong_mesh_cp.usecases.resources.provided_authorities import ProvidedAuthorities
 
-COREFILE_BYTES_MAX = 64 * 1024
 
+class DataPlane:
+    """What proxies are told, and the calls over which they are told it."""
 
-def bootstrap_handler(
-    plane: ControlPlane,
-    settings: Settings,
-    certificate: Https,
-    proxies: ProxyAuthentication,
-    *,
-    port: int,
-) -> Handler:
-    """Answers `POST /bootstrap`. `port`: where the server listens."""
-    params = settings.bootstrap_server.params
-    plane.bootstrap_refusals = Refusals(STREAMS, clocks.boot_clock)
-    bootstrapping = Bootstrapping(
-        BootstrapPorts(
-            store=plane.replica.store,
-            certificate=certificate,
-            seats=_Seats(plane.seating, settings.multizone.zone.name),
-            asks_for_token=proxies.asks_for_token,
+    def __init__(
+        self,
+        plane: ControlPlane,
+        settings: Settings,
+        verifier: ProxyVerifier,
+        *,
+        stopping: Callable[[], bool],
+    ) -> None:
+        replica, store = plane.replica, plane.replica.store
+        authorities = AuthoritiesInForce(replica, ProvidedAuthorities(store, read_authority_file))
+        certificates = WorkloadCertificates(authorities, sign_leaf, clocks.wall_clock)
+        credentials = ProxyCredentials(certificates, AdminAuthority(store), self._connected)
+        terms = generation_terms(settings)
+
+        def told(mesh: str, reached: Reached, since: float) -> None:
+            publishing.take(mesh, reached, since)
+
+        worlds = Worlds(replica, rules=world_rules(settings), told=told)
+        publishing: Publishing[Generated] = Publishing(
+            worlds, lambda _mesh: SidecarGenerator(terms, credentials)
+        )
+        certificates.changed = lambda proxy: publishing.touch(proxy.mesh, proxy.name)
+        certificates.mesh_changed = publishing.touch
+        self._publishing = publishing
+        streams = streams_of(
+            plane,
+            settings,
+            verifier=verifier,
+            publishing=publishing,
             read_text=read_resource_text,
-            corefile=partial(_corefile, params.corefile_template_path),
-            is_no_authority=is_no_authority,
-            has_only_ipv4=has_only_ipv4,
-        ),
-        bootstrap_terms(settings, port=port),
-        xds_host=params.xds_host or "",
+            certificate_of=credentials.certificate,
+        )
+        sotw, delta = SotwCodec(plane.instance), DeltaCodec(plane.instance)
+        self.methods: Mapping[str, Method] = {
+            **ads_methods(
+                lambda: streams, sotw=lambda: sotw, delta=lambda: delta, stopping=stopping
+            ),
+            **_health_methods(store, settings, verifier),
+        }
+        self.background: Sequence[Callable[[], Awaitable[object]]] = (
+            worlds.run,
+            publishing.run,
+            FullPass(
+                worlds, publishing, settings.xds_server.full_pass_interval.total_seconds()
+            ).run,
+            credentials.run,
+        )
+        before = plane.more_metrics
+        plane.more_metrics = lambda: (*before(), *publishing_metrics(publishing))
+
+    def _connected(self) -> list[ConnectedProxy]:
+        return [
+            watch.proxy
+            for mesh in self._publishing.meshes()
+            for watch in self._publishing.watches(mesh)
+        ]
+
+
+def _health_methods(
+    store: ResourceStore, settings: Settings, verifier: ProxyVerifier
+) -> Mapping[str, Method]:
+    hds = settings.dp_server.hds
+    if not hds.enabled:
+        return {}
+    defaults = hds.check_defaults
+    terms = HealthTerms(
+        report_interval=hds.interval,
+        timeout=defaults.timeout,
+        interval=defaults.interval,
+        no_traffic_interval=defaults.no_traffic_interval,
+        healthy_threshold=defaults.healthy_threshold,
+        unhealthy_threshold=defaults.unhealthy_threshold,
+        admin_port=settings.bootstrap_server.params.admin_port,
     )
-    return BootstrapRoute(bootstrapping, plane.bootstrap_refusals.may_be_told).handle
-
-
-def bootstrap_terms(settings: Settings, *, port: int) -> BootstrapTerms:
-    params = settings.bootstrap_server.params
-    return BootstrapTerms(
-        admin_address=params.admin_address,
-        admin_port=params.admin_port,
-        admin_access_log_path=str(params.admin_access_log_path),
-        xds_port=params.xds_port or port,
-        connect_timeout_microseconds=params.xds_connect_timeout // timedelta(microseconds=1),
-        hds=settings.dp_server.hds.enabled,
-        delta=settings.xds_server.delta,
-        reloadable_tokens=settings.dp_server.authn.enable_reloadable_tokens,
-        gateway_connections_max=settings.proxy.gateway.global_downstream_max_connections
-        or GATEWAY_CONNECTIONS,
+    streams = HealthStreams(
+        store,
+        verifier,
+        terms,
+        refresh_interval=hds.refresh_interval,
+        wall_clock=clocks.wall_clock,
     )
-
-
-class _Seats:
-    """What proxies of this zone would hear on their streams."""
-
-    def __init__(self, seating: Seating, zone: str) -> None:
-        self._seating = seating
-        self._zone = zone
-
-    async def seat_refusal(self, mesh: str, name: str, kind: ProxyKind) -> Refused | None:
-        return await self._seating.refusal_of(SeatId(self._zone, mesh, name), kind, Door.STREAM)
-
-
-async def _corefile(path: Path | None) -> bytes | None:
-    """Raises: OSError."""
-    if path is None:
-        return None
-    content, _ = await trio.to_thread.run_sync(read_regular, path, COREFILE_BYTES_MAX)
-    return content
+    return hds_methods(lambda: streams)

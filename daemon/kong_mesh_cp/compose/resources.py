@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from kong_mesh_cp.compose.access import Access
-from kong_mesh_cp.compose.generation import generation_terms
+from kong_mesh_cp.compose.generation import generation_terms, world_rules
 from kong_mesh_cp.compose.identity import Identity
 from kong_mesh_cp.compose.lazy import lazy
 from kong_mesh_cp.compose.token_trust import TokenTrust, read_token_trust
@@ -145,11 +145,7 @@ class Resources:
             *TypeRoutes(authenticate=authenticate, writable=writable).routes(),
             *InspectionRoutes(
                 inspecting=lazy(functools.partial(_inspecting, self._replica, reading)),
-                configurations=lazy(
-                    functools.partial(
-                        _configurations, store, reading, self._deployment.zone, settings
-                    )
-                ),
+                configurations=lazy(functools.partial(_configurations, store, reading, settings)),
                 insights=insights,
                 authenticate=authenticate,
                 deployment=self._deployment,
@@ -257,11 +253,12 @@ def _attaching(
 
 
 def _configurations(
-    store: ResourceStore, reading: ResourceReader, zone: str, settings: Settings
+    store: ResourceStore, reading: ResourceReader, settings: Settings
 ) -> proxy_configurations.ProxyConfigurations:
     # As above, and Envoy's messages.
-    terms = generation_terms(settings)
-    return proxy_configurations.ProxyConfigurations(store, reading, zone=zone, terms=terms)
+    return proxy_configurations.ProxyConfigurations(
+        store, reading, rules=world_rules(settings), terms=generation_terms(settings)
+    )
 
 
 def _quota(settings: Settings) -> Quota:

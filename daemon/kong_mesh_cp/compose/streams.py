@@ -10,7 +10,7 @@ from kong_mesh_cp.shell.host import clocks
 from kong_mesh_cp.usecases.data_plane.joining import Joining, ReadText
 from kong_mesh_cp.usecases.data_plane.stream_metrics import StreamMetrics
 from kong_mesh_cp.usecases.data_plane.stream_ports import Configuring, ProxyVerifier
-from kong_mesh_cp.usecases.data_plane.streams import Cause, Streams, StreamTerms
+from kong_mesh_cp.usecases.data_plane.streams import CertificateOf, Streams, StreamTerms
 from kong_mesh_cp.usecases.identity.auditing import Refusals
 
 
@@ -21,9 +21,8 @@ def streams_of(
     verifier: ProxyVerifier,
     publishing: Configuring,
     read_text: ReadText,
-    cause: Cause,
-) -> tuple[Streams, Joining]:
-    """The streams, and what lets proxies in, which bootstraps ask as well (`seat_refusal`)."""
+    certificate_of: CertificateOf,
+) -> Streams:
     joining = Joining(
         zone=settings.multizone.zone.name,
         seating=plane.seating,
@@ -43,9 +42,9 @@ def streams_of(
         may_be_told=refusals.may_be_told,
         terms=StreamTerms(nack_backoff_seconds=settings.xds_server.nack_backoff.total_seconds()),
         metrics=metrics,
-        cause=cause,
+        certificate_of=certificate_of,
     )
     before = plane.more_metrics
     plane.more_metrics = lambda: (*before(), *metrics.families(streams.connected))
     plane.stream_refusals = refusals
-    return streams, joining
+    return streams

@@ -20,7 +20,7 @@ from kong_mesh_cp.core.discovery.type_order import (
 )
 from support.suites.envoy_model import EnvoyModel, Exchange
 
-EXAMPLES = 30
+EXAMPLES = 40
 NAMES = ("a", "b", "c", "d")
 # Of a service: none, or which content its cluster, endpoints, listener and route have.
 SERVICE = st.none() | st.tuples(*[st.integers(0, 2)] * 4)

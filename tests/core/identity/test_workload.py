@@ -1,6 +1,6 @@
 """What the certificate of a proxy says, and when the next one is due.
 
-Source: docs/wire/meshes.md#identities
+Source: docs/wire/mtls.md#identities
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A new authority signs when all trust it, and the old one goes when nobody shows it any more.
 
-Source: docs/wire/meshes.md#a-new-authority
+Source: docs/wire/mtls.md#a-new-authority
 """
 
 from __future__ import annotations

@@ -18,7 +18,13 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
-from kong_mesh_cp.core.meshes.ca_pairs import CERTIFICATES_MAX, ends_at, violations
+from kong_mesh_cp.core.meshes.ca_pairs import (
+    CERTIFICATES_MAX,
+    SigningAuthority,
+    ends_at,
+    signing_authority,
+    violations,
+)
 from kong_mesh_cp.core.schema.violations import root
 from support.fakes.authorities import block, certificate, der, ec_key, leaf, private_pem
 from support.fakes.identity import NOW, pem, rsa_key
@@ -203,3 +209,27 @@ def test_an_authority_ends_with_its_first_certificate() -> None:
     assert ends_at(KEY + certificate(ends=ends) + CA) == ends
     assert ends_at(KEY) is None
     assert ends_at(block("CERTIFICATE")) is None
+
+
+def test_an_authority_that_can_sign_is_its_certificates_and_the_key_of_the_first() -> None:
+    found = signing_authority(b"about it\n" + CA + KEY + EC_CA, KEY, root("conf"))
+    assert isinstance(found, SigningAuthority)
+    assert found.certificate.public_key() == found.key.public_key()
+    assert found.chain == CA + EC_CA
+    assert "PRIVATE" not in repr(found)
+
+
+def test_what_is_no_authority_signs_only_where_nobody_judges() -> None:
+    found = signing_authority(leaf(), KEY, root("conf"))
+    assert isinstance(found, list)
+    assert [each.message for each in found] == [NO_AUTHORITY, NO_SIGNING]
+    assert isinstance(signing_authority(leaf(), KEY, root("conf"), judged=False), SigningAuthority)
+
+
+@pytest.mark.parametrize("judged", [True, False])
+def test_what_is_no_pair_never_signs(judged: bool) -> None:
+    found = signing_authority(CA, EC_KEY, root("conf"), judged=judged)
+    assert isinstance(found, list)
+    assert [(each.field, each.message) for each in found] == [
+        ("conf.cert", f"not a valid TLS key pair: {OTHER_TYPE}")
+    ]

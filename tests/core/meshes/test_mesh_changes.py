@@ -265,7 +265,7 @@ def test_what_is_asked_of_an_authority_that_is_there_is_said_to_have_no_effect(
     (warning,) = conf_warnings(before, after)
 
     assert warning.startswith(f"{CONF}.caCert: has no effect: the authority is there already")
-    assert "with a backend of another name" in warning
+    assert "kumactl rotate ca" in warning
 
 
 @pytest.mark.parametrize(

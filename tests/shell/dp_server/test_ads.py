@@ -18,10 +18,10 @@ from google.protobuf.struct_pb2 import Struct
 from kong_mesh_cp.core.discovery.snapshots import Resource, Snapshot
 from kong_mesh_cp.core.discovery.type_order import CLUSTERS
 from kong_mesh_cp.shell.dp_server.ads import STATE_OF_THE_WORLD, ads_methods
+from kong_mesh_cp.shell.dp_server.discovery_messages import DeltaCodec, SotwCodec
 from support.daemons.tls_peers import pair
+from support.data_plane.proxy_streams import Plane, node, open_plane, token
 from support.fakes.attending import sidecar, stored
-from support.fakes.codecs import SotwCodec
-from support.fakes.streams import Plane, node, open_plane, token
 from support.http2.grpc_peers import serving_grpc
 from support.suites.patience import HANG_SECONDS
 
@@ -93,9 +93,11 @@ class Served:
 async def serving(folder: Path, **terms: Any) -> AsyncIterator[Served]:
     async with open_plane(**terms) as plane:
         plane.publishing.publish(Snapshot.of({CLUSTERS: [resource("a")]}))
-        codec = SotwCodec()
         methods = ads_methods(
-            lambda: plane.streams, sotw=lambda: codec, delta=lambda: codec, stopping=lambda: False
+            lambda: plane.streams,
+            sotw=lambda: SotwCodec("cp-1"),
+            delta=lambda: DeltaCodec("cp-1"),
+            stopping=lambda: False,
         )
         async with serving_grpc(folder, methods) as server:
             yield Served(plane, server.port)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -28,6 +28,7 @@ class User:
 
     home: Path
     url: str = ""
+    slept: list[float] = field(default_factory=list)  # seconds, instead of letting them pass
 
     @property
     def config(self) -> Path:
@@ -42,7 +43,12 @@ class User:
             self.configure(CONFIG.format(url=self.url))
         out, err = io.StringIO(), io.StringIO()
         console = Console(
-            stdin=io.BytesIO(stdin), stdout=out, stderr=err, now=lambda: now, home=self.home
+            stdin=io.BytesIO(stdin),
+            stdout=out,
+            stderr=err,
+            now=lambda: now,
+            home=self.home,
+            sleep=self.slept.append,
         )
         with contextlib.redirect_stderr(err), contextlib.redirect_stdout(out):
             try:

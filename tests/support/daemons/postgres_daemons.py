@@ -37,12 +37,14 @@ def two_daemons(
     address: PostgresAddress,
     *flags: str,
     environment: Mapping[str, str] | None = None,
+    of_each: tuple[Mapping[str, str], Mapping[str, str]] = ({}, {}),
 ) -> Iterator[tuple[Daemon, Daemon]]:
-    """Two that run, with the default mesh in both."""
+    """Two that run, with the default mesh in both. `of_each`: what they do not have in common."""
     settings = variables(address, **(environment or {}))
+    first, second = of_each
     with (
-        Daemon(directory / "one", *flags, environment=settings) as one,
-        Daemon(directory / "two", *flags, environment=settings) as two,
+        Daemon(directory / "one", *flags, environment={**settings, **first}) as one,
+        Daemon(directory / "two", *flags, environment={**settings, **second}) as two,
     ):
         one.start()
         eventually("the default mesh", lambda: one.api("GET", "/meshes/default").status == 200)

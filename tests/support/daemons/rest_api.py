@@ -14,6 +14,9 @@ from kong_mesh_cp.core.identity.access import AccessRules, StaticAccess
 from kong_mesh_cp.core.identity.users import ADMIN, ANONYMOUS, Requester, User
 from kong_mesh_cp.core.resources.labels import Deployment
 from kong_mesh_cp.core.resources.registry import TYPES
+from kong_mesh_cp.core.xds.indexed_mesh import WorldRules
+from kong_mesh_cp.core.xds.proxy_view import GenerationTerms
+from kong_mesh_cp.shell.envoy_admin.calls import HttpAdminCalls
 from kong_mesh_cp.shell.http.h1.targets import split_target
 from kong_mesh_cp.shell.http.messages import Request, Response, StreamingResponse
 from kong_mesh_cp.shell.http.routing import Route
@@ -25,6 +28,8 @@ from kong_mesh_cp.shell.rest_api.routes.resource_routes import ResourceRoutes, W
 from kong_mesh_cp.shell.rest_api.routes.token_routes import TokenRoutes
 from kong_mesh_cp.shell.rest_api.routes.type_routes import TypeRoutes
 from kong_mesh_cp.shell.rest_api.unrouted import explaining_router
+from kong_mesh_cp.usecases.data_plane.admin_authority import AdminAuthority
+from kong_mesh_cp.usecases.data_plane.proxy_configurations import ProxyConfigurations
 from kong_mesh_cp.usecases.identity.issuing import Issuers, TokenIssuer
 from kong_mesh_cp.usecases.identity.key_requests import KeyRequests
 from kong_mesh_cp.usecases.identity.key_secrets import StoredKeySecrets
@@ -60,6 +65,14 @@ class Routes:
         )
         inspection = InspectionRoutes(
             inspecting=lazy(lambda: api.inspecting),
+            configurations=lazy(
+                lambda: ProxyConfigurations(
+                    api.store,
+                    api.reading,
+                    rules=WorldRules(zone="default", domain="mesh", service_port=80),
+                    terms=GenerationTerms(),
+                )
+            ),
             insights=api.insights,
             authenticate=_authenticate,
             deployment=self.writable.deployment,
@@ -68,7 +81,12 @@ class Routes:
         attaching = AttachmentInspector(api.replica, api.reading, access)
         attachments = AttachmentRoutes(
             attaching=lazy(lambda: attaching),
-            admin=EnvoyAdmin(api.reading, access),
+            admin=EnvoyAdmin(
+                api.reading,
+                access,
+                api.store,
+                HttpAdminCalls(AdminAuthority(api.store).of_control_plane),
+            ),
             insights=api.insights,
             authenticate=_authenticate,
         )

@@ -12,7 +12,7 @@ import trio
 
 from kong_mesh_cp.core.discovery.snapshots import Resource, Snapshot
 from kong_mesh_cp.core.xds.node_metadata import ProxyMetadata
-from kong_mesh_cp.usecases.data_plane.stream_ports import ConnectedProxy
+from kong_mesh_cp.usecases.data_plane.connected_proxy import ConnectedProxy
 
 WHOLE, ENDPOINTS = "type/whole", "type/endpoints"
 

@@ -68,7 +68,7 @@ def _(stage: Stage) -> Said:
 
 @STARTS.called("Variables of Kuma that this version does not use")
 def _(stage: Stage) -> Said:
-    stage.set(KUMA_DNS_SERVER_DOMAIN="mesh", KUMA_INTER_CP_SERVER_PORT="5683")
+    stage.set(KUMA_GENERAL_DNS_CACHE_TTL="10s", KUMA_INTER_CP_SERVER_PORT="5683")
     stage.start()
     return stage.says("config-unused")
 

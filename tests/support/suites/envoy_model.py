@@ -75,7 +75,9 @@ class EnvoyModel:
         told = {each.name for each in response.resources}
         unsure = bool(self._unsure[url])
         self._unsure[url] = self._unsure[url] | told if refused else self._unsure[url] - told
-        if url == CLUSTERS and (refused or unsure):  # the server cannot know that they are not warmed
+        if url == CLUSTERS and (
+            refused or unsure
+        ):  # the server cannot know that they are not warmed
             self._unsure[ENDPOINTS] |= told
         self._excused[url].clear()
         sent = self._ask_for_references(changed if url == CLUSTERS else set())

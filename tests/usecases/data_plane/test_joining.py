@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from kong_mesh_cp.core.admission.doors import Door
 from kong_mesh_cp.core.admission.seats import ProxyKind
 from kong_mesh_cp.core.resources.key import ResourceKey
+from kong_mesh_cp.usecases.data_plane.joining import YAML_CHARACTERS_MAX
 from kong_mesh_cp.usecases.data_plane.stream_ports import Ending, NodeTold
-from support.fakes.admission import proxies
-from support.fakes.attending import apply, document, gateway, settled, sidecar, stored
-from support.fakes.streams import (
+from support.data_plane.proxy_streams import (
     Plane,
     Proxy,
     joined,
@@ -19,6 +19,8 @@ from support.fakes.streams import (
     token,
     turned_away,
 )
+from support.fakes.admission import proxies, seat
+from support.fakes.attending import apply, document, gateway, settled, sidecar, stored
 
 pytestmark = pytest.mark.usefixtures("autojump_clock")
 
@@ -115,15 +117,15 @@ async def test_only_data_plane_proxies_are_served(proxy_type: str, text: str) ->
         assert await text_for(plane, told, await token(plane.desk)) == text
 
 
-@pytest.mark.parametrize("count", [0, 2])
-async def test_there_is_exactly_one_credential(count: int) -> None:
+async def test_there_is_one_credential() -> None:
     async with open_plane() as plane:
-        credentials = [await token(plane.desk)] * count
+        credential = await token(plane.desk)
 
-        assert await text_for(plane, node(brings=sidecar()), *credentials) == (
+        assert await text_for(plane, node(brings=sidecar()), credential, credential) == (
             "could not extract credential from DiscoveryRequest: request must have exactly 1 "
-            f'"authorization" header, got {count}'
+            '"authorization" header, got 2'
         )
+        assert (await text_for(plane, node(brings=sidecar()))).startswith("authentication failed: ")
 
 
 async def test_the_token_has_to_fit_what_the_proxy_brings() -> None:
@@ -150,7 +152,8 @@ async def test_what_a_proxy_brings_has_its_own_name() -> None:
         told = node("backend-1", brings=sidecar("backend-2"))
 
         assert await text_for(plane, told, await token(plane.desk)) == (
-            "proxyId {default backend-1} does not match proxy resource {default backend-2}"
+            "proxyId {default backend-1} does not match proxy resource {Dataplane default backend-2 "
+            "0001-01-01 00:00:00 +0000 UTC 0001-01-01 00:00:00 +0000 UTC map[]}"
         )
 
 
@@ -241,7 +244,10 @@ async def test_gateways_take_no_counted_seat() -> None:
         await joined(plane, brings=gateway())
 
         assert plane.desk.seating.active == 0
-        assert await plane.joining.seat_refusal("default", "g", ProxyKind.BUILTIN_GATEWAY) is None
+        refused = await plane.desk.seating.refusal_of(
+            seat("g"), ProxyKind.BUILTIN_GATEWAY, Door.STREAM
+        )
+        assert refused is None
 
 
 async def test_nobody_joins_while_the_start_cannot_register_yet_and_is_asked_to_wait() -> None:
@@ -250,3 +256,33 @@ async def test_nobody_joins_while_the_start_cannot_register_yet_and_is_asked_to_
 
         assert end.ending is Ending.NOT_NOW
         assert end.message.startswith("busy: the control plane is still starting")
+
+
+async def test_what_a_stranger_brings_costs_little_to_read() -> None:
+    read = list[str]()
+
+    def expensive(text: str) -> object:
+        read.append(text)
+        raise ValueError("no YAML")
+
+    async with open_plane(read_text=expensive) as plane:
+        for text in ("- a\n" * YAML_CHARACTERS_MAX, "{" + "a" * YAML_CHARACTERS_MAX):
+            end = await turned_away(plane, await newcomer(plane, brings=text))
+            assert "create a Dataplane in Kuma CP first" in end.message
+        assert read == []
+
+        await turned_away(plane, await newcomer(plane, brings="- a\n"))
+        assert read == ["- a\n"]
+
+
+async def test_a_large_dataplane_is_registered_all_the_same() -> None:
+    async with open_plane() as plane:
+        large = sidecar()
+        large["networking"]["inbound"] = [
+            {"port": 1000 + number, "tags": {SERVICE: "backend"}} for number in range(500)
+        ]
+
+        proxy = await joined(plane, brings=large)
+        await proxy.heard.wait()
+
+        assert len(document(plane.desk)["networking"]["inbound"]) == 500

@@ -8,6 +8,7 @@ from trio.testing import wait_all_tasks_blocked
 
 from kong_mesh_cp.core.admission.decision import RefusalCode
 from kong_mesh_cp.usecases.admission.seating import RECLAIM_SECONDS
+from support.data_plane.proxy_streams import joined, open_plane
 from support.fakes.admission import open_desk, refused, seat, take
 from support.fakes.attending import (
     apply,
@@ -20,7 +21,6 @@ from support.fakes.attending import (
     stored,
     subscriptions,
 )
-from support.fakes.streams import joined, open_plane
 
 STAY_SECONDS = 10
 

@@ -9,12 +9,13 @@ import pytest
 import trio
 
 from kong_mesh_cp.core.discovery.exchanges import Request
+from kong_mesh_cp.core.discovery.snapshots import Resource, Snapshot
 from kong_mesh_cp.core.discovery.type_order import CLUSTERS, SECRETS
 from kong_mesh_cp.core.insights.certificate_facts import CertificateFacts
 from kong_mesh_cp.usecases.ports.resource_store import Put
+from support.data_plane.proxy_streams import Plane, Proxy, clusters, joined, newcomer, open_plane
 from support.fakes.admission import NOON, seat
 from support.fakes.attending import apply, document, settled, sidecar, subscriptions
-from support.fakes.streams import Plane, Proxy, clusters, joined, newcomer, open_plane
 
 SHOWN_SECONDS = 10
 BEAT_SECONDS = 150  # half of the idle timeout
@@ -195,6 +196,34 @@ async def test_the_certificate_of_a_proxy_is_shown_while_its_mesh_has_them() -> 
         assert document(plane.desk, "DataplaneInsight")["mTLS"] == mtls
 
         plane.streams.certify(seat("backend-1"), None)
+        await trio.sleep(SHOWN_SECONDS)
+        await settled()
+        assert "mTLS" not in document(plane.desk, "DataplaneInsight")
+
+
+async def test_a_certificate_is_shown_when_the_proxy_has_taken_it() -> None:
+    day = timedelta(days=1)
+    facts = CertificateFacts(made_at=NOON, ends_at=NOON + day, backend="ca-1", trusted=("ca-1",))
+    secrets = [Resource.of(each, each.encode()) for each in ("identity", "authority")]
+    with_secrets = Snapshot.of({CLUSTERS: [Resource.of("a", b"a")], SECRETS: secrets})
+    async with open_plane(certificate_of=lambda _mesh, _name: facts) as plane:
+        plane.publishing.publish(with_secrets)
+        proxy = await joined(plane)
+        proxy.acknowledges = False
+        proxy.say(Request(type_url=SECRETS, names=("identity", "authority")))
+        await trio.sleep(SHOWN_SECONDS)
+        await settled()
+        assert proxy.got[-1].type_url == SECRETS
+        assert "mTLS" not in document(plane.desk, "DataplaneInsight")
+
+        last = proxy.got[-1]
+        names = ("identity", "authority")
+        proxy.say(Request(type_url=SECRETS, names=names, nonce=last.nonce, version=last.version))
+        await trio.sleep(SHOWN_SECONDS)
+        await settled()
+        assert document(plane.desk, "DataplaneInsight")["mTLS"]["issuedBackend"] == "ca-1"
+
+        plane.publishing.publish(clusters("a"))
         await trio.sleep(SHOWN_SECONDS)
         await settled()
         assert "mTLS" not in document(plane.desk, "DataplaneInsight")

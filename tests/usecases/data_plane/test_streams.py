@@ -12,9 +12,7 @@ from kong_mesh_cp.core.discovery.exchanges import Request, Response
 from kong_mesh_cp.core.discovery.type_order import CLUSTERS
 from kong_mesh_cp.core.formats.prometheus_text import metrics_text
 from kong_mesh_cp.usecases.data_plane.stream_ports import NodeTold
-from support.fakes.admission import seat
-from support.fakes.attending import sidecar
-from support.fakes.streams import (
+from support.data_plane.proxy_streams import (
     NACK_BACKOFF_SECONDS,
     Plane,
     Proxy,
@@ -26,6 +24,8 @@ from support.fakes.streams import (
     token,
     turned_away,
 )
+from support.fakes.admission import seat
+from support.fakes.attending import sidecar
 
 pytestmark = pytest.mark.usefixtures("autojump_clock")
 

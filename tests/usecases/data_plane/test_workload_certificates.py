@@ -1,6 +1,6 @@
 """Proxies have certificates when they need them, and new ones in time.
 
-Source: docs/wire/meshes.md#identities
+Source: docs/wire/mtls.md#identities
 """
 
 from __future__ import annotations

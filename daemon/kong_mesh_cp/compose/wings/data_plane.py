@@ -6,6 +6,8 @@ import logging
 import socket
 from typing import TYPE_CHECKING
 
+import trio
+
 from kong_mesh_cp.compose.control_plane import ControlPlane
 from kong_mesh_cp.compose.https import Https
 from kong_mesh_cp.compose.lazy import lazy
@@ -18,6 +20,7 @@ from kong_mesh_cp.core.formats.printable import printable
 from kong_mesh_cp.core.lazy_import import lazy_import
 from kong_mesh_cp.settings.model import Settings
 from kong_mesh_cp.shell.dp_server.handler import dp_server_error, dp_server_handler
+from kong_mesh_cp.shell.dp_server.methods import DELTA, HEALTH, STATE_OF_THE_WORLD
 from kong_mesh_cp.shell.http.messages import Handler, Request, Response, StreamingResponse
 from kong_mesh_cp.shell.listening.budget import Budgets
 from kong_mesh_cp.shell.listening.limits import Limits
@@ -25,10 +28,16 @@ from kong_mesh_cp.shell.listening.tls import Tls
 from kong_mesh_cp.shell.rest_api.opening import Opening
 
 if TYPE_CHECKING:
-    from kong_mesh_cp.compose import data_plane
-else:  # the first proxy waits for it, and a start does not
+    from kong_mesh_cp.compose import bootstraps, data_plane
+    from kong_mesh_cp.compose.data_plane import DataPlane
+    from kong_mesh_cp.shell.grpc import status as calls
+    from kong_mesh_cp.shell.grpc.calls import Call, Method
+else:  # the first proxy waits for them, and a start does not
+    bootstraps = lazy_import("kong_mesh_cp.compose.bootstraps")
     data_plane = lazy_import("kong_mesh_cp.compose.data_plane")
+    calls = lazy_import("kong_mesh_cp.shell.grpc.status")
 
+HANDSHAKE_SECONDS_MAX = 30.0  # a thousand take some seconds of a processor
 log = logging.getLogger(__name__)
 
 
@@ -57,6 +66,9 @@ def dp_server_limits(settings: Settings) -> Limits:
         connections_max=limits.connections,
         share_connections_max=limits.connections_per_address,
         header_seconds=settings.dp_server.read_header_timeout.total_seconds(),
+        # After a restart all proxies come back at once, and who is cut off tries again.
+        handshakes_max=limits.connections,
+        handshake_seconds=HANDSHAKE_SECONDS_MAX,
     )
 
 
@@ -82,6 +94,8 @@ class _DataPlane:
         self._budgets = budgets
         self._opening = Opening()
         self._bootstrap = lazy(self._bootstrap_handler)
+        self._making = trio.Lock()
+        self._made: DataPlane | None = None  # with the first call
 
     async def serve(self, servers: Servers) -> None:
         """Last, because a first certificate takes its time."""
@@ -95,7 +109,7 @@ class _DataPlane:
         await servers.start_calls(
             self._listener,
             dp_server_handler(self._opening.before(self._answer)),
-            {},
+            {path: self._method(path, servers) for path in (STATE_OF_THE_WORLD, DELTA, HEALTH)},
             limits=dp_server_limits(self._settings),
             error_body=dp_server_error,
             budgets=self._budgets,
@@ -109,11 +123,35 @@ class _DataPlane:
     async def _answer(self, request: Request) -> Response | StreamingResponse:
         return await (await self._bootstrap())(request)
 
+    def _method(self, path: str, servers: Servers) -> Method:
+        async def serve_call(call: Call) -> None:
+            made = await self._data_plane(servers)
+            serve = made.methods.get(path)
+            if serve is None:
+                raise calls.GrpcError(calls.Status.UNIMPLEMENTED, f"{path} is switched off here")
+            await serve(call)
+
+        return serve_call
+
+    async def _data_plane(self, servers: Servers) -> DataPlane:
+        async with self._making:
+            if self._made is None:
+                # What it imports would hold up everybody else.
+                made = await trio.to_thread.run_sync(lambda: data_plane.DataPlane)
+                proxies = self._plane.proxies
+                assert proxies is not None  # noqa: S101 — the API's wing has come before
+                self._made = made(
+                    self._plane, self._settings, proxies, stopping=lambda: servers.drain.started
+                )
+                for task in self._made.background:
+                    servers.background.start_soon(task)
+            return self._made
+
     def _bootstrap_handler(self) -> Handler:
         proxies = self._plane.proxies
         assert proxies is not None  # noqa: S101 — the API's wing has come before
         port = self._listener.getsockname()[1]
-        return data_plane.bootstrap_handler(
+        return bootstraps.bootstrap_handler(
             self._plane, self._settings, self._tls, proxies, port=port
         )
 

@@ -47,7 +47,8 @@ class DeltaStream(OrderedStream):
         subscription.names = (subscription.names | subscribe) - unsubscribe - {WILDCARD}
         if subscription.fresh:
             subscription.held = dict(request.initial)
-            self._resumed |= bool(request.initial)
+            if request.initial:
+                self._resumed, self._in_use = True, None  # what it uses is not known yet
         elif subscribe or unsubscribe:
             subscription.held = _without(subscription.held, subscribe | unsubscribe)
         if unsubscribe or subscription.fresh:

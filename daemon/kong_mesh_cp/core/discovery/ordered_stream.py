@@ -107,6 +107,9 @@ class OrderedStream(ABC):
         subscription = self._subscriptions.setdefault(request.type_url, Subscription())
         event = event_of(subscription.state, subscription.nonce, request)
         subscription.happens(event)
+        if event in {Event.ACKNOWLEDGE, Event.REFUSE}:
+            # All that it asked for when it came back has arrived before this.
+            self._resumed = False
         if event is Event.ACKNOWLEDGE:
             self._acknowledge(subscription)
         elif event is Event.REFUSE:
@@ -120,6 +123,8 @@ class OrderedStream(ABC):
 
     def publish(self, snapshot: Snapshot) -> tuple[Response, ...]:
         """What to send now that the client is to have this."""
+        # An Envoy that cannot warm a cluster does not ask for listeners until the cluster is gone.
+        self._resumed = False
         self._snapshot = snapshot
         return tuple(self._due())
 

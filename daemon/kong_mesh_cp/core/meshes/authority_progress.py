@@ -4,7 +4,7 @@ Trust comes first and goes last: an authority signs only when every proxy trusts
 only when no proxy shows a certificate of it. What proxies trust and show is in their insights, so
 every control plane knows it, and a restart forgets nothing.
 
-Source: docs/wire/meshes.md#a-new-authority
+Source: docs/wire/mtls.md#a-new-authority
 """
 
 from __future__ import annotations

@@ -40,10 +40,7 @@ def sentence(term: AuthorityTerm, now: datetime) -> str:
 def renewal(backend: CertificateAuthority) -> str:
     """How the authority of `backend` is replaced by one that lasts longer."""
     if backend.type == BUILTIN_CA:
-        return (
-            "Give the mesh another one: write it without enabledBackend and backends, then with a "
-            "backend of another name."
-        )
+        return "Give the mesh another one while it is in use: kumactl rotate ca."
     conf = readable_conf(ProvidedConf, backend)
     sources = [each for each in (conf.cert, conf.key) if each is not None]
     names = [each.secret or each.file or "the mesh itself" for each in sources]

@@ -8,10 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats.addresses import PORT_MAX, is_dns_name, split_host_port
+from kong_mesh_cp.core.lazy_import import lazy_import
 from kong_mesh_cp.core.meshes.virtual_addresses import (
     EXTERNAL_SERVICE_ORIGIN,
     GATEWAY_ORIGIN,
@@ -22,16 +23,15 @@ from kong_mesh_cp.core.meshes.virtual_addresses import (
     VirtualPort,
 )
 from kong_mesh_cp.core.resources.kinds.dataplane import Dataplane, InboundState
-from kong_mesh_cp.core.resources.kinds.legacy.virtual_outbound import (
-    PORT_DIGITS_MAX,
-    Conf,
-    VirtualOutbound,
-    evaluated,
-)
-from kong_mesh_cp.core.resources.kinds.mesh_gateway import MeshGateway
-from kong_mesh_cp.core.resources.kinds.services.external_service import ExternalService
-from kong_mesh_cp.core.resources.kinds.zone_proxies import ZoneIngress
 from kong_mesh_cp.core.resources.tags import SERVICE, Tags
+
+if TYPE_CHECKING:
+    from kong_mesh_cp.core.resources.kinds.legacy import virtual_outbound
+    from kong_mesh_cp.core.resources.kinds.mesh_gateway import MeshGateway
+    from kong_mesh_cp.core.resources.kinds.services.external_service import ExternalService
+    from kong_mesh_cp.core.resources.kinds.zone_proxies import ZoneIngress
+else:  # most meshes have none
+    virtual_outbound = lazy_import("kong_mesh_cp.core.resources.kinds.legacy.virtual_outbound")
 
 MESH_TAG: Final = "kuma.io/mesh"
 RESERVED_PORT: Final = 49151  # of a proxy that offers no service
@@ -64,7 +64,7 @@ class NamingRule(NamedTuple):
 
     resource: str
     created_at: datetime
-    spec: VirtualOutbound
+    spec: virtual_outbound.VirtualOutbound
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,8 +196,8 @@ class _Found:
                 continue
             origin = f"{VIRTUAL_OUTBOUND_ORIGIN}{rule.resource}"
             values = parameter_values(conf, tags)
-            host = evaluated(conf.host, values)
-            port = _port(evaluated(conf.port, values))
+            host = virtual_outbound.evaluated(conf.host, values)
+            port = _port(virtual_outbound.evaluated(conf.port, values))
             if host is None or not is_dns_name(host) or port is None:
                 what = "host" if host is None or not is_dns_name(host) else "port"
                 self._complain(f"{origin} makes no {what} for {tags.get(SERVICE, '')}")
@@ -221,7 +221,7 @@ def _matching(rules: Iterable[NamingRule], tags: Tags) -> list[NamingRule]:
     return [rule for _, _, rule in ranked]
 
 
-def _rank(spec: VirtualOutbound, tags: Tags) -> tuple[int, int] | None:
+def _rank(spec: virtual_outbound.VirtualOutbound, tags: Tags) -> tuple[int, int] | None:
     """Of the best selector: its tags, and how many of them are exact."""
     ranks = [
         (len(match), sum(value != "*" for value in match.values()))
@@ -232,7 +232,7 @@ def _rank(spec: VirtualOutbound, tags: Tags) -> tuple[int, int] | None:
     return max(ranks, default=None)
 
 
-def parameter_values(conf: Conf, tags: Tags) -> Mapping[str, str]:
+def parameter_values(conf: virtual_outbound.Conf, tags: Tags) -> Mapping[str, str]:
     """What the templates of a VirtualOutbound are filled in with."""
     return {
         each.name: tags[key]
@@ -241,14 +241,14 @@ def parameter_values(conf: Conf, tags: Tags) -> Mapping[str, str]:
     }
 
 
-def _declared(conf: Conf, tags: Tags) -> Tags:
+def _declared(conf: virtual_outbound.Conf, tags: Tags) -> Tags:
     """The tags that the parameters stand for: all instances that have them are behind the name."""
     keys = (each.tag_key or each.name for each in conf.parameters)
     return {key: tags[key] for key in keys if key in tags}
 
 
 def _port(text: str | None) -> int | None:
-    if text is None or len(text) > PORT_DIGITS_MAX or not _NUMBER.fullmatch(text):
+    if text is None or len(text) > virtual_outbound.PORT_DIGITS_MAX or not _NUMBER.fullmatch(text):
         return None
     port = int(text)
     return port if 1 <= port <= PORT_MAX else None

@@ -85,12 +85,14 @@ def _directly(before: IndexedMesh, after: IndexedMesh, key: ResourceKey) -> set[
             found |= {*index.redirected}
         elif key.type in TRAITS:
             found |= _selected(index, key)
+            if key.type == HTTP_ROUTE:
+                found |= _selected_through(before, after, key, index)
     return found
 
 
 def _item(index: IndexedMesh, key: ResourceKey) -> Item | None:
     if key.type in TRAITS:
-        return index.policies.get(key.type, _NONE).get(key.name)
+        return _policy(index, key)
     if key.type == "Mesh":
         return index.world.mesh
     return index.world.of_type(key.type).get(key.name)
@@ -142,21 +144,29 @@ def _other_services(
 
 
 def _selected(index: IndexedMesh, key: ResourceKey) -> set[str]:
-    """The proxies that get the policy, and those that get policies about it."""
-    policy = index.policies.get(key.type, _NONE).get(key.name)
+    policy = _policy(index, key)
     if policy is None:
         return set()
-    found = {each for each in _candidates(index, policy) if _selects(index, policy, each)}
-    if key.type != HTTP_ROUTE:
-        return found
-    for named in index.policies.values():
-        for other in named.values():
-            if other.target.kind == HTTP_ROUTE and other.target.name in (
-                policy.meta.display_name,
-                policy.meta.name,
-            ):
-                found |= {each for each in index.proxies if _selects(index, other, each)}
-    return found
+    return {each for each in _candidates(index, policy) if _selects(index, policy, each)}
+
+
+def _selected_through(
+    before: IndexedMesh, after: IndexedMesh, route: ResourceKey, index: IndexedMesh
+) -> set[str]:
+    """Whom policies about `route` select in `index`; while it is not there, they say so to all."""
+    names = {route.name}
+    names |= {each.meta.display_name for i in (before, after) if (each := _policy(i, route))}
+    about = (
+        policy
+        for named in index.policies.values()
+        for policy in named.values()
+        if policy.target.kind == HTTP_ROUTE and policy.target.name in names
+    )
+    return {each for policy in about for each in index.proxies if _selects(index, policy, each)}
+
+
+def _policy(index: IndexedMesh, key: ResourceKey) -> Policy | None:
+    return index.policies.get(key.type, _NONE).get(key.name)
 
 
 def _selects(index: IndexedMesh, policy: Policy, name: str) -> bool:

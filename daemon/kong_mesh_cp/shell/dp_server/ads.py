@@ -13,17 +13,14 @@ from kong_mesh_cp.core.discovery.delta import DeltaStream
 from kong_mesh_cp.core.discovery.exchanges import Response
 from kong_mesh_cp.core.discovery.ordered_stream import OrderedStream
 from kong_mesh_cp.core.discovery.sotw import SotwStream
+from kong_mesh_cp.shell.dp_server.methods import DELTA, STATE_OF_THE_WORLD
 from kong_mesh_cp.shell.grpc.calls import Call, Method
 from kong_mesh_cp.shell.grpc.status import GrpcError, Status
 from kong_mesh_cp.usecases.data_plane.stream_ports import Ending, Received, StreamEndedError
 from kong_mesh_cp.usecases.data_plane.streams import Streams
 
-SERVICE: Final = "/envoy.service.discovery.v3.AggregatedDiscoveryService"
-STATE_OF_THE_WORLD: Final = f"{SERVICE}/StreamAggregatedResources"
-DELTA: Final = f"{SERVICE}/DeltaAggregatedResources"
-
 _AUTHORIZATION: Final = "authorization"
-_STATUSES: Final[Mapping[Ending, Status]] = {
+STATUSES: Final[Mapping[Ending, Status]] = {
     Ending.REFUSED: Status.UNKNOWN,  # as the original, which gives its errors no status
     Ending.FULL: Status.RESOURCE_EXHAUSTED,
     Ending.NOT_NOW: Status.UNAVAILABLE,
@@ -105,7 +102,7 @@ def ads_methods(
             try:
                 await streams().serve(AdsStream(call, Variant(codec(), table), stopping))
             except StreamEndedError as error:
-                raise GrpcError(_STATUSES[error.ending], error.message) from None
+                raise GrpcError(STATUSES[error.ending], error.message) from None
 
         return serve
 

@@ -24,7 +24,7 @@ class DefectsLogged:
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,
-        traceback: TracebackType | None,
+        _traceback: TracebackType | None,
     ) -> bool:
         if not isinstance(error, Exception):
             return False

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Collection
 from typing import TYPE_CHECKING, Protocol
 
 from kong_mesh_cp.core.lazy_import import lazy_import
-from kong_mesh_cp.usecases.data_plane.stream_ports import ConnectedProxy
+from kong_mesh_cp.usecases.data_plane.connected_proxy import ConnectedProxy
 
 if TYPE_CHECKING:
     from kong_mesh_cp.core.xds import generate as generation

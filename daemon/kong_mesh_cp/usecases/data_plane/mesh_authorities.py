@@ -3,7 +3,7 @@
 What was good stays in force when its successor cannot be read or is no authority: proxies go on,
 and the log says what is wrong. Kept in memory only; keys leave it for nobody but the signer.
 
-Source: docs/wire/meshes.md#provided-authorities, docs/wire/meshes.md#identities
+Source: docs/wire/meshes.md#provided-authorities, docs/wire/mtls.md#identities
 """
 
 from __future__ import annotations

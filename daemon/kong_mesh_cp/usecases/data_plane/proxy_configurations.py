@@ -26,6 +26,7 @@ from kong_mesh_cp.usecases.resources.resource_refusals import mesh_not_found
 
 if TYPE_CHECKING:
     from kong_mesh_cp.core.xds import generate, node_metadata, parts, proxy_view, shown
+    from kong_mesh_cp.core.xds.indexed_mesh import WorldRules
     from kong_mesh_cp.core.xds.proxy_view import GenerationTerms
     from kong_mesh_cp.core.xds.world import MeshWorld
 else:  # they bring Envoy's messages
@@ -42,11 +43,16 @@ class ProxyConfigurations:
     """Errors as those of `ResourceReader`."""
 
     def __init__(
-        self, store: ResourceStore, reading: ResourceReader, *, zone: str, terms: GenerationTerms
+        self,
+        store: ResourceStore,
+        reading: ResourceReader,
+        *,
+        rules: WorldRules,
+        terms: GenerationTerms,
     ) -> None:
         self._store = store
         self._reading = reading
-        self._zone = zone
+        self._rules = rules
         self._terms = terms
         self._one_at_a_time = trio.CapacityLimiter(1)
 
@@ -57,7 +63,7 @@ class ProxyConfigurations:
         change.
         """
         await self._reading.stored(user, TYPES["Dataplane"], mesh, name, title=_TITLE)
-        world = await world_now(self._store, mesh, zone=self._zone)
+        world = await world_now(self._store, mesh, self._rules)
         if world is None:
             raise mesh_not_found()
         return await trio.to_thread.run_sync(

@@ -3,7 +3,7 @@
 What an insight says of a certificate is what the proxy has taken, never what was sent: permissive
 meshes and new authorities wait for that.
 
-Source: docs/wire/meshes.md#identities, docs/wire/envoy-names.md#admin
+Source: docs/wire/mtls.md#identities, docs/wire/envoy-names.md#admin
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from kong_mesh_cp.core.lazy_import import lazy_import
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.resources.kinds.dataplane import Networking
 from kong_mesh_cp.usecases.data_plane.admin_authority import AdminAuthority
-from kong_mesh_cp.usecases.data_plane.watches import ConnectedProxy
+from kong_mesh_cp.usecases.data_plane.connected_proxy import ConnectedProxy
 from kong_mesh_cp.usecases.data_plane.workload_certificates import (
     ProxySecrets,
     WorkloadCertificates,

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
-from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.discovery.exchanges import Request, Response
 from kong_mesh_cp.core.discovery.ordered_stream import OrderedStream
 from kong_mesh_cp.core.discovery.snapshots import Snapshot
 from kong_mesh_cp.core.errors import ControlPlaneError
-from kong_mesh_cp.usecases.data_plane.watches import ConnectedProxy
+from kong_mesh_cp.usecases.data_plane.authentication import ProxyIdentity
+from kong_mesh_cp.usecases.data_plane.connected_proxy import ConnectedProxy
 
 
 class NodeTold(NamedTuple):
@@ -67,15 +67,6 @@ class ProxyStream(Protocol):
     async def send(self, response: Response) -> None:
         """Return when the peer has room for more."""
         ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProxyIdentity:
-    """Who a proxy says it is, by its Dataplane."""
-
-    mesh: str
-    name: str
-    tags: Mapping[str, Collection[str]]  # all values of all inbounds and the gateway
 
 
 class ProxyVerifier(Protocol):

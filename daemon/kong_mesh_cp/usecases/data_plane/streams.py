@@ -16,6 +16,7 @@ from typing import Final, NamedTuple, NoReturn
 
 import trio
 
+from kong_mesh_cp.core.admission.decision import RefusalCode
 from kong_mesh_cp.core.admission.seats import SeatId
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.discovery.exchanges import Refusal, Request, Response
@@ -32,6 +33,7 @@ from kong_mesh_cp.usecases.data_plane.joining import (
     Arrival,
     Joined,
     Joining,
+    raise_if_ended,
 )
 from kong_mesh_cp.usecases.data_plane.stream_insight import StreamInsight
 from kong_mesh_cp.usecases.data_plane.stream_metrics import StreamMetrics
@@ -158,7 +160,7 @@ class Streams:
             with trio.CancelScope() as scope:
                 seating.attach(joined.held, scope.cancel)
                 await self._told_and_heard(conversation, first.request)
-            raise_if_ended(joined)
+            raise_if_ended(joined.held)
         finally:
             if self._connected.get(joined.seat) is conversation:
                 del self._connected[joined.seat]
@@ -270,35 +272,16 @@ class Streams:
     ) -> None:
         self._metrics.ended[error.code] += 1
         if error.ending in {Ending.FULL, Ending.NOT_NOW}:
-            self._seating.decisions["refused", error.code] += 1
+            self._seating.count_refusal(RefusalCode(error.code))
         if self._may_be_told(stream.address):
             log.info(
-                "stream-ended: %s: %s at %s: %s",
+                "stream-ended: %s: %s at %s: %s%s",
                 error.code,
                 ascii(node.id[:LOGGED_CHARACTERS_MAX])[1:-1] if node else "-",
                 stream.address,
                 ascii(error.message[:LOGGED_CHARACTERS_MAX])[1:-1],
+                ascii(f". {error.hint[:LOGGED_CHARACTERS_MAX]}")[1:-1] if error.hint else "",
             )
-
-
-def raise_if_ended(joined: Joined) -> None:
-    """Raises: StreamEndedError where the seat of the stream is not its own any more."""
-    event = joined.held.ended
-    if event is not None:
-        moved = event["code"] == "seat-moved"
-        raise StreamEndedError(
-            Ending.ELSEWHERE if moved else Ending.GONE,
-            f"{event['code']}: {event['reason']}",
-            code=str(event["code"]),
-            hint=str(event["hint"]),
-        )
-    if joined.held.lost:
-        raise StreamEndedError(
-            Ending.ELSEWHERE,
-            "another connection of this proxy has taken the place of this one",
-            code="stream-superseded",
-            hint="If two proxies run under this name, stop one of them.",
-        )
 
 
 class _Outbox:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import trio
 
-from kong_mesh_cp.usecases.data_plane.stream_ports import ConnectedProxy
+from kong_mesh_cp.usecases.data_plane.connected_proxy import ConnectedProxy
 
 if TYPE_CHECKING:
     from kong_mesh_cp.core.discovery.snapshots import Snapshot

@@ -3,7 +3,7 @@
 One at a time is signed, in a thread, in the order in which they were asked for: a thousand proxies
 that come back cost a thread a second or two, and nobody's configuration waits for it.
 
-Source: docs/wire/meshes.md#identities
+Source: docs/wire/mtls.md#identities
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Final, NamedTuple, NoReturn
@@ -23,6 +23,7 @@ from kong_mesh_cp.core.policy.rules.policy import TRAITS, Meta
 from kong_mesh_cp.core.policy.rules.specs import policy_of
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.resources.kind import InvalidResourceError
+from kong_mesh_cp.core.resources.kinds.config import Config
 from kong_mesh_cp.core.resources.kinds.mesh import Mesh
 from kong_mesh_cp.core.resources.meta import Resource, has_spec
 from kong_mesh_cp.core.resources.registry import TYPES
@@ -45,7 +46,7 @@ from kong_mesh_cp.usecases.ports.resource_store import (
     Selection,
     StoredResource,
 )
-from kong_mesh_cp.usecases.resources.documents import resource_of, spec_document
+from kong_mesh_cp.usecases.resources.documents import members, resource_of, spec_document
 from kong_mesh_cp.usecases.resources.reader import MESH
 from kong_mesh_cp.usecases.resources.sweeping import read_in_slices
 
@@ -76,11 +77,12 @@ Told = Callable[[str, Reached, float], None]
 log = logging.getLogger(__name__)
 
 
-class _Version(NamedTuple):
+class Version(NamedTuple):
     """Which text of a resource was read: versions begin anew with what is made anew."""
 
     number: int
     created_at: datetime
+    modified_at: datetime
 
 
 class _Live:
@@ -90,7 +92,7 @@ class _Live:
         self.holders = 0
         self.drop_at = math.inf
         self.index: IndexedMesh | None = None
-        self.versions: dict[ResourceKey, _Version] = {}
+        self.versions: dict[ResourceKey, Version] = {}
         self.is_unread = True
         self.changed: dict[ResourceKey, float] = {}  # since when; what was not read yet
         self.read_once = trio.Event()
@@ -136,6 +138,40 @@ class Worlds:
         """As `world`, with its indexes."""
         live = self._live.get(mesh)
         return None if live is None else live.index
+
+    def differing(
+        self, mesh: str, stored: Mapping[ResourceKey, StoredResource]
+    ) -> dict[ResourceKey, Version | None]:
+        """Of what `mesh` has in the store: what is not as it is kept, and which version it has."""
+        live = self._live.get(mesh)
+        if live is None or live.is_unread or live.index is None:
+            return {}
+        now = {key: _version(each) for key, each in stored.items()}
+        return {
+            key: now.get(key)
+            for key in now.keys() | live.versions.keys()
+            if now.get(key) != live.versions.get(key)
+        }
+
+    def read_again(self, mesh: str, keys: Iterable[ResourceKey]) -> None:
+        """As if these were told to have changed now."""
+        live = self._live.get(mesh)
+        if live is not None:
+            live.changed |= {key: trio.current_time() for key in keys}
+            self._news.set()
+
+    async def from_scratch(
+        self, mesh: str, stored: Mapping[ResourceKey, StoredResource]
+    ) -> IndexedMesh | None:
+        """What `stored`, all of `mesh`, comes to; None: there is no such mesh."""
+        items = await read_items([*stored.values()])
+        return _from_scratch(items, ResourceKey(MESH, "", mesh), self._rules)
+
+    def replace(self, mesh: str, before: IndexedMesh, after: IndexedMesh) -> None:
+        """Keep `after` instead of `before`, which says the same, unless something came between."""
+        live = self._live.get(mesh)
+        if live is not None and live.index is before:
+            live.index = after
 
     async def run(self) -> NoReturn:
         """Keep what is held up to date, until cancelled. A store that fails is asked again."""
@@ -229,7 +265,13 @@ class Worlds:
         """All of the mesh; of what was read before only what is another one."""
         began = trio.current_time()
         found = await self.stored(mesh)
-        await self._apply(mesh, live, found, live.versions.keys() | found.keys(), began)
+        known = live.versions
+        keys = [
+            key
+            for key in known.keys() | found.keys()
+            if key not in found or _version(found[key]) != known.get(key)
+        ]
+        await self._apply(mesh, live, found, keys, began)
 
     async def _read_changed(
         self, mesh: str, live: _Live, changed: Mapping[ResourceKey, float]
@@ -257,12 +299,11 @@ class Worlds:
         since: float,
     ) -> None:
         """`found` is what there is of `keys` now."""
-        new = [key for key in keys if _version(found.get(key)) != live.versions.get(key)]
-        read = await read_items([found[key] for key in new if key in found])
-        changes = {key: read.get(key) for key in new}
-        for key in new:
+        read = await read_items([found[key] for key in keys if key in found])
+        changes = {key: read.get(key) for key in keys}
+        for key in keys:
             if key in found:
-                live.versions[key] = _Version(found[key].version, found[key].created_at)
+                live.versions[key] = _version(found[key])
             else:
                 live.versions.pop(key, None)
         own = ResourceKey(MESH, "", mesh)
@@ -274,8 +315,10 @@ class Worlds:
         before = live.index
         if before is None:
             live.index = _from_scratch(changes, own, self._rules)
-            everybody = Reached(everybody=True)
-            self._told(mesh, everybody if live.index is not None else Reached(), since)
+            if live.index is None:
+                live.versions.clear()  # what is there without its mesh is read when that comes
+            else:
+                self._told(mesh, Reached(everybody=True), since)
         elif changes:
             live.index = next_mesh(before, changes)
             self._told(mesh, reached(before, live.index, changes.keys()), since)
@@ -299,11 +342,11 @@ async def stored_of_mesh(store: ResourceStore, mesh: str) -> dict[ResourceKey, S
     }
 
 
-async def world_now(store: ResourceStore, mesh: str, *, zone: str) -> MeshWorld | None:
+async def world_now(store: ResourceStore, mesh: str, rules: WorldRules) -> MeshWorld | None:
     """`mesh` read afresh; None: there is none. Raises: StateError."""
     found = await stored_of_mesh(store, mesh)
     items = await read_items([*found.values()])
-    index = _from_scratch(items, ResourceKey(MESH, "", mesh), zone)
+    index = _from_scratch(items, ResourceKey(MESH, "", mesh), rules)
     return None if index is None else index.world
 
 
@@ -314,8 +357,8 @@ def _mesh_of(key: ResourceKey) -> str | None:
     return key.name if key.type == MESH else key.mesh
 
 
-def _version(stored: StoredResource | None) -> _Version | None:
-    return None if stored is None else _Version(stored.version, stored.created_at)
+def _version(stored: StoredResource) -> Version:
+    return Version(stored.version, stored.created_at, stored.modified_at)
 
 
 def _from_scratch(
@@ -344,7 +387,7 @@ def _item(stored: StoredResource) -> Item | None:
         if key.type in TRAITS:
             meta = Meta(key.type, key.mesh, key.name, stored.labels)
             return policy_of(meta, spec_document(stored))
-        return resource_of(stored)
+        return _config(stored) if key.type == CONFIG else resource_of(stored)
     except (ParseError, InvalidResourceError) as error:
         log.error(
             "xds-resource-not-read: %s %s of mesh %s is as if it were not there for proxies: %s."
@@ -355,3 +398,18 @@ def _item(stored: StoredResource) -> Item | None:
             go_quote(str(error)),
         )
         return None
+
+
+def _config(stored: StoredResource) -> Resource[object]:
+    """A record of the control plane's own, which no client sees and no kind is for."""
+    text = members(stored).get("config")
+    return Resource(
+        type=CONFIG,
+        mesh="",
+        name=stored.key.name,
+        labels=stored.labels,
+        spec=Config(config=text if isinstance(text, str) else ""),
+        created_at=stored.created_at,
+        modified_at=stored.modified_at,
+        version=stored.version,
+    )

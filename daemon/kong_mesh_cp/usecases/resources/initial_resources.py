@@ -42,7 +42,10 @@ from kong_mesh_cp.usecases.resources.reader import mesh_key
 
 DEFAULT_MESH: Final = "default"
 ZONE_SIGNING_KEY: Final = "zone-token-signing-key-1"
-AUTHORITIES: Final = ("envoy-admin-ca", "inter-cp-ca")
+AUTHORITIES: Final = {  # and what their certificates call them
+    "envoy-admin-ca": "Envoy Admin CA",
+    "inter-cp-ca": "Control Plane Intercommunication CA",
+}
 RETRY_SECONDS: Final = 5.0
 
 _HEADLESS: Final = "k8s.kuma.io/is-headless-service"
@@ -222,7 +225,7 @@ class InitialResourcesWriter:
         key = secret_key("", name)
 
         async def make() -> Sequence[Put]:
-            authority = await self._keys.control_plane_ca(name)
+            authority = await self._keys.control_plane_ca(AUTHORITIES[name])
             return [_first(secret_put(key, authority, self._wall_clock()))]
 
         await self._unless_there(key, make)

@@ -109,9 +109,9 @@ def read_decoded(
         # What is missing may be there under another name.
         more = _besides(error.violations, unknown)
         raise resource_refusals.invalid(resource_refusals.PROCESS, [*wrong, *more]) from None
-    wrong = _violations(kind, draft.spec, existing)
-    if wrong or strict:
-        refuse(resource_refusals.PROCESS, [*wrong, *unknown])
+    broken = _violations(kind, draft.spec, existing)
+    if broken or strict:
+        refuse(resource_refusals.PROCESS, [*broken, *unknown])
     return SentBody(draft=draft, status=status, unknown=warnings)
 
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import field
 from datetime import datetime
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats.go_values import ParseError
+from kong_mesh_cp.core.lazy_import import lazy_import
 from kong_mesh_cp.core.meshes.virtual_hosts import (
     ExternalHost,
     NamedGateway,
@@ -25,13 +26,18 @@ from kong_mesh_cp.core.meshes.virtual_hosts import (
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.resources.kind import InvalidResourceError
 from kong_mesh_cp.core.resources.kinds.dataplane import Dataplane
-from kong_mesh_cp.core.resources.kinds.legacy.virtual_outbound import VirtualOutbound
-from kong_mesh_cp.core.resources.kinds.mesh_gateway import MeshGateway
 from kong_mesh_cp.core.resources.kinds.services.external_service import ExternalService
-from kong_mesh_cp.core.resources.kinds.zone_proxies import ZoneIngress
 from kong_mesh_cp.core.resources.tags import Tags
 from kong_mesh_cp.usecases.ports.resource_store import StoredResource
 from kong_mesh_cp.usecases.resources.documents import resource_as, spec_as
+
+if TYPE_CHECKING:
+    from kong_mesh_cp.core.resources.kinds import mesh_gateway, zone_proxies
+    from kong_mesh_cp.core.resources.kinds.legacy import virtual_outbound
+else:  # most meshes have none of these
+    mesh_gateway = lazy_import("kong_mesh_cp.core.resources.kinds.mesh_gateway")
+    virtual_outbound = lazy_import("kong_mesh_cp.core.resources.kinds.legacy.virtual_outbound")
+    zone_proxies = lazy_import("kong_mesh_cp.core.resources.kinds.zone_proxies")
 
 NAMING: Final = ("Dataplane", "ExternalService", "MeshGateway", "VirtualOutbound", "ZoneIngress")
 
@@ -82,15 +88,15 @@ class MeshNames:
                 external = external_host(key.name, spec_as(ExternalService, stored))
                 return _learn(self._external, key, external)
             case "VirtualOutbound":
-                found = resource_as(VirtualOutbound, stored)
+                found = resource_as(virtual_outbound.VirtualOutbound, stored)
                 rule = NamingRule(found.name, found.created_at, found.spec)
                 return _learn(self._rules, key, rule)
             case "MeshGateway":
-                gateway = spec_as(MeshGateway, stored)
+                gateway = spec_as(mesh_gateway.MeshGateway, stored)
                 listeners = named_gateways(key.mesh, key.name, gateway, self.domain)
                 return _learn(self._gateways, key, listeners)
             case _:
-                remote = remote_tags(spec_as(ZoneIngress, stored), self.zone)
+                remote = remote_tags(spec_as(zone_proxies.ZoneIngress, stored), self.zone)
                 return _learn(self._remote, key, remote)
 
     def forget(self, key: ResourceKey) -> bool:

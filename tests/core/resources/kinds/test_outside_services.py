@@ -124,7 +124,8 @@ def fault(reason: str) -> str:
 
 
 NOT_DEFINED = 'failed compiling gotemplate error="template: :1: function \\"mesh\\" not defined"'
-NO_IF = 'failed compiling gotemplate error="template: :1: function \\"if\\" not defined"'
+NO_END = 'failed compiling gotemplate error="template: :1: unexpected EOF"'
+NO_RANGE = 'failed compiling gotemplate error="template: :1: function \\"range\\" not defined"'
 NO_NUMBER = "evaluation of template with parameters didn't evaluate to a parsable number result="
 OUT_OF_RANGE = "evaluation of template returned a port outside of the range [1..65535] result="
 NO_NAME = "evaluation of template with parameters didn't return a valid dns name result="
@@ -143,7 +144,10 @@ NO_NAME = "evaluation of template with parameters didn't return a valid dns name
         ({"port": "0"}, [("port", fault(f"{OUT_OF_RANGE}0"))]),
         ({"port": "{{.service}}00000"}, [("port", fault(f"{OUT_OF_RANGE}100000"))]),
         ({"port": " {{- .service -}} "}, []),
-        ({"port": "{{if .service}}80{{end}}"}, [("port", fault(NO_IF))]),
+        ({"port": "{{if .service}}80{{end}}"}, []),
+        ({"port": "{{if .port}}{{.port}}{{else}}80{{end}}"}, []),
+        ({"port": "{{if .service}}80"}, [("port", fault(NO_END))]),
+        ({"port": "{{range .service}}80{{end}}"}, [("port", fault(NO_RANGE))]),
         (
             {"parameters": [{"name": "a"}]},
             [
@@ -186,7 +190,8 @@ def test_the_conf_of_a_virtual_outbound(change: dict[str, Any], expected: Found)
         ("x {{- .a }} y", "x1 y"),
         ("{{.c}}", "<no value>"),
         ("plain", "plain"),
-        ("{{if .a}}x{{end}}", None),
+        ("{{if .a}}x{{end}}", "x"),
+        ("{{.a.b}}", None),
     ],
 )
 def test_parameters_are_filled_in(template: str, text: str | None) -> None:

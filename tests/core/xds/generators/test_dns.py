@@ -11,7 +11,6 @@ from kong_mesh_cp.core.xds.generate import generate
 from kong_mesh_cp.core.xds.names import LISTENER
 from kong_mesh_cp.core.xds.parts import Parts
 from support.specs.transparent_proxies import (
-    METADATA,
     Json,
     inbound,
     made_for,
@@ -20,6 +19,7 @@ from support.specs.transparent_proxies import (
     view_of,
     web,
 )
+from support.suites.recorded_proxies import METADATA
 
 PAY = proxy("pay-1", "10.0.0.2", inbound("pay_1"))
 

@@ -15,6 +15,7 @@ from support.http2.raw_frames import (
     DATA,
     GET,
     GOAWAY,
+    HEADERS,
     POST,
     PROTOCOL_ERROR,
     data,
@@ -143,10 +144,12 @@ async def test_a_target_that_cannot_be_read_is_refused(
     assert (answer.status, answer.body) == (400, code.encode())
 
 
-async def test_too_many_fields_are_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("path", ["/", "/test.Service/Echo"])
+async def test_too_many_fields_are_refused(tmp_path: Path, path: str) -> None:
     async with serving_grpc(tmp_path) as server, http2_client(server) as client:
         fields = [(f"x-{each}", "y") for each in range(100)]
-        answer = await client.answer(await client.request("/", *fields))
+        sent = await client.request(path, ("content-type", "application/grpc"), *fields)
+        answer = await client.answer(sent)
 
     assert (answer.status, answer.body) == (431, b"headers-too-large")
 
@@ -237,3 +240,12 @@ async def test_data_after_an_early_answer_hurts_nobody(tmp_path: Path) -> None:
             await client.say(*(data(1, bytes(16_000)) for _ in range(4)))
         await client.say(headers(3))
         await client.until(0, stream_id=3)
+
+
+async def test_who_waits_to_be_asked_for_the_body_is_asked(tmp_path: Path) -> None:
+    async with serving_grpc(tmp_path) as server, raw_http2(server) as client:
+        await client.say(headers(1, (*POST, ("expect", "100-continue")), ends=False))
+        await client.until(HEADERS, stream_id=1)
+        await client.say(data(1, b"body", ends=True))
+        await client.until(HEADERS, stream_id=1)
+        assert (await client.until(DATA, stream_id=1)).payload == b"POST / body"

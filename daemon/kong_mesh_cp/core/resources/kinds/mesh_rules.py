@@ -69,7 +69,7 @@ def change_violations(before: Mesh, after: Mesh) -> list[Violation]:
 def authorities_max(before: Mesh, after: Mesh) -> int:
     """How many authorities `after` may have: a second one only beside the one in force.
 
-    Source: docs/wire/meshes.md#a-new-authority
+    Source: docs/wire/mtls.md#a-new-authority
     """
     mtls, in_force = after.mtls, before.enabled_ca
     if mtls is None or not mtls.enabled_backend or in_force is None:

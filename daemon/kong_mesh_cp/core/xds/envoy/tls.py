@@ -1,7 +1,7 @@
 """TLS between proxies: what each side shows, and whom it takes the other one for.
 
 Certificates and authorities come apart from listeners and clusters, by name, so that a new one
-touches neither. Source: docs/wire/envoy-names.md#mtls
+touches neither. Source: docs/wire/mtls.md#tls
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+from kong_mesh_cp.core.meshes.spiffe import mesh_prefix, service_id
 from kong_mesh_cp.core.xds.envoy.messages import (
     DownstreamTlsContext,
     Message,
@@ -16,7 +17,6 @@ from kong_mesh_cp.core.xds.envoy.messages import (
     UpstreamTlsContext,
 )
 from kong_mesh_cp.core.xds.names import authority_secret, identity_secret
-from kong_mesh_cp.core.xds.spiffe import mesh_prefix, service_id
 
 MESH_PROTOCOL: Final = "kuma"  # in ALPN: tells a mesh's TLS from the application's own
 

@@ -1,6 +1,6 @@
 """What MeshTrafficPermission does to a proxy of a mesh with mTLS: nobody enters without one.
 
-Source: docs/wire/envoy-policies.md#permissions
+Source: docs/wire/mtls.md#permissions
 """
 
 from __future__ import annotations

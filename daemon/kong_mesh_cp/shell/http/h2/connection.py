@@ -8,7 +8,6 @@ take for the end of everything. What is to be sent is written once a turn of the
 from __future__ import annotations
 
 import logging
-import math
 import socket
 import struct
 from collections.abc import Sequence
@@ -18,14 +17,14 @@ from typing import Final
 import trio
 
 from kong_mesh_cp.shell.http.defects import DefectsLogged
-from kong_mesh_cp.shell.http.h2 import bounds
+from kong_mesh_cp.shell.http.h2 import bounds, plain_requests
 from kong_mesh_cp.shell.http.h2.exchange import Exchange, Header
 from kong_mesh_cp.shell.http.h2.frames import ErrorCode, FrameError, FrameGate, goaway
 from kong_mesh_cp.shell.http.h2.keeping import Keeping
 from kong_mesh_cp.shell.http.h2.machine import events, exceptions, new_machine
 from kong_mesh_cp.shell.http.h2.output import Output
-from kong_mesh_cp.shell.http.h2.plain_requests import answer_plain_request, respond
 from kong_mesh_cp.shell.http.h2.service import H2Service
+from kong_mesh_cp.shell.http.h2.silence import Silence
 from kong_mesh_cp.shell.http.messages import Response
 from kong_mesh_cp.shell.listening.channel import Channel
 from kong_mesh_cp.shell.listening.lingering import PeerGoneError, linger, receive
@@ -44,19 +43,14 @@ class Connection:
     is_securing: Final = False
 
     __slots__ = (
-        "_asked_at",
-        "_began_at",
         "_blocked",
         "_channel",
         "_credit",
         "_exchanges",
         "_gate",
         "_gone",
-        "_heard_at",
-        "_idle_since",
         "_leaving",
         "_limits",
-        "_looked_at",
         "_machine",
         "_nursery",
         "_output",
@@ -64,6 +58,7 @@ class Connection:
         "_refusal",
         "_scope",
         "_service",
+        "_silence",
         "_unread",
         "_unread_kept",
         "_unsent_kept",
@@ -79,8 +74,7 @@ class Connection:
         self._scope = trio.CancelScope()  # of everything
         self._waiting = trio.CancelScope()  # of the reader, until its next look at the clock
         now = trio.current_time()
-        self._began_at = self._heard_at = self._looked_at = self._idle_since = now
-        self._asked_at = math.inf  # when the PING went out that has no answer
+        self._silence = Silence(service, now)
         self._gate = FrameGate(header_bytes_max=self._limits.header_bytes_max, now=now)
         self._machine = new_machine(self._limits.header_bytes_max)
         self._output = Output(channel, self._machine, self._forget)
@@ -130,9 +124,9 @@ class Connection:
         from its first message on.
         """
         if not self._exchanges:
-            return 0, self._idle_since
+            return 0, self._silence.idle_since
         if not any(each.admitted for each in self._exchanges.values()):
-            return 1, self._idle_since
+            return 1, self._silence.idle_since
         since = self._unsent_kept.slow_since(trio.current_time())
         return None if since is None else (2, since)
 
@@ -157,7 +151,7 @@ class Connection:
             self._lose(reset=True)
             return
         unsent, now = self._output.unsent, trio.current_time()
-        if not self._unsent_kept.count(unsent, now, self.give_way):
+        if not self._unsent_kept.count(unsent, now, self.give_way) and not self._carries_calls():
             self._lose(reset=True)  # there is no room for what it does not read
         elif not done:
             self._blocked = True
@@ -177,7 +171,10 @@ class Connection:
     def has_output(self, exchange: Exchange, size: int) -> None:
         self._output.queued += size
         self._output.ready(exchange)
-        self._service.flushing.soon(self)
+        if self._output.queued >= bounds.EAGER_BYTES:
+            self.flush()  # or all that a push makes for all peers would be there at once
+        else:
+            self._service.flushing.soon(self)
 
     def kept(self, change: int) -> None:
         self._unread += change
@@ -215,8 +212,8 @@ class Connection:
         if not data:
             self._lose()
             return
-        now = self._heard_at = trio.current_time()
-        self._asked_at = math.inf
+        now = trio.current_time()
+        self._silence.broken(now)
         try:
             first = True
             for piece in self._gate.pieces(data, now):
@@ -283,17 +280,25 @@ class Connection:
         self._nursery.start_soon(self._serve, exchange)
 
     async def _serve(self, exchange: Exchange) -> None:
+        if exchange.closed:
+            return  # opened and reset in one breath
         service = self._service
         with DefectsLogged("a handler of the control plane"), suppress(PeerGoneError):
             if self._refusal is not None:
-                respond(exchange, service.http, self._refusal)
+                plain_requests.respond(exchange, service.http, self._refusal)
                 self._leave()
+            elif len(exchange.head) > self._limits.header_count_max:
+                plain_requests.refuse_headers(exchange, service.http)
             elif (handler := service.special(exchange)) is not None:
                 await handler(exchange)
             else:
-                await answer_plain_request(exchange, service.http)
+                await plain_requests.answer(exchange, service.http)
         if not exchange.ends:
             exchange.reset(ErrorCode.INTERNAL_ERROR)
+
+    def _carries_calls(self) -> bool:
+        """Cut, a proxy would come back and be sent the same: its senders wait, that is enough."""
+        return any(each.admitted and each.held_by_drain for each in self._exchanges.values())
 
     def _ready_all(self) -> None:
         for exchange in self._exchanges.values():
@@ -302,30 +307,24 @@ class Connection:
     # The clock.
 
     def _next_look(self) -> float:
-        """When there will be something to do if the peer stays silent."""
-        if not self._gate.opened:
-            return self._began_at + self._limits.header_seconds
-        if not self._exchanges:
-            return self._idle_since + self._limits.idle_seconds
-        asked = self._asked_at + self._service.ping_answer_seconds
-        return min(asked, max(self._heard_at, self._looked_at) + self._service.ping_seconds)
+        return self._silence.next_look(opened=self._gate.opened, busy=bool(self._exchanges))
 
     def _look(self) -> None:
-        now = trio.current_time()
+        now, silence = trio.current_time(), self._silence
         if now < self._next_look():
             return
-        self._looked_at = now
+        silence.looked(now)
         if not self._exchanges:
             self._leave()
             self._end()
-        elif now >= self._asked_at + self._service.ping_answer_seconds:
-            self._lose(reset=True)  # the peer is dead
+        elif silence.is_death(now):
+            self._lose(reset=True)
         else:
             for exchange in list(self._exchanges.values()):
                 if exchange.ends and now - exchange.finished_at > self._limits.send_seconds:
                     exchange.reset(ErrorCode.CANCEL)
-            if self._asked_at == math.inf:
-                self._asked_at = now
+            if not silence.is_asked:
+                silence.asked(now)
                 self._machine.ping(PING_DATA)
                 self._service.flushing.soon(self)
 
@@ -384,7 +383,7 @@ class Connection:
             self._output.forget(exchange)
             exchange.close()
             if not self._exchanges:
-                self._idle_since = trio.current_time()
+                self._silence.idle_since = trio.current_time()
 
     def _forget_all(self) -> None:
         for exchange in list(self._exchanges.values()):

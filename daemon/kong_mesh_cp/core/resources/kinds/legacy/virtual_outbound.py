@@ -9,7 +9,12 @@ from typing import Final
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats.addresses import PORT_MAX, is_dns_name
 from kong_mesh_cp.core.formats.go_quote import go_quote
-from kong_mesh_cp.core.formats.go_template import TEMPLATE_CHARACTERS_MAX, template_fault
+from kong_mesh_cp.core.formats.go_template import (
+    FUNCTIONS,
+    TEMPLATE_CHARACTERS_MAX,
+    filled,
+    template_fault,
+)
 from kong_mesh_cp.core.resources.kind import Kind, proto_kind
 from kong_mesh_cp.core.resources.kinds.legacy.connections import ANY_TAG, HAS_TO_BE_DEFINED
 from kong_mesh_cp.core.resources.tags import SERVICE, Selector, selectors_violations
@@ -20,13 +25,7 @@ PORT_DIGITS_MAX: Final = 19  # of a signed 64-bit number
 
 _TAG_NAME: Final = re.compile(r"[a-zA-Z0-9.\-_:/]*")
 _PARAMETER: Final = re.compile(r"[a-zA-Z0-9]+")
-# A dash trims the space on its side of an action. Looked for is only the begin of a space.
-_FIELD: Final = re.compile(
-    r"(?:(?:(?<!\s)\s++)?\{\{-[ ]|\{\{)[ \t]*\.([A-Za-z0-9_]+)[ \t]*(?:[ ]-\}\}\s*|\}\})", re.ASCII
-)
 _NUMBER: Final = re.compile(r"[+-]?[0-9]+")
-# A parameter that is not declared shows up in the result, and makes it no host name or number.
-_NO_VALUE: Final = "<no value>"  # what Go writes for a parameter that is not there
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,21 +99,19 @@ def _parameters(conf: Conf, path: FieldPath) -> list[Violation]:
 
 
 def evaluated(template: str, values: Mapping[str, str]) -> str | None:
-    """`template` with its parameters filled in; None if it is long or holds more than those.
+    """`template` with its parameters filled in; None if it is long, or not run here.
 
-    Longer ones are taken, but not tried out.
+    Longer ones are taken, but not tried out. A parameter that is not there shows up in the result,
+    and makes it no host name and no number.
     """
     if len(template) > TEMPLATE_CHARACTERS_MAX:
         return None
-    # Only plain fields: functions are Go's and are not run here, so that such a template is taken
-    # as it is.
-    filled = _FIELD.sub(lambda field: values.get(field[1], _NO_VALUE), template)
-    return None if "{{" in filled else filled
+    return filled(template, values)
 
 
 def _tried(template: str, conf: Conf, dummy: str) -> tuple[str | None, str | None]:
     """The template with `dummy` for each parameter, or why it is no template."""
-    fault = template_fault(template, frozenset())
+    fault = template_fault(template, FUNCTIONS, conditions=True)
     if fault is not None:
         return None, f"failed compiling gotemplate error={go_quote(fault)}"
     return evaluated(template, {each.name: dummy for each in conf.parameters}), None

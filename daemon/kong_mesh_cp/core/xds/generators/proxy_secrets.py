@@ -1,6 +1,6 @@
 """The certificate of a proxy and the authorities it trusts, as far as its configuration names them.
 
-Source: docs/wire/envoy-names.md#mtls
+Source: docs/wire/mtls.md#tls
 """
 
 from __future__ import annotations

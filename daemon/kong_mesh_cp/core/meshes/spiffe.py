@@ -1,6 +1,6 @@
 """Names in certificates, and in the first message of a TLS connection.
 
-Source: docs/wire/envoy-names.md#mtls
+Source: docs/wire/mtls.md#tls
 """
 
 from __future__ import annotations

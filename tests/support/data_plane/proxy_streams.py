@@ -21,17 +21,17 @@ from kong_mesh_cp.core.formats.durations import HOUR
 from kong_mesh_cp.core.identity import tokens
 from kong_mesh_cp.core.identity.key_series import dataplane_keys
 from kong_mesh_cp.core.identity.tokens import DataplaneClaims
-from kong_mesh_cp.usecases.data_plane.joining import Joining
+from kong_mesh_cp.usecases.data_plane.authentication import ProxyAuthentication
+from kong_mesh_cp.usecases.data_plane.connected_proxy import ConnectedProxy
+from kong_mesh_cp.usecases.data_plane.joining import Joining, ReadText
 from kong_mesh_cp.usecases.data_plane.stream_metrics import StreamMetrics
 from kong_mesh_cp.usecases.data_plane.stream_ports import (
     NodeTold,
-    ProxyIdentity,
     ProxyVerifier,
     Received,
     StreamEndedError,
 )
-from kong_mesh_cp.usecases.data_plane.streams import Cause, Streams, StreamTerms
-from kong_mesh_cp.usecases.data_plane.watches import ConnectedProxy
+from kong_mesh_cp.usecases.data_plane.streams import Cause, CertificateOf, Streams, StreamTerms
 from kong_mesh_cp.usecases.identity.authenticating import AuthenticationSettings, Authenticator
 from support.fakes.admission import NOON, Desk, open_desk
 from support.fakes.attending import sidecar
@@ -39,16 +39,10 @@ from support.fakes.attending import sidecar
 NACK_BACKOFF_SECONDS = 5.0
 
 
-class TokenVerifier:
-    """`ProxyVerifier` by the keys of the desk."""
-
-    def __init__(self, desk: Desk) -> None:
-        self._by = Authenticator(desk.keys, lambda: NOON, AuthenticationSettings())
-
-    async def verify(self, credentials: Sequence[str] | None, proxy: ProxyIdentity) -> None:
-        await self._by.require_dataplane(
-            credentials, mesh=proxy.mesh, name=proxy.name, tags=proxy.tags
-        )
+def by_token(desk: Desk) -> ProxyVerifier:
+    """By the keys of the desk."""
+    authenticator = Authenticator(desk.keys, lambda: NOON, AuthenticationSettings())
+    return ProxyAuthentication(authenticator, dataplanes=True, zone_proxies=True)
 
 
 async def token(
@@ -129,6 +123,7 @@ class Proxy:
     refuses: Callable[[Response], str] = lambda _: ""
     got: list[Response] = field(default_factory=list)
     end: StreamEndedError | None = None
+    heard: trio.Event = field(default_factory=trio.Event)  # there was a first response
     over: trio.Event = field(default_factory=trio.Event)
     scope: trio.CancelScope = field(default_factory=trio.CancelScope)
 
@@ -147,6 +142,7 @@ class Proxy:
     async def send(self, response: Response) -> None:
         await trio.lowlevel.checkpoint()
         self.got.append(response)
+        self.heard.set()
         text = self.refuses(response)
         if self.acknowledges:
             self.say(
@@ -176,7 +172,6 @@ class Plane:
     """A control plane that proxies can join."""
 
     desk: Desk
-    joining: Joining
     streams: Streams
     publishing: FakePublishing
     metrics: StreamMetrics
@@ -251,8 +246,10 @@ async def turned_away(plane: Plane, proxy: Proxy) -> StreamEndedError:
 @asynccontextmanager
 async def open_plane(
     *,
-    verifier: Callable[[Desk], ProxyVerifier] = TokenVerifier,
+    verifier: Callable[[Desk], ProxyVerifier] = by_token,
     cause: Cause = lambda _seat, _refusal: "",
+    certificate_of: CertificateOf | None = None,
+    read_text: ReadText = json.loads,
     **desk_terms: Any,
 ) -> AsyncIterator[Plane]:
     """See `open_desk` for `desk_terms`."""
@@ -264,7 +261,7 @@ async def open_plane(
             meshes=desk.meshes,
             store=desk.resources,
             verifier=verifier(desk),
-            read_text=json.loads,
+            read_text=read_text,
         )
         publishing, metrics, told = FakePublishing(), StreamMetrics(), list[str]()
 
@@ -281,6 +278,7 @@ async def open_plane(
             terms=StreamTerms(nack_backoff_seconds=NACK_BACKOFF_SECONDS),
             metrics=metrics,
             cause=cause,
+            certificate_of=certificate_of,
         )
-        yield Plane(desk, joining, streams, publishing, metrics, nursery, told)
+        yield Plane(desk, streams, publishing, metrics, nursery, told)
         nursery.cancel_scope.cancel()

@@ -1,6 +1,6 @@
 """What TrafficPermissions, of the older generation, say about one proxy.
 
-Source: docs/wire/envoy-policies.md#permissions
+Source: docs/wire/mtls.md#permissions
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A mesh takes a second authority beside the one in force, and steps over to it when it may.
 
-Source: docs/wire/meshes.md#a-new-authority
+Source: docs/wire/mtls.md#a-new-authority
 """
 
 from __future__ import annotations

@@ -1,0 +1,84 @@
+"""A proxy gets the secrets that its configuration names, and no others.
+
+Source: docs/wire/mtls.md#identities
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from kong_mesh_cp.core.policy.rules.matched import MeshView
+from kong_mesh_cp.core.resources.kinds.dataplane import Dataplane
+from kong_mesh_cp.core.resources.kinds.mesh import Mesh
+from kong_mesh_cp.core.resources.meta import Resource
+from kong_mesh_cp.core.xds.draft import Draft
+from kong_mesh_cp.core.xds.generators.proxy_secrets import secrets
+from kong_mesh_cp.core.xds.names import SECRET
+from kong_mesh_cp.core.xds.node_metadata import ProxyMetadata
+from kong_mesh_cp.core.xds.parts import Parts
+from kong_mesh_cp.core.xds.proxy_view import Identity, KeyPair, ProxyView
+from kong_mesh_cp.core.xds.world import mesh_world
+from support.fakes.identity import NOW
+
+IDENTITY = Identity(pair=KeyPair(b"chain", b"key"), authorities={"shop": b"ca", "bank": b"ca"})
+
+
+def resource(type_name: str, name: str, spec: Any) -> Resource[Any]:
+    return Resource(
+        type=type_name,
+        mesh="" if type_name == "Mesh" else "shop",
+        name=name,
+        labels={},
+        spec=spec,
+        created_at=NOW,
+        modified_at=NOW,
+        version=1,
+    )
+
+
+def made(trusted: set[str], identity: Identity | None) -> Draft:
+    mesh = resource("Mesh", "shop", Mesh())
+    view = ProxyView(
+        dataplane=resource("Dataplane", "web-1", Dataplane()),
+        metadata=ProxyMetadata(),
+        world=mesh_world(mesh, (), MeshView(), zone="default"),
+        identity=identity,
+    )
+    draft = Draft(Parts())
+    draft.trusted |= trusted
+    secrets(view, draft)
+    return draft
+
+
+def names(draft: Draft) -> list[str]:
+    found = draft.snapshot().by_type.get(SECRET)
+    return [] if found is None else sorted(found.resources)
+
+
+@pytest.mark.parametrize(
+    ("trusted", "expected"),
+    [
+        (set(), []),
+        ({"shop"}, ["identity_cert:secret:shop", "mesh_ca:secret:shop"]),
+        ({"bank"}, ["identity_cert:secret:shop", "mesh_ca:secret:bank"]),
+    ],
+)
+def test_those_of_the_meshes_that_are_named(trusted: set[str], expected: list[str]) -> None:
+    assert names(made(trusted, IDENTITY)) == expected
+
+
+def test_what_is_not_there_yet_is_waited_for_without_a_word() -> None:
+    draft = made({"shop"}, None)
+    assert (names(draft), draft.complaints) == ([], [])
+
+
+def test_a_mesh_without_an_authority_is_told_and_stops_nothing() -> None:
+    draft = made({"gone", "shop"}, IDENTITY)
+    assert names(draft) == ["identity_cert:secret:shop", "mesh_ca:secret:shop"]
+    (complaint,) = draft.complaints
+    assert (complaint.about, complaint.reason) == (
+        "mesh_ca:secret:gone",
+        "mesh gone has no authority that can be trusted",
+    )

@@ -1,0 +1,97 @@
+"""The net below publishing finds what was missed, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import pytest
+import trio
+from trio.testing import wait_all_tasks_blocked
+
+from kong_mesh_cp.core.discovery.snapshots import Snapshot
+from kong_mesh_cp.core.resources.key import ResourceKey
+from kong_mesh_cp.core.xds.generate import Generated
+from kong_mesh_cp.usecases.data_plane.full_pass import INTERVAL_SECONDS, LATE_SECONDS, FullPass
+from kong_mesh_cp.usecases.data_plane.publishing_metrics import publishing_metrics
+from support.specs.random_meshes import MESH, PROXIES, RandomMesh, put_of
+from support.specs.xds_stage import XdsStage
+
+pytestmark = pytest.mark.usefixtures("autojump_clock")
+
+
+@asynccontextmanager
+async def staged() -> AsyncIterator[XdsStage]:
+    stage, mesh = XdsStage(), RandomMesh(7)
+    await stage.store.apply([put_of(ResourceKey("Mesh", "", MESH), {}, {})])
+    for _ in range(60):
+        await stage.store.apply(mesh.writes(lambda key: key in stage.store.resources))
+    async with trio.open_nursery() as nursery:
+        await stage.start(nursery, PROXIES)
+        nursery.start_soon(FullPass(stage.worlds, stage.publishing).run)
+        await wait_all_tasks_blocked()
+        yield stage
+        nursery.cancel_scope.cancel()
+
+
+def finds(stage: XdsStage) -> float:
+    [found] = [
+        each.samples[0].value
+        for each in publishing_metrics(stage.publishing)
+        if each.name == "kong_mesh_xds_full_pass_finds_total"
+    ]
+    return found
+
+
+async def test_where_nothing_was_missed_it_finds_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    async with staged() as stage:
+        caplog.clear()
+        mesh = RandomMesh(8)
+        for _ in range(10):
+            await trio.sleep(INTERVAL_SECONDS / 3)
+            await stage.store.apply(mesh.writes(lambda key: key in stage.store.resources))
+        assert stage.publishing.counts.full_passes >= 2
+        assert finds(stage) == 0
+        assert not [each for each in caplog.records if each.levelname == "ERROR"]
+
+
+async def test_a_configuration_that_is_not_as_from_scratch_is_put_right_and_counted(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with staged() as stage:
+        name, watch = next(iter(stage.watches.items()))
+        before = watch.configuration
+        assert isinstance(before, Generated)
+        watch.take(replace(before, snapshot=Snapshot.of({})))
+        await trio.sleep(INTERVAL_SECONDS + LATE_SECONDS)
+
+        assert watch.snapshot.by_type
+        assert finds(stage) == 1
+        [line] = [each.message for each in caplog.records if each.levelname == "ERROR"]
+        assert line.startswith(f'xds-not-as-from-scratch: proxy "{name}" of mesh "default" ')
+        await trio.sleep(INTERVAL_SECONDS + LATE_SECONDS)
+        assert finds(stage) == 1
+
+
+async def test_a_change_that_was_never_told_is_read_and_counted(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with staged() as stage:
+        name, watch = next(iter(stage.watches.items()))
+        await watch.changed()
+        key = ResourceKey("Dataplane", MESH, name)
+        told = len(stage.store.log)
+        networking = {
+            "address": "10.9.9.9",
+            "inbound": [{"port": 9, "tags": {"kuma.io/service": "x"}}],
+        }
+        stage.store._put(put_of(key, {"networking": networking}, {}))
+        del stage.store.log[told:]
+        await trio.sleep(INTERVAL_SECONDS + 2 * LATE_SECONDS)
+
+        with trio.fail_after(1):
+            await watch.changed()
+        assert finds(stage) == 1
+        [line] = [each.message for each in caplog.records if each.levelname == "ERROR"]
+        assert line.startswith(f'xds-change-missed: Dataplane "{name}" of mesh "default" ')
