@@ -83,7 +83,9 @@ class DataPlane:
         self.background: Sequence[Callable[[], Awaitable[object]]] = (
             worlds.run,
             publishing.run,
-            FullPass(worlds, publishing).run,
+            FullPass(
+                worlds, publishing, settings.xds_server.full_pass_interval.total_seconds()
+            ).run,
             credentials.run,
         )
         before = plane.more_metrics
