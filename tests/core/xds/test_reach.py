@@ -11,7 +11,8 @@ from kong_mesh_cp.core.policy.rules.policy import TRAITS, Meta
 from kong_mesh_cp.core.policy.rules.specs import policy_of
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.resources.kinds.config import Config
-from kong_mesh_cp.core.resources.meta import Resource
+from kong_mesh_cp.core.resources.kinds.mesh import Mesh
+from kong_mesh_cp.core.resources.meta import Resource, has_spec
 from kong_mesh_cp.core.xds.indexed_mesh import (
     IndexedMesh,
     Item,
@@ -77,6 +78,7 @@ EDGE = dataplane("edge", gateway={"tags": {"kuma.io/service": "edge"}})
 def mesh(*items: Item, **document: Any) -> IndexedMesh:
     own = item("Mesh", "default", document)
     assert isinstance(own, Resource)
+    assert has_spec(own, Mesh)
     return indexed_mesh(own, items, RULES)
 
 

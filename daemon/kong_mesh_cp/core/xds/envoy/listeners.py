@@ -119,7 +119,8 @@ class ListenerDraft:
         whole = self.whole()
         whole.ClearField("name")
         whole.ClearField("address")
-        return whole.SerializeToString(deterministic=True)
+        serialized: bytes = whole.SerializeToString(deterministic=True)
+        return serialized
 
 
 def placed(name: str, address: str, port: int, anywhere: bytes) -> bytes:
