@@ -275,11 +275,12 @@ class Streams:
             self._seating.count_refusal(RefusalCode(error.code))
         if self._may_be_told(stream.address):
             log.info(
-                "stream-ended: %s: %s at %s: %s",
+                "stream-ended: %s: %s at %s: %s%s",
                 error.code,
                 ascii(node.id[:LOGGED_CHARACTERS_MAX])[1:-1] if node else "-",
                 stream.address,
                 ascii(error.message[:LOGGED_CHARACTERS_MAX])[1:-1],
+                ascii(f". {error.hint[:LOGGED_CHARACTERS_MAX]}")[1:-1] if error.hint else "",
             )
 
 
