@@ -78,14 +78,19 @@ def test_pauses_and_limits_are_those_of_the_conf() -> None:
 def test_the_shortest_pause_of_grpc_is_25_ms() -> None:
     found = retries("grpc", grpc={"backOff": {"maxInterval": "1s"}})
     assert found["retryBackOff"] == {"baseInterval": "0.025s", "maxInterval": "1s"}
-    assert "baseInterval" not in retries("http", http={"backOff": {"maxInterval": "1s"}})["retryBackOff"]
+    assert (
+        "baseInterval"
+        not in retries("http", http={"backOff": {"maxInterval": "1s"}})["retryBackOff"]
+    )
 
 
 def test_conditions_of_http_are_conditions_statuses_and_methods() -> None:
     found = retries("http", http={"retryOn": ["5xx", "Reset", "429", "HttpMethodGet", "503"]})
     assert found["retryOn"] == "5xx,reset,retriable-status-codes"
     assert found["retriableStatusCodes"] == [429, 503]
-    assert found["retriableRequestHeaders"] == [{"name": ":method", "stringMatch": {"exact": "GET"}}]
+    assert found["retriableRequestHeaders"] == [
+        {"name": ":method", "stringMatch": {"exact": "GET"}}
+    ]
 
 
 def test_statuses_alone_come_beside_the_usual_conditions() -> None:
