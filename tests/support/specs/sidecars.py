@@ -11,7 +11,6 @@ from kong_mesh_cp.core.xds.generate import generate
 from kong_mesh_cp.core.xds.names import CLUSTER, ENDPOINT, LISTENER
 from kong_mesh_cp.core.xds.node_metadata import ProxyMetadata
 from kong_mesh_cp.core.xds.parts import Parts
-from kong_mesh_cp.core.xds.proxy_view import ProxyView
 from kong_mesh_cp.core.xds.shown import as_json
 from support.specs.transparent_proxies import Json, proxy, view_of
 
