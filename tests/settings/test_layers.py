@@ -135,6 +135,7 @@ LISTS = {
     "apiServer.corsAllowedDomains",
     "dpServer.tlsCipherSuites",
     "general.tlsCipherSuites",
+    "ipam.knownInternalCIDRs",
 } | {
     row.path for row in rows() if row.path.startswith("access.") and isinstance(row.default, tuple)
 }

@@ -44,7 +44,8 @@ class Proxy:
     to: tuple[str, ...] = ()
     protocol: str = "http"
     mesh: str = "default"
-    more: Mapping[str, object] = field(default_factory=dict)  # members of its inbound
+    inbound_members: Mapping[str, object] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def resource(self) -> dict[str, Any]:
@@ -52,8 +53,12 @@ class Proxy:
             "port": INBOUND,
             "servicePort": APPLICATION,
             "serviceAddress": self.address,
-            "tags": {"kuma.io/service": self.service, "kuma.io/protocol": self.protocol},
-            **self.more,
+            "tags": {
+                "kuma.io/service": self.service,
+                "kuma.io/protocol": self.protocol,
+                **self.tags,
+            },
+            **self.inbound_members,
         }
         outbounds = [
             {
@@ -78,6 +83,11 @@ class Proxy:
 
     def outbound(self, service: str) -> Place:
         return Place(self.address, OUTBOUND + self.to.index(service))
+
+    @property
+    def path(self) -> str:
+        """Of its Dataplane in the API."""
+        return f"/meshes/{self.mesh}/dataplanes/{self.name}"
 
     @property
     def behind(self) -> Place:
@@ -153,8 +163,11 @@ class Stage:
         envoy = Envoy(self._binary, self._folder / name, free_port())
         return Proxy(name, service or name, address, envoy, **more)
 
-    def bootstrap(self, proxy: Proxy, *, registers: bool = True) -> Bootstrap:
-        """Ask for a proxy's configuration, with its Dataplane or by its name alone."""
+    def bootstrap(self, proxy: Proxy, *, registers: bool = True, authority: str = "") -> Bootstrap:
+        """Ask for a proxy's configuration, with its Dataplane or by its name alone.
+
+        `authority`: what the proxy is to verify the control plane with, in PEM.
+        """
         request = {
             "mesh": proxy.mesh,
             "name": proxy.name,
@@ -162,7 +175,7 @@ class Stage:
             "dataplaneToken": self.token(proxy.mesh),
             "dataplaneResource": json.dumps(proxy.resource) if registers else "",
             "version": VERSION,
-            "caCert": "",
+            "caCert": authority,
             "dynamicMetadata": {},
             "operatingSystem": "linux",
             "features": list(FEATURES),
@@ -174,28 +187,44 @@ class Stage:
         }
         return ask_for_bootstrap(self.port, request)
 
-    def start(self, proxy: Proxy, *, registers: bool = True, serves: bool = True) -> Proxy:
-        """Start its Envoy, and its application unless it does not serve; wait until it is
-        configured.
-        """
+    def start(
+        self, proxy: Proxy, *, registers: bool = True, serves: bool = True, authority: str = ""
+    ) -> Proxy:
+        """Start its Envoy, and its application if it serves; wait until it is configured."""
         if serves:
             self._things.enter_context(application(proxy.name, proxy.behind))
-        document = self.bootstrap(proxy, registers=registers).document
-        self._things.enter_context(proxy.envoy)
-        proxy.envoy.start(document)
+        self.launch(proxy, self.bootstrap(proxy, registers=registers, authority=authority))
         eventually(f"{proxy.name} is configured", lambda: is_configured(proxy))
         return proxy
 
-    def pair(self) -> tuple[Proxy, Proxy]:
-        """A client and the service that it calls."""
-        backend = self.start(self.proxy("backend-1", "backend"))
-        return self.start(self.proxy("web-1", "web", to=("backend",))), backend
+    def launch(self, proxy: Proxy, bootstrap: Bootstrap) -> None:
+        """Start its Envoy alone, whatever becomes of it."""
+        self._things.enter_context(proxy.envoy)
+        proxy.envoy.start(bootstrap.document)
+
+    def pair(self, *, authority: str = "") -> tuple[Proxy, Proxy]:
+        """A client and the service that it calls, which answers it."""
+        backend = self.start(self.proxy("backend-1", "backend"), authority=authority)
+        web = self.start(self.proxy("web-1", "web", to=("backend",)), authority=authority)
+        eventually("it answers", lambda: answers(web.outbound("backend")))
+        return web, backend
 
     def insight(self, proxy: Proxy) -> dict[str, Any]:
         """The newest subscription of a proxy and what its certificates are."""
-        path = f"/meshes/{proxy.mesh}/dataplanes/{proxy.name}/_overview"
-        insight: dict[str, Any] = self.get(path).get("dataplaneInsight", {})
+        insight: dict[str, Any] = self.get(f"{proxy.path}/_overview").get("dataplaneInsight", {})
         return insight
+
+    def responses(self, proxy: Proxy, outcome: str) -> dict[str, int]:
+        """How many responses of each type its newest subscription counts: `Sent`, `Acknowledged`
+        or `Rejected`. Types without one are left out.
+        """
+        status = (self.insight(proxy).get("subscriptions") or [{}])[-1].get("status", {})
+        counted = {
+            kind: each.get(f"responses{outcome}")
+            for kind, each in status.items()
+            if isinstance(each, dict)
+        }
+        return {kind: int(count) for kind, count in counted.items() if count}
 
     def is_online(self, proxy: Proxy) -> bool:
         subscriptions = self.insight(proxy).get("subscriptions") or [{"disconnectTime": ""}]

@@ -21,10 +21,7 @@ _ARGUMENTS: Final = (
     *("--drain-time-s", "30", "--drain-strategy", "immediate"),
     *("--disable-hot-restart", "--log-level", "info", "--concurrency", "1"),
 )
-FEATURES: Final = (
-    "feature-tcp-accesslog-via-named-pipe",
-    "feature-grpc",
-)
+FEATURES: Final = ("feature-tcp-accesslog-via-named-pipe",)
 
 
 @dataclass(frozen=True)
