@@ -89,7 +89,11 @@ class DataPlane:
             credentials.run,
         )
         before = plane.more_metrics
-        plane.more_metrics = lambda: (*before(), *publishing_metrics(publishing))
+        plane.more_metrics = lambda: (
+            *before(),
+            *publishing_metrics(publishing),
+            *certificates.metrics(),
+        )
 
     def _connected(self) -> list[ConnectedProxy]:
         return [

@@ -44,6 +44,7 @@ def streams_of(
         metrics=metrics,
         certificate_of=certificate_of,
     )
+    plane.seating.refused = streams.refused
     before = plane.more_metrics
     plane.more_metrics = lambda: (*before(), *metrics.families(streams.connected))
     plane.stream_refusals = refusals

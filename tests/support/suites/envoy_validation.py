@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,6 @@ from kong_mesh_cp.core.discovery.snapshots import Snapshot
 from kong_mesh_cp.core.xds.names import CLUSTER, LISTENER, SECRET
 from support.suites.patience import HANG_SECONDS
 
-ROOT = Path(__file__).parents[3]
 ADS = {
     "name": "ads",
     "type": "STATIC",
@@ -26,15 +24,6 @@ ADS = {
         }
     },
 }
-
-
-def envoy() -> Path | None:
-    """The binary of scripts/setup-envoy, or that of KMESH_TEST_ENVOY; None: there is none."""
-    named = os.environ.get("KMESH_TEST_ENVOY")
-    found = (
-        [Path(named)] if named else [*ROOT.glob(".venv-envoy/lib/*/site-packages/envoy/_bin/envoy")]
-    )
-    return next((each for each in found if each.is_file()), None)
 
 
 def complaint(binary: Path, folder: Path, snapshot: Snapshot) -> str:

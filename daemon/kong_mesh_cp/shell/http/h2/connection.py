@@ -207,6 +207,8 @@ class Connection:
                     self._look()
         except PeerGoneError:
             self._lose()
+        finally:
+            self._over = True  # also when it is cancelled: the nursery takes no more tasks
 
     async def _take(self, data: bytes) -> None:
         if not data:
