@@ -61,6 +61,10 @@ class FakeConfiguration:
     complaints: tuple[Any, ...] = ()
     services: frozenset[str] = frozenset()
 
+    @property
+    def left_out(self) -> tuple[Any, ...]:
+        return self.complaints
+
 
 def _snapshot(text: str, endpoints: Mapping[str, str]) -> Snapshot:
     return Snapshot.of(

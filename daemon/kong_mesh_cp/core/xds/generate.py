@@ -35,6 +35,11 @@ class Generated:
     # By their tag: those whose endpoints are in the snapshot, or that it depends on otherwise.
     services: frozenset[str] = frozenset()
 
+    @property
+    def left_out(self) -> tuple[Complaint, ...]:
+        """What could not be made, and why."""
+        return self.complaints
+
     def with_endpoints(
         self, services: Collection[str], world: MeshWorld, parts: Parts
     ) -> Generated:

@@ -18,7 +18,7 @@ from kong_mesh_cp.core.identity.users import User
 from kong_mesh_cp.core.lazy_import import lazy_import
 from kong_mesh_cp.core.resources.registry import TYPES
 from kong_mesh_cp.usecases.data_plane.json_patches import json_patch
-from kong_mesh_cp.usecases.data_plane.worlds import world_now
+from kong_mesh_cp.usecases.data_plane.mesh_contents import world_now
 from kong_mesh_cp.usecases.ports.resource_store import ResourceStore
 from kong_mesh_cp.usecases.resources.documents import JsonDocument
 from kong_mesh_cp.usecases.resources.reader import ResourceReader

@@ -254,7 +254,7 @@ class Publishing(Generic[C]):
             return
         self.round += 1
         watch.round = self.round
-        self.left_out.note(watch, made.complaints)
+        self.left_out.note(watch, made.left_out)
         if mesh.watches.take(watch, made):
             self.counts.published(trio.current_time() - since)
 

@@ -21,7 +21,7 @@ class Configuration(Protocol):
     def snapshot(self) -> Snapshot: ...
 
     @property
-    def complaints(self) -> tuple[Complaint, ...]: ...
+    def left_out(self) -> tuple[Complaint, ...]: ...
 
     @property
     def services(self) -> Collection[str]:
@@ -35,6 +35,7 @@ class Watch:
     def __init__(self, proxy: ConnectedProxy) -> None:
         self.proxy = proxy
         self.configuration: Configuration | None = None
+        self.complaints: tuple[Complaint, ...] = ()  # what could not be made of it, and why
         self.is_open = True
         self.is_stale = True  # all of it is to be made anew, not only endpoints
         self.stale_services: set[str] = set()
@@ -51,11 +52,6 @@ class Watch:
         if self.configuration is None:
             raise RuntimeError("nothing was made for this proxy yet")
         return self.configuration.snapshot
-
-    @property
-    def complaints(self) -> tuple[Complaint, ...]:
-        """What could not be made of the newest, and why."""
-        return () if self.configuration is None else self.configuration.complaints
 
     async def changed(self) -> None:
         """Return when `snapshot` says something else than at the last return; at first, at once.
@@ -74,6 +70,7 @@ class Watch:
     def take(self, configuration: Configuration) -> bool:
         """This was made; whether it says anything else to the proxy than what was there."""
         before, self.configuration = self.configuration, configuration
+        self.complaints = configuration.left_out
         if before is not None and says_the_same(before.snapshot, configuration.snapshot):
             return False
         self._changes += 1

@@ -8,64 +8,45 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import (
+    AsyncIterator,
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+)
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from datetime import datetime
 from typing import Final, NamedTuple, NoReturn
 
 import trio
 
 from kong_mesh_cp.core.errors import StateError
-from kong_mesh_cp.core.formats.go_quote import go_quote
-from kong_mesh_cp.core.formats.go_values import ParseError
-from kong_mesh_cp.core.meshes.virtual_addresses import config_name, mesh_of_config
-from kong_mesh_cp.core.policy.rules.policy import TRAITS, Meta
-from kong_mesh_cp.core.policy.rules.specs import policy_of
 from kong_mesh_cp.core.resources.key import ResourceKey
-from kong_mesh_cp.core.resources.kind import InvalidResourceError
-from kong_mesh_cp.core.resources.kinds.config import Config
-from kong_mesh_cp.core.resources.kinds.mesh import Mesh
-from kong_mesh_cp.core.resources.meta import Resource, has_spec
-from kong_mesh_cp.core.resources.registry import TYPES
-from kong_mesh_cp.core.resources.registry import Policy as PolicyParts
 from kong_mesh_cp.core.xds.indexed_mesh import (
     IndexedMesh,
-    Item,
     WorldRules,
-    indexed_mesh,
     next_mesh,
 )
 from kong_mesh_cp.core.xds.reach import Reached, reached
 from kong_mesh_cp.core.xds.world import MeshWorld
+from kong_mesh_cp.usecases.data_plane.mesh_contents import (
+    FOLLOWED,
+    OF_ALL_MESHES,
+    from_scratch,
+    mesh_of,
+    read_items,
+    stored_of_mesh,
+)
 from kong_mesh_cp.usecases.following.failure_log import FailureLog
 from kong_mesh_cp.usecases.following.replica import Replica
 from kong_mesh_cp.usecases.ports.resource_store import (
     FeedItem,
     ResourceChange,
-    ResourceStore,
-    Selection,
     StoredResource,
 )
-from kong_mesh_cp.usecases.resources.documents import members, resource_of, spec_document
 from kong_mesh_cp.usecases.resources.reader import MESH
-from kong_mesh_cp.usecases.resources.sweeping import read_in_slices
-
-_LEGACY: Final = tuple(each.name for each in TYPES.values() if each.policy is PolicyParts.LEGACY)
-OF_A_MESH: Final = (
-    "Dataplane",
-    "ExternalService",
-    "MeshExternalService",
-    "MeshGateway",
-    "MeshMultiZoneService",
-    "MeshService",
-    "ServiceInsight",
-    *TRAITS,
-    *_LEGACY,
-)
-OF_ALL_MESHES: Final = ("HostnameGenerator", "ZoneEgress", "ZoneIngress")
-CONFIG: Final = "Config"
-FOLLOWED: Final = (MESH, CONFIG, *OF_A_MESH, *OF_ALL_MESHES)
-"""What decides about what proxies are told."""
 
 KEPT_SECONDS: Final = 300.0  # after the last proxy of a mesh has left
 RETRY_SECONDS: Final = 1.0  # after the store has failed
@@ -96,6 +77,15 @@ class _Live:
         self.is_unread = True
         self.changed: dict[ResourceKey, float] = {}  # since when; what was not read yet
         self.read_once = trio.Event()
+
+
+@contextmanager
+def _unless(undo: Callable[[], object]) -> Iterator[None]:
+    """`undo` what was taken for done, unless what is inside comes to its end."""
+    with ExitStack() as stack:
+        stack.callback(undo)
+        yield
+        stack.pop_all()
 
 
 class Worlds:
@@ -165,7 +155,7 @@ class Worlds:
     ) -> IndexedMesh | None:
         """What `stored`, all of `mesh`, comes to; None: there is no such mesh."""
         items = await read_items([*stored.values()])
-        return _from_scratch(items, ResourceKey(MESH, "", mesh), self._rules)
+        return from_scratch(items, ResourceKey(MESH, "", mesh), self._rules)
 
     def replace(self, mesh: str, before: IndexedMesh, after: IndexedMesh) -> None:
         """Keep `after` instead of `before`, which says the same, unless something came between."""
@@ -212,7 +202,7 @@ class Worlds:
             for live in self._live.values():
                 live.changed.setdefault(item.key, now)
         else:
-            found = self._live.get(_mesh_of(item.key) or "")
+            found = self._live.get(mesh_of(item.key) or "")
             if found is None:
                 return
             found.changed.setdefault(item.key, now)
@@ -244,22 +234,17 @@ class Worlds:
                 del self._live[mesh]
 
     async def _read(self, mesh: str, live: _Live) -> None:
+        """Raises: StateError; then the same is to be read again."""
         if live.is_unread:
             live.is_unread = False
             live.changed.clear()
-            try:
+            with _unless(lambda: setattr(live, "is_unread", True)):
                 await self._read_all(mesh, live)
-            except BaseException:
-                live.is_unread = True
-                raise
             live.read_once.set()
         elif live.changed:
             changed, live.changed = live.changed, {}
-            try:
+            with _unless(lambda: live.changed.update(changed)):
                 await self._read_changed(mesh, live, changed)
-            except BaseException:
-                live.changed = {**changed, **live.changed}
-                raise
 
     async def _read_all(self, mesh: str, live: _Live) -> None:
         """All of the mesh; of what was read before only what is another one."""
@@ -314,7 +299,7 @@ class Worlds:
             return
         before = live.index
         if before is None:
-            live.index = _from_scratch(changes, own, self._rules)
+            live.index = from_scratch(changes, own, self._rules)
             if live.index is None:
                 live.versions.clear()  # what is there without its mesh is read when that comes
             else:
@@ -324,92 +309,5 @@ class Worlds:
             self._told(mesh, reached(before, live.index, changes.keys()), since)
 
 
-async def stored_of_mesh(store: ResourceStore, mesh: str) -> dict[ResourceKey, StoredResource]:
-    """All that decides about the proxies of `mesh`, of one moment. Raises: StateError."""
-    pages = await store.list_together(
-        [
-            Selection(type=MESH, mesh="", name_contains=mesh),
-            Selection(type=CONFIG, mesh="", name_contains=config_name(mesh)),
-            *(Selection(type=each, mesh=mesh) for each in OF_A_MESH),
-            *(Selection(type=each) for each in OF_ALL_MESHES),
-        ]
-    )
-    return {
-        each.key: each
-        for page in pages
-        for each in page.items
-        if each.key.type not in (MESH, CONFIG) or _mesh_of(each.key) == mesh
-    }
-
-
-async def world_now(store: ResourceStore, mesh: str, rules: WorldRules) -> MeshWorld | None:
-    """`mesh` read afresh; None: there is none. Raises: StateError."""
-    found = await stored_of_mesh(store, mesh)
-    items = await read_items([*found.values()])
-    index = _from_scratch(items, ResourceKey(MESH, "", mesh), rules)
-    return None if index is None else index.world
-
-
-def _mesh_of(key: ResourceKey) -> str | None:
-    """The mesh whose world it is a part of."""
-    if key.type == CONFIG:
-        return mesh_of_config(key.name)
-    return key.name if key.type == MESH else key.mesh
-
-
 def _version(stored: StoredResource) -> Version:
     return Version(stored.version, stored.created_at, stored.modified_at)
-
-
-def _from_scratch(
-    items: Mapping[ResourceKey, Item | None], own: ResourceKey, rules: WorldRules
-) -> IndexedMesh | None:
-    mesh = items.get(own)
-    if not isinstance(mesh, Resource) or not has_spec(mesh, Mesh):
-        return None
-    others = (item for key, item in items.items() if key != own and item is not None)
-    return indexed_mesh(mesh, others, rules)
-
-
-async def read_items(stored: Sequence[StoredResource]) -> dict[ResourceKey, Item]:
-    """What generation reads of each; without those that cannot be read, which are logged."""
-    found = await read_in_slices(stored, _read_some)
-    return {each.key: item for each, item in zip(stored, found, strict=True) if item is not None}
-
-
-def _read_some(some: Sequence[StoredResource]) -> list[Item | None]:
-    return [_item(each) for each in some]
-
-
-def _item(stored: StoredResource) -> Item | None:
-    key = stored.key
-    try:
-        if key.type in TRAITS:
-            meta = Meta(key.type, key.mesh, key.name, stored.labels)
-            return policy_of(meta, spec_document(stored))
-        return _config(stored) if key.type == CONFIG else resource_of(stored)
-    except (ParseError, InvalidResourceError) as error:
-        log.error(
-            "xds-resource-not-read: %s %s of mesh %s is as if it were not there for proxies: %s."
-            " Write it anew.",
-            key.type,
-            go_quote(key.name),
-            go_quote(key.mesh),
-            go_quote(str(error)),
-        )
-        return None
-
-
-def _config(stored: StoredResource) -> Resource[object]:
-    """A record of the control plane's own, which no client sees and no kind is for."""
-    text = members(stored).get("config")
-    return Resource(
-        type=CONFIG,
-        mesh="",
-        name=stored.key.name,
-        labels=stored.labels,
-        spec=Config(config=text if isinstance(text, str) else ""),
-        created_at=stored.created_at,
-        modified_at=stored.modified_at,
-        version=stored.version,
-    )
