@@ -127,7 +127,7 @@ async def test_a_refused_connection_is_told() -> None:
     api = await store_with_authority()
     with socket.socket() as unused:
         unused.bind((HOST, 0))
-        with pytest.raises(AdminCallError, match="[Rr]efused"):
+        with pytest.raises(AdminCallError, match=r"[Rr]efused"):
             await asking(api).get(HOST, unused.getsockname()[1], "/stats")
 
 
@@ -146,7 +146,7 @@ async def test_who_is_silent_is_not_waited_for(
     monkeypatch.setattr(calls, "ANSWER_SECONDS_MAX", 0.5)
     api = await store_with_authority()
     async with listener(api, tmp_path, silent) as (port, _):
-        with pytest.raises(AdminCallError, match="no answer within|timed out"):
+        with pytest.raises(AdminCallError, match=r"no answer within|timed out"):
             await asking(api).get(HOST, port, "/stats")
 
 
