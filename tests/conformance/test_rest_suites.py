@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import subprocess
-from pathlib import Path
 
 import pytest
 import yaml
@@ -12,11 +11,6 @@ import yaml
 from support.suites.patience import HANG_SECONDS
 from support.suites.validation_cases import CHECKOUT, JsonLoader, shared_folder
 
-# Why a case is not reached; docs/conformance.md tells it to readers.
-NO_PROXY_CONFIGURATION = "configurations of proxies are not made yet"
-NOT_REACHED = {
-    "api-dataplane-rules/proxyconfig_shadow-*": NO_PROXY_CONFIGURATION,
-}
 CASE_SECONDS_MAX = HANG_SECONDS
 
 
@@ -34,7 +28,7 @@ def suites() -> list[object]:
 
 @pytest.mark.system
 @pytest.mark.parametrize("suite", suites())
-def test_every_case_is_reached_but_the_named_ones(suite: str) -> None:
+def test_every_case_is_reached(suite: str) -> None:
     run = subprocess.run(
         [CHECKOUT / "scripts/conformance", "--suite", suite],
         capture_output=True,
@@ -44,12 +38,6 @@ def test_every_case_is_reached_but_the_named_ones(suite: str) -> None:
     )
     failed = set(re.findall(r"^(?:FAIL|SKIP) ([^\s:]+)", run.stdout, re.MULTILINE))
     passed = set(re.findall(r"^PASS ([^\s:]+)", run.stdout, re.MULTILINE))
-    allowed = {case for case in failed | passed if _not_reached(case)}
 
     assert passed | failed, run.stdout + run.stderr
-    assert failed - allowed == set(), run.stdout
-    assert passed & allowed == set(), "reached after all: take it out of NOT_REACHED"
-
-
-def _not_reached(case: str) -> bool:
-    return any(Path(case).match(pattern) for pattern in NOT_REACHED)
+    assert failed == set(), run.stdout

@@ -14,7 +14,7 @@ from trio.testing import wait_all_tasks_blocked
 from kong_mesh_cp.core.discovery.snapshots import Snapshot
 from kong_mesh_cp.core.xds.node_metadata import ProxyMetadata
 from kong_mesh_cp.usecases.data_plane.connected_proxy import ConnectedProxy
-from kong_mesh_cp.usecases.data_plane.publishing import Publishing
+from kong_mesh_cp.usecases.data_plane.publishing.publishing import Publishing
 from kong_mesh_cp.usecases.data_plane.stream_ports import Configuring, Watching
 from support.data_plane.proxy_streams import FakePublishing, clusters
 

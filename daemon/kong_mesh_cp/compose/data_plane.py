@@ -22,18 +22,18 @@ from kong_mesh_cp.shell.grpc.calls import Method
 from kong_mesh_cp.shell.host import clocks
 from kong_mesh_cp.shell.host.authority_files import read_authority_file
 from kong_mesh_cp.shell.host.leaf_signing import sign_leaf
-from kong_mesh_cp.usecases.data_plane.admin_authority import AdminAuthority
 from kong_mesh_cp.usecases.data_plane.connected_proxy import ConnectedProxy
-from kong_mesh_cp.usecases.data_plane.full_pass import FullPass
-from kong_mesh_cp.usecases.data_plane.generating import SidecarGenerator
+from kong_mesh_cp.usecases.data_plane.credentials.admin_authority import AdminAuthority
+from kong_mesh_cp.usecases.data_plane.credentials.mesh_authorities import AuthoritiesInForce
+from kong_mesh_cp.usecases.data_plane.credentials.proxy_credentials import ProxyCredentials
+from kong_mesh_cp.usecases.data_plane.credentials.workload_certificates import WorkloadCertificates
 from kong_mesh_cp.usecases.data_plane.health import HealthStreams
-from kong_mesh_cp.usecases.data_plane.mesh_authorities import AuthoritiesInForce
-from kong_mesh_cp.usecases.data_plane.proxy_credentials import ProxyCredentials
-from kong_mesh_cp.usecases.data_plane.publishing import Publishing
-from kong_mesh_cp.usecases.data_plane.publishing_metrics import publishing_metrics
+from kong_mesh_cp.usecases.data_plane.publishing.publishing import Publishing
+from kong_mesh_cp.usecases.data_plane.publishing.publishing.full_pass import FullPass
+from kong_mesh_cp.usecases.data_plane.publishing.publishing.generating import SidecarGenerator
+from kong_mesh_cp.usecases.data_plane.publishing.publishing_metrics import publishing_metrics
+from kong_mesh_cp.usecases.data_plane.publishing.worlds import Worlds
 from kong_mesh_cp.usecases.data_plane.stream_ports import ProxyVerifier
-from kong_mesh_cp.usecases.data_plane.workload_certificates import WorkloadCertificates
-from kong_mesh_cp.usecases.data_plane.worlds import Worlds
 from kong_mesh_cp.usecases.ports.resource_store import ResourceStore
 from kong_mesh_cp.usecases.resources.provided_authorities import ProvidedAuthorities
 

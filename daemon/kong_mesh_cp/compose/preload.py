@@ -10,7 +10,7 @@ from pathlib import Path
 import yaml
 
 from kong_mesh_cp.core.errors import ConfigurationError
-from kong_mesh_cp.core.formats.go_values import ParseError, is_object
+from kong_mesh_cp.core.formats.go.go_values import ParseError, is_object
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.resources.kind import InvalidResourceError
 from kong_mesh_cp.core.resources.meta import read_meta

@@ -41,8 +41,8 @@ from kong_mesh_cp.usecases.admission.presence import Services
 from kong_mesh_cp.usecases.admission.proxy_records import ProxyRecords
 from kong_mesh_cp.usecases.admission.proxy_tokens import ProxyTokens
 from kong_mesh_cp.usecases.admission.registrations import Run
-from kong_mesh_cp.usecases.data_plane.admin_authority import AdminAuthority
 from kong_mesh_cp.usecases.data_plane.authentication import ProxyAuthentication
+from kong_mesh_cp.usecases.data_plane.credentials.admin_authority import AdminAuthority
 from kong_mesh_cp.usecases.following.replica import Replica
 from kong_mesh_cp.usecases.inspection.envoy_admin import EnvoyAdmin
 from kong_mesh_cp.usecases.inspection.insight_views import InsightViews

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from kong_mesh_cp.core.formats.go_values import ParseError
+from kong_mesh_cp.core.formats.go.go_values import ParseError
 from kong_mesh_cp.core.resources import inline_secrets, labels
 from kong_mesh_cp.core.resources.body_members import known_body
 from kong_mesh_cp.core.resources.kind import InvalidResourceError, Kind

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kong_mesh_cp.core.formats.go_json import syntax_fault
+from kong_mesh_cp.core.formats.go.go_json import syntax_fault
 
 VALUES = st.recursive(
     st.none()

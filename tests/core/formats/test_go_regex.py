@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kong_mesh_cp.core.formats.go_regex import PATTERN_BYTES_MAX, regex_fault
+from kong_mesh_cp.core.formats.go.go_regex import PATTERN_BYTES_MAX, regex_fault
 from support.suites.growth import GROWTH_MAX, growth
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kong_mesh_cp.core.formats.go_values import (
+from kong_mesh_cp.core.formats.go.go_values import (
     ParseError,
     field_mismatch,
     json_kind,

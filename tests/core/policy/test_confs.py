@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kong_mesh_cp.core.formats.go_values import ParseError
+from kong_mesh_cp.core.formats.go.go_values import ParseError
 from kong_mesh_cp.core.policy.confs import UnreadableConfError, conf_of, read_conf, render_conf
 from kong_mesh_cp.core.policy.kinds import mesh_tcp_route, mesh_timeout, mesh_traffic_permission
 from kong_mesh_cp.core.policy.kinds.policy_catalogue import POLICY_KINDS

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from kong_mesh_cp.core.formats.go_values import ParseError
+from kong_mesh_cp.core.formats.go.go_values import ParseError
 from kong_mesh_cp.core.resources.kind import ProtoKind
 from kong_mesh_cp.core.resources.kinds.catalogue import KINDS
 from kong_mesh_cp.core.schema.message_binary import decode, encode

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from kong_mesh_cp.core.formats import strict_json
-from kong_mesh_cp.core.formats.go_values import ParseError
+from kong_mesh_cp.core.formats.go.go_values import ParseError
 from kong_mesh_cp.core.resources.bodies import (
     Draft,
     bad_request_detail,

@@ -10,7 +10,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kong_mesh_cp.core.formats.go_values import ParseError
+from kong_mesh_cp.core.formats.go.go_values import ParseError
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.resources.meta import (
     CANNOT_BE_EMPTY,

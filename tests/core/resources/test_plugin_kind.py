@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from kong_mesh_cp.core.formats.go_values import ParseError
+from kong_mesh_cp.core.formats.go.go_values import ParseError
 from kong_mesh_cp.core.policy.kinds import mesh_timeout
 from kong_mesh_cp.core.resources.kind import InvalidResourceError
 from kong_mesh_cp.core.resources.plugin_kind import plugin_kind

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from kong_mesh_cp.core.formats.go_values import ParseError
+from kong_mesh_cp.core.formats.go.go_values import ParseError
 from kong_mesh_cp.core.policy.kinds.policy_catalogue import POLICY_KINDS
 
 

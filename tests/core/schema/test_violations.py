@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kong_mesh_cp.core.formats.go_quote import go_quote
+from kong_mesh_cp.core.formats.go.go_quote import go_quote
 from kong_mesh_cp.core.schema.violations import ROOT, FieldPath, Violation, root
 
 

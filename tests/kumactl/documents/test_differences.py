@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kong_mesh_cp.core.formats.go_values import JsonObject, ParseError
+from kong_mesh_cp.core.formats.go.go_values import JsonObject, ParseError
 from kong_mesh_cp.core.resources.kind import InvalidResourceError, Kind
 from kong_mesh_cp.core.schema.violations import Violation
 from kumactl.documents.comparison import as_shown, pending_changes

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 
 import trio
+from kong_mesh_cp.usecases.data_plane.publishing.publishing.generating import SidecarGenerator
 
 from kong_mesh_cp.core.xds.indexed_mesh import WorldRules
 from kong_mesh_cp.core.xds.node_metadata import ProxyMetadata
@@ -13,10 +14,9 @@ from kong_mesh_cp.core.xds.proxy_view import GenerationTerms, Identity, KeyPair
 from kong_mesh_cp.core.xds.reach import Reached
 from kong_mesh_cp.core.xds.world import MeshWorld
 from kong_mesh_cp.usecases.data_plane.connected_proxy import ConnectedProxy
-from kong_mesh_cp.usecases.data_plane.generating import SidecarGenerator
-from kong_mesh_cp.usecases.data_plane.publishing import Publishing
-from kong_mesh_cp.usecases.data_plane.watches import Watch
-from kong_mesh_cp.usecases.data_plane.worlds import Worlds
+from kong_mesh_cp.usecases.data_plane.publishing.publishing import Publishing
+from kong_mesh_cp.usecases.data_plane.publishing.watches import Watch
+from kong_mesh_cp.usecases.data_plane.publishing.worlds import Worlds
 from kong_mesh_cp.usecases.following.replica import Replica
 from support.fakes.fake_resources import FakeResourceStore
 from support.specs.random_meshes import MESH

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from kong_mesh_cp.core.formats.go_values import ParseError
+from kong_mesh_cp.core.formats.go.go_values import ParseError
 from kong_mesh_cp.core.resources.kind import InvalidResourceError, Kind
 
 CHECKOUT = Path(__file__).parents[3]

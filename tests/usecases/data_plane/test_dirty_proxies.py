@@ -6,8 +6,10 @@ import math
 
 from hypothesis import given
 from hypothesis import strategies as st
-
-from kong_mesh_cp.usecases.data_plane.dirty_proxies import PROXY_SECONDS, DirtyProxies
+from kong_mesh_cp.usecases.data_plane.publishing.publishing.dirty_proxies import (
+    PROXY_SECONDS,
+    DirtyProxies,
+)
 
 
 def drained(dirty: DirtyProxies[str], now: float) -> list[str]:

@@ -11,7 +11,7 @@ import pytest
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.resources.meta import Resource
 from kong_mesh_cp.core.xds.indexed_mesh import indexed_mesh
-from kong_mesh_cp.usecases.data_plane.watches import says_the_same
+from kong_mesh_cp.usecases.data_plane.publishing.watches import says_the_same
 from kong_mesh_cp.usecases.ports.resource_store import StoredResource
 from kong_mesh_cp.usecases.resources.documents import resource_of
 from support.fakes.publishing import FakeGenerator, FakeWorlds

@@ -24,11 +24,14 @@ from kong_mesh_cp.core.resources.meta import Resource
 from kong_mesh_cp.core.xds.node_metadata import ProxyMetadata
 from kong_mesh_cp.core.xds.world import MeshWorld, mesh_world
 from kong_mesh_cp.shell.host.leaf_signing import sign_leaf
-from kong_mesh_cp.usecases.data_plane.admin_authority import AdminAuthority
 from kong_mesh_cp.usecases.data_plane.connected_proxy import ConnectedProxy
-from kong_mesh_cp.usecases.data_plane.mesh_authorities import AuthoritiesInForce
-from kong_mesh_cp.usecases.data_plane.proxy_credentials import RETAIN_SECONDS, ProxyCredentials
-from kong_mesh_cp.usecases.data_plane.workload_certificates import WorkloadCertificates
+from kong_mesh_cp.usecases.data_plane.credentials.admin_authority import AdminAuthority
+from kong_mesh_cp.usecases.data_plane.credentials.mesh_authorities import AuthoritiesInForce
+from kong_mesh_cp.usecases.data_plane.credentials.proxy_credentials import (
+    RETAIN_SECONDS,
+    ProxyCredentials,
+)
+from kong_mesh_cp.usecases.data_plane.credentials.workload_certificates import WorkloadCertificates
 from kong_mesh_cp.usecases.resources.provided_authorities import ProvidedAuthorities
 from support.daemons.resource_api import AT, ResourceApi
 from support.fakes.authorities import certificate

@@ -14,13 +14,13 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from kong_mesh_cp.core.xds.draft import Complaint
 from kong_mesh_cp.core.xds.reach import Reached
 from kong_mesh_cp.usecases.data_plane.connected_proxy import ConnectedProxy
-from kong_mesh_cp.usecases.data_plane.publishing import (
+from kong_mesh_cp.usecases.data_plane.publishing.publishing import (
     REST_SECONDS_MAX,
     SLICE_SECONDS,
     WORK_SECONDS_FREE,
     Publishing,
 )
-from kong_mesh_cp.usecases.data_plane.watches import Watch
+from kong_mesh_cp.usecases.data_plane.publishing.watches import Watch
 from support.fakes.publishing import (
     ENDPOINTS,
     WHOLE,

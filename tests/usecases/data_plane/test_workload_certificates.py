@@ -23,8 +23,11 @@ from kong_mesh_cp.core.identity.workload import Leaf
 from kong_mesh_cp.core.meshes.ca_pairs import SigningAuthority
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.shell.host.leaf_signing import sign_leaf
-from kong_mesh_cp.usecases.data_plane.mesh_authorities import FILES_SECONDS, AuthoritiesInForce
-from kong_mesh_cp.usecases.data_plane.workload_certificates import (
+from kong_mesh_cp.usecases.data_plane.credentials.mesh_authorities import (
+    FILES_SECONDS,
+    AuthoritiesInForce,
+)
+from kong_mesh_cp.usecases.data_plane.credentials.workload_certificates import (
     CLOCK_SECONDS,
     RETRY_SECONDS,
     ProxySecrets,

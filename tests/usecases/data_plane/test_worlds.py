@@ -15,7 +15,7 @@ from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.xds.indexed_mesh import WorldRules
 from kong_mesh_cp.core.xds.reach import Reached
 from kong_mesh_cp.usecases.data_plane.mesh_contents import OF_A_MESH
-from kong_mesh_cp.usecases.data_plane.worlds import KEPT_SECONDS, RETRY_SECONDS, Worlds
+from kong_mesh_cp.usecases.data_plane.publishing.worlds import KEPT_SECONDS, RETRY_SECONDS, Worlds
 from kong_mesh_cp.usecases.following.pending import PENDING_ITEMS_MAX
 from kong_mesh_cp.usecases.following.replica import Replica
 from kong_mesh_cp.usecases.ports.resource_store import Delete, Put

@@ -17,7 +17,7 @@ import pytest
 import trio
 
 from kong_mesh_cp.core.formats import strict_json
-from kong_mesh_cp.core.formats.go_json import syntax_fault
+from kong_mesh_cp.core.formats.go.go_json import syntax_fault
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.resources.registry import TYPES
 from kong_mesh_cp.usecases.resources.kinds import KINDS

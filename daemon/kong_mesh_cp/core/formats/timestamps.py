@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Final
 
 from kong_mesh_cp.core.formats.durations import MICROSECOND, SECOND, fraction
-from kong_mesh_cp.core.formats.go_quote import go_quote
+from kong_mesh_cp.core.formats.go.go_quote import go_quote
 
 # A comma before the fraction is taken by Go's parser since 1.17, and so here.
 _RFC3339: Final = re.compile(

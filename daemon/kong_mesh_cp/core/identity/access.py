@@ -14,8 +14,8 @@ from enum import Enum, StrEnum
 from typing import Final, Protocol
 
 from kong_mesh_cp.core.dataclass import dataclass
-from kong_mesh_cp.core.formats.go_quote import go_quote
-from kong_mesh_cp.core.formats.go_values import JsonObject
+from kong_mesh_cp.core.formats.go.go_quote import go_quote
+from kong_mesh_cp.core.formats.go.go_values import JsonObject
 from kong_mesh_cp.core.identity.refusals import AccessDeniedError
 from kong_mesh_cp.core.identity.token_requests import CONTROL_PLANE_SCOPE
 from kong_mesh_cp.core.identity.users import ADMINS, AUTHENTICATED, UNAUTHENTICATED, User

@@ -12,7 +12,7 @@ from typing import Final
 
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats.durations import format_duration
-from kong_mesh_cp.core.formats.go_quote import go_quote
+from kong_mesh_cp.core.formats.go.go_quote import go_quote
 from kong_mesh_cp.core.identity.tokens import Claims, DataplaneClaims, UserClaims, ZoneClaims
 from kong_mesh_cp.core.identity.users import User
 from kong_mesh_cp.core.resources.registry import ResourceType

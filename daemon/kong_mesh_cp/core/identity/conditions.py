@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from kong_mesh_cp.core.formats.go_values import JsonObject, is_object
+from kong_mesh_cp.core.formats.go.go_values import JsonObject, is_object
 from kong_mesh_cp.core.resources.kinds.access_role import (
     ANY,
     OF_CONNECTIONS,

@@ -17,7 +17,7 @@ from typing import Final
 
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats import strict_json
-from kong_mesh_cp.core.formats.go_values import JsonObject, is_object
+from kong_mesh_cp.core.formats.go.go_values import JsonObject, is_object
 from kong_mesh_cp.core.identity.refusals import TokenFault, TokenRejectedError
 from kong_mesh_cp.core.identity.rsa_keys import Algorithm, SigningKey, VerifyingKey
 

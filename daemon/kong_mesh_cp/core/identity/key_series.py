@@ -14,7 +14,7 @@ from dataclasses import field
 from typing import Final
 
 from kong_mesh_cp.core.dataclass import dataclass
-from kong_mesh_cp.core.formats.go_quote import go_quote
+from kong_mesh_cp.core.formats.go.go_quote import go_quote
 from kong_mesh_cp.core.identity.refusals import SigningKeyNotFoundError
 from kong_mesh_cp.core.identity.rsa_keys import RsaVerifier, public_key_of
 from kong_mesh_cp.core.meshes.mesh_defaults import dataplane_signing_key

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 from kong_mesh_cp.core.errors import ControlPlaneError
-from kong_mesh_cp.core.formats.go_quote import go_quote
+from kong_mesh_cp.core.formats.go.go_quote import go_quote
 from kong_mesh_cp.core.identity.refusals import TokenFault, TokenRejectedError
 from kong_mesh_cp.core.identity.tokens import DataplaneClaims, ZoneClaims
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.errors import EX_CONFIG, ControlPlaneError
-from kong_mesh_cp.core.formats.go_quote import go_quote
+from kong_mesh_cp.core.formats.go.go_quote import go_quote
 from kong_mesh_cp.core.lazy_import import lazy_import
 from kong_mesh_cp.core.resources.key import ResourceKey
 

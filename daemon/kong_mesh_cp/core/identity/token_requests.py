@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, Self
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats import strict_json
 from kong_mesh_cp.core.formats.durations import DurationError, parse_duration
-from kong_mesh_cp.core.formats.go_values import (
+from kong_mesh_cp.core.formats.go.go_values import (
     JsonObject,
     ParseError,
     read_array,

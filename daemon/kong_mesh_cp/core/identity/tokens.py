@@ -8,7 +8,7 @@ from typing import ClassVar, Final, Self, TypeVar
 
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats.durations import HOUR, SECOND
-from kong_mesh_cp.core.formats.go_values import JsonObject, is_object
+from kong_mesh_cp.core.formats.go.go_values import JsonObject, is_object
 from kong_mesh_cp.core.identity import jwt
 from kong_mesh_cp.core.identity.jwt import PresentedToken
 from kong_mesh_cp.core.identity.refusals import TokenFault, TokenRejectedError

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
-from kong_mesh_cp.core.formats.go_values import ParseError
+from kong_mesh_cp.core.formats.go.go_values import ParseError
 from kong_mesh_cp.core.resources.kind import InvalidResourceError
 from kong_mesh_cp.core.resources.kinds.subscriptions import (
     EnvoyVersion,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TypeVar
 
 from kong_mesh_cp.core.dataclass import dataclass
-from kong_mesh_cp.core.formats.go_values import ParseError
+from kong_mesh_cp.core.formats.go.go_values import ParseError
 from kong_mesh_cp.core.resources.data_source import DataSource
 from kong_mesh_cp.core.resources.kinds.mesh import CertificateAuthority
 from kong_mesh_cp.core.schema.messages import Message, Uint32, proto, read_message

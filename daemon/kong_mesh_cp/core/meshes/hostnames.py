@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from kong_mesh_cp.core.formats.go_template import TEMPLATE_CHARACTERS_MAX
+from kong_mesh_cp.core.formats.go.go_template import TEMPLATE_CHARACTERS_MAX
 from kong_mesh_cp.core.resources.kinds.services.hostname_generator import (
     HostnameGenerator,
     LabelSelector,

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from kong_mesh_cp.core.formats.expirations import expiration_of
-from kong_mesh_cp.core.formats.go_quote import go_quote
+from kong_mesh_cp.core.formats.go.go_quote import go_quote
 from kong_mesh_cp.core.meshes import authority_progress
 from kong_mesh_cp.core.meshes.authority_conf import (
     BuiltinConf,

@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from kong_mesh_cp.core.dataclass import dataclass
-from kong_mesh_cp.core.formats.go_quote import go_quote
-from kong_mesh_cp.core.formats.go_values import ParseError, is_object, mismatch
+from kong_mesh_cp.core.formats.go.go_quote import go_quote
+from kong_mesh_cp.core.formats.go.go_values import ParseError, is_object, mismatch
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.resources.kind import Kind
 from kong_mesh_cp.core.resources.labels import Deployment, label_violations

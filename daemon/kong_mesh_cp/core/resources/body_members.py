@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from kong_mesh_cp.core.dataclass import dataclass
-from kong_mesh_cp.core.formats.go_values import JsonObject
+from kong_mesh_cp.core.formats.go.go_values import JsonObject
 from kong_mesh_cp.core.lazy_import import lazy_import
 from kong_mesh_cp.core.resources.kind import Kind, ProtoKind
 from kong_mesh_cp.core.resources.plugin_kind import PluginKind

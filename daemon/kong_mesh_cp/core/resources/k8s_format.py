@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Final
 
-from kong_mesh_cp.core.formats.go_values import JsonObject
+from kong_mesh_cp.core.formats.go.go_values import JsonObject
 from kong_mesh_cp.core.resources.labels import MESH
 from kong_mesh_cp.core.resources.registry import ResourceType
 

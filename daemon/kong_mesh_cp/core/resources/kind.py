@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
 
 from kong_mesh_cp.core.dataclass import dataclass
-from kong_mesh_cp.core.formats.go_values import JsonObject
+from kong_mesh_cp.core.formats.go.go_values import JsonObject
 from kong_mesh_cp.core.schema.member_names import Confs
 from kong_mesh_cp.core.schema.messages import Message, read_message, write_message
 from kong_mesh_cp.core.schema.violations import Violation

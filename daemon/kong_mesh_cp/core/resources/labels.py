@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Final
 
 from kong_mesh_cp.core.dataclass import dataclass
-from kong_mesh_cp.core.formats.go_quote import go_quote
+from kong_mesh_cp.core.formats.go.go_quote import go_quote
 from kong_mesh_cp.core.resources.registry import ResourceType
 from kong_mesh_cp.core.schema.violations import FieldPath, Violation, root
 

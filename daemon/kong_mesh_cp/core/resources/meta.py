@@ -13,8 +13,8 @@ from enum import Enum
 from typing import Final, Generic, TypeGuard, TypeVar
 
 from kong_mesh_cp.core.dataclass import dataclass
-from kong_mesh_cp.core.formats.go_quote import go_quote
-from kong_mesh_cp.core.formats.go_values import (
+from kong_mesh_cp.core.formats.go.go_quote import go_quote
+from kong_mesh_cp.core.formats.go.go_values import (
     JsonObject,
     ParseError,
     field_mismatch,

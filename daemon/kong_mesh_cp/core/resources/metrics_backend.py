@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from kong_mesh_cp.core.dataclass import dataclass
-from kong_mesh_cp.core.formats.go_regex import regex_fault
-from kong_mesh_cp.core.formats.go_values import ParseError
+from kong_mesh_cp.core.formats.go.go_regex import regex_fault
+from kong_mesh_cp.core.formats.go.go_values import ParseError
 from kong_mesh_cp.core.schema.messages import (
     EMPTY,
     Message,

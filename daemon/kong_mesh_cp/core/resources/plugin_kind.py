@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Annotated, TypeVar
 
 from kong_mesh_cp.core.dataclass import dataclass
-from kong_mesh_cp.core.formats.go_values import JsonObject
+from kong_mesh_cp.core.formats.go.go_values import JsonObject
 from kong_mesh_cp.core.resources import registry
 from kong_mesh_cp.core.resources.kind import InvalidResourceError, Kind
 from kong_mesh_cp.core.schema import records

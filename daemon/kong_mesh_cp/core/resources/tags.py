@@ -8,7 +8,7 @@ from typing import Final
 
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats.addresses import PORT_MAX, hostname_reasons, is_dns_name, is_ip
-from kong_mesh_cp.core.formats.go_quote import go_quote
+from kong_mesh_cp.core.formats.go.go_quote import go_quote
 from kong_mesh_cp.core.schema.messages import EMPTY, Message, proto
 from kong_mesh_cp.core.schema.violations import FieldPath, Violation
 

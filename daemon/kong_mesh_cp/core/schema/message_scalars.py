@@ -15,7 +15,7 @@ from kong_mesh_cp.core.formats.durations import (
     format_proto_duration,
     parse_duration,
 )
-from kong_mesh_cp.core.formats.go_values import (
+from kong_mesh_cp.core.formats.go.go_values import (
     ParseError,
     mismatch,
     number_mismatch,

@@ -28,8 +28,8 @@ from typing import Annotated, Any, Final, TypeVar, Union, get_args, get_origin
 from typing import get_type_hints as _type_hints
 
 from kong_mesh_cp.core.dataclass import dataclass
-from kong_mesh_cp.core.formats.go_quote import go_quote
-from kong_mesh_cp.core.formats.go_values import ParseError, is_object, read_array, read_object
+from kong_mesh_cp.core.formats.go.go_quote import go_quote
+from kong_mesh_cp.core.formats.go.go_values import ParseError, is_object, read_array, read_object
 from kong_mesh_cp.core.schema import message_scalars as scalars
 from kong_mesh_cp.core.schema.violations import FieldPath
 

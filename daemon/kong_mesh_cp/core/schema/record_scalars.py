@@ -14,7 +14,7 @@ from typing import Final, TypeGuard
 
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats.durations import DurationError, format_duration, parse_duration
-from kong_mesh_cp.core.formats.go_quote import go_quote
+from kong_mesh_cp.core.formats.go.go_quote import go_quote
 from kong_mesh_cp.core.schema.record_faults import Faults, wrong_format, wrong_type
 from kong_mesh_cp.core.schema.record_terms import (
     UNSIGNED_32_MAX,

@@ -13,8 +13,8 @@ from itertools import takewhile
 from typing import TYPE_CHECKING, Final
 
 from kong_mesh_cp.core.dataclass import dataclass
-from kong_mesh_cp.core.formats.go_quote import go_quote
-from kong_mesh_cp.core.formats.go_values import ParseError, json_kind
+from kong_mesh_cp.core.formats.go.go_quote import go_quote
+from kong_mesh_cp.core.formats.go.go_values import ParseError, json_kind
 from kong_mesh_cp.core.lazy_import import lazy_import
 from kong_mesh_cp.core.schema.member_names import Shape, folded
 from kong_mesh_cp.core.schema.violations import FieldPath

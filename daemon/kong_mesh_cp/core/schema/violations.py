@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from kong_mesh_cp.core.dataclass import dataclass
-from kong_mesh_cp.core.formats.go_quote import go_quote
+from kong_mesh_cp.core.formats.go.go_quote import go_quote
 
 # More than are corrected in one go, and few enough for any answer.
 VIOLATIONS_MAX: Final = 500  # that are reported of one body; more are not mended at a time

@@ -15,7 +15,7 @@ from typing import Final
 import trio
 
 from kong_mesh_cp.core.formats.printable import printable
-from kong_mesh_cp.usecases.data_plane.admin_authority import AdminPair
+from kong_mesh_cp.usecases.data_plane.credentials.admin_authority import AdminPair
 from kong_mesh_cp.usecases.inspection.envoy_admin import AdminCallError
 
 ANSWER_SECONDS_MAX: Final = 5.0  # for all of it, the connection included

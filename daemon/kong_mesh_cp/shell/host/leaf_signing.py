@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from kong_mesh_cp.core.identity.workload import Leaf
 from kong_mesh_cp.core.lazy_import import lazy_import
 from kong_mesh_cp.shell.host.randomness import new_ec_key, new_serial
-from kong_mesh_cp.usecases.data_plane.workload_certificates import SignedLeaf
+from kong_mesh_cp.usecases.data_plane.credentials.workload_certificates import SignedLeaf
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives import serialization
@@ -20,7 +20,7 @@ else:
 
 
 def sign_leaf(authority: SigningAuthority, leaf: Leaf) -> SignedLeaf:
-    """`usecases.data_plane.workload_certificates.SignLeaf`, with a key on P-256."""
+    """`usecases.data_plane.credentials.workload_certificates.SignLeaf`, with a key on P-256."""
     key = new_ec_key()
     chain = ca.workload_certificate(authority, leaf, key, serial=new_serial())
     encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8

@@ -10,7 +10,7 @@ from typing import Final
 
 from kong_mesh_cp.core.admission.seats import SeatId
 from kong_mesh_cp.core.admission.stored_proxy import stored_proxy
-from kong_mesh_cp.core.formats.go_values import ParseError
+from kong_mesh_cp.core.formats.go.go_values import ParseError
 from kong_mesh_cp.core.insights import proxy_subscriptions
 from kong_mesh_cp.core.insights.certificate_facts import with_certificate
 from kong_mesh_cp.core.insights.liveness import generation_moved

@@ -19,8 +19,8 @@ from kong_mesh_cp.core.admission.seats import ProxyKind
 from kong_mesh_cp.core.admission.socket_messages import violations_text
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.errors import ControlPlaneError
-from kong_mesh_cp.core.formats.go_quote import go_quote
-from kong_mesh_cp.core.formats.go_values import ParseError, is_object
+from kong_mesh_cp.core.formats.go.go_quote import go_quote
+from kong_mesh_cp.core.formats.go.go_values import ParseError, is_object
 from kong_mesh_cp.core.resources.bodies import Draft, read_draft
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.resources.kind import InvalidResourceError

@@ -22,8 +22,8 @@ from kong_mesh_cp.core.admission.socket_messages import violations_text
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.errors import StateError
 from kong_mesh_cp.core.formats import strict_json
-from kong_mesh_cp.core.formats.go_quote import go_quote
-from kong_mesh_cp.core.formats.go_values import ParseError
+from kong_mesh_cp.core.formats.go.go_quote import go_quote
+from kong_mesh_cp.core.formats.go.go_values import ParseError
 from kong_mesh_cp.core.identity.proxy_rules import ProxyRefusedError
 from kong_mesh_cp.core.resources.bodies import Draft, read_draft
 from kong_mesh_cp.core.resources.key import ResourceKey

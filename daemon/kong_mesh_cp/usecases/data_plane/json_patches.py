@@ -21,7 +21,7 @@ def _operations(before: object, after: object, path: str) -> Iterator[Operation]
         yield from _of_objects(before, after, path)
     elif isinstance(before, list) and isinstance(after, list):
         yield from _of_lists(before, after, path)
-    elif type(before) is not type(after) or before != after:
+    elif not _are_same(before, after):
         yield {"op": "remove", "path": path, "value": before}
         yield {"op": "add", "path": path, "value": after}
 
@@ -58,10 +58,19 @@ def _of_lists(before: Sequence[object], after: Sequence[object], path: str) -> I
 def _alike(one: Sequence[object], other: Sequence[object]) -> int:
     count = 0
     for left, right in zip(one, other, strict=False):
-        if left != right:
+        if not _are_same(left, right):
             break
         count += 1
     return count
+
+
+def _are_same(one: object, other: object) -> bool:
+    """As JSON: `true` is not 1."""
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return one.keys() == other.keys() and all(_are_same(one[key], other[key]) for key in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_are_same, one, other))
+    return type(one) is type(other) and one == other
 
 
 def _are_containers(one: object, other: object) -> bool:

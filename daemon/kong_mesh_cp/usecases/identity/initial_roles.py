@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from kong_mesh_cp.core.dataclass import dataclass
-from kong_mesh_cp.core.formats.go_quote import go_quote
+from kong_mesh_cp.core.formats.go.go_quote import go_quote
 from kong_mesh_cp.core.identity.roles import ADMIN_BINDING, ADMIN_ROLE, admin_binding, admin_role
 from kong_mesh_cp.core.resources import labels
 from kong_mesh_cp.core.resources.key import ResourceKey

@@ -12,8 +12,8 @@ from typing import Final, TypeVar
 import trio
 
 from kong_mesh_cp.core.errors import StateError
-from kong_mesh_cp.core.formats.go_quote import go_quote
-from kong_mesh_cp.core.formats.go_values import ParseError
+from kong_mesh_cp.core.formats.go.go_quote import go_quote
+from kong_mesh_cp.core.formats.go.go_values import ParseError
 from kong_mesh_cp.core.identity.access import Action, StaticAccess
 from kong_mesh_cp.core.identity.roles import RoleAccess, is_by_role
 from kong_mesh_cp.core.identity.users import User

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequen
 from dataclasses import replace
 from typing import Final, TypeVar
 
-from kong_mesh_cp.core.formats.go_values import read_object
+from kong_mesh_cp.core.formats.go.go_values import read_object
 from kong_mesh_cp.core.identity.access import AccessRules, ReadResource, require
 from kong_mesh_cp.core.identity.users import User
 from kong_mesh_cp.core.resources.bodies import shown_time

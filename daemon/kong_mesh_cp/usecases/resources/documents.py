@@ -12,7 +12,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final, TypeVar
 
-from kong_mesh_cp.core.formats.go_values import ParseError
+from kong_mesh_cp.core.formats.go.go_values import ParseError
 from kong_mesh_cp.core.formats.json_text import JsonText
 from kong_mesh_cp.core.resources.bodies import shown_time
 from kong_mesh_cp.core.resources.kind import InvalidResourceError, Kind

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Final
 
 from kong_mesh_cp.core.errors import ControlPlaneError
-from kong_mesh_cp.core.formats.go_quote import go_quote
+from kong_mesh_cp.core.formats.go.go_quote import go_quote
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.resources.volume import Excess
 from kong_mesh_cp.core.schema.violations import VIOLATIONS_MAX, Violation

@@ -12,7 +12,7 @@ from typing import Final
 
 import trio
 
-from kong_mesh_cp.core.formats.go_quote import go_quote
+from kong_mesh_cp.core.formats.go.go_quote import go_quote
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.schema.violations import ROOT, VIOLATIONS_MAX, FieldPath
 from kong_mesh_cp.usecases.ports.resource_store import ResourceStore

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats import strict_json
-from kong_mesh_cp.core.formats.go_json import syntax_fault
-from kong_mesh_cp.core.formats.go_values import ParseError, is_object
+from kong_mesh_cp.core.formats.go.go_json import syntax_fault
+from kong_mesh_cp.core.formats.go.go_values import ParseError, is_object
 from kong_mesh_cp.core.resources.bodies import Draft, bad_request_detail, read_draft
 from kong_mesh_cp.core.resources.body_members import known_body
 from kong_mesh_cp.core.resources.key import ResourceKey

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import overload
 
-from kong_mesh_cp.core.formats.go_values import JsonObject
+from kong_mesh_cp.core.formats.go.go_values import JsonObject
 from kong_mesh_cp.core.identity.access import Verb, WriteResource
 from kong_mesh_cp.core.identity.conditions import may_be_about
 from kong_mesh_cp.core.resources.key import ResourceKey

@@ -10,7 +10,7 @@ from typing import Final
 import trio
 
 from kong_mesh_cp.core.errors import StateError
-from kong_mesh_cp.core.formats.go_quote import go_quote
+from kong_mesh_cp.core.formats.go.go_quote import go_quote
 from kong_mesh_cp.core.meshes.authority_id import AuthorityId
 from kong_mesh_cp.core.meshes.authority_terms import (
     LINES_MAX,

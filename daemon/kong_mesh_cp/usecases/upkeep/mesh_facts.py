@@ -11,8 +11,8 @@ from datetime import datetime
 from typing import Any, Final, TypeVar
 
 from kong_mesh_cp.core.dataclass import dataclass
-from kong_mesh_cp.core.formats.go_quote import go_quote
-from kong_mesh_cp.core.formats.go_values import ParseError
+from kong_mesh_cp.core.formats.go.go_quote import go_quote
+from kong_mesh_cp.core.formats.go.go_values import ParseError
 from kong_mesh_cp.core.insights.counts import COUNTED_TYPES
 from kong_mesh_cp.core.insights.facts import (
     NEVER_SEEN,

@@ -20,7 +20,7 @@ import trio
 
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.errors import StateError
-from kong_mesh_cp.core.formats.go_quote import go_quote
+from kong_mesh_cp.core.formats.go.go_quote import go_quote
 from kong_mesh_cp.core.meshes.virtual_addresses import (
     Allocation,
     MalformedAddressesError,

@@ -11,7 +11,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import kong_mesh_cp.core.policy.kinds
-from kong_mesh_cp.core.formats.go_values import ParseError
+from kong_mesh_cp.core.formats.go.go_values import ParseError
 from kong_mesh_cp.core.policy.kinds.kong.kong_catalogue import KONG_KINDS
 from kong_mesh_cp.core.policy.kinds.policy_catalogue import POLICY_KINDS
 from kong_mesh_cp.core.resources.kind import InvalidResourceError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kong_mesh_cp.core.formats.go_values import ParseError
+from kong_mesh_cp.core.formats.go.go_values import ParseError
 from kong_mesh_cp.core.resources.kind import InvalidResourceError
 from kong_mesh_cp.core.resources.kinds.access_role import BINDING_KIND, KIND, WARNINGS_MAX
 from kong_mesh_cp.core.schema.violations import VIOLATIONS_MAX, Violation

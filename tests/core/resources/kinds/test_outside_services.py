@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from kong_mesh_cp.core.formats.go_values import ParseError
+from kong_mesh_cp.core.formats.go.go_values import ParseError
 from kong_mesh_cp.core.resources.kinds.legacy.virtual_outbound import evaluated
 from support.specs.kinds import ANY_SERVICE, SERVICE, Found, found, found_at, shown
 

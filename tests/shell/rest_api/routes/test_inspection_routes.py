@@ -51,12 +51,12 @@ async def test_a_policy_shows_its_dataplanes_page_by_page() -> None:
         ("shadow=trrue", 400),
         ("shadow=true&include=x", 400),
         ("include=diff,", 400),
-        ("shadow=true&include=diff", 501),
-        ("shadow=T&include=diff,diff", 501),
-        ("shadow=&include=", 501),
+        ("shadow=true&include=diff", 200),
+        ("shadow=T&include=diff,diff", 200),
+        ("shadow=&include=", 200),
     ],
 )
-async def test_configurations_are_asked_for_properly_and_not_made(query: str, status: int) -> None:
+async def test_configurations_are_asked_for_properly(query: str, status: int) -> None:
     routes = await populated()
     answer = await routes.ask("GET", f"/meshes/m/dataplanes/a/_config?{query}")
     assert answer.status == status

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Annotated, ClassVar, Final
 
 from kong_mesh_cp.core.dataclass import dataclass
-from kong_mesh_cp.core.formats.go_regex import (
+from kong_mesh_cp.core.formats.go.go_regex import (
     PATTERNS_MAX,
     TOO_LONG,
     TOO_MANY,

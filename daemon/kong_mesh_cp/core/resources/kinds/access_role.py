@@ -11,7 +11,7 @@ from itertools import islice
 from typing import Final
 
 from kong_mesh_cp.core.dataclass import dataclass
-from kong_mesh_cp.core.formats.go_values import JsonObject
+from kong_mesh_cp.core.formats.go.go_values import JsonObject
 from kong_mesh_cp.core.resources.kind import InvalidResourceError, Kind, proto_kind
 from kong_mesh_cp.core.schema.messages import EMPTY, Message, proto, read_message, unknown_members
 from kong_mesh_cp.core.schema.violations import VIOLATIONS_MAX, FieldPath, Violation, root

@@ -8,7 +8,7 @@ from typing import Final
 
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats import strict_json
-from kong_mesh_cp.core.formats.go_values import JsonObject, is_object
+from kong_mesh_cp.core.formats.go.go_values import JsonObject, is_object
 
 _UINT32_MAX: Final = 2**32 - 1
 _UINT64_MAX: Final = 2**64 - 1

@@ -7,7 +7,7 @@ from dataclasses import field
 from typing import Annotated, Final
 
 from kong_mesh_cp.core.dataclass import dataclass
-from kong_mesh_cp.core.formats.go_template import TEMPLATE_CHARACTERS_MAX, template_fault
+from kong_mesh_cp.core.formats.go.go_template import TEMPLATE_CHARACTERS_MAX, template_fault
 from kong_mesh_cp.core.resources.plugin_kind import plugin_kind
 from kong_mesh_cp.core.schema.record_terms import EMPTY_IF_ABSENT, OMIT_EMPTY
 from kong_mesh_cp.core.schema.value_checks import MUST_NOT_BE_EMPTY

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from kong_mesh_cp.core.formats.go_quote import go_quote
+from kong_mesh_cp.core.formats.go.go_quote import go_quote
 
 _UNFINISHED: Final = "unexpected end of JSON input"
 # RFC 8259's white space and no other; form feeds are none.

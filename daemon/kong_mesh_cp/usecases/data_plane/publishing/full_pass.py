@@ -12,11 +12,15 @@ from typing import Final, Generic, NoReturn, TypeVar
 import trio
 
 from kong_mesh_cp.core.errors import StateError
-from kong_mesh_cp.core.formats.go_quote import go_quote
+from kong_mesh_cp.core.formats.go.go_quote import go_quote
 from kong_mesh_cp.core.xds.indexed_mesh import IndexedMesh
-from kong_mesh_cp.usecases.data_plane.publishing import SLICE_SECONDS, MeshGenerator, Publishing
-from kong_mesh_cp.usecases.data_plane.watches import Configuration, Watch, says_the_same
-from kong_mesh_cp.usecases.data_plane.worlds import Worlds
+from kong_mesh_cp.usecases.data_plane.publishing.publishing import (
+    SLICE_SECONDS,
+    MeshGenerator,
+    Publishing,
+)
+from kong_mesh_cp.usecases.data_plane.publishing.watches import Configuration, Watch, says_the_same
+from kong_mesh_cp.usecases.data_plane.publishing.worlds import Worlds
 
 INTERVAL_SECONDS: Final = 300.0
 LATE_SECONDS: Final = 10.0  # a change that was not told for so long was missed

@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from kong_mesh_cp.core.formats.unicode_classes import is_unicode_class
+from kong_mesh_cp.core.formats.go.unicode_classes import is_unicode_class
 
 PATTERN_BYTES_MAX: Final = 1024  # of UTF-8
 PATTERNS_MAX: Final = 64  # in one resource

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Final, TypeGuard
 
-from kong_mesh_cp.core.formats.go_json import syntax_fault
+from kong_mesh_cp.core.formats.go.go_json import syntax_fault
 
 JsonObject = Mapping[str, object]
 

@@ -18,9 +18,9 @@ from kong_mesh_cp.core.insights.certificate_facts import CertificateFacts
 from kong_mesh_cp.core.lazy_import import lazy_import
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.resources.kinds.dataplane import Networking
-from kong_mesh_cp.usecases.data_plane.admin_authority import AdminAuthority
 from kong_mesh_cp.usecases.data_plane.connected_proxy import ConnectedProxy
-from kong_mesh_cp.usecases.data_plane.workload_certificates import (
+from kong_mesh_cp.usecases.data_plane.credentials.admin_authority import AdminAuthority
+from kong_mesh_cp.usecases.data_plane.credentials.workload_certificates import (
     ProxySecrets,
     WorkloadCertificates,
 )

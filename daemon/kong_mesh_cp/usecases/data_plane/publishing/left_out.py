@@ -6,11 +6,11 @@ import logging
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from kong_mesh_cp.core.formats.go_quote import go_quote
+from kong_mesh_cp.core.formats.go.go_quote import go_quote
 
 if TYPE_CHECKING:
     from kong_mesh_cp.core.xds.draft import Complaint
-    from kong_mesh_cp.usecases.data_plane.watches import Watch
+    from kong_mesh_cp.usecases.data_plane.publishing.watches import Watch
 
 CONTENTS_MAX: Final = 1000  # different ones that are told apart; more are counted, not logged
 REASON_CHARACTERS_MAX: Final = 500

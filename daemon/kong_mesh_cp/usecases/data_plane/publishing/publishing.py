@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Final, Generic, NoReturn, Protocol, TypeVar
 
 import trio
 
-from kong_mesh_cp.core.formats.go_quote import go_quote
+from kong_mesh_cp.core.formats.go.go_quote import go_quote
 from kong_mesh_cp.usecases.data_plane.connected_proxy import ConnectedProxy
-from kong_mesh_cp.usecases.data_plane.dirty_proxies import DirtyProxies
-from kong_mesh_cp.usecases.data_plane.left_out import LeftOut
-from kong_mesh_cp.usecases.data_plane.publishing_counts import PublishingCounts
-from kong_mesh_cp.usecases.data_plane.watches import Configuration, Watch, Watches
+from kong_mesh_cp.usecases.data_plane.publishing.publishing.dirty_proxies import DirtyProxies
+from kong_mesh_cp.usecases.data_plane.publishing.publishing.left_out import LeftOut
+from kong_mesh_cp.usecases.data_plane.publishing.publishing_counts import PublishingCounts
+from kong_mesh_cp.usecases.data_plane.publishing.watches import Configuration, Watch, Watches
 
 if TYPE_CHECKING:
     from kong_mesh_cp.core.xds.reach import Reached

@@ -19,7 +19,7 @@ import trio
 
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.errors import StateError
-from kong_mesh_cp.core.formats.go_quote import go_quote
+from kong_mesh_cp.core.formats.go.go_quote import go_quote
 from kong_mesh_cp.core.identity.workload import lifetime_of
 from kong_mesh_cp.core.lazy_import import lazy_import
 from kong_mesh_cp.core.meshes.authority_conf import ProvidedConf, readable_conf

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kong_mesh_cp.core.formats.prometheus_text import MetricFamily, Sample
-from kong_mesh_cp.usecases.data_plane.publishing import Publishing
+from kong_mesh_cp.usecases.data_plane.publishing.publishing import Publishing
 
 
 def publishing_metrics(publishing: Publishing[Any]) -> tuple[MetricFamily, ...]:

@@ -21,12 +21,15 @@ import trio
 
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.errors import StateError
-from kong_mesh_cp.core.formats.go_quote import go_quote
+from kong_mesh_cp.core.formats.go.go_quote import go_quote
 from kong_mesh_cp.core.formats.prometheus_text import MetricFamily, Sample
 from kong_mesh_cp.core.identity.workload import Leaf, leaf, renewal_at, uris_of
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.resources.tags import Tags
-from kong_mesh_cp.usecases.data_plane.mesh_authorities import AuthoritiesInForce, MeshAuthorities
+from kong_mesh_cp.usecases.data_plane.credentials.mesh_authorities import (
+    AuthoritiesInForce,
+    MeshAuthorities,
+)
 from kong_mesh_cp.usecases.ports.state_store import WallClock
 from kong_mesh_cp.usecases.resources.provided_authorities import InWorkerThread
 

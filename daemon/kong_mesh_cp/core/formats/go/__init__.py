@@ -1,0 +1,1 @@
+"""Texts as Go writes and reads them: JSON, quotes, patterns, templates."""

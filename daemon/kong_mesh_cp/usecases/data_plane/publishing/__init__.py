@@ -1,0 +1,1 @@
+"""What proxies are told: the worlds of their meshes, whom a change concerns, and when."""

@@ -1,0 +1,76 @@
+"""The configuration of a proxy, for whoever asks (docs/wire/inspection.md#configuration)."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from kong_mesh_cp.core.xds.names import CLUSTER, LISTENER, SECRET
+from support.daemons.resource_api import networking
+from support.daemons.rest_api import Routes
+
+CONFIG = "/meshes/m/dataplanes/a/_config"
+SHADOW = {"kuma.io/effect": "shadow"}
+
+
+async def populated(**mesh: object) -> Routes:
+    routes = Routes()
+    await routes.api.put("Mesh", "m", skipCreatingInitialPolicies=["*"], **mesh)
+    await routes.api.put("Dataplane", "a", mesh="m", networking=networking())
+    return routes
+
+
+async def with_shadow_timeout() -> Routes:
+    routes = await populated()
+    conf = {"connectionTimeout": "77s"}
+    spec = {"targetRef": {"kind": "Mesh"}, "rules": [{"default": conf}]}
+    await routes.api.put("MeshTimeout", "t", mesh="m", labels=SHADOW, spec=spec)
+    return routes
+
+
+def timeouts(shown: Any) -> set[str]:
+    return {each["connectTimeout"] for each in shown["xds"][CLUSTER].values()}
+
+
+async def test_it_is_shown_by_type_and_name_though_nobody_is_connected() -> None:
+    routes = await populated()
+    shown = await routes.json(f"{CONFIG}?shadow=false")
+    assert set(shown) == {"xds"}
+    assert set(shown["xds"]) == {CLUSTER, LISTENER}
+    for named in shown["xds"].values():
+        assert all(resource["name"] == name for name, resource in named.items())
+
+
+async def test_shadow_policies_count_where_they_are_asked_for() -> None:
+    routes = await with_shadow_timeout()
+    assert timeouts(await routes.json(f"{CONFIG}?shadow=false")) == {"5s"}
+    assert timeouts(await routes.json(f"{CONFIG}?shadow=true")) == {"77s"}
+
+
+async def test_the_difference_is_what_they_change() -> None:
+    routes = await with_shadow_timeout()
+    shown = await routes.json(f"{CONFIG}?shadow=true&include=diff")
+    removed, added = shown["diff"]
+    assert (removed["op"], removed["value"]) == ("remove", "5s")
+    assert (added["op"], added["value"]) == ("add", "77s")
+    assert removed["path"] == added["path"]
+    assert removed["path"].endswith("/connectTimeout")
+    assert (await routes.json(f"{CONFIG}?shadow=false&include=diff"))["diff"] == []
+
+
+async def test_certificates_are_only_named() -> None:
+    backend = {"name": "ca", "type": "builtin"}
+    routes = await populated(mtls={"enabledBackend": "ca", "backends": [backend]})
+    secrets = (await routes.json(f"{CONFIG}?shadow=false"))["xds"][SECRET]
+    assert set(secrets) == {"identity_cert:secret:m", "mesh_ca:secret:m"}
+    # CERT, KEY and CA, in the form that bytes have in JSON.
+    pair = secrets["identity_cert:secret:m"]["tlsCertificate"]
+    assert pair["certificateChain"] == {"inlineBytes": "Q0VSVA=="}
+    assert pair["privateKey"] == {"inlineBytes": "S0VZ"}
+
+
+async def test_a_proxy_that_is_not_there_has_none() -> None:
+    routes = await populated()
+    answer = await routes.ask("GET", "/meshes/m/dataplanes/gone/_config?shadow=false")
+    assert answer.status == 404
+    assert json.loads(answer.body)["title"] == "Failed to inspect proxy config"
