@@ -28,9 +28,9 @@ from kong_mesh_cp.usecases.data_plane.credentials.mesh_authorities import Author
 from kong_mesh_cp.usecases.data_plane.credentials.proxy_credentials import ProxyCredentials
 from kong_mesh_cp.usecases.data_plane.credentials.workload_certificates import WorkloadCertificates
 from kong_mesh_cp.usecases.data_plane.health import HealthStreams
+from kong_mesh_cp.usecases.data_plane.publishing.full_pass import FullPass
+from kong_mesh_cp.usecases.data_plane.publishing.generating import SidecarGenerator
 from kong_mesh_cp.usecases.data_plane.publishing.publishing import Publishing
-from kong_mesh_cp.usecases.data_plane.publishing.publishing.full_pass import FullPass
-from kong_mesh_cp.usecases.data_plane.publishing.publishing.generating import SidecarGenerator
 from kong_mesh_cp.usecases.data_plane.publishing.publishing_metrics import publishing_metrics
 from kong_mesh_cp.usecases.data_plane.publishing.worlds import Worlds
 from kong_mesh_cp.usecases.data_plane.stream_ports import ProxyVerifier

@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 
 import trio
-from kong_mesh_cp.usecases.data_plane.publishing.publishing.generating import SidecarGenerator
 
 from kong_mesh_cp.core.xds.indexed_mesh import WorldRules
 from kong_mesh_cp.core.xds.node_metadata import ProxyMetadata
@@ -14,6 +13,7 @@ from kong_mesh_cp.core.xds.proxy_view import GenerationTerms, Identity, KeyPair
 from kong_mesh_cp.core.xds.reach import Reached
 from kong_mesh_cp.core.xds.world import MeshWorld
 from kong_mesh_cp.usecases.data_plane.connected_proxy import ConnectedProxy
+from kong_mesh_cp.usecases.data_plane.publishing.generating import SidecarGenerator
 from kong_mesh_cp.usecases.data_plane.publishing.publishing import Publishing
 from kong_mesh_cp.usecases.data_plane.publishing.watches import Watch
 from kong_mesh_cp.usecases.data_plane.publishing.worlds import Worlds

@@ -6,7 +6,8 @@ import math
 
 from hypothesis import given
 from hypothesis import strategies as st
-from kong_mesh_cp.usecases.data_plane.publishing.publishing.dirty_proxies import (
+
+from kong_mesh_cp.usecases.data_plane.publishing.dirty_proxies import (
     PROXY_SECONDS,
     DirtyProxies,
 )

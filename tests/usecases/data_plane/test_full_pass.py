@@ -8,16 +8,16 @@ from dataclasses import replace
 
 import pytest
 import trio
-from kong_mesh_cp.usecases.data_plane.publishing.publishing.full_pass import (
-    INTERVAL_SECONDS,
-    LATE_SECONDS,
-    FullPass,
-)
 from trio.testing import wait_all_tasks_blocked
 
 from kong_mesh_cp.core.discovery.snapshots import Snapshot
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.xds.generate import Generated
+from kong_mesh_cp.usecases.data_plane.publishing.full_pass import (
+    INTERVAL_SECONDS,
+    LATE_SECONDS,
+    FullPass,
+)
 from kong_mesh_cp.usecases.data_plane.publishing.publishing_metrics import publishing_metrics
 from support.specs.random_meshes import MESH, PROXIES, RandomMesh, put_of
 from support.specs.xds_stage import XdsStage

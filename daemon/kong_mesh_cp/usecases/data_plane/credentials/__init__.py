@@ -1,1 +1,1 @@
-"""What proxies and their control plane prove themselves with: authorities, identities, the admin's pair."""
+"""What proxies prove themselves with: authorities, identities, the pair for their admin."""

@@ -16,8 +16,8 @@ import trio
 
 from kong_mesh_cp.core.formats.go.go_quote import go_quote
 from kong_mesh_cp.usecases.data_plane.connected_proxy import ConnectedProxy
-from kong_mesh_cp.usecases.data_plane.publishing.publishing.dirty_proxies import DirtyProxies
-from kong_mesh_cp.usecases.data_plane.publishing.publishing.left_out import LeftOut
+from kong_mesh_cp.usecases.data_plane.publishing.dirty_proxies import DirtyProxies
+from kong_mesh_cp.usecases.data_plane.publishing.left_out import LeftOut
 from kong_mesh_cp.usecases.data_plane.publishing.publishing_counts import PublishingCounts
 from kong_mesh_cp.usecases.data_plane.publishing.watches import Configuration, Watch, Watches
 
