@@ -1,0 +1,240 @@
+"""A spawned control plane, real Envoys at it, applications behind them."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import os
+import random
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from support.daemons.daemon import Daemon, eventually, free_port
+from support.data_plane.applications import Place, application, ask
+from support.data_plane.envoy_binary import envoy_binary
+from support.data_plane.real_envoy import FEATURES, Bootstrap, Envoy, ask_for_bootstrap
+
+JSON: Final = {"Content-Type": "application/json"}
+INBOUND, APPLICATION, OUTBOUND = 8080, 9090, 10000
+VERSION: Final = {
+    "kumaDp": {
+        "version": "2.10.11",
+        "gitTag": "2.10.11",
+        "gitCommit": "0",
+        "buildDate": "unknown",
+    },
+    "envoy": {"version": "1.40.0", "build": "test", "kumaDpCompatible": True},
+}
+
+
+@dataclass
+class Proxy:
+    """One service's proxy: an inbound in front of an application, outbounds to other services.
+
+    Its address is of 127.0.0.0/8 and its own, so that its ports are nobody else's.
+    """
+
+    name: str
+    service: str
+    address: str
+    envoy: Envoy
+    to: tuple[str, ...] = ()
+    protocol: str = "http"
+    mesh: str = "default"
+    more: Mapping[str, object] = field(default_factory=dict)  # members of its inbound
+
+    @property
+    def resource(self) -> dict[str, Any]:
+        inbound = {
+            "port": INBOUND,
+            "servicePort": APPLICATION,
+            "serviceAddress": self.address,
+            "tags": {"kuma.io/service": self.service, "kuma.io/protocol": self.protocol},
+            **self.more,
+        }
+        outbounds = [
+            {
+                "address": self.address,
+                "port": OUTBOUND + number,
+                "tags": {"kuma.io/service": service},
+            }
+            for number, service in enumerate(self.to)
+        ]
+        networking = {
+            "address": self.address,
+            "inbound": [inbound],
+            "outbound": outbounds,
+            "admin": {"port": self.envoy.admin_port},
+        }
+        return {
+            "type": "Dataplane",
+            "mesh": self.mesh,
+            "name": self.name,
+            "networking": networking,
+        }
+
+    def outbound(self, service: str) -> Place:
+        return Place(self.address, OUTBOUND + self.to.index(service))
+
+    @property
+    def behind(self) -> Place:
+        """Where its application listens."""
+        return Place(self.address, APPLICATION)
+
+    @property
+    def inbound(self) -> Place:
+        return Place(self.address, INBOUND)
+
+
+class Stage:
+    """The control plane, and what was started at it."""
+
+    def __init__(self, daemon: Daemon, port: int, folder: Path, things: contextlib.ExitStack):
+        self.daemon, self.port, self._folder, self._things = daemon, port, folder, things
+        self._binary = envoy_binary()
+        chance = random.Random(os.urandom(8))
+        self._network = f"127.{chance.randrange(1, 255)}.{chance.randrange(255)}"
+        self._numbers = itertools.count(1)
+        self._tokens: dict[str, str] = {}
+
+    def put(self, path: str, resource: Mapping[str, object]) -> None:
+        answer = self.daemon.api("PUT", path, JSON, json.dumps(resource).encode())
+        assert answer.status in {200, 201}, answer.body
+
+    def get(self, path: str) -> Any:
+        answer = self.daemon.api("GET", path)
+        assert answer.status == 200, (path, answer.body)
+        return answer.json
+
+    def delete(self, path: str) -> None:
+        assert self.daemon.api("DELETE", path).status == 200
+
+    def mesh(self, mode: str | None = None, *, name: str = "default", **mtls: object) -> None:
+        """Write the mesh: without mTLS, or with it in a mode."""
+        document: dict[str, object] = {"type": "Mesh", "name": name}
+        if mode is not None:
+            backend = {"name": "ca-1", "type": "builtin", "mode": mode}
+            document["mtls"] = {"enabledBackend": "ca-1", "backends": [backend], **mtls}
+        self.put(f"/meshes/{name}", document)
+
+    def permit(self, action: str = "Allow", service: str | None = None) -> None:
+        """Allow, or deny, calls of everybody or of one service."""
+        who: dict[str, object] = {"kind": "Mesh"}
+        if service is not None:
+            who = {"kind": "MeshSubset", "tags": {"kuma.io/service": service}}
+        spec = {
+            "targetRef": {"kind": "Mesh"},
+            "from": [{"targetRef": who, "default": {"action": action}}],
+        }
+        self.put(
+            "/meshes/default/meshtrafficpermissions/permission",
+            {
+                "type": "MeshTrafficPermission",
+                "mesh": "default",
+                "name": "permission",
+                "spec": spec,
+            },
+        )
+
+    def token(self, mesh: str = "default") -> str:
+        if mesh not in self._tokens:
+            asked = json.dumps({"mesh": mesh, "validFor": "24h"}).encode()
+            answer = self.daemon.api("POST", "/tokens/dataplane", JSON, asked)
+            assert answer.status == 200, answer.body
+            self._tokens[mesh] = answer.body.decode()
+        return self._tokens[mesh]
+
+    def proxy(self, name: str, service: str | None = None, **more: Any) -> Proxy:
+        """One that is not started, nor known to the control plane."""
+        address = f"{self._network}.{next(self._numbers)}"
+        envoy = Envoy(self._binary, self._folder / name, free_port())
+        return Proxy(name, service or name, address, envoy, **more)
+
+    def bootstrap(self, proxy: Proxy, *, registers: bool = True) -> Bootstrap:
+        """Ask for a proxy's configuration, with its Dataplane or by its name alone."""
+        request = {
+            "mesh": proxy.mesh,
+            "name": proxy.name,
+            "proxyType": "dataplane",
+            "dataplaneToken": self.token(proxy.mesh),
+            "dataplaneResource": json.dumps(proxy.resource) if registers else "",
+            "version": VERSION,
+            "caCert": "",
+            "dynamicMetadata": {},
+            "operatingSystem": "linux",
+            "features": list(FEATURES),
+            "resources": {},
+            "workdir": str(proxy.envoy.folder),
+            "metricsResources": {"certPath": "", "keyPath": ""},
+            "systemCaPath": "",
+            "ipv6Enabled": False,
+        }
+        return ask_for_bootstrap(self.port, request)
+
+    def start(self, proxy: Proxy, *, registers: bool = True, serves: bool = True) -> Proxy:
+        """Start its Envoy, and its application unless it does not serve; wait until it is
+        configured.
+        """
+        if serves:
+            self._things.enter_context(application(proxy.name, proxy.behind))
+        document = self.bootstrap(proxy, registers=registers).document
+        self._things.enter_context(proxy.envoy)
+        proxy.envoy.start(document)
+        eventually(f"{proxy.name} is configured", lambda: is_configured(proxy))
+        return proxy
+
+    def pair(self) -> tuple[Proxy, Proxy]:
+        """A client and the service that it calls."""
+        backend = self.start(self.proxy("backend-1", "backend"))
+        return self.start(self.proxy("web-1", "web", to=("backend",))), backend
+
+    def insight(self, proxy: Proxy) -> dict[str, Any]:
+        """The newest subscription of a proxy and what its certificates are."""
+        path = f"/meshes/{proxy.mesh}/dataplanes/{proxy.name}/_overview"
+        insight: dict[str, Any] = self.get(path).get("dataplaneInsight", {})
+        return insight
+
+    def is_online(self, proxy: Proxy) -> bool:
+        subscriptions = self.insight(proxy).get("subscriptions") or [{"disconnectTime": ""}]
+        return "disconnectTime" not in subscriptions[-1]
+
+
+def is_configured(proxy: Proxy) -> bool:
+    """It has all its listeners, and they listen."""
+    envoy = proxy.envoy
+    if envoy.stat("listener_manager.workers_started") != 1:
+        return False
+    listening = envoy.admin("/listeners?format=json").json.get("listener_statuses", [])
+    ports = {each["local_address"]["socket_address"]["port_value"] for each in listening}  # type: ignore[attr-defined,index]
+    wanted = {INBOUND, *(OUTBOUND + number for number in range(len(proxy.to)))}
+    return wanted <= ports
+
+
+def answers(place: Place, status: int = 200) -> bool:
+    """Whether a request is answered so now."""
+    try:
+        return ask(place).status == status
+    except OSError:
+        return False
+
+
+@contextlib.contextmanager
+def staged(folder: Path, environment: Mapping[str, str] | None = None) -> Iterator[Stage]:
+    """A control plane with its default mesh. Everything started at it ends with it."""
+    envoy_binary()
+    port = free_port()
+    settings = {
+        "KUMA_DP_SERVER_PORT": str(port),
+        "KUMA_XDS_SERVER_DATAPLANE_STATUS_FLUSH_INTERVAL": "1s",
+        **(environment or {}),
+    }
+    with (
+        Daemon(folder / "daemon", environment=settings) as daemon,
+        contextlib.ExitStack() as things,
+    ):
+        daemon.start()
+        eventually("the mesh", lambda: daemon.api("GET", "/meshes/default").status == 200)
+        yield Stage(daemon, port, folder, things)
