@@ -14,7 +14,6 @@ from kong_mesh_cp.core.xds.parts import Parts
 from kong_mesh_cp.core.xds.proxy_view import ProxyView
 from support.data_plane.envoy_binary import envoy_binary
 from support.specs.sidecars import (
-    Json,
     inbound,
     instance,
     outbound,
@@ -22,7 +21,7 @@ from support.specs.sidecars import (
     to_mesh,
     web,
 )
-from support.specs.transparent_proxies import REDIRECTED, view_of
+from support.specs.transparent_proxies import REDIRECTED, Json, view_of
 from support.suites.envoy_validation import complaint
 
 SERVICES = ("http", "http2", "grpc", "tcp")
