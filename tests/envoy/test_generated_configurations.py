@@ -5,6 +5,7 @@ Without services of Kafka: Envoy's own builds have no filter for it.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,8 +22,9 @@ from support.specs.sidecars import (
     to_mesh,
     web,
 )
-from support.specs.transparent_proxies import REDIRECTED, Json, view_of
+from support.specs.transparent_proxies import REDIRECTED, Json, mesh, view_of
 from support.suites.envoy_validation import complaint
+from support.suites.recorded_certificates import identity_for
 
 SERVICES = ("http", "http2", "grpc", "tcp")
 INBOUNDS = tuple(inbound(f"web-{each}", 8000 + at, each) for at, each in enumerate(SERVICES))
@@ -183,3 +185,14 @@ def taken(view: ProxyView, folder: Path) -> str:
 )
 def test_the_real_envoy_takes_it(documents: tuple[Json, ...], tmp_path: Path) -> None:
     assert taken(view_of(*documents, *OTHERS), tmp_path) == ""
+
+
+@pytest.mark.parametrize("mode", ["STRICT", "PERMISSIVE"])
+def test_the_real_envoy_takes_the_meshs_tls(mode: str, tmp_path: Path) -> None:
+    backend = {"name": "ca", "type": "builtin", "mode": mode}
+    secured = mesh(mtls={"enabledBackend": "ca", "backends": [backend]})
+    permission = policy("MeshTrafficPermission", from_=to_mesh(action="Allow"))
+    view = view_of(secured, rich(), permission, ROUTES, *EFFECTS, *OTHERS)
+    identity = identity_for(view.dataplane, view.world.mesh, [])
+    assert identity is not None
+    assert taken(replace(view, identity=identity), tmp_path) == ""
