@@ -145,7 +145,7 @@ def test_a_closed_one_is_not_reported(tmp_path: Path) -> None:
         assert listeners.api_https is not None
         listeners.api_https.close()
 
-        assert list(listeners.addresses()) == ["admission", "api", "diagnostics"]
+        assert list(listeners.addresses()) == ["admission", "api", "proxies", "diagnostics"]
 
 
 def test_a_global_control_plane_has_no_server_for_proxies(tmp_path: Path) -> None:

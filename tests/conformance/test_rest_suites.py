@@ -13,10 +13,8 @@ from support.suites.patience import HANG_SECONDS
 from support.suites.validation_cases import CHECKOUT, JsonLoader, shared_folder
 
 # Why a case is not reached; docs/conformance.md tells it to readers.
-NO_PROXY_SERVER = "there is no server for data plane proxies yet"
 NO_PROXY_CONFIGURATION = "configurations of proxies are not made yet"
 NOT_REACHED = {
-    "dp-bootstrap/*": NO_PROXY_SERVER,
     "api-dataplane-rules/proxyconfig_shadow-*": NO_PROXY_CONFIGURATION,
 }
 CASE_SECONDS_MAX = HANG_SECONDS

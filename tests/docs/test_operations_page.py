@@ -121,7 +121,7 @@ def test_the_key_of_secrets_is_rotated_by_the_commands_of_the_page(tmp_path: Pat
 def test_every_variable_and_setting_of_the_page_is_one() -> None:
     variables = {row.option.environment for row in rows()}
     misspelt = {"KMESH_LICENCE_PATH"}
-    unused = {"KUMA_DNS_SERVER_DOMAIN", "KUMA_INTER_CP_SERVER_PORT"}  # shown as such
+    unused = {"KUMA_GENERAL_DNS_CACHE_TTL", "KUMA_INTER_CP_SERVER_PORT"}  # shown as such
     assert not unused & variables
     assert set(re.findall(r"\bK(?:MESH|UMA)_[A-Z_]+", PAGE)) - misspelt - unused <= variables
     paths = {row.path for row in rows()}

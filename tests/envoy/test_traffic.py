@@ -10,7 +10,7 @@ import pytest
 
 from support.daemons.daemon import eventually
 from support.data_plane.applications import Load, ask
-from support.data_plane.envoy_stage import Stage, answers, staged
+from support.data_plane.envoy_stage import Proxy, answers, staged
 from support.data_plane.ways import WAYS
 
 pytestmark = pytest.mark.system
@@ -55,9 +55,9 @@ def test_the_api_shows_what_envoy_has_and_counts(tmp_path: Path) -> None:
         assert b"backend::" in clusters.body
 
 
-def _answers_alone(stage: Stage, web: object, name: str) -> bool:
-    del stage
-    return {ask(web.outbound("backend")).json["application"] for _ in range(ATTEMPTS)} == {name}  # type: ignore[attr-defined]
+def _answers_alone(web: Proxy, name: str) -> bool:
+    place = web.outbound("backend")
+    return {ask(place).json["application"] for _ in range(ATTEMPTS)} == {name}
 
 
 def test_traffic_goes_to_the_other_endpoint_when_one_is_deleted(tmp_path: Path) -> None:
@@ -70,7 +70,7 @@ def test_traffic_goes_to_the_other_endpoint_when_one_is_deleted(tmp_path: Path) 
 
             stage.delete(first.path)
 
-            eventually("the other serves alone", lambda: _answers_alone(stage, web, second.name))
+            eventually("the other serves alone", lambda: _answers_alone(web, second.name))
             load.wait_for_more()
         assert load.failures == []
 

@@ -43,9 +43,9 @@ class Slow(Plane):
 
     def _concerns(self, body: dict[str, Any]) -> bool:
         mtls = body["mtls"]
-        return {"mtls.enabledBackend": mtls["enabledBackend"] == "ca-2"}.get(
-            self.refusals[0][0], len(mtls["backends"]) == 1
-        )
+        if self.refusals[0][0] == "mtls.enabledBackend":
+            return bool(mtls["enabledBackend"] == "ca-2")
+        return len(mtls["backends"]) == 1
 
 
 def rotate(tmp_path: Path, plane: Plane, *more: str) -> tuple[Ran, User]:

@@ -172,23 +172,11 @@ async def assemble(prepared: Prepared, state: OpenState) -> ControlPlane:
     meshes = StoredMeshes(replica, _expected_meshes(prepared.settings))
     await meshes.read()
     presence = _presence(prepared.settings, replica, meshes)
-    admission_refusals = Refusals(ADMISSIONS, clocks.boot_clock)
-    seating = Seating(
-        ledger=ledger,
-        license_in_force=licensing,
-        recorder=recorder,
-        presence=presence,
-        wall_clock=clocks.wall_clock,
-        shared=shared,
-    )
+    seating = _seating(licensing, ledger, recorder, presence, shared)
     prepared.herald.listener = seating.broadcast
-    admitting = _admitting(
-        prepared, seating, recorder, presence, meshes, refusals=admission_refusals
-    )
-    presence.end_seat = seating.end_seat
-    if shared is not None:
-        shared.lose = seating.lose
     seating.reserve(expected)
+    refusals = Refusals(ADMISSIONS, clocks.boot_clock)
+    admitting = _admitting(prepared, seating, recorder, presence, meshes, refusals=refusals)
     authority_ends = AuthorityEnds()
     plane: ControlPlane
 
@@ -201,7 +189,7 @@ async def assemble(prepared: Prepared, state: OpenState) -> ControlPlane:
         seating,
         LicenseCalls(document=full_license, reload=lambda: plane.reload("admission socket")),
         own_uid=os.getuid(),
-        refusals=admission_refusals,
+        refusals=refusals,
         places=admission_places(prepared.settings),
         # The socket serves from the start on: who queued for it finds it ready.
         ready=lambda: plane.starting or plane.ready,
@@ -220,7 +208,7 @@ async def assemble(prepared: Prepared, state: OpenState) -> ControlPlane:
         meshes=meshes,
         admission=admission,
         refusals=Refusals(API, clocks.boot_clock),
-        admission_refusals=admission_refusals,
+        admission_refusals=refusals,
         api=RestApi(
             index=index,
             public_license=lambda: licensing.public_view(seating.active).document(),
@@ -235,13 +223,22 @@ async def assemble(prepared: Prepared, state: OpenState) -> ControlPlane:
         diagnostics=build_diagnostics(
             ready=lambda: plane.ready,
             why_not=lambda: plane.why_not_ready,
-            metrics=lambda: exposition(
-                licensing, seating, recorder, presence, authority_ends, more=plane.more_metrics()
-            ),
+            metrics=lambda: _metrics(plane, licensing),
         ),
     )
     licensing.in_the_way = plane.in_the_way
     return plane
+
+
+def _metrics(plane: ControlPlane, licensing: LicenseHolder) -> str:
+    return exposition(
+        licensing,
+        plane.seating,
+        plane.recorder,
+        plane.presence,
+        plane.authority_ends,
+        more=plane.more_metrics(),
+    )
 
 
 def _ledger(settings: Settings, past: Remembered) -> SeatLedger:
@@ -266,6 +263,27 @@ def _presence(settings: Settings, replica: Replica, meshes: StoredMeshes) -> Pre
     )
     meshes.vanished = presence.mesh_vanished
     return presence
+
+
+def _seating(
+    licensing: LicenseHolder,
+    ledger: SeatLedger,
+    recorder: SeatRecorder,
+    presence: Presence,
+    shared: SharedSeats | None,
+) -> Seating:
+    seating = Seating(
+        ledger=ledger,
+        license_in_force=licensing,
+        recorder=recorder,
+        presence=presence,
+        wall_clock=clocks.wall_clock,
+        shared=shared,
+    )
+    presence.end_seat = seating.end_seat
+    if shared is not None:
+        shared.lose = seating.lose
+    return seating
 
 
 def _expected_meshes(settings: Settings) -> tuple[str, ...]:

@@ -5,12 +5,11 @@ Nothing of this costs a control plane without proxies anything: it is made with 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from kong_mesh_cp.compose.control_plane import ControlPlane
 from kong_mesh_cp.compose.generation import generation_terms, world_rules
 from kong_mesh_cp.compose.streams import streams_of
-from kong_mesh_cp.compose.wings.wing import Task
 from kong_mesh_cp.core.xds.generate import Generated
 from kong_mesh_cp.core.xds.health_checks import HealthTerms
 from kong_mesh_cp.core.xds.reach import Reached
@@ -66,7 +65,7 @@ class DataPlane:
         certificates.changed = lambda proxy: publishing.touch(proxy.mesh, proxy.name)
         certificates.mesh_changed = publishing.touch
         self._publishing = publishing
-        streams, self.joining = streams_of(
+        streams = streams_of(
             plane,
             settings,
             verifier=verifier,
@@ -81,14 +80,20 @@ class DataPlane:
             ),
             **_health_methods(store, settings, verifier),
         }
-        self.background: Sequence[Task] = (
+        self.background: Sequence[Callable[[], Awaitable[object]]] = (
             worlds.run,
             publishing.run,
-            FullPass(worlds, publishing).run,
+            FullPass(
+                worlds, publishing, settings.xds_server.full_pass_interval.total_seconds()
+            ).run,
             credentials.run,
         )
         before = plane.more_metrics
-        plane.more_metrics = lambda: (*before(), *publishing_metrics(publishing))
+        plane.more_metrics = lambda: (
+            *before(),
+            *publishing_metrics(publishing),
+            *certificates.metrics(),
+        )
 
     def _connected(self) -> list[ConnectedProxy]:
         return [

@@ -22,8 +22,7 @@ def streams_of(
     publishing: Configuring,
     read_text: ReadText,
     certificate_of: CertificateOf,
-) -> tuple[Streams, Joining]:
-    """The streams, and what lets proxies in, which bootstraps ask as well (`seat_refusal`)."""
+) -> Streams:
     joining = Joining(
         zone=settings.multizone.zone.name,
         seating=plane.seating,
@@ -45,7 +44,8 @@ def streams_of(
         metrics=metrics,
         certificate_of=certificate_of,
     )
+    plane.seating.refused = streams.refused
     before = plane.more_metrics
     plane.more_metrics = lambda: (*before(), *metrics.families(streams.connected))
     plane.stream_refusals = refusals
-    return streams, joining
+    return streams

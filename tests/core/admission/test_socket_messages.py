@@ -19,6 +19,8 @@ from kong_mesh_cp.core.admission.doors import ProxyPeer
 from kong_mesh_cp.core.admission.ledger import Holder
 from kong_mesh_cp.core.admission.seats import ProxyKind, SeatId, SeatRecord
 from kong_mesh_cp.core.admission.socket_messages import (
+    REASON_CHARACTERS_MAX,
+    StreamRefusal,
     admitted_line,
     event_line,
     license_text,
@@ -214,6 +216,17 @@ def test_a_seat_of_a_process_and_its_envoy_is_listed_once() -> None:
     assert "peer" not in items[0]
     assert items[0]["stream"] == items[1]["stream"] == {"address": "10.0.0.7"}
     assert items[1]["peer"]["unit"] == "b.service"
+
+
+def test_what_a_proxy_does_not_take_stands_at_its_stream() -> None:
+    refused = {BACKEND._replace(name="a"): StreamRefusal("Listener", "no such filter" + "x" * 5000)}
+
+    items = json.loads(seat_list([streaming("a"), streaming("b")], refused.get))["items"]
+
+    assert items[0]["stream"]["lastRefusal"]["type"] == "Listener"
+    assert items[0]["stream"]["lastRefusal"]["reason"].startswith("no such filter")
+    assert len(items[0]["stream"]["lastRefusal"]["reason"]) == REASON_CHARACTERS_MAX
+    assert "lastRefusal" not in items[1]["stream"]
 
 
 def streaming(name: str) -> Holder:

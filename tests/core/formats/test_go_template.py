@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kong_mesh_cp.core.formats.go_template import FUNCTIONS as FILLING
 from kong_mesh_cp.core.formats.go_template import TEMPLATE_CHARACTERS_MAX, template_fault
-from kong_mesh_cp.core.formats.go_template_filling import FUNCTIONS as FILLING
 from kong_mesh_cp.usecases.resources.kinds import KINDS
 from support.suites.validation_cases import violations_of
 

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kong_mesh_cp.core.formats.go_template import template_fault
-from kong_mesh_cp.core.formats.go_template_filling import FUNCTIONS, filled
+from kong_mesh_cp.core.formats.go_template import FUNCTIONS, filled, template_fault
 
 VALUES = {"a": "1", "b": "2", "empty": ""}
 

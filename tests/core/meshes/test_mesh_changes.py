@@ -54,7 +54,7 @@ def unreadable(reason: str) -> list[tuple[str, str]]:
 @pytest.mark.parametrize(
     ("backend", "expected"),
     [
-        ({"name": "a", "type": "vault"}, [TYPE]),
+        ({"name": "a", "type": "other"}, [TYPE]),
         ({"name": "a", "type": "Builtin"}, [TYPE]),
         ({"name": "a"}, [TYPE]),
         (builtin("Not_DNS"), [(NAME, '"Not_DNS" name must be valid dns name')]),
@@ -151,7 +151,7 @@ def test_an_authority_that_can_work_is_not(backend: dict[str, object]) -> None:
 def test_whoever_asks_not_to_look_is_told_only_what_makes_it_impossible() -> None:
     assert creation_violations("m", mesh(provided({"cert": "x"}), skip=True)) == []
     assert creation_violations("m", mesh(builtin("A B"), skip=True)) == []
-    assert told(creation_violations("m", mesh({"type": "vault"}, skip=True))) == [TYPE]
+    assert told(creation_violations("m", mesh({"type": "other"}, skip=True))) == [TYPE]
     unmakeable = mesh(made({"caCert": "x"}), skip=True)
     assert [each.field for each in creation_violations("m", unmakeable)] == [CONF]
 
@@ -280,3 +280,20 @@ def test_what_is_asked_of_an_authority_that_is_there_is_said_to_have_no_effect(
 )
 def test_what_is_asked_of_a_new_authority_has_its_effect(before: Mesh, after: Mesh) -> None:
     assert not [*conf_warnings(before, after)]
+
+
+@pytest.mark.parametrize(
+    ("backend_type", "signer"),
+    [("vault", "Vault"), ("acmpca", "AWS Private CA"), ("certmanager", "cert-manager")],
+)
+def test_authorities_of_kong_that_are_not_there_are_refused_with_a_way_out(
+    backend_type: str, signer: str
+) -> None:
+    (violation,) = creation_violations("m", mesh({"name": "a", "type": backend_type}))
+    field, known = TYPE
+    assert violation.field == field
+    assert violation.message == (
+        f"{known}: this release does not ask {signer} for certificates. Use an authority of the"
+        f" type provided, with the certificate and the key of an intermediate one that {signer} has"
+        " issued, or one of the type builtin"
+    )

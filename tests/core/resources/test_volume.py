@@ -23,7 +23,7 @@ FULL = Totals(Volume(3, 100), Volume(3, 100))
 
 
 def test_all_that_clients_can_write_is_counted_and_nothing_else() -> None:
-    unwritable = {row.name for row in TYPES.values() if row.read_only}
+    unwritable = {row.name for row in TYPES.values() if row.read_only or not row.path}
     assert unwritable | {REGISTRATION, RUN} == NOT_COUNTED
     for name in TYPES:
         assert (share_of(name) is None) == (name in unwritable)

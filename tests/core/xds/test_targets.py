@@ -69,4 +69,4 @@ def test_what_was_made_for_one_mesh_is_shared_by_its_proxies() -> None:
     parts = Parts()
     first = proxy("a", "10.0.0.3", inbound("a"))
     view = view_of(web(), first)
-    assert targets_of(view, parts)[0] is targets_of(view, parts)[0]
+    assert targets_of(view, parts) is targets_of(view, parts)

@@ -85,3 +85,10 @@ def test_an_address_of_another_machine_is_refused() -> None:
 
     assert refused.value.code == "address-unknown"
     assert "192.0.2.1" in refused.value.message
+
+
+def test_all_addresses_are_those_of_both_versions() -> None:
+    with open_tcp("::", 0, setting=SETTING) as listener:
+        port = listener.getsockname()[1]
+        for near in ("127.0.0.1", "::1") if socket.has_dualstack_ipv6() else ("127.0.0.1",):
+            socket.create_connection((near, port), timeout=HANG_SECONDS).close()

@@ -198,7 +198,9 @@ class Daemon:
             )
         assert ready and self._said("READY=1"), f"not ready: {self.stderr}"
         banner = self.stdout.read_text()
-        self.addresses = dict(re.findall(r"(admission|api-https|api|diagnostics) +(\S+)", banner))
+        self.addresses = dict(
+            re.findall(r"(admission|api-https|api|proxies|diagnostics) +(\S+)", banner)
+        )
         return self
 
     def _collect(self, notify: socket.socket) -> None:
@@ -311,6 +313,24 @@ class Daemon:
             host, port, timeout=START_SECONDS_MAX, context=trusted
         )
         return _ask(connection, "GET", path, None, {})
+
+    def bootstrap(
+        self,
+        request: Mapping[str, object] | bytes,
+        headers: Mapping[str, str] | None = None,
+        *,
+        host: str = "localhost",
+        context: ssl.SSLContext | None = None,
+    ) -> Answer:
+        """POST to the server for proxies, as kuma-dp does; the certificate must be for `host`."""
+        trusted = context or ssl.create_default_context(cafile=self.state / "kuma-cp.crt")
+        port = int(self.addresses["proxies"].partition(" ")[0].rpartition(":")[2])
+        connection = http.client.HTTPSConnection(
+            host, port, timeout=START_SECONDS_MAX, context=trusted
+        )
+        body = request if isinstance(request, bytes) else json.dumps(request).encode()
+        said = {"accept": "application/json", "content-type": "application/json"}
+        return _ask(connection, "POST", "/bootstrap", body, {**said, **(headers or {})})
 
     def _tcp(self, name: str) -> http.client.HTTPConnection:
         host, _, port = self.addresses[name].removeprefix("http://").rpartition(":")

@@ -172,7 +172,6 @@ class Plane:
     """A control plane that proxies can join."""
 
     desk: Desk
-    joining: Joining
     streams: Streams
     publishing: FakePublishing
     metrics: StreamMetrics
@@ -281,5 +280,5 @@ async def open_plane(
             cause=cause,
             certificate_of=certificate_of,
         )
-        yield Plane(desk, joining, streams, publishing, metrics, nursery, told)
+        yield Plane(desk, streams, publishing, metrics, nursery, told)
         nursery.cancel_scope.cancel()

@@ -212,34 +212,45 @@ async def open_desk(
         refusals=refusals,
         closed=closed,
     )
-    if shared is not None:
-        recorder.told = shared.changed
-        shared.lose = seating.lose
-        seating.reserve(await shared.begin(known))
     presence.end_seat = seating.end_seat
-    async with trio.open_nursery() as nursery:
-        if shared is not None:
-            nursery.start_soon(shared.run)
-        nursery.start_soon(recorder.run)
-        nursery.start_soon(api.replica.run)
-        nursery.start_soon(presence.run, RECLAIM_SECONDS)
+    desk = Desk(
+        admitting,
+        seating,
+        in_force,
+        store,
+        recorder,
+        meshes,
+        now,
+        api,
+        keys,
+        presence,
+        shared,
+        refusals,
+    )
+    await _share(desk, known)
+    async with _running(desk):
         if serving:
             presence.serve(services(api, keys, meshes, run, takes_over=bool(rules)))
         await wait_all_tasks_blocked()  # the names of stored Dataplanes are known
-        yield Desk(
-            admitting,
-            seating,
-            in_force,
-            store,
-            recorder,
-            meshes,
-            now,
-            api,
-            keys,
-            presence,
-            shared,
-            refusals,
-        )
+        yield desk
+
+
+async def _share(desk: Desk, known: Sequence[SeatRecord]) -> None:
+    if desk.shared is not None:
+        desk.recorder.told = desk.shared.changed
+        desk.shared.lose = desk.seating.lose
+        desk.seating.reserve(await desk.shared.begin(known))
+
+
+@asynccontextmanager
+async def _running(desk: Desk) -> AsyncIterator[None]:
+    async with trio.open_nursery() as nursery:
+        if desk.shared is not None:
+            nursery.start_soon(desk.shared.run)
+        nursery.start_soon(desk.recorder.run)
+        nursery.start_soon(desk.api.replica.run)
+        nursery.start_soon(desk.presence.run, RECLAIM_SECONDS)
+        yield
         nursery.cancel_scope.cancel()
 
 

@@ -155,7 +155,7 @@ class RandomMesh:
         backend = {"kind": "MeshServiceSubset", "name": self._random.choice(SERVICES), "weight": 1}
         backend["tags"] = {"version": self._random.choice(VERSIONS)}
         to = {"kind": "MeshService", "name": self._random.choice(SERVICES)}
-        target = {"kind": "Mesh"}
+        target: dict[str, Any] = {"kind": "Mesh"}
         if self._maybe():
             target = {
                 "kind": "MeshSubset",

@@ -16,17 +16,14 @@ import ssl
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from queue import SimpleQueue
 
 import grpc
-from envoy.config.core.v3.base_pb2 import Node
-from envoy.service.discovery.v3.discovery_pb2 import DiscoveryRequest, DiscoveryResponse
-from google.protobuf.struct_pb2 import Struct
 
-from kong_mesh_cp.core.discovery.type_order import CLUSTERS
-from kong_mesh_cp.shell.dp_server.ads import STATE_OF_THE_WORLD
+from kong_mesh_cp.shell.dp_server.methods import STATE_OF_THE_WORLD
 from support.daemons.daemon import Daemon, eventually
+from support.data_plane.ads_clients import acknowledgement, certificate, first_request, token
 from support.storms.storm import merged, most_at_once
 from support.suites.patience import HANG_SECONDS
 
@@ -63,25 +60,17 @@ class Plane:
         self._authority = b""
 
     def certificate(self) -> bytes:
-        """Trusted as it is, as by a proxy that was told nothing about it."""
         if not self._authority:
-            text = ssl.get_server_certificate(("127.0.0.1", self.port), timeout=HANG_SECONDS)
-            self._authority = text.encode()
+            self._authority = certificate(self.port)
         return self._authority
-
-
-def dataplane(name: str) -> Mapping[str, object]:
-    inbound = {"port": 8080, "tags": {"kuma.io/service": "storm"}}
-    networking = {"address": "127.0.0.1", "inbound": [inbound]}
-    return {"type": "Dataplane", "mesh": "default", "name": name, "networking": networking}
 
 
 class StormProxy(threading.Thread):
     """One proxy. `spans` is when it was configured, in nanoseconds; `faults` what must not be."""
 
-    def __init__(self, name: str, planes: Sequence[Plane], token: str, seed: int) -> None:
+    def __init__(self, name: str, planes: Sequence[Plane], credential: str, seed: int) -> None:
         super().__init__(name=name, daemon=True)
-        self._planes, self._token = planes, token
+        self._planes, self._credential = planes, credential
         self._random = random.Random(seed)
         self._over = threading.Event()
         self.spans: list[tuple[int, int]] = []
@@ -105,10 +94,10 @@ class StormProxy(threading.Thread):
         options = [("grpc.ssl_target_name_override", "localhost")]
         with grpc.secure_channel(f"127.0.0.1:{plane.port}", credentials, options) as channel:
             said: SimpleQueue[bytes | None] = SimpleQueue()
-            said.put(self._first())
+            said.put(first_request(self.name))
             call = channel.stream_stream(STATE_OF_THE_WORLD, None, None)(
                 iter(said.get, None),
-                metadata=(("authorization", self._token),),
+                metadata=(("authorization", self._credential),),
                 timeout=HANG_SECONDS,
             )
             self._hear(plane, call, said)
@@ -130,12 +119,11 @@ class StormProxy(threading.Thread):
         timer = threading.Timer(self._random.uniform(0, HOLD_SECONDS_MAX), hang_up)
         try:
             for message in call:
-                response = DiscoveryResponse.FromString(message)
                 if not began:
                     began = time.monotonic_ns()
                     timer.start()
                     self._look(plane, lambda: bool(ended))
-                said.put(_acknowledgement(response))
+                said.put(acknowledgement(message))
         except grpc.RpcError:
             self._note_end(call.code())  # type: ignore[attr-defined]
         finally:
@@ -157,31 +145,16 @@ class StormProxy(threading.Thread):
         if status == 404 and not has_left():
             self.faults.append(f"{self.name}: is configured and has no Dataplane")
 
-    def _first(self) -> bytes:
-        metadata = Struct()
-        metadata.update({"dataplane.resource": json.dumps(dataplane(self.name))})
-        node = Node(id=f"default.{self.name}", metadata=metadata)
-        message: bytes = DiscoveryRequest(node=node, type_url=CLUSTERS).SerializeToString()
-        return message
-
-
-def _acknowledgement(response: DiscoveryResponse) -> bytes:
-    message: bytes = DiscoveryRequest(
-        type_url=response.type_url,
-        version_info=response.version_info,
-        response_nonce=response.nonce,
-    ).SerializeToString()
-    return message
-
 
 class ProxyStorm:
     """Proxies at control planes that share a store; the caller kills the control planes."""
 
     def __init__(self, planes: Sequence[Plane], seed: int) -> None:
         self._planes = planes
-        token = _token(planes[0].daemon)
+        credential = token(planes[0].daemon)
         self.proxies = [
-            StormProxy(f"storm-{number}", planes, token, seed + number) for number in range(PROXIES)
+            StormProxy(f"storm-{number}", planes, credential, seed + number)
+            for number in range(PROXIES)
         ]
 
     @contextlib.contextmanager
@@ -279,15 +252,3 @@ def _active(daemon: Daemon) -> object:
 
 def _reserved(daemon: Daemon) -> float:
     return daemon.metric("kong_mesh_seats_reserved")
-
-
-def _token(daemon: Daemon) -> str:
-    """For all proxies of the mesh."""
-    answer = daemon.api(
-        "POST",
-        "/tokens/dataplane",
-        {"Content-Type": "application/json"},
-        json.dumps({"mesh": "default", "validFor": "24h"}).encode(),
-    )
-    assert answer.status == 200, answer
-    return answer.body.decode()

@@ -273,6 +273,12 @@ def _internal(env: Mapping[str, str]) -> tuple[tuple[str, int], ...]:
     )
 
 
+def generated(folder: Path) -> list[Snapshot]:
+    """What is generated for the proxies of a case."""
+    case = tools().probe.Case(folder)
+    return [generated_for(case, proxy).snapshot for proxy in case.proxies]
+
+
 def shown(snapshot: Snapshot, given: set[str]) -> dict[str, dict[str, Any]]:
     """As the recordings show it."""
     probe = tools().probe

@@ -11,12 +11,9 @@ import trio
 from kong_mesh_cp.core.identity.proxy_rules import ProxyRefusedError
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.xds.health_checks import HealthSpecifier, HealthTerms
+from kong_mesh_cp.usecases.data_plane.authentication import ProxyIdentity
 from kong_mesh_cp.usecases.data_plane.health import HealthMessage, HealthStreams
-from kong_mesh_cp.usecases.data_plane.stream_ports import (
-    NodeTold,
-    ProxyIdentity,
-    StreamEndedError,
-)
+from kong_mesh_cp.usecases.data_plane.stream_ports import NodeTold, StreamEndedError
 from kong_mesh_cp.usecases.ports.resource_store import Applied, Change, Put
 from support.fakes.fake_resources import FakeResourceStore
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from kong_mesh_cp.core.admission.doors import Door
 from kong_mesh_cp.core.admission.seats import ProxyKind
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.usecases.data_plane.joining import YAML_CHARACTERS_MAX
@@ -18,7 +19,7 @@ from support.data_plane.proxy_streams import (
     token,
     turned_away,
 )
-from support.fakes.admission import proxies
+from support.fakes.admission import proxies, seat
 from support.fakes.attending import apply, document, gateway, settled, sidecar, stored
 
 pytestmark = pytest.mark.usefixtures("autojump_clock")
@@ -151,7 +152,8 @@ async def test_what_a_proxy_brings_has_its_own_name() -> None:
         told = node("backend-1", brings=sidecar("backend-2"))
 
         assert await text_for(plane, told, await token(plane.desk)) == (
-            "proxyId {default backend-1} does not match proxy resource {default backend-2}"
+            "proxyId {default backend-1} does not match proxy resource {Dataplane default backend-2 "
+            "0001-01-01 00:00:00 +0000 UTC 0001-01-01 00:00:00 +0000 UTC map[]}"
         )
 
 
@@ -242,7 +244,10 @@ async def test_gateways_take_no_counted_seat() -> None:
         await joined(plane, brings=gateway())
 
         assert plane.desk.seating.active == 0
-        assert await plane.joining.seat_refusal("default", "g", ProxyKind.BUILTIN_GATEWAY) is None
+        refused = await plane.desk.seating.refusal_of(
+            seat("g"), ProxyKind.BUILTIN_GATEWAY, Door.STREAM
+        )
+        assert refused is None
 
 
 async def test_nobody_joins_while_the_start_cannot_register_yet_and_is_asked_to_wait() -> None:

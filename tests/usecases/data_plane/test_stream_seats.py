@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from kong_mesh_cp.core.admission.decision import RefusalCode, Refused
+from kong_mesh_cp.core.admission.doors import Door
 from kong_mesh_cp.core.admission.mesh_quotas import MeshQuotas
 from kong_mesh_cp.core.admission.seats import ProxyKind, SeatRecord
 from kong_mesh_cp.usecases.admission.seating import RECLAIM_SECONDS, HeldSeat
 from kong_mesh_cp.usecases.data_plane.stream_ports import Ending
 from kong_mesh_cp.usecases.data_plane.takeovers import PEACE_SECONDS
-from support.data_plane.proxy_streams import Proxy, joined, newcomer, open_plane, turned_away
+from support.data_plane.proxy_streams import Plane, Proxy, joined, newcomer, open_plane, turned_away
 from support.fakes.admission import NOON, body, seat, take
 from support.fakes.attending import (
     Connection,
@@ -37,6 +38,11 @@ FULL = (
 )
 
 
+async def at_bootstrap(plane: Plane, name: str) -> Refused | None:
+    """What a sidecar is told before its Envoy starts."""
+    return await plane.desk.seating.refusal_of(seat(name), ProxyKind.SIDECAR, Door.STREAM)
+
+
 async def test_one_too_many_is_refused_with_the_words_that_bootstrap_has() -> None:
     async with open_plane(limit=2) as plane:
         await joined(plane, "a")
@@ -45,7 +51,7 @@ async def test_one_too_many_is_refused_with_the_words_that_bootstrap_has() -> No
         end = await turned_away(plane, await newcomer(plane, "c"))
 
         assert (end.ending, end.code, end.message) == (Ending.FULL, "license-limit", FULL)
-        refused = await plane.joining.seat_refusal("default", "c", ProxyKind.SIDECAR)
+        refused = await at_bootstrap(plane, "c")
         assert refused is not None
         assert refused.text == FULL
         assert stored(plane.desk) == ["a", "b"]
@@ -56,7 +62,7 @@ async def test_a_known_proxy_is_told_at_bootstrap_that_it_may_come_back() -> Non
     async with open_plane(limit=1) as plane:
         await joined(plane, "a")
 
-        assert await plane.joining.seat_refusal("default", "a", ProxyKind.SIDECAR) is None
+        assert await at_bootstrap(plane, "a") is None
         assert plane.desk.seating.active == 1
 
 
@@ -337,7 +343,7 @@ async def test_one_too_many_is_refused_over_all_control_planes() -> None:
 
         assert end.ending is Ending.FULL
         assert end.message.startswith("license-limit: all 1 seats")
-        refused = await two.joining.seat_refusal("default", "b", ProxyKind.SIDECAR)
+        refused = await at_bootstrap(two, "b")
         assert refused is not None
         assert refused.code is RefusalCode.LICENSE_LIMIT
 

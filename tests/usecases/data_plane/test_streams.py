@@ -8,6 +8,7 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
+from kong_mesh_cp.core.admission.socket_messages import StreamRefusal
 from kong_mesh_cp.core.discovery.exchanges import Request, Response
 from kong_mesh_cp.core.discovery.type_order import CLUSTERS
 from kong_mesh_cp.core.formats.prometheus_text import metrics_text
@@ -147,8 +148,7 @@ async def test_a_refusal_is_kept_and_told_once_with_its_cause(
             )
         ]
         assert plane.metrics.refused == {CLUSTERS: 1}
-        refusals = plane.streams.refusals(seat("backend-1"))
-        assert refusals[CLUSTERS].text == "b"
+        assert plane.streams.refused(seat("backend-1")) == StreamRefusal("Cluster", "b")
 
 
 async def test_a_refusal_is_over_when_another_content_is_taken() -> None:
@@ -161,7 +161,7 @@ async def test_a_refusal_is_over_when_another_content_is_taken() -> None:
         await wait_all_tasks_blocked()
 
         assert names(proxy.got[-1]) == ["c"]
-        assert plane.streams.refusals(seat("backend-1")) == {}
+        assert plane.streams.refused(seat("backend-1")) is None
 
 
 async def test_the_remedy_is_sent_at_once() -> None:

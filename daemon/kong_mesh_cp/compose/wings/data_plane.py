@@ -37,6 +37,7 @@ else:  # the first proxy waits for them, and a start does not
     data_plane = lazy_import("kong_mesh_cp.compose.data_plane")
     calls = lazy_import("kong_mesh_cp.shell.grpc.status")
 
+HANDSHAKE_SECONDS_MAX = 30.0  # a thousand take some seconds of a processor
 log = logging.getLogger(__name__)
 
 
@@ -65,6 +66,9 @@ def dp_server_limits(settings: Settings) -> Limits:
         connections_max=limits.connections,
         share_connections_max=limits.connections_per_address,
         header_seconds=settings.dp_server.read_header_timeout.total_seconds(),
+        # After a restart all proxies come back at once, and who is cut off tries again.
+        handshakes_max=limits.connections,
+        handshake_seconds=HANDSHAKE_SECONDS_MAX,
     )
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from json import JSONEncoder
 from json.encoder import encode_basestring as _quote
+from typing import NamedTuple
 
 from kong_mesh_cp.core.admission.attestation import (
     AttestedPeer,
@@ -23,6 +24,8 @@ from kong_mesh_cp.core.meshes.membership import Breach
 from kong_mesh_cp.core.schema.violations import Violation
 
 PROBLEM_CONTENT_TYPE = "application/problem+json"
+
+REASON_CHARACTERS_MAX = 1024  # of what a proxy has said: Envoy quotes whole resources
 
 # One encoder for all: json.dumps with options builds a new one on each call.
 _encode = JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
@@ -46,6 +49,13 @@ _STATUS_AND_TITLE: Mapping[RefusalCode, tuple[int, str]] = {
     RefusalCode.RATE_LIMITED: (429, "Too many requests"),
     RefusalCode.BUSY: (503, "Not possible right now"),
 }
+
+
+class StreamRefusal(NamedTuple):
+    """A part of its configuration that a proxy has not taken, and has not been given better."""
+
+    type: str  # of Envoy's resources: Cluster, Listener …
+    reason: str  # in the proxy's words
 
 
 def status_of(code: RefusalCode) -> int:
@@ -100,12 +110,23 @@ def event_line(event: Mapping[str, object]) -> bytes:
     return _encode(event).encode() + b"\n"
 
 
-def seat_list(holders: Iterable[Holder]) -> bytes:
-    """Who holds seats, by zone, mesh and name; a seat that is held through both doors once."""
+def nothing_refused(_seat: SeatId) -> StreamRefusal | None:
+    """Where nobody is configured over a stream."""
+    return None
+
+
+def seat_list(
+    holders: Iterable[Holder],
+    refused: Callable[[SeatId], StreamRefusal | None] = nothing_refused,
+) -> bytes:
+    """Who holds seats, by zone, mesh and name; a seat that is held through both doors once.
+
+    `refused`: what the proxy of a seat does not take of its configuration.
+    """
     held: dict[SeatId, dict[Door, Holder]] = {}
     for holder in holders:
         held.setdefault(holder.record.seat, {})[holder.door] = holder
-    items = ",".join(_holders_text(held[seat]) for seat in sorted(held))
+    items = ",".join(_holders_text(held[seat], refused(seat)) for seat in sorted(held))
     return f'{{"total":{len(held)},"items":[{items}]}}\n'.encode()
 
 
@@ -169,18 +190,22 @@ def _seat_text(seat: SeatId, kind: ProxyKind) -> str:
     )
 
 
-def _holders_text(held: Mapping[Door, Holder]) -> str:
+def _holders_text(held: Mapping[Door, Holder], refused: StreamRefusal | None) -> str:
     """Of one seat: `peer` is the process on the socket, `stream` the proxy that is configured."""
     first = next(held[door] for door in Door if door in held)
-    shown = "".join(f'"{_PLACES[door]}":{_peer_text(held[door].peer)},' for door in held)
+    shown = "".join(f'"{_PLACES[door]}":{_peer_text(held[door].peer, refused)},' for door in held)
     seat = _seat_text(first.record.seat, first.record.kind)
     return f'{{"seat":{seat},{shown}"since":"{instant(first.record.since)}"}}'
 
 
-def _peer_text(peer: SeatPeer) -> str:
+def _peer_text(peer: SeatPeer, refused: StreamRefusal | None) -> str:
     match peer:
         case ProxyPeer(address):
-            return _encode({"address": address})
+            shown: dict[str, object] = {"address": address}
+            if refused is not None:
+                reason = refused.reason[:REASON_CHARACTERS_MAX]
+                shown["lastRefusal"] = {"type": refused.type, "reason": reason}
+            return _encode(shown)
         case AttestedPeer():
             return _encode({"uid": peer.uid, "pid": peer.pid, "unit": _unit(peer.unit)})
 

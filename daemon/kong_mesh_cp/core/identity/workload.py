@@ -13,6 +13,7 @@ from typing import Final
 
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats.expirations import expiration_of
+from kong_mesh_cp.core.meshes.spiffe import service_id, tag_id
 from kong_mesh_cp.core.resources.kinds.mesh import CertificateAuthority
 from kong_mesh_cp.core.resources.tags import SERVICE, Tags
 
@@ -38,10 +39,9 @@ def uris_of(mesh: str, tag_sets: Iterable[Tags]) -> tuple[str, ...]:
     A proxy has one certificate, however many services it offers; both are sorted.
     """
     tags = _values_by_tag(tag_sets)
-    services = [f"spiffe://{mesh}/{value}" for value in tags.get(SERVICE, ())]
     return (
-        *services,
-        *(f"kuma://{tag}/{value}" for tag, values in tags.items() for value in values),
+        *(service_id(mesh, value) for value in tags.get(SERVICE, ())),
+        *(tag_id(tag, value) for tag, values in tags.items() for value in values),
     )
 
 

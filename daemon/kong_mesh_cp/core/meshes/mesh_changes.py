@@ -6,7 +6,7 @@ Source: docs/wire/meshes.md#changes, docs/wire/meshes.md#deletion, docs/wire/mes
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from kong_mesh_cp.core.formats.expirations import expiration_of
@@ -28,6 +28,13 @@ from kong_mesh_cp.core.schema.violations import FieldPath, Violation, root
 
 PROVIDED_CA: Final = "provided"
 PLUGINS: Final = frozenset({BUILTIN_CA, PROVIDED_CA})
+# Types of Kong Mesh that are not there yet, and who would sign.
+KONG_AUTHORITIES: Final[Mapping[str, str]] = {
+    "vault": "Vault",
+    "acmpca": "AWS Private CA",
+    "certmanager": "cert-manager",
+}
+_NO_PLUGIN: Final = "could not find installed plugin for this type"
 SECRET_NAME_BYTES_MAX: Final = 255
 CA_KEY_BITS_MIN: Final = 1024  # no library makes, or takes, less
 CA_KEY_BITS_MAX: Final = 4096  # takes about a second to make; twice as many bits, ten
@@ -139,8 +146,7 @@ def backend_violations(name: str, mesh: Mesh) -> list[Violation]:
     for index, backend in enumerate(mesh.mtls.backends):
         at = root("mtls").field("backends").index(index)
         if backend.type not in PLUGINS:
-            reason = "could not find installed plugin for this type"
-            return [*found, at.field("type").violation(reason)]
+            return [*found, at.field("type").violation(_unknown_type(backend.type))]
         if backend.type == BUILTIN_CA:
             # Without its conf there is nothing to make it of, skipped or not.
             found += conf_violations(backend, at.field("conf"))
@@ -149,6 +155,18 @@ def backend_violations(name: str, mesh: Mesh) -> list[Violation]:
             sources = provided_sources(backend, at.field("conf"))
             found += sources if isinstance(sources, list) else ()
     return found
+
+
+def _unknown_type(backend_type: str) -> str:
+    """What is said of it; of one that Kong Mesh has and this release has not, also what to do."""
+    kong = KONG_AUTHORITIES.get(backend_type)
+    if kong is None:
+        return _NO_PLUGIN
+    return (
+        f"{_NO_PLUGIN}: this release does not ask {kong} for certificates. Use an authority of the"
+        f" type provided, with the certificate and the key of an intermediate one that {kong} has"
+        " issued, or one of the type builtin"
+    )
 
 
 def _builtin(mesh: str, backend: CertificateAuthority, at: FieldPath) -> Iterator[Violation]:

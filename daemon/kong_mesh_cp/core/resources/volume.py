@@ -22,6 +22,7 @@ NOT_COUNTED: Final = frozenset(
     {
         "AdmissionRegistration",
         "AdmissionRun",
+        "Config",
         "DataplaneInsight",
         "MeshInsight",
         "ServiceInsight",

@@ -55,20 +55,16 @@ class Draft:
         else:
             self._resources.setdefault(type_url, {})[name] = made
 
+    def put(self, type_url: str, made: Resource) -> None:
+        """A resource that was made elsewhere, and is shared by whoever has the same."""
+        self._resources.setdefault(type_url, {})[made.name] = made
+
     def assign(self, cluster: str, source: EndpointSource, world: MeshWorld) -> None:
         """The endpoints of `cluster`. In no other way: what `source` says keeps them up to date."""
         self.sources[cluster] = source
         self.services.update(source.services)
         made = assignment(cluster, source, world, self.parts)
         self._resources.setdefault(ENDPOINT, {})[cluster] = made
-
-    def protocol(self, service: str, world: MeshWorld) -> str:
-        """As `MeshWorld.protocol`. In no other way: the proxy is made anew when it is another one.
-
-        So it is when the service's TLS readiness is.
-        """
-        self.services.add(service)
-        return world.protocol(service)
 
     def complain(self, about: str, reason: object) -> None:
         self.complaints.append(Complaint(about, str(reason)))

@@ -17,7 +17,7 @@ from kong_mesh_cp.core.xds.generators.inbound import inbounds
 from kong_mesh_cp.core.xds.generators.outbound import outbounds
 from kong_mesh_cp.core.xds.generators.passthrough import passthrough
 from kong_mesh_cp.core.xds.generators.probes import probes
-from kong_mesh_cp.core.xds.generators.secrets import secrets
+from kong_mesh_cp.core.xds.generators.proxy_secrets import secrets
 from kong_mesh_cp.core.xds.matching import Matched
 from kong_mesh_cp.core.xds.parts import Parts
 from kong_mesh_cp.core.xds.proxy_view import ProxyView

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Final, NamedTuple, TypeVar
 
 from kong_mesh_cp.core.dataclass import dataclass
+from kong_mesh_cp.core.insights.certificate_facts import tls_ready_services
 from kong_mesh_cp.core.meshes.virtual_addresses import MalformedAddressesError, parse
 from kong_mesh_cp.core.meshes.virtual_outbounds import (
     NO_DESTINATIONS,
@@ -26,7 +27,7 @@ from kong_mesh_cp.core.policy.rules.proxies import Proxy
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.resources.kinds.config import Config
 from kong_mesh_cp.core.resources.kinds.dataplane import Dataplane, Networking
-from kong_mesh_cp.core.resources.kinds.insights import ServiceInsight, ServiceProxies, ServiceType
+from kong_mesh_cp.core.resources.kinds.insights import ServiceInsight
 from kong_mesh_cp.core.resources.kinds.mesh import Mesh, MtlsMode
 from kong_mesh_cp.core.resources.kinds.mesh_gateway import MeshGateway
 from kong_mesh_cp.core.resources.kinds.services.mesh_multi_zone_service import MeshMultiZoneService
@@ -377,23 +378,13 @@ def _addresses(
 def _tls_ready(
     mesh: Resource[Mesh], resources: Mapping[str, Mapping[str, Resource[object]]]
 ) -> frozenset[str]:
-    """Services all of whose proxies have a certificate of the backend in force.
+    """Services all of whose proxies have a certificate of the mesh.
 
     It counts where mTLS is PERMISSIVE only; elsewhere nothing is said to be ready.
-
-    Source: docs/wire/insights.md#serviceinsight
     """
     authority = mesh.spec.enabled_ca
     if authority is None or authority.mode is not MtlsMode.PERMISSIVE:
         return frozenset()
-    ready = set[str]()
-    for insight in resources.get(SERVICE_INSIGHT, {}).values():
-        if not has_spec(insight, ServiceInsight):
-            continue
-        for service, told in insight.spec.services.items():
-            proxies = told.dataplanes or ServiceProxies()
-            issued = told.issued_backends.get(authority.name, 0)
-            external = told.service_type is ServiceType.external
-            if external or issued == proxies.online + proxies.offline:
-                ready.add(service)
-    return frozenset(ready)
+    insights = resources.get(SERVICE_INSIGHT, {}).values()
+    insight = next((each.spec for each in insights if has_spec(each, ServiceInsight)), None)
+    return tls_ready_services(insight, mesh.spec)

@@ -20,7 +20,7 @@ from kong_mesh_cp.core.policy.rules.matched import (
     ranked_selections,
     to_rules,
 )
-from kong_mesh_cp.core.policy.rules.policy import TRAITS, Conf, Policy
+from kong_mesh_cp.core.policy.rules.policy import HTTP_ROUTE, TRAITS, Conf, Policy
 from kong_mesh_cp.core.policy.rules.proxies import Listener, Proxy
 from kong_mesh_cp.core.policy.rules.resource_rules import rule_for_destination
 from kong_mesh_cp.core.policy.rules.subset_rules import SubsetRule, from_rules, proxy_rules
@@ -131,7 +131,7 @@ class MatchedType:
         """What holds for the instances of a service by its tag. Raises: UnreadableConfError."""
         if not self.policies:
             return DestinationConfs()
-        key = ("service", service, *self._to_key)
+        key = ("service", service, id(self._to))
         confs, _ = self._parts.made(key, lambda: (self._service_confs(service), self._to))
         return confs
 
@@ -139,7 +139,7 @@ class MatchedType:
         """What holds for a service that is a resource, or its port."""
         if not self.policies:
             return DestinationConfs()
-        key = ("destination", wanted, *self._to_key)
+        key = ("destination", wanted, id(self._to))
         confs, _ = self._parts.made(key, lambda: (self._resource_confs(wanted), self._to))
         return confs
 
@@ -149,8 +149,22 @@ class MatchedType:
         return self._to.rules
 
     @property
+    def outgoing(self) -> object:
+        """Stands for all that the type says about outgoing traffic: who has the same shares it.
+
+        None: it says nothing.
+        """
+        return self._to if self.policies else None
+
+    @property
     def _to_key(self) -> tuple[object, ...]:
-        return (self.type, id(self._view), *map(id, self.policies))
+        """All that `to_rules` looks at. Of a view it is the destinations and, for policies about
+        routes, those: not a policy that has nothing to do with these.
+        """
+        policies, view = self.policies, self._view
+        about_routes = any(each.target.kind == HTTP_ROUTE for each in policies)
+        routes = view.of_type(HTTP_ROUTE) if about_routes else ()
+        return (self.type, id(view.destinations), len(routes), *map(id, (*routes, *policies)))
 
     @property
     def _to(self) -> _To:

@@ -1,6 +1,6 @@
 """Names of what Envoy is told about; operators and dashboards match on them.
 
-Source: docs/wire/envoy-names.md
+Source: docs/wire/envoy-names.md#names
 """
 
 from __future__ import annotations

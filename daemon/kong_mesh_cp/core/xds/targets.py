@@ -5,9 +5,10 @@ Source: docs/wire/virtual-addresses.md#transparent-proxies
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.meshes.virtual_outbounds import VirtualDestinations
 from kong_mesh_cp.core.resources.kinds.dataplane import TransparentProxying
 from kong_mesh_cp.core.resources.kinds.mesh import MeshServicesMode
@@ -22,25 +23,44 @@ def targets_of(view: ProxyView, parts: Parts) -> tuple[OutboundTarget, ...]:
     transparent = view.networking.transparent_proxying
     if transparent is None:
         return outbounds_of(view)
-    targets = _virtual_targets(view.world, transparent, parts)
-    own = set(_own_places(view))
-    return tuple(each for each in targets if not own or not _is_own(each, own))
+    targets, places = _virtual_targets(view.world, transparent, parts)
+    own = _own_places(view)
+    # Hardly any proxy has one of these, and what is left as it is stays shared.
+    if not any(port in places and places[port].overlaps(address) for address, port in own):
+        return targets
+    return tuple(each for each in targets if not _is_own(each, own))
+
+
+_Address = IPv4Address | IPv6Address
+
+
+@dataclass(frozen=True, slots=True)
+class _Addresses:
+    """Those on one port."""
+
+    known: frozenset[_Address]
+
+    def overlaps(self, address: _Address) -> bool:
+        return address.is_unspecified or address in self.known
 
 
 def _virtual_targets(
     world: MeshWorld, transparent: TransparentProxying, parts: Parts
-) -> tuple[OutboundTarget, ...]:
-    """Shared by all that reach the same services."""
+) -> tuple[tuple[OutboundTarget, ...], Mapping[int, _Addresses]]:
+    """With their addresses by port; shared by all that reach the same services."""
     services = world.mesh.spec.mesh_services
     if services is not None and services.mode is MeshServicesMode.Exclusive:
-        return ()
+        return (), {}
     addresses = world.addresses
     reachable = frozenset(transparent.reachable_services)
+
+    def make() -> tuple[tuple[OutboundTarget, ...], Mapping[int, _Addresses], object]:
+        targets = _reached(addresses, reachable)
+        return targets, _by_port(targets), addresses
+
     # The addresses are held with what was made of them: the key only says which object they were.
-    targets, _ = parts.made(
-        ("targets", id(addresses), reachable), lambda: (_reached(addresses, reachable), addresses)
-    )
-    return targets
+    targets, places, _ = parts.made(("targets", id(addresses), reachable), make)
+    return targets, places
 
 
 def _reached(
@@ -54,32 +74,38 @@ def _reached(
     )
 
 
-_Place = tuple[IPv4Address | IPv6Address, int]
+def _by_port(targets: tuple[OutboundTarget, ...]) -> Mapping[int, _Addresses]:
+    found: dict[int, set[_Address]] = {}
+    for target in targets:
+        address = _address(target.address)
+        if address is not None:
+            found.setdefault(target.port, set()).add(address)
+    return {port: _Addresses(frozenset(known)) for port, known in found.items()}
 
 
-def _own_places(view: ProxyView) -> Iterator[_Place]:
+def _own_places(view: ProxyView) -> tuple[tuple[_Address, int], ...]:
     """Where the proxy takes traffic for its application, and where that one listens."""
-    for inbound in view.networking.inbound:
-        place = place_of(inbound, view.networking)
-        for address, port in (
+    places = (place_of(each, view.networking) for each in view.networking.inbound)
+    return tuple(
+        (found, port)
+        for place in places
+        for text, port in (
             (place.address, place.port),
             (place.workload_address, place.workload_port),
-        ):
-            found = _address(address)
-            if found is not None:
-                yield found, port
-
-
-def _is_own(target: OutboundTarget, own: set[_Place]) -> bool:
-    """The application would call itself, and two listeners would have one address."""
-    found = _address(target.address)
-    return any(
-        port == target.port and found is not None and (address == found or address.is_unspecified)
-        for address, port in own
+        )
+        if (found := _address(text)) is not None
     )
 
 
-def _address(text: str) -> IPv4Address | IPv6Address | None:
+def _is_own(target: OutboundTarget, own: tuple[tuple[_Address, int], ...]) -> bool:
+    """The application would call itself, and two listeners would have one address."""
+    address = _address(target.address)
+    return any(
+        port == target.port and (each.is_unspecified or each == address) for each, port in own
+    )
+
+
+def _address(text: str) -> _Address | None:
     try:
         return ip_address(text)
     except ValueError:

@@ -164,9 +164,11 @@ class DpServerSettings:
 
     interface: str = option(
         forms.INTERFACE,
-        default="0.0.0.0",  # noqa: S104 (proxies are on other machines, too)
+        # All of them: Envoy takes localhost for ::1 where the machine has that, and asks no other.
+        default="::",
         environment="KMESH_DP_SERVER_INTERFACE",
-        doc="The address on which the server for proxies listens. :: also takes IPv4.",
+        doc="The address on which the server for proxies listens. :: also takes IPv4, and does so "
+        "where there is no IPv6.",
     )
     port: int = option(
         forms.PORT,

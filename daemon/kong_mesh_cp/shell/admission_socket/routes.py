@@ -210,7 +210,7 @@ class AdmissionSocket:
         return StreamingResponse(held.line, hold, lambda: seating.release(held))
 
     async def _list(self, request: Request) -> Answer:  # noqa: ARG002
-        return Response(200, seat_list(self._seating.holders()))
+        return Response(200, seat_list(self._seating.holders(), self._seating.refused))
 
     async def _license(self, request: Request) -> Answer:  # noqa: ARG002
         return Response(200, json_text(self._license_calls.document()))

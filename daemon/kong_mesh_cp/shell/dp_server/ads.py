@@ -19,6 +19,7 @@ from kong_mesh_cp.shell.grpc.status import GrpcError, Status
 from kong_mesh_cp.usecases.data_plane.stream_ports import Ending, Received, StreamEndedError
 from kong_mesh_cp.usecases.data_plane.streams import Streams
 
+_IPV4_MAPPED: Final = "::ffff:"  # how a listener for both versions sees IPv4
 _AUTHORIZATION: Final = "authorization"
 STATUSES: Final[Mapping[Ending, Status]] = {
     Ending.REFUSED: Status.UNKNOWN,  # as the original, which gives its errors no status
@@ -63,7 +64,7 @@ class AdsStream:
     @property
     def address(self) -> str:
         address = self._call.peer.address
-        return "-" if address is None else address[0]
+        return "-" if address is None else address[0].removeprefix(_IPV4_MAPPED)
 
     @property
     def connection(self) -> object:

@@ -2,24 +2,39 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import trio
 
-from kong_mesh_cp.shell.grpc.calls import Method, calls_of
+from kong_mesh_cp.core.lazy_import import lazy_import
 from kong_mesh_cp.shell.http.h1.answers import DateLine
 from kong_mesh_cp.shell.http.h1.service import Service
-from kong_mesh_cp.shell.http.h2.service import H2Service
-from kong_mesh_cp.shell.http.messages import ErrorBody, Handler
+from kong_mesh_cp.shell.http.messages import ErrorBody, Handler, Response
 from kong_mesh_cp.shell.http.server import http_protocols
 from kong_mesh_cp.shell.listening.acceptor import accept
 from kong_mesh_cp.shell.listening.budget import Budgets, is_loopback
+from kong_mesh_cp.shell.listening.channel import Channel
+from kong_mesh_cp.shell.listening.conversation import Conversation, ConversationFactory
 from kong_mesh_cp.shell.listening.drain import Drain
 from kong_mesh_cp.shell.listening.limits import Limits
 from kong_mesh_cp.shell.listening.peer import Peer
+from kong_mesh_cp.shell.listening.places import Place
 from kong_mesh_cp.shell.listening.tls import Tls
+
+if TYPE_CHECKING:
+    from kong_mesh_cp.shell.grpc import calls
+    from kong_mesh_cp.shell.grpc.calls import Method
+    from kong_mesh_cp.shell.http.h2 import connection
+    from kong_mesh_cp.shell.http.h2 import service as h2
+else:
+    calls = lazy_import("kong_mesh_cp.shell.grpc.calls")
+    connection = lazy_import("kong_mesh_cp.shell.http.h2.connection")
+    h2 = lazy_import("kong_mesh_cp.shell.http.h2.service")
+
+HTTP_2 = "h2"  # its name in ALPN, over TLS: RFC 9113 section 3.1
 
 
 async def serve_grpc(
@@ -51,7 +66,7 @@ async def serve_grpc(
     )
     await accept(
         listener,
-        http_protocols(service, H2Service(http=service, special=calls_of(methods))),
+        http_protocols(service, {HTTP_2: _http_2(service, methods)}),
         limits=limits,
         conversations=conversations,
         drain=drain,
@@ -59,3 +74,16 @@ async def serve_grpc(
         tls=tls,
         task_status=task_status,
     )
+
+
+def _http_2(service: Service, methods: Mapping[str, Method]) -> ConversationFactory[Response]:
+    """All of HTTP/2 is imported with the first connection that speaks it."""
+
+    @functools.cache
+    def shared() -> h2.H2Service:
+        return h2.H2Service(http=service, special=calls.calls_of(methods))
+
+    def begin(channel: Channel, peer: Peer, place: Place) -> Conversation[Response]:
+        return connection.Connection(shared(), channel, peer, place)
+
+    return begin

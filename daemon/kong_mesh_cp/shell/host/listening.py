@@ -11,17 +11,25 @@ from kong_mesh_cp.shell.host.port_owner import describe_port_owner
 
 BACKLOG = 4096  # a full queue costs the next client a second; the kernel cuts it to somaxconn
 
+_ALL = "::"
+_ALL_OF_IPV4 = "0.0.0.0"  # noqa: S104 — what it says
+
 
 def open_tcp(interface: str, port: int, *, setting: str) -> socket.socket:
     """A listening socket on an IP address; port 0 takes any free one. The caller owns it.
 
+    `::` is all addresses of both versions, and of IPv4 alone on a machine without IPv6.
     `setting` is what an operator changes to move the server, for the hint.
     Raises: ListenError (`port-taken`, `port-forbidden`, `address-unknown`).
     """
+    if interface == _ALL and not socket.has_dualstack_ipv6():
+        interface = _ALL_OF_IPV4
     version = ipaddress.ip_address(interface).version
     family = socket.AF_INET6 if version == 6 else socket.AF_INET
     listener = socket.socket(family)
     try:
+        if interface == _ALL:  # whatever net.ipv6.bindv6only says
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         # A restart must not wait for the old connections' TIME_WAIT.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.setblocking(False)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
+from types import MappingProxyType
 from typing import NoReturn
 
 import trio
@@ -12,8 +13,6 @@ import trio
 from kong_mesh_cp.shell.http.h1.answers import DateLine
 from kong_mesh_cp.shell.http.h1.connection import Connection
 from kong_mesh_cp.shell.http.h1.service import Service
-from kong_mesh_cp.shell.http.h2.connection import Connection as H2Connection
-from kong_mesh_cp.shell.http.h2.service import H2Service
 from kong_mesh_cp.shell.http.messages import ErrorBody, Handler, Response
 from kong_mesh_cp.shell.listening.acceptor import Gate, accept
 from kong_mesh_cp.shell.listening.budget import Budgets, is_loopback
@@ -24,8 +23,8 @@ from kong_mesh_cp.shell.listening.peer import Peer
 from kong_mesh_cp.shell.listening.tls import Tls
 
 HTTP_1_1 = "http/1.1"  # its name in ALPN: RFC 7301 section 6
-HTTP_2 = "h2"  # over TLS: RFC 9113 section 3.1
 _TLS_EXPECTED = "this port speaks HTTPS: ask again with https:// in place of http://"
+_NONE: Mapping[str, ConversationFactory[Response]] = MappingProxyType({})
 
 
 async def serve_http(
@@ -69,16 +68,12 @@ async def serve_http(
     )
 
 
-def http_protocols(service: Service, h2_service: H2Service | None = None) -> Protocols[Response]:
-    """The versions of HTTP that a peer may choose, HTTP/2 where there is a service for it; without
-    ALPN it is HTTP/1.1.
-    """
-    by_name: dict[str, ConversationFactory[Response]] = {}
-    if h2_service is not None:
-        by_name[HTTP_2] = partial(H2Connection, h2_service)
-    by_name[HTTP_1_1] = partial(Connection, service)
+def http_protocols(
+    service: Service, preferred: Mapping[str, ConversationFactory[Response]] = _NONE
+) -> Protocols[Response]:
+    """HTTP/1.1, and what peers may choose before it; without ALPN it is HTTP/1.1."""
     return Protocols(
-        by_name=by_name,
+        by_name={**preferred, HTTP_1_1: partial(Connection, service)},
         default=HTTP_1_1,
         busy=partial(service.error_body, 503, "busy"),
         tls_expected=lambda: service.error_body(400, "https-expected", _TLS_EXPECTED),

@@ -16,8 +16,9 @@ from kong_mesh_cp.core.admission.request import AdmissionRequest, Tags
 from kong_mesh_cp.core.admission.seats import SeatId
 from kong_mesh_cp.core.admission.socket_messages import admitted_line
 from kong_mesh_cp.core.admission.stored_proxy import contradiction
+from kong_mesh_cp.usecases.admission.arrivals import Arrival
 from kong_mesh_cp.usecases.admission.first_lines import LicenseInForce, LicenseTexts
-from kong_mesh_cp.usecases.admission.presence import Arrival, Presence
+from kong_mesh_cp.usecases.admission.presence import Presence
 from kong_mesh_cp.usecases.admission.proxy_directory import Looked
 from kong_mesh_cp.usecases.admission.requests import no_such_mesh, read
 from kong_mesh_cp.usecases.admission.seat_recording import SeatRecorder

@@ -18,8 +18,9 @@ from kong_mesh_cp.core.admission.request import AdmissionRequest, Tags
 from kong_mesh_cp.core.admission.seats import SeatId, SeatRecord
 from kong_mesh_cp.core.admission.socket_messages import seat_ended
 from kong_mesh_cp.core.dataclass import dataclass
-from kong_mesh_cp.core.errors import ControlPlaneError, StateError
+from kong_mesh_cp.core.errors import StateError
 from kong_mesh_cp.core.resources.key import ResourceKey
+from kong_mesh_cp.usecases.admission.arrivals import Arrival, Arrivals
 from kong_mesh_cp.usecases.admission.attendance import Attendance, Shown, StreamFacts
 from kong_mesh_cp.usecases.admission.departures import Departures
 from kong_mesh_cp.usecases.admission.proxy_directory import ProxyDirectory
@@ -37,9 +38,6 @@ LAG_SECONDS_MAX: Final = 0.1  # of insights behind the seats; also, a client may
 RETRY_SECONDS: Final = 1.0  # after the store has failed
 WRITERS_MAX: Final = 64  # seats that are brought in line at once
 START_SECONDS_MAX: Final = 5.0  # so long from the start on, admissions wait for what it makes
-# For its turn at signing: a thousand proxies that come back at once are signed for one by one. A
-# connection waits for its answer a little longer.
-TOKEN_SECONDS_MAX: Final = 20.0
 CONFLICT_SECONDS: Final = 0.02  # before what another writer was faster with is done again
 # As core/insights/liveness.py, which a start does not wait for, says it to those who look.
 GENERATIONS_PER_IDLE_TIMEOUT: Final = 2
@@ -54,14 +52,6 @@ class Services:
     registering: DataplaneRegistrar
     tokens: ProxyTokens
     records: ProxyRecords
-
-
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """What the first line of an admission says beside the decision."""
-
-    token: str = ""
-    warnings: Sequence[tuple[str, str]] = ()  # code and message
 
 
 Ending = Callable[[SeatId, Mapping[str, object]], None]
@@ -107,7 +97,7 @@ class Presence:
             over="the store takes insights of proxies again",
             level=logging.WARNING,
         )
-        self._tokenless: dict[str, str] = {}  # why there was no token, by mesh: logged once
+        self._arrivals = Arrivals(meshes)
         self.end_seat: Ending = lambda _seat, _event: None  # to be set by who has the connections
         self.failures = 0
 
@@ -225,32 +215,11 @@ class Presence:
         return None if self._begun.is_set() else _starting()
 
     async def _with_token(self, record: SeatRecord, tag_sets: Sequence[Tags]) -> Arrival:
-        seat = record.seat
-        token = ""
-        reason = "its signing key is still being made or read. Ask again in a moment."
         with trio.move_on_at(self._start_ends):
             await self._served.wait()
-            await self._meshes.made(seat.mesh)  # its signing key comes with it
-        if self._meshes.is_awaited(seat.mesh):
-            # There is nothing to be mended in the mesh: what is in the way is in the store.
-            reason = (
-                f"mesh {seat.mesh} and its signing key are not made yet: the start makes them as "
-                "soon as the store takes them. Ask again in a moment."
-            )
-        elif self._services is not None:
-            tokens = self._services.tokens
-            with trio.move_on_after(TOKEN_SECONDS_MAX):
-                try:
-                    token = await tokens.token(seat, record.kind, tag_sets)
-                except (ControlPlaneError, ValueError) as error:
-                    reason = tokens.remedy(error, seat)
-        if token:
-            self._tokenless.pop(seat.mesh, None)
-            return Arrival(token)
-        if self._tokenless.get(seat.mesh) != reason:
-            log.warning("token-not-issued: for mesh %s: %s", seat.mesh, reason)
-        self._tokenless[seat.mesh] = reason
-        return Arrival(warnings=(("token-not-issued", reason),))
+            await self._meshes.made(record.seat.mesh)  # its signing key comes with it
+        tokens = None if self._services is None else self._services.tokens
+        return await self._arrivals.equip(record, tag_sets, tokens)
 
     # Bringing the store in line.
 

@@ -19,7 +19,7 @@ from kong_mesh_cp.core.admission.decision import (
 from kong_mesh_cp.core.admission.doors import Door, SeatPeer
 from kong_mesh_cp.core.admission.ledger import Holder, Occupancy, SeatLedger, SeatPolicy
 from kong_mesh_cp.core.admission.seats import ProxyKind, SeatId, SeatRecord
-from kong_mesh_cp.core.admission.socket_messages import event_line
+from kong_mesh_cp.core.admission.socket_messages import StreamRefusal, event_line, nothing_refused
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.usecases.admission.attendance import StreamFacts
 from kong_mesh_cp.usecases.admission.first_lines import LicenseInForce
@@ -78,6 +78,8 @@ class Seating:
         self._listeners: dict[Holder, Callable[[bytes], bool]] = {}
         self._mark: tuple[date, int] | None = None  # recorded last
         self.decisions: Counter[tuple[str, str]] = Counter()
+        # What a proxy does not take; to be set by who configures them.
+        self.refused: Callable[[SeatId], StreamRefusal | None] = nothing_refused
 
     def decide(self, seat: SeatId, kind: ProxyKind, door: Door) -> tuple[Decision, SeatPolicy]:
         """What the license says of it. Until `take` there must be no await."""

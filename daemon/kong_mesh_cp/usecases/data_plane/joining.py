@@ -7,7 +7,6 @@ Source: docs/wire/streams.md#joining
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any, Final, NamedTuple
@@ -58,7 +57,8 @@ from kong_mesh_cp.usecases.resources.resource_refusals import NOT_VALID, Resourc
 REGISTER: Final = "could not register proxy passed in kuma-dp run"
 AUTHENTICATION: Final = "authentication failed: "  # in front of what is wrong with a token
 OVERRIDE: Final = "you are trying to override existing proxy to which you don't have an access."
-ZONE_PROXY_KINDS: Final = {"ingress": "ZoneIngress", "egress": "ZoneEgress"}
+ZONE_PROXIES: Final = frozenset({"ingress", "egress"})
+_NO_TIME: Final = "0001-01-01 00:00:00 +0000 UTC"  # Go's
 LARGE_TEXT_CHARACTERS: Final = 4096  # what is longer is read in a thread: others would wait
 # Of a Dataplane that a proxy brings. It is read before it is known who the proxy is, so it must not
 # cost much: kuma-dp sends JSON, and YAML, which takes a hundred times as long, is for short ones.
@@ -67,8 +67,6 @@ YAML_CHARACTERS_MAX: Final = 16 * 1024
 LOGGED_CHARACTERS_MAX: Final = 300  # of a refusal
 
 _large_texts = trio.CapacityLimiter(1)
-
-log = logging.getLogger(__name__)
 
 ReadText = Callable[[str], object]
 """What is in a YAML text, as JSON. Raises: ValueError."""
@@ -137,10 +135,6 @@ class Joining:
         self._closed = closed
         self._takeovers = Takeovers()
 
-    async def seat_refusal(self, mesh: str, name: str, kind: ProxyKind) -> Refused | None:
-        """What the license or a quota would say to this proxy now. Takes nothing."""
-        return await self._seating.refusal_of(SeatId(self._zone, mesh, name), kind, Door.STREAM)
-
     async def join(self, node: NodeTold | None, arrival: Arrival) -> Joined:
         """Take the seat, and register what the proxy brings.
 
@@ -164,7 +158,7 @@ class Joining:
     async def _asked(self, node: NodeTold, credentials: Sequence[str] | None) -> _Asked:
         """Raises: ProxyRefusedError, StreamEndedError, StateError."""
         metadata = read_metadata(node.metadata)
-        document, draft = await self._brought(metadata)
+        document, draft, unreadable = await self._brought(metadata)
         if draft is not None:
             name, mesh, spec = draft.meta.name, draft.meta.mesh, draft.spec
             await self._verifier.verify(credentials, _identity(mesh, name, spec))
@@ -173,39 +167,42 @@ class Joining:
             except ValueError as error:
                 raise _ended(f"invalid node ID: {error}", "node-id-invalid") from None
             if (mesh, name) != proxy:
-                what = (
-                    f"{{{proxy.mesh} {proxy.name}}} does not match proxy resource {{{mesh} {name}}}"
-                )
-                raise _ended(f"proxyId {what}", "node-id-invalid")
+                text = f"proxyId {{{proxy.mesh} {proxy.name}}} does not match proxy resource "
+                raise _ended(text + _meta_text(draft), "node-id-invalid")
             return _Asked(proxy, metadata, spec, draft, document)
         try:
             proxy = ProxyId.parse(node.id)
         except ValueError as error:
             text = f"request must have a valid Proxy ID: {error}"
             raise _ended(text, "node-id-invalid") from None
-        spec = await self._stored(proxy, metadata.proxy_type)
+        spec = await self._stored(proxy, metadata.proxy_type, unreadable)
         await self._verifier.verify(credentials, _identity(proxy.mesh, proxy.name, spec))
         return _Asked(proxy, metadata, spec, None, {})
 
-    async def _brought(self, metadata: ProxyMetadata) -> tuple[Mapping[str, Any], Draft | None]:
-        """The Dataplane in the metadata. As in Kuma, one that cannot be read is none."""
+    async def _brought(
+        self, metadata: ProxyMetadata
+    ) -> tuple[Mapping[str, Any], Draft | None, str]:
+        """The Dataplane in the metadata. As in Kuma, one that cannot be read is none; why it cannot
+        comes last.
+        """
         text = metadata.resource
         if not text:
-            return {}, None
+            return {}, None, ""
 
         def read() -> tuple[Mapping[str, Any], Draft]:
             return _draft_of(_document_of(text, self._read_text))
 
         try:
             if len(text) <= LARGE_TEXT_CHARACTERS:
-                return read()
-            return await trio.to_thread.run_sync(read, limiter=_large_texts)
+                document, draft = read()
+            else:
+                document, draft = await trio.to_thread.run_sync(read, limiter=_large_texts)
         except (ValueError, ParseError, InvalidResourceError) as error:
-            log.info("dataplane-unreadable: of a proxy that brings it: %s", ascii(str(error))[:300])
-            return {}, None
+            return {}, None, str(error)
+        return document, draft, ""
 
-    async def _stored(self, proxy: ProxyId, proxy_type: str) -> Dataplane:
-        if proxy_type in ZONE_PROXY_KINDS:
+    async def _stored(self, proxy: ProxyId, proxy_type: str, unreadable: str) -> Dataplane:
+        if proxy_type in ZONE_PROXIES:
             raise _ended(
                 f"proxies of type {proxy_type} are not served by this version",
                 "zone-proxy-not-served",
@@ -218,6 +215,7 @@ class Joining:
                 f"resource {go_quote(str(proxy))} not found; create a Dataplane in Kuma CP first or"
                 " pass it as an argument to kuma-dp",
                 "dataplane-not-found",
+                hint=unreadable and f"The one that it brings cannot be read: {unreadable}",
             )
         return spec_as(Dataplane, found)
 
@@ -338,8 +336,15 @@ def _identity(mesh: str, name: str, spec: Dataplane) -> ProxyIdentity:
     return ProxyIdentity(mesh=mesh, name=name, tags=tags)
 
 
-def _ended(message: str, code: str) -> StreamEndedError:
-    return StreamEndedError(Ending.REFUSED, message, code=code)
+def _meta_text(draft: Draft) -> str:
+    """As Go prints the meta of a resource that was never stored."""
+    labels = " ".join(f"{name}:{value}" for name, value in sorted(draft.meta.labels.items()))
+    times = f"{_NO_TIME} {_NO_TIME}"
+    return f"{{{DATAPLANE} {draft.meta.mesh} {draft.meta.name} {times} map[{labels}]}}"
+
+
+def _ended(message: str, code: str, *, hint: str = "") -> StreamEndedError:
+    return StreamEndedError(Ending.REFUSED, message, code=code, hint=hint)
 
 
 def _refused(refused: Refused, *, prefix: bool = False) -> StreamEndedError:

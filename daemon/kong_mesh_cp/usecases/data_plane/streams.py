@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Final, NamedTuple, NoReturn
 
@@ -18,6 +18,7 @@ import trio
 
 from kong_mesh_cp.core.admission.decision import RefusalCode
 from kong_mesh_cp.core.admission.seats import SeatId
+from kong_mesh_cp.core.admission.socket_messages import StreamRefusal
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.discovery.exchanges import Refusal, Request, Response
 from kong_mesh_cp.core.discovery.ordered_stream import OrderedStream
@@ -115,13 +116,18 @@ class Streams:
         if conversation is not None:
             conversation.insight.certify(facts)
 
-    def refusals(self, seat: SeatId) -> Mapping[str, Refusal]:
-        """What the proxy has refused and not taken in another form since, by type URL."""
+    def refused(self, seat: SeatId) -> StreamRefusal | None:
+        """What the proxy has not taken, and has not been given better since; of several types the
+        last one in the order of types.
+        """
         conversation = self._connected.get(seat)
         if conversation is None:
-            return {}
+            return None
         table = conversation.table
-        return {url: each for url, each in table.refusals.items() if url in table.refused}
+        found = [each for url, each in table.refusals.items() if url in table.refused]
+        if not found:
+            return None
+        return StreamRefusal(type=found[-1].type_url.rpartition(".")[2], reason=found[-1].text)
 
     async def serve(self, stream: ProxyStream) -> None:
         """Until the proxy has no more to say. Cancel it when the proxy, or the control plane,
@@ -275,11 +281,12 @@ class Streams:
             self._seating.count_refusal(RefusalCode(error.code))
         if self._may_be_told(stream.address):
             log.info(
-                "stream-ended: %s: %s at %s: %s",
+                "stream-ended: %s: %s at %s: %s%s",
                 error.code,
                 ascii(node.id[:LOGGED_CHARACTERS_MAX])[1:-1] if node else "-",
                 stream.address,
                 ascii(error.message[:LOGGED_CHARACTERS_MAX])[1:-1],
+                ascii(f". {error.hint[:LOGGED_CHARACTERS_MAX]}")[1:-1] if error.hint else "",
             )
 
 

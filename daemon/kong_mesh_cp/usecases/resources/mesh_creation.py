@@ -1,6 +1,6 @@
 """What is made together with a mesh: one transaction, all of it or nothing.
 
-Source: docs/wire/meshes.md#creation
+Source: docs/wire/meshes.md#creation, docs/wire/mtls.md#a-new-authority
 """
 
 from __future__ import annotations
@@ -8,20 +8,20 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.errors import StateError
-from kong_mesh_cp.core.meshes import mesh_changes
+from kong_mesh_cp.core.lazy_import import lazy_import
+from kong_mesh_cp.core.meshes import authority_progress, mesh_changes
 from kong_mesh_cp.core.meshes.initial_policies import policies_of_new_mesh
 from kong_mesh_cp.core.meshes.mesh_defaults import CaSecrets, ca_secrets_of, dataplane_signing_key
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.resources.kinds import mesh_rules
 from kong_mesh_cp.core.resources.kinds.mesh import CertificateAuthority, Mesh
 from kong_mesh_cp.core.schema.violations import Violation
-from kong_mesh_cp.usecases.ports.resource_store import Put, ResourceStore
-from kong_mesh_cp.usecases.resources import authority_changes
-from kong_mesh_cp.usecases.resources.documents import spec_text, text_of
+from kong_mesh_cp.usecases.ports.resource_store import Put, ResourceStore, Selection
+from kong_mesh_cp.usecases.resources.documents import readable_as, spec_text, text_of
 from kong_mesh_cp.usecases.resources.kinds import KINDS
 from kong_mesh_cp.usecases.resources.provided_authorities import (
     SECRET,
@@ -30,7 +30,14 @@ from kong_mesh_cp.usecases.resources.provided_authorities import (
     no_files,
 )
 from kong_mesh_cp.usecases.resources.reader import mesh_key
+from kong_mesh_cp.usecases.resources.sweeping import sweep
 
+if TYPE_CHECKING:
+    from kong_mesh_cp.core.resources.kinds import insights
+else:  # few writes of a mesh ask for them
+    insights = lazy_import("kong_mesh_cp.core.resources.kinds.insights")
+
+DATAPLANE_INSIGHT: Final = "DataplaneInsight"
 KEYS_BUSY_SECONDS: Final = 5  # a few keys are made in that time
 
 
@@ -103,7 +110,7 @@ class MeshCreation:
             wrong += mesh_changes.creation_violations(name, mesh)
         else:
             wrong += mesh_changes.change_violations(name, before, mesh)
-            wrong += await authority_changes.violations(self._store, name, before, mesh)
+            wrong += await _waited_for(self._store, name, before, mesh)
         return [*wrong, *await self.authorities.violations(name, mesh)]
 
     async def created(
@@ -178,3 +185,18 @@ def secret_put(key: ResourceKey, content: bytes, at: datetime) -> Put:
         at=at,
         owner=mesh_key(key.mesh) if key.mesh else None,
     )
+
+
+async def _waited_for(
+    store: ResourceStore, name: str, before: Mesh, after: Mesh
+) -> list[Violation]:
+    """Why the mesh `name` cannot become `after` yet. Raises: StateError."""
+    if not authority_progress.waits(before, after):
+        return []
+    proxies: list[authority_progress.ProxyTrust] = []
+    async for stored in sweep(store, Selection(type=DATAPLANE_INSIGHT, mesh=name)):
+        insight = readable_as(insights.DataplaneInsight, stored)
+        trust = None if insight is None else authority_progress.trust_of(stored.key.name, insight)
+        if trust is not None:
+            proxies.append(trust)
+    return authority_progress.violations(before, after, proxies)

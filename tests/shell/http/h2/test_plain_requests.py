@@ -15,6 +15,7 @@ from support.http2.raw_frames import (
     DATA,
     GET,
     GOAWAY,
+    HEADERS,
     POST,
     PROTOCOL_ERROR,
     data,
@@ -239,3 +240,12 @@ async def test_data_after_an_early_answer_hurts_nobody(tmp_path: Path) -> None:
             await client.say(*(data(1, bytes(16_000)) for _ in range(4)))
         await client.say(headers(3))
         await client.until(0, stream_id=3)
+
+
+async def test_who_waits_to_be_asked_for_the_body_is_asked(tmp_path: Path) -> None:
+    async with serving_grpc(tmp_path) as server, raw_http2(server) as client:
+        await client.say(headers(1, (*POST, ("expect", "100-continue")), ends=False))
+        await client.until(HEADERS, stream_id=1)
+        await client.say(data(1, b"body", ends=True))
+        await client.until(HEADERS, stream_id=1)
+        assert (await client.until(DATA, stream_id=1)).payload == b"POST / body"

@@ -12,6 +12,7 @@ from kong_mesh_cp.core.xds.envoy.messages import (
     SocketAddress,
     TlsInspector,
     TransportSocket,
+    joined_bytes,
     packed,
     struct_of,
 )
@@ -112,3 +113,19 @@ class ListenerDraft:
         for name, config in self.listener_filters:
             self.message.listener_filters.add(name=name, typed_config=packed(config))
         return self.message
+
+    def anywhere(self) -> bytes:
+        """All of it but its name and address, which `placed` adds."""
+        whole = self.whole()
+        whole.ClearField("name")
+        whole.ClearField("address")
+        serialized: bytes = whole.SerializeToString(deterministic=True)
+        return serialized
+
+
+def placed(name: str, address: str, port: int, anywhere: bytes) -> bytes:
+    """A listener as it is sent, made of what many share."""
+    place = Listener(
+        name=name, address={"socket_address": {"address": address, "port_value": port}}
+    )
+    return joined_bytes(place, anywhere)

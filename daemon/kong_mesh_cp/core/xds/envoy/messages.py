@@ -82,6 +82,7 @@ __all__ = [
     "UpstreamTlsContext",
     "VirtualHost",
     "duration",
+    "joined_bytes",
     "packed",
     "packed_bytes",
     "struct_of",
@@ -118,3 +119,13 @@ def packed(message: Message) -> any_pb2.Any:
 def packed_bytes(message: Message) -> bytes:
     """The same, as a discovery response has it."""
     return packed(message).SerializeToString(deterministic=True)
+
+
+def joined_bytes(message: Message, rest: bytes) -> bytes:
+    """As `packed_bytes` of `message` and another of its type, whose serialized form is `rest`.
+
+    What one of them says the other does not: so protobuf reads them as one message.
+    """
+    value = message.SerializeToString(deterministic=True) + rest
+    found = any_pb2.Any(type_url=TYPE_URL_PREFIX + message.DESCRIPTOR.full_name, value=value)
+    return found.SerializeToString(deterministic=True)

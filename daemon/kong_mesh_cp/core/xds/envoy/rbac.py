@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from kong_mesh_cp.core.meshes.spiffe import service_id, tag_id
 from kong_mesh_cp.core.policy.rules.subsets import Subset, Tag
 from kong_mesh_cp.core.resources.tags import SERVICE
 from kong_mesh_cp.core.xds.envoy.listeners import ChainDraft
 from kong_mesh_cp.core.xds.envoy.messages import HttpRbac, Message, NetworkRbac, RbacRules
 from kong_mesh_cp.core.xds.names import metric_name
-from kong_mesh_cp.core.xds.spiffe import service_id, tag_id
 
 NETWORK_RBAC: Final = "envoy.filters.network.rbac"
 HTTP_RBAC: Final = "envoy.filters.http.rbac"

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+from kong_mesh_cp.core.meshes.spiffe import mesh_prefix, service_id
 from kong_mesh_cp.core.xds.envoy.messages import (
     DownstreamTlsContext,
     Message,
@@ -16,7 +17,6 @@ from kong_mesh_cp.core.xds.envoy.messages import (
     UpstreamTlsContext,
 )
 from kong_mesh_cp.core.xds.names import authority_secret, identity_secret
-from kong_mesh_cp.core.xds.spiffe import mesh_prefix, service_id
 
 MESH_PROTOCOL: Final = "kuma"  # in ALPN: tells a mesh's TLS from the application's own
 

@@ -49,6 +49,8 @@ def direct_access(view: ProxyView, targets: Iterable[OutboundTarget], draft: Dra
             draft.add(LISTENER, direct_access_listener(address, port), _listener, address, port)
     mesh = view.world.name if view.world.authority is not None else ""
     draft.add(CLUSTER, DIRECT_ACCESS, _cluster, mesh)
+    if mesh:
+        draft.trusted.add(mesh)
 
 
 def _instances(view: ProxyView, services: frozenset[str]) -> Iterable[tuple[str, int]]:

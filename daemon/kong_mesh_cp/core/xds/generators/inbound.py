@@ -29,8 +29,8 @@ from kong_mesh_cp.core.xds.envoy.messages import GrpcStats, Message, duration
 from kong_mesh_cp.core.xds.envoy.tls import MESH_PROTOCOL, downstream_tls
 from kong_mesh_cp.core.xds.matching import InboundConfs, Matched
 from kong_mesh_cp.core.xds.names import CLUSTER, LISTENER, inbound_listener, local_cluster
-from kong_mesh_cp.core.xds.older_permissions import OlderPermission, older_permissions
 from kong_mesh_cp.core.xds.policies.catalogue import EFFECTS
+from kong_mesh_cp.core.xds.policies.older_permissions import OlderPermission, older_permissions
 from kong_mesh_cp.core.xds.protocols import GRPC, HTTP_LIKE, KAFKA, protocol_of
 from kong_mesh_cp.core.xds.proxy_view import InboundPlace, ProxyView, place_of
 from kong_mesh_cp.core.xds.world import Endpoint, pairs

@@ -6,10 +6,13 @@ Source: docs/wire/envoy-names.md#outbounds
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
+from functools import partial
+from typing import Final, NamedTuple
 
 from kong_mesh_cp.core.dataclass import dataclass
+from kong_mesh_cp.core.discovery.snapshots import Resource
 from kong_mesh_cp.core.formats.durations import SECOND
+from kong_mesh_cp.core.meshes.spiffe import server_name
 from kong_mesh_cp.core.policy.rules.policy import HTTP_ROUTE, TCP_ROUTE
 from kong_mesh_cp.core.resources.kinds.mesh import MtlsMode
 from kong_mesh_cp.core.resources.tags import SERVICE
@@ -24,6 +27,7 @@ from kong_mesh_cp.core.xds.envoy.listeners import (
     TCP_PROXY,
     ChainDraft,
     ListenerDraft,
+    placed,
 )
 from kong_mesh_cp.core.xds.envoy.messages import GrpcStats, Message
 from kong_mesh_cp.core.xds.envoy.routes import route_messages
@@ -35,6 +39,7 @@ from kong_mesh_cp.core.xds.names import (
     outbound_listener,
     service_cluster,
 )
+from kong_mesh_cp.core.xds.parts import Parts, resource
 from kong_mesh_cp.core.xds.policies.catalogue import EFFECTS
 from kong_mesh_cp.core.xds.protocols import GRPC, HTTP2, HTTP_LIKE, KAFKA, NOT_CARRIED
 from kong_mesh_cp.core.xds.proxy_view import OutboundTarget, ProxyView
@@ -46,7 +51,6 @@ from kong_mesh_cp.core.xds.routing import (
     match_of,
     tcp_backends,
 )
-from kong_mesh_cp.core.xds.spiffe import server_name
 from kong_mesh_cp.core.xds.world import Endpoint, MeshWorld, TagPairs
 
 CONNECT: Final = 5 * SECOND
@@ -55,21 +59,23 @@ Confs = tuple[DestinationConfs, ...]
 """One for each of EFFECTS."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Destination:
-    """A service, or some of its instances, as one cluster."""
+class _Services:
+    """The services of a world, and which of them were asked about: their protocol, their TLS."""
 
-    facts: OutboundFacts
-    tags: TagPairs
-    confs: Confs
-    secured: bool  # spoken to in the mesh's TLS
+    def __init__(self, world: MeshWorld) -> None:
+        self.world = world
+        self.asked: set[str] = set()
+
+    def protocol(self, service: str) -> str:
+        self.asked.add(service)
+        return self.world.protocol(service)
 
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """One outbound, with all that its listener depends on."""
+    """One outbound, wherever it listens."""
 
-    target: OutboundTarget
+    tags: TagPairs
     facts: OutboundFacts
     confs: Confs
     terms: HttpTerms
@@ -87,50 +93,104 @@ class _Plan:
             yield from route.mirrors
 
 
+class _Listening(NamedTuple):
+    """A listener wherever it listens, and what it refers to."""
+
+    asked: frozenset[str]
+    anywhere: bytes = b""
+    sent_to: tuple[TagPairs, ...] = ()
+    error: str = ""  # why it cannot be made
+
+
+class _Clustered(NamedTuple):
+    """The cluster of a service, or of some of its instances."""
+
+    asked: frozenset[str]
+    made: Resource | None = None
+    secured: bool = False  # spoken to in the mesh's TLS
+    error: str = ""
+
+
 def outbounds(
     view: ProxyView, targets: tuple[OutboundTarget, ...], matched: Matched, draft: Draft
 ) -> None:
+    parts, shared = draft.parts, _shared(view, matched, draft.parts)
     wanted: dict[TagPairs, None] = {}
     for target in targets:
         name = outbound_listener(target.address, target.port)
-        try:
-            plan = _plan(view, target, matched, draft)
-        except WRONG_INPUT as error:
-            draft.complain(name, error)
+        key = (shared, "listener", target.tags)
+        found = parts.made(key, partial(_listening, view, target.tags, matched))
+        draft.services |= found.asked
+        if found.error:
+            draft.complain(name, found.error)
             continue
-        wanted.update((each.tags, None) for each in plan.sent_to)
-        draft.add(LISTENER, name, _listener, plan)
+        wanted.update((each, None) for each in found.sent_to)
+        place = (shared, target.address, target.port, target.tags)
+        draft.put(LISTENER, parts.made(place, partial(_placed, name, target, found.anywhere)))
     for tags in wanted:
         name = service_cluster(dict(tags))
-        try:
-            destination = _destination(view, tags, matched, draft)
-        except WRONG_INPUT as error:
-            draft.complain(name, error)
+        cluster = parts.made(
+            (shared, "cluster", tags), partial(_clustered, name, view, tags, matched)
+        )
+        draft.services |= cluster.asked
+        if cluster.made is None:
+            draft.complain(name, cluster.error)
             continue
-        draft.add(CLUSTER, name, _cluster, destination)
-        source = EndpointSource((destination.facts.service,), endpoints_of_cluster, (tags,))
+        draft.put(CLUSTER, cluster.made)
+        source = EndpointSource((dict(tags)[SERVICE],), endpoints_of_cluster, (tags,))
         draft.assign(name, source, view.world)
-        if destination.secured:
+        if cluster.secured:
             draft.trusted.add(view.world.name)
 
 
-def _plan(view: ProxyView, target: OutboundTarget, matched: Matched, draft: Draft) -> _Plan:
-    facts, confs = _about(view, target.service, matched, draft)
-    http_conf = matched.of_type(HTTP_ROUTE).service(target.service).conf
-    tcp_conf = matched.of_type(TCP_ROUTE).service(target.service).conf
+def _shared(view: ProxyView, matched: Matched, parts: Parts) -> object:
+    """Stands for all that outbounds depend on beside their own tags and place.
+
+    Proxies with the same policies about outgoing traffic have the same, so that what is made of one
+    outbound of one of them is found again by few and small keys.
+    """
+    world = view.world
+    types = (HTTP_ROUTE, TCP_ROUTE, *(each.policy_type for each in EFFECTS))
+    outgoing = (matched.of_type(each).outgoing for each in types)
+    # Held with what was made of them: the key only says which objects they were.
+    held = (world.mesh, world.protocols, world.tls_ready, *outgoing)
+    key = ("outbounds", view.http_terms, view.is_redirected, *map(id, held))
+    made, _ = parts.made(key, lambda: (object(), held))
+    return made
+
+
+def _listening(view: ProxyView, tags: TagPairs, matched: Matched) -> _Listening:
+    services = _Services(view.world)
+    try:
+        plan = _plan(view, tags, matched, services)
+        anywhere = _listener(plan)
+    except WRONG_INPUT as error:
+        return _Listening(frozenset(services.asked), error=str(error))
+    sent_to = tuple(each.tags for each in plan.sent_to)
+    return _Listening(frozenset(services.asked), anywhere, sent_to)
+
+
+def _placed(name: str, target: OutboundTarget, anywhere: bytes) -> Resource:
+    return Resource.of(name, placed(name, target.address, target.port, anywhere))
+
+
+def _plan(view: ProxyView, tags: TagPairs, matched: Matched, services: _Services) -> _Plan:
+    service = dict(tags).get(SERVICE, "")
+    facts, confs = _about(view, service, matched, services)
+    http_conf = matched.of_type(HTTP_ROUTE).service(service).conf
+    tcp_conf = matched.of_type(TCP_ROUTE).service(service).conf
     routes: tuple[Route, ...] = ()
     backends: tuple[Backend, ...] = ()
-    world = view.world
     if facts.protocol in HTTP_LIKE and (tcp_conf is None or http_conf is not None):
         routes = http_routes(
-            http_conf, target.tags, lambda service: draft.protocol(service, world) in HTTP_LIKE
+            http_conf, tags, lambda service: services.protocol(service) in HTTP_LIKE
         )
     else:
         backends = tcp_backends(
-            tcp_conf, target.tags, lambda service: draft.protocol(service, world) not in NOT_CARRIED
+            tcp_conf, tags, lambda service: services.protocol(service) not in NOT_CARRIED
         )
     return _Plan(
-        target,
+        tags,
         facts,
         confs,
         view.http_terms,
@@ -149,18 +209,12 @@ def endpoints_of_cluster(world: MeshWorld, tags: TagPairs) -> tuple[Endpoint, ..
 
 
 def _about(
-    view: ProxyView, service: str, matched: Matched, draft: Draft
+    view: ProxyView, service: str, matched: Matched, services: _Services
 ) -> tuple[OutboundFacts, Confs]:
     facts = OutboundFacts(
-        mesh=view.world.name, service=service, protocol=draft.protocol(service, view.world)
+        mesh=view.world.name, service=service, protocol=services.protocol(service)
     )
     return facts, tuple(matched.of_type(each.policy_type).service(service) for each in EFFECTS)
-
-
-def _destination(view: ProxyView, tags: TagPairs, matched: Matched, draft: Draft) -> _Destination:
-    service = dict(tags)[SERVICE]
-    facts, confs = _about(view, service, matched, draft)
-    return _Destination(facts, tags, confs, secured=is_secured(view.world, service))
 
 
 def is_secured(world: MeshWorld, service: str) -> bool:
@@ -171,32 +225,45 @@ def is_secured(world: MeshWorld, service: str) -> bool:
     return authority.mode is not MtlsMode.PERMISSIVE or service in world.tls_ready
 
 
-def _cluster(name: str, destination: _Destination) -> Message:
-    facts = destination.facts
+def _clustered(name: str, view: ProxyView, tags: TagPairs, matched: Matched) -> _Clustered:
+    services, service = _Services(view.world), dict(tags)[SERVICE]
+    secured = is_secured(view.world, service)
+    try:
+        facts, confs = _about(view, service, matched, services)
+        made = resource(name, _cluster(name, tags, facts, confs, secured=secured))
+    except WRONG_INPUT as error:
+        return _Clustered(frozenset(services.asked), error=str(error))
+    return _Clustered(frozenset(services.asked), made, secured)
+
+
+def _cluster(
+    name: str, tags: TagPairs, facts: OutboundFacts, confs: Confs, *, secured: bool
+) -> Message:
     draft = ClusterDraft(name, facts.protocol)
     draft.with_endpoints_from_ads()
     draft.connect_within(CONNECT)
     # Proxies speak HTTP/2 with each other, whatever their applications speak.
     draft.speak(HTTP2)
-    if destination.secured:
-        sni = server_name(facts.mesh, dict(destination.tags))
+    if secured:
+        sni = server_name(facts.mesh, dict(tags))
         draft.tls = upstream_tls(facts.mesh, facts.mesh, [facts.service], sni)
-    for effect, about in zip(EFFECTS, destination.confs, strict=True):
+    for effect, about in zip(EFFECTS, confs, strict=True):
         if effect.outbound_cluster is not None:
             effect.outbound_cluster(draft, facts, about)
     return draft.whole()
 
 
-def _listener(name: str, plan: _Plan) -> Message:
-    draft = ListenerDraft(name, plan.target.address, plan.target.port, inbound=False)
-    draft.show_tags(plan.target.tags)
+def _listener(plan: _Plan) -> bytes:
+    """Wherever it listens: no effect of a policy looks at its name or its address."""
+    draft = ListenerDraft("", "", 0, inbound=False)
+    draft.show_tags(plan.tags)
     if plan.redirected:
         draft.take_redirected()
     draft.chains.append(_http_chain(plan) if plan.routes else _tcp_chain(plan))
     for effect, about in zip(EFFECTS, plan.confs, strict=True):
         if effect.outbound_listener is not None:
             effect.outbound_listener(draft, plan.facts, about)
-    return draft.whole()
+    return draft.anywhere()
 
 
 def _tcp_chain(plan: _Plan) -> ChainDraft:

@@ -21,6 +21,7 @@ UNCOUNTED_BYTES: Final = 64 * 1024  # unread, or not sent, by one connection: no
 SEND_AHEAD_BYTES: Final = 64 * 1024  # of a stream: whoever sends more waits for the peer
 PUMPED_BYTES_MAX: Final = 64 * 1024  # of all streams at once: framed, not yet taken by the kernel
 OUTPUT_BYTES_MAX: Final = 256 * 1024  # the same with answers to control frames; then it is cut
+EAGER_BYTES: Final = 32 * 1024  # of a connection: written at once, and not in the next turn
 
 FRAMES_AT_ONCE: Final = 16  # of one connection, before other tasks run
 FLUSHES_AT_ONCE: Final = 64  # connections whose output is written before other tasks run

@@ -17,17 +17,12 @@ from typing import Final
 import trio
 
 from kong_mesh_cp.shell.http.defects import DefectsLogged
-from kong_mesh_cp.shell.http.h2 import bounds
+from kong_mesh_cp.shell.http.h2 import bounds, plain_requests
 from kong_mesh_cp.shell.http.h2.exchange import Exchange, Header
 from kong_mesh_cp.shell.http.h2.frames import ErrorCode, FrameError, FrameGate, goaway
 from kong_mesh_cp.shell.http.h2.keeping import Keeping
 from kong_mesh_cp.shell.http.h2.machine import events, exceptions, new_machine
 from kong_mesh_cp.shell.http.h2.output import Output
-from kong_mesh_cp.shell.http.h2.plain_requests import (
-    answer_plain_request,
-    respond,
-    too_many_headers,
-)
 from kong_mesh_cp.shell.http.h2.service import H2Service
 from kong_mesh_cp.shell.http.h2.silence import Silence
 from kong_mesh_cp.shell.http.messages import Response
@@ -156,7 +151,7 @@ class Connection:
             self._lose(reset=True)
             return
         unsent, now = self._output.unsent, trio.current_time()
-        if not self._unsent_kept.count(unsent, now, self.give_way):
+        if not self._unsent_kept.count(unsent, now, self.give_way) and not self._carries_calls():
             self._lose(reset=True)  # there is no room for what it does not read
         elif not done:
             self._blocked = True
@@ -176,7 +171,10 @@ class Connection:
     def has_output(self, exchange: Exchange, size: int) -> None:
         self._output.queued += size
         self._output.ready(exchange)
-        self._service.flushing.soon(self)
+        if self._output.queued >= bounds.EAGER_BYTES:
+            self.flush()  # or all that a push makes for all peers would be there at once
+        else:
+            self._service.flushing.soon(self)
 
     def kept(self, change: int) -> None:
         self._unread += change
@@ -209,6 +207,8 @@ class Connection:
                     self._look()
         except PeerGoneError:
             self._lose()
+        finally:
+            self._over = True  # also when it is cancelled: the nursery takes no more tasks
 
     async def _take(self, data: bytes) -> None:
         if not data:
@@ -287,16 +287,20 @@ class Connection:
         service = self._service
         with DefectsLogged("a handler of the control plane"), suppress(PeerGoneError):
             if self._refusal is not None:
-                respond(exchange, service.http, self._refusal)
+                plain_requests.respond(exchange, service.http, self._refusal)
                 self._leave()
             elif len(exchange.head) > self._limits.header_count_max:
-                respond(exchange, service.http, too_many_headers(service.http))
+                plain_requests.refuse_headers(exchange, service.http)
             elif (handler := service.special(exchange)) is not None:
                 await handler(exchange)
             else:
-                await answer_plain_request(exchange, service.http)
+                await plain_requests.answer(exchange, service.http)
         if not exchange.ends:
             exchange.reset(ErrorCode.INTERNAL_ERROR)
+
+    def _carries_calls(self) -> bool:
+        """Cut, a proxy would come back and be sent the same: its senders wait, that is enough."""
+        return any(each.admitted and each.held_by_drain for each in self._exchanges.values())
 
     def _ready_all(self) -> None:
         for exchange in self._exchanges.values():

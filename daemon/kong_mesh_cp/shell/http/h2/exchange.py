@@ -142,6 +142,11 @@ class Exchange:
             self.ends = ends
             self._carrier.respond(self, headers, ends=ends)
 
+    def ask_for_body(self) -> None:
+        """100 Continue: the client waits for it before it sends the body (RFC 9110 10.1.1)."""
+        if not self.closed and not self.peer_ended:
+            self._carrier.respond(self, [(b":status", b"100")], ends=False)
+
     def queue(self, data: bytes) -> None:
         """Send `data` when the peer's windows allow it."""
         if not self.closed and data:

@@ -19,11 +19,11 @@ log = logging.getLogger(__name__)
 _ALWAYS = tuple((name.lower().encode(), value.encode()) for name, value in ALWAYS)
 
 
-async def answer_plain_request(exchange: Exchange, service: Service) -> None:
+async def answer(exchange: Exchange, service: Service) -> None:
     """Read the request, ask the handler, send its answer."""
     with exchange.scope:
         try:
-            await _answer(exchange, service)
+            await _asked(exchange, service)
         except RequestError as fault:
             response = service.error_body(fault.status, fault.code, fault.message)
             respond(exchange, service, response)
@@ -46,12 +46,13 @@ def respond(exchange: Exchange, service: Service, response: Response) -> None:
     exchange.finish()
 
 
-def too_many_headers(service: Service) -> Response:
-    count = service.limits.header_count_max
-    return service.error_body(431, "headers-too-large", f"there are more than {count} headers")
+def refuse_headers(exchange: Exchange, service: Service) -> None:
+    """There are too many of them."""
+    text = f"there are more than {service.limits.header_count_max} headers"
+    respond(exchange, service, service.error_body(431, "headers-too-large", text))
 
 
-async def _answer(exchange: Exchange, service: Service) -> None:
+async def _asked(exchange: Exchange, service: Service) -> None:
     limits = service.limits
     request = _request(exchange)
     with trio.move_on_after(limits.request_seconds) as arriving:
@@ -109,6 +110,10 @@ async def _body(exchange: Exchange, service: Service, request: Request) -> bytes
     size = int(length) if length.isdecimal() and length.isascii() else 0
     if size > most:
         raise _too_large(most)
+    if (expectation := request.headers.get("expect")) is not None:
+        if expectation.lower() != "100-continue":
+            raise RequestError(417, "unknown-expectation", "only 100-continue can be expected")
+        exchange.ask_for_body()
     size = 0
     while piece := await exchange.receive(kept=size):
         size += len(piece)

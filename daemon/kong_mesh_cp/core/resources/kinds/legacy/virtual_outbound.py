@@ -9,8 +9,12 @@ from typing import Final
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats.addresses import PORT_MAX, is_dns_name
 from kong_mesh_cp.core.formats.go_quote import go_quote
-from kong_mesh_cp.core.formats.go_template import TEMPLATE_CHARACTERS_MAX, template_fault
-from kong_mesh_cp.core.formats.go_template_filling import FUNCTIONS, filled
+from kong_mesh_cp.core.formats.go_template import (
+    FUNCTIONS,
+    TEMPLATE_CHARACTERS_MAX,
+    filled,
+    template_fault,
+)
 from kong_mesh_cp.core.resources.kind import Kind, proto_kind
 from kong_mesh_cp.core.resources.kinds.legacy.connections import ANY_TAG, HAS_TO_BE_DEFINED
 from kong_mesh_cp.core.resources.tags import SERVICE, Selector, selectors_violations

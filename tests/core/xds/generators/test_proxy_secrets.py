@@ -14,7 +14,7 @@ from kong_mesh_cp.core.resources.kinds.dataplane import Dataplane
 from kong_mesh_cp.core.resources.kinds.mesh import Mesh
 from kong_mesh_cp.core.resources.meta import Resource
 from kong_mesh_cp.core.xds.draft import Draft
-from kong_mesh_cp.core.xds.generators.secrets import secrets
+from kong_mesh_cp.core.xds.generators.proxy_secrets import secrets
 from kong_mesh_cp.core.xds.names import SECRET
 from kong_mesh_cp.core.xds.node_metadata import ProxyMetadata
 from kong_mesh_cp.core.xds.parts import Parts

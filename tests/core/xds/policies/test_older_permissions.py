@@ -14,8 +14,8 @@ from kong_mesh_cp.core.resources.kinds.legacy.traffic_permission import TrafficP
 from kong_mesh_cp.core.resources.kinds.mesh import Mesh
 from kong_mesh_cp.core.resources.meta import Resource
 from kong_mesh_cp.core.resources.tags import Selector, Tags
-from kong_mesh_cp.core.xds.older_permissions import OlderPermission, older_permissions
 from kong_mesh_cp.core.xds.parts import Parts
+from kong_mesh_cp.core.xds.policies.older_permissions import OlderPermission, older_permissions
 from kong_mesh_cp.core.xds.world import MeshWorld, mesh_world
 from support.fakes.identity import NOW
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from kong_mesh_cp.core.xds.spiffe import (
+from kong_mesh_cp.core.meshes.spiffe import (
     mesh_prefix,
     resource_server_name,
     server_name,

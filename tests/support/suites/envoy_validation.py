@@ -1,0 +1,62 @@
+"""What the real Envoy says of generated resources, without a control plane (`--mode validate`)."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.json_format import MessageToDict
+
+from kong_mesh_cp.core.discovery.snapshots import Snapshot
+from kong_mesh_cp.core.xds.names import CLUSTER, LISTENER, SECRET
+from support.suites.patience import HANG_SECONDS
+
+ADS = {
+    "name": "ads",
+    "type": "STATIC",
+    "typed_extension_protocol_options": {
+        "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+            "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+            "explicit_http_config": {"http2_protocol_options": {}},
+        }
+    },
+}
+
+
+def complaint(binary: Path, folder: Path, snapshot: Snapshot) -> str:
+    """What it does not take of the clusters, listeners and secrets of `snapshot`; "" if it takes all."""
+    bootstrap = {
+        "node": {"id": "shop.web-1", "cluster": "web"},
+        "dynamic_resources": {
+            "ads_config": {
+                "api_type": "GRPC",
+                "transport_api_version": "V3",
+                "grpc_services": [{"envoy_grpc": {"cluster_name": "ads"}}],
+            }
+        },
+        "static_resources": {
+            "clusters": [ADS, *_of(snapshot, CLUSTER)],
+            "listeners": _of(snapshot, LISTENER),
+            "secrets": _of(snapshot, SECRET),
+        },
+    }
+    file = folder / "envoy.json"
+    file.write_text(json.dumps(bootstrap))
+    quietly = ("--mode", "validate", "--disable-hot-restart", "--concurrency", "1")
+    command = [str(binary), *quietly, "-c", str(file)]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=HANG_SECONDS, check=False)
+    return "" if ran.returncode == 0 else ran.stderr + ran.stdout
+
+
+def _of(snapshot: Snapshot, url: str) -> list[dict[str, Any]]:
+    found = snapshot.by_type.get(url)
+    return [] if found is None else [_shown(each.packed) for each in found.resources.values()]
+
+
+def _shown(packed: bytes) -> dict[str, Any]:
+    shown: dict[str, Any] = MessageToDict(AnyMessage.FromString(packed))
+    shown.pop("@type")
+    return shown
