@@ -62,8 +62,12 @@ def _answers_alone(web: Proxy, name: str) -> bool:
 
 def test_traffic_goes_to_the_other_endpoint_when_one_is_deleted(tmp_path: Path) -> None:
     with staged(tmp_path) as stage:
-        web, first = stage.pair()
+        first = stage.proxy("backend-1", "backend")
+        stage.put(first.path, first.resource)
+        stage.start(first, registers=False)
         second = stage.start(stage.proxy("backend-2", "backend"))
+        web = stage.start(stage.proxy("web-1", "web", to=("backend",)))
+        eventually("it answers", lambda: answers(web.outbound("backend")))
         load = Load(web.outbound("backend"))
         with load.running():
             eventually("both serve", lambda: load.answered_by == {first.name, second.name})

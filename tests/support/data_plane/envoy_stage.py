@@ -237,7 +237,7 @@ def is_configured(proxy: Proxy) -> bool:
     if envoy.stat("listener_manager.workers_started") != 1:
         return False
     listening = envoy.admin("/listeners?format=json").json.get("listener_statuses", [])
-    ports = {each["local_address"]["socket_address"]["port_value"] for each in listening}  # type: ignore[attr-defined,index]
+    ports = {each["local_address"]["socket_address"]["port_value"] for each in listening}  # type: ignore[attr-defined]
     wanted = {INBOUND, *(OUTBOUND + number for number in range(len(proxy.to)))}
     return wanted <= ports
 
@@ -251,7 +251,9 @@ def answers(place: Place, status: int = 200) -> bool:
 
 
 @contextlib.contextmanager
-def staged(folder: Path, environment: Mapping[str, str] | None = None) -> Iterator[Stage]:
+def staged(
+    folder: Path, environment: Mapping[str, str] | None = None, *flags: str
+) -> Iterator[Stage]:
     """A control plane with its default mesh. Everything started at it ends with it."""
     envoy_binary()
     port = free_port()
@@ -261,7 +263,7 @@ def staged(folder: Path, environment: Mapping[str, str] | None = None) -> Iterat
         **(environment or {}),
     }
     with (
-        Daemon(folder / "daemon", environment=settings) as daemon,
+        Daemon(folder / "daemon", *flags, environment=settings) as daemon,
         contextlib.ExitStack() as things,
     ):
         daemon.start()
