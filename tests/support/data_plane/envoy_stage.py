@@ -130,21 +130,27 @@ class Stage:
             document["mtls"] = {"enabledBackend": "ca-1", "backends": [backend], **mtls}
         self.put(f"/meshes/{name}", document)
 
-    def permit(self, action: str = "Allow", service: str | None = None) -> None:
-        """Allow, or deny, calls of everybody or of one service."""
+    def permit(
+        self, action: str = "Allow", service: str | None = None, *, about: str | None = None
+    ) -> None:
+        """Allow, or deny, calls of everybody or of one service; to all, or about one of them."""
+        to: dict[str, object] = {"kind": "Mesh"}
+        if about is not None:
+            to = {"kind": "MeshSubset", "tags": {"kuma.io/service": about}}
+        name = f"permission-{about}" if about is not None else "permission"
         who: dict[str, object] = {"kind": "Mesh"}
         if service is not None:
             who = {"kind": "MeshSubset", "tags": {"kuma.io/service": service}}
         spec = {
-            "targetRef": {"kind": "Mesh"},
+            "targetRef": to,
             "from": [{"targetRef": who, "default": {"action": action}}],
         }
         self.put(
-            "/meshes/default/meshtrafficpermissions/permission",
+            f"/meshes/default/meshtrafficpermissions/{name}",
             {
                 "type": "MeshTrafficPermission",
                 "mesh": "default",
-                "name": "permission",
+                "name": name,
                 "spec": spec,
             },
         )
