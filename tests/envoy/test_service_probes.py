@@ -21,7 +21,7 @@ def _state(stage: Stage, proxy: Proxy) -> object:
 
 def test_an_inbound_is_ready_while_its_application_answers(tmp_path: Path) -> None:
     with staged(tmp_path, QUICKLY) as stage:
-        probed = {"serviceProbe": {"tcp": {}}}
+        probed: dict[str, object] = {"serviceProbe": {"tcp": {}}}
         backend = stage.proxy("backend-1", "backend", inbound_members=probed)
         stage.start(backend, serves=False)
         web = stage.start(stage.proxy("web-1", "web", to=("backend",)))
