@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from support.daemons.daemon import eventually
-from support.data_plane.applications import application, ask
+from support.data_plane.applications import application
 from support.data_plane.envoy_stage import Proxy, Stage, answers, staged
 
 pytestmark = pytest.mark.system
@@ -34,5 +34,5 @@ def test_an_inbound_is_ready_while_its_application_answers(tmp_path: Path) -> No
         eventually("it is not ready any more", lambda: _state(stage, backend) == "NotReady")
         eventually(
             "clients have no endpoint",
-            lambda: ask(web.outbound("backend")).body == b"no healthy upstream",
+            lambda: backend.address.encode() not in web.envoy.admin("/clusters").body,
         )
