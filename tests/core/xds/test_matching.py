@@ -43,7 +43,6 @@ def test_without_a_policy_nothing_is_said() -> None:
     found = matched()
     assert (found.inbound(FIRST).rules, found.inbound(FIRST).selected) == (None, False)
     assert (found.service("pay").conf, found.service("pay").selected) == (None, False)
-    assert found.whole_proxy() is None
 
 
 def test_a_service_has_what_is_said_of_it_else_what_is_said_of_all() -> None:
