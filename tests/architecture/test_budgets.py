@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 MODULE_LINES_MAX = 400
 FUNCTION_LINES_MAX = 70
-BROAD_EXCEPTS_MAX = 2
+BROAD_EXCEPTS_MAX = 3  # around one handler, one handshake, one proxy's configuration
 NAMELESS = {"manager", "helper", "helpers", "utils", "util", "common", "misc"}
 PRODUCT = sorted((ROOT / "daemon").rglob("*.py"))
 EVERYTHING = [*PRODUCT, *sorted((ROOT / "tests").rglob("*.py"))]

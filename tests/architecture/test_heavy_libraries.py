@@ -21,6 +21,9 @@ IMPORTERS = {
     "watchfiles": {"kong_mesh_cp/shell/license_file/watch.py"},
     "httptools": {"kong_mesh_cp/shell/http/h1/parsing.py"},
     "google.protobuf": {
+        "kong_mesh_cp/core/xds/envoy/as_json.py",
+        "kong_mesh_cp/core/xds/envoy/envoy_messages.py",
+        "kong_mesh_cp/core/xds/envoy/kafka.py",
         "kong_mesh_cp/shell/dp_server/discovery_messages.py",
         "kong_mesh_cp/shell/dp_server/health_messages.py",
     },

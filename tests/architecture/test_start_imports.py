@@ -60,6 +60,7 @@ def test_an_idle_control_plane_has_imported_only_the_kinds_that_it_looks_after()
         "dataplane",
         "insights",
         "mesh",
+        "mesh_rules",
         "secret",
         "services",
         "services.external_service",

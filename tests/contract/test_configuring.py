@@ -28,7 +28,7 @@ class Made:
     """A `Configuration`."""
 
     snapshot: Snapshot
-    complaints: tuple[Any, ...] = ()
+    left_out: tuple[Any, ...] = ()
     services: Collection[str] = ()
 
 

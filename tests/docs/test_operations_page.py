@@ -155,8 +155,9 @@ def test_every_code_of_the_page_is_one_of_the_program() -> None:
     codes -= NO_CODES
     assert len(codes) > 30
     for code in codes:
-        # Codes of licenses are made from a fault or a warning, and from its end.
-        stem = code.removeprefix("license-").removesuffix("-cleared")
+        # Codes of licenses are made from a fault or a warning, and from its end; those of
+        # bootstraps from a reason.
+        stem = code.removeprefix("license-").removeprefix("bootstrap-").removesuffix("-cleared")
         assert re.search(rf"""["'](?:{code}|{stem})["':]""", program), code
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from support.daemons.daemon import eventually
-from support.data_plane.applications import application, ask
+from support.data_plane.applications import application
 from support.data_plane.envoy_stage import Proxy, Stage, answers, staged
 
 pytestmark = pytest.mark.system
@@ -21,7 +21,7 @@ def _state(stage: Stage, proxy: Proxy) -> object:
 
 def test_an_inbound_is_ready_while_its_application_answers(tmp_path: Path) -> None:
     with staged(tmp_path, QUICKLY) as stage:
-        probed = {"serviceProbe": {"tcp": {}}}
+        probed: dict[str, object] = {"serviceProbe": {"tcp": {}}}
         backend = stage.proxy("backend-1", "backend", inbound_members=probed)
         stage.start(backend, serves=False)
         web = stage.start(stage.proxy("web-1", "web", to=("backend",)))
@@ -34,5 +34,5 @@ def test_an_inbound_is_ready_while_its_application_answers(tmp_path: Path) -> No
         eventually("it is not ready any more", lambda: _state(stage, backend) == "NotReady")
         eventually(
             "clients have no endpoint",
-            lambda: ask(web.outbound("backend")).body == b"no healthy upstream",
+            lambda: backend.address.encode() not in web.envoy.admin("/clusters").body,
         )

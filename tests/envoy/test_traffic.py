@@ -10,7 +10,7 @@ import pytest
 
 from support.daemons.daemon import eventually
 from support.data_plane.applications import Load, ask
-from support.data_plane.envoy_stage import Stage, answers, staged
+from support.data_plane.envoy_stage import Proxy, answers, staged
 from support.data_plane.ways import WAYS
 
 pytestmark = pytest.mark.system
@@ -55,22 +55,26 @@ def test_the_api_shows_what_envoy_has_and_counts(tmp_path: Path) -> None:
         assert b"backend::" in clusters.body
 
 
-def _answers_alone(stage: Stage, web: object, name: str) -> bool:
-    del stage
-    return {ask(web.outbound("backend")).json["application"] for _ in range(ATTEMPTS)} == {name}  # type: ignore[attr-defined]
+def _answers_alone(web: Proxy, name: str) -> bool:
+    place = web.outbound("backend")
+    return {ask(place).json["application"] for _ in range(ATTEMPTS)} == {name}
 
 
 def test_traffic_goes_to_the_other_endpoint_when_one_is_deleted(tmp_path: Path) -> None:
     with staged(tmp_path) as stage:
-        web, first = stage.pair()
+        first = stage.proxy("backend-1", "backend")
+        stage.put(first.path, first.resource)
+        stage.start(first, registers=False)
         second = stage.start(stage.proxy("backend-2", "backend"))
+        web = stage.start(stage.proxy("web-1", "web", to=("backend",)))
+        eventually("it answers", lambda: answers(web.outbound("backend")))
         load = Load(web.outbound("backend"))
         with load.running():
             eventually("both serve", lambda: load.answered_by == {first.name, second.name})
 
             stage.delete(first.path)
 
-            eventually("the other serves alone", lambda: _answers_alone(stage, web, second.name))
+            eventually("the other serves alone", lambda: _answers_alone(web, second.name))
             load.wait_for_more()
         assert load.failures == []
 

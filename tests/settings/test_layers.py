@@ -106,7 +106,6 @@ VALUES: Mapping[str, st.SearchStrategy[object]] = {
     "proxy.gateway.globalDownstreamMaxConnections": st.integers(0, 100_000),
     "runtime.universal.dataplaneCleanupAge": TIMES,
     "runtime.universal.vipRefreshInterval": TIMES,
-    "xdsServer.dataplaneConfigurationRefreshInterval": TIMES,
     "xdsServer.dataplaneDeregistrationDelay": TIMES,
     "xdsServer.dataplaneStatusFlushInterval": TIMES,
     "xdsServer.delta": BOOLEANS,

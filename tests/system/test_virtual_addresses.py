@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from kong_mesh_cp.core.meshes.virtual_addresses import config_name, parse
+from kong_mesh_cp.shell.store.postgres.address import PostgresAddress
 from support.daemons.daemon import Daemon, eventually
-from support.daemons.postgres import PostgresAddress, PostgresServer
+from support.daemons.postgres import PostgresServer
 from support.daemons.postgres_daemons import two_daemons
 
 pytestmark = pytest.mark.system

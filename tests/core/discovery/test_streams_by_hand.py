@@ -6,7 +6,7 @@ import pytest
 
 from kong_mesh_cp.core.discovery.delta import DeltaStream
 from kong_mesh_cp.core.discovery.exchanges import Request, Response
-from kong_mesh_cp.core.discovery.snapshots import Resource, Snapshot, missing_names
+from kong_mesh_cp.core.discovery.snapshots import Resource, Snapshot
 from kong_mesh_cp.core.discovery.sotw import SotwStream
 from kong_mesh_cp.core.discovery.type_order import CLUSTERS, ENDPOINTS, LISTENERS
 
@@ -146,9 +146,3 @@ def test_a_type_that_does_not_exist_is_not_answered(stream: SotwStream | DeltaSt
 
     assert stream.request(Request(type_url="made-up", names=("*",), subscribe=("*",))) == ()
     assert stream.counts == {}
-
-
-def test_names_that_are_referred_to_and_missing_are_told() -> None:
-    assert missing_names(snapshot(a="1"), {ENDPOINTS: ["c", "a", "b"], CLUSTERS: ["a"]}) == {
-        ENDPOINTS: ("b", "c")
-    }

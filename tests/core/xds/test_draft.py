@@ -6,7 +6,7 @@ import pytest
 
 from kong_mesh_cp.core.xds.draft import Draft
 from kong_mesh_cp.core.xds.envoy.clusters import ClusterDraft
-from kong_mesh_cp.core.xds.envoy.messages import Message
+from kong_mesh_cp.core.xds.envoy.envoy_messages import Message
 from kong_mesh_cp.core.xds.names import CLUSTER
 from kong_mesh_cp.core.xds.parts import Parts
 from kong_mesh_cp.core.xds.shown import as_json

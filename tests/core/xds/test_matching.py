@@ -10,7 +10,8 @@ from kong_mesh_cp.core.policy.rules.mesh_resources import proxy_of
 from kong_mesh_cp.core.policy.rules.proxies import Listener
 from kong_mesh_cp.core.xds.matching import Matched, MatchedType, TypedConf
 from kong_mesh_cp.core.xds.parts import Parts
-from support.specs.sidecars import Json, inbound, policy, to_mesh, to_service, view_of, web
+from support.specs.sidecars import inbound, policy, to_mesh, to_service, web
+from support.specs.transparent_proxies import Json, view_of
 
 TIMEOUT = "MeshTimeout"
 FIRST, SECOND = Listener("10.0.0.1", 8080), Listener("10.0.0.1", 8081)
@@ -42,7 +43,6 @@ def test_without_a_policy_nothing_is_said() -> None:
     found = matched()
     assert (found.inbound(FIRST).rules, found.inbound(FIRST).selected) == (None, False)
     assert (found.service("pay").conf, found.service("pay").selected) == (None, False)
-    assert found.whole_proxy() is None
 
 
 def test_a_service_has_what_is_said_of_it_else_what_is_said_of_all() -> None:
@@ -71,7 +71,7 @@ def test_an_inbound_has_what_is_said_of_it() -> None:
 
 
 def test_from_is_read_as_rules_where_a_type_has_both() -> None:
-    found = matched(policy(TIMEOUT, **{"from": to_mesh(**waits("4s"))}))
+    found = matched(policy(TIMEOUT, from_=to_mesh(**waits("4s"))))
     assert seconds(found.inbound(SECOND).rules) == 4
 
 

@@ -43,7 +43,6 @@ def test_what_it_says_is_read() -> None:
         features=frozenset({"feature-a", "feature-b"}),
         workdir="/tmp/kuma-dp",
         access_log_socket="/tmp/log.sock",
-        metrics_socket="/tmp/metrics.sock",
         system_ca_path="/etc/ssl/ca.pem",
         resource="type: Dataplane",
         proxy_type="ingress",

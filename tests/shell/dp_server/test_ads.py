@@ -17,8 +17,9 @@ from google.protobuf.struct_pb2 import Struct
 
 from kong_mesh_cp.core.discovery.snapshots import Resource, Snapshot
 from kong_mesh_cp.core.discovery.type_order import CLUSTERS
-from kong_mesh_cp.shell.dp_server.ads import STATE_OF_THE_WORLD, ads_methods
+from kong_mesh_cp.shell.dp_server.ads import ads_methods
 from kong_mesh_cp.shell.dp_server.discovery_messages import DeltaCodec, SotwCodec
+from kong_mesh_cp.shell.dp_server.methods import STATE_OF_THE_WORLD
 from support.daemons.tls_peers import pair
 from support.data_plane.proxy_streams import Plane, node, open_plane, token
 from support.fakes.attending import sidecar, stored

@@ -18,6 +18,7 @@ import pytest
 import trio
 
 from kong_mesh_cp.core.identity import ca
+from kong_mesh_cp.core.identity.access import View
 from kong_mesh_cp.core.identity.users import ADMIN
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.shell.envoy_admin import calls
@@ -27,7 +28,6 @@ from kong_mesh_cp.usecases.inspection.envoy_admin import (
     AdminCallError,
     EnvoyAdmin,
     Question,
-    View,
 )
 from kong_mesh_cp.usecases.ports.resource_store import Put
 from kong_mesh_cp.usecases.resources.resource_refusals import Fault, ResourceRefusedError
@@ -84,7 +84,7 @@ async def listener(
         secured = trio.SSLStream(stream, context, server_side=True)
         try:
             await secured.do_handshake()
-            asked.append(await secured.receive_some(4096))
+            asked.append(bytes(await secured.receive_some(4096)))
             await answer(secured, asked[-1])
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             pass

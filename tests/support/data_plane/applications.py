@@ -38,6 +38,7 @@ def application(name: str, place: Place) -> Iterator[None]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # head and body are two writes
 
         def do_GET(self) -> None:
             headers = {key.lower(): value for key, value in self.headers.items()}

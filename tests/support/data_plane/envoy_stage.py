@@ -130,21 +130,27 @@ class Stage:
             document["mtls"] = {"enabledBackend": "ca-1", "backends": [backend], **mtls}
         self.put(f"/meshes/{name}", document)
 
-    def permit(self, action: str = "Allow", service: str | None = None) -> None:
-        """Allow, or deny, calls of everybody or of one service."""
+    def permit(
+        self, action: str = "Allow", service: str | None = None, *, about: str | None = None
+    ) -> None:
+        """Allow, or deny, calls of everybody or of one service; to all, or about one of them."""
+        to: dict[str, object] = {"kind": "Mesh"}
+        if about is not None:
+            to = {"kind": "MeshSubset", "tags": {"kuma.io/service": about}}
+        name = f"permission-{about}" if about is not None else "permission"
         who: dict[str, object] = {"kind": "Mesh"}
         if service is not None:
             who = {"kind": "MeshSubset", "tags": {"kuma.io/service": service}}
         spec = {
-            "targetRef": {"kind": "Mesh"},
+            "targetRef": to,
             "from": [{"targetRef": who, "default": {"action": action}}],
         }
         self.put(
-            "/meshes/default/meshtrafficpermissions/permission",
+            f"/meshes/default/meshtrafficpermissions/{name}",
             {
                 "type": "MeshTrafficPermission",
                 "mesh": "default",
-                "name": "permission",
+                "name": name,
                 "spec": spec,
             },
         )
@@ -237,7 +243,7 @@ def is_configured(proxy: Proxy) -> bool:
     if envoy.stat("listener_manager.workers_started") != 1:
         return False
     listening = envoy.admin("/listeners?format=json").json.get("listener_statuses", [])
-    ports = {each["local_address"]["socket_address"]["port_value"] for each in listening}  # type: ignore[attr-defined,index]
+    ports = {each["local_address"]["socket_address"]["port_value"] for each in listening}  # type: ignore[attr-defined]
     wanted = {INBOUND, *(OUTBOUND + number for number in range(len(proxy.to)))}
     return wanted <= ports
 
@@ -251,7 +257,9 @@ def answers(place: Place, status: int = 200) -> bool:
 
 
 @contextlib.contextmanager
-def staged(folder: Path, environment: Mapping[str, str] | None = None) -> Iterator[Stage]:
+def staged(
+    folder: Path, environment: Mapping[str, str] | None = None, *flags: str
+) -> Iterator[Stage]:
     """A control plane with its default mesh. Everything started at it ends with it."""
     envoy_binary()
     port = free_port()
@@ -261,7 +269,7 @@ def staged(folder: Path, environment: Mapping[str, str] | None = None) -> Iterat
         **(environment or {}),
     }
     with (
-        Daemon(folder / "daemon", environment=settings) as daemon,
+        Daemon(folder / "daemon", *flags, environment=settings) as daemon,
         contextlib.ExitStack() as things,
     ):
         daemon.start()

@@ -69,7 +69,9 @@ def instance(service: str, protocol: str = "", last: int = 2, **others: str) -> 
 
 
 def policy(type_name: str, name: str = "p", **spec: object) -> Json:
-    return {"type": type_name, "mesh": "m", "name": name, "spec": spec}
+    """`from_` stands for the member `from`."""
+    members = {member.rstrip("_"): value for member, value in spec.items()}
+    return {"type": type_name, "mesh": "m", "name": name, "spec": members}
 
 
 def to_mesh(**default: object) -> list[Json]:

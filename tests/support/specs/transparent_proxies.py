@@ -8,7 +8,7 @@ from typing import Any
 from google.protobuf import any_pb2, json_format
 
 from kong_mesh_cp.core.xds import names
-from kong_mesh_cp.core.xds.envoy import messages
+from kong_mesh_cp.core.xds.envoy import envoy_messages
 from kong_mesh_cp.core.xds.generate import Generated, generate
 from kong_mesh_cp.core.xds.node_metadata import ProxyMetadata
 from kong_mesh_cp.core.xds.parts import Parts
@@ -19,9 +19,9 @@ Json = dict[str, Any]
 
 REDIRECTED: Mapping[str, object] = {"redirectPortInbound": 15006, "redirectPortOutbound": 15001}
 MESSAGES = {
-    names.CLUSTER: messages.Cluster,
-    names.ENDPOINT: messages.ClusterLoadAssignment,
-    names.LISTENER: messages.Listener,
+    names.CLUSTER: envoy_messages.Cluster,
+    names.ENDPOINT: envoy_messages.ClusterLoadAssignment,
+    names.LISTENER: envoy_messages.Listener,
 }
 
 

@@ -13,7 +13,7 @@ CONFIG = "/meshes/m/dataplanes/a/_config"
 SHADOW = {"kuma.io/effect": "shadow"}
 
 
-async def populated(**mesh: object) -> Routes:
+async def populated(**mesh: Any) -> Routes:
     routes = Routes()
     await routes.api.put("Mesh", "m", skipCreatingInitialPolicies=["*"], **mesh)
     await routes.api.put("Dataplane", "a", mesh="m", networking=networking())

@@ -67,17 +67,3 @@ class Snapshot:
 
     def of_type(self, type_url: str) -> TypeResources:
         return self.by_type.get(type_url, NO_RESOURCES)
-
-
-def missing_names(
-    snapshot: Snapshot, referred: Mapping[str, Iterable[str]]
-) -> Mapping[str, tuple[str, ...]]:
-    """The names by type URL that something refers to (`referred`) and the snapshot lacks, sorted.
-
-    A client would wait for them for ever. Empty: the snapshot is consistent.
-    """
-    found = {
-        url: tuple(sorted(set(names) - snapshot.of_type(url).resources.keys()))
-        for url, names in referred.items()
-    }
-    return {url: names for url, names in found.items() if names}

@@ -9,7 +9,7 @@ from kong_mesh_cp.core.discovery.snapshots import Resource, Snapshot
 from kong_mesh_cp.core.policy.confs import UnreadableConfError
 from kong_mesh_cp.core.policy.rules.subsets import TooManySubsetsError
 from kong_mesh_cp.core.xds.assignments import EndpointSource, assignment
-from kong_mesh_cp.core.xds.envoy.messages import Message
+from kong_mesh_cp.core.xds.envoy.envoy_messages import Message
 from kong_mesh_cp.core.xds.names import ENDPOINT
 from kong_mesh_cp.core.xds.parts import Parts, resource
 from kong_mesh_cp.core.xds.unmakeable import UnmakeableError

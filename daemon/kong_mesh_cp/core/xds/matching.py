@@ -23,7 +23,7 @@ from kong_mesh_cp.core.policy.rules.matched import (
 from kong_mesh_cp.core.policy.rules.policy import HTTP_ROUTE, TRAITS, Conf, Policy
 from kong_mesh_cp.core.policy.rules.proxies import Listener, Proxy
 from kong_mesh_cp.core.policy.rules.resource_rules import rule_for_destination
-from kong_mesh_cp.core.policy.rules.subset_rules import SubsetRule, from_rules, proxy_rules
+from kong_mesh_cp.core.policy.rules.subset_rules import SubsetRule, from_rules
 from kong_mesh_cp.core.policy.rules.subsets import Subset, TooManySubsetsError, contains
 from kong_mesh_cp.core.resources.tags import SERVICE
 from kong_mesh_cp.core.xds.parts import Parts
@@ -119,14 +119,6 @@ class MatchedType:
         confs, _ = self._parts.made(key, lambda: (_inbound_confs(self.type, about), about))
         return confs
 
-    def whole_proxy(self) -> TypedConf | None:
-        """For types with one conf for a proxy. Raises: UnreadableConfError."""
-        if not self.policies:
-            return None
-        key = ("proxy", self.type, *map(id, self.policies))
-        conf, _ = self._parts.made(key, lambda: (self._proxy_conf(), self.policies))
-        return conf
-
     def service(self, service: str) -> DestinationConfs:
         """What holds for the instances of a service by its tag. Raises: UnreadableConfError."""
         if not self.policies:
@@ -180,10 +172,6 @@ class MatchedType:
             return _To(self.policies, to_rules(self.policies, self._view))
         except (TooManySubsetsError, UnresolvedTargetError) as error:
             return _To(self.policies, ToRules(), f"couldn't create To rules: {error}")
-
-    def _proxy_conf(self) -> TypedConf | None:
-        rules = proxy_rules(self.policies)
-        return TypedConf(self.type, rules[0].conf) if rules else None
 
     def _service_confs(self, service: str) -> DestinationConfs:
         rules = self._to.rules.services

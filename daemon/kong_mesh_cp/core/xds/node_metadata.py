@@ -29,7 +29,6 @@ class ProxyMetadata:
     features: frozenset[str] = frozenset()
     workdir: str = ""
     access_log_socket: str = ""
-    metrics_socket: str = ""
     metrics_cert_path: str = ""
     metrics_key_path: str = ""
     system_ca_path: str = ""
@@ -57,7 +56,6 @@ def read_metadata(metadata: Mapping[str, object]) -> ProxyMetadata:
         ),
         workdir=_text(metadata, "workdir"),
         access_log_socket=_text(metadata, "accessLogSocketPath"),
-        metrics_socket=_text(metadata, "metricsSocketPath"),
         metrics_cert_path=_text(metadata, "metricsCertPath"),
         metrics_key_path=_text(metadata, "metricsKeyPath"),
         system_ca_path=_text(metadata, "systemCaPath"),

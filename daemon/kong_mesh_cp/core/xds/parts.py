@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable
 from typing import TypeVar
 
 from kong_mesh_cp.core.discovery.snapshots import Resource
-from kong_mesh_cp.core.xds.envoy.messages import Message, packed_bytes
+from kong_mesh_cp.core.xds.envoy.envoy_messages import Message, packed_bytes
 
 T = TypeVar("T")
 

@@ -97,13 +97,6 @@ class ProxySettings:
 class XdsServerSettings:
     """How the configuration of proxies is kept up to date."""
 
-    dataplane_configuration_refresh_interval: timedelta = option(
-        forms.DURATION,
-        default=timedelta(seconds=1),
-        environment="KUMA_XDS_SERVER_DATAPLANE_CONFIGURATION_REFRESH_INTERVAL",
-        doc="How often it is looked for what changes with time alone: certificates that are due, "
-        "files that policies name. Changes of resources do not wait for it, as they do in Kuma.",
-    )
     full_pass_interval: timedelta = option(
         forms.DURATION,
         default=timedelta(minutes=5),

@@ -12,8 +12,8 @@ from google.protobuf.json_format import MessageToDict
 
 from kong_mesh_cp.core.policy.rules.subsets import Subset, Tag
 from kong_mesh_cp.core.xds.envoy import rbac
+from kong_mesh_cp.core.xds.envoy.envoy_messages import HttpConnectionManager, TcpProxy
 from kong_mesh_cp.core.xds.envoy.listeners import HTTP_MANAGER, TCP_PROXY, ChainDraft
-from kong_mesh_cp.core.xds.envoy.messages import HttpConnectionManager, TcpProxy
 
 ANYBODY = rbac.clients("shop", ())
 LISTENER = "inbound:10.0.0.1:80"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from kong_mesh_cp.core.xds.node_metadata import ProxyMetadata
@@ -93,7 +95,7 @@ def test_without_settings_only_the_machine_itself_is_internal() -> None:
     ],
 )
 def test_the_application_is_where_the_inbound_says_or_where_the_proxy_is(
-    members: dict[str, object], place: tuple[str, int]
+    members: dict[str, Any], place: tuple[str, int]
 ) -> None:
     found = told(web(inbound("web", 8080, **members)))
     cluster = found.clusters[f"localhost:{place[1]}"]

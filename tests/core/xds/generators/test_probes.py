@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from kong_mesh_cp.core.xds.node_metadata import ProxyMetadata
-from support.specs.sidecars import Json, inbound, told, web
+from support.specs.sidecars import inbound, told, web
+from support.specs.transparent_proxies import Json
 
 LISTENER = "probe:listener"
 
 
-def probed(*endpoints: Json, **networking: object) -> Json:
+def probed(*endpoints: Json, **networking: Any) -> Json:
     own = web(inbound("web", 8080, "http", servicePort=9000), **networking)
     return {**own, "probes": {"port": 9009, "endpoints": list(endpoints)}}
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from kong_mesh_cp.core.formats.addresses import is_ip
 from kong_mesh_cp.core.xds.envoy.endpoints import load_assignment
-from kong_mesh_cp.core.xds.envoy.messages import (
+from kong_mesh_cp.core.xds.envoy.envoy_messages import (
     Cluster,
     HttpProtocolOptions,
     Message,

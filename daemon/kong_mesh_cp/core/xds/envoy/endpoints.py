@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from kong_mesh_cp.core.resources.tags import SERVICE
-from kong_mesh_cp.core.xds.envoy.messages import ClusterLoadAssignment, Message, struct_of
+from kong_mesh_cp.core.xds.envoy.envoy_messages import ClusterLoadAssignment, Message, struct_of
 from kong_mesh_cp.core.xds.world import Endpoint
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from kong_mesh_cp.core.dataclass import dataclass
-from kong_mesh_cp.core.xds.envoy.messages import HttpConnectionManager, Message, TcpProxy
+from kong_mesh_cp.core.xds.envoy.envoy_messages import HttpConnectionManager, Message, TcpProxy
 from kong_mesh_cp.core.xds.names import metric_name
 
 TAGS_HEADER: Final = "x-kuma-tags"

@@ -9,7 +9,7 @@ from typing import Final
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
-from kong_mesh_cp.core.xds.envoy.messages import Message
+from kong_mesh_cp.core.xds.envoy.envoy_messages import Message
 from kong_mesh_cp.core.xds.names import metric_name
 
 KAFKA_BROKER: Final = "envoy.filters.network.kafka_broker"

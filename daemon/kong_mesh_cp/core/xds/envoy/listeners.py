@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from kong_mesh_cp.core.xds.envoy.messages import (
+from kong_mesh_cp.core.xds.envoy.envoy_messages import (
     FilterChain,
     Listener,
     Message,

@@ -11,8 +11,8 @@ from typing import Final
 from kong_mesh_cp.core.meshes.spiffe import service_id, tag_id
 from kong_mesh_cp.core.policy.rules.subsets import Subset, Tag
 from kong_mesh_cp.core.resources.tags import SERVICE
+from kong_mesh_cp.core.xds.envoy.envoy_messages import HttpRbac, Message, NetworkRbac, RbacRules
 from kong_mesh_cp.core.xds.envoy.listeners import ChainDraft
-from kong_mesh_cp.core.xds.envoy.messages import HttpRbac, Message, NetworkRbac, RbacRules
 from kong_mesh_cp.core.xds.names import metric_name
 
 NETWORK_RBAC: Final = "envoy.filters.network.rbac"

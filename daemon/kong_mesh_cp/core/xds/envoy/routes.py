@@ -19,7 +19,7 @@ from kong_mesh_cp.core.policy.spec_parts.http_filters import (
     UrlRewrite,
 )
 from kong_mesh_cp.core.schema.value_checks import decimal
-from kong_mesh_cp.core.xds.envoy.messages import Message, Route
+from kong_mesh_cp.core.xds.envoy.envoy_messages import Message, Route
 from kong_mesh_cp.core.xds.unmakeable import UnmakeableError
 
 _RESPONSE_CODES: Final = {

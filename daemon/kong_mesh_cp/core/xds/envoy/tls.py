@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from kong_mesh_cp.core.meshes.spiffe import mesh_prefix, service_id
-from kong_mesh_cp.core.xds.envoy.messages import (
+from kong_mesh_cp.core.xds.envoy.envoy_messages import (
     DownstreamTlsContext,
     Message,
     Secret,

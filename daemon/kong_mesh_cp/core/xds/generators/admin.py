@@ -12,9 +12,9 @@ from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats.durations import SECOND
 from kong_mesh_cp.core.xds.draft import Draft
 from kong_mesh_cp.core.xds.envoy.clusters import ClusterDraft
+from kong_mesh_cp.core.xds.envoy.envoy_messages import DownstreamTlsContext, Message
 from kong_mesh_cp.core.xds.envoy.http import LOOPBACK, HttpTerms, http_manager
 from kong_mesh_cp.core.xds.envoy.listeners import HTTP_MANAGER, ChainDraft, ListenerDraft
-from kong_mesh_cp.core.xds.envoy.messages import DownstreamTlsContext, Message
 from kong_mesh_cp.core.xds.names import ADMIN, CLUSTER, LISTENER, READINESS
 from kong_mesh_cp.core.xds.node_metadata import ADMIN_ADDRESSES
 from kong_mesh_cp.core.xds.proxy_view import AdminTls, ProxyView

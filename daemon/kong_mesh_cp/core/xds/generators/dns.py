@@ -12,8 +12,8 @@ from kong_mesh_cp.core.formats.durations import SECOND
 from kong_mesh_cp.core.meshes.virtual_outbounds import VirtualDestinations, v6_form
 from kong_mesh_cp.core.resources.kinds.dataplane import IpFamilyMode
 from kong_mesh_cp.core.xds.draft import Draft
+from kong_mesh_cp.core.xds.envoy.envoy_messages import DnsFilterConfig, Message, duration
 from kong_mesh_cp.core.xds.envoy.listeners import ListenerDraft
-from kong_mesh_cp.core.xds.envoy.messages import DnsFilterConfig, Message, duration
 from kong_mesh_cp.core.xds.names import DNS, LISTENER
 from kong_mesh_cp.core.xds.proxy_view import LOCALHOST, OutboundTarget, ProxyView
 

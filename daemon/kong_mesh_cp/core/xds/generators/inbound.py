@@ -17,6 +17,7 @@ from kong_mesh_cp.core.xds.draft import WRONG_INPUT, Draft
 from kong_mesh_cp.core.xds.effects import InboundFacts
 from kong_mesh_cp.core.xds.envoy import rbac
 from kong_mesh_cp.core.xds.envoy.clusters import ClusterDraft
+from kong_mesh_cp.core.xds.envoy.envoy_messages import GrpcStats, Message, duration
 from kong_mesh_cp.core.xds.envoy.http import TAGS_HEADER, HttpTerms, http_manager, tcp_proxy
 from kong_mesh_cp.core.xds.envoy.kafka import KAFKA_BROKER, kafka_broker
 from kong_mesh_cp.core.xds.envoy.listeners import (
@@ -25,11 +26,10 @@ from kong_mesh_cp.core.xds.envoy.listeners import (
     ChainDraft,
     ListenerDraft,
 )
-from kong_mesh_cp.core.xds.envoy.messages import GrpcStats, Message, duration
 from kong_mesh_cp.core.xds.envoy.tls import MESH_PROTOCOL, downstream_tls
 from kong_mesh_cp.core.xds.matching import InboundConfs, Matched
 from kong_mesh_cp.core.xds.names import CLUSTER, LISTENER, inbound_listener, local_cluster
-from kong_mesh_cp.core.xds.policies.catalogue import EFFECTS
+from kong_mesh_cp.core.xds.policies.effect_catalogue import EFFECTS
 from kong_mesh_cp.core.xds.policies.older_permissions import OlderPermission, older_permissions
 from kong_mesh_cp.core.xds.protocols import GRPC, HTTP_LIKE, KAFKA, protocol_of
 from kong_mesh_cp.core.xds.proxy_view import InboundPlace, ProxyView, place_of

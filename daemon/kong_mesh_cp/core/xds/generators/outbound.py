@@ -20,6 +20,7 @@ from kong_mesh_cp.core.xds.assignments import EndpointSource
 from kong_mesh_cp.core.xds.draft import WRONG_INPUT, Draft
 from kong_mesh_cp.core.xds.effects import OutboundFacts
 from kong_mesh_cp.core.xds.envoy.clusters import ClusterDraft
+from kong_mesh_cp.core.xds.envoy.envoy_messages import GrpcStats, Message
 from kong_mesh_cp.core.xds.envoy.http import HttpTerms, http_manager, tcp_proxy
 from kong_mesh_cp.core.xds.envoy.kafka import KAFKA_BROKER, kafka_broker
 from kong_mesh_cp.core.xds.envoy.listeners import (
@@ -29,7 +30,6 @@ from kong_mesh_cp.core.xds.envoy.listeners import (
     ListenerDraft,
     placed,
 )
-from kong_mesh_cp.core.xds.envoy.messages import GrpcStats, Message
 from kong_mesh_cp.core.xds.envoy.routes import route_messages
 from kong_mesh_cp.core.xds.envoy.tls import upstream_tls
 from kong_mesh_cp.core.xds.matching import DestinationConfs, Matched, TypedConf
@@ -40,7 +40,7 @@ from kong_mesh_cp.core.xds.names import (
     service_cluster,
 )
 from kong_mesh_cp.core.xds.parts import Parts, resource
-from kong_mesh_cp.core.xds.policies.catalogue import EFFECTS
+from kong_mesh_cp.core.xds.policies.effect_catalogue import EFFECTS
 from kong_mesh_cp.core.xds.protocols import GRPC, HTTP2, HTTP_LIKE, KAFKA, NOT_CARRIED
 from kong_mesh_cp.core.xds.proxy_view import OutboundTarget, ProxyView
 from kong_mesh_cp.core.xds.routing import (

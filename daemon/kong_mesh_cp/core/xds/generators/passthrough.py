@@ -12,9 +12,9 @@ from kong_mesh_cp.core.resources.kinds.dataplane import IpFamilyMode
 from kong_mesh_cp.core.xds import names
 from kong_mesh_cp.core.xds.draft import Draft
 from kong_mesh_cp.core.xds.envoy.clusters import ClusterDraft
+from kong_mesh_cp.core.xds.envoy.envoy_messages import Message
 from kong_mesh_cp.core.xds.envoy.http import tcp_proxy
 from kong_mesh_cp.core.xds.envoy.listeners import TCP_PROXY, ChainDraft, ListenerDraft
-from kong_mesh_cp.core.xds.envoy.messages import Message
 from kong_mesh_cp.core.xds.names import CLUSTER, LISTENER
 from kong_mesh_cp.core.xds.proxy_view import ProxyView
 

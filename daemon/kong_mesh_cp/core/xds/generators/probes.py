@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.xds.draft import Draft
+from kong_mesh_cp.core.xds.envoy.envoy_messages import Message
 from kong_mesh_cp.core.xds.envoy.http import LOOPBACK, HttpTerms, http_manager
 from kong_mesh_cp.core.xds.envoy.listeners import HTTP_MANAGER, ChainDraft, ListenerDraft
-from kong_mesh_cp.core.xds.envoy.messages import Message
 from kong_mesh_cp.core.xds.names import LISTENER, local_cluster
 from kong_mesh_cp.core.xds.proxy_view import ProxyView, place_of
 

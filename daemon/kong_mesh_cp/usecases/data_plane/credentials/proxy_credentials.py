@@ -17,7 +17,6 @@ from kong_mesh_cp.core.errors import StateError
 from kong_mesh_cp.core.insights.certificate_facts import CertificateFacts
 from kong_mesh_cp.core.lazy_import import lazy_import
 from kong_mesh_cp.core.resources.key import ResourceKey
-from kong_mesh_cp.core.resources.kinds.dataplane import Networking
 from kong_mesh_cp.usecases.data_plane.connected_proxy import ConnectedProxy
 from kong_mesh_cp.usecases.data_plane.credentials.admin_authority import AdminAuthority
 from kong_mesh_cp.usecases.data_plane.credentials.workload_certificates import (
@@ -75,7 +74,7 @@ class ProxyCredentials:
         if dataplane is None:
             return None
         key = _key(proxy)
-        addresses = _addresses(dataplane.spec.networking or Networking())
+        addresses = proxy_view.admin_addresses(dataplane.spec)
         admin = self._admin.get(key)
         certificate = self._certificates.preparation(key, dataplane.spec.tag_sets)
         if admin is not None and admin.addresses == addresses:
@@ -140,9 +139,3 @@ def facts_of(secrets: ProxySecrets | None) -> CertificateFacts | None:
 
 def _key(proxy: ConnectedProxy) -> ResourceKey:
     return ResourceKey(DATAPLANE, proxy.mesh, proxy.name)
-
-
-def _addresses(networking: Networking) -> tuple[str, ...]:
-    """Those at which the control plane may look for the admin listener."""
-    found = (networking.address, networking.advertised_address)
-    return tuple(dict.fromkeys(each for each in found if each))

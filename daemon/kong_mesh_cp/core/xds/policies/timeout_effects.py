@@ -12,8 +12,8 @@ from kong_mesh_cp.core.formats.durations import HOUR, MINUTE, SECOND
 from kong_mesh_cp.core.policy.kinds.mesh_timeout import Conf, Http
 from kong_mesh_cp.core.xds.effects import Effect, InboundFacts, OutboundFacts
 from kong_mesh_cp.core.xds.envoy.clusters import ClusterDraft
+from kong_mesh_cp.core.xds.envoy.envoy_messages import Message, duration
 from kong_mesh_cp.core.xds.envoy.listeners import ListenerDraft
-from kong_mesh_cp.core.xds.envoy.messages import Message, duration
 from kong_mesh_cp.core.xds.matching import DestinationConfs, InboundConfs, TypedConf
 from kong_mesh_cp.core.xds.protocols import HTTP, HTTP2, HTTP_LIKE
 

@@ -18,8 +18,7 @@ from kong_mesh_cp.core.policy.kinds.mesh_retry import (
     RateLimitedBackOff,
 )
 from kong_mesh_cp.core.xds.effects import Effect, OutboundFacts
-from kong_mesh_cp.core.xds.envoy.listeners import ListenerDraft
-from kong_mesh_cp.core.xds.envoy.messages import (
+from kong_mesh_cp.core.xds.envoy.envoy_messages import (
     Message,
     OmitHostMetadata,
     PreviousHosts,
@@ -29,6 +28,7 @@ from kong_mesh_cp.core.xds.envoy.messages import (
     packed,
     struct_of,
 )
+from kong_mesh_cp.core.xds.envoy.listeners import ListenerDraft
 from kong_mesh_cp.core.xds.envoy.routes import header_matcher
 from kong_mesh_cp.core.xds.matching import DestinationConfs, TypedConf
 from kong_mesh_cp.core.xds.protocols import GRPC, HTTP, TCP

@@ -53,7 +53,7 @@ def test_an_inbound_without_a_policy_has_the_defaults() -> None:
 
 
 @pytest.mark.parametrize("members", [{"from": to_mesh(**ALL)}, {"rules": [{"default": ALL}]}])
-def test_an_inbound_waits_as_its_policy_says(members: dict[str, object]) -> None:
+def test_an_inbound_waits_as_its_policy_says(members: dict[str, Any]) -> None:
     found = told(web(), policy("MeshTimeout", targetRef={"kind": "Mesh"}, **members))
     (route,) = found.routes(INBOUND)
     assert (route["route"]["timeout"], route["route"]["idleTimeout"]) == ("3s", "4s")
@@ -76,7 +76,7 @@ def test_idle_connections_are_closed_by_the_cluster_alone() -> None:
 def test_what_speaks_no_http_has_an_idle_time_in_its_listener() -> None:
     own = inbound("web", 8080, "tcp")
     assert told(web(own)).filter(INBOUND)["idleTimeout"] == "3600s"
-    limits = policy("MeshTimeout", **{"from": to_mesh(**ALL)}, to=to_mesh(**ALL))
+    limits = policy("MeshTimeout", from_=to_mesh(**ALL), to=to_mesh(**ALL))
     found = told(web(own, to=(outbound(10001, "pay"),)), instance("pay", "tcp"), limits)
     assert found.filter(INBOUND)["idleTimeout"] == "2s"
     assert found.filter(OUTBOUND)["idleTimeout"] == "2s"

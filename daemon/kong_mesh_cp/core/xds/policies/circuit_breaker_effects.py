@@ -20,7 +20,7 @@ from kong_mesh_cp.core.policy.kinds.mesh_circuit_breaker import (
 from kong_mesh_cp.core.schema.value_checks import decimal
 from kong_mesh_cp.core.xds.effects import Effect, InboundFacts, OutboundFacts
 from kong_mesh_cp.core.xds.envoy.clusters import ClusterDraft
-from kong_mesh_cp.core.xds.envoy.messages import Message, duration
+from kong_mesh_cp.core.xds.envoy.envoy_messages import Message, duration
 from kong_mesh_cp.core.xds.matching import DestinationConfs, InboundConfs, TypedConf
 from kong_mesh_cp.core.xds.unmakeable import UnmakeableError
 

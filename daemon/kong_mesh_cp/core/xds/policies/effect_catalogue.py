@@ -9,15 +9,15 @@ from typing import Final
 
 from kong_mesh_cp.core.xds.effects import Effect
 from kong_mesh_cp.core.xds.policies import (
-    mesh_circuit_breaker,
-    mesh_retry,
-    mesh_timeout,
-    mesh_traffic_permission,
+    circuit_breaker_effects,
+    retry_effects,
+    timeout_effects,
+    traffic_permission_effects,
 )
 
 EFFECTS: Final[tuple[Effect, ...]] = (
-    mesh_timeout.EFFECT,
-    mesh_traffic_permission.EFFECT,
-    mesh_circuit_breaker.EFFECT,
-    mesh_retry.EFFECT,
+    timeout_effects.EFFECT,
+    traffic_permission_effects.EFFECT,
+    circuit_breaker_effects.EFFECT,
+    retry_effects.EFFECT,
 )

@@ -51,7 +51,7 @@ def test_limits_are_one_threshold_that_says_what_is_left() -> None:
         {"rules": [{"default": {"connectionLimits": LIMITS}}]},
     ],
 )
-def test_the_application_is_spared_likewise(members: dict[str, object]) -> None:
+def test_the_application_is_spared_likewise(members: dict[str, Any]) -> None:
     breaker = policy("MeshCircuitBreaker", targetRef={"kind": "Mesh"}, **members)
     found = told(web(inbound("web", 8080), to=(outbound(10001, "pay"),)), breaker)
     assert found.clusters["localhost:8080"]["circuitBreakers"]["thresholds"][0]["maxRequests"] == 5

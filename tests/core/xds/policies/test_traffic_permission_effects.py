@@ -11,12 +11,12 @@ from google.protobuf.json_format import MessageToDict
 
 from kong_mesh_cp.core.policy.rules.subsets import Subset, Tag
 from kong_mesh_cp.core.xds.effects import InboundFacts
+from kong_mesh_cp.core.xds.envoy.envoy_messages import TcpProxy
 from kong_mesh_cp.core.xds.envoy.listeners import TCP_PROXY, ChainDraft, ListenerDraft
-from kong_mesh_cp.core.xds.envoy.messages import TcpProxy
 from kong_mesh_cp.core.xds.envoy.rbac import NETWORK_RBAC
 from kong_mesh_cp.core.xds.envoy.tls import downstream_tls
 from kong_mesh_cp.core.xds.matching import ClientConf, InboundConfs, TypedConf
-from kong_mesh_cp.core.xds.policies.mesh_traffic_permission import EFFECT
+from kong_mesh_cp.core.xds.policies.traffic_permission_effects import EFFECT
 
 WEB: Subset = (Tag("kuma.io/service", "web"),)
 OTHERS: Subset = (Tag("kuma.io/service", "web", negated=True),)
