@@ -21,7 +21,8 @@ from kong_mesh_cp.core.errors import (
 )
 from kong_mesh_cp.settings.model import rows
 from kong_mesh_cp.shell.store.postgres.address import SCHEMA
-from support.daemons.daemon import Daemon, eventually, running
+from support.daemons.daemon import Daemon, eventually, free_port, running
+from support.data_plane.ads_clients import AdsProxy, token
 from support.staging import operations_page
 from support.staging.console_page import put_daemon_command, run
 
@@ -36,10 +37,15 @@ NO_CODES = {"kong-mesh", "kong-mesh-cp", "check-restart", "reset-clock", "time-s
 
 @pytest.fixture(scope="module")
 def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
-    with running(tmp_path_factory.mktemp("d")) as daemon:
+    """One that a process and a proxy have come to: some metrics begin with the first."""
+    port = free_port()
+    environment = {"KUMA_DP_SERVER_PORT": str(port)}
+    with running(tmp_path_factory.mktemp("d"), environment=environment) as daemon:
         with daemon.seat("backend-1") as seat:
             assert seat.admitted
-        yield daemon
+        with AdsProxy(port, "backend-2", token(daemon)) as proxy:
+            assert proxy.joined
+            yield daemon
 
 
 @cache
@@ -58,7 +64,8 @@ def test_every_metric_of_the_page_is_exposed(daemon: Daemon) -> None:
     exposed = set(
         re.findall(r"^# TYPE (\S+) ", daemon.diagnostics("/metrics").body.decode(), re.MULTILINE)
     )
-    named = set(re.findall(r"\bkong_mesh_[a-z_]+", PAGE))
+    buckets = re.compile("_bucket$")  # of a histogram, whose type has no such ending
+    named = {buckets.sub("", name) for name in re.findall(r"\bkong_mesh_[a-z_]+", PAGE)}
     assert named - exposed - {SCHEMA} == set()
     assert exposed - named == set(), "a metric without a line in the page"
 
@@ -148,8 +155,9 @@ def test_every_code_of_the_page_is_one_of_the_program() -> None:
     codes -= NO_CODES
     assert len(codes) > 30
     for code in codes:
-        # Codes of licenses are made from a fault or a warning, and from its end.
-        stem = code.removeprefix("license-").removesuffix("-cleared")
+        # Codes of licenses are made from a fault or a warning, and from its end; those of
+        # bootstraps from a reason.
+        stem = code.removeprefix("license-").removeprefix("bootstrap-").removesuffix("-cleared")
         assert re.search(rf"""["'](?:{code}|{stem})["':]""", program), code
 
 

@@ -54,6 +54,7 @@ def test_every_setting_that_is_a_list_is_known_here() -> None:
         "apiServer.authn.tokens.validator.publicKeys",
         "dpServer.authn.dpProxy.dpToken.validator.publicKeys",
         "dpServer.authn.zoneProxy.zoneToken.validator.publicKeys",
+        "ipam.knownInternalCIDRs",
     }
 
 

@@ -102,6 +102,7 @@ EVERY_VARIABLE = {
     "KUMA_GENERAL_TLS_MIN_VERSION": "TLSv1_2",
     "KUMA_GENERAL_TLS_MAX_VERSION": "TLSv1_3",
     "KUMA_GENERAL_TLS_CIPHER_SUITES": "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
+    "KUMA_IPAM_KNOWN_INTERNAL_CIDRS": "10.1.0.0/16,fd00:1::/64",
     "KUMA_METRICS_DATAPLANE_IDLE_TIMEOUT": "1m",
     "KUMA_METRICS_DATAPLANE_SUBSCRIPTION_LIMIT": "3",
     "KUMA_METRICS_MESH_FULL_RESYNC_INTERVAL": "30s",
@@ -233,8 +234,9 @@ def test_every_variable_reaches_its_setting() -> None:
         if row.path in GRANTS:
             assert value_at(settings, row.attributes) == ("somebody",)
     proxies = settings.dp_server
-    assert (proxies.interface, proxies.port) == ("::", 5778)
+    assert (proxies.interface, proxies.port) == ("127.0.0.1", 5778)
     assert (proxies.authn.dp_proxy.type, proxies.authn.zone_proxy.type) == ("none", "none")
+    assert settings.ipam.known_internal_CIDRs == ("10.1.0.0/16", "fd00:1::/64")
     assert proxies.hds.check_defaults.timeout == timedelta(seconds=5)
     assert settings.bootstrap_server.params.xds_host == "cp.example"
     assert settings.xds_server.dataplane_deregistration_delay == timedelta(0)

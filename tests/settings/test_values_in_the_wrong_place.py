@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from support.specs.configurations import loaded, problems
+from support.specs.configurations import loaded, problems, toml
 
 HOST, NAME, USER = (f"KUMA_STORE_POSTGRES_{part}" for part in ("HOST", "DB_NAME", "USER"))
 URL = "postgres://kuma:hunter2@db.example.com/kuma"
@@ -109,6 +111,16 @@ def test_a_secret_that_was_hardly_meant_so_is_warned_of(password: str, what: str
     assert "hunter2" not in warning
     assert found.settings.store.postgres.password is not None
     assert found.settings.store.postgres.password.reveal() == password
+
+
+def test_a_placeholder_in_a_file_is_not_warned_of_where_a_variable_wins(tmp_path: Path) -> None:
+    file = toml(tmp_path, '[store.postgres]\npassword = "${PASSWORD}"\n')
+    file.chmod(0o600)
+    (warning,) = loaded(file).warnings
+    assert warning.startswith("config-doubtful: store.postgres.password ")
+    assert loaded(file, {"KUMA_STORE_POSTGRES_PASSWORD": "right"}).warnings == ()
+    (warning,) = loaded(file, {"KUMA_STORE_POSTGRES_PASSWORD": "'right'"}).warnings
+    assert warning.startswith("config-doubtful: KUMA_STORE_POSTGRES_PASSWORD ")
 
 
 @pytest.mark.parametrize("password", ["pa$$word", "a{b}c", "x'y", "p@ss:w0rd/", "<>", "back`tick`"])

@@ -57,6 +57,7 @@ class Gathering:
         self.file: dict[str, Reading] = {}
         self.environment: dict[str, Reading] = {}
         self.flags: dict[str, Reading] = {}
+        self._doubts: list[tuple[str, Reading, str]] = []  # path, what is doubtful, its line
 
     def winners(self) -> Mapping[str, Reading]:
         """By path; what no layer set is absent."""
@@ -135,6 +136,13 @@ class Gathering:
                 "Set KUMA_GENERAL_WORK_DIR to a folder that the daemon may write.",
             )
 
+    def tell_doubts(self) -> None:
+        """Of what is in force: a placeholder in a file is as it should be where a variable wins."""
+        winners = self.winners()
+        for path, reading, line in self._doubts:
+            if winners[path] is reading:
+                self._warn(line)
+
     def check_together(self, settings: Settings) -> None:
         """What only shows when all values are there."""
         for problem in contradictions(settings):
@@ -210,18 +218,19 @@ class Gathering:
             self._problem("config-unsupported", f"{name} {is_}{error.reason}", error.remedy)
         else:
             layer[row.path] = Reading(value, origin)
-            self._remark_on(name, row, raw, value)
+            self._remark_on(name, row, raw, layer[row.path])
 
-    def _remark_on(self, name: str, row: Row, raw: object, value: object) -> None:
+    def _remark_on(self, name: str, row: Row, raw: object, reading: Reading) -> None:
         deprecated = row.option.form.deprecated
         if isinstance(raw, str) and raw in deprecated:
             instead = deprecated[raw]
             self._warn(f"config-deprecated: {name} is {quoted(raw)}; write {quoted(instead)}")
         # Of the license, its own reader says more.
-        if isinstance(value, Secret) and not row.path.startswith("license."):
-            doubt = doubtful_secret(value)
+        if isinstance(reading.value, Secret) and not row.path.startswith("license."):
+            doubt = doubtful_secret(reading.value)
             if doubt is not None:
-                self._warn(f"config-doubtful: {name} {doubt}. If that is not meant, correct it.")
+                line = f"config-doubtful: {name} {doubt}. If that is not meant, correct it."
+                self._doubts.append((row.path, reading, line))
 
     def _problem(self, code: str, message: str, remedy: str) -> None:
         if len(self.problems) < PROBLEMS_MAX:

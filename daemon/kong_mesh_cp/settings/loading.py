@@ -97,6 +97,7 @@ def examine(
         gathering.add_document(document)
     gathering.add_flags({k: v for k, v in arguments.items() if k != CONFIG_FILE_FLAG})
     gathering.settle_work_dir(environ)
+    gathering.tell_doubts()
     loaded: Loaded | None = None
     if not gathering.problems:
         settings = _build(Settings, (), gathering.winners())

@@ -123,7 +123,11 @@ def _sample_line(row: Row) -> str:
     default = plain_value(row, row.default)
     if default is None:
         return f'#{_key(row)} = ""\n'
-    return f"#{_assignment(row, default)}\n"
+    line = f"#{_assignment(row, default)}"
+    if isinstance(default, list) and len(line) > COMMENT_COLUMNS_MAX:
+        members = "".join(f"#{_inline(each)},\n" for each in default)
+        return f"#{_key(row)} = [\n{members}#]\n"
+    return f"{line}\n"
 
 
 def _default_text(row: Row) -> str:

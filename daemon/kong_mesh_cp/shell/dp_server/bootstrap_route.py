@@ -1,4 +1,7 @@
-"""`POST /bootstrap`: what kuma-dp asks before it starts Envoy (docs/wire/bootstrap.md)."""
+"""`POST /bootstrap`: what kuma-dp asks before it starts Envoy.
+
+Source: docs/wire/bootstrap.md#answer
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Which of two streams of one proxy is the right one.
 
 A connection may be dead without anybody having noticed, so a new stream of a proxy that has shown
-who it is takes the place of the one before (docs/adr/0021-streams-and-seats.md). That must not
+who it is takes the place of the one before (docs/adr/0024-streams-and-seats.md). That must not
 become a war of two proxies with one name.
 """
 
