@@ -17,5 +17,5 @@ def json_of_packed(packed: bytes) -> dict[str, Any]:
     descriptor = known.FindMessageTypeByName(name)
     message = message_factory.GetMessageClass(descriptor).FromString(found.value)
     return json_format.MessageToDict(
-        message, descriptor_pool=cast("descriptor_pool.DescriptorPool", known)
+        message, descriptor_pool=known
     )
