@@ -8,6 +8,7 @@ from kong_mesh_cp.core.insights.facts import (
     NEVER_SEEN,
     ExternalFacts,
     InsightFacts,
+    ObservedProxy,
     Offer,
     ProxyRole,
     ProxyStatus,
@@ -98,6 +99,32 @@ def test_the_versions_are_those_of_the_last_connection() -> None:
         issued_backend="ca-1",
         supported_backends=("ca-1", "ca-2"),
     )
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {},
+        {"mTLS": {}},
+        {"subscriptions": []},
+        {"subscriptions": [{**ENDED, "version": {"envoy": {"version": "1.30.0"}}}, OPEN]},
+        {"subscriptions": [{"connect_time": "2026-01-01T00:00:00Z", "generation": 7}]},
+        {"subscriptions": [{**OPEN, "disconnect_time": "2026-01-01T01:00:00Z"}]},
+        {
+            "subscriptions": [
+                {
+                    **OPEN,
+                    "status": {"total": {"responsesSent": "4"}, "cds": {}},
+                    "version": {"kumaDp": {"version": "2.10.11"}, "dependencies": {"a": "1"}},
+                }
+            ],
+            "mTLS": {"issuedBackend": "ca-1", "certificateRegenerations": 3},
+        },
+    ],
+)
+def test_what_counts_of_an_insight_is_the_same_without_its_counts(document: object) -> None:
+    observed = read_message(ObservedProxy, document)
+    assert insight_facts(observed) == insight_facts(read_message(DataplaneInsight, document))
 
 
 def test_a_certificate_without_a_backend_counts_for_an_unknown_one() -> None:

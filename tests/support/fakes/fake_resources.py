@@ -220,6 +220,17 @@ class InterruptedStore(FakeResourceStore):
 
 
 @dataclass
+class CountedReads(FakeResourceStore):
+    """Remembers which resources were asked for by their keys."""
+
+    asked: list[ResourceKey] = field(default_factory=list)
+
+    async def get_many(self, keys: Collection[ResourceKey]) -> dict[ResourceKey, StoredResource]:
+        self.asked += keys
+        return await super().get_many(keys)
+
+
+@dataclass
 class CountedLists(FakeResourceStore):
     """Counts the questions for lists, and names the types that they were about."""
 

@@ -12,13 +12,19 @@ from kong_mesh_cp.core.discovery.exchanges import Request
 from kong_mesh_cp.core.discovery.snapshots import Resource, Snapshot
 from kong_mesh_cp.core.discovery.type_order import CLUSTERS, SECRETS
 from kong_mesh_cp.core.insights.certificate_facts import CertificateFacts
+from kong_mesh_cp.core.resources.key import ResourceKey
+from kong_mesh_cp.usecases.admission.presence import RETRY_SECONDS
 from kong_mesh_cp.usecases.ports.resource_store import Put
 from support.data_plane.proxy_streams import Plane, Proxy, clusters, joined, newcomer, open_plane
-from support.fakes.admission import NOON, seat
-from support.fakes.attending import apply, document, settled, sidecar, subscriptions
+from support.fakes.admission import NOON, furnished, seat
+from support.fakes.attending import apply, delete, document, settled, sidecar, subscriptions
+from support.fakes.fake_resources import CountedReads
+from support.fakes.fake_store import full_disk
 
 SHOWN_SECONDS = 10
 BEAT_SECONDS = 150  # half of the idle timeout
+INSIGHT = ResourceKey("DataplaneInsight", "default", "backend-1")
+NOON_TEXT = "2026-11-21T12:00:00Z"
 
 pytestmark = pytest.mark.usefixtures("autojump_clock")
 
@@ -111,6 +117,94 @@ async def test_what_changes_is_written_together_after_a_while() -> None:
 
         assert len(plane.desk.resources.log) == writes + 1
         assert shown(plane)["status"]["cds"]["responsesSent"] == "21"
+
+
+async def test_counts_wait_for_their_time_when_the_dataplane_changes() -> None:
+    async with open_plane() as plane:
+        await apply(plane.desk, sidecar())
+        await joined(plane, stored=True)
+        await trio.sleep(SHOWN_SECONDS)
+        await settled()
+        plane.publishing.publish(clusters("b"))
+        await apply(plane.desk, sidecar(version="2"))
+        writes = len(plane.desk.resources.log)
+        await settled()
+        assert len(plane.desk.resources.log) == writes
+
+        await trio.sleep(SHOWN_SECONDS)
+        await settled()
+        assert len(plane.desk.resources.log) == writes + 1
+        assert shown(plane)["status"]["cds"]["responsesSent"] == "2"
+
+
+async def test_what_nobody_else_has_changed_is_not_read_again() -> None:
+    there = await furnished()
+    store = CountedReads(there.resources, there.log)
+    async with open_plane(resources=store) as plane:
+        await joined(plane)
+        await trio.sleep(SHOWN_SECONDS)
+        await settled()
+        store.asked.clear()
+        for number in range(3):
+            plane.publishing.publish(clusters(f"a{number}"))
+            await trio.sleep(SHOWN_SECONDS)
+        await trio.sleep(BEAT_SECONDS)
+        await settled()
+
+        assert shown(plane)["status"]["cds"]["responsesSent"] == "4"
+        assert shown(plane)["generation"] == 1
+        assert "DataplaneInsight" not in {key.type for key in store.asked}
+
+
+async def test_counts_are_shown_beside_what_another_writer_has_put_there() -> None:
+    async with open_plane() as plane:
+        await joined(plane)
+        await trio.sleep(SHOWN_SECONDS)
+        await settled()
+        insight = document(plane.desk, "DataplaneInsight")
+        earlier = {**insight["subscriptions"][0], "id": "x", "disconnectTime": NOON_TEXT}
+        insight["subscriptions"].insert(0, earlier)
+        there = plane.desk.resources.resources[INSIGHT]
+        await plane.desk.resources.apply([_put(there, insight)])
+        for number in range(2):
+            plane.publishing.publish(clusters(f"a{number}"))
+            await trio.sleep(SHOWN_SECONDS)
+            await settled()
+
+        assert subscriptions(plane.desk) == [("run-1", False), ("run-1", True)]
+        assert shown(plane)["status"]["cds"]["responsesSent"] == "3"
+        assert plane.desk.presence.pending == 0
+
+
+async def test_a_dataplane_that_is_made_anew_is_shown_online_without_waiting_for_counts() -> None:
+    async with open_plane() as plane:
+        await apply(plane.desk, sidecar())
+        await joined(plane, stored=True)
+        await trio.sleep(SHOWN_SECONDS)
+        await settled()
+        await delete(plane.desk)
+        await apply(plane.desk, sidecar())
+        await settled()
+
+        assert subscriptions(plane.desk) == [("run-1", True)]
+
+
+async def test_a_write_that_fails_is_made_up_for() -> None:
+    async with open_plane() as plane:
+        await joined(plane)
+        await trio.sleep(SHOWN_SECONDS)
+        await settled()
+        plane.publishing.publish(clusters("b"))
+        plane.desk.resources.failure = full_disk()
+        await trio.sleep(SHOWN_SECONDS)
+        await settled()
+        assert plane.desk.presence.pending == 1
+        plane.desk.resources.failure = None
+        await trio.sleep(RETRY_SECONDS)
+        await settled()
+
+        assert shown(plane)["status"]["cds"]["responsesSent"] == "2"
+        assert plane.desk.presence.pending == 0
 
 
 async def test_nothing_is_written_while_nothing_changes() -> None:

@@ -9,10 +9,13 @@ from __future__ import annotations
 from enum import Enum
 from typing import Final, NamedTuple
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.resources.kinds.dataplane import Dataplane, InboundState
-from kong_mesh_cp.core.resources.kinds.insights import DataplaneInsight, ServiceType
+from kong_mesh_cp.core.resources.kinds.insights import DataplaneInsight, ProxyMtls, ServiceType
 from kong_mesh_cp.core.resources.kinds.services.external_service import ExternalService
+from kong_mesh_cp.core.resources.kinds.subscriptions import ProxyVersion
 from kong_mesh_cp.core.resources.tags import SERVICE, ZONE, Tags
+from kong_mesh_cp.core.schema.messages import Message, Timestamp, proto
 
 UNKNOWN: Final = "unknown"  # a version or backend that is not given
 
@@ -48,6 +51,31 @@ class DataplaneFacts(NamedTuple):
     inbounds: int  # those that are not ignored
     ready: int  # of them
     offers: tuple[Offer, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObservedConnection(Message):
+    """A DiscoverySubscription without its counts, which are most of it and change all the time."""
+
+    connect_time: Timestamp | None = proto(number=3, original=True)
+    disconnect_time: Timestamp | None = proto(number=4, original=True)
+    version: ProxyVersion | None = proto(number=6)
+
+    @property
+    def is_open(self) -> bool:
+        return self.connect_time is not None and self.disconnect_time is None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObservedProxy(Message):
+    """A DataplaneInsight, read as far as anything of it counts."""
+
+    subscriptions: tuple[ObservedConnection, ...] = proto((), number=1)
+    mtls: ProxyMtls | None = proto(number=2, json="mTLS")
+
+    @property
+    def is_online(self) -> bool:
+        return any(each.is_open for each in self.subscriptions)
 
 
 class InsightFacts(NamedTuple):
@@ -95,7 +123,7 @@ def dataplane_facts(dataplane: Dataplane) -> DataplaneFacts:
     )
 
 
-def insight_facts(insight: DataplaneInsight) -> InsightFacts:
+def insight_facts(insight: DataplaneInsight | ObservedProxy) -> InsightFacts:
     """The versions are those of the last connection, whether it has ended or not."""
     version = insight.subscriptions[-1].version if insight.subscriptions else None
     kuma_dp = version.kuma_dp.version if version and version.kuma_dp else ""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import Enum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from kong_mesh_cp.core.admission.seats import SeatRecord
 from kong_mesh_cp.core.dataclass import dataclass
 
 if TYPE_CHECKING:  # a start does not wait for what reads resources
     from kong_mesh_cp.core.insights.certificate_facts import CertificateFacts
+    from kong_mesh_cp.core.resources.kinds.insights import DataplaneInsight
     from kong_mesh_cp.core.resources.kinds.subscriptions import DiscoveryStatus, ProxyVersion
 
 
@@ -42,6 +44,16 @@ class Shown(Enum):
     OTHER_KIND = "other-kind"  # counted and not counted have changed places
 
 
+class KnownInsight(NamedTuple):
+    """An insight as it was in the store when it was read or written here last. Who writes on top
+    of it asks for this version: the store refuses that once another writer was there.
+    """
+
+    insight: DataplaneInsight
+    version: int  # 0: there was none
+    labels: Mapping[str, str]
+
+
 @dataclass(slots=True, eq=False)
 class Attendance:
     """A proxy that holds a seat, and what is shown of it."""
@@ -51,5 +63,8 @@ class Attendance:
     may_have_resource: bool = False  # something may have been written for it
     subscription: str = ""  # the id; "" until there is a Dataplane that it could be shown for
     shown_since: int = 0  # nanoseconds since 1970
+    known: KnownInsight | None = None  # None: it is to be read
+    look_due: bool = True  # something may have become of the Dataplane, or of the insight with it
     beat_due: bool = False  # a sign of life is to be given
+    counts_due: bool = False  # it is time to show what the stream has counted
     stream: StreamFacts | None = None  # None: it has come through the socket alone

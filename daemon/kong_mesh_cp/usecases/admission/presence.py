@@ -311,7 +311,8 @@ class Presence:
             for seat, attendance in self._attending.items():
                 stream = attendance.stream
                 if stream is not None and stream.due and attendance.has_resource:
-                    self._note(seat)
+                    attendance.counts_due = True
+                    self._note_due(seat)
 
     async def _clear_up(self) -> None:
         """Remove what earlier runs left of proxies that have not come back."""
@@ -344,7 +345,7 @@ class Presence:
             for seat, attendance in self._attending.items():
                 if attendance.has_resource:
                     attendance.beat_due = True
-                    self._note(seat)
+                    self._note_due(seat)
 
     def _note_changed(self, dataplane: ResourceKey | None) -> None:
         """Something has become of a Dataplane; None: of any."""
@@ -358,6 +359,13 @@ class Presence:
                 self._note(seat)
 
     def _note(self, seat: SeatId) -> None:
+        """What is stored of the proxy is to be looked at, and brought in line."""
+        attendance = self._attending.get(seat)
+        if attendance is not None:
+            attendance.look_due = True
+        self._note_due(seat)
+
+    def _note_due(self, seat: SeatId) -> None:
         self._changes += 1
         self._due[seat] = self._changes
         self._work.set()

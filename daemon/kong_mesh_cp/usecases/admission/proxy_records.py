@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import Callable, Collection
 from dataclasses import replace
+from datetime import datetime
 from typing import Final
 
 from kong_mesh_cp.core.admission.seats import SeatId
@@ -17,7 +18,7 @@ from kong_mesh_cp.core.insights.liveness import generation_moved
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.resources.kind import InvalidResourceError
 from kong_mesh_cp.core.resources.kinds.insights import DATAPLANE_KIND, DataplaneInsight
-from kong_mesh_cp.usecases.admission.attendance import Attendance, Shown
+from kong_mesh_cp.usecases.admission.attendance import Attendance, KnownInsight, Shown
 from kong_mesh_cp.usecases.admission.proxy_directory import DATAPLANE
 from kong_mesh_cp.usecases.admission.registrations import (
     REGISTRATION,
@@ -83,16 +84,11 @@ class ProxyRecords:
         """The proxy is there: its insight says so, if it has a Dataplane. `parted`: a stream of it
         that has ended.
         """
-        seat = attendance.record.seat
-        keys = _keys(seat)
-        found = await self._store.get_many(keys)
-        dataplane, insight = (found.get(key) for key in keys)
-        if dataplane is None:
-            return Shown.NO_RESOURCE
-        kind = stored_proxy(dataplane.spec).kind
-        if kind.counted != attendance.record.kind.counted:
-            return Shown.OTHER_KIND
-        stored = _read(insight)
+        keys = _keys(attendance.record.seat)
+        known = await self._look(keys, attendance)
+        if isinstance(known, Shown):
+            return known
+        stored = known.insight
         before = _with_stream(stored, parted)
         now = self._wall_clock()
         if not attendance.subscription:
@@ -104,7 +100,7 @@ class ProxyRecords:
             # Another control plane took this one for dead.
             attendance.subscription = self._new_id()
             attendance.shown_since = proxy_subscriptions.nanoseconds(now)
-        connected = proxy_subscriptions.connected(
+        after = connected = proxy_subscriptions.connected(
             before,
             subscription=attendance.subscription,
             instance=self._instance,
@@ -112,15 +108,41 @@ class ProxyRecords:
             subscriptions_max=self._subscriptions_max,
         )
         told, stream = _told(attendance), attendance.stream
-        after = _with_stream(connected, attendance)
+        # Counts alone are worth no write until it is time for them.
+        shows_counts = attendance.counts_due or attendance.beat_due or connected is not stored
+        if shows_counts:
+            after = _with_stream(connected, attendance)
         if attendance.beat_due and connected is before:
             after = generation_moved(after, attendance.subscription)
         if after is not stored:
-            await self._store.apply([_put(keys, after, insight, lambda: now)])
+            put = _put(keys, after, known, now)
+            applied = await self._store.apply([put])
+            known = KnownInsight(after, applied.changes[0].version, known.labels)
+        attendance.known = known
         attendance.beat_due = False
-        if stream is not None and _told(attendance) == told:
-            stream.due = False
+        if shows_counts:
+            attendance.counts_due = False
+            if stream is not None and _told(attendance) == told:
+                stream.due = False
         return Shown.DONE
+
+    async def _look(
+        self, keys: tuple[ResourceKey, ResourceKey], attendance: Attendance
+    ) -> KnownInsight | Shown:
+        """The insight to write on top of. That of `attendance` is only had once: whatever comes of
+        the write, what is known after it is written down by who has made it.
+        """
+        known, attendance.known = attendance.known, None
+        if known is not None and not attendance.look_due:
+            return known
+        attendance.look_due = False
+        found = await self._store.get_many(keys)
+        dataplane, insight = (found.get(key) for key in keys)
+        if dataplane is None:
+            return Shown.NO_RESOURCE
+        if stored_proxy(dataplane.spec).kind.counted != attendance.record.kind.counted:
+            return Shown.OTHER_KIND
+        return _known(insight)
 
     async def mark_offline(
         self, seat: SeatId, parted: Attendance | None = None, *, for_good: bool = True
@@ -133,8 +155,8 @@ class ProxyRecords:
         found = await self._store.get_many([*keys, mark_key])
         if dataplane_key not in found:
             return
-        insight = found.get(insight_key)
-        stored = _read(insight)
+        known = _known(found.get(insight_key))
+        stored = known.insight
         changes: list[Change] = []
         mark, dataplane = found.get(mark_key), found[dataplane_key]
         if mark is not None and self._has_to_remove(mark, for_good=for_good):
@@ -149,7 +171,7 @@ class ProxyRecords:
         told = _with_stream(stored, parted)
         after = proxy_subscriptions.disconnected(told, instances=self._own, at=now)
         if after is not stored:
-            changes.append(_put(keys, after, insight, self._wall_clock))
+            changes.append(_put(keys, after, known, self._wall_clock()))
         if changes:
             await self._store.apply(changes)
 
@@ -255,18 +277,24 @@ def _with_stream(insight: DataplaneInsight, attendance: Attendance | None) -> Da
     return with_certificate(shown, stream.certificate) if stream.knows_certificate else shown
 
 
+def _known(stored: StoredResource | None) -> KnownInsight:
+    if stored is None:
+        return KnownInsight(_read(None), 0, {})
+    return KnownInsight(_read(stored), stored.version, stored.labels)
+
+
 def _put(
     keys: tuple[ResourceKey, ResourceKey],
     insight: DataplaneInsight,
-    before: StoredResource | None,
-    wall_clock: WallClock,
+    before: KnownInsight,
+    at: datetime,
 ) -> Put:
     dataplane, key = keys
     return Put(
         key=key,
         spec=spec_text(DATAPLANE_KIND, insight),
-        labels={} if before is None else before.labels,
+        labels=before.labels,
         owner=dataplane,
-        at=wall_clock(),
-        if_version=0 if before is None else before.version,
+        at=at,
+        if_version=before.version,
     )

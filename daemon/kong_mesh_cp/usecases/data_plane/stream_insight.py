@@ -33,6 +33,7 @@ class StreamInsight:
         self.certificate: CertificateFacts | None = None
         self.knows_certificate = False
         self._counted: Mapping[str, Counts] = {}
+        self._status: DiscoveryStatus | None = None  # made when it is asked for
         self._updated = nanoseconds(wall_clock())
 
     def certify(self, facts: CertificateFacts | None) -> None:
@@ -45,12 +46,17 @@ class StreamInsight:
         """Something was sent, or answered."""
         counted = dict(self._table.counts)
         if counted != self._counted:
-            self._counted = counted
+            self._counted, self._status = counted, None
             self._updated = nanoseconds(self._wall_clock())
             self.due = True
 
     def status(self) -> DiscoveryStatus:
         """Types that the message has no place for are in the total."""
+        if self._status is None:
+            self._status = self._made_status()
+        return self._status
+
+    def _made_status(self) -> DiscoveryStatus:
         counted = self._counted.values()
         total = Counts(*(sum(each) for each in zip(*counted, strict=True))) if counted else _NONE
         return DiscoveryStatus(

@@ -19,16 +19,17 @@ from kong_mesh_cp.core.insights.facts import (
     DataplaneFacts,
     ExternalFacts,
     InsightFacts,
+    ObservedProxy,
     dataplane_facts,
     external_facts,
     insight_facts,
 )
 from kong_mesh_cp.core.resources.kind import InvalidResourceError
 from kong_mesh_cp.core.resources.kinds.dataplane import Dataplane
-from kong_mesh_cp.core.resources.kinds.insights import DataplaneInsight
 from kong_mesh_cp.core.resources.kinds.services.external_service import ExternalService
+from kong_mesh_cp.core.schema.messages import read_message
 from kong_mesh_cp.usecases.ports.resource_store import StoredResource
-from kong_mesh_cp.usecases.resources.documents import spec_as
+from kong_mesh_cp.usecases.resources.documents import members, spec_as
 
 DATAPLANE: Final = "Dataplane"
 DATAPLANE_INSIGHT: Final = "DataplaneInsight"
@@ -93,7 +94,7 @@ class MeshFacts:
                 facts = dataplane_facts(spec_as(Dataplane, stored))
                 return self._learn(self._dataplanes, name, facts)
             case "DataplaneInsight":
-                observed = insight_facts(spec_as(DataplaneInsight, stored))
+                observed = insight_facts(read_message(ObservedProxy, members(stored)))
                 return self._learn(self._insights, name, observed)
             case _:
                 outside = external_facts(spec_as(ExternalService, stored))

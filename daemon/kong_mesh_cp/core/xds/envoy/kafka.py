@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from google.protobuf import descriptor, descriptor_pb2, descriptor_pool, message_factory
 
 from kong_mesh_cp.core.xds.envoy.envoy_messages import Message
 from kong_mesh_cp.core.xds.names import metric_name
@@ -30,23 +30,28 @@ def _file() -> descriptor_pb2.FileDescriptorProto:
     )
 
 
-def _message() -> Message:
+def _pool() -> descriptor_pool.DescriptorPool:
     pool = descriptor_pool.DescriptorPool()  # of its own: another module may bring the real file
     pool.Add(_file())
-    return message_factory.GetMessageClass(pool.FindMessageTypeByName(_NAME))
+    return pool
 
 
-_KafkaBroker: Final = _message()
+_POOL: Final = _pool()
+_KafkaBroker: Final = message_factory.GetMessageClass(_POOL.FindMessageTypeByName(_NAME))
 
 
 def kafka_broker(stats_name: str) -> Message:
     return _KafkaBroker(stat_prefix=metric_name(stats_name))
 
 
-def make_known() -> None:
-    """So that it is found where it lies inside of another message."""
-    pool = descriptor_pool.Default()
-    try:
-        pool.FindMessageTypeByName(_NAME)
-    except KeyError:
-        pool.AddSerializedFile(_file().SerializeToString())
+class KnownMessages:
+    """All messages of Envoy that are sent, by name: what `json_format` asks of a pool.
+
+    The pool that all modules share does not have the one of Kafka.
+    """
+
+    def FindMessageTypeByName(self, name: str) -> descriptor.Descriptor:  # noqa: N802  protobuf's
+        """Raises: KeyError."""
+        pool = _POOL if name == _NAME else descriptor_pool.Default()
+        found: descriptor.Descriptor = pool.FindMessageTypeByName(name)
+        return found
