@@ -230,7 +230,8 @@ class Bootstrapping:
             key = ResourceKey(proxy_type.resource, mesh, request.name)
             found = await self._ports.store.get(key)
             if found is None:
-                raise BootstrapRefusedError(Reason.ABSENT, cause=f"{key} is not there")
+                cause = f"{key.type} {go_quote(key.name)} of mesh {go_quote(key.mesh)} is not there"
+                raise BootstrapRefusedError(Reason.ABSENT, cause=cause)
             return mesh, spec_as(proxy_type.spec, found)
         draft = await self._brought(request.resource, proxy_type.resource)
         spec: Spec = draft.spec
