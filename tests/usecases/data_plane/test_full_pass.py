@@ -19,6 +19,7 @@ from kong_mesh_cp.usecases.data_plane.publishing.full_pass import (
     FullPass,
 )
 from kong_mesh_cp.usecases.data_plane.publishing.publishing_metrics import publishing_metrics
+from kong_mesh_cp.usecases.ports.resource_store import Delete
 from support.specs.random_meshes import MESH, PROXIES, RandomMesh, put_of
 from support.specs.xds_stage import XdsStage
 
@@ -58,6 +59,21 @@ async def test_where_nothing_was_missed_it_finds_nothing(caplog: pytest.LogCaptu
         assert stage.publishing.counts.full_passes >= 2
         assert finds(stage) == 0
         assert not [each for each in caplog.records if each.levelname == "ERROR"]
+
+
+async def test_what_goes_and_is_told_a_moment_late_was_not_missed() -> None:
+    async with staged() as stage:
+        key = next(key for key in stage.store.resources if key.type == "Dataplane")
+        told = len(stage.store.log)
+        stage.store._delete(Delete(key=key))
+        late = stage.store.log[told:]
+        del stage.store.log[told:]
+        await trio.sleep(INTERVAL_SECONDS + LATE_SECONDS / 2)  # the pass has looked
+        stage.store.log += late
+        stage.store.changed.set()
+        stage.store.changed = trio.Event()
+        await trio.sleep(LATE_SECONDS)
+        assert finds(stage) == 0
 
 
 async def test_a_configuration_that_is_not_as_from_scratch_is_put_right_and_counted(

@@ -16,6 +16,4 @@ def json_of_packed(packed: bytes) -> dict[str, Any]:
     name = found.type_url.rpartition("/")[2]
     descriptor = known.FindMessageTypeByName(name)
     message = message_factory.GetMessageClass(descriptor).FromString(found.value)
-    return json_format.MessageToDict(
-        message, descriptor_pool=known
-    )
+    return json_format.MessageToDict(message, descriptor_pool=known)

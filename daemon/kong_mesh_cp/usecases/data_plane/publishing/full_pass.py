@@ -65,7 +65,8 @@ class FullPass(Generic[C]):
             return
         await trio.sleep(LATE_SECONDS)
         again = self._worlds.differing(mesh, await self._worlds.stored(mesh))
-        missed = [key for key, version in suspects.items() if again.get(key) == version]
+        # Of one that has gone the version is None: what does not differ any more was not missed.
+        missed = [key for key in suspects.keys() & again.keys() if again[key] == suspects[key]]
         for key in missed:
             self._find("xds-change-missed", f"{key.type} {go_quote(key.name)}", mesh)
         self._worlds.read_again(mesh, missed)
