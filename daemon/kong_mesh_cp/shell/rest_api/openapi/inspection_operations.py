@@ -23,15 +23,16 @@ GATEWAY_RULES: Final = Operation(
 )
 CONFIG: Final = Operation(
     id="getDataplaneConfig",
-    summary="The configuration of a data plane proxy; not made by this version",
+    summary="The configuration of a data plane proxy",
     tag=TAG,
+    description="`include=diff` adds what `shadow=true` would change.",
+    answers=("ProxyConfiguration",),
     query=("include", "shadow"),
-    refuses=(501,),
 )
 GATEWAY_CONFIG: Final = replace(
     CONFIG,
     id="getMeshGatewayConfig",
-    summary="The configuration of a gateway; not made by this version",
+    summary="The configuration of a gateway",
 )
 HOSTNAMES: Final = Operation(
     id="getHostnames",

@@ -224,6 +224,14 @@ SHAPES: Final[Mapping[str, Schema]] = {
         resource=of("ResourceMeta"),
         rules=many(_RULES_OF_TYPE),
     ),
+    "ProxyConfiguration": record(
+        "What Envoy is told as one proxy, by type and name; `diff` is a JSON Patch (RFC 6902).",
+        {"diff": many(record("", {"value": {}}, op=TEXT, path=TEXT))},
+        xds={
+            "type": "object",
+            "additionalProperties": {"type": "object", "additionalProperties": ANY_OBJECT},
+        },
+    ),
     "Affected": record(
         "The data plane proxies that a resource is about.",
         {"next": TEXT},
