@@ -193,6 +193,7 @@ def test_c_modules_are_there_for_every_interpreter(opened: Path) -> None:
         assert list(vendor.glob(f"_cffi_backend.cpython-{minor}-*.so")), minor
         assert list(vendor.glob(f"httptools/parser/parser.cpython-{minor}-*.so")), minor
     assert {path.name for path in vendor.rglob("*.abi3.so")} == {
+        "_message.abi3.so",
         "_rust.abi3.so",
         "_rust_notify.abi3.so",
     }
@@ -216,13 +217,15 @@ def test_what_the_c_modules_need_is_declared(opened: Path, packages: Packages) -
         "libpthread.so.0",
         "ld-linux-x86-64.so.2",
     }
-    assert needed - of_libc == {"libgcc_s.so.1"}
+    assert needed - of_libc == {"libgcc_s.so.1", "libstdc++.so.6"}
+    assert "libstdc++6" in deb_field(packages.deb, "Depends")
     assert "libgcc-s1" in deb_field(packages.deb, "Depends")
     assert "libc6 (>= 2.28)" in deb_field(packages.deb, "Depends")
     requires = subprocess.run(
         ["rpm", "-qp", "--requires", packages.rpm], check=True, text=True, capture_output=True
     ).stdout
     assert "libgcc_s.so.1()(64bit)" in requires
+    assert "libstdc++.so.6()(64bit)" in requires
     assert "libc.so.6(GLIBC_2.28)(64bit)" in requires
 
 
