@@ -13,11 +13,14 @@ from trio.testing import wait_all_tasks_blocked
 from kong_mesh_cp.core.discovery.snapshots import Snapshot
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.xds.generate import Generated
+from kong_mesh_cp.core.xds.world import MeshWorld
+from kong_mesh_cp.usecases.data_plane.connected_proxy import ConnectedProxy
 from kong_mesh_cp.usecases.data_plane.publishing.full_pass import (
     INTERVAL_SECONDS,
     LATE_SECONDS,
     FullPass,
 )
+from kong_mesh_cp.usecases.data_plane.publishing.generating import SidecarGenerator
 from kong_mesh_cp.usecases.data_plane.publishing.publishing_metrics import publishing_metrics
 from kong_mesh_cp.usecases.ports.resource_store import Delete
 from support.specs.random_meshes import MESH, PROXIES, RandomMesh, put_of
@@ -92,6 +95,36 @@ async def test_a_configuration_that_is_not_as_from_scratch_is_put_right_and_coun
         assert line.startswith(f'xds-not-as-from-scratch: proxy "{name}" of mesh "default" ')
         await trio.sleep(INTERVAL_SECONDS + LATE_SECONDS)
         assert finds(stage) == 1
+
+
+async def test_a_proxy_that_cannot_be_made_ends_no_pass(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with staged() as stage:
+        name, *others = stage.watches
+        generate = SidecarGenerator.generate
+
+        def fails(
+            self: SidecarGenerator, proxy: ConnectedProxy, world: MeshWorld
+        ) -> Generated | None:
+            if proxy.name == name:
+                raise ZeroDivisionError("made for this test")
+            return generate(self, proxy, world)
+
+        monkeypatch.setattr(SidecarGenerator, "generate", fails)
+        last = stage.watches[others[-1]]
+        assert isinstance(last.configuration, Generated)
+        last.take(replace(last.configuration, snapshot=Snapshot.of({})))
+        await trio.sleep(2 * (INTERVAL_SECONDS + LATE_SECONDS))
+
+        assert stage.publishing.counts.full_passes == 2
+        assert last.snapshot.by_type
+        assert stage.watches[name].snapshot.by_type
+        lines = [each.message for each in caplog.records if each.levelname == "ERROR"]
+        assert sorted(each.partition(":")[0] for each in lines) == [
+            "xds-not-as-from-scratch",
+            "xds-not-made",
+        ]
 
 
 async def test_a_change_that_was_never_told_is_read_and_counted(

@@ -99,7 +99,9 @@ class FullPass(Generic[C]):
         """What it was told is not what `scratch` says; False of one that was made since `began`."""
         if not watch.is_open or watch.round > began or self._publishing.is_dirty(watch):
             return False
-        made = generator.generate(watch.proxy, scratch.world)
+        made = self._publishing.attempt(
+            watch, lambda: generator.generate(watch.proxy, scratch.world)
+        )
         if made is None or watch.configuration is None:
             return False
         return not says_the_same(watch.configuration.snapshot, made.snapshot)

@@ -186,6 +186,26 @@ class Publishing(Generic[C]):
         if mesh in self._meshes:
             self._meshes[mesh].generator.turn()
 
+    def attempt(self, watch: Watch, make: Callable[[], C | None]) -> C | None:
+        """What `make` makes for the proxy of `watch`; None also where a fault of this program keeps
+        it from that: the proxy keeps what it has, and others get theirs.
+        """
+        try:
+            return make()
+        except Exception as error:
+            self.counts.faults += 1
+            watch.is_stale = True  # with the next change of its world it is tried again
+            text = f"{type(error).__name__}: {error}"
+            if text not in self._faults and len(self._faults) < FAULTS_MAX:
+                self._faults.add(text)
+                log.exception(
+                    "xds-not-made: proxy %s of mesh %s keeps the configuration that it has, by a"
+                    " fault of this program. Tell the vendor what follows.",
+                    go_quote(watch.proxy.name),
+                    go_quote(watch.proxy.mesh),
+                )
+            return None
+
     @property
     def waiting(self) -> int:
         """Proxies for whom something is to be made."""
@@ -238,18 +258,7 @@ class Publishing(Generic[C]):
         world = self.worlds.world(watch.proxy.mesh)
         if world is None or watch.is_preparing:
             return  # it is told when there is one again; it is made again when it was prepared
-        try:
-            made = self._made(mesh.generator, watch, world, preparing)
-        except Exception as error:
-            # A fault of this program: the proxy keeps what it has, and others get theirs.
-            if self._is_new_fault(watch, error):
-                log.exception(
-                    "xds-not-made: proxy %s of mesh %s keeps the configuration that it has, by a"
-                    " fault of this program. Tell the vendor what follows.",
-                    go_quote(watch.proxy.name),
-                    go_quote(watch.proxy.mesh),
-                )
-            return
+        made = self.attempt(watch, lambda: self._made(mesh.generator, watch, world, preparing))
         if made is None:
             return
         self.round += 1
@@ -280,12 +289,3 @@ class Publishing(Generic[C]):
             watch.is_preparing = False
         if watch.is_open:
             self._mark({watch}, trio.current_time(), whole=True)
-
-    def _is_new_fault(self, watch: Watch, error: Exception) -> bool:
-        self.counts.faults += 1
-        watch.is_stale = True  # with the next change of its world it is tried again
-        text = f"{type(error).__name__}: {error}"
-        is_new = text not in self._faults and len(self._faults) < FAULTS_MAX
-        if is_new:
-            self._faults.add(text)
-        return is_new
