@@ -87,6 +87,18 @@ async def test_another_authority_makes_others() -> None:
     assert after.authority != before.authority
 
 
+async def test_one_that_is_deleted_and_made_anew_is_another() -> None:
+    api = await with_secret(authority())
+    admin = AdminAuthority(api.store)
+    before = await admin.of_proxy(["10.0.0.1"])
+    await api.delete("GlobalSecret", NAME)
+    await api.put("GlobalSecret", NAME, data=base64.b64encode(authority(serial=8)).decode())
+    after = await admin.of_proxy(["10.0.0.1"])
+    assert before is not None
+    assert after is not None
+    assert after.authority != before.authority
+
+
 async def test_without_a_usable_secret_there_is_nothing_to_show() -> None:
     assert await AdminAuthority(ResourceApi().store).of_control_plane() is None
     api = await with_secret(b"nothing that could sign")

@@ -16,7 +16,7 @@ from kong_mesh_cp.core.lazy_import import lazy_import
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.resources.kinds.secret import Secret
 from kong_mesh_cp.core.schema.violations import root
-from kong_mesh_cp.usecases.ports.resource_store import ResourceStore
+from kong_mesh_cp.usecases.ports.resource_store import ResourceStore, StoredResource
 from kong_mesh_cp.usecases.resources.documents import readable_as
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class AdminAuthority:
     def __init__(self, store: ResourceStore) -> None:
         self._store = store
         self._read: ca_pairs.SigningAuthority | None = None
-        self._version = 0  # of the secret that was read
+        self._stored: StoredResource | None = None  # what was read
         self._made: dict[tuple[str, tuple[str, ...]], AdminPair] = {}
         self._one_at_a_time = trio.CapacityLimiter(1)
 
@@ -82,13 +82,12 @@ class AdminAuthority:
 
     async def _renew(self) -> None:
         stored = await self._store.get(AUTHORITY)
-        version = 0 if stored is None else stored.version
-        if version == self._version:
+        if stored == self._stored:  # its version alone begins anew with a secret that is made anew
             return
         secret = None if stored is None else readable_as(Secret, stored)
         content = b"" if secret is None or secret.data is None else secret.data
         read = await self._in_thread(partial(_authority, content))
-        self._read, self._version = read, version
+        self._read, self._stored = read, stored
         self._made.clear()
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
