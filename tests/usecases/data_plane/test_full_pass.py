@@ -11,6 +11,7 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from kong_mesh_cp.core.discovery.snapshots import Snapshot
+from kong_mesh_cp.core.errors import StateError
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.xds.generate import Generated
 from kong_mesh_cp.core.xds.world import MeshWorld
@@ -22,6 +23,7 @@ from kong_mesh_cp.usecases.data_plane.publishing.full_pass import (
 )
 from kong_mesh_cp.usecases.data_plane.publishing.generating import SidecarGenerator
 from kong_mesh_cp.usecases.data_plane.publishing.publishing_metrics import publishing_metrics
+from kong_mesh_cp.usecases.data_plane.publishing.worlds import RETRY_SECONDS
 from kong_mesh_cp.usecases.ports.resource_store import Delete
 from support.specs.random_meshes import MESH, PROXIES, RandomMesh, put_of
 from support.specs.xds_stage import XdsStage
@@ -77,6 +79,49 @@ async def test_what_goes_and_is_told_a_moment_late_was_not_missed() -> None:
         stage.store.changed = trio.Event()
         await trio.sleep(LATE_SECONDS)
         assert finds(stage) == 0
+
+
+async def test_what_is_still_to_be_read_after_a_gap_was_not_missed() -> None:
+    async with staged() as stage:
+        name = next(iter(stage.watches))
+        await trio.sleep(INTERVAL_SECONDS - RETRY_SECONDS / 2)
+        stage.store.failure = StateError("made for this test", code="made", hint="Wait.")
+        networking = {
+            "address": "10.9.9.9",
+            "inbound": [{"port": 9, "tags": {"kuma.io/service": "x"}}],
+        }
+        stage.store._put(
+            put_of(ResourceKey("Dataplane", MESH, name), {"networking": networking}, {})
+        )
+        del stage.store.log[-2:]  # who follows has to read all anew
+        stage.store.changed.set()
+        stage.store.changed = trio.Event()
+        await wait_all_tasks_blocked()
+        stage.store.failure = None
+        await trio.sleep(INTERVAL_SECONDS / 2)
+
+        assert stage.publishing.counts.full_passes == 1
+        assert finds(stage) == 0
+        world = stage.worlds.world(MESH)
+        assert world is not None
+        found = world.dataplane(name)
+        assert found is not None
+        assert found.spec.networking is not None
+        assert found.spec.networking.address == "10.9.9.9"
+
+
+async def test_a_proxy_that_nothing_was_made_for_is_found(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with staged() as stage:
+        name, watch = next(iter(stage.watches.items()))
+        watch.configuration = None
+        await trio.sleep(INTERVAL_SECONDS + LATE_SECONDS)
+
+        assert watch.snapshot.by_type
+        assert finds(stage) == 1
+        [line] = [each.message for each in caplog.records if each.levelname == "ERROR"]
+        assert line.startswith(f'xds-not-as-from-scratch: proxy "{name}" of mesh "default" ')
 
 
 async def test_a_configuration_that_is_not_as_from_scratch_is_put_right_and_counted(

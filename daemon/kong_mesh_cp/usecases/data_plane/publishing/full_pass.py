@@ -64,7 +64,7 @@ class FullPass(Generic[C]):
         if not suspects:
             return
         await trio.sleep(LATE_SECONDS)
-        again = self._worlds.differing(mesh, await self._worlds.stored(mesh))
+        again = self._worlds.differing(mesh, await self._worlds.stored(mesh)) or {}
         # Of one that has gone the version is None: what does not differ any more was not missed.
         missed = [key for key in suspects.keys() & again.keys() if again[key] == suspects[key]]
         for key in missed:
@@ -102,9 +102,10 @@ class FullPass(Generic[C]):
         made = self._publishing.attempt(
             watch, lambda: generator.generate(watch.proxy, scratch.world)
         )
-        if made is None or watch.configuration is None:
+        if made is None:
             return False
-        return not says_the_same(watch.configuration.snapshot, made.snapshot)
+        told = watch.configuration
+        return told is None or not says_the_same(told.snapshot, made.snapshot)
 
     async def _seen(self, mesh: str) -> tuple[IndexedMesh, IndexedMesh] | None:
         """The mesh as it is kept, and from scratch, of one moment; None: it never rests."""
@@ -114,7 +115,7 @@ class FullPass(Generic[C]):
             scratch = await self._worlds.from_scratch(mesh, stored)
             if kept is None or scratch is None:
                 return None
-            if kept is self._worlds.index(mesh) and not self._worlds.differing(mesh, stored):
+            if kept is self._worlds.index(mesh) and self._worlds.differing(mesh, stored) == {}:
                 return kept, scratch
         return None
 

@@ -131,11 +131,13 @@ class Worlds:
 
     def differing(
         self, mesh: str, stored: Mapping[ResourceKey, StoredResource]
-    ) -> dict[ResourceKey, Version | None]:
-        """Of what `mesh` has in the store: what is not as it is kept, and which version it has."""
+    ) -> dict[ResourceKey, Version | None] | None:
+        """Of what `mesh` has in the store: what is not as it is kept, and which version it has.
+        None: what is kept is of before, and is about to be read; or nothing is kept.
+        """
         live = self._live.get(mesh)
         if live is None or live.is_unread or live.index is None:
-            return {}
+            return None
         now = {key: _version(each) for key, each in stored.items()}
         return {
             key: now.get(key)
