@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Final, NamedTuple, NoReturn
 
@@ -22,6 +22,7 @@ from kong_mesh_cp.core.insights.counts import Counts
 from kong_mesh_cp.core.insights.facts import ExternalFacts
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.schema.messages import Message
+from kong_mesh_cp.usecases.following.due_work import work_when_due
 from kong_mesh_cp.usecases.following.failure_log import FailureLog
 from kong_mesh_cp.usecases.following.replica import Replica
 from kong_mesh_cp.usecases.ports.resource_store import (
@@ -101,26 +102,20 @@ class InsightUpkeep:
         while True:
             try:
                 async with self._replica.subscribed(FOLLOWED) as news:
-                    await self._follow(news)
+                    self._begin_anew()
+                    await work_when_due(
+                        news, take=self._take, next_due=self._next_due, work=self._work
+                    )
             except StateError as error:
                 self._complaints.failed(error)
             await trio.sleep(RETRY_SECONDS)
 
-    async def _follow(self, news: AsyncIterator[FeedItem]) -> NoReturn:
+    def _begin_anew(self) -> None:
         self._sweep_due = -math.inf
         self._swept_revision = -1
         for census in self._meshes.values():
             census.due = -math.inf
         self._written.clear()  # what came of the last attempt is not known
-        while True:
-            if self._next_due() <= trio.current_time():
-                await self._work()
-                continue
-            # One scope for all that comes until then: every write to the store comes by here.
-            with trio.move_on_at(self._next_due()) as waiting:
-                while waiting.deadline > trio.current_time():
-                    self._take(await anext(news))
-                    waiting.deadline = self._next_due()
 
     def _next_due(self) -> float:
         return max(min(self._next_mesh_due(), self._sweep_due), self._rest_until)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import AsyncIterator
 from dataclasses import field
 from functools import partial
 from ipaddress import IPv4Network, IPv6Network
@@ -34,6 +33,7 @@ from kong_mesh_cp.core.meshes.virtual_addresses import (
 )
 from kong_mesh_cp.core.meshes.virtual_hosts import Names, NameSources, names
 from kong_mesh_cp.core.resources.key import ResourceKey
+from kong_mesh_cp.usecases.following.due_work import work_when_due
 from kong_mesh_cp.usecases.following.failure_log import FailureLog
 from kong_mesh_cp.usecases.following.replica import Replica
 from kong_mesh_cp.usecases.ports.resource_store import (
@@ -125,21 +125,12 @@ class VirtualAddressUpkeep:
             try:
                 async with self._replica.subscribed(FOLLOWED) as news:
                     self._is_lost = True
-                    await self._follow(news)
+                    await work_when_due(
+                        news, take=self._take, next_due=self._next_due, work=self._work
+                    )
             except StateError as error:
                 self._complaints.failed(error)
             await trio.sleep(RETRY_SECONDS)
-
-    async def _follow(self, news: AsyncIterator[FeedItem]) -> NoReturn:
-        """Raises: StateError."""
-        while True:
-            if self._next_due() <= trio.current_time():
-                await self._work()
-                continue
-            with trio.move_on_at(self._next_due()) as waiting:
-                while waiting.deadline > trio.current_time():
-                    self._take(await anext(news))
-                    waiting.deadline = self._next_due()
 
     def _next_due(self) -> float:
         if self._is_lost or self._changed or any(each.is_due for each in self._meshes.values()):
