@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import field
 from enum import StrEnum
 
 from kong_mesh_cp.core.dataclass import dataclass
+from kong_mesh_cp.core.resources.tags import Tags
 from kong_mesh_cp.usecases.identity.authenticating import Authenticator
 
 
@@ -27,6 +28,15 @@ class ProxyIdentity:
     kind: ProxyKind = ProxyKind.DATAPLANE
     zone: str = ""  # that a zone proxy is of; of a data plane proxy it is not asked
     tags: Mapping[str, Collection[str]] = field(default_factory=dict)  # of inbounds and gateway
+
+
+def dataplane_identity(mesh: str, name: str, tag_sets: Iterable[Tags]) -> ProxyIdentity:
+    """Of a data plane proxy, by the tags of its inbounds and its gateway."""
+    tags: dict[str, set[str]] = {}
+    for each in tag_sets:
+        for tag, value in each.items():
+            tags.setdefault(tag, set()).add(value)
+    return ProxyIdentity(mesh=mesh, name=name, tags=tags)
 
 
 class ProxyAuthentication:

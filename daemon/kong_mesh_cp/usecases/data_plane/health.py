@@ -28,7 +28,7 @@ from kong_mesh_cp.core.xds.health_checks import (
 )
 from kong_mesh_cp.core.xds.proxy_id import ProxyId
 from kong_mesh_cp.usecases.admission.proxy_directory import DATAPLANE
-from kong_mesh_cp.usecases.data_plane.authentication import ProxyIdentity
+from kong_mesh_cp.usecases.data_plane.authentication import dataplane_identity
 from kong_mesh_cp.usecases.data_plane.stream_ports import (
     Ending,
     NodeTold,
@@ -130,11 +130,7 @@ class HealthStreams:
             raise _refused(text, "node-id-invalid") from None
         key = ResourceKey(DATAPLANE, proxy.mesh, proxy.name)
         dataplane = spec_as(Dataplane, await self._awaited(key))
-        tags: dict[str, set[str]] = {}
-        for each in dataplane.tag_sets:
-            for tag, value in each.items():
-                tags.setdefault(tag, set()).add(value)
-        identity = ProxyIdentity(mesh=proxy.mesh, name=proxy.name, tags=tags)
+        identity = dataplane_identity(proxy.mesh, proxy.name, dataplane.tag_sets)
         try:
             await self._verifier.verify(stream.credentials, identity)
         except ProxyRefusedError as error:

@@ -37,7 +37,7 @@ from kong_mesh_cp.usecases.admission.presence import Presence
 from kong_mesh_cp.usecases.admission.proxy_directory import DATAPLANE
 from kong_mesh_cp.usecases.admission.requests import busy
 from kong_mesh_cp.usecases.admission.seating import HeldSeat, Seating
-from kong_mesh_cp.usecases.data_plane.authentication import ProxyIdentity
+from kong_mesh_cp.usecases.data_plane.authentication import dataplane_identity
 from kong_mesh_cp.usecases.data_plane.connected_proxy import ConnectedProxy
 from kong_mesh_cp.usecases.data_plane.seat_kinds import seat_kind
 from kong_mesh_cp.usecases.data_plane.stream_ports import (
@@ -161,7 +161,7 @@ class Joining:
         document, draft, unreadable = await self._brought(metadata)
         if draft is not None:
             name, mesh, spec = draft.meta.name, draft.meta.mesh, draft.spec
-            await self._verifier.verify(credentials, _identity(mesh, name, spec))
+            await self._verifier.verify(credentials, dataplane_identity(mesh, name, spec.tag_sets))
             try:
                 proxy = ProxyId.parse(node.id)
             except ValueError as error:
@@ -176,7 +176,9 @@ class Joining:
             text = f"request must have a valid Proxy ID: {error}"
             raise _ended(text, "node-id-invalid") from None
         spec = await self._stored(proxy, metadata.proxy_type, unreadable)
-        await self._verifier.verify(credentials, _identity(proxy.mesh, proxy.name, spec))
+        await self._verifier.verify(
+            credentials, dataplane_identity(proxy.mesh, proxy.name, spec.tag_sets)
+        )
         return _Asked(proxy, metadata, spec, None, {})
 
     async def _brought(
@@ -269,7 +271,7 @@ class Joining:
     ) -> None:
         async def may_replace(stored: StoredResource) -> None:
             """With the token that it has, a proxy may be put in the place of its own alone."""
-            there = _identity(seat.mesh, seat.name, spec_as(Dataplane, stored))
+            there = dataplane_identity(seat.mesh, seat.name, spec_as(Dataplane, stored).tag_sets)
             try:
                 await self._verifier.verify(credentials, there)
             except ProxyRefusedError as error:
@@ -326,14 +328,6 @@ def _draft_of(document: object) -> tuple[Mapping[str, Any], Draft]:
     if not isinstance(document, dict) or document.get("type") != DATAPLANE:
         raise ValueError("it is no Dataplane")
     return document, read_draft(KINDS[DATAPLANE], TYPES[DATAPLANE], document)
-
-
-def _identity(mesh: str, name: str, spec: Dataplane) -> ProxyIdentity:
-    tags: dict[str, set[str]] = {}
-    for each in spec.tag_sets:
-        for tag, value in each.items():
-            tags.setdefault(tag, set()).add(value)
-    return ProxyIdentity(mesh=mesh, name=name, tags=tags)
 
 
 def _meta_text(draft: Draft) -> str:
