@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import trio
 
+from kong_mesh_cp.core.errors import StateError
 from kong_mesh_cp.core.identity.proxy_rules import ProxyRefusedError
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.xds.health_checks import HealthSpecifier, HealthTerms
@@ -240,3 +241,22 @@ async def test_a_stream_stays_that_of_one_proxy() -> None:
 
     with pytest.raises(StreamEndedError, match="Node ID cannot be changed"):
         await streams.serve(stream)
+
+
+@pytest.mark.usefixtures("autojump_clock")
+async def test_a_store_that_fails_is_told_once_for_all_streams(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    store = FakeResourceStore()
+    await put(store, text(PROBED))
+    caplog.set_level("INFO")
+    async with serving(store) as stream:
+        await stream.told.receive()
+        store.failure = StateError("made for this test", code="made", hint="Wait.")
+        await trio.sleep(60)
+        store.failure = None
+        await trio.sleep(60)
+    assert [each.message for each in caplog.records] == [
+        "hds-not-refreshed: made for this test; proxies go on with the checks that they have. Wait.",
+        "hds-refreshed-again: the store answers again",
+    ]

@@ -15,6 +15,7 @@ from typing import Final, NamedTuple, NoReturn, Protocol
 import trio
 
 from kong_mesh_cp.core.errors import StateError
+from kong_mesh_cp.core.formats.go.go_quote import go_quote
 from kong_mesh_cp.core.identity.proxy_rules import ProxyRefusedError
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.resources.kinds.dataplane import Dataplane
@@ -35,6 +36,7 @@ from kong_mesh_cp.usecases.data_plane.stream_ports import (
     ProxyVerifier,
     StreamEndedError,
 )
+from kong_mesh_cp.usecases.following.failure_log import FailureLog
 from kong_mesh_cp.usecases.ports.resource_store import (
     NotFoundError,
     Put,
@@ -92,6 +94,13 @@ class HealthStreams:
         self._terms = terms
         self._refresh_seconds = refresh_interval.total_seconds()
         self._wall_clock = wall_clock
+        # One for all: a store that fails does so for each of them.
+        self._failures = FailureLog(
+            log,
+            "hds-not-refreshed",
+            "hds-refreshed-again",
+            meanwhile="proxies go on with the checks that they have",
+        )
 
     async def serve(self, stream: HealthStream) -> None:
         """Until the proxy ends the stream. Raises: StreamEndedError, and what the stream raises."""
@@ -160,8 +169,10 @@ class HealthStreams:
             try:
                 stored = await self._store.get(key)
             except StateError as error:
-                log.info("hds-not-refreshed: %s: %s", key, error.message)
+                self._failures.failed(error)
                 stored = None
+            else:
+                self._failures.succeeded()
             if stored is not None:
                 specifier = specifier_of(spec_as(Dataplane, stored), self._terms)
                 if specifier != told:
@@ -183,9 +194,9 @@ class HealthStreams:
             except NotFoundError:
                 return  # its mesh went in between
             except StateError as error:
-                log.warning("hds-not-written: %s: %s", key, error.message)
+                log.warning("hds-not-written: %s: %s. %s", _shown(key), error.message, error.hint)
             return
-        log.info("hds-not-written: %s: others write it all the time", key)
+        log.info("hds-not-written: %s: others write it all the time", _shown(key))
 
     def _put(self, stored: StoredResource, changes: Mapping[int, bool]) -> Put:
         return Put(
@@ -197,6 +208,10 @@ class HealthStreams:
             owner=stored.owner,
             if_version=stored.version,
         )
+
+
+def _shown(key: ResourceKey) -> str:
+    return f"proxy {go_quote(key.name)} of mesh {go_quote(key.mesh)}"
 
 
 def _refused(message: str, code: str) -> StreamEndedError:
