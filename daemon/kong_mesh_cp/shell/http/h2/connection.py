@@ -212,7 +212,10 @@ class Connection:
             self._lose()
             return
         now = trio.current_time()
+        asked = self._silence.is_asked
         self._silence.broken(now)
+        if asked:  # or the reader would be woken when the answer that has come was due
+            self._waiting.deadline = self._next_look()
         try:
             first = True
             for piece in self._gate.pieces(data, now):
