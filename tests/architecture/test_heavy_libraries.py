@@ -25,7 +25,6 @@ IMPORTERS = {
         "kong_mesh_cp/core/xds/envoy/envoy_messages.py",
         "kong_mesh_cp/core/xds/envoy/kafka.py",
         "kong_mesh_cp/shell/dp_server/discovery_messages.py",
-        "kong_mesh_cp/shell/dp_server/health_messages.py",
     },
     "h2": {"kong_mesh_cp/shell/http/h2/machine.py"},
 }

@@ -128,7 +128,8 @@ class _DataPlane:
             made = await self._data_plane(servers)
             serve = made.methods.get(path)
             if serve is None:
-                raise calls.GrpcError(calls.Status.UNIMPLEMENTED, f"{path} is switched off here")
+                text = f"{path} is switched off here (dpServer.hds.enabled is false)"
+                raise calls.GrpcError(calls.Status.UNIMPLEMENTED, text)
             await serve(call)
 
         return serve_call

@@ -36,17 +36,8 @@ class SotwCodec:
 
     def decode(self, message: bytes) -> Received:
         """Raises: ValueError for what is no request."""
-        read = _parsed(discovery_pb2.DiscoveryRequest(), message)
-        refused = read.HasField("error_detail")
-        request = Request(
-            type_url=read.type_url,
-            names=tuple(read.resource_names),
-            version=read.version_info,
-            nonce=read.response_nonce,
-            refused=refused,
-            error=read.error_detail.message[:ERROR_CHARACTERS_MAX] if refused else "",
-        )
-        return Received(_node(read), request)
+        read = parsed(discovery_pb2.DiscoveryRequest(), message)
+        return _received(read, names=tuple(read.resource_names), version=read.version_info)
 
     def encode(self, response: Response) -> bytes:
         """The message; resources in the order given."""
@@ -70,18 +61,13 @@ class DeltaCodec:
 
     def decode(self, message: bytes) -> Received:
         """Raises: ValueError for what is no request."""
-        read = _parsed(discovery_pb2.DeltaDiscoveryRequest(), message)
-        refused = read.HasField("error_detail")
-        request = Request(
-            type_url=read.type_url,
+        read = parsed(discovery_pb2.DeltaDiscoveryRequest(), message)
+        return _received(
+            read,
             subscribe=tuple(read.resource_names_subscribe),
             unsubscribe=tuple(read.resource_names_unsubscribe),
             initial=dict(read.initial_resource_versions),
-            nonce=read.response_nonce,
-            refused=refused,
-            error=read.error_detail.message[:ERROR_CHARACTERS_MAX] if refused else "",
         )
-        return Received(_node(read), request)
 
     def encode(self, response: Response) -> bytes:
         """The message; resources in the order given."""
@@ -106,12 +92,24 @@ def node_of(node: Any) -> NodeTold:
     return NodeTold(node.id, _object(node.metadata))
 
 
-def _node(read: Any) -> NodeTold | None:
-    return node_of(read.node) if read.HasField("node") else None
+def _received(read: Any, **asked: Any) -> Received:
+    """`asked`: what only this variant says."""
+    refused = read.HasField("error_detail")
+    request = Request(
+        type_url=read.type_url,
+        nonce=read.response_nonce,
+        refused=refused,
+        error=read.error_detail.message[:ERROR_CHARACTERS_MAX] if refused else "",
+        **asked,
+    )
+    return Received(node_of(read.node) if read.HasField("node") else None, request)
 
 
-def _parsed(empty: Any, message: bytes) -> Any:
-    """Protobuf bounds the depth of what it reads (100 messages, 33 objects of JSON)."""
+def parsed(empty: Any, message: bytes) -> Any:
+    """`message` read into `empty`. Raises: ValueError.
+
+    Protobuf bounds the depth of what it reads (100 messages, 33 objects of JSON).
+    """
     if len(message) > MESSAGE_BYTES_MAX:
         raise ValueError(f"it has {len(message)} bytes, and may have {MESSAGE_BYTES_MAX}")
     try:

@@ -6,19 +6,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 from kong_mesh_cp.core.lazy_import import lazy_import
 from kong_mesh_cp.core.xds.health_checks import HealthCheck, HealthSpecifier, Report
-from kong_mesh_cp.shell.dp_server.discovery_messages import node_of
+from kong_mesh_cp.shell.dp_server.discovery_messages import node_of, parsed
 from kong_mesh_cp.usecases.data_plane.stream_ports import NodeTold
 
 if TYPE_CHECKING:
     from envoy.config.core.v3 import health_check_pb2
     from envoy.service.health.v3 import hds_pb2
-    from google.protobuf import message as protobuf_message
 else:
     health_check_pb2 = lazy_import("envoy.config.core.v3.health_check_pb2")
     hds_pb2 = lazy_import("envoy.service.health.v3.hds_pb2")
-    protobuf_message = lazy_import("google.protobuf.message")
 
-MESSAGE_BYTES_MAX: Final = 8 << 20
 _HEALTHY: Final = frozenset({0, 1})  # UNKNOWN: not checked yet; HEALTHY
 
 
@@ -27,13 +24,7 @@ def read_health_message(message: bytes) -> NodeTold | Report | None:
 
     Raises: ValueError for what is neither.
     """
-    if len(message) > MESSAGE_BYTES_MAX:
-        raise ValueError(f"it has {len(message)} bytes, and may have {MESSAGE_BYTES_MAX}")
-    read = hds_pb2.HealthCheckRequestOrEndpointHealthResponse()
-    try:
-        read.ParseFromString(message)
-    except protobuf_message.DecodeError as error:
-        raise ValueError(str(error)) from None
+    read = parsed(hds_pb2.HealthCheckRequestOrEndpointHealthResponse(), message)
     if read.HasField("endpoint_health_response"):
         return _report(read.endpoint_health_response)
     if not read.HasField("health_check_request"):

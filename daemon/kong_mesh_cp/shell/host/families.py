@@ -15,11 +15,11 @@ async def has_only_ipv4(host: str) -> bool:
     """False for addresses, for localhost, and where nobody knows the name."""
     if is_ip(host) or host == "localhost" or not is_dns_name(host):
         return False
-    found: list[tuple[int, ...]] = []
+    families: set[int] = set()
     with trio.move_on_after(LOOKUP_SECONDS_MAX):
         try:
             answers = await trio.socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
         except OSError:
             return False
-        found = [(int(family),) for family, *_ in answers]
-    return bool(found) and all(family == socket.AF_INET for (family,) in found)
+        families = {family for family, *_ in answers}
+    return families == {socket.AF_INET}

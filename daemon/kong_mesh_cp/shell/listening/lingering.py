@@ -1,8 +1,11 @@
-"""Reading what a peer sends, and giving it time to read before the end."""
+"""Reading what a peer sends, and the end: with time for it to read, or without."""
 
 from __future__ import annotations
 
 import socket
+import struct
+from contextlib import suppress
+from typing import Final
 
 import trio
 
@@ -10,6 +13,7 @@ from kong_mesh_cp.shell.listening.channel import Channel
 from kong_mesh_cp.shell.listening.limits import Limits
 
 RECEIVE_BYTES = 16 * 1024  # at once
+_RESETTING: Final = struct.pack("ii", 1, 0)  # struct linger of socket(7)
 
 
 class PeerGoneError(Exception):
@@ -42,3 +46,9 @@ async def linger(channel: Channel, limits: Limits) -> None:
     with trio.move_on_after(limits.linger_seconds):
         while allowed > 0 and (data := await receive(channel)):
             allowed -= len(data)
+
+
+def reset_at_close(connection: socket.socket) -> None:
+    """Let close(2) send RST: or the kernel would go on keeping what is never read."""
+    with suppress(OSError):
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESETTING)

@@ -10,9 +10,6 @@ from __future__ import annotations
 
 import logging
 import math
-import socket
-import struct
-from contextlib import suppress
 from typing import Final
 
 import trio
@@ -25,7 +22,7 @@ from kong_mesh_cp.shell.http.messages import Response, StreamingResponse
 from kong_mesh_cp.shell.listening.channel import Channel
 from kong_mesh_cp.shell.listening.kept import Kept
 from kong_mesh_cp.shell.listening.limits import DEADLINE_SLACK
-from kong_mesh_cp.shell.listening.lingering import PeerGoneError, linger, receive
+from kong_mesh_cp.shell.listening.lingering import PeerGoneError, linger, receive, reset_at_close
 from kong_mesh_cp.shell.listening.peer import Peer
 from kong_mesh_cp.shell.listening.places import Place, Reluctance
 
@@ -33,7 +30,6 @@ log = logging.getLogger(__name__)
 
 UNCOUNTED_ANSWER_BYTES = 64 * 1024  # what the kernel takes at once from who reads at all
 _NO_ROOM = "too much is kept for slow clients just now; ask again in a moment"
-_RESET = struct.pack("ii", 1, 0)  # struct linger of socket(7): close(2) sends RST, keeps nothing
 
 
 class Connection:
@@ -147,7 +143,7 @@ class Connection:
                 message = f"there was no answer within {seconds:.0f} s"
                 return self._service.error_body(500, "answer-too-slow", message)
             case Phase.SENDING:
-                self._reset()  # or the kernel would go on keeping what is never read
+                reset_at_close(self._peer.socket)
                 return None
             case _:
                 return None
@@ -301,7 +297,7 @@ class Connection:
                 if not self._kept.leaves and not self._kept.may_leave(
                     len(data) - sent, now, self.give_way
                 ):
-                    self._reset()
+                    reset_at_close(self._peer.socket)
                     raise PeerGoneError
                 await self._send_rest(memoryview(data)[sent:])
         finally:
@@ -319,7 +315,3 @@ class Connection:
             else:
                 rest = rest[sent:]
                 self._kept.left(sent)
-
-    def _reset(self) -> None:
-        with suppress(OSError):
-            self._peer.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)

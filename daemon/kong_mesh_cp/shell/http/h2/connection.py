@@ -8,8 +8,6 @@ take for the end of everything. What is to be sent is written once a turn of the
 from __future__ import annotations
 
 import logging
-import socket
-import struct
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
@@ -27,14 +25,13 @@ from kong_mesh_cp.shell.http.h2.service import H2Service
 from kong_mesh_cp.shell.http.h2.silence import Silence
 from kong_mesh_cp.shell.http.messages import Response
 from kong_mesh_cp.shell.listening.channel import Channel
-from kong_mesh_cp.shell.listening.lingering import PeerGoneError, linger, receive
+from kong_mesh_cp.shell.listening.lingering import PeerGoneError, linger, receive, reset_at_close
 from kong_mesh_cp.shell.listening.peer import Peer
 from kong_mesh_cp.shell.listening.places import Place, Reluctance
 
 log = logging.getLogger(__name__)
 
 PING_DATA: Final = b"kongmesh"
-_RESET: Final = struct.pack("ii", 1, 0)  # struct linger of socket(7): close(2) sends RST
 
 
 class Connection:
@@ -215,7 +212,10 @@ class Connection:
             self._lose()
             return
         now = trio.current_time()
+        asked = self._silence.is_asked
         self._silence.broken(now)
+        if asked:  # or the reader would be woken when the answer that has come was due
+            self._waiting.deadline = self._next_look()
         try:
             first = True
             for piece in self._gate.pieces(data, now):
@@ -357,9 +357,8 @@ class Connection:
         """The peer is gone, or taken for gone: nothing can be said any more."""
         self._gone = True
         self._output.clear()
-        if reset:  # or the kernel would go on keeping what is never read
-            with suppress(OSError):
-                self.peer.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        if reset:
+            reset_at_close(self.peer.socket)
         self._end()
 
     async def _farewell(self) -> None:
