@@ -303,4 +303,7 @@ async def test_the_template_of_a_corefile_goes_with_it() -> None:
         raise FileNotFoundError("gone")
 
     there.corefile = gone
-    assert await there.refusal() == (Reason.IMPOSSIBLE, "")
+    with pytest.raises(BootstrapRefusedError) as caught:
+        await there.bootstrap()
+    assert (caught.value.reason, caught.value.text) == (Reason.IMPOSSIBLE, "")
+    assert "corefileTemplatePath" in caught.value.hint

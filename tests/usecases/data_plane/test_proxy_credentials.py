@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import pytest
 import trio
@@ -20,7 +20,6 @@ from kong_mesh_cp.core.identity import ca
 from kong_mesh_cp.core.policy.rules.matched import MeshView
 from kong_mesh_cp.core.resources.kinds.dataplane import Dataplane, Inbound, Networking
 from kong_mesh_cp.core.resources.kinds.mesh import Mesh
-from kong_mesh_cp.core.resources.meta import Resource
 from kong_mesh_cp.core.xds.node_metadata import ProxyMetadata
 from kong_mesh_cp.core.xds.world import MeshWorld, mesh_world
 from kong_mesh_cp.shell.host.leaf_signing import sign_leaf
@@ -36,6 +35,7 @@ from kong_mesh_cp.usecases.resources.provided_authorities import ProvidedAuthori
 from support.daemons.resource_api import AT, ResourceApi
 from support.fakes.authorities import certificate
 from support.fakes.identity import pem, rsa_key
+from support.specs.shop_resources import resource
 
 pytestmark = pytest.mark.usefixtures("autojump_clock")
 
@@ -49,19 +49,6 @@ T = TypeVar("T")
 async def at_once(work: Callable[[], T]) -> T:
     await trio.lowlevel.checkpoint()
     return work()
-
-
-def resource(type_name: str, name: str, spec: Any) -> Resource[Any]:
-    return Resource(
-        type=type_name,
-        mesh="" if type_name == "Mesh" else "shop",
-        name=name,
-        labels={},
-        spec=spec,
-        created_at=AT,
-        modified_at=AT,
-        version=1,
-    )
 
 
 def world(address: str = "10.0.0.1", advertised: str = "") -> MeshWorld:

@@ -208,6 +208,18 @@ async def test_a_text_from_outside_does_not_break_the_log(
         assert len(line) < 1000
 
 
+async def test_a_token_that_does_not_fit_is_told_with_what_to_do(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with caplog.at_level(logging.INFO):
+        async with open_plane() as plane:
+            await turned_away(plane, Proxy(["no token"], node(brings=sidecar())))
+
+    (line,) = (said for said in caplog.messages if said.startswith("stream-ended: "))
+    assert line.startswith("stream-ended: not-authenticated: default.backend-1 at ")
+    assert "kumactl generate dataplane-token" in line
+
+
 # What is counted.
 
 

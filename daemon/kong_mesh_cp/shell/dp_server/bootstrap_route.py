@@ -55,25 +55,29 @@ class BootstrapRoute:
         try:
             asked = read_bootstrap_request(request.body)
         except NoBootstrapRequestError as error:
-            return self._refused(request, 400, "", f"bootstrap-unreadable: {error}")
+            self._tell(request, "bootstrap-unreadable", f"{error}", "")
+            return Response(400, content_type="")
         try:
             made = await self._bootstrapping.bootstrap(asked, _host_of(request))
         except BootstrapRefusedError as error:
-            said = f"{error.code}: {asked.node_id}: {error.message}"
-            return self._refused(request, _STATUSES[error.reason], error.text, said)
+            self._tell(request, error.code, f"{asked.node_id}: {error.message}", error.hint)
+            content = error.text.encode()
+            return Response(_STATUSES[error.reason], content, TEXT if content else "")
         except StateError as error:
             return Response(500, content_type="", failure=error)
         if request.headers.get("accept") == JSON:
             return Response(200, _json(made), JSON)
         return Response(200, yaml_text(made.envoy), YAML)
 
-    def _refused(self, request: Request, status: int, text: str, said: str) -> Response:
+    def _tell(self, request: Request, code: str, said: str, hint: str) -> None:
         address = request.peer.address
         client = f"address {address[0]}" if address else "no address"
         if self._may_be_told(client):
-            line = said[:LOGGED_CHARACTERS_MAX].encode("unicode_escape").decode("ascii")
-            log.warning("%s (%s)", line, client)
-        return Response(status, text.encode(), TEXT if text else "")
+            if len(said) > LOGGED_CHARACTERS_MAX:
+                said = f"{said[:LOGGED_CHARACTERS_MAX]} [...]"
+            line = f"{said.rstrip('.')}. {hint}" if hint else said
+            line = line.encode("unicode_escape").decode("ascii")
+            log.warning("%s: %s (%s)", code, line, client)
 
 
 def _host_of(request: Request) -> str:

@@ -104,9 +104,9 @@ class Reason(StrEnum):
 _HINTS: Final = {
     Reason.UNFIT: "Start kuma-dp with an address that the certificate of dpServer is for, and with "
     "the certificate of its authority.",
-    Reason.FULL: "Free a seat, or install a license for more proxies: the proxy joins by itself.",
+    Reason.FULL: "",  # its text says it, as the limit that is reached has it
     Reason.ABSENT: "Make it with kumactl apply, or start kuma-dp with --dataplane-file.",
-    Reason.INVALID: "Correct the Dataplane, or give kuma-dp its token.",
+    Reason.INVALID: "Correct what is named, and start kuma-dp again.",
     Reason.IMPOSSIBLE: "Correct what kuma-dp is started with.",
 }
 
@@ -114,9 +114,9 @@ _HINTS: Final = {
 class BootstrapRefusedError(ControlPlaneError):
     """Its message is the text that kuma-dp shows; "" for those that have none."""
 
-    def __init__(self, reason: Reason, text: str = "", *, cause: str = "") -> None:
-        """`cause`: for the log, where the client is told nothing."""
-        super().__init__(text or cause, code=f"bootstrap-{reason}", hint=_HINTS[reason])
+    def __init__(self, reason: Reason, text: str = "", *, cause: str = "", hint: str = "") -> None:
+        """`cause`: for the log, where the client is told nothing. `hint`: in place of the usual."""
+        super().__init__(text or cause, code=f"bootstrap-{reason}", hint=hint or _HINTS[reason])
         self.reason = reason
         self.text = text
 
@@ -271,7 +271,10 @@ class Bootstrapping:
         try:
             corefile = await self._ports.corefile()
         except OSError as error:
-            raise _impossible(f"the template of the Corefile cannot be read: {error}") from None
+            raise _impossible(
+                f"the template of the Corefile cannot be read: {error}",
+                hint="Correct bootstrapServer.params.corefileTemplatePath, or the file.",
+            ) from None
         return Sidecar(
             corefile=corefile,
             transparent_proxy=bool(networking and networking.transparent_proxying),
@@ -339,5 +342,5 @@ def _other_names(host: str, names: Sequence[str]) -> str:
     )
 
 
-def _impossible(cause: str) -> BootstrapRefusedError:
-    return BootstrapRefusedError(Reason.IMPOSSIBLE, cause=cause)
+def _impossible(cause: str, *, hint: str = "") -> BootstrapRefusedError:
+    return BootstrapRefusedError(Reason.IMPOSSIBLE, cause=cause, hint=hint)

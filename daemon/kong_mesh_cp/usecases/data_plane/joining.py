@@ -65,6 +65,9 @@ LARGE_TEXT_CHARACTERS: Final = 4096  # what is longer is read in a thread: other
 TEXT_CHARACTERS_MAX: Final = 256 * 1024
 YAML_CHARACTERS_MAX: Final = 16 * 1024
 LOGGED_CHARACTERS_MAX: Final = 300  # of a refusal
+NOT_AUTHENTICATED_HINT: Final = (
+    "Give kuma-dp a token for this mesh, name and tags: kumactl generate dataplane-token"
+)
 
 _large_texts = trio.CapacityLimiter(1)
 
@@ -146,7 +149,7 @@ class Joining:
         try:
             asked = await self._asked(node or NodeTold("", {}), arrival.stream.credentials)
         except ProxyRefusedError as error:
-            raise _ended(error.message, "not-authenticated") from None
+            raise _ended(error.message, "not-authenticated", hint=NOT_AUTHENTICATED_HINT) from None
         except StateError as error:
             raise _not_now(error) from None
         seat = SeatId(self._zone, *asked.id)

@@ -5,14 +5,11 @@ Source: docs/wire/mtls.md#identities
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from kong_mesh_cp.core.policy.rules.matched import MeshView
 from kong_mesh_cp.core.resources.kinds.dataplane import Dataplane
 from kong_mesh_cp.core.resources.kinds.mesh import Mesh
-from kong_mesh_cp.core.resources.meta import Resource
 from kong_mesh_cp.core.xds.draft import Draft
 from kong_mesh_cp.core.xds.generators.proxy_secrets import secrets
 from kong_mesh_cp.core.xds.names import SECRET
@@ -20,22 +17,9 @@ from kong_mesh_cp.core.xds.node_metadata import ProxyMetadata
 from kong_mesh_cp.core.xds.parts import Parts
 from kong_mesh_cp.core.xds.proxy_view import Identity, KeyPair, ProxyView
 from kong_mesh_cp.core.xds.world import mesh_world
-from support.fakes.identity import NOW
+from support.specs.shop_resources import resource
 
 IDENTITY = Identity(pair=KeyPair(b"chain", b"key"), authorities={"shop": b"ca", "bank": b"ca"})
-
-
-def resource(type_name: str, name: str, spec: Any) -> Resource[Any]:
-    return Resource(
-        type=type_name,
-        mesh="" if type_name == "Mesh" else "shop",
-        name=name,
-        labels={},
-        spec=spec,
-        created_at=NOW,
-        modified_at=NOW,
-        version=1,
-    )
 
 
 def made(trusted: set[str], identity: Identity | None) -> Draft:

@@ -5,19 +5,16 @@ Source: docs/wire/mtls.md#permissions
 
 from __future__ import annotations
 
-from typing import Any
-
 from kong_mesh_cp.core.policy.rules.matched import MeshView
 from kong_mesh_cp.core.policy.rules.subsets import Tag
 from kong_mesh_cp.core.resources.kinds.dataplane import Inbound, Networking
 from kong_mesh_cp.core.resources.kinds.legacy.traffic_permission import TrafficPermission
 from kong_mesh_cp.core.resources.kinds.mesh import Mesh
-from kong_mesh_cp.core.resources.meta import Resource
 from kong_mesh_cp.core.resources.tags import Selector, Tags
 from kong_mesh_cp.core.xds.parts import Parts
 from kong_mesh_cp.core.xds.policies.older_permissions import OlderPermission, older_permissions
 from kong_mesh_cp.core.xds.world import MeshWorld, mesh_world
-from support.fakes.identity import NOW
+from support.specs.shop_resources import resource
 
 BACKENDS = Networking(
     inbound=(
@@ -25,19 +22,6 @@ BACKENDS = Networking(
         Inbound(port=81, tags={"kuma.io/service": "api"}),
     )
 )
-
-
-def resource(type_name: str, name: str, spec: Any) -> Resource[Any]:
-    return Resource(
-        type=type_name,
-        mesh="" if type_name == "Mesh" else "shop",
-        name=name,
-        labels={},
-        spec=spec,
-        created_at=NOW,
-        modified_at=NOW,
-        version=1,
-    )
 
 
 def world(**permissions: tuple[list[Tags], Tags]) -> MeshWorld:
