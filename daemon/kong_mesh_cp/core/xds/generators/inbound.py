@@ -21,6 +21,7 @@ from kong_mesh_cp.core.xds.envoy.envoy_messages import GrpcStats, Message, durat
 from kong_mesh_cp.core.xds.envoy.http import TAGS_HEADER, HttpTerms, http_manager, tcp_proxy
 from kong_mesh_cp.core.xds.envoy.kafka import KAFKA_BROKER, kafka_broker
 from kong_mesh_cp.core.xds.envoy.listeners import (
+    GRPC_STATS,
     HTTP_MANAGER,
     TCP_PROXY,
     ChainDraft,
@@ -44,8 +45,6 @@ from kong_mesh_cp.core.xds.world import Endpoint, pairs
 CONNECT: Final = 10 * SECOND
 IDLE: Final = 2 * HOUR
 STREAM_IDLE: Final = HOUR
-
-GRPC_STATS: Final = "envoy.filters.http.grpc_stats"
 
 Confs = tuple[InboundConfs, ...]
 """One for each of EFFECTS."""

@@ -25,6 +25,7 @@ from kong_mesh_cp.core.xds.envoy.envoy_messages import GrpcStats, Message
 from kong_mesh_cp.core.xds.envoy.http import HttpTerms, http_manager, tcp_proxy
 from kong_mesh_cp.core.xds.envoy.kafka import KAFKA_BROKER, kafka_broker
 from kong_mesh_cp.core.xds.envoy.listeners import (
+    GRPC_STATS,
     HTTP_MANAGER,
     TCP_PROXY,
     ChainDraft,
@@ -55,7 +56,6 @@ from kong_mesh_cp.core.xds.routing import (
 from kong_mesh_cp.core.xds.world import Endpoint, MeshWorld, TagPairs
 
 CONNECT: Final = 5 * SECOND
-GRPC_STATS: Final = "envoy.filters.http.grpc_stats"
 Confs = tuple[DestinationConfs, ...]
 """One for each of EFFECTS."""
 
