@@ -46,7 +46,7 @@ class TypeResources:
 def version_of(resources: Iterable[Resource], basis: str = "") -> str:
     """The version of these resources in this order, and of what they are told together with."""
     digest = blake2b(basis.encode(), digest_size=VERSION_BYTES)
-    digest.update(b"".join(f"{each.name}\0{each.version}\0".encode() for each in resources))
+    digest.update("".join([f"{name}\0{version}\0" for name, version, _ in resources]).encode())
     return digest.hexdigest()
 
 

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 class EndpointSource:
     """From where the endpoints of one cluster come.
 
-    `find(world, *arguments)` gives them, in any order; of the endpoints of a mesh it looks at those
-    of `services` alone.
+    `find(world, *arguments)` gives them, in any order; of a mesh it looks at the endpoints of
+    `services` alone.
     """
 
     services: tuple[str, ...]  # by their tag
@@ -34,11 +34,16 @@ class EndpointSource:
 
 def assignment(cluster: str, source: EndpointSource, world: MeshWorld, parts: Parts) -> Resource:
     """The endpoints of `cluster` in `world`, as they are sent."""
-    endpoints = source.find(world, *source.arguments)
-    return parts.made(
-        (load_assignment, cluster, endpoints),
-        lambda: resource(cluster, load_assignment(cluster, endpoints)),
-    )
+    # Held with what was made of them: the key only says which objects they were. To hash endpoints
+    # takes as long as there are many, for each proxy that calls them.
+    held = tuple(map(world.endpoints.get, source.services))
+
+    def make() -> tuple[Resource, object]:
+        found = source.find(world, *source.arguments)
+        return resource(cluster, load_assignment(cluster, found)), held
+
+    made, _ = parts.made((source.find, cluster, source.arguments, *map(id, held)), make)
+    return made
 
 
 def reassigned(

@@ -18,10 +18,14 @@ from kong_mesh_cp.core.resources.kinds.dataplane import (
     ServiceProbe,
 )
 from kong_mesh_cp.core.xds.names import ADMIN, local_cluster
-from kong_mesh_cp.core.xds.proxy_view import place_of
+from kong_mesh_cp.core.xds.proxy_view import (
+    LOCALHOST,
+    is_redirected,
+    place_of,
+    source_past_redirection,
+)
 
 READY_PATH: Final = "/ready"
-_LOOPBACK: Final = ("127.0.0.1", "::1")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +70,7 @@ def specifier_of(dataplane: Dataplane, terms: HealthTerms) -> HealthSpecifier:
     """The proxy itself, so that one that drains is told to be off, and each probed inbound."""
     networking = dataplane.networking or Networking()
     admin = networking.admin.port if networking.admin is not None else 0
-    own = _check(ADMIN, _LOOPBACK[0], admin or terms.admin_port, terms)._replace(path=READY_PATH)
+    own = _check(ADMIN, LOCALHOST, admin or terms.admin_port, terms)._replace(path=READY_PATH)
     probed = (
         _probe(inbound, inbound.service_probe, networking, terms)
         for inbound in networking.inbound
@@ -81,20 +85,13 @@ def _probe(
     place = place_of(inbound, networking)
     address, port = place.workload_address, place.workload_port
     made = _check(local_cluster(port), address, port, terms)
-    redirection = networking.transparent_proxying
-    redirected = redirection is not None and (
-        redirection.redirect_port_inbound and redirection.redirect_port_outbound
-    )
-    source = ""
-    if redirected and address not in _LOOPBACK:
-        # What does not come from here would be redirected to the proxy, and check that.
-        source = "::6" if ":" in address else "127.0.0.6"
     return made._replace(
         timeout=_duration(probe.timeout, made.timeout),
         interval=_duration(probe.interval, made.interval),
         healthy_threshold=_threshold(probe.healthy_threshold, made.healthy_threshold),
         unhealthy_threshold=_threshold(probe.unhealthy_threshold, made.unhealthy_threshold),
-        source=source,
+        # What comes from elsewhere would be redirected to the proxy, and check that.
+        source=source_past_redirection(address) if is_redirected(networking) else "",
     )
 
 

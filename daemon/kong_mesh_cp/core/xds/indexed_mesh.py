@@ -39,7 +39,7 @@ from kong_mesh_cp.core.xds.world import (
     DATAPLANE,
     Endpoint,
     MeshWorld,
-    endpoints_of,
+    endpoints_by_service,
     mesh_world,
     protocol_of_all,
 )
@@ -309,15 +309,12 @@ def _facets(resource: Resource[object] | None) -> _Facets:
         return _Facets()
     spec = resource.spec
     networking = spec.networking or Networking()
-    instances: dict[str, list[Endpoint]] = {}
-    for service, endpoint in endpoints_of(spec):
-        instances.setdefault(service, []).append(endpoint)
     transparent = networking.transparent_proxying
     return _Facets(
         proxy=proxy_of(resource),
         tags=frozenset(pair for tags in spec.tag_sets for pair in tags.items()),
         labels=frozenset(resource.labels.items()),
-        instances={service: tuple(found) for service, found in instances.items()},
+        instances=endpoints_by_service([resource]),
         calls=frozenset(_called(networking)),
         watches=frozenset(transparent.direct_access_services if transparent else ()),
         is_gateway=networking.gateway is not None,

@@ -10,18 +10,13 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+from kong_mesh_cp.core.discovery import type_order
 from kong_mesh_cp.core.resources.tags import SERVICE
 
-TYPE_URL_PREFIX: Final = "type.googleapis.com/"
-CLUSTER: Final = TYPE_URL_PREFIX + "envoy.config.cluster.v3.Cluster"
-ENDPOINT: Final = TYPE_URL_PREFIX + "envoy.config.endpoint.v3.ClusterLoadAssignment"
-LISTENER: Final = TYPE_URL_PREFIX + "envoy.config.listener.v3.Listener"
-ROUTE: Final = TYPE_URL_PREFIX + "envoy.config.route.v3.RouteConfiguration"
-SECRET: Final = TYPE_URL_PREFIX + "envoy.extensions.transport_sockets.tls.v3.Secret"
-RUNTIME: Final = TYPE_URL_PREFIX + "envoy.service.runtime.v3.Runtime"
-
-ORDER: Final = (CLUSTER, ENDPOINT, LISTENER, ROUTE, SECRET, RUNTIME)
-"""In which types are told, so that what is referred to is there."""
+CLUSTER: Final = type_order.CLUSTERS
+ENDPOINT: Final = type_order.ENDPOINTS
+LISTENER: Final = type_order.LISTENERS
+SECRET: Final = type_order.SECRETS
 
 ADMIN: Final = "kuma:envoy:admin"
 READINESS: Final = "kuma:readiness"

@@ -16,6 +16,7 @@ from kong_mesh_cp.core.xds.node_metadata import ProxyMetadata
 from kong_mesh_cp.core.xds.world import MeshWorld, TagPairs, pairs
 
 LOCALHOST: Final = "127.0.0.1"
+_LOOPBACK: Final = (LOCALHOST, "::1")
 
 
 class KeyPair(NamedTuple):
@@ -81,12 +82,7 @@ class ProxyView:
     @property
     def is_redirected(self) -> bool:
         """Its listeners get what is redirected to the proxy, and listen nowhere themselves."""
-        transparent = self.networking.transparent_proxying
-        return (
-            transparent is not None
-            and transparent.redirect_port_inbound != 0
-            and transparent.redirect_port_outbound != 0
-        )
+        return is_redirected(self.networking)
 
     @property
     def takes_all_traffic(self) -> bool:
@@ -101,6 +97,26 @@ class ProxyView:
     @property
     def http_terms(self) -> HttpTerms:
         return HttpTerms(internal=self.terms.internal, ipv6=self.metadata.ipv6)
+
+
+def is_redirected(networking: Networking) -> bool:
+    """All traffic of its machine, both ways, goes through the proxy."""
+    transparent = networking.transparent_proxying
+    return (
+        transparent is not None
+        and transparent.redirect_port_inbound != 0
+        and transparent.redirect_port_outbound != 0
+    )
+
+
+def source_past_redirection(address: str) -> str:
+    """From where a redirected proxy reaches its application: other calls come to it again.
+
+    "": from anywhere, as what goes to loopback addresses is not redirected.
+    """
+    if address in _LOOPBACK:
+        return ""
+    return "::6" if ":" in address else "127.0.0.6"
 
 
 def outbounds_of(view: ProxyView) -> tuple[OutboundTarget, ...]:

@@ -23,6 +23,7 @@ from kong_mesh_cp.core.policy.rules.match import UnresolvedTargetError
 from kong_mesh_cp.core.policy.rules.matched import selects_proxy
 from kong_mesh_cp.core.policy.rules.policy import HTTP_ROUTE, TRAITS, Policy
 from kong_mesh_cp.core.resources.key import ResourceKey
+from kong_mesh_cp.core.resources.tags import SERVICE
 from kong_mesh_cp.core.xds.indexed_mesh import (
     CONFIG,
     GATEWAY,
@@ -130,7 +131,7 @@ def _moved_endpoints(
 def _services(index: IndexedMesh, proxy: str) -> Iterator[str]:
     found = index.proxies.get(proxy)
     for tags in () if found is None else found.tag_sets:
-        yield tags.get("kuma.io/service", "")
+        yield tags.get(SERVICE, "")
 
 
 def _other_services(

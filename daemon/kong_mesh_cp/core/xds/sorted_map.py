@@ -68,7 +68,7 @@ class SortedMap(Mapping[K, V], Generic[K, V]):
 
     def _place(self, key: K) -> int:
         """The chunk that `key` is in, if it is anywhere; there is one at least."""
-        return max(bisect_right(self._firsts, key) - 1, 0)
+        return bisect_right(self._firsts, key, 1) - 1
 
     def _with_chunk(self, place: int, chunk: dict[K, V]) -> SortedMap[K, V]:
         if len(chunk) > 2 * CHUNK_ITEMS:

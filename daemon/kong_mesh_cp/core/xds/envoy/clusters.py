@@ -8,20 +8,19 @@ from typing import Final
 from kong_mesh_cp.core.formats.addresses import is_ip
 from kong_mesh_cp.core.xds.envoy.endpoints import load_assignment
 from kong_mesh_cp.core.xds.envoy.envoy_messages import (
+    FROM_ADS,
     Cluster,
     HttpProtocolOptions,
     Message,
-    TransportSocket,
     duration,
     packed,
 )
+from kong_mesh_cp.core.xds.envoy.tls import tls_socket
 from kong_mesh_cp.core.xds.names import metric_name
 from kong_mesh_cp.core.xds.protocols import GRPC, HTTP, HTTP2
 from kong_mesh_cp.core.xds.world import Endpoint
 
 HTTP_OPTIONS: Final = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
-TLS_SOCKET: Final = "envoy.transport_sockets.tls"
-ADS: Final = {"ads": {}, "resource_api_version": "V3"}
 
 
 class ClusterDraft:
@@ -53,7 +52,7 @@ class ClusterDraft:
 
     def with_endpoints_from_ads(self) -> None:
         self.message.type = Cluster.EDS
-        self.message.eds_cluster_config.MergeFrom(Cluster.EdsClusterConfig(eds_config=ADS))
+        self.message.eds_cluster_config.MergeFrom(Cluster.EdsClusterConfig(eds_config=FROM_ADS))
 
     def with_endpoints(self, endpoints: Iterable[Endpoint], *, ipv6: bool) -> None:
         """Known ones, which are resolved where one has a host name."""
@@ -90,7 +89,5 @@ class ClusterDraft:
         if self._http is not None:
             self.message.typed_extension_protocol_options[HTTP_OPTIONS].CopyFrom(packed(self._http))
         if self.tls is not None:
-            self.message.transport_socket.CopyFrom(
-                TransportSocket(name=TLS_SOCKET, typed_config=packed(self.tls))
-            )
+            self.message.transport_socket.CopyFrom(tls_socket(self.tls))
         return self.message

@@ -51,6 +51,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.struct_pb2 import Struct, Value
 
 __all__ = [
+    "FROM_ADS",
     "Cluster",
     "ClusterLoadAssignment",
     "DnsFilterConfig",
@@ -96,6 +97,7 @@ HttpConnectionManager = http_connection_manager_pb2.HttpConnectionManager
 Message = Any  # one of Envoy's, whose modules have no types
 
 _SECOND: Final = 1_000_000_000
+FROM_ADS: Final = {"ads": {}, "resource_api_version": "V3"}  # a ConfigSource
 TYPE_URL_PREFIX: Final = "type.googleapis.com/"
 
 

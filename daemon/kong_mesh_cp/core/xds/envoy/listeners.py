@@ -11,18 +11,18 @@ from kong_mesh_cp.core.xds.envoy.envoy_messages import (
     Router,
     SocketAddress,
     TlsInspector,
-    TransportSocket,
     joined_bytes,
     packed,
     struct_of,
 )
+from kong_mesh_cp.core.xds.envoy.tls import tls_socket
 from kong_mesh_cp.core.xds.world import TagPairs
 
 HTTP_MANAGER: Final = "envoy.filters.network.http_connection_manager"
 TCP_PROXY: Final = "envoy.filters.network.tcp_proxy"
+GRPC_STATS: Final = "envoy.filters.http.grpc_stats"
 ROUTER: Final = "envoy.filters.http.router"
 TLS_INSPECTOR: Final = "envoy.filters.listener.tls_inspector"
-TLS_SOCKET: Final = "envoy.transport_sockets.tls"
 TAGS_METADATA: Final = "io.kuma.tags"
 
 Named = tuple[str, Message]
@@ -64,9 +64,7 @@ class ChainDraft:
         if self.match:
             chain.MergeFrom(FilterChain(filter_chain_match=self.match))
         if self.tls is not None:
-            chain.transport_socket.CopyFrom(
-                TransportSocket(name=TLS_SOCKET, typed_config=packed(self.tls))
-            )
+            chain.transport_socket.CopyFrom(tls_socket(self.tls))
         return chain
 
     def _filter(self, wanted: str) -> Message | None:

@@ -11,13 +11,17 @@ from typing import Final
 
 from kong_mesh_cp.core.meshes.spiffe import mesh_prefix, service_id
 from kong_mesh_cp.core.xds.envoy.envoy_messages import (
+    FROM_ADS,
     DownstreamTlsContext,
     Message,
     Secret,
+    TransportSocket,
     UpstreamTlsContext,
+    packed,
 )
 from kong_mesh_cp.core.xds.names import authority_secret, identity_secret
 
+TLS_SOCKET: Final = "envoy.transport_sockets.tls"
 MESH_PROTOCOL: Final = "kuma"  # in ALPN: tells a mesh's TLS from the application's own
 
 
@@ -44,6 +48,11 @@ def upstream_tls(mesh: str, upstream_mesh: str, services: Iterable[str], sni: st
             "alpn_protocols": [MESH_PROTOCOL],
         },
     )
+
+
+def tls_socket(context: Message) -> Message:
+    """As listeners and clusters take a DownstreamTlsContext, or an UpstreamTlsContext."""
+    return TransportSocket(name=TLS_SOCKET, typed_config=packed(context))
 
 
 def identity(name: str, chain: bytes, key: bytes) -> Message:
@@ -77,4 +86,4 @@ def _common(mesh: str, trusted_mesh: str, names: list[dict[str, str]]) -> dict[s
 
 
 def _from_ads(name: str) -> dict[str, object]:
-    return {"name": name, "sds_config": {"ads": {}, "resource_api_version": "V3"}}
+    return {"name": name, "sds_config": FROM_ADS}

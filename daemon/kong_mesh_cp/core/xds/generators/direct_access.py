@@ -36,12 +36,7 @@ Places = frozenset[tuple[str, int]]
 def direct_access(view: ProxyView, targets: Iterable[OutboundTarget], draft: Draft) -> None:
     """`targets` are the other outbounds of the proxy."""
     transparent = view.networking.transparent_proxying
-    if (
-        transparent is None
-        or not transparent.redirect_port_inbound
-        or not transparent.redirect_port_outbound
-        or not transparent.direct_access_services
-    ):
+    if transparent is None or not view.is_redirected or not transparent.direct_access_services:
         return
     taken = {(each.address, each.port) for each in targets}
     for address, port in sorted(_instances(view, frozenset(transparent.direct_access_services))):

@@ -21,6 +21,7 @@ from kong_mesh_cp.core.xds.envoy.envoy_messages import GrpcStats, Message, durat
 from kong_mesh_cp.core.xds.envoy.http import TAGS_HEADER, HttpTerms, http_manager, tcp_proxy
 from kong_mesh_cp.core.xds.envoy.kafka import KAFKA_BROKER, kafka_broker
 from kong_mesh_cp.core.xds.envoy.listeners import (
+    GRPC_STATS,
     HTTP_MANAGER,
     TCP_PROXY,
     ChainDraft,
@@ -32,15 +33,18 @@ from kong_mesh_cp.core.xds.names import CLUSTER, LISTENER, inbound_listener, loc
 from kong_mesh_cp.core.xds.policies.effect_catalogue import EFFECTS
 from kong_mesh_cp.core.xds.policies.older_permissions import OlderPermission, older_permissions
 from kong_mesh_cp.core.xds.protocols import GRPC, HTTP_LIKE, KAFKA, protocol_of
-from kong_mesh_cp.core.xds.proxy_view import InboundPlace, ProxyView, place_of
+from kong_mesh_cp.core.xds.proxy_view import (
+    InboundPlace,
+    ProxyView,
+    place_of,
+    source_past_redirection,
+)
 from kong_mesh_cp.core.xds.world import Endpoint, pairs
 
 # Longer than what callers wait, so that it is they who decide.
 CONNECT: Final = 10 * SECOND
 IDLE: Final = 2 * HOUR
 STREAM_IDLE: Final = HOUR
-
-GRPC_STATS: Final = "envoy.filters.http.grpc_stats"
 
 Confs = tuple[InboundConfs, ...]
 """One for each of EFFECTS."""
@@ -111,9 +115,9 @@ def _cluster(name: str, *sharing: _Plan) -> Message:
     if protocol in HTTP_LIKE:
         draft.http.common_http_protocol_options.idle_timeout.CopyFrom(duration(IDLE))
         draft.speak(protocol)
-    if last.apart and address not in ("127.0.0.1", "::1"):
-        # So that it is not redirected to the proxy again.
-        draft.connect_from("::6" if ":" in address else "127.0.0.6")
+    source = source_past_redirection(address) if last.apart else ""
+    if source:
+        draft.connect_from(source)
     for index, effect in enumerate(EFFECTS):
         for plan in sharing:
             if effect.inbound_cluster is not None:

@@ -5,8 +5,9 @@ Source: docs/wire/envoy-names.md#outbounds
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from kong_mesh_cp.core.dataclass import dataclass
@@ -24,6 +25,7 @@ from kong_mesh_cp.core.xds.envoy.envoy_messages import GrpcStats, Message
 from kong_mesh_cp.core.xds.envoy.http import HttpTerms, http_manager, tcp_proxy
 from kong_mesh_cp.core.xds.envoy.kafka import KAFKA_BROKER, kafka_broker
 from kong_mesh_cp.core.xds.envoy.listeners import (
+    GRPC_STATS,
     HTTP_MANAGER,
     TCP_PROXY,
     ChainDraft,
@@ -54,7 +56,6 @@ from kong_mesh_cp.core.xds.routing import (
 from kong_mesh_cp.core.xds.world import Endpoint, MeshWorld, TagPairs
 
 CONNECT: Final = 5 * SECOND
-GRPC_STATS: Final = "envoy.filters.http.grpc_stats"
 Confs = tuple[DestinationConfs, ...]
 """One for each of EFFECTS."""
 
@@ -98,7 +99,7 @@ class _Listening(NamedTuple):
 
     asked: frozenset[str]
     anywhere: bytes = b""
-    sent_to: tuple[TagPairs, ...] = ()
+    sent_to: Mapping[TagPairs, None] = MappingProxyType({})  # in their order
     error: str = ""  # why it cannot be made
 
 
@@ -117,16 +118,15 @@ def outbounds(
     parts, shared = draft.parts, _shared(view, matched, draft.parts)
     wanted: dict[TagPairs, None] = {}
     for target in targets:
-        name = outbound_listener(target.address, target.port)
         key = (shared, "listener", target.tags)
         found = parts.made(key, partial(_listening, view, target.tags, matched))
         draft.services |= found.asked
         if found.error:
-            draft.complain(name, found.error)
+            draft.complain(outbound_listener(target.address, target.port), found.error)
             continue
-        wanted.update((each, None) for each in found.sent_to)
+        wanted |= found.sent_to
         place = (shared, target.address, target.port, target.tags)
-        draft.put(LISTENER, parts.made(place, partial(_placed, name, target, found.anywhere)))
+        draft.put(LISTENER, parts.made(place, partial(_placed, target, found.anywhere)))
     for tags in wanted:
         name = service_cluster(dict(tags))
         cluster = parts.made(
@@ -166,11 +166,12 @@ def _listening(view: ProxyView, tags: TagPairs, matched: Matched) -> _Listening:
         anywhere = _listener(plan)
     except WRONG_INPUT as error:
         return _Listening(frozenset(services.asked), error=str(error))
-    sent_to = tuple(each.tags for each in plan.sent_to)
+    sent_to = dict.fromkeys(each.tags for each in plan.sent_to)
     return _Listening(frozenset(services.asked), anywhere, sent_to)
 
 
-def _placed(name: str, target: OutboundTarget, anywhere: bytes) -> Resource:
+def _placed(target: OutboundTarget, anywhere: bytes) -> Resource:
+    name = outbound_listener(target.address, target.port)
     return Resource.of(name, placed(name, target.address, target.port, anywhere))
 
 
