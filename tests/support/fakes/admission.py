@@ -76,6 +76,9 @@ class FakeMeshes:
     def names(self) -> Sequence[str]:
         return self.existing
 
+    async def exists(self, mesh: str) -> bool:
+        return mesh in self.existing
+
     def is_awaited(self, mesh: str) -> bool:  # noqa: ARG002
         return self.being_made is not None and not self.being_made.is_set()
 

@@ -8,6 +8,7 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
+from kong_mesh_cp.core.errors import StateError
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.usecases.admission.mesh_directory import StoredMeshes
 from kong_mesh_cp.usecases.following.replica import Replica
@@ -34,6 +35,27 @@ async def test_it_follows_what_is_made_and_deleted() -> None:
         await wait_all_tasks_blocked()
         assert meshes.names() == ("b",)
         nursery.cancel_scope.cancel()
+
+
+async def test_a_mesh_that_was_made_a_moment_ago_is_looked_up() -> None:
+    store = FakeResourceStore()
+    meshes = StoredMeshes(Replica(store))
+    await meshes.read()
+    assert not await meshes.exists("a")
+    await store.apply([put(mesh("a"))])
+    assert meshes.names() == ()
+    assert await meshes.exists("a")
+    assert meshes.names() == ("a",)
+
+
+async def test_a_store_that_cannot_say_whether_there_is_a_mesh_has_none_of_that_name() -> None:
+    store = FakeResourceStore()
+    await store.apply([put(mesh("a"))])
+    meshes = StoredMeshes(Replica(store))
+    await meshes.read()
+    store.failure = StateError("it does not answer", code="store-down", hint="Start it.")
+    assert await meshes.exists("a")
+    assert not await meshes.exists("b")
 
 
 async def test_a_mesh_that_a_start_is_about_to_make_counts_until_that_is_over() -> None:

@@ -142,7 +142,7 @@ class Admissions:
         found = () if request.resource is None else await self._presence.findings(request)
         if isinstance(found, Refused):
             return found
-        if request.mesh not in self._meshes.names():
+        if not await self._meshes.exists(request.mesh):
             return no_such_mesh(request.mesh, self._meshes.names())
         looked, directory = Looked(request), self._presence.directory
         if request.resource is None and directory.may_hold(request.mesh, request.name):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -10,9 +11,11 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
+from kong_mesh_cp.core.errors import StateError
 from kong_mesh_cp.core.formats.go.go_quote import go_quote
 from kong_mesh_cp.core.formats.go.go_values import ParseError
 from kong_mesh_cp.core.lazy_import import lazy_import
+from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.usecases.following.failure_log import FailureLog
 from kong_mesh_cp.usecases.following.replica import Replica
 from kong_mesh_cp.usecases.ports.resource_store import ResourceChange, Selection, StoredResource
@@ -26,6 +29,7 @@ else:
     messages = lazy_import("kong_mesh_cp.core.schema.messages")
 
 MESH: Final = "Mesh"
+LOOK_UP_SECONDS_MAX: Final = 1.0  # a store that is slow refuses who asks for an unknown mesh
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +54,13 @@ class StoredMeshes:
 
     def names(self) -> Sequence[str]:
         return self._names
+
+    async def exists(self, mesh: str) -> bool:
+        if mesh not in self._names:
+            # Whoever made the mesh a moment ago starts its proxies now, and news take a while.
+            with trio.move_on_after(LOOK_UP_SECONDS_MAX), contextlib.suppress(StateError):
+                await self._read_one(ResourceKey(MESH, "", mesh))
+        return mesh in self._names
 
     async def made(self, mesh: str) -> None:
         while self.is_awaited(mesh):
@@ -86,10 +97,14 @@ class StoredMeshes:
         )
 
     async def _take(self, item: ResourceChange) -> None:
+        await self._read_one(item.key)
+
+    async def _read_one(self, key: ResourceKey) -> None:
+        """Raises: StateError."""
         async with self._reading:
-            mesh = await self._store.get(item.key)
+            mesh = await self._store.get(key)
             known = dict(self._stored)
-            known.pop(item.key.name, None)
+            known.pop(key.name, None)
             if mesh is not None:
                 self._learn(known, mesh)
             self._know(known)

@@ -153,7 +153,7 @@ class Joining:
         except StateError as error:
             raise _not_now(error) from None
         seat = SeatId(self._zone, *asked.id)
-        refused = await self._presence.possible(seat) or self._membership_refusal(asked)
+        refused = await self._presence.possible(seat) or await self._membership_refusal(asked)
         if refused is not None:
             raise _refused(refused, prefix=asked.draft is not None)
         return await self._take(asked, seat, arrival)
@@ -224,10 +224,10 @@ class Joining:
             )
         return spec_as(Dataplane, found)
 
-    def _membership_refusal(self, asked: _Asked) -> Refused | None:
+    async def _membership_refusal(self, asked: _Asked) -> Refused | None:
         """Members of before a change of the constraints stay: they are not asked again."""
         mesh = asked.id.mesh
-        if mesh not in self._meshes.names():
+        if not await self._meshes.exists(mesh):
             return Refused(
                 code=RefusalCode.MESH_NOT_FOUND,
                 reason=f"mesh of name {mesh} is not found",

@@ -97,6 +97,10 @@ class MeshDirectory(Protocol):
 
     def names(self) -> Sequence[str]: ...
 
+    async def exists(self, mesh: str) -> bool:
+        """Whether there is `mesh`. One that it has not read yet is looked up: it may be new."""
+        ...
+
     async def made(self, mesh: str) -> None:
         """Return when `mesh` is stored, or will not be: it is named while a start is making it."""
         ...
