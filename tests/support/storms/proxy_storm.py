@@ -231,9 +231,9 @@ def rage(planes: Sequence[Plane], kills: int, seed: int) -> Counter[str]:
             plane.daemon.start()
             seen = storm.visits
             eventually("proxies come back", lambda seen=seen: storm.visits > seen)
-            assert storm.faults() == []
+            assert not storm.faults(), storm.faults()
     storm.wait_for_calm()
-    assert storm.faults() == []
+    assert not storm.faults(), storm.faults()
     return sum((each.ends for each in storm.proxies), Counter[str]())
 
 

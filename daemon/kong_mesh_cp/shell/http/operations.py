@@ -20,6 +20,7 @@ class Operation:
     tag: str
     answers: tuple[str, ...] = ()  # schemas of the body of a 200; () for one without a schema
     answer_type: str = JSON
+    answers_as_text: bool = False  # or else, as it is asked
     takes: str = ""  # schema of the body of the request; "" for none
     creates: bool = False  # 201 where it made something new
     query: tuple[str, ...] = ()

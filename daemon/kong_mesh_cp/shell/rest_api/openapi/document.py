@@ -69,7 +69,6 @@ _REFUSALS: Final = {
     413: ("The body is too large.", (JSON,)),
     415: ("The body has to be JSON, and the header Content-Type has to say so.", (PLAIN,)),
     500: ("The control plane failed, and its log says why.", (JSON,)),
-    501: ("This version cannot do that.", (JSON,)),
     503: ("It cannot be done right now; `Retry-After` says when to ask again.", (JSON,)),
 }
 
@@ -113,6 +112,10 @@ _QUERIES: Final[dict[str, Schema]] = {
         "schema": {"enum": [each.value for each in GatewayFilter]},
     },
     "include": {"description": "What to add.", "schema": {"enum": ["diff"]}},
+    "include_eds": {
+        "description": "Add the endpoints that Envoy has.",
+        "schema": {"type": "boolean", "default": False},
+    },
     "name": {"description": "A part of the name.", "schema": TEXT},
     "namespace": {"description": "The namespace of a Kubernetes object.", "schema": TEXT},
     "offset": {
@@ -228,6 +231,8 @@ def _successes(about: Operation) -> Document:
     schemas = [of(name) for name in about.answers]
     schema = schemas[0] if len(schemas) == 1 else {"anyOf": schemas}
     content = {about.answer_type: {"schema": schema}}
+    if about.answers_as_text:
+        content[PLAIN] = {"schema": TEXT}
     made = {"201": {"description": "It was not there before.", "content": content}}
     return {
         "200": {"description": "It is done.", "content": content},

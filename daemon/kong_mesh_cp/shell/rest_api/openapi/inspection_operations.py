@@ -105,11 +105,17 @@ def attached(resource_type: ResourceType) -> Operation:
 
 
 def envoy(resource_type: ResourceType, view: str) -> Operation:
+    of_xds = view == "xds"
     return Operation(
         id=f"get{resource_type.name}{view.title()}",
-        summary=(
-            f"What the Envoy of a {resource_type.singular} says of its {view}; "
-            "not made by this version"
-        ),
+        summary=f"What the Envoy of a {resource_type.singular} says of its {view}",
         tag=TAG,
+        answers=("EnvoyAnswer",),
+        answers_as_text=not of_xds,
+        query=("include_eds",) if of_xds else (),
+        description=(
+            "The configuration that Envoy has, without private keys."
+            if of_xds
+            else "As Envoy's admin interface writes it: plain text, or JSON with `?format=json`."
+        ),
     )

@@ -150,6 +150,11 @@ SHAPES: Final[Mapping[str, Schema]] = {
         "description": "Every setting in force by its YAML name; secrets are masked.",
         "additionalProperties": True,
     },
+    "EnvoyAnswer": {
+        "type": "object",
+        "description": "What Envoy's admin interface has answered.",
+        "additionalProperties": True,
+    },
     "License": record("The license in force.", **_PUBLIC_LICENSE),
     "FullLicense": record(
         "The license in force, for administrators (`view=full`).",
