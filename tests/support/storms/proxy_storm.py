@@ -1,9 +1,10 @@
 """Proxies that come and go on ADS at random while their control planes are killed.
 
 Each proxy is a thread with grpc's own client, which notes when it was surely configured: from its
-first response until it hung up, or heard that the connection was lost. A control plane that is
-killed keeps the seats of those who were there, so these spans never overlap more often than the
-license allows, whoever died in between.
+first response until it hung up, heard that the connection was lost, or its control plane was
+killed: a proxy may hear of that much later, on a busy machine. A control plane that is killed keeps
+the seats of those who were there, so these spans never overlap more often than the license allows,
+whoever died in between.
 """
 
 from __future__ import annotations
@@ -57,7 +58,16 @@ class Plane:
 
     def __init__(self, daemon: Daemon, port: int) -> None:
         self.daemon, self.port = daemon, port
+        self.killed: list[int] = []  # when, in nanoseconds
         self._authority = b""
+
+    def kill(self) -> None:
+        self.killed.append(time.monotonic_ns())
+        self.daemon.stop(signal.SIGKILL)
+
+    def killed_since(self, then: int) -> int | None:
+        """When it was first killed after `then`, if it was."""
+        return next((moment for moment in self.killed if moment > then), None)
 
     def certificate(self) -> bytes:
         if not self._authority:
@@ -109,7 +119,10 @@ class StormProxy(threading.Thread):
         call: Iterator[bytes],
         said: SimpleQueue[bytes | None],
     ) -> None:
-        began, ended = 0, 0
+        called, began, ended = time.monotonic_ns(), 0, 0
+
+        def is_over() -> bool:
+            return bool(ended) or plane.killed_since(called) is not None
 
         def hang_up() -> None:
             nonlocal ended
@@ -122,27 +135,28 @@ class StormProxy(threading.Thread):
                 if not began:
                     began = time.monotonic_ns()
                     timer.start()
-                    self._look(plane, lambda: bool(ended))
+                    self._look(plane, is_over)
                 said.put(acknowledgement(message))
         except grpc.RpcError:
             self._note_end(call.code())  # type: ignore[attr-defined]
         finally:
             timer.cancel()
         if began:
-            self.spans.append((began, ended or time.monotonic_ns()))
+            lost = plane.killed_since(called) or time.monotonic_ns()
+            self.spans.append((began, max(began, min(ended or lost, lost))))
 
     def _note_end(self, code: grpc.StatusCode) -> None:
         self.ends[code.name] += 1
         if code not in EXPECTED | {grpc.StatusCode.CANCELLED}:
             self.faults.append(f"{self.name}: a stream ended with {code.name}")
 
-    def _look(self, plane: Plane, has_left: Callable[[], bool]) -> None:
+    def _look(self, plane: Plane, is_over: Callable[[], bool]) -> None:
         """A proxy that is configured has its Dataplane in the store."""
         try:
             status = plane.daemon.api("GET", f"/meshes/default/dataplanes/{self.name}").status
         except OSError:
             return  # killed
-        if status == 404 and not has_left():
+        if status == 404 and not is_over():
             self.faults.append(f"{self.name}: is configured and has no Dataplane")
 
 
@@ -227,7 +241,7 @@ def rage(planes: Sequence[Plane], kills: int, seed: int) -> Counter[str]:
             time.sleep(chance.uniform(0, CALM_SECONDS_MAX))
             storm.change(number)
             plane = chance.choice(planes)
-            plane.daemon.stop(signal.SIGKILL)
+            plane.kill()
             plane.daemon.start()
             seen = storm.visits
             eventually("proxies come back", lambda seen=seen: storm.visits > seen)
