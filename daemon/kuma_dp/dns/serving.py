@@ -9,7 +9,7 @@ import socket
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Final
 
 import trio
 
@@ -55,7 +55,7 @@ class DnsSettings:
 
 async def serve(
     settings: DnsSettings, *, task_status: trio.TaskStatus[int] = trio.TASK_STATUS_IGNORED
-) -> NoReturn:
+) -> None:
     """Answer until cancelled. Started, with the port, when all sockets are bound.
 
     Raises: ListenError (`port-taken`, `port-forbidden`, `address-unknown`). Nothing that an asker
@@ -82,7 +82,6 @@ async def serve(
             )
             task_status.started(port)
             await trio.sleep_forever()
-    raise AssertionError  # it was cancelled
 
 
 def _bound(
