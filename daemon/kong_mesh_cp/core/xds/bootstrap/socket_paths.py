@@ -15,6 +15,16 @@ def access_log_socket(workdir: str, name: str, mesh: str) -> str:
     return _socket_path(workdir, f"kuma-al-{name}-{mesh}")
 
 
+def metrics_socket(workdir: str, name: str, mesh: str) -> str:
+    """Where kuma-dp serves the metrics of a proxy and its applications."""
+    return _socket_path(workdir, f"kuma-mh-{name}-{mesh}")
+
+
+def metrics_configuration_socket(workdir: str) -> str:
+    """Where Envoy serves what a MeshMetric says to kuma-dp."""
+    return _socket_path(workdir, "kuma-mesh-metric-config")
+
+
 def _socket_path(folder: str, name: str) -> str:
     path = f"{folder.rstrip('/')}/{name}" if folder else name
     cut = path.encode()[:SOCKET_PATH_BYTES_MAX]
