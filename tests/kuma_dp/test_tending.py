@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -46,17 +46,17 @@ async def tended(
     """The exit status of a run with a shell in place of Envoy, which is sent `signals`."""
     process = EnvoyProcess("/bin/sh", ["-c", script], str(folder))
 
-    async def sent() -> AsyncIterator[int]:
-        for number in signals:
-            yield number
-        await trio.sleep_forever()
-
+    send, sent = trio.open_memory_channel[int](len(signals) + 1)
+    for number in signals:
+        send.send_nowait(number)
     try:
         tending = Tending(
             process, NO_ADMIN, manager, "m/n", drain_seconds=drain_seconds, renew=renew
         )
-        return await tending.until_ended(sent(), None)
+        return await tending.until_ended(sent, None)
     finally:
+        send.close()
+        sent.close()
         await process.close()
 
 
