@@ -97,6 +97,10 @@ class TlsChannel:
     def fileno(self) -> int:
         return self._tls.fileno()
 
+    def pending(self) -> int:
+        """How many bytes have been read from the peer, and not yet by `recv`."""
+        return self._tls.pending()
+
     def recv(self, size: int, /) -> bytes:
         """As of a socket. After `shutdown` what comes is still encrypted, good only to be dropped.
 
