@@ -16,9 +16,7 @@ import trio
 
 from kong_mesh_cp.core.dataclass import dataclass
 
-HANDSHAKE_STEPS_AT_ONCE = (
-    1  # a signature takes about a millisecond of the loop: others come between
-)
+HANDSHAKE_STEPS_AT_ONCE = 4  # a signature takes a millisecond of the loop: others come between
 
 
 class HandshakeError(Exception):
