@@ -1,1 +1,5 @@
-"""Runs Envoy as a data plane proxy: gets its configuration, watches it, and serves beside it."""
+"""The proxy's side of a machine: asks for Envoy's configuration, starts it and looks after it."""
+
+from __future__ import annotations
+
+PROGRAM = "kuma-dp"

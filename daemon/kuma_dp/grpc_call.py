@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final
 import trio
 
 from kong_mesh_cp.core.lazy_import import lazy_import
-from kong_mesh_cp.shell.grpc.messages import framed
 
 if TYPE_CHECKING:
     from h2 import config, connection, events, exceptions
@@ -47,7 +46,7 @@ async def call(
                 ("content-type", "application/grpc"),
                 ("user-agent", user_agent),
             ],
-            framed(message),
+            b"\0" + len(message).to_bytes(4) + message,
         )
     except (OSError, trio.BrokenResourceError) as error:
         raise CallError(str(error.__cause__ or error)) from error

@@ -22,6 +22,7 @@ IMPORTERS = {
     "httptools": {
         "kong_mesh_cp/shell/http/h1/parsing.py",
         "kuma_dp/fetching.py",
+        "kuma_dp/http_exchange.py",
     },
     "google.protobuf": {
         "kong_mesh_cp/core/xds/envoy/as_json.py",
