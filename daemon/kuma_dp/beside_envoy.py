@@ -1,4 +1,4 @@
-"""What this process serves for Envoy and the programs of the machine: records, metrics, names.
+"""What this process serves for Envoy, and for programs: records, metrics, names, health.
 
 Source: docs/wire/beside-envoy.md#names
 """
@@ -16,6 +16,7 @@ from kuma_dp.dns import serving as dns
 from kuma_dp.given.dataplane_file import Proxy
 from kuma_dp.given.settings import Settings
 from kuma_dp.metrics import serving as metrics
+from kuma_dp.probes import serving as probes
 
 
 async def start(
@@ -40,6 +41,13 @@ async def start(
         refresh_seconds=settings.refresh_seconds,
     )
     await nursery.start(metrics.serve, gathered)
+    if settings.probe_port:
+        asking = probes.ProbeSettings(
+            port=settings.probe_port,
+            address=bootstrap.address,
+            redirected=bootstrap.uses_transparent_proxy,
+        )
+        await nursery.start(probes.serve, asking)
     # Without a transparent proxy nobody's questions come here, and several proxies may be about.
     if settings.dns_enabled and bootstrap.uses_transparent_proxy and not settings.is_zone_proxy:
         answered = dns.DnsSettings(
