@@ -1,4 +1,4 @@
-"""What this process serves for Envoy and the programs of the machine: records, metrics, names.
+"""What this process serves for Envoy, and for programs: records, metrics, names, health.
 
 Source: docs/wire/beside-envoy.md#names
 """

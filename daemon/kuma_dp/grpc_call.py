@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final
 import trio
 
 from kong_mesh_cp.core.lazy_import import lazy_import
-from kong_mesh_cp.shell.grpc.messages import framed
 
 if TYPE_CHECKING:
     from h2 import config, connection, events, exceptions
@@ -21,7 +20,7 @@ else:
     events = lazy_import("h2.events")
     exceptions = lazy_import("h2.exceptions")
 
-ANSWER_BYTES_MAX: Final = 1024 * 1024
+ANSWER_BYTES_MAX: Final = 1024 * 1024  # with all that HTTP/2 adds to it
 READ_BYTES: Final = 32 * 1024
 HEADER_BYTES_MAX: Final = 64 * 1024
 PREFIX_BYTES: Final = 5  # of a message: whether it is compressed, and its length
@@ -47,7 +46,7 @@ async def call(
                 ("content-type", "application/grpc"),
                 ("user-agent", user_agent),
             ],
-            framed(message),
+            b"\0" + len(message).to_bytes(4) + message,
         )
     except (OSError, trio.BrokenResourceError) as error:
         raise CallError(str(error.__cause__ or error)) from error
@@ -64,6 +63,7 @@ class _Calling:
         )
         self._machine.decoder.max_header_list_size = HEADER_BYTES_MAX
         self._answer = bytearray()
+        self._received = 0
         self._headers: dict[str, str] = {}
         self._ended = False
 
@@ -79,6 +79,10 @@ class _Calling:
             received = await self._stream.receive_some(READ_BYTES)
             if not received:
                 raise CallError("it has closed the connection")
+            self._received += len(received)
+            # h2 keeps what belongs to a frame, of whatever length its head claims.
+            if self._received > ANSWER_BYTES_MAX:
+                raise CallError(f"its answer is longer than {ANSWER_BYTES_MAX // 1024} KiB")
             for event in self._machine.receive_data(bytes(received)):
                 self._take(event)
         if data := self._machine.data_to_send():
@@ -107,8 +111,6 @@ class _Calling:
                 self._headers |= {str(name): str(value) for name, value in event.headers}
             case events.DataReceived():
                 self._answer += event.data
-                if len(self._answer) > ANSWER_BYTES_MAX:
-                    raise CallError(f"its answer is longer than {ANSWER_BYTES_MAX // 1024} KiB")
                 self._machine.acknowledge_received_data(
                     event.flow_controlled_length, event.stream_id
                 )

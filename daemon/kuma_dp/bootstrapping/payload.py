@@ -18,8 +18,10 @@ ACCESS_LOG_PIPE: Final = "feature-tcp-accesslog-via-named-pipe"  # see access_lo
 UNKNOWN: Final = "unknown"
 # Members that are absent where they are empty.
 _LEFT_OUT: Final = frozenset(
-    {"dataplaneToken", "dataplaneTokenPath", "dataplaneResource", "dnsPort", "readinessPort"}
-    | {"appProbeProxyDisabled"}
+    {
+        *("dataplaneToken", "dataplaneTokenPath", "dataplaneResource"),
+        *("dnsPort", "readinessPort", "appProbeProxyDisabled"),
+    }
 )
 
 
@@ -68,7 +70,7 @@ def payload(
         "dynamicMetadata": {},
         "dnsPort": settings.dns_envoy_port,
         "readinessPort": settings.readiness_port,
-        "appProbeProxyDisabled": settings.probe_port > 0,  # true is enabled
+        "appProbeProxyDisabled": settings.probe_port > 0,  # it means the opposite of its name
         "operatingSystem": "linux",
         "features": [ACCESS_LOG_PIPE],
         "resources": {"maxHeapSizeBytes": facts.memory_bytes},

@@ -174,7 +174,7 @@ OPTIONS: Final = (
         "KUMA_APPLICATION_PROBE_PROXY_PORT",
         values.port,
         0,
-        "port on which probes of applications are taken; 0: none",
+        "port on which others may ask for the health of applications; 0: none",
     ),
     Option(
         "dns_enabled",

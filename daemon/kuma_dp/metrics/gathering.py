@@ -91,27 +91,33 @@ class Gathering:
     async def answer(self, request: Request) -> Response:
         async with self._turns:
             if request.path.startswith(MESH_METRIC_PATH):
-                return await _answer_of(await self._by_mesh_metric(request))
+                return await _answer_of(await self._by_mesh_metric(request.headers))
             return await _answer_of(await self._by_mesh(request))
+
+    async def exported(self) -> list[Family]:
+        """What a MeshMetric has published, for whoever it is sent to."""
+        async with self._turns:
+            return list((await self._by_mesh_metric({})).values())
 
     async def _by_mesh(self, request: Request) -> Families:
         """As the metrics of a Mesh ask for it: everything, clusters under their services."""
         given = parse_qsl(request.raw_query, keep_blank_values=True)
         query = [(name, value) for name, value in given if name != "format"]
         applications = self._of_applications(self._sources.applications)
-        found = await self._gathered(request, applications, self._of_envoy(query))
+        found = await self._gathered(request.headers, applications, self._of_envoy(query))
         for family in found[-1].values():
             of_services(family)
         return merged(found)
 
-    async def _by_mesh_metric(self, request: Request) -> Families:
+    async def _by_mesh_metric(self, asked: Mapping[str, str]) -> Families:
+        """`asked`: the headers of a scrape."""
         policy = self.mesh_metric
         applications = self._sources.applications if policy is None else policy.applications
         policy = policy or MeshMetric()
         selection = policy.selection
         query = [] if selection.include_unused else [("usedonly", "")]
         envoy = self._of_envoy(query, selection.test())
-        found = await self._gathered(request, self._of_applications(applications), envoy)
+        found = await self._gathered(asked, self._of_applications(applications), envoy)
         if selection.widest == BASIC:
             for family in found[-1].values():
                 without_own_clusters(family)
@@ -160,13 +166,11 @@ class Gathering:
         return _Source(name="envoy", host=host, port=port, target=target, keeps=keeps)
 
     async def _gathered(
-        self, request: Request, applications: list[_Source], envoy: _Source
+        self, asked: Mapping[str, str], applications: list[_Source], envoy: _Source
     ) -> list[Families]:
         """The families of each application, and last those of Envoy."""
-        headers = {"Accept": ACCEPT} | {
-            name: request.headers[name] for name in _PASSED_ON if name in request.headers
-        }
-        seconds = _seconds(request.headers.get(TIMEOUT_HEADER, ""))
+        headers = {"Accept": ACCEPT} | {name: asked[name] for name in _PASSED_ON if name in asked}
+        seconds = _seconds(asked.get(TIMEOUT_HEADER, ""))
         sources = [*applications, envoy]
         found: list[Families] = [{} for _ in sources]
 

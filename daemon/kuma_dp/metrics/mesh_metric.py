@@ -10,11 +10,15 @@ from typing import Final
 
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats.addresses import PORT_MAX
+from kong_mesh_cp.core.formats.durations import SECOND, DurationError, parse_duration
 from kuma_dp.metrics.profiles import Selection, Selector
 
 APPLICATIONS_MAX: Final = 64
 LABELS_MAX: Final = 256
 SELECTORS_MAX: Final = 256
+BACKENDS_MAX: Final = 32
+EXPORT_SECONDS_DEFAULT: Final = 60.0
+EXPORT_SECONDS_MIN: Final = 1.0
 
 Json = dict[str, object]
 
@@ -29,6 +33,15 @@ class Application:
     path: str
 
 
+@dataclass(frozen=True, slots=True)
+class Exporter:
+    """A backend of OpenTelemetry, which Envoy leads to."""
+
+    name: str
+    socket: str  # the path of Envoy's listener
+    seconds: float = EXPORT_SECONDS_DEFAULT  # from one export to the next
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeshMetric:
     """One document. The default is that of no policy."""
@@ -36,7 +49,7 @@ class MeshMetric:
     applications: tuple[Application, ...] = ()
     labels: tuple[tuple[str, str], ...] = ()
     selection: Selection = Selection()
-    exporters: tuple[str, ...] = ()  # backends of OpenTelemetry, by name
+    exporters: tuple[Exporter, ...] = ()
 
 
 class MalformedDocumentError(Exception):
@@ -53,7 +66,7 @@ def read_mesh_metric(document: bytes) -> MeshMetric:
     metrics = _object(observability.get("metrics"), "metrics")
     sidecar = _object(metrics.get("sidecar"), "sidecar")
     profiles = _object(sidecar.get("profiles"), "profiles")
-    backends = [_object(each, "backends") for each in _list(metrics, "backends", LABELS_MAX)]
+    backends = [_object(each, "backends") for each in _list(metrics, "backends", BACKENDS_MAX)]
     return MeshMetric(
         applications=tuple(
             _application(_object(each, "applications"))
@@ -69,9 +82,7 @@ def read_mesh_metric(document: bytes) -> MeshMetric:
             include=_selectors(profiles, "include"),
             include_unused=sidecar.get("includeUnused") is True,
         ),
-        exporters=tuple(
-            _text(each, "name") for each in backends if each.get("type") == "OpenTelemetry"
-        ),
+        exporters=tuple(_exporter(each) for each in backends if each.get("openTelemetry")),
     )
 
 
@@ -85,6 +96,17 @@ def _application(found: Json) -> Application:
         port=port,
         path=_text(found, "path") or "/metrics",
     )
+
+
+def _exporter(found: Json) -> Exporter:
+    where = _object(found.get("openTelemetry"), "openTelemetry")
+    seconds = EXPORT_SECONDS_DEFAULT
+    if text := _text(where, "refreshInterval"):
+        try:
+            seconds = max(parse_duration(text) / SECOND, EXPORT_SECONDS_MIN)
+        except DurationError:
+            raise MalformedDocumentError("refreshInterval is no duration") from None
+    return Exporter(_text(found, "name"), _text(where, "endpoint"), seconds)
 
 
 def _labels(found: Json) -> tuple[tuple[str, str], ...]:

@@ -18,6 +18,7 @@ import trio
 
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.errors import ListenError
+from kong_mesh_cp.core.formats.durations import SECOND
 from kong_mesh_cp.core.formats.printable import printable
 from kong_mesh_cp.core.xds.bootstrap.socket_paths import (
     metrics_configuration_socket,
@@ -29,6 +30,7 @@ from kong_mesh_cp.shell.http.server import serve_http
 from kong_mesh_cp.shell.listening.drain import Drain
 from kong_mesh_cp.shell.listening.limits import Limits
 from kuma_dp.fetching import FetchError, Wanted, fetch
+from kuma_dp.metrics.exporting import Exporting
 from kuma_dp.metrics.gathering import Gathering, Sources
 from kuma_dp.metrics.mesh_metric import (
     Application,
@@ -101,10 +103,15 @@ async def serve(
                 Path(metrics_configuration_socket(settings.workdir)),
                 max(settings.refresh_seconds, REFRESH_SECONDS_MIN),
                 gathering,
+                Exporting(nursery, gathering.exported, settings.service, _nanoseconds),
             )
             nursery.start_soon(following.run)
             log.info("metrics-serving: metrics are gathered for whoever asks at %s", path)
             task_status.started()
+
+
+def _nanoseconds() -> int:
+    return int(wall_clock().timestamp() * SECOND)
 
 
 @contextmanager
@@ -165,10 +172,13 @@ class _Following:
     plane.
     """
 
-    def __init__(self, path: Path, seconds: float, gathering: Gathering) -> None:
+    def __init__(
+        self, path: Path, seconds: float, gathering: Gathering, exporting: Exporting
+    ) -> None:
         self._path = path
         self._seconds = seconds
         self._gathering = gathering
+        self._exporting = exporting
         self._seldom = Seldom(log)
 
     async def run(self) -> None:
@@ -220,9 +230,4 @@ class _Following:
                 " it may have no end, or is none. It selects nothing; use Prefix or Contains",
                 printable(pattern[:100]),
             )
-        for name in found.exporters:
-            log.warning(
-                "metrics-no-exporter: the MeshMetric names the OpenTelemetry backend %s, to which"
-                " this kuma-dp does not send; Prometheus gets the metrics",
-                printable(name),
-            )
+        self._exporting.follow(found.exporters)

@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats.addresses import PORT_MAX
+from kong_mesh_cp.core.schema.wire_format import LENGTH, tag, with_length
 
 PREFIX: Final = "x-kuma-probes-"
 SECONDS_DEFAULT: Final = 1.0
@@ -66,14 +67,7 @@ def read_probe(path: str, query: str, headers: Mapping[str, str]) -> Probe | Non
 def health_check(service: str) -> bytes:
     """`HealthCheckRequest` of gRPC's health protocol: its one member is the name."""
     name = service.encode("utf-8", "replace")
-    if not name:
-        return b""
-    size, length = len(name), bytearray()
-    while size > 0x7F:
-        length.append(size & 0x7F | 0x80)
-        size >>= 7
-    length.append(size)
-    return b"\x0a" + bytes(length) + name
+    return tag(1, LENGTH) + with_length(name) if name else b""
 
 
 def says_serving(answer: bytes) -> bool:

@@ -40,6 +40,11 @@ def test_the_control_plane_reads_in_it_what_was_meant() -> None:
     assert read_bootstrap_request(asked(probe_port=9000)).app_probe_proxy
 
 
+def test_who_asks_for_the_health_of_applications_here_needs_no_listener_of_envoy() -> None:
+    assert not read_bootstrap_request(asked()).app_probe_proxy
+    assert read_bootstrap_request(asked(probe_port=9001)).app_probe_proxy
+
+
 def test_what_is_empty_is_absent() -> None:
     document: dict[str, Any] = json.loads(
         asked(Proxy("default", "backend-1"), token="", readiness_port=0, dns_envoy_port=0)

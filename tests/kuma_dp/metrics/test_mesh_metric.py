@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from kuma_dp.metrics.mesh_metric import (
     Application,
+    Exporter,
     MalformedDocumentError,
     MeshMetric,
     read_mesh_metric,
@@ -24,7 +25,11 @@ def document(**metrics: object) -> bytes:
 def test_a_document_is_read() -> None:
     backends = [
         {"type": "Prometheus", "name": None},
-        {"type": "OpenTelemetry", "name": "otel-4317", "openTelemetry": {"endpoint": "/x.sock"}},
+        {
+            "type": "OpenTelemetry",
+            "name": "otel-4317",
+            "openTelemetry": {"endpoint": "/x.sock", "refreshInterval": "1m0s"},
+        },
     ]
     profiles = {
         "appendProfiles": [{"name": "None"}],
@@ -48,7 +53,7 @@ def test_a_document_is_read() -> None:
             include=(Selector("Regex", "b"),),
             include_unused=True,
         ),
-        exporters=("otel-4317",),
+        exporters=(Exporter("otel-4317", "/x.sock", 60),),
     )
 
 
@@ -57,6 +62,15 @@ def test_a_document_is_read() -> None:
 )
 def test_what_is_not_there_is_empty(text: bytes) -> None:
     assert read_mesh_metric(text) == MeshMetric()
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("10s", 10), ("1ms", 1), ("1h30m", 5400)])
+def test_an_exporter_says_how_often_it_is_sent_to(text: str, seconds: float) -> None:
+    where = {"endpoint": "/x.sock", "refreshInterval": text}
+    backends = [{"type": "OpenTelemetry", "name": "o", "openTelemetry": where}]
+    assert read_mesh_metric(document(backends=backends)).exporters == (
+        Exporter("o", "/x.sock", seconds),
+    )
 
 
 def test_an_application_without_a_path_has_the_usual_one() -> None:
@@ -82,6 +96,8 @@ def test_an_application_without_a_path_has_the_usual_one() -> None:
         document(extraLabels={"a": 1}),
         document(extraLabels={str(n): "" for n in range(257)}),
         document(sidecar={"profiles": {"exclude": ["a"]}}),
+        document(backends=[{"openTelemetry": {"refreshInterval": "soon"}}]),
+        document(backends=[{"openTelemetry": 1}]),
     ],
 )
 def test_what_is_no_such_document_is_refused(text: bytes) -> None:
