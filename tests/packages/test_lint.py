@@ -22,17 +22,24 @@ def judged(*command: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, text=True, capture_output=True, check=False)
 
 
-def test_lintian_finds_neither_errors_nor_warnings(packages: Packages) -> None:
-    verdict = judged("lintian", "--allow-root", "--fail-on", "error,warning", str(packages.deb))
+@pytest.fixture(params=["packages", "envoy_packages"])
+def each(request: pytest.FixtureRequest) -> Packages:
+    made = request.getfixturevalue(request.param)
+    assert isinstance(made, Packages)
+    return made
+
+
+def test_lintian_finds_neither_errors_nor_warnings(each: Packages) -> None:
+    verdict = judged("lintian", "--allow-root", "--fail-on", "error,warning", str(each.deb))
 
     assert verdict.returncode == 0, verdict.stdout
 
 
-def test_rpmlint_finds_no_errors(packages: Packages) -> None:
+def test_rpmlint_finds_no_errors(each: Packages) -> None:
     rpmlint = Path(sys.executable).with_name("rpmlint")
     if not rpmlint.exists():
         pytest.skip("no rpmlint here: pip install '.[package]'")
-    verdict = judged(str(rpmlint), "-c", "packaging/rpm/rpmlint.toml", str(packages.rpm))
+    verdict = judged(str(rpmlint), "-c", "packaging/rpm/rpmlint.toml", str(each.rpm))
     if "Failed to import system RPM module" in verdict.stdout + verdict.stderr:
         pytest.skip("rpmlint needs Debian's python3-rpm for this very Python")
 
