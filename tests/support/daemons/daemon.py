@@ -159,6 +159,11 @@ class Daemon:
         self._reader: threading.Thread | None = None
         self.addresses: dict[str, str] = {}
 
+    @property
+    def command(self) -> tuple[str, ...]:
+        """What Python runs, before the flags."""
+        return ("-m", "kong_mesh_cp", "run", "--banner")
+
     def launch(self) -> Self:
         """Start the process without waiting for anything."""
         self.directory.mkdir(parents=True, exist_ok=True)
@@ -169,15 +174,7 @@ class Daemon:
         self._notifications.clear()
         with self.stdout.open("wb") as stdout:
             self.process = subprocess.Popen(
-                [
-                    *self.wrapper,
-                    sys.executable,
-                    "-m",
-                    "kong_mesh_cp",
-                    "run",
-                    "--banner",
-                    *self.flags,
-                ],
+                [*self.wrapper, sys.executable, *self.command, *self.flags],
                 env={**self.environment, "NOTIFY_SOCKET": str(notify_path)},
                 stdin=subprocess.DEVNULL,
                 stdout=stdout,

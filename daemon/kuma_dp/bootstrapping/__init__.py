@@ -1,0 +1,1 @@
+"""What Envoy is started with: asked of the control plane, trusted, read."""

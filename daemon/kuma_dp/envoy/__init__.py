@@ -1,0 +1,1 @@
+"""Envoy: its executable, its process, what it logs, its admin interface."""

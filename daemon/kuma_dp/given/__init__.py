@@ -1,0 +1,1 @@
+"""What is given to `kuma-dp`: flags, variables, a Dataplane, a token."""

@@ -1,0 +1,231 @@
+"""One run: the order in which a proxy joins, starts, serves, drains and ends."""
+
+from __future__ import annotations
+
+import logging
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+import trio
+
+from kong_mesh_cp.core.errors import ControlPlaneError
+from kong_mesh_cp.shell.host.systemd import ServiceManager
+from kuma_dp import machine, readiness
+from kuma_dp.admission import Admission
+from kuma_dp.bootstrapping.answer import (
+    Bootstrap,
+    read_bootstrap,
+    token_secret,
+    with_token_of_file,
+)
+from kuma_dp.bootstrapping.asking import Tries, ask_until_there
+from kuma_dp.bootstrapping.payload import Facts, payload
+from kuma_dp.bootstrapping.trust import Address, Trust, trust
+from kuma_dp.envoy.admin import Admin
+from kuma_dp.envoy.arguments import envoy_arguments
+from kuma_dp.envoy.binary import find_envoy, version_of
+from kuma_dp.envoy.process import EnvoyProcess
+from kuma_dp.given.dataplane_file import Proxy
+from kuma_dp.given.settings import Settings
+from kuma_dp.tending import Tending
+from kuma_dp.work_folder import WorkFolder, work_folder
+
+WATCHDOG_FRACTION: Final = 0.5  # of the time after which systemd gives up: sd_watchdog_enabled(3)
+_CONFIGURATION, _SECRET, _TOKEN = "bootstrap.yaml", "token.json", "token"
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """All that a run is told: read and checked."""
+
+    settings: Settings
+    proxy: Proxy
+    address: Address
+    authority: str  # in PEM, "" where none was given
+    token: str  # "" without one
+    log_level: str
+    watchdog_seconds: float | None
+    runtime_directory: str
+
+
+async def run(start: Start, manager: ServiceManager) -> int:
+    """Run until Envoy ends or somebody stops us. Returns the exit status.
+
+    Raises: ControlPlaneError for whatever ends it against the will of who started it.
+    """
+    failure: ControlPlaneError | None = None
+    status = 0
+    settings = start.settings
+    with (
+        trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGUSR2) as signals,
+        work_folder(settings.config_dir, settings.socket_dir, start.runtime_directory) as folder,
+    ):
+        async with trio.open_nursery() as background:
+            background.start_soon(_feed_watchdog, manager, start.watchdog_seconds)
+            try:
+                status = await _Run(start, manager, folder, signals, background).through()
+            except ControlPlaneError as error:
+                failure = error  # raised outside of the nursery, which would wrap it up
+            background.cancel_scope.cancel()
+    if failure is not None:
+        raise failure
+    return status
+
+
+class _Run:
+    """The steps of one run."""
+
+    def __init__(
+        self,
+        start: Start,
+        manager: ServiceManager,
+        folder: WorkFolder,
+        signals: AsyncIterator[int],
+        background: trio.Nursery,
+    ) -> None:
+        self._start = start
+        self._manager = manager
+        self._folder = folder
+        self._signals = signals
+        self._background = background
+        self._admission: Admission | None = None
+        self._token, self._token_path = start.token, start.settings.token_path
+
+    async def through(self) -> int:
+        self._manager.status("starting: waiting for the control plane")
+        binary = find_envoy(self._start.settings.binary_path)
+        bootstrap = await self._unless_stopped(lambda: self._bootstrap(binary))
+        if bootstrap is None:
+            log.info("stopped: before Envoy was started")
+            return 0
+        return await self._serve(binary, bootstrap)
+
+    async def _bootstrap(self, binary: str) -> Bootstrap:
+        start, settings = self._start, self._start.settings
+        version = await version_of(binary)
+        log.info(
+            "starting: %s %s/%s, control plane %s, Envoy %s %s",
+            settings.proxy_type,
+            start.proxy.mesh,
+            start.proxy.name,
+            start.address.text,
+            version.version,
+            binary,
+        )
+        trusted = trust(start.address, start.authority, skip_verify=settings.skip_verify)
+        self._tell_of_trust(trusted)
+        proxy = await self._admitted()
+        facts = Facts(
+            envoy=version,
+            work_dir=str(self._folder.sockets),
+            system_ca_path=settings.system_ca_path or machine.system_ca_path(),
+            ipv6=settings.ipv6 and machine.has_ipv6(),
+            memory_bytes=settings.memory_bytes_max or machine.memory_bytes_max(),
+        )
+        body = payload(
+            settings,
+            proxy,
+            facts,
+            token=self._token,
+            token_path=self._token_path,
+            authority=trusted.authority,
+        )
+        tries = Tries(settings.retry_seconds, settings.retry_seconds_max)
+        return read_bootstrap(await ask_until_there(start.address, trusted, body, tries))
+
+    def _tell_of_trust(self, trusted: Trust) -> None:
+        if trusted.verified:
+            return
+        # On the machine itself only root could stand in between; elsewhere somebody asked for it.
+        level = logging.INFO if not self._start.settings.skip_verify else logging.WARNING
+        log.log(
+            level,
+            "control-plane-not-verified: whoever answers at %s is taken for the control plane."
+            " Give its authority with --ca-cert-file.",
+            self._start.address.text,
+        )
+
+    async def _admitted(self) -> Proxy:
+        """Take a seat where there is a socket for it; who the proxy is from then on."""
+        start, settings = self._start, self._start.settings
+        if not settings.admission_socket:
+            if settings.token:
+                self._token_path = self._folder.write(_TOKEN, start.token.encode())
+            return start.proxy
+        self._admission = Admission(settings.admission_socket, start.proxy, self._bring)
+        await self._admission.join(settings.retry_seconds_max)
+        self._background.start_soon(self._admission.hold)
+        # The seat has registered what the proxy brings: Envoy only names it.
+        return Proxy(start.proxy.mesh, start.proxy.name)
+
+    async def _bring(self, token: str) -> None:
+        self._token = token
+        self._token_path = self._folder.write(_TOKEN, token.encode())
+        self._folder.write(_SECRET, token_secret(token))
+
+    async def _unless_stopped(self, wanted: Callable[[], Awaitable[T]]) -> T | None:
+        """What `wanted` gives, None when somebody stops us before."""
+        result: T | None = None
+        failure: ControlPlaneError | None = None
+        async with trio.open_nursery() as nursery:
+
+            async def watch() -> None:
+                async for number in self._signals:
+                    if number != signal.SIGUSR2:
+                        nursery.cancel_scope.cancel()
+                        return
+
+            nursery.start_soon(watch)
+            try:
+                result = await wanted()
+            except ControlPlaneError as error:
+                failure = error
+            nursery.cancel_scope.cancel()
+        if failure is not None:
+            raise failure
+        return result
+
+    async def _serve(self, binary: str, bootstrap: Bootstrap) -> int:
+        start, settings = self._start, self._start.settings
+        configuration = bootstrap.envoy
+        if self._admission is not None:
+            secret = str(self._folder.configuration / _SECRET)
+            configuration = with_token_of_file(bootstrap, secret)
+        path = self._folder.write(_CONFIGURATION, configuration)
+        if bootstrap.uses_transparent_proxy:
+            log.warning(
+                "dns-not-answered: this Dataplane is behind a transparent proxy, and this kuma-dp"
+                " answers no DNS: Envoy knows the names of the mesh at port %d, others nobody."
+                " Do not redirect DNS to kuma-dp.",
+                settings.dns_envoy_port,
+            )
+        listener = None
+        if settings.readiness_port:
+            listener = readiness.listen(bootstrap.admin_host, settings.readiness_port)
+        arguments = envoy_arguments(settings, path, start.log_level)
+        process = EnvoyProcess(binary, arguments, str(self._folder.configuration))
+        try:
+            log.info("envoy-started: pid %d, admin port %d", process.pid, bootstrap.admin_port)
+            tending = Tending(
+                process,
+                Admin(bootstrap.admin_host, bootstrap.admin_port),
+                self._manager,
+                f"{start.proxy.mesh}/{start.proxy.name}",
+                drain_seconds=settings.drain_seconds,
+                renew=self._admission.renew if self._admission is not None else lambda: False,
+            )
+            return await tending.until_ended(self._signals, listener)
+        finally:
+            with trio.CancelScope(shield=True):
+                await process.close()
+
+
+async def _feed_watchdog(manager: ServiceManager, seconds: float | None) -> None:
+    while seconds is not None:
+        manager.alive()
+        await trio.sleep(seconds * WATCHDOG_FRACTION)
