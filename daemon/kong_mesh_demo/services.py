@@ -68,6 +68,8 @@ def frontend(to_backend: int) -> Iterator[int]:
 @contextlib.contextmanager
 def _served(answer: Callable[[BaseHTTPRequestHandler], tuple[int, str]]) -> Iterator[int]:
     class Handler(BaseHTTPRequestHandler):
+        """One connection."""
+
         protocol_version = "HTTP/1.1"
         disable_nagle_algorithm = True  # head and body are two writes
 
@@ -83,6 +85,8 @@ def _served(answer: Callable[[BaseHTTPRequestHandler], tuple[int, str]]) -> Iter
             """Nobody reads it."""
 
     class Server(ThreadingHTTPServer):
+        """Ends at once, whoever is still connected."""
+
         daemon_threads = True
         block_on_close = False
 
