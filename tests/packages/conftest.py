@@ -52,6 +52,14 @@ def packages(snapshot: Path, tmp_path_factory: pytest.TempPathFactory) -> Packag
 
 
 @pytest.fixture(scope="session")
+def proxy_packages(snapshot: Path, tmp_path_factory: pytest.TempPathFactory) -> Packages:
+    """kong-mesh-dp's, of this version and of a later one; in the same folder."""
+    made = Packages(_shared(tmp_path_factory) / "packages", "kong-mesh-dp", VERSION)
+    _provide(snapshot, made, NEWER)
+    return made
+
+
+@pytest.fixture(scope="session")
 def envoy_packages(snapshot: Path, tmp_path_factory: pytest.TempPathFactory) -> Packages:
     """Envoy's; in the same folder as those of the control plane."""
     made = Packages(

@@ -22,7 +22,7 @@ def judged(*command: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, text=True, capture_output=True, check=False)
 
 
-@pytest.fixture(params=["packages", "envoy_packages"])
+@pytest.fixture(params=["packages", "proxy_packages", "envoy_packages"])
 def each(request: pytest.FixtureRequest) -> Packages:
     made = request.getfixturevalue(request.param)
     assert isinstance(made, Packages)
@@ -47,10 +47,11 @@ def test_rpmlint_finds_no_errors(each: Packages) -> None:
     assert " 0 errors" in verdict.stdout
 
 
-def test_the_services_exposure_is_low() -> None:
+@pytest.mark.parametrize("unit", ["kong-mesh-cp.service", "kong-mesh-dp@.service"])
+def test_the_services_exposure_is_low(unit: str) -> None:
     verdict = judged(
         "systemd-analyze", "security", "--offline=yes", f"--threshold={EXPOSURE_MAX}",
-        "systemd/kong-mesh-cp.service",
+        f"systemd/{unit}",
     )  # fmt: skip
 
     assert verdict.returncode == 0, verdict.stdout + verdict.stderr
