@@ -21,6 +21,7 @@ from kong_mesh_cp.core.errors import (
 )
 from kong_mesh_cp.settings.model import rows
 from kong_mesh_cp.shell.store.postgres.address import SCHEMA
+from kuma_dp.given.options import OPTIONS
 from support.daemons.daemon import Daemon, eventually, free_port, running
 from support.data_plane.ads_clients import AdsProxy, token
 from support.staging import operations_page
@@ -127,7 +128,8 @@ def test_the_key_of_secrets_is_rotated_by_the_commands_of_the_page(tmp_path: Pat
 
 def test_every_variable_and_setting_of_the_page_is_one() -> None:
     variables = {row.option.environment for row in rows()}
-    misspelt = {"KMESH_LICENCE_PATH"}
+    variables |= {option.variable for option in OPTIONS}  # of kuma-dp
+    misspelt = {"KMESH_LICENCE_PATH", "KUMA_DATAPLANE_DRAINTIME"}
     unused = {"KUMA_GENERAL_DNS_CACHE_TTL", "KUMA_INTER_CP_SERVER_PORT"}  # shown as such
     assert not unused & variables
     assert set(re.findall(r"\bK(?:MESH|UMA)_[A-Z_]+", PAGE)) - misspelt - unused <= variables

@@ -15,6 +15,7 @@ from support.staging.staged_access import ACCESS
 from support.staging.staged_files import FILES
 from support.staging.staged_licenses import LICENSES
 from support.staging.staged_postgres import POSTGRES
+from support.staging.staged_proxies import PROXIES
 from support.staging.staged_runs import RUNS
 from support.staging.staged_starts import STARTS
 from support.staging.staged_upkeep import UPKEEP
@@ -22,7 +23,7 @@ from support.staging.staging import NOW_SHOWN, PID_SHOWN, Said, Stage
 
 pytestmark = pytest.mark.system
 
-SCENARIOS = {**LICENSES, **STARTS, **POSTGRES, **ACCESS, **RUNS, **FILES, **UPKEEP}
+SCENARIOS = {**LICENSES, **STARTS, **POSTGRES, **ACCESS, **RUNS, **FILES, **UPKEEP, **PROXIES}
 DOCUMENTED = operations_page.entries()
 # What a remedy may end in instead of a full stop: a command to copy.
 COMMAND = re.compile(

@@ -6,6 +6,7 @@ Source: docs/wire/kuma-dp.md#tries
 from __future__ import annotations
 
 import logging
+import os
 import re
 import ssl
 from dataclasses import dataclass
@@ -105,9 +106,16 @@ def _failure(error: BaseException, address: Address) -> ControlPlaneError:
         )
     if isinstance(cause, NoHttpError):
         return _not_now(f"{address.text} does not answer as a control plane: {cause}")
-    reason = cause.strerror if isinstance(cause, OSError) and cause.strerror else cause
-    said = printable(reason or "it hung up").rstrip(".")
+    if isinstance(cause, OSError) and isinstance(cause.__cause__, BaseExceptionGroup):
+        cause = cause.__cause__.exceptions[0]  # of several addresses of a name: the first
+    said = printable(_reason(cause) or "it hung up").rstrip(".")
     return _not_now(f"no connection to {address.text}: {said}")
+
+
+def _reason(error: BaseException | None) -> str:
+    if isinstance(error, OSError) and error.errno is not None and error.errno > 0:
+        return os.strerror(error.errno)  # trio says more, and says it for programmers
+    return "" if error is None else str(getattr(error, "strerror", None) or error)
 
 
 def refusal(answer: Answer, address: Address) -> ControlPlaneError:
@@ -120,7 +128,7 @@ def refusal(answer: Answer, address: Address) -> ControlPlaneError:
             code="dataplane-absent",
             hint="Store it with kumactl apply, or bring it with --dataplane-file.",
         )
-    if answer.status == 404 and text == _OF_API:
+    if answer.status == 404 and _OF_API in text:
         return NotMendedByWaitingError(
             f"{address.text} is the port of the API, not the one for proxies",
             code="control-plane-wrong-port",

@@ -1,4 +1,4 @@
-"""Whether the one that answers is the control plane: docs/adr/0025-kuma-dp.md has the reasons."""
+"""Whether the one that answers is the control plane: docs/adr/0026-kuma-dp.md has the reasons."""
 
 from __future__ import annotations
 

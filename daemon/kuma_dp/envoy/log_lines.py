@@ -19,7 +19,8 @@ LEVELS: Final = {
 # [2026-11-30 11:10:26.664][14711][info][config] [source/server/configuration_impl.cc:132] text
 _LINE: Final = re.compile(r"\[[-\d :.]+\]\[\d+\]\[(\w+)\]\[(\w+)\] (?:\[[^\]]*\] )?(.*)", re.DOTALL)
 _STREAM_CLOSED: Final = re.compile(r"gRPC config stream to ads_cluster closed.*?: (\d+), (.+)")
-_BIND: Final = re.compile(r"cannot bind '([^']+)': (.+)")
+_BIND: Final = re.compile(r"cannot bind '([^']+)': ([\w ]+)")
+_DETAILS: Final = re.compile(r"\{[^{}]*\}$")  # where in Envoy an end was seen
 _UNAVAILABLE: Final = 14  # gRPC's status: the control plane is away, and is tried again
 _QUIET: Final = frozenset({0, 13, _UNAVAILABLE})  # ends of a connection, not refusals
 
@@ -61,7 +62,7 @@ class LogReader:
 def finding(text: str) -> Finding | None:
     """What the line tells that somebody has to mend, if it does."""
     if bind := _BIND.search(text):
-        address, reason = bind[1], bind[2].rstrip(". ")
+        address, reason = bind[1], bind[2].strip()
         return Finding(
             "port-taken" if "in use" in reason else "address-unusable",
             f"Envoy cannot listen on {printable(address)}: {printable(reason)}",
@@ -71,7 +72,7 @@ def finding(text: str) -> Finding | None:
     closed = _STREAM_CLOSED.search(text)
     if closed is None or int(closed[1]) in _QUIET:
         return None
-    return _refused(printable(closed[2]).rstrip(". "))
+    return _refused(_DETAILS.sub("", printable(closed[2])).rstrip(". "))
 
 
 def _refused(said: str) -> Finding:

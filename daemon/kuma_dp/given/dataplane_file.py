@@ -13,6 +13,7 @@ from typing import BinaryIO, Final
 
 from kong_mesh_cp.core.formats.printable import printable
 from kuma_dp.errors import NotMendedByWaitingError
+from kuma_dp.given.options import VARS_FLAG
 from kumactl import key_files
 from kumactl.documents import templates, yaml_text
 from kumactl.documents.encodings import text_of
@@ -60,7 +61,7 @@ def proxy_of(
             return _with(resource, mesh, name, zone_proxy=proxy_type != "dataplane")
     except UsageError as error:
         raise NotMendedByWaitingError(
-            printable(error.message).rstrip("."),
+            printable(error.message).rstrip(".").replace(" --var ", f" {VARS_FLAG} "),
             code="dataplane-unreadable",
             hint="Correct what is given with --dataplane-file, --dataplane or --dataplane-var.",
         ) from None
@@ -127,5 +128,5 @@ def _unusable(message: str) -> NotMendedByWaitingError:
     return NotMendedByWaitingError(
         message,
         code="dataplane-unusable",
-        hint="Give one resource with type, mesh and name; --dataplane-var fills in {{ name }}.",
+        hint="Give one resource with type, mesh and name, filled in with --dataplane-var.",
     )

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from kong_mesh_cp.core.formats.near_words import did_you_mean
+from kong_mesh_cp.core.formats.near_words import nearest
 from kong_mesh_cp.core.formats.printable import printable
 from kuma_dp.errors import NotMendedByWaitingError
 from kuma_dp.given.options import OPTIONS, PREFIXES, WITHOUT_EFFECT, Option
@@ -107,9 +107,8 @@ def _for_nothing(flags: Mapping[str, object], environ: Mapping[str, str]) -> lis
     known = {option.variable for option in OPTIONS} | {variable for _, variable in WITHOUT_EFFECT}
     for name in sorted(environ):
         if name.startswith(PREFIXES) and name not in known:
-            near = did_you_mean(name, known)
-            remarks.append(
-                f"variable-unknown: {printable(name)} is no variable of kuma-dp{near}. Correct or"
-                " remove it."
-            )
+            near = nearest(name, known)
+            remedy = f"Write {near} instead" if near else "Remove it"
+            shown = printable(name)
+            remarks.append(f"variable-unknown: {shown} is no variable of kuma-dp. {remedy}.")
     return remarks

@@ -151,7 +151,7 @@ class Stage:
         assert "Traceback" not in self.daemon.stderr
         prefix, _, line = lines[-1].partition(": ")
         assert prefix == "kong-mesh-cp", lines
-        return Said(self._as_shown(line), f"Exit status {status}.")
+        return Said(self.as_shown(line), f"Exit status {status}.")
 
     def start(self) -> Daemon:
         return self.daemon.start()
@@ -166,16 +166,17 @@ class Stage:
         level, line = pattern.findall(self.daemon.stderr)[-1]
         if ready:
             eventually("ready", lambda: self.daemon.diagnostics("/ready").status == 200)
-            return Said(self._as_shown(line), f"It runs on ({level}).")
+            return Said(self.as_shown(line), f"It runs on ({level}).")
         eventually("not ready", lambda: self.daemon.diagnostics("/ready").status == 503)
         answer = self.daemon.diagnostics("/ready")
         said = f"not ready: {why or _code_of(line)}\n".encode()
         assert (answer.status, answer.body) == (503, said)
         begins = "starting: " if why == STARTING else "NOT READY: "
         eventually("it says so", lambda: self.daemon.status_text.startswith(begins))
-        return Said(self._as_shown(line), f"It runs on and is not ready ({level}).")
+        return Said(self.as_shown(line), f"It runs on and is not ready ({level}).")
 
-    def _as_shown(self, line: str) -> str:
+    def as_shown(self, line: str) -> str:
+        """`line` as the page shows it."""
         whats = sorted(self._shown, key=len, reverse=True)
         return re.sub("|".join(map(re.escape, whats)), lambda found: self._shown[found[0]], line)
 
