@@ -10,10 +10,10 @@ from typing import Final, TypeVar
 
 import trio
 
-from kong_mesh_cp.core.errors import ControlPlaneError
 from kong_mesh_cp.shell.host.systemd import ServiceManager
-from kuma_dp import machine, readiness
+from kuma_dp import beside_envoy, machine, readiness
 from kuma_dp.admission import Admission
+from kuma_dp.alongside import alongside
 from kuma_dp.bootstrapping.answer import (
     Bootstrap,
     read_bootstrap,
@@ -58,23 +58,17 @@ async def run(start: Start, manager: ServiceManager) -> int:
 
     Raises: ControlPlaneError for whatever ends it against the will of who started it.
     """
-    failure: ControlPlaneError | None = None
-    status = 0
     settings = start.settings
     with (
         trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGUSR2) as signals,
         work_folder(settings.config_dir, settings.socket_dir, start.runtime_directory) as folder,
     ):
-        async with trio.open_nursery() as background:
+
+        async def through(background: trio.Nursery) -> int:
             background.start_soon(_feed_watchdog, manager, start.watchdog_seconds)
-            try:
-                status = await _Run(start, manager, folder, signals, background).through()
-            except ControlPlaneError as error:
-                failure = error  # raised outside of the nursery, which would wrap it up
-            background.cancel_scope.cancel()
-    if failure is not None:
-        raise failure
-    return status
+            return await _Run(start, manager, folder, signals, background).through()
+
+        return await alongside(through) or 0
 
 
 class _Run:
@@ -170,10 +164,8 @@ class _Run:
 
     async def _unless_stopped(self, wanted: Callable[[], Awaitable[T]]) -> T | None:
         """What `wanted` gives, None when somebody stops us before."""
-        result: T | None = None
-        failure: ControlPlaneError | None = None
-        async with trio.open_nursery() as nursery:
 
+        async def watched(nursery: trio.Nursery) -> T:
             async def watch() -> None:
                 async for number in self._signals:
                     if number != signal.SIGUSR2:
@@ -181,14 +173,9 @@ class _Run:
                         return
 
             nursery.start_soon(watch)
-            try:
-                result = await wanted()
-            except ControlPlaneError as error:
-                failure = error
-            nursery.cancel_scope.cancel()
-        if failure is not None:
-            raise failure
-        return result
+            return await wanted()
+
+        return await alongside(watched)
 
     async def _serve(self, binary: str, bootstrap: Bootstrap) -> int:
         start, settings = self._start, self._start.settings
@@ -197,17 +184,20 @@ class _Run:
             secret = str(self._folder.configuration / _SECRET)
             configuration = with_token_of_file(bootstrap, secret)
         path = self._folder.write(_CONFIGURATION, configuration)
-        if bootstrap.uses_transparent_proxy:
-            log.warning(
-                "dns-not-answered: this Dataplane is behind a transparent proxy, and this kuma-dp"
-                " answers no DNS: Envoy knows the names of the mesh at port %d, others nobody."
-                " Do not redirect DNS to kuma-dp.",
-                settings.dns_envoy_port,
-            )
+        sockets = str(self._folder.sockets)
+
+        async def tended(nursery: trio.Nursery) -> int:
+            await beside_envoy.start(nursery, settings, start.proxy, bootstrap, sockets)
+            return await self._tend(binary, path, bootstrap)
+
+        return await alongside(tended) or 0
+
+    async def _tend(self, binary: str, configuration: str, bootstrap: Bootstrap) -> int:
+        start, settings = self._start, self._start.settings
         listener = None
         if settings.readiness_port:
             listener = readiness.listen(bootstrap.admin_host, settings.readiness_port)
-        arguments = envoy_arguments(settings, path, start.log_level)
+        arguments = envoy_arguments(settings, configuration, start.log_level)
         process = EnvoyProcess(binary, arguments, str(self._folder.configuration))
         try:
             log.info("envoy-started: pid %d, admin port %d", process.pid, bootstrap.admin_port)

@@ -19,7 +19,11 @@ IMPORTERS = {
         "kong_mesh_cp/shell/store/postgres",
     },
     "watchfiles": {"kong_mesh_cp/shell/license_file/watch.py"},
-    "httptools": {"kong_mesh_cp/shell/http/h1/parsing.py", "kuma_dp/http_exchange.py"},
+    "httptools": {
+        "kong_mesh_cp/shell/http/h1/parsing.py",
+        "kuma_dp/http_exchange.py",
+        "kuma_dp/metrics/fetching.py",
+    },
     "google.protobuf": {
         "kong_mesh_cp/core/xds/envoy/as_json.py",
         "kong_mesh_cp/core/xds/envoy/envoy_messages.py",

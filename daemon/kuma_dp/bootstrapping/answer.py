@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from kuma_dp.errors import NotNowError
+from kuma_dp.metrics.mesh_metric import Application
 from kumactl.documents import yaml_text
 from kumactl.errors import UsageError
 
@@ -22,7 +23,7 @@ _TYPE: Final = "type.googleapis.com/envoy.extensions"
 _OPTIONS: Final = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Bootstrap:
     """One answer, read."""
 
@@ -30,7 +31,10 @@ class Bootstrap:
     document: Mapping[str, Any]
     admin_host: str
     admin_port: int  # 0: Envoy has no admin interface
+    service: str  # of Envoy's node
+    address: str  # of the proxy
     uses_transparent_proxy: bool
+    applications: tuple[Application, ...]  # whose metrics are gathered
 
 
 def read_bootstrap(content: bytes) -> Bootstrap:
@@ -38,18 +42,36 @@ def read_bootstrap(content: bytes) -> Bootstrap:
     try:
         answer = json.loads(content)
         envoy = base64.b64decode(answer["bootstrap"], validate=True)
-        sidecar = answer.get("kumaSidecarConfiguration") or {}
-        networking = sidecar.get("networking") or {}
         (document,) = yaml_text.parse_documents(envoy.decode(), "the bootstrap")
-        host, port = _admin(document)
+        return _bootstrap(envoy, document, answer.get("kumaSidecarConfiguration") or {})
     except (ValueError, KeyError, TypeError, AttributeError, binascii.Error, UsageError):
         raise NotNowError(
             "what the control plane answered is no bootstrap",
             code="bootstrap-unreadable",
             hint="Look at the version of the control plane: it has to speak as Kuma 2.10 does.",
         ) from None
-    transparent = bool(networking.get("isUsingTransparentProxy"))
-    return Bootstrap(envoy, document, host, port, transparent)  # type: ignore[arg-type]  # _admin read it
+
+
+def _bootstrap(envoy: bytes, document: Any, sidecar: Any) -> Bootstrap:
+    host, port = _admin(document)
+    networking = sidecar.get("networking") or {}
+    aggregate = (sidecar.get("metrics") or {}).get("aggregate") or ()
+    applications = [
+        Application(
+            name=each["name"], host=each["address"], port=int(each["port"]), path=each["path"]
+        )
+        for each in aggregate
+    ]
+    return Bootstrap(
+        envoy=envoy,
+        document=document,
+        admin_host=host,
+        admin_port=port,
+        service=str(document["node"].get("cluster", "")),
+        address=str(networking.get("address") or ""),
+        uses_transparent_proxy=bool(networking.get("isUsingTransparentProxy")),
+        applications=tuple(applications),
+    )
 
 
 def _admin(document: Any) -> tuple[str, int]:

@@ -14,6 +14,7 @@ from kuma_dp.envoy.binary import EnvoyVersion
 from kuma_dp.given.dataplane_file import Proxy
 from kuma_dp.given.settings import Settings
 
+ACCESS_LOG_PIPE: Final = "feature-tcp-accesslog-via-named-pipe"  # see access_logs
 UNKNOWN: Final = "unknown"
 # Members that are absent where they are empty.
 _LEFT_OUT: Final = frozenset(
@@ -67,7 +68,7 @@ def payload(
         "dnsPort": settings.dns_envoy_port,
         "readinessPort": settings.readiness_port,
         "operatingSystem": "linux",
-        "features": [],
+        "features": [ACCESS_LOG_PIPE],
         "resources": {"maxHeapSizeBytes": facts.memory_bytes},
         "workdir": facts.work_dir,
         "metricsResources": {

@@ -14,7 +14,6 @@ from kong_mesh_cp.core.formats.printable import printable
 from kuma_dp.errors import NotMendedByWaitingError
 from kuma_dp.given.options import OPTIONS, PREFIXES, WITHOUT_EFFECT, Option
 
-_DNS: Final = ("--dns-enabled", "KUMA_DNS_ENABLED")  # switched off, it asks for nothing
 _SECRETS: Final = frozenset({"token", "ca_cert", "resource"})  # never shown
 
 
@@ -42,12 +41,16 @@ class Settings:
     envoy_log_level: str
     envoy_component_log_level: str
     readiness_port: int
+    dns_enabled: bool
+    dns_port: int
+    dns_log_queries: bool
     dns_envoy_port: int
     metrics_cert_path: str
     metrics_key_path: str
     system_ca_path: str
     ipv6: bool
     memory_bytes_max: int
+    refresh_seconds: float
     retry_seconds: float
     retry_seconds_max: float
     resource_vars: Mapping[str, str]
@@ -96,13 +99,12 @@ def _read(option: Option, given: str) -> object:
 
 
 def _for_nothing(flags: Mapping[str, object], environ: Mapping[str, str]) -> list[str]:
-    given: dict[str, object] = {**flags, **environ}
     remarks = [
         f"setting-without-effect: {name} is for a part of the original that this kuma-dp does not"
         " have. Remove it."
         for pair in WITHOUT_EFFECT
         for name in pair
-        if name in given and not (pair == _DNS and str(given[name]).lower() in {"false", "f", "0"})
+        if name in flags or name in environ
     ]
     known = {option.variable for option in OPTIONS} | {variable for _, variable in WITHOUT_EFFECT}
     for name in sorted(environ):

@@ -38,17 +38,32 @@ staticResources:
 def answered(envoy: str = ENVOY, **networking: object) -> bytes:
     document = {
         "bootstrap": base64.b64encode(envoy.encode()).decode(),
-        "kumaSidecarConfiguration": {"networking": networking, "metrics": {"aggregate": []}},
+        "kumaSidecarConfiguration": {
+            "networking": networking,
+            "metrics": {
+                "aggregate": [
+                    {"name": "app", "address": "10.0.0.1", "port": 8080, "path": "/metrics"}
+                ]
+            },
+        },
     }
     return json.dumps(document).encode()
 
 
 def test_envoys_configuration_is_kept_as_it_came() -> None:
-    read = read_bootstrap(answered(isUsingTransparentProxy=True))
+    read = read_bootstrap(answered(isUsingTransparentProxy=True, address="10.0.0.1"))
 
     assert read.envoy == ENVOY.encode()
     assert (read.admin_host, read.admin_port) == ("127.0.0.1", 9901)
     assert read.uses_transparent_proxy
+    assert (read.service, read.address) == ("backend", "10.0.0.1")
+    (application,) = read.applications
+    assert (application.name, application.host, application.port, application.path) == (
+        "app",
+        "10.0.0.1",
+        8080,
+        "/metrics",
+    )
 
 
 def test_an_envoy_without_admin_interface_has_port_0() -> None:

@@ -94,11 +94,6 @@ def test_an_option_of_what_is_not_here_is_said_to_have_no_effect(name: str) -> N
     assert remarks[0].startswith(f"setting-without-effect: {name} ")
 
 
-def test_dns_that_is_switched_off_asks_for_nothing_that_is_not_here() -> None:
-    assert gathered({"--dns-enabled": "false"})[1] == ()
-    assert gathered({}, KUMA_DNS_ENABLED="false")[1] == ()
-
-
 def test_a_misspelt_variable_is_said_with_what_was_meant() -> None:
     _, remarks = gathered({}, KUMA_DATAPLANE_NAM="x", KUMA_STORE_TYPE="memory", PATH="/bin")
 

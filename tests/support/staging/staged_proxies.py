@@ -354,14 +354,22 @@ def _(stage: Stage) -> Said:
     return _remark(stage, "variable-unknown", KUMA_DATAPLANE_DRAINTIME="30s")
 
 
-@PROXIES.called("A transparent proxy whose names nobody answers")
+@PROXIES.called("A second proxy with the DNS port of the first")
 def _(stage: Stage) -> Said:
-    machine = Machine(stage, real=True)
+    machine = Machine(stage)
     stage.start()
+    taken = stage.open.enter_context(socket.create_server(("127.0.0.1", 0)))
+    port = f"{taken.getsockname()[1]}"
+    stage.show(port, "15053")
     redirecting = {"redirectPortInbound": 15006, "redirectPortOutbound": 15001}
-    flags = machine.dataplane(admin={"port": free_port()}, transparentProxying=redirecting)
-    program = machine.kuma_dp(*flags, *machine.token()).launch()
-    return machine.says(program, "dns-not-answered")
+    flags = machine.dataplane(transparentProxying=redirecting)
+    said = machine.refused(*flags, *machine.token(), KUMA_DNS_CORE_DNS_PORT=port)
+    return Said(re.sub(r"taken by .*?\. Stop", "taken. Stop", said.line), said.outcome)
+
+
+@PROXIES.called("An option for what this kuma-dp does not have")
+def _(stage: Stage) -> Said:
+    return _remark(stage, "setting-without-effect", "--dns-coredns-path", "/usr/bin/coredns")
 
 
 def _remark(stage: Stage, code: str, *flags: str, **environ: str) -> Said:

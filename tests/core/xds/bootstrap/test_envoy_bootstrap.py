@@ -14,9 +14,9 @@ from kong_mesh_cp.core.xds.bootstrap.bootstrap_request import BootstrapRequest, 
 from kong_mesh_cp.core.xds.bootstrap.envoy_bootstrap import (
     BootstrapFacts,
     BootstrapTerms,
-    access_log_socket,
     envoy_bootstrap,
 )
+from kong_mesh_cp.core.xds.bootstrap.socket_paths import access_log_socket
 
 # The names of the types that an Any may hold.
 from envoy.config.grpc_credential.v3 import file_based_metadata_pb2  # isort: skip

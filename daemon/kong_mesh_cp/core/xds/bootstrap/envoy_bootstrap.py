@@ -13,6 +13,7 @@ from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats.addresses import is_ip
 from kong_mesh_cp.core.formats.durations import MICROSECOND, SECOND
 from kong_mesh_cp.core.xds.bootstrap.bootstrap_request import BootstrapRequest
+from kong_mesh_cp.core.xds.bootstrap.socket_paths import access_log_socket
 
 Json = dict[str, Any]
 
@@ -21,7 +22,6 @@ ACCESS_LOG_CLUSTER: Final = "access_log_sink"
 VALIDATION_SECRET: Final = "cp_validation_ctx"  # noqa: S105 (a name)
 GATEWAY_RUNTIME: Final = "gateway.listeners"
 GATEWAY_CONNECTIONS: Final = 50_000  # of clients, at once
-SOCKET_PATH_BYTES_MAX: Final = 98  # before `.sock`: sun_path holds 104 on some systems
 RE2_PROGRAM_SIZE_MAX: Final = 4_294_967_295  # no bound: patterns come from the mesh's own policies
 RE2_PROGRAM_SIZE_WARN: Final = 1000
 
@@ -120,17 +120,6 @@ def envoy_bootstrap(
     if facts.is_builtin_gateway:
         bootstrap["overloadManager"] = _overload(request, terms)
     return bootstrap
-
-
-def access_log_socket(workdir: str, name: str, mesh: str) -> str:
-    """Where kuma-dp listens for access logs."""
-    return _socket_path(workdir, f"kuma-al-{name}-{mesh}")
-
-
-def _socket_path(folder: str, name: str) -> str:
-    path = f"{folder.rstrip('/')}/{name}" if folder else name
-    cut = path.encode()[:SOCKET_PATH_BYTES_MAX]
-    return f"{cut.decode(errors='ignore')}.sock"
 
 
 def _metadata(request: BootstrapRequest, terms: BootstrapTerms, admin_port: int) -> Json:

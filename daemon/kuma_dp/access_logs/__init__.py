@@ -1,0 +1,1 @@
+"""Access logs of Envoy on their way to a collector over TCP."""

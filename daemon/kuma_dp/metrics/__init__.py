@@ -1,0 +1,1 @@
+"""Metrics of Envoy and of the applications behind it, as one answer to Prometheus."""

@@ -1,0 +1,40 @@
+"""dig of BIND, where it is installed: an asker that is not ours."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+
+import pytest
+import trio
+
+
+@dataclass(frozen=True)
+class Dug:
+    """What dig has printed of an answer."""
+
+    text: str
+
+    @property
+    def status(self) -> str:
+        return self.text.partition("status: ")[2].partition(",")[0]
+
+    @property
+    def warnings(self) -> list[str]:
+        return [line for line in self.text.splitlines() if "WARNING" in line or "expected" in line]
+
+    @property
+    def addresses(self) -> list[str]:
+        """The data of the records in the answer section."""
+        section = self.text.partition(";; ANSWER SECTION:\n")[2].partition("\n\n")[0]
+        return [line.split()[-1] for line in section.splitlines()]
+
+
+async def dig(port: int, name: str, *options: str) -> Dug:
+    """Skips the test where there is no dig."""
+    program = shutil.which("dig")
+    if program is None:
+        pytest.skip("there is no dig: apt-get install bind9-dnsutils")
+    command = [program, "@127.0.0.1", "-p", str(port), "+tries=1", "+timeout=30", name, *options]
+    done = await trio.run_process(command, capture_stdout=True, check=False)
+    return Dug(done.stdout.decode())
