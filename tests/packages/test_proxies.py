@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from support.packages.box import booted
 from support.packages.installed import Machine
 from support.packages.packages import NEWER, VERSION, Packages
 from support.packages.proxies import BACKEND, CONFIGURATION, WEB, Mesh, unit
+from support.staging.console_page import commands, fits, sections
 
 pytestmark = pytest.mark.package
 
@@ -62,7 +65,7 @@ def test_a_killed_half_ends_the_other_and_the_unit_comes_back(mesh: Mesh) -> Non
 
         mesh.sh(f"kill -KILL {victim(BACKEND)}")
 
-        mesh.box.wait_for("another proxy", lambda before=before: _is_another(mesh, before))
+        mesh.box.wait_for("another proxy", partial(_is_another, mesh, before))
         assert mesh.box.property(unit(BACKEND), "NRestarts") == str(restarts)
         assert all(mesh.box.run("test", "-e", f"/proc/{pid}").status != 0 for pid in before)
         assert len(mesh.envoys()) == 2
@@ -130,6 +133,27 @@ def test_what_only_a_person_can_mend_is_said_once(mesh: Mesh) -> None:
     assert "identity" in refused("other")
     mesh.sh("apt-get remove -y kong-mesh-envoy")
     assert "Install the package kong-mesh-envoy" in refused(BACKEND)
+
+
+def test_the_page_makes_a_proxy_of_the_example(
+    machine: Machine, proxy_packages: Packages, envoy_packages: Packages
+) -> None:
+    machine.sh("rm /etc/dpkg/dpkg.cfg.d/*")  # the cached roots leave documentation out
+    machine.sh("ip address add 192.168.0.1/32 dev lo")  # of the example
+    machine.install()
+    section = sections("proxies.md")["As a service"]
+    rule = re.findall(r"```toml\n(.*?)```", section, re.DOTALL)[0]
+    machine.write("/etc/kong-mesh/kong-mesh-cp.toml", rule, mode=0o640)
+    machine.write(f"{CONFIGURATION}/backend.env", "KUMA_DATAPLANE_DRAIN_TIME=1s\n")
+    machine.start()
+    shown = commands(section)
+    assert all(each.deb.name in shown[0].line for each in (proxy_packages, envoy_packages))
+
+    for command in shown:
+        said = machine.sh(command.line)
+        assert not command.said or fits(said, command.said), f"$ {command.line}\n{said}"
+
+    assert machine.sh("systemctl is-enabled kong-mesh-dp@backend") == "enabled\n"
 
 
 def test_the_rpm_brings_the_unit_and_its_user_and_takes_the_unit_away(
