@@ -45,6 +45,14 @@ async def test_a_unix_peer_is_known_by_its_kernel_credentials(tmp_path: Path) ->
     )
 
 
+OF_TCP = [
+    socket.TCP_KEEPIDLE,
+    socket.TCP_KEEPINTVL,
+    socket.TCP_KEEPCNT,
+    socket.TCP_NOTSENT_LOWAT,
+]
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
 async def test_a_tcp_peer_is_known_by_its_address_and_is_kept_alive(host: str) -> None:
     peers: list[Peer] = []
@@ -52,8 +60,11 @@ async def test_a_tcp_peer_is_known_by_its_address_and_is_kept_alive(host: str) -
     async def handler(request: Request) -> Response:
         peers.append(request.peer)
         keep_alive = request.peer.socket.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
-        unsent = request.peer.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT)
-        return Response(200, b"%d %d" % (keep_alive, unsent))
+        told = [
+            keep_alive,
+            *(request.peer.socket.getsockopt(socket.IPPROTO_TCP, each) for each in OF_TCP),
+        ]
+        return Response(200, " ".join(map(str, told)).encode())
 
     try:
         [listener] = await trio.open_tcp_listeners(0, host=host)
@@ -74,7 +85,7 @@ async def test_a_tcp_peer_is_known_by_its_address_and_is_kept_alive(host: str) -
             )
         )
         async with await trio.open_tcp_stream(host, port) as stream:
-            assert (await Client(stream).ask(get())).body == b"1 %d" % UNSENT_BYTES_MAX
+            assert (await Client(stream).ask(get())).body == b"1 20 5 4 %d" % UNSENT_BYTES_MAX
             assert peers[0].address == (host, stream.socket.getsockname()[1])
             assert peers[0].credentials is None
         nursery.cancel_scope.cancel()

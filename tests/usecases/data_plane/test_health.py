@@ -12,7 +12,7 @@ from kong_mesh_cp.core.errors import StateError
 from kong_mesh_cp.core.identity.proxy_rules import ProxyRefusedError
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.xds.health_checks import HealthSpecifier, HealthTerms
-from kong_mesh_cp.usecases.data_plane.authentication import ProxyIdentity
+from kong_mesh_cp.usecases.data_plane.authentication import Proven, ProxyIdentity
 from kong_mesh_cp.usecases.data_plane.health import HealthMessage, HealthStreams
 from kong_mesh_cp.usecases.data_plane.stream_ports import NodeTold, StreamEndedError
 from kong_mesh_cp.usecases.ports.resource_store import Applied, Change, Put
@@ -40,9 +40,10 @@ def text(*inbounds: Mapping[str, object], **more: object) -> str:
 
 
 class Tokens:
-    async def verify(self, credentials: Sequence[str] | None, proxy: ProxyIdentity) -> None:
+    async def verify(self, credentials: Sequence[str] | None, proxy: ProxyIdentity) -> Proven:
         if credentials != (proxy.name,):
             raise ProxyRefusedError("authentication failed: no")
+        return lambda _proxy: None
 
 
 class Stream:

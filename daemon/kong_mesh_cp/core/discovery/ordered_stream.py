@@ -37,6 +37,7 @@ class Change(NamedTuple):
     resources: tuple[Resource, ...]
     removed: tuple[str, ...] = ()
     basis: str = ""  # version of the type that warms this one
+    whole: str = ""  # version of the snapshot's resources, if these are all of them
 
     @property
     def versions(self) -> Versions:
@@ -48,7 +49,7 @@ class Subscription:
 
     __slots__ = (
         *("acknowledged", "again", "basis", "change", "claimed", "counts", "fresh", "held"),
-        *("names", "nonce", "refusal", "refused", "state", "told", "wildcard"),
+        *("names", "nonce", "refusal", "refused", "state", "told", "whole", "wildcard"),
     )
 
     def __init__(self) -> None:
@@ -62,6 +63,7 @@ class Subscription:
         self.told = ""  # version of the snapshot's resources that it was last compared with
         self.basis = ""  # version of the type that warms it, when it was told last
         self.held: Versions = {}  # what the client has for sure
+        self.whole = ""  # version of the snapshot's resources, if `held` is all of them
         self.again: frozenset[str] = frozenset()  # names that it needs once more
         self.refused: Versions = {}  # what is not sent again: by name in Delta, by "" in the other
         self.refusal: Refusal | None = None
@@ -187,10 +189,12 @@ class OrderedStream(ABC):
     def _acknowledge(self, subscription: Subscription) -> None:
         change = subscription.change
         subscription.held = self._held_after(subscription, change)
-        told = {"", *change.versions, *change.removed}
-        subscription.refused = {
-            name: version for name, version in subscription.refused.items() if name not in told
-        }
+        subscription.whole = change.whole
+        if subscription.refused:
+            told = {"", *change.versions, *change.removed}
+            subscription.refused = {
+                name: version for name, version in subscription.refused.items() if name not in told
+            }
         subscription.acknowledged = Acknowledged(change.version, subscription.held)
         counts = subscription.counts
         subscription.counts = counts._replace(acknowledged=counts.acknowledged + 1)
@@ -198,6 +202,7 @@ class OrderedStream(ABC):
     def _refuse(self, subscription: Subscription, request: Request) -> None:
         change = subscription.change
         subscription.held, subscription.refused = self._refused_after(subscription, change)
+        subscription.whole = ""
         subscription.refusal = Refusal(
             request.type_url, change.version, request.nonce, request.error
         )
@@ -231,6 +236,7 @@ class OrderedStream(ABC):
             return False
         subscription.happens(Event.SAME)
         subscription.held, subscription.acknowledged = has.resources, has
+        subscription.whole = change.whole if change is not None else ""
         subscription.basis = change.basis if change is not None else ""
         return True
 
@@ -300,6 +306,8 @@ class OrderedStream(ABC):
 
 def _brings_more(type_url: str, subscription: Subscription, snapshot: Snapshot) -> bool:
     """The snapshot has names that the client wants, but neither has nor is just being told."""
+    if subscription.change.whole == snapshot.of_type(type_url).version:
+        return False
     known = subscription.held.keys() | subscription.change.versions.keys()
     new = snapshot.of_type(type_url).resources.keys() - known
     return any(subscription.wants(name) for name in new)

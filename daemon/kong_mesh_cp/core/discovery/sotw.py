@@ -47,12 +47,13 @@ class SotwStream(OrderedStream):
         elif event is Event.ASK and same:
             # The client took these names and asks for them once more: it has lost them. (Envoy
             # does so where the user of a name goes and a new one comes at once.)
-            subscription.held = {}
-        elif not wildcard:
+            subscription.held, subscription.whole = {}, ""
+        elif not wildcard and not same:
             # What it does not name any more it forgets; if it names it again, it needs it again.
             subscription.held = {
                 name: version for name, version in subscription.held.items() if name in names
             }
+            subscription.whole = ""
 
     def _change(
         self, type_url: str, subscription: Subscription, snapshot: Snapshot
@@ -62,12 +63,14 @@ class SotwStream(OrderedStream):
             subscription.refused = {}  # what it refused is gone
             return None
         basis = self._basis(type_url, snapshot)
-        if subscription.answered and not _differs(subscription, wanted, basis):
+        found = snapshot.of_type(type_url)
+        whole = found.version if wanted is found.resources else ""
+        if subscription.answered and not _differs(subscription, wanted, basis, whole):
             return None
-        version = version_of(wanted.values(), basis)
+        version = whole if whole and not basis else version_of(wanted.values(), basis)
         if subscription.refused.get("") == version:
             return None
-        return Change(version, tuple(wanted.values()), basis=basis)
+        return Change(version, tuple(wanted.values()), basis=basis, whole=whole)
 
     def _wanted(
         self, type_url: str, subscription: Subscription, snapshot: Snapshot
@@ -119,10 +122,14 @@ class SotwStream(OrderedStream):
         return subscription.names if changed else frozenset()
 
 
-def _differs(subscription: Subscription, wanted: Mapping[str, Resource], basis: str) -> bool:
-    """The client has something else, or needs it again."""
+def _differs(
+    subscription: Subscription, wanted: Mapping[str, Resource], basis: str, whole: str
+) -> bool:
+    """The client has something else, or needs it again. `whole`: as of `Change`."""
     if subscription.again or subscription.refused or subscription.basis != basis:
         return True
+    if whole and subscription.whole == whole:
+        return False
     held = subscription.held
     if subscription.wildcard and len(held) != len(wanted):
         return True

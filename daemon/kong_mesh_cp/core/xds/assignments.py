@@ -6,7 +6,7 @@ makes the assignment anew and nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Mapping
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from kong_mesh_cp.core.dataclass import dataclass
@@ -44,6 +44,35 @@ def assignment(cluster: str, source: EndpointSource, world: MeshWorld, parts: Pa
 
     made, _ = parts.made((source.find, cluster, source.arguments, *map(id, held)), make)
     return made
+
+
+@dataclass(frozen=True, slots=True)
+class Assignments:
+    """The endpoints of several clusters."""
+
+    sources: Mapping[str, EndpointSource]  # by cluster
+    services: frozenset[str]  # of all sources
+    resources: TypeResources
+
+
+def assignments(
+    sources: Mapping[str, EndpointSource], world: MeshWorld, parts: Parts
+) -> Assignments:
+    """What `sources`, by cluster, come to in `world`."""
+    return Assignments(
+        sources,
+        frozenset(service for each in sources.values() for service in each.services),
+        TypeResources.of(
+            assignment(cluster, source, world, parts) for cluster, source in sources.items()
+        ),
+    )
+
+
+def together(several: Sequence[Assignments]) -> TypeResources:
+    """All of one proxy, at least one. Of a cluster that is in several the last one counts."""
+    if len(several) == 1:
+        return several[0].resources
+    return TypeResources.of(made for each in several for made in each.resources.resources.values())
 
 
 def reassigned(

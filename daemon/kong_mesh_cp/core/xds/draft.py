@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 from kong_mesh_cp.core.dataclass import dataclass
-from kong_mesh_cp.core.discovery.snapshots import Resource, Snapshot
+from kong_mesh_cp.core.discovery.snapshots import Resource, Snapshot, TypeResources
 from kong_mesh_cp.core.policy.confs import UnreadableConfError
 from kong_mesh_cp.core.policy.rules.subsets import TooManySubsetsError
-from kong_mesh_cp.core.xds.assignments import EndpointSource, assignment
+from kong_mesh_cp.core.xds.assignments import Assignments, EndpointSource, together
 from kong_mesh_cp.core.xds.envoy.envoy_messages import Message
 from kong_mesh_cp.core.xds.names import ENDPOINT
 from kong_mesh_cp.core.xds.parts import Parts, resource
 from kong_mesh_cp.core.xds.unmakeable import UnmakeableError
-from kong_mesh_cp.core.xds.world import MeshWorld
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,7 @@ class Draft:
         self.sources: dict[str, EndpointSource] = {}  # by cluster
         self.services: set[str] = set()  # that were asked about, whatever came of it
         self._resources: dict[str, dict[str, Resource]] = {}
+        self._assigned: list[Assignments] = []
 
     def add(
         self, type_url: str, name: str, make: Callable[..., Message], *arguments: object
@@ -55,19 +56,21 @@ class Draft:
         else:
             self._resources.setdefault(type_url, {})[name] = made
 
-    def put(self, type_url: str, made: Resource) -> None:
-        """A resource that was made elsewhere, and is shared by whoever has the same."""
-        self._resources.setdefault(type_url, {})[made.name] = made
+    def put_all(self, type_url: str, made: Mapping[str, Resource]) -> None:
+        """Resources by name that were made elsewhere, and are shared by whoever has the same."""
+        self._resources.setdefault(type_url, {}).update(made)
 
-    def assign(self, cluster: str, source: EndpointSource, world: MeshWorld) -> None:
-        """The endpoints of `cluster`. In no other way: what `source` says keeps them up to date."""
-        self.sources[cluster] = source
-        self.services.update(source.services)
-        made = assignment(cluster, source, world, self.parts)
-        self._resources.setdefault(ENDPOINT, {})[cluster] = made
+    def assign(self, assigned: Assignments) -> None:
+        """Endpoints of clusters. In no other way: what their sources say keeps them up to date."""
+        self.sources.update(assigned.sources)
+        self.services |= assigned.services
+        self._assigned.append(assigned)
 
     def complain(self, about: str, reason: object) -> None:
         self.complaints.append(Complaint(about, str(reason)))
 
     def snapshot(self) -> Snapshot:
-        return Snapshot.of({url: named.values() for url, named in self._resources.items()})
+        made = {url: TypeResources.of(named.values()) for url, named in self._resources.items()}
+        if self._assigned:
+            made[ENDPOINT] = together(self._assigned)
+        return Snapshot(MappingProxyType(made))

@@ -19,7 +19,19 @@ from kong_mesh_cp.core.xds.world import MeshWorld, pairs
 
 
 def targets_of(view: ProxyView, parts: Parts) -> tuple[OutboundTarget, ...]:
-    """The outbounds of a proxy. `parts` are of its mesh."""
+    """The outbounds of a proxy: the same tuple as long as nothing of it has changed. `parts` are of
+    its mesh.
+    """
+    networking, world = view.networking, view.world
+    # Held with what was made of them: the key only says which objects they were.
+    held = (networking, world.mesh, world.addresses)
+    targets, _ = parts.made(
+        ("targets of", *map(id, held)), lambda: (_targets_of(view, parts), held)
+    )
+    return targets
+
+
+def _targets_of(view: ProxyView, parts: Parts) -> tuple[OutboundTarget, ...]:
     transparent = view.networking.transparent_proxying
     if transparent is None:
         return outbounds_of(view)

@@ -27,7 +27,7 @@ else:
 log = logging.getLogger(__name__)
 
 RECHECK_SECONDS = 5  # how long a change may stay unnoticed that the kernel does not report
-SETTLE_SECONDS = 0.1  # changes closer together count as one; cancellation takes at most this
+SETTLE_SECONDS = 0.2  # changes closer together count as one; cancellation takes at most this
 SETTLE_SECONDS_MAX = 0.5  # a folder that is never quiet is looked at this often
 REARM_SECONDS_MIN = 0.5
 REARM_SECONDS_MAX = 60

@@ -33,6 +33,11 @@ log = logging.getLogger(__name__)
 
 START_BATCH_MAX = 64  # conversations started before other tasks run, the privileged ones first
 UNSENT_BYTES_MAX = 128 * 1024  # that the kernel takes for a TCP peer that does not read
+# A TCP peer that was silent for so long is asked by the kernel, so often, before it is given up:
+# 40 s after a host has gone. Of itself the kernel would wait for two hours.
+KEEPALIVE_IDLE_SECONDS = 20
+KEEPALIVE_ANSWER_SECONDS = 5
+KEEPALIVE_PROBES = 4
 ACCEPT_PAUSE_SECONDS = 0.1  # when the process or the machine has no file descriptor left
 _OUT_OF_RESOURCES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS})
 _UCRED = struct.Struct("3i")  # struct ucred of socket(7): pid, uid, gid
@@ -237,6 +242,9 @@ def peer_of(connection: socket.socket) -> Peer:
         return Peer(connection, credentials=Credentials(*_UCRED.unpack(raw)))
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPALIVE_IDLE_SECONDS)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, KEEPALIVE_ANSWER_SECONDS)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, KEEPALIVE_PROBES)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES_MAX)
     host, port = connection.getpeername()[:2]
     return Peer(connection, address=(host.partition("%")[0], port))

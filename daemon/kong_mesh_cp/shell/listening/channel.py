@@ -11,6 +11,7 @@ class Channel(Protocol):
     `recv` and `send` raise BlockingIOError where they would wait, and the caller then waits for
     the channel (its `fileno`) to be readable or writable; any other OSError means that the peer is
     gone. What `send` has refused that way is offered to it again, with nothing in front of it.
+    One that may have read more than it has given out says so by a method `pending`, in bytes.
     """
 
     def fileno(self) -> int: ...

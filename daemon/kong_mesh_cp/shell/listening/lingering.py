@@ -22,7 +22,11 @@ class PeerGoneError(Exception):
 
 async def receive(channel: Channel) -> bytes:
     """What the peer sends next; b"" at its EOF. Always a checkpoint. Raises: PeerGoneError."""
-    await trio.lowlevel.checkpoint()
+    keeps_back = getattr(channel, "pending", None)  # TLS may have read more than it has given
+    if keeps_back is not None and keeps_back():
+        await trio.lowlevel.checkpoint()
+    else:  # as a rule nothing has come yet, and trying in vain costs as much as waiting
+        await trio.lowlevel.wait_readable(channel)
     while True:
         try:
             return channel.recv(RECEIVE_BYTES)

@@ -48,7 +48,10 @@ class Handshakes(Generic[R]):
 class SecuredConversation(Generic[R]):
     """A `Conversation`: the handshake, and what the peer has chosen in it from then on."""
 
-    __slots__ = ("_channel", "_following", "_handshakes", "_peer", "_place", "_scope", "_since")
+    __slots__ = (
+        *("_channel", "_following", "_gives_way", "_handshakes", "_peer", "_place", "_scope"),
+        "_since",
+    )
 
     def __init__(
         self, handshakes: Handshakes[R], connection: Channel, peer: Peer, place: Place
@@ -60,6 +63,7 @@ class SecuredConversation(Generic[R]):
         self._scope = trio.CancelScope()
         self._since = trio.current_time()
         self._following: Conversation[R] | None = None  # what was agreed on
+        self._gives_way = False  # its place has gone to another
 
     async def converse(self) -> None:
         shared = self._handshakes
@@ -99,6 +103,7 @@ class SecuredConversation(Generic[R]):
 
     def give_way(self) -> None:
         if self._following is None:
+            self._gives_way = True
             self._scope.cancel()
         else:
             self._following.give_way()
@@ -144,6 +149,8 @@ class SecuredConversation(Generic[R]):
             raise PeerGoneError from error
         self._channel = channel
         await channel.shake_hands(shared.tls.turns)
+        if self._gives_way:  # the last step was under way when it was cancelled
+            raise PeerGoneError
         peer = replace(
             self._peer,
             socket=channel.connection,

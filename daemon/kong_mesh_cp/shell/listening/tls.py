@@ -16,9 +16,7 @@ import trio
 
 from kong_mesh_cp.core.dataclass import dataclass
 
-HANDSHAKE_STEPS_AT_ONCE = (
-    1  # a signature takes about a millisecond of the loop: others come between
-)
+HANDSHAKE_STEPS_AT_ONCE = 4  # a signature takes a millisecond of the loop: others come between
 
 
 class HandshakeError(Exception):
@@ -96,6 +94,10 @@ class TlsChannel:
 
     def fileno(self) -> int:
         return self._tls.fileno()
+
+    def pending(self) -> int:
+        """How many bytes have been read from the peer, and not yet by `recv`."""
+        return self._tls.pending()
 
     def recv(self, size: int, /) -> bytes:
         """As of a socket. After `shutdown` what comes is still encrypted, good only to be dropped.

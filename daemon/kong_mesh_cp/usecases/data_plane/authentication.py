@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import field
 from enum import StrEnum
+from functools import partial
 
 from kong_mesh_cp.core.dataclass import dataclass
+from kong_mesh_cp.core.identity.proxy_rules import require_dataplane, require_zone_proxy
+from kong_mesh_cp.core.identity.tokens import DataplaneClaims, ZoneClaims
 from kong_mesh_cp.core.resources.tags import Tags
 from kong_mesh_cp.usecases.identity.authenticating import Authenticator
 
@@ -28,6 +31,12 @@ class ProxyIdentity:
     kind: ProxyKind = ProxyKind.DATAPLANE
     zone: str = ""  # that a zone proxy is of; of a data plane proxy it is not asked
     tags: Mapping[str, Collection[str]] = field(default_factory=dict)  # of inbounds and gateway
+
+
+Proven = Callable[[ProxyIdentity], None]
+"""That what was proven of a proxy also proves it to be this one, of the same mesh and kind: the
+token has been verified, and is held against another resource. Raises: ProxyRefusedError.
+"""
 
 
 def dataplane_identity(mesh: str, name: str, tag_sets: Iterable[Tags]) -> ProxyIdentity:
@@ -53,19 +62,32 @@ class ProxyAuthentication:
     def asks_for_token(self, kind: ProxyKind) -> bool:
         return self._dataplanes if kind is ProxyKind.DATAPLANE else self._zone_proxies
 
-    async def verify(self, credentials: Sequence[str] | None, proxy: ProxyIdentity) -> None:
+    async def verify(self, credentials: Sequence[str] | None, proxy: ProxyIdentity) -> Proven:
         """That `credentials`, the values of the metadata `authorization`, prove to be `proxy`.
 
         Keys and revocations are those of the moment. Raises: ProxyRefusedError, whose message ends
         the stream.
         """
         if not self.asks_for_token(proxy.kind):
-            return
+            return _believed
         if proxy.kind is ProxyKind.DATAPLANE:
-            await self._authenticator.require_dataplane(
+            claims = await self._authenticator.require_dataplane(
                 credentials, mesh=proxy.mesh, name=proxy.name, tags=proxy.tags
             )
-        else:
-            await self._authenticator.require_zone_proxy(
-                credentials, scope=proxy.kind.value, zone=proxy.zone
-            )
+            return partial(_require_dataplane, claims)
+        of_zone = await self._authenticator.require_zone_proxy(
+            credentials, scope=proxy.kind.value, zone=proxy.zone
+        )
+        return partial(_require_zone_proxy, of_zone)
+
+
+def _believed(_proxy: ProxyIdentity) -> None:
+    """Whoever it is."""
+
+
+def _require_dataplane(claims: DataplaneClaims, proxy: ProxyIdentity) -> None:
+    require_dataplane(claims, mesh=proxy.mesh, name=proxy.name, tags=proxy.tags)
+
+
+def _require_zone_proxy(claims: ZoneClaims, proxy: ProxyIdentity) -> None:
+    require_zone_proxy(claims, scope=proxy.kind.value, zone=proxy.zone)

@@ -37,7 +37,7 @@ from kong_mesh_cp.usecases.admission.presence import Presence
 from kong_mesh_cp.usecases.admission.proxy_directory import DATAPLANE
 from kong_mesh_cp.usecases.admission.requests import busy
 from kong_mesh_cp.usecases.admission.seating import HeldSeat, Seating
-from kong_mesh_cp.usecases.data_plane.authentication import dataplane_identity
+from kong_mesh_cp.usecases.data_plane.authentication import Proven, dataplane_identity
 from kong_mesh_cp.usecases.data_plane.connected_proxy import ConnectedProxy
 from kong_mesh_cp.usecases.data_plane.seat_kinds import seat_kind
 from kong_mesh_cp.usecases.data_plane.stream_ports import (
@@ -106,6 +106,7 @@ class _Asked(NamedTuple):
     spec: Dataplane
     draft: Draft | None  # of what it brings; None: its Dataplane is stored
     document: Mapping[str, Any]
+    proven: Proven  # what else the token proves
 
     @property
     def kind(self) -> ProxyKind:
@@ -164,7 +165,9 @@ class Joining:
         document, draft, unreadable = await self._brought(metadata)
         if draft is not None:
             name, mesh, spec = draft.meta.name, draft.meta.mesh, draft.spec
-            await self._verifier.verify(credentials, dataplane_identity(mesh, name, spec.tag_sets))
+            proven = await self._verifier.verify(
+                credentials, dataplane_identity(mesh, name, spec.tag_sets)
+            )
             try:
                 proxy = ProxyId.parse(node.id)
             except ValueError as error:
@@ -172,17 +175,17 @@ class Joining:
             if (mesh, name) != proxy:
                 text = f"proxyId {{{proxy.mesh} {proxy.name}}} does not match proxy resource "
                 raise _ended(text + _meta_text(draft), "node-id-invalid")
-            return _Asked(proxy, metadata, spec, draft, document)
+            return _Asked(proxy, metadata, spec, draft, document, proven)
         try:
             proxy = ProxyId.parse(node.id)
         except ValueError as error:
             text = f"request must have a valid Proxy ID: {error}"
             raise _ended(text, "node-id-invalid") from None
         spec = await self._stored(proxy, metadata.proxy_type, unreadable)
-        await self._verifier.verify(
+        proven = await self._verifier.verify(
             credentials, dataplane_identity(proxy.mesh, proxy.name, spec.tag_sets)
         )
-        return _Asked(proxy, metadata, spec, None, {})
+        return _Asked(proxy, metadata, spec, None, {}, proven)
 
     async def _brought(
         self, metadata: ProxyMetadata
@@ -262,21 +265,19 @@ class Joining:
                 raise _refused(refused)
             raise_if_ended(held)
             if asked.draft is not None:
-                await self._register(asked, seat, stream.credentials)
+                await self._register(asked, seat)
             undo.pop_all()
         self._seating.note_admitted(held, decision, policy, f"address {stream.address}")
         mesh, name = asked.id
         proxy = ConnectedProxy(mesh=mesh, name=name, metadata=asked.metadata)
         return Joined(proxy=proxy, node_id=str(asked.id), seat=seat, held=held)
 
-    async def _register(
-        self, asked: _Asked, seat: SeatId, credentials: Sequence[str] | None
-    ) -> None:
+    async def _register(self, asked: _Asked, seat: SeatId) -> None:
         async def may_replace(stored: StoredResource) -> None:
             """With the token that it has, a proxy may be put in the place of its own alone."""
             there = dataplane_identity(seat.mesh, seat.name, spec_as(Dataplane, stored).tag_sets)
             try:
-                await self._verifier.verify(credentials, there)
+                asked.proven(there)
             except ProxyRefusedError as error:
                 text = f"{REGISTER}: {OVERRIDE}: {error.message.removeprefix(AUTHENTICATION)}"
                 raise _ended(text, "dataplane-not-replaceable") from None

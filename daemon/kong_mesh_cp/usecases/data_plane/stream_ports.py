@@ -11,7 +11,7 @@ from kong_mesh_cp.core.discovery.exchanges import Request, Response
 from kong_mesh_cp.core.discovery.ordered_stream import OrderedStream
 from kong_mesh_cp.core.discovery.snapshots import Snapshot
 from kong_mesh_cp.core.errors import ControlPlaneError
-from kong_mesh_cp.usecases.data_plane.authentication import ProxyIdentity
+from kong_mesh_cp.usecases.data_plane.authentication import Proven, ProxyIdentity
 from kong_mesh_cp.usecases.data_plane.connected_proxy import ConnectedProxy
 
 
@@ -72,7 +72,7 @@ class ProxyStream(Protocol):
 class ProxyVerifier(Protocol):
     """Whether a proxy is who it says."""
 
-    async def verify(self, credentials: Sequence[str] | None, proxy: ProxyIdentity) -> None:
+    async def verify(self, credentials: Sequence[str] | None, proxy: ProxyIdentity) -> Proven:
         """Raises: ProxyRefusedError."""
         ...
 

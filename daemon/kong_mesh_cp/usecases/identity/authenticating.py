@@ -65,8 +65,8 @@ class Authenticator:
         mesh: str,
         name: str,
         tags: Mapping[str, Collection[str]],
-    ) -> None:
-        """That the values of the metadata `authorization` prove to be this data plane proxy.
+    ) -> DataplaneClaims:
+        """What the values of the metadata `authorization` claim, which prove to be this proxy.
 
         Raises: ProxyRefusedError.
         """
@@ -74,13 +74,15 @@ class Authenticator:
             credentials, DataplaneClaims, dataplane_keys(mesh), self._settings.dataplanes
         )
         proxy_rules.require_dataplane(claims, mesh=mesh, name=name, tags=tags)
+        return claims
 
     async def require_zone_proxy(
         self, credentials: Sequence[str] | None, *, scope: str, zone: str
-    ) -> None:
+    ) -> ZoneClaims:
         """Likewise, for the ingress or egress (`scope`) of a zone. Raises: ProxyRefusedError."""
         claims = await self._proxy_claims(credentials, ZoneClaims, ZONE_KEYS, self._settings.zones)
         proxy_rules.require_zone_proxy(claims, scope=scope, zone=zone)
+        return claims
 
     async def _proxy_claims(
         self,

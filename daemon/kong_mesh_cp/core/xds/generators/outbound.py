@@ -17,8 +17,8 @@ from kong_mesh_cp.core.meshes.spiffe import server_name
 from kong_mesh_cp.core.policy.rules.policy import HTTP_ROUTE, TCP_ROUTE
 from kong_mesh_cp.core.resources.kinds.mesh import MtlsMode
 from kong_mesh_cp.core.resources.tags import SERVICE
-from kong_mesh_cp.core.xds.assignments import EndpointSource
-from kong_mesh_cp.core.xds.draft import WRONG_INPUT, Draft
+from kong_mesh_cp.core.xds.assignments import EndpointSource, assignments
+from kong_mesh_cp.core.xds.draft import WRONG_INPUT, Complaint, Draft
 from kong_mesh_cp.core.xds.effects import OutboundFacts
 from kong_mesh_cp.core.xds.envoy.clusters import ClusterDraft
 from kong_mesh_cp.core.xds.envoy.envoy_messages import GrpcStats, Message
@@ -112,35 +112,90 @@ class _Clustered(NamedTuple):
     error: str = ""
 
 
+class _Outgoing(NamedTuple):
+    """All that the outbounds of a proxy come to, but for endpoints."""
+
+    asked: frozenset[str]
+    listeners: Mapping[str, Resource]
+    clusters: Mapping[str, Resource]
+    reached: tuple[TagPairs, ...]  # of which the clusters are
+    secured: bool  # some are spoken to in the mesh's TLS
+    complaints: tuple[Complaint, ...]
+
+
 def outbounds(
     view: ProxyView, targets: tuple[OutboundTarget, ...], matched: Matched, draft: Draft
 ) -> None:
-    parts, shared = draft.parts, _shared(view, matched, draft.parts)
+    parts, world, shared = draft.parts, view.world, _shared(view, matched, draft.parts)
+    # Held with what was made of them: the keys only say which objects they were.
+    outgoing, _ = parts.made(
+        (shared, "all", id(targets)),
+        lambda: (_outgoing(view, targets, matched, parts, shared), targets),
+    )
+    assigned, _ = parts.made(
+        ("assigned", outgoing.reached, id(world.endpoints)),
+        lambda: (assignments(_sources(outgoing.reached), world, parts), world.endpoints),
+    )
+    draft.services |= outgoing.asked
+    draft.complaints += outgoing.complaints
+    draft.put_all(LISTENER, outgoing.listeners)
+    draft.put_all(CLUSTER, outgoing.clusters)
+    draft.assign(assigned)
+    if outgoing.secured:
+        draft.trusted.add(world.name)
+
+
+def _outgoing(
+    view: ProxyView,
+    targets: tuple[OutboundTarget, ...],
+    matched: Matched,
+    parts: Parts,
+    shared: object,
+) -> _Outgoing:
+    asked: set[str] = set()
+    complaints: list[Complaint] = []
     wanted: dict[TagPairs, None] = {}
+    listeners: dict[str, Resource] = {}
     for target in targets:
         key = (shared, "listener", target.tags)
         found = parts.made(key, partial(_listening, view, target.tags, matched))
-        draft.services |= found.asked
+        asked |= found.asked
         if found.error:
-            draft.complain(outbound_listener(target.address, target.port), found.error)
+            name = outbound_listener(target.address, target.port)
+            complaints.append(Complaint(name, found.error))
             continue
         wanted |= found.sent_to
         place = (shared, target.address, target.port, target.tags)
-        draft.put(LISTENER, parts.made(place, partial(_placed, target, found.anywhere)))
+        listener = parts.made(place, partial(_placed, target, found.anywhere))
+        listeners[listener.name] = listener
+    clusters: dict[str, Resource] = {}
+    reached: list[TagPairs] = []
+    secured = False
     for tags in wanted:
         name = service_cluster(dict(tags))
         cluster = parts.made(
             (shared, "cluster", tags), partial(_clustered, name, view, tags, matched)
         )
-        draft.services |= cluster.asked
+        asked |= cluster.asked
         if cluster.made is None:
-            draft.complain(name, cluster.error)
+            complaints.append(Complaint(name, cluster.error))
             continue
-        draft.put(CLUSTER, cluster.made)
-        source = EndpointSource((dict(tags)[SERVICE],), endpoints_of_cluster, (tags,))
-        draft.assign(name, source, view.world)
-        if cluster.secured:
-            draft.trusted.add(view.world.name)
+        clusters[name] = cluster.made
+        reached.append(tags)
+        secured |= cluster.secured
+    return _Outgoing(
+        frozenset(asked), listeners, clusters, tuple(reached), secured, tuple(complaints)
+    )
+
+
+def _sources(reached: tuple[TagPairs, ...]) -> Mapping[str, EndpointSource]:
+    """By cluster."""
+    return {
+        service_cluster(dict(tags)): EndpointSource(
+            (dict(tags)[SERVICE],), endpoints_of_cluster, (tags,)
+        )
+        for tags in reached
+    }
 
 
 def _shared(view: ProxyView, matched: Matched, parts: Parts) -> object:

@@ -26,7 +26,10 @@ EAGER_BYTES: Final = 32 * 1024  # of a connection: written at once, and not in t
 FRAMES_AT_ONCE: Final = 16  # of one connection, before other tasks run
 FLUSHES_AT_ONCE: Final = 64  # connections whose output is written before other tasks run
 
-PING_SECONDS: Final = 30.0  # a connection with open streams that was silent for so long is asked
+# A connection with open streams that was silent for so long is asked. The kernel notices earlier,
+# and at no cost, that a host is gone (`KEEPALIVE_IDLE_SECONDS` of the acceptor): this is for a
+# process that hangs, and for what is behind a proxy of another kind.
+PING_SECONDS: Final = 60.0
 PING_ANSWER_SECONDS: Final = 15.0  # then it is taken for dead
 
 # Frames that cost the peer next to nothing: (at once, per second). Beyond: ENHANCE_YOUR_CALM.

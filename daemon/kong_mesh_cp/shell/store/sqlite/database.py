@@ -117,8 +117,13 @@ class Database:
             return
         if self._files.index_is_spoilt:
             await self.write(_any_question)  # whose beginning mends it
-        await self.scan(_any_question)
-        lost = await trio.to_thread.run_sync(self._files.log_is_lost)
+        files = self._files
+
+        def look(connection: sqlite3.Connection) -> bool:
+            _any_question(connection)
+            return files.log_is_lost()
+
+        lost = await self.scan(look)
         if lost and not self._rescued:
             with self._told():
                 await trio.to_thread.run_sync(self._write_log_back, limiter=self._one_scan)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Final
 
-LOOK_SECONDS: Final = 0.1  # so long the threads that use the store may have to wait
+LOOK_SECONDS: Final = 0.5  # so long the threads that use the store may have to wait
 
 
 def survive_bus_errors() -> None:

@@ -135,6 +135,8 @@ class Publishing(Generic[C]):
             return
         watches = self._meshes[mesh].watches
         if reached.everybody:
+            if not len(self._dirty):  # what the passage of before has not used, nobody has
+                self.turn(mesh)
             whole = set(watches)
         else:
             whole = watches.named(reached.proxies) | watches.using(reached.callers_of)
