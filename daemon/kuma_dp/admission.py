@@ -208,12 +208,12 @@ class Admission:
 class _Pauses:
     """Growing and slightly random, so that the proxies of a machine do not come all at once."""
 
-    seconds: float = PAUSE_SECONDS_MIN
+    seconds: float = 0.0  # the first try is at once: the control plane keeps what is back soon
     told: str = ""  # the last line that was logged meanwhile
 
     def next(self, wanted: float | None) -> float:
         pause = self.seconds * random.uniform(0.5, 1)  # noqa: S311 - no secret
-        self.seconds = min(2 * self.seconds, PAUSE_SECONDS_MAX)
+        self.seconds = min(max(2 * self.seconds, PAUSE_SECONDS_MIN), PAUSE_SECONDS_MAX)
         return pause if wanted is None else max(pause, wanted)
 
 

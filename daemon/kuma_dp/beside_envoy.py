@@ -6,16 +6,24 @@ Source: docs/wire/beside-envoy.md#names
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import trio
 
+from kong_mesh_cp.core.lazy_import import lazy_import
 from kong_mesh_cp.core.xds.bootstrap.socket_paths import access_log_socket
 from kuma_dp.access_logs import serving as access_logs
 from kuma_dp.bootstrapping.answer import Bootstrap
-from kuma_dp.dns import serving as dns
 from kuma_dp.given.dataplane_file import Proxy
 from kuma_dp.given.settings import Settings
 from kuma_dp.metrics import serving as metrics
+
+if TYPE_CHECKING:
+    from kuma_dp.dns import serving as dns
+    from kuma_dp.probes import serving as probes
+else:  # few proxies need them
+    dns = lazy_import("kuma_dp.dns.serving")
+    probes = lazy_import("kuma_dp.probes.serving")
 
 
 async def start(
@@ -40,6 +48,13 @@ async def start(
         refresh_seconds=settings.refresh_seconds,
     )
     await nursery.start(metrics.serve, gathered)
+    if settings.probe_port:
+        probed = probes.ProbeSettings(
+            port=settings.probe_port,
+            address=bootstrap.address,
+            redirected=bootstrap.uses_transparent_proxy,
+        )
+        await nursery.start(probes.serve, probed)
     # Without a transparent proxy nobody's questions come here, and several proxies may be about.
     if settings.dns_enabled and bootstrap.uses_transparent_proxy and not settings.is_zone_proxy:
         answered = dns.DnsSettings(

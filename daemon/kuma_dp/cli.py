@@ -20,6 +20,7 @@ from kong_mesh_cp.settings.service_manager import ServiceEnvironment
 from kong_mesh_cp.shell.host import logs
 from kuma_dp import PROGRAM
 from kuma_dp.command_line import given_flags, given_pairs, parser
+from kuma_dp.envoy.binary import AskedEnvoy, find_envoy
 from kuma_dp.errors import NotMendedByWaitingError
 from kuma_dp.given.dataplane_file import proxy_of
 from kuma_dp.given.settings import Settings, gather
@@ -57,6 +58,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+    # What is imported stays for ever: to look for garbage among it is a part of a start.
+    gc.disable()
     arguments = parser().parse_args(argv)
     try:
         if arguments.command == "version":
@@ -81,8 +84,8 @@ def _run(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
     with systemd.ServiceManager() as manager:
         try:
             start = _start(arguments, environ, service)
-            gc.collect()
             gc.freeze()
+            gc.enable()
             return trio.run(running.run, start, manager)
         except ControlPlaneError as error:
             manager.refused(error.line, errno.EINVAL)
@@ -116,12 +119,17 @@ def _start(
         variables=settings.resource_vars,
         stdin=sys.stdin.buffer,
     )
-    return running.Start(
+    address = trust.address_of(settings.cp_address)
+    authority = trust.authority_of(settings.ca_cert, settings.ca_cert_file)
+    token = token_of(settings.token_path, settings.token)
+    envoy = AskedEnvoy(find_envoy(settings.binary_path))
+    return running.Start(  # imports nearly all
         settings=settings,
         proxy=proxy,
-        address=trust.address_of(settings.cp_address),
-        authority=trust.authority_of(settings.ca_cert, settings.ca_cert_file),
-        token=token_of(settings.token_path, settings.token),
+        address=address,
+        authority=authority,
+        token=token,
+        envoy=envoy,
         log_level=arguments.log_level,
         watchdog_seconds=service.watchdog_seconds,
         runtime_directory=environ.get("RUNTIME_DIRECTORY", ""),

@@ -25,7 +25,7 @@ from kuma_dp.bootstrapping.payload import Facts, payload
 from kuma_dp.bootstrapping.trust import Address, Trust, trust
 from kuma_dp.envoy.admin import Admin
 from kuma_dp.envoy.arguments import envoy_arguments
-from kuma_dp.envoy.binary import find_envoy, version_of
+from kuma_dp.envoy.binary import VERSION_SECONDS_MAX, AskedEnvoy
 from kuma_dp.envoy.process import EnvoyProcess
 from kuma_dp.given.dataplane_file import Proxy
 from kuma_dp.given.settings import Settings
@@ -48,6 +48,7 @@ class Start:
     address: Address
     authority: str  # in PEM, "" where none was given
     token: str  # "" without one
+    envoy: AskedEnvoy
     log_level: str
     watchdog_seconds: float | None
     runtime_directory: str
@@ -92,16 +93,17 @@ class _Run:
 
     async def through(self) -> int:
         self._manager.status("starting: waiting for the control plane")
-        binary = find_envoy(self._start.settings.binary_path)
-        bootstrap = await self._unless_stopped(lambda: self._bootstrap(binary))
+        bootstrap = await self._unless_stopped(self._bootstrap)
         if bootstrap is None:
             log.info("stopped: before Envoy was started")
             return 0
-        return await self._serve(binary, bootstrap)
+        return await self._serve(self._start.envoy.path, bootstrap)
 
-    async def _bootstrap(self, binary: str) -> Bootstrap:
+    async def _bootstrap(self) -> Bootstrap:
         start, settings = self._start, self._start.settings
-        version = await version_of(binary)
+        with trio.move_on_after(VERSION_SECONDS_MAX):
+            await trio.lowlevel.wait_readable(start.envoy.answer)
+        version = start.envoy.version()
         log.info(
             "starting: %s %s/%s, control plane %s, Envoy %s %s",
             settings.proxy_type,
@@ -109,7 +111,7 @@ class _Run:
             start.proxy.name,
             start.address.text,
             version.version,
-            binary,
+            start.envoy.path,
         )
         trusted = trust(start.address, start.authority, skip_verify=settings.skip_verify)
         self._tell_of_trust(trusted)

@@ -102,9 +102,10 @@ class Tending:
                 break
             if not drained:
                 drained = await self._drain("SIGUSR2")
-        self._state = State.TERMINATING
+        # One that has never served has no connections that could end.
+        served, self._state = self._state is State.READY, State.TERMINATING
         self._manager.stopping("stopping: waiting for connections to end")
-        if not drained and await self._drain("a signal to stop"):
+        if served and not drained and await self._drain("a signal to stop"):
             log.info("draining: connections have %g s to end", self._drain_seconds)
             with trio.move_on_after(self._drain_seconds):
                 async for number in signals:

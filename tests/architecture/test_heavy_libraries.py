@@ -21,8 +21,8 @@ IMPORTERS = {
     "watchfiles": {"kong_mesh_cp/shell/license_file/watch.py"},
     "httptools": {
         "kong_mesh_cp/shell/http/h1/parsing.py",
+        "kuma_dp/fetching.py",
         "kuma_dp/http_exchange.py",
-        "kuma_dp/metrics/fetching.py",
     },
     "google.protobuf": {
         "kong_mesh_cp/core/xds/envoy/as_json.py",
@@ -30,7 +30,7 @@ IMPORTERS = {
         "kong_mesh_cp/core/xds/envoy/kafka.py",
         "kong_mesh_cp/shell/dp_server/discovery_messages.py",
     },
-    "h2": {"kong_mesh_cp/shell/http/h2/machine.py"},
+    "h2": {"kong_mesh_cp/shell/http/h2/machine.py", "kuma_dp/grpc_call.py"},
 }
 
 

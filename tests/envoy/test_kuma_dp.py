@@ -86,23 +86,32 @@ def test_it_is_ready_when_envoy_has_its_configuration_and_not_before(tmp_path: P
             assert program.stop() == 0
 
 
+def _serves_alone(load: Load, name: str) -> bool:
+    load.answered_by.clear()
+    load.wait_for_more(20)
+    return load.answered_by == {name}
+
+
 def test_a_stop_fails_no_request(tmp_path: Path) -> None:
-    with staged(tmp_path) as stage:
+    quick = {"KUMA_DP_SERVER_HDS_INTERVAL": "200ms"}
+    with staged(tmp_path, quick) as stage:
         first, second = stage.proxy("backend-1", "backend"), stage.proxy("backend-2", "backend")
         web = stage.proxy("web-1", "web", to=("backend",))
         with (
             running(stage, web, tmp_path),
             running(stage, second, tmp_path),
-            running(stage, first, tmp_path, "--drain-time", "3s") as program,
+            running(stage, first, tmp_path, "--drain-time", "1h") as program,
         ):
             load = Load(web.outbound("backend"))
             eventually("it answers", lambda: answers(web.outbound("backend")))
             with load.running():
                 eventually("both serve", lambda: load.answered_by == {"backend-1", "backend-2"})
-                load.wait_for_more()
 
                 program.send_signal(signal.SIGTERM)
                 eventually("it says so", lambda: readiness(program) == (503, "TERMINATING"))
+                eventually("nobody comes any more", lambda: _serves_alone(load, "backend-2"))
+                program.send_signal(signal.SIGTERM)
+
                 assert program.exit_status() == 0
                 load.wait_for_more()
             assert load.failures == []

@@ -19,6 +19,7 @@ UNKNOWN: Final = "unknown"
 # Members that are absent where they are empty.
 _LEFT_OUT: Final = frozenset(
     {"dataplaneToken", "dataplaneTokenPath", "dataplaneResource", "dnsPort", "readinessPort"}
+    | {"appProbeProxyDisabled"}
 )
 
 
@@ -67,6 +68,7 @@ def payload(
         "dynamicMetadata": {},
         "dnsPort": settings.dns_envoy_port,
         "readinessPort": settings.readiness_port,
+        "appProbeProxyDisabled": settings.probe_port > 0,  # true is enabled
         "operatingSystem": "linux",
         "features": [ACCESS_LOG_PIPE],
         "resources": {"maxHeapSizeBytes": facts.memory_bytes},

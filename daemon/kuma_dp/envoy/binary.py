@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import trio
-
 from kuma_dp.errors import NotMendedByWaitingError
 
 OLDEST: Final = (1, 33)  # what Kuma 2.10 comes with
 VERSION_SECONDS_MAX: Final = 30.0  # for `envoy --version`, on a machine that has just started
+END_SECONDS_MAX: Final = 5.0  # from its answer to its end
 _VERSION_LINE: Final = re.compile(r"version:\s*(\S+)")
 _VERSION: Final = re.compile(r"(\d+)\.(\d+)\.\d+.*")
 _PACKAGE: Final = "Install the package kong-mesh-envoy, or give --binary-path."
@@ -45,25 +44,48 @@ def find_envoy(given: str) -> str:
     )
 
 
-async def version_of(path: str) -> EnvoyVersion:
-    """What `path --version` says.
+class AskedEnvoy:
+    """An executable that is being asked for its version.
 
-    Raises: NotMendedByWaitingError (`envoy-unusable`, `envoy-too-old`).
+    It is asked early: it takes as long to answer as this program to be imported.
     """
-    said = ""
-    try:
-        with trio.move_on_after(VERSION_SECONDS_MAX):
-            done = await trio.run_process(
-                [path, "--version"], capture_stdout=True, stderr=subprocess.DEVNULL, check=False
+
+    def __init__(self, path: str) -> None:
+        """Ask `path`. Raises: NotMendedByWaitingError `envoy-unusable`."""
+        self.path = path
+        try:
+            self._process = subprocess.Popen(
+                [path, "--version"],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
             )
-            said = done.stdout.decode(errors="replace")
-    except OSError as error:
-        raise _unusable(path, error.strerror or "it cannot be run") from None
-    return read_version(said, path)
+        except OSError as error:
+            raise _unusable(path, error.strerror or "it cannot be run") from None
+        assert self._process.stdout is not None  # noqa: S101 - it was asked for
+        self.answer = self._process.stdout.fileno()  # has something to read when it has answered
+
+    def version(self) -> EnvoyVersion:
+        """What it has answered. Waits for its end, which follows its answer; not for long.
+
+        Raises: NotMendedByWaitingError (`envoy-unusable`, `envoy-too-old`).
+        """
+        try:
+            said, _ = self._process.communicate(timeout=END_SECONDS_MAX)
+        except subprocess.TimeoutExpired:
+            said = b""
+        finally:
+            self.close()
+        return read_version(said.decode(errors="replace"), self.path)
+
+    def close(self) -> None:
+        """End it, whether it has answered or not."""
+        self._process.kill()
+        self._process.communicate()
 
 
 def read_version(said: str, path: str) -> EnvoyVersion:
-    """The version in what `path` said. Raises as `version_of`."""
+    """The version in what `path` said. Raises as `AskedEnvoy.version`."""
     line = _VERSION_LINE.search(said)
     parts = line[1].split("/") if line else []
     number = _VERSION.fullmatch(parts[1]) if len(parts) == 5 else None

@@ -169,6 +169,14 @@ OPTIONS: Final = (
         "port of /ready on this machine; 0: none",
     ),
     Option(
+        "probe_port",
+        "",
+        "KUMA_APPLICATION_PROBE_PROXY_PORT",
+        values.port,
+        0,
+        "port on which probes of applications are taken; 0: none",
+    ),
+    Option(
         "dns_enabled",
         "--dns-enabled",
         "KUMA_DNS_ENABLED",
@@ -274,7 +282,6 @@ WITHOUT_EFFECT: Final = (
     ("--dns-coredns-config-template-path", "KUMA_DNS_CORE_DNS_CONFIG_TEMPLATE_PATH"),
     ("--dns-server-config-dir", "KUMA_DNS_CONFIG_DIR"),
     ("--dns-prometheus-port", "KUMA_DNS_PROMETHEUS_PORT"),
-    ("", "KUMA_APPLICATION_PROBE_PROXY_PORT"),
     ("--log-output-path", ""),
     ("--log-max-retained-files", ""),
     ("--log-max-size", ""),

@@ -41,6 +41,7 @@ class Settings:
     envoy_log_level: str
     envoy_component_log_level: str
     readiness_port: int
+    probe_port: int
     dns_enabled: bool
     dns_port: int
     dns_log_queries: bool

@@ -19,6 +19,7 @@ from kong_mesh_cp.core.formats.printable import printable
 from kong_mesh_cp.core.formats.prometheus_text import METRICS_CONTENT_TYPE
 from kong_mesh_cp.shell.http.messages import Request, Response
 from kong_mesh_cp.shell.http.plain_text import PLAIN_TEXT
+from kuma_dp.fetching import FetchError, Wanted, fetch
 from kuma_dp.metrics.envoy_clusters import of_services
 from kuma_dp.metrics.exposition import (
     ExpositionReader,
@@ -27,7 +28,6 @@ from kuma_dp.metrics.exposition import (
     exposition_of,
     merged,
 )
-from kuma_dp.metrics.fetching import FetchError, Wanted, fetch
 from kuma_dp.metrics.mesh_metric import Application, MeshMetric
 from kuma_dp.metrics.profiles import BASIC, without_own_clusters
 from kuma_dp.seldom import Seldom

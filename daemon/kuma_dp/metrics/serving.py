@@ -28,7 +28,7 @@ from kong_mesh_cp.shell.http.plain_text import plain_text_error
 from kong_mesh_cp.shell.http.server import serve_http
 from kong_mesh_cp.shell.listening.drain import Drain
 from kong_mesh_cp.shell.listening.limits import Limits
-from kuma_dp.metrics.fetching import FetchError, Wanted, fetch
+from kuma_dp.fetching import FetchError, Wanted, fetch
 from kuma_dp.metrics.gathering import Gathering, Sources
 from kuma_dp.metrics.mesh_metric import (
     Application,

@@ -36,6 +36,8 @@ def test_the_control_plane_reads_in_it_what_was_meant() -> None:
     assert read.workdir == "/run/kuma-dp"
     assert read.heap_bytes_max == 1024
     assert read.ipv6
+    assert not read.app_probe_proxy
+    assert read_bootstrap_request(asked(probe_port=9000)).app_probe_proxy
 
 
 def test_what_is_empty_is_absent() -> None:
@@ -43,7 +45,13 @@ def test_what_is_empty_is_absent() -> None:
         asked(Proxy("default", "backend-1"), token="", readiness_port=0, dns_envoy_port=0)
     )
 
-    for absent in ("dataplaneToken", "dataplaneResource", "dnsPort", "readinessPort"):
+    for absent in (
+        "appProbeProxyDisabled",
+        "dataplaneToken",
+        "dataplaneResource",
+        "dnsPort",
+        "readinessPort",
+    ):
         assert absent not in document
     assert document["version"]["kumaDp"]["version"] == "2.10.11"
     assert document["version"]["envoy"]["kumaDpCompatible"] is True

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kuma_dp.envoy.binary import EnvoyVersion, find_envoy, read_version, version_of
+from kuma_dp.envoy.binary import AskedEnvoy, EnvoyVersion, find_envoy, read_version
 from kuma_dp.errors import NotMendedByWaitingError
 
 BUILD = "9e55/1.40.0/Clean/RELEASE/BoringSSL"
@@ -57,12 +57,12 @@ def test_where_there_is_none_the_package_is_named(
     assert "kong-mesh-envoy" in refused.value.hint
 
 
-async def test_it_says_its_version_itself(tmp_path: Path) -> None:
+def test_it_says_its_version_itself(tmp_path: Path) -> None:
     envoy = executable(
         tmp_path / "envoy", f"#!/bin/sh\necho; echo '{tmp_path}  version: {BUILD}'\n"
     )
 
-    assert await version_of(str(envoy)) == EnvoyVersion("1.40.0", BUILD)
+    assert AskedEnvoy(str(envoy)).version() == EnvoyVersion("1.40.0", BUILD)
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_the_oldest_and_newer_ones_will_do(version: str) -> None:
     assert read_version(f"envoy  version: {build}", "envoy") == EnvoyVersion(version, build)
 
 
-async def test_one_that_cannot_be_run_is_refused(tmp_path: Path) -> None:
+def test_one_that_cannot_be_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(NotMendedByWaitingError) as refused:
-        await version_of(str(executable(tmp_path / "envoy", "\x7fELF no program")))
+        AskedEnvoy(str(executable(tmp_path / "envoy", "\x7fELF no program"))).version()
     assert refused.value.code == "envoy-unusable"

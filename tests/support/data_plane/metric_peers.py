@@ -51,7 +51,7 @@ class Metrics:
                 if not data:
                     return
                 head += data
-            text = head.decode()
+            text = head.decode("latin-1")
             self.asked.append(text)
             page = self.pages.get(
                 text.split()[1].partition("?")[0], http("", status="404 Not Found")

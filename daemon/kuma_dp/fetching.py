@@ -16,6 +16,7 @@ HEAD_BYTES_MAX: Final = 64 * 1024
 READ_BYTES: Final = 32 * 1024  # of a body, before other tasks run
 REDIRECTS_MAX: Final = 3
 SUCCESS: Final = 200
+_NO_TEXT: Final = frozenset(map(chr, (*range(32), 127)))
 
 
 class FetchError(Exception):
@@ -50,11 +51,19 @@ async def fetch(wanted: Wanted, begin: Begin) -> None:
     """
     target = wanted.target
     for _ in range(REDIRECTS_MAX + 1):
-        location = await _fetch_once(wanted, target, begin)
-        if location is None:
+        answer = await _exchange(wanted, target, _Answer(begin))
+        if answer.status == SUCCESS:
             return
-        target = _redirected(wanted, target, location)
+        if not answer.location:
+            raise FetchError(f"it answers with {answer.status}")
+        target = _redirected(wanted, target, answer.location)
     raise FetchError("it redirects and redirects")
+
+
+async def fetch_status(wanted: Wanted) -> int:
+    """The status alone: the body is not waited for. Raises: FetchError."""
+    answer = await _exchange(wanted, wanted.target, _Answer(None))
+    return answer.status
 
 
 def _redirected(wanted: Wanted, target: str, location: str) -> str:
@@ -68,18 +77,16 @@ def _redirected(wanted: Wanted, target: str, location: str) -> str:
     return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
 
 
-async def _fetch_once(wanted: Wanted, target: str, begin: Begin) -> str | None:
-    """None, or where else to ask."""
-    if any(c <= " " or c == "\x7f" for c in target + wanted.authority):
-        raise FetchError("its path is none")
+async def _exchange(wanted: Wanted, target: str, answer: _Answer) -> _Answer:
     lines = [
         f"GET {target} HTTP/1.1",
         f"Host: {wanted.authority}",
         *(f"{name}: {value}" for name, value in wanted.headers.items()),
         "Connection: close",
     ]
+    if any(c in _NO_TEXT for line in lines for c in line) or " " in target + wanted.authority:
+        raise FetchError("its path is none")
     head = "\r\n".join([*lines, "", ""]).encode("utf-8", "replace")
-    answer = _Answer(begin)
     try:
         async with await wanted.connect() as stream:
             await stream.send_all(head)
@@ -93,17 +100,14 @@ async def _fetch_once(wanted: Wanted, target: str, begin: Begin) -> str | None:
         raise FetchError(str(error.__cause__ or error)) from error
     finally:
         answer.close()
-    if answer.location:
-        return answer.location
-    if answer.status != SUCCESS:
-        raise FetchError(f"it answers with {answer.status}")
-    return None
+    return answer
 
 
 class _Answer:
     """Called by llhttp while it is fed; notes a fault, as llhttp would wrap an exception."""
 
-    def __init__(self, begin: Begin) -> None:
+    def __init__(self, begin: Begin | None) -> None:
+        """`begin`: None where the status is all that is wanted."""
         self.complete = False
         self.status = 0
         self.location = ""
@@ -158,7 +162,9 @@ class _Answer:
         self.status = self._llhttp.get_status_code()
         if not 300 <= self.status < 400:
             self.location = ""
-        if self.status == SUCCESS:
+        if self._begin is None:
+            self.complete = self.status >= 200  # before it there may be 100 Continue
+        elif self.status == SUCCESS:
             self._sink = self._begin(self._content_type)
 
     def on_body(self, part: bytes) -> None:
@@ -167,4 +173,4 @@ class _Answer:
             self._parts.append(part)
 
     def on_message_complete(self) -> None:
-        self.complete = True
+        self.complete = self.status >= 200

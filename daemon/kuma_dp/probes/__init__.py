@@ -1,0 +1,1 @@
+"""Asks applications whether they are well, for who cannot reach them past the proxy."""
