@@ -14,7 +14,7 @@ import pytest
 from support.licenses.licenses import keyring_json
 from support.packages.box import booted
 from support.packages.installed import Machine
-from support.packages.packages import TREE, Packages, build
+from support.packages.packages import ENVOY_VERSION, NEWER, TREE, VERSION, Packages, build
 
 EX_UNAVAILABLE = 69
 SHOWN_AT = "/packages"
@@ -45,19 +45,46 @@ def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def packages(snapshot: Path, tmp_path_factory: pytest.TempPathFactory) -> Packages:
-    """This version's packages and those of a later one; they believe the tests' keys."""
+    """The control plane's: of this version and of a later one; they believe the tests' keys."""
+    made = Packages(_shared(tmp_path_factory) / "packages", "kong-mesh-cp", VERSION)
+    _provide(snapshot, made, NEWER)
+    return made
+
+
+@pytest.fixture(scope="session")
+def proxy_packages(snapshot: Path, tmp_path_factory: pytest.TempPathFactory) -> Packages:
+    """kong-mesh-dp's, of this version and of a later one; in the same folder."""
+    made = Packages(_shared(tmp_path_factory) / "packages", "kong-mesh-dp", VERSION)
+    _provide(snapshot, made, NEWER)
+    return made
+
+
+@pytest.fixture(scope="session")
+def envoy_packages(snapshot: Path, tmp_path_factory: pytest.TempPathFactory) -> Packages:
+    """Envoy's; in the same folder as those of the control plane."""
+    made = Packages(
+        _shared(tmp_path_factory) / "packages", "kong-mesh-envoy", ENVOY_VERSION, release="1"
+    )
+    _provide(snapshot, made)
+    return made
+
+
+def _provide(snapshot: Path, wanted: Packages, *later: str) -> None:
+    """Build them, and of `later` versions, too, unless another worker has."""
     if shutil.which("strip") is None:
         pytest.skip("no strip here: apt-get install binutils")
-    shared = _shared(tmp_path_factory)
-    with (shared / "packages.lock").open("w") as lock:
+    wanted.folder.mkdir(exist_ok=True)
+    partial = wanted.folder.parent / f"{wanted.name}.partial"
+    with partial.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (shared / "packages").exists():
-            build(snapshot, shared / "partial", "--keyring", "vendor-keys.json")
-            build(
-                snapshot, shared / "partial", "--keyring", "vendor-keys.json", "--version", "9.9.9"
-            )
-            (shared / "partial").rename(shared / "packages")
-    return Packages(shared / "packages")
+        if wanted.deb.exists():
+            return
+        for version in (*later, None):
+            arguments = ["--package", wanted.name, "--keyring", "vendor-keys.json"]
+            build(snapshot, partial, *arguments, *(("--version", version) if version else ()))
+        # What says that all are there comes last.
+        for package in sorted(partial.iterdir(), key=lambda path: path.name == wanted.deb.name):
+            package.rename(wanted.folder / package.name)
 
 
 @pytest.fixture(params=["bookworm", "trixie"])

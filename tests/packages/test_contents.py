@@ -251,7 +251,10 @@ def test_two_builds_in_different_folders_give_the_same_bytes(
     elsewhere = tmp_path / "another folder"
     subprocess.run(["cp", "-R", snapshot, elsewhere], check=True)  # other inodes, other times
 
-    build(elsewhere, tmp_path / "out", "--keyring", "vendor-keys.json", umask=0o077)
+    build(
+        elsewhere, tmp_path / "out", "--package", packages.name,
+        "--keyring", "vendor-keys.json", umask=0o077,
+    )  # fmt: skip
 
     for first in (packages.deb, packages.rpm):
         assert (tmp_path / "out" / first.name).read_bytes() == first.read_bytes(), first.name
@@ -281,3 +284,11 @@ def test_an_unknown_argument_of_the_build_is_refused(snapshot: Path, tmp_path: P
 
     assert refused.returncode == 64
     assert "--keyrings" in refused.stderr
+
+
+def test_a_package_that_is_none_is_not_built(snapshot: Path, tmp_path: Path) -> None:
+    refused = try_build(snapshot, tmp_path / "out", "--package", "kong-mesh")
+
+    assert refused.returncode == 64
+    assert "no package is called kong-mesh (" in refused.stderr
+    assert not (tmp_path / "out").exists()

@@ -27,14 +27,14 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="gives a folder to ano
 def launched(tmp_path: Path) -> Path:
     """A bundle whose programs say where their compiled code goes."""
     bundle = tmp_path / "bundle"
-    for package in ("kumactl", "kong_mesh_cp"):
+    for package in ("kumactl", "kong_mesh_cp", "kuma_dp"):
         folder = bundle / "app" / package
         folder.mkdir(parents=True)
         (folder / "__init__.py").touch()
         (folder / "__main__.py").write_text(PROGRAM)
     (bundle / "build-id").write_text("abc\n")
     text = LAUNCHER.read_text().replace('"/usr/lib/kong-mesh-cp"', repr(str(bundle)))
-    for name in ("kumactl", "kong-mesh-cp"):
+    for name in ("kumactl", "kong-mesh-cp", "kuma-dp"):
         (tmp_path / name).write_text(text)
     return tmp_path
 
@@ -125,3 +125,26 @@ def test_the_daemon_uses_the_folder_of_its_unit(launched: Path, home: Path) -> N
     folder = home / "unit"
     assert cache(launched, "kong-mesh-cp", CACHE_DIRECTORY=str(folder)) == f"{folder}/pyc-abc"
     assert cache(launched, "kong-mesh-cp", HOME=str(home)) is None
+
+
+def test_kuma_dp_uses_the_folder_of_its_unit_or_that_of_its_user(
+    launched: Path, home: Path
+) -> None:
+    folder = home / "unit"
+    environment = {"HOME": str(home), "CACHE_DIRECTORY": str(folder)}
+    assert cache(launched, "kuma-dp", **environment) == f"{folder}/pyc-abc"
+    assert cache(launched, "kuma-dp", HOME=str(home)) == f"{home}/.cache/kuma-dp/pyc-abc"
+    assert cache(launched, "kuma-dp") is None
+
+
+def test_kuma_dp_finds_the_packages_envoy_behind_all_others(launched: Path) -> None:
+    shown = launched / "bundle" / "app" / "kuma_dp" / "__main__.py"
+    shown.write_text('import os\n\n\ndef main():\n    print(os.environ["PATH"])\n')
+    done = subprocess.run(
+        [sys.executable, "-IS", str(launched / "kuma-dp")],
+        env={"PATH": "/opt/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "/opt/bin:/bin:/usr/lib/kong-mesh-envoy\n"

@@ -22,17 +22,24 @@ def judged(*command: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, text=True, capture_output=True, check=False)
 
 
-def test_lintian_finds_neither_errors_nor_warnings(packages: Packages) -> None:
-    verdict = judged("lintian", "--allow-root", "--fail-on", "error,warning", str(packages.deb))
+@pytest.fixture(params=["packages", "proxy_packages", "envoy_packages"])
+def each(request: pytest.FixtureRequest) -> Packages:
+    made = request.getfixturevalue(request.param)
+    assert isinstance(made, Packages)
+    return made
+
+
+def test_lintian_finds_neither_errors_nor_warnings(each: Packages) -> None:
+    verdict = judged("lintian", "--allow-root", "--fail-on", "error,warning", str(each.deb))
 
     assert verdict.returncode == 0, verdict.stdout
 
 
-def test_rpmlint_finds_no_errors(packages: Packages) -> None:
+def test_rpmlint_finds_no_errors(each: Packages) -> None:
     rpmlint = Path(sys.executable).with_name("rpmlint")
     if not rpmlint.exists():
         pytest.skip("no rpmlint here: pip install '.[package]'")
-    verdict = judged(str(rpmlint), "-c", "packaging/rpm/rpmlint.toml", str(packages.rpm))
+    verdict = judged(str(rpmlint), "-c", "packaging/rpm/rpmlint.toml", str(each.rpm))
     if "Failed to import system RPM module" in verdict.stdout + verdict.stderr:
         pytest.skip("rpmlint needs Debian's python3-rpm for this very Python")
 
@@ -40,10 +47,11 @@ def test_rpmlint_finds_no_errors(packages: Packages) -> None:
     assert " 0 errors" in verdict.stdout
 
 
-def test_the_services_exposure_is_low() -> None:
+@pytest.mark.parametrize("unit", ["kong-mesh-cp.service", "kong-mesh-dp@.service"])
+def test_the_services_exposure_is_low(unit: str) -> None:
     verdict = judged(
         "systemd-analyze", "security", "--offline=yes", f"--threshold={EXPOSURE_MAX}",
-        "systemd/kong-mesh-cp.service",
+        f"systemd/{unit}",
     )  # fmt: skip
 
     assert verdict.returncode == 0, verdict.stdout + verdict.stderr

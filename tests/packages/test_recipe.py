@@ -53,16 +53,17 @@ def test_the_launcher_and_the_build_agree_on_the_interpreters() -> None:
     minors = re.findall(r'MINORS="([^"]*)"', Path("scripts/build-packages").read_text())[0].split()
 
     assert minors == [f"3.{minor}" for minor in range(oldest, newest + 1)]
-    recipe = Path("packaging/nfpm.yaml").read_text()
-    assert f"python3 (>= 3.{oldest}~)" in recipe
-    assert f"python3 (<< 3.{newest + 1}~)" in recipe
-    assert f"python3 >= 3.{oldest} with python3 < 3.{newest + 1}" in recipe
+    for recipe in ("packaging/nfpm.yaml", "packaging/dp/nfpm.yaml"):
+        text = Path(recipe).read_text()
+        assert f"python3 (>= 3.{oldest}~)" in text
+        assert f"python3 (<< 3.{newest + 1}~)" in text
+        assert f"python3 >= 3.{oldest} with python3 < 3.{newest + 1}" in text
 
 
 def test_the_scripts_are_read_by_a_plain_shell() -> None:
     for script in (
-        *Path("packaging/deb").glob("p*"),
-        *Path("packaging/rpm").glob("p*"),
+        *Path("packaging").glob("**/deb/p*"),
+        *Path("packaging").glob("**/rpm/p*"),
         Path("packaging/restart-if-safe"),
     ):
         subprocess.run(["sh", "-n", script], check=True)

