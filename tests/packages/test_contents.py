@@ -14,6 +14,8 @@ from support.packages.packages import (
     VERSION,
     Packages,
     build,
+    bundled,
+    copyrighted,
     deb_control_file,
     deb_entries,
     deb_field,
@@ -233,6 +235,10 @@ def test_the_packages_believe_the_keys_they_were_built_with(opened: Path) -> Non
     built_in = opened / f"{BUNDLE.lstrip('/')}/app/kong_mesh_cp/keyring.json"
 
     assert json.loads(built_in.read_text()) == json.loads(keyring_json())
+
+
+def test_the_copyright_names_what_is_bundled_and_nothing_else(opened: Path) -> None:
+    assert copyrighted(opened, "kong-mesh-cp") == bundled(opened, "kong-mesh-cp")
 
 
 def test_no_secret_of_the_builder_gets_into_a_package(

@@ -131,3 +131,19 @@ def _output(*command: str) -> str:
     if shutil.which(command[0]) is None:
         pytest.skip(f"no {command[0]} here (scripts/system-roots installs what the tests need)")
     return subprocess.run(command, check=True, text=True, capture_output=True).stdout
+
+
+def bundled(opened: Path, package: str) -> set[str]:
+    """What a package that was unpacked brings along of other people's, as it is imported."""
+    vendor = opened / "usr/lib" / package / "vendor"
+    return {
+        path.name.partition(".")[0]
+        for path in vendor.iterdir()
+        if not path.name.endswith(".dist-info")
+    }
+
+
+def copyrighted(opened: Path, package: str) -> set[str]:
+    """What its copyright file says of them, by the same names."""
+    text = (opened / "usr/share/doc" / package / "copyright").read_text()
+    return set(re.findall(rf"usr/lib/{package}/vendor/(\w+)(?:/\*|\.py|\*)", text))
