@@ -21,6 +21,7 @@ pytestmark = pytest.mark.system
 ELSEWHERE = ADDRESS or "127.0.0.2"  # without a network a crowd has to come from this machine
 HERE = "127.0.0.1"
 RESIDENT_MIB_MAX = 300.0
+SHOWN_CHARACTERS = 4000  # of the daemon's log, where somebody was kept out
 ROUNDS = 3  # how long each of them may take is what scripts/bench-places measures
 DESCRIPTORS = 3 * crowds.IDLE + crowds.USERS * crowds.OF_EACH_USER
 REQUEST = f"GET {crowds.LIST} HTTP/1.1\r\nHost: a\r\n\r\n".encode()
@@ -40,7 +41,7 @@ class Attacked:
                 stack.enter_context(each)
             for number in range(ROUNDS):
                 waits.ask_all(number)
-        assert not waits.failures, waits.longest()
+        assert not waits.failures, (waits.longest(), self.daemon.stderr[-SHOWN_CHARACTERS:])
         assert resident_mib(self.daemon.pid) <= RESIDENT_MIB_MAX
 
 

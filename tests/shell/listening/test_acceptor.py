@@ -22,6 +22,7 @@ from kong_mesh_cp.shell.listening.acceptor import START_BATCH_MAX, UNSENT_BYTES_
 from kong_mesh_cp.shell.listening.drain import Drain
 from kong_mesh_cp.shell.listening.limits import Limits
 from kong_mesh_cp.shell.listening.peer import Peer
+from kong_mesh_cp.shell.listening.places import YOUNG_SECONDS
 from support.daemons.http_peers import Client, coded_error, get, serving
 
 
@@ -164,6 +165,22 @@ async def test_one_that_is_turned_away_and_says_nothing_does_not_stay(tmp_path: 
 
         assert (await silent.answer()).status == 503
         assert not server.conversations.child_tasks
+
+
+@pytest.mark.usefixtures("autojump_clock")
+async def test_a_newcomer_outlives_one_that_has_begun_to_speak_and_fell_silent(
+    tmp_path: Path,
+) -> None:
+    limits = Limits(connections_max=2, reserved_connections=0)
+    async with serving(tmp_path, limits=limits) as server, server.client() as halting:
+        await halting.send(b"GET / HT")
+        await trio.sleep(YOUNG_SECONDS)
+        async with server.client() as fresh:
+            await trio.testing.wait_all_tasks_blocked()
+            async with server.client() as last:
+                assert (await last.ask(get())).status == 200
+            assert (await fresh.ask(get())).status == 200
+        assert (await halting.answer()).status == 503
 
 
 class CountingGate:

@@ -20,12 +20,16 @@ class PeerGoneError(Exception):
     """The peer has closed or reset the connection; nobody is left to tell."""
 
 
-async def receive(channel: Channel) -> bytes:
-    """What the peer sends next; b"" at its EOF. Always a checkpoint. Raises: PeerGoneError."""
+async def receive(channel: Channel, *, at_hand: bool = True) -> bytes:
+    """What the peer sends next; b"" at its EOF. Always a checkpoint. Raises: PeerGoneError.
+
+    `at_hand`: it may well be there already, so that is tried first. In vain, that costs as much as
+    waiting does.
+    """
     keeps_back = getattr(channel, "pending", None)  # TLS may have read more than it has given
-    if keeps_back is not None and keeps_back():
+    if at_hand or (keeps_back is not None and keeps_back()):
         await trio.lowlevel.checkpoint()
-    else:  # as a rule nothing has come yet, and trying in vain costs as much as waiting
+    else:
         await trio.lowlevel.wait_readable(channel)
     while True:
         try:

@@ -20,7 +20,16 @@ RESERVED_PART_MAX = 4  # of a listener with few places at most one in so many is
 Reluctance = tuple[int, float]
 """How bad it would be to end a connection, and since when it has been so willing."""
 
+YOUNG_SECONDS = 1.0  # so long one that has said nothing yet is believed to be about to
+
 _NEVER = (sys.maxsize, math.inf)
+
+
+def of_newcomer(since: float, now: float) -> Reluctance:
+    """Of one that has said nothing since it came at `since`: in its first moments its request may
+    be on the way, as that of others who have only begun to say something.
+    """
+    return (1 if now - since < YOUNG_SECONDS else 0), since
 
 
 class Resident(Protocol):

@@ -16,7 +16,7 @@ from kong_mesh_cp.shell.listening.drain import Drain
 from kong_mesh_cp.shell.listening.limits import Limits
 from kong_mesh_cp.shell.listening.lingering import PeerGoneError, linger
 from kong_mesh_cp.shell.listening.peer import Peer
-from kong_mesh_cp.shell.listening.places import Place, Reluctance
+from kong_mesh_cp.shell.listening.places import Place, Reluctance, of_newcomer
 from kong_mesh_cp.shell.listening.tls import HandshakeError, Tls, TlsChannel, speaks_tls
 
 log = logging.getLogger(__name__)
@@ -99,7 +99,9 @@ class SecuredConversation(Generic[R]):
         return self._following is None
 
     def reluctance(self) -> Reluctance | None:
-        return (0, self._since) if self._following is None else self._following.reluctance()
+        if self._following is None:
+            return of_newcomer(self._since, trio.current_time())
+        return self._following.reluctance()
 
     def give_way(self) -> None:
         if self._following is None:

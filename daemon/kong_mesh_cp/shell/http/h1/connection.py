@@ -24,7 +24,7 @@ from kong_mesh_cp.shell.listening.kept import Kept
 from kong_mesh_cp.shell.listening.limits import DEADLINE_SLACK
 from kong_mesh_cp.shell.listening.lingering import PeerGoneError, linger, receive, reset_at_close
 from kong_mesh_cp.shell.listening.peer import Peer
-from kong_mesh_cp.shell.listening.places import Place, Reluctance
+from kong_mesh_cp.shell.listening.places import Place, Reluctance, of_newcomer
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ class Connection:
         self._service = service
         self._scope = trio.CancelScope()
         self._phase = Phase.FRESH
-        self._since = trio.current_time()  # when it began to be idle, or its request to arrive
+        self._since = trio.current_time()  # when it began to be idle, or its request last arrived
         self._kept = Kept(service.budgets, place.origin, privileged=place.privileged)
         self._gave_way = False
 
@@ -85,7 +85,9 @@ class Connection:
         may be the seat of a proxy, is never cut for a newcomer.
         """
         match self._phase:
-            case Phase.FRESH | Phase.IDLE:
+            case Phase.FRESH:
+                return of_newcomer(self._since, trio.current_time())
+            case Phase.IDLE:
                 return 0, self._since
             case Phase.READING:
                 return 1, self._since
@@ -137,6 +139,8 @@ class Connection:
             case Phase.READING:
                 message = "the request did not arrive in time"
                 return self._service.error_body(408, "too-slow", message)
+            case Phase.ANSWERING if self._gave_way:  # its request came at the same moment
+                return self._service.error_body(503, "busy", _NO_ROOM)
             case Phase.ANSWERING:
                 seconds = self._service.limits.answer_seconds
                 log.error("answer-too-slow: a request had no answer after %.0f s", seconds)
@@ -228,7 +232,8 @@ class Connection:
             data = await receive(self._channel)
             if not data:
                 return None
-            if not self._kept.arrived(len(data), trio.current_time(), self.give_way):
+            self._since = now = trio.current_time()
+            if not self._kept.arrived(len(data), now, self.give_way):
                 raise RequestError(503, "busy", _NO_ROOM)
             unread = parser.feed(data)
         self._kept.complete()

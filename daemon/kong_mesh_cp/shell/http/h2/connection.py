@@ -27,7 +27,7 @@ from kong_mesh_cp.shell.http.messages import Response
 from kong_mesh_cp.shell.listening.channel import Channel
 from kong_mesh_cp.shell.listening.lingering import PeerGoneError, linger, receive, reset_at_close
 from kong_mesh_cp.shell.listening.peer import Peer
-from kong_mesh_cp.shell.listening.places import Place, Reluctance
+from kong_mesh_cp.shell.listening.places import Place, Reluctance, of_newcomer
 
 log = logging.getLogger(__name__)
 
@@ -121,7 +121,7 @@ class Connection:
         from its first message on.
         """
         if not self._exchanges:
-            return 0, self._silence.idle_since
+            return of_newcomer(self._silence.idle_since, trio.current_time())
         if not any(each.admitted for each in self._exchanges.values()):
             return 1, self._silence.idle_since
         since = self._unsent_kept.slow_since(trio.current_time())
@@ -199,7 +199,7 @@ class Connection:
             while not self._over:
                 with trio.CancelScope(deadline=self._next_look()) as self._waiting:
                     while not self._over:
-                        await self._take(await receive(self._channel))
+                        await self._take(await receive(self._channel, at_hand=False))
                 if not self._over:
                     self._look()
         except PeerGoneError:
