@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import date, datetime
 from pathlib import Path
@@ -20,7 +20,6 @@ from kong_mesh_cp.shell.store.sqlite.copies import Copies, merged
 from kong_mesh_cp.shell.store.sqlite.database import Database, open_database
 from kong_mesh_cp.shell.store.sqlite.own_slots import OwnSlots
 from kong_mesh_cp.shell.store.sqlite.resources import SqliteResources
-from kong_mesh_cp.shell.store.writer import T
 from kong_mesh_cp.usecases.ports.state_store import AuditEntry, Remembered
 
 log = logging.getLogger(__name__)
@@ -49,13 +48,14 @@ class SqliteStore:
         """Make those again that were taken away. Raises: StateError."""
         if self._copies is None or self._copies.are_files():
             return
-        past = await self._database.read(rows.remembered)
-        if not self._copies.lacks(past):
-            return
-        if past.trial_started_at is not None:
-            await self._copy(self._copies.save_trial_start, past.trial_started_at)
-        if past.clock is not None:
-            await self._copy(self._copies.save_clock, past.clock)
+        async with self._copying:  # who writes one writes the other a moment later
+            past = await self._database.read(rows.remembered)
+            if not self._copies.lacks(past):
+                return
+            if past.trial_started_at is not None:
+                await trio.to_thread.run_sync(self._copies.save_trial_start, past.trial_started_at)
+            if past.clock is not None:
+                await trio.to_thread.run_sync(self._copies.save_clock, past.clock)
         log.warning(
             "state-copy-made-again: trial.json or clock.json in %s was taken away, and is there "
             "again. See that nobody removes files of a running daemon.",
@@ -70,15 +70,17 @@ class SqliteStore:
         return past if self._copies is None else merged(past, self._copies.read())
 
     async def save_trial_start(self, at: datetime) -> datetime:
-        kept = await self._database.write(lambda c: rows.keep_earlier_trial_start(c, at))
-        if self._copies is not None:
-            await self._copy(self._copies.save_trial_start, kept)
-        return kept
+        async with self._copying:
+            kept = await self._database.write(lambda c: rows.keep_earlier_trial_start(c, at))
+            if self._copies is not None:
+                await trio.to_thread.run_sync(self._copies.save_trial_start, kept)
+            return kept
 
     async def save_clock(self, mark: ClockMark) -> None:
-        await self._database.write(lambda c: rows.replace_clock(c, mark))
-        if self._copies is not None:
-            await self._copy(self._copies.save_clock, mark)
+        async with self._copying:
+            await self._database.write(lambda c: rows.replace_clock(c, mark))
+            if self._copies is not None:
+                await trio.to_thread.run_sync(self._copies.save_clock, mark)
 
     async def apply_seats(self, changes: Mapping[SeatId, SeatRecord | None]) -> None:
         asked = dict(changes)  # the caller goes on changing its own while this one is on its way
@@ -93,10 +95,6 @@ class SqliteStore:
     async def audit_entries(self) -> tuple[AuditEntry, ...]:
         """The whole log, oldest first."""
         return await self._database.read(rows.audit_entries)
-
-    async def _copy(self, save: Callable[[T], None], fact: T) -> None:
-        async with self._copying:
-            await trio.to_thread.run_sync(save, fact)
 
 
 @asynccontextmanager
