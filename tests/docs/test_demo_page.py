@@ -42,6 +42,7 @@ class Demo:
                 stderr=subprocess.STDOUT,
                 env={**os.environ, "TMPDIR": str(temporary)},
                 start_new_session=True,
+                preexec_fn=_heeds_ctrl_c,  # noqa: PLW1509 - no other thread holds a lock
             )
 
     @property
@@ -74,6 +75,11 @@ class Demo:
             if os.fsencode(self.temporary) in told:
                 found.append(f"{process.name} {told[:200]!r}")
         return found
+
+
+def _heeds_ctrl_c() -> None:
+    """As in a terminal: what runs in the background of a script is started without."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @pytest.fixture
