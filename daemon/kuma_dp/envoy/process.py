@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Final
 
 import trio
@@ -74,12 +75,10 @@ class EnvoyProcess:
 
     async def pass_output_on(self) -> None:
         """Give what it writes to its standard output (access logs) to ours, byte by byte."""
-        stdout = trio.lowlevel.FdStream(os.dup(1))
-        try:
+        # In a thread: our standard error, mostly the same file, must not become non-blocking.
+        with suppress(OSError):  # nobody reads it
             async for chunk in self._out:
-                await stdout.send_all(chunk)
-        except trio.BrokenResourceError:
-            return  # nobody reads it
+                await trio.to_thread.run_sync(_write_out, chunk, abandon_on_cancel=True)
 
     def kill(self) -> None:
         """End it now."""
@@ -98,6 +97,12 @@ class EnvoyProcess:
         """Ask it to end."""
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
+
+
+def _write_out(data: bytes | bytearray) -> None:
+    """Raises: OSError."""
+    while data:
+        data = data[os.write(1, data) :]
 
 
 def _dying_with(parent: int) -> Callable[[], None]:

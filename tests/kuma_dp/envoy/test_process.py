@@ -57,6 +57,16 @@ async def test_its_end_is_seen_with_its_status(tmp_path: Path) -> None:
         assert await process.ended() == -signal.SIGKILL
 
 
+async def test_its_output_goes_to_ours_which_stays_blocking(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    async with started("echo record; printf more", tmp_path) as process:
+        await process.pass_output_on()
+
+    assert capfd.readouterr().out == "record\nmore"
+    assert os.get_blocking(1)
+
+
 async def test_it_runs_in_its_folder_and_in_a_group_of_its_own(tmp_path: Path) -> None:
     assert await lines_of("pwd >&2", tmp_path) == [str(tmp_path)]
     async with started("exec sleep 60", tmp_path) as process:
