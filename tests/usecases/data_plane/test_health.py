@@ -12,6 +12,7 @@ from kong_mesh_cp.core.errors import StateError
 from kong_mesh_cp.core.identity.proxy_rules import ProxyRefusedError
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.xds.health_checks import HealthSpecifier, HealthTerms
+from kong_mesh_cp.usecases.admission.registrations import Registration, registration_key
 from kong_mesh_cp.usecases.data_plane.authentication import Proven, ProxyIdentity
 from kong_mesh_cp.usecases.data_plane.health import HealthMessage, HealthStreams
 from kong_mesh_cp.usecases.data_plane.stream_ports import NodeTold, StreamEndedError
@@ -120,6 +121,27 @@ async def test_behind_redirection_checks_come_from_where_nothing_is_redirected(
         told = await stream.told.receive()
 
     assert [each.source for each in told.checks] == ["", source]
+
+
+@pytest.mark.parametrize(("changed_since", "is_its_own"), [(0, True), (1, False)])
+async def test_what_a_seat_has_registered_stays_its_own_unless_a_client_changed_it(
+    changed_since: int, *, is_its_own: bool
+) -> None:
+    store = FakeResourceStore()
+    await put(store, text(PLAIN, admin={"port": 9902}))
+    made = Registration(instance="i", plane="p", uid=0, version=1)
+    await store.apply([made.put(KEY, NOW, 0)])
+    for _ in range(changed_since):
+        await put(store, text(PLAIN, admin={"port": 9902}))
+    async with serving(store) as stream:
+        await stream.told.receive()
+        await stream.report(admin=False)
+        await trio.testing.wait_all_tasks_blocked()
+
+    assert (await inbounds(store))[0]["state"] == "NotReady"
+    found = await store.get_many([KEY, registration_key(KEY.mesh, KEY.name)])
+    dataplane, mark = found.values()
+    assert Registration.read(mark).is_of(dataplane) is is_its_own
 
 
 @pytest.mark.usefixtures("autojump_clock")

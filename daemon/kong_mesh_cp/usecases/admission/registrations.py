@@ -7,6 +7,7 @@ deleted, whatever changes it.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -131,6 +132,17 @@ class Standing:
             f"{registered.uid}, for which it is kept for a moment",
             "Ask again: it goes when that process does not come back.",
         )
+
+
+def kept_mark(mark: StoredResource, dataplane: StoredResource, at: datetime) -> Put | None:
+    """The change of `mark` that goes with one which this program makes of `dataplane`: it stays
+    what the seat has made. None: nothing has to go with it.
+    """
+    registered = Registration.read(mark)
+    if registered.version != dataplane.version:
+        return None
+    following = replace(registered, version=dataplane.version + 1)
+    return following.put(dataplane.key, at, mark.version)
 
 
 def registration_key(mesh: str, name: str) -> ResourceKey:

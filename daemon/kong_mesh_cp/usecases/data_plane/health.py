@@ -29,6 +29,7 @@ from kong_mesh_cp.core.xds.health_checks import (
 )
 from kong_mesh_cp.core.xds.proxy_id import ProxyId
 from kong_mesh_cp.usecases.admission.proxy_directory import DATAPLANE
+from kong_mesh_cp.usecases.admission.registrations import kept_mark, registration_key
 from kong_mesh_cp.usecases.data_plane.authentication import dataplane_identity
 from kong_mesh_cp.usecases.data_plane.stream_ports import (
     Ending,
@@ -184,11 +185,16 @@ class HealthStreams:
         """Writes what the report changes. The next one comes in seconds, so failures are told."""
         for _ in range(WRITES_MAX):
             try:
-                stored = await self._store.get(key)
+                mark_key = registration_key(key.mesh, key.name)
+                found = await self._store.get_many([key, mark_key])
+                stored = found.get(key)
                 changes = health_changes(spec_as(Dataplane, stored), report) if stored else {}
                 if stored is None or not changes:
                     return
-                await self._store.apply([self._put(stored, changes)])
+                put, mark = self._put(stored, changes), found.get(mark_key)
+                # What a seat has registered stays its own: no client has changed it.
+                kept = None if mark is None else kept_mark(mark, stored, put.at)
+                await self._store.apply([put] if kept is None else [put, kept])
             except VersionConflictError:
                 continue  # another writer was faster: what it wrote is looked at
             except NotFoundError:
