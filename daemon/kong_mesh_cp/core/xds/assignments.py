@@ -6,11 +6,16 @@ makes the assignment anew and nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Collection, Hashable, Mapping
+from typing import TYPE_CHECKING, Final
 
 from kong_mesh_cp.core.dataclass import dataclass
-from kong_mesh_cp.core.discovery.snapshots import Resource, Snapshot, TypeResources
+from kong_mesh_cp.core.discovery.snapshots import (
+    NO_RESOURCES,
+    Resource,
+    Snapshot,
+    TypeResources,
+)
 from kong_mesh_cp.core.xds.envoy.endpoints import load_assignment
 from kong_mesh_cp.core.xds.names import ENDPOINT
 from kong_mesh_cp.core.xds.parts import Parts, resource
@@ -55,6 +60,9 @@ class Assignments:
     resources: TypeResources
 
 
+NOTHING_ASSIGNED: Final = Assignments({}, frozenset(), NO_RESOURCES)
+
+
 def assignments(
     sources: Mapping[str, EndpointSource], world: MeshWorld, parts: Parts
 ) -> Assignments:
@@ -66,13 +74,6 @@ def assignments(
             assignment(cluster, source, world, parts) for cluster, source in sources.items()
         ),
     )
-
-
-def together(several: Sequence[Assignments]) -> TypeResources:
-    """All of one proxy, at least one. Of a cluster that is in several the last one counts."""
-    if len(several) == 1:
-        return several[0].resources
-    return TypeResources.of(made for each in several for made in each.resources.resources.values())
 
 
 def reassigned(

@@ -9,7 +9,7 @@ from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.discovery.snapshots import Resource, Snapshot, TypeResources
 from kong_mesh_cp.core.policy.confs import UnreadableConfError
 from kong_mesh_cp.core.policy.rules.subsets import TooManySubsetsError
-from kong_mesh_cp.core.xds.assignments import Assignments, EndpointSource, together
+from kong_mesh_cp.core.xds.assignments import NOTHING_ASSIGNED, Assignments
 from kong_mesh_cp.core.xds.envoy.envoy_messages import Message
 from kong_mesh_cp.core.xds.names import ENDPOINT
 from kong_mesh_cp.core.xds.parts import Parts, resource
@@ -35,10 +35,9 @@ class Draft:
         self.parts = parts
         self.complaints: list[Complaint] = []
         self.trusted: set[str] = set()  # meshes whose authorities its parts name
-        self.sources: dict[str, EndpointSource] = {}  # by cluster
+        self.assigned = NOTHING_ASSIGNED  # the endpoints of its clusters
         self.services: set[str] = set()  # that were asked about, whatever came of it
         self._resources: dict[str, dict[str, Resource]] = {}
-        self._assigned: list[Assignments] = []
 
     def add(
         self, type_url: str, name: str, make: Callable[..., Message], *arguments: object
@@ -61,16 +60,15 @@ class Draft:
         self._resources.setdefault(type_url, {}).update(made)
 
     def assign(self, assigned: Assignments) -> None:
-        """Endpoints of clusters. In no other way: what their sources say keeps them up to date."""
-        self.sources.update(assigned.sources)
+        """The endpoints of all clusters that have theirs from ADS. In no other way: what their
+        sources say keeps them up to date.
+        """
+        self.assigned = assigned
         self.services |= assigned.services
-        self._assigned.append(assigned)
 
     def complain(self, about: str, reason: object) -> None:
         self.complaints.append(Complaint(about, str(reason)))
 
     def snapshot(self) -> Snapshot:
         made = {url: TypeResources.of(named.values()) for url, named in self._resources.items()}
-        if self._assigned:
-            made[ENDPOINT] = together(self._assigned)
-        return Snapshot(MappingProxyType(made))
+        return Snapshot(MappingProxyType({**made, ENDPOINT: self.assigned.resources}))

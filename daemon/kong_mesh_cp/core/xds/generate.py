@@ -69,5 +69,5 @@ def generate(view: ProxyView, parts: Parts) -> Generated:
     for warning in dict.fromkeys(matched.warnings):
         draft.complain("policies", warning)
     return Generated(
-        draft.snapshot(), tuple(draft.complaints), draft.sources, frozenset(draft.services)
+        draft.snapshot(), tuple(draft.complaints), draft.assigned.sources, frozenset(draft.services)
     )

@@ -24,7 +24,8 @@ def targets_of(view: ProxyView, parts: Parts) -> tuple[OutboundTarget, ...]:
     """
     networking, world = view.networking, view.world
     # Held with what was made of them: the key only says which objects they were.
-    held = (networking, world.mesh, world.addresses)
+    of_world = () if networking.transparent_proxying is None else (world.mesh, world.addresses)
+    held = (networking, *of_world)
     targets, _ = parts.made(
         ("targets of", *map(id, held)), lambda: (_targets_of(view, parts), held)
     )
