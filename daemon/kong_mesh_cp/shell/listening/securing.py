@@ -48,10 +48,7 @@ class Handshakes(Generic[R]):
 class SecuredConversation(Generic[R]):
     """A `Conversation`: the handshake, and what the peer has chosen in it from then on."""
 
-    __slots__ = (
-        *("_channel", "_following", "_gives_way", "_handshakes", "_peer", "_place", "_scope"),
-        "_since",
-    )
+    __slots__ = ("_channel", "_following", "_handshakes", "_peer", "_place", "_scope", "_since")
 
     def __init__(
         self, handshakes: Handshakes[R], connection: Channel, peer: Peer, place: Place
@@ -63,7 +60,6 @@ class SecuredConversation(Generic[R]):
         self._scope = trio.CancelScope()
         self._since = trio.current_time()
         self._following: Conversation[R] | None = None  # what was agreed on
-        self._gives_way = False  # its place has gone to another
 
     async def converse(self) -> None:
         shared = self._handshakes
@@ -105,7 +101,6 @@ class SecuredConversation(Generic[R]):
 
     def give_way(self) -> None:
         if self._following is None:
-            self._gives_way = True
             self._scope.cancel()
         else:
             self._following.give_way()
@@ -151,7 +146,7 @@ class SecuredConversation(Generic[R]):
             raise PeerGoneError from error
         self._channel = channel
         await channel.shake_hands(shared.tls.turns)
-        if self._gives_way:  # the last step was under way when it was cancelled
+        if self._scope.cancel_called:  # in the last step, behind which nothing was waited for
             raise PeerGoneError
         peer = replace(
             self._peer,
