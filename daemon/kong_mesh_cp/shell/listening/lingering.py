@@ -26,8 +26,7 @@ async def receive(channel: Channel, *, at_hand: bool = True) -> bytes:
     `at_hand`: it may well be there already, so that is tried first. In vain, that costs as much as
     waiting does.
     """
-    keeps_back = getattr(channel, "pending", None)  # TLS may have read more than it has given
-    if at_hand or (keeps_back is not None and keeps_back()):
+    if at_hand or _keeps_back(channel):
         await trio.lowlevel.checkpoint()
     else:
         await trio.lowlevel.wait_readable(channel)
@@ -38,6 +37,12 @@ async def receive(channel: Channel, *, at_hand: bool = True) -> bytes:
             await trio.lowlevel.wait_readable(channel)
         except OSError as error:
             raise PeerGoneError from error
+
+
+def _keeps_back(channel: Channel) -> bool:
+    """Whether it has read more than it has given, as TLS may."""
+    pending = getattr(channel, "pending", None)
+    return pending is not None and pending() > 0
 
 
 async def linger(channel: Channel, limits: Limits) -> None:

@@ -103,6 +103,8 @@ class StoredMeshes:
         """Raises: StateError."""
         async with self._reading:
             mesh = await self._store.get(key)
+            if mesh is None and key.name not in self._stored:
+                return
             known = dict(self._stored)
             known.pop(key.name, None)
             if mesh is not None:

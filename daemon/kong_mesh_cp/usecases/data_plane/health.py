@@ -185,16 +185,11 @@ class HealthStreams:
         """Writes what the report changes. The next one comes in seconds, so failures are told."""
         for _ in range(WRITES_MAX):
             try:
-                mark_key = registration_key(key.mesh, key.name)
-                found = await self._store.get_many([key, mark_key])
-                stored = found.get(key)
+                stored = await self._store.get(key)
                 changes = health_changes(spec_as(Dataplane, stored), report) if stored else {}
                 if stored is None or not changes:
                     return
-                put, mark = self._put(stored, changes), found.get(mark_key)
-                # What a seat has registered stays its own: no client has changed it.
-                kept = None if mark is None else kept_mark(mark, stored, put.at)
-                await self._store.apply([put] if kept is None else [put, kept])
+                await self._write(stored, changes)
             except VersionConflictError:
                 continue  # another writer was faster: what it wrote is looked at
             except NotFoundError:
@@ -203,6 +198,14 @@ class HealthStreams:
                 log.warning("hds-not-written: %s: %s. %s", _shown(key), error.message, error.hint)
             return
         log.info("hds-not-written: %s: others write it all the time", _shown(key))
+
+    async def _write(self, stored: StoredResource, changes: Mapping[int, bool]) -> None:
+        """Raises: VersionConflictError, NotFoundError, StateError."""
+        put = self._put(stored, changes)
+        mark = await self._store.get(registration_key(stored.key.mesh, stored.key.name))
+        # What a seat has registered stays its own: no client has changed it.
+        kept = None if mark is None else kept_mark(mark, stored, put.at)
+        await self._store.apply([put] if kept is None else [put, kept])
 
     def _put(self, stored: StoredResource, changes: Mapping[int, bool]) -> Put:
         return Put(
