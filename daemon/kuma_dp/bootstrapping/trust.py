@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from kong_mesh_cp.core.formats.printable import printable
 from kuma_dp.errors import NotMendedByWaitingError
+from kuma_dp.given.options import GIVEN_BYTES_MAX
 from kumactl import key_files
 from kumactl.errors import UsageError
 
@@ -70,16 +71,18 @@ def address_of(url: str) -> Address:
 
 
 def authority_of(pem: str, path: str) -> str:
-    """The authority that was given, "" for none; the text itself wins over the file.
+    """The authority that was given, "" for none; the text itself wins over the file. Only ASCII.
 
     Raises: NotMendedByWaitingError `ca-cert-unusable`.
     """
-    if pem or not path:
-        return pem
-    try:
-        return key_files.read(Path(path)).decode("ascii", "replace")
-    except UsageError as error:
-        raise _unusable(error.message) from None
+    content = pem.encode("ascii", "ignore")
+    if path and not pem:
+        try:
+            content = key_files.read(Path(path), bytes_max=GIVEN_BYTES_MAX)
+        except UsageError as error:
+            raise _unusable(error.message) from None
+    # Certificates are ASCII; the comments between them name their owners in any language.
+    return content.decode("ascii", "ignore")
 
 
 def trust(address: Address, authority: str, *, skip_verify: bool) -> Trust:

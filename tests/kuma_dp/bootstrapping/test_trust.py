@@ -9,6 +9,7 @@ import pytest
 
 from kuma_dp.bootstrapping.trust import Address, address_of, authority_of, trust
 from kuma_dp.errors import NotMendedByWaitingError
+from kuma_dp.given.options import GIVEN_BYTES_MAX
 from support.daemons.tls_peers import pair
 
 ELSEWHERE = Address("cp.example.com", 5678)
@@ -71,6 +72,31 @@ def test_the_text_of_an_authority_wins_over_its_file(tmp_path: Path) -> None:
     assert authority_of("", str(file)) == "of the file"
     assert authority_of("the text", str(file)) == "the text"
     assert authority_of("", "") == ""
+
+
+def test_comments_of_an_authority_may_be_in_any_language(tmp_path: Path) -> None:
+    authority = pair().certificate.decode()
+    commented = f"\ufeff# Autorité\n{authority}"
+    file = tmp_path / "ca.pem"
+    file.write_text(commented)
+
+    for given in (authority_of("", str(file)), authority_of(commented, "")):
+        trusted = trust(ELSEWHERE, given, skip_verify=False)
+        assert len(trusted.context.get_ca_certs()) == 1
+        assert trusted.authority.endswith(authority)
+
+
+def test_the_authorities_of_a_distribution_are_taken_and_what_is_larger_is_not(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "ca-certificates.crt"
+    file.write_text(pair().certificate.decode() * 500)
+    assert file.stat().st_size > 220 * 1024
+    assert trust(ELSEWHERE, authority_of("", str(file)), skip_verify=False).verified
+
+    file.write_bytes(b"#" * (GIVEN_BYTES_MAX + 1))
+    with pytest.raises(NotMendedByWaitingError, match=f"larger than {GIVEN_BYTES_MAX} bytes"):
+        authority_of("", str(file))
 
 
 @pytest.mark.parametrize("content", ["", "no PEM", "-----BEGIN CERTIFICATE-----\nAAAA\n"])
