@@ -55,19 +55,26 @@ class Trust:
 
 def address_of(url: str) -> Address:
     """The address in `--cp-address`. Raises: NotMendedByWaitingError `cp-address-unusable`."""
+    parts, host, port = urlsplit(""), "", PORT_DEFAULT
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port or PORT_DEFAULT
+        host.encode("idna")  # as it is looked up: no part of it is empty or too long
     except ValueError:
-        host, port, parts = "", 0, urlsplit("")
-    if parts.scheme != "https" or not host or not url.isascii() or not url.isprintable():
-        raise NotMendedByWaitingError(
-            f"--cp-address {printable(url)!r} is no https URL; the server for proxies speaks"
-            " nothing but TLS",
-            code="cp-address-unusable",
-            hint="Give one such as https://localhost:5678.",
-        )
-    return Address(host, port)
+        host = ""
+    is_https = parts.scheme == "https"
+    if is_https and host and url.isascii() and url.isprintable() and " " not in url:
+        return Address(host, port)
+    reason = (
+        "has no host and port that there can be"
+        if is_https
+        else "is no https URL; the server for proxies speaks nothing but TLS"
+    )
+    raise NotMendedByWaitingError(
+        f"--cp-address {printable(url)!r} {reason}",
+        code="cp-address-unusable",
+        hint="Give one such as https://localhost:5678.",
+    )
 
 
 def authority_of(pem: str, path: str) -> str:

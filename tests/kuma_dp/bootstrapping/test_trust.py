@@ -29,12 +29,23 @@ def test_the_address_is_host_and_port_of_the_url(url: str, address: Address) -> 
 
 
 @pytest.mark.parametrize(
-    "url", ["", "localhost:5678", "http://localhost:5678", "https://", "https://a:b", "https://ä"]
+    "url",
+    [
+        *("", "localhost:5678", "http://localhost:5678", "https://", "https://a:b", "https://ä"),
+        *("https://cp..example.com", "https://.", f"https://{'a' * 64}", "https://c p"),
+    ],
 )
 def test_what_is_no_https_url_is_refused(url: str) -> None:
     with pytest.raises(NotMendedByWaitingError) as refused:
         address_of(url)
     assert refused.value.code == "cp-address-unusable"
+
+
+@pytest.mark.parametrize("url", ["https://cp..example.com:5678", "https://localhost:99999"])
+def test_an_https_url_that_leads_nowhere_is_not_said_to_lack_tls(url: str) -> None:
+    with pytest.raises(NotMendedByWaitingError) as refused:
+        address_of(url)
+    assert refused.value.message == f"--cp-address '{url}' has no host and port that there can be"
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.8.9.1", "::1"])
