@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import errno
 import gc
-import io
 import os
 import sys
 from collections.abc import Sequence
@@ -16,6 +15,7 @@ from kong_mesh_cp.core.command_line.by_hand import by_hand
 from kong_mesh_cp.core.command_line.command_words import ASK, Parser
 from kong_mesh_cp.core.errors import ControlPlaneError
 from kong_mesh_cp.core.lazy_import import lazy_import
+from kong_mesh_cp.shell.host import standard_streams
 
 if TYPE_CHECKING:
     import trio
@@ -50,7 +50,6 @@ else:  # each command imports what it needs: the offline ones neither trio nor t
     systemd = lazy_import("kong_mesh_cp.shell.host.systemd")
 
 PROGRAM = "kong-mesh-cp"
-STDOUT, STDERR = 1, 2
 EXIT_BROKEN_PIPE = 141  # 128 + SIGPIPE, what a shell reports for a reader that left
 EX_IOERR = 74  # sysexits.h
 OUTPUT_LOST = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO})
@@ -60,7 +59,7 @@ EXIT_INTERRUPTED = 130  # 128 + SIGINT
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Returns its exit status; no ControlPlaneError escapes."""
-    _mend_streams()
+    standard_streams.mend()
     given = list(sys.argv[1:] if argv is None else argv)
     try:
         try:
@@ -93,22 +92,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     return status
-
-
-def _mend_streams() -> None:
-    # The number of a closed stream would go to the next file that is opened, say the store, and
-    # what is printed would end up in there.
-    while (spare := os.open(os.devnull, os.O_RDWR)) <= STDERR:
-        pass
-    os.close(spare)
-    if sys.__stdout__ is None:
-        sys.stdout = open(STDOUT, "w", closefd=False, encoding="utf-8")  # noqa: SIM115
-    if sys.__stderr__ is None:
-        sys.stderr = open(STDERR, "w", closefd=False, encoding="utf-8")  # noqa: SIM115
-    # Nor may a letter that the locale lacks end a command in the middle of a line.
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
 
 
 def _discard_output() -> None:

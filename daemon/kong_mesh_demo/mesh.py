@@ -111,7 +111,7 @@ def _put_tools(place: Place) -> None:
     tool.write_text(f'#!/bin/sh\nexec "{BIN}/kumactl" --config-file "{settings}" "$@"\n')
     tool.chmod(0o755)
     (place.folder / "env").write_text(
-        f'export PATH="{folder}:$PATH" DEMO={place.folder} MANIFESTS={MANIFESTS}'
+        f'export PATH="{folder}:$PATH" DEMO="{place.folder}" MANIFESTS="{MANIFESTS}"'
         f" FRONTEND=http://{HERE}:{place.frontend} API=http://{HERE}:{place.api}\n"
     )
 

@@ -106,15 +106,16 @@ class Admission:
 
     async def hold(self) -> None:
         """Keep the seat until cancelled. While it is lost Envoy goes on with what it has."""
-        pauses = _Pauses()
+        pauses, wanted = _Pauses(), None
         while True:
             if self._seat is not None:
                 await self._until_lost(self._seat)
-                pauses = _Pauses()
-            await trio.sleep(pauses.next(None))
+                pauses, wanted = _Pauses(), None
+            await trio.sleep(pauses.next(wanted))
             try:
                 await self._take()
             except ControlPlaneError as error:
+                wanted = error.wait_seconds if isinstance(error, NotNowError) else None
                 if error.line != pauses.told:
                     log.warning("seat-lost: %s Envoy goes on; trying again.", error.line)
                     pauses.told = error.line

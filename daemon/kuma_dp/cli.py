@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import errno
 import gc
-import io
 import logging
 import os
 import sys
@@ -17,7 +16,7 @@ from kong_mesh_cp.core.errors import ControlPlaneError
 from kong_mesh_cp.core.lazy_import import lazy_import
 from kong_mesh_cp.core.versions import WIRE_VERSION
 from kong_mesh_cp.settings.service_manager import ServiceEnvironment
-from kong_mesh_cp.shell.host import logs
+from kong_mesh_cp.shell.host import logs, standard_streams
 from kuma_dp import PROGRAM
 from kuma_dp.command_line import given_flags, given_pairs, parser
 from kuma_dp.envoy.binary import AskedEnvoy, find_envoy
@@ -55,9 +54,7 @@ log = logging.getLogger(__name__)
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. argparse ends the process itself (status 2) on a wrong command line."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+    standard_streams.mend()
     # What is imported stays for ever: to look for garbage among it is a part of a start.
     gc.disable()
     arguments = parser().parse_args(argv)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 # Where distributions have the authorities of their ca-certificates.
@@ -14,6 +15,7 @@ SYSTEM_CAS: Final = (
     "/etc/ssl/cert.pem",
 )
 _MEMORY_MAX: Final = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.limit_in_bytes")
+_OWN_GROUP: Final = "/proc/self/cgroup"
 _IPV6_ADDRESSES: Final = "/proc/net/if_inet6"
 _LOOPBACK: Final = "0" * 31 + "1"
 
@@ -24,14 +26,33 @@ def system_ca_path(root: Path = Path("/")) -> str:
 
 
 def memory_bytes_max(root: Path = Path("/")) -> int:
-    """What the control group allows; 0: no bound."""
-    for path in _MEMORY_MAX:
-        try:
-            text = (root / path[1:]).read_text(encoding="ascii").strip()
-        except OSError:
-            continue
-        return int(text) if text.isdecimal() else 0
-    return 0
+    """The least that the control groups of this process allow; 0: no bound.
+
+    A container sees its own as the outermost; a unit with MemoryMax= is in one further down.
+    """
+    bounds = (_bound(root / path[1:]) for path in (*_MEMORY_MAX, *_own_groups(root)))
+    return min((bound for bound in bounds if bound), default=0)
+
+
+def _own_groups(root: Path) -> Iterator[str]:
+    """The files with the bounds of the groups that this process is in, below the outermost."""
+    try:
+        lines = (root / _OWN_GROUP[1:]).read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return
+    # cgroups(7): the one with the number 0 is that of version 2.
+    for own in (line.removeprefix("0::") for line in lines if line.startswith("0::/")):
+        for group in (PurePosixPath(own), *PurePosixPath(own).parents):
+            if group.name:
+                yield f"/sys/fs/cgroup{group}/memory.max"
+
+
+def _bound(file: Path) -> int:
+    try:
+        text = file.read_text(encoding="ascii").strip()
+    except (OSError, ValueError):
+        return 0
+    return int(text) if text.isdecimal() else 0
 
 
 def has_ipv6(root: Path = Path("/")) -> bool:

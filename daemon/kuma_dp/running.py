@@ -97,7 +97,7 @@ class _Run:
         if bootstrap is None:
             log.info("stopped: before Envoy was started")
             return 0
-        return await self._serve(self._start.envoy.path, bootstrap)
+        return await self._serve(bootstrap)
 
     async def _bootstrap(self) -> Bootstrap:
         start, settings = self._start, self._start.settings
@@ -179,7 +179,7 @@ class _Run:
 
         return await alongside(watched)
 
-    async def _serve(self, binary: str, bootstrap: Bootstrap) -> int:
+    async def _serve(self, bootstrap: Bootstrap) -> int:
         start, settings = self._start, self._start.settings
         configuration = bootstrap.envoy
         if self._admission is not None:
@@ -190,17 +190,17 @@ class _Run:
 
         async def tended(nursery: trio.Nursery) -> int:
             await beside_envoy.start(nursery, settings, start.proxy, bootstrap, sockets)
-            return await self._tend(binary, path, bootstrap)
+            return await self._tend(path, bootstrap)
 
         return await alongside(tended) or 0
 
-    async def _tend(self, binary: str, configuration: str, bootstrap: Bootstrap) -> int:
+    async def _tend(self, configuration: str, bootstrap: Bootstrap) -> int:
         start, settings = self._start, self._start.settings
         listener = None
         if settings.readiness_port:
             listener = readiness.listen(bootstrap.admin_host, settings.readiness_port)
         arguments = envoy_arguments(settings, configuration, start.log_level)
-        process = EnvoyProcess(binary, arguments, str(self._folder.configuration))
+        process = EnvoyProcess(start.envoy.path, arguments, str(self._folder.configuration))
         try:
             log.info("envoy-started: pid %d, admin port %d", process.pid, bootstrap.admin_port)
             tending = Tending(

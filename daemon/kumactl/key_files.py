@@ -13,20 +13,20 @@ SECRET_MODE: Final = 0o600
 PUBLIC_MODE: Final = 0o644
 
 
-def read(path: Path) -> bytes:
-    """The content of a key file. Raises: UsageError."""
+def read(path: Path, *, bytes_max: int = FILE_BYTES_MAX) -> bytes:
+    """The content of a key file, or of one that may be larger. Raises: UsageError."""
     try:
         with path.open("rb") as file:
-            return read_stream(file, repr(str(path)))
+            return read_stream(file, repr(str(path)), bytes_max=bytes_max)
     except (OSError, ValueError) as error:
         raise UsageError(f"could not read {str(path)!r}: {_reason(error)}") from None
 
 
-def read_stream(stream: BinaryIO, name: str) -> bytes:
+def read_stream(stream: BinaryIO, name: str, *, bytes_max: int = FILE_BYTES_MAX) -> bytes:
     """All that is in `stream`, which errors call `name`. Raises: UsageError; OSError."""
-    content = stream.read(FILE_BYTES_MAX + 1)
-    if len(content) > FILE_BYTES_MAX:
-        raise UsageError(f"{name} is larger than {FILE_BYTES_MAX} bytes: no key")
+    content = stream.read(bytes_max + 1)
+    if len(content) > bytes_max:
+        raise UsageError(f"{name} is larger than {bytes_max} bytes, which nothing of its kind is")
     return content
 
 

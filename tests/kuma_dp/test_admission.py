@@ -141,6 +141,21 @@ async def test_a_seat_that_has_ended_is_taken_again_with_a_new_token(
     assert "seat-lost: busy: so it is. Do this." in caplog.text
 
 
+async def test_who_wants_to_be_left_alone_is_not_asked_for_a_lost_seat_before(
+    tmp_path: Path,
+) -> None:
+    tokens: list[str] = []
+    full = refused(403, "license-limit", retryAfterSeconds=1)
+    answers = (admitted("t1"), full, admitted("t2"))
+    async with serving(tmp_path, *answers) as socket, joined(socket, tokens):
+        await until(lambda: socket.held)
+        lost_at = trio.current_time()
+        await socket.held[0].send_all(b"0\r\n\r\n")
+
+        await until(lambda: tokens == ["t1", "t2"])
+        assert trio.current_time() - lost_at >= 1
+
+
 async def test_a_new_token_is_a_new_admission_and_not_asked_for_all_the_time(
     tmp_path: Path,
 ) -> None:

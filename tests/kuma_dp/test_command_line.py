@@ -117,3 +117,21 @@ def test_what_somebody_has_to_correct_is_one_line_and_78(
 def test_a_token_on_the_command_line_is_in_no_message() -> None:
     done = kuma_dp("run", "--mesh=m", "--name=n", "--dataplane-token=secret-of-mine")
     assert "secret-of-mine" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("redirection", ["<&-", ">&-", "<&- >&- 2>&-"])
+def test_a_start_with_closed_streams_is_no_defect(redirection: str, tmp_path: Path) -> None:
+    dataplane = tmp_path / "dp.yaml"
+    dataplane.write_text("type: Dataplane\nmesh: m\nname: n\n")
+    program = f"{sys.executable} -m kuma_dp run --dataplane-file {dataplane} {redirection}"
+    done = subprocess.run(
+        ["/bin/bash", "-c", program],
+        env={"PYTHONPATH": ":".join(sys.path), "PATH": "/nonexistent"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 78
+    if "2>" not in redirection:
+        assert done.stderr.startswith("kuma-dp: envoy-missing: ")

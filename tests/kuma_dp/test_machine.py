@@ -27,6 +27,26 @@ def test_the_older_control_groups_count_where_there_are_no_others(tmp_path: Path
     assert machine.memory_bytes_max(tmp_path) == 4096
 
 
+@pytest.mark.parametrize(
+    ("bounds", "found"),
+    [
+        ({"kong.slice/kong-mesh-dp@web.service": "512"}, 512),
+        ({"kong.slice": "256", "kong.slice/kong-mesh-dp@web.service": "512"}, 256),
+        ({"kong.slice": "max", "kong.slice/kong-mesh-dp@web.service": "max"}, 0),
+        ({"": "128", "kong.slice/kong-mesh-dp@web.service": "512"}, 128),
+        ({"other.slice": "64"}, 0),
+    ],
+)
+def test_the_memory_of_a_unit_is_what_it_and_its_slices_allow(
+    tmp_path: Path, bounds: dict[str, str], found: int
+) -> None:
+    put(tmp_path, "/proc/self/cgroup", "1:name=x:/y\n0::/kong.slice/kong-mesh-dp@web.service\n")
+    for group, bound in bounds.items():
+        put(tmp_path, f"/sys/fs/cgroup/{group}/memory.max", f"{bound}\n")
+
+    assert machine.memory_bytes_max(tmp_path) == found
+
+
 def test_the_authorities_are_where_the_distribution_has_them(tmp_path: Path) -> None:
     assert machine.system_ca_path(tmp_path) == ""
     put(tmp_path, "/etc/pki/tls/certs/ca-bundle.crt", "")

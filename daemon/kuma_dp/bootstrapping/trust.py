@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from kong_mesh_cp.core.formats.printable import printable
 from kuma_dp.errors import NotMendedByWaitingError
+from kuma_dp.given.options import GIVEN_BYTES_MAX
 from kumactl import key_files
 from kumactl.errors import UsageError
 
@@ -54,32 +55,41 @@ class Trust:
 
 def address_of(url: str) -> Address:
     """The address in `--cp-address`. Raises: NotMendedByWaitingError `cp-address-unusable`."""
+    parts, host, port = urlsplit(""), "", PORT_DEFAULT
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port or PORT_DEFAULT
+        host.encode("idna")  # as it is looked up: no part of it is empty or too long
     except ValueError:
-        host, port, parts = "", 0, urlsplit("")
-    if parts.scheme != "https" or not host or not url.isascii() or not url.isprintable():
-        raise NotMendedByWaitingError(
-            f"--cp-address {printable(url)!r} is no https URL; the server for proxies speaks"
-            " nothing but TLS",
-            code="cp-address-unusable",
-            hint="Give one such as https://localhost:5678.",
-        )
-    return Address(host, port)
+        host = ""
+    is_https = parts.scheme == "https"
+    if is_https and host and url.isascii() and url.isprintable() and " " not in url:
+        return Address(host, port)
+    reason = (
+        "has no host and port that there can be"
+        if is_https
+        else "is no https URL; the server for proxies speaks nothing but TLS"
+    )
+    raise NotMendedByWaitingError(
+        f"--cp-address {printable(url)!r} {reason}",
+        code="cp-address-unusable",
+        hint="Give one such as https://localhost:5678.",
+    )
 
 
 def authority_of(pem: str, path: str) -> str:
-    """The authority that was given, "" for none; the text itself wins over the file.
+    """The authority that was given, "" for none; the text itself wins over the file. Only ASCII.
 
     Raises: NotMendedByWaitingError `ca-cert-unusable`.
     """
-    if pem or not path:
-        return pem
-    try:
-        return key_files.read(Path(path)).decode("ascii", "replace")
-    except UsageError as error:
-        raise _unusable(error.message) from None
+    content = pem.encode("ascii", "ignore")
+    if path and not pem:
+        try:
+            content = key_files.read(Path(path), bytes_max=GIVEN_BYTES_MAX)
+        except UsageError as error:
+            raise _unusable(error.message) from None
+    # Certificates are ASCII; the comments between them name their owners in any language.
+    return content.decode("ascii", "ignore")
 
 
 def trust(address: Address, authority: str, *, skip_verify: bool) -> Trust:

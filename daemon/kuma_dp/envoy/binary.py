@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from kong_mesh_cp.core.formats.printable import printable
 from kuma_dp.errors import NotMendedByWaitingError
 
 OLDEST: Final = (1, 33)  # what Kuma 2.10 comes with
 VERSION_SECONDS_MAX: Final = 30.0  # for `envoy --version`, on a machine that has just started
 END_SECONDS_MAX: Final = 5.0  # from its answer to its end
+SAID_CHARACTERS_MAX: Final = 200  # of what is no version
 _VERSION_LINE: Final = re.compile(r"version:\s*(\S+)")
 _VERSION: Final = re.compile(r"(\d+)\.(\d+)\.\d+.*")
 _PACKAGE: Final = "Install the package kong-mesh-envoy, or give --binary-path."
@@ -58,7 +60,7 @@ class AskedEnvoy:
                 [path, "--version"],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
+                stderr=subprocess.STDOUT,  # why it does not run, where it does not
             )
         except OSError as error:
             raise _unusable(path, error.strerror or "it cannot be run") from None
@@ -90,7 +92,9 @@ def read_version(said: str, path: str) -> EnvoyVersion:
     parts = line[1].split("/") if line else []
     number = _VERSION.fullmatch(parts[1]) if len(parts) == 5 else None
     if line is None or number is None:
-        raise _unusable(path, "it does not say its version as Envoy does")
+        last = printable(said.strip().rpartition("\n")[2][:SAID_CHARACTERS_MAX]).rstrip(".")
+        instead = f", but {last!r}" if last else ""
+        raise _unusable(path, f"it does not say its version as Envoy does{instead}")
     if (int(number[1]), int(number[2])) < OLDEST:
         oldest = ".".join(map(str, OLDEST))
         raise NotMendedByWaitingError(

@@ -13,7 +13,7 @@ from typing import BinaryIO, Final
 
 from kong_mesh_cp.core.formats.printable import printable
 from kuma_dp.errors import NotMendedByWaitingError
-from kuma_dp.given.options import VARS_FLAG
+from kuma_dp.given.options import GIVEN_BYTES_MAX, VARS_FLAG
 from kumactl import key_files
 from kumactl.documents import templates, yaml_text
 from kumactl.documents.encodings import text_of
@@ -78,8 +78,8 @@ def proxy_of(
 
 def _content(path: str, inline: str, stdin: BinaryIO) -> bytes:
     if path == _STDIN:
-        return key_files.read_stream(stdin, "standard input")
-    return key_files.read(Path(path)) if path else inline.encode()
+        return key_files.read_stream(stdin, "standard input", bytes_max=GIVEN_BYTES_MAX)
+    return key_files.read(Path(path), bytes_max=GIVEN_BYTES_MAX) if path else inline.encode()
 
 
 def _resource(

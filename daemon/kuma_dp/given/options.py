@@ -275,6 +275,9 @@ OPTIONS: Final = (
 )
 
 VARS_FLAG: Final = "--dataplane-var"
+# Of a Dataplane, and of authorities (a bundle of a distribution has 220 KiB): they go into one
+# request, of which the control plane takes no more.
+GIVEN_BYTES_MAX: Final = 1024 * 1024
 
 # Options of the original that are for what this program does not have: flag and variable.
 WITHOUT_EFFECT: Final = (

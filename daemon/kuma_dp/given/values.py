@@ -70,12 +70,23 @@ def envoy_components(given: str) -> str:
 
 
 def pairs(given: Iterable[str]) -> dict[str, str]:
-    """`name=value` and `name=value,other=value`; one that holds a comma stands in quotes."""
+    """`name=value` and `name=value,other=value`. Of several, one whose value has a comma or a line
+    break stands in quotes; one that stands alone needs none.
+    """
     found: dict[str, str] = {}
-    for each in csv.reader(given):
-        for pair in each:
+    for each in given:
+        for pair in _split(each):
             name, equals, value = pair.partition("=")
             if not equals or not name:
                 raise ValueError(f"{pair!r} is not of the form name=value")
             found[name] = value
     return found
+
+
+def _split(given: str) -> list[str]:
+    if given.count("=") == 1:
+        return [given.strip('"')]
+    try:
+        return [pair for row in csv.reader([given]) for pair in row]
+    except csv.Error:
+        raise ValueError("a value outside of quotes has a line break, or is too long") from None

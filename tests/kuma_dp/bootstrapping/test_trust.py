@@ -9,6 +9,7 @@ import pytest
 
 from kuma_dp.bootstrapping.trust import Address, address_of, authority_of, trust
 from kuma_dp.errors import NotMendedByWaitingError
+from kuma_dp.given.options import GIVEN_BYTES_MAX
 from support.daemons.tls_peers import pair
 
 ELSEWHERE = Address("cp.example.com", 5678)
@@ -28,12 +29,23 @@ def test_the_address_is_host_and_port_of_the_url(url: str, address: Address) -> 
 
 
 @pytest.mark.parametrize(
-    "url", ["", "localhost:5678", "http://localhost:5678", "https://", "https://a:b", "https://ä"]
+    "url",
+    [
+        *("", "localhost:5678", "http://localhost:5678", "https://", "https://a:b", "https://ä"),
+        *("https://cp..example.com", "https://.", f"https://{'a' * 64}", "https://c p"),
+    ],
 )
 def test_what_is_no_https_url_is_refused(url: str) -> None:
     with pytest.raises(NotMendedByWaitingError) as refused:
         address_of(url)
     assert refused.value.code == "cp-address-unusable"
+
+
+@pytest.mark.parametrize("url", ["https://cp..example.com:5678", "https://localhost:99999"])
+def test_an_https_url_that_leads_nowhere_is_not_said_to_lack_tls(url: str) -> None:
+    with pytest.raises(NotMendedByWaitingError) as refused:
+        address_of(url)
+    assert refused.value.message == f"--cp-address '{url}' has no host and port that there can be"
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.8.9.1", "::1"])
@@ -71,6 +83,31 @@ def test_the_text_of_an_authority_wins_over_its_file(tmp_path: Path) -> None:
     assert authority_of("", str(file)) == "of the file"
     assert authority_of("the text", str(file)) == "the text"
     assert authority_of("", "") == ""
+
+
+def test_comments_of_an_authority_may_be_in_any_language(tmp_path: Path) -> None:
+    authority = pair().certificate.decode()
+    commented = f"\ufeff# Autorité\n{authority}"
+    file = tmp_path / "ca.pem"
+    file.write_text(commented)
+
+    for given in (authority_of("", str(file)), authority_of(commented, "")):
+        trusted = trust(ELSEWHERE, given, skip_verify=False)
+        assert len(trusted.context.get_ca_certs()) == 1
+        assert trusted.authority.endswith(authority)
+
+
+def test_the_authorities_of_a_distribution_are_taken_and_what_is_larger_is_not(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "ca-certificates.crt"
+    file.write_text(pair().certificate.decode() * 500)
+    assert file.stat().st_size > 220 * 1024
+    assert trust(ELSEWHERE, authority_of("", str(file)), skip_verify=False).verified
+
+    file.write_bytes(b"#" * (GIVEN_BYTES_MAX + 1))
+    with pytest.raises(NotMendedByWaitingError, match=f"larger than {GIVEN_BYTES_MAX} bytes"):
+        authority_of("", str(file))
 
 
 @pytest.mark.parametrize("content", ["", "no PEM", "-----BEGIN CERTIFICATE-----\nAAAA\n"])

@@ -92,3 +92,14 @@ def test_one_that_cannot_be_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(NotMendedByWaitingError) as refused:
         AskedEnvoy(str(executable(tmp_path / "envoy", "\x7fELF no program"))).version()
     assert refused.value.code == "envoy-unusable"
+
+
+def test_why_one_does_not_run_is_told(tmp_path: Path) -> None:
+    said = "cat >&2 <<'END'\nenvoy: libc.so.6: version `GLIBC_2.99' not found\nEND\nexit 1\n"
+    envoy = executable(tmp_path / "envoy", f"#!/bin/sh\n{said}")
+
+    with pytest.raises(NotMendedByWaitingError) as refused:
+        AskedEnvoy(str(envoy)).version()
+
+    assert refused.value.code == "envoy-unusable"
+    assert "version `GLIBC_2.99' not found" in refused.value.message

@@ -11,6 +11,7 @@ import pytest
 
 from kuma_dp.errors import NotMendedByWaitingError
 from kuma_dp.given.dataplane_file import Proxy, proxy_of
+from kuma_dp.given.options import GIVEN_BYTES_MAX
 
 DATAPLANE = """\
 type: Dataplane
@@ -58,6 +59,23 @@ def test_it_may_come_over_standard_input_or_as_an_option() -> None:
 
     assert proxy(path="-", stdin=io.BytesIO(text.encode())).name == "n"
     assert proxy(inline=text).mesh == "m"
+
+
+def test_it_may_have_outbounds_for_a_thousand_services(tmp_path: Path) -> None:
+    outbounds = [
+        {"port": 10000 + number, "tags": {"kuma.io/service": f"a-service-of-many-{number}"}}
+        for number in range(1000)
+    ]
+    networking = {"address": "10.0.0.1", "outbound": outbounds}
+    text = json.dumps({"type": "Dataplane", "mesh": "m", "name": "n", "networking": networking})
+    file = tmp_path / "dp.yaml"
+    file.write_text(text)
+
+    for found in (proxy(path=str(file)), proxy(path="-", stdin=io.BytesIO(text.encode()))):
+        assert len(json.loads(found.text)["networking"]["outbound"]) == 1000
+
+    file.write_bytes(b"#" * (GIVEN_BYTES_MAX + 1))
+    assert f"larger than {GIVEN_BYTES_MAX} bytes" in refused(path=str(file)).message
 
 
 def test_without_one_name_and_mesh_tell_which_is_meant() -> None:

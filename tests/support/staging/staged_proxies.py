@@ -199,17 +199,18 @@ def _(stage: Stage) -> Said:
 
 @PROXIES.called("The port of the API in place of that for proxies")
 def _(stage: Stage) -> Said:
-    machine = Machine(stage)
-    port = stage.start().addresses["api"].rpartition(":")[2]
-    stage.show(port, "5681")
-    return machine.refused(*machine.dataplane(), "--cp-address", f"https://localhost:{port}")
+    return _sent_to(stage, "api", "5681")
 
 
 @PROXIES.called("The port of the API with TLS in place of that for proxies")
 def _(stage: Stage) -> Said:
+    return _sent_to(stage, "api-https", "5682")
+
+
+def _sent_to(stage: Stage, listener: str, usual_port: str) -> Said:
     machine = Machine(stage)
-    port = stage.start().addresses["api-https"].rpartition(":")[2]
-    stage.show(port, "5682")
+    port = stage.start().addresses[listener].rpartition(":")[2]
+    stage.show(port, usual_port)
     return machine.refused(*machine.dataplane(), "--cp-address", f"https://localhost:{port}")
 
 
@@ -292,7 +293,11 @@ def _(stage: Stage) -> Said:
     machine = Machine(stage)
     stage.start()
     stage.open.enter_context(socket.create_server(("127.0.0.1", machine.readiness)))
-    said = machine.refused(*machine.dataplane(), *machine.token())
+    return _whoever_has_it(machine.refused(*machine.dataplane(), *machine.token()))
+
+
+def _whoever_has_it(said: Said) -> Said:
+    """`said` without the process that has the port: it is that of the test."""
     return Said(re.sub(r"taken by .*?\. Stop", "taken. Stop", said.line), said.outcome)
 
 
@@ -363,8 +368,7 @@ def _(stage: Stage) -> Said:
     stage.show(port, "15053")
     redirecting = {"redirectPortInbound": 15006, "redirectPortOutbound": 15001}
     flags = machine.dataplane(transparentProxying=redirecting)
-    said = machine.refused(*flags, *machine.token(), KUMA_DNS_CORE_DNS_PORT=port)
-    return Said(re.sub(r"taken by .*?\. Stop", "taken. Stop", said.line), said.outcome)
+    return _whoever_has_it(machine.refused(*flags, *machine.token(), KUMA_DNS_CORE_DNS_PORT=port))
 
 
 @PROXIES.called("An option for what this kuma-dp does not have")
