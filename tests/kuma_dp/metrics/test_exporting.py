@@ -155,6 +155,17 @@ async def test_what_is_no_answer_is_told(sent: bytes, why: str) -> None:
     assert why in str(failed.value)
 
 
+async def test_a_header_of_an_answer_may_be_of_any_bytes() -> None:
+    mine, theirs = trio.testing.memory_stream_pair()
+    own = b"\x88" + b"\0\x03x-a\x02\xff\xfe"  # a status of 200, and what is no UTF-8
+    head = b"\0\0" + bytes([len(own)]) + b"\x01\x04\0\0\0\x01" + own
+    refused = b"\0\x0bgrpc-status\x018" + b"\0\x0cgrpc-message\x02\xc3\x28"
+    trailers = b"\0\0" + bytes([len(refused)]) + b"\x01\x05\0\0\0\x01" + refused
+    await theirs.send_all(PREFACE + head + trailers)
+    with pytest.raises(CallError, match="it answers with the status 8 \ufffd\\("):
+        await call(mine, authority="a", path="/a", message=b"", user_agent="test")
+
+
 async def test_an_answer_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(grpc_call, "ANSWER_BYTES_MAX", 100)
     mine, theirs = trio.testing.memory_stream_pair()
