@@ -74,7 +74,8 @@ class Exporting:
 
     async def _export(self, exporter: Exporter) -> None:
         families = await self._gather()
-        for message in requests(families, self._service, self._nanoseconds()):
+        made = requests(families, self._service, self._nanoseconds())
+        for message in await trio.to_thread.run_sync(list, made):  # seconds of work for many
             async with await trio.open_unix_socket(exporter.socket) as stream:
                 await call(
                     stream,

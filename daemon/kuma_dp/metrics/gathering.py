@@ -38,7 +38,6 @@ MESH_METRIC_PATH: Final = "/meshmetric"
 SCRAPES_AT_ONCE_MAX: Final = 2  # each holds the metrics of all sources in memory
 SOURCE_SECONDS_MAX: Final = 10.0  # Prometheus' own bound for a scrape, if it says nothing else
 ANSWER_BYTES_MAX: Final = 24 * 1024 * 1024
-FAMILIES_AT_ONCE_MAX: Final = 20  # written before other tasks run
 TIMEOUT_PART: Final = 0.9
 UNREDIRECTED_IPV4: Final = (
     "127.0.0.6"  # from where the rules of a transparent proxy redirect nothing
@@ -80,7 +79,11 @@ class _Source:
 
 
 class Gathering:
-    """Answers scrapes; `mesh_metric` is what the policy says by now, None where there is none."""
+    """Answers scrapes; `mesh_metric` is what the policy says by now, None where there is none.
+
+    What sources say is read as it comes. What is made of all of it takes seconds where they have
+    said much, and so has a thread.
+    """
 
     def __init__(self, sources: Sources) -> None:
         self.mesh_metric: MeshMetric | None = None
@@ -91,8 +94,10 @@ class Gathering:
     async def answer(self, request: Request) -> Response:
         async with self._turns:
             if request.path.startswith(MESH_METRIC_PATH):
-                return await _answer_of(await self._by_mesh_metric(request.headers))
-            return await _answer_of(await self._by_mesh(request))
+                families = await self._by_mesh_metric(request.headers)
+            else:
+                families = await self._by_mesh(request)
+            return await trio.to_thread.run_sync(_answer_of, families)
 
     async def exported(self) -> list[Family]:
         """What a MeshMetric has published, for whoever it is sent to."""
@@ -105,9 +110,13 @@ class Gathering:
         query = [(name, value) for name, value in given if name != "format"]
         applications = self._of_applications(self._sources.applications)
         found = await self._gathered(request.headers, applications, self._of_envoy(query))
-        for family in found[-1].values():
-            of_services(family)
-        return merged(found)
+
+        def make() -> Families:
+            for family in found[-1].values():
+                of_services(family)
+            return merged(found)
+
+        return await trio.to_thread.run_sync(make)
 
     async def _by_mesh_metric(self, asked: Mapping[str, str]) -> Families:
         """`asked`: the headers of a scrape."""
@@ -118,13 +127,17 @@ class Gathering:
         query = [] if selection.include_unused else [("usedonly", "")]
         envoy = self._of_envoy(query, selection.test())
         found = await self._gathered(asked, self._of_applications(applications), envoy)
-        if selection.widest == BASIC:
-            for family in found[-1].values():
-                without_own_clusters(family)
-        families = merged(found)
-        for family in families.values():
-            self._label(family, policy)
-        return families
+
+        def make() -> Families:
+            if selection.widest == BASIC:
+                for family in found[-1].values():
+                    without_own_clusters(family)
+            families = merged(found)
+            for family in families.values():
+                self._label(family, policy)
+            return families
+
+        return await trio.to_thread.run_sync(make)
 
     def _label(self, family: Family, policy: MeshMetric) -> None:
         """Give each sample the labels of the proxy, in place of its own of these names."""
@@ -134,8 +147,8 @@ class Gathering:
             "service": self._sources.service,
         }
         given = {name: value for name, value in own.items() if value} | dict(policy.labels)
-        labels = tuple((_NO_LABEL.sub("_", name), _escaped(given[name])) for name in given)
-        names = frozenset(name for name, _ in labels)
+        names = {_NO_LABEL.sub("_", name): _escaped(value) for name, value in given.items()}
+        labels = tuple(names.items())
         family.samples = [
             Sample(
                 each.name,
@@ -227,11 +240,9 @@ class Gathering:
 _NO_LABEL: Final = re.compile(r"[^a-zA-Z0-9_]|^(?=[0-9])")
 
 
-async def _answer_of(families: Families) -> Response:
+def _answer_of(families: Families) -> Response:
     parts, size = list[bytes](), 0
-    for number, name in enumerate(sorted(families)):
-        if number % FAMILIES_AT_ONCE_MAX == 0:
-            await trio.lowlevel.checkpoint()
+    for name in sorted(families):
         family = families.pop(name)
         if not family.samples:
             continue

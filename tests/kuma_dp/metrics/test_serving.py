@@ -20,6 +20,7 @@ from kuma_dp.metrics import gathering
 from kuma_dp.metrics.mesh_metric import Application
 from kuma_dp.metrics.serving import MetricsSettings, serve
 from support.data_plane.metric_peers import Metrics, Scraped, http, scrape
+from support.fakes.turns import share_of_longest_turn
 from support.suites.patience import HANG_SECONDS
 
 ENVOY = """# TYPE envoy_cluster_upstream_rq counter
@@ -89,6 +90,14 @@ async def told(folder: Path, **metrics: object) -> AsyncIterator[None]:
         await nursery.start(server.serve_at, str(path))
         yield
         nursery.cancel_scope.cancel()
+
+
+async def test_of_two_labels_that_become_one_the_last_counts(tmp_path: Path) -> None:
+    labels = {"a.b": "1", "a-b": "2"}
+    async with told(tmp_path, extraLabels=labels), running(tmp_path, Metrics(PLAIN)) as stage:
+        scraped = await stage.scraped_with("a_b=")
+    assert scraped.samples[0].count("a_b=") == 1
+    assert 'a_b="2"' in scraped.samples[0]
 
 
 async def test_envoy_and_applications_are_one_answer(tmp_path: Path) -> None:
@@ -270,6 +279,17 @@ async def test_a_source_that_is_not_there_takes_none_of_the_others_with_it(
             assert (scraped.status, scraped.body) == (200, "")
             nursery.cancel_scope.cancel()
     assert f"metrics-source-silent: envoy at 127.0.0.1:{absent.port}/stats" in caplog.text
+
+
+@pytest.mark.parametrize("path", ["/", "/meshmetric"])
+async def test_a_scrape_of_many_samples_leaves_the_loop_to_others(
+    tmp_path: Path, path: str
+) -> None:
+    many = "".join(
+        f'a_rq{{envoy_cluster_name="backend-{n:016x}-{n}"}} {n}\n' for n in range(20_000)
+    )
+    async with running(tmp_path, Metrics({"/stats": http(many)})) as stage:
+        assert await share_of_longest_turn(partial(stage.scrape, path)) < 1 / 6
 
 
 async def test_a_redirection_to_the_same_server_is_followed(tmp_path: Path) -> None:
