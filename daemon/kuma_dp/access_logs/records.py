@@ -73,11 +73,8 @@ def read_record(line: bytes) -> Record:
 
     Raises: MalformedRecordError.
     """
-    try:
-        found: object = json.loads(line.decode("utf-8", "replace"))
-    except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict):
+    found = _object(line)
+    if found is None:
         address, divider, message = line.partition(b";")
         if not divider:
             raise MalformedRecordError("it is no JSON object and has no semicolon")
@@ -87,6 +84,16 @@ def read_record(line: bytes) -> Record:
         text = json.dumps(text, ensure_ascii=False, separators=(",", ":"))
     # Half of a surrogate pair is no character, though JSON can say it.
     return Record(_collector(found.get("address")), text.encode("utf-8", "replace") + b"\n")
+
+
+def _object(line: bytes) -> dict[str, object] | None:
+    if not line.lstrip().startswith(b"{"):
+        return None
+    try:
+        found: object = json.loads(line.decode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def _collector(address: object) -> Collector:
