@@ -9,7 +9,7 @@ import json
 from typing import Final
 
 from kong_mesh_cp.core.dataclass import dataclass
-from kong_mesh_cp.core.formats.addresses import PORT_MAX, split_host_port
+from kong_mesh_cp.core.formats.addresses import PORT_MAX, join_host_port, split_host_port
 
 LINE_BYTES_MAX: Final = 64 * 1024  # Envoy's own bound for what it flushes at once
 
@@ -22,7 +22,7 @@ class Collector:
     port: int
 
     def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        return join_host_port(self.host, self.port)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,10 +15,12 @@ from urllib.parse import parse_qsl, urlencode
 import trio
 
 from kong_mesh_cp.core.dataclass import dataclass
+from kong_mesh_cp.core.formats.addresses import join_host_port
 from kong_mesh_cp.core.formats.printable import printable
 from kong_mesh_cp.core.formats.prometheus_text import METRICS_CONTENT_TYPE
 from kong_mesh_cp.shell.http.messages import Request, Response
 from kong_mesh_cp.shell.http.plain_text import PLAIN_TEXT
+from kuma_dp.applications import connect
 from kuma_dp.fetching import FetchError, Wanted, fetch
 from kuma_dp.metrics.envoy_clusters import of_services
 from kuma_dp.metrics.exposition import (
@@ -39,10 +41,6 @@ SCRAPES_AT_ONCE_MAX: Final = 2  # each holds the metrics of all sources in memor
 SOURCE_SECONDS_MAX: Final = 10.0  # Prometheus' own bound for a scrape, if it says nothing else
 ANSWER_BYTES_MAX: Final = 24 * 1024 * 1024
 TIMEOUT_PART: Final = 0.9
-UNREDIRECTED_IPV4: Final = (
-    "127.0.0.6"  # from where the rules of a transparent proxy redirect nothing
-)
-UNREDIRECTED_IPV6: Final = "::6"
 ACCEPT: Final = "text/plain;version=0.0.4;q=1.0,application/openmetrics-text;version=1.0.0;q=0.5"
 TIMEOUT_HEADER: Final = "x-prometheus-scrape-timeout-seconds"
 _PASSED_ON: Final = ("user-agent", TIMEOUT_HEADER)
@@ -75,7 +73,7 @@ class _Source:
 
     @property
     def authority(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        return join_host_port(self.host, self.port)
 
 
 class Gathering:
@@ -207,11 +205,8 @@ class Gathering:
             reader = ExpositionReader(content_type, source.keeps)
             return reader
 
-        local = None
-        if self._sources.redirected:
-            local = UNREDIRECTED_IPV6 if ":" in source.host else UNREDIRECTED_IPV4
         wanted = Wanted(
-            connect=partial(trio.open_tcp_stream, source.host, source.port, local_address=local),
+            connect=partial(connect, source.host, source.port, redirected=self._sources.redirected),
             authority=source.authority,
             target=source.target,
             headers=headers,
