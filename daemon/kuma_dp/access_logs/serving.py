@@ -121,13 +121,21 @@ class _Forwarding:
             self._pass_on(line, nursery)
         if self._lines.left_out:
             self._lines.left_out = 0
-            self._seldom.warn("long", "access-log-malformed: a record is too long, and is dropped")
+            self._seldom.warn(
+                "long",
+                "access-log-malformed: a record is too long, and is dropped. Shorten the format in"
+                " the MeshAccessLog or TrafficLog",
+            )
 
     def _pass_on(self, line: bytes, nursery: trio.Nursery) -> None:
         try:
             record = read_record(line)
         except MalformedRecordError as error:
-            self._seldom.warn("malformed", f"access-log-malformed: a record is dropped: {error}")
+            self._seldom.warn(
+                "malformed",
+                f"access-log-malformed: a record is dropped: {error}. Correct the backend in the"
+                " MeshAccessLog or TrafficLog",
+            )
             return
         sending = self._sendings.get(record.collector)
         if sending is None:
@@ -135,7 +143,7 @@ class _Forwarding:
                 self._seldom.warn(
                     "many",
                     f"access-log-dropped: records go to {COLLECTORS_MAX} collectors already;"
-                    " those for more are dropped",
+                    " those for more are dropped. Name fewer in MeshAccessLogs and TrafficLogs",
                 )
                 return
             sending = self._sendings[record.collector] = Sending(record.collector, self._seldom)

@@ -69,7 +69,8 @@ class Exporting:
                     self._seldom.warn(
                         exporter.name,
                         f"metrics-unexported: {printable(exporter.name)} does not take metrics"
-                        f" ({printable(why)}); the next ones are sent in {exporter.seconds:.0f} s",
+                        f" ({printable(why)}); the next ones are sent in {exporter.seconds:.0f} s."
+                        " Start its collector, or correct the MeshMetric",
                     )
 
     async def _export(self, exporter: Exporter) -> None:

@@ -216,14 +216,15 @@ class Gathering:
                 await fetch(wanted, begin)
         except (FetchError, trio.TooSlowError) as error:
             why = str(error) or f"no whole answer within {seconds:.1f} s"
-            self._warn(source, "metrics-source-silent", f"has no metrics: {why}")
+            self._warn(source, "metrics-source-silent", f"has no metrics: {why}. {_MEND}")
             return {}
         reader.end()
         if reader.malformed:
             self._warn(
                 source,
                 "metrics-malformed",
-                f"has sent {reader.malformed} lines that are no metrics, or too many of them",
+                f"has sent {reader.malformed} lines that are no metrics, or too many of them."
+                f" {_MEND}",
             )
         return reader.families
 
@@ -232,6 +233,7 @@ class Gathering:
         self._seldom.warn(f"{code} {name}", f"{code}: {printable(name)} {printable(what)}")
 
 
+_MEND: Final = "Mend it, or take it out of the Mesh or MeshMetric"
 _NO_LABEL: Final = re.compile(r"[^a-zA-Z0-9_]|^(?=[0-9])")
 
 
