@@ -95,7 +95,16 @@ class Gathering:
                 families = await self._by_mesh_metric(request.headers)
             else:
                 families = await self._by_mesh(request)
-            return await trio.to_thread.run_sync(_answer_of, families)
+            text = await trio.to_thread.run_sync(_text_of, families)
+        if text is not None:
+            return Response(200, text, METRICS_CONTENT_TYPE)
+        self._seldom.warn(
+            "large",
+            f"metrics-too-large: the metrics of all sources have more than"
+            f" {ANSWER_BYTES_MAX // 2**20} MiB; the scraper gets none. Choose a narrower profile in"
+            " the MeshMetric",
+        )
+        return Response(507, b"metrics-too-large\n", PLAIN_TEXT)
 
     async def exported(self) -> list[Family]:
         """What a MeshMetric has published, for whoever it is sent to."""
@@ -237,7 +246,8 @@ _MEND: Final = "Mend it, or take it out of the Mesh or MeshMetric"
 _NO_LABEL: Final = re.compile(r"[^a-zA-Z0-9_]|^(?=[0-9])")
 
 
-def _answer_of(families: Families) -> Response:
+def _text_of(families: Families) -> bytes | None:
+    """None: it is too large."""
     parts, size = list[bytes](), 0
     for name in sorted(families):
         family = families.pop(name)
@@ -246,13 +256,8 @@ def _answer_of(families: Families) -> Response:
         parts.append(exposition_of(family).encode())
         size += len(parts[-1])
         if size > ANSWER_BYTES_MAX:
-            log.error(
-                "metrics-too-large: the metrics of all sources have more than %d MiB; the scraper"
-                " gets none. Choose a narrower profile in the MeshMetric",
-                ANSWER_BYTES_MAX // 2**20,
-            )
-            return Response(507, b"metrics-too-large\n", PLAIN_TEXT)
-    return Response(200, b"".join(parts), METRICS_CONTENT_TYPE)
+            return None
+    return b"".join(parts)
 
 
 def _seconds(timeout: str) -> float:
