@@ -56,18 +56,25 @@ class Stage:
                 await trio.sleep(0.02)
 
 
+def plain_settings(folder: Path, envoy_port: int) -> MetricsSettings:
+    """Those of a proxy without applications."""
+    return MetricsSettings(
+        workdir=str(folder),
+        mesh="shop",
+        name="web-1",
+        service="web",
+        address="127.0.0.1",
+        envoy_port=envoy_port,
+    )
+
+
 @asynccontextmanager
 async def running(folder: Path, envoy: Metrics, *apps: Metrics) -> AsyncIterator[Stage]:
     async with trio.open_nursery() as nursery:
         for each in (envoy, *apps):
             await nursery.start(each.serve)
-        settings = MetricsSettings(
-            workdir=str(folder),
-            mesh="shop",
-            name="web-1",
-            service="web",
-            address="127.0.0.1",
-            envoy_port=envoy.port,
+        settings = replace(
+            plain_settings(folder, envoy.port),
             applications=tuple(
                 Application(name=f"app-{n}", host="", port=each.port, path="/metrics")
                 for n, each in enumerate(apps)
@@ -265,16 +272,8 @@ async def test_a_source_that_is_not_there_takes_none_of_the_others_with_it(
         absent = Metrics({}, port=reserved.getsockname()[1])
         async with running(tmp_path, Metrics(PLAIN)) as stage:
             pass
-        settings = MetricsSettings(
-            workdir=str(tmp_path),
-            mesh="shop",
-            name="web-1",
-            service="web",
-            address="127.0.0.1",
-            envoy_port=absent.port,
-        )
         async with trio.open_nursery() as nursery:
-            await nursery.start(partial(serve, settings))
+            await nursery.start(partial(serve, plain_settings(tmp_path, absent.port)))
             scraped = await stage.scrape()
             assert (scraped.status, scraped.body) == (200, "")
             nursery.cancel_scope.cancel()
