@@ -5,6 +5,7 @@ Source: docs/wire/beside-envoy.md#meshmetric
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 import warnings
@@ -22,6 +23,8 @@ REPEATS_MAX: Final = (
 OPTIONAL_MAX: Final = 6  # each may double it
 REPEAT_WORK: Final = 8  # what a repetition counts for beside what is optional or a choice
 WORK_MAX: Final = REPEAT_WORK**REPEATS_MAX * 2**OPTIONAL_MAX  # choices in a row multiply
+
+PATTERNS_KEPT: Final = 512  # judged once, not with each scrape; one policy has as many at most
 
 ALL: Final = "All"
 BASIC: Final = "Basic"
@@ -100,6 +103,7 @@ def without_own_clusters(family: Family) -> None:
     ]
 
 
+@functools.lru_cache(PATTERNS_KEPT)
 def compiled(pattern: str) -> re.Pattern[str] | None:
     """None: it is none, or one whose work might not end.
 
