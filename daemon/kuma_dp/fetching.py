@@ -6,14 +6,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, Protocol
 from urllib.parse import urljoin, urlsplit
 
-import httptools
 import trio
 
 from kong_mesh_cp.core.dataclass import dataclass
+from kuma_dp.http_exchange import Incoming, NoHttpError
 
 BODY_BYTES_MAX: Final = 64 * 1024 * 1024
-HEAD_BYTES_MAX: Final = 64 * 1024
-READ_BYTES: Final = 32 * 1024  # of a body, before other tasks run
 REDIRECTS_MAX: Final = 3
 SUCCESS: Final = 200
 _NO_TEXT: Final = frozenset(map(chr, (*range(32), 127)))
@@ -51,19 +49,19 @@ async def fetch(wanted: Wanted, begin: Begin) -> None:
     """
     target = wanted.target
     for _ in range(REDIRECTS_MAX + 1):
-        answer = await _exchange(wanted, target, _Answer(begin))
+        answer = await _exchange(wanted, target, begin)
         if answer.status == SUCCESS:
             return
-        if not answer.location:
+        location = answer.headers.get("location", "")
+        if not location or answer.status // 100 != 3:
             raise FetchError(f"it answers with {answer.status}")
-        target = _redirected(wanted, target, answer.location)
+        target = _redirected(wanted, target, location)
     raise FetchError("it redirects and redirects")
 
 
 async def fetch_status(wanted: Wanted) -> int:
     """The status alone: the body is not waited for. Raises: FetchError."""
-    answer = await _exchange(wanted, wanted.target, _Answer(None))
-    return answer.status
+    return (await _exchange(wanted, wanted.target)).status
 
 
 def _redirected(wanted: Wanted, target: str, location: str) -> str:
@@ -77,7 +75,8 @@ def _redirected(wanted: Wanted, target: str, location: str) -> str:
     return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
 
 
-async def _exchange(wanted: Wanted, target: str, answer: _Answer) -> _Answer:
+async def _exchange(wanted: Wanted, target: str, begin: Begin | None = None) -> Incoming:
+    """Asks; the body of a success goes to what `begin` makes, any other is not read."""
     lines = [
         f"GET {target} HTTP/1.1",
         f"Host: {wanted.authority}",
@@ -90,87 +89,21 @@ async def _exchange(wanted: Wanted, target: str, answer: _Answer) -> _Answer:
     try:
         async with await wanted.connect() as stream:
             await stream.send_all(head)
-            while not answer.complete:
-                data = await stream.receive_some(READ_BYTES)
-                if not data:
-                    answer.end()
-                    break
-                answer.feed(bytes(data))
+            answer = Incoming(stream)
+            await answer.head()
+            if begin is not None and answer.status == SUCCESS:
+                await _pour(answer, begin(answer.headers.get("content-type", "")))
+    except NoHttpError as error:
+        raise FetchError(str(error)) from error
     except (OSError, ValueError, trio.BrokenResourceError) as error:
         raise FetchError(str(error.__cause__ or error)) from error
-    finally:
-        answer.close()
     return answer
 
 
-class _Answer:
-    """Called by llhttp while it is fed; notes a fault, as llhttp would wrap an exception."""
-
-    def __init__(self, begin: Begin | None) -> None:
-        """`begin`: None where the status is all that is wanted."""
-        self.complete = False
-        self.status = 0
-        self.location = ""
-        self._begin = begin
-        self._sink: Sink | None = None
-        self._content_type = ""
-        self._is_bounded = False  # its end can be told without that of the connection
-        self._head_bytes = self._body_bytes = 0
-        self._parts: list[bytes] = []
-        self._llhttp = httptools.HttpResponseParser(self)
-
-    def close(self) -> None:
-        """Break the cycle between llhttp and its callbacks, so that memory goes at once."""
-        del self._llhttp
-
-    def feed(self, data: bytes) -> None:
-        """Raises: FetchError."""
-        if not self.status:
-            self._head_bytes += len(data)
-            if self._head_bytes > HEAD_BYTES_MAX:
-                raise FetchError("its head has no end")
-        try:
-            self._llhttp.feed_data(data)
-        except httptools.HttpParserCallbackError:
-            raise  # a bug of this class
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
-            raise FetchError("its answer is not HTTP") from error
-        if self._body_bytes > BODY_BYTES_MAX:
+async def _pour(answer: Incoming, sink: Sink) -> None:
+    size = 0
+    while part := await answer.more():
+        size += len(part)
+        if size > BODY_BYTES_MAX:
             raise FetchError(f"its answer is longer than {BODY_BYTES_MAX // 2**20} MiB")
-        parts, self._parts = self._parts, []
-        if self._sink is not None:
-            for part in parts:
-                self._sink.feed(part)
-
-    def end(self) -> None:
-        """The connection is at its end. Raises: FetchError."""
-        if not self.status or self._is_bounded:
-            raise FetchError("its answer is cut short")
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        match name.lower():
-            case b"content-type":
-                self._content_type = value.decode("latin-1")
-            case b"location":
-                self.location = value.decode("latin-1")
-            case b"content-length" | b"transfer-encoding":
-                self._is_bounded = True
-            case _:
-                pass
-
-    def on_headers_complete(self) -> None:
-        self.status = self._llhttp.get_status_code()
-        if not 300 <= self.status < 400:
-            self.location = ""
-        if self._begin is None:
-            self.complete = self.status >= 200  # before it there may be 100 Continue
-        elif self.status == SUCCESS:
-            self._sink = self._begin(self._content_type)
-
-    def on_body(self, part: bytes) -> None:
-        self._body_bytes += len(part)
-        if self._sink is not None:
-            self._parts.append(part)
-
-    def on_message_complete(self) -> None:
-        self.complete = self.status >= 200
+        sink.feed(part)

@@ -59,7 +59,7 @@ class _Calling:
         logging.getLogger("hpack").setLevel(logging.WARNING)  # it would log every header
         self._stream = stream
         self._machine = connection.H2Connection(
-            config.H2Configuration(client_side=True, header_encoding="utf-8")
+            config.H2Configuration(client_side=True, header_encoding=None)
         )
         self._machine.decoder.max_header_list_size = HEADER_BYTES_MAX
         self._answer = bytearray()
@@ -108,7 +108,11 @@ class _Calling:
     def _take(self, event: events.Event) -> None:
         match event:
             case events.ResponseReceived() | events.TrailersReceived():
-                self._headers |= {str(name): str(value) for name, value in event.headers}
+                # RFC 9110 section 5.5: a value may be of any bytes; h2 would raise on some.
+                self._headers |= {
+                    name.decode("utf-8", "replace"): value.decode("utf-8", "replace")
+                    for name, value in event.headers
+                }
             case events.DataReceived():
                 self._answer += event.data
                 self._machine.acknowledge_received_data(

@@ -5,7 +5,6 @@ The stream is the caller's, who closes it and bounds the time.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -14,8 +13,8 @@ import httptools
 import trio
 
 BODY_BYTES_MAX: Final = 16 * 1024 * 1024  # a bootstrap has some thousand; statistics have megabytes
-HEADER_BYTES_MAX: Final = 64 * 1024
-_CHUNK_BYTES: Final = 64 * 1024
+HEADER_BYTES_MAX: Final = 64 * 1024  # or of whatever else is no body, in a row
+_CHUNK_BYTES: Final = 32 * 1024  # read before other tasks run
 
 
 class NoHttpError(Exception):
@@ -39,9 +38,10 @@ class Incoming:
     _parser: httptools.HttpResponseParser = field(init=False)
     status: int = 0
     headers: dict[str, str] = field(default_factory=dict)
-    _parts: deque[bytes] = field(default_factory=deque)
+    _parts: list[bytes] = field(default_factory=list)
     _has_head: bool = False
     _is_whole: bool = False
+    _bodiless: int = 0  # bytes read since the last of the body
 
     def __post_init__(self) -> None:
         self._parser = httptools.HttpResponseParser(self)
@@ -51,27 +51,29 @@ class Incoming:
 
     def on_headers_complete(self) -> None:
         self.status = self._parser.get_status_code()
-        self._has_head = True
+        self._has_head = self.status >= 200  # before it there may be 100 Continue, or hints
+        if not self._has_head:
+            self.headers.clear()
 
     def on_body(self, body: bytes) -> None:
         self._parts.append(body)
+        self._bodiless = 0
 
     def on_message_complete(self) -> None:
-        self._is_whole = True
+        self._is_whole = self._has_head
 
     async def head(self) -> None:
         """Read until status and headers are there. Raises: NoHttpError, and those of the stream."""
-        read = 0
         while not self._has_head:
-            if read > HEADER_BYTES_MAX:
-                raise NoHttpError("its headers have no end")
-            read += await self._read()
+            await self._read()
 
     async def more(self) -> bytes:
         """The next bytes of the body, b"" at its end. Raises as `head`."""
         while not self._parts and not self._is_whole:
             await self._read()
-        return self._parts.popleft() if self._parts else b""
+        part = b"".join(self._parts)
+        self._parts.clear()
+        return part
 
     async def whole(self) -> Answer:
         """All of it. Raises as `head`."""
@@ -83,19 +85,23 @@ class Incoming:
                 raise NoHttpError(f"its answer is larger than {BODY_BYTES_MAX} bytes")
         return Answer(self.status, self.headers, b"".join(parts))
 
-    async def _read(self) -> int:
+    async def _read(self) -> None:
         data = await self._stream.receive_some(_CHUNK_BYTES)
         if not data:
             # RFC 9112 section 6.3: without a length, the end of the connection is the end.
             if not self._has_head or self.headers.keys() & {"content-length", "transfer-encoding"}:
-                raise NoHttpError("it hung up in the middle of an answer")
+                raise NoHttpError("its answer is cut short")
             self._is_whole = True
-            return 0
+            return
+        self._bodiless += len(data)
         try:
             self._parser.feed_data(bytes(data))
-        except httptools.HttpParserError:
-            raise NoHttpError("what it says is no HTTP") from None
-        return len(data)
+        except httptools.HttpParserCallbackError:
+            raise  # a bug of this class
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            raise NoHttpError("its answer is not HTTP") from None
+        if self._bodiless > HEADER_BYTES_MAX:
+            raise NoHttpError("its head has no end")
 
 
 async def ask(

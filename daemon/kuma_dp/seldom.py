@@ -22,7 +22,8 @@ class Seldom:
     def warn(self, subject: str, line: str) -> None:
         """Say `line`, which begins with its code; how often it was not said stands behind it."""
         now = trio.current_time()
-        if now < self._said.get(subject, 0.0) + QUIET_SECONDS and subject in self._said:
+        last = self._said.get(subject)
+        if last is not None and now < last + QUIET_SECONDS:
             self._unsaid[subject] = self._unsaid.get(subject, 0) + 1
             return
         if len(self._said) >= SUBJECTS_MAX:

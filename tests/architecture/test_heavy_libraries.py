@@ -21,7 +21,6 @@ IMPORTERS = {
     "watchfiles": {"kong_mesh_cp/shell/license_file/watch.py"},
     "httptools": {
         "kong_mesh_cp/shell/http/h1/parsing.py",
-        "kuma_dp/fetching.py",
         "kuma_dp/http_exchange.py",
     },
     "google.protobuf": {

@@ -9,7 +9,7 @@ import json
 from typing import Final
 
 from kong_mesh_cp.core.dataclass import dataclass
-from kong_mesh_cp.core.formats.addresses import PORT_MAX, split_host_port
+from kong_mesh_cp.core.formats.addresses import PORT_MAX, join_host_port, split_host_port
 
 LINE_BYTES_MAX: Final = 64 * 1024  # Envoy's own bound for what it flushes at once
 
@@ -22,7 +22,7 @@ class Collector:
     port: int
 
     def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        return join_host_port(self.host, self.port)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +73,8 @@ def read_record(line: bytes) -> Record:
 
     Raises: MalformedRecordError.
     """
-    try:
-        found: object = json.loads(line.decode("utf-8", "replace"))
-    except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict):
+    found = _object(line)
+    if found is None:
         address, divider, message = line.partition(b";")
         if not divider:
             raise MalformedRecordError("it is no JSON object and has no semicolon")
@@ -87,6 +84,16 @@ def read_record(line: bytes) -> Record:
         text = json.dumps(text, ensure_ascii=False, separators=(",", ":"))
     # Half of a surrogate pair is no character, though JSON can say it.
     return Record(_collector(found.get("address")), text.encode("utf-8", "replace") + b"\n")
+
+
+def _object(line: bytes) -> dict[str, object] | None:
+    if not line.lstrip().startswith(b"{"):
+        return None
+    try:
+        found: object = json.loads(line.decode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def _collector(address: object) -> Collector:

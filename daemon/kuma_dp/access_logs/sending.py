@@ -40,7 +40,8 @@ class Sending:
             self._seldom.warn(
                 f"full {self._name}",
                 f"access-log-dropped: records for {self._name} are dropped:"
-                f" {WAITING_BYTES_MAX // 2**20} MiB wait for it already",
+                f" {WAITING_BYTES_MAX // 2**20} MiB wait for it already. Let it take more, or log"
+                " less",
             )
             return
         self._waiting.append(line)
@@ -113,5 +114,6 @@ class Sending:
         self._seldom.warn(
             f"unsent {self._name}",
             f"access-log-unsent: records cannot be sent to {self._name} ({printable(why)});"
-            f" up to {WAITING_BYTES_MAX // 2**20} MiB of them wait for it",
+            f" up to {WAITING_BYTES_MAX // 2**20} MiB of them wait for it. Start it, or name"
+            " another in the MeshAccessLog or TrafficLog",
         )

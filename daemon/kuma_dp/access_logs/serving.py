@@ -22,7 +22,7 @@ from kuma_dp.seldom import Seldom
 
 log = logging.getLogger(__name__)
 
-READ_BYTES_MAX: Final = 64 * 1024  # before other tasks run
+READ_BYTES_MAX: Final = 32 * 1024  # before other tasks run
 PIPE_BYTES: Final = 1024 * 1024  # that Envoy may be ahead of us; the kernel may give less
 COLLECTORS_MAX: Final = 32  # at once; records for more are dropped
 FAREWELL_SECONDS_MAX: Final = 2.0  # for what waits at the end
@@ -100,8 +100,9 @@ class _Forwarding:
                 nursery.start_soon(self._read, nursery)
                 await self._stopped.wait()
                 scope.deadline = trio.current_time() + FAREWELL_SECONDS_MAX
-                self._take_what_is_there(nursery, PIPE_BYTES)
-                await trio.lowlevel.checkpoint()
+                for _ in range(PIPE_BYTES // READ_BYTES_MAX):
+                    self._take_what_is_there(nursery)
+                    await trio.lowlevel.checkpoint()
                 for sending in tuple(self._sendings.values()):
                     await sending.wait_empty()
                 nursery.cancel_scope.cancel()
@@ -109,24 +110,32 @@ class _Forwarding:
     async def _read(self, nursery: trio.Nursery) -> None:
         while True:
             await trio.lowlevel.wait_readable(self._descriptor)
-            self._take_what_is_there(nursery, READ_BYTES_MAX)
+            self._take_what_is_there(nursery)
 
-    def _take_what_is_there(self, nursery: trio.Nursery, size: int) -> None:
+    def _take_what_is_there(self, nursery: trio.Nursery) -> None:
         try:
-            data = os.read(self._descriptor, size)
+            data = os.read(self._descriptor, READ_BYTES_MAX)
         except BlockingIOError:
             return
         for line in self._lines.feed(data):
             self._pass_on(line, nursery)
         if self._lines.left_out:
             self._lines.left_out = 0
-            self._seldom.warn("long", "access-log-malformed: a record is too long, and is dropped")
+            self._seldom.warn(
+                "long",
+                "access-log-malformed: a record is too long, and is dropped. Shorten the format in"
+                " the MeshAccessLog or TrafficLog",
+            )
 
     def _pass_on(self, line: bytes, nursery: trio.Nursery) -> None:
         try:
             record = read_record(line)
         except MalformedRecordError as error:
-            self._seldom.warn("malformed", f"access-log-malformed: a record is dropped: {error}")
+            self._seldom.warn(
+                "malformed",
+                f"access-log-malformed: a record is dropped: {error}. Correct the backend in the"
+                " MeshAccessLog or TrafficLog",
+            )
             return
         sending = self._sendings.get(record.collector)
         if sending is None:
@@ -134,7 +143,7 @@ class _Forwarding:
                 self._seldom.warn(
                     "many",
                     f"access-log-dropped: records go to {COLLECTORS_MAX} collectors already;"
-                    " those for more are dropped",
+                    " those for more are dropped. Name fewer in MeshAccessLogs and TrafficLogs",
                 )
                 return
             sending = self._sendings[record.collector] = Sending(record.collector, self._seldom)

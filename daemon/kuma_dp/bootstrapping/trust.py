@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from kong_mesh_cp.core.formats.addresses import join_host_port
 from kong_mesh_cp.core.formats.printable import printable
 from kuma_dp.errors import NotMendedByWaitingError
 from kuma_dp.given.options import GIVEN_BYTES_MAX
@@ -31,7 +32,7 @@ class Address:
 
     @property
     def text(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        return join_host_port(self.host, self.port)
 
     @property
     def is_here(self) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import secrets
 import socket
 import struct
@@ -54,7 +53,7 @@ async def ask_over_tcp(server: Server, message: bytes) -> Answer:
         with trio.socket.socket(_family(server), socket.SOCK_STREAM) as asking:
             await asking.connect(server)
             stream = trio.SocketStream(asking)
-            await stream.send_all(_LENGTH.pack(len(message)) + message)
+            await stream.send_all(framed(message))
             answer = await received(stream)
     except (OSError, trio.BrokenResourceError) as error:
         raise NoAnswerError(str(error) or type(error).__name__) from error
@@ -85,5 +84,4 @@ async def _exactly(stream: trio.abc.ReceiveStream, size: int) -> bytes | None:
 
 
 def _family(server: Server) -> socket.AddressFamily:
-    version = ipaddress.ip_address(server[0]).version
-    return socket.AF_INET6 if version == 6 else socket.AF_INET
+    return socket.AF_INET6 if ":" in server[0] else socket.AF_INET

@@ -135,5 +135,6 @@ class Resolver:
         self._seldom.warn(
             f"server {server[0]}",
             f"dns-server-silent: the server {server[0]} of /etc/resolv.conf does not answer"
-            f" ({printable(why or within)})",
+            f" ({printable(why or within)}); the next one is asked. Take it out of the file if it"
+            " is gone",
         )

@@ -69,12 +69,14 @@ class Exporting:
                     self._seldom.warn(
                         exporter.name,
                         f"metrics-unexported: {printable(exporter.name)} does not take metrics"
-                        f" ({printable(why)}); the next ones are sent in {exporter.seconds:.0f} s",
+                        f" ({printable(why)}); the next ones are sent in {exporter.seconds:.0f} s."
+                        " Start its collector, or correct the MeshMetric",
                     )
 
     async def _export(self, exporter: Exporter) -> None:
         families = await self._gather()
-        for message in requests(families, self._service, self._nanoseconds()):
+        made = requests(families, self._service, self._nanoseconds())
+        for message in await trio.to_thread.run_sync(list, made):  # seconds of work for many
             async with await trio.open_unix_socket(exporter.socket) as stream:
                 await call(
                     stream,

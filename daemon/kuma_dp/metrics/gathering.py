@@ -15,10 +15,12 @@ from urllib.parse import parse_qsl, urlencode
 import trio
 
 from kong_mesh_cp.core.dataclass import dataclass
+from kong_mesh_cp.core.formats.addresses import join_host_port
 from kong_mesh_cp.core.formats.printable import printable
 from kong_mesh_cp.core.formats.prometheus_text import METRICS_CONTENT_TYPE
 from kong_mesh_cp.shell.http.messages import Request, Response
 from kong_mesh_cp.shell.http.plain_text import PLAIN_TEXT
+from kuma_dp.applications import connect
 from kuma_dp.fetching import FetchError, Wanted, fetch
 from kuma_dp.metrics.envoy_clusters import of_services
 from kuma_dp.metrics.exposition import (
@@ -38,12 +40,7 @@ MESH_METRIC_PATH: Final = "/meshmetric"
 SCRAPES_AT_ONCE_MAX: Final = 2  # each holds the metrics of all sources in memory
 SOURCE_SECONDS_MAX: Final = 10.0  # Prometheus' own bound for a scrape, if it says nothing else
 ANSWER_BYTES_MAX: Final = 24 * 1024 * 1024
-FAMILIES_AT_ONCE_MAX: Final = 20  # written before other tasks run
 TIMEOUT_PART: Final = 0.9
-UNREDIRECTED_IPV4: Final = (
-    "127.0.0.6"  # from where the rules of a transparent proxy redirect nothing
-)
-UNREDIRECTED_IPV6: Final = "::6"
 ACCEPT: Final = "text/plain;version=0.0.4;q=1.0,application/openmetrics-text;version=1.0.0;q=0.5"
 TIMEOUT_HEADER: Final = "x-prometheus-scrape-timeout-seconds"
 _PASSED_ON: Final = ("user-agent", TIMEOUT_HEADER)
@@ -76,11 +73,15 @@ class _Source:
 
     @property
     def authority(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        return join_host_port(self.host, self.port)
 
 
 class Gathering:
-    """Answers scrapes; `mesh_metric` is what the policy says by now, None where there is none."""
+    """Answers scrapes; `mesh_metric` is what the policy says by now, None where there is none.
+
+    What sources say is read as it comes. What is made of all of it takes seconds where they have
+    said much, and so has a thread.
+    """
 
     def __init__(self, sources: Sources) -> None:
         self.mesh_metric: MeshMetric | None = None
@@ -91,8 +92,19 @@ class Gathering:
     async def answer(self, request: Request) -> Response:
         async with self._turns:
             if request.path.startswith(MESH_METRIC_PATH):
-                return await _answer_of(await self._by_mesh_metric(request.headers))
-            return await _answer_of(await self._by_mesh(request))
+                families = await self._by_mesh_metric(request.headers)
+            else:
+                families = await self._by_mesh(request)
+            text = await trio.to_thread.run_sync(_text_of, families)
+        if text is not None:
+            return Response(200, text, METRICS_CONTENT_TYPE)
+        self._seldom.warn(
+            "large",
+            f"metrics-too-large: the metrics of all sources have more than"
+            f" {ANSWER_BYTES_MAX // 2**20} MiB; the scraper gets none. Choose a narrower profile in"
+            " the MeshMetric",
+        )
+        return Response(507, b"metrics-too-large\n", PLAIN_TEXT)
 
     async def exported(self) -> list[Family]:
         """What a MeshMetric has published, for whoever it is sent to."""
@@ -105,9 +117,13 @@ class Gathering:
         query = [(name, value) for name, value in given if name != "format"]
         applications = self._of_applications(self._sources.applications)
         found = await self._gathered(request.headers, applications, self._of_envoy(query))
-        for family in found[-1].values():
-            of_services(family)
-        return merged(found)
+
+        def make() -> Families:
+            for family in found[-1].values():
+                of_services(family)
+            return merged(found)
+
+        return await trio.to_thread.run_sync(make)
 
     async def _by_mesh_metric(self, asked: Mapping[str, str]) -> Families:
         """`asked`: the headers of a scrape."""
@@ -118,13 +134,17 @@ class Gathering:
         query = [] if selection.include_unused else [("usedonly", "")]
         envoy = self._of_envoy(query, selection.test())
         found = await self._gathered(asked, self._of_applications(applications), envoy)
-        if selection.widest == BASIC:
-            for family in found[-1].values():
-                without_own_clusters(family)
-        families = merged(found)
-        for family in families.values():
-            self._label(family, policy)
-        return families
+
+        def make() -> Families:
+            if selection.widest == BASIC:
+                for family in found[-1].values():
+                    without_own_clusters(family)
+            families = merged(found)
+            for family in families.values():
+                self._label(family, policy)
+            return families
+
+        return await trio.to_thread.run_sync(make)
 
     def _label(self, family: Family, policy: MeshMetric) -> None:
         """Give each sample the labels of the proxy, in place of its own of these names."""
@@ -134,8 +154,8 @@ class Gathering:
             "service": self._sources.service,
         }
         given = {name: value for name, value in own.items() if value} | dict(policy.labels)
-        labels = tuple((_NO_LABEL.sub("_", name), _escaped(given[name])) for name in given)
-        names = frozenset(name for name, _ in labels)
+        names = {_NO_LABEL.sub("_", name): _escaped(value) for name, value in given.items()}
+        labels = tuple(names.items())
         family.samples = [
             Sample(
                 each.name,
@@ -194,11 +214,8 @@ class Gathering:
             reader = ExpositionReader(content_type, source.keeps)
             return reader
 
-        local = None
-        if self._sources.redirected:
-            local = UNREDIRECTED_IPV6 if ":" in source.host else UNREDIRECTED_IPV4
         wanted = Wanted(
-            connect=partial(trio.open_tcp_stream, source.host, source.port, local_address=local),
+            connect=partial(connect, source.host, source.port, redirected=self._sources.redirected),
             authority=source.authority,
             target=source.target,
             headers=headers,
@@ -208,14 +225,15 @@ class Gathering:
                 await fetch(wanted, begin)
         except (FetchError, trio.TooSlowError) as error:
             why = str(error) or f"no whole answer within {seconds:.1f} s"
-            self._warn(source, "metrics-source-silent", f"has no metrics: {why}")
+            self._warn(source, "metrics-source-silent", f"has no metrics: {why}. {_MEND}")
             return {}
         reader.end()
         if reader.malformed:
             self._warn(
                 source,
                 "metrics-malformed",
-                f"has sent {reader.malformed} lines that are no metrics, or too many of them",
+                f"has sent {reader.malformed} lines that are no metrics, or too many of them."
+                f" {_MEND}",
             )
         return reader.families
 
@@ -224,27 +242,22 @@ class Gathering:
         self._seldom.warn(f"{code} {name}", f"{code}: {printable(name)} {printable(what)}")
 
 
+_MEND: Final = "Mend it, or take it out of the Mesh or MeshMetric"
 _NO_LABEL: Final = re.compile(r"[^a-zA-Z0-9_]|^(?=[0-9])")
 
 
-async def _answer_of(families: Families) -> Response:
+def _text_of(families: Families) -> bytes | None:
+    """None: it is too large."""
     parts, size = list[bytes](), 0
-    for number, name in enumerate(sorted(families)):
-        if number % FAMILIES_AT_ONCE_MAX == 0:
-            await trio.lowlevel.checkpoint()
+    for name in sorted(families):
         family = families.pop(name)
         if not family.samples:
             continue
         parts.append(exposition_of(family).encode())
         size += len(parts[-1])
         if size > ANSWER_BYTES_MAX:
-            log.error(
-                "metrics-too-large: the metrics of all sources have more than %d MiB; the scraper"
-                " gets none. Choose a narrower profile in the MeshMetric",
-                ANSWER_BYTES_MAX // 2**20,
-            )
-            return Response(507, b"metrics-too-large\n", PLAIN_TEXT)
-    return Response(200, b"".join(parts), METRICS_CONTENT_TYPE)
+            return None
+    return b"".join(parts)
 
 
 def _seconds(timeout: str) -> float:

@@ -5,6 +5,8 @@ Source: docs/wire/beside-envoy.md#meshmetric
 
 from __future__ import annotations
 
+import functools
+import math
 import re
 import warnings
 from collections.abc import Callable, Sequence
@@ -19,6 +21,10 @@ REPEATS_MAX: Final = (
     4  # without a bound, in one pattern: each multiplies the work by a name's length
 )
 OPTIONAL_MAX: Final = 6  # each may double it
+REPEAT_WORK: Final = 8  # what a repetition counts for beside what is optional or a choice
+WORK_MAX: Final = REPEAT_WORK**REPEATS_MAX * 2**OPTIONAL_MAX  # choices in a row multiply
+
+PATTERNS_KEPT: Final = 512  # judged once, not with each scrape; one policy has as many at most
 
 ALL: Final = "All"
 BASIC: Final = "Basic"
@@ -97,11 +103,12 @@ def without_own_clusters(family: Family) -> None:
     ]
 
 
+@functools.lru_cache(PATTERNS_KEPT)
 def compiled(pattern: str) -> re.Pattern[str] | None:
     """None: it is none, or one whose work might not end.
 
     The policy's expressions are those of RE2, which never goes back over a text. Here repetitions
-    within repetitions are not run, nor are many of them.
+    within repetitions are not run, nor are many of them, nor many choices one behind the other.
     """
     if len(pattern) > PATTERN_CHARACTERS_MAX or "[[:" in pattern or not _ends_soon(pattern):
         return None
@@ -118,28 +125,48 @@ _PIECE: Final = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*+\]|\{\d*+,?\d*+\}|.", 
 
 def _ends_soon(pattern: str) -> bool:
     repeats = optional = 0
-    open_groups = [False]  # whether there is something in it that fits in several ways
-    closed, before = False, ""  # the same of the group that ends just here
+    groups = [_Group()]
+    before, closed = "", None  # the group that ends just here
     for found in _PIECE.finditer(pattern):
-        piece = found[0]
-        closes = None
+        piece, ends = found[0], None
         if piece == "(":
-            open_groups.append(False)
-        elif piece == ")" and len(open_groups) > 1:
-            closes = open_groups.pop()
-            open_groups[-1] |= closes
+            groups.append(_Group())
+        elif piece == ")" and len(groups) > 1:
+            ends = groups.pop()
+            groups[-1].work *= ends.work_of_all
+            groups[-1].is_ambiguous |= ends.is_ambiguous
         elif piece in {"*", "+"} or (piece[0] == "{" and len(piece) > 1):
-            if closed:
+            if closed is not None and closed.is_ambiguous:
                 return False
             repeats += 1
-            open_groups[-1] = True
+            groups[-1].work *= REPEAT_WORK
+            groups[-1].is_ambiguous = True
         elif piece == "?" and before != "(":
             optional += 1
-            open_groups[-1] = True
+            groups[-1].work *= 2
+            groups[-1].is_ambiguous = True
         elif piece == "|":
-            open_groups[-1] = True
-        closed, before = bool(closes), piece
-    return repeats <= REPEATS_MAX and optional <= OPTIONAL_MAX
+            groups[-1].begin_choice()
+        closed, before = ends, piece
+    work = math.prod(each.work_of_all for each in groups)
+    return repeats <= REPEATS_MAX and optional <= OPTIONAL_MAX and work <= WORK_MAX
+
+
+class _Group:
+    """What has been read of a group, the whole pattern being one."""
+
+    def __init__(self) -> None:
+        self.work = 1  # of the choice that is being read: its pieces multiply
+        self.is_ambiguous = False  # there is something in it that fits in several ways
+        self._choices_work = 0  # of those before it, which add up
+
+    @property
+    def work_of_all(self) -> int:
+        return self._choices_work + self.work
+
+    def begin_choice(self) -> None:
+        self._choices_work, self.work = self.work_of_all, 1
+        self.is_ambiguous = True
 
 
 def _any_of(selectors: Sequence[Selector]) -> Test:

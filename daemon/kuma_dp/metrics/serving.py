@@ -190,7 +190,8 @@ class _Following:
                 self._seldom.warn(
                     "document",
                     "metrics-configuration-unreadable: what the MeshMetric says cannot be read"
-                    f" ({printable(str(error) or 'no answer')}); what it said before holds",
+                    f" ({printable(str(error) or 'no answer')}); what it said before holds."
+                    " Correct the MeshMetric if it says so; else look at Envoy's lines",
                 )
             else:
                 if found is not None and found != self._gathering.mesh_metric:

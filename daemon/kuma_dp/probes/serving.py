@@ -5,6 +5,7 @@ Source: docs/wire/beside-envoy.md#probes
 
 from __future__ import annotations
 
+import functools
 import logging
 import ssl
 from functools import partial
@@ -13,6 +14,7 @@ from typing import Final
 import trio
 
 from kong_mesh_cp.core.dataclass import dataclass
+from kong_mesh_cp.core.formats.addresses import join_host_port
 from kong_mesh_cp.core.formats.printable import printable
 from kong_mesh_cp.shell.host.clocks import wall_clock
 from kong_mesh_cp.shell.host.listening import address_of, open_tcp
@@ -21,6 +23,7 @@ from kong_mesh_cp.shell.http.plain_text import PLAIN_TEXT, plain_text_error
 from kong_mesh_cp.shell.http.server import serve_http
 from kong_mesh_cp.shell.listening.drain import Drain
 from kong_mesh_cp.shell.listening.limits import Limits
+from kuma_dp.applications import connect
 from kuma_dp.fetching import FetchError, Wanted, fetch_status
 from kuma_dp.grpc_call import CallError, call
 from kuma_dp.probes.probe import SECONDS_MAX, Probe, health_check, read_probe, says_serving
@@ -31,9 +34,6 @@ CONNECTIONS_MAX: Final = 256
 SETTING: Final = "KUMA_APPLICATION_PROBE_PROXY_PORT"
 USER_AGENT: Final = "kuma-probe"
 LIMITS: Final = Limits(connections_max=CONNECTIONS_MAX, answer_seconds=SECONDS_MAX + 5)
-# From where the rules of a transparent proxy redirect nothing.
-UNREDIRECTED_IPV4: Final = "127.0.0.6"
-UNREDIRECTED_IPV6: Final = "::6"
 HEALTHY: Final = "HEALTHY"
 UNHEALTHY: Final = "UNHEALTHY"
 UNKNOWN: Final = "UNKNOWN"
@@ -98,13 +98,13 @@ async def _answer(settings: ProbeSettings, request: Request) -> Response:
 
 async def _asked(settings: ProbeSettings, probe: Probe) -> int:
     """The status that the application answers with, in that of HTTP."""
-    host = f"[{settings.address}]" if ":" in settings.address else settings.address
+    authority = join_host_port(settings.address, probe.port)
     if probe.kind == "http":
         headers = dict(probe.headers)
         headers.setdefault("user-agent", USER_AGENT)
         wanted = Wanted(
             connect=partial(_connected, settings, probe),
-            authority=probe.authority or f"{host}:{probe.port}",
+            authority=probe.authority or authority,
             target=probe.target,
             headers=headers,
         )
@@ -115,7 +115,7 @@ async def _asked(settings: ProbeSettings, probe: Probe) -> int:
             return 200
         answer = await call(
             stream,
-            authority=f"{host}:{probe.port}",
+            authority=authority,
             path="/grpc.health.v1.Health/Check",
             message=health_check(probe.service),
             user_agent=USER_AGENT,
@@ -124,16 +124,18 @@ async def _asked(settings: ProbeSettings, probe: Probe) -> int:
 
 
 async def _connected(settings: ProbeSettings, probe: Probe) -> trio.abc.Stream:
-    local = None
-    if settings.redirected:
-        local = UNREDIRECTED_IPV6 if ":" in settings.address else UNREDIRECTED_IPV4
-    stream = await trio.open_tcp_stream(settings.address, probe.port, local_address=local)
+    stream = await connect(settings.address, probe.port, redirected=settings.redirected)
     if not (probe.secure and probe.kind == "http"):
         return stream
-    # Who is there is no question of a probe.
-    context = ssl.create_default_context()
+    return trio.SSLStream(stream, _any_certificate(), https_compatible=True)
+
+
+@functools.cache
+def _any_certificate() -> ssl.SSLContext:
+    """Who is there is no question of a probe; so no authorities are read, which takes long."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    return trio.SSLStream(stream, context, https_compatible=True)
+    return context
 
 
 def _said(word: str, status: int) -> Response:

@@ -11,6 +11,7 @@ from kong_mesh_cp.core.formats.addresses import (
     is_dns_name,
     is_ip,
     is_same_ip,
+    join_host_port,
     parse_request_uri,
     split_host_port,
 )
@@ -90,6 +91,13 @@ def test_a_hostname_may_start_with_a_wildcard(hostname: str, reasons: list[str])
 )
 def test_a_host_and_a_port_are_split(text: str, parts: tuple[str, str] | None) -> None:
     assert split_host_port(text) == parts
+
+
+@pytest.mark.parametrize(
+    ("host", "joined"), [("10.0.0.1", "10.0.0.1:80"), ("a.b", "a.b:80"), ("::1", "[::1]:80")]
+)
+def test_a_host_and_a_port_are_joined(host: str, joined: str) -> None:
+    assert join_host_port(host, 80) == joined
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from concurrent import futures
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -62,6 +62,16 @@ def exporting(nursery: trio.Nursery, text: str = "a 1\nb 2\n") -> Exporting:
     return Exporting(nursery, partial(families, text), "web", lambda: NOW)
 
 
+@asynccontextmanager
+async def exporting_to(path: Path, heard: list[list[str]]) -> AsyncIterator[Exporting]:
+    """To a collector at `path`; at the end nothing runs any more."""
+    with collector(path, heard):
+        async with trio.open_nursery() as nursery:
+            sending = exporting(nursery)
+            yield sending
+            sending.follow([])
+
+
 async def until(condition: list[list[str]], size: int) -> None:
     with trio.fail_after(HANG_SECONDS):
         while len(condition) < size:
@@ -71,26 +81,19 @@ async def until(condition: list[list[str]], size: int) -> None:
 async def test_metrics_are_sent_again_and_again_until_the_policy_ends_it(tmp_path: Path) -> None:
     heard: list[list[str]] = []
     path = tmp_path / "o.sock"
-    with collector(path, heard):
-        async with trio.open_nursery() as nursery:
-            sending = exporting(nursery)
-            sending.follow([Exporter("o", str(path), QUICKLY)])
-            await until(heard, 2)
-            sending.follow([])
-            # The nursery ends: nothing runs any more.
+    async with exporting_to(path, heard) as sending:
+        sending.follow([Exporter("o", str(path), QUICKLY)])
+        await until(heard, 2)
     assert heard[0] == ["a", "b"]
 
 
 async def test_another_interval_takes_the_place_of_the_first(tmp_path: Path) -> None:
     heard: list[list[str]] = []
     path = tmp_path / "o.sock"
-    with collector(path, heard):
-        async with trio.open_nursery() as nursery:
-            sending = exporting(nursery)
-            sending.follow([Exporter("o", str(path), 3600)])
-            sending.follow([Exporter("o", str(path), QUICKLY)])
-            await until(heard, 1)
-            sending.follow([])
+    async with exporting_to(path, heard) as sending:
+        sending.follow([Exporter("o", str(path), 3600)])
+        sending.follow([Exporter("o", str(path), QUICKLY)])
+        await until(heard, 1)
 
 
 async def test_a_collector_that_refuses_or_is_not_there_is_tried_again(
@@ -153,6 +156,17 @@ async def test_what_is_no_answer_is_told(sent: bytes, why: str) -> None:
     with pytest.raises(CallError) as failed:
         await call(mine, authority="a", path="/a", message=b"", user_agent="test")
     assert why in str(failed.value)
+
+
+async def test_a_header_of_an_answer_may_be_of_any_bytes() -> None:
+    mine, theirs = trio.testing.memory_stream_pair()
+    own = b"\x88" + b"\0\x03x-a\x02\xff\xfe"  # a status of 200, and what is no UTF-8
+    head = b"\0\0" + bytes([len(own)]) + b"\x01\x04\0\0\0\x01" + own
+    refused = b"\0\x0bgrpc-status\x018" + b"\0\x0cgrpc-message\x02\xc3\x28"
+    trailers = b"\0\0" + bytes([len(refused)]) + b"\x01\x05\0\0\0\x01" + refused
+    await theirs.send_all(PREFACE + head + trailers)
+    with pytest.raises(CallError, match="it answers with the status 8 \ufffd\\("):
+        await call(mine, authority="a", path="/a", message=b"", user_agent="test")
 
 
 async def test_an_answer_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

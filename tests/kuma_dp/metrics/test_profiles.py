@@ -87,6 +87,9 @@ def test_what_does_not_match_changes_nothing(kind: str, match: str) -> None:
             "(a{2}){3}",
             "a?" * 30,
             ".*" * 5,
+            "(a|a)" * 24,
+            "(?:a|ab|b|ba)" * 24 + "$",
+            "((a|a)(a|a|a)(a|a|a|a))" * 8,
             "[[:alpha:]]",
         ),
         *("[", "(", "a" * 2000, "(" * 1000, r"\pL"),
@@ -108,6 +111,9 @@ def test_an_expression_whose_work_might_not_end_is_not_run(pattern: str) -> None
         "(?:ab)+",
         ".*a.*b.*",
         "https?",
+        "envoy_(cluster|http|listener)_(.*_rq|cx)_(total|active|xx)",
+        "|".join(f"envoy_number_{number}" for number in range(60)),
+        "a|" * 500 + "a",
     ],
 )
 def test_usual_expressions_are_run(pattern: str) -> None:

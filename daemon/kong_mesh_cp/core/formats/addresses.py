@@ -78,6 +78,11 @@ def split_host_port(text: str) -> tuple[str, str] | None:
     return None if set(":[]") & {*host, *port} else (host, port)
 
 
+def join_host_port(host: str, port: int) -> str:
+    """As net.JoinHostPort: an IPv6 address in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 @dataclass(frozen=True, slots=True)
 class Url:
     """The parts of a URL that rules look at."""

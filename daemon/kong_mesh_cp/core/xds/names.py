@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from kong_mesh_cp.core.discovery import type_order
+from kong_mesh_cp.core.formats.addresses import join_host_port
 from kong_mesh_cp.core.resources.tags import SERVICE
 
 CLUSTER: Final = type_order.CLUSTERS
@@ -36,17 +37,12 @@ def local_cluster(port: int) -> str:
     return f"localhost:{port}"
 
 
-def joined(address: str, port: int) -> str:
-    """As Go joins them: IPv6 in brackets."""
-    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
-
-
 def inbound_listener(address: str, port: int) -> str:
-    return f"inbound:{joined(address, port)}"
+    return f"inbound:{join_host_port(address, port)}"
 
 
 def outbound_listener(address: str, port: int) -> str:
-    return f"outbound:{joined(address, port)}"
+    return f"outbound:{join_host_port(address, port)}"
 
 
 def passthrough(*, inbound: bool, ipv6: bool) -> str:

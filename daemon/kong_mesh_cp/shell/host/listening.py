@@ -7,6 +7,7 @@ import ipaddress
 import socket
 
 from kong_mesh_cp.core.errors import ListenError
+from kong_mesh_cp.core.formats.addresses import join_host_port
 from kong_mesh_cp.shell.host.port_owner import describe_port_owner
 
 BACKLOG = 4096  # a full queue costs the next client a second; the kernel cuts it to somaxconn
@@ -49,13 +50,9 @@ def address_of(listener: socket.socket, scheme: str = "http") -> str:
     """
     host, port = listener.getsockname()[:2]
     if not ipaddress.ip_address(host).is_unspecified:
-        return f"{scheme}://{_joined(host, port)}"
+        return f"{scheme}://{join_host_port(host, port)}"
     near = "::1" if listener.family == socket.AF_INET6 else "127.0.0.1"
-    return f"{scheme}://{_joined(near, port)} ({_joined(host, port)}: all addresses)"
-
-
-def _joined(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return f"{scheme}://{join_host_port(near, port)} ({join_host_port(host, port)}: all addresses)"
 
 
 def _refusal(error: OSError, interface: str, port: int, setting: str) -> ListenError:

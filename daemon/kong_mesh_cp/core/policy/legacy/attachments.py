@@ -10,6 +10,7 @@ from dataclasses import field
 from typing import Final, NamedTuple
 
 from kong_mesh_cp.core.dataclass import dataclass
+from kong_mesh_cp.core.formats.addresses import join_host_port
 from kong_mesh_cp.core.policy.legacy.selectors import (
     LegacyPolicy,
     of_type,
@@ -76,7 +77,7 @@ def inbound_name(networking: Networking, inbound: Inbound) -> str:
 
 def outbound_name(outbound: Outbound) -> str:
     address = outbound.address or LOOPBACK
-    return f"[{address}]:{outbound.port}" if ":" in address else f"{address}:{outbound.port}"
+    return join_host_port(address, outbound.port)
 
 
 def legacy_attachments(dataplane: Dataplane, view: LegacyView) -> Attached:
