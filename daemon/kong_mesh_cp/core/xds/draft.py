@@ -10,7 +10,7 @@ from kong_mesh_cp.core.discovery.snapshots import Resource, Snapshot, TypeResour
 from kong_mesh_cp.core.policy.confs import UnreadableConfError
 from kong_mesh_cp.core.policy.rules.subsets import TooManySubsetsError
 from kong_mesh_cp.core.xds.assignments import NOTHING_ASSIGNED, Assignments
-from kong_mesh_cp.core.xds.envoy.envoy_messages import Message
+from kong_mesh_cp.core.xds.envoy.envoy_messages import Message, unpacked
 from kong_mesh_cp.core.xds.names import ENDPOINT
 from kong_mesh_cp.core.xds.parts import Parts, resource
 from kong_mesh_cp.core.xds.unmakeable import UnmakeableError
@@ -58,6 +58,35 @@ class Draft:
     def put_all(self, type_url: str, made: Mapping[str, Resource]) -> None:
         """Resources by name that were made elsewhere, and are shared by whoever has the same."""
         self._resources.setdefault(type_url, {}).update(made)
+
+    def made(self, type_url: str) -> Mapping[str, Resource]:
+        """What it has of a type until now, by name."""
+        return MappingProxyType(self._resources.get(type_url, {}))
+
+    def drop(self, type_url: str, name: str) -> None:
+        self._resources.get(type_url, {}).pop(name, None)
+
+    def edit(
+        self, type_url: str, name: str, change: Callable[..., None], *arguments: object
+    ) -> None:
+        """`change(message, *arguments)` changes the message of the resource called `name`.
+
+        As with `add`, `change` looks at its arguments alone, and who has the same shares what
+        comes of it. What cannot be changed so stays as it is, and is told.
+        """
+        before = self._resources[type_url][name]
+
+        def changed() -> Resource:
+            message = unpacked(before.packed)
+            change(message, *arguments)
+            return resource(name, message)
+
+        try:
+            made = self.parts.made((change, type_url, before, *arguments), changed)
+        except WRONG_INPUT as error:
+            self.complain(name, error)
+        else:
+            self._resources[type_url][name] = made
 
     def assign(self, assigned: Assignments) -> None:
         """The endpoints of all clusters that have theirs from ADS. In no other way: what their

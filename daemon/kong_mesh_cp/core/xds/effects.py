@@ -4,6 +4,9 @@ A hook gets a part while it is made, after the policies that come before (`polic
 and the confs that hold there. It is called whether there are any or not: some policies have
 defaults. It looks at nothing beside its arguments: equal confs and equal parts before make equal
 parts after, which is what `Parts` rests on.
+
+What is not a part of one inbound or outbound (listeners of a policy's own, clusters that it needs,
+the passthrough) is done by `whole_proxy`, once all parts are made.
 """
 
 from __future__ import annotations
@@ -11,10 +14,36 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from kong_mesh_cp.core.dataclass import dataclass
+from kong_mesh_cp.core.resources.tags import SERVICE
+from kong_mesh_cp.core.xds.draft import Draft
 from kong_mesh_cp.core.xds.envoy.clusters import ClusterDraft
 from kong_mesh_cp.core.xds.envoy.listeners import ListenerDraft
-from kong_mesh_cp.core.xds.matching import DestinationConfs, InboundConfs
+from kong_mesh_cp.core.xds.matching import DestinationConfs, InboundConfs, Matched
+from kong_mesh_cp.core.xds.proxy_view import ProxyView
 from kong_mesh_cp.core.xds.world import TagPairs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProxyFacts:
+    """The proxy itself, for effects that name it. No two proxies share what is made of these."""
+
+    name: str
+    zone: str
+    service: str  # of its first inbound, or of the gateway
+    address: str
+
+
+def proxy_facts(view: ProxyView) -> ProxyFacts:
+    networking = view.networking
+    gateway = networking.gateway
+    tags = (each.tags for each in networking.inbound)
+    first = gateway.tags if gateway is not None else next(tags, {})
+    return ProxyFacts(
+        name=view.dataplane.name,
+        zone=view.world.zone,
+        service=first.get(SERVICE, ""),
+        address=networking.address,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +58,7 @@ class InboundFacts:
     tags: TagPairs
     mtls: bool = False
     older_permissions: bool = False  # some TrafficPermission is about the proxy
+    proxy: ProxyFacts | None = None  # where an effect asks for it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +70,7 @@ class OutboundFacts:
     protocol: str
     is_resource: bool = False  # a MeshService and the like, which has defaults of its own
     is_external: bool = False
+    proxy: ProxyFacts | None = None  # where an effect asks for it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,9 +78,11 @@ class Effect:
     """The hooks of one policy type; None: it changes nothing there."""
 
     policy_type: str
+    names_proxy: bool = False  # where it is selected, it asks for `ProxyFacts`
     inbound_listener: Callable[[ListenerDraft, InboundFacts, InboundConfs], None] | None = None
     inbound_cluster: Callable[[ClusterDraft, InboundFacts, InboundConfs], None] | None = None
     outbound_listener: Callable[[ListenerDraft, OutboundFacts, DestinationConfs], None] | None = (
         None
     )
     outbound_cluster: Callable[[ClusterDraft, OutboundFacts, DestinationConfs], None] | None = None
+    whole_proxy: Callable[[ProxyView, Matched, Draft], None] | None = None

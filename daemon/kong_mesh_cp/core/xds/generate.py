@@ -20,6 +20,7 @@ from kong_mesh_cp.core.xds.generators.probes import probes
 from kong_mesh_cp.core.xds.generators.proxy_secrets import secrets
 from kong_mesh_cp.core.xds.matching import Matched
 from kong_mesh_cp.core.xds.parts import Parts
+from kong_mesh_cp.core.xds.policies.effect_catalogue import EFFECTS
 from kong_mesh_cp.core.xds.proxy_view import ProxyView
 from kong_mesh_cp.core.xds.targets import targets_of
 from kong_mesh_cp.core.xds.world import MeshWorld
@@ -65,6 +66,9 @@ def generate(view: ProxyView, parts: Parts) -> Generated:
     direct_access(view, targets, draft)
     dns(view, targets, draft)
     probes(view, draft)
+    for effect in EFFECTS:
+        if effect.whole_proxy is not None:
+            effect.whole_proxy(view, matched, draft)
     secrets(view, draft)
     for warning in dict.fromkeys(matched.warnings):
         draft.complain("policies", warning)

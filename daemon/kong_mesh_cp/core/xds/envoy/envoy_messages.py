@@ -46,7 +46,7 @@ from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import (
     UpstreamTlsContext,
 )
 from envoy.extensions.upstreams.http.v3.http_protocol_options_pb2 import HttpProtocolOptions
-from google.protobuf import any_pb2
+from google.protobuf import any_pb2, symbol_database
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.struct_pb2 import Struct, Value
 
@@ -87,6 +87,7 @@ __all__ = [
     "packed",
     "packed_bytes",
     "struct_of",
+    "unpacked",
 ]
 
 HttpRbac = http_rbac_pb2.RBAC
@@ -121,6 +122,12 @@ def packed(message: Message) -> any_pb2.Any:
 def packed_bytes(message: Message) -> bytes:
     """The same, as a discovery response has it."""
     return packed(message).SerializeToString(deterministic=True)
+
+
+def unpacked(serialized: bytes) -> Message:
+    """The message that `packed_bytes` made these of; of a type that this module imports."""
+    found = any_pb2.Any.FromString(serialized)
+    return symbol_database.Default().GetSymbol(found.TypeName())().FromString(found.value)
 
 
 def joined_bytes(message: Message, rest: bytes) -> bytes:

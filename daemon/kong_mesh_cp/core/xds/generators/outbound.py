@@ -19,7 +19,7 @@ from kong_mesh_cp.core.resources.kinds.mesh import MtlsMode
 from kong_mesh_cp.core.resources.tags import SERVICE
 from kong_mesh_cp.core.xds.assignments import EndpointSource, assignments
 from kong_mesh_cp.core.xds.draft import WRONG_INPUT, Complaint, Draft
-from kong_mesh_cp.core.xds.effects import OutboundFacts
+from kong_mesh_cp.core.xds.effects import OutboundFacts, ProxyFacts, proxy_facts
 from kong_mesh_cp.core.xds.envoy.clusters import ClusterDraft
 from kong_mesh_cp.core.xds.envoy.envoy_messages import GrpcStats, Message
 from kong_mesh_cp.core.xds.envoy.http import HttpTerms, http_manager, tcp_proxy
@@ -209,9 +209,18 @@ def _shared(view: ProxyView, matched: Matched, parts: Parts) -> object:
     outgoing = (matched.of_type(each).outgoing for each in types)
     # Held with what was made of them: the key only says which objects they were.
     held = (world.mesh, world.protocols, world.tls_ready, *outgoing)
-    key = ("outbounds", view.http_terms, view.is_redirected, *map(id, held))
+    named = _named(view, matched)
+    key = ("outbounds", view.http_terms, view.is_redirected, named, *map(id, held))
     made, _ = parts.made(key, lambda: (object(), held))
     return made
+
+
+def _named(view: ProxyView, matched: Matched) -> ProxyFacts | None:
+    """The proxy, where what is made of its outbounds names it."""
+    is_asked_for = any(
+        each.names_proxy and matched.of_type(each.policy_type).policies for each in EFFECTS
+    )
+    return proxy_facts(view) if is_asked_for else None
 
 
 def _listening(view: ProxyView, tags: TagPairs, matched: Matched) -> _Listening:
@@ -268,7 +277,10 @@ def _about(
     view: ProxyView, service: str, matched: Matched, services: _Services
 ) -> tuple[OutboundFacts, Confs]:
     facts = OutboundFacts(
-        mesh=view.world.name, service=service, protocol=services.protocol(service)
+        mesh=view.world.name,
+        service=service,
+        protocol=services.protocol(service),
+        proxy=_named(view, matched),
     )
     return facts, tuple(matched.of_type(each.policy_type).service(service) for each in EFFECTS)
 
