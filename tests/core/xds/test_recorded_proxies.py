@@ -21,6 +21,10 @@ SUITES: Final = (
     "transparent",
     "meshhttproute",
     "meshtcproute",
+    "meshhealthcheck",
+    "meshratelimit",
+    "meshfaultinjection",
+    "meshtls",
 )
 NOT_REACHED: Final[Mapping[str, str]] = {
     "sidecar/routing-resources": "outbounds by TrafficRoutes, of the older generation of policies",

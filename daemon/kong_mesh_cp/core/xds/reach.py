@@ -5,10 +5,10 @@ It may say too many, never too few: what it misses is found by the full pass onl
 A Dataplane touches itself and whoever goes to its instances directly; with other endpoints of a
 service, those of whoever uses it, and gateways as a whole; with another protocol of a service,
 whoever asks for it. A targetRef policy touches whom it selects, before or after, a route also whom
-policies about it select. A MeshGateway touches gateways; a ServiceInsight whoever asks for a
-service whose TLS readiness is another one; the Config of names transparent proxies. All else
-touches everybody: the Mesh, services that are resources, external ones, zone proxies, policies of
-the older generation.
+policies about it select, the first and the last one about who asks everybody who asks. A
+MeshGateway touches gateways; a ServiceInsight whoever asks for a service whose TLS readiness is
+another one; the Config of names transparent proxies. All else touches everybody: the Mesh, services
+that are resources, external ones, zone proxies, policies of the older generation.
 
 What only seems to change (the same spec and labels again) touches nobody.
 """
@@ -56,6 +56,8 @@ def reached(before: IndexedMesh, after: IndexedMesh, changes: Collection[Resourc
     """Whom `changes` touch, which made `before` into `after`."""
     real = [key for key in changes if not _is_equal(_item(before, key), _item(after, key))]
     if any(key.type not in _KNOWN for key in real):
+        return Reached(everybody=True)
+    if before.world.tells_tags != after.world.tells_tags:
         return Reached(everybody=True)
     proxies = set[str]()
     for key in real:

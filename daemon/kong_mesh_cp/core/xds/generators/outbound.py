@@ -19,7 +19,7 @@ from kong_mesh_cp.core.resources.kinds.mesh import MtlsMode
 from kong_mesh_cp.core.resources.tags import SERVICE
 from kong_mesh_cp.core.xds.assignments import EndpointSource, assignments
 from kong_mesh_cp.core.xds.draft import WRONG_INPUT, Complaint, Draft
-from kong_mesh_cp.core.xds.effects import OutboundFacts, ProxyFacts, proxy_facts
+from kong_mesh_cp.core.xds.effects import OutboundFacts, ProxyFacts, own_tags, proxy_facts
 from kong_mesh_cp.core.xds.envoy.clusters import ClusterDraft
 from kong_mesh_cp.core.xds.envoy.envoy_messages import GrpcStats, Message
 from kong_mesh_cp.core.xds.envoy.http import HttpTerms, http_manager, tcp_proxy
@@ -33,6 +33,7 @@ from kong_mesh_cp.core.xds.envoy.listeners import (
     placed,
 )
 from kong_mesh_cp.core.xds.envoy.routes import route_messages
+from kong_mesh_cp.core.xds.envoy.tags_header import TAGS_HEADER
 from kong_mesh_cp.core.xds.envoy.tls import upstream_tls
 from kong_mesh_cp.core.xds.matching import DestinationConfs, Matched, TypedConf
 from kong_mesh_cp.core.xds.names import (
@@ -81,6 +82,7 @@ class _Plan:
     confs: Confs
     terms: HttpTerms
     redirected: bool
+    tells_tags: bool
     http_conf: TypedConf | None = None
     routes: tuple[Route, ...] = ()  # of HTTP
     backends: tuple[Backend, ...] = ()  # of everything else
@@ -168,13 +170,16 @@ def _outgoing(
         place = (shared, target.address, target.port, target.tags)
         listener = parts.made(place, partial(_placed, target, found.anywhere))
         listeners[listener.name] = listener
+    called = {each.service for each in targets}
     clusters: dict[str, Resource] = {}
     reached: list[TagPairs] = []
     secured = False
     for tags in wanted:
         name = service_cluster(dict(tags))
+        is_called = dict(tags)[SERVICE] in called
         cluster = parts.made(
-            (shared, "cluster", tags), partial(_clustered, name, view, tags, matched)
+            (shared, "cluster", tags, is_called),
+            partial(_clustered, name, view, tags, matched, is_called=is_called),
         )
         asked |= cluster.asked
         if cluster.made is None:
@@ -208,9 +213,10 @@ def _shared(view: ProxyView, matched: Matched, parts: Parts) -> object:
     types = (HTTP_ROUTE, TCP_ROUTE, *(each.policy_type for each in EFFECTS))
     outgoing = (matched.of_type(each).outgoing for each in types)
     # Held with what was made of them: the key only says which objects they were.
-    held = (world.mesh, world.protocols, world.tls_ready, *outgoing)
+    held = (world.mesh, world.protocols, world.tls_ready, world.tells_tags, *outgoing)
     named = _named(view, matched)
-    key = ("outbounds", view.http_terms, view.is_redirected, named, *map(id, held))
+    tags = _told_tags(view, matched)
+    key = ("outbounds", view.http_terms, view.is_redirected, named, tags, *map(id, held))
     made, _ = parts.made(key, lambda: (object(), held))
     return made
 
@@ -221,6 +227,14 @@ def _named(view: ProxyView, matched: Matched) -> ProxyFacts | None:
         each.names_proxy and matched.of_type(each.policy_type).policies for each in EFFECTS
     )
     return proxy_facts(view) if is_asked_for else None
+
+
+def _told_tags(view: ProxyView, matched: Matched) -> str:
+    """The proxy's tags, where requests tell them; "": none does."""
+    is_asked_for = view.world.tells_tags or any(
+        each.asks_for_tags and matched.of_type(each.policy_type).policies for each in EFFECTS
+    )
+    return own_tags(view) if is_asked_for else ""
 
 
 def _listening(view: ProxyView, tags: TagPairs, matched: Matched) -> _Listening:
@@ -260,6 +274,7 @@ def _plan(view: ProxyView, tags: TagPairs, matched: Matched, services: _Services
         confs,
         view.http_terms,
         view.is_redirected,
+        view.world.tells_tags,
         http_conf if routes else None,
         routes,
         backends,
@@ -274,12 +289,19 @@ def endpoints_of_cluster(world: MeshWorld, tags: TagPairs) -> tuple[Endpoint, ..
 
 
 def _about(
-    view: ProxyView, service: str, matched: Matched, services: _Services
+    view: ProxyView,
+    service: str,
+    matched: Matched,
+    services: _Services,
+    *,
+    is_called: bool = True,
 ) -> tuple[OutboundFacts, Confs]:
     facts = OutboundFacts(
         mesh=view.world.name,
         service=service,
         protocol=services.protocol(service),
+        is_called=is_called,
+        tags=_told_tags(view, matched),
         proxy=_named(view, matched),
     )
     return facts, tuple(matched.of_type(each.policy_type).service(service) for each in EFFECTS)
@@ -293,11 +315,13 @@ def is_secured(world: MeshWorld, service: str) -> bool:
     return authority.mode is not MtlsMode.PERMISSIVE or service in world.tls_ready
 
 
-def _clustered(name: str, view: ProxyView, tags: TagPairs, matched: Matched) -> _Clustered:
+def _clustered(
+    name: str, view: ProxyView, tags: TagPairs, matched: Matched, *, is_called: bool
+) -> _Clustered:
     services, service = _Services(view.world), dict(tags)[SERVICE]
     secured = is_secured(view.world, service)
     try:
-        facts, confs = _about(view, service, matched, services)
+        facts, confs = _about(view, service, matched, services, is_called=is_called)
         made = resource(name, _cluster(name, tags, facts, confs, secured=secured))
     except WRONG_INPUT as error:
         return _Clustered(frozenset(services.asked), error=str(error))
@@ -354,6 +378,8 @@ def _http_chain(plan: _Plan) -> ChainDraft:
     config = manager.route_config
     config.name = f"outbound:{facts.service}"
     config.validate_clusters.value = False
+    if plan.tells_tags and facts.tags:
+        config.request_headers_to_add.add(header={"key": TAGS_HEADER, "value": facts.tags})
     host = config.virtual_hosts.add(name=facts.service, domains=["*"])
     for route in plan.routes:
         host.routes.extend(
