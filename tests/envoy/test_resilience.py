@@ -45,10 +45,10 @@ def fresh(path: str) -> str:
 
 
 @contextlib.contextmanager
-def held(shop: Shop, service: str = "backend") -> Iterator[list[int]]:
-    """A request is under way, and answered in the end: its status."""
+def held(shop: Shop) -> Iterator[list[int]]:
+    """A request to backend is under way, and answered in the end: its status."""
     path, statuses = fresh(HELD), list[int]()
-    asking = threading.Thread(target=lambda: statuses.append(shop.ask(path, service).status))
+    asking = threading.Thread(target=lambda: statuses.append(shop.ask(path).status))
     asking.start()
     script = shop.scripts["backend-1"]
     try:
