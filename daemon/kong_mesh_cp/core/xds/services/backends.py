@@ -6,23 +6,20 @@ Source: docs/wire/service-resources.md#backends
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from kong_mesh_cp.core.policy.rules.destinations import DestinationId
 from kong_mesh_cp.core.policy.rules.policy import Meta
 from kong_mesh_cp.core.policy.spec_parts.backend_refs import BackendRef
 from kong_mesh_cp.core.resources.tags import SERVICE
 from kong_mesh_cp.core.xds.names import service_cluster
+from kong_mesh_cp.core.xds.services.instances import TagPairs, pairs
 from kong_mesh_cp.core.xds.services.service_resources import (
     EXTERNAL,
     MULTI_ZONE,
     ServiceResources,
     any_of,
 )
-from kong_mesh_cp.core.xds.world import TagPairs, pairs
-
-if TYPE_CHECKING:
-    from kong_mesh_cp.core.xds.world import MeshWorld
 
 Destined = TagPairs | DestinationId
 """The instances of a service with some tags, of which one is the service; or the port of a service
@@ -45,11 +42,22 @@ class Backend(NamedTuple):
     is_external: bool = False  # its host name stands in requests
 
 
+class KnownServices(Protocol):
+    """Of a world, what backends are made by."""
+
+    @property
+    def services(self) -> ServiceResources: ...
+
+    def protocol(self, service: str) -> str:
+        """Of a service by its tag."""
+        ...
+
+
 class Backends:
     """Makes the backends of one outbound."""
 
     def __init__(
-        self, world: MeshWorld, carried: Callable[[str], bool], asked: set[ServiceKey]
+        self, world: KnownServices, carried: Callable[[str], bool], asked: set[ServiceKey]
     ) -> None:
         """`carried` says whether traffic of a protocol can be sent on. `asked` gets the services
         that were asked about.
