@@ -20,9 +20,9 @@ from support.specs.sidecars import (
     instance,
     outbound,
     policy,
-    told,
     to_mesh,
     to_service,
+    told,
     web,
 )
 from support.specs.transparent_proxies import Json, mesh, view_of
