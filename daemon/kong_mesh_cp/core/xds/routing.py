@@ -49,7 +49,8 @@ class Route:
     rule: int | None
     match: int
     backends: tuple[Backend, ...]
-    mirrors: tuple[Backend, ...] = ()  # one for each filter that mirrors
+    # One for each filter that mirrors; None: what it names cannot be the backend of a route.
+    mirrors: tuple[Backend | None, ...] = ()
 
 
 Carried = Callable[[str], bool]
@@ -75,7 +76,7 @@ def http_routes(conf: TypedConf | None, own: TagPairs, carried: Carried) -> tupl
             backends = tuple(_own(own, carried))
         if not backends:
             continue
-        mirrors = tuple(_mirrors(rule))
+        mirrors = tuple(_mirrors(rule, carried))
         name = matches_hash([records.render(each) for each in rule.matches])
         routes.append(Route(name, rule_index, match_index, backends, mirrors))
     if all(match != CATCH_ALL for _, _, match in places):
@@ -143,10 +144,10 @@ def tags_of_backend(ref: BackendRef) -> TagPairs:
     return pairs({**ref.tags, SERVICE: ref.name})
 
 
-def _mirrors(rule: mesh_http_route.Rule) -> Iterator[Backend]:
+def _mirrors(rule: mesh_http_route.Rule, carried: Carried) -> Iterator[Backend | None]:
     for each in rule.default.filters or ():
         if each.request_mirror is not None and each.type == "RequestMirror":
-            yield Backend(tags_of_backend(each.request_mirror.backend_ref), 1)
+            yield next(_backends((each.request_mirror.backend_ref,), carried), None)
 
 
 def _precedence(match: Match) -> tuple[int, ...]:

@@ -82,6 +82,8 @@ def _outgoing(
             complaints.append(Complaint(name, found.error))
             continue
         wanted |= found.sent_to
+        if not found.anywhere:
+            continue
         place = (shared, target.address, target.port, target.tags)
         listener = parts.made(place, partial(placed_listener, target, found.anywhere))
         listeners[listener.name] = listener

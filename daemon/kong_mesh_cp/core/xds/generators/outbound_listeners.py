@@ -44,7 +44,7 @@ class Listening(NamedTuple):
     """A listener wherever it listens, and what it refers to."""
 
     asked: frozenset[str]
-    anywhere: bytes = b""
+    anywhere: bytes = b""  # empty: there is none, as nothing takes its traffic
     sent_to: Mapping[TagPairs, None] = MappingProxyType({})  # in their order
     error: str = ""  # why it cannot be made
 
@@ -53,7 +53,7 @@ def listening(view: ProxyView, tags: TagPairs, matched: Matched) -> Listening:
     services = AskedServices(view.world)
     try:
         plan = plan_of(view, tags, matched, services)
-        anywhere = _listener(plan)
+        anywhere = _listener(plan) if plan.listens else b""
     except WRONG_INPUT as error:
         return Listening(frozenset(services.asked), error=str(error))
     sent_to = dict.fromkeys(each.tags for each in plan.sent_to)
@@ -106,7 +106,10 @@ def _http_chain(plan: OutboundPlan) -> ChainDraft:
                 match_of(plan.http_conf, route),
                 filters_of(plan.http_conf, route),
                 _shares(route.backends),
-                tuple(service_cluster(dict(each.tags)) for each in route.mirrors),
+                tuple(
+                    None if each is None else service_cluster(dict(each.tags))
+                    for each in route.mirrors
+                ),
             )
         )
     chain.filters.append((HTTP_MANAGER, manager))

@@ -49,14 +49,18 @@ class OutboundPlan:
     http_conf: TypedConf | None = None
     routes: tuple[Route, ...] = ()  # of HTTP
     backends: tuple[Backend, ...] = ()  # of everything else
+    # Routes of HTTP that would count, did it not take connections as they are. The original has
+    # made their clusters by then.
+    overruled: tuple[Route, ...] = ()
+    listens: bool = True
 
     @property
     def sent_to(self) -> Iterator[Backend]:
-        """All that its listener refers to."""
+        """Of what there are clusters: all that its listener refers to, and what is overruled."""
         yield from self.backends
-        for route in self.routes:
+        for route in (*self.routes, *self.overruled):
             yield from route.backends
-            yield from route.mirrors
+            yield from (each for each in route.mirrors if each is not None)
 
 
 def plan_of(
@@ -66,15 +70,23 @@ def plan_of(
     facts, confs = about_service(view, service, matched, services)
     http_conf = matched.of_type(HTTP_ROUTE).service(service).conf
     tcp_conf = matched.of_type(TCP_ROUTE).service(service).conf
+    is_http = facts.protocol in HTTP_LIKE
     routes: tuple[Route, ...] = ()
-    backends: tuple[Backend, ...] = ()
-    if facts.protocol in HTTP_LIKE and (tcp_conf is None or http_conf is not None):
+    if is_http or http_conf is not None:
         routes = http_routes(
             http_conf, tags, lambda service: services.protocol(service) in HTTP_LIKE
         )
-    else:
-        backends = tcp_backends(
-            tcp_conf, tags, lambda service: services.protocol(service) not in NOT_CARRIED
+    if is_http and (tcp_conf is None or http_conf is not None):
+        return OutboundPlan(
+            tags,
+            facts,
+            confs,
+            view.http_terms,
+            view.is_redirected,
+            http_conf=http_conf,
+            routes=routes,
+            # Of HTTP there is no answer that says so, and connections are refused.
+            listens=bool(routes),
         )
     return OutboundPlan(
         tags,
@@ -82,9 +94,10 @@ def plan_of(
         confs,
         view.http_terms,
         view.is_redirected,
-        http_conf if routes else None,
-        routes,
-        backends,
+        backends=tcp_backends(
+            tcp_conf, tags, lambda service: services.protocol(service) not in NOT_CARRIED
+        ),
+        overruled=routes,
     )
 
 
