@@ -43,6 +43,7 @@ from kong_mesh_cp.core.xds.world import (
     mesh_world,
     protocol_of_all,
 )
+from kong_mesh_cp.core.xds.zones.across_zones import ZONE_PROXIES, across_zones
 
 MESH: Final = "Mesh"
 GATEWAY: Final = "MeshGateway"
@@ -122,6 +123,7 @@ def indexed_mesh(mesh: Resource[Mesh], items: Iterable[Item], rules: WorldRules)
         zone=rules.zone,
         tls_ready=_tls_ready(mesh, typed),
         addresses=_addresses(typed, rules),
+        across=across_zones(mesh, rules.zone, typed),
     )
     world = replace(
         world,
@@ -201,6 +203,8 @@ def next_mesh(before: IndexedMesh, changes: Mapping[ResourceKey, Item | None]) -
         world = replace(world, policies=_view(mesh, policies, resources, kept))
     if types & {MESH, SERVICE_INSIGHT}:
         world = replace(world, tls_ready=_tls_ready(mesh, resources))
+    if types & {MESH, *ZONE_PROXIES}:
+        world = replace(world, across=across_zones(mesh, before.rules.zone, resources))
     if CONFIG in types:
         world = replace(world, addresses=_addresses(resources, before.rules))
     after = replace(before, world=world, policies=policies)

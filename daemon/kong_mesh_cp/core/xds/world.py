@@ -6,6 +6,7 @@ A world is a value: whoever needs the next one makes it from this one and a chan
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import field
 from typing import Final, NamedTuple, TypeVar
 
 from kong_mesh_cp.core.dataclass import dataclass
@@ -38,6 +39,21 @@ class Endpoint(NamedTuple):
     weight: int = 1
     zone: str | None = None  # of its locality; None: it has none
     priority: int = 0  # 0 is tried first
+    sub_zone: str = ""  # of its locality
+    share: int = 0  # of its locality among those of its priority; 0: it has none
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcrossZones:
+    """What other zones offer to a mesh, as far as it is reached from this one."""
+
+    endpoints: Mapping[str, tuple[Endpoint, ...]] = field(default_factory=dict)  # by service tag
+    protocols: Mapping[str, str] = field(default_factory=dict)  # by service tag
+    # Each instance of this zone counts as often: many ingresses lead to the same instances.
+    weight: int = 1
+
+
+NOTHING_ACROSS: Final = AcrossZones()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,11 +64,12 @@ class MeshWorld:
     zone: str  # of this control plane
     resources: Mapping[str, Mapping[str, Resource[object]]]  # by type, then by name
     policies: MeshView  # as they are matched: targetRef policies, gateways, destinations
-    endpoints: Mapping[str, tuple[Endpoint, ...]]  # by service tag
-    protocols: Mapping[str, str]  # by service tag; absent is as unknown
+    endpoints: Mapping[str, tuple[Endpoint, ...]]  # by service tag; of this zone
+    protocols: Mapping[str, str]  # by service tag; of those
     tls_ready: frozenset[str] = frozenset()  # services all of whose proxies have a certificate
     # What transparent proxies call by name: of services by their tags.
     addresses: VirtualDestinations = NO_DESTINATIONS
+    across: AcrossZones = NOTHING_ACROSS
 
     @property
     def name(self) -> str:
@@ -71,7 +88,17 @@ class MeshWorld:
         return found if found is not None and has_spec(found, Dataplane) else None
 
     def protocol(self, service: str) -> str:
-        return self.protocols.get(service, "")
+        """What all instances of a service speak, wherever they are; absent is as unknown."""
+        here, across = self.protocols.get(service), self.across.protocols.get(service)
+        return common_protocol(each for each in (across, here) if each is not None)
+
+    def instances(self, service: str) -> tuple[Endpoint, ...]:
+        """Of a service by its tag, in all zones."""
+        across = self.across
+        here = self.endpoints.get(service, ())
+        if across.weight > 1:
+            here = tuple(each._replace(weight=across.weight) for each in here)
+        return here + across.endpoints.get(service, ())
 
 
 def mesh_world(
@@ -82,6 +109,7 @@ def mesh_world(
     zone: str,
     tls_ready: frozenset[str] = frozenset(),
     addresses: VirtualDestinations = NO_DESTINATIONS,
+    across: AcrossZones = NOTHING_ACROSS,
 ) -> MeshWorld:
     """The world of `mesh` from scratch. `resources` are all others of it."""
     by_type: dict[str, dict[str, Resource[object]]] = {}
@@ -103,6 +131,7 @@ def mesh_world(
         protocols={service: protocol_of_all(found) for service, found in endpoints.items()},
         tls_ready=tls_ready,
         addresses=addresses,
+        across=across,
     )
 
 

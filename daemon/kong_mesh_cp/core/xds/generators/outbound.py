@@ -25,6 +25,7 @@ from kong_mesh_cp.core.xds.names import (
 )
 from kong_mesh_cp.core.xds.parts import Parts
 from kong_mesh_cp.core.xds.policies.effect_catalogue import EFFECTS
+from kong_mesh_cp.core.xds.policies.load_balancing_effects import BALANCING, own_tags_of
 from kong_mesh_cp.core.xds.proxy_view import OutboundTarget, ProxyView
 from kong_mesh_cp.core.xds.world import TagPairs
 
@@ -49,9 +50,17 @@ def outbounds(
         (shared, "all", id(targets)),
         lambda: (_outgoing(view, targets, matched, parts, shared), targets),
     )
+    called = frozenset(each.service for each in targets)
+    balancing = matched.of_type(BALANCING)
+    # Held likewise.
+    held = (targets, world.mesh, world.endpoints, world.across, balancing.outgoing)
+    near = own_tags_of(view) if balancing.policies else ()
     assigned, _ = parts.made(
-        ("assigned", outgoing.reached, id(world.endpoints)),
-        lambda: (assignments(sources_of(outgoing.reached), world, parts), world.endpoints),
+        ("assigned", outgoing.reached, near, *map(id, held)),
+        lambda: (
+            assignments(sources_of(outgoing.reached, view, matched, called), world, parts),
+            held,
+        ),
     )
     draft.services |= outgoing.asked
     draft.complaints += outgoing.complaints
@@ -117,7 +126,7 @@ def _shared(view: ProxyView, matched: Matched, parts: Parts) -> object:
     types = (HTTP_ROUTE, TCP_ROUTE, *(each.policy_type for each in EFFECTS))
     outgoing = (matched.of_type(each).outgoing for each in types)
     # Held with what was made of them: the key only says which objects they were.
-    held = (world.mesh, world.protocols, world.tls_ready, *outgoing)
+    held = (world.mesh, world.protocols, world.across, world.tls_ready, *outgoing)
     named = proxy_named(view, matched)
     key = ("outbounds", view.http_terms, view.is_redirected, named, *map(id, held))
     made, _ = parts.made(key, lambda: (object(), held))

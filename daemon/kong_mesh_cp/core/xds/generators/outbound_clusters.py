@@ -20,17 +20,19 @@ from kong_mesh_cp.core.xds.envoy.clusters import ClusterDraft
 from kong_mesh_cp.core.xds.envoy.envoy_messages import Message
 from kong_mesh_cp.core.xds.envoy.tls import upstream_tls
 from kong_mesh_cp.core.xds.generators.outbound_plan import AskedServices, Confs, about_service
-from kong_mesh_cp.core.xds.matching import Matched
+from kong_mesh_cp.core.xds.matching import DestinationConfs, Matched
 from kong_mesh_cp.core.xds.names import (
     service_cluster,
 )
 from kong_mesh_cp.core.xds.parts import resource
 from kong_mesh_cp.core.xds.policies.effect_catalogue import EFFECTS
+from kong_mesh_cp.core.xds.policies.load_balancing_effects import BALANCING, locality_of
 from kong_mesh_cp.core.xds.protocols import HTTP2
 from kong_mesh_cp.core.xds.proxy_view import ProxyView
 from kong_mesh_cp.core.xds.world import Endpoint, MeshWorld, TagPairs
 
 CONNECT: Final = 5 * SECOND
+NOTHING_SAID: Final = DestinationConfs()
 
 
 class Clustered(NamedTuple):
@@ -78,18 +80,27 @@ def is_secured(world: MeshWorld, service: str) -> bool:
     return authority.mode is not MtlsMode.PERMISSIVE or service in world.tls_ready
 
 
-def sources_of(reached: tuple[TagPairs, ...]) -> Mapping[str, EndpointSource]:
-    """By cluster."""
-    return {
-        service_cluster(dict(tags)): EndpointSource(
-            (dict(tags)[SERVICE],), endpoints_of_cluster, (tags,)
+def sources_of(
+    reached: tuple[TagPairs, ...],
+    view: ProxyView,
+    matched: Matched,
+    called: frozenset[str],
+) -> Mapping[str, EndpointSource]:
+    """By cluster. `called` are the services that outbounds of the proxy are for: policies about
+    destinations are about these.
+    """
+    found: dict[str, EndpointSource] = {}
+    for tags in reached:
+        service = dict(tags)[SERVICE]
+        confs = matched.of_type(BALANCING).service(service) if service in called else NOTHING_SAID
+        found[service_cluster(dict(tags))] = EndpointSource(
+            (service,), endpoints_of_cluster, (tags,), locality_of(confs, view)
         )
-        for tags in reached
-    }
+    return found
 
 
 def endpoints_of_cluster(world: MeshWorld, tags: TagPairs) -> tuple[Endpoint, ...]:
     """The instances that carry all of `tags`, of which one is the service."""
     wanted = set(tags)
-    found = world.endpoints.get(dict(tags)[SERVICE], ())
+    found = world.instances(dict(tags)[SERVICE])
     return found if len(wanted) == 1 else tuple(each for each in found if wanted <= set(each.tags))
