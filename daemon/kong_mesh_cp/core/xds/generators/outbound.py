@@ -10,33 +10,38 @@ from functools import partial
 from typing import NamedTuple
 
 from kong_mesh_cp.core.discovery.snapshots import Resource
+from kong_mesh_cp.core.policy.rules.destinations import DestinationId
 from kong_mesh_cp.core.policy.rules.policy import HTTP_ROUTE, TCP_ROUTE
 from kong_mesh_cp.core.xds.assignments import assignments
 from kong_mesh_cp.core.xds.draft import Complaint, Draft
-from kong_mesh_cp.core.xds.generators.outbound_clusters import clustered, sources_of
+from kong_mesh_cp.core.xds.generators.outbound_clusters import (
+    Reached,
+    clustered,
+    sources_of,
+    upstream_of,
+)
 from kong_mesh_cp.core.xds.generators.outbound_listeners import listening, placed_listener
-from kong_mesh_cp.core.xds.generators.outbound_plan import proxy_named
+from kong_mesh_cp.core.xds.generators.outbound_plan import destination_of, proxy_named
 from kong_mesh_cp.core.xds.matching import Matched
 from kong_mesh_cp.core.xds.names import (
     CLUSTER,
     LISTENER,
     outbound_listener,
-    service_cluster,
 )
 from kong_mesh_cp.core.xds.parts import Parts
 from kong_mesh_cp.core.xds.policies.effect_catalogue import EFFECTS
 from kong_mesh_cp.core.xds.policies.load_balancing_effects import BALANCING, own_tags_of
 from kong_mesh_cp.core.xds.proxy_view import OutboundTarget, ProxyView
-from kong_mesh_cp.core.xds.world import TagPairs
+from kong_mesh_cp.core.xds.services.backends import Backend, ServiceKey
 
 
 class _Outgoing(NamedTuple):
     """All that the outbounds of a proxy come to, but for endpoints."""
 
-    asked: frozenset[str]
+    asked: frozenset[ServiceKey]
     listeners: Mapping[str, Resource]
     clusters: Mapping[str, Resource]
-    reached: tuple[TagPairs, ...]  # of which the clusters are
+    reached: tuple[Reached, ...]
     secured: bool  # some are spoken to in the mesh's TLS
     complaints: tuple[Complaint, ...]
 
@@ -45,21 +50,26 @@ def outbounds(
     view: ProxyView, targets: tuple[OutboundTarget, ...], matched: Matched, draft: Draft
 ) -> None:
     parts, world, shared = draft.parts, view.world, _shared(view, matched, draft.parts)
+    held: tuple[object, ...] = (targets,)
+    if _has_routes(matched) or any(isinstance(each.to, DestinationId) for each in targets):
+        # Which clusters there are, and what they are, says what is behind them as well.
+        held = (targets, world.services, world.reached)
     # Held with what was made of them: the keys only say which objects they were.
     outgoing, _ = parts.made(
-        (shared, "all", id(targets)),
-        lambda: (_outgoing(view, targets, matched, parts, shared), targets),
+        (shared, "all", *map(id, held)),
+        lambda: (_outgoing(view, targets, matched, parts, shared), held),
     )
     called = frozenset(each.service for each in targets)
     balancing = matched.of_type(BALANCING)
     # Held likewise.
-    held = (targets, world.mesh, world.endpoints, world.across, balancing.outgoing)
-    near = own_tags_of(view) if balancing.policies else ()
+    behind = (world.mesh, world.endpoints, world.reached, world.across)
+    ranked = (targets, *behind, balancing.outgoing)
+    own = own_tags_of(view) if balancing.policies else ()
     assigned, _ = parts.made(
-        ("assigned", outgoing.reached, near, *map(id, held)),
+        ("assigned", outgoing.reached, own, *map(id, ranked)),
         lambda: (
             assignments(sources_of(outgoing.reached, view, matched, called), world, parts),
-            held,
+            ranked,
         ),
     )
     draft.services |= outgoing.asked
@@ -78,41 +88,46 @@ def _outgoing(
     parts: Parts,
     shared: object,
 ) -> _Outgoing:
-    asked: set[str] = set()
+    world, asked = view.world, set[ServiceKey]()
     complaints: list[Complaint] = []
-    wanted: dict[TagPairs, None] = {}
+    wanted: dict[Backend, None] = {}
     listeners: dict[str, Resource] = {}
     for target in targets:
-        key = (shared, "listener", target.tags)
-        found = parts.made(key, partial(listening, view, target.tags, matched))
+        destination = destination_of(target.to, world, asked)
+        if destination is None:
+            continue
+        key = (shared, "listener", destination)
+        found = parts.made(key, partial(listening, view, destination, matched))
         asked |= found.asked
         if found.error:
             name = outbound_listener(target.address, target.port)
             complaints.append(Complaint(name, found.error))
             continue
-        wanted |= found.sent_to
+        wanted |= dict.fromkeys(each._replace(weight=0) for each in found.sent_to)
         if not found.anywhere:
             continue
-        place = (shared, target.address, target.port, target.tags)
+        place = (shared, target.address, target.port, destination)
         listener = parts.made(place, partial(placed_listener, target, found.anywhere))
         listeners[listener.name] = listener
     clusters: dict[str, Resource] = {}
-    reached: list[TagPairs] = []
+    reached: dict[str, Reached] = {}
     secured = False
-    for tags in wanted:
-        name = service_cluster(dict(tags))
-        cluster = parts.made(
-            (shared, "cluster", tags), partial(clustered, name, view, tags, matched)
-        )
-        asked |= cluster.asked
-        if cluster.made is None:
-            complaints.append(Complaint(name, cluster.error))
+    for backend in wanted:
+        upstream = upstream_of(backend, world)
+        # Of two references to one port, by its name and by its number, the first one counts.
+        if upstream is None or upstream.name in reached:
             continue
-        clusters[name] = cluster.made
-        reached.append(tags)
-        secured |= cluster.secured
+        cluster = parts.made(
+            (shared, "cluster", upstream), partial(clustered, upstream, view, matched)
+        )
+        if cluster.made is None:
+            complaints.append(Complaint(upstream.name, cluster.error))
+            continue
+        clusters[upstream.name] = cluster.made
+        reached[upstream.name] = Reached(upstream.name, upstream.source, upstream.destination.to)
+        secured |= upstream.secured
     return _Outgoing(
-        frozenset(asked), listeners, clusters, tuple(reached), secured, tuple(complaints)
+        frozenset(asked), listeners, clusters, (*reached.values(),), secured, tuple(complaints)
     )
 
 
@@ -126,8 +141,21 @@ def _shared(view: ProxyView, matched: Matched, parts: Parts) -> object:
     types = (HTTP_ROUTE, TCP_ROUTE, *(each.policy_type for each in EFFECTS))
     outgoing = (matched.of_type(each).outgoing for each in types)
     # Held with what was made of them: the key only says which objects they were.
-    held = (world.mesh, world.protocols, world.across, world.tls_ready, *outgoing)
+    held: tuple[object, ...] = (
+        world.mesh,
+        world.protocols,
+        world.across,
+        world.tls_ready,
+        *outgoing,
+    )
+    if _has_routes(matched):
+        # They may refer to any service that is a resource.
+        held = (*held, world.services)
     named = proxy_named(view, matched)
     key = ("outbounds", view.http_terms, view.is_redirected, named, *map(id, held))
     made, _ = parts.made(key, lambda: (object(), held))
     return made
+
+
+def _has_routes(matched: Matched) -> bool:
+    return any(matched.of_type(each).policies for each in (HTTP_ROUTE, TCP_ROUTE))

@@ -5,8 +5,6 @@ Source: docs/wire/envoy-names.md#outbounds
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
 from typing import NamedTuple
 
 from kong_mesh_cp.core.discovery.snapshots import Resource
@@ -23,41 +21,35 @@ from kong_mesh_cp.core.xds.envoy.listeners import (
     placed,
 )
 from kong_mesh_cp.core.xds.envoy.routes import route_messages
-from kong_mesh_cp.core.xds.generators.outbound_plan import AskedServices, OutboundPlan, plan_of
+from kong_mesh_cp.core.xds.generators.outbound_plan import Destination, OutboundPlan, plan_of
 from kong_mesh_cp.core.xds.matching import Matched
 from kong_mesh_cp.core.xds.names import (
     outbound_listener,
-    service_cluster,
 )
 from kong_mesh_cp.core.xds.policies.effect_catalogue import EFFECTS
 from kong_mesh_cp.core.xds.protocols import GRPC, KAFKA
 from kong_mesh_cp.core.xds.proxy_view import OutboundTarget, ProxyView
-from kong_mesh_cp.core.xds.routing import (
-    Backend,
-    filters_of,
-    match_of,
-)
-from kong_mesh_cp.core.xds.world import TagPairs
+from kong_mesh_cp.core.xds.routing import filters_of, match_of
+from kong_mesh_cp.core.xds.services.backends import Backend, ServiceKey
 
 
 class Listening(NamedTuple):
     """A listener wherever it listens, and what it refers to."""
 
-    asked: frozenset[str]
+    asked: frozenset[ServiceKey]
     anywhere: bytes = b""  # empty: there is none, as nothing takes its traffic
-    sent_to: Mapping[TagPairs, None] = MappingProxyType({})  # in their order
+    sent_to: tuple[Backend, ...] = ()
     error: str = ""  # why it cannot be made
 
 
-def listening(view: ProxyView, tags: TagPairs, matched: Matched) -> Listening:
-    services = AskedServices(view.world)
+def listening(view: ProxyView, destination: Destination, matched: Matched) -> Listening:
+    asked: set[ServiceKey] = set()
     try:
-        plan = plan_of(view, tags, matched, services)
+        plan = plan_of(view, destination, matched, asked)
         anywhere = _listener(plan) if plan.listens else b""
     except WRONG_INPUT as error:
-        return Listening(frozenset(services.asked), error=str(error))
-    sent_to = dict.fromkeys(each.tags for each in plan.sent_to)
-    return Listening(frozenset(services.asked), anywhere, sent_to)
+        return Listening(frozenset(asked), error=str(error))
+    return Listening(frozenset(asked), anywhere, tuple(plan.sent_to))
 
 
 def placed_listener(target: OutboundTarget, anywhere: bytes) -> Resource:
@@ -68,7 +60,7 @@ def placed_listener(target: OutboundTarget, anywhere: bytes) -> Resource:
 def _listener(plan: OutboundPlan) -> bytes:
     """Wherever it listens: no effect of a policy looks at its name or its address."""
     draft = ListenerDraft("", "", 0, inbound=False)
-    draft.show_tags(plan.tags)
+    draft.show_tags(plan.destination.tags)
     if plan.redirected:
         draft.take_redirected()
     draft.chains.append(_http_chain(plan) if plan.routes else _tcp_chain(plan))
@@ -96,7 +88,7 @@ def _http_chain(plan: OutboundPlan) -> ChainDraft:
     if facts.protocol == GRPC:
         chain.http_filters.append((GRPC_STATS, GrpcStats(emit_filter_state=True)))
     config = manager.route_config
-    config.name = f"outbound:{facts.service}"
+    config.name = facts.service if facts.is_external else f"outbound:{facts.service}"
     config.validate_clusters.value = False
     host = config.virtual_hosts.add(name=facts.service, domains=["*"])
     for route in plan.routes:
@@ -106,10 +98,8 @@ def _http_chain(plan: OutboundPlan) -> ChainDraft:
                 match_of(plan.http_conf, route),
                 filters_of(plan.http_conf, route),
                 _shares(route.backends),
-                tuple(
-                    None if each is None else service_cluster(dict(each.tags))
-                    for each in route.mirrors
-                ),
+                tuple(None if each is None else each.cluster for each in route.mirrors),
+                host_rewritten=any(each.is_external for each in route.backends),
             )
         )
     chain.filters.append((HTTP_MANAGER, manager))
@@ -117,4 +107,4 @@ def _http_chain(plan: OutboundPlan) -> ChainDraft:
 
 
 def _shares(backends: tuple[Backend, ...]) -> tuple[tuple[str, int], ...]:
-    return tuple((service_cluster(dict(each.tags)), each.weight) for each in backends)
+    return tuple((each.cluster, each.weight) for each in backends)

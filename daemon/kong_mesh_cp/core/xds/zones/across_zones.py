@@ -6,8 +6,10 @@ Source: docs/wire/envoy-names.md#endpoints
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import field
 from typing import Final
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.resources.kinds.mesh import Mesh
 from kong_mesh_cp.core.resources.kinds.zone_proxies import (
     AvailableService,
@@ -16,15 +18,21 @@ from kong_mesh_cp.core.resources.kinds.zone_proxies import (
 )
 from kong_mesh_cp.core.resources.meta import Resource, has_spec
 from kong_mesh_cp.core.resources.tags import SERVICE, ZONE
-from kong_mesh_cp.core.xds.world import (
-    NOTHING_ACROSS,
-    AcrossZones,
-    Endpoint,
-    pairs,
-    protocol_of_all,
-)
+from kong_mesh_cp.core.xds.services.instances import Endpoint, pairs, protocol_of_all
+from kong_mesh_cp.core.xds.services.service_endpoints import EGRESS, INGRESS
 
-ZONE_PROXIES: Final = ("ZoneEgress", "ZoneIngress")
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcrossZones:
+    """What other zones offer to a mesh, as far as it is reached from this one."""
+
+    endpoints: Mapping[str, tuple[Endpoint, ...]] = field(default_factory=dict)  # by service tag
+    protocols: Mapping[str, str] = field(default_factory=dict)  # by service tag
+    # Each instance of this zone counts as often: many ingresses lead to the same instances.
+    weight: int = 1
+
+
+NOTHING_ACROSS: Final = AcrossZones()
 
 _Place = tuple[str, int]
 
@@ -39,10 +47,10 @@ def across_zones(
     # As the original asks: a backend that is not there counts here.
     if mesh.spec.mtls is None or not mesh.spec.mtls.enabled_backend:
         return NOTHING_ACROSS
-    gates = _through_egress(mesh.spec, resources.get("ZoneEgress", {}).values())
+    gates = _through_egress(mesh.spec, resources.get(EGRESS, {}).values())
     found: dict[str, list[Endpoint]] = {}
     places = set[_Place]()
-    for place, ingress in _remote(resources.get("ZoneIngress", {}).values(), zone):
+    for place, ingress in _remote(resources.get(INGRESS, {}).values(), zone):
         # Those behind one balancer are one. What it has not filled yet does not stand for them.
         if place in places:
             continue

@@ -10,7 +10,7 @@ from typing import Final
 
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.resources.tags import SERVICE, ZONE
-from kong_mesh_cp.core.xds.world import Endpoint
+from kong_mesh_cp.core.xds.services.instances import Endpoint
 
 FIRST: Final = 0
 REMOTE: Final = 1
