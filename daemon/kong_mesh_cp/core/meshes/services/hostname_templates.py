@@ -163,6 +163,8 @@ class _Run:
 
     def _field(self, operand: _Operand) -> str:
         _, name, *more = operand.shown.split(".")
+        if more:  # a chain is where its second link is
+            operand = operand._replace(at=operand.at + len(f".{name}"))
         if name not in NamedService._fields:
             reason = f"can't evaluate field {name} in type {_TYPE}"
             raise self._error(operand.at, operand.shown, reason)
