@@ -22,6 +22,10 @@ SUITES: Final = (
     "meshhttproute",
     "meshtcproute",
     "meshloadbalancing",
+    "meshhealthcheck",
+    "meshratelimit",
+    "meshfaultinjection",
+    "meshtls",
 )
 NOT_REACHED: Final[Mapping[str, str]] = {
     "sidecar/routing-resources": "outbounds by TrafficRoutes, of the older generation of policies",

@@ -30,6 +30,8 @@ from kong_mesh_cp.core.resources.tags import SERVICE
 from kong_mesh_cp.core.xds.parts import Parts
 
 POLICY_TYPES: Final = tuple(TRAITS)  # in the order of their effects
+# What they say of a proxy's inbounds holds for what it sends as well: they have no `to`.
+BOTH_WAYS: Final = frozenset({"MeshTLS"})
 
 
 class TypedConf:
@@ -140,6 +142,8 @@ class MatchedType:
         """What holds for the instances of a service by its tag. Raises: UnreadableConfError."""
         if not self.policies:
             return DestinationConfs()
+        if self.type in BOTH_WAYS:
+            return self._both_ways
         key = ("service", service, id(self._to))
         confs, _ = self._parts.made(key, lambda: (self._service_confs(service), self._to))
         return confs
@@ -148,6 +152,8 @@ class MatchedType:
         """What holds for a service that is a resource, or its port."""
         if not self.policies:
             return DestinationConfs()
+        if self.type in BOTH_WAYS:
+            return self._both_ways
         key = ("destination", wanted, id(self._to))
         confs, _ = self._parts.made(key, lambda: (self._resource_confs(wanted), self._to))
         return confs
@@ -186,7 +192,25 @@ class MatchedType:
 
         None: it says nothing.
         """
+        if self.type in BOTH_WAYS:
+            return self._of_an_inbound
         return self._to if self.policies else None
+
+    @property
+    def _of_an_inbound(self) -> InboundConfs | None:
+        """Of the first one that a policy is about: for the types in BOTH_WAYS all have the same, as
+        far as it matters to destinations.
+        """
+        first = next(iter(self._by_listener), None)
+        try:
+            return None if first is None else self.inbound(first)
+        except (TooManySubsetsError, UnreadableConfError):
+            return None  # which is told of the inbound
+
+    @property
+    def _both_ways(self) -> DestinationConfs:
+        found = self._of_an_inbound
+        return DestinationConfs(None if found is None else found.rules, selected=True)
 
     @property
     def _to_key(self) -> tuple[object, ...]:

@@ -71,6 +71,15 @@ class MeshWorld:
         """The backend of mTLS in force; None while it is off."""
         return self.mesh.spec.enabled_ca
 
+    @property
+    def tells_tags(self) -> bool:
+        """Proxies tell each other whose request they carry: some policy is about who asks."""
+        return bool(
+            self.of_type("RateLimit")
+            or self.of_type("FaultInjection")
+            or self.policies.of_type("MeshFaultInjection")
+        )
+
     def of_type(self, type_name: str) -> Mapping[str, Resource[object]]:
         return self.resources.get(type_name, {})
 
