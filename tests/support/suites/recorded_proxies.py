@@ -122,6 +122,7 @@ def resource_of(document: Mapping[str, Any], deployment: Deployment | None) -> R
         created_at=NOW,
         modified_at=NOW,
         version=1,
+        status=None if kind.parse_status is None else kind.parse_status(document),
     )
 
 
@@ -180,7 +181,10 @@ def world_of(
         ),
     )
     addresses = addresses_of(mesh, resources, zone, env or {})
-    return mesh_world(own, of_mesh, view, zone=zone, tls_ready=ready, addresses=addresses)
+    between_zones = [each for each in found if each.type in ("ZoneEgress", "ZoneIngress")]
+    return mesh_world(
+        own, (*of_mesh, *between_zones), view, zone=zone, tls_ready=ready, addresses=addresses
+    )
 
 
 def addresses_of(
