@@ -13,7 +13,11 @@ from envoy.config.cluster.v3.cluster_pb2 import Cluster
 from envoy.config.core.v3.address_pb2 import SocketAddress
 from envoy.config.core.v3.base_pb2 import TransportSocket
 from envoy.config.endpoint.v3.endpoint_pb2 import ClusterLoadAssignment
-from envoy.config.listener.v3.listener_components_pb2 import FilterChain, FilterChainMatch
+from envoy.config.listener.v3.listener_components_pb2 import (
+    FilterChain,
+    FilterChainMatch,
+    ListenerFilter,
+)
 from envoy.config.listener.v3.listener_pb2 import Listener
 from envoy.config.rbac.v3 import rbac_pb2 as rbac_rules_pb2
 from envoy.config.route.v3.route_components_pb2 import (
@@ -26,6 +30,10 @@ from envoy.config.route.v3.route_pb2 import RouteConfiguration
 from envoy.extensions.filters.http.grpc_stats.v3.config_pb2 import FilterConfig as GrpcStats
 from envoy.extensions.filters.http.rbac.v3 import rbac_pb2 as http_rbac_pb2
 from envoy.extensions.filters.http.router.v3.router_pb2 import Router
+from envoy.extensions.filters.listener.http_inspector.v3.http_inspector_pb2 import HttpInspector
+from envoy.extensions.filters.listener.original_dst.v3.original_dst_pb2 import (
+    OriginalDst as OriginalDestination,
+)
 from envoy.extensions.filters.listener.tls_inspector.v3.tls_inspector_pb2 import TlsInspector
 from envoy.extensions.filters.network.http_connection_manager.v3 import http_connection_manager_pb2
 from envoy.extensions.filters.network.rbac.v3 import rbac_pb2 as network_rbac_pb2
@@ -61,12 +69,15 @@ __all__ = [
     "FilterChainMatch",
     "GrpcStats",
     "HttpConnectionManager",
+    "HttpInspector",
     "HttpProtocolOptions",
     "HttpRbac",
     "Listener",
+    "ListenerFilter",
     "Message",
     "NetworkRbac",
     "OmitHostMetadata",
+    "OriginalDestination",
     "PreviousHosts",
     "PreviousPriorities",
     "RbacRules",
