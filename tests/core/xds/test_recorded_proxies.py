@@ -22,6 +22,7 @@ SUITES: Final = (
     "meshhttproute",
     "meshtcproute",
     "meshpassthrough",
+    "meshproxypatch",
 )
 NOT_REACHED: Final[Mapping[str, str]] = {
     "sidecar/routing-resources": "outbounds by TrafficRoutes, of the older generation of policies",

@@ -76,9 +76,10 @@ class Draft:
         self._resources.get(type_url, {}).pop(name, None)
 
     def edit(
-        self, type_url: str, name: str, change: Callable[..., None], *arguments: object
+        self, type_url: str, name: str, change: Callable[..., bool | None], *arguments: object
     ) -> None:
-        """`change(message, *arguments)` changes the message of the resource called `name`.
+        """`change(message, *arguments)` changes the message of the resource called `name`, or says
+        False.
 
         As with `add`, `change` looks at its arguments alone, and who has the same shares what
         comes of it. What cannot be changed so stays as it is, and is told.
@@ -87,7 +88,8 @@ class Draft:
 
         def changed() -> Resource:
             message = unpacked(before.packed)
-            change(message, *arguments)
+            if change(message, *arguments) is False:
+                return before
             # It is sent under the name that is in it, and found here by the one it was added under.
             return resource(getattr(message, "name", "") or name, message)
 

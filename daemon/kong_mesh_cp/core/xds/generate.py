@@ -22,6 +22,12 @@ from kong_mesh_cp.core.xds.matching import Matched
 from kong_mesh_cp.core.xds.names import ENDPOINT, Origin
 from kong_mesh_cp.core.xds.parts import Parts
 from kong_mesh_cp.core.xds.policies.effect_catalogue import EFFECTS
+from kong_mesh_cp.core.xds.policies.older_templates import (
+    bring_resources,
+    change_all,
+    has_profile,
+    template_of,
+)
 from kong_mesh_cp.core.xds.proxy_view import ProxyView
 from kong_mesh_cp.core.xds.targets import targets_of
 from kong_mesh_cp.core.xds.world import MeshWorld
@@ -59,13 +65,30 @@ def generate(view: ProxyView, parts: Parts) -> Generated:
     matched = Matched(
         proxy_of(view.dataplane), view.world.policies, parts, with_shadow=view.with_shadow
     )
+    template = template_of(view, parts)
+    if has_profile(template, draft):
+        _make_profile(view, matched, draft)
+    if template is not None:
+        bring_resources(template, draft)
+        change_all(template, draft)
+    for warning in dict.fromkeys(matched.warnings):
+        draft.complain("policies", warning)
+    by_hand = draft.made(ENDPOINT)
+    sources = draft.assigned.sources
+    if by_hand:
+        sources = {name: each for name, each in sources.items() if name not in by_hand}
+    return Generated(draft.snapshot(), tuple(draft.complaints), sources, frozenset(draft.services))
+
+
+def _make_profile(view: ProxyView, matched: Matched, draft: Draft) -> None:
+    """All that a proxy beside an application has."""
     draft.origin = Origin.ADMIN
     admin(view, draft)
     draft.origin = Origin.INBOUND
     inbounds(view, matched, draft)
     draft.origin = Origin.TRANSPARENT
     passthrough(view, draft)
-    targets = targets_of(view, parts)
+    targets = targets_of(view, draft.parts)
     draft.origin = Origin.OUTBOUND
     outbounds(view, targets, matched, draft)
     draft.origin = Origin.DIRECT_ACCESS
@@ -83,10 +106,3 @@ def generate(view: ProxyView, parts: Parts) -> Generated:
             draft.complain(effect.policy_type, error)
     draft.origin = Origin.SECRETS
     secrets(view, draft)
-    for warning in dict.fromkeys(matched.warnings):
-        draft.complain("policies", warning)
-    by_hand = draft.made(ENDPOINT)
-    sources = draft.assigned.sources
-    if by_hand:
-        sources = {name: each for name, each in sources.items() if name not in by_hand}
-    return Generated(draft.snapshot(), tuple(draft.complaints), sources, frozenset(draft.services))

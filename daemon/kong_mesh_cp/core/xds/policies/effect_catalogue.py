@@ -11,6 +11,7 @@ from kong_mesh_cp.core.xds.effects import Effect
 from kong_mesh_cp.core.xds.policies import (
     circuit_breaker_effects,
     passthrough_effects,
+    proxy_patch_effects,
     retry_effects,
     timeout_effects,
     traffic_permission_effects,
@@ -22,4 +23,5 @@ EFFECTS: Final[tuple[Effect, ...]] = (
     traffic_permission_effects.EFFECT,
     circuit_breaker_effects.EFFECT,
     retry_effects.EFFECT,
+    proxy_patch_effects.EFFECT,
 )
