@@ -21,7 +21,7 @@ from kong_mesh_cp.core.xds.names import ENDPOINT
 from kong_mesh_cp.core.xds.parts import Parts, resource
 
 if TYPE_CHECKING:
-    from kong_mesh_cp.core.xds.world import Endpoint, MeshWorld
+    from kong_mesh_cp.core.xds.world import Endpoint, EndpointKey, MeshWorld
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +29,10 @@ class EndpointSource:
     """From where the endpoints of one cluster come.
 
     `find(world, *arguments)` gives them, in any order; of a mesh it looks at the endpoints of
-    `services` alone.
+    `services` alone: of services by their tag, and of ports of services that are resources.
     """
 
-    services: tuple[str, ...]  # by their tag
+    services: tuple[EndpointKey, ...]
     find: Callable[..., tuple[Endpoint, ...]]
     arguments: tuple[Hashable, ...] = ()
 
@@ -41,7 +41,7 @@ def assignment(cluster: str, source: EndpointSource, world: MeshWorld, parts: Pa
     """The endpoints of `cluster` in `world`, as they are sent."""
     # Held with what was made of them: the key only says which objects they were. To hash endpoints
     # takes as long as there are many, for each proxy that calls them.
-    held = tuple(map(world.endpoints.get, source.services))
+    held = tuple(map(world.behind, source.services))
 
     def make() -> tuple[Resource, object]:
         found = source.find(world, *source.arguments)
@@ -56,7 +56,7 @@ class Assignments:
     """The endpoints of several clusters."""
 
     sources: Mapping[str, EndpointSource]  # by cluster
-    services: frozenset[str]  # of all sources
+    services: frozenset[EndpointKey]  # of all sources
     resources: TypeResources
 
 
@@ -79,7 +79,7 @@ def assignments(
 def reassigned(
     snapshot: Snapshot,
     sources: Mapping[str, EndpointSource],
-    services: Collection[str],
+    services: Collection[EndpointKey],
     world: MeshWorld,
     parts: Parts,
 ) -> Snapshot:

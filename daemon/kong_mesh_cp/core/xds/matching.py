@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import field
 from typing import Final
 
 from kong_mesh_cp.core.dataclass import dataclass
@@ -20,9 +21,9 @@ from kong_mesh_cp.core.policy.rules.matched import (
     ranked_selections,
     to_rules,
 )
-from kong_mesh_cp.core.policy.rules.policy import HTTP_ROUTE, TRAITS, Conf, Policy
+from kong_mesh_cp.core.policy.rules.policy import HTTP_ROUTE, TRAITS, Conf, Meta, Policy
 from kong_mesh_cp.core.policy.rules.proxies import Listener, Proxy
-from kong_mesh_cp.core.policy.rules.resource_rules import rule_for_destination
+from kong_mesh_cp.core.policy.rules.resource_rules import ResourceRule, rule_for_destination
 from kong_mesh_cp.core.policy.rules.subset_rules import SubsetRule, from_rules, proxy_rules
 from kong_mesh_cp.core.policy.rules.subsets import Subset, TooManySubsetsError, contains
 from kong_mesh_cp.core.resources.tags import SERVICE
@@ -72,6 +73,8 @@ class DestinationConfs:
     conf: TypedConf | None = None
     routes: tuple[tuple[str, TypedConf], ...] = ()  # by the hash of a route's matches
     selected: bool = False  # some policy of the type selects the proxy
+    # The policies that a route's references are from, by the hash of a rule's matches.
+    origins: Mapping[str, Meta] = field(default_factory=dict)
 
     def of_route(self, matches_hash: str) -> TypedConf | None:
         """The conf of one route, else that of the destination."""
@@ -196,13 +199,19 @@ class MatchedType:
             None if about is None else TypedConf(self.type, about.conf),
             tuple(sorted(routes.items())),
             selected=True,
+            origins={} if about is None else _backend_origins(about),
         )
 
     def _resource_confs(self, wanted: DestinationId) -> DestinationConfs:
         rule = rule_for_destination(self._to.rules.resources, wanted)
         if rule is None or not rule.confs:
             return DestinationConfs(selected=True)
-        return DestinationConfs(TypedConf(self.type, rule.confs[0]), selected=True)
+        conf = TypedConf(self.type, rule.confs[0])
+        return DestinationConfs(conf, selected=True, origins=_backend_origins(rule))
+
+
+def _backend_origins(rule: SubsetRule | ResourceRule) -> Mapping[str, Meta]:
+    return {key: rule.origins[index].meta for key, index in rule.backend_origins}
 
 
 def _route_hashes(rules: Sequence[SubsetRule]) -> list[str]:

@@ -37,13 +37,17 @@ def route_messages(
     filters: Iterable[Filter],
     clusters: tuple[tuple[str, int], ...],
     mirrors: tuple[str, ...],
+    *,
+    host_rewritten: bool = False,
 ) -> Iterator[Message]:
     """The routes for one match: two for the prefix of a path. `mirrors` has a cluster for each
-    filter that mirrors.
+    filter that mirrors. `host_rewritten`: requests name the host that they go to.
     """
     by_prefix = match.path is not None and match.path.type == "PathPrefix"
     for matched in _matches(match):
         route: Message = Route(name=name, match=matched, route=_action(clusters))
+        if host_rewritten:
+            route.route.auto_host_rewrite.value = True
         to_mirror = iter(mirrors)
         for each in filters:
             _filter(route, each, to_mirror, by_prefix=by_prefix)
