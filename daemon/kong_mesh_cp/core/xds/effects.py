@@ -86,3 +86,4 @@ class Effect:
     )
     outbound_cluster: Callable[[ClusterDraft, OutboundFacts, DestinationConfs], None] | None = None
     whole_proxy: Callable[[ProxyView, Matched, Draft], None] | None = None
+    origin: str = ""  # of what `whole_proxy` adds: a `names.Origin`

@@ -102,6 +102,7 @@ def _make_profile(view: ProxyView, matched: Matched, draft: Draft) -> None:
     for effect in EFFECTS:
         if effect.whole_proxy is None:
             continue
+        draft.origin = effect.origin
         try:
             effect.whole_proxy(view, matched, draft)
         except WRONG_INPUT as error:

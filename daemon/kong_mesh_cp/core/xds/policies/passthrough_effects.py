@@ -83,7 +83,6 @@ def _whole_proxy(view: ProxyView, matched: Matched, draft: Draft) -> None:
     ways = draft.parts.made((ways_of, typed), lambda: ways_of(conf))
     for reason in ways.left_out:
         draft.complain(POLICY_TYPE, reason)
-    draft.origin = Origin.PASSTHROUGH
     for ipv6, name in enumerate(ours):
         found = ways.of(ipv6=bool(ipv6))
         if not found or name not in draft.made(LISTENER):
@@ -178,4 +177,4 @@ def _domains(host: Host, port: int) -> list[str]:
     return [host.domain, f"{host.domain}:*"] if host.kind is Kind.DOMAIN else [host.domain]
 
 
-EFFECT: Final = Effect(policy_type=POLICY_TYPE, whole_proxy=_whole_proxy)
+EFFECT: Final = Effect(policy_type=POLICY_TYPE, whole_proxy=_whole_proxy, origin=Origin.PASSTHROUGH)

@@ -44,7 +44,6 @@ def _whole_proxy(_view: ProxyView, matched: Matched, draft: Draft) -> None:
     conf = typed.value
     assert isinstance(conf, Conf)  # noqa: S101 — of the type that was matched
     changes = draft.parts.made((changes_of, typed), lambda: changes_of(conf))
-    draft.origin = Origin.PROXY_PATCH
     apply_changes(changes, draft, POLICY_TYPE)
 
 
@@ -109,4 +108,4 @@ def _step(patch: JsonPatch) -> Step:
     return Step(patch.op, patch.path, patch.from_ or "", json.dumps(value, sort_keys=True))
 
 
-EFFECT: Final = Effect(policy_type=POLICY_TYPE, whole_proxy=_whole_proxy)
+EFFECT: Final = Effect(policy_type=POLICY_TYPE, whole_proxy=_whole_proxy, origin=Origin.PROXY_PATCH)
