@@ -16,9 +16,10 @@ from kong_mesh_cp.core.meshes.virtual_addresses import (
 )
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.usecases.ports.resource_store import Change, Delete, Put
-from kong_mesh_cp.usecases.resources.documents import spec_text, text_of
+from kong_mesh_cp.usecases.resources.documents import spec_text, status_text, text_of
 from kong_mesh_cp.usecases.resources.kinds import KINDS
 from support.fakes.resources import AT
+from support.specs.random_policies import RandomPolicies
 
 Document = Mapping[str, Any]
 
@@ -36,6 +37,7 @@ class RandomMesh:
 
     def __init__(self, seed: int) -> None:
         self._random = Random(seed)
+        self._others = RandomPolicies(self._random, MESH, SERVICES, self._target, self._destination)
         self._kinds: tuple[
             tuple[int, Callable[[], tuple[ResourceKey, Document, Document]]], ...
         ] = (
@@ -44,10 +46,12 @@ class RandomMesh:
             (2, self._route),
             (1, self._mesh),
             (1, self._service_insight),
-            (1, self._mesh_service),
             (1, self._addresses),
             (1, self._gateway),
             (1, self._older),
+            (6, self._others.policy),
+            (2, self._others.older),
+            (3, self._others.service),
         )
 
     def writes(self, there: Callable[[ResourceKey], bool]) -> list[Change]:
@@ -57,6 +61,8 @@ class RandomMesh:
             weights = [weight for weight, _ in self._kinds]
             [(_, make)] = self._random.choices(self._kinds, weights)
             key, document, labels = make()
+            if _is_refused(key, document):
+                continue
             if key.type != "Mesh" and there(key) and self._random.random() < 0.25:
                 changes[key] = Delete(key=key)
             else:
@@ -179,6 +185,16 @@ class RandomMesh:
             document["mtls"] = {"enabledBackend": "ca-1", "backends": [backend]}
         if self._maybe(0.3):
             document["networking"] = {"outbound": {"passthrough": self._maybe()}}
+        if self._maybe(0.4):
+            document["metrics"] = _backend("prometheus", "prometheus", {"port": 5670})
+        if self._maybe(0.4):
+            document["logging"] = _backend("file", "file", {"path": "/tmp/log"}, "defaultBackend")
+        if self._maybe(0.4):
+            zipkin = {"url": "http://zipkin.internal:9411/api/v2/spans"}
+            document["tracing"] = _backend("zipkin", "zipkin", zipkin, "defaultBackend")
+        if self._maybe(0.3):
+            modes = ("Disabled", "Everywhere", "ReachableBackends", "Exclusive")
+            document["meshServices"] = {"mode": self._random.choice(modes)}
         return ResourceKey("Mesh", "", MESH), document, {}
 
     def _service_insight(self) -> tuple[ResourceKey, Document, Document]:
@@ -191,14 +207,6 @@ class RandomMesh:
         }
         key = ResourceKey("ServiceInsight", MESH, f"all-services-{MESH}")
         return key, {"services": services}, {}
-
-    def _mesh_service(self) -> tuple[ResourceKey, Document, Document]:
-        name = self._random.choice(SERVICES)
-        spec = {
-            "selector": {"dataplaneTags": {"kuma.io/service": name}},
-            "ports": [{"port": 80, "targetPort": 8080, "appProtocol": "http"}],
-        }
-        return ResourceKey("MeshService", MESH, name), {"spec": spec}, {}
 
     def _addresses(self) -> tuple[ResourceKey, Document, Document]:
         chosen = self._random.sample(SERVICES, self._random.choice((1, 2, 3)))
@@ -231,11 +239,28 @@ class RandomMesh:
         return ResourceKey("TrafficPermission", MESH, "older"), document, {}
 
 
+def _backend(
+    name: str, kind: str, conf: Document, enabled: str = "enabledBackend"
+) -> Mapping[str, Any]:
+    return {enabled: name, "backends": [{"name": name, "type": kind, "conf": conf}]}
+
+
 def put_of(key: ResourceKey, document: Document, labels: Document) -> Put:
     """As the API stores it."""
     if key.type == "Config":
         return Put(key=key, spec=text_of(document), at=AT, labels=labels)
     kind = KINDS[key.type]
+    spec, status = _spec(key, document), status_text(kind, document)
+    return Put(key=key, spec=spec_text(kind, spec), status=status, at=AT, labels=labels)
+
+
+def _spec(key: ResourceKey, document: Document) -> object:
     meta = {"type": key.type, "mesh": key.mesh, "name": key.name}
-    spec = kind.parse({**meta, **document})
-    return Put(key=key, spec=spec_text(kind, spec), at=AT, labels=labels)
+    members = {name: each for name, each in document.items() if name != "status"}
+    spec: object = KINDS[key.type].parse({**meta, **members})
+    return spec
+
+
+def _is_refused(key: ResourceKey, document: Document) -> bool:
+    """By the API: not every conf goes with every target."""
+    return key.type != "Config" and bool(KINDS[key.type].validate(_spec(key, document)))
