@@ -23,6 +23,7 @@ SUITES: Final = (
     "meshtcproute",
     "meshpassthrough",
     "meshproxypatch",
+    "meshloadbalancing",
 )
 NOT_REACHED: Final[Mapping[str, str]] = {
     "sidecar/routing-resources": "outbounds by TrafficRoutes, of the older generation of policies",

@@ -29,6 +29,7 @@ SERVICES = ("web", "api", "db", "queue")
 VERSIONS = ("v1", "v2")
 TEAMS = ("red", "blue")
 PROTOCOLS = ("http", "tcp", "grpc", "http2", "kafka", None)
+RESOURCES = ("MeshService", "MeshExternalService", "MeshMultiZoneService")
 ROUTES = ("route-0", "route-1")
 
 
@@ -52,6 +53,7 @@ class RandomMesh:
             (6, self._others.policy),
             (2, self._others.older),
             (3, self._others.service),
+            (1, self._zone_ingress),
         )
 
     def writes(self, there: Callable[[ResourceKey], bool]) -> list[Change]:
@@ -101,6 +103,9 @@ class RandomMesh:
             for index in range(self._random.choice((0, 1, 2, 3)))
         ]
         if self._maybe(0.3):
+            ref = {"kind": self._random.choice(RESOURCES), "name": self._random.choice(SERVICES)}
+            networking["outbound"] += [{"port": 20010, "backendRef": {**ref, "port": 80}}]
+        if self._maybe(0.3):
             transparent: dict[str, Any] = {
                 "redirectPortInbound": 15006,
                 "redirectPortOutbound": 15001,
@@ -110,6 +115,12 @@ class RandomMesh:
                 transparent["directAccessServices"] = self._random.choice(services)
             if self._maybe(0.3):
                 transparent["reachableServices"] = [self._random.choice(SERVICES)]
+            if self._maybe(0.3):
+                ref = {
+                    "kind": self._random.choice(RESOURCES),
+                    "name": self._random.choice(SERVICES),
+                }
+                transparent["reachableBackends"] = {"refs": [ref]}
             networking["transparentProxying"] = transparent
         labels = {"team": self._random.choice(TEAMS)} if self._maybe() else {}
         return ResourceKey("Dataplane", MESH, name), {"networking": networking}, labels
@@ -131,13 +142,15 @@ class RandomMesh:
 
     def _destination(self) -> Document:
         service = {"kind": "MeshService", "name": self._random.choice(SERVICES)}
-        return self._random.choice(({"kind": "Mesh"}, service, service))
+        other = {**service, "kind": self._random.choice(RESOURCES)}
+        port = {**service, "sectionName": "80"}
+        return self._random.choice(({"kind": "Mesh"}, service, service, other, port))
 
     def _policy(self) -> tuple[ResourceKey, Document, Document]:
         number = self._random.randrange(1, 60)
         spec: dict[str, Any] = {"targetRef": self._target()}
         to = self._destination()
-        match self._random.choice(("timeout", "retry", "breaker", "permission")):
+        match self._random.choice(("timeout", "retry", "breaker", "balancing", "permission")):
             case "timeout":
                 type_name = "MeshTimeout"
                 conf = {"connectionTimeout": f"{number}s", "http": {"requestTimeout": f"{number}s"}}
@@ -149,6 +162,9 @@ class RandomMesh:
                 type_name = "MeshCircuitBreaker"
                 limits = {"connectionLimits": {"maxConnections": number}}
                 spec["to"] = [{"targetRef": to, "default": limits}]
+            case "balancing":
+                type_name = "MeshLoadBalancingStrategy"
+                spec["to"] = [{"targetRef": to, "default": self._balancing()}]
             case _:
                 type_name = "MeshTrafficPermission"
                 action = self._random.choice(("Allow", "Deny"))
@@ -157,9 +173,33 @@ class RandomMesh:
         name = f"policy-{self._random.randrange(4)}"
         return ResourceKey(type_name, MESH, name), {"spec": spec}, labels
 
+    def _balancing(self) -> Document:
+        hashing = {"hashPolicies": [{"type": "Header", "header": {"name": "x-user"}}]}
+        anywhere = {"to": {"type": self._random.choice(("Any", "None"))}}
+        awareness: Document = self._random.choice(
+            (
+                {"disabled": True},
+                {"localZone": {"affinityTags": [{"key": "version"}]}},
+                {"crossZone": {"failover": [anywhere]}},
+            )
+        )
+        balancer: Document = self._random.choice(
+            ({"type": "Random"}, {"type": "RingHash", "ringHash": hashing})
+        )
+        return self._random.choice(
+            (
+                {"loadBalancer": balancer},
+                {"localityAwareness": awareness},
+                {"loadBalancer": balancer, "localityAwareness": awareness},
+            )
+        )
+
     def _route(self) -> tuple[ResourceKey, Document, Document]:
         backend = {"kind": "MeshServiceSubset", "name": self._random.choice(SERVICES), "weight": 1}
         backend["tags"] = {"version": self._random.choice(VERSIONS)}
+        if self._maybe(0.3):
+            resource = {"kind": self._random.choice(RESOURCES), "port": 80}
+            backend = {**resource, "name": self._random.choice(SERVICES), "weight": 1}
         to = {"kind": "MeshService", "name": self._random.choice(SERVICES)}
         target: dict[str, Any] = {"kind": "Mesh"}
         if self._maybe():
@@ -183,6 +223,8 @@ class RandomMesh:
             mode = self._random.choice(("STRICT", "PERMISSIVE"))
             backend = {"name": "ca-1", "type": "builtin", "mode": mode}
             document["mtls"] = {"enabledBackend": "ca-1", "backends": [backend]}
+        if self._maybe(0.3):
+            document["routing"] = {"localityAwareLoadBalancing": self._maybe()}
         if self._maybe(0.3):
             document["networking"] = {"outbound": {"passthrough": self._maybe()}}
         if self._maybe(0.4):
@@ -230,6 +272,25 @@ class RandomMesh:
             },
         }
         return ResourceKey("MeshGateway", MESH, "edge"), document, {}
+
+    def _zone_ingress(self) -> tuple[ResourceKey, Document, Document]:
+        zone = self._random.choice(("west", "north"))
+        services = [
+            {
+                "mesh": MESH,
+                "instances": self._random.choice((1, 2)),
+                "tags": {**self._tags(), "kuma.io/protocol": "http", "kuma.io/zone": zone},
+            }
+            for _ in range(self._random.choice((0, 1, 2)))
+        ]
+        networking = {
+            "address": "10.9.0.1",
+            "port": 10001,
+            "advertisedAddress": f"{zone}.example",
+            "advertisedPort": 10001,
+        }
+        document = {"zone": zone, "networking": networking, "availableServices": services}
+        return ResourceKey("ZoneIngress", "", zone), document, {}
 
     def _older(self) -> tuple[ResourceKey, Document, Document]:
         document = {

@@ -339,10 +339,7 @@ class RandomPolicies:
                     "healthyThreshold": 1,
                 },
             ),
-            connection(
-                "FaultInjection",
-                lambda: {"abort": {"httpStatus": 503, "percentage": self._random.randrange(1, 99)}},
-            ),
+            lambda: ("FaultInjection", self._older_fault()),
             connection("RateLimit", requests),
             connection("TrafficLog", lambda: {"backend": "file"}),
             lambda: (
@@ -351,6 +348,12 @@ class RandomPolicies:
             ),
             lambda: ("ProxyTemplate", {"selectors": self._selectors(), "conf": self._template()}),
         )
+
+    def _older_fault(self) -> Document:
+        http = {"kuma.io/service": self._random.choice(self._services), "kuma.io/protocol": "http"}
+        fault = {"abort": {"httpStatus": 503, "percentage": self._random.randrange(1, 99)}}
+        destinations = [{"match": http}]
+        return {"sources": self._selectors(), "destinations": destinations, "conf": fault}
 
     def _route(self) -> Document:
         if self._maybe():

@@ -10,6 +10,7 @@ from typing import Final
 from kong_mesh_cp.core.xds.effects import Effect
 from kong_mesh_cp.core.xds.policies import (
     circuit_breaker_effects,
+    load_balancing_effects,
     passthrough_effects,
     proxy_patch_effects,
     retry_effects,
@@ -18,6 +19,7 @@ from kong_mesh_cp.core.xds.policies import (
 )
 
 EFFECTS: Final[tuple[Effect, ...]] = (
+    load_balancing_effects.EFFECT,
     passthrough_effects.EFFECT,
     timeout_effects.EFFECT,
     traffic_permission_effects.EFFECT,
