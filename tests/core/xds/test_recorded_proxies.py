@@ -21,6 +21,8 @@ SUITES: Final = (
     "transparent",
     "meshhttproute",
     "meshtcproute",
+    "meshpassthrough",
+    "meshproxypatch",
     "meshloadbalancing",
     "meshhealthcheck",
     "meshratelimit",

@@ -19,6 +19,7 @@ from kong_mesh_cp.usecases.ports.resource_store import Change, Delete, Put
 from kong_mesh_cp.usecases.resources.documents import spec_text, status_text, text_of
 from kong_mesh_cp.usecases.resources.kinds import KINDS
 from support.fakes.resources import AT
+from support.specs.random_policies import RandomPolicies
 from support.specs.random_services import RandomServices
 
 Document = Mapping[str, Any]
@@ -29,6 +30,7 @@ SERVICES = ("web", "api", "db", "queue")
 VERSIONS = ("v1", "v2")
 TEAMS = ("red", "blue")
 PROTOCOLS = ("http", "tcp", "grpc", "http2", "kafka", None)
+RESOURCES = ("MeshService", "MeshExternalService", "MeshMultiZoneService")
 ROUTES = ("route-0", "route-1")
 MODES = ("Disabled", "Everywhere", "ReachableBackends", "Exclusive")
 
@@ -39,6 +41,7 @@ class RandomMesh:
     def __init__(self, seed: int) -> None:
         self._random = Random(seed)
         self._services = RandomServices(self._random)
+        self._others = RandomPolicies(self._random, MESH, SERVICES, self._target, self._destination)
         self._kinds: tuple[
             tuple[int, Callable[[], tuple[ResourceKey, Document, Document]]], ...
         ] = (
@@ -54,6 +57,9 @@ class RandomMesh:
             (1, self._addresses),
             (1, self._gateway),
             (1, self._older),
+            (6, self._others.policy),
+            (2, self._others.older),
+            (3, self._others.service),
             (1, self._zone_ingress),
         )
 
@@ -64,6 +70,8 @@ class RandomMesh:
             weights = [weight for weight, _ in self._kinds]
             [(_, make)] = self._random.choices(self._kinds, weights)
             key, document, labels = make()
+            if _is_refused(key, document):
+                continue
             if key.type != "Mesh" and there(key) and self._random.random() < 0.25:
                 changes[key] = Delete(key=key)
             else:
@@ -105,6 +113,9 @@ class RandomMesh:
             {"port": 20010 + index, "backendRef": self._services.backend_ref()}
             for index in range(self._random.choice((0, 1, 2)))
         ]
+        if self._maybe(0.3):
+            ref = {"kind": self._random.choice(RESOURCES), "name": self._random.choice(SERVICES)}
+            networking["outbound"] += [{"port": 20020, "backendRef": {**ref, "port": 80}}]
         if self._maybe(0.3):
             transparent: dict[str, Any] = {
                 "redirectPortInbound": 15006,
@@ -225,6 +236,13 @@ class RandomMesh:
             document["routing"] = {"localityAwareLoadBalancing": self._maybe()}
         if self._maybe(0.3):
             document["networking"] = {"outbound": {"passthrough": self._maybe()}}
+        if self._maybe(0.4):
+            document["metrics"] = _backend("prometheus", "prometheus", {"port": 5670})
+        if self._maybe(0.4):
+            document["logging"] = _backend("file", "file", {"path": "/tmp/log"}, "defaultBackend")
+        if self._maybe(0.4):
+            zipkin = {"url": "http://zipkin.internal:9411/api/v2/spans"}
+            document["tracing"] = _backend("zipkin", "zipkin", zipkin, "defaultBackend")
         return ResourceKey("Mesh", "", MESH), document, {}
 
     def _service_insight(self) -> tuple[ResourceKey, Document, Document]:
@@ -288,12 +306,28 @@ class RandomMesh:
         return ResourceKey("TrafficPermission", MESH, "older"), document, {}
 
 
+def _backend(
+    name: str, kind: str, conf: Document, enabled: str = "enabledBackend"
+) -> Mapping[str, Any]:
+    return {enabled: name, "backends": [{"name": name, "type": kind, "conf": conf}]}
+
+
 def put_of(key: ResourceKey, document: Document, labels: Document) -> Put:
     """As the API stores it."""
     if key.type == "Config":
         return Put(key=key, spec=text_of(document), at=AT, labels=labels)
     kind = KINDS[key.type]
-    meta = {"type": key.type, "mesh": key.mesh, "name": key.name}
-    spec = kind.parse({**meta, **document})
-    status = status_text(kind, document)
+    spec, status = _spec(key, document), status_text(kind, document)
     return Put(key=key, spec=spec_text(kind, spec), status=status, at=AT, labels=labels)
+
+
+def _spec(key: ResourceKey, document: Document) -> object:
+    meta = {"type": key.type, "mesh": key.mesh, "name": key.name}
+    members = {name: each for name, each in document.items() if name != "status"}
+    spec: object = KINDS[key.type].parse({**meta, **members})
+    return spec
+
+
+def _is_refused(key: ResourceKey, document: Document) -> bool:
+    """By the API: not every conf goes with every target."""
+    return key.type != "Config" and bool(KINDS[key.type].validate(_spec(key, document)))

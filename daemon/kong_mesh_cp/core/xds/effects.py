@@ -112,6 +112,7 @@ class Effect:
     )
     outbound_cluster: Callable[[ClusterDraft, OutboundFacts, DestinationConfs], None] | None = None
     whole_proxy: Callable[[ProxyView, Matched, Draft], None] | None = None
+    origin: str = ""  # of what `whole_proxy` adds: a `names.Origin`
     # What holds where no policy says anything, by member, as a policy would say it: a policy that
     # says just this changes nothing. For people who ask; nothing is generated from it.
     defaults: Callable[[DefaultsOf], Mapping[str, object]] | None = None

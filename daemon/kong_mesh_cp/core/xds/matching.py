@@ -24,7 +24,7 @@ from kong_mesh_cp.core.policy.rules.matched import (
 from kong_mesh_cp.core.policy.rules.policy import HTTP_ROUTE, TRAITS, Conf, Meta, Policy
 from kong_mesh_cp.core.policy.rules.proxies import Listener, Proxy
 from kong_mesh_cp.core.policy.rules.resource_rules import ResourceRule, rule_for_destination
-from kong_mesh_cp.core.policy.rules.subset_rules import SubsetRule, from_rules
+from kong_mesh_cp.core.policy.rules.subset_rules import SubsetRule, from_rules, proxy_rules
 from kong_mesh_cp.core.policy.rules.subsets import Subset, TooManySubsetsError, contains
 from kong_mesh_cp.core.resources.tags import SERVICE
 from kong_mesh_cp.core.xds.parts import Parts
@@ -158,6 +158,15 @@ class MatchedType:
         confs, _ = self._parts.made(key, lambda: (self._resource_confs(wanted), self._to))
         return confs
 
+    def proxy_conf(self) -> TypedConf | None:
+        """The one conf of a type that has one for the whole proxy. Raises: UnreadableConfError."""
+        policies = self.policies
+        if not policies:
+            return None
+        key = ("proxy", self.type, *map(id, policies))
+        made, _ = self._parts.made(key, lambda: (_proxy_conf(self.type, policies), policies))
+        return made
+
     @property
     def to_rules(self) -> ToRules:
         """As they are before confs are read: for routes, which have more than one conf."""
@@ -267,6 +276,11 @@ def _route_hashes(rules: Sequence[SubsetRule]) -> list[str]:
         if tag.key == RULE_MATCHES_HASH_TAG and not tag.negated
     )
     return list(dict.fromkeys(found))
+
+
+def _proxy_conf(policy_type: str, policies: Sequence[Policy]) -> TypedConf | None:
+    rules = proxy_rules(policies)
+    return TypedConf(policy_type, rules[0].conf) if rules else None
 
 
 def _inbound_rules(policies: Sequence[Policy]) -> InboundRules:

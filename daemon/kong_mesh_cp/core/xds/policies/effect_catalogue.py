@@ -13,6 +13,8 @@ from kong_mesh_cp.core.xds.policies import (
     fault_injection_effects,
     health_check_effects,
     load_balancing_effects,
+    passthrough_effects,
+    proxy_patch_effects,
     rate_limit_effects,
     retry_effects,
     timeout_effects,
@@ -23,6 +25,7 @@ from kong_mesh_cp.core.xds.policies import (
 EFFECTS: Final[tuple[Effect, ...]] = (
     tls_effects.EFFECT,
     load_balancing_effects.EFFECT,
+    passthrough_effects.EFFECT,
     fault_injection_effects.EFFECT,
     rate_limit_effects.EFFECT,
     timeout_effects.EFFECT,
@@ -30,4 +33,5 @@ EFFECTS: Final[tuple[Effect, ...]] = (
     health_check_effects.EFFECT,
     circuit_breaker_effects.EFFECT,
     retry_effects.EFFECT,
+    proxy_patch_effects.EFFECT,
 )
