@@ -91,7 +91,7 @@ def test_parts_of_a_server_name_are_labels_of_dns() -> None:
 
 
 def test_a_port_is_found_by_its_name_and_by_its_number() -> None:
-    ports = [{"port": 80, "name": "main"}, {"port": 81}]
+    ports: list[dict[str, Any]] = [{"port": 80, "name": "main"}, {"port": 81}]
     found = read(mesh_service("pay", ports=ports))
     assert [found.port(each) for each in ("main", "80")] == [found.ports[0]] * 2
     assert found.port("81") == found.ports[1]
