@@ -183,11 +183,25 @@ def test_each_filter_that_mirrors_has_its_backend() -> None:
     ]
     conf = conf_of(rule(path("/"), filters=filters))
     (route,) = http_routes(conf, OWN, backends())
-    assert [tags_of(each) for each in route.mirrors] == [
+    assert [tags_of(each) for each in route.mirrors if each is not None] == [
         {"kuma.io/service": "copy"},
         {"kuma.io/service": "b", "v": "1"},
     ]
     assert len(filters_of(conf, route)) == 2
+
+
+def test_what_cannot_be_the_backend_of_a_route_is_no_mirror_of_it() -> None:
+    filters = [
+        {"type": "RequestMirror", "requestMirror": {"backendRef": ref(name, weight)}}
+        for name, weight in (("not-carried", 1), ("copy", 0), ("copy", 1))
+    ]
+    conf = conf_of(rule(path("/"), filters=filters))
+    (route,) = http_routes(conf, OWN, backends(lambda protocol: protocol != "mysql"))
+    assert [None if each is None else each.cluster for each in route.mirrors] == [
+        None,
+        None,
+        "copy",
+    ]
 
 
 def test_connections_are_split_by_weight() -> None:

@@ -19,6 +19,7 @@ from kong_mesh_cp.core.discovery.snapshots import (
 from kong_mesh_cp.core.xds.envoy.endpoints import load_assignment
 from kong_mesh_cp.core.xds.names import ENDPOINT
 from kong_mesh_cp.core.xds.parts import Parts, resource
+from kong_mesh_cp.core.xds.zones.localities import Locality, RuledLocality, placed_by
 
 if TYPE_CHECKING:
     from kong_mesh_cp.core.xds.world import Endpoint, EndpointKey, MeshWorld
@@ -30,24 +31,31 @@ class EndpointSource:
 
     `find(world, *arguments)` gives them, in any order; of a mesh it looks at the endpoints of
     `services` alone: of services by their tag, and of ports of services that are resources.
+    `locality` says which come first.
     """
 
     services: tuple[EndpointKey, ...]
     find: Callable[..., tuple[Endpoint, ...]]
     arguments: tuple[Hashable, ...] = ()
+    locality: Locality | None = None  # None: as they are
 
 
 def assignment(cluster: str, source: EndpointSource, world: MeshWorld, parts: Parts) -> Resource:
     """The endpoints of `cluster` in `world`, as they are sent."""
     # Held with what was made of them: the key only says which objects they were. To hash endpoints
     # takes as long as there are many, for each proxy that calls them.
-    held = tuple(map(world.behind, source.services))
+    held = (world.across, *map(world.behind, source.services))
 
     def make() -> tuple[Resource, object]:
-        found = source.find(world, *source.arguments)
-        return resource(cluster, load_assignment(cluster, found)), held
+        found, locality = source.find(world, *source.arguments), source.locality
+        if locality is not None:
+            found = placed_by(locality, found)
+        factor = locality.overprovisioning if isinstance(locality, RuledLocality) else 0
+        message = load_assignment(cluster, found, overprovisioning=factor)
+        return resource(cluster, message), held
 
-    made, _ = parts.made((source.find, cluster, source.arguments, *map(id, held)), make)
+    key = (source.find, cluster, source.arguments, source.locality, *map(id, held))
+    made, _ = parts.made(key, make)
     return made
 
 

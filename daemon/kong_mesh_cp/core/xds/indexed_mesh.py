@@ -49,6 +49,7 @@ from kong_mesh_cp.core.xds.world import (
     mesh_world,
     protocol_of_all,
 )
+from kong_mesh_cp.core.xds.zones.across_zones import across_zones
 
 MESH: Final = "Mesh"
 GATEWAY: Final = "MeshGateway"
@@ -211,6 +212,8 @@ def next_mesh(before: IndexedMesh, changes: Mapping[ResourceKey, Item | None]) -
         world = replace(world, policies=_view(mesh, policies, resources, kept))
     if types & {MESH, SERVICE_INSIGHT}:
         world = replace(world, tls_ready=services_with_tls(mesh, resources))
+    if types & {MESH, INGRESS, EGRESS}:
+        world = replace(world, across=across_zones(mesh, before.rules.zone, resources))
     if CONFIG in types:
         world = replace(
             world,

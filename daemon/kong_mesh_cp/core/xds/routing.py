@@ -15,8 +15,7 @@ from kong_mesh_cp.core.policy.rules.policy import Meta
 from kong_mesh_cp.core.policy.spec_parts.http_filters import Filter
 from kong_mesh_cp.core.schema import records
 from kong_mesh_cp.core.xds.matching import TypedConf
-from kong_mesh_cp.core.xds.names import service_cluster
-from kong_mesh_cp.core.xds.services.backends import Backend, Backends, Destined, tags_of_backend
+from kong_mesh_cp.core.xds.services.backends import Backend, Backends, Destined
 
 Match = mesh_http_route.Match
 
@@ -43,7 +42,8 @@ class Route:
     rule: int | None
     match: int
     backends: tuple[Backend, ...]
-    mirrors: tuple[Backend, ...] = ()  # one for each filter that mirrors
+    # One for each filter that mirrors; None: what it names cannot be the backend of a route.
+    mirrors: tuple[Backend | None, ...] = ()
 
 
 def http_routes(
@@ -67,7 +67,7 @@ def http_routes(
         sent_to = backends.of_refs(rule.default.backend_refs or (), origins.get(name), own)
         if not sent_to:
             continue
-        mirrors = tuple(_mirrors(rule))
+        mirrors = tuple(_mirrors(rule, backends, origins.get(name)))
         routes.append(Route(name, rule_index, match_index, sent_to, mirrors))
     if all(match != CATCH_ALL for _, _, match in places):
         sent_to = backends.of_refs((), None, own)
@@ -78,14 +78,15 @@ def http_routes(
 
 def tcp_backends(
     conf: TypedConf | None, own: Destined, backends: Backends, origins: Origins = NO_ORIGINS
-) -> tuple[Backend, ...]:
-    """Where connections go. Empty: nowhere."""
+) -> tuple[Backend, ...] | None:
+    """Where connections go. Empty: nowhere; None: what is said of it refers to nothing."""
     if conf is None:
         return backends.of_refs((), None, own)
     route = conf.value
     assert isinstance(route, mesh_tcp_route.Conf)  # noqa: S101 — of the type that was matched
     refs = () if route.default is None else route.default.backend_refs or ()
-    return backends.shares(backends.meant(refs, origins.get(WITHOUT_MATCHES)))
+    meant = backends.meant(refs, origins.get(WITHOUT_MATCHES))
+    return backends.shares(meant) if meant else None
 
 
 def match_of(conf: TypedConf | None, route: Route) -> Match:
@@ -114,11 +115,14 @@ def _rules(conf: TypedConf) -> tuple[mesh_http_route.Rule, ...]:
     return conf.value.rules
 
 
-def _mirrors(rule: mesh_http_route.Rule) -> Iterator[Backend]:
+def _mirrors(
+    rule: mesh_http_route.Rule, backends: Backends, origin: Meta | None
+) -> Iterator[Backend | None]:
     for each in rule.default.filters or ():
         if each.request_mirror is not None and each.type == "RequestMirror":
-            to = tags_of_backend(each.request_mirror.backend_ref)
-            yield Backend(to, 1, service_cluster(dict(to)))
+            ref = each.request_mirror.backend_ref
+            to = backends.meant_by(ref, origin)
+            yield None if to is None else backends.to(to, ref.weight)
 
 
 def _precedence(match: Match) -> tuple[int, ...]:

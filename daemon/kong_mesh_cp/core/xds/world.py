@@ -16,6 +16,7 @@ from kong_mesh_cp.core.policy.rules.matched import MeshView
 from kong_mesh_cp.core.resources.kinds.dataplane import Dataplane
 from kong_mesh_cp.core.resources.kinds.mesh import CertificateAuthority, Mesh
 from kong_mesh_cp.core.resources.meta import Resource, has_spec
+from kong_mesh_cp.core.xds.protocols import common_protocol
 from kong_mesh_cp.core.xds.services.instances import (
     Endpoint,
     TagPairs,
@@ -36,6 +37,7 @@ from kong_mesh_cp.core.xds.services.service_resources import (
     ServiceResources,
     service_resources,
 )
+from kong_mesh_cp.core.xds.zones.across_zones import NOTHING_ACROSS, AcrossZones, across_zones
 
 DATAPLANE: Final = "Dataplane"
 
@@ -51,11 +53,12 @@ class MeshWorld:
     zone: str  # of this control plane
     resources: Mapping[str, Mapping[str, Resource[object]]]  # by type, then by name
     policies: MeshView  # as they are matched: targetRef policies, gateways, destinations
-    endpoints: Mapping[str, tuple[Endpoint, ...]]  # by service tag
-    protocols: Mapping[str, str]  # by service tag; absent is as unknown
+    endpoints: Mapping[str, tuple[Endpoint, ...]]  # by service tag; of this zone
+    protocols: Mapping[str, str]  # by service tag; of those
     tls_ready: frozenset[str] = frozenset()  # services all of whose proxies have a certificate
     # What transparent proxies call by name: of services by their tags.
     addresses: VirtualDestinations = NO_DESTINATIONS
+    across: AcrossZones = NOTHING_ACROSS  # services by their tags in other zones
     services: ServiceResources = NO_SERVICES  # those that are resources
     reached: PortEndpoints = field(default_factory=dict)  # what is behind each of their ports
 
@@ -80,7 +83,17 @@ class MeshWorld:
         return self.reached.get(key) if isinstance(key, DestinationId) else self.endpoints.get(key)
 
     def protocol(self, service: str) -> str:
-        return self.protocols.get(service, "")
+        """What all instances of a service speak, wherever they are; absent is as unknown."""
+        here, across = self.protocols.get(service), self.across.protocols.get(service)
+        return common_protocol(each for each in (across, here) if each is not None)
+
+    def instances(self, service: str) -> tuple[Endpoint, ...]:
+        """Of a service by its tag, in all zones."""
+        across = self.across
+        here = self.endpoints.get(service, ())
+        if across.weight > 1:
+            here = tuple(each._replace(weight=across.weight) for each in here)
+        return here + across.endpoints.get(service, ())
 
 
 def mesh_world(
@@ -113,6 +126,7 @@ def mesh_world(
         protocols={service: protocol_of_all(found) for service, found in endpoints.items()},
         tls_ready=tls_ready,
         addresses=addresses,
+        across=across_zones(mesh, zone, by_type),
         services=services,
         reached=service_endpoints(
             services,

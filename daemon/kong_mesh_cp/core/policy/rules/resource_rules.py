@@ -6,6 +6,7 @@ Source: docs/wire/policies.md#resource-rules
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import field
 
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.policy.rules.destinations import (
@@ -23,13 +24,17 @@ from kong_mesh_cp.core.policy.rules.priority import sorted_entries
 
 @dataclass(frozen=True, slots=True)
 class ResourceRule:
-    """`confs` for `resource`, or its port `section_name`; HTTP routes have one a hostname."""
+    """`confs` for `resource`, or its port `section_name`; HTTP routes have one a hostname.
+
+    `entries` are what they were merged from, in ascending priority.
+    """
 
     resource: Meta
     section_name: str
     confs: tuple[Conf, ...]
     origins: tuple[Origin, ...]
     backend_origins: tuple[tuple[str, int], ...] = ()
+    entries: tuple[Contribution, ...] = field(default=(), repr=False, compare=False)
 
 
 ResourceRules = Mapping[DestinationId, ResourceRule]
@@ -74,4 +79,5 @@ def _rule(section: Section, entries: list[Contribution]) -> ResourceRule:
         confs=merged(entries),
         origins=origins_by_entry(entries),
         backend_origins=tuple(sorted(backend_ref_entries(entries).items())),
+        entries=tuple(entries),
     )

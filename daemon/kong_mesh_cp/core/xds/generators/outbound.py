@@ -14,7 +14,12 @@ from kong_mesh_cp.core.policy.rules.destinations import DestinationId
 from kong_mesh_cp.core.policy.rules.policy import HTTP_ROUTE, TCP_ROUTE
 from kong_mesh_cp.core.xds.assignments import assignments
 from kong_mesh_cp.core.xds.draft import Complaint, Draft
-from kong_mesh_cp.core.xds.generators.outbound_clusters import clustered, sources_of, upstream_of
+from kong_mesh_cp.core.xds.generators.outbound_clusters import (
+    Reached,
+    clustered,
+    sources_of,
+    upstream_of,
+)
 from kong_mesh_cp.core.xds.generators.outbound_listeners import listening, placed_listener
 from kong_mesh_cp.core.xds.generators.outbound_plan import destination_of, proxy_named
 from kong_mesh_cp.core.xds.matching import Matched
@@ -25,8 +30,9 @@ from kong_mesh_cp.core.xds.names import (
 )
 from kong_mesh_cp.core.xds.parts import Parts
 from kong_mesh_cp.core.xds.policies.effect_catalogue import EFFECTS
+from kong_mesh_cp.core.xds.policies.load_balancing_effects import BALANCING, own_tags_of
 from kong_mesh_cp.core.xds.proxy_view import OutboundTarget, ProxyView
-from kong_mesh_cp.core.xds.services.backends import Backend, Destined, ServiceKey
+from kong_mesh_cp.core.xds.services.backends import Backend, ServiceKey
 
 
 class _Outgoing(NamedTuple):
@@ -35,7 +41,7 @@ class _Outgoing(NamedTuple):
     asked: frozenset[ServiceKey]
     listeners: Mapping[str, Resource]
     clusters: Mapping[str, Resource]
-    reached: tuple[tuple[str, Destined], ...]  # clusters, and from where their endpoints come
+    reached: tuple[Reached, ...]
     secured: bool  # some are spoken to in the mesh's TLS
     complaints: tuple[Complaint, ...]
 
@@ -53,11 +59,17 @@ def outbounds(
         (shared, "all", *map(id, held)),
         lambda: (_outgoing(view, targets, matched, parts, shared), held),
     )
+    called = frozenset(each.service for each in targets)
+    balancing = matched.of_type(BALANCING)
+    # Held likewise.
+    behind = (world.mesh, world.endpoints, world.reached, world.across)
+    ranked = (targets, *behind, balancing.outgoing)
+    own = own_tags_of(view) if balancing.policies else ()
     assigned, _ = parts.made(
-        ("assigned", outgoing.reached, id(world.endpoints), id(world.reached)),
+        ("assigned", outgoing.reached, own, *map(id, ranked)),
         lambda: (
-            assignments(sources_of(outgoing.reached), world, parts),
-            (world.endpoints, world.reached),
+            assignments(sources_of(outgoing.reached, view, matched, called), world, parts),
+            ranked,
         ),
     )
     draft.services |= outgoing.asked
@@ -92,11 +104,13 @@ def _outgoing(
             complaints.append(Complaint(name, found.error))
             continue
         wanted |= dict.fromkeys(each._replace(weight=0) for each in found.sent_to)
+        if not found.anywhere:
+            continue
         place = (shared, target.address, target.port, destination)
         listener = parts.made(place, partial(placed_listener, target, found.anywhere))
         listeners[listener.name] = listener
     clusters: dict[str, Resource] = {}
-    reached: dict[str, Destined] = {}
+    reached: dict[str, Reached] = {}
     secured = False
     for backend in wanted:
         upstream = upstream_of(backend, world)
@@ -110,10 +124,10 @@ def _outgoing(
             complaints.append(Complaint(upstream.name, cluster.error))
             continue
         clusters[upstream.name] = cluster.made
-        reached[upstream.name] = upstream.source
+        reached[upstream.name] = Reached(upstream.name, upstream.source, upstream.destination.to)
         secured |= upstream.secured
     return _Outgoing(
-        frozenset(asked), listeners, clusters, (*reached.items(),), secured, tuple(complaints)
+        frozenset(asked), listeners, clusters, (*reached.values(),), secured, tuple(complaints)
     )
 
 
@@ -127,7 +141,13 @@ def _shared(view: ProxyView, matched: Matched, parts: Parts) -> object:
     types = (HTTP_ROUTE, TCP_ROUTE, *(each.policy_type for each in EFFECTS))
     outgoing = (matched.of_type(each).outgoing for each in types)
     # Held with what was made of them: the key only says which objects they were.
-    held: tuple[object, ...] = (world.mesh, world.protocols, world.tls_ready, *outgoing)
+    held: tuple[object, ...] = (
+        world.mesh,
+        world.protocols,
+        world.across,
+        world.tls_ready,
+        *outgoing,
+    )
     if _has_routes(matched):
         # They may refer to any service that is a resource.
         held = (*held, world.services)

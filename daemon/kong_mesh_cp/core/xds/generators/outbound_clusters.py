@@ -20,10 +20,11 @@ from kong_mesh_cp.core.xds.effects import OutboundFacts
 from kong_mesh_cp.core.xds.envoy.clusters import ClusterDraft
 from kong_mesh_cp.core.xds.envoy.envoy_messages import Message
 from kong_mesh_cp.core.xds.envoy.tls import upstream_tls
-from kong_mesh_cp.core.xds.generators.outbound_plan import Confs, Destination, about
-from kong_mesh_cp.core.xds.matching import Matched
+from kong_mesh_cp.core.xds.generators.outbound_plan import Confs, Destination, about, confs_of
+from kong_mesh_cp.core.xds.matching import DestinationConfs, Matched
 from kong_mesh_cp.core.xds.parts import resource
 from kong_mesh_cp.core.xds.policies.effect_catalogue import EFFECTS
+from kong_mesh_cp.core.xds.policies.load_balancing_effects import BALANCING, locality_of
 from kong_mesh_cp.core.xds.protocols import HTTP2
 from kong_mesh_cp.core.xds.proxy_view import ProxyView
 from kong_mesh_cp.core.xds.services.backends import Backend, Destined
@@ -34,8 +35,10 @@ from kong_mesh_cp.core.xds.services.service_resources import (
     ServiceResource,
 )
 from kong_mesh_cp.core.xds.world import Endpoint, MeshWorld, protocol_of_all
+from kong_mesh_cp.core.xds.zones.localities import Locality
 
 CONNECT: Final = 5 * SECOND
+NOTHING_SAID: Final = DestinationConfs()
 ZONE_EGRESS: Final = "zone-egress"  # as which the egress of a zone is known
 
 
@@ -132,16 +135,36 @@ def _cluster(upstream: Upstream, facts: OutboundFacts, confs: Confs) -> Message:
     return draft.whole()
 
 
-def sources_of(reached: Iterable[tuple[str, Destined]]) -> Mapping[str, EndpointSource]:
-    """By cluster."""
-    return {
-        name: EndpointSource(
-            (source if isinstance(source, DestinationId) else dict(source)[SERVICE],),
-            endpoints_of_cluster,
-            (source,),
-        )
-        for name, source in reached
-    }
+class Reached(NamedTuple):
+    """A cluster that is there."""
+
+    cluster: str  # its name
+    source: Destined  # of its endpoints
+    to: Destined  # what policies are about
+
+
+def sources_of(
+    reached: Iterable[Reached], view: ProxyView, matched: Matched, called: frozenset[str]
+) -> Mapping[str, EndpointSource]:
+    """By cluster. `called` are the services by tag that outbounds of the proxy are for: of such,
+    policies about destinations are about these alone.
+    """
+    found: dict[str, EndpointSource] = {}
+    for cluster, source, to in reached:
+        key = source if isinstance(source, DestinationId) else dict(source)[SERVICE]
+        locality = _locality(to, view, matched, called)
+        found[cluster] = EndpointSource((key,), endpoints_of_cluster, (source,), locality)
+    return found
+
+
+def _locality(
+    to: Destined, view: ProxyView, matched: Matched, called: frozenset[str]
+) -> Locality | None:
+    is_resource = isinstance(to, DestinationId)
+    # What is outside of the mesh is balanced by the egress.
+    is_said = to.type != EXTERNAL if isinstance(to, DestinationId) else dict(to)[SERVICE] in called
+    confs = confs_of(matched, BALANCING, to) if is_said else NOTHING_SAID
+    return locality_of(confs, view, is_resource=is_resource)
 
 
 def endpoints_of_cluster(world: MeshWorld, source: Destined) -> tuple[Endpoint, ...]:
@@ -151,5 +174,5 @@ def endpoints_of_cluster(world: MeshWorld, source: Destined) -> tuple[Endpoint, 
     if isinstance(source, DestinationId):
         return world.reached.get(source, ())
     wanted = set(source)
-    found = world.endpoints.get(dict(source)[SERVICE], ())
+    found = world.instances(dict(source)[SERVICE])
     return found if len(wanted) == 1 else tuple(each for each in found if wanted <= set(each.tags))

@@ -37,7 +37,7 @@ class Listening(NamedTuple):
     """A listener wherever it listens, and what it refers to."""
 
     asked: frozenset[ServiceKey]
-    anywhere: bytes = b""
+    anywhere: bytes = b""  # empty: there is none, as nothing takes its traffic
     sent_to: tuple[Backend, ...] = ()
     error: str = ""  # why it cannot be made
 
@@ -46,7 +46,7 @@ def listening(view: ProxyView, destination: Destination, matched: Matched) -> Li
     asked: set[ServiceKey] = set()
     try:
         plan = plan_of(view, destination, matched, asked)
-        anywhere = _listener(plan)
+        anywhere = _listener(plan) if plan.listens else b""
     except WRONG_INPUT as error:
         return Listening(frozenset(asked), error=str(error))
     return Listening(frozenset(asked), anywhere, tuple(plan.sent_to))
@@ -98,7 +98,7 @@ def _http_chain(plan: OutboundPlan) -> ChainDraft:
                 match_of(plan.http_conf, route),
                 filters_of(plan.http_conf, route),
                 _shares(route.backends),
-                tuple(each.cluster for each in route.mirrors),
+                tuple(None if each is None else each.cluster for each in route.mirrors),
                 host_rewritten=any(each.is_external for each in route.backends),
             )
         )

@@ -67,14 +67,18 @@ class OutboundPlan:
     http_conf: TypedConf | None = None
     routes: tuple[Route, ...] = ()  # of HTTP
     backends: tuple[Backend, ...] = ()  # of everything else
+    # Routes of HTTP that would count, did it not take connections as they are. The original has
+    # made their clusters by then.
+    overruled: tuple[Route, ...] = ()
+    listens: bool = True
 
     @property
     def sent_to(self) -> Iterator[Backend]:
-        """All that its listener refers to."""
+        """Of what there are clusters: all that its listener refers to, and what is overruled."""
         yield from self.backends
-        for route in self.routes:
+        for route in (*self.routes, *self.overruled):
             yield from route.backends
-            yield from route.mirrors
+            yield from (each for each in route.mirrors if each is not None)
 
 
 def plan_of(
@@ -83,23 +87,34 @@ def plan_of(
     facts, confs = about(view, destination, matched)
     http = confs_of(matched, HTTP_ROUTE, destination.to)
     tcp = confs_of(matched, TCP_ROUTE, destination.to)
+    is_http = facts.protocol in HTTP_LIKE
     routes: tuple[Route, ...] = ()
-    ends: tuple[Backend, ...] = ()
-    if facts.protocol in HTTP_LIKE and (tcp.conf is None or http.conf is not None):
+    if is_http or http.conf is not None:
         backends = Backends(view.world, HTTP_LIKE.__contains__, asked)
         routes = http_routes(http.conf, destination.to, backends, http.origins)
-    else:
-        backends = Backends(view.world, lambda protocol: protocol not in NOT_CARRIED, asked)
-        ends = tcp_backends(tcp.conf, destination.to, backends, tcp.origins)
+    if is_http and (tcp.conf is None or http.conf is not None):
+        return OutboundPlan(
+            destination,
+            facts,
+            confs,
+            view.http_terms,
+            view.is_redirected,
+            http_conf=http.conf,
+            routes=routes,
+            # Of HTTP there is no answer that says so, and connections are refused.
+            listens=bool(routes),
+        )
+    backends = Backends(view.world, lambda protocol: protocol not in NOT_CARRIED, asked)
+    ends = tcp_backends(tcp.conf, destination.to, backends, tcp.origins)
     return OutboundPlan(
         destination,
         facts,
         confs,
         view.http_terms,
         view.is_redirected,
-        http.conf if routes else None,
-        routes,
-        ends,
+        backends=ends or (),
+        overruled=routes,
+        listens=ends is not None,
     )
 
 

@@ -27,6 +27,8 @@ class Endpoint(NamedTuple):
     weight: int = 1
     zone: str | None = None  # of its locality; None: it has none
     priority: int = 0  # 0 is tried first
+    sub_zone: str = ""  # of its locality
+    share: int = 0  # of its locality among those of its priority; 0: it has none
 
 
 def endpoints_by_service(
