@@ -33,11 +33,13 @@ def connected(folder: Path) -> Iterator[tuple[Daemon, User]]:
         "KUMA_DP_SERVER_PORT": str(port),
         "KUMA_XDS_SERVER_DATAPLANE_STATUS_FLUSH_INTERVAL": "1s",
     }
-    with running(folder / "d", environment=environment) as daemon:
-        with AdsProxy(port, "backend-1", token(daemon)) as proxy:
-            assert proxy.joined
-            eventually("it is online", lambda: sent(daemon) != "")
-            yield daemon, User(folder, daemon.addresses["api"])
+    with (
+        running(folder / "d", environment=environment) as daemon,
+        AdsProxy(port, "backend-1", token(daemon)) as proxy,
+    ):
+        assert proxy.joined
+        eventually("it is online", lambda: sent(daemon) != "")
+        yield daemon, User(folder, daemon.addresses["api"])
 
 
 def sent(daemon: Daemon) -> str:
