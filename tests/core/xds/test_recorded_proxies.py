@@ -21,6 +21,11 @@ SUITES: Final = (
     "transparent",
     "meshhttproute",
     "meshtcproute",
+    "meshloadbalancing",
+    "meshhealthcheck",
+    "meshratelimit",
+    "meshfaultinjection",
+    "meshtls",
 )
 NOT_REACHED: Final[Mapping[str, str]] = {
     "sidecar/routing-resources": "outbounds by TrafficRoutes, of the older generation of policies",

@@ -20,6 +20,7 @@ from kong_mesh_cp.core.resources.tags import SERVICE
 from kong_mesh_cp.core.xds.draft import Draft
 from kong_mesh_cp.core.xds.envoy.clusters import ClusterDraft
 from kong_mesh_cp.core.xds.envoy.listeners import ListenerDraft
+from kong_mesh_cp.core.xds.envoy.tags_header import told_tags
 from kong_mesh_cp.core.xds.matching import DestinationConfs, InboundConfs, Matched
 from kong_mesh_cp.core.xds.proxy_view import ProxyView
 from kong_mesh_cp.core.xds.world import TagPairs
@@ -48,6 +49,13 @@ def proxy_facts(view: ProxyView) -> ProxyFacts:
     )
 
 
+def own_tags(view: ProxyView) -> str:
+    """As its requests tell them."""
+    networking = view.networking
+    gateway = () if networking.gateway is None else (networking.gateway.tags,)
+    return told_tags((*(each.tags for each in networking.inbound), *gateway))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InboundFacts:
     """One inbound of a proxy, as hooks see it."""
@@ -60,6 +68,8 @@ class InboundFacts:
     tags: TagPairs
     mtls: bool = False
     older_permissions: bool = False  # some TrafficPermission is about the proxy
+    older_faults: bool = False  # some FaultInjection is about the inbound
+    older_rate_limit: bool = False  # some RateLimit is about the inbound
     proxy: ProxyFacts | None = None  # where an effect asks for it
 
 
@@ -72,6 +82,8 @@ class OutboundFacts:
     protocol: str
     is_resource: bool = False  # a MeshService and the like, which has defaults of its own
     is_external: bool = False
+    is_called: bool = True  # an outbound is for it; else some route alone leads there
+    tags: str = ""  # of the proxy itself, as requests tell them; where an effect asks for them
     proxy: ProxyFacts | None = None  # where an effect asks for it
 
 
@@ -92,6 +104,7 @@ class Effect:
 
     policy_type: str
     names_proxy: bool = False  # where it is selected, it asks for `ProxyFacts`
+    asks_for_tags: bool = False  # where it is selected, it asks for `OutboundFacts.tags`
     inbound_listener: Callable[[ListenerDraft, InboundFacts, InboundConfs], None] | None = None
     inbound_cluster: Callable[[ClusterDraft, InboundFacts, InboundConfs], None] | None = None
     outbound_listener: Callable[[ListenerDraft, OutboundFacts, DestinationConfs], None] | None = (

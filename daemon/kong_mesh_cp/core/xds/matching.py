@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import field
 from typing import Final, NamedTuple
 
 from kong_mesh_cp.core.dataclass import dataclass
@@ -20,7 +21,7 @@ from kong_mesh_cp.core.policy.rules.matched import (
     ranked_selections,
     to_rules,
 )
-from kong_mesh_cp.core.policy.rules.policy import HTTP_ROUTE, TRAITS, Conf, Policy
+from kong_mesh_cp.core.policy.rules.policy import HTTP_ROUTE, TRAITS, Conf, Meta, Policy
 from kong_mesh_cp.core.policy.rules.proxies import Listener, Proxy
 from kong_mesh_cp.core.policy.rules.resource_rules import ResourceRule, rule_for_destination
 from kong_mesh_cp.core.policy.rules.subset_rules import SubsetRule, from_rules
@@ -29,6 +30,8 @@ from kong_mesh_cp.core.resources.tags import SERVICE
 from kong_mesh_cp.core.xds.parts import Parts
 
 POLICY_TYPES: Final = tuple(TRAITS)  # in the order of their effects
+# What they say of a proxy's inbounds holds for what it sends as well: they have no `to`.
+BOTH_WAYS: Final = frozenset({"MeshTLS"})
 
 
 class TypedConf:
@@ -72,6 +75,8 @@ class DestinationConfs:
     conf: TypedConf | None = None
     routes: tuple[tuple[str, TypedConf], ...] = ()  # by the hash of a route's matches
     selected: bool = False  # some policy of the type selects the proxy
+    # The policies that a route's references are from, by the hash of a rule's matches.
+    origins: Mapping[str, Meta] = field(default_factory=dict)
 
     def of_route(self, matches_hash: str) -> TypedConf | None:
         """The conf of one route, else that of the destination."""
@@ -137,6 +142,8 @@ class MatchedType:
         """What holds for the instances of a service by its tag. Raises: UnreadableConfError."""
         if not self.policies:
             return DestinationConfs()
+        if self.type in BOTH_WAYS:
+            return self._both_ways
         key = ("service", service, id(self._to))
         confs, _ = self._parts.made(key, lambda: (self._service_confs(service), self._to))
         return confs
@@ -145,6 +152,8 @@ class MatchedType:
         """What holds for a service that is a resource, or its port."""
         if not self.policies:
             return DestinationConfs()
+        if self.type in BOTH_WAYS:
+            return self._both_ways
         key = ("destination", wanted, id(self._to))
         confs, _ = self._parts.made(key, lambda: (self._resource_confs(wanted), self._to))
         return confs
@@ -183,7 +192,25 @@ class MatchedType:
 
         None: it says nothing.
         """
+        if self.type in BOTH_WAYS:
+            return self._of_an_inbound
         return self._to if self.policies else None
+
+    @property
+    def _of_an_inbound(self) -> InboundConfs | None:
+        """Of the first one that a policy is about: for the types in BOTH_WAYS all have the same, as
+        far as it matters to destinations.
+        """
+        first = next(iter(self._by_listener), None)
+        try:
+            return None if first is None else self.inbound(first)
+        except (TooManySubsetsError, UnreadableConfError):
+            return None  # which is told of the inbound
+
+    @property
+    def _both_ways(self) -> DestinationConfs:
+        found = self._of_an_inbound
+        return DestinationConfs(None if found is None else found.rules, selected=True)
 
     @property
     def _to_key(self) -> tuple[object, ...]:
@@ -217,13 +244,19 @@ class MatchedType:
             None if rules.about is None else TypedConf(self.type, rules.about.conf),
             tuple(sorted(routes.items())),
             selected=True,
+            origins={} if rules.about is None else _backend_origins(rules.about),
         )
 
     def _resource_confs(self, wanted: DestinationId) -> DestinationConfs:
         rule = self.destination_rule(wanted)
         if rule is None or not rule.confs:
             return DestinationConfs(selected=True)
-        return DestinationConfs(TypedConf(self.type, rule.confs[0]), selected=True)
+        conf = TypedConf(self.type, rule.confs[0])
+        return DestinationConfs(conf, selected=True, origins=_backend_origins(rule))
+
+
+def _backend_origins(rule: SubsetRule | ResourceRule) -> Mapping[str, Meta]:
+    return {key: rule.origins[index].meta for key, index in rule.backend_origins}
 
 
 def _route_hashes(rules: Sequence[SubsetRule]) -> list[str]:

@@ -9,7 +9,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import field
 
 from kong_mesh_cp.core.dataclass import dataclass
-from kong_mesh_cp.core.policy.rules.destinations import MESH, DestinationId, Destinations, Section
+from kong_mesh_cp.core.policy.rules.destinations import (
+    MESH,
+    WITH_SECTIONS,
+    DestinationId,
+    Destinations,
+    Section,
+)
 from kong_mesh_cp.core.policy.rules.entries import Contribution, merged, to_entries
 from kong_mesh_cp.core.policy.rules.origins import Origin, backend_ref_entries, origins_by_entry
 from kong_mesh_cp.core.policy.rules.policy import HTTP_ROUTE, Conf, Meta, Policy
@@ -59,7 +65,8 @@ def resource_rules(policies: Iterable[Policy], destinations: Destinations) -> Re
 
 def rule_for_destination(rules: ResourceRules, wanted: DestinationId) -> ResourceRule | None:
     """The rule for a port: its own, else its service's, else its mesh's."""
-    whole = wanted._replace(section_name="")
+    # The port of what has no sections is not looked for further than it is given.
+    whole = wanted._replace(section_name="") if wanted.type in WITH_SECTIONS else wanted
     mesh = DestinationId(MESH, "", "", "", wanted.mesh)
     # The nearest rule holds alone: it has the entries of the wider ones merged in already.
     return rules.get(wanted) or rules.get(whole) or rules.get(mesh)

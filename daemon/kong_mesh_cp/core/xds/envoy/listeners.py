@@ -20,7 +20,10 @@ from kong_mesh_cp.core.xds.world import TagPairs
 
 HTTP_MANAGER: Final = "envoy.filters.network.http_connection_manager"
 TCP_PROXY: Final = "envoy.filters.network.tcp_proxy"
+NETWORK_RATE_LIMIT: Final = "envoy.extensions.filters.network.local_ratelimit.v3.LocalRateLimit"
 GRPC_STATS: Final = "envoy.filters.http.grpc_stats"
+HTTP_FAULT: Final = "envoy.filters.http.fault"
+HTTP_RATE_LIMIT: Final = "envoy.filters.http.local_ratelimit"
 ROUTER: Final = "envoy.filters.http.router"
 TLS_INSPECTOR: Final = "envoy.filters.listener.tls_inspector"
 TAGS_METADATA: Final = "io.kuma.tags"
