@@ -11,6 +11,7 @@ from kong_mesh_cp.core.policy.rules.destinations import DestinationId
 from kong_mesh_cp.core.resources.kinds.dataplane import Dataplane, Inbound, IpFamilyMode, Networking
 from kong_mesh_cp.core.resources.meta import Resource
 from kong_mesh_cp.core.resources.tags import SERVICE
+from kong_mesh_cp.core.xds.bootstrap.socket_paths import metrics_socket
 from kong_mesh_cp.core.xds.envoy.http import Cidrs, HttpTerms
 from kong_mesh_cp.core.xds.node_metadata import ProxyMetadata
 from kong_mesh_cp.core.xds.world import MeshWorld, TagPairs, pairs
@@ -95,6 +96,11 @@ class ProxyView:
         return True
 
     @property
+    def metrics_socket(self) -> str:
+        """Where kuma-dp answers those who scrape the proxy."""
+        return metrics_socket(self.metadata.workdir, self.dataplane.name, self.world.name)
+
+    @property
     def http_terms(self) -> HttpTerms:
         return HttpTerms(internal=self.terms.internal, ipv6=self.metadata.ipv6)
 
@@ -126,6 +132,11 @@ def outbounds_of(view: ProxyView) -> tuple[OutboundTarget, ...]:
         for each in view.networking.outbound
         if each.backend_ref is None
     )
+
+
+def reached_at(networking: Networking) -> str:
+    """The address at which others reach a proxy: behind NAT not where it listens."""
+    return networking.advertised_address or networking.address
 
 
 def admin_addresses(dataplane: Dataplane) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from kong_mesh_cp.core.resources.kinds.mesh import MtlsMode
 from kong_mesh_cp.core.resources.tags import SERVICE
 from kong_mesh_cp.core.xds.assignments import EndpointSource, assignments
 from kong_mesh_cp.core.xds.draft import WRONG_INPUT, Complaint, Draft
-from kong_mesh_cp.core.xds.effects import OutboundFacts, ProxyFacts, proxy_facts
+from kong_mesh_cp.core.xds.effects import OutboundFacts, named_by
 from kong_mesh_cp.core.xds.envoy.clusters import ClusterDraft
 from kong_mesh_cp.core.xds.envoy.envoy_messages import GrpcStats, Message
 from kong_mesh_cp.core.xds.envoy.http import HttpTerms, http_manager, tcp_proxy
@@ -34,6 +34,7 @@ from kong_mesh_cp.core.xds.envoy.listeners import (
 )
 from kong_mesh_cp.core.xds.envoy.routes import route_messages
 from kong_mesh_cp.core.xds.envoy.tls import upstream_tls
+from kong_mesh_cp.core.xds.facts.proxy_facts import ProxyFacts
 from kong_mesh_cp.core.xds.matching import DestinationConfs, Matched, TypedConf
 from kong_mesh_cp.core.xds.names import (
     CLUSTER,
@@ -217,10 +218,8 @@ def _shared(view: ProxyView, matched: Matched, parts: Parts) -> object:
 
 def _named(view: ProxyView, matched: Matched) -> ProxyFacts | None:
     """The proxy, where what is made of its outbounds names it."""
-    is_asked_for = any(
-        each.names_proxy and matched.of_type(each.policy_type).policies for each in EFFECTS
-    )
-    return proxy_facts(view) if is_asked_for else None
+    about = (each for each in EFFECTS if matched.of_type(each.policy_type).policies)
+    return named_by(about, view, matched)
 
 
 def _listening(view: ProxyView, tags: TagPairs, matched: Matched) -> _Listening:

@@ -9,15 +9,21 @@ from typing import Final
 
 from kong_mesh_cp.core.xds.effects import Effect
 from kong_mesh_cp.core.xds.policies import (
+    access_log_effects,
     circuit_breaker_effects,
+    metric_effects,
     retry_effects,
     timeout_effects,
+    trace_effects,
     traffic_permission_effects,
 )
 
 EFFECTS: Final[tuple[Effect, ...]] = (
+    access_log_effects.EFFECT,
+    trace_effects.EFFECT,
     timeout_effects.EFFECT,
     traffic_permission_effects.EFFECT,
     circuit_breaker_effects.EFFECT,
     retry_effects.EFFECT,
+    metric_effects.EFFECT,
 )
