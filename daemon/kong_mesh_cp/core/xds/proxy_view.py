@@ -11,9 +11,11 @@ from kong_mesh_cp.core.policy.rules.destinations import DestinationId
 from kong_mesh_cp.core.resources.kinds.dataplane import Dataplane, Inbound, IpFamilyMode, Networking
 from kong_mesh_cp.core.resources.meta import Resource
 from kong_mesh_cp.core.resources.tags import SERVICE
+from kong_mesh_cp.core.xds.bootstrap.socket_paths import metrics_socket
 from kong_mesh_cp.core.xds.envoy.http import Cidrs, HttpTerms
 from kong_mesh_cp.core.xds.node_metadata import ProxyMetadata
-from kong_mesh_cp.core.xds.world import MeshWorld, TagPairs, pairs
+from kong_mesh_cp.core.xds.services.backends import Destined
+from kong_mesh_cp.core.xds.world import MeshWorld, TagPairs
 
 LOCALHOST: Final = "127.0.0.1"
 _LOOPBACK: Final = (LOCALHOST, "::1")
@@ -59,6 +61,10 @@ class OutboundTarget:
     resource: DestinationId | None = None  # of a service that is a resource
 
     @property
+    def to(self) -> Destined:
+        return self.tags if self.resource is None else self.resource
+
+    @property
     def service(self) -> str:
         return dict(self.tags).get(SERVICE, "")
 
@@ -95,6 +101,11 @@ class ProxyView:
         return True
 
     @property
+    def metrics_socket(self) -> str:
+        """Where kuma-dp answers those who scrape the proxy."""
+        return metrics_socket(self.metadata.workdir, self.dataplane.name, self.world.name)
+
+    @property
     def http_terms(self) -> HttpTerms:
         return HttpTerms(internal=self.terms.internal, ipv6=self.metadata.ipv6)
 
@@ -119,13 +130,9 @@ def source_past_redirection(address: str) -> str:
     return "::6" if ":" in address else "127.0.0.6"
 
 
-def outbounds_of(view: ProxyView) -> tuple[OutboundTarget, ...]:
-    """Those that the Dataplane lists."""
-    return tuple(
-        OutboundTarget(address=each.address or LOCALHOST, port=each.port, tags=pairs(each.tags))
-        for each in view.networking.outbound
-        if each.backend_ref is None
-    )
+def reached_at(networking: Networking) -> str:
+    """The address at which others reach a proxy: behind NAT not where it listens."""
+    return networking.advertised_address or networking.address
 
 
 def admin_addresses(dataplane: Dataplane) -> tuple[str, ...]:
