@@ -21,6 +21,7 @@ SUITES: Final = (
     "transparent",
     "meshhttproute",
     "meshtcproute",
+    "older-policies",
 )
 NOT_REACHED: Final[Mapping[str, str]] = {
     "sidecar/routing-resources": "outbounds by TrafficRoutes, of the older generation of policies",

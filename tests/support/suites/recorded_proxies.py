@@ -49,6 +49,7 @@ from kong_mesh_cp.core.xds.generate import Generated, generate
 from kong_mesh_cp.core.xds.node_metadata import ProxyMetadata
 from kong_mesh_cp.core.xds.parts import Parts
 from kong_mesh_cp.core.xds.proxy_view import GenerationTerms, ProxyView, admin_addresses
+from kong_mesh_cp.core.xds.external_services import external_of
 from kong_mesh_cp.core.xds.world import MeshWorld, mesh_world
 from kong_mesh_cp.usecases.resources.kinds import KINDS
 from support.suites.recorded_certificates import admin_tls, identity_for, ready_services
@@ -180,7 +181,19 @@ def world_of(
         ),
     )
     addresses = addresses_of(mesh, resources, zone, env or {})
-    return mesh_world(own, of_mesh, view, zone=zone, tls_ready=ready, addresses=addresses)
+    by_type: dict[str, dict[str, Resource[object]]] = {}
+    for each in found:
+        if each.mesh in (mesh, ""):
+            by_type.setdefault(each.type, {})[each.name] = each
+    return mesh_world(
+        own,
+        of_mesh,
+        view,
+        zone=zone,
+        tls_ready=ready,
+        addresses=addresses,
+        external=external_of(own.spec, zone, by_type),
+    )
 
 
 def addresses_of(

@@ -34,6 +34,7 @@ from kong_mesh_cp.core.resources.kinds.services.mesh_multi_zone_service import M
 from kong_mesh_cp.core.resources.kinds.services.mesh_service import MeshService
 from kong_mesh_cp.core.resources.meta import Resource, has_spec
 from kong_mesh_cp.core.resources.tags import SERVICE
+from kong_mesh_cp.core.xds.external_services import EGRESS, EXTERNAL, external_of
 from kong_mesh_cp.core.xds.sorted_map import SortedMap
 from kong_mesh_cp.core.xds.world import (
     DATAPLANE,
@@ -48,6 +49,7 @@ MESH: Final = "Mesh"
 GATEWAY: Final = "MeshGateway"
 SERVICE_INSIGHT: Final = "ServiceInsight"
 CONFIG: Final = "Config"
+SECRET: Final = "Secret"  # noqa: S105 (a type of resource)
 DESTINATIONS: Final = ("MeshExternalService", "MeshMultiZoneService", "MeshService")
 
 Item = Resource[object] | Policy
@@ -122,6 +124,7 @@ def indexed_mesh(mesh: Resource[Mesh], items: Iterable[Item], rules: WorldRules)
         zone=rules.zone,
         tls_ready=_tls_ready(mesh, typed),
         addresses=_addresses(typed, rules),
+        external=external_of(mesh.spec, rules.zone, typed),
     )
     world = replace(
         world,
@@ -201,6 +204,10 @@ def next_mesh(before: IndexedMesh, changes: Mapping[ResourceKey, Item | None]) -
         world = replace(world, policies=_view(mesh, policies, resources, kept))
     if types & {MESH, SERVICE_INSIGHT}:
         world = replace(world, tls_ready=_tls_ready(mesh, resources))
+    if types & {MESH, SECRET, EXTERNAL, EGRESS}:
+        external = external_of(mesh.spec, before.rules.zone, resources)
+        # Most Secrets are for something else.
+        world = world if external == world.external else replace(world, external=external)
     if CONFIG in types:
         world = replace(world, addresses=_addresses(resources, before.rules))
     after = replace(before, world=world, policies=policies)

@@ -27,6 +27,7 @@ from kong_mesh_cp.core.resources.tags import SERVICE
 from kong_mesh_cp.core.xds.indexed_mesh import (
     CONFIG,
     GATEWAY,
+    SECRET,
     SERVICE_INSIGHT,
     IndexedMesh,
     Item,
@@ -35,7 +36,7 @@ from kong_mesh_cp.core.xds.indexed_mesh import (
 from kong_mesh_cp.core.xds.sorted_map import SortedMap
 from kong_mesh_cp.core.xds.world import DATAPLANE
 
-_KNOWN: Final = frozenset({DATAPLANE, GATEWAY, SERVICE_INSIGHT, CONFIG, *TRAITS})
+_KNOWN: Final = frozenset({DATAPLANE, GATEWAY, SERVICE_INSIGHT, CONFIG, SECRET, *TRAITS})
 ANY_SERVICE: Final = "*"  # in `directAccessServices`
 
 
@@ -57,6 +58,8 @@ def reached(before: IndexedMesh, after: IndexedMesh, changes: Collection[Resourc
     real = [key for key in changes if not _is_equal(_item(before, key), _item(after, key))]
     if any(key.type not in _KNOWN for key in real):
         return Reached(everybody=True)
+    if before.world.external is not after.world.external:
+        return Reached(everybody=True)  # of a Secret that such a service names
     proxies = set[str]()
     for key in real:
         proxies |= _directly(before, after, key)
@@ -139,7 +142,10 @@ def _other_services(
 ) -> frozenset[str]:
     """Services of which something else than endpoints is new to who calls them."""
     protocols = (
-        each for each in endpoints if before.world.protocol(each) != after.world.protocol(each)
+        each
+        for each in endpoints
+        if before.world.protocol(each) != after.world.protocol(each)
+        or before.world.outside(each) != after.world.outside(each)
     )
     return frozenset(protocols) | (before.world.tls_ready ^ after.world.tls_ready)
 

@@ -6,7 +6,9 @@ A world is a value: whoever needs the next one makes it from this one and a chan
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Final, NamedTuple, TypeVar
+from dataclasses import field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.meshes.virtual_outbounds import NO_DESTINATIONS, VirtualDestinations
@@ -17,9 +19,14 @@ from kong_mesh_cp.core.resources.meta import Resource, has_spec
 from kong_mesh_cp.core.resources.tags import PROTOCOL, SERVICE, ZONE
 from kong_mesh_cp.core.xds.protocols import common_protocol, protocol_of
 
+if TYPE_CHECKING:
+    from kong_mesh_cp.core.xds.external_services import ExternalDestination
+
 DATAPLANE: Final = "Dataplane"
 
 T = TypeVar("T")
+
+NOTHING_OUTSIDE: Final[Mapping[str, ExternalDestination]] = MappingProxyType({})
 
 TagPairs = tuple[tuple[str, str], ...]
 """Tags in their order by name: equal tags are equal pairs, and can be a key."""
@@ -53,6 +60,8 @@ class MeshWorld:
     tls_ready: frozenset[str] = frozenset()  # services all of whose proxies have a certificate
     # What transparent proxies call by name: of services by their tags.
     addresses: VirtualDestinations = NO_DESTINATIONS
+    # Services outside of the mesh that are known by their tag, by it.
+    external: Mapping[str, ExternalDestination] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -63,6 +72,15 @@ class MeshWorld:
         """The backend of mTLS in force; None while it is off."""
         return self.mesh.spec.enabled_ca
 
+    @property
+    def tells_tags(self) -> bool:
+        """Proxies tell each other whose request they carry: some policy is about who asks."""
+        return bool(
+            self.of_type("RateLimit")
+            or self.of_type("FaultInjection")
+            or self.policies.of_type("MeshFaultInjection")
+        )
+
     def of_type(self, type_name: str) -> Mapping[str, Resource[object]]:
         return self.resources.get(type_name, {})
 
@@ -71,7 +89,13 @@ class MeshWorld:
         return found if found is not None and has_spec(found, Dataplane) else None
 
     def protocol(self, service: str) -> str:
-        return self.protocols.get(service, "")
+        outside = self.outside(service)
+        return self.protocols.get(service, "") if outside is None else outside.protocol
+
+    def outside(self, service: str) -> ExternalDestination | None:
+        """What a service by its tag is if it is outside of the mesh: no proxy offers it."""
+        found = None if self.endpoints.get(service) else self.external.get(service)
+        return found if found is not None and found.is_known else None
 
 
 def mesh_world(
@@ -82,6 +106,7 @@ def mesh_world(
     zone: str,
     tls_ready: frozenset[str] = frozenset(),
     addresses: VirtualDestinations = NO_DESTINATIONS,
+    external: Mapping[str, ExternalDestination] = NOTHING_OUTSIDE,
 ) -> MeshWorld:
     """The world of `mesh` from scratch. `resources` are all others of it."""
     by_type: dict[str, dict[str, Resource[object]]] = {}
@@ -103,6 +128,7 @@ def mesh_world(
         protocols={service: protocol_of_all(found) for service, found in endpoints.items()},
         tls_ready=tls_ready,
         addresses=addresses,
+        external=external,
     )
 
 

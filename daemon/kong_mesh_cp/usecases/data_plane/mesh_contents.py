@@ -33,6 +33,7 @@ OF_A_MESH: Final = (
     "MeshGateway",
     "MeshMultiZoneService",
     "MeshService",
+    "Secret",
     "ServiceInsight",
     *TRAITS,
     *_LEGACY,

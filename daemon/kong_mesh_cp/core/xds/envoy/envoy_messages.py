@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
+from envoy.config.accesslog.v3.accesslog_pb2 import AccessLog
 from envoy.config.cluster.v3.cluster_pb2 import Cluster
 from envoy.config.core.v3.address_pb2 import SocketAddress
 from envoy.config.core.v3.base_pb2 import TransportSocket
+from envoy.config.core.v3.health_check_pb2 import HealthCheck
 from envoy.config.endpoint.v3.endpoint_pb2 import ClusterLoadAssignment
 from envoy.config.listener.v3.listener_components_pb2 import FilterChain, FilterChainMatch
 from envoy.config.listener.v3.listener_pb2 import Listener
@@ -23,7 +25,14 @@ from envoy.config.route.v3.route_components_pb2 import (
     VirtualHost,
 )
 from envoy.config.route.v3.route_pb2 import RouteConfiguration
+from envoy.config.trace.v3.datadog_pb2 import DatadogConfig
+from envoy.config.trace.v3.zipkin_pb2 import ZipkinConfig
+from envoy.extensions.access_loggers.file.v3.file_pb2 import FileAccessLog
+from envoy.extensions.filters.http.fault.v3.fault_pb2 import HTTPFault as HttpFault
 from envoy.extensions.filters.http.grpc_stats.v3.config_pb2 import FilterConfig as GrpcStats
+from envoy.extensions.filters.http.local_ratelimit.v3.local_rate_limit_pb2 import (
+    LocalRateLimit as HttpRateLimit,
+)
 from envoy.extensions.filters.http.rbac.v3 import rbac_pb2 as http_rbac_pb2
 from envoy.extensions.filters.http.router.v3.router_pb2 import Router
 from envoy.extensions.filters.listener.tls_inspector.v3.tls_inspector_pb2 import TlsInspector
@@ -52,16 +61,22 @@ from google.protobuf.struct_pb2 import Struct, Value
 
 __all__ = [
     "FROM_ADS",
+    "AccessLog",
     "Cluster",
     "ClusterLoadAssignment",
+    "DatadogConfig",
     "DnsFilterConfig",
     "DownstreamTlsContext",
     "Duration",
+    "FileAccessLog",
     "FilterChain",
     "FilterChainMatch",
     "GrpcStats",
+    "HealthCheck",
     "HttpConnectionManager",
+    "HttpFault",
     "HttpProtocolOptions",
+    "HttpRateLimit",
     "HttpRbac",
     "Listener",
     "Message",
@@ -82,6 +97,7 @@ __all__ = [
     "TransportSocket",
     "UpstreamTlsContext",
     "VirtualHost",
+    "ZipkinConfig",
     "duration",
     "joined_bytes",
     "packed",

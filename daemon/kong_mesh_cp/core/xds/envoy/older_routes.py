@@ -16,7 +16,7 @@ from kong_mesh_cp.core.resources.kinds.legacy.traffic_route import (
     StringMatcher,
 )
 from kong_mesh_cp.core.xds.envoy.envoy_messages import (
-    LocalRateLimit,
+    HttpRateLimit,
     Message,
     Route,
     duration,
@@ -67,7 +67,7 @@ def modify_route(route: Message, modify: Modify) -> None:
 
 def limit_route(route: Message, limit: Http) -> None:
     """It takes so many requests, if the connection manager has the filter for it."""
-    config: Message = LocalRateLimit(
+    config: Message = HttpRateLimit(
         stat_prefix=RATE_LIMIT_STATS,
         token_bucket={
             "max_tokens": limit.requests,
@@ -90,7 +90,7 @@ def limit_route(route: Message, limit: Http) -> None:
 
 def limit_filter() -> Message:
     """What limits of routes need; without one of its own it lets all pass."""
-    return LocalRateLimit(stat_prefix=RATE_LIMIT_STATS)
+    return HttpRateLimit(stat_prefix=RATE_LIMIT_STATS)
 
 
 def by_tags(route: Message, header: str, expression: str) -> None:

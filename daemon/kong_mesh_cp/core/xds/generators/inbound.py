@@ -19,7 +19,7 @@ from kong_mesh_cp.core.xds.effects import InboundFacts, proxy_facts
 from kong_mesh_cp.core.xds.envoy import rbac
 from kong_mesh_cp.core.xds.envoy.clusters import ClusterDraft
 from kong_mesh_cp.core.xds.envoy.envoy_messages import GrpcStats, Message, duration
-from kong_mesh_cp.core.xds.envoy.http import TAGS_HEADER, HttpTerms, http_manager, tcp_proxy
+from kong_mesh_cp.core.xds.envoy.http import HttpTerms, http_manager, tcp_proxy
 from kong_mesh_cp.core.xds.envoy.kafka import KAFKA_BROKER, kafka_broker
 from kong_mesh_cp.core.xds.envoy.listeners import (
     GRPC_STATS,
@@ -28,6 +28,7 @@ from kong_mesh_cp.core.xds.envoy.listeners import (
     ChainDraft,
     ListenerDraft,
 )
+from kong_mesh_cp.core.xds.envoy.tags_header import TAGS_HEADER
 from kong_mesh_cp.core.xds.envoy.tls import MESH_PROTOCOL, downstream_tls
 from kong_mesh_cp.core.xds.matching import InboundConfs, Matched
 from kong_mesh_cp.core.xds.names import CLUSTER, LISTENER, inbound_listener, local_cluster

@@ -5,17 +5,23 @@ Source: docs/wire/envoy-names.md#outbounds
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from typing import NamedTuple
 
 from kong_mesh_cp.core.discovery.snapshots import Resource
 from kong_mesh_cp.core.policy.rules.policy import HTTP_ROUTE, TCP_ROUTE
-from kong_mesh_cp.core.xds.assignments import assignments
+from kong_mesh_cp.core.xds.assignments import EndpointSource, assignments
 from kong_mesh_cp.core.xds.draft import Complaint, Draft
+from kong_mesh_cp.core.xds.generators.older_outbound import OlderOutgoing, older_outgoing
 from kong_mesh_cp.core.xds.generators.outbound_clusters import clustered, sources_of
-from kong_mesh_cp.core.xds.generators.outbound_listeners import listening, placed_listener
+from kong_mesh_cp.core.xds.generators.outbound_listeners import (
+    has_older_outbounds,
+    listening,
+    placed_listener,
+)
 from kong_mesh_cp.core.xds.generators.outbound_plan import proxy_named
+from kong_mesh_cp.core.xds.generators.outside_clusters import is_ipv6
 from kong_mesh_cp.core.xds.matching import Matched
 from kong_mesh_cp.core.xds.names import (
     CLUSTER,
@@ -26,7 +32,7 @@ from kong_mesh_cp.core.xds.names import (
 from kong_mesh_cp.core.xds.parts import Parts
 from kong_mesh_cp.core.xds.policies.effect_catalogue import EFFECTS
 from kong_mesh_cp.core.xds.proxy_view import OutboundTarget, ProxyView
-from kong_mesh_cp.core.xds.world import TagPairs
+from kong_mesh_cp.core.xds.world import MeshWorld, TagPairs
 
 
 class _Outgoing(NamedTuple):
@@ -35,7 +41,8 @@ class _Outgoing(NamedTuple):
     asked: frozenset[str]
     listeners: Mapping[str, Resource]
     clusters: Mapping[str, Resource]
-    reached: tuple[TagPairs, ...]  # of which the clusters are
+    reached: tuple[TagPairs, ...]  # whose clusters have the endpoints of their service
+    gated: tuple[tuple[str, EndpointSource], ...]  # clusters that have others
     secured: bool  # some are spoken to in the mesh's TLS
     complaints: tuple[Complaint, ...]
 
@@ -50,8 +57,8 @@ def outbounds(
         lambda: (_outgoing(view, targets, matched, parts, shared), targets),
     )
     assigned, _ = parts.made(
-        ("assigned", outgoing.reached, id(world.endpoints)),
-        lambda: (assignments(sources_of(outgoing.reached), world, parts), world.endpoints),
+        ("assigned", outgoing.reached, outgoing.gated, id(world.endpoints)),
+        lambda: (assignments(_sources(outgoing), world, parts), world.endpoints),
     )
     draft.services |= outgoing.asked
     draft.complaints += outgoing.complaints
@@ -69,14 +76,19 @@ def _outgoing(
     parts: Parts,
     shared: object,
 ) -> _Outgoing:
-    asked: set[str] = set()
-    complaints: list[Complaint] = []
+    older = OlderOutgoing()
+    if has_older_outbounds(view.world):
+        older = older_outgoing(view, targets, matched, parts, shared)
+    asked = set(older.asked)
+    complaints = list(older.complaints)
     wanted: dict[TagPairs, None] = {}
-    listeners: dict[str, Resource] = {}
+    listeners = dict(older.listeners)
     for target in targets:
         key = (shared, "listener", target.tags)
         found = parts.made(key, partial(listening, view, target.tags, matched))
         asked |= found.asked
+        if found.is_older:
+            continue
         if found.error:
             name = outbound_listener(target.address, target.port)
             complaints.append(Complaint(name, found.error))
@@ -85,9 +97,10 @@ def _outgoing(
         place = (shared, target.address, target.port, target.tags)
         listener = parts.made(place, partial(placed_listener, target, found.anywhere))
         listeners[listener.name] = listener
-    clusters: dict[str, Resource] = {}
-    reached: list[TagPairs] = []
-    secured = False
+    clusters = dict(older.clusters)
+    reached = dict.fromkeys(older.reached)
+    gated = dict(older.gated)
+    secured = older.secured
     for tags in wanted:
         name = service_cluster(dict(tags))
         cluster = parts.made(
@@ -98,11 +111,33 @@ def _outgoing(
             complaints.append(Complaint(name, cluster.error))
             continue
         clusters[name] = cluster.made
-        reached.append(tags)
         secured |= cluster.secured
+        if cluster.source is not None:
+            gated[name] = cluster.source
+        elif not cluster.is_placed:
+            reached[tags] = None
+    complaints += _left_out(view.world, asked)
     return _Outgoing(
-        frozenset(asked), listeners, clusters, tuple(reached), secured, tuple(complaints)
+        frozenset(asked),
+        listeners,
+        clusters,
+        tuple(reached),
+        tuple(gated.items()),
+        secured,
+        tuple(complaints),
     )
+
+
+def _left_out(world: MeshWorld, services: Iterable[str]) -> Iterator[Complaint]:
+    """What is not there of services outside of the mesh."""
+    for service in sorted(services):
+        outside = world.external.get(service)
+        for fault in () if outside is None else outside.faults:
+            yield Complaint(service, fault)
+
+
+def _sources(outgoing: _Outgoing) -> Mapping[str, EndpointSource]:
+    return {**sources_of(outgoing.reached), **dict(outgoing.gated)}
 
 
 def _shared(view: ProxyView, matched: Matched, parts: Parts) -> object:
@@ -115,8 +150,9 @@ def _shared(view: ProxyView, matched: Matched, parts: Parts) -> object:
     types = (HTTP_ROUTE, TCP_ROUTE, *(each.policy_type for each in EFFECTS))
     outgoing = (matched.of_type(each).outgoing for each in types)
     # Held with what was made of them: the key only says which objects they were.
-    held = (world.mesh, world.protocols, world.tls_ready, *outgoing)
+    held = (world.mesh, world.protocols, world.tls_ready, world.external, *outgoing)
     named = proxy_named(view, matched)
-    key = ("outbounds", view.http_terms, view.is_redirected, named, *map(id, held))
+    others = (has_older_outbounds(world), is_ipv6(view) if world.external else None)
+    key = ("outbounds", view.http_terms, view.is_redirected, named, others, *map(id, held))
     made, _ = parts.made(key, lambda: (object(), held))
     return made

@@ -6,6 +6,7 @@ Source: docs/wire/envoy-names.md#outbounds
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 from kong_mesh_cp.core.discovery.snapshots import Resource
@@ -20,6 +21,11 @@ from kong_mesh_cp.core.xds.envoy.clusters import ClusterDraft
 from kong_mesh_cp.core.xds.envoy.envoy_messages import Message
 from kong_mesh_cp.core.xds.envoy.tls import upstream_tls
 from kong_mesh_cp.core.xds.generators.outbound_plan import AskedServices, Confs, about_service
+from kong_mesh_cp.core.xds.generators.outside_clusters import (
+    WayOut,
+    gate_source,
+    lead_outside,
+)
 from kong_mesh_cp.core.xds.matching import Matched
 from kong_mesh_cp.core.xds.names import (
     service_cluster,
@@ -40,34 +46,62 @@ class Clustered(NamedTuple):
     made: Resource | None = None
     secured: bool = False  # spoken to in the mesh's TLS
     error: str = ""
+    source: EndpointSource | None = None  # of endpoints that are not those of the service
+    is_placed: bool = False  # it has its endpoints itself
 
 
 def clustered(name: str, view: ProxyView, tags: TagPairs, matched: Matched) -> Clustered:
     services, service = AskedServices(view.world), dict(tags)[SERVICE]
     secured = is_secured(view.world, service)
+    outside = view.world.outside(service)
+    way = None if outside is None else WayOut.of(outside, view, secured=secured)
     try:
         facts, confs = about_service(view, service, matched, services)
-        made = resource(name, _cluster(name, tags, facts, confs, secured=secured))
+        if way is None:
+            message = _cluster(name, tags, facts, confs, secured=secured)
+        else:
+            facts = replace(facts, is_external=True)
+            message = _cluster(name, tags, facts, confs, secured=way.secured, way=way)
+        made = resource(name, message)
     except WRONG_INPUT as error:
         return Clustered(frozenset(services.asked), error=str(error))
-    return Clustered(frozenset(services.asked), made, secured)
+    if way is None:
+        return Clustered(frozenset(services.asked), made, secured)
+    source = gate_source(way, tags)
+    asked = frozenset(services.asked)
+    return Clustered(asked, made, way.secured, source=source, is_placed=source is None)
 
 
 def _cluster(
-    name: str, tags: TagPairs, facts: OutboundFacts, confs: Confs, *, secured: bool
+    name: str,
+    tags: TagPairs,
+    facts: OutboundFacts,
+    confs: Confs,
+    *,
+    secured: bool,
+    way: WayOut | None = None,
 ) -> Message:
     draft = ClusterDraft(name, facts.protocol)
-    draft.with_endpoints_from_ads()
     draft.connect_within(CONNECT)
+    if way is None:
+        lead_to_proxies(draft, facts, tags, secured=secured)
+    else:
+        lead_outside(draft, facts.mesh, tags, way)
+    for effect, about in zip(EFFECTS, confs, strict=True):
+        if effect.outbound_cluster is not None:
+            effect.outbound_cluster(draft, facts, about)
+    return draft.whole()
+
+
+def lead_to_proxies(
+    draft: ClusterDraft, facts: OutboundFacts, tags: TagPairs, *, secured: bool
+) -> None:
+    draft.with_endpoints_from_ads()
     # Proxies speak HTTP/2 with each other, whatever their applications speak.
     draft.speak(HTTP2)
     if secured:
         sni = server_name(facts.mesh, dict(tags))
         draft.tls = upstream_tls(facts.mesh, facts.mesh, [facts.service], sni)
-    for effect, about in zip(EFFECTS, confs, strict=True):
-        if effect.outbound_cluster is not None:
-            effect.outbound_cluster(draft, facts, about)
-    return draft.whole()
 
 
 def is_secured(world: MeshWorld, service: str) -> bool:

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from kong_mesh_cp.core.discovery.snapshots import Resource
+from kong_mesh_cp.core.policy.rules.policy import HTTP_ROUTE, TCP_ROUTE
 from kong_mesh_cp.core.xds.draft import WRONG_INPUT
 from kong_mesh_cp.core.xds.envoy.envoy_messages import GrpcStats
 from kong_mesh_cp.core.xds.envoy.http import HttpTerms, http_manager, tcp_proxy
@@ -22,7 +23,7 @@ from kong_mesh_cp.core.xds.envoy.listeners import (
     ListenerDraft,
     placed,
 )
-from kong_mesh_cp.core.xds.envoy.routes import route_messages
+from kong_mesh_cp.core.xds.envoy.routes import call_by_own_name, route_messages
 from kong_mesh_cp.core.xds.generators.outbound_plan import AskedServices, OutboundPlan, plan_of
 from kong_mesh_cp.core.xds.matching import Matched
 from kong_mesh_cp.core.xds.names import (
@@ -37,7 +38,7 @@ from kong_mesh_cp.core.xds.routing import (
     filters_of,
     match_of,
 )
-from kong_mesh_cp.core.xds.world import TagPairs
+from kong_mesh_cp.core.xds.world import MeshWorld, TagPairs
 
 
 class Listening(NamedTuple):
@@ -47,17 +48,31 @@ class Listening(NamedTuple):
     anywhere: bytes = b""
     sent_to: Mapping[TagPairs, None] = MappingProxyType({})  # in their order
     error: str = ""  # why it cannot be made
+    is_older: bool = False  # no route is about it but a TrafficRoute
 
 
 def listening(view: ProxyView, tags: TagPairs, matched: Matched) -> Listening:
     services = AskedServices(view.world)
     try:
         plan = plan_of(view, tags, matched, services)
+        if has_older_outbounds(view.world) and not _is_routed(plan, matched):
+            return Listening(frozenset(services.asked), is_older=True)
         anywhere = _listener(plan)
     except WRONG_INPUT as error:
         return Listening(frozenset(services.asked), error=str(error))
     sent_to = dict.fromkeys(each.tags for each in plan.sent_to)
     return Listening(frozenset(services.asked), anywhere, sent_to)
+
+
+def has_older_outbounds(world: MeshWorld) -> bool:
+    """TrafficRoutes lead where no route of the newer generation does."""
+    return bool(world.of_type("TrafficRoute"))
+
+
+def _is_routed(plan: OutboundPlan, matched: Matched) -> bool:
+    kind = HTTP_ROUTE if plan.routes else TCP_ROUTE
+    routes = matched.of_type(kind)
+    return bool(routes.policies and routes.to_rules.services)
 
 
 def placed_listener(target: OutboundTarget, anywhere: bytes) -> Resource:
@@ -100,15 +115,17 @@ def _http_chain(plan: OutboundPlan) -> ChainDraft:
     config.validate_clusters.value = False
     host = config.virtual_hosts.add(name=facts.service, domains=["*"])
     for route in plan.routes:
-        host.routes.extend(
-            route_messages(
-                route.name,
-                match_of(plan.http_conf, route),
-                filters_of(plan.http_conf, route),
-                _shares(route.backends),
-                tuple(service_cluster(dict(each.tags)) for each in route.mirrors),
-            )
-        )
+        is_outside = any(each.service in plan.outside for each in route.backends)
+        for message in route_messages(
+            route.name,
+            match_of(plan.http_conf, route),
+            filters_of(plan.http_conf, route),
+            _shares(route.backends),
+            tuple(service_cluster(dict(each.tags)) for each in route.mirrors),
+        ):
+            if is_outside:
+                call_by_own_name(message)
+            host.routes.append(message)
     chain.filters.append((HTTP_MANAGER, manager))
     return chain
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.policy.rules.policy import HTTP_ROUTE, TCP_ROUTE
@@ -36,6 +37,10 @@ class AskedServices:
         self.asked.add(service)
         return self.world.protocol(service)
 
+    def is_outside(self, service: str) -> bool:
+        self.asked.add(service)
+        return self.world.outside(service) is not None
+
 
 @dataclass(frozen=True, slots=True)
 class OutboundPlan:
@@ -49,6 +54,7 @@ class OutboundPlan:
     http_conf: TypedConf | None = None
     routes: tuple[Route, ...] = ()  # of HTTP
     backends: tuple[Backend, ...] = ()  # of everything else
+    outside: frozenset[str] = frozenset()  # of the services that it leads to
 
     @property
     def sent_to(self) -> Iterator[Backend]:
@@ -76,7 +82,7 @@ def plan_of(
         backends = tcp_backends(
             tcp_conf, tags, lambda service: services.protocol(service) not in NOT_CARRIED
         )
-    return OutboundPlan(
+    plan = OutboundPlan(
         tags,
         facts,
         confs,
@@ -86,6 +92,8 @@ def plan_of(
         routes,
         backends,
     )
+    services_of = {each.service for each in plan.sent_to}
+    return replace(plan, outside=frozenset(filter(services.is_outside, services_of)))
 
 
 def about_service(

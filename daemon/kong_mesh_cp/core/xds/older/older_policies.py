@@ -91,8 +91,7 @@ class OlderPolicies:
             policies_of(self._world.of_type(PERMISSION)), service.spec.tags
         )
         return (
-            permission is not None
-            and selector_rank(permission.sources, self._tag_sets) is not None
+            permission is not None and selector_rank(permission.sources, self._tag_sets) is not None
         )
 
     def _of_sources(self, type_name: str) -> tuple[LegacyPolicy, ...]:
