@@ -9,7 +9,7 @@ import json
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from ipaddress import ip_network
 from pathlib import Path
@@ -47,9 +47,9 @@ from kong_mesh_cp.core.resources.meta import Resource, has_spec
 from kong_mesh_cp.core.resources.registry import TYPES
 from kong_mesh_cp.core.xds.generate import Generated, generate
 from kong_mesh_cp.core.xds.node_metadata import ProxyMetadata
+from kong_mesh_cp.core.xds.outside.external_services import external_of
 from kong_mesh_cp.core.xds.parts import Parts
 from kong_mesh_cp.core.xds.proxy_view import GenerationTerms, ProxyView, admin_addresses
-from kong_mesh_cp.core.xds.external_services import external_of
 from kong_mesh_cp.core.xds.world import MeshWorld, mesh_world
 from kong_mesh_cp.usecases.resources.kinds import KINDS
 from support.suites.recorded_certificates import admin_tls, identity_for, ready_services
@@ -135,8 +135,10 @@ def stored(
     if env.get("KUMA_DEFAULTS_SKIP_MESH_CREATION") == "false":
         found.insert(0, {"type": "Mesh", "name": "default"})
     routing = env.get("KUMA_DEFAULTS_CREATE_MESH_ROUTING_RESOURCES") == "true"
-    for document in found:
-        yield resource_of(document, deployment)
+    for second, document in enumerate(found):
+        # One after the other: of older policies that select alike the last one counts.
+        made = NOW + timedelta(seconds=second)
+        yield replace(resource_of(document, deployment), created_at=made, modified_at=made)
         if document["type"] == "Mesh":
             skipped = document.get("skipCreatingInitialPolicies", ())
             for policy in policies_of_new_mesh(document["name"], skipped, routing=routing):

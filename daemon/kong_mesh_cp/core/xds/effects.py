@@ -58,6 +58,8 @@ class InboundFacts:
     tags: TagPairs
     mtls: bool = False
     older_permissions: bool = False  # some TrafficPermission is about the proxy
+    older_faults: bool = False  # some FaultInjection is about the inbound
+    older_rate_limit: bool = False  # some RateLimit is about the inbound
     proxy: ProxyFacts | None = None  # where an effect asks for it
 
 

@@ -14,6 +14,7 @@ from kong_mesh_cp.core.xds.generators.admin import admin
 from kong_mesh_cp.core.xds.generators.direct_access import direct_access
 from kong_mesh_cp.core.xds.generators.dns import dns
 from kong_mesh_cp.core.xds.generators.inbound import inbounds
+from kong_mesh_cp.core.xds.generators.older_tracing import older_tracing
 from kong_mesh_cp.core.xds.generators.outbound import outbounds
 from kong_mesh_cp.core.xds.generators.passthrough import passthrough
 from kong_mesh_cp.core.xds.generators.probes import probes
@@ -59,6 +60,7 @@ def generate(view: ProxyView, parts: Parts) -> Generated:
         proxy_of(view.dataplane), view.world.policies, parts, with_shadow=view.with_shadow
     )
     admin(view, draft)
+    older_tracing(view, draft)
     inbounds(view, matched, draft)
     passthrough(view, draft)
     targets = targets_of(view, parts)

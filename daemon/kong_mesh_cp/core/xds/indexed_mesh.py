@@ -34,7 +34,7 @@ from kong_mesh_cp.core.resources.kinds.services.mesh_multi_zone_service import M
 from kong_mesh_cp.core.resources.kinds.services.mesh_service import MeshService
 from kong_mesh_cp.core.resources.meta import Resource, has_spec
 from kong_mesh_cp.core.resources.tags import SERVICE
-from kong_mesh_cp.core.xds.external_services import EGRESS, EXTERNAL, external_of
+from kong_mesh_cp.core.xds.outside.external_services import EGRESS, EXTERNAL, external_of
 from kong_mesh_cp.core.xds.sorted_map import SortedMap
 from kong_mesh_cp.core.xds.world import (
     DATAPLANE,

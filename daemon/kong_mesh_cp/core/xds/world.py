@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.meshes.virtual_outbounds import NO_DESTINATIONS, VirtualDestinations
@@ -19,14 +19,9 @@ from kong_mesh_cp.core.resources.meta import Resource, has_spec
 from kong_mesh_cp.core.resources.tags import PROTOCOL, SERVICE, ZONE
 from kong_mesh_cp.core.xds.protocols import common_protocol, protocol_of
 
-if TYPE_CHECKING:
-    from kong_mesh_cp.core.xds.external_services import ExternalDestination
-
 DATAPLANE: Final = "Dataplane"
 
 T = TypeVar("T")
-
-NOTHING_OUTSIDE: Final[Mapping[str, ExternalDestination]] = MappingProxyType({})
 
 TagPairs = tuple[tuple[str, str], ...]
 """Tags in their order by name: equal tags are equal pairs, and can be a key."""
@@ -45,6 +40,45 @@ class Endpoint(NamedTuple):
     weight: int = 1
     zone: str | None = None  # of its locality; None: it has none
     priority: int = 0  # 0 is tried first
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutsideTls:
+    """How TLS is spoken to what is no proxy. Certificates and keys are PEM; None: there is none."""
+
+    authority: bytes | None = None
+    certificate: bytes | None = None
+    key: bytes | None = field(default=None, repr=False)
+    server_name: str = ""  # "": the name of the host
+    any_name: bool = False  # whatever name its certificate has
+    allow_renegotiation: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ExternalPlace:
+    """One ExternalService: where it is reached, and how it is spoken to."""
+
+    name: str
+    endpoint: Endpoint
+    tls: OutsideTls | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExternalDestination:
+    """All ExternalServices with one service tag."""
+
+    protocol: str
+    places: tuple[ExternalPlace, ...] = ()  # where callers go themselves
+    gates: tuple[Endpoint, ...] = ()  # egresses through which they go instead
+    faults: tuple[str, ...] = ()  # why some of the places are not there
+
+    @property
+    def is_known(self) -> bool:
+        """There is some way to it."""
+        return bool(self.places or self.gates)
+
+
+NOTHING_OUTSIDE: Final[Mapping[str, ExternalDestination]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

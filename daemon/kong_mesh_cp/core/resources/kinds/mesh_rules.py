@@ -18,19 +18,17 @@ from kong_mesh_cp.core.resources.data_source import DataSource
 from kong_mesh_cp.core.resources.kind import Kind, proto_kind
 from kong_mesh_cp.core.resources.kinds.mesh import (
     CertificateAuthority,
+    DatadogConf,
+    FileConf,
     Logging,
     LoggingBackend,
     Mesh,
     Metrics,
     Mtls,
     ProxyConstraints,
+    TcpConf,
     Tracing,
     TracingBackend,
-)
-from kong_mesh_cp.core.resources.kinds.mesh_backends import (
-    DatadogConf,
-    FileConf,
-    TcpConf,
     ZipkinConf,
 )
 from kong_mesh_cp.core.resources.metrics_backend import (

@@ -16,26 +16,29 @@ from kong_mesh_cp.core.resources.tags import SERVICE
 from kong_mesh_cp.core.xds.assignments import EndpointSource
 from kong_mesh_cp.core.xds.draft import WRONG_INPUT, Complaint
 from kong_mesh_cp.core.xds.envoy.tags_header import told_tags
-from kong_mesh_cp.core.xds.external_services import ExternalDestination
+from kong_mesh_cp.core.xds.generators.older.logs import logged_proxy
+from kong_mesh_cp.core.xds.generators.older.older_cluster import OlderTarget, older_cluster
+from kong_mesh_cp.core.xds.generators.older.older_listener import Surroundings, older_listener
+from kong_mesh_cp.core.xds.generators.older.older_plan import (
+    OlderPlan,
+    older_plan,
+    permitted_places,
+)
+from kong_mesh_cp.core.xds.generators.older.older_policies import (
+    OF_OUTBOUNDS,
+    OlderPolicies,
+    older_policies,
+)
+from kong_mesh_cp.core.xds.generators.older.older_routes import default_services
 from kong_mesh_cp.core.xds.generators.outbound_clusters import Clustered, is_secured
 from kong_mesh_cp.core.xds.generators.outbound_listeners import placed_listener
 from kong_mesh_cp.core.xds.generators.outbound_plan import AskedServices, about_service
 from kong_mesh_cp.core.xds.generators.outside_clusters import WayOut, gate_source
 from kong_mesh_cp.core.xds.matching import Matched
 from kong_mesh_cp.core.xds.names import outbound_listener, service_cluster
-from kong_mesh_cp.core.xds.older.logs import logged_proxy
-from kong_mesh_cp.core.xds.older.older_cluster import OlderTarget, older_cluster
-from kong_mesh_cp.core.xds.older.older_listener import Surroundings, older_listener
-from kong_mesh_cp.core.xds.older.older_plan import OlderPlan, older_plan, permitted_places
-from kong_mesh_cp.core.xds.older.older_policies import (
-    OF_OUTBOUNDS,
-    OlderPolicies,
-    older_policies,
-)
-from kong_mesh_cp.core.xds.older.older_routes import default_services
 from kong_mesh_cp.core.xds.parts import Parts, resource
 from kong_mesh_cp.core.xds.proxy_view import OutboundTarget, ProxyView
-from kong_mesh_cp.core.xds.world import TagPairs
+from kong_mesh_cp.core.xds.world import ExternalDestination, TagPairs
 
 
 class OlderOutgoing(NamedTuple):

@@ -14,9 +14,14 @@ from kong_mesh_cp.core.xds.assignments import EndpointSource
 from kong_mesh_cp.core.xds.envoy.clusters import ClusterDraft
 from kong_mesh_cp.core.xds.envoy.outside_tls import match_outside
 from kong_mesh_cp.core.xds.envoy.tls import upstream_tls
-from kong_mesh_cp.core.xds.external_services import ExternalDestination, ExternalPlace
 from kong_mesh_cp.core.xds.proxy_view import ProxyView
-from kong_mesh_cp.core.xds.world import Endpoint, MeshWorld, TagPairs
+from kong_mesh_cp.core.xds.world import (
+    Endpoint,
+    ExternalDestination,
+    ExternalPlace,
+    MeshWorld,
+    TagPairs,
+)
 
 EGRESS_SERVICE: Final = "zone-egress"  # the identity of zone egresses
 

@@ -10,13 +10,12 @@ from typing import Final
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats.addresses import join_host_port
 from kong_mesh_cp.core.formats.go.go_values import ParseError
-from kong_mesh_cp.core.resources.kinds.mesh import LoggingBackend
-from kong_mesh_cp.core.resources.kinds.mesh_backends import FileConf, TcpConf
+from kong_mesh_cp.core.resources.kinds.mesh import FileConf, LoggingBackend, TcpConf
 from kong_mesh_cp.core.schema.messages import read_message
 from kong_mesh_cp.core.xds.bootstrap.socket_paths import access_log_socket
 from kong_mesh_cp.core.xds.envoy.envoy_messages import AccessLog, FileAccessLog, Message, packed
 from kong_mesh_cp.core.xds.envoy.listeners import ChainDraft
-from kong_mesh_cp.core.xds.older.own_names import own_service
+from kong_mesh_cp.core.xds.generators.older.own_names import own_service
 from kong_mesh_cp.core.xds.proxy_view import ProxyView
 from kong_mesh_cp.core.xds.unmakeable import UnmakeableError
 

@@ -12,8 +12,7 @@ from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats.addresses import parse_request_uri
 from kong_mesh_cp.core.formats.durations import SECOND
 from kong_mesh_cp.core.formats.go.go_values import ParseError
-from kong_mesh_cp.core.resources.kinds.mesh import TracingBackend
-from kong_mesh_cp.core.resources.kinds.mesh_backends import DatadogConf, ZipkinConf
+from kong_mesh_cp.core.resources.kinds.mesh import DatadogConf, TracingBackend, ZipkinConf
 from kong_mesh_cp.core.schema.messages import read_message
 from kong_mesh_cp.core.xds.draft import Draft
 from kong_mesh_cp.core.xds.envoy.clusters import ClusterDraft
@@ -24,10 +23,9 @@ from kong_mesh_cp.core.xds.envoy.envoy_messages import (
     packed,
 )
 from kong_mesh_cp.core.xds.envoy.outside_tls import match_outside
-from kong_mesh_cp.core.xds.external_services import OutsideTls
 from kong_mesh_cp.core.xds.names import CLUSTER
 from kong_mesh_cp.core.xds.unmakeable import UnmakeableError
-from kong_mesh_cp.core.xds.world import Endpoint
+from kong_mesh_cp.core.xds.world import Endpoint, OutsideTls
 
 ZIPKIN: Final = "envoy.tracers.zipkin"
 DATADOG: Final = "envoy.tracers.datadog"

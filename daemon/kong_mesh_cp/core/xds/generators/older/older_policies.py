@@ -32,6 +32,8 @@ S = TypeVar("S")
 
 ROUTE: Final = "TrafficRoute"
 PERMISSION: Final = "TrafficPermission"
+LOG: Final = "TrafficLog"
+TRACE: Final = "TrafficTrace"
 OF_OUTBOUNDS: Final = (
     ROUTE,
     PERMISSION,
@@ -40,10 +42,10 @@ OF_OUTBOUNDS: Final = (
     "RateLimit",
     "Retry",
     "Timeout",
-    "TrafficLog",
-    "TrafficTrace",
+    LOG,
+    TRACE,
 )
-OF_INBOUNDS: Final = ("FaultInjection", "RateLimit", "TrafficTrace")
+OF_INBOUNDS: Final = ("FaultInjection", "RateLimit", TRACE)
 
 ByName = Mapping[str, Resource[object]]
 
@@ -62,6 +64,12 @@ class OlderPolicies:
         found = policy_for_service(self._of_sources(type_name), self._tag_sets, service)
         return None if found is None else self._spec(kind, found)
 
+    def for_inbound(self, kind: type[S], tags: Tags) -> tuple[S, ...]:
+        """The specs of all policies for an inbound with `tags`, the closest source first."""
+        found = policies_for_inbound(policies_of(self._world.of_type(kind.__name__)), tags)
+        specs = (self._spec(kind, each) for each in found)
+        return tuple(each for each in specs if each is not None)
+
     def route(self, service: str) -> TrafficRoute | None:
         return self.for_service(TrafficRoute, service)
 
@@ -78,7 +86,7 @@ class OlderPolicies:
     @property
     def trace(self) -> TracingBackend | None:
         """Where their spans go."""
-        policies = policies_of(self._world.of_type("TrafficTrace"))
+        policies = policies_of(self._world.of_type(TRACE))
         found = policy_for_proxy(policies, self._tag_sets)
         if found is None:
             return None
@@ -125,13 +133,6 @@ def older_policies(
         ("older policies", types, own, ids), lambda: (OlderPolicies(world, own), held)
     )
     return found
-
-
-def for_inbound(kind: type[S], by_name: ByName, tags: Tags) -> tuple[S, ...]:
-    """The specs of all policies of a type for an inbound, the closest source first."""
-    found = policies_for_inbound(policies_of(by_name), tags)
-    specs = (spec_of(kind, by_name, each) for each in found)
-    return tuple(each for each in specs if each is not None)
 
 
 def policies_of(by_name: ByName) -> tuple[LegacyPolicy, ...]:

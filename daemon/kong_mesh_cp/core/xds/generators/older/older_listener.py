@@ -17,7 +17,7 @@ from kong_mesh_cp.core.xds.envoy.listeners import (
     ChainDraft,
     ListenerDraft,
 )
-from kong_mesh_cp.core.xds.envoy.older_routes import (
+from kong_mesh_cp.core.xds.envoy.older_route_messages import (
     RATE_LIMIT,
     Shares,
     limit_filter,
@@ -26,14 +26,14 @@ from kong_mesh_cp.core.xds.envoy.older_routes import (
     older_route,
 )
 from kong_mesh_cp.core.xds.envoy.tags_header import TAGS_HEADER
+from kong_mesh_cp.core.xds.generators.older.logs import OUTBOUND, Logged, LoggedProxy, log_chain
+from kong_mesh_cp.core.xds.generators.older.older_plan import OlderPlan
+from kong_mesh_cp.core.xds.generators.older.older_routes import OlderRoute, Share
+from kong_mesh_cp.core.xds.generators.older.retries import retry_connections, retry_requests
+from kong_mesh_cp.core.xds.generators.older.timeouts import limit_chain, request_timeout
+from kong_mesh_cp.core.xds.generators.older.traces import trace
 from kong_mesh_cp.core.xds.generators.outbound_plan import Confs
 from kong_mesh_cp.core.xds.names import service_cluster
-from kong_mesh_cp.core.xds.older.logs import OUTBOUND, Logged, LoggedProxy, log_chain
-from kong_mesh_cp.core.xds.older.older_plan import OlderPlan
-from kong_mesh_cp.core.xds.older.older_routes import OlderRoute, Share
-from kong_mesh_cp.core.xds.older.retries import retry_connections, retry_requests
-from kong_mesh_cp.core.xds.older.timeouts import limit_chain, request_timeout
-from kong_mesh_cp.core.xds.older.traces import trace
 from kong_mesh_cp.core.xds.policies.effect_catalogue import EFFECTS
 from kong_mesh_cp.core.xds.protocols import GRPC, HTTP_LIKE, KAFKA
 

@@ -20,18 +20,18 @@ from kong_mesh_cp.core.resources.kinds.legacy.traffic_route import LoadBalancer
 from kong_mesh_cp.core.resources.kinds.services.external_service import ExternalService
 from kong_mesh_cp.core.resources.meta import has_spec
 from kong_mesh_cp.core.resources.tags import SERVICE
-from kong_mesh_cp.core.xds.external_services import EXTERNAL, ExternalPlace
-from kong_mesh_cp.core.xds.generators.outbound_plan import AskedServices
-from kong_mesh_cp.core.xds.older.logs import LogTarget, log_target
-from kong_mesh_cp.core.xds.older.older_policies import OlderPolicies
-from kong_mesh_cp.core.xds.older.older_routes import (
+from kong_mesh_cp.core.xds.generators.older.logs import LogTarget, log_target
+from kong_mesh_cp.core.xds.generators.older.older_policies import OlderPolicies
+from kong_mesh_cp.core.xds.generators.older.older_routes import (
     OlderRoute,
     Share,
     older_routes,
 )
-from kong_mesh_cp.core.xds.older.traces import Tracer, tracer_of
+from kong_mesh_cp.core.xds.generators.older.traces import Tracer, tracer_of
+from kong_mesh_cp.core.xds.generators.outbound_plan import AskedServices
+from kong_mesh_cp.core.xds.outside.external_services import EXTERNAL
 from kong_mesh_cp.core.xds.protocols import common_protocol
-from kong_mesh_cp.core.xds.world import MeshWorld, TagPairs
+from kong_mesh_cp.core.xds.world import ExternalPlace, MeshWorld, TagPairs
 
 NO_LIMITS: Final = timeout.Conf()
 NO_BALANCER: Final = LoadBalancer()

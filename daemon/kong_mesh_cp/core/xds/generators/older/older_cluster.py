@@ -11,15 +11,15 @@ from kong_mesh_cp.core.resources.kinds.legacy.traffic_route import LoadBalancer
 from kong_mesh_cp.core.xds.effects import OutboundFacts
 from kong_mesh_cp.core.xds.envoy.clusters import ClusterDraft
 from kong_mesh_cp.core.xds.envoy.envoy_messages import Message
+from kong_mesh_cp.core.xds.generators.older.balancing import balance
+from kong_mesh_cp.core.xds.generators.older.breakers import break_circuits
+from kong_mesh_cp.core.xds.generators.older.health_probes import probe_endpoints
+from kong_mesh_cp.core.xds.generators.older.older_plan import breaker_of, probe_of
+from kong_mesh_cp.core.xds.generators.older.older_policies import OlderPolicies
+from kong_mesh_cp.core.xds.generators.older.timeouts import limit_cluster
 from kong_mesh_cp.core.xds.generators.outbound_clusters import lead_to_proxies
 from kong_mesh_cp.core.xds.generators.outbound_plan import Confs
 from kong_mesh_cp.core.xds.generators.outside_clusters import WayOut, lead_outside
-from kong_mesh_cp.core.xds.older.balancing import balance
-from kong_mesh_cp.core.xds.older.breakers import break_circuits
-from kong_mesh_cp.core.xds.older.health_probes import probe_endpoints
-from kong_mesh_cp.core.xds.older.older_plan import breaker_of, probe_of
-from kong_mesh_cp.core.xds.older.older_policies import OlderPolicies
-from kong_mesh_cp.core.xds.older.timeouts import limit_cluster
 from kong_mesh_cp.core.xds.policies.effect_catalogue import EFFECTS
 from kong_mesh_cp.core.xds.world import TagPairs
 
