@@ -25,7 +25,12 @@ from kong_mesh_cp.settings.forms import Secret, UnsupportedError
 from kong_mesh_cp.settings.options import MEMBERS, OPTION, Row, option
 from kong_mesh_cp.settings.serving import CONNECTIONS_MAX, ApiServerSettings, GeneralSettings
 from kong_mesh_cp.settings.store import StoreSettings
-from kong_mesh_cp.settings.upkeep import MetricsSettings, RuntimeSettings
+from kong_mesh_cp.settings.upkeep import (
+    CoreResourcesSettings,
+    MeshServiceSettings,
+    MetricsSettings,
+    RuntimeSettings,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,6 +245,8 @@ class Settings:
     defaults: DefaultsSettings = field(default_factory=DefaultsSettings)
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
     runtime: RuntimeSettings = field(default_factory=RuntimeSettings)
+    core_resources: CoreResourcesSettings = field(default_factory=CoreResourcesSettings)
+    mesh_service: MeshServiceSettings = field(default_factory=MeshServiceSettings)
     license: LicenseSettings = field(default_factory=LicenseSettings)
     admission: AdmissionSettings = field(default_factory=AdmissionSettings)
     log: LogSettings = field(default_factory=LogSettings)

@@ -21,6 +21,7 @@ SUITES: Final = (
     "transparent",
     "meshhttproute",
     "meshtcproute",
+    "meshloadbalancing",
     "older-policies",
 )
 NOT_REACHED: Final[Mapping[str, str]] = {

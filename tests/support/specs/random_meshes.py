@@ -48,6 +48,7 @@ class RandomMesh:
             (1, self._addresses),
             (1, self._gateway),
             (1, self._older),
+            (1, self._zone_ingress),
         )
 
     def writes(self, there: Callable[[ResourceKey], bool]) -> list[Change]:
@@ -131,7 +132,7 @@ class RandomMesh:
         number = self._random.randrange(1, 60)
         spec: dict[str, Any] = {"targetRef": self._target()}
         to = self._destination()
-        match self._random.choice(("timeout", "retry", "breaker", "permission")):
+        match self._random.choice(("timeout", "retry", "breaker", "balancing", "permission")):
             case "timeout":
                 type_name = "MeshTimeout"
                 conf = {"connectionTimeout": f"{number}s", "http": {"requestTimeout": f"{number}s"}}
@@ -143,6 +144,9 @@ class RandomMesh:
                 type_name = "MeshCircuitBreaker"
                 limits = {"connectionLimits": {"maxConnections": number}}
                 spec["to"] = [{"targetRef": to, "default": limits}]
+            case "balancing":
+                type_name = "MeshLoadBalancingStrategy"
+                spec["to"] = [{"targetRef": to, "default": self._balancing()}]
             case _:
                 type_name = "MeshTrafficPermission"
                 action = self._random.choice(("Allow", "Deny"))
@@ -150,6 +154,27 @@ class RandomMesh:
         labels = {"kuma.io/effect": "shadow"} if self._maybe(0.1) else {}
         name = f"policy-{self._random.randrange(4)}"
         return ResourceKey(type_name, MESH, name), {"spec": spec}, labels
+
+    def _balancing(self) -> Document:
+        hashing = {"hashPolicies": [{"type": "Header", "header": {"name": "x-user"}}]}
+        anywhere = {"to": {"type": self._random.choice(("Any", "None"))}}
+        awareness: Document = self._random.choice(
+            (
+                {"disabled": True},
+                {"localZone": {"affinityTags": [{"key": "version"}]}},
+                {"crossZone": {"failover": [anywhere]}},
+            )
+        )
+        balancer: Document = self._random.choice(
+            ({"type": "Random"}, {"type": "RingHash", "ringHash": hashing})
+        )
+        return self._random.choice(
+            (
+                {"loadBalancer": balancer},
+                {"localityAwareness": awareness},
+                {"loadBalancer": balancer, "localityAwareness": awareness},
+            )
+        )
 
     def _route(self) -> tuple[ResourceKey, Document, Document]:
         backend = {"kind": "MeshServiceSubset", "name": self._random.choice(SERVICES), "weight": 1}
@@ -177,6 +202,8 @@ class RandomMesh:
             mode = self._random.choice(("STRICT", "PERMISSIVE"))
             backend = {"name": "ca-1", "type": "builtin", "mode": mode}
             document["mtls"] = {"enabledBackend": "ca-1", "backends": [backend]}
+        if self._maybe(0.3):
+            document["routing"] = {"localityAwareLoadBalancing": self._maybe()}
         if self._maybe(0.3):
             document["networking"] = {"outbound": {"passthrough": self._maybe()}}
         return ResourceKey("Mesh", "", MESH), document, {}
@@ -222,6 +249,25 @@ class RandomMesh:
             },
         }
         return ResourceKey("MeshGateway", MESH, "edge"), document, {}
+
+    def _zone_ingress(self) -> tuple[ResourceKey, Document, Document]:
+        zone = self._random.choice(("west", "north"))
+        services = [
+            {
+                "mesh": MESH,
+                "instances": self._random.choice((1, 2)),
+                "tags": {**self._tags(), "kuma.io/protocol": "http", "kuma.io/zone": zone},
+            }
+            for _ in range(self._random.choice((0, 1, 2)))
+        ]
+        networking = {
+            "address": "10.9.0.1",
+            "port": 10001,
+            "advertisedAddress": f"{zone}.example",
+            "advertisedPort": 10001,
+        }
+        document = {"zone": zone, "networking": networking, "availableServices": services}
+        return ResourceKey("ZoneIngress", "", zone), document, {}
 
     def _older(self) -> tuple[ResourceKey, Document, Document]:
         document = {

@@ -47,9 +47,9 @@ from kong_mesh_cp.core.resources.meta import Resource, has_spec
 from kong_mesh_cp.core.resources.registry import TYPES
 from kong_mesh_cp.core.xds.generate import Generated, generate
 from kong_mesh_cp.core.xds.node_metadata import ProxyMetadata
-from kong_mesh_cp.core.xds.outside.external_services import external_of
 from kong_mesh_cp.core.xds.parts import Parts
 from kong_mesh_cp.core.xds.proxy_view import GenerationTerms, ProxyView, admin_addresses
+from kong_mesh_cp.core.xds.services.service_endpoints import EGRESS, INGRESS
 from kong_mesh_cp.core.xds.world import MeshWorld, mesh_world
 from kong_mesh_cp.usecases.resources.kinds import KINDS
 from support.suites.recorded_certificates import admin_tls, identity_for, ready_services
@@ -183,19 +183,9 @@ def world_of(
         ),
     )
     addresses = addresses_of(mesh, resources, zone, env or {})
-    by_type: dict[str, dict[str, Resource[object]]] = {}
-    for each in found:
-        if each.mesh in (mesh, ""):
-            by_type.setdefault(each.type, {})[each.name] = each
-    return mesh_world(
-        own,
-        of_mesh,
-        view,
-        zone=zone,
-        tls_ready=ready,
-        addresses=addresses,
-        external=external_of(own.spec, zone, by_type),
-    )
+    zone_proxies = [each for each in found if each.type in (EGRESS, INGRESS)]
+    everything = [*of_mesh, *zone_proxies]
+    return mesh_world(own, everything, view, zone=zone, tls_ready=ready, addresses=addresses)
 
 
 def addresses_of(

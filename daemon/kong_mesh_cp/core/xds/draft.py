@@ -13,6 +13,7 @@ from kong_mesh_cp.core.xds.assignments import NOTHING_ASSIGNED, Assignments
 from kong_mesh_cp.core.xds.envoy.envoy_messages import Message, unpacked
 from kong_mesh_cp.core.xds.names import ENDPOINT
 from kong_mesh_cp.core.xds.parts import Parts, resource
+from kong_mesh_cp.core.xds.services.backends import ServiceKey
 from kong_mesh_cp.core.xds.unmakeable import UnmakeableError
 
 
@@ -36,7 +37,7 @@ class Draft:
         self.complaints: list[Complaint] = []
         self.trusted: set[str] = set()  # meshes whose authorities its parts name
         self.assigned = NOTHING_ASSIGNED  # the endpoints of its clusters
-        self.services: set[str] = set()  # that were asked about, whatever came of it
+        self.services: set[ServiceKey] = set()  # that were asked about, whatever came of it
         self._resources: dict[str, dict[str, Resource]] = {}
 
     def add(

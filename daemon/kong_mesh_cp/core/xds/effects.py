@@ -11,9 +11,11 @@ the passthrough) is done by `whole_proxy`, once all parts are made.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 from kong_mesh_cp.core.dataclass import dataclass
+from kong_mesh_cp.core.policy.rules.policy import Conf
 from kong_mesh_cp.core.resources.tags import SERVICE
 from kong_mesh_cp.core.xds.draft import Draft
 from kong_mesh_cp.core.xds.envoy.clusters import ClusterDraft
@@ -75,6 +77,17 @@ class OutboundFacts:
     proxy: ProxyFacts | None = None  # where an effect asks for it
 
 
+class DefaultsOf(NamedTuple):
+    """A place, and what policies of a type say there, for who asks what else holds."""
+
+    is_inbound: bool
+    protocol: str
+    is_resource: bool  # a destination that is one
+    conf: Conf | None  # None: they say nothing
+    mtls: bool = False
+    older_permissions: bool = False  # TrafficPermissions decide as well
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effect:
     """The hooks of one policy type; None: it changes nothing there."""
@@ -88,3 +101,6 @@ class Effect:
     )
     outbound_cluster: Callable[[ClusterDraft, OutboundFacts, DestinationConfs], None] | None = None
     whole_proxy: Callable[[ProxyView, Matched, Draft], None] | None = None
+    # What holds where no policy says anything, by member, as a policy would say it: a policy that
+    # says just this changes nothing. For people who ask; nothing is generated from it.
+    defaults: Callable[[DefaultsOf], Mapping[str, object]] | None = None

@@ -23,8 +23,9 @@ from kong_mesh_cp.core.xds.matching import Matched
 from kong_mesh_cp.core.xds.parts import Parts
 from kong_mesh_cp.core.xds.policies.effect_catalogue import EFFECTS
 from kong_mesh_cp.core.xds.proxy_view import ProxyView
+from kong_mesh_cp.core.xds.services.backends import ServiceKey
 from kong_mesh_cp.core.xds.targets import targets_of
-from kong_mesh_cp.core.xds.world import MeshWorld
+from kong_mesh_cp.core.xds.world import EndpointKey, MeshWorld
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +35,9 @@ class Generated:
     snapshot: Snapshot
     complaints: tuple[Complaint, ...] = ()
     sources: Mapping[str, EndpointSource] = field(default_factory=dict)  # by cluster
-    # By their tag: those whose endpoints are in the snapshot, or that it depends on otherwise.
-    services: frozenset[str] = frozenset()
+    # Those whose endpoints are in the snapshot, or that it depends on otherwise: by their tag, or
+    # resources and ports of theirs.
+    services: frozenset[ServiceKey] = frozenset()
 
     @property
     def left_out(self) -> tuple[Complaint, ...]:
@@ -43,7 +45,7 @@ class Generated:
         return self.complaints
 
     def with_endpoints(
-        self, services: Collection[str], world: MeshWorld, parts: Parts
+        self, services: Collection[EndpointKey], world: MeshWorld, parts: Parts
     ) -> Generated:
         """The same with the endpoints that `services` have in `world`."""
         snapshot = reassigned(self.snapshot, self.sources, services, world, parts)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from dataclasses import field
+from typing import Final, NamedTuple
 
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.policy.confs import UnreadableConfError, conf_of
 from kong_mesh_cp.core.policy.rules.destinations import DestinationId
 from kong_mesh_cp.core.policy.rules.http_matches import RULE_MATCHES_HASH_TAG
-from kong_mesh_cp.core.policy.rules.inbound_rules import inbound_rules
+from kong_mesh_cp.core.policy.rules.inbound_rules import InboundRule, inbound_rules
 from kong_mesh_cp.core.policy.rules.match import Selection, UnresolvedTargetError
 from kong_mesh_cp.core.policy.rules.matched import (
     MeshView,
@@ -20,9 +21,9 @@ from kong_mesh_cp.core.policy.rules.matched import (
     ranked_selections,
     to_rules,
 )
-from kong_mesh_cp.core.policy.rules.policy import HTTP_ROUTE, TRAITS, Conf, Policy
+from kong_mesh_cp.core.policy.rules.policy import HTTP_ROUTE, TRAITS, Conf, Meta, Policy
 from kong_mesh_cp.core.policy.rules.proxies import Listener, Proxy
-from kong_mesh_cp.core.policy.rules.resource_rules import rule_for_destination
+from kong_mesh_cp.core.policy.rules.resource_rules import ResourceRule, rule_for_destination
 from kong_mesh_cp.core.policy.rules.subset_rules import SubsetRule, from_rules
 from kong_mesh_cp.core.policy.rules.subsets import Subset, TooManySubsetsError, contains
 from kong_mesh_cp.core.resources.tags import SERVICE
@@ -72,10 +73,26 @@ class DestinationConfs:
     conf: TypedConf | None = None
     routes: tuple[tuple[str, TypedConf], ...] = ()  # by the hash of a route's matches
     selected: bool = False  # some policy of the type selects the proxy
+    # The policies that a route's references are from, by the hash of a rule's matches.
+    origins: Mapping[str, Meta] = field(default_factory=dict)
 
     def of_route(self, matches_hash: str) -> TypedConf | None:
         """The conf of one route, else that of the destination."""
         return next((conf for each, conf in self.routes if each == matches_hash), self.conf)
+
+
+class InboundRules(NamedTuple):
+    """The rules about one inbound: for all of its clients, and by clients."""
+
+    rules: tuple[InboundRule, ...]  # one, or none
+    clients: tuple[SubsetRule, ...]
+
+
+class ServiceRules(NamedTuple):
+    """The rule about a service, and those about routes to it, by the hash of their matches."""
+
+    about: SubsetRule | None
+    routes: Mapping[str, SubsetRule]
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +157,29 @@ class MatchedType:
         """As they are before confs are read: for routes, which have more than one conf."""
         return self._to.rules
 
+    def inbound_rules(self, listener: Listener) -> InboundRules:
+        """What `inbound` reads its confs from. Raises: TooManySubsetsError."""
+        return _inbound_rules(tuple(self._by_listener.get(listener, ())))
+
+    def service_rules(self, service: str) -> ServiceRules:
+        """What `service` reads its confs from."""
+        rules = self._to.rules.services if self.policies else ()
+        tags = {SERVICE: service}
+        about = next((rule for rule in rules if contains(rule.subset, tags)), None)
+        routes: dict[str, SubsetRule] = {}
+        for matches_hash in _route_hashes(rules):
+            of_route = {**tags, RULE_MATCHES_HASH_TAG: matches_hash}
+            rule = next((each for each in rules if contains(each.subset, of_route)), None)
+            if rule is not None and rule is not about:
+                routes[matches_hash] = rule
+        return ServiceRules(about, routes)
+
+    def destination_rule(self, wanted: DestinationId) -> ResourceRule | None:
+        """What `destination` reads its conf from."""
+        if not self.policies:
+            return None
+        return rule_for_destination(self._to.rules.resources, wanted)
+
     @property
     def outgoing(self) -> object:
         """Stands for all that the type says about outgoing traffic: who has the same shares it.
@@ -174,26 +214,25 @@ class MatchedType:
             return _To(self.policies, ToRules(), f"couldn't create To rules: {error}")
 
     def _service_confs(self, service: str) -> DestinationConfs:
-        rules = self._to.rules.services
-        tags = {SERVICE: service}
-        about = next((rule for rule in rules if contains(rule.subset, tags)), None)
-        routes: dict[str, TypedConf] = {}
-        for matches_hash in _route_hashes(rules):
-            of_route = {**tags, RULE_MATCHES_HASH_TAG: matches_hash}
-            rule = next((each for each in rules if contains(each.subset, of_route)), None)
-            if rule is not None and rule is not about:
-                routes[matches_hash] = TypedConf(self.type, rule.conf)
+        rules = self.service_rules(service)
+        routes = {each: TypedConf(self.type, rule.conf) for each, rule in rules.routes.items()}
         return DestinationConfs(
-            None if about is None else TypedConf(self.type, about.conf),
+            None if rules.about is None else TypedConf(self.type, rules.about.conf),
             tuple(sorted(routes.items())),
             selected=True,
+            origins={} if rules.about is None else _backend_origins(rules.about),
         )
 
     def _resource_confs(self, wanted: DestinationId) -> DestinationConfs:
-        rule = rule_for_destination(self._to.rules.resources, wanted)
+        rule = self.destination_rule(wanted)
         if rule is None or not rule.confs:
             return DestinationConfs(selected=True)
-        return DestinationConfs(TypedConf(self.type, rule.confs[0]), selected=True)
+        conf = TypedConf(self.type, rule.confs[0])
+        return DestinationConfs(conf, selected=True, origins=_backend_origins(rule))
+
+
+def _backend_origins(rule: SubsetRule | ResourceRule) -> Mapping[str, Meta]:
+    return {key: rule.origins[index].meta for key, index in rule.backend_origins}
 
 
 def _route_hashes(rules: Sequence[SubsetRule]) -> list[str]:
@@ -206,12 +245,16 @@ def _route_hashes(rules: Sequence[SubsetRule]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
+def _inbound_rules(policies: Sequence[Policy]) -> InboundRules:
+    return InboundRules(inbound_rules(policies), from_rules(policies))
+
+
 def _inbound_confs(policy_type: str, policies: Sequence[Policy]) -> InboundConfs:
-    rules = inbound_rules(policies)
-    clients = from_rules(policies)
+    found = _inbound_rules(policies)
+    rules = found.rules
     return InboundConfs(
         TypedConf(policy_type, rules[0].confs[0]) if rules and rules[0].confs else None,
-        tuple(ClientConf(each.subset, TypedConf(policy_type, each.conf)) for each in clients),
+        tuple(ClientConf(each.subset, TypedConf(policy_type, each.conf)) for each in found.clients),
         selected=True,
     )
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from kong_mesh_cp.core.formats.addresses import is_dns_name
 from kong_mesh_cp.core.xds.envoy.envoy_messages import Message, UpstreamTlsContext, struct_of
 from kong_mesh_cp.core.xds.envoy.tls import tls_socket
-from kong_mesh_cp.core.xds.world import OutsideTls
+from kong_mesh_cp.core.xds.outside.external_services import OutsideTls
 
 
 def match_outside(

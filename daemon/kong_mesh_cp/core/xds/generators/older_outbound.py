@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 from kong_mesh_cp.core.discovery.snapshots import Resource
 from kong_mesh_cp.core.resources.tags import SERVICE
-from kong_mesh_cp.core.xds.assignments import EndpointSource
 from kong_mesh_cp.core.xds.draft import WRONG_INPUT, Complaint
 from kong_mesh_cp.core.xds.envoy.tags_header import told_tags
 from kong_mesh_cp.core.xds.generators.older.logs import logged_proxy
@@ -21,8 +20,9 @@ from kong_mesh_cp.core.xds.generators.older.older_cluster import OlderTarget, ol
 from kong_mesh_cp.core.xds.generators.older.older_listener import Surroundings, older_listener
 from kong_mesh_cp.core.xds.generators.older.older_plan import (
     OlderPlan,
+    is_outside,
     older_plan,
-    permitted_places,
+    older_upstream,
 )
 from kong_mesh_cp.core.xds.generators.older.older_policies import (
     OF_OUTBOUNDS,
@@ -30,33 +30,38 @@ from kong_mesh_cp.core.xds.generators.older.older_policies import (
     older_policies,
 )
 from kong_mesh_cp.core.xds.generators.older.older_routes import default_services
-from kong_mesh_cp.core.xds.generators.outbound_clusters import Clustered, is_secured
+from kong_mesh_cp.core.xds.generators.outbound_clusters import Reached, Upstream, is_ipv6
 from kong_mesh_cp.core.xds.generators.outbound_listeners import placed_listener
-from kong_mesh_cp.core.xds.generators.outbound_plan import AskedServices, about_service
-from kong_mesh_cp.core.xds.generators.outside_clusters import WayOut, gate_source
+from kong_mesh_cp.core.xds.generators.outbound_plan import Destination, about
 from kong_mesh_cp.core.xds.matching import Matched
-from kong_mesh_cp.core.xds.names import outbound_listener, service_cluster
+from kong_mesh_cp.core.xds.names import outbound_listener
 from kong_mesh_cp.core.xds.parts import Parts, resource
 from kong_mesh_cp.core.xds.proxy_view import OutboundTarget, ProxyView
-from kong_mesh_cp.core.xds.world import ExternalDestination, TagPairs
+from kong_mesh_cp.core.xds.services.backends import ServiceKey
+from kong_mesh_cp.core.xds.world import TagPairs
 
 
 class OlderOutgoing(NamedTuple):
     """All that the outbounds of a proxy come to, but for endpoints."""
 
-    asked: frozenset[str] = frozenset()
+    asked: frozenset[ServiceKey] = frozenset()
     listeners: Mapping[str, Resource] = {}
     clusters: Mapping[str, Resource] = {}
-    reached: tuple[TagPairs, ...] = ()  # whose clusters have the endpoints of their service
-    gated: tuple[tuple[str, EndpointSource], ...] = ()  # clusters that have others
+    reached: tuple[Reached, ...] = ()
     secured: bool = False  # some are spoken to in the mesh's TLS
     complaints: tuple[Complaint, ...] = ()
 
 
 class _Listening(NamedTuple):
-    asked: frozenset[str]
+    asked: frozenset[ServiceKey]
     anywhere: bytes = b""
     sent_to: tuple[OlderTarget, ...] = ()
+    error: str = ""
+
+
+class _Clustered(NamedTuple):
+    upstream: Upstream
+    made: Resource | None = None
     error: str = ""
 
 
@@ -79,7 +84,7 @@ def older_outgoing(
             (own.key, "policed", tags), partial(_default_services, policies, tags)
         )
     )
-    asked: set[str] = set()
+    asked: set[ServiceKey] = set()
     complaints: list[Complaint] = []
     wanted: dict[TagPairs, OlderTarget] = {}
     listeners: dict[str, Resource] = {}
@@ -112,32 +117,27 @@ def _with_clusters(
     policed: frozenset[str],
     parts: Parts,
 ) -> OlderOutgoing:
-    asked, complaints, secured = set(made.asked), list(made.complaints), False
+    complaints, secured = list(made.complaints), False
     clusters: dict[str, Resource] = {}
-    reached: list[TagPairs] = []
-    gated: list[tuple[str, EndpointSource]] = []
+    reached: list[Reached] = []
     for each in wanted:
-        tags = dict(each.tags)
-        name, is_policed = service_cluster(tags), tags[SERVICE] in policed
+        is_policed = dict(each.tags)[SERVICE] in policed
         found = parts.made(
             (own.key, "cluster", each, is_policed),
-            partial(own.clustered, name, each, is_policed=is_policed),
+            partial(own.clustered, each, is_policed=is_policed),
         )
-        asked |= found.asked
+        upstream = found.upstream
         if found.made is None:
-            complaints.append(Complaint(name, found.error))
+            complaints.append(Complaint(upstream.name, found.error))
             continue
-        clusters[name] = found.made
-        secured |= found.secured
-        if found.source is not None:
-            gated.append((name, found.source))
-        elif not found.is_placed:
-            reached.append(each.tags)
+        clusters[upstream.name] = found.made
+        secured |= upstream.secured
+        if not upstream.places:
+            to = upstream.destination.to
+            reached.append(Reached(upstream.name, upstream.source, to))
     return made._replace(
-        asked=frozenset(asked),
         clusters=clusters,
         reached=tuple(reached),
-        gated=tuple(gated),
         secured=secured,
         complaints=tuple(complaints),
     )
@@ -169,63 +169,49 @@ class _Own:
         self.key = key
 
     def listening(self, tags: TagPairs, *, is_policed: bool) -> _Listening:
-        services = AskedServices(self._view.world)
+        asked, world = set[ServiceKey](), self._view.world
         try:
-            plan = older_plan(tags, self._policies, services, policed=is_policed)
-            facts, confs = about_service(self._view, plan.service, self._matched, services)
+            plan = older_plan(tags, self._policies, world, asked, policed=is_policed)
+            destination = Destination(tags, plan.service, world.protocol(plan.service))
+            facts, confs = about(self._view, destination, self._matched)
             anywhere = older_listener(plan, self._surroundings(plan), facts, confs)
         except WRONG_INPUT as error:
-            return _Listening(frozenset(services.asked), error=str(error))
+            return _Listening(frozenset(asked), error=str(error))
         sent_to = tuple(
             OlderTarget(tags=each.tags, timeouts=plan.timeouts, balancer=plan.balancer)
             for each in plan.shares
         )
-        return _Listening(frozenset(services.asked), anywhere, sent_to)
+        return _Listening(frozenset(asked), anywhere, sent_to)
 
-    def clustered(self, name: str, target: OlderTarget, *, is_policed: bool) -> Clustered:
-        services, service = AskedServices(self._view.world), dict(target.tags)[SERVICE]
-        secured = is_secured(self._view.world, service)
-        way = self._way_out(service)
+    def clustered(self, target: OlderTarget, *, is_policed: bool) -> _Clustered:
+        world = self._view.world
+        upstream = older_upstream(target.tags, world, self._policies)
         try:
-            facts, confs = about_service(self._view, service, self._matched, services)
-            facts = replace(facts, is_external=way is not None)
+            facts, confs = about(self._view, upstream.destination, self._matched)
             message = older_cluster(
-                name,
+                upstream,
                 target,
-                facts,
+                replace(facts, is_external=is_outside(upstream, world)),
                 confs,
                 policies=self._policies if is_policed else None,
-                way=way,
-                secured=secured,
+                ipv6=is_ipv6(self._view),
             )
-            made = resource(name, message)
+            return _Clustered(upstream, resource(upstream.name, message))
         except WRONG_INPUT as error:
-            return Clustered(frozenset(services.asked), error=str(error))
-        asked = frozenset(services.asked)
-        if way is None:
-            return Clustered(asked, made, secured)
-        source = gate_source(way, target.tags)
-        return Clustered(asked, made, way.secured, source=source, is_placed=source is None)
+            return _Clustered(upstream, error=str(error))
 
     def _surroundings(self, plan: OlderPlan) -> Surroundings:
-        view = self._view
-        services = {each.service for each in plan.shares}
+        view, world = self._view, self._view.world
+        found = (
+            (each.service, older_upstream(each.tags, world, self._policies)) for each in plan.shares
+        )
         return Surroundings(
             terms=view.http_terms,
             redirected=view.is_redirected,
             proxy=logged_proxy(view),
             told_tags=told_tags(view.dataplane.spec.tag_sets),
-            tells_always=view.world.tells_tags,
-            outside=frozenset(each for each in services if self._way_out(each) is not None),
+            tells_always=world.tells_tags,
+            outside=frozenset(
+                service for service, upstream in found if is_outside(upstream, world)
+            ),
         )
-
-    def _way_out(self, service: str) -> WayOut | None:
-        """None: there are proxies, or it may not go out to it."""
-        world = self._view.world
-        outside = world.outside(service)
-        if outside is None or not outside.gates:
-            places = permitted_places(world, self._policies, service)
-            if not places:
-                return None
-            outside = ExternalDestination(protocol=world.protocol(service), places=places)
-        return WayOut.of(outside, self._view, secured=is_secured(world, service))

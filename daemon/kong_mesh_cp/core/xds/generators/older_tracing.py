@@ -8,7 +8,7 @@ from __future__ import annotations
 from kong_mesh_cp.core.xds.draft import WRONG_INPUT, Draft
 from kong_mesh_cp.core.xds.generators.older.older_policies import TRACE, older_policies
 from kong_mesh_cp.core.xds.generators.older.traces import add_collector, tracer_of
-from kong_mesh_cp.core.xds.generators.outside_clusters import is_ipv6
+from kong_mesh_cp.core.xds.generators.outbound_clusters import is_ipv6
 from kong_mesh_cp.core.xds.proxy_view import ProxyView
 
 

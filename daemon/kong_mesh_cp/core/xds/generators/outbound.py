@@ -10,39 +10,45 @@ from functools import partial
 from typing import NamedTuple
 
 from kong_mesh_cp.core.discovery.snapshots import Resource
+from kong_mesh_cp.core.policy.rules.destinations import DestinationId
 from kong_mesh_cp.core.policy.rules.policy import HTTP_ROUTE, TCP_ROUTE
-from kong_mesh_cp.core.xds.assignments import EndpointSource, assignments
+from kong_mesh_cp.core.xds.assignments import assignments
 from kong_mesh_cp.core.xds.draft import Complaint, Draft
 from kong_mesh_cp.core.xds.generators.older_outbound import OlderOutgoing, older_outgoing
-from kong_mesh_cp.core.xds.generators.outbound_clusters import clustered, sources_of
+from kong_mesh_cp.core.xds.generators.outbound_clusters import (
+    Reached,
+    clustered,
+    is_ipv6,
+    sources_of,
+    upstream_of,
+)
 from kong_mesh_cp.core.xds.generators.outbound_listeners import (
-    has_older_outbounds,
+    has_older_routes,
     listening,
     placed_listener,
 )
-from kong_mesh_cp.core.xds.generators.outbound_plan import proxy_named
-from kong_mesh_cp.core.xds.generators.outside_clusters import is_ipv6
+from kong_mesh_cp.core.xds.generators.outbound_plan import destination_of, proxy_named
 from kong_mesh_cp.core.xds.matching import Matched
 from kong_mesh_cp.core.xds.names import (
     CLUSTER,
     LISTENER,
     outbound_listener,
-    service_cluster,
 )
 from kong_mesh_cp.core.xds.parts import Parts
 from kong_mesh_cp.core.xds.policies.effect_catalogue import EFFECTS
+from kong_mesh_cp.core.xds.policies.load_balancing_effects import BALANCING, own_tags_of
 from kong_mesh_cp.core.xds.proxy_view import OutboundTarget, ProxyView
-from kong_mesh_cp.core.xds.world import MeshWorld, TagPairs
+from kong_mesh_cp.core.xds.services.backends import Backend, ServiceKey
+from kong_mesh_cp.core.xds.world import MeshWorld
 
 
 class _Outgoing(NamedTuple):
     """All that the outbounds of a proxy come to, but for endpoints."""
 
-    asked: frozenset[str]
+    asked: frozenset[ServiceKey]
     listeners: Mapping[str, Resource]
     clusters: Mapping[str, Resource]
-    reached: tuple[TagPairs, ...]  # whose clusters have the endpoints of their service
-    gated: tuple[tuple[str, EndpointSource], ...]  # clusters that have others
+    reached: tuple[Reached, ...]
     secured: bool  # some are spoken to in the mesh's TLS
     complaints: tuple[Complaint, ...]
 
@@ -51,14 +57,27 @@ def outbounds(
     view: ProxyView, targets: tuple[OutboundTarget, ...], matched: Matched, draft: Draft
 ) -> None:
     parts, world, shared = draft.parts, view.world, _shared(view, matched, draft.parts)
+    held: tuple[object, ...] = (targets,)
+    if _has_routes(matched) or any(isinstance(each.to, DestinationId) for each in targets):
+        # Which clusters there are, and what they are, says what is behind them as well.
+        held = (targets, world.services, world.reached)
     # Held with what was made of them: the keys only say which objects they were.
     outgoing, _ = parts.made(
-        (shared, "all", id(targets)),
-        lambda: (_outgoing(view, targets, matched, parts, shared), targets),
+        (shared, "all", *map(id, held)),
+        lambda: (_outgoing(view, targets, matched, parts, shared), held),
     )
+    called = frozenset(each.service for each in targets)
+    balancing = matched.of_type(BALANCING)
+    # Held likewise.
+    behind = (world.mesh, world.endpoints, world.reached, world.across, world.external)
+    ranked = (targets, *behind, balancing.outgoing)
+    own = own_tags_of(view) if balancing.policies else ()
     assigned, _ = parts.made(
-        ("assigned", outgoing.reached, outgoing.gated, id(world.endpoints)),
-        lambda: (assignments(_sources(outgoing), world, parts), world.endpoints),
+        ("assigned", outgoing.reached, own, *map(id, ranked)),
+        lambda: (
+            assignments(sources_of(outgoing.reached, view, matched, called), world, parts),
+            ranked,
+        ),
     )
     draft.services |= outgoing.asked
     draft.complaints += outgoing.complaints
@@ -76,68 +95,64 @@ def _outgoing(
     parts: Parts,
     shared: object,
 ) -> _Outgoing:
-    older = OlderOutgoing()
-    if has_older_outbounds(view.world):
+    world, older = view.world, OlderOutgoing()
+    if has_older_routes(world):
         older = older_outgoing(view, targets, matched, parts, shared)
-    asked = set(older.asked)
-    complaints = list(older.complaints)
-    wanted: dict[TagPairs, None] = {}
-    listeners = dict(older.listeners)
+    # What routes of the newer generation say takes the place of it.
+    asked, complaints = set(older.asked), list(older.complaints)
+    listeners, clusters = dict(older.listeners), dict(older.clusters)
+    wanted: dict[Backend, None] = {}
     for target in targets:
-        key = (shared, "listener", target.tags)
-        found = parts.made(key, partial(listening, view, target.tags, matched))
-        asked |= found.asked
-        if found.is_older:
+        destination = destination_of(target.to, world, asked)
+        if destination is None:
             continue
+        key = (shared, "listener", destination)
+        found = parts.made(key, partial(listening, view, destination, matched))
+        asked |= found.asked
         if found.error:
             name = outbound_listener(target.address, target.port)
             complaints.append(Complaint(name, found.error))
             continue
-        wanted |= found.sent_to
-        place = (shared, target.address, target.port, target.tags)
+        wanted |= dict.fromkeys(each._replace(weight=0) for each in found.sent_to)
+        if not found.anywhere:
+            continue
+        place = (shared, target.address, target.port, destination)
         listener = parts.made(place, partial(placed_listener, target, found.anywhere))
         listeners[listener.name] = listener
-    clusters = dict(older.clusters)
-    reached = dict.fromkeys(older.reached)
-    gated = dict(older.gated)
+    seen: set[str] = set()
+    reached = {each.cluster: each for each in older.reached}
     secured = older.secured
-    for tags in wanted:
-        name = service_cluster(dict(tags))
-        cluster = parts.made(
-            (shared, "cluster", tags), partial(clustered, name, view, tags, matched)
-        )
-        asked |= cluster.asked
-        if cluster.made is None:
-            complaints.append(Complaint(name, cluster.error))
+    for backend in wanted:
+        upstream = upstream_of(backend, world)
+        # Of two references to one port, by its name and by its number, the first one counts.
+        if upstream is None or upstream.name in seen:
             continue
-        clusters[name] = cluster.made
-        secured |= cluster.secured
-        if cluster.source is not None:
-            gated[name] = cluster.source
-        elif not cluster.is_placed:
-            reached[tags] = None
-    complaints += _left_out(view.world, asked)
+        seen.add(upstream.name)
+        cluster = parts.made(
+            (shared, "cluster", upstream), partial(clustered, upstream, view, matched)
+        )
+        if cluster.made is None:
+            complaints.append(Complaint(upstream.name, cluster.error))
+            continue
+        clusters[upstream.name] = cluster.made
+        secured |= upstream.secured
+        if upstream.places:
+            reached.pop(upstream.name, None)
+        else:
+            there = Reached(upstream.name, upstream.source, upstream.destination.to)
+            reached[upstream.name] = there
+    complaints += _left_out(world, asked)
     return _Outgoing(
-        frozenset(asked),
-        listeners,
-        clusters,
-        tuple(reached),
-        tuple(gated.items()),
-        secured,
-        tuple(complaints),
+        frozenset(asked), listeners, clusters, (*reached.values(),), secured, tuple(complaints)
     )
 
 
-def _left_out(world: MeshWorld, services: Iterable[str]) -> Iterator[Complaint]:
+def _left_out(world: MeshWorld, asked: Iterable[ServiceKey]) -> Iterator[Complaint]:
     """What is not there of services outside of the mesh."""
-    for service in sorted(services):
+    for service in sorted(each for each in asked if isinstance(each, str)):
         outside = world.external.get(service)
         for fault in () if outside is None else outside.faults:
             yield Complaint(service, fault)
-
-
-def _sources(outgoing: _Outgoing) -> Mapping[str, EndpointSource]:
-    return {**sources_of(outgoing.reached), **dict(outgoing.gated)}
 
 
 def _shared(view: ProxyView, matched: Matched, parts: Parts) -> object:
@@ -150,9 +165,23 @@ def _shared(view: ProxyView, matched: Matched, parts: Parts) -> object:
     types = (HTTP_ROUTE, TCP_ROUTE, *(each.policy_type for each in EFFECTS))
     outgoing = (matched.of_type(each).outgoing for each in types)
     # Held with what was made of them: the key only says which objects they were.
-    held = (world.mesh, world.protocols, world.tls_ready, world.external, *outgoing)
+    held: tuple[object, ...] = (
+        world.mesh,
+        world.protocols,
+        world.across,
+        world.tls_ready,
+        world.external,
+        *outgoing,
+    )
+    if _has_routes(matched):
+        # They may refer to any service that is a resource.
+        held = (*held, world.services)
     named = proxy_named(view, matched)
-    others = (has_older_outbounds(world), is_ipv6(view) if world.external else None)
+    others = (has_older_routes(world), is_ipv6(view) if world.external else None)
     key = ("outbounds", view.http_terms, view.is_redirected, named, others, *map(id, held))
     made, _ = parts.made(key, lambda: (object(), held))
     return made
+
+
+def _has_routes(matched: Matched) -> bool:
+    return any(matched.of_type(each).policies for each in (HTTP_ROUTE, TCP_ROUTE))

@@ -1,17 +1,17 @@
 """Clusters that outbounds send to, and from where their endpoints come.
 
-Source: docs/wire/envoy-names.md#outbounds
+Source: docs/wire/envoy-names.md#outbounds, docs/wire/service-resources.md#clusters
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
 from kong_mesh_cp.core.discovery.snapshots import Resource
 from kong_mesh_cp.core.formats.durations import SECOND
 from kong_mesh_cp.core.meshes.spiffe import server_name
+from kong_mesh_cp.core.policy.rules.destinations import DestinationId
 from kong_mesh_cp.core.resources.kinds.mesh import MtlsMode
 from kong_mesh_cp.core.resources.tags import SERVICE
 from kong_mesh_cp.core.xds.assignments import EndpointSource
@@ -19,111 +19,199 @@ from kong_mesh_cp.core.xds.draft import WRONG_INPUT
 from kong_mesh_cp.core.xds.effects import OutboundFacts
 from kong_mesh_cp.core.xds.envoy.clusters import ClusterDraft
 from kong_mesh_cp.core.xds.envoy.envoy_messages import Message
+from kong_mesh_cp.core.xds.envoy.outside_tls import match_outside
 from kong_mesh_cp.core.xds.envoy.tls import upstream_tls
-from kong_mesh_cp.core.xds.generators.outbound_plan import AskedServices, Confs, about_service
-from kong_mesh_cp.core.xds.generators.outside_clusters import (
-    WayOut,
-    gate_source,
-    lead_outside,
-)
-from kong_mesh_cp.core.xds.matching import Matched
-from kong_mesh_cp.core.xds.names import (
-    service_cluster,
-)
+from kong_mesh_cp.core.xds.generators.outbound_plan import Confs, Destination, about, confs_of
+from kong_mesh_cp.core.xds.matching import DestinationConfs, Matched
+from kong_mesh_cp.core.xds.names import service_cluster
+from kong_mesh_cp.core.xds.outside.external_services import ExternalPlace
 from kong_mesh_cp.core.xds.parts import resource
 from kong_mesh_cp.core.xds.policies.effect_catalogue import EFFECTS
+from kong_mesh_cp.core.xds.policies.load_balancing_effects import BALANCING, locality_of
 from kong_mesh_cp.core.xds.protocols import HTTP2
 from kong_mesh_cp.core.xds.proxy_view import ProxyView
-from kong_mesh_cp.core.xds.world import Endpoint, MeshWorld, TagPairs
+from kong_mesh_cp.core.xds.services.backends import Backend, Destined
+from kong_mesh_cp.core.xds.services.service_endpoints import port_id
+from kong_mesh_cp.core.xds.services.service_resources import (
+    EXTERNAL,
+    MESH_SERVICE,
+    ServiceResource,
+)
+from kong_mesh_cp.core.xds.world import Endpoint, MeshWorld, TagPairs, protocol_of_all
+from kong_mesh_cp.core.xds.zones.localities import Locality
 
 CONNECT: Final = 5 * SECOND
+NOTHING_SAID: Final = DestinationConfs()
+ZONE_EGRESS: Final = "zone-egress"  # as which the egress of a zone is known
+
+
+class Upstream(NamedTuple):
+    """All that a cluster is made of beside policies. Equal ones are equal clusters."""
+
+    name: str
+    destination: Destination
+    source: Destined  # of its endpoints: tags, or a port by its number
+    secured: bool  # spoken to in the mesh's TLS
+    identities: tuple[str, ...]  # one of which it has to be; without any: of the mesh
+    server_name: str
+    protocol: str = HTTP2  # between proxies, whatever their applications speak
+    places: tuple[ExternalPlace, ...] = ()  # where it is, if it is outside and gone to directly
 
 
 class Clustered(NamedTuple):
     """The cluster of a service, or of some of its instances."""
 
-    asked: frozenset[str]
     made: Resource | None = None
-    secured: bool = False  # spoken to in the mesh's TLS
     error: str = ""
-    source: EndpointSource | None = None  # of endpoints that are not those of the service
-    is_placed: bool = False  # it has its endpoints itself
 
 
-def clustered(name: str, view: ProxyView, tags: TagPairs, matched: Matched) -> Clustered:
-    services, service = AskedServices(view.world), dict(tags)[SERVICE]
-    secured = is_secured(view.world, service)
-    outside = view.world.outside(service)
-    way = None if outside is None else WayOut.of(outside, view, secured=secured)
-    try:
-        facts, confs = about_service(view, service, matched, services)
-        if way is None:
-            message = _cluster(name, tags, facts, confs, secured=secured)
-        else:
-            facts = replace(facts, is_external=True)
-            message = _cluster(name, tags, facts, confs, secured=way.secured, way=way)
-        made = resource(name, message)
-    except WRONG_INPUT as error:
-        return Clustered(frozenset(services.asked), error=str(error))
-    if way is None:
-        return Clustered(frozenset(services.asked), made, secured)
-    source = gate_source(way, tags)
-    asked = frozenset(services.asked)
-    return Clustered(asked, made, way.secured, source=source, is_placed=source is None)
-
-
-def _cluster(
-    name: str,
-    tags: TagPairs,
-    facts: OutboundFacts,
-    confs: Confs,
-    *,
-    secured: bool,
-    way: WayOut | None = None,
-) -> Message:
-    draft = ClusterDraft(name, facts.protocol)
-    draft.connect_within(CONNECT)
-    if way is None:
-        lead_to_proxies(draft, facts, tags, secured=secured)
+def upstream_of(backend: Backend, world: MeshWorld) -> Upstream | None:
+    """None: what it goes to is not there."""
+    if not isinstance(backend.to, DestinationId):
+        return tagged_upstream(backend.to, world)
+    found = world.services.find(backend.to)
+    port = None if found is None else found.port(backend.to.section_name)
+    if found is None or port is None:
+        return None
+    key = port_id(found, port.number)
+    endpoints = world.reached.get(key, ())
+    # An external service is behind the egress; without one it is told as any other, with nothing
+    # behind it.
+    is_external = found.id.type == EXTERNAL and bool(endpoints)
+    if is_external or found.id.type == MESH_SERVICE:
+        protocol = port.protocol
     else:
-        lead_outside(draft, facts.mesh, tags, way)
-    for effect, about in zip(EFFECTS, confs, strict=True):
-        if effect.outbound_cluster is not None:
-            effect.outbound_cluster(draft, facts, about)
-    return draft.whole()
+        protocol = protocol_of_all(endpoints)
+    return Upstream(
+        backend.cluster,
+        Destination(backend.to, backend.cluster, protocol),
+        key,
+        is_secured(world, ready=found.tls_ready or not found.is_local),
+        (ZONE_EGRESS,) if is_external else _identities(found, world),
+        found.server_name(port.number),
+        protocol if is_external else HTTP2,
+    )
 
 
-def lead_to_proxies(
-    draft: ClusterDraft, facts: OutboundFacts, tags: TagPairs, *, secured: bool
-) -> None:
-    draft.with_endpoints_from_ads()
-    # Proxies speak HTTP/2 with each other, whatever their applications speak.
-    draft.speak(HTTP2)
-    if secured:
-        sni = server_name(facts.mesh, dict(tags))
-        draft.tls = upstream_tls(facts.mesh, facts.mesh, [facts.service], sni)
+def tagged_upstream(tags: TagPairs, world: MeshWorld) -> Upstream:
+    """Of a service by its tag. One outside of the mesh is spoken to as it speaks itself."""
+    service = dict(tags)[SERVICE]
+    found = Upstream(
+        service_cluster(dict(tags)),
+        Destination(tags, service, world.protocol(service)),
+        tags,
+        is_secured(world, ready=service in world.tls_ready),
+        (service,),
+        server_name(world.name, dict(tags)),
+    )
+    outside = world.outside(service)
+    if outside is None:
+        return found
+    if outside.gates:
+        return found._replace(identities=(ZONE_EGRESS,), protocol=outside.protocol)
+    return placed_outside(found, outside.places)
 
 
-def is_secured(world: MeshWorld, service: str) -> bool:
-    """Whether all instances of a service take the mesh's TLS; of a strict mesh they have to."""
+def placed_outside(upstream: Upstream, places: tuple[ExternalPlace, ...]) -> Upstream:
+    """Gone to directly: no proxy translates, or takes the mesh's TLS."""
+    protocol = upstream.destination.protocol
+    return upstream._replace(places=places, protocol=protocol, secured=False)
+
+
+def _identities(service: ServiceResource, world: MeshWorld) -> tuple[str, ...]:
+    parts = (world.services.find(each) for each in service.parts)
+    of_parts = {each for part in parts if part is not None for each in part.identities}
+    return tuple(sorted(of_parts)) if service.parts else service.identities
+
+
+def is_secured(world: MeshWorld, *, ready: bool) -> bool:
+    """Whether a service is called in the mesh's TLS. `ready`: all its instances take it; of a
+    strict mesh they have to.
+    """
     authority = world.authority
     if authority is None:
         return False
-    return authority.mode is not MtlsMode.PERMISSIVE or service in world.tls_ready
+    return authority.mode is not MtlsMode.PERMISSIVE or ready
 
 
-def sources_of(reached: tuple[TagPairs, ...]) -> Mapping[str, EndpointSource]:
-    """By cluster."""
-    return {
-        service_cluster(dict(tags)): EndpointSource(
-            (dict(tags)[SERVICE],), endpoints_of_cluster, (tags,)
-        )
-        for tags in reached
-    }
+def clustered(upstream: Upstream, view: ProxyView, matched: Matched) -> Clustered:
+    try:
+        facts, confs = about(view, upstream.destination, matched)
+        made = _cluster(upstream, facts, confs, ipv6=is_ipv6(view))
+        return Clustered(resource(upstream.name, made))
+    except WRONG_INPUT as error:
+        return Clustered(error=str(error))
 
 
-def endpoints_of_cluster(world: MeshWorld, tags: TagPairs) -> tuple[Endpoint, ...]:
-    """The instances that carry all of `tags`, of which one is the service."""
-    wanted = set(tags)
-    found = world.endpoints.get(dict(tags)[SERVICE], ())
+def _cluster(upstream: Upstream, facts: OutboundFacts, confs: Confs, *, ipv6: bool) -> Message:
+    draft = ClusterDraft(upstream.name, facts.protocol)
+    draft.connect_within(CONNECT)
+    lead(draft, upstream, facts.mesh, ipv6=ipv6)
+    for effect, conf in zip(EFFECTS, confs, strict=True):
+        if effect.outbound_cluster is not None:
+            effect.outbound_cluster(draft, facts, conf)
+    return draft.whole()
+
+
+def lead(draft: ClusterDraft, upstream: Upstream, mesh: str, *, ipv6: bool) -> None:
+    """From a proxy of `mesh` to `upstream`."""
+    draft.speak(upstream.protocol)
+    if upstream.secured:
+        draft.tls = upstream_tls(mesh, mesh, upstream.identities, upstream.server_name)
+    if not upstream.places:
+        draft.with_endpoints_from_ads()
+        return
+    # Whatever tags are asked for, as in the original: all places are equal.
+    draft.with_endpoints([each.endpoint for each in upstream.places], ipv6=ipv6)
+    for place in upstream.places:
+        if place.tls is not None:
+            tags = [tag for tag in place.endpoint.tags if tag[0] != SERVICE]
+            match_outside(draft.message, place.endpoint.address, tags, place.tls)
+
+
+def is_ipv6(view: ProxyView) -> bool:
+    """Names are looked up for both versions of IP."""
+    return ":" in view.networking.address
+
+
+class Reached(NamedTuple):
+    """A cluster that is there."""
+
+    cluster: str  # its name
+    source: Destined  # of its endpoints
+    to: Destined  # what policies are about
+
+
+def sources_of(
+    reached: Iterable[Reached], view: ProxyView, matched: Matched, called: frozenset[str]
+) -> Mapping[str, EndpointSource]:
+    """By cluster. `called` are the services by tag that outbounds of the proxy are for: of such,
+    policies about destinations are about these alone.
+    """
+    found: dict[str, EndpointSource] = {}
+    for cluster, source, to in reached:
+        key = source if isinstance(source, DestinationId) else dict(source)[SERVICE]
+        locality = _locality(to, view, matched, called)
+        found[cluster] = EndpointSource((key,), endpoints_of_cluster, (source,), locality)
+    return found
+
+
+def _locality(
+    to: Destined, view: ProxyView, matched: Matched, called: frozenset[str]
+) -> Locality | None:
+    is_resource = isinstance(to, DestinationId)
+    # What is outside of the mesh is balanced by the egress.
+    is_said = to.type != EXTERNAL if isinstance(to, DestinationId) else dict(to)[SERVICE] in called
+    confs = confs_of(matched, BALANCING, to) if is_said else NOTHING_SAID
+    return locality_of(confs, view, is_resource=is_resource)
+
+
+def endpoints_of_cluster(world: MeshWorld, source: Destined) -> tuple[Endpoint, ...]:
+    """The instances that carry all tags of `source`, of which one is the service; or what is behind
+    a port.
+    """
+    if isinstance(source, DestinationId):
+        return world.reached.get(source, ())
+    wanted = set(source)
+    found = world.instances(dict(source)[SERVICE])
     return found if len(wanted) == 1 else tuple(each for each in found if wanted <= set(each.tags))

@@ -5,12 +5,11 @@ Source: docs/wire/envoy-names.md#outbounds
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
+from dataclasses import replace
 from typing import NamedTuple
 
 from kong_mesh_cp.core.discovery.snapshots import Resource
-from kong_mesh_cp.core.policy.rules.policy import HTTP_ROUTE, TCP_ROUTE
+from kong_mesh_cp.core.policy.rules.policy import HTTP_ROUTE
 from kong_mesh_cp.core.xds.draft import WRONG_INPUT
 from kong_mesh_cp.core.xds.envoy.envoy_messages import GrpcStats
 from kong_mesh_cp.core.xds.envoy.http import HttpTerms, http_manager, tcp_proxy
@@ -23,54 +22,56 @@ from kong_mesh_cp.core.xds.envoy.listeners import (
     ListenerDraft,
     placed,
 )
-from kong_mesh_cp.core.xds.envoy.routes import call_by_own_name, route_messages
-from kong_mesh_cp.core.xds.generators.outbound_plan import AskedServices, OutboundPlan, plan_of
+from kong_mesh_cp.core.xds.envoy.routes import route_messages
+from kong_mesh_cp.core.xds.generators.outbound_plan import Destination, OutboundPlan, plan_of
 from kong_mesh_cp.core.xds.matching import Matched
 from kong_mesh_cp.core.xds.names import (
     outbound_listener,
-    service_cluster,
 )
 from kong_mesh_cp.core.xds.policies.effect_catalogue import EFFECTS
 from kong_mesh_cp.core.xds.protocols import GRPC, KAFKA
 from kong_mesh_cp.core.xds.proxy_view import OutboundTarget, ProxyView
-from kong_mesh_cp.core.xds.routing import (
-    Backend,
-    filters_of,
-    match_of,
-)
-from kong_mesh_cp.core.xds.world import MeshWorld, TagPairs
+from kong_mesh_cp.core.xds.routing import filters_of, match_of
+from kong_mesh_cp.core.xds.services.backends import Backend, ServiceKey
+from kong_mesh_cp.core.xds.world import MeshWorld
 
 
 class Listening(NamedTuple):
     """A listener wherever it listens, and what it refers to."""
 
-    asked: frozenset[str]
-    anywhere: bytes = b""
-    sent_to: Mapping[TagPairs, None] = MappingProxyType({})  # in their order
+    asked: frozenset[ServiceKey]
+    anywhere: bytes = b""  # empty: there is none, as nothing takes its traffic
+    sent_to: tuple[Backend, ...] = ()
     error: str = ""  # why it cannot be made
-    is_older: bool = False  # no route is about it but a TrafficRoute
 
 
-def listening(view: ProxyView, tags: TagPairs, matched: Matched) -> Listening:
-    services = AskedServices(view.world)
+def listening(view: ProxyView, destination: Destination, matched: Matched) -> Listening:
+    asked: set[ServiceKey] = set()
     try:
-        plan = plan_of(view, tags, matched, services)
-        if has_older_outbounds(view.world) and not _is_routed(plan, matched):
-            return Listening(frozenset(services.asked), is_older=True)
-        anywhere = _listener(plan)
+        plan = plan_of(view, destination, matched, asked)
+        if has_older_routes(view.world):
+            plan = _as_routes_say(plan, matched)
+        anywhere = _listener(plan) if plan.listens else b""
     except WRONG_INPUT as error:
-        return Listening(frozenset(services.asked), error=str(error))
-    sent_to = dict.fromkeys(each.tags for each in plan.sent_to)
-    return Listening(frozenset(services.asked), anywhere, sent_to)
+        return Listening(frozenset(asked), error=str(error))
+    return Listening(frozenset(asked), anywhere, tuple(plan.sent_to))
 
 
-def has_older_outbounds(world: MeshWorld) -> bool:
+def has_older_routes(world: MeshWorld) -> bool:
     """TrafficRoutes lead where no route of the newer generation does."""
     return bool(world.of_type("TrafficRoute"))
 
 
-def _is_routed(plan: OutboundPlan, matched: Matched) -> bool:
-    kind = HTTP_ROUTE if plan.routes else TCP_ROUTE
+def _as_routes_say(plan: OutboundPlan, matched: Matched) -> OutboundPlan:
+    """Without what no route of the newer generation is about."""
+    if not _says_something(matched, HTTP_ROUTE):
+        plan = replace(plan, overruled=())
+    if _says_something(matched, plan.made_by):
+        return plan
+    return replace(plan, routes=(), backends=(), listens=False)
+
+
+def _says_something(matched: Matched, kind: str) -> bool:
     routes = matched.of_type(kind)
     return bool(routes.policies and routes.to_rules.services)
 
@@ -83,7 +84,7 @@ def placed_listener(target: OutboundTarget, anywhere: bytes) -> Resource:
 def _listener(plan: OutboundPlan) -> bytes:
     """Wherever it listens: no effect of a policy looks at its name or its address."""
     draft = ListenerDraft("", "", 0, inbound=False)
-    draft.show_tags(plan.tags)
+    draft.show_tags(plan.destination.tags)
     if plan.redirected:
         draft.take_redirected()
     draft.chains.append(_http_chain(plan) if plan.routes else _tcp_chain(plan))
@@ -111,24 +112,24 @@ def _http_chain(plan: OutboundPlan) -> ChainDraft:
     if facts.protocol == GRPC:
         chain.http_filters.append((GRPC_STATS, GrpcStats(emit_filter_state=True)))
     config = manager.route_config
-    config.name = f"outbound:{facts.service}"
+    is_own_name = facts.is_resource and facts.is_external
+    config.name = facts.service if is_own_name else f"outbound:{facts.service}"
     config.validate_clusters.value = False
     host = config.virtual_hosts.add(name=facts.service, domains=["*"])
     for route in plan.routes:
-        is_outside = any(each.service in plan.outside for each in route.backends)
-        for message in route_messages(
-            route.name,
-            match_of(plan.http_conf, route),
-            filters_of(plan.http_conf, route),
-            _shares(route.backends),
-            tuple(service_cluster(dict(each.tags)) for each in route.mirrors),
-        ):
-            if is_outside:
-                call_by_own_name(message)
-            host.routes.append(message)
+        host.routes.extend(
+            route_messages(
+                route.name,
+                match_of(plan.http_conf, route),
+                filters_of(plan.http_conf, route),
+                _shares(route.backends),
+                tuple(None if each is None else each.cluster for each in route.mirrors),
+                host_rewritten=any(each.is_external for each in route.backends),
+            )
+        )
     chain.filters.append((HTTP_MANAGER, manager))
     return chain
 
 
 def _shares(backends: tuple[Backend, ...]) -> tuple[tuple[str, int], ...]:
-    return tuple((service_cluster(dict(each.tags)), each.weight) for each in backends)
+    return tuple((each.cluster, each.weight) for each in backends)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from typing import NamedTuple
 
 from kong_mesh_cp.core.dataclass import dataclass
+from kong_mesh_cp.core.policy.rules.destinations import DestinationId
 from kong_mesh_cp.core.policy.rules.policy import HTTP_ROUTE, TCP_ROUTE
 from kong_mesh_cp.core.resources.tags import SERVICE
 from kong_mesh_cp.core.xds.effects import OutboundFacts, ProxyFacts, proxy_facts
@@ -14,98 +15,131 @@ from kong_mesh_cp.core.xds.matching import DestinationConfs, Matched, TypedConf
 from kong_mesh_cp.core.xds.policies.effect_catalogue import EFFECTS
 from kong_mesh_cp.core.xds.protocols import HTTP_LIKE, NOT_CARRIED
 from kong_mesh_cp.core.xds.proxy_view import ProxyView
-from kong_mesh_cp.core.xds.routing import (
-    Backend,
-    Route,
-    http_routes,
-    tcp_backends,
-)
+from kong_mesh_cp.core.xds.routing import Route, http_routes, tcp_backends
+from kong_mesh_cp.core.xds.services.backends import Backend, Backends, Destined, ServiceKey
+from kong_mesh_cp.core.xds.services.service_resources import EXTERNAL
 from kong_mesh_cp.core.xds.world import MeshWorld, TagPairs
 
 Confs = tuple[DestinationConfs, ...]
 """One for each of EFFECTS."""
 
 
-class AskedServices:
-    """The services of a world, and which of them were asked about: their protocol, their TLS."""
+class Destination(NamedTuple):
+    """What an outbound is for."""
 
-    def __init__(self, world: MeshWorld) -> None:
-        self.world = world
-        self.asked: set[str] = set()
+    to: Destined
+    service: str  # the tag, or the name of a resource's cluster
+    protocol: str
 
-    def protocol(self, service: str) -> str:
-        self.asked.add(service)
-        return self.world.protocol(service)
+    @property
+    def is_external(self) -> bool:
+        return isinstance(self.to, DestinationId) and self.to.type == EXTERNAL
 
-    def is_outside(self, service: str) -> bool:
-        self.asked.add(service)
-        return self.world.outside(service) is not None
+    @property
+    def tags(self) -> TagPairs:
+        """A service that is a resource has none."""
+        return () if isinstance(self.to, DestinationId) else self.to
+
+
+def destination_of(to: Destined, world: MeshWorld, asked: set[ServiceKey]) -> Destination | None:
+    """None: there is no such service, or it has no such port."""
+    if not isinstance(to, DestinationId):
+        service = dict(to).get(SERVICE, "")
+        asked.add(service)
+        return Destination(to, service, world.protocol(service))
+    asked.add(to._replace(section_name=""))
+    found = world.services.find(to)
+    port = None if found is None else found.port(to.section_name)
+    if found is None or port is None:
+        return None
+    return Destination(to, found.cluster(port.number), port.protocol)
 
 
 @dataclass(frozen=True, slots=True)
 class OutboundPlan:
     """One outbound, wherever it listens."""
 
-    tags: TagPairs
+    destination: Destination
     facts: OutboundFacts
     confs: Confs
     terms: HttpTerms
     redirected: bool
+    made_by: str  # the type of route that makes it
     http_conf: TypedConf | None = None
     routes: tuple[Route, ...] = ()  # of HTTP
     backends: tuple[Backend, ...] = ()  # of everything else
-    outside: frozenset[str] = frozenset()  # of the services that it leads to
+    # Routes of HTTP that would count, did it not take connections as they are. The original has
+    # made their clusters by then.
+    overruled: tuple[Route, ...] = ()
+    listens: bool = True
 
     @property
     def sent_to(self) -> Iterator[Backend]:
-        """All that its listener refers to."""
+        """Of what there are clusters: all that its listener refers to, and what is overruled."""
         yield from self.backends
-        for route in self.routes:
+        for route in (*self.routes, *self.overruled):
             yield from route.backends
-            yield from route.mirrors
+            yield from (each for each in route.mirrors if each is not None)
 
 
 def plan_of(
-    view: ProxyView, tags: TagPairs, matched: Matched, services: AskedServices
+    view: ProxyView, destination: Destination, matched: Matched, asked: set[ServiceKey]
 ) -> OutboundPlan:
-    service = dict(tags).get(SERVICE, "")
-    facts, confs = about_service(view, service, matched, services)
-    http_conf = matched.of_type(HTTP_ROUTE).service(service).conf
-    tcp_conf = matched.of_type(TCP_ROUTE).service(service).conf
+    facts, confs = about(view, destination, matched)
+    http = confs_of(matched, HTTP_ROUTE, destination.to)
+    tcp = confs_of(matched, TCP_ROUTE, destination.to)
+    is_http = facts.protocol in HTTP_LIKE
     routes: tuple[Route, ...] = ()
-    backends: tuple[Backend, ...] = ()
-    if facts.protocol in HTTP_LIKE and (tcp_conf is None or http_conf is not None):
-        routes = http_routes(
-            http_conf, tags, lambda service: services.protocol(service) in HTTP_LIKE
+    if is_http or http.conf is not None:
+        backends = Backends(view.world, HTTP_LIKE.__contains__, asked)
+        routes = http_routes(http.conf, destination.to, backends, http.origins)
+    if is_http and (tcp.conf is None or http.conf is not None):
+        return OutboundPlan(
+            destination,
+            facts,
+            confs,
+            view.http_terms,
+            view.is_redirected,
+            HTTP_ROUTE,
+            http_conf=http.conf,
+            routes=routes,
+            # Of HTTP there is no answer that says so, and connections are refused.
+            listens=bool(routes),
         )
-    else:
-        backends = tcp_backends(
-            tcp_conf, tags, lambda service: services.protocol(service) not in NOT_CARRIED
-        )
-    plan = OutboundPlan(
-        tags,
+    backends = Backends(view.world, lambda protocol: protocol not in NOT_CARRIED, asked)
+    ends = tcp_backends(tcp.conf, destination.to, backends, tcp.origins)
+    return OutboundPlan(
+        destination,
         facts,
         confs,
         view.http_terms,
         view.is_redirected,
-        http_conf if routes else None,
-        routes,
-        backends,
+        TCP_ROUTE,
+        backends=ends or (),
+        overruled=routes,
+        listens=ends is not None,
     )
-    services_of = {each.service for each in plan.sent_to}
-    return replace(plan, outside=frozenset(filter(services.is_outside, services_of)))
 
 
-def about_service(
-    view: ProxyView, service: str, matched: Matched, services: AskedServices
+def about(
+    view: ProxyView, destination: Destination, matched: Matched
 ) -> tuple[OutboundFacts, Confs]:
     facts = OutboundFacts(
         mesh=view.world.name,
-        service=service,
-        protocol=services.protocol(service),
+        service=destination.service,
+        protocol=destination.protocol,
+        is_resource=isinstance(destination.to, DestinationId),
+        is_external=destination.is_external or view.world.outside(destination.service) is not None,
         proxy=proxy_named(view, matched),
     )
-    return facts, tuple(matched.of_type(each.policy_type).service(service) for each in EFFECTS)
+    return facts, tuple(confs_of(matched, each.policy_type, destination.to) for each in EFFECTS)
+
+
+def confs_of(matched: Matched, policy_type: str, to: Destined) -> DestinationConfs:
+    found = matched.of_type(policy_type)
+    if isinstance(to, DestinationId):
+        return found.destination(to)
+    return found.service(dict(to).get(SERVICE, ""))
 
 
 def proxy_named(view: ProxyView, matched: Matched) -> ProxyFacts | None:

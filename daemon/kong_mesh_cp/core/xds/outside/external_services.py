@@ -6,6 +6,7 @@ Source: docs/wire/older-policies.md#services-outside-of-the-mesh
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import field
 from typing import Final
 
 from kong_mesh_cp.core.dataclass import dataclass
@@ -19,19 +20,49 @@ from kong_mesh_cp.core.resources.kinds.zone_proxies import ZoneEgress
 from kong_mesh_cp.core.resources.meta import Resource, has_spec
 from kong_mesh_cp.core.resources.tags import EXTERNAL_SERVICE, PROTOCOL, SERVICE, ZONE, Tags
 from kong_mesh_cp.core.xds.protocols import UNKNOWN, common_protocol, protocol_of
-from kong_mesh_cp.core.xds.world import (
-    Endpoint,
-    ExternalDestination,
-    ExternalPlace,
-    OutsideTls,
-    pairs,
-)
+from kong_mesh_cp.core.xds.services.instances import Endpoint, pairs
 
 EXTERNAL: Final = "ExternalService"
 EGRESS: Final = "ZoneEgress"
 SECRET: Final = "Secret"  # noqa: S105 (a type of resource)
 
 ByName = Mapping[str, Resource[object]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutsideTls:
+    """How TLS is spoken to what is no proxy. Certificates and keys are PEM; None: there is none."""
+
+    authority: bytes | None = None
+    certificate: bytes | None = None
+    key: bytes | None = field(default=None, repr=False)
+    server_name: str = ""  # "": the name of the host
+    any_name: bool = False  # whatever name its certificate has
+    allow_renegotiation: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ExternalPlace:
+    """One ExternalService: where it is reached, and how it is spoken to."""
+
+    name: str
+    endpoint: Endpoint
+    tls: OutsideTls | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExternalDestination:
+    """All ExternalServices with one service tag."""
+
+    protocol: str
+    places: tuple[ExternalPlace, ...] = ()  # where callers go themselves
+    gates: tuple[Endpoint, ...] = ()  # egresses through which they go instead
+    faults: tuple[str, ...] = ()  # why some of the places are not there
+
+    @property
+    def is_known(self) -> bool:
+        """There is some way to it."""
+        return bool(self.places or self.gates)
 
 
 def external_of(

@@ -10,12 +10,14 @@ from typing import Final
 from kong_mesh_cp.core.xds.effects import Effect
 from kong_mesh_cp.core.xds.policies import (
     circuit_breaker_effects,
+    load_balancing_effects,
     retry_effects,
     timeout_effects,
     traffic_permission_effects,
 )
 
 EFFECTS: Final[tuple[Effect, ...]] = (
+    load_balancing_effects.EFFECT,
     timeout_effects.EFFECT,
     traffic_permission_effects.EFFECT,
     circuit_breaker_effects.EFFECT,

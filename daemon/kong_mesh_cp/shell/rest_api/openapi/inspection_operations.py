@@ -29,6 +29,17 @@ CONFIG: Final = Operation(
     answers=("ProxyConfiguration",),
     query=("include", "shadow"),
 )
+EXPLANATION: Final = Operation(
+    id="explainDataplane",
+    summary="Why a data plane proxy is configured as it is",
+    tag=TAG,
+    description=(
+        "Of every inbound and outbound: each setting, the entry of the policy that says it, those "
+        "that said something else and why they lost, and the resources of Envoy that carry it."
+    ),
+    answers=("Explanation",),
+    query=("inbound", "outbound", "shadow"),
+)
 GATEWAY_CONFIG: Final = replace(
     CONFIG,
     id="getMeshGatewayConfig",

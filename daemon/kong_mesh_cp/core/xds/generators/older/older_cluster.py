@@ -17,9 +17,8 @@ from kong_mesh_cp.core.xds.generators.older.health_probes import probe_endpoints
 from kong_mesh_cp.core.xds.generators.older.older_plan import breaker_of, probe_of
 from kong_mesh_cp.core.xds.generators.older.older_policies import OlderPolicies
 from kong_mesh_cp.core.xds.generators.older.timeouts import limit_cluster
-from kong_mesh_cp.core.xds.generators.outbound_clusters import lead_to_proxies
+from kong_mesh_cp.core.xds.generators.outbound_clusters import Upstream, lead
 from kong_mesh_cp.core.xds.generators.outbound_plan import Confs
-from kong_mesh_cp.core.xds.generators.outside_clusters import WayOut, lead_outside
 from kong_mesh_cp.core.xds.policies.effect_catalogue import EFFECTS
 from kong_mesh_cp.core.xds.world import TagPairs
 
@@ -34,28 +33,22 @@ class OlderTarget:
 
 
 def older_cluster(
-    name: str,
+    upstream: Upstream,
     target: OlderTarget,
     facts: OutboundFacts,
     confs: Confs,
     *,
     policies: OlderPolicies | None,
-    way: WayOut | None,
-    secured: bool,
+    ipv6: bool,
 ) -> Message:
-    """`way` is out of the mesh; None: to proxies of it, in the mesh's TLS if `secured`.
-
-    Without `policies` none of them is about the service.
-    """
-    draft = ClusterDraft(name, facts.protocol)
+    """Without `policies` none of them is about the service."""
+    draft = ClusterDraft(upstream.name, facts.protocol)
     limit_cluster(draft, target.timeouts)
     if policies is not None:
         _police(draft, policies, facts.service)
-    if way is None:
+    lead(draft, upstream, facts.mesh, ipv6=ipv6)
+    if not facts.is_external:
         balance(draft.message, target.balancer)
-        lead_to_proxies(draft, facts, target.tags, secured=secured)
-    else:
-        lead_outside(draft, facts.mesh, target.tags, way)
     for effect, about in zip(EFFECTS, confs, strict=True):
         if effect.outbound_cluster is not None:
             effect.outbound_cluster(draft, facts, about)

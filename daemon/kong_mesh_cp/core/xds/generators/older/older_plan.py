@@ -28,10 +28,16 @@ from kong_mesh_cp.core.xds.generators.older.older_routes import (
     older_routes,
 )
 from kong_mesh_cp.core.xds.generators.older.traces import Tracer, tracer_of
-from kong_mesh_cp.core.xds.generators.outbound_plan import AskedServices
-from kong_mesh_cp.core.xds.outside.external_services import EXTERNAL
-from kong_mesh_cp.core.xds.protocols import common_protocol
-from kong_mesh_cp.core.xds.world import ExternalPlace, MeshWorld, TagPairs
+from kong_mesh_cp.core.xds.generators.outbound_clusters import (
+    Upstream,
+    is_secured,
+    placed_outside,
+    tagged_upstream,
+)
+from kong_mesh_cp.core.xds.outside.external_services import EXTERNAL, ExternalPlace
+from kong_mesh_cp.core.xds.protocols import HTTP2, common_protocol
+from kong_mesh_cp.core.xds.services.backends import ServiceKey
+from kong_mesh_cp.core.xds.world import MeshWorld, TagPairs
 
 NO_LIMITS: Final = timeout.Conf()
 NO_BALANCER: Final = LoadBalancer()
@@ -62,22 +68,29 @@ class OlderPlan:
 
 
 def older_plan(
-    tags: TagPairs, policies: OlderPolicies, services: AskedServices, *, policed: bool
+    tags: TagPairs,
+    policies: OlderPolicies,
+    world: MeshWorld,
+    asked: set[ServiceKey],
+    *,
+    policed: bool,
 ) -> OlderPlan:
-    """`policed`: some outbound leads to the service by default. Raises: UnmakeableError."""
-    service, world = dict(tags).get(SERVICE, ""), services.world
+    """`policed`: some outbound leads to the service by default. `asked` gets the services that
+    were asked about. Raises: UnmakeableError.
+    """
+    service = dict(tags).get(SERVICE, "")
     route = policies.route(service)
     routes = older_routes(route, tags)
     timeouts = policies.for_service(timeout.Timeout, service)
     retries = policies.for_service(retry.Retry, service) if policed else None
+    leads_to = [share.service for each in routes for share in each.shares]
+    asked.update((service, *leads_to))
     routing = world.mesh.spec.routing
     is_limited_here = routing is None or not routing.zone_egress
     balancer = None if route is None or route.conf is None else route.conf.load_balancer
     return OlderPlan(
         tags=tags,
-        protocol=common_protocol(
-            services.protocol(share.service) for each in routes for share in each.shares
-        ),
+        protocol=common_protocol(map(world.protocol, leads_to)),
         routes=routes,
         timeouts=NO_LIMITS if timeouts is None else timeouts.conf or NO_LIMITS,
         balancer=balancer or NO_BALANCER,
@@ -106,11 +119,26 @@ def permitted_places(
     )
 
 
-def is_outside(world: MeshWorld, policies: OlderPolicies, service: str) -> bool:
+def older_upstream(tags: TagPairs, world: MeshWorld, policies: OlderPolicies) -> Upstream:
+    """What a share of the traffic goes to. A proxy goes out of the mesh by itself only where a
+    TrafficPermission lets it.
+    """
+    found, service = tagged_upstream(tags, world), dict(tags)[SERVICE]
     outside = world.outside(service)
     if outside is not None and outside.gates:
-        return True
-    return bool(permitted_places(world, policies, service))
+        return found
+    places = permitted_places(world, policies, service)
+    if places:
+        return placed_outside(found, places)
+    return found._replace(
+        places=(), protocol=HTTP2, secured=is_secured(world, ready=service in world.tls_ready)
+    )
+
+
+def is_outside(upstream: Upstream, world: MeshWorld) -> bool:
+    """It is no proxy, whoever is in between."""
+    outside = world.outside(dict(upstream.destination.tags)[SERVICE])
+    return bool(upstream.places or (outside is not None and outside.gates))
 
 
 def breaker_of(policies: OlderPolicies, service: str) -> circuit_breaker.Conf | None:

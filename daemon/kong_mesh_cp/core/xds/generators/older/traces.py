@@ -24,8 +24,9 @@ from kong_mesh_cp.core.xds.envoy.envoy_messages import (
 )
 from kong_mesh_cp.core.xds.envoy.outside_tls import match_outside
 from kong_mesh_cp.core.xds.names import CLUSTER
+from kong_mesh_cp.core.xds.outside.external_services import OutsideTls
 from kong_mesh_cp.core.xds.unmakeable import UnmakeableError
-from kong_mesh_cp.core.xds.world import Endpoint, OutsideTls
+from kong_mesh_cp.core.xds.world import Endpoint
 
 ZIPKIN: Final = "envoy.tracers.zipkin"
 DATADOG: Final = "envoy.tracers.datadog"
