@@ -21,13 +21,16 @@ SUITES: Final = (
     "transparent",
     "meshhttproute",
     "meshtcproute",
+    "meshpassthrough",
+    "meshproxypatch",
     "meshloadbalancing",
+    "meshhealthcheck",
+    "meshratelimit",
+    "meshfaultinjection",
+    "meshtls",
     "older-policies",
 )
 NOT_REACHED: Final[Mapping[str, str]] = {
-    "older-policies/template-modify": "ProxyTemplate",
-    "older-policies/template-no-routes": "ProxyTemplate",
-    "older-policies/template-only-raw": "ProxyTemplate",
 }
 """Cases that differ, and why. What comes to be reached has to leave."""
 

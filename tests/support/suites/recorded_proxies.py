@@ -123,6 +123,7 @@ def resource_of(document: Mapping[str, Any], deployment: Deployment | None) -> R
         created_at=NOW,
         modified_at=NOW,
         version=1,
+        status=None if kind.parse_status is None else kind.parse_status(document),
     )
 
 

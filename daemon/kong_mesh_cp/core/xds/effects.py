@@ -20,6 +20,7 @@ from kong_mesh_cp.core.resources.tags import SERVICE
 from kong_mesh_cp.core.xds.draft import Draft
 from kong_mesh_cp.core.xds.envoy.clusters import ClusterDraft
 from kong_mesh_cp.core.xds.envoy.listeners import ListenerDraft
+from kong_mesh_cp.core.xds.envoy.tags_header import told_tags
 from kong_mesh_cp.core.xds.matching import DestinationConfs, InboundConfs, Matched
 from kong_mesh_cp.core.xds.proxy_view import ProxyView
 from kong_mesh_cp.core.xds.world import TagPairs
@@ -48,6 +49,13 @@ def proxy_facts(view: ProxyView) -> ProxyFacts:
     )
 
 
+def own_tags(view: ProxyView) -> str:
+    """As its requests tell them."""
+    networking = view.networking
+    gateway = () if networking.gateway is None else (networking.gateway.tags,)
+    return told_tags((*(each.tags for each in networking.inbound), *gateway))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InboundFacts:
     """One inbound of a proxy, as hooks see it."""
@@ -74,6 +82,8 @@ class OutboundFacts:
     protocol: str
     is_resource: bool = False  # a MeshService and the like, which has defaults of its own
     is_external: bool = False
+    is_called: bool = True  # an outbound is for it; else some route alone leads there
+    tags: str = ""  # of the proxy itself, as requests tell them; where an effect asks for them
     proxy: ProxyFacts | None = None  # where an effect asks for it
 
 
@@ -94,6 +104,7 @@ class Effect:
 
     policy_type: str
     names_proxy: bool = False  # where it is selected, it asks for `ProxyFacts`
+    asks_for_tags: bool = False  # where it is selected, it asks for `OutboundFacts.tags`
     inbound_listener: Callable[[ListenerDraft, InboundFacts, InboundConfs], None] | None = None
     inbound_cluster: Callable[[ClusterDraft, InboundFacts, InboundConfs], None] | None = None
     outbound_listener: Callable[[ListenerDraft, OutboundFacts, DestinationConfs], None] | None = (
@@ -101,6 +112,7 @@ class Effect:
     )
     outbound_cluster: Callable[[ClusterDraft, OutboundFacts, DestinationConfs], None] | None = None
     whole_proxy: Callable[[ProxyView, Matched, Draft], None] | None = None
+    origin: str = ""  # of what `whole_proxy` adds: a `names.Origin`
     # What holds where no policy says anything, by member, as a policy would say it: a policy that
     # says just this changes nothing. For people who ask; nothing is generated from it.
     defaults: Callable[[DefaultsOf], Mapping[str, object]] | None = None

@@ -24,12 +24,14 @@ from kong_mesh_cp.core.policy.rules.matched import (
 from kong_mesh_cp.core.policy.rules.policy import HTTP_ROUTE, TRAITS, Conf, Meta, Policy
 from kong_mesh_cp.core.policy.rules.proxies import Listener, Proxy
 from kong_mesh_cp.core.policy.rules.resource_rules import ResourceRule, rule_for_destination
-from kong_mesh_cp.core.policy.rules.subset_rules import SubsetRule, from_rules
+from kong_mesh_cp.core.policy.rules.subset_rules import SubsetRule, from_rules, proxy_rules
 from kong_mesh_cp.core.policy.rules.subsets import Subset, TooManySubsetsError, contains
 from kong_mesh_cp.core.resources.tags import SERVICE
 from kong_mesh_cp.core.xds.parts import Parts
 
 POLICY_TYPES: Final = tuple(TRAITS)  # in the order of their effects
+# What they say of a proxy's inbounds holds for what it sends as well: they have no `to`.
+BOTH_WAYS: Final = frozenset({"MeshTLS"})
 
 
 class TypedConf:
@@ -140,6 +142,8 @@ class MatchedType:
         """What holds for the instances of a service by its tag. Raises: UnreadableConfError."""
         if not self.policies:
             return DestinationConfs()
+        if self.type in BOTH_WAYS:
+            return self._both_ways
         key = ("service", service, id(self._to))
         confs, _ = self._parts.made(key, lambda: (self._service_confs(service), self._to))
         return confs
@@ -148,9 +152,20 @@ class MatchedType:
         """What holds for a service that is a resource, or its port."""
         if not self.policies:
             return DestinationConfs()
+        if self.type in BOTH_WAYS:
+            return self._both_ways
         key = ("destination", wanted, id(self._to))
         confs, _ = self._parts.made(key, lambda: (self._resource_confs(wanted), self._to))
         return confs
+
+    def proxy_conf(self) -> TypedConf | None:
+        """The one conf of a type that has one for the whole proxy. Raises: UnreadableConfError."""
+        policies = self.policies
+        if not policies:
+            return None
+        key = ("proxy", self.type, *map(id, policies))
+        made, _ = self._parts.made(key, lambda: (_proxy_conf(self.type, policies), policies))
+        return made
 
     @property
     def to_rules(self) -> ToRules:
@@ -186,7 +201,25 @@ class MatchedType:
 
         None: it says nothing.
         """
+        if self.type in BOTH_WAYS:
+            return self._of_an_inbound
         return self._to if self.policies else None
+
+    @property
+    def _of_an_inbound(self) -> InboundConfs | None:
+        """Of the first one that a policy is about: for the types in BOTH_WAYS all have the same, as
+        far as it matters to destinations.
+        """
+        first = next(iter(self._by_listener), None)
+        try:
+            return None if first is None else self.inbound(first)
+        except (TooManySubsetsError, UnreadableConfError):
+            return None  # which is told of the inbound
+
+    @property
+    def _both_ways(self) -> DestinationConfs:
+        found = self._of_an_inbound
+        return DestinationConfs(None if found is None else found.rules, selected=True)
 
     @property
     def _to_key(self) -> tuple[object, ...]:
@@ -243,6 +276,11 @@ def _route_hashes(rules: Sequence[SubsetRule]) -> list[str]:
         if tag.key == RULE_MATCHES_HASH_TAG and not tag.negated
     )
     return list(dict.fromkeys(found))
+
+
+def _proxy_conf(policy_type: str, policies: Sequence[Policy]) -> TypedConf | None:
+    rules = proxy_rules(policies)
+    return TypedConf(policy_type, rules[0].conf) if rules else None
 
 
 def _inbound_rules(policies: Sequence[Policy]) -> InboundRules:

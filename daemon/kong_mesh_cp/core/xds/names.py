@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Final
 
 from kong_mesh_cp.core.discovery import type_order
@@ -23,6 +24,28 @@ ADMIN: Final = "kuma:envoy:admin"
 READINESS: Final = "kuma:readiness"
 DNS: Final = "kuma:dns"
 DIRECT_ACCESS: Final = "direct_access"
+
+
+class Origin(StrEnum):
+    """By which part of the control plane a resource was made: what patches compare.
+
+    Source: docs/wire/envoy-names.md#origins
+    """
+
+    ADMIN = "admin"
+    TRANSPARENT = "transparent"
+    INBOUND = "inbound"
+    OUTBOUND = "outbound"
+    DIRECT_ACCESS = "direct-access"
+    TRACING = "tracing"
+    PROBE = "probe"
+    DNS = "dns"
+    SECRETS = "secrets"
+    PASSTHROUGH = "meshpassthrough"
+    PROXY_PATCH = "mesh-proxy-patch"
+    TEMPLATE_RAW = "proxy-template-raw"
+    TEMPLATE_MODIFICATIONS = "proxy-template-modifications"
+
 
 _NOT_IN_METRICS: Final = re.compile(r"[^a-zA-Z0-9_-]")
 
@@ -48,6 +71,11 @@ def outbound_listener(address: str, port: int) -> str:
 def passthrough(*, inbound: bool, ipv6: bool) -> str:
     """The listener that gets what no other takes, and the cluster that it sends it to."""
     return f"{'inbound' if inbound else 'outbound'}:passthrough:{'ipv6' if ipv6 else 'ipv4'}"
+
+
+def way_out(protocol: str, value: str, port: int) -> str:
+    """What leads to a destination outside of the mesh; of HTTP by host the chain has no `value`."""
+    return "_".join(("meshpassthrough", protocol, *filter(None, [value]), str(port or "*")))
 
 
 def direct_access_listener(address: str, port: int) -> str:

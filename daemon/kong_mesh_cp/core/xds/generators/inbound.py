@@ -38,6 +38,7 @@ from kong_mesh_cp.core.xds.generators.older.older_inbound import (
 )
 from kong_mesh_cp.core.xds.matching import InboundConfs, Matched
 from kong_mesh_cp.core.xds.names import CLUSTER, LISTENER, inbound_listener, local_cluster
+from kong_mesh_cp.core.xds.policies import tls_effects
 from kong_mesh_cp.core.xds.policies.effect_catalogue import EFFECTS
 from kong_mesh_cp.core.xds.policies.older_permissions import OlderPermission, older_permissions
 from kong_mesh_cp.core.xds.protocols import GRPC, HTTP_LIKE, KAFKA, protocol_of
@@ -119,7 +120,8 @@ def _plan(
     if any(each.names_proxy and about.selected for each, about in zip(EFFECTS, confs, strict=True)):
         facts = replace(facts, proxy=proxy_facts(view))
     authority = view.world.authority
-    mode = None if authority is None else authority.mode
+    about_tls = matched.of_type(tls_effects.POLICY_TYPE).inbound(listener)
+    mode = None if authority is None else tls_effects.mode_of(about_tls, authority.mode)
     redirected, apart = view.is_redirected, view.takes_all_traffic
     terms = view.http_terms
     return _Plan(facts, place, confs, terms, redirected, apart, mode, permission, older)

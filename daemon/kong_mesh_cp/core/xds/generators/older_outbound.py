@@ -59,6 +59,13 @@ class _Listening(NamedTuple):
     error: str = ""
 
 
+class _AboutServices(NamedTuple):
+    """Which policies are in force for clusters of a service."""
+
+    policed: frozenset[str]  # of the older generation: some outbound leads there by default
+    called: frozenset[str]  # with a targetRef: some outbound is for it
+
+
 class _Clustered(NamedTuple):
     upstream: Upstream
     made: Resource | None = None
@@ -107,24 +114,26 @@ def older_outgoing(
         )
         listeners[listener.name] = listener
     made = OlderOutgoing(frozenset(asked), listeners, complaints=tuple(complaints))
-    return _with_clusters(made, own, wanted.values(), policed, parts)
+    about_services = _AboutServices(policed, frozenset(each.service for each in by_tags))
+    return _with_clusters(made, own, wanted.values(), about_services, parts)
 
 
 def _with_clusters(
     made: OlderOutgoing,
     own: _Own,
     wanted: Iterable[OlderTarget],
-    policed: frozenset[str],
+    services: _AboutServices,
     parts: Parts,
 ) -> OlderOutgoing:
     complaints, secured = list(made.complaints), False
     clusters: dict[str, Resource] = {}
     reached: list[Reached] = []
     for each in wanted:
-        is_policed = dict(each.tags)[SERVICE] in policed
+        service = dict(each.tags)[SERVICE]
+        is_policed, is_called = service in services.policed, service in services.called
         found = parts.made(
-            (own.key, "cluster", each, is_policed),
-            partial(own.clustered, each, is_policed=is_policed),
+            (own.key, "cluster", each, is_policed, is_called),
+            partial(own.clustered, each, is_policed=is_policed, is_called=is_called),
         )
         upstream = found.upstream
         if found.made is None:
@@ -183,11 +192,12 @@ class _Own:
         )
         return _Listening(frozenset(asked), anywhere, sent_to)
 
-    def clustered(self, target: OlderTarget, *, is_policed: bool) -> _Clustered:
+    def clustered(self, target: OlderTarget, *, is_policed: bool, is_called: bool) -> _Clustered:
         world = self._view.world
         upstream = older_upstream(target.tags, world, self._policies)
         try:
-            facts, confs = about(self._view, upstream.destination, self._matched)
+            destination = upstream.destination
+            facts, confs = about(self._view, destination, self._matched, is_called=is_called)
             message = older_cluster(
                 upstream,
                 target,

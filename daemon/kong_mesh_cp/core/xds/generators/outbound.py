@@ -18,6 +18,7 @@ from kong_mesh_cp.core.xds.generators.older_outbound import OlderOutgoing, older
 from kong_mesh_cp.core.xds.generators.outbound_clusters import (
     Reached,
     clustered,
+    is_asked_for,
     is_ipv6,
     sources_of,
     upstream_of,
@@ -27,7 +28,7 @@ from kong_mesh_cp.core.xds.generators.outbound_listeners import (
     listening,
     placed_listener,
 )
-from kong_mesh_cp.core.xds.generators.outbound_plan import destination_of, proxy_named
+from kong_mesh_cp.core.xds.generators.outbound_plan import destination_of, proxy_named, told_tags_of
 from kong_mesh_cp.core.xds.matching import Matched
 from kong_mesh_cp.core.xds.names import (
     CLUSTER,
@@ -66,7 +67,7 @@ def outbounds(
         (shared, "all", *map(id, held)),
         lambda: (_outgoing(view, targets, matched, parts, shared), held),
     )
-    called = frozenset(each.service for each in targets)
+    called = _called(targets)
     balancing = matched.of_type(BALANCING)
     # Held likewise.
     behind = (world.mesh, world.endpoints, world.reached, world.across, world.external)
@@ -119,6 +120,7 @@ def _outgoing(
         place = (shared, target.address, target.port, destination)
         listener = parts.made(place, partial(placed_listener, target, found.anywhere))
         listeners[listener.name] = listener
+    called = _called(targets)
     seen: set[str] = set()
     reached = {each.cluster: each for each in older.reached}
     secured = older.secured
@@ -128,8 +130,10 @@ def _outgoing(
         if upstream is None or upstream.name in seen:
             continue
         seen.add(upstream.name)
+        is_called = is_asked_for(upstream.destination.to, called)
         cluster = parts.made(
-            (shared, "cluster", upstream), partial(clustered, upstream, view, matched)
+            (shared, "cluster", upstream, is_called),
+            partial(clustered, upstream, view, matched, is_called=is_called),
         )
         if cluster.made is None:
             complaints.append(Complaint(upstream.name, cluster.error))
@@ -155,6 +159,11 @@ def _left_out(world: MeshWorld, asked: Iterable[ServiceKey]) -> Iterator[Complai
             yield Complaint(service, fault)
 
 
+def _called(targets: tuple[OutboundTarget, ...]) -> frozenset[str]:
+    """The services by tag that are the destinations of outbounds."""
+    return frozenset(each.service for each in targets)
+
+
 def _shared(view: ProxyView, matched: Matched, parts: Parts) -> object:
     """Stands for all that outbounds depend on beside their own tags and place.
 
@@ -171,13 +180,15 @@ def _shared(view: ProxyView, matched: Matched, parts: Parts) -> object:
         world.across,
         world.tls_ready,
         world.external,
+        world.tells_tags,
         *outgoing,
     )
     if _has_routes(matched):
         # They may refer to any service that is a resource.
         held = (*held, world.services)
     named = proxy_named(view, matched)
-    others = (has_older_routes(world), is_ipv6(view) if world.external else None)
+    tags = told_tags_of(view, matched)
+    others = (tags, has_older_routes(world), is_ipv6(view) if world.external else None)
     key = ("outbounds", view.http_terms, view.is_redirected, named, others, *map(id, held))
     made, _ = parts.made(key, lambda: (object(), held))
     return made

@@ -9,7 +9,7 @@ from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.policy.rules.destinations import DestinationId
 from kong_mesh_cp.core.policy.rules.policy import HTTP_ROUTE, TCP_ROUTE
 from kong_mesh_cp.core.resources.tags import SERVICE
-from kong_mesh_cp.core.xds.effects import OutboundFacts, ProxyFacts, proxy_facts
+from kong_mesh_cp.core.xds.effects import OutboundFacts, ProxyFacts, own_tags, proxy_facts
 from kong_mesh_cp.core.xds.envoy.http import HttpTerms
 from kong_mesh_cp.core.xds.matching import DestinationConfs, Matched, TypedConf
 from kong_mesh_cp.core.xds.policies.effect_catalogue import EFFECTS
@@ -65,6 +65,7 @@ class OutboundPlan:
     terms: HttpTerms
     redirected: bool
     made_by: str  # the type of route that makes it
+    tells_tags: bool
     http_conf: TypedConf | None = None
     routes: tuple[Route, ...] = ()  # of HTTP
     backends: tuple[Backend, ...] = ()  # of everything else
@@ -101,6 +102,7 @@ def plan_of(
             view.http_terms,
             view.is_redirected,
             HTTP_ROUTE,
+            view.world.tells_tags,
             http_conf=http.conf,
             routes=routes,
             # Of HTTP there is no answer that says so, and connections are refused.
@@ -115,6 +117,7 @@ def plan_of(
         view.http_terms,
         view.is_redirected,
         TCP_ROUTE,
+        view.world.tells_tags,
         backends=ends or (),
         overruled=routes,
         listens=ends is not None,
@@ -122,7 +125,7 @@ def plan_of(
 
 
 def about(
-    view: ProxyView, destination: Destination, matched: Matched
+    view: ProxyView, destination: Destination, matched: Matched, *, is_called: bool = True
 ) -> tuple[OutboundFacts, Confs]:
     facts = OutboundFacts(
         mesh=view.world.name,
@@ -130,6 +133,8 @@ def about(
         protocol=destination.protocol,
         is_resource=isinstance(destination.to, DestinationId),
         is_external=destination.is_external or view.world.outside(destination.service) is not None,
+        is_called=is_called,
+        tags=told_tags_of(view, matched),
         proxy=proxy_named(view, matched),
     )
     return facts, tuple(confs_of(matched, each.policy_type, destination.to) for each in EFFECTS)
@@ -148,3 +153,11 @@ def proxy_named(view: ProxyView, matched: Matched) -> ProxyFacts | None:
         each.names_proxy and matched.of_type(each.policy_type).policies for each in EFFECTS
     )
     return proxy_facts(view) if is_asked_for else None
+
+
+def told_tags_of(view: ProxyView, matched: Matched) -> str:
+    """The proxy's tags, where requests tell them; "": none does."""
+    is_asked_for = view.world.tells_tags or any(
+        each.asks_for_tags and matched.of_type(each.policy_type).policies for each in EFFECTS
+    )
+    return own_tags(view) if is_asked_for else ""
