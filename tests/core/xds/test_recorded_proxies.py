@@ -30,8 +30,7 @@ SUITES: Final = (
     "meshtls",
     "older-policies",
 )
-NOT_REACHED: Final[Mapping[str, str]] = {
-}
+NOT_REACHED: Final[Mapping[str, str]] = {}
 """Cases that differ, and why. What comes to be reached has to leave."""
 
 
