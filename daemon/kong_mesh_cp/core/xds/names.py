@@ -48,6 +48,7 @@ class Origin(StrEnum):
     DYNAMIC_CONFIG = "dynamic-config"
     ACCESS_LOG = "meshaccesslog"
     TRACE = "mesh-trace"
+    TRACING = "tracing"
     SECRETS = "secrets"
     PASSTHROUGH = "meshpassthrough"
     PROXY_PATCH = "mesh-proxy-patch"

@@ -52,6 +52,10 @@ class KnownServices(Protocol):
         """Of a service by its tag."""
         ...
 
+    def outside(self, service: str) -> object | None:
+        """What a service by its tag is if it is outside of the mesh."""
+        ...
+
 
 class Backends:
     """Makes the backends of one outbound."""
@@ -75,7 +79,8 @@ class Backends:
             self.asked.add(service)
             if not self._carried(self._world.protocol(service)):
                 return None
-            return Backend(to, weight, service_cluster(dict(to)))
+            is_external = self._world.outside(service) is not None
+            return Backend(to, weight, service_cluster(dict(to)), is_external=is_external)
         self.asked.add(to._replace(section_name=""))
         service_resource = self._world.services.find(to)
         port = service_resource.port(to.section_name) if service_resource is not None else None
