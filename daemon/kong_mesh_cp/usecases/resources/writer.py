@@ -222,7 +222,7 @@ class ResourceWriter:
         authorities = self._births.authorities
         authority = await authorities.write_warnings(key, spec, there, self._wall_clock())
         warnings = warnings_of(key, given, [*inline, *referring, *authority])
-        return Written(existing is None, warnings)
+        return Written(existing is None, warnings, written if dry_run else None)
 
     async def _inline_secrets(
         self, key: ResourceKey, given: SentBody, text: str, existing: StoredResource | None
