@@ -207,7 +207,7 @@ def test_what_cannot_be_the_backend_of_a_route_is_no_mirror_of_it() -> None:
 def test_connections_are_split_by_weight() -> None:
     refs = [ref("a", 90), ref("b", 10, tags={"v": "1"}), ref("c", 0)]
     conf = TypedConf(TCP_ROUTE, {"default": {"backendRefs": refs}})
-    found = tcp_backends(conf, OWN, backends())
+    found = tcp_backends(conf, OWN, backends()) or ()
     assert [(tags_of(each), each.weight) for each in found] == [
         ({"kuma.io/service": "a"}, 90),
         ({"kuma.io/service": "b", "v": "1"}, 10),
@@ -217,3 +217,9 @@ def test_connections_are_split_by_weight() -> None:
 def test_connections_without_a_route_go_to_the_service_if_it_can_be_carried() -> None:
     assert tcp_backends(None, OWN, backends()) == ITSELF
     assert tcp_backends(None, OWN, backends(lambda _: False)) == ()
+
+
+def test_connections_whose_route_refers_to_nothing_are_not_taken() -> None:
+    unknown = {"kind": "MeshService", "labels": {"team": "nobody"}, "port": 80, "weight": 1}
+    conf = TypedConf(TCP_ROUTE, {"default": {"backendRefs": [unknown]}})
+    assert tcp_backends(conf, OWN, backends()) is None
