@@ -21,11 +21,17 @@ SUITES: Final = (
     "transparent",
     "meshhttproute",
     "meshtcproute",
+    "meshpassthrough",
+    "meshproxypatch",
     "meshloadbalancing",
     "meshhealthcheck",
     "meshratelimit",
     "meshfaultinjection",
     "meshtls",
+    "meshaccesslog",
+    "meshtrace",
+    "meshmetric",
+    "mesh-options",
 )
 NOT_REACHED: Final[Mapping[str, str]] = {
     "sidecar/routing-resources": "outbounds by TrafficRoutes, of the older generation of policies",

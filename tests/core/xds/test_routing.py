@@ -207,7 +207,8 @@ def test_what_cannot_be_the_backend_of_a_route_is_no_mirror_of_it() -> None:
 def test_connections_are_split_by_weight() -> None:
     refs = [ref("a", 90), ref("b", 10, tags={"v": "1"}), ref("c", 0)]
     conf = TypedConf(TCP_ROUTE, {"default": {"backendRefs": refs}})
-    found = tcp_backends(conf, OWN, backends()) or ()
+    found = tcp_backends(conf, OWN, backends())
+    assert found is not None
     assert [(tags_of(each), each.weight) for each in found] == [
         ({"kuma.io/service": "a"}, 90),
         ({"kuma.io/service": "b", "v": "1"}, 10),

@@ -653,6 +653,8 @@ async def take(observed: Observed, step: tuple[object, ...]) -> None:
             name = name.replace("_", "-")
             if await observed.store.get(ResourceKey(type_name, in_mesh, name)):
                 await observed.delete(type_name, in_mesh, name)
+        case _:
+            raise AssertionError(step)
 
 
 @settings(max_examples=60, deadline=None)

@@ -80,6 +80,13 @@ class MeshWorld:
             or self.policies.of_type("MeshFaultInjection")
         )
 
+    @property
+    def allows_passthrough(self) -> bool:
+        """Transparent proxies may call what the mesh does not know, unless a policy says else."""
+        networking = self.mesh.spec.networking
+        outbound = networking.outbound if networking is not None else None
+        return outbound is None or outbound.passthrough is not False
+
     def of_type(self, type_name: str) -> Mapping[str, Resource[object]]:
         return self.resources.get(type_name, {})
 

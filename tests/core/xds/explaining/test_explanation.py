@@ -40,7 +40,8 @@ def answer(*documents: Json, **wanted: Any) -> Json:
 
 def settings(shown: Json, policy_type: str = "MeshTimeout") -> dict[str, Json]:
     """Of the only place in `shown`, by member."""
-    (place,) = [*shown["inbounds"], *shown["outbounds"]]
+    places: list[Json] = [*shown["inbounds"], *shown["outbounds"]]
+    (place,) = places
     return {
         each["member"]: each
         for group in place["policies"]
