@@ -157,6 +157,7 @@ def test_a_match_without_a_path_has_them_all() -> None:
         ref("other", weight=0),
         ref("not-carried"),
         ref("other", port=80),
+        {"kind": "MeshService", "labels": {"team": "red"}, "weight": 1},
         {"kind": "MeshExternalService", "name": "other", "weight": 1},
         {"kind": "MeshMultiZoneService", "name": "other", "port": 80, "weight": 1},
     ],
