@@ -98,11 +98,12 @@ class RandomMesh:
             networking["gateway"] = builtin
         else:
             networking["inbound"] = inbounds
+        is_built_in = "type" in networking.get("gateway", {})
         networking["outbound"] = [
             {"port": 20000 + index, "tags": self._tags()}
-            for index in range(self._random.choice((0, 1, 2, 3)))
+            for index in range(0 if is_built_in else self._random.choice((0, 1, 2, 3)))
         ]
-        if self._maybe(0.3):
+        if not is_built_in and self._maybe(0.3):
             ref = {"kind": self._random.choice(RESOURCES), "name": self._random.choice(SERVICES)}
             networking["outbound"] += [{"port": 20010, "backendRef": {**ref, "port": 80}}]
         if self._maybe(0.3):
