@@ -52,7 +52,7 @@ def explanation_text(answer: JsonObject) -> str:
 
 def _place(title: str, place: JsonObject) -> Iterator[str]:
     yield ""
-    yield f"{title} ({text_at(place, 'protocol') or 'unknown protocol'})"
+    yield f"{title} ({text_at(place, 'protocol') or 'no protocol said'})"
     named = objects_at(place, "envoy")
     width = max((len(text_at(each, "type")) for each in named), default=0)
     for each in named:

@@ -24,6 +24,14 @@ SUITES: Final = (
     "meshpassthrough",
     "meshproxypatch",
     "meshloadbalancing",
+    "meshhealthcheck",
+    "meshratelimit",
+    "meshfaultinjection",
+    "meshtls",
+    "meshaccesslog",
+    "meshtrace",
+    "meshmetric",
+    "mesh-options",
 )
 NOT_REACHED: Final[Mapping[str, str]] = {
     "sidecar/routing-resources": "outbounds by TrafficRoutes, of the older generation of policies",

@@ -20,6 +20,7 @@ from kong_mesh_cp.usecases.resources.documents import spec_text, status_text, te
 from kong_mesh_cp.usecases.resources.kinds import KINDS
 from support.fakes.resources import AT
 from support.specs.random_policies import RandomPolicies
+from support.specs.random_services import RandomServices
 
 Document = Mapping[str, Any]
 
@@ -31,6 +32,7 @@ TEAMS = ("red", "blue")
 PROTOCOLS = ("http", "tcp", "grpc", "http2", "kafka", None)
 RESOURCES = ("MeshService", "MeshExternalService", "MeshMultiZoneService")
 ROUTES = ("route-0", "route-1")
+MODES = ("Disabled", "Everywhere", "ReachableBackends", "Exclusive")
 
 
 class RandomMesh:
@@ -38,6 +40,7 @@ class RandomMesh:
 
     def __init__(self, seed: int) -> None:
         self._random = Random(seed)
+        self._services = RandomServices(self._random)
         self._others = RandomPolicies(self._random, MESH, SERVICES, self._target, self._destination)
         self._kinds: tuple[
             tuple[int, Callable[[], tuple[ResourceKey, Document, Document]]], ...
@@ -47,12 +50,16 @@ class RandomMesh:
             (2, self._route),
             (1, self._mesh),
             (1, self._service_insight),
+            (4, self._services.mesh_service),
+            (2, self._services.external_service),
+            (2, self._services.multi_zone_service),
+            (1, self._services.zone_proxy),
             (1, self._addresses),
             (1, self._gateway),
             (1, self._older),
             (6, self._others.policy),
             (2, self._others.older),
-            (3, self._others.service),
+            (1, self._others.destination),
             (1, self._zone_ingress),
         )
 
@@ -98,14 +105,15 @@ class RandomMesh:
             networking["gateway"] = builtin
         else:
             networking["inbound"] = inbounds
-        is_built_in = "type" in networking.get("gateway", {})
-        networking["outbound"] = [
-            {"port": 20000 + index, "tags": self._tags()}
-            for index in range(0 if is_built_in else self._random.choice((0, 1, 2, 3)))
-        ]
-        if not is_built_in and self._maybe(0.3):
-            ref = {"kind": self._random.choice(RESOURCES), "name": self._random.choice(SERVICES)}
-            networking["outbound"] += [{"port": 20010, "backendRef": {**ref, "port": 80}}]
+        if kind < 0.1 or kind >= 0.2:  # built-in gateways have none
+            networking["outbound"] = [
+                {"port": 20000 + index, "tags": self._tags()}
+                for index in range(self._random.choice((0, 1, 2, 3)))
+            ]
+            networking["outbound"] += [
+                {"port": 20010 + index, "backendRef": self._services.backend_ref()}
+                for index in range(self._random.choice((0, 1, 2)))
+            ]
         if self._maybe(0.3):
             transparent: dict[str, Any] = {
                 "redirectPortInbound": 15006,
@@ -116,12 +124,9 @@ class RandomMesh:
                 transparent["directAccessServices"] = self._random.choice(services)
             if self._maybe(0.3):
                 transparent["reachableServices"] = [self._random.choice(SERVICES)]
-            if self._maybe(0.3):
-                ref = {
-                    "kind": self._random.choice(RESOURCES),
-                    "name": self._random.choice(SERVICES),
-                }
-                transparent["reachableBackends"] = {"refs": [ref]}
+            if self._maybe(0.4):
+                refs = [self._services.reachable() for _ in range(self._random.randrange(3))]
+                transparent["reachableBackends"] = {"refs": refs}
             networking["transparentProxying"] = transparent
         labels = {"team": self._random.choice(TEAMS)} if self._maybe() else {}
         return ResourceKey("Dataplane", MESH, name), {"networking": networking}, labels
@@ -143,9 +148,7 @@ class RandomMesh:
 
     def _destination(self) -> Document:
         service = {"kind": "MeshService", "name": self._random.choice(SERVICES)}
-        other = {**service, "kind": self._random.choice(RESOURCES)}
-        port = {**service, "sectionName": "80"}
-        return self._random.choice(({"kind": "Mesh"}, service, service, other, port))
+        return self._random.choice(({"kind": "Mesh"}, service, service, self._services.target()))
 
     def _policy(self) -> tuple[ResourceKey, Document, Document]:
         number = self._random.randrange(1, 60)
@@ -198,10 +201,11 @@ class RandomMesh:
     def _route(self) -> tuple[ResourceKey, Document, Document]:
         backend = {"kind": "MeshServiceSubset", "name": self._random.choice(SERVICES), "weight": 1}
         backend["tags"] = {"version": self._random.choice(VERSIONS)}
+        if self._maybe():
+            backend = {**self._services.backend_ref(), "weight": 1}
+        to: Document = {"kind": "MeshService", "name": self._random.choice(SERVICES)}
         if self._maybe(0.3):
-            resource = {"kind": self._random.choice(RESOURCES), "port": 80}
-            backend = {**resource, "name": self._random.choice(SERVICES), "weight": 1}
-        to = {"kind": "MeshService", "name": self._random.choice(SERVICES)}
+            to = self._services.target()
         target: dict[str, Any] = {"kind": "Mesh"}
         if self._maybe():
             target = {
@@ -225,6 +229,8 @@ class RandomMesh:
             backend = {"name": "ca-1", "type": "builtin", "mode": mode}
             document["mtls"] = {"enabledBackend": "ca-1", "backends": [backend]}
         if self._maybe(0.3):
+            document["meshServices"] = {"mode": self._random.choice(MODES)}
+        if self._maybe(0.3):
             document["routing"] = {"localityAwareLoadBalancing": self._maybe()}
         if self._maybe(0.3):
             document["networking"] = {"outbound": {"passthrough": self._maybe()}}
@@ -235,9 +241,6 @@ class RandomMesh:
         if self._maybe(0.4):
             zipkin = {"url": "http://zipkin.internal:9411/api/v2/spans"}
             document["tracing"] = _backend("zipkin", "zipkin", zipkin, "defaultBackend")
-        if self._maybe(0.3):
-            modes = ("Disabled", "Everywhere", "ReachableBackends", "Exclusive")
-            document["meshServices"] = {"mode": self._random.choice(modes)}
         return ResourceKey("Mesh", "", MESH), document, {}
 
     def _service_insight(self) -> tuple[ResourceKey, Document, Document]:

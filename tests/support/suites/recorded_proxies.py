@@ -121,6 +121,7 @@ def resource_of(document: Mapping[str, Any], deployment: Deployment | None) -> R
         created_at=NOW,
         modified_at=NOW,
         version=1,
+        status=None if kind.parse_status is None else kind.parse_status(document),
     )
 
 
@@ -238,9 +239,12 @@ def metadata_of(proxy: Any, dataplane: Dataplane, env: Mapping[str, str]) -> Pro
         for name, value in proxy.metadata.items()
         if name in members
     }
+    certificate = proxy.metadata.get("metricsResources") or {}
     return replace(
         METADATA,
         admin_port=admin_port,
+        metrics_cert_path=certificate.get("certPath", ""),
+        metrics_key_path=certificate.get("keyPath", ""),
         app_probe_proxy=bool(proxy.metadata.get("appProbeProxyDisabled", False)),
         workdir=f"/run/kuma-dp/{proxy.name}",
         **said,

@@ -30,6 +30,8 @@ from kong_mesh_cp.core.resources.tags import SERVICE
 from kong_mesh_cp.core.xds.parts import Parts
 
 POLICY_TYPES: Final = tuple(TRAITS)  # in the order of their effects
+# What they say of a proxy's inbounds holds for what it sends as well: they have no `to`.
+BOTH_WAYS: Final = frozenset({"MeshTLS"})
 
 
 class TypedConf:
@@ -125,10 +127,26 @@ class MatchedType:
             self._selections, self.warnings = ranked_selections(found, proxy, view)
         self.policies = tuple(policy for policy, _ in self._selections)
         self._by_listener = by_listener(self._selections)
+        self._proxy_wide = TRAITS[policy_type].proxy_wide
         self._known_to: _To | None = None
+
+    def whole(self) -> TypedConf | None:
+        """The conf of the proxy, of a type that has one for all of it. Raises: UnreadableConfError.
+
+        None: no policy says anything.
+        """
+        if not self.policies:
+            return None
+        key = ("whole", self.type, *map(id, self.policies))
+        conf, _ = self._parts.made(
+            key, lambda: (_whole_conf(self.type, self.policies), self.policies)
+        )
+        return conf
 
     def inbound(self, listener: Listener) -> InboundConfs:
         """Raises: TooManySubsetsError, UnreadableConfError."""
+        if self._proxy_wide:
+            return InboundConfs(self.whole(), selected=bool(self.policies))
         about = tuple(self._by_listener.get(listener, ()))
         if not about:
             return InboundConfs()
@@ -140,6 +158,10 @@ class MatchedType:
         """What holds for the instances of a service by its tag. Raises: UnreadableConfError."""
         if not self.policies:
             return DestinationConfs()
+        if self.type in BOTH_WAYS:
+            return self._both_ways
+        if self._proxy_wide:
+            return DestinationConfs(self.whole(), selected=True)
         key = ("service", service, id(self._to))
         confs, _ = self._parts.made(key, lambda: (self._service_confs(service), self._to))
         return confs
@@ -148,6 +170,10 @@ class MatchedType:
         """What holds for a service that is a resource, or its port."""
         if not self.policies:
             return DestinationConfs()
+        if self.type in BOTH_WAYS:
+            return self._both_ways
+        if self._proxy_wide:
+            return DestinationConfs(self.whole(), selected=True)
         key = ("destination", wanted, id(self._to))
         confs, _ = self._parts.made(key, lambda: (self._resource_confs(wanted), self._to))
         return confs
@@ -195,7 +221,25 @@ class MatchedType:
 
         None: it says nothing.
         """
+        if self.type in BOTH_WAYS:
+            return self._of_an_inbound
         return self._to if self.policies else None
+
+    @property
+    def _of_an_inbound(self) -> InboundConfs | None:
+        """Of the first one that a policy is about: for the types in BOTH_WAYS all have the same, as
+        far as it matters to destinations.
+        """
+        first = next(iter(self._by_listener), None)
+        try:
+            return None if first is None else self.inbound(first)
+        except (TooManySubsetsError, UnreadableConfError):
+            return None  # which is told of the inbound
+
+    @property
+    def _both_ways(self) -> DestinationConfs:
+        found = self._of_an_inbound
+        return DestinationConfs(None if found is None else found.rules, selected=True)
 
     @property
     def _to_key(self) -> tuple[object, ...]:
@@ -244,6 +288,11 @@ def _backend_origins(rule: SubsetRule | ResourceRule) -> Mapping[str, Meta]:
     return {key: rule.origins[index].meta for key, index in rule.backend_origins}
 
 
+def _whole_conf(policy_type: str, policies: Sequence[Policy]) -> TypedConf | None:
+    rules = proxy_rules(policies)
+    return TypedConf(policy_type, rules[0].conf) if rules else None
+
+
 def _route_hashes(rules: Sequence[SubsetRule]) -> list[str]:
     found = (
         tag.value
@@ -282,14 +331,14 @@ class Matched:
         self._with_shadow = with_shadow
         self._proxy = proxy
         self._view = view
-        self._parts = parts
+        self.parts = parts
         self._types: dict[str, MatchedType] = {}
 
     def of_type(self, policy_type: str) -> MatchedType:
         found = self._types.get(policy_type)
         if found is None:
             found = MatchedType(
-                policy_type, self._proxy, self._view, self._parts, with_shadow=self._with_shadow
+                policy_type, self._proxy, self._view, self.parts, with_shadow=self._with_shadow
             )
             self._types[policy_type] = found
         return found

@@ -6,11 +6,11 @@ A Dataplane touches itself and whoever goes to its instances directly; with othe
 service, those of whoever uses it, and gateways as a whole; with another protocol of a service,
 whoever asks for it. A service that is a resource touches whoever asks for it, and with other
 addresses, names, ports or labels all transparent proxies and who chooses among services by labels.
-A targetRef policy touches whom it selects, before or after, a route also whom
-policies about it select. A MeshGateway touches gateways; a ServiceInsight whoever asks for a
-service whose TLS readiness is another one; the Config of names transparent proxies. All else
-touches everybody: the Mesh, external services by tags, zone proxies, policies of the older
-generation.
+A targetRef policy touches whom it selects, before or after, a route also whom policies about it
+select, the first and the last one about who asks everybody who asks. A MeshGateway touches
+gateways; a ServiceInsight whoever asks for a service whose TLS readiness is another one; the Config
+of names transparent proxies. All else touches everybody: the Mesh, external services by tags, zone
+proxies, policies of the older generation.
 
 What only seems to change (the same spec and labels again) touches nobody.
 """
@@ -68,6 +68,8 @@ def reached(before: IndexedMesh, after: IndexedMesh, changes: Collection[Resourc
     """Whom `changes` touch, which made `before` into `after`."""
     real = [key for key in changes if not _is_equal(_item(before, key), _item(after, key))]
     if any(key.type not in _KNOWN for key in real):
+        return Reached(everybody=True)
+    if before.world.tells_tags != after.world.tells_tags:
         return Reached(everybody=True)
     proxies = set[str]()
     for key in real:

@@ -72,6 +72,15 @@ class MeshWorld:
         return self.mesh.spec.enabled_ca
 
     @property
+    def tells_tags(self) -> bool:
+        """Proxies tell each other whose request they carry: some policy is about who asks."""
+        return bool(
+            self.of_type("RateLimit")
+            or self.of_type("FaultInjection")
+            or self.policies.of_type("MeshFaultInjection")
+        )
+
+    @property
     def allows_passthrough(self) -> bool:
         """Transparent proxies may call what the mesh does not know, unless a policy says else."""
         networking = self.mesh.spec.networking

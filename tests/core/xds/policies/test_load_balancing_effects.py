@@ -298,7 +298,7 @@ def test_a_service_that_no_outbound_is_for_is_not_balanced_by_policies() -> None
             }
         ],
     }
-    strategy: Json = {"localityAwareness": {"localZone": {}}}
+    strategy = {"localityAwareness": {"localZone": {}}, "loadBalancer": {"type": "Random"}}
     to_all = [{"targetRef": {"kind": "Mesh"}, "default": strategy}]
     found = told(
         CALLER,
@@ -309,3 +309,5 @@ def test_a_service_that_no_outbound_is_for_is_not_balanced_by_policies() -> None
     )
     assert "policy" in found.endpoints["pay"]
     assert "policy" not in found.endpoints["copy"]
+    assert found.clusters["pay"]["lbPolicy"] == "RANDOM"
+    assert "lbPolicy" not in found.clusters["copy"]

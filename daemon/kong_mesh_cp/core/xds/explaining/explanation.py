@@ -27,13 +27,11 @@ from kong_mesh_cp.core.resources.kinds.dataplane import Inbound
 from kong_mesh_cp.core.resources.tags import PROTOCOL
 from kong_mesh_cp.core.xds.effects import DefaultsOf
 from kong_mesh_cp.core.xds.envoy.as_json import json_of_packed
-from kong_mesh_cp.core.xds.explaining.carrying import Carrying, Names, ResourceName
+from kong_mesh_cp.core.xds.explaining.carrying import Carrying, Names, ResourceName, short_type
 from kong_mesh_cp.core.xds.matching import Matched, MatchedType
 from kong_mesh_cp.core.xds.names import (
     CLUSTER,
-    ENDPOINT,
     LISTENER,
-    SECRET,
     inbound_listener,
     outbound_listener,
 )
@@ -45,12 +43,6 @@ from kong_mesh_cp.core.xds.targets import targets_of
 
 OUTBOUNDS_MAX: Final = 100  # of one answer; transparent proxies have one for each service
 
-_SHORT: Final = {
-    LISTENER: "listener",
-    CLUSTER: "cluster",
-    ENDPOINT: "endpoints",
-    SECRET: "secret",
-}
 _OLDER_PERMISSION: Final = "TrafficPermission"
 
 
@@ -324,13 +316,8 @@ def _called(targets: Sequence[OutboundTarget]) -> list[str]:
 
 
 def _shown_names(names: Names) -> list[JsonObject]:
-    order = [*_SHORT]
-    return [
-        {"name": each.name, "type": _SHORT.get(each.type_url, each.type_url)}
-        for each in sorted(
-            names, key=lambda each: (each.type_url != LISTENER, order.index(each.type_url), each)
-        )
-    ]
+    ordered = sorted(names, key=lambda each: (each.type_url != LISTENER, each))
+    return [{"name": each.name, "type": short_type(each.type_url)} for each in ordered]
 
 
 def _clusters_in(value: object) -> Iterator[str]:

@@ -17,11 +17,12 @@ from kong_mesh_cp.core.xds.draft import Complaint, Draft
 from kong_mesh_cp.core.xds.generators.outbound_clusters import (
     Reached,
     clustered,
+    is_asked_for,
     sources_of,
     upstream_of,
 )
 from kong_mesh_cp.core.xds.generators.outbound_listeners import listening, placed_listener
-from kong_mesh_cp.core.xds.generators.outbound_plan import destination_of, proxy_named
+from kong_mesh_cp.core.xds.generators.outbound_plan import destination_of, proxy_named, told_tags_of
 from kong_mesh_cp.core.xds.matching import Matched
 from kong_mesh_cp.core.xds.names import (
     CLUSTER,
@@ -59,7 +60,7 @@ def outbounds(
         (shared, "all", *map(id, held)),
         lambda: (_outgoing(view, targets, matched, parts, shared), held),
     )
-    called = frozenset(each.service for each in targets)
+    called = _called(targets)
     balancing = matched.of_type(BALANCING)
     # Held likewise.
     behind = (world.mesh, world.endpoints, world.reached, world.across)
@@ -109,6 +110,7 @@ def _outgoing(
         place = (shared, target.address, target.port, destination)
         listener = parts.made(place, partial(placed_listener, target, found.anywhere))
         listeners[listener.name] = listener
+    called = _called(targets)
     clusters: dict[str, Resource] = {}
     reached: dict[str, Reached] = {}
     secured = False
@@ -117,8 +119,10 @@ def _outgoing(
         # Of two references to one port, by its name and by its number, the first one counts.
         if upstream is None or upstream.name in reached:
             continue
+        is_called = is_asked_for(upstream.destination.to, called)
         cluster = parts.made(
-            (shared, "cluster", upstream), partial(clustered, upstream, view, matched)
+            (shared, "cluster", upstream, is_called),
+            partial(clustered, upstream, view, matched, is_called=is_called),
         )
         if cluster.made is None:
             complaints.append(Complaint(upstream.name, cluster.error))
@@ -129,6 +133,11 @@ def _outgoing(
     return _Outgoing(
         frozenset(asked), listeners, clusters, (*reached.values(),), secured, tuple(complaints)
     )
+
+
+def _called(targets: tuple[OutboundTarget, ...]) -> frozenset[str]:
+    """The services by tag that are the destinations of outbounds."""
+    return frozenset(each.service for each in targets)
 
 
 def _shared(view: ProxyView, matched: Matched, parts: Parts) -> object:
@@ -146,13 +155,15 @@ def _shared(view: ProxyView, matched: Matched, parts: Parts) -> object:
         world.protocols,
         world.across,
         world.tls_ready,
+        world.tells_tags,
         *outgoing,
     )
     if _has_routes(matched):
         # They may refer to any service that is a resource.
         held = (*held, world.services)
     named = proxy_named(view, matched)
-    key = ("outbounds", view.http_terms, view.is_redirected, named, *map(id, held))
+    tags = told_tags_of(view, matched)
+    key = ("outbounds", view.http_terms, view.is_redirected, named, tags, *map(id, held))
     made, _ = parts.made(key, lambda: (object(), held))
     return made
 

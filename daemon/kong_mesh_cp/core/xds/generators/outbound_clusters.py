@@ -113,9 +113,11 @@ def is_secured(world: MeshWorld, *, ready: bool) -> bool:
     return authority.mode is not MtlsMode.PERMISSIVE or ready
 
 
-def clustered(upstream: Upstream, view: ProxyView, matched: Matched) -> Clustered:
+def clustered(
+    upstream: Upstream, view: ProxyView, matched: Matched, *, is_called: bool
+) -> Clustered:
     try:
-        facts, confs = about(view, upstream.destination, matched)
+        facts, confs = about(view, upstream.destination, matched, is_called=is_called)
         return Clustered(resource(upstream.name, _cluster(upstream, facts, confs)))
     except WRONG_INPUT as error:
         return Clustered(error=str(error))
@@ -135,6 +137,13 @@ def _cluster(upstream: Upstream, facts: OutboundFacts, confs: Confs) -> Message:
     return draft.whole()
 
 
+def is_asked_for(to: Destined, called: frozenset[str]) -> bool:
+    """Whether policies about destinations are about it, and not a route alone leads there.
+    `called` are the services by tag that outbounds of the proxy are for.
+    """
+    return isinstance(to, DestinationId) or dict(to)[SERVICE] in called
+
+
 class Reached(NamedTuple):
     """A cluster that is there."""
 
@@ -146,9 +155,7 @@ class Reached(NamedTuple):
 def sources_of(
     reached: Iterable[Reached], view: ProxyView, matched: Matched, called: frozenset[str]
 ) -> Mapping[str, EndpointSource]:
-    """By cluster. `called` are the services by tag that outbounds of the proxy are for: of such,
-    policies about destinations are about these alone.
-    """
+    """By cluster. `called` are the services by tag that outbounds of the proxy are for."""
     found: dict[str, EndpointSource] = {}
     for cluster, source, to in reached:
         key = source if isinstance(source, DestinationId) else dict(source)[SERVICE]
@@ -162,7 +169,8 @@ def _locality(
 ) -> Locality | None:
     is_resource = isinstance(to, DestinationId)
     # What is outside of the mesh is balanced by the egress.
-    is_said = to.type != EXTERNAL if isinstance(to, DestinationId) else dict(to)[SERVICE] in called
+    is_outside = isinstance(to, DestinationId) and to.type == EXTERNAL
+    is_said = is_asked_for(to, called) and not is_outside
     confs = confs_of(matched, BALANCING, to) if is_said else NOTHING_SAID
     return locality_of(confs, view, is_resource=is_resource)
 

@@ -21,6 +21,7 @@ from kong_mesh_cp.core.xds.envoy.listeners import (
     placed,
 )
 from kong_mesh_cp.core.xds.envoy.routes import route_messages
+from kong_mesh_cp.core.xds.envoy.tags_header import TAGS_HEADER
 from kong_mesh_cp.core.xds.generators.outbound_plan import Destination, OutboundPlan, plan_of
 from kong_mesh_cp.core.xds.matching import Matched
 from kong_mesh_cp.core.xds.names import (
@@ -90,6 +91,8 @@ def _http_chain(plan: OutboundPlan) -> ChainDraft:
     config = manager.route_config
     config.name = facts.service if facts.is_external else f"outbound:{facts.service}"
     config.validate_clusters.value = False
+    if plan.tells_tags and facts.tags:
+        config.request_headers_to_add.add(header={"key": TAGS_HEADER, "value": facts.tags})
     host = config.virtual_hosts.add(name=facts.service, domains=["*"])
     for route in plan.routes:
         host.routes.extend(

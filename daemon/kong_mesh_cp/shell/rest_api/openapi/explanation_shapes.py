@@ -48,6 +48,27 @@ _POLICIES: Final = record(
     ),
 )
 
+_CHANGED: Final = record(
+    "A resource of Envoy that would be another one.",
+    {
+        "before": {**ANY_OBJECT, "description": "Of one that is removed."},
+        "after": {**ANY_OBJECT, "description": "Of one that is added."},
+        "members": many(
+            record(
+                "`path` is a JSON pointer; without `before` the member was not there, without"
+                " `after` it is gone.",
+                {"before": _VALUE, "after": _VALUE},
+                path=TEXT,
+            )
+        ),
+        "notShown": {**COUNT, "description": "Members beyond the first."},
+        "hidden": {**FLAG, "description": "What differs may be a secret."},
+    },
+    type=TEXT,
+    name=TEXT,
+    change={"enum": ["added", "changed", "removed"]},
+)
+
 EXPLANATION_SHAPES: Final[Mapping[str, Schema]] = {
     "EnvoyResourceName": record("A resource of Envoy.", name=TEXT, type=TEXT),
     "PolicyEntry": record(
@@ -65,6 +86,61 @@ EXPLANATION_SHAPES: Final[Mapping[str, Schema]] = {
         targetRef=ANY_OBJECT,
         list={"enum": ["to", "from", "rules", "default"]},
         index=COUNT,
+    ),
+    "PreviewRequest": record(
+        "Resources that would be put, and some that would be deleted.",
+        {
+            "resources": {**many(ANY_OBJECT), "description": "As their types have them."},
+            "deletions": many(record("", {"mesh": TEXT}, type=TEXT, name=TEXT)),
+        },
+    ),
+    "Preview": record(
+        "What writes would do.",
+        {"leftOut": record("", meshes=COUNT, resources=COUNT)},
+        resources=many(
+            record(
+                "",
+                {
+                    "mesh": TEXT,
+                    "warnings": many(TEXT),
+                    "refusal": record(
+                        "",
+                        code=TEXT,
+                        title=TEXT,
+                        detail=TEXT,
+                        hint=TEXT,
+                        violations=many(record("", field=TEXT, reason=TEXT)),
+                    ),
+                },
+                type=TEXT,
+                name=TEXT,
+                outcome={"enum": ["created", "updated", "unchanged", "deleted", "refused"]},
+            )
+        ),
+        meshes=many(
+            record(
+                "",
+                mesh=TEXT,
+                dataplanes={**COUNT, "description": "All of the mesh, before or after."},
+                changed={**COUNT, "description": "Of those that were looked at."},
+                lookedAt=COUNT,
+                notLookedAt={**COUNT, "description": "They may change, too."},
+                proxies=many(
+                    record(
+                        "",
+                        {
+                            "complaints": many(
+                                record("What could not be made.", about=TEXT, reason=TEXT)
+                            ),
+                            "notShown": {**COUNT, "description": "Resources beyond the first."},
+                        },
+                        name=TEXT,
+                        connected=FLAG,
+                        resources=many(_CHANGED),
+                    )
+                ),
+            )
+        ),
     ),
     "Explanation": record(
         "Why a proxy is configured as it is. `envoy` are the resources that would be others without"
