@@ -220,6 +220,42 @@ def test_more_outbounds_than_an_answer_holds_are_counted() -> None:
     assert shown["leftOut"] == {"outbounds": 3}
 
 
+def test_policies_that_the_proxy_does_not_get_are_told_with_the_reason() -> None:
+    shadow = {
+        **policy("MeshTimeout", "shadow", to=to_mesh(connectionTimeout="1s")),
+        "labels": {"kuma.io/effect": "shadow"},
+    }
+
+    def about(called: str, **target: Any) -> Json:
+        to = to_mesh(connectionTimeout="1s")
+        return policy("MeshTimeout", called, targetRef=target, to=to)
+
+    found = answer(
+        shadow,
+        about("other", kind="Dataplane", name="pay-2"),
+        about("gateways", kind="Mesh", proxyTypes=["Gateway"]),
+        about("tagged", kind="MeshSubset", tags={"team": "a"}),
+        about("routed", kind="MeshHTTPRoute", name="gone"),
+        about("mine", kind="Dataplane", name="web-1"),
+    )
+    assert {each["name"]: each["why"] for each in found["leftAside"]} == {
+        "shadow": "it is only tried out (label kuma.io/effect: shadow)",
+        "other": "its targetRef means other Dataplanes",
+        "gateways": "its proxyTypes are others",
+        "tagged": "no inbound has the tags of its targetRef",
+        "routed": "couldn't resolve MeshHTTPRoute targetRef with name 'gone'",
+    }
+
+
+def test_policies_that_say_nothing_of_a_place_are_named_there() -> None:
+    elsewhere = policy("MeshTimeout", "elsewhere", to=to_service("tcp", connectionTimeout="1s"))
+    (place,) = answer(elsewhere, outbound="pay")["outbounds"]
+    (group,) = (each for each in place["policies"] if each["type"] == "MeshTimeout")
+    assert group["silent"] == ["elsewhere"]
+    (inbound_place,) = answer(elsewhere, inbound=8080)["inbounds"]
+    assert all("silent" not in each for each in inbound_place["policies"])
+
+
 SAID: dict[str, Json] = {
     # Of some types what holds else depends on what is said.
     "MeshHealthCheck": {"tcp": {}, "http": {}, "grpc": {}},

@@ -9,11 +9,13 @@ Source: docs/wire/inspection.md#why-a-proxy-is-configured-as-it-is
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Final, NamedTuple
 
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.discovery.snapshots import Resource
 from kong_mesh_cp.core.policy.rules.entries import Contribution
+from kong_mesh_cp.core.policy.rules.matched import left_aside
 from kong_mesh_cp.core.policy.rules.mesh_resources import proxy_of
 from kong_mesh_cp.core.policy.rules.policy import TRAITS, Conf
 from kong_mesh_cp.core.policy.rules.proxies import Listener
@@ -43,6 +45,7 @@ from kong_mesh_cp.core.xds.proxy_view import OutboundTarget, ProxyView, place_of
 from kong_mesh_cp.core.xds.targets import targets_of
 
 OUTBOUNDS_MAX: Final = 100  # of one answer; transparent proxies have one for each service
+LEFT_ASIDE_MAX: Final = 200  # policies that are not about the proxy, of one answer
 
 _OLDER_PERMISSION: Final = "TrafficPermission"
 
@@ -98,6 +101,7 @@ class _Explaining:
                 for each in self._carrying.made.complaints
             ],
             "inbounds": [],
+            "leftAside": [*islice(self._left_aside(), LEFT_ASIDE_MAX)],
             "outbounds": [],
             "proxy": [*self._of_proxy()] if everything else [],
             "resource": shown_meta(proxy_of(self._view.dataplane).meta),
@@ -110,6 +114,16 @@ class _Explaining:
             if len(groups) > OUTBOUNDS_MAX:
                 shown["leftOut"] = {"outbounds": len(groups) - OUTBOUNDS_MAX}
         return shown
+
+    def _left_aside(self) -> Iterator[JsonObject]:
+        """Policies of the mesh that the proxy does not get, and why."""
+        view = self._view
+        proxy = proxy_of(view.dataplane)
+        for policy_type in TRAITS:
+            for policy, why in left_aside(
+                policy_type, proxy, view.world.policies, with_shadow=view.with_shadow
+            ):
+                yield {"name": policy.meta.name, "type": policy_type, "why": why}
 
     # Where
 
@@ -282,9 +296,24 @@ class _Explaining:
             if carried is not None:
                 setting["envoy"] = _shown_names(carried & place.envoy)
         settings += self._defaults(policy_type, place, conf, said)
-        if settings or "takenAway" in shown:
+        silent = self._silent(policy_type, place, entries)
+        if silent:
+            shown["silent"] = silent
+        if settings or silent or "takenAway" in shown:
             envoy = self._carried_by(policy_type) & place.envoy if entries else frozenset()
             yield {**shown, "envoy": _shown_names(envoy), "type": policy_type}
+
+    def _silent(
+        self, policy_type: str, place: _Place, entries: tuple[Contribution, ...]
+    ) -> list[str]:
+        """Policies that the proxy gets, and that speak of such places, but not of this one."""
+        speaking = {id(each.policy) for each in entries}
+        return [
+            each.meta.name
+            for each in self._matched.of_type(policy_type).policies
+            if id(each) not in speaking
+            and (each.sources or each.rules if place.is_inbound else each.to)
+        ]
 
     def _said_conf(self, conf: Conf | None, entries: tuple[Contribution, ...]) -> SaidConf:
         if conf is None:
