@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.policy.rules.policy import Conf
+from kong_mesh_cp.core.resources.kinds.mesh import MtlsMode
 from kong_mesh_cp.core.xds.draft import Draft
 from kong_mesh_cp.core.xds.envoy.clusters import ClusterDraft
 from kong_mesh_cp.core.xds.envoy.listeners import ListenerDraft
@@ -71,7 +72,8 @@ class DefaultsOf(NamedTuple):
     protocol: str
     is_resource: bool  # a destination that is one
     conf: Conf | None  # None: they say nothing
-    mtls: bool = False
+    is_external: bool = False  # a destination outside of the mesh
+    mode: MtlsMode | None = None  # of the mesh; None: it has no mTLS
     older_permissions: bool = False  # TrafficPermissions decide as well
 
 
