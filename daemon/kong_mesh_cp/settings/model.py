@@ -22,6 +22,7 @@ from kong_mesh_cp.settings.data_plane.envoy import (
 )
 from kong_mesh_cp.settings.data_plane.ipam import IpamSettings
 from kong_mesh_cp.settings.forms import Secret, UnsupportedError
+from kong_mesh_cp.settings.monitoring import MonitoringAssignmentServerSettings
 from kong_mesh_cp.settings.options import MEMBERS, OPTION, Row, option
 from kong_mesh_cp.settings.serving import CONNECTIONS_MAX, ApiServerSettings, GeneralSettings
 from kong_mesh_cp.settings.store import StoreSettings
@@ -238,6 +239,9 @@ class Settings:
     diagnostics: DiagnosticsSettings = field(default_factory=DiagnosticsSettings)
     multizone: MultizoneSettings = field(default_factory=MultizoneSettings)
     defaults: DefaultsSettings = field(default_factory=DefaultsSettings)
+    monitoring_assignment_server: MonitoringAssignmentServerSettings = field(
+        default_factory=MonitoringAssignmentServerSettings
+    )
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
     runtime: RuntimeSettings = field(default_factory=RuntimeSettings)
     license: LicenseSettings = field(default_factory=LicenseSettings)
