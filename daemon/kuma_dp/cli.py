@@ -30,12 +30,13 @@ if TYPE_CHECKING:
     import trio
 
     from kong_mesh_cp.shell.host import systemd
-    from kuma_dp import running
+    from kuma_dp import running, waiting
     from kuma_dp.bootstrapping import trust
 else:  # a wrong command line, or the version, needs no event loop
     trio = lazy_import("trio")
     systemd = lazy_import("kong_mesh_cp.shell.host.systemd")
     running = lazy_import("kuma_dp.running")
+    waiting = lazy_import("kuma_dp.waiting")
     trust = lazy_import("kuma_dp.bootstrapping.trust")
 
 EXIT_INTERRUPTED: Final = 130  # 128 + SIGINT
@@ -61,6 +62,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if arguments.command == "version":
             return _version(detailed=arguments.detailed)
+        if arguments.command == "wait":
+            return _wait(arguments)
         return _run(arguments, os.environ)  # noqa: TID251 (the outermost layer of this program)
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
@@ -70,6 +73,22 @@ def _version(*, detailed: bool) -> int:
     lines = [f"{label + ':':<{_LABEL_COLUMNS}}{value}" for label, value in _DETAILS]
     shown = lines if detailed else [f"{PRODUCT}: {WIRE_VERSION}"]
     print(*shown, f"Package: {PACKAGE} {__version__}", sep="\n", flush=True)  # noqa: T201
+    return 0
+
+
+def _wait(arguments: argparse.Namespace) -> int:
+    logs.configure(arguments.log_level, journal=False)
+    asked = waiting.Waiting(
+        url=arguments.url,
+        check_seconds=arguments.check_frequency,
+        seconds=arguments.timeout,
+        request_seconds=arguments.request_timeout,
+    )
+    try:
+        trio.run(waiting.wait, asked)
+    except ControlPlaneError as error:
+        print(f"{PROGRAM}: {error.line}", file=sys.stderr, flush=True)  # noqa: T201
+        return error.exit_status
     return 0
 
 

@@ -12,6 +12,10 @@ from kuma_dp.given.options import OPTIONS, VARS_FLAG, WITHOUT_EFFECT, Option
 from kumactl.command_line import COMMAND, Parser
 
 LOG_LEVELS: Final = ("off", "info", "debug")
+URL: Final = "http://localhost:9901/ready"  # of Envoy's admin listener
+CHECK_FREQUENCY: Final = "1s"
+REQUEST_TIMEOUT: Final = "500ms"
+WAIT_TIMEOUT: Final = "3m"
 
 
 def parser() -> argparse.ArgumentParser:
@@ -27,6 +31,7 @@ def parser() -> argparse.ArgumentParser:
     _add_log_level(root, "info")
     commands = root.add_subparsers(title="commands", metavar=COMMAND, dest="command", required=True)
     _add_run(commands)
+    _add_wait(commands)
     version = commands.add_parser("version", help="print the version", allow_abbrev=False)
     version.add_argument("-a", "--detailed", action="store_true", help="all that is known of it")
     return root
@@ -60,6 +65,29 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
             run.add_argument(flag, nargs="?", const=flag, dest=flag, default=hidden, help=hidden)
 
 
+def _add_wait(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    wait = commands.add_parser(
+        "wait",
+        help="wait until a proxy of this machine is ready",
+        epilog="Exit status: 0 it is ready, 2 usage, 69 it was not in time, 78 --url is none.",
+        allow_abbrev=False,
+    )
+    _add_log_level(wait, argparse.SUPPRESS)
+    wait.add_argument("--url", default=URL, metavar="URL", help=f"what has to answer 200 ({URL})")
+    for flag, default, text in (
+        ("--check-frequency", CHECK_FREQUENCY, "between two tries"),
+        ("--request-timeout", REQUEST_TIMEOUT, "for one try"),
+        ("--timeout", WAIT_TIMEOUT, "for all of them"),
+    ):
+        wait.add_argument(
+            flag,
+            type=_reader(values.seconds),
+            default=default,
+            metavar="DURATION",
+            help=f"{text} (default {default})",
+        )
+
+
 def _add(run: argparse.ArgumentParser, option: Option) -> None:
     names = (option.short, option.flag) if option.short else (option.flag,)
     default = f" (default {option.default})" if option.default not in {"", False} else ""
@@ -68,7 +96,7 @@ def _add(run: argparse.ArgumentParser, option: Option) -> None:
         *names,
         dest=option.name,
         default=argparse.SUPPRESS,
-        type=_type(option),
+        type=_reader(option.read),
         metavar=option.flag.rpartition("-")[2].upper(),
         help=f"{option.help}{default}",
         **more,  # type: ignore[arg-type]
@@ -82,10 +110,10 @@ def _add_log_level(command: argparse.ArgumentParser, default: str) -> None:
     )
 
 
-def _type(option: Option) -> Callable[[str], object]:
+def _reader(read_text: Callable[[str], object]) -> Callable[[str], object]:
     def read(given: str) -> object:
         try:
-            return option.read(given)
+            return read_text(given)
         except ValueError as error:
             raise argparse.ArgumentTypeError(str(error)) from None
 

@@ -96,8 +96,15 @@ async def _exchange(wanted: Wanted, target: str, begin: Begin | None = None) -> 
     except NoHttpError as error:
         raise FetchError(str(error)) from error
     except (OSError, ValueError, trio.BrokenResourceError) as error:
-        raise FetchError(str(error.__cause__ or error)) from error
+        raise FetchError(str(_first(error.__cause__ or error))) from error
     return answer
+
+
+def _first(error: BaseException) -> BaseException:
+    """Of several that came together: one for each address of a name, which say the same."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 async def _pour(answer: Incoming, sink: Sink) -> None:

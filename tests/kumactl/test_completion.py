@@ -80,6 +80,7 @@ def _plane() -> Plane:
         ("inspect dataplane _", ["web-1"]),
         ("inspect dataplane --mesh payments _", ["bank-1", "bank-2"]),
         ("inspect dataplanes _", []),
+        ("explain dataplane w", ["web-1"]),
         ("inspect zoneingress _", ["in-1"]),
         ("inspect zone-ingress _", ["in-1"]),
         ("inspect meshtimeout _", ["slow"]),

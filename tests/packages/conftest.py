@@ -107,6 +107,12 @@ def database_root() -> Path:
     return system_root("database")
 
 
+@pytest.fixture(scope="session")
+def redirected_root() -> Path:
+    """The root of a Debian 12 with iptables."""
+    return system_root("redirected")
+
+
 def system_root(name: str) -> Path:
     made = subprocess.run(
         ["scripts/system-roots", name], text=True, capture_output=True, check=False

@@ -30,10 +30,13 @@ PAGES = "/usr/share/doc/kong-mesh-dp"
 COMMON = {
     "/usr/bin/kuma-dp",
     f"{BUNDLE}/build-id",
+    f"{BUNDLE}/kumactl",
     "/usr/lib/systemd/system/kong-mesh-dp@.service",
+    "/usr/lib/systemd/system/kong-mesh-transparent-proxy.service",
     "/usr/lib/sysusers.d/kong-mesh-dp.conf",
     f"{PAGES}/examples/backend.env",
     f"{PAGES}/examples/backend.yaml",
+    f"{PAGES}/examples/transparent-proxy.env",
     "/usr/share/man/man8/kuma-dp.8.gz",
 }
 HEAVY = ("google", "envoy", "cryptography", "psycopg", "watchfiles")

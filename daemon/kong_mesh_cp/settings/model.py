@@ -21,12 +21,17 @@ from kong_mesh_cp.settings.data_plane.envoy import (
     XdsServerSettings,
 )
 from kong_mesh_cp.settings.data_plane.ipam import IpamSettings
+from kong_mesh_cp.settings.data_plane.monitoring import MonitoringAssignmentServerSettings
 from kong_mesh_cp.settings.forms import Secret, UnsupportedError
-from kong_mesh_cp.settings.monitoring import MonitoringAssignmentServerSettings
 from kong_mesh_cp.settings.options import MEMBERS, OPTION, Row, option
 from kong_mesh_cp.settings.serving import CONNECTIONS_MAX, ApiServerSettings, GeneralSettings
 from kong_mesh_cp.settings.store import StoreSettings
-from kong_mesh_cp.settings.upkeep import MetricsSettings, RuntimeSettings
+from kong_mesh_cp.settings.upkeep import (
+    CoreResourcesSettings,
+    MeshServiceSettings,
+    MetricsSettings,
+    RuntimeSettings,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,6 +249,8 @@ class Settings:
     )
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
     runtime: RuntimeSettings = field(default_factory=RuntimeSettings)
+    core_resources: CoreResourcesSettings = field(default_factory=CoreResourcesSettings)
+    mesh_service: MeshServiceSettings = field(default_factory=MeshServiceSettings)
     license: LicenseSettings = field(default_factory=LicenseSettings)
     admission: AdmissionSettings = field(default_factory=AdmissionSettings)
     log: LogSettings = field(default_factory=LogSettings)

@@ -72,6 +72,39 @@ class MetricsSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MeshServiceSettings:
+    """MeshServices that the control plane makes by itself."""
+
+    deletion_grace_period: timedelta = option(
+        forms.DURATION,
+        default=timedelta(hours=1),
+        environment="KUMA_MESH_SERVICE_DELETION_GRACE_PERIOD",
+        doc="How long a MeshService that was made by the control plane stays when no proxy offers "
+        "it any more.",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceStatusSettings:
+    """How often the status of services is written."""
+
+    mesh_service_interval: timedelta = option(
+        forms.DURATION,
+        default=timedelta(seconds=5),
+        environment="KUMA_CORE_RESOURCES_STATUS_MESH_SERVICE_INTERVAL",
+        doc="How long it is at least between two writes of a MeshService of which nothing changes "
+        "but the numbers of its proxies. The first one, and anything else, is written at once.",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoreResourcesSettings:
+    """Services by a name of their own."""
+
+    status: ServiceStatusSettings = field(default_factory=ServiceStatusSettings)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UniversalSettings:
     """What the control plane does by itself about proxies and their names."""
 

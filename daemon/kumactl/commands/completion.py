@@ -115,5 +115,7 @@ def _type_named(place: Place) -> ResourceType | None:
         case ("inspect", word), ():
             found = words.get(word)
             return found if found and word != resource_names.plural(found) else None
+        case ("explain", "dataplane"), ():
+            return TYPES["Dataplane"]
         case _:
             return None

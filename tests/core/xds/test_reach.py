@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from kong_mesh_cp.core.policy.rules.destinations import DestinationId
 from kong_mesh_cp.core.policy.rules.policy import TRAITS, Meta
 from kong_mesh_cp.core.policy.rules.specs import policy_of
 from kong_mesh_cp.core.resources.key import ResourceKey
@@ -21,6 +23,7 @@ from kong_mesh_cp.core.xds.indexed_mesh import (
     next_mesh,
 )
 from kong_mesh_cp.core.xds.reach import Reached, reached
+from kong_mesh_cp.core.xds.services.service_resources import any_of
 from kong_mesh_cp.usecases.resources.kinds import KINDS
 from support.fakes.resources import AT
 
@@ -176,6 +179,17 @@ def test_a_route_touches_whom_policies_about_it_select() -> None:
     assert change(mesh(*ALL, about, route), other).proxies == {"web", "db"}
 
 
+def test_the_first_and_the_last_policy_about_who_asks_touch_everybody() -> None:
+    def faults(name: str) -> Item:
+        spec = {"targetRef": {"kind": "MeshService", "name": "web"}, "from": []}
+        return item("MeshFaultInjection", name, spec)
+
+    # Whoever asks tells its tags from then on.
+    assert change(mesh(*ALL), faults("first")) == Reached(everybody=True)
+    assert change(mesh(*ALL, faults("first")), faults("second")) == of_proxies("web")
+    assert change(mesh(*ALL, faults("last")), gone=(faults("last"),)) == Reached(everybody=True)
+
+
 def test_tls_readiness_of_a_service_touches_who_calls_it() -> None:
     backend = {"name": "ca", "type": "builtin", "mode": "PERMISSIVE"}
     mtls = {"enabledBackend": "ca", "backends": [backend]}
@@ -226,3 +240,105 @@ def test_of_a_change_nothing_is_copied_that_it_does_not_touch() -> None:
     assert after.world.protocols is before.world.protocols
     assert after.instances["s-8"] is before.instances["s-8"]
     assert after.proxies["dp-8"] is before.proxies["dp-8"]
+
+
+def service(
+    name: str = "pay", address: str = "", labels: Document | None = None, **spec: Any
+) -> Item:
+    status = {"vips": [{"ip": address}]} if address else {}
+    document = {
+        "spec": {
+            "selector": {"dataplaneTags": {"kuma.io/service": "db"}},
+            "ports": [{"port": 80}],
+            **spec,
+        },
+        "status": status,
+    }
+    made = item("MeshService", name, document, **(labels or {}))
+    assert isinstance(made, Resource)
+    parse = KINDS["MeshService"].parse_status
+    assert parse is not None
+    return replace(made, status=parse(document))
+
+
+def resource_id(name: str = "pay", section: str = "") -> DestinationId:
+    return DestinationId("MeshService", "default", "", "", name, section)
+
+
+ANY = any_of("MeshService", "default")
+THROUGH = dataplane("through", inbound("through"), transparentProxying=transparent())
+CHOOSER = dataplane(
+    "chooser",
+    inbound("chooser"),
+    outbound=[{"port": 1, "backendRef": {"kind": "MeshService", "port": 80, "labels": {"a": "b"}}}],
+)
+CALLERS = (*ALL, THROUGH, CHOOSER)
+
+
+def test_a_new_service_touches_who_asked_for_it_and_who_may_find_it() -> None:
+    assert change(mesh(*CALLERS), service()) == of_proxies(
+        "through",
+        "chooser",
+        callers_of=frozenset({resource_id(), ANY}),
+        endpoints=frozenset({resource_id(section="80")}),
+    )
+
+
+def test_counts_in_the_status_of_a_service_touch_nobody() -> None:
+    before = service()
+    assert isinstance(before, Resource)
+    document = {"status": {"dataplaneProxies": {"total": 7}}}
+    parse = KINDS["MeshService"].parse_status
+    assert parse is not None
+    counted = replace(before, status=parse(document))
+    assert change(mesh(*CALLERS, before), counted) == NOBODY
+
+
+def test_who_a_service_is_touches_its_callers_alone() -> None:
+    named = service(identities=[{"type": "ServiceTag", "value": "db"}])
+    expected = Reached(callers_of=frozenset({resource_id()}))
+    assert change(mesh(*CALLERS, service()), named) == expected
+
+
+def test_an_address_touches_transparent_proxies() -> None:
+    found = change(mesh(*CALLERS, service()), service(address="241.0.0.0"))
+    assert found == of_proxies("through", "chooser", callers_of=frozenset({resource_id()}))
+
+
+def test_labels_touch_who_chooses_by_labels() -> None:
+    found = change(mesh(*CALLERS, service()), service(labels={"a": "b"}))
+    assert found == of_proxies("through", "chooser", callers_of=frozenset({resource_id(), ANY}))
+
+
+def test_an_instance_that_moves_touches_the_endpoints_of_the_services_it_is_of() -> None:
+    moved = dataplane("db", inbound("db", address="10.0.0.9"), team="blue")
+    found = change(mesh(*CALLERS, service()), moved)
+    assert found == of_proxies("db", endpoints=frozenset({"db", resource_id(section="80")}))
+    other = service(selector={"dataplaneTags": {"kuma.io/service": "other"}})
+    found = change(mesh(*CALLERS, other), moved)
+    assert found == of_proxies("db", endpoints=frozenset({"db"}))
+
+
+def test_a_part_touches_the_callers_of_the_services_of_several_zones() -> None:
+    document = {
+        "spec": {
+            "selector": {"meshService": {"matchLabels": {"a": "b"}}},
+            "ports": [{"port": 80}],
+        },
+        "status": {
+            "meshServices": [{"name": "pay", "namespace": "", "zone": "", "mesh": "default"}]
+        },
+    }
+    made = item("MeshMultiZoneService", "all", document)
+    assert isinstance(made, Resource)
+    parse = KINDS["MeshMultiZoneService"].parse_status
+    assert parse is not None
+    whole = replace(made, status=parse(document))
+    named = service(identities=[{"type": "ServiceTag", "value": "db"}])
+    of_all = DestinationId("MeshMultiZoneService", "default", "", "", "all")
+    found = change(mesh(*CALLERS, service(), whole), named)
+    assert found == Reached(callers_of=frozenset({resource_id(), of_all}))
+    moved = dataplane("db", inbound("db", address="10.0.0.9"), team="blue")
+    found = change(mesh(*CALLERS, service(), whole), moved)
+    ports = {resource_id(section="80"), of_all._replace(section_name="80")}
+    assert found == of_proxies("db", endpoints=frozenset({"db", *ports}))

@@ -16,9 +16,11 @@ from kong_mesh_cp.core.meshes.virtual_addresses import (
 )
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.usecases.ports.resource_store import Change, Delete, Put
-from kong_mesh_cp.usecases.resources.documents import spec_text, text_of
+from kong_mesh_cp.usecases.resources.documents import spec_text, status_text, text_of
 from kong_mesh_cp.usecases.resources.kinds import KINDS
 from support.fakes.resources import AT
+from support.specs.random_policies import RandomPolicies
+from support.specs.random_services import RandomServices
 
 Document = Mapping[str, Any]
 
@@ -28,7 +30,9 @@ SERVICES = ("web", "api", "db", "queue")
 VERSIONS = ("v1", "v2")
 TEAMS = ("red", "blue")
 PROTOCOLS = ("http", "tcp", "grpc", "http2", "kafka", None)
+RESOURCES = ("MeshService", "MeshExternalService", "MeshMultiZoneService")
 ROUTES = ("route-0", "route-1")
+MODES = ("Disabled", "Everywhere", "ReachableBackends", "Exclusive")
 
 
 class RandomMesh:
@@ -36,6 +40,8 @@ class RandomMesh:
 
     def __init__(self, seed: int) -> None:
         self._random = Random(seed)
+        self._services = RandomServices(self._random)
+        self._others = RandomPolicies(self._random, MESH, SERVICES, self._target, self._destination)
         self._kinds: tuple[
             tuple[int, Callable[[], tuple[ResourceKey, Document, Document]]], ...
         ] = (
@@ -44,10 +50,17 @@ class RandomMesh:
             (2, self._route),
             (1, self._mesh),
             (1, self._service_insight),
-            (1, self._mesh_service),
+            (4, self._services.mesh_service),
+            (2, self._services.external_service),
+            (2, self._services.multi_zone_service),
+            (1, self._services.zone_proxy),
             (1, self._addresses),
             (1, self._gateway),
             (1, self._older),
+            (6, self._others.policy),
+            (2, self._others.older),
+            (3, self._others.service),
+            (1, self._zone_ingress),
         )
 
     def writes(self, there: Callable[[ResourceKey], bool]) -> list[Change]:
@@ -57,6 +70,8 @@ class RandomMesh:
             weights = [weight for weight, _ in self._kinds]
             [(_, make)] = self._random.choices(self._kinds, weights)
             key, document, labels = make()
+            if _is_refused(key, document):
+                continue
             if key.type != "Mesh" and there(key) and self._random.random() < 0.25:
                 changes[key] = Delete(key=key)
             else:
@@ -94,6 +109,13 @@ class RandomMesh:
             {"port": 20000 + index, "tags": self._tags()}
             for index in range(self._random.choice((0, 1, 2, 3)))
         ]
+        networking["outbound"] += [
+            {"port": 20010 + index, "backendRef": self._services.backend_ref()}
+            for index in range(self._random.choice((0, 1, 2)))
+        ]
+        if self._maybe(0.3):
+            ref = {"kind": self._random.choice(RESOURCES), "name": self._random.choice(SERVICES)}
+            networking["outbound"] += [{"port": 20020, "backendRef": {**ref, "port": 80}}]
         if self._maybe(0.3):
             transparent: dict[str, Any] = {
                 "redirectPortInbound": 15006,
@@ -104,6 +126,9 @@ class RandomMesh:
                 transparent["directAccessServices"] = self._random.choice(services)
             if self._maybe(0.3):
                 transparent["reachableServices"] = [self._random.choice(SERVICES)]
+            if self._maybe(0.4):
+                refs = [self._services.reachable() for _ in range(self._random.randrange(3))]
+                transparent["reachableBackends"] = {"refs": refs}
             networking["transparentProxying"] = transparent
         labels = {"team": self._random.choice(TEAMS)} if self._maybe() else {}
         return ResourceKey("Dataplane", MESH, name), {"networking": networking}, labels
@@ -125,13 +150,13 @@ class RandomMesh:
 
     def _destination(self) -> Document:
         service = {"kind": "MeshService", "name": self._random.choice(SERVICES)}
-        return self._random.choice(({"kind": "Mesh"}, service, service))
+        return self._random.choice(({"kind": "Mesh"}, service, service, self._services.target()))
 
     def _policy(self) -> tuple[ResourceKey, Document, Document]:
         number = self._random.randrange(1, 60)
         spec: dict[str, Any] = {"targetRef": self._target()}
         to = self._destination()
-        match self._random.choice(("timeout", "retry", "breaker", "permission")):
+        match self._random.choice(("timeout", "retry", "breaker", "balancing", "permission")):
             case "timeout":
                 type_name = "MeshTimeout"
                 conf = {"connectionTimeout": f"{number}s", "http": {"requestTimeout": f"{number}s"}}
@@ -143,6 +168,9 @@ class RandomMesh:
                 type_name = "MeshCircuitBreaker"
                 limits = {"connectionLimits": {"maxConnections": number}}
                 spec["to"] = [{"targetRef": to, "default": limits}]
+            case "balancing":
+                type_name = "MeshLoadBalancingStrategy"
+                spec["to"] = [{"targetRef": to, "default": self._balancing()}]
             case _:
                 type_name = "MeshTrafficPermission"
                 action = self._random.choice(("Allow", "Deny"))
@@ -151,10 +179,35 @@ class RandomMesh:
         name = f"policy-{self._random.randrange(4)}"
         return ResourceKey(type_name, MESH, name), {"spec": spec}, labels
 
+    def _balancing(self) -> Document:
+        hashing = {"hashPolicies": [{"type": "Header", "header": {"name": "x-user"}}]}
+        anywhere = {"to": {"type": self._random.choice(("Any", "None"))}}
+        awareness: Document = self._random.choice(
+            (
+                {"disabled": True},
+                {"localZone": {"affinityTags": [{"key": "version"}]}},
+                {"crossZone": {"failover": [anywhere]}},
+            )
+        )
+        balancer: Document = self._random.choice(
+            ({"type": "Random"}, {"type": "RingHash", "ringHash": hashing})
+        )
+        return self._random.choice(
+            (
+                {"loadBalancer": balancer},
+                {"localityAwareness": awareness},
+                {"loadBalancer": balancer, "localityAwareness": awareness},
+            )
+        )
+
     def _route(self) -> tuple[ResourceKey, Document, Document]:
         backend = {"kind": "MeshServiceSubset", "name": self._random.choice(SERVICES), "weight": 1}
         backend["tags"] = {"version": self._random.choice(VERSIONS)}
-        to = {"kind": "MeshService", "name": self._random.choice(SERVICES)}
+        if self._maybe():
+            backend = {**self._services.backend_ref(), "weight": 1}
+        to: Document = {"kind": "MeshService", "name": self._random.choice(SERVICES)}
+        if self._maybe(0.3):
+            to = self._services.target()
         target: dict[str, Any] = {"kind": "Mesh"}
         if self._maybe():
             target = {
@@ -178,7 +231,18 @@ class RandomMesh:
             backend = {"name": "ca-1", "type": "builtin", "mode": mode}
             document["mtls"] = {"enabledBackend": "ca-1", "backends": [backend]}
         if self._maybe(0.3):
+            document["meshServices"] = {"mode": self._random.choice(MODES)}
+        if self._maybe(0.3):
+            document["routing"] = {"localityAwareLoadBalancing": self._maybe()}
+        if self._maybe(0.3):
             document["networking"] = {"outbound": {"passthrough": self._maybe()}}
+        if self._maybe(0.4):
+            document["metrics"] = _backend("prometheus", "prometheus", {"port": 5670})
+        if self._maybe(0.4):
+            document["logging"] = _backend("file", "file", {"path": "/tmp/log"}, "defaultBackend")
+        if self._maybe(0.4):
+            zipkin = {"url": "http://zipkin.internal:9411/api/v2/spans"}
+            document["tracing"] = _backend("zipkin", "zipkin", zipkin, "defaultBackend")
         return ResourceKey("Mesh", "", MESH), document, {}
 
     def _service_insight(self) -> tuple[ResourceKey, Document, Document]:
@@ -191,14 +255,6 @@ class RandomMesh:
         }
         key = ResourceKey("ServiceInsight", MESH, f"all-services-{MESH}")
         return key, {"services": services}, {}
-
-    def _mesh_service(self) -> tuple[ResourceKey, Document, Document]:
-        name = self._random.choice(SERVICES)
-        spec = {
-            "selector": {"dataplaneTags": {"kuma.io/service": name}},
-            "ports": [{"port": 80, "targetPort": 8080, "appProtocol": "http"}],
-        }
-        return ResourceKey("MeshService", MESH, name), {"spec": spec}, {}
 
     def _addresses(self) -> tuple[ResourceKey, Document, Document]:
         chosen = self._random.sample(SERVICES, self._random.choice((1, 2, 3)))
@@ -223,6 +279,25 @@ class RandomMesh:
         }
         return ResourceKey("MeshGateway", MESH, "edge"), document, {}
 
+    def _zone_ingress(self) -> tuple[ResourceKey, Document, Document]:
+        zone = self._random.choice(("west", "north"))
+        services = [
+            {
+                "mesh": MESH,
+                "instances": self._random.choice((1, 2)),
+                "tags": {**self._tags(), "kuma.io/protocol": "http", "kuma.io/zone": zone},
+            }
+            for _ in range(self._random.choice((0, 1, 2)))
+        ]
+        networking = {
+            "address": "10.9.0.1",
+            "port": 10001,
+            "advertisedAddress": f"{zone}.example",
+            "advertisedPort": 10001,
+        }
+        document = {"zone": zone, "networking": networking, "availableServices": services}
+        return ResourceKey("ZoneIngress", "", zone), document, {}
+
     def _older(self) -> tuple[ResourceKey, Document, Document]:
         document = {
             "sources": [{"match": {"kuma.io/service": self._random.choice((*SERVICES, "*"))}}],
@@ -231,11 +306,28 @@ class RandomMesh:
         return ResourceKey("TrafficPermission", MESH, "older"), document, {}
 
 
+def _backend(
+    name: str, kind: str, conf: Document, enabled: str = "enabledBackend"
+) -> Mapping[str, Any]:
+    return {enabled: name, "backends": [{"name": name, "type": kind, "conf": conf}]}
+
+
 def put_of(key: ResourceKey, document: Document, labels: Document) -> Put:
     """As the API stores it."""
     if key.type == "Config":
         return Put(key=key, spec=text_of(document), at=AT, labels=labels)
     kind = KINDS[key.type]
+    spec, status = _spec(key, document), status_text(kind, document)
+    return Put(key=key, spec=spec_text(kind, spec), status=status, at=AT, labels=labels)
+
+
+def _spec(key: ResourceKey, document: Document) -> object:
     meta = {"type": key.type, "mesh": key.mesh, "name": key.name}
-    spec = kind.parse({**meta, **document})
-    return Put(key=key, spec=spec_text(kind, spec), at=AT, labels=labels)
+    members = {name: each for name, each in document.items() if name != "status"}
+    spec: object = KINDS[key.type].parse({**meta, **members})
+    return spec
+
+
+def _is_refused(key: ResourceKey, document: Document) -> bool:
+    """By the API: not every conf goes with every target."""
+    return key.type != "Config" and bool(KINDS[key.type].validate(_spec(key, document)))

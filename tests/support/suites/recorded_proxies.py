@@ -49,6 +49,7 @@ from kong_mesh_cp.core.xds.generate import Generated, generate
 from kong_mesh_cp.core.xds.node_metadata import ProxyMetadata
 from kong_mesh_cp.core.xds.parts import Parts
 from kong_mesh_cp.core.xds.proxy_view import GenerationTerms, ProxyView, admin_addresses
+from kong_mesh_cp.core.xds.services.service_endpoints import EGRESS, INGRESS
 from kong_mesh_cp.core.xds.world import MeshWorld, mesh_world
 from kong_mesh_cp.usecases.resources.kinds import KINDS
 from support.suites.recorded_certificates import admin_tls, identity_for, ready_services
@@ -122,6 +123,7 @@ def resource_of(document: Mapping[str, Any], deployment: Deployment | None) -> R
         created_at=NOW,
         modified_at=NOW,
         version=1,
+        status=None if kind.parse_status is None else kind.parse_status(document),
     )
 
 
@@ -180,7 +182,9 @@ def world_of(
         ),
     )
     addresses = addresses_of(mesh, resources, zone, env or {})
-    return mesh_world(own, of_mesh, view, zone=zone, tls_ready=ready, addresses=addresses)
+    zone_proxies = [each for each in found if each.type in (EGRESS, INGRESS)]
+    everything = [*of_mesh, *zone_proxies]
+    return mesh_world(own, everything, view, zone=zone, tls_ready=ready, addresses=addresses)
 
 
 def addresses_of(

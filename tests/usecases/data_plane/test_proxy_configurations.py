@@ -74,3 +74,48 @@ async def test_a_proxy_that_is_not_there_has_none() -> None:
     answer = await routes.ask("GET", "/meshes/m/dataplanes/gone/_config?shadow=false")
     assert answer.status == 404
     assert json.loads(answer.body)["title"] == "Failed to inspect proxy config"
+
+
+EXPLAIN = "/meshes/m/dataplanes/a/_explain"
+
+
+async def with_patch() -> Routes:
+    routes = await populated()
+    step = {"op": "add", "path": "/x/password", "value": {"inlineString": "swordfish"}}
+    patch = {"cluster": {"operation": "Patch", "jsonPatches": [step]}}
+    spec = {"targetRef": {"kind": "Mesh"}, "default": {"appendModifications": [patch]}}
+    await routes.api.put("MeshProxyPatch", "p", mesh="m", spec=spec)
+    return routes
+
+
+async def test_it_is_explained_by_settings_and_who_says_them() -> None:
+    routes = await populated()
+    rules = [{"default": {"connectionTimeout": "7s"}}]
+    await routes.api.put("MeshTimeout", "t", mesh="m", spec={"rules": rules})
+    shown = await routes.json(EXPLAIN)
+    (place,) = shown["inbounds"]
+    (timeouts,) = (each for each in place["policies"] if each["type"] == "MeshTimeout")
+    (said,) = (each for each in timeouts["settings"] if each["source"] == "policy")
+    assert (said["member"], said["value"], said["from"]["name"]) == ("connectionTimeout", "7s", "t")
+    assert said["envoy"] == [{"type": "cluster", "name": "localhost:80"}]
+
+
+async def test_secrets_in_policies_are_for_those_who_may_read_secrets() -> None:
+    routes = await with_patch()
+    assert b"swordfish" in (await routes.ask("GET", EXPLAIN)).body
+    seen = await routes.ask("GET", EXPLAIN, local=False)
+    assert (seen.status, b"swordfish" in seen.body) == (200, False)
+
+
+async def test_a_proxy_that_is_not_there_is_not_explained() -> None:
+    routes = await populated()
+    answer = await routes.ask("GET", "/meshes/m/dataplanes/gone/_explain")
+    assert answer.status == 404
+    assert json.loads(answer.body)["title"] == "Could not explain the data plane proxy"
+
+
+async def test_a_place_that_a_proxy_has_not_is_told_with_those_that_it_has() -> None:
+    routes = await populated()
+    answer = await routes.ask("GET", f"{EXPLAIN}?inbound=1")
+    (wrong,) = json.loads(answer.body)["invalid_parameters"]
+    assert wrong == {"field": "inbound", "reason": "the proxy has no such one; it has 80"}

@@ -19,9 +19,10 @@ from kong_mesh_cp.core.discovery.snapshots import (
 from kong_mesh_cp.core.xds.envoy.endpoints import load_assignment
 from kong_mesh_cp.core.xds.names import ENDPOINT
 from kong_mesh_cp.core.xds.parts import Parts, resource
+from kong_mesh_cp.core.xds.zones.localities import Locality, RuledLocality, placed_by
 
 if TYPE_CHECKING:
-    from kong_mesh_cp.core.xds.world import Endpoint, MeshWorld
+    from kong_mesh_cp.core.xds.world import Endpoint, EndpointKey, MeshWorld
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,25 +30,32 @@ class EndpointSource:
     """From where the endpoints of one cluster come.
 
     `find(world, *arguments)` gives them, in any order; of a mesh it looks at the endpoints of
-    `services` alone.
+    `services` alone: of services by their tag, and of ports of services that are resources.
+    `locality` says which come first.
     """
 
-    services: tuple[str, ...]  # by their tag
+    services: tuple[EndpointKey, ...]
     find: Callable[..., tuple[Endpoint, ...]]
     arguments: tuple[Hashable, ...] = ()
+    locality: Locality | None = None  # None: as they are
 
 
 def assignment(cluster: str, source: EndpointSource, world: MeshWorld, parts: Parts) -> Resource:
     """The endpoints of `cluster` in `world`, as they are sent."""
     # Held with what was made of them: the key only says which objects they were. To hash endpoints
     # takes as long as there are many, for each proxy that calls them.
-    held = tuple(map(world.endpoints.get, source.services))
+    held = (world.across, *map(world.behind, source.services))
 
     def make() -> tuple[Resource, object]:
-        found = source.find(world, *source.arguments)
-        return resource(cluster, load_assignment(cluster, found)), held
+        found, locality = source.find(world, *source.arguments), source.locality
+        if locality is not None:
+            found = placed_by(locality, found)
+        factor = locality.overprovisioning if isinstance(locality, RuledLocality) else 0
+        message = load_assignment(cluster, found, overprovisioning=factor)
+        return resource(cluster, message), held
 
-    made, _ = parts.made((source.find, cluster, source.arguments, *map(id, held)), make)
+    key = (source.find, cluster, source.arguments, source.locality, *map(id, held))
+    made, _ = parts.made(key, make)
     return made
 
 
@@ -56,7 +64,7 @@ class Assignments:
     """The endpoints of several clusters."""
 
     sources: Mapping[str, EndpointSource]  # by cluster
-    services: frozenset[str]  # of all sources
+    services: frozenset[EndpointKey]  # of all sources
     resources: TypeResources
 
 
@@ -79,7 +87,7 @@ def assignments(
 def reassigned(
     snapshot: Snapshot,
     sources: Mapping[str, EndpointSource],
-    services: Collection[str],
+    services: Collection[EndpointKey],
     world: MeshWorld,
     parts: Parts,
 ) -> Snapshot:

@@ -11,16 +11,26 @@ the passthrough) is done by `whole_proxy`, once all parts are made.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
 
 from kong_mesh_cp.core.dataclass import dataclass
+from kong_mesh_cp.core.policy.rules.policy import Conf
 from kong_mesh_cp.core.xds.draft import Draft
 from kong_mesh_cp.core.xds.envoy.clusters import ClusterDraft
 from kong_mesh_cp.core.xds.envoy.listeners import ListenerDraft
+from kong_mesh_cp.core.xds.envoy.tags_header import told_tags
 from kong_mesh_cp.core.xds.facts.proxy_facts import ProxyFacts, proxy_facts
 from kong_mesh_cp.core.xds.matching import DestinationConfs, InboundConfs, Matched
 from kong_mesh_cp.core.xds.proxy_view import ProxyView
 from kong_mesh_cp.core.xds.world import TagPairs
+
+
+def own_tags(view: ProxyView) -> str:
+    """As its requests tell them."""
+    networking = view.networking
+    gateway = () if networking.gateway is None else (networking.gateway.tags,)
+    return told_tags((*(each.tags for each in networking.inbound), *gateway))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +45,8 @@ class InboundFacts:
     tags: TagPairs
     mtls: bool = False
     older_permissions: bool = False  # some TrafficPermission is about the proxy
+    older_faults: bool = False  # some FaultInjection is about the inbound
+    older_rate_limit: bool = False  # some RateLimit is about the inbound
     proxy: ProxyFacts | None = None  # where an effect asks for it
 
 
@@ -45,9 +57,23 @@ class OutboundFacts:
     mesh: str
     service: str  # the service tag, or the name of the destination of a resource
     protocol: str
+    resource: str = ""  # what a service that is a resource is called itself
     is_resource: bool = False  # a MeshService and the like, which has defaults of its own
     is_external: bool = False
+    is_called: bool = True  # an outbound is for it; else some route alone leads there
+    tags: str = ""  # of the proxy itself, as requests tell them; where an effect asks for them
     proxy: ProxyFacts | None = None  # where an effect asks for it
+
+
+class DefaultsOf(NamedTuple):
+    """A place, and what policies of a type say there, for who asks what else holds."""
+
+    is_inbound: bool
+    protocol: str
+    is_resource: bool  # a destination that is one
+    conf: Conf | None  # None: they say nothing
+    mtls: bool = False
+    older_permissions: bool = False  # TrafficPermissions decide as well
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +83,7 @@ class Effect:
     policy_type: str
     names_proxy: bool = False  # where it is selected, it asks for `ProxyFacts`
     names_service: bool = False  # likewise, but the service is enough
+    asks_for_tags: bool = False  # where it is selected, it asks for `OutboundFacts.tags`
     inbound_listener: Callable[[ListenerDraft, InboundFacts, InboundConfs], None] | None = None
     inbound_cluster: Callable[[ClusterDraft, InboundFacts, InboundConfs], None] | None = None
     outbound_listener: Callable[[ListenerDraft, OutboundFacts, DestinationConfs], None] | None = (
@@ -64,6 +91,10 @@ class Effect:
     )
     outbound_cluster: Callable[[ClusterDraft, OutboundFacts, DestinationConfs], None] | None = None
     whole_proxy: Callable[[ProxyView, Matched, Draft], None] | None = None
+    origin: str = ""  # of what `whole_proxy` adds: a `names.Origin`
+    # What holds where no policy says anything, by member, as a policy would say it: a policy that
+    # says just this changes nothing. For people who ask; nothing is generated from it.
+    defaults: Callable[[DefaultsOf], Mapping[str, object]] | None = None
 
 
 def named_by(effects: Iterable[Effect], view: ProxyView, matched: Matched) -> ProxyFacts | None:

@@ -8,47 +8,51 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from types import MappingProxyType
-from typing import Final, NamedTuple, TypeVar
+from functools import partial
+from typing import Final, TypeVar
 
 from kong_mesh_cp.core.dataclass import dataclass
-from kong_mesh_cp.core.insights.certificate_facts import tls_ready_services
-from kong_mesh_cp.core.meshes.virtual_addresses import MalformedAddressesError, parse
-from kong_mesh_cp.core.meshes.virtual_outbounds import (
-    NO_DESTINATIONS,
-    VirtualDestinations,
-    destinations,
-)
-from kong_mesh_cp.core.policy.rules.destinations import Destination, Destinations, Port
+from kong_mesh_cp.core.policy.rules.destinations import Destinations
 from kong_mesh_cp.core.policy.rules.matched import MeshView
-from kong_mesh_cp.core.policy.rules.mesh_resources import gateway_of, meta_of, proxy_of
+from kong_mesh_cp.core.policy.rules.mesh_resources import gateway_of
 from kong_mesh_cp.core.policy.rules.policy import TRAITS, Policy
 from kong_mesh_cp.core.policy.rules.proxies import Proxy
 from kong_mesh_cp.core.resources.key import ResourceKey
-from kong_mesh_cp.core.resources.kinds.config import Config
-from kong_mesh_cp.core.resources.kinds.dataplane import Dataplane, Networking
-from kong_mesh_cp.core.resources.kinds.insights import ServiceInsight
-from kong_mesh_cp.core.resources.kinds.mesh import Mesh, MtlsMode
+from kong_mesh_cp.core.resources.kinds.dataplane import Dataplane
+from kong_mesh_cp.core.resources.kinds.mesh import Mesh
 from kong_mesh_cp.core.resources.kinds.mesh_gateway import MeshGateway
-from kong_mesh_cp.core.resources.kinds.services.mesh_multi_zone_service import MeshMultiZoneService
-from kong_mesh_cp.core.resources.kinds.services.mesh_service import MeshService
 from kong_mesh_cp.core.resources.meta import Resource, has_spec
-from kong_mesh_cp.core.resources.tags import SERVICE
+from kong_mesh_cp.core.xds.services.dataplane_facets import DataplaneFacets, Pair, facets_of
+from kong_mesh_cp.core.xds.services.policy_destinations import (
+    DESTINATIONS,
+    is_other_destination,
+    policy_destinations,
+)
+from kong_mesh_cp.core.xds.services.service_endpoints import EGRESS, INGRESS, gates
+from kong_mesh_cp.core.xds.services.service_index import (
+    ServiceIndex,
+    next_service_index,
+    service_index,
+)
+from kong_mesh_cp.core.xds.services.service_resources import ServiceResource, service_resources
+from kong_mesh_cp.core.xds.services.tagged_services import (
+    CONFIG,
+    SERVICE_INSIGHT,
+    services_with_tls,
+    virtual_destinations,
+)
 from kong_mesh_cp.core.xds.sorted_map import SortedMap
 from kong_mesh_cp.core.xds.world import (
     DATAPLANE,
     Endpoint,
     MeshWorld,
-    endpoints_by_service,
     mesh_world,
     protocol_of_all,
 )
+from kong_mesh_cp.core.xds.zones.across_zones import across_zones
 
 MESH: Final = "Mesh"
 GATEWAY: Final = "MeshGateway"
-SERVICE_INSIGHT: Final = "ServiceInsight"
-CONFIG: Final = "Config"
-DESTINATIONS: Final = ("MeshExternalService", "MeshMultiZoneService", "MeshService")
 
 Item = Resource[object] | Policy
 """A resource with its typed spec; a targetRef policy, which matching reads, in its own form."""
@@ -56,7 +60,6 @@ Item = Resource[object] | Policy
 Names = SortedMap[str, None]
 """Names of proxies, sorted."""
 
-Pair = tuple[str, str]
 K = TypeVar("K")
 V = TypeVar("V")
 
@@ -81,23 +84,12 @@ class IndexedMesh:
     by_tag: SortedMap[Pair, Names]  # who has the tag on an inbound, or as a gateway
     by_label: SortedMap[Pair, Names]
     instances: SortedMap[str, SortedMap[str, tuple[Endpoint, ...]]]  # by service, then by proxy
+    behind: ServiceIndex  # services that are resources
     callers: SortedMap[str, Names]  # by service: whose outbounds name it
+    choosers: SortedMap[str, Names]  # by type: who calls services of it that it names by labels
     watchers: SortedMap[str, Names]  # by service, or "*": who goes to its instances directly
     gateways: Names
     redirected: Names  # transparent proxies
-
-
-class _Facets(NamedTuple):
-    """By what one Dataplane is found; nothing of one that is not there."""
-
-    proxy: Proxy | None = None
-    tags: frozenset[Pair] = frozenset()
-    labels: frozenset[Pair] = frozenset()
-    instances: Mapping[str, tuple[Endpoint, ...]] = MappingProxyType({})
-    calls: frozenset[str] = frozenset()
-    watches: frozenset[str] = frozenset()
-    is_gateway: bool = False
-    is_redirected: bool = False
 
 
 def indexed_mesh(mesh: Resource[Mesh], items: Iterable[Item], rules: WorldRules) -> IndexedMesh:
@@ -114,42 +106,54 @@ def indexed_mesh(mesh: Resource[Mesh], items: Iterable[Item], rules: WorldRules)
     for resource in resources:
         by_type.setdefault(resource.type, {})[resource.name] = resource
     typed = {each: SortedMap(named) for each, named in by_type.items()}
+    behind = service_index(
+        service_resources(typed),
+        typed.get(DATAPLANE, {}).values(),
+        gates(mesh.spec, rules.zone, typed),
+    )
     view = _view(mesh, sorted_policies, typed, None)
     world = mesh_world(
         mesh,
         resources,
         view,
         zone=rules.zone,
-        tls_ready=_tls_ready(mesh, typed),
-        addresses=_addresses(typed, rules),
+        tls_ready=services_with_tls(mesh, typed),
+        addresses=virtual_destinations(typed, domain=rules.domain, port=rules.service_port),
     )
     world = replace(
         world,
         resources=typed,
         endpoints=SortedMap(world.endpoints),
         protocols=SortedMap(world.protocols),
+        services=behind.services,
+        reached=behind.reached,
     )
-    return _with_proxies(world, sorted_policies, rules)
+    return _with_proxies(world, sorted_policies, behind, rules)
 
 
 def _with_proxies(
-    world: MeshWorld, policies: Mapping[str, SortedMap[str, Policy]], rules: WorldRules
+    world: MeshWorld,
+    policies: Mapping[str, SortedMap[str, Policy]],
+    behind: ServiceIndex,
+    rules: WorldRules,
 ) -> IndexedMesh:
     proxies: dict[str, Proxy] = {}
     by_tag: dict[Pair, dict[str, None]] = {}
     by_label: dict[Pair, dict[str, None]] = {}
     callers: dict[str, dict[str, None]] = {}
+    choosers: dict[str, dict[str, None]] = {}
     watchers: dict[str, dict[str, None]] = {}
     instances: dict[str, dict[str, tuple[Endpoint, ...]]] = {}
     gateways, redirected = Names(), Names()
     for name, resource in world.of_type(DATAPLANE).items():
-        facets = _facets(resource)
+        facets = facets_of(resource)
         if facets.proxy is None:
             continue
         proxies[name] = facets.proxy
         _note(by_tag, facets.tags, name)
         _note(by_label, facets.labels, name)
         _note(callers, facets.calls, name)
+        _note(choosers, facets.chooses, name)
         _note(watchers, facets.watches, name)
         for service, endpoints in facets.instances.items():
             instances.setdefault(service, {})[name] = endpoints
@@ -163,7 +167,9 @@ def _with_proxies(
         by_tag=_sorted(by_tag),
         by_label=_sorted(by_label),
         instances=_sorted(instances),
+        behind=behind,
         callers=_sorted(callers),
+        choosers=_sorted(choosers),
         watchers=_sorted(watchers),
         gateways=gateways,
         redirected=redirected,
@@ -183,7 +189,7 @@ def next_mesh(before: IndexedMesh, changes: Mapping[ResourceKey, Item | None]) -
     """`before` after `changes`, by what each is now; None: it is gone, but the Mesh never is."""
     world, mesh = before.world, before.world.mesh
     policies, resources = dict(before.policies), _by_type(world)
-    dataplanes: dict[str, tuple[_Facets, _Facets]] = {}
+    dataplanes: dict[str, tuple[DataplaneFacets, DataplaneFacets]] = {}
     for key, item in changes.items():
         if key.type in TRAITS:
             _replace(policies, key, item if isinstance(item, Policy) else None)
@@ -192,19 +198,79 @@ def next_mesh(before: IndexedMesh, changes: Mapping[ResourceKey, Item | None]) -
         elif not isinstance(item, Policy):
             if key.type == DATAPLANE:
                 old = world.of_type(DATAPLANE).get(key.name)
-                dataplanes[key.name] = (_facets(old), _facets(item))
+                dataplanes[key.name] = (facets_of(old), facets_of(item))
             _replace(resources, key, item)
     types = {key.type for key in changes}
     world = replace(world, mesh=mesh, resources=resources)
     if types & {*TRAITS, MESH, GATEWAY, *DESTINATIONS}:
-        kept = None if types & {MESH, *DESTINATIONS} else world.policies.destinations
+        others = any(
+            is_other_destination(before.world.of_type(key.type).get(key.name), item)
+            for key, item in changes.items()
+            if key.type in DESTINATIONS and not isinstance(item, Policy)
+        )
+        kept = None if MESH in types or others else world.policies.destinations
         world = replace(world, policies=_view(mesh, policies, resources, kept))
     if types & {MESH, SERVICE_INSIGHT}:
-        world = replace(world, tls_ready=_tls_ready(mesh, resources))
+        world = replace(world, tls_ready=services_with_tls(mesh, resources))
+    if types & {MESH, INGRESS, EGRESS}:
+        world = replace(world, across=across_zones(mesh, before.rules.zone, resources))
     if CONFIG in types:
-        world = replace(world, addresses=_addresses(resources, before.rules))
+        world = replace(
+            world,
+            addresses=virtual_destinations(
+                resources, domain=before.rules.domain, port=before.rules.service_port
+            ),
+        )
     after = replace(before, world=world, policies=policies)
-    return _with_changed(after, dataplanes) if dataplanes else after
+    if dataplanes:
+        after = _with_changed(after, dataplanes)
+    if types & {*DESTINATIONS, DATAPLANE, MESH, INGRESS, EGRESS}:
+        after = _with_services(after, changes, before.world)
+    return after
+
+
+def _with_services(
+    index: IndexedMesh, changes: Mapping[ResourceKey, Item | None], before: MeshWorld
+) -> IndexedMesh:
+    world, resources = index.world, dict[ResourceKey, Resource[object] | None]()
+    for key, item in changes.items():
+        if not isinstance(item, Policy):
+            resources[key] = item
+    behind = next_service_index(
+        index.behind,
+        resources,
+        {
+            key.name: (_dataplane(before, key.name), _dataplane(world, key.name))
+            for key in resources
+            if key.type == DATAPLANE
+        },
+        gates(world.mesh.spec, index.rules.zone, world.resources),
+        partial(_selected, index),
+    )
+    if behind is index.behind:
+        return index
+    world = replace(world, services=behind.services, reached=behind.reached)
+    return replace(index, world=world, behind=behind)
+
+
+def _dataplane(world: MeshWorld, name: str) -> Dataplane | None:
+    found = world.dataplane(name)
+    return None if found is None else found.spec
+
+
+def _selected(index: IndexedMesh, service: ServiceResource) -> Iterator[tuple[str, Dataplane]]:
+    selector = service.selector
+    names: Iterable[str] = ()
+    if selector is not None and selector.dataplane_ref is not None:
+        names = (selector.dataplane_ref.name,)
+    elif selector is not None and selector.dataplane_tags:
+        found = [index.by_tag.get(pair, Names()) for pair in selector.dataplane_tags.items()]
+        fewest: Names = min(found, key=len)
+        names = fewest
+    for name in names:
+        dataplane = _dataplane(index.world, name)
+        if dataplane is not None:
+            yield name, dataplane
 
 
 def _mesh(item: Item | None, before: Resource[Mesh]) -> Resource[Mesh]:
@@ -231,18 +297,20 @@ def _replace(by_type: dict[str, SortedMap[str, V]], key: ResourceKey, item: V | 
 
 
 def _with_changed(
-    index: IndexedMesh, dataplanes: Mapping[str, tuple[_Facets, _Facets]]
+    index: IndexedMesh, dataplanes: Mapping[str, tuple[DataplaneFacets, DataplaneFacets]]
 ) -> IndexedMesh:
     """`dataplanes`: as they were and as they are, by name."""
     proxies, gateways, redirected = index.proxies, index.gateways, index.redirected
     by_tag, by_label = index.by_tag, index.by_label
     callers, watchers, instances = index.callers, index.watchers, index.instances
+    choosers = index.choosers
     touched: set[str] = set()
     for name, (was, now) in dataplanes.items():
         proxies = proxies.without(name) if now.proxy is None else proxies.with_item(name, now.proxy)
         by_tag = _moved(by_tag, name, was.tags, now.tags)
         by_label = _moved(by_label, name, was.labels, now.labels)
         callers = _moved(callers, name, was.calls, now.calls)
+        choosers = _moved(choosers, name, was.chooses, now.chooses)
         watchers = _moved(watchers, name, was.watches, now.watches)
         gateways = _marked(gateways, name, here=now.is_gateway)
         redirected = _marked(redirected, name, here=now.is_redirected)
@@ -262,6 +330,7 @@ def _with_changed(
         by_label=by_label,
         instances=instances,
         callers=callers,
+        choosers=choosers,
         watchers=watchers,
         gateways=gateways,
         redirected=redirected,
@@ -304,31 +373,6 @@ def _marked(names: Names, name: str, *, here: bool) -> Names:
     return names.with_item(name, None) if here else names.without(name)
 
 
-def _facets(resource: Resource[object] | None) -> _Facets:
-    if resource is None or not has_spec(resource, Dataplane):
-        return _Facets()
-    spec = resource.spec
-    networking = spec.networking or Networking()
-    transparent = networking.transparent_proxying
-    return _Facets(
-        proxy=proxy_of(resource),
-        tags=frozenset(pair for tags in spec.tag_sets for pair in tags.items()),
-        labels=frozenset(resource.labels.items()),
-        instances=endpoints_by_service([resource]),
-        calls=frozenset(_called(networking)),
-        watches=frozenset(transparent.direct_access_services if transparent else ()),
-        is_gateway=networking.gateway is not None,
-        is_redirected=transparent is not None,
-    )
-
-
-def _called(networking: Networking) -> Iterator[str]:
-    for outbound in networking.outbound:
-        service = outbound.tags.get(SERVICE)
-        if service is not None:
-            yield service
-
-
 def _view(
     mesh: Resource[Mesh],
     policies: Mapping[str, SortedMap[str, Policy]],
@@ -337,9 +381,7 @@ def _view(
 ) -> MeshView:
     """`known`: the destinations, where they are the same as before."""
     if known is None:
-        found = (resources.get(each, {}).values() for each in DESTINATIONS)
-        services = (_destination(each) for some in found for each in some)
-        known = Destinations([Destination(meta_of(mesh)), *services])
+        known = policy_destinations(mesh, resources)
     gateways = resources.get(GATEWAY, {}).values()
     return MeshView(
         policies=tuple(
@@ -348,40 +390,3 @@ def _view(
         gateways=tuple(gateway_of(each) for each in gateways if has_spec(each, MeshGateway)),
         destinations=known,
     )
-
-
-def _destination(resource: Resource[object]) -> Destination:
-    meta = meta_of(resource)
-    if has_spec(resource, MeshService) or has_spec(resource, MeshMultiZoneService):
-        ports = tuple(Port(each.port, each.name or "") for each in resource.spec.ports)
-        return Destination(meta, ports)
-    return Destination(meta)  # an external service has one port, which says nothing here
-
-
-def _addresses(
-    resources: Mapping[str, Mapping[str, Resource[object]]], rules: WorldRules
-) -> VirtualDestinations:
-    """What is behind the names that have virtual addresses. The Config is the one of the mesh."""
-    for config in resources.get(CONFIG, {}).values():
-        if has_spec(config, Config):
-            try:
-                services = parse(config.spec.config)
-            except MalformedAddressesError:
-                break  # who keeps them says so, and writes them anew
-            return destinations(services, domain=rules.domain, port=rules.service_port)
-    return NO_DESTINATIONS
-
-
-def _tls_ready(
-    mesh: Resource[Mesh], resources: Mapping[str, Mapping[str, Resource[object]]]
-) -> frozenset[str]:
-    """Services all of whose proxies have a certificate of the mesh.
-
-    It counts where mTLS is PERMISSIVE only; elsewhere nothing is said to be ready.
-    """
-    authority = mesh.spec.enabled_ca
-    if authority is None or authority.mode is not MtlsMode.PERMISSIVE:
-        return frozenset()
-    insights = resources.get(SERVICE_INSIGHT, {}).values()
-    insight = next((each.spec for each in insights if has_spec(each, ServiceInsight)), None)
-    return tls_ready_services(insight, mesh.spec)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from dataclasses import field
+from typing import Final, NamedTuple
 
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.policy.confs import UnreadableConfError, conf_of
 from kong_mesh_cp.core.policy.rules.destinations import DestinationId
 from kong_mesh_cp.core.policy.rules.http_matches import RULE_MATCHES_HASH_TAG
-from kong_mesh_cp.core.policy.rules.inbound_rules import inbound_rules
+from kong_mesh_cp.core.policy.rules.inbound_rules import InboundRule, inbound_rules
 from kong_mesh_cp.core.policy.rules.match import Selection, UnresolvedTargetError
 from kong_mesh_cp.core.policy.rules.matched import (
     MeshView,
@@ -20,15 +21,17 @@ from kong_mesh_cp.core.policy.rules.matched import (
     ranked_selections,
     to_rules,
 )
-from kong_mesh_cp.core.policy.rules.policy import HTTP_ROUTE, TRAITS, Conf, Policy
+from kong_mesh_cp.core.policy.rules.policy import HTTP_ROUTE, TRAITS, Conf, Meta, Policy
 from kong_mesh_cp.core.policy.rules.proxies import Listener, Proxy
-from kong_mesh_cp.core.policy.rules.resource_rules import rule_for_destination
+from kong_mesh_cp.core.policy.rules.resource_rules import ResourceRule, rule_for_destination
 from kong_mesh_cp.core.policy.rules.subset_rules import SubsetRule, from_rules, proxy_rules
 from kong_mesh_cp.core.policy.rules.subsets import Subset, TooManySubsetsError, contains
 from kong_mesh_cp.core.resources.tags import SERVICE
 from kong_mesh_cp.core.xds.parts import Parts
 
 POLICY_TYPES: Final = tuple(TRAITS)  # in the order of their effects
+# What they say of a proxy's inbounds holds for what it sends as well: they have no `to`.
+BOTH_WAYS: Final = frozenset({"MeshTLS"})
 
 
 class TypedConf:
@@ -72,10 +75,26 @@ class DestinationConfs:
     conf: TypedConf | None = None
     routes: tuple[tuple[str, TypedConf], ...] = ()  # by the hash of a route's matches
     selected: bool = False  # some policy of the type selects the proxy
+    # The policies that a route's references are from, by the hash of a rule's matches.
+    origins: Mapping[str, Meta] = field(default_factory=dict)
 
     def of_route(self, matches_hash: str) -> TypedConf | None:
         """The conf of one route, else that of the destination."""
         return next((conf for each, conf in self.routes if each == matches_hash), self.conf)
+
+
+class InboundRules(NamedTuple):
+    """The rules about one inbound: for all of its clients, and by clients."""
+
+    rules: tuple[InboundRule, ...]  # one, or none
+    clients: tuple[SubsetRule, ...]
+
+
+class ServiceRules(NamedTuple):
+    """The rule about a service, and those about routes to it, by the hash of their matches."""
+
+    about: SubsetRule | None
+    routes: Mapping[str, SubsetRule]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,23 +130,10 @@ class MatchedType:
         self._proxy_wide = TRAITS[policy_type].proxy_wide
         self._known_to: _To | None = None
 
-    def whole(self) -> TypedConf | None:
-        """The conf of the proxy, of a type that has one for all of it. Raises: UnreadableConfError.
-
-        None: no policy says anything.
-        """
-        if not self.policies:
-            return None
-        key = ("whole", self.type, *map(id, self.policies))
-        conf, _ = self._parts.made(
-            key, lambda: (_whole_conf(self.type, self.policies), self.policies)
-        )
-        return conf
-
     def inbound(self, listener: Listener) -> InboundConfs:
         """Raises: TooManySubsetsError, UnreadableConfError."""
         if self._proxy_wide:
-            return InboundConfs(self.whole(), selected=bool(self.policies))
+            return InboundConfs(self.proxy_conf(), selected=bool(self.policies))
         about = tuple(self._by_listener.get(listener, ()))
         if not about:
             return InboundConfs()
@@ -139,8 +145,10 @@ class MatchedType:
         """What holds for the instances of a service by its tag. Raises: UnreadableConfError."""
         if not self.policies:
             return DestinationConfs()
+        if self.type in BOTH_WAYS:
+            return self._both_ways
         if self._proxy_wide:
-            return DestinationConfs(self.whole(), selected=True)
+            return DestinationConfs(self.proxy_conf(), selected=True)
         key = ("service", service, id(self._to))
         confs, _ = self._parts.made(key, lambda: (self._service_confs(service), self._to))
         return confs
@@ -149,16 +157,50 @@ class MatchedType:
         """What holds for a service that is a resource, or its port."""
         if not self.policies:
             return DestinationConfs()
+        if self.type in BOTH_WAYS:
+            return self._both_ways
         if self._proxy_wide:
-            return DestinationConfs(self.whole(), selected=True)
+            return DestinationConfs(self.proxy_conf(), selected=True)
         key = ("destination", wanted, id(self._to))
         confs, _ = self._parts.made(key, lambda: (self._resource_confs(wanted), self._to))
         return confs
+
+    def proxy_conf(self) -> TypedConf | None:
+        """The one conf of a type that has one for the whole proxy. Raises: UnreadableConfError."""
+        policies = self.policies
+        if not policies:
+            return None
+        key = ("proxy", self.type, *map(id, policies))
+        made, _ = self._parts.made(key, lambda: (_proxy_conf(self.type, policies), policies))
+        return made
 
     @property
     def to_rules(self) -> ToRules:
         """As they are before confs are read: for routes, which have more than one conf."""
         return self._to.rules
+
+    def inbound_rules(self, listener: Listener) -> InboundRules:
+        """What `inbound` reads its confs from. Raises: TooManySubsetsError."""
+        return _inbound_rules(tuple(self._by_listener.get(listener, ())))
+
+    def service_rules(self, service: str) -> ServiceRules:
+        """What `service` reads its confs from."""
+        rules = self._to.rules.services if self.policies else ()
+        tags = {SERVICE: service}
+        about = next((rule for rule in rules if contains(rule.subset, tags)), None)
+        routes: dict[str, SubsetRule] = {}
+        for matches_hash in _route_hashes(rules):
+            of_route = {**tags, RULE_MATCHES_HASH_TAG: matches_hash}
+            rule = next((each for each in rules if contains(each.subset, of_route)), None)
+            if rule is not None and rule is not about:
+                routes[matches_hash] = rule
+        return ServiceRules(about, routes)
+
+    def destination_rule(self, wanted: DestinationId) -> ResourceRule | None:
+        """What `destination` reads its conf from."""
+        if not self.policies:
+            return None
+        return rule_for_destination(self._to.rules.resources, wanted)
 
     @property
     def outgoing(self) -> object:
@@ -166,7 +208,25 @@ class MatchedType:
 
         None: it says nothing.
         """
+        if self.type in BOTH_WAYS:
+            return self._of_an_inbound
         return self._to if self.policies else None
+
+    @property
+    def _of_an_inbound(self) -> InboundConfs | None:
+        """Of the first one that a policy is about: for the types in BOTH_WAYS all have the same, as
+        far as it matters to destinations.
+        """
+        first = next(iter(self._by_listener), None)
+        try:
+            return None if first is None else self.inbound(first)
+        except (TooManySubsetsError, UnreadableConfError):
+            return None  # which is told of the inbound
+
+    @property
+    def _both_ways(self) -> DestinationConfs:
+        found = self._of_an_inbound
+        return DestinationConfs(None if found is None else found.rules, selected=True)
 
     @property
     def _to_key(self) -> tuple[object, ...]:
@@ -194,31 +254,25 @@ class MatchedType:
             return _To(self.policies, ToRules(), f"couldn't create To rules: {error}")
 
     def _service_confs(self, service: str) -> DestinationConfs:
-        rules = self._to.rules.services
-        tags = {SERVICE: service}
-        about = next((rule for rule in rules if contains(rule.subset, tags)), None)
-        routes: dict[str, TypedConf] = {}
-        for matches_hash in _route_hashes(rules):
-            of_route = {**tags, RULE_MATCHES_HASH_TAG: matches_hash}
-            rule = next((each for each in rules if contains(each.subset, of_route)), None)
-            if rule is not None and rule is not about:
-                routes[matches_hash] = TypedConf(self.type, rule.conf)
+        rules = self.service_rules(service)
+        routes = {each: TypedConf(self.type, rule.conf) for each, rule in rules.routes.items()}
         return DestinationConfs(
-            None if about is None else TypedConf(self.type, about.conf),
+            None if rules.about is None else TypedConf(self.type, rules.about.conf),
             tuple(sorted(routes.items())),
             selected=True,
+            origins={} if rules.about is None else _backend_origins(rules.about),
         )
 
     def _resource_confs(self, wanted: DestinationId) -> DestinationConfs:
-        rule = rule_for_destination(self._to.rules.resources, wanted)
+        rule = self.destination_rule(wanted)
         if rule is None or not rule.confs:
             return DestinationConfs(selected=True)
-        return DestinationConfs(TypedConf(self.type, rule.confs[0]), selected=True)
+        conf = TypedConf(self.type, rule.confs[0])
+        return DestinationConfs(conf, selected=True, origins=_backend_origins(rule))
 
 
-def _whole_conf(policy_type: str, policies: Sequence[Policy]) -> TypedConf | None:
-    rules = proxy_rules(policies)
-    return TypedConf(policy_type, rules[0].conf) if rules else None
+def _backend_origins(rule: SubsetRule | ResourceRule) -> Mapping[str, Meta]:
+    return {key: rule.origins[index].meta for key, index in rule.backend_origins}
 
 
 def _route_hashes(rules: Sequence[SubsetRule]) -> list[str]:
@@ -231,12 +285,21 @@ def _route_hashes(rules: Sequence[SubsetRule]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
+def _proxy_conf(policy_type: str, policies: Sequence[Policy]) -> TypedConf | None:
+    rules = proxy_rules(policies)
+    return TypedConf(policy_type, rules[0].conf) if rules else None
+
+
+def _inbound_rules(policies: Sequence[Policy]) -> InboundRules:
+    return InboundRules(inbound_rules(policies), from_rules(policies))
+
+
 def _inbound_confs(policy_type: str, policies: Sequence[Policy]) -> InboundConfs:
-    rules = inbound_rules(policies)
-    clients = from_rules(policies)
+    found = _inbound_rules(policies)
+    rules = found.rules
     return InboundConfs(
         TypedConf(policy_type, rules[0].confs[0]) if rules and rules[0].confs else None,
-        tuple(ClientConf(each.subset, TypedConf(policy_type, each.conf)) for each in clients),
+        tuple(ClientConf(each.subset, TypedConf(policy_type, each.conf)) for each in found.clients),
         selected=True,
     )
 

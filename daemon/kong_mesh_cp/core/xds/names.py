@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Final
 
 from kong_mesh_cp.core.discovery import type_order
@@ -27,6 +28,32 @@ METRICS: Final = "kuma:metrics:hijacker"  # the cluster: kuma-dp, as the Mesh sa
 PROMETHEUS: Final = "kuma:metrics:prometheus"
 MESH_METRICS: Final = "_kuma:metrics:hijacker"  # likewise, as a MeshMetric says
 METRICS_CONFIGURATION: Final = "_kuma:dynamicconfig:observability"
+
+
+class Origin(StrEnum):
+    """By which part of the control plane a resource was made: what patches compare.
+
+    Source: docs/wire/envoy-names.md#origins
+    """
+
+    ADMIN = "admin"
+    TRANSPARENT = "transparent"
+    INBOUND = "inbound"
+    OUTBOUND = "outbound"
+    DIRECT_ACCESS = "direct-access"
+    PROBE = "probe"
+    DNS = "dns"
+    SECRETS = "secrets"
+    PROMETHEUS = "prometheus"
+    OPEN_TELEMETRY = "open-telemetry"
+    METRICS_CONFIGURATION = "dynamic-config"
+    ACCESS_LOG = "meshaccesslog"
+    TRACE = "mesh-trace"
+    PASSTHROUGH = "meshpassthrough"
+    PROXY_PATCH = "mesh-proxy-patch"
+    TEMPLATE_RAW = "proxy-template-raw"
+    TEMPLATE_MODIFICATIONS = "proxy-template-modifications"
+
 
 _NOT_IN_METRICS: Final = re.compile(r"[^a-zA-Z0-9_-]")
 
@@ -52,6 +79,11 @@ def outbound_listener(address: str, port: int) -> str:
 def passthrough(*, inbound: bool, ipv6: bool) -> str:
     """The listener that gets what no other takes, and the cluster that it sends it to."""
     return f"{'inbound' if inbound else 'outbound'}:passthrough:{'ipv6' if ipv6 else 'ipv4'}"
+
+
+def way_out(protocol: str, value: str, port: int) -> str:
+    """What leads to a destination outside of the mesh; of HTTP by host the chain has no `value`."""
+    return "_".join(("meshpassthrough", protocol, *filter(None, [value]), str(port or "*")))
 
 
 def direct_access_listener(address: str, port: int) -> str:

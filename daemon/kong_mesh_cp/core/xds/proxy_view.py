@@ -14,7 +14,8 @@ from kong_mesh_cp.core.resources.tags import SERVICE
 from kong_mesh_cp.core.xds.bootstrap.socket_paths import metrics_socket
 from kong_mesh_cp.core.xds.envoy.http import Cidrs, HttpTerms
 from kong_mesh_cp.core.xds.node_metadata import ProxyMetadata
-from kong_mesh_cp.core.xds.world import MeshWorld, TagPairs, pairs
+from kong_mesh_cp.core.xds.services.backends import Destined
+from kong_mesh_cp.core.xds.world import MeshWorld, TagPairs
 
 LOCALHOST: Final = "127.0.0.1"
 _LOOPBACK: Final = (LOCALHOST, "::1")
@@ -58,6 +59,10 @@ class OutboundTarget:
     port: int
     tags: TagPairs = ()  # of a service by its tag
     resource: DestinationId | None = None  # of a service that is a resource
+
+    @property
+    def to(self) -> Destined:
+        return self.tags if self.resource is None else self.resource
 
     @property
     def service(self) -> str:
@@ -123,15 +128,6 @@ def source_past_redirection(address: str) -> str:
     if address in _LOOPBACK:
         return ""
     return "::6" if ":" in address else "127.0.0.6"
-
-
-def outbounds_of(view: ProxyView) -> tuple[OutboundTarget, ...]:
-    """Those that the Dataplane lists."""
-    return tuple(
-        OutboundTarget(address=each.address or LOCALHOST, port=each.port, tags=pairs(each.tags))
-        for each in view.networking.outbound
-        if each.backend_ref is None
-    )
 
 
 def reached_at(networking: Networking) -> str:

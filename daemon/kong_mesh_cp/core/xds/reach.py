@@ -4,11 +4,13 @@ It may say too many, never too few: what it misses is found by the full pass onl
 
 A Dataplane touches itself and whoever goes to its instances directly; with other endpoints of a
 service, those of whoever uses it, and gateways as a whole; with another protocol of a service,
-whoever asks for it. A targetRef policy touches whom it selects, before or after, a route also whom
-policies about it select. A MeshGateway touches gateways; a ServiceInsight whoever asks for a
-service whose TLS readiness is another one; the Config of names transparent proxies. All else
-touches everybody: the Mesh, services that are resources, external ones, zone proxies, policies of
-the older generation.
+whoever asks for it. A service that is a resource touches whoever asks for it, and with other
+addresses, names, ports or labels all transparent proxies and who chooses among services by labels.
+A targetRef policy touches whom it selects, before or after, a route also whom policies about it
+select, the first and the last one about who asks everybody who asks. A MeshGateway touches
+gateways; a ServiceInsight whoever asks for a service whose TLS readiness is another one; the Config
+of names transparent proxies. All else touches everybody: the Mesh, external services by tags, zone
+proxies, policies of the older generation.
 
 What only seems to change (the same spec and labels again) touches nobody.
 """
@@ -19,23 +21,31 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Final
 
 from kong_mesh_cp.core.dataclass import dataclass
+from kong_mesh_cp.core.policy.rules.destinations import DestinationId
 from kong_mesh_cp.core.policy.rules.match import UnresolvedTargetError
 from kong_mesh_cp.core.policy.rules.matched import selects_proxy
 from kong_mesh_cp.core.policy.rules.policy import HTTP_ROUTE, TRAITS, Policy
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.resources.tags import SERVICE
 from kong_mesh_cp.core.xds.indexed_mesh import (
-    CONFIG,
     GATEWAY,
-    SERVICE_INSIGHT,
     IndexedMesh,
     Item,
     Names,
 )
+from kong_mesh_cp.core.xds.services.backends import ServiceKey
+from kong_mesh_cp.core.xds.services.service_endpoints import port_ids
+from kong_mesh_cp.core.xds.services.service_resources import (
+    MESH_SERVICE,
+    SERVICE_TYPES,
+    ServiceResource,
+    any_of,
+)
+from kong_mesh_cp.core.xds.services.tagged_services import CONFIG, SERVICE_INSIGHT
 from kong_mesh_cp.core.xds.sorted_map import SortedMap
-from kong_mesh_cp.core.xds.world import DATAPLANE
+from kong_mesh_cp.core.xds.world import DATAPLANE, EndpointKey, protocol_of_all
 
-_KNOWN: Final = frozenset({DATAPLANE, GATEWAY, SERVICE_INSIGHT, CONFIG, *TRAITS})
+_KNOWN: Final = frozenset({DATAPLANE, GATEWAY, SERVICE_INSIGHT, CONFIG, *SERVICE_TYPES, *TRAITS})
 ANY_SERVICE: Final = "*"  # in `directAccessServices`
 
 
@@ -45,8 +55,10 @@ class Reached:
 
     everybody: bool = False
     proxies: frozenset[str] = frozenset()  # by name; made anew as a whole
-    callers_of: frozenset[str] = frozenset()  # services: who asks for one is made anew as a whole
-    endpoints: frozenset[str] = frozenset()  # services: who uses one gets its endpoints anew
+    # Services: who asks for one is made anew as a whole.
+    callers_of: frozenset[ServiceKey] = frozenset()
+    # Services by tags, and ports of resources: who uses one gets its endpoints anew.
+    endpoints: frozenset[EndpointKey] = frozenset()
 
     def __bool__(self) -> bool:
         return bool(self.everybody or self.proxies or self.callers_of or self.endpoints)
@@ -57,17 +69,21 @@ def reached(before: IndexedMesh, after: IndexedMesh, changes: Collection[Resourc
     real = [key for key in changes if not _is_equal(_item(before, key), _item(after, key))]
     if any(key.type not in _KNOWN for key in real):
         return Reached(everybody=True)
+    if before.world.tells_tags != after.world.tells_tags:
+        return Reached(everybody=True)
     proxies = set[str]()
     for key in real:
         proxies |= _directly(before, after, key)
     endpoints = _moved_endpoints(before, after, real)
-    callers_of = _other_services(before, after, endpoints)
+    tags = _other_services(before, after, endpoints)
     if endpoints:
         # What gateways have follows from the endpoints themselves.
         proxies |= {*before.gateways, *after.gateways}
-    for service in callers_of:
+    for service in tags:
         proxies |= {*before.callers.get(service, ()), *after.callers.get(service, ())}
-    return Reached(proxies=frozenset(proxies), callers_of=callers_of, endpoints=endpoints)
+    ports = _moved_ports(before, after, real)
+    callers_of = tags | _other_resources(before, after, real, ports)
+    return Reached(proxies=frozenset(proxies), callers_of=callers_of, endpoints=endpoints | ports)
 
 
 def _directly(before: IndexedMesh, after: IndexedMesh, key: ResourceKey) -> set[str]:
@@ -84,6 +100,8 @@ def _directly(before: IndexedMesh, after: IndexedMesh, key: ResourceKey) -> set[
             found |= {*index.gateways}
         elif key.type == CONFIG:
             found |= {*index.redirected}
+        elif key.type in SERVICE_TYPES:
+            found |= _choosers(before, after, key, index)
         elif key.type in TRAITS:
             found |= _selected(index, key)
             if key.type == HTTP_ROUTE:
@@ -142,6 +160,86 @@ def _other_services(
         each for each in endpoints if before.world.protocol(each) != after.world.protocol(each)
     )
     return frozenset(protocols) | (before.world.tls_ready ^ after.world.tls_ready)
+
+
+def _service(index: IndexedMesh, key: ResourceKey) -> ServiceResource | None:
+    return index.world.services.by_name.get((key.type, key.name))
+
+
+def _choosers(
+    before: IndexedMesh, after: IndexedMesh, key: ResourceKey, index: IndexedMesh
+) -> set[str]:
+    """Whose outbounds in `index` are others with the service of `key`, or where it is found."""
+    was, now = _service(before, key), _service(after, key)
+    found = set[str]()
+    if was is None or now is None or was.found_by != now.found_by:
+        found |= {*index.redirected, *index.choosers.get(key.type, ())}
+    return found
+
+
+def _moved_ports(
+    before: IndexedMesh, after: IndexedMesh, changes: Iterable[ResourceKey]
+) -> frozenset[DestinationId]:
+    """The ports of resources behind which there is something else than before."""
+    found = set[DestinationId]()
+    for key in changes:
+        for index in (before, after):
+            services = index.world.services
+            some: Iterable[ServiceResource | None] = ()
+            if key.type == DATAPLANE:
+                proxy = index.proxies.get(key.name)
+                sets = () if proxy is None else proxy.tag_sets
+                pairs = frozenset(pair for tags in sets for pair in tags.items())
+                some = services.selecting(key.name, pairs)
+            elif key.type in SERVICE_TYPES:
+                some = (_service(index, key),)
+            for each in some:
+                if each is not None:
+                    parts_of = (services.find(each.id), *services.with_part(each.id))
+                    found.update(
+                        port for one in parts_of if one is not None for port in port_ids(one)
+                    )
+    return frozenset(
+        each for each in found if before.world.behind(each) != after.world.behind(each)
+    )
+
+
+def _other_resources(
+    before: IndexedMesh,
+    after: IndexedMesh,
+    changes: Iterable[ResourceKey],
+    ports: Iterable[DestinationId],
+) -> frozenset[ServiceKey]:
+    """Services that are resources of which something else than endpoints is new to callers."""
+    found = set[ServiceKey]()
+    for key in changes:
+        if key.type not in SERVICE_TYPES:
+            continue
+        was, now = _service(before, key), _service(after, key)
+        if was == now:
+            continue
+        for index, service in ((before, was), (after, now)):
+            if service is not None:
+                found.add(service.id)
+                # Who calls one of several zones asks its parts who they are.
+                found |= {each.id for each in index.world.services.with_part(service.id)}
+        if was is None or now is None or _chosen_by(was) != _chosen_by(now):
+            found.add(any_of(key.type, after.world.name))
+    for port in ports:
+        # What is said of these besides endpoints follows from what the endpoints are.
+        if port.type != MESH_SERVICE and _spoken(before, port) != _spoken(after, port):
+            found.add(port._replace(section_name=""))
+    return frozenset(found)
+
+
+def _chosen_by(service: ServiceResource) -> object:
+    return service.labels, service.created_at
+
+
+def _spoken(index: IndexedMesh, port: DestinationId) -> tuple[bool, str]:
+    """Whether there is anything behind it, and its protocol."""
+    found = index.world.behind(port) or ()
+    return bool(found), protocol_of_all(found)
 
 
 def _selected(index: IndexedMesh, key: ResourceKey) -> set[str]:

@@ -5,38 +5,31 @@ Source: docs/wire/envoy-policies.md#routes
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.policy.kinds import mesh_http_route, mesh_tcp_route
 from kong_mesh_cp.core.policy.rules.http_matches import matches_hash
-from kong_mesh_cp.core.policy.spec_parts.backend_refs import BackendRef
+from kong_mesh_cp.core.policy.rules.policy import Meta
 from kong_mesh_cp.core.policy.spec_parts.http_filters import Filter
-from kong_mesh_cp.core.resources.tags import SERVICE
 from kong_mesh_cp.core.schema import records
 from kong_mesh_cp.core.xds.matching import TypedConf
-from kong_mesh_cp.core.xds.world import TagPairs, pairs
+from kong_mesh_cp.core.xds.services.backends import Backend, Backends, Destined
 
 Match = mesh_http_route.Match
+
+Origins = Mapping[str, Meta]
+"""The policy that the references of a rule are from, by the hash of its matches."""
+
+NO_ORIGINS: Final[Origins] = {}
+WITHOUT_MATCHES: Final = ""  # the hash of a rule that has none, as those of connections
 
 _ANY_PATH: Final = mesh_http_route.PathMatch(value="/", type="PathPrefix")
 CATCH_ALL: Final = Match(path=_ANY_PATH)
 _CATCH_ALL_HASH: Final = matches_hash([{"path": {"value": "/", "type": "PathPrefix"}}])
 # The more exact comes first.
 _PATH_RANKS: Final = {"Exact": 0, "PathPrefix": 1, "RegularExpression": 2}
-
-
-@dataclass(frozen=True, slots=True)
-class Backend:
-    """A share of the traffic, for the instances of a service that carry `tags`."""
-
-    tags: TagPairs
-    weight: int
-
-    @property
-    def service(self) -> str:
-        return dict(self.tags)[SERVICE]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +42,16 @@ class Route:
     rule: int | None
     match: int
     backends: tuple[Backend, ...]
-    mirrors: tuple[Backend, ...] = ()  # one for each filter that mirrors
+    # One for each filter that mirrors; None: what it names cannot be the backend of a route.
+    mirrors: tuple[Backend | None, ...] = ()
 
 
-Carried = Callable[[str], bool]
-"""Whether a service of this name can be the backend of the routes."""
-
-
-def http_routes(conf: TypedConf | None, own: TagPairs, carried: Carried) -> tuple[Route, ...]:
-    """In the order in which they are tried. `own` are the tags of the destination itself, where
-    traffic goes that no rule sends elsewhere. Empty: there is nowhere to send requests.
+def http_routes(
+    conf: TypedConf | None, own: Destined, backends: Backends, origins: Origins = NO_ORIGINS
+) -> tuple[Route, ...]:
+    """In the order in which they are tried. `own` is the destination itself, where traffic goes
+    that no rule sends elsewhere. `origins`: the policies that the references are from, by the hash
+    of a rule's matches. Empty: there is nowhere to send requests.
     """
     rules = () if conf is None else _rules(conf)
     places = [
@@ -70,29 +63,30 @@ def http_routes(conf: TypedConf | None, own: TagPairs, carried: Carried) -> tupl
     routes: list[Route] = []
     for rule_index, match_index, _ in places:
         rule = rules[rule_index]
-        backends = tuple(_backends(rule.default.backend_refs or (), carried))
-        if not rule.default.backend_refs:
-            backends = tuple(_own(own, carried))
-        if not backends:
-            continue
-        mirrors = tuple(_mirrors(rule))
         name = matches_hash([records.render(each) for each in rule.matches])
-        routes.append(Route(name, rule_index, match_index, backends, mirrors))
+        sent_to = backends.of_refs(rule.default.backend_refs or (), origins.get(name), own)
+        if not sent_to:
+            continue
+        mirrors = tuple(_mirrors(rule, backends, origins.get(name)))
+        routes.append(Route(name, rule_index, match_index, sent_to, mirrors))
     if all(match != CATCH_ALL for _, _, match in places):
-        backends = tuple(_own(own, carried))
-        if backends:
-            routes.append(Route(_CATCH_ALL_HASH, None, 0, backends))
+        sent_to = backends.of_refs((), None, own)
+        if sent_to:
+            routes.append(Route(_CATCH_ALL_HASH, None, 0, sent_to))
     return tuple(routes)
 
 
-def tcp_backends(conf: TypedConf | None, own: TagPairs, carried: Carried) -> tuple[Backend, ...]:
-    """Where connections go. Empty: nowhere."""
+def tcp_backends(
+    conf: TypedConf | None, own: Destined, backends: Backends, origins: Origins = NO_ORIGINS
+) -> tuple[Backend, ...] | None:
+    """Where connections go. Empty: nowhere; None: what is said of it refers to nothing."""
     if conf is None:
-        return tuple(_own(own, carried))
+        return backends.of_refs((), None, own)
     route = conf.value
     assert isinstance(route, mesh_tcp_route.Conf)  # noqa: S101 — of the type that was matched
     refs = () if route.default is None else route.default.backend_refs or ()
-    return tuple(_backends(refs, carried))
+    meant = backends.meant(refs, origins.get(WITHOUT_MATCHES))
+    return backends.shares(meant) if meant else None
 
 
 def match_of(conf: TypedConf | None, route: Route) -> Match:
@@ -121,32 +115,14 @@ def _rules(conf: TypedConf) -> tuple[mesh_http_route.Rule, ...]:
     return conf.value.rules
 
 
-def _own(tags: TagPairs, carried: Carried) -> Iterator[Backend]:
-    if carried(dict(tags)[SERVICE]):
-        yield Backend(tags, 100)
-
-
-def _backends(refs: Iterable[BackendRef], carried: Carried) -> Iterator[Backend]:
-    for ref in refs:
-        if ref.weight and is_by_tags(ref) and carried(ref.name):
-            yield Backend(tags_of_backend(ref), ref.weight)
-
-
-def is_by_tags(ref: BackendRef) -> bool:
-    """It means instances of a service by tags, not a resource."""
-    if ref.kind == "MeshService":
-        return not (ref.labels or ref.namespace or ref.section_name or ref.port)
-    return ref.kind == "MeshServiceSubset"
-
-
-def tags_of_backend(ref: BackendRef) -> TagPairs:
-    return pairs({**ref.tags, SERVICE: ref.name})
-
-
-def _mirrors(rule: mesh_http_route.Rule) -> Iterator[Backend]:
+def _mirrors(
+    rule: mesh_http_route.Rule, backends: Backends, origin: Meta | None
+) -> Iterator[Backend | None]:
     for each in rule.default.filters or ():
         if each.request_mirror is not None and each.type == "RequestMirror":
-            yield Backend(tags_of_backend(each.request_mirror.backend_ref), 1)
+            ref = each.request_mirror.backend_ref
+            to = backends.meant_by(ref, origin)
+            yield None if to is None else backends.to(to, ref.weight)
 
 
 def _precedence(match: Match) -> tuple[int, ...]:

@@ -6,38 +6,43 @@ A world is a value: whoever needs the next one makes it from this one and a chan
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Final, NamedTuple, TypeVar
+from dataclasses import field
+from typing import Final
 
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.meshes.virtual_outbounds import NO_DESTINATIONS, VirtualDestinations
+from kong_mesh_cp.core.policy.rules.destinations import DestinationId
 from kong_mesh_cp.core.policy.rules.matched import MeshView
-from kong_mesh_cp.core.resources.kinds.dataplane import Dataplane, Inbound, InboundState, Networking
+from kong_mesh_cp.core.resources.kinds.dataplane import Dataplane
 from kong_mesh_cp.core.resources.kinds.mesh import CertificateAuthority, Mesh
 from kong_mesh_cp.core.resources.meta import Resource, has_spec
-from kong_mesh_cp.core.resources.tags import PROTOCOL, SERVICE, ZONE
-from kong_mesh_cp.core.xds.protocols import common_protocol, protocol_of
+from kong_mesh_cp.core.xds.protocols import common_protocol
+from kong_mesh_cp.core.xds.services.instances import (
+    Endpoint,
+    TagPairs,
+    advertised_address,
+    endpoints_by_service,
+    endpoints_of,
+    pairs,
+    protocol_of_all,
+)
+from kong_mesh_cp.core.xds.services.service_endpoints import (
+    PortEndpoints,
+    gates,
+    members_of,
+    service_endpoints,
+)
+from kong_mesh_cp.core.xds.services.service_resources import (
+    NO_SERVICES,
+    ServiceResources,
+    service_resources,
+)
+from kong_mesh_cp.core.xds.zones.across_zones import NOTHING_ACROSS, AcrossZones, across_zones
 
 DATAPLANE: Final = "Dataplane"
 
-T = TypeVar("T")
-
-TagPairs = tuple[tuple[str, str], ...]
-"""Tags in their order by name: equal tags are equal pairs, and can be a key."""
-
-
-def pairs(tags: Mapping[str, str]) -> TagPairs:
-    return tuple(sorted(tags.items()))
-
-
-class Endpoint(NamedTuple):
-    """Where one instance of a service is reached."""
-
-    address: str
-    port: int
-    tags: TagPairs = ()
-    weight: int = 1
-    zone: str | None = None  # of its locality; None: it has none
-    priority: int = 0  # 0 is tried first
+EndpointKey = str | DestinationId
+"""What endpoints are behind: a service by its tag; a port of one that is a resource, by number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,11 +53,14 @@ class MeshWorld:
     zone: str  # of this control plane
     resources: Mapping[str, Mapping[str, Resource[object]]]  # by type, then by name
     policies: MeshView  # as they are matched: targetRef policies, gateways, destinations
-    endpoints: Mapping[str, tuple[Endpoint, ...]]  # by service tag
-    protocols: Mapping[str, str]  # by service tag; absent is as unknown
+    endpoints: Mapping[str, tuple[Endpoint, ...]]  # by service tag; of this zone
+    protocols: Mapping[str, str]  # by service tag; of those
     tls_ready: frozenset[str] = frozenset()  # services all of whose proxies have a certificate
     # What transparent proxies call by name: of services by their tags.
     addresses: VirtualDestinations = NO_DESTINATIONS
+    across: AcrossZones = NOTHING_ACROSS  # services by their tags in other zones
+    services: ServiceResources = NO_SERVICES  # those that are resources
+    reached: PortEndpoints = field(default_factory=dict)  # what is behind each of their ports
 
     @property
     def name(self) -> str:
@@ -63,6 +71,22 @@ class MeshWorld:
         """The backend of mTLS in force; None while it is off."""
         return self.mesh.spec.enabled_ca
 
+    @property
+    def tells_tags(self) -> bool:
+        """Proxies tell each other whose request they carry: some policy is about who asks."""
+        return bool(
+            self.of_type("RateLimit")
+            or self.of_type("FaultInjection")
+            or self.policies.of_type("MeshFaultInjection")
+        )
+
+    @property
+    def allows_passthrough(self) -> bool:
+        """Transparent proxies may call what the mesh does not know, unless a policy says else."""
+        networking = self.mesh.spec.networking
+        outbound = networking.outbound if networking is not None else None
+        return outbound is None or outbound.passthrough is not False
+
     def of_type(self, type_name: str) -> Mapping[str, Resource[object]]:
         return self.resources.get(type_name, {})
 
@@ -70,8 +94,22 @@ class MeshWorld:
         found = self.of_type(DATAPLANE).get(name)
         return found if found is not None and has_spec(found, Dataplane) else None
 
+    def behind(self, key: EndpointKey) -> tuple[Endpoint, ...] | None:
+        """The endpoints of `key`; None: there are none."""
+        return self.reached.get(key) if isinstance(key, DestinationId) else self.endpoints.get(key)
+
     def protocol(self, service: str) -> str:
-        return self.protocols.get(service, "")
+        """What all instances of a service speak, wherever they are; absent is as unknown."""
+        here, across = self.protocols.get(service), self.across.protocols.get(service)
+        return common_protocol(each for each in (across, here) if each is not None)
+
+    def instances(self, service: str) -> tuple[Endpoint, ...]:
+        """Of a service by its tag, in all zones."""
+        across = self.across
+        here = self.endpoints.get(service, ())
+        if across.weight > 1:
+            here = tuple(each._replace(weight=across.weight) for each in here)
+        return here + across.endpoints.get(service, ())
 
 
 def mesh_world(
@@ -94,6 +132,7 @@ def mesh_world(
     endpoints = endpoints_by_service(
         each for each in by_type.get(DATAPLANE, {}).values() if has_spec(each, Dataplane)
     )
+    services = service_resources(by_type)
     return MeshWorld(
         mesh=mesh,
         zone=zone,
@@ -103,46 +142,26 @@ def mesh_world(
         protocols={service: protocol_of_all(found) for service, found in endpoints.items()},
         tls_ready=tls_ready,
         addresses=addresses,
+        across=across_zones(mesh, zone, by_type),
+        services=services,
+        reached=service_endpoints(
+            services,
+            members_of(services, by_type.get(DATAPLANE, {}).values()),
+            gates(mesh.spec, zone, by_type),
+        ),
     )
 
 
-def endpoints_by_service(
-    dataplanes: Iterable[Resource[Dataplane]],
-) -> dict[str, tuple[Endpoint, ...]]:
-    """The instances of each service, in the order of `dataplanes`."""
-    found: dict[str, list[Endpoint]] = {}
-    for dataplane in dataplanes:
-        for service, endpoint in endpoints_of(dataplane.spec):
-            found.setdefault(service, []).append(endpoint)
-    return {service: tuple(endpoints) for service, endpoints in found.items()}
-
-
-def endpoints_of(dataplane: Dataplane) -> Iterable[tuple[str, Endpoint]]:
-    """What a proxy offers to others, with the service of each.
-
-    Source: docs/wire/envoy-names.md#endpoints
-    """
-    networking = dataplane.networking or Networking()
-    for inbound in networking.inbound:
-        # What is not ready gets no traffic, and what is ignored has an identity only.
-        if inbound.is_ready and inbound.state is not InboundState.Ignored:
-            service = inbound.tags.get(SERVICE, "")
-            yield (
-                service,
-                Endpoint(
-                    address=advertised_address(inbound, networking),
-                    port=inbound.port,
-                    tags=pairs(inbound.tags),
-                    zone=inbound.tags.get(ZONE),
-                ),
-            )
-
-
-def advertised_address(inbound: Inbound, networking: Networking) -> str:
-    """Where others reach an inbound: behind NAT not where it listens."""
-    return networking.advertised_address or inbound.address or networking.address
-
-
-def protocol_of_all(endpoints: Iterable[Endpoint]) -> str:
-    """What all instances of a service speak."""
-    return common_protocol(protocol_of(dict(each.tags).get(PROTOCOL)) for each in endpoints)
+__all__ = [
+    "DATAPLANE",
+    "Endpoint",
+    "EndpointKey",
+    "MeshWorld",
+    "TagPairs",
+    "advertised_address",
+    "endpoints_by_service",
+    "endpoints_of",
+    "mesh_world",
+    "pairs",
+    "protocol_of_all",
+]

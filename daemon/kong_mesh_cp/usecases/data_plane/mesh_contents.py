@@ -21,7 +21,12 @@ from kong_mesh_cp.core.resources.registry import Policy as PolicyParts
 from kong_mesh_cp.core.xds.indexed_mesh import IndexedMesh, Item, WorldRules, indexed_mesh
 from kong_mesh_cp.core.xds.world import MeshWorld
 from kong_mesh_cp.usecases.ports.resource_store import ResourceStore, Selection, StoredResource
-from kong_mesh_cp.usecases.resources.documents import members, resource_of, spec_document
+from kong_mesh_cp.usecases.resources.documents import (
+    members,
+    resource_of,
+    spec_document,
+    with_status,
+)
 from kong_mesh_cp.usecases.resources.reader import MESH
 from kong_mesh_cp.usecases.resources.sweeping import read_in_slices
 
@@ -105,7 +110,9 @@ def _item(stored: StoredResource) -> Item | None:
         if key.type in TRAITS:
             meta = Meta(key.type, key.mesh, key.name, stored.labels)
             return policy_of(meta, spec_document(stored))
-        return _config(stored) if key.type == CONFIG else resource_of(stored)
+        if key.type == CONFIG:
+            return _config(stored)
+        return with_status(stored, resource_of(stored))
     except (ParseError, InvalidResourceError) as error:
         log.error(
             "xds-resource-not-read: %s %s of mesh %s is as if it were not there for proxies: %s."

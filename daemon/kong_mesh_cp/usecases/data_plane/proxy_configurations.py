@@ -1,14 +1,17 @@
-"""The whole configuration of a proxy, for whoever asks: as it is, and with shadow policies.
+"""The whole configuration of a proxy, for whoever asks: as it is, with shadow policies, and why.
 
 It follows from what is stored; the proxy need not be connected. What differs from proxy to proxy
 beside its resource (the port of its admin API, its certificate) is left out or stands for itself.
 
-Source: docs/wire/inspection.md#configuration
+Source: docs/wire/inspection.md#configuration,
+docs/wire/inspection.md#why-a-proxy-is-configured-as-it-is
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -16,27 +19,36 @@ import trio
 
 from kong_mesh_cp.core.identity.users import User
 from kong_mesh_cp.core.lazy_import import lazy_import
+from kong_mesh_cp.core.resources import inline_secrets
 from kong_mesh_cp.core.resources.registry import TYPES
+from kong_mesh_cp.core.schema.violations import Violation
 from kong_mesh_cp.usecases.data_plane.json_patches import json_patch
 from kong_mesh_cp.usecases.data_plane.mesh_contents import world_now
 from kong_mesh_cp.usecases.ports.resource_store import ResourceStore
 from kong_mesh_cp.usecases.resources.documents import JsonDocument
 from kong_mesh_cp.usecases.resources.reader import ResourceReader
-from kong_mesh_cp.usecases.resources.resource_refusals import mesh_not_found
+from kong_mesh_cp.usecases.resources.resource_refusals import invalid, mesh_not_found, not_found
 
 if TYPE_CHECKING:
     from kong_mesh_cp.core.xds import generate, node_metadata, parts, proxy_view, shown
+    from kong_mesh_cp.core.xds.explaining import explanation
     from kong_mesh_cp.core.xds.indexed_mesh import WorldRules
     from kong_mesh_cp.core.xds.proxy_view import GenerationTerms
     from kong_mesh_cp.core.xds.world import MeshWorld
 else:  # they bring Envoy's messages
+    explanation = lazy_import("kong_mesh_cp.core.xds.explaining.explanation")
     generate = lazy_import("kong_mesh_cp.core.xds.generate")
     node_metadata = lazy_import("kong_mesh_cp.core.xds.node_metadata")
     parts = lazy_import("kong_mesh_cp.core.xds.parts")
     proxy_view = lazy_import("kong_mesh_cp.core.xds.proxy_view")
     shown = lazy_import("kong_mesh_cp.core.xds.shown")
 
+PLACES_NAMED_MAX: Final = 20  # of those that a proxy has, where one is asked for that it has not
+
 _TITLE: Final = "Failed to inspect proxy config"
+_NOT_EXPLAINED: Final = "Could not explain the data plane proxy"
+# Of the types that are merged, the only one whose confs may hold secrets (`inline_secrets`).
+_WITH_SECRETS: Final = "MeshProxyPatch"
 
 
 class ProxyConfigurations:
@@ -71,6 +83,44 @@ class ProxyConfigurations:
             limiter=self._one_at_a_time,
         )
 
+    async def explained(
+        self, user: User, mesh: str, name: str, *, inbound: int | None, outbound: str, shadow: bool
+    ) -> JsonDocument:
+        """Why it is so: all of it, or only what is about one inbound (by its port) or one outbound
+        (by its service, its resource or its listener).
+        """
+        await self._reading.stored(user, TYPES["Dataplane"], mesh, name, title=_NOT_EXPLAINED)
+        world = await world_now(self._store, mesh, self._rules)
+        if world is None:
+            raise mesh_not_found()
+        wanted = explanation.Wanted(inbound=inbound, outbound=outbound)
+        sees_secrets = self._reading.sees_secrets(user, mesh)
+        return await trio.to_thread.run_sync(
+            partial(self._explained, world, name, wanted, shadow=shadow, sees_secrets=sees_secrets),
+            limiter=self._one_at_a_time,
+        )
+
+    def _explained(
+        self,
+        world: MeshWorld,
+        name: str,
+        wanted: explanation.Wanted,
+        *,
+        shadow: bool,
+        sees_secrets: bool,
+    ) -> JsonDocument:
+        view = self._view(world, name, shadow=shadow)
+        if view is None:
+            raise not_found(_NOT_EXPLAINED)
+        try:
+            answer = explanation.explained(view, parts.Parts(), wanted)
+        except explanation.NoSuchPlaceError as error:
+            raise invalid(_NOT_EXPLAINED, [_no_such_place(wanted, error.known)]) from None
+        if sees_secrets:
+            return answer
+        found: JsonDocument = json.loads(inline_secrets.masked(_WITH_SECRETS, json.dumps(answer)))
+        return found
+
     def _shown(self, world: MeshWorld, name: str, *, shadow: bool, diff: bool) -> JsonDocument:
         found = self._configuration(world, name, shadow=shadow)
         answer: JsonDocument = {"xds": found}
@@ -81,17 +131,37 @@ class ProxyConfigurations:
     def _configuration(
         self, world: MeshWorld, name: str, *, shadow: bool
     ) -> Mapping[str, Mapping[str, object]]:
-        dataplane = world.dataplane(name)
-        if dataplane is None:
+        view = self._view(world, name, shadow=shadow)
+        if view is None:
             return {}
-        view = proxy_view.ProxyView(
-            dataplane=dataplane,
-            metadata=node_metadata.ProxyMetadata(ipv6=False),
-            world=world,
-            terms=self._terms,
-            identity=proxy_view.Identity(
-                pair=proxy_view.KeyPair(b"CERT", b"KEY"), authorities={world.name: b"CA"}
-            ),
-            with_shadow=shadow,
-        )
         return shown.as_json(generate.generate(view, parts.Parts()).snapshot)
+
+    def _view(self, world: MeshWorld, name: str, *, shadow: bool) -> proxy_view.ProxyView | None:
+        view = sample_view(world, name, terms=self._terms)
+        return None if view is None else replace(view, with_shadow=shadow)
+
+
+def sample_view(
+    world: MeshWorld, name: str, *, terms: GenerationTerms
+) -> proxy_view.ProxyView | None:
+    """One proxy of `world` as far as it follows from what is stored; None: it is not there."""
+    dataplane = world.dataplane(name)
+    if dataplane is None:
+        return None
+    return proxy_view.ProxyView(
+        dataplane=dataplane,
+        metadata=node_metadata.ProxyMetadata(ipv6=False),
+        world=world,
+        terms=terms,
+        identity=proxy_view.Identity(
+            pair=proxy_view.KeyPair(b"CERT", b"KEY"), authorities={world.name: b"CA"}
+        ),
+    )
+
+
+def _no_such_place(wanted: explanation.Wanted, known: Sequence[str]) -> Violation:
+    named = ", ".join(known[:PLACES_NAMED_MAX])
+    if len(known) > PLACES_NAMED_MAX:
+        named += f" and {len(known) - PLACES_NAMED_MAX} more"
+    field = "outbound" if wanted.outbound else "inbound"
+    return Violation(field, f"the proxy has no such one; it has {named or 'none'}")

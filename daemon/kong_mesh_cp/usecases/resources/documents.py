@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final, TypeVar
 
 from kong_mesh_cp.core.formats.go.go_values import ParseError
@@ -140,6 +141,14 @@ def resource_of(stored: StoredResource) -> Resource[object]:
         modified_at=stored.modified_at,
         version=stored.version,
     )
+
+
+def with_status(stored: StoredResource, resource: Resource[object]) -> Resource[object]:
+    """`resource` with its typed status, if it has one. Raises: ParseError, InvalidResourceError."""
+    parse = KINDS[stored.key.type].parse_status
+    if parse is None or stored.status is None:
+        return resource
+    return replace(resource, status=parse({"status": json.loads(stored.status)}))
 
 
 def spec_document(stored: StoredResource) -> JsonDocument:

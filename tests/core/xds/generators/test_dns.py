@@ -10,6 +10,7 @@ import pytest
 from kong_mesh_cp.core.xds.generate import generate
 from kong_mesh_cp.core.xds.names import LISTENER
 from kong_mesh_cp.core.xds.parts import Parts
+from support.specs.service_documents import external, mesh_service, reached_at
 from support.specs.transparent_proxies import (
     Json,
     inbound,
@@ -86,3 +87,24 @@ def test_proxies_that_reach_the_same_share_one_listener() -> None:
     first, second = generate(view, parts), generate(view, parts)
     listeners = [made.snapshot.by_type[LISTENER].resources["kuma:dns"] for made in (first, second)]
     assert listeners[0] is listeners[1]
+
+
+def test_names_of_resources_resolve_to_the_first_of_their_addresses() -> None:
+    status = reached_at("241.0.0.0", "pay.svc.mesh.local", "pay.own")
+    status["vips"].append({"ip": "241.0.0.9"})
+    found = answers(shown(made_for(web(), mesh_service("pay", status=status)), LISTENER))
+    address = ["241.0.0.0", "::ffff:f100:0"]
+    assert {each: found[each] for each in ("pay.svc.mesh.local", "pay.own")} == {
+        "pay.svc.mesh.local": address,
+        "pay.own": address,
+    }
+    unreached = web(reachableBackends={"refs": []})
+    found = answers(shown(made_for(unreached, mesh_service("pay", status=status)), LISTENER))
+    assert "pay.own" not in found
+
+
+def test_of_one_name_of_two_resources_the_later_kind_has_it() -> None:
+    service = mesh_service("pay", status=reached_at("241.0.0.0", "pay.own"))
+    status = {"vip": {"ip": "242.0.0.0"}, "addresses": [{"hostname": "pay.own"}]}
+    found = answers(shown(made_for(web(), service, external("pay", status=status)), LISTENER))
+    assert found["pay.own"][0] == "242.0.0.0"

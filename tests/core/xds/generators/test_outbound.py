@@ -146,6 +146,57 @@ def test_a_route_makes_the_clusters_that_it_sends_to() -> None:
     assert set(found.clusters) == {"localhost:8080", "pay", f"pay-{V1}"}
 
 
+def routed(type_name: str, **rule: object) -> Json:
+    entry = {"targetRef": {"kind": "MeshService", "name": "pay"}, "rules": [rule]}
+    return policy(type_name, type_name.lower(), to=[entry])
+
+
+def elsewhere(name: str) -> Json:
+    return {"backendRefs": [{"kind": "MeshService", "name": name}]}
+
+
+def test_connections_to_a_service_of_http_are_routed_as_such_where_no_request_is() -> None:
+    found = told(
+        CALLER,
+        instance("pay", "http"),
+        instance("copy", "http", 3),
+        routed("MeshTCPRoute", default=elsewhere("copy")),
+    )
+    assert found.filter(LISTENER)["cluster"] == "copy"
+    # As the original has it: what its requests would come to is there, too.
+    assert set(found.clusters) == {"localhost:8080", "copy", "pay"}
+
+
+def test_routes_of_requests_do_not_count_for_a_service_that_is_not_of_http() -> None:
+    anything = [{"path": {"type": "PathPrefix", "value": "/"}}]
+    found = told(
+        CALLER,
+        instance("pay", "tcp"),
+        instance("copy", "http", 3),
+        routed("MeshHTTPRoute", matches=anything, default=elsewhere("copy")),
+    )
+    assert found.filter(LISTENER)["cluster"] == "pay"
+    assert set(found.clusters) == {"localhost:8080", "copy", "pay"}
+
+
+def test_where_requests_have_nowhere_to_go_nothing_listens() -> None:
+    anything = [{"path": {"type": "PathPrefix", "value": "/"}}]
+    found = told(
+        CALLER,
+        instance("pay", "http"),
+        routed("MeshHTTPRoute", matches=anything, default=elsewhere("nobody")),
+    )
+    assert LISTENER not in found.listeners
+    assert set(found.clusters) == {"localhost:8080"}
+    assert found.complaints == []
+
+
+def test_where_connections_have_nowhere_to_go_they_end() -> None:
+    nowhere = {"backendRefs": [{"kind": "MeshService", "name": "pay", "weight": 0}]}
+    found = told(CALLER, instance("pay", "tcp"), routed("MeshTCPRoute", default=nowhere))
+    assert found.chain(LISTENER) == {}
+
+
 def test_of_a_strict_mesh_a_service_is_spoken_to_in_the_meshs_tls() -> None:
     strict = {
         "type": "Mesh",

@@ -62,6 +62,27 @@ async def test_configurations_are_asked_for_properly(query: str, status: int) ->
     assert answer.status == status
 
 
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ("", 200),
+        ("?inbound=80", 200),
+        ("?inbound=&outbound=", 200),
+        ("?shadow=true", 200),
+        ("?shadow=trrue", 400),
+        ("?inbound=http", 400),
+        ("?inbound=123456", 400),
+        ("?inbound=1", 400),
+        ("?outbound=gone", 400),
+        ("?inbound=80&outbound=pay", 400),
+    ],
+)
+async def test_explanations_are_asked_for_properly(query: str, status: int) -> None:
+    routes = await populated()
+    answer = await routes.ask("GET", f"/meshes/m/dataplanes/a/_explain{query}")
+    assert answer.status == status
+
+
 async def test_a_global_control_plane_shows_no_configuration_of_a_proxy() -> None:
     routes = Routes(writable=Writable(deployment=Deployment(mode=Mode.GLOBAL)))
     for proxies in ("dataplanes", "meshgateways"):

@@ -15,8 +15,8 @@ from kong_mesh_cp.core.resources.labels import DISPLAY_NAME
 
 MESH: Final = "Mesh"
 # An external service has one port, and a mesh none; a section of theirs says nothing.
-_WITH_SECTIONS: Final = ("MeshService", "MeshMultiZoneService")
-_TYPES: Final = (MESH, "MeshExternalService", *_WITH_SECTIONS)
+WITH_SECTIONS: Final = ("MeshService", "MeshMultiZoneService")
+_TYPES: Final = (MESH, "MeshExternalService", *WITH_SECTIONS)
 
 
 class Port(NamedTuple):
@@ -87,7 +87,7 @@ class Section(NamedTuple):
             return mine.name == (theirs.name if theirs.type == MESH else theirs.mesh)
         if self.whole_id != other.whole_id:
             return False
-        return mine.type not in _WITH_SECTIONS or self.name in ("", other.name)
+        return mine.type not in WITH_SECTIONS or self.name in ("", other.name)
 
 
 class Destinations:
@@ -110,7 +110,7 @@ class Destinations:
         labels, port = _service_of_kubernetes(target)
         labels = labels or target.labels
         for destination in self._found(target, labels, source):
-            if destination.meta.type not in _WITH_SECTIONS or not (port or target.section_name):
+            if destination.meta.type not in WITH_SECTIONS or not (port or target.section_name):
                 yield Section(destination)
             elif section := _section(destination, port, target.section_name):
                 yield Section(destination, section)

@@ -6,9 +6,10 @@ Source: docs/wire/policies.md#inbound-rules
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import field
 
 from kong_mesh_cp.core.dataclass import dataclass
-from kong_mesh_cp.core.policy.rules.entries import inbound_entries, merged
+from kong_mesh_cp.core.policy.rules.entries import Contribution, inbound_entries, merged
 from kong_mesh_cp.core.policy.rules.origins import Origin, origins_by_entry
 from kong_mesh_cp.core.policy.rules.policy import Conf, Policy
 from kong_mesh_cp.core.policy.rules.priority import sorted_entries
@@ -16,10 +17,11 @@ from kong_mesh_cp.core.policy.rules.priority import sorted_entries
 
 @dataclass(frozen=True, slots=True)
 class InboundRule:
-    """All entries merged: `confs` holds one conf."""
+    """All `entries` merged, which are in ascending priority: `confs` holds one conf."""
 
     confs: tuple[Conf, ...]
     origins: tuple[Origin, ...]
+    entries: tuple[Contribution, ...] = field(default=(), repr=False, compare=False)
 
 
 def inbound_rules(policies: Iterable[Policy]) -> tuple[InboundRule, ...]:
@@ -27,4 +29,4 @@ def inbound_rules(policies: Iterable[Policy]) -> tuple[InboundRule, ...]:
     entries = sorted_entries(inbound_entries(policies))
     if not entries:
         return ()
-    return (InboundRule(merged(entries), origins_by_entry(entries)),)
+    return (InboundRule(merged(entries), origins_by_entry(entries), tuple(entries)),)

@@ -6,9 +6,16 @@ Source: docs/wire/policies.md#resource-rules
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import field
 
 from kong_mesh_cp.core.dataclass import dataclass
-from kong_mesh_cp.core.policy.rules.destinations import MESH, DestinationId, Destinations, Section
+from kong_mesh_cp.core.policy.rules.destinations import (
+    MESH,
+    WITH_SECTIONS,
+    DestinationId,
+    Destinations,
+    Section,
+)
 from kong_mesh_cp.core.policy.rules.entries import Contribution, merged, to_entries
 from kong_mesh_cp.core.policy.rules.origins import Origin, backend_ref_entries, origins_by_entry
 from kong_mesh_cp.core.policy.rules.policy import HTTP_ROUTE, Conf, Meta, Policy
@@ -17,13 +24,17 @@ from kong_mesh_cp.core.policy.rules.priority import sorted_entries
 
 @dataclass(frozen=True, slots=True)
 class ResourceRule:
-    """`confs` for `resource`, or its port `section_name`; HTTP routes have one a hostname."""
+    """`confs` for `resource`, or its port `section_name`; HTTP routes have one a hostname.
+
+    `entries` are what they were merged from, in ascending priority.
+    """
 
     resource: Meta
     section_name: str
     confs: tuple[Conf, ...]
     origins: tuple[Origin, ...]
     backend_origins: tuple[tuple[str, int], ...] = ()
+    entries: tuple[Contribution, ...] = field(default=(), repr=False, compare=False)
 
 
 ResourceRules = Mapping[DestinationId, ResourceRule]
@@ -54,7 +65,8 @@ def resource_rules(policies: Iterable[Policy], destinations: Destinations) -> Re
 
 def rule_for_destination(rules: ResourceRules, wanted: DestinationId) -> ResourceRule | None:
     """The rule for a port: its own, else its service's, else its mesh's."""
-    whole = wanted._replace(section_name="")
+    # The port of what has no sections is not looked for further than it is given.
+    whole = wanted._replace(section_name="") if wanted.type in WITH_SECTIONS else wanted
     mesh = DestinationId(MESH, "", "", "", wanted.mesh)
     # The nearest rule holds alone: it has the entries of the wider ones merged in already.
     return rules.get(wanted) or rules.get(whole) or rules.get(mesh)
@@ -67,4 +79,5 @@ def _rule(section: Section, entries: list[Contribution]) -> ResourceRule:
         confs=merged(entries),
         origins=origins_by_entry(entries),
         backend_origins=tuple(sorted(backend_ref_entries(entries).items())),
+        entries=tuple(entries),
     )

@@ -9,6 +9,7 @@ Source: docs/wire/policies.md#rules-by-tags
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import field
 
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.policy.rules.entries import Contribution, from_entries, merged, proxy_entries
@@ -27,12 +28,16 @@ from kong_mesh_cp.core.policy.target_ref import tags_of
 
 @dataclass(frozen=True, slots=True)
 class SubsetRule:
-    """`conf` for those in `subset`; `backend_origins` are indices into `origins`."""
+    """`conf` for those in `subset`; `backend_origins` are indices into `origins`.
+
+    `entries` are what it was merged from, in ascending priority.
+    """
 
     subset: Subset
     conf: Conf
     origins: tuple[Origin, ...]
     backend_origins: tuple[tuple[str, int], ...] = ()
+    entries: tuple[Contribution, ...] = field(default=(), repr=False, compare=False)
 
 
 def from_rules(policies: Iterable[Policy]) -> tuple[SubsetRule, ...]:
@@ -107,13 +112,14 @@ def _rules(subsets: Iterable[Subset], known: _Known) -> Iterator[SubsetRule]:
         if relevant not in merges:
             merges[relevant] = _merged_rules([known[index][0] for index in relevant])
         for rule in merges[relevant]:
-            yield SubsetRule(subset, rule.conf, rule.origins, rule.backend_origins)
+            yield SubsetRule(subset, rule.conf, rule.origins, rule.backend_origins, rule.entries)
 
 
 def _merged_rules(contributions: Sequence[Contribution]) -> list[SubsetRule]:
     origins = origins_by_policy(contributions)
     backends = tuple(sorted(backend_ref_policies(contributions).items()))
-    return [SubsetRule((), conf, origins, backends) for conf in merged(contributions)]
+    entries = tuple(contributions)
+    return [SubsetRule((), conf, origins, backends, entries) for conf in merged(contributions)]
 
 
 def _most_specific_first(rules: Iterable[SubsetRule]) -> tuple[SubsetRule, ...]:

@@ -9,27 +9,36 @@ from kong_mesh_cp.core.xds.envoy.envoy_messages import ClusterLoadAssignment, Me
 from kong_mesh_cp.core.xds.world import Endpoint
 
 
-def load_assignment(cluster: str, endpoints: Iterable[Endpoint]) -> Message:
+def load_assignment(
+    cluster: str, endpoints: Iterable[Endpoint], *, overprovisioning: int = 0
+) -> Message:
     """`endpoints` of `cluster` by locality, in an order that does not change with theirs.
 
+    `overprovisioning` is in per cent; 0: as Envoy does it.
     Source: docs/wire/envoy-names.md#endpoints
     """
-    by_zone: dict[str | None, list[Endpoint]] = {}
+    by_locality: dict[tuple[str | None, str], list[Endpoint]] = {}
     for endpoint in endpoints:
-        by_zone.setdefault(endpoint.zone, []).append(endpoint)
-    found = sorted(by_zone.items(), key=lambda each: each[0] or "")
-    return ClusterLoadAssignment(
+        by_locality.setdefault((endpoint.zone, endpoint.sub_zone), []).append(endpoint)
+    found = sorted(by_locality.items(), key=lambda each: (each[0][0] or "") + each[0][1])
+    message: Message = ClusterLoadAssignment(
         cluster_name=cluster,
-        endpoints=[_locality(zone, members) for zone, members in found],
+        endpoints=[_locality(zone, members) for (zone, _), members in found],
     )
+    if overprovisioning:
+        message.policy.overprovisioning_factor.value = overprovisioning
+    return message
 
 
 def _locality(zone: str | None, members: list[Endpoint]) -> dict[str, object]:
     ordered = sorted(members, key=lambda each: (each.address, each.port))
     locality: dict[str, object] = {"lb_endpoints": [_lb_endpoint(each) for each in ordered]}
     if zone is not None:
-        locality["locality"] = {"zone": zone}
-        locality["priority"] = members[0].priority
+        first = members[0]
+        locality["locality"] = {"zone": zone, "sub_zone": first.sub_zone}
+        locality["priority"] = first.priority
+        if first.share:
+            locality["load_balancing_weight"] = {"value": first.share}
     return locality
 
 

@@ -13,8 +13,13 @@ from envoy.config.accesslog.v3.accesslog_pb2 import AccessLog
 from envoy.config.cluster.v3.cluster_pb2 import Cluster
 from envoy.config.core.v3.address_pb2 import SocketAddress
 from envoy.config.core.v3.base_pb2 import TransportSocket
+from envoy.config.core.v3.health_check_pb2 import HealthCheck
 from envoy.config.endpoint.v3.endpoint_pb2 import ClusterLoadAssignment
-from envoy.config.listener.v3.listener_components_pb2 import FilterChain, FilterChainMatch
+from envoy.config.listener.v3.listener_components_pb2 import (
+    FilterChain,
+    FilterChainMatch,
+    ListenerFilter,
+)
 from envoy.config.listener.v3.listener_pb2 import Listener
 from envoy.config.rbac.v3 import rbac_pb2 as rbac_rules_pb2
 from envoy.config.route.v3.route_components_pb2 import (
@@ -31,14 +36,28 @@ from envoy.extensions.access_loggers.file.v3.file_pb2 import FileAccessLog
 from envoy.extensions.access_loggers.open_telemetry.v3.logs_service_pb2 import (
     OpenTelemetryAccessLogConfig as OpenTelemetryAccessLog,
 )
+from envoy.extensions.filters.http.fault.v3.fault_pb2 import HTTPFault as HttpFault
 from envoy.extensions.filters.http.grpc_stats.v3.config_pb2 import FilterConfig as GrpcStats
+from envoy.extensions.filters.http.local_ratelimit.v3.local_rate_limit_pb2 import (
+    LocalRateLimit as HttpRateLimit,
+)
 from envoy.extensions.filters.http.rbac.v3 import rbac_pb2 as http_rbac_pb2
 from envoy.extensions.filters.http.router.v3.router_pb2 import Router
+from envoy.extensions.filters.listener.http_inspector.v3.http_inspector_pb2 import HttpInspector
+from envoy.extensions.filters.listener.original_dst.v3.original_dst_pb2 import (
+    OriginalDst as OriginalDestination,
+)
 from envoy.extensions.filters.listener.tls_inspector.v3.tls_inspector_pb2 import TlsInspector
 from envoy.extensions.filters.network.http_connection_manager.v3 import http_connection_manager_pb2
+from envoy.extensions.filters.network.local_ratelimit.v3.local_rate_limit_pb2 import (
+    LocalRateLimit as NetworkRateLimit,
+)
 from envoy.extensions.filters.network.rbac.v3 import rbac_pb2 as network_rbac_pb2
 from envoy.extensions.filters.network.tcp_proxy.v3.tcp_proxy_pb2 import TcpProxy
 from envoy.extensions.filters.udp.dns_filter.v3.dns_filter_pb2 import DnsFilterConfig
+from envoy.extensions.health_check.event_sinks.file.v3.file_pb2 import (
+    HealthCheckEventFileSink as HealthEventFile,
+)
 from envoy.extensions.retry.host.omit_host_metadata.v3.omit_host_metadata_config_pb2 import (
     OmitHostMetadataConfig as OmitHostMetadata,
 )
@@ -73,15 +92,23 @@ __all__ = [
     "FilterChain",
     "FilterChainMatch",
     "GrpcStats",
+    "HealthCheck",
+    "HealthEventFile",
     "HttpConnectionManager",
+    "HttpFault",
+    "HttpInspector",
     "HttpProtocolOptions",
+    "HttpRateLimit",
     "HttpRbac",
     "Listener",
+    "ListenerFilter",
     "Message",
+    "NetworkRateLimit",
     "NetworkRbac",
     "OmitHostMetadata",
     "OpenTelemetryAccessLog",
     "OpenTelemetryConfig",
+    "OriginalDestination",
     "PreviousHosts",
     "PreviousPriorities",
     "RbacRules",

@@ -36,14 +36,19 @@ def route_messages(
     match: Match,
     filters: Iterable[Filter],
     clusters: tuple[tuple[str, int], ...],
-    mirrors: tuple[str, ...],
+    mirrors: tuple[str | None, ...],
+    *,
+    host_rewritten: bool = False,
 ) -> Iterator[Message]:
     """The routes for one match: two for the prefix of a path. `mirrors` has a cluster for each
-    filter that mirrors.
+    filter that mirrors; None: it does nothing. `host_rewritten`: requests name the host that they
+    go to.
     """
     by_prefix = match.path is not None and match.path.type == "PathPrefix"
     for matched in _matches(match):
         route: Message = Route(name=name, match=matched, route=_action(clusters))
+        if host_rewritten:
+            route.route.auto_host_rewrite.value = True
         to_mirror = iter(mirrors)
         for each in filters:
             _filter(route, each, to_mirror, by_prefix=by_prefix)
@@ -125,7 +130,9 @@ def _parameters(match: Match) -> Iterator[dict[str, object]]:
         yield {"name": parameter.name, "string_match": compared}
 
 
-def _filter(route: Message, each: Filter, mirrors: Iterator[str], *, by_prefix: bool) -> None:
+def _filter(
+    route: Message, each: Filter, mirrors: Iterator[str | None], *, by_prefix: bool
+) -> None:
     match each.type:
         case "RequestHeaderModifier" if each.request_header_modifier is not None:
             _request_headers(route, each.request_header_modifier)
@@ -207,7 +214,9 @@ def _whole_path(action: Message, path: str) -> None:
     action.regex_rewrite.substitution = path
 
 
-def _mirror(route: Message, cluster: str, percentage: int | str | None) -> None:
+def _mirror(route: Message, cluster: str | None, percentage: int | str | None) -> None:
+    if cluster is None:
+        return
     if not route.HasField("route"):
         raise UnmakeableError("a request that is redirected cannot be mirrored")
     policy = route.route.request_mirror_policies.add(cluster=cluster)

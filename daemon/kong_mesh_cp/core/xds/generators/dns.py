@@ -5,17 +5,18 @@ Source: docs/wire/virtual-addresses.md#dns
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from kong_mesh_cp.core.formats.durations import SECOND
-from kong_mesh_cp.core.meshes.virtual_outbounds import VirtualDestinations, v6_form
+from kong_mesh_cp.core.meshes.virtual_outbounds import VirtualDestinations, VirtualDomain, v6_form
 from kong_mesh_cp.core.resources.kinds.dataplane import IpFamilyMode
 from kong_mesh_cp.core.xds.draft import Draft
 from kong_mesh_cp.core.xds.envoy.envoy_messages import DnsFilterConfig, Message, duration
 from kong_mesh_cp.core.xds.envoy.listeners import ListenerDraft
 from kong_mesh_cp.core.xds.names import DNS, LISTENER
 from kong_mesh_cp.core.xds.proxy_view import LOCALHOST, OutboundTarget, ProxyView
+from kong_mesh_cp.core.xds.services.service_resources import SERVICE_TYPES, ServiceResources
 
 DNS_FILTER: Final = "envoy.filters.udp.dns_filter"
 TTL: Final = 30 * SECOND
@@ -32,11 +33,14 @@ def dns(view: ProxyView, targets: Iterable[OutboundTarget], draft: Draft) -> Non
         return
     ipv6 = transparent.ip_family_mode is not IpFamilyMode.IPv4
     reached = frozenset(each.address for each in targets)
-    addresses = view.world.addresses
-    # Held with what was made of them: the key only says which object they were.
+    addresses, services = view.world.addresses, view.world.services
+    # Held with what was made of them: the key only says which objects they were.
     table, _ = draft.parts.made(
-        ("names", id(addresses), reached, ipv6),
-        lambda: (_HashedTable(_table(addresses, reached, ipv6=ipv6)), addresses),
+        ("names", id(addresses), id(services), reached, ipv6),
+        lambda: (
+            _HashedTable(_table(_domains(addresses, services), reached, ipv6=ipv6)),
+            (addresses, services),
+        ),
     )
     draft.add(LISTENER, DNS, _listener, view.metadata.dns_port, table)
 
@@ -59,9 +63,17 @@ class _HashedTable:
         return isinstance(other, _HashedTable) and self.table == other.table
 
 
-def _table(addresses: VirtualDestinations, reached: frozenset[str], *, ipv6: bool) -> Table:
+def _domains(addresses: VirtualDestinations, services: ServiceResources) -> Iterator[VirtualDomain]:
+    yield from addresses.domains
+    for service_type in SERVICE_TYPES:
+        for each in services.of_type(service_type):
+            if each.addresses:
+                yield VirtualDomain(each.addresses[0], each.host_names)
+
+
+def _table(domains: Iterable[VirtualDomain], reached: frozenset[str], *, ipv6: bool) -> Table:
     found: dict[str, tuple[str, ...]] = {}
-    for domain in addresses.domains:
+    for domain in domains:
         # An answer without an outbound behind it would lead nowhere.
         if domain.address not in reached:
             continue

@@ -19,7 +19,7 @@ from kong_mesh_cp.core.xds.effects import InboundFacts, named_by
 from kong_mesh_cp.core.xds.envoy import rbac
 from kong_mesh_cp.core.xds.envoy.clusters import ClusterDraft
 from kong_mesh_cp.core.xds.envoy.envoy_messages import GrpcStats, Message, duration
-from kong_mesh_cp.core.xds.envoy.http import TAGS_HEADER, HttpTerms, http_manager, tcp_proxy
+from kong_mesh_cp.core.xds.envoy.http import HttpTerms, http_manager, tcp_proxy
 from kong_mesh_cp.core.xds.envoy.kafka import KAFKA_BROKER, kafka_broker
 from kong_mesh_cp.core.xds.envoy.listeners import (
     GRPC_STATS,
@@ -28,9 +28,11 @@ from kong_mesh_cp.core.xds.envoy.listeners import (
     ChainDraft,
     ListenerDraft,
 )
+from kong_mesh_cp.core.xds.envoy.tags_header import TAGS_HEADER
 from kong_mesh_cp.core.xds.envoy.tls import MESH_PROTOCOL, downstream_tls
 from kong_mesh_cp.core.xds.matching import InboundConfs, Matched
 from kong_mesh_cp.core.xds.names import CLUSTER, LISTENER, inbound_listener, local_cluster
+from kong_mesh_cp.core.xds.policies import tls_effects
 from kong_mesh_cp.core.xds.policies.effect_catalogue import EFFECTS
 from kong_mesh_cp.core.xds.policies.older_permissions import OlderPermission, older_permissions
 from kong_mesh_cp.core.xds.protocols import GRPC, HTTP_LIKE, KAFKA, protocol_of
@@ -102,7 +104,8 @@ def _plan(
     about = (each for each, found in zip(EFFECTS, confs, strict=True) if found.selected)
     facts = replace(facts, proxy=named_by(about, view, matched))
     authority = view.world.authority
-    mode = None if authority is None else authority.mode
+    about_tls = matched.of_type(tls_effects.POLICY_TYPE).inbound(listener)
+    mode = None if authority is None else tls_effects.mode_of(about_tls, authority.mode)
     redirected, apart = view.is_redirected, view.takes_all_traffic
     return _Plan(facts, place, confs, view.http_terms, redirected, apart, mode, older)
 

@@ -5,121 +5,44 @@ Source: docs/wire/envoy-names.md#outbounds
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import partial
-from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
-from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.discovery.snapshots import Resource
-from kong_mesh_cp.core.formats.durations import SECOND
-from kong_mesh_cp.core.meshes.spiffe import server_name
+from kong_mesh_cp.core.policy.rules.destinations import DestinationId
 from kong_mesh_cp.core.policy.rules.policy import HTTP_ROUTE, TCP_ROUTE
-from kong_mesh_cp.core.resources.kinds.mesh import MtlsMode
-from kong_mesh_cp.core.resources.tags import SERVICE
-from kong_mesh_cp.core.xds.assignments import EndpointSource, assignments
-from kong_mesh_cp.core.xds.draft import WRONG_INPUT, Complaint, Draft
-from kong_mesh_cp.core.xds.effects import OutboundFacts, named_by
-from kong_mesh_cp.core.xds.envoy.clusters import ClusterDraft
-from kong_mesh_cp.core.xds.envoy.envoy_messages import GrpcStats, Message
-from kong_mesh_cp.core.xds.envoy.http import HttpTerms, http_manager, tcp_proxy
-from kong_mesh_cp.core.xds.envoy.kafka import KAFKA_BROKER, kafka_broker
-from kong_mesh_cp.core.xds.envoy.listeners import (
-    GRPC_STATS,
-    HTTP_MANAGER,
-    TCP_PROXY,
-    ChainDraft,
-    ListenerDraft,
-    placed,
+from kong_mesh_cp.core.xds.assignments import assignments
+from kong_mesh_cp.core.xds.draft import Complaint, Draft
+from kong_mesh_cp.core.xds.generators.outbound_clusters import (
+    Reached,
+    clustered,
+    is_asked_for,
+    sources_of,
+    upstream_of,
 )
-from kong_mesh_cp.core.xds.envoy.routes import route_messages
-from kong_mesh_cp.core.xds.envoy.tls import upstream_tls
-from kong_mesh_cp.core.xds.facts.proxy_facts import ProxyFacts
-from kong_mesh_cp.core.xds.matching import DestinationConfs, Matched, TypedConf
+from kong_mesh_cp.core.xds.generators.outbound_listeners import listening, placed_listener
+from kong_mesh_cp.core.xds.generators.outbound_plan import destination_of, proxy_named, told_tags_of
+from kong_mesh_cp.core.xds.matching import Matched
 from kong_mesh_cp.core.xds.names import (
     CLUSTER,
     LISTENER,
     outbound_listener,
-    service_cluster,
 )
-from kong_mesh_cp.core.xds.parts import Parts, resource
+from kong_mesh_cp.core.xds.parts import Parts
 from kong_mesh_cp.core.xds.policies.effect_catalogue import EFFECTS
-from kong_mesh_cp.core.xds.protocols import GRPC, HTTP2, HTTP_LIKE, KAFKA, NOT_CARRIED
+from kong_mesh_cp.core.xds.policies.load_balancing_effects import BALANCING, own_tags_of
 from kong_mesh_cp.core.xds.proxy_view import OutboundTarget, ProxyView
-from kong_mesh_cp.core.xds.routing import (
-    Backend,
-    Route,
-    filters_of,
-    http_routes,
-    match_of,
-    tcp_backends,
-)
-from kong_mesh_cp.core.xds.world import Endpoint, MeshWorld, TagPairs
-
-CONNECT: Final = 5 * SECOND
-Confs = tuple[DestinationConfs, ...]
-"""One for each of EFFECTS."""
-
-
-class _Services:
-    """The services of a world, and which of them were asked about: their protocol, their TLS."""
-
-    def __init__(self, world: MeshWorld) -> None:
-        self.world = world
-        self.asked: set[str] = set()
-
-    def protocol(self, service: str) -> str:
-        self.asked.add(service)
-        return self.world.protocol(service)
-
-
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """One outbound, wherever it listens."""
-
-    tags: TagPairs
-    facts: OutboundFacts
-    confs: Confs
-    terms: HttpTerms
-    redirected: bool
-    http_conf: TypedConf | None = None
-    routes: tuple[Route, ...] = ()  # of HTTP
-    backends: tuple[Backend, ...] = ()  # of everything else
-
-    @property
-    def sent_to(self) -> Iterator[Backend]:
-        """All that its listener refers to."""
-        yield from self.backends
-        for route in self.routes:
-            yield from route.backends
-            yield from route.mirrors
-
-
-class _Listening(NamedTuple):
-    """A listener wherever it listens, and what it refers to."""
-
-    asked: frozenset[str]
-    anywhere: bytes = b""
-    sent_to: Mapping[TagPairs, None] = MappingProxyType({})  # in their order
-    error: str = ""  # why it cannot be made
-
-
-class _Clustered(NamedTuple):
-    """The cluster of a service, or of some of its instances."""
-
-    asked: frozenset[str]
-    made: Resource | None = None
-    secured: bool = False  # spoken to in the mesh's TLS
-    error: str = ""
+from kong_mesh_cp.core.xds.services.backends import Backend, ServiceKey
 
 
 class _Outgoing(NamedTuple):
     """All that the outbounds of a proxy come to, but for endpoints."""
 
-    asked: frozenset[str]
+    asked: frozenset[ServiceKey]
     listeners: Mapping[str, Resource]
     clusters: Mapping[str, Resource]
-    reached: tuple[TagPairs, ...]  # of which the clusters are
+    reached: tuple[Reached, ...]
     secured: bool  # some are spoken to in the mesh's TLS
     complaints: tuple[Complaint, ...]
 
@@ -128,14 +51,27 @@ def outbounds(
     view: ProxyView, targets: tuple[OutboundTarget, ...], matched: Matched, draft: Draft
 ) -> None:
     parts, world, shared = draft.parts, view.world, _shared(view, matched, draft.parts)
+    held: tuple[object, ...] = (targets,)
+    if _has_routes(matched) or any(isinstance(each.to, DestinationId) for each in targets):
+        # Which clusters there are, and what they are, says what is behind them as well.
+        held = (targets, world.services, world.reached)
     # Held with what was made of them: the keys only say which objects they were.
     outgoing, _ = parts.made(
-        (shared, "all", id(targets)),
-        lambda: (_outgoing(view, targets, matched, parts, shared), targets),
+        (shared, "all", *map(id, held)),
+        lambda: (_outgoing(view, targets, matched, parts, shared), held),
     )
+    called = _called(targets)
+    balancing = matched.of_type(BALANCING)
+    # Held likewise.
+    behind = (world.mesh, world.endpoints, world.reached, world.across)
+    ranked = (targets, *behind, balancing.outgoing)
+    own = own_tags_of(view) if balancing.policies else ()
     assigned, _ = parts.made(
-        ("assigned", outgoing.reached, id(world.endpoints)),
-        lambda: (assignments(_sources(outgoing.reached), world, parts), world.endpoints),
+        ("assigned", outgoing.reached, own, *map(id, ranked)),
+        lambda: (
+            assignments(sources_of(outgoing.reached, view, matched, called), world, parts),
+            ranked,
+        ),
     )
     draft.services |= outgoing.asked
     draft.complaints += outgoing.complaints
@@ -153,50 +89,55 @@ def _outgoing(
     parts: Parts,
     shared: object,
 ) -> _Outgoing:
-    asked: set[str] = set()
+    world, asked = view.world, set[ServiceKey]()
     complaints: list[Complaint] = []
-    wanted: dict[TagPairs, None] = {}
+    wanted: dict[Backend, None] = {}
     listeners: dict[str, Resource] = {}
     for target in targets:
-        key = (shared, "listener", target.tags)
-        found = parts.made(key, partial(_listening, view, target.tags, matched))
+        destination = destination_of(target.to, world, asked)
+        if destination is None:
+            continue
+        key = (shared, "listener", destination)
+        found = parts.made(key, partial(listening, view, destination, matched))
         asked |= found.asked
         if found.error:
             name = outbound_listener(target.address, target.port)
             complaints.append(Complaint(name, found.error))
             continue
-        wanted |= found.sent_to
-        place = (shared, target.address, target.port, target.tags)
-        listener = parts.made(place, partial(_placed, target, found.anywhere))
-        listeners[listener.name] = listener
-    clusters: dict[str, Resource] = {}
-    reached: list[TagPairs] = []
-    secured = False
-    for tags in wanted:
-        name = service_cluster(dict(tags))
-        cluster = parts.made(
-            (shared, "cluster", tags), partial(_clustered, name, view, tags, matched)
-        )
-        asked |= cluster.asked
-        if cluster.made is None:
-            complaints.append(Complaint(name, cluster.error))
+        wanted |= dict.fromkeys(each._replace(weight=0) for each in found.sent_to)
+        if not found.anywhere:
             continue
-        clusters[name] = cluster.made
-        reached.append(tags)
-        secured |= cluster.secured
+        place = (shared, target.address, target.port, destination)
+        listener = parts.made(place, partial(placed_listener, target, found.anywhere))
+        listeners[listener.name] = listener
+    called = _called(targets)
+    clusters: dict[str, Resource] = {}
+    reached: dict[str, Reached] = {}
+    secured = False
+    for backend in wanted:
+        upstream = upstream_of(backend, world)
+        # Of two references to one port, by its name and by its number, the first one counts.
+        if upstream is None or upstream.name in reached:
+            continue
+        is_called = is_asked_for(upstream.destination.to, called)
+        cluster = parts.made(
+            (shared, "cluster", upstream, is_called),
+            partial(clustered, upstream, view, matched, is_called=is_called),
+        )
+        if cluster.made is None:
+            complaints.append(Complaint(upstream.name, cluster.error))
+            continue
+        clusters[upstream.name] = cluster.made
+        reached[upstream.name] = Reached(upstream.name, upstream.source, upstream.destination.to)
+        secured |= upstream.secured
     return _Outgoing(
-        frozenset(asked), listeners, clusters, tuple(reached), secured, tuple(complaints)
+        frozenset(asked), listeners, clusters, (*reached.values(),), secured, tuple(complaints)
     )
 
 
-def _sources(reached: tuple[TagPairs, ...]) -> Mapping[str, EndpointSource]:
-    """By cluster."""
-    return {
-        service_cluster(dict(tags)): EndpointSource(
-            (dict(tags)[SERVICE],), endpoints_of_cluster, (tags,)
-        )
-        for tags in reached
-    }
+def _called(targets: tuple[OutboundTarget, ...]) -> frozenset[str]:
+    """The services by tag that are the destinations of outbounds."""
+    return frozenset(each.service for each in targets)
 
 
 def _shared(view: ProxyView, matched: Matched, parts: Parts) -> object:
@@ -209,164 +150,23 @@ def _shared(view: ProxyView, matched: Matched, parts: Parts) -> object:
     types = (HTTP_ROUTE, TCP_ROUTE, *(each.policy_type for each in EFFECTS))
     outgoing = (matched.of_type(each).outgoing for each in types)
     # Held with what was made of them: the key only says which objects they were.
-    held = (world.mesh, world.protocols, world.tls_ready, *outgoing)
-    named = _named(view, matched)
-    key = ("outbounds", view.http_terms, view.is_redirected, named, *map(id, held))
+    held: tuple[object, ...] = (
+        world.mesh,
+        world.protocols,
+        world.across,
+        world.tls_ready,
+        world.tells_tags,
+        *outgoing,
+    )
+    if _has_routes(matched):
+        # They may refer to any service that is a resource.
+        held = (*held, world.services)
+    named = proxy_named(view, matched)
+    tags = told_tags_of(view, matched)
+    key = ("outbounds", view.http_terms, view.is_redirected, named, tags, *map(id, held))
     made, _ = parts.made(key, lambda: (object(), held))
     return made
 
 
-def _named(view: ProxyView, matched: Matched) -> ProxyFacts | None:
-    """The proxy, where what is made of its outbounds names it."""
-    about = (each for each in EFFECTS if matched.of_type(each.policy_type).policies)
-    return named_by(about, view, matched)
-
-
-def _listening(view: ProxyView, tags: TagPairs, matched: Matched) -> _Listening:
-    services = _Services(view.world)
-    try:
-        plan = _plan(view, tags, matched, services)
-        anywhere = _listener(plan)
-    except WRONG_INPUT as error:
-        return _Listening(frozenset(services.asked), error=str(error))
-    sent_to = dict.fromkeys(each.tags for each in plan.sent_to)
-    return _Listening(frozenset(services.asked), anywhere, sent_to)
-
-
-def _placed(target: OutboundTarget, anywhere: bytes) -> Resource:
-    name = outbound_listener(target.address, target.port)
-    return Resource.of(name, placed(name, target.address, target.port, anywhere))
-
-
-def _plan(view: ProxyView, tags: TagPairs, matched: Matched, services: _Services) -> _Plan:
-    service = dict(tags).get(SERVICE, "")
-    facts, confs = _about(view, service, matched, services)
-    http_conf = matched.of_type(HTTP_ROUTE).service(service).conf
-    tcp_conf = matched.of_type(TCP_ROUTE).service(service).conf
-    routes: tuple[Route, ...] = ()
-    backends: tuple[Backend, ...] = ()
-    if facts.protocol in HTTP_LIKE and (tcp_conf is None or http_conf is not None):
-        routes = http_routes(
-            http_conf, tags, lambda service: services.protocol(service) in HTTP_LIKE
-        )
-    else:
-        backends = tcp_backends(
-            tcp_conf, tags, lambda service: services.protocol(service) not in NOT_CARRIED
-        )
-    return _Plan(
-        tags,
-        facts,
-        confs,
-        view.http_terms,
-        view.is_redirected,
-        http_conf if routes else None,
-        routes,
-        backends,
-    )
-
-
-def endpoints_of_cluster(world: MeshWorld, tags: TagPairs) -> tuple[Endpoint, ...]:
-    """The instances that carry all of `tags`, of which one is the service."""
-    wanted = set(tags)
-    found = world.endpoints.get(dict(tags)[SERVICE], ())
-    return found if len(wanted) == 1 else tuple(each for each in found if wanted <= set(each.tags))
-
-
-def _about(
-    view: ProxyView, service: str, matched: Matched, services: _Services
-) -> tuple[OutboundFacts, Confs]:
-    facts = OutboundFacts(
-        mesh=view.world.name,
-        service=service,
-        protocol=services.protocol(service),
-        proxy=_named(view, matched),
-    )
-    return facts, tuple(matched.of_type(each.policy_type).service(service) for each in EFFECTS)
-
-
-def is_secured(world: MeshWorld, service: str) -> bool:
-    """Whether all instances of a service take the mesh's TLS; of a strict mesh they have to."""
-    authority = world.authority
-    if authority is None:
-        return False
-    return authority.mode is not MtlsMode.PERMISSIVE or service in world.tls_ready
-
-
-def _clustered(name: str, view: ProxyView, tags: TagPairs, matched: Matched) -> _Clustered:
-    services, service = _Services(view.world), dict(tags)[SERVICE]
-    secured = is_secured(view.world, service)
-    try:
-        facts, confs = _about(view, service, matched, services)
-        made = resource(name, _cluster(name, tags, facts, confs, secured=secured))
-    except WRONG_INPUT as error:
-        return _Clustered(frozenset(services.asked), error=str(error))
-    return _Clustered(frozenset(services.asked), made, secured)
-
-
-def _cluster(
-    name: str, tags: TagPairs, facts: OutboundFacts, confs: Confs, *, secured: bool
-) -> Message:
-    draft = ClusterDraft(name, facts.protocol)
-    draft.with_endpoints_from_ads()
-    draft.connect_within(CONNECT)
-    # Proxies speak HTTP/2 with each other, whatever their applications speak.
-    draft.speak(HTTP2)
-    if secured:
-        sni = server_name(facts.mesh, dict(tags))
-        draft.tls = upstream_tls(facts.mesh, facts.mesh, [facts.service], sni)
-    for effect, about in zip(EFFECTS, confs, strict=True):
-        if effect.outbound_cluster is not None:
-            effect.outbound_cluster(draft, facts, about)
-    return draft.whole()
-
-
-def _listener(plan: _Plan) -> bytes:
-    """Wherever it listens: no effect of a policy looks at its name or its address."""
-    draft = ListenerDraft("", "", 0, inbound=False)
-    draft.show_tags(plan.tags)
-    if plan.redirected:
-        draft.take_redirected()
-    draft.chains.append(_http_chain(plan) if plan.routes else _tcp_chain(plan))
-    for effect, about in zip(EFFECTS, plan.confs, strict=True):
-        if effect.outbound_listener is not None:
-            effect.outbound_listener(draft, plan.facts, about)
-    return draft.anywhere()
-
-
-def _tcp_chain(plan: _Plan) -> ChainDraft:
-    chain, facts = ChainDraft(), plan.facts
-    if not plan.backends:
-        return chain  # connections end here
-    if facts.protocol == KAFKA:
-        chain.filters.append((KAFKA_BROKER, kafka_broker(facts.service)))
-    chain.filters.append((TCP_PROXY, tcp_proxy(facts.service, *_shares(plan.backends))))
-    return chain
-
-
-def _http_chain(plan: _Plan) -> ChainDraft:
-    chain, facts = ChainDraft(), plan.facts
-    # The original knows no IPv6 here, whatever the proxy says.
-    terms = HttpTerms(internal=plan.terms.internal, ipv6=False)
-    manager = http_manager(facts.service, terms, normalize=True)
-    if facts.protocol == GRPC:
-        chain.http_filters.append((GRPC_STATS, GrpcStats(emit_filter_state=True)))
-    config = manager.route_config
-    config.name = f"outbound:{facts.service}"
-    config.validate_clusters.value = False
-    host = config.virtual_hosts.add(name=facts.service, domains=["*"])
-    for route in plan.routes:
-        host.routes.extend(
-            route_messages(
-                route.name,
-                match_of(plan.http_conf, route),
-                filters_of(plan.http_conf, route),
-                _shares(route.backends),
-                tuple(service_cluster(dict(each.tags)) for each in route.mirrors),
-            )
-        )
-    chain.filters.append((HTTP_MANAGER, manager))
-    return chain
-
-
-def _shares(backends: tuple[Backend, ...]) -> tuple[tuple[str, int], ...]:
-    return tuple((service_cluster(dict(each.tags)), each.weight) for each in backends)
+def _has_routes(matched: Matched) -> bool:
+    return any(matched.of_type(each).policies for each in (HTTP_ROUTE, TCP_ROUTE))

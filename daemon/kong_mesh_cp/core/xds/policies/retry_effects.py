@@ -5,7 +5,7 @@ Source: docs/wire/envoy-policies.md#retries
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Final
 
@@ -17,7 +17,7 @@ from kong_mesh_cp.core.policy.kinds.mesh_retry import (
     Predicate,
     RateLimitedBackOff,
 )
-from kong_mesh_cp.core.xds.effects import Effect, OutboundFacts
+from kong_mesh_cp.core.xds.effects import DefaultsOf, Effect, OutboundFacts
 from kong_mesh_cp.core.xds.envoy.envoy_messages import (
     Message,
     OmitHostMetadata,
@@ -186,4 +186,12 @@ def _conf(conf: TypedConf | None) -> Conf | None:
     return conf.value
 
 
-EFFECT: Final = Effect(policy_type="MeshRetry", outbound_listener=_outbound_listener)
+def _defaults(of: DefaultsOf) -> Mapping[str, object]:
+    if of.is_inbound or of.protocol not in (HTTP, GRPC) or of.protocol in (of.conf or {}):
+        return {}
+    return {f"{of.protocol}.numRetries": 0}
+
+
+EFFECT: Final = Effect(
+    policy_type="MeshRetry", outbound_listener=_outbound_listener, defaults=_defaults
+)

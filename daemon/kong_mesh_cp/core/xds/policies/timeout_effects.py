@@ -5,17 +5,17 @@ Source: docs/wire/envoy-policies.md#timeouts
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
-from kong_mesh_cp.core.formats.durations import HOUR, MINUTE, SECOND
+from kong_mesh_cp.core.formats.durations import HOUR, MINUTE, SECOND, format_duration
 from kong_mesh_cp.core.policy.kinds.mesh_timeout import Conf, Http
-from kong_mesh_cp.core.xds.effects import Effect, InboundFacts, OutboundFacts
+from kong_mesh_cp.core.xds.effects import DefaultsOf, Effect, InboundFacts, OutboundFacts
 from kong_mesh_cp.core.xds.envoy.clusters import ClusterDraft
 from kong_mesh_cp.core.xds.envoy.envoy_messages import Message, duration
 from kong_mesh_cp.core.xds.envoy.listeners import ListenerDraft
 from kong_mesh_cp.core.xds.matching import DestinationConfs, InboundConfs, TypedConf
-from kong_mesh_cp.core.xds.protocols import HTTP, HTTP2, HTTP_LIKE
+from kong_mesh_cp.core.xds.protocols import HTTP, HTTP2, HTTP_LIKE, NOT_CARRIED
 
 CONNECT: Final = 5 * SECOND
 IDLE: Final = HOUR
@@ -35,6 +35,8 @@ def _inbound_cluster(draft: ClusterDraft, facts: InboundFacts, confs: InboundCon
 
 
 def _outbound_listener(draft: ListenerDraft, facts: OutboundFacts, confs: DestinationConfs) -> None:
+    if facts.protocol in NOT_CARRIED:
+        return
     if facts.is_resource:
         _listener(draft, facts.protocol, _conf(confs.conf))
         return
@@ -114,10 +116,27 @@ def _set(field: Message, said: int | None, default: int) -> None:
     field.CopyFrom(duration(default if said is None else said))
 
 
+def _defaults(of: DefaultsOf) -> Mapping[str, object]:
+    # A service by its tag has those of the listener only once a policy is about it.
+    has_listener = of.is_inbound or of.is_resource or of.conf is not None
+    found = {"connectionTimeout": CONNECT}
+    if of.protocol in (HTTP, HTTP2) or (has_listener and of.protocol not in HTTP_LIKE):
+        found["idleTimeout"] = IDLE
+    if of.protocol in HTTP_LIKE and has_listener:
+        found["http.requestTimeout"] = REQUEST
+        found["http.streamIdleTimeout"] = STREAM_IDLE
+        found["http.requestHeadersTimeout"] = NO_LIMIT
+    if of.protocol in (HTTP, HTTP2):
+        found["http.maxStreamDuration"] = NO_LIMIT
+        found["http.maxConnectionDuration"] = NO_LIMIT
+    return {member: format_duration(value) for member, value in found.items()}
+
+
 EFFECT: Final = Effect(
     policy_type="MeshTimeout",
     inbound_listener=_inbound_listener,
     inbound_cluster=_inbound_cluster,
     outbound_listener=_outbound_listener,
     outbound_cluster=_outbound_cluster,
+    defaults=_defaults,
 )

@@ -20,7 +20,7 @@ from kong_mesh_cp.core.policy.kinds.mesh_trace import (
     Zipkin,
 )
 from kong_mesh_cp.core.schema.value_checks import decimal
-from kong_mesh_cp.core.xds.draft import WRONG_INPUT, Draft
+from kong_mesh_cp.core.xds.draft import Draft
 from kong_mesh_cp.core.xds.effects import Effect, InboundFacts, OutboundFacts
 from kong_mesh_cp.core.xds.envoy.collectors import Collector, collector_at, collector_cluster
 from kong_mesh_cp.core.xds.envoy.envoy_messages import (
@@ -32,7 +32,7 @@ from kong_mesh_cp.core.xds.envoy.envoy_messages import (
 )
 from kong_mesh_cp.core.xds.envoy.listeners import ListenerDraft
 from kong_mesh_cp.core.xds.matching import DestinationConfs, InboundConfs, Matched, TypedConf
-from kong_mesh_cp.core.xds.names import CLUSTER, span_collector
+from kong_mesh_cp.core.xds.names import CLUSTER, Origin, span_collector
 from kong_mesh_cp.core.xds.protocols import GRPC
 from kong_mesh_cp.core.xds.proxy_view import ProxyView
 from kong_mesh_cp.core.xds.unmakeable import UnmakeableError
@@ -138,11 +138,7 @@ def _zipkin(conf: Zipkin) -> Message:
 
 
 def _whole_proxy(view: ProxyView, matched: Matched, draft: Draft) -> None:
-    try:
-        backend = _backend(_conf(matched.of_type(POLICY_TYPE).whole()))
-    except WRONG_INPUT as error:
-        draft.complain(POLICY_TYPE, error)
-        return
+    backend = _backend(_conf(matched.of_type(POLICY_TYPE).proxy_conf()))
     ipv6 = ":" in view.networking.address
     match backend:
         case Zipkin() | Datadog():
@@ -189,4 +185,5 @@ EFFECT: Final = Effect(
     inbound_listener=_inbound_listener,
     outbound_listener=_outbound_listener,
     whole_proxy=_whole_proxy,
+    origin=Origin.TRACE,
 )

@@ -5,11 +5,11 @@ Source: docs/wire/mtls.md#permissions
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from kong_mesh_cp.core.policy.kinds.mesh_traffic_permission import Conf
-from kong_mesh_cp.core.xds.effects import Effect, InboundFacts
+from kong_mesh_cp.core.xds.effects import DefaultsOf, Effect, InboundFacts
 from kong_mesh_cp.core.xds.envoy import rbac
 from kong_mesh_cp.core.xds.envoy.envoy_messages import Message
 from kong_mesh_cp.core.xds.envoy.listeners import ListenerDraft
@@ -17,6 +17,7 @@ from kong_mesh_cp.core.xds.matching import ClientConf, InboundConfs
 
 POLICY_TYPE: Final = "MeshTrafficPermission"
 ALLOW: Final = "Allow"
+DENY: Final = "Deny"
 WATCH: Final = "AllowWithShadowDeny"  # allowed, and counted as if it were denied
 
 
@@ -43,4 +44,11 @@ def _action(client: ClientConf) -> str:
     return client.conf.value.action or ""
 
 
-EFFECT: Final = Effect(policy_type=POLICY_TYPE, inbound_listener=_inbound_listener)
+def _defaults(of: DefaultsOf) -> Mapping[str, object]:
+    is_refused = of.is_inbound and of.mtls and of.conf is None and not of.older_permissions
+    return {"action": DENY} if is_refused else {}
+
+
+EFFECT: Final = Effect(
+    policy_type=POLICY_TYPE, inbound_listener=_inbound_listener, defaults=_defaults
+)

@@ -26,6 +26,7 @@ from kong_mesh_cp.core.versions import WIRE_VERSION
 from kong_mesh_cp.shell.http.operations import JSON, Operation
 from kong_mesh_cp.shell.http.routing import Route
 from kong_mesh_cp.shell.rest_api.list_queries import OFFSET_MAX
+from kong_mesh_cp.shell.rest_api.openapi.explanation_shapes import EXPLANATION_SHAPES
 from kong_mesh_cp.shell.rest_api.openapi.shapes import SHAPES, TEXT, many, of, page
 from kong_mesh_cp.usecases.inspection.insight_views import SERVICE_INSIGHT
 from kong_mesh_cp.usecases.resources.kinds import KINDS
@@ -89,6 +90,7 @@ _PARTS: Final[dict[str, Schema]] = {
     },
     "type": {"description": "The path of a type, as `/_resources` tells it.", "schema": NAME},
 }
+PORT_MAX: Final = 65_535
 _WHOLE: Final = {"type": "integer", "minimum": 0}
 _QUERIES: Final[dict[str, Schema]] = {
     "dryRun": {
@@ -111,6 +113,10 @@ _QUERIES: Final[dict[str, Schema]] = {
         "description": "Only gateways, only those of one sort, or all but gateways.",
         "schema": {"enum": [each.value for each in GatewayFilter]},
     },
+    "inbound": {
+        "description": "The port of the only inbound to be shown.",
+        "schema": {**_WHOLE, "maximum": PORT_MAX},
+    },
     "include": {"description": "What to add.", "schema": {"enum": ["diff"]}},
     "include_eds": {
         "description": "Add the endpoints that Envoy has.",
@@ -121,6 +127,10 @@ _QUERIES: Final[dict[str, Schema]] = {
     "offset": {
         "description": "How many resources to leave out.",
         "schema": {**_WHOLE, "maximum": OFFSET_MAX, "default": 0},
+    },
+    "outbound": {
+        "description": "The only outbound to be shown: its service, its resource or its listener.",
+        "schema": TEXT,
     },
     "shadow": {"description": "Whether shadow policies count.", "schema": {"type": "boolean"}},
     "size": {
@@ -268,7 +278,7 @@ def _response(status: int) -> Document:
 
 def _schemas() -> dict[str, Schema]:
     definitions = Definitions()
-    for name, shape in SHAPES.items():
+    for name, shape in {**SHAPES, **EXPLANATION_SHAPES}.items():
         definitions.pointer(name, name, lambda shape=shape: shape)  # type: ignore[misc]
     for name, kind in KINDS.items():
         resource_type = TYPES[name]

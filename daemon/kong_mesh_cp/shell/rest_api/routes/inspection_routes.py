@@ -48,6 +48,7 @@ _SERVICES = {
 _NO_SERVICE = f'only "{",".join(_SERVICES)}" are available for inspection'
 
 TRUE: Final = frozenset({"1", "t", "T", "TRUE", "true", "True"})  # what Go reads as that
+PORT_DIGITS_MAX: Final = 5
 # Nothing is false, too.
 _FALSE = frozenset({None, "", "0", "f", "F", "FALSE", "false", "False"})
 
@@ -71,7 +72,9 @@ class InspectionRoutes:
         if self.deployment.mode is Mode.GLOBAL:
             yield self._route(f"{proxy}/_config", _not_on_global, abouts.CONFIG)
             yield self._route(f"{gateway}/_config", _not_on_global, abouts.GATEWAY_CONFIG)
+            yield self._route(f"{proxy}/_explain", _not_on_global, abouts.EXPLANATION)
         else:
+            yield self._route(f"{proxy}/_explain", self._explain, abouts.EXPLANATION)
             yield self._route(f"{proxy}/_config", self._config, abouts.CONFIG)
         yield self._route(f"{gateway}/_rules", self._gateway_rules, abouts.GATEWAY_RULES)
         hostnames = f"{in_mesh}/{{type}}/{{name}}/_hostnames"
@@ -100,19 +103,28 @@ class InspectionRoutes:
         async with self.large.turn(user, request.peer):
             return await json_response(await inspecting.dataplane_rules(user, mesh, name))
 
+    async def _explain(self, user: User, request: Request) -> Response:
+        mesh, name = request.captured["mesh"], request.captured["name"]
+        shadow, outbound = _shadow(request), request.query.get("outbound", "")
+        inbound = _port(request.query.get("inbound", ""))
+        if inbound is not None and outbound:
+            raise unreadable("bad request: 'inbound' and 'outbound' exclude each other")
+        configurations = await self.configurations()
+        async with self.large.turn(user, request.peer):
+            answer = await configurations.explained(
+                user, mesh, name, inbound=inbound, outbound=outbound, shadow=shadow
+            )
+            return await json_response(answer)
+
     async def _config(self, user: User, request: Request) -> Response:
-        shadow = request.query.get("shadow")
-        if shadow not in TRUE | _FALSE:
-            raise unreadable("bad request: unsupported value for query parameter 'shadow'")
+        shadow = _shadow(request)
         include = request.query.get("include")
         if include and set(include.split(",")) != {"diff"}:
             raise unreadable("bad request: unsupported value for query parameter 'include'")
         mesh, name = request.captured["mesh"], request.captured["name"]
         configurations = await self.configurations()
         async with self.large.turn(user, request.peer):
-            answer = await configurations.of(
-                user, mesh, name, shadow=shadow in TRUE, diff=bool(include)
-            )
+            answer = await configurations.of(user, mesh, name, shadow=shadow, diff=bool(include))
             return await json_response(answer)
 
     async def _gateway_rules(self, user: User, request: Request) -> Response:
@@ -164,6 +176,23 @@ class InspectionRoutes:
 
     async def _global_insights(self, _user: User, _request: Request) -> Response:
         return await json_response(await self.insights.global_insights())
+
+
+def _shadow(request: Request) -> bool:
+    """Whether shadow policies count. Raises: ResourceRefusedError."""
+    said = request.query.get("shadow")
+    if said not in TRUE | _FALSE:
+        raise unreadable("bad request: unsupported value for query parameter 'shadow'")
+    return said in TRUE
+
+
+def _port(text: str) -> int | None:
+    """None: none was named. Raises: ResourceRefusedError."""
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= PORT_DIGITS_MAX):
+        raise unreadable("bad request: 'inbound' has to be the port of an inbound")
+    return int(text)
 
 
 async def _not_on_global(_user: User, _request: Request) -> Response:

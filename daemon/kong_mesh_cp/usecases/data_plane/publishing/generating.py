@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from kong_mesh_cp.core.xds import proxy_view
     from kong_mesh_cp.core.xds.generate import Generated
     from kong_mesh_cp.core.xds.proxy_view import AdminTls, GenerationTerms, Identity
-    from kong_mesh_cp.core.xds.world import MeshWorld
+    from kong_mesh_cp.core.xds.world import EndpointKey, MeshWorld
 else:  # with the first proxy: they import protobuf and Envoy's messages
     generation = lazy_import("kong_mesh_cp.core.xds.generate")
     xds_parts = lazy_import("kong_mesh_cp.core.xds.parts")
@@ -67,7 +67,7 @@ class SidecarGenerator:
         return generation.generate(view, self._parts)
 
     def with_endpoints(
-        self, made: Generated, services: Collection[str], world: MeshWorld
+        self, made: Generated, services: Collection[EndpointKey], world: MeshWorld
     ) -> Generated:
         return made.with_endpoints(services, world, self._parts)
 

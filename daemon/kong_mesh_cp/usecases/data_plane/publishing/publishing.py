@@ -23,7 +23,7 @@ from kong_mesh_cp.usecases.data_plane.publishing.watches import Configuration, W
 
 if TYPE_CHECKING:
     from kong_mesh_cp.core.xds.reach import Reached
-    from kong_mesh_cp.core.xds.world import MeshWorld
+    from kong_mesh_cp.core.xds.world import EndpointKey, MeshWorld
 
 SLICE_SECONDS: Final = 0.005  # of the loop, before others have their turn
 # Work beyond this share of the time is followed by rest for whom it was done: in a storm of changes
@@ -54,7 +54,7 @@ class MeshGenerator(Protocol[C]):
         """None: there is no such proxy in `world`."""
         ...
 
-    def with_endpoints(self, made: C, services: Collection[str], world: MeshWorld) -> C:
+    def with_endpoints(self, made: C, services: Collection[EndpointKey], world: MeshWorld) -> C:
         """`made` with the endpoints that `services` have in `world`, and else as it is."""
         ...
 

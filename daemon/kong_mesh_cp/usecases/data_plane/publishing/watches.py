@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import trio
 
@@ -12,6 +12,10 @@ from kong_mesh_cp.usecases.data_plane.connected_proxy import ConnectedProxy
 if TYPE_CHECKING:
     from kong_mesh_cp.core.discovery.snapshots import Snapshot
     from kong_mesh_cp.core.xds.draft import Complaint
+    from kong_mesh_cp.core.xds.services.backends import ServiceKey
+
+
+K = TypeVar("K", bound=Hashable)
 
 
 class Configuration(Protocol):
@@ -24,8 +28,10 @@ class Configuration(Protocol):
     def left_out(self) -> tuple[Complaint, ...]: ...
 
     @property
-    def services(self) -> Collection[str]:
-        """Those that it depends on, by their tag: on their endpoints, or on what else they are."""
+    def services(self) -> Collection[ServiceKey]:
+        """Those that it depends on: on their endpoints, or on what else they are. By their tag;
+        of those that are resources the resource, and the ports.
+        """
         ...
 
 
@@ -38,7 +44,7 @@ class Watch:
         self.complaints: tuple[Complaint, ...] = ()  # what could not be made of it, and why
         self.is_open = True
         self.is_stale = True  # all of it is to be made anew, not only endpoints
-        self.stale_services: set[str] = set()
+        self.stale_services: set[ServiceKey] = set()
         self.is_preparing = False  # something that it takes is being made
         self.round = -1  # see `Publishing.round`: in which it was made last
         self._first = trio.Event()
@@ -94,7 +100,7 @@ class Watches:
 
     def __init__(self) -> None:
         self._by_name: dict[str, set[Watch]] = {}
-        self._by_service: dict[str, set[Watch]] = {}
+        self._by_service: dict[ServiceKey, set[Watch]] = {}
 
     def __len__(self) -> int:
         return sum(len(each) for each in self._by_name.values())
@@ -126,12 +132,12 @@ class Watches:
         """Those of the proxies called so."""
         return {watch for name in names for watch in self._by_name.get(name, ())}
 
-    def using(self, services: Iterable[str]) -> set[Watch]:
+    def using(self, services: Iterable[ServiceKey]) -> set[Watch]:
         """Those whose configuration depends on one of `services`."""
         return {watch for each in services for watch in self._by_service.get(each, ())}
 
 
-def _drop(book: dict[str, set[Watch]], key: str, watch: Watch) -> None:
+def _drop(book: dict[K, set[Watch]], key: K, watch: Watch) -> None:
     found = book.get(key, set())
     found.discard(watch)
     if not found:

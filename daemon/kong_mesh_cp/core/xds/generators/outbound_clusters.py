@@ -1,0 +1,186 @@
+"""Clusters that outbounds send to, and from where their endpoints come.
+
+Source: docs/wire/envoy-names.md#outbounds, docs/wire/service-resources.md#clusters
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final, NamedTuple
+
+from kong_mesh_cp.core.discovery.snapshots import Resource
+from kong_mesh_cp.core.formats.durations import SECOND
+from kong_mesh_cp.core.meshes.spiffe import server_name
+from kong_mesh_cp.core.policy.rules.destinations import DestinationId
+from kong_mesh_cp.core.resources.kinds.mesh import MtlsMode
+from kong_mesh_cp.core.resources.tags import SERVICE
+from kong_mesh_cp.core.xds.assignments import EndpointSource
+from kong_mesh_cp.core.xds.draft import WRONG_INPUT
+from kong_mesh_cp.core.xds.effects import OutboundFacts
+from kong_mesh_cp.core.xds.envoy.clusters import ClusterDraft
+from kong_mesh_cp.core.xds.envoy.envoy_messages import Message
+from kong_mesh_cp.core.xds.envoy.tls import upstream_tls
+from kong_mesh_cp.core.xds.generators.outbound_plan import Confs, Destination, about, confs_of
+from kong_mesh_cp.core.xds.matching import DestinationConfs, Matched
+from kong_mesh_cp.core.xds.parts import resource
+from kong_mesh_cp.core.xds.policies.effect_catalogue import EFFECTS
+from kong_mesh_cp.core.xds.policies.load_balancing_effects import BALANCING, locality_of
+from kong_mesh_cp.core.xds.protocols import HTTP2
+from kong_mesh_cp.core.xds.proxy_view import ProxyView
+from kong_mesh_cp.core.xds.services.backends import Backend, Destined
+from kong_mesh_cp.core.xds.services.service_endpoints import port_id
+from kong_mesh_cp.core.xds.services.service_resources import (
+    EXTERNAL,
+    MESH_SERVICE,
+    ServiceResource,
+)
+from kong_mesh_cp.core.xds.world import Endpoint, MeshWorld, protocol_of_all
+from kong_mesh_cp.core.xds.zones.localities import Locality
+
+CONNECT: Final = 5 * SECOND
+NOTHING_SAID: Final = DestinationConfs()
+ZONE_EGRESS: Final = "zone-egress"  # as which the egress of a zone is known
+
+
+class Upstream(NamedTuple):
+    """All that a cluster is made of beside policies. Equal ones are equal clusters."""
+
+    name: str
+    destination: Destination
+    source: Destined  # of its endpoints: tags, or a port by its number
+    secured: bool  # spoken to in the mesh's TLS
+    identities: tuple[str, ...]  # one of which it has to be; without any: of the mesh
+    server_name: str
+    protocol: str = HTTP2  # between proxies, whatever their applications speak
+
+
+class Clustered(NamedTuple):
+    """The cluster of a service, or of some of its instances."""
+
+    made: Resource | None = None
+    error: str = ""
+
+
+def upstream_of(backend: Backend, world: MeshWorld) -> Upstream | None:
+    """None: what it goes to is not there."""
+    if not isinstance(backend.to, DestinationId):
+        service = dict(backend.to)[SERVICE]
+        return Upstream(
+            backend.cluster,
+            Destination(backend.to, service, world.protocol(service)),
+            backend.to,
+            is_secured(world, ready=service in world.tls_ready),
+            (service,),
+            server_name(world.name, dict(backend.to)),
+        )
+    found = world.services.find(backend.to)
+    port = None if found is None else found.port(backend.to.section_name)
+    if found is None or port is None:
+        return None
+    key = port_id(found, port.number)
+    endpoints = world.reached.get(key, ())
+    # An external service is behind the egress; without one it is told as any other, with nothing
+    # behind it.
+    is_external = found.id.type == EXTERNAL and bool(endpoints)
+    if is_external or found.id.type == MESH_SERVICE:
+        protocol = port.protocol
+    else:
+        protocol = protocol_of_all(endpoints)
+    return Upstream(
+        backend.cluster,
+        Destination(backend.to, backend.cluster, protocol),
+        key,
+        is_secured(world, ready=found.tls_ready or not found.is_local),
+        (ZONE_EGRESS,) if is_external else _identities(found, world),
+        found.server_name(port.number),
+        protocol if is_external else HTTP2,
+    )
+
+
+def _identities(service: ServiceResource, world: MeshWorld) -> tuple[str, ...]:
+    parts = (world.services.find(each) for each in service.parts)
+    of_parts = {each for part in parts if part is not None for each in part.identities}
+    return tuple(sorted(of_parts)) if service.parts else service.identities
+
+
+def is_secured(world: MeshWorld, *, ready: bool) -> bool:
+    """Whether a service is called in the mesh's TLS. `ready`: all its instances take it; of a
+    strict mesh they have to.
+    """
+    authority = world.authority
+    if authority is None:
+        return False
+    return authority.mode is not MtlsMode.PERMISSIVE or ready
+
+
+def clustered(
+    upstream: Upstream, view: ProxyView, matched: Matched, *, is_called: bool
+) -> Clustered:
+    try:
+        facts, confs = about(view, upstream.destination, matched, is_called=is_called)
+        return Clustered(resource(upstream.name, _cluster(upstream, facts, confs)))
+    except WRONG_INPUT as error:
+        return Clustered(error=str(error))
+
+
+def _cluster(upstream: Upstream, facts: OutboundFacts, confs: Confs) -> Message:
+    draft = ClusterDraft(upstream.name, facts.protocol)
+    draft.with_endpoints_from_ads()
+    draft.connect_within(CONNECT)
+    draft.speak(upstream.protocol)
+    if upstream.secured:
+        mesh = facts.mesh
+        draft.tls = upstream_tls(mesh, mesh, upstream.identities, upstream.server_name)
+    for effect, conf in zip(EFFECTS, confs, strict=True):
+        if effect.outbound_cluster is not None:
+            effect.outbound_cluster(draft, facts, conf)
+    return draft.whole()
+
+
+def is_asked_for(to: Destined, called: frozenset[str]) -> bool:
+    """Whether policies about destinations are about it, and not a route alone leads there.
+    `called` are the services by tag that outbounds of the proxy are for.
+    """
+    return isinstance(to, DestinationId) or dict(to)[SERVICE] in called
+
+
+class Reached(NamedTuple):
+    """A cluster that is there."""
+
+    cluster: str  # its name
+    source: Destined  # of its endpoints
+    to: Destined  # what policies are about
+
+
+def sources_of(
+    reached: Iterable[Reached], view: ProxyView, matched: Matched, called: frozenset[str]
+) -> Mapping[str, EndpointSource]:
+    """By cluster. `called` are the services by tag that outbounds of the proxy are for."""
+    found: dict[str, EndpointSource] = {}
+    for cluster, source, to in reached:
+        key = source if isinstance(source, DestinationId) else dict(source)[SERVICE]
+        locality = _locality(to, view, matched, called)
+        found[cluster] = EndpointSource((key,), endpoints_of_cluster, (source,), locality)
+    return found
+
+
+def _locality(
+    to: Destined, view: ProxyView, matched: Matched, called: frozenset[str]
+) -> Locality | None:
+    is_resource = isinstance(to, DestinationId)
+    # What is outside of the mesh is balanced by the egress.
+    is_outside = isinstance(to, DestinationId) and to.type == EXTERNAL
+    is_said = is_asked_for(to, called) and not is_outside
+    confs = confs_of(matched, BALANCING, to) if is_said else NOTHING_SAID
+    return locality_of(confs, view, is_resource=is_resource)
+
+
+def endpoints_of_cluster(world: MeshWorld, source: Destined) -> tuple[Endpoint, ...]:
+    """The instances that carry all tags of `source`, of which one is the service; or what is behind
+    a port.
+    """
+    if isinstance(source, DestinationId):
+        return world.reached.get(source, ())
+    wanted = set(source)
+    found = world.instances(dict(source)[SERVICE])
+    return found if len(wanted) == 1 else tuple(each for each in found if wanted <= set(each.tags))

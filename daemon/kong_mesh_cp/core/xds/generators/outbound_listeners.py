@@ -1,0 +1,113 @@
+"""Listeners of outbounds: made once for all places at which proxies take the same traffic.
+
+Source: docs/wire/envoy-names.md#outbounds
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from kong_mesh_cp.core.discovery.snapshots import Resource
+from kong_mesh_cp.core.xds.draft import WRONG_INPUT
+from kong_mesh_cp.core.xds.envoy.envoy_messages import GrpcStats
+from kong_mesh_cp.core.xds.envoy.http import HttpTerms, http_manager, tcp_proxy
+from kong_mesh_cp.core.xds.envoy.kafka import KAFKA_BROKER, kafka_broker
+from kong_mesh_cp.core.xds.envoy.listeners import (
+    GRPC_STATS,
+    HTTP_MANAGER,
+    TCP_PROXY,
+    ChainDraft,
+    ListenerDraft,
+    placed,
+)
+from kong_mesh_cp.core.xds.envoy.routes import route_messages
+from kong_mesh_cp.core.xds.envoy.tags_header import TAGS_HEADER
+from kong_mesh_cp.core.xds.generators.outbound_plan import Destination, OutboundPlan, plan_of
+from kong_mesh_cp.core.xds.matching import Matched
+from kong_mesh_cp.core.xds.names import (
+    outbound_listener,
+)
+from kong_mesh_cp.core.xds.policies.effect_catalogue import EFFECTS
+from kong_mesh_cp.core.xds.protocols import GRPC, KAFKA
+from kong_mesh_cp.core.xds.proxy_view import OutboundTarget, ProxyView
+from kong_mesh_cp.core.xds.routing import filters_of, match_of
+from kong_mesh_cp.core.xds.services.backends import Backend, ServiceKey
+
+
+class Listening(NamedTuple):
+    """A listener wherever it listens, and what it refers to."""
+
+    asked: frozenset[ServiceKey]
+    anywhere: bytes = b""  # empty: there is none, as nothing takes its traffic
+    sent_to: tuple[Backend, ...] = ()
+    error: str = ""  # why it cannot be made
+
+
+def listening(view: ProxyView, destination: Destination, matched: Matched) -> Listening:
+    asked: set[ServiceKey] = set()
+    try:
+        plan = plan_of(view, destination, matched, asked)
+        anywhere = _listener(plan) if plan.listens else b""
+    except WRONG_INPUT as error:
+        return Listening(frozenset(asked), error=str(error))
+    return Listening(frozenset(asked), anywhere, tuple(plan.sent_to))
+
+
+def placed_listener(target: OutboundTarget, anywhere: bytes) -> Resource:
+    name = outbound_listener(target.address, target.port)
+    return Resource.of(name, placed(name, target.address, target.port, anywhere))
+
+
+def _listener(plan: OutboundPlan) -> bytes:
+    """Wherever it listens: no effect of a policy looks at its name or its address."""
+    draft = ListenerDraft("", "", 0, inbound=False)
+    draft.show_tags(plan.destination.tags)
+    if plan.redirected:
+        draft.take_redirected()
+    draft.chains.append(_http_chain(plan) if plan.routes else _tcp_chain(plan))
+    for effect, about in zip(EFFECTS, plan.confs, strict=True):
+        if effect.outbound_listener is not None:
+            effect.outbound_listener(draft, plan.facts, about)
+    return draft.anywhere()
+
+
+def _tcp_chain(plan: OutboundPlan) -> ChainDraft:
+    chain, facts = ChainDraft(), plan.facts
+    if not plan.backends:
+        return chain  # connections end here
+    if facts.protocol == KAFKA:
+        chain.filters.append((KAFKA_BROKER, kafka_broker(facts.service)))
+    chain.filters.append((TCP_PROXY, tcp_proxy(facts.service, *_shares(plan.backends))))
+    return chain
+
+
+def _http_chain(plan: OutboundPlan) -> ChainDraft:
+    chain, facts = ChainDraft(), plan.facts
+    # The original knows no IPv6 here, whatever the proxy says.
+    terms = HttpTerms(internal=plan.terms.internal, ipv6=False)
+    manager = http_manager(facts.service, terms, normalize=True)
+    if facts.protocol == GRPC:
+        chain.http_filters.append((GRPC_STATS, GrpcStats(emit_filter_state=True)))
+    config = manager.route_config
+    config.name = facts.service if facts.is_external else f"outbound:{facts.service}"
+    config.validate_clusters.value = False
+    if plan.tells_tags and facts.tags:
+        config.request_headers_to_add.add(header={"key": TAGS_HEADER, "value": facts.tags})
+    host = config.virtual_hosts.add(name=facts.service, domains=["*"])
+    for route in plan.routes:
+        host.routes.extend(
+            route_messages(
+                route.name,
+                match_of(plan.http_conf, route),
+                filters_of(plan.http_conf, route),
+                _shares(route.backends),
+                tuple(None if each is None else each.cluster for each in route.mirrors),
+                host_rewritten=any(each.is_external for each in route.backends),
+            )
+        )
+    chain.filters.append((HTTP_MANAGER, manager))
+    return chain
+
+
+def _shares(backends: tuple[Backend, ...]) -> tuple[tuple[str, int], ...]:
+    return tuple((each.cluster, each.weight) for each in backends)

@@ -1,0 +1,1 @@
+"""Services: by their tags, and those that are resources; what is behind them."""

@@ -1,0 +1,1 @@
+"""Near and far: what other zones offer, and which endpoints come first."""

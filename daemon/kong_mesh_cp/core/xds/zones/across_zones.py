@@ -1,0 +1,101 @@
+"""Instances of services by their tags in other zones: reached through those zones' ingresses.
+
+Source: docs/wire/envoy-names.md#endpoints
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import field
+from typing import Final
+
+from kong_mesh_cp.core.dataclass import dataclass
+from kong_mesh_cp.core.resources.kinds.mesh import Mesh
+from kong_mesh_cp.core.resources.kinds.zone_proxies import (
+    AvailableService,
+    ZoneEgress,
+    ZoneIngress,
+)
+from kong_mesh_cp.core.resources.meta import Resource, has_spec
+from kong_mesh_cp.core.resources.tags import SERVICE, ZONE
+from kong_mesh_cp.core.xds.services.instances import Endpoint, pairs, protocol_of_all
+from kong_mesh_cp.core.xds.services.service_endpoints import EGRESS, INGRESS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcrossZones:
+    """What other zones offer to a mesh, as far as it is reached from this one."""
+
+    endpoints: Mapping[str, tuple[Endpoint, ...]] = field(default_factory=dict)  # by service tag
+    protocols: Mapping[str, str] = field(default_factory=dict)  # by service tag
+    # Each instance of this zone counts as often: many ingresses lead to the same instances.
+    weight: int = 1
+
+
+NOTHING_ACROSS: Final = AcrossZones()
+
+_Place = tuple[str, int]
+
+
+def across_zones(
+    mesh: Resource[Mesh], zone: str, resources: Mapping[str, Mapping[str, Resource[object]]]
+) -> AcrossZones:
+    """What is there for the proxies of `mesh` in `zone`; `resources` are by type, then by name.
+
+    Ingresses tell services apart by what clients ask for in TLS: without mTLS there is no way.
+    """
+    # As the original asks: a backend that is not there counts here.
+    if mesh.spec.mtls is None or not mesh.spec.mtls.enabled_backend:
+        return NOTHING_ACROSS
+    gates = _through_egress(mesh.spec, resources.get(EGRESS, {}).values())
+    found: dict[str, list[Endpoint]] = {}
+    places = set[_Place]()
+    for place, ingress in _remote(resources.get(INGRESS, {}).values(), zone):
+        # Those behind one balancer are one. What it has not filled yet does not stand for them.
+        if place in places:
+            continue
+        if ingress.available_services:
+            places.add(place)
+        for service in ingress.available_services:
+            if service.mesh == mesh.name:
+                endpoints = found.setdefault(service.tags.get(SERVICE, ""), [])
+                endpoints.extend(_endpoints(service, place, gates))
+    if not places:
+        return NOTHING_ACROSS
+    by_service = {each: tuple(endpoints) for each, endpoints in found.items() if endpoints}
+    return AcrossZones(
+        endpoints=by_service,
+        protocols={each: protocol_of_all(some) for each, some in by_service.items()},
+        weight=len(places),
+    )
+
+
+def _remote(
+    ingresses: Iterable[Resource[object]], zone: str
+) -> Iterator[tuple[_Place, ZoneIngress]]:
+    """Those of other zones that can be called, each with where."""
+    for each in ingresses:
+        if has_spec(each, ZoneIngress) and each.spec.zone not in ("", zone):
+            networking = each.spec.networking
+            if networking and networking.advertised_address and networking.advertised_port:
+                yield (networking.advertised_address, networking.advertised_port), each.spec
+
+
+def _through_egress(mesh: Mesh, egresses: Iterable[Resource[object]]) -> tuple[_Place, ...] | None:
+    """By which egresses traffic leaves the zone; None: it does so by itself."""
+    if mesh.routing is None or not mesh.routing.zone_egress:
+        return None
+    networks = (each.spec.networking for each in egresses if has_spec(each, ZoneEgress))
+    return tuple((each.address, each.port) for each in networks if each is not None)
+
+
+def _endpoints(
+    service: AvailableService, ingress: _Place, gates: tuple[_Place, ...] | None
+) -> Iterator[Endpoint]:
+    tags, zone = pairs(service.tags), service.tags.get(ZONE)
+    if gates is None:
+        yield Endpoint(*ingress, tags=tags, weight=service.instances, zone=zone)
+        return
+    # The egress balances among the ingresses itself.
+    for place in gates:
+        yield Endpoint(*place, tags=tags, zone=zone)

@@ -1,0 +1,59 @@
+"""`kumactl explain`: why something is configured as it is."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Final
+
+from kumactl.commands import flags
+from kumactl.documents.resource_names import segment
+from kumactl.output import Format, render
+from kumactl.session import Session
+from kumactl.tables.explanation import explanation_text
+
+PORT_MAX: Final = 65_535
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    explain = flags.group(commands, "explain", "show why it is so, and not otherwise", output=True)
+    parser = flags.command(
+        explain, "dataplane", _dataplane, "which policy says what for one data plane proxy, and why"
+    )
+    parser.add_argument("name", metavar="NAME")
+    one = parser.add_mutually_exclusive_group()
+    one.add_argument(
+        "--outbound",
+        metavar="SERVICE",
+        default="",
+        help="only traffic to this service; also by the name of its resource, or of the listener",
+    )
+    one.add_argument(
+        "--inbound", type=_port, metavar="PORT", help="only traffic that comes in by this port"
+    )
+    parser.add_argument("--shadow", action="store_true", help="with the policies in shadow mode")
+    flags.add_mesh(parser)
+    flags.add_output(parser, unsaid=argparse.SUPPRESS)
+
+
+def _dataplane(session: Session) -> None:
+    arguments = session.arguments
+    query: dict[str, str] = {}
+    if arguments.outbound:
+        query["outbound"] = arguments.outbound
+    if arguments.inbound is not None:
+        query["inbound"] = str(arguments.inbound)
+    if arguments.shadow:
+        query["shadow"] = "true"
+    path = f"/meshes/{segment(session.mesh)}/dataplanes/{segment(arguments.name)}/_explain"
+    answer = session.control_plane.document(path, query)
+    form: Format | None = arguments.output
+    if form is None or form is Format.TABLE:
+        session.console.document(explanation_text(answer))
+    else:
+        session.console.document(render(answer, form))
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 0 < int(text) <= PORT_MAX):
+        raise argparse.ArgumentTypeError(f"a port is a number from 1 to {PORT_MAX}")
+    return int(text)
