@@ -58,6 +58,7 @@ class OutboundFacts:
     mesh: str
     service: str  # the service tag, or the name of the destination of a resource
     protocol: str
+    resource: str = ""  # what a service that is a resource is called itself
     is_resource: bool = False  # a MeshService and the like, which has defaults of its own
     is_external: bool = False
     is_called: bool = True  # an outbound is for it; else some route alone leads there

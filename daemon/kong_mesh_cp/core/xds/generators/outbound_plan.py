@@ -132,6 +132,7 @@ def about(
         mesh=view.world.name,
         service=destination.service,
         protocol=destination.protocol,
+        resource=destination.to.name if isinstance(destination.to, DestinationId) else "",
         is_resource=isinstance(destination.to, DestinationId),
         is_external=destination.is_external or view.world.outside(destination.service) is not None,
         is_called=is_called,
