@@ -99,6 +99,8 @@ def _make_profile(view: ProxyView, matched: Matched, draft: Draft) -> None:
     outbounds(view, targets, matched, draft)
     draft.origin = Origin.DIRECT_ACCESS
     direct_access(view, targets, draft)
+    draft.origin = Origin.TRACING
+    older_tracing(view, draft)
     draft.origin = Origin.DNS
     dns(view, targets, draft)
     draft.origin = Origin.PROBE

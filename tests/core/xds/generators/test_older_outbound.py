@@ -167,8 +167,8 @@ def test_requests_are_matched_and_modified_and_then_go_by_default() -> None:
 def test_a_traffic_route_says_how_endpoints_are_chosen(
     balancer: Json, members: dict[str, object]
 ) -> None:
-    conf: dict[str, Any] = {"loadBalancer": balancer, "destination": to_tags("*")}
-    cluster = told(CALLER, HTTP, route(**conf)).clusters["pay"]
+    balanced = route(loadBalancer=balancer, destination=to_tags("*"))
+    cluster = told(CALLER, HTTP, balanced).clusters["pay"]
     assert {name: cluster[name] for name in members} == members
 
 

@@ -15,7 +15,7 @@ from kong_mesh_cp.core.discovery.snapshots import Resource
 from kong_mesh_cp.core.resources.tags import SERVICE
 from kong_mesh_cp.core.xds.draft import WRONG_INPUT, Complaint
 from kong_mesh_cp.core.xds.envoy.tags_header import told_tags
-from kong_mesh_cp.core.xds.generators.older.logs import logged_proxy
+from kong_mesh_cp.core.xds.generators.older.logs import LoggedProxy, logged_proxy
 from kong_mesh_cp.core.xds.generators.older.older_cluster import OlderTarget, older_cluster
 from kong_mesh_cp.core.xds.generators.older.older_listener import Surroundings, older_listener
 from kong_mesh_cp.core.xds.generators.older.older_plan import (
@@ -25,6 +25,7 @@ from kong_mesh_cp.core.xds.generators.older.older_plan import (
     older_upstream,
 )
 from kong_mesh_cp.core.xds.generators.older.older_policies import (
+    LOG,
     OF_OUTBOUNDS,
     OlderPolicies,
     older_policies,
@@ -59,6 +60,13 @@ class _Listening(NamedTuple):
     error: str = ""
 
 
+class _AboutServices(NamedTuple):
+    """Which policies are in force for clusters of a service."""
+
+    policed: frozenset[str]  # of the older generation: some outbound leads there by default
+    called: frozenset[str]  # with a targetRef: some outbound is for it
+
+
 class _Clustered(NamedTuple):
     upstream: Upstream
     made: Resource | None = None
@@ -72,10 +80,11 @@ def older_outgoing(
     parts: Parts,
     shared: object,
 ) -> OlderOutgoing:
-    """`shared` stands for all that outbounds of either kind depend on."""
-    tag_sets = view.dataplane.spec.tag_sets
-    policies = older_policies(view.world, tag_sets, OF_OUTBOUNDS, parts)
-    own = _Own(view, matched, policies, _key(view, policies, shared, parts))
+    """`shared` stands for all that outbounds depend on beside their own tags and place; the
+    OlderKey is in it.
+    """
+    policies = OlderKey.of(view, parts).policies
+    own = _Own(view, matched, policies, (shared, "older"))
     by_tags = [each for each in targets if each.tags]
     policed = frozenset(
         service
@@ -107,24 +116,26 @@ def older_outgoing(
         )
         listeners[listener.name] = listener
     made = OlderOutgoing(frozenset(asked), listeners, complaints=tuple(complaints))
-    return _with_clusters(made, own, wanted.values(), policed, parts)
+    about_services = _AboutServices(policed, frozenset(each.service for each in by_tags))
+    return _with_clusters(made, own, wanted.values(), about_services, parts)
 
 
 def _with_clusters(
     made: OlderOutgoing,
     own: _Own,
     wanted: Iterable[OlderTarget],
-    policed: frozenset[str],
+    services: _AboutServices,
     parts: Parts,
 ) -> OlderOutgoing:
     complaints, secured = list(made.complaints), False
     clusters: dict[str, Resource] = {}
     reached: list[Reached] = []
     for each in wanted:
-        is_policed = dict(each.tags)[SERVICE] in policed
+        service = dict(each.tags)[SERVICE]
+        is_policed, is_called = service in services.policed, service in services.called
         found = parts.made(
-            (own.key, "cluster", each, is_policed),
-            partial(own.clustered, each, is_policed=is_policed),
+            (own.key, "cluster", each, is_policed, is_called),
+            partial(own.clustered, each, is_policed=is_policed, is_called=is_called),
         )
         upstream = found.upstream
         if found.made is None:
@@ -147,14 +158,16 @@ def _default_services(policies: OlderPolicies, tags: TagPairs) -> tuple[str, ...
     return default_services(policies.route(dict(tags).get(SERVICE, "")), tags)
 
 
-def _key(view: ProxyView, policies: OlderPolicies, shared: object, parts: Parts) -> object:
-    """Stands for all that parts of older outbounds depend on beside their own tags and place."""
-    logged = logged_proxy(view) if view.world.of_type("TrafficLog") else None
-    # Held with what was made of them: the key only says which objects they were.
-    held = (shared, policies, view.world.external)
-    key = ("older outbounds", logged, view.world.tells_tags, *map(id, held))
-    made, _ = parts.made(key, lambda: (object(), held))
-    return made
+class OlderKey(NamedTuple):
+    """What older outbounds depend on beside what others do as well."""
+
+    policies: OlderPolicies  # the same object as long as nothing of them has changed
+    logged: LoggedProxy | None  # where lines may name it
+
+    @staticmethod
+    def of(view: ProxyView, parts: Parts) -> OlderKey:
+        policies = older_policies(view.world, view.dataplane.spec.tag_sets, OF_OUTBOUNDS, parts)
+        return OlderKey(policies, logged_proxy(view) if view.world.of_type(LOG) else None)
 
 
 class _Own:
@@ -183,11 +196,12 @@ class _Own:
         )
         return _Listening(frozenset(asked), anywhere, sent_to)
 
-    def clustered(self, target: OlderTarget, *, is_policed: bool) -> _Clustered:
+    def clustered(self, target: OlderTarget, *, is_policed: bool, is_called: bool) -> _Clustered:
         world = self._view.world
         upstream = older_upstream(target.tags, world, self._policies)
         try:
-            facts, confs = about(self._view, upstream.destination, self._matched)
+            destination = upstream.destination
+            facts, confs = about(self._view, destination, self._matched, is_called=is_called)
             message = older_cluster(
                 upstream,
                 target,

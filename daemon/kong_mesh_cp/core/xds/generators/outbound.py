@@ -14,7 +14,7 @@ from kong_mesh_cp.core.policy.rules.destinations import DestinationId
 from kong_mesh_cp.core.policy.rules.policy import HTTP_ROUTE, TCP_ROUTE
 from kong_mesh_cp.core.xds.assignments import assignments
 from kong_mesh_cp.core.xds.draft import Complaint, Draft
-from kong_mesh_cp.core.xds.generators.older_outbound import OlderOutgoing, older_outgoing
+from kong_mesh_cp.core.xds.generators.older_outbound import OlderKey, OlderOutgoing, older_outgoing
 from kong_mesh_cp.core.xds.generators.outbound_clusters import (
     Reached,
     clustered,
@@ -186,9 +186,13 @@ def _shared(view: ProxyView, matched: Matched, parts: Parts) -> object:
     if _has_routes(matched):
         # They may refer to any service that is a resource.
         held = (*held, world.services)
+    older = None
+    if has_older_routes(world):
+        policies, older = OlderKey.of(view, parts)
+        held = (*held, policies)
     named = proxy_named(view, matched)
     tags = told_tags_of(view, matched)
-    others = (tags, has_older_routes(world), is_ipv6(view) if world.external else None)
+    others = (tags, older, is_ipv6(view) if world.external else None)
     key = ("outbounds", view.http_terms, view.is_redirected, named, others, *map(id, held))
     made, _ = parts.made(key, lambda: (object(), held))
     return made

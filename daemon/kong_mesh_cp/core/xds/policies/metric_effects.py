@@ -95,7 +95,6 @@ def _whole_proxy(view: ProxyView, matched: Matched, draft: Draft) -> None:
     document = _document(view, conf, exporters, is_scraped=bool(scraped))
     socket = metrics_configuration_socket(view.metadata.workdir)
     ipv6 = view.metadata.ipv6
-    draft.origin = Origin.DYNAMIC_CONFIG
     draft.add(LISTENER, METRICS_CONFIGURATION, _configuration, socket, document, ipv6)
 
 
@@ -114,7 +113,6 @@ def _collectors(conf: Conf) -> list[OpenTelemetry]:
 def _add_client(view: ProxyView, client: Prometheus, draft: Draft) -> None:
     is_secured = client.tls is not None and client.tls.mode == "ProvidedTLS"
     name = client_listener(NAMELESS_CLIENT if client.client_id is None else client.client_id)
-    draft.origin = Origin.PROMETHEUS
     draft.add(CLUSTER, MESH_METRICS, kuma_dp_cluster, view.metrics_socket)
     scraped = Scraped(
         address=view.networking.address,
