@@ -28,6 +28,10 @@ SUITES: Final = (
     "meshratelimit",
     "meshfaultinjection",
     "meshtls",
+    "meshaccesslog",
+    "meshtrace",
+    "meshmetric",
+    "mesh-options",
     "older-policies",
 )
 NOT_REACHED: Final[Mapping[str, str]] = {}

@@ -63,7 +63,7 @@ class RandomMesh:
             (1, self._outside),
             (6, self._others.policy),
             (2, self._others.older),
-            (3, self._others.service),
+            (1, self._others.destination),
             (1, self._zone_ingress),
         )
 
@@ -109,17 +109,15 @@ class RandomMesh:
             networking["gateway"] = builtin
         else:
             networking["inbound"] = inbounds
-        networking["outbound"] = [
-            {"port": 20000 + index, "tags": self._tags()}
-            for index in range(self._random.choice((0, 1, 2, 3)))
-        ]
-        networking["outbound"] += [
-            {"port": 20010 + index, "backendRef": self._services.backend_ref()}
-            for index in range(self._random.choice((0, 1, 2)))
-        ]
-        if self._maybe(0.3):
-            ref = {"kind": self._random.choice(RESOURCES), "name": self._random.choice(SERVICES)}
-            networking["outbound"] += [{"port": 20020, "backendRef": {**ref, "port": 80}}]
+        if kind < 0.1 or kind >= 0.2:  # built-in gateways have none
+            networking["outbound"] = [
+                {"port": 20000 + index, "tags": self._tags()}
+                for index in range(self._random.choice((0, 1, 2, 3)))
+            ]
+            networking["outbound"] += [
+                {"port": 20010 + index, "backendRef": self._services.backend_ref()}
+                for index in range(self._random.choice((0, 1, 2)))
+            ]
         if self._maybe(0.3):
             transparent: dict[str, Any] = {
                 "redirectPortInbound": 15006,

@@ -127,10 +127,13 @@ class MatchedType:
             self._selections, self.warnings = ranked_selections(found, proxy, view)
         self.policies = tuple(policy for policy, _ in self._selections)
         self._by_listener = by_listener(self._selections)
+        self._proxy_wide = TRAITS[policy_type].proxy_wide
         self._known_to: _To | None = None
 
     def inbound(self, listener: Listener) -> InboundConfs:
         """Raises: TooManySubsetsError, UnreadableConfError."""
+        if self._proxy_wide:
+            return InboundConfs(self.proxy_conf(), selected=bool(self.policies))
         about = tuple(self._by_listener.get(listener, ()))
         if not about:
             return InboundConfs()
@@ -144,6 +147,8 @@ class MatchedType:
             return DestinationConfs()
         if self.type in BOTH_WAYS:
             return self._both_ways
+        if self._proxy_wide:
+            return DestinationConfs(self.proxy_conf(), selected=True)
         key = ("service", service, id(self._to))
         confs, _ = self._parts.made(key, lambda: (self._service_confs(service), self._to))
         return confs
@@ -154,6 +159,8 @@ class MatchedType:
             return DestinationConfs()
         if self.type in BOTH_WAYS:
             return self._both_ways
+        if self._proxy_wide:
+            return DestinationConfs(self.proxy_conf(), selected=True)
         key = ("destination", wanted, id(self._to))
         confs, _ = self._parts.made(key, lambda: (self._resource_confs(wanted), self._to))
         return confs
@@ -215,6 +222,13 @@ class MatchedType:
             return None if first is None else self.inbound(first)
         except (TooManySubsetsError, UnreadableConfError):
             return None  # which is told of the inbound
+
+    @property
+    def both_ways_rule(self) -> InboundRule | None:
+        """What destinations read their confs from, for the types in BOTH_WAYS."""
+        first = next(iter(self._by_listener), None)
+        rules = () if first is None else inbound_rules(self._by_listener[first])
+        return rules[0] if rules and rules[0].confs else None
 
     @property
     def _both_ways(self) -> DestinationConfs:
@@ -306,14 +320,14 @@ class Matched:
         self._with_shadow = with_shadow
         self._proxy = proxy
         self._view = view
-        self._parts = parts
+        self.parts = parts
         self._types: dict[str, MatchedType] = {}
 
     def of_type(self, policy_type: str) -> MatchedType:
         found = self._types.get(policy_type)
         if found is None:
             found = MatchedType(
-                policy_type, self._proxy, self._view, self._parts, with_shadow=self._with_shadow
+                policy_type, self._proxy, self._view, self.parts, with_shadow=self._with_shadow
             )
             self._types[policy_type] = found
         return found

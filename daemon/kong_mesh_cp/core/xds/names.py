@@ -24,6 +24,10 @@ ADMIN: Final = "kuma:envoy:admin"
 READINESS: Final = "kuma:readiness"
 DNS: Final = "kuma:dns"
 DIRECT_ACCESS: Final = "direct_access"
+METRICS: Final = "kuma:metrics:hijacker"  # the cluster: kuma-dp, as the Mesh says
+PROMETHEUS: Final = "kuma:metrics:prometheus"
+MESH_METRICS: Final = "_kuma:metrics:hijacker"  # likewise, as a MeshMetric says
+METRICS_CONFIGURATION: Final = "_kuma:dynamicconfig:observability"
 
 
 class Origin(StrEnum):
@@ -41,6 +45,11 @@ class Origin(StrEnum):
     PROBE = "probe"
     DNS = "dns"
     SECRETS = "secrets"
+    PROMETHEUS = "prometheus"
+    OPEN_TELEMETRY = "open-telemetry"
+    METRICS_CONFIGURATION = "dynamic-config"
+    ACCESS_LOG = "meshaccesslog"
+    TRACE = "mesh-trace"
     PASSTHROUGH = "meshpassthrough"
     PROXY_PATCH = "mesh-proxy-patch"
     TEMPLATE_RAW = "proxy-template-raw"
@@ -90,6 +99,25 @@ def service_cluster(tags: Mapping[str, str]) -> str:
         return service
     text = "".join(key + tags[key] for key in sorted(tags))
     return f"{service}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+
+
+def log_collector(place: int) -> str:
+    """The cluster of one of the collectors of access logs, of which the first has place 0."""
+    return f"meshaccesslog:opentelemetry:{place}"
+
+
+def span_collector(provider: str) -> str:
+    return f"meshtrace:{provider}"
+
+
+def client_listener(client: str) -> str:
+    """Where one client of a MeshMetric scrapes."""
+    return f"_kuma:metrics:prometheus:{client}"
+
+
+def metric_exporter(backend: str) -> str:
+    """The listener that kuma-dp exports to, and the cluster that it leads to."""
+    return f"_kuma:metrics:opentelemetry:{backend}"
 
 
 def identity_secret(mesh: str) -> str:

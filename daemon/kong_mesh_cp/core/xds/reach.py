@@ -72,10 +72,10 @@ def reached(before: IndexedMesh, after: IndexedMesh, changes: Collection[Resourc
     real = [key for key in changes if not _is_equal(_item(before, key), _item(after, key))]
     if any(key.type not in _KNOWN for key in real):
         return Reached(everybody=True)
-    if before.world.external is not after.world.external:
-        return Reached(everybody=True)  # of a Secret that such a service names
     if before.world.tells_tags != after.world.tells_tags:
         return Reached(everybody=True)
+    if before.world.external is not after.world.external:
+        return Reached(everybody=True)  # of a Secret that such a service names
     proxies = set[str]()
     for key in real:
         proxies |= _directly(before, after, key)

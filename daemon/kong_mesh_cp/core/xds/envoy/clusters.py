@@ -11,6 +11,7 @@ from kong_mesh_cp.core.xds.envoy.endpoints import load_assignment
 from kong_mesh_cp.core.xds.envoy.envoy_messages import (
     FROM_ADS,
     Cluster,
+    ClusterLoadAssignment,
     HttpProtocolOptions,
     Message,
     duration,
@@ -67,6 +68,14 @@ class ClusterDraft:
             self.message.type = Cluster.STRICT_DNS
             self.message.dns_lookup_family = Cluster.AUTO if ipv6 else Cluster.V4_ONLY
         self.message.load_assignment.CopyFrom(load_assignment(self.name, known))
+
+    def with_pipe(self, path: str) -> None:
+        """One endpoint, a Unix socket."""
+        self.message.type = Cluster.STATIC
+        endpoint = {"endpoint": {"address": {"pipe": {"path": path}}}}
+        self.message.load_assignment.MergeFrom(
+            ClusterLoadAssignment(cluster_name=self.name, endpoints=[{"lb_endpoints": [endpoint]}])
+        )
 
     def to_original(self) -> None:
         """To where the client wanted to connect."""

@@ -30,8 +30,12 @@ from envoy.config.route.v3.route_components_pb2 import (
 )
 from envoy.config.route.v3.route_pb2 import RouteConfiguration
 from envoy.config.trace.v3.datadog_pb2 import DatadogConfig
+from envoy.config.trace.v3.opentelemetry_pb2 import OpenTelemetryConfig
 from envoy.config.trace.v3.zipkin_pb2 import ZipkinConfig
 from envoy.extensions.access_loggers.file.v3.file_pb2 import FileAccessLog
+from envoy.extensions.access_loggers.open_telemetry.v3.logs_service_pb2 import (
+    OpenTelemetryAccessLogConfig as OpenTelemetryAccessLog,
+)
 from envoy.extensions.filters.http.fault.v3.fault_pb2 import HTTPFault as HttpFault
 from envoy.extensions.filters.http.grpc_stats.v3.config_pb2 import FilterConfig as GrpcStats
 from envoy.extensions.filters.http.local_ratelimit.v3.local_rate_limit_pb2 import (
@@ -69,13 +73,15 @@ from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import (
     UpstreamTlsContext,
 )
 from envoy.extensions.upstreams.http.v3.http_protocol_options_pb2 import HttpProtocolOptions
-from google.protobuf import any_pb2, symbol_database
+from google.protobuf import any_pb2, json_format, symbol_database
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.struct_pb2 import Struct, Value
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
 __all__ = [
     "FROM_ADS",
     "AccessLog",
+    "AnyValue",
     "Cluster",
     "ClusterLoadAssignment",
     "DatadogConfig",
@@ -100,6 +106,8 @@ __all__ = [
     "NetworkRateLimit",
     "NetworkRbac",
     "OmitHostMetadata",
+    "OpenTelemetryAccessLog",
+    "OpenTelemetryConfig",
     "OriginalDestination",
     "PreviousHosts",
     "PreviousPriorities",
@@ -119,6 +127,7 @@ __all__ = [
     "ZipkinConfig",
     "duration",
     "joined_bytes",
+    "merged_json",
     "packed",
     "packed_bytes",
     "struct_of",
@@ -144,6 +153,23 @@ def duration(nanoseconds: int) -> Duration:
 def struct_of(texts: Iterable[tuple[str, str]]) -> Struct:
     """A Struct of texts: tags, as metadata has them."""
     return Struct(fields={name: Value(string_value=text) for name, text in texts})
+
+
+def merged_json(message: Message, value: object) -> bool:
+    """Whether `value`, JSON, is a message of its type; then `message` has what it says, too.
+
+    Members that the type does not have are ignored.
+    """
+    if not isinstance(value, dict):
+        return False
+    changed = type(message)()
+    changed.CopyFrom(message)
+    try:
+        json_format.ParseDict(value, changed, ignore_unknown_fields=True)
+    except json_format.ParseError:
+        return False
+    message.CopyFrom(changed)
+    return True
 
 
 def packed(message: Message) -> any_pb2.Any:

@@ -103,6 +103,11 @@ class ListenerDraft:
         """Connections go to the listener of their original destination, where there is one."""
         self.message.use_original_dst.value = True
 
+    def listen_at(self, pipe: str) -> None:
+        """On a Unix socket instead of an address."""
+        self.message.address.pipe.path = pipe
+        self.message.ClearField("traffic_direction")
+
     def take_datagrams(self) -> None:
         """It is one of UDP."""
         self.message.address.socket_address.protocol = SocketAddress.UDP

@@ -15,7 +15,7 @@ from kong_mesh_cp.core.resources.kinds.dataplane import Inbound
 from kong_mesh_cp.core.resources.kinds.mesh import MtlsMode
 from kong_mesh_cp.core.resources.tags import PROTOCOL, SERVICE
 from kong_mesh_cp.core.xds.draft import WRONG_INPUT, Draft
-from kong_mesh_cp.core.xds.effects import InboundFacts, proxy_facts
+from kong_mesh_cp.core.xds.effects import InboundFacts, named_by
 from kong_mesh_cp.core.xds.envoy import rbac
 from kong_mesh_cp.core.xds.envoy.clusters import ClusterDraft
 from kong_mesh_cp.core.xds.envoy.envoy_messages import GrpcStats, Message, duration
@@ -117,8 +117,8 @@ def _plan(
         older_rate_limit=bool(older.limits),
     )
     confs = tuple(matched.of_type(each.policy_type).inbound(listener) for each in EFFECTS)
-    if any(each.names_proxy and about.selected for each, about in zip(EFFECTS, confs, strict=True)):
-        facts = replace(facts, proxy=proxy_facts(view))
+    about = (each for each, found in zip(EFFECTS, confs, strict=True) if found.selected)
+    facts = replace(facts, proxy=named_by(about, view, matched))
     authority = view.world.authority
     about_tls = matched.of_type(tls_effects.POLICY_TYPE).inbound(listener)
     mode = None if authority is None else tls_effects.mode_of(about_tls, authority.mode)

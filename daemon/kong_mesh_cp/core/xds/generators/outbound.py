@@ -151,17 +151,17 @@ def _outgoing(
     )
 
 
+def _called(targets: tuple[OutboundTarget, ...]) -> frozenset[str]:
+    """The services by tag that are the destinations of outbounds."""
+    return frozenset(each.service for each in targets)
+
+
 def _left_out(world: MeshWorld, asked: Iterable[ServiceKey]) -> Iterator[Complaint]:
     """What is not there of services outside of the mesh."""
     for service in sorted(each for each in asked if isinstance(each, str)):
         outside = world.external.get(service)
         for fault in () if outside is None else outside.faults:
             yield Complaint(service, fault)
-
-
-def _called(targets: tuple[OutboundTarget, ...]) -> frozenset[str]:
-    """The services by tag that are the destinations of outbounds."""
-    return frozenset(each.service for each in targets)
 
 
 def _shared(view: ProxyView, matched: Matched, parts: Parts) -> object:
@@ -179,8 +179,8 @@ def _shared(view: ProxyView, matched: Matched, parts: Parts) -> object:
         world.protocols,
         world.across,
         world.tls_ready,
-        world.external,
         world.tells_tags,
+        world.external,
         *outgoing,
     )
     if _has_routes(matched):

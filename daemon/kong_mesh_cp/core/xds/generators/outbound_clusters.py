@@ -155,6 +155,13 @@ def _cluster(upstream: Upstream, facts: OutboundFacts, confs: Confs, *, ipv6: bo
     return draft.whole()
 
 
+def is_asked_for(to: Destined, called: frozenset[str]) -> bool:
+    """Whether policies about destinations are about it, and not a route alone leads there.
+    `called` are the services by tag that outbounds of the proxy are for.
+    """
+    return isinstance(to, DestinationId) or dict(to)[SERVICE] in called
+
+
 def lead(draft: ClusterDraft, upstream: Upstream, mesh: str, *, ipv6: bool) -> None:
     """From a proxy of `mesh` to `upstream`."""
     draft.speak(upstream.protocol)
@@ -174,13 +181,6 @@ def lead(draft: ClusterDraft, upstream: Upstream, mesh: str, *, ipv6: bool) -> N
 def is_ipv6(view: ProxyView) -> bool:
     """Names are looked up for both versions of IP."""
     return ":" in view.networking.address
-
-
-def is_asked_for(to: Destined, called: frozenset[str]) -> bool:
-    """Whether policies about destinations are about it, and not a route alone leads there.
-    `called` are the services by tag that outbounds of the proxy are for.
-    """
-    return isinstance(to, DestinationId) or dict(to)[SERVICE] in called
 
 
 class Reached(NamedTuple):

@@ -76,6 +76,8 @@ class Backends:
             return None
         if not isinstance(to, DestinationId):
             service = dict(to)[SERVICE]
+            if not service:
+                return None  # a reference by labels that lacks the port
             self.asked.add(service)
             if not self._carried(self._world.protocol(service)):
                 return None
@@ -148,7 +150,7 @@ def service_meant(services: ServiceResources, ref: Reference, source: Meta) -> D
 def is_by_tags(ref: BackendRef) -> bool:
     """It means instances of a service by tags, not a resource."""
     if ref.kind == "MeshService":
-        return not (ref.labels or ref.namespace or ref.section_name or ref.port)
+        return ref.port is None  # whatever else it says
     return ref.kind not in (EXTERNAL, MULTI_ZONE)
 
 
