@@ -16,8 +16,8 @@ from kong_mesh_cp.core.formats.json_text import json_text
 from kong_mesh_cp.shell.http.messages import RETRY_AFTER, Handler, Request, Response
 from kong_mesh_cp.shell.http.plain_text import plain_text_error
 from kong_mesh_cp.shell.http.routing import Route, Router
-from kong_mesh_cp.usecases.monitoring.assignments import Assignment
 from kong_mesh_cp.usecases.monitoring.monitored_meshes import Told
+from kong_mesh_cp.usecases.monitoring.scrape_assignments import Assignment
 
 PATH: Final = "/v3/discovery:monitoringassignments"
 TARGETS: Final = "/targets"  # of ours
