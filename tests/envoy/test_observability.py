@@ -23,7 +23,7 @@ from support.data_plane.receivers import Asked, line_collector, web_server
 pytestmark = pytest.mark.system
 
 REQUESTS = 10  # Envoy sends spans when it has five
-QUICK = {"KUMA_DATAPLANE_RUNTIME_DYNAMIC_CONFIGURATION_REFRESH_INTERVAL": "1s"}
+QUICK: dict[str, Any] = {"KUMA_DATAPLANE_RUNTIME_DYNAMIC_CONFIGURATION_REFRESH_INTERVAL": "1s"}
 
 
 @contextlib.contextmanager

@@ -80,7 +80,7 @@ def web_server(
 
 
 @contextlib.contextmanager
-def _serving(server: ThreadingTCPServer) -> Iterator[Place]:
+def _serving(server: ThreadingTCPServer | ThreadingHTTPServer) -> Iterator[Place]:
     host, port = server.server_address[:2]
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()

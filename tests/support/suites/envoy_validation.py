@@ -7,10 +7,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from google.protobuf.any_pb2 import Any as AnyMessage
-from google.protobuf.json_format import MessageToDict
-
 from kong_mesh_cp.core.discovery.snapshots import Snapshot
+from kong_mesh_cp.core.xds.envoy.as_json import json_of_packed
 from kong_mesh_cp.core.xds.names import CLUSTER, LISTENER, SECRET
 from support.suites.patience import HANG_SECONDS
 
@@ -53,10 +51,6 @@ def complaint(binary: Path, folder: Path, snapshot: Snapshot) -> str:
 
 def _of(snapshot: Snapshot, url: str) -> list[dict[str, Any]]:
     found = snapshot.by_type.get(url)
-    return [] if found is None else [_shown(each.packed) for each in found.resources.values()]
-
-
-def _shown(packed: bytes) -> dict[str, Any]:
-    shown: dict[str, Any] = MessageToDict(AnyMessage.FromString(packed))
-    shown.pop("@type")
-    return shown
+    return (
+        [] if found is None else [json_of_packed(each.packed) for each in found.resources.values()]
+    )

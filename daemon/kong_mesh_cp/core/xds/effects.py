@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.policy.rules.policy import Conf
+from kong_mesh_cp.core.resources.kinds.mesh import MtlsMode
 from kong_mesh_cp.core.xds.draft import Draft
 from kong_mesh_cp.core.xds.envoy.clusters import ClusterDraft
 from kong_mesh_cp.core.xds.envoy.listeners import ListenerDraft
@@ -72,7 +73,8 @@ class DefaultsOf(NamedTuple):
     protocol: str
     is_resource: bool  # a destination that is one
     conf: Conf | None  # None: they say nothing
-    mtls: bool = False
+    is_external: bool = False  # a destination outside of the mesh
+    mode: MtlsMode | None = None  # of the mesh; None: it has no mTLS
     older_permissions: bool = False  # TrafficPermissions decide as well
 
 
@@ -82,8 +84,8 @@ class Effect:
 
     policy_type: str
     names_proxy: bool = False  # where it is selected, it asks for `ProxyFacts`
-    names_service: bool = False  # likewise, but the service is enough
     asks_for_tags: bool = False  # where it is selected, it asks for `OutboundFacts.tags`
+    names_service: bool = False  # likewise, but the service is enough
     inbound_listener: Callable[[ListenerDraft, InboundFacts, InboundConfs], None] | None = None
     inbound_cluster: Callable[[ClusterDraft, InboundFacts, InboundConfs], None] | None = None
     outbound_listener: Callable[[ListenerDraft, OutboundFacts, DestinationConfs], None] | None = (

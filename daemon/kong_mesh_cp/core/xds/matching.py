@@ -224,6 +224,13 @@ class MatchedType:
             return None  # which is told of the inbound
 
     @property
+    def both_ways_rule(self) -> InboundRule | None:
+        """What destinations read their confs from, for the types in BOTH_WAYS."""
+        first = next(iter(self._by_listener), None)
+        rules = () if first is None else inbound_rules(self._by_listener[first])
+        return rules[0] if rules and rules[0].confs else None
+
+    @property
     def _both_ways(self) -> DestinationConfs:
         found = self._of_an_inbound
         return DestinationConfs(None if found is None else found.rules, selected=True)

@@ -41,6 +41,7 @@ class Origin(StrEnum):
     INBOUND = "inbound"
     OUTBOUND = "outbound"
     DIRECT_ACCESS = "direct-access"
+    TRACING = "tracing"
     PROBE = "probe"
     DNS = "dns"
     SECRETS = "secrets"

@@ -139,6 +139,7 @@ def _exporter(view: ProxyView, collector: OpenTelemetry) -> _Exporter:
 
 def _add_exporter(view: ProxyView, exporter: _Exporter, draft: Draft) -> None:
     name, collector = metric_exporter(exporter.name), collector_at(exporter.endpoint)
+    draft.origin = Origin.OPEN_TELEMETRY
     draft.add(CLUSTER, name, collector_cluster, collector, ":" in view.networking.address)
     draft.add(LISTENER, name, _export, exporter.socket, view.metadata.ipv6)
 
