@@ -57,8 +57,8 @@ class RandomMesh:
             (1, self._addresses),
             (1, self._gateway),
             (1, self._older),
-            (6, self._others.policy),
-            (2, self._others.older),
+            (10, self._others.policy),
+            (4, self._others.older),
             (1, self._others.destination),
             (1, self._zone_ingress),
         )
