@@ -9,7 +9,7 @@ import json
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from ipaddress import ip_network
 from pathlib import Path
@@ -134,8 +134,10 @@ def stored(
     if env.get("KUMA_DEFAULTS_SKIP_MESH_CREATION") == "false":
         found.insert(0, {"type": "Mesh", "name": "default"})
     routing = env.get("KUMA_DEFAULTS_CREATE_MESH_ROUTING_RESOURCES") == "true"
-    for document in found:
-        yield resource_of(document, deployment)
+    for second, document in enumerate(found):
+        # One after the other: of older policies that select alike the last one counts.
+        made = NOW + timedelta(seconds=second)
+        yield replace(resource_of(document, deployment), created_at=made, modified_at=made)
         if document["type"] == "Mesh":
             skipped = document.get("skipCreatingInitialPolicies", ())
             for policy in policies_of_new_mesh(document["name"], skipped, routing=routing):
