@@ -61,8 +61,8 @@ class RandomMesh:
             (1, self._older),
             (3, self._older_policy),
             (1, self._outside),
-            (6, self._others.policy),
-            (2, self._others.older),
+            (10, self._others.policy),
+            (4, self._others.older),
             (1, self._others.destination),
             (1, self._zone_ingress),
         )
