@@ -42,12 +42,14 @@ def answered_by(proxy: Proxy, service: str) -> str | None:
         found = ask(proxy.outbound(service))
     except OSError:
         return None
-    return found.json["application"] if found.status == 200 else None
+    heard: Any = found.json
+    return heard["application"] if found.status == 200 else None
 
 
 def _host(proxy: Proxy, service: str) -> Any:
     """Under which name the application is called."""
-    return ask(proxy.outbound(service)).json["headers"]["host"]
+    heard: Any = ask(proxy.outbound(service)).json
+    return heard["headers"]["host"]
 
 
 def test_a_traffic_route_leads_to_another_service(tmp_path: Path) -> None:
