@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import logging
 import math
-from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Final, NoReturn
@@ -41,13 +40,13 @@ from kong_mesh_cp.usecases.ports.state_store import WallClock
 from kong_mesh_cp.usecases.resources.reader import MESH
 from kong_mesh_cp.usecases.resources.sweeping import in_slices, sweep
 from kong_mesh_cp.usecases.upkeep.hostname_generators import HostnameGenerators
+from kong_mesh_cp.usecases.upkeep.known_services import UsedAddresses, addresses_of
 from kong_mesh_cp.usecases.upkeep.mesh_services import (
     MESH_SERVICE,
     PROXY_TYPES,
     SERVICE_TYPES,
     GenerationRules,
     MeshServices,
-    addresses_of,
 )
 from kong_mesh_cp.usecases.upkeep.service_metrics import service_metrics
 from kong_mesh_cp.usecases.upkeep.service_writing import (
@@ -96,7 +95,7 @@ class ServiceUpkeep:
         self._rules = rules
         self._wall_clock = wall_clock
         self._meshes: dict[str, MeshServices] = {}
-        self._used: Counter[str] = Counter()
+        self._used = UsedAddresses()
         self._writer = ServiceWriter(self._store, rules.networks, self._used, wall_clock)
         self._generators = HostnameGenerators()
         self._changed: set[ResourceKey] = set()
@@ -162,6 +161,7 @@ class ServiceUpkeep:
         if self._is_lost:
             await self._read_all()
         await self._read_changes()
+        await self._part_the_doubled()
         for name in sorted(self._meshes):
             book = self._meshes.get(name)
             if book is not None and book.next_due <= trio.current_time():
@@ -239,6 +239,23 @@ class ServiceUpkeep:
     def _generators_differ(self) -> None:
         for book in self._meshes.values():
             book.names_due.update(SERVICE_TYPES)
+
+    async def _part_the_doubled(self) -> None:
+        """Of services that came with the address of another one, the oldest keeps it."""
+        for address in sorted(self._used.doubled):
+            await trio.lowlevel.checkpoint()
+            holders = [each for book in self._meshes.values() for each in book.holders(address)]
+            for _, type_name, mesh, name in sorted(holders)[1:]:
+                self._meshes[mesh].part(type_name, name)
+                log.warning(
+                    "service-address-doubled: %s %s of the mesh %s has the address %s of an older"
+                    " service, and gets another one. Apply services without their status.",
+                    type_name,
+                    go_quote(name),
+                    go_quote(mesh),
+                    address,
+                )
+        self._used.doubled.clear()
 
     async def _make(self, book: MeshServices) -> None:
         """Raises: StateError."""
