@@ -1,6 +1,7 @@
 """Logs, spans and metrics of a real Envoy come to where policies send them, through our kuma-dp.
 
-What is sent for which policy: docs/wire/envoy-observability.md, docs/wire/metrics.md.
+What is sent for which policy: docs/wire/envoy-observability.md#access-logs,
+docs/wire/metrics.md#scraping.
 """
 
 from __future__ import annotations

@@ -19,6 +19,7 @@ from kong_mesh_cp.usecases.ports.resource_store import Change, Delete, Put
 from kong_mesh_cp.usecases.resources.documents import spec_text, status_text, text_of
 from kong_mesh_cp.usecases.resources.kinds import KINDS
 from support.fakes.resources import AT
+from support.specs.random_older import RandomOlder
 from support.specs.random_policies import RandomPolicies
 from support.specs.random_services import RandomServices
 
@@ -40,6 +41,7 @@ class RandomMesh:
 
     def __init__(self, seed: int) -> None:
         self._random = Random(seed)
+        self._olden = RandomOlder(self._random, SERVICES)
         self._services = RandomServices(self._random)
         self._others = RandomPolicies(self._random, MESH, SERVICES, self._target, self._destination)
         self._kinds: tuple[
@@ -57,9 +59,11 @@ class RandomMesh:
             (1, self._addresses),
             (1, self._gateway),
             (1, self._older),
-            (6, self._others.policy),
-            (2, self._others.older),
-            (3, self._others.service),
+            (3, self._older_policy),
+            (1, self._outside),
+            (10, self._others.policy),
+            (4, self._others.older),
+            (1, self._others.destination),
             (1, self._zone_ingress),
         )
 
@@ -105,17 +109,15 @@ class RandomMesh:
             networking["gateway"] = builtin
         else:
             networking["inbound"] = inbounds
-        networking["outbound"] = [
-            {"port": 20000 + index, "tags": self._tags()}
-            for index in range(self._random.choice((0, 1, 2, 3)))
-        ]
-        networking["outbound"] += [
-            {"port": 20010 + index, "backendRef": self._services.backend_ref()}
-            for index in range(self._random.choice((0, 1, 2)))
-        ]
-        if self._maybe(0.3):
-            ref = {"kind": self._random.choice(RESOURCES), "name": self._random.choice(SERVICES)}
-            networking["outbound"] += [{"port": 20020, "backendRef": {**ref, "port": 80}}]
+        if kind < 0.1 or kind >= 0.2:  # built-in gateways have none
+            networking["outbound"] = [
+                {"port": 20000 + index, "tags": self._tags()}
+                for index in range(self._random.choice((0, 1, 2, 3)))
+            ]
+            networking["outbound"] += [
+                {"port": 20010 + index, "backendRef": self._services.backend_ref()}
+                for index in range(self._random.choice((0, 1, 2)))
+            ]
         if self._maybe(0.3):
             transparent: dict[str, Any] = {
                 "redirectPortInbound": 15006,
@@ -233,7 +235,10 @@ class RandomMesh:
         if self._maybe(0.3):
             document["meshServices"] = {"mode": self._random.choice(MODES)}
         if self._maybe(0.3):
-            document["routing"] = {"localityAwareLoadBalancing": self._maybe()}
+            document["routing"] = {
+                "localityAwareLoadBalancing": self._maybe(),
+                "zoneEgress": self._maybe(),
+            }
         if self._maybe(0.3):
             document["networking"] = {"outbound": {"passthrough": self._maybe()}}
         if self._maybe(0.4):
@@ -297,6 +302,15 @@ class RandomMesh:
         }
         document = {"zone": zone, "networking": networking, "availableServices": services}
         return ResourceKey("ZoneIngress", "", zone), document, {}
+
+    def _older_policy(self) -> tuple[ResourceKey, Document, Document]:
+        type_name, name, document = self._olden.policy()
+        return ResourceKey(type_name, MESH, name), document, {}
+
+    def _outside(self) -> tuple[ResourceKey, Document, Document]:
+        type_name, name, document = self._olden.outside()
+        mesh = "" if type_name == "ZoneEgress" else MESH
+        return ResourceKey(type_name, mesh, name), document, {}
 
     def _older(self) -> tuple[ResourceKey, Document, Document]:
         document = {

@@ -1,4 +1,4 @@
-"""Random policies of every type, and services that are resources, of the mesh of `random_meshes`."""
+"""Random policies of every type, of the mesh of `random_meshes`."""
 
 from __future__ import annotations
 
@@ -70,71 +70,17 @@ class RandomPolicies:
         type_name, document = self._random.choice(self._older_ones())()
         return self._key(type_name), document, {}
 
-    def service(self) -> Made:
-        """A service that is a resource, with the addresses that it was given."""
+    def destination(self) -> Made:
+        """What of the older generation stands for something outside; and names of services."""
         name, number = self._random.choice(self._services), self._random.randrange(1, 9)
-        match self._random.choice(("external", "multi-zone", "own", "own", "generator", "older")):
-            case "external":
-                type_name, document = self._external(number)
-                document["status"] = _addresses(
-                    f"{name}.ext.mesh", {"vip": {"ip": f"242.0.0.{number}"}}
-                )
-            case "multi-zone":
-                type_name, document = self._multi_zone(number)
-                document["status"] = _addresses(
-                    f"{name}.mz.mesh", {"vips": [{"ip": f"243.0.0.{number}"}]}
-                )
-                found = {"name": name, "namespace": "", "zone": "default", "mesh": self._mesh}
-                document["status"]["meshServices"] = [found] if self._maybe(0.8) else []
-            case "own":
-                type_name, document = self._own(name)
-                document["status"] = _addresses(
-                    f"{name}.svc.mesh", {"vips": [{"ip": f"241.0.0.{number}"}]}
-                )
-                document["status"]["tls"] = {"status": self._random.choice(("Ready", "NotReady"))}
-            case "generator":
-                selector = {"meshService": {"matchLabels": {"team": "red"}}}
-                names = f"{{{{ .DisplayName }}}}.{number}.mesh"
-                spec = {"selector": selector, "template": names}
-                return ResourceKey("HostnameGenerator", "", "names"), {"spec": spec}, {}
-            case _:
-                document = {
-                    "tags": {"kuma.io/service": name, "kuma.io/protocol": "http"},
-                    "networking": {"address": f"192.0.2.{number}:80"},
-                }
-                return ResourceKey("ExternalService", self._mesh, f"out-{name}"), document, {}
-        labels = {"team": "red"} if self._maybe() else {}
-        return ResourceKey(type_name, self._mesh, name), document, labels
-
-    def _external(self, number: int) -> tuple[str, dict[str, Any]]:
-        spec: dict[str, Any] = {
-            "match": {
-                "type": "HostnameGenerator",
-                "port": 80 + number,
-                "protocol": self._random.choice(("http", "tcp", "grpc")),
-            },
-            "endpoints": [{"address": f"192.0.2.{number}", "port": 1000 + number}],
-        }
         if self._maybe(0.3):
-            spec["tls"] = {"enabled": True}
-        return "MeshExternalService", {"spec": spec}
-
-    def _multi_zone(self, number: int) -> tuple[str, dict[str, Any]]:
-        spec = {
-            "selector": {"meshService": {"matchLabels": {"team": "red"}}},
-            "ports": [{"port": 80 + number, "appProtocol": "http"}],
-        }
-        return "MeshMultiZoneService", {"spec": spec}
-
-    def _own(self, name: str) -> tuple[str, dict[str, Any]]:
-        protocol = self._random.choice(("http", "tcp", "grpc", "http2"))
-        spec: dict[str, Any] = {
-            "selector": {"dataplaneTags": {"kuma.io/service": name}},
-            "ports": [{"port": 80, "targetPort": 8080, "appProtocol": protocol}],
-        }
-        if self._maybe():
-            spec["identities"] = [{"type": "ServiceTag", "value": name}]
-        return "MeshService", {"spec": spec}
+            selector = {"meshService": {"matchLabels": {"team": "red"}}}
+            names = f"{{{{ .DisplayName }}}}.{number}.mesh"
+            spec = {"selector": selector, "template": names}
+            return ResourceKey("HostnameGenerator", "", "names"), {"spec": spec}, {}
+        tags = {"kuma.io/service": name, "kuma.io/protocol": "http"}
+        document = {"tags": tags, "networking": {"address": f"192.0.2.{number}:80"}}
+        return ResourceKey("ExternalService", self._mesh, f"out-{name}"), document, {}
 
     def _key(self, type_name: str) -> ResourceKey:
         name = f"{type_name.lower()}-{self._random.randrange(NAMES)}"
@@ -374,7 +320,3 @@ class RandomPolicies:
         raw = {"name": "extra", "version": "1", "resource": RAW}
         resources = [raw] if self._maybe() else []
         return {"imports": imports, "resources": resources, "modifications": modifications}
-
-
-def _addresses(hostname: str, others: Document) -> dict[str, Any]:
-    return {"addresses": [{"hostname": hostname, "origin": "HostnameGenerator"}], **others}

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from kong_mesh_cp.core.policy.rules.destinations import DestinationId
 from kong_mesh_cp.core.policy.rules.mesh_resources import proxy_of
 from kong_mesh_cp.core.policy.rules.policy import TRAITS
 from kong_mesh_cp.core.policy.rules.proxies import Listener
@@ -19,7 +20,7 @@ from kong_mesh_cp.core.xds.explaining.explanation import Wanted, explained
 from kong_mesh_cp.core.xds.explaining.foretelling import Foretelling
 from kong_mesh_cp.core.xds.generate import generate
 from kong_mesh_cp.core.xds.indexed_mesh import IndexedMesh, WorldRules, next_mesh
-from kong_mesh_cp.core.xds.matching import Matched, TypedConf
+from kong_mesh_cp.core.xds.matching import BOTH_WAYS, Matched, TypedConf
 from kong_mesh_cp.core.xds.parts import Parts
 from kong_mesh_cp.core.xds.proxy_view import GenerationTerms, ProxyView
 from kong_mesh_cp.core.xds.world import DATAPLANE, MeshWorld
@@ -33,6 +34,7 @@ from kong_mesh_cp.usecases.resources.reader import mesh_key
 from support.fakes.fake_resources import FakeResourceStore
 from support.specs.random_meshes import MESH, RandomMesh, put_of
 
+ID_MEMBERS = ("type", "mesh", "zone", "namespace", "name", "sectionName")
 SEEDS = range(12)
 WRITES = 60  # transactions
 RULES = WorldRules(zone="default", domain="mesh", service_port=80)
@@ -106,9 +108,14 @@ async def test_the_settings_come_to_the_very_confs_that_matching_gives(seed: int
                 for each in place["policies"]
             }
             for policy_type, traits in TRAITS.items():
-                if not traits.has_to:
+                if not (traits.has_to or policy_type in BOTH_WAYS):
                     continue
-                confs = matched.of_type(policy_type).service(place["service"])
+                of_type = matched.of_type(policy_type)
+                if "resource" in place:
+                    ids = [place["resource"][each] for each in ID_MEMBERS]
+                    confs = of_type.destination(DestinationId(*ids))
+                else:
+                    confs = of_type.service(place["service"])
                 wanted = {"": confs.conf, **dict(confs.routes)}
                 for route, conf in wanted.items():
                     assert found.get((policy_type, route), {}) == (conf_text(conf) or {})

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.policy.rules.policy import Conf
+from kong_mesh_cp.core.resources.kinds.mesh import MtlsMode
 from kong_mesh_cp.core.xds.draft import Draft
 from kong_mesh_cp.core.xds.envoy.clusters import ClusterDraft
 from kong_mesh_cp.core.xds.envoy.listeners import ListenerDraft
@@ -57,6 +58,7 @@ class OutboundFacts:
     mesh: str
     service: str  # the service tag, or the name of the destination of a resource
     protocol: str
+    resource: str = ""  # what a service that is a resource is called itself
     is_resource: bool = False  # a MeshService and the like, which has defaults of its own
     is_external: bool = False
     is_called: bool = True  # an outbound is for it; else some route alone leads there
@@ -71,7 +73,8 @@ class DefaultsOf(NamedTuple):
     protocol: str
     is_resource: bool  # a destination that is one
     conf: Conf | None  # None: they say nothing
-    mtls: bool = False
+    is_external: bool = False  # a destination outside of the mesh
+    mode: MtlsMode | None = None  # of the mesh; None: it has no mTLS
     older_permissions: bool = False  # TrafficPermissions decide as well
 
 

@@ -15,6 +15,7 @@ from kong_mesh_cp.core.xds.generators.direct_access import direct_access
 from kong_mesh_cp.core.xds.generators.dns import dns
 from kong_mesh_cp.core.xds.generators.inbound import inbounds
 from kong_mesh_cp.core.xds.generators.mesh_scraping import mesh_scraping
+from kong_mesh_cp.core.xds.generators.older_tracing import older_tracing
 from kong_mesh_cp.core.xds.generators.outbound import outbounds
 from kong_mesh_cp.core.xds.generators.passthrough import passthrough
 from kong_mesh_cp.core.xds.generators.probes import probes
@@ -87,6 +88,8 @@ def _make_profile(view: ProxyView, matched: Matched, draft: Draft) -> None:
     """All that a proxy beside an application has."""
     draft.origin = Origin.ADMIN
     admin(view, draft)
+    draft.origin = Origin.TRACING
+    older_tracing(view, draft)
     draft.origin = Origin.INBOUND
     inbounds(view, matched, draft)
     draft.origin = Origin.TRANSPARENT
@@ -96,6 +99,8 @@ def _make_profile(view: ProxyView, matched: Matched, draft: Draft) -> None:
     outbounds(view, targets, matched, draft)
     draft.origin = Origin.DIRECT_ACCESS
     direct_access(view, targets, draft)
+    draft.origin = Origin.TRACING
+    older_tracing(view, draft)
     draft.origin = Origin.DNS
     dns(view, targets, draft)
     draft.origin = Origin.PROBE

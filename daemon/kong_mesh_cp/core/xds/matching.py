@@ -130,23 +130,10 @@ class MatchedType:
         self._proxy_wide = TRAITS[policy_type].proxy_wide
         self._known_to: _To | None = None
 
-    def whole(self) -> TypedConf | None:
-        """The conf of the proxy, of a type that has one for all of it. Raises: UnreadableConfError.
-
-        None: no policy says anything.
-        """
-        if not self.policies:
-            return None
-        key = ("whole", self.type, *map(id, self.policies))
-        conf, _ = self._parts.made(
-            key, lambda: (_whole_conf(self.type, self.policies), self.policies)
-        )
-        return conf
-
     def inbound(self, listener: Listener) -> InboundConfs:
         """Raises: TooManySubsetsError, UnreadableConfError."""
         if self._proxy_wide:
-            return InboundConfs(self.whole(), selected=bool(self.policies))
+            return InboundConfs(self.proxy_conf(), selected=bool(self.policies))
         about = tuple(self._by_listener.get(listener, ()))
         if not about:
             return InboundConfs()
@@ -161,7 +148,7 @@ class MatchedType:
         if self.type in BOTH_WAYS:
             return self._both_ways
         if self._proxy_wide:
-            return DestinationConfs(self.whole(), selected=True)
+            return DestinationConfs(self.proxy_conf(), selected=True)
         key = ("service", service, id(self._to))
         confs, _ = self._parts.made(key, lambda: (self._service_confs(service), self._to))
         return confs
@@ -173,7 +160,7 @@ class MatchedType:
         if self.type in BOTH_WAYS:
             return self._both_ways
         if self._proxy_wide:
-            return DestinationConfs(self.whole(), selected=True)
+            return DestinationConfs(self.proxy_conf(), selected=True)
         key = ("destination", wanted, id(self._to))
         confs, _ = self._parts.made(key, lambda: (self._resource_confs(wanted), self._to))
         return confs
@@ -237,6 +224,13 @@ class MatchedType:
             return None  # which is told of the inbound
 
     @property
+    def both_ways_rule(self) -> InboundRule | None:
+        """What destinations read their confs from, for the types in BOTH_WAYS."""
+        first = next(iter(self._by_listener), None)
+        rules = () if first is None else inbound_rules(self._by_listener[first])
+        return rules[0] if rules and rules[0].confs else None
+
+    @property
     def _both_ways(self) -> DestinationConfs:
         found = self._of_an_inbound
         return DestinationConfs(None if found is None else found.rules, selected=True)
@@ -286,11 +280,6 @@ class MatchedType:
 
 def _backend_origins(rule: SubsetRule | ResourceRule) -> Mapping[str, Meta]:
     return {key: rule.origins[index].meta for key, index in rule.backend_origins}
-
-
-def _whole_conf(policy_type: str, policies: Sequence[Policy]) -> TypedConf | None:
-    rules = proxy_rules(policies)
-    return TypedConf(policy_type, rules[0].conf) if rules else None
 
 
 def _route_hashes(rules: Sequence[SubsetRule]) -> list[str]:

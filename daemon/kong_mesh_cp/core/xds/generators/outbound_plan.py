@@ -66,6 +66,7 @@ class OutboundPlan:
     terms: HttpTerms
     redirected: bool
     tells_tags: bool
+    made_by: str  # the type of route that makes it
     http_conf: TypedConf | None = None
     routes: tuple[Route, ...] = ()  # of HTTP
     backends: tuple[Backend, ...] = ()  # of everything else
@@ -102,6 +103,7 @@ def plan_of(
             view.http_terms,
             view.is_redirected,
             view.world.tells_tags,
+            HTTP_ROUTE,
             http_conf=http.conf,
             routes=routes,
             # Of HTTP there is no answer that says so, and connections are refused.
@@ -116,6 +118,7 @@ def plan_of(
         view.http_terms,
         view.is_redirected,
         view.world.tells_tags,
+        TCP_ROUTE,
         backends=ends or (),
         overruled=routes,
         listens=ends is not None,
@@ -129,8 +132,9 @@ def about(
         mesh=view.world.name,
         service=destination.service,
         protocol=destination.protocol,
+        resource=destination.to.name if isinstance(destination.to, DestinationId) else "",
         is_resource=isinstance(destination.to, DestinationId),
-        is_external=destination.is_external,
+        is_external=destination.is_external or view.world.outside(destination.service) is not None,
         is_called=is_called,
         tags=told_tags_of(view, matched),
         proxy=proxy_named(view, matched),

@@ -14,6 +14,8 @@ from kong_mesh_cp.core.xds.envoy.clusters import original_cluster
 from kong_mesh_cp.core.xds.envoy.envoy_messages import Message
 from kong_mesh_cp.core.xds.envoy.http import tcp_proxy
 from kong_mesh_cp.core.xds.envoy.listeners import TCP_PROXY, ChainDraft, ListenerDraft
+from kong_mesh_cp.core.xds.generators.older.logs import EXTERNAL, PASSING, log_chain
+from kong_mesh_cp.core.xds.generators.older.passing_logs import PassingLog, passing_log
 from kong_mesh_cp.core.xds.names import CLUSTER, LISTENER
 from kong_mesh_cp.core.xds.proxy_view import ProxyView
 
@@ -41,17 +43,26 @@ def passthrough(view: ProxyView, draft: Draft) -> None:
             (True, transparent.redirect_port_inbound),
         ):
             name = names.passthrough(inbound=inbound, ipv6=family.ipv6)
-            draft.add(LISTENER, name, _listener, family.everywhere, port, inbound)
+            log = None if inbound else passing_log(view, draft, PASSING, EXTERNAL)
+            draft.add(LISTENER, name, _listener, family.everywhere, port, inbound, log)
             # Without the cluster the listener closes each connection, which is how a mesh forbids
             # what it does not know.
             if inbound or view.world.allows_passthrough:
                 draft.add(CLUSTER, name, original_cluster, family.own if inbound else "")
 
 
-def _listener(name: str, address: str, port: int, inbound: bool) -> Message:  # noqa: FBT001
+def _listener(
+    name: str,
+    address: str,
+    port: int,
+    inbound: bool,  # noqa: FBT001 — arguments of a part are in their order
+    log: PassingLog | None,
+) -> Message:
     draft = ListenerDraft(name, address, port, inbound=inbound)
     draft.forward_to_original()
     chain = ChainDraft()
     chain.filters.append((TCP_PROXY, tcp_proxy(name, (name, 0))))
+    if log is not None:
+        log_chain(chain, *log)
     draft.chains.append(chain)
     return draft.whole()

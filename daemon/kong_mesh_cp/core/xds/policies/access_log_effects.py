@@ -21,7 +21,7 @@ from kong_mesh_cp.core.policy.kinds.mesh_access_log import (
 )
 from kong_mesh_cp.core.resources.tags import SERVICE_UNKNOWN
 from kong_mesh_cp.core.xds.bootstrap.socket_paths import access_log_socket
-from kong_mesh_cp.core.xds.draft import WRONG_INPUT, Draft
+from kong_mesh_cp.core.xds.draft import Draft
 from kong_mesh_cp.core.xds.effects import (
     Effect,
     InboundFacts,
@@ -105,7 +105,7 @@ def _inbound_listener(draft: ListenerDraft, facts: InboundFacts, confs: InboundC
 
 def _outbound_listener(draft: ListenerDraft, facts: OutboundFacts, confs: DestinationConfs) -> None:
     if confs.conf is not None and facts.proxy is not None:
-        _log(draft, confs.conf, _outgoing(facts.mesh, facts.proxy, facts.service))
+        _log(draft, confs.conf, _outgoing(facts.mesh, facts.proxy, facts.resource or facts.service))
 
 
 def _log(draft: ListenerDraft, conf: TypedConf, traffic: _Traffic) -> None:
@@ -122,11 +122,7 @@ def _whole_proxy(view: ProxyView, matched: Matched, draft: Draft) -> None:
         return
     proxy = proxy_facts(view, matched)
     _add_collectors(view, proxy, draft)
-    try:
-        conf = logs.service(PASS_THROUGH).conf
-    except WRONG_INPUT as error:
-        draft.complain(ACCESS_LOG, error)
-        return
+    conf = logs.service(PASS_THROUGH).conf
     if conf is None:
         return
     to_all = [passthrough(inbound=False, ipv6=ipv6) for ipv6 in (False, True)]

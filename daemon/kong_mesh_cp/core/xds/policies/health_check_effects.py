@@ -5,14 +5,14 @@ Source: docs/wire/envoy-policies.md#health-checks
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
-from kong_mesh_cp.core.formats.durations import MINUTE, SECOND
+from kong_mesh_cp.core.formats.durations import MINUTE, SECOND, format_duration
 from kong_mesh_cp.core.policy.kinds.mesh_health_check import Conf, Grpc, Http, Tcp
 from kong_mesh_cp.core.policy.spec_parts.http_fields import HeaderChanges
 from kong_mesh_cp.core.schema.value_checks import decimal
-from kong_mesh_cp.core.xds.effects import Effect, OutboundFacts
+from kong_mesh_cp.core.xds.effects import DefaultsOf, Effect, OutboundFacts
 from kong_mesh_cp.core.xds.envoy.clusters import ClusterDraft
 from kong_mesh_cp.core.xds.envoy.envoy_messages import (
     HealthCheck,
@@ -162,6 +162,23 @@ def _headers(changes: HeaderChanges, tags: str) -> Iterator[dict[str, object]]:
             }
 
 
+def _defaults(of: DefaultsOf) -> Mapping[str, object]:
+    """Of a check that is made; nothing is checked that no policy wants to be."""
+    own = "http" if of.protocol in (HTTP, HTTP2) else of.protocol
+    if of.is_inbound or of.conf is None or own not in of.conf or of.is_external:
+        return {}
+    found: dict[str, object] = {
+        "interval": format_duration(INTERVAL),
+        "timeout": format_duration(TIMEOUT),
+        "unhealthyThreshold": UNHEALTHY_AFTER,
+        "healthyThreshold": HEALTHY_AFTER,
+    }
+    return {**found, "http.path": PATH} if own == "http" else found
+
+
 EFFECT: Final = Effect(
-    policy_type=POLICY_TYPE, asks_for_tags=True, outbound_cluster=_outbound_cluster
+    policy_type=POLICY_TYPE,
+    asks_for_tags=True,
+    outbound_cluster=_outbound_cluster,
+    defaults=_defaults,
 )

@@ -26,7 +26,7 @@ from kong_mesh_cp.core.xds.bootstrap.socket_paths import (
     export_socket,
     metrics_configuration_socket,
 )
-from kong_mesh_cp.core.xds.draft import WRONG_INPUT, Draft
+from kong_mesh_cp.core.xds.draft import Draft
 from kong_mesh_cp.core.xds.effects import Effect
 from kong_mesh_cp.core.xds.envoy.collectors import collector_at, collector_cluster
 from kong_mesh_cp.core.xds.envoy.envoy_messages import GrpcStats, Message
@@ -72,11 +72,7 @@ class _Exporter(NamedTuple):
 
 
 def _whole_proxy(view: ProxyView, matched: Matched, draft: Draft) -> None:
-    try:
-        typed = matched.of_type(POLICY_TYPE).whole()
-    except WRONG_INPUT as error:
-        draft.complain(POLICY_TYPE, error)
-        return
+    typed = matched.of_type(POLICY_TYPE).proxy_conf()
     if typed is None:
         return
     conf = typed.value
@@ -88,15 +84,17 @@ def _whole_proxy(view: ProxyView, matched: Matched, draft: Draft) -> None:
     draft.drop(CLUSTER, METRICS)
     scraped = [each.prometheus for each in conf.backends if _is_scraped(each)]
     exporters = [_exporter(view, each) for each in _collectors(conf)]
+    draft.origin = Origin.PROMETHEUS
     for client in scraped:
         assert client is not None  # noqa: S101 — as `_is_scraped` says
         _add_client(view, client, draft)
+    draft.origin = Origin.OPEN_TELEMETRY
     for exporter in exporters:
         _add_exporter(view, exporter, draft)
+    draft.origin = Origin.METRICS_CONFIGURATION
     document = _document(view, conf, exporters, is_scraped=bool(scraped))
     socket = metrics_configuration_socket(view.metadata.workdir)
     ipv6 = view.metadata.ipv6
-    draft.origin = Origin.DYNAMIC_CONFIG
     draft.add(LISTENER, METRICS_CONFIGURATION, _configuration, socket, document, ipv6)
 
 
@@ -115,7 +113,6 @@ def _collectors(conf: Conf) -> list[OpenTelemetry]:
 def _add_client(view: ProxyView, client: Prometheus, draft: Draft) -> None:
     is_secured = client.tls is not None and client.tls.mode == "ProvidedTLS"
     name = client_listener(NAMELESS_CLIENT if client.client_id is None else client.client_id)
-    draft.origin = Origin.PROMETHEUS
     draft.add(CLUSTER, MESH_METRICS, kuma_dp_cluster, view.metrics_socket)
     scraped = Scraped(
         address=view.networking.address,

@@ -5,11 +5,12 @@ Source: docs/wire/mtls.md#versions-and-modes
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from kong_mesh_cp.core.policy.kinds.mesh_tls import Conf
 from kong_mesh_cp.core.resources.kinds.mesh import MtlsMode
-from kong_mesh_cp.core.xds.effects import Effect, InboundFacts, OutboundFacts
+from kong_mesh_cp.core.xds.effects import DefaultsOf, Effect, InboundFacts, OutboundFacts
 from kong_mesh_cp.core.xds.envoy.clusters import ClusterDraft
 from kong_mesh_cp.core.xds.envoy.envoy_messages import Message
 from kong_mesh_cp.core.xds.envoy.listeners import ListenerDraft
@@ -65,8 +66,17 @@ def _conf(conf: TypedConf | None) -> Conf:
 
 _NOTHING_SAID: Final = Conf()
 
+
+def _defaults(of: DefaultsOf) -> Mapping[str, object]:
+    """What the mesh says."""
+    if not of.is_inbound or of.mode is None:
+        return {}
+    return {"mode": next(name for name, mode in _MODES.items() if mode is of.mode)}
+
+
 EFFECT: Final = Effect(
     policy_type=POLICY_TYPE,
     inbound_listener=_inbound_listener,
     outbound_cluster=_outbound_cluster,
+    defaults=_defaults,
 )

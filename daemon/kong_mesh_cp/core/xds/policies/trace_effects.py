@@ -20,7 +20,7 @@ from kong_mesh_cp.core.policy.kinds.mesh_trace import (
     Zipkin,
 )
 from kong_mesh_cp.core.schema.value_checks import decimal
-from kong_mesh_cp.core.xds.draft import WRONG_INPUT, Draft
+from kong_mesh_cp.core.xds.draft import Draft
 from kong_mesh_cp.core.xds.effects import Effect, InboundFacts, OutboundFacts
 from kong_mesh_cp.core.xds.envoy.collectors import Collector, collector_at, collector_cluster
 from kong_mesh_cp.core.xds.envoy.envoy_messages import (
@@ -138,11 +138,7 @@ def _zipkin(conf: Zipkin) -> Message:
 
 
 def _whole_proxy(view: ProxyView, matched: Matched, draft: Draft) -> None:
-    try:
-        backend = _backend(_conf(matched.of_type(POLICY_TYPE).whole()))
-    except WRONG_INPUT as error:
-        draft.complain(POLICY_TYPE, error)
-        return
+    backend = _backend(_conf(matched.of_type(POLICY_TYPE).proxy_conf()))
     ipv6 = ":" in view.networking.address
     match backend:
         case Zipkin() | Datadog():

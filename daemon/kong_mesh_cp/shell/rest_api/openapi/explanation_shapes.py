@@ -34,6 +34,10 @@ _POLICIES: Final = record(
         "clients": many(record("", key=TEXT, value=TEXT, **{"not": FLAG})),
         "route": {**TEXT, "description": "The hash of the matches of an HTTP route."},
         "takenAway": many(_LOST),
+        "silent": {
+            **many(TEXT),
+            "description": "Policies that the proxy gets, and that say nothing of this place.",
+        },
         "why": {**TEXT, "description": "Why nothing could be told."},
     },
     type=TEXT,
@@ -148,6 +152,9 @@ EXPLANATION_SHAPES: Final[Mapping[str, Schema]] = {
         {"leftOut": record("", outbounds=COUNT)},
         resource=of("ResourceMeta"),
         complaints=many(record("What could not be made.", about=TEXT, reason=TEXT)),
+        leftAside=many(
+            record("A policy that the proxy does not get.", type=TEXT, name=TEXT, why=TEXT)
+        ),
         inbounds=many(
             record(
                 "",
