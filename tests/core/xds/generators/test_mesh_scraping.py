@@ -103,7 +103,7 @@ def test_tls_can_be_switched_off(conf: dict[str, Any]) -> None:
 
 
 def test_tls_of_the_machine_needs_its_files() -> None:
-    conf = {"tls": {"mode": "providedTLS"}}
+    conf: dict[str, Any] = {"tls": {"mode": "providedTLS"}}
     assert "transportSocket" not in measured(mtls=MTLS, **conf).chain(LISTENER)
     _, secured = measured(metadata=WITH_CERTIFICATE, **conf).listeners[LISTENER]["filterChains"]
     assert "/c" in str(secured["transportSocket"])

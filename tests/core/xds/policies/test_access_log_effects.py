@@ -64,7 +64,7 @@ def logged(*backends: dict[str, Any], metadata: ProxyMetadata = METADATA, **more
 @pytest.mark.parametrize("members", [{"from_": ...}, {"rules": ...}])
 def test_an_inbound_is_logged_whichever_way_it_is_said(members: dict[str, Any]) -> None:
     conf = {"backends": [to_file(**plain("%KUMA_SOURCE_SERVICE% to %KUMA_DESTINATION_SERVICE%"))]}
-    said = {"from_": to_mesh(**conf), "rules": [{"default": conf}]}
+    said: dict[str, Any] = {"from_": to_mesh(**conf), "rules": [{"default": conf}]}
     found = told(
         CALLER, *SERVICES, policy("MeshAccessLog", **{each: said[each] for each in members})
     )
