@@ -19,7 +19,7 @@ from kong_mesh_cp.usecases.data_plane.connected_proxy import ConnectedProxy
 from kong_mesh_cp.usecases.data_plane.mesh_contents import read_items, stored_of_mesh
 from support.data_plane.envoy_binary import envoy_binary
 from support.fakes.fake_resources import FakeResourceStore
-from support.specs.random_meshes import MESH, PROXIES, RandomMesh, put_of
+from support.specs.random.random_meshes import MESH, PROXIES, RandomMesh, put_of
 from support.specs.xds_stage import RULES, generator, proxy
 from support.suites.envoy_validation import complaint
 

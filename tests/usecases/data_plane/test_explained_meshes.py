@@ -32,7 +32,7 @@ from kong_mesh_cp.usecases.data_plane.mesh_contents import (
 from kong_mesh_cp.usecases.data_plane.proxy_configurations import sample_view
 from kong_mesh_cp.usecases.resources.reader import mesh_key
 from support.fakes.fake_resources import FakeResourceStore
-from support.specs.random_meshes import MESH, RandomMesh, put_of
+from support.specs.random.random_meshes import MESH, RandomMesh, put_of
 
 ID_MEMBERS = ("type", "mesh", "zone", "namespace", "name", "sectionName")
 SEEDS = range(12)

@@ -19,9 +19,9 @@ from kong_mesh_cp.usecases.ports.resource_store import Change, Delete, Put
 from kong_mesh_cp.usecases.resources.documents import spec_text, status_text, text_of
 from kong_mesh_cp.usecases.resources.kinds import KINDS
 from support.fakes.resources import AT
-from support.specs.random_older import RandomOlder
-from support.specs.random_policies import RandomPolicies
-from support.specs.random_services import RandomServices
+from support.specs.random.random_older import RandomOlder
+from support.specs.random.random_policies import RandomPolicies
+from support.specs.random.random_services import RandomServices
 
 Document = Mapping[str, Any]
 
