@@ -21,6 +21,7 @@ from kumactl.json_value import JsonObject, objects_at, text_at, texts_at
 from kumactl.transport import Answer, Transport
 
 DRY_RUN: Final = "dryRun"  # a write that is judged, and changes nothing
+PREVIEW: Final = "preview"  # what writes would do to proxies
 STRICT: Final = "strict"  # members that a type does not know are refused
 PAGE_SIZE: Final = 1000  # the largest that the API gives
 _PLAIN_TEXT_CHARACTERS_MAX: Final = 300  # of an answer that is no JSON, in an error
@@ -162,6 +163,10 @@ class ControlPlane:
     def delete(self, path: str, *asked: str) -> None:
         """Remove what is at `path`; `asked`: DRY_RUN, where it `can`."""
         self._ask("DELETE", _target(path, dict.fromkeys(asked, "true")))
+
+    def preview(self, body: JsonObject, *asked: str) -> JsonObject:
+        """What the writes in `body` would do, where it `can` PREVIEW; `asked`: STRICT."""
+        return _object(self._ask("POST", _target("/_preview", dict.fromkeys(asked, "true")), body))
 
     def token(self, path: str, body: JsonObject) -> str:
         """The token that `path` issues."""

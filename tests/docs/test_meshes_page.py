@@ -1,4 +1,4 @@
-"""The pages on meshes are run: each section on a daemon of its own, from top to bottom."""
+"""The pages on meshes and their proxies are run: each section on a daemon of its own, from top to bottom."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from support.staging.console_page import (
     sections,
 )
 
-PAGES = ("meshes.md", "mtls.md")
+PAGES = ("meshes.md", "mtls.md", "explain.md", "services.md", "routing.md")
 SECTIONS = [(page, heading) for page in PAGES for heading in sections(page)]
 API = "http://localhost:5681"
 SOCKET = "/run/kong-mesh-cp/admission.sock"

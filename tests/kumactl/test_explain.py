@@ -10,7 +10,7 @@ import pytest
 
 from kong_mesh_cp.core.xds.explaining.explanation import Wanted, explained
 from kong_mesh_cp.core.xds.parts import Parts
-from kumactl.tables.explanation import VALUE_CHARACTERS_MAX, explanation_text
+from kumactl.tables.explanation import LEFT_ASIDE_MAX, VALUE_CHARACTERS_MAX, explanation_text
 from support.daemons.kuma_api import INDEX, Asked, Reply, api
 from support.daemons.kumactl_runs import User
 from support.specs.sidecars import (
@@ -99,6 +99,26 @@ def test_long_values_are_cut_and_what_could_not_be_made_stands_first() -> None:
 def test_more_outbounds_than_an_answer_has_are_told() -> None:
     text = explanation_text({**answer(), "leftOut": {"outbounds": 7}})
     assert text.endswith("\n7 more outbounds: ask for one by --outbound SERVICE\n")
+
+
+def test_policies_that_do_not_count_are_told_last_and_only_a_few_of_them() -> None:
+    elsewhere = policy("MeshTimeout", "elsewhere", to=to_service("tcp", connectionTimeout="1s"))
+    others = [
+        policy(
+            "MeshTimeout",
+            f"other-{index:02}",
+            targetRef={"kind": "Dataplane", "name": "pay-2"},
+            to=to_mesh(connectionTimeout="1s"),
+        )
+        for index in range(LEFT_ASIDE_MAX + 1)
+    ]
+    lines = explanation_text(answer(elsewhere, *others, outbound="pay")).splitlines()
+    assert "    say nothing here: elsewhere" in lines
+    assert lines[-LEFT_ASIDE_MAX - 2 : -LEFT_ASIDE_MAX] == [
+        "NOT ABOUT THIS PROXY",
+        "  MeshTimeout other-00   its targetRef means other Dataplanes",
+    ]
+    assert lines[-1] == "  and 1 more policies: -o json"
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ def put(daemon: Daemon, path: str, body: dict[str, Any]) -> Answer:
 
 def test_what_the_index_promises_is_kept(tmp_path: Path) -> None:
     with running(tmp_path) as daemon:
-        assert daemon.api("GET", "/").json["capabilities"] == ["dryRun", "strict"]
+        assert daemon.api("GET", "/").json["capabilities"] == ["dryRun", "preview", "strict"]
 
         assert put(daemon, "/meshes/m", {"type": "Mesh", "name": "m"}).status == 201
         assert put(daemon, f"{PATH}?dryRun=true", DENY).status == 201

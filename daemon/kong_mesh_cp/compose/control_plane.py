@@ -99,6 +99,11 @@ class ControlPlane:
     _key_failure: ControlPlaneError | None = None
     _reading: trio.Lock = field(default_factory=trio.Lock)
 
+    def show(self, metrics: Callable[[], Sequence[MetricFamily]]) -> None:
+        """More for /metrics."""
+        before = self.more_metrics
+        self.more_metrics = lambda: (*before(), *metrics())
+
     async def reload(self, cause: str) -> ReloadOutcome:
         """Read the sources in a thread, then check and swap in one step.
 

@@ -88,12 +88,7 @@ class DataPlane:
             ).run,
             credentials.run,
         )
-        before = plane.more_metrics
-        plane.more_metrics = lambda: (
-            *before(),
-            *publishing_metrics(publishing),
-            *certificates.metrics(),
-        )
+        plane.show(lambda: (*publishing_metrics(publishing), *certificates.metrics()))
 
     def _connected(self) -> list[ConnectedProxy]:
         return [

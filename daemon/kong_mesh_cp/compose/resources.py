@@ -34,6 +34,7 @@ from kong_mesh_cp.shell.rest_api.guards import Guards
 from kong_mesh_cp.shell.rest_api.large_answers import HasRoom, LargeAnswers, room_for_all
 from kong_mesh_cp.shell.rest_api.routes.attachment_routes import AttachmentRoutes
 from kong_mesh_cp.shell.rest_api.routes.inspection_routes import InspectionRoutes
+from kong_mesh_cp.shell.rest_api.routes.preview_routes import PreviewRoutes
 from kong_mesh_cp.shell.rest_api.routes.resource_routes import ResourceRoutes, Writable
 from kong_mesh_cp.shell.rest_api.routes.type_routes import TypeRoutes
 from kong_mesh_cp.usecases.admission.dataplane_registrar import DataplaneRegistrar
@@ -61,8 +62,11 @@ from kong_mesh_cp.usecases.resources.writer import ResourceWriter, always
 
 if TYPE_CHECKING:
     from kong_mesh_cp.usecases.data_plane import proxy_configurations
+    from kong_mesh_cp.usecases.data_plane.previewing import judging, previewing
     from kong_mesh_cp.usecases.inspection import attachment_inspector, policy_inspector
 else:
+    judging = lazy_import("kong_mesh_cp.usecases.data_plane.previewing.judging")
+    previewing = lazy_import("kong_mesh_cp.usecases.data_plane.previewing.previewing")
     proxy_configurations = lazy_import("kong_mesh_cp.usecases.data_plane.proxy_configurations")
     attachment_inspector = lazy_import("kong_mesh_cp.usecases.inspection.attachment_inspector")
     policy_inspector = lazy_import("kong_mesh_cp.usecases.inspection.policy_inspector")
@@ -151,6 +155,12 @@ class Resources:
                 deployment=self._deployment,
                 large=large,
             ).routes(),
+            *PreviewRoutes(
+                previewing=lazy(lambda: self._previewing(applying)),
+                authenticate=authenticate,
+                deployment=self._deployment,
+                large=large,
+            ).routes(),
             *AttachmentRoutes(
                 attaching=lazy(functools.partial(_attaching, self._replica, reading, access)),
                 admin=EnvoyAdmin(
@@ -165,6 +175,17 @@ class Resources:
                 large=large,
             ).routes(),
             *self._identity.routes(),
+        )
+
+    def _previewing(self, applying: ResourceWriter) -> previewing.Previewing:
+        # As those of the functions below, and Envoy's messages.
+        access = self._access.rules
+        return previewing.Previewing(
+            self._store,
+            judging.Judging(self._store, applying, access, self._writable.require),
+            access,
+            rules=world_rules(self._settings),
+            terms=generation_terms(self._settings),
         )
 
     @property

@@ -45,7 +45,6 @@ def streams_of(
         certificate_of=certificate_of,
     )
     plane.seating.refused = streams.refused
-    before = plane.more_metrics
-    plane.more_metrics = lambda: (*before(), *metrics.families(streams.connected))
+    plane.show(lambda: metrics.families(streams.connected))
     plane.stream_refusals = refusals
     return streams

@@ -6,10 +6,12 @@ Imported when everything serves already, so that no start waits for it.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from ipaddress import ip_network
 
 import trio
 
+from kong_mesh_cp.core.formats.prometheus_text import MetricFamily
 from kong_mesh_cp.core.resources.labels import Mode
 from kong_mesh_cp.settings.model import Settings
 from kong_mesh_cp.shell.host import clocks
@@ -33,8 +35,13 @@ from kong_mesh_cp.usecases.upkeep.virtual_address_upkeep import (
 )
 
 
-async def look_after(settings: Settings, replica: Replica, ends: AuthorityEnds) -> None:
-    """Until cancelled. `ends` is kept up to date.
+async def look_after(
+    settings: Settings,
+    replica: Replica,
+    ends: AuthorityEnds,
+    show: Callable[[Callable[[], Sequence[MetricFamily]]], None],
+) -> None:
+    """Until cancelled. `ends` is kept up to date. `show` takes what there is for /metrics.
 
     Proxies connect to the control planes of zones, and zones to the global one: each looks after
     its own, for only its own clients move on there.
@@ -77,6 +84,7 @@ async def look_after(settings: Settings, replica: Replica, ends: AuthorityEnds) 
         if not is_global:
             nursery.start_soon(collector.run)
             nursery.start_soon(names.run)
+            show(services.metrics)
             nursery.start_soon(services.run)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator, Mapping, Sequence
 
-from kumactl.applying import apply_set, given, turns
+from kumactl.applying import apply_set, given, previews, turns
 from kumactl.applying.given import Given, Reading
 from kumactl.applying.run import Run, Wishes
 from kumactl.commands import flags
@@ -19,6 +19,7 @@ from kumactl.errors import (
     UnreachableError,
     UsageError,
 )
+from kumactl.output import Format
 from kumactl.session import Session
 
 
@@ -45,6 +46,11 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--dry-run", action="store_true", help="show what would change, and change nothing"
     )
     parser.add_argument(
+        "--preview",
+        action="store_true",
+        help="show which proxies would be told something else, and what; change nothing",
+    )
+    parser.add_argument(
         "--strict", action="store_true", help="refuse members that the control plane does not know"
     )
     parser.add_argument(
@@ -69,6 +75,9 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="delete such meshes too, with all that is in them",
     )
     flags.add_mesh(parser)
+    parser.add_argument(
+        "-o", "--output", type=Format, choices=tuple(Format), help="with --preview; default table"
+    )
 
 
 def _run(session: Session) -> None:
@@ -82,7 +91,9 @@ def _run(session: Session) -> None:
     if not resources and not errors:
         raise NothingGivenError("no resource(s) passed to apply")
     run = stopped = None
-    if resources:
+    if resources and session.arguments.preview:
+        errors += _preview(session, wishes, resources)
+    elif resources:
         try:
             run = Run(session.control_plane, session.console, wishes, turns.in_turn(resources))
             run.go(errors)
@@ -95,15 +106,27 @@ def _run(session: Session) -> None:
         raise _summed_up(errors, stopped, total, run, wishes)
 
 
+def _preview(
+    session: Session, wishes: Wishes, resources: Sequence[Given]
+) -> Sequence[KumactlError]:
+    whole = [each for each in turns.in_turn(resources) if not each.declares]
+    form = session.arguments.output or Format.TABLE
+    return previews.show(session.control_plane, session.console, wishes, whole, form=form)
+
+
 def _wishes(session: Session) -> Wishes:
     arguments = session.arguments
+    if arguments.output is not None and not arguments.preview:
+        raise UsageError("-o goes with --preview")
+    if arguments.preview and arguments.dry_run:
+        raise UsageError("--preview and --dry-run exclude each other: a preview is a dry run, too")
     if (arguments.prune or arguments.prune_meshes) and not arguments.apply_set:
         raise UsageError(
             "--prune needs --apply-set NAME: what was applied under that name before, and is in the"
             " files no more, is deleted"
         )
     return Wishes(
-        dry_run=arguments.dry_run,
+        dry_run=arguments.dry_run or arguments.preview,
         strict=arguments.strict,
         keep_going=arguments.keep_going,
         apply_set=apply_set.checked_name(arguments.apply_set) if arguments.apply_set else "",

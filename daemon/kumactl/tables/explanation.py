@@ -12,6 +12,7 @@ from kumactl.json_value import JsonObject, at, count_at, objects_at, text_at, te
 from kumactl.tables.columns import tag_set
 
 VALUE_CHARACTERS_MAX: Final = 60  # of one in a table; `-o json` has all of it
+LEFT_ASIDE_MAX: Final = 10  # policies that are not about the proxy
 NOTHING: Final = "nothing"  # what carries a setting that changes nothing at Envoy
 
 _GAP: Final = "   "
@@ -47,12 +48,27 @@ def explanation_text(answer: JsonObject) -> str:
     left_out = count_at(answer, "leftOut", "outbounds")
     if left_out:
         lines += ["", f"{left_out} more outbounds: ask for one by --outbound SERVICE"]
+    lines += _left_aside(objects_at(answer, "leftAside"))
     return "".join(f"{printable(line)}\n" for line in lines)
+
+
+def _left_aside(policies: Sequence[JsonObject]) -> Iterator[str]:
+    if not policies:
+        return
+    yield ""
+    yield "NOT ABOUT THIS PROXY"
+    shown = policies[:LEFT_ASIDE_MAX]
+    rows = [(f"{text_at(each, 'type')} {text_at(each, 'name')}", each) for each in shown]
+    width = max(len(named) for named, _ in rows)
+    for named, each in rows:
+        yield f"  {named.ljust(width)}{_GAP}{text_at(each, 'why')}"
+    if len(policies) > len(shown):
+        yield f"  and {len(policies) - len(shown)} more policies: -o json"
 
 
 def _place(title: str, place: JsonObject) -> Iterator[str]:
     yield ""
-    yield f"{title} ({text_at(place, 'protocol') or 'unknown protocol'})"
+    yield f"{title} ({text_at(place, 'protocol') or 'no protocol said'})"
     named = objects_at(place, "envoy")
     width = max((len(text_at(each, "type")) for each in named), default=0)
     for each in named:
@@ -75,6 +91,8 @@ def _policies(policies: Iterable[JsonObject], *, names: bool = False) -> Iterato
         for row in (_HEADERS, *found) if found else ():
             cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
             yield f"    {_GAP.join([*cells, row[-1]])}".rstrip()
+        if texts_at(group, "silent"):
+            yield f"    say nothing here: {', '.join(texts_at(group, 'silent'))}"
         if names:
             for each in objects_at(group, "envoy"):
                 yield f"    changes {text_at(each, 'type')} {text_at(each, 'name')}"

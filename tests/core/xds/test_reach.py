@@ -179,6 +179,17 @@ def test_a_route_touches_whom_policies_about_it_select() -> None:
     assert change(mesh(*ALL, about, route), other).proxies == {"web", "db"}
 
 
+def test_the_first_and_the_last_policy_about_who_asks_touch_everybody() -> None:
+    def faults(name: str) -> Item:
+        spec = {"targetRef": {"kind": "MeshService", "name": "web"}, "from": []}
+        return item("MeshFaultInjection", name, spec)
+
+    # Whoever asks tells its tags from then on.
+    assert change(mesh(*ALL), faults("first")) == Reached(everybody=True)
+    assert change(mesh(*ALL, faults("first")), faults("second")) == of_proxies("web")
+    assert change(mesh(*ALL, faults("last")), gone=(faults("last"),)) == Reached(everybody=True)
+
+
 def test_tls_readiness_of_a_service_touches_who_calls_it() -> None:
     backend = {"name": "ca", "type": "builtin", "mode": "PERMISSIVE"}
     mtls = {"enabledBackend": "ca", "backends": [backend]}

@@ -114,6 +114,7 @@ async def test_the_index_has_kumas_members_in_kumas_order_and_what_clients_may_a
         ' "version": "2.10.11",\n'
         ' "capabilities": [\n'
         '  "dryRun",\n'
+        '  "preview",\n'
         '  "strict"\n'
         " ]\n"
         "}\n"

@@ -26,7 +26,7 @@ KUMA_INDEX: Final = {
     "product": "Kong Mesh",
     "version": "2.10.11",
 }
-INDEX: Final = {**KUMA_INDEX, "capabilities": ["dryRun", "strict"]}
+INDEX: Final = {**KUMA_INDEX, "capabilities": ["dryRun", "preview", "strict"]}
 
 
 @dataclass(frozen=True)

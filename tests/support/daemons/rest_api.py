@@ -24,11 +24,14 @@ from kong_mesh_cp.shell.listening.peer import Peer
 from kong_mesh_cp.shell.rest_api.routes.attachment_routes import AttachmentRoutes
 from kong_mesh_cp.shell.rest_api.routes.inspection_routes import InspectionRoutes
 from kong_mesh_cp.shell.rest_api.routes.key_routes import KeyRoutes
+from kong_mesh_cp.shell.rest_api.routes.preview_routes import PreviewRoutes
 from kong_mesh_cp.shell.rest_api.routes.resource_routes import ResourceRoutes, Writable
 from kong_mesh_cp.shell.rest_api.routes.token_routes import TokenRoutes
 from kong_mesh_cp.shell.rest_api.routes.type_routes import TypeRoutes
 from kong_mesh_cp.shell.rest_api.unrouted import explaining_router
 from kong_mesh_cp.usecases.data_plane.credentials.admin_authority import AdminAuthority
+from kong_mesh_cp.usecases.data_plane.previewing.judging import Judging
+from kong_mesh_cp.usecases.data_plane.previewing.previewing import Previewing
 from kong_mesh_cp.usecases.data_plane.proxy_configurations import ProxyConfigurations
 from kong_mesh_cp.usecases.identity.issuing import Issuers, TokenIssuer
 from kong_mesh_cp.usecases.identity.key_requests import KeyRequests
@@ -57,6 +60,7 @@ class Routes:
 
     def __post_init__(self) -> None:
         api = self.api
+        rules = WorldRules(zone="default", domain="mesh", service_port=80)
         resources = ResourceRoutes(
             reading=api.reading,
             applying=api.applying,
@@ -69,11 +73,20 @@ class Routes:
                 lambda: ProxyConfigurations(
                     api.store,
                     api.reading,
-                    rules=WorldRules(zone="default", domain="mesh", service_port=80),
+                    rules=rules,
                     terms=GenerationTerms(),
                 )
             ),
             insights=api.insights,
+            authenticate=_authenticate,
+            deployment=self.writable.deployment,
+        )
+        judging = Judging(api.store, api.applying, api.access, self.writable.require)
+        previewing = Previewing(
+            api.store, judging, api.access, rules=rules, terms=GenerationTerms()
+        )
+        preview = PreviewRoutes(
+            previewing=lazy(lambda: previewing),
             authenticate=_authenticate,
             deployment=self.writable.deployment,
         )
@@ -92,7 +105,7 @@ class Routes:
         )
         types = TypeRoutes(authenticate=_authenticate, writable=self.writable)
         routes = [*resources.routes(), *inspection.routes(), *types.routes(), *self._tokens()]
-        routes += attachments.routes()
+        routes += [*attachments.routes(), *preview.routes()]
         routes.sort(key=lambda route: (route.path, route.method))
         self.routes = tuple(routes)
         self.router = explaining_router(routes)

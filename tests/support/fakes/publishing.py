@@ -105,7 +105,7 @@ class FakeGenerator:
         )
 
     def with_endpoints(
-        self, made: FakeConfiguration, services: Collection[str], world: Any
+        self, made: FakeConfiguration, services: Collection[Any], world: Any
     ) -> FakeConfiguration:
         self.log.append(f"endpoints of {' '.join(sorted(services))}")
         found = {

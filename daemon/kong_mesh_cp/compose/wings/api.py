@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
 import trio
@@ -17,6 +17,7 @@ from kong_mesh_cp.compose.state import OpenState
 from kong_mesh_cp.compose.wings.servers import Servers
 from kong_mesh_cp.compose.wings.wing import Wing, nothing
 from kong_mesh_cp.core.errors import ControlPlaneError, StateError
+from kong_mesh_cp.core.formats.prometheus_text import MetricFamily
 from kong_mesh_cp.core.lazy_import import lazy_import
 from kong_mesh_cp.settings.model import Settings
 from kong_mesh_cp.shell.host import clocks
@@ -42,7 +43,9 @@ else:  # when the first server answers: they import half as much again as a star
     resources = lazy_import("kong_mesh_cp.compose.resources")
     upkeep = lazy_import("kong_mesh_cp.compose.upkeep")
 
-LookAfter = Callable[[Settings, Replica, AuthorityEnds], Awaitable[None]]
+Metrics = Callable[[], Sequence[MetricFamily]]
+Show = Callable[[Metrics], None]
+LookAfter = Callable[[Settings, Replica, AuthorityEnds, Show], Awaitable[None]]
 
 MESHES_RETRY_SECONDS = 1.0  # until the store is asked again which meshes there are
 
@@ -170,9 +173,8 @@ class _Api:
             else:
                 break
         if self._look_after is not None:
-            await self._look_after(
-                self._prepared.settings, self._plane.replica, self._plane.authority_ends
-            )
+            plane, settings = self._plane, self._prepared.settings
+            await self._look_after(settings, plane.replica, plane.authority_ends, plane.show)
 
     async def _start(
         self, servers: Servers, listener: socket.socket, tls: Tls | None = None

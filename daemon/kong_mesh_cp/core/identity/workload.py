@@ -7,7 +7,7 @@ Source: docs/wire/mtls.md#identities
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -15,7 +15,7 @@ from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats.expirations import expiration_of
 from kong_mesh_cp.core.meshes.spiffe import service_id, tag_id
 from kong_mesh_cp.core.resources.kinds.mesh import CertificateAuthority
-from kong_mesh_cp.core.resources.tags import SERVICE, Tags
+from kong_mesh_cp.core.resources.tags import SERVICE, Tags, values_by_tag
 
 LIFETIME: Final = timedelta(hours=24)  # unless the mesh says otherwise
 LIFETIME_MIN: Final = timedelta(seconds=5)  # less would be over before it is everywhere
@@ -38,7 +38,7 @@ def uris_of(mesh: str, tag_sets: Iterable[Tags]) -> tuple[str, ...]:
 
     A proxy has one certificate, however many services it offers; both are sorted.
     """
-    tags = _values_by_tag(tag_sets)
+    tags = values_by_tag(tag_sets)
     return (
         *(service_id(mesh, value) for value in tags.get(SERVICE, ())),
         *(tag_id(tag, value) for tag, values in tags.items() for value in values),
@@ -61,11 +61,3 @@ def leaf(uris: tuple[str, ...], lifetime: timedelta, now: datetime) -> Leaf:
 def renewal_at(made: datetime, ends: datetime) -> datetime:
     """When the successor of a certificate is due."""
     return made + (ends - made) * RENEWED_AT
-
-
-def _values_by_tag(tag_sets: Iterable[Tags]) -> Mapping[str, list[str]]:
-    found: dict[str, set[str]] = {}
-    for tags in tag_sets:
-        for tag, value in tags.items():
-            found.setdefault(tag, set()).add(value)
-    return {tag: sorted(found[tag]) for tag in sorted(found)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 from kong_mesh_cp.core.dataclass import dataclass
@@ -15,6 +15,7 @@ from kong_mesh_cp.core.schema.violations import FieldPath, Violation
 SERVICE: Final = "kuma.io/service"
 PROTOCOL: Final = "kuma.io/protocol"
 ZONE: Final = "kuma.io/zone"
+SERVICE_UNKNOWN: Final = "unknown"  # of a proxy that offers none
 EXTERNAL_SERVICE: Final = "kuma.io/external-service-name"
 # As the text of the refusal lists them; these and two more are known.
 PROTOCOLS: Final = ("grpc", "http", "http2", "kafka", "tcp")
@@ -47,6 +48,15 @@ class Selector(Message):
     """Proxies whose tags hold all of `match`; the value `*` is any."""
 
     match: Mapping[str, str] = proto(EMPTY, number=1)
+
+
+def values_by_tag(tag_sets: Iterable[Tags]) -> Mapping[str, list[str]]:
+    """What several sets of tags, as of the inbounds of a proxy, say together. Both are sorted."""
+    found: dict[str, set[str]] = {}
+    for tags in tag_sets:
+        for tag, value in tags.items():
+            found.setdefault(tag, set()).add(value)
+    return {tag: sorted(found[tag]) for tag in sorted(found)}
 
 
 Check = Callable[[FieldPath, Tags], list[Violation]]

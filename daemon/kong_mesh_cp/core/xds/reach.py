@@ -6,11 +6,11 @@ A Dataplane touches itself and whoever goes to its instances directly; with othe
 service, those of whoever uses it, and gateways as a whole; with another protocol of a service,
 whoever asks for it. A service that is a resource touches whoever asks for it, and with other
 addresses, names, ports or labels all transparent proxies and who chooses among services by labels.
-A targetRef policy touches whom it selects, before or after, a route also whom
-policies about it select. A MeshGateway touches gateways; a ServiceInsight whoever asks for a
-service whose TLS readiness is another one; the Config of names transparent proxies. All else
-touches everybody: the Mesh, external services by tags, zone proxies, policies of the older
-generation.
+A targetRef policy touches whom it selects, before or after, a route also whom policies about it
+select, the first and the last one about who asks everybody who asks. A MeshGateway touches
+gateways; a ServiceInsight whoever asks for a service whose TLS readiness is another one; the Config
+of names transparent proxies. All else touches everybody: the Mesh, external services by tags, zone
+proxies, policies of the older generation.
 
 What only seems to change (the same spec and labels again) touches nobody.
 """
@@ -33,6 +33,7 @@ from kong_mesh_cp.core.xds.indexed_mesh import (
     Item,
     Names,
 )
+from kong_mesh_cp.core.xds.outside.external_services import SECRET
 from kong_mesh_cp.core.xds.services.backends import ServiceKey
 from kong_mesh_cp.core.xds.services.service_endpoints import port_ids
 from kong_mesh_cp.core.xds.services.service_resources import (
@@ -45,7 +46,9 @@ from kong_mesh_cp.core.xds.services.tagged_services import CONFIG, SERVICE_INSIG
 from kong_mesh_cp.core.xds.sorted_map import SortedMap
 from kong_mesh_cp.core.xds.world import DATAPLANE, EndpointKey, protocol_of_all
 
-_KNOWN: Final = frozenset({DATAPLANE, GATEWAY, SERVICE_INSIGHT, CONFIG, *SERVICE_TYPES, *TRAITS})
+_KNOWN: Final = frozenset(
+    {DATAPLANE, GATEWAY, SERVICE_INSIGHT, CONFIG, SECRET, *SERVICE_TYPES, *TRAITS}
+)
 ANY_SERVICE: Final = "*"  # in `directAccessServices`
 
 
@@ -69,6 +72,10 @@ def reached(before: IndexedMesh, after: IndexedMesh, changes: Collection[Resourc
     real = [key for key in changes if not _is_equal(_item(before, key), _item(after, key))]
     if any(key.type not in _KNOWN for key in real):
         return Reached(everybody=True)
+    if before.world.tells_tags != after.world.tells_tags:
+        return Reached(everybody=True)
+    if before.world.external is not after.world.external:
+        return Reached(everybody=True)  # of a Secret that such a service names
     proxies = set[str]()
     for key in real:
         proxies |= _directly(before, after, key)
@@ -155,7 +162,10 @@ def _other_services(
 ) -> frozenset[str]:
     """Services of which something else than endpoints is new to who calls them."""
     protocols = (
-        each for each in endpoints if before.world.protocol(each) != after.world.protocol(each)
+        each
+        for each in endpoints
+        if before.world.protocol(each) != after.world.protocol(each)
+        or before.world.outside(each) != after.world.outside(each)
     )
     return frozenset(protocols) | (before.world.tls_ready ^ after.world.tls_ready)
 

@@ -11,4 +11,5 @@ from typing import Final
 
 DRY_RUN: Final = "dryRun"
 STRICT: Final = "strict"
-CAPABILITIES: Final = (DRY_RUN, STRICT)
+PREVIEW: Final = "preview"  # not of a write, but a request of its own
+CAPABILITIES: Final = (DRY_RUN, PREVIEW, STRICT)

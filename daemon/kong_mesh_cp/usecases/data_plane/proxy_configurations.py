@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -136,20 +137,26 @@ class ProxyConfigurations:
         return shown.as_json(generate.generate(view, parts.Parts()).snapshot)
 
     def _view(self, world: MeshWorld, name: str, *, shadow: bool) -> proxy_view.ProxyView | None:
-        """None: the proxy has gone since it was asked for."""
-        dataplane = world.dataplane(name)
-        if dataplane is None:
-            return None
-        return proxy_view.ProxyView(
-            dataplane=dataplane,
-            metadata=node_metadata.ProxyMetadata(ipv6=False),
-            world=world,
-            terms=self._terms,
-            identity=proxy_view.Identity(
-                pair=proxy_view.KeyPair(b"CERT", b"KEY"), authorities={world.name: b"CA"}
-            ),
-            with_shadow=shadow,
-        )
+        view = sample_view(world, name, terms=self._terms)
+        return None if view is None else replace(view, with_shadow=shadow)
+
+
+def sample_view(
+    world: MeshWorld, name: str, *, terms: GenerationTerms
+) -> proxy_view.ProxyView | None:
+    """One proxy of `world` as far as it follows from what is stored; None: it is not there."""
+    dataplane = world.dataplane(name)
+    if dataplane is None:
+        return None
+    return proxy_view.ProxyView(
+        dataplane=dataplane,
+        metadata=node_metadata.ProxyMetadata(ipv6=False),
+        world=world,
+        terms=terms,
+        identity=proxy_view.Identity(
+            pair=proxy_view.KeyPair(b"CERT", b"KEY"), authorities={world.name: b"CA"}
+        ),
+    )
 
 
 def _no_such_place(wanted: explanation.Wanted, known: Sequence[str]) -> Violation:

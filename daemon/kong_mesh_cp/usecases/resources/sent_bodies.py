@@ -36,6 +36,7 @@ class SentBody:
 
     draft: Draft
     status: str | None
+    has_status: bool = False  # it says something of it; else `status` is an empty one
     unknown: Sequence[str] = ()  # a warning for each member that has no effect
     sent_by: str | None = None  # of a large one, which is read and written in a thread
 
@@ -112,7 +113,8 @@ def read_decoded(
     broken = _violations(kind, draft.spec, existing)
     if broken or strict:
         refuse(resource_refusals.PROCESS, [*broken, *unknown])
-    return SentBody(draft=draft, status=status, unknown=warnings)
+    has_status = is_object(document) and "status" in document
+    return SentBody(draft=draft, status=status, has_status=has_status, unknown=warnings)
 
 
 def _violations(

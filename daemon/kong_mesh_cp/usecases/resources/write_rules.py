@@ -6,15 +6,16 @@ from dataclasses import replace
 
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.resources.labels import Deployment
-from kong_mesh_cp.usecases.ports.resource_store import StoredResource
+from kong_mesh_cp.usecases.ports.resource_store import Put, StoredResource
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What came of a write."""
+    """What came of a write. `foreseen`: of a dry run, what would be stored."""
 
     created: bool
     warnings: tuple[str, ...]
+    foreseen: Put | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

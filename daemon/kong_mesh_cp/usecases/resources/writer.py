@@ -46,7 +46,10 @@ from kong_mesh_cp.usecases.resources import resource_refusals, secret_references
 from kong_mesh_cp.usecases.resources.cross_checks import contradictions
 from kong_mesh_cp.usecases.resources.deletion_rules import needed
 from kong_mesh_cp.usecases.resources.documents import spec_as, stored_form
-from kong_mesh_cp.usecases.resources.equal_writes import keeping_what_is_equal
+from kong_mesh_cp.usecases.resources.equal_writes import (
+    keeping_what_is_equal,
+    keeping_what_is_observed,
+)
 from kong_mesh_cp.usecases.resources.kinds import KINDS
 from kong_mesh_cp.usecases.resources.mesh_creation import MeshCreation
 from kong_mesh_cp.usecases.resources.proxy_room import ProxyRoom
@@ -196,7 +199,8 @@ class ResourceWriter:
         existing = there.existing
         await self._in_worker_thread(given, partial(self._require_fit, key, given))
         zone = self._rules.deployment.zone
-        spec = filled_in(given.draft.spec, zone, is_new=existing is None)
+        filled = filled_in(given.draft.spec, zone, is_new=existing is None)
+        spec = keeping_what_is_observed(filled, existing)
         stored = partial(stored_form, KINDS[key.type], spec)
         document, text = await self._in_worker_thread(given, stored)
         # What is checked is what is stored: members the type does not know are gone.
@@ -218,7 +222,7 @@ class ResourceWriter:
         authorities = self._births.authorities
         authority = await authorities.write_warnings(key, spec, there, self._wall_clock())
         warnings = warnings_of(key, given, [*inline, *referring, *authority])
-        return Written(existing is None, warnings)
+        return Written(existing is None, warnings, written if dry_run else None)
 
     async def _inline_secrets(
         self, key: ResourceKey, given: SentBody, text: str, existing: StoredResource | None
@@ -326,7 +330,7 @@ class ResourceWriter:
         return Put(
             key=key,
             spec=text,
-            status=given.status,
+            status=given.status if existing is None or given.has_status else existing.status,
             labels=labels.computed_labels(
                 given.draft.meta.labels,
                 TYPES[key.type],

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections import Counter
+import sys
 from collections.abc import AsyncIterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Final, NoReturn
@@ -22,11 +22,10 @@ import trio
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.errors import StateError
 from kong_mesh_cp.core.formats.go.go_quote import go_quote
-from kong_mesh_cp.core.formats.go.go_values import ParseError
+from kong_mesh_cp.core.formats.prometheus_text import MetricFamily
 from kong_mesh_cp.core.lazy_import import lazy_import
 from kong_mesh_cp.core.meshes.services.service_addresses import Network
 from kong_mesh_cp.core.resources.key import ResourceKey
-from kong_mesh_cp.core.resources.kind import InvalidResourceError
 from kong_mesh_cp.usecases.following.due_work import work_when_due
 from kong_mesh_cp.usecases.following.failure_log import FailureLog
 from kong_mesh_cp.usecases.following.replica import Replica
@@ -39,17 +38,18 @@ from kong_mesh_cp.usecases.ports.resource_store import (
     StoredResource,
 )
 from kong_mesh_cp.usecases.ports.state_store import WallClock
-from kong_mesh_cp.usecases.resources.documents import resource_as
 from kong_mesh_cp.usecases.resources.reader import MESH
 from kong_mesh_cp.usecases.resources.sweeping import in_slices, sweep
+from kong_mesh_cp.usecases.upkeep.hostname_generators import HostnameGenerators
+from kong_mesh_cp.usecases.upkeep.known_services import UsedAddresses, addresses_of
 from kong_mesh_cp.usecases.upkeep.mesh_services import (
     MESH_SERVICE,
     PROXY_TYPES,
     SERVICE_TYPES,
     GenerationRules,
     MeshServices,
-    addresses_of,
 )
+from kong_mesh_cp.usecases.upkeep.service_metrics import service_metrics
 from kong_mesh_cp.usecases.upkeep.service_writing import (
     CONFIG,
     CONFIG_KEY,
@@ -59,14 +59,10 @@ from kong_mesh_cp.usecases.upkeep.service_writing import (
 
 if TYPE_CHECKING:
     from kong_mesh_cp.core.meshes.services import service_hostnames
-    from kong_mesh_cp.core.resources.kinds.services import hostname_generator
     from kong_mesh_cp.usecases.upkeep import service_decisions
     from kong_mesh_cp.usecases.upkeep.service_decisions import Wanted
 else:  # most control planes have no services with names of their own
     service_hostnames = lazy_import("kong_mesh_cp.core.meshes.services.service_hostnames")
-    hostname_generator = lazy_import(
-        "kong_mesh_cp.core.resources.kinds.services.hostname_generator"
-    )
     service_decisions = lazy_import("kong_mesh_cp.usecases.upkeep.service_decisions")
 
 GENERATOR: Final = "HostnameGenerator"
@@ -100,15 +96,18 @@ class ServiceUpkeep:
         self._rules = rules
         self._wall_clock = wall_clock
         self._meshes: dict[str, MeshServices] = {}
-        self._used: Counter[str] = Counter()
+        self._used = UsedAddresses()
         self._writer = ServiceWriter(self._store, rules.networks, self._used, wall_clock)
-        self._generators: dict[str, StoredResource] = {}
-        self._ordered: tuple[service_hostnames.Generator, ...] | None = None  # not read yet
+        self._generators = HostnameGenerators()
         self._changed: set[ResourceKey] = set()
         self._counted: dict[ResourceKey, float] = {}  # when counts may be written again
         self._is_lost = True  # everything is to be read
+        self._loading = 0.0  # seconds of the work that is going on
         self._not_before = -math.inf
         self._complaints = FailureLog(log, "services-not-kept", "services-kept-again")
+
+    def metrics(self) -> tuple[MetricFamily, ...]:
+        return service_metrics(self._meshes.values(), self._writer.written)
 
     async def run(self) -> NoReturn:
         """Until cancelled. A store that fails is asked again, and said once."""
@@ -162,13 +161,15 @@ class ServiceUpkeep:
         if self._is_lost:
             await self._read_all()
         await self._read_changes()
+        await self._part_the_doubled()
         for name in sorted(self._meshes):
             book = self._meshes.get(name)
             if book is not None and book.next_due <= trio.current_time():
                 await self._make(book)
         self._complaints.succeeded()
         now = trio.current_time()
-        rest = min((now - began) * REST_FACTOR, REST_SECONDS_MAX)
+        took, self._loading = now - began - self._loading, 0.0
+        rest = min(took * REST_FACTOR, REST_SECONDS_MAX)
         self._not_before = max(self._not_before, now + rest)
 
     async def _read_all(self) -> None:
@@ -179,7 +180,7 @@ class ServiceUpkeep:
             self._forget_mesh(gone)
         for stored in found.values():
             self._take_mesh(stored)
-        self._generators = {stored.key.name: stored async for stored in self._all(GENERATOR)}
+        self._generators.are([stored async for stored in self._all(GENERATOR)])
         self._generators_differ()
         for type_name in SERVICE_TYPES:
             await self._sweep(type_name, self._meshes)
@@ -222,10 +223,7 @@ class ServiceUpkeep:
             else:
                 self._take_mesh(stored)
         elif key.type == GENERATOR:
-            if stored is None:
-                self._generators.pop(key.name, None)
-            else:
-                self._generators[key.name] = stored
+            self._generators.take(key.name, stored)
         elif (book := self._meshes.get(key.mesh)) is not None:
             if stored is None:
                 book.forget(key)
@@ -239,16 +237,25 @@ class ServiceUpkeep:
         self._meshes[name].take_mesh(stored)
 
     def _generators_differ(self) -> None:
-        self._ordered = None
         for book in self._meshes.values():
             book.names_due.update(SERVICE_TYPES)
 
-    def _in_order(self) -> tuple[service_hostnames.Generator, ...]:
-        """The generators as they are asked; read when there is a service for the first time."""
-        if self._ordered is None:
-            read = [found for each in self._generators.values() if (found := _generator(each))]
-            self._ordered = tuple(service_hostnames.in_order(read))
-        return self._ordered
+    async def _part_the_doubled(self) -> None:
+        """Of services that came with the address of another one, the oldest keeps it."""
+        for address in sorted(self._used.doubled):
+            await trio.lowlevel.checkpoint()
+            holders = [each for book in self._meshes.values() for each in book.holders(address)]
+            for _, type_name, mesh, name in sorted(holders)[1:]:
+                self._meshes[mesh].part(type_name, name)
+                log.warning(
+                    "service-address-doubled: %s %s of the mesh %s has the address %s of an older"
+                    " service, and gets another one. Apply services without their status.",
+                    type_name,
+                    go_quote(name),
+                    go_quote(mesh),
+                    address,
+                )
+        self._used.doubled.clear()
 
     async def _make(self, book: MeshServices) -> None:
         """Raises: StateError."""
@@ -275,6 +282,8 @@ class ServiceUpkeep:
         self, book: MeshServices, due: Mapping[str, list[str]], names_due: set[str]
     ) -> list[ServiceWrite]:
         writes: list[ServiceWrite] = []
+        if any(due.values()) or any(book.known.values()):
+            await self._load()
         for type_name in SERVICE_TYPES:
             known = book.known[type_name]
             if not known and not due[type_name]:
@@ -286,7 +295,7 @@ class ServiceUpkeep:
             comes_or_goes = any(name not in known or one.spec is None for name, one in made.items())
             if comes_or_goes or type_name in names_due:
                 await self._name(book, type_name, made)
-            for name, one in made.items():
+            async for name, one in in_slices([*made.items()]):
                 key = ResourceKey(type_name, book.mesh, name)
                 named = one
                 if one.spec is not None:
@@ -295,6 +304,13 @@ class ServiceUpkeep:
                 if self._is_to_be_written(book, key, named):
                     writes.append(ServiceWrite(key, named, known.get(name)))
         return writes
+
+    async def _load(self) -> None:
+        """What decides about services, with the first one. It is no work to rest from."""
+        if service_decisions.__name__ not in sys.modules:
+            began = trio.current_time()
+            await trio.to_thread.run_sync(lambda: service_decisions.wanted)
+            self._loading += trio.current_time() - began
 
     async def _wanted(self, book: MeshServices, type_name: str, name: str) -> Wanted | None:
         generation, now = self._rules.generation, self._wall_clock()
@@ -324,7 +340,7 @@ class ServiceUpkeep:
                 there.append(
                     service_hostnames.HostnamedService(name, book.mesh, one.labels, created_at)
                 )
-        generators, zone = self._in_order(), self._rules.generation.zone
+        generators, zone = self._generators.in_order(), self._rules.generation.zone
         make = partial(service_decisions.names_of, book, type_name, there, generators, zone)
         if len(there) * len(generators) <= NAMES_AT_ONCE_MAX:
             names = make()
@@ -375,15 +391,3 @@ class ServiceUpkeep:
 def _is_own(book: MeshServices, change: ResourceChange) -> bool:
     known = book.known[change.key.type].get(change.key.name)
     return known is not None and known.revision == change.revision
-
-
-def _generator(stored: StoredResource) -> service_hostnames.Generator | None:
-    try:
-        return resource_as(hostname_generator.HostnameGenerator, stored)
-    except (ParseError, InvalidResourceError) as error:
-        log.error(
-            "resource-unreadable: HostnameGenerator %s makes no names: %s. Write it anew.",
-            go_quote(stored.key.name),
-            go_quote(str(error)),
-        )
-        return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 from typing import Any
 
@@ -40,7 +41,8 @@ def answer(*documents: Json, **wanted: Any) -> Json:
 
 def settings(shown: Json, policy_type: str = "MeshTimeout") -> dict[str, Json]:
     """Of the only place in `shown`, by member."""
-    (place,) = [*shown["inbounds"], *shown["outbounds"]]
+    places: list[Json] = [*shown["inbounds"], *shown["outbounds"]]
+    (place,) = places
     return {
         each["member"]: each
         for group in place["policies"]
@@ -218,42 +220,93 @@ def test_more_outbounds_than_an_answer_holds_are_counted() -> None:
     assert shown["leftOut"] == {"outbounds": 3}
 
 
-DIRECTIONS = ["inbound", "outbound"]
+def test_policies_that_the_proxy_does_not_get_are_told_with_the_reason() -> None:
+    shadow = {
+        **policy("MeshTimeout", "shadow", to=to_mesh(connectionTimeout="1s")),
+        "labels": {"kuma.io/effect": "shadow"},
+    }
+
+    def about(called: str, **target: Any) -> Json:
+        to = to_mesh(connectionTimeout="1s")
+        return policy("MeshTimeout", called, targetRef=target, to=to)
+
+    found = answer(
+        shadow,
+        about("other", kind="Dataplane", name="pay-2"),
+        about("gateways", kind="Mesh", proxyTypes=["Gateway"]),
+        about("tagged", kind="MeshSubset", tags={"team": "a"}),
+        about("routed", kind="MeshHTTPRoute", name="gone"),
+        about("mine", kind="Dataplane", name="web-1"),
+    )
+    assert {each["name"]: each["why"] for each in found["leftAside"]} == {
+        "shadow": "it is only tried out (label kuma.io/effect: shadow)",
+        "other": "its targetRef means other Dataplanes",
+        "gateways": "its proxyTypes are others",
+        "tagged": "no inbound has the tags of its targetRef",
+        "routed": "couldn't resolve MeshHTTPRoute targetRef with name 'gone'",
+    }
+
+
+def test_policies_that_say_nothing_of_a_place_are_named_there() -> None:
+    elsewhere = policy("MeshTimeout", "elsewhere", to=to_service("tcp", connectionTimeout="1s"))
+    (place,) = answer(elsewhere, outbound="pay")["outbounds"]
+    (group,) = (each for each in place["policies"] if each["type"] == "MeshTimeout")
+    assert group["silent"] == ["elsewhere"]
+    (inbound_place,) = answer(elsewhere, inbound=8080)["inbounds"]
+    assert all("silent" not in each for each in inbound_place["policies"])
+
+
+SAID: dict[str, Json] = {
+    # Of some types what holds else depends on what is said.
+    "MeshHealthCheck": {"tcp": {}, "http": {}, "grpc": {}},
+}
+
+
+def with_defaults(shown: Json, policy_type: str, conf: Json) -> Json:
+    """`conf` with all that is shown as a default."""
+    whole: Json = copy.deepcopy(conf)
+    for member, each in settings(shown, policy_type).items():
+        if each["source"] == "default":
+            *outer, last = member.split(".")
+            holder = whole
+            for name in outer:
+                holder = holder.setdefault(name, {})
+            holder[last] = each["value"]
+    return whole
 
 
 @pytest.mark.parametrize("protocol", ["http", "http2", "grpc", "tcp", "kafka"])
-@pytest.mark.parametrize("direction", DIRECTIONS)
+@pytest.mark.parametrize(
+    ("policy_type", "is_inbound"),
+    [
+        ("MeshTimeout", True),
+        ("MeshTimeout", False),
+        ("MeshRetry", False),
+        ("MeshHealthCheck", False),
+        ("MeshTLS", True),
+    ],
+)
 def test_a_policy_that_says_just_the_defaults_changes_nothing(
-    direction: str, protocol: str
+    policy_type: str, is_inbound: bool, protocol: str
 ) -> None:
+    backend = {"name": "ca", "type": "builtin", "mode": "PERMISSIVE"}
+    secured = mesh(mtls={"enabledBackend": "ca", "backends": [backend]})
     own = web(inbound("web", 8080, protocol), to=(outbound(10001, "pay"),))
-    resources = own, instance("pay", protocol)
-    is_inbound = direction == "inbound"
+    resources = secured, own, instance("pay", protocol)
     wanted = Wanted(inbound=8080) if is_inbound else Wanted(outbound="pay")
 
-    def with_conf(policy_type: str, **conf: Any) -> Json:
+    def saying(conf: Json) -> Json:
         if is_inbound:
             return policy(policy_type, rules=[{"default": conf}])
         return policy(policy_type, to=to_mesh(**conf))
 
-    for policy_type in ("MeshTimeout", "MeshRetry"):
-        if is_inbound and policy_type == "MeshRetry":
-            continue
-        # With another member, as some defaults hold only once a policy is about the place.
-        about = with_conf(policy_type)
-        shown: Json = explained(view_of(*resources, about, metadata=NOTHING_ELSE), Parts(), wanted)
-        defaults: Json = {}
-        for member, each in settings(shown, policy_type).items():
-            if each["source"] == "default":
-                *outer, last = member.split(".")
-                holder = defaults
-                for name in outer:
-                    holder = holder.setdefault(name, {})
-                holder[last] = each["value"]
-        assert defaults or policy_type == "MeshRetry"
-        before, after = (
-            told(*resources, about),
-            told(*resources, with_conf(policy_type, **defaults)),
-        )
-        assert before.clusters == after.clusters
-        assert before.listeners == after.listeners
+    base = SAID.get(policy_type, {})
+    view = view_of(*resources, saying(base), metadata=NOTHING_ELSE)
+    conf = with_defaults(explained(view, Parts(), wanted), policy_type, base)
+    has_some = policy_type != "MeshRetry" or protocol in ("http", "grpc")
+    has_some &= policy_type != "MeshHealthCheck" or protocol != "kafka"
+    assert (conf != base) == has_some
+
+    before, after = told(*resources, saying(base)), told(*resources, saying(conf))
+    assert before.clusters == after.clusters
+    assert before.listeners == after.listeners

@@ -237,7 +237,8 @@ def failing_over(*rules: Json) -> dict[str, int]:
 
 
 def test_with_a_policy_other_zones_come_after_the_own_one() -> None:
-    for conf in ({"loadBalancer": {"type": "Random"}}, {"localityAwareness": {}}):
+    confs: tuple[Json, ...] = ({"loadBalancer": {"type": "Random"}}, {"localityAwareness": {}})
+    for conf in confs:
         assert priorities(**conf) == {"default": 0, "north": 1, "south": 1, "west": 1}
 
 
@@ -297,7 +298,7 @@ def test_a_service_that_no_outbound_is_for_is_not_balanced_by_policies() -> None
             }
         ],
     }
-    strategy = {"localityAwareness": {"localZone": {}}}
+    strategy = {"localityAwareness": {"localZone": {}}, "loadBalancer": {"type": "Random"}}
     to_all = [{"targetRef": {"kind": "Mesh"}, "default": strategy}]
     found = told(
         CALLER,
@@ -308,3 +309,5 @@ def test_a_service_that_no_outbound_is_for_is_not_balanced_by_policies() -> None
     )
     assert "policy" in found.endpoints["pay"]
     assert "policy" not in found.endpoints["copy"]
+    assert found.clusters["pay"]["lbPolicy"] == "RANDOM"
+    assert "lbPolicy" not in found.clusters["copy"]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import field
+from typing import Final
 
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.policy.rules.destinations import destination_id, referred_id
@@ -26,12 +28,19 @@ class Selection:
     listeners: tuple[Listener, ...] = ()
     host_listeners: tuple[HostListener, ...] = ()
     delegated_gateway: bool = False  # which has no inbounds that could be selected
+    why_not: str = field(default="", compare=False)  # for people, of one that is false
 
     def __bool__(self) -> bool:
         return bool(self.listeners or self.host_listeners or self.delegated_gateway)
 
 
-NOTHING = Selection()
+NOTHING: Final = Selection(why_not="its targetRef means none of the proxy's inbounds")
+_OTHER_ZONE: Final = Selection(why_not="it is of another zone, and about proxies of that alone")
+_OTHER_NAMESPACE: Final = Selection(why_not="it is of another namespace")
+_OTHER_TYPE: Final = Selection(why_not="its proxyTypes are others")
+_OTHER_TAGS: Final = Selection(why_not="no inbound has the tags of its targetRef")
+_OTHER_PROXY: Final = Selection(why_not="its targetRef means other Dataplanes")
+_OTHER_GATEWAY: Final = Selection(why_not="its targetRef means a gateway that it does not serve")
 
 
 class UnresolvedTargetError(Exception):
@@ -51,12 +60,12 @@ def select(
     if policy.only_zone is not None:
         selected = gateway.meta if gateway else proxy.meta
         if selected.origin not in ("", "global") and not is_of_zone(selected, policy.only_zone):
-            return NOTHING
+            return _OTHER_ZONE
     if policy.in_namespace_only and not _is_in_namespace(policy, proxy):
-        return NOTHING
+        return _OTHER_NAMESPACE
     # An empty list cannot be stored, so that absent is the only way to mean every type.
     if target.proxy_types and proxy.proxy_type not in target.proxy_types:
-        return NOTHING
+        return _OTHER_TYPE
     if tags is not None:
         return _select_by_tags(tags, proxy, gateway)
     match target.kind:
@@ -97,7 +106,7 @@ def _is_in_namespace(policy: Policy, proxy: Proxy) -> bool:
 def _select_dataplane(policy: Policy, proxy: Proxy) -> Selection:
     # A builtin gateway is configured through its MeshGateway, never as a Dataplane.
     if proxy.is_builtin_gateway or not _is_meant(policy.target, policy.meta, proxy.meta):
-        return NOTHING
+        return _OTHER_PROXY
     section = policy.target.section_name
     return Selection(
         listeners=tuple(
@@ -120,7 +129,7 @@ def _is_meant(target: TargetRef, source: Meta, proxy: Meta) -> bool:
 
 def _select_gateway(policy: Policy, proxy: Proxy, gateway: MeshGateway | None) -> Selection:
     if gateway is None or not is_named(policy.target.name, policy.meta, gateway.meta):
-        return NOTHING
+        return _OTHER_GATEWAY
     return _select_by_tags(policy.target.tags, proxy, gateway)
 
 
@@ -132,7 +141,7 @@ def _select_by_tags(tags: Tags, proxy: Proxy, gateway: MeshGateway | None) -> Se
     ]
     # Listeners count only where the proxy serves the gateway; for a sidecar there is none.
     if gateway is None and proxy.gateway is None:
-        return Selection(tuple(dict.fromkeys(inbounds))) if inbounds else NOTHING
+        return Selection(tuple(dict.fromkeys(inbounds))) if inbounds else _OTHER_TAGS
     hosts = [
         HostListener(proxy.address, listener.port, listener.hostname)
         for listener in (gateway.listeners if gateway else ())

@@ -12,7 +12,12 @@ from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats.go.go_quote import go_quote
 from kong_mesh_cp.core.policy.rules.destinations import Destinations
 from kong_mesh_cp.core.policy.rules.inbound_rules import InboundRule, inbound_rules
-from kong_mesh_cp.core.policy.rules.match import Selection, UnresolvedTargetError, select
+from kong_mesh_cp.core.policy.rules.match import (
+    NOTHING,
+    Selection,
+    UnresolvedTargetError,
+    select,
+)
 from kong_mesh_cp.core.policy.rules.policy import HTTP_ROUTE, TRAITS, Policy
 from kong_mesh_cp.core.policy.rules.priority import sorted_by_policy
 from kong_mesh_cp.core.policy.rules.proxies import (
@@ -168,6 +173,25 @@ def _selections(
         else:
             if selection:
                 yield policy, selection
+
+
+def left_aside(
+    policy_type: str, proxy: Proxy, view: MeshView, *, with_shadow: bool = False
+) -> Iterator[tuple[Policy, str]]:
+    """The policies of a type that `proxy` does not get, each with the reason, for people."""
+    gateway = served_gateway(proxy, view.gateways)
+    routes = view.of_type(HTTP_ROUTE)
+    for policy in view.of_type(policy_type):
+        if policy.meta.is_shadow and not with_shadow:
+            yield policy, "it is only tried out (label kuma.io/effect: shadow)"
+            continue
+        try:
+            selection = select(policy, proxy, gateway, routes)
+        except UnresolvedTargetError as error:
+            yield policy, str(error)
+        else:
+            if not selection:
+                yield policy, selection.why_not or NOTHING.why_not
 
 
 def ranked_selections(

@@ -9,7 +9,6 @@ from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.xds.envoy.envoy_messages import HttpConnectionManager, Message, TcpProxy
 from kong_mesh_cp.core.xds.names import metric_name
 
-TAGS_HEADER: Final = "x-kuma-tags"
 LOOPBACK: Final = (("127.0.0.1", 32), ("::1", 128))
 
 Cidrs = tuple[tuple[str, int], ...]

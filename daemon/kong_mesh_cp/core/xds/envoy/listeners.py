@@ -20,7 +20,10 @@ from kong_mesh_cp.core.xds.world import TagPairs
 
 HTTP_MANAGER: Final = "envoy.filters.network.http_connection_manager"
 TCP_PROXY: Final = "envoy.filters.network.tcp_proxy"
+NETWORK_RATE_LIMIT: Final = "envoy.extensions.filters.network.local_ratelimit.v3.LocalRateLimit"
 GRPC_STATS: Final = "envoy.filters.http.grpc_stats"
+HTTP_FAULT: Final = "envoy.filters.http.fault"
+HTTP_RATE_LIMIT: Final = "envoy.filters.http.local_ratelimit"
 ROUTER: Final = "envoy.filters.http.router"
 TLS_INSPECTOR: Final = "envoy.filters.listener.tls_inspector"
 TAGS_METADATA: Final = "io.kuma.tags"
@@ -35,7 +38,8 @@ class ChainDraft:
     `http_filters` are those of its HTTP connection manager, without the router that ends them.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "") -> None:
+        self.name = name  # few have one
         self.match: dict[str, object] = {}  # members of FilterChainMatch
         self.filters: list[Named] = []
         self.http_filters: list[Named] = []
@@ -57,9 +61,10 @@ class ChainDraft:
             for name, config in (*self.http_filters, (ROUTER, Router())):
                 http.http_filters.add(name=name, typed_config=packed(config))
         chain = FilterChain(
+            name=self.name,
             filters=[
                 {"name": name, "typed_config": packed(config)} for name, config in self.filters
-            ]
+            ],
         )
         if self.match:
             chain.MergeFrom(FilterChain(filter_chain_match=self.match))
@@ -97,6 +102,11 @@ class ListenerDraft:
     def forward_to_original(self) -> None:
         """Connections go to the listener of their original destination, where there is one."""
         self.message.use_original_dst.value = True
+
+    def listen_at(self, pipe: str) -> None:
+        """On a Unix socket instead of an address."""
+        self.message.address.pipe.path = pipe
+        self.message.ClearField("traffic_direction")
 
     def take_datagrams(self) -> None:
         """It is one of UDP."""

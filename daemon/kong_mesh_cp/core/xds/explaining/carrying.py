@@ -16,6 +16,7 @@ from kong_mesh_cp.core.policy.rules.matched import MeshView
 from kong_mesh_cp.core.policy.rules.policy import Conf, Entry, Policy
 from kong_mesh_cp.core.policy.rules.said_members import Path, SaidMember
 from kong_mesh_cp.core.xds.generate import Generated, generate
+from kong_mesh_cp.core.xds.names import CLUSTER, ENDPOINT, LISTENER, SECRET
 from kong_mesh_cp.core.xds.parts import Parts
 from kong_mesh_cp.core.xds.proxy_view import ProxyView
 
@@ -31,6 +32,18 @@ class ResourceName(NamedTuple):
 
 
 Names = frozenset[ResourceName]
+
+_SHORT: Final = {
+    LISTENER: "listener",
+    CLUSTER: "cluster",
+    ENDPOINT: "endpoints",
+    SECRET: "secret",
+}
+
+
+def short_type(type_url: str) -> str:
+    """What people call it."""
+    return _SHORT.get(type_url, type_url)
 
 
 class Carrying:

@@ -9,11 +9,13 @@ Source: docs/wire/inspection.md#why-a-proxy-is-configured-as-it-is
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Final, NamedTuple
 
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.discovery.snapshots import Resource
 from kong_mesh_cp.core.policy.rules.entries import Contribution
+from kong_mesh_cp.core.policy.rules.matched import left_aside
 from kong_mesh_cp.core.policy.rules.mesh_resources import proxy_of
 from kong_mesh_cp.core.policy.rules.policy import TRAITS, Conf
 from kong_mesh_cp.core.policy.rules.proxies import Listener
@@ -27,13 +29,12 @@ from kong_mesh_cp.core.resources.kinds.dataplane import Inbound
 from kong_mesh_cp.core.resources.tags import PROTOCOL
 from kong_mesh_cp.core.xds.effects import DefaultsOf
 from kong_mesh_cp.core.xds.envoy.as_json import json_of_packed
-from kong_mesh_cp.core.xds.explaining.carrying import Carrying, Names, ResourceName
-from kong_mesh_cp.core.xds.matching import Matched, MatchedType
+from kong_mesh_cp.core.xds.explaining.carrying import Carrying, Names, ResourceName, short_type
+from kong_mesh_cp.core.xds.generators.outbound_plan import destination_of
+from kong_mesh_cp.core.xds.matching import BOTH_WAYS, Matched, MatchedType
 from kong_mesh_cp.core.xds.names import (
     CLUSTER,
-    ENDPOINT,
     LISTENER,
-    SECRET,
     inbound_listener,
     outbound_listener,
 )
@@ -44,13 +45,8 @@ from kong_mesh_cp.core.xds.proxy_view import OutboundTarget, ProxyView, place_of
 from kong_mesh_cp.core.xds.targets import targets_of
 
 OUTBOUNDS_MAX: Final = 100  # of one answer; transparent proxies have one for each service
+LEFT_ASIDE_MAX: Final = 200  # policies that are not about the proxy, of one answer
 
-_SHORT: Final = {
-    LISTENER: "listener",
-    CLUSTER: "cluster",
-    ENDPOINT: "endpoints",
-    SECRET: "secret",
-}
 _OLDER_PERMISSION: Final = "TrafficPermission"
 
 
@@ -83,6 +79,7 @@ class _Place(NamedTuple):
     protocol: str
     is_resource: bool
     envoy: Names  # its listeners and clusters
+    is_external: bool = False
 
 
 class _Explaining:
@@ -104,6 +101,7 @@ class _Explaining:
                 for each in self._carrying.made.complaints
             ],
             "inbounds": [],
+            "leftAside": [*islice(self._left_aside(), LEFT_ASIDE_MAX)],
             "outbounds": [],
             "proxy": [*self._of_proxy()] if everything else [],
             "resource": shown_meta(proxy_of(self._view.dataplane).meta),
@@ -116,6 +114,16 @@ class _Explaining:
             if len(groups) > OUTBOUNDS_MAX:
                 shown["leftOut"] = {"outbounds": len(groups) - OUTBOUNDS_MAX}
         return shown
+
+    def _left_aside(self) -> Iterator[JsonObject]:
+        """Policies of the mesh that the proxy does not get, and why."""
+        view = self._view
+        proxy = proxy_of(view.dataplane)
+        for policy_type in TRAITS:
+            for policy, why in left_aside(
+                policy_type, proxy, view.world.policies, with_shadow=view.with_shadow
+            ):
+                yield {"name": policy.meta.name, "type": policy_type, "why": why}
 
     # Where
 
@@ -156,21 +164,33 @@ class _Explaining:
             groups.setdefault((each.tags, each.resource), []).append(each)
         found = [*groups.values()]
         if wanted:
-            found = [each for each in found if wanted in _called(each)]
+            found = [each for each in found if wanted in self._called(each)]
             if not found:
-                names = [_called(each)[0] for each in groups.values()]
+                names = [self._called(each)[0] for each in groups.values()]
                 raise NoSuchPlaceError([*dict.fromkeys(names)])
         return found
+
+    def _called(self, targets: Sequence[OutboundTarget]) -> list[str]:
+        """What a destination may be asked for by; the first one is its own name."""
+        first = targets[0]
+        destination = destination_of(first.to, self._view.world, set())
+        return [
+            first.service if first.resource is None else first.resource.name,
+            *(() if destination is None else (destination.service,)),
+            *(outbound_listener(each.address, each.port) for each in targets),
+        ]
 
     def _outbound(self, targets: Sequence[OutboundTarget]) -> JsonObject:
         first = targets[0]
         envoy = self._envoy([outbound_listener(each.address, each.port) for each in targets])
-        protocol = self._view.world.protocol(first.service)
-        about = _Place(False, protocol, first.resource is not None, envoy)
+        destination = destination_of(first.to, self._view.world, set())
+        protocol = "" if destination is None else destination.protocol
+        is_external = destination is not None and destination.is_external
+        about = _Place(False, protocol, first.resource is not None, envoy, is_external)
         policies = [
             shown
             for policy_type, traits in TRAITS.items()
-            if traits.has_to or policy_type in _DEFAULTS
+            if traits.has_to or policy_type in BOTH_WAYS or policy_type in _DEFAULTS
             for shown in self._of_outbound(policy_type, first, about)
         ]
         shown: JsonObject = {
@@ -225,6 +245,11 @@ class _Explaining:
         self, policy_type: str, target: OutboundTarget, place: _Place
     ) -> Iterator[JsonObject]:
         matched = self._matched.of_type(policy_type)
+        if policy_type in BOTH_WAYS:
+            both = matched.both_ways_rule
+            conf, entries = (None, ()) if both is None else (both.confs[0], both.entries)
+            yield from self._group(policy_type, place, views.RULES, conf, entries)
+            return
         if target.resource is not None:
             rule = matched.destination_rule(target.resource)
             conf = rule.confs[0] if rule is not None and rule.confs else None
@@ -271,9 +296,24 @@ class _Explaining:
             if carried is not None:
                 setting["envoy"] = _shown_names(carried & place.envoy)
         settings += self._defaults(policy_type, place, conf, said)
-        if settings or "takenAway" in shown:
+        silent = self._silent(policy_type, place, entries)
+        if silent:
+            shown["silent"] = silent
+        if settings or silent or "takenAway" in shown:
             envoy = self._carried_by(policy_type) & place.envoy if entries else frozenset()
             yield {**shown, "envoy": _shown_names(envoy), "type": policy_type}
+
+    def _silent(
+        self, policy_type: str, place: _Place, entries: tuple[Contribution, ...]
+    ) -> list[str]:
+        """Policies that the proxy gets, and that speak of such places, but not of this one."""
+        speaking = {id(each.policy) for each in entries}
+        return [
+            each.meta.name
+            for each in self._matched.of_type(policy_type).policies
+            if id(each) not in speaking
+            and (each.sources or each.rules if place.is_inbound else each.to)
+        ]
 
     def _said_conf(self, conf: Conf | None, entries: tuple[Contribution, ...]) -> SaidConf:
         if conf is None:
@@ -297,7 +337,8 @@ class _Explaining:
             protocol=place.protocol,
             is_resource=place.is_resource,
             conf=conf,
-            mtls=world.authority is not None,
+            is_external=place.is_external,
+            mode=None if world.authority is None else world.authority.mode,
             older_permissions=bool(world.of_type(_OLDER_PERMISSION)),
         )
         known = {shown_path(each.path) for each in said.members}
@@ -316,21 +357,9 @@ _DEFAULTS: Final = {
 _ID_MEMBERS: Final = ("type", "mesh", "zone", "namespace", "name", "sectionName")
 
 
-def _called(targets: Sequence[OutboundTarget]) -> list[str]:
-    """What a destination may be asked for by; the first one is its own name."""
-    first = targets[0]
-    own = first.service if first.resource is None else first.resource.name
-    return [own, *(outbound_listener(each.address, each.port) for each in targets)]
-
-
 def _shown_names(names: Names) -> list[JsonObject]:
-    order = [*_SHORT]
-    return [
-        {"name": each.name, "type": _SHORT.get(each.type_url, each.type_url)}
-        for each in sorted(
-            names, key=lambda each: (each.type_url != LISTENER, order.index(each.type_url), each)
-        )
-    ]
+    ordered = sorted(names, key=lambda each: (each.type_url != LISTENER, each))
+    return [{"name": each.name, "type": short_type(each.type_url)} for each in ordered]
 
 
 def _clusters_in(value: object) -> Iterator[str]:

@@ -35,7 +35,8 @@ def _inbound_cluster(draft: ClusterDraft, _facts: InboundFacts, confs: InboundCo
 
 def _outbound_cluster(draft: ClusterDraft, facts: OutboundFacts, confs: DestinationConfs) -> None:
     # An external service's breaker is with the egress that all its callers share.
-    if not (facts.is_resource and facts.is_external):
+    # Of a service that routes alone lead to, the original sets no limits.
+    if facts.is_called and not (facts.is_resource and facts.is_external):
         _cluster(draft, confs.conf)
 
 

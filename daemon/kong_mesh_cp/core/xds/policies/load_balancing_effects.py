@@ -79,7 +79,8 @@ def _routes(managers: Iterable[Message]) -> Iterator[Message]:
 
 def _outbound_cluster(draft: ClusterDraft, facts: OutboundFacts, confs: DestinationConfs) -> None:
     conf = _conf(confs.conf)
-    if conf is None or _is_balanced_elsewhere(facts):
+    # What a route alone leads to is balanced as Envoy does it.
+    if conf is None or not facts.is_called or _is_balanced_elsewhere(facts):
         return
     awareness = conf.locality_awareness
     local = None if awareness is None else awareness.local_zone

@@ -15,7 +15,7 @@ from kong_mesh_cp.core.xds.envoy.clusters import ClusterDraft
 from kong_mesh_cp.core.xds.envoy.envoy_messages import Message, duration
 from kong_mesh_cp.core.xds.envoy.listeners import ListenerDraft
 from kong_mesh_cp.core.xds.matching import DestinationConfs, InboundConfs, TypedConf
-from kong_mesh_cp.core.xds.protocols import HTTP, HTTP2, HTTP_LIKE
+from kong_mesh_cp.core.xds.protocols import HTTP, HTTP2, HTTP_LIKE, NOT_CARRIED
 
 CONNECT: Final = 5 * SECOND
 IDLE: Final = HOUR
@@ -35,6 +35,8 @@ def _inbound_cluster(draft: ClusterDraft, facts: InboundFacts, confs: InboundCon
 
 
 def _outbound_listener(draft: ListenerDraft, facts: OutboundFacts, confs: DestinationConfs) -> None:
+    if facts.protocol in NOT_CARRIED:
+        return
     if facts.is_resource:
         _listener(draft, facts.protocol, _conf(confs.conf))
         return

@@ -34,6 +34,10 @@ _POLICIES: Final = record(
         "clients": many(record("", key=TEXT, value=TEXT, **{"not": FLAG})),
         "route": {**TEXT, "description": "The hash of the matches of an HTTP route."},
         "takenAway": many(_LOST),
+        "silent": {
+            **many(TEXT),
+            "description": "Policies that the proxy gets, and that say nothing of this place.",
+        },
         "why": {**TEXT, "description": "Why nothing could be told."},
     },
     type=TEXT,
@@ -46,6 +50,27 @@ _POLICIES: Final = record(
             source={"enum": ["policy", "default"]},
         )
     ),
+)
+
+_CHANGED: Final = record(
+    "A resource of Envoy that would be another one.",
+    {
+        "before": {**ANY_OBJECT, "description": "Of one that is removed."},
+        "after": {**ANY_OBJECT, "description": "Of one that is added."},
+        "members": many(
+            record(
+                "`path` is a JSON pointer; without `before` the member was not there, without"
+                " `after` it is gone.",
+                {"before": _VALUE, "after": _VALUE},
+                path=TEXT,
+            )
+        ),
+        "notShown": {**COUNT, "description": "Members beyond the first."},
+        "hidden": {**FLAG, "description": "What differs may be a secret."},
+    },
+    type=TEXT,
+    name=TEXT,
+    change={"enum": ["added", "changed", "removed"]},
 )
 
 EXPLANATION_SHAPES: Final[Mapping[str, Schema]] = {
@@ -66,12 +91,70 @@ EXPLANATION_SHAPES: Final[Mapping[str, Schema]] = {
         list={"enum": ["to", "from", "rules", "default"]},
         index=COUNT,
     ),
+    "PreviewRequest": record(
+        "Resources that would be put, and some that would be deleted.",
+        {
+            "resources": {**many(ANY_OBJECT), "description": "As their types have them."},
+            "deletions": many(record("", {"mesh": TEXT}, type=TEXT, name=TEXT)),
+        },
+    ),
+    "Preview": record(
+        "What writes would do.",
+        {"leftOut": record("", meshes=COUNT, resources=COUNT)},
+        resources=many(
+            record(
+                "",
+                {
+                    "mesh": TEXT,
+                    "warnings": many(TEXT),
+                    "refusal": record(
+                        "",
+                        code=TEXT,
+                        title=TEXT,
+                        detail=TEXT,
+                        hint=TEXT,
+                        violations=many(record("", field=TEXT, reason=TEXT)),
+                    ),
+                },
+                type=TEXT,
+                name=TEXT,
+                outcome={"enum": ["created", "updated", "unchanged", "deleted", "refused"]},
+            )
+        ),
+        meshes=many(
+            record(
+                "",
+                mesh=TEXT,
+                dataplanes={**COUNT, "description": "All of the mesh, before or after."},
+                changed={**COUNT, "description": "Of those that were looked at."},
+                lookedAt=COUNT,
+                notLookedAt={**COUNT, "description": "They may change, too."},
+                proxies=many(
+                    record(
+                        "",
+                        {
+                            "complaints": many(
+                                record("What could not be made.", about=TEXT, reason=TEXT)
+                            ),
+                            "notShown": {**COUNT, "description": "Resources beyond the first."},
+                        },
+                        name=TEXT,
+                        connected=FLAG,
+                        resources=many(_CHANGED),
+                    )
+                ),
+            )
+        ),
+    ),
     "Explanation": record(
         "Why a proxy is configured as it is. `envoy` are the resources that would be others without"
         " what it stands beside.",
         {"leftOut": record("", outbounds=COUNT)},
         resource=of("ResourceMeta"),
         complaints=many(record("What could not be made.", about=TEXT, reason=TEXT)),
+        leftAside=many(
+            record("A policy that the proxy does not get.", type=TEXT, name=TEXT, why=TEXT)
+        ),
         inbounds=many(
             record(
                 "",

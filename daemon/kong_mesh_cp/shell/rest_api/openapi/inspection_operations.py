@@ -40,6 +40,20 @@ EXPLANATION: Final = Operation(
     answers=("Explanation",),
     query=("inbound", "outbound", "shadow"),
 )
+PREVIEW: Final = Operation(
+    id="preview",
+    summary="What writes would do, before they are made",
+    tag=TAG,
+    description=(
+        "Judges every resource as its dry run would be, and tells which data plane proxies would "
+        "be told something else, and what. Nothing is written, and no proxy hears of it. It takes "
+        "the rights that the writes take, and to read Dataplanes. Only where the index has "
+        "`preview` among its `capabilities`."
+    ),
+    answers=("Preview",),
+    takes="PreviewRequest",
+    query=("strict",),
+)
 GATEWAY_CONFIG: Final = replace(
     CONFIG,
     id="getMeshGatewayConfig",

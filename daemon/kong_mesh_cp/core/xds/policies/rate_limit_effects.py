@@ -1,0 +1,117 @@
+"""What MeshRateLimit does to a proxy.
+
+Source: docs/wire/envoy-policies.md#rate-limits
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from kong_mesh_cp.core.policy.kinds.mesh_rate_limit import (
+    Conf,
+    Local,
+    LocalHttp,
+    LocalTcp,
+    OnRateLimit,
+    Rate,
+)
+from kong_mesh_cp.core.policy.spec_parts.http_fields import HeaderChanges
+from kong_mesh_cp.core.xds.effects import Effect, InboundFacts
+from kong_mesh_cp.core.xds.envoy.envoy_messages import (
+    HttpRateLimit,
+    Message,
+    NetworkRateLimit,
+    duration,
+    packed,
+)
+from kong_mesh_cp.core.xds.envoy.listeners import (
+    HTTP_RATE_LIMIT,
+    NETWORK_RATE_LIMIT,
+    ChainDraft,
+    ListenerDraft,
+)
+from kong_mesh_cp.core.xds.matching import InboundConfs
+from kong_mesh_cp.core.xds.unmakeable import UnmakeableError
+
+POLICY_TYPE: Final = "MeshRateLimit"
+HTTP_STATISTIC: Final = "rate_limit"
+TCP_STATISTIC: Final = "tcp_rate_limit"
+_ALWAYS: Final = {"numerator": 100}  # per cent
+
+
+def _inbound_listener(draft: ListenerDraft, facts: InboundFacts, confs: InboundConfs) -> None:
+    if confs.rules is None or facts.older_rate_limit:
+        return
+    conf = confs.rules.value
+    assert isinstance(conf, Conf)  # noqa: S101 — of the type that was matched
+    local = conf.local or Local()
+    for chain in draft.chains:
+        if local.http is not None and chain.http is not None:
+            limit_requests(chain, local.http)
+        if local.tcp is not None:
+            limit_connections(chain, local.tcp)
+
+
+def limit_requests(chain: ChainDraft, conf: LocalHttp) -> None:
+    """All requests of `chain` share the limit, whatever their route."""
+    if conf.disabled or conf.request_rate is None or chain.http is None:
+        return
+    made = packed(_requests(conf.request_rate, conf.on_rate_limit or OnRateLimit()))
+    for host in chain.http.route_config.virtual_hosts:
+        for route in host.routes:
+            route.typed_per_filter_config[HTTP_RATE_LIMIT].CopyFrom(made)
+    chain.http_filters.append((HTTP_RATE_LIMIT, HttpRateLimit(stat_prefix=HTTP_STATISTIC)))
+
+
+def limit_connections(chain: ChainDraft, conf: LocalTcp) -> None:
+    """Connections are counted before anything else is done with them."""
+    if conf.disabled or conf.connection_rate is None:
+        return
+    limit = NetworkRateLimit(stat_prefix=TCP_STATISTIC, token_bucket=_bucket(conf.connection_rate))
+    chain.filters.insert(0, (NETWORK_RATE_LIMIT, limit))
+
+
+def _requests(rate: Rate, answer: OnRateLimit) -> Message:
+    limit: Message = HttpRateLimit(
+        stat_prefix=HTTP_STATISTIC,
+        token_bucket=_bucket(rate),
+        filter_enabled={"default_value": _ALWAYS, "runtime_key": "local_rate_limit_enabled"},
+        filter_enforced={"default_value": _ALWAYS, "runtime_key": "local_rate_limit_enforced"},
+        response_headers_to_add=_headers(answer.headers or HeaderChanges()),
+    )
+    if answer.status:
+        known = limit.status.DESCRIPTOR.fields_by_name["code"].enum_type.values_by_number
+        if answer.status not in known:  # Envoy refuses it, and the listener with it
+            raise UnmakeableError(
+                f"onRateLimit of a {POLICY_TYPE} has the status {answer.status}, which Envoy does "
+                "not know"
+            )
+        limit.status.code = answer.status
+    return limit
+
+
+def _bucket(rate: Rate) -> dict[str, object]:
+    return {
+        "max_tokens": rate.num,
+        "tokens_per_fill": {"value": rate.num},
+        "fill_interval": duration(rate.interval),
+    }
+
+
+def _headers(changes: HeaderChanges) -> Iterator[dict[str, object]]:
+    for header in changes.add or ():
+        yield {
+            "header": {"key": header.name, "value": header.value},
+            "append_action": "APPEND_IF_EXISTS_OR_ADD",
+        }
+    for header in changes.set or ():
+        # One for each item of a list, as the original has it; the last one stays.
+        for item in header.value.split(","):
+            yield {
+                "header": {"key": header.name, "value": item},
+                "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
+            }
+
+
+EFFECT: Final = Effect(policy_type=POLICY_TYPE, inbound_listener=_inbound_listener)

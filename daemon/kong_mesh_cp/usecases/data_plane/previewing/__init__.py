@@ -1,0 +1,1 @@
+"""What writes would do to proxies, before anything is written."""
