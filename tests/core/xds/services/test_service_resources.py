@@ -6,12 +6,8 @@ from typing import Any
 
 import pytest
 
-from kong_mesh_cp.core.xds.services.service_resources import (
-    ServiceResource,
-    ServiceResources,
-    service_resource,
-    service_resources,
-)
+from kong_mesh_cp.core.xds.services.known_services import ServiceResources, service_resources
+from kong_mesh_cp.core.xds.services.service_resources import ServiceResource, service_resource
 from support.specs.service_documents import external, mesh_service, multi_zone
 from support.suites.recorded_proxies import resource_of
 

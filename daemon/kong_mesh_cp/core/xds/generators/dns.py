@@ -16,7 +16,8 @@ from kong_mesh_cp.core.xds.envoy.envoy_messages import DnsFilterConfig, Message,
 from kong_mesh_cp.core.xds.envoy.listeners import ListenerDraft
 from kong_mesh_cp.core.xds.names import DNS, LISTENER
 from kong_mesh_cp.core.xds.proxy_view import LOCALHOST, OutboundTarget, ProxyView
-from kong_mesh_cp.core.xds.services.service_resources import SERVICE_TYPES, ServiceResources
+from kong_mesh_cp.core.xds.services.known_services import ServiceResources
+from kong_mesh_cp.core.xds.services.service_resources import SERVICE_TYPES
 
 DNS_FILTER: Final = "envoy.filters.udp.dns_filter"
 TTL: Final = 30 * SECOND
