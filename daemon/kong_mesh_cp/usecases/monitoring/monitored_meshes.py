@@ -28,7 +28,7 @@ from kong_mesh_cp.core.resources.kinds.mesh_gateway import MeshGateway
 from kong_mesh_cp.usecases.following.failure_log import FailureLog
 from kong_mesh_cp.usecases.following.mesh_context import MESH, MeshContext
 from kong_mesh_cp.usecases.following.replica import Replica
-from kong_mesh_cp.usecases.monitoring.assignments import (
+from kong_mesh_cp.usecases.monitoring.scrape_assignments import (
     DEFAULT_CLIENT,
     POLICY_TYPE,
     Assignment,
