@@ -244,7 +244,7 @@ class RandomMesh:
         if self._maybe(0.4):
             document["metrics"] = _backend("prometheus", "prometheus", {"port": 5670})
         if self._maybe(0.4):
-            document["logging"] = _backend("file", "file", {"path": "/tmp/log"}, "defaultBackend")
+            document["logging"] = _backend("file", "file", {"path": "/dev/null"}, "defaultBackend")
         if self._maybe(0.4):
             zipkin = {"url": "http://zipkin.internal:9411/api/v2/spans"}
             document["tracing"] = _backend("zipkin", "zipkin", zipkin, "defaultBackend")

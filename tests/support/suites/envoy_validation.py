@@ -13,7 +13,7 @@ from kong_mesh_cp.core.xds.envoy.as_json import json_of_packed
 from kong_mesh_cp.core.xds.names import CLUSTER, LISTENER, SECRET
 from support.suites.patience import HANG_SECONDS
 
-_ACCESS_LOGS = re.compile(r'"(/run/kuma-dp/[^"]+/kuma-al-[^"]+)"')
+_ACCESS_LOGS = re.compile(r'"((?:/[^"]*)?kuma-al-[^"]+)"')
 
 ADS = {
     "name": "ads",

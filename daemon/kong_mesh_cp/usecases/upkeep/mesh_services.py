@@ -99,6 +99,7 @@ class MeshServices:
         default_factory=lambda: {each: {} for each in SERVICE_TYPES}
     )
     _offering: dict[str, set[str]] = field(default_factory=dict)  # proxies by service tag
+    _selective: set[str] = field(default_factory=set)  # MeshServices with a selector of their own
     _later: dict[str, float] = field(default_factory=dict)  # when MeshServices are looked at again
     _next: float = math.inf  # the first of them
     _made: dict[str, dict[str, _Made]] = field(
@@ -277,6 +278,8 @@ class MeshServices:
         if before is not None:
             for address in addresses_of(before.status):
                 self.used.leave(address)
+            if type_name == MESH_SERVICE:
+                self._selective.discard(name)
             if known is not None and known.created_at == before.created_at:
                 known = known._replace(address_before=_address_before(before, known))
         if known is None:
@@ -285,6 +288,8 @@ class MeshServices:
             self.told.pop(name, None)
         else:
             services[name] = known
+            if type_name == MESH_SERVICE and not _is_plain(name, known):
+                self._selective.add(name)
             for address in addresses_of(known.status):
                 self.used.take(address)
         self.due[type_name].add(name)
@@ -324,11 +329,8 @@ class MeshServices:
         due = self.due[MESH_SERVICE]
         for proxy in there:
             due.update(proxy.services)
-        for name, known in self.known[MESH_SERVICE].items():
-            selector = known.spec.selector
-            # Most services have the selector that they were made with.
-            if selector.dataplane_tags.get(SERVICE) == name and selector.dataplane_ref is None:
-                continue
+        for name in self._selective:
+            selector = self.known[MESH_SERVICE][name].spec.selector
             if any(selects(selector, each) for each in there):
                 due.add(name)
 
@@ -340,6 +342,12 @@ class MeshServices:
             self._offering.clear()
             self._later.clear()
             self._next = math.inf
+
+
+def _is_plain(name: str, service: Known) -> bool:
+    """Whether it selects all proxies of its name, as those do that are generated."""
+    selector = service.spec.selector
+    return selector.dataplane_ref is None and selector.dataplane_tags.get(SERVICE) == name
 
 
 def _state(insight: ObservedProxy) -> ProxyState:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import logging
 import math
+import sys
 from collections.abc import AsyncIterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Final, NoReturn
@@ -101,7 +102,6 @@ class ServiceUpkeep:
         self._changed: set[ResourceKey] = set()
         self._counted: dict[ResourceKey, float] = {}  # when counts may be written again
         self._is_lost = True  # everything is to be read
-        self._is_loaded = False
         self._loading = 0.0  # seconds of the work that is going on
         self._not_before = -math.inf
         self._complaints = FailureLog(log, "services-not-kept", "services-kept-again")
@@ -283,7 +283,7 @@ class ServiceUpkeep:
     ) -> list[ServiceWrite]:
         writes: list[ServiceWrite] = []
         if any(due.values()) or any(book.known.values()):
-            self._load()
+            await self._load()
         for type_name in SERVICE_TYPES:
             known = book.known[type_name]
             if not known and not due[type_name]:
@@ -295,7 +295,7 @@ class ServiceUpkeep:
             comes_or_goes = any(name not in known or one.spec is None for name, one in made.items())
             if comes_or_goes or type_name in names_due:
                 await self._name(book, type_name, made)
-            for name, one in made.items():
+            async for name, one in in_slices([*made.items()]):
                 key = ResourceKey(type_name, book.mesh, name)
                 named = one
                 if one.spec is not None:
@@ -305,13 +305,12 @@ class ServiceUpkeep:
                     writes.append(ServiceWrite(key, named, known.get(name)))
         return writes
 
-    def _load(self) -> None:
+    async def _load(self) -> None:
         """What decides about services, with the first one. It is no work to rest from."""
-        if not self._is_loaded:
+        if service_decisions.__name__ not in sys.modules:
             began = trio.current_time()
-            _ = service_decisions.wanted
+            await trio.to_thread.run_sync(lambda: service_decisions.wanted)
             self._loading += trio.current_time() - began
-            self._is_loaded = True
 
     async def _wanted(self, book: MeshServices, type_name: str, name: str) -> Wanted | None:
         generation, now = self._rules.generation, self._wall_clock()

@@ -52,7 +52,7 @@ else:  # most control planes have no services with names of their own
 
 CONFIG: Final = "Config"
 CONFIG_KEY: Final = ResourceKey(CONFIG, "", CONFIG_NAME)
-WRITTEN_AT_ONCE: Final = 50  # services in one transaction
+WRITTEN_AT_ONCE: Final = 20  # services in one transaction
 
 log = logging.getLogger(__name__)
 
