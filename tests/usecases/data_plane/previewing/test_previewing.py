@@ -223,7 +223,7 @@ async def test_more_proxies_than_are_looked_at_are_counted(monkeypatch: Any) -> 
 async def test_more_resources_than_an_answer_holds_are_counted(monkeypatch: Any) -> None:
     monkeypatch.setattr(shown_changes, "RESOURCES_MAX", 1)
     routes = await populated()
-    conf = {"connectionTimeout": "7s", "http": {"requestTimeout": "9s"}}
+    conf: dict[str, Any] = {"connectionTimeout": "7s", "http": {"requestTimeout": "9s"}}
     shown = await preview(routes, timeout(**conf))
     (proxy,) = shown["meshes"][0]["proxies"]
     assert (len(proxy["resources"]), proxy["notShown"]) == (1, 1)
