@@ -27,6 +27,8 @@ IMPORTERS = {
         "kong_mesh_cp/core/xds/envoy/as_json.py",
         "kong_mesh_cp/core/xds/envoy/envoy_messages.py",
         "kong_mesh_cp/core/xds/envoy/kafka.py",
+        "kong_mesh_cp/core/xds/envoy/known_messages.py",
+        "kong_mesh_cp/core/xds/envoy/native_resources.py",
         "kong_mesh_cp/shell/dp_server/discovery_messages.py",
     },
     "h2": {"kong_mesh_cp/shell/http/h2/machine.py", "kuma_dp/grpc_call.py"},

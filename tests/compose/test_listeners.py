@@ -28,6 +28,7 @@ def settings_in(directory: Path, **environ: str) -> Settings:
         "KUMA_API_SERVER_HTTPS_PORT": "0",
         "KUMA_DIAGNOSTICS_SERVER_PORT": "0",
         "KUMA_DP_SERVER_PORT": "0",
+        "KUMA_MONITORING_ASSIGNMENT_SERVER_PORT": "0",
         **environ,
     }
     return load(arguments={}, environ=environment, default_file=directory / "no-such.toml").settings
@@ -37,11 +38,12 @@ def test_all_are_opened_and_know_their_addresses(tmp_path: Path) -> None:
     with open_listeners(settings_in(tmp_path), ()) as listeners:
         addresses = listeners.addresses()
 
-        assert list(addresses) == ["admission", "api", "api-https", "proxies", "diagnostics"]
+        names = ["admission", "api", "api-https", "proxies", "monitoring", "diagnostics"]
+        assert list(addresses) == names
         assert addresses["admission"] == str(tmp_path / "a.sock")
         assert addresses["api"].startswith("http://127.0.0.1:")
         assert addresses["api-https"].startswith("https://127.0.0.1:")
-        for name in ("api", "api-https", "proxies", "diagnostics"):
+        for name in ("api", "api-https", "proxies", "monitoring", "diagnostics"):
             port = int(addresses[name].partition(" ")[0].rpartition(":")[2])
             socket.create_connection(("127.0.0.1", port), timeout=HANG_SECONDS).close()
 
@@ -53,6 +55,7 @@ def test_afterwards_nothing_listens_and_the_socket_is_gone(tmp_path: Path) -> No
             listeners.api,
             listeners.api_https,
             listeners.proxies,
+            listeners.monitoring,
             listeners.diagnostics,
         ]
 
@@ -66,7 +69,8 @@ def test_afterwards_nothing_listens_and_the_socket_is_gone(tmp_path: Path) -> No
 def test_the_api_can_be_switched_off(tmp_path: Path, variable: str, others: list[str]) -> None:
     settings = settings_in(tmp_path, **{f"KUMA_API_SERVER_{variable}_ENABLED": "false"})
     with open_listeners(settings, ()) as listeners:
-        assert list(listeners.addresses()) == ["admission", *others, "proxies", "diagnostics"]
+        servers = ["proxies", "monitoring", "diagnostics"]
+        assert list(listeners.addresses()) == ["admission", *others, *servers]
 
 
 @pytest.mark.parametrize(
@@ -76,6 +80,7 @@ def test_the_api_can_be_switched_off(tmp_path: Path, variable: str, others: list
         "KUMA_API_SERVER_HTTPS_PORT",
         "KUMA_DIAGNOSTICS_SERVER_PORT",
         "KUMA_DP_SERVER_PORT",
+        "KUMA_MONITORING_ASSIGNMENT_SERVER_PORT",
     ],
 )
 def test_a_port_that_is_taken_names_its_setting_and_leaves_nothing(
@@ -145,10 +150,12 @@ def test_a_closed_one_is_not_reported(tmp_path: Path) -> None:
         assert listeners.api_https is not None
         listeners.api_https.close()
 
-        assert list(listeners.addresses()) == ["admission", "api", "proxies", "diagnostics"]
+        names = ["admission", "api", "proxies", "monitoring", "diagnostics"]
+        assert list(listeners.addresses()) == names
 
 
 def test_a_global_control_plane_has_no_server_for_proxies(tmp_path: Path) -> None:
     with open_listeners(settings_in(tmp_path, KUMA_MODE="global"), ()) as listeners:
         assert listeners.proxies is None
-        assert "proxies" not in listeners.addresses()
+        assert listeners.monitoring is None
+        assert not {"proxies", "monitoring"} & listeners.addresses().keys()

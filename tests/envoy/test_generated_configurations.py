@@ -86,14 +86,65 @@ BREAKER = {
         },
     },
 }
-EFFECTS = tuple(
-    policy(kind, f"{kind.lower()}-{place}", targetRef={"kind": "Mesh"}, **members)
-    for kind, conf in (("MeshTimeout", LONG), ("MeshCircuitBreaker", BREAKER), ("MeshRetry", AGAIN))
-    for place, members in (
-        ("to", {"to": to_mesh(**conf)}),
-        ("rules", {"rules": [{"default": conf}]}),
-    )
-    if kind != "MeshRetry" or place == "to"
+CHECKS = {
+    "interval": "5s",
+    "timeout": "1s",
+    "initialJitter": "1s",
+    "intervalJitter": "1s",
+    "intervalJitterPercent": 10,
+    "noTrafficInterval": "5s",
+    "healthyPanicThreshold": "61.5",
+    "failTrafficOnPanic": True,
+    "alwaysLogHealthCheckFailures": True,
+    "reuseConnection": False,
+    "eventLogPath": "/dev/null",
+    "tcp": {"send": "cGluZw==", "receive": ["cG9uZw=="]},
+    "grpc": {"serviceName": "pay", "authority": "pay.test"},
+    "http": {
+        "path": "/health",
+        "expectedStatuses": [200, 204],
+        "requestHeadersToAdd": {"set": [{"name": "x-a", "value": "1"}]},
+    },
+}
+RATE = {"num": 5, "interval": "10s"}
+TOO_MANY = {"status": 503, "headers": {"add": [{"name": "x-b", "value": "2"}]}}
+RATES = {
+    "local": {
+        "http": {"requestRate": RATE, "onRateLimit": TOO_MANY},
+        "tcp": {"connectionRate": RATE},
+    }
+}
+FAULTS = [
+    {
+        "targetRef": {"kind": "MeshServiceSubset", "name": "web", "tags": {"version": "1.2"}},
+        "default": {
+            "http": [
+                {
+                    "abort": {"httpStatus": 503, "percentage": 5},
+                    "delay": {"value": "1s", "percentage": "0.5"},
+                    "responseBandwidth": {"limit": "64 kbps", "percentage": "0.001"},
+                }
+            ]
+        },
+    }
+]
+EFFECTS = (
+    *(
+        policy(kind, f"{kind.lower()}-{place}", targetRef={"kind": "Mesh"}, **members)
+        for kind, conf in (
+            ("MeshTimeout", LONG),
+            ("MeshCircuitBreaker", BREAKER),
+            ("MeshRetry", AGAIN),
+        )
+        for place, members in (
+            ("to", {"to": to_mesh(**conf)}),
+            ("rules", {"rules": [{"default": conf}]}),
+        )
+        if kind != "MeshRetry" or place == "to"
+    ),
+    policy("MeshHealthCheck", "checks", to=to_mesh(**CHECKS)),
+    policy("MeshRateLimit", "rates", rules=[{"default": RATES}]),
+    policy("MeshFaultInjection", "faults", from_=FAULTS),
 )
 HEADERS = {
     "set": [{"name": "s", "value": "1"}],
@@ -192,7 +243,9 @@ def test_the_real_envoy_takes_the_meshs_tls(mode: str, tmp_path: Path) -> None:
     backend = {"name": "ca", "type": "builtin", "mode": mode}
     secured = mesh(mtls={"enabledBackend": "ca", "backends": [backend]})
     permission = policy("MeshTrafficPermission", from_=to_mesh(action="Allow"))
-    view = view_of(secured, rich(), permission, ROUTES, *EFFECTS, *OTHERS)
+    versions = {"tlsVersion": {"min": "TLS12"}, "tlsCiphers": ["ECDHE-ECDSA-AES128-GCM-SHA256"]}
+    hard = policy("MeshTLS", rules=[{"default": versions}])
+    view = view_of(secured, rich(), permission, hard, ROUTES, *EFFECTS, *OTHERS)
     identity = identity_for(view.dataplane, view.world.mesh, [])
     assert identity is not None
     assert taken(replace(view, identity=identity), tmp_path) == ""

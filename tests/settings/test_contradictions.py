@@ -9,6 +9,7 @@ import pytest
 from support.specs.configurations import loaded, problems, toml
 
 CERTIFICATE = {"KUMA_GENERAL_TLS_CERT_FILE": "/x.crt"}
+MONITORING = "monitoringAssignmentServer"
 KEY = {"KUMA_GENERAL_TLS_KEY_FILE": "/x.key"}
 
 
@@ -18,6 +19,10 @@ KEY = {"KUMA_GENERAL_TLS_KEY_FILE": "/x.key"}
         ({"KUMA_API_SERVER_HTTPS_PORT": "5681"}, "apiServer.http.port and apiServer.https.port"),
         ({"KUMA_API_SERVER_HTTPS_PORT": "5680"}, "apiServer.https.port and diagnostics.serverPort"),
         ({"KUMA_DP_SERVER_PORT": "5682"}, "apiServer.https.port and dpServer.port"),
+        (
+            {"KUMA_MONITORING_ASSIGNMENT_SERVER_PORT": "5678"},
+            "dpServer.port and monitoringAssignmentServer.port",
+        ),
     ],
 )
 def test_no_two_servers_share_a_port(environ: dict[str, str], both: str) -> None:
@@ -47,6 +52,10 @@ def test_a_server_that_is_off_takes_no_port() -> None:
         (
             {"KUMA_DP_SERVER_TLS_CERT_FILE": "/x.crt"},
             "dpServer.tlsCertFile is set and dpServer.tlsKeyFile is not",
+        ),
+        (
+            {"KUMA_MONITORING_ASSIGNMENT_SERVER_TLS_KEY_FILE": "/x.key"},
+            f"{MONITORING}.tlsKeyFile is set and {MONITORING}.tlsCertFile is not",
         ),
         (
             {"KUMA_API_SERVER_HTTPS_REQUIRE_CLIENT_CERT": "true"},

@@ -31,6 +31,7 @@ OURS = {
     "apiServer.limits.unreadAnswersMebibytes",
     "admission.socket",
     "diagnostics.interface",
+    "monitoringAssignmentServer.interface",
     "dpServer.interface",
     "dpServer.limits.connections",
     "dpServer.limits.connectionsPerAddress",

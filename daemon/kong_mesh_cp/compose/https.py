@@ -128,6 +128,22 @@ def dp_server(settings: Settings) -> TlsServer:
     )
 
 
+def monitoring_server(settings: Settings) -> TlsServer:
+    """The one for Prometheus, likewise."""
+    own, general = settings.monitoring_assignment_server, settings.general
+    return TlsServer(
+        section="monitoringAssignmentServer",
+        says="the server for Prometheus",
+        certificate=own.tls_cert_file,
+        key=own.tls_key_file,
+        terms=Terms(
+            version_min=own.tls_min_version or general.tls_min_version,
+            version_max=own.tls_max_version or general.tls_max_version,
+            cipher_suites=own.tls_cipher_suites or general.tls_cipher_suites,
+        ),
+    )
+
+
 @dataclass(slots=True)
 class OwnPair:
     """What is made here where nothing is configured: one for all servers."""

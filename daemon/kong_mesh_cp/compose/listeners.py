@@ -26,6 +26,8 @@ class Listeners:
     api: socket.socket | None
     api_https: socket.socket | None
     proxies: socket.socket | None
+    monitoring: socket.socket | None
+    monitoring_scheme: str
     diagnostics: socket.socket
 
     def addresses(self) -> dict[str, str]:
@@ -37,6 +39,8 @@ class Listeners:
             addresses["api-https"] = address_of(self.api_https, "https")
         if self.proxies is not None and _is_open(self.proxies):
             addresses["proxies"] = address_of(self.proxies, "https")
+        if self.monitoring is not None and _is_open(self.monitoring):
+            addresses["monitoring"] = address_of(self.monitoring, self.monitoring_scheme)
         addresses["diagnostics"] = address_of(self.diagnostics)
         return addresses
 
@@ -68,11 +72,18 @@ def open_listeners(settings: Settings, inherited_names: tuple[str, ...]) -> Iter
         if https.enabled:
             api_https = open_tcp(https.interface, https.port, setting="KUMA_API_SERVER_HTTPS_PORT")
             stack.enter_context(api_https)
-        proxies = None
+        proxies = monitoring = None
+        assigning = settings.monitoring_assignment_server
         if settings.mode != "global":  # no proxy joins there
             at = settings.dp_server
             proxies = open_tcp(at.interface, at.port, setting="KUMA_DP_SERVER_PORT")
             stack.enter_context(proxies)
+            monitoring = open_tcp(
+                assigning.interface,
+                assigning.port,
+                setting="KUMA_MONITORING_ASSIGNMENT_SERVER_PORT",
+            )
+            stack.enter_context(monitoring)
         diagnostics = open_tcp(
             settings.diagnostics.interface,
             settings.diagnostics.server_port,
@@ -85,6 +96,8 @@ def open_listeners(settings: Settings, inherited_names: tuple[str, ...]) -> Iter
             api=api,
             api_https=api_https,
             proxies=proxies,
+            monitoring=monitoring,
+            monitoring_scheme="https" if assigning.tls_enabled else "http",
             diagnostics=diagnostics,
         )
 

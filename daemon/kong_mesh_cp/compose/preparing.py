@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kong_mesh_cp.compose.https import Https, dp_server, own_pair
+from kong_mesh_cp.compose.https import Https, dp_server, monitoring_server, own_pair
 from kong_mesh_cp.compose.state import past
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.errors import ConfigurationError
@@ -71,6 +71,7 @@ class Prepared:
     herald: LicenseEventRelay
     https: Https | None  # None: not served
     proxies_tls: Https | None  # likewise, of the server for proxies
+    monitoring_tls: Https | None  # likewise, of that for Prometheus; it may serve without
     token_trust: TokenTrust | None = None  # where it took files to know it
     banner: bool
     preload: Path | None = None
@@ -120,7 +121,7 @@ def prepare(
         require_free(settings.admission.socket)
     herald = LicenseEventRelay()
     sources = license_sources(loaded, service)
-    https, proxies_tls = _tls(settings)
+    https, proxies_tls, monitoring_tls = _tls(settings)
     known = past(settings, service, wait_seconds=settings.store.postgres.wait_seconds, tell=tell)
     for remark in known.remarks:
         log.warning("%s", remark)
@@ -133,6 +134,7 @@ def prepare(
         herald=herald,
         https=https,
         proxies_tls=proxies_tls,
+        monitoring_tls=monitoring_tls,
         token_trust=_token_trust(settings),
         banner=options.banner,
         preload=None if options.preload is None else Path(options.preload),
@@ -161,16 +163,19 @@ def unusable_keys(settings: Settings) -> ConfigurationError | None:
     return None
 
 
-def _tls(settings: Settings) -> tuple[Https | None, Https | None]:
-    """Of the API, and of the server for proxies. Raises: ConfigurationError."""
+def _tls(settings: Settings) -> tuple[Https | None, Https | None, Https | None]:
+    """Of the API, and of the servers for proxies and for Prometheus. Raises: ConfigurationError."""
     own, clock = own_pair(settings), clocks.wall_clock
-    https = proxies = None
+    https = proxies = monitoring = None
     if settings.api_server.https.enabled:
         https = Https(settings, wall_clock=clock, own=own)
     if settings.mode != "global":
         server = dp_server(settings)
         proxies = Https(settings, wall_clock=clock, server=server, own=own, beside=https)
-    return https, proxies
+        if settings.monitoring_assignment_server.tls_enabled:
+            server = monitoring_server(settings)
+            monitoring = Https(settings, wall_clock=clock, server=server, own=own, beside=proxies)
+    return https, proxies, monitoring
 
 
 def check_start(

@@ -19,6 +19,7 @@ from kong_mesh_cp.compose.wings.admission import admission_wing
 from kong_mesh_cp.compose.wings.api import api_limits, api_wing
 from kong_mesh_cp.compose.wings.data_plane import data_plane_wing, dp_server_limits
 from kong_mesh_cp.compose.wings.diagnostics import DIAGNOSTICS_LIMITS, diagnostics_wing
+from kong_mesh_cp.compose.wings.monitoring import MONITORING_LIMITS, monitoring_wing
 from kong_mesh_cp.compose.wings.servers import Servers
 from kong_mesh_cp.core.errors import StateError
 from kong_mesh_cp.core.lazy_import import lazy_import
@@ -98,6 +99,7 @@ class _Run:
             admission_wing(plane, listeners),
             api_wing(plane, prepared, listeners, state, budgets),
             data_plane_wing(plane, prepared, listeners, budgets),
+            monitoring_wing(plane, prepared, listeners, budgets),
             diagnostics_wing(plane, listeners, budgets),
         )
 
@@ -258,8 +260,11 @@ def places_wanted(settings: Settings) -> int:
     A seat may hold its connection and a pidfd, the other listeners have a connection each.
     """
     seats, api = settings.admission.limits.connections, api_limits(settings).connections_max
-    proxies = 0 if settings.mode == "global" else dp_server_limits(settings).connections_max
-    return 2 * seats + 2 * api + proxies + DIAGNOSTICS_LIMITS.connections_max
+    proxies = monitoring = 0
+    if settings.mode != "global":
+        proxies = dp_server_limits(settings).connections_max
+        monitoring = MONITORING_LIMITS.connections_max
+    return 2 * seats + 2 * api + proxies + monitoring + DIAGNOSTICS_LIMITS.connections_max
 
 
 def descriptors_beside(settings: Settings) -> int:

@@ -55,6 +55,8 @@ def _ports(settings: Settings) -> Iterator[Problem]:
     servers = [("diagnostics.serverPort", diagnostics.interface, diagnostics.server_port)]
     if settings.mode != "global":
         servers.append(("dpServer.port", proxies.interface, proxies.port))
+        monitoring = settings.monitoring_assignment_server
+        servers.append(("monitoringAssignmentServer.port", monitoring.interface, monitoring.port))
     if https.enabled:
         servers.insert(0, ("apiServer.https.port", https.interface, https.port))
     if http.enabled:
@@ -79,6 +81,10 @@ def _tls(settings: Settings) -> Iterator[Problem]:
     yield from _half("apiServer.https", https.tls_cert_file, https.tls_key_file)
     proxies = settings.dp_server
     yield from _half("dpServer", proxies.tls_cert_file, proxies.tls_key_file)
+    monitoring = settings.monitoring_assignment_server
+    yield from _half(
+        "monitoringAssignmentServer", monitoring.tls_cert_file, monitoring.tls_key_file
+    )
     if https.require_client_cert and not _knows_clients(settings):
         yield Problem(
             "config-tls-incomplete",
@@ -89,6 +95,11 @@ def _tls(settings: Settings) -> Iterator[Problem]:
     for section, earliest, latest in (
         ("general", general.tls_min_version, general.tls_max_version),
         ("dpServer", proxies.tls_min_version, proxies.tls_max_version),
+        (
+            "monitoringAssignmentServer",
+            monitoring.tls_min_version,
+            monitoring.tls_max_version,
+        ),
     ):
         if earliest and latest and VERSIONS.index(latest) < VERSIONS.index(earliest):
             yield Problem(

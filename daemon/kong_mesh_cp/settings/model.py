@@ -21,6 +21,7 @@ from kong_mesh_cp.settings.data_plane.envoy import (
     XdsServerSettings,
 )
 from kong_mesh_cp.settings.data_plane.ipam import IpamSettings
+from kong_mesh_cp.settings.data_plane.monitoring import MonitoringAssignmentServerSettings
 from kong_mesh_cp.settings.forms import Secret, UnsupportedError
 from kong_mesh_cp.settings.options import MEMBERS, OPTION, Row, option
 from kong_mesh_cp.settings.serving import CONNECTIONS_MAX, ApiServerSettings, GeneralSettings
@@ -243,6 +244,9 @@ class Settings:
     diagnostics: DiagnosticsSettings = field(default_factory=DiagnosticsSettings)
     multizone: MultizoneSettings = field(default_factory=MultizoneSettings)
     defaults: DefaultsSettings = field(default_factory=DefaultsSettings)
+    monitoring_assignment_server: MonitoringAssignmentServerSettings = field(
+        default_factory=MonitoringAssignmentServerSettings
+    )
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
     runtime: RuntimeSettings = field(default_factory=RuntimeSettings)
     core_resources: CoreResourcesSettings = field(default_factory=CoreResourcesSettings)

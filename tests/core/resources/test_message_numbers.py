@@ -11,7 +11,7 @@ import pytest
 
 from kong_mesh_cp.core.resources import metrics_backend
 from kong_mesh_cp.core.resources.kind import ProtoKind
-from kong_mesh_cp.core.resources.kinds import mesh_rules
+from kong_mesh_cp.core.resources.kinds import mesh
 from kong_mesh_cp.core.resources.kinds.catalogue import KINDS
 from kong_mesh_cp.core.resources.kinds.config import Config
 from kong_mesh_cp.core.schema import message_scalars as scalars
@@ -42,10 +42,10 @@ SCALARS = {
 # What the `conf` of a backend holds: of these only the JSON travels, inside of a Struct.
 INSIDE_OF_STRUCTS: Mapping[str, type[Message]] = {
     "PrometheusMetricsBackendConfig": metrics_backend.PrometheusConf,
-    "TcpLoggingBackendConfig": mesh_rules._Tcp,
-    "FileLoggingBackendConfig": mesh_rules._File,
-    "ZipkinTracingBackendConfig": mesh_rules._Zipkin,
-    "DatadogTracingBackendConfig": mesh_rules._Datadog,
+    "TcpLoggingBackendConfig": mesh.TcpConf,
+    "FileLoggingBackendConfig": mesh.FileConf,
+    "ZipkinTracingBackendConfig": mesh.ZipkinConf,
+    "DatadogTracingBackendConfig": mesh.DatadogConf,
 }
 # Types of Kong Mesh, whose numbers nobody tells.
 NOT_OF_KUMA = {"AccessAudit", "AccessRole", "AccessRoleBinding"}

@@ -62,3 +62,31 @@ def test_the_order_in_which_resources_come_changes_no_version() -> None:
         for name in names:
             draft.add(CLUSTER, name, cluster)
     assert one.snapshot().of_type(CLUSTER).version == other.snapshot().of_type(CLUSTER).version
+
+
+def test_a_resource_is_of_the_part_that_added_it_last() -> None:
+    draft = Draft(Parts())
+    draft.origin = "inbound"
+    draft.add(CLUSTER, "a", cluster)
+    draft.add(CLUSTER, "b", cluster)
+    draft.origin = "outbound"
+    draft.add(CLUSTER, "b", cluster)
+    draft.edit(CLUSTER, "a", slower)
+    assert draft.origins(CLUSTER) == {"a": "inbound", "b": "outbound"}
+
+
+def slower(message: Message) -> None:
+    message.connect_timeout.seconds = 9
+
+
+def renamed(message: Message) -> None:
+    message.name = "z"
+
+
+def test_a_resource_is_sent_under_the_name_in_it() -> None:
+    draft = Draft(Parts())
+    draft.add(CLUSTER, "a", cluster)
+    draft.edit(CLUSTER, "a", renamed)
+    draft.edit(CLUSTER, "a", slower)
+    shown = as_json(draft.snapshot())
+    assert shown == {CLUSTER: {"z": {"name": "z", "connectTimeout": "9s"}}}

@@ -157,6 +157,7 @@ def test_a_match_without_a_path_has_them_all() -> None:
         ref("other", weight=0),
         ref("not-carried"),
         ref("other", port=80),
+        {"kind": "MeshService", "labels": {"team": "red"}, "weight": 1},
         {"kind": "MeshExternalService", "name": "other", "weight": 1},
         {"kind": "MeshMultiZoneService", "name": "other", "port": 80, "weight": 1},
     ],
@@ -218,3 +219,9 @@ def test_connections_are_split_by_weight() -> None:
 def test_connections_without_a_route_go_to_the_service_if_it_can_be_carried() -> None:
     assert tcp_backends(None, OWN, backends()) == ITSELF
     assert tcp_backends(None, OWN, backends(lambda _: False)) == ()
+
+
+def test_connections_whose_route_refers_to_nothing_are_not_taken() -> None:
+    unknown = {"kind": "MeshService", "labels": {"team": "nobody"}, "port": 80, "weight": 1}
+    conf = TypedConf(TCP_ROUTE, {"default": {"backendRefs": [unknown]}})
+    assert tcp_backends(conf, OWN, backends()) is None

@@ -153,7 +153,8 @@ def test_proxies_of_which_the_same_becomes_stand_together() -> None:
 
 
 def test_what_was_left_out_is_told() -> None:
-    long = {**CLUSTER, "members": CLUSTER["members"] * (MEMBERS_MAX + 1), "notShown": 4}
+    (member,) = CLUSTER["members"]
+    long = {**CLUSTER, "members": [member] * (MEMBERS_MAX + 1), "notShown": 4}
     hidden = {"type": "cluster", "name": "s", "change": "changed", "members": [], "hidden": True}
     complaint = {"about": "pay", "reason": "no such thing"}
     text = proxies_text(

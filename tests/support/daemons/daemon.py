@@ -150,6 +150,7 @@ class Daemon:
             "KUMA_API_SERVER_HTTPS_PORT": "0",
             "KUMA_DIAGNOSTICS_SERVER_PORT": "0",
             "KUMA_DP_SERVER_PORT": "0",
+            "KUMA_MONITORING_ASSIGNMENT_SERVER_PORT": "0",
             **(environment or {}),
         }
         self.process: subprocess.Popen[bytes] | None = None
@@ -196,7 +197,7 @@ class Daemon:
         assert ready and self._said("READY=1"), f"not ready: {self.stderr}"
         banner = self.stdout.read_text()
         self.addresses = dict(
-            re.findall(r"(admission|api-https|api|proxies|diagnostics) +(\S+)", banner)
+            re.findall(r"(admission|api-https|api|proxies|monitoring|diagnostics) +(\S+)", banner)
         )
         return self
 

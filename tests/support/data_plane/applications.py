@@ -6,7 +6,7 @@ import contextlib
 import http.client
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 
@@ -21,11 +21,11 @@ class Place(NamedTuple):
     port: int
 
 
-def ask(place: Place, path: str = "/") -> Answer:
+def ask(place: Place, path: str = "/", headers: Mapping[str, str] | None = None) -> Answer:
     """GET over a connection of its own."""
     connection = http.client.HTTPConnection(*place, timeout=HANG_SECONDS)
     try:
-        connection.request("GET", path)
+        connection.request("GET", path, headers=headers or {})
         answer = connection.getresponse()
         return Answer(answer.status, answer.read(), dict(answer.headers))
     finally:
@@ -34,7 +34,7 @@ def ask(place: Place, path: str = "/") -> Answer:
 
 @contextlib.contextmanager
 def application(name: str, place: Place) -> Iterator[None]:
-    """Answers every GET with its own name and the headers that came."""
+    """Answers every GET with its own name, and the path and the headers that came."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -42,7 +42,8 @@ def application(name: str, place: Place) -> Iterator[None]:
 
         def do_GET(self) -> None:
             headers = {key.lower(): value for key, value in self.headers.items()}
-            body = json.dumps({"application": name, "headers": headers}).encode()
+            came = {"application": name, "path": self.path, "headers": headers}
+            body = json.dumps(came).encode()
             self.send_response(200)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
@@ -52,7 +53,14 @@ def application(name: str, place: Place) -> Iterator[None]:
         def log_message(self, *_: object) -> None:
             """Says nothing."""
 
-    server = _Server(place, Handler)
+    with serving(name, place, Handler):
+        yield
+
+
+@contextlib.contextmanager
+def serving(name: str, place: Place, handler: type[BaseHTTPRequestHandler]) -> Iterator[None]:
+    """Connections to `place` are those of `handler`."""
+    server = _Server(place, handler)
     thread = threading.Thread(target=server.serve_forever, name=f"application {name}")
     thread.start()
     try:

@@ -243,7 +243,8 @@ def is_configured(proxy: Proxy) -> bool:
     if envoy.stat("listener_manager.workers_started") != 1:
         return False
     listening = envoy.admin("/listeners?format=json").json.get("listener_statuses", [])
-    ports = {each["local_address"]["socket_address"]["port_value"] for each in listening}  # type: ignore[attr-defined]
+    addresses = (each["local_address"].get("socket_address", {}) for each in listening)  # type: ignore[attr-defined]
+    ports = {each.get("port_value") for each in addresses}
     wanted = {INBOUND, *(OUTBOUND + number for number in range(len(proxy.to)))}
     return wanted <= ports
 

@@ -19,6 +19,8 @@ from kong_mesh_cp.usecases.ports.resource_store import Change, Delete, Put
 from kong_mesh_cp.usecases.resources.documents import spec_text, status_text, text_of
 from kong_mesh_cp.usecases.resources.kinds import KINDS
 from support.fakes.resources import AT
+from support.specs.random_older import RandomOlder
+from support.specs.random_policies import RandomPolicies
 from support.specs.random_services import RandomServices
 
 Document = Mapping[str, Any]
@@ -29,6 +31,7 @@ SERVICES = ("web", "api", "db", "queue")
 VERSIONS = ("v1", "v2")
 TEAMS = ("red", "blue")
 PROTOCOLS = ("http", "tcp", "grpc", "http2", "kafka", None)
+RESOURCES = ("MeshService", "MeshExternalService", "MeshMultiZoneService")
 ROUTES = ("route-0", "route-1")
 MODES = ("Disabled", "Everywhere", "ReachableBackends", "Exclusive")
 
@@ -38,7 +41,9 @@ class RandomMesh:
 
     def __init__(self, seed: int) -> None:
         self._random = Random(seed)
+        self._olden = RandomOlder(self._random, SERVICES)
         self._services = RandomServices(self._random)
+        self._others = RandomPolicies(self._random, MESH, SERVICES, self._target, self._destination)
         self._kinds: tuple[
             tuple[int, Callable[[], tuple[ResourceKey, Document, Document]]], ...
         ] = (
@@ -54,6 +59,11 @@ class RandomMesh:
             (1, self._addresses),
             (1, self._gateway),
             (1, self._older),
+            (3, self._older_policy),
+            (1, self._outside),
+            (10, self._others.policy),
+            (4, self._others.older),
+            (1, self._others.destination),
             (1, self._zone_ingress),
         )
 
@@ -64,6 +74,8 @@ class RandomMesh:
             weights = [weight for weight, _ in self._kinds]
             [(_, make)] = self._random.choices(self._kinds, weights)
             key, document, labels = make()
+            if _is_refused(key, document):
+                continue
             if key.type != "Mesh" and there(key) and self._random.random() < 0.25:
                 changes[key] = Delete(key=key)
             else:
@@ -97,14 +109,15 @@ class RandomMesh:
             networking["gateway"] = builtin
         else:
             networking["inbound"] = inbounds
-        networking["outbound"] = [
-            {"port": 20000 + index, "tags": self._tags()}
-            for index in range(self._random.choice((0, 1, 2, 3)))
-        ]
-        networking["outbound"] += [
-            {"port": 20010 + index, "backendRef": self._services.backend_ref()}
-            for index in range(self._random.choice((0, 1, 2)))
-        ]
+        if kind < 0.1 or kind >= 0.2:  # built-in gateways have none
+            networking["outbound"] = [
+                {"port": 20000 + index, "tags": self._tags()}
+                for index in range(self._random.choice((0, 1, 2, 3)))
+            ]
+            networking["outbound"] += [
+                {"port": 20010 + index, "backendRef": self._services.backend_ref()}
+                for index in range(self._random.choice((0, 1, 2)))
+            ]
         if self._maybe(0.3):
             transparent: dict[str, Any] = {
                 "redirectPortInbound": 15006,
@@ -222,9 +235,19 @@ class RandomMesh:
         if self._maybe(0.3):
             document["meshServices"] = {"mode": self._random.choice(MODES)}
         if self._maybe(0.3):
-            document["routing"] = {"localityAwareLoadBalancing": self._maybe()}
+            document["routing"] = {
+                "localityAwareLoadBalancing": self._maybe(),
+                "zoneEgress": self._maybe(),
+            }
         if self._maybe(0.3):
             document["networking"] = {"outbound": {"passthrough": self._maybe()}}
+        if self._maybe(0.4):
+            document["metrics"] = _backend("prometheus", "prometheus", {"port": 5670})
+        if self._maybe(0.4):
+            document["logging"] = _backend("file", "file", {"path": "/dev/null"}, "defaultBackend")
+        if self._maybe(0.4):
+            zipkin = {"url": "http://zipkin.internal:9411/api/v2/spans"}
+            document["tracing"] = _backend("zipkin", "zipkin", zipkin, "defaultBackend")
         return ResourceKey("Mesh", "", MESH), document, {}
 
     def _service_insight(self) -> tuple[ResourceKey, Document, Document]:
@@ -280,6 +303,15 @@ class RandomMesh:
         document = {"zone": zone, "networking": networking, "availableServices": services}
         return ResourceKey("ZoneIngress", "", zone), document, {}
 
+    def _older_policy(self) -> tuple[ResourceKey, Document, Document]:
+        type_name, name, document = self._olden.policy()
+        return ResourceKey(type_name, MESH, name), document, {}
+
+    def _outside(self) -> tuple[ResourceKey, Document, Document]:
+        type_name, name, document = self._olden.outside()
+        mesh = "" if type_name == "ZoneEgress" else MESH
+        return ResourceKey(type_name, mesh, name), document, {}
+
     def _older(self) -> tuple[ResourceKey, Document, Document]:
         document = {
             "sources": [{"match": {"kuma.io/service": self._random.choice((*SERVICES, "*"))}}],
@@ -288,12 +320,28 @@ class RandomMesh:
         return ResourceKey("TrafficPermission", MESH, "older"), document, {}
 
 
+def _backend(
+    name: str, kind: str, conf: Document, enabled: str = "enabledBackend"
+) -> Mapping[str, Any]:
+    return {enabled: name, "backends": [{"name": name, "type": kind, "conf": conf}]}
+
+
 def put_of(key: ResourceKey, document: Document, labels: Document) -> Put:
     """As the API stores it."""
     if key.type == "Config":
         return Put(key=key, spec=text_of(document), at=AT, labels=labels)
     kind = KINDS[key.type]
-    meta = {"type": key.type, "mesh": key.mesh, "name": key.name}
-    spec = kind.parse({**meta, **document})
-    status = status_text(kind, document)
+    spec, status = _spec(key, document), status_text(kind, document)
     return Put(key=key, spec=spec_text(kind, spec), status=status, at=AT, labels=labels)
+
+
+def _spec(key: ResourceKey, document: Document) -> object:
+    meta = {"type": key.type, "mesh": key.mesh, "name": key.name}
+    members = {name: each for name, each in document.items() if name != "status"}
+    spec: object = KINDS[key.type].parse({**meta, **members})
+    return spec
+
+
+def _is_refused(key: ResourceKey, document: Document) -> bool:
+    """By the API: not every conf goes with every target."""
+    return key.type != "Config" and bool(KINDS[key.type].validate(_spec(key, document)))

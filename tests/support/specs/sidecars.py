@@ -85,3 +85,34 @@ def to_service(name: str, **default: object) -> list[Json]:
 def told(*documents: Json, metadata: ProxyMetadata = NOTHING_ELSE, **view: Any) -> Told:
     made = generate(replace(view_of(*documents, metadata=metadata), **view), Parts())
     return Told(as_json(made.snapshot), made.complaints)
+
+
+def older(
+    type_name: str, name: str = "p", *, to: str = "*", by: str = "*", **members: object
+) -> Json:
+    """A policy of the older generation for connections from the service `by` to the service `to`,
+    unless `members` say otherwise.
+    """
+    return {
+        "type": type_name,
+        "mesh": "m",
+        "name": name,
+        "sources": [{"match": {"kuma.io/service": by}}],
+        "destinations": [{"match": {"kuma.io/service": to}}],
+        **members,
+    }
+
+
+ROUTE_ALL = older("TrafficRoute", "all", conf={"destination": {"kuma.io/service": "*"}})
+"""Each outbound to its own service, as TrafficRoutes say."""
+
+
+def external(name: str, address: str, protocol: str = "http", **networking: object) -> Json:
+    """An ExternalService of the service `name`."""
+    return {
+        "type": "ExternalService",
+        "mesh": "m",
+        "name": name,
+        "tags": tags(name, protocol),
+        "networking": {"address": address, **networking},
+    }

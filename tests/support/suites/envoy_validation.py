@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
 
-from google.protobuf.any_pb2 import Any as AnyMessage
-from google.protobuf.json_format import MessageToDict
-
 from kong_mesh_cp.core.discovery.snapshots import Snapshot
+from kong_mesh_cp.core.xds.envoy.as_json import json_of_packed
 from kong_mesh_cp.core.xds.names import CLUSTER, LISTENER, SECRET
 from support.suites.patience import HANG_SECONDS
+
+_ACCESS_LOGS = re.compile(r'"((?:/[^"]*)?kuma-al-[^"]+)"')
 
 ADS = {
     "name": "ads",
@@ -44,19 +45,24 @@ def complaint(binary: Path, folder: Path, snapshot: Snapshot) -> str:
         },
     }
     file = folder / "envoy.json"
-    file.write_text(json.dumps(bootstrap))
+    file.write_text(_with_files(json.dumps(bootstrap), folder))
     quietly = ("--mode", "validate", "--disable-hot-restart", "--concurrency", "1")
     command = [str(binary), *quietly, "-c", str(file)]
     ran = subprocess.run(command, capture_output=True, text=True, timeout=HANG_SECONDS, check=False)
     return "" if ran.returncode == 0 else ran.stderr + ran.stdout
 
 
+def _with_files(text: str, folder: Path) -> str:
+    """Where kuma-dp takes access logs on the machine of a proxy, files to write them to."""
+    for path in {*_ACCESS_LOGS.findall(text)}:
+        other = folder / path.replace("/", "-")
+        other.touch()
+        text = text.replace(f'"{path}"', json.dumps(str(other)))
+    return text
+
+
 def _of(snapshot: Snapshot, url: str) -> list[dict[str, Any]]:
     found = snapshot.by_type.get(url)
-    return [] if found is None else [_shown(each.packed) for each in found.resources.values()]
-
-
-def _shown(packed: bytes) -> dict[str, Any]:
-    shown: dict[str, Any] = MessageToDict(AnyMessage.FromString(packed))
-    shown.pop("@type")
-    return shown
+    return (
+        [] if found is None else [json_of_packed(each.packed) for each in found.resources.values()]
+    )

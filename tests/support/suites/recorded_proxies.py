@@ -9,7 +9,7 @@ import json
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from ipaddress import ip_network
 from pathlib import Path
@@ -94,15 +94,13 @@ def tools() -> Tools:
 
 
 def cases(*suites: str) -> list[Any]:
-    """The cases of `suites` as parameters; one skipped parameter where there is no data."""
+    """The cases of `suites`, or all, as parameters; a skipped one where there is no data."""
     folder = shared_folder()
     if folder is None:
         return [pytest.param(None, marks=pytest.mark.skip("no shared data beside the checkout"))]
-    found = (
-        path.parent
-        for suite in suites
-        for path in sorted((folder / "conformance/live/cases" / suite).glob("*/case.yaml"))
-    )
+    root = folder / "conformance/live/cases"
+    wanted = suites or [each.name for each in sorted(root.iterdir())]
+    found = (path.parent for suite in wanted for path in sorted((root / suite).glob("*/case.yaml")))
     return [pytest.param(each, id=f"{each.parent.name}/{each.name}") for each in found]
 
 
@@ -136,8 +134,10 @@ def stored(
     if env.get("KUMA_DEFAULTS_SKIP_MESH_CREATION") == "false":
         found.insert(0, {"type": "Mesh", "name": "default"})
     routing = env.get("KUMA_DEFAULTS_CREATE_MESH_ROUTING_RESOURCES") == "true"
-    for document in found:
-        yield resource_of(document, deployment)
+    for second, document in enumerate(found):
+        # One after the other: of older policies that select alike the last one counts.
+        made = NOW + timedelta(seconds=second)
+        yield replace(resource_of(document, deployment), created_at=made, modified_at=made)
         if document["type"] == "Mesh":
             skipped = document.get("skipCreatingInitialPolicies", ())
             for policy in policies_of_new_mesh(document["name"], skipped, routing=routing):
@@ -241,9 +241,12 @@ def metadata_of(proxy: Any, dataplane: Dataplane, env: Mapping[str, str]) -> Pro
         for name, value in proxy.metadata.items()
         if name in members
     }
+    certificate = proxy.metadata.get("metricsResources") or {}
     return replace(
         METADATA,
         admin_port=admin_port,
+        metrics_cert_path=certificate.get("certPath", ""),
+        metrics_key_path=certificate.get("keyPath", ""),
         app_probe_proxy=bool(proxy.metadata.get("appProbeProxyDisabled", False)),
         workdir=f"/run/kuma-dp/{proxy.name}",
         **said,

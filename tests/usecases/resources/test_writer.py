@@ -67,48 +67,6 @@ async def test_a_write_of_what_is_there_leaves_its_time() -> None:
     assert await api.get("Dataplane", "dp", mesh="m") == before
 
 
-SEEN: dict[str, Any] = {
-    "spec": {
-        "state": "Available",
-        "selector": {"dataplaneTags": {"kuma.io/service": "web"}},
-        "ports": [{"port": 80, "targetPort": 8080, "appProtocol": "tcp"}],
-        "identities": [{"type": "ServiceTag", "value": "web"}],
-    },
-    "status": {"vips": [{"ip": "241.0.0.7"}], "tls": {"status": "Ready"}, "dataplaneProxies": {}},
-}
-
-
-async def test_what_the_control_plane_sees_of_a_service_stays_where_a_write_says_nothing() -> None:
-    api = await api_with_mesh()
-    await api.put("MeshService", "web", mesh="m", **SEEN)
-    before = await api.get("MeshService", "web", mesh="m")
-    assert before["status"] == SEEN["status"]
-    plain = {name: SEEN["spec"][name] for name in ("selector", "ports")}
-
-    await api.put("MeshService", "web", mesh="m", spec=plain)
-
-    assert await api.get("MeshService", "web", mesh="m") == before
-    await api.put("MeshService", "web", mesh="m", spec={**plain, "ports": [{"port": 81}]})
-    after = await api.get("MeshService", "web", mesh="m")
-    assert after["status"] == SEEN["status"]
-    assert after["spec"]["identities"] == SEEN["spec"]["identities"]
-    assert [each["port"] for each in after["spec"]["ports"]] == [81]
-
-
-async def test_what_a_write_says_of_it_is_stored() -> None:
-    api = await api_with_mesh()
-    await api.put("MeshService", "web", mesh="m", **SEEN)
-    identities = [{"type": "ServiceTag", "value": "other"}]
-    spec = {**SEEN["spec"], "state": "Unavailable", "identities": identities}
-
-    await api.put("MeshService", "web", mesh="m", spec=spec, status={})
-
-    after = await api.get("MeshService", "web", mesh="m")
-    assert after["status"] == {"tls": {}, "dataplaneProxies": {}}
-    assert after["spec"]["identities"] == identities
-    assert after["spec"]["state"] == "Unavailable"
-
-
 async def test_a_label_that_is_gone_is_a_change() -> None:
     api = await api_with_mesh()
     await api.put("Dataplane", "dp", mesh="m", networking=networking(), labels={"team": "a"})

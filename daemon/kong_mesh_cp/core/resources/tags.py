@@ -15,6 +15,7 @@ from kong_mesh_cp.core.schema.violations import FieldPath, Violation
 SERVICE: Final = "kuma.io/service"
 PROTOCOL: Final = "kuma.io/protocol"
 ZONE: Final = "kuma.io/zone"
+SERVICE_UNKNOWN: Final = "unknown"  # of a proxy that offers none
 EXTERNAL_SERVICE: Final = "kuma.io/external-service-name"
 # As the text of the refusal lists them; these and two more are known.
 PROTOCOLS: Final = ("grpc", "http", "http2", "kafka", "tcp")

@@ -44,7 +44,7 @@ def assignment(cluster: str, source: EndpointSource, world: MeshWorld, parts: Pa
     """The endpoints of `cluster` in `world`, as they are sent."""
     # Held with what was made of them: the key only says which objects they were. To hash endpoints
     # takes as long as there are many, for each proxy that calls them.
-    held = (world.across, *map(world.behind, source.services))
+    held = (world.across, world.external, *map(world.behind, source.services))
 
     def make() -> tuple[Resource, object]:
         found, locality = source.find(world, *source.arguments), source.locality

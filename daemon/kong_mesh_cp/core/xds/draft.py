@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from types import MappingProxyType
 
 from kong_mesh_cp.core.dataclass import dataclass
@@ -38,7 +38,9 @@ class Draft:
         self.trusted: set[str] = set()  # meshes whose authorities its parts name
         self.assigned = NOTHING_ASSIGNED  # the endpoints of its clusters
         self.services: set[ServiceKey] = set()  # that were asked about, whatever came of it
+        self.origin = ""  # of what is added from now on: a `names.Origin`
         self._resources: dict[str, dict[str, Resource]] = {}
+        self._added: dict[str, list[tuple[Collection[str], str]]] = {}  # names and their origin
 
     def add(
         self, type_url: str, name: str, make: Callable[..., Message], *arguments: object
@@ -54,23 +56,31 @@ class Draft:
         except WRONG_INPUT as error:
             self.complain(name, error)
         else:
-            self._resources.setdefault(type_url, {})[name] = made
+            self.put_all(type_url, {name: made})
 
     def put_all(self, type_url: str, made: Mapping[str, Resource]) -> None:
         """Resources by name that were made elsewhere, and are shared by whoever has the same."""
         self._resources.setdefault(type_url, {}).update(made)
+        # Few ask for origins: they are only noted here, whatever number of resources it is.
+        self._added.setdefault(type_url, []).append((made.keys(), self.origin))
 
     def made(self, type_url: str) -> Mapping[str, Resource]:
         """What it has of a type until now, by name."""
         return MappingProxyType(self._resources.get(type_url, {}))
 
+    def origins(self, type_url: str) -> Mapping[str, str]:
+        """By which part each of them was added last, by the name it was added under."""
+        added = self._added.get(type_url, ())
+        return {name: origin for names, origin in added for name in names}
+
     def drop(self, type_url: str, name: str) -> None:
         self._resources.get(type_url, {}).pop(name, None)
 
     def edit(
-        self, type_url: str, name: str, change: Callable[..., None], *arguments: object
+        self, type_url: str, name: str, change: Callable[..., bool | None], *arguments: object
     ) -> None:
-        """`change(message, *arguments)` changes the message of the resource called `name`.
+        """`change(message, *arguments)` changes the message of the resource called `name`, or says
+        False.
 
         As with `add`, `change` looks at its arguments alone, and who has the same shares what
         comes of it. What cannot be changed so stays as it is, and is told.
@@ -79,8 +89,10 @@ class Draft:
 
         def changed() -> Resource:
             message = unpacked(before.packed)
-            change(message, *arguments)
-            return resource(name, message)
+            if change(message, *arguments) is False:
+                return before
+            # It is sent under the name that is in it, and found here by the one it was added under.
+            return resource(getattr(message, "name", "") or name, message)
 
         try:
             made = self.parts.made((change, type_url, before, *arguments), changed)
@@ -101,4 +113,8 @@ class Draft:
 
     def snapshot(self) -> Snapshot:
         made = {url: TypeResources.of(named.values()) for url, named in self._resources.items()}
-        return Snapshot(MappingProxyType({**made, ENDPOINT: self.assigned.resources}))
+        assigned = self.assigned.resources
+        if ENDPOINT in made:  # by hand, beside what was found
+            both = (*assigned.resources.values(), *made[ENDPOINT].resources.values())
+            assigned = TypeResources.of(both)
+        return Snapshot(MappingProxyType({**made, ENDPOINT: assigned}))

@@ -11,43 +11,20 @@ the passthrough) is done by `whole_proxy`, once all parts are made.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.policy.rules.policy import Conf
 from kong_mesh_cp.core.resources.kinds.mesh import MtlsMode
-from kong_mesh_cp.core.resources.tags import SERVICE
 from kong_mesh_cp.core.xds.draft import Draft
 from kong_mesh_cp.core.xds.envoy.clusters import ClusterDraft
 from kong_mesh_cp.core.xds.envoy.listeners import ListenerDraft
 from kong_mesh_cp.core.xds.envoy.tags_header import told_tags
+from kong_mesh_cp.core.xds.facts.proxy_facts import ProxyFacts, proxy_facts
 from kong_mesh_cp.core.xds.matching import DestinationConfs, InboundConfs, Matched
 from kong_mesh_cp.core.xds.proxy_view import ProxyView
 from kong_mesh_cp.core.xds.world import TagPairs
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProxyFacts:
-    """The proxy itself, for effects that name it. No two proxies share what is made of these."""
-
-    name: str
-    zone: str
-    service: str  # of its first inbound, or of the gateway
-    address: str
-
-
-def proxy_facts(view: ProxyView) -> ProxyFacts:
-    networking = view.networking
-    gateway = networking.gateway
-    tags = (each.tags for each in networking.inbound)
-    first = gateway.tags if gateway is not None else next(tags, {})
-    return ProxyFacts(
-        name=view.dataplane.name,
-        zone=view.world.zone,
-        service=first.get(SERVICE, ""),
-        address=networking.address,
-    )
 
 
 def own_tags(view: ProxyView) -> str:
@@ -81,6 +58,7 @@ class OutboundFacts:
     mesh: str
     service: str  # the service tag, or the name of the destination of a resource
     protocol: str
+    resource: str = ""  # what a service that is a resource is called itself
     is_resource: bool = False  # a MeshService and the like, which has defaults of its own
     is_external: bool = False
     is_called: bool = True  # an outbound is for it; else some route alone leads there
@@ -107,6 +85,7 @@ class Effect:
     policy_type: str
     names_proxy: bool = False  # where it is selected, it asks for `ProxyFacts`
     asks_for_tags: bool = False  # where it is selected, it asks for `OutboundFacts.tags`
+    names_service: bool = False  # likewise, but the service is enough
     inbound_listener: Callable[[ListenerDraft, InboundFacts, InboundConfs], None] | None = None
     inbound_cluster: Callable[[ClusterDraft, InboundFacts, InboundConfs], None] | None = None
     outbound_listener: Callable[[ListenerDraft, OutboundFacts, DestinationConfs], None] | None = (
@@ -114,6 +93,17 @@ class Effect:
     )
     outbound_cluster: Callable[[ClusterDraft, OutboundFacts, DestinationConfs], None] | None = None
     whole_proxy: Callable[[ProxyView, Matched, Draft], None] | None = None
+    origin: str = ""  # of what `whole_proxy` adds: a `names.Origin`
     # What holds where no policy says anything, by member, as a policy would say it: a policy that
     # says just this changes nothing. For people who ask; nothing is generated from it.
     defaults: Callable[[DefaultsOf], Mapping[str, object]] | None = None
+
+
+def named_by(effects: Iterable[Effect], view: ProxyView, matched: Matched) -> ProxyFacts | None:
+    """What `effects` ask for together, of which each has a policy about what is made."""
+    found = tuple(effects)
+    if any(each.names_proxy for each in found):
+        return proxy_facts(view, matched)
+    if any(each.names_service for each in found):
+        return ProxyFacts(service=view.dataplane.spec.service)
+    return None

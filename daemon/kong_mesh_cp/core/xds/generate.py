@@ -9,18 +9,27 @@ from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.discovery.snapshots import Snapshot
 from kong_mesh_cp.core.policy.rules.mesh_resources import proxy_of
 from kong_mesh_cp.core.xds.assignments import EndpointSource, reassigned
-from kong_mesh_cp.core.xds.draft import Complaint, Draft
+from kong_mesh_cp.core.xds.draft import WRONG_INPUT, Complaint, Draft
 from kong_mesh_cp.core.xds.generators.admin import admin
 from kong_mesh_cp.core.xds.generators.direct_access import direct_access
 from kong_mesh_cp.core.xds.generators.dns import dns
 from kong_mesh_cp.core.xds.generators.inbound import inbounds
+from kong_mesh_cp.core.xds.generators.mesh_scraping import mesh_scraping
+from kong_mesh_cp.core.xds.generators.older_tracing import older_tracing
 from kong_mesh_cp.core.xds.generators.outbound import outbounds
 from kong_mesh_cp.core.xds.generators.passthrough import passthrough
 from kong_mesh_cp.core.xds.generators.probes import probes
 from kong_mesh_cp.core.xds.generators.proxy_secrets import secrets
 from kong_mesh_cp.core.xds.matching import Matched
+from kong_mesh_cp.core.xds.names import ENDPOINT, Origin
 from kong_mesh_cp.core.xds.parts import Parts
 from kong_mesh_cp.core.xds.policies.effect_catalogue import EFFECTS
+from kong_mesh_cp.core.xds.policies.older_templates import (
+    bring_resources,
+    change_all,
+    has_profile,
+    template_of,
+)
 from kong_mesh_cp.core.xds.proxy_view import ProxyView
 from kong_mesh_cp.core.xds.services.backends import ServiceKey
 from kong_mesh_cp.core.xds.targets import targets_of
@@ -60,20 +69,51 @@ def generate(view: ProxyView, parts: Parts) -> Generated:
     matched = Matched(
         proxy_of(view.dataplane), view.world.policies, parts, with_shadow=view.with_shadow
     )
-    admin(view, draft)
-    inbounds(view, matched, draft)
-    passthrough(view, draft)
-    targets = targets_of(view, parts)
-    outbounds(view, targets, matched, draft)
-    direct_access(view, targets, draft)
-    dns(view, targets, draft)
-    probes(view, draft)
-    for effect in EFFECTS:
-        if effect.whole_proxy is not None:
-            effect.whole_proxy(view, matched, draft)
-    secrets(view, draft)
+    template = template_of(view, parts)
+    if has_profile(template, draft):
+        _make_profile(view, matched, draft)
+    if template is not None:
+        bring_resources(template, draft)
+        change_all(template, draft)
     for warning in dict.fromkeys(matched.warnings):
         draft.complain("policies", warning)
-    return Generated(
-        draft.snapshot(), tuple(draft.complaints), draft.assigned.sources, frozenset(draft.services)
-    )
+    by_hand = draft.made(ENDPOINT)
+    sources = draft.assigned.sources
+    if by_hand:
+        sources = {name: each for name, each in sources.items() if name not in by_hand}
+    return Generated(draft.snapshot(), tuple(draft.complaints), sources, frozenset(draft.services))
+
+
+def _make_profile(view: ProxyView, matched: Matched, draft: Draft) -> None:
+    """All that a proxy beside an application has."""
+    draft.origin = Origin.ADMIN
+    admin(view, draft)
+    draft.origin = Origin.TRACING
+    older_tracing(view, draft)
+    draft.origin = Origin.INBOUND
+    inbounds(view, matched, draft)
+    draft.origin = Origin.TRANSPARENT
+    passthrough(view, draft)
+    targets = targets_of(view, draft.parts)
+    draft.origin = Origin.OUTBOUND
+    outbounds(view, targets, matched, draft)
+    draft.origin = Origin.DIRECT_ACCESS
+    direct_access(view, targets, draft)
+    draft.origin = Origin.TRACING
+    older_tracing(view, draft)
+    draft.origin = Origin.DNS
+    dns(view, targets, draft)
+    draft.origin = Origin.PROBE
+    probes(view, draft)
+    draft.origin = Origin.PROMETHEUS
+    mesh_scraping(view, draft)
+    for effect in EFFECTS:
+        if effect.whole_proxy is None:
+            continue
+        draft.origin = effect.origin
+        try:
+            effect.whole_proxy(view, matched, draft)
+        except WRONG_INPUT as error:
+            draft.complain(effect.policy_type, error)
+    draft.origin = Origin.SECRETS
+    secrets(view, draft)

@@ -22,6 +22,7 @@ from kong_mesh_cp.core.resources.kinds.dataplane import Dataplane
 from kong_mesh_cp.core.resources.kinds.mesh import Mesh
 from kong_mesh_cp.core.resources.kinds.mesh_gateway import MeshGateway
 from kong_mesh_cp.core.resources.meta import Resource, has_spec
+from kong_mesh_cp.core.xds.outside.external_services import EXTERNAL, SECRET, external_of
 from kong_mesh_cp.core.xds.services.dataplane_facets import DataplaneFacets, Pair, facets_of
 from kong_mesh_cp.core.xds.services.policy_destinations import (
     DESTINATIONS,
@@ -212,6 +213,10 @@ def next_mesh(before: IndexedMesh, changes: Mapping[ResourceKey, Item | None]) -
         world = replace(world, policies=_view(mesh, policies, resources, kept))
     if types & {MESH, SERVICE_INSIGHT}:
         world = replace(world, tls_ready=services_with_tls(mesh, resources))
+    if types & {MESH, SECRET, EXTERNAL, EGRESS}:
+        external = external_of(mesh.spec, before.rules.zone, resources)
+        # Most Secrets are for something else.
+        world = world if external == world.external else replace(world, external=external)
     if types & {MESH, INGRESS, EGRESS}:
         world = replace(world, across=across_zones(mesh, before.rules.zone, resources))
     if CONFIG in types:

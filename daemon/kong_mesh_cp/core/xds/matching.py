@@ -24,7 +24,7 @@ from kong_mesh_cp.core.policy.rules.matched import (
 from kong_mesh_cp.core.policy.rules.policy import HTTP_ROUTE, TRAITS, Conf, Meta, Policy
 from kong_mesh_cp.core.policy.rules.proxies import Listener, Proxy
 from kong_mesh_cp.core.policy.rules.resource_rules import ResourceRule, rule_for_destination
-from kong_mesh_cp.core.policy.rules.subset_rules import SubsetRule, from_rules
+from kong_mesh_cp.core.policy.rules.subset_rules import SubsetRule, from_rules, proxy_rules
 from kong_mesh_cp.core.policy.rules.subsets import Subset, TooManySubsetsError, contains
 from kong_mesh_cp.core.resources.tags import SERVICE
 from kong_mesh_cp.core.xds.parts import Parts
@@ -127,10 +127,13 @@ class MatchedType:
             self._selections, self.warnings = ranked_selections(found, proxy, view)
         self.policies = tuple(policy for policy, _ in self._selections)
         self._by_listener = by_listener(self._selections)
+        self._proxy_wide = TRAITS[policy_type].proxy_wide
         self._known_to: _To | None = None
 
     def inbound(self, listener: Listener) -> InboundConfs:
         """Raises: TooManySubsetsError, UnreadableConfError."""
+        if self._proxy_wide:
+            return InboundConfs(self.proxy_conf(), selected=bool(self.policies))
         about = tuple(self._by_listener.get(listener, ()))
         if not about:
             return InboundConfs()
@@ -144,6 +147,8 @@ class MatchedType:
             return DestinationConfs()
         if self.type in BOTH_WAYS:
             return self._both_ways
+        if self._proxy_wide:
+            return DestinationConfs(self.proxy_conf(), selected=True)
         key = ("service", service, id(self._to))
         confs, _ = self._parts.made(key, lambda: (self._service_confs(service), self._to))
         return confs
@@ -154,9 +159,20 @@ class MatchedType:
             return DestinationConfs()
         if self.type in BOTH_WAYS:
             return self._both_ways
+        if self._proxy_wide:
+            return DestinationConfs(self.proxy_conf(), selected=True)
         key = ("destination", wanted, id(self._to))
         confs, _ = self._parts.made(key, lambda: (self._resource_confs(wanted), self._to))
         return confs
+
+    def proxy_conf(self) -> TypedConf | None:
+        """The one conf of a type that has one for the whole proxy. Raises: UnreadableConfError."""
+        policies = self.policies
+        if not policies:
+            return None
+        key = ("proxy", self.type, *map(id, policies))
+        made, _ = self._parts.made(key, lambda: (_proxy_conf(self.type, policies), policies))
+        return made
 
     @property
     def to_rules(self) -> ToRules:
@@ -276,6 +292,11 @@ def _route_hashes(rules: Sequence[SubsetRule]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
+def _proxy_conf(policy_type: str, policies: Sequence[Policy]) -> TypedConf | None:
+    rules = proxy_rules(policies)
+    return TypedConf(policy_type, rules[0].conf) if rules else None
+
+
 def _inbound_rules(policies: Sequence[Policy]) -> InboundRules:
     return InboundRules(inbound_rules(policies), from_rules(policies))
 
@@ -299,14 +320,14 @@ class Matched:
         self._with_shadow = with_shadow
         self._proxy = proxy
         self._view = view
-        self._parts = parts
+        self.parts = parts
         self._types: dict[str, MatchedType] = {}
 
     def of_type(self, policy_type: str) -> MatchedType:
         found = self._types.get(policy_type)
         if found is None:
             found = MatchedType(
-                policy_type, self._proxy, self._view, self._parts, with_shadow=self._with_shadow
+                policy_type, self._proxy, self._view, self.parts, with_shadow=self._with_shadow
             )
             self._types[policy_type] = found
         return found

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Final
 
 from kong_mesh_cp.core.discovery import type_order
@@ -23,6 +24,37 @@ ADMIN: Final = "kuma:envoy:admin"
 READINESS: Final = "kuma:readiness"
 DNS: Final = "kuma:dns"
 DIRECT_ACCESS: Final = "direct_access"
+METRICS: Final = "kuma:metrics:hijacker"  # the cluster: kuma-dp, as the Mesh says
+PROMETHEUS: Final = "kuma:metrics:prometheus"
+MESH_METRICS: Final = "_kuma:metrics:hijacker"  # likewise, as a MeshMetric says
+METRICS_CONFIGURATION: Final = "_kuma:dynamicconfig:observability"
+
+
+class Origin(StrEnum):
+    """By which part of the control plane a resource was made: what patches compare.
+
+    Source: docs/wire/envoy-names.md#origins
+    """
+
+    ADMIN = "admin"
+    TRANSPARENT = "transparent"
+    INBOUND = "inbound"
+    OUTBOUND = "outbound"
+    DIRECT_ACCESS = "direct-access"
+    TRACING = "tracing"
+    PROBE = "probe"
+    DNS = "dns"
+    SECRETS = "secrets"
+    PROMETHEUS = "prometheus"
+    OPEN_TELEMETRY = "open-telemetry"
+    METRICS_CONFIGURATION = "dynamic-config"
+    ACCESS_LOG = "meshaccesslog"
+    TRACE = "mesh-trace"
+    PASSTHROUGH = "meshpassthrough"
+    PROXY_PATCH = "mesh-proxy-patch"
+    TEMPLATE_RAW = "proxy-template-raw"
+    TEMPLATE_MODIFICATIONS = "proxy-template-modifications"
+
 
 _NOT_IN_METRICS: Final = re.compile(r"[^a-zA-Z0-9_-]")
 
@@ -50,6 +82,11 @@ def passthrough(*, inbound: bool, ipv6: bool) -> str:
     return f"{'inbound' if inbound else 'outbound'}:passthrough:{'ipv6' if ipv6 else 'ipv4'}"
 
 
+def way_out(protocol: str, value: str, port: int) -> str:
+    """What leads to a destination outside of the mesh; of HTTP by host the chain has no `value`."""
+    return "_".join(("meshpassthrough", protocol, *filter(None, [value]), str(port or "*")))
+
+
 def direct_access_listener(address: str, port: int) -> str:
     """Of one instance of a service. Other than elsewhere without brackets around IPv6."""
     return f"{DIRECT_ACCESS}_{address}:{port}"
@@ -62,6 +99,25 @@ def service_cluster(tags: Mapping[str, str]) -> str:
         return service
     text = "".join(key + tags[key] for key in sorted(tags))
     return f"{service}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+
+
+def log_collector(place: int) -> str:
+    """The cluster of one of the collectors of access logs, of which the first has place 0."""
+    return f"meshaccesslog:opentelemetry:{place}"
+
+
+def span_collector(provider: str) -> str:
+    return f"meshtrace:{provider}"
+
+
+def client_listener(client: str) -> str:
+    """Where one client of a MeshMetric scrapes."""
+    return f"_kuma:metrics:prometheus:{client}"
+
+
+def metric_exporter(backend: str) -> str:
+    """The listener that kuma-dp exports to, and the cluster that it leads to."""
+    return f"_kuma:metrics:opentelemetry:{backend}"
 
 
 def identity_secret(mesh: str) -> str:

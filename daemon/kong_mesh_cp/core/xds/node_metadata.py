@@ -7,13 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import field
-from typing import Final
+from typing import Final, NamedTuple
 
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats.addresses import PORT_MAX
 
 # The only ones that Envoy's admin API may have: any other could make the proxy a way to elsewhere.
 ADMIN_ADDRESSES: Final = ("127.0.0.1", "0.0.0.0", "::1", "::", "")  # noqa: S104  not listened on
+
+
+class Certificate(NamedTuple):
+    """Files on the machine of the proxy."""
+
+    chain: str
+    key: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +43,12 @@ class ProxyMetadata:
     proxy_type: str = "dataplane"
     version: Mapping[str, object] = field(default_factory=dict, compare=False)
     dynamic: Mapping[str, str] = field(default_factory=dict, compare=False)
+
+    @property
+    def metrics_certificate(self) -> Certificate | None:
+        """What its machine has for those who scrape it."""
+        chain, key = self.metrics_cert_path, self.metrics_key_path
+        return Certificate(chain, key) if chain and key else None
 
 
 def read_metadata(metadata: Mapping[str, object]) -> ProxyMetadata:

@@ -11,6 +11,7 @@ from kong_mesh_cp.core.policy.rules.destinations import DestinationId
 from kong_mesh_cp.core.resources.kinds.dataplane import Dataplane, Inbound, IpFamilyMode, Networking
 from kong_mesh_cp.core.resources.meta import Resource
 from kong_mesh_cp.core.resources.tags import SERVICE
+from kong_mesh_cp.core.xds.bootstrap.socket_paths import metrics_socket
 from kong_mesh_cp.core.xds.envoy.http import Cidrs, HttpTerms
 from kong_mesh_cp.core.xds.node_metadata import ProxyMetadata
 from kong_mesh_cp.core.xds.services.backends import Destined
@@ -100,6 +101,11 @@ class ProxyView:
         return True
 
     @property
+    def metrics_socket(self) -> str:
+        """Where kuma-dp answers those who scrape the proxy."""
+        return metrics_socket(self.metadata.workdir, self.dataplane.name, self.world.name)
+
+    @property
     def http_terms(self) -> HttpTerms:
         return HttpTerms(internal=self.terms.internal, ipv6=self.metadata.ipv6)
 
@@ -122,6 +128,11 @@ def source_past_redirection(address: str) -> str:
     if address in _LOOPBACK:
         return ""
     return "::6" if ":" in address else "127.0.0.6"
+
+
+def reached_at(networking: Networking) -> str:
+    """The address at which others reach a proxy: behind NAT not where it listens."""
+    return networking.advertised_address or networking.address
 
 
 def admin_addresses(dataplane: Dataplane) -> tuple[str, ...]:

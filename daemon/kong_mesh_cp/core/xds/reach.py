@@ -33,6 +33,7 @@ from kong_mesh_cp.core.xds.indexed_mesh import (
     Item,
     Names,
 )
+from kong_mesh_cp.core.xds.outside.external_services import SECRET
 from kong_mesh_cp.core.xds.services.backends import ServiceKey
 from kong_mesh_cp.core.xds.services.service_endpoints import port_ids
 from kong_mesh_cp.core.xds.services.service_resources import (
@@ -45,7 +46,9 @@ from kong_mesh_cp.core.xds.services.tagged_services import CONFIG, SERVICE_INSIG
 from kong_mesh_cp.core.xds.sorted_map import SortedMap
 from kong_mesh_cp.core.xds.world import DATAPLANE, EndpointKey, protocol_of_all
 
-_KNOWN: Final = frozenset({DATAPLANE, GATEWAY, SERVICE_INSIGHT, CONFIG, *SERVICE_TYPES, *TRAITS})
+_KNOWN: Final = frozenset(
+    {DATAPLANE, GATEWAY, SERVICE_INSIGHT, CONFIG, SECRET, *SERVICE_TYPES, *TRAITS}
+)
 ANY_SERVICE: Final = "*"  # in `directAccessServices`
 
 
@@ -71,6 +74,8 @@ def reached(before: IndexedMesh, after: IndexedMesh, changes: Collection[Resourc
         return Reached(everybody=True)
     if before.world.tells_tags != after.world.tells_tags:
         return Reached(everybody=True)
+    if before.world.external is not after.world.external:
+        return Reached(everybody=True)  # of a Secret that such a service names
     proxies = set[str]()
     for key in real:
         proxies |= _directly(before, after, key)
@@ -157,7 +162,10 @@ def _other_services(
 ) -> frozenset[str]:
     """Services of which something else than endpoints is new to who calls them."""
     protocols = (
-        each for each in endpoints if before.world.protocol(each) != after.world.protocol(each)
+        each
+        for each in endpoints
+        if before.world.protocol(each) != after.world.protocol(each)
+        or before.world.outside(each) != after.world.outside(each)
     )
     return frozenset(protocols) | (before.world.tls_ready ^ after.world.tls_ready)
 

@@ -16,6 +16,7 @@ from kong_mesh_cp.core.policy.rules.matched import MeshView
 from kong_mesh_cp.core.resources.kinds.dataplane import Dataplane
 from kong_mesh_cp.core.resources.kinds.mesh import CertificateAuthority, Mesh
 from kong_mesh_cp.core.resources.meta import Resource, has_spec
+from kong_mesh_cp.core.xds.outside.external_services import ExternalDestination, external_of
 from kong_mesh_cp.core.xds.protocols import common_protocol
 from kong_mesh_cp.core.xds.services.instances import (
     Endpoint,
@@ -61,6 +62,8 @@ class MeshWorld:
     across: AcrossZones = NOTHING_ACROSS  # services by their tags in other zones
     services: ServiceResources = NO_SERVICES  # those that are resources
     reached: PortEndpoints = field(default_factory=dict)  # what is behind each of their ports
+    # Services outside of the mesh that are known by their tag, by it.
+    external: Mapping[str, ExternalDestination] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -80,6 +83,13 @@ class MeshWorld:
             or self.policies.of_type("MeshFaultInjection")
         )
 
+    @property
+    def allows_passthrough(self) -> bool:
+        """Transparent proxies may call what the mesh does not know, unless a policy says else."""
+        networking = self.mesh.spec.networking
+        outbound = networking.outbound if networking is not None else None
+        return outbound is None or outbound.passthrough is not False
+
     def of_type(self, type_name: str) -> Mapping[str, Resource[object]]:
         return self.resources.get(type_name, {})
 
@@ -93,6 +103,9 @@ class MeshWorld:
 
     def protocol(self, service: str) -> str:
         """What all instances of a service speak, wherever they are; absent is as unknown."""
+        outside = self.outside(service)
+        if outside is not None:
+            return outside.protocol
         here, across = self.protocols.get(service), self.across.protocols.get(service)
         return common_protocol(each for each in (across, here) if each is not None)
 
@@ -102,7 +115,16 @@ class MeshWorld:
         here = self.endpoints.get(service, ())
         if across.weight > 1:
             here = tuple(each._replace(weight=across.weight) for each in here)
-        return here + across.endpoints.get(service, ())
+        outside = self.outside(service)
+        gates = () if outside is None else outside.gates
+        return here + across.endpoints.get(service, ()) + gates
+
+    def outside(self, service: str) -> ExternalDestination | None:
+        """What a service by its tag is if it is outside of the mesh: no proxy offers it."""
+        if self.endpoints.get(service) or self.across.endpoints.get(service):
+            return None
+        found = self.external.get(service)
+        return found if found is not None and found.is_known else None
 
 
 def mesh_world(
@@ -142,6 +164,7 @@ def mesh_world(
             members_of(services, by_type.get(DATAPLANE, {}).values()),
             gates(mesh.spec, zone, by_type),
         ),
+        external=external_of(mesh.spec, zone, by_type),
     )
 
 

@@ -21,20 +21,15 @@ from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.errors import ControlPlaneError
 from kong_mesh_cp.core.formats.go.go_quote import go_quote
 from kong_mesh_cp.core.formats.go.go_values import ParseError, is_object
+from kong_mesh_cp.core.meshes.proxy_metrics import prometheus_conf
 from kong_mesh_cp.core.resources.bodies import Draft, read_draft
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.resources.kind import InvalidResourceError
 from kong_mesh_cp.core.resources.kinds.dataplane import Dataplane
 from kong_mesh_cp.core.resources.kinds.mesh import Mesh
 from kong_mesh_cp.core.resources.kinds.zone_proxies import ZoneEgress, ZoneIngress
-from kong_mesh_cp.core.resources.metrics_backend import (
-    PROMETHEUS,
-    Aggregate,
-    MetricsBackend,
-    PrometheusConf,
-)
+from kong_mesh_cp.core.resources.metrics_backend import Aggregate
 from kong_mesh_cp.core.resources.registry import TYPES
-from kong_mesh_cp.core.schema.messages import read_message
 from kong_mesh_cp.core.schema.violations import Violation
 from kong_mesh_cp.core.xds.bootstrap.bootstrap_request import BootstrapRequest
 from kong_mesh_cp.core.xds.bootstrap.envoy_bootstrap import (
@@ -50,8 +45,6 @@ from kong_mesh_cp.usecases.resources.kinds import KINDS
 from kong_mesh_cp.usecases.resources.reader import mesh_key
 
 DATAPLANE: Final = "Dataplane"
-SERVICE_TAG: Final = "kuma.io/service"
-SERVICE_UNKNOWN: Final = "unknown"
 LARGE_TEXT_BYTES: Final = 4096  # what is longer is read in a thread: others would wait for it
 
 TOKENLESS: Final = (
@@ -200,7 +193,7 @@ class Bootstrapping:
         mesh, spec = await self._proxy(request, proxy_type)
         sidecar, service, is_gateway = Sidecar(), request.proxy_type, False
         if isinstance(spec, Dataplane):
-            service, is_gateway = _service(spec), spec.is_builtin_gateway
+            service, is_gateway = spec.service, spec.is_builtin_gateway
             refused = await ports.seats.seat_refusal(request.mesh, request.name, seat_kind(spec))
             if refused is not None:
                 raise BootstrapRefusedError(Reason.FULL, refused.text)
@@ -301,30 +294,10 @@ def _redirection_violations(spec: Dataplane) -> list[Violation]:
     return []
 
 
-def _service(spec: Dataplane) -> str:
-    """Of several services, the one that comes first by name."""
-    services = {tags[SERVICE_TAG] for tags in spec.tag_sets if SERVICE_TAG in tags}
-    return min(services, default=SERVICE_UNKNOWN)
-
-
 def _aggregates(mesh: Mesh, spec: Dataplane) -> Sequence[Aggregate]:
-    """Those of the Mesh, with what the Dataplane says instead or besides, but for those off."""
-    metrics = mesh.metrics
-    if metrics is None or not metrics.enabled_backend:
-        return ()
-    enabled = next(
-        (each for each in metrics.backends if each.name == metrics.enabled_backend), None
-    )
-    if enabled is None or enabled.type != PROMETHEUS:
-        return ()
-    found = {each.name: each for each in _conf(enabled).aggregate}
-    if spec.metrics is not None and spec.metrics.type == PROMETHEUS:
-        found |= {each.name: each for each in _conf(spec.metrics).aggregate}
-    return [each for each in found.values() if each.enabled is not False]
-
-
-def _conf(backend: MetricsBackend) -> PrometheusConf:
-    return read_message(PrometheusConf, backend.conf or {})
+    """Those that are not off."""
+    conf = prometheus_conf(mesh, spec)
+    return () if conf is None else [each for each in conf.aggregate if each.enabled is not False]
 
 
 def _other_names(host: str, names: Sequence[str]) -> str:

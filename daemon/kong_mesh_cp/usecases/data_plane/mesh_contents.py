@@ -38,6 +38,7 @@ OF_A_MESH: Final = (
     "MeshGateway",
     "MeshMultiZoneService",
     "MeshService",
+    "Secret",
     "ServiceInsight",
     *TRAITS,
     *_LEGACY,

@@ -1,4 +1,4 @@
-"""Outbounds to services that are resources (docs/wire/service-resources.md)."""
+"""Outbounds to services that are resources (docs/wire/service-resources.md#outbounds)."""
 
 from __future__ import annotations
 
@@ -209,7 +209,7 @@ def test_a_route_splits_between_services_by_tags_and_resources() -> None:
         {"kind": "MeshExternalService", "name": "stripe", "weight": 1},
         {"kind": "MeshService", "name": "none", "port": 80, "weight": 5},
     ]
-    rule = {"matches": [{"path": {"type": "PathPrefix", "value": "/"}}]}
+    rule: dict[str, Any] = {"matches": [{"path": {"type": "PathPrefix", "value": "/"}}]}
     rule["default"] = {"backendRefs": refs}
     entry = {"targetRef": {"kind": "MeshService", "name": "pay"}, "rules": [rule]}
     route = policy("MeshHTTPRoute", targetRef={"kind": "Mesh"}, to=[entry])
@@ -229,7 +229,7 @@ def test_a_route_splits_between_services_by_tags_and_resources() -> None:
 
 def test_what_labels_mean_nothing_leaves_traffic_to_the_destination_itself() -> None:
     refs = [{"kind": "MeshService", "labels": {"team": "none"}, "port": 80}]
-    rule = {"matches": [{"path": {"type": "PathPrefix", "value": "/"}}]}
+    rule: dict[str, Any] = {"matches": [{"path": {"type": "PathPrefix", "value": "/"}}]}
     rule["default"] = {"backendRefs": refs}
     entry = {"targetRef": {"kind": "MeshService", "name": "pay"}, "rules": [rule]}
     route = policy("MeshHTTPRoute", targetRef={"kind": "Mesh"}, to=[entry])

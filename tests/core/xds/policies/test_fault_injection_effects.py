@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from support.specs.sidecars import (
-    Json,
     Told,
     inbound,
     instance,
@@ -17,6 +16,7 @@ from support.specs.sidecars import (
     told,
     web,
 )
+from support.specs.transparent_proxies import Json
 
 INBOUND = "inbound:10.0.0.1:8080"
 OUTBOUND = "outbound:127.0.0.1:10001"

@@ -237,7 +237,8 @@ def failing_over(*rules: Json) -> dict[str, int]:
 
 
 def test_with_a_policy_other_zones_come_after_the_own_one() -> None:
-    for conf in ({"loadBalancer": {"type": "Random"}}, {"localityAwareness": {}}):
+    confs: tuple[Json, ...] = ({"loadBalancer": {"type": "Random"}}, {"localityAwareness": {}})
+    for conf in confs:
         assert priorities(**conf) == {"default": 0, "north": 1, "south": 1, "west": 1}
 
 

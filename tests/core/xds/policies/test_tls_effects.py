@@ -14,7 +14,7 @@ from support.specs.transparent_proxies import mesh, proxy
 
 INBOUND = "inbound:10.0.0.1:8080"
 CIPHERS = ["ECDHE-ECDSA-AES256-GCM-SHA384"]
-BOTH_ENDS = {"tlsVersion": {"min": "TLS12", "max": "TLS13"}}
+BOTH_ENDS: dict[str, Any] = {"tlsVersion": {"min": "TLS12", "max": "TLS13"}}
 
 
 def secured(mode: str = "STRICT") -> Any:
@@ -22,7 +22,7 @@ def secured(mode: str = "STRICT") -> Any:
     return mesh(mtls={"enabledBackend": "ca", "backends": [backend]})
 
 
-def rules(name: str = "p", target: object = None, **conf: object) -> Any:
+def rules(name: str = "p", target: object = None, **conf: Any) -> Any:
     named = {} if target is None else {"targetRef": target}
     return policy("MeshTLS", name, rules=[{"default": conf}], **named)
 
@@ -31,7 +31,7 @@ def parameters(transport: Any) -> Any:
     return transport["transportSocket"]["typedConfig"]["commonTlsContext"].get("tlsParams")
 
 
-def both_sides(**conf: object) -> tuple[Any, Any]:
+def both_sides(**conf: Any) -> tuple[Any, Any]:
     """What TLS is spoken at an inbound, and at a cluster."""
     caller = web(to=(outbound(10001, "pay"),))
     found = told(secured(), caller, instance("pay", "http"), rules(**conf))

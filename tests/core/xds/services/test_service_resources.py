@@ -82,6 +82,9 @@ def test_the_server_name_is_the_one_that_the_other_side_knows(
 def test_the_hash_in_a_server_name_is_the_one_of_other_control_planes() -> None:
     found = read(external("stripe") | {"mesh": "shop"}).server_name(80)
     assert found == "aa89573331169c0b6.stripe.80.shop.mes"
+    # Of one that begins with a zero, too.
+    document = mesh_service("web-admin") | {"mesh": "shop"}
+    assert read(document).server_name(8081) == "a0dc65b3e337c3805.web-admin.8081.shop.ms"
 
 
 def test_parts_of_a_server_name_are_labels_of_dns() -> None:
@@ -91,7 +94,7 @@ def test_parts_of_a_server_name_are_labels_of_dns() -> None:
 
 
 def test_a_port_is_found_by_its_name_and_by_its_number() -> None:
-    ports = [{"port": 80, "name": "main"}, {"port": 81}]
+    ports: list[dict[str, Any]] = [{"port": 80, "name": "main"}, {"port": 81}]
     found = read(mesh_service("pay", ports=ports))
     assert [found.port(each) for each in ("main", "80")] == [found.ports[0]] * 2
     assert found.port("81") == found.ports[1]

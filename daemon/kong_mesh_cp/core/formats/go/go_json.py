@@ -1,11 +1,12 @@
-"""Syntax errors of JSON in the words of Go's decoder, which clients match on.
+"""JSON as Go writes it, and its syntax errors in the words of Go's decoder.
 
-Source: the scanner of Go's `encoding/json`. It stops at the first byte that cannot stand where it
-stands, and says what it looked for.
+Clients match on both. Source: the encoder and the scanner of Go's `encoding/json`. The latter stops
+at the first byte that cannot stand where it stands, and says what it looked for.
 """
 
 from __future__ import annotations
 
+import json
 from typing import Final
 
 from kong_mesh_cp.core.formats.go.go_quote import go_quote
@@ -22,6 +23,17 @@ _SPACE_CODE: Final = 0x20
 
 _VALUE: Final = "looking for beginning of value"
 _KEY: Final = "looking for beginning of object key string"
+
+
+# Go's encoder holds them unsafe inside HTML.
+_ESCAPES: Final = str.maketrans(
+    {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
+)
+
+
+def encoded(value: object) -> str:
+    """`value`, which is JSON, without blanks; members in their order."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).translate(_ESCAPES)
 
 
 class _FaultError(Exception):

@@ -132,7 +132,8 @@ def _attach(
     attachment: Attachment,
     policies: Iterable[LegacyPolicy | None],
 ) -> None:
-    names = [PolicyName(each.type, each.name) for each in policies if each is not None]
+    named = (PolicyName(each.type, each.name) for each in policies if each is not None)
+    names = [*dict.fromkeys(named)]
     if names:
         found.setdefault(attachment, []).extend(names)
 

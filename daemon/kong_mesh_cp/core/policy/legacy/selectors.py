@@ -134,9 +134,15 @@ def policy_for_inbound(policies: Iterable[LegacyPolicy], tags: Tags) -> LegacyPo
 
 
 def policies_for_inbound(policies: Iterable[LegacyPolicy], tags: Tags) -> tuple[LegacyPolicy, ...]:
-    """All policies of a type for an inbound with `tags`, those with the closest source first."""
+    """All policies of a type for an inbound with `tags`, those with the closest source first.
+
+    One is there as often as it has destinations that fit, as in the original: its effects add up.
+    """
     found = [
-        each for each in _by_name(policies) if selector_rank(each.destinations, (tags,)) is not None
+        each
+        for each in _by_name(policies)
+        for destination in each.destinations
+        if selects(destination, tags)
     ]
     return tuple(sorted(found, key=_closest_source, reverse=True))
 
@@ -162,7 +168,8 @@ def policy_for_destination(
 
 
 def _closest_source(policy: LegacyPolicy) -> tuple[Rank, datetime]:
-    return max(map(rank, policy.sources), default=UNSPECIFIC), policy.created_at
+    """By the first of its sources, as the original has it, whatever the others are."""
+    return rank(policy.sources[0]) if policy.sources else UNSPECIFIC, policy.created_at
 
 
 F = TypeVar("F")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 from collections.abc import Mapping
 from typing import Final
+
+from kong_mesh_cp.core.formats.go.go_json import encoded
 
 RULE_MATCHES_HASH_TAG: Final = "__rule-matches-hash__"
 """A tag no service carries: it stands for "requests that this rule of a route matches"."""
@@ -16,10 +17,6 @@ _MATCH: Final = ("path", "method", "queryParams", "headers")
 _PATH: Final = ("value", "type")
 _NAMED: Final = ("type", "name", "value")
 _MEMBERS: Final = {"path": _PATH, "queryParams": _NAMED, "headers": _NAMED}
-# As Go's encoder writes them, which holds them unsafe inside HTML.
-_ESCAPES: Final = str.maketrans(
-    {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
-)
 
 
 def matches_hash(matches: object) -> str:
@@ -28,8 +25,7 @@ def matches_hash(matches: object) -> str:
     canonical = (
         [_ordered(match, _MATCH) for match in matches] if isinstance(matches, list) else None
     )
-    text = json.dumps(canonical, separators=(",", ":"), ensure_ascii=False).translate(_ESCAPES)
-    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+    return base64.b64encode(hashlib.sha256(encoded(canonical).encode()).digest()).decode()
 
 
 def _ordered(value: object, members: tuple[str, ...]) -> object:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.resources.metrics_backend import MetricsBackend
+from kong_mesh_cp.core.resources.tags import SERVICE, SERVICE_UNKNOWN
 from kong_mesh_cp.core.schema.messages import EMPTY, Duration, Message, ProtoEnum, Uint32, proto
 
 
@@ -209,6 +210,14 @@ class Dataplane(Message):
         """The value of the label `kuma.io/proxy-type`."""
         # A delegated gateway counts as sidecar in this label, though not in `proxyTypes`.
         return "gateway" if self.is_builtin_gateway else "sidecar"
+
+    @property
+    def service(self) -> str:
+        """What the proxy is called after where it has one name: of several services the first by
+        name.
+        """
+        services = {tags[SERVICE] for tags in self.tag_sets if SERVICE in tags}
+        return min(services, default=SERVICE_UNKNOWN)
 
     @property
     def tag_sets(self) -> tuple[Mapping[str, str], ...]:

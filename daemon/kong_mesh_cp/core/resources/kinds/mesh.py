@@ -9,7 +9,15 @@ from collections.abc import Mapping
 
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.resources.metrics_backend import MetricsBackend
-from kong_mesh_cp.core.schema.messages import EMPTY, Duration, Message, ProtoEnum, Struct, proto
+from kong_mesh_cp.core.schema.messages import (
+    EMPTY,
+    Duration,
+    Message,
+    ProtoEnum,
+    Struct,
+    Uint32,
+    proto,
+)
 
 
 class MtlsMode(ProtoEnum):
@@ -68,6 +76,25 @@ class Mtls(Message):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ZipkinConf(Message):
+    """Where Zipkin takes spans, and in which form."""
+
+    url: str = proto("", number=1)
+    trace_id_128bit: bool = proto(default=False, number=2)
+    api_version: str = proto("", number=3)  # "": JSON over HTTP
+    shared_span_context: bool | None = proto(number=4)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatadogConf(Message):
+    """Where an agent of Datadog takes spans, and whether a service is shown in parts."""
+
+    address: str = proto("", number=1)
+    port: Uint32 = proto(0, number=2)
+    split_service: bool = proto(default=False, number=3)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TracingBackend(Message):
     """A collector of spans; what `conf` holds depends on `type`."""
 
@@ -83,6 +110,20 @@ class Tracing(Message):
 
     default_backend: str = proto("", number=1)
     backends: tuple[TracingBackend, ...] = proto((), number=2)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TcpConf(Message):
+    """Where a collector of logs takes lines."""
+
+    address: str = proto("", number=1)  # `host:port`
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileConf(Message):
+    """The file that a proxy writes lines to, on its own machine."""
+
+    path: str = proto("", number=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,14 +18,18 @@ from kong_mesh_cp.core.resources.data_source import DataSource
 from kong_mesh_cp.core.resources.kind import Kind, proto_kind
 from kong_mesh_cp.core.resources.kinds.mesh import (
     CertificateAuthority,
+    DatadogConf,
+    FileConf,
     Logging,
     LoggingBackend,
     Mesh,
     Metrics,
     Mtls,
     ProxyConstraints,
+    TcpConf,
     Tracing,
     TracingBackend,
+    ZipkinConf,
 )
 from kong_mesh_cp.core.resources.metrics_backend import (
     PROMETHEUS,
@@ -163,16 +167,6 @@ def _logging(logging: Logging, path: FieldPath) -> list[Violation]:
     return found
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Tcp(Message):
-    address: str = proto("", number=1)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _File(Message):
-    path: str = proto("", number=1)
-
-
 # The conf is a Struct on the wire: each type reads its own message out of it.
 def _logging_backend(backend: LoggingBackend, path: FieldPath) -> list[Violation]:
     found = _named(backend.name, path)
@@ -197,13 +191,13 @@ def _named(name: str, path: FieldPath) -> list[Violation]:
 
 
 def _file(conf: Mapping[str, object] | None, at: FieldPath) -> list[Violation]:
-    if read_message(_File, conf).path:
+    if read_message(FileConf, conf).path:
         return []
     return [at.field("path").violation(CANNOT_BE_EMPTY)]
 
 
 def _tcp(conf: Mapping[str, object] | None, at: FieldPath) -> list[Violation]:
-    address = read_message(_Tcp, conf).address
+    address = read_message(TcpConf, conf).address
     if not address:
         return [at.field("address").violation(CANNOT_BE_EMPTY)]
     # Host and port both: `:9000` would log to the machine of each proxy.
@@ -224,21 +218,6 @@ def _tracing(tracing: Tracing, path: FieldPath) -> list[Violation]:
     return found
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Zipkin(Message):
-    url: str = proto("", number=1)
-    trace_id_128bit: bool = proto(default=False, number=2)
-    api_version: str = proto("", number=3)
-    shared_span_context: bool | None = proto(number=4)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Datadog(Message):
-    address: str = proto("", number=1)
-    port: Uint32 = proto(0, number=2)
-    split_service: bool = proto(default=False, number=3)
-
-
 def _tracing_backend(backend: TracingBackend, path: FieldPath) -> list[Violation]:
     found = _named(backend.name, path)
     # Absent is 100 % where it is used, and 0 here: either is in range.
@@ -250,9 +229,9 @@ def _tracing_backend(backend: TracingBackend, path: FieldPath) -> list[Violation
     try:
         match backend.type:
             case "zipkin":
-                found += _zipkin(read_message(_Zipkin, backend.conf), at)
+                found += _zipkin(read_message(ZipkinConf, backend.conf), at)
             case "datadog":
-                found += _datadog(read_message(_Datadog, backend.conf), at)
+                found += _datadog(read_message(DatadogConf, backend.conf), at)
             case _:
                 reason = 'unknown backend type. Available backends: "zipkin", "datadog"'
                 found.append(path.field("type").violation(reason))
@@ -261,7 +240,7 @@ def _tracing_backend(backend: TracingBackend, path: FieldPath) -> list[Violation
     return found
 
 
-def _zipkin(conf: _Zipkin, at: FieldPath) -> list[Violation]:
+def _zipkin(conf: ZipkinConf, at: FieldPath) -> list[Violation]:
     found = []
     # Absent is httpJson.
     if conf.api_version and conf.api_version not in _ZIPKIN_VERSIONS:
@@ -278,7 +257,7 @@ def _zipkin(conf: _Zipkin, at: FieldPath) -> list[Violation]:
     return found
 
 
-def _datadog(conf: _Datadog, at: FieldPath) -> list[Violation]:
+def _datadog(conf: DatadogConf, at: FieldPath) -> list[Violation]:
     found = []
     if not conf.address:
         found.append(at.field("address").violation(CANNOT_BE_EMPTY))
@@ -334,8 +313,8 @@ def _confs() -> Confs:
     """What the `conf` of a backend may hold. Types of plugins have other members."""
     return {
         CertificateAuthority: {"builtin": _BuiltinCa, "provided": _ProvidedCa},
-        LoggingBackend: {"file": _File, "tcp": _Tcp},
-        TracingBackend: {"zipkin": _Zipkin, "datadog": _Datadog},
+        LoggingBackend: {"file": FileConf, "tcp": TcpConf},
+        TracingBackend: {"zipkin": ZipkinConf, "datadog": DatadogConf},
         MetricsBackend: {PROMETHEUS: PrometheusConf},
     }
 

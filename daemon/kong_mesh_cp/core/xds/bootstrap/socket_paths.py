@@ -25,6 +25,11 @@ def metrics_configuration_socket(workdir: str) -> str:
     return _socket_path(workdir, "kuma-mesh-metric-config")
 
 
+def export_socket(workdir: str, backend: str) -> str:
+    """Where Envoy takes from kuma-dp what it exports to a collector."""
+    return _socket_path(workdir, f"kuma-otel-{backend}")
+
+
 def _socket_path(folder: str, name: str) -> str:
     path = f"{folder.rstrip('/')}/{name}" if folder else name
     cut = path.encode()[:SOCKET_PATH_BYTES_MAX]

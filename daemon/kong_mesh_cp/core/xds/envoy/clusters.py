@@ -6,10 +6,12 @@ from collections.abc import Iterable
 from typing import Final
 
 from kong_mesh_cp.core.formats.addresses import is_ip
+from kong_mesh_cp.core.formats.durations import SECOND
 from kong_mesh_cp.core.xds.envoy.endpoints import load_assignment
 from kong_mesh_cp.core.xds.envoy.envoy_messages import (
     FROM_ADS,
     Cluster,
+    ClusterLoadAssignment,
     HttpProtocolOptions,
     Message,
     duration,
@@ -20,6 +22,7 @@ from kong_mesh_cp.core.xds.names import metric_name
 from kong_mesh_cp.core.xds.protocols import GRPC, HTTP, HTTP2
 from kong_mesh_cp.core.xds.world import Endpoint
 
+CONNECT_TO_ORIGINAL: Final = 5 * SECOND
 HTTP_OPTIONS: Final = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
 
@@ -66,6 +69,14 @@ class ClusterDraft:
             self.message.dns_lookup_family = Cluster.AUTO if ipv6 else Cluster.V4_ONLY
         self.message.load_assignment.CopyFrom(load_assignment(self.name, known))
 
+    def with_pipe(self, path: str) -> None:
+        """One endpoint, a Unix socket."""
+        self.message.type = Cluster.STATIC
+        endpoint = {"endpoint": {"address": {"pipe": {"path": path}}}}
+        self.message.load_assignment.MergeFrom(
+            ClusterLoadAssignment(cluster_name=self.name, endpoints=[{"lb_endpoints": [endpoint]}])
+        )
+
     def to_original(self) -> None:
         """To where the client wanted to connect."""
         self.message.type = Cluster.ORIGINAL_DST
@@ -91,3 +102,19 @@ class ClusterDraft:
         if self.tls is not None:
             self.message.transport_socket.CopyFrom(tls_socket(self.tls))
         return self.message
+
+
+def original_cluster(name: str, source: str = "", protocol: str = "") -> Message:
+    """To where connections were meant for, from the address `source` if there is one.
+
+    `protocol` is the kind of HTTP that is spoken; "": it is not said.
+    """
+    draft = ClusterDraft(name)
+    draft.to_original()
+    if source:
+        draft.connect_from(source)
+    draft.connect_within(CONNECT_TO_ORIGINAL)
+    draft.name_in_metrics()
+    if protocol:
+        draft.speak(protocol)
+    return draft.whole()

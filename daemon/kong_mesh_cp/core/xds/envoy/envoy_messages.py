@@ -9,12 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
+from envoy.config.accesslog.v3.accesslog_pb2 import AccessLog
 from envoy.config.cluster.v3.cluster_pb2 import Cluster
 from envoy.config.core.v3.address_pb2 import SocketAddress
 from envoy.config.core.v3.base_pb2 import TransportSocket
 from envoy.config.core.v3.health_check_pb2 import HealthCheck
 from envoy.config.endpoint.v3.endpoint_pb2 import ClusterLoadAssignment
-from envoy.config.listener.v3.listener_components_pb2 import FilterChain, FilterChainMatch
+from envoy.config.listener.v3.listener_components_pb2 import (
+    FilterChain,
+    FilterChainMatch,
+    ListenerFilter,
+)
 from envoy.config.listener.v3.listener_pb2 import Listener
 from envoy.config.rbac.v3 import rbac_pb2 as rbac_rules_pb2
 from envoy.config.route.v3.route_components_pb2 import (
@@ -24,6 +29,13 @@ from envoy.config.route.v3.route_components_pb2 import (
     VirtualHost,
 )
 from envoy.config.route.v3.route_pb2 import RouteConfiguration
+from envoy.config.trace.v3.datadog_pb2 import DatadogConfig
+from envoy.config.trace.v3.opentelemetry_pb2 import OpenTelemetryConfig
+from envoy.config.trace.v3.zipkin_pb2 import ZipkinConfig
+from envoy.extensions.access_loggers.file.v3.file_pb2 import FileAccessLog
+from envoy.extensions.access_loggers.open_telemetry.v3.logs_service_pb2 import (
+    OpenTelemetryAccessLogConfig as OpenTelemetryAccessLog,
+)
 from envoy.extensions.filters.http.fault.v3.fault_pb2 import HTTPFault as HttpFault
 from envoy.extensions.filters.http.grpc_stats.v3.config_pb2 import FilterConfig as GrpcStats
 from envoy.extensions.filters.http.local_ratelimit.v3.local_rate_limit_pb2 import (
@@ -31,6 +43,10 @@ from envoy.extensions.filters.http.local_ratelimit.v3.local_rate_limit_pb2 impor
 )
 from envoy.extensions.filters.http.rbac.v3 import rbac_pb2 as http_rbac_pb2
 from envoy.extensions.filters.http.router.v3.router_pb2 import Router
+from envoy.extensions.filters.listener.http_inspector.v3.http_inspector_pb2 import HttpInspector
+from envoy.extensions.filters.listener.original_dst.v3.original_dst_pb2 import (
+    OriginalDst as OriginalDestination,
+)
 from envoy.extensions.filters.listener.tls_inspector.v3.tls_inspector_pb2 import TlsInspector
 from envoy.extensions.filters.network.http_connection_manager.v3 import http_connection_manager_pb2
 from envoy.extensions.filters.network.local_ratelimit.v3.local_rate_limit_pb2 import (
@@ -57,17 +73,22 @@ from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import (
     UpstreamTlsContext,
 )
 from envoy.extensions.upstreams.http.v3.http_protocol_options_pb2 import HttpProtocolOptions
-from google.protobuf import any_pb2, symbol_database
+from google.protobuf import any_pb2, json_format, symbol_database
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.struct_pb2 import Struct, Value
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
 __all__ = [
     "FROM_ADS",
+    "AccessLog",
+    "AnyValue",
     "Cluster",
     "ClusterLoadAssignment",
+    "DatadogConfig",
     "DnsFilterConfig",
     "DownstreamTlsContext",
     "Duration",
+    "FileAccessLog",
     "FilterChain",
     "FilterChainMatch",
     "GrpcStats",
@@ -75,14 +96,19 @@ __all__ = [
     "HealthEventFile",
     "HttpConnectionManager",
     "HttpFault",
+    "HttpInspector",
     "HttpProtocolOptions",
     "HttpRateLimit",
     "HttpRbac",
     "Listener",
+    "ListenerFilter",
     "Message",
     "NetworkRateLimit",
     "NetworkRbac",
     "OmitHostMetadata",
+    "OpenTelemetryAccessLog",
+    "OpenTelemetryConfig",
+    "OriginalDestination",
     "PreviousHosts",
     "PreviousPriorities",
     "RbacRules",
@@ -98,8 +124,10 @@ __all__ = [
     "TransportSocket",
     "UpstreamTlsContext",
     "VirtualHost",
+    "ZipkinConfig",
     "duration",
     "joined_bytes",
+    "merged_json",
     "packed",
     "packed_bytes",
     "struct_of",
@@ -125,6 +153,23 @@ def duration(nanoseconds: int) -> Duration:
 def struct_of(texts: Iterable[tuple[str, str]]) -> Struct:
     """A Struct of texts: tags, as metadata has them."""
     return Struct(fields={name: Value(string_value=text) for name, text in texts})
+
+
+def merged_json(message: Message, value: object) -> bool:
+    """Whether `value`, JSON, is a message of its type; then `message` has what it says, too.
+
+    Members that the type does not have are ignored.
+    """
+    if not isinstance(value, dict):
+        return False
+    changed = type(message)()
+    changed.CopyFrom(message)
+    try:
+        json_format.ParseDict(value, changed, ignore_unknown_fields=True)
+    except json_format.ParseError:
+        return False
+    message.CopyFrom(changed)
+    return True
 
 
 def packed(message: Message) -> any_pb2.Any:

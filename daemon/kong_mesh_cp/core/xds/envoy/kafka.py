@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from google.protobuf import descriptor, descriptor_pb2, descriptor_pool, message_factory
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
 from kong_mesh_cp.core.xds.envoy.envoy_messages import Message
 from kong_mesh_cp.core.xds.names import metric_name
 
 KAFKA_BROKER: Final = "envoy.filters.network.kafka_broker"
 _PACKAGE: Final = "envoy.extensions.filters.network.kafka_broker.v3"
-_NAME: Final = f"{_PACKAGE}.KafkaBroker"
+KAFKA_BROKER_MESSAGE: Final = f"{_PACKAGE}.KafkaBroker"
 
 
 def _file() -> descriptor_pb2.FileDescriptorProto:
@@ -36,22 +36,11 @@ def _pool() -> descriptor_pool.DescriptorPool:
     return pool
 
 
-_POOL: Final = _pool()
-_KafkaBroker: Final = message_factory.GetMessageClass(_POOL.FindMessageTypeByName(_NAME))
+KAFKA_POOL: Final = _pool()
+_KafkaBroker: Final = message_factory.GetMessageClass(
+    KAFKA_POOL.FindMessageTypeByName(KAFKA_BROKER_MESSAGE)
+)
 
 
 def kafka_broker(stats_name: str) -> Message:
     return _KafkaBroker(stat_prefix=metric_name(stats_name))
-
-
-class KnownMessages:
-    """All messages of Envoy that are sent, by name: what `json_format` asks of a pool.
-
-    The pool that all modules share does not have the one of Kafka.
-    """
-
-    def FindMessageTypeByName(self, name: str) -> descriptor.Descriptor:  # noqa: N802  protobuf's
-        """Raises: KeyError."""
-        pool = _POOL if name == _NAME else descriptor_pool.Default()
-        found: descriptor.Descriptor = pool.FindMessageTypeByName(name)
-        return found

@@ -38,7 +38,8 @@ class ChainDraft:
     `http_filters` are those of its HTTP connection manager, without the router that ends them.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "") -> None:
+        self.name = name  # few have one
         self.match: dict[str, object] = {}  # members of FilterChainMatch
         self.filters: list[Named] = []
         self.http_filters: list[Named] = []
@@ -60,9 +61,10 @@ class ChainDraft:
             for name, config in (*self.http_filters, (ROUTER, Router())):
                 http.http_filters.add(name=name, typed_config=packed(config))
         chain = FilterChain(
+            name=self.name,
             filters=[
                 {"name": name, "typed_config": packed(config)} for name, config in self.filters
-            ]
+            ],
         )
         if self.match:
             chain.MergeFrom(FilterChain(filter_chain_match=self.match))
@@ -100,6 +102,11 @@ class ListenerDraft:
     def forward_to_original(self) -> None:
         """Connections go to the listener of their original destination, where there is one."""
         self.message.use_original_dst.value = True
+
+    def listen_at(self, pipe: str) -> None:
+        """On a Unix socket instead of an address."""
+        self.message.address.pipe.path = pipe
+        self.message.ClearField("traffic_direction")
 
     def take_datagrams(self) -> None:
         """It is one of UDP."""

@@ -18,6 +18,8 @@ from kong_mesh_cp.core.xds.envoy.envoy_messages import Message
 from kong_mesh_cp.core.xds.envoy.http import tcp_proxy
 from kong_mesh_cp.core.xds.envoy.listeners import TCP_PROXY, ChainDraft, ListenerDraft
 from kong_mesh_cp.core.xds.envoy.tls import upstream_tls
+from kong_mesh_cp.core.xds.generators.older.logs import OUTBOUND, log_chain
+from kong_mesh_cp.core.xds.generators.older.passing_logs import PassingLog, passing_log
 from kong_mesh_cp.core.xds.names import (
     CLUSTER,
     DIRECT_ACCESS,
@@ -41,7 +43,9 @@ def direct_access(view: ProxyView, targets: Iterable[OutboundTarget], draft: Dra
     taken = {(each.address, each.port) for each in targets}
     for address, port in sorted(_instances(view, frozenset(transparent.direct_access_services))):
         if (address, port) not in taken:
-            draft.add(LISTENER, direct_access_listener(address, port), _listener, address, port)
+            name = direct_access_listener(address, port)
+            log = passing_log(view, draft, OUTBOUND, name)
+            draft.add(LISTENER, name, _listener, address, port, log)
     mesh = view.world.name if view.world.authority is not None else ""
     draft.add(CLUSTER, DIRECT_ACCESS, _cluster, mesh)
     if mesh:
@@ -59,11 +63,13 @@ def _instances(view: ProxyView, services: frozenset[str]) -> Iterable[tuple[str,
                 yield place.address, place.port
 
 
-def _listener(name: str, address: str, port: int) -> Message:
+def _listener(name: str, address: str, port: int, log: PassingLog | None) -> Message:
     draft = ListenerDraft(name, address, port, inbound=False)
     draft.take_redirected()
     chain = ChainDraft()
     chain.filters.append((TCP_PROXY, tcp_proxy(name, (DIRECT_ACCESS, 0))))
+    if log is not None:
+        log_chain(chain, *log)
     draft.chains.append(chain)
     return draft.whole()
 

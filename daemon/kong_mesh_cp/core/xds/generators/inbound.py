@@ -15,7 +15,7 @@ from kong_mesh_cp.core.resources.kinds.dataplane import Inbound
 from kong_mesh_cp.core.resources.kinds.mesh import MtlsMode
 from kong_mesh_cp.core.resources.tags import PROTOCOL, SERVICE
 from kong_mesh_cp.core.xds.draft import WRONG_INPUT, Draft
-from kong_mesh_cp.core.xds.effects import InboundFacts, proxy_facts
+from kong_mesh_cp.core.xds.effects import InboundFacts, named_by
 from kong_mesh_cp.core.xds.envoy import rbac
 from kong_mesh_cp.core.xds.envoy.clusters import ClusterDraft
 from kong_mesh_cp.core.xds.envoy.envoy_messages import GrpcStats, Message, duration
@@ -30,6 +30,12 @@ from kong_mesh_cp.core.xds.envoy.listeners import (
 )
 from kong_mesh_cp.core.xds.envoy.tags_header import TAGS_HEADER
 from kong_mesh_cp.core.xds.envoy.tls import MESH_PROTOCOL, downstream_tls
+from kong_mesh_cp.core.xds.generators.older.older_inbound import (
+    OlderInbound,
+    apply_older,
+    inbound_policies,
+    older_inbound,
+)
 from kong_mesh_cp.core.xds.matching import InboundConfs, Matched
 from kong_mesh_cp.core.xds.names import CLUSTER, LISTENER, inbound_listener, local_cluster
 from kong_mesh_cp.core.xds.policies import tls_effects
@@ -64,16 +70,20 @@ class _Plan:
     redirected: bool
     apart: bool  # the application is called from an address of its own
     mode: MtlsMode | None  # None: the mesh has no mTLS
-    older: OlderPermission | None
+    permission: OlderPermission | None
+    older: OlderInbound
 
 
 def inbounds(view: ProxyView, matched: Matched, draft: Draft) -> None:
     by_cluster: dict[str, list[_Plan]] = {}
-    older = older_permissions(view.networking, view.world, draft.parts)
+    permissions = older_permissions(view.networking, view.world, draft.parts)
+    policies = inbound_policies(view, draft.parts)
     for index, inbound in enumerate(view.networking.inbound):
         name = inbound_listener(inbound.address or view.networking.address, inbound.port)
         try:
-            plan = _plan(view, matched, inbound, older[index] if older else None)
+            older = older_inbound(policies, inbound.tags)
+            permission = permissions[index] if permissions else None
+            plan = _plan(view, matched, inbound, permission, older)
         except WRONG_INPUT as error:
             draft.complain(name, error)
             continue
@@ -86,7 +96,11 @@ def inbounds(view: ProxyView, matched: Matched, draft: Draft) -> None:
 
 
 def _plan(
-    view: ProxyView, matched: Matched, inbound: Inbound, older: OlderPermission | None
+    view: ProxyView,
+    matched: Matched,
+    inbound: Inbound,
+    permission: OlderPermission | None,
+    older: OlderInbound,
 ) -> _Plan:
     place = place_of(inbound, view.networking)
     listener = Listener(place.address, place.port)
@@ -98,16 +112,19 @@ def _plan(
         protocol=protocol_of(inbound.tags.get(PROTOCOL)),
         tags=pairs(inbound.tags),
         mtls=view.world.authority is not None,
-        older_permissions=older is not None,
+        older_permissions=permission is not None,
+        older_faults=bool(older.faults),
+        older_rate_limit=bool(older.limits),
     )
     confs = tuple(matched.of_type(each.policy_type).inbound(listener) for each in EFFECTS)
-    if any(each.names_proxy and about.selected for each, about in zip(EFFECTS, confs, strict=True)):
-        facts = replace(facts, proxy=proxy_facts(view))
+    about = (each for each, found in zip(EFFECTS, confs, strict=True) if found.selected)
+    facts = replace(facts, proxy=named_by(about, view, matched))
     authority = view.world.authority
     about_tls = matched.of_type(tls_effects.POLICY_TYPE).inbound(listener)
     mode = None if authority is None else tls_effects.mode_of(about_tls, authority.mode)
     redirected, apart = view.is_redirected, view.takes_all_traffic
-    return _Plan(facts, place, confs, view.http_terms, redirected, apart, mode, older)
+    terms = view.http_terms
+    return _Plan(facts, place, confs, terms, redirected, apart, mode, permission, older)
 
 
 def _cluster(name: str, *sharing: _Plan) -> Message:
@@ -149,15 +166,19 @@ def _chains(name: str, plan: _Plan) -> list[ChainDraft]:
     """One; of a mesh on its way to mTLS three: plain, the application's own TLS, the mesh's."""
 
     def chain() -> ChainDraft:
-        return _chain(plan.facts, local_cluster(plan.place.workload_port), plan.terms)
+        cluster = local_cluster(plan.place.workload_port)
+        made = _chain(plan.facts, cluster, plan.terms)
+        if made.http is not None:
+            apply_older(made, plan.older, plan.facts.service, cluster)
+        return made
 
     secured = chain()
     if plan.mode is None:
         return [secured]
     secured.tls = downstream_tls(plan.facts.mesh)
-    if plan.older is not None:
-        allowed = [rbac.clients(plan.facts.mesh, each) for each in plan.older.clients]
-        rules = rbac.rules(plan.older.policy, allowed)
+    if plan.permission is not None:
+        allowed = [rbac.clients(plan.facts.mesh, each) for each in plan.permission.clients]
+        rules = rbac.rules(plan.permission.policy, allowed)
         secured.filters.insert(0, (rbac.NETWORK_RBAC, rbac.network_rbac(name, rules)))
     if plan.mode is MtlsMode.STRICT:
         return [secured]

@@ -5,23 +5,28 @@ Source: docs/wire/envoy-names.md#outbounds
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from typing import NamedTuple
 
 from kong_mesh_cp.core.discovery.snapshots import Resource
-from kong_mesh_cp.core.policy.rules.destinations import DestinationId
 from kong_mesh_cp.core.policy.rules.policy import HTTP_ROUTE, TCP_ROUTE
 from kong_mesh_cp.core.xds.assignments import assignments
 from kong_mesh_cp.core.xds.draft import Complaint, Draft
+from kong_mesh_cp.core.xds.generators.older_outbound import OlderKey, OlderOutgoing, older_outgoing
 from kong_mesh_cp.core.xds.generators.outbound_clusters import (
     Reached,
     clustered,
     is_asked_for,
+    is_ipv6,
     sources_of,
     upstream_of,
 )
-from kong_mesh_cp.core.xds.generators.outbound_listeners import listening, placed_listener
+from kong_mesh_cp.core.xds.generators.outbound_listeners import (
+    has_older_routes,
+    listening,
+    placed_listener,
+)
 from kong_mesh_cp.core.xds.generators.outbound_plan import destination_of, proxy_named, told_tags_of
 from kong_mesh_cp.core.xds.matching import Matched
 from kong_mesh_cp.core.xds.names import (
@@ -34,6 +39,7 @@ from kong_mesh_cp.core.xds.policies.effect_catalogue import EFFECTS
 from kong_mesh_cp.core.xds.policies.load_balancing_effects import BALANCING, own_tags_of
 from kong_mesh_cp.core.xds.proxy_view import OutboundTarget, ProxyView
 from kong_mesh_cp.core.xds.services.backends import Backend, ServiceKey
+from kong_mesh_cp.core.xds.world import MeshWorld
 
 
 class _Outgoing(NamedTuple):
@@ -47,12 +53,25 @@ class _Outgoing(NamedTuple):
     complaints: tuple[Complaint, ...]
 
 
+class _Called(NamedTuple):
+    """What outbounds are for."""
+
+    tags: frozenset[str]  # services by their tag
+    resources: bool  # some that are resources, too
+
+
+def _called(targets: tuple[OutboundTarget, ...]) -> _Called:
+    tags = frozenset(each.service for each in targets if each.resource is None)
+    return _Called(tags, any(each.resource is not None for each in targets))
+
+
 def outbounds(
     view: ProxyView, targets: tuple[OutboundTarget, ...], matched: Matched, draft: Draft
 ) -> None:
     parts, world, shared = draft.parts, view.world, _shared(view, matched, draft.parts)
+    called, _ = parts.made(("called", id(targets)), lambda: (_called(targets), targets))
     held: tuple[object, ...] = (targets,)
-    if _has_routes(matched) or any(isinstance(each.to, DestinationId) for each in targets):
+    if _has_routes(matched) or called.resources:
         # Which clusters there are, and what they are, says what is behind them as well.
         held = (targets, world.services, world.reached)
     # Held with what was made of them: the keys only say which objects they were.
@@ -60,16 +79,15 @@ def outbounds(
         (shared, "all", *map(id, held)),
         lambda: (_outgoing(view, targets, matched, parts, shared), held),
     )
-    called = _called(targets)
     balancing = matched.of_type(BALANCING)
     # Held likewise.
-    behind = (world.mesh, world.endpoints, world.reached, world.across)
-    ranked = (targets, *behind, balancing.outgoing)
+    behind = (world.mesh, world.endpoints, world.reached, world.across, world.external)
+    ranked = (outgoing, *behind, balancing.outgoing)
     own = own_tags_of(view) if balancing.policies else ()
     assigned, _ = parts.made(
-        ("assigned", outgoing.reached, own, *map(id, ranked)),
+        ("assigned", own, *map(id, ranked)),
         lambda: (
-            assignments(sources_of(outgoing.reached, view, matched, called), world, parts),
+            assignments(sources_of(outgoing.reached, view, matched, called.tags), world, parts),
             ranked,
         ),
     )
@@ -89,10 +107,13 @@ def _outgoing(
     parts: Parts,
     shared: object,
 ) -> _Outgoing:
-    world, asked = view.world, set[ServiceKey]()
-    complaints: list[Complaint] = []
+    world, older = view.world, OlderOutgoing()
+    if has_older_routes(world):
+        older = older_outgoing(view, targets, matched, parts, shared)
+    # What routes of the newer generation say takes the place of it.
+    asked, complaints = set(older.asked), list(older.complaints)
+    listeners, clusters = dict(older.listeners), dict(older.clusters)
     wanted: dict[Backend, None] = {}
-    listeners: dict[str, Resource] = {}
     for target in targets:
         destination = destination_of(target.to, world, asked)
         if destination is None:
@@ -111,15 +132,16 @@ def _outgoing(
         listener = parts.made(place, partial(placed_listener, target, found.anywhere))
         listeners[listener.name] = listener
     called = _called(targets)
-    clusters: dict[str, Resource] = {}
-    reached: dict[str, Reached] = {}
-    secured = False
+    seen: set[str] = set()
+    reached = {each.cluster: each for each in older.reached}
+    secured = older.secured
     for backend in wanted:
         upstream = upstream_of(backend, world)
         # Of two references to one port, by its name and by its number, the first one counts.
-        if upstream is None or upstream.name in reached:
+        if upstream is None or upstream.name in seen:
             continue
-        is_called = is_asked_for(upstream.destination.to, called)
+        seen.add(upstream.name)
+        is_called = is_asked_for(upstream.destination.to, called.tags)
         cluster = parts.made(
             (shared, "cluster", upstream, is_called),
             partial(clustered, upstream, view, matched, is_called=is_called),
@@ -128,16 +150,24 @@ def _outgoing(
             complaints.append(Complaint(upstream.name, cluster.error))
             continue
         clusters[upstream.name] = cluster.made
-        reached[upstream.name] = Reached(upstream.name, upstream.source, upstream.destination.to)
         secured |= upstream.secured
+        if upstream.places:
+            reached.pop(upstream.name, None)
+        else:
+            there = Reached(upstream.name, upstream.source, upstream.destination.to)
+            reached[upstream.name] = there
+    complaints += _left_out(world, asked)
     return _Outgoing(
         frozenset(asked), listeners, clusters, (*reached.values(),), secured, tuple(complaints)
     )
 
 
-def _called(targets: tuple[OutboundTarget, ...]) -> frozenset[str]:
-    """The services by tag that are the destinations of outbounds."""
-    return frozenset(each.service for each in targets)
+def _left_out(world: MeshWorld, asked: Iterable[ServiceKey]) -> Iterator[Complaint]:
+    """What is not there of services outside of the mesh."""
+    for service in sorted(each for each in asked if isinstance(each, str)):
+        outside = world.external.get(service)
+        for fault in () if outside is None else outside.faults:
+            yield Complaint(service, fault)
 
 
 def _shared(view: ProxyView, matched: Matched, parts: Parts) -> object:
@@ -156,14 +186,20 @@ def _shared(view: ProxyView, matched: Matched, parts: Parts) -> object:
         world.across,
         world.tls_ready,
         world.tells_tags,
+        world.external,
         *outgoing,
     )
     if _has_routes(matched):
         # They may refer to any service that is a resource.
         held = (*held, world.services)
+    older = None
+    if has_older_routes(world):
+        policies, older = OlderKey.of(view, parts)
+        held = (*held, policies)
     named = proxy_named(view, matched)
     tags = told_tags_of(view, matched)
-    key = ("outbounds", view.http_terms, view.is_redirected, named, tags, *map(id, held))
+    others = (tags, older, is_ipv6(view) if world.external else None)
+    key = ("outbounds", view.http_terms, view.is_redirected, named, others, *map(id, held))
     made, _ = parts.made(key, lambda: (object(), held))
     return made
 

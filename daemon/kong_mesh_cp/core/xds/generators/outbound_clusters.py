@@ -19,9 +19,12 @@ from kong_mesh_cp.core.xds.draft import WRONG_INPUT
 from kong_mesh_cp.core.xds.effects import OutboundFacts
 from kong_mesh_cp.core.xds.envoy.clusters import ClusterDraft
 from kong_mesh_cp.core.xds.envoy.envoy_messages import Message
+from kong_mesh_cp.core.xds.envoy.outside_tls import match_outside
 from kong_mesh_cp.core.xds.envoy.tls import upstream_tls
 from kong_mesh_cp.core.xds.generators.outbound_plan import Confs, Destination, about, confs_of
 from kong_mesh_cp.core.xds.matching import DestinationConfs, Matched
+from kong_mesh_cp.core.xds.names import service_cluster
+from kong_mesh_cp.core.xds.outside.external_services import ExternalPlace
 from kong_mesh_cp.core.xds.parts import resource
 from kong_mesh_cp.core.xds.policies.effect_catalogue import EFFECTS
 from kong_mesh_cp.core.xds.policies.load_balancing_effects import BALANCING, locality_of
@@ -34,7 +37,7 @@ from kong_mesh_cp.core.xds.services.service_resources import (
     MESH_SERVICE,
     ServiceResource,
 )
-from kong_mesh_cp.core.xds.world import Endpoint, MeshWorld, protocol_of_all
+from kong_mesh_cp.core.xds.world import Endpoint, MeshWorld, TagPairs, protocol_of_all
 from kong_mesh_cp.core.xds.zones.localities import Locality
 
 CONNECT: Final = 5 * SECOND
@@ -52,6 +55,7 @@ class Upstream(NamedTuple):
     identities: tuple[str, ...]  # one of which it has to be; without any: of the mesh
     server_name: str
     protocol: str = HTTP2  # between proxies, whatever their applications speak
+    places: tuple[ExternalPlace, ...] = ()  # where it is, if it is outside and gone to directly
 
 
 class Clustered(NamedTuple):
@@ -64,15 +68,7 @@ class Clustered(NamedTuple):
 def upstream_of(backend: Backend, world: MeshWorld) -> Upstream | None:
     """None: what it goes to is not there."""
     if not isinstance(backend.to, DestinationId):
-        service = dict(backend.to)[SERVICE]
-        return Upstream(
-            backend.cluster,
-            Destination(backend.to, service, world.protocol(service)),
-            backend.to,
-            is_secured(world, ready=service in world.tls_ready),
-            (service,),
-            server_name(world.name, dict(backend.to)),
-        )
+        return tagged_upstream(backend.to, world)
     found = world.services.find(backend.to)
     port = None if found is None else found.port(backend.to.section_name)
     if found is None or port is None:
@@ -97,6 +93,31 @@ def upstream_of(backend: Backend, world: MeshWorld) -> Upstream | None:
     )
 
 
+def tagged_upstream(tags: TagPairs, world: MeshWorld) -> Upstream:
+    """Of a service by its tag. One outside of the mesh is spoken to as it speaks itself."""
+    service = dict(tags)[SERVICE]
+    found = Upstream(
+        service_cluster(dict(tags)),
+        Destination(tags, service, world.protocol(service)),
+        tags,
+        is_secured(world, ready=service in world.tls_ready),
+        (service,),
+        server_name(world.name, dict(tags)),
+    )
+    outside = world.outside(service)
+    if outside is None:
+        return found
+    if outside.gates:
+        return found._replace(identities=(ZONE_EGRESS,), protocol=outside.protocol)
+    return placed_outside(found, outside.places)
+
+
+def placed_outside(upstream: Upstream, places: tuple[ExternalPlace, ...]) -> Upstream:
+    """Gone to directly: no proxy translates, or takes the mesh's TLS."""
+    protocol = upstream.destination.protocol
+    return upstream._replace(places=places, protocol=protocol, secured=False)
+
+
 def _identities(service: ServiceResource, world: MeshWorld) -> tuple[str, ...]:
     parts = (world.services.find(each) for each in service.parts)
     of_parts = {each for part in parts if part is not None for each in part.identities}
@@ -118,19 +139,16 @@ def clustered(
 ) -> Clustered:
     try:
         facts, confs = about(view, upstream.destination, matched, is_called=is_called)
-        return Clustered(resource(upstream.name, _cluster(upstream, facts, confs)))
+        made = _cluster(upstream, facts, confs, ipv6=is_ipv6(view))
+        return Clustered(resource(upstream.name, made))
     except WRONG_INPUT as error:
         return Clustered(error=str(error))
 
 
-def _cluster(upstream: Upstream, facts: OutboundFacts, confs: Confs) -> Message:
+def _cluster(upstream: Upstream, facts: OutboundFacts, confs: Confs, *, ipv6: bool) -> Message:
     draft = ClusterDraft(upstream.name, facts.protocol)
-    draft.with_endpoints_from_ads()
     draft.connect_within(CONNECT)
-    draft.speak(upstream.protocol)
-    if upstream.secured:
-        mesh = facts.mesh
-        draft.tls = upstream_tls(mesh, mesh, upstream.identities, upstream.server_name)
+    lead(draft, upstream, facts.mesh, ipv6=ipv6)
     for effect, conf in zip(EFFECTS, confs, strict=True):
         if effect.outbound_cluster is not None:
             effect.outbound_cluster(draft, facts, conf)
@@ -142,6 +160,27 @@ def is_asked_for(to: Destined, called: frozenset[str]) -> bool:
     `called` are the services by tag that outbounds of the proxy are for.
     """
     return isinstance(to, DestinationId) or dict(to)[SERVICE] in called
+
+
+def lead(draft: ClusterDraft, upstream: Upstream, mesh: str, *, ipv6: bool) -> None:
+    """From a proxy of `mesh` to `upstream`."""
+    draft.speak(upstream.protocol)
+    if upstream.secured:
+        draft.tls = upstream_tls(mesh, mesh, upstream.identities, upstream.server_name)
+    if not upstream.places:
+        draft.with_endpoints_from_ads()
+        return
+    # Whatever tags are asked for, as in the original: all places are equal.
+    draft.with_endpoints([each.endpoint for each in upstream.places], ipv6=ipv6)
+    for place in upstream.places:
+        if place.tls is not None:
+            tags = [tag for tag in place.endpoint.tags if tag[0] != SERVICE]
+            match_outside(draft.message, place.endpoint.address, tags, place.tls)
+
+
+def is_ipv6(view: ProxyView) -> bool:
+    """Names are looked up for both versions of IP."""
+    return ":" in view.networking.address
 
 
 class Reached(NamedTuple):

@@ -5,9 +5,11 @@ Source: docs/wire/envoy-names.md#outbounds
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 from kong_mesh_cp.core.discovery.snapshots import Resource
+from kong_mesh_cp.core.policy.rules.policy import HTTP_ROUTE
 from kong_mesh_cp.core.xds.draft import WRONG_INPUT
 from kong_mesh_cp.core.xds.envoy.envoy_messages import GrpcStats
 from kong_mesh_cp.core.xds.envoy.http import HttpTerms, http_manager, tcp_proxy
@@ -32,6 +34,7 @@ from kong_mesh_cp.core.xds.protocols import GRPC, KAFKA
 from kong_mesh_cp.core.xds.proxy_view import OutboundTarget, ProxyView
 from kong_mesh_cp.core.xds.routing import filters_of, match_of
 from kong_mesh_cp.core.xds.services.backends import Backend, ServiceKey
+from kong_mesh_cp.core.xds.world import MeshWorld
 
 
 class Listening(NamedTuple):
@@ -47,10 +50,31 @@ def listening(view: ProxyView, destination: Destination, matched: Matched) -> Li
     asked: set[ServiceKey] = set()
     try:
         plan = plan_of(view, destination, matched, asked)
+        if has_older_routes(view.world):
+            plan = _as_routes_say(plan, matched)
         anywhere = _listener(plan) if plan.listens else b""
     except WRONG_INPUT as error:
         return Listening(frozenset(asked), error=str(error))
     return Listening(frozenset(asked), anywhere, tuple(plan.sent_to))
+
+
+def has_older_routes(world: MeshWorld) -> bool:
+    """TrafficRoutes lead where no route of the newer generation does."""
+    return bool(world.of_type("TrafficRoute"))
+
+
+def _as_routes_say(plan: OutboundPlan, matched: Matched) -> OutboundPlan:
+    """Without what no route of the newer generation is about."""
+    if not _says_something(matched, HTTP_ROUTE):
+        plan = replace(plan, overruled=())
+    if _says_something(matched, plan.made_by):
+        return plan
+    return replace(plan, routes=(), backends=(), listens=False)
+
+
+def _says_something(matched: Matched, kind: str) -> bool:
+    routes = matched.of_type(kind)
+    return bool(routes.policies and routes.to_rules.services)
 
 
 def placed_listener(target: OutboundTarget, anywhere: bytes) -> Resource:
@@ -89,7 +113,8 @@ def _http_chain(plan: OutboundPlan) -> ChainDraft:
     if facts.protocol == GRPC:
         chain.http_filters.append((GRPC_STATS, GrpcStats(emit_filter_state=True)))
     config = manager.route_config
-    config.name = facts.service if facts.is_external else f"outbound:{facts.service}"
+    is_own_name = facts.is_resource and facts.is_external
+    config.name = facts.service if is_own_name else f"outbound:{facts.service}"
     config.validate_clusters.value = False
     if plan.tells_tags and facts.tags:
         config.request_headers_to_add.add(header={"key": TAGS_HEADER, "value": facts.tags})

@@ -9,8 +9,9 @@ from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.policy.rules.destinations import DestinationId
 from kong_mesh_cp.core.policy.rules.policy import HTTP_ROUTE, TCP_ROUTE
 from kong_mesh_cp.core.resources.tags import SERVICE
-from kong_mesh_cp.core.xds.effects import OutboundFacts, ProxyFacts, own_tags, proxy_facts
+from kong_mesh_cp.core.xds.effects import OutboundFacts, named_by, own_tags
 from kong_mesh_cp.core.xds.envoy.http import HttpTerms
+from kong_mesh_cp.core.xds.facts.proxy_facts import ProxyFacts
 from kong_mesh_cp.core.xds.matching import DestinationConfs, Matched, TypedConf
 from kong_mesh_cp.core.xds.policies.effect_catalogue import EFFECTS
 from kong_mesh_cp.core.xds.protocols import HTTP_LIKE, NOT_CARRIED
@@ -65,6 +66,7 @@ class OutboundPlan:
     terms: HttpTerms
     redirected: bool
     tells_tags: bool
+    made_by: str  # the type of route that makes it
     http_conf: TypedConf | None = None
     routes: tuple[Route, ...] = ()  # of HTTP
     backends: tuple[Backend, ...] = ()  # of everything else
@@ -101,6 +103,7 @@ def plan_of(
             view.http_terms,
             view.is_redirected,
             view.world.tells_tags,
+            HTTP_ROUTE,
             http_conf=http.conf,
             routes=routes,
             # Of HTTP there is no answer that says so, and connections are refused.
@@ -115,6 +118,7 @@ def plan_of(
         view.http_terms,
         view.is_redirected,
         view.world.tells_tags,
+        TCP_ROUTE,
         backends=ends or (),
         overruled=routes,
         listens=ends is not None,
@@ -128,8 +132,9 @@ def about(
         mesh=view.world.name,
         service=destination.service,
         protocol=destination.protocol,
+        resource=destination.to.name if isinstance(destination.to, DestinationId) else "",
         is_resource=isinstance(destination.to, DestinationId),
-        is_external=destination.is_external,
+        is_external=destination.is_external or view.world.outside(destination.service) is not None,
         is_called=is_called,
         tags=told_tags_of(view, matched),
         proxy=proxy_named(view, matched),
@@ -146,10 +151,8 @@ def confs_of(matched: Matched, policy_type: str, to: Destined) -> DestinationCon
 
 def proxy_named(view: ProxyView, matched: Matched) -> ProxyFacts | None:
     """The proxy, where what is made of its outbounds names it."""
-    is_asked_for = any(
-        each.names_proxy and matched.of_type(each.policy_type).policies for each in EFFECTS
-    )
-    return proxy_facts(view) if is_asked_for else None
+    about = (each for each in EFFECTS if matched.of_type(each.policy_type).policies)
+    return named_by(about, view, matched)
 
 
 def told_tags_of(view: ProxyView, matched: Matched) -> str:

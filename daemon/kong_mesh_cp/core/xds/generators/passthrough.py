@@ -7,18 +7,17 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from kong_mesh_cp.core.formats.durations import SECOND
 from kong_mesh_cp.core.resources.kinds.dataplane import IpFamilyMode
 from kong_mesh_cp.core.xds import names
 from kong_mesh_cp.core.xds.draft import Draft
-from kong_mesh_cp.core.xds.envoy.clusters import ClusterDraft
+from kong_mesh_cp.core.xds.envoy.clusters import original_cluster
 from kong_mesh_cp.core.xds.envoy.envoy_messages import Message
 from kong_mesh_cp.core.xds.envoy.http import tcp_proxy
 from kong_mesh_cp.core.xds.envoy.listeners import TCP_PROXY, ChainDraft, ListenerDraft
+from kong_mesh_cp.core.xds.generators.older.logs import EXTERNAL, PASSING, log_chain
+from kong_mesh_cp.core.xds.generators.older.passing_logs import PassingLog, passing_log
 from kong_mesh_cp.core.xds.names import CLUSTER, LISTENER
 from kong_mesh_cp.core.xds.proxy_view import ProxyView
-
-CONNECT: Final = 5 * SECOND
 
 
 class _Family(NamedTuple):
@@ -37,9 +36,6 @@ def passthrough(view: ProxyView, draft: Draft) -> None:
     transparent = view.networking.transparent_proxying
     if transparent is None or not transparent.redirect_port_outbound:
         return
-    networking = view.world.mesh.spec.networking
-    outbound = networking.outbound if networking is not None else None
-    is_allowed = outbound is None or outbound.passthrough is not False
     is_ipv4_only = transparent.ip_family_mode is IpFamilyMode.IPv4
     for family in (_IPV4,) if is_ipv4_only else (_IPV4, _IPV6):
         for inbound, port in (
@@ -47,27 +43,26 @@ def passthrough(view: ProxyView, draft: Draft) -> None:
             (True, transparent.redirect_port_inbound),
         ):
             name = names.passthrough(inbound=inbound, ipv6=family.ipv6)
-            draft.add(LISTENER, name, _listener, family.everywhere, port, inbound)
+            log = None if inbound else passing_log(view, draft, PASSING, EXTERNAL)
+            draft.add(LISTENER, name, _listener, family.everywhere, port, inbound, log)
             # Without the cluster the listener closes each connection, which is how a mesh forbids
             # what it does not know.
-            if inbound or is_allowed:
-                draft.add(CLUSTER, name, _cluster, family.own if inbound else "")
+            if inbound or view.world.allows_passthrough:
+                draft.add(CLUSTER, name, original_cluster, family.own if inbound else "")
 
 
-def _listener(name: str, address: str, port: int, inbound: bool) -> Message:  # noqa: FBT001
+def _listener(
+    name: str,
+    address: str,
+    port: int,
+    inbound: bool,  # noqa: FBT001 — arguments of a part are in their order
+    log: PassingLog | None,
+) -> Message:
     draft = ListenerDraft(name, address, port, inbound=inbound)
     draft.forward_to_original()
     chain = ChainDraft()
     chain.filters.append((TCP_PROXY, tcp_proxy(name, (name, 0))))
+    if log is not None:
+        log_chain(chain, *log)
     draft.chains.append(chain)
-    return draft.whole()
-
-
-def _cluster(name: str, source: str) -> Message:
-    draft = ClusterDraft(name)
-    draft.to_original()
-    if source:
-        draft.connect_from(source)
-    draft.connect_within(CONNECT)
-    draft.name_in_metrics()
     return draft.whole()

@@ -52,6 +52,10 @@ class KnownServices(Protocol):
         """Of a service by its tag."""
         ...
 
+    def outside(self, service: str) -> object | None:
+        """What a service by its tag is if it is outside of the mesh."""
+        ...
+
 
 class Backends:
     """Makes the backends of one outbound."""
@@ -72,10 +76,13 @@ class Backends:
             return None
         if not isinstance(to, DestinationId):
             service = dict(to)[SERVICE]
+            if not service:
+                return None  # a reference by labels that lacks the port
             self.asked.add(service)
             if not self._carried(self._world.protocol(service)):
                 return None
-            return Backend(to, weight, service_cluster(dict(to)))
+            is_external = self._world.outside(service) is not None
+            return Backend(to, weight, service_cluster(dict(to)), is_external=is_external)
         self.asked.add(to._replace(section_name=""))
         service_resource = self._world.services.find(to)
         port = service_resource.port(to.section_name) if service_resource is not None else None
@@ -143,7 +150,7 @@ def service_meant(services: ServiceResources, ref: Reference, source: Meta) -> D
 def is_by_tags(ref: BackendRef) -> bool:
     """It means instances of a service by tags, not a resource."""
     if ref.kind == "MeshService":
-        return not (ref.labels or ref.namespace or ref.section_name or ref.port)
+        return ref.port is None  # whatever else it says
     return ref.kind not in (EXTERNAL, MULTI_ZONE)
 
 

@@ -101,7 +101,7 @@ class ServiceResource:
         name, mesh = self._name_in_tls, self.id.mesh
         digest = fnv64a(f"{name};{mesh};".encode())
         suffix = _IN_SERVER_NAMES[self.id.type]
-        return f"a{digest:x}.{_as_label(name)}.{port}.{_as_label(mesh)}.{suffix}"
+        return f"a{digest:016x}.{_as_label(name)}.{port}.{_as_label(mesh)}.{suffix}"
 
     @property
     def _name_in_tls(self) -> str:

@@ -1,0 +1,1 @@
+"""What the parts of a configuration are told about the proxy that they are for."""

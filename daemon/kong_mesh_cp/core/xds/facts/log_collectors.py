@@ -1,0 +1,86 @@
+"""The collectors that a proxy sends its access logs to over OpenTelemetry.
+
+Each has a cluster of the proxy, which is named by its place among them.
+
+Source: docs/wire/envoy-observability.md#collectors
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Final
+
+from kong_mesh_cp.core.policy.confs import UnreadableConfError
+from kong_mesh_cp.core.policy.kinds.mesh_access_log import Conf
+from kong_mesh_cp.core.policy.rules.proxies import Listener
+from kong_mesh_cp.core.policy.rules.subsets import TooManySubsetsError
+from kong_mesh_cp.core.xds.envoy.collectors import Collector, collector_at
+from kong_mesh_cp.core.xds.matching import InboundConfs, Matched, MatchedType, TypedConf
+from kong_mesh_cp.core.xds.proxy_view import OutboundTarget, ProxyView, place_of
+from kong_mesh_cp.core.xds.targets import targets_of
+
+ACCESS_LOG: Final = "MeshAccessLog"
+PASS_THROUGH: Final = "pass_through"  # noqa: S105 — what policies call traffic that is for no service
+
+
+def log_collectors(view: ProxyView, matched: Matched) -> tuple[Collector, ...]:
+    """In the order in which the parts of the proxy ask for them: inbounds, outbounds to services by
+    their tags, the passthrough, outbounds to resources.
+    """
+    logs = matched.of_type(ACCESS_LOG)
+    if not logs.policies:
+        return ()
+    inbounds = tuple(_inbound(logs, each) for each in _listeners(view))
+    targets, outgoing = targets_of(view, matched.parts), logs.outgoing
+    transparent = view.networking.transparent_proxying
+    has_passthrough = transparent is not None and transparent.redirect_port_outbound != 0
+
+    def make() -> tuple[tuple[Collector, ...], object]:
+        confs = [*inbounds, *_outgoing(logs, targets, has_passthrough=has_passthrough)]
+        named = dict.fromkeys(each for conf in confs for each in _named(conf))
+        return tuple(named), (targets, outgoing)
+
+    # Held with what was made of them: the key only says which objects they were.
+    key = ("log collectors", inbounds, id(targets), id(outgoing), has_passthrough)
+    found, _ = matched.parts.made(key, make)
+    return found
+
+
+def _listeners(view: ProxyView) -> Iterator[Listener]:
+    for each in view.networking.inbound:
+        place = place_of(each, view.networking)
+        yield Listener(place.address, place.port)
+
+
+def _inbound(logs: MatchedType, listener: Listener) -> TypedConf | None:
+    confs = InboundConfs()
+    # What cannot be read is told where the inbound is made.
+    with suppress(UnreadableConfError, TooManySubsetsError):
+        confs = logs.inbound(listener)
+    return confs.rules
+
+
+def _outgoing(
+    logs: MatchedType, targets: tuple[OutboundTarget, ...], *, has_passthrough: bool
+) -> Iterator[TypedConf | None]:
+    services = [each.service for each in targets if each.resource is None]
+    if has_passthrough:
+        services.append(PASS_THROUGH)
+    for service in services:
+        with suppress(UnreadableConfError):
+            yield logs.service(service).conf
+    for target in targets:
+        if target.resource is not None:
+            with suppress(UnreadableConfError):
+                yield logs.destination(target.resource).conf
+
+
+def _named(conf: TypedConf | None) -> Iterator[Collector]:
+    if conf is None:
+        return
+    assert isinstance(conf.value, Conf)  # noqa: S101 — of the type that was matched
+    for backend in conf.value.backends or ():
+        collector = backend.open_telemetry
+        if collector is not None and backend.tcp is None and backend.file is None:
+            yield collector_at(collector.endpoint)

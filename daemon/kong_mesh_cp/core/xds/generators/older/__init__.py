@@ -1,0 +1,1 @@
+"""What policies of the older generation, and TrafficRoutes, make of proxies."""

@@ -1,0 +1,119 @@
+"""What TrafficTraces do to a proxy: spans of requests, and the cluster that takes them.
+
+Source: docs/wire/older-policies.md#traces
+"""
+
+from __future__ import annotations
+
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+from kong_mesh_cp.core.dataclass import dataclass
+from kong_mesh_cp.core.formats.addresses import parse_request_uri
+from kong_mesh_cp.core.formats.durations import SECOND
+from kong_mesh_cp.core.formats.go.go_values import ParseError
+from kong_mesh_cp.core.resources.kinds.mesh import DatadogConf, TracingBackend, ZipkinConf
+from kong_mesh_cp.core.schema.messages import read_message
+from kong_mesh_cp.core.xds.draft import Draft
+from kong_mesh_cp.core.xds.envoy.clusters import ClusterDraft
+from kong_mesh_cp.core.xds.envoy.envoy_messages import (
+    DatadogConfig,
+    Message,
+    ZipkinConfig,
+    packed,
+)
+from kong_mesh_cp.core.xds.envoy.outside_tls import match_outside
+from kong_mesh_cp.core.xds.names import CLUSTER
+from kong_mesh_cp.core.xds.outside.external_services import OutsideTls
+from kong_mesh_cp.core.xds.unmakeable import UnmakeableError
+from kong_mesh_cp.core.xds.world import Endpoint
+
+ZIPKIN: Final = "envoy.tracers.zipkin"
+DATADOG: Final = "envoy.tracers.datadog"
+INBOUND: Final = "INBOUND"
+OUTBOUND: Final = "OUTBOUND"
+CONNECT: Final = 5 * SECOND
+_PROTOBUF: Final = "httpProto"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tracer:
+    """A tracing backend of a mesh, of values that are a key."""
+
+    name: str
+    sampling: float | None  # per cent
+    conf: ZipkinConf | DatadogConf
+
+    @property
+    def cluster(self) -> str:
+        return f"tracing:{self.name}"
+
+
+def tracer_of(backend: TracingBackend | None) -> Tracer | None:
+    """Raises: UnmakeableError."""
+    if backend is None:
+        return None
+    kinds: dict[str, type[ZipkinConf | DatadogConf]] = {
+        "zipkin": ZipkinConf,
+        "datadog": DatadogConf,
+    }
+    kind = kinds.get(backend.type)
+    if kind is None:
+        raise UnmakeableError(f"tracing backend {backend.name} is of no known type")
+    try:
+        conf = read_message(kind, backend.conf)
+    except ParseError as error:
+        reason = f"the conf of the tracing backend {backend.name} cannot be read: {error.reason}"
+        raise UnmakeableError(reason) from error
+    return Tracer(name=backend.name, sampling=backend.sampling, conf=conf)
+
+
+def trace(manager: Message, tracer: Tracer, service: str, part: str) -> None:
+    """`service` is what spans are called after; `part` where Datadog is to show it in parts."""
+    tracing = manager.tracing
+    tracing.spawn_upstream_span.value = False
+    if tracer.sampling is not None:
+        tracing.overall_sampling.value = tracer.sampling
+    if isinstance(tracer.conf, ZipkinConf):
+        tracing.provider.name = ZIPKIN
+        config = _zipkin(tracer.cluster, tracer.conf)
+    else:
+        tracing.provider.name = DATADOG
+        name = part if tracer.conf.split_service else service
+        config = DatadogConfig(collector_cluster=tracer.cluster, service_name=name)
+    tracing.provider.typed_config.CopyFrom(packed(config))
+
+
+def _zipkin(cluster: str, conf: ZipkinConf) -> Message:
+    url = urlsplit(conf.url)
+    config: Message = ZipkinConfig(
+        collector_cluster=cluster,
+        collector_endpoint=unquote(url.path),
+        collector_endpoint_version="HTTP_PROTO" if conf.api_version == _PROTOBUF else "HTTP_JSON",
+        collector_hostname=url.netloc.rpartition("@")[2],
+        trace_id_128bit=conf.trace_id_128bit,
+    )
+    if conf.shared_span_context is not None:
+        config.shared_span_context.value = conf.shared_span_context
+    return config
+
+
+def add_collector(draft: Draft, tracer: Tracer, *, ipv6: bool) -> None:
+    draft.add(CLUSTER, tracer.cluster, _collector, tracer.conf, ipv6)
+
+
+def _collector(name: str, conf: ZipkinConf | DatadogConf, ipv6: bool) -> Message:  # noqa: FBT001
+    draft = ClusterDraft(name)
+    if isinstance(conf, DatadogConf):
+        host, port = conf.address, conf.port
+    else:
+        url = parse_request_uri(conf.url)
+        if url is None or not url.host or not url.port:
+            raise UnmakeableError("the URL of Zipkin names no host and port")
+        host, port = url.host, int(url.port)
+        if url.scheme == "https":
+            match_outside(draft.message, host, (), OutsideTls(allow_renegotiation=True))
+    draft.with_endpoints([Endpoint(host, port, weight=0)], ipv6=ipv6)
+    draft.connect_within(CONNECT)
+    draft.name_in_metrics()
+    return draft.whole()

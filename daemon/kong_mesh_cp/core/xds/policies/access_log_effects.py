@@ -1,0 +1,243 @@
+"""What MeshAccessLog does to a proxy: who writes down what it forwarded, and in which form.
+
+Source: docs/wire/envoy-observability.md#access-logs
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from kong_mesh_cp.core.dataclass import dataclass
+from kong_mesh_cp.core.formats.addresses import join_host_port
+from kong_mesh_cp.core.formats.go.go_json import encoded
+from kong_mesh_cp.core.policy.kinds.mesh_access_log import (
+    Backend,
+    Conf,
+    File,
+    Format,
+    OpenTelemetry,
+    Tcp,
+)
+from kong_mesh_cp.core.resources.tags import SERVICE_UNKNOWN
+from kong_mesh_cp.core.xds.bootstrap.socket_paths import access_log_socket
+from kong_mesh_cp.core.xds.draft import Draft
+from kong_mesh_cp.core.xds.effects import (
+    Effect,
+    InboundFacts,
+    OutboundFacts,
+)
+from kong_mesh_cp.core.xds.envoy.access_logs import JsonFormat, collector_log, file_log
+from kong_mesh_cp.core.xds.envoy.collectors import collector_at, collector_cluster
+from kong_mesh_cp.core.xds.envoy.envoy_messages import AnyValue, Message, merged_json, unpacked
+from kong_mesh_cp.core.xds.envoy.listeners import HTTP_MANAGER, TCP_PROXY, ListenerDraft
+from kong_mesh_cp.core.xds.facts.log_collectors import ACCESS_LOG, PASS_THROUGH
+from kong_mesh_cp.core.xds.facts.proxy_facts import ProxyFacts, proxy_facts
+from kong_mesh_cp.core.xds.matching import DestinationConfs, InboundConfs, Matched, TypedConf
+from kong_mesh_cp.core.xds.names import (
+    CLUSTER,
+    DIRECT_ACCESS,
+    LISTENER,
+    Origin,
+    log_collector,
+    passthrough,
+)
+from kong_mesh_cp.core.xds.proxy_view import ProxyView
+from kong_mesh_cp.core.xds.unmakeable import UnmakeableError
+
+INBOUND: Final = "INBOUND"
+OUTBOUND: Final = "OUTBOUND"
+EXTERNAL: Final = "external"  # the destination of what is for no service
+
+CONNECTION_FORMAT: Final = (
+    "[%START_TIME%] %RESPONSE_FLAGS% %KUMA_MESH%"
+    " %KUMA_SOURCE_ADDRESS_WITHOUT_PORT%(%KUMA_SOURCE_SERVICE%)"
+    "->%UPSTREAM_HOST%(%KUMA_DESTINATION_SERVICE%)"
+    " took %DURATION%ms, sent %BYTES_SENT% bytes, received: %BYTES_RECEIVED% bytes"
+)
+REQUEST_FORMAT: Final = (
+    '[%START_TIME%] %KUMA_MESH% "%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%"'
+    " %RESPONSE_CODE% %RESPONSE_FLAGS% %BYTES_RECEIVED% %BYTES_SENT% %DURATION%"
+    ' %RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)% "%REQ(X-FORWARDED-FOR)%" "%REQ(USER-AGENT)%"'
+    ' "%REQ(X-B3-TRACEID?X-DATADOG-TRACEID)%" "%REQ(X-REQUEST-ID)%" "%REQ(:AUTHORITY)%"'
+    ' "%KUMA_SOURCE_SERVICE%" "%KUMA_DESTINATION_SERVICE%" "%KUMA_SOURCE_ADDRESS_WITHOUT_PORT%"'
+    ' "%UPSTREAM_HOST%"'
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Traffic:
+    """What is written down, as far as the placeholders of formats name it."""
+
+    proxy: ProxyFacts
+    mesh: str
+    direction: str
+    source: str
+    destination: str
+
+    def filled_in(self, text: str) -> str:
+        """`text`, with what Envoy does not know in the place of its placeholders."""
+        for name, value in (
+            ("SOURCE_ADDRESS", join_host_port(self.proxy.address, 0)),
+            ("SOURCE_ADDRESS_WITHOUT_PORT", self.proxy.address),
+            ("SOURCE_SERVICE", self.source),
+            ("DESTINATION_SERVICE", self.destination),
+            ("MESH", self.mesh),
+            ("TRAFFIC_DIRECTION", self.direction),
+        ):
+            text = text.replace(f"%KUMA_{name}%", value)
+        return text
+
+
+def _inbound_listener(draft: ListenerDraft, facts: InboundFacts, confs: InboundConfs) -> None:
+    # The caller is not known where the conf is made, and the proxy has one name for all inbounds.
+    proxy = facts.proxy
+    if confs.rules is not None and proxy is not None:
+        traffic = _Traffic(
+            proxy=proxy,
+            mesh=facts.mesh,
+            direction=INBOUND,
+            source=SERVICE_UNKNOWN,
+            destination=proxy.service,
+        )
+        _log(draft, confs.rules, traffic)
+
+
+def _outbound_listener(draft: ListenerDraft, facts: OutboundFacts, confs: DestinationConfs) -> None:
+    if confs.conf is not None and facts.proxy is not None:
+        _log(draft, confs.conf, _outgoing(facts.mesh, facts.proxy, facts.resource or facts.service))
+
+
+def _log(draft: ListenerDraft, conf: TypedConf, traffic: _Traffic) -> None:
+    for chain in draft.chains:
+        if chain.http is not None:
+            chain.http.access_log.extend(_logs(conf, traffic, REQUEST_FORMAT))
+        if chain.tcp is not None:
+            chain.tcp.access_log.extend(_logs(conf, traffic, CONNECTION_FORMAT))
+
+
+def _whole_proxy(view: ProxyView, matched: Matched, draft: Draft) -> None:
+    logs = matched.of_type(ACCESS_LOG)
+    if not logs.policies:
+        return
+    proxy = proxy_facts(view, matched)
+    _add_collectors(view, proxy, draft)
+    conf = logs.service(PASS_THROUGH).conf
+    if conf is None:
+        return
+    to_all = [passthrough(inbound=False, ipv6=ipv6) for ipv6 in (False, True)]
+    for name in tuple(draft.made(LISTENER)):
+        if name in to_all:
+            traffic = _outgoing(view.world.name, proxy, EXTERNAL)
+        elif name.startswith(f"{DIRECT_ACCESS}_"):
+            traffic = _outgoing(view.world.name, proxy, name)
+        else:
+            continue
+        draft.edit(LISTENER, name, _log_made, conf, traffic)
+
+
+def _add_collectors(view: ProxyView, proxy: ProxyFacts, draft: Draft) -> None:
+    ipv6 = ":" in view.networking.address
+    for place, collector in enumerate(proxy.collectors):
+        draft.add(CLUSTER, log_collector(place), collector_cluster, collector, ipv6)
+
+
+def _log_made(listener: Message, conf: TypedConf, traffic: _Traffic) -> None:
+    formats = {HTTP_MANAGER: REQUEST_FORMAT, TCP_PROXY: CONNECTION_FORMAT}
+    for chain in listener.filter_chains:
+        for each in chain.filters:
+            if each.name in formats:
+                config = unpacked(each.typed_config.SerializeToString())
+                config.access_log.extend(_logs(conf, traffic, formats[each.name]))
+                each.typed_config.value = config.SerializeToString(deterministic=True)
+
+
+def _outgoing(mesh: str, proxy: ProxyFacts, destination: str) -> _Traffic:
+    return _Traffic(
+        proxy=proxy,
+        mesh=mesh,
+        direction=OUTBOUND,
+        source=proxy.service,
+        destination=destination,
+    )
+
+
+def _logs(typed: TypedConf, traffic: _Traffic, otherwise: str) -> Iterator[Message]:
+    """One for each backend; `otherwise` is the format where one says none."""
+    conf = typed.value
+    assert isinstance(conf, Conf)  # noqa: S101 — of the type that was matched
+    for backend in conf.backends or ():
+        match backend:
+            case Backend(tcp=Tcp() as tcp):
+                yield _tcp(tcp, traffic, otherwise)
+            case Backend(file=File() as file):
+                line, omit_empty = _line(file.format, traffic, otherwise)
+                yield file_log(file.path, line, omit_empty=omit_empty)
+            case Backend(open_telemetry=OpenTelemetry() as collector):
+                yield _open_telemetry(collector, traffic, otherwise)
+            case _:
+                pass  # which no write lets pass
+
+
+def _tcp(tcp: Tcp, traffic: _Traffic, otherwise: str) -> Message:
+    """Envoy has no such logger: kuma-dp takes the lines out of a pipe, and sends them."""
+    proxy = traffic.proxy
+    line, omit_empty = _line(tcp.format, traffic, otherwise)
+    message = (("address", tcp.address), ("message", line))
+    pipe = access_log_socket(proxy.workdir, proxy.name, traffic.mesh)
+    return file_log(pipe, message, omit_empty=omit_empty)
+
+
+def _line(form: Format | None, traffic: _Traffic, otherwise: str) -> tuple[str | JsonFormat, bool]:
+    """How a line is written, and whether what is empty is left out of it."""
+    if form is None:
+        return traffic.filled_in(f"{otherwise}\n"), False
+    if form.plain is None and form.json is not None:
+        # Of two members of one name the last counts.
+        members = {each.key: traffic.filled_in(each.value) for each in form.json}
+        return tuple(members.items()), form.omit_empty_values
+    plain = otherwise if form.plain is None else form.plain
+    return traffic.filled_in(f"{plain}\n"), form.omit_empty_values
+
+
+def _open_telemetry(conf: OpenTelemetry, traffic: _Traffic, otherwise: str) -> Message:
+    collector, known = collector_at(conf.endpoint), traffic.proxy.collectors
+    if collector not in known:
+        raise UnmakeableError(f"the proxy has no cluster for the collector {collector}")
+    place = known.index(collector)
+    attributes = [(each.key, traffic.filled_in(each.value)) for each in conf.attributes or ()]
+    return collector_log(log_collector(place), _body(conf.body, traffic, otherwise), attributes)
+
+
+def _body(said: object, traffic: _Traffic, otherwise: str) -> Message:
+    """An AnyValue as it is said in JSON; what is none is taken as the text that it is."""
+    body = AnyValue(string_value=otherwise)
+    if said is not None and not merged_json(body, said):
+        body = AnyValue(string_value=encoded(said))
+    _fill_in(body, traffic)
+    return body
+
+
+def _fill_in(value: Message, traffic: _Traffic) -> None:
+    match value.WhichOneof("value"):
+        case "string_value":
+            value.string_value = traffic.filled_in(value.string_value)
+        case "array_value":
+            for each in value.array_value.values:
+                _fill_in(each, traffic)
+        case "kvlist_value":
+            for each in value.kvlist_value.values:
+                each.key = traffic.filled_in(each.key)
+                _fill_in(each.value, traffic)
+        case _:
+            pass  # no text
+
+
+EFFECT: Final = Effect(
+    policy_type=ACCESS_LOG,
+    names_proxy=True,
+    inbound_listener=_inbound_listener,
+    outbound_listener=_outbound_listener,
+    whole_proxy=_whole_proxy,
+    origin=Origin.ACCESS_LOG,
+)

@@ -1,0 +1,1 @@
+"""The server that Prometheus asks which proxies it is to scrape."""

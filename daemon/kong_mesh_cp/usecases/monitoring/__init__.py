@@ -1,0 +1,1 @@
+"""Which proxies Prometheus is to scrape, and where."""
