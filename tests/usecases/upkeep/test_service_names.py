@@ -16,7 +16,7 @@ from kong_mesh_cp.core.meshes.services.service_addresses import CONFIG_NAME
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.usecases.ports.resource_store import Put
 from support.fakes.observed import NOON, Observed
-from support.fakes.observed_services import (
+from support.meshes.observed_services import (
     HOUR,
     SOON,
     address,
