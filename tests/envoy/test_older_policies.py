@@ -36,7 +36,7 @@ def route_all(stage: Stage) -> None:
     put_older(stage, "traffic-routes", "TrafficRoute", ANY, {"destination": ANY})
 
 
-def answered_by(proxy: Proxy, service: str) -> str | None:
+def answered_by(proxy: Proxy, service: str) -> object:
     """None while nobody does."""
     try:
         found = ask(proxy.outbound(service))
@@ -45,9 +45,10 @@ def answered_by(proxy: Proxy, service: str) -> str | None:
     return found.json["application"] if found.status == 200 else None
 
 
-def _host(proxy: Proxy, service: str) -> Any:
+def _host(proxy: Proxy, service: str) -> object:
     """Under which name the application is called."""
-    return ask(proxy.outbound(service)).json["headers"]["host"]
+    headers: Any = ask(proxy.outbound(service)).json["headers"]
+    return headers["host"]
 
 
 def test_a_traffic_route_leads_to_another_service(tmp_path: Path) -> None:
