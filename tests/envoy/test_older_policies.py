@@ -36,7 +36,7 @@ def route_all(stage: Stage) -> None:
     put_older(stage, "traffic-routes", "TrafficRoute", ANY, {"destination": ANY})
 
 
-def answered_by(proxy: Proxy, service: str) -> str | None:
+def answered_by(proxy: Proxy, service: str) -> object:
     """None while nobody does."""
     try:
         found = ask(proxy.outbound(service))
@@ -46,7 +46,7 @@ def answered_by(proxy: Proxy, service: str) -> str | None:
     return heard["application"] if found.status == 200 else None
 
 
-def _host(proxy: Proxy, service: str) -> Any:
+def _host(proxy: Proxy, service: str) -> object:
     """Under which name the application is called."""
     heard: Any = ask(proxy.outbound(service)).json
     return heard["headers"]["host"]

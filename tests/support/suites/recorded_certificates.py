@@ -20,6 +20,7 @@ from kong_mesh_cp.core.meshes.ca_pairs import SigningAuthority, signing_authorit
 from kong_mesh_cp.core.resources.data_source import DataSource
 from kong_mesh_cp.core.resources.kinds.dataplane import Dataplane
 from kong_mesh_cp.core.resources.kinds.mesh import CertificateAuthority, Mesh
+from kong_mesh_cp.core.resources.kinds.services.external_service import ExternalService
 from kong_mesh_cp.core.resources.meta import Resource, has_spec
 from kong_mesh_cp.core.resources.tags import SERVICE
 from kong_mesh_cp.core.schema.violations import root
@@ -58,7 +59,9 @@ def admin_tls(*addresses: str) -> AdminTls:
 
 
 def ready_services(mesh: str, resources: Resources, connected: Iterable[str]) -> frozenset[str]:
-    """The services of which all proxies are among `connected` (`MESH/NAME`) and have certificates."""
+    """The services of which all proxies are among `connected` (`MESH/NAME`) and have certificates,
+    or that are outside of the mesh.
+    """
     with_certificates = set(connected)
     ready: dict[str, bool] = {}
     for each in resources:
@@ -66,6 +69,8 @@ def ready_services(mesh: str, resources: Resources, connected: Iterable[str]) ->
             for tags in each.spec.tag_sets:
                 has_one = f"{mesh}/{each.name}" in with_certificates
                 ready[tags[SERVICE]] = ready.get(tags[SERVICE], True) and has_one
+        elif has_spec(each, ExternalService) and each.mesh == mesh:
+            ready.setdefault(each.spec.tags[SERVICE], True)
     return frozenset(service for service, is_ready in ready.items() if is_ready)
 
 

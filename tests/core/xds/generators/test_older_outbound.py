@@ -244,23 +244,28 @@ def test_a_detector_that_is_named_is_enforced_and_the_others_are_not() -> None:
     assert "enforcingFailurePercentageLocalOrigin" not in detection
 
 
-def test_a_health_check_over_both_protocols_is_two() -> None:
-    conf = {
-        "interval": "10s",
-        "timeout": "2s",
-        "unhealthyThreshold": 3,
-        "healthyThreshold": 1,
-        "healthyPanicThreshold": 90,
-        "failTrafficOnPanic": True,
-        "tcp": {"send": "Zm9v", "receive": ["YmFy"]},
-        "http": {"path": "/ok", "expectedStatuses": [200]},
-    }
-    cluster = told(CALLER, HTTP, ROUTE_ALL, older("HealthCheck", conf=conf)).clusters["pay"]
-    tcp, http = cluster["healthChecks"]
+CHECK = {"interval": "10s", "timeout": "2s", "unhealthyThreshold": 3, "healthyThreshold": 1}
+
+
+def probed(**conf: object) -> Any:
+    return told(CALLER, HTTP, ROUTE_ALL, older("HealthCheck", conf={**CHECK, **conf})).clusters[
+        "pay"
+    ]
+
+
+def test_a_health_check_is_over_tcp_unless_it_says_http() -> None:
+    (plain,) = probed()["healthChecks"]
+    assert plain["tcpHealthCheck"] == {}
+    (tcp,) = probed(tcp={"send": "Zm9v", "receive": ["YmFy"]})["healthChecks"]
     assert tcp["tcpHealthCheck"] == {"send": {"text": "666f6f"}, "receive": [{"text": "626172"}]}
+    (http,) = probed(http={"path": "/ok", "expectedStatuses": [200]})["healthChecks"]
     assert http["httpHealthCheck"]["expectedStatuses"] == [{"start": "200", "end": "201"}]
+
+
+def test_a_health_check_says_what_becomes_of_traffic_when_few_are_well() -> None:
+    cluster = probed(healthyPanicThreshold=33.3, failTrafficOnPanic=True)
     assert cluster["commonLbConfig"] == {
-        "healthyPanicThreshold": {"value": 90.0},
+        "healthyPanicThreshold": {"value": 33.29999923706055},
         "zoneAwareLbConfig": {"failTrafficOnPanic": True},
     }
 

@@ -18,8 +18,7 @@ def older_tracing(view: ProxyView, draft: Draft) -> None:
     policies = older_policies(view.world, view.dataplane.spec.tag_sets, (TRACE,), draft.parts)
     try:
         tracer = tracer_of(policies.trace)
+        if tracer is not None:
+            add_collector(draft, tracer, ipv6=is_ipv6(view))
     except WRONG_INPUT as error:
         draft.complain(TRACE, error)
-        return
-    if tracer is not None:
-        add_collector(draft, tracer, ipv6=is_ipv6(view))

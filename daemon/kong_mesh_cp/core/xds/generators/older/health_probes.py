@@ -5,6 +5,8 @@ Source: docs/wire/older-policies.md#health-checks
 
 from __future__ import annotations
 
+from struct import pack, unpack
+
 from kong_mesh_cp.core.resources.kinds.legacy.health_check import Conf, Http, Tcp
 from kong_mesh_cp.core.xds.envoy.envoy_messages import HealthCheck, Message, duration
 from kong_mesh_cp.core.xds.protocols import HTTP2
@@ -13,21 +15,25 @@ from kong_mesh_cp.core.xds.protocols import HTTP2
 def probe_endpoints(cluster: Message, protocol: str, conf: Conf) -> None:
     if conf.healthy_panic_threshold is not None:
         threshold = cluster.common_lb_config.healthy_panic_threshold
-        threshold.value = conf.healthy_panic_threshold
+        threshold.value = _as_stored(conf.healthy_panic_threshold)
     if conf.fail_traffic_on_panic is not None:
         zones = cluster.common_lb_config.zone_aware_lb_config
         zones.SetInParent()
         zones.fail_traffic_on_panic = conf.fail_traffic_on_panic
-    if conf.tcp is not None or conf.http is None:
-        check = _check(conf)
+    check = _check(conf)
+    if conf.http is None:
         check.tcp_health_check.SetInParent()
         _tcp(check.tcp_health_check, conf.tcp or Tcp())
-        cluster.health_checks.append(check)
-    if conf.http is not None:
-        check = _check(conf)
+    else:
         check.http_health_check.SetInParent()
         _http(check.http_health_check, protocol, conf.http)
-        cluster.health_checks.append(check)
+    cluster.health_checks.append(check)
+
+
+def _as_stored(number: float) -> float:
+    """The form has 32 bits for it, where Envoy has 64."""
+    (found,) = unpack("f", pack("f", number))
+    return float(found)
 
 
 def _check(conf: Conf) -> Message:

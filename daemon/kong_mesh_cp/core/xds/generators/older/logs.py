@@ -13,31 +13,16 @@ from kong_mesh_cp.core.formats.go.go_values import ParseError
 from kong_mesh_cp.core.resources.kinds.mesh import FileConf, LoggingBackend, TcpConf
 from kong_mesh_cp.core.schema.messages import read_message
 from kong_mesh_cp.core.xds.bootstrap.socket_paths import access_log_socket
-from kong_mesh_cp.core.xds.envoy.envoy_messages import AccessLog, FileAccessLog, Message, packed
+from kong_mesh_cp.core.xds.envoy.access_logs import file_log
+from kong_mesh_cp.core.xds.envoy.envoy_messages import Message
 from kong_mesh_cp.core.xds.envoy.listeners import ChainDraft
-from kong_mesh_cp.core.xds.generators.older.own_names import own_service
-from kong_mesh_cp.core.xds.proxy_view import ProxyView
+from kong_mesh_cp.core.xds.policies.access_log_effects import CONNECTION_FORMAT, REQUEST_FORMAT
+from kong_mesh_cp.core.xds.proxy_view import ProxyView, reached_at
 from kong_mesh_cp.core.xds.unmakeable import UnmakeableError
 
-FILE: Final = "envoy.access_loggers.file"
 OUTBOUND: Final = "OUTBOUND"
 PASSING: Final = "UNSPECIFIED"  # the direction of what goes to no service
 EXTERNAL: Final = "external"  # its destination
-
-CONNECTION_FORMAT: Final = (
-    "[%START_TIME%] %RESPONSE_FLAGS% %KUMA_MESH%"
-    " %KUMA_SOURCE_ADDRESS_WITHOUT_PORT%(%KUMA_SOURCE_SERVICE%)"
-    "->%UPSTREAM_HOST%(%KUMA_DESTINATION_SERVICE%)"
-    " took %DURATION%ms, sent %BYTES_SENT% bytes, received: %BYTES_RECEIVED% bytes"
-)
-REQUEST_FORMAT: Final = (
-    '[%START_TIME%] %KUMA_MESH% "%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%"'
-    " %RESPONSE_CODE% %RESPONSE_FLAGS% %BYTES_RECEIVED% %BYTES_SENT% %DURATION%"
-    ' %RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)% "%REQ(X-FORWARDED-FOR)%" "%REQ(USER-AGENT)%"'
-    ' "%REQ(X-B3-TRACEID?X-DATADOG-TRACEID)%" "%REQ(X-REQUEST-ID)%" "%REQ(:AUTHORITY)%"'
-    ' "%KUMA_SOURCE_SERVICE%" "%KUMA_DESTINATION_SERVICE%" "%KUMA_SOURCE_ADDRESS_WITHOUT_PORT%"'
-    ' "%UPSTREAM_HOST%"'
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,12 +55,11 @@ class LogTarget:
 
 
 def logged_proxy(view: ProxyView) -> LoggedProxy:
-    networking = view.networking
     return LoggedProxy(
         mesh=view.world.name,
         name=view.dataplane.name,
-        service=own_service(view.dataplane.spec.tag_sets),
-        address=networking.advertised_address or networking.address,
+        service=view.dataplane.spec.service,
+        address=reached_at(view.networking),
         workdir=view.metadata.workdir,
     )
 
@@ -114,10 +98,7 @@ def _log(target: LogTarget, traffic: Logged, otherwise: str) -> Message:
         # Envoy has no such logger: kuma-dp takes the lines out of a pipe, and sends them.
         line = f"{target.address};{line}"
         path = access_log_socket(proxy.workdir, proxy.name, proxy.mesh)
-    log: Message = FileAccessLog(
-        path=path, log_format={"text_format_source": {"inline_string": line}}
-    )
-    return AccessLog(name=FILE, typed_config=packed(log))
+    return file_log(path, line, omit_empty=False)
 
 
 def _filled_in(text: str, traffic: Logged) -> str:

@@ -10,29 +10,24 @@ from urllib.parse import unquote, urlsplit
 
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats.addresses import parse_request_uri
-from kong_mesh_cp.core.formats.durations import SECOND
 from kong_mesh_cp.core.formats.go.go_values import ParseError
 from kong_mesh_cp.core.resources.kinds.mesh import DatadogConf, TracingBackend, ZipkinConf
 from kong_mesh_cp.core.schema.messages import read_message
 from kong_mesh_cp.core.xds.draft import Draft
-from kong_mesh_cp.core.xds.envoy.clusters import ClusterDraft
+from kong_mesh_cp.core.xds.envoy.collectors import Collector, collector_cluster
 from kong_mesh_cp.core.xds.envoy.envoy_messages import (
     DatadogConfig,
     Message,
     ZipkinConfig,
     packed,
 )
-from kong_mesh_cp.core.xds.envoy.outside_tls import match_outside
 from kong_mesh_cp.core.xds.names import CLUSTER
-from kong_mesh_cp.core.xds.outside.external_services import OutsideTls
 from kong_mesh_cp.core.xds.unmakeable import UnmakeableError
-from kong_mesh_cp.core.xds.world import Endpoint
 
 ZIPKIN: Final = "envoy.tracers.zipkin"
 DATADOG: Final = "envoy.tracers.datadog"
 INBOUND: Final = "INBOUND"
 OUTBOUND: Final = "OUTBOUND"
-CONNECT: Final = 5 * SECOND
 _PROTOBUF: Final = "httpProto"
 
 
@@ -99,21 +94,13 @@ def _zipkin(cluster: str, conf: ZipkinConf) -> Message:
 
 
 def add_collector(draft: Draft, tracer: Tracer, *, ipv6: bool) -> None:
-    draft.add(CLUSTER, tracer.cluster, _collector, tracer.conf, ipv6)
-
-
-def _collector(name: str, conf: ZipkinConf | DatadogConf, ipv6: bool) -> Message:  # noqa: FBT001
-    draft = ClusterDraft(name)
+    """Raises: UnmakeableError."""
+    conf, is_secured = tracer.conf, False
     if isinstance(conf, DatadogConf):
-        host, port = conf.address, conf.port
+        place = Collector(conf.address, conf.port)
     else:
         url = parse_request_uri(conf.url)
         if url is None or not url.host or not url.port:
             raise UnmakeableError("the URL of Zipkin names no host and port")
-        host, port = url.host, int(url.port)
-        if url.scheme == "https":
-            match_outside(draft.message, host, (), OutsideTls(allow_renegotiation=True))
-    draft.with_endpoints([Endpoint(host, port, weight=0)], ipv6=ipv6)
-    draft.connect_within(CONNECT)
-    draft.name_in_metrics()
-    return draft.whole()
+        place, is_secured = Collector(url.host, int(url.port)), url.scheme == "https"
+    draft.add(CLUSTER, tracer.cluster, collector_cluster, place, ipv6, "", is_secured)
