@@ -29,7 +29,7 @@ from kong_mesh_cp.core.resources.tags import SERVICE
 from kong_mesh_cp.core.schema.messages import read_message
 from kong_mesh_cp.usecases.ports.resource_store import StoredResource
 from kong_mesh_cp.usecases.resources.documents import members, spec_as
-from kong_mesh_cp.usecases.upkeep.known_services import (
+from kong_mesh_cp.usecases.upkeep.stored_services import (
     Known,
     UsedAddresses,
     addresses_of,

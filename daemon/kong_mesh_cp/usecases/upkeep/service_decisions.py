@@ -40,13 +40,13 @@ from kong_mesh_cp.core.resources.kinds.services.mesh_service import (
     MeshServiceStatus,
     TlsStatus,
 )
-from kong_mesh_cp.usecases.upkeep.known_services import Known
 from kong_mesh_cp.usecases.upkeep.mesh_services import (
     MESH_SERVICE,
     MULTI_ZONE_SERVICE,
     GenerationRules,
     MeshServices,
 )
+from kong_mesh_cp.usecases.upkeep.stored_services import Known
 
 NEW_STATUS: Final = MeshServiceStatus(tls=TlsStatus(), dataplane_proxies=DataplaneProxies())
 

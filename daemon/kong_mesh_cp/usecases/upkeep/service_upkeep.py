@@ -41,7 +41,6 @@ from kong_mesh_cp.usecases.ports.state_store import WallClock
 from kong_mesh_cp.usecases.resources.reader import MESH
 from kong_mesh_cp.usecases.resources.sweeping import in_slices, sweep
 from kong_mesh_cp.usecases.upkeep.hostname_generators import HostnameGenerators
-from kong_mesh_cp.usecases.upkeep.known_services import UsedAddresses, addresses_of
 from kong_mesh_cp.usecases.upkeep.mesh_services import (
     MESH_SERVICE,
     PROXY_TYPES,
@@ -56,6 +55,7 @@ from kong_mesh_cp.usecases.upkeep.service_writing import (
     ServiceWrite,
     ServiceWriter,
 )
+from kong_mesh_cp.usecases.upkeep.stored_services import UsedAddresses, addresses_of
 
 if TYPE_CHECKING:
     from kong_mesh_cp.core.meshes.services import service_hostnames

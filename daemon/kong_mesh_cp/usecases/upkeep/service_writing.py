@@ -39,8 +39,8 @@ from kong_mesh_cp.usecases.ports.state_store import WallClock
 from kong_mesh_cp.usecases.resources.documents import members, spec_text, text_of
 from kong_mesh_cp.usecases.resources.kinds import KINDS
 from kong_mesh_cp.usecases.resources.reader import mesh_key
-from kong_mesh_cp.usecases.upkeep.known_services import Known, addresses_of
 from kong_mesh_cp.usecases.upkeep.mesh_services import MeshServices
+from kong_mesh_cp.usecases.upkeep.stored_services import Known, addresses_of
 
 if TYPE_CHECKING:
     from kong_mesh_cp.core.meshes.services import generated_services
