@@ -55,12 +55,6 @@ def route_messages(
         yield route
 
 
-def call_by_own_name(route: Message) -> None:
-    """What is outside of the mesh goes by the name of its host, unless the route says another."""
-    if route.HasField("route") and route.route.WhichOneof("host_rewrite_specifier") is None:
-        route.route.auto_host_rewrite.value = True
-
-
 def _action(clusters: tuple[tuple[str, int], ...]) -> dict[str, object]:
     if len(clusters) == 1:
         return {"cluster": clusters[0][0], "timeout": {}}
