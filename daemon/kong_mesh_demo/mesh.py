@@ -131,6 +131,8 @@ def _start_control_plane(place: Place, programs: Programs, diagnostics: int) -> 
             "KUMA_API_SERVER_HTTPS_ENABLED": "false",
             "KUMA_DP_SERVER_PORT": str(place.proxies),
             "KUMA_DIAGNOSTICS_SERVER_PORT": str(diagnostics),
+            "KMESH_MONITORING_ASSIGNMENT_SERVER_INTERFACE": HERE,
+            "KUMA_MONITORING_ASSIGNMENT_SERVER_PORT": "0",
             "KUMA_XDS_SERVER_DATAPLANE_STATUS_FLUSH_INTERVAL": "1s",
         },
     )

@@ -13,7 +13,7 @@ import pytest
 import trio
 from cryptography import x509
 
-from kong_mesh_cp.compose.https import RECHECK_SECONDS
+from kong_mesh_cp.compose.tls.https import RECHECK_SECONDS
 from kong_mesh_cp.core.errors import ConfigurationError, StateError
 from kong_mesh_cp.shell.http.messages import Request, Response
 from kong_mesh_cp.shell.listening.tls import Tls

@@ -42,13 +42,14 @@ def answered_by(proxy: Proxy, service: str) -> object:
         found = ask(proxy.outbound(service))
     except OSError:
         return None
-    return found.json["application"] if found.status == 200 else None
+    heard: Any = found.json
+    return heard["application"] if found.status == 200 else None
 
 
 def _host(proxy: Proxy, service: str) -> object:
     """Under which name the application is called."""
-    headers: Any = ask(proxy.outbound(service)).json["headers"]
-    return headers["host"]
+    heard: Any = ask(proxy.outbound(service)).json
+    return heard["headers"]["host"]
 
 
 def test_a_traffic_route_leads_to_another_service(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ KMESH_TEST_RECORDINGS says which cases: patterns of SUITE/CASE with spaces betwe
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, Final
@@ -36,6 +36,10 @@ REFUSED: Final[Mapping[str, tuple[str, str]]] = {
     "meshtcproute/kafka": _NO_KAFKA,
     "meshtimeout/to-kafka": _NO_KAFKA,
     "sidecar/default-policies-http2-kafka": _NO_KAFKA,
+    "meshmetric/prometheus-provided-tls": (
+        "Failed to load incomplete private key",
+        "the files of the certificate are on the machine of the proxy",
+    ),
     "sidecar/admin-hostname": (
         "malformed IP address",
         "the address of the proxy is a host name, as the original has it",
@@ -77,11 +81,15 @@ def test_the_real_envoy_takes_what_is_generated_for_a_recorded_case(
     assert (expected in found) if expected else not found, found[-SHOWN_CHARACTERS:]
 
 
-def _is_there(proxy: Any, resources: Iterable[Mapping[str, Any]]) -> bool:
-    wanted = ("Dataplane", proxy.mesh, proxy.name)
-    return proxy.type == "dataplane" and any(
-        (each["type"], each.get("mesh"), each["name"]) == wanted and not _violations(each)
-        for each in resources
+def _is_there(proxy: Any, resources: Sequence[Mapping[str, Any]]) -> bool:
+    there = {(each["type"], each.get("mesh", ""), each["name"]): each for each in resources}
+    dataplane = there.get(("Dataplane", proxy.mesh, proxy.name))
+    has_mesh = ("Mesh", "", proxy.mesh) in there or proxy.mesh == "default"
+    return (
+        proxy.type == "dataplane"
+        and has_mesh
+        and dataplane is not None
+        and not _violations(dataplane)
     )
 
 

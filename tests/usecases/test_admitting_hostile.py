@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from kong_mesh_cp.core.admission.decision import RefusalCode, Refused
 from support.fakes.admission import body, gateway_body, open_desk
 from support.fakes.peers import FakePeer
-from support.fakes.turns import share_of_loop
+from support.suites.turns import share_of_loop
 
 SHAPE_CODES = {
     RefusalCode.MALFORMED_REQUEST,

@@ -9,7 +9,7 @@ from pathlib import Path
 import trio
 
 from kong_mesh_cp.compose.control_plane import ControlPlane
-from kong_mesh_cp.compose.https import Https
+from kong_mesh_cp.compose.tls.https import Https
 from kong_mesh_cp.core.admission.decision import Refused
 from kong_mesh_cp.core.admission.doors import Door
 from kong_mesh_cp.core.admission.seats import ProxyKind, SeatId

@@ -9,8 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kong_mesh_cp.compose.https import Https, dp_server, monitoring_server, own_pair
 from kong_mesh_cp.compose.state import past
+from kong_mesh_cp.compose.tls.https import Https, own_pair
+from kong_mesh_cp.compose.tls.tls_servers import dp_server, monitoring_server
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.errors import ConfigurationError
 from kong_mesh_cp.core.lazy_import import lazy_import

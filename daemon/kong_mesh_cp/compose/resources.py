@@ -62,10 +62,10 @@ from kong_mesh_cp.usecases.resources.writer import ResourceWriter, always
 
 if TYPE_CHECKING:
     from kong_mesh_cp.usecases.data_plane import proxy_configurations
-    from kong_mesh_cp.usecases.data_plane.previewing import judging, previewing
+    from kong_mesh_cp.usecases.data_plane.previewing import previewing, verdicts
     from kong_mesh_cp.usecases.inspection import attachment_inspector, policy_inspector
 else:
-    judging = lazy_import("kong_mesh_cp.usecases.data_plane.previewing.judging")
+    verdicts = lazy_import("kong_mesh_cp.usecases.data_plane.previewing.verdicts")
     previewing = lazy_import("kong_mesh_cp.usecases.data_plane.previewing.previewing")
     proxy_configurations = lazy_import("kong_mesh_cp.usecases.data_plane.proxy_configurations")
     attachment_inspector = lazy_import("kong_mesh_cp.usecases.inspection.attachment_inspector")
@@ -182,7 +182,7 @@ class Resources:
         access = self._access.rules
         return previewing.Previewing(
             self._store,
-            judging.Judging(self._store, applying, access, self._writable.require),
+            verdicts.Judging(self._store, applying, access, self._writable.require),
             access,
             rules=world_rules(self._settings),
             terms=generation_terms(self._settings),

@@ -20,8 +20,8 @@ from kuma_dp.metrics import gathering
 from kuma_dp.metrics.mesh_metric import Application
 from kuma_dp.metrics.serving import MetricsSettings, serve
 from support.data_plane.metric_peers import Metrics, Scraped, http, scrape
-from support.fakes.turns import share_of_longest_turn
 from support.suites.patience import HANG_SECONDS
+from support.suites.turns import share_of_longest_turn
 
 ENVOY = """# TYPE envoy_cluster_upstream_rq counter
 envoy_cluster_upstream_rq{envoy_cluster_name="backend-c72efb5be46fae6b"} 3

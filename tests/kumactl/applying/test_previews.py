@@ -23,7 +23,7 @@ type: MeshTimeout
 name: wrong
 spec: {}
 """
-CLUSTER = {
+CLUSTER: dict[str, Any] = {
     "type": "cluster",
     "name": "pay",
     "change": "changed",
@@ -40,7 +40,7 @@ def mesh(*proxies: Any, **more: Any) -> Any:
     return {"mesh": "default", **counts, "proxies": [*proxies], **more}
 
 
-ANSWER = {
+ANSWER: dict[str, Any] = {
     "resources": [
         {"type": "MeshTimeout", "mesh": "default", "name": "t", "outcome": "created"},
         {

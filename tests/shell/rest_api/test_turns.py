@@ -15,7 +15,7 @@ from kong_mesh_cp.usecases.resources.documents import LARGE_BYTES
 from kong_mesh_cp.usecases.resources.reader import mesh_key
 from kong_mesh_cp.usecases.resources.sweeping import SLICE_ITEMS
 from support.daemons.rest_api import Routes
-from support.fakes.turns import counted_turns, share_of_loop
+from support.suites.turns import counted_turns, share_of_loop
 
 FEW, MANY = 1, 401
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)

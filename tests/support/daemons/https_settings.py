@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kong_mesh_cp.compose.https import Https
+from kong_mesh_cp.compose.tls.https import Https
 from kong_mesh_cp.settings.loading import load
 from support.daemons.tls_peers import Pair
 

@@ -30,8 +30,8 @@ from kong_mesh_cp.shell.rest_api.routes.token_routes import TokenRoutes
 from kong_mesh_cp.shell.rest_api.routes.type_routes import TypeRoutes
 from kong_mesh_cp.shell.rest_api.unrouted import explaining_router
 from kong_mesh_cp.usecases.data_plane.credentials.admin_authority import AdminAuthority
-from kong_mesh_cp.usecases.data_plane.previewing.judging import Judging
 from kong_mesh_cp.usecases.data_plane.previewing.previewing import Previewing
+from kong_mesh_cp.usecases.data_plane.previewing.verdicts import Judging
 from kong_mesh_cp.usecases.data_plane.proxy_configurations import ProxyConfigurations
 from kong_mesh_cp.usecases.identity.issuing import Issuers, TokenIssuer
 from kong_mesh_cp.usecases.identity.key_requests import KeyRequests

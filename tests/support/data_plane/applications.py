@@ -53,7 +53,14 @@ def application(name: str, place: Place) -> Iterator[None]:
         def log_message(self, *_: object) -> None:
             """Says nothing."""
 
-    server = _Server(place, Handler)
+    with serving(name, place, Handler):
+        yield
+
+
+@contextlib.contextmanager
+def serving(name: str, place: Place, handler: type[BaseHTTPRequestHandler]) -> Iterator[None]:
+    """Connections to `place` are those of `handler`."""
+    server = _Server(place, handler)
     thread = threading.Thread(target=server.serve_forever, name=f"application {name}")
     thread.start()
     try:

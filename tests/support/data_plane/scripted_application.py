@@ -8,11 +8,11 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Final
+from http.server import BaseHTTPRequestHandler
+from typing import Final
 
 from support.daemons.daemon import eventually
-from support.data_plane.applications import Place
+from support.data_plane.applications import Place, serving
 from support.suites.patience import HANG_SECONDS
 
 HEALTH: Final = "/health"
@@ -78,22 +78,8 @@ def scripted(script: Script, place: Place) -> Iterator[Script]:
         def log_message(self, *_: object) -> None:
             """Says nothing."""
 
-    server = _Server(place, Handler)
-    thread = threading.Thread(target=server.serve_forever, name=f"application {script.name}")
-    thread.start()
-    try:
-        yield script
-    finally:
-        script.released.set()
-        server.shutdown()
-        thread.join(HANG_SECONDS)
-        server.server_close()
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-    request_queue_size = 128
-
-    def handle_error(self, *_: Any) -> None:
-        """A peer that hangs up is none."""
+    with serving(script.name, place, Handler):
+        try:
+            yield script
+        finally:
+            script.released.set()

@@ -19,7 +19,7 @@ from kong_mesh_cp.usecases.data_plane.publishing.watches import Watch
 from kong_mesh_cp.usecases.data_plane.publishing.worlds import Worlds
 from kong_mesh_cp.usecases.following.replica import Replica
 from support.fakes.fake_resources import FakeResourceStore
-from support.specs.random_meshes import MESH
+from support.specs.random.random_meshes import MESH
 
 RULES = WorldRules(zone="default", domain="mesh", service_port=80)
 

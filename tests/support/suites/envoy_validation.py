@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from kong_mesh_cp.core.discovery.snapshots import Snapshot
 from kong_mesh_cp.core.xds.envoy.as_json import json_of_packed
 from kong_mesh_cp.core.xds.names import CLUSTER, LISTENER, SECRET
 from support.suites.patience import HANG_SECONDS
+
+_ACCESS_LOGS = re.compile(r'"((?:/[^"]*)?kuma-al-[^"]+)"')
 
 ADS = {
     "name": "ads",
@@ -42,11 +45,20 @@ def complaint(binary: Path, folder: Path, snapshot: Snapshot) -> str:
         },
     }
     file = folder / "envoy.json"
-    file.write_text(json.dumps(bootstrap))
+    file.write_text(_with_files(json.dumps(bootstrap), folder))
     quietly = ("--mode", "validate", "--disable-hot-restart", "--concurrency", "1")
     command = [str(binary), *quietly, "-c", str(file)]
     ran = subprocess.run(command, capture_output=True, text=True, timeout=HANG_SECONDS, check=False)
     return "" if ran.returncode == 0 else ran.stderr + ran.stdout
+
+
+def _with_files(text: str, folder: Path) -> str:
+    """Where kuma-dp takes access logs on the machine of a proxy, files to write them to."""
+    for path in {*_ACCESS_LOGS.findall(text)}:
+        other = folder / path.replace("/", "-")
+        other.touch()
+        text = text.replace(f'"{path}"', json.dumps(str(other)))
+    return text
 
 
 def _of(snapshot: Snapshot, url: str) -> list[dict[str, Any]]:

@@ -18,11 +18,14 @@ from kong_mesh_cp.core.policy.rules.subsets import Tag
 from kong_mesh_cp.core.xds.explaining.carrying import changed
 from kong_mesh_cp.core.xds.explaining.explanation import Wanted, explained
 from kong_mesh_cp.core.xds.explaining.foretelling import Foretelling
+from kong_mesh_cp.core.xds.explaining.narrowing import narrowed
 from kong_mesh_cp.core.xds.generate import generate
 from kong_mesh_cp.core.xds.indexed_mesh import IndexedMesh, WorldRules, next_mesh
 from kong_mesh_cp.core.xds.matching import BOTH_WAYS, Matched, TypedConf
+from kong_mesh_cp.core.xds.names import LISTENER, outbound_listener
 from kong_mesh_cp.core.xds.parts import Parts
 from kong_mesh_cp.core.xds.proxy_view import GenerationTerms, ProxyView
+from kong_mesh_cp.core.xds.targets import targets_of
 from kong_mesh_cp.core.xds.world import DATAPLANE, MeshWorld
 from kong_mesh_cp.usecases.data_plane.mesh_contents import (
     from_scratch,
@@ -32,7 +35,7 @@ from kong_mesh_cp.usecases.data_plane.mesh_contents import (
 from kong_mesh_cp.usecases.data_plane.proxy_configurations import sample_view
 from kong_mesh_cp.usecases.resources.reader import mesh_key
 from support.fakes.fake_resources import FakeResourceStore
-from support.specs.random_meshes import MESH, RandomMesh, put_of
+from support.specs.random.random_meshes import MESH, RandomMesh, put_of
 
 ID_MEMBERS = ("type", "mesh", "zone", "namespace", "name", "sectionName")
 SEEDS = range(12)
@@ -133,6 +136,24 @@ async def test_the_settings_come_to_the_very_confs_that_matching_gives(seed: int
                 else:
                     assert folded(group["settings"]) == (conf_text(about.rules) or {})
                 compared += 1
+    assert compared > 0
+
+
+async def test_a_narrowed_proxy_has_what_it_is_narrowed_to_as_it_was() -> None:
+    compared = 0
+    for seed in SEEDS:
+        stage = Stage(seed)
+        await stage.write(WRITES)
+        parts = Parts()
+        for view in views((await stage.index()).world):
+            whole = generate(view, parts).snapshot.of_type(LISTENER).resources
+            for target in targets_of(view, parts):
+                fewer = narrowed(view, [target], parts)
+                assert target in targets_of(fewer, parts)
+                name = outbound_listener(target.address, target.port)
+                made = generate(fewer, parts).snapshot.of_type(LISTENER).resources
+                assert made.get(name) == whole.get(name)
+                compared += len(targets_of(fewer, parts)) < len(targets_of(view, parts))
     assert compared > 0
 
 

@@ -25,7 +25,7 @@ from kong_mesh_cp.usecases.data_plane.publishing.generating import SidecarGenera
 from kong_mesh_cp.usecases.data_plane.publishing.publishing_metrics import publishing_metrics
 from kong_mesh_cp.usecases.data_plane.publishing.worlds import RETRY_SECONDS
 from kong_mesh_cp.usecases.ports.resource_store import Delete
-from support.specs.random_meshes import MESH, PROXIES, RandomMesh, put_of
+from support.specs.random.random_meshes import MESH, PROXIES, RandomMesh, put_of
 from support.specs.xds_stage import XdsStage
 
 pytestmark = pytest.mark.usefixtures("autojump_clock")

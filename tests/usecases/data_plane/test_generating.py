@@ -16,7 +16,7 @@ from kong_mesh_cp.usecases.ports.resource_store import StoredResource
 from kong_mesh_cp.usecases.resources.documents import resource_of
 from support.fakes.publishing import FakeGenerator, FakeWorlds
 from support.fakes.resources import AT
-from support.specs.random_meshes import put_of
+from support.specs.random.random_meshes import put_of
 from support.specs.xds_stage import RULES, generator, proxy
 
 

@@ -30,7 +30,7 @@ from kong_mesh_cp.core.xds.indexed_mesh import IndexedMesh, indexed_mesh
 from kong_mesh_cp.usecases.data_plane.mesh_contents import read_items
 from kong_mesh_cp.usecases.data_plane.publishing.publishing import REST_SECONDS_MAX
 from kong_mesh_cp.usecases.data_plane.publishing.watches import Watch
-from support.specs.random_meshes import MESH, PROXIES, RandomMesh, put_of
+from support.specs.random.random_meshes import MESH, PROXIES, RandomMesh, put_of
 from support.specs.xds_stage import RULES, XdsStage, generator, proxy
 from support.suites.envoy_model import EnvoyModel, Exchange
 

@@ -21,7 +21,7 @@ from kong_mesh_cp.usecases.following.replica import Replica
 from kong_mesh_cp.usecases.ports.resource_store import Delete, Put
 from support.fakes.fake_resources import CountedLists
 from support.fakes.resources import AT
-from support.specs.random_meshes import put_of
+from support.specs.random.random_meshes import put_of
 
 pytestmark = pytest.mark.usefixtures("autojump_clock")
 

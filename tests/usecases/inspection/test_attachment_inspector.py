@@ -16,7 +16,7 @@ from kong_mesh_cp.usecases.inspection.attachment_inspector import AttachmentInsp
 from kong_mesh_cp.usecases.inspection.inspected_types import ATTACHED
 from kong_mesh_cp.usecases.resources.resource_refusals import ResourceRefusedError
 from support.daemons.resource_api import ResourceApi
-from support.fakes.turns import share_of_loop
+from support.suites.turns import share_of_loop
 
 ANY = [{"match": {"kuma.io/service": "*"}}]
 WHOLE = {"type": "dataplane"}

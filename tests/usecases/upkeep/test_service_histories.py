@@ -15,7 +15,7 @@ from trio.testing import MockClock
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.usecases.ports.resource_store import Selection
 from support.fakes.observed import Json, Observed, subscription
-from support.fakes.observed_services import (
+from support.meshes.observed_services import (
     COUNTS_INTERVAL,
     EVERYWHERE,
     HOUR,

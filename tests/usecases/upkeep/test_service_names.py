@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+from datetime import timedelta
 
 import pytest
 import trio
@@ -14,8 +15,8 @@ import trio
 from kong_mesh_cp.core.meshes.services.service_addresses import CONFIG_NAME
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.usecases.ports.resource_store import Put
-from support.fakes.observed import Observed
-from support.fakes.observed_services import (
+from support.fakes.observed import NOON, Observed
+from support.meshes.observed_services import (
     HOUR,
     SOON,
     address,
@@ -219,3 +220,29 @@ async def test_the_last_address_of_each_range_is_stored() -> None:
             "241.0.0.0/8": "241.0.0.0",
             "242.0.0.0/8": "242.0.0.0",
         }
+
+
+@pytest.mark.parametrize("is_older", [True, False])
+async def test_of_two_services_with_one_address_the_older_one_keeps_it(
+    caplog: pytest.LogCaptureFixture, *, is_older: bool
+) -> None:
+    observed = Observed()
+    await mesh(observed, {})
+    async with keeping(observed):
+        await put(observed, "MeshService", "a", {})
+        await trio.sleep(1)
+        status = json.dumps({"vips": [{"ip": "241.0.0.0"}], "tls": {}, "dataplaneProxies": {}})
+        copy = Put(
+            key=ResourceKey("MeshService", "m", "copy"),
+            spec=json.dumps({"spec": {}}),
+            status=status,
+            at=observed.now(),
+            created_at=NOON - timedelta(hours=1) if is_older else None,
+        )
+        await observed.store.apply([copy])
+        await trio.sleep(SOON)
+        addresses = [await address(observed, name) for name in ("a", "copy")]
+    kept = ["241.0.0.0", "241.0.0.1"]
+    assert addresses == (kept[::-1] if is_older else kept)
+    told = [each for each in caplog.messages if each.startswith("service-address-doubled")]
+    assert len(told) == 1

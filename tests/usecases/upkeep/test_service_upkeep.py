@@ -15,7 +15,7 @@ from kong_mesh_cp.core.errors import StateError
 from kong_mesh_cp.usecases.resources.reader import mesh_key
 from support.fakes.fake_resources import FakeResourceStore
 from support.fakes.observed import Observed, subscription
-from support.fakes.observed_services import (
+from support.meshes.observed_services import (
     COUNTS_INTERVAL,
     GENERATED,
     HOUR,

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import trio
 
 from kong_mesh_cp.compose.control_plane import ControlPlane
-from kong_mesh_cp.compose.https import Https
 from kong_mesh_cp.compose.lazy import lazy
 from kong_mesh_cp.compose.listeners import Listeners
 from kong_mesh_cp.compose.preparing import Prepared
+from kong_mesh_cp.compose.tls.https import Https
 from kong_mesh_cp.compose.wings.servers import Servers
 from kong_mesh_cp.compose.wings.wing import Wing, nothing
 from kong_mesh_cp.core.errors import ControlPlaneError

@@ -87,17 +87,19 @@ class Draft:
         """
         before = self._resources[type_url][name]
 
-        def changed() -> Resource:
+        def changed() -> Resource | str:
             message = unpacked(before.packed)
-            if change(message, *arguments) is False:
-                return before
+            try:
+                if change(message, *arguments) is False:
+                    return before
+            except WRONG_INPUT as error:
+                return str(error)  # kept as well: it is asked for at each turn
             # It is sent under the name that is in it, and found here by the one it was added under.
             return resource(getattr(message, "name", "") or name, message)
 
-        try:
-            made = self.parts.made((change, type_url, before, *arguments), changed)
-        except WRONG_INPUT as error:
-            self.complain(name, error)
+        made = self.parts.made((change, type_url, before, *arguments), changed)
+        if isinstance(made, str):
+            self.complain(name, made)
         else:
             self._resources[type_url][name] = made
 

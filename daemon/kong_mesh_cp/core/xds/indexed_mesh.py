@@ -24,9 +24,12 @@ from kong_mesh_cp.core.resources.kinds.mesh_gateway import MeshGateway
 from kong_mesh_cp.core.resources.meta import Resource, has_spec
 from kong_mesh_cp.core.xds.outside.external_services import EXTERNAL, SECRET, external_of
 from kong_mesh_cp.core.xds.services.dataplane_facets import DataplaneFacets, Pair, facets_of
+from kong_mesh_cp.core.xds.services.known_services import service_resources
 from kong_mesh_cp.core.xds.services.policy_destinations import (
     DESTINATIONS,
-    is_other_destination,
+    ByName,
+    destinations_by_name,
+    next_destinations,
     policy_destinations,
 )
 from kong_mesh_cp.core.xds.services.service_endpoints import EGRESS, INGRESS, gates
@@ -35,7 +38,7 @@ from kong_mesh_cp.core.xds.services.service_index import (
     next_service_index,
     service_index,
 )
-from kong_mesh_cp.core.xds.services.service_resources import ServiceResource, service_resources
+from kong_mesh_cp.core.xds.services.service_resources import ServiceResource
 from kong_mesh_cp.core.xds.services.tagged_services import (
     CONFIG,
     SERVICE_INSIGHT,
@@ -86,6 +89,7 @@ class IndexedMesh:
     by_label: SortedMap[Pair, Names]
     instances: SortedMap[str, SortedMap[str, tuple[Endpoint, ...]]]  # by service, then by proxy
     behind: ServiceIndex  # services that are resources
+    destinations: ByName  # the same, as policies speak of them
     callers: SortedMap[str, Names]  # by service: whose outbounds name it
     choosers: SortedMap[str, Names]  # by type: who calls services of it that it names by labels
     watchers: SortedMap[str, Names]  # by service, or "*": who goes to its instances directly
@@ -112,7 +116,8 @@ def indexed_mesh(mesh: Resource[Mesh], items: Iterable[Item], rules: WorldRules)
         typed.get(DATAPLANE, {}).values(),
         gates(mesh.spec, rules.zone, typed),
     )
-    view = _view(mesh, sorted_policies, typed, None)
+    named = destinations_by_name(typed)
+    view = _view(sorted_policies, typed, policy_destinations(mesh, named))
     world = mesh_world(
         mesh,
         resources,
@@ -129,13 +134,14 @@ def indexed_mesh(mesh: Resource[Mesh], items: Iterable[Item], rules: WorldRules)
         services=behind.services,
         reached=behind.reached,
     )
-    return _with_proxies(world, sorted_policies, behind, rules)
+    return _with_proxies(world, sorted_policies, behind, named, rules)
 
 
 def _with_proxies(
     world: MeshWorld,
     policies: Mapping[str, SortedMap[str, Policy]],
     behind: ServiceIndex,
+    named: ByName,
     rules: WorldRules,
 ) -> IndexedMesh:
     proxies: dict[str, Proxy] = {}
@@ -169,6 +175,7 @@ def _with_proxies(
         by_label=_sorted(by_label),
         instances=_sorted(instances),
         behind=behind,
+        destinations=named,
         callers=_sorted(callers),
         choosers=_sorted(choosers),
         watchers=_sorted(watchers),
@@ -203,14 +210,16 @@ def next_mesh(before: IndexedMesh, changes: Mapping[ResourceKey, Item | None]) -
             _replace(resources, key, item)
     types = {key.type for key in changes}
     world = replace(world, mesh=mesh, resources=resources)
-    if types & {*TRAITS, MESH, GATEWAY, *DESTINATIONS}:
-        others = any(
-            is_other_destination(before.world.of_type(key.type).get(key.name), item)
-            for key, item in changes.items()
-            if key.type in DESTINATIONS and not isinstance(item, Policy)
-        )
-        kept = None if MESH in types or others else world.policies.destinations
-        world = replace(world, policies=_view(mesh, policies, resources, kept))
+    others = {
+        key: item
+        for key, item in changes.items()
+        if key.type not in TRAITS and not isinstance(item, Policy)
+    }
+    named = next_destinations(before.destinations, others)
+    if types & {*TRAITS, MESH, GATEWAY} or named is not before.destinations:
+        is_same = MESH not in types and named is before.destinations
+        meant = world.policies.destinations if is_same else policy_destinations(mesh, named)
+        world = replace(world, policies=_view(policies, resources, meant))
     if types & {MESH, SERVICE_INSIGHT}:
         world = replace(world, tls_ready=services_with_tls(mesh, resources))
     if types & {MESH, SECRET, EXTERNAL, EGRESS}:
@@ -226,27 +235,24 @@ def next_mesh(before: IndexedMesh, changes: Mapping[ResourceKey, Item | None]) -
                 resources, domain=before.rules.domain, port=before.rules.service_port
             ),
         )
-    after = replace(before, world=world, policies=policies)
+    after = replace(before, world=world, policies=policies, destinations=named)
     if dataplanes:
         after = _with_changed(after, dataplanes)
     if types & {*DESTINATIONS, DATAPLANE, MESH, INGRESS, EGRESS}:
-        after = _with_services(after, changes, before.world)
+        after = _with_services(after, others, before.world)
     return after
 
 
 def _with_services(
-    index: IndexedMesh, changes: Mapping[ResourceKey, Item | None], before: MeshWorld
+    index: IndexedMesh, changes: Mapping[ResourceKey, Resource[object] | None], before: MeshWorld
 ) -> IndexedMesh:
-    world, resources = index.world, dict[ResourceKey, Resource[object] | None]()
-    for key, item in changes.items():
-        if not isinstance(item, Policy):
-            resources[key] = item
+    world = index.world
     behind = next_service_index(
         index.behind,
-        resources,
+        changes,
         {
             key.name: (_dataplane(before, key.name), _dataplane(world, key.name))
-            for key in resources
+            for key in changes
             if key.type == DATAPLANE
         },
         gates(world.mesh.spec, index.rules.zone, world.resources),
@@ -379,19 +385,15 @@ def _marked(names: Names, name: str, *, here: bool) -> Names:
 
 
 def _view(
-    mesh: Resource[Mesh],
     policies: Mapping[str, SortedMap[str, Policy]],
     resources: Mapping[str, Mapping[str, Resource[object]]],
-    known: Destinations | None,
+    meant: Destinations,
 ) -> MeshView:
-    """`known`: the destinations, where they are the same as before."""
-    if known is None:
-        known = policy_destinations(mesh, resources)
     gateways = resources.get(GATEWAY, {}).values()
     return MeshView(
         policies=tuple(
             policy for each in TRAITS if each in policies for policy in policies[each].values()
         ),
         gateways=tuple(gateway_of(each) for each in gateways if has_spec(each, MeshGateway)),
-        destinations=known,
+        destinations=meant,
     )

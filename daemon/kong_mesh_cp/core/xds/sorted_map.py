@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import ItemsView, Iterable, Iterator, Mapping, ValuesView
 from typing import Any, Final, Generic, TypeVar
 
 K = TypeVar("K", bound=Any)  # sortable: texts, or tuples of them
@@ -36,6 +36,16 @@ class SortedMap(Mapping[K, V], Generic[K, V]):
     def __iter__(self) -> Iterator[K]:
         for chunk in self._chunks:
             yield from chunk
+
+    def items(self) -> ItemsView[K, V]:
+        return _Items(self)
+
+    def values(self) -> ValuesView[V]:
+        return _Values(self)
+
+    def chunks(self) -> tuple[Mapping[K, V], ...]:
+        """All of it in parts, in order."""
+        return self._chunks
 
     def __len__(self) -> int:
         return self._size
@@ -83,3 +93,23 @@ class SortedMap(Mapping[K, V], Generic[K, V]):
         made._firsts = (*self._firsts[:place], *firsts, *self._firsts[place + 1 :])
         made._size = self._size - len(self._chunks[place]) + len(chunk)
         return made
+
+
+class _Items(ItemsView[K, V]):
+    """Without looking each key up again."""
+
+    _mapping: SortedMap[K, V]
+
+    def __iter__(self) -> Iterator[tuple[K, V]]:
+        for chunk in self._mapping.chunks():
+            yield from chunk.items()
+
+
+class _Values(ValuesView[V]):
+    """Likewise."""
+
+    _mapping: SortedMap[Any, V]
+
+    def __iter__(self) -> Iterator[V]:
+        for chunk in self._mapping.chunks():
+            yield from chunk.values()

@@ -19,12 +19,8 @@ from kong_mesh_cp.core.resources.tags import SERVICE
 from kong_mesh_cp.core.xds.parts import Parts
 from kong_mesh_cp.core.xds.proxy_view import LOCALHOST, OutboundTarget, ProxyView, place_of
 from kong_mesh_cp.core.xds.services.backends import Reference, service_meant
-from kong_mesh_cp.core.xds.services.service_resources import (
-    EXTERNAL,
-    NO_SERVICES,
-    SERVICE_TYPES,
-    ServiceResources,
-)
+from kong_mesh_cp.core.xds.services.known_services import NO_SERVICES, ServiceResources
+from kong_mesh_cp.core.xds.services.service_resources import EXTERNAL, SERVICE_TYPES
 from kong_mesh_cp.core.xds.world import pairs
 
 

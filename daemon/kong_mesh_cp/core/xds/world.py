@@ -27,16 +27,16 @@ from kong_mesh_cp.core.xds.services.instances import (
     pairs,
     protocol_of_all,
 )
+from kong_mesh_cp.core.xds.services.known_services import (
+    NO_SERVICES,
+    ServiceResources,
+    service_resources,
+)
 from kong_mesh_cp.core.xds.services.service_endpoints import (
     PortEndpoints,
     gates,
     members_of,
     service_endpoints,
-)
-from kong_mesh_cp.core.xds.services.service_resources import (
-    NO_SERVICES,
-    ServiceResources,
-    service_resources,
 )
 from kong_mesh_cp.core.xds.zones.across_zones import NOTHING_ACROSS, AcrossZones, across_zones
 

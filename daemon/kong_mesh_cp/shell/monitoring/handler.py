@@ -16,8 +16,8 @@ from kong_mesh_cp.core.formats.json_text import json_text
 from kong_mesh_cp.shell.http.messages import RETRY_AFTER, Handler, Request, Response
 from kong_mesh_cp.shell.http.plain_text import plain_text_error
 from kong_mesh_cp.shell.http.routing import Route, Router
-from kong_mesh_cp.usecases.monitoring.assignments import Assignment
 from kong_mesh_cp.usecases.monitoring.monitored_meshes import Told
+from kong_mesh_cp.usecases.monitoring.scrape_assignments import Assignment
 
 PATH: Final = "/v3/discovery:monitoringassignments"
 TARGETS: Final = "/targets"  # of ours
@@ -84,15 +84,18 @@ def _read(body: bytes) -> _Asked:
         raise _NoRequestError("it is no JSON") from None
     if not isinstance(found, dict):
         raise _NoRequestError("it is no object")
-    node = found.get("node") or {}
-    if not isinstance(node, dict):
+    node = found.get("node")
+    if node is not None and not isinstance(node, dict):
         raise _NoRequestError("node is no object")
-    known = found.get("version_info", found.get("versionInfo")) or ""
-    client = node.get("id") or ""
-    for name, value in (("version_info", known), ("node.id", client)):
-        if not isinstance(value, str):
-            raise _NoRequestError(f"{name} is no text")
-    return _Asked(client, known)
+    known = found.get("version_info", found.get("versionInfo"))
+    return _Asked(_text("node.id", (node or {}).get("id")), _text("version_info", known))
+
+
+def _text(name: str, value: object) -> str:
+    """Null is as nothing."""
+    if value is not None and not isinstance(value, str):
+        raise _NoRequestError(f"{name} is no text")
+    return value or ""
 
 
 def _document(told: Told) -> dict[str, object]:

@@ -28,7 +28,7 @@ from kong_mesh_cp.core.resources.kinds.mesh_gateway import MeshGateway
 from kong_mesh_cp.usecases.following.failure_log import FailureLog
 from kong_mesh_cp.usecases.following.mesh_context import MESH, MeshContext
 from kong_mesh_cp.usecases.following.replica import Replica
-from kong_mesh_cp.usecases.monitoring.assignments import (
+from kong_mesh_cp.usecases.monitoring.scrape_assignments import (
     DEFAULT_CLIENT,
     POLICY_TYPE,
     Assignment,
@@ -152,12 +152,14 @@ class MonitoredMeshes:
             due = await self._all_due()
             while due:
                 name = due.pop()
+                # Marked as done when it is: who is cancelled, or fails, leaves it due.
                 self._due.discard(name)
+                found: ByClient | None = None
                 try:
                     found = await self._of_mesh(name)
-                except BaseException:
-                    self._due.add(name)
-                    raise
+                finally:
+                    if found is None:
+                        self._due.add(name)
                 self._meshes.pop(name, None)
                 if found:
                     self._meshes[name] = found
@@ -171,12 +173,12 @@ class MonitoredMeshes:
         if not self._is_lost and self._is_followed:
             return set(self._due)
         self._is_lost = False
+        names: set[str] | None = None
         try:
             stored = sweep(self._replica.store, Selection(type=MESH))
             names = {each.key.name async for each in stored}
-        except BaseException:
-            self._is_lost = True
-            raise
+        finally:
+            self._is_lost |= names is None
         self._due |= names | self._meshes.keys()
         return set(self._due)
 

@@ -4,14 +4,12 @@ changes.
 
 from __future__ import annotations
 
-import json
 import logging
 import math
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats.go.go_quote import go_quote
@@ -30,8 +28,14 @@ from kong_mesh_cp.core.resources.kinds.mesh import Mesh, MeshServicesMode
 from kong_mesh_cp.core.resources.tags import SERVICE
 from kong_mesh_cp.core.schema.messages import read_message
 from kong_mesh_cp.usecases.ports.resource_store import StoredResource
-from kong_mesh_cp.usecases.resources.documents import members, resource_of, spec_as
-from kong_mesh_cp.usecases.resources.kinds import KINDS
+from kong_mesh_cp.usecases.resources.documents import members, spec_as
+from kong_mesh_cp.usecases.upkeep.known_services import (
+    Known,
+    UsedAddresses,
+    addresses_of,
+    read_known,
+    without_address,
+)
 
 if TYPE_CHECKING:
     from kong_mesh_cp.core.meshes.services.service_hostnames import (
@@ -61,34 +65,6 @@ class GenerationRules:
     grace_period: timedelta  # that a generated service is kept without proxies
 
 
-class Known(NamedTuple):
-    """A service resource as it is in the store."""
-
-    labels: Mapping[str, str]
-    spec: Any
-    status: Any
-    version: int
-    created_at: datetime
-    revision: int = -1  # of the change that was made here; -1: it was read
-    address_before: str = ""  # that it had until a client wrote it without its status
-
-
-def addresses_of(status: Any) -> tuple[str, ...]:
-    """The virtual addresses in the status of a service of any type."""
-    vips = (status.vip,) if hasattr(status, "vip") else status.vips
-    return tuple(each.ip for each in vips if each.ip)
-
-
-def read_known(stored: StoredResource) -> Known:
-    """Raises: ParseError, InvalidResourceError."""
-    kind = KINDS[stored.key.type]
-    if kind.parse_status is None:
-        raise TypeError(f"{stored.key.type} has no status")
-    status = kind.parse_status({"status": json.loads(stored.status or "{}")})
-    spec = resource_of(stored).spec
-    return Known(stored.labels, spec, status, stored.version, stored.created_at)
-
-
 class _Made(NamedTuple):
     """What generators make of a service with these labels."""
 
@@ -101,11 +77,11 @@ class _Made(NamedTuple):
 class MeshServices:
     """The services of one mesh and, where they matter, its proxies.
 
-    `used` counts the virtual addresses of all meshes.
+    `used` are the virtual addresses of all meshes.
     """
 
     mesh: str
-    used: Counter[str]
+    used: UsedAddresses
     mode: MeshServicesMode = MeshServicesMode.Disabled
     has_mtls: bool = False
     has_proxies: bool = False  # they are read, and followed
@@ -123,6 +99,7 @@ class MeshServices:
         default_factory=lambda: {each: {} for each in SERVICE_TYPES}
     )
     _offering: dict[str, set[str]] = field(default_factory=dict)  # proxies by service tag
+    _selective: set[str] = field(default_factory=set)  # MeshServices with a selector of their own
     _later: dict[str, float] = field(default_factory=dict)  # when MeshServices are looked at again
     _next: float = math.inf  # the first of them
     _made: dict[str, dict[str, _Made]] = field(
@@ -226,6 +203,22 @@ class MeshServices:
         for gone in [name for name in books[type_name] if name not in names]:
             self.forget(ResourceKey(type_name, self.mesh, gone))
 
+    def holders(self, address: str) -> list[tuple[datetime, str, str, str]]:
+        """The services with this address, each as time of creation, type, mesh and name."""
+        return [
+            (known.created_at, type_name, self.mesh, name)
+            for type_name, services in self.known.items()
+            for name, known in services.items()
+            if address in addresses_of(known.status)
+        ]
+
+    def part(self, type_name: str, name: str) -> None:
+        """A service has the address of another one: it is to get its own."""
+        known = self.known[type_name][name]
+        self._learn_service(type_name, name, known._replace(status=without_address(known.status)))
+        taken = self.known[type_name][name]
+        self.known[type_name][name] = taken._replace(address_before="")
+
     def write(self, type_name: str, name: str, known: Known | None) -> None:
         """What was written here. Nothing is due of it."""
         was_due = name in self.due[type_name]
@@ -283,7 +276,10 @@ class MeshServices:
         if before is None and known is None:
             return
         if before is not None:
-            self.used.subtract(addresses_of(before.status))
+            for address in addresses_of(before.status):
+                self.used.leave(address)
+            if type_name == MESH_SERVICE:
+                self._selective.discard(name)
             if known is not None and known.created_at == before.created_at:
                 known = known._replace(address_before=_address_before(before, known))
         if known is None:
@@ -292,10 +288,10 @@ class MeshServices:
             self.told.pop(name, None)
         else:
             services[name] = known
-            self.used.update(addresses_of(known.status))
-        for address in addresses_of(before.status) if before is not None else ():
-            if not self.used[address]:
-                del self.used[address]
+            if type_name == MESH_SERVICE and not _is_plain(name, known):
+                self._selective.add(name)
+            for address in addresses_of(known.status):
+                self.used.take(address)
         self.due[type_name].add(name)
         if before is None or known is None or before.labels != known.labels:
             self.names_due.add(type_name)
@@ -333,11 +329,8 @@ class MeshServices:
         due = self.due[MESH_SERVICE]
         for proxy in there:
             due.update(proxy.services)
-        for name, known in self.known[MESH_SERVICE].items():
-            selector = known.spec.selector
-            # Most services have the selector that they were made with.
-            if selector.dataplane_tags.get(SERVICE) == name and selector.dataplane_ref is None:
-                continue
+        for name in self._selective:
+            selector = self.known[MESH_SERVICE][name].spec.selector
             if any(selects(selector, each) for each in there):
                 due.add(name)
 
@@ -349,6 +342,12 @@ class MeshServices:
             self._offering.clear()
             self._later.clear()
             self._next = math.inf
+
+
+def _is_plain(name: str, service: Known) -> bool:
+    """Whether it selects all proxies of its name, as those do that are generated."""
+    selector = service.spec.selector
+    return selector.dataplane_ref is None and selector.dataplane_tags.get(SERVICE) == name
 
 
 def _state(insight: ObservedProxy) -> ProxyState:

@@ -40,11 +40,11 @@ from kong_mesh_cp.core.resources.kinds.services.mesh_service import (
     MeshServiceStatus,
     TlsStatus,
 )
+from kong_mesh_cp.usecases.upkeep.known_services import Known
 from kong_mesh_cp.usecases.upkeep.mesh_services import (
     MESH_SERVICE,
     MULTI_ZONE_SERVICE,
     GenerationRules,
-    Known,
     MeshServices,
 )
 

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from kong_mesh_cp.core.formats.prometheus_text import MetricFamily, Sample
-from kong_mesh_cp.usecases.upkeep.mesh_services import SERVICE_TYPES, MeshServices, addresses_of
+from kong_mesh_cp.usecases.upkeep.known_services import addresses_of
+from kong_mesh_cp.usecases.upkeep.mesh_services import SERVICE_TYPES, MeshServices
 from kong_mesh_cp.usecases.upkeep.service_writing import Counted
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections import Counter
+import sys
 from collections.abc import AsyncIterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Final, NoReturn
@@ -41,13 +41,13 @@ from kong_mesh_cp.usecases.ports.state_store import WallClock
 from kong_mesh_cp.usecases.resources.reader import MESH
 from kong_mesh_cp.usecases.resources.sweeping import in_slices, sweep
 from kong_mesh_cp.usecases.upkeep.hostname_generators import HostnameGenerators
+from kong_mesh_cp.usecases.upkeep.known_services import UsedAddresses, addresses_of
 from kong_mesh_cp.usecases.upkeep.mesh_services import (
     MESH_SERVICE,
     PROXY_TYPES,
     SERVICE_TYPES,
     GenerationRules,
     MeshServices,
-    addresses_of,
 )
 from kong_mesh_cp.usecases.upkeep.service_metrics import service_metrics
 from kong_mesh_cp.usecases.upkeep.service_writing import (
@@ -96,13 +96,12 @@ class ServiceUpkeep:
         self._rules = rules
         self._wall_clock = wall_clock
         self._meshes: dict[str, MeshServices] = {}
-        self._used: Counter[str] = Counter()
+        self._used = UsedAddresses()
         self._writer = ServiceWriter(self._store, rules.networks, self._used, wall_clock)
         self._generators = HostnameGenerators()
         self._changed: set[ResourceKey] = set()
         self._counted: dict[ResourceKey, float] = {}  # when counts may be written again
         self._is_lost = True  # everything is to be read
-        self._is_loaded = False
         self._loading = 0.0  # seconds of the work that is going on
         self._not_before = -math.inf
         self._complaints = FailureLog(log, "services-not-kept", "services-kept-again")
@@ -162,6 +161,7 @@ class ServiceUpkeep:
         if self._is_lost:
             await self._read_all()
         await self._read_changes()
+        await self._part_the_doubled()
         for name in sorted(self._meshes):
             book = self._meshes.get(name)
             if book is not None and book.next_due <= trio.current_time():
@@ -240,6 +240,23 @@ class ServiceUpkeep:
         for book in self._meshes.values():
             book.names_due.update(SERVICE_TYPES)
 
+    async def _part_the_doubled(self) -> None:
+        """Of services that came with the address of another one, the oldest keeps it."""
+        for address in sorted(self._used.doubled):
+            await trio.lowlevel.checkpoint()
+            holders = [each for book in self._meshes.values() for each in book.holders(address)]
+            for _, type_name, mesh, name in sorted(holders)[1:]:
+                self._meshes[mesh].part(type_name, name)
+                log.warning(
+                    "service-address-doubled: %s %s of the mesh %s has the address %s of an older"
+                    " service, and gets another one. Apply services without their status.",
+                    type_name,
+                    go_quote(name),
+                    go_quote(mesh),
+                    address,
+                )
+        self._used.doubled.clear()
+
     async def _make(self, book: MeshServices) -> None:
         """Raises: StateError."""
         if book.needs_proxies and not book.has_proxies:
@@ -266,7 +283,7 @@ class ServiceUpkeep:
     ) -> list[ServiceWrite]:
         writes: list[ServiceWrite] = []
         if any(due.values()) or any(book.known.values()):
-            self._load()
+            await self._load()
         for type_name in SERVICE_TYPES:
             known = book.known[type_name]
             if not known and not due[type_name]:
@@ -278,7 +295,7 @@ class ServiceUpkeep:
             comes_or_goes = any(name not in known or one.spec is None for name, one in made.items())
             if comes_or_goes or type_name in names_due:
                 await self._name(book, type_name, made)
-            for name, one in made.items():
+            async for name, one in in_slices([*made.items()]):
                 key = ResourceKey(type_name, book.mesh, name)
                 named = one
                 if one.spec is not None:
@@ -288,13 +305,12 @@ class ServiceUpkeep:
                     writes.append(ServiceWrite(key, named, known.get(name)))
         return writes
 
-    def _load(self) -> None:
+    async def _load(self) -> None:
         """What decides about services, with the first one. It is no work to rest from."""
-        if not self._is_loaded:
+        if service_decisions.__name__ not in sys.modules:
             began = trio.current_time()
-            _ = service_decisions.wanted
+            await trio.to_thread.run_sync(lambda: service_decisions.wanted)
             self._loading += trio.current_time() - began
-            self._is_loaded = True
 
     async def _wanted(self, book: MeshServices, type_name: str, name: str) -> Wanted | None:
         generation, now = self._rules.generation, self._wall_clock()

@@ -39,7 +39,8 @@ from kong_mesh_cp.usecases.ports.state_store import WallClock
 from kong_mesh_cp.usecases.resources.documents import members, spec_text, text_of
 from kong_mesh_cp.usecases.resources.kinds import KINDS
 from kong_mesh_cp.usecases.resources.reader import mesh_key
-from kong_mesh_cp.usecases.upkeep.mesh_services import Known, MeshServices, addresses_of
+from kong_mesh_cp.usecases.upkeep.known_services import Known, addresses_of
+from kong_mesh_cp.usecases.upkeep.mesh_services import MeshServices
 
 if TYPE_CHECKING:
     from kong_mesh_cp.core.meshes.services import generated_services
@@ -51,7 +52,7 @@ else:  # most control planes have no services with names of their own
 
 CONFIG: Final = "Config"
 CONFIG_KEY: Final = ResourceKey(CONFIG, "", CONFIG_NAME)
-WRITTEN_AT_ONCE: Final = 50  # services in one transaction
+WRITTEN_AT_ONCE: Final = 20  # services in one transaction
 
 log = logging.getLogger(__name__)
 

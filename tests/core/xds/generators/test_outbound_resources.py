@@ -1,4 +1,4 @@
-"""Outbounds to services that are resources (docs/wire/service-resources.md)."""
+"""Outbounds to services that are resources (docs/wire/service-resources.md#outbounds)."""
 
 from __future__ import annotations
 

@@ -6,12 +6,8 @@ from typing import Any
 
 import pytest
 
-from kong_mesh_cp.core.xds.services.service_resources import (
-    ServiceResource,
-    ServiceResources,
-    service_resource,
-    service_resources,
-)
+from kong_mesh_cp.core.xds.services.known_services import ServiceResources, service_resources
+from kong_mesh_cp.core.xds.services.service_resources import ServiceResource, service_resource
 from support.specs.service_documents import external, mesh_service, multi_zone
 from support.suites.recorded_proxies import resource_of
 
@@ -82,6 +78,9 @@ def test_the_server_name_is_the_one_that_the_other_side_knows(
 def test_the_hash_in_a_server_name_is_the_one_of_other_control_planes() -> None:
     found = read(external("stripe") | {"mesh": "shop"}).server_name(80)
     assert found == "aa89573331169c0b6.stripe.80.shop.mes"
+    # Of one that begins with a zero, too.
+    document = mesh_service("web-admin") | {"mesh": "shop"}
+    assert read(document).server_name(8081) == "a0dc65b3e337c3805.web-admin.8081.shop.ms"
 
 
 def test_parts_of_a_server_name_are_labels_of_dns() -> None:

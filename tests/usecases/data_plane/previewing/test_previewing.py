@@ -9,7 +9,7 @@ import pytest
 
 from kong_mesh_cp.core.resources.labels import Deployment, Mode
 from kong_mesh_cp.shell.rest_api.routes.resource_routes import Writable
-from kong_mesh_cp.usecases.data_plane.previewing import judging, previewing, shown_changes
+from kong_mesh_cp.usecases.data_plane.previewing import previewing, shown_changes, verdicts
 from support.daemons.rest_api import Routes
 
 OUTBOUND = {"port": 10001, "tags": {"kuma.io/service": "pay"}}
@@ -265,7 +265,7 @@ async def test_it_takes_the_rights_that_the_writes_take() -> None:
         {"resources": [{"type": "MeshTimeout", "name": "x"}]},
         {"deletions": [{"type": ["Mesh"], "name": "x"}]},
         {"other": []},
-        {"resources": [{"type": "Mesh", "name": "x"}] * (judging.DOCUMENTS_MAX + 1)},
+        {"resources": [{"type": "Mesh", "name": "x"}] * (verdicts.DOCUMENTS_MAX + 1)},
     ],
 )
 async def test_what_is_no_preview_is_refused(body: Any) -> None:

@@ -6,7 +6,7 @@ say, by the generator itself; the rest of the mesh stays as it is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, NamedTuple
 
@@ -15,12 +15,15 @@ from kong_mesh_cp.core.policy.rules.entries import Contribution
 from kong_mesh_cp.core.policy.rules.matched import MeshView
 from kong_mesh_cp.core.policy.rules.policy import Conf, Entry, Policy
 from kong_mesh_cp.core.policy.rules.said_members import Path, SaidMember
+from kong_mesh_cp.core.xds.explaining.narrowing import narrowed
 from kong_mesh_cp.core.xds.generate import Generated, generate
 from kong_mesh_cp.core.xds.names import CLUSTER, ENDPOINT, LISTENER, SECRET
 from kong_mesh_cp.core.xds.parts import Parts
-from kong_mesh_cp.core.xds.proxy_view import ProxyView
+from kong_mesh_cp.core.xds.proxy_view import OutboundTarget, ProxyView
+from kong_mesh_cp.core.xds.targets import targets_of
 
-MEMBERS_TRIED_MAX: Final = 64  # of one proxy; each makes its configuration once more
+MEMBERS_TRIED_MAX: Final = 64  # of one proxy; each makes its configuration once more,
+OUTBOUNDS_TRIED_MAX: Final = 1000  # and all of its outbounds
 POLICIES_TRIED_MAX: Final = 2000  # of a mesh; with more, members are not tried one by one
 
 
@@ -49,13 +52,17 @@ def short_type(type_url: str) -> str:
 class Carrying:
     """Of one proxy."""
 
-    def __init__(self, view: ProxyView, parts: Parts) -> None:
-        """`parts` are of the mesh of `view`, and grow with what is tried."""
-        self._view = view
-        self._parts = parts
-        self._tried = 0
-        self._known: dict[object, Names] = {}
+    def __init__(self, view: ProxyView, targets: Sequence[OutboundTarget], parts: Parts) -> None:
+        """Nothing is asked about other outbounds of it than `targets`. `parts` are of the mesh of
+        `view`, and grow with what is tried.
+        """
         self.made: Generated = generate(view, parts)
+        self._view = narrowed(view, targets, parts)
+        self._parts = parts
+        self._as_it_is = self.made if self._view is view else generate(self._view, parts)
+        outbounds = len(targets_of(self._view, parts))
+        self._left = min(MEMBERS_TRIED_MAX, OUTBOUNDS_TRIED_MAX // max(outbounds, 1))
+        self._known: dict[object, Names] = {}
 
     def of_type(self, policy_type: str) -> Names:
         """All that is other without the policies of a type."""
@@ -77,9 +84,9 @@ class Carrying:
         if known is not None:
             return known
         policies = self._view.world.policies.policies
-        if self._tried >= MEMBERS_TRIED_MAX or len(policies) > POLICIES_TRIED_MAX:
+        if not self._left or len(policies) > POLICIES_TRIED_MAX:
             return None
-        self._tried += 1
+        self._left -= 1
         silent: dict[int, Policy] = {}
         for entry in entries:
             policy = silent.get(id(entry.policy), entry.policy)
@@ -94,7 +101,7 @@ class Carrying:
         before = world.policies
         view = MeshView(tuple(policies), before.gateways, before.destinations)
         other = replace(self._view, world=replace(world, policies=view))
-        return changed(self.made.snapshot, generate(other, self._parts).snapshot)
+        return changed(self._as_it_is.snapshot, generate(other, self._parts).snapshot)
 
 
 def changed(before: Snapshot, after: Snapshot) -> Names:

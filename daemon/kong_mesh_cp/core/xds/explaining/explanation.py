@@ -69,7 +69,7 @@ class NoSuchPlaceError(Exception):
 
 def explained(view: ProxyView, parts: Parts, wanted: Wanted) -> JsonObject:
     """The body of `_explain`. `parts` are of the mesh of `view`. Raises: NoSuchPlaceError."""
-    return _Explaining(view, parts).answer(wanted)
+    return _Explaining(view, parts, wanted).answer()
 
 
 class _Place(NamedTuple):
@@ -83,17 +83,22 @@ class _Place(NamedTuple):
 
 
 class _Explaining:
-    def __init__(self, view: ProxyView, parts: Parts) -> None:
+    def __init__(self, view: ProxyView, parts: Parts, wanted: Wanted) -> None:
         self._view = view
+        self._wanted = wanted
         self._matched = Matched(
             proxy_of(view.dataplane), view.world.policies, parts, with_shadow=view.with_shadow
         )
         self._parts = parts
-        self._carrying = Carrying(view, parts)
+        groups = self._destinations(wanted.outbound) if wanted.inbound is None else []
+        self._groups, self._left_out = groups[:OUTBOUNDS_MAX], len(groups[OUTBOUNDS_MAX:])
+        targets = [each for group in self._groups for each in group]
+        self._carrying = Carrying(view, targets, parts)
         self._by_type: dict[str, Names] = {}
         self._said: dict[int, tuple[tuple[Contribution, ...], tuple[SaidConf, ...]]] = {}
 
-    def answer(self, wanted: Wanted) -> JsonObject:
+    def answer(self) -> JsonObject:
+        wanted = self._wanted
         everything = wanted == Wanted()
         shown: JsonObject = {
             "complaints": [
@@ -108,11 +113,9 @@ class _Explaining:
         }
         if not wanted.outbound:
             shown["inbounds"] = [*self._inbounds(wanted.inbound)]
-        if wanted.inbound is None:
-            groups = self._destinations(wanted.outbound)
-            shown["outbounds"] = [self._outbound(each) for each in groups[:OUTBOUNDS_MAX]]
-            if len(groups) > OUTBOUNDS_MAX:
-                shown["leftOut"] = {"outbounds": len(groups) - OUTBOUNDS_MAX}
+        shown["outbounds"] = [self._outbound(each) for each in self._groups]
+        if self._left_out:
+            shown["leftOut"] = {"outbounds": self._left_out}
         return shown
 
     def _left_aside(self) -> Iterator[JsonObject]:

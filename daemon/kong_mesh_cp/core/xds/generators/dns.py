@@ -16,7 +16,8 @@ from kong_mesh_cp.core.xds.envoy.envoy_messages import DnsFilterConfig, Message,
 from kong_mesh_cp.core.xds.envoy.listeners import ListenerDraft
 from kong_mesh_cp.core.xds.names import DNS, LISTENER
 from kong_mesh_cp.core.xds.proxy_view import LOCALHOST, OutboundTarget, ProxyView
-from kong_mesh_cp.core.xds.services.service_resources import SERVICE_TYPES, ServiceResources
+from kong_mesh_cp.core.xds.services.known_services import ServiceResources
+from kong_mesh_cp.core.xds.services.service_resources import SERVICE_TYPES
 
 DNS_FILTER: Final = "envoy.filters.udp.dns_filter"
 TTL: Final = 30 * SECOND
@@ -26,20 +27,19 @@ Table = tuple[tuple[str, tuple[str, ...]], ...]
 """Addresses by name, sorted by name."""
 
 
-def dns(view: ProxyView, targets: Iterable[OutboundTarget], draft: Draft) -> None:
+def dns(view: ProxyView, targets: tuple[OutboundTarget, ...], draft: Draft) -> None:
     """`targets` are the outbounds of the proxy."""
     transparent = view.networking.transparent_proxying
     if transparent is None or not view.metadata.dns_port:
         return
     ipv6 = transparent.ip_family_mode is not IpFamilyMode.IPv4
-    reached = frozenset(each.address for each in targets)
     addresses, services = view.world.addresses, view.world.services
     # Held with what was made of them: the key only says which objects they were.
     table, _ = draft.parts.made(
-        ("names", id(addresses), id(services), reached, ipv6),
+        ("names", id(addresses), id(services), id(targets), ipv6),
         lambda: (
-            _HashedTable(_table(_domains(addresses, services), reached, ipv6=ipv6)),
-            (addresses, services),
+            _HashedTable(_table(_domains(addresses, services), targets, ipv6=ipv6)),
+            (addresses, services, targets),
         ),
     )
     draft.add(LISTENER, DNS, _listener, view.metadata.dns_port, table)
@@ -71,7 +71,10 @@ def _domains(addresses: VirtualDestinations, services: ServiceResources) -> Iter
                 yield VirtualDomain(each.addresses[0], each.host_names)
 
 
-def _table(domains: Iterable[VirtualDomain], reached: frozenset[str], *, ipv6: bool) -> Table:
+def _table(
+    domains: Iterable[VirtualDomain], targets: Iterable[OutboundTarget], *, ipv6: bool
+) -> Table:
+    reached = frozenset(each.address for each in targets)
     found: dict[str, tuple[str, ...]] = {}
     for domain in domains:
         # An answer without an outbound behind it would lead nowhere.

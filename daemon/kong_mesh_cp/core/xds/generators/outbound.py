@@ -10,7 +10,6 @@ from functools import partial
 from typing import NamedTuple
 
 from kong_mesh_cp.core.discovery.snapshots import Resource
-from kong_mesh_cp.core.policy.rules.destinations import DestinationId
 from kong_mesh_cp.core.policy.rules.policy import HTTP_ROUTE, TCP_ROUTE
 from kong_mesh_cp.core.xds.assignments import assignments
 from kong_mesh_cp.core.xds.draft import Complaint, Draft
@@ -54,12 +53,25 @@ class _Outgoing(NamedTuple):
     complaints: tuple[Complaint, ...]
 
 
+class _Called(NamedTuple):
+    """What outbounds are for."""
+
+    tags: frozenset[str]  # services by their tag
+    resources: bool  # some that are resources, too
+
+
+def _called(targets: tuple[OutboundTarget, ...]) -> _Called:
+    tags = frozenset(each.service for each in targets if each.resource is None)
+    return _Called(tags, any(each.resource is not None for each in targets))
+
+
 def outbounds(
     view: ProxyView, targets: tuple[OutboundTarget, ...], matched: Matched, draft: Draft
 ) -> None:
     parts, world, shared = draft.parts, view.world, _shared(view, matched, draft.parts)
+    called, _ = parts.made(("called", id(targets)), lambda: (_called(targets), targets))
     held: tuple[object, ...] = (targets,)
-    if _has_routes(matched) or any(isinstance(each.to, DestinationId) for each in targets):
+    if _has_routes(matched) or called.resources:
         # Which clusters there are, and what they are, says what is behind them as well.
         held = (targets, world.services, world.reached)
     # Held with what was made of them: the keys only say which objects they were.
@@ -67,16 +79,15 @@ def outbounds(
         (shared, "all", *map(id, held)),
         lambda: (_outgoing(view, targets, matched, parts, shared), held),
     )
-    called = _called(targets)
     balancing = matched.of_type(BALANCING)
     # Held likewise.
     behind = (world.mesh, world.endpoints, world.reached, world.across, world.external)
-    ranked = (targets, *behind, balancing.outgoing)
+    ranked = (outgoing, *behind, balancing.outgoing)
     own = own_tags_of(view) if balancing.policies else ()
     assigned, _ = parts.made(
-        ("assigned", outgoing.reached, own, *map(id, ranked)),
+        ("assigned", own, *map(id, ranked)),
         lambda: (
-            assignments(sources_of(outgoing.reached, view, matched, called), world, parts),
+            assignments(sources_of(outgoing.reached, view, matched, called.tags), world, parts),
             ranked,
         ),
     )
@@ -130,7 +141,7 @@ def _outgoing(
         if upstream is None or upstream.name in seen:
             continue
         seen.add(upstream.name)
-        is_called = is_asked_for(upstream.destination.to, called)
+        is_called = is_asked_for(upstream.destination.to, called.tags)
         cluster = parts.made(
             (shared, "cluster", upstream, is_called),
             partial(clustered, upstream, view, matched, is_called=is_called),
@@ -149,11 +160,6 @@ def _outgoing(
     return _Outgoing(
         frozenset(asked), listeners, clusters, (*reached.values(),), secured, tuple(complaints)
     )
-
-
-def _called(targets: tuple[OutboundTarget, ...]) -> frozenset[str]:
-    """The services by tag that are the destinations of outbounds."""
-    return frozenset(each.service for each in targets)
 
 
 def _left_out(world: MeshWorld, asked: Iterable[ServiceKey]) -> Iterator[Complaint]:

@@ -39,6 +39,7 @@ from kong_mesh_cp.core.xds.policies.patches import (
     Part,
     apply_changes,
     assign_nothing,
+    runs_of,
 )
 from kong_mesh_cp.core.xds.proxy_view import ProxyView
 from kong_mesh_cp.core.xds.unmakeable import UnmakeableError
@@ -107,7 +108,7 @@ def change_all(template: Conf, draft: Draft) -> None:
         for part, change in _parts(each)
         if change is not None
     ]
-    apply_changes(changes, draft, POLICY_TYPE)
+    apply_changes(runs_of(changes), draft, POLICY_TYPE)
 
 
 _AnyChange = ClusterChange | ListenerChange | FilterChange | VirtualHostChange

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from functools import partial
+from itertools import groupby
 from typing import Final
 
 from kong_mesh_cp.core.dataclass import dataclass
@@ -77,6 +78,16 @@ class Change:
     steps: tuple[Step, ...] = ()
 
     @property
+    def is_whole(self) -> bool:
+        """Of a resource as such, not of something in it."""
+        return self.part in (Part.CLUSTER, Part.LISTENER)
+
+    @property
+    def is_edit(self) -> bool:
+        """It changes resources that are there, and neither brings nor takes one."""
+        return not self.is_whole or self.operation is Operation.PATCH
+
+    @property
     def native(self) -> Message:
         """What is in `value`. Nobody changes it. Raises: UnmakeableError."""
         return native(_TYPES[self.part], self.value)
@@ -91,60 +102,148 @@ _TYPES: Final[Mapping[Part, str]] = {
 }
 
 
-def apply_changes(changes: Sequence[Change], draft: Draft, about: str) -> None:
+class Run:
+    """Changes that are made of one resource, one after the other. It knows its hash."""
+
+    __slots__ = ("_hash", "changes")
+
+    def __init__(self, changes: tuple[Change, ...]) -> None:
+        self.changes = changes
+        self._hash = hash(changes)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, Run) and self.changes == other.changes)
+
+
+def runs_of(changes: Iterable[Change]) -> tuple[Run, ...]:
+    """Those in which each resource can be changed at once: additions and removals stand alone."""
+    found = []
+    for is_edit, group in groupby(changes, key=lambda each: each.is_edit):
+        whole = tuple(group)
+        found += [Run(whole)] if is_edit else [Run((each,)) for each in whole]
+    return tuple(found)
+
+
+def apply_changes(runs: Iterable[Run], draft: Draft, about: str) -> None:
     """What is added has the origin of `draft`. `about` is the policy that says so."""
-    for index, change in enumerate(changes):
-        told = len(draft.complaints)
+    first = 1
+    for run in runs:
+        told = draft.complaints
+        failed: dict[int, list[Complaint]] = {}
+        draft.complaints = []
         try:
-            _apply(change, draft)
+            if run.changes[0].is_edit:
+                _edit(run, draft, failed)
+            else:
+                _add_or_remove(run.changes[0], draft)
+                failed[0] = draft.complaints
         except UnmakeableError as error:
-            draft.complain(about, error)
-        _tell_once(
-            draft, told, about, f"modification {index + 1}, {change.part} {change.operation}"
-        )
+            failed[0] = [Complaint(about, str(error))]
+        draft.complaints = told
+        for index, complaints in sorted(failed.items()):
+            if complaints:
+                change = run.changes[index]
+                which = f"modification {first + index}, {change.part} {change.operation}"
+                told.append(_joined(complaints, about, which))
+        first += len(run.changes)
 
 
-def _tell_once(draft: Draft, told: int, about: str, which: str) -> None:
-    """One complaint of those after the first `told`: a change may fail at a thousand listeners."""
-    found = draft.complaints[told:]
-    if not found:
-        return
+def _joined(found: Sequence[Complaint], about: str, which: str) -> Complaint:
+    """One complaint of several: a change may fail at a thousand listeners."""
     first, *others = found
-    place = "" if first.about == about else f" of {first.about}"
+    place = "" if first.about in ("", about) else f" of {first.about}"
     rest = f" (and of {len(others)} more)" if others else ""
-    draft.complaints[told:] = [Complaint(about, f"{which}{place}{rest}: {first.reason}")]
+    return Complaint(about, f"{which}{place}{rest}: {first.reason}")
 
 
-def _apply(change: Change, draft: Draft) -> None:
-    is_whole = change.part in (Part.CLUSTER, Part.LISTENER)
+def _add_or_remove(change: Change, draft: Draft) -> None:
     url = CLUSTER if change.part is Part.CLUSTER else LISTENER
-    value = change.native  # before anything is changed: one fault is told once
-    if is_whole and change.operation is Operation.ADD:
-        if not value.name:
-            raise UnmakeableError("what is added has no name")
-        draft.add(url, value.name, _added, change)
-        touched = [value.name]
-    else:
-        wanted = change.match.name if is_whole else change.match.listener
-        touched = list(_found(draft, url, wanted, change.match.origin))
-        if is_whole and change.operation is Operation.REMOVE:
-            for name in touched:
-                if _is_tagged(draft, name, change.match.tags):
-                    draft.drop(url, name)
-            return
-        for name in touched:
-            draft.edit(url, name, _CHANGES[change.part], change)
+    if change.operation is Operation.REMOVE:
+        for name in list(_found(draft.made(url), draft.origins(url), change.match.name, change)):
+            if _is_tagged(draft, name, change.match.tags):
+                draft.drop(url, name)
+        return
+    name = change.native.name
+    if not name:
+        raise UnmakeableError("what is added has no name")
+    draft.add(url, name, _added, change)
     if change.part is Part.CLUSTER:
-        assign_nothing(draft, touched)
+        assign_nothing(draft, [name])
+
+
+def _edit(run: Run, draft: Draft, failed: dict[int, list[Complaint]]) -> None:
+    """Each resource at once; one by one where that fails, to know which it is and make the others.
+
+    `failed` are told of each change, by its place in the run.
+    """
+    wanted = _wanted(run, draft, failed)
+    runs: dict[tuple[int, ...], Run] = {}
+    for (url, name), indices in wanted.items():
+        together = runs.get(indices)
+        if together is None:
+            together = runs[indices] = Run(tuple(run.changes[index] for index in indices))
+        draft.edit(url, name, _change_by, together)
+        if not draft.complaints:
+            continue
+        draft.complaints.clear()
+        for index in indices:
+            draft.edit(url, name, _change_by, Run((run.changes[index],)))
+            if draft.complaints:
+                failed.setdefault(index, []).extend(draft.complaints)
+                draft.complaints.clear()
+    clusters = {name: indices[0] for (url, name), indices in wanted.items() if url == CLUSTER}
+    assign_nothing(draft, clusters)
+    for complaint in draft.complaints:
+        failed.setdefault(clusters[complaint.about], []).append(complaint)
+
+
+def _wanted(
+    run: Run, draft: Draft, failed: dict[int, list[Complaint]]
+) -> Mapping[tuple[str, str], tuple[int, ...]]:
+    """Which changes are about which resource."""
+    urls = (CLUSTER, LISTENER)
+    made = {url: draft.made(url) for url in urls}
+    origins = {url: draft.origins(url) for url in urls}
+    wanted: dict[tuple[str, str], tuple[int, ...]] = {}
+    for index, change in enumerate(run.changes):
+        try:
+            _ = change.native  # before anything is changed: one fault is told once
+        except UnmakeableError as error:
+            failed[index] = [Complaint("", str(error))]
+            continue
+        url = CLUSTER if change.part is Part.CLUSTER else LISTENER
+        named = change.match.name if change.is_whole else change.match.listener
+        for name in _found(made[url], origins[url], named, change):
+            wanted[url, name] = (*wanted.get((url, name), ()), index)
+    return wanted
+
+
+def _found(
+    made: Mapping[str, Resource], origins: Mapping[str, str], name: str | None, change: Change
+) -> Iterator[str]:
+    names = made if name is None else [name] if name in made else []
+    origin = change.match.origin
+    return (each for each in names if origin is None or origins.get(each) == origin)
+
+
+def _change_by(message: Message, run: Run) -> bool:
+    """Whether anything was changed."""
+    found = [_CHANGES[change.part](message, change) for change in run.changes]
+    return any(found)
 
 
 def assign_nothing(draft: Draft, clusters: Iterable[str]) -> None:
     """Envoy waits for endpoints that it has to ask for, and with it all that comes after."""
+    assigned, made = draft.assigned.resources.resources, draft.made(CLUSTER)
     for name in clusters:
-        made = draft.made(CLUSTER).get(name)
-        asked = "" if made is None else draft.parts.made((_asked, made), partial(_asked, made))
-        known = (draft.assigned.resources.resources, draft.made(ENDPOINT))
-        if asked and not any(asked in each for each in known):
+        if name in assigned or name not in made:
+            continue
+        cluster = made[name]
+        asked = draft.parts.made((_asked, cluster), partial(_asked, cluster))
+        if asked and asked not in assigned and asked not in draft.made(ENDPOINT):
             draft.add(ENDPOINT, asked, _no_endpoints)
             draft.complain(name, "its endpoints would come from ADS, which has none for it")
 
@@ -160,16 +259,6 @@ def _asked(made: Resource) -> str:
 
 def _no_endpoints(name: str) -> Message:
     return load_assignment(name, ())
-
-
-def _found(draft: Draft, url: str, name: str | None, origin: str | None) -> Iterator[str]:
-    made = draft.made(url)
-    names = made if name is None else [name] if name in made else []
-    if origin is None:
-        yield from names
-        return
-    origins = draft.origins(url)
-    yield from (each for each in names if origins.get(each) == origin)
 
 
 def _is_tagged(draft: Draft, name: str, wanted: TagPairs) -> bool:

@@ -30,6 +30,7 @@ from kong_mesh_cp.core.xds.policies.patches import (
     Operation,
     Part,
     apply_changes,
+    runs_of,
 )
 from kong_mesh_cp.core.xds.proxy_view import ProxyView
 from kong_mesh_cp.core.xds.world import pairs
@@ -43,8 +44,8 @@ def _whole_proxy(_view: ProxyView, matched: Matched, draft: Draft) -> None:
         return
     conf = typed.value
     assert isinstance(conf, Conf)  # noqa: S101 — of the type that was matched
-    changes = draft.parts.made((changes_of, typed), lambda: changes_of(conf))
-    apply_changes(changes, draft, POLICY_TYPE)
+    runs = draft.parts.made((changes_of, typed), lambda: runs_of(changes_of(conf)))
+    apply_changes(runs, draft, POLICY_TYPE)
 
 
 def changes_of(conf: Conf) -> tuple[Change, ...]:

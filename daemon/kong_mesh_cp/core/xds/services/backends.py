@@ -14,12 +14,8 @@ from kong_mesh_cp.core.policy.spec_parts.backend_refs import BackendRef
 from kong_mesh_cp.core.resources.tags import SERVICE
 from kong_mesh_cp.core.xds.names import service_cluster
 from kong_mesh_cp.core.xds.services.instances import TagPairs, pairs
-from kong_mesh_cp.core.xds.services.service_resources import (
-    EXTERNAL,
-    MULTI_ZONE,
-    ServiceResources,
-    any_of,
-)
+from kong_mesh_cp.core.xds.services.known_services import ServiceResources
+from kong_mesh_cp.core.xds.services.service_resources import EXTERNAL, MULTI_ZONE, any_of
 
 Destined = TagPairs | DestinationId
 """The instances of a service with some tags, of which one is the service; or the port of a service

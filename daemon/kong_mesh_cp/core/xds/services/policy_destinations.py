@@ -7,28 +7,48 @@ from typing import Final
 
 from kong_mesh_cp.core.policy.rules.destinations import Destination, Destinations, Port
 from kong_mesh_cp.core.policy.rules.mesh_resources import meta_of
+from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.resources.kinds.mesh import Mesh
 from kong_mesh_cp.core.resources.kinds.services.mesh_multi_zone_service import MeshMultiZoneService
 from kong_mesh_cp.core.resources.kinds.services.mesh_service import MeshService
 from kong_mesh_cp.core.resources.meta import Resource, has_spec
+from kong_mesh_cp.core.xds.sorted_map import SortedMap
 
 DESTINATIONS: Final = ("MeshExternalService", "MeshMultiZoneService", "MeshService")
 
 
-def policy_destinations(
-    mesh: Resource[Mesh], resources: Mapping[str, Mapping[str, Resource[object]]]
-) -> Destinations:
-    """Of one mesh. `resources` are by type and name."""
-    found = (resources.get(each, {}).values() for each in DESTINATIONS)
-    services = (_destination(each) for some in found for each in some)
-    return Destinations([Destination(meta_of(mesh)), *services])
+ByName = SortedMap[tuple[str, str], Destination]
+"""By type and name."""
 
 
-def is_other_destination(before: Resource[object] | None, after: Resource[object] | None) -> bool:
-    """Policies can tell one from the other."""
-    if before is None or after is None:
-        return before is not after
-    return _destination(before) != _destination(after)
+def destinations_by_name(resources: Mapping[str, Mapping[str, Resource[object]]]) -> ByName:
+    """From scratch; `resources` are by type and name."""
+    return SortedMap(
+        {
+            (each, name): _destination(resource)
+            for each in DESTINATIONS
+            for name, resource in resources.get(each, {}).items()
+        }
+    )
+
+
+def next_destinations(
+    before: ByName, changes: Mapping[ResourceKey, Resource[object] | None]
+) -> ByName:
+    """`before` after `changes`; the same where policies cannot tell one from the other."""
+    after = before
+    for key, resource in changes.items():
+        if key.type in DESTINATIONS:
+            place = (key.type, key.name)
+            now = None if resource is None else _destination(resource)
+            if after.get(place) != now:
+                after = after.without(place) if now is None else after.with_item(place, now)
+    return after
+
+
+def policy_destinations(mesh: Resource[Mesh], by_name: ByName) -> Destinations:
+    """Those of one mesh, itself among them."""
+    return Destinations([Destination(meta_of(mesh)), *by_name.values()])
 
 
 def _destination(resource: Resource[object]) -> Destination:

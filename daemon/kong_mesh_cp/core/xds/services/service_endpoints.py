@@ -21,13 +21,13 @@ from kong_mesh_cp.core.resources.kinds.zone_proxies import ZoneEgress, ZoneIngre
 from kong_mesh_cp.core.resources.meta import Resource, has_spec
 from kong_mesh_cp.core.resources.tags import SERVICE, ZONE
 from kong_mesh_cp.core.xds.services.instances import Endpoint, advertised_address, pairs
+from kong_mesh_cp.core.xds.services.known_services import ServiceResources
 from kong_mesh_cp.core.xds.services.service_resources import (
     EXTERNAL,
     MESH_SERVICE,
     MULTI_ZONE,
     ServicePort,
     ServiceResource,
-    ServiceResources,
 )
 
 INGRESS: Final = "ZoneIngress"

@@ -13,6 +13,7 @@ from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.resources.kinds.dataplane import Dataplane
 from kong_mesh_cp.core.resources.meta import Resource
 from kong_mesh_cp.core.xds.services.instances import Endpoint
+from kong_mesh_cp.core.xds.services.known_services import ServiceResources, next_services
 from kong_mesh_cp.core.xds.services.service_endpoints import (
     Gates,
     behind_port,
@@ -28,8 +29,6 @@ from kong_mesh_cp.core.xds.services.service_resources import (
     MESH_SERVICE,
     MULTI_ZONE,
     ServiceResource,
-    ServiceResources,
-    next_services,
 )
 from kong_mesh_cp.core.xds.sorted_map import SortedMap
 

@@ -5,18 +5,15 @@ Source: docs/wire/service-resources.md#destinations
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime
-from functools import cached_property
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats.fnv import fnv64a
 from kong_mesh_cp.core.policy.rules.destinations import DestinationId, destination_id
 from kong_mesh_cp.core.policy.rules.mesh_resources import meta_of
-from kong_mesh_cp.core.policy.rules.policy import Meta
 from kong_mesh_cp.core.resources import labels
-from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.resources.kinds.services.address_status import Address
 from kong_mesh_cp.core.resources.kinds.services.mesh_external_service import (
     MeshExternalService,
@@ -32,7 +29,6 @@ from kong_mesh_cp.core.resources.kinds.services.mesh_service import (
     Selector,
 )
 from kong_mesh_cp.core.resources.meta import Resource, has_spec
-from kong_mesh_cp.core.xds.sorted_map import SortedMap
 
 MESH_SERVICE: Final = "MeshService"
 EXTERNAL: Final = "MeshExternalService"
@@ -43,6 +39,8 @@ SERVICE_TYPES: Final = (MESH_SERVICE, EXTERNAL, MULTI_ZONE)
 LABEL_CHARACTERS_MAX: Final = 63  # of a label in DNS
 _SHORT: Final = {MESH_SERVICE: "msvc", EXTERNAL: "extsvc", MULTI_ZONE: "mzsvc"}
 _IN_SERVER_NAMES: Final = {MESH_SERVICE: "ms", EXTERNAL: "mes", MULTI_ZONE: "mzms"}
+K = TypeVar("K", bound=Any)
+
 _ANY: Final = "*"  # no service is called so
 
 
@@ -78,6 +76,25 @@ class ServiceResource:
     parts: tuple[DestinationId, ...] = ()  # of a service of several zones: the MeshServices
 
     @property
+    def place(self) -> tuple[str, str]:
+        """Its type, and the name of the resource."""
+        return self.id.type, self.name
+
+    @property
+    def selected_tag(self) -> tuple[tuple[str, str], ...]:
+        """One of the tags that all proxies have which it selects by tags."""
+        selector = self.selector
+        if selector is None or selector.dataplane_ref is not None or not selector.dataplane_tags:
+            return ()
+        return (min(selector.dataplane_tags.items()),)
+
+    @property
+    def selected_proxy(self) -> tuple[str, ...]:
+        """The proxy that it selects by its name."""
+        ref = None if self.selector is None else self.selector.dataplane_ref
+        return () if ref is None else (ref.name,)
+
+    @property
     def found_by(self) -> object:
         """All by which proxies find it, and have outbounds for it."""
         sections = tuple((each.number, each.name) for each in self.ports)
@@ -101,7 +118,7 @@ class ServiceResource:
         name, mesh = self._name_in_tls, self.id.mesh
         digest = fnv64a(f"{name};{mesh};".encode())
         suffix = _IN_SERVER_NAMES[self.id.type]
-        return f"a{digest:x}.{_as_label(name)}.{port}.{_as_label(mesh)}.{suffix}"
+        return f"a{digest:016x}.{_as_label(name)}.{port}.{_as_label(mesh)}.{suffix}"
 
     @property
     def _name_in_tls(self) -> str:
@@ -201,137 +218,3 @@ def _host_names(addresses: tuple[Address, ...]) -> tuple[str, ...]:
 def any_of(service_type: str, mesh: str) -> DestinationId:
     """Stands for all services of a type, among which labels choose."""
     return DestinationId(service_type, mesh, "", "", _ANY)
-
-
-class ServiceResources:
-    """Those of one mesh; never changed."""
-
-    def __init__(self, by_name: SortedMap[tuple[str, str], ServiceResource]) -> None:
-        """`by_name`: by type and name."""
-        self.by_name = by_name
-        self._by_labels: dict[tuple[object, ...], tuple[ServiceResource, ...]] = {}
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, ServiceResources) and self.by_name == other.by_name
-
-    __hash__ = object.__hash__  # it is never looked for by what it says
-
-    def find(self, wanted: DestinationId) -> ServiceResource | None:
-        """The service of `wanted`, whichever of its ports that is."""
-        return self._by_id.get(wanted._replace(section_name=""))
-
-    def of_type(self, service_type: str) -> tuple[ServiceResource, ...]:
-        """By name."""
-        return self._by_type.get(service_type, ())
-
-    def by_labels(
-        self, service_type: str, wanted: Mapping[str, str]
-    ) -> tuple[ServiceResource, ...]:
-        """All that carry `wanted`; without any label none does."""
-        if not wanted:
-            return ()
-        key = (service_type, *sorted(wanted.items()))
-        found = self._by_labels.get(key)
-        if found is None:
-            found = tuple(
-                each for each in self.of_type(service_type) if wanted.items() <= each.labels.items()
-            )
-            self._by_labels[key] = found
-        return found
-
-    def oldest(self, service_type: str, wanted: Mapping[str, str]) -> ServiceResource | None:
-        """Of those that carry `wanted`: a new one takes no traffic from another."""
-        found = self.by_labels(service_type, wanted)
-        return min(found, key=lambda each: (each.created_at, each.name), default=None)
-
-    def meant(self, kind: str, name: str, namespace: str, source: Meta) -> DestinationId:
-        """The service that `source` calls `name`: one of its own zone."""
-        zone = source.zone or ""
-        return DestinationId(kind, source.mesh, zone, namespace or source.namespace, name)
-
-    def with_part(self, part: DestinationId) -> tuple[ServiceResource, ...]:
-        """The services of several zones that the MeshService `part` belongs to."""
-        return self._with_part.get(part, ())
-
-    def selecting(self, proxy: str, tags: frozenset[tuple[str, str]]) -> Iterator[ServiceResource]:
-        """MeshServices that may select `proxy`, which has `tags` on its inbounds; each once."""
-        for pair in tags:
-            yield from self._by_tag.get(pair, ())
-        yield from self._by_proxy.get(proxy, ())
-
-    @cached_property
-    def _by_id(self) -> Mapping[DestinationId, ServiceResource]:
-        return {each.id: each for each in self.by_name.values()}
-
-    @cached_property
-    def _by_type(self) -> Mapping[str, tuple[ServiceResource, ...]]:
-        found: dict[str, list[ServiceResource]] = {}
-        for each in self.by_name.values():
-            # Of two that are the same service, as an original and its copy, the last one counts.
-            if self._by_id[each.id] is not each:
-                continue
-            found.setdefault(each.id.type, []).append(each)
-        return {each: tuple(some) for each, some in found.items()}
-
-    @cached_property
-    def _with_part(self) -> Mapping[DestinationId, tuple[ServiceResource, ...]]:
-        found: dict[DestinationId, list[ServiceResource]] = {}
-        for each in self.of_type(MULTI_ZONE):
-            for part in dict.fromkeys(each.parts):
-                found.setdefault(part, []).append(each)
-        return {each: tuple(some) for each, some in found.items()}
-
-    @cached_property
-    def _by_tag(self) -> Mapping[tuple[str, str], tuple[ServiceResource, ...]]:
-        """By one of the tags that each selects by, whichever is the first by name."""
-        found: dict[tuple[str, str], list[ServiceResource]] = {}
-        for each in self.of_type(MESH_SERVICE):
-            selector = each.selector
-            if selector is not None and selector.dataplane_ref is None and selector.dataplane_tags:
-                found.setdefault(min(selector.dataplane_tags.items()), []).append(each)
-        return {each: tuple(some) for each, some in found.items()}
-
-    @cached_property
-    def _by_proxy(self) -> Mapping[str, tuple[ServiceResource, ...]]:
-        found: dict[str, list[ServiceResource]] = {}
-        for each in self.of_type(MESH_SERVICE):
-            selector = each.selector
-            if selector is not None and selector.dataplane_ref is not None:
-                found.setdefault(selector.dataplane_ref.name, []).append(each)
-        return {each: tuple(some) for each, some in found.items()}
-
-
-NO_SERVICES: Final = ServiceResources(SortedMap())
-
-
-def service_resources(
-    by_type: Mapping[str, Mapping[str, Resource[object]]],
-) -> ServiceResources:
-    """Those of one mesh from scratch, out of its resources by type and name."""
-    return ServiceResources(
-        SortedMap(
-            {
-                (each, name): found
-                for each in SERVICE_TYPES
-                for name, resource in by_type.get(each, {}).items()
-                if (found := service_resource(resource)) is not None
-            }
-        )
-    )
-
-
-def next_services(
-    before: ServiceResources, changes: Mapping[ResourceKey, Resource[object] | None]
-) -> ServiceResources:
-    """`before` after `changes`, of which those of other types are none; the same where all that
-    changed is nothing that anybody is told.
-    """
-    by_name = before.by_name
-    for key, resource in changes.items():
-        if key.type not in SERVICE_TYPES:
-            continue
-        place = (key.type, key.name)
-        now = None if resource is None else service_resource(resource)
-        if by_name.get(place) != now:
-            by_name = by_name.without(place) if now is None else by_name.with_item(place, now)
-    return before if by_name is before.by_name else ServiceResources(by_name)

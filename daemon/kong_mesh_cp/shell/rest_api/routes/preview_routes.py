@@ -29,10 +29,10 @@ from kong_mesh_cp.usecases.resources.resource_refusals import (
 )
 
 if TYPE_CHECKING:
-    from kong_mesh_cp.usecases.data_plane.previewing import judging
+    from kong_mesh_cp.usecases.data_plane.previewing import verdicts
     from kong_mesh_cp.usecases.data_plane.previewing.previewing import Previewing
 else:  # hardly anybody asks
-    judging = lazy_import("kong_mesh_cp.usecases.data_plane.previewing.judging")
+    verdicts = lazy_import("kong_mesh_cp.usecases.data_plane.previewing.verdicts")
 
 PATH: Final = "/_preview"
 
@@ -61,7 +61,7 @@ class PreviewRoutes:
             except strict_json.StrictJsonError as error:
                 raise unreadable(f"the body is no JSON: {error.message}") from None
             previewing = await self.previewing()
-            asked = judging.asked_for(body)
+            asked = verdicts.asked_for(body)
             return await json_response(
                 await previewing.preview(user, asked, strict=STRICT in flags)
             )

@@ -14,9 +14,13 @@ from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.usecases.following.replica import Replica
 from kong_mesh_cp.usecases.ports.resource_store import Put, Selection, StoredResource
 from kong_mesh_cp.usecases.resources.reader import mesh_key
+from kong_mesh_cp.usecases.upkeep import service_decisions
 from kong_mesh_cp.usecases.upkeep.mesh_services import GenerationRules
 from kong_mesh_cp.usecases.upkeep.service_upkeep import ServiceRules, ServiceUpkeep
 from support.fakes.observed import Json, Observed
+
+# Loaded before a mocked clock runs, which jumps while a thread imports.
+_DECIDING = service_decisions
 
 SOON = 0.1  # seconds after which what a write brings about is there
 COUNTS_INTERVAL = 5.0

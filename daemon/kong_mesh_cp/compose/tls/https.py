@@ -12,20 +12,18 @@ from pathlib import Path
 
 import trio
 
+from kong_mesh_cp.compose.tls.tls_servers import PairFiles, TlsServer, api_server
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.errors import ConfigurationError, StateError
 from kong_mesh_cp.core.formats.printable import printable
-from kong_mesh_cp.core.identity.tls_files import PemFile, chain_and_key
 from kong_mesh_cp.core.license.term import instant
 from kong_mesh_cp.settings.model import Settings
 from kong_mesh_cp.shell.host.certificates import (
     Pair,
-    Terms,
     make_pair,
     names_in,
     read_authorities,
     read_certificates,
-    read_pem,
     require_certificates,
     server_context,
     term_of,
@@ -42,113 +40,11 @@ RECHECK_SECONDS = 5.0  # until a renewed file is noticed without a reload
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class _Files:
-    """Where the pair is looked for, and how errors name the two."""
-
-    certificate: Path
-    key: Path
-    certificate_setting: str
-    key_setting: str
-    remedy: str
-
-    def read(self) -> Pair:
-        certificate = self._file(self.certificate, self.certificate_setting)
-        key = self._file(self.key, self.key_setting)
-        chain, key_text = chain_and_key(certificate, key)
-        source = f"{printable(self.certificate)} and {printable(self.key)}"
-        return Pair(chain, key_text, source, self.remedy, certificate.name)
-
-    def _file(self, path: Path, setting: str) -> PemFile:
-        return PemFile(str(path), setting, read_pem(path, setting=setting), self.remedy)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TlsServer:
-    """One server that speaks TLS, as the settings have it."""
-
-    section: str  # of the settings
-    says: str  # how lines of the log call it
-    certificate: Path | None
-    key: Path | None
-    terms: Terms  # but for the authorities of clients
-    authorities_file: Path | None = None
-    authorities_folder: Path | None = None
-
-    def files(self, settings: Settings) -> _Files | None:
-        """The server's own pair, else that of all; the settings are complete or absent."""
-        general = settings.general
-        for section, certificate, key in (
-            (self.section, self.certificate, self.key),
-            ("general", general.tls_cert_file, general.tls_key_file),
-        ):
-            if certificate is not None and key is not None:
-                return _Files(
-                    certificate,
-                    key,
-                    f"{section}.tlsCertFile",
-                    f"{section}.tlsKeyFile",
-                    f"Put a certificate with its key into the files of {section}.tlsCertFile and "
-                    "tlsKeyFile, in PEM.",
-                )
-        return None
-
-
-def api_server(settings: Settings) -> TlsServer:
-    api, general = settings.api_server, settings.general
-    return TlsServer(
-        section="apiServer.https",
-        says="HTTPS",
-        certificate=api.https.tls_cert_file,
-        key=api.https.tls_key_file,
-        terms=Terms(
-            version_min=general.tls_min_version,
-            version_max=general.tls_max_version,
-            cipher_suites=general.tls_cipher_suites,
-            client_certificate_required=api.https.require_client_cert,
-        ),
-        authorities_file=api.https.tls_ca_file,
-        authorities_folder=api.auth.client_certs_dir,
-    )
-
-
-def dp_server(settings: Settings) -> TlsServer:
-    """The one for proxies. What it says of TLS itself wins over what all servers share."""
-    own, general = settings.dp_server, settings.general
-    return TlsServer(
-        section="dpServer",
-        says="the server for proxies",
-        certificate=own.tls_cert_file,
-        key=own.tls_key_file,
-        terms=Terms(
-            version_min=own.tls_min_version or general.tls_min_version,
-            version_max=own.tls_max_version or general.tls_max_version,
-            cipher_suites=own.tls_cipher_suites or general.tls_cipher_suites,
-        ),
-    )
-
-
-def monitoring_server(settings: Settings) -> TlsServer:
-    """The one for Prometheus, likewise."""
-    own, general = settings.monitoring_assignment_server, settings.general
-    return TlsServer(
-        section="monitoringAssignmentServer",
-        says="the server for Prometheus",
-        certificate=own.tls_cert_file,
-        key=own.tls_key_file,
-        terms=Terms(
-            version_min=own.tls_min_version or general.tls_min_version,
-            version_max=own.tls_max_version or general.tls_max_version,
-            cipher_suites=own.tls_cipher_suites or general.tls_cipher_suites,
-        ),
-    )
-
-
 @dataclass(slots=True)
 class OwnPair:
     """What is made here where nothing is configured: one for all servers."""
 
-    files: _Files | None  # None: it is to leave no trace
+    files: PairFiles | None  # None: it is to leave no trace
     in_memory: Pair | None = None  # then it is here
     making: trio.Lock = field(default_factory=trio.Lock)
 
@@ -379,7 +275,7 @@ def own_pair(settings: Settings) -> OwnPair:
         return OwnPair(None)
     folder = settings.general.work_dir
     return OwnPair(
-        _Files(
+        PairFiles(
             folder / CERTIFICATE_NAME,
             folder / KEY_NAME,
             "kept in general.workDir",
@@ -405,7 +301,7 @@ def _look_of(path: Path) -> tuple[int, ...]:
     return found.st_dev, found.st_ino, found.st_mode, found.st_uid, found.st_size, *times
 
 
-def _gone(own: _Files | None, says: str) -> ConfigurationError:
+def _gone(own: PairFiles | None, says: str) -> ConfigurationError:
     where = f"of {says}" if own is None else f"{printable(own.certificate)} or {printable(own.key)}"
     return ConfigurationError(
         f"the certificate or the key, {where}, is gone or empty",

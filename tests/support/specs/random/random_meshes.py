@@ -19,9 +19,9 @@ from kong_mesh_cp.usecases.ports.resource_store import Change, Delete, Put
 from kong_mesh_cp.usecases.resources.documents import spec_text, status_text, text_of
 from kong_mesh_cp.usecases.resources.kinds import KINDS
 from support.fakes.resources import AT
-from support.specs.random_older import RandomOlder
-from support.specs.random_policies import RandomPolicies
-from support.specs.random_services import RandomServices
+from support.specs.random.random_older import RandomOlder
+from support.specs.random.random_policies import RandomPolicies
+from support.specs.random.random_services import RandomServices
 
 Document = Mapping[str, Any]
 
@@ -61,8 +61,8 @@ class RandomMesh:
             (1, self._older),
             (3, self._older_policy),
             (1, self._outside),
-            (6, self._others.policy),
-            (2, self._others.older),
+            (10, self._others.policy),
+            (4, self._others.older),
             (1, self._others.destination),
             (1, self._zone_ingress),
         )
@@ -244,7 +244,7 @@ class RandomMesh:
         if self._maybe(0.4):
             document["metrics"] = _backend("prometheus", "prometheus", {"port": 5670})
         if self._maybe(0.4):
-            document["logging"] = _backend("file", "file", {"path": "/tmp/log"}, "defaultBackend")
+            document["logging"] = _backend("file", "file", {"path": "/dev/null"}, "defaultBackend")
         if self._maybe(0.4):
             zipkin = {"url": "http://zipkin.internal:9411/api/v2/spans"}
             document["tracing"] = _backend("zipkin", "zipkin", zipkin, "defaultBackend")

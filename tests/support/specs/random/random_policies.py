@@ -13,7 +13,7 @@ Made = tuple[ResourceKey, Document, Document]
 """A resource: its key, the members of its body, its labels."""
 
 NAMES = 3  # of policies of one type
-FILE = {"type": "File", "file": {"path": "/tmp/access.log"}}
+FILE = {"type": "File", "file": {"path": "/dev/null"}}
 TCP = {"type": "Tcp", "tcp": {"address": "logs.internal:5000"}}
 OTEL = {
     "type": "OpenTelemetry",

@@ -1,0 +1,1 @@
+"""TLS of the servers: which there are, and the certificates that they show."""
