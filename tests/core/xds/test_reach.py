@@ -342,3 +342,19 @@ def test_a_part_touches_the_callers_of_the_services_of_several_zones() -> None:
     found = change(mesh(*CALLERS, service(), whole), moved)
     ports = {resource_id(section="80"), of_all._replace(section_name="80")}
     assert found == of_proxies("db", endpoints=frozenset({"db", *ports}))
+
+
+def test_a_secret_touches_everybody_if_a_service_outside_names_it_and_else_nobody() -> None:
+    def secret(name: str, data: str) -> Item:
+        return item("Secret", name, {"data": data})
+
+    tls = {"enabled": True, "caCert": {"secret": "ca"}}
+    outside = item(
+        "ExternalService",
+        "out",
+        {"tags": {"kuma.io/service": "out"}, "networking": {"address": "a.example:1", "tls": tls}},
+    )
+    before = mesh(*ALL, outside, secret("ca", "Q0E="), secret("other", "Q0E="))
+    assert change(before, secret("ca", "Q0Ey")).everybody
+    assert change(before, secret("other", "Q0Ey")) == NOBODY
+    assert change(before, gone=(outside,)).everybody

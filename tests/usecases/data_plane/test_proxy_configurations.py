@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
 
@@ -67,6 +68,30 @@ async def test_certificates_are_only_named() -> None:
     pair = secrets["identity_cert:secret:m"]["tlsCertificate"]
     assert pair["certificateChain"] == {"inlineBytes": "Q0VSVA=="}
     assert pair["privateKey"] == {"inlineBytes": "S0VZ"}
+
+
+async def test_keys_for_services_outside_are_for_those_who_may_read_secrets() -> None:
+    routes = await populated()
+    outbound = {"port": 10001, "tags": {"kuma.io/service": "out"}}
+    calling = {**networking(), "outbound": [outbound]}
+    await routes.api.put("Dataplane", "a", mesh="m", networking=calling)
+    tls = {
+        "enabled": True,
+        "clientCert": {"inlineString": "CERT"},
+        "clientKey": {"inlineString": "swordfish"},
+    }
+    await routes.api.put(
+        "ExternalService",
+        "out",
+        mesh="m",
+        tags={"kuma.io/service": "out"},
+        networking={"address": "out.example:443", "tls": tls},
+    )
+    key = base64.b64encode(b"swordfish")
+    assert key in (await routes.ask("GET", f"{CONFIG}?shadow=false")).body
+    seen = await routes.ask("GET", f"{CONFIG}?shadow=true&include=diff", local=False)
+    assert (seen.status, key in seen.body) == (200, False)
+    assert b"out.example" in seen.body
 
 
 async def test_a_proxy_that_is_not_there_has_none() -> None:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
+from kong_mesh_cp.core.discovery.type_order import CLUSTERS
 from kong_mesh_cp.core.identity.users import User
 from kong_mesh_cp.core.lazy_import import lazy_import
 from kong_mesh_cp.core.resources import inline_secrets
@@ -31,12 +32,13 @@ from kong_mesh_cp.usecases.resources.resource_refusals import invalid, mesh_not_
 
 if TYPE_CHECKING:
     from kong_mesh_cp.core.xds import generate, node_metadata, parts, proxy_view, shown
-    from kong_mesh_cp.core.xds.explaining import explanation
+    from kong_mesh_cp.core.xds.explaining import explanation, without_secrets
     from kong_mesh_cp.core.xds.indexed_mesh import WorldRules
     from kong_mesh_cp.core.xds.proxy_view import GenerationTerms
     from kong_mesh_cp.core.xds.world import MeshWorld
 else:  # they bring Envoy's messages
     explanation = lazy_import("kong_mesh_cp.core.xds.explaining.explanation")
+    without_secrets = lazy_import("kong_mesh_cp.core.xds.explaining.without_secrets")
     generate = lazy_import("kong_mesh_cp.core.xds.generate")
     node_metadata = lazy_import("kong_mesh_cp.core.xds.node_metadata")
     parts = lazy_import("kong_mesh_cp.core.xds.parts")
@@ -78,8 +80,9 @@ class ProxyConfigurations:
         world = await world_now(self._store, mesh, self._rules)
         if world is None:
             raise mesh_not_found()
+        sees_secrets = self._reading.sees_secrets(user, mesh)
         return await trio.to_thread.run_sync(
-            partial(self._shown, world, name, shadow=shadow, diff=diff),
+            partial(self._shown, world, name, shadow=shadow, diff=diff, sees_secrets=sees_secrets),
             limiter=self._one_at_a_time,
         )
 
@@ -121,20 +124,30 @@ class ProxyConfigurations:
         found: JsonDocument = json.loads(inline_secrets.masked(_WITH_SECRETS, json.dumps(answer)))
         return found
 
-    def _shown(self, world: MeshWorld, name: str, *, shadow: bool, diff: bool) -> JsonDocument:
-        found = self._configuration(world, name, shadow=shadow)
+    def _shown(
+        self, world: MeshWorld, name: str, *, shadow: bool, diff: bool, sees_secrets: bool
+    ) -> JsonDocument:
+        found = self._configuration(world, name, shadow=shadow, sees_secrets=sees_secrets)
         answer: JsonDocument = {"xds": found}
         if diff:
-            answer["diff"] = json_patch(self._configuration(world, name, shadow=False), found)
+            plain = self._configuration(world, name, shadow=False, sees_secrets=sees_secrets)
+            answer["diff"] = json_patch(plain, found)
         return answer
 
     def _configuration(
-        self, world: MeshWorld, name: str, *, shadow: bool
+        self, world: MeshWorld, name: str, *, shadow: bool, sees_secrets: bool
     ) -> Mapping[str, Mapping[str, object]]:
         view = self._view(world, name, shadow=shadow)
         if view is None:
             return {}
-        return shown.as_json(generate.generate(view, parts.Parts()).snapshot)
+        found = shown.as_json(generate.generate(view, parts.Parts()).snapshot)
+        if sees_secrets or CLUSTERS not in found:
+            return found
+        # The key for a service outside of the mesh comes from a Secret, and stands in its cluster.
+        clusters = {
+            name: without_secrets.without_secrets(each) for name, each in found[CLUSTERS].items()
+        }
+        return {**found, CLUSTERS: clusters}
 
     def _view(self, world: MeshWorld, name: str, *, shadow: bool) -> proxy_view.ProxyView | None:
         view = sample_view(world, name, terms=self._terms)
