@@ -203,6 +203,12 @@ class MatchedType:
         return rule_for_destination(self._to.rules.resources, wanted)
 
     @property
+    def is_about_outgoing(self) -> bool:
+        """Some policy says something about outgoing traffic, or about all of the proxy's."""
+        has_to = TRAITS[self.type].has_to
+        return any(each.to or not has_to for each in self.policies)
+
+    @property
     def outgoing(self) -> object:
         """Stands for all that the type says about outgoing traffic: who has the same shares it.
 

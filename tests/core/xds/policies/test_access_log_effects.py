@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from kong_mesh_cp.core.xds.generate import generate
 from kong_mesh_cp.core.xds.node_metadata import ProxyMetadata
+from kong_mesh_cp.core.xds.parts import Parts
 from support.specs.sidecars import (
     NOTHING_ELSE,
     Told,
@@ -19,7 +22,7 @@ from support.specs.sidecars import (
     told,
     web,
 )
-from support.specs.transparent_proxies import REDIRECTED
+from support.specs.transparent_proxies import REDIRECTED, view_of
 
 INBOUND = "inbound:10.0.0.1:8080"
 PAY, SHIP = "outbound:127.0.0.1:10001", "outbound:127.0.0.1:10002"
@@ -210,3 +213,15 @@ def test_of_one_service_alone_nothing_else_is_logged() -> None:
 def test_a_file_takes_the_lines_without_a_collector() -> None:
     assert not any(each.startswith("meshaccesslog") for each in logged(to_file()).clusters)
     assert logged(to_file(), metadata=NOTHING_ELSE).complaints == []
+
+
+def test_a_log_of_inbounds_leaves_outbounds_to_be_shared() -> None:
+    said = policy("MeshAccessLog", rules=[{"default": {"backends": [to_file()]}}])
+    first = view_of(CALLER, *SERVICES, said, metadata=METADATA)
+    other = replace(first.metadata, workdir="/run/other")
+    parts = Parts()
+    generate(first, parts)
+    before = len(parts)
+    generate(replace(first, metadata=other), parts)
+    # The inbound names the proxy, and nothing else does.
+    assert len(parts) - before <= 2

@@ -151,7 +151,7 @@ def confs_of(matched: Matched, policy_type: str, to: Destined) -> DestinationCon
 
 def proxy_named(view: ProxyView, matched: Matched) -> ProxyFacts | None:
     """The proxy, where what is made of its outbounds names it."""
-    about = (each for each in EFFECTS if matched.of_type(each.policy_type).policies)
+    about = (each for each in EFFECTS if matched.of_type(each.policy_type).is_about_outgoing)
     return named_by(about, view, matched)
 
 
