@@ -73,7 +73,7 @@ KEYS_READ_AT_ONCE: Final = 50
 PROXIES_AT_ONCE_MAX: Final = 1000  # of one service, looked at on the event loop; more in a thread
 NAMES_AT_ONCE_MAX: Final = 2000  # likewise, of names that are made of services and generators
 REST_FACTOR: Final = 4.0  # work is followed by this much rest, so it takes a fifth of the time
-REST_SECONDS_MAX: Final = 5.0  # on a machine that is busy with other things
+REST_SECONDS_MAX: Final = 1.0  # on a machine that is busy with other things
 
 log = logging.getLogger(__name__)
 
