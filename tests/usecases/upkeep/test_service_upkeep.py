@@ -7,16 +7,20 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Collection
 
 import pytest
 import trio
 
 from kong_mesh_cp.core.errors import StateError
+from kong_mesh_cp.core.resources.key import ResourceKey
+from kong_mesh_cp.usecases.ports.resource_store import StoredResource
 from kong_mesh_cp.usecases.resources.reader import mesh_key
 from support.fakes.fake_resources import FakeResourceStore
 from support.fakes.observed import Observed, subscription
 from support.meshes.observed_services import (
     COUNTS_INTERVAL,
+    EVERYWHERE,
     GENERATED,
     HOUR,
     MTLS,
@@ -310,3 +314,25 @@ async def test_what_no_release_has_stored_counts_for_no_service(
             counts = (await status_of(observed, "web"))["dataplaneProxies"]
             assert counts == {"healthy": 1, "total": 1}
     assert sum(each.startswith("resource-unreadable") for each in caplog.messages) == 2
+
+
+class SlowStore(FakeResourceStore):
+    """Answers questions after a while, so that there is rest after the work on an answer."""
+
+    async def get_many(self, keys: Collection[ResourceKey]) -> dict[ResourceKey, StoredResource]:
+        await trio.sleep(1)
+        return await super().get_many(keys)
+
+
+async def test_services_of_a_mesh_that_is_not_read_yet_are_not_missed() -> None:
+    observed = Observed(SlowStore())
+    await mesh(observed, {}, "first")
+    async with keeping(observed):
+        await mesh(observed, EVERYWHERE, "first")
+        await trio.sleep(2)
+        await mesh(observed)
+        await put(observed, "MeshService", "hand", {"ports": [{"port": 80}]})
+        await dataplane(observed, "one", inbound())
+        await trio.sleep(60)
+        assert await address(observed, "hand")
+        assert await address(observed, "web")

@@ -73,7 +73,7 @@ KEYS_READ_AT_ONCE: Final = 50
 PROXIES_AT_ONCE_MAX: Final = 1000  # of one service, looked at on the event loop; more in a thread
 NAMES_AT_ONCE_MAX: Final = 2000  # likewise, of names that are made of services and generators
 REST_FACTOR: Final = 4.0  # work is followed by this much rest, so it takes a fifth of the time
-REST_SECONDS_MAX: Final = 5.0  # on a machine that is busy with other things
+REST_SECONDS_MAX: Final = 1.0  # on a machine that is busy with other things
 
 log = logging.getLogger(__name__)
 
@@ -138,15 +138,20 @@ class ServiceUpkeep:
                 self._writer.forget_cursor(item.revision)
         elif key.type == MESH and item.kind is ChangeKind.DELETED:
             self._forget_mesh(key.name)
-        elif key.type in (MESH, GENERATOR):
-            self._changed.add(key)
-        elif (book := self._meshes.get(key.mesh)) is not None:
-            if key.type in PROXY_TYPES:
-                # Those of a mesh that needs none are read when it does.
-                if book.has_proxies:
-                    self._changed.add(key)
-            elif not _is_own(book, item):
+        elif key.type in PROXY_TYPES:
+            # Those of a mesh that needs none, or is not read yet, are read when it does.
+            book = self._meshes.get(key.mesh)
+            if book is not None and book.has_proxies:
                 self._changed.add(key)
+        elif not self._is_own(item):
+            self._changed.add(key)
+
+    def _is_own(self, change: ResourceChange) -> bool:
+        book = self._meshes.get(change.key.mesh)
+        if book is None or change.key.type not in SERVICE_TYPES:
+            return False
+        known = book.known[change.key.type].get(change.key.name)
+        return known is not None and known.revision == change.revision
 
     def _forget_mesh(self, name: str) -> None:
         book = self._meshes.pop(name, None)
@@ -386,8 +391,3 @@ class ServiceUpkeep:
             book.told[name] = conflicting
         else:
             book.told.pop(name, None)
-
-
-def _is_own(book: MeshServices, change: ResourceChange) -> bool:
-    known = book.known[change.key.type].get(change.key.name)
-    return known is not None and known.revision == change.revision
