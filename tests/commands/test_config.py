@@ -215,6 +215,7 @@ def test_kumas_reference_configuration_converts_and_loads(
         "KUMA_STORE_POSTGRES_PASSWORD": "kuma",
         "KUMA_STORE_POSTGRES_MAX_OPEN_CONNECTIONS": "50",
         "KUMA_DP_SERVER_TLS_MIN_VERSION": "TLSv1_2",
+        "KUMA_MONITORING_ASSIGNMENT_SERVER_TLS_MIN_VERSION": "TLSv1_2",
         "KUMA_API_SERVER_CORS_ALLOWED_DOMAINS": ".*",  # here closed, unless somebody says so
     }
     assert found.settings == loaded(environ=as_kuma).settings

@@ -75,7 +75,10 @@ def test_health_looks_as_the_page_shows_it(stage: Stage) -> None:
     stage.set(KUMA_API_SERVER_HTTP_INTERFACE=everywhere, KUMA_API_SERVER_HTTPS_INTERFACE=everywhere)
     stage.set(KMESH_DP_SERVER_INTERFACE=everywhere)
     daemon = stage.start()
-    shown = (("api", 5681), ("api-https", 5682), ("proxies", 5678), ("diagnostics", 5680))
+    shown = (
+        *(("api", 5681), ("api-https", 5682), ("proxies", 5678)),
+        *(("monitoring", 5676), ("diagnostics", 5680)),
+    )
     for name, port in shown:
         own = daemon.addresses[name].rpartition(":")[2]
         stage.show(f":{own}", f":{port}")

@@ -176,6 +176,7 @@ def test_the_banner_says_where_everything_is(tmp_path: Path) -> None:
             "api",
             "api-https",
             "diagnostics",
+            "monitoring",
             "proxies",
         }
         assert "KMESH_LICENSE_PATH=" in third
