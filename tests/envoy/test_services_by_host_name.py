@@ -6,15 +6,13 @@ import json
 from pathlib import Path
 
 import pytest
-import trio
 
 from support.daemons.daemon import eventually, free_port
 from support.data_plane.applications import Place, ask
-from support.data_plane.dig import dig
+from support.data_plane.dig import dig_here
 from support.data_plane.envoy_stage import INBOUND, VERSION, Stage, answers, staged
 from support.data_plane.own_network import own_network
 from support.data_plane.real_envoy import ask_for_bootstrap
-from support.suites.patience import HANG_SECONDS
 
 pytestmark = pytest.mark.system
 
@@ -59,18 +57,20 @@ def start_transparent(stage: Stage, dns_port: int, redirected_to: int) -> None:
     stage.launch(proxy, ask_for_bootstrap(stage.port, request))
 
 
-async def resolved(dns_port: int, name: str) -> str:
+def resolved(dns_port: int, name: str) -> str:
     """Its address, as soon as the proxy's Envoy knows it."""
-    with trio.fail_after(HANG_SECONDS):
-        while True:
-            found = (await dig(dns_port, name, "A")).addresses
-            if found:
-                return found[0]
-            await trio.sleep(0.1)
+    found: list[str] = []
+
+    def is_known() -> bool:
+        found.extend(dig_here(dns_port, name, "A").addresses)
+        return bool(found)
+
+    eventually(f"{name} is known", is_known)
+    return found[0]
 
 
 @pytest.mark.parametrize("mode", [None, "STRICT"])
-async def test_a_call_by_host_name_is_answered_by_every_instance(
+def test_a_call_by_host_name_is_answered_by_every_instance(
     tmp_path: Path, mode: str | None
 ) -> None:
     redirected_to, dns_port = free_port(), free_port()
@@ -80,7 +80,7 @@ async def test_a_call_by_host_name_is_answered_by_every_instance(
         stage.start(stage.proxy("backend-1", "backend"))
         start_transparent(stage, dns_port, redirected_to)
 
-        place = Place(await resolved(dns_port, HOST), INBOUND)
+        place = Place(resolved(dns_port, HOST), INBOUND)
         eventually("it answers", lambda: answers(place))
 
         assert place.address.startswith("241.")

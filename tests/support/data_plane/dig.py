@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import pytest
@@ -32,9 +34,22 @@ class Dug:
 
 async def dig(port: int, name: str, *options: str) -> Dug:
     """Skips the test where there is no dig."""
+    done = await trio.run_process(_command(port, name, options), capture_stdout=True, check=False)
+    return Dug(done.stdout.decode())
+
+
+def dig_here(port: int, name: str, *options: str) -> Dug:
+    """The same in the network of the calling thread: trio starts programs in threads that it keeps,
+    each in the network in which it was made.
+    """
+    done = subprocess.run(
+        _command(port, name, options), stdout=subprocess.PIPE, text=True, check=False
+    )
+    return Dug(done.stdout)
+
+
+def _command(port: int, name: str, options: Iterable[str]) -> list[str]:
     program = shutil.which("dig")
     if program is None:
         pytest.skip("there is no dig: apt-get install bind9-dnsutils")
-    command = [program, "@127.0.0.1", "-p", str(port), "+tries=1", "+timeout=30", name, *options]
-    done = await trio.run_process(command, capture_stdout=True, check=False)
-    return Dug(done.stdout.decode())
+    return [program, "@127.0.0.1", "-p", str(port), "+tries=1", "+timeout=30", name, *options]
