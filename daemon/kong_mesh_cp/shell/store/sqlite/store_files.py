@@ -30,6 +30,7 @@ LOOKS_MAX: Final = 5  # another program may write the log back just now
 PAGE_BYTES_LARGEST: Final = 65536  # which 16 bits write as 1
 
 SPOILT: Final = "it was written over or cut by somebody else"
+CUT: Final = "it was cut by somebody else"
 
 _INDEX_HEADER: Final = struct.Struct("=3I2BH2I2I8s2I")
 _NUMBER: Final = struct.Struct(">I")
@@ -220,7 +221,7 @@ class StoreFiles:
             return None
         content, at = self._open[LOG], logged.frame_at(logged.frames)
         if os.fstat(content).st_size < at + FRAME_HEADER_BYTES + logged.page_bytes:
-            return LOG, "it was cut by somebody else"
+            return LOG, CUT
         frame = _Frame(logged.salt, at, os.pread(content, FRAME_HEADER_BYTES, at))
         whole = (
             os.pread(content, LOG_HEADER_BYTES, 0)[16:24] == logged.salt
@@ -232,7 +233,9 @@ class StoreFiles:
             # Cut and written on, it has a hole where this one was.
             whole = os.pread(content, FRAME_HEADER_BYTES, last.at) == last.head
         if not whole:
-            return LOG, "it was written over by somebody else"
+            # Cut and written on, it begins with a hole.
+            is_hole = not any(os.pread(content, LOG_HEADER_BYTES, 0))
+            return LOG, CUT if is_hole else "it was written over by somebody else"
         self._last = frame
         if thorough and os.pread(self._open[INDEX], 4, INDEX_PAGES_AT) != _first_page(content):
             self._spoilt = True
