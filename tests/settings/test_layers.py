@@ -71,7 +71,7 @@ VALUES: Mapping[str, st.SearchStrategy[object]] = {
     "monitoringAssignmentServer.assignmentRefreshInterval": TIMES,
     "monitoringAssignmentServer.defaultFetchTimeout": TIMES,
     "monitoringAssignmentServer.interface": ADDRESSES,
-    "monitoringAssignmentServer.port": st.integers(5_001, 5_999),
+    "monitoringAssignmentServer.port": st.integers(5_100, 5_600),
     "monitoringAssignmentServer.tlsEnabled": BOOLEANS,
     "monitoringAssignmentServer.tlsMaxVersion": st.just("TLSv1_3"),
     "monitoringAssignmentServer.tlsMinVersion": st.sampled_from(["TLSv1_2", "TLSv1_3"]),
