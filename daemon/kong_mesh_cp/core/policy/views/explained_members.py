@@ -118,7 +118,11 @@ def _lost(lost: Lost, of: ListKind) -> JsonObject:
 
 
 _NAMED: Final = ("all Dataplanes", "Dataplanes by labels", "a Dataplane by name")
-_ORIGINS: Final = {"": "nowhere said", "global": "the global control plane", "zone": "the zone"}
+_ORIGINS: Final = {
+    "": "without the label kuma.io/origin",
+    "global": "of the global control plane",
+    "zone": "of the zone",
+}
 
 
 def _named(target: TargetRef) -> str:
@@ -127,7 +131,7 @@ def _named(target: TargetRef) -> str:
 
 def _origin(entry: Contribution) -> str:
     origin = entry.policy.meta.origin
-    return _ORIGINS.get(origin, origin)
+    return _ORIGINS.get(origin, f"of {origin}")
 
 
 def _again(loser: Contribution, winner: Contribution, list_name: str) -> str:
@@ -148,7 +152,7 @@ _REASONS: Final[dict[Criterion, Callable[[Contribution, Contribution, str], str]
         "less specific targetRef: all inbounds, against one (sectionName)"
     ),
     Criterion.ORIGIN: lambda loser, winner, _: (
-        f"origin: {_origin(loser)}, against {_origin(winner)}"
+        f"origin: a policy {_origin(loser)}, against one {_origin(winner)}"
     ),
     Criterion.LISTENER_TAGS: lambda loser, winner, _: (
         f"less specific targetRef: {len(loser.policy.target.tags)} tags of listeners,"
