@@ -132,6 +132,12 @@ def test_a_backend_that_the_mesh_does_not_have_is_none() -> None:
     assert not any(each.startswith("tracing:") for each in found.clusters)
 
 
+def test_a_collector_without_a_place_is_told_once() -> None:
+    backend = {"name": "z", "type": "zipkin", "conf": {"url": "/api/v2/spans"}}
+    found = told(mesh(tracing={"defaultBackend": "z", "backends": [backend]}), web(), trace())
+    assert found.complaints == ["TrafficTrace: the URL of Zipkin names no host and port"]
+
+
 def test_what_passes_through_is_logged_as_the_service_pass_through() -> None:
     logging = {
         "defaultBackend": "f",
