@@ -156,5 +156,13 @@ def test_what_passes_through_is_logged_as_the_service_pass_through() -> None:
     assert "accessLog" not in str(listeners["inbound:passthrough:ipv4"])
 
 
+def test_a_log_that_cannot_be_written_is_told_once_for_both_versions_of_ip() -> None:
+    backend = {"name": "k", "type": "kafka", "conf": {}}
+    logging = {"defaultBackend": "k", "backends": [backend]}
+    log = older("TrafficLog", to="pass_through")
+    found = told(mesh(logging=logging), transparent_web(), log)
+    assert found.complaints == ["TrafficLog: logging backend k is of no known type"]
+
+
 def test_a_limit_of_an_outbound_is_kept_by_whoever_is_called() -> None:
     assert told(web(to=(outbound(10001, "pay"),)), limit(by="web")).complaints == []
