@@ -17,6 +17,7 @@ from kong_mesh_cp.core.policy.kinds.mesh_access_log import (
     OpenTelemetry,
     Tcp,
 )
+from kong_mesh_cp.core.policy.legacy.attachments import PASS_THROUGH
 from kong_mesh_cp.core.resources.tags import SERVICE_UNKNOWN
 from kong_mesh_cp.core.xds.draft import Draft
 from kong_mesh_cp.core.xds.effects import (
@@ -28,7 +29,7 @@ from kong_mesh_cp.core.xds.envoy.access_logs import JsonFormat, collector_log, f
 from kong_mesh_cp.core.xds.envoy.collectors import collector_at, collector_cluster
 from kong_mesh_cp.core.xds.envoy.envoy_messages import AnyValue, Message, merged_json, unpacked
 from kong_mesh_cp.core.xds.envoy.listeners import HTTP_MANAGER, TCP_PROXY, ListenerDraft
-from kong_mesh_cp.core.xds.facts.log_collectors import ACCESS_LOG, PASS_THROUGH, log_collectors
+from kong_mesh_cp.core.xds.facts.log_collectors import ACCESS_LOG, log_collectors
 from kong_mesh_cp.core.xds.facts.logged_traffic import (
     CONNECTION_FORMAT,
     EXTERNAL,
