@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import field
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.policy.confs import UnreadableConfError, conf_of
@@ -29,6 +29,8 @@ from kong_mesh_cp.core.policy.rules.subsets import Subset, TooManySubsetsError, 
 from kong_mesh_cp.core.resources.tags import SERVICE
 from kong_mesh_cp.core.xds.parts import Parts
 
+T = TypeVar("T")
+
 POLICY_TYPES: Final = tuple(TRAITS)  # in the order of their effects
 # What they say of a proxy's inbounds holds for what it sends as well: they have no `to`.
 BOTH_WAYS: Final = frozenset({"MeshTLS"})
@@ -43,6 +45,11 @@ class TypedConf:
         """Raises: UnreadableConfError."""
         self.value = conf_of(policy_type, conf)
         self.text = json.dumps(conf, sort_keys=True, separators=(",", ":"))
+
+    def of_kind(self, kind: type[T]) -> T:
+        """Its value, for who knows the type that was matched."""
+        assert isinstance(self.value, kind)  # noqa: S101 — as callers say
+        return self.value
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, TypedConf) and self.text == other.text

@@ -79,8 +79,7 @@ def _outgoing(
 def _named(conf: TypedConf | None) -> Iterator[Collector]:
     if conf is None:
         return
-    assert isinstance(conf.value, Conf)  # noqa: S101 — of the type that was matched
-    for backend in conf.value.backends or ():
+    for backend in conf.of_kind(Conf).backends or ():
         collector = backend.open_telemetry
         if collector is not None and backend.tcp is None and backend.file is None:
             yield collector_at(collector.endpoint)

@@ -117,8 +117,7 @@ def _log_made(listener: Message, conf: TypedConf, traffic: LoggedTraffic) -> Non
 
 def _logs(typed: TypedConf, traffic: LoggedTraffic, otherwise: str) -> Iterator[Message]:
     """One for each backend; `otherwise` is the format where one says none."""
-    conf = typed.value
-    assert isinstance(conf, Conf)  # noqa: S101 — of the type that was matched
+    conf = typed.of_kind(Conf)
     for backend in conf.backends or ():
         match backend:
             case Backend(tcp=Tcp() as tcp):

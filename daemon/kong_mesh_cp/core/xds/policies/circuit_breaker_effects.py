@@ -43,8 +43,7 @@ def _outbound_cluster(draft: ClusterDraft, facts: OutboundFacts, confs: Destinat
 def _cluster(draft: ClusterDraft, typed: TypedConf | None) -> None:
     if typed is None:
         return
-    conf = typed.value
-    assert isinstance(conf, Conf)  # noqa: S101 — of the type that was matched
+    conf = typed.of_kind(Conf)
     if conf.connection_limits is not None:
         _limits(draft.message, conf.connection_limits)
     if conf.outlier_detection is not None and not conf.outlier_detection.disabled:

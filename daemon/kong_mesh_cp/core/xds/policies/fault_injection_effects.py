@@ -37,8 +37,7 @@ def _inbound_listener(draft: ListenerDraft, facts: InboundFacts, confs: InboundC
 
 
 def _filters(client: ClientConf) -> Iterator[Named]:
-    conf = client.conf.value
-    assert isinstance(conf, Conf)  # noqa: S101 — of the type that was matched
+    conf = client.conf.of_kind(Conf)
     headers = list(_headers(client.subset))
     for fault in conf.http or ():
         yield HTTP_FAULT, _fault(fault, headers)

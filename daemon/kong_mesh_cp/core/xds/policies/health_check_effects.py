@@ -42,8 +42,7 @@ def _outbound_cluster(draft: ClusterDraft, facts: OutboundFacts, confs: Destinat
     # Of an external service that is a resource the egress knows, for all its callers.
     if confs.conf is None or not facts.is_called or (facts.is_resource and facts.is_external):
         return
-    conf = confs.conf.value
-    assert isinstance(conf, Conf)  # noqa: S101 — of the type that was matched
+    conf = confs.conf.of_kind(Conf)
     check_health(draft.message, conf, facts.protocol, facts.tags)
 
 

@@ -269,10 +269,7 @@ def _overprovisioning(cross_zone: CrossZone) -> int:
 
 
 def _conf(conf: TypedConf | None) -> Conf | None:
-    if conf is None:
-        return None
-    assert isinstance(conf.value, Conf)  # noqa: S101 — of the type that was matched
-    return conf.value
+    return None if conf is None else conf.of_kind(Conf)
 
 
 EFFECT: Final = Effect(

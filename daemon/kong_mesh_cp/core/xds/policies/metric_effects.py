@@ -75,8 +75,7 @@ def _whole_proxy(view: ProxyView, matched: Matched, draft: Draft) -> None:
     typed = matched.of_type(POLICY_TYPE).proxy_conf()
     if typed is None:
         return
-    conf = typed.value
-    assert isinstance(conf, Conf)  # noqa: S101 — of the type that was matched
+    conf = typed.of_kind(Conf)
     if not conf.backends:
         return
     # A proxy is scraped as the Mesh says or as policies do, not in both ways.

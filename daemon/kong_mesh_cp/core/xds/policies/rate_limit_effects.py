@@ -43,8 +43,7 @@ _ALWAYS: Final = {"numerator": 100}  # per cent
 def _inbound_listener(draft: ListenerDraft, facts: InboundFacts, confs: InboundConfs) -> None:
     if confs.rules is None or facts.older_rate_limit:
         return
-    conf = confs.rules.value
-    assert isinstance(conf, Conf)  # noqa: S101 — of the type that was matched
+    conf = confs.rules.of_kind(Conf)
     local = conf.local or Local()
     for chain in draft.chains:
         if local.http is not None and chain.http is not None:

@@ -173,10 +173,7 @@ def _backend(conf: Conf | None) -> Zipkin | Datadog | OpenTelemetry | None:
 
 
 def _conf(typed: TypedConf | None) -> Conf | None:
-    if typed is None:
-        return None
-    assert isinstance(typed.value, Conf)  # noqa: S101 — of the type that was matched
-    return typed.value
+    return None if typed is None else typed.of_kind(Conf)
 
 
 EFFECT: Final = Effect(
