@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
 from typing import Final, NamedTuple, TypeVar
 
@@ -150,26 +150,23 @@ class MatchedType:
 
     def service(self, service: str) -> DestinationConfs:
         """What holds for the instances of a service by its tag. Raises: UnreadableConfError."""
-        if not self.policies:
-            return DestinationConfs()
-        if self.type in BOTH_WAYS:
-            return self._both_ways
-        if self._proxy_wide:
-            return DestinationConfs(self.proxy_conf(), selected=True)
-        key = ("service", service, id(self._to))
-        confs, _ = self._parts.made(key, lambda: (self._service_confs(service), self._to))
-        return confs
+        return self._to_confs("service", service, self._service_confs)
 
     def destination(self, wanted: DestinationId) -> DestinationConfs:
-        """What holds for a service that is a resource, or its port."""
+        """What holds for a service that is a resource, or its port. Raises: UnreadableConfError."""
+        return self._to_confs("destination", wanted, self._resource_confs)
+
+    def _to_confs(
+        self, what: str, wanted: T, make: Callable[[T], DestinationConfs]
+    ) -> DestinationConfs:
         if not self.policies:
             return DestinationConfs()
         if self.type in BOTH_WAYS:
             return self._both_ways
         if self._proxy_wide:
             return DestinationConfs(self.proxy_conf(), selected=True)
-        key = ("destination", wanted, id(self._to))
-        confs, _ = self._parts.made(key, lambda: (self._resource_confs(wanted), self._to))
+        key = (what, wanted, id(self._to))
+        confs, _ = self._parts.made(key, lambda: (make(wanted), self._to))
         return confs
 
     def proxy_conf(self) -> TypedConf | None:
