@@ -22,8 +22,8 @@ from kong_mesh_cp.core.xds.envoy.envoy_messages import (
     duration,
     packed,
 )
+from kong_mesh_cp.core.xds.envoy.listeners import HTTP_RATE_LIMIT
 
-RATE_LIMIT: Final = "envoy.filters.http.local_ratelimit"
 RATE_LIMIT_STATS: Final = "rate_limit"
 
 Shares = tuple[tuple[str, int], ...]
@@ -85,7 +85,7 @@ def limit_route(route: Message, limit: Http) -> None:
             header={"key": header.key, "value": header.value},
             append_action=_append_action(append=bool(header.append)),
         )
-    route.typed_per_filter_config[RATE_LIMIT].CopyFrom(packed(config))
+    route.typed_per_filter_config[HTTP_RATE_LIMIT].CopyFrom(packed(config))
 
 
 def limit_filter() -> Message:

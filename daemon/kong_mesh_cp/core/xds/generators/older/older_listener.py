@@ -13,12 +13,12 @@ from kong_mesh_cp.core.xds.envoy.kafka import KAFKA_BROKER, kafka_broker
 from kong_mesh_cp.core.xds.envoy.listeners import (
     GRPC_STATS,
     HTTP_MANAGER,
+    HTTP_RATE_LIMIT,
     TCP_PROXY,
     ChainDraft,
     ListenerDraft,
 )
 from kong_mesh_cp.core.xds.envoy.older_route_messages import (
-    RATE_LIMIT,
     Shares,
     limit_filter,
     limit_route,
@@ -90,7 +90,7 @@ def _http(plan: OlderPlan, around: Surroundings) -> ChainDraft:
     if plan.tracer is not None:
         trace(manager, plan.tracer, service, f"{service}_{OUTBOUND}_{plan.service}")
     if plan.limit is not None:
-        chain.http_filters.append((RATE_LIMIT, limit_filter()))
+        chain.http_filters.append((HTTP_RATE_LIMIT, limit_filter()))
     if plan.protocol == GRPC:
         chain.http_filters.append((GRPC_STATS, GrpcStats(emit_filter_state=True)))
     config = manager.route_config
