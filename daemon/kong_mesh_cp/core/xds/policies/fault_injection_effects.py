@@ -15,7 +15,7 @@ from kong_mesh_cp.core.schema.value_checks import decimal
 from kong_mesh_cp.core.xds.effects import Effect, InboundFacts
 from kong_mesh_cp.core.xds.envoy.envoy_messages import HttpFault, Message, duration
 from kong_mesh_cp.core.xds.envoy.listeners import HTTP_FAULT, ListenerDraft, Named
-from kong_mesh_cp.core.xds.envoy.routes import fraction
+from kong_mesh_cp.core.xds.envoy.routes import set_share
 from kong_mesh_cp.core.xds.envoy.tags_header import TAGS_HEADER, tags_expression
 from kong_mesh_cp.core.xds.matching import ClientConf, InboundConfs
 from kong_mesh_cp.core.xds.protocols import HTTP_LIKE
@@ -74,9 +74,7 @@ def _share(field: Message, percentage: int | str) -> None:
     value = decimal(percentage)
     if value is None:
         raise UnmakeableError(f"a percentage of a {POLICY_TYPE} is no number")
-    numerator, denominator = fraction(float(value))
-    field.numerator = numerator
-    field.denominator = type(field).DenominatorType.Value(denominator)
+    set_share(field, float(value))
 
 
 def _kbps(limit: str) -> int:

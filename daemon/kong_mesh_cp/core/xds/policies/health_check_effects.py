@@ -21,6 +21,7 @@ from kong_mesh_cp.core.xds.envoy.envoy_messages import (
     duration,
     packed,
 )
+from kong_mesh_cp.core.xds.envoy.http import header_option
 from kong_mesh_cp.core.xds.envoy.tags_header import TAGS_HEADER
 from kong_mesh_cp.core.xds.matching import DestinationConfs
 from kong_mesh_cp.core.xds.protocols import GRPC, HTTP, HTTP2, TCP
@@ -149,16 +150,10 @@ def _headers(changes: HeaderChanges, tags: str) -> Iterator[dict[str, object]]:
         yield {"header": {"key": TAGS_HEADER, "value": tags}}
     for header in changes.add or ():
         for item in header.value.split(","):
-            yield {
-                "header": {"key": header.name, "value": item},
-                "append_action": "APPEND_IF_EXISTS_OR_ADD",
-            }
+            yield header_option(header.name, item, append=True)
     for header in changes.set or ():
         for item in header.value.split(","):
-            yield {
-                "header": {"key": header.name, "value": item},
-                "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
-            }
+            yield header_option(header.name, item, append=False)
 
 
 def _defaults(of: DefaultsOf) -> Mapping[str, object]:

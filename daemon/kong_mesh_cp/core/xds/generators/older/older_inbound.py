@@ -21,7 +21,7 @@ from kong_mesh_cp.core.xds.envoy.older_route_messages import (
     limit_route,
     older_route,
 )
-from kong_mesh_cp.core.xds.envoy.routes import fraction
+from kong_mesh_cp.core.xds.envoy.routes import set_share
 from kong_mesh_cp.core.xds.envoy.tags_header import TAGS_HEADER, tags_expression
 from kong_mesh_cp.core.xds.generators.older.older_policies import (
     OF_INBOUNDS,
@@ -125,22 +125,16 @@ def _fault(fault: Fault) -> Message:
     conf = fault.conf
     if conf.delay is not None:
         made.delay.fixed_delay.CopyFrom(duration(conf.delay.value or 0))
-        _share(made.delay.percentage, conf.delay.percentage)
+        set_share(made.delay.percentage, conf.delay.percentage or 0.0)
     if conf.abort is not None:
         made.abort.http_status = conf.abort.http_status or 0
-        _share(made.abort.percentage, conf.abort.percentage)
+        set_share(made.abort.percentage, conf.abort.percentage or 0.0)
     if conf.response_bandwidth is not None:
         limit = made.response_rate_limit.fixed_limit
         limit.limit_kbps = _kbps(conf.response_bandwidth.limit or "")
-        _share(made.response_rate_limit.percentage, conf.response_bandwidth.percentage)
+        set_share(made.response_rate_limit.percentage, conf.response_bandwidth.percentage or 0.0)
     made.headers.add(name=TAGS_HEADER, safe_regex_match={"regex": fault.callers})
     return made
-
-
-def _share(field: Message, percentage: float | None) -> None:
-    numerator, denominator = fraction(percentage or 0.0)
-    field.numerator = numerator
-    field.denominator = type(field).DenominatorType.Value(denominator)
 
 
 def _kbps(limit: str) -> int:
