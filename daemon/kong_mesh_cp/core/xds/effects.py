@@ -30,9 +30,7 @@ from kong_mesh_cp.core.xds.world import TagPairs
 
 def own_tags(view: ProxyView) -> str:
     """As its requests tell them."""
-    networking = view.networking
-    gateway = () if networking.gateway is None else (networking.gateway.tags,)
-    return told_tags((*(each.tags for each in networking.inbound), *gateway))
+    return told_tags(view.dataplane.spec.tag_sets)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

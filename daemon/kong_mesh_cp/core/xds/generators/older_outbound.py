@@ -14,7 +14,7 @@ from typing import NamedTuple
 from kong_mesh_cp.core.discovery.snapshots import Resource
 from kong_mesh_cp.core.resources.tags import SERVICE
 from kong_mesh_cp.core.xds.draft import WRONG_INPUT, Complaint
-from kong_mesh_cp.core.xds.envoy.tags_header import told_tags
+from kong_mesh_cp.core.xds.effects import own_tags
 from kong_mesh_cp.core.xds.facts.proxy_facts import ProxyFacts, proxy_facts
 from kong_mesh_cp.core.xds.generators.older.older_cluster import OlderTarget, older_cluster
 from kong_mesh_cp.core.xds.generators.older.older_listener import Surroundings, older_listener
@@ -223,7 +223,7 @@ class _Own:
             terms=view.http_terms,
             redirected=view.is_redirected,
             proxy=proxy_facts(view),
-            told_tags=told_tags(view.dataplane.spec.tag_sets),
+            told_tags=own_tags(view),
             tells_always=world.tells_tags,
             outside=frozenset(
                 service for service, upstream in found if is_outside(upstream, world)
