@@ -19,6 +19,7 @@ from kong_mesh_cp.core.policy.kinds.mesh_trace import (
     Tag,
     Zipkin,
 )
+from kong_mesh_cp.core.resources.kinds.mesh import ZipkinConf
 from kong_mesh_cp.core.schema.value_checks import decimal
 from kong_mesh_cp.core.xds.draft import Draft
 from kong_mesh_cp.core.xds.effects import Effect, InboundFacts, OutboundFacts
@@ -42,7 +43,7 @@ ZIPKIN: Final = "zipkin"
 DATADOG: Final = "datadog"
 OPEN_TELEMETRY: Final = "opentelemetry"
 
-_ZIPKIN_VERSIONS: Final = {"httpJson": "HTTP_JSON", "httpProto": "HTTP_PROTO"}
+_PROTOBUF: Final = "httpProto"
 
 
 class _Names(NamedTuple):
@@ -112,7 +113,7 @@ def _provider(backend: Zipkin | Datadog | OpenTelemetry, names: _Names) -> tuple
     """The name of the tracer, and its configuration."""
     match backend:
         case Zipkin():
-            return ZIPKIN, _zipkin(backend)
+            return ZIPKIN, zipkin_config(span_collector(ZIPKIN), backend)
         case Datadog():
             name = names.part if backend.split_service else names.service
             cluster = span_collector(DATADOG)
@@ -125,15 +126,15 @@ def _provider(backend: Zipkin | Datadog | OpenTelemetry, names: _Names) -> tuple
             return OPEN_TELEMETRY, config
 
 
-def _zipkin(conf: Zipkin) -> Message:
-    url = urlsplit(conf.url)
+def zipkin_config(cluster: str, conf: Zipkin | ZipkinConf) -> Message:
+    url, shared = urlsplit(conf.url), conf.shared_span_context
     return ZipkinConfig(
-        collector_cluster=span_collector(ZIPKIN),
+        collector_cluster=cluster,
         collector_endpoint=unquote(url.path),
-        collector_endpoint_version=_ZIPKIN_VERSIONS[conf.api_version],
+        collector_endpoint_version="HTTP_PROTO" if conf.api_version == _PROTOBUF else "HTTP_JSON",
         collector_hostname=url.netloc.rpartition("@")[2],
         trace_id_128bit=conf.trace_id_128bit,
-        shared_span_context={"value": conf.shared_span_context},
+        shared_span_context=None if shared is None else {"value": shared},
     )
 
 

@@ -6,7 +6,6 @@ Source: docs/wire/older-policies.md#traces
 from __future__ import annotations
 
 from typing import Final
-from urllib.parse import unquote, urlsplit
 
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats.addresses import parse_request_uri
@@ -18,17 +17,16 @@ from kong_mesh_cp.core.xds.envoy.collectors import Collector, collector_cluster
 from kong_mesh_cp.core.xds.envoy.envoy_messages import (
     DatadogConfig,
     Message,
-    ZipkinConfig,
     packed,
 )
 from kong_mesh_cp.core.xds.names import CLUSTER
+from kong_mesh_cp.core.xds.policies.trace_effects import zipkin_config
 from kong_mesh_cp.core.xds.unmakeable import UnmakeableError
 
 ZIPKIN: Final = "envoy.tracers.zipkin"
 DATADOG: Final = "envoy.tracers.datadog"
 INBOUND: Final = "INBOUND"
 OUTBOUND: Final = "OUTBOUND"
-_PROTOBUF: Final = "httpProto"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,26 +69,12 @@ def trace(manager: Message, tracer: Tracer, service: str, part: str) -> None:
         tracing.overall_sampling.value = tracer.sampling
     if isinstance(tracer.conf, ZipkinConf):
         tracing.provider.name = ZIPKIN
-        config = _zipkin(tracer.cluster, tracer.conf)
+        config = zipkin_config(tracer.cluster, tracer.conf)
     else:
         tracing.provider.name = DATADOG
         name = part if tracer.conf.split_service else service
         config = DatadogConfig(collector_cluster=tracer.cluster, service_name=name)
     tracing.provider.typed_config.CopyFrom(packed(config))
-
-
-def _zipkin(cluster: str, conf: ZipkinConf) -> Message:
-    url = urlsplit(conf.url)
-    config: Message = ZipkinConfig(
-        collector_cluster=cluster,
-        collector_endpoint=unquote(url.path),
-        collector_endpoint_version="HTTP_PROTO" if conf.api_version == _PROTOBUF else "HTTP_JSON",
-        collector_hostname=url.netloc.rpartition("@")[2],
-        trace_id_128bit=conf.trace_id_128bit,
-    )
-    if conf.shared_span_context is not None:
-        config.shared_span_context.value = conf.shared_span_context
-    return config
 
 
 def add_collector(draft: Draft, tracer: Tracer, *, ipv6: bool) -> None:
