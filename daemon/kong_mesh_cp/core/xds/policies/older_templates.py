@@ -8,6 +8,7 @@ Source: docs/wire/envoy-patches.md#templates
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 from kong_mesh_cp.core.discovery.type_order import ENVOY
@@ -92,13 +93,19 @@ def _brought(_name: str, text: str) -> Message:
 
 def change_all(template: Conf, draft: Draft) -> None:
     draft.origin = Origin.TEMPLATE_MODIFICATIONS
-    changes = [
-        _change(part, change)
-        for each in template.modifications
-        for part, change in _parts(each)
-        if change is not None
-    ]
-    apply_changes(runs_of(changes), draft, POLICY_TYPE)
+    if not template.modifications:
+        return
+    # Held with what was made of it: the key only says which object it was.
+    key = ("changes of a template", id(template))
+    runs, _ = draft.parts.made(key, lambda: (runs_of(_changes(template)), template))
+    apply_changes(runs, draft, POLICY_TYPE)
+
+
+def _changes(template: Conf) -> Iterator[Change]:
+    for each in template.modifications:
+        for part, change in _parts(each):
+            if change is not None:
+                yield _change(part, change)
 
 
 _AnyChange = ClusterChange | ListenerChange | FilterChange | VirtualHostChange
