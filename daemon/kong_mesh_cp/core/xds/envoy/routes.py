@@ -18,10 +18,9 @@ from kong_mesh_cp.core.policy.spec_parts.http_filters import (
     RequestRedirect,
     UrlRewrite,
 )
-from kong_mesh_cp.core.schema.value_checks import decimal
 from kong_mesh_cp.core.xds.envoy.envoy_messages import Message, Route
 from kong_mesh_cp.core.xds.envoy.http import header_option
-from kong_mesh_cp.core.xds.unmakeable import UnmakeableError
+from kong_mesh_cp.core.xds.unmakeable import UnmakeableError, number
 
 _RESPONSE_CODES: Final = {
     301: "MOVED_PERMANENTLY",
@@ -215,12 +214,9 @@ def _mirror(route: Message, cluster: str | None, percentage: int | str | None) -
     if not route.HasField("route"):
         raise UnmakeableError("a request that is redirected cannot be mirrored")
     policy = route.route.request_mirror_policies.add(cluster=cluster)
-    if percentage is None:
-        return
-    value = decimal(percentage)
-    if value is None:
-        raise UnmakeableError("the percentage of a mirror is no number")
-    set_share(policy.runtime_fraction.default_value, float(value))
+    if percentage is not None:
+        value = number(percentage, "the percentage of a mirror")
+        set_share(policy.runtime_fraction.default_value, float(value))
 
 
 def set_share(field: Message, percentage: float) -> None:

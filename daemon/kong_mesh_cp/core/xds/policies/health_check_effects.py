@@ -11,7 +11,6 @@ from typing import Final
 from kong_mesh_cp.core.formats.durations import MINUTE, SECOND, format_duration
 from kong_mesh_cp.core.policy.kinds.mesh_health_check import Conf, Grpc, Http, Tcp
 from kong_mesh_cp.core.policy.spec_parts.http_fields import HeaderChanges
-from kong_mesh_cp.core.schema.value_checks import decimal
 from kong_mesh_cp.core.xds.effects import DefaultsOf, Effect, OutboundFacts
 from kong_mesh_cp.core.xds.envoy.clusters import ClusterDraft
 from kong_mesh_cp.core.xds.envoy.envoy_messages import (
@@ -25,7 +24,7 @@ from kong_mesh_cp.core.xds.envoy.http import header_option
 from kong_mesh_cp.core.xds.envoy.tags_header import TAGS_HEADER
 from kong_mesh_cp.core.xds.matching import DestinationConfs
 from kong_mesh_cp.core.xds.protocols import GRPC, HTTP, HTTP2, TCP
-from kong_mesh_cp.core.xds.unmakeable import UnmakeableError
+from kong_mesh_cp.core.xds.unmakeable import number
 
 POLICY_TYPE: Final = "MeshHealthCheck"
 INTERVAL: Final = MINUTE
@@ -78,9 +77,8 @@ def _kind(conf: Conf, protocol: str) -> Http | Grpc | Tcp | None:
 
 def _panic(cluster: Message, conf: Conf) -> None:
     if conf.healthy_panic_threshold is not None:
-        threshold = decimal(conf.healthy_panic_threshold)
-        if threshold is None:
-            raise UnmakeableError(f"healthyPanicThreshold of a {POLICY_TYPE} is no number")
+        what = f"healthyPanicThreshold of a {POLICY_TYPE}"
+        threshold = number(conf.healthy_panic_threshold, what)
         cluster.common_lb_config.healthy_panic_threshold.value = float(threshold)
     if conf.fail_traffic_on_panic is not None:
         common = cluster.common_lb_config

@@ -20,7 +20,6 @@ from kong_mesh_cp.core.policy.kinds.mesh_trace import (
     Zipkin,
 )
 from kong_mesh_cp.core.resources.kinds.mesh import ZipkinConf
-from kong_mesh_cp.core.schema.value_checks import decimal
 from kong_mesh_cp.core.xds.draft import Draft
 from kong_mesh_cp.core.xds.effects import Effect, InboundFacts, OutboundFacts
 from kong_mesh_cp.core.xds.envoy.collectors import Collector, collector_at, collector_cluster
@@ -36,7 +35,7 @@ from kong_mesh_cp.core.xds.matching import DestinationConfs, InboundConfs, Match
 from kong_mesh_cp.core.xds.names import CLUSTER, Origin, span_collector
 from kong_mesh_cp.core.xds.protocols import GRPC
 from kong_mesh_cp.core.xds.proxy_view import ProxyView
-from kong_mesh_cp.core.xds.unmakeable import UnmakeableError
+from kong_mesh_cp.core.xds.unmakeable import number
 
 POLICY_TYPE: Final = "MeshTrace"
 ZIPKIN: Final = "zipkin"
@@ -93,11 +92,8 @@ def _tracing(manager: Message, conf: Conf, provider: tuple[str, Message]) -> Non
 def _percent(field: Message, said: int | str | None) -> None:
     if said is None:
         return
-    found = decimal(said)
-    if found is None:
-        raise UnmakeableError("a percentage of a MeshTrace is no number")
     field.SetInParent()
-    field.value = float(found)
+    field.value = float(number(said, f"a percentage of a {POLICY_TYPE}"))
 
 
 def _tags(tracing: Message, tags: Iterable[Tag]) -> None:
