@@ -142,7 +142,9 @@ def _whole_proxy(view: ProxyView, matched: Matched, draft: Draft) -> None:
             name = ZIPKIN if isinstance(backend, Zipkin) else DATADOG
             url = parse_request_uri(backend.url)
             if url is None:
-                draft.complain(POLICY_TYPE, f"the URL of {name} is none")
+                draft.complain(
+                    POLICY_TYPE, f"the URL of {name} is none: it is to begin like http://host:port"
+                )
                 return
             tls = isinstance(backend, Zipkin) and url.scheme == "https"
             place = Collector(url.host.strip("[]"), int(url.port or 0))

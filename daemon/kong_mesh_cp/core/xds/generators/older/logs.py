@@ -42,7 +42,10 @@ def log_target(backend: LoggingBackend | None) -> LogTarget | None:
                 address = read_message(TcpConf, backend.conf).address
                 return LogTarget(format=backend.format, address=address)
             case _:
-                raise UnmakeableError(f"logging backend {backend.name} is of no known type")
+                raise UnmakeableError(
+                    f"logging backend {backend.name} is of type {backend.type}: it is to be file "
+                    "or tcp"
+                )
     except ParseError as error:
         reason = f"the conf of the logging backend {backend.name} cannot be read: {error.reason}"
         raise UnmakeableError(reason) from error

@@ -52,7 +52,10 @@ def tracer_of(backend: TracingBackend | None) -> Tracer | None:
     }
     kind = kinds.get(backend.type)
     if kind is None:
-        raise UnmakeableError(f"tracing backend {backend.name} is of no known type")
+        raise UnmakeableError(
+            f"tracing backend {backend.name} is of type {backend.type}: it is to be zipkin or "
+            "datadog"
+        )
     try:
         conf = read_message(kind, backend.conf)
     except ParseError as error:
@@ -85,6 +88,9 @@ def add_collector(draft: Draft, tracer: Tracer, *, ipv6: bool) -> None:
     else:
         url = parse_request_uri(conf.url)
         if url is None or not url.host or not url.port:
-            raise UnmakeableError("the URL of Zipkin names no host and port")
+            raise UnmakeableError(
+                f"the URL of the tracing backend {tracer.name} names no host and port: it is to "
+                "begin like http://zipkin.example:9411"
+            )
         place, is_secured = Collector(url.host, int(url.port)), url.scheme == "https"
     draft.add(CLUSTER, tracer.cluster, collector_cluster, place, ipv6, "", is_secured)
