@@ -21,6 +21,7 @@ from kong_mesh_cp.core.xds.draft import Draft
 from kong_mesh_cp.core.xds.envoy.clusters import ClusterDraft
 from kong_mesh_cp.core.xds.envoy.listeners import ListenerDraft
 from kong_mesh_cp.core.xds.envoy.tags_header import told_tags
+from kong_mesh_cp.core.xds.facts.log_collectors import log_collectors
 from kong_mesh_cp.core.xds.facts.proxy_facts import ProxyFacts, proxy_facts
 from kong_mesh_cp.core.xds.matching import DestinationConfs, InboundConfs, Matched
 from kong_mesh_cp.core.xds.proxy_view import ProxyView
@@ -29,9 +30,7 @@ from kong_mesh_cp.core.xds.world import TagPairs
 
 def own_tags(view: ProxyView) -> str:
     """As its requests tell them."""
-    networking = view.networking
-    gateway = () if networking.gateway is None else (networking.gateway.tags,)
-    return told_tags((*(each.tags for each in networking.inbound), *gateway))
+    return told_tags(view.dataplane.spec.tag_sets)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +101,7 @@ def named_by(effects: Iterable[Effect], view: ProxyView, matched: Matched) -> Pr
     """What `effects` ask for together, of which each has a policy about what is made."""
     found = tuple(effects)
     if any(each.names_proxy for each in found):
-        return proxy_facts(view, matched)
+        return proxy_facts(view, log_collectors(view, matched))
     if any(each.names_service for each in found):
         return ProxyFacts(service=view.dataplane.spec.service)
     return None

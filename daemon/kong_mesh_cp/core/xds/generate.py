@@ -88,8 +88,6 @@ def _make_profile(view: ProxyView, matched: Matched, draft: Draft) -> None:
     """All that a proxy beside an application has."""
     draft.origin = Origin.ADMIN
     admin(view, draft)
-    draft.origin = Origin.TRACING
-    older_tracing(view, draft)
     draft.origin = Origin.INBOUND
     inbounds(view, matched, draft)
     draft.origin = Origin.TRANSPARENT

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.policy.confs import UnreadableConfError, conf_of
@@ -29,6 +29,8 @@ from kong_mesh_cp.core.policy.rules.subsets import Subset, TooManySubsetsError, 
 from kong_mesh_cp.core.resources.tags import SERVICE
 from kong_mesh_cp.core.xds.parts import Parts
 
+T = TypeVar("T")
+
 POLICY_TYPES: Final = tuple(TRAITS)  # in the order of their effects
 # What they say of a proxy's inbounds holds for what it sends as well: they have no `to`.
 BOTH_WAYS: Final = frozenset({"MeshTLS"})
@@ -43,6 +45,11 @@ class TypedConf:
         """Raises: UnreadableConfError."""
         self.value = conf_of(policy_type, conf)
         self.text = json.dumps(conf, sort_keys=True, separators=(",", ":"))
+
+    def of_kind(self, kind: type[T]) -> T:
+        """Its value, for who knows the type that was matched."""
+        assert isinstance(self.value, kind)  # noqa: S101 — as callers say
+        return self.value
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, TypedConf) and self.text == other.text
@@ -143,26 +150,23 @@ class MatchedType:
 
     def service(self, service: str) -> DestinationConfs:
         """What holds for the instances of a service by its tag. Raises: UnreadableConfError."""
-        if not self.policies:
-            return DestinationConfs()
-        if self.type in BOTH_WAYS:
-            return self._both_ways
-        if self._proxy_wide:
-            return DestinationConfs(self.proxy_conf(), selected=True)
-        key = ("service", service, id(self._to))
-        confs, _ = self._parts.made(key, lambda: (self._service_confs(service), self._to))
-        return confs
+        return self._to_confs("service", service, self._service_confs)
 
     def destination(self, wanted: DestinationId) -> DestinationConfs:
-        """What holds for a service that is a resource, or its port."""
+        """What holds for a service that is a resource, or its port. Raises: UnreadableConfError."""
+        return self._to_confs("destination", wanted, self._resource_confs)
+
+    def _to_confs(
+        self, what: str, wanted: T, make: Callable[[T], DestinationConfs]
+    ) -> DestinationConfs:
         if not self.policies:
             return DestinationConfs()
         if self.type in BOTH_WAYS:
             return self._both_ways
         if self._proxy_wide:
             return DestinationConfs(self.proxy_conf(), selected=True)
-        key = ("destination", wanted, id(self._to))
-        confs, _ = self._parts.made(key, lambda: (self._resource_confs(wanted), self._to))
+        key = (what, wanted, id(self._to))
+        confs, _ = self._parts.made(key, lambda: (make(wanted), self._to))
         return confs
 
     def proxy_conf(self) -> TypedConf | None:

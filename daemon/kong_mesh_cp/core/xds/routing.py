@@ -82,8 +82,7 @@ def tcp_backends(
     """Where connections go. Empty: nowhere; None: what is said of it refers to nothing."""
     if conf is None:
         return backends.of_refs((), None, own)
-    route = conf.value
-    assert isinstance(route, mesh_tcp_route.Conf)  # noqa: S101 — of the type that was matched
+    route = conf.of_kind(mesh_tcp_route.Conf)
     refs = () if route.default is None else route.default.backend_refs or ()
     meant = backends.meant(refs, origins.get(WITHOUT_MATCHES))
     return backends.shares(meant) if meant else None
@@ -111,8 +110,7 @@ def filters_of(conf: TypedConf | None, route: Route) -> tuple[Filter, ...]:
 
 
 def _rules(conf: TypedConf) -> tuple[mesh_http_route.Rule, ...]:
-    assert isinstance(conf.value, mesh_http_route.Conf)  # noqa: S101 — of the type that was matched
-    return conf.value.rules
+    return conf.of_kind(mesh_http_route.Conf).rules
 
 
 def _mirrors(

@@ -95,6 +95,12 @@ def legacy_policy(resource: Resource[object]) -> LegacyPolicy | None:
     )
 
 
+def legacy_policies(resources: Mapping[str, Resource[object]]) -> tuple[LegacyPolicy, ...]:
+    """Those among `resources`, which are by name."""
+    found = map(legacy_policy, resources.values())
+    return tuple(each for each in found if each is not None)
+
+
 def _matches(selectors: Iterable[Selector]) -> tuple[Tags, ...]:
     return tuple(each.match for each in selectors)
 

@@ -56,3 +56,11 @@ def tcp_proxy(stats_name: str, *clusters: tuple[str, int]) -> Message:
         for name, weight in clusters:
             proxy.weighted_clusters.clusters.add(name=name, weight=weight)
     return proxy
+
+
+def header_option(name: str, value: str, *, append: bool) -> dict[str, object]:
+    """The members of Envoy's HeaderValueOption: beside those of the name, or instead of them."""
+    return {
+        "header": {"key": name, "value": value},
+        "append_action": "APPEND_IF_EXISTS_OR_ADD" if append else "OVERWRITE_IF_EXISTS_OR_ADD",
+    }

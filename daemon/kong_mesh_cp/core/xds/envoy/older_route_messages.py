@@ -22,8 +22,9 @@ from kong_mesh_cp.core.xds.envoy.envoy_messages import (
     duration,
     packed,
 )
+from kong_mesh_cp.core.xds.envoy.http import header_option
+from kong_mesh_cp.core.xds.envoy.listeners import HTTP_RATE_LIMIT
 
-RATE_LIMIT: Final = "envoy.filters.http.local_ratelimit"
 RATE_LIMIT_STATS: Final = "rate_limit"
 
 Shares = tuple[tuple[str, int], ...]
@@ -81,11 +82,9 @@ def limit_route(route: Message, limit: Http) -> None:
     if answer.status:
         config.status.code = answer.status
     for header in answer.headers:
-        config.response_headers_to_add.add(
-            header={"key": header.key, "value": header.value},
-            append_action=_append_action(append=bool(header.append)),
-        )
-    route.typed_per_filter_config[RATE_LIMIT].CopyFrom(packed(config))
+        option = header_option(header.key, header.value, append=bool(header.append))
+        config.response_headers_to_add.add(**option)
+    route.typed_per_filter_config[HTTP_RATE_LIMIT].CopyFrom(packed(config))
 
 
 def limit_filter() -> Message:
@@ -138,11 +137,4 @@ def _replace(field: Message, said: RegexReplace) -> None:
 
 def _headers(field: Message, said: ModifyHeaders) -> None:
     for each in said.add:
-        field.add(
-            header={"key": each.name, "value": each.value},
-            append_action=_append_action(append=each.append),
-        )
-
-
-def _append_action(*, append: bool) -> str:
-    return "APPEND_IF_EXISTS_OR_ADD" if append else "OVERWRITE_IF_EXISTS_OR_ADD"
+        field.add(**header_option(each.name, each.value, append=each.append))

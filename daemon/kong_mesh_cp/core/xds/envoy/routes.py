@@ -18,9 +18,9 @@ from kong_mesh_cp.core.policy.spec_parts.http_filters import (
     RequestRedirect,
     UrlRewrite,
 )
-from kong_mesh_cp.core.schema.value_checks import decimal
 from kong_mesh_cp.core.xds.envoy.envoy_messages import Message, Route
-from kong_mesh_cp.core.xds.unmakeable import UnmakeableError
+from kong_mesh_cp.core.xds.envoy.http import header_option
+from kong_mesh_cp.core.xds.unmakeable import UnmakeableError, number
 
 _RESPONSE_CODES: Final = {
     301: "MOVED_PERMANENTLY",
@@ -149,28 +149,22 @@ def _filter(
 
 
 def _request_headers(route: Message, modifier: HeaderModifier) -> None:
-    route.request_headers_to_add.extend(_options(route, modifier))
+    for each in _options(modifier):
+        route.request_headers_to_add.add(**each)
     route.request_headers_to_remove.extend(modifier.remove or ())
 
 
 def _response_headers(route: Message, modifier: HeaderModifier) -> None:
-    route.response_headers_to_add.extend(_options(route, modifier))
+    for each in _options(modifier):
+        route.response_headers_to_add.add(**each)
     route.response_headers_to_remove.extend(modifier.remove or ())
 
 
-def _options(route: Message, modifier: HeaderModifier) -> list[Message]:
-    blank = type(route)()
+def _options(modifier: HeaderModifier) -> Iterator[dict[str, object]]:
     for header in modifier.set or ():
-        blank.request_headers_to_add.add(
-            header={"key": header.name, "value": header.value},
-            append_action="OVERWRITE_IF_EXISTS_OR_ADD",
-        )
+        yield header_option(header.name, header.value, append=False)
     for header in modifier.add or ():
-        blank.request_headers_to_add.add(
-            header={"key": header.name, "value": header.value},
-            append_action="APPEND_IF_EXISTS_OR_ADD",
-        )
-    return list(blank.request_headers_to_add)
+        yield header_option(header.name, header.value, append=True)
 
 
 def _redirect(route: Message, conf: RequestRedirect, *, by_prefix: bool) -> None:
@@ -220,15 +214,15 @@ def _mirror(route: Message, cluster: str | None, percentage: int | str | None) -
     if not route.HasField("route"):
         raise UnmakeableError("a request that is redirected cannot be mirrored")
     policy = route.route.request_mirror_policies.add(cluster=cluster)
-    if percentage is None:
-        return
-    value = decimal(percentage)
-    if value is None:
-        raise UnmakeableError("the percentage of a mirror is no number")
-    numerator, denominator = fraction(float(value))
-    default = policy.runtime_fraction.default_value
-    default.numerator = numerator
-    default.denominator = type(default).DenominatorType.Value(denominator)
+    if percentage is not None:
+        value = number(percentage, "the percentage of a mirror")
+        set_share(policy.runtime_fraction.default_value, float(value))
+
+
+def set_share(field: Message, percentage: float) -> None:
+    """`field`, a FractionalPercent."""
+    field.numerator, denominator = fraction(percentage)
+    field.denominator = type(field).DenominatorType.Value(denominator)
 
 
 def fraction(percentage: float) -> tuple[int, str]:

@@ -13,6 +13,7 @@ from typing import Final
 
 from kong_mesh_cp.core.policy.confs import UnreadableConfError
 from kong_mesh_cp.core.policy.kinds.mesh_access_log import Conf
+from kong_mesh_cp.core.policy.legacy.attachments import PASS_THROUGH
 from kong_mesh_cp.core.policy.rules.proxies import Listener
 from kong_mesh_cp.core.policy.rules.subsets import TooManySubsetsError
 from kong_mesh_cp.core.xds.envoy.collectors import Collector, collector_at
@@ -21,7 +22,6 @@ from kong_mesh_cp.core.xds.proxy_view import OutboundTarget, ProxyView, place_of
 from kong_mesh_cp.core.xds.targets import targets_of
 
 ACCESS_LOG: Final = "MeshAccessLog"
-PASS_THROUGH: Final = "pass_through"  # noqa: S105 — what policies call traffic that is for no service
 
 
 def log_collectors(view: ProxyView, matched: Matched) -> tuple[Collector, ...]:
@@ -79,8 +79,7 @@ def _outgoing(
 def _named(conf: TypedConf | None) -> Iterator[Collector]:
     if conf is None:
         return
-    assert isinstance(conf.value, Conf)  # noqa: S101 — of the type that was matched
-    for backend in conf.value.backends or ():
+    for backend in conf.of_kind(Conf).backends or ():
         collector = backend.open_telemetry
         if collector is not None and backend.tcp is None and backend.file is None:
             yield collector_at(collector.endpoint)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.xds.envoy.collectors import Collector
-from kong_mesh_cp.core.xds.facts.log_collectors import log_collectors
-from kong_mesh_cp.core.xds.matching import Matched
 from kong_mesh_cp.core.xds.proxy_view import ProxyView, reached_at
 
 
@@ -17,18 +15,16 @@ class ProxyFacts:
 
     service: str  # of several the first by name
     name: str = ""
-    zone: str = ""
     address: str = ""  # at which others reach it
     workdir: str = ""  # of kuma-dp
     collectors: tuple[Collector, ...] = ()  # of access logs; its cluster is named by its place
 
 
-def proxy_facts(view: ProxyView, matched: Matched) -> ProxyFacts:
+def proxy_facts(view: ProxyView, collectors: tuple[Collector, ...] = ()) -> ProxyFacts:
     return ProxyFacts(
         service=view.dataplane.spec.service,
         name=view.dataplane.name,
-        zone=view.world.zone,
         address=reached_at(view.networking),
         workdir=view.metadata.workdir,
-        collectors=log_collectors(view, matched),
+        collectors=collectors,
     )

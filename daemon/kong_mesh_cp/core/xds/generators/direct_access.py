@@ -18,7 +18,7 @@ from kong_mesh_cp.core.xds.envoy.envoy_messages import Message
 from kong_mesh_cp.core.xds.envoy.http import tcp_proxy
 from kong_mesh_cp.core.xds.envoy.listeners import TCP_PROXY, ChainDraft, ListenerDraft
 from kong_mesh_cp.core.xds.envoy.tls import upstream_tls
-from kong_mesh_cp.core.xds.generators.older.logs import OUTBOUND, log_chain
+from kong_mesh_cp.core.xds.facts.logged_traffic import OUTBOUND
 from kong_mesh_cp.core.xds.generators.older.passing_logs import PassingLog, passing_log
 from kong_mesh_cp.core.xds.names import (
     CLUSTER,
@@ -40,11 +40,11 @@ def direct_access(view: ProxyView, targets: Iterable[OutboundTarget], draft: Dra
     transparent = view.networking.transparent_proxying
     if transparent is None or not view.is_redirected or not transparent.direct_access_services:
         return
+    log = passing_log(view, draft)
     taken = {(each.address, each.port) for each in targets}
     for address, port in sorted(_instances(view, frozenset(transparent.direct_access_services))):
         if (address, port) not in taken:
             name = direct_access_listener(address, port)
-            log = passing_log(view, draft, OUTBOUND, name)
             draft.add(LISTENER, name, _listener, address, port, log)
     mesh = view.world.name if view.world.authority is not None else ""
     draft.add(CLUSTER, DIRECT_ACCESS, _cluster, mesh)
@@ -69,7 +69,7 @@ def _listener(name: str, address: str, port: int, log: PassingLog | None) -> Mes
     chain = ChainDraft()
     chain.filters.append((TCP_PROXY, tcp_proxy(name, (DIRECT_ACCESS, 0))))
     if log is not None:
-        log_chain(chain, *log)
+        log.log(chain, OUTBOUND, name)
     draft.chains.append(chain)
     return draft.whole()
 

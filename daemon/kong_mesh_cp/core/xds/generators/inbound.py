@@ -5,7 +5,6 @@ Source: docs/wire/envoy-names.md#inbounds
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final
 
 from kong_mesh_cp.core.dataclass import dataclass
@@ -104,6 +103,9 @@ def _plan(
 ) -> _Plan:
     place = place_of(inbound, view.networking)
     listener = Listener(place.address, place.port)
+    authority = view.world.authority
+    confs = tuple(matched.of_type(each.policy_type).inbound(listener) for each in EFFECTS)
+    about = (each for each, found in zip(EFFECTS, confs, strict=True) if found.selected)
     facts = InboundFacts(
         mesh=view.world.name,
         address=place.address,
@@ -111,15 +113,12 @@ def _plan(
         service=inbound.tags.get(SERVICE, ""),
         protocol=protocol_of(inbound.tags.get(PROTOCOL)),
         tags=pairs(inbound.tags),
-        mtls=view.world.authority is not None,
+        mtls=authority is not None,
         older_permissions=permission is not None,
         older_faults=bool(older.faults),
         older_rate_limit=bool(older.limits),
+        proxy=named_by(about, view, matched),
     )
-    confs = tuple(matched.of_type(each.policy_type).inbound(listener) for each in EFFECTS)
-    about = (each for each, found in zip(EFFECTS, confs, strict=True) if found.selected)
-    facts = replace(facts, proxy=named_by(about, view, matched))
-    authority = view.world.authority
     about_tls = matched.of_type(tls_effects.POLICY_TYPE).inbound(listener)
     mode = None if authority is None else tls_effects.mode_of(about_tls, authority.mode)
     redirected, apart = view.is_redirected, view.takes_all_traffic

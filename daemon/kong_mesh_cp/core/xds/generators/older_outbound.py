@@ -14,8 +14,8 @@ from typing import NamedTuple
 from kong_mesh_cp.core.discovery.snapshots import Resource
 from kong_mesh_cp.core.resources.tags import SERVICE
 from kong_mesh_cp.core.xds.draft import WRONG_INPUT, Complaint
-from kong_mesh_cp.core.xds.envoy.tags_header import told_tags
-from kong_mesh_cp.core.xds.generators.older.logs import LoggedProxy, logged_proxy
+from kong_mesh_cp.core.xds.effects import own_tags
+from kong_mesh_cp.core.xds.facts.proxy_facts import ProxyFacts, proxy_facts
 from kong_mesh_cp.core.xds.generators.older.older_cluster import OlderTarget, older_cluster
 from kong_mesh_cp.core.xds.generators.older.older_listener import Surroundings, older_listener
 from kong_mesh_cp.core.xds.generators.older.older_plan import (
@@ -162,12 +162,12 @@ class OlderKey(NamedTuple):
     """What older outbounds depend on beside what others do as well."""
 
     policies: OlderPolicies  # the same object as long as nothing of them has changed
-    logged: LoggedProxy | None  # where lines may name it
+    logged: ProxyFacts | None  # where lines may name it
 
     @staticmethod
     def of(view: ProxyView, parts: Parts) -> OlderKey:
         policies = older_policies(view.world, view.dataplane.spec.tag_sets, OF_OUTBOUNDS, parts)
-        return OlderKey(policies, logged_proxy(view) if view.world.of_type(LOG) else None)
+        return OlderKey(policies, proxy_facts(view) if view.world.of_type(LOG) else None)
 
 
 class _Own:
@@ -222,8 +222,8 @@ class _Own:
         return Surroundings(
             terms=view.http_terms,
             redirected=view.is_redirected,
-            proxy=logged_proxy(view),
-            told_tags=told_tags(view.dataplane.spec.tag_sets),
+            proxy=proxy_facts(view),
+            told_tags=own_tags(view),
             tells_always=world.tells_tags,
             outside=frozenset(
                 service for service, upstream in found if is_outside(upstream, world)

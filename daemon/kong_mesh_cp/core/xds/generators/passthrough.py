@@ -14,7 +14,7 @@ from kong_mesh_cp.core.xds.envoy.clusters import original_cluster
 from kong_mesh_cp.core.xds.envoy.envoy_messages import Message
 from kong_mesh_cp.core.xds.envoy.http import tcp_proxy
 from kong_mesh_cp.core.xds.envoy.listeners import TCP_PROXY, ChainDraft, ListenerDraft
-from kong_mesh_cp.core.xds.generators.older.logs import EXTERNAL, PASSING, log_chain
+from kong_mesh_cp.core.xds.facts.logged_traffic import EXTERNAL, PASSING
 from kong_mesh_cp.core.xds.generators.older.passing_logs import PassingLog, passing_log
 from kong_mesh_cp.core.xds.names import CLUSTER, LISTENER
 from kong_mesh_cp.core.xds.proxy_view import ProxyView
@@ -36,6 +36,7 @@ def passthrough(view: ProxyView, draft: Draft) -> None:
     transparent = view.networking.transparent_proxying
     if transparent is None or not transparent.redirect_port_outbound:
         return
+    log = passing_log(view, draft)
     is_ipv4_only = transparent.ip_family_mode is IpFamilyMode.IPv4
     for family in (_IPV4,) if is_ipv4_only else (_IPV4, _IPV6):
         for inbound, port in (
@@ -43,8 +44,8 @@ def passthrough(view: ProxyView, draft: Draft) -> None:
             (True, transparent.redirect_port_inbound),
         ):
             name = names.passthrough(inbound=inbound, ipv6=family.ipv6)
-            log = None if inbound else passing_log(view, draft, PASSING, EXTERNAL)
-            draft.add(LISTENER, name, _listener, family.everywhere, port, inbound, log)
+            own_log = None if inbound else log
+            draft.add(LISTENER, name, _listener, family.everywhere, port, inbound, own_log)
             # Without the cluster the listener closes each connection, which is how a mesh forbids
             # what it does not know.
             if inbound or view.world.allows_passthrough:
@@ -63,6 +64,6 @@ def _listener(
     chain = ChainDraft()
     chain.filters.append((TCP_PROXY, tcp_proxy(name, (name, 0))))
     if log is not None:
-        log_chain(chain, *log)
+        log.log(chain, PASSING, EXTERNAL)
     draft.chains.append(chain)
     return draft.whole()

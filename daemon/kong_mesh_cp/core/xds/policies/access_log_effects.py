@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from kong_mesh_cp.core.dataclass import dataclass
-from kong_mesh_cp.core.formats.addresses import join_host_port
 from kong_mesh_cp.core.formats.go.go_json import encoded
 from kong_mesh_cp.core.policy.kinds.mesh_access_log import (
     Backend,
@@ -19,8 +17,8 @@ from kong_mesh_cp.core.policy.kinds.mesh_access_log import (
     OpenTelemetry,
     Tcp,
 )
+from kong_mesh_cp.core.policy.legacy.attachments import PASS_THROUGH
 from kong_mesh_cp.core.resources.tags import SERVICE_UNKNOWN
-from kong_mesh_cp.core.xds.bootstrap.socket_paths import access_log_socket
 from kong_mesh_cp.core.xds.draft import Draft
 from kong_mesh_cp.core.xds.effects import (
     Effect,
@@ -31,7 +29,15 @@ from kong_mesh_cp.core.xds.envoy.access_logs import JsonFormat, collector_log, f
 from kong_mesh_cp.core.xds.envoy.collectors import collector_at, collector_cluster
 from kong_mesh_cp.core.xds.envoy.envoy_messages import AnyValue, Message, merged_json, unpacked
 from kong_mesh_cp.core.xds.envoy.listeners import HTTP_MANAGER, TCP_PROXY, ListenerDraft
-from kong_mesh_cp.core.xds.facts.log_collectors import ACCESS_LOG, PASS_THROUGH
+from kong_mesh_cp.core.xds.facts.log_collectors import ACCESS_LOG, log_collectors
+from kong_mesh_cp.core.xds.facts.logged_traffic import (
+    CONNECTION_FORMAT,
+    EXTERNAL,
+    INBOUND,
+    REQUEST_FORMAT,
+    LoggedTraffic,
+    sent_by,
+)
 from kong_mesh_cp.core.xds.facts.proxy_facts import ProxyFacts, proxy_facts
 from kong_mesh_cp.core.xds.matching import DestinationConfs, InboundConfs, Matched, TypedConf
 from kong_mesh_cp.core.xds.names import (
@@ -45,55 +51,12 @@ from kong_mesh_cp.core.xds.names import (
 from kong_mesh_cp.core.xds.proxy_view import ProxyView
 from kong_mesh_cp.core.xds.unmakeable import UnmakeableError
 
-INBOUND: Final = "INBOUND"
-OUTBOUND: Final = "OUTBOUND"
-EXTERNAL: Final = "external"  # the destination of what is for no service
-
-CONNECTION_FORMAT: Final = (
-    "[%START_TIME%] %RESPONSE_FLAGS% %KUMA_MESH%"
-    " %KUMA_SOURCE_ADDRESS_WITHOUT_PORT%(%KUMA_SOURCE_SERVICE%)"
-    "->%UPSTREAM_HOST%(%KUMA_DESTINATION_SERVICE%)"
-    " took %DURATION%ms, sent %BYTES_SENT% bytes, received: %BYTES_RECEIVED% bytes"
-)
-REQUEST_FORMAT: Final = (
-    '[%START_TIME%] %KUMA_MESH% "%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%"'
-    " %RESPONSE_CODE% %RESPONSE_FLAGS% %BYTES_RECEIVED% %BYTES_SENT% %DURATION%"
-    ' %RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)% "%REQ(X-FORWARDED-FOR)%" "%REQ(USER-AGENT)%"'
-    ' "%REQ(X-B3-TRACEID?X-DATADOG-TRACEID)%" "%REQ(X-REQUEST-ID)%" "%REQ(:AUTHORITY)%"'
-    ' "%KUMA_SOURCE_SERVICE%" "%KUMA_DESTINATION_SERVICE%" "%KUMA_SOURCE_ADDRESS_WITHOUT_PORT%"'
-    ' "%UPSTREAM_HOST%"'
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Traffic:
-    """What is written down, as far as the placeholders of formats name it."""
-
-    proxy: ProxyFacts
-    mesh: str
-    direction: str
-    source: str
-    destination: str
-
-    def filled_in(self, text: str) -> str:
-        """`text`, with what Envoy does not know in the place of its placeholders."""
-        for name, value in (
-            ("SOURCE_ADDRESS", join_host_port(self.proxy.address, 0)),
-            ("SOURCE_ADDRESS_WITHOUT_PORT", self.proxy.address),
-            ("SOURCE_SERVICE", self.source),
-            ("DESTINATION_SERVICE", self.destination),
-            ("MESH", self.mesh),
-            ("TRAFFIC_DIRECTION", self.direction),
-        ):
-            text = text.replace(f"%KUMA_{name}%", value)
-        return text
-
 
 def _inbound_listener(draft: ListenerDraft, facts: InboundFacts, confs: InboundConfs) -> None:
     # The caller is not known where the conf is made, and the proxy has one name for all inbounds.
     proxy = facts.proxy
     if confs.rules is not None and proxy is not None:
-        traffic = _Traffic(
+        traffic = LoggedTraffic(
             proxy=proxy,
             mesh=facts.mesh,
             direction=INBOUND,
@@ -105,10 +68,10 @@ def _inbound_listener(draft: ListenerDraft, facts: InboundFacts, confs: InboundC
 
 def _outbound_listener(draft: ListenerDraft, facts: OutboundFacts, confs: DestinationConfs) -> None:
     if confs.conf is not None and facts.proxy is not None:
-        _log(draft, confs.conf, _outgoing(facts.mesh, facts.proxy, facts.resource or facts.service))
+        _log(draft, confs.conf, sent_by(facts.proxy, facts.mesh, facts.resource or facts.service))
 
 
-def _log(draft: ListenerDraft, conf: TypedConf, traffic: _Traffic) -> None:
+def _log(draft: ListenerDraft, conf: TypedConf, traffic: LoggedTraffic) -> None:
     for chain in draft.chains:
         if chain.http is not None:
             chain.http.access_log.extend(_logs(conf, traffic, REQUEST_FORMAT))
@@ -120,7 +83,7 @@ def _whole_proxy(view: ProxyView, matched: Matched, draft: Draft) -> None:
     logs = matched.of_type(ACCESS_LOG)
     if not logs.policies:
         return
-    proxy = proxy_facts(view, matched)
+    proxy = proxy_facts(view, log_collectors(view, matched))
     _add_collectors(view, proxy, draft)
     conf = logs.service(PASS_THROUGH).conf
     if conf is None:
@@ -128,9 +91,9 @@ def _whole_proxy(view: ProxyView, matched: Matched, draft: Draft) -> None:
     to_all = [passthrough(inbound=False, ipv6=ipv6) for ipv6 in (False, True)]
     for name in tuple(draft.made(LISTENER)):
         if name in to_all:
-            traffic = _outgoing(view.world.name, proxy, EXTERNAL)
+            traffic = sent_by(proxy, view.world.name, EXTERNAL)
         elif name.startswith(f"{DIRECT_ACCESS}_"):
-            traffic = _outgoing(view.world.name, proxy, name)
+            traffic = sent_by(proxy, view.world.name, name)
         else:
             continue
         draft.edit(LISTENER, name, _log_made, conf, traffic)
@@ -142,7 +105,7 @@ def _add_collectors(view: ProxyView, proxy: ProxyFacts, draft: Draft) -> None:
         draft.add(CLUSTER, log_collector(place), collector_cluster, collector, ipv6)
 
 
-def _log_made(listener: Message, conf: TypedConf, traffic: _Traffic) -> None:
+def _log_made(listener: Message, conf: TypedConf, traffic: LoggedTraffic) -> None:
     formats = {HTTP_MANAGER: REQUEST_FORMAT, TCP_PROXY: CONNECTION_FORMAT}
     for chain in listener.filter_chains:
         for each in chain.filters:
@@ -152,20 +115,9 @@ def _log_made(listener: Message, conf: TypedConf, traffic: _Traffic) -> None:
                 each.typed_config.value = config.SerializeToString(deterministic=True)
 
 
-def _outgoing(mesh: str, proxy: ProxyFacts, destination: str) -> _Traffic:
-    return _Traffic(
-        proxy=proxy,
-        mesh=mesh,
-        direction=OUTBOUND,
-        source=proxy.service,
-        destination=destination,
-    )
-
-
-def _logs(typed: TypedConf, traffic: _Traffic, otherwise: str) -> Iterator[Message]:
+def _logs(typed: TypedConf, traffic: LoggedTraffic, otherwise: str) -> Iterator[Message]:
     """One for each backend; `otherwise` is the format where one says none."""
-    conf = typed.value
-    assert isinstance(conf, Conf)  # noqa: S101 — of the type that was matched
+    conf = typed.of_kind(Conf)
     for backend in conf.backends or ():
         match backend:
             case Backend(tcp=Tcp() as tcp):
@@ -179,16 +131,15 @@ def _logs(typed: TypedConf, traffic: _Traffic, otherwise: str) -> Iterator[Messa
                 pass  # which no write lets pass
 
 
-def _tcp(tcp: Tcp, traffic: _Traffic, otherwise: str) -> Message:
-    """Envoy has no such logger: kuma-dp takes the lines out of a pipe, and sends them."""
-    proxy = traffic.proxy
+def _tcp(tcp: Tcp, traffic: LoggedTraffic, otherwise: str) -> Message:
     line, omit_empty = _line(tcp.format, traffic, otherwise)
     message = (("address", tcp.address), ("message", line))
-    pipe = access_log_socket(proxy.workdir, proxy.name, traffic.mesh)
-    return file_log(pipe, message, omit_empty=omit_empty)
+    return file_log(traffic.pipe, message, omit_empty=omit_empty)
 
 
-def _line(form: Format | None, traffic: _Traffic, otherwise: str) -> tuple[str | JsonFormat, bool]:
+def _line(
+    form: Format | None, traffic: LoggedTraffic, otherwise: str
+) -> tuple[str | JsonFormat, bool]:
     """How a line is written, and whether what is empty is left out of it."""
     if form is None:
         return traffic.filled_in(f"{otherwise}\n"), False
@@ -200,7 +151,7 @@ def _line(form: Format | None, traffic: _Traffic, otherwise: str) -> tuple[str |
     return traffic.filled_in(f"{plain}\n"), form.omit_empty_values
 
 
-def _open_telemetry(conf: OpenTelemetry, traffic: _Traffic, otherwise: str) -> Message:
+def _open_telemetry(conf: OpenTelemetry, traffic: LoggedTraffic, otherwise: str) -> Message:
     collector, known = collector_at(conf.endpoint), traffic.proxy.collectors
     if collector not in known:
         raise UnmakeableError(f"the proxy has no cluster for the collector {collector}")
@@ -209,7 +160,7 @@ def _open_telemetry(conf: OpenTelemetry, traffic: _Traffic, otherwise: str) -> M
     return collector_log(log_collector(place), _body(conf.body, traffic, otherwise), attributes)
 
 
-def _body(said: object, traffic: _Traffic, otherwise: str) -> Message:
+def _body(said: object, traffic: LoggedTraffic, otherwise: str) -> Message:
     """An AnyValue as it is said in JSON; what is none is taken as the text that it is."""
     body = AnyValue(string_value=otherwise)
     if said is not None and not merged_json(body, said):
@@ -218,7 +169,7 @@ def _body(said: object, traffic: _Traffic, otherwise: str) -> Message:
     return body
 
 
-def _fill_in(value: Message, traffic: _Traffic) -> None:
+def _fill_in(value: Message, traffic: LoggedTraffic) -> None:
     match value.WhichOneof("value"):
         case "string_value":
             value.string_value = traffic.filled_in(value.string_value)

@@ -5,7 +5,6 @@ Source: docs/wire/envoy-policies.md#circuit-breakers
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Final
 
 from kong_mesh_cp.core.policy.kinds.mesh_circuit_breaker import (
@@ -17,13 +16,13 @@ from kong_mesh_cp.core.policy.kinds.mesh_circuit_breaker import (
     OutlierDetection,
     SuccessRate,
 )
-from kong_mesh_cp.core.schema.value_checks import decimal
 from kong_mesh_cp.core.xds.effects import Effect, InboundFacts, OutboundFacts
 from kong_mesh_cp.core.xds.envoy.clusters import ClusterDraft
 from kong_mesh_cp.core.xds.envoy.envoy_messages import Message, duration
 from kong_mesh_cp.core.xds.matching import DestinationConfs, InboundConfs, TypedConf
-from kong_mesh_cp.core.xds.unmakeable import UnmakeableError
+from kong_mesh_cp.core.xds.unmakeable import number
 
+POLICY_TYPE: Final = "MeshCircuitBreaker"
 ALWAYS: Final = 100  # per cent of the endpoints that a detector finds are ejected
 NEVER: Final = 0
 STANDARD_DEVIATIONS: Final = 1000  # Envoy has the factor in thousandths
@@ -43,8 +42,7 @@ def _outbound_cluster(draft: ClusterDraft, facts: OutboundFacts, confs: Destinat
 def _cluster(draft: ClusterDraft, typed: TypedConf | None) -> None:
     if typed is None:
         return
-    conf = typed.value
-    assert isinstance(conf, Conf)  # noqa: S101 — of the type that was matched
+    conf = typed.of_kind(Conf)
     if conf.connection_limits is not None:
         _limits(draft.message, conf.connection_limits)
     if conf.outlier_detection is not None and not conf.outlier_detection.disabled:
@@ -81,8 +79,9 @@ def _outliers(cluster: Message, conf: OutlierDetection) -> None:
         _success_rate(detection, detectors.success_rate)
         _failure_percentage(detection, detectors.failure_percentage)
     if conf.healthy_panic_threshold is not None:
-        percentage = float(_decimal(conf.healthy_panic_threshold, "healthyPanicThreshold"))
-        cluster.common_lb_config.healthy_panic_threshold.value = percentage
+        what = f"healthyPanicThreshold of a {POLICY_TYPE}"
+        percentage = number(conf.healthy_panic_threshold, what)
+        cluster.common_lb_config.healthy_panic_threshold.value = float(percentage)
 
 
 def _count(detection: Message, name: str, detector: Consecutive | None) -> None:
@@ -104,7 +103,8 @@ def _success_rate(detection: Message, conf: SuccessRate | None) -> None:
     _set(detection.success_rate_minimum_hosts, conf.minimum_hosts)
     _set(detection.success_rate_request_volume, conf.request_volume)
     if conf.standard_deviation_factor is not None:
-        factor = _decimal(conf.standard_deviation_factor, "standardDeviationFactor")
+        what = f"standardDeviationFactor of a {POLICY_TYPE}"
+        factor = number(conf.standard_deviation_factor, what)
         detection.success_rate_stdev_factor.value = int(factor * STANDARD_DEVIATIONS)
 
 
@@ -119,20 +119,13 @@ def _failure_percentage(detection: Message, conf: FailurePercentage | None) -> N
     _set(detection.failure_percentage_threshold, conf.threshold)
 
 
-def _decimal(value: int | str, member: str) -> Decimal:
-    found = decimal(value)
-    if found is None:
-        raise UnmakeableError(f"{member} of a MeshCircuitBreaker is no number")
-    return found
-
-
 def _set(field: Message, said: int | None) -> None:
     if said is not None:
         field.value = said
 
 
 EFFECT: Final = Effect(
-    policy_type="MeshCircuitBreaker",
+    policy_type=POLICY_TYPE,
     inbound_cluster=_inbound_cluster,
     outbound_cluster=_outbound_cluster,
 )

@@ -11,15 +11,14 @@ from typing import Final
 
 from kong_mesh_cp.core.policy.kinds.mesh_fault_injection import Conf, Fault
 from kong_mesh_cp.core.policy.rules.subsets import Subset
-from kong_mesh_cp.core.schema.value_checks import decimal
 from kong_mesh_cp.core.xds.effects import Effect, InboundFacts
 from kong_mesh_cp.core.xds.envoy.envoy_messages import HttpFault, Message, duration
 from kong_mesh_cp.core.xds.envoy.listeners import HTTP_FAULT, ListenerDraft, Named
-from kong_mesh_cp.core.xds.envoy.routes import fraction
+from kong_mesh_cp.core.xds.envoy.routes import set_share
 from kong_mesh_cp.core.xds.envoy.tags_header import TAGS_HEADER, tags_expression
 from kong_mesh_cp.core.xds.matching import ClientConf, InboundConfs
 from kong_mesh_cp.core.xds.protocols import HTTP_LIKE
-from kong_mesh_cp.core.xds.unmakeable import UnmakeableError
+from kong_mesh_cp.core.xds.unmakeable import UnmakeableError, number
 
 POLICY_TYPE: Final = "MeshFaultInjection"
 
@@ -37,8 +36,7 @@ def _inbound_listener(draft: ListenerDraft, facts: InboundFacts, confs: InboundC
 
 
 def _filters(client: ClientConf) -> Iterator[Named]:
-    conf = client.conf.value
-    assert isinstance(conf, Conf)  # noqa: S101 — of the type that was matched
+    conf = client.conf.of_kind(Conf)
     headers = list(_headers(client.subset))
     for fault in conf.http or ():
         yield HTTP_FAULT, _fault(fault, headers)
@@ -72,12 +70,7 @@ def _fault(fault: Fault, headers: list[dict[str, object]]) -> Message:
 
 
 def _share(field: Message, percentage: int | str) -> None:
-    value = decimal(percentage)
-    if value is None:
-        raise UnmakeableError(f"a percentage of a {POLICY_TYPE} is no number")
-    numerator, denominator = fraction(float(value))
-    field.numerator = numerator
-    field.denominator = type(field).DenominatorType.Value(denominator)
+    set_share(field, float(number(percentage, f"a percentage of a {POLICY_TYPE}")))
 
 
 def _kbps(limit: str) -> int:

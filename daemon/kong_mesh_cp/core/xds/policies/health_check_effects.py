@@ -11,7 +11,6 @@ from typing import Final
 from kong_mesh_cp.core.formats.durations import MINUTE, SECOND, format_duration
 from kong_mesh_cp.core.policy.kinds.mesh_health_check import Conf, Grpc, Http, Tcp
 from kong_mesh_cp.core.policy.spec_parts.http_fields import HeaderChanges
-from kong_mesh_cp.core.schema.value_checks import decimal
 from kong_mesh_cp.core.xds.effects import DefaultsOf, Effect, OutboundFacts
 from kong_mesh_cp.core.xds.envoy.clusters import ClusterDraft
 from kong_mesh_cp.core.xds.envoy.envoy_messages import (
@@ -21,10 +20,11 @@ from kong_mesh_cp.core.xds.envoy.envoy_messages import (
     duration,
     packed,
 )
+from kong_mesh_cp.core.xds.envoy.http import header_option
 from kong_mesh_cp.core.xds.envoy.tags_header import TAGS_HEADER
 from kong_mesh_cp.core.xds.matching import DestinationConfs
 from kong_mesh_cp.core.xds.protocols import GRPC, HTTP, HTTP2, TCP
-from kong_mesh_cp.core.xds.unmakeable import UnmakeableError
+from kong_mesh_cp.core.xds.unmakeable import number
 
 POLICY_TYPE: Final = "MeshHealthCheck"
 INTERVAL: Final = MINUTE
@@ -42,8 +42,7 @@ def _outbound_cluster(draft: ClusterDraft, facts: OutboundFacts, confs: Destinat
     # Of an external service that is a resource the egress knows, for all its callers.
     if confs.conf is None or not facts.is_called or (facts.is_resource and facts.is_external):
         return
-    conf = confs.conf.value
-    assert isinstance(conf, Conf)  # noqa: S101 — of the type that was matched
+    conf = confs.conf.of_kind(Conf)
     check_health(draft.message, conf, facts.protocol, facts.tags)
 
 
@@ -78,9 +77,8 @@ def _kind(conf: Conf, protocol: str) -> Http | Grpc | Tcp | None:
 
 def _panic(cluster: Message, conf: Conf) -> None:
     if conf.healthy_panic_threshold is not None:
-        threshold = decimal(conf.healthy_panic_threshold)
-        if threshold is None:
-            raise UnmakeableError(f"healthyPanicThreshold of a {POLICY_TYPE} is no number")
+        what = f"healthyPanicThreshold of a {POLICY_TYPE}"
+        threshold = number(conf.healthy_panic_threshold, what)
         cluster.common_lb_config.healthy_panic_threshold.value = float(threshold)
     if conf.fail_traffic_on_panic is not None:
         common = cluster.common_lb_config
@@ -150,16 +148,10 @@ def _headers(changes: HeaderChanges, tags: str) -> Iterator[dict[str, object]]:
         yield {"header": {"key": TAGS_HEADER, "value": tags}}
     for header in changes.add or ():
         for item in header.value.split(","):
-            yield {
-                "header": {"key": header.name, "value": item},
-                "append_action": "APPEND_IF_EXISTS_OR_ADD",
-            }
+            yield header_option(header.name, item, append=True)
     for header in changes.set or ():
         for item in header.value.split(","):
-            yield {
-                "header": {"key": header.name, "value": item},
-                "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
-            }
+            yield header_option(header.name, item, append=False)
 
 
 def _defaults(of: DefaultsOf) -> Mapping[str, object]:

@@ -21,6 +21,7 @@ from kong_mesh_cp.core.policy.kinds.mesh_load_balancing_strategy import (
     RingHash,
 )
 from kong_mesh_cp.core.policy.spec_parts.hash_policies import HashPolicy
+from kong_mesh_cp.core.resources.tags import values_by_tag
 from kong_mesh_cp.core.schema.value_checks import decimal
 from kong_mesh_cp.core.xds.effects import Effect, OutboundFacts
 from kong_mesh_cp.core.xds.envoy.clusters import ClusterDraft
@@ -174,11 +175,8 @@ def _hashed(policy: HashPolicy) -> dict[str, object]:
 
 def own_tags_of(view: ProxyView) -> TagPairs:
     """Of each tag one value: what instances are compared with."""
-    found: dict[str, str] = {}
-    for tags in view.dataplane.spec.tag_sets:
-        for key, value in tags.items():
-            found[key] = min(value, found.get(key, value))
-    return tuple(sorted(found.items()))
+    found = values_by_tag(view.dataplane.spec.tag_sets)
+    return tuple((tag, values[0]) for tag, values in found.items())
 
 
 def locality_of(
@@ -269,10 +267,7 @@ def _overprovisioning(cross_zone: CrossZone) -> int:
 
 
 def _conf(conf: TypedConf | None) -> Conf | None:
-    if conf is None:
-        return None
-    assert isinstance(conf.value, Conf)  # noqa: S101 — of the type that was matched
-    return conf.value
+    return None if conf is None else conf.of_kind(Conf)
 
 
 EFFECT: Final = Effect(

@@ -14,7 +14,6 @@ from kong_mesh_cp.core.formats.go.go_json import encoded
 from kong_mesh_cp.core.meshes.proxy_metrics import proxy_labels
 from kong_mesh_cp.core.policy.kinds.mesh_metric import (
     Application,
-    Backend,
     Conf,
     OpenTelemetry,
     Prometheus,
@@ -75,18 +74,16 @@ def _whole_proxy(view: ProxyView, matched: Matched, draft: Draft) -> None:
     typed = matched.of_type(POLICY_TYPE).proxy_conf()
     if typed is None:
         return
-    conf = typed.value
-    assert isinstance(conf, Conf)  # noqa: S101 — of the type that was matched
+    conf = typed.of_kind(Conf)
     if not conf.backends:
         return
     # A proxy is scraped as the Mesh says or as policies do, not in both ways.
     draft.drop(LISTENER, PROMETHEUS)
     draft.drop(CLUSTER, METRICS)
-    scraped = [each.prometheus for each in conf.backends if _is_scraped(each)]
+    scraped = _clients(conf)
     exporters = [_exporter(view, each) for each in _collectors(conf)]
     draft.origin = Origin.PROMETHEUS
     for client in scraped:
-        assert client is not None  # noqa: S101 — as `_is_scraped` says
         _add_client(view, client, draft)
     draft.origin = Origin.OPEN_TELEMETRY
     for exporter in exporters:
@@ -98,8 +95,12 @@ def _whole_proxy(view: ProxyView, matched: Matched, draft: Draft) -> None:
     draft.add(LISTENER, METRICS_CONFIGURATION, _configuration, socket, document, ipv6)
 
 
-def _is_scraped(backend: Backend) -> bool:
-    return backend.type == "Prometheus" and backend.prometheus is not None
+def _clients(conf: Conf) -> list[Prometheus]:
+    return [
+        each.prometheus
+        for each in conf.backends or ()
+        if each.type == "Prometheus" and each.prometheus is not None
+    ]
 
 
 def _collectors(conf: Conf) -> list[OpenTelemetry]:
@@ -139,7 +140,6 @@ def _exporter(view: ProxyView, collector: OpenTelemetry) -> _Exporter:
 
 def _add_exporter(view: ProxyView, exporter: _Exporter, draft: Draft) -> None:
     name, collector = metric_exporter(exporter.name), collector_at(exporter.endpoint)
-    draft.origin = Origin.OPEN_TELEMETRY
     draft.add(CLUSTER, name, collector_cluster, collector, ":" in view.networking.address)
     draft.add(LISTENER, name, _export, exporter.socket, view.metadata.ipv6)
 

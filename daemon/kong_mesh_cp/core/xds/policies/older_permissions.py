@@ -5,18 +5,16 @@ Source: docs/wire/mtls.md#permissions
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Final
 
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.policy.legacy.selectors import (
     LegacyPolicy,
-    legacy_policy,
+    legacy_policies,
     policy_for_inbound,
 )
 from kong_mesh_cp.core.policy.rules.subsets import Subset, Tag
 from kong_mesh_cp.core.resources.kinds.dataplane import Networking
-from kong_mesh_cp.core.resources.meta import Resource
 from kong_mesh_cp.core.resources.tags import SERVICE, Tags
 from kong_mesh_cp.core.xds.parts import Parts
 from kong_mesh_cp.core.xds.world import MeshWorld
@@ -40,16 +38,11 @@ def older_permissions(
     if not resources:
         return ()
     key = ("older permissions", id(resources))
-    policies, _ = parts.made(key, lambda: (_policies(resources), resources))
+    policies, _ = parts.made(key, lambda: (legacy_policies(resources), resources))
     found = [policy_for_inbound(policies, each.tags) for each in networking.inbound]
     if not any(found):
         return ()
     return tuple(map(_permission, found))
-
-
-def _policies(resources: Mapping[str, Resource[object]]) -> tuple[LegacyPolicy, ...]:
-    found = map(legacy_policy, resources.values())
-    return tuple(each for each in found if each is not None)
 
 
 def _permission(policy: LegacyPolicy | None) -> OlderPermission:

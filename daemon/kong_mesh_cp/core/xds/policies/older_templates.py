@@ -8,15 +8,11 @@ Source: docs/wire/envoy-patches.md#templates
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator
 from typing import Final
 
 from kong_mesh_cp.core.discovery.type_order import ENVOY
-from kong_mesh_cp.core.policy.legacy.selectors import (
-    LegacyPolicy,
-    legacy_policy,
-    policy_for_proxy,
-)
+from kong_mesh_cp.core.policy.legacy.selectors import legacy_policies, policy_for_proxy
 from kong_mesh_cp.core.resources.kinds.legacy.proxy_template import (
     ClusterChange,
     Conf,
@@ -26,7 +22,7 @@ from kong_mesh_cp.core.resources.kinds.legacy.proxy_template import (
     ProxyTemplate,
     VirtualHostChange,
 )
-from kong_mesh_cp.core.resources.meta import Resource, has_spec
+from kong_mesh_cp.core.resources.meta import has_spec
 from kong_mesh_cp.core.xds.draft import Draft
 from kong_mesh_cp.core.xds.envoy.envoy_messages import TYPE_URL_PREFIX, Message
 from kong_mesh_cp.core.xds.envoy.native_resources import native_any
@@ -55,17 +51,12 @@ def template_of(view: ProxyView, parts: Parts) -> Conf | None:
     if not resources:
         return None
     key = ("templates", id(resources))
-    policies, _ = parts.made(key, lambda: (_policies(resources), resources))
+    policies, _ = parts.made(key, lambda: (legacy_policies(resources), resources))
     found = policy_for_proxy(policies, view.dataplane.spec.tag_sets)
     resource = None if found is None else resources[found.name]
     if resource is None or not has_spec(resource, ProxyTemplate):
         return None
     return resource.spec.conf or Conf()
-
-
-def _policies(resources: Mapping[str, Resource[object]]) -> tuple[LegacyPolicy, ...]:
-    found = map(legacy_policy, resources.values())
-    return tuple(each for each in found if each is not None)
 
 
 def has_profile(template: Conf | None, draft: Draft) -> bool:
@@ -102,13 +93,19 @@ def _brought(_name: str, text: str) -> Message:
 
 def change_all(template: Conf, draft: Draft) -> None:
     draft.origin = Origin.TEMPLATE_MODIFICATIONS
-    changes = [
-        _change(part, change)
-        for each in template.modifications
-        for part, change in _parts(each)
-        if change is not None
-    ]
-    apply_changes(runs_of(changes), draft, POLICY_TYPE)
+    if not template.modifications:
+        return
+    # Held with what was made of it: the key only says which object it was.
+    key = ("changes of a template", id(template))
+    runs, _ = draft.parts.made(key, lambda: (runs_of(_changes(template)), template))
+    apply_changes(runs, draft, POLICY_TYPE)
+
+
+def _changes(template: Conf) -> Iterator[Change]:
+    for each in template.modifications:
+        for part, change in _parts(each):
+            if change is not None:
+                yield _change(part, change)
 
 
 _AnyChange = ClusterChange | ListenerChange | FilterChange | VirtualHostChange

@@ -67,8 +67,7 @@ def _whole_proxy(view: ProxyView, matched: Matched, draft: Draft) -> None:
             POLICY_TYPE, "policy doesn't support proxy running without transparent-proxy"
         )
         return
-    conf = typed.value
-    assert isinstance(conf, Conf)  # noqa: S101 — of the type that was matched
+    conf = typed.of_kind(Conf)
     ours = [names.passthrough(inbound=False, ipv6=each) for each in (False, True)]
     if conf.passthrough_mode == "All":
         draft.origin = Origin.TRANSPARENT
@@ -106,8 +105,7 @@ def _spoken(way: Way) -> str:
 
 
 def _open(listener: Message, typed: TypedConf, ipv6: bool, terms: HttpTerms) -> None:  # noqa: FBT001
-    assert isinstance(typed.value, Conf)  # noqa: S101 — of the type that was matched
-    ways = ways_of(typed.value)
+    ways = ways_of(typed.of_kind(Conf))
     del listener.filter_chains[:]
     listener.filter_chains.extend(_chain(way, terms).whole() for way in ways.of(ipv6=ipv6))
     listener.listener_filters.add(

@@ -42,8 +42,7 @@ def _whole_proxy(_view: ProxyView, matched: Matched, draft: Draft) -> None:
     typed = matched.of_type(POLICY_TYPE).proxy_conf()
     if typed is None:
         return
-    conf = typed.value
-    assert isinstance(conf, Conf)  # noqa: S101 — of the type that was matched
+    conf = typed.of_kind(Conf)
     runs = draft.parts.made((changes_of, typed), lambda: runs_of(changes_of(conf)))
     apply_changes(runs, draft, POLICY_TYPE)
 

@@ -25,6 +25,7 @@ from kong_mesh_cp.core.xds.envoy.envoy_messages import (
     duration,
     packed,
 )
+from kong_mesh_cp.core.xds.envoy.http import header_option
 from kong_mesh_cp.core.xds.envoy.listeners import (
     HTTP_RATE_LIMIT,
     NETWORK_RATE_LIMIT,
@@ -43,8 +44,7 @@ _ALWAYS: Final = {"numerator": 100}  # per cent
 def _inbound_listener(draft: ListenerDraft, facts: InboundFacts, confs: InboundConfs) -> None:
     if confs.rules is None or facts.older_rate_limit:
         return
-    conf = confs.rules.value
-    assert isinstance(conf, Conf)  # noqa: S101 — of the type that was matched
+    conf = confs.rules.of_kind(Conf)
     local = conf.local or Local()
     for chain in draft.chains:
         if local.http is not None and chain.http is not None:
@@ -101,17 +101,11 @@ def _bucket(rate: Rate) -> dict[str, object]:
 
 def _headers(changes: HeaderChanges) -> Iterator[dict[str, object]]:
     for header in changes.add or ():
-        yield {
-            "header": {"key": header.name, "value": header.value},
-            "append_action": "APPEND_IF_EXISTS_OR_ADD",
-        }
+        yield header_option(header.name, header.value, append=True)
     for header in changes.set or ():
         # One for each item of a list, as the original has it; the last one stays.
         for item in header.value.split(","):
-            yield {
-                "header": {"key": header.name, "value": item},
-                "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
-            }
+            yield header_option(header.name, item, append=False)
 
 
 EFFECT: Final = Effect(policy_type=POLICY_TYPE, inbound_listener=_inbound_listener)

@@ -180,10 +180,7 @@ _STATUSES: Final = frozenset(int(each) for each in HTTPStatus)
 
 
 def _conf(conf: TypedConf | None) -> Conf | None:
-    if conf is None:
-        return None
-    assert isinstance(conf.value, Conf)  # noqa: S101 — of the type that was matched
-    return conf.value
+    return None if conf is None else conf.of_kind(Conf)
 
 
 def _defaults(of: DefaultsOf) -> Mapping[str, object]:

@@ -105,10 +105,7 @@ def _cluster(draft: ClusterDraft, protocol: str, conf: Conf) -> None:
 
 
 def _conf(conf: TypedConf | None) -> Conf:
-    if conf is None:
-        return _NOTHING_SAID
-    assert isinstance(conf.value, Conf)  # noqa: S101 — of the type that was matched
-    return conf.value
+    return _NOTHING_SAID if conf is None else conf.of_kind(Conf)
 
 
 def _set(field: Message, said: int | None, default: int) -> None:

@@ -58,10 +58,7 @@ def _parameters(context: Message, conf: Conf) -> None:
 
 
 def _conf(conf: TypedConf | None) -> Conf:
-    if conf is None:
-        return _NOTHING_SAID
-    assert isinstance(conf.value, Conf)  # noqa: S101 — of the type that was matched
-    return conf.value
+    return _NOTHING_SAID if conf is None else conf.of_kind(Conf)
 
 
 _NOTHING_SAID: Final = Conf()

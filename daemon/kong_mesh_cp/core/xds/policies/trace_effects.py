@@ -19,7 +19,7 @@ from kong_mesh_cp.core.policy.kinds.mesh_trace import (
     Tag,
     Zipkin,
 )
-from kong_mesh_cp.core.schema.value_checks import decimal
+from kong_mesh_cp.core.resources.kinds.mesh import ZipkinConf
 from kong_mesh_cp.core.xds.draft import Draft
 from kong_mesh_cp.core.xds.effects import Effect, InboundFacts, OutboundFacts
 from kong_mesh_cp.core.xds.envoy.collectors import Collector, collector_at, collector_cluster
@@ -35,14 +35,14 @@ from kong_mesh_cp.core.xds.matching import DestinationConfs, InboundConfs, Match
 from kong_mesh_cp.core.xds.names import CLUSTER, Origin, span_collector
 from kong_mesh_cp.core.xds.protocols import GRPC
 from kong_mesh_cp.core.xds.proxy_view import ProxyView
-from kong_mesh_cp.core.xds.unmakeable import UnmakeableError
+from kong_mesh_cp.core.xds.unmakeable import number
 
 POLICY_TYPE: Final = "MeshTrace"
 ZIPKIN: Final = "zipkin"
 DATADOG: Final = "datadog"
 OPEN_TELEMETRY: Final = "opentelemetry"
 
-_ZIPKIN_VERSIONS: Final = {"httpJson": "HTTP_JSON", "httpProto": "HTTP_PROTO"}
+_PROTOBUF: Final = "httpProto"
 
 
 class _Names(NamedTuple):
@@ -92,11 +92,8 @@ def _tracing(manager: Message, conf: Conf, provider: tuple[str, Message]) -> Non
 def _percent(field: Message, said: int | str | None) -> None:
     if said is None:
         return
-    found = decimal(said)
-    if found is None:
-        raise UnmakeableError("a percentage of a MeshTrace is no number")
     field.SetInParent()
-    field.value = float(found)
+    field.value = float(number(said, f"a percentage of a {POLICY_TYPE}"))
 
 
 def _tags(tracing: Message, tags: Iterable[Tag]) -> None:
@@ -112,7 +109,7 @@ def _provider(backend: Zipkin | Datadog | OpenTelemetry, names: _Names) -> tuple
     """The name of the tracer, and its configuration."""
     match backend:
         case Zipkin():
-            return ZIPKIN, _zipkin(backend)
+            return ZIPKIN, zipkin_config(span_collector(ZIPKIN), backend)
         case Datadog():
             name = names.part if backend.split_service else names.service
             cluster = span_collector(DATADOG)
@@ -125,15 +122,15 @@ def _provider(backend: Zipkin | Datadog | OpenTelemetry, names: _Names) -> tuple
             return OPEN_TELEMETRY, config
 
 
-def _zipkin(conf: Zipkin) -> Message:
-    url = urlsplit(conf.url)
+def zipkin_config(cluster: str, conf: Zipkin | ZipkinConf) -> Message:
+    url, shared = urlsplit(conf.url), conf.shared_span_context
     return ZipkinConfig(
-        collector_cluster=span_collector(ZIPKIN),
+        collector_cluster=cluster,
         collector_endpoint=unquote(url.path),
-        collector_endpoint_version=_ZIPKIN_VERSIONS[conf.api_version],
+        collector_endpoint_version="HTTP_PROTO" if conf.api_version == _PROTOBUF else "HTTP_JSON",
         collector_hostname=url.netloc.rpartition("@")[2],
         trace_id_128bit=conf.trace_id_128bit,
-        shared_span_context={"value": conf.shared_span_context},
+        shared_span_context=None if shared is None else {"value": shared},
     )
 
 
@@ -145,7 +142,9 @@ def _whole_proxy(view: ProxyView, matched: Matched, draft: Draft) -> None:
             name = ZIPKIN if isinstance(backend, Zipkin) else DATADOG
             url = parse_request_uri(backend.url)
             if url is None:
-                draft.complain(POLICY_TYPE, f"the URL of {name} is none")
+                draft.complain(
+                    POLICY_TYPE, f"the URL of {name} is none: it is to begin like http://host:port"
+                )
                 return
             tls = isinstance(backend, Zipkin) and url.scheme == "https"
             place = Collector(url.host.strip("[]"), int(url.port or 0))
@@ -173,10 +172,7 @@ def _backend(conf: Conf | None) -> Zipkin | Datadog | OpenTelemetry | None:
 
 
 def _conf(typed: TypedConf | None) -> Conf | None:
-    if typed is None:
-        return None
-    assert isinstance(typed.value, Conf)  # noqa: S101 — of the type that was matched
-    return typed.value
+    return None if typed is None else typed.of_kind(Conf)
 
 
 EFFECT: Final = Effect(

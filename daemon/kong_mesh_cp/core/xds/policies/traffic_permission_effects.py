@@ -40,8 +40,7 @@ def _of_action(mesh: str, confs: Iterable[ClientConf], action: str) -> list[Mess
 
 
 def _action(client: ClientConf) -> str:
-    assert isinstance(client.conf.value, Conf)  # noqa: S101 — of the type that was matched
-    return client.conf.value.action or ""
+    return client.conf.of_kind(Conf).action or ""
 
 
 def _defaults(of: DefaultsOf) -> Mapping[str, object]:

@@ -132,6 +132,15 @@ def test_a_backend_that_the_mesh_does_not_have_is_none() -> None:
     assert not any(each.startswith("tracing:") for each in found.clusters)
 
 
+def test_a_collector_without_a_place_is_told_once() -> None:
+    backend = {"name": "z", "type": "zipkin", "conf": {"url": "/api/v2/spans"}}
+    found = told(mesh(tracing={"defaultBackend": "z", "backends": [backend]}), web(), trace())
+    assert found.complaints == [
+        "TrafficTrace: the URL of the tracing backend z names no host and port: it is to begin "
+        "like http://zipkin.example:9411"
+    ]
+
+
 def test_what_passes_through_is_logged_as_the_service_pass_through() -> None:
     logging = {
         "defaultBackend": "f",
@@ -148,6 +157,16 @@ def test_what_passes_through_is_logged_as_the_service_pass_through() -> None:
     listeners = shown(made_for(mesh(logging=logging), transparent_web(), log), LISTENERS)
     assert "UNSPECIFIED external" in str(listeners["outbound:passthrough:ipv4"])
     assert "accessLog" not in str(listeners["inbound:passthrough:ipv4"])
+
+
+def test_a_log_that_cannot_be_written_is_told_once_for_both_versions_of_ip() -> None:
+    backend = {"name": "k", "type": "kafka", "conf": {}}
+    logging = {"defaultBackend": "k", "backends": [backend]}
+    log = older("TrafficLog", to="pass_through")
+    found = told(mesh(logging=logging), transparent_web(), log)
+    assert found.complaints == [
+        "TrafficLog: logging backend k is of type kafka: it is to be file or tcp"
+    ]
 
 
 def test_a_limit_of_an_outbound_is_kept_by_whoever_is_called() -> None:

@@ -5,8 +5,6 @@ Source: docs/wire/older-policies.md#circuit-breakers
 
 from __future__ import annotations
 
-from typing import Final
-
 from kong_mesh_cp.core.resources.kinds.legacy.circuit_breaker import (
     Conf,
     Detectors,
@@ -14,10 +12,11 @@ from kong_mesh_cp.core.resources.kinds.legacy.circuit_breaker import (
     Thresholds,
 )
 from kong_mesh_cp.core.xds.envoy.envoy_messages import Message, duration
-
-ALWAYS: Final = 100  # per cent of the endpoints that a detector finds are ejected
-NEVER: Final = 0
-STANDARD_DEVIATIONS: Final = 1000  # Envoy has the factor in thousandths
+from kong_mesh_cp.core.xds.policies.circuit_breaker_effects import (
+    ALWAYS,
+    NEVER,
+    STANDARD_DEVIATIONS,
+)
 
 
 def break_circuits(cluster: Message, conf: Conf) -> None:

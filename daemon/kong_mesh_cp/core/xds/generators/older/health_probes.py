@@ -9,6 +9,7 @@ from struct import pack, unpack
 
 from kong_mesh_cp.core.resources.kinds.legacy.health_check import Conf, Http, Tcp
 from kong_mesh_cp.core.xds.envoy.envoy_messages import HealthCheck, Message, duration
+from kong_mesh_cp.core.xds.envoy.http import header_option
 from kong_mesh_cp.core.xds.protocols import HTTP2
 
 
@@ -69,11 +70,9 @@ def _http(probe: Message, protocol: str, conf: Http) -> None:
     probe.path = conf.path
     for option in conf.request_headers_to_add:
         if option.header is not None:
+            header = option.header
             probe.request_headers_to_add.add(
-                header={"key": option.header.key, "value": option.header.value},
-                append_action=(
-                    "APPEND_IF_EXISTS_OR_ADD" if option.append else "OVERWRITE_IF_EXISTS_OR_ADD"
-                ),
+                **header_option(header.key, header.value, append=bool(option.append))
             )
     for status in conf.expected_statuses:
         probe.expected_statuses.add(start=status, end=status + 1)

@@ -14,15 +14,14 @@ from kong_mesh_cp.core.resources.kinds.legacy.fault_injection import FaultInject
 from kong_mesh_cp.core.resources.kinds.legacy.rate_limit import RateLimit
 from kong_mesh_cp.core.resources.tags import Selector, Tags
 from kong_mesh_cp.core.xds.envoy.envoy_messages import HttpFault, Message, duration
-from kong_mesh_cp.core.xds.envoy.listeners import ChainDraft
+from kong_mesh_cp.core.xds.envoy.listeners import HTTP_FAULT, HTTP_RATE_LIMIT, ChainDraft
 from kong_mesh_cp.core.xds.envoy.older_route_messages import (
-    RATE_LIMIT,
     by_tags,
     limit_filter,
     limit_route,
     older_route,
 )
-from kong_mesh_cp.core.xds.envoy.routes import fraction
+from kong_mesh_cp.core.xds.envoy.routes import set_share
 from kong_mesh_cp.core.xds.envoy.tags_header import TAGS_HEADER, tags_expression
 from kong_mesh_cp.core.xds.generators.older.older_policies import (
     OF_INBOUNDS,
@@ -33,8 +32,6 @@ from kong_mesh_cp.core.xds.generators.older.traces import INBOUND, Tracer, trace
 from kong_mesh_cp.core.xds.parts import Parts
 from kong_mesh_cp.core.xds.proxy_view import ProxyView
 from kong_mesh_cp.core.xds.unmakeable import UnmakeableError
-
-FAULT: Final = "envoy.filters.http.fault"
 
 _KBPS: Final = {"k": 1, "m": 1_000, "g": 1_000_000}
 _BANDWIDTH: Final = re.compile(r"([0-9]{1,18})\s*([kmg])bps", re.IGNORECASE)
@@ -100,9 +97,9 @@ def _callers(sources: tuple[Selector, ...]) -> str:
 def apply_older(chain: ChainDraft, older: OlderInbound, service: str, cluster: str) -> None:
     """`chain` has a connection manager with one virtual host, and a route to `cluster` in it."""
     for fault in older.faults:
-        chain.http_filters.append((FAULT, _fault(fault)))
+        chain.http_filters.append((HTTP_FAULT, _fault(fault)))
     if older.limits:
-        chain.http_filters.append((RATE_LIMIT, limit_filter()))
+        chain.http_filters.append((HTTP_RATE_LIMIT, limit_filter()))
     manager = chain.http
     assert manager is not None  # noqa: S101 — which callers see to
     if older.tracer is not None:
@@ -128,22 +125,16 @@ def _fault(fault: Fault) -> Message:
     conf = fault.conf
     if conf.delay is not None:
         made.delay.fixed_delay.CopyFrom(duration(conf.delay.value or 0))
-        _share(made.delay.percentage, conf.delay.percentage)
+        set_share(made.delay.percentage, conf.delay.percentage or 0.0)
     if conf.abort is not None:
         made.abort.http_status = conf.abort.http_status or 0
-        _share(made.abort.percentage, conf.abort.percentage)
+        set_share(made.abort.percentage, conf.abort.percentage or 0.0)
     if conf.response_bandwidth is not None:
         limit = made.response_rate_limit.fixed_limit
         limit.limit_kbps = _kbps(conf.response_bandwidth.limit or "")
-        _share(made.response_rate_limit.percentage, conf.response_bandwidth.percentage)
+        set_share(made.response_rate_limit.percentage, conf.response_bandwidth.percentage or 0.0)
     made.headers.add(name=TAGS_HEADER, safe_regex_match={"regex": fault.callers})
     return made
-
-
-def _share(field: Message, percentage: float | None) -> None:
-    numerator, denominator = fraction(percentage or 0.0)
-    field.numerator = numerator
-    field.denominator = type(field).DenominatorType.Value(denominator)
 
 
 def _kbps(limit: str) -> int:

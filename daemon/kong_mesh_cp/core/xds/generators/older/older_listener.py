@@ -13,12 +13,12 @@ from kong_mesh_cp.core.xds.envoy.kafka import KAFKA_BROKER, kafka_broker
 from kong_mesh_cp.core.xds.envoy.listeners import (
     GRPC_STATS,
     HTTP_MANAGER,
+    HTTP_RATE_LIMIT,
     TCP_PROXY,
     ChainDraft,
     ListenerDraft,
 )
 from kong_mesh_cp.core.xds.envoy.older_route_messages import (
-    RATE_LIMIT,
     Shares,
     limit_filter,
     limit_route,
@@ -26,7 +26,9 @@ from kong_mesh_cp.core.xds.envoy.older_route_messages import (
     older_route,
 )
 from kong_mesh_cp.core.xds.envoy.tags_header import TAGS_HEADER
-from kong_mesh_cp.core.xds.generators.older.logs import OUTBOUND, Logged, LoggedProxy, log_chain
+from kong_mesh_cp.core.xds.facts.logged_traffic import OUTBOUND, sent_by
+from kong_mesh_cp.core.xds.facts.proxy_facts import ProxyFacts
+from kong_mesh_cp.core.xds.generators.older.logs import log_chain
 from kong_mesh_cp.core.xds.generators.older.older_plan import OlderPlan
 from kong_mesh_cp.core.xds.generators.older.older_routes import OlderRoute, Share
 from kong_mesh_cp.core.xds.generators.older.retries import retry_connections, retry_requests
@@ -44,7 +46,7 @@ class Surroundings:
 
     terms: HttpTerms
     redirected: bool
-    proxy: LoggedProxy
+    proxy: ProxyFacts
     told_tags: str  # the proxy's own, as requests tell them
     tells_always: bool  # also with gRPC: some policy is about who asks
     outside: frozenset[str]  # of the services that it leads to
@@ -60,8 +62,7 @@ def older_listener(
         draft.take_redirected()
     chain = _http(plan, around) if plan.protocol in HTTP_LIKE else _tcp(plan)
     if plan.log is not None:
-        traffic = Logged(proxy=around.proxy, direction=OUTBOUND, destination=plan.service)
-        log_chain(chain, plan.log, traffic)
+        log_chain(chain, plan.log, sent_by(around.proxy, facts.mesh, plan.service))
     limit_chain(chain, plan.protocol, plan.timeouts)
     draft.chains.append(chain)
     for effect, about in zip(EFFECTS, confs, strict=True):
@@ -89,7 +90,7 @@ def _http(plan: OlderPlan, around: Surroundings) -> ChainDraft:
     if plan.tracer is not None:
         trace(manager, plan.tracer, service, f"{service}_{OUTBOUND}_{plan.service}")
     if plan.limit is not None:
-        chain.http_filters.append((RATE_LIMIT, limit_filter()))
+        chain.http_filters.append((HTTP_RATE_LIMIT, limit_filter()))
     if plan.protocol == GRPC:
         chain.http_filters.append((GRPC_STATS, GrpcStats(emit_filter_state=True)))
     config = manager.route_config

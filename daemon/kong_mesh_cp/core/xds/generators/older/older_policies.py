@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 from kong_mesh_cp.core.policy.legacy.attachments import PASS_THROUGH
 from kong_mesh_cp.core.policy.legacy.selectors import (
     LegacyPolicy,
-    legacy_policy,
+    legacy_policies,
     policies_for_inbound,
     policy_for_inbound,
     policy_for_proxy,
@@ -56,6 +56,7 @@ class OlderPolicies:
     def __init__(self, world: MeshWorld, tag_sets: tuple[TagPairs, ...]) -> None:
         self._world = world
         self._tag_sets = tuple(map(dict, tag_sets))
+        self._by_type: dict[str, tuple[LegacyPolicy, ...]] = {}
         self._from_here: dict[str, tuple[LegacyPolicy, ...]] = {}
 
     def for_service(self, kind: type[S], service: str) -> S | None:
@@ -66,7 +67,7 @@ class OlderPolicies:
 
     def for_inbound(self, kind: type[S], tags: Tags) -> tuple[S, ...]:
         """The specs of all policies for an inbound with `tags`, the closest source first."""
-        found = policies_for_inbound(policies_of(self._world.of_type(kind.__name__)), tags)
+        found = policies_for_inbound(self._of_type(kind.__name__), tags)
         specs = (self._spec(kind, each) for each in found)
         return tuple(each for each in specs if each is not None)
 
@@ -86,7 +87,7 @@ class OlderPolicies:
     @property
     def trace(self) -> TracingBackend | None:
         """Where their spans go."""
-        policies = policies_of(self._world.of_type(TRACE))
+        policies = self._of_type(TRACE)
         found = policy_for_proxy(policies, self._tag_sets)
         if found is None:
             return None
@@ -95,12 +96,16 @@ class OlderPolicies:
 
     def may_call(self, service: Resource[ExternalService]) -> bool:
         """Whether a TrafficPermission lets these proxies out to a service outside of the mesh."""
-        permission = policy_for_inbound(
-            policies_of(self._world.of_type(PERMISSION)), service.spec.tags
-        )
+        permission = policy_for_inbound(self._of_type(PERMISSION), service.spec.tags)
         return (
             permission is not None and selector_rank(permission.sources, self._tag_sets) is not None
         )
+
+    def _of_type(self, type_name: str) -> tuple[LegacyPolicy, ...]:
+        found = self._by_type.get(type_name)
+        if found is None:
+            found = self._by_type[type_name] = legacy_policies(self._world.of_type(type_name))
+        return found
 
     def _of_sources(self, type_name: str) -> tuple[LegacyPolicy, ...]:
         """Those that are about traffic from these proxies."""
@@ -108,7 +113,7 @@ class OlderPolicies:
         if found is None:
             found = tuple(
                 each
-                for each in policies_of(self._world.of_type(type_name))
+                for each in self._of_type(type_name)
                 if selector_rank(each.sources, self._tag_sets) is not None
             )
             self._from_here[type_name] = found
@@ -133,11 +138,6 @@ def older_policies(
         ("older policies", types, own, ids), lambda: (OlderPolicies(world, own), held)
     )
     return found
-
-
-def policies_of(by_name: ByName) -> tuple[LegacyPolicy, ...]:
-    found = map(legacy_policy, by_name.values())
-    return tuple(each for each in found if each is not None)
 
 
 def spec_of(kind: type[S], by_name: ByName, policy: LegacyPolicy) -> S | None:

@@ -6,7 +6,6 @@ Source: docs/wire/older-policies.md#traces
 from __future__ import annotations
 
 from typing import Final
-from urllib.parse import unquote, urlsplit
 
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats.addresses import parse_request_uri
@@ -18,17 +17,16 @@ from kong_mesh_cp.core.xds.envoy.collectors import Collector, collector_cluster
 from kong_mesh_cp.core.xds.envoy.envoy_messages import (
     DatadogConfig,
     Message,
-    ZipkinConfig,
     packed,
 )
 from kong_mesh_cp.core.xds.names import CLUSTER
+from kong_mesh_cp.core.xds.policies.trace_effects import zipkin_config
 from kong_mesh_cp.core.xds.unmakeable import UnmakeableError
 
 ZIPKIN: Final = "envoy.tracers.zipkin"
 DATADOG: Final = "envoy.tracers.datadog"
 INBOUND: Final = "INBOUND"
 OUTBOUND: Final = "OUTBOUND"
-_PROTOBUF: Final = "httpProto"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +52,10 @@ def tracer_of(backend: TracingBackend | None) -> Tracer | None:
     }
     kind = kinds.get(backend.type)
     if kind is None:
-        raise UnmakeableError(f"tracing backend {backend.name} is of no known type")
+        raise UnmakeableError(
+            f"tracing backend {backend.name} is of type {backend.type}: it is to be zipkin or "
+            "datadog"
+        )
     try:
         conf = read_message(kind, backend.conf)
     except ParseError as error:
@@ -71,26 +72,12 @@ def trace(manager: Message, tracer: Tracer, service: str, part: str) -> None:
         tracing.overall_sampling.value = tracer.sampling
     if isinstance(tracer.conf, ZipkinConf):
         tracing.provider.name = ZIPKIN
-        config = _zipkin(tracer.cluster, tracer.conf)
+        config = zipkin_config(tracer.cluster, tracer.conf)
     else:
         tracing.provider.name = DATADOG
         name = part if tracer.conf.split_service else service
         config = DatadogConfig(collector_cluster=tracer.cluster, service_name=name)
     tracing.provider.typed_config.CopyFrom(packed(config))
-
-
-def _zipkin(cluster: str, conf: ZipkinConf) -> Message:
-    url = urlsplit(conf.url)
-    config: Message = ZipkinConfig(
-        collector_cluster=cluster,
-        collector_endpoint=unquote(url.path),
-        collector_endpoint_version="HTTP_PROTO" if conf.api_version == _PROTOBUF else "HTTP_JSON",
-        collector_hostname=url.netloc.rpartition("@")[2],
-        trace_id_128bit=conf.trace_id_128bit,
-    )
-    if conf.shared_span_context is not None:
-        config.shared_span_context.value = conf.shared_span_context
-    return config
 
 
 def add_collector(draft: Draft, tracer: Tracer, *, ipv6: bool) -> None:
@@ -101,6 +88,9 @@ def add_collector(draft: Draft, tracer: Tracer, *, ipv6: bool) -> None:
     else:
         url = parse_request_uri(conf.url)
         if url is None or not url.host or not url.port:
-            raise UnmakeableError("the URL of Zipkin names no host and port")
+            raise UnmakeableError(
+                f"the URL of the tracing backend {tracer.name} names no host and port: it is to "
+                "begin like http://zipkin.example:9411"
+            )
         place, is_secured = Collector(url.host, int(url.port)), url.scheme == "https"
     draft.add(CLUSTER, tracer.cluster, collector_cluster, place, ipv6, "", is_secured)
