@@ -121,10 +121,11 @@ class MeshWorld:
 
     def outside(self, service: str) -> ExternalDestination | None:
         """What a service by its tag is if it is outside of the mesh: no proxy offers it."""
-        if self.endpoints.get(service) or self.across.endpoints.get(service):
-            return None
         found = self.external.get(service)
-        return found if found is not None and found.is_known else None
+        if found is None or not found.is_known:
+            return None
+        is_offered = self.endpoints.get(service) or self.across.endpoints.get(service)
+        return None if is_offered else found
 
 
 def mesh_world(
