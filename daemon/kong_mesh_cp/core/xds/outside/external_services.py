@@ -18,12 +18,11 @@ from kong_mesh_cp.core.resources.kinds.secret import Secret
 from kong_mesh_cp.core.resources.kinds.services.external_service import ExternalService, Tls
 from kong_mesh_cp.core.resources.kinds.zone_proxies import ZoneEgress
 from kong_mesh_cp.core.resources.meta import Resource, has_spec
-from kong_mesh_cp.core.resources.tags import EXTERNAL_SERVICE, PROTOCOL, SERVICE, ZONE, Tags
-from kong_mesh_cp.core.xds.protocols import UNKNOWN, common_protocol, protocol_of
-from kong_mesh_cp.core.xds.services.instances import Endpoint, pairs
+from kong_mesh_cp.core.resources.tags import EXTERNAL_SERVICE, SERVICE, ZONE, Tags
+from kong_mesh_cp.core.xds.services.instances import Endpoint, pairs, protocol_of_all
+from kong_mesh_cp.core.xds.services.service_endpoints import EGRESS
 
 EXTERNAL: Final = "ExternalService"
-EGRESS: Final = "ZoneEgress"
 SECRET: Final = "Secret"  # noqa: S105 (a type of resource)
 
 ByName = Mapping[str, Resource[object]]
@@ -129,7 +128,7 @@ def _through(
         zones.endpoint(address, port, each.spec.tags) for each in services for address, port in ways
     )
     # While there is no egress nothing is known of what is behind it.
-    return ExternalDestination(protocol=_protocol(gates), gates=gates)
+    return ExternalDestination(protocol=protocol_of_all(gates), gates=gates)
 
 
 def _direct(
@@ -152,7 +151,7 @@ def _direct(
         # By this tag its endpoint finds its own TLS among that of the others.
         tags = each.spec.tags if tls is None else {**each.spec.tags, EXTERNAL_SERVICE: each.name}
         places.append(ExternalPlace(each.name, zones.endpoint(host, int(port), tags), tls))
-    protocol = _protocol(each.endpoint for each in places)
+    protocol = protocol_of_all(each.endpoint for each in places)
     return ExternalDestination(protocol=protocol, places=tuple(places), faults=tuple(faults))
 
 
@@ -182,8 +181,3 @@ def _loaded(member: str, source: DataSource | None, secrets: Mapping[str, bytes]
         case _:
             # A file would be one of the control plane: which of them, any user could say.
             raise _NotLoadedError(f"{member} has to be a secret, inline or inlineString")
-
-
-def _protocol(endpoints: Iterable[Endpoint]) -> str:
-    found = [protocol_of(dict(each.tags).get(PROTOCOL)) for each in endpoints]
-    return common_protocol(found) if found else UNKNOWN
