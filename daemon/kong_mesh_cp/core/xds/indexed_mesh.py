@@ -26,7 +26,6 @@ from kong_mesh_cp.core.xds.outside.external_services import EXTERNAL, SECRET, ex
 from kong_mesh_cp.core.xds.services.dataplane_facets import DataplaneFacets, Pair, facets_of
 from kong_mesh_cp.core.xds.services.known_services import service_resources
 from kong_mesh_cp.core.xds.services.policy_destinations import (
-    DESTINATIONS,
     ByName,
     destinations_by_name,
     next_destinations,
@@ -38,7 +37,7 @@ from kong_mesh_cp.core.xds.services.service_index import (
     next_service_index,
     service_index,
 )
-from kong_mesh_cp.core.xds.services.service_resources import ServiceResource
+from kong_mesh_cp.core.xds.services.service_resources import SERVICE_TYPES, ServiceResource
 from kong_mesh_cp.core.xds.services.tagged_services import (
     CONFIG,
     SERVICE_INSIGHT,
@@ -238,7 +237,7 @@ def next_mesh(before: IndexedMesh, changes: Mapping[ResourceKey, Item | None]) -
     after = replace(before, world=world, policies=policies, destinations=named)
     if dataplanes:
         after = _with_changed(after, dataplanes)
-    if types & {*DESTINATIONS, DATAPLANE, MESH, INGRESS, EGRESS}:
+    if types & {*SERVICE_TYPES, DATAPLANE, MESH, INGRESS, EGRESS}:
         after = _with_services(after, others, before.world)
     return after
 
