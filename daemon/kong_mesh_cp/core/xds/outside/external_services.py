@@ -5,7 +5,7 @@ Source: docs/wire/older-policies.md#services-outside-of-the-mesh
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import field
 from typing import Final
 
@@ -16,16 +16,13 @@ from kong_mesh_cp.core.resources.data_source import DataSource
 from kong_mesh_cp.core.resources.kinds.mesh import Mesh
 from kong_mesh_cp.core.resources.kinds.secret import Secret
 from kong_mesh_cp.core.resources.kinds.services.external_service import ExternalService, Tls
-from kong_mesh_cp.core.resources.kinds.zone_proxies import ZoneEgress
 from kong_mesh_cp.core.resources.meta import Resource, has_spec
 from kong_mesh_cp.core.resources.tags import EXTERNAL_SERVICE, SERVICE, ZONE, Tags
 from kong_mesh_cp.core.xds.services.instances import Endpoint, pairs, protocol_of_all
-from kong_mesh_cp.core.xds.services.service_endpoints import EGRESS
+from kong_mesh_cp.core.xds.services.service_endpoints import egress_places
 
 EXTERNAL: Final = "ExternalService"
 SECRET: Final = "Secret"  # noqa: S105 (a type of resource)
-
-ByName = Mapping[str, Resource[object]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,39 +62,30 @@ class ExternalDestination:
 
 
 def external_of(
-    mesh: Mesh, zone: str, resources: Mapping[str, ByName]
+    mesh: Mesh, zone: str, resources: Mapping[str, Mapping[str, Resource[object]]]
 ) -> Mapping[str, ExternalDestination]:
-    """By service tag, in a mesh with `resources` by type, seen from the zone called `zone`."""
+    """By service tag, in a mesh with `resources` by type and name, seen from the zone called
+    `zone`. Of a mesh whose traffic leaves by the egress all is at its egresses.
+    """
+    routing = mesh.routing
+    by_zone = _Zones(zone, aware=routing is not None and routing.locality_aware_load_balancing)
+    found: dict[str, list[Resource[ExternalService]]] = {}
+    for each in resources.get(EXTERNAL, {}).values():
+        if has_spec(each, ExternalService):
+            found.setdefault(each.spec.tags.get(SERVICE, ""), []).append(each)
+    if routing is not None and routing.zone_egress:
+        ways = tuple((address, port) for address, port in egress_places(resources) if address)
+        return {name: _through(ways, some, by_zone) for name, some in found.items()}
     secrets = {
         each.name: each.spec.data or b""
         for each in resources.get(SECRET, {}).values()
         if has_spec(each, Secret)
     }
-    services, egresses = resources.get(EXTERNAL, {}), resources.get(EGRESS, {})
-    return external_destinations(mesh, zone, services, egresses, secrets)
+    return {name: _direct(some, by_zone, secrets) for name, some in found.items()}
 
 
 class _NotLoadedError(Exception):
     """Why the bytes of a source are not to be had."""
-
-
-def external_destinations(
-    mesh: Mesh, zone: str, services: ByName, egresses: ByName, secrets: Mapping[str, bytes]
-) -> Mapping[str, ExternalDestination]:
-    """By service tag. Of a mesh whose traffic leaves by the egress all is at its egresses.
-
-    `secrets` are the Secrets of the mesh, by name.
-    """
-    routing = mesh.routing
-    by_zone = _Zones(zone, aware=routing is not None and routing.locality_aware_load_balancing)
-    found: dict[str, list[Resource[ExternalService]]] = {}
-    for each in services.values():
-        if has_spec(each, ExternalService):
-            found.setdefault(each.spec.tags.get(SERVICE, ""), []).append(each)
-    if routing is not None and routing.zone_egress:
-        ways = tuple(_ways(egresses.values()))
-        return {name: _through(ways, some, by_zone) for name, some in found.items()}
-    return {name: _direct(some, by_zone, secrets) for name, some in found.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,14 +99,6 @@ class _Zones:
         zone = tags.get(ZONE)
         is_remote = self.aware and zone is not None and zone != self.own
         return Endpoint(address, port, pairs(tags), zone=zone, priority=int(is_remote))
-
-
-def _ways(egresses: Iterable[Resource[object]]) -> Iterable[tuple[str, int]]:
-    for each in egresses:
-        if has_spec(each, ZoneEgress) and each.spec.networking is not None:
-            networking = each.spec.networking
-            if networking.address:
-                yield networking.address, networking.port
 
 
 def _through(
