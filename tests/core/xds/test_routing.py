@@ -35,7 +35,7 @@ SHOP = Resource(
     version=1,
 )  # fmt: skip
 WORLD = replace(
-    mesh_world(SHOP, (), MeshView(), zone="default"), protocols={"not-carried": "mysql"}
+    mesh_world(SHOP, {}, MeshView(), zone="default"), protocols={"not-carried": "mysql"}
 )
 
 

@@ -44,6 +44,17 @@ def test_reachable_services_are_all_that_there_is_to_reach() -> None:
     assert len(targets(web(reachableServices=[]), PAY)) == 2
 
 
+def test_proxies_that_list_the_same_outbounds_share_them() -> None:
+    def listing(address: str, port: int) -> Json:
+        outbound = {"port": port, "tags": {"kuma.io/service": "pay"}}
+        return proxy("web-1", address, inbound("web"), outbound=[outbound])
+
+    parts = Parts()
+    first = targets_of(view_of(listing("10.0.0.1", 10001), PAY), parts)
+    assert targets_of(view_of(listing("10.0.0.2", 10001), PAY), parts) is first
+    assert targets_of(view_of(listing("10.0.0.3", 10002), PAY), parts) != first
+
+
 def test_where_meshservices_replace_services_by_tag_there_are_none() -> None:
     exclusive = mesh(meshServices={"mode": "Exclusive"})
     assert targets(exclusive, web(), PAY) == []

@@ -29,6 +29,12 @@ def mesh(**members: object) -> Json:
     return {"type": "Mesh", "name": "m", "skipCreatingInitialPolicies": ["*"], **members}
 
 
+def mesh_of_zones(**routing: object) -> Json:
+    """Without mTLS there would be no way from one zone to another."""
+    backend = {"name": "ca-1", "type": "builtin"}
+    return mesh(mtls={"enabledBackend": "ca-1", "backends": [backend]}, routing=routing)
+
+
 def inbound(service: str, port: int = 80, **members: object) -> Json:
     tags = {"kuma.io/service": service, "kuma.io/protocol": "tcp"}
     return {"port": port, "tags": tags, **members}

@@ -50,7 +50,7 @@ from kong_mesh_cp.core.xds.node_metadata import ProxyMetadata
 from kong_mesh_cp.core.xds.parts import Parts
 from kong_mesh_cp.core.xds.proxy_view import GenerationTerms, ProxyView, admin_addresses
 from kong_mesh_cp.core.xds.services.service_endpoints import EGRESS, INGRESS
-from kong_mesh_cp.core.xds.world import MeshWorld, mesh_world
+from kong_mesh_cp.core.xds.world import MeshWorld, by_type, mesh_world
 from kong_mesh_cp.usecases.resources.kinds import KINDS
 from support.suites.recorded_certificates import admin_tls, identity_for, ready_services
 from support.suites.validation_cases import shared_folder
@@ -184,7 +184,9 @@ def world_of(
     addresses = addresses_of(mesh, resources, zone, env or {})
     zone_proxies = [each for each in found if each.type in (EGRESS, INGRESS)]
     everything = [*of_mesh, *zone_proxies]
-    return mesh_world(own, everything, view, zone=zone, tls_ready=ready, addresses=addresses)
+    return mesh_world(
+        own, by_type(everything), view, zone=zone, tls_ready=ready, addresses=addresses
+    )
 
 
 def addresses_of(

@@ -21,7 +21,7 @@ from kong_mesh_cp.core.policy.rules.matched import MeshView
 from kong_mesh_cp.core.resources.kinds.dataplane import Dataplane, Inbound, Networking
 from kong_mesh_cp.core.resources.kinds.mesh import Mesh
 from kong_mesh_cp.core.xds.node_metadata import ProxyMetadata
-from kong_mesh_cp.core.xds.world import MeshWorld, mesh_world
+from kong_mesh_cp.core.xds.world import MeshWorld, by_type, mesh_world
 from kong_mesh_cp.shell.host.leaf_signing import sign_leaf
 from kong_mesh_cp.usecases.data_plane.connected_proxy import ConnectedProxy
 from kong_mesh_cp.usecases.data_plane.credentials.admin_authority import AdminAuthority
@@ -58,7 +58,9 @@ def world(address: str = "10.0.0.1", advertised: str = "") -> MeshWorld:
         inbound=(Inbound(port=80, tags={"kuma.io/service": "web"}),),
     )
     dataplane = resource("Dataplane", "web-1", Dataplane(networking=networking))
-    return mesh_world(resource("Mesh", "shop", Mesh()), [dataplane], MeshView(), zone="default")
+    return mesh_world(
+        resource("Mesh", "shop", Mesh()), by_type([dataplane]), MeshView(), zone="default"
+    )
 
 
 @dataclass

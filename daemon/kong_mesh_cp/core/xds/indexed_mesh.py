@@ -24,21 +24,15 @@ from kong_mesh_cp.core.resources.kinds.mesh_gateway import MeshGateway
 from kong_mesh_cp.core.resources.meta import Resource, has_spec
 from kong_mesh_cp.core.xds.outside.external_services import EXTERNAL, SECRET, external_of
 from kong_mesh_cp.core.xds.services.dataplane_facets import DataplaneFacets, Pair, facets_of
-from kong_mesh_cp.core.xds.services.known_services import service_resources
 from kong_mesh_cp.core.xds.services.policy_destinations import (
-    DESTINATIONS,
     ByName,
     destinations_by_name,
     next_destinations,
     policy_destinations,
 )
 from kong_mesh_cp.core.xds.services.service_endpoints import EGRESS, INGRESS, gates
-from kong_mesh_cp.core.xds.services.service_index import (
-    ServiceIndex,
-    next_service_index,
-    service_index,
-)
-from kong_mesh_cp.core.xds.services.service_resources import ServiceResource
+from kong_mesh_cp.core.xds.services.service_index import ServiceIndex, next_service_index
+from kong_mesh_cp.core.xds.services.service_resources import SERVICE_TYPES, ServiceResource
 from kong_mesh_cp.core.xds.services.tagged_services import (
     CONFIG,
     SERVICE_INSIGHT,
@@ -50,8 +44,10 @@ from kong_mesh_cp.core.xds.world import (
     DATAPLANE,
     Endpoint,
     MeshWorld,
+    by_type,
     mesh_world,
     protocol_of_all,
+    services_behind,
 )
 from kong_mesh_cp.core.xds.zones.across_zones import across_zones
 
@@ -107,32 +103,18 @@ def indexed_mesh(mesh: Resource[Mesh], items: Iterable[Item], rules: WorldRules)
         else:
             resources.append(item)
     sorted_policies = {each: SortedMap(named) for each, named in policies.items()}
-    by_type: dict[str, dict[str, Resource[object]]] = {}
-    for resource in resources:
-        by_type.setdefault(resource.type, {})[resource.name] = resource
-    typed = {each: SortedMap(named) for each, named in by_type.items()}
-    behind = service_index(
-        service_resources(typed),
-        typed.get(DATAPLANE, {}).values(),
-        gates(mesh.spec, rules.zone, typed),
-    )
+    typed = by_type(resources)
+    behind = services_behind(mesh.spec, rules.zone, typed)
     named = destinations_by_name(typed)
     view = _view(sorted_policies, typed, policy_destinations(mesh, named))
     world = mesh_world(
         mesh,
-        resources,
+        typed,
         view,
         zone=rules.zone,
+        behind=behind,
         tls_ready=services_with_tls(mesh, typed),
         addresses=virtual_destinations(typed, domain=rules.domain, port=rules.service_port),
-    )
-    world = replace(
-        world,
-        resources=typed,
-        endpoints=SortedMap(world.endpoints),
-        protocols=SortedMap(world.protocols),
-        services=behind.services,
-        reached=behind.reached,
     )
     return _with_proxies(world, sorted_policies, behind, named, rules)
 
@@ -238,7 +220,7 @@ def next_mesh(before: IndexedMesh, changes: Mapping[ResourceKey, Item | None]) -
     after = replace(before, world=world, policies=policies, destinations=named)
     if dataplanes:
         after = _with_changed(after, dataplanes)
-    if types & {*DESTINATIONS, DATAPLANE, MESH, INGRESS, EGRESS}:
+    if types & {*SERVICE_TYPES, DATAPLANE, MESH, INGRESS, EGRESS}:
         after = _with_services(after, others, before.world)
     return after
 

@@ -44,7 +44,9 @@ def targets_of(view: ProxyView, parts: Parts) -> tuple[OutboundTarget, ...]:
 def _targets_of(view: ProxyView, parts: Parts) -> tuple[OutboundTarget, ...]:
     transparent = view.networking.transparent_proxying
     if transparent is None:
-        return tuple(_listed(view))
+        listed = tuple(_listed(view))
+        # The same object for the same list: replicas of a service have it, and share what is made.
+        return parts.made(("listed", listed), lambda: listed)
     targets, places = _virtual_targets(view, transparent, parts)
     own = _own_places(view)
     # Hardly any proxy has one of these, and what is left as it is stays shared.

@@ -32,12 +32,9 @@ from kong_mesh_cp.core.xds.services.known_services import (
     ServiceResources,
     service_resources,
 )
-from kong_mesh_cp.core.xds.services.service_endpoints import (
-    PortEndpoints,
-    gates,
-    members_of,
-    service_endpoints,
-)
+from kong_mesh_cp.core.xds.services.service_endpoints import PortEndpoints, gates
+from kong_mesh_cp.core.xds.services.service_index import ServiceIndex, service_index
+from kong_mesh_cp.core.xds.sorted_map import SortedMap
 from kong_mesh_cp.core.xds.zones.across_zones import NOTHING_ACROSS, AcrossZones, across_zones
 
 DATAPLANE: Final = "Dataplane"
@@ -121,50 +118,61 @@ class MeshWorld:
 
     def outside(self, service: str) -> ExternalDestination | None:
         """What a service by its tag is if it is outside of the mesh: no proxy offers it."""
-        if self.endpoints.get(service) or self.across.endpoints.get(service):
-            return None
         found = self.external.get(service)
-        return found if found is not None and found.is_known else None
+        if found is None or not found.is_known:
+            return None
+        is_offered = self.endpoints.get(service) or self.across.endpoints.get(service)
+        return None if is_offered else found
+
+
+def by_type(
+    resources: Iterable[Resource[object]],
+) -> dict[str, SortedMap[str, Resource[object]]]:
+    """And then by name."""
+    found: dict[str, dict[str, Resource[object]]] = {}
+    for each in resources:
+        found.setdefault(each.type, {})[each.name] = each
+    return {each: SortedMap(named) for each, named in found.items()}
+
+
+def services_behind(
+    mesh: Mesh, zone: str, resources: Mapping[str, Mapping[str, Resource[object]]]
+) -> ServiceIndex:
+    """From scratch; `resources` are by type, then by name."""
+    dataplanes = resources.get(DATAPLANE, {}).values()
+    return service_index(service_resources(resources), dataplanes, gates(mesh, zone, resources))
 
 
 def mesh_world(
     mesh: Resource[Mesh],
-    resources: Iterable[Resource[object]],
+    resources: Mapping[str, Mapping[str, Resource[object]]],
     policies: MeshView,
     *,
     zone: str,
+    behind: ServiceIndex | None = None,
     tls_ready: frozenset[str] = frozenset(),
     addresses: VirtualDestinations = NO_DESTINATIONS,
 ) -> MeshWorld:
-    """The world of `mesh` from scratch. `resources` are all others of it."""
-    by_type: dict[str, dict[str, Resource[object]]] = {}
-    for resource in resources:
-        by_type.setdefault(resource.type, {})[resource.name] = resource
-    by_type = {
-        type_name: {name: named[name] for name in sorted(named)}
-        for type_name, named in by_type.items()
-    }
-    endpoints = endpoints_by_service(
-        each for each in by_type.get(DATAPLANE, {}).values() if has_spec(each, Dataplane)
-    )
-    services = service_resources(by_type)
+    """The world of `mesh` from scratch. `resources` are all others of it, `by_type`; `behind` are
+    the `services_behind` of them, for who has these already.
+    """
+    dataplanes = resources.get(DATAPLANE, {}).values()
+    endpoints = endpoints_by_service(each for each in dataplanes if has_spec(each, Dataplane))
+    protocols = {service: protocol_of_all(found) for service, found in endpoints.items()}
+    behind = behind or services_behind(mesh.spec, zone, resources)
     return MeshWorld(
         mesh=mesh,
         zone=zone,
-        resources=by_type,
+        resources=resources,
         policies=policies,
-        endpoints=endpoints,
-        protocols={service: protocol_of_all(found) for service, found in endpoints.items()},
+        endpoints=SortedMap(endpoints),
+        protocols=SortedMap(protocols),
         tls_ready=tls_ready,
         addresses=addresses,
-        across=across_zones(mesh, zone, by_type),
-        services=services,
-        reached=service_endpoints(
-            services,
-            members_of(services, by_type.get(DATAPLANE, {}).values()),
-            gates(mesh.spec, zone, by_type),
-        ),
-        external=external_of(mesh.spec, zone, by_type),
+        across=across_zones(mesh, zone, resources),
+        services=behind.services,
+        reached=behind.reached,
+        external=external_of(mesh.spec, zone, resources),
     )
 
 
@@ -175,9 +183,11 @@ __all__ = [
     "MeshWorld",
     "TagPairs",
     "advertised_address",
+    "by_type",
     "endpoints_by_service",
     "endpoints_of",
     "mesh_world",
     "pairs",
     "protocol_of_all",
+    "services_behind",
 ]

@@ -76,10 +76,7 @@ class ProxyConfigurations:
         """`shadow`: with the effect of policies that have none yet. `diff`: beside it what they
         change.
         """
-        await self._reading.stored(user, TYPES["Dataplane"], mesh, name, title=_TITLE)
-        world = await world_now(self._store, mesh, self._rules)
-        if world is None:
-            raise mesh_not_found()
+        world = await self._world(user, mesh, name, title=_TITLE)
         sees_secrets = self._reading.sees_secrets(user, mesh)
         return await trio.to_thread.run_sync(
             partial(self._shown, world, name, shadow=shadow, diff=diff, sees_secrets=sees_secrets),
@@ -92,16 +89,21 @@ class ProxyConfigurations:
         """Why it is so: all of it, or only what is about one inbound (by its port) or one outbound
         (by its service, its resource or its listener).
         """
-        await self._reading.stored(user, TYPES["Dataplane"], mesh, name, title=_NOT_EXPLAINED)
-        world = await world_now(self._store, mesh, self._rules)
-        if world is None:
-            raise mesh_not_found()
+        world = await self._world(user, mesh, name, title=_NOT_EXPLAINED)
         wanted = explanation.Wanted(inbound=inbound, outbound=outbound)
         sees_secrets = self._reading.sees_secrets(user, mesh)
         return await trio.to_thread.run_sync(
             partial(self._explained, world, name, wanted, shadow=shadow, sees_secrets=sees_secrets),
             limiter=self._one_at_a_time,
         )
+
+    async def _world(self, user: User, mesh: str, name: str, *, title: str) -> MeshWorld:
+        """Of the proxy called `name`, which `user` may see."""
+        await self._reading.stored(user, TYPES["Dataplane"], mesh, name, title=title)
+        world = await world_now(self._store, mesh, self._rules)
+        if world is None:
+            raise mesh_not_found()
+        return world
 
     def _explained(
         self,

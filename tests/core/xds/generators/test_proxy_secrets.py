@@ -27,7 +27,7 @@ def made(trusted: set[str], identity: Identity | None) -> Draft:
     view = ProxyView(
         dataplane=resource("Dataplane", "web-1", Dataplane()),
         metadata=ProxyMetadata(),
-        world=mesh_world(mesh, (), MeshView(), zone="default"),
+        world=mesh_world(mesh, {}, MeshView(), zone="default"),
         identity=identity,
     )
     draft = Draft(Parts())

@@ -8,7 +8,7 @@ import pytest
 
 from kong_mesh_cp.core.policy.kinds.mesh_load_balancing_strategy import TABLE_ENTRIES_MAX
 from support.specs.sidecars import Told, instance, outbound, policy, tags, to_service, told, web
-from support.specs.transparent_proxies import Json
+from support.specs.transparent_proxies import Json, mesh_of_zones
 
 LISTENER = "outbound:127.0.0.1:10001"
 CALLER = web(
@@ -216,19 +216,9 @@ def ingress(zone: str) -> Json:
 ZONES = tuple(map(ingress, ("north", "south", "west")))
 
 
-def mesh(**routing: object) -> Json:
-    return {
-        "type": "Mesh",
-        "name": "m",
-        "skipCreatingInitialPolicies": ["*"],
-        "mtls": {"enabledBackend": "ca-1", "backends": [{"name": "ca-1", "type": "builtin"}]},
-        "routing": routing,
-    }
-
-
 def priorities(*others: Json, routing: Json | None = None, **conf: object) -> dict[str, int]:
     """By zone."""
-    found = balanced(mesh(**(routing or {})), *ZONES, *others, **conf).endpoints["pay"]
+    found = balanced(mesh_of_zones(**(routing or {})), *ZONES, *others, **conf).endpoints["pay"]
     return {each["locality"]["zone"]: each.get("priority", 0) for each in found["endpoints"]}
 
 

@@ -13,7 +13,7 @@ from kong_mesh_cp.core.resources.kinds.mesh import Mesh
 from kong_mesh_cp.core.resources.tags import Selector, Tags
 from kong_mesh_cp.core.xds.parts import Parts
 from kong_mesh_cp.core.xds.policies.older_permissions import OlderPermission, older_permissions
-from kong_mesh_cp.core.xds.world import MeshWorld, mesh_world
+from kong_mesh_cp.core.xds.world import MeshWorld, by_type, mesh_world
 from support.specs.shop_resources import resource
 
 BACKENDS = Networking(
@@ -37,7 +37,9 @@ def world(**permissions: tuple[list[Tags], Tags]) -> MeshWorld:
         )
         for name, (sources, destination) in permissions.items()
     ]
-    return mesh_world(resource("Mesh", "shop", Mesh()), resources, MeshView(), zone="default")
+    return mesh_world(
+        resource("Mesh", "shop", Mesh()), by_type(resources), MeshView(), zone="default"
+    )
 
 
 def found(of: MeshWorld) -> tuple[OlderPermission, ...]:

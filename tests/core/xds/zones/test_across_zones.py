@@ -7,19 +7,9 @@ from typing import Any
 import pytest
 
 from support.specs.sidecars import instance, outbound, told, web
-from support.specs.transparent_proxies import Json
+from support.specs.transparent_proxies import Json, mesh_of_zones
 
 CALLER = web(to=(outbound(10001, "pay"),))
-
-
-def mesh(**routing: object) -> Json:
-    return {
-        "type": "Mesh",
-        "name": "m",
-        "skipCreatingInitialPolicies": ["*"],
-        "mtls": {"enabledBackend": "ca-1", "backends": [{"name": "ca-1", "type": "builtin"}]},
-        "routing": routing,
-    }
 
 
 def available(zone: str, instances: int = 2, of_mesh: str = "m", protocol: str = "http") -> Json:
@@ -74,14 +64,14 @@ NORTH = ingress("north", available("north", 3), address="198.51.100.2")
 
 
 def test_the_instances_of_another_zone_are_its_ingress_which_weighs_as_many() -> None:
-    assert localities(mesh(), CALLER, HERE, WEST) == [
+    assert localities(mesh_of_zones(), CALLER, HERE, WEST) == [
         ("default", 0, [("10.0.0.2", 1)]),
         ("west", 0, [("198.51.100.1", 2)]),
     ]
 
 
 def test_own_instances_count_once_for_each_ingress() -> None:
-    assert localities(mesh(), CALLER, HERE, WEST, NORTH) == [
+    assert localities(mesh_of_zones(), CALLER, HERE, WEST, NORTH) == [
         ("default", 0, [("10.0.0.2", 2)]),
         ("north", 0, [("198.51.100.2", 3)]),
         ("west", 0, [("198.51.100.1", 2)]),
@@ -90,7 +80,7 @@ def test_own_instances_count_once_for_each_ingress() -> None:
 
 def test_ingresses_at_one_address_are_one() -> None:
     again = ingress("north", available("north", 3))
-    assert localities(mesh(), CALLER, HERE, again, WEST) == [
+    assert localities(mesh_of_zones(), CALLER, HERE, again, WEST) == [
         ("default", 0, [("10.0.0.2", 1)]),
         ("north", 0, [("198.51.100.1", 3)]),
     ]
@@ -106,12 +96,12 @@ def test_ingresses_at_one_address_are_one() -> None:
     ],
 )
 def test_an_ingress_that_leads_to_nothing_in_another_zone_does_not_count(other: Json) -> None:
-    assert localities(mesh(), CALLER, HERE, other) == [("default", 0, [("10.0.0.2", 1)])]
+    assert localities(mesh_of_zones(), CALLER, HERE, other) == [("default", 0, [("10.0.0.2", 1)])]
 
 
 def test_an_ingress_that_has_nothing_yet_does_not_stand_for_those_at_its_address() -> None:
     empty = ingress("east")
-    found = localities(mesh(), CALLER, HERE, empty, WEST)
+    found = localities(mesh_of_zones(), CALLER, HERE, empty, WEST)
     assert [zone for zone, *_ in found] == ["default", "west"]
 
 
@@ -121,7 +111,7 @@ def test_without_mtls_there_is_no_way_to_another_zone() -> None:
 
 
 def test_a_mesh_that_is_aware_of_localities_prefers_its_own_zone() -> None:
-    aware = mesh(localityAwareLoadBalancing=True)
+    aware = mesh_of_zones(localityAwareLoadBalancing=True)
     assert [each[:2] for each in localities(aware, CALLER, HERE, WEST)] == [
         ("default", 0),
         ("west", 1),
@@ -129,7 +119,7 @@ def test_a_mesh_that_is_aware_of_localities_prefers_its_own_zone() -> None:
 
 
 def test_traffic_to_other_zones_leaves_by_the_egress_where_the_mesh_says_so() -> None:
-    through = mesh(zoneEgress=True)
+    through = mesh_of_zones(zoneEgress=True)
     assert localities(through, CALLER, HERE, WEST, EGRESS) == [
         ("default", 0, [("10.0.0.2", 1)]),
         ("west", 0, [("10.8.0.1", 1)]),
@@ -139,7 +129,7 @@ def test_traffic_to_other_zones_leaves_by_the_egress_where_the_mesh_says_so() ->
 
 def test_the_protocol_of_a_service_is_that_of_its_instances_in_all_zones() -> None:
     def filter_of(*others: Json) -> str:
-        found = told(mesh(), CALLER, *others).filter("outbound:127.0.0.1:10001")
+        found = told(mesh_of_zones(), CALLER, *others).filter("outbound:127.0.0.1:10001")
         return str(found["@type"]).rpartition(".")[2]
 
     assert filter_of(WEST) == "HttpConnectionManager"

@@ -173,9 +173,8 @@ def _upstream(backend: Backend, world: MeshWorld, parts: Parts, shared: object) 
 
 def _left_out(world: MeshWorld, asked: Iterable[ServiceKey]) -> Iterator[Complaint]:
     """What is not there of services outside of the mesh."""
-    for service in sorted(each for each in asked if isinstance(each, str)):
-        outside = world.external.get(service)
-        for fault in () if outside is None else outside.faults:
+    for service in sorted(world.external.keys() & asked):
+        for fault in world.external[service].faults:
             yield Complaint(service, fault)
 
 

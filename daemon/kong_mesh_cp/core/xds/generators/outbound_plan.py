@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import NamedTuple
 
 from kong_mesh_cp.core.dataclass import dataclass
@@ -95,34 +96,21 @@ def plan_of(
     if is_http or http.conf is not None:
         backends = Backends(view.world, HTTP_LIKE.__contains__, asked)
         routes = http_routes(http.conf, destination.to, backends, http.origins)
-    if is_http and (tcp.conf is None or http.conf is not None):
-        return OutboundPlan(
-            destination,
-            facts,
-            confs,
-            view.http_terms,
-            view.is_redirected,
-            view.world.tells_tags,
-            HTTP_ROUTE,
-            http_conf=http.conf,
-            routes=routes,
-            # Of HTTP there is no answer that says so, and connections are refused.
-            listens=bool(routes),
-        )
-    backends = Backends(view.world, lambda protocol: protocol not in NOT_CARRIED, asked)
-    ends = tcp_backends(tcp.conf, destination.to, backends, tcp.origins)
-    return OutboundPlan(
+    plan = partial(
+        OutboundPlan,
         destination,
         facts,
         confs,
         view.http_terms,
         view.is_redirected,
         view.world.tells_tags,
-        TCP_ROUTE,
-        backends=ends or (),
-        overruled=routes,
-        listens=ends is not None,
     )
+    if is_http and (tcp.conf is None or http.conf is not None):
+        # Of HTTP there is no answer that says that there is no route, and connections are refused.
+        return plan(HTTP_ROUTE, http_conf=http.conf, routes=routes, listens=bool(routes))
+    backends = Backends(view.world, lambda protocol: protocol not in NOT_CARRIED, asked)
+    ends = tcp_backends(tcp.conf, destination.to, backends, tcp.origins)
+    return plan(TCP_ROUTE, backends=ends or (), overruled=routes, listens=ends is not None)
 
 
 def about(

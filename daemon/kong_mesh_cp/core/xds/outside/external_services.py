@@ -5,7 +5,7 @@ Source: docs/wire/older-policies.md#services-outside-of-the-mesh
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import field
 from typing import Final
 
@@ -16,17 +16,13 @@ from kong_mesh_cp.core.resources.data_source import DataSource
 from kong_mesh_cp.core.resources.kinds.mesh import Mesh
 from kong_mesh_cp.core.resources.kinds.secret import Secret
 from kong_mesh_cp.core.resources.kinds.services.external_service import ExternalService, Tls
-from kong_mesh_cp.core.resources.kinds.zone_proxies import ZoneEgress
 from kong_mesh_cp.core.resources.meta import Resource, has_spec
-from kong_mesh_cp.core.resources.tags import EXTERNAL_SERVICE, PROTOCOL, SERVICE, ZONE, Tags
-from kong_mesh_cp.core.xds.protocols import UNKNOWN, common_protocol, protocol_of
-from kong_mesh_cp.core.xds.services.instances import Endpoint, pairs
+from kong_mesh_cp.core.resources.tags import EXTERNAL_SERVICE, SERVICE, ZONE, Tags
+from kong_mesh_cp.core.xds.services.instances import Endpoint, pairs, protocol_of_all
+from kong_mesh_cp.core.xds.services.service_endpoints import egress_places
 
 EXTERNAL: Final = "ExternalService"
-EGRESS: Final = "ZoneEgress"
 SECRET: Final = "Secret"  # noqa: S105 (a type of resource)
-
-ByName = Mapping[str, Resource[object]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,39 +62,30 @@ class ExternalDestination:
 
 
 def external_of(
-    mesh: Mesh, zone: str, resources: Mapping[str, ByName]
+    mesh: Mesh, zone: str, resources: Mapping[str, Mapping[str, Resource[object]]]
 ) -> Mapping[str, ExternalDestination]:
-    """By service tag, in a mesh with `resources` by type, seen from the zone called `zone`."""
+    """By service tag, in a mesh with `resources` by type and name, seen from the zone called
+    `zone`. Of a mesh whose traffic leaves by the egress all is at its egresses.
+    """
+    routing = mesh.routing
+    by_zone = _Zones(zone, aware=routing is not None and routing.locality_aware_load_balancing)
+    found: dict[str, list[Resource[ExternalService]]] = {}
+    for each in resources.get(EXTERNAL, {}).values():
+        if has_spec(each, ExternalService):
+            found.setdefault(each.spec.tags.get(SERVICE, ""), []).append(each)
+    if routing is not None and routing.zone_egress:
+        ways = tuple((address, port) for address, port in egress_places(resources) if address)
+        return {name: _through(ways, some, by_zone) for name, some in found.items()}
     secrets = {
         each.name: each.spec.data or b""
         for each in resources.get(SECRET, {}).values()
         if has_spec(each, Secret)
     }
-    services, egresses = resources.get(EXTERNAL, {}), resources.get(EGRESS, {})
-    return external_destinations(mesh, zone, services, egresses, secrets)
+    return {name: _direct(some, by_zone, secrets) for name, some in found.items()}
 
 
 class _NotLoadedError(Exception):
     """Why the bytes of a source are not to be had."""
-
-
-def external_destinations(
-    mesh: Mesh, zone: str, services: ByName, egresses: ByName, secrets: Mapping[str, bytes]
-) -> Mapping[str, ExternalDestination]:
-    """By service tag. Of a mesh whose traffic leaves by the egress all is at its egresses.
-
-    `secrets` are the Secrets of the mesh, by name.
-    """
-    routing = mesh.routing
-    by_zone = _Zones(zone, aware=routing is not None and routing.locality_aware_load_balancing)
-    found: dict[str, list[Resource[ExternalService]]] = {}
-    for each in services.values():
-        if has_spec(each, ExternalService):
-            found.setdefault(each.spec.tags.get(SERVICE, ""), []).append(each)
-    if routing is not None and routing.zone_egress:
-        ways = tuple(_ways(egresses.values()))
-        return {name: _through(ways, some, by_zone) for name, some in found.items()}
-    return {name: _direct(some, by_zone, secrets) for name, some in found.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,14 +101,6 @@ class _Zones:
         return Endpoint(address, port, pairs(tags), zone=zone, priority=int(is_remote))
 
 
-def _ways(egresses: Iterable[Resource[object]]) -> Iterable[tuple[str, int]]:
-    for each in egresses:
-        if has_spec(each, ZoneEgress) and each.spec.networking is not None:
-            networking = each.spec.networking
-            if networking.address:
-                yield networking.address, networking.port
-
-
 def _through(
     ways: tuple[tuple[str, int], ...], services: list[Resource[ExternalService]], zones: _Zones
 ) -> ExternalDestination:
@@ -129,7 +108,7 @@ def _through(
         zones.endpoint(address, port, each.spec.tags) for each in services for address, port in ways
     )
     # While there is no egress nothing is known of what is behind it.
-    return ExternalDestination(protocol=_protocol(gates), gates=gates)
+    return ExternalDestination(protocol=protocol_of_all(gates), gates=gates)
 
 
 def _direct(
@@ -152,7 +131,7 @@ def _direct(
         # By this tag its endpoint finds its own TLS among that of the others.
         tags = each.spec.tags if tls is None else {**each.spec.tags, EXTERNAL_SERVICE: each.name}
         places.append(ExternalPlace(each.name, zones.endpoint(host, int(port), tags), tls))
-    protocol = _protocol(each.endpoint for each in places)
+    protocol = protocol_of_all(each.endpoint for each in places)
     return ExternalDestination(protocol=protocol, places=tuple(places), faults=tuple(faults))
 
 
@@ -182,8 +161,3 @@ def _loaded(member: str, source: DataSource | None, secrets: Mapping[str, bytes]
         case _:
             # A file would be one of the control plane: which of them, any user could say.
             raise _NotLoadedError(f"{member} has to be a secret, inline or inlineString")
-
-
-def _protocol(endpoints: Iterable[Endpoint]) -> str:
-    found = [protocol_of(dict(each.tags).get(PROTOCOL)) for each in endpoints]
-    return common_protocol(found) if found else UNKNOWN

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
 
 from kong_mesh_cp.core.policy.rules.destinations import Destination, Destinations, Port
 from kong_mesh_cp.core.policy.rules.mesh_resources import meta_of
@@ -12,10 +11,8 @@ from kong_mesh_cp.core.resources.kinds.mesh import Mesh
 from kong_mesh_cp.core.resources.kinds.services.mesh_multi_zone_service import MeshMultiZoneService
 from kong_mesh_cp.core.resources.kinds.services.mesh_service import MeshService
 from kong_mesh_cp.core.resources.meta import Resource, has_spec
+from kong_mesh_cp.core.xds.services.service_resources import SERVICE_TYPES
 from kong_mesh_cp.core.xds.sorted_map import SortedMap
-
-DESTINATIONS: Final = ("MeshExternalService", "MeshMultiZoneService", "MeshService")
-
 
 ByName = SortedMap[tuple[str, str], Destination]
 """By type and name."""
@@ -26,7 +23,7 @@ def destinations_by_name(resources: Mapping[str, Mapping[str, Resource[object]]]
     return SortedMap(
         {
             (each, name): _destination(resource)
-            for each in DESTINATIONS
+            for each in SERVICE_TYPES
             for name, resource in resources.get(each, {}).items()
         }
     )
@@ -38,7 +35,7 @@ def next_destinations(
     """`before` after `changes`; the same where policies cannot tell one from the other."""
     after = before
     for key, resource in changes.items():
-        if key.type in DESTINATIONS:
+        if key.type in SERVICE_TYPES:
             place = (key.type, key.name)
             now = None if resource is None else _destination(resource)
             if after.get(place) != now:

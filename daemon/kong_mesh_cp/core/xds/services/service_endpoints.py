@@ -57,7 +57,7 @@ def gates(mesh: Mesh, zone: str, resources: Mapping[str, Mapping[str, Resource[o
     has_mtls = mesh.enabled_ca is not None
     return Gates(
         tuple(_ingresses(resources.get(INGRESS, {}).values(), zone)) if has_mtls else (),
-        tuple(_egresses(resources.get(EGRESS, {}).values())),
+        tuple(egress_places(resources)),
         mesh.routing is not None and bool(mesh.routing.locality_aware_load_balancing),
         zone,
     )
@@ -73,8 +73,11 @@ def _ingresses(found: Iterable[Resource[object]], zone: str) -> Iterator[tuple[s
             yield each.spec.zone, networking.advertised_address, networking.advertised_port
 
 
-def _egresses(found: Iterable[Resource[object]]) -> Iterator[tuple[str, int]]:
-    for each in found:
+def egress_places(
+    resources: Mapping[str, Mapping[str, Resource[object]]],
+) -> Iterator[tuple[str, int]]:
+    """The address and the port of each egress; `resources` are by type and name."""
+    for each in resources.get(EGRESS, {}).values():
         if has_spec(each, ZoneEgress) and each.spec.networking is not None:
             yield each.spec.networking.address, each.spec.networking.port
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Final, NamedTuple
 
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats.fnv import fnv64a
@@ -39,7 +39,6 @@ SERVICE_TYPES: Final = (MESH_SERVICE, EXTERNAL, MULTI_ZONE)
 LABEL_CHARACTERS_MAX: Final = 63  # of a label in DNS
 _SHORT: Final = {MESH_SERVICE: "msvc", EXTERNAL: "extsvc", MULTI_ZONE: "mzsvc"}
 _IN_SERVER_NAMES: Final = {MESH_SERVICE: "ms", EXTERNAL: "mes", MULTI_ZONE: "mzms"}
-K = TypeVar("K", bound=Any)
 
 _ANY: Final = "*"  # no service is called so
 

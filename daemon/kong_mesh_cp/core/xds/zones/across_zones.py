@@ -13,13 +13,12 @@ from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.resources.kinds.mesh import Mesh
 from kong_mesh_cp.core.resources.kinds.zone_proxies import (
     AvailableService,
-    ZoneEgress,
     ZoneIngress,
 )
 from kong_mesh_cp.core.resources.meta import Resource, has_spec
 from kong_mesh_cp.core.resources.tags import SERVICE, ZONE
 from kong_mesh_cp.core.xds.services.instances import Endpoint, pairs, protocol_of_all
-from kong_mesh_cp.core.xds.services.service_endpoints import EGRESS, INGRESS
+from kong_mesh_cp.core.xds.services.service_endpoints import INGRESS, egress_places
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +46,9 @@ def across_zones(
     # As the original asks: a backend that is not there counts here.
     if mesh.spec.mtls is None or not mesh.spec.mtls.enabled_backend:
         return NOTHING_ACROSS
-    gates = _through_egress(mesh.spec, resources.get(EGRESS, {}).values())
+    # None: traffic leaves the zone by itself, not by its egresses.
+    by_egress = mesh.spec.routing is not None and mesh.spec.routing.zone_egress
+    gates = tuple(egress_places(resources)) if by_egress else None
     found: dict[str, list[Endpoint]] = {}
     places = set[_Place]()
     for place, ingress in _remote(resources.get(INGRESS, {}).values(), zone):
@@ -79,14 +80,6 @@ def _remote(
             networking = each.spec.networking
             if networking and networking.advertised_address and networking.advertised_port:
                 yield (networking.advertised_address, networking.advertised_port), each.spec
-
-
-def _through_egress(mesh: Mesh, egresses: Iterable[Resource[object]]) -> tuple[_Place, ...] | None:
-    """By which egresses traffic leaves the zone; None: it does so by itself."""
-    if mesh.routing is None or not mesh.routing.zone_egress:
-        return None
-    networks = (each.spec.networking for each in egresses if has_spec(each, ZoneEgress))
-    return tuple((each.address, each.port) for each in networks if each is not None)
 
 
 def _endpoints(
