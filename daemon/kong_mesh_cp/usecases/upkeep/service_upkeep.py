@@ -20,13 +20,12 @@ from typing import TYPE_CHECKING, Final, NoReturn
 import trio
 
 from kong_mesh_cp.core.dataclass import dataclass
-from kong_mesh_cp.core.errors import StateError
 from kong_mesh_cp.core.formats.go.go_quote import go_quote
 from kong_mesh_cp.core.formats.prometheus_text import MetricFamily
 from kong_mesh_cp.core.lazy_import import lazy_import
 from kong_mesh_cp.core.meshes.services.service_addresses import Network
 from kong_mesh_cp.core.resources.key import ResourceKey
-from kong_mesh_cp.usecases.following.due_work import work_when_due
+from kong_mesh_cp.usecases.following.due_work import work_on_changes
 from kong_mesh_cp.usecases.following.failure_log import FailureLog
 from kong_mesh_cp.usecases.following.replica import Replica
 from kong_mesh_cp.usecases.ports.resource_store import (
@@ -67,7 +66,6 @@ else:  # most control planes have no services with names of their own
 
 GENERATOR: Final = "HostnameGenerator"
 FOLLOWED: Final = (MESH, CONFIG, GENERATOR, *SERVICE_TYPES, *PROXY_TYPES)
-RETRY_SECONDS: Final = 5.0  # after the store has failed
 CONTEST_SECONDS: Final = 0.05  # after another control plane was faster
 KEYS_READ_AT_ONCE: Final = 50
 PROXIES_AT_ONCE_MAX: Final = 1000  # of one service, looked at on the event loop; more in a thread
@@ -111,16 +109,18 @@ class ServiceUpkeep:
 
     async def run(self) -> NoReturn:
         """Until cancelled. A store that fails is asked again, and said once."""
-        while True:
-            try:
-                async with self._replica.subscribed(FOLLOWED) as news:
-                    self._is_lost = True
-                    await work_when_due(
-                        news, take=self._take, next_due=self._next_due, work=self._work
-                    )
-            except StateError as error:
-                self._complaints.failed(error)
-            await trio.sleep(RETRY_SECONDS)
+        await work_on_changes(
+            self._replica,
+            FOLLOWED,
+            begin=self._lose_sight,
+            take=self._take,
+            next_due=self._next_due,
+            work=self._work,
+            outcomes=self._complaints,
+        )
+
+    def _lose_sight(self) -> None:
+        self._is_lost = True
 
     def _next_due(self) -> float:
         if self._is_lost or self._changed:

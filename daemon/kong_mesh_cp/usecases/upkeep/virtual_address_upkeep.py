@@ -33,7 +33,7 @@ from kong_mesh_cp.core.meshes.virtual_addresses import (
 )
 from kong_mesh_cp.core.meshes.virtual_hosts import Names, NameSources, names
 from kong_mesh_cp.core.resources.key import ResourceKey
-from kong_mesh_cp.usecases.following.due_work import work_when_due
+from kong_mesh_cp.usecases.following.due_work import work_on_changes
 from kong_mesh_cp.usecases.following.failure_log import FailureLog
 from kong_mesh_cp.usecases.following.replica import Replica
 from kong_mesh_cp.usecases.ports.resource_store import (
@@ -55,7 +55,6 @@ from kong_mesh_cp.usecases.upkeep.mesh_names import NAMING, MeshNames, concerned
 
 CONFIG: Final = "Config"
 FOLLOWED: Final = (MESH, CONFIG, *NAMING)
-RETRY_SECONDS: Final = 5.0  # after the store has failed
 KEYS_READ_AT_ONCE: Final = 50
 NAMES_AT_ONCE_MAX: Final = 500  # looked at on the event loop; more are in a thread
 TEXT_AT_ONCE_BYTES_MAX: Final = 64 * 1024  # likewise, of the stored text
@@ -121,16 +120,18 @@ class VirtualAddressUpkeep:
 
     async def run(self) -> NoReturn:
         """Until cancelled. A store that fails is asked again, and said once."""
-        while True:
-            try:
-                async with self._replica.subscribed(FOLLOWED) as news:
-                    self._is_lost = True
-                    await work_when_due(
-                        news, take=self._take, next_due=self._next_due, work=self._work
-                    )
-            except StateError as error:
-                self._complaints.failed(error)
-            await trio.sleep(RETRY_SECONDS)
+        await work_on_changes(
+            self._replica,
+            FOLLOWED,
+            begin=self._lose_sight,
+            take=self._take,
+            next_due=self._next_due,
+            work=self._work,
+            outcomes=self._complaints,
+        )
+
+    def _lose_sight(self) -> None:
+        self._is_lost = True
 
     def _next_due(self) -> float:
         if self._is_lost or self._changed or any(each.is_due for each in self._meshes.values()):
