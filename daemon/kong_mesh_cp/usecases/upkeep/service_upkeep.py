@@ -98,7 +98,6 @@ class ServiceUpkeep:
         self._writer = ServiceWriter(self._store, rules.networks, self._used, wall_clock)
         self._generators = HostnameGenerators()
         self._changed: set[ResourceKey] = set()
-        self._counted: dict[ResourceKey, float] = {}  # when counts may be written again
         self._is_lost = True  # everything is to be read
         self._loading = 0.0  # seconds of the work that is going on
         self._not_before = -math.inf
@@ -157,7 +156,6 @@ class ServiceUpkeep:
         book = self._meshes.pop(name, None)
         if book is not None:
             book.drop()
-        self._counted = {key: at for key, at in self._counted.items() if key.mesh != name}
 
     async def _work(self) -> None:
         """All that is due, and the rest that it has earned. Raises: StateError."""
@@ -326,7 +324,8 @@ class ServiceUpkeep:
             one = await trio.to_thread.run_sync(decide)
         if one is not None and one.kept_for is not None:
             book.look_again(name, trio.current_time() + one.kept_for.total_seconds())
-        self._tell_conflict(book, name, () if one is None else one.conflicting)
+        if type_name == MESH_SERVICE:
+            self._tell_conflict(book, name, () if one is None else one.conflicting)
         return one
 
     async def _name(self, book: MeshServices, type_name: str, made: dict[str, Wanted]) -> None:
@@ -367,13 +366,12 @@ class ServiceUpkeep:
         if (one.labels, one.spec, one.status) == (known.labels, known.spec, known.status):
             return False
         now = trio.current_time()
-        if service_decisions.changed_only_in_counts(known, one) and now < self._counted.get(
-            key, now
-        ):
-            book.look_again(key.name, self._counted[key])
+        counts_due = book.counts_due.get(key.name, now)
+        if now < counts_due and service_decisions.changed_only_in_counts(known, one):
+            book.look_again(key.name, counts_due)
             return False
         if key.type == MESH_SERVICE:
-            self._counted[key] = now + self._rules.counts_interval
+            book.counts_due[key.name] = now + self._rules.counts_interval
         return True
 
     def _tell_conflict(self, book: MeshServices, name: str, conflicting: tuple[str, ...]) -> None:
