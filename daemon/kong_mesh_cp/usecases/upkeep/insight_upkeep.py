@@ -38,14 +38,13 @@ from kong_mesh_cp.usecases.ports.state_store import WallClock
 from kong_mesh_cp.usecases.resources.documents import spec_text
 from kong_mesh_cp.usecases.resources.kinds import KINDS
 from kong_mesh_cp.usecases.resources.reader import MESH, mesh_key
-from kong_mesh_cp.usecases.resources.sweeping import SLICE_ITEMS, sweep
+from kong_mesh_cp.usecases.resources.sweeping import SLICE_ITEMS, read_keys, sweep
 from kong_mesh_cp.usecases.upkeep.mesh_facts import COUNTED_ONLY, LOOKED_INTO, MeshFacts
 
 MESH_INSIGHT: Final = "MeshInsight"
 SERVICE_INSIGHT: Final = "ServiceInsight"
 FOLLOWED: Final = (MESH, MESH_INSIGHT, SERVICE_INSIGHT, *LOOKED_INTO, *COUNTED_ONLY)
 SETTLE_SECONDS: Final = 0.1  # what is written together is counted together
-KEYS_READ_AT_ONCE: Final = 50
 SERVICES_AT_ONCE_MAX: Final = 200  # made on the event loop; more are made in a thread
 REST_FACTOR: Final = 4.0  # work is followed by this much rest, so it takes a fifth of the time
 
@@ -237,22 +236,16 @@ class InsightUpkeep:
             census.set_total(type_name, page.total)
         for type_name, names in census.changed.items():
             keys = [ResourceKey(type_name, mesh, name) for name in sorted(names)]
-            for start in range(0, len(keys), KEYS_READ_AT_ONCE):
-                await self._read(census, keys[start : start + KEYS_READ_AT_ONCE])
+            async for key, stored in read_keys(self._store, keys):
+                if stored is None:
+                    census.forget(type_name, key.name)
+                else:
+                    census.take(stored)
         census.unread = False
         census.due = math.inf
         census.changed_types.clear()
         for names in census.changed.values():
             names.clear()
-
-    async def _read(self, census: MeshFacts, keys: list[ResourceKey]) -> None:
-        await trio.lowlevel.checkpoint()
-        found = await self._store.get_many(keys)
-        for key in keys:
-            if key in found:
-                census.take(found[key])
-            else:
-                census.forget(key.type, key.name)
 
     async def _make(self, mesh: str, census: MeshFacts) -> None:
         tally = Counts()

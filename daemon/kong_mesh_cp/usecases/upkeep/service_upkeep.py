@@ -38,7 +38,7 @@ from kong_mesh_cp.usecases.ports.resource_store import (
 )
 from kong_mesh_cp.usecases.ports.state_store import WallClock
 from kong_mesh_cp.usecases.resources.reader import MESH
-from kong_mesh_cp.usecases.resources.sweeping import in_slices, sweep
+from kong_mesh_cp.usecases.resources.sweeping import in_slices, read_keys, sweep
 from kong_mesh_cp.usecases.upkeep.hostname_generators import HostnameGenerators
 from kong_mesh_cp.usecases.upkeep.mesh_services import (
     MESH_SERVICE,
@@ -67,7 +67,6 @@ else:  # most control planes have no services with names of their own
 GENERATOR: Final = "HostnameGenerator"
 FOLLOWED: Final = (MESH, CONFIG, GENERATOR, *SERVICE_TYPES, *PROXY_TYPES)
 CONTEST_SECONDS: Final = 0.05  # after another control plane was faster
-KEYS_READ_AT_ONCE: Final = 50
 PROXIES_AT_ONCE_MAX: Final = 1000  # of one service, looked at on the event loop; more in a thread
 NAMES_AT_ONCE_MAX: Final = 2000  # likewise, of names that are made of services and generators
 REST_FACTOR: Final = 4.0  # work is followed by this much rest, so it takes a fifth of the time
@@ -210,12 +209,9 @@ class ServiceUpkeep:
     async def _read_changes(self) -> None:
         # Meshes first: what is in a mesh that is not known is not looked at.
         keys = sorted(self._changed, key=lambda key: (key.type != MESH, key))
-        for start in range(0, len(keys), KEYS_READ_AT_ONCE):
-            part = keys[start : start + KEYS_READ_AT_ONCE]
-            found = await self._store.get_many(part)
-            async for key in in_slices(part):
-                self._look_into(key, found.get(key))
-                self._changed.discard(key)
+        async for key, stored in read_keys(self._store, keys):
+            self._look_into(key, stored)
+            self._changed.discard(key)
         if any(key.type == GENERATOR for key in keys):
             self._generators_differ()
 
