@@ -94,8 +94,8 @@ class ControlPlane:
     starting: bool = True  # it has not served yet
     store_failure: StoreFailure = no_failure
     socket_failure: Callable[[], ControlPlaneError | None] = no_failure
-    certificate_failure: Callable[[], ControlPlaneError | None] = no_failure
     judge_keys: Callable[[], ControlPlaneError | None] = no_failure  # reads files
+    _certificate_failure: Callable[[], ControlPlaneError | None] = no_failure
     _key_failure: ControlPlaneError | None = None
     _reading: trio.Lock = field(default_factory=trio.Lock)
 
@@ -103,6 +103,11 @@ class ControlPlane:
         """More for /metrics."""
         before = self.more_metrics
         self.more_metrics = lambda: (*before(), *metrics())
+
+    def heed(self, tls_refusal: Callable[[], ControlPlaneError | None]) -> None:
+        """A server's certificate, or its files, may be what would keep a start from serving."""
+        before = self._certificate_failure
+        self._certificate_failure = lambda: before() or tls_refusal()
 
     async def reload(self, cause: str) -> ReloadOutcome:
         """Read the sources in a thread, then check and swap in one step.
@@ -123,7 +128,7 @@ class ControlPlane:
 
     def in_the_way(self) -> ControlPlaneError | None:
         """What would keep a start from serving, apart from the license."""
-        return self.store_failure() or self.certificate_failure() or self._key_failure
+        return self.store_failure() or self._certificate_failure() or self._key_failure
 
     async def _read_sources(self) -> Sequence[SourceReading]:
         # A file on a network mount can hang: then this waits, and the event loop does not. The

@@ -5,15 +5,22 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from kong_mesh_cp.core.errors import StateError
-from kong_mesh_cp.shell.monitoring.handler import FETCH_SECONDS_MAX, PATH, monitoring_handler
+from kong_mesh_cp.shell.monitoring.handler import (
+    FETCH_SECONDS_MAX,
+    PATH,
+    TARGETS,
+    monitoring_handler,
+)
 from kong_mesh_cp.usecases.monitoring.monitored_meshes import Told
 from kong_mesh_cp.usecases.monitoring.scrape_assignments import Assignment
 from support.daemons.http_peers import Answer, Client, get, serving
+from support.suites.turns import share_of_longest_turn
 
 TYPE = "type.googleapis.com/kuma.observability.v1.MonitoringAssignment"
 WEB = Assignment(
@@ -155,3 +162,17 @@ async def test_anything_else_is_not_there(tmp_path: Path) -> None:
     async with asking(tmp_path, None) as stage:
         assert (await stage.get("/metrics")).status == 404
         assert (await stage.get(PATH)).status == 405
+
+
+@pytest.mark.parametrize("path", [PATH, TARGETS])
+async def test_others_have_their_turns_while_a_long_answer_is_written(
+    tmp_path: Path, path: str
+) -> None:
+    many = Told("v1", tuple(replace(WEB, proxy=f"web-{number}") for number in range(10_000)))
+    async with asking(tmp_path, many) as stage:
+
+        async def ask() -> None:
+            answer = await (stage.ask({}) if path == PATH else stage.get(path))
+            assert b'"web-9999"' in answer.body
+
+        assert await share_of_longest_turn(ask) < 1 / 4

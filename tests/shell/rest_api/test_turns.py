@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from functools import partial
 
 import pytest
 import trio
@@ -15,7 +16,7 @@ from kong_mesh_cp.usecases.resources.documents import LARGE_BYTES
 from kong_mesh_cp.usecases.resources.reader import mesh_key
 from kong_mesh_cp.usecases.resources.sweeping import SLICE_ITEMS
 from support.daemons.rest_api import Routes
-from support.suites.turns import counted_turns, share_of_loop
+from support.suites.turns import counted_turns, share_of_longest_turn, share_of_loop
 
 FEW, MANY = 1, 401
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -123,6 +124,20 @@ async def test_others_have_their_turns_while_a_large_body_is_checked(what: str) 
         assert answer.status == 400
 
     assert await share_of_loop(put_it) < 0.5
+
+
+async def test_others_have_their_turns_while_a_large_service_is_replaced() -> None:
+    routes = await filled(1, 1)
+    ports = [{"port": number + 1, "targetPort": 80} for number in range(10_000)]
+    document = {"type": "MeshService", "mesh": "m", "name": "new", "spec": {"ports": ports}}
+
+    async def put_it(status: int) -> None:
+        body = json.dumps(document).encode()
+        answer = await routes.ask("PUT", "/meshes/m/meshservices/new", body)
+        assert answer.status == status
+
+    await put_it(201)
+    assert await share_of_longest_turn(partial(put_it, 200)) < 1 / 8
 
 
 async def test_others_have_a_turn_while_a_large_resource_is_written_out() -> None:

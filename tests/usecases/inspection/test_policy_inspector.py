@@ -146,6 +146,27 @@ async def test_a_template_tells_the_name_from_what_users_call_it(
 
 
 @pytest.mark.parametrize(
+    ("template", "expected"),
+    [
+        ('{{ "team" | label }}.x', ["shop.x"]),
+        ("{{ .Name -}} .x", ["s.x"]),
+        ('{{/* none */}}{{ label "other" }}', []),
+        ('{{ label "empty" }}', []),
+    ],
+)
+async def test_a_template_makes_the_name_that_is_in_the_status_of_the_service(
+    template: str, expected: list[str]
+) -> None:
+    api = await populated()
+    await api.put("MeshService", "s", mesh="m", labels={"team": "shop", "empty": ""}, spec={})
+    spec = {"template": template, "selector": {"meshService": {}}}
+    await api.put("HostnameGenerator", "g", spec=spec)
+
+    found = await api.inspecting.hostnames(ADMIN, TYPES["MeshService"], "m", "s")
+    assert [*found] == expected
+
+
+@pytest.mark.parametrize(
     ("ask", "title"),
     [
         ("dataplane_rules", "Could not retrieve Dataplane"),

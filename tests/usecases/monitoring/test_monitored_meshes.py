@@ -11,7 +11,11 @@ import trio
 
 from kong_mesh_cp.core.errors import StateError
 from kong_mesh_cp.usecases.following.replica import Replica
-from kong_mesh_cp.usecases.monitoring.monitored_meshes import MonitoredMeshes, Told
+from kong_mesh_cp.usecases.monitoring.monitored_meshes import (
+    ASSIGNMENTS_AT_ONCE_MAX,
+    MonitoredMeshes,
+    Told,
+)
 from kong_mesh_cp.usecases.monitoring.scrape_assignments import DEFAULT_CLIENT
 from support.fakes.fake_resources import FakeResourceStore
 from support.fakes.observed import Observed
@@ -78,6 +82,21 @@ async def test_proxies_of_a_mesh_with_metrics_are_told_with_their_labels() -> No
         assert (found.scheme, found.address, found.path) == ("http", "192.0.2.1:9", "/m")
         assert found.labels["kuma_io_service"] == "web"
         assert found.labels["versions"] == ",web-1,"
+
+
+async def test_many_proxies_are_told_with_a_version_that_ends_when_one_goes() -> None:
+    count = ASSIGNMENTS_AT_ONCE_MAX + 2
+    async with staged() as stage:
+        for number in range(count):
+            await stage.proxy(f"web-{number}", f"10.0.{number // 256}.{number % 256}")
+        before = await stage.told()
+        assert len({each.address for each in before.assignments}) == count
+        await stage.observed.put("Mesh", "", "m", METRICS)
+        assert await stage.told() == before
+        await stage.observed.delete("Dataplane", "m", "web-0")
+        after = await stage.told()
+        assert len(after.assignments) == count - 1
+        assert after.version != before.version
 
 
 async def test_a_mesh_without_metrics_has_none() -> None:

@@ -123,6 +123,27 @@ async def test_the_oldest_proxy_decides_on_ports_and_the_conflict_is_told_once(
     assert '"two" the first' in told[0]
 
 
+async def test_a_conflict_is_told_once_also_beside_a_service_of_another_type_with_the_name(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    observed = Observed()
+    await mesh(observed)
+    async with keeping(observed):
+        await dataplane(observed, "one", inbound(80))
+        await dataplane(observed, "two", inbound(81))
+        await trio.sleep(SOON)
+        matched = {"selector": {"meshService": {"matchLabels": {"kuma.io/display-name": "web"}}}}
+        await put(observed, "MeshMultiZoneService", "web", {**matched, "ports": [{"port": 80}]})
+        await trio.sleep(SOON)
+        await dataplane(observed, "two", inbound(81, state="NotReady"))
+        await trio.sleep(SOON)
+        await observed.delete("MeshMultiZoneService", "m", "web")
+        await dataplane(observed, "two", inbound(81))
+        await trio.sleep(SOON)
+    told = [each for each in caplog.messages if each.startswith("mesh-service-conflict")]
+    assert len(told) == 1
+
+
 async def test_a_service_without_proxies_stays_for_its_grace_period() -> None:
     observed = Observed()
     await mesh(observed)

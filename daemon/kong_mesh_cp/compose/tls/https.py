@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 import ssl
 from collections.abc import Callable
 from contextlib import suppress
@@ -14,7 +15,7 @@ import trio
 
 from kong_mesh_cp.compose.tls.tls_servers import PairFiles, TlsServer, api_server
 from kong_mesh_cp.core.dataclass import dataclass
-from kong_mesh_cp.core.errors import ConfigurationError, StateError
+from kong_mesh_cp.core.errors import ConfigurationError, ControlPlaneError, StateError
 from kong_mesh_cp.core.formats.printable import printable
 from kong_mesh_cp.core.license.term import instant
 from kong_mesh_cp.settings.model import Settings
@@ -30,6 +31,7 @@ from kong_mesh_cp.shell.host.certificates import (
 )
 from kong_mesh_cp.shell.host.interfaces import names_of_this_machine
 from kong_mesh_cp.shell.host.ownership import exposure
+from kong_mesh_cp.shell.listening.tls import Tls
 from kong_mesh_cp.shell.store.files import FILE_MODE, replace_file
 
 CERTIFICATE_NAME = "kuma-cp.crt"  # in general.workDir, where Kuma keeps its own
@@ -126,6 +128,19 @@ class Https:
         unfit = await trio.to_thread.run_sync(self._unfit, pair)
         if unfit is not None:
             log.warning("%s: %s; clients refuse it. %s", unfit[0], unfit[1], pair.remedy)
+
+    async def provide_for(self, listener: socket.socket, *, otherwise: str) -> Tls | None:
+        """As `provide`, and what `listener` is to serve with.
+
+        None: there is no certificate, and `listener` is closed. The log says why, and `otherwise`.
+        """
+        try:
+            await self.provide()
+        except ControlPlaneError as error:
+            log.error("%s %s", error.line, otherwise)
+            listener.close()
+            return None
+        return Tls(self.context)
 
     async def renew(self) -> None:
         """Take what the files hold now. Where that cannot be used, what was in force stays."""

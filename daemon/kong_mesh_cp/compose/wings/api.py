@@ -16,7 +16,7 @@ from kong_mesh_cp.compose.preparing import Prepared, unusable_keys
 from kong_mesh_cp.compose.state import OpenState
 from kong_mesh_cp.compose.wings.servers import Servers
 from kong_mesh_cp.compose.wings.wing import Wing, nothing
-from kong_mesh_cp.core.errors import ControlPlaneError, StateError
+from kong_mesh_cp.core.errors import StateError
 from kong_mesh_cp.core.formats.prometheus_text import MetricFamily
 from kong_mesh_cp.core.lazy_import import lazy_import
 from kong_mesh_cp.settings.model import Settings
@@ -69,7 +69,7 @@ def api_wing(
     api = _Api(plane, prepared, listeners, state, budgets)
     https = prepared.https
     if https is not None:
-        plane.certificate_failure = lambda: https.refusal
+        plane.heed(lambda: https.refusal)
     if prepared.token_trust is not None:
         plane.judge_keys = lambda: unusable_keys(prepared.settings)
     return Wing(
@@ -145,13 +145,9 @@ class _Api:
             return
         https = self._prepared.https
         assert https is not None  # noqa: S101 — where there is a port, there are terms
-        try:
-            await https.provide()
-        except ControlPlaneError as error:
-            log.error("%s HTTPS is not served.", error.line)
-            self._https.close()
-        else:
-            await self._start(servers, self._https, Tls(https.context))
+        tls = await https.provide_for(self._https, otherwise="HTTPS is not served.")
+        if tls is not None:
+            await self._start(servers, self._https, tls)
 
     async def make(self) -> None:
         """Make what is missing. Then requests are answered. What was preloaded stays."""

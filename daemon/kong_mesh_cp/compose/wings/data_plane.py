@@ -15,7 +15,6 @@ from kong_mesh_cp.compose.preparing import Prepared
 from kong_mesh_cp.compose.tls.https import Https
 from kong_mesh_cp.compose.wings.servers import Servers
 from kong_mesh_cp.compose.wings.wing import Wing, nothing
-from kong_mesh_cp.core.errors import ControlPlaneError
 from kong_mesh_cp.core.formats.printable import printable
 from kong_mesh_cp.core.lazy_import import lazy_import
 from kong_mesh_cp.settings.model import Settings
@@ -24,7 +23,6 @@ from kong_mesh_cp.shell.dp_server.methods import DELTA, HEALTH, STATE_OF_THE_WOR
 from kong_mesh_cp.shell.http.messages import Handler, Request, Response, StreamingResponse
 from kong_mesh_cp.shell.listening.budget import Budgets
 from kong_mesh_cp.shell.listening.limits import Limits
-from kong_mesh_cp.shell.listening.tls import Tls
 from kong_mesh_cp.shell.rest_api.opening import Opening
 
 if TYPE_CHECKING:
@@ -48,8 +46,7 @@ def data_plane_wing(
     tls, listener = prepared.proxies_tls, listeners.proxies
     if tls is None or listener is None:
         return Wing(serve=_no_proxies)
-    before = plane.certificate_failure
-    plane.certificate_failure = lambda: before() or tls.refusal
+    plane.heed(lambda: tls.refusal)
     server = _DataPlane(plane, prepared.settings, listener, tls, budgets)
     return Wing(
         serve=_no_proxies,
@@ -99,11 +96,8 @@ class _DataPlane:
 
     async def serve(self, servers: Servers) -> None:
         """Last, because a first certificate takes its time."""
-        try:
-            await self._tls.provide()
-        except ControlPlaneError as error:
-            log.error("%s Proxies are not served.", error.line)
-            self._listener.close()
+        tls = await self._tls.provide_for(self._listener, otherwise="Proxies are not served.")
+        if tls is None:
             return
         self._warn_of_other_names()
         await servers.start_calls(
@@ -113,7 +107,7 @@ class _DataPlane:
             limits=dp_server_limits(self._settings),
             error_body=dp_server_error,
             budgets=self._budgets,
-            tls=Tls(self._tls.context),
+            tls=tls,
         )
 
     async def make(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import socket
 from typing import TYPE_CHECKING
 
@@ -15,7 +14,6 @@ from kong_mesh_cp.compose.preparing import Prepared
 from kong_mesh_cp.compose.tls.https import Https
 from kong_mesh_cp.compose.wings.servers import Servers
 from kong_mesh_cp.compose.wings.wing import Wing, nothing
-from kong_mesh_cp.core.errors import ControlPlaneError
 from kong_mesh_cp.core.lazy_import import lazy_import
 from kong_mesh_cp.settings.model import Settings
 from kong_mesh_cp.shell.http.messages import Handler, Request, Response, StreamingResponse
@@ -35,8 +33,6 @@ else:  # with the first question: a control plane without a Prometheus needs non
 # A question may wait for its answer for 5 minutes, and then there is the answer.
 MONITORING_LIMITS = Limits(connections_max=256, share_connections_max=64, answer_seconds=330.0)
 
-log = logging.getLogger(__name__)
-
 
 def monitoring_wing(
     plane: ControlPlane, prepared: Prepared, listeners: Listeners, budgets: Budgets
@@ -48,8 +44,7 @@ def monitoring_wing(
     server = _Monitoring(plane, prepared.settings, listener, tls, budgets)
     if tls is None:
         return Wing(serve=server.serve)
-    before = plane.certificate_failure
-    plane.certificate_failure = lambda: before() or tls.refusal
+    plane.heed(lambda: tls.refusal)
     return Wing(
         serve=_no_server, serve_last=server.serve_tls, background=[tls.follow], reload=tls.renew
     )
@@ -95,15 +90,10 @@ class _Monitoring:
 
     async def serve_tls(self, servers: Servers) -> None:
         """Last, because a first certificate takes its time."""
-        tls = self._tls
-        assert tls is not None  # noqa: S101 — as `monitoring_wing` says
-        try:
-            await tls.provide()
-        except ControlPlaneError as error:
-            log.error("%s Prometheus is not served.", error.line)
-            self._listener.close()
-        else:
-            await self._start(servers, Tls(tls.context))
+        assert self._tls is not None  # noqa: S101 — as `monitoring_wing` says
+        tls = await self._tls.provide_for(self._listener, otherwise="Prometheus is not served.")
+        if tls is not None:
+            await self._start(servers, tls)
 
     async def _start(self, servers: Servers, tls: Tls | None = None) -> None:
         self._servers = servers

@@ -21,6 +21,7 @@ ZONE: Final = "kuma.io/zone"
 ENV: Final = "kuma.io/env"
 PROXY_TYPE: Final = "kuma.io/proxy-type"
 DISPLAY_NAME: Final = "kuma.io/display-name"
+NAMESPACE: Final = "k8s.kuma.io/namespace"  # where a resource of Kubernetes comes from
 EFFECT: Final = "kuma.io/effect"
 UNIVERSAL: Final = "universal"
 

@@ -9,6 +9,8 @@ import json
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+import trio
+
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.errors import StateError
 from kong_mesh_cp.core.formats.durations import SECOND, DurationError, parse_duration
@@ -23,6 +25,7 @@ PATH: Final = "/v3/discovery:monitoringassignments"
 TARGETS: Final = "/targets"  # of ours
 TYPE_URL: Final = "type.googleapis.com/kuma.observability.v1.MonitoringAssignment"
 FETCH_SECONDS_MAX: Final = 300.0  # a client that asks for more is answered after these
+ASSIGNMENTS_AT_ONCE_MAX: Final = 200  # written on the event loop; more in a thread
 
 Fetch = Callable[[str, str, float], Awaitable[Told | None]]
 """Client, known version and seconds to wait for another; see `MonitoredMeshes.fetch`."""
@@ -56,7 +59,7 @@ def monitoring_handler(fetch: Fetch, fetch_seconds: float) -> Handler:
             return _error(503, "Could not fetch MonitoringAssignments", error.message, error)
         if told is None:
             return Response(304, content_type="")
-        return Response(200, json_text(_document(told)))
+        return await _shown(told, _document)
 
     async def list_targets(request: Request) -> Response:
         try:
@@ -64,10 +67,19 @@ def monitoring_handler(fetch: Fetch, fetch_seconds: float) -> Handler:
         except StateError as error:
             return _error(503, "Could not fetch MonitoringAssignments", error.message, error)
         assert told is not None  # noqa: S101 — nobody knows the version ""
-        return Response(200, json_text([_target(each) for each in told.assignments]))
+        return await _shown(told, _targets)
 
     routes = (Route(TARGETS, "GET", list_targets), Route(PATH, "POST", discover))
     return Router(routes, error_body=plain_text_error)
+
+
+async def _shown(told: Told, document: Callable[[Told], object]) -> Response:
+    def write() -> bytes:
+        return json_text(document(told))
+
+    if len(told.assignments) <= ASSIGNMENTS_AT_ONCE_MAX:
+        return Response(200, write())
+    return Response(200, await trio.to_thread.run_sync(write))
 
 
 def _seconds(text: str, otherwise: float) -> float:
@@ -120,6 +132,10 @@ def _resource(assignment: Assignment) -> dict[str, object]:
         "service": assignment.service,
         "targets": [{name: value for name, value in target.items() if value}],
     }
+
+
+def _targets(told: Told) -> list[object]:
+    return [_target(each) for each in told.assignments]
 
 
 def _target(assignment: Assignment) -> dict[str, object]:

@@ -10,7 +10,8 @@ import json
 import logging
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import fields
+from operator import attrgetter
 from typing import Final, NoReturn
 
 import trio
@@ -41,6 +42,9 @@ from kong_mesh_cp.usecases.resources.sweeping import in_slices, sweep
 DATAPLANE: Final = "Dataplane"
 GATEWAY: Final = "MeshGateway"
 FOLLOWED: Final = (MESH, DATAPLANE, POLICY_TYPE, GATEWAY)
+ASSIGNMENTS_AT_ONCE_MAX: Final = 500  # made a version of on the event loop; of more in a thread
+
+_said = attrgetter(*(each.name for each in fields(Assignment)))
 
 log = logging.getLogger(__name__)
 
@@ -100,7 +104,7 @@ class MonitoredMeshes:
         while True:
             news = self._news
             await self._look()
-            found = self._of_client(client)
+            found = await self._of_client(client)
             if found.version != known:
                 return found
             if trio.current_time() >= deadline or stopping.is_set():
@@ -163,7 +167,7 @@ class MonitoredMeshes:
                 self._meshes.pop(name, None)
                 if found:
                     self._meshes[name] = found
-                self._told.clear()
+                self._told = {}
 
     @property
     def _is_due(self) -> bool:
@@ -198,17 +202,22 @@ class MonitoredMeshes:
                 found.setdefault(client, {})[assignment.proxy] = assignment
         return found
 
-    def _of_client(self, client: str) -> Told:
+    async def _of_client(self, client: str) -> Told:
         known = any(client in each for each in self._meshes.values())
         client = client if known else DEFAULT_CLIENT
-        told = self._told.get(client)
+        by_client = self._told  # while a thread works, it may be replaced
+        told = by_client.get(client)
         if told is None:
             found = [
                 assignment
                 for _, mesh in sorted(self._meshes.items())
                 for _, assignment in sorted(mesh.get(client, {}).items())
             ]
-            told = self._told[client] = Told(_version(found), tuple(found))
+            if len(found) <= ASSIGNMENTS_AT_ONCE_MAX:
+                version = _version(found)
+            else:
+                version = await trio.to_thread.run_sync(_version, found)
+            told = by_client[client] = Told(version, tuple(found))
         return told
 
 
@@ -232,5 +241,5 @@ def _of_proxy(mesh: MonitoredMesh, stored: StoredResource) -> Sequence[tuple[str
 
 
 def _version(found: Sequence[Assignment]) -> str:
-    said = [{**asdict(each), "labels": sorted(each.labels.items())} for each in found]
-    return hashlib.sha256(json.dumps(said).encode()).hexdigest()
+    said = json.dumps([_said(each) for each in found], sort_keys=True)
+    return hashlib.sha256(said.encode()).hexdigest()

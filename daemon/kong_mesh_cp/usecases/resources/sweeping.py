@@ -9,9 +9,11 @@ from typing import Final, TypeVar
 
 import trio
 
+from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.usecases.ports.resource_store import ResourceStore, Selection, StoredResource
 
 PAGE_ITEMS: Final = 250  # read at once
+KEYS_READ_AT_ONCE: Final = 50
 SLICE_ITEMS: Final = 20  # looked at before others have their turn; a few milliseconds at most,
 SLICE_SECONDS: Final = 0.005  # or fewer of them, where each takes its time
 SLICE_BYTES: Final = 64 * 1024  # of text in one slice; more is read in a thread
@@ -55,6 +57,17 @@ async def sweep(store: ResourceStore, selection: Selection) -> AsyncIterator[Sto
     page = await store.list(replace(selection, offset=0, limit=None))
     async for each in in_slices(page.items):
         yield each
+
+
+async def read_keys(
+    store: ResourceStore, keys: Sequence[ResourceKey]
+) -> AsyncIterator[tuple[ResourceKey, StoredResource | None]]:
+    """Each of `keys`, in their order, with what is stored there. Raises: StateError."""
+    for start in range(0, len(keys), KEYS_READ_AT_ONCE):
+        part = keys[start : start + KEYS_READ_AT_ONCE]
+        found = await store.get_many(part)
+        async for key in in_slices(part):
+            yield key, found.get(key)
 
 
 async def in_slices(items: Sequence[T]) -> AsyncIterator[T]:

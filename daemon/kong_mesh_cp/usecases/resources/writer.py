@@ -200,7 +200,8 @@ class ResourceWriter:
         await self._in_worker_thread(given, partial(self._require_fit, key, given))
         zone = self._rules.deployment.zone
         filled = filled_in(given.draft.spec, zone, is_new=existing is None)
-        spec = keeping_what_is_observed(filled, existing)
+        keeping = partial(keeping_what_is_observed, filled, existing)
+        spec = await self._in_worker_thread(given, keeping)
         stored = partial(stored_form, KINDS[key.type], spec)
         document, text = await self._in_worker_thread(given, stored)
         # What is checked is what is stored: members the type does not know are gone.

@@ -17,12 +17,11 @@ from typing import Final, NamedTuple, NoReturn
 import trio
 
 from kong_mesh_cp.core.dataclass import dataclass
-from kong_mesh_cp.core.errors import StateError
 from kong_mesh_cp.core.insights.counts import Counts
 from kong_mesh_cp.core.insights.facts import ExternalFacts
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.schema.messages import Message
-from kong_mesh_cp.usecases.following.due_work import work_when_due
+from kong_mesh_cp.usecases.following.due_work import work_on_changes
 from kong_mesh_cp.usecases.following.failure_log import FailureLog
 from kong_mesh_cp.usecases.following.replica import Replica
 from kong_mesh_cp.usecases.ports.resource_store import (
@@ -39,15 +38,13 @@ from kong_mesh_cp.usecases.ports.state_store import WallClock
 from kong_mesh_cp.usecases.resources.documents import spec_text
 from kong_mesh_cp.usecases.resources.kinds import KINDS
 from kong_mesh_cp.usecases.resources.reader import MESH, mesh_key
-from kong_mesh_cp.usecases.resources.sweeping import SLICE_ITEMS, sweep
+from kong_mesh_cp.usecases.resources.sweeping import SLICE_ITEMS, read_keys, sweep
 from kong_mesh_cp.usecases.upkeep.mesh_facts import COUNTED_ONLY, LOOKED_INTO, MeshFacts
 
 MESH_INSIGHT: Final = "MeshInsight"
 SERVICE_INSIGHT: Final = "ServiceInsight"
 FOLLOWED: Final = (MESH, MESH_INSIGHT, SERVICE_INSIGHT, *LOOKED_INTO, *COUNTED_ONLY)
 SETTLE_SECONDS: Final = 0.1  # what is written together is counted together
-RETRY_SECONDS: Final = 5.0  # after the store has failed
-KEYS_READ_AT_ONCE: Final = 50
 SERVICES_AT_ONCE_MAX: Final = 200  # made on the event loop; more are made in a thread
 REST_FACTOR: Final = 4.0  # work is followed by this much rest, so it takes a fifth of the time
 
@@ -99,16 +96,15 @@ class InsightUpkeep:
 
     async def run(self) -> NoReturn:
         """Until cancelled. A store that fails is asked again, and said once."""
-        while True:
-            try:
-                async with self._replica.subscribed(FOLLOWED) as news:
-                    self._begin_anew()
-                    await work_when_due(
-                        news, take=self._take, next_due=self._next_due, work=self._work
-                    )
-            except StateError as error:
-                self._complaints.failed(error)
-            await trio.sleep(RETRY_SECONDS)
+        await work_on_changes(
+            self._replica,
+            FOLLOWED,
+            begin=self._begin_anew,
+            take=self._take,
+            next_due=self._next_due,
+            work=self._work,
+            outcomes=self._complaints,
+        )
 
     def _begin_anew(self) -> None:
         self._sweep_due = -math.inf
@@ -240,22 +236,16 @@ class InsightUpkeep:
             census.set_total(type_name, page.total)
         for type_name, names in census.changed.items():
             keys = [ResourceKey(type_name, mesh, name) for name in sorted(names)]
-            for start in range(0, len(keys), KEYS_READ_AT_ONCE):
-                await self._read(census, keys[start : start + KEYS_READ_AT_ONCE])
+            async for key, stored in read_keys(self._store, keys):
+                if stored is None:
+                    census.forget(type_name, key.name)
+                else:
+                    census.take(stored)
         census.unread = False
         census.due = math.inf
         census.changed_types.clear()
         for names in census.changed.values():
             names.clear()
-
-    async def _read(self, census: MeshFacts, keys: list[ResourceKey]) -> None:
-        await trio.lowlevel.checkpoint()
-        found = await self._store.get_many(keys)
-        for key in keys:
-            if key in found:
-                census.take(found[key])
-            else:
-                census.forget(key.type, key.name)
 
     async def _make(self, mesh: str, census: MeshFacts) -> None:
         tally = Counts()

@@ -94,7 +94,8 @@ class MeshServices:
     )
     proxies: dict[str, ServiceProxy] = field(default_factory=dict)
     states: dict[str, ProxyState] = field(default_factory=dict)
-    told: dict[str, tuple[str, ...]] = field(default_factory=dict)  # of conflicts, by service
+    told: dict[str, tuple[str, ...]] = field(default_factory=dict)  # of conflicts, by MeshService
+    counts_due: dict[str, float] = field(default_factory=dict)  # when counts alone may be written
     names: dict[str, dict[str, ServiceNames]] = field(
         default_factory=lambda: {each: {} for each in SERVICE_TYPES}
     )
@@ -285,7 +286,9 @@ class MeshServices:
         if known is None:
             services.pop(name, None)
             self._made[type_name].pop(name, None)
-            self.told.pop(name, None)
+            if type_name == MESH_SERVICE:
+                self.told.pop(name, None)
+                self.counts_due.pop(name, None)
         else:
             services[name] = known
             if type_name == MESH_SERVICE and not _is_plain(name, known):

@@ -20,13 +20,12 @@ from typing import TYPE_CHECKING, Final, NoReturn
 import trio
 
 from kong_mesh_cp.core.dataclass import dataclass
-from kong_mesh_cp.core.errors import StateError
 from kong_mesh_cp.core.formats.go.go_quote import go_quote
 from kong_mesh_cp.core.formats.prometheus_text import MetricFamily
 from kong_mesh_cp.core.lazy_import import lazy_import
 from kong_mesh_cp.core.meshes.services.service_addresses import Network
 from kong_mesh_cp.core.resources.key import ResourceKey
-from kong_mesh_cp.usecases.following.due_work import work_when_due
+from kong_mesh_cp.usecases.following.due_work import work_on_changes
 from kong_mesh_cp.usecases.following.failure_log import FailureLog
 from kong_mesh_cp.usecases.following.replica import Replica
 from kong_mesh_cp.usecases.ports.resource_store import (
@@ -39,7 +38,7 @@ from kong_mesh_cp.usecases.ports.resource_store import (
 )
 from kong_mesh_cp.usecases.ports.state_store import WallClock
 from kong_mesh_cp.usecases.resources.reader import MESH
-from kong_mesh_cp.usecases.resources.sweeping import in_slices, sweep
+from kong_mesh_cp.usecases.resources.sweeping import in_slices, read_keys, sweep
 from kong_mesh_cp.usecases.upkeep.hostname_generators import HostnameGenerators
 from kong_mesh_cp.usecases.upkeep.mesh_services import (
     MESH_SERVICE,
@@ -67,9 +66,7 @@ else:  # most control planes have no services with names of their own
 
 GENERATOR: Final = "HostnameGenerator"
 FOLLOWED: Final = (MESH, CONFIG, GENERATOR, *SERVICE_TYPES, *PROXY_TYPES)
-RETRY_SECONDS: Final = 5.0  # after the store has failed
 CONTEST_SECONDS: Final = 0.05  # after another control plane was faster
-KEYS_READ_AT_ONCE: Final = 50
 PROXIES_AT_ONCE_MAX: Final = 1000  # of one service, looked at on the event loop; more in a thread
 NAMES_AT_ONCE_MAX: Final = 2000  # likewise, of names that are made of services and generators
 REST_FACTOR: Final = 4.0  # work is followed by this much rest, so it takes a fifth of the time
@@ -100,7 +97,6 @@ class ServiceUpkeep:
         self._writer = ServiceWriter(self._store, rules.networks, self._used, wall_clock)
         self._generators = HostnameGenerators()
         self._changed: set[ResourceKey] = set()
-        self._counted: dict[ResourceKey, float] = {}  # when counts may be written again
         self._is_lost = True  # everything is to be read
         self._loading = 0.0  # seconds of the work that is going on
         self._not_before = -math.inf
@@ -111,16 +107,18 @@ class ServiceUpkeep:
 
     async def run(self) -> NoReturn:
         """Until cancelled. A store that fails is asked again, and said once."""
-        while True:
-            try:
-                async with self._replica.subscribed(FOLLOWED) as news:
-                    self._is_lost = True
-                    await work_when_due(
-                        news, take=self._take, next_due=self._next_due, work=self._work
-                    )
-            except StateError as error:
-                self._complaints.failed(error)
-            await trio.sleep(RETRY_SECONDS)
+        await work_on_changes(
+            self._replica,
+            FOLLOWED,
+            begin=self._lose_sight,
+            take=self._take,
+            next_due=self._next_due,
+            work=self._work,
+            outcomes=self._complaints,
+        )
+
+    def _lose_sight(self) -> None:
+        self._is_lost = True
 
     def _next_due(self) -> float:
         if self._is_lost or self._changed:
@@ -157,7 +155,6 @@ class ServiceUpkeep:
         book = self._meshes.pop(name, None)
         if book is not None:
             book.drop()
-        self._counted = {key: at for key, at in self._counted.items() if key.mesh != name}
 
     async def _work(self) -> None:
         """All that is due, and the rest that it has earned. Raises: StateError."""
@@ -212,12 +209,9 @@ class ServiceUpkeep:
     async def _read_changes(self) -> None:
         # Meshes first: what is in a mesh that is not known is not looked at.
         keys = sorted(self._changed, key=lambda key: (key.type != MESH, key))
-        for start in range(0, len(keys), KEYS_READ_AT_ONCE):
-            part = keys[start : start + KEYS_READ_AT_ONCE]
-            found = await self._store.get_many(part)
-            async for key in in_slices(part):
-                self._look_into(key, found.get(key))
-                self._changed.discard(key)
+        async for key, stored in read_keys(self._store, keys):
+            self._look_into(key, stored)
+            self._changed.discard(key)
         if any(key.type == GENERATOR for key in keys):
             self._generators_differ()
 
@@ -326,7 +320,8 @@ class ServiceUpkeep:
             one = await trio.to_thread.run_sync(decide)
         if one is not None and one.kept_for is not None:
             book.look_again(name, trio.current_time() + one.kept_for.total_seconds())
-        self._tell_conflict(book, name, () if one is None else one.conflicting)
+        if type_name == MESH_SERVICE:
+            self._tell_conflict(book, name, () if one is None else one.conflicting)
         return one
 
     async def _name(self, book: MeshServices, type_name: str, made: dict[str, Wanted]) -> None:
@@ -367,13 +362,12 @@ class ServiceUpkeep:
         if (one.labels, one.spec, one.status) == (known.labels, known.spec, known.status):
             return False
         now = trio.current_time()
-        if service_decisions.changed_only_in_counts(known, one) and now < self._counted.get(
-            key, now
-        ):
-            book.look_again(key.name, self._counted[key])
+        counts_due = book.counts_due.get(key.name, now)
+        if now < counts_due and service_decisions.changed_only_in_counts(known, one):
+            book.look_again(key.name, counts_due)
             return False
         if key.type == MESH_SERVICE:
-            self._counted[key] = now + self._rules.counts_interval
+            book.counts_due[key.name] = now + self._rules.counts_interval
         return True
 
     def _tell_conflict(self, book: MeshServices, name: str, conflicting: tuple[str, ...]) -> None:

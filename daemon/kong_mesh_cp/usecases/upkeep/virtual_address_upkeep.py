@@ -33,7 +33,7 @@ from kong_mesh_cp.core.meshes.virtual_addresses import (
 )
 from kong_mesh_cp.core.meshes.virtual_hosts import Names, NameSources, names
 from kong_mesh_cp.core.resources.key import ResourceKey
-from kong_mesh_cp.usecases.following.due_work import work_when_due
+from kong_mesh_cp.usecases.following.due_work import work_on_changes
 from kong_mesh_cp.usecases.following.failure_log import FailureLog
 from kong_mesh_cp.usecases.following.replica import Replica
 from kong_mesh_cp.usecases.ports.resource_store import (
@@ -50,13 +50,11 @@ from kong_mesh_cp.usecases.ports.resource_store import (
 from kong_mesh_cp.usecases.ports.state_store import WallClock
 from kong_mesh_cp.usecases.resources.documents import members, text_of
 from kong_mesh_cp.usecases.resources.reader import MESH, mesh_key
-from kong_mesh_cp.usecases.resources.sweeping import in_slices, sweep
+from kong_mesh_cp.usecases.resources.sweeping import read_keys, sweep
 from kong_mesh_cp.usecases.upkeep.mesh_names import NAMING, MeshNames, concerned
 
 CONFIG: Final = "Config"
 FOLLOWED: Final = (MESH, CONFIG, *NAMING)
-RETRY_SECONDS: Final = 5.0  # after the store has failed
-KEYS_READ_AT_ONCE: Final = 50
 NAMES_AT_ONCE_MAX: Final = 500  # looked at on the event loop; more are in a thread
 TEXT_AT_ONCE_BYTES_MAX: Final = 64 * 1024  # likewise, of the stored text
 LATELY_SECONDS: Final = 3600.0  # an address waits for its name to come back
@@ -121,16 +119,18 @@ class VirtualAddressUpkeep:
 
     async def run(self) -> NoReturn:
         """Until cancelled. A store that fails is asked again, and said once."""
-        while True:
-            try:
-                async with self._replica.subscribed(FOLLOWED) as news:
-                    self._is_lost = True
-                    await work_when_due(
-                        news, take=self._take, next_due=self._next_due, work=self._work
-                    )
-            except StateError as error:
-                self._complaints.failed(error)
-            await trio.sleep(RETRY_SECONDS)
+        await work_on_changes(
+            self._replica,
+            FOLLOWED,
+            begin=self._lose_sight,
+            take=self._take,
+            next_due=self._next_due,
+            work=self._work,
+            outcomes=self._complaints,
+        )
+
+    def _lose_sight(self) -> None:
+        self._is_lost = True
 
     def _next_due(self) -> float:
         if self._is_lost or self._changed or any(each.is_due for each in self._meshes.values()):
@@ -186,15 +186,11 @@ class VirtualAddressUpkeep:
         self._is_lost = False
 
     async def _read_changes(self) -> None:
-        keys = sorted(self._changed)
-        for start in range(0, len(keys), KEYS_READ_AT_ONCE):
-            part = keys[start : start + KEYS_READ_AT_ONCE]
-            found = await self._store.get_many(part)
-            async for key in in_slices(part):
-                is_new = self._names.take(found[key]) if key in found else self._names.forget(key)
-                if is_new:
-                    self._mark(concerned(key))
-                self._changed.discard(key)
+        async for key, stored in read_keys(self._store, sorted(self._changed)):
+            is_new = self._names.forget(key) if stored is None else self._names.take(stored)
+            if is_new:
+                self._mark(concerned(key))
+            self._changed.discard(key)
 
     def _mark(self, mesh: str | None) -> None:
         for name in self._meshes if mesh is None else self._meshes.keys() & {mesh}:

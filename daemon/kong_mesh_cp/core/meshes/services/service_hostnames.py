@@ -31,7 +31,6 @@ GENERATED: Final = "Generated"  # the type of the condition, and its reason wher
 TEMPLATE_ERROR: Final = "TemplateError"
 COLLISION: Final = "Collision"
 ORIGIN: Final = "HostnameGenerator"
-NAMESPACE: Final = "k8s.kuma.io/namespace"
 
 Generator = Resource[HostnameGenerator]
 
@@ -91,7 +90,7 @@ def evaluated(
         Name=service.name,
         # An empty label is a name, too: only a missing one is not.
         DisplayName=service.labels.get(labels.DISPLAY_NAME, service.name),
-        Namespace=service.labels.get(NAMESPACE, ""),
+        Namespace=service.labels.get(labels.NAMESPACE, ""),
         Mesh=service.mesh,
         Zone=service.labels.get(labels.ZONE) or zone,
     )

@@ -28,7 +28,6 @@ UNAVAILABLE: Final = "Unavailable"
 READY: Final = "Ready"
 NOT_READY: Final = "NotReady"
 SERVICE_TAG: Final = "ServiceTag"
-NAMESPACE: Final = "k8s.kuma.io/namespace"
 
 States = Mapping[str, ProxyState]
 """By the name of the proxy; who is not in it was never connected."""
@@ -84,7 +83,7 @@ def matched_services(
     found = [
         MatchedService(
             name=labels.display_name(name, of),
-            namespace=of.get(NAMESPACE, ""),
+            namespace=of.get(labels.NAMESPACE, ""),
             zone=of.get(labels.ZONE, ""),
             mesh=mesh,
         )
