@@ -84,7 +84,7 @@ async def _exchange(wanted: Wanted, target: str, begin: Begin | None = None) -> 
         "Connection: close",
     ]
     if any(c in _NO_TEXT for line in lines for c in line) or " " in target + wanted.authority:
-        raise FetchError("its path is none")
+        raise FetchError("its address has a blank or a control character")
     head = "\r\n".join([*lines, "", ""]).encode("utf-8", "replace")
     try:
         async with await wanted.connect() as stream:

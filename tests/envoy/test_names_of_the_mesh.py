@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -12,36 +11,11 @@ from kuma_dp.dns.serving import DnsSettings
 from support.daemons.daemon import free_port
 from support.data_plane.dig import Dug, dig
 from support.data_plane.dns_peers import DnsServer, address_record, always
-from support.data_plane.envoy_stage import VERSION, Stage, staged
-from support.data_plane.real_envoy import ask_for_bootstrap
+from support.data_plane.envoy_stage import staged
 from support.data_plane.served_names import names_served
 from support.suites.patience import HANG_SECONDS
 
 pytestmark = pytest.mark.system
-
-
-def start_transparent(stage: Stage, dns_port: int) -> None:
-    proxy = stage.proxy("backend-1", "backend")
-    resource = proxy.resource
-    resource["networking"].pop("outbound")
-    resource["networking"]["transparentProxying"] = {
-        "redirectPortInbound": free_port(),
-        "redirectPortOutbound": free_port(),
-        "ipFamilyMode": "IPv4",
-    }
-    request = {
-        "mesh": "default",
-        "name": proxy.name,
-        "proxyType": "dataplane",
-        "dataplaneToken": stage.token(),
-        "dataplaneResource": json.dumps(resource),
-        "version": VERSION,
-        "dnsPort": dns_port,
-        "operatingSystem": "linux",
-        "workdir": str(proxy.envoy.folder),
-        "ipv6Enabled": False,
-    }
-    stage.launch(proxy, ask_for_bootstrap(stage.port, request))
 
 
 async def found(port: int, name: str) -> Dug:
@@ -59,7 +33,7 @@ async def test_a_service_is_found_by_its_name_and_other_names_by_the_machine(
 ) -> None:
     with staged(tmp_path) as stage:
         dns_port = free_port()
-        start_transparent(stage, dns_port)
+        stage.launch_transparent(stage.proxy("backend-1", "backend"), dns_port, free_port())
         machine = DnsServer(always(address_record("192.0.2.7")))
         async with names_served(tmp_path, dns_port, machine, DnsSettings()) as port:
             dug = await found(port, "backend.mesh")

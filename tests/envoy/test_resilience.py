@@ -31,13 +31,8 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
 
 @pytest.fixture
 def stage(running: Shop) -> Iterator[Shop]:
-    """The shop, as it was again after each test; no Envoy has refused what it got."""
-    before = running.told()
-    yield running
-    for script in running.scripts.values():
-        script.well, script.broken = True, False
-    eventually("its policies are gone", lambda: running.told() == before)
-    assert running.no_envoy_refuses_anything()
+    with running.restored():
+        yield running
 
 
 def fresh(path: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -10,9 +9,8 @@ import pytest
 from support.daemons.daemon import eventually, free_port
 from support.data_plane.applications import Place, ask
 from support.data_plane.dig import dig_here
-from support.data_plane.envoy_stage import INBOUND, VERSION, Stage, answers, staged
+from support.data_plane.envoy_stage import INBOUND, answers, staged
 from support.data_plane.own_network import own_network
-from support.data_plane.real_envoy import ask_for_bootstrap
 
 pytestmark = pytest.mark.system
 
@@ -30,31 +28,6 @@ def mesh(mode: str | None) -> dict[str, object]:
         backend = {"name": "ca-1", "type": "builtin", "mode": mode}
         found["mtls"] = {"enabledBackend": "ca-1", "backends": [backend]}
     return found
-
-
-def start_transparent(stage: Stage, dns_port: int, redirected_to: int) -> None:
-    """A proxy that has outbounds for all there is to reach."""
-    proxy = stage.proxy("web-1", "web")
-    resource = proxy.resource
-    resource["networking"].pop("outbound")
-    resource["networking"]["transparentProxying"] = {
-        "redirectPortInbound": free_port(),
-        "redirectPortOutbound": redirected_to,
-        "ipFamilyMode": "IPv4",
-    }
-    request = {
-        "mesh": "default",
-        "name": proxy.name,
-        "proxyType": "dataplane",
-        "dataplaneToken": stage.token(),
-        "dataplaneResource": json.dumps(resource),
-        "version": VERSION,
-        "dnsPort": dns_port,
-        "operatingSystem": "linux",
-        "workdir": str(proxy.envoy.folder),
-        "ipv6Enabled": False,
-    }
-    stage.launch(proxy, ask_for_bootstrap(stage.port, request))
 
 
 def resolved(dns_port: int, name: str) -> str:
@@ -78,7 +51,7 @@ def test_a_call_by_host_name_is_answered_by_every_instance(
         stage.put("/meshes/default", mesh(mode))
         stage.permit()
         stage.start(stage.proxy("backend-1", "backend"))
-        start_transparent(stage, dns_port, redirected_to)
+        stage.launch_transparent(stage.proxy("web-1", "web"), dns_port, redirected_to)
 
         place = Place(resolved(dns_port, HOST), INBOUND)
         eventually("it answers", lambda: answers(place))

@@ -148,6 +148,32 @@ def test_the_control_plane_is_asked_for_what_is_wanted(
 
 
 @pytest.mark.parametrize(
+    ("is_there", "status", "said"),
+    [
+        (False, 4, 'there is no Dataplane with name "web-2"; did you mean "web-1"?'),
+        (True, 4, "Page Not Found"),
+    ],
+)
+def test_a_proxy_that_is_not_there_is_told_from_a_control_plane_that_explains_nothing(
+    is_there: bool, status: int, said: str, tmp_path: Path
+) -> None:
+    def reply(asked: Asked) -> Reply:
+        path = asked.path.partition("?")[0]
+        if path == "/":
+            return Reply(body=INDEX)
+        if path == "/meshes/m/dataplanes":
+            return Reply(body={"items": [{"name": "web-1"}], "total": 1})
+        if path == "/meshes/m/dataplanes/web-2" and is_there:
+            return Reply(body={"name": "web-2"})
+        return Reply(404, {"title": "Page Not Found", "detail": "no such path"})
+
+    with api(reply) as server:
+        ran = User(tmp_path, server.url).run("explain", "dataplane", "web-2", "-m", "m")
+    assert ran.status == status
+    assert said in ran.err
+
+
+@pytest.mark.parametrize(
     "words", [["--inbound", "http"], ["--inbound", "0"], ["--inbound", "1", "--outbound", "x"]]
 )
 def test_what_cannot_be_asked_for_is_a_wrong_command_line(words: list[str], tmp_path: Path) -> None:

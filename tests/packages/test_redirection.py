@@ -10,7 +10,7 @@ import pytest
 from support.packages.box import booted
 from support.packages.installed import Machine
 from support.packages.packages import Packages
-from support.packages.proxies import CONFIGURATION, unit
+from support.packages.proxies import CONFIGURATION, start_application, unit
 
 pytestmark = pytest.mark.package
 
@@ -28,24 +28,11 @@ networking:
     tags: {{kuma.io/service: echo, kuma.io/protocol: http}}
   transparentProxying: {{redirectPortInbound: 15006, redirectPortOutbound: 15001}}
 """
-# Says through what the request came to it: Envoy leaves a header.
-APPLICATION = """\
-import http.server
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        hops = self.headers.get("x-envoy-expected-rq-timeout-ms") or self.headers.get("x-request-id")
-        body = b"through Envoy" if hops else b"directly"
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_):
-        pass
-
-http.server.ThreadingHTTPServer(("0.0.0.0", 18080), Handler).serve_forever()
-"""
+# Through what the request came to the application: Envoy leaves a header.
+THROUGH = (
+    '"through Envoy" if self.headers.get("x-envoy-expected-rq-timeout-ms")'
+    ' or self.headers.get("x-request-id") else "directly"'
+)
 
 
 @pytest.fixture
@@ -71,8 +58,7 @@ def machine(
         machine.sh(f"apt-get install -y {' '.join(f'/packages/{each.name}' for each in debs)}")
         machine.write(f"{CONFIGURATION}/echo.yaml", DATAPLANE, mode=0o600)
         machine.write(f"{CONFIGURATION}/echo.env", "KUMA_DATAPLANE_DRAIN_TIME=1s\n", mode=0o600)
-        machine.write("/root/application.py", APPLICATION)
-        machine.sh("systemd-run --quiet --unit=application python3 /root/application.py")
+        start_application(machine, "0.0.0.0", THROUGH)
         machine.start()
         yield machine
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 from typing import Final
 
-from kong_mesh_cp.core.formats.near_words import did_you_mean
 from kong_mesh_cp.core.resources.registry import TYPES, ResourceType
 from kumactl.commands import flags
-from kumactl.control_plane import PAGE_SIZE, ControlPlane
+from kumactl.control_plane import ControlPlane
 from kumactl.documents import resource_names
 from kumactl.errors import KumactlError, MeshNotFoundError, NotFoundError, RefusedError, UsageError
 from kumactl.json_value import count_at, objects_at, text_at
+from kumactl.missing_resource import no_such_resource
 from kumactl.session import Session
 
 _DATAPLANES_SHOWN_MAX: Final = 5
@@ -38,22 +38,12 @@ def _run(session: Session) -> None:
     except MeshNotFoundError:
         raise
     except NotFoundError:
-        near = _near(plane, resource_names.collection_path(resource_type, session.mesh), name)
-        text = f'there is no {resource_type.name} with name "{name}"{near}'
-        raise NotFoundError(text) from None
+        raise no_such_resource(plane, resource_type, session.mesh, name) from None
     except RefusedError as error:
         if resource_type.name == "Mesh" and error.status == _HTTP_BAD_REQUEST:
             error.message += _proxies_of(plane, name)
         raise
     session.console.line(f'deleted {resource_type.name} "{name}"')
-
-
-def _near(plane: ControlPlane, collection: str, name: str) -> str:
-    try:
-        page = plane.document(collection, {"size": str(PAGE_SIZE)})
-    except KumactlError:
-        return ""
-    return did_you_mean(name, [text_at(each, "name") for each in objects_at(page, "items")])
 
 
 def _proxies_of(plane: ControlPlane, mesh: str) -> str:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from typing import Final
 
+from kong_mesh_cp.core.formats.addresses import PORT_MAX
+from kong_mesh_cp.core.resources.registry import TYPES
 from kumactl.commands import flags
-from kumactl.documents.resource_names import segment
+from kumactl.documents.resource_names import item_path
+from kumactl.errors import MeshNotFoundError, NotFoundError
+from kumactl.missing_resource import no_such_resource
 from kumactl.output import Format, render
 from kumactl.session import Session
 from kumactl.tables.explanation import explanation_text
-
-PORT_MAX: Final = 65_535
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -44,8 +45,16 @@ def _dataplane(session: Session) -> None:
         query["inbound"] = str(arguments.inbound)
     if arguments.shadow:
         query["shadow"] = "true"
-    path = f"/meshes/{segment(session.mesh)}/dataplanes/{segment(arguments.name)}/_explain"
-    answer = session.control_plane.document(path, query)
+    plane, dataplanes = session.control_plane, TYPES["Dataplane"]
+    path = item_path(dataplanes, session.mesh, arguments.name)
+    try:
+        answer = plane.document(f"{path}/_explain", query)
+    except MeshNotFoundError:
+        raise
+    except NotFoundError:
+        if plane.find(path) is None:
+            raise no_such_resource(plane, dataplanes, session.mesh, arguments.name) from None
+        raise
     form: Format | None = arguments.output
     if form is None or form is Format.TABLE:
         session.console.document(explanation_text(answer))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -73,6 +74,13 @@ def tag_set(tags: Iterable[Mapping[str, object]]) -> str:
         for key, value in each.items():
             values.setdefault(key, set()).add(str(value))
     return " ".join(f"{key}={','.join(sorted(values[key]))}" for key in sorted(values))
+
+
+def shown_value(value: object, characters_max: int) -> str:
+    """A text as it is, anything else as JSON, on one line; what is too long ends in `…`."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    text = printable(text)
+    return text if len(text) <= characters_max else f"{text[: characters_max - 1]}…"
 
 
 def _nanoseconds(instant: datetime) -> int:

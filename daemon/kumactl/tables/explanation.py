@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from kumactl.console import printable
 from kumactl.json_value import JsonObject, at, count_at, objects_at, text_at, texts_at, true_at
-from kumactl.tables.columns import tag_set
+from kumactl.tables.columns import shown_value, tag_set
 
 VALUE_CHARACTERS_MAX: Final = 60  # of one in a table; `-o json` has all of it
 LEFT_ASIDE_MAX: Final = 10  # policies that are not about the proxy
@@ -130,10 +129,7 @@ def _rows(group: JsonObject) -> Iterator[Row]:
 
 
 def _value(holder: JsonObject) -> str:
-    value = at(holder, "value")
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    text = printable(text)
-    return text if len(text) <= VALUE_CHARACTERS_MAX else f"{text[: VALUE_CHARACTERS_MAX - 1]}…"
+    return shown_value(at(holder, "value"), VALUE_CHARACTERS_MAX)
 
 
 def _entry(entry: object) -> str:

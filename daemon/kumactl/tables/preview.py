@@ -15,6 +15,7 @@ from kumactl.json_value import (
     text_at,
     true_at,
 )
+from kumactl.tables.columns import shown_value
 
 MEMBERS_MAX: Final = 12  # of one resource; `-o json` has more
 VALUE_CHARACTERS_MAX: Final = 40
@@ -103,12 +104,8 @@ def _path(member: JsonObject) -> str:
 
 
 def _change(member: JsonObject) -> str:
-    before = _value(member["before"]) if "before" in member else _NOTHING
-    after = _value(member["after"]) if "after" in member else _NOTHING
+    before, after = (
+        shown_value(member[each], VALUE_CHARACTERS_MAX) if each in member else _NOTHING
+        for each in ("before", "after")
+    )
     return f"{before} -> {after}"
-
-
-def _value(value: object) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    text = printable(text)
-    return text if len(text) <= VALUE_CHARACTERS_MAX else f"{text[: VALUE_CHARACTERS_MAX - 1]}…"

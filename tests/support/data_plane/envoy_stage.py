@@ -203,6 +203,29 @@ class Stage:
         eventually(f"{proxy.name} is configured", lambda: is_configured(proxy))
         return proxy
 
+    def launch_transparent(self, proxy: Proxy, dns_port: int, redirected_to: int) -> None:
+        """Start its Envoy with outbounds for all there is to reach, and names at `dns_port`."""
+        resource = proxy.resource
+        resource["networking"].pop("outbound")
+        resource["networking"]["transparentProxying"] = {
+            "redirectPortInbound": free_port(),
+            "redirectPortOutbound": redirected_to,
+            "ipFamilyMode": "IPv4",
+        }
+        request = {
+            "mesh": proxy.mesh,
+            "name": proxy.name,
+            "proxyType": "dataplane",
+            "dataplaneToken": self.token(proxy.mesh),
+            "dataplaneResource": json.dumps(resource),
+            "version": VERSION,
+            "dnsPort": dns_port,
+            "operatingSystem": "linux",
+            "workdir": str(proxy.envoy.folder),
+            "ipv6Enabled": False,
+        }
+        self.launch(proxy, ask_for_bootstrap(self.port, request))
+
     def launch(self, proxy: Proxy, bootstrap: Bootstrap) -> None:
         """Start its Envoy alone, whatever becomes of it."""
         self._things.enter_context(proxy.envoy)

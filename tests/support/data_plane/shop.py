@@ -82,6 +82,16 @@ class Shop:
     def no_envoy_refuses_anything(self) -> bool:
         return all(each.envoy.rejected() == [] for each in self.proxies.values())
 
+    @contextlib.contextmanager
+    def restored(self) -> Iterator[None]:
+        """As it was, in the end: well, without what was told inside; no Envoy has refused it."""
+        before = self.told()
+        yield
+        for script in self.scripts.values():
+            script.well, script.broken = True, False
+        eventually("its policies are gone", lambda: self.told() == before)
+        assert self.no_envoy_refuses_anything()
+
     def told(self) -> Mapping[str, list[str]]:
         """The clusters and listeners of each proxy."""
         return {name: sorted(_told(each.envoy)) for name, each in self.proxies.items()}

@@ -56,7 +56,6 @@ mtls:
   backends:
   - {name: ca-1, type: builtin}
 """
-# Answers with whom its own proxy says that it heard.
 _APPLICATION = """\
 import http.server
 
@@ -65,7 +64,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def do_GET(self):
-        body = ("heard: " + self.headers.get("x-forwarded-client-cert", "nobody")).encode()
+        body = (ANSWER).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -74,8 +73,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def log_message(self, *_):
         pass
 
-http.server.ThreadingHTTPServer(("127.0.0.1", 18080), Handler).serve_forever()
+http.server.ThreadingHTTPServer((HOST, 18080), Handler).serve_forever()
 """
+# With whom its own proxy says that it heard.
+_HEARD = '"heard: " + self.headers.get("x-forwarded-client-cert", "nobody")'
 # Asks until it is told to end; then says how many were answered, and what was not.
 _LOAD = """\
 import pathlib, urllib.request
@@ -91,6 +92,13 @@ while not pathlib.Path("/run/load.over").exists():
     pathlib.Path("/run/load.count").write_text(str(answered))
 pathlib.Path("/run/load.failed").write_text("\\n".join(failed))
 """
+
+
+def start_application(machine: Machine, host: str, answer: str) -> None:
+    """It listens on port 18080; `answer` is what its handler says, an expression of Python."""
+    program = _APPLICATION.replace("ANSWER", answer).replace("HOST", repr(host))
+    machine.write("/root/application.py", program)
+    machine.sh("systemd-run --quiet --unit=application python3 /root/application.py")
 
 
 class Mesh:
@@ -115,9 +123,8 @@ class Mesh:
             f"{CONFIGURATION}/web.env", f"{drain}KUMA_READINESS_PORT=9912\n", mode=0o600
         )
         self.machine.write("/root/mtls.yaml", _MTLS)
-        self.machine.write("/root/application.py", _APPLICATION)
         self.machine.write("/root/load.py", _LOAD)
-        self.sh("systemd-run --quiet --unit=application python3 /root/application.py")
+        start_application(self.machine, "127.0.0.1", _HEARD)
 
     def start(self) -> None:
         """The control plane, then both proxies; they are started when they serve."""

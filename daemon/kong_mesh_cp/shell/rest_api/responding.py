@@ -96,6 +96,11 @@ def authenticated(authenticate: Authenticate, answer: Answer) -> Handler:
     return answered
 
 
+async def not_on_global(_user: User, _request: Request) -> Response:
+    """What a global control plane answers about proxies. Raises: ResourceRefusedError."""
+    raise ResourceRefusedError(Fault.READ_ONLY, "Method not allowed", "Not allowed on global CP")
+
+
 async def json_response(document: object, status: int = 200) -> Response:
     """The answer that shows `document`; while a large one is written, others have their turn.
 

@@ -85,8 +85,13 @@ async def test_explanations_are_asked_for_properly(query: str, status: int) -> N
 
 async def test_a_global_control_plane_shows_no_configuration_of_a_proxy() -> None:
     routes = Routes(writable=Writable(deployment=Deployment(mode=Mode.GLOBAL)))
-    for proxies in ("dataplanes", "meshgateways"):
-        answer = await routes.ask("GET", f"/meshes/gone/{proxies}/a/_config")
+    answers = [
+        await routes.ask("GET", "/meshes/gone/dataplanes/a/_config"),
+        await routes.ask("GET", "/meshes/gone/meshgateways/a/_config"),
+        await routes.ask("GET", "/meshes/gone/dataplanes/a/_explain"),
+        await routes.ask("POST", "/_preview", {}),
+    ]
+    for answer in answers:
         shown = json.loads(answer.body)
         assert (answer.status, shown["status"], shown["title"], shown["detail"]) == (
             405,

@@ -343,6 +343,9 @@ class _Explaining:
     ) -> list[JsonObject]:
         """What holds for members that no policy speaks of."""
         world = self._view.world
+        defaults = _DEFAULTS.get(policy_type)
+        if defaults is None or not (place.protocol or place.envoy):
+            return []
         if world.of_type(_OLDER.get(policy_type, "")):
             return []
         asked = DefaultsOf(
@@ -356,9 +359,7 @@ class _Explaining:
         known = {shown_path(each.path) for each in said.members}
         return [
             views.default_setting(member, value)
-            for each in _DEFAULTS.get(policy_type, ())
-            if place.protocol or place.envoy
-            for member, value in each(asked).items()
+            for member, value in defaults(asked).items()
             if member not in known
         ]
 
@@ -368,7 +369,7 @@ _OLDER_TYPES: Final = tuple(
     each.name for each in registry.TYPES.values() if each.policy is registry.Policy.LEGACY
 )
 _DEFAULTS: Final = {
-    each.policy_type: (each.defaults,) for each in EFFECTS if each.defaults is not None
+    each.policy_type: each.defaults for each in EFFECTS if each.defaults is not None
 }
 _ID_MEMBERS: Final = ("type", "mesh", "zone", "namespace", "name", "sectionName")
 

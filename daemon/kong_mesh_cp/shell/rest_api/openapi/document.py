@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Final
 
+from kong_mesh_cp.core.formats.addresses import PORT_MAX
 from kong_mesh_cp.core.identity.key_series import GLOBAL_SERIES
 from kong_mesh_cp.core.resources.kind_schemas import (
     MESH,
@@ -90,7 +91,6 @@ _PARTS: Final[dict[str, Schema]] = {
     },
     "type": {"description": "The path of a type, as `/_resources` tells it.", "schema": NAME},
 }
-PORT_MAX: Final = 65_535
 _WHOLE: Final = {"type": "integer", "minimum": 0}
 _QUERIES: Final[dict[str, Schema]] = {
     "dryRun": {

@@ -12,6 +12,7 @@ from dataclasses import field
 from typing import TYPE_CHECKING, Final
 
 from kong_mesh_cp.core.dataclass import dataclass
+from kong_mesh_cp.core.formats.addresses import PORT_MAX
 from kong_mesh_cp.core.identity.users import User
 from kong_mesh_cp.core.resources.labels import Deployment, Mode
 from kong_mesh_cp.core.resources.registry import TYPES, ResourceType
@@ -25,14 +26,18 @@ from kong_mesh_cp.shell.rest_api.list_queries import (
     service_types,
 )
 from kong_mesh_cp.shell.rest_api.openapi import inspection_operations as abouts
-from kong_mesh_cp.shell.rest_api.responding import Answer, json_response, responding, shown_list
+from kong_mesh_cp.shell.rest_api.responding import (
+    Answer,
+    json_response,
+    not_on_global,
+    responding,
+    shown_list,
+)
 from kong_mesh_cp.shell.rest_api.users import Authenticate
 from kong_mesh_cp.usecases.inspection.insight_views import InsightViews
 from kong_mesh_cp.usecases.inspection.inspected_types import NO_POLICY
 from kong_mesh_cp.usecases.resources.kinds import KINDS
 from kong_mesh_cp.usecases.resources.resource_refusals import (
-    Fault,
-    ResourceRefusedError,
     invalid,
     unreadable,
 )
@@ -48,7 +53,6 @@ _SERVICES = {
 _NO_SERVICE = f'only "{",".join(_SERVICES)}" are available for inspection'
 
 TRUE: Final = frozenset({"1", "t", "T", "TRUE", "true", "True"})  # what Go reads as that
-PORT_DIGITS_MAX: Final = 5
 # Nothing is false, too.
 _FALSE = frozenset({None, "", "0", "f", "F", "FALSE", "false", "False"})
 
@@ -70,9 +74,9 @@ class InspectionRoutes:
         proxy, gateway = f"{in_mesh}/dataplanes/{{name}}", f"{in_mesh}/meshgateways/{{name}}"
         yield self._route(f"{proxy}/_rules", self._dataplane_rules, abouts.DATAPLANE_RULES)
         if self.deployment.mode is Mode.GLOBAL:
-            yield self._route(f"{proxy}/_config", _not_on_global, abouts.CONFIG)
-            yield self._route(f"{gateway}/_config", _not_on_global, abouts.GATEWAY_CONFIG)
-            yield self._route(f"{proxy}/_explain", _not_on_global, abouts.EXPLANATION)
+            yield self._route(f"{proxy}/_config", not_on_global, abouts.CONFIG)
+            yield self._route(f"{gateway}/_config", not_on_global, abouts.GATEWAY_CONFIG)
+            yield self._route(f"{proxy}/_explain", not_on_global, abouts.EXPLANATION)
         else:
             yield self._route(f"{proxy}/_explain", self._explain, abouts.EXPLANATION)
             yield self._route(f"{proxy}/_config", self._config, abouts.CONFIG)
@@ -190,10 +194,6 @@ def _port(text: str) -> int | None:
     """None: none was named. Raises: ResourceRefusedError."""
     if not text:
         return None
-    if not (text.isascii() and text.isdigit() and len(text) <= PORT_DIGITS_MAX):
+    if not (text.isascii() and text.isdigit() and len(text) <= len(str(PORT_MAX))):
         raise unreadable("bad request: 'inbound' has to be the port of an inbound")
     return int(text)
-
-
-async def _not_on_global(_user: User, _request: Request) -> Response:
-    raise ResourceRefusedError(Fault.READ_ONLY, "Method not allowed", "Not allowed on global CP")

@@ -19,14 +19,15 @@ from kong_mesh_cp.shell.http.routing import Route
 from kong_mesh_cp.shell.rest_api.capabilities import STRICT
 from kong_mesh_cp.shell.rest_api.large_answers import LargeAnswers
 from kong_mesh_cp.shell.rest_api.openapi.inspection_operations import PREVIEW
-from kong_mesh_cp.shell.rest_api.responding import json_response, of_secrets, responding
+from kong_mesh_cp.shell.rest_api.responding import (
+    json_response,
+    not_on_global,
+    of_secrets,
+    responding,
+)
 from kong_mesh_cp.shell.rest_api.users import Authenticate
 from kong_mesh_cp.shell.rest_api.write_queries import write_flags
-from kong_mesh_cp.usecases.resources.resource_refusals import (
-    Fault,
-    ResourceRefusedError,
-    unreadable,
-)
+from kong_mesh_cp.usecases.resources.resource_refusals import unreadable
 
 if TYPE_CHECKING:
     from kong_mesh_cp.usecases.data_plane.previewing import verdicts
@@ -47,13 +48,11 @@ class PreviewRoutes:
     large: LargeAnswers = field(default_factory=LargeAnswers)
 
     def routes(self) -> Iterator[Route]:
-        yield Route(PATH, "POST", responding(self.authenticate, of_secrets(self._preview)), PREVIEW)
+        # The proxies of a global control plane are those of zones, which know them.
+        answer = not_on_global if self.deployment.mode is Mode.GLOBAL else self._preview
+        yield Route(PATH, "POST", responding(self.authenticate, of_secrets(answer)), PREVIEW)
 
     async def _preview(self, user: User, request: Request) -> Response:
-        if self.deployment.mode is Mode.GLOBAL:  # its proxies are those of zones, which know them
-            raise ResourceRefusedError(
-                Fault.READ_ONLY, "Method not allowed", "Not allowed on global CP"
-            )
         flags = write_flags(request, STRICT)
         async with self.large.turn(user, request.peer):
             try:
