@@ -20,6 +20,14 @@ import pytest
 from kong_mesh_cp.core.discovery.snapshots import Snapshot
 from kong_mesh_cp.core.meshes.initial_policies import policies_of_new_mesh
 from kong_mesh_cp.core.meshes.mesh_defaults import filled_in
+from kong_mesh_cp.core.meshes.services.generated_services import (
+    generated as generated_service,
+)
+from kong_mesh_cp.core.meshes.services.generated_services import (
+    generated_labels,
+    generated_selector,
+)
+from kong_mesh_cp.core.meshes.services.service_proxies import service_proxy
 from kong_mesh_cp.core.meshes.virtual_addresses import allocate
 from kong_mesh_cp.core.meshes.virtual_hosts import (
     NameSources,
@@ -41,18 +49,32 @@ from kong_mesh_cp.core.resources.kinds.legacy.virtual_outbound import VirtualOut
 from kong_mesh_cp.core.resources.kinds.mesh import Mesh
 from kong_mesh_cp.core.resources.kinds.mesh_gateway import MeshGateway
 from kong_mesh_cp.core.resources.kinds.services.external_service import ExternalService
+from kong_mesh_cp.core.resources.kinds.services.mesh_service import MeshService
 from kong_mesh_cp.core.resources.kinds.zone_proxies import ZoneIngress
 from kong_mesh_cp.core.resources.labels import Deployment, computed_labels
 from kong_mesh_cp.core.resources.meta import Resource, has_spec
 from kong_mesh_cp.core.resources.registry import TYPES
+from kong_mesh_cp.core.resources.tags import SERVICE
 from kong_mesh_cp.core.xds.generate import Generated, generate
 from kong_mesh_cp.core.xds.node_metadata import ProxyMetadata
 from kong_mesh_cp.core.xds.parts import Parts
 from kong_mesh_cp.core.xds.proxy_view import GenerationTerms, ProxyView, admin_addresses
 from kong_mesh_cp.core.xds.services.service_endpoints import EGRESS, INGRESS
 from kong_mesh_cp.core.xds.world import MeshWorld, mesh_world
+from kong_mesh_cp.core.xds.zone_proxies.available_services import available_services
+from kong_mesh_cp.core.xds.zone_proxies.generate_zone_proxy import generate_zone_proxy
+from kong_mesh_cp.core.xds.zone_proxies.zone_view import (
+    ZoneProxyView,
+    ZoneWorld,
+    zone_proxy_addresses,
+)
 from kong_mesh_cp.usecases.resources.kinds import KINDS
-from support.suites.recorded_certificates import admin_tls, identity_for, ready_services
+from support.suites.recorded_certificates import (
+    admin_tls,
+    identity_for,
+    ready_services,
+    zone_identities,
+)
 from support.suites.validation_cases import shared_folder
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -66,6 +88,7 @@ INTERNAL = (
     ("127.0.0.1", 32),
     ("::1", 128),
 )
+SYSTEM_AUTHORITY = "/etc/ssl/certs/ca-certificates.crt"  # of the machines of the recordings
 # What kuma-dp says of itself in the recordings, unless a case says otherwise.
 METADATA = ProxyMetadata(
     admin_port=9901,
@@ -253,7 +276,76 @@ def metadata_of(proxy: Any, dataplane: Dataplane, env: Mapping[str, str]) -> Pro
     )
 
 
+def made_services(resources: Sequence[Resource[Any]], zone: str) -> Iterator[Resource[Any]]:
+    """The MeshServices that the control plane makes for the Dataplanes in `resources`."""
+    for mesh in resources:
+        if not has_spec(mesh, Mesh) or mesh.spec.mesh_services is None:
+            continue
+        proxies = [
+            service_proxy(each.name, each.created_at, each.spec)
+            for each in resources
+            if has_spec(each, Dataplane) and each.mesh == mesh.name
+        ]
+        offered = (each.tags[SERVICE] for proxy in proxies for each in proxy.inbounds)
+        for service in dict.fromkeys(offered):
+            found = generated_service(service, proxies, None)
+            assert found is not None
+            yield Resource(
+                type="MeshService",
+                mesh=mesh.name,
+                name=service,
+                labels=generated_labels(mesh.name, service, zone),
+                spec=MeshService(ports=found.ports, selector=generated_selector(service)),
+                created_at=NOW,
+                modified_at=NOW,
+                version=1,
+            )
+
+
+def zone_view_for(case: Any, proxy: Any) -> ZoneProxyView:
+    """What a zone proxy of a case is told from."""
+    zone = case.env.get("KUMA_MULTIZONE_ZONE_NAME", "default")
+    resources = list(stored(case.resources, case.env))
+    resources += made_services(resources, zone)
+    connected = [each.id for each in (*case.companions, *case.proxies)]
+    meshes = {
+        each.name: world_of(each.name, resources, zone=zone, connected=connected, env=case.env)
+        for each in sorted(resources, key=lambda each: each.name)
+        if has_spec(each, Mesh)
+    }
+    of_type = {
+        type_name: {
+            each.name: each
+            for each in sorted(resources, key=lambda each: each.name)
+            if each.type == type_name
+        }
+        for type_name in (INGRESS, EGRESS)
+    }
+    world = ZoneWorld(
+        zone=zone, meshes=meshes, ingresses=of_type[INGRESS], egresses=of_type[EGRESS]
+    )
+    found = world.egress(proxy.name) or _offering(world, proxy.name)
+    return ZoneProxyView(
+        proxy=found,
+        metadata=replace(METADATA, system_ca_path=SYSTEM_AUTHORITY),
+        world=world,
+        terms=GenerationTerms(internal=_internal(case.env)),
+        admin_tls=admin_tls(*zone_proxy_addresses(found.spec)),
+        identities=zone_identities(found, meshes.values(), resources),
+    )
+
+
+def _offering(world: ZoneWorld, name: str) -> Resource[ZoneIngress]:
+    """The ingress, as it is once the control plane has said what is there."""
+    found = world.ingress(name)
+    assert found is not None
+    services = available_services([*world.meshes.values()])
+    return replace(found, spec=replace(found.spec, available_services=services))
+
+
 def generated_for(case: Any, proxy: Any, parts: Parts | None = None) -> Generated:
+    if proxy.type != "dataplane":
+        return generate_zone_proxy(zone_view_for(case, proxy), parts or Parts())
     zone = case.env.get("KUMA_MULTIZONE_ZONE_NAME", "default")
     resources = list(stored(case.resources, case.env))
     connected = [each.id for each in (*case.companions, *case.proxies)]
