@@ -14,6 +14,7 @@ import trio
 from kong_mesh_cp.core.errors import StateError
 from kong_mesh_cp.core.formats.go.go_quote import go_quote
 from kong_mesh_cp.core.xds.indexed_mesh import IndexedMesh
+from kong_mesh_cp.core.xds.world import MeshWorld
 from kong_mesh_cp.usecases.data_plane.publishing.publishing import (
     SLICE_SECONDS,
     MeshGenerator,
@@ -36,7 +37,10 @@ class FullPass(Generic[C]):
     """Belongs to the event loop."""
 
     def __init__(
-        self, worlds: Worlds, publishing: Publishing[C], interval: float = INTERVAL_SECONDS
+        self,
+        worlds: Worlds,
+        publishing: Publishing[C, MeshWorld],
+        interval: float = INTERVAL_SECONDS,
     ) -> None:
         self._worlds = worlds
         self._publishing = publishing
@@ -94,7 +98,7 @@ class FullPass(Generic[C]):
         await trio.lowlevel.checkpoint()
 
     def _differs(
-        self, watch: Watch, generator: MeshGenerator[C], scratch: IndexedMesh, began: int
+        self, watch: Watch, generator: MeshGenerator[C, MeshWorld], scratch: IndexedMesh, began: int
     ) -> bool:
         """What it was told is not what `scratch` says; False of one that was made since `began`."""
         if not watch.is_open or watch.round > began or self._publishing.is_dirty(watch):

@@ -8,7 +8,7 @@ from kong_mesh_cp.core.formats.prometheus_text import MetricFamily, Sample
 from kong_mesh_cp.usecases.data_plane.publishing.publishing import Publishing
 
 
-def publishing_metrics(publishing: Publishing[Any]) -> tuple[MetricFamily, ...]:
+def publishing_metrics(publishing: Publishing[Any, Any]) -> tuple[MetricFamily, ...]:
     """Seconds are of the event loop, or from the change of a resource to the snapshot it makes."""
     counts = publishing.counts
     watched = tuple(
