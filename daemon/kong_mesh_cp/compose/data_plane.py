@@ -108,7 +108,7 @@ class DataPlane:
             ).run,
             credentials.run,
         )
-        plane.show(lambda: (*publishing_metrics(publishing), *certificates.metrics()))
+        plane.show(lambda: (*publishing_metrics(*self._publishings), *certificates.metrics()))
 
     def _connected(self) -> list[ConnectedProxy]:
         return [

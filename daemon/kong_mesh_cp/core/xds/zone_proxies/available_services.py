@@ -15,25 +15,24 @@ from kong_mesh_cp.core.resources.kinds.zone_proxies import AvailableService
 from kong_mesh_cp.core.resources.meta import has_spec
 from kong_mesh_cp.core.resources.tags import ZONE
 from kong_mesh_cp.core.xds.outside.external_services import EXTERNAL
-from kong_mesh_cp.core.xds.services.instances import TagPairs, pairs
+from kong_mesh_cp.core.xds.parts import Parts
+from kong_mesh_cp.core.xds.services.instances import Endpoint, TagPairs, pairs
 from kong_mesh_cp.core.xds.world import MeshWorld
 from kong_mesh_cp.core.xds.zone_proxies.gateway_instances import gateway_instances
 
 
 def available_services(
-    worlds: Sequence[MeshWorld], tag_prefixes: Sequence[str] = ()
+    worlds: Sequence[MeshWorld], tag_prefixes: Sequence[str] = (), parts: Parts | None = None
 ) -> tuple[AvailableService, ...]:
     """Of all meshes of a zone. `tag_prefixes`: of the tags of instances only those that begin so
-    are told; none: all are.
+    are told; none: all are. `parts` remember what was counted of services that have not changed.
     """
-    prefixes = tuple(tag_prefixes)
-    instances = Counter(
-        (_told(endpoint.tags, prefixes), world.name)
-        for world in worlds
-        if _has_tagged_services(world)
-        for some in world.endpoints.values()
-        for endpoint in some
-    )
+    prefixes, counted = tuple(tag_prefixes), parts or Parts()
+    instances = Counter[_Key]()
+    for world in worlds:
+        for some in world.endpoints.values() if _has_tagged_services(world) else ():
+            for tags, count in _counted(some, prefixes, counted).items():
+                instances[tags, world.name] += count
     outside = Counter(found for world in worlds for found in _outside(world))
     found = [*_sorted(instances), *_sorted(outside, external=True)]
     for world in worlds:
@@ -46,6 +45,15 @@ def available_services(
 
 
 _Key = tuple[TagPairs, str]  # tags, and the mesh
+
+
+def _counted(
+    some: tuple[Endpoint, ...], prefixes: tuple[str, ...], parts: Parts
+) -> Counter[TagPairs]:
+    found, _ = parts.made(
+        ("offered", id(some)), lambda: (Counter(_told(each.tags, prefixes) for each in some), some)
+    )
+    return found
 
 
 def _told(tags: TagPairs, prefixes: tuple[str, ...]) -> TagPairs:

@@ -49,9 +49,7 @@ class EgressConfs:
         policies = self._policies(BALANCING)
         if not policies:
             return None
-        rules = egress_rules(BALANCING, {SERVICE: service}, policies).clients
-        rule = rule_for(rules, {})
-        return None if rule is None else TypedConf(BALANCING, rule.conf)
+        return self._clients(BALANCING, service).rules
 
     def _clients(self, policy_type: str, service: str) -> InboundConfs:
         policies = self._policies(policy_type)

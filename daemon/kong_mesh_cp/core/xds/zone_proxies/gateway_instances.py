@@ -6,6 +6,7 @@ Source: docs/wire/zone-proxies.md#gateways
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from kong_mesh_cp.core.policy.rules.mesh_resources import proxy_of
 from kong_mesh_cp.core.policy.rules.proxies import served_gateway
@@ -16,7 +17,7 @@ from kong_mesh_cp.core.resources.tags import SERVICE, ZONE
 from kong_mesh_cp.core.xds.services.instances import Endpoint, pairs
 from kong_mesh_cp.core.xds.world import DATAPLANE, MeshWorld
 
-GATEWAY = "MeshGateway"
+GATEWAY: Final = "MeshGateway"
 
 
 def gateway_instances(world: MeshWorld) -> Iterator[tuple[str, Endpoint]]:

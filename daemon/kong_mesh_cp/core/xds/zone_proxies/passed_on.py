@@ -18,6 +18,7 @@ from kong_mesh_cp.core.xds.envoy.envoy_messages import Message, struct_of
 from kong_mesh_cp.core.xds.envoy.http import tcp_proxy
 from kong_mesh_cp.core.xds.envoy.listeners import TCP_PROXY, ChainDraft
 from kong_mesh_cp.core.xds.names import CLUSTER, ENDPOINT
+from kong_mesh_cp.core.xds.parts import resource
 from kong_mesh_cp.core.xds.services.instances import Endpoint, TagPairs, pairs
 from kong_mesh_cp.core.xds.zone_proxies.tagged_destinations import ANY, TaggedDestinations
 from kong_mesh_cp.core.xds.zones.localities import Locality, RuledLocality, placed_by
@@ -57,7 +58,7 @@ def tagged_passages(
     mesh: str,
     available: Iterable[Tags],
     destinations: TaggedDestinations,
-    endpoints: Mapping[str, Sequence[Endpoint]],
+    endpoints: Mapping[str, Sequence[Sequence[Endpoint]]],
 ) -> list[Passage]:
     """To the services with the tags in `available`; one for each way to ask for some of them."""
     found: dict[str, Passage] = {}
@@ -72,10 +73,14 @@ def tagged_passages(
     return list(found.values())
 
 
-def _choosing(destination: Tags, endpoints: Sequence[Endpoint]) -> TagPairs:
+def _choosing(destination: Tags, some: Sequence[Sequence[Endpoint]]) -> TagPairs:
     """The tags of `destination` that not every address has: Envoy knows of endpoints at one
     address a single one.
     """
+    asked = [key for key in destination if key != SERVICE]
+    if not asked:  # as most are: nothing is looked at
+        return ()
+    endpoints = [each for one in some for each in one]
     places = {(each.address, each.port) for each in endpoints}
 
     def chooses(key: str, value: str) -> bool:
@@ -86,9 +91,7 @@ def _choosing(destination: Tags, endpoints: Sequence[Endpoint]) -> TagPairs:
         )
         return len({*fitting}) < len(places)
 
-    return pairs(
-        {key: value for key, value in destination.items() if key != SERVICE and chooses(key, value)}
-    )
+    return pairs({key: destination[key] for key in asked if chooses(key, destination[key])})
 
 
 def subsets_of(passages: Iterable[Passage], of_all: Iterable[Tags]) -> Subsets:
@@ -101,13 +104,21 @@ def subsets_of(passages: Iterable[Passage], of_all: Iterable[Tags]) -> Subsets:
 def pass_on(
     name: str,
     subsets: Subsets,
-    endpoints: Sequence[Endpoint],
+    endpoints: Sequence[Sequence[Endpoint]],
     draft: Draft,
     locality: Locality | None = None,
 ) -> None:
-    """The cluster called `name`, and its endpoints."""
+    """The cluster called `name`, and its endpoints. Those of one sequence never change: which ones
+    they are is said by the sequence.
+    """
     draft.add(CLUSTER, name, _cluster, subsets)
-    draft.add(ENDPOINT, name, _assignment, tuple(endpoints), locality)
+    # Held with what was made of them: the key only says which objects they were. To hash endpoints
+    # takes as long as there are many.
+    key = ("passed on", name, locality, *map(id, endpoints))
+    made, _ = draft.parts.made(
+        key, lambda: (resource(name, _assignment(name, endpoints, locality)), endpoints)
+    )
+    draft.put_all(ENDPOINT, {name: made})
 
 
 def _cluster(name: str, subsets: Subsets) -> Message:
@@ -124,7 +135,10 @@ def _cluster(name: str, subsets: Subsets) -> Message:
     return draft.whole()
 
 
-def _assignment(name: str, endpoints: tuple[Endpoint, ...], locality: Locality | None) -> Message:
-    placed = endpoints if locality is None else placed_by(locality, endpoints)
+def _assignment(
+    name: str, endpoints: Sequence[Sequence[Endpoint]], locality: Locality | None
+) -> Message:
+    found = [each for some in endpoints for each in some]
+    placed = found if locality is None else placed_by(locality, found)
     factor = locality.overprovisioning if isinstance(locality, RuledLocality) else 0
     return load_assignment(name, placed, overprovisioning=factor)

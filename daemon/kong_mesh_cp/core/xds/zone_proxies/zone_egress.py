@@ -68,7 +68,7 @@ class _Mesh(NamedTuple):
     world: MeshWorld
     draft: Draft
     confs: EgressConfs
-    across: Mapping[str, Sequence[Endpoint]]  # in other zones, by service tag
+    across: Mapping[str, Sequence[Sequence[Endpoint]]]  # in other zones, by service tag
 
     @property
     def name(self) -> str:
@@ -88,7 +88,9 @@ def egress(view: ZoneProxyView, draft: Draft) -> frozenset[str]:
     chains: list[Passage | OutsideChain] = []
     shown = set[str]()
     for world in view.with_mtls:
-        mesh = _Mesh(view, world, draft, EgressConfs(world, draft.parts), _across(view, world))
+        mesh = _Mesh(
+            view, world, draft, EgressConfs(world, draft.parts), _across(view, world, draft.parts)
+        )
         outside = [*_tagged(mesh), *_resources(mesh)]
         if outside:
             shown.add(world.name)
@@ -97,18 +99,30 @@ def egress(view: ZoneProxyView, draft: Draft) -> frozenset[str]:
     return frozenset(shown)
 
 
-def _across(view: ZoneProxyView, world: MeshWorld) -> Mapping[str, Sequence[Endpoint]]:
+def _across(
+    view: ZoneProxyView, world: MeshWorld, parts: Parts
+) -> Mapping[str, Sequence[Sequence[Endpoint]]]:
     """Instances in other zones, by service tag, marked with their mesh."""
-    found = behind_ingresses(world.mesh, world.zone, view.world.ingresses.values()).endpoints
+    ingresses = tuple(view.world.ingresses.values())
+
+    def make() -> tuple[Mapping[str, Sequence[Sequence[Endpoint]]], object]:
+        found = behind_ingresses(world.mesh, world.zone, ingresses).endpoints
+        marked = {
+            service: (tuple(_marked(each, world) for each in some),)
+            for service, some in found.items()
+        }
+        return marked, (world.mesh, ingresses)
+
+    key = ("across zones at egress", id(world.mesh), *map(id, ingresses))
+    return parts.made(key, make)[0]
+
+
+def _marked(endpoint: Endpoint, world: MeshWorld) -> Endpoint:
     routing = world.mesh.spec.routing
     aware = routing is not None and routing.locality_aware_load_balancing
-
-    def marked(endpoint: Endpoint) -> Endpoint:
-        tags = pairs({**dict(endpoint.tags), MESH_TAG: world.name})
-        is_far = aware and endpoint.zone not in (None, world.zone)
-        return endpoint._replace(tags=tags, priority=int(is_far))
-
-    return {service: [marked(each) for each in some] for service, some in found.items()}
+    tags = pairs({**dict(endpoint.tags), MESH_TAG: world.name})
+    is_far = aware and endpoint.zone not in (None, world.zone)
+    return endpoint._replace(tags=tags, priority=int(is_far))
 
 
 def _passages(mesh: _Mesh) -> list[Passage]:

@@ -12,6 +12,7 @@ from kong_mesh_cp.core.resources.kinds.zone_proxies import ZoneIngress
 from kong_mesh_cp.core.resources.meta import Resource
 from kong_mesh_cp.core.resources.tags import SERVICE, Tags
 from kong_mesh_cp.core.xds.draft import Draft
+from kong_mesh_cp.core.xds.parts import Parts
 from kong_mesh_cp.core.xds.services.instances import Endpoint
 from kong_mesh_cp.core.xds.services.service_endpoints import port_id
 from kong_mesh_cp.core.xds.services.service_resources import (
@@ -19,8 +20,8 @@ from kong_mesh_cp.core.xds.services.service_resources import (
     MULTI_ZONE,
     ServiceResource,
 )
-from kong_mesh_cp.core.xds.world import MeshWorld
-from kong_mesh_cp.core.xds.zone_proxies.gateway_instances import gateway_instances
+from kong_mesh_cp.core.xds.world import DATAPLANE, MeshWorld
+from kong_mesh_cp.core.xds.zone_proxies.gateway_instances import GATEWAY, gateway_instances
 from kong_mesh_cp.core.xds.zone_proxies.passed_on import (
     Passage,
     pass_on,
@@ -47,11 +48,12 @@ def ingress(view: ZoneProxyView, resource: Resource[ZoneIngress], draft: Draft) 
 
 
 def _of_mesh(world: MeshWorld, available: Sequence[Tags], draft: Draft) -> list[Passage]:
-    endpoints = _instances(world, (each.get(SERVICE, "") for each in available))
+    services = (each.get(SERVICE, "") for each in available)
+    endpoints = _instances(world, services, draft.parts)
     destinations = tagged_destinations(world, available)
     passages = tagged_passages(world.name, available, destinations, endpoints)
     by_cluster: dict[str, list[Passage]] = {}
-    behind: dict[str, Sequence[Endpoint]] = {}
+    behind: dict[str, Sequence[Sequence[Endpoint]]] = {}
     for each in passages:
         by_cluster.setdefault(each.cluster, []).append(each)
         behind[each.cluster] = endpoints[each.service]
@@ -64,20 +66,37 @@ def _of_mesh(world: MeshWorld, available: Sequence[Tags], draft: Draft) -> list[
     return passages
 
 
-def _instances(world: MeshWorld, services: Iterable[str]) -> Mapping[str, Sequence[Endpoint]]:
+def _instances(
+    world: MeshWorld, services: Iterable[str], parts: Parts
+) -> Mapping[str, Sequence[Sequence[Endpoint]]]:
     """Those of this zone, by service tag. What is outside of the mesh is behind the egress."""
-    found: dict[str, list[Endpoint]] = {}
+    held = _of_gateways(world)
+    gateways, _ = parts.made(("gateways", *map(id, held)), lambda: (_gateways(world), held))
+    found: dict[str, Sequence[Sequence[Endpoint]]] = {}
     for service in dict.fromkeys(services):
         outside = world.external.get(service)
-        gates = () if outside is None else outside.gates
-        found[service] = [*world.endpoints.get(service, ()), *gates]
-    for service, endpoint in gateway_instances(world):
-        if service in found:
-            found[service].append(endpoint)
+        found[service] = (
+            world.endpoints.get(service, ()),
+            () if outside is None else outside.gates,
+            gateways.get(service, ()),
+        )
     return found
 
 
-def _to_resources(world: MeshWorld) -> Iterator[tuple[Passage, Sequence[Endpoint]]]:
+def _of_gateways(world: MeshWorld) -> tuple[object, ...]:
+    """What instances of gateways follow from; proxies count where there is a MeshGateway."""
+    gateways = world.of_type(GATEWAY)
+    return (gateways, world.policies, world.of_type(DATAPLANE)) if gateways else ()
+
+
+def _gateways(world: MeshWorld) -> Mapping[str, tuple[Endpoint, ...]]:
+    found: dict[str, tuple[Endpoint, ...]] = {}
+    for service, endpoint in gateway_instances(world):
+        found[service] = (*found.get(service, ()), endpoint)
+    return found
+
+
+def _to_resources(world: MeshWorld) -> Iterator[tuple[Passage, Sequence[Sequence[Endpoint]]]]:
     """To the MeshServices of this zone, and to those of several zones of which it is one."""
     for service in (*world.services.of_type(MESH_SERVICE), *world.services.of_type(MULTI_ZONE)):
         if service.id.type == MESH_SERVICE and not _is_of_zone(service, world.zone):
@@ -91,14 +110,13 @@ def _is_of_zone(service: ServiceResource, zone: str) -> bool:
     return service.labels.get(labels.ZONE, "") in ("", zone)
 
 
-def _behind(world: MeshWorld, service: ServiceResource, port: int) -> Sequence[Endpoint]:
+def _behind(world: MeshWorld, service: ServiceResource, port: int) -> Sequence[Sequence[Endpoint]]:
     """Instances of this zone: to other zones leads no ingress."""
     if service.id.type == MESH_SERVICE:
-        return world.reached.get(port_id(service, port), ())
+        return (world.reached.get(port_id(service, port), ()),)
     parts = (world.services.find(each) for each in service.parts)
-    return [
-        endpoint
+    return tuple(
+        world.reached.get(port_id(part, port), ())
         for part in parts
         if part is not None and part.is_local
-        for endpoint in world.reached.get(port_id(part, port), ())
-    ]
+    )

@@ -32,9 +32,11 @@ from kong_mesh_cp.usecases.resources.documents import readable_as, spec_text
 from kong_mesh_cp.usecases.resources.kinds import KINDS
 
 if TYPE_CHECKING:
+    from kong_mesh_cp.core.xds import parts as xds_parts
     from kong_mesh_cp.core.xds.zone_proxies import available_services
     from kong_mesh_cp.core.xds.zone_proxies.zone_view import ZoneWorld
 else:  # with the first ingress
+    xds_parts = lazy_import("kong_mesh_cp.core.xds.parts")
     available_services = lazy_import("kong_mesh_cp.core.xds.zone_proxies.available_services")
 
 REST_SECONDS: Final = 0.5  # between two looks: a storm of changes is told a few times
@@ -61,6 +63,7 @@ class Offering:
         self._is_wanted = is_wanted
         self._tag_prefixes = tuple(tag_prefixes)
         self._wall_clock = wall_clock
+        self._parts: xds_parts.Parts | None = None
         self._news = trio.Event()
         self._complaints = FailureLog(
             log, "available-services-not-written", "available-services-written-again"
@@ -90,7 +93,12 @@ class Offering:
         world = self._world()
         if world is None or not self._is_wanted():
             return
-        found = available_services.available_services([*world.meshes.values()], self._tag_prefixes)
+        if self._parts is None:
+            self._parts = xds_parts.Parts()
+        self._parts.turn()
+        found = available_services.available_services(
+            [*world.meshes.values()], self._tag_prefixes, self._parts
+        )
         for ingress in world.ingresses.values():
             # That of an ingress of this zone may be empty.
             is_own = has_spec(ingress, ZoneIngress) and ingress.spec.zone in ("", world.zone)
