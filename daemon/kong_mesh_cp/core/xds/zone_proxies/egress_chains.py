@@ -71,6 +71,7 @@ class OutsideChain:
     older: OlderInbound = NOTHING_OLDER
     clients: tuple[InboundConfs, ...] = ()  # one for each of FOR_CLIENTS; none of a resource
     resource: tuple[TypedConf | None, ...] = ()  # one for each of FOR_RESOURCES
+    services: int = 1  # ExternalServices that share the tag
     is_open: bool = True  # of a resource: its mesh lets everybody out
 
     def asked_for(self, name: str, tags: TagPairs) -> OutsideChain:
@@ -130,8 +131,12 @@ def _for_clients(listener: ListenerDraft, chain: ChainDraft, plan: OutsideChain)
         older_permissions=plan.permission is not None,
     )
     for effect, confs in zip(FOR_CLIENTS, plan.clients, strict=True):
-        if effect.inbound_listener is not None:
-            effect.inbound_listener(listener, facts, confs)
+        # As in the original requests are judged once for each service of the name, which harms
+        # nobody; faults and limits would add up, and have their effect once.
+        hook, is_permission = effect.inbound_listener, effect.policy_type == PERMISSION
+        for _ in range(plan.services if is_permission else 1):
+            if hook is not None:
+                hook(listener, facts, confs)
 
 
 def _for_all(listener: ListenerDraft, chain: ChainDraft, plan: OutsideChain) -> None:

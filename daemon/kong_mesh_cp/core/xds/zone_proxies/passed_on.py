@@ -87,7 +87,8 @@ def _choosing(destination: Tags, some: Sequence[Sequence[Endpoint]]) -> TagPairs
         fitting = (
             (each.address, each.port)
             for each in endpoints
-            if value == ANY or dict(each.tags).get(key) == value
+            # A tag that is asked for as "" is one that the instance need not have.
+            if value == ANY or dict(each.tags).get(key, "") == value
         )
         return len({*fitting}) < len(places)
 

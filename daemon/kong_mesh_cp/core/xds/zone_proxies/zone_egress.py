@@ -209,6 +209,7 @@ def _tagged_plan(
         terms=mesh.view.http_terms,
         permission=permission_at_egress(tags, mesh.world, parts),
         older=_older(mesh.world, tags, parts),
+        services=len(tags),
         clients=clients,
     )
 
