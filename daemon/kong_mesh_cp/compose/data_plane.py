@@ -104,7 +104,10 @@ class DataPlane:
             publishing.run,
             *zone_proxies.background,
             FullPass(
-                worlds, publishing, settings.xds_server.full_pass_interval.total_seconds()
+                worlds,
+                publishing,
+                settings.xds_server.full_pass_interval.total_seconds(),
+                also_held=zone_proxies.worlds.meshes,
             ).run,
             credentials.run,
         )

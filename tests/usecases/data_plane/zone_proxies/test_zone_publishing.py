@@ -25,10 +25,11 @@ from kong_mesh_cp.core.resources.meta import Resource, has_spec
 from kong_mesh_cp.core.xds.indexed_mesh import indexed_mesh
 from kong_mesh_cp.core.xds.zone_proxies.zone_view import ZoneWorld
 from kong_mesh_cp.usecases.data_plane.mesh_contents import read_items
-from kong_mesh_cp.usecases.data_plane.publishing.publishing import REST_SECONDS_MAX
+from kong_mesh_cp.usecases.data_plane.publishing.full_pass import FullPass
+from kong_mesh_cp.usecases.data_plane.publishing.publishing import REST_SECONDS_MAX, Publishing
 from kong_mesh_cp.usecases.ports.resource_store import Delete
 from support.specs.random.random_meshes import MESH, RandomMesh, put_of
-from support.specs.xds_stage import RULES
+from support.specs.xds_stage import RULES, generator
 from support.specs.zone_stage import EGRESS, INGRESS, ZoneStage, zone_generator, zone_proxy
 
 pytestmark = pytest.mark.usefixtures("autojump_clock")
@@ -112,6 +113,24 @@ async def test_zone_proxies_that_come_back_are_told_what_is_there() -> None:
                     scope.cancel()
             await stage.store.apply([outside("shop", f"mail-{trio.current_time():.0f}")])
         assert not nursery.cancel_scope.cancel_called
+
+
+async def test_a_change_that_was_missed_reaches_zone_proxies_with_the_full_pass() -> None:
+    async with staged("shop") as (stage, nursery):
+        nursery.start_soon(stage.join, "egress", EGRESS)
+        of_meshes = Publishing(stage.worlds, generator)
+        full_pass = FullPass(stage.worlds, of_meshes, also_held=stage.zone_worlds.meshes)
+        await settled()
+        told = len(stage.store.log)
+        stage.store._put(outside("shop", "mail"))
+        del stage.store.log[told:]
+        await settled()
+        assert clusters(stage) == []
+
+        await full_pass.once()
+        await settled()
+        assert clusters(stage) == ["shop:mail"]
+        assert of_meshes.counts.full_pass_finds == 1
 
 
 def dataplane(name: str) -> Any:

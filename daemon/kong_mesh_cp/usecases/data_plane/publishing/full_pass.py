@@ -7,6 +7,7 @@ of this program. It is put right, counted and logged.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Iterable
 from typing import Final, Generic, NoReturn, TypeVar
 
 import trio
@@ -41,10 +42,13 @@ class FullPass(Generic[C]):
         worlds: Worlds,
         publishing: Publishing[C, MeshWorld],
         interval: float = INTERVAL_SECONDS,
+        also_held: Callable[[], Iterable[str]] = tuple,
     ) -> None:
+        """`also_held`: meshes that others follow, of which no change may be missed either."""
         self._worlds = worlds
         self._publishing = publishing
         self._interval = interval
+        self._also_held = also_held
 
     async def run(self) -> NoReturn:
         """A pass every `interval` seconds, until cancelled."""
@@ -54,10 +58,11 @@ class FullPass(Generic[C]):
 
     async def once(self) -> None:
         """One pass through all connected proxies. While the store fails there is none."""
-        for mesh in self._publishing.meshes():
+        for mesh in dict.fromkeys((*self._publishing.meshes(), *self._also_held())):
             try:
                 await self._look_for_missed(mesh)
-                await self._make_all(mesh)
+                if self._publishing.watches(mesh):
+                    await self._make_all(mesh)
             except StateError:
                 return  # others report it; what is missed now is found the next time
         self._publishing.counts.full_passes += 1

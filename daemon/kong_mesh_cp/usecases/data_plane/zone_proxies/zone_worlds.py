@@ -82,6 +82,10 @@ class ZoneWorlds:
             egresses=_by_name(self._proxies[EGRESS]),
         )
 
+    def meshes(self) -> list[str]:
+        """Those that are held."""
+        return [*self._held]
+
     def told(self, mesh: str, since: float) -> None:
         """The world of `mesh` is another one."""
         if mesh in self._held:
