@@ -14,7 +14,7 @@ from kong_mesh_cp.core.resources.tags import SERVICE, Tags
 from kong_mesh_cp.core.xds.draft import Draft
 from kong_mesh_cp.core.xds.envoy.clusters import ClusterDraft
 from kong_mesh_cp.core.xds.envoy.endpoints import load_assignment
-from kong_mesh_cp.core.xds.envoy.envoy_messages import Message, struct_of
+from kong_mesh_cp.core.xds.envoy.envoy_messages import Cluster, Message, struct_of
 from kong_mesh_cp.core.xds.envoy.http import tcp_proxy
 from kong_mesh_cp.core.xds.envoy.listeners import TCP_PROXY, ChainDraft
 from kong_mesh_cp.core.xds.names import CLUSTER, ENDPOINT
@@ -128,11 +128,10 @@ def _cluster(name: str, subsets: Subsets) -> Message:
     draft.connect_within(CONNECT)
     draft.name_in_metrics()
     if subsets:
-        config = draft.message.lb_subset_config
-        config.fallback_policy = "ANY_ENDPOINT"
-        for keys in subsets:
-            # What is asked for and not there is not somewhere else.
-            config.subset_selectors.add(keys=keys, fallback_policy="NO_FALLBACK")
+        # What is asked for and not there is not somewhere else.
+        selectors = [{"keys": keys, "fallback_policy": "NO_FALLBACK"} for keys in subsets]
+        config = {"fallback_policy": "ANY_ENDPOINT", "subset_selectors": selectors}
+        draft.message.MergeFrom(Cluster(lb_subset_config=config))
     return draft.whole()
 
 
