@@ -88,10 +88,14 @@ def test_clients_are_told_apart_by_their_tags() -> None:
 def test_long_values_are_cut_and_what_could_not_be_made_stands_first() -> None:
     shown = answer(outbound="pay")
     shown["complaints"] = [{"about": "pay", "reason": "no such thing"}]
+    shown["older"] = ["Timeout", "TrafficRoute"]
     long = "x" * VALUE_CHARACTERS_MAX * 2
     shown["outbounds"][0]["policies"][0]["settings"][0]["value"] = long
     lines = explanation_text(shown).splitlines()
-    assert lines[1] == "NOT MADE: pay: no such thing"
+    assert lines[1:3] == [
+        "NOT MADE: pay: no such thing",
+        "NOT EXPLAINED: Timeout, TrafficRoute; kumactl inspect dataplane web-1",
+    ]
     (cut,) = (line for line in lines if "x…" in line)
     assert f"{'x' * (VALUE_CHARACTERS_MAX - 1)}…" in cut
 

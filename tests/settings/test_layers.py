@@ -148,6 +148,8 @@ LISTS = {
     "dpServer.tlsCipherSuites",
     "general.tlsCipherSuites",
     "ipam.knownInternalCIDRs",
+    "monitoringAssignmentServer.apiVersions",
+    "monitoringAssignmentServer.tlsCipherSuites",
 } | {
     row.path for row in rows() if row.path.startswith("access.") and isinstance(row.default, tuple)
 }
@@ -164,6 +166,8 @@ TOGETHER = {  # one of them alone is refused, or with another one
     "dpServer.tlsKeyFile",
     "general.tlsCertFile",
     "general.tlsKeyFile",
+    "monitoringAssignmentServer.tlsCertFile",
+    "monitoringAssignmentServer.tlsKeyFile",
     "store.postgres.passwordFile",
     "store.postgres.tls.caPath",
     "store.postgres.tls.certPath",

@@ -55,6 +55,7 @@ def test_every_setting_that_is_a_list_is_known_here() -> None:
         "dpServer.authn.dpProxy.dpToken.validator.publicKeys",
         "dpServer.authn.zoneProxy.zoneToken.validator.publicKeys",
         "ipam.knownInternalCIDRs",
+        "monitoringAssignmentServer.apiVersions",  # one value is all there is
     }
 
 

@@ -29,6 +29,10 @@ def explanation_text(answer: JsonObject) -> str:
         f"NOT MADE: {text_at(each, 'about')}: {text_at(each, 'reason')}"
         for each in objects_at(answer, "complaints")
     ]
+    older = texts_at(answer, "older")
+    if older:
+        named = text_at(resource, "name")
+        lines.append(f"NOT EXPLAINED: {', '.join(older)}; kumactl inspect dataplane {named}")
     for inbound in objects_at(answer, "inbounds"):
         name = text_at(inbound, "name")
         title = f"INBOUND {count_at(inbound, 'port')}{f' {name}' if name else ''}"

@@ -75,7 +75,6 @@ class DefaultsOf(NamedTuple):
     conf: Conf | None  # None: they say nothing
     is_external: bool = False  # a destination outside of the mesh
     mode: MtlsMode | None = None  # of the mesh; None: it has no mTLS
-    older_permissions: bool = False  # TrafficPermissions decide as well
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

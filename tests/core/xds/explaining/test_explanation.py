@@ -256,6 +256,21 @@ def test_policies_that_say_nothing_of_a_place_are_named_there() -> None:
     assert all("silent" not in each for each in inbound_place["policies"])
 
 
+def test_where_older_policies_decide_as_well_no_defaults_are_told() -> None:
+    older = {
+        "type": "Timeout",
+        "mesh": "m",
+        "name": "t",
+        "sources": [{"match": {"kuma.io/service": "*"}}],
+        "destinations": [{"match": {"kuma.io/service": "*"}}],
+        "conf": {"connectTimeout": "3s"},
+    }
+    found = answer(older, outbound="pay")
+    assert found["older"] == ["Timeout"]
+    assert settings(found) == {}
+    assert answer(outbound="pay")["older"] == []
+
+
 SAID: dict[str, Json] = {
     # Of some types what holds else depends on what is said.
     "MeshHealthCheck": {"tcp": {}, "http": {}, "grpc": {}},

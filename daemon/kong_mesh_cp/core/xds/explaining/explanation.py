@@ -25,6 +25,7 @@ from kong_mesh_cp.core.policy.rules.subsets import TooManySubsetsError
 from kong_mesh_cp.core.policy.views import explained_members as views
 from kong_mesh_cp.core.policy.views.explained_members import JsonObject, ListKind
 from kong_mesh_cp.core.policy.views.rules_view import shown_meta
+from kong_mesh_cp.core.resources import registry
 from kong_mesh_cp.core.resources.kinds.dataplane import Inbound
 from kong_mesh_cp.core.resources.tags import PROTOCOL
 from kong_mesh_cp.core.xds.effects import DefaultsOf
@@ -47,7 +48,13 @@ from kong_mesh_cp.core.xds.targets import targets_of
 OUTBOUNDS_MAX: Final = 100  # of one answer; transparent proxies have one for each service
 LEFT_ASIDE_MAX: Final = 200  # policies that are not about the proxy, of one answer
 
-_OLDER_PERMISSION: Final = "TrafficPermission"
+# What else decides about what a type decides: then nothing is known of defaults.
+_OLDER: Final = {
+    "MeshHealthCheck": "HealthCheck",
+    "MeshRetry": "Retry",
+    "MeshTimeout": "Timeout",
+    "MeshTrafficPermission": "TrafficPermission",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +113,7 @@ class _Explaining:
                 for each in self._carrying.made.complaints
             ],
             "inbounds": [],
+            "older": [each for each in _OLDER_TYPES if self._view.world.of_type(each)],
             "leftAside": [*islice(self._left_aside(), LEFT_ASIDE_MAX)],
             "outbounds": [],
             "proxy": [*self._of_proxy()] if everything else [],
@@ -335,6 +343,8 @@ class _Explaining:
     ) -> list[JsonObject]:
         """What holds for members that no policy speaks of."""
         world = self._view.world
+        if world.of_type(_OLDER.get(policy_type, "")):
+            return []
         asked = DefaultsOf(
             is_inbound=place.is_inbound,
             protocol=place.protocol,
@@ -342,7 +352,6 @@ class _Explaining:
             conf=conf,
             is_external=place.is_external,
             mode=None if world.authority is None else world.authority.mode,
-            older_permissions=bool(world.of_type(_OLDER_PERMISSION)),
         )
         known = {shown_path(each.path) for each in said.members}
         return [
@@ -354,6 +363,10 @@ class _Explaining:
         ]
 
 
+# They do not merge, and stand for themselves (docs/wire/inspection.md#older-paths).
+_OLDER_TYPES: Final = tuple(
+    each.name for each in registry.TYPES.values() if each.policy is registry.Policy.LEGACY
+)
 _DEFAULTS: Final = {
     each.policy_type: (each.defaults,) for each in EFFECTS if each.defaults is not None
 }

@@ -10,12 +10,14 @@ from functools import partial
 from typing import NamedTuple
 
 from kong_mesh_cp.core.discovery.snapshots import Resource
+from kong_mesh_cp.core.policy.rules.destinations import DestinationId
 from kong_mesh_cp.core.policy.rules.policy import HTTP_ROUTE, TCP_ROUTE
 from kong_mesh_cp.core.xds.assignments import assignments
 from kong_mesh_cp.core.xds.draft import Complaint, Draft
 from kong_mesh_cp.core.xds.generators.older_outbound import OlderKey, OlderOutgoing, older_outgoing
 from kong_mesh_cp.core.xds.generators.outbound_clusters import (
     Reached,
+    Upstream,
     clustered,
     is_asked_for,
     is_ipv6,
@@ -82,7 +84,7 @@ def outbounds(
     balancing = matched.of_type(BALANCING)
     # Held likewise.
     behind = (world.mesh, world.endpoints, world.reached, world.across, world.external)
-    ranked = (outgoing, *behind, balancing.outgoing)
+    ranked = (outgoing.reached, called, *behind, balancing.outgoing)
     own = own_tags_of(view) if balancing.policies else ()
     assigned, _ = parts.made(
         ("assigned", own, *map(id, ranked)),
@@ -125,7 +127,7 @@ def _outgoing(
             name = outbound_listener(target.address, target.port)
             complaints.append(Complaint(name, found.error))
             continue
-        wanted |= dict.fromkeys(each._replace(weight=0) for each in found.sent_to)
+        wanted |= dict.fromkeys(found.sent_to)
         if not found.anywhere:
             continue
         place = (shared, target.address, target.port, destination)
@@ -136,7 +138,7 @@ def _outgoing(
     reached = {each.cluster: each for each in older.reached}
     secured = older.secured
     for backend in wanted:
-        upstream = upstream_of(backend, world)
+        upstream = _upstream(backend, world, parts, shared)
         # Of two references to one port, by its name and by its number, the first one counts.
         if upstream is None or upstream.name in seen:
             continue
@@ -157,9 +159,16 @@ def _outgoing(
             there = Reached(upstream.name, upstream.source, upstream.destination.to)
             reached[upstream.name] = there
     complaints += _left_out(world, asked)
-    return _Outgoing(
-        frozenset(asked), listeners, clusters, (*reached.values(),), secured, tuple(complaints)
-    )
+    # The same object for the same clusters, however often they are made.
+    there_are = (*reached.values(),)
+    there_are = parts.made(("reached", there_are), lambda: there_are)
+    return _Outgoing(frozenset(asked), listeners, clusters, there_are, secured, tuple(complaints))
+
+
+def _upstream(backend: Backend, world: MeshWorld, parts: Parts, shared: object) -> Upstream | None:
+    if isinstance(backend.to, DestinationId):
+        return upstream_of(backend, world)  # `shared` does not stand for all that it looks at
+    return parts.made((shared, "upstream", backend), lambda: upstream_of(backend, world))
 
 
 def _left_out(world: MeshWorld, asked: Iterable[ServiceKey]) -> Iterator[Complaint]:

@@ -42,7 +42,7 @@ class Listening(NamedTuple):
 
     asked: frozenset[ServiceKey]
     anywhere: bytes = b""  # empty: there is none, as nothing takes its traffic
-    sent_to: tuple[Backend, ...] = ()
+    sent_to: tuple[Backend, ...] = ()  # whatever share each has
     error: str = ""  # why it cannot be made
 
 
@@ -55,7 +55,8 @@ def listening(view: ProxyView, destination: Destination, matched: Matched) -> Li
         anywhere = _listener(plan) if plan.listens else b""
     except WRONG_INPUT as error:
         return Listening(frozenset(asked), error=str(error))
-    return Listening(frozenset(asked), anywhere, tuple(plan.sent_to))
+    sent_to = dict.fromkeys(each._replace(weight=0) for each in plan.sent_to)
+    return Listening(frozenset(asked), anywhere, (*sent_to,))
 
 
 def has_older_routes(world: MeshWorld) -> bool:

@@ -45,9 +45,7 @@ def _action(client: ClientConf) -> str:
 
 
 def _defaults(of: DefaultsOf) -> Mapping[str, object]:
-    is_refused = (
-        of.is_inbound and of.mode is not None and of.conf is None and not of.older_permissions
-    )
+    is_refused = of.is_inbound and of.mode is not None and of.conf is None
     return {"action": DENY} if is_refused else {}
 
 

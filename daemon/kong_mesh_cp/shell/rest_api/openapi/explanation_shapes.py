@@ -152,6 +152,10 @@ EXPLANATION_SHAPES: Final[Mapping[str, Schema]] = {
         {"leftOut": record("", outbounds=COUNT)},
         resource=of("ResourceMeta"),
         complaints=many(record("What could not be made.", about=TEXT, reason=TEXT)),
+        older={
+            **many(TEXT),
+            "description": "Types of the older generation that the mesh has policies of.",
+        },
         leftAside=many(
             record("A policy that the proxy does not get.", type=TEXT, name=TEXT, why=TEXT)
         ),

@@ -29,7 +29,7 @@ from kong_mesh_cp.usecases.data_plane.mesh_contents import (
     stored_of_mesh,
 )
 from kong_mesh_cp.usecases.data_plane.previewing.shown_changes import ShownChanges
-from kong_mesh_cp.usecases.data_plane.previewing.verdicts import DELETED, Asked, Judging, Verdict
+from kong_mesh_cp.usecases.data_plane.previewing.verdicts import DELETED, Asked, Foreseen, Judging
 from kong_mesh_cp.usecases.data_plane.proxy_configurations import sample_view
 from kong_mesh_cp.usecases.ports.resource_store import (
     Put,
@@ -92,7 +92,7 @@ class Previewing:
             answer["leftOut"] = left_out
         return answer
 
-    async def _meshes(self, judged: Iterable[Verdict]) -> tuple[Sequence[str], int]:
+    async def _meshes(self, judged: Iterable[Foreseen]) -> tuple[Sequence[str], int]:
         """The meshes to be looked at, and how many others are touched."""
         effective = [each.asked for each in judged if each.has_effect]
         found = {
@@ -108,7 +108,7 @@ class Previewing:
         return ordered[:MESHES_MAX], len(ordered[MESHES_MAX:])
 
     async def _mesh(
-        self, mesh: str, judged: Sequence[Verdict], shown: ShownChanges
+        self, mesh: str, judged: Sequence[Foreseen], shown: ShownChanges
     ) -> JsonDocument | None:
         """What becomes of the proxies of `mesh`; None: it is not there yet."""
         stored = await stored_of_mesh(self._store, mesh)
@@ -142,7 +142,7 @@ class Previewing:
         return foretelling.Foretelling(before, changes, view_of)
 
     async def _changes(
-        self, mesh: str, judged: Sequence[Verdict], stored: Mapping[ResourceKey, StoredResource]
+        self, mesh: str, judged: Sequence[Foreseen], stored: Mapping[ResourceKey, StoredResource]
     ) -> dict[ResourceKey, Item | None]:
         """What of `judged` is about `mesh`, as the generator reads it; the last of each counts."""
         own = mesh_key(mesh)

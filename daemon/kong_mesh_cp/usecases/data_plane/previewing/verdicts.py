@@ -40,7 +40,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class Foreseen:
     """What would come of one."""
 
     asked: Asked
@@ -92,7 +92,7 @@ class Judging:
 
     async def all(
         self, user: User, asked: Sequence[Asked], *, strict: bool = False
-    ) -> Sequence[Verdict]:
+    ) -> Sequence[Foreseen]:
         """What would come of each."""
         new_meshes = {
             each.key.name for each in asked if each.type.name == MESH and each.document is not None
@@ -101,13 +101,13 @@ class Judging:
 
     async def _judged(
         self, user: User, asked: Asked, new_meshes: set[str], *, strict: bool
-    ) -> Verdict:
+    ) -> Foreseen:
         key = asked.key
         try:
             self._require_writable(asked.type)
             if asked.document is None:
                 await self._applying.delete(user, asked.type, key.mesh, key.name, dry_run=True)
-                return Verdict(asked=asked, outcome=DELETED)
+                return Foreseen(asked=asked, outcome=DELETED)
             if key.mesh in new_meshes and await self._store.get(mesh_key(key.mesh)) is None:
                 return await self._with_its_mesh(user, asked)
             body = json.dumps(asked.document, ensure_ascii=False).encode()
@@ -115,19 +115,19 @@ class Judging:
                 user, asked.type, key.mesh, key.name, body, dry_run=True, strict=strict
             )
         except ResourceRefusedError as error:
-            return Verdict(asked=asked, outcome=REFUSED, refusal=error)
-        return Verdict(
+            return Foreseen(asked=asked, outcome=REFUSED, refusal=error)
+        return Foreseen(
             asked=asked,
             outcome=await self._outcome(written),
             put=written.foreseen,
             warnings=written.warnings,
         )
 
-    async def _with_its_mesh(self, user: User, asked: Asked) -> Verdict:
+    async def _with_its_mesh(self, user: User, asked: Asked) -> Foreseen:
         """Of a mesh that is not there yet. It has no proxies, and only the body can be judged."""
         require(self._access, user, write_access.sending(asked.key, None))
         warnings = await self._applying.validate(asked.key, asked.document)
-        return Verdict(asked=asked, outcome=CREATED, warnings=tuple(warnings))
+        return Foreseen(asked=asked, outcome=CREATED, warnings=tuple(warnings))
 
     async def _outcome(self, written: Written) -> str:
         put = written.foreseen
