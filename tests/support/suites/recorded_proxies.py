@@ -20,14 +20,6 @@ import pytest
 from kong_mesh_cp.core.discovery.snapshots import Snapshot
 from kong_mesh_cp.core.meshes.initial_policies import policies_of_new_mesh
 from kong_mesh_cp.core.meshes.mesh_defaults import filled_in
-from kong_mesh_cp.core.meshes.services.generated_services import (
-    generated as generated_service,
-)
-from kong_mesh_cp.core.meshes.services.generated_services import (
-    generated_labels,
-    generated_selector,
-)
-from kong_mesh_cp.core.meshes.services.service_proxies import service_proxy
 from kong_mesh_cp.core.meshes.virtual_addresses import allocate
 from kong_mesh_cp.core.meshes.virtual_hosts import (
     NameSources,
@@ -49,12 +41,10 @@ from kong_mesh_cp.core.resources.kinds.legacy.virtual_outbound import VirtualOut
 from kong_mesh_cp.core.resources.kinds.mesh import Mesh
 from kong_mesh_cp.core.resources.kinds.mesh_gateway import MeshGateway
 from kong_mesh_cp.core.resources.kinds.services.external_service import ExternalService
-from kong_mesh_cp.core.resources.kinds.services.mesh_service import MeshService
 from kong_mesh_cp.core.resources.kinds.zone_proxies import ZoneIngress
 from kong_mesh_cp.core.resources.labels import Deployment, computed_labels
 from kong_mesh_cp.core.resources.meta import Resource, has_spec
 from kong_mesh_cp.core.resources.registry import TYPES
-from kong_mesh_cp.core.resources.tags import SERVICE
 from kong_mesh_cp.core.xds.generate import Generated, generate
 from kong_mesh_cp.core.xds.node_metadata import ProxyMetadata
 from kong_mesh_cp.core.xds.parts import Parts
@@ -69,6 +59,7 @@ from kong_mesh_cp.core.xds.zone_proxies.zone_view import (
     zone_proxy_addresses,
 )
 from kong_mesh_cp.usecases.resources.kinds import KINDS
+from support.suites.made_services import made_services
 from support.suites.recorded_certificates import (
     admin_tls,
     identity_for,
@@ -274,32 +265,6 @@ def metadata_of(proxy: Any, dataplane: Dataplane, env: Mapping[str, str]) -> Pro
         workdir=f"/run/kuma-dp/{proxy.name}",
         **said,
     )
-
-
-def made_services(resources: Sequence[Resource[Any]], zone: str) -> Iterator[Resource[Any]]:
-    """The MeshServices that the control plane makes for the Dataplanes in `resources`."""
-    for mesh in resources:
-        if not has_spec(mesh, Mesh) or mesh.spec.mesh_services is None:
-            continue
-        proxies = [
-            service_proxy(each.name, each.created_at, each.spec)
-            for each in resources
-            if has_spec(each, Dataplane) and each.mesh == mesh.name
-        ]
-        offered = (each.tags[SERVICE] for proxy in proxies for each in proxy.inbounds)
-        for service in dict.fromkeys(offered):
-            found = generated_service(service, proxies, None)
-            assert found is not None
-            yield Resource(
-                type="MeshService",
-                mesh=mesh.name,
-                name=service,
-                labels=generated_labels(mesh.name, service, zone),
-                spec=MeshService(ports=found.ports, selector=generated_selector(service)),
-                created_at=NOW,
-                modified_at=NOW,
-                version=1,
-            )
 
 
 def zone_view_for(case: Any, proxy: Any) -> ZoneProxyView:
