@@ -69,7 +69,7 @@ class Subject:
 
 @asynccontextmanager
 async def published(world: OneWorld) -> AsyncIterator[Subject]:
-    publishing: Publishing[Made] = Publishing(world, lambda _mesh: world)
+    publishing: Publishing[Made, Any] = Publishing(world, lambda _mesh: world)
 
     def publish(snapshot: Snapshot) -> None:
         world.snapshot = snapshot

@@ -55,6 +55,8 @@ REFUSED: Final[Mapping[str, tuple[str, str]]] = {
 }
 """By case: what Envoy says, and why we send it nevertheless. What comes to be taken has to leave."""
 
+_RESOURCES: Final = {"dataplane": "Dataplane", "egress": "ZoneEgress", "ingress": "ZoneIngress"}
+
 _taken: dict[tuple[str, ...], str] = {}
 
 
@@ -69,7 +71,7 @@ def test_the_real_envoy_takes_what_is_generated_for_a_recorded_case(
     read = tools().probe.Case(case)
     proxies = [each for each in read.proxies if _is_there(each, read.resources)]
     if not proxies:
-        pytest.skip("no proxy of it is one that is configured: proxies of zones, refused ones")
+        pytest.skip("no proxy of it is one that is configured: refused ones")
     found = ""
     for proxy in proxies:
         snapshot = generated_for(read, proxy).snapshot
@@ -83,14 +85,10 @@ def test_the_real_envoy_takes_what_is_generated_for_a_recorded_case(
 
 def _is_there(proxy: Any, resources: Sequence[Mapping[str, Any]]) -> bool:
     there = {(each["type"], each.get("mesh", ""), each["name"]): each for each in resources}
-    dataplane = there.get(("Dataplane", proxy.mesh, proxy.name))
+    found = there.get((_RESOURCES[proxy.type], proxy.mesh, proxy.name))
+    is_of_zone = proxy.type != "dataplane"
     has_mesh = ("Mesh", "", proxy.mesh) in there or proxy.mesh == "default"
-    return (
-        proxy.type == "dataplane"
-        and has_mesh
-        and dataplane is not None
-        and not _violations(dataplane)
-    )
+    return (is_of_zone or has_mesh) and found is not None and not _violations(found)
 
 
 def _violations(document: Mapping[str, Any]) -> Sequence[object]:

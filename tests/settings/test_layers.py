@@ -141,6 +141,7 @@ VALUES: Mapping[str, st.SearchStrategy[object]] = {
     "log.level": st.sampled_from(["off", "debug", "info", "warning", "error"]),
 }
 LISTS = {
+    "experimental.ingressTagFilters",
     "admission.meshQuotas",
     "admission.rules",
     "apiServer.corsAllowedDomains",

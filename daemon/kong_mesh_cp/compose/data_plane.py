@@ -10,9 +10,12 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from kong_mesh_cp.compose.control_plane import ControlPlane
 from kong_mesh_cp.compose.generation import generation_terms, world_rules
 from kong_mesh_cp.compose.streams import streams_of
+from kong_mesh_cp.compose.zone_proxies import ZoneProxies
+from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.xds.generate import Generated
 from kong_mesh_cp.core.xds.health_checks import HealthTerms
 from kong_mesh_cp.core.xds.reach import Reached
+from kong_mesh_cp.core.xds.world import DATAPLANE, MeshWorld
 from kong_mesh_cp.settings.model import Settings
 from kong_mesh_cp.shell.dp_server.ads import ads_methods
 from kong_mesh_cp.shell.dp_server.discovery_messages import DeltaCodec, SotwCodec
@@ -34,6 +37,8 @@ from kong_mesh_cp.usecases.data_plane.publishing.publishing import Publishing
 from kong_mesh_cp.usecases.data_plane.publishing.publishing_metrics import publishing_metrics
 from kong_mesh_cp.usecases.data_plane.publishing.worlds import Worlds
 from kong_mesh_cp.usecases.data_plane.stream_ports import ProxyVerifier
+from kong_mesh_cp.usecases.data_plane.zone_proxies.every_proxy import EveryProxy
+from kong_mesh_cp.usecases.data_plane.zone_proxies.zone_worlds import NO_MESH
 from kong_mesh_cp.usecases.ports.resource_store import ResourceStore
 from kong_mesh_cp.usecases.resources.provided_authorities import ProvidedAuthorities
 
@@ -57,19 +62,33 @@ class DataPlane:
 
         def told(mesh: str, reached: Reached, since: float) -> None:
             publishing.take(mesh, reached, since)
+            zone_proxies.worlds.told(mesh, since)
 
         worlds = Worlds(replica, rules=world_rules(settings), told=told)
-        publishing: Publishing[Generated] = Publishing(
+        publishing: Publishing[Generated, MeshWorld] = Publishing(
             worlds, lambda _mesh: SidecarGenerator(terms, credentials)
         )
-        certificates.changed = lambda proxy: publishing.touch(proxy.mesh, proxy.name)
-        certificates.mesh_changed = publishing.touch
-        self._publishing = publishing
+        zone_proxies = ZoneProxies(plane, settings, worlds, credentials)
+
+        def certified(proxy: ResourceKey) -> None:
+            if proxy.type == DATAPLANE:
+                publishing.touch(proxy.mesh, proxy.name)
+            else:
+                zone_proxies.publishing.touch(NO_MESH, proxy.name)
+
+        def trusted(mesh: str) -> None:
+            publishing.touch(mesh)
+            zone_proxies.publishing.touch(NO_MESH)
+
+        certificates.changed = certified
+        certificates.mesh_changed = trusted
+        self._publishings = (publishing, zone_proxies.publishing)
         streams = streams_of(
             plane,
             settings,
             verifier=verifier,
-            publishing=publishing,
+            publishing=EveryProxy(publishing, zone_proxies.publishing),
+            attendance=zone_proxies.attendance,
             read_text=read_resource_text,
             certificate_of=credentials.certificate,
         )
@@ -83,18 +102,23 @@ class DataPlane:
         self.background: Sequence[Callable[[], Awaitable[object]]] = (
             worlds.run,
             publishing.run,
+            *zone_proxies.background,
             FullPass(
-                worlds, publishing, settings.xds_server.full_pass_interval.total_seconds()
+                worlds,
+                publishing,
+                settings.xds_server.full_pass_interval.total_seconds(),
+                also_held=zone_proxies.worlds.meshes,
             ).run,
             credentials.run,
         )
-        plane.show(lambda: (*publishing_metrics(publishing), *certificates.metrics()))
+        plane.show(lambda: (*publishing_metrics(*self._publishings), *certificates.metrics()))
 
     def _connected(self) -> list[ConnectedProxy]:
         return [
             watch.proxy
-            for mesh in self._publishing.meshes()
-            for watch in self._publishing.watches(mesh)
+            for publishing in self._publishings
+            for mesh in publishing.meshes()
+            for watch in publishing.watches(mesh)
         ]
 
 

@@ -11,6 +11,8 @@ from kong_mesh_cp.usecases.data_plane.joining import Joining, ReadText
 from kong_mesh_cp.usecases.data_plane.stream_metrics import StreamMetrics
 from kong_mesh_cp.usecases.data_plane.stream_ports import Configuring, ProxyVerifier
 from kong_mesh_cp.usecases.data_plane.streams import CertificateOf, Streams, StreamTerms
+from kong_mesh_cp.usecases.data_plane.zone_proxies.zone_attendance import ZoneAttendance
+from kong_mesh_cp.usecases.data_plane.zone_proxies.zone_joining import ZoneJoining
 from kong_mesh_cp.usecases.identity.auditing import Refusals
 
 
@@ -20,10 +22,12 @@ def streams_of(
     *,
     verifier: ProxyVerifier,
     publishing: Configuring,
+    attendance: ZoneAttendance,
     read_text: ReadText,
     certificate_of: CertificateOf,
 ) -> Streams:
-    joining = Joining(
+    closed = NO_PROXIES_JOIN_GLOBAL if settings.mode == "global" else None
+    sidecars = Joining(
         zone=settings.multizone.zone.name,
         seating=plane.seating,
         presence=plane.presence,
@@ -31,7 +35,17 @@ def streams_of(
         store=plane.replica.store,
         verifier=verifier,
         read_text=read_text,
-        closed=NO_PROXIES_JOIN_GLOBAL if settings.mode == "global" else None,
+        closed=closed,
+    )
+    joining = ZoneJoining(
+        sidecars,
+        attendance,
+        plane.presence,
+        zone=settings.multizone.zone.name,
+        store=plane.replica.store,
+        verifier=verifier,
+        read_text=read_text,
+        closed=closed,
     )
     metrics, refusals = StreamMetrics(), Refusals(STREAMS, clocks.boot_clock)
     streams = Streams(

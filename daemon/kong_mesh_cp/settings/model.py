@@ -22,6 +22,7 @@ from kong_mesh_cp.settings.data_plane.envoy import (
 )
 from kong_mesh_cp.settings.data_plane.ipam import IpamSettings
 from kong_mesh_cp.settings.data_plane.monitoring import MonitoringAssignmentServerSettings
+from kong_mesh_cp.settings.data_plane.zone_proxies import ExperimentalSettings
 from kong_mesh_cp.settings.forms import Secret, UnsupportedError
 from kong_mesh_cp.settings.options import MEMBERS, OPTION, Row, option
 from kong_mesh_cp.settings.serving import CONNECTIONS_MAX, ApiServerSettings, GeneralSettings
@@ -251,6 +252,7 @@ class Settings:
     runtime: RuntimeSettings = field(default_factory=RuntimeSettings)
     core_resources: CoreResourcesSettings = field(default_factory=CoreResourcesSettings)
     mesh_service: MeshServiceSettings = field(default_factory=MeshServiceSettings)
+    experimental: ExperimentalSettings = field(default_factory=ExperimentalSettings)
     license: LicenseSettings = field(default_factory=LicenseSettings)
     admission: AdmissionSettings = field(default_factory=AdmissionSettings)
     log: LogSettings = field(default_factory=LogSettings)

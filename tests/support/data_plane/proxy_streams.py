@@ -6,6 +6,7 @@ import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from itertools import count
 from types import MappingProxyType
 from typing import Any
 
@@ -19,8 +20,8 @@ from kong_mesh_cp.core.discovery.sotw import SotwStream
 from kong_mesh_cp.core.discovery.type_order import CLUSTERS
 from kong_mesh_cp.core.formats.durations import HOUR
 from kong_mesh_cp.core.identity import tokens
-from kong_mesh_cp.core.identity.key_series import dataplane_keys
-from kong_mesh_cp.core.identity.tokens import DataplaneClaims
+from kong_mesh_cp.core.identity.key_series import ZONE_KEYS, dataplane_keys
+from kong_mesh_cp.core.identity.tokens import DataplaneClaims, ZoneClaims
 from kong_mesh_cp.usecases.data_plane.authentication import ProxyAuthentication
 from kong_mesh_cp.usecases.data_plane.connected_proxy import ConnectedProxy
 from kong_mesh_cp.usecases.data_plane.joining import Joining, ReadText
@@ -32,11 +33,30 @@ from kong_mesh_cp.usecases.data_plane.stream_ports import (
     StreamEndedError,
 )
 from kong_mesh_cp.usecases.data_plane.streams import Cause, CertificateOf, Streams, StreamTerms
+from kong_mesh_cp.usecases.data_plane.zone_proxies.zone_attendance import (
+    ZoneAttendance,
+    ZoneAttendanceTerms,
+)
+from kong_mesh_cp.usecases.data_plane.zone_proxies.zone_joining import ZoneJoining
 from kong_mesh_cp.usecases.identity.authenticating import AuthenticationSettings, Authenticator
 from support.fakes.admission import NOON, Desk, open_desk
 from support.fakes.attending import sidecar
 
 NACK_BACKOFF_SECONDS = 5.0
+STAY_SECONDS = 10.0  # of what was registered over a stream that has ended
+ZONE_TERMS = ZoneAttendanceTerms(
+    instance="this-run",
+    subscriptions_max=2,
+    shown_seconds=10.0,
+    idle_seconds=300.0,
+    stay_seconds=STAY_SECONDS,
+)
+
+
+def numbered_ids() -> Callable[[], str]:
+    """Ids of subscriptions that a test can foresee."""
+    numbers = count(1)
+    return lambda: f"zone-subscription-{next(numbers)}"
 
 
 def by_token(desk: Desk) -> ProxyVerifier:
@@ -214,6 +234,16 @@ def node(
     return NodeTold(f"{mesh}.{name}", metadata)
 
 
+async def zone_token(desk: Desk, *scope: str, zone: str = "default") -> str:
+    """A token for zone proxies, of the zone's own key."""
+    await desk.keys.ensure(ZONE_KEYS)
+    kid, key = await desk.keys.newest(ZONE_KEYS)
+    claims = ZoneClaims(zone=zone, scope=scope)
+    return tokens.sign(
+        claims, key=key, kid=kid, token_id="id-1", now=NOON, valid_nanoseconds=24 * HOUR
+    )
+
+
 async def newcomer(
     plane: Plane,
     name: str = "backend-1",
@@ -269,8 +299,21 @@ async def open_plane(
             told.append(source)
             return True
 
-        streams = Streams(
+        attendance = ZoneAttendance(
+            desk.api.replica, ZONE_TERMS, new_id=numbered_ids(), wall_clock=lambda: desk.now[0]
+        )
+        nursery.start_soon(attendance.run)
+        zone_joining = ZoneJoining(
             joining,
+            attendance,
+            desk.presence,
+            zone="default",
+            store=desk.resources,
+            verifier=verifier(desk),
+            read_text=read_text,
+        )
+        streams = Streams(
+            zone_joining,
             desk.seating,
             publishing,
             wall_clock=lambda: desk.now[0],

@@ -21,10 +21,13 @@ from kong_mesh_cp.core.resources.data_source import DataSource
 from kong_mesh_cp.core.resources.kinds.dataplane import Dataplane
 from kong_mesh_cp.core.resources.kinds.mesh import CertificateAuthority, Mesh
 from kong_mesh_cp.core.resources.kinds.services.external_service import ExternalService
+from kong_mesh_cp.core.resources.kinds.zone_proxies import ZoneEgress, ZoneIngress
 from kong_mesh_cp.core.resources.meta import Resource, has_spec
-from kong_mesh_cp.core.resources.tags import SERVICE
+from kong_mesh_cp.core.resources.tags import SERVICE, Tags
 from kong_mesh_cp.core.schema.violations import root
 from kong_mesh_cp.core.xds.proxy_view import AdminTls, Identity, KeyPair
+from kong_mesh_cp.core.xds.world import MeshWorld
+from kong_mesh_cp.core.xds.zone_proxies.zone_view import SERVICES
 from kong_mesh_cp.shell.host.leaf_signing import sign_leaf
 from support.fakes.identity import rsa_key
 
@@ -37,12 +40,29 @@ def identity_for(
     dataplane: Resource[Dataplane], mesh: Resource[Mesh], resources: Resources
 ) -> Identity | None:
     """What the proxy of `dataplane` would have; None: its mesh has no mTLS."""
+    return _identity(dataplane.spec.tag_sets, mesh, resources)
+
+
+def zone_identities(
+    proxy: Resource[ZoneEgress] | Resource[ZoneIngress],
+    worlds: Iterable[MeshWorld],
+    resources: Resources,
+) -> dict[str, Identity]:
+    """What a zone proxy would have in each mesh that has mTLS."""
+    tags = {SERVICE: SERVICES[type(proxy.spec)]}
+    found = {each.name: _identity([tags], each.mesh, resources) for each in worlds}
+    return {mesh: identity for mesh, identity in found.items() if identity is not None}
+
+
+def _identity(
+    tag_sets: Iterable[Tags], mesh: Resource[Mesh], resources: Resources
+) -> Identity | None:
     backend = mesh.spec.enabled_ca
     if backend is None:
         return None
     authority = signing_authority(*_pair(mesh.name, backend, resources), root("conf"))
     assert isinstance(authority, SigningAuthority)
-    uris = uris_of(mesh.name, dataplane.spec.tag_sets)
+    uris = uris_of(mesh.name, tag_sets)
     signed = sign_leaf(authority, leaf(uris, lifetime_of(backend), NOW))
     return Identity(pair=KeyPair(*signed), authorities={mesh.name: authority.chain})
 

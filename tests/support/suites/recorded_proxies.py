@@ -51,8 +51,21 @@ from kong_mesh_cp.core.xds.parts import Parts
 from kong_mesh_cp.core.xds.proxy_view import GenerationTerms, ProxyView, admin_addresses
 from kong_mesh_cp.core.xds.services.service_endpoints import EGRESS, INGRESS
 from kong_mesh_cp.core.xds.world import MeshWorld, by_type, mesh_world
+from kong_mesh_cp.core.xds.zone_proxies.available_services import available_services
+from kong_mesh_cp.core.xds.zone_proxies.generate_zone_proxy import generate_zone_proxy
+from kong_mesh_cp.core.xds.zone_proxies.zone_view import (
+    ZoneProxyView,
+    ZoneWorld,
+    zone_proxy_addresses,
+)
 from kong_mesh_cp.usecases.resources.kinds import KINDS
-from support.suites.recorded_certificates import admin_tls, identity_for, ready_services
+from support.suites.made_services import made_services
+from support.suites.recorded_certificates import (
+    admin_tls,
+    identity_for,
+    ready_services,
+    zone_identities,
+)
 from support.suites.validation_cases import shared_folder
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -66,6 +79,7 @@ INTERNAL = (
     ("127.0.0.1", 32),
     ("::1", 128),
 )
+SYSTEM_AUTHORITY = "/etc/ssl/certs/ca-certificates.crt"  # of the machines of the recordings
 # What kuma-dp says of itself in the recordings, unless a case says otherwise.
 METADATA = ProxyMetadata(
     admin_port=9901,
@@ -255,7 +269,50 @@ def metadata_of(proxy: Any, dataplane: Dataplane, env: Mapping[str, str]) -> Pro
     )
 
 
+def zone_view_for(case: Any, proxy: Any) -> ZoneProxyView:
+    """What a zone proxy of a case is told from."""
+    zone = case.env.get("KUMA_MULTIZONE_ZONE_NAME", "default")
+    resources = list(stored(case.resources, case.env))
+    resources += made_services(resources, zone)
+    connected = [each.id for each in (*case.companions, *case.proxies)]
+    meshes = {
+        each.name: world_of(each.name, resources, zone=zone, connected=connected, env=case.env)
+        for each in sorted(resources, key=lambda each: each.name)
+        if has_spec(each, Mesh)
+    }
+    of_type = {
+        type_name: {
+            each.name: each
+            for each in sorted(resources, key=lambda each: each.name)
+            if each.type == type_name
+        }
+        for type_name in (INGRESS, EGRESS)
+    }
+    world = ZoneWorld(
+        zone=zone, meshes=meshes, ingresses=of_type[INGRESS], egresses=of_type[EGRESS]
+    )
+    found = world.egress(proxy.name) or _offering(world, proxy.name)
+    return ZoneProxyView(
+        proxy=found,
+        metadata=replace(METADATA, system_ca_path=SYSTEM_AUTHORITY),
+        world=world,
+        terms=GenerationTerms(internal=_internal(case.env)),
+        admin_tls=admin_tls(*zone_proxy_addresses(found.spec)),
+        identities=zone_identities(found, meshes.values(), resources),
+    )
+
+
+def _offering(world: ZoneWorld, name: str) -> Resource[ZoneIngress]:
+    """The ingress, as it is once the control plane has said what is there."""
+    found = world.ingress(name)
+    assert found is not None
+    services = available_services([*world.meshes.values()])
+    return replace(found, spec=replace(found.spec, available_services=services))
+
+
 def generated_for(case: Any, proxy: Any, parts: Parts | None = None) -> Generated:
+    if proxy.type != "dataplane":
+        return generate_zone_proxy(zone_view_for(case, proxy), parts or Parts())
     zone = case.env.get("KUMA_MULTIZONE_ZONE_NAME", "default")
     resources = list(stored(case.resources, case.env))
     connected = [each.id for each in (*case.companions, *case.proxies)]

@@ -23,6 +23,7 @@ from kong_mesh_cp.core.resources.kinds.mesh import Mesh
 from kong_mesh_cp.core.xds.node_metadata import ProxyMetadata
 from kong_mesh_cp.core.xds.world import MeshWorld, by_type, mesh_world
 from kong_mesh_cp.shell.host.leaf_signing import sign_leaf
+from kong_mesh_cp.usecases.data_plane.authentication import ProxyKind
 from kong_mesh_cp.usecases.data_plane.connected_proxy import ConnectedProxy
 from kong_mesh_cp.usecases.data_plane.credentials.admin_authority import AdminAuthority
 from kong_mesh_cp.usecases.data_plane.credentials.mesh_authorities import AuthoritiesInForce
@@ -171,3 +172,30 @@ async def test_keys_of_those_who_have_left_are_dropped_after_a_while() -> None:
         assert first is not None
         assert second is not None
         assert first.pair != second.pair
+
+
+EGRESS = ConnectedProxy(mesh="", name="egress-1", metadata=ProxyMetadata(), kind=ProxyKind.EGRESS)
+
+
+async def test_an_egress_shows_itself_in_each_mesh_until_it_has_left_for_a_while() -> None:
+    async with proving() as (proved, credentials):
+        proved.connected[:] = [EGRESS]
+        preparation = credentials.zone_preparation(EGRESS, ("10.0.0.9",), ["shop"])
+        assert preparation is not None
+        await preparation()
+
+        first = credentials.zone_identities(EGRESS, ["shop", "gone"])
+        assert [*first] == ["shop"]
+        leaf = x509.load_pem_x509_certificate(first["shop"].pair.chain).extensions
+        found = leaf.get_extension_for_class(x509.SubjectAlternativeName).value
+        assert found.get_values_for_type(x509.UniformResourceIdentifier) == [
+            "spiffe://shop/zone-egress",
+            "kuma://kuma.io/service/zone-egress",
+        ]
+        assert credentials.admin_tls(EGRESS) is not None
+
+        await trio.sleep(2 * RETAIN_SECONDS)
+        assert credentials.zone_identities(EGRESS, ["shop"]) == first
+        proved.connected.clear()
+        await trio.sleep(2 * RETAIN_SECONDS)
+        assert credentials.zone_identities(EGRESS, ["shop"]) == {}

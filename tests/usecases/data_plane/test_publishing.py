@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import Any
 
 import pytest
 import trio
@@ -44,7 +45,9 @@ class _Stage:
     watches: dict[str, Watch] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.publishing = Publishing[FakeConfiguration](self.worlds, lambda _mesh: self.generator)
+        self.publishing = Publishing[FakeConfiguration, Any](
+            self.worlds, lambda _mesh: self.generator
+        )
 
     def change(
         self, text: str, reached: Reached, *, since: float | None = None, **endpoints: str

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeVar
 
 from kong_mesh_cp.core.formats.durations import SECOND
 from kong_mesh_cp.core.insights.liveness import closed
-from kong_mesh_cp.core.resources.kinds.insights import DataplaneInsight
+from kong_mesh_cp.core.resources.kinds.insights import ProxyInsight
 from kong_mesh_cp.core.resources.kinds.subscriptions import (
     DiscoveryStatus,
     DiscoverySubscription,
@@ -18,6 +18,8 @@ from kong_mesh_cp.core.resources.kinds.subscriptions import (
     ProxyVersion,
     ResponseCounts,
 )
+
+I = TypeVar("I", bound=ProxyInsight)  # noqa: E741  the insight
 
 # Nothing is sent to a proxy on this connection, and it does not tell what it is made of.
 _NOTHING_SENT: Final = ResponseCounts()
@@ -30,13 +32,13 @@ def nanoseconds(at: datetime) -> int:
 
 
 def connected(
-    insight: DataplaneInsight,
+    insight: I,
     *,
     subscription: str,
     instance: str,
     since: int,
     subscriptions_max: int,
-) -> DataplaneInsight:
+) -> I:
     """`insight` with the one open subscription of this id; older ones have ended by `since`.
 
     The same insight when there is nothing to change. A subscription of this id that has been
@@ -54,14 +56,12 @@ def connected(
     return replace(insight, subscriptions=ended[-subscriptions_max:])
 
 
-def is_closed(insight: DataplaneInsight, subscription: str) -> bool:
+def is_closed(insight: ProxyInsight, subscription: str) -> bool:
     """Whether this subscription has ended."""
     return any(each.id == subscription and not each.is_open for each in insight.subscriptions)
 
 
-def with_stream(
-    insight: DataplaneInsight, subscription: str, status: DiscoveryStatus, version: ProxyVersion
-) -> DataplaneInsight:
+def with_stream(insight: I, subscription: str, status: DiscoveryStatus, version: ProxyVersion) -> I:
     """`insight` with what a stream, whose subscription is there, tells and counts by now.
 
     The same insight when there is nothing to change.
@@ -73,21 +73,19 @@ def with_stream(
     return insight if changed == insight.subscriptions else replace(insight, subscriptions=changed)
 
 
-def is_elsewhere(insight: DataplaneInsight, instances: Collection[str]) -> bool:
+def is_elsewhere(insight: ProxyInsight, instances: Collection[str]) -> bool:
     """Whether the proxy is connected, and to none of these control planes."""
     open_ones = [each for each in insight.subscriptions if each.is_open]
     return bool(open_ones) and not any(_held(each, instances) for each in open_ones)
 
 
-def was_last_elsewhere(insight: DataplaneInsight, instances: Collection[str]) -> bool:
+def was_last_elsewhere(insight: ProxyInsight, instances: Collection[str]) -> bool:
     """Whether the latest connection was to none of these control planes."""
     latest = insight.subscriptions[-1:]
     return any(each.control_plane_instance_id not in instances for each in latest)
 
 
-def disconnected(
-    insight: DataplaneInsight, *, instances: Collection[str], at: int
-) -> DataplaneInsight:
+def disconnected(insight: I, *, instances: Collection[str], at: int) -> I:
     """`insight` without open subscriptions of these control planes.
 
     The same insight when there is none.

@@ -87,7 +87,7 @@ def generate(view: ProxyView, parts: Parts) -> Generated:
 def _make_profile(view: ProxyView, matched: Matched, draft: Draft) -> None:
     """All that a proxy beside an application has."""
     draft.origin = Origin.ADMIN
-    admin(view, draft)
+    admin(view.metadata, view.networking.address, view.admin_tls, draft)
     draft.origin = Origin.INBOUND
     inbounds(view, matched, draft)
     draft.origin = Origin.TRANSPARENT
@@ -114,4 +114,4 @@ def _make_profile(view: ProxyView, matched: Matched, draft: Draft) -> None:
         except WRONG_INPUT as error:
             draft.complain(effect.policy_type, error)
     draft.origin = Origin.SECRETS
-    secrets(view, draft)
+    secrets(view.world.name, view.identity, draft.trusted, draft)

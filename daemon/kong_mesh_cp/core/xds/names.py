@@ -45,6 +45,8 @@ class Origin(StrEnum):
     PROBE = "probe"
     DNS = "dns"
     SECRETS = "secrets"
+    EGRESS = "egress"
+    INGRESS = "ingress"
     PROMETHEUS = "prometheus"
     OPEN_TELEMETRY = "open-telemetry"
     METRICS_CONFIGURATION = "dynamic-config"

@@ -142,6 +142,20 @@ class DataplaneRegistrar:
             else:
                 return
 
+    async def register_zone_proxy(self, key: ResourceKey, document: Mapping[str, object]) -> None:
+        """Make or replace the resource of a zone proxy, whose token is for every one of its kind.
+        What was begun is brought to its end. Raises: StateError, ResourceRefusedError.
+        """
+        for left in reversed(range(ATTEMPTS_MAX)):
+            try:
+                with trio.CancelScope(shield=True):
+                    await self._applying.put_document(ADMIN, key, document)
+            except ResourceRefusedError as error:
+                if error.fault is not Fault.CONFLICT or not left:
+                    raise
+            else:
+                return
+
     async def _put(
         self, request: AdmissionRequest, document: Mapping[str, Any], uid: int
     ) -> Refused | None:

@@ -184,6 +184,18 @@ class Presence:
         attendance.has_resource = True
         self._note(seat)
 
+    async def register_zone_proxy(self, key: ResourceKey, document: Mapping[str, object]) -> None:
+        """Make or replace the ZoneIngress or ZoneEgress `key`, which has come over a stream.
+
+        Raises: StateError, ResourceRefusedError.
+        """
+        with trio.move_on_at(self._start_ends):
+            await self._begun.wait()
+        if self._services is None or not self._begun.is_set():
+            refused = _starting()
+            raise StateError(refused.reason, code=refused.code, hint=refused.hint)
+        await self._services.registering.register_zone_proxy(key, document)
+
     def without_stream(self, record: SeatRecord) -> None:
         """The stream has ended, and the process of `record` has the seat still."""
         former = self._attending[record.seat]

@@ -36,9 +36,11 @@ from kong_mesh_cp.usecases.admission.attendance import StreamFacts
 from kong_mesh_cp.usecases.admission.presence import Presence
 from kong_mesh_cp.usecases.admission.proxy_directory import DATAPLANE
 from kong_mesh_cp.usecases.admission.requests import busy
-from kong_mesh_cp.usecases.admission.seating import HeldSeat, Seating
+from kong_mesh_cp.usecases.admission.seating import Seating
+from kong_mesh_cp.usecases.data_plane import authentication
 from kong_mesh_cp.usecases.data_plane.authentication import Proven, dataplane_identity
 from kong_mesh_cp.usecases.data_plane.connected_proxy import ConnectedProxy
+from kong_mesh_cp.usecases.data_plane.places import Place, SeatPlace
 from kong_mesh_cp.usecases.data_plane.seat_kinds import seat_kind
 from kong_mesh_cp.usecases.data_plane.stream_ports import (
     Ending,
@@ -57,7 +59,6 @@ from kong_mesh_cp.usecases.resources.resource_refusals import NOT_VALID, Resourc
 REGISTER: Final = "could not register proxy passed in kuma-dp run"
 AUTHENTICATION: Final = "authentication failed: "  # in front of what is wrong with a token
 OVERRIDE: Final = "you are trying to override existing proxy to which you don't have an access."
-ZONE_PROXIES: Final = frozenset({"ingress", "egress"})
 _NO_TIME: Final = "0001-01-01 00:00:00 +0000 UTC"  # Go's
 LARGE_TEXT_CHARACTERS: Final = 4096  # what is longer is read in a thread: others would wait
 # Of a Dataplane that a proxy brings. It is read before it is known who the proxy is, so it must not
@@ -94,8 +95,13 @@ class Joined:
 
     proxy: ConnectedProxy
     node_id: str
-    seat: SeatId
-    held: HeldSeat
+    seat: SeatId  # of no mesh: that of a zone proxy, which takes none
+    place: Place
+
+    @property
+    def key(self) -> tuple[authentication.ProxyKind, SeatId]:
+        """No other proxy has it."""
+        return self.proxy.kind, self.seat
 
 
 class _Asked(NamedTuple):
@@ -146,17 +152,19 @@ class Joining:
         StreamEndedError.
         """
         if self._closed is not None:
-            raise _refused(self._closed)
+            raise refused_by(self._closed)
         try:
             asked = await self._asked(node or NodeTold("", {}), arrival.stream.credentials)
         except ProxyRefusedError as error:
-            raise _ended(error.message, "not-authenticated", hint=NOT_AUTHENTICATED_HINT) from None
+            raise ended_for(
+                error.message, "not-authenticated", hint=NOT_AUTHENTICATED_HINT
+            ) from None
         except StateError as error:
-            raise _not_now(error) from None
+            raise not_now(error) from None
         seat = SeatId(self._zone, *asked.id)
         refused = await self._presence.possible(seat) or await self._membership_refusal(asked)
         if refused is not None:
-            raise _refused(refused, prefix=asked.draft is not None)
+            raise refused_by(refused, prefix=asked.draft is not None)
         return await self._take(asked, seat, arrival)
 
     async def _asked(self, node: NodeTold, credentials: Sequence[str] | None) -> _Asked:
@@ -171,16 +179,16 @@ class Joining:
             try:
                 proxy = ProxyId.parse(node.id)
             except ValueError as error:
-                raise _ended(f"invalid node ID: {error}", "node-id-invalid") from None
+                raise ended_for(f"invalid node ID: {error}", "node-id-invalid") from None
             if (mesh, name) != proxy:
                 text = f"proxyId {{{proxy.mesh} {proxy.name}}} does not match proxy resource "
-                raise _ended(text + _meta_text(draft), "node-id-invalid")
+                raise ended_for(text + _meta_text(draft), "node-id-invalid")
             return _Asked(proxy, metadata, spec, draft, document, proven)
         try:
             proxy = ProxyId.parse(node.id)
         except ValueError as error:
             text = f"request must have a valid Proxy ID: {error}"
-            raise _ended(text, "node-id-invalid") from None
+            raise ended_for(text, "node-id-invalid") from None
         spec = await self._stored(proxy, metadata.proxy_type, unreadable)
         proven = await self._verifier.verify(
             credentials, dataplane_identity(proxy.mesh, proxy.name, spec.tag_sets)
@@ -198,7 +206,7 @@ class Joining:
             return {}, None, ""
 
         def read() -> tuple[Mapping[str, Any], Draft]:
-            return _draft_of(_document_of(text, self._read_text))
+            return _draft_of(document_of(text, self._read_text))
 
         try:
             if len(text) <= LARGE_TEXT_CHARACTERS:
@@ -210,16 +218,11 @@ class Joining:
         return document, draft, ""
 
     async def _stored(self, proxy: ProxyId, proxy_type: str, unreadable: str) -> Dataplane:
-        if proxy_type in ZONE_PROXIES:
-            raise _ended(
-                f"proxies of type {proxy_type} are not served by this version",
-                "zone-proxy-not-served",
-            )
         if proxy_type != "dataplane":
-            raise _ended(f"unsupported proxy type {go_quote(proxy_type)}", "proxy-type-unknown")
+            raise ended_for(f"unsupported proxy type {go_quote(proxy_type)}", "proxy-type-unknown")
         found = await self._store.get(ResourceKey(DATAPLANE, proxy.mesh, proxy.name))
         if found is None:
-            raise _ended(
+            raise ended_for(
                 f"resource {go_quote(str(proxy))} not found; create a Dataplane in Kuma CP first or"
                 " pass it as an argument to kuma-dp",
                 "dataplane-not-found",
@@ -247,7 +250,7 @@ class Joining:
         # From here to the seat's taking there is no await: no other task decides in between.
         decision, policy = self._seating.decide(seat, asked.kind, Door.STREAM)
         if isinstance(decision, Refused):
-            raise _refused(decision)
+            raise refused_by(decision)
         arrival.place.enter_context(self._takeovers.place(seat, stream.connection))
         held = self._seating.take(
             seat,
@@ -258,19 +261,20 @@ class Joining:
             has_resource=asked.draft is None,
             stream=facts,
         )
+        place = SeatPlace(self._seating, held)
         with ExitStack() as undo:
-            undo.callback(self._seating.release, held)
+            undo.callback(place.release)
             refused = await self._seating.confirm(held, policy)
             if refused is not None:
-                raise _refused(refused)
-            raise_if_ended(held)
+                raise refused_by(refused)
+            place.raise_if_ended()
             if asked.draft is not None:
                 await self._register(asked, seat)
             undo.pop_all()
         self._seating.note_admitted(held, decision, policy, f"address {stream.address}")
         mesh, name = asked.id
         proxy = ConnectedProxy(mesh=mesh, name=name, metadata=asked.metadata)
-        return Joined(proxy=proxy, node_id=str(asked.id), seat=seat, held=held)
+        return Joined(proxy=proxy, node_id=str(asked.id), seat=seat, place=place)
 
     async def _register(self, asked: _Asked, seat: SeatId) -> None:
         async def may_replace(stored: StoredResource) -> None:
@@ -280,40 +284,20 @@ class Joining:
                 asked.proven(there)
             except ProxyRefusedError as error:
                 text = f"{REGISTER}: {OVERRIDE}: {error.message.removeprefix(AUTHENTICATION)}"
-                raise _ended(text, "dataplane-not-replaceable") from None
+                raise ended_for(text, "dataplane-not-replaceable") from None
 
         try:
             await self._presence.register(seat, asked.document, may_replace)
         except ResourceRefusedError as error:
             valid = error.detail != NOT_VALID
             reason = error.detail if valid else violations_text(error.violations)
-            raise _ended(f"{REGISTER}: {reason}", error.code) from None
+            raise ended_for(f"{REGISTER}: {reason}", error.code) from None
         except StateError as error:
-            raise _not_now(error) from None
+            raise not_now(error) from None
 
 
-def raise_if_ended(held: HeldSeat) -> None:
-    """Raises: StreamEndedError where the seat of the stream is not its own any more."""
-    event = held.ended
-    if event is not None:
-        moved = event["code"] == "seat-moved"
-        raise StreamEndedError(
-            Ending.ELSEWHERE if moved else Ending.GONE,
-            f"{event['code']}: {event['reason']}",
-            code=str(event["code"]),
-            hint=str(event["hint"]),
-        )
-    if held.lost:
-        raise StreamEndedError(
-            Ending.ELSEWHERE,
-            "another connection of this proxy has taken the place of this one",
-            code="stream-superseded",
-            hint="If two proxies run under this name, stop one of them.",
-        )
-
-
-def _document_of(text: str, read_yaml: ReadText) -> object:
-    """Raises: ValueError."""
+def document_of(text: str, read_yaml: ReadText) -> object:
+    """The resource that a proxy brings. Raises: ValueError."""
     if len(text) > TEXT_CHARACTERS_MAX:
         raise ValueError(f"it has more than {TEXT_CHARACTERS_MAX} characters")
     if text.lstrip().startswith("{"):
@@ -341,11 +325,11 @@ def _meta_text(draft: Draft) -> str:
     return f"{{{DATAPLANE} {draft.meta.mesh} {draft.meta.name} {times} map[{labels}]}}"
 
 
-def _ended(message: str, code: str, *, hint: str = "") -> StreamEndedError:
+def ended_for(message: str, code: str, *, hint: str = "") -> StreamEndedError:
     return StreamEndedError(Ending.REFUSED, message, code=code, hint=hint)
 
 
-def _refused(refused: Refused, *, prefix: bool = False) -> StreamEndedError:
+def refused_by(refused: Refused, *, prefix: bool = False) -> StreamEndedError:
     """In the words of the original, where it has the same refusal."""
     match refused.code:
         case RefusalCode.LICENSE_LIMIT | RefusalCode.MESH_QUOTA:
@@ -360,6 +344,6 @@ def _refused(refused: Refused, *, prefix: bool = False) -> StreamEndedError:
     return StreamEndedError(ending, text, code=refused.code, hint=refused.hint)
 
 
-def _not_now(error: StateError) -> StreamEndedError:
+def not_now(error: StateError) -> StreamEndedError:
     refused = busy(f"the store does not answer: {error.message}", error.hint)
     return StreamEndedError(Ending.NOT_NOW, refused.text, code=refused.code, hint=refused.hint)

@@ -12,7 +12,7 @@ import logging
 from collections import deque
 from collections.abc import Callable
 from contextlib import ExitStack
-from typing import Final, NamedTuple, NoReturn
+from typing import Final, NamedTuple, NoReturn, Protocol
 
 import trio
 
@@ -29,12 +29,11 @@ from kong_mesh_cp.core.insights.certificate_facts import CertificateFacts
 from kong_mesh_cp.core.insights.proxy_versions import proxy_version
 from kong_mesh_cp.core.xds.node_metadata import ProxyMetadata
 from kong_mesh_cp.usecases.admission.seating import Seating
+from kong_mesh_cp.usecases.data_plane.authentication import ProxyKind
 from kong_mesh_cp.usecases.data_plane.joining import (
     LOGGED_CHARACTERS_MAX,
     Arrival,
     Joined,
-    Joining,
-    raise_if_ended,
 )
 from kong_mesh_cp.usecases.data_plane.stream_insight import StreamInsight
 from kong_mesh_cp.usecases.data_plane.stream_metrics import StreamMetrics
@@ -64,6 +63,17 @@ MayBeTold = Callable[[str], bool]
 log = logging.getLogger(__name__)
 
 
+class Entrance(Protocol):
+    """Lets proxies in."""
+
+    async def join(self, node: NodeTold | None, arrival: Arrival) -> Joined:
+        """The caller gives the place back; where this is cancelled, or raises, that is done.
+
+        Raises: StreamEndedError.
+        """
+        ...
+
+
 def _unknown(_seat: SeatId, _refusal: Refusal) -> str:
     return ""
 
@@ -80,7 +90,7 @@ class Streams:
 
     def __init__(
         self,
-        joining: Joining,
+        joining: Entrance,
         seating: Seating,
         publishing: Configuring,
         *,
@@ -101,7 +111,7 @@ class Streams:
         self._metrics = metrics
         self._cause = cause
         self._certificate_of = certificate_of
-        self._connected: dict[SeatId, _Conversation] = {}
+        self._connected: dict[tuple[ProxyKind, SeatId], _Conversation] = {}
 
     @property
     def connected(self) -> int:
@@ -112,7 +122,7 @@ class Streams:
         """The proxy has taken this certificate, which its insight shows; None: there is none in
         its mesh. Until this is called the insight shows what it did.
         """
-        conversation = self._connected.get(seat)
+        conversation = self._connected.get((ProxyKind.DATAPLANE, seat))
         if conversation is not None:
             conversation.insight.certify(facts)
 
@@ -120,7 +130,7 @@ class Streams:
         """What the proxy has not taken, and has not been given better since; of several types the
         last one in the order of types.
         """
-        conversation = self._connected.get(seat)
+        conversation = self._connected.get((ProxyKind.DATAPLANE, seat))
         if conversation is None:
             return None
         table = conversation.table
@@ -157,23 +167,22 @@ class Streams:
             insight = StreamInsight(version, table, self._wall_clock)
             return insight
 
-        seating = self._seating
         arrival = Arrival(stream=stream, facts=facts, place=place, gone=over.is_set)
         joined = await self._joining.join(first.node, arrival)
         conversation = _Conversation(stream, table, insight, joined)
         try:
-            self._connected[joined.seat] = conversation
+            self._connected[joined.key] = conversation
             with trio.CancelScope() as scope:
-                seating.attach(joined.held, scope.cancel)
+                joined.place.attach(scope.cancel)
                 await self._told_and_heard(conversation, first.request)
-            raise_if_ended(joined.held)
+            joined.place.raise_if_ended()
         finally:
-            if self._connected.get(joined.seat) is conversation:
-                del self._connected[joined.seat]
+            if self._connected.get(joined.key) is conversation:
+                del self._connected[joined.key]
             if stream.stopping:
                 # We end the stream, not the proxy: it will be back, here or elsewhere.
-                seating.keep(joined.held)
-            seating.release(joined.held)
+                joined.place.keep()
+            joined.place.release()
 
     async def _told_and_heard(self, conversation: _Conversation, first: Request) -> None:
         self._hear(conversation, first)

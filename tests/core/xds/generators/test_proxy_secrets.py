@@ -7,32 +7,18 @@ from __future__ import annotations
 
 import pytest
 
-from kong_mesh_cp.core.policy.rules.matched import MeshView
-from kong_mesh_cp.core.resources.kinds.dataplane import Dataplane
-from kong_mesh_cp.core.resources.kinds.mesh import Mesh
 from kong_mesh_cp.core.xds.draft import Draft
 from kong_mesh_cp.core.xds.generators.proxy_secrets import secrets
 from kong_mesh_cp.core.xds.names import SECRET
-from kong_mesh_cp.core.xds.node_metadata import ProxyMetadata
 from kong_mesh_cp.core.xds.parts import Parts
-from kong_mesh_cp.core.xds.proxy_view import Identity, KeyPair, ProxyView
-from kong_mesh_cp.core.xds.world import mesh_world
-from support.specs.shop_resources import resource
+from kong_mesh_cp.core.xds.proxy_view import Identity, KeyPair
 
 IDENTITY = Identity(pair=KeyPair(b"chain", b"key"), authorities={"shop": b"ca", "bank": b"ca"})
 
 
 def made(trusted: set[str], identity: Identity | None) -> Draft:
-    mesh = resource("Mesh", "shop", Mesh())
-    view = ProxyView(
-        dataplane=resource("Dataplane", "web-1", Dataplane()),
-        metadata=ProxyMetadata(),
-        world=mesh_world(mesh, {}, MeshView(), zone="default"),
-        identity=identity,
-    )
     draft = Draft(Parts())
-    draft.trusted |= trusted
-    secrets(view, draft)
+    secrets("shop", identity, trusted, draft)
     return draft
 
 

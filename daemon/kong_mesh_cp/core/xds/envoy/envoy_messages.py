@@ -48,6 +48,9 @@ from envoy.extensions.filters.listener.original_dst.v3.original_dst_pb2 import (
     OriginalDst as OriginalDestination,
 )
 from envoy.extensions.filters.listener.tls_inspector.v3.tls_inspector_pb2 import TlsInspector
+from envoy.extensions.filters.network.direct_response.v3.config_pb2 import (
+    Config as DirectResponse,
+)
 from envoy.extensions.filters.network.http_connection_manager.v3 import http_connection_manager_pb2
 from envoy.extensions.filters.network.local_ratelimit.v3.local_rate_limit_pb2 import (
     LocalRateLimit as NetworkRateLimit,
@@ -85,6 +88,7 @@ __all__ = [
     "Cluster",
     "ClusterLoadAssignment",
     "DatadogConfig",
+    "DirectResponse",
     "DnsFilterConfig",
     "DownstreamTlsContext",
     "Duration",

@@ -21,6 +21,7 @@ from kong_mesh_cp.core.xds.world import TagPairs
 HTTP_MANAGER: Final = "envoy.filters.network.http_connection_manager"
 TCP_PROXY: Final = "envoy.filters.network.tcp_proxy"
 NETWORK_RATE_LIMIT: Final = "envoy.extensions.filters.network.local_ratelimit.v3.LocalRateLimit"
+DIRECT_RESPONSE: Final = "envoy.filters.network.direct_response"
 GRPC_STATS: Final = "envoy.filters.http.grpc_stats"
 HTTP_FAULT: Final = "envoy.filters.http.fault"
 HTTP_RATE_LIMIT: Final = "envoy.filters.http.local_ratelimit"

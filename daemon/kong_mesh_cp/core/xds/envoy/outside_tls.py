@@ -9,8 +9,8 @@ from collections.abc import Iterable
 
 from kong_mesh_cp.core.formats.addresses import is_dns_name
 from kong_mesh_cp.core.xds.envoy.envoy_messages import Message, UpstreamTlsContext, struct_of
-from kong_mesh_cp.core.xds.envoy.tls import tls_socket
-from kong_mesh_cp.core.xds.outside.external_services import OutsideTls
+from kong_mesh_cp.core.xds.envoy.tls import limit_versions, tls_socket
+from kong_mesh_cp.core.xds.outside.external_services import OutsideName, OutsideTls
 
 
 def match_outside(
@@ -33,11 +33,22 @@ def outside_tls(host: str, tls: OutsideTls) -> Message:
             certificate_chain={"inline_bytes": tls.certificate},
             private_key={"inline_bytes": tls.key},
         )
-    if tls.authority is not None:
-        validation = context.common_tls_context.validation_context
-        validation.trusted_ca.inline_bytes = tls.authority
-        for kind in () if tls.any_name else ("DNS", "IP_ADDRESS"):
-            validation.match_typed_subject_alt_names.add(
-                san_type=kind, matcher={"exact": sni or host}
-            )
+    if tls.authority is not None or tls.authority_file:
+        _validate(context.common_tls_context, sni or host, tls)
     return context
+
+
+def _validate(common: Message, own_name: str, tls: OutsideTls) -> None:
+    validation = common.validation_context
+    if tls.authority is not None:
+        validation.trusted_ca.inline_bytes = tls.authority
+    else:
+        validation.trusted_ca.filename = tls.authority_file
+    names = () if tls.any_name else ((OutsideName(is_prefix=False, value=own_name),), tls.names)
+    for some in names:
+        for kind in ("DNS", "IP_ADDRESS"):
+            for name in some:
+                matcher = {"prefix" if name.is_prefix else "exact": name.value}
+                validation.match_typed_subject_alt_names.add(san_type=kind, matcher=matcher)
+    if tls.versions is not None:
+        limit_versions(common.tls_params, *tls.versions)

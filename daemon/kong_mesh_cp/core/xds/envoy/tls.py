@@ -22,6 +22,13 @@ from kong_mesh_cp.core.xds.envoy.envoy_messages import (
 from kong_mesh_cp.core.xds.names import authority_secret, identity_secret
 
 TLS_SOCKET: Final = "envoy.transport_sockets.tls"
+_VERSIONS: Final = {
+    "TLSAuto": "TLS_AUTO",
+    "TLS10": "TLSv1_0",
+    "TLS11": "TLSv1_1",
+    "TLS12": "TLSv1_2",
+    "TLS13": "TLSv1_3",
+}
 MESH_PROTOCOL: Final = "kuma"  # in ALPN: tells a mesh's TLS from the application's own
 
 
@@ -53,6 +60,13 @@ def upstream_tls(mesh: str, upstream_mesh: str, services: Iterable[str], sni: st
 def tls_socket(context: Message) -> Message:
     """As listeners and clusters take a DownstreamTlsContext, or an UpstreamTlsContext."""
     return TransportSocket(name=TLS_SOCKET, typed_config=packed(context))
+
+
+def limit_versions(parameters: Message, least: str, most: str) -> None:
+    """`parameters` are TlsParameters; the versions are as a `TlsVersion` says them."""
+    parameters.SetInParent()
+    parameters.tls_minimum_protocol_version = _VERSIONS[least]
+    parameters.tls_maximum_protocol_version = _VERSIONS[most]
 
 
 def identity(name: str, chain: bytes, key: bytes) -> Message:

@@ -16,8 +16,8 @@ from kong_mesh_cp.core.xds.envoy.envoy_messages import DownstreamTlsContext, Mes
 from kong_mesh_cp.core.xds.envoy.http import LOOPBACK, HttpTerms, http_manager
 from kong_mesh_cp.core.xds.envoy.listeners import HTTP_MANAGER, ChainDraft, ListenerDraft
 from kong_mesh_cp.core.xds.names import ADMIN, CLUSTER, LISTENER, READINESS
-from kong_mesh_cp.core.xds.node_metadata import ADMIN_ADDRESSES
-from kong_mesh_cp.core.xds.proxy_view import AdminTls, ProxyView
+from kong_mesh_cp.core.xds.node_metadata import ADMIN_ADDRESSES, ProxyMetadata
+from kong_mesh_cp.core.xds.proxy_view import AdminTls
 from kong_mesh_cp.core.xds.unmakeable import UnmakeableError
 from kong_mesh_cp.core.xds.world import Endpoint
 
@@ -27,8 +27,8 @@ CLIENT_NAME: Final = "kuma-cp"  # in the certificate of the control plane
 _NARROWED: Final = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
 
 
-def admin(view: ProxyView, draft: Draft) -> None:
-    metadata = view.metadata
+def admin(metadata: ProxyMetadata, proxy: str, tls: AdminTls | None, draft: Draft) -> None:
+    """Of the proxy at the address `proxy`."""
     if not metadata.admin_port:
         return
     if metadata.admin_address not in ADMIN_ADDRESSES:
@@ -42,7 +42,6 @@ def admin(view: ProxyView, draft: Draft) -> None:
     draft.add(CLUSTER, ADMIN, _cluster, address, metadata.admin_port)
     if metadata.readiness_port:
         draft.add(CLUSTER, READINESS, _cluster, metadata.admin_address, metadata.readiness_port)
-    proxy = view.networking.address
     # Where the admin API listens itself a second listener could not.
     if proxy != address:
         plan = _Plan(
@@ -50,7 +49,7 @@ def admin(view: ProxyView, draft: Draft) -> None:
             port=metadata.admin_port,
             ipv6=metadata.ipv6,
             ready=READINESS if metadata.readiness_port else ADMIN,
-            tls=view.admin_tls,
+            tls=tls,
         )
         draft.add(LISTENER, ADMIN, _listener, plan)
 

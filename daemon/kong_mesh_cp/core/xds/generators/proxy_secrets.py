@@ -5,20 +5,24 @@ Source: docs/wire/mtls.md#tls
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from kong_mesh_cp.core.xds.draft import Draft
 from kong_mesh_cp.core.xds.envoy import tls
 from kong_mesh_cp.core.xds.names import SECRET, authority_secret, identity_secret
-from kong_mesh_cp.core.xds.proxy_view import ProxyView
+from kong_mesh_cp.core.xds.proxy_view import Identity
 
 
-def secrets(view: ProxyView, draft: Draft) -> None:
-    """What is not there yet is left out: Envoy waits for it, and lets nobody pass meanwhile."""
-    identity = view.identity
-    if not draft.trusted or identity is None:
+def secrets(own: str, identity: Identity | None, trusted: Collection[str], draft: Draft) -> None:
+    """Of a proxy as a member of the mesh `own`, and of the meshes that it trusts there.
+
+    What is not there yet is left out: Envoy waits for it, and lets nobody pass meanwhile.
+    """
+    if not trusted or identity is None:
         return
-    name = identity_secret(view.world.name)
+    name = identity_secret(own)
     draft.add(SECRET, name, tls.identity, identity.pair.chain, identity.pair.key)
-    for mesh in sorted(draft.trusted):
+    for mesh in sorted(trusted):
         name, bundle = authority_secret(mesh), identity.authorities.get(mesh)
         if bundle:
             draft.add(SECRET, name, tls.authority, bundle)

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import field
-from typing import Final
+from typing import Final, NamedTuple
 
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats.addresses import split_host_port
 from kong_mesh_cp.core.formats.go.go_quote import go_quote
+from kong_mesh_cp.core.meshes.spiffe import MESH_TAG
 from kong_mesh_cp.core.resources.data_source import DataSource
 from kong_mesh_cp.core.resources.kinds.mesh import Mesh
 from kong_mesh_cp.core.resources.kinds.secret import Secret
@@ -21,8 +22,17 @@ from kong_mesh_cp.core.resources.tags import EXTERNAL_SERVICE, SERVICE, ZONE, Ta
 from kong_mesh_cp.core.xds.services.instances import Endpoint, pairs, protocol_of_all
 from kong_mesh_cp.core.xds.services.service_endpoints import egress_places
 
+ByName = Mapping[str, Resource[object]]
+
 EXTERNAL: Final = "ExternalService"
 SECRET: Final = "Secret"  # noqa: S105 (a type of resource)
+
+
+class OutsideName(NamedTuple):
+    """A name in a certificate, or how it begins."""
+
+    is_prefix: bool
+    value: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +45,9 @@ class OutsideTls:
     server_name: str = ""  # "": the name of the host
     any_name: bool = False  # whatever name its certificate has
     allow_renegotiation: bool = False
+    authority_file: str = ""  # of the proxy's machine, where there is no `authority`
+    names: tuple[OutsideName, ...] = ()  # that its certificate may have besides
+    versions: tuple[str, str] | None = None  # the least and the most, as a `TlsVersion` says them
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +75,7 @@ class ExternalDestination:
 
 
 def external_of(
-    mesh: Mesh, zone: str, resources: Mapping[str, Mapping[str, Resource[object]]]
+    mesh: Mesh, zone: str, resources: Mapping[str, ByName]
 ) -> Mapping[str, ExternalDestination]:
     """By service tag, in a mesh with `resources` by type and name, seen from the zone called
     `zone`. Of a mesh whose traffic leaves by the egress all is at its egresses.
@@ -76,15 +89,34 @@ def external_of(
     if routing is not None and routing.zone_egress:
         ways = tuple((address, port) for address, port in egress_places(resources) if address)
         return {name: _through(ways, some, by_zone) for name, some in found.items()}
-    secrets = {
+    secrets = secrets_of(resources)
+    return {name: _direct(some, by_zone, secrets) for name, some in found.items()}
+
+
+def at_egress(
+    mesh: Resource[Mesh], zone: str, resources: Mapping[str, ByName]
+) -> Mapping[str, ExternalDestination]:
+    """By service tag, as the egress of `zone` reaches those that are in its zone, or in any."""
+    found: dict[str, list[Resource[ExternalService]]] = {}
+    for each in resources.get(EXTERNAL, {}).values():
+        if has_spec(each, ExternalService) and each.spec.tags.get(ZONE, "") in ("", zone):
+            found.setdefault(each.spec.tags.get(SERVICE, ""), []).append(each)
+    secrets, routing = secrets_of(resources), mesh.spec.routing
+    aware = routing is not None and routing.locality_aware_load_balancing
+    by_zone = _Zones(zone, aware=aware, mesh=mesh.name)
+    return {name: _direct(some, by_zone, secrets) for name, some in found.items()}
+
+
+def secrets_of(resources: Mapping[str, ByName]) -> Mapping[str, bytes]:
+    """The Secrets of a mesh, by name."""
+    return {
         each.name: each.spec.data or b""
         for each in resources.get(SECRET, {}).values()
         if has_spec(each, Secret)
     }
-    return {name: _direct(some, by_zone, secrets) for name, some in found.items()}
 
 
-class _NotLoadedError(Exception):
+class NotLoadedError(Exception):
     """Why the bytes of a source are not to be had."""
 
 
@@ -94,9 +126,12 @@ class _Zones:
 
     own: str
     aware: bool
+    mesh: str = ""  # that endpoints are marked with; "": they are all of one
 
     def endpoint(self, address: str, port: int, tags: Tags) -> Endpoint:
         zone = tags.get(ZONE)
+        if self.mesh:
+            tags = {**tags, MESH_TAG: self.mesh}
         is_remote = self.aware and zone is not None and zone != self.own
         return Endpoint(address, port, pairs(tags), zone=zone, priority=int(is_remote))
 
@@ -125,7 +160,7 @@ def _direct(
         said = networking.tls if networking is not None else None
         try:
             tls = None if said is None or not said.enabled else _tls(said, secrets)
-        except _NotLoadedError as error:
+        except NotLoadedError as error:
             faults.append(f"ExternalService {go_quote(each.name)} is left out: {error}")
             continue
         # By this tag its endpoint finds its own TLS among that of the others.
@@ -137,16 +172,17 @@ def _direct(
 
 def _tls(said: Tls, secrets: Mapping[str, bytes]) -> OutsideTls:
     return OutsideTls(
-        authority=_loaded("caCert", said.ca_cert, secrets),
-        certificate=_loaded("clientCert", said.client_cert, secrets),
-        key=_loaded("clientKey", said.client_key, secrets),
+        authority=loaded("caCert", said.ca_cert, secrets),
+        certificate=loaded("clientCert", said.client_cert, secrets),
+        key=loaded("clientKey", said.client_key, secrets),
         server_name=said.server_name or "",
         any_name=bool(said.skip_hostname_verification),
         allow_renegotiation=bool(said.allow_renegotiation),
     )
 
 
-def _loaded(member: str, source: DataSource | None, secrets: Mapping[str, bytes]) -> bytes | None:
+def loaded(member: str, source: DataSource | None, secrets: Mapping[str, bytes]) -> bytes | None:
+    """What `member` refers to. Raises: NotLoadedError."""
     match source:
         case None:
             return None
@@ -157,7 +193,7 @@ def _loaded(member: str, source: DataSource | None, secrets: Mapping[str, bytes]
         case DataSource(secret=str() as name):
             if name in secrets:
                 return secrets[name]
-            raise _NotLoadedError(f"{member} names the Secret {go_quote(name)}, which is not there")
+            raise NotLoadedError(f"{member} names the Secret {go_quote(name)}, which is not there")
         case _:
             # A file would be one of the control plane: which of them, any user could say.
-            raise _NotLoadedError(f"{member} has to be a secret, inline or inlineString")
+            raise NotLoadedError(f"{member} has to be a secret, inline or inlineString")

@@ -187,18 +187,28 @@ def locality_of(
     if conf is None:
         is_aware = routing is not None and routing.locality_aware_load_balancing
         return Locality(zone=zone) if is_aware and not is_resource else None
+    through_egress = routing is not None and routing.zone_egress and not is_resource
+    return _ranking(conf, zone, own_tags_of(view), through_egress=through_egress)
+
+
+def egress_ranking(typed: TypedConf | None, zone: str) -> Locality | None:
+    """How the egress of `zone`, which has no tags, ranks the endpoints of a service for all of its
+    clients; None: as they are.
+    """
+    conf = _conf(typed)
+    return None if conf is None else _ranking(conf, zone, (), through_egress=False)
+
+
+def _ranking(conf: Conf, zone: str, own_tags: TagPairs, *, through_egress: bool) -> Locality:
     awareness = conf.locality_awareness or LocalityAwareness()
     if awareness.local_zone is None and awareness.cross_zone is None:
         return Locality(zone=zone, remote=FIRST if awareness.disabled else REMOTE)
     cross_zone = awareness.cross_zone or CrossZone()
     failovers = tuple(_failovers(cross_zone, zone))
-    through_egress = routing is not None and routing.zone_egress and not is_resource
     local = awareness.local_zone
     return RuledLocality(
         zone=zone,
-        affinities=tuple(
-            _affinities(() if local is None else local.affinity_tags or (), own_tags_of(view))
-        ),
+        affinities=tuple(_affinities(() if local is None else local.affinity_tags or (), own_tags)),
         failovers=failovers,
         egress=_behind_egress(failovers) if through_egress else "",
         overprovisioning=_overprovisioning(cross_zone),

@@ -5,6 +5,7 @@ Source: docs/wire/mtls.md#permissions
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from kong_mesh_cp.core.dataclass import dataclass
@@ -34,15 +35,33 @@ def older_permissions(
     networking: Networking, world: MeshWorld, parts: Parts
 ) -> tuple[OlderPermission, ...]:
     """One for each inbound; none at all where no policy is about any of them."""
+    policies = _policies_of(world, parts)
+    found = [policy_for_inbound(policies, each.tags) for each in networking.inbound]
+    if not any(found):
+        return ()
+    return tuple(map(_permission, found))
+
+
+def permission_at_egress(
+    services: Iterable[Tags], world: MeshWorld, parts: Parts
+) -> OlderPermission | None:
+    """Who may call a service outside of the mesh by the egress; None: no policy is about it.
+    `services` are the tags of all ExternalServices of its name, the last one that one is about
+    counts: the egress does not tell them apart.
+    """
+    policies = _policies_of(world, parts)
+    found = [policy_for_inbound(policies, each) for each in services]
+    counts = next((each for each in reversed(found) if each is not None), None)
+    return None if counts is None else _permission(counts)
+
+
+def _policies_of(world: MeshWorld, parts: Parts) -> tuple[LegacyPolicy, ...]:
     resources = world.of_type(POLICY_TYPE)
     if not resources:
         return ()
     key = ("older permissions", id(resources))
     policies, _ = parts.made(key, lambda: (legacy_policies(resources), resources))
-    found = [policy_for_inbound(policies, each.tags) for each in networking.inbound]
-    if not any(found):
-        return ()
-    return tuple(map(_permission, found))
+    return policies
 
 
 def _permission(policy: LegacyPolicy | None) -> OlderPermission:

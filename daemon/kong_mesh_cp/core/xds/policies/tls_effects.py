@@ -14,18 +14,12 @@ from kong_mesh_cp.core.xds.effects import DefaultsOf, Effect, InboundFacts, Outb
 from kong_mesh_cp.core.xds.envoy.clusters import ClusterDraft
 from kong_mesh_cp.core.xds.envoy.envoy_messages import Message
 from kong_mesh_cp.core.xds.envoy.listeners import ListenerDraft
+from kong_mesh_cp.core.xds.envoy.tls import limit_versions
 from kong_mesh_cp.core.xds.matching import DestinationConfs, InboundConfs, TypedConf
 
 POLICY_TYPE: Final = "MeshTLS"
 
 _MODES: Final = {"Strict": MtlsMode.STRICT, "Permissive": MtlsMode.PERMISSIVE}
-_VERSIONS: Final = {
-    "TLSAuto": "TLS_AUTO",
-    "TLS10": "TLSv1_0",
-    "TLS11": "TLSv1_1",
-    "TLS12": "TLSv1_2",
-    "TLS13": "TLSv1_3",
-}
 
 
 def mode_of(confs: InboundConfs, of_mesh: MtlsMode) -> MtlsMode:
@@ -51,9 +45,7 @@ def _parameters(context: Message, conf: Conf) -> None:
     if conf.tls_version is None:
         return
     parameters = context.common_tls_context.tls_params
-    parameters.SetInParent()
-    parameters.tls_minimum_protocol_version = _VERSIONS[conf.tls_version.min]
-    parameters.tls_maximum_protocol_version = _VERSIONS[conf.tls_version.max]
+    limit_versions(parameters, conf.tls_version.min, conf.tls_version.max)
     parameters.cipher_suites.extend(conf.tls_ciphers or ())
 
 

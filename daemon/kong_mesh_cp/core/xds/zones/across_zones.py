@@ -43,15 +43,31 @@ def across_zones(
 
     Ingresses tell services apart by what clients ask for in TLS: without mTLS there is no way.
     """
-    # As the original asks: a backend that is not there counts here.
-    if mesh.spec.mtls is None or not mesh.spec.mtls.enabled_backend:
-        return NOTHING_ACROSS
     # None: traffic leaves the zone by itself, not by its egresses.
     by_egress = mesh.spec.routing is not None and mesh.spec.routing.zone_egress
     gates = tuple(egress_places(resources)) if by_egress else None
+    return _across(mesh, zone, resources.get(INGRESS, {}).values(), gates)
+
+
+def behind_ingresses(
+    mesh: Resource[Mesh], zone: str, ingresses: Iterable[Resource[object]]
+) -> AcrossZones:
+    """The same for the egress of `zone`, which calls the `ingresses` of other zones itself."""
+    return _across(mesh, zone, ingresses, None)
+
+
+def _across(
+    mesh: Resource[Mesh],
+    zone: str,
+    ingresses: Iterable[Resource[object]],
+    gates: tuple[_Place, ...] | None,
+) -> AcrossZones:
+    # As the original asks: a backend that is not there counts here.
+    if mesh.spec.mtls is None or not mesh.spec.mtls.enabled_backend:
+        return NOTHING_ACROSS
     found: dict[str, list[Endpoint]] = {}
     places = set[_Place]()
-    for place, ingress in _remote(resources.get(INGRESS, {}).values(), zone):
+    for place, ingress in _remote(ingresses, zone):
         # Those behind one balancer are one. What it has not filled yet does not stand for them.
         if place in places:
             continue

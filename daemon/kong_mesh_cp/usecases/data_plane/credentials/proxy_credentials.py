@@ -8,7 +8,7 @@ Source: docs/wire/mtls.md#identities, docs/wire/envoy-names.md#admin
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn
 
 import trio
@@ -17,12 +17,14 @@ from kong_mesh_cp.core.errors import StateError
 from kong_mesh_cp.core.insights.certificate_facts import CertificateFacts
 from kong_mesh_cp.core.lazy_import import lazy_import
 from kong_mesh_cp.core.resources.key import ResourceKey
+from kong_mesh_cp.core.resources.tags import SERVICE, Tags
 from kong_mesh_cp.usecases.data_plane.connected_proxy import ConnectedProxy
 from kong_mesh_cp.usecases.data_plane.credentials.admin_authority import AdminAuthority
 from kong_mesh_cp.usecases.data_plane.credentials.workload_certificates import (
     ProxySecrets,
     WorkloadCertificates,
 )
+from kong_mesh_cp.usecases.data_plane.zone_proxies.zone_types import ZONE_TYPES
 
 if TYPE_CHECKING:
     from kong_mesh_cp.core.xds import proxy_view
@@ -61,7 +63,7 @@ class ProxyCredentials:
             while True:
                 await trio.sleep(RETAIN_SECONDS)
                 connected = {_key(each) for each in self._connected()}
-                self._certificates.retain(connected)
+                self._certificates.retain(_InAnyMesh(connected))
                 self._admin = {key: self._admin[key] for key in connected & self._admin.keys()}
                 self._facts = {key: self._facts[key] for key in connected & self._facts.keys()}
         raise AssertionError("the nursery ends with an error or is cancelled")
@@ -74,18 +76,50 @@ class ProxyCredentials:
         if dataplane is None:
             return None
         key = _key(proxy)
-        addresses = proxy_view.admin_addresses(dataplane.spec)
-        admin = self._admin.get(key)
         certificate = self._certificates.preparation(key, dataplane.spec.tag_sets)
-        if admin is not None and admin.addresses == addresses:
-            return certificate
+        return self._both(key, proxy_view.admin_addresses(dataplane.spec), [certificate])
 
-        async def both() -> None:
-            self._admin[key] = _Admin(addresses, await self._admin_tls(addresses))
-            if certificate is not None:
+    def zone_preparation(
+        self, proxy: ConnectedProxy, addresses: tuple[str, ...], meshes: Iterable[str]
+    ) -> Callable[[], Awaitable[object]] | None:
+        """Likewise, for a zone proxy at `addresses` that shows itself as a member of `meshes`."""
+        certificates = [
+            self._certificates.preparation(_key(proxy)._replace(mesh=mesh), _zone_tags(proxy))
+            for mesh in meshes
+        ]
+        return self._both(_key(proxy), addresses, certificates)
+
+    def zone_identities(
+        self, proxy: ConnectedProxy, meshes: Iterable[str]
+    ) -> Mapping[str, proxy_view.Identity]:
+        """Of a zone proxy, by mesh; without those that are not there yet."""
+        found: dict[str, proxy_view.Identity] = {}
+        for mesh in meshes:
+            key = _key(proxy)._replace(mesh=mesh)
+            identity = _identity(self._certificates.current(key, _zone_tags(proxy)))
+            if identity is not None:
+                found[mesh] = identity
+        return found
+
+    def _both(
+        self,
+        key: ResourceKey,
+        addresses: tuple[str, ...],
+        certificates: Sequence[Callable[[], Awaitable[None]] | None],
+    ) -> Callable[[], Awaitable[object]] | None:
+        admin = self._admin.get(key)
+        is_known = admin is not None and admin.addresses == addresses
+        awaited = [each for each in certificates if each is not None]
+        if is_known and not awaited:
+            return None
+
+        async def prepare() -> None:
+            if not is_known:
+                self._admin[key] = _Admin(addresses, await self._admin_tls(addresses))
+            for certificate in awaited:
                 await certificate()
 
-        return both
+        return prepare
 
     def admin_tls(self, proxy: ConnectedProxy) -> proxy_view.AdminTls | None:
         """For the admin listener of `proxy`; None: there is no authority for it."""
@@ -100,12 +134,7 @@ class ProxyCredentials:
         key = _key(proxy)
         secrets = self._certificates.current(key, dataplane.spec.tag_sets)
         self._facts[key] = facts_of(secrets)
-        if secrets is None or secrets.identity is None:
-            return None
-        return proxy_view.Identity(
-            pair=proxy_view.KeyPair(secrets.identity.chain, secrets.identity.key),
-            authorities=secrets.bundles,
-        )
+        return _identity(secrets)
 
     def certificate(self, mesh: str, name: str) -> CertificateFacts | None:
         """What is to be said of the certificate in the newest configuration of a proxy."""
@@ -137,5 +166,32 @@ def facts_of(secrets: ProxySecrets | None) -> CertificateFacts | None:
     )
 
 
+def _identity(secrets: ProxySecrets | None) -> proxy_view.Identity | None:
+    if secrets is None or secrets.identity is None:
+        return None
+    return proxy_view.Identity(
+        pair=proxy_view.KeyPair(secrets.identity.chain, secrets.identity.key),
+        authorities=secrets.bundles,
+    )
+
+
+class _InAnyMesh:
+    """The keys of proxies; those of zone proxies, which are of no mesh, in any mesh."""
+
+    def __init__(self, keys: Collection[ResourceKey]) -> None:
+        self._keys = keys
+
+    def __contains__(self, key: object) -> bool:
+        if not isinstance(key, ResourceKey):
+            return False
+        return key in self._keys or (key.type != DATAPLANE and key._replace(mesh="") in self._keys)
+
+
+def _zone_tags(proxy: ConnectedProxy) -> Sequence[Tags]:
+    """As its certificates have them."""
+    return ({SERVICE: f"zone-{proxy.kind.value}"},)
+
+
 def _key(proxy: ConnectedProxy) -> ResourceKey:
-    return ResourceKey(DATAPLANE, proxy.mesh, proxy.name)
+    of_zone = ZONE_TYPES.get(proxy.kind)
+    return ResourceKey(DATAPLANE if of_zone is None else of_zone.resource, proxy.mesh, proxy.name)

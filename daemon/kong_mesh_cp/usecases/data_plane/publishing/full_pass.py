@@ -7,6 +7,7 @@ of this program. It is put right, counted and logged.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Iterable
 from typing import Final, Generic, NoReturn, TypeVar
 
 import trio
@@ -14,6 +15,7 @@ import trio
 from kong_mesh_cp.core.errors import StateError
 from kong_mesh_cp.core.formats.go.go_quote import go_quote
 from kong_mesh_cp.core.xds.indexed_mesh import IndexedMesh
+from kong_mesh_cp.core.xds.world import MeshWorld
 from kong_mesh_cp.usecases.data_plane.publishing.publishing import (
     SLICE_SECONDS,
     MeshGenerator,
@@ -36,11 +38,17 @@ class FullPass(Generic[C]):
     """Belongs to the event loop."""
 
     def __init__(
-        self, worlds: Worlds, publishing: Publishing[C], interval: float = INTERVAL_SECONDS
+        self,
+        worlds: Worlds,
+        publishing: Publishing[C, MeshWorld],
+        interval: float = INTERVAL_SECONDS,
+        also_held: Callable[[], Iterable[str]] = tuple,
     ) -> None:
+        """`also_held`: meshes that others follow, of which no change may be missed either."""
         self._worlds = worlds
         self._publishing = publishing
         self._interval = interval
+        self._also_held = also_held
 
     async def run(self) -> NoReturn:
         """A pass every `interval` seconds, until cancelled."""
@@ -50,10 +58,11 @@ class FullPass(Generic[C]):
 
     async def once(self) -> None:
         """One pass through all connected proxies. While the store fails there is none."""
-        for mesh in self._publishing.meshes():
+        for mesh in dict.fromkeys((*self._publishing.meshes(), *self._also_held())):
             try:
                 await self._look_for_missed(mesh)
-                await self._make_all(mesh)
+                if self._publishing.watches(mesh):
+                    await self._make_all(mesh)
             except StateError:
                 return  # others report it; what is missed now is found the next time
         self._publishing.counts.full_passes += 1
@@ -94,7 +103,7 @@ class FullPass(Generic[C]):
         await trio.lowlevel.checkpoint()
 
     def _differs(
-        self, watch: Watch, generator: MeshGenerator[C], scratch: IndexedMesh, began: int
+        self, watch: Watch, generator: MeshGenerator[C, MeshWorld], scratch: IndexedMesh, began: int
     ) -> bool:
         """What it was told is not what `scratch` says; False of one that was made since `began`."""
         if not watch.is_open or watch.round > began or self._publishing.is_dirty(watch):

@@ -23,7 +23,7 @@ from kong_mesh_cp.usecases.data_plane.publishing.watches import Configuration, W
 
 if TYPE_CHECKING:
     from kong_mesh_cp.core.xds.reach import Reached
-    from kong_mesh_cp.core.xds.world import EndpointKey, MeshWorld
+    from kong_mesh_cp.core.xds.world import EndpointKey
 
 SLICE_SECONDS: Final = 0.005  # of the loop, before others have their turn
 # Work beyond this share of the time is followed by rest for whom it was done: in a storm of changes
@@ -34,15 +34,18 @@ REST_SECONDS_MAX: Final = 2.0
 FAULTS_MAX: Final = 100  # different ones that are logged once each
 
 C = TypeVar("C", bound=Configuration)
+W = TypeVar("W")  # what proxies are told from: the world of a mesh, or that of a zone
+W_co = TypeVar("W_co", covariant=True)
+W_contra = TypeVar("W_contra", contravariant=True)
 
 log = logging.getLogger(__name__)
 
 
-class MeshGenerator(Protocol[C]):
+class MeshGenerator(Protocol[C, W_contra]):
     """Makes the configurations of one mesh, and remembers what its proxies share."""
 
     def preparation(
-        self, proxy: ConnectedProxy, world: MeshWorld
+        self, proxy: ConnectedProxy, world: W_contra
     ) -> Callable[[], Awaitable[object]] | None:
         """What has to be awaited before anything can be made for `proxy`; None: nothing.
 
@@ -50,11 +53,11 @@ class MeshGenerator(Protocol[C]):
         """
         ...
 
-    def generate(self, proxy: ConnectedProxy, world: MeshWorld) -> C | None:
+    def generate(self, proxy: ConnectedProxy, world: W_contra) -> C | None:
         """None: there is no such proxy in `world`."""
         ...
 
-    def with_endpoints(self, made: C, services: Collection[EndpointKey], world: MeshWorld) -> C:
+    def with_endpoints(self, made: C, services: Collection[EndpointKey], world: W_contra) -> C:
         """`made` with the endpoints that `services` have in `world`, and else as it is."""
         ...
 
@@ -63,22 +66,22 @@ class MeshGenerator(Protocol[C]):
         ...
 
 
-class LiveWorlds(Protocol):
+class LiveWorlds(Protocol[W_co]):
     """The meshes of connected proxies, kept up to date. Their changes go to `Publishing.take`."""
 
     def held(self, mesh: str) -> AbstractAsyncContextManager[None]:
         """Inside of `async with`, `world` has `mesh`, if it exists."""
         ...
 
-    def world(self, mesh: str) -> MeshWorld | None:
+    def world(self, mesh: str) -> W_co | None:
         """As it is now; None: there is no such mesh, or nobody holds it."""
         ...
 
 
-class _Mesh(Generic[C]):
+class _Mesh(Generic[C, W]):
     """The proxies of one mesh that are connected here."""
 
-    def __init__(self, generator: MeshGenerator[C]) -> None:
+    def __init__(self, generator: MeshGenerator[C, W]) -> None:
         self.generator = generator
         self.watches = Watches()
 
@@ -98,17 +101,19 @@ class _Pace:
         return max(self._excess - WORK_SECONDS_FREE, 0.0)
 
 
-class Publishing(Generic[C]):
+class Publishing(Generic[C, W]):
     """Belongs to the event loop."""
 
-    def __init__(self, worlds: LiveWorlds, generator: Callable[[str], MeshGenerator[C]]) -> None:
+    def __init__(
+        self, worlds: LiveWorlds[W], generator: Callable[[str], MeshGenerator[C, W]]
+    ) -> None:
         """`generator` makes one for a mesh, with nothing remembered."""
         self.worlds = worlds
         self.generator = generator
         self.counts = PublishingCounts()
         self.left_out = LeftOut()
         self.round = 0  # rises with each configuration that is made
-        self._meshes: dict[str, _Mesh[C]] = {}
+        self._meshes: dict[str, _Mesh[C, W]] = {}
         self._dirty: DirtyProxies[Watch] = DirtyProxies()
         self._pace = _Pace()
         self._news = trio.Event()
@@ -270,7 +275,7 @@ class Publishing(Generic[C]):
             self.counts.published(trio.current_time() - since)
 
     def _made(
-        self, generator: MeshGenerator[C], watch: Watch, world: MeshWorld, preparing: trio.Nursery
+        self, generator: MeshGenerator[C, W], watch: Watch, world: W, preparing: trio.Nursery
     ) -> C | None:
         services, watch.stale_services = watch.stale_services, set()
         before: C | None = watch.configuration  # type: ignore[assignment]  # this class made it

@@ -8,12 +8,15 @@ from kong_mesh_cp.core.formats.prometheus_text import MetricFamily, Sample
 from kong_mesh_cp.usecases.data_plane.publishing.publishing import Publishing
 
 
-def publishing_metrics(publishing: Publishing[Any]) -> tuple[MetricFamily, ...]:
-    """Seconds are of the event loop, or from the change of a resource to the snapshot it makes."""
-    counts = publishing.counts
+def publishing_metrics(*publishings: Publishing[Any, Any]) -> tuple[MetricFamily, ...]:
+    """Of all together. Seconds are of the event loop, or from the change of a resource to the
+    snapshot it makes. Zone proxies are watched in the mesh "".
+    """
+    counts = [each.counts for each in publishings]
     watched = tuple(
-        Sample(float(len(publishing.watches(mesh))), (("mesh", mesh),))
-        for mesh in publishing.meshes()
+        Sample(float(len(each.watches(mesh))), (("mesh", mesh),))
+        for each in publishings
+        for mesh in each.meshes()
     )
     return (
         MetricFamily(
@@ -22,38 +25,50 @@ def publishing_metrics(publishing: Publishing[Any]) -> tuple[MetricFamily, ...]:
             "Streams whose proxies are kept up to date, by mesh.",
             watched,
         ),
-        _gauge("proxies_waiting", "Proxies whose configuration is to be made.", publishing.waiting),
+        _gauge(
+            "proxies_waiting",
+            "Proxies whose configuration is to be made.",
+            sum(each.waiting for each in publishings),
+        ),
         _gauge(
             "parts_left_out",
             "Parts of configurations that could not be made; the log says why.",
-            len(publishing.left_out),
+            sum(len(each.left_out) for each in publishings),
         ),
-        _counter("passes_total", "Times that configurations were made.", counts.passes),
-        _counter("pass_seconds_total", "Time that making them took.", counts.pass_seconds),
+        _counter(
+            "passes_total",
+            "Times that configurations were made.",
+            sum(each.passes for each in counts),
+        ),
+        _counter(
+            "pass_seconds_total",
+            "Time that making them took.",
+            sum(each.pass_seconds for each in counts),
+        ),
         _counter(
             "published_total",
             "Configurations that said something new to a proxy.",
-            counts.published_total,
+            sum(each.published_total for each in counts),
         ),
         _counter(
             "publish_seconds_total",
             "Time from the change of a resource to the configuration that followed from it.",
-            counts.publish_seconds,
+            sum(each.publish_seconds for each in counts),
         ),
         _counter(
             "faults_total",
             "Configurations that were not made by a fault of this program.",
-            counts.faults,
+            sum(each.faults for each in counts),
         ),
         _counter(
             "full_passes_total",
             "Times that all configurations were made from scratch to compare.",
-            counts.full_passes,
+            sum(each.full_passes for each in counts),
         ),
         _counter(
             "full_pass_finds_total",
             "What was not as from scratch, by a fault of this program; the log says what.",
-            counts.full_pass_finds,
+            sum(each.full_pass_finds for each in counts),
         ),
     )
 

@@ -135,10 +135,11 @@ def test_a_backend_that_the_mesh_does_not_have_is_none() -> None:
 def test_a_collector_without_a_place_is_told_once() -> None:
     backend = {"name": "z", "type": "zipkin", "conf": {"url": "/api/v2/spans"}}
     found = told(mesh(tracing={"defaultBackend": "z", "backends": [backend]}), web(), trace())
-    assert found.complaints == [
+    (complaint,) = found.complaints
+    assert complaint == (
         "TrafficTrace: the URL of the tracing backend z names no host and port: it is to begin "
         "like http://zipkin.example:9411"
-    ]
+    )
 
 
 def test_what_passes_through_is_logged_as_the_service_pass_through() -> None:

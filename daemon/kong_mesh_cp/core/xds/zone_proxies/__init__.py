@@ -1,0 +1,1 @@
+"""Zone proxies: the egress and the ingress of a zone, which serve all meshes."""

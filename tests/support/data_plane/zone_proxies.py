@@ -1,0 +1,89 @@
+"""Egresses and ingresses with real Envoys, at the stage of the other proxies."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from support.daemons.daemon import eventually
+from support.data_plane.envoy_stage import JSON, VERSION, Stage
+from support.data_plane.real_envoy import FEATURES, Envoy, ask_for_bootstrap
+
+PORT = 10001
+RESOURCES = {"egress": "ZoneEgress", "ingress": "ZoneIngress"}
+PATHS = {"egress": "zoneegresses", "ingress": "zone-ingresses"}
+
+
+@dataclass
+class ZoneProxy:
+    """One zone proxy. Its address is its own."""
+
+    name: str
+    kind: str  # `egress` or `ingress`
+    address: str
+    envoy: Envoy
+
+    @property
+    def resource(self) -> dict[str, Any]:
+        networking: dict[str, Any] = {
+            "address": self.address,
+            "port": PORT,
+            "admin": {"port": self.envoy.admin_port},
+        }
+        if self.kind == "ingress":
+            networking |= {"advertisedAddress": self.address, "advertisedPort": PORT}
+        return {"type": RESOURCES[self.kind], "name": self.name, "networking": networking}
+
+    @property
+    def path(self) -> str:
+        """In the API."""
+        return f"/{PATHS[self.kind]}/{self.name}"
+
+
+def zone_token(stage: Stage, kind: str) -> str:
+    asked = json.dumps({"zone": "default", "scope": [kind], "validFor": "24h"}).encode()
+    answer = stage.daemon.api("POST", "/tokens/zone", JSON, asked)
+    assert answer.status == 200, answer.body
+    return answer.body.decode()
+
+
+def start_zone_proxy(stage: Stage, things: contextlib.ExitStack, name: str, kind: str) -> ZoneProxy:
+    """It brings its resource along. `things` end it."""
+    place = stage.proxy(name)  # an address and a folder of its own
+    proxy = ZoneProxy(name, kind, place.address, place.envoy)
+    request = {
+        "mesh": "",
+        "name": name,
+        "proxyType": kind,
+        "dataplaneToken": zone_token(stage, kind),
+        "dataplaneResource": json.dumps(proxy.resource),
+        "version": VERSION,
+        "caCert": "",
+        "dynamicMetadata": {},
+        "operatingSystem": "linux",
+        "features": list(FEATURES),
+        "resources": {},
+        "workdir": str(proxy.envoy.folder),
+        "metricsResources": {"certPath": "", "keyPath": ""},
+        "systemCaPath": "",
+        "ipv6Enabled": False,
+    }
+    bootstrap = ask_for_bootstrap(stage.port, request)
+    things.enter_context(proxy.envoy)
+    proxy.envoy.start(bootstrap.document)
+    eventually(
+        f"{name} is configured",
+        lambda: proxy.envoy.stat("listener_manager.workers_started") == 1,
+    )
+    return proxy
+
+
+def subscriptions(stage: Stage, proxy: ZoneProxy) -> list[dict[str, Any]]:
+    """Of its insight."""
+    insight = "zoneEgressInsight" if proxy.kind == "egress" else "zoneIngressInsight"
+    found: list[dict[str, Any]] = (
+        stage.get(f"{proxy.path}/_overview").get(insight, {}).get("subscriptions", [])
+    )
+    return found
