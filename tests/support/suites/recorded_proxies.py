@@ -310,22 +310,12 @@ def _offering(world: ZoneWorld, name: str) -> Resource[ZoneIngress]:
     return replace(found, spec=replace(found.spec, available_services=services))
 
 
-def _is_gateway(proxy: Any, resources: Iterable[Resource[Any]]) -> bool:
-    return any(
-        each.spec.is_builtin_gateway
-        for each in resources
-        if has_spec(each, Dataplane) and (each.mesh, each.name) == (proxy.mesh, proxy.name)
-    )
-
-
 def generated_for(case: Any, proxy: Any, parts: Parts | None = None) -> Generated:
     if proxy.type != "dataplane":
         return generate_zone_proxy(zone_view_for(case, proxy), parts or Parts())
     zone = case.env.get("KUMA_MULTIZONE_ZONE_NAME", "default")
     resources = list(stored(case.resources, case.env))
-    if _is_gateway(proxy, resources):
-        # It listens at addresses of its own: those of services do not matter to it.
-        resources += made_services(resources, zone)
+    resources += made_services(resources, zone)
     connected = [each.id for each in (*case.companions, *case.proxies)]
     world = world_of(proxy.mesh, resources, zone=zone, connected=connected, env=case.env)
     dataplane = world.dataplane(proxy.name)
