@@ -21,6 +21,7 @@ from kong_mesh_cp.core.xds.cross_mesh.other_meshes import (
     CrossMesh,
     OtherMeshes,
     cross_mesh,
+    meshes_with_gateways,
 )
 from kong_mesh_cp.core.xds.outside.external_services import ExternalDestination, external_of
 from kong_mesh_cp.core.xds.protocols import common_protocol
@@ -99,6 +100,11 @@ class MeshWorld:
         networking = self.mesh.spec.networking
         outbound = networking.outbound if networking is not None else None
         return outbound is None or outbound.passthrough is not False
+
+    @property
+    def with_gateways(self) -> frozenset[str]:
+        """The meshes that have gateways for others, as far as they are known."""
+        return meshes_with_gateways(self.name, self.resources, self.others)
 
     def of_type(self, type_name: str) -> Mapping[str, Resource[object]]:
         return self.resources.get(type_name, {})

@@ -158,6 +158,14 @@ def cross_mesh(
     )
 
 
+def meshes_with_gateways(own: str, resources: ByType, others: OtherMeshes) -> frozenset[str]:
+    """Those of which some gateway is for other meshes; `resources` are of the mesh `own`."""
+    found = {name for name, other in others.items() if other.gateways}
+    if any(_is_crossed(each) for each in resources.get(GATEWAY, {}).values()):
+        found.add(own)
+    return frozenset(found)
+
+
 def _is_crossed(resource: Resource[object]) -> bool:
     return has_spec(resource, MeshGateway) and resource.spec.is_cross_mesh
 
