@@ -180,10 +180,18 @@ def _cluster(upstream: Upstream, facts: OutboundFacts, confs: Confs, *, ipv6: bo
     draft = ClusterDraft(upstream.name, facts.protocol)
     draft.connect_within(CONNECT)
     lead(draft, upstream, facts.mesh, ipv6=ipv6)
-    for effect, conf in zip(EFFECTS, confs, strict=True):
+    apply_effects(draft, upstream, facts, confs)
+    return draft.whole()
+
+
+def apply_effects(
+    draft: ClusterDraft, upstream: Upstream, facts: OutboundFacts, confs: Confs
+) -> None:
+    """What policies with a targetRef say of a cluster."""
+    # None is about gateways of another mesh, as in the original: they are the other mesh's.
+    for effect, conf in zip(EFFECTS, confs, strict=True) if not upstream.mesh else ():
         if effect.outbound_cluster is not None:
             effect.outbound_cluster(draft, facts, conf)
-    return draft.whole()
 
 
 def is_asked_for(to: Destined, called: frozenset[str]) -> bool:
@@ -248,7 +256,8 @@ def _locality(
     is_resource = isinstance(to, DestinationId)
     # What is outside of the mesh is balanced by the egress.
     is_outside = isinstance(to, DestinationId) and to.type == EXTERNAL
-    is_said = is_asked_for(to, called) and not is_outside
+    is_gateway = not isinstance(to, DestinationId) and mesh_asked(to) is not None
+    is_said = is_asked_for(to, called) and not is_outside and not is_gateway
     confs = confs_of(matched, BALANCING, to) if is_said else NOTHING_SAID
     return locality_of(confs, view, is_resource=is_resource)
 
