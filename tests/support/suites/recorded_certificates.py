@@ -77,7 +77,12 @@ def _identity(
     authority = _authority(mesh, resources)
     uris = uris_of(mesh.name, tag_sets)
     signed = sign_leaf(authority, leaf(uris, lifetime_of(backend), NOW))
-    return Identity(pair=KeyPair(*signed), authorities={mesh.name: authority.chain})
+    authorities = {mesh.name: authority.chain}
+    for each in resources:
+        other = each.spec.enabled_ca if has_spec(each, Mesh) else None
+        if other is not None and each.name != mesh.name:
+            authorities[each.name] = _pair(each.name, other, resources)[0]
+    return Identity(pair=KeyPair(*signed), authorities=authorities)
 
 
 def _authority(mesh: Resource[Mesh], resources: Resources) -> SigningAuthority:

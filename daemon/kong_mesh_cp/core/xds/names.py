@@ -19,6 +19,8 @@ from kong_mesh_cp.core.resources.tags import SERVICE
 CLUSTER: Final = type_order.CLUSTERS
 ENDPOINT: Final = type_order.ENDPOINTS
 LISTENER: Final = type_order.LISTENERS
+ROUTE: Final = type_order.ROUTES
+RUNTIME: Final = type_order.RUNTIMES
 SECRET: Final = type_order.SECRETS
 
 ADMIN: Final = "kuma:envoy:admin"
@@ -29,6 +31,8 @@ METRICS: Final = "kuma:metrics:hijacker"  # the cluster: kuma-dp, as the Mesh sa
 PROMETHEUS: Final = "kuma:metrics:prometheus"
 MESH_METRICS: Final = "_kuma:metrics:hijacker"  # likewise, as a MeshMetric says
 METRICS_CONFIGURATION: Final = "_kuma:dynamicconfig:observability"
+ALL_AUTHORITIES: Final = "mesh_ca:secret:all"  # the authorities of every mesh
+GATEWAY_RUNTIME: Final = "gateway.listeners"  # the layer of limits of a gateway's listeners
 
 
 class Origin(StrEnum):
@@ -48,6 +52,7 @@ class Origin(StrEnum):
     SECRETS = "secrets"
     EGRESS = "egress"
     INGRESS = "ingress"
+    GATEWAY = "gateway"
     PROMETHEUS = "prometheus"
     OPEN_TELEMETRY = "open-telemetry"
     METRICS_CONFIGURATION = "dynamic-config"
@@ -125,6 +130,10 @@ def client_listener(client: str) -> str:
 def metric_exporter(backend: str) -> str:
     """The listener that kuma-dp exports to, and the cluster that it leads to."""
     return f"_kuma:metrics:opentelemetry:{backend}"
+
+
+def gateway_listener(gateway: str, protocol: str, port: int) -> str:
+    return f"{gateway}:{protocol}:{port}"
 
 
 def identity_secret(mesh: str) -> str:

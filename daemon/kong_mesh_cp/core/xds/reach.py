@@ -3,14 +3,15 @@
 It may say too many, never too few: what it misses is found by the full pass only, minutes later.
 
 A Dataplane touches itself and whoever goes to its instances directly; with other endpoints of a
-service, those of whoever uses it, and gateways as a whole; with another protocol of a service,
-whoever asks for it. A service that is a resource touches whoever asks for it, and with other
-addresses, names, ports or labels all transparent proxies and who chooses among services by labels.
-A targetRef policy touches whom it selects, before or after, a route also whom policies about it
-select, the first and the last one about who asks everybody who asks. A MeshGateway touches
-gateways; a ServiceInsight whoever asks for a service whose TLS readiness is another one; the Config
-of names transparent proxies. All else touches everybody: the Mesh, external services by tags, zone
-proxies, policies of the older generation, how other meshes speak that are known.
+service, those of whoever uses it; with another protocol of a service, whoever asks for it. A
+service that is a resource touches whoever asks for it, and with other addresses, names, ports or
+labels all transparent proxies and who chooses among services by labels. A targetRef policy touches
+whom it selects, before or after, a route also whom policies about it select, the first and the last
+one about who asks everybody who asks. A MeshGateway touches gateways, as do a MeshGatewayRoute and
+a Secret, which may be a certificate; a ServiceInsight whoever asks for a service whose TLS
+readiness is another one; the Config of names transparent proxies. All else touches everybody: the
+Mesh, external services by tags, zone proxies, policies of the older generation, how those other
+meshes speak that are known. Gateways that other meshes may call are endpoints of who calls them.
 
 What only seems to change (the same spec and labels again) touches nobody.
 """
@@ -48,8 +49,9 @@ from kong_mesh_cp.core.xds.services.tagged_services import CONFIG, SERVICE_INSIG
 from kong_mesh_cp.core.xds.sorted_map import SortedMap
 from kong_mesh_cp.core.xds.world import DATAPLANE, EndpointKey, protocol_of_all
 
+_OF_GATEWAYS: Final = frozenset({GATEWAY, "MeshGatewayRoute", SECRET})
 _KNOWN: Final = frozenset(
-    {DATAPLANE, GATEWAY, SERVICE_INSIGHT, CONFIG, SECRET, *SERVICE_TYPES, *TRAITS}
+    {DATAPLANE, SERVICE_INSIGHT, CONFIG, *_OF_GATEWAYS, *SERVICE_TYPES, *TRAITS}
 )
 ANY_SERVICE: Final = "*"  # in `directAccessServices`
 
@@ -86,9 +88,6 @@ def reached(before: IndexedMesh, after: IndexedMesh, changes: Collection[Resourc
         proxies |= _directly(before, after, key)
     endpoints = _moved_endpoints(before, after, real)
     tags = _other_services(before, after, endpoints)
-    if endpoints:
-        # What gateways have follows from the endpoints themselves.
-        proxies |= {*before.gateways, *after.gateways}
     for service in tags:
         proxies |= {*before.callers.get(service, ()), *after.callers.get(service, ())}
     ports = _moved_ports(before, after, real)
@@ -128,7 +127,7 @@ def _directly(before: IndexedMesh, after: IndexedMesh, key: ResourceKey) -> set[
             for service in (ANY_SERVICE, *_services(index, key.name)):
                 for each in (before, after):
                     found |= {*each.watchers.get(service, ())}
-        elif key.type == GATEWAY:
+        elif key.type in _OF_GATEWAYS:
             found |= {*index.gateways}
         elif key.type == CONFIG:
             found |= {*index.redirected}

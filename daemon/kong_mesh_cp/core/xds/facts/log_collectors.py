@@ -26,7 +26,7 @@ ACCESS_LOG: Final = "MeshAccessLog"
 
 def log_collectors(view: ProxyView, matched: Matched) -> tuple[Collector, ...]:
     """In the order in which the parts of the proxy ask for them: inbounds, outbounds to services by
-    their tags, the passthrough, outbounds to resources.
+    their tags, the passthrough, listeners of a gateway, outbounds to resources.
     """
     logs = matched.of_type(ACCESS_LOG)
     if not logs.policies:
