@@ -53,7 +53,6 @@ from kong_mesh_cp.core.xds.names import (
 from kong_mesh_cp.core.xds.proxy_view import ProxyView
 from kong_mesh_cp.core.xds.unmakeable import UnmakeableError
 
-
 ANYWHERE: Final = "*"  # the destination of what a gateway sends on
 
 
