@@ -327,6 +327,7 @@ def generated_for(case: Any, proxy: Any, parts: Parts | None = None) -> Generate
         return generate_zone_proxy(zone_view_for(case, proxy), parts or Parts())
     zone = case.env.get("KUMA_MULTIZONE_ZONE_NAME", "default")
     resources = list(stored(case.resources, case.env))
+    resources += made_services(resources, zone)
     connected = [each.id for each in (*case.companions, *case.proxies)]
     world = world_of(proxy.mesh, resources, zone=zone, connected=connected, env=case.env)
     dataplane = world.dataplane(proxy.name)

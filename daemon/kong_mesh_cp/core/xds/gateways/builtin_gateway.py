@@ -18,6 +18,7 @@ from kong_mesh_cp.core.xds.envoy.envoy_messages import Message, Runtime
 from kong_mesh_cp.core.xds.envoy.tls import edge_certificate
 from kong_mesh_cp.core.xds.facts.logged_traffic import INBOUND, sent_by
 from kong_mesh_cp.core.xds.facts.proxy_facts import proxy_facts
+from kong_mesh_cp.core.xds.gateways.connection_policies import police_connections
 from kong_mesh_cp.core.xds.gateways.gateway_certificates import (
     EdgeCertificate,
     edge_certificate_of,
@@ -126,6 +127,7 @@ def _made(view: ProxyView, matched: Matched, parts: Parts) -> _Made:
     complaints += _add_tables(
         draft, lambda destination: tags if clusters.takes_tags(destination) else ""
     )
+    police_connections(draft, view, matched)
     for effect in EFFECTS:
         if effect.gateway is not None:
             try:

@@ -6,6 +6,7 @@ Source: docs/wire/gateways.md#chains
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Final
 
 from kong_mesh_cp.core.dataclass import dataclass
@@ -78,7 +79,12 @@ def edge_listener(planned: GatewayListener, terms: EdgeTerms) -> ListenerDraft:
 def chained_hostnames(planned: GatewayListener) -> tuple[ListenerHostname, ...]:
     """Those that have a chain each."""
     # Who comes from another mesh says in TLS which service it wants, not which host.
-    return planned.hostnames[:1] if planned.is_cross_mesh else planned.hostnames
+    if planned.is_cross_mesh:
+        return planned.hostnames[:1]
+    # Without TLS nobody says beforehand which host is meant.
+    if planned.hostnames and planned.protocol in (Protocol.HTTP, Protocol.TCP):
+        return (replace(planned.hostnames[0], hosts=tuple(planned.hosts)),)
+    return planned.hostnames
 
 
 def edge_chain(

@@ -28,6 +28,7 @@ from kong_mesh_cp.core.xds.generators.older.timeouts import limit_cluster
 from kong_mesh_cp.core.xds.generators.outbound_clusters import (
     NOTHING_SAID,
     ZONE_EGRESS,
+    Upstream,
     endpoints_of_cluster,
     is_ipv6,
     upstream_of,
@@ -39,7 +40,7 @@ from kong_mesh_cp.core.xds.protocols import GRPC, HTTP, HTTP2, TCP, UNKNOWN, pro
 from kong_mesh_cp.core.xds.proxy_view import ProxyView
 from kong_mesh_cp.core.xds.services.backends import Backend
 from kong_mesh_cp.core.xds.services.service_resources import EXTERNAL
-from kong_mesh_cp.core.xds.world import TagPairs
+from kong_mesh_cp.core.xds.world import MeshWorld, TagPairs
 
 ANY_TIME: Final = Timeouts()
 _HTTP2_LIKE: Final = frozenset({HTTP2, GRPC})
@@ -74,7 +75,10 @@ class GatewayClusters:
             return True
         to = destination.to
         if isinstance(to, DestinationId):
-            return to.type != EXTERNAL
+            # Behind no egress there is nobody that it could be told to.
+            upstream = self._upstream(to, destination)
+            is_reached = upstream is not None and _has_endpoints(upstream, self._world)
+            return to.type != EXTERNAL or not is_reached
         return not self.is_outside(destination.service)
 
     def made(self, destination: GatewayDestination) -> ClusterDraft | None:
@@ -107,6 +111,10 @@ class GatewayClusters:
             return None
         locality = locality_of(NOTHING_SAID, self._view)
         return EndpointSource((destination.service,), endpoints_of_cluster, (to,), locality)
+
+    def _upstream(self, to: DestinationId, destination: GatewayDestination) -> Upstream | None:
+        backend = Backend(to, destination.weight, destination.cluster)
+        return upstream_of(backend, self._world)
 
     def _places(self, tags: TagPairs) -> tuple[ExternalPlace, ...]:
         """Where a service outside of the mesh is gone to directly."""
@@ -147,7 +155,7 @@ class GatewayClusters:
     def _of_resource(
         self, to: DestinationId, destination: GatewayDestination
     ) -> ClusterDraft | None:
-        upstream = upstream_of(Backend(to, destination.weight, destination.cluster), self._world)
+        upstream = self._upstream(to, destination)
         if upstream is None:
             return None
         draft = _cluster(destination.service, upstream.destination.protocol, destination)
@@ -155,8 +163,14 @@ class GatewayClusters:
         draft.name_in_metrics()
         if self._world.authority is not None:
             mesh = self._world.name
-            draft.tls = upstream_tls(mesh, mesh, upstream.identities, upstream.server_name)
+            # As in the original any proxy of the mesh may be the egress.
+            identities = () if to.type == EXTERNAL else upstream.identities
+            draft.tls = upstream_tls(mesh, mesh, identities, upstream.server_name)
         return _finished(draft, destination)
+
+
+def _has_endpoints(upstream: Upstream, world: MeshWorld) -> bool:
+    return isinstance(upstream.source, DestinationId) and bool(world.behind(upstream.source))
 
 
 def _cluster(name: str, protocol: str, destination: GatewayDestination) -> ClusterDraft:

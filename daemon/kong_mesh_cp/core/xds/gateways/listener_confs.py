@@ -113,7 +113,7 @@ def routes_of(draft: GatewayDraft, planned: GatewayListener) -> Iterator[Message
 
 def planned_routes(
     draft: GatewayDraft, planned: GatewayListener
-) -> Iterator[tuple[GatewayRoute, Message]]:
+) -> Iterator[tuple[GatewayHost, GatewayRoute, Message]]:
     """The routes that were planned, with what is made of them."""
     hosts: dict[str, list[GatewayHost]] = {}
     for each in planned.hostnames:
@@ -121,5 +121,6 @@ def planned_routes(
     for name, of_table in hosts.items():
         if name in draft.tables:
             for host, made in zip(of_table, draft.tables[name].virtual_hosts, strict=True):
-                # One without routes has one that says so.
-                yield from zip(host.routes, made.routes, strict=False)
+                # A host without routes has a message that says so.
+                for route, message in zip(host.routes, made.routes, strict=False):
+                    yield host, route, message

@@ -61,8 +61,7 @@ def routed_hostnames(
         seen.append(each.hostname)
         if hosts:
             routed.append(ListenerHostname(hostname=each.hostname, tls=each.tls, hosts=hosts))
-    # The original tells its proxy nothing at all where a port of it has no route.
-    return tuple(routed) or tuple(map(_unrouted, listened))
+    return tuple(routed)
 
 
 class _Conf(NamedTuple):
@@ -132,11 +131,6 @@ def _tcp_host(
         for each in rules
     )
     return GatewayHost(hostname=listened.hostname, tags=listened.tags, routes=routes)
-
-
-def _unrouted(listened: ListenedHostname) -> ListenerHostname:
-    host = GatewayHost(hostname=listened.hostname, tags=listened.tags)
-    return ListenerHostname(hostname=listened.hostname, tls=listened.tls, hosts=(host,))
 
 
 def _origin(rule: SubsetRule) -> str:

@@ -127,7 +127,7 @@ def _gateway(draft: GatewayDraft, view: ProxyView, matched: Matched) -> None:
                 found = _balance_edge(draft, cluster, destination, confs.of_resource(to), view)
                 if found is not None and service not in everywhere:
                     by_cluster[cluster.name] = found
-        for route, message in planned_routes(draft, planned):
+        for _, route, message in planned_routes(draft, planned):
             led = {each.cluster for each in route.destinations}
             of_route = (each for name, each in by_cluster.items() if name in led)
             for balancer in (*everywhere.values(), *of_route):
