@@ -10,10 +10,10 @@ from kong_mesh_cp.core.discovery.snapshots import Snapshot
 from kong_mesh_cp.core.policy.rules.mesh_resources import proxy_of
 from kong_mesh_cp.core.xds.assignments import EndpointSource, reassigned
 from kong_mesh_cp.core.xds.draft import WRONG_INPUT, Complaint, Draft
-from kong_mesh_cp.core.xds.gateways.builtin_gateway import builtin_gateway
 from kong_mesh_cp.core.xds.generators.admin import admin
 from kong_mesh_cp.core.xds.generators.direct_access import direct_access
 from kong_mesh_cp.core.xds.generators.dns import dns
+from kong_mesh_cp.core.xds.generators.gateway.builtin_gateway import builtin_gateway
 from kong_mesh_cp.core.xds.generators.inbound import inbounds
 from kong_mesh_cp.core.xds.generators.mesh_scraping import mesh_scraping
 from kong_mesh_cp.core.xds.generators.older_tracing import older_tracing

@@ -18,18 +18,6 @@ from kong_mesh_cp.core.xds.envoy.envoy_messages import Message, Runtime
 from kong_mesh_cp.core.xds.envoy.tls import edge_certificate
 from kong_mesh_cp.core.xds.facts.logged_traffic import INBOUND, sent_by
 from kong_mesh_cp.core.xds.facts.proxy_facts import proxy_facts
-from kong_mesh_cp.core.xds.gateways.connection_policies import police_connections
-from kong_mesh_cp.core.xds.gateways.gateway_certificates import (
-    EdgeCertificate,
-    edge_certificate_of,
-)
-from kong_mesh_cp.core.xds.gateways.gateway_chains import (
-    EdgeTerms,
-    chained_hostnames,
-    edge_chain,
-    edge_listener,
-)
-from kong_mesh_cp.core.xds.gateways.gateway_clusters import GatewayClusters
 from kong_mesh_cp.core.xds.gateways.gateway_draft import GatewayDraft
 from kong_mesh_cp.core.xds.gateways.gateway_plan import (
     GatewayDestination,
@@ -37,9 +25,21 @@ from kong_mesh_cp.core.xds.gateways.gateway_plan import (
     GatewayPlan,
     ListenerHostname,
 )
-from kong_mesh_cp.core.xds.gateways.gateway_tables import add_host, route_configuration
 from kong_mesh_cp.core.xds.gateways.older_gateway_routes import ROUTE as OLDER_ROUTE
 from kong_mesh_cp.core.xds.gateways.planned_gateway import GATEWAY, planned_gateway
+from kong_mesh_cp.core.xds.generators.gateway.connection_policies import police_connections
+from kong_mesh_cp.core.xds.generators.gateway.gateway_certificates import (
+    EdgeCertificate,
+    edge_certificate_of,
+)
+from kong_mesh_cp.core.xds.generators.gateway.gateway_chains import (
+    EdgeTerms,
+    chained_hostnames,
+    edge_chain,
+    edge_listener,
+)
+from kong_mesh_cp.core.xds.generators.gateway.gateway_clusters import GatewayClusters
+from kong_mesh_cp.core.xds.generators.gateway.gateway_tables import add_host, route_configuration
 from kong_mesh_cp.core.xds.generators.older.logs import LogTarget, log_target
 from kong_mesh_cp.core.xds.generators.older.older_policies import (
     LOG,

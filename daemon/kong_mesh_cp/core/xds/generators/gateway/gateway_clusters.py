@@ -16,12 +16,12 @@ from kong_mesh_cp.core.xds.assignments import EndpointSource
 from kong_mesh_cp.core.xds.envoy.clusters import ClusterDraft
 from kong_mesh_cp.core.xds.envoy.outside_tls import match_outside
 from kong_mesh_cp.core.xds.envoy.tls import upstream_tls
-from kong_mesh_cp.core.xds.gateways.gateway_chains import (
+from kong_mesh_cp.core.xds.gateways.gateway_plan import GatewayDestination
+from kong_mesh_cp.core.xds.generators.gateway.gateway_chains import (
     CONNECTION_BUFFER,
     CONNECTION_WINDOW,
     STREAM_WINDOW,
 )
-from kong_mesh_cp.core.xds.gateways.gateway_plan import GatewayDestination
 from kong_mesh_cp.core.xds.generators.older.older_plan import permitted_places
 from kong_mesh_cp.core.xds.generators.older.older_policies import PERMISSION, older_policies
 from kong_mesh_cp.core.xds.generators.older.timeouts import limit_cluster
