@@ -22,10 +22,15 @@ from kong_mesh_cp.core.policy.rules.matched import (
     to_rules,
 )
 from kong_mesh_cp.core.policy.rules.policy import HTTP_ROUTE, TRAITS, Conf, Meta, Policy
-from kong_mesh_cp.core.policy.rules.proxies import Listener, Proxy
+from kong_mesh_cp.core.policy.rules.proxies import HostListener, Listener, Proxy
 from kong_mesh_cp.core.policy.rules.resource_rules import ResourceRule, rule_for_destination
-from kong_mesh_cp.core.policy.rules.subset_rules import SubsetRule, from_rules, proxy_rules
-from kong_mesh_cp.core.policy.rules.subsets import Subset, TooManySubsetsError, contains
+from kong_mesh_cp.core.policy.rules.subset_rules import (
+    SubsetRule,
+    from_rules,
+    proxy_rules,
+    rule_for,
+)
+from kong_mesh_cp.core.policy.rules.subsets import Subset, Tags, TooManySubsetsError
 from kong_mesh_cp.core.resources.tags import SERVICE
 from kong_mesh_cp.core.xds.parts import Parts
 
@@ -127,11 +132,11 @@ class MatchedType:
         self.type = policy_type
         self._view = view
         self._parts = parts
-        found = candidates(policy_type, view, with_shadow=with_shadow)
+        self._candidates = candidates(policy_type, view, with_shadow=with_shadow)
         self._selections: Sequence[tuple[Policy, Selection]] = ()
         self.warnings: list[str] = []
-        if found:
-            self._selections, self.warnings = ranked_selections(found, proxy, view)
+        if self._candidates:
+            self._selections, self.warnings = ranked_selections(self._candidates, proxy, view)
         self.policies = tuple(policy for policy, _ in self._selections)
         self._by_listener = by_listener(self._selections)
         self._proxy_wide = TRAITS[policy_type].proxy_wide
@@ -179,6 +184,30 @@ class MatchedType:
         return made
 
     @property
+    def is_about_gateway(self) -> bool:
+        """Some policy is about a listener of the gateway that the proxy serves."""
+        return any(selection.host_listeners for _, selection in self._selections)
+
+    def at_listener(self, listener: Listener) -> ToRules | None:
+        """What holds for traffic that comes in by a listener of a gateway; None: no policy is about
+        it.
+        """
+        about = tuple(self._by_listener.get(listener, ()))
+        return self._rules_of(about).rules if about else None
+
+    def at_host(self, listener: HostListener) -> ToRules | None:
+        """Likewise of a listener for one host name. In the order of the store's lists instead of by
+        priority, as the original has it.
+        """
+        selecting = {
+            id(policy)
+            for policy, selection in self._selections
+            if listener in selection.host_listeners
+        }
+        about = tuple(each for each in self._candidates if id(each) in selecting)
+        return self._rules_of(about).rules if about else None
+
+    @property
     def to_rules(self) -> ToRules:
         """As they are before confs are read: for routes, which have more than one conf."""
         return self._to.rules
@@ -189,16 +218,7 @@ class MatchedType:
 
     def service_rules(self, service: str) -> ServiceRules:
         """What `service` reads its confs from."""
-        rules = self._to.rules.services if self.policies else ()
-        tags = {SERVICE: service}
-        about = next((rule for rule in rules if contains(rule.subset, tags)), None)
-        routes: dict[str, SubsetRule] = {}
-        for matches_hash in _route_hashes(rules):
-            of_route = {**tags, RULE_MATCHES_HASH_TAG: matches_hash}
-            rule = next((each for each in rules if contains(each.subset, of_route)), None)
-            if rule is not None and rule is not about:
-                routes[matches_hash] = rule
-        return ServiceRules(about, routes)
+        return rules_about(self._to.rules.services if self.policies else (), {SERVICE: service})
 
     def destination_rule(self, wanted: DestinationId) -> ResourceRule | None:
         """What `destination` reads its conf from."""
@@ -245,12 +265,11 @@ class MatchedType:
         found = self._of_an_inbound
         return DestinationConfs(None if found is None else found.rules, selected=True)
 
-    @property
-    def _to_key(self) -> tuple[object, ...]:
+    def _to_key(self, policies: Sequence[Policy]) -> tuple[object, ...]:
         """All that `to_rules` looks at. Of a view it is the destinations and, for policies about
         routes, those: not a policy that has nothing to do with these.
         """
-        policies, view = self.policies, self._view
+        view = self._view
         about_routes = any(each.target.kind == HTTP_ROUTE for each in policies)
         routes = view.of_type(HTTP_ROUTE) if about_routes else ()
         return (self.type, id(view.destinations), len(routes), *map(id, (*routes, *policies)))
@@ -258,17 +277,21 @@ class MatchedType:
     @property
     def _to(self) -> _To:
         if self._known_to is None:
-            key = ("to", *self._to_key)
-            self._known_to, _ = self._parts.made(key, lambda: (self._make_to(), self._view))
-            if self._known_to.warning:
-                self.warnings.append(self._known_to.warning)
+            self._known_to = self._rules_of(self.policies)
         return self._known_to
 
-    def _make_to(self) -> _To:
+    def _rules_of(self, policies: tuple[Policy, ...]) -> _To:
+        key = ("to", *self._to_key(policies))
+        made, _ = self._parts.made(key, lambda: (self._make_to(policies), self._view))
+        if made.warning and made.warning not in self.warnings:
+            self.warnings.append(made.warning)
+        return made
+
+    def _make_to(self, policies: tuple[Policy, ...]) -> _To:
         try:
-            return _To(self.policies, to_rules(self.policies, self._view))
+            return _To(policies, to_rules(policies, self._view))
         except (TooManySubsetsError, UnresolvedTargetError) as error:
-            return _To(self.policies, ToRules(), f"couldn't create To rules: {error}")
+            return _To(policies, ToRules(), f"couldn't create To rules: {error}")
 
     def _service_confs(self, service: str) -> DestinationConfs:
         rules = self.service_rules(service)
@@ -277,7 +300,7 @@ class MatchedType:
             None if rules.about is None else TypedConf(self.type, rules.about.conf),
             tuple(sorted(routes.items())),
             selected=True,
-            origins={} if rules.about is None else _backend_origins(rules.about),
+            origins={} if rules.about is None else backend_origins(rules.about),
         )
 
     def _resource_confs(self, wanted: DestinationId) -> DestinationConfs:
@@ -285,10 +308,22 @@ class MatchedType:
         if rule is None or not rule.confs:
             return DestinationConfs(selected=True)
         conf = TypedConf(self.type, rule.confs[0])
-        return DestinationConfs(conf, selected=True, origins=_backend_origins(rule))
+        return DestinationConfs(conf, selected=True, origins=backend_origins(rule))
 
 
-def _backend_origins(rule: SubsetRule | ResourceRule) -> Mapping[str, Meta]:
+def rules_about(rules: Sequence[SubsetRule], tags: Tags) -> ServiceRules:
+    """Those among `rules` about what carries `tags`."""
+    about = rule_for(rules, tags)
+    routes: dict[str, SubsetRule] = {}
+    for matches_hash in _route_hashes(rules):
+        rule = rule_for(rules, {**tags, RULE_MATCHES_HASH_TAG: matches_hash})
+        if rule is not None and rule is not about:
+            routes[matches_hash] = rule
+    return ServiceRules(about, routes)
+
+
+def backend_origins(rule: SubsetRule | ResourceRule) -> Mapping[str, Meta]:
+    """The policies that the references of its conf are from, by the hash of a rule's matches."""
     return {key: rule.origins[index].meta for key, index in rule.backend_origins}
 
 
