@@ -45,6 +45,7 @@ from kong_mesh_cp.core.resources.kinds.zone_proxies import ZoneIngress
 from kong_mesh_cp.core.resources.labels import Deployment, computed_labels
 from kong_mesh_cp.core.resources.meta import Resource, has_spec
 from kong_mesh_cp.core.resources.registry import TYPES
+from kong_mesh_cp.core.xds.cross_mesh.other_meshes import is_foreign, other_meshes
 from kong_mesh_cp.core.xds.generate import Generated, generate
 from kong_mesh_cp.core.xds.node_metadata import ProxyMetadata
 from kong_mesh_cp.core.xds.parts import Parts
@@ -199,8 +200,19 @@ def world_of(
     zone_proxies = [each for each in found if each.type in (EGRESS, INGRESS)]
     everything = [*of_mesh, *zone_proxies]
     return mesh_world(
-        own, by_type(everything), view, zone=zone, tls_ready=ready, addresses=addresses
+        own,
+        by_type(everything),
+        view,
+        zone=zone,
+        tls_ready=ready,
+        addresses=addresses,
+        others=other_meshes(each for each in found if is_seen_by_others(each, mesh)),
     )
+
+
+def is_seen_by_others(resource: Resource[Any], mesh: str) -> bool:
+    """It is of another mesh than `mesh`, and of a type that this one looks at."""
+    return resource.type in ("Mesh", "MeshGateway", "Dataplane") and is_foreign(resource.key, mesh)
 
 
 def addresses_of(
@@ -326,7 +338,7 @@ def generated_for(case: Any, proxy: Any, parts: Parts | None = None) -> Generate
         world=world,
         terms=GenerationTerms(internal=_internal(case.env)),
         admin_tls=admin_tls(*admin_addresses(dataplane.spec)),
-        identity=identity_for(dataplane, world.mesh, resources),
+        identity=identity_for(dataplane, world.mesh, resources, world.crossing.trusted),
     )
     return generate(view, parts or Parts())
 

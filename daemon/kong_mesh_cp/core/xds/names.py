@@ -13,6 +13,7 @@ from typing import Final
 
 from kong_mesh_cp.core.discovery import type_order
 from kong_mesh_cp.core.formats.addresses import join_host_port
+from kong_mesh_cp.core.meshes.virtual_hosts import MESH_TAG
 from kong_mesh_cp.core.resources.tags import SERVICE
 
 CLUSTER: Final = type_order.CLUSTERS
@@ -100,12 +101,16 @@ def direct_access_listener(address: str, port: int) -> str:
 
 
 def service_cluster(tags: Mapping[str, str]) -> str:
-    """The cluster of the endpoints with `tags`, of which one is the service."""
+    """The cluster of the endpoints with `tags`, of which one is the service; of gateways of some
+    mesh one is that mesh.
+    """
     service = tags[SERVICE]
     if len(tags) == 1:
         return service
     text = "".join(key + tags[key] for key in sorted(tags))
-    return f"{service}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+    name = f"{service}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+    mesh = tags.get(MESH_TAG)
+    return name if mesh is None else f"{name}_{mesh}"
 
 
 def log_collector(place: int) -> str:

@@ -10,7 +10,8 @@ whom it selects, before or after, a route also whom policies about it select, th
 one about who asks everybody who asks. A MeshGateway touches gateways, as do a MeshGatewayRoute and
 a Secret, which may be a certificate; a ServiceInsight whoever asks for a service whose TLS
 readiness is another one; the Config of names transparent proxies. All else touches everybody: the
-Mesh, external services by tags, zone proxies, policies of the older generation.
+Mesh, external services by tags, zone proxies, policies of the older generation, how those other
+meshes speak that are known. Gateways that other meshes may call are endpoints of who calls them.
 
 What only seems to change (the same spec and labels again) touches nobody.
 """
@@ -27,14 +28,16 @@ from kong_mesh_cp.core.policy.rules.matched import selects_proxy
 from kong_mesh_cp.core.policy.rules.policy import HTTP_ROUTE, TRAITS, Policy
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.resources.tags import SERVICE
+from kong_mesh_cp.core.xds.cross_mesh.other_meshes import is_foreign
 from kong_mesh_cp.core.xds.indexed_mesh import (
     GATEWAY,
     IndexedMesh,
     Item,
-    Names,
 )
 from kong_mesh_cp.core.xds.outside.external_services import SECRET
 from kong_mesh_cp.core.xds.services.backends import ServiceKey
+from kong_mesh_cp.core.xds.services.instances import GatewayService
+from kong_mesh_cp.core.xds.services.name_books import Names
 from kong_mesh_cp.core.xds.services.service_endpoints import port_ids
 from kong_mesh_cp.core.xds.services.service_resources import (
     MESH_SERVICE,
@@ -70,13 +73,16 @@ class Reached:
 
 def reached(before: IndexedMesh, after: IndexedMesh, changes: Collection[ResourceKey]) -> Reached:
     """Whom `changes` touch, which made `before` into `after`."""
-    real = [key for key in changes if not _is_equal(_item(before, key), _item(after, key))]
+    own = (key for key in changes if not is_foreign(key, after.world.name))
+    real = [key for key in own if not _is_equal(_item(before, key), _item(after, key))]
     if any(key.type not in _KNOWN for key in real):
         return Reached(everybody=True)
     if before.world.tells_tags != after.world.tells_tags:
         return Reached(everybody=True)
     if before.world.external is not after.world.external:
         return Reached(everybody=True)  # of a Secret that such a service names
+    if _whom_is_known(before) != _whom_is_known(after):
+        return Reached(everybody=True)
     proxies = set[str]()
     for key in real:
         proxies |= _directly(before, after, key)
@@ -86,7 +92,29 @@ def reached(before: IndexedMesh, after: IndexedMesh, changes: Collection[Resourc
         proxies |= {*before.callers.get(service, ()), *after.callers.get(service, ())}
     ports = _moved_ports(before, after, real)
     callers_of = tags | _other_resources(before, after, real, ports)
-    return Reached(proxies=frozenset(proxies), callers_of=callers_of, endpoints=endpoints | ports)
+    return Reached(
+        proxies=frozenset(proxies),
+        callers_of=callers_of,
+        endpoints=endpoints | ports | _moved_gateways(before, after),
+    )
+
+
+def _whom_is_known(index: IndexedMesh) -> object:
+    """Of other meshes."""
+    return index.world.crossing.modes, index.world.crossing.trusted
+
+
+def _moved_gateways(before: IndexedMesh, after: IndexedMesh) -> frozenset[GatewayService]:
+    """Gateways that other meshes may call, where they are others than before."""
+    was, now = before.world.crossing.gateways, after.world.crossing.gateways
+    if was is now:
+        return frozenset()
+    return frozenset(
+        GatewayService(mesh, service)
+        for mesh in was.keys() | now.keys()
+        for service in was.get(mesh, {}).keys() | now.get(mesh, {}).keys()
+        if was.get(mesh, {}).get(service) != now.get(mesh, {}).get(service)
+    )
 
 
 def _directly(before: IndexedMesh, after: IndexedMesh, key: ResourceKey) -> set[str]:

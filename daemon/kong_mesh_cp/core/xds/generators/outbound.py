@@ -51,7 +51,7 @@ class _Outgoing(NamedTuple):
     listeners: Mapping[str, Resource]
     clusters: Mapping[str, Resource]
     reached: tuple[Reached, ...]
-    secured: bool  # some are spoken to in the mesh's TLS
+    trusted: frozenset[str]  # meshes in whose TLS some are spoken to
     complaints: tuple[Complaint, ...]
 
 
@@ -84,7 +84,8 @@ def outbounds(
     balancing = matched.of_type(BALANCING)
     # Held likewise.
     behind = (world.mesh, world.endpoints, world.reached, world.across, world.external)
-    ranked = (outgoing.reached, called, *behind, balancing.outgoing)
+    gateways = world.crossing.gateways
+    ranked = (outgoing.reached, called, *behind, gateways, balancing.outgoing)
     own = own_tags_of(view) if balancing.policies else ()
     assigned, _ = parts.made(
         ("assigned", own, *map(id, ranked)),
@@ -98,8 +99,7 @@ def outbounds(
     draft.put_all(LISTENER, outgoing.listeners)
     draft.put_all(CLUSTER, outgoing.clusters)
     draft.assign(assigned)
-    if outgoing.secured:
-        draft.trusted.add(world.name)
+    draft.trusted |= outgoing.trusted
 
 
 def _outgoing(
@@ -136,7 +136,7 @@ def _outgoing(
     called = _called(targets)
     seen: set[str] = set()
     reached = {each.cluster: each for each in older.reached}
-    secured = older.secured
+    trusted = set(older.trusted)
     for backend in wanted:
         upstream = _upstream(backend, world, parts, shared)
         # Of two references to one port, by its name and by its number, the first one counts.
@@ -152,7 +152,8 @@ def _outgoing(
             complaints.append(Complaint(upstream.name, cluster.error))
             continue
         clusters[upstream.name] = cluster.made
-        secured |= upstream.secured
+        if upstream.secured:
+            trusted.add(upstream.mesh or world.name)
         if upstream.places:
             reached.pop(upstream.name, None)
         else:
@@ -162,7 +163,14 @@ def _outgoing(
     # The same object for the same clusters, however often they are made.
     there_are = (*reached.values(),)
     there_are = parts.made(("reached", there_are), lambda: there_are)
-    return _Outgoing(frozenset(asked), listeners, clusters, there_are, secured, tuple(complaints))
+    return _Outgoing(
+        frozenset(asked),
+        listeners,
+        clusters,
+        there_are,
+        frozenset(trusted),
+        tuple(complaints),
+    )
 
 
 def _upstream(backend: Backend, world: MeshWorld, parts: Parts, shared: object) -> Upstream | None:
@@ -195,6 +203,7 @@ def _shared(view: ProxyView, matched: Matched, parts: Parts) -> object:
         world.tls_ready,
         world.tells_tags,
         world.external,
+        world.crossing.modes,
         *outgoing,
     )
     if _has_routes(matched):

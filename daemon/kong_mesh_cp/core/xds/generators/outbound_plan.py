@@ -19,6 +19,7 @@ from kong_mesh_cp.core.xds.protocols import HTTP_LIKE, NOT_CARRIED
 from kong_mesh_cp.core.xds.proxy_view import ProxyView
 from kong_mesh_cp.core.xds.routing import Route, http_routes, tcp_backends
 from kong_mesh_cp.core.xds.services.backends import Backend, Backends, Destined, ServiceKey
+from kong_mesh_cp.core.xds.services.instances import mesh_asked
 from kong_mesh_cp.core.xds.services.service_resources import EXTERNAL
 from kong_mesh_cp.core.xds.world import MeshWorld, TagPairs
 
@@ -122,12 +123,16 @@ def about(
         protocol=destination.protocol,
         resource=destination.to.name if isinstance(destination.to, DestinationId) else "",
         is_resource=isinstance(destination.to, DestinationId),
-        is_external=destination.is_external or view.world.outside(destination.service) is not None,
+        is_external=destination.is_external or _is_outside(destination, view.world),
         is_called=is_called,
         tags=told_tags_of(view, matched),
         proxy=proxy_named(view, matched),
     )
     return facts, tuple(confs_of(matched, each.policy_type, destination.to) for each in EFFECTS)
+
+
+def _is_outside(destination: Destination, world: MeshWorld) -> bool:
+    return mesh_asked(destination.tags) is None and world.outside(destination.service) is not None
 
 
 def confs_of(matched: Matched, policy_type: str, to: Destined) -> DestinationConfs:

@@ -82,7 +82,7 @@ def builtin_gateway(view: ProxyView, matched: Matched, draft: Draft) -> None:
     held: tuple[object, ...] = (
         *(view.dataplane, view.metadata, world.mesh, world.policies),
         *(world.protocols, world.across, world.tls_ready, world.external),
-        *(world.services, world.reached, *types),
+        *(world.services, world.reached, world.crossing.modes, *types),
     )
     ids = tuple(id(each) if each else None for each in held)
     key = ("builtin gateway", view.terms, view.with_shadow, ids)
