@@ -240,23 +240,23 @@ def _certificates(
     known: dict[str, EdgeCertificate],
 ) -> list[str]:
     """The names of the secrets of one chain, which `known` gets. Raises: UnmakeableError."""
-    shown: list[str] = []
+    shown: dict[str, str] = {}  # by the kind of their keys
     is_ended_here = hostname.tls is not None and hostname.tls.mode is TlsMode.TERMINATE
     if hostname.tls is None or not is_ended_here or planned.is_cross_mesh:
-        return shown
+        return []
     for source in hostname.tls.certificates:
         found = edge_certificate_of(source, hostname.hostname, secrets)
-        # What stands inline is named after its host, which other listeners may have, too.
-        if known.setdefault(found.name, found) != found:
-            found = replace(found, name=f"{found.name}:{planned.port}")
-            known[found.name] = found
-        if found.name in shown:
+        if found.kind in shown:
             raise UnmakeableError(
                 f"two certificates of {hostname.hostname} have keys of one kind: one may be of RSA,"
                 " the other one of ECDSA"
             )
-        shown.append(found.name)
-    return shown
+        # What stands inline is named after its host, which other listeners may have, too.
+        if known.setdefault(found.name, found) != found:
+            found = replace(found, name=f"{found.name}:{planned.port}")
+            known[found.name] = found
+        shown[found.kind] = found.name
+    return [*shown.values()]
 
 
 def _add_tables(
