@@ -106,20 +106,16 @@ class RandomGateways:
 
     def _other(self) -> _Write:
         mesh = self._random.choice(OTHERS)
-        match self._random.randrange(3):
-            case 0:
-                document: dict[str, Any] = {}
-                if self._random.random() < 0.7:
-                    mode = self._random.choice(("STRICT", "PERMISSIVE"))
-                    backend = {"name": "ca-1", "type": "builtin", "mode": mode}
-                    document["mtls"] = {"enabledBackend": "ca-1", "backends": [backend]}
-                return ResourceKey("Mesh", "", mesh), document, {}
-            case 1:
-                return ResourceKey("MeshGateway", mesh, EDGE), self._gateway(), {}
-            case _:
-                return self._gateway_proxy(mesh)
-
-    def _gateway_proxy(self, mesh: str) -> _Write:
+        kind = self._random.choice(("Mesh", "MeshGateway", "Dataplane"))
+        if kind == "Mesh":
+            document: dict[str, Any] = {}
+            if self._random.random() < 0.7:
+                mode = self._random.choice(("STRICT", "PERMISSIVE"))
+                backend = {"name": "ca-1", "type": "builtin", "mode": mode}
+                document["mtls"] = {"enabledBackend": "ca-1", "backends": [backend]}
+            return ResourceKey("Mesh", "", mesh), document, {}
+        if kind == "MeshGateway":
+            return ResourceKey("MeshGateway", mesh, EDGE), self._gateway(), {}
         address = f"10.3.0.{self._random.choice((1, 2))}"
         gateway = {"type": "BUILTIN", "tags": {"kuma.io/service": EDGE}}
         document = {"networking": {"address": address, "gateway": gateway}}

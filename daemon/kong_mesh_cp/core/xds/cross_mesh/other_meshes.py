@@ -109,16 +109,6 @@ def _with(named: Named, name: str, item: Resource[object] | None) -> Named:
     return named.without(name) if item is None else named.with_item(name, item)
 
 
-def foreign_item(others: OtherMeshes, key: ResourceKey) -> Resource[object] | None:
-    """The resource called `key` of another mesh, if it is known."""
-    other = others.get(key.name if key.type == MESH else key.mesh)
-    if other is None:
-        return None
-    if key.type == MESH:
-        return other.mesh
-    return (other.gateways if key.type == GATEWAY else other.dataplanes).get(key.name)
-
-
 def cross_mesh(
     mesh: Resource[Mesh],
     zone: str,

@@ -61,7 +61,7 @@ class ZoneWorld:
         if isinstance(key, GatewayService):
             return None  # between meshes traffic passes by gateways, not by zone proxies
         found = self.meshes.get(key.mesh)
-        return None if found is None else found.reached.get(key)
+        return None if found is None else found.behind(key)
 
     def ingress(self, name: str) -> Resource[ZoneIngress] | None:
         found = self.ingresses.get(name)
