@@ -24,6 +24,8 @@ from kong_mesh_cp.core.xds.sorted_map import SortedMap
 from kong_mesh_cp.core.xds.zones.across_zones import gateways_across_zones
 
 MESH: Final = "Mesh"
+DATAPLANE: Final = "Dataplane"
+SEEN_BY_OTHERS: Final = (MESH, DATAPLANE, GATEWAY)
 CROSSING: Final = frozenset({MESH, GATEWAY, INGRESS, EGRESS})
 """Types of a mesh itself on which it depends what crosses; beside them gateways' Dataplanes."""
 
@@ -70,10 +72,11 @@ def is_foreign(key: ResourceKey, mesh: str) -> bool:
 
 
 def other_meshes(resources: Iterable[Resource[object]]) -> OtherMeshes:
-    """From scratch, of resources of other meshes."""
+    """From scratch, of resources of other meshes; types that are not their business are none."""
     found = NO_OTHERS
     for each in resources:
-        found = next_other_meshes(found, {each.key: each})
+        if each.type in SEEN_BY_OTHERS:
+            found = next_other_meshes(found, {each.key: each})
     return found
 
 
@@ -107,16 +110,6 @@ def _changed(other: OtherMesh, key: ResourceKey, item: Resource[object] | None) 
 
 def _with(named: Named, name: str, item: Resource[object] | None) -> Named:
     return named.without(name) if item is None else named.with_item(name, item)
-
-
-def foreign_item(others: OtherMeshes, key: ResourceKey) -> Resource[object] | None:
-    """The resource called `key` of another mesh, if it is known."""
-    other = others.get(key.name if key.type == MESH else key.mesh)
-    if other is None:
-        return None
-    if key.type == MESH:
-        return other.mesh
-    return (other.gateways if key.type == GATEWAY else other.dataplanes).get(key.name)
 
 
 def cross_mesh(
