@@ -172,22 +172,25 @@ def _headers(before: HeaderChanges | None, said: HeaderModifier) -> HeaderChange
     )
 
 
-def _match(said: mesh_http_route.Match) -> RequestMatch:
-    match said.path:
-        case None:
-            match = RequestMatch(prefix_path="/")  # Envoy asks for a path
+def _path(said: mesh_http_route.PathMatch | None) -> RequestMatch:
+    match said:
         case mesh_http_route.PathMatch(type="Exact", value=path):
-            match = RequestMatch(exact_path=path)
+            return RequestMatch(exact_path=path)
         case mesh_http_route.PathMatch(type="PathPrefix", value=path):
-            match = RequestMatch(prefix_path=path)
+            return RequestMatch(prefix_path=path)
         case mesh_http_route.PathMatch(value=path):
-            match = RequestMatch(regex_path=path)
+            return RequestMatch(regex_path=path)
+        case _:
+            return RequestMatch(prefix_path="/")  # Envoy asks for a path
+
+
+def _match(said: mesh_http_route.Match) -> RequestMatch:
     by_type: dict[str, list[HeaderMatch]] = {}
     for header in said.headers or ():
         by_type.setdefault(header.type or "Exact", []).append(header)
     parameters = said.query_params or ()
     return replace(
-        match,
+        _path(said.path),
         method=said.method or "",
         exact_headers=_pairs(by_type.get("Exact", ())),
         regex_headers=_pairs(by_type.get("RegularExpression", ())),

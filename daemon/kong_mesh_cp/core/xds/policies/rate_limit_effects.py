@@ -64,8 +64,9 @@ def _gateway(draft: GatewayDraft, view: ProxyView, matched: Matched) -> None:
             continue
         of_all = confs.of_all
         tcp = _local(of_all.conf).tcp
-        for chain in listener.chains if tcp is not None else ():
-            limit_connections(chain, tcp)
+        if tcp is not None:
+            for chain in listener.chains:
+                limit_connections(chain, tcp)
         common = _limit(_local(of_all.conf).http)
         by_route = {name: _limit(_local(conf).http) for name, conf in of_all.routes}
         for route in routes_of(draft, planned):

@@ -117,7 +117,9 @@ def _made(view: ProxyView, matched: Matched, parts: Parts) -> _Made:
     runtime = {GATEWAY_RUNTIME: _runtime(plan)}
     if plan is None:
         resources = {RUNTIME: _finished(runtime)}
-        return _Made(frozenset(asked), resources, {}, frozenset(), False, tuple(complaints))
+        return _Made(
+            frozenset(asked), resources, {}, frozenset(), False, tuple(dict.fromkeys(complaints))
+        )
     certificates: dict[str, EdgeCertificate] = {}
     draft = GatewayDraft(plan)
     clusters = GatewayClusters(view, parts)
@@ -154,7 +156,7 @@ def _made(view: ProxyView, matched: Matched, parts: Parts) -> _Made:
         draft.sources,
         frozenset({view.world.name} if is_secured else ()),
         is_called_from_meshes,
-        tuple(complaints),
+        tuple(dict.fromkeys(complaints)),
     )
 
 
@@ -240,23 +242,23 @@ def _certificates(
     known: dict[str, EdgeCertificate],
 ) -> list[str]:
     """The names of the secrets of one chain, which `known` gets. Raises: UnmakeableError."""
-    shown: list[str] = []
+    shown: dict[str, str] = {}  # by the kind of their keys
     is_ended_here = hostname.tls is not None and hostname.tls.mode is TlsMode.TERMINATE
     if hostname.tls is None or not is_ended_here or planned.is_cross_mesh:
-        return shown
+        return []
     for source in hostname.tls.certificates:
         found = edge_certificate_of(source, hostname.hostname, secrets)
-        # What stands inline is named after its host, which other listeners may have, too.
-        if known.setdefault(found.name, found) != found:
-            found = replace(found, name=f"{found.name}:{planned.port}")
-            known[found.name] = found
-        if found.name in shown:
+        if found.kind in shown:
             raise UnmakeableError(
                 f"two certificates of {hostname.hostname} have keys of one kind: one may be of RSA,"
                 " the other one of ECDSA"
             )
-        shown.append(found.name)
-    return shown
+        # What stands inline is named after its host, which other listeners may have, too.
+        if known.setdefault(found.name, found) != found:
+            found = replace(found, name=f"{found.name}:{planned.port}")
+            known[found.name] = found
+        shown[found.kind] = found.name
+    return [*shown.values()]
 
 
 def _add_tables(

@@ -26,6 +26,7 @@ class EdgeCertificate:
     """A certificate with its chain, and the secret by which a proxy gets it. In PEM."""
 
     name: str  # of the secret
+    kind: str  # of the key
     chain: str
     key: str = field(repr=False)
 
@@ -48,4 +49,4 @@ def edge_certificate_of(
         origin = f"inline:{hostname}"
     else:
         origin = f"inlineString:{hostname}"
-    return EdgeCertificate(f"cert.{pair.kind}:{origin}", pair.chain, pair.key)
+    return EdgeCertificate(f"cert.{pair.kind}:{origin}", pair.kind, pair.chain, pair.key)
