@@ -13,6 +13,7 @@ from kong_mesh_cp.core.resources.kinds.zone_proxies import ZoneIngress
 from kong_mesh_cp.core.resources.meta import Resource
 from kong_mesh_cp.core.resources.tags import SERVICE, Tags
 from kong_mesh_cp.core.xds.assignments import EndpointSource
+from kong_mesh_cp.core.xds.cross_mesh.gateway_listeners import GATEWAY, gateway_instances
 from kong_mesh_cp.core.xds.draft import Draft
 from kong_mesh_cp.core.xds.parts import Parts
 from kong_mesh_cp.core.xds.services.instances import Endpoint
@@ -23,7 +24,6 @@ from kong_mesh_cp.core.xds.services.service_resources import (
     ServiceResource,
 )
 from kong_mesh_cp.core.xds.world import DATAPLANE, MeshWorld
-from kong_mesh_cp.core.xds.zone_proxies.gateway_instances import GATEWAY, gateway_instances
 from kong_mesh_cp.core.xds.zone_proxies.passed_on import (
     Passage,
     PassedOn,
@@ -104,7 +104,8 @@ def _of_gateways(world: MeshWorld) -> tuple[object, ...]:
 
 def _gateways(world: MeshWorld) -> Mapping[str, tuple[Endpoint, ...]]:
     found: dict[str, tuple[Endpoint, ...]] = {}
-    for service, endpoint in gateway_instances(world):
+    gateways, dataplanes = world.of_type(GATEWAY), world.of_type(DATAPLANE)
+    for service, endpoint in gateway_instances(gateways.values(), dataplanes.values()):
         found[service] = (*found.get(service, ()), endpoint)
     return found
 

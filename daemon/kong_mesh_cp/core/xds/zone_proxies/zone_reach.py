@@ -18,6 +18,7 @@ from kong_mesh_cp.core.policy.rules.policy import HTTP_ROUTE, TCP_ROUTE, Policy
 from kong_mesh_cp.core.resources import labels
 from kong_mesh_cp.core.resources.kinds.dataplane import Dataplane
 from kong_mesh_cp.core.resources.meta import Resource, has_spec
+from kong_mesh_cp.core.xds.cross_mesh.gateway_listeners import GATEWAY
 from kong_mesh_cp.core.xds.outside.external_services import EXTERNAL, SECRET, ExternalDestination
 from kong_mesh_cp.core.xds.policies.load_balancing_effects import BALANCING
 from kong_mesh_cp.core.xds.policies.older_permissions import POLICY_TYPE as OLDER_PERMISSION
@@ -32,7 +33,6 @@ from kong_mesh_cp.core.xds.services.service_resources import (
 from kong_mesh_cp.core.xds.sorted_map import differing
 from kong_mesh_cp.core.xds.world import DATAPLANE, EndpointKey, MeshWorld
 from kong_mesh_cp.core.xds.zone_proxies.egress_chains import FOR_CLIENTS, FOR_RESOURCES
-from kong_mesh_cp.core.xds.zone_proxies.gateway_instances import GATEWAY
 from kong_mesh_cp.core.xds.zone_proxies.zone_view import mesh_cluster, speaks_tls
 
 # By which clients ask for services: see `tagged_destinations`.

@@ -14,7 +14,7 @@ from kong_mesh_cp.core.xds.names import inbound_listener
 from kong_mesh_cp.core.xds.node_metadata import ProxyMetadata
 from kong_mesh_cp.core.xds.proxy_id import ProxyId
 from kong_mesh_cp.core.xds.proxy_view import AdminTls, GenerationTerms, Identity
-from kong_mesh_cp.core.xds.services.instances import Endpoint
+from kong_mesh_cp.core.xds.services.instances import Endpoint, GatewayService
 from kong_mesh_cp.core.xds.world import EndpointKey, MeshWorld
 
 SERVICES: Mapping[type[ZoneEgress | ZoneIngress], str] = {
@@ -58,8 +58,10 @@ class ZoneWorld:
             mesh, _, service = key.partition(":")
             found = self.meshes.get(mesh)
             return None if found is None else found.endpoints.get(service)
+        if isinstance(key, GatewayService):
+            return None  # between meshes traffic passes by gateways, not by zone proxies
         found = self.meshes.get(key.mesh)
-        return None if found is None else found.reached.get(key)
+        return None if found is None else found.behind(key)
 
     def ingress(self, name: str) -> Resource[ZoneIngress] | None:
         found = self.ingresses.get(name)
