@@ -67,9 +67,10 @@ def generate(view: ProxyView, parts: Parts) -> Generated:
     What cannot be made is left out and told; it never keeps the rest from being made.
     """
     draft = Draft(parts)
-    matched = Matched(
-        proxy_of(view.dataplane), view.world.policies, parts, with_shadow=view.with_shadow
-    )
+    dataplane = view.dataplane
+    # Held with what was made of it: the key only says which object it was.
+    proxy, _ = parts.made(("proxy", id(dataplane)), lambda: (proxy_of(dataplane), dataplane))
+    matched = Matched(proxy, view.world.policies, parts, with_shadow=view.with_shadow)
     template = template_of(view, parts)
     if has_profile(template, draft):
         _make_profile(view, matched, draft)

@@ -210,7 +210,8 @@ def next_mesh(before: IndexedMesh, changes: Mapping[ResourceKey, Item | None]) -
     if types & {*TRAITS, MESH, GATEWAY} or named is not before.destinations:
         is_same = MESH not in types and named is before.destinations
         meant = world.policies.destinations if is_same else policy_destinations(mesh, named)
-        world = replace(world, policies=_view(policies, resources, meant))
+        view = _view(policies, resources, meant).after(world.policies)
+        world = replace(world, policies=view)
     if types & {MESH, SERVICE_INSIGHT}:
         world = replace(world, tls_ready=services_with_tls(mesh, resources))
     if types & {MESH, SECRET, EXTERNAL, EGRESS}:

@@ -12,6 +12,7 @@ from kong_mesh_cp.core.policy.rules.matched import ToRules
 from kong_mesh_cp.core.policy.rules.proxies import Listener
 from kong_mesh_cp.core.policy.rules.resource_rules import rule_for_destination
 from kong_mesh_cp.core.policy.rules.subset_rules import rule_for
+from kong_mesh_cp.core.policy.service_rules import rules_about
 from kong_mesh_cp.core.resources.tags import SERVICE
 from kong_mesh_cp.core.xds.envoy.clusters import ClusterDraft
 from kong_mesh_cp.core.xds.envoy.envoy_messages import Message
@@ -27,7 +28,6 @@ from kong_mesh_cp.core.xds.matching import (
     DestinationConfs,
     MatchedType,
     TypedConf,
-    rules_about,
 )
 from kong_mesh_cp.core.xds.proxy_view import ProxyView
 

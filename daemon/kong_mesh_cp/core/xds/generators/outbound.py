@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from kong_mesh_cp.core.discovery.snapshots import Resource
 from kong_mesh_cp.core.policy.rules.destinations import DestinationId
@@ -37,11 +37,14 @@ from kong_mesh_cp.core.xds.names import (
     outbound_listener,
 )
 from kong_mesh_cp.core.xds.parts import Parts
-from kong_mesh_cp.core.xds.policies.effect_catalogue import EFFECTS
+from kong_mesh_cp.core.xds.policies.effect_catalogue import EFFECT_TYPES
 from kong_mesh_cp.core.xds.policies.load_balancing_effects import BALANCING, own_tags_of
 from kong_mesh_cp.core.xds.proxy_view import OutboundTarget, ProxyView
 from kong_mesh_cp.core.xds.services.backends import Backend, ServiceKey
 from kong_mesh_cp.core.xds.world import MeshWorld
+
+_ROUTE_TYPES: Final = (HTTP_ROUTE, TCP_ROUTE)
+_OUTGOING_TYPES: Final = (*_ROUTE_TYPES, *EFFECT_TYPES)
 
 
 class _Outgoing(NamedTuple):
@@ -193,8 +196,7 @@ def _shared(view: ProxyView, matched: Matched, parts: Parts) -> object:
     outbound of one of them is found again by few and small keys.
     """
     world = view.world
-    types = (HTTP_ROUTE, TCP_ROUTE, *(each.policy_type for each in EFFECTS))
-    outgoing = (matched.of_type(each).outgoing for each in types)
+    outgoing = [each.outgoing for each in matched.of_types(_OUTGOING_TYPES)]
     # Held with what was made of them: the key only says which objects they were.
     held: tuple[object, ...] = (
         world.mesh,
@@ -222,4 +224,4 @@ def _shared(view: ProxyView, matched: Matched, parts: Parts) -> object:
 
 
 def _has_routes(matched: Matched) -> bool:
-    return any(matched.of_type(each).policies for each in (HTTP_ROUTE, TCP_ROUTE))
+    return any(each.policies for each in matched.of_types(_ROUTE_TYPES))
