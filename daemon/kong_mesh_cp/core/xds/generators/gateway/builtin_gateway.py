@@ -1,6 +1,6 @@
 """All that a builtin gateway has for the MeshGateway it serves.
 
-Source: docs/wire/gateways.md
+Source: docs/wire/gateways.md#listeners
 """
 
 from __future__ import annotations
