@@ -18,7 +18,8 @@ from support.daemons.daemon import eventually, free_port
 from support.data_plane.applications import Place, application, ask
 from support.data_plane.envoy_stage import Proxy, Stage, answers, staged
 from support.data_plane.proxy_programs import KumaDp, kuma_dp, serving
-from support.data_plane.receivers import Asked, line_collector, web_server
+from support.data_plane.receivers import Asked, line_collector, otlp_collector, web_server
+from support.specs.otlp_messages import read_request
 
 pytestmark = pytest.mark.system
 
@@ -201,4 +202,65 @@ def test_a_scrape_as_the_mesh_says_comes_from_the_machine_itself(
                     lambda: proxy.envoy.stat("listener_manager.lds.update_success") > 0,
                 )
                 assert scraped(scraper, "/metrics") == ""
+            assert proxy.envoy.rejected() == []
+
+
+def test_lines_and_spans_come_to_a_collector_of_opentelemetry(tmp_path: Path) -> None:
+    with staged(tmp_path) as stage, otlp_collector() as (collector, heard):
+        endpoint = f"{collector.address}:{collector.port}"
+        to_logs = {
+            "endpoint": endpoint,
+            "attributes": [{"key": "to", "value": "%KUMA_DESTINATION_SERVICE%"}],
+            "body": {
+                "kvlistValue": {"values": [{"key": "p", "value": {"stringValue": "%REQ(:PATH)%"}}]}
+            },
+        }
+        logs = [{"type": "OpenTelemetry", "openTelemetry": to_logs}]
+        traces = [{"type": "OpenTelemetry", "openTelemetry": {"endpoint": endpoint}}]
+        tags = [{"name": "team", "literal": "blue"}]
+        with running(stage, tmp_path) as (proxy, program):
+            put(stage, "MeshAccessLog", {"rules": [{"default": {"backends": logs}}]})
+            put(stage, "MeshTrace", {"default": {"backends": traces, "tags": tags}})
+
+            def came(signal: str, *texts: bytes) -> bool:
+                """Asked once more, all of them are in one message."""
+                ask(proxy.inbound, "/told")
+                return any(all(text in each for text in texts) for each in heard[signal])
+
+            eventually("lines come", lambda: came("logs", b"/told", b"web"))
+            eventually("spans come", lambda: came("traces", b"/told", b"team", b"blue"))
+            assert refused_nothing(proxy, program)
+
+
+def test_metrics_come_to_a_collector_of_opentelemetry(tmp_path: Path) -> None:
+    page = "# TYPE orders_total counter\norders_total 3\n"
+    with (
+        staged(tmp_path) as stage,
+        otlp_collector() as (collector, heard),
+        web_server({"/stats": page}) as (shop, _),
+    ):
+        to = {"endpoint": f"{collector.address}:{collector.port}", "refreshInterval": "1s"}
+        default = {
+            "sidecar": {"profiles": {"appendProfiles": [{"name": "All"}]}},
+            "applications": [
+                {"name": "shop", "path": "/stats", "port": shop.port, "address": shop.address}
+            ],
+            "backends": [{"type": "OpenTelemetry", "openTelemetry": to}],
+        }
+        put(stage, "MeshMetric", {"default": default})
+
+        def names() -> set[str]:
+            return {
+                metric.name
+                for each in heard["metrics"]
+                for resource in read_request(each).resource_metrics
+                for scope in resource.scope_metrics
+                for metric in scope.metrics
+            }
+
+        with running(stage, tmp_path) as (proxy, _):
+            eventually("the application's come", lambda: "orders_total" in names())
+            eventually(
+                "Envoy's come", lambda: any(each.startswith("envoy_cluster") for each in names())
+            )
             assert proxy.envoy.rejected() == []

@@ -15,8 +15,10 @@ from support.daemons.kuma_api import INDEX, Asked, Reply, api
 from support.daemons.kumactl_runs import User
 from support.specs.sidecars import (
     NOTHING_ELSE,
+    ROUTE_ALL,
     inbound,
     instance,
+    older,
     outbound,
     policy,
     to_mesh,
@@ -88,16 +90,27 @@ def test_clients_are_told_apart_by_their_tags() -> None:
 def test_long_values_are_cut_and_what_could_not_be_made_stands_first() -> None:
     shown = answer(outbound="pay")
     shown["complaints"] = [{"about": "pay", "reason": "no such thing"}]
-    shown["older"] = ["Timeout", "TrafficRoute"]
     long = "x" * VALUE_CHARACTERS_MAX * 2
     shown["outbounds"][0]["policies"][0]["settings"][0]["value"] = long
     lines = explanation_text(shown).splitlines()
-    assert lines[1:3] == [
-        "NOT MADE: pay: no such thing",
-        "NOT EXPLAINED: Timeout, TrafficRoute; kumactl inspect dataplane web-1",
-    ]
+    assert lines[1] == "NOT MADE: pay: no such thing"
     (cut,) = (line for line in lines if "x…" in line)
     assert f"{'x' * (VALUE_CHARACTERS_MAX - 1)}…" in cut
+
+
+def test_policies_of_the_older_generation_are_told_with_those_that_lost() -> None:
+    conf = {"http": {"requestTimeout": "2s"}}
+    mine = older("Timeout", "mine", to="pay", conf=conf)
+    lines = explanation_text(
+        answer(ROUTE_ALL, mine, older("Timeout", "all", conf=conf), outbound="pay")
+    ).splitlines()
+    start = lines.index("  Timeout")
+    assert lines[start : start + 4] == [
+        "  Timeout",
+        "    SETTING                       VALUE   FROM   AT ENVOY",
+        "    http.requestTimeout           2s      mine   listener",
+        "      lost                                all    0 tags of it are exact, against 1",
+    ]
 
 
 def test_more_outbounds_than_an_answer_has_are_told() -> None:

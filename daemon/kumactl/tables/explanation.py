@@ -28,10 +28,6 @@ def explanation_text(answer: JsonObject) -> str:
         f"NOT MADE: {text_at(each, 'about')}: {text_at(each, 'reason')}"
         for each in objects_at(answer, "complaints")
     ]
-    older = texts_at(answer, "older")
-    if older:
-        named = text_at(resource, "name")
-        lines.append(f"NOT EXPLAINED: {', '.join(older)}; kumactl inspect dataplane {named}")
     for inbound in objects_at(answer, "inbounds"):
         name = text_at(inbound, "name")
         title = f"INBOUND {count_at(inbound, 'port')}{f' {name}' if name else ''}"
@@ -46,8 +42,11 @@ def explanation_text(answer: JsonObject) -> str:
         addresses = ", ".join(texts_at(outbound, "addresses"))
         lines += _place(f"OUTBOUND {called} at {addresses}", outbound)
     whole = objects_at(answer, "proxy")
-    if whole:
-        lines += ["", "WHOLE PROXY", *_policies(whole, names=True)]
+    older = objects_at(answer, "olderOfProxy")
+    if whole or older:
+        lines += ["", "WHOLE PROXY"]
+        lines += _policies(whole, names=True) if whole else ()
+        lines += _older(older, names=True)
     left_out = count_at(answer, "leftOut", "outbounds")
     if left_out:
         lines += ["", f"{left_out} more outbounds: ask for one by --outbound SERVICE"]
@@ -79,6 +78,7 @@ def _place(title: str, place: JsonObject) -> Iterator[str]:
     if not named:
         yield "  nothing at Envoy"
     yield from _policies(objects_at(place, "policies"))
+    yield from _older(objects_at(place, "older"))
 
 
 def _policies(policies: Iterable[JsonObject], *, names: bool = False) -> Iterator[str]:
@@ -99,6 +99,33 @@ def _policies(policies: Iterable[JsonObject], *, names: bool = False) -> Iterato
         if names:
             for each in objects_at(group, "envoy"):
                 yield f"    changes {text_at(each, 'type')} {text_at(each, 'name')}"
+
+
+def _older(policies: Sequence[JsonObject], *, names: bool = False) -> Iterator[str]:
+    """Of the older generation, which do not merge. `names`: as of `_policies`."""
+    groups = [(each, [*_older_rows(each)]) for each in policies]
+    rows = [_HEADERS, *(row for _, found in groups for row in found)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADERS) - 1)]
+    for policy, found in groups:
+        service = text_at(policy, "service")
+        yield ""
+        yield f"  {text_at(policy, 'type')}{f', for {service}' if service else ''}"
+        for row in (_HEADERS, *found):
+            cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
+            yield f"    {_GAP.join([*cells, row[-1]])}".rstrip()
+        for each in objects_at(policy, "envoy") if names else ():
+            yield f"    changes {text_at(each, 'type')} {text_at(each, 'name')}"
+
+
+def _older_rows(policy: JsonObject) -> Iterator[Row]:
+    name, carried = text_at(policy, "name"), _counted(objects_at(policy, "envoy"))
+    settings = objects_at(policy, "settings")
+    for setting in settings:
+        yield (text_at(setting, "member"), _value(setting), name, carried)
+    if not settings:
+        yield ("", "", name, carried)
+    for lost in objects_at(policy, "lost"):
+        yield ("  lost", "", text_at(lost, "name"), text_at(lost, "why"))
 
 
 def _whom(group: JsonObject) -> str:
@@ -151,7 +178,11 @@ def _carried(setting: JsonObject, group: JsonObject) -> str:
         return ""
     # What is not known of one member is known of all of them together.
     holder = setting if "envoy" in setting else group
-    counts = Counter(text_at(each, "type") for each in objects_at(holder, "envoy"))
+    return _counted(objects_at(holder, "envoy"))
+
+
+def _counted(envoy: Sequence[JsonObject]) -> str:
+    counts = Counter(text_at(each, "type") for each in envoy)
     if not counts:
         return NOTHING
     return ", ".join(kind if count == 1 else f"{count} {kind}s" for kind, count in counts.items())

@@ -7,7 +7,7 @@ import http.client
 import json
 import ssl
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 
@@ -96,8 +96,9 @@ class _Server(ThreadingHTTPServer):
 class Load:
     """Requests one after the other from several threads; what went wrong is kept."""
 
-    def __init__(self, place: Place, threads: int = 2) -> None:
+    def __init__(self, place: Place, threads: int = 2, by: Callable[[Place], Answer] = ask) -> None:
         self._place = place
+        self._ask = by
         self._over = threading.Event()
         self._threads = [threading.Thread(target=self._run) for _ in range(threads)]
         self.answered = 0
@@ -107,7 +108,7 @@ class Load:
     def _run(self) -> None:
         while not self._over.is_set():
             try:
-                answer = ask(self._place)
+                answer = self._ask(self._place)
             except (OSError, http.client.HTTPException) as error:
                 self.failures.append(repr(error))
                 continue

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent import futures
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socketserver import StreamRequestHandler, ThreadingTCPServer
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
+
+import grpc
 
 from support.data_plane.applications import Place
 
@@ -31,6 +34,40 @@ def line_collector() -> Iterator[tuple[Place, list[str]]]:
 
     with _serving(_Lines((HERE, 0), Handler)) as place:
         yield place, heard
+
+
+_OTLP: Final = {
+    "logs": "opentelemetry.proto.collector.logs.v1.LogsService",
+    "traces": "opentelemetry.proto.collector.trace.v1.TraceService",
+    "metrics": "opentelemetry.proto.collector.metrics.v1.MetricsService",
+}
+
+
+@contextlib.contextmanager
+def otlp_collector() -> Iterator[tuple[Place, Mapping[str, list[bytes]]]]:
+    """A collector of OpenTelemetry (grpcio's own server), and the messages that came until now: of
+    `logs`, `traces` and `metrics`.
+    """
+    heard: dict[str, list[bytes]] = {each: [] for each in _OTLP}
+
+    def taking(messages: list[bytes]) -> Callable[[bytes, grpc.ServicerContext], bytes]:
+        def export(request: bytes, _context: grpc.ServicerContext) -> bytes:
+            messages.append(request)
+            return b""
+
+        return export
+
+    server = grpc.server(futures.ThreadPoolExecutor(2))
+    for signal, service in _OTLP.items():
+        method = grpc.unary_unary_rpc_method_handler(taking(heard[signal]))
+        handler = grpc.method_handlers_generic_handler(service, {"Export": method})
+        server.add_generic_rpc_handlers((handler,))
+    port = server.add_insecure_port(f"{HERE}:0")
+    server.start()
+    try:
+        yield Place(HERE, port), heard
+    finally:
+        server.stop(None).wait()
 
 
 class Asked(NamedTuple):

@@ -10,7 +10,7 @@ from typing import Any
 
 from kong_mesh_cp.core.discovery.snapshots import Snapshot
 from kong_mesh_cp.core.xds.envoy.as_json import json_of_packed
-from kong_mesh_cp.core.xds.names import CLUSTER, LISTENER, SECRET
+from kong_mesh_cp.core.xds.names import CLUSTER, LISTENER, ROUTE, SECRET
 from support.suites.patience import HANG_SECONDS
 
 _ACCESS_LOGS = re.compile(r'"((?:/[^"]*)?kuma-al-[^"]+)"')
@@ -28,7 +28,9 @@ ADS = {
 
 
 def complaint(binary: Path, folder: Path, snapshot: Snapshot) -> str:
-    """What it does not take of the clusters, listeners and secrets of `snapshot`; "" if it takes all."""
+    """What it does not take of the clusters, listeners, routes and secrets of `snapshot`; "" if it
+    takes all.
+    """
     bootstrap = {
         "node": {"id": "shop.web-1", "cluster": "web"},
         "dynamic_resources": {
@@ -40,7 +42,7 @@ def complaint(binary: Path, folder: Path, snapshot: Snapshot) -> str:
         },
         "static_resources": {
             "clusters": [ADS, *_of(snapshot, CLUSTER)],
-            "listeners": _of(snapshot, LISTENER),
+            "listeners": _with_tables(_of(snapshot, LISTENER), _of(snapshot, ROUTE)),
             "secrets": _of(snapshot, SECRET),
         },
     }
@@ -50,6 +52,21 @@ def complaint(binary: Path, folder: Path, snapshot: Snapshot) -> str:
     command = [str(binary), *quietly, "-c", str(file)]
     ran = subprocess.run(command, capture_output=True, text=True, timeout=HANG_SECONDS, check=False)
     return "" if ran.returncode == 0 else ran.stderr + ran.stdout
+
+
+def _with_tables(
+    listeners: list[dict[str, Any]], tables: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """With the tables of routes in them that they would ask for: it reads no others."""
+    by_name = {each["name"]: each for each in tables}
+    for listener in listeners:
+        for chain in listener.get("filterChains", ()):
+            for each in chain.get("filters", ()):
+                asked = each.get("typedConfig", {}).get("rds", {}).get("routeConfigName")
+                if asked in by_name:
+                    del each["typedConfig"]["rds"]
+                    each["typedConfig"]["routeConfig"] = by_name[asked]
+    return listeners
 
 
 def _with_files(text: str, folder: Path) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, NamedTuple
 
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.policy.rules.subsets import SERVICE_TAG, Tags, selects
@@ -118,25 +118,12 @@ def policy_for_proxy(
     policies: Iterable[LegacyPolicy], tag_sets: Sequence[Tags]
 ) -> LegacyPolicy | None:
     """The one policy of a type for a whole proxy. One without selectors is for all of them."""
-
-    def fit(policy: LegacyPolicy) -> Rank | None:
-        if not policy.selectors:
-            return UNSPECIFIC
-        # An empty selector asks for nothing, so a proxy without any tags has it too.
-        return selector_rank(policy.selectors, (*tag_sets, {}))
-
-    return _best(policies, fit)
+    return _best(policies, fit_for_proxy(tag_sets))
 
 
 def policy_for_inbound(policies: Iterable[LegacyPolicy], tags: Tags) -> LegacyPolicy | None:
     """The one policy of a type for an inbound with `tags`; who may be the source is in it."""
-
-    def fit(policy: LegacyPolicy) -> Rank | None:
-        found = selector_rank(policy.destinations, (tags,))
-        # A destination without tags permits nothing, where an inbound is asked for.
-        return found if found and found > UNSPECIFIC else None
-
-    return _best(policies, fit)
+    return _best(policies, fit_for_inbound(tags))
 
 
 def policies_for_inbound(policies: Iterable[LegacyPolicy], tags: Tags) -> tuple[LegacyPolicy, ...]:
@@ -164,13 +151,41 @@ def policy_for_destination(
     policies: Iterable[LegacyPolicy], tag_sets: Sequence[Tags], destination: Tags
 ) -> LegacyPolicy | None:
     """As for a service, for a destination with more tags."""
+    return _best(policies, fit_for_destination(tag_sets, destination))
 
+
+Fit = Callable[[LegacyPolicy], Rank | None]
+"""How well a policy fits; None: not at all."""
+
+
+def fit_for_proxy(tag_sets: Sequence[Tags]) -> Fit:
+    """See `policy_for_proxy`, as the others those of their names."""
+
+    def fit(policy: LegacyPolicy) -> Rank | None:
+        if not policy.selectors:
+            return UNSPECIFIC
+        # An empty selector asks for nothing, so a proxy without any tags has it too.
+        return selector_rank(policy.selectors, (*tag_sets, {}))
+
+    return fit
+
+
+def fit_for_inbound(tags: Tags) -> Fit:
+    def fit(policy: LegacyPolicy) -> Rank | None:
+        found = selector_rank(policy.destinations, (tags,))
+        # A destination without tags permits nothing, where an inbound is asked for.
+        return found if found and found > UNSPECIFIC else None
+
+    return fit
+
+
+def fit_for_destination(tag_sets: Sequence[Tags], destination: Tags) -> Fit:
     def fit(policy: LegacyPolicy) -> Rank | None:
         source = selector_rank(policy.sources, tag_sets)
         target = selector_rank(policy.destinations, (destination,))
         return None if source is None or target is None else source.with_other(target)
 
-    return _best(policies, fit)
+    return fit
 
 
 def _closest_source(policy: LegacyPolicy) -> tuple[Rank, datetime]:
@@ -178,18 +193,20 @@ def _closest_source(policy: LegacyPolicy) -> tuple[Rank, datetime]:
     return rank(policy.sources[0]) if policy.sources else UNSPECIFIC, policy.created_at
 
 
-F = TypeVar("F")
-
-
-def _best(
-    policies: Iterable[LegacyPolicy], fit: Callable[[LegacyPolicy], Rank | None]
-) -> LegacyPolicy | None:
+def _best(policies: Iterable[LegacyPolicy], fit: Fit) -> LegacyPolicy | None:
+    """The first of `contest`."""
     best: tuple[tuple[Rank, datetime], LegacyPolicy] | None = None
     for policy in _by_name(policies):
         found = fit(policy)
         if found is not None and (best is None or (found, policy.created_at) > best[0]):
             best = (found, policy.created_at), policy
     return best[1] if best else None
+
+
+def contest(policies: Iterable[LegacyPolicy], fit: Fit) -> list[tuple[Rank, LegacyPolicy]]:
+    """All that fit; the one that counts comes first, then who would without it."""
+    found = [(how, each) for each in _by_name(policies) if (how := fit(each)) is not None]
+    return sorted(found, key=lambda one: (one[0], one[1].created_at), reverse=True)
 
 
 def _by_name(policies: Iterable[LegacyPolicy]) -> list[LegacyPolicy]:

@@ -69,6 +69,16 @@ class Carrying:
         policies = self._view.world.policies.policies
         return self._without([each for each in policies if each.meta.type != policy_type])
 
+    def of_older_type(self, type_name: str) -> Names:
+        """Likewise, of the older generation."""
+        if type_name not in self._known:
+            world = self._view.world
+            others = {key: each for key, each in world.resources.items() if key != type_name}
+            other = replace(self._view, world=replace(world, resources=others))
+            made = generate(other, self._parts)
+            self._known[type_name] = changed(self._as_it_is.snapshot, made.snapshot)
+        return self._known[type_name]
+
     def of_member(self, member: SaidMember, list_name: Callable[[Policy], str]) -> Names | None:
         """All that is other if nobody had said `member`. None: it is not known.
 

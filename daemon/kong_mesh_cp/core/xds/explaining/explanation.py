@@ -25,12 +25,12 @@ from kong_mesh_cp.core.policy.rules.subsets import TooManySubsetsError
 from kong_mesh_cp.core.policy.views import explained_members as views
 from kong_mesh_cp.core.policy.views.explained_members import JsonObject, ListKind
 from kong_mesh_cp.core.policy.views.rules_view import shown_meta
-from kong_mesh_cp.core.resources import registry
 from kong_mesh_cp.core.resources.kinds.dataplane import Inbound
 from kong_mesh_cp.core.resources.tags import PROTOCOL
 from kong_mesh_cp.core.xds.effects import DefaultsOf
 from kong_mesh_cp.core.xds.envoy.as_json import json_of_packed
 from kong_mesh_cp.core.xds.explaining.carrying import Carrying, Names, ResourceName, short_type
+from kong_mesh_cp.core.xds.explaining.older_explanation import OlderExplaining
 from kong_mesh_cp.core.xds.generators.outbound_plan import destination_of
 from kong_mesh_cp.core.xds.matching import BOTH_WAYS, Matched, MatchedType
 from kong_mesh_cp.core.xds.names import (
@@ -101,6 +101,7 @@ class _Explaining:
         self._groups, self._left_out = groups[:OUTBOUNDS_MAX], len(groups[OUTBOUNDS_MAX:])
         targets = [each for group in self._groups for each in group]
         self._carrying = Carrying(view, targets, parts)
+        self._older = OlderExplaining(view, self._carrying.of_older_type, _shown_names)
         self._by_type: dict[str, Names] = {}
         self._said: dict[int, tuple[tuple[Contribution, ...], tuple[SaidConf, ...]]] = {}
 
@@ -113,7 +114,8 @@ class _Explaining:
                 for each in self._carrying.made.complaints
             ],
             "inbounds": [],
-            "older": [each for each in _OLDER_TYPES if self._view.world.of_type(each)],
+            "older": self._older.types,
+            "olderOfProxy": self._older.of_proxy() if everything else [],
             "leftAside": [*islice(self._left_aside(), LEFT_ASIDE_MAX)],
             "outbounds": [],
             "proxy": [*self._of_proxy()] if everything else [],
@@ -162,6 +164,7 @@ class _Explaining:
             **name,
             "address": place.address,
             "envoy": _shown_names(envoy),
+            "older": self._older.of_inbound(inbound.tags, envoy),
             "policies": policies,
             "port": place.port,
             "protocol": protocol,
@@ -212,6 +215,7 @@ class _Explaining:
         }
         if first.resource is not None:
             return {**shown, "resource": dict(zip(_ID_MEMBERS, first.resource, strict=True))}
+        shown["older"] = self._older.of_outbound(first.tags, envoy)
         return {**shown, "service": first.service, "tags": dict(first.tags)}
 
     def _envoy(self, listeners: Iterable[str]) -> Names:
@@ -364,10 +368,6 @@ class _Explaining:
         ]
 
 
-# They do not merge, and stand for themselves (docs/wire/inspection.md#older-paths).
-_OLDER_TYPES: Final = tuple(
-    each.name for each in registry.TYPES.values() if each.policy is registry.Policy.LEGACY
-)
 _DEFAULTS: Final = {
     each.policy_type: each.defaults for each in EFFECTS if each.defaults is not None
 }

@@ -52,6 +52,24 @@ _POLICIES: Final = record(
     ),
 )
 
+_OLDER: Final = record(
+    "A policy of the older generation that counts at one place. They do not merge.",
+    {
+        "sources": many(ANY_OBJECT),
+        "destinations": many(ANY_OBJECT),
+        "selectors": many(ANY_OBJECT),
+        "service": {**TEXT, "description": "Of which it counts, where that is another one."},
+        "lost": {
+            **many(record("", name=TEXT, reason=TEXT, why=TEXT)),
+            "description": "Policies of the type that fit as well, the closest first.",
+        },
+    },
+    type=TEXT,
+    name=TEXT,
+    envoy=_ENVOY,
+    settings=many(record("", member=TEXT, value=_VALUE)),
+)
+
 _CHANGED: Final = record(
     "A resource of Envoy that would be another one.",
     {
@@ -169,12 +187,13 @@ EXPLANATION_SHAPES: Final[Mapping[str, Schema]] = {
                 tags=TEXTS,
                 envoy=_ENVOY,
                 policies=many(_POLICIES),
+                older=many(_OLDER),
             )
         ),
         outbounds=many(
             record(
                 "",
-                {"service": TEXT, "tags": TEXTS, "resource": TEXTS},
+                {"service": TEXT, "tags": TEXTS, "resource": TEXTS, "older": many(_OLDER)},
                 addresses=many(TEXT),
                 protocol=TEXT,
                 envoy=_ENVOY,
@@ -182,5 +201,6 @@ EXPLANATION_SHAPES: Final[Mapping[str, Schema]] = {
             )
         ),
         proxy=many(_POLICIES),
+        olderOfProxy=many(_OLDER),
     ),
 }
