@@ -76,7 +76,7 @@ class Subscription:
     @property
     def answered(self) -> bool:
         """The client has been told something of this type, here or before."""
-        return self.state not in {State.SILENT, State.WAITING}
+        return self.state is not State.SILENT and self.state is not State.WAITING
 
     def wants(self, name: str) -> bool:
         return self.wildcard or name in self.names

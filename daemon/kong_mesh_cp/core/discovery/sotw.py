@@ -28,7 +28,7 @@ from kong_mesh_cp.core.discovery.ordered_stream import (
     Subscription,
     Versions,
 )
-from kong_mesh_cp.core.discovery.snapshots import Resource, Snapshot, version_of
+from kong_mesh_cp.core.discovery.snapshots import Resource, Snapshot, TypeResources, version_of
 from kong_mesh_cp.core.discovery.transitions import Event
 
 
@@ -58,12 +58,13 @@ class SotwStream(OrderedStream):
     def _change(
         self, type_url: str, subscription: Subscription, snapshot: Snapshot
     ) -> Change | None:
+        found, basis = snapshot.of_type(type_url), self._basis(type_url, snapshot)
+        if self._has_all(type_url, subscription, found, basis):
+            return None
         wanted = self._wanted(type_url, subscription, snapshot)
         if not wanted and not subscription.wildcard:
             subscription.refused = {}  # what it refused is gone
             return None
-        basis = self._basis(type_url, snapshot)
-        found = snapshot.of_type(type_url)
         whole = found.version if wanted is found.resources else ""
         if subscription.answered and not _differs(subscription, wanted, basis, whole):
             return None
@@ -71,6 +72,23 @@ class SotwStream(OrderedStream):
         if subscription.refused.get("") == version:
             return None
         return Change(version, tuple(wanted.values()), basis=basis, whole=whole)
+
+    def _has_all(
+        self, type_url: str, subscription: Subscription, found: TypeResources, basis: str
+    ) -> bool:
+        """By versions alone, as it mostly is, the client has `found`, and is to have nothing else.
+
+        False: that takes a closer look.
+        """
+        used = self._in_use if type_url in self._types.users else None
+        return (
+            subscription.whole == found.version
+            and subscription.answered
+            and subscription.basis == basis
+            and not subscription.again
+            and not subscription.refused
+            and (used is None or used.of_type(type_url).version == found.version)
+        )
 
     def _wanted(
         self, type_url: str, subscription: Subscription, snapshot: Snapshot

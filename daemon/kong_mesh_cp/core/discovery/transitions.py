@@ -32,6 +32,8 @@ from kong_mesh_cp.core.discovery.exchanges import Request
 class State(Enum):
     """Where a type stands on a stream."""
 
+    __hash__ = object.__hash__  # the table is asked for each request and response
+
     SILENT = auto()
     WAITING = auto()
     IN_FLIGHT = auto()
@@ -41,6 +43,8 @@ class State(Enum):
 
 class Event(Enum):
     """What happens to a type on a stream."""
+
+    __hash__ = object.__hash__
 
     OPEN = auto()  # a request before anything of the type was sent on this stream
     SAME = auto()  # the client came with the version that it would be told

@@ -73,3 +73,6 @@ class DestinationConfs:
     def of_route(self, matches_hash: str) -> TypedConf | None:
         """The conf of one route, else that of the destination."""
         return next((conf for each, conf in self.routes if each == matches_hash), self.conf)
+
+
+NO_DESTINATION_CONFS: Final = DestinationConfs()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple, TypeVar
 
 from kong_mesh_cp.core.dataclass import dataclass
@@ -33,6 +33,7 @@ from kong_mesh_cp.core.policy.service_rules import (
     rules_about,
 )
 from kong_mesh_cp.core.policy.typed_confs import (
+    NO_DESTINATION_CONFS,
     NO_INBOUND_CONFS,
     ClientConf,
     DestinationConfs,
@@ -145,7 +146,7 @@ class MatchedType:
         self, what: str, wanted: T, make: Callable[[T], DestinationConfs]
     ) -> DestinationConfs:
         if not self.policies:
-            return DestinationConfs()
+            return NO_DESTINATION_CONFS
         if self.type in BOTH_WAYS:
             return self._both_ways
         if self._proxy_wide:
@@ -276,13 +277,21 @@ class MatchedType:
 
     def _service_confs(self, service: str) -> DestinationConfs:
         rules = self.service_rules(service)
-        routes = {each: TypedConf(self.type, rule.conf) for each, rule in rules.routes.items()}
-        return DestinationConfs(
-            None if rules.about is None else TypedConf(self.type, rules.about.conf),
-            tuple(sorted(routes.items())),
-            selected=True,
-            origins={} if rules.about is None else backend_origins(rules.about),
-        )
+
+        def make() -> tuple[DestinationConfs, object]:
+            routes = {each: TypedConf(self.type, rule.conf) for each, rule in rules.routes.items()}
+            confs = DestinationConfs(
+                None if rules.about is None else TypedConf(self.type, rules.about.conf),
+                tuple(sorted(routes.items())),
+                selected=True,
+                origins={} if rules.about is None else backend_origins(rules.about),
+            )
+            return confs, rules
+
+        # Most services have the same rules: those about all. Held with what was made of them.
+        key = ("rules", self.type, id(rules.about), *_places(rules.routes))
+        confs, _ = self._parts.made(key, make)
+        return confs
 
     def _resource_confs(self, wanted: DestinationId) -> DestinationConfs:
         rule = self.destination_rule(wanted)
@@ -290,6 +299,12 @@ class MatchedType:
             return DestinationConfs(selected=True)
         conf = TypedConf(self.type, rule.confs[0])
         return DestinationConfs(conf, selected=True, origins=backend_origins(rule))
+
+
+def _places(routes: Mapping[str, SubsetRule]) -> Iterator[tuple[str, int]]:
+    """Which objects they are."""
+    for matches_hash, rule in routes.items():
+        yield matches_hash, id(rule)
 
 
 def _proxy_conf(policy_type: str, policies: Sequence[Policy]) -> TypedConf | None:

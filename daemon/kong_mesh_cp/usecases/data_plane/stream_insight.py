@@ -34,7 +34,7 @@ class StreamInsight:
         self.knows_certificate = False
         self._counted: Mapping[str, Counts] = {}
         self._status: DiscoveryStatus | None = None  # made when it is asked for
-        self._updated = nanoseconds(wall_clock())
+        self._updated = wall_clock()
 
     def certify(self, facts: CertificateFacts | None) -> None:
         """The proxy has this certificate now; None: there is none in its mesh."""
@@ -44,10 +44,10 @@ class StreamInsight:
 
     def count(self) -> None:
         """Something was sent, or answered."""
-        counted = dict(self._table.counts)
+        counted = self._table.counts
         if counted != self._counted:
             self._counted, self._status = counted, None
-            self._updated = nanoseconds(self._wall_clock())
+            self._updated = self._wall_clock()
             self.due = True
 
     def status(self) -> DiscoveryStatus:
@@ -60,7 +60,7 @@ class StreamInsight:
         counted = self._counted.values()
         total = Counts(*(sum(each) for each in zip(*counted, strict=True))) if counted else _NONE
         return DiscoveryStatus(
-            last_update_time=self._updated,
+            last_update_time=nanoseconds(self._updated),
             total=_shown(total),
             cds=_shown(self._counted.get(type_order.CLUSTERS, _NONE)),
             eds=_shown(self._counted.get(type_order.ENDPOINTS, _NONE)),

@@ -9,11 +9,12 @@ from typing import Final, NamedTuple
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.policy.rules.destinations import DestinationId
 from kong_mesh_cp.core.policy.rules.policy import HTTP_ROUTE, TCP_ROUTE
+from kong_mesh_cp.core.policy.typed_confs import NO_DESTINATION_CONFS
 from kong_mesh_cp.core.resources.tags import SERVICE
 from kong_mesh_cp.core.xds.effects import OutboundFacts, named_by, own_tags
 from kong_mesh_cp.core.xds.envoy.http import HttpTerms
 from kong_mesh_cp.core.xds.facts.proxy_facts import ProxyFacts
-from kong_mesh_cp.core.xds.matching import DestinationConfs, Matched, TypedConf
+from kong_mesh_cp.core.xds.matching import DestinationConfs, Matched, MatchedType, TypedConf
 from kong_mesh_cp.core.xds.policies.effect_catalogue import EFFECT_TYPES, EFFECTS
 from kong_mesh_cp.core.xds.protocols import HTTP_LIKE, NOT_CARRIED
 from kong_mesh_cp.core.xds.proxy_view import ProxyView
@@ -130,7 +131,8 @@ def about(
         tags=told_tags_of(view, matched),
         proxy=proxy_named(view, matched),
     )
-    return facts, tuple(confs_of(matched, each.policy_type, destination.to) for each in EFFECTS)
+    types = matched.of_types(EFFECT_TYPES)
+    return facts, tuple([_confs_of(each, destination.to) for each in types])
 
 
 def _is_outside(destination: Destination, world: MeshWorld) -> bool:
@@ -138,7 +140,12 @@ def _is_outside(destination: Destination, world: MeshWorld) -> bool:
 
 
 def confs_of(matched: Matched, policy_type: str, to: Destined) -> DestinationConfs:
-    found = matched.of_type(policy_type)
+    return _confs_of(matched.of_type(policy_type), to)
+
+
+def _confs_of(found: MatchedType, to: Destined) -> DestinationConfs:
+    if not found.policies:
+        return NO_DESTINATION_CONFS
     if isinstance(to, DestinationId):
         return found.destination(to)
     return found.service(dict(to).get(SERVICE, ""))
