@@ -19,7 +19,7 @@ from support.staging.console_page import (
     sections,
 )
 
-PAGES = ("meshes.md", "mtls.md", "explain.md", "services.md", "routing.md")
+PAGES = ("meshes.md", "mtls.md", "explain.md", "services.md", "routing.md", "gateways.md")
 SECTIONS = [(page, heading) for page in PAGES for heading in sections(page)]
 API = "http://localhost:5681"
 SOCKET = "/run/kong-mesh-cp/admission.sock"

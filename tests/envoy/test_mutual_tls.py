@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -14,8 +11,8 @@ import pytest
 from support.daemons.daemon import eventually
 from support.data_plane.applications import Load, Place, ask
 from support.data_plane.envoy_stage import Proxy, Stage, answers, staged
+from support.data_plane.rotation import rotate
 from support.data_plane.ways import WAYS
-from support.suites.patience import HANG_SECONDS
 
 pytestmark = pytest.mark.system
 
@@ -123,27 +120,6 @@ def test_no_request_fails_on_the_way_from_plain_over_permissive_to_strict(tmp_pa
             stage.mesh("STRICT")
             for proxy in (services.backend, services.ledger):
                 eventually("plain is refused", lambda proxy=proxy: not answers(proxy.inbound))
-
-
-def rotate(stage: Stage, home: Path, authority: str) -> str:
-    """What `kumactl rotate ca` says."""
-    url = stage.daemon.addresses["api"]
-
-    def kumactl(*arguments: str) -> str:
-        ran = subprocess.run(
-            [sys.executable, "-m", "kumactl", *arguments],
-            env={**os.environ, "HOME": str(home)},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=HANG_SECONDS,
-        )
-        assert ran.returncode == 0, ran.stderr
-        return ran.stdout
-
-    kumactl("config", "control-planes", "add", "--name", "here", "--address", url, "--overwrite")
-    return kumactl("rotate", "ca", "--mesh", "default", "--to", authority)
 
 
 def test_no_request_fails_while_the_authority_is_replaced(tmp_path: Path) -> None:

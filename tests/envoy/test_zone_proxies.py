@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from support.daemons.daemon import eventually
-from support.data_plane.applications import Place, application, ask
+from support.data_plane.applications import Load, Place, application, ask
 from support.data_plane.envoy_stage import APPLICATION, Proxy, Stage, answers, staged
+from support.data_plane.rotation import rotate
 from support.data_plane.ways import WAYS
-from support.data_plane.zone_proxies import PORT, start_zone_proxy, subscriptions
+from support.data_plane.zone_proxies import (
+    PORT,
+    ZoneProxy,
+    by_kuma_dp,
+    start_zone_proxy,
+    subscriptions,
+    through_egress,
+)
 
 pytestmark = pytest.mark.system
 
@@ -35,18 +44,10 @@ def outside(stage: Stage, things: contextlib.ExitStack) -> Place:
     return place
 
 
-def through_egress(stage: Stage) -> None:
-    backend = {"name": "ca-1", "type": "builtin"}
-    stage.put(
-        "/meshes/default",
-        {
-            "type": "Mesh",
-            "name": "default",
-            "mtls": {"enabledBackend": "ca-1", "backends": [backend]},
-            "routing": {"zoneEgress": True},
-            "networking": {"outbound": {"passthrough": False}},
-        },
-    )
+def services_offered(stage: Stage, ingress: ZoneProxy) -> list[str]:
+    """What other zones reach through it."""
+    found = stage.get(ingress.path).get("availableServices", [])
+    return sorted(each["tags"]["kuma.io/service"] for each in found)
 
 
 def client(stage: Stage, *services: str) -> Proxy:
@@ -107,11 +108,10 @@ def test_traffic_of_other_zones_comes_in_by_the_ingress(tmp_path: Path) -> None:
         stage.permit()
         stage.mesh("STRICT")
 
-        def offered() -> list[Any]:
-            found: list[Any] = stage.get(ingress.path).get("availableServices", [])
-            return [each["tags"]["kuma.io/service"] for each in found]
-
-        eventually("its services are offered", lambda: sorted(offered()) == ["backend", "web"])
+        eventually(
+            "its services are offered",
+            lambda: services_offered(stage, ingress) == ["backend", "web"],
+        )
         # As if another zone, of which this is the ingress, had told of it.
         tags = {"kuma.io/service": "backend", "kuma.io/protocol": "http", "kuma.io/zone": "west"}
         stage.put(
@@ -139,3 +139,61 @@ def test_traffic_of_other_zones_comes_in_by_the_ingress(tmp_path: Path) -> None:
         eventually("a request comes in by the ingress", came_in)
         assert ask(place).json["application"] == backend.name
         assert set(ingress.envoy.updates("rejected").values()) == {0}
+
+
+def original_kuma_dp() -> str:
+    """The program of Kuma 2.10 that KMESH_TEST_KUMA_DP names."""
+    named = os.environ.get("KMESH_TEST_KUMA_DP", "")
+    if not named:
+        pytest.skip("no kuma-dp of Kuma here: KMESH_TEST_KUMA_DP names it")
+    return named
+
+
+@pytest.mark.parametrize("whose", ["ours", "the original"])
+def test_both_kinds_are_started_by_a_kuma_dp_with_a_token_of_the_zone(
+    tmp_path: Path, whose: str
+) -> None:
+    program = [sys.executable, "-m", "kuma_dp"] if whose == "ours" else [original_kuma_dp()]
+    leaves_soon = {"KUMA_XDS_DATAPLANE_DEREGISTRATION_DELAY": "1s"}
+    with staged(tmp_path, leaves_soon) as stage, contextlib.ExitStack() as things:
+        outside(stage, things)
+        through_egress(stage)
+        stage.permit(about="mail")
+        egress = things.enter_context(by_kuma_dp(stage, "egress-1", "egress", program))
+        ingress = things.enter_context(by_kuma_dp(stage, "ingress-1", "ingress", program))
+        web = client(stage, "mail")
+
+        eventually("it is called by the egress", lambda: answers(web.outbound("mail")))
+        assert egress.envoy.stat("cluster.default_mail.upstream_rq_200") > 0
+        eventually("services are offered", lambda: services_offered(stage, ingress) == ["web"])
+        for proxy in (egress, ingress):
+            assert set(proxy.envoy.updates("rejected").values()) == {0}
+            told = subscriptions(stage, proxy)[-1]["version"]
+            assert told["kumaDp"]["version"]
+            assert told["envoy"]["version"]
+        things.pop_all().close()
+
+        eventually("they have gone", lambda: stage.get("/zoneegresses")["total"] == 0)
+        eventually("both have", lambda: stage.get("/zone-ingresses")["total"] == 0)
+
+
+def test_no_request_through_an_egress_fails_while_the_authority_is_replaced(
+    tmp_path: Path,
+) -> None:
+    with staged(tmp_path) as stage, contextlib.ExitStack() as things:
+        outside(stage, things)
+        through_egress(stage)
+        stage.permit(about="mail")
+        start_zone_proxy(stage, things, "egress-1", "egress")
+        web = client(stage, "mail")
+        eventually("it answers", lambda: answers(web.outbound("mail")))
+        load = Load(web.outbound("mail"))
+        with load.running():
+            load.wait_for_more()
+            assert "ca-1 is trusted no longer" in rotate(stage, tmp_path, "ca-2")
+            eventually(
+                "the client has a certificate of the new one",
+                lambda: stage.insight(web)["mTLS"]["issuedBackend"] == "ca-2",
+            )
+            load.wait_for_more()
+        assert load.failures == []

@@ -21,6 +21,7 @@ from support.packages.packages import (
     unpack_deb,
     unpack_rpm,
 )
+from support.packages.rpm_host import dnf, rpm_host
 
 pytestmark = pytest.mark.package
 
@@ -119,15 +120,16 @@ def test_it_is_installed_beside_another_envoy_runs_and_leaves_nothing(
 
 
 def test_the_rpm_is_installed_runs_and_leaves_nothing(
-    envoy_packages: Packages, rpm_root: Path
+    envoy_packages: Packages, rpm_root: Path, tmp_path: Path
 ) -> None:
-    with booted(rpm_root, binds={envoy_packages.folder: "/packages"}) as box:
-        refused = box.run("rpm", "--install", f"/packages/{envoy_packages.rpm.name}")
+    with booted(rpm_root, binds={envoy_packages.folder: "/packages"}) as bare:
+        refused = bare.run("rpm", "--install", f"/packages/{envoy_packages.rpm.name}")
         assert "libc.so.6(GLIBC_" in refused.stderr  # no RPM of this system provides its libc
-        box.sh(f"rpm --install --nodeps /packages/{envoy_packages.rpm.name}")
+    with rpm_host(rpm_root, envoy_packages.folder, tmp_path) as box:
+        dnf(box, "install", f"/packages/{envoy_packages.rpm.name}")
 
         assert f"/{ENVOY_VERSION}/" in box.sh(f"{ENVOY} --version")
-        assert box.run("rpm", "--verify", "--nodeps", "kong-mesh-envoy").text == ""
+        assert box.run("rpm", "--verify", "kong-mesh-envoy").text == ""
 
-        box.sh("rpm --erase kong-mesh-envoy")
+        dnf(box, "remove", "kong-mesh-envoy")
         assert box.sh("find /usr -name '*kong-mesh-envoy*'") == ""

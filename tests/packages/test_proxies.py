@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from support.packages.box import booted
 from support.packages.installed import Machine
 from support.packages.packages import NEWER, VERSION, Packages
-from support.packages.proxies import BACKEND, CONFIGURATION, WEB, Load, Mesh, unit
+from support.packages.proxies import BACKEND, CONFIGURATION, SECOND, WEB, Load, Mesh, unit
+from support.packages.rpm_host import dnf, rpm_host
 from support.staging.console_page import commands, fits, sections
 
 pytestmark = pytest.mark.package
@@ -119,6 +119,26 @@ def test_upgrades_fail_no_request_and_a_purge_leaves_the_control_plane_alone(mes
     assert mesh.sh("id -un kuma-dp") == "kuma-dp\n"
 
 
+def test_instances_of_a_service_are_upgraded_one_after_the_other_and_no_request_fails(
+    mesh: Mesh,
+) -> None:
+    mesh.start()
+    mesh.start_second()
+    mesh.sh("kumactl apply -f /root/mtls.yaml")
+    mesh.box.wait_for("its peer", lambda: "URI=spiffe://default/web" in mesh.ask())
+    running = {name: mesh.main_pid(name) for name in (BACKEND, SECOND)}
+    load = Load(mesh.machine)
+    load.start()
+
+    mesh.upgrade_proxies()
+    for name, before in running.items():
+        mesh.sh(f"systemctl restart {unit(name)}")
+        assert mesh.main_pid(name) != before
+        load.more()  # also while the other one is the next to go
+
+    assert load.end() == ""
+
+
 def test_what_only_a_person_can_mend_is_said_once(mesh: Mesh) -> None:
     mesh.machine.start()
 
@@ -157,18 +177,25 @@ def test_the_page_makes_a_proxy_of_the_example(
     assert machine.sh("systemctl is-enabled kong-mesh-dp@backend") == "enabled\n"
 
 
-def test_the_rpm_brings_the_unit_and_its_user_and_takes_the_unit_away(
-    proxy_packages: Packages, rpm_root: Path
+def test_the_rpms_bring_units_and_their_user_and_take_the_units_away(
+    proxy_packages: Packages, envoy_packages: Packages, rpm_root: Path, tmp_path: Path
 ) -> None:
-    with booted(rpm_root, binds={proxy_packages.folder: "/packages"}) as box:
-        box.sh(f"rpm --install --nodeps /packages/{proxy_packages.rpm.name}")
+    with rpm_host(rpm_root, proxy_packages.folder, tmp_path) as box:
+        # Recommended by the first one: both come in one command, as an administrator gives it.
+        files = [f"/packages/{each.rpm.name}" for each in (proxy_packages, envoy_packages)]
+        dnf(box, "install", *files)
 
         assert box.sh("id -Gn kuma-dp").split() == ["kuma-dp", "kong-mesh"]
-        assert box.run("rpm", "--verify", "--nodeps", "kong-mesh-dp").text == ""
+        for name in ("kong-mesh-dp", "kong-mesh-envoy"):
+            assert box.run("rpm", "--verify", name).text == ""
         assert VERSION in box.sh("kuma-dp version")
-        assert box.run("systemctl", "start", unit("nobody")).status != 0
-        assert box.property(unit("nobody"), "ExecMainStatus") == str(CONFIG)
-        assert "dataplane-unusable" in box.journal(unit("nobody"))
+        for started, said in (
+            (unit("nobody"), "dataplane-unusable"),
+            ("kong-mesh-zone-proxy@egress.service", "dataplane-unusable"),
+        ):
+            assert box.run("systemctl", "start", started).status != 0
+            assert box.property(started, "ExecMainStatus") == str(CONFIG)
+            assert said in box.journal(started)
 
-        box.sh("rpm --erase kong-mesh-dp")
-        assert box.sh("find /usr /etc /var/cache -name '*kong-mesh-dp*'") == ""
+        dnf(box, "remove", "kong-mesh-dp", "kong-mesh-envoy")
+        assert box.sh("find /usr /etc /var/cache -name '*kong-mesh-[dez]*'") == ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,6 +28,28 @@ networking:
   - port: 18080
     tags: {{kuma.io/service: echo, kuma.io/protocol: http}}
   transparentProxying: {{redirectPortInbound: 15006, redirectPortOutbound: 15001}}
+"""
+FAR = "10.77.0.1"  # of a server that is of no mesh
+EGRESS = f"""\
+type: ZoneEgress
+name: egress
+networking: {{address: {ADDRESS}, port: 10002, admin: {{port: 9921}}}}
+"""
+ONLY_BY_THE_EGRESS = f"""\
+type: Mesh
+name: default
+mtls:
+  enabledBackend: ca-1
+  backends: [{{name: ca-1, type: builtin}}]
+routing: {{zoneEgress: true}}
+networking: {{outbound: {{passthrough: false}}}}
+---
+type: MeshExternalService
+mesh: default
+name: mail
+spec:
+  match: {{type: HostnameGenerator, port: 80, protocol: http}}
+  endpoints: [{{address: {FAR}, port: 18080}}]
 """
 # Through what the request came to the application: Envoy leaves a header.
 THROUGH = (
@@ -122,3 +145,46 @@ def test_a_removed_package_leaves_the_machine_its_network(machine: Machine) -> N
     assert "15001" not in rules(machine)
     assert machine.sh("find /etc -name '*transparent-proxy*'") == ""
     assert asked(machine, f"http://{ADDRESS}:18080") == "directly"
+
+
+def test_what_is_outside_is_reached_by_the_egress_and_in_no_other_way(machine: Machine) -> None:
+    machine.sh("ip netns add world; ip link set far netns world; mkdir /root/mail")
+    for line in (f"addr add {FAR}/24 dev far", "link set far up"):
+        machine.sh(f"ip -n world {line}")
+    machine.sh("ip route replace default via 10.77.0.1")
+    machine.write("/root/mail/index.html", "hello from mail")
+    machine.sh(
+        "systemd-run --quiet --unit=mail ip netns exec world"
+        " python3 -m http.server 18080 --directory /root/mail"
+    )
+    files = "/etc/kong-mesh/zone-proxy"
+    machine.write(f"{files}/egress.yaml", EGRESS)
+    environment = "KUMA_READINESS_PORT=9922\nKUMA_DATAPLANE_DRAIN_TIME=1s\n"
+    machine.write(f"{files}/egress.env", environment)
+    token = "kumactl generate zone-token --zone default --scope egress --valid-for 1h"
+    machine.sh(f"{token} > {files}/egress.token")
+    for name in (unit("echo"), "kong-mesh-zone-proxy@egress.service", REDIRECTION):
+        start(machine, name)
+    directly = f"http://{FAR}:18080"
+    machine.box.wait_for("a way past it", lambda: asked(machine, directly) == "hello from mail")
+
+    machine.write("/root/mesh.yaml", ONLY_BY_THE_EGRESS)
+    machine.sh("kumactl apply -f /root/mesh.yaml")
+
+    machine.box.wait_for("no way past it", lambda: "hello" not in asked(machine, directly))
+    machine.box.wait_for("its address", lambda: bool(address_of_mail(machine)))
+    by_its_address = f"http://{address_of_mail(machine)}"
+    machine.box.wait_for("a way", lambda: asked(machine, by_its_address) == "hello from mail")
+    assert "hello" not in asked(machine, directly)
+    clusters = machine.sh("kumactl inspect zoneegress egress --type clusters")
+    assert f"::{FAR}:18080::rq_success::0" not in clusters
+    assert f"::{FAR}:18080::rq_success::" in clusters
+    machine.sh("systemctl stop kong-mesh-zone-proxy@egress")
+    assert "hello" not in asked(machine, by_its_address)
+
+
+def address_of_mail(machine: Machine) -> str:
+    """The one that it has in the mesh; "" while it has none."""
+    shown = machine.sh("kumactl get meshexternalservice mail -o yaml")
+    found = re.search(r"\b242\.\d+\.\d+\.\d+\b", shown)
+    return found[0] if found else ""

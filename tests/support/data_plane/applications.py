@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -33,8 +34,10 @@ def ask(place: Place, path: str = "/", headers: Mapping[str, str] | None = None)
 
 
 @contextlib.contextmanager
-def application(name: str, place: Place) -> Iterator[None]:
-    """Answers every GET with its own name, and the path and the headers that came."""
+def application(name: str, place: Place, context: ssl.SSLContext | None = None) -> Iterator[None]:
+    """Answers every GET with its own name, and the path and the headers that came; over TLS with
+    a context.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -53,14 +56,24 @@ def application(name: str, place: Place) -> Iterator[None]:
         def log_message(self, *_: object) -> None:
             """Says nothing."""
 
-    with serving(name, place, Handler):
+    with serving(name, place, Handler, context):
         yield
 
 
 @contextlib.contextmanager
-def serving(name: str, place: Place, handler: type[BaseHTTPRequestHandler]) -> Iterator[None]:
+def serving(
+    name: str,
+    place: Place,
+    handler: type[BaseHTTPRequestHandler],
+    context: ssl.SSLContext | None = None,
+) -> Iterator[None]:
     """Connections to `place` are those of `handler`."""
     server = _Server(place, handler)
+    if context is not None:
+        # Hands are shaken by the thread of a connection.
+        server.socket = context.wrap_socket(
+            server.socket, server_side=True, do_handshake_on_connect=False
+        )
     thread = threading.Thread(target=server.serve_forever, name=f"application {name}")
     thread.start()
     try:

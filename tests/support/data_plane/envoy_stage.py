@@ -42,6 +42,7 @@ class Proxy:
     address: str
     envoy: Envoy
     to: tuple[str, ...] = ()
+    to_outside: tuple[str, ...] = ()  # MeshExternalServices of port 80
     protocol: str = "http"
     mesh: str = "default"
     inbound_members: Mapping[str, object] = field(default_factory=dict)
@@ -67,6 +68,13 @@ class Proxy:
                 "tags": {"kuma.io/service": service},
             }
             for number, service in enumerate(self.to)
+        ] + [
+            {
+                "address": self.address,
+                "port": OUTBOUND + number,
+                "backendRef": {"kind": "MeshExternalService", "name": service, "port": 80},
+            }
+            for number, service in enumerate(self.to_outside, len(self.to))
         ]
         networking = {
             "address": self.address,
@@ -82,7 +90,7 @@ class Proxy:
         }
 
     def outbound(self, service: str) -> Place:
-        return Place(self.address, OUTBOUND + self.to.index(service))
+        return Place(self.address, OUTBOUND + (*self.to, *self.to_outside).index(service))
 
     @property
     def path(self) -> str:
@@ -268,7 +276,10 @@ def is_configured(proxy: Proxy) -> bool:
     listening = envoy.admin("/listeners?format=json").json.get("listener_statuses", [])
     addresses = (each["local_address"].get("socket_address", {}) for each in listening)  # type: ignore[attr-defined]
     ports = {each.get("port_value") for each in addresses}
-    wanted = {INBOUND, *(OUTBOUND + number for number in range(len(proxy.to)))}
+    wanted = {
+        INBOUND,
+        *(OUTBOUND + number for number in range(len(proxy.to) + len(proxy.to_outside))),
+    }
     return wanted <= ports
 
 

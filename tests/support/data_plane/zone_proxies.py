@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import subprocess
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from support.daemons.daemon import eventually
+from support.daemons.daemon import eventually, free_port
 from support.data_plane.envoy_stage import JSON, VERSION, Stage
 from support.data_plane.real_envoy import FEATURES, Envoy, ask_for_bootstrap
+from support.suites.patience import HANG_SECONDS
 
 PORT = 10001
 RESOURCES = {"egress": "ZoneEgress", "ingress": "ZoneIngress"}
@@ -40,6 +44,21 @@ class ZoneProxy:
     def path(self) -> str:
         """In the API."""
         return f"/{PATHS[self.kind]}/{self.name}"
+
+
+def through_egress(stage: Stage) -> None:
+    """All that leaves the mesh goes through it; mTLS is on."""
+    backend = {"name": "ca-1", "type": "builtin"}
+    stage.put(
+        "/meshes/default",
+        {
+            "type": "Mesh",
+            "name": "default",
+            "mtls": {"enabledBackend": "ca-1", "backends": [backend]},
+            "routing": {"zoneEgress": True},
+            "networking": {"outbound": {"passthrough": False}},
+        },
+    )
 
 
 def zone_token(stage: Stage, kind: str) -> str:
@@ -78,6 +97,52 @@ def start_zone_proxy(stage: Stage, things: contextlib.ExitStack, name: str, kind
         lambda: proxy.envoy.stat("listener_manager.workers_started") == 1,
     )
     return proxy
+
+
+@contextlib.contextmanager
+def by_kuma_dp(
+    stage: Stage, name: str, kind: str, program: Sequence[str], **environ: str
+) -> Iterator[ZoneProxy]:
+    """One that `program`, a kuma-dp, has started from files. It ends as it is asked to."""
+    place = stage.proxy(name)
+    proxy = ZoneProxy(name, kind, place.address, place.envoy)
+    folder = proxy.envoy.folder
+    folder.mkdir(parents=True)
+    resource, token = folder / "zone-proxy.yaml", folder / "token"
+    resource.write_text(json.dumps(proxy.resource))
+    token.write_text(zone_token(stage, kind))
+    flags = (
+        *("run", "--proxy-type", kind, "--cp-address", f"https://127.0.0.1:{stage.port}"),
+        *("--dataplane-file", str(resource), "--dataplane-token-file", str(token)),
+        *("--binary-path", str(proxy.envoy.binary), "--concurrency", "1", "--drain-time", "1s"),
+    )
+    environment = {"KUMA_READINESS_PORT": str(free_port()), "PATH": os.environ["PATH"], **environ}
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [*program, *flags],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd=folder,
+        )
+    try:
+        eventually(f"{name} is configured", lambda: _is_configured(process, proxy.envoy))
+        yield proxy
+        process.terminate()
+        assert process.wait(HANG_SECONDS) == 0, proxy.envoy.log
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait(HANG_SECONDS)
+
+
+def _is_configured(process: subprocess.Popen[bytes], envoy: Envoy) -> bool:
+    assert process.poll() is None, envoy.log
+    try:
+        return envoy.stat("listener_manager.workers_started") == 1
+    except OSError:
+        return False
 
 
 def subscriptions(stage: Stage, proxy: ZoneProxy) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ from support.packages.packages import NEWER, Packages
 
 CONFIGURATION = "/etc/kong-mesh/dp"
 ENVOY = "/usr/lib/kong-mesh-envoy/envoy"
-BACKEND, WEB = "backend", "web"
+BACKEND, SECOND, WEB = "backend", "backend-2", "web"
 OUTBOUND = "http://127.0.0.1:10000"
 ANSWERED_MAX = 20  # requests between two looks at what was counted
 
@@ -23,6 +23,20 @@ networking:
     servicePort: 18080
     tags: {kuma.io/service: backend, kuma.io/protocol: http}
   admin: {port: 9901}
+"""
+# Another instance of the service, before the same application.
+_SECOND = """\
+type: Dataplane
+mesh: default
+name: backend-2
+networking:
+  address: 127.0.0.2
+  inbound:
+  - port: 80
+    serviceAddress: 127.0.0.1
+    servicePort: 18080
+    tags: {kuma.io/service: backend, kuma.io/protocol: http}
+  admin: {port: 9921}
 """
 _WEB = """\
 type: Dataplane
@@ -132,6 +146,14 @@ class Mesh:
             started = self.box.run("systemctl", "start", unit(name))
             assert started.status == 0, started.text + self.log(name)
         self.box.wait_for("traffic", lambda: self.ask().startswith("heard: "))
+
+    def start_second(self) -> None:
+        """The other instance of the service; it serves when this returns."""
+        self.machine.write(f"{CONFIGURATION}/{SECOND}.yaml", _SECOND, mode=0o600)
+        environment = "KUMA_DATAPLANE_DRAIN_TIME=1s\nKUMA_READINESS_PORT=9922\n"
+        self.machine.write(f"{CONFIGURATION}/{SECOND}.env", environment, mode=0o600)
+        started = self.box.run("systemctl", "start", unit(SECOND))
+        assert started.status == 0, started.text + self.log(SECOND)
 
     def ask(self) -> str:
         """What web's application is answered by backend's."""

@@ -28,8 +28,8 @@ ADS = {
 
 
 def complaint(binary: Path, folder: Path, snapshot: Snapshot) -> str:
-    """What it does not take of the clusters, listeners with their routes, and secrets of `snapshot`;
-    "" if it takes all.
+    """What it does not take of the clusters, listeners, routes and secrets of `snapshot`; "" if it
+    takes all.
     """
     bootstrap = {
         "node": {"id": "shop.web-1", "cluster": "web"},
@@ -42,7 +42,7 @@ def complaint(binary: Path, folder: Path, snapshot: Snapshot) -> str:
         },
         "static_resources": {
             "clusters": [ADS, *_of(snapshot, CLUSTER)],
-            "listeners": [_with_tables(each, snapshot) for each in _of(snapshot, LISTENER)],
+            "listeners": _with_tables(_of(snapshot, LISTENER), _of(snapshot, ROUTE)),
             "secrets": _of(snapshot, SECRET),
         },
     }
@@ -54,15 +54,19 @@ def complaint(binary: Path, folder: Path, snapshot: Snapshot) -> str:
     return "" if ran.returncode == 0 else ran.stderr + ran.stdout
 
 
-def _with_tables(listener: dict[str, Any], snapshot: Snapshot) -> dict[str, Any]:
-    """With the tables in it that it would ask for: they are not looked at otherwise."""
-    tables = {each["name"]: each for each in _of(snapshot, ROUTE)}
-    for chain in listener.get("filterChains", ()):
-        for each in chain.get("filters", ()):
-            config = each.get("typedConfig", {})
-            if "rds" in config:
-                config["routeConfig"] = tables[config.pop("rds")["routeConfigName"]]
-    return listener
+def _with_tables(
+    listeners: list[dict[str, Any]], tables: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """With the tables of routes in them that they would ask for: it reads no others."""
+    by_name = {each["name"]: each for each in tables}
+    for listener in listeners:
+        for chain in listener.get("filterChains", ()):
+            for each in chain.get("filters", ()):
+                asked = each.get("typedConfig", {}).get("rds", {}).get("routeConfigName")
+                if asked in by_name:
+                    del each["typedConfig"]["rds"]
+                    each["typedConfig"]["routeConfig"] = by_name[asked]
+    return listeners
 
 
 def _with_files(text: str, folder: Path) -> str:

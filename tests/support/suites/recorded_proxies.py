@@ -59,15 +59,7 @@ from support.suites.validation_cases import shared_folder
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 SERVICES = ("MeshService", "MeshExternalService", "MeshMultiZoneService")
-INTERNAL = (
-    ("10.0.0.0", 8),
-    ("192.168.0.0", 16),
-    ("172.16.0.0", 12),
-    ("fc00::", 7),
-    ("fd00::", 8),
-    ("127.0.0.1", 32),
-    ("::1", 128),
-)
+INTERNAL = "10.0.0.0/8,192.168.0.0/16,172.16.0.0/12,fc00::/7,fd00::/8,127.0.0.1/32,::1/128"
 SYSTEM_AUTHORITY = "/etc/ssl/certs/ca-certificates.crt"  # of the machines of the recordings
 # What kuma-dp says of itself in the recordings, unless a case says otherwise.
 METADATA = ProxyMetadata(
@@ -187,6 +179,7 @@ def world_of(
     addresses = addresses_of(mesh, resources, zone, env or {})
     zone_proxies = [each for each in found if each.type in (EGRESS, INGRESS)]
     everything = [*of_mesh, *zone_proxies]
+    others = other_meshes(each for each in found if is_foreign(each.key, mesh))
     return mesh_world(
         own,
         by_type(everything),
@@ -194,13 +187,8 @@ def world_of(
         zone=zone,
         tls_ready=ready,
         addresses=addresses,
-        others=other_meshes(each for each in found if is_seen_by_others(each, mesh)),
+        others=others,
     )
-
-
-def is_seen_by_others(resource: Resource[Any], mesh: str) -> bool:
-    """It is of another mesh than `mesh`, and of a type that this one looks at."""
-    return resource.type in ("Mesh", "MeshGateway", "Dataplane") and is_foreign(resource.key, mesh)
 
 
 def metadata_of(proxy: Any, dataplane: Dataplane, env: Mapping[str, str]) -> ProxyMetadata:
@@ -289,9 +277,7 @@ def generated_for(case: Any, proxy: Any, parts: Parts | None = None) -> Generate
 
 
 def _internal(env: Mapping[str, str]) -> tuple[tuple[str, int], ...]:
-    said = env.get("KUMA_IPAM_KNOWN_INTERNAL_CIDRS")
-    if said is None:
-        return INTERNAL
+    said = env.get("KUMA_IPAM_KNOWN_INTERNAL_CIDRS", INTERNAL)
     return tuple(
         (str(each.network_address), each.prefixlen) for each in map(ip_network, said.split(","))
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TypeVar
 
@@ -20,6 +20,7 @@ from kong_mesh_cp.core.identity import ca
 from kong_mesh_cp.core.policy.rules.matched import MeshView
 from kong_mesh_cp.core.resources.kinds.dataplane import Dataplane, Inbound, Networking
 from kong_mesh_cp.core.resources.kinds.mesh import Mesh
+from kong_mesh_cp.core.xds.cross_mesh.other_meshes import CrossMesh
 from kong_mesh_cp.core.xds.node_metadata import ProxyMetadata
 from kong_mesh_cp.core.xds.world import MeshWorld, by_type, mesh_world
 from kong_mesh_cp.shell.host.leaf_signing import sign_leaf
@@ -199,3 +200,22 @@ async def test_an_egress_shows_itself_in_each_mesh_until_it_has_left_for_a_while
         proved.connected.clear()
         await trio.sleep(2 * RETAIN_SECONDS)
         assert credentials.zone_identities(EGRESS, ["shop"]) == {}
+
+
+async def test_the_authorities_of_other_meshes_that_it_knows_are_there_first() -> None:
+    async with proving() as (proved, credentials):
+        await proved.api.put("Mesh", "bank", skipCreatingInitialPolicies=["*"])
+        await proved.secret("c", certificate(), mesh="bank")
+        await proved.secret("k", pem(), mesh="bank")
+        await proved.api.put("Mesh", "bank", mtls=MTLS)
+        await prepared(credentials, world())
+        identity = credentials.identity(WEB, world())
+        assert identity is not None
+        assert {*identity.authorities} == {"shop"}
+
+        calling = replace(world(), crossing=CrossMesh(trusted=("bank",)))
+        await prepared(credentials, calling)
+
+        identity = credentials.identity(WEB, calling)
+        assert identity is not None
+        assert {*identity.authorities} == {"bank", "shop"}

@@ -14,6 +14,7 @@ from kong_mesh_cp.core.errors import StateError
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.xds.indexed_mesh import WorldRules
 from kong_mesh_cp.core.xds.reach import Reached
+from kong_mesh_cp.core.xds.services.instances import GatewayService
 from kong_mesh_cp.usecases.data_plane.mesh_contents import OF_A_MESH
 from kong_mesh_cp.usecases.data_plane.publishing.worlds import KEPT_SECONDS, RETRY_SECONDS, Worlds
 from kong_mesh_cp.usecases.following.pending import PENDING_ITEMS_MAX
@@ -182,3 +183,80 @@ async def test_what_cannot_be_read_is_left_out_and_said(caplog: pytest.LogCaptur
 
 def test_what_is_followed_is_there() -> None:
     assert {"Dataplane", "MeshTimeout", "TrafficPermission", "ServiceInsight"} <= {*OF_A_MESH}
+
+
+def mesh_of(name: str) -> Put:
+    backend = {"name": "ca-1", "type": "builtin"}
+    mtls = {"enabledBackend": "ca-1", "backends": [backend]}
+    return put_of(ResourceKey("Mesh", "", name), {"mtls": mtls}, {})
+
+
+def gateway(mesh: str, *, crosses: bool = True) -> Put:
+    listener = {"port": 80, "protocol": "HTTP", "crossMesh": crosses}
+    document = {
+        "selectors": [{"match": {"kuma.io/service": "edge"}}],
+        "conf": {"listeners": [listener]},
+    }
+    return put_of(ResourceKey("MeshGateway", mesh, "edge"), document, {})
+
+
+def gateway_proxy(mesh: str, address: str) -> Put:
+    networking = {
+        "address": address,
+        "gateway": {"type": "BUILTIN", "tags": {"kuma.io/service": "edge"}},
+    }
+    labels = {"kuma.io/proxy-type": "gateway"}  # as a write computes it
+    return put_of(ResourceKey("Dataplane", mesh, "edge-1"), {"networking": networking}, labels)
+
+
+async def test_gateways_of_other_meshes_are_followed_while_some_are_for_others() -> None:
+    async with staged() as stage:
+        await stage.store.apply([mesh_of("shop"), gateway_proxy("shop", "10.3.0.1")])
+        async with stage.worlds.held("default"):
+
+            def addresses() -> list[str]:
+                world = stage.worlds.world("default")
+                assert world is not None
+                found = world.behind(GatewayService("shop", "edge")) or ()
+                return [each.address for each in found]
+
+            async def after(*changes: Put | Delete) -> list[str]:
+                await stage.store.apply(changes)
+                await wait_all_tasks_blocked()
+                return addresses()
+
+            assert addresses() == []
+            assert await after(gateway("shop")) == ["10.3.0.1"]
+            assert await after(gateway_proxy("shop", "10.3.0.2")) == ["10.3.0.2"]
+            questions = stage.store.questions
+            # What is no gateway is read, at most, and told to nobody.
+            told = len(stage.told)
+            await after(dataplane("c", mesh="shop"), mesh_of("coop"))
+            assert await after(dataplane("d", mesh="coop")) == ["10.3.0.2"]
+            assert [who.everybody for _, who in stage.told[told:]] == [True]  # of the Mesh
+            assert stage.store.questions == questions
+            assert await after(gateway("shop", crosses=False)) == []
+            told = len(stage.told)
+            await after(gateway_proxy("shop", "10.3.0.3"), mesh_of("bank"))
+            assert len(stage.told) == told
+
+
+async def test_what_is_followed_of_other_meshes_is_what_is_stored_of_them() -> None:
+    async with staged() as stage:
+        await stage.store.apply(
+            [mesh_of("shop"), gateway_proxy("shop", "10.3.0.1"), gateway("shop"), mesh_of("coop")]
+        )
+        async with stage.worlds.held("default"):
+            for change in (
+                gateway_proxy("shop", "10.3.0.2"),
+                gateway("coop"),
+                gateway_proxy("coop", "10.3.0.9"),
+                gateway("shop", crosses=False),
+                gateway("default"),
+                Delete(key=gateway("coop").key),
+                Delete(key=gateway("default").key),
+            ):
+                await stage.store.apply([change])
+                await wait_all_tasks_blocked()
+                stored = await stage.worlds.stored("default")
+                assert stage.worlds.differing("default", stored) == {}

@@ -42,6 +42,16 @@ class Identity:
 
     pair: KeyPair
     authorities: Mapping[str, bytes]  # by mesh
+    # What stands for all of them together, where they stand for themselves; None: they do.
+    sample: bytes | None = None
+
+    @property
+    def together(self) -> bytes:
+        """All authorities in one bundle, by the names of their meshes."""
+        if self.sample is not None:
+            return self.sample
+        bundles = (self.authorities[mesh] for mesh in sorted(self.authorities))
+        return b"".join(each.rstrip(b"\n") + b"\n" for each in bundles if each)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

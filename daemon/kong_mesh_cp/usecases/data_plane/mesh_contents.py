@@ -50,7 +50,6 @@ OF_ALL_MESHES: Final = ("HostnameGenerator", "ZoneEgress", "ZoneIngress")
 CONFIG: Final = "Config"
 DATAPLANE: Final = "Dataplane"
 GATEWAY: Final = "MeshGateway"
-SEEN_BY_OTHERS: Final = (MESH, DATAPLANE, GATEWAY)
 CROSS_MESH: Final = "crossMesh"  # without this word a MeshGateway is for nobody else
 FOLLOWED: Final = (MESH, CONFIG, *OF_A_MESH, *OF_ALL_MESHES)
 """What decides about what proxies are told."""

@@ -171,6 +171,7 @@ def sample_view(
         identity=proxy_view.Identity(
             pair=proxy_view.KeyPair(b"CERT", b"KEY"),
             authorities=dict.fromkeys((world.name, *world.crossing.trusted), b"CA"),
+            sample=b"COMBINED",
         ),
     )
 

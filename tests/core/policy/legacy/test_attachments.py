@@ -238,6 +238,7 @@ def test_a_gateway_shows_each_destination_of_its_routes_with_its_policies() -> N
         (80, "c.example"): {"two": {"web": "close"}},
         (8080, "b.example"): {"wild": {"web": "close"}},
         (80, "*.example"): {"wild": {"web": "close"}},
+        (90, "*"): {},
     }
     assert [(each.port, each.protocol) for each in found.listeners] == [
         (80, "HTTP"),

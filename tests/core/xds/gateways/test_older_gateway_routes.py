@@ -154,3 +154,19 @@ def test_a_redirect_leads_to_the_port_of_the_listener() -> None:
         "responseCode": "PERMANENT_REDIRECT",
         "stripQuery": True,
     }
+
+
+def test_headers_that_envoy_lets_nobody_change_stay_as_they_are_and_are_told() -> None:
+    filters = (
+        {"responseHeader": {"set": [{"name": "Host", "value": "h"}], "remove": ["x-gone"]}},
+        {"requestHeader": {"add": [{"name": ":path", "value": "/p"}], "remove": ["host"]}},
+    )
+    found = told(gateway(), older_route(rule(to("pay"), filters=filters)))
+    (route,) = found.table()
+    assert route["responseHeadersToRemove"] == ["x-gone"]
+    others = ("responseHeadersToAdd", "requestHeadersToAdd", "requestHeadersToRemove")
+    assert not any(each in route for each in others)
+    assert found.complaints == [
+        f"edge:HTTP:8080:*: r: Envoy changes no header {name}, which is left as it is"
+        for name in (":path", "Host", "host")
+    ]

@@ -165,6 +165,7 @@ def _hosts(
     for listener in listeners:
         tags = {**common, **listener.tags}
         hostname = listener.hostname or ANY_HOSTNAME
+        found.setdefault(hostname, {})  # whether any route is for it or not
         for name, route in sorted(routes.items()):
             if not any(selects(each.match, tags) for each in route.selectors):
                 continue

@@ -24,6 +24,8 @@ from kong_mesh_cp.core.xds.sorted_map import SortedMap
 from kong_mesh_cp.core.xds.zones.across_zones import gateways_across_zones
 
 MESH: Final = "Mesh"
+DATAPLANE: Final = "Dataplane"
+SEEN_BY_OTHERS: Final = (MESH, DATAPLANE, GATEWAY)
 CROSSING: Final = frozenset({MESH, GATEWAY, INGRESS, EGRESS})
 """Types of a mesh itself on which it depends what crosses; beside them gateways' Dataplanes."""
 
@@ -70,10 +72,11 @@ def is_foreign(key: ResourceKey, mesh: str) -> bool:
 
 
 def other_meshes(resources: Iterable[Resource[object]]) -> OtherMeshes:
-    """From scratch, of resources of other meshes."""
+    """From scratch, of resources of other meshes; types that are not their business are none."""
     found = NO_OTHERS
     for each in resources:
-        found = next_other_meshes(found, {each.key: each})
+        if each.type in SEEN_BY_OTHERS:
+            found = next_other_meshes(found, {each.key: each})
     return found
 
 

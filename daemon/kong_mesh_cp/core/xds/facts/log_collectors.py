@@ -67,6 +67,8 @@ def _inbound(logs: MatchedType, listener: Listener) -> TypedConf | None:
 
 def _at_gateway(view: ProxyView, logs: MatchedType) -> Iterator[TypedConf | None]:
     """Of the listeners of the gateway that the proxy serves: what is sent on, and what is taken."""
+    if not view.dataplane.spec.is_builtin_gateway:
+        return
     gateway = served_gateway(proxy_of(view.dataplane), view.world.policies.gateways)
     ports = () if gateway is None else sorted({each.port for each in gateway.listeners})
     for port in ports:

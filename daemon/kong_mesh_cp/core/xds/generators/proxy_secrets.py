@@ -34,6 +34,4 @@ def secrets(own: str, identity: Identity | None, trusted: Collection[str], draft
         else:
             draft.complain(name, f"mesh {mesh} has no authority that can be trusted")
     if draft.trusts_all:
-        bundles = (identity.authorities[mesh] for mesh in sorted(identity.authorities))
-        together = b"".join(each.rstrip(b"\n") + b"\n" for each in bundles if each)
-        draft.add(SECRET, ALL_AUTHORITIES, tls.authority, together)
+        draft.add(SECRET, ALL_AUTHORITIES, tls.authority, identity.together)

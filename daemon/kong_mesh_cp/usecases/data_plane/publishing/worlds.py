@@ -24,6 +24,7 @@ import trio
 
 from kong_mesh_cp.core.errors import StateError
 from kong_mesh_cp.core.resources.key import ResourceKey
+from kong_mesh_cp.core.xds.cross_mesh.other_meshes import SEEN_BY_OTHERS
 from kong_mesh_cp.core.xds.indexed_mesh import (
     IndexedMesh,
     WorldRules,
@@ -35,7 +36,6 @@ from kong_mesh_cp.usecases.data_plane.mesh_contents import (
     FOLLOWED,
     GATEWAY,
     OF_ALL_MESHES,
-    SEEN_BY_OTHERS,
     crossed_meshes,
     from_scratch,
     is_seen_by_others,

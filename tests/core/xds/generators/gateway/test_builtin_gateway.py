@@ -1,4 +1,4 @@
-"""What a builtin gateway is told, whichever routes say it (docs/wire/gateways.md)."""
+"""What a builtin gateway is told, whichever routes say it (docs/wire/gateways.md#listeners)."""
 
 from __future__ import annotations
 

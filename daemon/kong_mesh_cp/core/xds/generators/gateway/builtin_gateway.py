@@ -1,6 +1,6 @@
 """All that a builtin gateway has for the MeshGateway it serves.
 
-Source: docs/wire/gateways.md
+Source: docs/wire/gateways.md#listeners
 """
 
 from __future__ import annotations
@@ -117,7 +117,9 @@ def _made(view: ProxyView, matched: Matched, parts: Parts) -> _Made:
     runtime = {GATEWAY_RUNTIME: _runtime(plan)}
     if plan is None:
         resources = {RUNTIME: _finished(runtime)}
-        return _Made(frozenset(asked), resources, {}, frozenset(), False, tuple(complaints))
+        return _Made(
+            frozenset(asked), resources, {}, frozenset(), False, tuple(dict.fromkeys(complaints))
+        )
     certificates: dict[str, EdgeCertificate] = {}
     draft = GatewayDraft(plan)
     clusters = GatewayClusters(view, parts)
@@ -154,7 +156,7 @@ def _made(view: ProxyView, matched: Matched, parts: Parts) -> _Made:
         draft.sources,
         frozenset({view.world.name} if is_secured else ()),
         is_called_from_meshes,
-        tuple(complaints),
+        tuple(dict.fromkeys(complaints)),
     )
 
 

@@ -54,8 +54,8 @@ def route_configuration(name: str) -> Message:
 def add_host(
     table: Message, listener: GatewayListener, host: GatewayHost, tells_tags: TellsTags
 ) -> Iterator[str]:
-    """`table` with a virtual host. Yields why routes are left out; each is answered as if nothing
-    were there.
+    """`table` with a virtual host. Yields what routes do not do, and why; one that cannot be made
+    at all answers with an error.
     """
     made = table.virtual_hosts.add(name=host.hostname, domains=[host.hostname])
     if listener.protocol is Protocol.HTTPS or listener.is_cross_mesh:
@@ -67,16 +67,34 @@ def add_host(
     for route in host.routes:
         message: Message = made.routes.add(name=route.name)
         try:
-            fill_route(message, route, listener.port, tells_tags)
+            _fill(message, route, listener.port, tells_tags)
         except UnmakeableError as error:
             message.Clear()
             message.name = route.name
             _match(message.match, route.match)
             _answer(message, NOWHERE_STATUS)
             yield f"{route.origin}: {error}"
+        for name in sorted(set(_fixed_headers(route))):
+            yield f"{route.origin}: Envoy changes no header {name}, which is left as it is"
 
 
-def fill_route(message: Message, route: GatewayRoute, port: int, tells_tags: TellsTags) -> None:
+def _fixed_headers(route: GatewayRoute) -> Iterator[str]:
+    """The names of those that `route` would change, and Envoy does not let anybody change."""
+    for changes, apart in (
+        (route.request_headers, HOST_HEADERS),
+        (route.response_headers, frozenset[str]()),
+    ):
+        if changes is not None:
+            said = (*(name for name, _ in changes.appended), *changes.deleted)
+            replaced = (name for name, _ in changes.replaced if name not in apart)
+            yield from filter(_is_fixed, (*said, *replaced))
+
+
+def _is_fixed(name: str) -> bool:
+    return name.startswith(":") or name.lower() == "host"
+
+
+def _fill(message: Message, route: GatewayRoute, port: int, tells_tags: TellsTags) -> None:
     """Raises: UnmakeableError."""
     _match(message.match, route.match)
     if route.redirect is not None:
@@ -91,7 +109,7 @@ def fill_route(message: Message, route: GatewayRoute, port: int, tells_tags: Tel
         _request_headers(message, route.request_headers)
     if route.response_headers is not None:
         _changes(message.response_headers_to_add, route.response_headers, frozenset())
-        message.response_headers_to_remove.extend(filter(None, route.response_headers.deleted))
+        message.response_headers_to_remove.extend(_deleted(route.response_headers))
     if route.mirror is not None:
         _mirror(message, route.mirror)
     if route.rewrite is not None:
@@ -191,15 +209,20 @@ def _request_headers(message: Message, changes: HeaderChanges) -> None:
         if name in HOST_HEADERS and value and message.HasField("route"):
             message.route.host_rewrite_literal = value
     _changes(message.request_headers_to_add, changes, HOST_HEADERS)
-    message.request_headers_to_remove.extend(filter(None, changes.deleted))
+    message.request_headers_to_remove.extend(_deleted(changes))
 
 
 def _changes(field: Message, changes: HeaderChanges, apart: Iterable[str]) -> None:
     for name, value in changes.replaced:
-        if name not in apart:
+        if name not in apart and not _is_fixed(name):
             field.add(**header_option(canonical_header(name), value, append=False))
     for name, value in changes.appended:
-        field.add(**header_option(canonical_header(name), value, append=True))
+        if not _is_fixed(name):
+            field.add(**header_option(canonical_header(name), value, append=True))
+
+
+def _deleted(changes: HeaderChanges) -> Iterator[str]:
+    return (each for each in changes.deleted if each and not _is_fixed(each))
 
 
 def _mirror(message: Message, mirror: Mirror) -> None:
