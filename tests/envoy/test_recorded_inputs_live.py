@@ -17,8 +17,8 @@ import trio
 
 from kong_mesh_cp.core.discovery.snapshots import Snapshot
 from support.data_plane.envoy_binary import envoy_binary
-from support.data_plane.fed_envoy import refusals
 from support.data_plane.own_network import network_of_any_address
+from support.suites.fed_envoy import refusals
 from support.suites.judged_recordings import REFUSED, is_there
 from support.suites.recorded_proxies import cases, generated_for, tools
 from support.suites.validation_cases import shared_folder
