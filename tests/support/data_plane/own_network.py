@@ -1,4 +1,6 @@
-"""A network of a test's own, in which traffic to virtual addresses is redirected to a proxy."""
+"""A network of a test's own: traffic to virtual addresses is redirected to a proxy in it, or every
+address is its own.
+"""
 
 from __future__ import annotations
 
@@ -30,6 +32,32 @@ def own_network(redirected: str, port: int) -> Iterator[None]:
     """Of this thread and what it starts inside of the block: loopback alone, with connections to
     the addresses of `redirected` handed to `port`, as a machine's rules do it.
     """
+    rule = ("-p", "tcp", "-d", redirected, "-j", "REDIRECT", "--to-ports", str(port))
+    with _network():
+        for argv in (
+            ("ip", "route", "add", redirected, "dev", "lo", "src", "127.0.0.1"),
+            ("iptables", "-t", "nat", "-A", "OUTPUT", *rule),
+        ):
+            if reason := _run(*argv):
+                pytest.skip(f"no rules can be made here: {reason}")
+        yield
+
+
+@contextmanager
+def network_of_any_address() -> Iterator[None]:
+    """Likewise, in which programs may listen at every address, whoever's it is."""
+    with _network():
+        for version in ("ipv4", "ipv6"):
+            file = Path(f"/proc/sys/net/{version}/ip_nonlocal_bind")
+            try:
+                file.write_text("1")
+            except OSError as error:
+                pytest.skip(f"only own addresses can be listened at here: {error}")
+        yield
+
+
+@contextmanager
+def _network() -> Iterator[None]:
     if os.geteuid() != 0 or shutil.which("iptables") is None or shutil.which("ip") is None:
         pytest.skip("a network of its own takes root, iptables and iproute2")
     libc = ctypes.CDLL(None, use_errno=True)
@@ -37,14 +65,8 @@ def own_network(redirected: str, port: int) -> Iterator[None]:
         if libc.unshare(_NEW_NETWORK):
             pytest.skip(f"no network of its own: {os.strerror(ctypes.get_errno())}")
         try:
-            rule = ("-p", "tcp", "-d", redirected, "-j", "REDIRECT", "--to-ports", str(port))
-            for argv in (
-                ("ip", "link", "set", "lo", "up"),
-                ("ip", "route", "add", redirected, "dev", "lo", "src", "127.0.0.1"),
-                ("iptables", "-t", "nat", "-A", "OUTPUT", *rule),
-            ):
-                if reason := _run(*argv):
-                    pytest.skip(f"no rules can be made here: {reason}")
+            if reason := _run("ip", "link", "set", "lo", "up"):
+                pytest.skip(f"no network of its own: {reason}")
             yield
         finally:
             assert libc.setns(before.fileno(), _NEW_NETWORK) == 0, os.strerror(ctypes.get_errno())
