@@ -26,13 +26,13 @@ def remarks(settings: Settings) -> Iterator[Problem]:
     """What is usable, and does less than its author may expect."""
     address = settings.multizone.zone.global_address
     if settings.mode == "global":
-        yield Problem(
-            "zones-cannot-connect",
-            "mode is global, but this version does not speak with zones (KDS, port 5685): what is"
-            " written here stays here, and no data plane proxy can join",
-            "Apply it to the control plane of each zone, too, without multizone.zone.globalAddress"
-            " there.",
-        )
+        if not settings.multizone.global_.kds.tls_enabled:
+            yield Problem(
+                "zones-in-plain-text",
+                "multizone.global.kds.tlsEnabled is false: whoever is on the way between zones and"
+                " this control plane reads the secrets of all meshes, and can change what is told",
+                "Remove the setting, unless something else protects the way.",
+            )
         if address is not None:
             yield Problem(
                 "config-unused",
@@ -57,6 +57,9 @@ def _ports(settings: Settings) -> Iterator[Problem]:
         servers.append(("dpServer.port", proxies.interface, proxies.port))
         monitoring = settings.monitoring_assignment_server
         servers.append(("monitoringAssignmentServer.port", monitoring.interface, monitoring.port))
+    else:
+        zones = settings.multizone.global_.kds
+        servers.append(("multizone.global.kds.grpcPort", zones.interface, zones.grpc_port))
     if https.enabled:
         servers.insert(0, ("apiServer.https.port", https.interface, https.port))
     if http.enabled:
@@ -85,6 +88,8 @@ def _tls(settings: Settings) -> Iterator[Problem]:
     yield from _half(
         "monitoringAssignmentServer", monitoring.tls_cert_file, monitoring.tls_key_file
     )
+    zones = settings.multizone.global_.kds
+    yield from _half("multizone.global.kds", zones.tls_cert_file, zones.tls_key_file)
     if https.require_client_cert and not _knows_clients(settings):
         yield Problem(
             "config-tls-incomplete",
@@ -100,6 +105,7 @@ def _tls(settings: Settings) -> Iterator[Problem]:
             monitoring.tls_min_version,
             monitoring.tls_max_version,
         ),
+        ("multizone.global.kds", zones.tls_min_version, zones.tls_max_version),
     ):
         if earliest and latest and VERSIONS.index(latest) < VERSIONS.index(earliest):
             yield Problem(
