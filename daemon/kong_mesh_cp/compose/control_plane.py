@@ -8,6 +8,7 @@ import secrets
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
+from typing import TYPE_CHECKING
 
 import trio
 
@@ -55,6 +56,9 @@ from kong_mesh_cp.usecases.ports.state_store import (
 )
 from kong_mesh_cp.usecases.upkeep.authority_ends import AuthorityEnds
 
+if TYPE_CHECKING:
+    from kong_mesh_cp.usecases.inspection.envoy_admin import ZoneEnvoys
+
 DEFAULT_MESH = "default"
 INSTANCE_BYTES = 2  # of randomness that tell one start on this host from another
 
@@ -88,6 +92,7 @@ class ControlPlane:
     stream_refusals: Refusals | None = None
     bootstrap_refusals: Refusals | None = None
     proxies: ProxyAuthentication | None = None  # from when the API serves
+    zone_envoys: ZoneEnvoys | None = None  # where it is global
     more_metrics: Callable[[], Sequence[MetricFamily]] = tuple
     # Every listener serves, what a start makes is there, and the stop was not asked for.
     serving: bool = False

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Final
 
 from kong_mesh_cp.compose.control_plane import ControlPlane
+from kong_mesh_cp.core.identity.access import View
 from kong_mesh_cp.core.identity.refusals import SigningKeyError
 from kong_mesh_cp.core.identity.rsa_keys import SigningKey
+from kong_mesh_cp.core.resources import labels
 from kong_mesh_cp.core.resources.kinds.subscriptions import KumaCpVersion
 from kong_mesh_cp.core.versions import WIRE_VERSION
 from kong_mesh_cp.core.zone_sync.directions import DOWN
@@ -24,12 +27,19 @@ from kong_mesh_cp.shell.grpc.calls import Method
 from kong_mesh_cp.shell.host import clocks
 from kong_mesh_cp.shell.zone_sync.served_calls import zone_methods
 from kong_mesh_cp.shell.zone_sync.sync_messages import OwnNode
-from kong_mesh_cp.usecases.zone_sync.admin_tunnel import AdminTunnel
+from kong_mesh_cp.usecases.inspection.envoy_admin import AdminCallError
+from kong_mesh_cp.usecases.ports.resource_store import StoredResource
+from kong_mesh_cp.usecases.zone_sync.admin_tunnel import AdminTunnel, Question, TunnelError
 from kong_mesh_cp.usecases.zone_sync.global_side import HASH_SUFFIX, GlobalSide
 from kong_mesh_cp.usecases.zone_sync.offers import Offers
 from kong_mesh_cp.usecases.zone_sync.zone_insights import RecordingTerms, ZoneInsights
 
-FEATURES = ("zone-token", HASH_SUFFIX, MULTI_ZONE_NAMES, PRODUCER_POLICIES, OPTIONAL_TARGET)
+_QUESTIONS: Final[Mapping[View, Question]] = {
+    View.CONFIG_DUMP: Question.CONFIG_DUMP,
+    View.STATS: Question.STATS,
+    View.CLUSTERS: Question.CLUSTERS,
+}
+FEATURES: Final = ("zone-token", HASH_SUFFIX, MULTI_ZONE_NAMES, PRODUCER_POLICIES, OPTIONAL_TARGET)
 
 
 def own_version() -> KumaCpVersion:
@@ -71,7 +81,7 @@ class Zones:
         )
         self._side = GlobalSide(store, offers, self.insights, clocks.wall_clock)
         self._plane = plane
-        self.tunnel = AdminTunnel(lambda: self.insights, _new_id)
+        self.tunnel = AdminTunnel(self.insights, _new_id)
 
         async def side() -> GlobalSide:
             return self._side
@@ -90,6 +100,26 @@ class Zones:
             offers.run,
             self.insights.run,
         )
+
+    async def ask(
+        self, proxy: StoredResource, view: View, *, include_endpoints: bool, as_json: bool
+    ) -> bytes:
+        """`usecases.inspection.envoy_admin.ZoneEnvoys`."""
+        zone = proxy.labels.get(labels.ZONE, "")
+        shown = labels.display_name(proxy.key.name, proxy.labels)
+        namespace = proxy.labels.get(labels.NAMESPACE)
+        if namespace and await self._side.is_on_kubernetes(zone):
+            shown = f"{shown}.{namespace}"
+        try:
+            return await self.tunnel.ask(
+                zone,
+                _QUESTIONS[view],
+                proxy.key._replace(name=shown),
+                include_endpoints=include_endpoints,
+                as_json=as_json,
+            )
+        except TunnelError as error:
+            raise AdminCallError(str(error)) from error
 
     async def begin(self) -> None:
         """Before the first zone is told anything. Raises: StateError."""

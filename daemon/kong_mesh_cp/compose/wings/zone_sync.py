@@ -26,7 +26,9 @@ from kong_mesh_cp.shell.zone_sync import methods
 if TYPE_CHECKING:
     from kong_mesh_cp.compose import zones
     from kong_mesh_cp.compose.zones import Zones
+    from kong_mesh_cp.core.identity.access import View
     from kong_mesh_cp.shell.grpc.calls import Call, Method
+    from kong_mesh_cp.usecases.ports.resource_store import StoredResource
 else:  # the first zone waits for it, and a start does not
     zones = lazy_import("kong_mesh_cp.compose.zones")
 
@@ -45,6 +47,7 @@ def zone_sync_wing(
     if listener is None:
         return Wing(serve=_no_server)
     server = _ZoneServer(plane, prepared, listener, tls, budgets)
+    plane.zone_envoys = server
     if tls is None:
         return Wing(serve=server.serve, make=server.make, flush=server.flush)
     plane.heed(lambda: tls.refusal)
@@ -104,6 +107,13 @@ class _ZoneServer:
     async def flush(self) -> None:
         if self._made is not None:
             await self._made.insights.flush()
+
+    async def ask(
+        self, proxy: StoredResource, view: View, *, include_endpoints: bool, as_json: bool
+    ) -> bytes:
+        """`usecases.inspection.envoy_admin.ZoneEnvoys`."""
+        made = await self._zones()
+        return await made.ask(proxy, view, include_endpoints=include_endpoints, as_json=as_json)
 
     async def _start(self, servers: Servers, tls: Tls | None = None) -> None:
         self._servers = servers

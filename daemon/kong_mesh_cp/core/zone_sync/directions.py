@@ -27,12 +27,12 @@ def _goes_up(of: ResourceType) -> bool:
     return Kds.ZONE_TO_GLOBAL in of.kds
 
 
-def _mesh_first(name: str) -> tuple[bool, str]:
-    return name != MESH, name  # what is in a mesh comes after it, where nobody asks otherwise
+def _mesh_last(name: str) -> tuple[bool, str]:
+    return name == MESH, name  # with authorities and policies in place it takes effect whole
 
 
 # From the global control plane to those of zones, and the other way, in the order of sending.
-DOWN: Final = tuple(sorted((name for name, of in TYPES.items() if _goes_down(of)), key=_mesh_first))
+DOWN: Final = tuple(sorted((name for name, of in TYPES.items() if _goes_down(of)), key=_mesh_last))
 UP: Final = tuple(sorted(name for name, of in TYPES.items() if _goes_up(of)))
 
 DOWN_ORDER: Final = TypeOrder(order=DOWN, wildcard=frozenset(DOWN))

@@ -80,7 +80,7 @@ class _Stream:
 class AdminTunnel:
     """All streams of that kind that zones have opened here."""
 
-    def __init__(self, insights: Callable[[], ZoneInsights], new_id: Callable[[], str]) -> None:
+    def __init__(self, insights: ZoneInsights, new_id: Callable[[], str]) -> None:
         self._insights = insights
         self._new_id = new_id
         self._streams: dict[tuple[str, Question], _Stream] = {}
@@ -91,7 +91,7 @@ class AdminTunnel:
         self._streams[zone, question] = held
         field = _NAMES[question].insight
         try:
-            await self._insights().asked_through(zone, field, here=True)
+            self._insights.asked_through(zone, field, here=True)
             while (response := await stream.receive()) is not None:
                 waiting = held.waiting.pop(response.request_id, None)
                 if waiting is not None:
@@ -102,8 +102,7 @@ class AdminTunnel:
                 waiting.come.set()
             if self._streams.get((zone, question)) is held:
                 del self._streams[zone, question]
-                with trio.CancelScope(shield=True, deadline=trio.current_time() + ANSWER_SECONDS):
-                    await self._insights().asked_through(zone, field, here=False)
+                self._insights.asked_through(zone, field, here=False)
 
     async def ask(
         self,

@@ -12,15 +12,18 @@ from typing import Final
 import trio
 
 from kong_mesh_cp.core.dataclass import dataclass
+from kong_mesh_cp.core.formats.go.go_values import is_object
 from kong_mesh_cp.core.formats.printable import printable
+from kong_mesh_cp.core.formats.strict_json import StrictJsonError, parse
 from kong_mesh_cp.core.resources.key import ResourceKey
+from kong_mesh_cp.core.resources.kinds.insights import ZoneInsight
 from kong_mesh_cp.core.resources.meta import name_reason
 from kong_mesh_cp.core.zone_sync.belonging import FromZone
 from kong_mesh_cp.core.zone_sync.directions import CONFIG, DOWN_ORDER, UP
 from kong_mesh_cp.core.zone_sync.going_down import CLUSTER_ID
 from kong_mesh_cp.usecases.ports.resource_store import AlreadyExistsError, Put, ResourceStore
 from kong_mesh_cp.usecases.ports.state_store import WallClock
-from kong_mesh_cp.usecases.resources.documents import text_of
+from kong_mesh_cp.usecases.resources.documents import readable_as, text_of
 from kong_mesh_cp.usecases.zone_sync.arrivals import Arrivals
 from kong_mesh_cp.usecases.zone_sync.offers import ZONE, Offers, Recipient
 from kong_mesh_cp.usecases.zone_sync.receiving import receive
@@ -32,7 +35,7 @@ from kong_mesh_cp.usecases.zone_sync.sync_ports import (
     SendingStream,
     SyncEndedError,
 )
-from kong_mesh_cp.usecases.zone_sync.zone_insights import Connection, ZoneInsights
+from kong_mesh_cp.usecases.zone_sync.zone_insights import ZONE_INSIGHT, Connection, ZoneInsights
 
 CLIENT_ID: Final = "client-id"
 FEATURES: Final = "features"
@@ -122,6 +125,19 @@ class GlobalSide:
             owner=ResourceKey(ZONE, "", told.zone),
         )
         await receive(stream, UP, arrivals, identifier=told.zone)
+
+    async def is_on_kubernetes(self, zone: str) -> bool:
+        """As its control plane says; there its proxies have their namespace in their names."""
+        stored = await self._store.get(ResourceKey(ZONE_INSIGHT, "", zone))
+        insight = None if stored is None else readable_as(ZoneInsight, stored)
+        if insight is None or not insight.subscriptions:
+            return False
+        try:
+            config = parse(insight.subscriptions[-1].config.encode())
+        except (StrictJsonError, UnicodeError):
+            return False
+        store = config.get("store") if is_object(config) else None
+        return is_object(store) and store.get("type") == "kubernetes"
 
     def heard(self, told: ZoneTold) -> None:
         self._insights.heard(told.zone)

@@ -20,6 +20,7 @@ from kong_mesh_cp.usecases.zone_sync.sync_ports import PeerTold, SendingStream
 # zones, or very many resources, leave the loop to others.
 GATHERING_SECONDS: Final = 0.005
 GATHERING_SHARE: Final = 4.0
+ASKING_SECONDS: Final = 0.1  # for the first requests, so that a mesh comes after what is in it
 UNKNOWN_TYPES_MAX: Final = 100  # that are answered on one stream; a peer could make up any number
 
 
@@ -38,6 +39,8 @@ class Sender:
         self.table = DeltaStream(order)
         self._order = order
         self._counted = counted
+        self._asked: set[str] = set()  # types
+        self._all_asked = trio.Event()
         self._unknown: set[str] = set()
 
     async def run(self, begin: Callable[[PeerTold], Awaitable[Recipient]]) -> None:
@@ -56,23 +59,21 @@ class Sender:
         put, take = trio.open_memory_channel[Response](room)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._write, take)
-            moment = self._offers.moment
-            self._queue(put, self.table.publish(self._offers.snapshot(recipient)))
-            self._queue(put, self._answer(asked.request))
-            nursery.start_soon(self._publish, put, recipient, moment)
-            while (asked := await self._stream.receive()) is not None:
+            nursery.start_soon(self._publish, put, recipient)
+            while asked is not None:
                 self._queue(put, self._answer(asked.request))
+                asked = await self._stream.receive()
             nursery.cancel_scope.cancel()
 
-    async def _publish(
-        self, put: trio.MemorySendChannel[Response], recipient: Recipient, moment: int
-    ) -> None:
+    async def _publish(self, put: trio.MemorySendChannel[Response], recipient: Recipient) -> None:
+        with trio.move_on_after(ASKING_SECONDS):
+            await self._all_asked.wait()
         while True:
-            await self._offers.changed(moment)
-            await trio.sleep(GATHERING_SECONDS)
             began, moment = trio.current_time(), self._offers.moment
             self._queue(put, self.table.publish(self._offers.snapshot(recipient)))
             await trio.sleep(GATHERING_SHARE * (trio.current_time() - began))
+            await self._offers.changed(moment)
+            await trio.sleep(GATHERING_SECONDS)
 
     async def _write(self, take: trio.MemoryReceiveChannel[Response]) -> None:
         async for response in take:
@@ -85,6 +86,9 @@ class Sender:
 
     def _answer(self, request: Request) -> tuple[Response, ...]:
         if request.type_url in self._order.order:
+            self._asked.add(request.type_url)
+            if len(self._asked) == len(self._order.order):
+                self._all_asked.set()
             return self.table.request(request)
         if request.nonce or request.type_url in self._unknown:
             return ()

@@ -57,12 +57,12 @@ class _Record:
     """What is known of a zone here, and not written yet."""
 
     connections: dict[str, KdsSubscription] = field(default_factory=dict)
-    streams: dict[str, str] = field(default_factory=dict)  # changed fields of EnvoyAdminStreams
     heard_at: int | None = None
+    asked: bool = False  # who asks the zone's Envoys has changed
 
     @property
     def is_empty(self) -> bool:
-        return not self.connections and not self.streams and self.heard_at is None
+        return not self.connections and self.heard_at is None and not self.asked
 
 
 class Connection:
@@ -114,6 +114,7 @@ class ZoneInsights:
         self._wall_clock = wall_clock
         self._new_id = new_id
         self._records: dict[str, _Record] = {}
+        self._asking: dict[str, dict[str, str]] = {}  # by zone, fields of EnvoyAdminStreams
         self._alive: set[Connection] = set()
         self._writing = trio.Lock()
         self._complaints = FailureLog(log, "zone-insights-not-written", "zone-insights-again")
@@ -132,7 +133,7 @@ class ZoneInsights:
     async def flush(self) -> None:
         """Write what is not written yet. A store that fails is asked again the next time."""
         for zone in list(self._records):
-            await self._flush(zone)
+            await self._flush(zone, whole=True)
 
     async def connected(self, zone: str, peer: PeerTold, *, with_token: bool) -> Connection:
         """A stream to the zone has begun; the Zone is there."""
@@ -164,13 +165,14 @@ class ZoneInsights:
         """Its health check has come."""
         self._record(zone).heard_at = self.now()
 
-    async def asked_through(self, zone: str, stream: str, *, here: bool) -> None:
+    def asked_through(self, zone: str, stream: str, *, here: bool) -> None:
         """Whether the zone's Envoys are asked through this control plane now.
 
-        `stream`: the field of EnvoyAdminStreams.
+        `stream`: the field of EnvoyAdminStreams. Recorded with what is counted; the Zone may not
+        be there yet.
         """
-        self._record(zone).streams[stream] = self._instance if here else ""
-        await self._flush(zone)
+        self._asking.setdefault(zone, {})[stream] = self._instance if here else ""
+        self._record(zone).asked = True
 
     def note(self, zone: str, subscription: KdsSubscription) -> None:
         self._record(zone).connections[subscription.id] = subscription
@@ -181,11 +183,14 @@ class ZoneInsights:
     def _record(self, zone: str) -> _Record:
         return self._records.setdefault(zone, _Record())
 
-    async def _flush(self, zone: str) -> None:
+    async def _flush(self, zone: str, *, whole: bool = False) -> None:
+        """`whole`: with who asks its Envoys, which can wait."""
         async with self._writing:
             record = self._records.pop(zone, None)
             if record is None or record.is_empty:
                 return
+            if record.asked and not whole:
+                self._record(zone).asked, record.asked = True, False
             try:
                 await self._write(zone, record)
             except StateError as error:
@@ -200,7 +205,7 @@ class ZoneInsights:
         """For the next time, unless something newer is known by now."""
         newer = self._record(zone)
         newer.connections = {**record.connections, **newer.connections}
-        newer.streams = {**record.streams, **newer.streams}
+        newer.asked |= record.asked
         if newer.heard_at is None:
             newer.heard_at = record.heard_at
 
@@ -209,7 +214,8 @@ class ZoneInsights:
         for left in reversed(range(ATTEMPTS_MAX)):
             stored = await self._store.get(key)
             before = None if stored is None else readable_as(ZoneInsight, stored)
-            after = _merged(before or ZoneInsight(), record, self._instance)
+            asking = self._asking.get(zone, {}) if record.asked else {}
+            after = _merged(before or ZoneInsight(), record, asking, self._instance)
             if after == before:
                 return
             put = Put(
@@ -231,15 +237,17 @@ class ZoneInsights:
                 return
 
 
-def _merged(insight: ZoneInsight, record: _Record, instance: str) -> ZoneInsight:
+def _merged(
+    insight: ZoneInsight, record: _Record, asking: Mapping[str, str], instance: str
+) -> ZoneInsight:
     for connection in record.connections.values():
         insight = with_connection(insight, connection, subscriptions_max=SUBSCRIPTIONS_MAX)
-    if record.streams:
+    if asking:
         streams = insight.envoy_admin_streams or EnvoyAdminStreams()
         # One that has gone to another control plane meanwhile is that one's.
         changed: dict[str, Any] = {
             name: value
-            for name, value in record.streams.items()
+            for name, value in asking.items()
             if value or getattr(streams, name) == instance
         }
         insight = replace(insight, envoy_admin_streams=replace(streams, **changed))
