@@ -198,7 +198,10 @@ async def assemble(prepared: Prepared, state: OpenState) -> ControlPlane:
     def full_license() -> Mapping[str, object]:
         return licensing.full_view(seating.occupancy()).document()
 
-    index = _index(await store.cluster_id())
+    federated = prepared.settings.mode == "zone" and bool(
+        prepared.settings.multizone.zone.global_address
+    )
+    index = _index("" if federated else await store.cluster_id())
     admission = AdmissionSocket(
         admitting,
         seating,

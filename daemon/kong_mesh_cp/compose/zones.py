@@ -54,7 +54,7 @@ def _public_half(pem: bytes) -> bytes | None:
         return None
 
 
-def _new_id() -> str:
+def new_id() -> str:
     return str(uuid.uuid4())
 
 
@@ -77,11 +77,11 @@ class Zones:
                 idle=settings.metrics.zone.idle_timeout.total_seconds(),
             ),
             clocks.wall_clock,
-            _new_id,
+            new_id,
         )
         self._side = GlobalSide(store, offers, self.insights, clocks.wall_clock)
         self._plane = plane
-        self.tunnel = AdminTunnel(self.insights, _new_id)
+        self.tunnel = AdminTunnel(self.insights, new_id)
 
         async def side() -> GlobalSide:
             return self._side

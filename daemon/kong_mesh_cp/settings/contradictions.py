@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Iterator
 from itertools import combinations
 from pathlib import Path
+from typing import Final
 
 from kong_mesh_cp.core.formats.tls_names import VERSIONS
 from kong_mesh_cp.settings.model import Settings
 from kong_mesh_cp.settings.problems import Problem
 from kong_mesh_cp.settings.store import TLS_MODES_WITH_AUTHORITY, PostgresSettings
+
+_GLOBAL: Final = re.compile(r"grpcs?://(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}/?")
 
 
 def contradictions(settings: Settings) -> Iterator[Problem]:
@@ -20,6 +24,17 @@ def contradictions(settings: Settings) -> Iterator[Problem]:
         yield from _postgres(settings.store.postgres)
     yield from _authentication(settings)
     yield from _access(settings)
+    yield from _global_address(settings)
+
+
+def _global_address(settings: Settings) -> Iterator[Problem]:
+    address = settings.multizone.zone.global_address
+    if settings.mode == "zone" and address is not None and not _GLOBAL.fullmatch(address):
+        yield Problem(
+            "config-global-address",
+            "multizone.zone.globalAddress is no address of a global control plane",
+            "Write it as grpcs://HOST:PORT, or grpc://HOST:PORT where it serves without TLS.",
+        )
 
 
 def remarks(settings: Settings) -> Iterator[Problem]:
@@ -39,13 +54,12 @@ def remarks(settings: Settings) -> Iterator[Problem]:
                 "multizone.zone.globalAddress means nothing where mode is global",
                 "Remove it, or set mode to zone.",
             )
-    elif address is not None:
+    elif address is not None and settings.multizone.zone.kds.tls_skip_verify:
         yield Problem(
-            "global-not-connected",
-            "multizone.zone.globalAddress is set, but this version does not connect to a global"
-            " control plane (KDS): no mesh and no policy arrives from there, and none can be"
-            " written here that would",
-            "Remove multizone.zone.globalAddress, and write them here.",
+            "global-not-verified",
+            "multizone.zone.kds.tlsSkipVerify is true: whoever is on the way to the global control"
+            " plane can take its place",
+            "Name its authority in multizone.zone.kds.rootCaFile, and remove the setting.",
         )
 
 

@@ -99,6 +99,40 @@ class GlobalSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ZoneKdsLabelsSettings:
+    """Labels on their way to the global control plane."""
+
+    skip_prefixes: tuple[str, ...] = option(
+        lists.NAMES,
+        default=(),
+        environment="KUMA_MULTIZONE_ZONE_KDS_LABELS_SKIP_PREFIXES",
+        doc="Labels that begin so are not sent to the global control plane.",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ZoneKdsSettings:
+    """The connection of a zone to its global control plane."""
+
+    root_ca_file: Path | None = option(
+        forms.FILE_PATH,
+        default=None,
+        environment="KUMA_MULTIZONE_ZONE_KDS_ROOT_CA_FILE",
+        default_text="not set: the authorities of the system",
+        doc="The authorities, in a PEM file, of which the certificate of the global control plane "
+        "has to be.",
+    )
+    tls_skip_verify: bool = option(
+        forms.BOOLEAN,
+        default=False,
+        environment="KUMA_MULTIZONE_ZONE_KDS_TLS_SKIP_VERIFY",
+        doc="Whether any certificate of the global control plane is believed. Whoever is on the "
+        "way can then take its place: only for trials.",
+    )
+    labels: ZoneKdsLabelsSettings = field(default_factory=ZoneKdsLabelsSettings)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ZoneSettings:
     """The zone that this control plane is for."""
 
@@ -113,8 +147,8 @@ class ZoneSettings:
         default=None,
         environment="KUMA_MULTIZONE_ZONE_GLOBAL_ADDRESS",
         default_text="not set",
-        doc="The global control plane that this zone belongs to. Resources are then written by "
-        "the rules of such a zone; this version does not connect to it.",
+        doc="The global control plane that this zone belongs to: grpcs://HOST:PORT, or "
+        "grpc://HOST:PORT without TLS. Resources are then written by the rules of such a zone.",
     )
     disable_origin_label_validation: bool = option(
         forms.BOOLEAN,
@@ -123,6 +157,7 @@ class ZoneSettings:
         doc="Whether policies may be written on a zone of a global control plane without the label "
         "kuma.io/origin: zone.",
     )
+    kds: ZoneKdsSettings = field(default_factory=ZoneKdsSettings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

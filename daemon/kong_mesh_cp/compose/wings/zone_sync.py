@@ -1,4 +1,4 @@
-"""The server for control planes of zones, where this one is global."""
+"""What zones and their global control plane say to each other: a server, or a connection to it."""
 
 from __future__ import annotations
 
@@ -24,13 +24,15 @@ from kong_mesh_cp.shell.listening.tls import Tls
 from kong_mesh_cp.shell.zone_sync import methods
 
 if TYPE_CHECKING:
-    from kong_mesh_cp.compose import zones
+    from kong_mesh_cp.compose import zone_link, zones
+    from kong_mesh_cp.compose.zone_link import ZoneLink
     from kong_mesh_cp.compose.zones import Zones
     from kong_mesh_cp.core.identity.access import View
     from kong_mesh_cp.shell.grpc.calls import Call, Method
     from kong_mesh_cp.usecases.ports.resource_store import StoredResource
 else:  # the first zone waits for it, and a start does not
     zones = lazy_import("kong_mesh_cp.compose.zones")
+    zone_link = lazy_import("kong_mesh_cp.compose.zone_link")
 
 ZONE_LIMITS = Limits(connections_max=512, share_connections_max=128)
 
@@ -45,7 +47,10 @@ def zone_sync_wing(
     """`budgets`: shared with other wings."""
     listener, tls = listeners.zones, prepared.zones_tls
     if listener is None:
-        return Wing(serve=_no_server)
+        if prepared.settings.multizone.zone.global_address is None:
+            return Wing(serve=_no_server)
+        link = _ZoneLink(plane, prepared)
+        return Wing(serve=_no_server, settle=link.run, flush=link.flush)
     server = _ZoneServer(plane, prepared, listener, tls, budgets)
     plane.zone_envoys = server
     if tls is None:
@@ -67,6 +72,27 @@ async def _no_server(_: Servers) -> None:
 
 async def _no_pages(_: Request) -> Response:
     return plain_text_error(404, "not-found", "zones speak gRPC here")
+
+
+class _ZoneLink:
+    """The connection of a zone's control plane to the global one."""
+
+    def __init__(self, plane: ControlPlane, prepared: Prepared) -> None:
+        self._plane = plane
+        self._prepared = prepared
+        self._made: ZoneLink | None = None
+
+    async def run(self) -> None:
+        # What it imports would hold up everybody else.
+        made = await trio.to_thread.run_sync(lambda: zone_link.ZoneLink)
+        self._made = made(self._plane, self._prepared.settings, self._prepared.config)
+        async with trio.open_nursery() as nursery:
+            for task in self._made.background:
+                nursery.start_soon(task)
+
+    async def flush(self) -> None:
+        if self._made is not None:
+            await self._made.insights.flush()
 
 
 class _ZoneServer:

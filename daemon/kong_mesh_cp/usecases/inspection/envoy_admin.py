@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Final, Protocol
 
 from kong_mesh_cp.core.dataclass import dataclass
+from kong_mesh_cp.core.formats.go.go_quote import go_quote
 from kong_mesh_cp.core.identity.access import AccessRules, View, require
 from kong_mesh_cp.core.identity.users import User
 from kong_mesh_cp.core.resources.key import ResourceKey
@@ -150,6 +151,27 @@ class EnvoyAdmin:
         insight = await self._store.get(ResourceKey(f"{type_name}Insight", key.mesh, key.name))
         spec = None if insight is None else resource_of(insight).spec
         return isinstance(spec, ProxyInsight) and spec.is_online
+
+
+class ZoneAnswers:
+    """What a zone's control plane answers to the global one, which has judged who may ask."""
+
+    def __init__(self, store: ResourceStore, calls: AdminCalls, default_port: int) -> None:
+        self._store = store
+        self._calls = calls
+        self._default_port = default_port
+
+    async def answer(self, proxy: ResourceKey, question: Question) -> bytes:
+        """Raises: AdminCallError, whose text goes back as it is, and StateError."""
+        if proxy.type not in _TITLES:
+            raise AdminCallError(f"invalid resource type {go_quote(proxy.type)}")
+        stored = await self._store.get(proxy)
+        if stored is None:
+            named = f"type={go_quote(proxy.type)} name={go_quote(proxy.name)}"
+            raise AdminCallError(f"Resource not found: {named} mesh={go_quote(proxy.mesh)}")
+        host, port = _admin_address(stored, self._default_port)
+        body = await self._calls.get(host, port, question.target)
+        return without_credentials(body) if question.view is View.CONFIG_DUMP else body
 
 
 def without_credentials(dump: bytes) -> bytes:

@@ -218,7 +218,9 @@ def _checked(resource: SyncedResource) -> _Wanted:
         if given:
             parsed = kind.parse_status({"status": given})
             status = text_of(kind.render_status(parsed))
-    return _Wanted(key, spec_text(kind, spec), status, dict(resource.labels))
+    # Of a newer type as it was sent: it may have members that only newer versions know.
+    text = text_of({"spec": resource.spec}) if of.plugin else spec_text(kind, spec)
+    return _Wanted(key, text, status, dict(resource.labels))
 
 
 def _parsed(kind: Kind[Any], body: dict[str, object]) -> Any:

@@ -26,6 +26,11 @@ def message_type_of(type_name: str) -> type[Message] | None:
     return kind.message_type if isinstance(kind, ProtoKind) else None
 
 
+def config_of(stored: StoredResource | None) -> str:
+    """The text of a Config; "" where there is none."""
+    return "" if stored is None else str(spec_document(stored).get("config", ""))
+
+
 def synced_of(stored: StoredResource) -> SyncedResource:
     return SyncedResource(
         key=stored.key,

@@ -1,4 +1,6 @@
-"""What the global control plane records of the zones that are connected to it.
+"""What is recorded of the connections between a global control plane and those of its zones.
+
+The global one records all of its zones, a zone's itself.
 
 Source: docs/wire/zone-sync.md#zoneinsight
 """
@@ -106,8 +108,11 @@ class ZoneInsights:
         terms: RecordingTerms,
         wall_clock: WallClock,
         new_id: Callable[[], str],
+        *,
+        is_global: bool = True,
     ) -> None:
-        """`instance`: this control plane."""
+        """`instance`: this control plane, which is the global one or a zone's."""
+        self._is_global = is_global
         self._store = store
         self._instance = instance
         self._terms = terms
@@ -143,8 +148,8 @@ class ZoneInsights:
         )
         subscription = KdsSubscription(
             id=self._new_id(),
-            global_instance_id=self._instance,
-            zone_instance_id=peer.instance,
+            global_instance_id=self._instance if self._is_global else peer.instance,
+            zone_instance_id=peer.instance if self._is_global else self._instance,
             connect_time=self.now(),
             version=ZoneVersion(kuma_cp=version),
             config=peer.config,
