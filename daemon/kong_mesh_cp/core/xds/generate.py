@@ -8,7 +8,7 @@ from dataclasses import field, replace
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.discovery.snapshots import Snapshot
 from kong_mesh_cp.core.policy.rules.mesh_resources import proxy_of
-from kong_mesh_cp.core.xds.assignments import EndpointSource, reassigned
+from kong_mesh_cp.core.xds.assignments import EndpointSource, EndpointWorld, reassigned
 from kong_mesh_cp.core.xds.draft import WRONG_INPUT, Complaint, Draft
 from kong_mesh_cp.core.xds.generators.admin import admin
 from kong_mesh_cp.core.xds.generators.direct_access import direct_access
@@ -33,7 +33,7 @@ from kong_mesh_cp.core.xds.policies.older_templates import (
 from kong_mesh_cp.core.xds.proxy_view import ProxyView
 from kong_mesh_cp.core.xds.services.backends import ServiceKey
 from kong_mesh_cp.core.xds.targets import targets_of
-from kong_mesh_cp.core.xds.world import EndpointKey, MeshWorld
+from kong_mesh_cp.core.xds.world import EndpointKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Generated:
         return self.complaints
 
     def with_endpoints(
-        self, services: Collection[EndpointKey], world: MeshWorld, parts: Parts
+        self, services: Collection[EndpointKey], world: EndpointWorld, parts: Parts
     ) -> Generated:
         """The same with the endpoints that `services` have in `world`."""
         snapshot = reassigned(self.snapshot, self.sources, services, world, parts)

@@ -94,6 +94,11 @@ class MeshWorld:
         found = self.of_type(DATAPLANE).get(name)
         return found if found is not None and has_spec(found, Dataplane) else None
 
+    @property
+    def beside(self) -> tuple[object, ...]:
+        """See `EndpointWorld`."""
+        return self.across, self.external
+
     def behind(self, key: EndpointKey) -> tuple[Endpoint, ...] | None:
         """The endpoints of `key`; None: there are none."""
         return self.reached.get(key) if isinstance(key, DestinationId) else self.endpoints.get(key)
