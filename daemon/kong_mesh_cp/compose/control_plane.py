@@ -198,10 +198,7 @@ async def assemble(prepared: Prepared, state: OpenState) -> ControlPlane:
     def full_license() -> Mapping[str, object]:
         return licensing.full_view(seating.occupancy()).document()
 
-    federated = prepared.settings.mode == "zone" and bool(
-        prepared.settings.multizone.zone.global_address
-    )
-    index = _index("" if federated else await store.cluster_id())
+    index = await _index(prepared.settings, store)
     admission = AdmissionSocket(
         admitting,
         seating,
@@ -345,11 +342,13 @@ def _admitting(
     )
 
 
-def _index(cluster_id: str) -> Index:
-    host = socket.gethostname()
+async def _index(settings: Settings, store: StateStore) -> Index:
+    host, zone = socket.gethostname(), settings.multizone.zone
+    # A zone is of the cluster of its global control plane, which tells it.
+    is_told = settings.mode == "zone" and zone.global_address is not None
     return Index(
         version=WIRE_VERSION,
-        cluster_id=cluster_id,
+        cluster_id="" if is_told else await store.cluster_id(),
         hostname=host,
         instance_id=f"{host}-{secrets.token_hex(INSTANCE_BYTES)}",
     )

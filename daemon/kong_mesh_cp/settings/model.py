@@ -24,7 +24,7 @@ from kong_mesh_cp.settings.data_plane.ipam import IpamSettings
 from kong_mesh_cp.settings.data_plane.monitoring import MonitoringAssignmentServerSettings
 from kong_mesh_cp.settings.data_plane.zone_proxies import ExperimentalSettings
 from kong_mesh_cp.settings.forms import Secret, UnsupportedError
-from kong_mesh_cp.settings.multizone import MultizoneSettings
+from kong_mesh_cp.settings.multizone.zones import MultizoneSettings
 from kong_mesh_cp.settings.options import MEMBERS, OPTION, Row, option
 from kong_mesh_cp.settings.serving import CONNECTIONS_MAX, ApiServerSettings, GeneralSettings
 from kong_mesh_cp.settings.store import StoreSettings

@@ -10,7 +10,7 @@ from kong_mesh_cp.core.identity.tls_files import PemFile, chain_and_key
 from kong_mesh_cp.settings.data_plane.dp_server import DpServerSettings
 from kong_mesh_cp.settings.data_plane.monitoring import MonitoringAssignmentServerSettings
 from kong_mesh_cp.settings.model import Settings
-from kong_mesh_cp.settings.multizone import GlobalKdsSettings
+from kong_mesh_cp.settings.multizone.global_kds import GlobalKdsSettings
 from kong_mesh_cp.settings.serving import GeneralSettings
 from kong_mesh_cp.shell.host.certificates import Pair, Terms, read_pem
 

@@ -24,15 +24,15 @@ from kong_mesh_cp.shell.listening.tls import Tls
 from kong_mesh_cp.shell.zone_sync import methods
 
 if TYPE_CHECKING:
-    from kong_mesh_cp.compose import zone_link, zones
-    from kong_mesh_cp.compose.zone_link import ZoneLink
-    from kong_mesh_cp.compose.zones import Zones
+    from kong_mesh_cp.compose.zone_sync import zone_link, zones
+    from kong_mesh_cp.compose.zone_sync.zone_link import ZoneLink
+    from kong_mesh_cp.compose.zone_sync.zones import Zones
     from kong_mesh_cp.core.identity.access import View
     from kong_mesh_cp.shell.grpc.calls import Call, Method
     from kong_mesh_cp.usecases.ports.resource_store import StoredResource
 else:  # the first zone waits for it, and a start does not
-    zones = lazy_import("kong_mesh_cp.compose.zones")
-    zone_link = lazy_import("kong_mesh_cp.compose.zone_link")
+    zones = lazy_import("kong_mesh_cp.compose.zone_sync.zones")
+    zone_link = lazy_import("kong_mesh_cp.compose.zone_sync.zone_link")
 
 ZONE_LIMITS = Limits(connections_max=512, share_connections_max=128)
 

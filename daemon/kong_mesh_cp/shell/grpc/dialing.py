@@ -77,17 +77,27 @@ async def dial(
             stream = await trio.open_tcp_stream(address.host, address.port)
             if not address.is_secured:
                 return stream
+            secured = None
             try:
-                return await _secured(stream, address, trust)
-            except BaseException:
-                await trio.aclose_forcefully(stream)
-                raise
+                secured = await _secured(stream, address, trust)
+                return secured
+            finally:
+                if secured is None:
+                    await trio.aclose_forcefully(stream)
     except trio.TooSlowError:
         text = f"{address.authority} does not answer within {CONNECT_SECONDS:.0f} s"
         raise ServerGoneError(text) from None
     except (OSError, ssl.SSLError, trio.BrokenResourceError) as error:
-        reason = str(error.__cause__ or error)
+        reason = _reason(error)
         raise ServerGoneError(f"{address.authority} cannot be reached: {reason}") from error
+
+
+def _reason(error: BaseException) -> str:
+    """Of the first attempt, where there were several."""
+    cause = error.__cause__ or error
+    while isinstance(cause, BaseExceptionGroup):
+        cause = cause.exceptions[0]
+    return getattr(cause, "strerror", None) or str(cause)
 
 
 async def _secured(

@@ -24,8 +24,8 @@ from kong_mesh_cp.core.zone_sync.going_down import CLUSTER_ID
 from kong_mesh_cp.usecases.ports.resource_store import AlreadyExistsError, Put, ResourceStore
 from kong_mesh_cp.usecases.ports.state_store import WallClock
 from kong_mesh_cp.usecases.resources.documents import readable_as, text_of
-from kong_mesh_cp.usecases.zone_sync.arrivals import Arrivals
 from kong_mesh_cp.usecases.zone_sync.offers import ZONE, Offers, Recipient
+from kong_mesh_cp.usecases.zone_sync.received_resources import Arrivals
 from kong_mesh_cp.usecases.zone_sync.receiving import receive
 from kong_mesh_cp.usecases.zone_sync.sending import Sender
 from kong_mesh_cp.usecases.zone_sync.sync_ports import (

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import trio
 
-from kong_mesh_cp.usecases.zone_sync.arrivals import Arrivals
+from kong_mesh_cp.usecases.zone_sync.received_resources import Arrivals
 from kong_mesh_cp.usecases.zone_sync.sync_ports import (
     Ending,
     ReceivingStream,

@@ -16,8 +16,8 @@ from kong_mesh_cp.core.errors import StateError
 from kong_mesh_cp.core.formats.durations import SECOND
 from kong_mesh_cp.core.formats.printable import printable
 from kong_mesh_cp.core.zone_sync.directions import DOWN, UP_ORDER
-from kong_mesh_cp.usecases.zone_sync.arrivals import Arrivals
 from kong_mesh_cp.usecases.zone_sync.offers import Offers, Recipient
+from kong_mesh_cp.usecases.zone_sync.received_resources import Arrivals
 from kong_mesh_cp.usecases.zone_sync.receiving import receive
 from kong_mesh_cp.usecases.zone_sync.sending import Sender
 from kong_mesh_cp.usecases.zone_sync.sync_ports import (
@@ -109,9 +109,8 @@ class ZoneSide:
                 self._told = why
                 log.warning(
                     "global-lost: %s; proxies are served with what is known, and the connection is"
-                    " tried again in %.0f s, then more rarely",
+                    " tried again and again",
                     printable(why),
-                    seconds,
                 )
             await trio.sleep(seconds)
             pause = min(2 * pause, self._longest_pause)

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Final
 
 from kong_mesh_cp.compose.control_plane import ControlPlane
-from kong_mesh_cp.compose.zones import FEATURES, new_id, own_version
+from kong_mesh_cp.compose.zone_sync.zones import FEATURES, new_id, own_version
 from kong_mesh_cp.core.errors import StateError
 from kong_mesh_cp.core.identity.access import View
 from kong_mesh_cp.core.resources.key import ResourceKey
@@ -36,10 +36,10 @@ from kong_mesh_cp.shell.zone_sync.sync_messages import OwnNode
 from kong_mesh_cp.usecases.data_plane.credentials.admin_authority import AdminAuthority
 from kong_mesh_cp.usecases.inspection.envoy_admin import AdminCallError, Question, ZoneAnswers
 from kong_mesh_cp.usecases.ports.resource_store import ResourceChange
-from kong_mesh_cp.usecases.zone_sync.arrivals import Arrivals
 from kong_mesh_cp.usecases.zone_sync.global_side import CLIENT_ID, HASH_SUFFIX
 from kong_mesh_cp.usecases.zone_sync.global_side import FEATURES as FEATURES_HEADER
 from kong_mesh_cp.usecases.zone_sync.offers import Offers
+from kong_mesh_cp.usecases.zone_sync.received_resources import Arrivals
 from kong_mesh_cp.usecases.zone_sync.synced_kinds import config_of
 from kong_mesh_cp.usecases.zone_sync.zone_insights import RecordingTerms, ZoneInsights
 from kong_mesh_cp.usecases.zone_sync.zone_side import ZoneSide
