@@ -94,10 +94,12 @@ async def dial(
 
 def _reason(error: BaseException) -> str:
     """Of the first attempt, where there were several."""
-    cause = error.__cause__ or error
-    while isinstance(cause, BaseExceptionGroup):
-        cause = cause.exceptions[0]
-    return getattr(cause, "strerror", None) or str(cause)
+    while isinstance(error, BaseExceptionGroup) or error.__cause__ is not None:
+        if isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
+        elif error.__cause__ is not None:
+            error = error.__cause__
+    return getattr(error, "strerror", None) or str(error)
 
 
 async def _secured(

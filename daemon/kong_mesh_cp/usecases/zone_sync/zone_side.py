@@ -108,8 +108,9 @@ class ZoneSide:
             if why != self._told:
                 self._told = why
                 log.warning(
-                    "global-lost: %s; proxies are served with what is known, and the connection is"
-                    " tried again and again",
+                    "global-lost: %s. Proxies are served with what is known, and the connection is"
+                    " tried again and again. See whether multizone.zone.globalAddress names the"
+                    " global control plane, and whether it runs.",
                     printable(why),
                 )
             await trio.sleep(seconds)
