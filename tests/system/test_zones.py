@@ -69,7 +69,9 @@ def put(
         "labels": labels,
         **body,
     }
-    answer = daemon.api("PUT", path, {"Content-Type": "application/json"}, json.dumps(document))
+    answer = daemon.api(
+        "PUT", path, {"Content-Type": "application/json"}, json.dumps(document).encode()
+    )
     assert answer.status in {200, 201}, answer
 
 

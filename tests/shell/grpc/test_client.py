@@ -119,7 +119,7 @@ async def test_a_certificate_of_somebody_else_is_not_believed(tmp_path: Path) ->
 
 
 async def test_nobody_there_is_told() -> None:
-    with pytest.raises(ServerGoneError, match="cannot be reached: .*Connection refused"):
+    with pytest.raises(ServerGoneError, match=r"cannot be reached: .*Connection refused"):
         await dial(Address.parse("grpc://127.0.0.1:1"), BLIND)
 
 

@@ -68,7 +68,6 @@ class SentResource(Message):
 class DeltaDiscoveryResponse(Message):
     """What has changed of one type, in either direction."""
 
-    system_version_info: str = proto("", number=1)
     resources: tuple[SentResource, ...] = proto((), number=2)
     type_url: str = proto("", number=4)
     nonce: str = proto("", number=5)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from enum import Enum, auto
 from typing import NamedTuple, Protocol
 
@@ -80,10 +79,3 @@ class ReceivingStream(Protocol):
     async def answer(self, told: Told, refusal: str) -> None:
         """`refusal` empty: it was taken."""
         ...
-
-
-class ZoneCall(Protocol):
-    """A call of a zone's control plane."""
-
-    @property
-    def metadata(self) -> Mapping[str, tuple[str, ...]]: ...
