@@ -29,6 +29,7 @@ def settings_in(directory: Path, **environ: str) -> Settings:
         "KUMA_DIAGNOSTICS_SERVER_PORT": "0",
         "KUMA_DP_SERVER_PORT": "0",
         "KUMA_MONITORING_ASSIGNMENT_SERVER_PORT": "0",
+        "KUMA_MULTIZONE_GLOBAL_KDS_GRPC_PORT": "0",
         **environ,
     }
     return load(arguments={}, environ=environment, default_file=directory / "no-such.toml").settings
@@ -46,6 +47,14 @@ def test_all_are_opened_and_know_their_addresses(tmp_path: Path) -> None:
         for name in ("api", "api-https", "proxies", "monitoring", "diagnostics"):
             port = int(addresses[name].partition(" ")[0].rpartition(":")[2])
             socket.create_connection(("127.0.0.1", port), timeout=HANG_SECONDS).close()
+
+
+def test_a_global_control_plane_listens_for_zones_and_not_for_proxies(tmp_path: Path) -> None:
+    with open_listeners(settings_in(tmp_path, KUMA_MODE="global"), ()) as listeners:
+        addresses = listeners.addresses()
+
+        assert list(addresses) == ["admission", "api", "api-https", "zones", "diagnostics"]
+        assert addresses["zones"].startswith("grpcs://")
 
 
 def test_afterwards_nothing_listens_and_the_socket_is_gone(tmp_path: Path) -> None:

@@ -152,13 +152,37 @@ def test_what_is_set_of_postgres_goes_together(
     ("environ", "codes"),
     [
         ({}, []),
-        ({"KUMA_MODE": "global"}, ["zones-cannot-connect"]),
-        ({"KUMA_MULTIZONE_ZONE_GLOBAL_ADDRESS": "grpcs://g:5685"}, ["global-not-connected"]),
+        ({"KUMA_MODE": "global"}, []),
+        (
+            {"KUMA_MODE": "global", "KUMA_MULTIZONE_GLOBAL_KDS_TLS_ENABLED": "false"},
+            ["zones-in-plain-text"],
+        ),
+        ({"KUMA_MULTIZONE_ZONE_GLOBAL_ADDRESS": "grpcs://g:5685"}, []),
+        (
+            {
+                "KUMA_MULTIZONE_ZONE_GLOBAL_ADDRESS": "grpcs://g:5685",
+                "KUMA_MULTIZONE_ZONE_KDS_TLS_SKIP_VERIFY": "true",
+            },
+            ["global-not-verified"],
+        ),
         (
             {"KUMA_MODE": "global", "KUMA_MULTIZONE_ZONE_GLOBAL_ADDRESS": "grpcs://g:5685"},
-            ["zones-cannot-connect", "config-unused"],
+            ["config-unused"],
         ),
     ],
 )
 def test_what_does_less_than_expected_is_said(environ: dict[str, str], codes: list[str]) -> None:
     assert [line.partition(":")[0] for line in loaded(environ=environ).warnings] == codes
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["global:5685", "http://global:5685", "grpcs://global", "grpcs://:5685", "grpcs://g:p"],
+)
+def test_what_is_no_address_of_a_global_control_plane_is_refused(address: str) -> None:
+    (problem,) = problems(environ={"KUMA_MULTIZONE_ZONE_GLOBAL_ADDRESS": address})
+    assert problem.code == "config-global-address"
+    assert (
+        problems(environ={"KUMA_MODE": "global", "KUMA_MULTIZONE_ZONE_GLOBAL_ADDRESS": address})
+        == ()
+    )

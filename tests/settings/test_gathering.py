@@ -75,14 +75,12 @@ def test_an_unknown_key_in_a_kuma_file_is_a_warning(tmp_path: Path) -> None:
 def test_settings_that_only_kuma_uses_are_one_note(
     tmp_path: Path, write: Callable[[Path, str], Path]
 ) -> None:
-    lines = "\n".join(
-        f"{name} = 1" if write is toml else f"{name}: 1"
-        for name in ("dnsCacheTTL", "resilientComponentBaseBackoff", "resilientComponentMaxBackoff")
-    )
-    text = f"[general]\n{lines}" if write is toml else "general:\n  " + lines.replace("\n", "\n  ")
+    text = "general:\n  dnsCacheTTL: 1\nreports:\n  enabled: 1\n"
+    if write is toml:
+        text = "[general]\ndnsCacheTTL = 1\n[reports]\nenabled = 1\n"
     (warning,) = loaded(write(tmp_path, text)).notes
     assert warning.startswith("config-unused: ")
-    for name in ("general.dnsCacheTTL", "general.resilientComponentBaseBackoff"):
+    for name in ("general.dnsCacheTTL", "reports.enabled"):
         assert name in warning
 
 

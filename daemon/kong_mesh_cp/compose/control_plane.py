@@ -8,6 +8,7 @@ import secrets
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
+from typing import TYPE_CHECKING
 
 import trio
 
@@ -55,6 +56,9 @@ from kong_mesh_cp.usecases.ports.state_store import (
 )
 from kong_mesh_cp.usecases.upkeep.authority_ends import AuthorityEnds
 
+if TYPE_CHECKING:
+    from kong_mesh_cp.usecases.inspection.envoy_admin import ZoneEnvoys
+
 DEFAULT_MESH = "default"
 INSTANCE_BYTES = 2  # of randomness that tell one start on this host from another
 
@@ -88,6 +92,7 @@ class ControlPlane:
     stream_refusals: Refusals | None = None
     bootstrap_refusals: Refusals | None = None
     proxies: ProxyAuthentication | None = None  # from when the API serves
+    zone_envoys: ZoneEnvoys | None = None  # where it is global
     more_metrics: Callable[[], Sequence[MetricFamily]] = tuple
     # Every listener serves, what a start makes is there, and the stop was not asked for.
     serving: bool = False
@@ -193,7 +198,7 @@ async def assemble(prepared: Prepared, state: OpenState) -> ControlPlane:
     def full_license() -> Mapping[str, object]:
         return licensing.full_view(seating.occupancy()).document()
 
-    index = _index(await store.cluster_id())
+    index = await _index(prepared.settings, store)
     admission = AdmissionSocket(
         admitting,
         seating,
@@ -337,11 +342,13 @@ def _admitting(
     )
 
 
-def _index(cluster_id: str) -> Index:
-    host = socket.gethostname()
+async def _index(settings: Settings, store: StateStore) -> Index:
+    host, zone = socket.gethostname(), settings.multizone.zone
+    # A zone is of the cluster of its global control plane, which tells it.
+    is_told = settings.mode == "zone" and zone.global_address is not None
     return Index(
         version=WIRE_VERSION,
-        cluster_id=cluster_id,
+        cluster_id="" if is_told else await store.cluster_id(),
         hostname=host,
         instance_id=f"{host}-{secrets.token_hex(INSTANCE_BYTES)}",
     )

@@ -29,6 +29,8 @@ class Listeners:
     monitoring: socket.socket | None
     monitoring_scheme: str
     diagnostics: socket.socket
+    zones: socket.socket | None = None
+    zones_scheme: str = "grpcs"
 
     def addresses(self) -> dict[str, str]:
         """Where a person on this machine finds each of them that is open."""
@@ -41,6 +43,8 @@ class Listeners:
             addresses["proxies"] = address_of(self.proxies, "https")
         if self.monitoring is not None and _is_open(self.monitoring):
             addresses["monitoring"] = address_of(self.monitoring, self.monitoring_scheme)
+        if self.zones is not None and _is_open(self.zones):
+            addresses["zones"] = address_of(self.zones, self.zones_scheme)
         addresses["diagnostics"] = address_of(self.diagnostics)
         return addresses
 
@@ -72,7 +76,8 @@ def open_listeners(settings: Settings, inherited_names: tuple[str, ...]) -> Iter
         if https.enabled:
             api_https = open_tcp(https.interface, https.port, setting="KUMA_API_SERVER_HTTPS_PORT")
             stack.enter_context(api_https)
-        proxies = monitoring = None
+        proxies = monitoring = zones = None
+        kds = settings.multizone.global_.kds
         assigning = settings.monitoring_assignment_server
         if settings.mode != "global":  # no proxy joins there
             at = settings.dp_server
@@ -84,6 +89,11 @@ def open_listeners(settings: Settings, inherited_names: tuple[str, ...]) -> Iter
                 setting="KUMA_MONITORING_ASSIGNMENT_SERVER_PORT",
             )
             stack.enter_context(monitoring)
+        else:
+            zones = open_tcp(
+                kds.interface, kds.grpc_port, setting="KUMA_MULTIZONE_GLOBAL_KDS_GRPC_PORT"
+            )
+            stack.enter_context(zones)
         diagnostics = open_tcp(
             settings.diagnostics.interface,
             settings.diagnostics.server_port,
@@ -99,6 +109,8 @@ def open_listeners(settings: Settings, inherited_names: tuple[str, ...]) -> Iter
             monitoring=monitoring,
             monitoring_scheme="https" if assigning.tls_enabled else "http",
             diagnostics=diagnostics,
+            zones=zones,
+            zones_scheme="grpcs" if kds.tls_enabled else "grpc",
         )
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from kong_mesh_cp.compose.state import past
 from kong_mesh_cp.compose.tls.https import Https, own_pair
-from kong_mesh_cp.compose.tls.tls_servers import dp_server, monitoring_server
+from kong_mesh_cp.compose.tls.tls_servers import dp_server, monitoring_server, zone_server
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.errors import ConfigurationError
 from kong_mesh_cp.core.lazy_import import lazy_import
@@ -73,6 +73,7 @@ class Prepared:
     https: Https | None  # None: not served
     proxies_tls: Https | None  # likewise, of the server for proxies
     monitoring_tls: Https | None  # likewise, of that for Prometheus; it may serve without
+    zones_tls: Https | None = None  # likewise, of that for zones
     token_trust: TokenTrust | None = None  # where it took files to know it
     banner: bool
     preload: Path | None = None
@@ -122,7 +123,7 @@ def prepare(
         require_free(settings.admission.socket)
     herald = LicenseEventRelay()
     sources = license_sources(loaded, service)
-    https, proxies_tls, monitoring_tls = _tls(settings)
+    https, proxies_tls, monitoring_tls, zones_tls = _tls(settings)
     known = past(settings, service, wait_seconds=settings.store.postgres.wait_seconds, tell=tell)
     for remark in known.remarks:
         log.warning("%s", remark)
@@ -136,6 +137,7 @@ def prepare(
         https=https,
         proxies_tls=proxies_tls,
         monitoring_tls=monitoring_tls,
+        zones_tls=zones_tls,
         token_trust=_token_trust(settings),
         banner=options.banner,
         preload=None if options.preload is None else Path(options.preload),
@@ -164,10 +166,12 @@ def unusable_keys(settings: Settings) -> ConfigurationError | None:
     return None
 
 
-def _tls(settings: Settings) -> tuple[Https | None, Https | None, Https | None]:
-    """Of the API, and of the servers for proxies and for Prometheus. Raises: ConfigurationError."""
+def _tls(
+    settings: Settings,
+) -> tuple[Https | None, Https | None, Https | None, Https | None]:
+    """Of the API, the servers for proxies, Prometheus and zones. Raises: ConfigurationError."""
     own, clock = own_pair(settings), clocks.wall_clock
-    https = proxies = monitoring = None
+    https = proxies = monitoring = zones = None
     if settings.api_server.https.enabled:
         https = Https(settings, wall_clock=clock, own=own)
     if settings.mode != "global":
@@ -176,7 +180,10 @@ def _tls(settings: Settings) -> tuple[Https | None, Https | None, Https | None]:
         if settings.monitoring_assignment_server.tls_enabled:
             server = monitoring_server(settings)
             monitoring = Https(settings, wall_clock=clock, server=server, own=own, beside=proxies)
-    return https, proxies, monitoring
+    elif settings.multizone.global_.kds.tls_enabled:
+        server = zone_server(settings)
+        zones = Https(settings, wall_clock=clock, server=server, own=own, beside=https)
+    return https, proxies, monitoring, zones
 
 
 def check_start(

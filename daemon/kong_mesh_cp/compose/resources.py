@@ -45,7 +45,7 @@ from kong_mesh_cp.usecases.admission.registrations import Run
 from kong_mesh_cp.usecases.data_plane.authentication import ProxyAuthentication
 from kong_mesh_cp.usecases.data_plane.credentials.admin_authority import AdminAuthority
 from kong_mesh_cp.usecases.following.replica import Replica
-from kong_mesh_cp.usecases.inspection.envoy_admin import EnvoyAdmin
+from kong_mesh_cp.usecases.inspection.envoy_admin import EnvoyAdmin, ZoneEnvoys
 from kong_mesh_cp.usecases.inspection.insight_views import InsightViews
 from kong_mesh_cp.usecases.ports.resource_store import ResourceStore
 from kong_mesh_cp.usecases.ports.secrets import SealingKey
@@ -119,9 +119,14 @@ class Resources:
         )
 
     def routes(
-        self, has_room: HasRoom = room_for_all, may_be_told: Callable[[str], bool] = always
+        self,
+        has_room: HasRoom = room_for_all,
+        may_be_told: Callable[[str], bool] = always,
+        zone_envoys: ZoneEnvoys | None = None,
     ) -> Sequence[Route]:
-        """Unsorted. `has_room`: see `LargeAnswers`; `may_be_told`: see `ResourceWriter`."""
+        """Unsorted. `has_room`: see `LargeAnswers`; `may_be_told`: see `ResourceWriter`;
+        `zone_envoys`: see `EnvoyAdmin`.
+        """
         settings, store, access = self._settings, self._store, self._access.rules
         authenticate = self._identity.authenticate
         writable = self._writable
@@ -169,6 +174,7 @@ class Resources:
                     store,
                     HttpAdminCalls(AdminAuthority(store).of_control_plane),
                     default_port=settings.bootstrap_server.params.admin_port,
+                    zones=zone_envoys,
                 ),
                 insights=insights,
                 authenticate=authenticate,

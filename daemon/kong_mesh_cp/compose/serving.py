@@ -21,6 +21,7 @@ from kong_mesh_cp.compose.wings.data_plane import data_plane_wing, dp_server_lim
 from kong_mesh_cp.compose.wings.diagnostics import DIAGNOSTICS_LIMITS, diagnostics_wing
 from kong_mesh_cp.compose.wings.monitoring import MONITORING_LIMITS, monitoring_wing
 from kong_mesh_cp.compose.wings.servers import Servers
+from kong_mesh_cp.compose.wings.zone_sync import ZONE_LIMITS, zone_sync_wing
 from kong_mesh_cp.core.errors import StateError
 from kong_mesh_cp.core.lazy_import import lazy_import
 from kong_mesh_cp.settings.model import Settings
@@ -100,6 +101,7 @@ class _Run:
             api_wing(plane, prepared, listeners, state, budgets),
             data_plane_wing(plane, prepared, listeners, budgets),
             monitoring_wing(plane, prepared, listeners, budgets),
+            zone_sync_wing(plane, prepared, listeners, budgets),
             diagnostics_wing(plane, listeners, budgets),
         )
 
@@ -260,11 +262,14 @@ def places_wanted(settings: Settings) -> int:
     A seat may hold its connection and a pidfd, the other listeners have a connection each.
     """
     seats, api = settings.admission.limits.connections, api_limits(settings).connections_max
-    proxies = monitoring = 0
-    if settings.mode != "global":
+    proxies = monitoring = zones = 0
+    if settings.mode == "global":
+        zones = ZONE_LIMITS.connections_max
+    else:
         proxies = dp_server_limits(settings).connections_max
         monitoring = MONITORING_LIMITS.connections_max
-    return 2 * seats + 2 * api + proxies + monitoring + DIAGNOSTICS_LIMITS.connections_max
+    diagnostics = DIAGNOSTICS_LIMITS.connections_max
+    return 2 * seats + 2 * api + proxies + monitoring + zones + diagnostics
 
 
 def descriptors_beside(settings: Settings) -> int:

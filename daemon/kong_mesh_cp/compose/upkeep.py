@@ -78,7 +78,8 @@ async def look_after(
     authorities = ProvidedAuthorities(store, read_authority_file)
     watch = AuthorityWatch(replica, authorities, ends, clocks.wall_clock)
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(insights.run)
+        if not (settings.mode == Mode.ZONE and settings.multizone.zone.global_address):
+            nursery.start_soon(insights.run)  # otherwise the global control plane tells them
         nursery.start_soon(watch.run)
         nursery.start_soon(closer.run)
         if not is_global:

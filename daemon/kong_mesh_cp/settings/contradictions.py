@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Iterator
 from itertools import combinations
 from pathlib import Path
+from typing import Final
 
 from kong_mesh_cp.core.formats.tls_names import VERSIONS
 from kong_mesh_cp.settings.model import Settings
 from kong_mesh_cp.settings.problems import Problem
 from kong_mesh_cp.settings.store import TLS_MODES_WITH_AUTHORITY, PostgresSettings
+
+_GLOBAL: Final = re.compile(r"grpcs?://(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}/?")
 
 
 def contradictions(settings: Settings) -> Iterator[Problem]:
@@ -20,32 +24,42 @@ def contradictions(settings: Settings) -> Iterator[Problem]:
         yield from _postgres(settings.store.postgres)
     yield from _authentication(settings)
     yield from _access(settings)
+    yield from _global_address(settings)
+
+
+def _global_address(settings: Settings) -> Iterator[Problem]:
+    address = settings.multizone.zone.global_address
+    if settings.mode == "zone" and address is not None and not _GLOBAL.fullmatch(address):
+        yield Problem(
+            "config-global-address",
+            "multizone.zone.globalAddress is no address of a global control plane",
+            "Write it as grpcs://HOST:PORT, or grpc://HOST:PORT where it serves without TLS.",
+        )
 
 
 def remarks(settings: Settings) -> Iterator[Problem]:
     """What is usable, and does less than its author may expect."""
     address = settings.multizone.zone.global_address
     if settings.mode == "global":
-        yield Problem(
-            "zones-cannot-connect",
-            "mode is global, but this version does not speak with zones (KDS, port 5685): what is"
-            " written here stays here, and no data plane proxy can join",
-            "Apply it to the control plane of each zone, too, without multizone.zone.globalAddress"
-            " there.",
-        )
+        if not settings.multizone.global_.kds.tls_enabled:
+            yield Problem(
+                "zones-in-plain-text",
+                "multizone.global.kds.tlsEnabled is false: whoever is on the way between zones and"
+                " this control plane reads the secrets of all meshes, and can change what is told",
+                "Remove the setting, unless something else protects the way.",
+            )
         if address is not None:
             yield Problem(
                 "config-unused",
                 "multizone.zone.globalAddress means nothing where mode is global",
                 "Remove it, or set mode to zone.",
             )
-    elif address is not None:
+    elif address is not None and settings.multizone.zone.kds.tls_skip_verify:
         yield Problem(
-            "global-not-connected",
-            "multizone.zone.globalAddress is set, but this version does not connect to a global"
-            " control plane (KDS): no mesh and no policy arrives from there, and none can be"
-            " written here that would",
-            "Remove multizone.zone.globalAddress, and write them here.",
+            "global-not-verified",
+            "multizone.zone.kds.tlsSkipVerify is true: whoever is on the way to the global control"
+            " plane can take its place",
+            "Name its authority in multizone.zone.kds.rootCaFile, and remove the setting.",
         )
 
 
@@ -57,6 +71,9 @@ def _ports(settings: Settings) -> Iterator[Problem]:
         servers.append(("dpServer.port", proxies.interface, proxies.port))
         monitoring = settings.monitoring_assignment_server
         servers.append(("monitoringAssignmentServer.port", monitoring.interface, monitoring.port))
+    else:
+        zones = settings.multizone.global_.kds
+        servers.append(("multizone.global.kds.grpcPort", zones.interface, zones.grpc_port))
     if https.enabled:
         servers.insert(0, ("apiServer.https.port", https.interface, https.port))
     if http.enabled:
@@ -85,6 +102,8 @@ def _tls(settings: Settings) -> Iterator[Problem]:
     yield from _half(
         "monitoringAssignmentServer", monitoring.tls_cert_file, monitoring.tls_key_file
     )
+    zones = settings.multizone.global_.kds
+    yield from _half("multizone.global.kds", zones.tls_cert_file, zones.tls_key_file)
     if https.require_client_cert and not _knows_clients(settings):
         yield Problem(
             "config-tls-incomplete",
@@ -100,6 +119,7 @@ def _tls(settings: Settings) -> Iterator[Problem]:
             monitoring.tls_min_version,
             monitoring.tls_max_version,
         ),
+        ("multizone.global.kds", zones.tls_min_version, zones.tls_max_version),
     ):
         if earliest and latest and VERSIONS.index(latest) < VERSIONS.index(earliest):
             yield Problem(

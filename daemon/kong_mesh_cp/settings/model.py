@@ -24,6 +24,7 @@ from kong_mesh_cp.settings.data_plane.ipam import IpamSettings
 from kong_mesh_cp.settings.data_plane.monitoring import MonitoringAssignmentServerSettings
 from kong_mesh_cp.settings.data_plane.zone_proxies import ExperimentalSettings
 from kong_mesh_cp.settings.forms import Secret, UnsupportedError
+from kong_mesh_cp.settings.multizone.zones import MultizoneSettings
 from kong_mesh_cp.settings.options import MEMBERS, OPTION, Row, option
 from kong_mesh_cp.settings.serving import CONNECTIONS_MAX, ApiServerSettings, GeneralSettings
 from kong_mesh_cp.settings.store import StoreSettings
@@ -51,40 +52,6 @@ class DiagnosticsSettings:
         environment="KUMA_DIAGNOSTICS_SERVER_PORT",
         doc="The TCP port of the diagnostics server. 0 takes any free port and logs it.",
     )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ZoneSettings:
-    """The zone that this control plane is for."""
-
-    name: str = option(
-        forms.ZONE_NAME,
-        default="default",
-        environment="KUMA_MULTIZONE_ZONE_NAME",
-        doc="The name of this zone. It is part of every proxy's identity.",
-    )
-    global_address: str | None = option(
-        forms.ADDRESS,
-        default=None,
-        environment="KUMA_MULTIZONE_ZONE_GLOBAL_ADDRESS",
-        default_text="not set",
-        doc="The global control plane that this zone belongs to. Resources are then written by "
-        "the rules of such a zone; this version does not connect to it.",
-    )
-    disable_origin_label_validation: bool = option(
-        forms.BOOLEAN,
-        default=False,
-        environment="KUMA_MULTIZONE_ZONE_DISABLE_ORIGIN_LABEL_VALIDATION",
-        doc="Whether policies may be written on a zone of a global control plane without the label "
-        "kuma.io/origin: zone.",
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MultizoneSettings:
-    """The part of this control plane in a deployment of several zones."""
-
-    zone: ZoneSettings = field(default_factory=ZoneSettings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,8 +196,7 @@ class Settings:
         default="zone",
         environment="KUMA_MODE",
         doc="The part this control plane plays: zone (standalone is its old name), where proxies "
-        "join; or global, which keeps resources for zones. No zone can connect to it in this "
-        "version.",
+        "join; or global, which keeps resources for zones, whose control planes connect to it.",
     )
     store: StoreSettings = field(default_factory=StoreSettings)
     general: GeneralSettings

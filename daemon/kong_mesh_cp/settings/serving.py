@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import field
+from datetime import timedelta
 from pathlib import Path
 
 from kong_mesh_cp.core.dataclass import dataclass
@@ -63,6 +64,19 @@ class GeneralSettings:
         default_text="not set: what OpenSSL takes for safe",
         doc="The cipher suites of TLS 1.2 that servers accept, by the IANA registry's names. "
         "Those of TLS 1.3 are always accepted.",
+    )
+    resilient_component_base_backoff: timedelta = option(
+        forms.DURATION,
+        default=timedelta(seconds=5),
+        environment="KUMA_GENERAL_RESILIENT_COMPONENT_BASE_BACKOFF",
+        doc="How long a zone waits before it connects to its global control plane again; twice as "
+        "long each time.",
+    )
+    resilient_component_max_backoff: timedelta = option(
+        forms.DURATION,
+        default=timedelta(minutes=1),
+        environment="KUMA_GENERAL_RESILIENT_COMPONENT_MAX_BACKOFF",
+        doc="How long it waits at the most.",
     )
 
 

@@ -11,9 +11,9 @@ import pytest
 import trio
 
 from kong_mesh_cp.shell.grpc.calls import Call
-from kong_mesh_cp.shell.grpc.messages import MESSAGE_BYTES_MAX
 from kong_mesh_cp.shell.grpc.metadata import binary_values
 from kong_mesh_cp.shell.grpc.status import GrpcError, Status
+from kong_mesh_cp.shell.grpc.terms import MESSAGE_BYTES_MAX
 from support.daemons.tls_peers import pair
 from support.http2.grpc_peers import serving_grpc
 from support.suites.patience import HANG_SECONDS

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from kong_mesh_cp.shell.grpc.messages import MESSAGE_BYTES_MAX, Inbox, framed
+from kong_mesh_cp.shell.grpc.messages import Inbox, framed
 from kong_mesh_cp.shell.grpc.status import GrpcError, Status
+from kong_mesh_cp.shell.grpc.terms import MESSAGE_BYTES_MAX
 
 MESSAGES = [b"", b"a", b"b" * 5, b"c" * 1000, b"", b"d" * 70_000]
 WIRE = b"".join(map(framed, MESSAGES))

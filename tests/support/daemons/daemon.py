@@ -151,6 +151,7 @@ class Daemon:
             "KUMA_DIAGNOSTICS_SERVER_PORT": "0",
             "KUMA_DP_SERVER_PORT": "0",
             "KUMA_MONITORING_ASSIGNMENT_SERVER_PORT": "0",
+            "KUMA_MULTIZONE_GLOBAL_KDS_GRPC_PORT": "0",
             **(environment or {}),
         }
         self.process: subprocess.Popen[bytes] | None = None

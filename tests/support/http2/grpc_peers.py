@@ -22,6 +22,7 @@ from hyperframe.frame import Frame, GoAwayFrame
 from kong_mesh_cp.shell.grpc.calls import Call, Method
 from kong_mesh_cp.shell.grpc.messages import Inbox, framed
 from kong_mesh_cp.shell.grpc.server import serve_grpc
+from kong_mesh_cp.shell.grpc.terms import USUAL, CallTerms
 from kong_mesh_cp.shell.http.messages import Handler
 from kong_mesh_cp.shell.listening.budget import Budgets
 from kong_mesh_cp.shell.listening.drain import Drain
@@ -50,6 +51,8 @@ async def serving_grpc(
     *,
     limits: Limits | None = None,
     budgets: Budgets | None = None,
+    terms: CallTerms = USUAL,
+    secured: bool = True,
 ) -> AsyncIterator[ServedTls]:
     """Serve `methods` and `handler`; everything is cut at the end of the block."""
     drain = Drain()
@@ -69,7 +72,8 @@ async def serving_grpc(
                 conversations=conversations,
                 drain=drain,
                 budgets=budgets,
-                tls=Tls(lambda: context),
+                tls=Tls(lambda: context) if secured else None,
+                terms=terms,
             )
         )
         port = listener.socket.getsockname()[1]

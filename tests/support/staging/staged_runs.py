@@ -17,18 +17,29 @@ DISK_KIB = 512
 DESCRIPTORS = 1024  # as a shell allows
 
 
-@RUNS.called("A global control plane")
+@RUNS.called("A global control plane that serves zones in plain text")
 def _(stage: Stage) -> Said:
-    stage.set(KUMA_MODE="global")
+    stage.set(KUMA_MODE="global", KUMA_MULTIZONE_GLOBAL_KDS_TLS_ENABLED="false")
     stage.start()
-    return stage.says("zones-cannot-connect")
+    return stage.says("zones-in-plain-text")
 
 
-@RUNS.called("A zone of a global control plane")
+@RUNS.called("A zone that believes any global control plane")
 def _(stage: Stage) -> Said:
-    stage.set(KUMA_MULTIZONE_ZONE_GLOBAL_ADDRESS="grpcs://global.example.com:5685")
+    stage.set(
+        KUMA_MULTIZONE_ZONE_GLOBAL_ADDRESS="grpcs://127.0.0.1:1",
+        KUMA_MULTIZONE_ZONE_KDS_TLS_SKIP_VERIFY="true",
+    )
     stage.start()
-    return stage.says("global-not-connected")
+    return stage.says("global-not-verified")
+
+
+@RUNS.called("A zone that does not find its global control plane")
+def _(stage: Stage) -> Said:
+    stage.set(KUMA_MULTIZONE_ZONE_GLOBAL_ADDRESS="grpcs://127.0.0.1:1")
+    daemon = stage.start()
+    eventually("it is said", lambda: "global-lost: " in daemon.stderr)
+    return stage.says("global-lost")
 
 
 @RUNS.called("A zone under another name than before")

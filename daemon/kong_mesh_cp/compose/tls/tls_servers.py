@@ -10,10 +10,11 @@ from kong_mesh_cp.core.identity.tls_files import PemFile, chain_and_key
 from kong_mesh_cp.settings.data_plane.dp_server import DpServerSettings
 from kong_mesh_cp.settings.data_plane.monitoring import MonitoringAssignmentServerSettings
 from kong_mesh_cp.settings.model import Settings
+from kong_mesh_cp.settings.multizone.global_kds import GlobalKdsSettings
 from kong_mesh_cp.settings.serving import GeneralSettings
 from kong_mesh_cp.shell.host.certificates import Pair, Terms, read_pem
 
-_OwnTerms = DpServerSettings | MonitoringAssignmentServerSettings
+_OwnTerms = DpServerSettings | MonitoringAssignmentServerSettings | GlobalKdsSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,12 @@ def dp_server(settings: Settings) -> TlsServer:
 def monitoring_server(settings: Settings) -> TlsServer:
     section, own = "monitoringAssignmentServer", settings.monitoring_assignment_server
     return _own_terms(section, "the server for Prometheus", own, settings.general)
+
+
+def zone_server(settings: Settings) -> TlsServer:
+    """The one for control planes of zones."""
+    section, own = "multizone.global.kds", settings.multizone.global_.kds
+    return _own_terms(section, "the server for zones", own, settings.general)
 
 
 def _own_terms(section: str, says: str, own: _OwnTerms, general: GeneralSettings) -> TlsServer:

@@ -193,7 +193,10 @@ class _Api:
         routed = below(
             api_server.base_path,
             self._plane.api.handler(
-                served.guards, served.routes(self._has_room, self._plane.refusals.may_be_told)
+                served.guards,
+                served.routes(
+                    self._has_room, self._plane.refusals.may_be_told, self._plane.zone_envoys
+                ),
             ),
         )
         opened = self._opening.before(across_origins(routed, allowed))

@@ -11,6 +11,7 @@ import trio
 
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.lazy_import import lazy_import
+from kong_mesh_cp.shell.grpc.terms import USUAL, CallTerms
 from kong_mesh_cp.shell.host import clocks
 from kong_mesh_cp.shell.http.messages import ErrorBody, Handler, Response
 from kong_mesh_cp.shell.http.server import serve_http
@@ -77,9 +78,10 @@ class Servers:
         limits: Limits,
         error_body: ErrorBody,
         budgets: Budgets,
-        tls: Tls,
+        tls: Tls | None,
+        terms: CallTerms = USUAL,
     ) -> None:
-        """As `start`, over TLS, with gRPC's calls of `methods`; arguments: see `serve_grpc`."""
+        """As `start`, with gRPC's calls of `methods`; arguments: see `serve_grpc`."""
         await self.accepting.start(
             functools.partial(
                 grpc_server.serve_grpc,
@@ -93,5 +95,6 @@ class Servers:
                 drain=self.drain,
                 budgets=budgets,
                 tls=tls,
+                terms=terms,
             )
         )

@@ -11,20 +11,16 @@ import trio
 
 from kong_mesh_cp.shell.grpc.messages import Inbox, framed
 from kong_mesh_cp.shell.grpc.metadata import escaped, metadata_of, timeout_of
+from kong_mesh_cp.shell.grpc.packing import INLINE_BYTES_MAX, unpacked
 from kong_mesh_cp.shell.grpc.status import GrpcError, Status
+from kong_mesh_cp.shell.grpc.terms import FIRST_MESSAGE_SECONDS, USUAL, CallTerms
 from kong_mesh_cp.shell.http.defects import DefectsLogged
 from kong_mesh_cp.shell.http.h2.exchange import Exchange, ExchangeHandler, Header
 from kong_mesh_cp.shell.listening.lingering import PeerGoneError
 from kong_mesh_cp.shell.listening.peer import Peer
 
-FIRST_MESSAGE_SECONDS: Final = 30.0  # a call that says nothing for so long is given up
-
 CONTENT_TYPE: Final = b"application/grpc"
-_OPENING: Final = (
-    (b":status", b"200"),
-    (b"content-type", CONTENT_TYPE),
-    (b"grpc-accept-encoding", b"identity"),
-)
+_GZIP: Final = "gzip"
 _DEFECT: Final = GrpcError(
     Status.INTERNAL, "the control plane failed on this call; its log says why"
 )
@@ -69,7 +65,9 @@ long enough (`grpc-timeout`), where it has not taken a message within FIRST_MESS
 a drain (then the call ends with UNAVAILABLE)."""
 
 
-def calls_of(methods: Mapping[str, Method]) -> Callable[[Exchange], ExchangeHandler | None]:
+def calls_of(
+    methods: Mapping[str, Method], terms: CallTerms = USUAL
+) -> Callable[[Exchange], ExchangeHandler | None]:
     """What serves an exchange that is a call; None for one that is not.
 
     A call has the content type of one, or the path of a method.
@@ -78,7 +76,7 @@ def calls_of(methods: Mapping[str, Method]) -> Callable[[Exchange], ExchangeHand
     def handler_of(exchange: Exchange) -> ExchangeHandler | None:
         method = methods.get(exchange.path)
         if _is_grpc(exchange):
-            return partial(_serve, method)
+            return partial(_serve, method, terms)
         return None if method is None else _refuse_content_type
 
     return handler_of
@@ -87,17 +85,22 @@ def calls_of(methods: Mapping[str, Method]) -> Callable[[Exchange], ExchangeHand
 class _ServedCall:
     """A `Call` on an exchange."""
 
-    __slots__ = ("_deadline", "_exchange", "_inbox", "metadata")
+    __slots__ = ("_deadline", "_exchange", "_inbox", "_terms", "metadata")
 
-    def __init__(self, exchange: Exchange, metadata: Mapping[str, tuple[str, ...]]) -> None:
+    def __init__(
+        self, exchange: Exchange, metadata: Mapping[str, tuple[str, ...]], terms: CallTerms
+    ) -> None:
         self._exchange = exchange
-        self._inbox = Inbox()
+        self._terms = terms
+        self._inbox = Inbox(terms, gzip=_GZIP in metadata.get("grpc-encoding", ()))
         self.metadata = metadata
         timeout = timeout_of(metadata)
         now = trio.current_time()
         self._deadline = math.inf if timeout is None else now + timeout
         exchange.held_by_drain = True
         exchange.scope.deadline = min(self._deadline, now + FIRST_MESSAGE_SECONDS)
+        if exchange.path in terms.silent:
+            self._begin()
 
     @property
     def path(self) -> str:
@@ -118,11 +121,16 @@ class _ServedCall:
                 return None
             self._inbox.feed(data)
         self._begin()
-        return message
+        if not self._inbox.is_packed:
+            return message
+        unpack = partial(unpacked, message, self._terms.message_bytes_max)
+        if len(message) <= INLINE_BYTES_MAX:
+            return unpack()
+        return await trio.to_thread.run_sync(unpack)
 
     async def send(self, message: bytes) -> None:
         if not self._exchange.responded:
-            self._exchange.respond(_OPENING)
+            self._exchange.respond(_opening(self._terms))
         await self._exchange.send(framed(message))
 
     def timed_out(self) -> GrpcError:
@@ -137,22 +145,22 @@ class _ServedCall:
             self._exchange.scope.deadline = self._deadline
 
 
-async def _serve(method: Method | None, exchange: Exchange) -> None:
+async def _serve(method: Method | None, terms: CallTerms, exchange: Exchange) -> None:
     if exchange.method != "POST":
-        _end(exchange, GrpcError(Status.INTERNAL, "a call is a POST"), http_status=405)
+        _end(exchange, GrpcError(Status.INTERNAL, "a call is a POST"), terms, http_status=405)
         return
     error: GrpcError | None = _DEFECT
     with DefectsLogged("a method of the control plane"):
-        error = await _outcome(method, exchange)
-    _end(exchange, error)
+        error = await _outcome(method, terms, exchange)
+    _end(exchange, error, terms)
 
 
-async def _outcome(method: Method | None, exchange: Exchange) -> GrpcError | None:
+async def _outcome(method: Method | None, terms: CallTerms, exchange: Exchange) -> GrpcError | None:
     """Let the method do its work; None is OK. Raises what it raises."""
     if method is None:
         return GrpcError(Status.UNIMPLEMENTED, f"unknown method {exchange.path}")
     try:
-        call = _ServedCall(exchange, metadata_of(exchange.head))
+        call = _ServedCall(exchange, metadata_of(exchange.head), terms)
         with exchange.scope:
             await method(call)
             return None
@@ -179,7 +187,17 @@ def _only(group: ExceptionGroup[Exception]) -> GrpcError | None:
     raise group
 
 
-def _end(exchange: Exchange, error: GrpcError | None, *, http_status: int = 200) -> None:
+def _opening(terms: CallTerms) -> list[Header]:
+    return [(b":status", b"200"), *_declared(terms)]
+
+
+def _declared(terms: CallTerms) -> list[Header]:
+    return [(b"content-type", CONTENT_TYPE), (b"grpc-accept-encoding", terms.encodings)]
+
+
+def _end(
+    exchange: Exchange, error: GrpcError | None, terms: CallTerms, *, http_status: int = 200
+) -> None:
     """Send the trailers; alone, where nothing was sent before."""
     trailers: list[Header] = [
         (b"grpc-status", b"%d" % (Status.OK if error is None else error.status))
@@ -189,7 +207,7 @@ def _end(exchange: Exchange, error: GrpcError | None, *, http_status: int = 200)
     if exchange.responded:
         exchange.finish(trailers)
         return
-    head = [(b":status", b"%d" % http_status), *_OPENING[1:], *trailers]
+    head = [(b":status", b"%d" % http_status), *_declared(terms), *trailers]
     exchange.respond(head, ends=True)
 
 

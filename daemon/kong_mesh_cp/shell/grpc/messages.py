@@ -5,22 +5,31 @@ from __future__ import annotations
 from typing import Final
 
 from kong_mesh_cp.shell.grpc.status import GrpcError, Status
+from kong_mesh_cp.shell.grpc.terms import USUAL, CallTerms
 
 PREFIX_BYTES: Final = 5  # a flag for compression, and the length
-MESSAGE_BYTES_MAX: Final = 4 * 1024 * 1024  # of a peer; grpc's own default
+
+_PLAIN, _PACKED = 0, 1  # the flag
 
 
-def framed(message: bytes) -> bytes:
-    return b"\0" + len(message).to_bytes(4, "big") + message
+def framed(message: bytes, *, is_packed: bool = False) -> bytes:
+    return bytes((is_packed,)) + len(message).to_bytes(4, "big") + message
 
 
 class Inbox:
-    """Feed it bytes, take whole messages."""
+    """Feed it bytes, take whole messages.
 
-    __slots__ = ("_bytes",)
+    `is_packed` is of the message that was taken last: it has to be unpacked.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_bytes", "_terms", "_unpacks", "is_packed")
+
+    def __init__(self, terms: CallTerms = USUAL, *, gzip: bool = False) -> None:
+        """`gzip`: the peer says that it packs some of its messages so."""
         self._bytes: bytes | bytearray = b""
+        self._terms = terms
+        self._unpacks = gzip and terms.takes_gzip
+        self.is_packed = False
 
     @property
     def size(self) -> int:
@@ -45,16 +54,18 @@ class Inbox:
         held = self._bytes
         if len(held) < PREFIX_BYTES:
             return None
-        if held[0] != 0:
+        flag, most = held[0], self._terms.message_bytes_max
+        if flag != _PLAIN and (flag != _PACKED or not self._unpacks):
             raise GrpcError(Status.UNIMPLEMENTED, "compressed messages are not taken here")
         size = int.from_bytes(held[1:PREFIX_BYTES], "big")
-        if size > MESSAGE_BYTES_MAX:
-            text = f"a message of {size} bytes is longer than the {MESSAGE_BYTES_MAX} taken here"
+        if size > most:
+            text = f"a message of {size} bytes is longer than the {most} taken here"
             raise GrpcError(Status.RESOURCE_EXHAUSTED, text)
         end = PREFIX_BYTES + size
         if len(held) < end:
             return None
         message = bytes(held[PREFIX_BYTES:end])
+        self.is_packed = flag == _PACKED
         if len(held) == end:
             self._bytes = b""
         elif isinstance(held, bytearray):

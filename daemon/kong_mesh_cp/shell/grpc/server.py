@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, NoReturn
 
 import trio
 
 from kong_mesh_cp.core.lazy_import import lazy_import
+from kong_mesh_cp.shell.grpc.terms import USUAL, CallTerms
 from kong_mesh_cp.shell.http.h1.answers import DateLine
 from kong_mesh_cp.shell.http.h1.service import Service
 from kong_mesh_cp.shell.http.messages import ErrorBody, Handler, Response
@@ -47,14 +49,16 @@ async def serve_grpc(
     wall_clock: Callable[[], datetime],
     conversations: trio.Nursery,
     drain: Drain,
-    tls: Tls,
+    tls: Tls | None,
+    terms: CallTerms = USUAL,
     budgets: Budgets | None = None,
     privileged: Callable[[Peer], bool] = is_loopback,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> NoReturn:
-    """As `serve_http`, over TLS, and calls of `methods` (by path) where HTTP/2 is spoken.
+    """As `serve_http`, and calls of `methods` (by path) where HTTP/2 is spoken.
 
-    `handler` gets every request that is no call, in both versions of HTTP.
+    `handler` gets every request that is no call, in both versions of HTTP. Without TLS all is
+    HTTP/2 (RFC 9113 section 3.3, with prior knowledge): there is no other way to choose.
     """
     service = Service(
         handler=handler,
@@ -64,9 +68,12 @@ async def serve_grpc(
         drain=drain,
         budgets=budgets if budgets is not None else Budgets(),
     )
+    protocols = http_protocols(service, {HTTP_2: _http_2(service, methods, terms)})
+    if tls is None:
+        protocols = replace(protocols, default=HTTP_2)
     await accept(
         listener,
-        http_protocols(service, {HTTP_2: _http_2(service, methods)}),
+        protocols,
         limits=limits,
         conversations=conversations,
         drain=drain,
@@ -76,12 +83,14 @@ async def serve_grpc(
     )
 
 
-def _http_2(service: Service, methods: Mapping[str, Method]) -> ConversationFactory[Response]:
+def _http_2(
+    service: Service, methods: Mapping[str, Method], terms: CallTerms
+) -> ConversationFactory[Response]:
     """All of HTTP/2 is imported with the first connection that speaks it."""
 
     @functools.cache
     def shared() -> h2.H2Service:
-        return h2.H2Service(http=service, special=calls.calls_of(methods))
+        return h2.H2Service(http=service, special=calls.calls_of(methods, terms))
 
     def begin(channel: Channel, peer: Peer, place: Place) -> Conversation[Response]:
         return connection.Connection(shared(), channel, peer, place)

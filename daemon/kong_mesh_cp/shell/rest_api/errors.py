@@ -29,6 +29,7 @@ _STATUSES = {
     "busy": 503,
     "too-large": 500,
     "not-answering": 500,
+    "zone-not-answering": 400,  # as the original, with the zone's own words
     "not-connected": 400,  # as the original says it of a proxy behind another control plane
 }
 # Kuma does not know these, or words them for its log alone; here the answer has code and remedy.

@@ -87,7 +87,7 @@ class Index:
         }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class RestApi:
     """The endpoints. What is shown is what is true now."""
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Final, Protocol
 
 from kong_mesh_cp.core.dataclass import dataclass
+from kong_mesh_cp.core.formats.go.go_quote import go_quote
 from kong_mesh_cp.core.identity.access import AccessRules, View, require
 from kong_mesh_cp.core.identity.users import User
 from kong_mesh_cp.core.resources.key import ResourceKey
@@ -22,6 +23,7 @@ from kong_mesh_cp.usecases.resources.resource_refusals import (
     ENVOY_ADMIN_PORT,
     not_answering,
     not_connected,
+    zone_not_answering,
 )
 
 # Texts of the original: it speaks of an ingress for both kinds of zone proxies.
@@ -47,6 +49,16 @@ class AdminCalls(Protocol):
 
     async def get(self, host: str, port: int, target: str) -> bytes:
         """The body of the answer to `target`, a path with its query. Raises: AdminCallError."""
+        ...
+
+
+class ZoneEnvoys(Protocol):
+    """Asks the Envoys of zones, where this control plane is global."""
+
+    async def ask(
+        self, proxy: StoredResource, view: View, *, include_endpoints: bool, as_json: bool
+    ) -> bytes:
+        """Raises: AdminCallError with the words of the original, for clients."""
         ...
 
 
@@ -87,12 +99,15 @@ class EnvoyAdmin:
         calls: AdminCalls,
         *,
         default_port: int = ENVOY_ADMIN_PORT,
+        zones: ZoneEnvoys | None = None,
     ) -> None:
+        """`zones`: all proxies are in these."""
         self._reading = reading
         self._access = access
         self._store = store
         self._calls = calls
         self._default_port = default_port
+        self._zones = zones
 
     async def ask(
         self, user: User, type_name: str, mesh: str, name: str, question: Question
@@ -104,23 +119,59 @@ class EnvoyAdmin:
         stored = await self._reading.stored(
             user, TYPES[type_name], mesh, name, title=_TITLES[type_name]
         )
-        host, port = _admin_address(stored, self._default_port)
-        if not await self._is_connected(type_name, stored.key) or not host:
-            raise not_connected(type_name, name, port)
-        try:
-            body = await self._calls.get(host, port, question.target)
-        except AdminCallError as error:
-            raise not_answering(type_name, name, f"{host}:{port}", str(error)) from error
+        body = await self._body(type_name, name, stored, question)
         is_dump = question.view is View.CONFIG_DUMP
         return Told(
             body=without_credentials(body) if is_dump else body,
             is_json=is_dump or question.as_json,
         )
 
+    async def _body(
+        self, type_name: str, name: str, stored: StoredResource, question: Question
+    ) -> bytes:
+        if self._zones is not None:
+            try:
+                return await self._zones.ask(
+                    stored,
+                    question.view,
+                    include_endpoints=question.include_endpoints,
+                    as_json=question.as_json,
+                )
+            except AdminCallError as error:
+                raise zone_not_answering(str(error)) from error
+        host, port = _admin_address(stored, self._default_port)
+        if not await self._is_connected(type_name, stored.key) or not host:
+            raise not_connected(type_name, name, port)
+        try:
+            return await self._calls.get(host, port, question.target)
+        except AdminCallError as error:
+            raise not_answering(type_name, name, f"{host}:{port}", str(error)) from error
+
     async def _is_connected(self, type_name: str, key: ResourceKey) -> bool:
         insight = await self._store.get(ResourceKey(f"{type_name}Insight", key.mesh, key.name))
         spec = None if insight is None else resource_of(insight).spec
         return isinstance(spec, ProxyInsight) and spec.is_online
+
+
+class ZoneAnswers:
+    """What a zone's control plane answers to the global one, which has judged who may ask."""
+
+    def __init__(self, store: ResourceStore, calls: AdminCalls, default_port: int) -> None:
+        self._store = store
+        self._calls = calls
+        self._default_port = default_port
+
+    async def answer(self, proxy: ResourceKey, question: Question) -> bytes:
+        """Raises: AdminCallError, whose text goes back as it is, and StateError."""
+        if proxy.type not in _TITLES:
+            raise AdminCallError(f"invalid resource type {go_quote(proxy.type)}")
+        stored = await self._store.get(proxy)
+        if stored is None:
+            named = f"type={go_quote(proxy.type)} name={go_quote(proxy.name)}"
+            raise AdminCallError(f"Resource not found: {named} mesh={go_quote(proxy.mesh)}")
+        host, port = _admin_address(stored, self._default_port)
+        body = await self._calls.get(host, port, question.target)
+        return without_credentials(body) if question.view is View.CONFIG_DUMP else body
 
 
 def without_credentials(dump: bytes) -> bytes:

@@ -46,6 +46,7 @@ class Fault(StrEnum):
     INTERNAL = "internal"
     NOT_CONNECTED = "not-connected"
     NOT_ANSWERING = "not-answering"
+    ZONE_NOT_ANSWERING = "zone-not-answering"
     OVER_QUOTA = "over-quota"
     MESH_QUOTA = "mesh-quota"
     BUSY = "busy"
@@ -63,6 +64,7 @@ _HINTS: Final = {
     Fault.UNAUTHENTICATED: "Send a valid token, or none.",
     Fault.READ_ONLY: "Change it where it comes from.",
     Fault.NOT_ANSWERING: "Ask Envoy itself, on its machine.",
+    Fault.ZONE_NOT_ANSWERING: "Ask the control plane of the zone, or Envoy itself.",
     Fault.NOT_CONNECTED: "Ask Envoy itself, on its machine.",
     Fault.OVER_QUOTA: (
         "Delete what is not needed, or ask an administrator: administrators are not bound by it, "
@@ -149,6 +151,12 @@ def not_answering(type_name: str, name: str, place: str, reason: str) -> Resourc
     )
     title = "Could not execute admin operation"
     return ResourceRefusedError(Fault.NOT_ANSWERING, title, detail, hint=hint)
+
+
+def zone_not_answering(reason: str) -> ResourceRefusedError:
+    """A proxy of a zone, whose control plane has no answer of its Envoy."""
+    title = "Could not execute admin operation"
+    return ResourceRefusedError(Fault.ZONE_NOT_ANSWERING, title, reason)
 
 
 def already_exists(key: ResourceKey) -> ResourceRefusedError:

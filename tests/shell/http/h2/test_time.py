@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 import trio
 
-from kong_mesh_cp.shell.grpc.calls import FIRST_MESSAGE_SECONDS, Call
+from kong_mesh_cp.shell.grpc.calls import Call
 from kong_mesh_cp.shell.grpc.status import Status
+from kong_mesh_cp.shell.grpc.terms import FIRST_MESSAGE_SECONDS
 from kong_mesh_cp.shell.http.h2.bounds import (
     DRAIN_SLICE_CONNECTIONS,
     DRAIN_SLICE_SECONDS,

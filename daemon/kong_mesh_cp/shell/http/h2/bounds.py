@@ -17,6 +17,10 @@ HEADER_TABLE_BYTES_MAX: Final = 4096  # of HPACK, both ways, whatever the peer a
 
 STREAM_WINDOW_BYTES: Final = 65_535  # RFC 9113's own: what a stream may send before it is read
 CONNECTION_WINDOW_BYTES: Final = 1024 * 1024  # given back on arrival: a stream holds up no other
+# As a client, of a server that was chosen: what it may send before it is read.
+CLIENT_STREAM_WINDOW_BYTES: Final = 1024 * 1024
+CLIENT_CONNECTION_WINDOW_BYTES: Final = 4 * 1024 * 1024
+CLIENT_HEADER_BYTES_MAX: Final = 64 * 1024
 UNCOUNTED_BYTES: Final = 64 * 1024  # unread, or not sent, by one connection: not in the budgets
 SEND_AHEAD_BYTES: Final = 64 * 1024  # of a stream: whoever sends more waits for the peer
 PUMPED_BYTES_MAX: Final = 64 * 1024  # of all streams at once: framed, not yet taken by the kernel

@@ -18,7 +18,7 @@ else:
     exceptions = lazy_import("h2.exceptions")
     settings = lazy_import("h2.settings")
 
-__all__ = ["connection", "events", "exceptions", "new_machine"]
+__all__ = ["connection", "events", "exceptions", "new_client_machine", "new_machine"]
 
 
 @functools.cache
@@ -32,11 +32,11 @@ def _kind() -> type[connection.H2Connection]:
 
 
 @functools.cache
-def _config() -> config.H2Configuration:
+def _config(*, client_side: bool = False) -> config.H2Configuration:
     # It would log every header, tokens among them.
     logging.getLogger("hpack").setLevel(logging.WARNING)
     return config.H2Configuration(
-        client_side=False,
+        client_side=client_side,
         header_encoding=None,
         validate_outbound_headers=False,  # what is sent is checked, and in order, where it is made
         normalize_outbound_headers=False,
@@ -59,4 +59,23 @@ def new_machine(header_bytes_max: int) -> connection.H2Connection:
     # h2 ends the connection for a stream too many; here only that one is refused.
     values[codes.MAX_CONCURRENT_STREAMS] = 2 * bounds.STREAMS_MAX
     made.local_settings = settings.Settings(client=False, initial_values=values)
+    return made
+
+
+def new_client_machine() -> connection.H2Connection:
+    """A client's side; its preface and SETTINGS are ready to be sent."""
+    made = _kind()(_config(client_side=True))
+    codes = settings.SettingCodes
+    values = {
+        codes.ENABLE_PUSH: 0,
+        codes.INITIAL_WINDOW_SIZE: bounds.CLIENT_STREAM_WINDOW_BYTES,
+        codes.MAX_HEADER_LIST_SIZE: bounds.CLIENT_HEADER_BYTES_MAX,
+        codes.HEADER_TABLE_SIZE: bounds.HEADER_TABLE_BYTES_MAX,
+    }
+    made.local_settings = settings.Settings(client=True, initial_values=values)
+    made.decoder.max_header_list_size = bounds.CLIENT_HEADER_BYTES_MAX
+    made.initiate_connection()
+    made.increment_flow_control_window(
+        bounds.CLIENT_CONNECTION_WINDOW_BYTES - bounds.STREAM_WINDOW_BYTES
+    )
     return made

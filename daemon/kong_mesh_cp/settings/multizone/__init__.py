@@ -1,0 +1,1 @@
+"""Settings of a deployment of several zones, and of the part of this control plane in it."""
