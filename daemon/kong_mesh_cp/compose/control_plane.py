@@ -193,7 +193,7 @@ async def assemble(prepared: Prepared, state: OpenState) -> ControlPlane:
     def full_license() -> Mapping[str, object]:
         return licensing.full_view(seating.occupancy()).document()
 
-    index = _index(await store.cluster_id())
+    index = _index(await store.cluster_id(), gui=prepared.settings.api_server.gui.address)
     admission = AdmissionSocket(
         admitting,
         seating,
@@ -337,11 +337,12 @@ def _admitting(
     )
 
 
-def _index(cluster_id: str) -> Index:
+def _index(cluster_id: str, *, gui: str) -> Index:
     host = socket.gethostname()
     return Index(
         version=WIRE_VERSION,
         cluster_id=cluster_id,
         hostname=host,
         instance_id=f"{host}-{secrets.token_hex(INSTANCE_BYTES)}",
+        gui=gui,
     )
