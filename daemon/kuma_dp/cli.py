@@ -137,7 +137,7 @@ def _start(
     )
     address = trust.address_of(settings.cp_address)
     authority = trust.authority_of(settings.ca_cert, settings.ca_cert_file)
-    token = token_of(settings.token_path, settings.token)
+    token = token_of(settings.token_path, settings.token, settings.proxy_type)
     envoy = AskedEnvoy(find_envoy(settings.binary_path))
     return running.Start(  # imports nearly all
         settings=settings,

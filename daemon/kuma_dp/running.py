@@ -105,10 +105,9 @@ class _Run:
             await trio.lowlevel.wait_readable(start.envoy.answer)
         version = start.envoy.version()
         log.info(
-            "starting: %s %s/%s, control plane %s, Envoy %s %s",
+            "starting: %s %s, control plane %s, Envoy %s %s",
             settings.proxy_type,
-            start.proxy.mesh,
-            start.proxy.name,
+            start.proxy.label,
             start.address.text,
             version.version,
             start.envoy.path,
@@ -207,7 +206,7 @@ class _Run:
                 process,
                 Admin(bootstrap.admin_host, bootstrap.admin_port),
                 self._manager,
-                f"{start.proxy.mesh}/{start.proxy.name}",
+                start.proxy.label,
                 drain_seconds=settings.drain_seconds,
                 renew=self._admission.renew if self._admission is not None else lambda: False,
             )

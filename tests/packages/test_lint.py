@@ -47,7 +47,9 @@ def test_rpmlint_finds_no_errors(each: Packages) -> None:
     assert " 0 errors" in verdict.stdout
 
 
-@pytest.mark.parametrize("unit", ["kong-mesh-cp.service", "kong-mesh-dp@.service"])
+@pytest.mark.parametrize(
+    "unit", ["kong-mesh-cp.service", "kong-mesh-dp@.service", "kong-mesh-zone-proxy@.service"]
+)
 def test_the_services_exposure_is_low(unit: str) -> None:
     verdict = judged(
         "systemd-analyze", "security", "--offline=yes", f"--threshold={EXPOSURE_MAX}",

@@ -11,7 +11,7 @@ import pytest
 from support.packages.box import booted
 from support.packages.installed import Machine
 from support.packages.packages import NEWER, VERSION, Packages
-from support.packages.proxies import BACKEND, CONFIGURATION, WEB, Mesh, unit
+from support.packages.proxies import BACKEND, CONFIGURATION, WEB, Load, Mesh, unit
 from support.staging.console_page import commands, fits, sections
 
 pytestmark = pytest.mark.package
@@ -89,16 +89,17 @@ def test_upgrades_fail_no_request_and_a_purge_leaves_the_control_plane_alone(mes
     mesh.machine.set_environment("KUMA_XDS_SERVER_DATAPLANE_STATUS_FLUSH_INTERVAL=1s")
     mesh.start()
     running = {name: mesh.main_pid(name) for name in (BACKEND, WEB)}
-    mesh.start_load()
+    load = Load(mesh.machine)
+    load.start()
 
     mesh.machine.upgrade()  # restarts the control plane
     mesh.box.wait_for(
         "both online again", lambda: mesh.sh("kumactl inspect dataplanes").count("Online") == 2
     )
-    mesh.more_load()
+    load.more()
     said = mesh.upgrade_proxies()
 
-    assert mesh.end_load() == ""
+    assert load.end() == ""
     assert "running proxies go on as they are" in said
     assert {name: mesh.main_pid(name) for name in running} == running
     assert NEWER in mesh.sh("kuma-dp version")

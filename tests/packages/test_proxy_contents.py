@@ -33,10 +33,14 @@ COMMON = {
     f"{BUNDLE}/kumactl",
     "/usr/lib/systemd/system/kong-mesh-dp@.service",
     "/usr/lib/systemd/system/kong-mesh-transparent-proxy.service",
+    "/usr/lib/systemd/system/kong-mesh-zone-proxy@.service",
     "/usr/lib/sysusers.d/kong-mesh-dp.conf",
     f"{PAGES}/examples/backend.env",
     f"{PAGES}/examples/backend.yaml",
+    f"{PAGES}/examples/egress.yaml",
+    f"{PAGES}/examples/ingress.yaml",
     f"{PAGES}/examples/transparent-proxy.env",
+    f"{PAGES}/examples/zone-proxy.env",
     "/usr/share/man/man8/kuma-dp.8.gz",
 }
 HEAVY = ("google", "envoy", "cryptography", "psycopg", "watchfiles")
@@ -80,6 +84,7 @@ def test_they_lay_down_these_files_and_their_bundle_only(proxy_packages: Package
     }
     for entries in (deb, rpm):
         assert entries["/etc/kong-mesh/dp"].mode == "drwxr-x---"
+        assert entries["/etc/kong-mesh/zone-proxy"].mode == "drwxr-x---"
         for path, entry in entries.items():
             assert entry.owner in {"root/root", "0/0"}, path
             if entry.is_file:

@@ -77,7 +77,10 @@ class DataPlane:
                 zone_proxies.publishing.touch(NO_MESH, proxy.name)
 
         def trusted(mesh: str) -> None:
-            publishing.touch(mesh)
+            for each in publishing.meshes():
+                world = worlds.world(each)
+                if each == mesh or (world is not None and mesh in world.crossing.trusted):
+                    publishing.touch(each)
             zone_proxies.publishing.touch(NO_MESH)
 
         certificates.changed = certified

@@ -22,6 +22,7 @@ from kong_mesh_cp.usecases.data_plane.zone_proxies.zone_attendance import (
     ZoneAttendanceTerms,
 )
 from kong_mesh_cp.usecases.data_plane.zone_proxies.zone_generating import ZoneProxyGenerator
+from kong_mesh_cp.usecases.data_plane.zone_proxies.zone_pass import ZonePass
 from kong_mesh_cp.usecases.data_plane.zone_proxies.zone_worlds import NO_MESH, ZoneWorlds
 
 
@@ -37,9 +38,10 @@ class ZoneProxies:
     ) -> None:
         terms, zone = generation_terms(settings), settings.multizone.zone.name
 
-        def changed(since: float) -> None:
-            self.publishing.take(NO_MESH, Reached(everybody=True), since)
-            offering.changed()
+        def changed(reached: Reached, is_offered: bool, since: float) -> None:  # noqa: FBT001
+            self.publishing.take(NO_MESH, reached, since)
+            if is_offered:
+                offering.changed()
 
         self.worlds = ZoneWorlds(worlds, plane.replica, zone=zone, changed=changed)
         self.publishing: Publishing[Generated, ZoneWorld] = Publishing(
@@ -70,6 +72,7 @@ class ZoneProxies:
             self.publishing.run,
             self.attendance.run,
             offering.run,
+            ZonePass(self.publishing, settings.xds_server.full_pass_interval.total_seconds()).run,
         )
 
     def _has_ingress(self) -> bool:

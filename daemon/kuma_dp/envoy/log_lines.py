@@ -87,7 +87,7 @@ def _refused(said: str) -> Finding:
         return Finding(
             "dataplane-token-refused",
             f"the control plane does not take the token: {said}",
-            "Make a new one for this mesh and name, and start kuma-dp again with it.",
+            "Make a new one that is for this proxy, and start kuma-dp again with it.",
         )
     return Finding(
         "stream-refused",

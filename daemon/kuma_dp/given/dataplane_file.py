@@ -33,6 +33,11 @@ class Proxy:
     resource: Mapping[str, object] | None = None  # as it was given, filled in
 
     @property
+    def label(self) -> str:
+        """How people call it: `MESH/NAME`, and a zone proxy by its name alone."""
+        return f"{self.mesh}/{self.name}" if self.mesh else self.name
+
+    @property
     def text(self) -> str:
         """Its resource as JSON, "" where it brings none."""
         return "" if self.resource is None else json.dumps(self.resource, ensure_ascii=False)

@@ -136,10 +136,11 @@ def test_another_protocol_of_a_service_touches_who_calls_it() -> None:
     )
 
 
-def test_instances_touch_gateways_and_whoever_goes_to_them_directly_as_a_whole() -> None:
+def test_instances_touch_whoever_goes_to_them_directly_as_a_whole() -> None:
     moved = dataplane("web", inbound("web", 81), calls=("db",))
     found = change(mesh(*ALL, DIRECT, EDGE), moved)
-    assert found.proxies == {"web", "direct", "edge"}
+    # A gateway gets the endpoints anew, as whoever else sends to them.
+    assert found.proxies == {"web", "direct"}
     elsewhere = dataplane("db", inbound("db", 81), team="blue")
     assert change(mesh(*ALL, DIRECT), elsewhere).proxies == {"db"}
 
@@ -209,9 +210,17 @@ def test_names_touch_transparent_proxies() -> None:
     assert change(before, item("Config", "names", {"config": "{}"})) == of_proxies("direct")
 
 
-def test_a_gateway_resource_touches_gateways() -> None:
-    gateway = item("MeshGateway", "g", {"conf": {"listeners": [{"port": 80, "protocol": "HTTP"}]}})
-    assert change(mesh(*ALL, EDGE), gateway) == of_proxies("edge")
+@pytest.mark.parametrize(
+    "now",
+    [
+        item("MeshGateway", "g", {"conf": {"listeners": [{"port": 80, "protocol": "HTTP"}]}}),
+        item("MeshGatewayRoute", "r", {"conf": {"http": {"hostnames": ["shop.example"]}}}),
+        item("Secret", "certificate", {"data": "cGVt"}),
+    ],
+    ids=lambda each: each.type,
+)
+def test_what_listeners_of_gateways_are_made_of_touches_gateways(now: Item) -> None:
+    assert change(mesh(*ALL, EDGE), now) == of_proxies("edge")
 
 
 @pytest.mark.parametrize(

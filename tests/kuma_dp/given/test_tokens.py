@@ -55,3 +55,31 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 
     assert refused.value.code == "dataplane-token-unreadable"
     assert refused.value.exit_status == 78
+
+
+@pytest.mark.parametrize(
+    ("kind", "command"),
+    [
+        ("dataplane", "kumactl generate dataplane-token --mesh"),
+        ("egress", "kumactl generate zone-token --zone ZONE --scope egress"),
+    ],
+)
+def test_the_remedy_is_the_command_that_makes_such_a_token(kind: str, command: str) -> None:
+    with pytest.raises(NotMendedByWaitingError) as refused:
+        token_of("", "no token", kind)
+
+    assert command in refused.value.hint
+
+
+def test_a_remark_in_the_place_of_a_token_is_shown(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text("# the folder has no .token of this name")
+
+    with pytest.raises(NotMendedByWaitingError) as refused:
+        token_of(str(file), "")
+
+    assert "the folder has no .token of this name" in refused.value.message
+    file.write_text(f"# mine\n{TOKEN}")
+    with pytest.raises(NotMendedByWaitingError) as refused:
+        token_of(str(file), "")
+    assert "mine" not in refused.value.line

@@ -6,7 +6,7 @@ import contextlib
 import http.client
 import json
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 
@@ -83,8 +83,9 @@ class _Server(ThreadingHTTPServer):
 class Load:
     """Requests one after the other from several threads; what went wrong is kept."""
 
-    def __init__(self, place: Place, threads: int = 2) -> None:
+    def __init__(self, place: Place, threads: int = 2, by: Callable[[Place], Answer] = ask) -> None:
         self._place = place
+        self._ask = by
         self._over = threading.Event()
         self._threads = [threading.Thread(target=self._run) for _ in range(threads)]
         self.answered = 0
@@ -94,7 +95,7 @@ class Load:
     def _run(self) -> None:
         while not self._over.is_set():
             try:
-                answer = ask(self._place)
+                answer = self._ask(self._place)
             except (OSError, http.client.HTTPException) as error:
                 self.failures.append(repr(error))
                 continue

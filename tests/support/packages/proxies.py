@@ -123,7 +123,6 @@ class Mesh:
             f"{CONFIGURATION}/web.env", f"{drain}KUMA_READINESS_PORT=9912\n", mode=0o600
         )
         self.machine.write("/root/mtls.yaml", _MTLS)
-        self.machine.write("/root/load.py", _LOAD)
         start_application(self.machine, "127.0.0.1", _HEARD)
 
     def start(self) -> None:
@@ -160,27 +159,35 @@ class Mesh:
     def upgrade_proxies(self) -> str:
         return self.sh(f"apt-get install -y /packages/{self._proxy.name}_{NEWER}_amd64.deb 2>&1")
 
-    def start_load(self) -> None:
-        self.sh("systemd-run --quiet --unit=load python3 /root/load.py")
-        self.more_load()
 
-    def more_load(self) -> None:
+class Load:
+    """Requests at the outbound, one after the other."""
+
+    def __init__(self, machine: Machine) -> None:
+        self._box, self._sh = machine.box, machine.sh
+        machine.write("/root/load.py", _LOAD)
+
+    def start(self) -> None:
+        self._sh("systemd-run --quiet --unit=load python3 /root/load.py")
+        self.more()
+
+    def more(self) -> None:
         """Return when more was answered than was now."""
         until = self._answered() + ANSWERED_MAX
-        self.box.wait_for("answers", lambda: self._answered() >= until)
+        self._box.wait_for("answers", lambda: self._answered() >= until)
 
     def _answered(self) -> int:
-        counted = self.box.run("cat", "/run/load.count").stdout
+        counted = self._box.run("cat", "/run/load.count").stdout
         return int(counted) if counted else 0
 
-    def end_load(self) -> str:
+    def end(self) -> str:
         """What failed of it: nothing, as a rule."""
-        self.more_load()
-        self.sh("touch /run/load.over")
-        self.box.wait_for(
-            "its end", lambda: self.box.run("test", "-e", "/run/load.failed").status == 0
+        self.more()
+        self._sh("touch /run/load.over")
+        self._box.wait_for(
+            "its end", lambda: self._box.run("test", "-e", "/run/load.failed").status == 0
         )
-        return self.sh("cat /run/load.failed")
+        return self._sh("cat /run/load.failed")
 
 
 def unit(name: str) -> str:

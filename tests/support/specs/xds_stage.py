@@ -33,7 +33,9 @@ class _Credentials:
     def identity(self, _proxy: ConnectedProxy, world: MeshWorld) -> Identity | None:
         if world.authority is None:
             return None
-        return Identity(pair=KeyPair(b"chain", b"key"), authorities={world.name: b"authority"})
+        known = (world.name, *world.crossing.trusted)
+        pair = KeyPair(b"chain", b"key")
+        return Identity(pair=pair, authorities=dict.fromkeys(known, b"authority"))
 
     def preparation(
         self, _proxy: ConnectedProxy, _world: MeshWorld

@@ -78,10 +78,13 @@ class ZoneStage:
             wall_clock=lambda: datetime(2026, 1, 1, tzinfo=UTC),
         )
         self.watches: dict[str, Watch] = {}
+        self.is_deaf = False  # publishing is told of no change
 
-    def _changed(self, since: float) -> None:
-        self.publishing.take(NO_MESH, Reached(everybody=True), since)
-        self.offering.changed()
+    def _changed(self, reached: Reached, is_offered: bool, since: float) -> None:
+        if not self.is_deaf:
+            self.publishing.take(NO_MESH, reached, since)
+        if is_offered:
+            self.offering.changed()
 
     async def start(self, nursery: trio.Nursery) -> None:
         """All but the offering, until `nursery` is cancelled."""

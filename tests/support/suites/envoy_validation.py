@@ -10,7 +10,7 @@ from typing import Any
 
 from kong_mesh_cp.core.discovery.snapshots import Snapshot
 from kong_mesh_cp.core.xds.envoy.as_json import json_of_packed
-from kong_mesh_cp.core.xds.names import CLUSTER, LISTENER, SECRET
+from kong_mesh_cp.core.xds.names import CLUSTER, LISTENER, ROUTE, SECRET
 from support.suites.patience import HANG_SECONDS
 
 _ACCESS_LOGS = re.compile(r'"((?:/[^"]*)?kuma-al-[^"]+)"')
@@ -28,7 +28,9 @@ ADS = {
 
 
 def complaint(binary: Path, folder: Path, snapshot: Snapshot) -> str:
-    """What it does not take of the clusters, listeners and secrets of `snapshot`; "" if it takes all."""
+    """What it does not take of the clusters, listeners with their routes, and secrets of `snapshot`;
+    "" if it takes all.
+    """
     bootstrap = {
         "node": {"id": "shop.web-1", "cluster": "web"},
         "dynamic_resources": {
@@ -40,7 +42,7 @@ def complaint(binary: Path, folder: Path, snapshot: Snapshot) -> str:
         },
         "static_resources": {
             "clusters": [ADS, *_of(snapshot, CLUSTER)],
-            "listeners": _of(snapshot, LISTENER),
+            "listeners": [_with_tables(each, snapshot) for each in _of(snapshot, LISTENER)],
             "secrets": _of(snapshot, SECRET),
         },
     }
@@ -50,6 +52,17 @@ def complaint(binary: Path, folder: Path, snapshot: Snapshot) -> str:
     command = [str(binary), *quietly, "-c", str(file)]
     ran = subprocess.run(command, capture_output=True, text=True, timeout=HANG_SECONDS, check=False)
     return "" if ran.returncode == 0 else ran.stderr + ran.stdout
+
+
+def _with_tables(listener: dict[str, Any], snapshot: Snapshot) -> dict[str, Any]:
+    """With the tables in it that it would ask for: they are not looked at otherwise."""
+    tables = {each["name"]: each for each in _of(snapshot, ROUTE)}
+    for chain in listener.get("filterChains", ()):
+        for each in chain.get("filters", ()):
+            config = each.get("typedConfig", {})
+            if "rds" in config:
+                config["routeConfig"] = tables[config.pop("rds")["routeConfigName"]]
+    return listener
 
 
 def _with_files(text: str, folder: Path) -> str:

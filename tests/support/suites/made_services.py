@@ -14,7 +14,7 @@ from kong_mesh_cp.core.meshes.services.generated_services import (
 from kong_mesh_cp.core.meshes.services.service_proxies import service_proxy
 from kong_mesh_cp.core.resources.kinds.dataplane import Dataplane
 from kong_mesh_cp.core.resources.kinds.mesh import Mesh
-from kong_mesh_cp.core.resources.kinds.services.mesh_service import MeshService
+from kong_mesh_cp.core.resources.kinds.services.mesh_service import Identity, MeshService
 from kong_mesh_cp.core.resources.meta import Resource, has_spec
 from kong_mesh_cp.core.resources.tags import SERVICE
 
@@ -40,7 +40,11 @@ def made_services(resources: Sequence[Resource[Any]], zone: str) -> Iterator[Res
                 mesh=mesh.name,
                 name=service,
                 labels=generated_labels(mesh.name, service, zone),
-                spec=MeshService(ports=found.ports, selector=generated_selector(service)),
+                spec=MeshService(
+                    ports=found.ports,
+                    selector=generated_selector(service),
+                    identities=(Identity(type="ServiceTag", value=service),),
+                ),
                 created_at=NOW,
                 modified_at=NOW,
                 version=1,

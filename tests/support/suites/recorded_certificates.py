@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -37,10 +38,23 @@ Resources = Iterable[Resource[Any]]
 
 
 def identity_for(
-    dataplane: Resource[Dataplane], mesh: Resource[Mesh], resources: Resources
+    dataplane: Resource[Dataplane],
+    mesh: Resource[Mesh],
+    resources: Resources,
+    trusted: Iterable[str] = (),
 ) -> Identity | None:
-    """What the proxy of `dataplane` would have; None: its mesh has no mTLS."""
-    return _identity(dataplane.spec.tag_sets, mesh, resources)
+    """What the proxy of `dataplane` would have; None: its mesh has no mTLS. `trusted` are other
+    meshes that it has to know.
+    """
+    own = _identity(dataplane.spec.tag_sets, mesh, resources)
+    if own is None:
+        return None
+    others = {
+        each.name: _authority(each, resources).chain
+        for each in resources
+        if has_spec(each, Mesh) and each.name in set(trusted)
+    }
+    return replace(own, authorities={**own.authorities, **others})
 
 
 def zone_identities(
@@ -60,11 +74,23 @@ def _identity(
     backend = mesh.spec.enabled_ca
     if backend is None:
         return None
-    authority = signing_authority(*_pair(mesh.name, backend, resources), root("conf"))
-    assert isinstance(authority, SigningAuthority)
+    authority = _authority(mesh, resources)
     uris = uris_of(mesh.name, tag_sets)
     signed = sign_leaf(authority, leaf(uris, lifetime_of(backend), NOW))
-    return Identity(pair=KeyPair(*signed), authorities={mesh.name: authority.chain})
+    authorities = {mesh.name: authority.chain}
+    for each in resources:
+        other = each.spec.enabled_ca if has_spec(each, Mesh) else None
+        if other is not None and each.name != mesh.name:
+            authorities[each.name] = _pair(each.name, other, resources)[0]
+    return Identity(pair=KeyPair(*signed), authorities=authorities)
+
+
+def _authority(mesh: Resource[Mesh], resources: Resources) -> SigningAuthority:
+    backend = mesh.spec.enabled_ca
+    assert backend is not None
+    found = signing_authority(*_pair(mesh.name, backend, resources), root("conf"))
+    assert isinstance(found, SigningAuthority)
+    return found
 
 
 @cache

@@ -20,31 +20,19 @@ import pytest
 from kong_mesh_cp.core.discovery.snapshots import Snapshot
 from kong_mesh_cp.core.meshes.initial_policies import policies_of_new_mesh
 from kong_mesh_cp.core.meshes.mesh_defaults import filled_in
-from kong_mesh_cp.core.meshes.virtual_addresses import allocate
-from kong_mesh_cp.core.meshes.virtual_hosts import (
-    NameSources,
-    NamingRule,
-    external_host,
-    inbound_tags,
-    named_gateways,
-    names,
-    remote_tags,
-)
-from kong_mesh_cp.core.meshes.virtual_outbounds import VirtualDestinations, destinations
 from kong_mesh_cp.core.policy.rules.destinations import Destinations
 from kong_mesh_cp.core.policy.rules.matched import MeshView
 from kong_mesh_cp.core.policy.rules.mesh_resources import gateway_of, meta_of
 from kong_mesh_cp.core.policy.rules.policy import TRAITS
 from kong_mesh_cp.core.policy.rules.specs import destination_of, policy_of
 from kong_mesh_cp.core.resources.kinds.dataplane import Dataplane
-from kong_mesh_cp.core.resources.kinds.legacy.virtual_outbound import VirtualOutbound
 from kong_mesh_cp.core.resources.kinds.mesh import Mesh
 from kong_mesh_cp.core.resources.kinds.mesh_gateway import MeshGateway
-from kong_mesh_cp.core.resources.kinds.services.external_service import ExternalService
 from kong_mesh_cp.core.resources.kinds.zone_proxies import ZoneIngress
 from kong_mesh_cp.core.resources.labels import Deployment, computed_labels
 from kong_mesh_cp.core.resources.meta import Resource, has_spec
 from kong_mesh_cp.core.resources.registry import TYPES
+from kong_mesh_cp.core.xds.cross_mesh.other_meshes import is_foreign, other_meshes
 from kong_mesh_cp.core.xds.generate import Generated, generate
 from kong_mesh_cp.core.xds.node_metadata import ProxyMetadata
 from kong_mesh_cp.core.xds.parts import Parts
@@ -66,6 +54,7 @@ from support.suites.recorded_certificates import (
     ready_services,
     zone_identities,
 )
+from support.suites.recorded_names import addresses_of
 from support.suites.validation_cases import shared_folder
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -199,51 +188,19 @@ def world_of(
     zone_proxies = [each for each in found if each.type in (EGRESS, INGRESS)]
     everything = [*of_mesh, *zone_proxies]
     return mesh_world(
-        own, by_type(everything), view, zone=zone, tls_ready=ready, addresses=addresses
+        own,
+        by_type(everything),
+        view,
+        zone=zone,
+        tls_ready=ready,
+        addresses=addresses,
+        others=other_meshes(each for each in found if is_seen_by_others(each, mesh)),
     )
 
 
-def addresses_of(
-    mesh: str, resources: Sequence[Resource[Any]], zone: str, env: Mapping[str, str]
-) -> VirtualDestinations:
-    """What there is to call by name. `resources` are of all meshes, as they were put."""
-    domain = env.get("KUMA_DNS_SERVER_DOMAIN", "mesh")
-    found = sorted(resources, key=lambda each: each.name)
-    own = [each for each in found if each.mesh == mesh]
-    remote = [
-        service
-        for each in found
-        if has_spec(each, ZoneIngress)
-        for service in remote_tags(each.spec, zone)
-    ]
-    sources = NameSources(
-        inbounds=[
-            tags
-            for each in resources
-            if each.mesh == mesh and has_spec(each, Dataplane)
-            for tags in inbound_tags(each.spec)
-        ],
-        remote=[tags for of, tags in remote if of == mesh],
-        external=[
-            external_host(each.name, each.spec) for each in own if has_spec(each, ExternalService)
-        ],
-        rules=[
-            NamingRule(each.name, each.created_at, each.spec)
-            for each in own
-            if has_spec(each, VirtualOutbound)
-        ],
-        gateways=[
-            listener
-            for each in found
-            if has_spec(each, MeshGateway)
-            for listener in named_gateways(each.mesh, each.name, each.spec, domain)
-        ],
-    )
-    service_names = env.get("KUMA_DNS_SERVER_SERVICE_VIP_ENABLED", "true") == "true"
-    network = ip_network(env.get("KUMA_DNS_SERVER_CIDR", "240.0.0.0/4"))
-    allocation = allocate(names(sources, service_names=service_names).hosts, {}, network, {})
-    port = int(env.get("KUMA_DNS_SERVER_SERVICE_VIP_PORT", "80"))
-    return destinations(allocation.services, domain=domain, port=port)
+def is_seen_by_others(resource: Resource[Any], mesh: str) -> bool:
+    """It is of another mesh than `mesh`, and of a type that this one looks at."""
+    return resource.type in ("Mesh", "MeshGateway", "Dataplane") and is_foreign(resource.key, mesh)
 
 
 def metadata_of(proxy: Any, dataplane: Dataplane, env: Mapping[str, str]) -> ProxyMetadata:
@@ -315,6 +272,7 @@ def generated_for(case: Any, proxy: Any, parts: Parts | None = None) -> Generate
         return generate_zone_proxy(zone_view_for(case, proxy), parts or Parts())
     zone = case.env.get("KUMA_MULTIZONE_ZONE_NAME", "default")
     resources = list(stored(case.resources, case.env))
+    resources += made_services(resources, zone)
     connected = [each.id for each in (*case.companions, *case.proxies)]
     world = world_of(proxy.mesh, resources, zone=zone, connected=connected, env=case.env)
     dataplane = world.dataplane(proxy.name)
@@ -325,7 +283,7 @@ def generated_for(case: Any, proxy: Any, parts: Parts | None = None) -> Generate
         world=world,
         terms=GenerationTerms(internal=_internal(case.env)),
         admin_tls=admin_tls(*admin_addresses(dataplane.spec)),
-        identity=identity_for(dataplane, world.mesh, resources),
+        identity=identity_for(dataplane, world.mesh, resources, world.crossing.trusted),
     )
     return generate(view, parts or Parts())
 

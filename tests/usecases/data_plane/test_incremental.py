@@ -36,7 +36,7 @@ from support.suites.envoy_model import EnvoyModel, Exchange
 
 SEQUENCES = int(os.environ.get("KMESH_TEST_WORLD_SEQUENCES", "60"))
 SEED = int(os.environ.get("KMESH_TEST_SEED", "20261130"))
-SECRET_NAME = re.compile(rb"(?:identity_cert|mesh_ca):secret:default")
+SECRET_NAME = re.compile(rb"(?:identity_cert|mesh_ca):secret:[a-z]+")
 WRITES_MAX = 8  # transactions in a sequence
 
 

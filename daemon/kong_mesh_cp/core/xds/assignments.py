@@ -7,7 +7,7 @@ makes the assignment anew and nothing else.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable, Mapping
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.discovery.snapshots import (
@@ -22,15 +22,28 @@ from kong_mesh_cp.core.xds.parts import Parts, resource
 from kong_mesh_cp.core.xds.zones.localities import Locality, RuledLocality, placed_by
 
 if TYPE_CHECKING:
-    from kong_mesh_cp.core.xds.world import Endpoint, EndpointKey, MeshWorld
+    from kong_mesh_cp.core.xds.world import Endpoint, EndpointKey
+
+
+class EndpointWorld(Protocol):
+    """Where endpoints are found: a mesh, or all meshes of a zone."""
+
+    @property
+    def beside(self) -> tuple[object, ...]:
+        """What `EndpointSource.find` may look at besides what is `behind` its services."""
+        ...
+
+    def behind(self, key: EndpointKey) -> tuple[Endpoint, ...] | None:
+        """The endpoints of `key`; None: there are none."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class EndpointSource:
     """From where the endpoints of one cluster come.
 
-    `find(world, *arguments)` gives them, in any order; of a mesh it looks at the endpoints of
-    `services` alone: of services by their tag, and of ports of services that are resources.
+    `find(world, *arguments)` gives them, in any order; of the world it looks at the endpoints of
+    `services`, by their tag or ports of those that are resources, and at what is `beside` them.
     `locality` says which come first.
     """
 
@@ -40,11 +53,13 @@ class EndpointSource:
     locality: Locality | None = None  # None: as they are
 
 
-def assignment(cluster: str, source: EndpointSource, world: MeshWorld, parts: Parts) -> Resource:
+def assignment(
+    cluster: str, source: EndpointSource, world: EndpointWorld, parts: Parts
+) -> Resource:
     """The endpoints of `cluster` in `world`, as they are sent."""
     # Held with what was made of them: the key only says which objects they were. To hash endpoints
     # takes as long as there are many, for each proxy that calls them.
-    held = (world.across, world.external, *map(world.behind, source.services))
+    held = (*world.beside, *map(world.behind, source.services))
 
     def make() -> tuple[Resource, object]:
         found, locality = source.find(world, *source.arguments), source.locality
@@ -72,7 +87,7 @@ NOTHING_ASSIGNED: Final = Assignments({}, frozenset(), NO_RESOURCES)
 
 
 def assignments(
-    sources: Mapping[str, EndpointSource], world: MeshWorld, parts: Parts
+    sources: Mapping[str, EndpointSource], world: EndpointWorld, parts: Parts
 ) -> Assignments:
     """What `sources`, by cluster, come to in `world`."""
     return Assignments(
@@ -88,7 +103,7 @@ def reassigned(
     snapshot: Snapshot,
     sources: Mapping[str, EndpointSource],
     services: Collection[EndpointKey],
-    world: MeshWorld,
+    world: EndpointWorld,
     parts: Parts,
 ) -> Snapshot:
     """`snapshot` with the endpoints that `services` have in `world`. `sources` are by cluster."""

@@ -36,6 +36,7 @@ class Draft:
         self.parts = parts
         self.complaints: list[Complaint] = []
         self.trusted: set[str] = set()  # meshes whose authorities its parts name
+        self.trusts_all = False  # they name the authorities of every mesh
         self.assigned = NOTHING_ASSIGNED  # the endpoints of its clusters
         self.services: set[ServiceKey] = set()  # that were asked about, whatever came of it
         self.origin = ""  # of what is added from now on: a `names.Origin`

@@ -23,6 +23,7 @@ from kong_mesh_cp.core.xds.envoy.listeners import ListenerDraft
 from kong_mesh_cp.core.xds.envoy.tags_header import told_tags
 from kong_mesh_cp.core.xds.facts.log_collectors import log_collectors
 from kong_mesh_cp.core.xds.facts.proxy_facts import ProxyFacts, proxy_facts
+from kong_mesh_cp.core.xds.gateways.gateway_draft import GatewayDraft
 from kong_mesh_cp.core.xds.matching import DestinationConfs, InboundConfs, Matched
 from kong_mesh_cp.core.xds.proxy_view import ProxyView
 from kong_mesh_cp.core.xds.world import TagPairs
@@ -90,6 +91,9 @@ class Effect:
         None
     )
     outbound_cluster: Callable[[ClusterDraft, OutboundFacts, DestinationConfs], None] | None = None
+    # All of a builtin gateway at once. What it looks at beside policies is in the key of
+    # `gateways.builtin_gateway`.
+    gateway: Callable[[GatewayDraft, ProxyView, Matched], None] | None = None
     whole_proxy: Callable[[ProxyView, Matched, Draft], None] | None = None
     origin: str = ""  # of what `whole_proxy` adds: a `names.Origin`
     # What holds where no policy says anything, by member, as a policy would say it: a policy that

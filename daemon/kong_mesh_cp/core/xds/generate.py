@@ -8,11 +8,12 @@ from dataclasses import field, replace
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.discovery.snapshots import Snapshot
 from kong_mesh_cp.core.policy.rules.mesh_resources import proxy_of
-from kong_mesh_cp.core.xds.assignments import EndpointSource, reassigned
+from kong_mesh_cp.core.xds.assignments import EndpointSource, EndpointWorld, reassigned
 from kong_mesh_cp.core.xds.draft import WRONG_INPUT, Complaint, Draft
 from kong_mesh_cp.core.xds.generators.admin import admin
 from kong_mesh_cp.core.xds.generators.direct_access import direct_access
 from kong_mesh_cp.core.xds.generators.dns import dns
+from kong_mesh_cp.core.xds.generators.gateway.builtin_gateway import builtin_gateway
 from kong_mesh_cp.core.xds.generators.inbound import inbounds
 from kong_mesh_cp.core.xds.generators.mesh_scraping import mesh_scraping
 from kong_mesh_cp.core.xds.generators.older_tracing import older_tracing
@@ -33,7 +34,7 @@ from kong_mesh_cp.core.xds.policies.older_templates import (
 from kong_mesh_cp.core.xds.proxy_view import ProxyView
 from kong_mesh_cp.core.xds.services.backends import ServiceKey
 from kong_mesh_cp.core.xds.targets import targets_of
-from kong_mesh_cp.core.xds.world import EndpointKey, MeshWorld
+from kong_mesh_cp.core.xds.world import EndpointKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ class Generated:
         return self.complaints
 
     def with_endpoints(
-        self, services: Collection[EndpointKey], world: MeshWorld, parts: Parts
+        self, services: Collection[EndpointKey], world: EndpointWorld, parts: Parts
     ) -> Generated:
         """The same with the endpoints that `services` have in `world`."""
         snapshot = reassigned(self.snapshot, self.sources, services, world, parts)
@@ -66,9 +67,10 @@ def generate(view: ProxyView, parts: Parts) -> Generated:
     What cannot be made is left out and told; it never keeps the rest from being made.
     """
     draft = Draft(parts)
-    matched = Matched(
-        proxy_of(view.dataplane), view.world.policies, parts, with_shadow=view.with_shadow
-    )
+    dataplane = view.dataplane
+    # Held with what was made of it: the key only says which object it was.
+    proxy, _ = parts.made(("proxy", id(dataplane)), lambda: (proxy_of(dataplane), dataplane))
+    matched = Matched(proxy, view.world.policies, parts, with_shadow=view.with_shadow)
     template = template_of(view, parts)
     if has_profile(template, draft):
         _make_profile(view, matched, draft)
@@ -85,9 +87,44 @@ def generate(view: ProxyView, parts: Parts) -> Generated:
 
 
 def _make_profile(view: ProxyView, matched: Matched, draft: Draft) -> None:
-    """All that a proxy beside an application has."""
     draft.origin = Origin.ADMIN
     admin(view.metadata, view.networking.address, view.admin_tls, draft)
+    if view.dataplane.spec.is_builtin_gateway:
+        _make_gateway(view, matched, draft)
+    else:
+        _make_sidecar(view, matched, draft)
+    for effect in EFFECTS:
+        if effect.whole_proxy is None:
+            continue
+        draft.origin = effect.origin
+        try:
+            effect.whole_proxy(view, matched, draft)
+        except WRONG_INPUT as error:
+            draft.complain(effect.policy_type, error)
+    draft.origin = Origin.SECRETS
+    secrets(view.world.name, view.identity, draft.trusted, draft)
+
+
+def _make_gateway(view: ProxyView, matched: Matched, draft: Draft) -> None:
+    """What a builtin gateway has: no application is beside it."""
+    draft.origin = Origin.PROMETHEUS
+    mesh_scraping(view, draft)
+    draft.origin = Origin.TRACING
+    older_tracing(view, draft)
+    draft.origin = Origin.TRANSPARENT
+    passthrough(view, draft)
+    targets = targets_of(view, draft.parts)
+    draft.origin = Origin.DNS
+    dns(view, targets, draft)
+    if targets:
+        draft.origin = Origin.OUTBOUND
+        outbounds(view, targets, matched, draft)
+    draft.origin = Origin.GATEWAY
+    builtin_gateway(view, matched, draft)
+
+
+def _make_sidecar(view: ProxyView, matched: Matched, draft: Draft) -> None:
+    """What a proxy beside an application has."""
     draft.origin = Origin.INBOUND
     inbounds(view, matched, draft)
     draft.origin = Origin.TRANSPARENT
@@ -105,13 +142,3 @@ def _make_profile(view: ProxyView, matched: Matched, draft: Draft) -> None:
     probes(view, draft)
     draft.origin = Origin.PROMETHEUS
     mesh_scraping(view, draft)
-    for effect in EFFECTS:
-        if effect.whole_proxy is None:
-            continue
-        draft.origin = effect.origin
-        try:
-            effect.whole_proxy(view, matched, draft)
-        except WRONG_INPUT as error:
-            draft.complain(effect.policy_type, error)
-    draft.origin = Origin.SECRETS
-    secrets(view.world.name, view.identity, draft.trusted, draft)

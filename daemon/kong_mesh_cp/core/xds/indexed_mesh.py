@@ -22,8 +22,16 @@ from kong_mesh_cp.core.resources.kinds.dataplane import Dataplane
 from kong_mesh_cp.core.resources.kinds.mesh import Mesh
 from kong_mesh_cp.core.resources.kinds.mesh_gateway import MeshGateway
 from kong_mesh_cp.core.resources.meta import Resource, has_spec
+from kong_mesh_cp.core.xds.cross_mesh.other_meshes import (
+    CROSSING,
+    cross_mesh,
+    is_foreign,
+    next_other_meshes,
+    other_meshes,
+)
 from kong_mesh_cp.core.xds.outside.external_services import EXTERNAL, SECRET, external_of
 from kong_mesh_cp.core.xds.services.dataplane_facets import DataplaneFacets, Pair, facets_of
+from kong_mesh_cp.core.xds.services.name_books import Names, marked, moved
 from kong_mesh_cp.core.xds.services.policy_destinations import (
     ByName,
     destinations_by_name,
@@ -56,9 +64,6 @@ GATEWAY: Final = "MeshGateway"
 
 Item = Resource[object] | Policy
 """A resource with its typed spec; a targetRef policy, which matching reads, in its own form."""
-
-Names = SortedMap[str, None]
-"""Names of proxies, sorted."""
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -97,11 +102,12 @@ def indexed_mesh(mesh: Resource[Mesh], items: Iterable[Item], rules: WorldRules)
     """`mesh` from scratch; `items` are all that is in it, and what else its proxies depend on."""
     policies: dict[str, dict[str, Policy]] = {}
     resources: list[Resource[object]] = []
+    foreign: list[Resource[object]] = []
     for item in items:
         if isinstance(item, Policy):
             policies.setdefault(item.meta.type, {})[item.meta.name] = item
         else:
-            resources.append(item)
+            (foreign if is_foreign(item.key, mesh.name) else resources).append(item)
     sorted_policies = {each: SortedMap(named) for each, named in policies.items()}
     typed = by_type(resources)
     behind = services_behind(mesh.spec, rules.zone, typed)
@@ -115,6 +121,7 @@ def indexed_mesh(mesh: Resource[Mesh], items: Iterable[Item], rules: WorldRules)
         behind=behind,
         tls_ready=services_with_tls(mesh, typed),
         addresses=virtual_destinations(typed, domain=rules.domain, port=rules.service_port),
+        others=other_meshes(foreign),
     )
     return _with_proxies(world, sorted_policies, behind, named, rules)
 
@@ -146,8 +153,8 @@ def _with_proxies(
         _note(watchers, facets.watches, name)
         for service, endpoints in facets.instances.items():
             instances.setdefault(service, {})[name] = endpoints
-        gateways = _marked(gateways, name, here=facets.is_gateway)
-        redirected = _marked(redirected, name, here=facets.is_redirected)
+        gateways = marked(gateways, name, here=facets.is_gateway)
+        redirected = marked(redirected, name, here=facets.is_redirected)
     return IndexedMesh(
         world=world,
         rules=rules,
@@ -180,6 +187,8 @@ def next_mesh(before: IndexedMesh, changes: Mapping[ResourceKey, Item | None]) -
     world, mesh = before.world, before.world.mesh
     policies, resources = dict(before.policies), _by_type(world)
     dataplanes: dict[str, tuple[DataplaneFacets, DataplaneFacets]] = {}
+    foreign = {key: item for key, item in changes.items() if is_foreign(key, mesh.name)}
+    changes = {key: item for key, item in changes.items() if key not in foreign}
     for key, item in changes.items():
         if key.type in TRAITS:
             _replace(policies, key, item if isinstance(item, Policy) else None)
@@ -201,7 +210,8 @@ def next_mesh(before: IndexedMesh, changes: Mapping[ResourceKey, Item | None]) -
     if types & {*TRAITS, MESH, GATEWAY} or named is not before.destinations:
         is_same = MESH not in types and named is before.destinations
         meant = world.policies.destinations if is_same else policy_destinations(mesh, named)
-        world = replace(world, policies=_view(policies, resources, meant))
+        view = _view(policies, resources, meant).after(world.policies)
+        world = replace(world, policies=view)
     if types & {MESH, SERVICE_INSIGHT}:
         world = replace(world, tls_ready=services_with_tls(mesh, resources))
     if types & {MESH, SECRET, EXTERNAL, EGRESS}:
@@ -222,7 +232,25 @@ def next_mesh(before: IndexedMesh, changes: Mapping[ResourceKey, Item | None]) -
         after = _with_changed(after, dataplanes)
     if types & {*SERVICE_TYPES, DATAPLANE, MESH, INGRESS, EGRESS}:
         after = _with_services(after, others, before.world)
+    if foreign or types & CROSSING or _has_gateway(dataplanes):
+        after = _with_others(after, foreign)
     return after
+
+
+def _has_gateway(dataplanes: Mapping[str, tuple[DataplaneFacets, DataplaneFacets]]) -> bool:
+    return any(each.is_gateway for both in dataplanes.values() for each in both)
+
+
+def _with_others(index: IndexedMesh, changes: Mapping[ResourceKey, Item | None]) -> IndexedMesh:
+    """`changes` are of other meshes."""
+    world = index.world
+    resources = {key: item for key, item in changes.items() if not isinstance(item, Policy)}
+    others = next_other_meshes(world.others, resources)
+    gateways = (world.of_type(DATAPLANE)[name] for name in index.gateways)
+    crossing = cross_mesh(
+        world.mesh, world.zone, world.resources, others, gateways, before=world.crossing
+    )
+    return replace(index, world=replace(world, others=others, crossing=crossing))
 
 
 def _with_services(
@@ -300,13 +328,13 @@ def _with_changed(
     touched: set[str] = set()
     for name, (was, now) in dataplanes.items():
         proxies = proxies.without(name) if now.proxy is None else proxies.with_item(name, now.proxy)
-        by_tag = _moved(by_tag, name, was.tags, now.tags)
-        by_label = _moved(by_label, name, was.labels, now.labels)
-        callers = _moved(callers, name, was.calls, now.calls)
-        choosers = _moved(choosers, name, was.chooses, now.chooses)
-        watchers = _moved(watchers, name, was.watches, now.watches)
-        gateways = _marked(gateways, name, here=now.is_gateway)
-        redirected = _marked(redirected, name, here=now.is_redirected)
+        by_tag = moved(by_tag, name, was.tags, now.tags)
+        by_label = moved(by_label, name, was.labels, now.labels)
+        callers = moved(callers, name, was.calls, now.calls)
+        choosers = moved(choosers, name, was.chooses, now.chooses)
+        watchers = moved(watchers, name, was.watches, now.watches)
+        gateways = marked(gateways, name, here=now.is_gateway)
+        redirected = marked(redirected, name, here=now.is_redirected)
         for service in was.instances.keys() | now.instances.keys():
             endpoints = now.instances.get(service)
             if was.instances.get(service) == endpoints:
@@ -347,23 +375,6 @@ def _with_endpoints(
         if protocols.get(service) != protocol:
             protocols = protocols.with_item(service, protocol)
     return replace(world, endpoints=endpoints, protocols=protocols)
-
-
-def _moved(
-    book: SortedMap[K, Names], name: str, before: frozenset[K], after: frozenset[K]
-) -> SortedMap[K, Names]:
-    for key in before - after:
-        names = book[key].without(name)
-        book = book.with_item(key, names) if names else book.without(key)
-    for key in after - before:
-        book = book.with_item(key, book.get(key, Names()).with_item(name, None))
-    return book
-
-
-def _marked(names: Names, name: str, *, here: bool) -> Names:
-    if here == (name in names):
-        return names
-    return names.with_item(name, None) if here else names.without(name)
 
 
 def _view(

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import field
+from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple, TypeVar
 
 from kong_mesh_cp.core.dataclass import dataclass
-from kong_mesh_cp.core.policy.confs import UnreadableConfError, conf_of
+from kong_mesh_cp.core.policy.confs import UnreadableConfError
 from kong_mesh_cp.core.policy.rules.destinations import DestinationId
-from kong_mesh_cp.core.policy.rules.http_matches import RULE_MATCHES_HASH_TAG
 from kong_mesh_cp.core.policy.rules.inbound_rules import InboundRule, inbound_rules
 from kong_mesh_cp.core.policy.rules.match import Selection, UnresolvedTargetError
 from kong_mesh_cp.core.policy.rules.matched import (
@@ -21,11 +18,27 @@ from kong_mesh_cp.core.policy.rules.matched import (
     ranked_selections,
     to_rules,
 )
-from kong_mesh_cp.core.policy.rules.policy import HTTP_ROUTE, TRAITS, Conf, Meta, Policy
-from kong_mesh_cp.core.policy.rules.proxies import Listener, Proxy
+from kong_mesh_cp.core.policy.rules.policy import HTTP_ROUTE, TRAITS, Policy
+from kong_mesh_cp.core.policy.rules.proxies import HostListener, Listener, Proxy
 from kong_mesh_cp.core.policy.rules.resource_rules import ResourceRule, rule_for_destination
-from kong_mesh_cp.core.policy.rules.subset_rules import SubsetRule, from_rules, proxy_rules
-from kong_mesh_cp.core.policy.rules.subsets import Subset, TooManySubsetsError, contains
+from kong_mesh_cp.core.policy.rules.subset_rules import (
+    SubsetRule,
+    from_rules,
+    proxy_rules,
+)
+from kong_mesh_cp.core.policy.rules.subsets import TooManySubsetsError
+from kong_mesh_cp.core.policy.service_rules import (
+    ServiceRules,
+    backend_origins,
+    rules_about,
+)
+from kong_mesh_cp.core.policy.typed_confs import (
+    NO_INBOUND_CONFS,
+    ClientConf,
+    DestinationConfs,
+    InboundConfs,
+    TypedConf,
+)
 from kong_mesh_cp.core.resources.tags import SERVICE
 from kong_mesh_cp.core.xds.parts import Parts
 
@@ -35,59 +48,7 @@ POLICY_TYPES: Final = tuple(TRAITS)  # in the order of their effects
 # What they say of a proxy's inbounds holds for what it sends as well: they have no `to`.
 BOTH_WAYS: Final = frozenset({"MeshTLS"})
 
-
-class TypedConf:
-    """A merged conf, as the dataclass of its kind. Equal texts are equal confs."""
-
-    __slots__ = ("text", "value")
-
-    def __init__(self, policy_type: str, conf: Conf) -> None:
-        """Raises: UnreadableConfError."""
-        self.value = conf_of(policy_type, conf)
-        self.text = json.dumps(conf, sort_keys=True, separators=(",", ":"))
-
-    def of_kind(self, kind: type[T]) -> T:
-        """Its value, for who knows the type that was matched."""
-        assert isinstance(self.value, kind)  # noqa: S101 — as callers say
-        return self.value
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, TypedConf) and self.text == other.text
-
-    def __hash__(self) -> int:
-        return hash(self.text)
-
-
-@dataclass(frozen=True, slots=True)
-class ClientConf:
-    """What holds for the clients in `subset`; the first one that a client belongs to counts."""
-
-    subset: Subset
-    conf: TypedConf
-
-
-@dataclass(frozen=True, slots=True)
-class InboundConfs:
-    """What one type of policies says about one inbound."""
-
-    rules: TypedConf | None = None  # for all clients: `rules`, or `from` read as such
-    clients: tuple[ClientConf, ...] = ()
-    selected: bool = False  # some policy of the type is about the inbound
-
-
-@dataclass(frozen=True, slots=True)
-class DestinationConfs:
-    """What one type of policies says about one destination of a proxy."""
-
-    conf: TypedConf | None = None
-    routes: tuple[tuple[str, TypedConf], ...] = ()  # by the hash of a route's matches
-    selected: bool = False  # some policy of the type selects the proxy
-    # The policies that a route's references are from, by the hash of a rule's matches.
-    origins: Mapping[str, Meta] = field(default_factory=dict)
-
-    def of_route(self, matches_hash: str) -> TypedConf | None:
-        """The conf of one route, else that of the destination."""
-        return next((conf for each, conf in self.routes if each == matches_hash), self.conf)
+NO_POLICIES: Final = MeshView()
 
 
 class InboundRules(NamedTuple):
@@ -95,13 +56,6 @@ class InboundRules(NamedTuple):
 
     rules: tuple[InboundRule, ...]  # one, or none
     clients: tuple[SubsetRule, ...]
-
-
-class ServiceRules(NamedTuple):
-    """The rule about a service, and those about routes to it, by the hash of their matches."""
-
-    about: SubsetRule | None
-    routes: Mapping[str, SubsetRule]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +68,12 @@ class _To:
 class MatchedType:
     """The policies of one type that a proxy gets."""
 
+    __slots__ = (
+        *("_by_listener", "_candidates", "_destinations", "_known_to_key", "_parts", "_proxy_wide"),
+        *("_routes", "_selections", "_told", "_unresolved", "is_about_outgoing", "policies"),
+        "type",
+    )
+
     def __init__(
         self,
         policy_type: str,
@@ -125,27 +85,52 @@ class MatchedType:
     ) -> None:
         """`parts` are of the mesh of `view`."""
         self.type = policy_type
-        self._view = view
+        # Of the view no more than this: it is kept for longer.
+        self._destinations, self._routes = view.destinations, view.of_type(HTTP_ROUTE)
         self._parts = parts
-        found = candidates(policy_type, view, with_shadow=with_shadow)
+        self._candidates = candidates(policy_type, view, with_shadow=with_shadow)
         self._selections: Sequence[tuple[Policy, Selection]] = ()
-        self.warnings: list[str] = []
-        if found:
-            self._selections, self.warnings = ranked_selections(found, proxy, view)
+        self._unresolved: Sequence[str] = ()
+        if self._candidates:
+            self._selections, self._unresolved = ranked_selections(self._candidates, proxy, view)
         self.policies = tuple(policy for policy, _ in self._selections)
         self._by_listener = by_listener(self._selections)
         self._proxy_wide = TRAITS[policy_type].proxy_wide
-        self._known_to: _To | None = None
+        self._known_to_key: tuple[object, ...] = ()
+        self._told: list[str] = []  # of the rules at listeners
+        has_to = TRAITS[policy_type].has_to
+        # Some policy says something about outgoing traffic, or about all of the proxy's.
+        self.is_about_outgoing = any(each.to or not has_to for each in self.policies)
+
+    @property
+    def can_warn(self) -> bool:
+        """Without policies there is nothing to warn of."""
+        return bool(self.policies or self._unresolved)
+
+    @property
+    def warnings(self) -> list[str]:
+        """What could not be matched, or merged, in texts for users."""
+        has_to = self.policies and self.type not in BOTH_WAYS
+        found = [*self._unresolved, *self._told]
+        about_to = self._to.warning if has_to else ""
+        return [*found, about_to] if about_to and about_to not in found else found
 
     def inbound(self, listener: Listener) -> InboundConfs:
         """Raises: TooManySubsetsError, UnreadableConfError."""
+        if not self.policies:
+            return NO_INBOUND_CONFS
         if self._proxy_wide:
-            return InboundConfs(self.proxy_conf(), selected=bool(self.policies))
+            return InboundConfs(self.proxy_conf(), selected=True)
         about = tuple(self._by_listener.get(listener, ()))
         if not about:
-            return InboundConfs()
-        key = ("inbound", self.type, *map(id, about))
-        confs, _ = self._parts.made(key, lambda: (_inbound_confs(self.type, about), about))
+            return NO_INBOUND_CONFS
+
+        def make() -> tuple[InboundConfs, object]:
+            confs = _inbound_confs(self.type, about)
+            # The same object for what says the same: it is compared often.
+            return self._parts.made(("same", confs), lambda: confs), about
+
+        confs, _ = self._parts.made(("inbound", self.type, *map(id, about)), make)
         return confs
 
     def service(self, service: str) -> DestinationConfs:
@@ -179,6 +164,30 @@ class MatchedType:
         return made
 
     @property
+    def is_about_gateway(self) -> bool:
+        """Some policy is about a listener of the gateway that the proxy serves."""
+        return any(selection.host_listeners for _, selection in self._selections)
+
+    def at_listener(self, listener: Listener) -> ToRules | None:
+        """What holds for traffic that comes in by a listener of a gateway; None: no policy is about
+        it.
+        """
+        about = tuple(self._by_listener.get(listener, ()))
+        return self._rules_at(about) if about else None
+
+    def at_host(self, listener: HostListener) -> ToRules | None:
+        """Likewise of a listener for one host name. In the order of the store's lists instead of by
+        priority, as the original has it.
+        """
+        selecting = {
+            id(policy)
+            for policy, selection in self._selections
+            if listener in selection.host_listeners
+        }
+        about = tuple(each for each in self._candidates if id(each) in selecting)
+        return self._rules_at(about) if about else None
+
+    @property
     def to_rules(self) -> ToRules:
         """As they are before confs are read: for routes, which have more than one conf."""
         return self._to.rules
@@ -189,28 +198,13 @@ class MatchedType:
 
     def service_rules(self, service: str) -> ServiceRules:
         """What `service` reads its confs from."""
-        rules = self._to.rules.services if self.policies else ()
-        tags = {SERVICE: service}
-        about = next((rule for rule in rules if contains(rule.subset, tags)), None)
-        routes: dict[str, SubsetRule] = {}
-        for matches_hash in _route_hashes(rules):
-            of_route = {**tags, RULE_MATCHES_HASH_TAG: matches_hash}
-            rule = next((each for each in rules if contains(each.subset, of_route)), None)
-            if rule is not None and rule is not about:
-                routes[matches_hash] = rule
-        return ServiceRules(about, routes)
+        return rules_about(self._to.rules.services if self.policies else (), {SERVICE: service})
 
     def destination_rule(self, wanted: DestinationId) -> ResourceRule | None:
         """What `destination` reads its conf from."""
         if not self.policies:
             return None
         return rule_for_destination(self._to.rules.resources, wanted)
-
-    @property
-    def is_about_outgoing(self) -> bool:
-        """Some policy says something about outgoing traffic, or about all of the proxy's."""
-        has_to = TRAITS[self.type].has_to
-        return any(each.to or not has_to for each in self.policies)
 
     @property
     def outgoing(self) -> object:
@@ -245,30 +239,40 @@ class MatchedType:
         found = self._of_an_inbound
         return DestinationConfs(None if found is None else found.rules, selected=True)
 
-    @property
-    def _to_key(self) -> tuple[object, ...]:
+    def _to_key(self, policies: Sequence[Policy]) -> tuple[object, ...]:
         """All that `to_rules` looks at. Of a view it is the destinations and, for policies about
         routes, those: not a policy that has nothing to do with these.
         """
-        policies, view = self.policies, self._view
         about_routes = any(each.target.kind == HTTP_ROUTE for each in policies)
-        routes = view.of_type(HTTP_ROUTE) if about_routes else ()
-        return (self.type, id(view.destinations), len(routes), *map(id, (*routes, *policies)))
+        routes = self._routes if about_routes else ()
+        held = (self._destinations, *routes, *policies)
+        return ("to", self.type, len(routes), *map(id, held))
 
     @property
     def _to(self) -> _To:
-        if self._known_to is None:
-            key = ("to", *self._to_key)
-            self._known_to, _ = self._parts.made(key, lambda: (self._make_to(), self._view))
-            if self._known_to.warning:
-                self.warnings.append(self._known_to.warning)
-        return self._known_to
+        if not self._known_to_key:
+            self._known_to_key = self._to_key(self.policies)
+        return self._rules_by(self._known_to_key, self.policies)
 
-    def _make_to(self) -> _To:
+    def _rules_at(self, policies: tuple[Policy, ...]) -> ToRules:
+        """Of those about one listener of a gateway."""
+        made = self._rules_by(self._to_key(policies), policies)
+        if made.warning and made.warning not in self._told:
+            self._told.append(made.warning)
+        return made.rules
+
+    def _rules_by(self, key: tuple[object, ...], policies: tuple[Policy, ...]) -> _To:
+        made, _ = self._parts.made(
+            key, lambda: (self._make_to(policies), (self._destinations, self._routes))
+        )
+        return made
+
+    def _make_to(self, policies: tuple[Policy, ...]) -> _To:
         try:
-            return _To(self.policies, to_rules(self.policies, self._view))
+            view = MeshView(tuple(self._routes), destinations=self._destinations)
+            return _To(policies, to_rules(policies, view))
         except (TooManySubsetsError, UnresolvedTargetError) as error:
-            return _To(self.policies, ToRules(), f"couldn't create To rules: {error}")
+            return _To(policies, ToRules(), f"couldn't create To rules: {error}")
 
     def _service_confs(self, service: str) -> DestinationConfs:
         rules = self.service_rules(service)
@@ -277,7 +281,7 @@ class MatchedType:
             None if rules.about is None else TypedConf(self.type, rules.about.conf),
             tuple(sorted(routes.items())),
             selected=True,
-            origins={} if rules.about is None else _backend_origins(rules.about),
+            origins={} if rules.about is None else backend_origins(rules.about),
         )
 
     def _resource_confs(self, wanted: DestinationId) -> DestinationConfs:
@@ -285,21 +289,7 @@ class MatchedType:
         if rule is None or not rule.confs:
             return DestinationConfs(selected=True)
         conf = TypedConf(self.type, rule.confs[0])
-        return DestinationConfs(conf, selected=True, origins=_backend_origins(rule))
-
-
-def _backend_origins(rule: SubsetRule | ResourceRule) -> Mapping[str, Meta]:
-    return {key: rule.origins[index].meta for key, index in rule.backend_origins}
-
-
-def _route_hashes(rules: Sequence[SubsetRule]) -> list[str]:
-    found = (
-        tag.value
-        for rule in rules
-        for tag in rule.subset
-        if tag.key == RULE_MATCHES_HASH_TAG and not tag.negated
-    )
-    return list(dict.fromkeys(found))
+        return DestinationConfs(conf, selected=True, origins=backend_origins(rule))
 
 
 def _proxy_conf(policy_type: str, policies: Sequence[Policy]) -> TypedConf | None:
@@ -332,20 +322,47 @@ class Matched:
         self._view = view
         self.parts = parts
         self._types: dict[str, MatchedType] = {}
+        self._several: dict[tuple[str, ...], tuple[MatchedType, ...]] = {}
+        # What is matched beside a type's own policies. Only built-in gateways serve a MeshGateway.
+        gateways = view.gateways if proxy.is_builtin_gateway else ()
+        self._beside = (proxy, gateways, view.of_type(HTTP_ROUTE), view.destinations)
+        self._key = (with_shadow, *map(id, self._beside))
 
     def of_type(self, policy_type: str) -> MatchedType:
         found = self._types.get(policy_type)
         if found is None:
-            found = MatchedType(
-                policy_type, self._proxy, self._view, self.parts, with_shadow=self._with_shadow
-            )
-            self._types[policy_type] = found
+            found = self._types[policy_type] = self._matched(policy_type)
         return found
+
+    def _matched(self, policy_type: str) -> MatchedType:
+        policies = self._view.of_type(policy_type)
+        if not policies:  # which is so for all proxies
+            key = ("matched", policy_type)
+            return self.parts.made(key, lambda: self._match(policy_type, NO_POLICIES))
+        # Held with what was made of them: the key only says which objects they were.
+        found, _ = self.parts.made(
+            ("matched", policy_type, id(policies), self._key),
+            lambda: (self._match(policy_type, self._view), (policies, self._beside)),
+        )
+        return found
+
+    def of_types(self, policy_types: tuple[str, ...]) -> tuple[MatchedType, ...]:
+        """Several, in the order of their names."""
+        found = self._several.get(policy_types)
+        if found is None:
+            found = self._several[policy_types] = tuple(map(self.of_type, policy_types))
+        return found
+
+    def _match(self, policy_type: str, view: MeshView) -> MatchedType:
+        return MatchedType(
+            policy_type, self._proxy, view, self.parts, with_shadow=self._with_shadow
+        )
 
     @property
     def warnings(self) -> list[str]:
         """Of the types that were asked for: what could not be matched, in texts for users."""
-        return [text for each in self._types.values() for text in each.warnings]
+        found = (each for each in self._types.values() if each.can_warn)
+        return [text for each in found for text in each.warnings]
 
 
 __all__ = [

@@ -13,11 +13,14 @@ from typing import Final
 
 from kong_mesh_cp.core.discovery import type_order
 from kong_mesh_cp.core.formats.addresses import join_host_port
+from kong_mesh_cp.core.meshes.virtual_hosts import MESH_TAG
 from kong_mesh_cp.core.resources.tags import SERVICE
 
 CLUSTER: Final = type_order.CLUSTERS
 ENDPOINT: Final = type_order.ENDPOINTS
 LISTENER: Final = type_order.LISTENERS
+ROUTE: Final = type_order.ROUTES
+RUNTIME: Final = type_order.RUNTIMES
 SECRET: Final = type_order.SECRETS
 
 ADMIN: Final = "kuma:envoy:admin"
@@ -28,6 +31,8 @@ METRICS: Final = "kuma:metrics:hijacker"  # the cluster: kuma-dp, as the Mesh sa
 PROMETHEUS: Final = "kuma:metrics:prometheus"
 MESH_METRICS: Final = "_kuma:metrics:hijacker"  # likewise, as a MeshMetric says
 METRICS_CONFIGURATION: Final = "_kuma:dynamicconfig:observability"
+ALL_AUTHORITIES: Final = "mesh_ca:secret:all"  # the authorities of every mesh
+GATEWAY_RUNTIME: Final = "gateway.listeners"  # the layer of limits of a gateway's listeners
 
 
 class Origin(StrEnum):
@@ -47,6 +52,7 @@ class Origin(StrEnum):
     SECRETS = "secrets"
     EGRESS = "egress"
     INGRESS = "ingress"
+    GATEWAY = "gateway"
     PROMETHEUS = "prometheus"
     OPEN_TELEMETRY = "open-telemetry"
     METRICS_CONFIGURATION = "dynamic-config"
@@ -95,12 +101,16 @@ def direct_access_listener(address: str, port: int) -> str:
 
 
 def service_cluster(tags: Mapping[str, str]) -> str:
-    """The cluster of the endpoints with `tags`, of which one is the service."""
+    """The cluster of the endpoints with `tags`, of which one is the service; of gateways of some
+    mesh one is that mesh.
+    """
     service = tags[SERVICE]
     if len(tags) == 1:
         return service
     text = "".join(key + tags[key] for key in sorted(tags))
-    return f"{service}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+    name = f"{service}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+    mesh = tags.get(MESH_TAG)
+    return name if mesh is None else f"{name}_{mesh}"
 
 
 def log_collector(place: int) -> str:
@@ -120,6 +130,10 @@ def client_listener(client: str) -> str:
 def metric_exporter(backend: str) -> str:
     """The listener that kuma-dp exports to, and the cluster that it leads to."""
     return f"_kuma:metrics:opentelemetry:{backend}"
+
+
+def gateway_listener(gateway: str, protocol: str, port: int) -> str:
+    return f"{gateway}:{protocol}:{port}"
 
 
 def identity_secret(mesh: str) -> str:

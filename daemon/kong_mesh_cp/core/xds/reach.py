@@ -3,14 +3,15 @@
 It may say too many, never too few: what it misses is found by the full pass only, minutes later.
 
 A Dataplane touches itself and whoever goes to its instances directly; with other endpoints of a
-service, those of whoever uses it, and gateways as a whole; with another protocol of a service,
-whoever asks for it. A service that is a resource touches whoever asks for it, and with other
-addresses, names, ports or labels all transparent proxies and who chooses among services by labels.
-A targetRef policy touches whom it selects, before or after, a route also whom policies about it
-select, the first and the last one about who asks everybody who asks. A MeshGateway touches
-gateways; a ServiceInsight whoever asks for a service whose TLS readiness is another one; the Config
-of names transparent proxies. All else touches everybody: the Mesh, external services by tags, zone
-proxies, policies of the older generation.
+service, those of whoever uses it; with another protocol of a service, whoever asks for it. A
+service that is a resource touches whoever asks for it, and with other addresses, names, ports or
+labels all transparent proxies and who chooses among services by labels. A targetRef policy touches
+whom it selects, before or after, a route also whom policies about it select, the first and the last
+one about who asks everybody who asks. A MeshGateway touches gateways, as do a MeshGatewayRoute and
+a Secret, which may be a certificate; a ServiceInsight whoever asks for a service whose TLS
+readiness is another one; the Config of names transparent proxies. All else touches everybody: the
+Mesh, external services by tags, zone proxies, policies of the older generation, how those other
+meshes speak that are known. Gateways that other meshes may call are endpoints of who calls them.
 
 What only seems to change (the same spec and labels again) touches nobody.
 """
@@ -27,14 +28,16 @@ from kong_mesh_cp.core.policy.rules.matched import selects_proxy
 from kong_mesh_cp.core.policy.rules.policy import HTTP_ROUTE, TRAITS, Policy
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.resources.tags import SERVICE
+from kong_mesh_cp.core.xds.cross_mesh.other_meshes import is_foreign
 from kong_mesh_cp.core.xds.indexed_mesh import (
     GATEWAY,
     IndexedMesh,
     Item,
-    Names,
 )
 from kong_mesh_cp.core.xds.outside.external_services import SECRET
 from kong_mesh_cp.core.xds.services.backends import ServiceKey
+from kong_mesh_cp.core.xds.services.instances import GatewayService
+from kong_mesh_cp.core.xds.services.name_books import Names
 from kong_mesh_cp.core.xds.services.service_endpoints import port_ids
 from kong_mesh_cp.core.xds.services.service_resources import (
     MESH_SERVICE,
@@ -46,8 +49,9 @@ from kong_mesh_cp.core.xds.services.tagged_services import CONFIG, SERVICE_INSIG
 from kong_mesh_cp.core.xds.sorted_map import SortedMap
 from kong_mesh_cp.core.xds.world import DATAPLANE, EndpointKey, protocol_of_all
 
+_OF_GATEWAYS: Final = frozenset({GATEWAY, "MeshGatewayRoute", SECRET})
 _KNOWN: Final = frozenset(
-    {DATAPLANE, GATEWAY, SERVICE_INSIGHT, CONFIG, SECRET, *SERVICE_TYPES, *TRAITS}
+    {DATAPLANE, SERVICE_INSIGHT, CONFIG, *_OF_GATEWAYS, *SERVICE_TYPES, *TRAITS}
 )
 ANY_SERVICE: Final = "*"  # in `directAccessServices`
 
@@ -69,26 +73,48 @@ class Reached:
 
 def reached(before: IndexedMesh, after: IndexedMesh, changes: Collection[ResourceKey]) -> Reached:
     """Whom `changes` touch, which made `before` into `after`."""
-    real = [key for key in changes if not _is_equal(_item(before, key), _item(after, key))]
+    own = (key for key in changes if not is_foreign(key, after.world.name))
+    real = [key for key in own if not _is_equal(_item(before, key), _item(after, key))]
     if any(key.type not in _KNOWN for key in real):
         return Reached(everybody=True)
     if before.world.tells_tags != after.world.tells_tags:
         return Reached(everybody=True)
     if before.world.external is not after.world.external:
         return Reached(everybody=True)  # of a Secret that such a service names
+    if _whom_is_known(before) != _whom_is_known(after):
+        return Reached(everybody=True)
     proxies = set[str]()
     for key in real:
         proxies |= _directly(before, after, key)
     endpoints = _moved_endpoints(before, after, real)
     tags = _other_services(before, after, endpoints)
-    if endpoints:
-        # What gateways have follows from the endpoints themselves.
-        proxies |= {*before.gateways, *after.gateways}
     for service in tags:
         proxies |= {*before.callers.get(service, ()), *after.callers.get(service, ())}
     ports = _moved_ports(before, after, real)
     callers_of = tags | _other_resources(before, after, real, ports)
-    return Reached(proxies=frozenset(proxies), callers_of=callers_of, endpoints=endpoints | ports)
+    return Reached(
+        proxies=frozenset(proxies),
+        callers_of=callers_of,
+        endpoints=endpoints | ports | _moved_gateways(before, after),
+    )
+
+
+def _whom_is_known(index: IndexedMesh) -> object:
+    """Of other meshes."""
+    return index.world.crossing.modes, index.world.crossing.trusted
+
+
+def _moved_gateways(before: IndexedMesh, after: IndexedMesh) -> frozenset[GatewayService]:
+    """Gateways that other meshes may call, where they are others than before."""
+    was, now = before.world.crossing.gateways, after.world.crossing.gateways
+    if was is now:
+        return frozenset()
+    return frozenset(
+        GatewayService(mesh, service)
+        for mesh in was.keys() | now.keys()
+        for service in was.get(mesh, {}).keys() | now.get(mesh, {}).keys()
+        if was.get(mesh, {}).get(service) != now.get(mesh, {}).get(service)
+    )
 
 
 def _directly(before: IndexedMesh, after: IndexedMesh, key: ResourceKey) -> set[str]:
@@ -101,7 +127,7 @@ def _directly(before: IndexedMesh, after: IndexedMesh, key: ResourceKey) -> set[
             for service in (ANY_SERVICE, *_services(index, key.name)):
                 for each in (before, after):
                     found |= {*each.watchers.get(service, ())}
-        elif key.type == GATEWAY:
+        elif key.type in _OF_GATEWAYS:
             found |= {*index.gateways}
         elif key.type == CONFIG:
             found |= {*index.redirected}

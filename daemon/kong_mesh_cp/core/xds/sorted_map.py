@@ -95,6 +95,27 @@ class SortedMap(Mapping[K, V], Generic[K, V]):
         return made
 
 
+def differing(before: Mapping[K, V], after: Mapping[K, V]) -> set[K]:
+    """The keys under which there is something else, or nothing. What both share takes no time."""
+    was, now = _chunks(before), _chunks(after)
+    shared = {id(each) for each in was} & {id(each) for each in now}
+    old = {key: each for chunk in was if id(chunk) not in shared for key, each in chunk.items()}
+    new = {key: each for chunk in now if id(chunk) not in shared for key, each in chunk.items()}
+    return {
+        key
+        for key in old.keys() | new.keys()
+        if key not in old or key not in new or not _is_same(old[key], new[key])
+    }
+
+
+def _is_same(one: object, other: object) -> bool:
+    return one is other or one == other
+
+
+def _chunks(items: Mapping[K, V]) -> tuple[Mapping[K, V], ...]:
+    return items.chunks() if isinstance(items, SortedMap) else (items,)
+
+
 class _Items(ItemsView[K, V]):
     """Without looking each key up again."""
 

@@ -16,10 +16,18 @@ from kong_mesh_cp.core.policy.rules.matched import MeshView
 from kong_mesh_cp.core.resources.kinds.dataplane import Dataplane
 from kong_mesh_cp.core.resources.kinds.mesh import CertificateAuthority, Mesh
 from kong_mesh_cp.core.resources.meta import Resource, has_spec
+from kong_mesh_cp.core.xds.cross_mesh.other_meshes import (
+    NO_OTHERS,
+    CrossMesh,
+    OtherMeshes,
+    cross_mesh,
+    meshes_with_gateways,
+)
 from kong_mesh_cp.core.xds.outside.external_services import ExternalDestination, external_of
 from kong_mesh_cp.core.xds.protocols import common_protocol
 from kong_mesh_cp.core.xds.services.instances import (
     Endpoint,
+    GatewayService,
     TagPairs,
     advertised_address,
     endpoints_by_service,
@@ -39,8 +47,10 @@ from kong_mesh_cp.core.xds.zones.across_zones import NOTHING_ACROSS, AcrossZones
 
 DATAPLANE: Final = "Dataplane"
 
-EndpointKey = str | DestinationId
-"""What endpoints are behind: a service by its tag; a port of one that is a resource, by number."""
+EndpointKey = str | DestinationId | GatewayService
+"""What endpoints are behind: a service by its tag; a port of one that is a resource, by number; or
+gateways of some mesh.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +71,10 @@ class MeshWorld:
     reached: PortEndpoints = field(default_factory=dict)  # what is behind each of their ports
     # Services outside of the mesh that are known by their tag, by it.
     external: Mapping[str, ExternalDestination] = field(default_factory=dict)
+    others: OtherMeshes = field(default_factory=OtherMeshes)
+    crossing: CrossMesh = field(
+        default_factory=CrossMesh
+    )  # what follows from `others`, and the own gateways
 
     @property
     def name(self) -> str:
@@ -87,6 +101,11 @@ class MeshWorld:
         outbound = networking.outbound if networking is not None else None
         return outbound is None or outbound.passthrough is not False
 
+    @property
+    def with_gateways(self) -> frozenset[str]:
+        """The meshes that have gateways for others, as far as they are known."""
+        return meshes_with_gateways(self.name, self.resources, self.others)
+
     def of_type(self, type_name: str) -> Mapping[str, Resource[object]]:
         return self.resources.get(type_name, {})
 
@@ -94,9 +113,18 @@ class MeshWorld:
         found = self.of_type(DATAPLANE).get(name)
         return found if found is not None and has_spec(found, Dataplane) else None
 
+    @property
+    def beside(self) -> tuple[object, ...]:
+        """See `EndpointWorld`."""
+        return self.across, self.external
+
     def behind(self, key: EndpointKey) -> tuple[Endpoint, ...] | None:
         """The endpoints of `key`; None: there are none."""
-        return self.reached.get(key) if isinstance(key, DestinationId) else self.endpoints.get(key)
+        if isinstance(key, DestinationId):
+            return self.reached.get(key)
+        if isinstance(key, GatewayService):
+            return self.crossing.gateways.get(key.mesh, {}).get(key.service)
+        return self.endpoints.get(key)
 
     def protocol(self, service: str) -> str:
         """What all instances of a service speak, wherever they are; absent is as unknown."""
@@ -152,6 +180,7 @@ def mesh_world(
     behind: ServiceIndex | None = None,
     tls_ready: frozenset[str] = frozenset(),
     addresses: VirtualDestinations = NO_DESTINATIONS,
+    others: OtherMeshes = NO_OTHERS,
 ) -> MeshWorld:
     """The world of `mesh` from scratch. `resources` are all others of it, `by_type`; `behind` are
     the `services_behind` of them, for who has these already.
@@ -173,6 +202,8 @@ def mesh_world(
         services=behind.services,
         reached=behind.reached,
         external=external_of(mesh.spec, zone, resources),
+        others=others,
+        crossing=cross_mesh(mesh, zone, resources, others, dataplanes),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 from kong_mesh_cp.core.formats.go.go_quote import go_quote
@@ -15,6 +15,8 @@ from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.resources.kind import InvalidResourceError
 from kong_mesh_cp.core.resources.kinds.config import Config
 from kong_mesh_cp.core.resources.kinds.mesh import Mesh
+from kong_mesh_cp.core.resources.kinds.mesh_gateway import MeshGateway
+from kong_mesh_cp.core.resources.labels import PROXY_TYPE
 from kong_mesh_cp.core.resources.meta import Resource, has_spec
 from kong_mesh_cp.core.resources.registry import TYPES
 from kong_mesh_cp.core.resources.registry import Policy as PolicyParts
@@ -23,6 +25,7 @@ from kong_mesh_cp.core.xds.world import MeshWorld
 from kong_mesh_cp.usecases.ports.resource_store import ResourceStore, Selection, StoredResource
 from kong_mesh_cp.usecases.resources.documents import (
     members,
+    readable_as,
     resource_of,
     spec_document,
     with_status,
@@ -45,8 +48,13 @@ OF_A_MESH: Final = (
 )
 OF_ALL_MESHES: Final = ("HostnameGenerator", "ZoneEgress", "ZoneIngress")
 CONFIG: Final = "Config"
+DATAPLANE: Final = "Dataplane"
+GATEWAY: Final = "MeshGateway"
+SEEN_BY_OTHERS: Final = (MESH, DATAPLANE, GATEWAY)
+CROSS_MESH: Final = "crossMesh"  # without this word a MeshGateway is for nobody else
 FOLLOWED: Final = (MESH, CONFIG, *OF_A_MESH, *OF_ALL_MESHES)
 """What decides about what proxies are told."""
+GATEWAY_PROXY: Final = "gateway"  # of builtin gateways alone, as `kuma.io/proxy-type` tells
 
 log = logging.getLogger(__name__)
 
@@ -57,16 +65,56 @@ async def stored_of_mesh(store: ResourceStore, mesh: str) -> dict[ResourceKey, S
         [
             Selection(type=MESH, mesh="", name_contains=mesh),
             Selection(type=CONFIG, mesh="", name_contains=config_name(mesh)),
-            *(Selection(type=each, mesh=mesh) for each in OF_A_MESH),
-            *(Selection(type=each) for each in OF_ALL_MESHES),
+            *(Selection(type=each, mesh=mesh) for each in OF_A_MESH if each != GATEWAY),
+            *(Selection(type=each) for each in (GATEWAY, *OF_ALL_MESHES)),
         ]
     )
-    return {
+    everything = [each for page in pages for each in page.items]
+    found = {
         each.key: each
-        for page in pages
-        for each in page.items
-        if each.key.type not in (MESH, CONFIG) or mesh_of(each.key) == mesh
+        for each in everything
+        if mesh_of(each.key) in (mesh, "") or is_for_others(each)
     }
+    crossed = crossed_meshes(found.values())
+    return found | await _of_others(store, mesh, crossed) if crossed else found
+
+
+async def _of_others(
+    store: ResourceStore, mesh: str, crossed: Collection[str]
+) -> dict[ResourceKey, StoredResource]:
+    """Other meshes than `mesh`, and the proxies of those gateways that are for all meshes."""
+    pages = await store.list_together(
+        [
+            Selection(type=MESH, mesh=""),
+            *(
+                Selection(type=DATAPLANE, mesh=each, labels={PROXY_TYPE: GATEWAY_PROXY})
+                for each in sorted(crossed)
+                if each != mesh
+            ),
+        ]
+    )
+    return {each.key: each for page in pages for each in page.items if mesh_of(each.key) != mesh}
+
+
+def crossed_meshes(stored: Iterable[StoredResource]) -> frozenset[str]:
+    """Meshes with gateways for others: while there are some, other meshes are looked at."""
+    return frozenset(each.key.mesh for each in stored if is_for_others(each))
+
+
+def is_for_others(stored: StoredResource) -> bool:
+    """A MeshGateway that other meshes may call, whatever else it is for."""
+    if stored.key.type != GATEWAY or CROSS_MESH not in stored.spec:
+        return False
+    gateway = readable_as(MeshGateway, stored)
+    return gateway is not None and gateway.is_cross_mesh
+
+
+def is_seen_by_others(stored: StoredResource) -> bool:
+    """Of a mesh with gateways for others, what they look at."""
+    key = stored.key
+    if key.type == DATAPLANE:
+        return stored.labels.get(PROXY_TYPE) == GATEWAY_PROXY
+    return key.type == MESH or is_for_others(stored)
 
 
 async def world_now(store: ResourceStore, mesh: str, rules: WorldRules) -> MeshWorld | None:

@@ -169,7 +169,8 @@ def sample_view(
         world=world,
         terms=terms,
         identity=proxy_view.Identity(
-            pair=proxy_view.KeyPair(b"CERT", b"KEY"), authorities={world.name: b"CA"}
+            pair=proxy_view.KeyPair(b"CERT", b"KEY"),
+            authorities=dict.fromkeys((world.name, *world.crossing.trusted), b"CA"),
         ),
     )
 

@@ -52,3 +52,13 @@ def test_a_mesh_without_an_authority_is_told_and_stops_nothing() -> None:
         "mesh_ca:secret:gone",
         "mesh gone has no authority that can be trusted",
     )
+
+
+def test_who_trusts_every_mesh_has_all_authorities_in_the_order_of_their_meshes() -> None:
+    authorities = {"shop": b"of the shop", "bank": b"of the bank"}
+    draft = Draft(Parts())
+    draft.trusts_all = True
+    secrets("shop", Identity(pair=KeyPair(b"chain", b"key"), authorities=authorities), set(), draft)
+    assert names(draft) == ["identity_cert:secret:shop", "mesh_ca:secret:all"]
+    packed = draft.made(SECRET)["mesh_ca:secret:all"].packed
+    assert b"of the bank\nof the shop\n" in packed

@@ -10,6 +10,17 @@ import pytest
 from kong_mesh_cp.core.xds.generate import generate
 from kong_mesh_cp.core.xds.node_metadata import ProxyMetadata
 from kong_mesh_cp.core.xds.parts import Parts
+from support.specs.edges import (
+    ToldEdge,
+    about_edge,
+    by_path,
+    edge,
+    gateway,
+    http_route,
+    listener,
+    tcp_route,
+    to_tag,
+)
 from support.specs.sidecars import (
     NOTHING_ELSE,
     Told,
@@ -223,5 +234,40 @@ def test_a_log_of_inbounds_leaves_outbounds_to_be_shared() -> None:
     generate(first, parts)
     before = len(parts)
     generate(replace(first, metadata=other), parts)
-    # The inbound names the proxy, and nothing else does.
-    assert len(parts) - before <= 2
+    # The inbound names the proxy, and nothing else does: its plan, its listener, its cluster.
+    assert len(parts) - before <= 3
+
+
+def test_a_gateway_writes_down_what_it_sends_on_and_what_it_takes() -> None:
+    def written(path: str) -> dict[str, Any]:
+        names = "%KUMA_SOURCE_SERVICE% %KUMA_DESTINATION_SERVICE% %KUMA_TRAFFIC_DIRECTION%"
+        form = {"type": "Plain", "plain": names}
+        return {"backends": [{"type": "File", "file": {"path": path, "format": form}}]}
+
+    logs = policy(
+        "MeshAccessLog",
+        targetRef={"kind": "Mesh", "proxyTypes": ["Gateway"]},
+        to=to_mesh(**written("/out")),
+        from_=to_mesh(**written("/in")),
+    )
+    found = ToldEdge(
+        edge(), gateway(), instance("pay", "http"), http_route(by_path("/", to_tag("pay"))), logs
+    )
+    told_logs = [each["typedConfig"] for each in found.filter("edge:HTTP:8080")["accessLog"]]
+    assert [
+        (each["path"], each["logFormat"]["textFormatSource"]["inlineString"]) for each in told_logs
+    ] == [("/out", "edge * OUTBOUND\n"), ("/in", "unknown edge INBOUND\n")]
+
+
+def test_a_gateways_collectors_have_clusters() -> None:
+    backends = [{"type": "OpenTelemetry", "openTelemetry": {"endpoint": "otel.example:4317"}}]
+    found = ToldEdge(
+        edge(),
+        gateway(listener(9000, "TCP")),
+        instance("pay", "tcp"),
+        tcp_route(to_tag("pay")),
+        about_edge("MeshAccessLog", to=to_mesh(backends=backends)),
+    )
+    (log,) = found.filter("edge:TCP:9000")["accessLog"]
+    service = log["typedConfig"]["commonConfig"]["grpcService"]["envoyGrpc"]
+    assert service["clusterName"] in found.clusters

@@ -9,6 +9,15 @@ from typing import Any
 
 import pytest
 
+from support.specs.edges import (
+    ToldEdge,
+    about_edge,
+    by_path,
+    edge,
+    gateway,
+    http_route,
+    to_tag,
+)
 from support.specs.sidecars import inbound, instance, outbound, policy, to_mesh, told, web
 
 CALLER = web(to=(outbound(10001, "pay"),))
@@ -132,3 +141,21 @@ def test_a_failure_percentage_has_hosts_a_volume_and_a_threshold() -> None:
 def test_the_threshold_of_panic_is_with_the_balancing() -> None:
     found = cluster(outlierDetection={"healthyPanicThreshold": "61.5"})
     assert found["commonLbConfig"]["healthyPanicThreshold"] == {"value": 61.5}
+
+
+def test_clusters_of_a_gateway_have_the_breaker_of_their_service() -> None:
+    target = {"kind": "MeshService", "name": "pay"}
+    found = ToldEdge(
+        edge(),
+        gateway(),
+        instance("pay", "http"),
+        instance("audit", "http", last=3),
+        http_route(by_path("/x", to_tag("pay"), to_tag("audit"))),
+        about_edge(
+            "MeshCircuitBreaker",
+            to=[{"targetRef": target, "default": {"connectionLimits": {"maxConnections": 7}}}],
+        ),
+    )
+    (threshold,) = found.cluster("pay")["circuitBreakers"]["thresholds"]
+    assert threshold["maxConnections"] == 7
+    assert "circuitBreakers" not in found.cluster("audit")

@@ -6,6 +6,17 @@ from typing import Any
 
 import pytest
 
+from support.specs.edges import (
+    ToldEdge,
+    about_edge,
+    by_path,
+    edge,
+    gateway,
+    http_route,
+    listener,
+    tcp_route,
+    to_tag,
+)
 from support.specs.sidecars import (
     Told,
     inbound,
@@ -118,3 +129,24 @@ def test_proxies_tell_their_tags_where_somebody_may_ask_for_them() -> None:
     ]
     others = policy("MeshTimeout", to=to_mesh(connectionTimeout="1s"))
     assert "requestHeadersToAdd" not in told(caller, pay, others).filter(OUTBOUND)["routeConfig"]
+
+
+def test_a_gateway_has_faults_behind_its_own_filters() -> None:
+    faults = {"http": [{"abort": {"httpStatus": 503, "percentage": 50}}]}
+    found = ToldEdge(
+        edge(),
+        gateway(listener(), listener(9000, "TCP")),
+        instance("pay", "http"),
+        http_route(by_path("/x", to_tag("pay"))),
+        tcp_route(to_tag("pay")),
+        about_edge("MeshFaultInjection", to=to_mesh(**faults)),
+    )
+    filters = found.filter("edge:HTTP:8080")["httpFilters"]
+    assert [each["name"] for each in filters[-2:]] == [
+        "envoy.filters.http.fault",
+        "envoy.filters.http.router",
+    ]
+    assert filters[-2]["typedConfig"]["abort"]["httpStatus"] == 503
+    assert [each["name"] for each in found.chain("edge:TCP:9000")["filters"]] == [
+        "envoy.filters.network.tcp_proxy"
+    ]

@@ -6,6 +6,17 @@ from typing import Any
 
 import pytest
 
+from support.specs.edges import (
+    ToldEdge,
+    about_edge,
+    by_path,
+    edge,
+    gateway,
+    http_route,
+    listener,
+    tcp_route,
+    to_tag,
+)
 from support.specs.sidecars import inbound, instance, outbound, policy, to_mesh, told, web
 
 CALLER = web(to=(outbound(10001, "pay"),))
@@ -176,3 +187,27 @@ def test_a_service_that_routes_alone_lead_to_is_not_checked_nor_limited() -> Non
     assert {"healthChecks", "circuitBreakers"}.isdisjoint(by_route)
     called = told(web(to=(outbound(10001, "pay"), outbound(10002, "other"))), *documents)
     assert {"healthChecks", "circuitBreakers"} <= set(called.clusters["other"])
+
+
+def test_a_gateway_checks_a_cluster_once_however_many_routes_lead_there() -> None:
+    found = ToldEdge(
+        edge(),
+        gateway(listener(hostname="a.example"), listener(hostname="b.example")),
+        instance("pay", "http"),
+        http_route(by_path("/x", to_tag("pay")), by_path("/y", to_tag("pay"))),
+        about_edge("MeshHealthCheck", to=to_mesh(interval="5s", http={"path": "/up"})),
+    )
+    (check,) = found.cluster("pay")["healthChecks"]
+    assert check["httpHealthCheck"]["path"] == "/up"
+
+
+def test_a_gateway_checks_what_connections_go_to_by_tcp() -> None:
+    found = ToldEdge(
+        edge(),
+        gateway(listener(9000, "TCP")),
+        instance("pay", "http"),
+        tcp_route(to_tag("pay")),
+        about_edge("MeshHealthCheck", to=to_mesh(tcp={}, http={"path": "/up"})),
+    )
+    (check,) = found.cluster("pay")["healthChecks"]
+    assert check["tcpHealthCheck"] == {}

@@ -7,7 +7,26 @@ from typing import Any
 import pytest
 
 from kong_mesh_cp.core.policy.kinds.mesh_load_balancing_strategy import TABLE_ENTRIES_MAX
-from support.specs.sidecars import Told, instance, outbound, policy, tags, to_service, told, web
+from support.specs.edges import (
+    ToldEdge,
+    about_edge,
+    by_path,
+    edge,
+    gateway,
+    http_route,
+    to_tag,
+)
+from support.specs.sidecars import (
+    Told,
+    instance,
+    outbound,
+    policy,
+    tags,
+    to_mesh,
+    to_service,
+    told,
+    web,
+)
 from support.specs.transparent_proxies import Json, mesh_of_zones
 
 LISTENER = "outbound:127.0.0.1:10001"
@@ -301,3 +320,42 @@ def test_a_service_that_no_outbound_is_for_is_not_balanced_by_policies() -> None
     assert "policy" not in found.endpoints["copy"]
     assert found.clusters["pay"]["lbPolicy"] == "RANDOM"
     assert "lbPolicy" not in found.clusters["copy"]
+
+
+def ring(header: str) -> dict[str, Any]:
+    hashing = {"hashPolicies": [{"type": "Header", "header": {"name": header}}]}
+    return {"loadBalancer": {"type": "RingHash", "ringHash": hashing}}
+
+
+def test_all_routes_of_a_gateway_hash_once_for_each_service_that_is_balanced_so() -> None:
+    found = ToldEdge(
+        edge(),
+        gateway(),
+        instance("pay", "http"),
+        instance("audit", "http", last=3),
+        http_route(
+            by_path("/a", to_tag("pay"), match="Exact"),
+            by_path("/b", to_tag("audit"), match="Exact"),
+        ),
+        about_edge("MeshLoadBalancingStrategy", to=to_mesh(**ring("x-user"))),
+    )
+    policies = [each["route"]["hashPolicy"] for each in found.table()]
+    assert policies == [[{"header": {"headerName": "x-user"}}] * 2] * 2
+    assert {each["lbPolicy"] for each in found.clusters.values()} == {"RING_HASH"}
+
+
+def test_a_gateways_redirects_and_empty_hosts_do_not_hash() -> None:
+    redirect = {"type": "RequestRedirect", "requestRedirect": {"hostname": "a.example"}}
+    found = ToldEdge(
+        edge(),
+        gateway(),
+        instance("pay", "http"),
+        http_route(
+            by_path("/a", filters=[redirect], match="Exact"),
+            by_path("/b", to_tag("pay"), match="Exact"),
+        ),
+        about_edge("MeshLoadBalancingStrategy", to=to_mesh(**ring("x-user"))),
+    )
+    redirected, sent = found.table()
+    assert "hashPolicy" not in redirected["redirect"]
+    assert sent["route"]["hashPolicy"] == [{"header": {"headerName": "x-user"}}]

@@ -6,7 +6,18 @@ from typing import Any
 
 import pytest
 
-from support.specs.sidecars import Told, inbound, policy, to_mesh, told, web
+from support.specs.edges import (
+    ToldEdge,
+    about_edge,
+    by_path,
+    edge,
+    gateway,
+    http_route,
+    listener,
+    tcp_route,
+    to_tag,
+)
+from support.specs.sidecars import Told, inbound, instance, policy, to_mesh, told, web
 
 INBOUND = "inbound:10.0.0.1:8080"
 HTTP = "envoy.filters.http.local_ratelimit"
@@ -94,3 +105,41 @@ def test_clients_by_from_are_limited_as_by_rules() -> None:
     by_from = policy("MeshRateLimit", from_=to_mesh(local={"tcp": {"connectionRate": RATE}}))
     found = told(web(), by_from)
     assert found.chain(INBOUND) == limited("http", tcp={"connectionRate": RATE}).chain(INBOUND)
+
+
+SERVICE = instance("pay", "http")
+EDGE_LIMIT = about_edge("MeshRateLimit", to=to_mesh(local={"http": {"requestRate": RATE}}))
+
+
+def told_limits(routes: list[Any]) -> list[int | None]:
+    limits = (each.get("typedPerFilterConfig", {}).get(HTTP) for each in routes)
+    return [None if each is None else each["tokenBucket"]["maxTokens"] for each in limits]
+
+
+def test_all_routes_of_a_gateway_have_the_limit_unless_they_have_their_own() -> None:
+    named = policy(
+        "MeshRateLimit",
+        "q",
+        targetRef={"kind": "MeshHTTPRoute", "name": "a"},
+        to=to_mesh(local={"http": {"requestRate": {**RATE, "num": 9}}}),
+    )
+    routes = (
+        http_route(by_path("/a", to_tag("pay"), match="Exact"), name="a"),
+        http_route(by_path("/b", to_tag("pay"), match="Exact"), name="b"),
+    )
+    found = ToldEdge(edge(), gateway(), SERVICE, *routes, EDGE_LIMIT, named)
+    assert told_limits(found.table()) == [9, 5]
+    # The filter is there once.
+    names = [each["name"] for each in found.filter("edge:HTTP:8080")["httpFilters"]]
+    assert names.count(HTTP) == 1
+
+
+def test_a_gateway_counts_connections_whatever_it_speaks() -> None:
+    limit = about_edge("MeshRateLimit", to=to_mesh(local={"tcp": {"connectionRate": RATE}}))
+    listeners = gateway(listener(), listener(9000, "TCP"))
+    routes = (http_route(by_path("/", to_tag("pay"))), tcp_route(to_tag("pay")))
+    found = ToldEdge(edge(), listeners, SERVICE, *routes, limit)
+    for name in ("edge:HTTP:8080", "edge:TCP:9000"):
+        filters = [each["name"] for each in found.chain(name)["filters"]]
+        assert filters[0] == NETWORK
+        assert filters.count(NETWORK) == 1

@@ -6,6 +6,17 @@ from typing import Any
 
 import pytest
 
+from support.specs.edges import (
+    ToldEdge,
+    about_edge,
+    by_path,
+    edge,
+    gateway,
+    http_route,
+    listener,
+    tcp_route,
+    to_tag,
+)
 from support.specs.sidecars import instance, outbound, policy, to_mesh, to_service, told, web
 
 OUTBOUND = "outbound:127.0.0.1:10001"
@@ -166,3 +177,31 @@ def test_a_conf_for_a_route_takes_the_place_of_the_services() -> None:
         CALLER, instance("pay", "http"), policy("MeshHTTPRoute", "a", to=[entry]), of_route, of_all
     )
     assert [each["route"]["retryPolicy"]["numRetries"] for each in found.routes(OUTBOUND)] == [9, 1]
+
+
+def test_a_gateway_makes_requests_again_as_http_whatever_the_service_speaks() -> None:
+    confs = {"http": {"numRetries": 2}, "grpc": {"numRetries": 3}}
+    found = ToldEdge(
+        edge(),
+        gateway(),
+        instance("pay", "grpc"),
+        http_route(by_path("/x", to_tag("pay"), match="Exact")),
+        about_edge("MeshRetry", to=to_mesh(**confs)),
+    )
+    (route,) = found.table()
+    assert route["route"]["retryPolicy"]["numRetries"] == 2
+
+
+def test_a_gateway_connects_again_on_all_chains() -> None:
+    names = ("a.example", "b.example")
+    tls = {"mode": "PASSTHROUGH"}
+    found = ToldEdge(
+        edge(),
+        gateway(*(listener(9443, "TLS", hostname=each, tls=tls) for each in names)),
+        instance("pay", "tcp"),
+        tcp_route(to_tag("pay")),
+        about_edge("MeshRetry", to=to_mesh(tcp={"maxConnectAttempt": 4})),
+    )
+    chains = found.listeners["edge:TLS:9443"]["filterChains"]
+    attempts = [each["filters"][0]["typedConfig"]["maxConnectAttempts"] for each in chains]
+    assert attempts == [4, 4]

@@ -6,6 +6,17 @@ from typing import Any
 
 import pytest
 
+from support.specs.edges import (
+    ToldEdge,
+    about_edge,
+    by_path,
+    edge,
+    gateway,
+    http_route,
+    listener,
+    tcp_route,
+    to_tag,
+)
 from support.specs.sidecars import (
     Told,
     inbound,
@@ -140,3 +151,60 @@ def test_a_route_that_redirects_has_no_limits() -> None:
     (route,) = found.routes(OUTBOUND)
     assert "route" not in route
     assert route["redirect"]["hostRedirect"] == "elsewhere.test"
+
+
+PAY = instance("pay", "http")
+ROUTE = http_route(by_path("/x", to_tag("pay"), match="Exact"))
+TO_TCP = tcp_route(to_tag("audit"))
+
+
+def test_a_gateway_waits_less_than_others_for_who_comes_from_outside() -> None:
+    found = ToldEdge(edge(), gateway(listener(), listener(9000, "TCP")), PAY, ROUTE, TO_TCP)
+    manager = found.filter("edge:HTTP:8080")
+    assert manager["commonHttpProtocolOptions"]["idleTimeout"] == "300s"
+    assert (manager["streamIdleTimeout"], manager["requestHeadersTimeout"]) == ("5s", "0.500s")
+    assert found.filter("edge:TCP:9000")["idleTimeout"] == "300s"
+    # Routes have no limit of their own until a policy is about them.
+    (route,) = found.table()
+    assert "timeout" not in route["route"]
+    assert found.cluster("pay")["connectTimeout"] == "5s"
+
+
+@pytest.mark.parametrize("members", [{"from": to_mesh(**ALL)}, {"rules": [{"default": ALL}]}])
+def test_what_a_gateway_takes_is_limited_as_its_policy_says(members: dict[str, Any]) -> None:
+    target = {"kind": "Mesh", "proxyTypes": ["Gateway"]}
+    limits = policy("MeshTimeout", targetRef=target, **members)
+    manager = ToldEdge(edge(), gateway(), PAY, ROUTE, limits).filter("edge:HTTP:8080")
+    assert manager["commonHttpProtocolOptions"]["idleTimeout"] == "2s"
+    assert (manager["streamIdleTimeout"], manager["requestHeadersTimeout"]) == ("4s", "7s")
+    assert manager["requestTimeout"] == "3s"
+
+
+def test_what_a_gateway_sends_on_is_limited_as_its_policy_says() -> None:
+    found = ToldEdge(edge(), gateway(), PAY, ROUTE, about_edge("MeshTimeout", to=to_mesh(**ALL)))
+    (route,) = found.table()
+    assert (route["route"]["timeout"], route["route"]["idleTimeout"]) == ("3s", "4s")
+    cluster = found.cluster("pay")
+    assert cluster["connectTimeout"] == "1s"
+    options = cluster["typedExtensionProtocolOptions"][HTTP_OPTIONS]
+    assert options["commonHttpProtocolOptions"] == {
+        "idleTimeout": "2s",
+        "maxStreamDuration": "5s",
+        "maxConnectionDuration": "6s",
+    }
+
+
+def test_a_gateways_route_has_what_a_policy_says_of_it_alone() -> None:
+    routes = (
+        http_route(by_path("/a", to_tag("pay"), match="Exact"), name="a"),
+        http_route(by_path("/b", to_tag("pay"), match="Exact"), name="b"),
+    )
+    named = policy(
+        "MeshTimeout",
+        "q",
+        targetRef={"kind": "MeshHTTPRoute", "name": "a"},
+        to=to_mesh(http={"requestTimeout": "8s"}),
+    )
+    common = about_edge("MeshTimeout", to=to_mesh(http={"requestTimeout": "9s"}))
+    found = ToldEdge(edge(), gateway(), PAY, *routes, named, common)
+    assert [each["route"]["timeout"] for each in found.table()] == ["8s", "9s"]

@@ -9,7 +9,15 @@ from typing import Any
 
 import pytest
 
-from support.specs.sidecars import Told, inbound, instance, outbound, policy, told, web
+from support.specs.edges import (
+    ToldEdge,
+    by_path,
+    edge,
+    gateway,
+    http_route,
+    to_tag,
+)
+from support.specs.sidecars import Told, inbound, instance, outbound, policy, to_mesh, told, web
 from support.specs.transparent_proxies import mesh, proxy
 
 INBOUND = "inbound:10.0.0.1:8080"
@@ -101,3 +109,21 @@ def test_chains_that_are_plain_ask_for_no_permission(protocol: str) -> None:
     found = told(secured(), own, rules(mode="Permissive"))
     judged = ["rbac" in str(each) for each in found.listeners[INBOUND]["filterChains"]]
     assert judged == [False, False, True]
+
+
+def test_a_gateway_speaks_the_versions_of_its_policy_to_services() -> None:
+    backend = {"name": "ca-1", "type": "builtin"}
+    limits = {"tlsVersion": {"min": "TLS13", "max": "TLS13"}}
+    found = ToldEdge(
+        mesh(mtls={"enabledBackend": "ca-1", "backends": [backend]}),
+        edge(),
+        gateway(),
+        instance("pay", "http"),
+        http_route(by_path("/x", to_tag("pay"))),
+        policy("MeshTLS", targetRef={"kind": "Mesh"}, from_=to_mesh(**limits)),
+    )
+    common = found.cluster("pay")["transportSocket"]["typedConfig"]["commonTlsContext"]
+    assert common["tlsParams"] == {
+        "tlsMinimumProtocolVersion": "TLSv1_3",
+        "tlsMaximumProtocolVersion": "TLSv1_3",
+    }

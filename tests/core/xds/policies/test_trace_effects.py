@@ -4,6 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from support.specs.edges import (
+    ToldEdge,
+    about_edge,
+    by_path,
+    edge,
+    gateway,
+    http_route,
+    to_tag,
+)
 from support.specs.sidecars import Told, inbound, instance, outbound, policy, told, web
 
 INBOUND = "inbound:10.0.0.1:8080"
@@ -106,3 +115,17 @@ def test_what_is_not_http_has_no_spans_and_yet_the_cluster() -> None:
     found = told(own, policy("MeshTrace", default={"backends": [datadog()]}))
     assert "tracing" not in found.filter(INBOUND)
     assert "meshtrace:datadog" in found.clusters
+
+
+def test_spans_begin_at_a_gateway() -> None:
+    zipkin = {"type": "Zipkin", "zipkin": {"url": "http://zipkin.example:9411/api/v2/spans"}}
+    found = ToldEdge(
+        edge(),
+        gateway(),
+        instance("pay", "http"),
+        http_route(by_path("/", to_tag("pay"))),
+        about_edge("MeshTrace", default={"backends": [zipkin]}),
+    )
+    tracing = found.filter("edge:HTTP:8080")["tracing"]
+    assert tracing["spawnUpstreamSpan"] is True
+    assert tracing["provider"]["typedConfig"]["splitSpansForRequest"] is True

@@ -19,6 +19,7 @@ from kong_mesh_cp.usecases.ports.resource_store import Change, Delete, Put
 from kong_mesh_cp.usecases.resources.documents import spec_text, status_text, text_of
 from kong_mesh_cp.usecases.resources.kinds import KINDS
 from support.fakes.resources import AT
+from support.specs.random.random_gateways import RandomGateways
 from support.specs.random.random_older import RandomOlder
 from support.specs.random.random_policies import RandomPolicies
 from support.specs.random.random_services import RandomServices
@@ -43,6 +44,7 @@ class RandomMesh:
         self._random = Random(seed)
         self._olden = RandomOlder(self._random, SERVICES)
         self._services = RandomServices(self._random)
+        self._gateways = RandomGateways(self._random, MESH, SERVICES)
         self._others = RandomPolicies(self._random, MESH, SERVICES, self._target, self._destination)
         self._kinds: tuple[
             tuple[int, Callable[[], tuple[ResourceKey, Document, Document]]], ...
@@ -57,7 +59,8 @@ class RandomMesh:
             (2, self._services.multi_zone_service),
             (1, self._services.zone_proxy),
             (1, self._addresses),
-            (1, self._gateway),
+            (2, self._gateways.gateway),
+            (6, self._gateways.write),
             (1, self._older),
             (3, self._older_policy),
             (1, self._outside),
@@ -111,7 +114,10 @@ class RandomMesh:
             networking["inbound"] = inbounds
         if kind < 0.1 or kind >= 0.2:  # built-in gateways have none
             networking["outbound"] = [
-                {"port": 20000 + index, "tags": self._tags()}
+                {
+                    "port": 20000 + index,
+                    "tags": self._gateways.across() if self._maybe(0.2) else self._tags(),
+                }
                 for index in range(self._random.choice((0, 1, 2, 3)))
             ]
             networking["outbound"] += [
@@ -272,17 +278,6 @@ class RandomMesh:
         }
         key = ResourceKey("Config", "", config_name(MESH))
         return key, {"config": render(services)}, {}
-
-    def _gateway(self) -> tuple[ResourceKey, Document, Document]:
-        document = {
-            "selectors": [{"match": {"kuma.io/service": "edge"}}],
-            "conf": {
-                "listeners": [
-                    {"port": self._random.choice((80, 81)), "protocol": "HTTP", "tags": {"a": "b"}}
-                ]
-            },
-        }
-        return ResourceKey("MeshGateway", MESH, "edge"), document, {}
 
     def _zone_ingress(self) -> tuple[ResourceKey, Document, Document]:
         zone = self._random.choice(("west", "north"))

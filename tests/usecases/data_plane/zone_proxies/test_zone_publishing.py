@@ -23,12 +23,16 @@ from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.resources.kinds.mesh import Mesh
 from kong_mesh_cp.core.resources.meta import Resource, has_spec
 from kong_mesh_cp.core.xds.indexed_mesh import indexed_mesh
+from kong_mesh_cp.core.xds.world import MeshWorld
 from kong_mesh_cp.core.xds.zone_proxies.zone_view import ZoneWorld
 from kong_mesh_cp.usecases.data_plane.mesh_contents import read_items
 from kong_mesh_cp.usecases.data_plane.publishing.full_pass import FullPass
 from kong_mesh_cp.usecases.data_plane.publishing.publishing import REST_SECONDS_MAX, Publishing
+from kong_mesh_cp.usecases.data_plane.zone_proxies.zone_pass import ZonePass
 from kong_mesh_cp.usecases.ports.resource_store import Delete
 from support.specs.random.random_meshes import MESH, RandomMesh, put_of
+from support.specs.random.random_zones import INGRESS as GATE
+from support.specs.random.random_zones import RandomZone
 from support.specs.xds_stage import RULES, generator
 from support.specs.zone_stage import EGRESS, INGRESS, ZoneStage, zone_generator, zone_proxy
 
@@ -133,9 +137,9 @@ async def test_a_change_that_was_missed_reaches_zone_proxies_with_the_full_pass(
         assert of_meshes.counts.full_pass_finds == 1
 
 
-def dataplane(name: str) -> Any:
+def dataplane(name: str, **more: Any) -> Any:
     inbound = {"port": 80, "tags": {"kuma.io/service": "web", "kuma.io/zone": "default"}}
-    networking = {"address": "10.0.0.1", "inbound": [inbound]}
+    networking = {"address": "10.0.0.1", "inbound": [inbound], **more}
     return put_of(ResourceKey("Dataplane", "shop", name), {"networking": networking}, {})
 
 
@@ -181,18 +185,21 @@ def shown(snapshot: Snapshot) -> Mapping[str, Mapping[str, bytes]]:
 
 
 async def from_scratch(stage: ZoneStage) -> ZoneWorld:
-    items = await read_items([*(await stage.worlds.stored(MESH)).values()])
     of_zone: dict[str, dict[str, Resource[object]]] = {"ZoneIngress": {}, "ZoneEgress": {}}
-    for key in sorted(items, key=lambda each: each.name):
-        item = items[key]
-        if key.type in of_zone and isinstance(item, Resource):
-            of_zone[key.type][key.name] = item
-    mesh = items.pop(ResourceKey("Mesh", "", MESH))
-    assert isinstance(mesh, Resource)
-    assert has_spec(mesh, Mesh)
+    meshes: dict[str, MeshWorld] = {}
+    for name in sorted(key.name for key in stage.store.resources if key.type == "Mesh"):
+        items = await read_items([*(await stage.worlds.stored(name)).values()])
+        for key in sorted(items, key=lambda each: each.name):
+            item = items[key]
+            if key.type in of_zone and isinstance(item, Resource):
+                of_zone[key.type][key.name] = item
+        mesh = items.pop(ResourceKey("Mesh", "", name))
+        assert isinstance(mesh, Resource)
+        assert has_spec(mesh, Mesh)
+        meshes[name] = indexed_mesh(mesh, items.values(), RULES).world
     return ZoneWorld(
         zone=RULES.zone,
-        meshes={MESH: indexed_mesh(mesh, items.values(), RULES).world},
+        meshes=meshes,
         ingresses=of_zone["ZoneIngress"],
         egresses=of_zone["ZoneEgress"],
     )
@@ -200,17 +207,22 @@ async def from_scratch(stage: ZoneStage) -> ZoneWorld:
 
 async def test_after_any_writes_zone_proxies_are_told_as_from_scratch() -> None:
     async with staged(MESH) as (stage, nursery):
-        random, mesh = Random(SEED), RandomMesh(SEED)
+        random, mesh, zone = Random(SEED), RandomMesh(SEED), RandomZone(SEED)
+        gate = {"networking": {"address": "10.4.0.2", "port": 10001}}
+        await stage.store.apply([put_of(ResourceKey("ZoneIngress", "", GATE), gate, {})])
+        nursery.start_soon(stage.offering.run)
         nursery.start_soon(stage.join, "egress", EGRESS)
-        nursery.start_soon(stage.join, "ingress", INGRESS)
+        nursery.start_soon(stage.join, GATE, INGRESS)
         for sequence in range(SEQUENCES):
             for _ in range(random.randint(1, WRITES_MAX)):
-                await stage.store.apply(mesh.writes(lambda key: key in stage.store.resources))
+                of = mesh.writes if random.random() < 0.6 else zone.write
+                if changes := of(lambda key: key in stage.store.resources):
+                    await stage.store.apply(changes)
                 if random.random() < 0.5:
                     await wait_all_tasks_blocked()
             await settled()
             world, fresh = await from_scratch(stage), zone_generator()
-            for name, kind in (("egress", EGRESS), ("ingress", INGRESS)):
+            for name, kind in (("egress", EGRESS), (GATE, INGRESS)):
                 made = fresh.generate(zone_proxy(name, kind), world)
                 if made is None:
                     continue  # its resource is gone, and it keeps what it has
@@ -218,3 +230,51 @@ async def test_after_any_writes_zone_proxies_are_told_as_from_scratch() -> None:
                 watch = stage.watches[name]
                 assert shown(watch.snapshot) == shown(made.snapshot), context
                 assert watch.complaints == made.complaints, context
+
+
+async def test_a_change_for_few_makes_no_zone_proxy_anew() -> None:
+    async with staged("shop") as (stage, nursery):
+        await stage.store.apply([dataplane("a"), dataplane("b"), outside("shop", "mail")])
+        nursery.start_soon(stage.offering.run)
+        nursery.start_soon(stage.join, "egress", EGRESS)
+        nursery.start_soon(stage.join, "ingress", INGRESS)
+        await settled()
+        made = stage.publishing.round
+
+        calling = {"port": 1, "tags": {"kuma.io/service": "mail"}}
+        await stage.store.apply([dataplane("a", outbound=[calling])])
+        timeout = {"targetRef": {"kind": "Mesh"}, "to": []}
+        await stage.store.apply(
+            [put_of(ResourceKey("MeshTimeout", "shop", "t"), {"spec": timeout}, {})]
+        )
+        await settled()
+        assert stage.publishing.round == made
+
+        everybody = {"targetRef": {"kind": "Mesh"}, "default": {"action": "Allow"}}
+        allowed = {"targetRef": {"kind": "Mesh"}, "from": [everybody]}
+        permission = ResourceKey("MeshTrafficPermission", "shop", "p")
+        await stage.store.apply([put_of(permission, {"spec": allowed}, {})])
+        await settled()
+        assert stage.publishing.round == made + 1  # of the egress alone
+
+
+async def test_a_change_that_did_not_reach_its_zone_proxy_is_put_right_by_the_zone_pass(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with staged("shop") as (stage, nursery):
+        nursery.start_soon(stage.join, "egress", EGRESS)
+        await settled()
+        zone_pass = ZonePass(stage.publishing)
+        await zone_pass.once()
+        assert stage.publishing.counts.full_pass_finds == 0
+
+        stage.is_deaf = True
+        await stage.store.apply([outside("shop", "mail")])
+        await settled()
+        assert clusters(stage) == []
+
+        await zone_pass.once()
+        await settled()
+        assert clusters(stage) == ["shop:mail"]
+        assert stage.publishing.counts.full_pass_finds == 1
+        assert "xds-not-as-from-scratch" in caplog.text

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import field, replace
+from operator import is_
 
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats.go.go_quote import go_quote
@@ -59,6 +60,24 @@ class MeshView:
 
     def of_type(self, policy_type: str) -> Sequence[Policy]:
         return self._by_type.get(policy_type, ())
+
+    def after(self, before: MeshView) -> MeshView:
+        """The same, in which what is as in `before` is the same object: the policies of a type, and
+        the gateways.
+        """
+        gateways = before.gateways if self.gateways == before.gateways else self.gateways
+        made = MeshView(self.policies, gateways, self.destinations)
+        by_type = {
+            each: old if _are_the_same(found, old := before.of_type(each)) else found
+            for each, found in made._by_type.items()
+        }
+        object.__setattr__(made, "_by_type", by_type)
+        return made
+
+
+def _are_the_same(some: Sequence[object], others: Sequence[object]) -> bool:
+    """Not equal ones: these very objects."""
+    return len(some) == len(others) and all(map(is_, some, others))
 
 
 @dataclass(frozen=True, slots=True)

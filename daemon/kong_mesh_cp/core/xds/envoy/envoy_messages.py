@@ -36,6 +36,8 @@ from envoy.extensions.access_loggers.file.v3.file_pb2 import FileAccessLog
 from envoy.extensions.access_loggers.open_telemetry.v3.logs_service_pb2 import (
     OpenTelemetryAccessLogConfig as OpenTelemetryAccessLog,
 )
+from envoy.extensions.compression.gzip.compressor.v3.gzip_pb2 import Gzip
+from envoy.extensions.filters.http.compressor.v3.compressor_pb2 import Compressor
 from envoy.extensions.filters.http.fault.v3.fault_pb2 import HTTPFault as HttpFault
 from envoy.extensions.filters.http.grpc_stats.v3.config_pb2 import FilterConfig as GrpcStats
 from envoy.extensions.filters.http.local_ratelimit.v3.local_rate_limit_pb2 import (
@@ -76,6 +78,7 @@ from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import (
     UpstreamTlsContext,
 )
 from envoy.extensions.upstreams.http.v3.http_protocol_options_pb2 import HttpProtocolOptions
+from envoy.service.runtime.v3.rtds_pb2 import Runtime
 from google.protobuf import any_pb2, json_format, symbol_database
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.struct_pb2 import Struct, Value
@@ -87,6 +90,7 @@ __all__ = [
     "AnyValue",
     "Cluster",
     "ClusterLoadAssignment",
+    "Compressor",
     "DatadogConfig",
     "DirectResponse",
     "DnsFilterConfig",
@@ -96,6 +100,7 @@ __all__ = [
     "FilterChain",
     "FilterChainMatch",
     "GrpcStats",
+    "Gzip",
     "HealthCheck",
     "HealthEventFile",
     "HttpConnectionManager",
@@ -121,6 +126,7 @@ __all__ = [
     "RouteAction",
     "RouteConfiguration",
     "Router",
+    "Runtime",
     "Secret",
     "SocketAddress",
     "TcpProxy",

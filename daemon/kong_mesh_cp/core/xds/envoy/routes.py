@@ -22,7 +22,7 @@ from kong_mesh_cp.core.xds.envoy.envoy_messages import Message, Route
 from kong_mesh_cp.core.xds.envoy.http import header_option
 from kong_mesh_cp.core.xds.unmakeable import UnmakeableError, number
 
-_RESPONSE_CODES: Final = {
+RESPONSE_CODES: Final = {
     301: "MOVED_PERMANENTLY",
     302: "FOUND",
     303: "SEE_OTHER",
@@ -179,7 +179,7 @@ def _redirect(route: Message, conf: RequestRedirect, *, by_prefix: bool) -> None
     if conf.path is not None:
         _path(route, redirect, conf.path, by_prefix=by_prefix)
     redirect.response_code = type(redirect).RedirectResponseCode.Value(
-        _RESPONSE_CODES[conf.status_code]
+        RESPONSE_CODES[conf.status_code]
     )
 
 

@@ -19,7 +19,11 @@ from kong_mesh_cp.core.xds.envoy.envoy_messages import (
     UpstreamTlsContext,
     packed,
 )
-from kong_mesh_cp.core.xds.names import authority_secret, identity_secret
+from kong_mesh_cp.core.xds.names import (
+    ALL_AUTHORITIES,
+    authority_secret,
+    identity_secret,
+)
 
 TLS_SOCKET: Final = "envoy.transport_sockets.tls"
 _VERSIONS: Final = {
@@ -37,6 +41,42 @@ def downstream_tls(mesh: str) -> Message:
     return DownstreamTlsContext(
         require_client_certificate={"value": True},
         common_tls_context=_common(mesh, mesh, [{"prefix": mesh_prefix(mesh)}]),
+    )
+
+
+def downstream_tls_of_all(mesh: str) -> Message:
+    """What a proxy of `mesh` asks of those who connect: a certificate of any mesh there is."""
+    common = _common(mesh, mesh, [])
+    authorities = common["combined_validation_context"]
+    assert isinstance(authorities, dict)  # noqa: S101 — as it was made
+    authorities["validation_context_sds_secret_config"] = _from_ads(ALL_AUTHORITIES)
+    return DownstreamTlsContext(
+        require_client_certificate={"value": True}, common_tls_context=common
+    )
+
+
+def edge_tls(certificates: Iterable[str], protocols: Iterable[str]) -> Message:
+    """What a gateway shows to those outside of any mesh, of whom it asks nothing: the certificates
+    in the secrets of these names. `protocols` are for ALPN.
+    """
+    return DownstreamTlsContext(
+        require_client_certificate={"value": False},
+        common_tls_context={
+            "tls_params": {"tls_minimum_protocol_version": "TLSv1_2"},
+            "alpn_protocols": [*protocols],
+            "tls_certificate_sds_secret_configs": [_from_ads(each) for each in certificates],
+        },
+    )
+
+
+def edge_certificate(name: str, chain: str, key: str) -> Message:
+    """The secret of a certificate that a gateway shows. PEM."""
+    return Secret(
+        name=name,
+        tls_certificate={
+            "certificate_chain": {"inline_string": chain},
+            "private_key": {"inline_string": key},
+        },
     )
 
 

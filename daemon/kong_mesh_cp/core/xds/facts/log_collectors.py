@@ -14,9 +14,11 @@ from typing import Final
 from kong_mesh_cp.core.policy.confs import UnreadableConfError
 from kong_mesh_cp.core.policy.kinds.mesh_access_log import Conf
 from kong_mesh_cp.core.policy.legacy.attachments import PASS_THROUGH
-from kong_mesh_cp.core.policy.rules.proxies import Listener
+from kong_mesh_cp.core.policy.rules.mesh_resources import proxy_of
+from kong_mesh_cp.core.policy.rules.proxies import Listener, served_gateway
 from kong_mesh_cp.core.policy.rules.subsets import TooManySubsetsError
 from kong_mesh_cp.core.xds.envoy.collectors import Collector, collector_at
+from kong_mesh_cp.core.xds.gateways.listener_confs import ListenerConfs
 from kong_mesh_cp.core.xds.matching import InboundConfs, Matched, MatchedType, TypedConf
 from kong_mesh_cp.core.xds.proxy_view import OutboundTarget, ProxyView, place_of
 from kong_mesh_cp.core.xds.targets import targets_of
@@ -26,23 +28,25 @@ ACCESS_LOG: Final = "MeshAccessLog"
 
 def log_collectors(view: ProxyView, matched: Matched) -> tuple[Collector, ...]:
     """In the order in which the parts of the proxy ask for them: inbounds, outbounds to services by
-    their tags, the passthrough, outbounds to resources.
+    their tags, the passthrough, outbounds to resources; or listeners of a gateway.
     """
     logs = matched.of_type(ACCESS_LOG)
     if not logs.policies:
         return ()
     inbounds = tuple(_inbound(logs, each) for each in _listeners(view))
+    edge = tuple(_at_gateway(view, logs))
     targets, outgoing = targets_of(view, matched.parts), logs.outgoing
     transparent = view.networking.transparent_proxying
     has_passthrough = transparent is not None and transparent.redirect_port_outbound != 0
 
     def make() -> tuple[tuple[Collector, ...], object]:
-        confs = [*inbounds, *_outgoing(logs, targets, has_passthrough=has_passthrough)]
+        outgoing_confs = _outgoing(logs, targets, has_passthrough=has_passthrough)
+        confs = [*inbounds, *outgoing_confs, *edge]
         named = dict.fromkeys(each for conf in confs for each in _named(conf))
         return tuple(named), (targets, outgoing)
 
     # Held with what was made of them: the key only says which objects they were.
-    key = ("log collectors", inbounds, id(targets), id(outgoing), has_passthrough)
+    key = ("log collectors", inbounds, edge, id(targets), id(outgoing), has_passthrough)
     found, _ = matched.parts.made(key, make)
     return found
 
@@ -59,6 +63,19 @@ def _inbound(logs: MatchedType, listener: Listener) -> TypedConf | None:
     with suppress(UnreadableConfError, TooManySubsetsError):
         confs = logs.inbound(listener)
     return confs.rules
+
+
+def _at_gateway(view: ProxyView, logs: MatchedType) -> Iterator[TypedConf | None]:
+    """Of the listeners of the gateway that the proxy serves: what is sent on, and what is taken."""
+    gateway = served_gateway(proxy_of(view.dataplane), view.world.policies.gateways)
+    ports = () if gateway is None else sorted({each.port for each in gateway.listeners})
+    for port in ports:
+        place = Listener(view.networking.address, port)
+        rules = logs.at_listener(place)
+        if rules is not None:
+            with suppress(UnreadableConfError):
+                yield ListenerConfs(logs.type, rules).of_all.conf
+        yield _inbound(logs, place)
 
 
 def _outgoing(

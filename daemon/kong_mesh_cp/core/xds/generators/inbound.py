@@ -5,12 +5,12 @@ Source: docs/wire/envoy-names.md#inbounds
 
 from __future__ import annotations
 
+from dataclasses import field
 from typing import Final
 
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats.durations import HOUR, SECOND
 from kong_mesh_cp.core.policy.rules.proxies import Listener
-from kong_mesh_cp.core.resources.kinds.dataplane import Inbound
 from kong_mesh_cp.core.resources.kinds.mesh import MtlsMode
 from kong_mesh_cp.core.resources.tags import PROTOCOL, SERVICE
 from kong_mesh_cp.core.xds.draft import WRONG_INPUT, Draft
@@ -38,7 +38,7 @@ from kong_mesh_cp.core.xds.generators.older.older_inbound import (
 from kong_mesh_cp.core.xds.matching import InboundConfs, Matched
 from kong_mesh_cp.core.xds.names import CLUSTER, LISTENER, inbound_listener, local_cluster
 from kong_mesh_cp.core.xds.policies import tls_effects
-from kong_mesh_cp.core.xds.policies.effect_catalogue import EFFECTS
+from kong_mesh_cp.core.xds.policies.effect_catalogue import EFFECT_TYPES, EFFECTS
 from kong_mesh_cp.core.xds.policies.older_permissions import OlderPermission, older_permissions
 from kong_mesh_cp.core.xds.protocols import GRPC, HTTP_LIKE, KAFKA, protocol_of
 from kong_mesh_cp.core.xds.proxy_view import (
@@ -57,6 +57,8 @@ STREAM_IDLE: Final = HOUR
 Confs = tuple[InboundConfs, ...]
 """One for each of EFFECTS."""
 
+_ABOUT_TLS: Final = EFFECT_TYPES.index(tls_effects.POLICY_TYPE)
+
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
@@ -71,6 +73,14 @@ class _Plan:
     mode: MtlsMode | None  # None: the mesh has no mTLS
     permission: OlderPermission | None
     older: OlderInbound
+    _hash: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # Parts are found by it again and again, and it is all that they depend on.
+        object.__setattr__(self, "_hash", hash((self.facts, self.confs, self.mode, self.older)))
+
+    def __hash__(self) -> int:
+        return self._hash
 
 
 def inbounds(view: ProxyView, matched: Matched, draft: Draft) -> None:
@@ -82,7 +92,7 @@ def inbounds(view: ProxyView, matched: Matched, draft: Draft) -> None:
         try:
             older = older_inbound(policies, inbound.tags)
             permission = permissions[index] if permissions else None
-            plan = _plan(view, matched, inbound, permission, older)
+            plan = _plan(view, matched, index, permission, older)
         except WRONG_INPUT as error:
             draft.complain(name, error)
             continue
@@ -97,33 +107,45 @@ def inbounds(view: ProxyView, matched: Matched, draft: Draft) -> None:
 def _plan(
     view: ProxyView,
     matched: Matched,
-    inbound: Inbound,
+    index: int,
     permission: OlderPermission | None,
     older: OlderInbound,
 ) -> _Plan:
+    """Of the inbound with this place among those of the proxy."""
+    inbound = view.networking.inbound[index]
     place = place_of(inbound, view.networking)
     listener = Listener(place.address, place.port)
-    authority = view.world.authority
-    confs = tuple(matched.of_type(each.policy_type).inbound(listener) for each in EFFECTS)
-    about = (each for each, found in zip(EFFECTS, confs, strict=True) if found.selected)
-    facts = InboundFacts(
-        mesh=view.world.name,
-        address=place.address,
-        port=place.port,
-        service=inbound.tags.get(SERVICE, ""),
-        protocol=protocol_of(inbound.tags.get(PROTOCOL)),
-        tags=pairs(inbound.tags),
-        mtls=authority is not None,
-        older_permissions=permission is not None,
-        older_faults=bool(older.faults),
-        older_rate_limit=bool(older.limits),
-        proxy=named_by(about, view, matched),
-    )
-    about_tls = matched.of_type(tls_effects.POLICY_TYPE).inbound(listener)
-    mode = None if authority is None else tls_effects.mode_of(about_tls, authority.mode)
-    redirected, apart = view.is_redirected, view.takes_all_traffic
-    terms = view.http_terms
-    return _Plan(facts, place, confs, terms, redirected, apart, mode, permission, older)
+    confs = tuple([each.inbound(listener) for each in matched.of_types(EFFECT_TYPES)])
+    about = [each for each, found in zip(EFFECTS, confs, strict=True) if found.selected]
+    named = named_by(about, view, matched)
+
+    def make() -> tuple[_Plan, object]:
+        authority = view.world.authority
+        facts = InboundFacts(
+            mesh=view.world.name,
+            address=place.address,
+            port=place.port,
+            service=inbound.tags.get(SERVICE, ""),
+            protocol=protocol_of(inbound.tags.get(PROTOCOL)),
+            tags=pairs(inbound.tags),
+            mtls=authority is not None,
+            older_permissions=permission is not None,
+            older_faults=bool(older.faults),
+            older_rate_limit=bool(older.limits),
+            proxy=named,
+        )
+        about_tls = confs[_ABOUT_TLS]
+        mode = None if authority is None else tls_effects.mode_of(about_tls, authority.mode)
+        redirected, apart = view.is_redirected, view.takes_all_traffic
+        terms = view.http_terms
+        plan = _Plan(facts, place, confs, terms, redirected, apart, mode, permission, older)
+        return plan, held
+
+    # Held with what was made of them: the key only says which objects they were.
+    held = (view.dataplane, view.world.mesh, *confs)
+    key = ("inbound", index, view.http_terms, named, permission, older, *map(id, held))
+    plan, _ = matched.parts.made(key, make)
+    return plan
 
 
 def _cluster(name: str, *sharing: _Plan) -> Message:

@@ -49,7 +49,7 @@ class OlderOutgoing(NamedTuple):
     listeners: Mapping[str, Resource] = {}
     clusters: Mapping[str, Resource] = {}
     reached: tuple[Reached, ...] = ()
-    secured: bool = False  # some are spoken to in the mesh's TLS
+    trusted: frozenset[str] = frozenset()  # meshes in whose TLS some are spoken to
     complaints: tuple[Complaint, ...] = ()
 
 
@@ -127,7 +127,7 @@ def _with_clusters(
     services: _AboutServices,
     parts: Parts,
 ) -> OlderOutgoing:
-    complaints, secured = list(made.complaints), False
+    complaints, trusted = list(made.complaints), set[str]()
     clusters: dict[str, Resource] = {}
     reached: list[Reached] = []
     for each in wanted:
@@ -142,14 +142,15 @@ def _with_clusters(
             complaints.append(Complaint(upstream.name, found.error))
             continue
         clusters[upstream.name] = found.made
-        secured |= upstream.secured
+        if upstream.secured:
+            trusted.add(upstream.mesh or own.mesh)
         if not upstream.places:
             to = upstream.destination.to
             reached.append(Reached(upstream.name, upstream.source, to))
     return made._replace(
         clusters=clusters,
         reached=tuple(reached),
-        secured=secured,
+        trusted=frozenset(trusted),
         complaints=tuple(complaints),
     )
 
@@ -180,6 +181,10 @@ class _Own:
         self._matched = matched
         self._policies = policies
         self.key = key
+
+    @property
+    def mesh(self) -> str:
+        return self._view.world.name
 
     def listening(self, tags: TagPairs, *, is_policed: bool) -> _Listening:
         asked, world = set[ServiceKey](), self._view.world

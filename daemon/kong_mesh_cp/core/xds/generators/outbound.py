@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from kong_mesh_cp.core.discovery.snapshots import Resource
 from kong_mesh_cp.core.policy.rules.destinations import DestinationId
@@ -37,11 +37,14 @@ from kong_mesh_cp.core.xds.names import (
     outbound_listener,
 )
 from kong_mesh_cp.core.xds.parts import Parts
-from kong_mesh_cp.core.xds.policies.effect_catalogue import EFFECTS
+from kong_mesh_cp.core.xds.policies.effect_catalogue import EFFECT_TYPES
 from kong_mesh_cp.core.xds.policies.load_balancing_effects import BALANCING, own_tags_of
 from kong_mesh_cp.core.xds.proxy_view import OutboundTarget, ProxyView
 from kong_mesh_cp.core.xds.services.backends import Backend, ServiceKey
 from kong_mesh_cp.core.xds.world import MeshWorld
+
+_ROUTE_TYPES: Final = (HTTP_ROUTE, TCP_ROUTE)
+_OUTGOING_TYPES: Final = (*_ROUTE_TYPES, *EFFECT_TYPES)
 
 
 class _Outgoing(NamedTuple):
@@ -51,7 +54,7 @@ class _Outgoing(NamedTuple):
     listeners: Mapping[str, Resource]
     clusters: Mapping[str, Resource]
     reached: tuple[Reached, ...]
-    secured: bool  # some are spoken to in the mesh's TLS
+    trusted: frozenset[str]  # meshes in whose TLS some are spoken to
     complaints: tuple[Complaint, ...]
 
 
@@ -84,7 +87,8 @@ def outbounds(
     balancing = matched.of_type(BALANCING)
     # Held likewise.
     behind = (world.mesh, world.endpoints, world.reached, world.across, world.external)
-    ranked = (outgoing.reached, called, *behind, balancing.outgoing)
+    gateways = world.crossing.gateways
+    ranked = (outgoing.reached, called, *behind, gateways, balancing.outgoing)
     own = own_tags_of(view) if balancing.policies else ()
     assigned, _ = parts.made(
         ("assigned", own, *map(id, ranked)),
@@ -98,8 +102,7 @@ def outbounds(
     draft.put_all(LISTENER, outgoing.listeners)
     draft.put_all(CLUSTER, outgoing.clusters)
     draft.assign(assigned)
-    if outgoing.secured:
-        draft.trusted.add(world.name)
+    draft.trusted |= outgoing.trusted
 
 
 def _outgoing(
@@ -136,7 +139,7 @@ def _outgoing(
     called = _called(targets)
     seen: set[str] = set()
     reached = {each.cluster: each for each in older.reached}
-    secured = older.secured
+    trusted = set(older.trusted)
     for backend in wanted:
         upstream = _upstream(backend, world, parts, shared)
         # Of two references to one port, by its name and by its number, the first one counts.
@@ -152,7 +155,8 @@ def _outgoing(
             complaints.append(Complaint(upstream.name, cluster.error))
             continue
         clusters[upstream.name] = cluster.made
-        secured |= upstream.secured
+        if upstream.secured:
+            trusted.add(upstream.mesh or world.name)
         if upstream.places:
             reached.pop(upstream.name, None)
         else:
@@ -162,7 +166,14 @@ def _outgoing(
     # The same object for the same clusters, however often they are made.
     there_are = (*reached.values(),)
     there_are = parts.made(("reached", there_are), lambda: there_are)
-    return _Outgoing(frozenset(asked), listeners, clusters, there_are, secured, tuple(complaints))
+    return _Outgoing(
+        frozenset(asked),
+        listeners,
+        clusters,
+        there_are,
+        frozenset(trusted),
+        tuple(complaints),
+    )
 
 
 def _upstream(backend: Backend, world: MeshWorld, parts: Parts, shared: object) -> Upstream | None:
@@ -185,8 +196,7 @@ def _shared(view: ProxyView, matched: Matched, parts: Parts) -> object:
     outbound of one of them is found again by few and small keys.
     """
     world = view.world
-    types = (HTTP_ROUTE, TCP_ROUTE, *(each.policy_type for each in EFFECTS))
-    outgoing = (matched.of_type(each).outgoing for each in types)
+    outgoing = [each.outgoing for each in matched.of_types(_OUTGOING_TYPES)]
     # Held with what was made of them: the key only says which objects they were.
     held: tuple[object, ...] = (
         world.mesh,
@@ -195,6 +205,7 @@ def _shared(view: ProxyView, matched: Matched, parts: Parts) -> object:
         world.tls_ready,
         world.tells_tags,
         world.external,
+        world.crossing.modes,
         *outgoing,
     )
     if _has_routes(matched):
@@ -213,4 +224,4 @@ def _shared(view: ProxyView, matched: Matched, parts: Parts) -> object:
 
 
 def _has_routes(matched: Matched) -> bool:
-    return any(matched.of_type(each).policies for each in (HTTP_ROUTE, TCP_ROUTE))
+    return any(each.policies for each in matched.of_types(_ROUTE_TYPES))

@@ -31,13 +31,20 @@ from kong_mesh_cp.core.xds.policies.load_balancing_effects import BALANCING, loc
 from kong_mesh_cp.core.xds.protocols import HTTP2
 from kong_mesh_cp.core.xds.proxy_view import ProxyView
 from kong_mesh_cp.core.xds.services.backends import Backend, Destined
+from kong_mesh_cp.core.xds.services.instances import GatewayService, mesh_asked, without_mesh
 from kong_mesh_cp.core.xds.services.service_endpoints import port_id
 from kong_mesh_cp.core.xds.services.service_resources import (
     EXTERNAL,
     MESH_SERVICE,
     ServiceResource,
 )
-from kong_mesh_cp.core.xds.world import Endpoint, MeshWorld, TagPairs, protocol_of_all
+from kong_mesh_cp.core.xds.world import (
+    Endpoint,
+    EndpointKey,
+    MeshWorld,
+    TagPairs,
+    protocol_of_all,
+)
 from kong_mesh_cp.core.xds.zones.localities import Locality
 
 CONNECT: Final = 5 * SECOND
@@ -56,6 +63,7 @@ class Upstream(NamedTuple):
     server_name: str
     protocol: str = HTTP2  # between proxies, whatever their applications speak
     places: tuple[ExternalPlace, ...] = ()  # where it is, if it is outside and gone to directly
+    mesh: str = ""  # whose gateways it is; "": it is of the own mesh
 
 
 class Clustered(NamedTuple):
@@ -95,7 +103,9 @@ def upstream_of(backend: Backend, world: MeshWorld) -> Upstream | None:
 
 def tagged_upstream(tags: TagPairs, world: MeshWorld) -> Upstream:
     """Of a service by its tag. One outside of the mesh is spoken to as it speaks itself."""
-    service = dict(tags)[SERVICE]
+    service, mesh = dict(tags)[SERVICE], mesh_asked(tags)
+    if mesh is not None:
+        return _gateway_upstream(tags, service, mesh, world)
     found = Upstream(
         service_cluster(dict(tags)),
         Destination(tags, service, world.protocol(service)),
@@ -110,6 +120,19 @@ def tagged_upstream(tags: TagPairs, world: MeshWorld) -> Upstream:
     if outside.gates:
         return found._replace(identities=(ZONE_EGRESS,), protocol=outside.protocol)
     return placed_outside(found, outside.places)
+
+
+def _gateway_upstream(tags: TagPairs, service: str, mesh: str, world: MeshWorld) -> Upstream:
+    """Of gateways of `mesh` that other meshes may call."""
+    return Upstream(
+        service_cluster(dict(tags)),
+        Destination(tags, service, world.protocol(service)),
+        tags,
+        is_secured_across(world, mesh, ready=service in world.tls_ready),
+        (service,),
+        server_name(mesh, dict(without_mesh(tags))),
+        mesh=mesh,
+    )
 
 
 def placed_outside(upstream: Upstream, places: tuple[ExternalPlace, ...]) -> Upstream:
@@ -134,6 +157,14 @@ def is_secured(world: MeshWorld, *, ready: bool) -> bool:
     return authority.mode is not MtlsMode.PERMISSIVE or ready
 
 
+def is_secured_across(world: MeshWorld, mesh: str, *, ready: bool) -> bool:
+    """Likewise, of gateways of `mesh`: both meshes have to have mTLS."""
+    if world.authority is None or mesh == world.name:
+        return is_secured(world, ready=ready)
+    mode = world.crossing.modes.get(mesh)
+    return mode is not None and (mode is not MtlsMode.PERMISSIVE or ready)
+
+
 def clustered(
     upstream: Upstream, view: ProxyView, matched: Matched, *, is_called: bool
 ) -> Clustered:
@@ -149,10 +180,18 @@ def _cluster(upstream: Upstream, facts: OutboundFacts, confs: Confs, *, ipv6: bo
     draft = ClusterDraft(upstream.name, facts.protocol)
     draft.connect_within(CONNECT)
     lead(draft, upstream, facts.mesh, ipv6=ipv6)
-    for effect, conf in zip(EFFECTS, confs, strict=True):
+    apply_effects(draft, upstream, facts, confs)
+    return draft.whole()
+
+
+def apply_effects(
+    draft: ClusterDraft, upstream: Upstream, facts: OutboundFacts, confs: Confs
+) -> None:
+    """What policies with a targetRef say of a cluster."""
+    # None is about gateways of another mesh, as in the original: they are the other mesh's.
+    for effect, conf in zip(EFFECTS, confs, strict=True) if not upstream.mesh else ():
         if effect.outbound_cluster is not None:
             effect.outbound_cluster(draft, facts, conf)
-    return draft.whole()
 
 
 def is_asked_for(to: Destined, called: frozenset[str]) -> bool:
@@ -166,7 +205,8 @@ def lead(draft: ClusterDraft, upstream: Upstream, mesh: str, *, ipv6: bool) -> N
     """From a proxy of `mesh` to `upstream`."""
     draft.speak(upstream.protocol)
     if upstream.secured:
-        draft.tls = upstream_tls(mesh, mesh, upstream.identities, upstream.server_name)
+        other = upstream.mesh or mesh
+        draft.tls = upstream_tls(mesh, other, upstream.identities, upstream.server_name)
     if not upstream.places:
         draft.with_endpoints_from_ads()
         return
@@ -197,10 +237,17 @@ def sources_of(
     """By cluster. `called` are the services by tag that outbounds of the proxy are for."""
     found: dict[str, EndpointSource] = {}
     for cluster, source, to in reached:
-        key = source if isinstance(source, DestinationId) else dict(source)[SERVICE]
+        key = _endpoint_key(source)
         locality = _locality(to, view, matched, called)
         found[cluster] = EndpointSource((key,), endpoints_of_cluster, (source,), locality)
     return found
+
+
+def _endpoint_key(source: Destined) -> EndpointKey:
+    if isinstance(source, DestinationId):
+        return source
+    service, mesh = dict(source)[SERVICE], mesh_asked(source)
+    return service if mesh is None else GatewayService(mesh, service)
 
 
 def _locality(
@@ -209,7 +256,8 @@ def _locality(
     is_resource = isinstance(to, DestinationId)
     # What is outside of the mesh is balanced by the egress.
     is_outside = isinstance(to, DestinationId) and to.type == EXTERNAL
-    is_said = is_asked_for(to, called) and not is_outside
+    is_gateway = not isinstance(to, DestinationId) and mesh_asked(to) is not None
+    is_said = is_asked_for(to, called) and not is_outside and not is_gateway
     confs = confs_of(matched, BALANCING, to) if is_said else NOTHING_SAID
     return locality_of(confs, view, is_resource=is_resource)
 
@@ -220,6 +268,11 @@ def endpoints_of_cluster(world: MeshWorld, source: Destined) -> tuple[Endpoint, 
     """
     if isinstance(source, DestinationId):
         return world.reached.get(source, ())
-    wanted = set(source)
-    found = world.instances(dict(source)[SERVICE])
+    key = _endpoint_key(source)
+    if isinstance(key, GatewayService):
+        wanted = set(without_mesh(source))
+        found = world.behind(key) or ()
+    else:
+        wanted = set(source)
+        found = world.instances(dict(source)[SERVICE])
     return found if len(wanted) == 1 else tuple(each for each in found if wanted <= set(each.tags))

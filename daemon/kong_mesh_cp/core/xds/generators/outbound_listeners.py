@@ -34,6 +34,7 @@ from kong_mesh_cp.core.xds.protocols import GRPC, KAFKA
 from kong_mesh_cp.core.xds.proxy_view import OutboundTarget, ProxyView
 from kong_mesh_cp.core.xds.routing import filters_of, match_of
 from kong_mesh_cp.core.xds.services.backends import Backend, ServiceKey
+from kong_mesh_cp.core.xds.services.instances import without_mesh
 from kong_mesh_cp.core.xds.world import MeshWorld
 
 
@@ -86,7 +87,7 @@ def placed_listener(target: OutboundTarget, anywhere: bytes) -> Resource:
 def _listener(plan: OutboundPlan) -> bytes:
     """Wherever it listens: no effect of a policy looks at its name or its address."""
     draft = ListenerDraft("", "", 0, inbound=False)
-    draft.show_tags(plan.destination.tags)
+    draft.show_tags(without_mesh(plan.destination.tags))
     if plan.redirected:
         draft.take_redirected()
     draft.chains.append(_http_chain(plan) if plan.routes else _tcp_chain(plan))

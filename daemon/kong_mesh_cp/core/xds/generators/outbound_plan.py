@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.policy.rules.destinations import DestinationId
@@ -14,16 +14,19 @@ from kong_mesh_cp.core.xds.effects import OutboundFacts, named_by, own_tags
 from kong_mesh_cp.core.xds.envoy.http import HttpTerms
 from kong_mesh_cp.core.xds.facts.proxy_facts import ProxyFacts
 from kong_mesh_cp.core.xds.matching import DestinationConfs, Matched, TypedConf
-from kong_mesh_cp.core.xds.policies.effect_catalogue import EFFECTS
+from kong_mesh_cp.core.xds.policies.effect_catalogue import EFFECT_TYPES, EFFECTS
 from kong_mesh_cp.core.xds.protocols import HTTP_LIKE, NOT_CARRIED
 from kong_mesh_cp.core.xds.proxy_view import ProxyView
 from kong_mesh_cp.core.xds.routing import Route, http_routes, tcp_backends
 from kong_mesh_cp.core.xds.services.backends import Backend, Backends, Destined, ServiceKey
+from kong_mesh_cp.core.xds.services.instances import mesh_asked
 from kong_mesh_cp.core.xds.services.service_resources import EXTERNAL
 from kong_mesh_cp.core.xds.world import MeshWorld, TagPairs
 
 Confs = tuple[DestinationConfs, ...]
 """One for each of EFFECTS."""
+
+_ASKING_FOR_TAGS: Final = tuple(each.policy_type for each in EFFECTS if each.asks_for_tags)
 
 
 class Destination(NamedTuple):
@@ -122,12 +125,16 @@ def about(
         protocol=destination.protocol,
         resource=destination.to.name if isinstance(destination.to, DestinationId) else "",
         is_resource=isinstance(destination.to, DestinationId),
-        is_external=destination.is_external or view.world.outside(destination.service) is not None,
+        is_external=destination.is_external or _is_outside(destination, view.world),
         is_called=is_called,
         tags=told_tags_of(view, matched),
         proxy=proxy_named(view, matched),
     )
     return facts, tuple(confs_of(matched, each.policy_type, destination.to) for each in EFFECTS)
+
+
+def _is_outside(destination: Destination, world: MeshWorld) -> bool:
+    return mesh_asked(destination.tags) is None and world.outside(destination.service) is not None
 
 
 def confs_of(matched: Matched, policy_type: str, to: Destined) -> DestinationConfs:
@@ -139,13 +146,14 @@ def confs_of(matched: Matched, policy_type: str, to: Destined) -> DestinationCon
 
 def proxy_named(view: ProxyView, matched: Matched) -> ProxyFacts | None:
     """The proxy, where what is made of its outbounds names it."""
-    about = (each for each in EFFECTS if matched.of_type(each.policy_type).is_about_outgoing)
+    types = matched.of_types(EFFECT_TYPES)
+    about = [each for each, found in zip(EFFECTS, types, strict=True) if found.is_about_outgoing]
     return named_by(about, view, matched)
 
 
 def told_tags_of(view: ProxyView, matched: Matched) -> str:
     """The proxy's tags, where requests tell them; "": none does."""
     is_asked_for = view.world.tells_tags or any(
-        each.asks_for_tags and matched.of_type(each.policy_type).policies for each in EFFECTS
+        each.policies for each in matched.of_types(_ASKING_FOR_TAGS)
     )
     return own_tags(view) if is_asked_for else ""

@@ -39,6 +39,8 @@ from kong_mesh_cp.core.xds.facts.logged_traffic import (
     sent_by,
 )
 from kong_mesh_cp.core.xds.facts.proxy_facts import ProxyFacts, proxy_facts
+from kong_mesh_cp.core.xds.gateways.gateway_draft import GatewayDraft
+from kong_mesh_cp.core.xds.gateways.listener_confs import confs_at, place_at
 from kong_mesh_cp.core.xds.matching import DestinationConfs, InboundConfs, Matched, TypedConf
 from kong_mesh_cp.core.xds.names import (
     CLUSTER,
@@ -51,24 +53,46 @@ from kong_mesh_cp.core.xds.names import (
 from kong_mesh_cp.core.xds.proxy_view import ProxyView
 from kong_mesh_cp.core.xds.unmakeable import UnmakeableError
 
+ANYWHERE: Final = "*"  # the destination of what a gateway sends on
+
 
 def _inbound_listener(draft: ListenerDraft, facts: InboundFacts, confs: InboundConfs) -> None:
     # The caller is not known where the conf is made, and the proxy has one name for all inbounds.
-    proxy = facts.proxy
-    if confs.rules is not None and proxy is not None:
-        traffic = LoggedTraffic(
-            proxy=proxy,
-            mesh=facts.mesh,
-            direction=INBOUND,
-            source=SERVICE_UNKNOWN,
-            destination=proxy.service,
-        )
-        _log(draft, confs.rules, traffic)
+    if confs.rules is not None and facts.proxy is not None:
+        _log(draft, confs.rules, _taken_by(facts.proxy, facts.mesh))
+
+
+def _taken_by(proxy: ProxyFacts, mesh: str) -> LoggedTraffic:
+    return LoggedTraffic(
+        proxy=proxy,
+        mesh=mesh,
+        direction=INBOUND,
+        source=SERVICE_UNKNOWN,
+        destination=proxy.service,
+    )
 
 
 def _outbound_listener(draft: ListenerDraft, facts: OutboundFacts, confs: DestinationConfs) -> None:
     if confs.conf is not None and facts.proxy is not None:
         _log(draft, confs.conf, sent_by(facts.proxy, facts.mesh, facts.resource or facts.service))
+
+
+def _gateway(draft: GatewayDraft, view: ProxyView, matched: Matched) -> None:
+    """What it takes, and what it sends on: its routes say where only once a request is there."""
+    logs, mesh = matched.of_type(ACCESS_LOG), view.world.name
+    if not logs.policies:
+        return
+    proxy = proxy_facts(view, log_collectors(view, matched))
+    for planned in draft.plan.listeners:
+        listener, confs = draft.listener(planned), confs_at(logs, view, planned)
+        if listener is None:
+            continue
+        sent = None if confs is None else confs.of_all.conf
+        if sent is not None:
+            _log(listener, sent, sent_by(proxy, mesh, ANYWHERE))
+        taken = logs.inbound(place_at(view, planned)).rules
+        if taken is not None:
+            _log(listener, taken, _taken_by(proxy, mesh))
 
 
 def _log(draft: ListenerDraft, conf: TypedConf, traffic: LoggedTraffic) -> None:
@@ -189,6 +213,7 @@ EFFECT: Final = Effect(
     names_proxy=True,
     inbound_listener=_inbound_listener,
     outbound_listener=_outbound_listener,
+    gateway=_gateway,
     whole_proxy=_whole_proxy,
     origin=Origin.ACCESS_LOG,
 )

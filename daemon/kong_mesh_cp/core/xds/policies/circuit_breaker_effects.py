@@ -19,7 +19,11 @@ from kong_mesh_cp.core.policy.kinds.mesh_circuit_breaker import (
 from kong_mesh_cp.core.xds.effects import Effect, InboundFacts, OutboundFacts
 from kong_mesh_cp.core.xds.envoy.clusters import ClusterDraft
 from kong_mesh_cp.core.xds.envoy.envoy_messages import Message, duration
-from kong_mesh_cp.core.xds.matching import DestinationConfs, InboundConfs, TypedConf
+from kong_mesh_cp.core.xds.gateways.gateway_draft import GatewayDraft
+from kong_mesh_cp.core.xds.gateways.listener_confs import confs_at, led_to, resources_led_to
+from kong_mesh_cp.core.xds.matching import DestinationConfs, InboundConfs, Matched, TypedConf
+from kong_mesh_cp.core.xds.proxy_view import ProxyView
+from kong_mesh_cp.core.xds.services.service_resources import EXTERNAL
 from kong_mesh_cp.core.xds.unmakeable import number
 
 POLICY_TYPE: Final = "MeshCircuitBreaker"
@@ -37,6 +41,18 @@ def _outbound_cluster(draft: ClusterDraft, facts: OutboundFacts, confs: Destinat
     # Of a service that routes alone lead to, the original sets no limits.
     if facts.is_called and not (facts.is_resource and facts.is_external):
         _cluster(draft, confs.conf)
+
+
+def _gateway(draft: GatewayDraft, view: ProxyView, matched: Matched) -> None:
+    breakers = matched.of_type(POLICY_TYPE)
+    for planned in draft.plan.listeners:
+        confs = confs_at(breakers, view, planned)
+        if confs is not None:
+            for cluster, destination in led_to(draft, planned.hosts):
+                _cluster(cluster, confs.of_service(destination.service))
+    for cluster, to, _ in resources_led_to(draft):
+        if to.type != EXTERNAL:
+            _cluster(cluster, breakers.destination(to).conf)
 
 
 def _cluster(draft: ClusterDraft, typed: TypedConf | None) -> None:
@@ -128,4 +144,5 @@ EFFECT: Final = Effect(
     policy_type=POLICY_TYPE,
     inbound_cluster=_inbound_cluster,
     outbound_cluster=_outbound_cluster,
+    gateway=_gateway,
 )

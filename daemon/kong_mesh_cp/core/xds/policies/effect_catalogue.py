@@ -41,3 +41,5 @@ EFFECTS: Final[tuple[Effect, ...]] = (
     metric_effects.EFFECT,
     proxy_patch_effects.EFFECT,
 )
+
+EFFECT_TYPES: Final = tuple(each.policy_type for each in EFFECTS)

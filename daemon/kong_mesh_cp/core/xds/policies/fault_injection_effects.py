@@ -16,8 +16,11 @@ from kong_mesh_cp.core.xds.envoy.envoy_messages import HttpFault, Message, durat
 from kong_mesh_cp.core.xds.envoy.listeners import HTTP_FAULT, ListenerDraft, Named
 from kong_mesh_cp.core.xds.envoy.routes import set_share
 from kong_mesh_cp.core.xds.envoy.tags_header import TAGS_HEADER, tags_expression
-from kong_mesh_cp.core.xds.matching import ClientConf, InboundConfs
+from kong_mesh_cp.core.xds.gateways.gateway_draft import GatewayDraft
+from kong_mesh_cp.core.xds.gateways.listener_confs import confs_at
+from kong_mesh_cp.core.xds.matching import ClientConf, InboundConfs, Matched
 from kong_mesh_cp.core.xds.protocols import HTTP_LIKE
+from kong_mesh_cp.core.xds.proxy_view import ProxyView
 from kong_mesh_cp.core.xds.unmakeable import UnmakeableError, number
 
 POLICY_TYPE: Final = "MeshFaultInjection"
@@ -33,6 +36,18 @@ def _inbound_listener(draft: ListenerDraft, facts: InboundFacts, confs: InboundC
     for chain in draft.chains:
         if chain.http is not None:
             chain.http_filters.extend(filters)
+
+
+def _gateway(draft: GatewayDraft, view: ProxyView, matched: Matched) -> None:
+    faults = matched.of_type(POLICY_TYPE)
+    for planned in draft.plan.listeners:
+        confs, listener = confs_at(faults, view, planned), draft.listener(planned)
+        if confs is None or listener is None:
+            continue
+        filters = [named for client in confs.of_clients for named in _filters(client)]
+        for chain in listener.chains:
+            if chain.http is not None:
+                chain.http_filters.extend(filters)
 
 
 def _filters(client: ClientConf) -> Iterator[Named]:
@@ -84,4 +99,6 @@ def _kbps(limit: str) -> int:
     return kbps
 
 
-EFFECT: Final = Effect(policy_type=POLICY_TYPE, inbound_listener=_inbound_listener)
+EFFECT: Final = Effect(
+    policy_type=POLICY_TYPE, inbound_listener=_inbound_listener, gateway=_gateway
+)

@@ -10,8 +10,9 @@ from typing import Final
 
 from kong_mesh_cp.core.formats.durations import MINUTE, SECOND, format_duration
 from kong_mesh_cp.core.policy.kinds.mesh_health_check import Conf, Grpc, Http, Tcp
+from kong_mesh_cp.core.policy.rules.proxies import HostListener
 from kong_mesh_cp.core.policy.spec_parts.http_fields import HeaderChanges
-from kong_mesh_cp.core.xds.effects import DefaultsOf, Effect, OutboundFacts
+from kong_mesh_cp.core.xds.effects import DefaultsOf, Effect, OutboundFacts, own_tags
 from kong_mesh_cp.core.xds.envoy.clusters import ClusterDraft
 from kong_mesh_cp.core.xds.envoy.envoy_messages import (
     HealthCheck,
@@ -22,8 +23,12 @@ from kong_mesh_cp.core.xds.envoy.envoy_messages import (
 )
 from kong_mesh_cp.core.xds.envoy.http import header_option
 from kong_mesh_cp.core.xds.envoy.tags_header import TAGS_HEADER
-from kong_mesh_cp.core.xds.matching import DestinationConfs
+from kong_mesh_cp.core.xds.gateways.gateway_draft import GatewayDraft
+from kong_mesh_cp.core.xds.gateways.listener_confs import ListenerConfs, led_to, resources_led_to
+from kong_mesh_cp.core.xds.matching import DestinationConfs, Matched, TypedConf
 from kong_mesh_cp.core.xds.protocols import GRPC, HTTP, HTTP2, TCP
+from kong_mesh_cp.core.xds.proxy_view import ProxyView
+from kong_mesh_cp.core.xds.services.service_resources import EXTERNAL
 from kong_mesh_cp.core.xds.unmakeable import number
 
 POLICY_TYPE: Final = "MeshHealthCheck"
@@ -44,6 +49,32 @@ def _outbound_cluster(draft: ClusterDraft, facts: OutboundFacts, confs: Destinat
         return
     conf = confs.conf.of_kind(Conf)
     check_health(draft.message, conf, facts.protocol, facts.tags)
+
+
+def _gateway(draft: GatewayDraft, view: ProxyView, matched: Matched) -> None:
+    """Each cluster is checked once, however many routes lead there: Envoy takes no more."""
+    checks = matched.of_type(POLICY_TYPE)
+    if not checks.policies:
+        return
+    wanted: dict[str, tuple[ClusterDraft, TypedConf, str]] = {}
+    address = view.networking.address
+    for planned in draft.plan.listeners:
+        for each in planned.hostnames:
+            rules = checks.at_host(HostListener(address, planned.port, each.hostname))
+            if rules is None:
+                continue
+            confs = ListenerConfs(POLICY_TYPE, rules)
+            for cluster, destination in led_to(draft, each.hosts):
+                conf = confs.of_service(destination.service)
+                if conf is not None:
+                    wanted[cluster.name] = cluster, conf, HTTP if planned.is_http else TCP
+    for cluster, to, protocol in resources_led_to(draft):
+        conf = checks.destination(to).conf
+        if conf is not None and to.type != EXTERNAL:
+            wanted[cluster.name] = cluster, conf, protocol
+    tags = own_tags(view)
+    for cluster, conf, protocol in wanted.values():
+        check_health(cluster.message, conf.of_kind(Conf), protocol, tags)
 
 
 def check_health(cluster: Message, conf: Conf, protocol: str, tags: str) -> None:
@@ -172,5 +203,6 @@ EFFECT: Final = Effect(
     policy_type=POLICY_TYPE,
     asks_for_tags=True,
     outbound_cluster=_outbound_cluster,
+    gateway=_gateway,
     defaults=_defaults,
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Final
 
 from kong_mesh_cp.core.policy.kinds.mesh_load_balancing_strategy import (
@@ -20,6 +21,7 @@ from kong_mesh_cp.core.policy.kinds.mesh_load_balancing_strategy import (
     LocalityAwareness,
     RingHash,
 )
+from kong_mesh_cp.core.policy.rules.destinations import DestinationId
 from kong_mesh_cp.core.policy.spec_parts.hash_policies import HashPolicy
 from kong_mesh_cp.core.resources.tags import values_by_tag
 from kong_mesh_cp.core.schema.value_checks import decimal
@@ -27,8 +29,16 @@ from kong_mesh_cp.core.xds.effects import Effect, OutboundFacts
 from kong_mesh_cp.core.xds.envoy.clusters import ClusterDraft
 from kong_mesh_cp.core.xds.envoy.envoy_messages import Message, duration
 from kong_mesh_cp.core.xds.envoy.listeners import ListenerDraft
-from kong_mesh_cp.core.xds.matching import DestinationConfs, TypedConf
+from kong_mesh_cp.core.xds.gateways.gateway_draft import GatewayDraft
+from kong_mesh_cp.core.xds.gateways.gateway_plan import GatewayDestination
+from kong_mesh_cp.core.xds.gateways.listener_confs import (
+    confs_at,
+    led_to,
+    planned_routes,
+)
+from kong_mesh_cp.core.xds.matching import DestinationConfs, Matched, TypedConf
 from kong_mesh_cp.core.xds.proxy_view import ProxyView
+from kong_mesh_cp.core.xds.services.service_resources import EXTERNAL
 from kong_mesh_cp.core.xds.world import TagPairs
 from kong_mesh_cp.core.xds.zones.localities import (
     FIRST,
@@ -63,13 +73,16 @@ def _outbound_listener(draft: ListenerDraft, facts: OutboundFacts, confs: Destin
     conf = _conf(confs.conf)
     if conf is None or conf.load_balancer is None or _is_balanced_elsewhere(facts):
         return
-    policies = [_hash_policy(each) for each in _hash_policies(conf.load_balancer)]
     managers = (each.http for each in draft.chains if each.http is not None)
-    for route in _routes(managers if policies else ()):
-        # What is redirected goes to no endpoint.
-        if route.HasField("route"):
-            for policy in policies:
-                route.route.hash_policy.add(**policy)
+    for route in _routes(managers):
+        _hash(route, conf.load_balancer)
+
+
+def _hash(route: Message, balancer: LoadBalancer) -> None:
+    # What is redirected goes to no endpoint.
+    if route.HasField("route"):
+        for policy in _hash_policies(balancer):
+            route.route.hash_policy.add(**_hash_policy(policy))
 
 
 def _routes(managers: Iterable[Message]) -> Iterator[Message]:
@@ -81,14 +94,67 @@ def _routes(managers: Iterable[Message]) -> Iterator[Message]:
 def _outbound_cluster(draft: ClusterDraft, facts: OutboundFacts, confs: DestinationConfs) -> None:
     conf = _conf(confs.conf)
     # What a route alone leads to is balanced as Envoy does it.
-    if conf is None or not facts.is_called or _is_balanced_elsewhere(facts):
-        return
+    if conf is not None and facts.is_called and not _is_balanced_elsewhere(facts):
+        _balance(draft, conf)
+
+
+def _balance(draft: ClusterDraft, conf: Conf) -> None:
     awareness = conf.locality_awareness
     local = None if awareness is None else awareness.local_zone
     if local is not None and local.affinity_tags:
         draft.message.common_lb_config.locality_weighted_lb_config.SetInParent()
     if conf.load_balancer is not None:
         _balancer(draft.message, conf.load_balancer)
+
+
+def _gateway(draft: GatewayDraft, view: ProxyView, matched: Matched) -> None:
+    balancing = matched.of_type(BALANCING)
+    for planned in draft.plan.listeners:
+        confs = confs_at(balancing, view, planned)
+        if confs is None or draft.listener(planned) is None:
+            continue
+        # As in the original, all routes of the listener hash as is said of a service by its tag.
+        everywhere: dict[str, LoadBalancer] = {}
+        by_cluster: dict[str, LoadBalancer] = {}
+        for cluster, destination in led_to(draft, planned.hosts):
+            service = destination.service
+            of_service = confs.of_service(service)
+            found = _balance_edge(draft, cluster, destination, of_service, view)
+            if found is not None:
+                everywhere[service] = found
+            to = destination.to
+            if isinstance(to, DestinationId) and to.type != EXTERNAL:
+                found = _balance_edge(draft, cluster, destination, confs.of_resource(to), view)
+                if found is not None and service not in everywhere:
+                    by_cluster[cluster.name] = found
+        for _, route, message in planned_routes(draft, planned):
+            led = {each.cluster for each in route.destinations}
+            of_route = (each for name, each in by_cluster.items() if name in led)
+            for balancer in (*everywhere.values(), *of_route):
+                _hash(message, balancer)
+
+
+def _balance_edge(
+    draft: GatewayDraft,
+    cluster: ClusterDraft,
+    destination: GatewayDestination,
+    typed: TypedConf | None,
+    view: ProxyView,
+) -> LoadBalancer | None:
+    """How requests are spread; None: nothing is said of it."""
+    conf = _conf(typed)
+    if conf is None:
+        return None
+    _balance(cluster, conf)
+    source, is_resource = draft.sources.get(cluster.name), isinstance(destination.to, DestinationId)
+    if source is not None and not _is_outside(destination):
+        locality = locality_of(DestinationConfs(typed), view, is_resource=is_resource)
+        draft.sources[cluster.name] = replace(source, locality=locality)
+    return conf.load_balancer
+
+
+def _is_outside(destination: GatewayDestination) -> bool:
+    return isinstance(destination.to, DestinationId) and destination.to.type == EXTERNAL
 
 
 def _is_balanced_elsewhere(facts: OutboundFacts) -> bool:
@@ -284,4 +350,5 @@ EFFECT: Final = Effect(
     policy_type=BALANCING,
     outbound_listener=_outbound_listener,
     outbound_cluster=_outbound_cluster,
+    gateway=_gateway,
 )

@@ -32,7 +32,10 @@ from kong_mesh_cp.core.xds.envoy.listeners import (
     ChainDraft,
     ListenerDraft,
 )
-from kong_mesh_cp.core.xds.matching import InboundConfs
+from kong_mesh_cp.core.xds.gateways.gateway_draft import GatewayDraft
+from kong_mesh_cp.core.xds.gateways.listener_confs import confs_at, routes_of
+from kong_mesh_cp.core.xds.matching import InboundConfs, Matched, TypedConf
+from kong_mesh_cp.core.xds.proxy_view import ProxyView
 from kong_mesh_cp.core.xds.unmakeable import UnmakeableError
 
 POLICY_TYPE: Final = "MeshRateLimit"
@@ -53,11 +56,42 @@ def _inbound_listener(draft: ListenerDraft, facts: InboundFacts, confs: InboundC
             limit_connections(chain, local.tcp)
 
 
+def _gateway(draft: GatewayDraft, view: ProxyView, matched: Matched) -> None:
+    limits = matched.of_type(POLICY_TYPE)
+    for planned in draft.plan.listeners:
+        confs, listener = confs_at(limits, view, planned), draft.listener(planned)
+        if confs is None or listener is None:
+            continue
+        of_all = confs.of_all
+        tcp = _local(of_all.conf).tcp
+        if tcp is not None:
+            for chain in listener.chains:
+                limit_connections(chain, tcp)
+        common = _limit(_local(of_all.conf).http)
+        by_route = {name: _limit(_local(conf).http) for name, conf in of_all.routes}
+        for route in routes_of(draft, planned):
+            limit = by_route.get(route.name) or common
+            # One of the older generation counts.
+            if limit is not None and HTTP_RATE_LIMIT not in route.typed_per_filter_config:
+                route.typed_per_filter_config[HTTP_RATE_LIMIT].CopyFrom(limit)
+
+
+def _local(conf: TypedConf | None) -> Local:
+    return Local() if conf is None else conf.of_kind(Conf).local or Local()
+
+
+def _limit(conf: LocalHttp | None) -> Message | None:
+    """As routes have it; None: there is none."""
+    if conf is None or conf.disabled or conf.request_rate is None:
+        return None
+    return packed(_requests(conf.request_rate, conf.on_rate_limit or OnRateLimit()))
+
+
 def limit_requests(chain: ChainDraft, conf: LocalHttp) -> None:
     """All requests of `chain` share the limit, whatever their route."""
-    if conf.disabled or conf.request_rate is None or chain.http is None:
+    made = _limit(conf)
+    if made is None or chain.http is None:
         return
-    made = packed(_requests(conf.request_rate, conf.on_rate_limit or OnRateLimit()))
     for host in chain.http.route_config.virtual_hosts:
         for route in host.routes:
             route.typed_per_filter_config[HTTP_RATE_LIMIT].CopyFrom(made)
@@ -108,4 +142,6 @@ def _headers(changes: HeaderChanges) -> Iterator[dict[str, object]]:
             yield header_option(header.name, item, append=False)
 
 
-EFFECT: Final = Effect(policy_type=POLICY_TYPE, inbound_listener=_inbound_listener)
+EFFECT: Final = Effect(
+    policy_type=POLICY_TYPE, inbound_listener=_inbound_listener, gateway=_gateway
+)

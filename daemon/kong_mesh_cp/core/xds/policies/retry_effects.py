@@ -30,9 +30,13 @@ from kong_mesh_cp.core.xds.envoy.envoy_messages import (
 )
 from kong_mesh_cp.core.xds.envoy.listeners import ListenerDraft
 from kong_mesh_cp.core.xds.envoy.routes import header_matcher
-from kong_mesh_cp.core.xds.matching import DestinationConfs, TypedConf
+from kong_mesh_cp.core.xds.gateways.gateway_draft import GatewayDraft
+from kong_mesh_cp.core.xds.gateways.listener_confs import confs_at, tables_of
+from kong_mesh_cp.core.xds.matching import DestinationConfs, Matched, TypedConf
 from kong_mesh_cp.core.xds.protocols import GRPC, HTTP, TCP
+from kong_mesh_cp.core.xds.proxy_view import ProxyView
 
+POLICY_TYPE: Final = "MeshRetry"
 HTTP_RETRY_ON: Final = "gateway-error,connect-failure,refused-stream"
 GRPC_RETRY_ON: Final = (
     "cancelled,connect-failure,gateway-error,refused-stream,reset,resource-exhausted,unavailable"
@@ -60,14 +64,34 @@ _FORMATS: Final = {"Seconds": "SECONDS", "UnixTimestamp": "UNIX_TIMESTAMP"}
 
 
 def _outbound_listener(draft: ListenerDraft, facts: OutboundFacts, confs: DestinationConfs) -> None:
-    conf = _conf(confs.conf)
-    attempts = conf.tcp.max_connect_attempt if conf is not None and conf.tcp is not None else None
+    attempts = _attempts(confs)
     for chain in draft.chains:
         if facts.protocol == TCP and attempts is not None:
             if chain.tcp is not None:
                 chain.tcp.max_connect_attempts.value = attempts
         elif chain.http is not None:
             _routes(chain.http.route_config, facts.protocol, confs)
+
+
+def _gateway(draft: GatewayDraft, view: ProxyView, matched: Matched) -> None:
+    retries = matched.of_type(POLICY_TYPE)
+    for planned in draft.plan.listeners:
+        confs, listener = confs_at(retries, view, planned), draft.listener(planned)
+        if confs is None or listener is None:
+            continue
+        of_all = confs.of_all
+        attempts = _attempts(of_all)
+        for chain in listener.chains:
+            if chain.tcp is not None and attempts is not None:
+                chain.tcp.max_connect_attempts.value = attempts
+        for table in tables_of(draft, planned):
+            _routes(table, HTTP, of_all)
+
+
+def _attempts(confs: DestinationConfs) -> int | None:
+    """To connect; None: as Envoy does it."""
+    conf = _conf(confs.conf)
+    return None if conf is None or conf.tcp is None else conf.tcp.max_connect_attempt
 
 
 def _routes(config: Message, protocol: str, confs: DestinationConfs) -> None:
@@ -190,5 +214,8 @@ def _defaults(of: DefaultsOf) -> Mapping[str, object]:
 
 
 EFFECT: Final = Effect(
-    policy_type="MeshRetry", outbound_listener=_outbound_listener, defaults=_defaults
+    policy_type=POLICY_TYPE,
+    outbound_listener=_outbound_listener,
+    gateway=_gateway,
+    defaults=_defaults,
 )

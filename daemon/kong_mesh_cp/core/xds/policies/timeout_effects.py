@@ -8,20 +8,41 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from kong_mesh_cp.core.formats.durations import HOUR, MINUTE, SECOND, format_duration
+from kong_mesh_cp.core.formats.durations import (
+    HOUR,
+    MILLISECOND,
+    MINUTE,
+    SECOND,
+    format_duration,
+)
 from kong_mesh_cp.core.policy.kinds.mesh_timeout import Conf, Http
 from kong_mesh_cp.core.xds.effects import DefaultsOf, Effect, InboundFacts, OutboundFacts
 from kong_mesh_cp.core.xds.envoy.clusters import ClusterDraft
 from kong_mesh_cp.core.xds.envoy.envoy_messages import Message, duration
 from kong_mesh_cp.core.xds.envoy.listeners import ListenerDraft
-from kong_mesh_cp.core.xds.matching import DestinationConfs, InboundConfs, TypedConf
+from kong_mesh_cp.core.xds.gateways.gateway_draft import GatewayDraft
+from kong_mesh_cp.core.xds.gateways.listener_confs import (
+    confs_at,
+    led_to,
+    place_at,
+    resources_led_to,
+    routes_of,
+)
+from kong_mesh_cp.core.xds.matching import DestinationConfs, InboundConfs, Matched, TypedConf
 from kong_mesh_cp.core.xds.protocols import HTTP, HTTP2, HTTP_LIKE, NOT_CARRIED
+from kong_mesh_cp.core.xds.proxy_view import ProxyView
 
 CONNECT: Final = 5 * SECOND
 IDLE: Final = HOUR
 STREAM_IDLE: Final = 30 * MINUTE
 REQUEST: Final = 15 * SECOND
 NO_LIMIT: Final = 0
+# Of who comes from outside less is expected.
+EDGE_IDLE: Final = 5 * MINUTE
+EDGE_STREAM_IDLE: Final = 5 * SECOND
+EDGE_REQUEST_HEADERS: Final = 500 * MILLISECOND
+
+POLICY_TYPE: Final = "MeshTimeout"
 
 _NOTHING_SAID: Final = Conf()
 
@@ -104,6 +125,42 @@ def _cluster(draft: ClusterDraft, protocol: str, conf: Conf) -> None:
         _set(common.max_connection_duration, http.max_connection_duration, NO_LIMIT)
 
 
+def _gateway(draft: GatewayDraft, view: ProxyView, matched: Matched) -> None:
+    timeouts = matched.of_type(POLICY_TYPE)
+    for planned in draft.plan.listeners:
+        listener = draft.listener(planned)
+        if listener is not None:
+            _edge(listener, _conf(timeouts.inbound(place_at(view, planned)).rules))
+        confs = confs_at(timeouts, view, planned)
+        if confs is None:
+            continue
+        of_all = confs.of_all
+        for route in routes_of(draft, planned):
+            conf = of_all.of_route(route.name)
+            if conf is not None and route.HasField("route"):
+                _route(route.route, _conf(conf).http or Http())
+        for cluster, destination in led_to(draft, planned.hosts):
+            service = destination.service
+            _cluster(cluster, view.world.protocol(service), _conf(confs.of_service(service)))
+    for cluster, to, protocol in resources_led_to(draft):
+        _cluster(cluster, protocol, _conf(timeouts.destination(to).conf))
+
+
+def _edge(draft: ListenerDraft, conf: Conf) -> None:
+    http = conf.http or Http()
+    for chain in draft.chains:
+        manager = chain.http
+        if manager is not None:
+            _set(manager.common_http_protocol_options.idle_timeout, conf.idle_timeout, EDGE_IDLE)
+            headers = http.request_headers_timeout
+            _set(manager.request_headers_timeout, headers, EDGE_REQUEST_HEADERS)
+            _set(manager.stream_idle_timeout, http.stream_idle_timeout, EDGE_STREAM_IDLE)
+            if http.request_timeout is not None:
+                manager.request_timeout.CopyFrom(duration(http.request_timeout))
+        if chain.tcp is not None:
+            _set(chain.tcp.idle_timeout, conf.idle_timeout, EDGE_IDLE)
+
+
 def _conf(conf: TypedConf | None) -> Conf:
     return _NOTHING_SAID if conf is None else conf.of_kind(Conf)
 
@@ -130,10 +187,11 @@ def _defaults(of: DefaultsOf) -> Mapping[str, object]:
 
 
 EFFECT: Final = Effect(
-    policy_type="MeshTimeout",
+    policy_type=POLICY_TYPE,
     inbound_listener=_inbound_listener,
     inbound_cluster=_inbound_cluster,
     outbound_listener=_outbound_listener,
     outbound_cluster=_outbound_cluster,
+    gateway=_gateway,
     defaults=_defaults,
 )

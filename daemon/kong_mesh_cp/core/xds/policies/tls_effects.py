@@ -15,7 +15,9 @@ from kong_mesh_cp.core.xds.envoy.clusters import ClusterDraft
 from kong_mesh_cp.core.xds.envoy.envoy_messages import Message
 from kong_mesh_cp.core.xds.envoy.listeners import ListenerDraft
 from kong_mesh_cp.core.xds.envoy.tls import limit_versions
-from kong_mesh_cp.core.xds.matching import DestinationConfs, InboundConfs, TypedConf
+from kong_mesh_cp.core.xds.gateways.gateway_draft import GatewayDraft
+from kong_mesh_cp.core.xds.matching import DestinationConfs, InboundConfs, Matched, TypedConf
+from kong_mesh_cp.core.xds.proxy_view import ProxyView
 
 POLICY_TYPE: Final = "MeshTLS"
 
@@ -38,6 +40,14 @@ def _outbound_cluster(draft: ClusterDraft, facts: OutboundFacts, confs: Destinat
     # The TLS of an external service is not that of the mesh.
     if draft.tls is not None and facts.is_called and not facts.is_external:
         _parameters(draft.tls, _conf(confs.conf))
+
+
+def _gateway(draft: GatewayDraft, _view: ProxyView, matched: Matched) -> None:
+    # It is the same wherever traffic goes.
+    conf = _conf(matched.of_type(POLICY_TYPE).service("").conf)
+    for cluster in draft.clusters.values():
+        if cluster.tls is not None:
+            _parameters(cluster.tls, conf)
 
 
 def _parameters(context: Message, conf: Conf) -> None:
@@ -67,5 +77,6 @@ EFFECT: Final = Effect(
     policy_type=POLICY_TYPE,
     inbound_listener=_inbound_listener,
     outbound_cluster=_outbound_cluster,
+    gateway=_gateway,
     defaults=_defaults,
 )

@@ -31,6 +31,7 @@ from kong_mesh_cp.core.xds.envoy.envoy_messages import (
     packed,
 )
 from kong_mesh_cp.core.xds.envoy.listeners import ListenerDraft
+from kong_mesh_cp.core.xds.gateways.gateway_draft import GatewayDraft
 from kong_mesh_cp.core.xds.matching import DestinationConfs, InboundConfs, Matched, TypedConf
 from kong_mesh_cp.core.xds.names import CLUSTER, Origin, span_collector
 from kong_mesh_cp.core.xds.protocols import GRPC
@@ -50,6 +51,7 @@ class _Names(NamedTuple):
 
     service: str
     part: str  # of a service that Datadog is to show in parts
+    at_edge: bool = False  # its requests are begun by nobody in the mesh
 
 
 def _inbound_listener(draft: ListenerDraft, facts: InboundFacts, confs: InboundConfs) -> None:
@@ -65,6 +67,12 @@ def _outbound_listener(draft: ListenerDraft, facts: OutboundFacts, confs: Destin
         _listener(draft, confs.conf, _Names(service, f"{service}_OUTBOUND_{facts.service}"))
 
 
+def _gateway(draft: GatewayDraft, view: ProxyView, matched: Matched) -> None:
+    conf, service = matched.of_type(POLICY_TYPE).proxy_conf(), view.dataplane.spec.service
+    for listener in draft.listeners.values():
+        _listener(listener, conf, _Names(service, f"{service}_INBOUND", at_edge=True))
+
+
 def _listener(draft: ListenerDraft, typed: TypedConf | None, names: _Names) -> None:
     conf = _conf(typed)
     backend = _backend(conf)
@@ -73,12 +81,12 @@ def _listener(draft: ListenerDraft, typed: TypedConf | None, names: _Names) -> N
     for chain in draft.chains:
         if chain.http is not None:
             _tracing(chain.http, conf, _provider(backend, names))
+            chain.http.tracing.spawn_upstream_span.value = names.at_edge
 
 
 def _tracing(manager: Message, conf: Conf, provider: tuple[str, Message]) -> None:
     manager.ClearField("tracing")
     tracing = manager.tracing
-    tracing.spawn_upstream_span.value = False
     sampling = conf.sampling or Sampling()
     _percent(tracing.overall_sampling, sampling.overall)
     _percent(tracing.client_sampling, sampling.client)
@@ -109,7 +117,9 @@ def _provider(backend: Zipkin | Datadog | OpenTelemetry, names: _Names) -> tuple
     """The name of the tracer, and its configuration."""
     match backend:
         case Zipkin():
-            return ZIPKIN, zipkin_config(span_collector(ZIPKIN), backend)
+            config = zipkin_config(span_collector(ZIPKIN), backend)
+            config.split_spans_for_request = names.at_edge
+            return ZIPKIN, config
         case Datadog():
             name = names.part if backend.split_service else names.service
             cluster = span_collector(DATADOG)
@@ -180,6 +190,7 @@ EFFECT: Final = Effect(
     names_service=True,
     inbound_listener=_inbound_listener,
     outbound_listener=_outbound_listener,
+    gateway=_gateway,
     whole_proxy=_whole_proxy,
     origin=Origin.TRACE,
 )

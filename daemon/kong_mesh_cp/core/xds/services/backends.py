@@ -13,7 +13,7 @@ from kong_mesh_cp.core.policy.rules.policy import Meta
 from kong_mesh_cp.core.policy.spec_parts.backend_refs import BackendRef
 from kong_mesh_cp.core.resources.tags import SERVICE
 from kong_mesh_cp.core.xds.names import service_cluster
-from kong_mesh_cp.core.xds.services.instances import TagPairs, pairs
+from kong_mesh_cp.core.xds.services.instances import GatewayService, TagPairs, mesh_asked, pairs
 from kong_mesh_cp.core.xds.services.known_services import ServiceResources
 from kong_mesh_cp.core.xds.services.service_resources import EXTERNAL, MULTI_ZONE, any_of
 
@@ -23,8 +23,8 @@ that is a resource.
 """
 
 
-ServiceKey = str | DestinationId
-"""A service by its tag, or one that is a resource, as a whole."""
+ServiceKey = str | DestinationId | GatewayService
+"""A service by its tag, or one that is a resource, as a whole; or gateways of some mesh."""
 
 WHOLE: Final = 100  # the weight of what gets all traffic
 
@@ -77,7 +77,7 @@ class Backends:
             self.asked.add(service)
             if not self._carried(self._world.protocol(service)):
                 return None
-            is_external = self._world.outside(service) is not None
+            is_external = mesh_asked(to) is None and self._world.outside(service) is not None
             return Backend(to, weight, service_cluster(dict(to)), is_external=is_external)
         self.asked.add(to._replace(section_name=""))
         service_resource = self._world.services.find(to)

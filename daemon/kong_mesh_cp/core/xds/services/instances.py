@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from kong_mesh_cp.core.meshes.virtual_hosts import MESH_TAG
 from kong_mesh_cp.core.resources.kinds.dataplane import Dataplane, Inbound, InboundState, Networking
 from kong_mesh_cp.core.resources.meta import Resource
 from kong_mesh_cp.core.resources.tags import PROTOCOL, SERVICE, ZONE
@@ -14,8 +15,25 @@ TagPairs = tuple[tuple[str, str], ...]
 """Tags in their order by name: equal tags are equal pairs, and can be a key."""
 
 
+class GatewayService(NamedTuple):
+    """The gateways of a mesh that other meshes may call, by their service."""
+
+    mesh: str
+    service: str
+
+
 def pairs(tags: Mapping[str, str]) -> TagPairs:
     return tuple(sorted(tags.items()))
+
+
+def mesh_asked(tags: TagPairs) -> str | None:
+    """The mesh whose gateways `tags` are about, which other meshes may call; None: its own."""
+    return next((value for tag, value in tags if tag == MESH_TAG), None)
+
+
+def without_mesh(tags: TagPairs) -> TagPairs:
+    """As the gateways themselves have them."""
+    return tuple(each for each in tags if each[0] != MESH_TAG)
 
 
 class Endpoint(NamedTuple):

@@ -14,11 +14,11 @@ from kong_mesh_cp.core.resources.kinds.services.external_service import External
 from kong_mesh_cp.core.resources.kinds.zone_proxies import AvailableService
 from kong_mesh_cp.core.resources.meta import has_spec
 from kong_mesh_cp.core.resources.tags import ZONE
+from kong_mesh_cp.core.xds.cross_mesh.gateway_listeners import GATEWAY, gateway_instances
 from kong_mesh_cp.core.xds.outside.external_services import EXTERNAL
 from kong_mesh_cp.core.xds.parts import Parts
 from kong_mesh_cp.core.xds.services.instances import Endpoint, TagPairs, pairs
-from kong_mesh_cp.core.xds.world import MeshWorld
-from kong_mesh_cp.core.xds.zone_proxies.gateway_instances import gateway_instances
+from kong_mesh_cp.core.xds.world import DATAPLANE, MeshWorld
 
 
 def available_services(
@@ -38,7 +38,9 @@ def available_services(
     for world in worlds:
         gateways = Counter(
             (pairs({**dict(endpoint.tags), MESH_TAG: world.name}), world.name)
-            for _, endpoint in gateway_instances(world)
+            for _, endpoint in gateway_instances(
+                world.of_type(GATEWAY).values(), world.of_type(DATAPLANE).values()
+            )
         )
         found += _sorted(gateways)
     return tuple(found)

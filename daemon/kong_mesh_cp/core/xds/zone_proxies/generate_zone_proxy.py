@@ -30,4 +30,9 @@ def generate_zone_proxy(view: ZoneProxyView, parts: Parts) -> Generated:
         draft.origin = Origin.SECRETS
         for mesh in sorted(shown):
             secrets(mesh, view.identities.get(mesh), (mesh,), draft)
-    return Generated(draft.snapshot(), tuple(draft.complaints))
+    return Generated(
+        draft.snapshot(),
+        tuple(draft.complaints),
+        draft.assigned.sources,
+        frozenset(draft.services),
+    )

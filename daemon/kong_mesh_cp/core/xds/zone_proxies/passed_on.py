@@ -8,20 +8,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
+from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats.durations import SECOND
 from kong_mesh_cp.core.meshes.spiffe import server_name
 from kong_mesh_cp.core.resources.tags import SERVICE, Tags
+from kong_mesh_cp.core.xds.assignments import EndpointSource, EndpointWorld, assignments
 from kong_mesh_cp.core.xds.draft import Draft
 from kong_mesh_cp.core.xds.envoy.clusters import ClusterDraft
-from kong_mesh_cp.core.xds.envoy.endpoints import load_assignment
 from kong_mesh_cp.core.xds.envoy.envoy_messages import Cluster, Message, struct_of
 from kong_mesh_cp.core.xds.envoy.http import tcp_proxy
 from kong_mesh_cp.core.xds.envoy.listeners import TCP_PROXY, ChainDraft
-from kong_mesh_cp.core.xds.names import CLUSTER, ENDPOINT
-from kong_mesh_cp.core.xds.parts import resource
+from kong_mesh_cp.core.xds.names import CLUSTER
 from kong_mesh_cp.core.xds.services.instances import Endpoint, TagPairs, pairs
+from kong_mesh_cp.core.xds.world import EndpointKey
 from kong_mesh_cp.core.xds.zone_proxies.tagged_destinations import ANY, TaggedDestinations
-from kong_mesh_cp.core.xds.zones.localities import Locality, RuledLocality, placed_by
+from kong_mesh_cp.core.xds.zone_proxies.zone_view import mesh_cluster
+from kong_mesh_cp.core.xds.zones.localities import Locality
 
 CONNECT: Final = 5 * SECOND
 
@@ -49,11 +51,6 @@ class Passage(NamedTuple):
         return chain
 
 
-def mesh_cluster(mesh: str, service: str) -> str:
-    """The cluster of a service by its tag: other meshes may have one of the same name."""
-    return f"{mesh}:{service}"
-
-
 def tagged_passages(
     mesh: str,
     available: Iterable[Tags],
@@ -71,6 +68,13 @@ def tagged_passages(
                 cluster = mesh_cluster(mesh, service)
                 found[name] = Passage(name, cluster, tags, mesh, service)
     return list(found.values())
+
+
+def asked_by_tags(cluster: str) -> str:
+    """On which a proxy depends that is made as a whole with other endpoints of `cluster`: see
+    `_choosing`.
+    """
+    return f"{cluster} by tags"
 
 
 def _choosing(destination: Tags, some: Sequence[Sequence[Endpoint]]) -> TagPairs:
@@ -102,24 +106,35 @@ def subsets_of(passages: Iterable[Passage], of_all: Iterable[Tags]) -> Subsets:
     return tuple(sorted({each for each in keys if each}))
 
 
-def pass_on(
-    name: str,
-    subsets: Subsets,
-    endpoints: Sequence[Sequence[Endpoint]],
-    draft: Draft,
+@dataclass(frozen=True, slots=True)
+class PassedOn:
+    """A cluster of what is passed on."""
+
+    subsets: Subsets
+    endpoints: EndpointSource
+
+
+def found_behind(
+    services: tuple[EndpointKey, ...] = (),
+    others: tuple[Endpoint, ...] = (),
     locality: Locality | None = None,
-) -> None:
-    """The cluster called `name`, and its endpoints. Those of one sequence never change: which ones
-    they are is said by the sequence.
-    """
-    draft.add(CLUSTER, name, _cluster, subsets)
-    # Held with what was made of them: the key only says which objects they were. To hash endpoints
-    # takes as long as there are many.
-    key = ("passed on", name, locality, *map(id, endpoints))
-    made, _ = draft.parts.made(
-        key, lambda: (resource(name, _assignment(name, endpoints, locality)), endpoints)
-    )
-    draft.put_all(ENDPOINT, {name: made})
+) -> EndpointSource:
+    """The endpoints that `services` have, as the zone knows them, and `others`."""
+    return EndpointSource(services, _found_behind, (services, others), locality)
+
+
+def _found_behind(
+    world: EndpointWorld, services: tuple[EndpointKey, ...], others: tuple[Endpoint, ...]
+) -> tuple[Endpoint, ...]:
+    return (*(each for key in services for each in world.behind(key) or ()), *others)
+
+
+def pass_on(clusters: Mapping[str, PassedOn], world: EndpointWorld, draft: Draft) -> None:
+    """All clusters of the proxy for what it passes on, by name, with their endpoints."""
+    for name, each in clusters.items():
+        draft.add(CLUSTER, name, _cluster, each.subsets)
+    sources = {name: each.endpoints for name, each in clusters.items()}
+    draft.assign(assignments(sources, world, draft.parts))
 
 
 def _cluster(name: str, subsets: Subsets) -> Message:
@@ -133,12 +148,3 @@ def _cluster(name: str, subsets: Subsets) -> Message:
         config = {"fallback_policy": "ANY_ENDPOINT", "subset_selectors": selectors}
         draft.message.MergeFrom(Cluster(lb_subset_config=config))
     return draft.whole()
-
-
-def _assignment(
-    name: str, endpoints: Sequence[Sequence[Endpoint]], locality: Locality | None
-) -> Message:
-    found = [each for some in endpoints for each in some]
-    placed = found if locality is None else placed_by(locality, found)
-    factor = locality.overprovisioning if isinstance(locality, RuledLocality) else 0
-    return load_assignment(name, placed, overprovisioning=factor)

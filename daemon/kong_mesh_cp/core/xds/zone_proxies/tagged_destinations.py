@@ -40,6 +40,10 @@ class TaggedDestinations:
         yield from self._by_service.get(service, ())
         yield from self.of_all
 
+    def asks_tags(self, service: str) -> bool:
+        """Not all of them ask for any instance."""
+        return any(key != SERVICE for each in self.of(service) for key in each)
+
     @property
     def of_all(self) -> Sequence[Tags]:
         return self._by_service.get(ANY, ())

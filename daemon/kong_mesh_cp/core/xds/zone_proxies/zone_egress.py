@@ -12,7 +12,6 @@ from typing import NamedTuple
 from kong_mesh_cp.core.formats.go.go_quote import go_quote
 from kong_mesh_cp.core.meshes.spiffe import MESH_TAG, server_name
 from kong_mesh_cp.core.resources.kinds.services.external_service import ExternalService
-from kong_mesh_cp.core.resources.kinds.zone_proxies import ZoneIngress
 from kong_mesh_cp.core.resources.meta import has_spec
 from kong_mesh_cp.core.resources.tags import PROTOCOL, SERVICE, Tags
 from kong_mesh_cp.core.xds.draft import WRONG_INPUT, Draft
@@ -46,7 +45,8 @@ from kong_mesh_cp.core.xds.zone_proxies.egress_chains import (
 from kong_mesh_cp.core.xds.zone_proxies.egress_confs import EgressConfs
 from kong_mesh_cp.core.xds.zone_proxies.passed_on import (
     Passage,
-    mesh_cluster,
+    PassedOn,
+    found_behind,
     pass_on,
     subsets_of,
     tagged_passages,
@@ -57,7 +57,7 @@ from kong_mesh_cp.core.xds.zone_proxies.resources_at_egress import (
 )
 from kong_mesh_cp.core.xds.zone_proxies.tagged_destinations import tagged_destinations
 from kong_mesh_cp.core.xds.zone_proxies.zone_listener import listen
-from kong_mesh_cp.core.xds.zone_proxies.zone_view import ZoneProxyView
+from kong_mesh_cp.core.xds.zone_proxies.zone_view import ZoneProxyView, mesh_cluster
 from kong_mesh_cp.core.xds.zones.across_zones import behind_ingresses
 
 
@@ -68,7 +68,7 @@ class _Mesh(NamedTuple):
     world: MeshWorld
     draft: Draft
     confs: EgressConfs
-    across: Mapping[str, Sequence[Sequence[Endpoint]]]  # in other zones, by service tag
+    across: Mapping[str, Sequence[tuple[Endpoint, ...]]]  # in other zones, by service tag
 
     @property
     def name(self) -> str:
@@ -86,6 +86,7 @@ class _Mesh(NamedTuple):
 def egress(view: ZoneProxyView, draft: Draft) -> frozenset[str]:
     """The meshes as whose member it shows itself."""
     chains: list[Passage | OutsideChain] = []
+    clusters: dict[str, PassedOn] = {}
     shown = set[str]()
     for world in view.with_mtls:
         mesh = _Mesh(
@@ -94,18 +95,19 @@ def egress(view: ZoneProxyView, draft: Draft) -> frozenset[str]:
         outside = [*_tagged(mesh), *_resources(mesh)]
         if outside:
             shown.add(world.name)
-        chains += [*_passages(mesh), *outside]
+        chains += [*_passages(mesh, clusters), *outside]
+    pass_on(clusters, view.world, draft)
     listen(view, chains, draft)
     return frozenset(shown)
 
 
 def _across(
     view: ZoneProxyView, world: MeshWorld, parts: Parts
-) -> Mapping[str, Sequence[Sequence[Endpoint]]]:
+) -> Mapping[str, Sequence[tuple[Endpoint, ...]]]:
     """Instances in other zones, by service tag, marked with their mesh."""
-    ingresses = tuple(view.world.ingresses.values())
+    ingresses = tuple(view.world.remote_ingresses)
 
-    def make() -> tuple[Mapping[str, Sequence[Sequence[Endpoint]]], object]:
+    def make() -> tuple[Mapping[str, Sequence[tuple[Endpoint, ...]]], object]:
         found = behind_ingresses(world.mesh, world.zone, ingresses).endpoints
         marked = {
             service: (tuple(_marked(each, world) for each in some),)
@@ -125,8 +127,10 @@ def _marked(endpoint: Endpoint, world: MeshWorld) -> Endpoint:
     return endpoint._replace(tags=tags, priority=int(is_far))
 
 
-def _passages(mesh: _Mesh) -> list[Passage]:
-    """To services in other zones, of a mesh whose traffic leaves its zones by egresses."""
+def _passages(mesh: _Mesh, clusters: dict[str, PassedOn]) -> list[Passage]:
+    """To services in other zones, of a mesh whose traffic leaves its zones by egresses; where they
+    lead is noted in `clusters`.
+    """
     world, routing = mesh.world, mesh.world.mesh.spec.routing
     if routing is None or not routing.zone_egress:
         return []
@@ -142,17 +146,16 @@ def _passages(mesh: _Mesh) -> list[Passage]:
             locality = egress_ranking(mesh.confs.balancing(service), world.zone)
         except WRONG_INPUT as error:
             mesh.draft.complain(mesh.cluster(service), error)
+        behind = found_behind(others=mesh.across[service][0], locality=locality)
         subsets = subsets_of(some, destinations.of_all)
-        pass_on(mesh.cluster(service), subsets, mesh.across[service], mesh.draft, locality)
+        clusters[mesh.cluster(service)] = PassedOn(subsets, behind)
     return passages
 
 
 def _available(mesh: _Mesh) -> tuple[Tags, ...]:
     """The different tags of the instances that ingresses of other zones offer."""
     found: dict[TagPairs, Tags] = {}
-    for each in mesh.view.world.ingresses.values():
-        if not has_spec(each, ZoneIngress) or each.spec.zone in ("", mesh.view.world.zone):
-            continue
+    for each in mesh.view.world.remote_ingresses:
         for service in each.spec.available_services:
             if service.mesh == mesh.name and service.tags.get(SERVICE, "") in mesh.across:
                 found.setdefault(pairs(service.tags), service.tags)

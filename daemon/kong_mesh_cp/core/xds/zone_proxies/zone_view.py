@@ -14,13 +14,21 @@ from kong_mesh_cp.core.xds.names import inbound_listener
 from kong_mesh_cp.core.xds.node_metadata import ProxyMetadata
 from kong_mesh_cp.core.xds.proxy_id import ProxyId
 from kong_mesh_cp.core.xds.proxy_view import AdminTls, GenerationTerms, Identity
-from kong_mesh_cp.core.xds.world import MeshWorld
+from kong_mesh_cp.core.xds.services.instances import Endpoint, GatewayService
+from kong_mesh_cp.core.xds.world import EndpointKey, MeshWorld
 
 SERVICES: Mapping[type[ZoneEgress | ZoneIngress], str] = {
     ZoneEgress: "zone-egress",
     ZoneIngress: "zone-ingress",
 }
 """As which service zone proxies are known in certificates."""
+
+
+def mesh_cluster(mesh: str, service: str) -> str:
+    """A service by its tag as the zone knows it, and the name of its cluster: other meshes may have
+    one of the same name.
+    """
+    return f"{mesh}:{service}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +39,29 @@ class ZoneWorld:
     meshes: Mapping[str, MeshWorld]  # sorted by name
     ingresses: Mapping[str, Resource[object]]  # by name; of other zones, too
     egresses: Mapping[str, Resource[object]]
+
+    @property
+    def remote_ingresses(self) -> Iterator[Resource[ZoneIngress]]:
+        """Those of other zones."""
+        for each in self.ingresses.values():
+            if has_spec(each, ZoneIngress) and each.spec.zone not in ("", self.zone):
+                yield each
+
+    @property
+    def beside(self) -> tuple[object, ...]:
+        """See `EndpointWorld`: what proxies pass on they find by its services alone."""
+        return ()
+
+    def behind(self, key: EndpointKey) -> tuple[Endpoint, ...] | None:
+        """The endpoints of a `mesh_cluster`, or of a port; None: there are none."""
+        if isinstance(key, str):
+            mesh, _, service = key.partition(":")
+            found = self.meshes.get(mesh)
+            return None if found is None else found.endpoints.get(service)
+        if isinstance(key, GatewayService):
+            return None  # between meshes traffic passes by gateways, not by zone proxies
+        found = self.meshes.get(key.mesh)
+        return None if found is None else found.behind(key)
 
     def ingress(self, name: str) -> Resource[ZoneIngress] | None:
         found = self.ingresses.get(name)

@@ -10,6 +10,7 @@ from dataclasses import field
 from typing import Final
 
 from kong_mesh_cp.core.dataclass import dataclass
+from kong_mesh_cp.core.meshes.virtual_hosts import MESH_TAG
 from kong_mesh_cp.core.resources.kinds.mesh import Mesh
 from kong_mesh_cp.core.resources.kinds.zone_proxies import (
     AvailableService,
@@ -43,10 +44,7 @@ def across_zones(
 
     Ingresses tell services apart by what clients ask for in TLS: without mTLS there is no way.
     """
-    # None: traffic leaves the zone by itself, not by its egresses.
-    by_egress = mesh.spec.routing is not None and mesh.spec.routing.zone_egress
-    gates = tuple(egress_places(resources)) if by_egress else None
-    return _across(mesh, zone, resources.get(INGRESS, {}).values(), gates)
+    return _across(mesh, zone, resources.get(INGRESS, {}).values(), _gates(mesh, resources))
 
 
 def behind_ingresses(
@@ -56,12 +54,34 @@ def behind_ingresses(
     return _across(mesh, zone, ingresses, None)
 
 
+def gateways_across_zones(
+    mesh: Resource[Mesh],
+    other: str,
+    zone: str,
+    resources: Mapping[str, Mapping[str, Resource[object]]],
+) -> AcrossZones:
+    """What other zones have of the gateways of the mesh `other`, for the proxies of `mesh`."""
+    gates = _gates(mesh, resources)
+    return _across(mesh, zone, resources.get(INGRESS, {}).values(), gates, gateways_of=other)
+
+
+def _gates(
+    mesh: Resource[Mesh], resources: Mapping[str, Mapping[str, Resource[object]]]
+) -> tuple[_Place, ...] | None:
+    """None: traffic leaves the zone by itself, not by its egresses."""
+    by_egress = mesh.spec.routing is not None and mesh.spec.routing.zone_egress
+    return tuple(egress_places(resources)) if by_egress else None
+
+
 def _across(
     mesh: Resource[Mesh],
     zone: str,
     ingresses: Iterable[Resource[object]],
     gates: tuple[_Place, ...] | None,
+    *,
+    gateways_of: str = "",
 ) -> AcrossZones:
+    """`gateways_of`: only gateways that other meshes may call, those of this mesh."""
     # As the original asks: a backend that is not there counts here.
     if mesh.spec.mtls is None or not mesh.spec.mtls.enabled_backend:
         return NOTHING_ACROSS
@@ -74,7 +94,10 @@ def _across(
         if ingress.available_services:
             places.add(place)
         for service in ingress.available_services:
-            if service.mesh == mesh.name:
+            # What is offered to other meshes, too, says of which mesh it is.
+            if service.mesh == (gateways_of or mesh.name) and not (
+                gateways_of and MESH_TAG not in service.tags
+            ):
                 endpoints = found.setdefault(service.tags.get(SERVICE, ""), [])
                 endpoints.extend(_endpoints(service, place, gates))
     if not places:

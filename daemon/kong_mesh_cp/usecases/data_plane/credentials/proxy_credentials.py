@@ -76,7 +76,9 @@ class ProxyCredentials:
         if dataplane is None:
             return None
         key = _key(proxy)
-        certificate = self._certificates.preparation(key, dataplane.spec.tag_sets)
+        certificate = self._certificates.preparation(
+            key, dataplane.spec.tag_sets, world.crossing.trusted
+        )
         return self._both(key, proxy_view.admin_addresses(dataplane.spec), [certificate])
 
     def zone_preparation(

@@ -11,7 +11,7 @@ from __future__ import annotations
 import heapq
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import field
 from datetime import datetime, timedelta
 from functools import partial
@@ -129,38 +129,45 @@ class WorkloadCertificates:
         self._signed: Counter[str] = Counter()
         self._failing: dict[str, str] = {}
 
-    async def prepare(self, proxy: ResourceKey, tag_sets: Iterable[Tags]) -> None:
-        """Until `proxy` has what it needs, or nothing can be made for it now.
+    async def prepare(
+        self, proxy: ResourceKey, tag_sets: Iterable[Tags], trusted: Iterable[str] = ()
+    ) -> None:
+        """Until `proxy` has what it needs, or nothing can be made for it now. `trusted` are other
+        meshes that it knows.
 
         Its first stream waits for this, as long as it likes, so that the first answers have it all.
         Raises: StateError.
         """
-        await self._authorities.of(proxy.mesh)
+        for mesh in (proxy.mesh, *trusted):
+            await self._authorities.of(mesh)
         self.current(proxy, tag_sets)
         found = self._proxies.get(proxy)
         if found is not None:
             await found.settled.wait()
 
     def preparation(
-        self, proxy: ResourceKey, tag_sets: Iterable[Tags]
+        self, proxy: ResourceKey, tag_sets: Iterable[Tags], trusted: Collection[str] = ()
     ) -> Callable[[], Awaitable[None]] | None:
-        """What to await before `current` has a certificate for `proxy`; None: nothing.
+        """What to await before `current` has a certificate for `proxy`, and the authorities of
+        other meshes that are `trusted`; None: nothing.
 
         One that it has already serves until its successor is made, of which `changed` is told.
         """
-        if self._authorities.is_known(proxy.mesh):
+        if all(self._authorities.is_known(mesh) for mesh in (proxy.mesh, *trusted)):
             secrets = self.current(proxy, tag_sets)
             if secrets is None or secrets.identity is not None:
                 return None
             if self._proxies[proxy].settled.is_set():
                 return None
-        return partial(self._prepare, proxy, tuple(tag_sets))
+        return partial(self._prepare, proxy, tuple(tag_sets), trusted)
 
-    async def _prepare(self, proxy: ResourceKey, tag_sets: Sequence[Tags]) -> None:
+    async def _prepare(
+        self, proxy: ResourceKey, tag_sets: Sequence[Tags], trusted: Collection[str]
+    ) -> None:
         """As `prepare`, and a store that fails is asked again: who follows it says so."""
         while True:
             try:
-                return await self.prepare(proxy, tag_sets)
+                return await self.prepare(proxy, tag_sets, trusted)
             except StateError:
                 await trio.sleep(RETRY_SECONDS)
 

@@ -30,6 +30,7 @@ REST_FACTOR: Final = 9.0  # work is followed by this much rest, so it takes a te
 ATTEMPTS_MAX: Final = 3  # to see the store and the world at one moment; they change meanwhile
 
 C = TypeVar("C", bound=Configuration)
+W = TypeVar("W")
 
 log = logging.getLogger(__name__)
 
@@ -87,34 +88,12 @@ class FullPass(Generic[C]):
         if seen is None:
             return
         kept, scratch = seen
-        began, generator = self._publishing.round, self._publishing.generator(mesh)
-        since = trio.current_time()
-        for watch in self._publishing.watches(mesh):
-            if self._differs(watch, generator, scratch, began):
-                self._find("xds-not-as-from-scratch", f"proxy {go_quote(watch.proxy.name)}", mesh)
-                self._worlds.replace(mesh, kept, scratch)
-                self._publishing.forget_parts(mesh)
-                self._publishing.touch(mesh, watch.proxy.name)
-            worked = trio.current_time() - since
-            if worked >= SLICE_SECONDS:
-                generator.turn()
-                await trio.sleep(worked * REST_FACTOR)
-                since = trio.current_time()
-        await trio.lowlevel.checkpoint()
 
-    def _differs(
-        self, watch: Watch, generator: MeshGenerator[C, MeshWorld], scratch: IndexedMesh, began: int
-    ) -> bool:
-        """What it was told is not what `scratch` says; False of one that was made since `began`."""
-        if not watch.is_open or watch.round > began or self._publishing.is_dirty(watch):
-            return False
-        made = self._publishing.attempt(
-            watch, lambda: generator.generate(watch.proxy, scratch.world)
-        )
-        if made is None:
-            return False
-        told = watch.configuration
-        return told is None or not says_the_same(told.snapshot, made.snapshot)
+        def found(watch: Watch) -> None:
+            self._find("xds-not-as-from-scratch", f"proxy {go_quote(watch.proxy.name)}", mesh)
+            self._worlds.replace(mesh, kept, scratch)
+
+        await make_all(self._publishing, mesh, scratch.world, found)
 
     async def _seen(self, mesh: str) -> tuple[IndexedMesh, IndexedMesh] | None:
         """The mesh as it is kept, and from scratch, of one moment; None: it never rests."""
@@ -137,3 +116,41 @@ class FullPass(Generic[C]):
             what,
             go_quote(mesh),
         )
+
+
+async def make_all(
+    publishing: Publishing[C, W], mesh: str, world: W, found: Callable[[Watch], None]
+) -> None:
+    """Each proxy of `mesh` from `world` with nothing remembered: `found` is told of those that were
+    told something else, and they are made anew.
+    """
+    began, generator = publishing.round, publishing.generator(mesh)
+    since = trio.current_time()
+    for watch in publishing.watches(mesh):
+        if _differs(publishing, watch, generator, world, began):
+            found(watch)
+            publishing.forget_parts(mesh)
+            publishing.touch(mesh, watch.proxy.name)
+        worked = trio.current_time() - since
+        if worked >= SLICE_SECONDS:
+            generator.turn()
+            await trio.sleep(worked * REST_FACTOR)
+            since = trio.current_time()
+    await trio.lowlevel.checkpoint()
+
+
+def _differs(
+    publishing: Publishing[C, W],
+    watch: Watch,
+    generator: MeshGenerator[C, W],
+    world: W,
+    began: int,
+) -> bool:
+    """What it was told is not what `world` says; False of one that was made since `began`."""
+    if not watch.is_open or watch.round > began or publishing.is_dirty(watch):
+        return False
+    made = publishing.attempt(watch, lambda: generator.generate(watch.proxy, world))
+    if made is None:
+        return False
+    told = watch.configuration
+    return told is None or not says_the_same(told.snapshot, made.snapshot)

@@ -33,8 +33,12 @@ from kong_mesh_cp.core.xds.reach import Reached, reached
 from kong_mesh_cp.core.xds.world import MeshWorld
 from kong_mesh_cp.usecases.data_plane.mesh_contents import (
     FOLLOWED,
+    GATEWAY,
     OF_ALL_MESHES,
+    SEEN_BY_OTHERS,
+    crossed_meshes,
     from_scratch,
+    is_seen_by_others,
     mesh_of,
     read_items,
     stored_of_mesh,
@@ -77,6 +81,16 @@ class _Live:
         self.is_unread = True
         self.changed: dict[ResourceKey, float] = {}  # since when; what was not read yet
         self.read_once = trio.Event()
+        # Meshes with gateways for others, of which it has their Meshes and the gateways' proxies.
+        self.crossed: frozenset[str] = frozenset()
+
+    def sees(self, key: ResourceKey) -> bool:
+        """Whether what another mesh has may be its business."""
+        if key.type == GATEWAY:
+            return True  # it may be the first one
+        if key.type == MESH:
+            return bool(self.crossed)
+        return key.type in SEEN_BY_OTHERS and key.mesh in self.crossed
 
 
 @contextmanager
@@ -204,10 +218,12 @@ class Worlds:
             for live in self._live.values():
                 live.changed.setdefault(item.key, now)
         else:
-            found = self._live.get(mesh_of(item.key) or "")
-            if found is None:
-                return
-            found.changed.setdefault(item.key, now)
+            own = mesh_of(item.key)
+            for mesh, live in self._live.items():
+                if mesh == own or live.sees(item.key):
+                    live.changed.setdefault(item.key, now)
+                    self._news.set()
+            return
         self._news.set()
 
     async def _keep(self) -> NoReturn:
@@ -252,6 +268,7 @@ class Worlds:
         """All of the mesh; of what was read before only what is another one."""
         began = trio.current_time()
         found = await self.stored(mesh)
+        live.crossed = crossed_meshes(found.values())
         known = live.versions
         keys = [
             key
@@ -271,7 +288,23 @@ class Worlds:
             live.is_unread = True  # it is there again, and what is in it may be so, too
             self._news.set()
             return
-        await self._apply(mesh, live, found, changed.keys(), min(changed.values()))
+        seen = {
+            key: each
+            for key, each in found.items()
+            if mesh_of(key) in (mesh, "") or is_seen_by_others(each)
+        }
+        # What is nobody's business in other meshes is as if it were not there.
+        wanted = [key for key in keys if key in seen or key in live.versions]
+        if not wanted:
+            return
+        await self._apply(mesh, live, seen, wanted, min(changed.values()))
+        if (
+            any(key.type == GATEWAY for key in wanted)
+            and live.index is not None
+            and live.index.world.with_gateways != live.crossed
+        ):
+            live.is_unread = True  # other meshes come into sight, or go out of it
+            self._news.set()
 
     async def stored(self, mesh: str) -> dict[ResourceKey, StoredResource]:
         """All that the world of `mesh` is made of, of one moment. Raises: StateError."""

@@ -33,6 +33,7 @@ from kong_mesh_cp.usecases.resources.kinds import KINDS
 
 if TYPE_CHECKING:
     from kong_mesh_cp.core.xds import parts as xds_parts
+    from kong_mesh_cp.core.xds.world import MeshWorld
     from kong_mesh_cp.core.xds.zone_proxies import available_services
     from kong_mesh_cp.core.xds.zone_proxies.zone_view import ZoneWorld
 else:  # with the first ingress
@@ -64,6 +65,8 @@ class Offering:
         self._tag_prefixes = tuple(tag_prefixes)
         self._wall_clock = wall_clock
         self._parts: xds_parts.Parts | None = None
+        # What was found last, and in which worlds.
+        self._found: tuple[tuple[MeshWorld, ...], tuple[AvailableService, ...]] = (), ()
         self._news = trio.Event()
         self._complaints = FailureLog(
             log, "available-services-not-written", "available-services-written-again"
@@ -93,17 +96,23 @@ class Offering:
         world = self._world()
         if world is None or not self._is_wanted():
             return
-        if self._parts is None:
-            self._parts = xds_parts.Parts()
-        self._parts.turn()
-        found = available_services.available_services(
-            [*world.meshes.values()], self._tag_prefixes, self._parts
-        )
+        found = self._available((*world.meshes.values(),))
         for ingress in world.ingresses.values():
             # That of an ingress of this zone may be empty.
             is_own = has_spec(ingress, ZoneIngress) and ingress.spec.zone in ("", world.zone)
             if is_own and has_spec(ingress, ZoneIngress):
                 await self._write(ingress, found)
+
+    def _available(self, worlds: tuple[MeshWorld, ...]) -> tuple[AvailableService, ...]:
+        known, found = self._found
+        if [*map(id, known)] == [*map(id, worlds)]:
+            return found
+        if self._parts is None:
+            self._parts = xds_parts.Parts()
+        self._parts.turn()
+        found = available_services.available_services(worlds, self._tag_prefixes, self._parts)
+        self._found = worlds, found
+        return found
 
     async def _write(
         self, ingress: Resource[ZoneIngress], found: tuple[AvailableService, ...]

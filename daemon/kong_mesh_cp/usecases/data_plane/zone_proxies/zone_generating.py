@@ -77,10 +77,9 @@ class ZoneProxyGenerator:
         return generation.generate_zone_proxy(view, self._parts)
 
     def with_endpoints(
-        self, made: Generated, _services: Collection[EndpointKey], _world: ZoneWorld
+        self, made: Generated, services: Collection[EndpointKey], world: ZoneWorld
     ) -> Generated:
-        """They are made as a whole, always."""
-        return made
+        return made.with_endpoints(services, world, self._parts)
 
     def turn(self) -> None:
         self._parts.turn()

@@ -1,7 +1,6 @@
 """The zone as its proxies see it: all meshes, kept up to date while a zone proxy is connected.
 
-Zone proxies have no indexes: with each change of any mesh they are all made anew, which shares what
-has not changed. Changes that come together are one.
+What a change of a mesh touches is found by comparing the mesh with what it was (`zone_reach`).
 """
 
 from __future__ import annotations
@@ -15,7 +14,10 @@ import trio
 
 from kong_mesh_cp.core.lazy_import import lazy_import
 from kong_mesh_cp.core.resources.key import ResourceKey
-from kong_mesh_cp.core.resources.meta import Resource
+from kong_mesh_cp.core.resources.kinds.zone_proxies import ZoneIngress
+from kong_mesh_cp.core.resources.meta import Resource, has_spec
+from kong_mesh_cp.core.xds.reach import Reached
+from kong_mesh_cp.core.xds.world import MeshWorld
 from kong_mesh_cp.usecases.data_plane.mesh_contents import read_items
 from kong_mesh_cp.usecases.data_plane.publishing.worlds import Worlds
 from kong_mesh_cp.usecases.data_plane.zone_proxies.zone_types import EGRESS, INGRESS
@@ -25,22 +27,27 @@ from kong_mesh_cp.usecases.ports.resource_store import ChangeKind, ResourceChang
 from kong_mesh_cp.usecases.resources.reader import MESH
 
 if TYPE_CHECKING:
-    from kong_mesh_cp.core.xds.zone_proxies import zone_view
-else:  # it brings Envoy's messages
+    from kong_mesh_cp.core.xds.zone_proxies import passed_on, zone_reach, zone_view
+    from kong_mesh_cp.core.xds.zone_proxies.zone_reach import ZoneReached
+else:  # they bring Envoy's messages
+    passed_on = lazy_import("kong_mesh_cp.core.xds.zone_proxies.passed_on")
+    zone_reach = lazy_import("kong_mesh_cp.core.xds.zone_proxies.zone_reach")
     zone_view = lazy_import("kong_mesh_cp.core.xds.zone_proxies.zone_view")
 
 log = logging.getLogger(__name__)
 
 NO_MESH: Final = ""  # as which publishing knows the zone
 
+ZoneTold = Callable[[Reached, bool, float], None]
+"""Whom a change touches, whether what the zone offers to others is something else, and since when
+(as `trio.current_time`).
+"""
+
 
 class ZoneWorlds:
     """`LiveWorlds` of the zone. Belongs to the event loop."""
 
-    def __init__(
-        self, worlds: Worlds, replica: Replica, *, zone: str, changed: Callable[[float], None]
-    ) -> None:
-        """`changed` is told since when something is another one (as `trio.current_time`)."""
+    def __init__(self, worlds: Worlds, replica: Replica, *, zone: str, changed: ZoneTold) -> None:
         self._worlds = worlds
         self._replica = replica
         self._zone = zone
@@ -50,6 +57,7 @@ class ZoneWorlds:
         self._read_once = trio.Event()
         self._proxies: dict[str, dict[str, Resource[object]]] = {EGRESS: {}, INGRESS: {}}
         self._held: dict[str, trio.CancelScope] = {}
+        self._told: dict[str, MeshWorld] = {}  # each mesh as it was when its proxies were told
         self._nursery: trio.Nursery | None = None
 
     @asynccontextmanager
@@ -67,6 +75,7 @@ class ZoneWorlds:
                 self._needed = trio.Event()
                 self._read_once = trio.Event()
                 self._held.clear()
+                self._told.clear()
                 if self._nursery is not None:
                     self._nursery.cancel_scope.cancel()
 
@@ -88,8 +97,11 @@ class ZoneWorlds:
 
     def told(self, mesh: str, since: float) -> None:
         """The world of `mesh` is another one."""
-        if mesh in self._held:
-            self._changed(since)
+        if mesh not in self._held:
+            return
+        before, now = self._told.get(mesh), self._worlds.world(mesh)
+        self._note(mesh)
+        self._reach(zone_reach.zone_reached(before, now), since)
 
     async def run(self) -> NoReturn:
         """Follow the zone while it is held, until cancelled."""
@@ -125,7 +137,7 @@ class ZoneWorlds:
         for name in sorted(names):
             await self._hold(name)
         self._read_once.set()
-        self._changed(trio.current_time())
+        self._reach(zone_reach.EVERYTHING, trio.current_time())
 
     async def _take(self, change: ResourceChange) -> None:
         key = change.key
@@ -136,16 +148,49 @@ class ZoneWorlds:
                 await self._hold(key.name)
         else:
             await self._read_proxy(key)
-        self._changed(trio.current_time())
 
     async def _read_proxy(self, key: ResourceKey) -> None:
         stored = await self._replica.store.get(key)
         items = await read_items([] if stored is None else [stored])
-        item = items.get(key)
-        if isinstance(item, Resource):
-            self._proxies[key.type][key.name] = item
+        item, proxies = items.get(key), self._proxies[key.type]
+        before = proxies.pop(key.name, None)
+        now = item if isinstance(item, Resource) else None
+        if now is not None:
+            proxies[key.name] = now
+        if before is not None and now is not None and before.spec == now.spec:
+            return
+        # Of other zones' ingresses all egresses go by what they offer.
+        is_remote = any(self._is_remote(each) for each in (before, now))
+        names = {key.name, *(self._proxies[EGRESS] if is_remote else ())}
+        self._changed(Reached(proxies=frozenset(names)), key.type == INGRESS, trio.current_time())
+
+    def _is_remote(self, proxy: Resource[object] | None) -> bool:
+        if proxy is None or not has_spec(proxy, ZoneIngress):
+            return False
+        return proxy.spec.zone not in ("", self._zone)
+
+    def _reach(self, reached: ZoneReached, since: float) -> None:
+        if not reached:
+            return
+        names = (
+            *(self._proxies[EGRESS] if reached.egresses else ()),
+            *(self._proxies[INGRESS] if reached.ingresses else ()),
+        )
+        by_tags = (passed_on.asked_by_tags(e) for e in reached.endpoints if isinstance(e, str))
+        found = Reached(
+            everybody=reached.egresses and reached.ingresses,
+            proxies=frozenset(names),
+            callers_of=frozenset(by_tags),
+            endpoints=reached.endpoints,
+        )
+        self._changed(found, reached.is_offered, since)
+
+    def _note(self, mesh: str) -> None:
+        world = self._worlds.world(mesh)
+        if world is None:
+            self._told.pop(mesh, None)
         else:
-            self._proxies[key.type].pop(key.name, None)
+            self._told[mesh] = world
 
     async def _hold(self, mesh: str) -> None:
         """Until it is read."""
@@ -153,6 +198,8 @@ class ZoneWorlds:
             return
         scope = self._held[mesh] = trio.CancelScope()
         await self._nursery.start(self._hold_until_dropped, mesh, scope)
+        self._note(mesh)
+        self._reach(zone_reach.EVERYTHING, trio.current_time())
 
     async def _hold_until_dropped(
         self, mesh: str, scope: trio.CancelScope, task_status: trio.TaskStatus[None]
@@ -166,6 +213,8 @@ class ZoneWorlds:
         scope = self._held.pop(mesh, None)
         if scope is not None:
             scope.cancel()
+            self._told.pop(mesh, None)
+            self._reach(zone_reach.EVERYTHING, trio.current_time())
 
 
 def _by_name(resources: Mapping[str, Resource[object]]) -> dict[str, Resource[object]]:

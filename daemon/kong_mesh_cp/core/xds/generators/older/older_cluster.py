@@ -17,9 +17,8 @@ from kong_mesh_cp.core.xds.generators.older.health_probes import probe_endpoints
 from kong_mesh_cp.core.xds.generators.older.older_plan import breaker_of, probe_of
 from kong_mesh_cp.core.xds.generators.older.older_policies import OlderPolicies
 from kong_mesh_cp.core.xds.generators.older.timeouts import limit_cluster
-from kong_mesh_cp.core.xds.generators.outbound_clusters import Upstream, lead
+from kong_mesh_cp.core.xds.generators.outbound_clusters import Upstream, apply_effects, lead
 from kong_mesh_cp.core.xds.generators.outbound_plan import Confs
-from kong_mesh_cp.core.xds.policies.effect_catalogue import EFFECTS
 from kong_mesh_cp.core.xds.world import TagPairs
 
 
@@ -49,9 +48,7 @@ def older_cluster(
     lead(draft, upstream, facts.mesh, ipv6=ipv6)
     if not facts.is_external:
         balance(draft.message, target.balancer)
-    for effect, about in zip(EFFECTS, confs, strict=True):
-        if effect.outbound_cluster is not None:
-            effect.outbound_cluster(draft, facts, about)
+    apply_effects(draft, upstream, facts, confs)
     return draft.whole()
 
 

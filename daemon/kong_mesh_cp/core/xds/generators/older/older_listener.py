@@ -38,6 +38,7 @@ from kong_mesh_cp.core.xds.generators.outbound_plan import Confs
 from kong_mesh_cp.core.xds.names import service_cluster
 from kong_mesh_cp.core.xds.policies.effect_catalogue import EFFECTS
 from kong_mesh_cp.core.xds.protocols import GRPC, HTTP_LIKE, KAFKA
+from kong_mesh_cp.core.xds.services.instances import without_mesh
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +58,7 @@ def older_listener(
 ) -> bytes:
     """Without its place. `facts` and `confs` are about the outbound's own service."""
     draft = ListenerDraft("", "", 0, inbound=False)
-    draft.show_tags(plan.tags)
+    draft.show_tags(without_mesh(plan.tags))
     if around.redirected:
         draft.take_redirected()
     chain = _http(plan, around) if plan.protocol in HTTP_LIKE else _tcp(plan)

@@ -124,6 +124,8 @@ def older_upstream(tags: TagPairs, world: MeshWorld, policies: OlderPolicies) ->
     TrafficPermission lets it.
     """
     found, service = tagged_upstream(tags, world), dict(tags)[SERVICE]
+    if found.mesh:
+        return found
     outside = world.outside(service)
     if outside is not None and outside.gates:
         return found
@@ -137,6 +139,8 @@ def older_upstream(tags: TagPairs, world: MeshWorld, policies: OlderPolicies) ->
 
 def is_outside(upstream: Upstream, world: MeshWorld) -> bool:
     """It is no proxy, whoever is in between."""
+    if upstream.mesh:
+        return False
     outside = world.outside(dict(upstream.destination.tags)[SERVICE])
     return bool(upstream.places or (outside is not None and outside.gates))
 

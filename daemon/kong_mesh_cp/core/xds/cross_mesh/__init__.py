@@ -1,0 +1,1 @@
+"""Gateways of one mesh that others call."""
