@@ -232,6 +232,26 @@ def test_a_token_signs_in_and_out_and_what_is_none_is_told(
         page.wait_for_text("anonymous · sign in", "header")
 
 
+@needs_network
+def test_who_may_not_see_all_of_the_license_is_refused_once(
+    browser: Browser, tmp_path: Path
+) -> None:
+    with licensed(tmp_path, environment=EVERYWHERE) as (daemon, _):
+        asked = {"name": "bob", "groups": ["team-a"], "validFor": "8h"}
+        headers = {"Content-Type": "application/json"}
+        token = daemon.api("POST", "/tokens/user", headers, json.dumps(asked).encode())
+        page = browser.page(f"{Remote(daemon).url()}/gui")
+        page.wait_for_text("anonymous", "header")
+        page.click(".who")
+        _sign_in(page, token.body.decode())
+        page.wait_for_text("bob · sign out", "header")
+        page.wait_for_text("0 of 20", "main")
+        count = "performance.getEntriesByType('resource').filter(e => e.name.endsWith('%s')).length"
+        begun = page.value(count % "/who-am-i")
+        page.wait_for(f"{count % '/who-am-i'} >= {begun + 3}")
+        assert page.value(count % "view=full") == 1
+
+
 def _sign_in(page: Page, token: str) -> None:
     page.value(f"document.querySelector('#sign-in-token').value = {json.dumps(token)}; 0")
     page.click("#sign-in button[type=submit]")

@@ -35,6 +35,7 @@ const state = {
   isBannerOpen: false,
   asking: 0, // of the newest question for the screen's data; older answers are dropped
   shown: "", // what `data` is of
+  refusedTo: "", // who may not see all of the license: each refusal is a line in a log
 };
 
 function place() {
@@ -103,8 +104,8 @@ async function refresh() {
 async function refreshLicense() {
   try {
     const who = await get("/who-am-i");
-    const isAdmin = who.groups.includes("mesh-system:admin");
-    state.license = isAdmin || isSignedIn() ? await fullest() : await get("/license");
+    const mayAsk = who.groups.includes("mesh-system:admin") || isSignedIn();
+    state.license = mayAsk && state.refusedTo !== who.name ? await fullest(who) : await get("/license");
     state.who = who;
     answered();
   } catch (error) {
@@ -113,12 +114,13 @@ async function refreshLicense() {
   draw();
 }
 
-async function fullest() {
+async function fullest(who) {
   try {
     return await get("/license?view=full");
   } catch (error) {
-    if (error instanceof Refusal && error.status === 403) return get("/license");
-    throw error;
+    if (!(error instanceof Refusal) || error.status !== 403) throw error;
+    state.refusedTo = who.name;
+    return get("/license");
   }
 }
 
@@ -184,6 +186,12 @@ function pause() {
   draw();
 }
 
+/** Whether the screen is not asked for again by itself: it is refused, or dear to who is asked. */
+function isStill() {
+  const { screen: shown } = place();
+  return state.error?.status === 403 || (state.data !== null && shown?.isStill?.(state.data));
+}
+
 /** Ask again and again, each time `milliseconds` after the answer; not while nobody looks. */
 async function again(milliseconds, ask) {
   for (;;) {
@@ -202,4 +210,4 @@ draw();
 moved();
 refreshLicense();
 again(LICENSE_MS, refreshLicense);
-again(SCREEN_MS, refresh);
+again(SCREEN_MS, () => (isStill() ? undefined : refresh()));

@@ -31,6 +31,9 @@ async function part(at, tab, parameters) {
   }
 }
 
+/** Envoy is asked when somebody wants to know, and not every few seconds. */
+export const isStill = ({ tab, shown }) => tab === "envoy" || shown?.status === 403;
+
 /** What came is shown as what it was asked as: the address may name another tab by now. */
 export function view({ overview, tab, shown }, context) {
   const asked = context.parameters.get("tab") ?? "";
