@@ -105,6 +105,14 @@ def test_both_packages_hold_the_documentation(packages: Packages) -> None:
     assert pages - rpm_entries(packages.rpm).keys() == set()
 
 
+def test_both_packages_hold_what_browsers_get(packages: Packages) -> None:
+    folder = "kong_mesh_cp/shell/console/files"
+    files = {f"{BUNDLE}/app/{folder}/{path.name}" for path in Path("daemon", folder).iterdir()}
+    assert files
+    assert files - deb_entries(packages.deb).keys() == set()
+    assert files - rpm_entries(packages.rpm).keys() == set()
+
+
 def test_no_page_leads_to_what_the_packages_do_not_hold() -> None:
     dead = [
         f"{page}: {link}"

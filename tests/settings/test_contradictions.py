@@ -31,6 +31,16 @@ def test_no_two_servers_share_a_port(environ: dict[str, str], both: str) -> None
     assert problem.message.startswith(both)
 
 
+@pytest.mark.parametrize("base_path", ["/gui", "/gui/api"])
+def test_the_console_does_not_hide_the_api(base_path: str) -> None:
+    environ = {"KUMA_API_SERVER_BASE_PATH": base_path}
+    (problem,) = problems(environ=environ)
+    assert problem.code == "config-console-path"
+    assert problems(environ={**environ, "KUMA_API_SERVER_GUI_ENABLED": "false"}) == ()
+    assert problems(environ={**environ, "KUMA_API_SERVER_GUI_BASE_PATH": "/console"}) == ()
+    assert problems(environ={"KUMA_API_SERVER_BASE_PATH": "/guide"}) == ()
+
+
 def test_a_global_control_plane_has_no_server_for_proxies() -> None:
     assert problems(environ={"KUMA_MODE": "global", "KUMA_DP_SERVER_PORT": "5682"}) == ()
 

@@ -172,3 +172,43 @@ def test_a_url_path_has_no_slash_at_its_end(value: str, path: str) -> None:
 def test_a_url_path_holds_nothing_that_needs_escaping(value: object) -> None:
     with pytest.raises(MalformedError):
         forms.URL_PATH.read(value)
+
+
+@pytest.mark.parametrize(("value", "path"), [("/gui", "/gui"), ("/a/b.c/", "/a/b.c")])
+def test_the_console_has_a_path_of_its_own(value: str, path: str) -> None:
+    assert forms.CONSOLE_PATH.read(value) == path
+    for wrong in ("/", "", "gui", "/a?b"):
+        with pytest.raises(MalformedError):
+            forms.CONSOLE_PATH.read(wrong)
+
+
+@pytest.mark.parametrize(
+    ("value", "address"),
+    [
+        ("", ""),
+        ("/gui/", "/gui"),
+        ("https://mesh.example.com", "https://mesh.example.com"),
+        ("https://mesh.example.com:8443/east/gui/", "https://mesh.example.com:8443/east/gui"),
+        ("http://[fd00::2]:5681/gui", "http://[fd00::2]:5681/gui"),
+    ],
+)
+def test_a_web_address_has_no_slash_at_its_end(value: str, address: str) -> None:
+    assert forms.WEB_ADDRESS.read(value) == address
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("mesh.example.com/gui", "ftp://mesh.example.com", "javascript:alert(1)", "//example.com"),
+        *(
+            "https://a:b@example.com/",
+            "https://example.com/?a",
+            "https://example.com/#a",
+            "/a b",
+            5,
+        ),
+    ],
+)
+def test_a_web_address_has_neither_user_nor_query(value: object) -> None:
+    with pytest.raises(MalformedError):
+        forms.WEB_ADDRESS.read(value)

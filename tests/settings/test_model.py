@@ -116,3 +116,16 @@ def test_keys_are_written_as_kuma_writes_them(attribute: str, key: str) -> None:
 def test_settings_cannot_be_changed() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         loaded().settings.mode = "global"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("environ", "address"),
+    [
+        ({}, "/gui"),
+        ({"KUMA_API_SERVER_GUI_BASE_PATH": "/ui"}, "/ui"),
+        ({"KUMA_API_SERVER_GUI_ROOT_URL": "https://a.example/gui"}, "https://a.example/gui"),
+        ({"KUMA_API_SERVER_GUI_ENABLED": "false"}, ""),
+    ],
+)
+def test_the_console_is_where_browsers_find_it(environ: dict[str, str], address: str) -> None:
+    assert loaded(environ=environ).settings.api_server.gui.address == address

@@ -74,7 +74,9 @@ def _of_payload(payload: Payload) -> dict[str, object]:
 
 
 def _warnings(found: Sequence[LicenseWarning]) -> list[dict[str, str]]:
-    return [{"code": warning.code, "message": warning.message} for warning in found]
+    return [
+        {"code": warning.code, "message": warning.what, "hint": warning.hint} for warning in found
+    ]
 
 
 def _error(error: ControlPlaneError) -> dict[str, str]:

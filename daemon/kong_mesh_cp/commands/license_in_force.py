@@ -137,7 +137,7 @@ TEXTS: Final[Mapping[str, Callable[[View], list[str]]]] = {
 def _conditions(view: View) -> list[str]:
     warnings = view.get("warnings")
     lines = [
-        f"warning: {_text(each, 'code')}: {_text(each, 'message')}"
+        f"warning: {_text(each, 'code')}: {_text(each, 'message')}. {_text(each, 'hint')}"
         for each in (warnings if isinstance(warnings, list) else ())
     ]
     for member, what in (("pendingError", "not taken over"), ("restartError", "a restart now")):

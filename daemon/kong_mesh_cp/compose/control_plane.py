@@ -351,4 +351,5 @@ async def _index(settings: Settings, store: StateStore) -> Index:
         cluster_id="" if is_told else await store.cluster_id(),
         hostname=host,
         instance_id=f"{host}-{secrets.token_hex(INSTANCE_BYTES)}",
+        gui=settings.api_server.gui.address,
     )

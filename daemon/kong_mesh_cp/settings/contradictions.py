@@ -19,6 +19,7 @@ _GLOBAL: Final = re.compile(r"grpcs?://(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):[0-9
 
 def contradictions(settings: Settings) -> Iterator[Problem]:
     yield from _ports(settings)
+    yield from _console(settings)
     yield from _tls(settings)
     if settings.store.type == "postgres":
         yield from _postgres(settings.store.postgres)
@@ -85,6 +86,16 @@ def _ports(settings: Settings) -> Iterator[Problem]:
                 f"{one} and {other} are both {port}",
                 "Give one of the two servers another port.",
             )
+
+
+def _console(settings: Settings) -> Iterator[Problem]:
+    gui, base_path = settings.api_server.gui, settings.api_server.base_path
+    if gui.enabled and f"{base_path}/".startswith(f"{gui.base_path}/"):
+        yield Problem(
+            "config-console-path",
+            "apiServer.basePath lies in the console's path: nobody could reach the API",
+            "Set apiServer.gui.basePath to a path that does not begin apiServer.basePath.",
+        )
 
 
 def _overlap(*interfaces: str) -> bool:

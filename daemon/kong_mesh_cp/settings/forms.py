@@ -286,7 +286,24 @@ def _url_path(value: object) -> str:
     return path or "/"
 
 
+def _console_path(value: object) -> str:
+    path = _url_path(value)
+    if path == "/":
+        raise must_be(CONSOLE_PATH.expected)
+    return path
+
+
+def _web_address(value: object) -> str:
+    address = _text(value).rstrip("/")
+    if address and not _WEB_ADDRESS.fullmatch(address):
+        raise must_be(WEB_ADDRESS.expected)
+    return address
+
+
 _URL_PATH = re.compile(r"(/[A-Za-z0-9._~-]+)+", re.ASCII)
+_WEB_ADDRESS = re.compile(
+    r"(https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(:[0-9]{1,5})?)?(/[A-Za-z0-9._~-]+)*", re.ASCII
+)
 
 
 def one_of(
@@ -348,3 +365,11 @@ TLS_VERSION = one_of(
     },
 )
 URL_PATH = Form("a path of letters, digits and . _ ~ - that begins with a slash", _url_path)
+CONSOLE_PATH = Form(
+    "a path of letters, digits and . _ ~ - that begins with a slash and does not end there",
+    _console_path,
+)
+WEB_ADDRESS = Form(
+    "an address that begins with https://, http:// or a slash, without user, query and fragment",
+    _web_address,
+)

@@ -194,6 +194,39 @@ class ApiServerAuthnSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ApiServerGuiSettings:
+    """The console: pages for browsers, on the ports of the API."""
+
+    enabled: bool = option(
+        forms.BOOLEAN,
+        default=True,
+        environment="KUMA_API_SERVER_GUI_ENABLED",
+        doc="Whether the API server has a console for browsers.",
+    )
+    root_url: str = option(
+        forms.WEB_ADDRESS,
+        default="",
+        environment="KUMA_API_SERVER_GUI_ROOT_URL",
+        default_text="not set: apiServer.gui.basePath",
+        doc="Where browsers find the console, such as https://mesh.example.com/east/gui, when a "
+        "proxy gives it another address. What is before apiServer.gui.basePath in its path (here "
+        "/east) is before the API's path, too.",
+    )
+    base_path: str = option(
+        forms.CONSOLE_PATH,
+        default="/gui",
+        environment="KUMA_API_SERVER_GUI_BASE_PATH",
+        doc="The path of the console. It does not lie below apiServer.basePath, and hides what the "
+        "API may have there.",
+    )
+
+    @property
+    def address(self) -> str:
+        """What the API's index says of it; "" if there is none."""
+        return (self.root_url or self.base_path) if self.enabled else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ApiServerLimitsSettings:
     """What all clients together may cost. Kuma has no such settings."""
 
@@ -258,4 +291,5 @@ class ApiServerSettings:
         "client had asked for strict=true. Otherwise the answer has a warning for each, and they "
         "have no effect.",
     )
+    gui: ApiServerGuiSettings = field(default_factory=ApiServerGuiSettings)
     limits: ApiServerLimitsSettings = field(default_factory=ApiServerLimitsSettings)

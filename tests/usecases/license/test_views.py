@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from kong_mesh_cp.core.admission.mesh_quotas import MeshQuotas
 from kong_mesh_cp.core.formats.prometheus_text import MetricFamily
 from kong_mesh_cp.core.license.keyring import KeyPurpose
 from kong_mesh_cp.core.license.sources import SourceKind
+from kong_mesh_cp.usecases.license.license_changes import CHANGES_KEPT
 from support.fakes.licensing import LICENSE_PATH, World, reading
 from support.licenses.licenses import (
     LICENSE_KEY,
@@ -68,6 +70,7 @@ def test_an_administrator_sees_everything_but_the_secrets() -> None:
         "id": issued().id,
         "customer": "company_inc",
         "product": "Kong Mesh",
+        "creationDate": "2021-08-04",
         "licenseKeyLast4": LICENSE_KEY[-4:],
         "signedBy": VENDOR.key().kid,
         "test": False,
@@ -89,6 +92,7 @@ def test_an_administrator_sees_everything_but_the_secrets() -> None:
             "quotas": {"*": 5, "default": 3, "zoo": None},
         },
         "highWaterMarks": {"2026-11-20": 7, "2026-11-21": 2},
+        "changes": [],
     }
 
 
@@ -126,6 +130,10 @@ def test_warnings_pending_error_and_overrides_are_shown() -> None:
     assert isinstance(view["warnings"], list)
     assert [w["code"] for w in view["warnings"]] == ["expires-soon", "test-key", "keyring-override"]
     assert {w["since"] for w in view["warnings"]} == {"2026-11-21T01:00:00Z"}
+    assert view["warnings"][1]["hint"] == "Use a license that was issued for production."
+    assert view["warnings"][1]["message"].endswith(
+        f"is signed by the test key {TEST_VENDOR.key().kid}"
+    )
     assert isinstance(view["pendingError"], dict)
     assert view["pendingError"]["code"] == "license-not-json"
     assert view["pendingError"]["since"] == "2026-11-21T01:00:00Z"
@@ -232,3 +240,34 @@ def test_every_metric_has_a_help_text_and_its_kind() -> None:
 def test_the_purpose_of_the_key_decides_what_is_a_test() -> None:
     assert issued(TEST_VENDOR).purpose is KeyPurpose.TEST
     assert World(license_document()).start().full_view(OCCUPANCY).document()["test"] is False
+
+
+def test_what_came_of_the_sources_is_shown_oldest_first_and_each_failure_once() -> None:
+    world = World(license_document(dataplanes=20), now="2026-11-21")
+    licensing = world.start()
+    world.put(b"")
+    licensing.reload("SIGHUP")
+    licensing.reload("file changed")
+    world.put(license_document(dataplanes=30))
+    world.passes(timedelta(hours=1))
+    licensing.reload("file changed")
+    licensing.reload("file changed")
+
+    changes: Any = licensing.full_view(OCCUPANCY).document()["changes"]
+    rejected, applied = changes
+
+    assert (rejected["result"], rejected["code"]) == ("rejected", "license-not-json")
+    assert (rejected["at"], rejected["cause"]) == ("2026-11-21T00:00:00Z", "SIGHUP")
+    assert (applied["result"], applied["code"]) == ("applied", "")
+    assert (applied["at"], applied["cause"]) == ("2026-11-21T01:00:00Z", "file changed")
+    assert "20" in applied["message"] and "30" in applied["message"]
+
+
+def test_only_the_last_changes_are_kept() -> None:
+    world = World(license_document(dataplanes=1))
+    licensing = world.start()
+    for seats in range(2, CHANGES_KEPT + 4):
+        world.put(license_document(dataplanes=seats))
+        licensing.reload("file changed")
+
+    assert len(licensing.full_view(OCCUPANCY).changes) == CHANGES_KEPT

@@ -20,6 +20,8 @@ from kong_mesh_cp.core.errors import StateError
 from kong_mesh_cp.core.formats.prometheus_text import MetricFamily
 from kong_mesh_cp.core.lazy_import import lazy_import
 from kong_mesh_cp.settings.model import Settings
+from kong_mesh_cp.shell.console.beside_api import with_console
+from kong_mesh_cp.shell.console.place import Place
 from kong_mesh_cp.shell.host import clocks
 from kong_mesh_cp.shell.http.messages import Handler
 from kong_mesh_cp.shell.listening.budget import Budgets
@@ -200,7 +202,12 @@ class _Api:
             ),
         )
         opened = self._opening.before(across_origins(routed, allowed))
-        return telling_refusals(opened, self._plane.refusals, StoreFailures(clocks.boot_clock))
+        told = telling_refusals(opened, self._plane.refusals, StoreFailures(clocks.boot_clock))
+        gui = api_server.gui
+        if not gui.enabled:
+            return told
+        place = Place(base_path=gui.base_path, root_url=gui.root_url, api_path=api_server.base_path)
+        return with_console(told, place)
 
     def _has_room(self, peer: Peer, size: int) -> bool:
         return self._budgets.answers.has_room(peer, size, trio.current_time())

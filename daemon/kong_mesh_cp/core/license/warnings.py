@@ -22,10 +22,16 @@ _RENEW = "Put a renewed license in its place and run: systemctl reload kong-mesh
 
 @dataclass(frozen=True, slots=True)
 class LicenseWarning:
-    """A condition that an operator should end. `code` is stable; `message` says how."""
+    """A condition that an operator should end. `code` is stable; `hint` says how to end it."""
 
     code: str
-    message: str
+    what: str
+    hint: str = ""
+
+    @property
+    def message(self) -> str:
+        """Both in one text, for whoever shows no more than that."""
+        return f"{self.what}. {self.hint}" if self.hint else self.what
 
 
 def current(
@@ -47,24 +53,24 @@ def current(
             LicenseWarning(
                 "clock-suspect",
                 "the clock of this machine has been set back by more than a day and is not believed"
-                " for the license. Set it right; if it is right: kong-mesh-cp license reset-clock"
-                " --reason TEXT",
+                " for the license",
+                "Set it right; if it is right: kong-mesh-cp license reset-clock --reason TEXT",
             )
         )
     if not isinstance(entitlement, BundledLicense) and entitlement.purpose is KeyPurpose.TEST:
         found.append(
             LicenseWarning(
                 "test-key",
-                f"TEST: {name(entitlement)} is signed by the test key {entitlement.kid}. Use a"
-                " license that was issued for production.",
+                f"TEST: {name(entitlement)} is signed by the test key {entitlement.kid}",
+                "Use a license that was issued for production.",
             )
         )
     if keyring_override:
         found.append(
             LicenseWarning(
                 "keyring-override",
-                "the keyring of this build is replaced by --license-keyring. Remove the flag to"
-                " trust the vendor's keys alone.",
+                "the keyring of this build is replaced by --license-keyring",
+                "Remove the flag to trust the vendor's keys alone.",
             )
         )
     if sources is not None and sources.conflicting:
@@ -86,13 +92,15 @@ def _term_warning(entitlement: Entitlement, term: Term, remedy: str) -> LicenseW
             return LicenseWarning(
                 "expires-soon",
                 f"{name(entitlement)} has {_days(days_left)} left and ends at"
-                f" {instant(entitlement.expires_at)}. {remedy}",
+                f" {instant(entitlement.expires_at)}",
+                remedy,
             )
         case Expired(since):
             return LicenseWarning(
                 "expired",
                 f"{name(entitlement)} has 0 days left: it ended at {instant(since)}, and the next"
-                f" start will be refused. {remedy}",
+                " start will be refused",
+                remedy,
             )
 
 
@@ -104,11 +112,11 @@ def _over_limit(entitlement: Entitlement, active: int, remedy: str) -> LicenseWa
     allowed = entitlement.dataplanes
     count = f"{active} data plane proxies are connected, and the license allows {allowed}"
     if isinstance(entitlement, BundledLicense):
-        return LicenseWarning("over-limit", f"{count}; no new ones are admitted. {remedy}")
+        return LicenseWarning("over-limit", f"{count}; no new ones are admitted", remedy)
     return LicenseWarning(
         "over-limit",
-        f"{count}; new ones are still admitted. Ask the vendor for a license of {active} or more."
-        f" {remedy}",
+        f"{count}; new ones are still admitted",
+        f"Ask the vendor for a license of {active} or more. {remedy}",
     )
 
 
@@ -116,6 +124,6 @@ def _conflict(sources: Choice) -> LicenseWarning:
     losers = ", ".join(loser.source for loser in sources.losers)
     return LicenseWarning(
         "sources-conflict",
-        f"several licenses are set and differ: {sources.winner.source} is used, not {losers}."
-        " Remove the ones that are not meant.",
+        f"several licenses are set and differ: {sources.winner.source} is used, not {losers}",
+        "Remove the ones that are not meant.",
     )

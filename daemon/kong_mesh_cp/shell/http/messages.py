@@ -37,6 +37,7 @@ class Response:
     body: bytes = b""
     content_type: str = "application/json"  # "" sends no Content-Type
     headers: tuple[tuple[str, str], ...] = ()
+    caching: str = "no-store"  # most are about this moment, and many for one reader alone
     refusal: Refusal | None = None  # the reason of a refusal: for the log, never sent
     failure: StateError | None = None  # of the store: for the log, never sent
 

@@ -28,6 +28,7 @@ from kong_mesh_cp.core.license.term import Entitlement, days_left, instant, name
 from kong_mesh_cp.core.license.warning_schedule import Notice, WarningSchedule, signed_days
 from kong_mesh_cp.core.license.warnings import LicenseWarning
 from kong_mesh_cp.usecases.license.clock_guard import ClockGuard
+from kong_mesh_cp.usecases.license.license_changes import LicenseChanges
 from kong_mesh_cp.usecases.license.metrics import license_metrics
 from kong_mesh_cp.usecases.license.reload_outcome import ReloadOutcome, ReloadResult
 from kong_mesh_cp.usecases.license.status_line import describe, status_line
@@ -102,6 +103,7 @@ class LicenseHolder:
         self.in_the_way: Callable[[], ControlPlaneError | None] = no_failure  # beside the license
         self._pending: PendingError | None = None
         self._reloads = dict.fromkeys(ReloadResult, 0)
+        self._changes = LicenseChanges()
         self._schedule = WarningSchedule()
         self._active = 0
 
@@ -229,11 +231,8 @@ class LicenseHolder:
         self._warn()
 
     def warnings(self, active: int) -> tuple[WarningView, ...]:
-        now = self._clock.now
-        return tuple(
-            WarningView(warning.code, warning.message, self._schedule.since(warning.code, now))
-            for warning in self._conditions(active)
-        )
+        now, found = self._clock.now, self._conditions(active)
+        return tuple(WarningView.of(each, self._schedule.since(each.code, now)) for each in found)
 
     def public_view(self, active: int) -> PublicLicense:
         entitlement = self.entitlement
@@ -256,6 +255,7 @@ class LicenseHolder:
             warnings=self.warnings(occupancy.in_all),
             pending_error=self._pending,
             occupancy=occupancy,
+            changes=self._changes.all(),
         )
 
     def admission_license(self, active: int) -> dict[str, object]:
@@ -331,6 +331,7 @@ class LicenseHolder:
         changed = difference(before.entitlement, found.entitlement)
         lost = reductions(before.entitlement, found.entitlement)
         log.info("license-applied: %s, from %s (%s)", changed, found.source, cause)
+        self._changes.applied(self._clock.now, cause, changed)
         if lost:
             log.warning(
                 "license-reduced: the license now in force means %s; nobody loses a seat."
@@ -357,6 +358,7 @@ class LicenseHolder:
                 error.hint,
             )
             self._pending = PendingError(error, self._clock.now, subject)
+            self._changes.rejected(self._clock.now, cause, error)
         return ReloadOutcome(result=ReloadResult.REJECTED, error=error)
 
     def _conditions(self, active: int) -> tuple[LicenseWarning, ...]:

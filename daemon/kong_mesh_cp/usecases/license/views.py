@@ -14,6 +14,8 @@ from kong_mesh_cp.core.license.keyring import KeyPurpose
 from kong_mesh_cp.core.license.selection import RestartVerdict
 from kong_mesh_cp.core.license.sources import Choice
 from kong_mesh_cp.core.license.term import Entitlement, instant
+from kong_mesh_cp.core.license.warnings import LicenseWarning
+from kong_mesh_cp.usecases.license.license_changes import LicenseChange
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,14 +38,29 @@ class PublicLicense:
 
 @dataclass(frozen=True, slots=True)
 class WarningView:
-    """A condition that holds, and since when."""
+    """A condition that holds, since when, and what ends it."""
 
     code: str
-    message: str
+    what: str
     since: datetime
+    hint: str = ""
+
+    @classmethod
+    def of(cls, warning: LicenseWarning, since: datetime) -> WarningView:
+        return cls(warning.code, warning.what, since, warning.hint)
+
+    @property
+    def message(self) -> str:
+        """Both in one text, for a line of an admission."""
+        return f"{self.what}. {self.hint}" if self.hint else self.what
 
     def document(self) -> dict[str, object]:
-        return {"code": self.code, "message": self.message, "since": instant(self.since)}
+        return {
+            "code": self.code,
+            "message": self.what,
+            "hint": self.hint,
+            "since": instant(self.since),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +89,7 @@ class FullLicense:
     warnings: tuple[WarningView, ...]
     pending_error: PendingError | None
     occupancy: Occupancy
+    changes: tuple[LicenseChange, ...] = ()  # oldest first
 
     def document(self) -> dict[str, object]:
         return {
@@ -93,6 +111,7 @@ class FullLicense:
                 "quotas": self.occupancy.quotas.document(),
             },
             "highWaterMarks": _days(self.occupancy.high_water),
+            "changes": [change.document() for change in self.changes],
         }
 
 
@@ -108,12 +127,15 @@ def is_test(entitlement: Entitlement) -> bool:
 
 def _identity(entitlement: Entitlement) -> dict[str, object]:
     if isinstance(entitlement, BundledLicense):
-        nothing = dict.fromkeys(("id", "customer", "product", "licenseKeyLast4", "signedBy"))
+        nothing = dict.fromkeys(
+            ("id", "customer", "product", "creationDate", "licenseKeyLast4", "signedBy")
+        )
         return {**nothing, "test": False, "unusedFields": []}
     return {
         "id": entitlement.id,
         "customer": entitlement.customer,
         "product": entitlement.product,
+        "creationDate": entitlement.created.isoformat(),
         "licenseKeyLast4": entitlement.key_last4,
         "signedBy": entitlement.kid,
         "test": is_test(entitlement),

@@ -12,11 +12,9 @@ from kong_mesh_cp.shell.http.messages import Response, StreamingResponse
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 LAST_CHUNK = b"0\r\n\r\n"
 
-# Of every answer. Each is about this moment, and many are for one reader alone: caches must not
-# keep them. A browser takes none for what it is not (a script, a page), and puts none into a
+# Of every answer. A browser takes none for what it is not (a script, a page), and puts none into a
 # foreign page.
 ALWAYS = (
-    ("Cache-Control", "no-store"),
     ("X-Content-Type-Options", "nosniff"),
     ("Cross-Origin-Resource-Policy", "same-origin"),
 )
@@ -58,7 +56,7 @@ def encode(
 ) -> bytes:
     """The whole answer. `close` says so to the peer; the caller then closes."""
     body = response.body
-    parts = [_opening_lines(response.status, response.content_type), date_line]
+    parts = [_opening_lines(response.status, response.content_type, response.caching), date_line]
     if response.headers:
         parts.extend(_header_line(name, value) for name, value in response.headers)
     if close:
@@ -92,11 +90,11 @@ def encode_chunk(data: bytes) -> bytes:
 
 
 @functools.lru_cache(maxsize=64)
-def _opening_lines(status: int, content_type: str) -> bytes:
+def _opening_lines(status: int, content_type: str, caching: str = "no-store") -> bytes:
     lines = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n"
     if content_type:
         lines += f"Content-Type: {content_type}\r\n"
-    return lines.encode("ascii") + _ALWAYS
+    return f"{lines}Cache-Control: {caching}\r\n".encode("ascii") + _ALWAYS
 
 
 @functools.lru_cache(maxsize=64)

@@ -35,6 +35,7 @@ def respond(exchange: Exchange, service: Service, response: Response) -> None:
     head: list[Header] = [(b":status", b"%d" % response.status)]
     if response.content_type:
         head.append((b"content-type", response.content_type.encode("latin-1")))
+    head.append((b"cache-control", response.caching.encode("ascii")))
     head += _ALWAYS
     head.append((b"date", service.date.value_at(trio.current_time())))
     head += [_field(name, value) for name, value in response.headers]

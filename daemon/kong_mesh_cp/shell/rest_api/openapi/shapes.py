@@ -163,6 +163,7 @@ SHAPES: Final[Mapping[str, Schema]] = {
         id=_GRANTED,
         customer=_GRANTED,
         product=_GRANTED,
+        creationDate=_GRANTED,
         licenseKeyLast4=_GRANTED,
         signedBy=_GRANTED,
         test=FLAG,
@@ -174,12 +175,22 @@ SHAPES: Final[Mapping[str, Schema]] = {
         restartError=perhaps(_REFUSAL),
         clockSuspect=FLAG,
         keyring={"enum": ["built-in", "override"]},
-        warnings=many(record("", code=TEXT, message=TEXT, since=INSTANT)),
+        warnings=many(record("", code=TEXT, message=TEXT, hint=TEXT, since=INSTANT)),
         pendingError=perhaps(_REFUSAL),
         seats=record(
             "", byMesh=COUNTS, byZone=COUNTS, reserved=COUNT, elsewhere=COUNT, quotas=_QUOTAS
         ),
         highWaterMarks=COUNTS,
+        changes=many(
+            record(
+                "",
+                at=INSTANT,
+                result={"enum": ["applied", "rejected"]},
+                cause=TEXT,
+                code=TEXT,
+                message=TEXT,
+            )
+        ),
     ),
     "LicenseReload": record(
         "What came of reading the license's sources again.",

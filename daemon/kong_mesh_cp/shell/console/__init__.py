@@ -1,0 +1,1 @@
+"""The console: pages for browsers, which ask the HTTP API."""
