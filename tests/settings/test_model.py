@@ -76,6 +76,7 @@ def test_ours_and_kumas_variables_are_distinguished() -> None:
         "access.static.generateCpToken.groups",
         "access.static.generateCpToken.users",
         "diagnostics.interface",
+        "multizone.global.kds.interface",
         "monitoringAssignmentServer.interface",
         "dpServer.interface",
         "dpServer.limits.connections",

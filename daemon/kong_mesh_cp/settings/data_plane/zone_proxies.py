@@ -14,6 +14,7 @@ class ExperimentalSettings:
     ingress_tag_filters: tuple[str, ...] = option(
         NAMES,
         default=(),
+        default_text="all tags",
         environment="KUMA_EXPERIMENTAL_INGRESS_TAG_FILTERS",
         doc="Beginnings of the names of tags. Of the instances of this zone other zones are told "
         "the tags alone that begin so (availableServices of a ZoneIngress); without any, all.",

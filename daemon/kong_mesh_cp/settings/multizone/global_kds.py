@@ -18,6 +18,7 @@ class KdsLabelsSettings:
     skip_prefixes: tuple[str, ...] = option(
         lists.NAMES,
         default=(),
+        default_text="none: all are sent",
         environment="KUMA_MULTIZONE_GLOBAL_KDS_LABELS_SKIP_PREFIXES",
         doc="Labels that begin so are not sent to zones.",
     )

@@ -18,6 +18,7 @@ class ZoneKdsLabelsSettings:
     skip_prefixes: tuple[str, ...] = option(
         lists.NAMES,
         default=(),
+        default_text="none: all are sent",
         environment="KUMA_MULTIZONE_ZONE_KDS_LABELS_SKIP_PREFIXES",
         doc="Labels that begin so are not sent to the global control plane.",
     )

@@ -125,6 +125,19 @@ async def test_what_it_brings_is_stored_and_goes_with_it() -> None:
         assert await plane.desk.resources.get(EGRESS) is None
 
 
+@pytest.mark.parametrize("tenths", range(-2, 4))
+async def test_one_that_comes_back_when_its_resource_is_to_go_keeps_it(tenths: int) -> None:
+    async with open_plane() as plane:
+        proxy = await dialled(plane, zone_node(brings=BROUGHT))
+        await plane.hang_up(proxy)
+        await trio.sleep(STAY_SECONDS + tenths / 10)
+
+        back = await dialled(plane, zone_node(brings=BROUGHT))
+        await trio.sleep(2 * STAY_SECONDS)
+        assert back.end is None
+        assert await plane.desk.resources.get(EGRESS) is not None
+
+
 async def test_what_was_there_before_stays() -> None:
     async with open_plane() as plane:
         await with_egress(plane)

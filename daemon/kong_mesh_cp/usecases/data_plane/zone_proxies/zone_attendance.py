@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Final, NoReturn
 
 import trio
@@ -155,6 +156,21 @@ class ZoneAttendance:
         log.info("zone-proxy-joined: %s %s", place.key.type, name)
         return place
 
+    @contextmanager
+    def expecting(self, kind: ProxyKind, name: str) -> Iterator[None]:
+        """Inside of `with`, what the proxy has registered before stays: it registers anew. Where
+        that raises, it goes when it was to go.
+        """
+        key = ZONE_TYPES[kind].key(name)
+        due = self._leaving.pop(key, None)
+        try:
+            yield
+        except BaseException:
+            if due is not None and key not in self._places:
+                self._leaving[key] = due
+                self._news.set()
+            raise
+
     def _release(self, place: ZonePlace) -> None:
         if self._places.get(place.key) is not place:
             return
@@ -197,7 +213,8 @@ class ZoneAttendance:
         for key, at in [*self._leaving.items()]:
             if at <= now:
                 await self._remove(key)
-                self._leaving.pop(key, None)
+                if self._leaving.get(key) == at:
+                    del self._leaving[key]
 
     def _next_due(self) -> float:
         due = [*map(self._due_at, self._places.values()), *self._leaving.values()]
@@ -281,7 +298,8 @@ class ZoneAttendance:
         insight = None if shown is None else readable_as(of_type.insight, shown)
         own = [self._terms.instance]
         moved = insight is not None and proxy_subscriptions.was_last_elsewhere(insight, own)
-        if stored is None or moved or key in self._places:
+        # It may have come back meanwhile, or be about to.
+        if stored is None or moved or key not in self._leaving:
             return
         try:
             await self._store.apply([Delete.as_read(stored)])

@@ -163,7 +163,8 @@ class ZoneJoining:
         takeovers = self._takeovers[kind]
         arrival.place.enter_context(takeovers.place(seat, arrival.stream.connection))
         if asked.document is not None:
-            await self._register(kind, asked)
+            with self._attendance.expecting(kind, asked.name):
+                await self._register(kind, asked)
         place = self._attendance.take(
             kind, asked.name, facts, is_registered=asked.document is not None
         )
