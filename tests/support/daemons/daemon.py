@@ -66,16 +66,16 @@ class Seat:
     """One held admission: the open connection is the seat."""
 
     def __init__(self, path: Path, name: str, mesh: str = "default", **extra: object) -> None:
-        self._ask(path, {"mesh": mesh, "name": name, **extra})
+        self.answer_of(path, {"mesh": mesh, "name": name, **extra})
 
     @classmethod
     def ask(cls, path: Path, body: object) -> Self:
         """Ask with a body of one's own."""
         seat = cls.__new__(cls)
-        seat._ask(path, body)
+        seat.answer_of(path, body)
         return seat
 
-    def _ask(self, path: Path, body: object) -> None:
+    def answer_of(self, path: Path, body: object) -> None:
         self._connection = UnixConnection(path)
         try:
             self._connection.request("POST", "/v1/admissions", json.dumps(body))
@@ -288,7 +288,7 @@ class Daemon:
 
     def local(self, method: str, path: str, body: bytes | None = None) -> Answer:
         """Ask on the admission socket."""
-        return _ask(UnixConnection(self.socket), method, path, body, {})
+        return answer_of(UnixConnection(self.socket), method, path, body, {})
 
     def api(
         self,
@@ -297,10 +297,10 @@ class Daemon:
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
     ) -> Answer:
-        return _ask(self._tcp("api"), method, path, body, headers or {})
+        return answer_of(self._tcp("api"), method, path, body, headers or {})
 
     def diagnostics(self, path: str) -> Answer:
-        return _ask(self._tcp("diagnostics"), "GET", path, None, {})
+        return answer_of(self._tcp("diagnostics"), "GET", path, None, {})
 
     def https(
         self, path: str, context: ssl.SSLContext | None = None, host: str = "localhost"
@@ -311,7 +311,7 @@ class Daemon:
         connection = http.client.HTTPSConnection(
             host, port, timeout=START_SECONDS_MAX, context=trusted
         )
-        return _ask(connection, "GET", path, None, {})
+        return answer_of(connection, "GET", path, None, {})
 
     def bootstrap(
         self,
@@ -329,7 +329,7 @@ class Daemon:
         )
         body = request if isinstance(request, bytes) else json.dumps(request).encode()
         said = {"accept": "application/json", "content-type": "application/json"}
-        return _ask(connection, "POST", "/bootstrap", body, {**said, **(headers or {})})
+        return answer_of(connection, "POST", "/bootstrap", body, {**said, **(headers or {})})
 
     def _tcp(self, name: str) -> http.client.HTTPConnection:
         host, _, port = self.addresses[name].removeprefix("http://").rpartition(":")
@@ -342,13 +342,14 @@ class Daemon:
         return float(found.group(1))
 
 
-def _ask(
+def answer_of(
     connection: http.client.HTTPConnection,
     method: str,
     path: str,
     body: bytes | None,
     headers: Mapping[str, str],
 ) -> Answer:
+    """One request and its answer, on a connection that ends with it."""
     try:
         connection.request(method, path, body, dict(headers))
         response = connection.getresponse()

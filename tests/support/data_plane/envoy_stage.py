@@ -10,9 +10,9 @@ import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
-from support.daemons.daemon import Daemon, eventually, free_port
+from support.daemons.daemon import Answer, Daemon, eventually, free_port
 from support.data_plane.applications import Place, application, ask
 from support.data_plane.envoy_binary import envoy_binary
 from support.data_plane.real_envoy import FEATURES, Bootstrap, Envoy, ask_for_bootstrap
@@ -107,11 +107,23 @@ class Proxy:
         return Place(self.address, INBOUND)
 
 
-class Stage:
-    """The control plane, and what was started at it."""
+class ControlPlane(Protocol):
+    """Ours or another one, with its API."""
 
-    def __init__(self, daemon: Daemon, port: int, folder: Path, things: contextlib.ExitStack):
-        self.daemon, self.port, self._folder, self._things = daemon, port, folder, things
+    def api(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+    ) -> Answer: ...
+
+
+class StagedMesh:
+    """What is done at a control plane by its API, and proxies that come to it at `port`."""
+
+    def __init__(self, control_plane: ControlPlane, port: int, folder: Path) -> None:
+        self._control_plane, self.port, self._folder = control_plane, port, folder
         self._binary = envoy_binary()
         chance = random.Random(os.urandom(8))
         self._network = f"127.{chance.randrange(1, 255)}.{chance.randrange(255)}"
@@ -119,16 +131,16 @@ class Stage:
         self._tokens: dict[str, str] = {}
 
     def put(self, path: str, resource: Mapping[str, object]) -> None:
-        answer = self.daemon.api("PUT", path, JSON, json.dumps(resource).encode())
+        answer = self._control_plane.api("PUT", path, JSON, json.dumps(resource).encode())
         assert answer.status in {200, 201}, answer.body
 
     def get(self, path: str) -> Any:
-        answer = self.daemon.api("GET", path)
+        answer = self._control_plane.api("GET", path)
         assert answer.status == 200, (path, answer.body)
         return answer.json
 
     def delete(self, path: str) -> None:
-        assert self.daemon.api("DELETE", path).status == 200
+        assert self._control_plane.api("DELETE", path).status == 200
 
     def mesh(self, mode: str | None = None, *, name: str = "default", **mtls: object) -> None:
         """Write the mesh: without mTLS, or with it in a mode."""
@@ -166,7 +178,7 @@ class Stage:
     def token(self, mesh: str = "default") -> str:
         if mesh not in self._tokens:
             asked = json.dumps({"mesh": mesh, "validFor": "24h"}).encode()
-            answer = self.daemon.api("POST", "/tokens/dataplane", JSON, asked)
+            answer = self._control_plane.api("POST", "/tokens/dataplane", JSON, asked)
             assert answer.status == 200, answer.body
             self._tokens[mesh] = answer.body.decode()
         return self._tokens[mesh]
@@ -176,6 +188,35 @@ class Stage:
         address = f"{self._network}.{next(self._numbers)}"
         envoy = Envoy(self._binary, self._folder / name, free_port())
         return Proxy(name, service or name, address, envoy, **more)
+
+    def insight(self, proxy: Proxy) -> dict[str, Any]:
+        """The newest subscription of a proxy and what its certificates are."""
+        insight: dict[str, Any] = self.get(f"{proxy.path}/_overview").get("dataplaneInsight", {})
+        return insight
+
+    def responses(self, proxy: Proxy, outcome: str) -> dict[str, int]:
+        """How many responses of each type its newest subscription counts: `Sent`, `Acknowledged`
+        or `Rejected`. Types without one are left out.
+        """
+        status = (self.insight(proxy).get("subscriptions") or [{}])[-1].get("status", {})
+        counted = {
+            kind: each.get(f"responses{outcome}")
+            for kind, each in status.items()
+            if isinstance(each, dict)
+        }
+        return {kind: int(count) for kind, count in counted.items() if count}
+
+    def is_online(self, proxy: Proxy) -> bool:
+        subscriptions = self.insight(proxy).get("subscriptions") or [{"disconnectTime": ""}]
+        return "disconnectTime" not in subscriptions[-1]
+
+
+class Stage(StagedMesh):
+    """Our control plane, and what was started at it."""
+
+    def __init__(self, daemon: Daemon, port: int, folder: Path, things: contextlib.ExitStack):
+        super().__init__(daemon, port, folder)
+        self.daemon, self._things = daemon, things
 
     def bootstrap(self, proxy: Proxy, *, registers: bool = True, authority: str = "") -> Bootstrap:
         """Ask for a proxy's configuration, with its Dataplane or by its name alone.
@@ -245,27 +286,6 @@ class Stage:
         web = self.start(self.proxy("web-1", "web", to=("backend",)), authority=authority)
         eventually("it answers", lambda: answers(web.outbound("backend")))
         return web, backend
-
-    def insight(self, proxy: Proxy) -> dict[str, Any]:
-        """The newest subscription of a proxy and what its certificates are."""
-        insight: dict[str, Any] = self.get(f"{proxy.path}/_overview").get("dataplaneInsight", {})
-        return insight
-
-    def responses(self, proxy: Proxy, outcome: str) -> dict[str, int]:
-        """How many responses of each type its newest subscription counts: `Sent`, `Acknowledged`
-        or `Rejected`. Types without one are left out.
-        """
-        status = (self.insight(proxy).get("subscriptions") or [{}])[-1].get("status", {})
-        counted = {
-            kind: each.get(f"responses{outcome}")
-            for kind, each in status.items()
-            if isinstance(each, dict)
-        }
-        return {kind: int(count) for kind, count in counted.items() if count}
-
-    def is_online(self, proxy: Proxy) -> bool:
-        subscriptions = self.insight(proxy).get("subscriptions") or [{"disconnectTime": ""}]
-        return "disconnectTime" not in subscriptions[-1]
 
 
 def is_configured(proxy: Proxy) -> bool:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
-from collections.abc import Mapping
+import subprocess
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from support.daemons.daemon import Daemon, eventually, free_port
-from support.data_plane.envoy_stage import Proxy, Stage, is_configured
+from support.data_plane.envoy_stage import Proxy, Stage, StagedMesh, is_configured
+from support.data_plane.real_envoy import Envoy
+from support.suites.patience import HANG_SECONDS
 
 KIB_PER_PAGE = 4
 
@@ -55,7 +59,7 @@ def is_running(pid: int) -> bool:
 
 
 def flags_of(
-    stage: Stage, proxy: Proxy, folder: Path, *flags: str, socket: bool = False
+    stage: StagedMesh, proxy: Proxy, folder: Path, *flags: str, socket: Path | None = None
 ) -> tuple[str, ...]:
     """Of a proxy that brings its Dataplane, with a token file or the admission socket."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -63,8 +67,8 @@ def flags_of(
     dataplane.write_text(json.dumps(proxy.resource))
     token.write_text(stage.token(proxy.mesh))
     credential = ("--dataplane-token-file", str(token))
-    if socket:
-        credential = ("--admission-socket", str(stage.daemon.socket))
+    if socket is not None:
+        credential = ("--admission-socket", str(socket))
     return (
         *("--cp-address", f"https://127.0.0.1:{stage.port}"),
         *("--binary-path", str(proxy.envoy.binary), "--concurrency", "1"),
@@ -74,13 +78,54 @@ def flags_of(
     )
 
 
+@contextlib.contextmanager
+def running_program(
+    program: Sequence[str],
+    flags: Sequence[str],
+    envoy: Envoy,
+    is_ready: Callable[[], bool],
+    **environ: str,
+) -> Iterator[subprocess.Popen[bytes]]:
+    """`program`, a kuma-dp of whomever, with `envoy`, in whose folder it runs. It ends when it is
+    asked to.
+    """
+    environment = {"KUMA_READINESS_PORT": str(free_port()), "PATH": os.environ["PATH"], **environ}
+    with (envoy.folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [*program, "run", *flags],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd=envoy.folder,
+        )
+
+    def has_started() -> bool:
+        assert process.poll() is None, envoy.log
+        try:
+            return is_ready()
+        except OSError:
+            return False
+
+    try:
+        eventually("its Envoy is configured", has_started)
+        yield process
+        process.terminate()
+        assert process.wait(HANG_SECONDS) == 0, envoy.log
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait(HANG_SECONDS)
+
+
 def kuma_dp(
     stage: Stage, proxy: Proxy, folder: Path, *flags: str, socket: bool = False, **environ: str
 ) -> KumaDp:
     """One that is not started. Whoever makes it closes it."""
     own = folder / f"{proxy.name}-dp"
     environment = {"KUMA_READINESS_PORT": str(free_port()), **environ}
-    said = flags_of(stage, proxy, own, *flags, socket=socket)
+    admission = stage.daemon.socket if socket else None
+    said = flags_of(stage, proxy, own, *flags, socket=admission)
     return KumaDp(own, *said, environment=environment)
 
 

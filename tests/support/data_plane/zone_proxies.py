@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from support.daemons.daemon import eventually, free_port
+from support.daemons.daemon import eventually
 from support.data_plane.envoy_stage import JSON, VERSION, Stage
+from support.data_plane.proxy_programs import running_program
 from support.data_plane.real_envoy import FEATURES, Envoy, ask_for_bootstrap
-from support.suites.patience import HANG_SECONDS
 
 PORT = 10001
 RESOURCES = {"egress": "ZoneEgress", "ingress": "ZoneIngress"}
@@ -112,37 +110,16 @@ def by_kuma_dp(
     resource.write_text(json.dumps(proxy.resource))
     token.write_text(zone_token(stage, kind))
     flags = (
-        *("run", "--proxy-type", kind, "--cp-address", f"https://127.0.0.1:{stage.port}"),
+        *("--proxy-type", kind, "--cp-address", f"https://127.0.0.1:{stage.port}"),
         *("--dataplane-file", str(resource), "--dataplane-token-file", str(token)),
         *("--binary-path", str(proxy.envoy.binary), "--concurrency", "1", "--drain-time", "1s"),
     )
-    environment = {"KUMA_READINESS_PORT": str(free_port()), "PATH": os.environ["PATH"], **environ}
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [*program, *flags],
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            cwd=folder,
-        )
-    try:
-        eventually(f"{name} is configured", lambda: _is_configured(process, proxy.envoy))
+
+    def is_configured() -> bool:
+        return proxy.envoy.stat("listener_manager.workers_started") == 1
+
+    with running_program(program, flags, proxy.envoy, is_configured, **environ):
         yield proxy
-        process.terminate()
-        assert process.wait(HANG_SECONDS) == 0, proxy.envoy.log
-    finally:
-        if process.poll() is None:
-            process.kill()
-            process.wait(HANG_SECONDS)
-
-
-def _is_configured(process: subprocess.Popen[bytes], envoy: Envoy) -> bool:
-    assert process.poll() is None, envoy.log
-    try:
-        return envoy.stat("listener_manager.workers_started") == 1
-    except OSError:
-        return False
 
 
 def subscriptions(stage: Stage, proxy: ZoneProxy) -> list[dict[str, Any]]:
