@@ -67,6 +67,7 @@ class Browser:
         self._unread = b""
         self._number = 0
         self.events: list[Mapping[str, Any]] = []
+        self._contexts: list[str] = []
         return self
 
     def __exit__(
@@ -117,6 +118,7 @@ class Browser:
     def page(self, address: str, *, headers: Mapping[str, str] | None = None) -> Page:
         """A new page in a context of its own: no storage is shared with others."""
         context = self.call("Target.createBrowserContext")["browserContextId"]
+        self._contexts.append(context)
         target = self.call("Target.createTarget", url="about:blank", browserContextId=context)
         attached = self.call("Target.attachToTarget", targetId=target["targetId"], flatten=True)
         page = Page(self, attached["sessionId"], address)
@@ -126,6 +128,13 @@ class Browser:
             page.call("Network.setExtraHTTPHeaders", headers=dict(headers))
         page.call("Page.navigate", url=address)
         return page
+
+    def close_pages(self) -> None:
+        """All that there are: one that is left open asks its daemon for news for ever."""
+        for context in self._contexts:
+            self.call("Target.disposeBrowserContext", browserContextId=context)
+        self._contexts.clear()
+        self.events.clear()
 
 
 class Page:
