@@ -45,6 +45,10 @@ class GlobalLostError(Exception):
     """The connection, or one of its calls, has ended; the text says why, without a full stop."""
 
 
+# Of a connection, by what the other side, the way to it, or the store does.
+_ENDINGS: Final = (GlobalLostError, NotOfferedError, SyncEndedError, StateError)
+
+
 class GlobalConnection(Protocol):
     """A connection to the global control plane. Calls raise GlobalLostError when it is gone."""
 
@@ -124,10 +128,14 @@ class ZoneSide:
                 nursery.start_soon(self._send, connection)
                 nursery.start_soon(_tolerating, self._stay_alive, connection)
                 nursery.start_soon(_tolerating, _answer, connection)
-        except (GlobalLostError, SyncEndedError, StateError) as error:
+        except _ENDINGS as error:
             return str(error)
-        except ExceptionGroup as group:
-            return _first(group)
+        except BaseExceptionGroup as group:
+            ended, cancelled = group.split(Exception)
+            why = "" if ended is None else _why(ended)
+            if cancelled is not None:
+                raise cancelled from None
+            return why
         return "the global control plane has ended the connection"
 
     async def _receive(self, connection: GlobalConnection) -> None:
@@ -183,12 +191,17 @@ async def _tolerating(
         log.info("global-does-without: %s", printable(str(error)))
 
 
-def _first(group: ExceptionGroup[Exception]) -> str:
-    """Why a connection has ended whose tasks have ended together. Raises: a defect in it."""
-    known = group.subgroup((GlobalLostError, SyncEndedError, StateError))
-    if known is None or group.split((GlobalLostError, SyncEndedError, StateError))[1] is not None:
-        raise group
-    error: BaseException = known
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return str(error)
+def _why(group: ExceptionGroup[Exception]) -> str:
+    """Why a connection has ended, whose tasks have ended together. A defect is logged: whatever
+    the other side brings out, the zone lives on.
+    """
+    known, defects = group.split(_ENDINGS)
+    if defects is not None:
+        log.error(
+            "request-failed: the connection to the global control plane has a defect",
+            exc_info=defects,
+        )
+    first: BaseException | None = known
+    while isinstance(first, BaseExceptionGroup):
+        first = first.exceptions[0]
+    return "this control plane has a defect, which its log shows" if first is None else str(first)
