@@ -163,13 +163,14 @@ class ZoneAttendance:
         """
         key = ZONE_TYPES[kind].key(name)
         due = self._leaving.pop(key, None)
+        has_registered = False
         try:
             yield
-        except BaseException:
-            if due is not None and key not in self._places:
+            has_registered = True
+        finally:
+            if not has_registered and due is not None and key not in self._places:
                 self._leaving[key] = due
                 self._news.set()
-            raise
 
     def _release(self, place: ZonePlace) -> None:
         if self._places.get(place.key) is not place:
