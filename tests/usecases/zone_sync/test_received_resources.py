@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
@@ -14,7 +15,7 @@ from kong_mesh_cp.core.zone_sync.kuma_resources import packed
 from kong_mesh_cp.core.zone_sync.synced_resources import SyncedResource
 from kong_mesh_cp.core.zone_sync.wire_messages import AnyMessage
 from kong_mesh_cp.usecases.ports.resource_store import Put
-from kong_mesh_cp.usecases.zone_sync.received_resources import Arrivals
+from kong_mesh_cp.usecases.zone_sync.received_resources import INLINE_BYTES_MAX, Arrivals
 from kong_mesh_cp.usecases.zone_sync.sync_ports import Told
 from kong_mesh_cp.usecases.zone_sync.synced_kinds import message_type_of
 from support.fakes.fake_resources import FakeResourceStore
@@ -56,6 +57,22 @@ async def test_the_first_response_is_all_there_is() -> None:
     assert await taking.take(told(policy("a"), policy("b")), is_first=True) == ""
     assert await taking.take(told(policy("b"), policy("c")), is_first=True) == ""
     assert names(store) == ["b", "c"]
+
+
+async def test_a_large_resource_is_read_beside_the_loop() -> None:
+    threads: list[int] = []
+
+    class Noting(FromGlobal):
+        def received(self, resource: SyncedResource) -> SyncedResource:
+            threads.append(threading.get_ident())
+            return super().received(resource)
+
+    store = FakeResourceStore()
+    large = policy("b", {**TIMEOUT, "to": TO * INLINE_BYTES_MAX})
+    await arrivals(store, Noting()).take(told(policy("a"), large), is_first=True)
+
+    assert names(store) == ["a", "b"]
+    assert [each == threading.get_ident() for each in threads] == [True, False]
 
 
 async def test_later_ones_are_changes() -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Final, TypeVar
 
 import trio
@@ -29,6 +30,7 @@ from kong_mesh_cp.shell.grpc.status import GrpcError, Status
 from kong_mesh_cp.shell.grpc.terms import CallTerms
 from kong_mesh_cp.shell.http.h2.client import ClientConnection, ServerGoneError
 from kong_mesh_cp.shell.zone_sync import methods
+from kong_mesh_cp.shell.zone_sync.reading import read_beside
 from kong_mesh_cp.shell.zone_sync.sync_messages import (
     OwnNode,
     answering_request,
@@ -140,7 +142,7 @@ class _Connection:
                 await call.send(encode(ZoneHealthCheckRequest()))
                 call.finish()
                 message = await call.receive()
-                return _read(ZoneHealthCheckResponse, message or b"").interval or 0
+                return (await _read(ZoneHealthCheckResponse, message or b"")).interval or 0
         raise GlobalLostError("the global control plane does not answer a health check")
 
     async def answer_questions(self) -> None:
@@ -155,7 +157,7 @@ class _Connection:
             async with trio.open_nursery() as nursery:
                 while (message := await call.receive()) is not None:
                     await places.acquire()
-                    request = _read(_REQUESTS[path], message)
+                    request = await _read(_REQUESTS[path], message)
                     nursery.start_soon(self._answer_one, call, path, request, places)
                 nursery.cancel_scope.cancel()
         raise GlobalLostError("the global control plane has ended a stream of questions")
@@ -210,7 +212,7 @@ class _Down:
     async def receive(self) -> Told | None:
         with _Told(methods.GLOBAL_TO_ZONE):
             message = await self._call.receive()
-            return None if message is None else _parsed(read_response, message)
+            return None if message is None else await _parsed(read_response, message)
 
     async def subscribe(self, type_name: str) -> None:
         with _Told(methods.GLOBAL_TO_ZONE):
@@ -231,20 +233,20 @@ class _Up:
     async def receive(self) -> Asked | None:
         with _Told(methods.ZONE_TO_GLOBAL):
             message = await self._call.receive()
-            return None if message is None else _parsed(read_request, message)
+            return None if message is None else await _parsed(read_request, message)
 
     async def send(self, response: Response) -> None:
         with _Told(methods.ZONE_TO_GLOBAL):
             await self._call.send(response_bytes(response, self._zone))
 
 
-def _read(message_type: type[M], data: bytes) -> M:
-    return _parsed(lambda each: decode(message_type, each), data)
+async def _read(message_type: type[M], data: bytes) -> M:
+    return await _parsed(partial(decode, message_type), data)
 
 
-def _parsed(read: Callable[[bytes], T], data: bytes) -> T:
+async def _parsed(read: Callable[[bytes], T], data: bytes) -> T:
     try:
-        return read(data)
+        return await read_beside(read, data)
     except BinaryError as error:
         text = f"the global control plane sends what cannot be read: {error}"
         raise GlobalLostError(text) from None

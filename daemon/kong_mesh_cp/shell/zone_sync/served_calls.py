@@ -6,6 +6,7 @@ Source: docs/wire/zone-sync.md#calls
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Final
 
 from kong_mesh_cp.core.discovery.exchanges import Response
@@ -21,6 +22,7 @@ from kong_mesh_cp.core.zone_sync.wire_messages import (
 from kong_mesh_cp.shell.grpc.calls import Call, Method
 from kong_mesh_cp.shell.grpc.status import GrpcError, Status
 from kong_mesh_cp.shell.zone_sync import methods
+from kong_mesh_cp.shell.zone_sync.reading import read_beside
 from kong_mesh_cp.shell.zone_sync.sync_messages import (
     OwnNode,
     answering_request,
@@ -62,7 +64,7 @@ class SendingCall:
         if message is None:
             return None
         try:
-            return read_request(message)
+            return await read_beside(read_request, message)
         except BinaryError as error:
             raise _unreadable(error) from None
 
@@ -90,7 +92,7 @@ class ReceivingCall:
         if message is None:
             return None
         try:
-            return read_response(message)
+            return await read_beside(read_response, message)
         except BinaryError as error:
             raise _unreadable(error) from None
 
@@ -112,7 +114,7 @@ class AdminCall:
         if message is None:
             return None
         try:
-            return decode(AdminResponse, message)
+            return await read_beside(partial(decode, AdminResponse), message)
         except BinaryError as error:
             raise _unreadable(error) from None
 
@@ -144,7 +146,7 @@ def zone_methods(
         told = _named(call)
         message = await call.receive()
         try:
-            decode(ZoneHealthCheckRequest, message or b"")
+            await read_beside(partial(decode, ZoneHealthCheckRequest), message or b"")
         except BinaryError as error:
             raise _unreadable(error) from None
         (await side()).heard(told)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 import trio
@@ -42,6 +43,8 @@ from kong_mesh_cp.usecases.zone_sync.synced_kinds import SYNCED_KINDS, message_t
 
 ATTEMPTS_MAX: Final = 5  # of a response, where others write the same resources meanwhile
 KEYS_AT_ONCE: Final = 250  # asked of the store
+INLINE_BYTES_MAX: Final = 8 * 1024  # of a resource; a larger one is read beside the loop
+_READ_AT_ONCE: Final = trio.CapacityLimiter(2)  # of these; each may become much of memory
 REFUSAL_CHARACTERS_MAX: Final = 16_384  # of the text that goes back
 
 log = logging.getLogger(__name__)
@@ -80,7 +83,11 @@ class Arrivals:
         wanted: dict[ResourceKey, _Wanted] = {}
         refused: set[ResourceKey] = set()
         async for data in in_slices(told.resources):
-            self._read(told.type, data, wanted, refused, refusals)
+            read = partial(self._read, told.type, data, wanted, refused, refusals)
+            if len(data.value) <= INLINE_BYTES_MAX:
+                read()
+            else:
+                await trio.to_thread.run_sync(read, limiter=_READ_AT_ONCE)
         taken: list[str] = []
         removed = [self._removed_key(told.type, name) for name in told.removed]
         for left in reversed(range(ATTEMPTS_MAX)):
