@@ -88,10 +88,15 @@ class Connection:
         """A sign of life for the control planes that share the store."""
         self._change(replace(self._subscription, generation=self._subscription.generation + 1))
 
+    def end(self) -> None:
+        """Recorded with the next flush."""
+        self._insights.forget(self)
+        self._change(replace(self._subscription, disconnect_time=self._insights.now()))
+
     async def ended(self) -> None:
         """Recorded before this returns, unless the store fails."""
-        self._change(replace(self._subscription, disconnect_time=self._insights.now()))
-        await self._insights.forget(self._zone, self)
+        self.end()
+        await self._insights.record(self._zone)
 
     def _change(self, subscription: KdsSubscription) -> None:
         self._subscription = subscription
@@ -138,7 +143,7 @@ class ZoneInsights:
     async def flush(self) -> None:
         """Write what is not written yet. A store that fails is asked again the next time."""
         for zone in list(self._records):
-            await self._flush(zone, whole=True)
+            await self.record(zone, whole=True)
 
     async def connected(self, zone: str, peer: PeerTold, *, with_token: bool) -> Connection:
         """A stream to the zone has begun; the Zone is there."""
@@ -159,12 +164,17 @@ class ZoneInsights:
         connection = Connection(self, zone, subscription)
         self._alive.add(connection)
         self.note(zone, subscription)
-        await self._flush(zone)
+        has_begun = False
+        try:
+            await self.record(zone)
+            has_begun = True
+        finally:
+            if not has_begun:  # the zone went meanwhile, and nobody else would say so
+                connection.end()
         return connection
 
-    async def forget(self, zone: str, connection: Connection) -> None:
+    def forget(self, connection: Connection) -> None:
         self._alive.discard(connection)
-        await self._flush(zone)
 
     def heard(self, zone: str) -> None:
         """Its health check has come."""
@@ -188,23 +198,31 @@ class ZoneInsights:
     def _record(self, zone: str) -> _Record:
         return self._records.setdefault(zone, _Record())
 
-    async def _flush(self, zone: str, *, whole: bool = False) -> None:
-        """`whole`: with who asks its Envoys, which can wait."""
+    async def record(self, zone: str, *, whole: bool = False) -> None:
+        """Write what is known of the zone. `whole`: with who asks its Envoys, which can wait."""
         async with self._writing:
             record = self._records.pop(zone, None)
             if record is None or record.is_empty:
                 return
             if record.asked and not whole:
                 self._record(zone).asked, record.asked = True, False
+            is_written = False
             try:
-                await self._write(zone, record)
-            except StateError as error:
-                self._complaints.failed(error)
-                self._keep(zone, record)
-            except ChangeRefusedError:
-                self._keep(zone, record)  # others write it all the time
-            else:
-                self._complaints.succeeded()
+                is_written = await self._has_written(zone, record)
+            finally:
+                if not is_written:
+                    self._keep(zone, record)
+
+    async def _has_written(self, zone: str, record: _Record) -> bool:
+        try:
+            await self._write(zone, record)
+        except StateError as error:
+            self._complaints.failed(error)
+            return False
+        except ChangeRefusedError:
+            return False  # others write it all the time
+        self._complaints.succeeded()
+        return True
 
     def _keep(self, zone: str, record: _Record) -> None:
         """For the next time, unless something newer is known by now."""
