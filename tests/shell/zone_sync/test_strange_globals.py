@@ -15,10 +15,14 @@ import pytest
 import trio
 
 from kong_mesh_cp.core.resources.kinds.subscriptions import KumaCpVersion
-from kong_mesh_cp.core.schema.message_binary import encode
+from kong_mesh_cp.core.schema.message_binary import decode, encode
 from kong_mesh_cp.core.zone_sync.belonging import FromGlobal
 from kong_mesh_cp.core.zone_sync.directions import UP
-from kong_mesh_cp.core.zone_sync.wire_messages import AdminRequest, ConfigDumpRequest
+from kong_mesh_cp.core.zone_sync.wire_messages import (
+    AdminRequest,
+    AdminResponse,
+    ConfigDumpRequest,
+)
 from kong_mesh_cp.shell.grpc.calls import Call, Method
 from kong_mesh_cp.shell.grpc.dialing import Address, Trust
 from kong_mesh_cp.shell.zone_sync import methods
@@ -38,13 +42,12 @@ PAUSES = (0.001, 0.001)
 
 
 class Met:
-    """How often a zone has come, and what it was asked for its Envoys."""
+    """How often a zone has come, and what its Envoys say."""
 
-    def __init__(self) -> None:
+    def __init__(self, answer: bytes | Exception = b"") -> None:
         self.times = 0
         self.news = trio.Event()
-        self.asked: list[AdminRequest] = []
-        self.defect: Exception | None = None
+        self.answer = answer
 
     def count(self) -> None:
         self.times += 1
@@ -56,15 +59,20 @@ class Met:
             while self.times < times:
                 await self.news.wait()
 
-    async def ask(self, _path: str, request: AdminRequest) -> bytes:
-        self.asked.append(request)
-        if self.defect is not None:
-            raise self.defect
-        return b"{}"
+    async def ask(self, _path: str, _request: AdminRequest) -> bytes:
+        await trio.lowlevel.checkpoint()
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
 
 
 async def silent(_call: Call) -> None:
     await trio.sleep_forever()
+
+
+SILENT = dict.fromkeys(
+    (methods.GLOBAL_TO_ZONE, methods.ZONE_TO_GLOBAL, methods.STATS, methods.CLUSTERS), silent
+)
 
 
 @asynccontextmanager
@@ -121,18 +129,33 @@ async def test_a_server_of_something_else_is_tried_again(
 async def test_a_defect_ends_the_connection_and_not_the_control_plane(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    met = Met()
-    met.defect = RuntimeError("nobody has thought of this")
+    met = Met(RuntimeError("nobody has thought of this"))
 
     async def question(call: Call) -> None:
         met.count()
         await call.send(encode(ConfigDumpRequest(request_id="1")))
         await silent(call)
 
-    offered = dict.fromkeys(
-        (methods.GLOBAL_TO_ZONE, methods.ZONE_TO_GLOBAL, methods.STATS, methods.CLUSTERS), silent
-    )
-    async with zone_of(tmp_path, met, {**offered, methods.CONFIG_DUMPS: question}):
+    async with zone_of(tmp_path, met, {**SILENT, methods.CONFIG_DUMPS: question}):
         await met.again(times=3)
     assert "nobody has thought of this" in caplog.text
     assert "global-lost: this control plane has a defect" in caplog.text
+
+
+async def test_an_answer_that_is_too_long_is_told_and_the_connection_stays(tmp_path: Path) -> None:
+    met = Met(bytes(methods.MESSAGE_BYTES_MAX))
+    answers: list[AdminResponse] = []
+
+    async def question(call: Call) -> None:
+        for _ in range(2):
+            await call.send(encode(ConfigDumpRequest(request_id="1")))
+            message = await call.receive()
+            assert message is not None
+            answers.append(decode(AdminResponse, message))
+            met.count()
+        await silent(call)
+
+    async with zone_of(tmp_path, met, {**SILENT, methods.CONFIG_DUMPS: question}):
+        await met.again(times=2)
+    assert [each.content for each in answers] == [None, None]
+    assert all("ask in the zone" in (each.error or "") for each in answers)

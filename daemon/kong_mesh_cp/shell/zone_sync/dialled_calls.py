@@ -49,6 +49,8 @@ from kong_mesh_cp.usecases.zone_sync.zone_side import (
 HEALTH_SECONDS_MAX: Final = 10.0  # for an answer to a sign of life
 ANSWERS_AT_ONCE: Final = 16  # questions about Envoys
 
+CONTENT_BYTES_MAX: Final = methods.MESSAGE_BYTES_MAX - 64 * 1024  # room for what is around it
+
 TERMS: Final = CallTerms(message_bytes_max=methods.MESSAGE_BYTES_MAX, takes_gzip=True)
 _REQUESTS: Final[Mapping[str, type[AdminRequest]]] = {
     methods.CONFIG_DUMPS: ConfigDumpRequest,
@@ -168,6 +170,7 @@ class _Connection:
         try:
             try:
                 content = await self._ask(path, request)
+                _require_short(content)
             except ValueError as error:
                 response = AdminResponse(request_id=request.request_id, error=str(error))
             else:
@@ -238,6 +241,15 @@ class _Up:
     async def send(self, response: Response) -> None:
         with _Told(methods.ZONE_TO_GLOBAL):
             await self._call.send(response_bytes(response, self._zone))
+
+
+def _require_short(content: bytes) -> None:
+    """A longer message would end the whole connection. Raises: ValueError."""
+    if len(content) > CONTENT_BYTES_MAX:
+        raise ValueError(
+            f"the answer of Envoy has {len(content)} bytes, and a global control plane takes"
+            f" {CONTENT_BYTES_MAX}: ask in the zone"
+        )
 
 
 async def _read(message_type: type[M], data: bytes) -> M:
