@@ -67,6 +67,15 @@ def test_a_zone_touches_nothing_but_its_own() -> None:
     assert not east.owns(KEY, {})
 
 
+def test_a_name_that_begins_as_those_of_a_zone_is_of_whom_its_labels_say() -> None:
+    key = ResourceKey("Dataplane", "m", "east.web-0123456789abcdef")
+    east = FromZone("east")
+
+    assert not east.owns(key, {"kuma.io/zone": "west", "kuma.io/origin": "zone"})
+    assert not east.owns(key, {"kuma.io/origin": "global"})
+    assert east.owns(key, {})
+
+
 def test_a_zone_that_hashes_no_names_has_its_own_in_front_of_them() -> None:
     kept = FromZone("east", hashes_names=False).received(SyncedResource(key=KEY, spec={}))
 

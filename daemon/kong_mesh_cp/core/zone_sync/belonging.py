@@ -51,7 +51,10 @@ class FromZone:
     hashes_names: bool = True  # old ones do not; their names are told from others by a prefix
 
     def owns(self, key: ResourceKey, given: Mapping[str, str]) -> bool:
-        return given.get(labels.ZONE) == self.zone or key.name.startswith(f"{self.zone}.")
+        if told := given.get(labels.ZONE):
+            return told == self.zone
+        # Of a time without labels. A name may begin so without a meaning: `a.web` of another zone.
+        return given.get(labels.ORIGIN) != "global" and key.name.startswith(f"{self.zone}.")
 
     def received(self, resource: SyncedResource) -> SyncedResource:
         """Whatever the zone says of where it comes from."""
