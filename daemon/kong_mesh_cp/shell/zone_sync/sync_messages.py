@@ -28,7 +28,8 @@ from kong_mesh_cp.usecases.zone_sync.sync_ports import Asked, PeerTold, Told
 
 ERROR_CHARACTERS_MAX: Final = 16_384  # of a refusal that comes in
 CONFIG_CHARACTERS_MAX: Final = 256 * 1024  # of the configuration that a zone tells
-FEATURES_MAX: Final = 64
+NAME_CHARACTERS_MAX: Final = 256  # of a control plane, and of each part of its version
+FEATURES_MAX: Final = 64  # of as many characters each
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,10 +145,12 @@ def _peer(metadata: Mapping[str, object]) -> PeerTold:
     features = metadata.get("features")
     listed = features[:FEATURES_MAX] if isinstance(features, list) else []
     return PeerTold(
-        features=frozenset(each for each in listed if isinstance(each, str)),
+        features=frozenset(
+            each for each in listed if isinstance(each, str) and len(each) <= NAME_CHARACTERS_MAX
+        ),
         instance=_string(metadata, "control-plane-id"),
         version=_version(metadata.get("version")),
-        config=_string(metadata, "config")[:CONFIG_CHARACTERS_MAX],
+        config=_string(metadata, "config", CONFIG_CHARACTERS_MAX),
     )
 
 
@@ -163,9 +166,12 @@ def _version(value: object) -> KumaCpVersion:
     )
 
 
-def _string(members: Mapping[str, object], name: str) -> str:
+def _string(
+    members: Mapping[str, object], name: str, characters_max: int = NAME_CHARACTERS_MAX
+) -> str:
+    """Without what is beyond `characters_max`: it is stored, and written to the log."""
     value = members.get(name)
-    return value if isinstance(value, str) else ""
+    return value[:characters_max] if isinstance(value, str) else ""
 
 
 __all__ = [
