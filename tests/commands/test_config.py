@@ -138,10 +138,12 @@ def test_check_lists_every_problem_with_place_and_remedy(
 def test_check_prints_notes_and_still_says_yes(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert _run("check", str(toml(tmp_path, "[multizone.global.kds]\ngrpcPort = 5685\n"))) == 0
+    assert (
+        _run("check", str(toml(tmp_path, '[multizone.global.kds]\nrefreshInterval = "1s"\n'))) == 0
+    )
     first, last = capsys.readouterr().out.splitlines()
     assert first.startswith("note: config-unused: ")
-    assert "multizone.global.kds.grpcPort" in first
+    assert "multizone.global.kds.refreshInterval" in first
     assert last.startswith("ok: ")
 
 
@@ -216,6 +218,7 @@ def test_kumas_reference_configuration_converts_and_loads(
         "KUMA_STORE_POSTGRES_MAX_OPEN_CONNECTIONS": "50",
         "KUMA_DP_SERVER_TLS_MIN_VERSION": "TLSv1_2",
         "KUMA_MONITORING_ASSIGNMENT_SERVER_TLS_MIN_VERSION": "TLSv1_2",
+        "KUMA_MULTIZONE_GLOBAL_KDS_TLS_MIN_VERSION": "TLSv1_2",
         "KUMA_API_SERVER_CORS_ALLOWED_DOMAINS": ".*",  # here closed, unless somebody says so
     }
     assert found.settings == loaded(environ=as_kuma).settings

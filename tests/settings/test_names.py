@@ -36,6 +36,7 @@ OURS = {
     "dpServer.limits.connections",
     "dpServer.limits.connectionsPerAddress",
     "log.level",
+    "multizone.global.kds.interface",
     "store.postgres.passwordFile",
     "store.postgres.waitSeconds",
     "store.quota.bytes",

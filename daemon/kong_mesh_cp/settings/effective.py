@@ -41,7 +41,9 @@ def plain_value(row: Row, value: object) -> object:
     if row.path == "license.path" and isinstance(value, str):
         return printable(value) if could_be_file(value) and not is_quoted(value) else MASK
     if isinstance(value, Path):
-        return printable(value)
+        shown = printable(value)
+        # Without a slash (`./a` is `a`) it would not be taken for a path when it is read again.
+        return shown if "/" in shown else f"./{shown}"
     if isinstance(value, timedelta):
         return format_duration(value // timedelta(microseconds=1) * MICROSECOND)
     if isinstance(value, tuple):

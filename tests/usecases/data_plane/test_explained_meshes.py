@@ -39,7 +39,7 @@ from support.specs.random.random_meshes import MESH, RandomMesh, put_of
 
 ID_MEMBERS = ("type", "mesh", "zone", "namespace", "name", "sectionName")
 SEEDS = range(12)
-WRITES = 60  # transactions
+WRITES = 120  # transactions
 RULES = WorldRules(zone="default", domain="mesh", service_port=80)
 
 view_of = partial(sample_view, terms=GenerationTerms())

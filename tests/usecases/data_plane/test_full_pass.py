@@ -28,14 +28,20 @@ from kong_mesh_cp.usecases.ports.resource_store import Delete
 from support.specs.random.random_meshes import MESH, PROXIES, RandomMesh, put_of
 from support.specs.xds_stage import XdsStage
 
+WRITES = 60
+
 pytestmark = pytest.mark.usefixtures("autojump_clock")
+
+
+def proxies_of(stage: XdsStage) -> list[str]:
+    return [key.name for key in stage.store.resources if key.type == "Dataplane"]
 
 
 @asynccontextmanager
 async def staged() -> AsyncIterator[XdsStage]:
     stage, mesh = XdsStage(), RandomMesh(7)
     await stage.store.apply([put_of(ResourceKey("Mesh", "", MESH), {}, {})])
-    for _ in range(60):
+    while len(stage.store.log) < WRITES or len(proxies_of(stage)) < len(PROXIES) // 2:
         await stage.store.apply(mesh.writes(lambda key: key in stage.store.resources))
     async with trio.open_nursery() as nursery:
         await stage.start(nursery, PROXIES)

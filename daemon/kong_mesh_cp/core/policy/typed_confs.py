@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 class TypedConf:
-    """A merged conf, as the dataclass of its kind. Equal texts are equal confs."""
+    """A merged conf, as the dataclass of its kind. Equal texts of one kind are equal confs."""
 
     __slots__ = ("text", "value")
 
@@ -31,7 +31,12 @@ class TypedConf:
         return self.value
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, TypedConf) and self.text == other.text
+        # Those of two types may have one text, as `{}`.
+        return (
+            isinstance(other, TypedConf)
+            and self.text == other.text
+            and self.value.__class__ is other.value.__class__
+        )
 
     def __hash__(self) -> int:
         return hash(self.text)

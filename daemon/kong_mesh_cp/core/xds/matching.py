@@ -129,7 +129,7 @@ class MatchedType:
         def make() -> tuple[InboundConfs, object]:
             confs = _inbound_confs(self.type, about)
             # The same object for what says the same: it is compared often.
-            return self._parts.made(("same", confs), lambda: confs), about
+            return self._parts.made(("same", self.type, confs), lambda: confs), about
 
         confs, _ = self._parts.made(("inbound", self.type, *map(id, about)), make)
         return confs
