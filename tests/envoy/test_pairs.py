@@ -16,7 +16,6 @@ from pathlib import Path
 import pytest
 
 from support.daemons.daemon import eventually
-from support.daemons.kuma_control_plane import KumaControlPlane
 from support.data_plane.applications import application, ask
 from support.data_plane.envoy_binary import envoy_binary
 from support.data_plane.envoy_stage import (
@@ -27,6 +26,7 @@ from support.data_plane.envoy_stage import (
     staged,
 )
 from support.data_plane.proxy_programs import flags_of, running_program
+from support.staging.kuma_control_plane import KumaControlPlane
 
 pytestmark = pytest.mark.system
 
