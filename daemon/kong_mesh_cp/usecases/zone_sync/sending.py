@@ -54,14 +54,15 @@ class Sender:
         peer = asked.peer or PeerTold()
         recipient = await begin(peer)
         await self._offers.ready()
-        # Each type has one response at a time on its way, and each unknown one its only one.
+        # Each type has one response at a time on its way, and each unknown one its only one. A peer
+        # that answers what it has not read yet is heard again when it has read.
         room = len(self._order.order) + UNKNOWN_TYPES_MAX
         put, take = trio.open_memory_channel[Response](room)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._write, take)
             nursery.start_soon(self._publish, put, recipient)
             while asked is not None:
-                self._queue(put, self._answer(asked.request))
+                await self._queue(put, self._answer(asked.request))
                 asked = await self._stream.receive()
             nursery.cancel_scope.cancel()
 
@@ -70,7 +71,7 @@ class Sender:
             await self._all_asked.wait()
         while True:
             began, moment = trio.current_time(), self._offers.moment
-            self._queue(put, self.table.publish(self._offers.snapshot(recipient)))
+            await self._queue(put, self.table.publish(self._offers.snapshot(recipient)))
             await trio.sleep(GATHERING_SHARE * (trio.current_time() - began))
             await self._offers.changed(moment)
             await trio.sleep(GATHERING_SECONDS)
@@ -79,9 +80,11 @@ class Sender:
         async for response in take:
             await self._stream.send(response)
 
-    def _queue(self, put: trio.MemorySendChannel[Response], responses: Iterable[Response]) -> None:
+    async def _queue(
+        self, put: trio.MemorySendChannel[Response], responses: Iterable[Response]
+    ) -> None:
         for response in responses:
-            put.send_nowait(response)
+            await put.send(response)
         self._counted(self.table)
 
     def _answer(self, request: Request) -> tuple[Response, ...]:
