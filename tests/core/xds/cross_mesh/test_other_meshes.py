@@ -122,10 +122,11 @@ def test_nothing_is_trusted_or_known_while_no_gateway_is_for_other_meshes() -> N
     assert (crossing.trusted, dict(crossing.modes), dict(crossing.gateways)) == ((), {}, {})
 
 
-def test_clients_know_the_meshes_that_they_call_and_gateways_all_that_may_call() -> None:
+def test_clients_know_all_meshes_that_they_may_name_and_gateways_all_that_may_call() -> None:
     others = (SHOP, mesh("coop", mtls=MTLS), mesh("plain"))
     client = bank(*others, gateway("shop", 80), SHOP_EDGE).world
-    assert client.crossing.trusted == ("shop",)
+    # An outbound may name one that has no gateway for others: it is asked in its TLS, too.
+    assert client.crossing.trusted == ("coop", "shop")
     called = bank(*others, gateway("bank", 80)).world
     assert called.crossing.trusted == ("coop", "shop")
     assert bank(*others, gateway("bank", 80), mtls=None).world.crossing.trusted == ()

@@ -142,8 +142,9 @@ def cross_mesh(
         for name, other in others.items()
         if other.mesh is not None and (backend := other.mesh.spec.enabled_ca) is not None
     }
-    # Clients know those whom they call; gateways for other meshes know whoever may call.
-    trusted = tuple(name for name in modes if own or name in gateways)
+    # Gateways for other meshes know whoever may call. Clients know whomever their outbounds may
+    # name: also a mesh whose gateways are for nobody else, to which there is no way.
+    trusted = tuple(modes)
     return CrossMesh(
         gateways=before.gateways if before.gateways == gateways else gateways,
         modes=before.modes if before.modes == modes else modes,
