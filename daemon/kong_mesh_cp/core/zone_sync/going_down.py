@@ -33,6 +33,7 @@ ZONE_PUBLIC_KEY: Final = "zone-token-signing-public-key"
 OPTIONAL_TARGET: Final = "optional-top-level-target-ref"
 MULTI_ZONE_NAMES: Final = "hg-mz-selector"
 PRODUCER_POLICIES: Final = "producer-policy-flow"
+ASKED_FEATURES: Final = frozenset({OPTIONAL_TARGET, MULTI_ZONE_NAMES, PRODUCER_POLICIES})
 
 _OWN_SECRETS: Final = frozenset(
     {"envoy-admin-ca", "admin-user-token", "inter-cp-ca", "user-token-revocations"}

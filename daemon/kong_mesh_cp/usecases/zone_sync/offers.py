@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final, NamedTuple, NoReturn
 
 import trio
@@ -17,7 +18,7 @@ from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.core.resources.kinds.zone import Zone
 from kong_mesh_cp.core.schema.wire_format import BinaryError
 from kong_mesh_cp.core.zone_sync.directions import is_across_zones
-from kong_mesh_cp.core.zone_sync.going_down import Offer, Terms
+from kong_mesh_cp.core.zone_sync.going_down import ASKED_FEATURES, Offer, Terms
 from kong_mesh_cp.core.zone_sync.kuma_resources import packed, renamed
 from kong_mesh_cp.core.zone_sync.synced_names import removed_name
 from kong_mesh_cp.core.zone_sync.synced_resources import SyncedResource
@@ -97,8 +98,12 @@ class Offers:
 
     def _of_type(self, name: str, recipient: Recipient) -> TypeResources:
         across = is_across_zones(name)
-        # What is of no zone goes to all zones alike.
-        group = recipient if across else Recipient("", recipient.features, recipient.hashes_names)
+        # What is of no zone goes to all zones alike that are able to do the same.
+        group = replace(
+            recipient,
+            zone=recipient.zone if across else "",
+            features=recipient.features & ASKED_FEATURES,
+        )
         generation = self._generations[name]
         made = self._made.get((name, group))
         if made is not None and made[0] == generation:
