@@ -169,5 +169,4 @@ class _ZoneServer:
                 self._made = made(self._plane, self._settings)
                 for task in self._made.background:
                     self._servers.background.start_soon(task)
-                await self._made.begin()
             return self._made

@@ -6,6 +6,8 @@ import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
 
+import trio
+
 from kong_mesh_cp.compose.control_plane import ControlPlane
 from kong_mesh_cp.core.identity.access import View
 from kong_mesh_cp.core.identity.refusals import SigningKeyError
@@ -81,10 +83,9 @@ class Zones:
         )
         self._side = GlobalSide(store, offers, self.insights, clocks.wall_clock)
         self._plane = plane
+        self._has_begun = False
+        self._beginning = trio.Lock()
         self.tunnel = AdminTunnel(self.insights, new_id)
-
-        async def side() -> GlobalSide:
-            return self._side
 
         def node_of(zone: str) -> OwnNode:
             return OwnNode(
@@ -95,7 +96,9 @@ class Zones:
                 features=FEATURES,
             )
 
-        self.methods: Mapping[str, Method] = zone_methods(side, self.tunnel, node_of, interval=0)
+        self.methods: Mapping[str, Method] = zone_methods(
+            self._begun_side, self.tunnel, node_of, interval=0
+        )
         self.background: Sequence[Callable[[], Awaitable[object]]] = (
             offers.run,
             self.insights.run,
@@ -121,6 +124,13 @@ class Zones:
         except TunnelError as error:
             raise AdminCallError(str(error)) from error
 
-    async def begin(self) -> None:
-        """Before the first zone is told anything. Raises: StateError."""
-        await self._side.keep_cluster_id(await self._plane.store.cluster_id())
+    async def _begun_side(self) -> GlobalSide:
+        """With what zones are told first. A store that fails is asked again with the next call.
+
+        Raises: StateError.
+        """
+        async with self._beginning:
+            if not self._has_begun:
+                await self._side.keep_cluster_id(await self._plane.store.cluster_id())
+                self._has_begun = True
+        return self._side
