@@ -9,11 +9,16 @@ from typing import Any
 import trio
 import trio.testing
 
+from kong_mesh_cp.core.errors import StateError
 from kong_mesh_cp.core.resources.key import ResourceKey
 from kong_mesh_cp.usecases.ports.resource_store import Put, StoredResource
 from kong_mesh_cp.usecases.resources.documents import spec_document
 from kong_mesh_cp.usecases.zone_sync.sync_ports import PeerTold
-from kong_mesh_cp.usecases.zone_sync.zone_insights import RecordingTerms, ZoneInsights
+from kong_mesh_cp.usecases.zone_sync.zone_insights import (
+    SUBSCRIPTIONS_MAX,
+    RecordingTerms,
+    ZoneInsights,
+)
 from support.fakes.fake_resources import FakeResourceStore
 
 
@@ -75,3 +80,20 @@ async def test_what_is_cut_off_while_it_is_written_is_written_the_next_time() ->
     await recording.flush()
 
     assert "disconnectTime" in recorded(store)["subscriptions"][0]
+
+
+async def test_of_connections_that_a_failing_store_does_not_take_the_latest_are_kept() -> None:
+    store = await with_zone()
+    recording = insights(store)
+    store.failure = StateError("the store is gone", code="store-gone", hint="")
+
+    for _ in range(3 * SUBSCRIPTIONS_MAX):
+        connection = await recording.connected("east", PeerTold(), with_token=False)
+        await connection.ended()
+    store.failure = None
+    await recording.flush()
+
+    shown = [each["id"] for each in recorded(store)["subscriptions"]]
+    assert shown == [
+        f"{number}" for number in range(2 * SUBSCRIPTIONS_MAX + 1, 3 * SUBSCRIPTIONS_MAX + 1)
+    ]

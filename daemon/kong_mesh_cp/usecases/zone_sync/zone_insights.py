@@ -62,6 +62,12 @@ class _Record:
     heard_at: int | None = None
     asked: bool = False  # who asks the zone's Envoys has changed
 
+    def note(self, connection: KdsSubscription) -> None:
+        """Of those that have come while the store fails the latest are kept, as in an insight."""
+        self.connections[connection.id] = connection
+        if len(self.connections) > SUBSCRIPTIONS_MAX:
+            del self.connections[next(iter(self.connections))]
+
     @property
     def is_empty(self) -> bool:
         return not self.connections and self.heard_at is None and not self.asked
@@ -190,7 +196,7 @@ class ZoneInsights:
         self._record(zone).asked = True
 
     def note(self, zone: str, subscription: KdsSubscription) -> None:
-        self._record(zone).connections[subscription.id] = subscription
+        self._record(zone).note(subscription)
 
     def now(self) -> int:
         return nanoseconds_of(self._wall_clock())
@@ -222,12 +228,17 @@ class ZoneInsights:
         except ChangeRefusedError:
             return False  # others write it all the time
         self._complaints.succeeded()
+        newer = self._records.get(zone)
+        if not any(self._asking.get(zone, {}).values()) and not (newer and newer.asked):
+            self._asking.pop(zone, None)  # or every name that ever came would be kept
         return True
 
     def _keep(self, zone: str, record: _Record) -> None:
         """For the next time, unless something newer is known by now."""
         newer = self._record(zone)
-        newer.connections = {**record.connections, **newer.connections}
+        known, newer.connections = newer.connections, record.connections
+        for connection in known.values():
+            newer.note(connection)
         newer.asked |= record.asked
         if newer.heard_at is None:
             newer.heard_at = record.heard_at
