@@ -115,6 +115,18 @@ async def test_without_a_resource_it_is_told_to_make_one() -> None:
         )
 
 
+@pytest.mark.parametrize("name", [{}, {"name": None}, {"name": "egress-2"}])
+async def test_what_it_brings_has_its_name(name: dict[str, object]) -> None:
+    nameless = {key: value for key, value in BROUGHT.items() if key != "name"}
+    async with open_plane() as plane:
+        credential = await zone_token(plane.desk, "egress")
+        told = zone_node(brings={**nameless, **name})
+        error = await turned_away(plane, Proxy([credential], told))
+
+        assert error.code == "node-id-invalid"
+        assert "does not match the ZoneEgress" in error.message
+
+
 async def test_what_it_brings_is_stored_and_goes_with_it() -> None:
     async with open_plane() as plane:
         proxy = await dialled(plane, zone_node(brings=BROUGHT))

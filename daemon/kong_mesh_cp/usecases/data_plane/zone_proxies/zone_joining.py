@@ -126,8 +126,8 @@ class ZoneJoining:
                     "zone-proxy-not-found",
                     hint=unreadable and f"The one that it brings cannot be read: {unreadable}",
                 )
-        elif proxy != ("", document["name"]):
-            text = f"proxyId {proxy} does not match the {of_type.resource} {document['name']}"
+        elif proxy != ("", own := document.get("name") or ""):
+            text = f"proxyId {proxy} does not match the {of_type.resource} {own}"
             raise ended_for(text, "node-id-invalid")
         identity = ProxyIdentity(mesh="", name=name, kind=kind, zone=self._zone)
         await self._verifier.verify(arrival.stream.credentials, identity)
