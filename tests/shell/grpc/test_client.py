@@ -14,6 +14,7 @@ from kong_mesh_cp.shell.grpc.client import GrpcClient
 from kong_mesh_cp.shell.grpc.dialing import Address, Trust, dial
 from kong_mesh_cp.shell.grpc.status import GrpcError, Status
 from kong_mesh_cp.shell.grpc.terms import CallTerms
+from kong_mesh_cp.shell.http.h2.bounds import STREAMS_MAX
 from kong_mesh_cp.shell.http.h2.client import ClientConnection, ServerGoneError
 from support.http2.grpc_peers import METHODS, serving_grpc
 
@@ -64,6 +65,19 @@ async def test_calls_of_one_connection_do_not_wait_for_each_other(tmp_path: Path
             await call.send(b"%d" % number)
         for number, call in reversed([*enumerate(calls)]):
             assert await call.receive() == b"%d" % number
+
+
+async def test_a_call_too_many_is_refused_and_ends_no_other(tmp_path: Path) -> None:
+    async with connected(tmp_path) as client:
+        calls = [client.call(ECHO, [], user_agent="test") for _ in range(STREAMS_MAX)]
+        await calls[0].send(b"a")
+        assert await calls[0].receive() == b"a"  # by now the server has said how many it takes
+
+        with pytest.raises(GrpcError, match="no room for one more") as caught:
+            client.call(ECHO, [], user_agent="test")
+        assert caught.value.status is Status.UNAVAILABLE
+        await calls[1].send(b"b")
+        assert await calls[1].receive() == b"b"
 
 
 async def test_two_tasks_that_send_on_one_call_cut_no_message(tmp_path: Path) -> None:

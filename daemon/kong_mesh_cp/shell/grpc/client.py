@@ -18,6 +18,8 @@ from kong_mesh_cp.shell.http.h2.client import ClientConnection, ClientExchange, 
 
 PACKED_BYTES_MIN: Final = 1024  # of a message, below which packing gains nothing
 
+_STATUSES: Final = {str(each.value): each for each in Status}
+
 Metadata = Sequence[tuple[str, str]]
 
 
@@ -83,11 +85,10 @@ class ClientCall:
         if not status.isdecimal():
             http = head.get(b":status", b"none").decode("latin-1")
             raise GrpcError(Status.UNKNOWN, f"the server does not speak gRPC (status {http})")
-        if int(status) == Status.OK:
-            return
-        said = urllib.parse.unquote(told.get("grpc-message", ("",))[-1])
-        known = int(status) if int(status) in set(Status) else Status.UNKNOWN
-        raise GrpcError(Status(known), said)
+        known = _STATUSES.get(status, Status.UNKNOWN)
+        if known is not Status.OK:
+            said = urllib.parse.unquote(told.get("grpc-message", ("",))[-1])
+            raise GrpcError(known, said)
 
 
 class GrpcClient:

@@ -32,6 +32,7 @@ from kong_mesh_cp.usecases.zone_sync.zone_insights import Connection, ZoneInsigh
 # that has held for so long.
 HELD_SECONDS: Final = 60.0
 HEALTH_SECONDS: Final = 300.0  # between two signs of life, unless the global one says otherwise
+HEALTH_SECONDS_MIN: Final = 1.0  # whatever it says
 ENDING_SECONDS: Final = 5.0
 
 log = logging.getLogger(__name__)
@@ -174,7 +175,8 @@ class ZoneSide:
         while True:
             interval = await connection.alive()
             self._insights.heard(self._zone)
-            await trio.sleep(interval / SECOND if interval > 0 else HEALTH_SECONDS)
+            seconds = interval / SECOND if interval > 0 else HEALTH_SECONDS
+            await trio.sleep(max(seconds, HEALTH_SECONDS_MIN))
 
 
 async def _answer(connection: GlobalConnection) -> None:

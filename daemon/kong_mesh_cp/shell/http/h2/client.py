@@ -136,9 +136,12 @@ class ClientConnection:
     def open(self, headers: Sequence[Header]) -> ClientExchange:
         """Begin a request. Raises: ServerGoneError."""
         self._require()
-        stream_id = self._machine.get_next_available_stream_id()
+        try:
+            stream_id = self._machine.get_next_available_stream_id()
+            self._machine.send_headers(stream_id, list(headers))
+        except exceptions.ProtocolError as error:
+            raise ServerGoneError(f"there is no room for one more request: {error}") from None
         exchange = ClientExchange(self, stream_id)
-        self._machine.send_headers(stream_id, list(headers))
         self._exchanges[stream_id] = exchange
         self._wake()
         return exchange
