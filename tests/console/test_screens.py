@@ -135,6 +135,35 @@ def test_many_proxies_come_a_page_at_a_time(browser: Browser, tmp_path: Path) ->
         assert page.complaints() == []
 
 
+def answering(page: Page, path: str, document: object) -> None:
+    """The page gets `document` for what it asks at `path`; None: what there is."""
+    answer = f"Promise.resolve(new Response({json.dumps(json.dumps(document))}))"
+    told = f"at.includes({json.dumps(path)}) ? {answer} : asked(at, ...rest)"
+    page.value("window.asked ??= window.fetch; 0")
+    page.value(f"window.fetch = {'asked' if document is None else f'(at, ...rest) => {told}'}; 0")
+
+
+def test_a_document_that_looks_like_an_element_is_text(browser: Browser, daemon: Daemon) -> None:
+    page = opened(browser, daemon)
+    element = {"tag": "b", "props": None, "children": ["made of a document"]}
+    overview = {"name": element, "mesh": "default", "dataplane": {}}
+    answering(page, "/_overview", {"items": [overview], "total": 1, "next": None})
+
+    page.go("/proxies")
+    page.wait_for_text("[object Object]", "main")
+    assert page.value("document.querySelector('main b')") is None
+
+
+def test_a_defect_of_the_console_is_shown_and_it_goes_on(browser: Browser, daemon: Daemon) -> None:
+    page = opened(browser, daemon)
+    answering(page, "/_overview", {"items": "none"})
+    page.go("/proxies")
+    page.wait_for_text("The console has a defect", "main")
+
+    answering(page, "/_overview", None)
+    page.wait_for_text("1 to 2 of 2", "main")
+
+
 def test_a_row_stays_the_same_element_when_others_come(browser: Browser, tmp_path: Path) -> None:
     with running(tmp_path) as daemon:
         proxy(daemon, "b-1")

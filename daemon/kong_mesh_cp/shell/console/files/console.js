@@ -130,12 +130,18 @@ function answered() {
 }
 
 function failed(error, { ofScreen = true } = {}) {
-  if (!(error instanceof Refusal)) throw error;
-  if (error.isUnanswered) state.unansweredSince ||= Date.now();
+  if (!(error instanceof Refusal)) failed(defect(error), { ofScreen });
+  else if (error.isUnanswered) state.unansweredSince ||= Date.now();
   else if (error.status === 401) {
     keepToken("", false);
     signing.open(`The control plane does not believe the token: ${error.message}`);
   } else if (ofScreen) Object.assign(state, { data: null, error, shown: location.hash.slice(1) || "/" });
+}
+
+/** A fault of the console itself, as what is shown in its place: it goes on asking. */
+function defect(error) {
+  console.error(error);
+  return new Refusal(-1, { title: "The console has a defect", detail: String(error), hint: "Load the page again." });
 }
 
 function draw() {
@@ -196,7 +202,12 @@ function isStill() {
 async function again(milliseconds, ask) {
   for (;;) {
     await new Promise((resolve) => { setTimeout(resolve, milliseconds); });
-    if (!document.hidden && !state.isPaused) await ask();
+    if (document.hidden || state.isPaused) continue;
+    try {
+      await ask();
+    } catch (error) {
+      failed(error);
+    }
   }
 }
 

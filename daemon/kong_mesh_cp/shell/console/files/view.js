@@ -5,6 +5,7 @@ const SVG = "http://www.w3.org/2000/svg";
 const KEY = Symbol("key");
 const PROPS = Symbol("props");
 const HANDLERS = Symbol("handlers");
+const NODE = Symbol("node"); // what `h` has made: no document that came from elsewhere has it
 const NONE = Object.freeze({});
 const AS_PROPERTIES = new Set(["value", "checked"]);
 
@@ -15,7 +16,7 @@ const AS_PROPERTIES = new Set(["value", "checked"]);
  */
 export function h(tag, props, ...children) {
   const shown = children.flat(Infinity).filter((each) => each !== null && each !== undefined && each !== false);
-  return { tag, props: props ?? NONE, children: shown.map((each) => (typeof each === "object" ? each : String(each))) };
+  return { [NODE]: true, tag, props: props ?? NONE, children: shown.map((each) => (each[NODE] ? each : String(each))) };
 }
 
 /** Make the children of `root` what `nodes` describe. Elements that stay keep focus and selection. */
