@@ -137,6 +137,11 @@ async def test_nobody_there_is_told() -> None:
         await dial(Address.parse("grpc://127.0.0.1:1"), BLIND)
 
 
+async def test_a_host_that_cannot_exist_is_told_as_one_that_is_not_reached() -> None:
+    with pytest.raises(ServerGoneError, match="cannot be reached"):
+        await dial(Address.parse(f"grpc://{'ä' * 64}:1"), BLIND)
+
+
 @pytest.mark.parametrize("text", ["", "a:1", "http://a:1", "grpc://a", "grpc://:1", "grpc://a:x"])
 def test_an_address_names_a_host_and_a_port(text: str) -> None:
     with pytest.raises(ValueError, match="grpcs://HOST:PORT"):

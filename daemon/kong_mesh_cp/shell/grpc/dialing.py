@@ -87,7 +87,7 @@ async def dial(
     except trio.TooSlowError:
         text = f"{address.authority} does not answer within {CONNECT_SECONDS:.0f} s"
         raise ServerGoneError(text) from None
-    except (OSError, ssl.SSLError, trio.BrokenResourceError) as error:
+    except (OSError, UnicodeError, ssl.SSLError, trio.BrokenResourceError) as error:
         reason = _reason(error)
         raise ServerGoneError(f"{address.authority} cannot be reached: {reason}") from error
 
