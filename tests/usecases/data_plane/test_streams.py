@@ -12,7 +12,8 @@ from kong_mesh_cp.core.admission.socket_messages import StreamRefusal
 from kong_mesh_cp.core.discovery.exchanges import Request, Response
 from kong_mesh_cp.core.discovery.type_order import CLUSTERS
 from kong_mesh_cp.core.formats.prometheus_text import metrics_text
-from kong_mesh_cp.usecases.data_plane.stream_ports import NodeTold
+from kong_mesh_cp.usecases.data_plane.stream_ports import NodeTold, Received
+from kong_mesh_cp.usecases.data_plane.streams import UNSENT_RESPONSES_MAX
 from support.data_plane.proxy_streams import (
     NACK_BACKOFF_SECONDS,
     Plane,
@@ -83,6 +84,32 @@ async def test_a_proxy_that_takes_nothing_holds_up_nobody_else() -> None:
         await wait_all_tasks_blocked()
 
         assert [names(each) for each in proxy.got] == [["a"], ["b"]]
+
+
+async def test_a_proxy_that_answers_what_it_has_not_read_is_not_heard_further() -> None:
+    class Deaf(Proxy):
+        times_heard = 0
+
+        async def receive(self) -> Received | None:
+            received = await super().receive()
+            self.times_heard += 1
+            return received
+
+        async def send(self, response: Response) -> None:  # noqa: ARG002
+            await trio.sleep_forever()
+
+    async with open_plane() as plane:
+        plane.publishing.publish(clusters("a", "b"))
+        like = await newcomer(plane)
+        proxy = Deaf(like.credentials, like.node)
+        await plane.dial(proxy)
+        proxy.say(Request(type_url=CLUSTERS, nonce="1", names=("nothing",)))
+        for number in range(1, 2 * UNSENT_RESPONSES_MAX):
+            asked = ("ab"[number % 2],)
+            proxy.say(Request(type_url=CLUSTERS, nonce=str(number), names=asked))
+            await wait_all_tasks_blocked()
+
+        assert UNSENT_RESPONSES_MAX < proxy.times_heard < UNSENT_RESPONSES_MAX + 5
 
 
 async def test_the_node_of_a_stream_stays_the_same() -> None:

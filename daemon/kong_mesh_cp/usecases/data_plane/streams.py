@@ -50,6 +50,7 @@ from kong_mesh_cp.usecases.ports.state_store import WallClock
 # Refused in a row, of one type: the first change after a refusal may be its remedy, and is sent at
 # once; what goes on being refused while it goes on changing waits.
 REFUSALS_AT_ONCE_MAX: Final = 1
+UNSENT_RESPONSES_MAX: Final = 32  # of a stream; there are fewer types
 
 Cause = Callable[[SeatId, Refusal], str]
 """What has made what a proxy refuses, as far as that is known: a policy, or ""."""
@@ -204,6 +205,7 @@ class Streams:
                 except ProxyRefusedError as error:
                     return StreamEndedError(Ending.REFUSED, error.message, code="node-id-changed")
             self._hear(conversation, received.request)
+            await conversation.outbox.room()
         return None
 
     def _hear(self, conversation: _Conversation, request: Request) -> None:
@@ -301,12 +303,14 @@ class Streams:
 
 class _Outbox:
     """What is to be sent, in order, and since when a proxy lacks it. A table has at most one
-    response of a type under way, so it holds no more than there are types.
+    response of a type under way, so it holds no more than there are types: unless a proxy answers
+    what it has not read, which it has to do before it is heard again.
     """
 
     def __init__(self) -> None:
         self._waiting: deque[tuple[Response, float | None]] = deque()
         self._news = trio.Event()
+        self._taken = trio.Event()
 
     def put(self, responses: tuple[Response, ...], since: float | None = None) -> None:
         if responses:
@@ -317,7 +321,14 @@ class _Outbox:
         while not self._waiting:
             self._news = trio.Event()
             await self._news.wait()
+        self._taken.set()
         return self._waiting.popleft()
+
+    async def room(self) -> None:
+        """Return when there is not much in it."""
+        while len(self._waiting) > UNSENT_RESPONSES_MAX:
+            self._taken = trio.Event()
+            await self._taken.wait()
 
 
 class _Certificate(NamedTuple):
