@@ -368,6 +368,15 @@ class Matched:
             found = self._several[policy_types] = tuple(map(self.of_type, policy_types))
         return found
 
+    @property
+    def asked(self) -> Mapping[str, MatchedType]:
+        """The types that were asked for so far, by name."""
+        return dict(self._types)
+
+    def asked_before(self, types: Mapping[str, MatchedType]) -> None:
+        """What is remembered was made of these: they warn of the same as when it was made."""
+        self._types.update(types)
+
     def _match(self, policy_type: str, view: MeshView) -> MatchedType:
         return MatchedType(
             policy_type, self._proxy, view, self.parts, with_shadow=self._with_shadow
@@ -376,8 +385,7 @@ class Matched:
     @property
     def warnings(self) -> list[str]:
         """Of the types that were asked for: what could not be matched, in texts for users."""
-        found = (each for each in self._types.values() if each.can_warn)
-        return [text for each in found for text in each.warnings]
+        return [text for each in self._types.values() if each.can_warn for text in each.warnings]
 
 
 __all__ = [

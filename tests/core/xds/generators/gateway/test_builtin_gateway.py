@@ -24,7 +24,7 @@ from support.specs.edges import (
     tcp_route,
     to_tag,
 )
-from support.specs.sidecars import NOTHING_ELSE, external, instance, older, tags
+from support.specs.sidecars import NOTHING_ELSE, external, instance, older, policy, tags
 from support.specs.transparent_proxies import Json, view_of
 
 PAY = instance("pay", "http")
@@ -66,6 +66,22 @@ def mtls(name: str = "m") -> Json:
 def secrets(found: Generated) -> list[str]:
     of_type = found.snapshot.by_type.get(SECRET)
     return [] if of_type is None else sorted(of_type.resources)
+
+
+def test_a_policy_whose_target_is_not_there_is_told_as_long_as_it_is() -> None:
+    lost = policy(
+        "MeshRetry",
+        targetRef={"kind": "MeshHTTPRoute", "name": "gone"},
+        to=[{"targetRef": {"kind": "Mesh"}, "default": {"http": {"numRetries": 3}}}],
+    )
+    view, parts = (
+        view_of(edge(), PAY, gateway(), ROUTE_TO_PAY, lost, metadata=NOTHING_ELSE),
+        Parts(),
+    )
+    first = generate(view, parts)
+    assert "with name 'gone'" in first.complaints[0].reason
+    parts.turn()
+    assert generate(view, parts).complaints == first.complaints
 
 
 def test_without_a_gateway_resource_there_are_no_limits_and_nothing_else() -> None:

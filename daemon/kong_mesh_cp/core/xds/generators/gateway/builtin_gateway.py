@@ -48,7 +48,7 @@ from kong_mesh_cp.core.xds.generators.older.older_policies import (
     older_policies,
 )
 from kong_mesh_cp.core.xds.generators.older.traces import Tracer, tracer_of
-from kong_mesh_cp.core.xds.matching import Matched
+from kong_mesh_cp.core.xds.matching import Matched, MatchedType
 from kong_mesh_cp.core.xds.names import CLUSTER, GATEWAY_RUNTIME, LISTENER, ROUTE, RUNTIME, SECRET
 from kong_mesh_cp.core.xds.outside.external_services import EXTERNAL, secrets_of
 from kong_mesh_cp.core.xds.outside.external_services import SECRET as SECRETS
@@ -73,6 +73,7 @@ class _Made(NamedTuple):
     trusts: frozenset[str]  # meshes
     trusts_all: bool  # every mesh there is
     complaints: tuple[Complaint, ...]
+    policies: Mapping[str, MatchedType]  # by type: of which it was made
 
 
 def builtin_gateway(view: ProxyView, matched: Matched, draft: Draft) -> None:
@@ -97,6 +98,7 @@ def builtin_gateway(view: ProxyView, matched: Matched, draft: Draft) -> None:
             ranked,
         ),
     )
+    matched.asked_before(made.policies)
     draft.services |= made.asked
     draft.complaints += made.complaints
     for type_url, named in made.resources.items():
@@ -117,9 +119,8 @@ def _made(view: ProxyView, matched: Matched, parts: Parts) -> _Made:
     runtime = {GATEWAY_RUNTIME: _runtime(plan)}
     if plan is None:
         resources = {RUNTIME: _finished(runtime)}
-        return _Made(
-            frozenset(asked), resources, {}, frozenset(), False, tuple(dict.fromkeys(complaints))
-        )
+        told = tuple(dict.fromkeys(complaints))
+        return _Made(frozenset(asked), resources, {}, frozenset(), False, told, matched.asked)
     certificates: dict[str, EdgeCertificate] = {}
     draft = GatewayDraft(plan)
     clusters = GatewayClusters(view, parts)
@@ -157,6 +158,7 @@ def _made(view: ProxyView, matched: Matched, parts: Parts) -> _Made:
         frozenset({view.world.name} if is_secured else ()),
         is_called_from_meshes,
         tuple(dict.fromkeys(complaints)),
+        matched.asked,
     )
 
 
