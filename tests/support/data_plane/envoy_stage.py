@@ -30,6 +30,37 @@ VERSION: Final = {
 }
 
 
+def bootstrap_request(
+    name: str,
+    kind: str,
+    envoy: Envoy,
+    *,
+    token: str,
+    mesh: str = "",
+    resource: Mapping[str, Any] | None = None,
+    **said: object,
+) -> dict[str, object]:
+    """What kuma-dp asks for a proxy that brings `resource`, or none; `said` beside the usual."""
+    return {
+        "mesh": mesh,
+        "name": name,
+        "proxyType": kind,
+        "dataplaneToken": token,
+        "dataplaneResource": "" if resource is None else json.dumps(resource),
+        "version": VERSION,
+        "caCert": "",
+        "dynamicMetadata": {},
+        "operatingSystem": "linux",
+        "features": list(FEATURES),
+        "resources": {},
+        "workdir": str(envoy.folder),
+        "metricsResources": {"certPath": "", "keyPath": ""},
+        "systemCaPath": "",
+        "ipv6Enabled": False,
+        **said,
+    }
+
+
 @dataclass
 class Proxy:
     """One service's proxy: an inbound in front of an application, outbounds to other services.
@@ -49,7 +80,7 @@ class Proxy:
     tags: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def resource(self) -> dict[str, Any]:
+    def networking(self) -> dict[str, Any]:
         inbound = {
             "port": INBOUND,
             "servicePort": APPLICATION,
@@ -76,17 +107,20 @@ class Proxy:
             }
             for number, service in enumerate(self.to_outside, len(self.to))
         ]
-        networking = {
+        return {
             "address": self.address,
             "inbound": [inbound],
             "outbound": outbounds,
             "admin": {"port": self.envoy.admin_port},
         }
+
+    @property
+    def resource(self) -> dict[str, Any]:
         return {
             "type": "Dataplane",
             "mesh": self.mesh,
             "name": self.name,
-            "networking": networking,
+            "networking": self.networking,
         }
 
     def outbound(self, service: str) -> Place:
@@ -223,23 +257,15 @@ class Stage(StagedMesh):
 
         `authority`: what the proxy is to verify the control plane with, in PEM.
         """
-        request = {
-            "mesh": proxy.mesh,
-            "name": proxy.name,
-            "proxyType": "dataplane",
-            "dataplaneToken": self.token(proxy.mesh),
-            "dataplaneResource": json.dumps(proxy.resource) if registers else "",
-            "version": VERSION,
-            "caCert": authority,
-            "dynamicMetadata": {},
-            "operatingSystem": "linux",
-            "features": list(FEATURES),
-            "resources": {},
-            "workdir": str(proxy.envoy.folder),
-            "metricsResources": {"certPath": "", "keyPath": ""},
-            "systemCaPath": "",
-            "ipv6Enabled": False,
-        }
+        request = bootstrap_request(
+            proxy.name,
+            "dataplane",
+            proxy.envoy,
+            token=self.token(proxy.mesh),
+            mesh=proxy.mesh,
+            resource=proxy.resource if registers else None,
+            caCert=authority,
+        )
         return ask_for_bootstrap(self.port, request)
 
     def start(
@@ -261,18 +287,16 @@ class Stage(StagedMesh):
             "redirectPortOutbound": redirected_to,
             "ipFamilyMode": "IPv4",
         }
-        request = {
-            "mesh": proxy.mesh,
-            "name": proxy.name,
-            "proxyType": "dataplane",
-            "dataplaneToken": self.token(proxy.mesh),
-            "dataplaneResource": json.dumps(resource),
-            "version": VERSION,
-            "dnsPort": dns_port,
-            "operatingSystem": "linux",
-            "workdir": str(proxy.envoy.folder),
-            "ipv6Enabled": False,
-        }
+        request = bootstrap_request(
+            proxy.name,
+            "dataplane",
+            proxy.envoy,
+            token=self.token(proxy.mesh),
+            mesh=proxy.mesh,
+            resource=resource,
+            features=[],
+            dnsPort=dns_port,
+        )
         self.launch(proxy, ask_for_bootstrap(self.port, request))
 
     def launch(self, proxy: Proxy, bootstrap: Bootstrap) -> None:

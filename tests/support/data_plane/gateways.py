@@ -28,18 +28,12 @@ class Gateway(Proxy):
     kind: str = "BUILTIN"
 
     @property
-    def resource(self) -> dict[str, Any]:
+    def networking(self) -> dict[str, Any]:
         tags = {"kuma.io/service": self.service, **self.tags}
-        networking = {
+        return {
             "address": self.address,
             "gateway": {"type": self.kind, "tags": tags},
             "admin": {"port": self.envoy.admin_port},
-        }
-        return {
-            "type": "Dataplane",
-            "mesh": self.mesh,
-            "name": self.name,
-            "networking": networking,
         }
 
     def at(self, port: int) -> Place:

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from support.daemons.daemon import eventually
-from support.data_plane.envoy_stage import JSON, VERSION, Stage
+from support.data_plane.envoy_stage import JSON, Stage, bootstrap_request
 from support.data_plane.proxy_programs import running_program
-from support.data_plane.real_envoy import FEATURES, Envoy, ask_for_bootstrap
+from support.data_plane.real_envoy import Envoy, ask_for_bootstrap
 
 PORT = 10001
 RESOURCES = {"egress": "ZoneEgress", "ingress": "ZoneIngress"}
@@ -70,23 +70,8 @@ def start_zone_proxy(stage: Stage, things: contextlib.ExitStack, name: str, kind
     """It brings its resource along. `things` end it."""
     place = stage.proxy(name)  # an address and a folder of its own
     proxy = ZoneProxy(name, kind, place.address, place.envoy)
-    request = {
-        "mesh": "",
-        "name": name,
-        "proxyType": kind,
-        "dataplaneToken": zone_token(stage, kind),
-        "dataplaneResource": json.dumps(proxy.resource),
-        "version": VERSION,
-        "caCert": "",
-        "dynamicMetadata": {},
-        "operatingSystem": "linux",
-        "features": list(FEATURES),
-        "resources": {},
-        "workdir": str(proxy.envoy.folder),
-        "metricsResources": {"certPath": "", "keyPath": ""},
-        "systemCaPath": "",
-        "ipv6Enabled": False,
-    }
+    token = zone_token(stage, kind)
+    request = bootstrap_request(name, kind, proxy.envoy, token=token, resource=proxy.resource)
     bootstrap = ask_for_bootstrap(stage.port, request)
     things.enter_context(proxy.envoy)
     proxy.envoy.start(bootstrap.document)

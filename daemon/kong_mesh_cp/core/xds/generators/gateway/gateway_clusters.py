@@ -99,9 +99,7 @@ class GatewayClusters:
         if to is None:
             return None
         if isinstance(to, DestinationId):
-            upstream = upstream_of(
-                Backend(to, destination.weight, destination.cluster), self._world
-            )
+            upstream = self._upstream(to, destination)
             if upstream is None or not isinstance(upstream.source, DestinationId):
                 return None
             locality = locality_of(NOTHING_SAID, self._view, is_resource=True)
