@@ -190,6 +190,21 @@ async def test_a_grace_period_goes_on_over_a_restart() -> None:
         assert await services(observed) == set()
 
 
+@pytest.mark.parametrize("mode", ["Everywhere", "Disabled"])
+async def test_what_another_zone_has_generated_is_left_to_that_zone(mode: str) -> None:
+    observed = Observed()
+    await mesh(observed, {"meshServices": {"mode": mode}})
+    labels = {**GENERATED, "kuma.io/origin": "global", "kuma.io/zone": "east"}
+    spec = {
+        "selector": {"dataplaneTags": {"kuma.io/service": "web"}},
+        "ports": [{"port": 80, "targetPort": 80}],
+    }
+    async with keeping(observed):
+        await put(observed, "MeshService", "web-of-east", spec, labels=labels)
+        await trio.sleep(2 * HOUR)
+        assert (await stored(observed, "web-of-east")).labels == labels
+
+
 async def test_a_service_of_somebody_else_is_not_replaced_and_not_deleted() -> None:
     observed = Observed()
     await mesh(observed)

@@ -16,6 +16,7 @@ from kong_mesh_cp.core.formats.timestamps import (
     parse_timestamp,
 )
 from kong_mesh_cp.core.meshes.services.service_proxies import ServiceProxy
+from kong_mesh_cp.core.meshes.services.service_status import is_of_this_zone
 from kong_mesh_cp.core.resources import labels
 from kong_mesh_cp.core.resources.kinds.services.mesh_service import Port, Selector
 from kong_mesh_cp.core.resources.meta import label_1035_reasons
@@ -37,8 +38,11 @@ class Generated(NamedTuple):
 
 
 def is_generated(of: Mapping[str, str]) -> bool:
-    """Whether a MeshService with the labels `of` was made here, and is kept in line."""
-    return of.get(MANAGED_BY) == GENERATOR
+    """Whether a MeshService with the labels `of` was made here, and is kept in line.
+
+    One of another zone was made there, of proxies that are not known here.
+    """
+    return of.get(MANAGED_BY) == GENERATOR and is_of_this_zone(of)
 
 
 def can_be_named(service: str) -> bool:
