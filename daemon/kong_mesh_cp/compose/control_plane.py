@@ -343,12 +343,11 @@ def _admitting(
 
 
 async def _index(settings: Settings, store: StateStore) -> Index:
-    host, zone = socket.gethostname(), settings.multizone.zone
-    # A zone is of the cluster of its global control plane, which tells it.
-    is_told = settings.mode == "zone" and zone.global_address is not None
+    host = socket.gethostname()
     return Index(
         version=WIRE_VERSION,
-        cluster_id="" if is_told else await store.cluster_id(),
+        # A zone is of the cluster of its global control plane, which tells it.
+        cluster_id="" if settings.is_federated else await store.cluster_id(),
         hostname=host,
         instance_id=f"{host}-{secrets.token_hex(INSTANCE_BYTES)}",
         gui=settings.api_server.gui.address,

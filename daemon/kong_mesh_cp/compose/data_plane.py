@@ -69,6 +69,7 @@ class DataPlane:
             worlds, lambda _mesh: SidecarGenerator(terms, credentials)
         )
         zone_proxies = ZoneProxies(plane, settings, worlds, credentials)
+        self.offer_to_zones = zone_proxies.offer
 
         def certified(proxy: ResourceKey) -> None:
             if proxy.type == DATAPLANE:

@@ -293,6 +293,5 @@ def _quota(settings: Settings) -> Quota:
 
 
 def _deployment(settings: Settings) -> Deployment:
-    mode, zone = Mode(settings.mode), settings.multizone.zone
-    federated = mode is Mode.ZONE and bool(zone.global_address)
-    return Deployment(mode, zone.name, federated)
+    zone = settings.multizone.zone
+    return Deployment(Mode(settings.mode), zone.name, settings.is_federated)

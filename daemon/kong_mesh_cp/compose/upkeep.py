@@ -78,7 +78,7 @@ async def look_after(
     authorities = ProvidedAuthorities(store, read_authority_file)
     watch = AuthorityWatch(replica, authorities, ends, clocks.wall_clock)
     async with trio.open_nursery() as nursery:
-        if not (settings.mode == Mode.ZONE and settings.multizone.zone.global_address):
+        if not settings.is_federated:
             nursery.start_soon(insights.run)  # otherwise the global control plane tells them
         nursery.start_soon(watch.run)
         nursery.start_soon(closer.run)

@@ -41,13 +41,13 @@ class ZoneProxies:
         def changed(reached: Reached, is_offered: bool, since: float) -> None:  # noqa: FBT001
             self.publishing.take(NO_MESH, reached, since)
             if is_offered:
-                offering.changed()
+                self._offering.changed()
 
         self.worlds = ZoneWorlds(worlds, plane.replica, zone=zone, changed=changed)
         self.publishing: Publishing[Generated, ZoneWorld] = Publishing(
             self.worlds, lambda _zone: ZoneProxyGenerator(terms, credentials)
         )
-        offering = Offering(
+        self._offering = Offering(
             plane.replica.store,
             lambda: self.worlds.world(NO_MESH),
             is_wanted=self._has_ingress,
@@ -71,9 +71,13 @@ class ZoneProxies:
             self.worlds.run,
             self.publishing.run,
             self.attendance.run,
-            offering.run,
+            self._offering.run,
             ZonePass(self.publishing, settings.xds_server.full_pass_interval.total_seconds()).run,
         )
+
+    async def offer(self) -> None:
+        """Until cancelled, tell what the zone offers, whether an ingress is connected or not."""
+        await self._offering.offer_anyway(self.worlds.held(NO_MESH))
 
     def _has_ingress(self) -> bool:
         return any(

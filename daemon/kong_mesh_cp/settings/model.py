@@ -223,6 +223,11 @@ class Settings:
     admission: AdmissionSettings = field(default_factory=AdmissionSettings)
     log: LogSettings = field(default_factory=LogSettings)
 
+    @property
+    def is_federated(self) -> bool:
+        """This control plane is that of a zone which has a global one."""
+        return self.mode == "zone" and bool(self.multizone.zone.global_address)
+
 
 @cache
 def rows() -> tuple[Row, ...]:

@@ -30,10 +30,12 @@ if TYPE_CHECKING:
     from kong_mesh_cp.compose.data_plane import DataPlane
     from kong_mesh_cp.shell.grpc import status as calls
     from kong_mesh_cp.shell.grpc.calls import Call, Method
+    from kong_mesh_cp.usecases.data_plane.zone_proxies import own_ingresses
 else:  # the first proxy waits for them, and a start does not
     bootstraps = lazy_import("kong_mesh_cp.compose.bootstraps")
     data_plane = lazy_import("kong_mesh_cp.compose.data_plane")
     calls = lazy_import("kong_mesh_cp.shell.grpc.status")
+    own_ingresses = lazy_import("kong_mesh_cp.usecases.data_plane.zone_proxies.own_ingresses")
 
 HANDSHAKE_SECONDS_MAX = 30.0  # a thousand take some seconds of a processor
 log = logging.getLogger(__name__)
@@ -52,6 +54,7 @@ def data_plane_wing(
         serve=_no_proxies,
         serve_last=server.serve,
         make=server.make,
+        settle=server.offer_to_zones if prepared.settings.is_federated else None,
         background=[tls.follow],
         reload=tls.renew,
     )
@@ -93,9 +96,11 @@ class _DataPlane:
         self._bootstrap = lazy(self._bootstrap_handler)
         self._making = trio.Lock()
         self._made: DataPlane | None = None  # with the first call
+        self._servers: Servers  # of the run
 
     async def serve(self, servers: Servers) -> None:
         """Last, because a first certificate takes its time."""
+        self._servers = servers
         tls = await self._tls.provide_for(self._listener, otherwise="Proxies are not served.")
         if tls is None:
             return
@@ -103,12 +108,21 @@ class _DataPlane:
         await servers.start_calls(
             self._listener,
             dp_server_handler(self._opening.before(self._answer)),
-            {path: self._method(path, servers) for path in (STATE_OF_THE_WORLD, DELTA, HEALTH)},
+            {path: self._method(path) for path in (STATE_OF_THE_WORLD, DELTA, HEALTH)},
             limits=dp_server_limits(self._settings),
             error_body=dp_server_error,
             budgets=self._budgets,
             tls=tls,
         )
+
+    async def offer_to_zones(self) -> None:
+        """Other zones are to know what is here as soon as there is an ingress that leads to it."""
+        # What it imports would hold up everybody else.
+        own = await trio.to_thread.run_sync(lambda: own_ingresses.OwnIngresses)
+        await own(self._plane.replica).run_while_there(self._offer)
+
+    async def _offer(self) -> None:
+        await (await self._data_plane()).offer_to_zones()
 
     async def make(self) -> None:
         """Nothing: but what others make is there now, so requests are answered."""
@@ -117,9 +131,9 @@ class _DataPlane:
     async def _answer(self, request: Request) -> Response | StreamingResponse:
         return await (await self._bootstrap())(request)
 
-    def _method(self, path: str, servers: Servers) -> Method:
+    def _method(self, path: str) -> Method:
         async def serve_call(call: Call) -> None:
-            made = await self._data_plane(servers)
+            made = await self._data_plane()
             serve = made.methods.get(path)
             if serve is None:
                 text = f"{path} is switched off here (dpServer.hds.enabled is false)"
@@ -128,13 +142,14 @@ class _DataPlane:
 
         return serve_call
 
-    async def _data_plane(self, servers: Servers) -> DataPlane:
+    async def _data_plane(self) -> DataPlane:
         async with self._making:
             if self._made is None:
                 # What it imports would hold up everybody else.
                 made = await trio.to_thread.run_sync(lambda: data_plane.DataPlane)
                 proxies = self._plane.proxies
                 assert proxies is not None  # noqa: S101 — the API's wing has come before
+                servers = self._servers
                 self._made = made(
                     self._plane, self._settings, proxies, stopping=lambda: servers.drain.started
                 )

@@ -28,7 +28,9 @@ from kong_mesh_cp.core.xds.zone_proxies.zone_view import ZoneWorld
 from kong_mesh_cp.usecases.data_plane.mesh_contents import read_items
 from kong_mesh_cp.usecases.data_plane.publishing.full_pass import FullPass
 from kong_mesh_cp.usecases.data_plane.publishing.publishing import REST_SECONDS_MAX, Publishing
+from kong_mesh_cp.usecases.data_plane.zone_proxies.own_ingresses import OwnIngresses
 from kong_mesh_cp.usecases.data_plane.zone_proxies.zone_pass import ZonePass
+from kong_mesh_cp.usecases.data_plane.zone_proxies.zone_worlds import NO_MESH
 from kong_mesh_cp.usecases.ports.resource_store import Delete
 from support.specs.random.random_meshes import MESH, RandomMesh, put_of
 from support.specs.random.random_zones import INGRESS as GATE
@@ -174,6 +176,52 @@ async def test_without_an_ingress_here_nothing_is_offered() -> None:
         await stage.store.apply([dataplane("a")])
 
         assert await offered(stage) == []
+
+
+async def test_a_zone_among_others_offers_before_its_ingress_is_connected() -> None:
+    async with staged("shop") as (stage, nursery):
+        own = OwnIngresses(stage.replica)
+        nursery.start_soon(stage.offering.run)
+        nursery.start_soon(
+            own.run_while_there,
+            lambda: stage.offering.offer_anyway(stage.zone_worlds.held(NO_MESH)),
+        )
+        await stage.store.apply([dataplane("a")])
+        (found,) = await offered(stage)
+        assert (found["mesh"], found["instances"]) == ("shop", 1)
+
+        await stage.store.apply([dataplane("b")])
+        (found,) = await offered(stage)
+        assert found["instances"] == 2
+
+
+async def test_a_zone_is_looked_at_only_while_it_has_an_ingress_of_its_own() -> None:
+    async with staged("shop") as (stage, nursery):
+        held: list[str] = []
+
+        async def offer() -> None:
+            held.append("begun")
+            try:
+                await trio.sleep_forever()
+            finally:
+                held.append("ended")
+
+        nursery.start_soon(OwnIngresses(stage.replica).run_while_there, offer)
+        await settled()
+        assert held == ["begun"]
+
+        ingress = ResourceKey("ZoneIngress", "", "ingress")
+        other = ResourceKey("ZoneIngress", "", "of-another-zone")
+        spec = {"zone": "west", "networking": {"address": "10.9.0.1", "port": 10001}}
+        await stage.store.apply(
+            [Delete(key=ingress), put_of(other, spec, {"kuma.io/origin": "global"})]
+        )
+        await settled()
+        assert held == ["begun", "ended"]
+
+        await stage.store.apply([put_of(ingress, spec, {"kuma.io/origin": "zone"})])
+        await settled()
+        assert held == ["begun", "ended", "begun"]
 
 
 def shown(snapshot: Snapshot) -> Mapping[str, Mapping[str, bytes]]:

@@ -1,7 +1,7 @@
 """Writes into the ingresses of a zone what other zones reach through them.
 
-While an ingress is connected here: what nobody passes on need not be said. Where several control
-planes write, they write the same.
+While an ingress is connected here: what nobody passes on need not be said. Where there are other
+zones (`offer_anyway`), it is said before an ingress comes. Several control planes write the same.
 
 Source: docs/wire/zone-proxies.md#available-services
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NoReturn
 
@@ -62,6 +63,7 @@ class Offering:
         self._store = store
         self._world = world
         self._is_wanted = is_wanted
+        self._is_offered_anyway = False
         self._tag_prefixes = tuple(tag_prefixes)
         self._wall_clock = wall_clock
         self._parts: xds_parts.Parts | None = None
@@ -75,6 +77,16 @@ class Offering:
     def changed(self) -> None:
         """Something in the zone is another one, or an ingress has joined."""
         self._news.set()
+
+    async def offer_anyway(self, held: AbstractAsyncContextManager[None]) -> NoReturn:
+        """Also without an ingress here, until cancelled. `held`: what keeps the zone's world."""
+        self._is_offered_anyway = True
+        try:
+            async with held:
+                self.changed()
+                await trio.sleep_forever()
+        finally:
+            self._is_offered_anyway = False
 
     async def run(self) -> NoReturn:
         """Until cancelled. A store that fails is asked again."""
@@ -94,7 +106,7 @@ class Offering:
     async def once(self) -> None:
         """Raises: StateError."""
         world = self._world()
-        if world is None or not self._is_wanted():
+        if world is None or not (self._is_offered_anyway or self._is_wanted()):
             return
         found = self._available((*world.meshes.values(),))
         for ingress in world.ingresses.values():
