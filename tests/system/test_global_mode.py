@@ -321,7 +321,8 @@ def test_a_zone_of_a_global_control_plane_has_no_mesh_and_no_key_of_its_own(
     assert names(federated, "/meshes") == []
     assert "east" in names(federated, "/zones")
     assert "zone-token-signing-key-1" not in names(federated, "/global-secrets")
-    assert federated.api("GET", "/").json["gui"] == "/gui"
+    assert federated.api("GET", "/").json["gui"] == ""
+    assert federated.api("GET", "/gui").status == 200
     eventually("it is said", lambda: "global-lost: " in federated.stderr)
     listed = federated.api("GET", "/_resources").json["resources"]
     assert isinstance(listed, list)

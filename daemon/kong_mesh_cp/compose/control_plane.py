@@ -350,5 +350,6 @@ async def _index(settings: Settings, store: StateStore) -> Index:
         cluster_id="" if settings.is_federated else await store.cluster_id(),
         hostname=host,
         instance_id=f"{host}-{secrets.token_hex(INSTANCE_BYTES)}",
-        gui=settings.api_server.gui.address,
+        # Clients look there for the console of the whole, which is the global control plane's.
+        gui="" if settings.is_federated else settings.api_server.gui.address,
     )
