@@ -24,6 +24,13 @@ def _(stage: Stage) -> Said:
     return stage.says("zones-in-plain-text")
 
 
+@RUNS.called("A global control plane that anybody may reach as a zone")
+def _(stage: Stage) -> Said:
+    stage.set(KUMA_MODE="global")
+    stage.start()
+    return stage.says("zones-prove-nothing")
+
+
 @RUNS.called("A zone that believes any global control plane")
 def _(stage: Stage) -> Said:
     stage.set(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import socket
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 import trio
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
 else:  # the first zone waits for it, and a start does not
     zones = lazy_import("kong_mesh_cp.compose.zone_sync.zones")
     zone_link = lazy_import("kong_mesh_cp.compose.zone_sync.zone_link")
+
+log = logging.getLogger(__name__)
 
 ZONE_LIMITS = Limits(connections_max=512, share_connections_max=128)
 
@@ -143,6 +147,14 @@ class _ZoneServer:
 
     async def _start(self, servers: Servers, tls: Tls | None = None) -> None:
         self._servers = servers
+        if not ip_address(self._listener.getsockname()[0]).is_loopback:
+            log.warning(
+                "zones-prove-nothing: whoever reaches the port of zones "
+                "(multizone.global.kds.grpcPort) is told the secrets of all meshes, the keys of "
+                "their authorities among them, and brings resources in the name of any zone. Let "
+                "only control planes of zones reach it: by a firewall, or by an address of their "
+                "network in multizone.global.kds.interface."
+            )
         await servers.start_calls(
             self._listener,
             _no_pages,
