@@ -8,7 +8,8 @@ from kong_mesh_cp.core.policy.confs import UnreadableConfError
 from kong_mesh_cp.core.policy.kinds.mesh_timeout import Conf
 from kong_mesh_cp.core.policy.rules.mesh_resources import proxy_of
 from kong_mesh_cp.core.policy.rules.proxies import Listener
-from kong_mesh_cp.core.xds.matching import Matched, MatchedType, TypedConf
+from kong_mesh_cp.core.policy.typed_confs import TypedConf
+from kong_mesh_cp.core.xds.matching import Matched, MatchedType
 from kong_mesh_cp.core.xds.parts import Parts
 from support.specs.sidecars import inbound, policy, to_mesh, to_service, web
 from support.specs.transparent_proxies import Json, view_of

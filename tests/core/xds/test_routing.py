@@ -13,9 +13,9 @@ from kong_mesh_cp.core.policy.rules.destinations import DestinationId
 from kong_mesh_cp.core.policy.rules.http_matches import matches_hash
 from kong_mesh_cp.core.policy.rules.matched import MeshView
 from kong_mesh_cp.core.policy.rules.policy import HTTP_ROUTE, TCP_ROUTE, Meta
+from kong_mesh_cp.core.policy.typed_confs import TypedConf
 from kong_mesh_cp.core.resources.kinds.mesh import Mesh
 from kong_mesh_cp.core.resources.meta import Resource
-from kong_mesh_cp.core.xds.matching import TypedConf
 from kong_mesh_cp.core.xds.routing import (
     Route,
     filters_of,

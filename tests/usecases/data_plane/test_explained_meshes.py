@@ -15,13 +15,14 @@ from kong_mesh_cp.core.policy.rules.mesh_resources import proxy_of
 from kong_mesh_cp.core.policy.rules.policy import TRAITS
 from kong_mesh_cp.core.policy.rules.proxies import Listener
 from kong_mesh_cp.core.policy.rules.subsets import Tag
+from kong_mesh_cp.core.policy.typed_confs import TypedConf
 from kong_mesh_cp.core.xds.explaining.carrying import changed
 from kong_mesh_cp.core.xds.explaining.explanation import Wanted, explained
 from kong_mesh_cp.core.xds.explaining.foretelling import Foretelling
 from kong_mesh_cp.core.xds.explaining.narrowing import narrowed
 from kong_mesh_cp.core.xds.generate import generate
 from kong_mesh_cp.core.xds.indexed_mesh import IndexedMesh, WorldRules, next_mesh
-from kong_mesh_cp.core.xds.matching import BOTH_WAYS, Matched, TypedConf
+from kong_mesh_cp.core.xds.matching import BOTH_WAYS, Matched
 from kong_mesh_cp.core.xds.names import LISTENER, outbound_listener
 from kong_mesh_cp.core.xds.parts import Parts
 from kong_mesh_cp.core.xds.proxy_view import GenerationTerms, ProxyView

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.policy.rules.policy import Conf
+from kong_mesh_cp.core.policy.typed_confs import DestinationConfs, InboundConfs
 from kong_mesh_cp.core.resources.kinds.mesh import MtlsMode
 from kong_mesh_cp.core.xds.draft import Draft
 from kong_mesh_cp.core.xds.envoy.clusters import ClusterDraft
@@ -24,7 +25,7 @@ from kong_mesh_cp.core.xds.envoy.tags_header import told_tags
 from kong_mesh_cp.core.xds.facts.log_collectors import log_collectors
 from kong_mesh_cp.core.xds.facts.proxy_facts import ProxyFacts, proxy_facts
 from kong_mesh_cp.core.xds.gateways.gateway_draft import GatewayDraft
-from kong_mesh_cp.core.xds.matching import DestinationConfs, InboundConfs, Matched
+from kong_mesh_cp.core.xds.matching import Matched
 from kong_mesh_cp.core.xds.proxy_view import ProxyView
 from kong_mesh_cp.core.xds.world import TagPairs
 

@@ -45,7 +45,6 @@ from kong_mesh_cp.core.xds.parts import Parts
 
 T = TypeVar("T")
 
-POLICY_TYPES: Final = tuple(TRAITS)  # in the order of their effects
 # What they say of a proxy's inbounds holds for what it sends as well: they have no `to`.
 BOTH_WAYS: Final = frozenset({"MeshTLS"})
 
@@ -386,15 +385,3 @@ class Matched:
     def warnings(self) -> list[str]:
         """Of the types that were asked for: what could not be matched, in texts for users."""
         return [text for each in self._types.values() if each.can_warn for text in each.warnings]
-
-
-__all__ = [
-    "POLICY_TYPES",
-    "ClientConf",
-    "DestinationConfs",
-    "InboundConfs",
-    "Matched",
-    "MatchedType",
-    "TypedConf",
-    "UnreadableConfError",
-]

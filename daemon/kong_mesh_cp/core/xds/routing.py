@@ -13,8 +13,8 @@ from kong_mesh_cp.core.policy.kinds import mesh_http_route, mesh_tcp_route
 from kong_mesh_cp.core.policy.rules.http_matches import matches_hash
 from kong_mesh_cp.core.policy.rules.policy import Meta
 from kong_mesh_cp.core.policy.spec_parts.http_filters import Filter
+from kong_mesh_cp.core.policy.typed_confs import TypedConf
 from kong_mesh_cp.core.schema import records
-from kong_mesh_cp.core.xds.matching import TypedConf
 from kong_mesh_cp.core.xds.services.backends import Backend, Backends, Destined
 
 Match = mesh_http_route.Match

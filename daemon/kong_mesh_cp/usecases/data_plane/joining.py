@@ -289,9 +289,7 @@ class Joining:
         try:
             await self._presence.register(seat, asked.document, may_replace)
         except ResourceRefusedError as error:
-            valid = error.detail != NOT_VALID
-            reason = error.detail if valid else violations_text(error.violations)
-            raise ended_for(f"{REGISTER}: {reason}", error.code) from None
+            raise not_registered(error) from None
         except StateError as error:
             raise not_now(error) from None
 
@@ -342,6 +340,13 @@ def refused_by(refused: Refused, *, prefix: bool = False) -> StreamEndedError:
         case _:
             ending, text = Ending.REFUSED, refused.text
     return StreamEndedError(ending, text, code=refused.code, hint=refused.hint)
+
+
+def not_registered(error: ResourceRefusedError) -> StreamEndedError:
+    """What a proxy brings is refused as the resource that it is."""
+    valid = error.detail != NOT_VALID
+    reason = error.detail if valid else violations_text(error.violations)
+    return ended_for(f"{REGISTER}: {reason}", error.code)
 
 
 def not_now(error: StateError) -> StreamEndedError:

@@ -9,8 +9,8 @@ from google.protobuf.json_format import MessageToDict
 
 from kong_mesh_cp.core.policy.kinds.mesh_http_route import Conf
 from kong_mesh_cp.core.policy.rules.policy import HTTP_ROUTE
+from kong_mesh_cp.core.policy.typed_confs import TypedConf
 from kong_mesh_cp.core.xds.envoy.routes import fraction, route_messages
-from kong_mesh_cp.core.xds.matching import TypedConf
 from kong_mesh_cp.core.xds.unmakeable import UnmakeableError
 
 PREFIX = {"path": {"type": "PathPrefix", "value": "/api"}}

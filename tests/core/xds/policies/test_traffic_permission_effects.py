@@ -10,12 +10,12 @@ from typing import Any
 from google.protobuf.json_format import MessageToDict
 
 from kong_mesh_cp.core.policy.rules.subsets import Subset, Tag
+from kong_mesh_cp.core.policy.typed_confs import ClientConf, InboundConfs, TypedConf
 from kong_mesh_cp.core.xds.effects import InboundFacts
 from kong_mesh_cp.core.xds.envoy.envoy_messages import TcpProxy
 from kong_mesh_cp.core.xds.envoy.listeners import TCP_PROXY, ChainDraft, ListenerDraft
 from kong_mesh_cp.core.xds.envoy.rbac import NETWORK_RBAC
 from kong_mesh_cp.core.xds.envoy.tls import downstream_tls
-from kong_mesh_cp.core.xds.matching import ClientConf, InboundConfs, TypedConf
 from kong_mesh_cp.core.xds.policies.traffic_permission_effects import EFFECT
 
 WEB: Subset = (Tag("kuma.io/service", "web"),)

@@ -17,9 +17,10 @@ from kong_mesh_cp.core.policy.legacy.attachments import PASS_THROUGH
 from kong_mesh_cp.core.policy.rules.mesh_resources import proxy_of
 from kong_mesh_cp.core.policy.rules.proxies import Listener, served_gateway
 from kong_mesh_cp.core.policy.rules.subsets import TooManySubsetsError
+from kong_mesh_cp.core.policy.typed_confs import InboundConfs, TypedConf
 from kong_mesh_cp.core.xds.envoy.collectors import Collector, collector_at
 from kong_mesh_cp.core.xds.gateways.listener_confs import ListenerConfs
-from kong_mesh_cp.core.xds.matching import InboundConfs, Matched, MatchedType, TypedConf
+from kong_mesh_cp.core.xds.matching import Matched, MatchedType
 from kong_mesh_cp.core.xds.proxy_view import OutboundTarget, ProxyView, place_of
 from kong_mesh_cp.core.xds.targets import targets_of
 

@@ -13,6 +13,7 @@ from kong_mesh_cp.core.policy.rules.proxies import Listener
 from kong_mesh_cp.core.policy.rules.resource_rules import rule_for_destination
 from kong_mesh_cp.core.policy.rules.subset_rules import rule_for
 from kong_mesh_cp.core.policy.service_rules import rules_about
+from kong_mesh_cp.core.policy.typed_confs import ClientConf, DestinationConfs, TypedConf
 from kong_mesh_cp.core.resources.tags import SERVICE
 from kong_mesh_cp.core.xds.envoy.clusters import ClusterDraft
 from kong_mesh_cp.core.xds.envoy.envoy_messages import Message
@@ -23,12 +24,7 @@ from kong_mesh_cp.core.xds.gateways.gateway_plan import (
     GatewayListener,
     GatewayRoute,
 )
-from kong_mesh_cp.core.xds.matching import (
-    ClientConf,
-    DestinationConfs,
-    MatchedType,
-    TypedConf,
-)
+from kong_mesh_cp.core.xds.matching import MatchedType
 from kong_mesh_cp.core.xds.proxy_view import ProxyView
 
 

@@ -13,6 +13,7 @@ from kong_mesh_cp.core.policy.rules.policy import HTTP_ROUTE, TCP_ROUTE
 from kong_mesh_cp.core.policy.rules.proxies import HostListener
 from kong_mesh_cp.core.policy.rules.subset_rules import SubsetRule
 from kong_mesh_cp.core.policy.service_rules import backend_origins
+from kong_mesh_cp.core.policy.typed_confs import TypedConf
 from kong_mesh_cp.core.xds.gateways.gateway_hostnames import covers, exactness, meets
 from kong_mesh_cp.core.xds.gateways.gateway_plan import (
     ANY_HOST,
@@ -25,7 +26,7 @@ from kong_mesh_cp.core.xds.gateways.gateway_plan import (
 )
 from kong_mesh_cp.core.xds.gateways.route_tables import route_table
 from kong_mesh_cp.core.xds.gateways.routed_rules import GatewayBackends, http_routes, tcp_route
-from kong_mesh_cp.core.xds.matching import Matched, TypedConf
+from kong_mesh_cp.core.xds.matching import Matched
 from kong_mesh_cp.core.xds.proxy_view import ProxyView
 from kong_mesh_cp.core.xds.services.backends import ServiceKey
 

@@ -11,6 +11,7 @@ from typing import Final
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats.durations import HOUR, SECOND
 from kong_mesh_cp.core.policy.rules.proxies import Listener
+from kong_mesh_cp.core.policy.typed_confs import InboundConfs
 from kong_mesh_cp.core.resources.kinds.mesh import MtlsMode
 from kong_mesh_cp.core.resources.tags import PROTOCOL, SERVICE
 from kong_mesh_cp.core.xds.draft import WRONG_INPUT, Draft
@@ -35,7 +36,7 @@ from kong_mesh_cp.core.xds.generators.older.older_inbound import (
     inbound_policies,
     older_inbound,
 )
-from kong_mesh_cp.core.xds.matching import InboundConfs, Matched
+from kong_mesh_cp.core.xds.matching import Matched
 from kong_mesh_cp.core.xds.names import CLUSTER, LISTENER, inbound_listener, local_cluster
 from kong_mesh_cp.core.xds.policies import tls_effects
 from kong_mesh_cp.core.xds.policies.effect_catalogue import EFFECT_TYPES, EFFECTS

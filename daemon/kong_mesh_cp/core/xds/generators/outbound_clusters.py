@@ -12,6 +12,7 @@ from kong_mesh_cp.core.discovery.snapshots import Resource
 from kong_mesh_cp.core.formats.durations import SECOND
 from kong_mesh_cp.core.meshes.spiffe import server_name
 from kong_mesh_cp.core.policy.rules.destinations import DestinationId
+from kong_mesh_cp.core.policy.typed_confs import DestinationConfs
 from kong_mesh_cp.core.resources.kinds.mesh import MtlsMode
 from kong_mesh_cp.core.resources.tags import SERVICE
 from kong_mesh_cp.core.xds.assignments import EndpointSource
@@ -22,7 +23,7 @@ from kong_mesh_cp.core.xds.envoy.envoy_messages import Message
 from kong_mesh_cp.core.xds.envoy.outside_tls import match_outside
 from kong_mesh_cp.core.xds.envoy.tls import upstream_tls
 from kong_mesh_cp.core.xds.generators.outbound_plan import Confs, Destination, about, confs_of
-from kong_mesh_cp.core.xds.matching import DestinationConfs, Matched
+from kong_mesh_cp.core.xds.matching import Matched
 from kong_mesh_cp.core.xds.names import service_cluster
 from kong_mesh_cp.core.xds.outside.external_services import ExternalPlace
 from kong_mesh_cp.core.xds.parts import resource

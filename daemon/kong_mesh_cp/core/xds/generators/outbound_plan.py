@@ -9,12 +9,12 @@ from typing import Final, NamedTuple
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.policy.rules.destinations import DestinationId
 from kong_mesh_cp.core.policy.rules.policy import HTTP_ROUTE, TCP_ROUTE
-from kong_mesh_cp.core.policy.typed_confs import NO_DESTINATION_CONFS
+from kong_mesh_cp.core.policy.typed_confs import NO_DESTINATION_CONFS, DestinationConfs, TypedConf
 from kong_mesh_cp.core.resources.tags import SERVICE
 from kong_mesh_cp.core.xds.effects import OutboundFacts, named_by, own_tags
 from kong_mesh_cp.core.xds.envoy.http import HttpTerms
 from kong_mesh_cp.core.xds.facts.proxy_facts import ProxyFacts
-from kong_mesh_cp.core.xds.matching import DestinationConfs, Matched, MatchedType, TypedConf
+from kong_mesh_cp.core.xds.matching import Matched, MatchedType
 from kong_mesh_cp.core.xds.policies.effect_catalogue import EFFECT_TYPES, EFFECTS
 from kong_mesh_cp.core.xds.protocols import HTTP_LIKE, NOT_CARRIED
 from kong_mesh_cp.core.xds.proxy_view import ProxyView

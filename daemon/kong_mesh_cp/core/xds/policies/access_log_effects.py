@@ -18,6 +18,7 @@ from kong_mesh_cp.core.policy.kinds.mesh_access_log import (
     Tcp,
 )
 from kong_mesh_cp.core.policy.legacy.attachments import PASS_THROUGH
+from kong_mesh_cp.core.policy.typed_confs import DestinationConfs, InboundConfs, TypedConf
 from kong_mesh_cp.core.resources.tags import SERVICE_UNKNOWN
 from kong_mesh_cp.core.xds.draft import Draft
 from kong_mesh_cp.core.xds.effects import (
@@ -41,7 +42,7 @@ from kong_mesh_cp.core.xds.facts.logged_traffic import (
 from kong_mesh_cp.core.xds.facts.proxy_facts import ProxyFacts, proxy_facts
 from kong_mesh_cp.core.xds.gateways.gateway_draft import GatewayDraft
 from kong_mesh_cp.core.xds.gateways.listener_confs import confs_at, place_at
-from kong_mesh_cp.core.xds.matching import DestinationConfs, InboundConfs, Matched, TypedConf
+from kong_mesh_cp.core.xds.matching import Matched
 from kong_mesh_cp.core.xds.names import (
     CLUSTER,
     DIRECT_ACCESS,

@@ -16,12 +16,13 @@ from kong_mesh_cp.core.policy.kinds.mesh_circuit_breaker import (
     OutlierDetection,
     SuccessRate,
 )
+from kong_mesh_cp.core.policy.typed_confs import DestinationConfs, InboundConfs, TypedConf
 from kong_mesh_cp.core.xds.effects import Effect, InboundFacts, OutboundFacts
 from kong_mesh_cp.core.xds.envoy.clusters import ClusterDraft
 from kong_mesh_cp.core.xds.envoy.envoy_messages import Message, duration
 from kong_mesh_cp.core.xds.gateways.gateway_draft import GatewayDraft
 from kong_mesh_cp.core.xds.gateways.listener_confs import confs_at, led_to, resources_led_to
-from kong_mesh_cp.core.xds.matching import DestinationConfs, InboundConfs, Matched, TypedConf
+from kong_mesh_cp.core.xds.matching import Matched
 from kong_mesh_cp.core.xds.proxy_view import ProxyView
 from kong_mesh_cp.core.xds.services.service_resources import EXTERNAL
 from kong_mesh_cp.core.xds.unmakeable import number

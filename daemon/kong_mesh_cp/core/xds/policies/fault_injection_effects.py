@@ -11,6 +11,7 @@ from typing import Final
 
 from kong_mesh_cp.core.policy.kinds.mesh_fault_injection import Conf, Fault
 from kong_mesh_cp.core.policy.rules.subsets import Subset
+from kong_mesh_cp.core.policy.typed_confs import ClientConf, InboundConfs
 from kong_mesh_cp.core.xds.effects import Effect, InboundFacts
 from kong_mesh_cp.core.xds.envoy.envoy_messages import HttpFault, Message, duration
 from kong_mesh_cp.core.xds.envoy.listeners import HTTP_FAULT, ListenerDraft, Named
@@ -18,7 +19,7 @@ from kong_mesh_cp.core.xds.envoy.routes import set_share
 from kong_mesh_cp.core.xds.envoy.tags_header import TAGS_HEADER, tags_expression
 from kong_mesh_cp.core.xds.gateways.gateway_draft import GatewayDraft
 from kong_mesh_cp.core.xds.gateways.listener_confs import confs_at
-from kong_mesh_cp.core.xds.matching import ClientConf, InboundConfs, Matched
+from kong_mesh_cp.core.xds.matching import Matched
 from kong_mesh_cp.core.xds.protocols import HTTP_LIKE
 from kong_mesh_cp.core.xds.proxy_view import ProxyView
 from kong_mesh_cp.core.xds.unmakeable import UnmakeableError, number

@@ -12,6 +12,7 @@ from kong_mesh_cp.core.formats.durations import MINUTE, SECOND, format_duration
 from kong_mesh_cp.core.policy.kinds.mesh_health_check import Conf, Grpc, Http, Tcp
 from kong_mesh_cp.core.policy.rules.proxies import HostListener
 from kong_mesh_cp.core.policy.spec_parts.http_fields import HeaderChanges
+from kong_mesh_cp.core.policy.typed_confs import DestinationConfs, TypedConf
 from kong_mesh_cp.core.xds.effects import DefaultsOf, Effect, OutboundFacts, own_tags
 from kong_mesh_cp.core.xds.envoy.clusters import ClusterDraft
 from kong_mesh_cp.core.xds.envoy.envoy_messages import (
@@ -25,7 +26,7 @@ from kong_mesh_cp.core.xds.envoy.http import header_option
 from kong_mesh_cp.core.xds.envoy.tags_header import TAGS_HEADER
 from kong_mesh_cp.core.xds.gateways.gateway_draft import GatewayDraft
 from kong_mesh_cp.core.xds.gateways.listener_confs import ListenerConfs, led_to, resources_led_to
-from kong_mesh_cp.core.xds.matching import DestinationConfs, Matched, TypedConf
+from kong_mesh_cp.core.xds.matching import Matched
 from kong_mesh_cp.core.xds.protocols import GRPC, HTTP, HTTP2, TCP
 from kong_mesh_cp.core.xds.proxy_view import ProxyView
 from kong_mesh_cp.core.xds.services.service_resources import EXTERNAL

@@ -23,6 +23,7 @@ from kong_mesh_cp.core.policy.kinds.mesh_load_balancing_strategy import (
 )
 from kong_mesh_cp.core.policy.rules.destinations import DestinationId
 from kong_mesh_cp.core.policy.spec_parts.hash_policies import HashPolicy
+from kong_mesh_cp.core.policy.typed_confs import DestinationConfs, TypedConf
 from kong_mesh_cp.core.resources.tags import values_by_tag
 from kong_mesh_cp.core.schema.value_checks import decimal
 from kong_mesh_cp.core.xds.effects import Effect, OutboundFacts
@@ -36,7 +37,7 @@ from kong_mesh_cp.core.xds.gateways.listener_confs import (
     led_to,
     planned_routes,
 )
-from kong_mesh_cp.core.xds.matching import DestinationConfs, Matched, TypedConf
+from kong_mesh_cp.core.xds.matching import Matched
 from kong_mesh_cp.core.xds.proxy_view import ProxyView
 from kong_mesh_cp.core.xds.services.service_resources import EXTERNAL
 from kong_mesh_cp.core.xds.world import TagPairs

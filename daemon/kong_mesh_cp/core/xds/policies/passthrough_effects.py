@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from kong_mesh_cp.core.policy.kinds.mesh_passthrough import LAYER_7, Conf
+from kong_mesh_cp.core.policy.typed_confs import TypedConf
 from kong_mesh_cp.core.resources.kinds.dataplane import GatewayType
 from kong_mesh_cp.core.xds import names
 from kong_mesh_cp.core.xds.draft import Draft
@@ -28,7 +29,7 @@ from kong_mesh_cp.core.xds.envoy.listeners import (
     TLS_INSPECTOR,
     ChainDraft,
 )
-from kong_mesh_cp.core.xds.matching import Matched, TypedConf
+from kong_mesh_cp.core.xds.matching import Matched
 from kong_mesh_cp.core.xds.names import CLUSTER, LISTENER, Origin, way_out
 from kong_mesh_cp.core.xds.policies.passthrough_ways import (
     ANY,

@@ -17,6 +17,7 @@ from kong_mesh_cp.core.policy.kinds.mesh_rate_limit import (
     Rate,
 )
 from kong_mesh_cp.core.policy.spec_parts.http_fields import HeaderChanges
+from kong_mesh_cp.core.policy.typed_confs import InboundConfs, TypedConf
 from kong_mesh_cp.core.xds.effects import Effect, InboundFacts
 from kong_mesh_cp.core.xds.envoy.envoy_messages import (
     HttpRateLimit,
@@ -34,7 +35,7 @@ from kong_mesh_cp.core.xds.envoy.listeners import (
 )
 from kong_mesh_cp.core.xds.gateways.gateway_draft import GatewayDraft
 from kong_mesh_cp.core.xds.gateways.listener_confs import confs_at, routes_of
-from kong_mesh_cp.core.xds.matching import InboundConfs, Matched, TypedConf
+from kong_mesh_cp.core.xds.matching import Matched
 from kong_mesh_cp.core.xds.proxy_view import ProxyView
 from kong_mesh_cp.core.xds.unmakeable import UnmakeableError
 

@@ -17,6 +17,7 @@ from kong_mesh_cp.core.policy.kinds.mesh_retry import (
     Predicate,
     RateLimitedBackOff,
 )
+from kong_mesh_cp.core.policy.typed_confs import DestinationConfs, TypedConf
 from kong_mesh_cp.core.xds.effects import DefaultsOf, Effect, OutboundFacts
 from kong_mesh_cp.core.xds.envoy.envoy_messages import (
     Message,
@@ -32,7 +33,7 @@ from kong_mesh_cp.core.xds.envoy.listeners import ListenerDraft
 from kong_mesh_cp.core.xds.envoy.routes import header_matcher
 from kong_mesh_cp.core.xds.gateways.gateway_draft import GatewayDraft
 from kong_mesh_cp.core.xds.gateways.listener_confs import confs_at, tables_of
-from kong_mesh_cp.core.xds.matching import DestinationConfs, Matched, TypedConf
+from kong_mesh_cp.core.xds.matching import Matched
 from kong_mesh_cp.core.xds.protocols import GRPC, HTTP, TCP
 from kong_mesh_cp.core.xds.proxy_view import ProxyView
 

@@ -16,6 +16,7 @@ from kong_mesh_cp.core.formats.durations import (
     format_duration,
 )
 from kong_mesh_cp.core.policy.kinds.mesh_timeout import Conf, Http
+from kong_mesh_cp.core.policy.typed_confs import DestinationConfs, InboundConfs, TypedConf
 from kong_mesh_cp.core.xds.effects import DefaultsOf, Effect, InboundFacts, OutboundFacts
 from kong_mesh_cp.core.xds.envoy.clusters import ClusterDraft
 from kong_mesh_cp.core.xds.envoy.envoy_messages import Message, duration
@@ -28,7 +29,7 @@ from kong_mesh_cp.core.xds.gateways.listener_confs import (
     resources_led_to,
     routes_of,
 )
-from kong_mesh_cp.core.xds.matching import DestinationConfs, InboundConfs, Matched, TypedConf
+from kong_mesh_cp.core.xds.matching import Matched
 from kong_mesh_cp.core.xds.protocols import HTTP, HTTP2, HTTP_LIKE, NOT_CARRIED
 from kong_mesh_cp.core.xds.proxy_view import ProxyView
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from kong_mesh_cp.core.policy.kinds.mesh_tls import Conf
+from kong_mesh_cp.core.policy.typed_confs import DestinationConfs, InboundConfs, TypedConf
 from kong_mesh_cp.core.resources.kinds.mesh import MtlsMode
 from kong_mesh_cp.core.xds.effects import DefaultsOf, Effect, InboundFacts, OutboundFacts
 from kong_mesh_cp.core.xds.envoy.clusters import ClusterDraft
@@ -16,7 +17,7 @@ from kong_mesh_cp.core.xds.envoy.envoy_messages import Message
 from kong_mesh_cp.core.xds.envoy.listeners import ListenerDraft
 from kong_mesh_cp.core.xds.envoy.tls import limit_versions
 from kong_mesh_cp.core.xds.gateways.gateway_draft import GatewayDraft
-from kong_mesh_cp.core.xds.matching import DestinationConfs, InboundConfs, Matched, TypedConf
+from kong_mesh_cp.core.xds.matching import Matched
 from kong_mesh_cp.core.xds.proxy_view import ProxyView
 
 POLICY_TYPE: Final = "MeshTLS"

@@ -19,6 +19,7 @@ from kong_mesh_cp.core.policy.kinds.mesh_trace import (
     Tag,
     Zipkin,
 )
+from kong_mesh_cp.core.policy.typed_confs import DestinationConfs, InboundConfs, TypedConf
 from kong_mesh_cp.core.resources.kinds.mesh import ZipkinConf
 from kong_mesh_cp.core.xds.draft import Draft
 from kong_mesh_cp.core.xds.effects import Effect, InboundFacts, OutboundFacts
@@ -32,7 +33,7 @@ from kong_mesh_cp.core.xds.envoy.envoy_messages import (
 )
 from kong_mesh_cp.core.xds.envoy.listeners import ListenerDraft
 from kong_mesh_cp.core.xds.gateways.gateway_draft import GatewayDraft
-from kong_mesh_cp.core.xds.matching import DestinationConfs, InboundConfs, Matched, TypedConf
+from kong_mesh_cp.core.xds.matching import Matched
 from kong_mesh_cp.core.xds.names import CLUSTER, Origin, span_collector
 from kong_mesh_cp.core.xds.protocols import GRPC
 from kong_mesh_cp.core.xds.proxy_view import ProxyView

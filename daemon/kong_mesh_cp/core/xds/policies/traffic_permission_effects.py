@@ -9,11 +9,11 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from kong_mesh_cp.core.policy.kinds.mesh_traffic_permission import Conf
+from kong_mesh_cp.core.policy.typed_confs import ClientConf, InboundConfs
 from kong_mesh_cp.core.xds.effects import DefaultsOf, Effect, InboundFacts
 from kong_mesh_cp.core.xds.envoy import rbac
 from kong_mesh_cp.core.xds.envoy.envoy_messages import Message
 from kong_mesh_cp.core.xds.envoy.listeners import ListenerDraft
-from kong_mesh_cp.core.xds.matching import ClientConf, InboundConfs
 
 POLICY_TYPE: Final = "MeshTrafficPermission"
 ALLOW: Final = "Allow"

@@ -10,6 +10,7 @@ from typing import Final
 
 from kong_mesh_cp.core.dataclass import dataclass
 from kong_mesh_cp.core.formats.durations import SECOND
+from kong_mesh_cp.core.policy.typed_confs import DestinationConfs, InboundConfs, TypedConf
 from kong_mesh_cp.core.resources.tags import SERVICE
 from kong_mesh_cp.core.xds.effects import Effect, InboundFacts, OutboundFacts
 from kong_mesh_cp.core.xds.envoy import rbac
@@ -29,7 +30,6 @@ from kong_mesh_cp.core.xds.generators.older.older_inbound import (
     OlderInbound,
     apply_older,
 )
-from kong_mesh_cp.core.xds.matching import DestinationConfs, InboundConfs, TypedConf
 from kong_mesh_cp.core.xds.outside.external_services import ExternalPlace, OutsideTls
 from kong_mesh_cp.core.xds.policies.effect_catalogue import EFFECTS
 from kong_mesh_cp.core.xds.policies.older_permissions import OlderPermission

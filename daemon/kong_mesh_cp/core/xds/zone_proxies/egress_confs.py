@@ -17,9 +17,9 @@ from kong_mesh_cp.core.policy.rules.resource_rules import (
     rule_for_destination,
 )
 from kong_mesh_cp.core.policy.rules.subset_rules import rule_for
+from kong_mesh_cp.core.policy.typed_confs import ClientConf, InboundConfs, TypedConf
 from kong_mesh_cp.core.resources.tags import SERVICE
 from kong_mesh_cp.core.xds.effects import Effect
-from kong_mesh_cp.core.xds.matching import ClientConf, InboundConfs, TypedConf
 from kong_mesh_cp.core.xds.parts import Parts
 from kong_mesh_cp.core.xds.policies.load_balancing_effects import BALANCING
 from kong_mesh_cp.core.xds.world import MeshWorld

@@ -12,7 +12,6 @@ import trio
 
 from kong_mesh_cp.core.admission.decision import Refused
 from kong_mesh_cp.core.admission.seats import SeatId
-from kong_mesh_cp.core.admission.socket_messages import violations_text
 from kong_mesh_cp.core.errors import StateError
 from kong_mesh_cp.core.formats.go.go_quote import go_quote
 from kong_mesh_cp.core.formats.go.go_values import ParseError
@@ -27,7 +26,6 @@ from kong_mesh_cp.usecases.data_plane.authentication import ProxyIdentity, Proxy
 from kong_mesh_cp.usecases.data_plane.connected_proxy import ConnectedProxy
 from kong_mesh_cp.usecases.data_plane.joining import (
     LARGE_TEXT_CHARACTERS,
-    REGISTER,
     Arrival,
     Joined,
     Joining,
@@ -35,6 +33,7 @@ from kong_mesh_cp.usecases.data_plane.joining import (
     document_of,
     ended_for,
     not_now,
+    not_registered,
     refused_by,
 )
 from kong_mesh_cp.usecases.data_plane.stream_ports import NodeTold, ProxyVerifier
@@ -43,7 +42,7 @@ from kong_mesh_cp.usecases.data_plane.zone_proxies.zone_attendance import ZoneAt
 from kong_mesh_cp.usecases.data_plane.zone_proxies.zone_types import ZONE_TYPES, ZoneProxyType
 from kong_mesh_cp.usecases.ports.resource_store import ResourceStore
 from kong_mesh_cp.usecases.resources.kinds import KINDS
-from kong_mesh_cp.usecases.resources.resource_refusals import NOT_VALID, ResourceRefusedError
+from kong_mesh_cp.usecases.resources.resource_refusals import ResourceRefusedError
 
 NOT_AUTHENTICATED_HINT: Final = (
     "Give kuma-dp a token for this zone and kind of proxy: kumactl generate zone-token"
@@ -177,6 +176,4 @@ class ZoneJoining:
         try:
             await self._presence.register_zone_proxy(key, asked.document)
         except ResourceRefusedError as error:
-            valid = error.detail != NOT_VALID
-            reason = error.detail if valid else violations_text(error.violations)
-            raise ended_for(f"{REGISTER}: {reason}", error.code) from None
+            raise not_registered(error) from None
