@@ -17,6 +17,7 @@ from kong_mesh_cp.core.policy.typed_confs import ClientConf, DestinationConfs, T
 from kong_mesh_cp.core.resources.tags import SERVICE
 from kong_mesh_cp.core.xds.envoy.clusters import ClusterDraft
 from kong_mesh_cp.core.xds.envoy.envoy_messages import Message
+from kong_mesh_cp.core.xds.envoy.listeners import ListenerDraft
 from kong_mesh_cp.core.xds.gateways.gateway_draft import GatewayDraft
 from kong_mesh_cp.core.xds.gateways.gateway_plan import (
     GatewayDestination,
@@ -73,6 +74,16 @@ def confs_at(found: MatchedType, view: ProxyView, planned: GatewayListener) -> L
     """None: no policy of the type is about the listener."""
     rules = found.at_listener(place_at(view, planned))
     return None if rules is None else ListenerConfs(found.type, rules)
+
+
+def told_listeners(
+    draft: GatewayDraft, found: MatchedType, view: ProxyView
+) -> Iterator[tuple[GatewayListener, ListenerDraft, ListenerConfs]]:
+    """Those that take traffic and that some policy of the type is about."""
+    for planned in draft.plan.listeners:
+        confs, listener = confs_at(found, view, planned), draft.listener(planned)
+        if confs is not None and listener is not None:
+            yield planned, listener, confs
 
 
 def led_to(

@@ -18,7 +18,7 @@ from kong_mesh_cp.core.xds.envoy.listeners import HTTP_FAULT, ListenerDraft, Nam
 from kong_mesh_cp.core.xds.envoy.routes import set_share
 from kong_mesh_cp.core.xds.envoy.tags_header import TAGS_HEADER, tags_expression
 from kong_mesh_cp.core.xds.gateways.gateway_draft import GatewayDraft
-from kong_mesh_cp.core.xds.gateways.listener_confs import confs_at
+from kong_mesh_cp.core.xds.gateways.listener_confs import told_listeners
 from kong_mesh_cp.core.xds.matching import Matched
 from kong_mesh_cp.core.xds.protocols import HTTP_LIKE
 from kong_mesh_cp.core.xds.proxy_view import ProxyView
@@ -40,11 +40,7 @@ def _inbound_listener(draft: ListenerDraft, facts: InboundFacts, confs: InboundC
 
 
 def _gateway(draft: GatewayDraft, view: ProxyView, matched: Matched) -> None:
-    faults = matched.of_type(POLICY_TYPE)
-    for planned in draft.plan.listeners:
-        confs, listener = confs_at(faults, view, planned), draft.listener(planned)
-        if confs is None or listener is None:
-            continue
+    for _, listener, confs in told_listeners(draft, matched.of_type(POLICY_TYPE), view):
         filters = [named for client in confs.of_clients for named in _filters(client)]
         for chain in listener.chains:
             if chain.http is not None:

@@ -33,9 +33,9 @@ from kong_mesh_cp.core.xds.envoy.listeners import ListenerDraft
 from kong_mesh_cp.core.xds.gateways.gateway_draft import GatewayDraft
 from kong_mesh_cp.core.xds.gateways.gateway_plan import GatewayDestination
 from kong_mesh_cp.core.xds.gateways.listener_confs import (
-    confs_at,
     led_to,
     planned_routes,
+    told_listeners,
 )
 from kong_mesh_cp.core.xds.matching import Matched
 from kong_mesh_cp.core.xds.proxy_view import ProxyView
@@ -109,11 +109,7 @@ def _balance(draft: ClusterDraft, conf: Conf) -> None:
 
 
 def _gateway(draft: GatewayDraft, view: ProxyView, matched: Matched) -> None:
-    balancing = matched.of_type(BALANCING)
-    for planned in draft.plan.listeners:
-        confs = confs_at(balancing, view, planned)
-        if confs is None or draft.listener(planned) is None:
-            continue
+    for planned, _, confs in told_listeners(draft, matched.of_type(BALANCING), view):
         # As in the original, all routes of the listener hash as is said of a service by its tag.
         everywhere: dict[str, LoadBalancer] = {}
         by_cluster: dict[str, LoadBalancer] = {}

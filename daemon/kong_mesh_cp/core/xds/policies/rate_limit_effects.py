@@ -34,7 +34,7 @@ from kong_mesh_cp.core.xds.envoy.listeners import (
     ListenerDraft,
 )
 from kong_mesh_cp.core.xds.gateways.gateway_draft import GatewayDraft
-from kong_mesh_cp.core.xds.gateways.listener_confs import confs_at, routes_of
+from kong_mesh_cp.core.xds.gateways.listener_confs import routes_of, told_listeners
 from kong_mesh_cp.core.xds.matching import Matched
 from kong_mesh_cp.core.xds.proxy_view import ProxyView
 from kong_mesh_cp.core.xds.unmakeable import UnmakeableError
@@ -58,11 +58,7 @@ def _inbound_listener(draft: ListenerDraft, facts: InboundFacts, confs: InboundC
 
 
 def _gateway(draft: GatewayDraft, view: ProxyView, matched: Matched) -> None:
-    limits = matched.of_type(POLICY_TYPE)
-    for planned in draft.plan.listeners:
-        confs, listener = confs_at(limits, view, planned), draft.listener(planned)
-        if confs is None or listener is None:
-            continue
+    for planned, listener, confs in told_listeners(draft, matched.of_type(POLICY_TYPE), view):
         of_all = confs.of_all
         tcp = _local(of_all.conf).tcp
         if tcp is not None:

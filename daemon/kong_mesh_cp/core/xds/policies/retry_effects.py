@@ -32,7 +32,7 @@ from kong_mesh_cp.core.xds.envoy.envoy_messages import (
 from kong_mesh_cp.core.xds.envoy.listeners import ListenerDraft
 from kong_mesh_cp.core.xds.envoy.routes import header_matcher
 from kong_mesh_cp.core.xds.gateways.gateway_draft import GatewayDraft
-from kong_mesh_cp.core.xds.gateways.listener_confs import confs_at, tables_of
+from kong_mesh_cp.core.xds.gateways.listener_confs import tables_of, told_listeners
 from kong_mesh_cp.core.xds.matching import Matched
 from kong_mesh_cp.core.xds.protocols import GRPC, HTTP, TCP
 from kong_mesh_cp.core.xds.proxy_view import ProxyView
@@ -75,11 +75,7 @@ def _outbound_listener(draft: ListenerDraft, facts: OutboundFacts, confs: Destin
 
 
 def _gateway(draft: GatewayDraft, view: ProxyView, matched: Matched) -> None:
-    retries = matched.of_type(POLICY_TYPE)
-    for planned in draft.plan.listeners:
-        confs, listener = confs_at(retries, view, planned), draft.listener(planned)
-        if confs is None or listener is None:
-            continue
+    for planned, listener, confs in told_listeners(draft, matched.of_type(POLICY_TYPE), view):
         of_all = confs.of_all
         attempts = _attempts(of_all)
         for chain in listener.chains:
